@@ -1,0 +1,57 @@
+//! Names for things: newtypes for every number or byte string that could be mistaken for another.
+
+use core::fmt;
+
+/// Length of a static public key in bytes.
+pub const PUBLIC_KEY_LEN: usize = 32;
+
+/// A remote (or our own) static public key: 32 bytes of X25519, the only identity there is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId([u8; PUBLIC_KEY_LEN]);
+
+impl PeerId {
+    /// Wraps the 32 bytes of a public key. Any value is allowed: low-order points are refused when
+    /// they are used.
+    #[must_use]
+    pub const fn new(bytes: [u8; PUBLIC_KEY_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; PUBLIC_KEY_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PeerId {
+    /// Four bytes only: enough to tell keys apart in a log, too few to be somebody's identity.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "PeerId({a:02x}{b:02x}{c:02x}{d:02x})")
+    }
+}
+
+/// The receiver's 32-bit handle of a handshake or a keypair, chosen at random by the receiver.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SessionIndex(pub u32);
+
+/// The number of a packet under one key, also its AEAD nonce. Starts at 0 and only rises.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Counter(pub u64);
+
+/// The connection's own packet number; it survives rekeys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct PacketNumber(pub u64);
+
+/// 64 random bits that one side draws whenever it starts connection state from nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnectionId(pub u64);
+
+/// Generation number of a keypair within one endpoint; later ones are larger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Epoch(pub u64);
+
+/// A handshake timestamp: nanoseconds since 1970, or more when it had to be more to increase.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Timestamp(pub u64);

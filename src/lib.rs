@@ -1,0 +1,17 @@
+//! Private chat between two terminals: a post-quantum Noise handshake over UDP, no server, no account.
+
+#![warn(clippy::all)]
+
+pub mod chat;
+pub mod cli;
+pub mod crypto;
+pub mod id;
+pub mod net;
+pub mod plain;
+pub mod proto;
+#[doc(hidden)]
+pub mod sim;
+pub mod store;
+pub mod text;
+pub mod time;
+pub mod wire;
