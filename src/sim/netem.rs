@@ -385,7 +385,7 @@ mod tests {
             .count();
         assert!(stats.lost > 500, "{stats:?}");
         assert!(
-            stats.lost as usize > 5 * runs,
+            arrived.len() + 5 * runs < 10_000,
             "{} losses in {runs} runs",
             stats.lost
         );
