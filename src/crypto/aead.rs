@@ -250,3 +250,107 @@ pub(super) fn xchacha_open(
         .decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into())
         .map_err(|_| OpenError)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "ring")]
+    #[test]
+    fn ring_and_chacha20poly1305_make_and_open_the_same_bytes() {
+        let text: Vec<u8> = (0..=u8::MAX).cycle().take(2000).collect();
+        let ring = ring_key::RingKey::new(&[0x42; 32]);
+        let portable = PortableKey::new(&[0x42; 32]);
+        let lengths = (0..=300).chain([511, 512, 513, 1023, 1024, 1025, 1232, 1472, 2000]);
+        for length in lengths {
+            let counter = Counter(u64::MAX / 3 + length as u64);
+            let (mut by_ring, mut by_portable) = (text[..length].to_vec(), text[..length].to_vec());
+            let tag = ring.seal(counter, b"aad", &mut by_ring);
+            assert_eq!(tag, portable.seal(counter, b"aad", &mut by_portable));
+            assert_eq!(by_ring, by_portable, "length {length}");
+            assert_eq!(ring.open(counter, b"aad", &mut by_portable, &tag), Ok(()));
+            assert_eq!(portable.open(counter, b"aad", &mut by_ring, &tag), Ok(()));
+            assert_eq!(
+                (&by_ring, &by_portable),
+                (&text[..length].to_vec(), &by_ring)
+            );
+            assert!(ring.open(counter, b"aae", &mut by_ring, &tag).is_err());
+            assert!(
+                portable
+                    .open(counter, b"aae", &mut by_portable, &tag)
+                    .is_err()
+            );
+        }
+    }
+
+    fn pair() -> (SealKey, OpenKey) {
+        let keys = TransportKeys::new(&[7; 32], &[7; 32]);
+        (keys.seal, keys.open)
+    }
+
+    #[test]
+    fn what_is_sealed_opens_under_its_counter_only() {
+        let (seal, open) = pair();
+        for length in [0, 1, 15, 16, 17, 64, 1200] {
+            let mut buffer = vec![3; length + TAG_LEN];
+            seal.seal_in_place(Counter(5), &mut buffer);
+            let mut copy = buffer.clone();
+            assert_eq!(open.open_in_place(Counter(6), &mut copy), Err(OpenError));
+            let text = open.open_in_place(Counter(5), &mut buffer);
+            assert_eq!(text.as_deref(), Ok(vec![3; length].as_slice()));
+        }
+    }
+
+    #[test]
+    fn every_altered_byte_is_noticed() {
+        let (seal, open) = pair();
+        let mut sealed = [9; 40];
+        seal.seal_in_place(Counter(0), &mut sealed);
+        for at in 0..sealed.len() {
+            let mut forged = sealed;
+            forged[at] ^= 0x80;
+            assert_eq!(open.open_in_place(Counter(0), &mut forged), Err(OpenError));
+        }
+    }
+
+    #[test]
+    fn what_is_shorter_than_a_tag_does_not_open() {
+        let (_seal, open) = pair();
+        for length in 0..TAG_LEN {
+            let mut short = vec![0; length];
+            assert_eq!(open.open_in_place(Counter(0), &mut short), Err(OpenError));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "room for the tag")]
+    fn sealing_without_room_for_the_tag_is_our_mistake() {
+        pair().0.seal_in_place(Counter(0), &mut [0; TAG_LEN - 1]);
+    }
+
+    #[test]
+    fn the_nonce_is_four_zeros_and_the_counter() {
+        assert_eq!(
+            nonce(Counter(0x0807_0605_0403_0201)),
+            [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+        );
+    }
+
+    #[test]
+    fn at_rest_only_the_same_four_open() {
+        let (key, nonce) = ([1; 32], [2; 24]);
+        let sealed = seal_at_rest(&key, &nonce, b"aad", b"a secret");
+        assert_eq!(sealed.len(), 8 + TAG_LEN);
+        let opened = open_at_rest(&key, &nonce, b"aad", &sealed).expect("nothing differs");
+        assert_eq!(opened.as_slice(), b"a secret");
+        assert!(open_at_rest(&[3; 32], &nonce, b"aad", &sealed).is_err());
+        assert!(open_at_rest(&key, &[3; 24], b"aad", &sealed).is_err());
+        assert!(open_at_rest(&key, &nonce, b"other", &sealed).is_err());
+        assert!(open_at_rest(&key, &nonce, b"aad", &sealed[..TAG_LEN - 1]).is_err());
+        for at in 0..sealed.len() {
+            let mut forged = sealed.clone();
+            forged[at] ^= 1;
+            assert!(open_at_rest(&key, &nonce, b"aad", &forged).is_err());
+        }
+    }
+}
