@@ -16,7 +16,10 @@ impl Forger {
     /// Somebody who knows `responder`'s public key.
     #[must_use]
     pub fn new(responder: &PeerId) -> Self {
-        Self { mac1: MacKey::for_init(responder), cookies: CookieKey::for_responder(responder) }
+        Self {
+            mac1: MacKey::for_init(responder),
+            cookies: CookieKey::for_responder(responder),
+        }
     }
 
     /// Both parts of an INIT around `message1`, with a mac2 if there is a cookie.
@@ -28,7 +31,13 @@ impl Forger {
         cookie: Option<&[u8; COOKIE_LEN]>,
     ) -> [Vec<u8>; 2] {
         let proof = |bytes: &[u8]| cookie.map_or([0; MAC_LEN], |cookie| mac2(cookie, &[bytes]));
-        encode_init(VERSION, sender, message1, |bytes| self.mac1.mac(&[bytes]), proof)
+        encode_init(
+            VERSION,
+            sender,
+            message1,
+            |bytes| self.mac1.mac(&[bytes]),
+            proof,
+        )
     }
 
     /// Both parts of an INIT around noise: as much work for the responder as a flood can make.
@@ -38,7 +47,10 @@ impl Forger {
     #[must_use]
     pub fn garbage(&self, rng: &mut SimRng, cookie: Option<&[u8; COOKIE_LEN]>) -> [Vec<u8>; 2] {
         let sender = SessionIndex(u32::try_from(rng.below(1 << 32)).unwrap_or(0));
-        let message1 = rng.bytes(MESSAGE1_LEN).try_into().expect("as many bytes as asked for");
+        let message1 = rng
+            .bytes(MESSAGE1_LEN)
+            .try_into()
+            .expect("as many bytes as asked for");
         self.init(sender, &message1, cookie)
     }
 
@@ -59,6 +71,8 @@ impl Forger {
         else {
             return None;
         };
-        self.cookies.open(cookie.nonce, cookie.sealed, init.mac1).ok()
+        self.cookies
+            .open(cookie.nonce, cookie.sealed, init.mac1)
+            .ok()
     }
 }

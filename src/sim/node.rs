@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
-use crate::proto::{
-    Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, Transmit,
-};
+use crate::proto::{Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, Transmit};
 use crate::sim::network::HostId;
 use crate::sim::rng::SimRng;
 use crate::time::Instant;
@@ -226,7 +224,9 @@ impl Node {
 
     pub(super) fn add_peer(&mut self, peer: PeerId, known: Known, now: Instant) {
         self.revoked.remove(&peer);
-        self.with_endpoint(now, |endpoint, now| endpoint.add_peer(peer_config(peer, &known), now));
+        self.with_endpoint(now, |endpoint, now| {
+            endpoint.add_peer(peer_config(peer, &known), now)
+        });
         self.known.insert(peer, known);
     }
 
@@ -242,7 +242,10 @@ impl Node {
 
     /// Writes somebody who came by himself into known-peers.
     pub(super) fn learn(&mut self, peer: PeerId, address: SocketAddr) {
-        let known = Known { addresses: vec![address], psk: None };
+        let known = Known {
+            addresses: vec![address],
+            psk: None,
+        };
         self.known.entry(peer).or_insert(known);
     }
 
@@ -253,13 +256,17 @@ impl Node {
         command: impl FnOnce(&mut Endpoint, Instant) -> T,
     ) -> Option<T> {
         let local = self.clock(now);
-        self.endpoint.as_mut().map(|endpoint| command(endpoint, local))
+        self.endpoint
+            .as_mut()
+            .map(|endpoint| command(endpoint, local))
     }
 
     /// What the receive thread does with one datagram: screen, open, hand over.
     pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         let local = self.clock(now);
-        let Some(endpoint) = self.endpoint.as_mut().filter(|_| !self.asleep) else { return };
+        let Some(endpoint) = self.endpoint.as_mut().filter(|_| !self.asleep) else {
+            return;
+        };
         match endpoint.screen().check(datagram) {
             Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, local),
             Ok(Incoming::Data) => match endpoint.key_table().open(from, datagram, local) {
@@ -301,7 +308,9 @@ impl Node {
 
     fn drain_once(&mut self, now: Instant, sent: &mut Vec<(SocketAddr, Vec<u8>)>) -> bool {
         let local = self.clock(now);
-        let Some(endpoint) = &mut self.endpoint else { return false };
+        let Some(endpoint) = &mut self.endpoint else {
+            return false;
+        };
         let before = sent.len();
         while let Some(Transmit { to, datagram }) = endpoint.poll_transmit(local) {
             sent.push((to, datagram.into_bytes()));
@@ -318,7 +327,12 @@ impl Node {
         let (at, process) = (now, self.process);
         match event {
             Event::Line { peer, line } => {
-                self.lines.push(Received { at, from: peer, line, process });
+                self.lines.push(Received {
+                    at,
+                    from: peer,
+                    line,
+                    process,
+                });
             }
             Event::TimestampsLow => {
                 let range = self.reserve(now);
@@ -337,13 +351,20 @@ impl Node {
         if self.work.is_some() {
             return false;
         }
-        let Some(job) = self.endpoint.as_mut().and_then(Endpoint::take_job) else { return false };
-        self.work = Some(Work { done: now + self.job_delay, job });
+        let Some(job) = self.endpoint.as_mut().and_then(Endpoint::take_job) else {
+            return false;
+        };
+        self.work = Some(Work {
+            done: now + self.job_delay,
+            job,
+        });
         self.finish_work(now)
     }
 
     fn finish_work(&mut self, now: Instant) -> bool {
-        let Some(work) = self.work.take_if(|work| work.done <= now) else { return false };
+        let Some(work) = self.work.take_if(|work| work.done <= now) else {
+            return false;
+        };
         let outcome = work.job.run(self.rng.crypto());
         self.with_endpoint(now, |endpoint, now| endpoint.handle_outcome(outcome, now));
         true
@@ -351,7 +372,9 @@ impl Node {
 
     /// What the store does: no timestamp below the reserved ones is ever handed out again.
     fn reserve(&mut self, now: Instant) -> Range<Timestamp> {
-        let wall_ns = self.wall_ns.saturating_add(now.as_micros().saturating_mul(1_000));
+        let wall_ns = self
+            .wall_ns
+            .saturating_add(now.as_micros().saturating_mul(1_000));
         let start = wall_ns.max(self.reserved.0.saturating_add(1));
         self.reserved = Timestamp(start.saturating_add(TIMESTAMP_BLOCK));
         Timestamp(start)..self.reserved
@@ -365,5 +388,9 @@ impl Node {
 
 fn peer_config(id: PeerId, known: &Known) -> PeerConfig {
     let psk = known.psk.map(|mut bytes| Psk::from_bytes(&mut bytes));
-    PeerConfig { id, psk, addresses: known.addresses.clone() }
+    PeerConfig {
+        id,
+        psk,
+        addresses: known.addresses.clone(),
+    }
 }

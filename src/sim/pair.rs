@@ -56,7 +56,10 @@ impl Pair {
         let (a, b) = (self.a, self.b);
         self.world.connect(a, b).expect("both know each other");
         let done = |w: &World| w.established(a, b) > 0 && w.established(b, a) > 0;
-        assert!(self.world.advance_until(CONNECT_LIMIT, done), "no session in time");
+        assert!(
+            self.world.advance_until(CONNECT_LIMIT, done),
+            "no session in time"
+        );
     }
 
     /// One line each way, each of which must arrive within `limit` although nothing repeats it.
@@ -66,7 +69,8 @@ impl Pair {
         let (Ok(there), Ok(back)) = (self.world.talk(a, b), self.world.talk(b, a)) else {
             return false;
         };
-        self.world.advance_until(limit, |w| w.has_seen(b, &there) && w.has_seen(a, &back))
+        self.world
+            .advance_until(limit, |w| w.has_seen(b, &there) && w.has_seen(a, &back))
     }
 }
 

@@ -102,7 +102,9 @@ impl World {
     /// # Panics
     /// If `node` is of another world.
     pub fn node_mut(&mut self, node: NodeId) -> &mut Node {
-        self.nodes.get_mut(node.0).expect("node ids come from add_node")
+        self.nodes
+            .get_mut(node.0)
+            .expect("node ids come from add_node")
     }
 
     /// The node's public key.
@@ -128,7 +130,10 @@ impl World {
     /// # Panics
     /// After 250 of them.
     pub fn fresh_address(&mut self) -> SocketAddr {
-        self.addresses_used = self.addresses_used.checked_add(1).expect("few addresses are used");
+        self.addresses_used = self
+            .addresses_used
+            .checked_add(1)
+            .expect("few addresses are used");
         SocketAddr::from((Ipv4Addr::new(10, 0, self.addresses_used, 1), PORT))
     }
 
@@ -138,7 +143,8 @@ impl World {
         let address = self.fresh_address();
         let host = self.network.attach(name, address);
         let stream = u64::try_from(id.0 + 1).unwrap_or(u64::MAX);
-        self.nodes.push(Node::new(host, config, SimRng::stream(self.seed, stream)));
+        self.nodes
+            .push(Node::new(host, config, SimRng::stream(self.seed, stream)));
         self.by_host.insert(host, id);
         self.judged.push(0);
         self.start(id);
@@ -153,7 +159,10 @@ impl World {
 
     /// Writes `peer`, with its address of now, into `node`'s known-peers.
     pub fn add_peer(&mut self, node: NodeId, peer: NodeId) {
-        let known = Known { addresses: vec![self.address(peer)], psk: None };
+        let known = Known {
+            addresses: vec![self.address(peer)],
+            psk: None,
+        };
         self.add_known(node, self.id(peer), known);
     }
 
@@ -229,7 +238,8 @@ impl World {
     pub fn say(&mut self, from: NodeId, to: NodeId, text: Vec<u8>) -> Result<(), SendError> {
         let peer = self.id(to);
         self.said.insert((self.id(from), peer, text.clone()), 0);
-        self.command(from, |e, now| e.send_line(peer, text, now)).unwrap_or(Ok(()))
+        self.command(from, |e, now| e.send_line(peer, text, now))
+            .unwrap_or(Ok(()))
     }
 
     /// `node` says goodbye to `peer`.
@@ -270,21 +280,31 @@ impl World {
     /// What `node` says of its session with `peer`.
     #[must_use]
     pub fn status(&self, node: NodeId, peer: NodeId) -> Option<SessionStatus> {
-        self.node(node).endpoint().and_then(|endpoint| endpoint.status(self.id(peer)))
+        self.node(node)
+            .endpoint()
+            .and_then(|endpoint| endpoint.status(self.id(peer)))
     }
 
     /// How often `node` was told that a session with `peer` began.
     #[must_use]
     pub fn established(&self, node: NodeId, peer: NodeId) -> usize {
         let wanted = self.id(peer);
-        let is = |event: &Event| matches!(event, Event::Established { peer, .. } if *peer == wanted);
-        self.node(node).events().iter().filter(|(_, event)| is(event)).count()
+        let is =
+            |event: &Event| matches!(event, Event::Established { peer, .. } if *peer == wanted);
+        self.node(node)
+            .events()
+            .iter()
+            .filter(|(_, event)| is(event))
+            .count()
     }
 
     /// Whether `node`'s user saw `line`.
     #[must_use]
     pub fn has_seen(&self, node: NodeId, line: &[u8]) -> bool {
-        self.node(node).lines().iter().any(|received| received.line == line)
+        self.node(node)
+            .lines()
+            .iter()
+            .any(|received| received.line == line)
     }
 
     /// What arrived at a host that is no node, once.
@@ -344,18 +364,28 @@ impl World {
         while self.step(end) {
             steps = if self.now() == at { steps + 1 } else { 0 };
             at = self.now();
-            assert!(steps < MAX_STEPS_WITHOUT_TIME, "the clock stands still: {}", self.spinning());
+            assert!(
+                steps < MAX_STEPS_WITHOUT_TIME,
+                "the clock stands still: {}",
+                self.spinning()
+            );
         }
     }
 
     /// Does the next thing that is due by `end`: 1. who sleeps wakes, 2. a datagram arrives, 3. jobs
     /// end and timers fire. False if there is none.
     fn step(&mut self, end: Instant) -> bool {
-        let Some(next) = self.next_event().filter(|next| *next <= end) else { return false };
+        let Some(next) = self.next_event().filter(|next| *next <= end) else {
+            return false;
+        };
         self.network.advance_to(next);
         let now = self.now();
-        let woken: Vec<NodeId> =
-            self.wakes.iter().filter(|(_, at)| **at <= now).map(|(node, _)| *node).collect();
+        let woken: Vec<NodeId> = self
+            .wakes
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(node, _)| *node)
+            .collect();
         for node in woken {
             self.wakes.remove(&node);
             self.node_mut(node).wake();
@@ -377,11 +407,17 @@ impl World {
     fn next_event(&self) -> Option<Instant> {
         let deadlines = self.nodes.iter().filter_map(Node::next_deadline);
         let arrivals = self.network.next_arrival();
-        deadlines.chain(arrivals).chain(self.wakes.values().copied()).min()
+        deadlines
+            .chain(arrivals)
+            .chain(self.wakes.values().copied())
+            .min()
     }
 
     fn spinning(&self) -> String {
-        let timers = self.nodes.iter().filter_map(|node| node.endpoint()?.poll_timeout());
+        let timers = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.endpoint()?.poll_timeout());
         format!("{:?}", timers.collect::<Vec<_>>())
     }
 
@@ -391,7 +427,8 @@ impl World {
             self.strays.entry(delivery.host).or_default().push(delivery);
             return;
         };
-        self.node_mut(node).handle_datagram(delivery.from, &mut delivery.datagram, now);
+        self.node_mut(node)
+            .handle_datagram(delivery.from, &mut delivery.datagram, now);
         self.settle(node);
     }
 
@@ -407,13 +444,19 @@ impl World {
     }
 
     fn judge(&mut self, id: NodeId) {
-        let Some(judged) = self.judged.get_mut(id.0) else { return };
+        let Some(judged) = self.judged.get_mut(id.0) else {
+            return;
+        };
         let node = self.nodes.get(id.0).expect("as many as judged");
         let fresh = node.lines().get(*judged..).unwrap_or_default();
         *judged = node.lines().len();
         for received in fresh {
             if let Some(crime) = crime(&mut self.said, node, received) {
-                self.violations.push(format!("{} at {}: {crime}", self.network.name(node.host), received.at));
+                self.violations.push(format!(
+                    "{} at {}: {crime}",
+                    self.network.name(node.host),
+                    received.at
+                ));
             }
         }
     }
@@ -421,7 +464,12 @@ impl World {
 
 /// What is wrong with a line that `node` showed, if anything.
 fn crime(said: &mut BTreeMap<Said, u32>, node: &Node, received: &Received) -> Option<String> {
-    let Received { from, line, process, .. } = received;
+    let Received {
+        from,
+        line,
+        process,
+        ..
+    } = received;
     let text = String::from_utf8_lossy(line);
     let Some(shown_by) = said.get_mut(&(*from, node.id(), line.clone())) else {
         return Some(format!("forged: {from:?} never said {text:?}"));
