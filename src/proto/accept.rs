@@ -30,13 +30,20 @@ impl Endpoint {
     pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) {
         let shared = &mut self.shared;
         let waiting = shared.waiting_jobs();
-        match shared.guard.judge(from, init, waiting, &mut shared.rng, now) {
+        match shared
+            .guard
+            .judge(from, init, waiting, &mut shared.rng, now)
+        {
             Verdict::Drop => shared.drop(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => shared.transmit(from, cookie),
             Verdict::Admit => {
                 for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
                     let (local, slot) = (shared.local.clone(), (from, init.sender));
-                    shared.stranger_job(Work::Accept(Accept { local, slot, message1 }));
+                    shared.stranger_job(Work::Accept(Accept {
+                        local,
+                        slot,
+                        message1,
+                    }));
                 }
             }
         }
@@ -44,7 +51,11 @@ impl Endpoint {
 
     /// Message 1 has been read, or was not true.
     pub(super) fn on_accepted(&mut self, done: Accepted, now: Instant) {
-        let Accepted { slot, message1, responder } = done;
+        let Accepted {
+            slot,
+            message1,
+            responder,
+        } = done;
         let Some(responder) = responder else {
             self.shared.drop(DropReason::Forged);
             return;
@@ -59,7 +70,9 @@ impl Endpoint {
             Ok(welcome) => welcome,
             Err(reason) => return self.shared.drop(reason),
         };
-        let ephemeral = *message1.first_chunk().expect("message 1 begins with the key");
+        let ephemeral = *message1
+            .first_chunk()
+            .expect("message 1 begins with the key");
         self.respond(responder, welcome, slot, ephemeral, payload.connection);
     }
 
@@ -87,7 +100,11 @@ impl Endpoint {
             return Err(DropReason::OldTimestamp);
         }
         peer.timestamp = Some((payload.timestamp, now));
-        Ok(if peer.is_guest() { Welcome::Guest } else { Welcome::Known })
+        Ok(if peer.is_guest() {
+            Welcome::Guest
+        } else {
+            Welcome::Known
+        })
     }
 
     /// Makes a record of an unknown key, if the policy wants one.
@@ -106,7 +123,11 @@ impl Endpoint {
             Trust::New => Standing::Pinned { told: false },
             Trust::Ask => {
                 self.make_room_for_guest(from);
-                Standing::Guest { since: now, source: from, told: false }
+                Standing::Guest {
+                    since: now,
+                    source: from,
+                    told: false,
+                }
             }
         };
         let mut peer = Peer::new(id, standing, &mut self.shared);
@@ -164,7 +185,11 @@ impl Endpoint {
             None => ConnectionId(shared.rng.u64()),
         };
         let psk = peer.and_then(|peer| peer.psk.clone());
-        let payload = RespPayload { connection, welcome, index };
+        let payload = RespPayload {
+            connection,
+            welcome,
+            index,
+        };
         let work = Work::Respond(Box::new(Respond {
             responder,
             psk,
@@ -182,13 +207,26 @@ impl Endpoint {
     /// Message 2 is made.
     pub(super) fn on_responded(&mut self, done: Responded, now: Instant) {
         let shared = &mut self.shared;
-        let Responded { peer: id, slot, payload, remote_connection, keys, datagrams } = done;
+        let Responded {
+            peer: id,
+            slot,
+            payload,
+            remote_connection,
+            keys,
+            datagrams,
+        } = done;
         if payload.welcome == Welcome::Known || payload.welcome == Welcome::Guest {
             let unchanged = |peer: &&mut Peer| peer.connection_id == payload.connection;
             let is_free = shared.keys.find(payload.index).is_none()
                 && !shared.attempts.contains_key(&payload.index);
-            let peer = self.peers.get_mut(&id).filter(unchanged).filter(|_| is_free);
-            let Some(peer) = peer else { return shared.drop(DropReason::NotWelcome) };
+            let peer = self
+                .peers
+                .get_mut(&id)
+                .filter(unchanged)
+                .filter(|_| is_free);
+            let Some(peer) = peer else {
+                return shared.drop(DropReason::NotWelcome);
+            };
             let info = KeypairInfo {
                 peer: id,
                 epoch: shared.next_epoch(),

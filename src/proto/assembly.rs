@@ -15,7 +15,11 @@ pub(super) struct Assembly<const HALF: usize> {
 
 impl<const HALF: usize> Default for Assembly<HALF> {
     fn default() -> Self {
-        Self { first: Vec::new(), second: Vec::new(), handed_out: Vec::new() }
+        Self {
+            first: Vec::new(),
+            second: Vec::new(),
+            handed_out: Vec::new(),
+        }
     }
 }
 
@@ -35,7 +39,9 @@ impl<const HALF: usize> Assembly<HALF> {
     pub(super) fn take<const WHOLE: usize>(&mut self) -> Option<Box<[u8; WHOLE]>> {
         const { assert!(WHOLE == 2 * HALF) };
         let all = (0..self.first.len()).flat_map(|a| (0..self.second.len()).map(move |b| (a, b)));
-        let pair = all.into_iter().find(|pair| !self.handed_out.contains(pair))?;
+        let pair = all
+            .into_iter()
+            .find(|pair| !self.handed_out.contains(pair))?;
         self.handed_out.push(pair);
         let (first, second) = (self.first.get(pair.0)?, self.second.get(pair.1)?);
         let mut whole = Box::new([0; WHOLE]);
@@ -51,7 +57,9 @@ mod tests {
     use super::*;
 
     fn drain(assembly: &mut Assembly<2>) -> Vec<[u8; 4]> {
-        core::iter::from_fn(|| assembly.take::<4>()).map(|whole| *whole).collect()
+        core::iter::from_fn(|| assembly.take::<4>())
+            .map(|whole| *whole)
+            .collect()
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub(super) struct Attempt {
 
 impl Attempt {
     pub(super) fn new(made: Initiated, destinations: Vec<SocketAddr>, now: Instant) -> Self {
-        let ephemeral = made.message1.first_chunk().expect("message 1 begins with the key");
+        let ephemeral = made
+            .message1
+            .first_chunk()
+            .expect("message 1 begins with the key");
         Self {
             index: made.index,
             connection: made.connection,
@@ -59,11 +62,18 @@ impl Attempt {
             return None;
         }
         let [first, _] = &self.datagrams;
-        let Ok(Packet::Init(Init { mac1, .. })) = Packet::parse(first) else { return None };
-        let cookie =
-            CookieKey::for_responder(peer).open(cookie.nonce, cookie.sealed, mac1).ok()?;
+        let Ok(Packet::Init(Init { mac1, .. })) = Packet::parse(first) else {
+            return None;
+        };
+        let cookie = CookieKey::for_responder(peer)
+            .open(cookie.nonce, cookie.sealed, mac1)
+            .ok()?;
         self.cookie_used = true;
-        Some(self.datagrams.clone().map(|datagram| with_mac2(datagram, &cookie)))
+        Some(
+            self.datagrams
+                .clone()
+                .map(|datagram| with_mac2(datagram, &cookie)),
+        )
     }
 
     /// Takes a half of message 2 whose mac1 is right; false if it is not.
@@ -113,7 +123,11 @@ impl Attempts {
     #[must_use]
     pub(super) fn add(&mut self, attempt: Attempt) -> Option<Attempt> {
         self.0.push_back(attempt);
-        if self.0.len() > MAX_ATTEMPTS { self.0.pop_front() } else { None }
+        if self.0.len() > MAX_ATTEMPTS {
+            self.0.pop_front()
+        } else {
+            None
+        }
     }
 
     pub(super) fn find(&mut self, index: SessionIndex) -> Option<&mut Attempt> {
@@ -123,8 +137,9 @@ impl Attempts {
     /// Takes out those that nobody may answer any more.
     #[must_use]
     pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Attempt> {
-        let (gone, kept) = self.0.drain(..).partition(|attempt| attempt.ends() <= now);
-        self.0 = kept;
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.0.drain(..).partition(|attempt| attempt.ends() <= now);
+        self.0 = kept.into();
         gone
     }
 

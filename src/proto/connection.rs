@@ -41,7 +41,11 @@ pub(super) struct AckOfUnsent;
 
 impl Connection {
     pub(super) fn new(withhold_hello: bool) -> Self {
-        let hello = if withhold_hello { HelloState::Withheld } else { HelloState::Due };
+        let hello = if withhold_hello {
+            HelloState::Withheld
+        } else {
+            HelloState::Due
+        };
         Self {
             next_number: 0,
             received: Received::default(),
@@ -65,7 +69,12 @@ impl Connection {
     }
 
     /// Notes an arrived packet; false if it is a duplicate or too old to tell.
-    pub(super) fn on_packet(&mut self, number: PacketNumber, eliciting: bool, now: Instant) -> bool {
+    pub(super) fn on_packet(
+        &mut self,
+        number: PacketNumber,
+        eliciting: bool,
+        now: Instant,
+    ) -> bool {
         if !self.received.insert(number.0) {
             return false;
         }
@@ -80,15 +89,26 @@ impl Connection {
         let since = self.ack_due.take()?;
         let delay = now.saturating_since(since).as_micros();
         let delay_us = u64::try_from(delay).unwrap_or(u64::MAX);
-        Some(Ack { delay_us, ranges: self.received.ranges.clone() })
+        Some(Ack {
+            delay_us,
+            ranges: self.received.ranges.clone(),
+        })
     }
 
     /// Takes note of what arrived at the other side.
     pub(super) fn on_ack(&mut self, ack: &Ack) -> Result<(), AckOfUnsent> {
-        if ack.ranges.first().is_some_and(|(_, largest)| *largest >= self.next_number) {
+        if ack
+            .ranges
+            .first()
+            .is_some_and(|(_, largest)| *largest >= self.next_number)
+        {
             return Err(AckOfUnsent);
         }
-        if self.hello_numbers.iter().any(|number| ack.contains(*number)) {
+        if self
+            .hello_numbers
+            .iter()
+            .any(|number| ack.contains(*number))
+        {
             self.hello = HelloState::Acknowledged;
         }
         Ok(())
@@ -197,7 +217,10 @@ mod tests {
                 let expected = model.iter().filter(|n| **n >= received.floor).count();
                 assert_eq!(held.len(), expected, "seed {seed}");
                 assert!(received.ranges.len() <= ACK_MAX_RANGES);
-                assert!(received.ranges.windows(2).all(|w| w[1].1 + 1 < w[0].0), "seed {seed}");
+                assert!(
+                    received.ranges.windows(2).all(|w| w[1].1 + 1 < w[0].0),
+                    "seed {seed}"
+                );
             }
         }
     }
@@ -211,7 +234,10 @@ mod tests {
         assert!(connection.is_hello_due());
         let second = connection.next_number();
         assert_eq!(connection.on_hello_sent(second), HELLO_RETRY * 2);
-        let ack = Ack { delay_us: 0, ranges: vec![(0, 0)] };
+        let ack = Ack {
+            delay_us: 0,
+            ranges: vec![(0, 0)],
+        };
         assert!(connection.on_ack(&ack).is_ok());
         connection.on_hello_timeout();
         assert!(!connection.is_hello_due());
@@ -221,7 +247,10 @@ mod tests {
     fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
         let mut connection = Connection::new(false);
         connection.next_number();
-        let ack = |number| Ack { delay_us: 0, ranges: vec![(number, number)] };
+        let ack = |number| Ack {
+            delay_us: 0,
+            ranges: vec![(number, number)],
+        };
         assert!(connection.on_ack(&ack(0)).is_ok());
         assert!(connection.on_ack(&ack(1)).is_err());
     }

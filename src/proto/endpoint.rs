@@ -55,7 +55,11 @@ impl Endpoint {
     ) -> Self {
         let shared = Shared::new(config, identity, CoreRng::new(seed), timestamps, now);
         let screen = Arc::new(Screen::new(&shared.id));
-        Self { shared, peers: BTreeMap::new(), screen }
+        Self {
+            shared,
+            peers: BTreeMap::new(),
+            screen,
+        }
     }
 
     /// Our public key.
@@ -87,8 +91,10 @@ impl Endpoint {
             return;
         }
         let shared = &mut self.shared;
-        let peer =
-            self.peers.entry(id).or_insert_with(|| Peer::new(id, Standing::Known, shared));
+        let peer = self
+            .peers
+            .entry(id)
+            .or_insert_with(|| Peer::new(id, Standing::Known, shared));
         peer.psk = psk.map(Arc::new);
         peer.learn_addresses(&addresses);
         peer.accept(Standing::Known, shared);
@@ -122,7 +128,9 @@ impl Endpoint {
     /// [`ApiMisuse::NotAGuest`] if it is none, for instance because it left meanwhile.
     pub fn accept_guest(&mut self, peer: PeerId) -> Result<(), ApiMisuse> {
         let guest = self.peers.get_mut(&peer).filter(|peer| peer.is_guest());
-        guest.ok_or(ApiMisuse::NotAGuest)?.accept(Standing::Known, &mut self.shared);
+        guest
+            .ok_or(ApiMisuse::NotAGuest)?
+            .accept(Standing::Known, &mut self.shared);
         Ok(())
     }
 
@@ -191,7 +199,9 @@ impl Endpoint {
 
     /// Says goodbye to a peer and ends its session. The record stays.
     pub fn close(&mut self, peer: PeerId, now: Instant) {
-        let Some(record) = self.peers.get_mut(&peer) else { return };
+        let Some(record) = self.peers.get_mut(&peer) else {
+            return;
+        };
         record.say_close(CloseCode::Goodbye, &mut self.shared, now);
         if record.end(None, &mut self.shared) == Fate::Forget {
             self.forget(peer);
@@ -293,7 +303,9 @@ impl Endpoint {
             if at > now {
                 break;
             }
-            let Some(peer) = self.peers.get_mut(&id) else { break };
+            let Some(peer) = self.peers.get_mut(&id) else {
+                break;
+            };
             peer.arm(timer, None, &mut self.shared);
             if peer.on_timeout(timer, &mut self.shared, now) == Fate::Forget {
                 self.forget(id);

@@ -65,12 +65,20 @@ impl Guard {
         let proved = self.has_cookie(from, init);
         if init.part == Part::Second {
             let admitted = proved || !self.is_loaded(waiting_jobs, now);
-            return if admitted { Verdict::Admit } else { Verdict::Drop };
+            return if admitted {
+                Verdict::Admit
+            } else {
+                Verdict::Drop
+            };
         }
         let source = Source::from(from.ip());
         if proved {
             let within = self.proved.take(source, rng, now);
-            return if within { Verdict::Admit } else { Verdict::Drop };
+            return if within {
+                Verdict::Admit
+            } else {
+                Verdict::Drop
+            };
         }
         let within = self.unproved.take(source, rng, now);
         self.count(now);
@@ -107,8 +115,15 @@ impl Guard {
 
     fn cookie_for(&self, from: SocketAddr, init: &Init<'_>, rng: &mut CoreRng) -> Vec<u8> {
         let nonce = rng.array();
-        let sealed = self.cookie_key.seal(&nonce, &self.secret.cookie(from), init.mac1);
-        Cookie { receiver: init.sender, nonce: &nonce, sealed: &sealed }.encode()
+        let sealed = self
+            .cookie_key
+            .seal(&nonce, &self.secret.cookie(from), init.mac1);
+        Cookie {
+            receiver: init.sender,
+            nonce: &nonce,
+            sealed: &sealed,
+        }
+        .encode()
     }
 
     fn rotate(&mut self, rng: &mut CoreRng, now: Instant) {

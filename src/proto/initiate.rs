@@ -15,9 +15,7 @@ use crate::proto::attempt::Attempt;
 use crate::proto::event::{Event, Refusal};
 use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
-use crate::proto::limits::{
-    MAX_ADDRESSES, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_SLOW,
-};
+use crate::proto::limits::{MAX_ADDRESSES, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_SLOW};
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::Peer;
 use crate::proto::shared::Shared;
@@ -53,7 +51,11 @@ impl Peer {
         if self.retry.is_some() || self.is_guest() || self.destinations().is_empty() {
             return;
         }
-        self.retry = Some(Retry { since: now, tries: 0, told: false });
+        self.retry = Some(Retry {
+            since: now,
+            tries: 0,
+            told: false,
+        });
         self.try_once(shared, now);
     }
 
@@ -69,7 +71,10 @@ impl Peer {
         let Some(retry) = &mut self.retry else { return };
         if now.saturating_since(retry.since) >= RETRY_FOR {
             if !core::mem::replace(&mut retry.told, true) {
-                let event = Event::Unreachable { peer: self.id, tries: retry.tries };
+                let event = Event::Unreachable {
+                    peer: self.id,
+                    tries: retry.tries,
+                };
                 shared.event(event);
             }
             if !waits {
@@ -88,7 +93,9 @@ impl Peer {
         if self.building.is_some() {
             return;
         }
-        let Some(timestamp) = shared.take_timestamp() else { return };
+        let Some(timestamp) = shared.take_timestamp() else {
+            return;
+        };
         let index = shared.fresh_index();
         shared.attempts.insert(index, self.id);
         self.building = Some(index);
@@ -97,14 +104,20 @@ impl Peer {
             peer: self.id,
             psk: self.psk.clone(),
             index,
-            payload: InitPayload { timestamp, connection: self.connection_id },
+            payload: InitPayload {
+                timestamp,
+                connection: self.connection_id,
+            },
         }));
     }
 
     /// Every address that the peer may have: where it was last, then where it should be.
     fn destinations(&self) -> Vec<SocketAddr> {
         let mut destinations: Vec<SocketAddr> = self.path.into_iter().collect();
-        let others = self.addresses.iter().filter(|address| Some(**address) != self.path);
+        let others = self
+            .addresses
+            .iter()
+            .filter(|address| Some(**address) != self.path);
         destinations.extend(others.take(MAX_ADDRESSES - destinations.len()));
         destinations
     }
@@ -143,8 +156,10 @@ impl Peer {
         shared: &mut Shared,
     ) {
         let id = self.id;
-        let answer =
-            self.attempts.find(index).and_then(|attempt| attempt.on_cookie(&id, from, cookie));
+        let answer = self
+            .attempts
+            .find(index)
+            .and_then(|attempt| attempt.on_cookie(&id, from, cookie));
         match answer {
             Some([first, second]) => {
                 shared.transmit(from, first);
@@ -170,14 +185,28 @@ impl Peer {
         let taken = self.attempts.find(index).and_then(Attempt::take_message2);
         if let Some((initiator, message2)) = taken {
             let peer = self.id;
-            shared.own_job(Work::Finish(Finish { peer, index, initiator, message2, from }));
+            shared.own_job(Work::Finish(Finish {
+                peer,
+                index,
+                initiator,
+                message2,
+                from,
+            }));
         }
     }
 
     /// A message 2 has been read. A false one changes nothing: the true one may still come.
     pub(super) fn on_finished(&mut self, done: Finished, shared: &mut Shared, now: Instant) {
-        let Finished { index, initiator, completed, from, .. } = done;
-        let Some(attempt) = self.attempts.find(index) else { return };
+        let Finished {
+            index,
+            initiator,
+            completed,
+            from,
+            ..
+        } = done;
+        let Some(attempt) = self.attempts.find(index) else {
+            return;
+        };
         let Some(completed) = completed else {
             shared.drop(DropReason::Forged);
             attempt.restore(initiator);
@@ -224,7 +253,7 @@ impl Peer {
         if self.is_new_connection(&keypair) {
             self.set_accepted(known);
         }
-        self.confirm(&keypair, shared, now);
+        self.confirm(&keypair, shared);
         if known {
             self.on_accepted(shared);
         }
@@ -232,7 +261,10 @@ impl Peer {
 
     fn on_refused(&mut self, reason: Refusal, shared: &mut Shared) {
         self.end(None, shared);
-        shared.event(Event::Refused { peer: self.id, reason });
+        shared.event(Event::Refused {
+            peer: self.id,
+            reason,
+        });
     }
 
     /// Forgets all attempts that are out.

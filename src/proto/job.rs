@@ -34,7 +34,11 @@ pub(super) enum Work {
 
 #[derive(Debug)]
 pub(super) enum Done {
-    Initiated { peer: PeerId, index: SessionIndex, made: Option<Box<Initiated>> },
+    Initiated {
+        peer: PeerId,
+        index: SessionIndex,
+        made: Option<Box<Initiated>>,
+    },
     Finished(Box<Finished>),
     Accepted(Accepted),
     Responded(Option<Box<Responded>>),
@@ -52,7 +56,6 @@ pub(super) struct Initiate {
 
 #[derive(Debug)]
 pub(super) struct Initiated {
-    pub(super) peer: PeerId,
     pub(super) index: SessionIndex,
     pub(super) connection: ConnectionId,
     pub(super) initiator: Initiator,
@@ -133,41 +136,95 @@ impl Job {
 
 impl Initiate {
     fn run(self, rng: &mut dyn CryptoRng) -> Option<Initiated> {
-        let Self { local, peer, psk, index, payload } = self;
+        let Self {
+            local,
+            peer,
+            psk,
+            index,
+            payload,
+        } = self;
         let prologue = prologue(index);
-        let (initiator, message1) =
-            initiate(&local, &peer, psk.as_deref(), &prologue, &payload.encode(), rng).ok()?;
+        let (initiator, message1) = initiate(
+            &local,
+            &peer,
+            psk.as_deref(),
+            &prologue,
+            &payload.encode(),
+            rng,
+        )
+        .ok()?;
         let mac1 = MacKey::for_init(&peer);
         let no_cookie = |_: &[u8]| [0; MAC_LEN];
         let datagrams = encode_init(VERSION, index, &message1, |b| mac1.mac(&[b]), no_cookie);
         let connection = payload.connection;
-        Some(Initiated { peer, index, connection, initiator, message1, datagrams })
+        Some(Initiated {
+            peer,
+            index,
+            connection,
+            initiator,
+            message1,
+            datagrams,
+        })
     }
 }
 
 impl Finish {
     fn run(self) -> Finished {
-        let Self { peer, index, mut initiator, message2, from } = self;
+        let Self {
+            peer,
+            index,
+            mut initiator,
+            message2,
+            from,
+        } = self;
         let completed = initiator.finish(&message2).ok();
-        Finished { peer, index, initiator, completed, from }
+        Finished {
+            peer,
+            index,
+            initiator,
+            completed,
+            from,
+        }
     }
 }
 
 impl Accept {
     fn run(self, rng: &mut dyn CryptoRng) -> Accepted {
-        let Self { local, slot, message1 } = self;
+        let Self {
+            local,
+            slot,
+            message1,
+        } = self;
         let responder = accept(&local, &prologue(slot.1), &message1, rng).ok();
-        Accepted { slot, message1, responder }
+        Accepted {
+            slot,
+            message1,
+            responder,
+        }
     }
 }
 
 impl Respond {
     fn run(self) -> Option<Responded> {
-        let Self { responder, psk, slot, ephemeral, payload, remote_connection } = self;
+        let Self {
+            responder,
+            psk,
+            slot,
+            ephemeral,
+            payload,
+            remote_connection,
+        } = self;
         let peer = responder.remote();
         let (message2, keys, _) = responder.respond(psk.as_deref(), &payload.encode()).ok()?;
         let mac1 = MacKey::for_resp(&ephemeral);
         let datagrams = encode_resp(slot.1, &message2, |b| mac1.mac(&[b]));
-        Some(Responded { peer, slot, payload, remote_connection, keys, datagrams })
+        Some(Responded {
+            peer,
+            slot,
+            payload,
+            remote_connection,
+            keys,
+            datagrams,
+        })
     }
 }

@@ -52,19 +52,30 @@ impl KeyTable {
         if !keypair.is_new(data.counter) {
             return Err(DropReason::Replayed);
         }
-        let (_, sealed) =
-            datagram.split_at_mut_checked(DATA_HEADER_LEN).ok_or(DropReason::Malformed)?;
-        let plaintext = keypair.open(data.counter, sealed).map_err(|_| DropReason::Forged)?;
+        let (_, sealed) = datagram
+            .split_at_mut_checked(DATA_HEADER_LEN)
+            .ok_or(DropReason::Malformed)?;
+        let plaintext = keypair
+            .open(data.counter, sealed)
+            .map_err(|_| DropReason::Forged)?;
         if !keypair.commit(data.counter) {
             return Err(DropReason::Replayed);
         }
-        Ok(Opened { keypair, counter: data.counter, from, plaintext })
+        Ok(Opened {
+            keypair,
+            counter: data.counter,
+            from,
+            plaintext,
+        })
     }
 
     /// How many keypairs there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.keypairs.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.keypairs
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Whether there is none.
@@ -74,16 +85,26 @@ impl KeyTable {
     }
 
     pub(super) fn find(&self, index: SessionIndex) -> Option<Arc<Keypair>> {
-        self.keypairs.read().unwrap_or_else(PoisonError::into_inner).get(&index).cloned()
+        self.keypairs
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&index)
+            .cloned()
     }
 
     pub(super) fn insert(&self, keypair: &Arc<Keypair>) {
-        let mut keypairs = self.keypairs.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keypairs = self
+            .keypairs
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         keypairs.insert(keypair.local_index, Arc::clone(keypair));
     }
 
     pub(super) fn remove(&self, keypair: &Keypair) {
-        let mut keypairs = self.keypairs.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keypairs = self
+            .keypairs
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         keypairs.remove(&keypair.local_index);
     }
 }

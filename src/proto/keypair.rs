@@ -49,7 +49,14 @@ pub(super) struct KeypairInfo {
 
 impl Keypair {
     pub(super) fn new(info: KeypairInfo, keys: TransportKeys, now: Instant) -> Arc<Self> {
-        let KeypairInfo { peer, epoch, local_index, remote_index, connection, initiator } = info;
+        let KeypairInfo {
+            peer,
+            epoch,
+            local_index,
+            remote_index,
+            connection,
+            initiator,
+        } = info;
         let TransportKeys { seal, open } = keys;
         Arc::new(Self {
             peer,
@@ -117,17 +124,26 @@ impl Keypair {
     }
 
     pub(super) fn is_new(&self, counter: Counter) -> bool {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner).is_new(counter)
+        self.window
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_new(counter)
     }
 
     pub(super) fn commit(&self, counter: Counter) -> bool {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner).commit(counter)
+        self.window
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .commit(counter)
     }
 
     /// Whether both come from INITs that crossed on the way: same connection, opposite initiators,
     /// nearly the same age.
     fn crossed(&self, other: &Self) -> bool {
-        let (older, newer) = (self.created.min(other.created), self.created.max(other.created));
+        let (older, newer) = (
+            self.created.min(other.created),
+            self.created.max(other.created),
+        );
         self.connection == other.connection
             && self.initiator != other.initiator
             && newer.saturating_since(older) < GLARE_WINDOW
@@ -178,7 +194,11 @@ impl KeySlots {
     #[must_use]
     pub(super) fn add_next(&mut self, keypair: Arc<Keypair>) -> Option<Arc<Keypair>> {
         self.next.push_back(keypair);
-        if self.next.len() > MAX_NEXT_KEYPAIRS { self.next.pop_front() } else { None }
+        if self.next.len() > MAX_NEXT_KEYPAIRS {
+            self.next.pop_front()
+        } else {
+            None
+        }
     }
 
     /// Makes a confirmed keypair the one to send under, unless it crossed with the current one and
@@ -188,7 +208,11 @@ impl KeySlots {
     pub(super) fn promote(&mut self, keypair: Arc<Keypair>, local: PeerId) -> Vec<Arc<Keypair>> {
         let mut erased: Vec<Arc<Keypair>> = Vec::new();
         if self.slot_of(&keypair) == Some(Slot::Next) {
-            erased.extend(self.next.drain(..).filter(|held| !Arc::ptr_eq(held, &keypair)));
+            erased.extend(
+                self.next
+                    .drain(..)
+                    .filter(|held| !Arc::ptr_eq(held, &keypair)),
+            );
         }
         let (current, previous) = match self.current.take() {
             None => (keypair, None),
@@ -222,7 +246,12 @@ impl KeySlots {
     #[must_use]
     pub(super) fn take_all(&mut self) -> Vec<Arc<Keypair>> {
         let slots = core::mem::take(self);
-        slots.current.into_iter().chain(slots.previous).chain(slots.next).collect()
+        slots
+            .current
+            .into_iter()
+            .chain(slots.previous)
+            .chain(slots.next)
+            .collect()
     }
 
     /// When the next keypair is due to be erased.

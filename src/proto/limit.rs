@@ -23,20 +23,30 @@ impl TokenBucket {
     /// Starts full.
     pub(super) fn new(rate: u32, burst: u32, now: Instant) -> Self {
         let burst = u64::from(burst) * TOKEN_US;
-        Self { rate: u64::from(rate), burst, tokens: burst, updated: now }
+        Self {
+            rate: u64::from(rate),
+            burst,
+            tokens: burst,
+            updated: now,
+        }
     }
 
     /// Takes a token if there is one.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         self.refill(now);
-        let Some(left) = self.tokens.checked_sub(TOKEN_US) else { return false };
+        let Some(left) = self.tokens.checked_sub(TOKEN_US) else {
+            return false;
+        };
         self.tokens = left;
         true
     }
 
     fn refill(&mut self, now: Instant) {
         let passed = micros(now.saturating_since(self.updated));
-        self.tokens = self.tokens.saturating_add(passed.saturating_mul(self.rate)).min(self.burst);
+        self.tokens = self
+            .tokens
+            .saturating_add(passed.saturating_mul(self.rate))
+            .min(self.burst);
         self.updated = self.updated.max(now);
     }
 
@@ -77,7 +87,12 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) const fn new(rate: u32, burst: u32, capacity: usize) -> Self {
-        Self { rate, burst, capacity, buckets: BTreeMap::new() }
+        Self {
+            rate,
+            burst,
+            capacity,
+            buckets: BTreeMap::new(),
+        }
     }
 
     /// Takes a token of `source` if it has one.
@@ -93,10 +108,17 @@ impl Sources {
     /// none, the one at that place goes. A fixed number of steps, whatever a stranger sends.
     fn make_room(&mut self, rng: &mut CoreRng, now: Instant) {
         let from = Source(rng.u64(), rng.u32() % 2 == 0);
-        let near = || self.buckets.range(from..).chain(self.buckets.iter()).take(16);
+        let near = || {
+            self.buckets
+                .range(from..)
+                .chain(self.buckets.iter())
+                .take(16)
+        };
         let mut candidates: Vec<(Source, TokenBucket)> = near().map(|(k, v)| (*k, *v)).collect();
-        let full: Vec<Source> =
-            candidates.iter_mut().filter_map(|(k, v)| v.is_full(now).then_some(*k)).collect();
+        let full: Vec<Source> = candidates
+            .iter_mut()
+            .filter_map(|(k, v)| v.is_full(now).then_some(*k))
+            .collect();
         for source in &full {
             self.buckets.remove(source);
         }
@@ -151,7 +173,11 @@ mod tests {
         let mut rng = CoreRng::new([1; 32]);
         let mut sources = Sources::new(20, 5, 100);
         for address in 0..10_000u32 {
-            sources.take(Source::from(IpAddr::from(address.to_be_bytes())), &mut rng, at(0));
+            sources.take(
+                Source::from(IpAddr::from(address.to_be_bytes())),
+                &mut rng,
+                at(0),
+            );
             assert!(sources.len() <= 100);
         }
     }

@@ -31,8 +31,12 @@ pub const GLARE_WINDOW: Duration = Duration::from_secs(10);
 // Handshake (docs/protocol.md#handshake, #keys-over-time).
 
 /// Waits before the second, third and fourth attempt; later ones use the last.
-pub const RETRY_DELAYS: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(5)];
+pub const RETRY_DELAYS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(5),
+];
 /// Largest random addition to a retry or rekey time.
 pub const RETRY_JITTER: Duration = Duration::from_millis(333);
 /// How long attempts follow each other at that pace.

@@ -32,7 +32,10 @@ impl InitPayload {
         writer.u64(nanos / NANOS_PER_SECOND);
         writer.u32(u32::try_from(nanos % NANOS_PER_SECOND).unwrap_or(0));
         writer.u64(self.connection.0).u32(0);
-        writer.into_vec().try_into().expect("8 + 4 + 8 + 4 bytes were written")
+        writer
+            .into_vec()
+            .try_into()
+            .expect("8 + 4 + 8 + 4 bytes were written")
     }
 
     pub(super) fn parse(bytes: &[u8; 24]) -> Result<Self, DecodeError> {
@@ -43,9 +46,14 @@ impl InitPayload {
         if nanos >= NANOS_PER_SECOND || flags != 0 {
             return Err(DecodeError::NotCanonical);
         }
-        let whole = seconds.checked_mul(NANOS_PER_SECOND).and_then(|s| s.checked_add(nanos));
+        let whole = seconds
+            .checked_mul(NANOS_PER_SECOND)
+            .and_then(|s| s.checked_add(nanos));
         let timestamp = Timestamp(whole.ok_or(DecodeError::TooLong)?);
-        Ok(Self { timestamp, connection })
+        Ok(Self {
+            timestamp,
+            connection,
+        })
     }
 }
 
@@ -80,7 +88,10 @@ impl RespPayload {
         };
         let mut writer = Writer::with_capacity(16);
         writer.u64(self.connection.0).u32(flags).u32(self.index.0);
-        writer.into_vec().try_into().expect("8 + 4 + 4 bytes were written")
+        writer
+            .into_vec()
+            .try_into()
+            .expect("8 + 4 + 4 bytes were written")
     }
 
     pub(super) fn parse(bytes: &[u8; 16]) -> Result<Self, DecodeError> {
@@ -94,7 +105,11 @@ impl RespPayload {
             _ => return Err(DecodeError::Unknown),
         };
         let index = SessionIndex(reader.u32()?);
-        Ok(Self { connection, welcome, index })
+        Ok(Self {
+            connection,
+            welcome,
+            index,
+        })
     }
 }
 
@@ -104,18 +119,34 @@ mod tests {
 
     #[test]
     fn payloads_round_trip() {
-        let init = InitPayload { timestamp: Timestamp(u64::MAX), connection: ConnectionId(7) };
+        let init = InitPayload {
+            timestamp: Timestamp(u64::MAX),
+            connection: ConnectionId(7),
+        };
         assert_eq!(InitPayload::parse(&init.encode()), Ok(init));
-        for welcome in [Welcome::Known, Welcome::Guest, Welcome::Refused, Welcome::Version] {
+        for welcome in [
+            Welcome::Known,
+            Welcome::Guest,
+            Welcome::Refused,
+            Welcome::Version,
+        ] {
             let (connection, index) = (ConnectionId(8), SessionIndex(9));
-            let resp = RespPayload { connection, welcome, index };
+            let resp = RespPayload {
+                connection,
+                welcome,
+                index,
+            };
             assert_eq!(RespPayload::parse(&resp.encode()), Ok(resp));
         }
     }
 
     #[test]
     fn unknown_flags_and_impossible_times_are_refused() {
-        let good = InitPayload { timestamp: Timestamp(5), connection: ConnectionId(7) }.encode();
+        let good = InitPayload {
+            timestamp: Timestamp(5),
+            connection: ConnectionId(7),
+        }
+        .encode();
         for (position, value) in [(20, 1), (7, 255), (11, 255)] {
             let mut bytes = good;
             bytes[position] = value;

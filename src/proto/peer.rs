@@ -41,7 +41,11 @@ pub(super) enum Standing {
     /// It came by itself and was pinned, for `--trust new`; the event has been told or not.
     Pinned { told: bool },
     /// It came by itself and waits for the user, who has been told or not.
-    Guest { since: Instant, source: SocketAddr, told: bool },
+    Guest {
+        since: Instant,
+        source: SocketAddr,
+        told: bool,
+    },
 }
 
 /// Everything about one peer.
@@ -96,7 +100,10 @@ impl Due {
         let mut frames = Vec::new();
         frames.extend(self.ack.clone().map(Frame::Ack));
         if self.hello {
-            frames.push(Frame::Hello(Hello { newest_version: VERSION, nickname }));
+            frames.push(Frame::Hello(Hello {
+                newest_version: VERSION,
+                nickname,
+            }));
         }
         frames.extend(self.ping.then_some(Frame::Ping));
         frames.extend(self.line.as_deref().map(Frame::Line));
@@ -178,14 +185,17 @@ impl Peer {
 
     /// Makes a keypair that both sides are known to hold the one to send under. If it belongs to
     /// another connection, that one starts from nothing and the old one's keys are gone.
-    pub(super) fn confirm(&mut self, keypair: &Arc<Keypair>, shared: &mut Shared, now: Instant) {
+    pub(super) fn confirm(&mut self, keypair: &Arc<Keypair>, shared: &mut Shared) {
         for erased in self.keys.promote(Arc::clone(keypair), shared.id) {
             shared.keys.remove(&erased);
         }
         self.arm_erase(shared);
         self.stop_handshake(shared);
         self.wanted = false;
-        let is_current = self.keys.current().is_some_and(|held| Arc::ptr_eq(held, keypair));
+        let is_current = self
+            .keys
+            .current()
+            .is_some_and(|held| Arc::ptr_eq(held, keypair));
         self.ping_due |= is_current && keypair.initiator;
         if self.is_new_connection(keypair) {
             self.pair = Some(keypair.connection);
@@ -198,7 +208,9 @@ impl Peer {
 
     /// Tells the owner that a new connection stands, as far as it does.
     fn announce(&mut self, shared: &mut Shared) {
-        let (peer, Some(address)) = (self.id, self.path) else { return };
+        let (peer, Some(address)) = (self.id, self.path) else {
+            return;
+        };
         if let Standing::Pinned { told: false } = self.standing {
             self.standing = Standing::Pinned { told: true };
             self.arm(Timer::Guest, None, shared);
@@ -209,7 +221,11 @@ impl Peer {
         }
         let initiator = self.keys.current().is_some_and(|keypair| keypair.initiator);
         shared.event(if self.accepted {
-            Event::Established { peer, address, initiator }
+            Event::Established {
+                peer,
+                address,
+                initiator,
+            }
         } else {
             Event::Waiting { peer }
         });
@@ -235,7 +251,9 @@ impl Peer {
     }
 
     fn rekey_if_due(&mut self, sending: bool, shared: &mut Shared, now: Instant) {
-        let Some(current) = self.keys.current() else { return };
+        let Some(current) = self.keys.current() else {
+            return;
+        };
         let limit = match (current.initiator, sending) {
             (true, true) => REKEY_INITIATOR_SEND,
             (true, false) => REKEY_INITIATOR_RECEIVE,
@@ -260,14 +278,17 @@ impl Peer {
             return Fate::Stay;
         };
         if slot == Slot::Next {
-            self.on_confirmed(opened, shared, now);
+            self.on_confirmed(opened, shared);
         }
         self.on_heard(shared, now);
         self.follow(opened, shared);
         let Ok(payload) = Payload::parse(opened.plaintext) else {
             return self.on_violation(shared, now);
         };
-        if !self.connection.on_packet(payload.number, payload.is_ack_eliciting(), now) {
+        if !self
+            .connection
+            .on_packet(payload.number, payload.is_ack_eliciting(), now)
+        {
             return Fate::Stay;
         }
         shared.dirty.insert(self.id);
@@ -284,13 +305,13 @@ impl Peer {
     }
 
     /// The other side proved that it holds a keypair that we answered with.
-    fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
+    fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared) {
         self.path.get_or_insert(opened.from);
         if self.is_new_connection(&opened.keypair) {
             self.path = Some(opened.from);
             self.accepted = true;
         }
-        self.confirm(&opened.keypair, shared, now);
+        self.confirm(&opened.keypair, shared);
     }
 
     fn on_heard(&mut self, shared: &mut Shared, now: Instant) {
@@ -318,7 +339,10 @@ impl Peer {
         self.highest = Some((keypair.epoch, opened.counter));
         if self.path != Some(opened.from) {
             self.path = Some(opened.from);
-            shared.event(Event::Roamed { peer: self.id, to: opened.from });
+            shared.event(Event::Roamed {
+                peer: self.id,
+                to: opened.from,
+            });
         }
     }
 
@@ -333,7 +357,10 @@ impl Peer {
             Frame::Hello(hello) => self.on_hello(hello, shared),
             Frame::Line(_) if self.is_guest() => shared.drop(DropReason::NotWelcome),
             Frame::Line(line) => {
-                shared.event(Event::Line { peer: self.id, line: line.to_vec() });
+                shared.event(Event::Line {
+                    peer: self.id,
+                    line: line.to_vec(),
+                });
             }
             Frame::Close(code) => return self.on_close(*code, shared),
         }
@@ -341,12 +368,25 @@ impl Peer {
     }
 
     fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared) {
-        if let Standing::Guest { since, source, told: false } = self.standing {
-            self.standing = Standing::Guest { since, source, told: true };
+        if let Standing::Guest {
+            since,
+            source,
+            told: false,
+        } = self.standing
+        {
+            self.standing = Standing::Guest {
+                since,
+                source,
+                told: true,
+            };
             let nickname = String::from_utf8(hello.nickname.to_vec()).ok();
             let nickname = nickname.filter(|name| !name.is_empty());
             let address = self.path.unwrap_or(source);
-            shared.event(Event::Guest { peer: self.id, address, nickname });
+            shared.event(Event::Guest {
+                peer: self.id,
+                address,
+                nickname,
+            });
         } else {
             self.on_accepted(shared);
         }
@@ -399,7 +439,10 @@ impl Peer {
                 return Fate::Forget;
             }
             (Standing::Known | Standing::Pinned { .. }, Some(reason)) if existed => {
-                shared.event(Event::Closed { peer: self.id, reason });
+                shared.event(Event::Closed {
+                    peer: self.id,
+                    reason,
+                });
             }
             (Standing::Known | Standing::Pinned { .. }, _) => {}
         }
@@ -410,7 +453,11 @@ impl Peer {
 
     /// The next packet that is due, if there is a key and a path for it.
     pub(super) fn poll_packet(&mut self, shared: &mut Shared, now: Instant) -> Option<Transmit> {
-        if !self.keys.current().is_some_and(|keypair| keypair.can_seal(now)) {
+        if !self
+            .keys
+            .current()
+            .is_some_and(|keypair| keypair.can_seal(now))
+        {
             self.on_no_key(shared, now);
             return None;
         }
@@ -436,10 +483,20 @@ impl Peer {
         let hello = self.connection.is_hello_due();
         let ranges = ack.as_ref().map_or(0, |ack| ack.ranges.len());
         let has_room = !hello && ranges <= ACK_RANGES_BESIDE_LINE;
-        let line = if has_room && self.may_talk() { self.lines.pop_front() } else { None };
+        let line = if has_room && self.may_talk() {
+            self.lines.pop_front()
+        } else {
+            None
+        };
         let ping = core::mem::take(&mut self.ping_due) && !hello && line.is_none();
         let keepalive = core::mem::take(&mut self.keepalive_due);
-        Due { ack, hello, ping, line, keepalive }
+        Due {
+            ack,
+            hello,
+            ping,
+            line,
+            keepalive,
+        }
     }
 
     /// Lays out one packet under the current keypair.
@@ -449,10 +506,16 @@ impl Peer {
             return None;
         }
         let counter = keypair.next_counter()?;
-        let payload = Payload { number: self.connection.next_number(), frames };
+        let payload = Payload {
+            number: self.connection.next_number(),
+            frames,
+        };
         let plaintext = payload.encode(BASE_PLAINTEXT_LEN);
         let unsealed = Unsealed::new(keypair, counter, &plaintext);
-        Some(Transmit { to, datagram: Datagram::Unsealed(unsealed) })
+        Some(Transmit {
+            to,
+            datagram: Datagram::Unsealed(unsealed),
+        })
     }
 
     fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {

@@ -41,7 +41,10 @@ impl Reassembly {
         if !self.slots.contains_key(&key) {
             self.make_room(from, rng);
         }
-        let fresh = || Slot { halves: Assembly::default(), opened: now };
+        let fresh = || Slot {
+            halves: Assembly::default(),
+            opened: now,
+        };
         let slot = self.slots.entry(key).or_insert_with(fresh);
         slot.halves.add(init.part, init.body);
         core::iter::from_fn(|| slot.halves.take()).collect()
@@ -53,7 +56,8 @@ impl Reassembly {
     }
 
     fn forget_old(&mut self, now: Instant) {
-        self.slots.retain(|_, slot| now.saturating_since(slot.opened) < SLOT_LIFE);
+        self.slots
+            .retain(|_, slot| now.saturating_since(slot.opened) < SLOT_LIFE);
     }
 
     /// Makes room for one more slot of `from`. At either bound a random slot goes, the source's own
@@ -63,7 +67,11 @@ impl Reassembly {
         let is_own = |key: &&SlotKey| Source::from(key.0.ip()) == source;
         let own = self.slots.keys().filter(is_own).count();
         let victim = if own >= MAX_SLOTS_PER_SOURCE {
-            self.slots.keys().filter(is_own).nth(rng.below(own)).copied()
+            self.slots
+                .keys()
+                .filter(is_own)
+                .nth(rng.below(own))
+                .copied()
         } else if self.slots.len() >= MAX_SLOTS {
             self.slots.keys().nth(rng.below(self.slots.len())).copied()
         } else {
@@ -88,8 +96,17 @@ mod tests {
     }
 
     fn add(table: &mut Reassembly, from: &str, datagram: &[u8], now: Instant) -> usize {
-        let Ok(Packet::Init(init)) = Packet::parse(datagram) else { panic!("not an INIT") };
-        table.add(from.parse().unwrap(), &init, &mut CoreRng::new([7; 32]), now).len()
+        let Ok(Packet::Init(init)) = Packet::parse(datagram) else {
+            panic!("not an INIT")
+        };
+        table
+            .add(
+                from.parse().unwrap(),
+                &init,
+                &mut CoreRng::new([7; 32]),
+                now,
+            )
+            .len()
     }
 
     #[test]
@@ -98,7 +115,10 @@ mod tests {
         let [first, second] = halves(1, 5);
         assert_eq!(add(&mut table, "192.0.2.1:1", &second, Instant::ZERO), 0);
         assert_eq!(add(&mut table, "192.0.2.1:2", &first, Instant::ZERO), 0);
-        assert_eq!(add(&mut table, "192.0.2.1:1", &halves(2, 5)[0], Instant::ZERO), 0);
+        assert_eq!(
+            add(&mut table, "192.0.2.1:1", &halves(2, 5)[0], Instant::ZERO),
+            0
+        );
         assert_eq!(add(&mut table, "192.0.2.1:1", &first, Instant::ZERO), 1);
         assert_eq!(add(&mut table, "192.0.2.1:1", &first, Instant::ZERO), 0);
     }
@@ -108,14 +128,27 @@ mod tests {
         let mut table = Reassembly::default();
         let [first, second] = halves(1, 5);
         add(&mut table, "192.0.2.1:1", &first, Instant::ZERO);
-        assert_eq!(add(&mut table, "192.0.2.1:1", &second, Instant::ZERO + SLOT_LIFE), 0);
+        assert_eq!(
+            add(
+                &mut table,
+                "192.0.2.1:1",
+                &second,
+                Instant::ZERO + SLOT_LIFE
+            ),
+            0
+        );
     }
 
     #[test]
     fn the_table_is_bounded_in_all_and_for_each_source() {
         let mut table = Reassembly::default();
         for index in 0..100 {
-            add(&mut table, "192.0.2.1:1", &halves(index, 5)[0], Instant::ZERO);
+            add(
+                &mut table,
+                "192.0.2.1:1",
+                &halves(index, 5)[0],
+                Instant::ZERO,
+            );
         }
         assert_eq!(table.len(), MAX_SLOTS_PER_SOURCE);
         for source in 0..2_000u32 {

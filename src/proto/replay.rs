@@ -144,7 +144,11 @@ mod tests {
                 let jump = 1u64 << (rng.next_u32() % 15);
                 let counter = (last + rng.next_u64() % jump).saturating_sub(rng.next_u64() % jump);
                 let fresh = counter + REPLAY_WINDOW > last && !seen.contains(&counter);
-                assert_eq!(window.commit(Counter(counter)), fresh, "seed {seed}, {counter}");
+                assert_eq!(
+                    window.commit(Counter(counter)),
+                    fresh,
+                    "seed {seed}, {counter}"
+                );
                 seen.insert(counter);
                 last = last.max(counter);
             }

@@ -40,7 +40,9 @@ pub(super) enum Kind<'a> {
 
 impl Screen {
     pub(super) fn new(local: &PeerId) -> Self {
-        Self { mac1: MacKey::for_init(local) }
+        Self {
+            mac1: MacKey::for_init(local),
+        }
     }
 
     /// Looks at `datagram`: any bytes from anybody.

@@ -85,7 +85,10 @@ impl Shared {
 
     /// Queues a datagram that needs no key.
     pub(super) fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>) {
-        self.ready.push_back(Transmit { to, datagram: Datagram::Ready(datagram) });
+        self.ready.push_back(Transmit {
+            to,
+            datagram: Datagram::Ready(datagram),
+        });
     }
 
     /// Queues a datagram to be sealed by whoever sends it.
@@ -148,7 +151,9 @@ impl Shared {
     }
 
     pub(super) fn next_job(&mut self) -> Option<Job> {
-        self.own_jobs.pop_front().or_else(|| self.stranger_jobs.pop_front())
+        self.own_jobs
+            .pop_front()
+            .or_else(|| self.stranger_jobs.pop_front())
     }
 
     pub(super) fn waiting_jobs(&self) -> usize {
@@ -195,7 +200,11 @@ struct Timestamps {
 impl Timestamps {
     fn new(range: Range<Timestamp>) -> Self {
         let current = range.start.0..range.end.0;
-        Self { warn_at: half(&current), current, spare: None }
+        Self {
+            warn_at: half(&current),
+            current,
+            spare: None,
+        }
     }
 
     fn take(&mut self) -> Option<Timestamp> {
@@ -217,7 +226,10 @@ impl Timestamps {
 
     /// Takes a block that lies after all earlier ones.
     fn add(&mut self, range: Range<Timestamp>) {
-        let last = self.spare.as_ref().map_or(self.current.end, |spare| spare.end);
+        let last = self
+            .spare
+            .as_ref()
+            .map_or(self.current.end, |spare| spare.end);
         if range.start.0 >= last {
             self.spare = Some(range.start.0..range.end.0);
         }

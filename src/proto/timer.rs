@@ -45,7 +45,9 @@ impl Timers {
         timer: Timer,
         at: Option<Instant>,
     ) {
-        let Some(slot) = armed.0.get_mut(timer as usize) else { return };
+        let Some(slot) = armed.0.get_mut(timer as usize) else {
+            return;
+        };
         if let Some(old) = slot.take() {
             self.queue.remove(&(old, peer, timer));
         }

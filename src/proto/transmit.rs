@@ -62,8 +62,15 @@ impl Datagram {
 impl Unsealed {
     /// Lays out `plaintext` under a counter that is taken from `keypair` and used nowhere else.
     pub(super) fn new(keypair: &Arc<Keypair>, counter: Counter, plaintext: &[u8]) -> Self {
-        let data = Data { receiver: keypair.remote_index, counter };
-        Self { keypair: Arc::clone(keypair), counter, buffer: data.lay_out(plaintext) }
+        let data = Data {
+            receiver: keypair.remote_index,
+            counter,
+        };
+        Self {
+            keypair: Arc::clone(keypair),
+            counter,
+            buffer: data.lay_out(plaintext),
+        }
     }
 
     fn seal(mut self) -> Vec<u8> {
@@ -76,6 +83,11 @@ impl Unsealed {
 
 impl core::fmt::Debug for Unsealed {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Unsealed({:?}, {} bytes)", self.counter, self.buffer.len())
+        write!(
+            f,
+            "Unsealed({:?}, {} bytes)",
+            self.counter,
+            self.buffer.len()
+        )
     }
 }
