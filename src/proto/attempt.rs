@@ -137,8 +137,9 @@ impl Attempts {
     /// Takes out those that nobody may answer any more.
     #[must_use]
     pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Attempt> {
-        let (gone, kept) = self.0.drain(..).partition(|attempt| attempt.ends() <= now);
-        self.0 = kept;
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.0.drain(..).partition(|attempt| attempt.ends() <= now);
+        self.0 = kept.into();
         gone
     }
 

@@ -253,7 +253,7 @@ impl Peer {
         if self.is_new_connection(&keypair) {
             self.set_accepted(known);
         }
-        self.confirm(&keypair, shared, now);
+        self.confirm(&keypair, shared);
         if known {
             self.on_accepted(shared);
         }

@@ -56,7 +56,6 @@ pub(super) struct Initiate {
 
 #[derive(Debug)]
 pub(super) struct Initiated {
-    pub(super) peer: PeerId,
     pub(super) index: SessionIndex,
     pub(super) connection: ConnectionId,
     pub(super) initiator: Initiator,

@@ -28,6 +28,9 @@ mod stats;
 mod timer;
 mod transmit;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{EndpointConfig, PeerConfig, Trust};
 pub use endpoint::Endpoint;
 pub use event::{ApiMisuse, CloseReason, Event, Refusal, SendError, SessionStatus};

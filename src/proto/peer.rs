@@ -185,7 +185,7 @@ impl Peer {
 
     /// Makes a keypair that both sides are known to hold the one to send under. If it belongs to
     /// another connection, that one starts from nothing and the old one's keys are gone.
-    pub(super) fn confirm(&mut self, keypair: &Arc<Keypair>, shared: &mut Shared, now: Instant) {
+    pub(super) fn confirm(&mut self, keypair: &Arc<Keypair>, shared: &mut Shared) {
         for erased in self.keys.promote(Arc::clone(keypair), shared.id) {
             shared.keys.remove(&erased);
         }
@@ -278,7 +278,7 @@ impl Peer {
             return Fate::Stay;
         };
         if slot == Slot::Next {
-            self.on_confirmed(opened, shared, now);
+            self.on_confirmed(opened, shared);
         }
         self.on_heard(shared, now);
         self.follow(opened, shared);
@@ -305,13 +305,13 @@ impl Peer {
     }
 
     /// The other side proved that it holds a keypair that we answered with.
-    fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
+    fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared) {
         self.path.get_or_insert(opened.from);
         if self.is_new_connection(&opened.keypair) {
             self.path = Some(opened.from);
             self.accepted = true;
         }
-        self.confirm(&opened.keypair, shared, now);
+        self.confirm(&opened.keypair, shared);
     }
 
     fn on_heard(&mut self, shared: &mut Shared, now: Instant) {
