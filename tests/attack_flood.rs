@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
+mod simulated;
 
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use common::{COOKIE, RESP, SOON, assert_well, check_bounds, clear, is, ms, secs, sent};
 use securechat::crypto::COOKIE_LEN;
 use securechat::id::SessionIndex;
-use securechat::proto::{DropReason, EndpointConfig, Endpoint, limits};
+use securechat::proto::{DropReason, Endpoint, EndpointConfig, limits};
 use securechat::sim::{Forger, HostId, NodeId, Pair, SimRng, World};
 use securechat::wire::limits::{INIT_LEN, MESSAGE1_LEN};
+use simulated::{COOKIE, RESP, SOON, assert_well, check_bounds, clear, is, ms, secs, sent};
 
 /// What a handshake job takes on the slow side.
 const JOB: Duration = Duration::from_micros(300);
@@ -45,7 +45,15 @@ impl Stranger {
         let forger = Forger::new(&world.id(target));
         let to = world.address(target);
         let (cookies, traffic) = (BTreeMap::new(), BTreeMap::new());
-        Self { host, forger, target, to, rng: SimRng::new(99), cookies, traffic }
+        Self {
+            host,
+            forger,
+            target,
+            to,
+            rng: SimRng::new(99),
+            cookies,
+            traffic,
+        }
     }
 
     fn inject(&mut self, world: &mut World, from: SocketAddr, datagram: Vec<u8>) {
@@ -65,12 +73,19 @@ impl Stranger {
     fn collect(&mut self, world: &mut World) -> Vec<(SocketAddr, Vec<u8>)> {
         let answers = world.take_strays(self.host);
         for answer in &answers {
-            assert!(is(COOKIE, &answer.datagram), "a stranger got {:?}", answer.datagram[0]);
+            assert!(
+                is(COOKIE, &answer.datagram),
+                "a stranger got {:?}",
+                answer.datagram[0]
+            );
             let (sent_len, back_len) = self.traffic.get_mut(&answer.to).expect("he asked");
             *back_len += answer.datagram.len();
             assert!(back_len <= sent_len);
         }
-        answers.into_iter().map(|answer| (answer.to, answer.datagram)).collect()
+        answers
+            .into_iter()
+            .map(|answer| (answer.to, answer.datagram))
+            .collect()
     }
 
     /// Asks for a cookie from each of the first `count` addresses and keeps it.
@@ -102,15 +117,35 @@ fn dropped(world: &World, node: NodeId) -> u64 {
 
 /// Any bytes: types beyond the known ones, every length, headers that look right now and then.
 fn any_datagram(rng: &mut SimRng, index: [u8; 4]) -> Vec<u8> {
-    let lengths = [rng.within(0..=1_500), rng.within(0..=80), 700, 608, 64, 32, 96];
+    let lengths = [
+        rng.within(0..=1_500),
+        rng.within(0..=80),
+        700,
+        608,
+        64,
+        32,
+        96,
+    ];
     let len = usize::try_from(lengths[rng.index(lengths.len())]).unwrap();
     let mut datagram = rng.bytes(len);
-    let header = [rng.within(0..=5) as u8, rng.below(3) as u8, rng.below(2) as u8, 0];
+    let header = [
+        rng.within(0..=5) as u8,
+        rng.below(3) as u8,
+        rng.below(2) as u8,
+        0,
+    ];
     if rng.chance(800_000) {
-        datagram.iter_mut().zip(header).for_each(|(to, from)| *to = from);
+        datagram
+            .iter_mut()
+            .zip(header)
+            .for_each(|(to, from)| *to = from);
     }
     if rng.chance(300_000) {
-        datagram.iter_mut().skip(4).zip(index).for_each(|(to, from)| *to = from);
+        datagram
+            .iter_mut()
+            .skip(4)
+            .zip(index)
+            .for_each(|(to, from)| *to = from);
     }
     datagram
 }
@@ -144,7 +179,7 @@ fn nothing_is_answered_without_mac1() {
     let mut pair = Pair::connected(1);
     pair.advance(secs(5));
     let target = pair.b;
-    let index = common::index_of(&sent(&pair, pair.a, common::DATA)[0].datagram);
+    let index = simulated::index_of(&sent(&pair, pair.a, simulated::DATA)[0].datagram);
     let mut stranger = Stranger::new(&mut pair, target, 100);
     clear(&mut pair);
     for n in 0..10_000u16 {
@@ -152,7 +187,12 @@ fn nothing_is_answered_without_mac1() {
         stranger.inject(&mut pair, source(n % 100), datagram);
     }
     pair.advance(secs(2));
-    let answers = pair.network().capture().iter().filter(|s| s.sender.is_some()).count();
+    let answers = pair
+        .network()
+        .capture()
+        .iter()
+        .filter(|s| s.sender.is_some())
+        .count();
     assert_eq!(answers, 0);
     assert!(dropped(&pair, target) >= 10_000);
     assert_well(&mut pair);
@@ -164,7 +204,7 @@ fn a_hundred_thousand_datagrams_disturb_nobody() {
     let target = pair.b;
     pair.node_mut(target).set_job_delay(JOB);
     let undisturbed = round_trip(&mut pair, |_| {});
-    let index = common::index_of(&sent(&pair, pair.a, common::DATA)[0].datagram);
+    let index = simulated::index_of(&sent(&pair, pair.a, simulated::DATA)[0].datagram);
     let mut stranger = Stranger::new(&mut pair, target, 1_000);
     pair.network_mut().set_capture(false);
     let mut n = 0u32;
@@ -188,7 +228,10 @@ fn a_hundred_thousand_datagrams_disturb_nobody() {
         memory.push(resident_kib());
     });
     assert_eq!(n, 100_000);
-    assert!(disturbed <= undisturbed + 2 * ms(40), "{undisturbed:?}, then {disturbed:?}");
+    assert!(
+        disturbed <= undisturbed + 2 * ms(40),
+        "{undisturbed:?}, then {disturbed:?}"
+    );
     assert_flat(&memory);
     assert_well(&mut pair);
 }
@@ -196,13 +239,19 @@ fn a_hundred_thousand_datagrams_disturb_nobody() {
 /// Resident memory of this process, where the system tells.
 fn resident_kib() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    statm.split(' ').nth(1)?.parse::<u64>().ok().map(|pages| pages * 4)
+    statm
+        .split(' ')
+        .nth(1)?
+        .parse::<u64>()
+        .ok()
+        .map(|pages| pages * 4)
 }
 
 /// The second half of a flood takes no more memory than the first, but for what the tests beside it
 /// take: those keep captures of some megabytes.
 fn assert_flat(memory: &[Option<u64>]) {
-    let (Some(Some(middle)), Some(Some(end))) = (memory.get(memory.len() / 2), memory.last()) else {
+    let (Some(Some(middle)), Some(Some(end))) = (memory.get(memory.len() / 2), memory.last())
+    else {
         println!("SKIPPED: no /proc/self/statm");
         return;
     };
@@ -214,8 +263,13 @@ fn a_reply_is_never_larger_than_the_request() {
     let mut pair = Pair::new(3);
     pair.connect_both_ways();
     let (a, b) = (pair.a, pair.b);
-    let bytes = |node, kind| sent(&pair, node, kind).iter().map(|s| s.datagram.len()).sum::<usize>();
-    assert_eq!((bytes(a, common::INIT), bytes(b, RESP)), (1_400, 1_216));
+    let bytes = |node, kind| {
+        sent(&pair, node, kind)
+            .iter()
+            .map(|s| s.datagram.len())
+            .sum::<usize>()
+    };
+    assert_eq!((bytes(a, simulated::INIT), bytes(b, RESP)), (1_400, 1_216));
     let mut stranger = Stranger::new(&mut pair, b, 1);
     for _ in 0..100 {
         stranger.flood(&mut pair, source(0));
@@ -241,7 +295,10 @@ fn every_map_stays_bounded_under_a_flood_of_sources() {
         }
     }
     check_bounds(endpoint(&pair, target), 1);
-    assert!(endpoint(&pair, target).stats().sources > 1_000, "the flood reached the rates");
+    assert!(
+        endpoint(&pair, target).stats().sources > 1_000,
+        "the flood reached the rates"
+    );
     pair.advance(secs(60));
     assert_eq!(endpoint(&pair, target).stats().jobs, 0);
     assert_well(&mut pair);
@@ -260,7 +317,11 @@ fn one_source_is_asked_for_a_cookie_before_anybody_else_is() {
     clear(&mut pair);
     pair.connect(a, b).unwrap();
     assert!(pair.advance_until(SOON, |w| w.established(b, a) == 1));
-    assert_eq!(sent(&pair, b, COOKIE).len(), 0, "one source's flood is its own affair");
+    assert_eq!(
+        sent(&pair, b, COOKIE).len(),
+        0,
+        "one source's flood is its own affair"
+    );
 }
 
 #[test]
@@ -277,7 +338,11 @@ fn one_source_cannot_lock_out_another_behind_its_address() {
         stranger.flood(&mut pair, shared);
         pair.advance(ms(1));
     }
-    assert_eq!(pair.established(b, a), 1, "a cookie proves what the address cannot");
+    assert_eq!(
+        pair.established(b, a),
+        1,
+        "a cookie proves what the address cannot"
+    );
     assert_well(&mut pair);
 }
 
@@ -289,14 +354,21 @@ fn a_poisoned_reassembly_does_not_orphan_the_true_halves() {
         let (a, b) = (pair.a, pair.b);
         let forger = Forger::new(&pair.id(b));
         pair.connect(a, b).unwrap();
-        let init = sent(&pair, a, common::INIT)[0].clone();
-        let index = SessionIndex(u32::from_le_bytes(common::index_of(&init.datagram)));
+        let init = sent(&pair, a, simulated::INIT)[0].clone();
+        let index = SessionIndex(u32::from_le_bytes(simulated::index_of(&init.datagram)));
         let parts = forger.init(index, &[7; MESSAGE1_LEN], None);
         for part in &poisoned {
             pair.inject(init.from, init.to, parts[*part].clone());
         }
-        assert!(pair.advance_until(SOON, |w| w.established(b, a) == 1), "{poisoned:?}");
-        assert_eq!(sent(&pair, a, common::INIT).len(), 2, "the first attempt succeeds");
+        assert!(
+            pair.advance_until(SOON, |w| w.established(b, a) == 1),
+            "{poisoned:?}"
+        );
+        assert_eq!(
+            sent(&pair, a, simulated::INIT).len(),
+            2,
+            "the first attempt succeeds"
+        );
         assert_well(&mut pair);
     }
 }
@@ -309,7 +381,7 @@ fn a_poisoned_answer_does_not_orphan_the_true_halves() {
         let (a, b) = (pair.a, pair.b);
         pair.connect(a, b).unwrap();
         assert!(pair.advance_until(SOON, |w| sent(w, b, RESP).len() == 2));
-        let init = sent(&pair, a, common::INIT)[0].clone();
+        let init = sent(&pair, a, simulated::INIT)[0].clone();
         let key = securechat::crypto::MacKey::for_resp(init.datagram[8..40].try_into().unwrap());
         for resp in sent(&pair, b, RESP) {
             let mut forged = resp.datagram.clone();
@@ -320,8 +392,15 @@ fn a_poisoned_answer_does_not_orphan_the_true_halves() {
                 pair.inject(resp.from, resp.to, forged);
             }
         }
-        assert!(pair.advance_until(SOON, |w| w.established(b, a) == 1), "{poisoned:?}");
-        assert_eq!(sent(&pair, a, common::INIT).len(), 2, "the first attempt succeeds");
+        assert!(
+            pair.advance_until(SOON, |w| w.established(b, a) == 1),
+            "{poisoned:?}"
+        );
+        assert_eq!(
+            sent(&pair, a, simulated::INIT).len(),
+            2,
+            "the first attempt succeeds"
+        );
         assert_well(&mut pair);
     }
 }
@@ -360,7 +439,13 @@ fn handshake_flood(proved: u16, rate: u64) {
     let connected = connected.expect("the newcomer connects while the flood lasts");
     assert!(connected <= 5 * rate);
     assert_eq!(pair.violations(), &[] as &[String]);
-    assert!(endpoint(&pair, b).stats().dropped.keys().all(|reason| *reason != DropReason::Overflow));
+    assert!(
+        endpoint(&pair, b)
+            .stats()
+            .dropped
+            .keys()
+            .all(|reason| *reason != DropReason::Overflow)
+    );
 }
 
 #[test]
@@ -381,15 +466,19 @@ fn a_false_cookie_costs_one_attempt_at_most() {
     let host_a = pair.node(a).host();
     pair.network_mut().block(host_a, host_b);
     pair.connect(a, b).unwrap();
-    let init = sent(&pair, a, common::INIT)[0].clone();
+    let init = sent(&pair, a, simulated::INIT)[0].clone();
     let mut rng = SimRng::new(10);
     for _ in 0..100 {
         let mut cookie = vec![3, 0, 0, 0];
-        cookie.extend_from_slice(&common::index_of(&init.datagram));
+        cookie.extend_from_slice(&simulated::index_of(&init.datagram));
         cookie.extend(rng.bytes(56));
         pair.inject(init.to, init.from, cookie);
     }
-    assert_eq!(sent(&pair, a, common::INIT).len(), 2, "a cookie that does not open is nothing");
+    assert_eq!(
+        sent(&pair, a, simulated::INIT).len(),
+        2,
+        "a cookie that does not open is nothing"
+    );
     pair.network_mut().heal_all();
     assert!(pair.advance_until(secs(2), |w| w.established(b, a) == 1));
     assert_well(&mut pair);

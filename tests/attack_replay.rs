@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
+mod simulated;
 
-use common::{DATA, SOON, assert_well, clear, is, ms, secs, sent};
 use securechat::sim::{NodeId, Pair, Sighting, SimRng, Verdict, World, flip_bit};
+use simulated::{DATA, SOON, assert_well, clear, is, ms, secs, sent};
 
 /// A conversation with a rekey, and everything that was sent in it.
 fn recorded(seed: u64) -> (Pair, Vec<Sighting>) {
@@ -40,7 +40,14 @@ fn a_replayed_conversation_changes_nothing() {
         pair.inject(elsewhere, old.to, old.datagram.clone());
     }
     pair.advance(SOON);
-    assert_eq!(pair.network().capture().iter().filter(|s| s.sender.is_some()).count(), 0);
+    assert_eq!(
+        pair.network()
+            .capture()
+            .iter()
+            .filter(|s| s.sender.is_some())
+            .count(),
+        0
+    );
     assert_eq!(state(&pair, nodes), before);
     assert_well(&mut pair);
 }
@@ -55,7 +62,14 @@ fn a_reflected_conversation_changes_nothing() {
         pair.inject(old.to, old.from, old.datagram.clone());
     }
     pair.advance(SOON);
-    assert_eq!(pair.network().capture().iter().filter(|s| s.sender.is_some()).count(), 0);
+    assert_eq!(
+        pair.network()
+            .capture()
+            .iter()
+            .filter(|s| s.sender.is_some())
+            .count(),
+        0
+    );
     assert_eq!(state(&pair, nodes), before);
     assert_well(&mut pair);
 }
@@ -66,7 +80,8 @@ fn bad_then_good_succeeds_for_every_datagram() {
     let mut pair = Pair::new(3);
     let (a, b) = (pair.a, pair.b);
     let mut rng = SimRng::new(3);
-    pair.network_mut().set_filter(Some(Box::new(|_| Verdict::Drop)));
+    pair.network_mut()
+        .set_filter(Some(Box::new(|_| Verdict::Drop)));
     pair.connect(a, b).unwrap();
     let mut relayed = 0;
     for _ in 0..200 {
@@ -83,7 +98,11 @@ fn bad_then_good_succeeds_for_every_datagram() {
         pair.advance(ms(5));
     }
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
-    assert_eq!(sent(&pair, a, common::INIT).len(), 2, "the first attempt succeeds");
+    assert_eq!(
+        sent(&pair, a, simulated::INIT).len(),
+        2,
+        "the first attempt succeeds"
+    );
     assert_eq!(pair.violations(), &[] as &[String]);
 }
 
@@ -106,7 +125,13 @@ fn every_flipped_bit_of_a_data_datagram_is_noticed() {
     let mut pair = Pair::connected(4);
     let (a, b) = (pair.a, pair.b);
     assert_well(&mut pair);
-    let filter = |seen: &Sighting| if is(DATA, &seen.datagram) { Verdict::Drop } else { Verdict::Pass };
+    let filter = |seen: &Sighting| {
+        if is(DATA, &seen.datagram) {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
+        }
+    };
     pair.network_mut().set_filter(Some(Box::new(filter)));
     clear(&mut pair);
     let line = pair.talk(a, b).unwrap();
@@ -130,15 +155,22 @@ fn a_raced_packet_does_not_take_the_path_away() {
     let (a, b) = (pair.a, pair.b);
     let thief = pair.fresh_address();
     pair.network_mut().set_filter(Some(Box::new(|seen| {
-        if is(DATA, &seen.datagram) { Verdict::Drop } else { Verdict::Pass }
+        if is(DATA, &seen.datagram) {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
+        }
     })));
     clear(&mut pair);
     let line = pair.talk(a, b).unwrap();
     let data = sent(&pair, a, DATA)[0].clone();
     pair.network_mut().set_filter(None);
     pair.inject(thief, data.to, data.datagram);
-    assert!(pair.has_seen(b, &line), "it is a true packet, wherever it comes from");
-    assert!(common::talk_until_heard(&mut pair, a, b, secs(5)));
+    assert!(
+        pair.has_seen(b, &line),
+        "it is a true packet, wherever it comes from"
+    );
+    assert!(simulated::talk_until_heard(&mut pair, a, b, secs(5)));
     assert_well(&mut pair);
 }
 

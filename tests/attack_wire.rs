@@ -2,16 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
+mod simulated;
 
 use std::collections::BTreeSet;
 
-use common::{COOKIE, DATA, INIT, RESP, assert_well, is, secs};
 use securechat::proto::EndpointConfig;
 use securechat::sim::{Pair, Sighting};
+use simulated::{COOKIE, DATA, INIT, RESP, assert_well, is, secs};
 
 fn named(name: &str) -> EndpointConfig {
-    EndpointConfig { nickname: Some(name.to_owned()), ..EndpointConfig::default() }
+    EndpointConfig {
+        nickname: Some(name.to_owned()),
+        ..EndpointConfig::default()
+    }
 }
 
 /// A conversation of ten minutes between two who have names and say known words.
@@ -32,19 +35,32 @@ fn conversation() -> Pair {
 }
 
 fn holds(datagram: &[u8], needle: &[u8]) -> bool {
-    datagram.windows(needle.len()).any(|window| window == needle)
+    datagram
+        .windows(needle.len())
+        .any(|window| window == needle)
 }
 
 #[test]
 fn a_conversation_holds_no_plaintext_no_name_and_no_public_key() {
     let pair = conversation();
     let keys = [pair.a, pair.b].map(|node| *pair.id(node).as_bytes());
-    let mut needles: Vec<Vec<u8>> =
-        ["treasure", "oak, ", "yyyyyyyy", "Alice", "Liddell", "Robert", "Tables", "line "].iter().map(|word| word.as_bytes().to_vec()).collect();
-    needles.extend(keys.iter().flat_map(|key| key.chunks(8).map(<[u8]>::to_vec)));
+    let mut needles: Vec<Vec<u8>> = [
+        "treasure", "oak, ", "yyyyyyyy", "Alice", "Liddell", "Robert", "Tables", "line ",
+    ]
+    .iter()
+    .map(|word| word.as_bytes().to_vec())
+    .collect();
+    needles.extend(
+        keys.iter()
+            .flat_map(|key| key.chunks(8).map(<[u8]>::to_vec)),
+    );
     for seen in pair.network().capture() {
         for needle in &needles {
-            assert!(!holds(&seen.datagram, needle), "{:?} is readable", String::from_utf8_lossy(needle));
+            assert!(
+                !holds(&seen.datagram, needle),
+                "{:?} is readable",
+                String::from_utf8_lossy(needle)
+            );
         }
     }
 }
@@ -54,7 +70,12 @@ fn sizes_tell_the_kind_of_a_datagram_and_a_bucket() {
     let pair = conversation();
     let lengths = |kind: u8| -> BTreeSet<usize> {
         let of_kind = |s: &&Sighting| is(kind, &s.datagram);
-        pair.network().capture().iter().filter(of_kind).map(|s| s.datagram.len()).collect()
+        pair.network()
+            .capture()
+            .iter()
+            .filter(of_kind)
+            .map(|s| s.datagram.len())
+            .collect()
     };
     assert_eq!(lengths(INIT), [700].into());
     assert_eq!(lengths(RESP), [608].into());
@@ -68,12 +89,19 @@ fn sizes_tell_the_kind_of_a_datagram_and_a_bucket() {
 fn no_two_handshakes_share_a_visible_value() {
     let pair = conversation();
     let mut seen_values = BTreeSet::new();
-    let firsts = pair.network().capture().iter().filter(|s| is(INIT, &s.datagram) && s.datagram[1] == 0);
+    let firsts = pair
+        .network()
+        .capture()
+        .iter()
+        .filter(|s| is(INIT, &s.datagram) && s.datagram[1] == 0);
     for init in firsts {
         for value in init.datagram[8..684].chunks(16) {
             assert!(seen_values.insert(value.to_vec()), "a value repeats");
         }
-        assert!(seen_values.insert(init.datagram[4..8].to_vec()), "an index repeats");
+        assert!(
+            seen_values.insert(init.datagram[4..8].to_vec()),
+            "an index repeats"
+        );
     }
     assert!(seen_values.len() > 100);
 }

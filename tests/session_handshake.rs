@@ -3,14 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
+mod simulated;
 
-use common::{
+use securechat::crypto::MacKey;
+use securechat::sim::{Forger, LinkConfig, NatConfig, NodeId, Pair, SimRng, Verdict, World};
+use simulated::{
     COOKIE, DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent,
     talk_until_heard,
 };
-use securechat::crypto::MacKey;
-use securechat::sim::{Forger, LinkConfig, NatConfig, NodeId, Pair, SimRng, Verdict, World};
 
 /// Drops the first datagrams for which `choose` is true, `count` of them.
 fn drop_first(world: &mut World, count: usize, choose: impl Fn(&[u8]) -> bool + 'static) {
@@ -72,7 +72,10 @@ fn a_replayed_message_1_changes_nothing() {
     assert_eq!(sent(&pair, b, RESP).len(), 0);
     assert_well(&mut pair);
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
-    assert!(sent(&pair, b, DATA).iter().all(|data| data.to == address_a), "a path moved");
+    assert!(
+        sent(&pair, b, DATA).iter().all(|data| data.to == address_a),
+        "a path moved"
+    );
 }
 
 #[test]
@@ -130,14 +133,24 @@ fn a_replayed_part_gets_no_answer() {
         pair.inject(address_b, address_a, part.datagram.clone());
     }
     pair.advance(SOON);
-    assert_eq!(pair.network().capture().iter().filter(|s| s.sender.is_some()).count(), 0);
+    assert_eq!(
+        pair.network()
+            .capture()
+            .iter()
+            .filter(|s| s.sender.is_some())
+            .count(),
+        0
+    );
     assert_well(&mut pair);
 }
 
 #[test]
 fn a_duplicated_message_2_is_taken_once() {
     let mut pair = Pair::new(9);
-    let twice = LinkConfig { duplicate_ppm: 1_000_000, ..LinkConfig::delay(ms(20)) };
+    let twice = LinkConfig {
+        duplicate_ppm: 1_000_000,
+        ..LinkConfig::delay(ms(20))
+    };
     pair.set_links(&twice);
     pair.connect_both_ways();
     let (a, b) = (pair.a, pair.b);
@@ -177,10 +190,11 @@ fn an_altered_index_in_resp_ends_no_attempt() {
 fn an_answer_to_one_attempt_does_not_complete_another() {
     let mut pair = Pair::new(11);
     let (a, b) = (pair.a, pair.b);
-    pair.network_mut().set_filter(Some(Box::new(|seen| match is(RESP, &seen.datagram) {
-        true => Verdict::Drop,
-        false => Verdict::Pass,
-    })));
+    pair.network_mut()
+        .set_filter(Some(Box::new(|seen| match is(RESP, &seen.datagram) {
+            true => Verdict::Drop,
+            false => Verdict::Pass,
+        })));
     pair.connect(a, b).unwrap();
     assert!(pair.advance_until(secs(3), |w| sent(w, b, RESP).len() == 4));
     let (inits, resps) = (sent(&pair, a, INIT), sent(&pair, b, RESP));
@@ -233,7 +247,9 @@ fn initiators(pair: &Pair) -> [NodeId; 2] {
     let nodes = [(pair.a, pair.b), (pair.b, pair.a)];
     nodes.map(|(from, to)| {
         let latest = sent(pair, from, DATA).pop().unwrap();
-        let own = sent(pair, to, INIT).iter().any(|init| index_of(&init.datagram) == index_of(&latest.datagram));
+        let own = sent(pair, to, INIT)
+            .iter()
+            .any(|init| index_of(&init.datagram) == index_of(&latest.datagram));
         if own { to } else { from }
     })
 }
@@ -244,7 +260,10 @@ fn crossed_inits_converge_whatever_is_lost() {
         let mut pair = crossed_inits(12, lost);
         let (a, b) = (pair.a, pair.b);
         let both = |w: &World| w.established(a, b) > 0 && w.established(b, a) > 0;
-        assert!(pair.advance_until(secs(10), both), "no session after losing {lost:06b}");
+        assert!(
+            pair.advance_until(secs(10), both),
+            "no session after losing {lost:06b}"
+        );
         pair.advance(secs(5));
         for _ in 0..3 {
             assert!(pair.chat(SOON), "no line passes after losing {lost:06b}");
@@ -291,7 +310,10 @@ fn a_lost_confirmation_is_repeated() {
         drop_first(&mut pair, lost, |datagram| is(DATA, datagram));
         pair.connect(a, b).unwrap();
         let line = pair.talk(b, a);
-        assert!(pair.advance_until(secs(20), |w| w.established(b, a) == 1), "{lost} lost");
+        assert!(
+            pair.advance_until(secs(20), |w| w.established(b, a) == 1),
+            "{lost} lost"
+        );
         assert!(pair.advance_until(SOON, |w| line.as_ref().is_ok_and(|l| w.has_seen(a, l))));
         assert_well(&mut pair);
     }
@@ -301,10 +323,11 @@ fn a_lost_confirmation_is_repeated() {
 fn a_responder_sends_nothing_before_it_is_confirmed() {
     let mut pair = Pair::new(19);
     let (a, b) = (pair.a, pair.b);
-    pair.network_mut().set_filter(Some(Box::new(|seen| match is(DATA, &seen.datagram) {
-        true => Verdict::Drop,
-        false => Verdict::Pass,
-    })));
+    pair.network_mut()
+        .set_filter(Some(Box::new(|seen| match is(DATA, &seen.datagram) {
+            true => Verdict::Drop,
+            false => Verdict::Pass,
+        })));
     pair.connect(a, b).unwrap();
     pair.advance(secs(2));
     assert_eq!(pair.established(a, b), 1);
@@ -322,17 +345,29 @@ fn retries_come_after_1_2_4_5_5_seconds_for_90_and_are_new_each_time() {
     let inits = sent(&pair, a, INIT);
     let firsts: Vec<_> = inits.iter().filter(|init| init.datagram[1] == 0).collect();
     let start = firsts[0].at;
-    let at: Vec<u128> = firsts.iter().map(|i| i.at.saturating_since(start).as_millis()).collect();
+    let at: Vec<u128> = firsts
+        .iter()
+        .map(|i| i.at.saturating_since(start).as_millis())
+        .collect();
     let gaps: Vec<u128> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let expected = [1_000, 2_000, 4_000].into_iter().chain(core::iter::repeat(5_000));
+    let expected = [1_000, 2_000, 4_000]
+        .into_iter()
+        .chain(core::iter::repeat(5_000));
     for (gap, least) in gaps.iter().zip(expected).take(firsts.len().min(18) - 1) {
         assert!((least..=least + 340).contains(gap), "{gaps:?}");
     }
     assert!(gaps.iter().skip(18).all(|gap| *gap >= 60_000), "{gaps:?}");
-    let mut bodies: Vec<_> = firsts.iter().map(|init| init.datagram[4..40].to_vec()).collect();
+    let mut bodies: Vec<_> = firsts
+        .iter()
+        .map(|init| init.datagram[4..40].to_vec())
+        .collect();
     bodies.sort_unstable();
     bodies.dedup();
-    assert_eq!(bodies.len(), firsts.len(), "indices and ephemerals are never used again");
+    assert_eq!(
+        bodies.len(),
+        firsts.len(),
+        "indices and ephemerals are never used again"
+    );
 }
 
 #[test]
@@ -381,7 +416,10 @@ fn a_cookie_does_not_outlive_a_port_change() {
     let (a, b) = (pair.a, pair.b);
     let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
     let outside = [203, 0, 113, 1].into();
-    let nat = pair.network_mut().add_nat(NatConfig { outside, idle: secs(30) });
+    let nat = pair.network_mut().add_nat(NatConfig {
+        outside,
+        idle: secs(30),
+    });
     pair.network_mut().put_behind(host_a, Some(nat));
     let mut rng = SimRng::new(23);
     load(&mut pair, b, &mut rng);
@@ -398,7 +436,11 @@ fn a_cookie_does_not_outlive_a_port_change() {
     for part in &proved {
         pair.inject(moved, part.to, part.datagram.clone());
     }
-    assert_eq!(sent(&pair, b, RESP).len(), 0, "a cookie proves one port only");
+    assert_eq!(
+        sent(&pair, b, RESP).len(),
+        0,
+        "a cookie proves one port only"
+    );
     pair.network_mut().rebind(nat);
     pair.network_mut().heal_all();
     assert!(pair.advance_until(secs(20), |w| w.established(b, a) == 1));

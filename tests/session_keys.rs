@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
+mod simulated;
 
 use core::time::Duration;
 
-use common::{
-    DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent, talk_until_heard,
-};
 use securechat::proto::Event;
 use securechat::sim::{LinkConfig, NodeId, Pair, Verdict, World};
+use simulated::{
+    DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent, talk_until_heard,
+};
 
 /// Chats every `step` for `duration`; how many of the lines arrived.
 fn chat_for(pair: &mut Pair, duration: Duration, step: Duration) -> (usize, usize) {
@@ -23,7 +23,13 @@ fn chat_for(pair: &mut Pair, duration: Duration, step: Duration) -> (usize, usiz
         pair.advance(step);
     }
     pair.advance(secs(1));
-    (lines.iter().filter(|(to, line)| pair.has_seen(*to, line)).count(), lines.len())
+    (
+        lines
+            .iter()
+            .filter(|(to, line)| pair.has_seen(*to, line))
+            .count(),
+        lines.len(),
+    )
 }
 
 #[test]
@@ -47,14 +53,20 @@ fn who_only_receives_gets_a_rekey_too() {
             lines.push(pair.talk(from, to).unwrap());
             pair.advance(secs(1));
         }
-        assert!(lines.iter().all(|line| pair.has_seen(to, line)), "talker {talker}");
+        assert!(
+            lines.iter().all(|line| pair.has_seen(to, line)),
+            "talker {talker}"
+        );
     }
 }
 
 #[test]
 fn a_rekey_under_loss_keeps_the_session() {
     let mut pair = Pair::connected(3);
-    pair.set_links(&LinkConfig { loss_ppm: 300_000, ..LinkConfig::delay(ms(20)) });
+    pair.set_links(&LinkConfig {
+        loss_ppm: 300_000,
+        ..LinkConfig::delay(ms(20))
+    });
     let (arrived, sent_lines) = chat_for(&mut pair, secs(900), ms(500));
     assert!(arrived * 100 > sent_lines * 60, "{arrived} of {sent_lines}");
     pair.set_links(&LinkConfig::delay(ms(20)));
@@ -74,7 +86,10 @@ fn every_key_lives_less_than_180_seconds_and_no_nonce_repeats() {
         let mut nonces = std::collections::BTreeSet::new();
         for data in sent(&pair, node, DATA) {
             let index = index_of(&data.datagram);
-            assert!(nonces.insert(data.datagram[4..16].to_vec()), "a nonce is used twice");
+            assert!(
+                nonces.insert(data.datagram[4..16].to_vec()),
+                "a nonce is used twice"
+            );
             let first = *seen.entry(index).or_insert(data.at);
             assert!(data.at.saturating_since(first) < secs(180));
         }
@@ -95,11 +110,22 @@ fn late_packets_under_the_previous_key_are_taken_once() {
     pair.network_mut().heal_all();
     chat_for(&mut pair, secs(20), secs(1));
     let latest = sent(&pair, a, DATA).pop().unwrap();
-    assert_ne!(index_of(&latest.datagram), index_of(&late.datagram), "no rekey came");
+    assert_ne!(
+        index_of(&latest.datagram),
+        index_of(&late.datagram),
+        "no rekey came"
+    );
     for _ in 0..3 {
         pair.inject(late.from, late.to, late.datagram.clone());
     }
-    assert_eq!(pair.node(b).lines().iter().filter(|l| l.line == line).count(), 1);
+    assert_eq!(
+        pair.node(b)
+            .lines()
+            .iter()
+            .filter(|l| l.line == line)
+            .count(),
+        1
+    );
     assert_well(&mut pair);
 }
 
@@ -135,12 +161,19 @@ fn a_goodbye_ends_the_session_at_once_on_the_other_side() {
     pair.close(a, peer);
     pair.advance(SOON);
     let closed = |w: &World, node| {
-        w.node(node).events().iter().any(|(_, event)| matches!(event, Event::Closed { .. }))
+        w.node(node)
+            .events()
+            .iter()
+            .any(|(_, event)| matches!(event, Event::Closed { .. }))
     };
     assert!(closed(&pair, b));
     clear(&mut pair);
     pair.advance(secs(1_000));
-    assert_eq!(pair.network().capture().len(), 0, "a closed session is silent");
+    assert_eq!(
+        pair.network().capture().len(),
+        0,
+        "a closed session is silent"
+    );
     pair.connect(b, a).unwrap();
     assert!(talk_until_heard(&mut pair, b, a, secs(7)));
     assert_well(&mut pair);
@@ -166,7 +199,10 @@ fn delayed_packets_of_the_old_connection_change_nothing_after_a_restart() {
             }
         }
         pair.connect(a, b).unwrap();
-        assert!(talk_until_heard(&mut pair, a, b, secs(15)), "restarted {restarted:02b}");
+        assert!(
+            talk_until_heard(&mut pair, a, b, secs(15)),
+            "restarted {restarted:02b}"
+        );
         let shown = [a, b].map(|node| pair.node(node).lines().len());
         clear(&mut pair);
         for data in &delayed {
@@ -186,7 +222,10 @@ fn a_wall_clock_that_goes_back_locks_nobody_out() {
         pair.node_mut(a).set_wall_ns(wall_ns);
         pair.restart(a);
         pair.connect(a, b).unwrap();
-        assert!(talk_until_heard(&mut pair, a, b, secs(7)), "wall clock at {wall_ns} ns");
+        assert!(
+            talk_until_heard(&mut pair, a, b, secs(7)),
+            "wall clock at {wall_ns} ns"
+        );
         assert_well(&mut pair);
     }
 }
@@ -199,7 +238,10 @@ fn a_leap_of_the_monotonic_clock_ends_in_a_new_session() {
             let nodes = [pair.a, pair.b];
             pair.node_mut(nodes[leaper]).leap(secs(leap));
             for (from, to) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
-                assert!(talk_until_heard(&mut pair, from, to, secs(20)), "{leap} s at {leaper}");
+                assert!(
+                    talk_until_heard(&mut pair, from, to, secs(20)),
+                    "{leap} s at {leaper}"
+                );
             }
             pair.advance(secs(10));
             assert_well(&mut pair);
@@ -215,7 +257,10 @@ fn who_wakes_speaks_under_new_keys_at_once() {
         pair.sleep(a, secs(asleep));
         pair.advance(secs(asleep) + ms(1));
         let line = pair.talk(a, b).unwrap();
-        assert!(pair.advance_until(secs(2), |w| w.has_seen(b, &line)), "after {asleep} s");
+        assert!(
+            pair.advance_until(secs(2), |w| w.has_seen(b, &line)),
+            "after {asleep} s"
+        );
         assert_well(&mut pair);
     }
 }
@@ -274,7 +319,9 @@ fn a_roaming_peer_takes_its_session_along() {
     }
     let roamed = |node| {
         let events = pair.node(node).events().iter();
-        events.filter(|(_, event)| matches!(event, Event::Roamed { .. })).count()
+        events
+            .filter(|(_, event)| matches!(event, Event::Roamed { .. }))
+            .count()
     };
     assert_eq!((roamed(b), roamed(a)), (2, 1));
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
@@ -304,11 +351,21 @@ fn a_roam_during_a_rekey_keeps_the_session() {
         pair.advance(secs(121));
         clear(&mut pair);
         pair.talk(a, b).unwrap();
-        assert_eq!(sent(&pair, a, INIT).len(), 2, "speaking at 121 s starts a rekey");
+        assert_eq!(
+            sent(&pair, a, INIT).len(),
+            2,
+            "speaking at 121 s starts a rekey"
+        );
         pair.advance(ms(pause));
         pair.roam(a);
-        assert!(talk_until_heard(&mut pair, a, b, secs(10)), "roamed after {pause} ms");
-        assert!(talk_until_heard(&mut pair, b, a, secs(10)), "roamed after {pause} ms");
+        assert!(
+            talk_until_heard(&mut pair, a, b, secs(10)),
+            "roamed after {pause} ms"
+        );
+        assert!(
+            talk_until_heard(&mut pair, b, a, secs(10)),
+            "roamed after {pause} ms"
+        );
         pair.advance(secs(10));
         assert_well(&mut pair);
     }
@@ -372,7 +429,14 @@ fn an_initiator_that_revokes_while_its_job_runs_gets_no_session() {
         clear(&mut pair);
         pair.advance(secs(30));
         assert_eq!(pair.established(a, b), 0, "revoked after {pause} ms");
-        assert_eq!(pair.network().capture().iter().filter(|s| s.sender == Some(pair.node(a).host())).count(), 0);
+        assert_eq!(
+            pair.network()
+                .capture()
+                .iter()
+                .filter(|s| s.sender == Some(pair.node(a).host()))
+                .count(),
+            0
+        );
     }
 }
 
@@ -412,7 +476,10 @@ fn silence_is_noticed_and_healed() {
     pair.network_mut().partition(host_a, host_b);
     pair.talk(a, b).unwrap();
     let silent = |w: &World| {
-        w.node(a).events().iter().any(|(_, event)| matches!(event, Event::Silent { .. }))
+        w.node(a)
+            .events()
+            .iter()
+            .any(|(_, event)| matches!(event, Event::Silent { .. }))
     };
     assert!(pair.advance_until(secs(7), silent));
     pair.network_mut().heal_all();
@@ -425,7 +492,10 @@ fn a_session_outlives_a_nat_that_forgets_its_mapping() {
     let mut pair = Pair::new(25);
     let (a, b) = (pair.a, pair.b);
     let host_a = pair.node(a).host();
-    let config = securechat::sim::NatConfig { outside: [203, 0, 113, 1].into(), idle: secs(30) };
+    let config = securechat::sim::NatConfig {
+        outside: [203, 0, 113, 1].into(),
+        idle: secs(30),
+    };
     let nat = pair.network_mut().add_nat(config);
     pair.network_mut().put_behind(host_a, Some(nat));
     pair.connect_both_ways();
@@ -469,13 +539,19 @@ fn a_link_of_every_fault_still_carries_a_chat() {
 #[test]
 fn a_path_that_carries_only_1232_bytes_carries_every_line() {
     let mut pair = Pair::new(28);
-    pair.set_links(&LinkConfig { mtu: Some(1_232), ..LinkConfig::delay(ms(20)) });
+    pair.set_links(&LinkConfig {
+        mtu: Some(1_232),
+        ..LinkConfig::delay(ms(20))
+    });
     pair.connect_both_ways();
     let (a, b) = (pair.a, pair.b);
     for len in [1, 63, 64, 500, 999, 1_000] {
         let line: Vec<u8> = vec![b'x'; len];
         pair.say(a, b, line.clone()).unwrap();
-        assert!(pair.advance_until(SOON, |w| w.has_seen(b, &line)), "{len} bytes");
+        assert!(
+            pair.advance_until(SOON, |w| w.has_seen(b, &line)),
+            "{len} bytes"
+        );
     }
     assert!(pair.say(a, b, vec![b'x'; 1_001]).is_err());
 }
@@ -494,7 +570,10 @@ fn a_cut_after_the_rekeys_answer_heals_by_itself() {
         Verdict::Pass
     })));
     let (arrived, sent_lines) = chat_for(&mut pair, secs(40), ms(500));
-    assert_eq!(arrived, sent_lines, "the old key serves until the new one is there");
+    assert_eq!(
+        arrived, sent_lines,
+        "the old key serves until the new one is there"
+    );
     assert_well(&mut pair);
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
 }

@@ -2,17 +2,22 @@
 //!
 //! A seed decides everything. A failure prints its seed and the command that runs it again.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
-mod common;
+mod simulated;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::{env, thread};
 
-use common::{ms, secs};
 use securechat::proto::{EndpointConfig, Event, Trust, limits};
 use securechat::sim::{LinkConfig, NatConfig, NatId, NodeId, SimRng, World};
+use simulated::{ms, secs};
 
 /// Seeds of an ordinary test run.
 const SUITE_SEEDS: u64 = 200;
@@ -29,26 +34,64 @@ const HEALED_WITHIN: Duration = secs(70);
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Wait(Duration),
-    Talk { from: NodeId, to: NodeId },
-    Connect { from: NodeId, to: NodeId },
-    Close { from: NodeId, to: NodeId },
+    Talk {
+        from: NodeId,
+        to: NodeId,
+    },
+    Connect {
+        from: NodeId,
+        to: NodeId,
+    },
+    Close {
+        from: NodeId,
+        to: NodeId,
+    },
     /// Lets the keys grow old, then talks.
-    Rekey { from: NodeId, to: NodeId },
+    Rekey {
+        from: NodeId,
+        to: NodeId,
+    },
     Roam(NodeId),
     Restart(NodeId),
-    Add { node: NodeId, peer: NodeId },
-    Remove { node: NodeId, peer: NodeId },
-    Revoke { node: NodeId, peer: NodeId },
+    Add {
+        node: NodeId,
+        peer: NodeId,
+    },
+    Remove {
+        node: NodeId,
+        peer: NodeId,
+    },
+    Revoke {
+        node: NodeId,
+        peer: NodeId,
+    },
     AcceptGuests(NodeId),
-    Sleep { node: NodeId, duration: Duration },
-    Leap { node: NodeId, by: Duration },
-    SetWallClock { node: NodeId, wall_ns: u64 },
-    Partition { a: NodeId, b: NodeId },
-    Heal { a: NodeId, b: NodeId },
+    Sleep {
+        node: NodeId,
+        duration: Duration,
+    },
+    Leap {
+        node: NodeId,
+        by: Duration,
+    },
+    SetWallClock {
+        node: NodeId,
+        wall_ns: u64,
+    },
+    Partition {
+        a: NodeId,
+        b: NodeId,
+    },
+    Heal {
+        a: NodeId,
+        b: NodeId,
+    },
     Links(Quality),
     RebindNat,
     /// Somebody injects what the tap has seen, anywhere.
-    Replay { count: u64 },
+    Replay {
+        count: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,11 +127,20 @@ impl Run {
         let trust = [Trust::Strict, Trust::Strict, Trust::Ask, Trust::New][rng.index(4)];
         let count = rng.within(2..=5);
         let add = |n| {
-            let config = EndpointConfig { trust, nickname: Some(format!("nick {n}")), ..EndpointConfig::default() };
+            let config = EndpointConfig {
+                trust,
+                nickname: Some(format!("nick {n}")),
+                ..EndpointConfig::default()
+            };
             world.add_node(&format!("node {n}"), config)
         };
         let nodes: Vec<NodeId> = (0..count).map(add).collect();
-        let mut run = Self { world, nodes, nat: None, rng };
+        let mut run = Self {
+            world,
+            nodes,
+            nat: None,
+            rng,
+        };
         run.furnish();
         run
     }
@@ -105,7 +157,10 @@ impl Run {
         if self.rng.chance(300_000) {
             let inside = self.any();
             let host = self.world.node(inside).host();
-            let config = NatConfig { outside: [203, 0, 113, 1].into(), idle: secs(30) };
+            let config = NatConfig {
+                outside: [203, 0, 113, 1].into(),
+                idle: secs(30),
+            };
             let nat = self.world.network_mut().add_nat(config);
             self.world.network_mut().put_behind(host, Some(nat));
             self.nat = Some((nat, inside));
@@ -114,7 +169,10 @@ impl Run {
 
     /// Every ordered pair.
     fn pairs(&self) -> Vec<(NodeId, NodeId)> {
-        let all = self.nodes.iter().flat_map(|a| self.nodes.iter().map(move |b| (*a, *b)));
+        let all = self
+            .nodes
+            .iter()
+            .flat_map(|a| self.nodes.iter().map(move |b| (*a, *b)));
         all.filter(|(a, b)| a != b).collect()
     }
 
@@ -141,14 +199,25 @@ impl Run {
             22 => Op::Remove { node: a, peer: b },
             23 => Op::Revoke { node: a, peer: b },
             24 => Op::AcceptGuests(node),
-            25 => Op::Sleep { node, duration: self.rng.up_to(secs(400)) },
-            26 => Op::Leap { node, by: self.rng.up_to(secs(700)) },
-            27 => Op::SetWallClock { node, wall_ns: self.rng.below(1 << 61) },
+            25 => Op::Sleep {
+                node,
+                duration: self.rng.up_to(secs(400)),
+            },
+            26 => Op::Leap {
+                node,
+                by: self.rng.up_to(secs(700)),
+            },
+            27 => Op::SetWallClock {
+                node,
+                wall_ns: self.rng.below(1 << 61),
+            },
             28 => Op::Partition { a, b },
             29 => Op::Heal { a, b },
             30 => Op::Links([Quality::Perfect, Quality::Home, Quality::Bad][self.rng.index(3)]),
             _ if self.nat.is_some() && self.rng.chance(500_000) => Op::RebindNat,
-            _ => Op::Replay { count: self.rng.within(1..=40) },
+            _ => Op::Replay {
+                count: self.rng.within(1..=40),
+            },
         }
     }
 
@@ -203,10 +272,16 @@ impl Run {
     }
 
     fn accept_guests(&mut self, node: NodeId) {
-        let guests: Vec<_> = self.world.node(node).events().iter().filter_map(|(_, event)| match event {
-            Event::Guest { peer, address, .. } => Some((*peer, *address)),
-            _ => None,
-        }).collect();
+        let guests: Vec<_> = self
+            .world
+            .node(node)
+            .events()
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::Guest { peer, address, .. } => Some((*peer, *address)),
+                _ => None,
+            })
+            .collect();
         for (guest, address) in guests {
             let _ = self.world.accept_guest(node, guest, address);
         }
@@ -230,7 +305,7 @@ impl Run {
         assert_eq!(self.world.violations(), &[] as &[String], "{what}");
         for node in &self.nodes {
             if let Some(endpoint) = self.world.node(*node).endpoint() {
-                common::check_bounds(endpoint, self.nodes.len());
+                simulated::check_bounds(endpoint, self.nodes.len());
             }
         }
     }
@@ -240,7 +315,10 @@ impl Run {
         self.world.network_mut().heal_all();
         self.world.set_links(&Quality::Perfect.config());
         let asleep = |world: &World| world.node_ids().any(|node| !world.node(node).is_up());
-        assert!(self.world.advance_until(secs(500), |world| !asleep(world)), "all wake in time");
+        assert!(
+            self.world.advance_until(secs(500), |world| !asleep(world)),
+            "all wake in time"
+        );
         for (a, b) in self.pairs() {
             if a < b && self.are_friends(a, b) {
                 self.check_talk(a, b);
@@ -268,8 +346,12 @@ impl Run {
             (false, false) => return,
         };
         for (from, to) in [(from, to), (to, from)] {
-            let heard = common::talk_until_heard(&mut self.world, from, to, HEALED_WITHIN);
-            assert!(heard, "{from:?} does not reach {to:?}: {:?}", self.world.status(from, to));
+            let heard = simulated::talk_until_heard(&mut self.world, from, to, HEALED_WITHIN);
+            assert!(
+                heard,
+                "{from:?} does not reach {to:?}: {:?}",
+                self.world.status(from, to)
+            );
         }
     }
 }
@@ -297,13 +379,19 @@ impl Drop for Announce {
     fn drop(&mut self) {
         if thread::panicking() {
             let seed = self.0;
-            eprintln!("seed {seed} failed; again: SECURECHAT_SIM_SEED={seed} cargo test --test simulation");
+            eprintln!(
+                "seed {seed} failed; again: SECURECHAT_SIM_SEED={seed} cargo test --test simulation"
+            );
         }
     }
 }
 
 fn run_seeds(default_count: u64) {
-    let number = |name| env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let number = |name| {
+        env::var(name)
+            .ok()
+            .map(|text| text.parse().expect("a number"))
+    };
     let (first, count) = match number("SECURECHAT_SIM_SEED") {
         Some(seed) => (seed, 1),
         None => (0, number("SECURECHAT_SIM_SEEDS").unwrap_or(default_count)),
@@ -345,5 +433,8 @@ fn same_seed_same_bytes() {
 
 #[test]
 fn bounds_are_those_of_the_specification() {
-    assert_eq!((limits::MAX_SLOTS, limits::MAX_JOBS, limits::MAX_GUESTS), (256, 256, 8));
+    assert_eq!(
+        (limits::MAX_SLOTS, limits::MAX_JOBS, limits::MAX_GUESTS),
+        (256, 256, 8)
+    );
 }

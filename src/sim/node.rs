@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
-use crate::proto::{Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, Transmit};
+use crate::proto::{
+    Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Transmit,
+};
 use crate::sim::network::HostId;
 use crate::sim::rng::SimRng;
 use crate::time::Instant;
@@ -125,6 +127,14 @@ impl Node {
         self.endpoint.as_ref()
     }
 
+    /// What the running process says of its session with `peer`.
+    #[must_use]
+    pub fn status(&self, peer: PeerId, now: Instant) -> Option<SessionStatus> {
+        self.endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.status(peer, self.clock(now)))
+    }
+
     /// What known-peers says of `peer`.
     #[must_use]
     pub fn known(&self, peer: PeerId) -> Option<&Known> {
@@ -212,10 +222,10 @@ impl Node {
         let identity = Arc::clone(&self.identity);
         let mut endpoint = Endpoint::new(self.config.clone(), identity, seed, timestamps, local);
         for (peer, known) in &self.known {
-            endpoint.add_peer(peer_config(*peer, known), local);
+            endpoint.add_peer(peer_config(*peer, known));
         }
         for peer in &self.revoked {
-            endpoint.revoke_peer(*peer, local);
+            endpoint.revoke_peer(*peer);
         }
         self.endpoint = Some(endpoint);
         self.work = None;
@@ -224,8 +234,8 @@ impl Node {
 
     pub(super) fn add_peer(&mut self, peer: PeerId, known: Known, now: Instant) {
         self.revoked.remove(&peer);
-        self.with_endpoint(now, |endpoint, now| {
-            endpoint.add_peer(peer_config(peer, &known), now)
+        self.with_endpoint(now, |endpoint, _| {
+            endpoint.add_peer(peer_config(peer, &known));
         });
         self.known.insert(peer, known);
     }
@@ -237,7 +247,7 @@ impl Node {
 
     pub(super) fn revoke_peer(&mut self, peer: PeerId, now: Instant) {
         self.revoked.insert(peer);
-        self.with_endpoint(now, |endpoint, now| endpoint.revoke_peer(peer, now));
+        self.with_endpoint(now, |endpoint, _| endpoint.revoke_peer(peer));
     }
 
     /// Writes somebody who came by himself into known-peers.
@@ -270,7 +280,7 @@ impl Node {
         match endpoint.screen().check(datagram) {
             Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, local),
             Ok(Incoming::Data) => match endpoint.key_table().open(from, datagram, local) {
-                Ok(opened) => endpoint.handle_opened(opened, local),
+                Ok(opened) => endpoint.handle_opened(&opened, local),
                 Err(_) => self.ignored += 1,
             },
             Err(_) => self.ignored += 1,

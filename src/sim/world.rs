@@ -197,7 +197,7 @@ impl World {
         guest: PeerId,
         address: SocketAddr,
     ) -> Result<(), ApiMisuse> {
-        let result = self.command(node, |endpoint, now| endpoint.accept_guest(guest, now));
+        let result = self.command(node, |endpoint, _| endpoint.accept_guest(guest));
         if result == Some(Ok(())) {
             self.node_mut(node).learn(guest, address);
         }
@@ -280,9 +280,7 @@ impl World {
     /// What `node` says of its session with `peer`.
     #[must_use]
     pub fn status(&self, node: NodeId, peer: NodeId) -> Option<SessionStatus> {
-        self.node(node)
-            .endpoint()
-            .and_then(|endpoint| endpoint.status(self.id(peer)))
+        self.node(node).status(self.id(peer), self.now())
     }
 
     /// How often `node` was told that a session with `peer` began.

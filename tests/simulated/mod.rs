@@ -32,7 +32,13 @@ pub fn is(kind: u8, datagram: &[u8]) -> bool {
 pub fn sent(world: &World, node: NodeId, kind: u8) -> Vec<Sighting> {
     let host = world.node(node).host();
     let mine = |s: &&Sighting| s.sender == Some(host) && is(kind, &s.datagram);
-    world.network().capture().iter().filter(mine).cloned().collect()
+    world
+        .network()
+        .capture()
+        .iter()
+        .filter(mine)
+        .cloned()
+        .collect()
 }
 
 /// Forgets what the tap has seen.
@@ -80,14 +86,26 @@ pub fn check_bounds(endpoint: &Endpoint, peers: usize) {
     let bounds = [
         ("peers", stats.peers, records),
         ("guests", stats.guests, limits::MAX_GUESTS),
-        ("keypairs", stats.keypairs, stats.peers * (2 + limits::MAX_NEXT_KEYPAIRS)),
-        ("attempts", stats.attempts, stats.peers * limits::MAX_ATTEMPTS),
+        (
+            "keypairs",
+            stats.keypairs,
+            stats.peers * (2 + limits::MAX_NEXT_KEYPAIRS),
+        ),
+        (
+            "attempts",
+            stats.attempts,
+            stats.peers * limits::MAX_ATTEMPTS,
+        ),
         ("slots", stats.slots, limits::MAX_SLOTS),
         ("jobs", stats.jobs, limits::MAX_JOBS),
         ("sources", stats.sources, 2 * limits::MAX_SOURCES),
         ("timers", stats.timers, 16 * (stats.peers + 1)),
         ("events", stats.events, limits::MAX_EVENTS),
-        ("lines", stats.queued_lines, stats.peers * limits::MAX_QUEUED_LINES),
+        (
+            "lines",
+            stats.queued_lines,
+            stats.peers * limits::MAX_QUEUED_LINES,
+        ),
     ];
     for (what, held, bound) in bounds {
         assert!(held <= bound, "{held} {what}, {bound} allowed: {stats:?}");
