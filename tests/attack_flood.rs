@@ -8,11 +8,11 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use securechat::crypto::COOKIE_LEN;
+
 use securechat::id::SessionIndex;
 use securechat::proto::{DropReason, Endpoint, EndpointConfig, limits};
 use securechat::sim::{Forger, HostId, NodeId, Pair, SimRng, World};
-use securechat::wire::limits::{INIT_LEN, MESSAGE1_LEN};
+use securechat::wire::limits::{INIT_LEN, MAC_LEN, MESSAGE1_LEN};
 use simulated::{COOKIE, RESP, SOON, assert_well, check_bounds, clear, is, ms, secs, sent};
 
 /// What a handshake job takes on the slow side.
@@ -25,7 +25,7 @@ struct Stranger {
     target: NodeId,
     to: SocketAddr,
     rng: SimRng,
-    cookies: BTreeMap<SocketAddr, [u8; COOKIE_LEN]>,
+    cookies: BTreeMap<SocketAddr, [u8; MAC_LEN]>,
     /// Bytes sent, and bytes that came back, by address.
     traffic: BTreeMap<SocketAddr, (usize, usize)>,
 }

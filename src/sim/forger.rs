@@ -1,9 +1,9 @@
 //! A stranger who holds a responder's public key: the handshake datagrams that he can make.
 
-use crate::crypto::{COOKIE_LEN, CookieKey, MAC_LEN, MacKey, mac2};
+use crate::crypto::{CookieKey, MacKey, mac2};
 use crate::id::{PeerId, SessionIndex};
 use crate::sim::rng::SimRng;
-use crate::wire::limits::{INIT_LEN, MESSAGE1_LEN, VERSION};
+use crate::wire::limits::{INIT_LEN, MAC_LEN, MESSAGE1_LEN, VERSION};
 use crate::wire::packet::{Packet, encode_init};
 
 /// Makes INITs with a right mac1 for one responder, and answers its cookies.
@@ -28,7 +28,7 @@ impl Forger {
         &self,
         sender: SessionIndex,
         message1: &[u8; MESSAGE1_LEN],
-        cookie: Option<&[u8; COOKIE_LEN]>,
+        cookie: Option<&[u8; MAC_LEN]>,
     ) -> [Vec<u8>; 2] {
         let proof = |bytes: &[u8]| cookie.map_or([0; MAC_LEN], |cookie| mac2(cookie, &[bytes]));
         encode_init(
@@ -45,7 +45,7 @@ impl Forger {
     /// # Panics
     /// Never.
     #[must_use]
-    pub fn garbage(&self, rng: &mut SimRng, cookie: Option<&[u8; COOKIE_LEN]>) -> [Vec<u8>; 2] {
+    pub fn garbage(&self, rng: &mut SimRng, cookie: Option<&[u8; MAC_LEN]>) -> [Vec<u8>; 2] {
         let sender = SessionIndex(u32::try_from(rng.below(1 << 32)).unwrap_or(0));
         let message1 = rng
             .bytes(MESSAGE1_LEN)
@@ -65,7 +65,7 @@ impl Forger {
 
     /// The cookie in `answer`, a reply to the INIT part `asked`.
     #[must_use]
-    pub fn open_cookie(&self, answer: &[u8], asked: &[u8]) -> Option<[u8; COOKIE_LEN]> {
+    pub fn open_cookie(&self, answer: &[u8], asked: &[u8]) -> Option<[u8; MAC_LEN]> {
         let (Ok(Packet::Cookie(cookie)), Ok(Packet::Init(init))) =
             (Packet::parse(answer), Packet::parse(asked))
         else {
