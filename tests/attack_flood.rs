@@ -8,7 +8,6 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-
 use securechat::id::SessionIndex;
 use securechat::proto::{DropReason, Endpoint, EndpointConfig, limits};
 use securechat::sim::{Forger, HostId, NodeId, Pair, SimRng, World};

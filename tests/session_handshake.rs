@@ -309,12 +309,10 @@ fn a_lost_confirmation_is_repeated() {
         let (a, b) = (pair.a, pair.b);
         drop_first(&mut pair, lost, |datagram| is(DATA, datagram));
         pair.connect(a, b).unwrap();
-        let line = pair.talk(b, a);
         assert!(
             pair.advance_until(secs(20), |w| w.established(b, a) == 1),
             "{lost} lost"
         );
-        assert!(pair.advance_until(SOON, |w| line.as_ref().is_ok_and(|l| w.has_seen(a, l))));
         assert_well(&mut pair);
     }
 }
@@ -353,10 +351,13 @@ fn retries_come_after_1_2_4_5_5_seconds_for_90_and_are_new_each_time() {
     let expected = [1_000, 2_000, 4_000]
         .into_iter()
         .chain(core::iter::repeat(5_000));
-    for (gap, least) in gaps.iter().zip(expected).take(firsts.len().min(18) - 1) {
-        assert!((least..=least + 340).contains(gap), "{gaps:?}");
+    for ((gap, least), at) in gaps.iter().zip(expected).zip(&at) {
+        let least = if *at < 90_000 { least } else { 60_000 };
+        assert!(
+            (least..=least + 340).contains(gap),
+            "{gap} ms after {at} ms"
+        );
     }
-    assert!(gaps.iter().skip(18).all(|gap| *gap >= 60_000), "{gaps:?}");
     let mut bodies: Vec<_> = firsts
         .iter()
         .map(|init| init.datagram[4..40].to_vec())

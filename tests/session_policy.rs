@@ -137,7 +137,9 @@ fn there_are_at_most_eight_guests_and_two_of_a_source() {
     for n in 0..4u16 {
         let node = world.add_node(&format!("guest {n}"), EndpointConfig::default());
         let host_of = world.node(node).host();
-        world.network_mut().roam(host_of, ([10, 0, 200, 1], 1_000 + n).into());
+        world
+            .network_mut()
+            .roam(host_of, ([10, 0, 200, 1], 1_000 + n).into());
         world.add_peer(node, host);
         world.connect(node, host).unwrap();
         world.advance(SOON);

@@ -1,6 +1,10 @@
 //! What the simulated tests share.
 
-#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses a part of it"
+)]
 
 use core::time::Duration;
 
