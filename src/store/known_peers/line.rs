@@ -3,12 +3,15 @@
 use core::fmt;
 use core::ops::Range;
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
+use crate::crypto::{Psk, scrub_stack};
 use crate::id::PeerId;
 use crate::store::day::Day;
 use crate::store::host_port::HostPort;
-use crate::store::key_text::{decode_32, decode_key, is_secret};
+use crate::store::key_text::{decode_key, decode_secret, is_secret};
 use crate::text::{NameError, Safe, safe_line, safe_name};
 
 /// The mark of a key that is never to be trusted again.
@@ -99,7 +102,7 @@ pub(super) struct PeerLine {
     pub(super) addresses: Vec<HostPort>,
     pub(super) seen: Option<Day>,
     pub(super) verified: Option<Day>,
-    pub(super) psk: Option<Zeroizing<[u8; 32]>>,
+    pub(super) psk: Option<Arc<Psk>>,
 }
 
 /// Reads one line, given without its line end.
@@ -161,13 +164,19 @@ fn take_option(option: &str, value: &str, peer: &mut PeerLine) -> Result<(), Dam
         "seen" => set_once(&mut peer.seen, day()?)?,
         "verified" => set_once(&mut peer.verified, day()?)?,
         "psk" => {
-            let psk = decode_32(value).map_err(|_| DamageReason::BadPsk)?;
-            set_once(&mut peer.psk, Zeroizing::new(psk))?;
+            set_once(&mut peer.psk, Arc::new(parse_psk(value)?))?;
+            scrub_stack();
         }
         // A later version's.
         _ => {}
     }
     Ok(())
+}
+
+#[inline(never)]
+fn parse_psk(value: &str) -> Result<Psk, DamageReason> {
+    let mut bytes = decode_secret(value).map_err(|_| DamageReason::BadPsk)?;
+    Ok(Psk::from_bytes(&mut bytes))
 }
 
 fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), DamageReason> {

@@ -275,6 +275,7 @@ fn a_psk_is_read_and_never_shown() {
     let peers = KnownPeers::parse(content.as_bytes());
     let bob = peers.find("bob").unwrap();
     assert!(bob.has_psk());
+    assert_eq!(bob.psk().unwrap().expose(), key(DAVE).as_bytes());
     assert!(!format!("{bob:?} {peers:?}").contains("psk"));
 }
 
