@@ -33,6 +33,8 @@ pub(super) struct Connection {
     /// The last packets that carried HELLO, newest last.
     hello_numbers: Vec<PacketNumber>,
     hello_tries: u32,
+    /// The last packet that asked for an acknowledgement, until it has one.
+    last_eliciting: Option<PacketNumber>,
 }
 
 /// The peer acknowledged a packet that was never sent.
@@ -53,6 +55,7 @@ impl Connection {
             hello,
             hello_numbers: Vec::new(),
             hello_tries: 0,
+            last_eliciting: None,
         }
     }
 
@@ -104,6 +107,7 @@ impl Connection {
         {
             return Err(AckOfUnsent);
         }
+        self.last_eliciting.take_if(|number| ack.contains(*number));
         if self
             .hello_numbers
             .iter()
@@ -112,6 +116,16 @@ impl Connection {
             self.hello = HelloState::Acknowledged;
         }
         Ok(())
+    }
+
+    /// Notes that packet `number` asks for an acknowledgement.
+    pub(super) const fn on_eliciting_sent(&mut self, number: PacketNumber) {
+        self.last_eliciting = Some(number);
+    }
+
+    /// Whether the newest packet that asked for an acknowledgement has none yet.
+    pub(super) const fn awaits_ack(&self) -> bool {
+        self.last_eliciting.is_some()
     }
 
     /// Lets a withheld HELLO go.

@@ -473,6 +473,9 @@ impl Peer {
             let wait = self.connection.on_hello_sent(number);
             self.arm(Timer::Hello, Some(now + wait), shared);
         }
+        if eliciting {
+            self.connection.on_eliciting_sent(number);
+        }
         self.on_sent(eliciting, shared, now);
         Some(transmit)
     }
@@ -595,6 +598,7 @@ impl Peer {
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
             queued: self.lines.len(),
+            awaits_ack: self.connection.awaits_ack(),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),
             initiator: current.map(|keypair| keypair.initiator),
