@@ -141,14 +141,11 @@ fn what_is_no_key_file_is_said() {
             format!("{public} alice@laptop\n"),
             "a public key, not a secret one",
         ),
-        (line.replace('=', ""), ""),
         (line[..40].to_owned(), "its secret key is damaged"),
         ("nonsense\n".to_owned(), "its protected key is damaged"),
     ] {
-        match KeyFile::parse(text.as_bytes()) {
-            Ok(key) => assert!(reason.is_empty() && key.open(None).is_ok()),
-            Err(error) => assert!(error.to_string().contains(reason), "{error}"),
-        }
+        let error = KeyFile::parse(text.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
     }
     assert!(
         KeyFile::parse(b"\xff\n")

@@ -184,6 +184,7 @@ impl KeyFile {
 }
 
 impl Key {
+    #[inline(never)]
     fn new(
         secret: &StaticSecret,
         protect: Option<(&Passphrase, Cost)>,
@@ -197,6 +198,7 @@ impl Key {
         Ok(Self::Sealed(Box::new(sealed?)))
     }
 
+    #[inline(never)]
     fn open(&self, passphrase: Option<&Passphrase>) -> Result<StaticSecret, ErrorKind> {
         match (self, passphrase) {
             (Self::Plain(secret), _) => Ok(copy(secret)),
@@ -234,6 +236,8 @@ fn rfc3339(time: UnixTime) -> String {
     seconds.to_string()
 }
 
+/// Not inlined: what it leaves on the stack is scrubbed by its caller.
+#[inline(never)]
 fn parse(content: &[u8]) -> Result<KeyFile, ErrorKind> {
     let malformed = |reason| ErrorKind::Malformed { reason };
     let text = str::from_utf8(content).map_err(|_| malformed("it is not text"))?;

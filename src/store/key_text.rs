@@ -223,7 +223,8 @@ pub(super) fn decode_secret(text: &str) -> Result<Zeroizing<[u8; PUBLIC_KEY_LEN]
     if bytes != PUBLIC_KEY_LEN {
         return Err(KeyProblem::WrongLength { bytes });
     }
-    let standard = Zeroizing::new(text.replace('-', "+").replace('_', "/"));
+    let mut standard = Zeroizing::new(String::with_capacity(text.len()));
+    standard.extend(text.chars().map(to_standard));
     // The decoder wants room for what the padding might have been.
     let mut buffer = Zeroizing::new([0; PUBLIC_KEY_LEN + 4]);
     let decoded = LENIENT.decode_slice(&*standard, buffer.as_mut());
@@ -233,6 +234,15 @@ pub(super) fn decode_secret(text: &str) -> Result<Zeroizing<[u8; PUBLIC_KEY_LEN]
     match decoded {
         Ok(PUBLIC_KEY_LEN) => Ok(Zeroizing::new(*key)),
         Ok(_) | Err(_) => Err(KeyProblem::Damaged),
+    }
+}
+
+/// A character of the URL-safe alphabet in the standard one.
+const fn to_standard(c: char) -> char {
+    match c {
+        '-' => '+',
+        '_' => '/',
+        c => c,
     }
 }
 

@@ -113,13 +113,10 @@ pub(super) fn parse(line: &[u8]) -> Result<Content, DamageReason> {
     let Some(first) = words.next() else {
         return Ok(Content::Nothing);
     };
-    if is_secret(first) {
-        return Err(DamageReason::SecretKey);
-    }
     let name = match first {
         REVOKED_MARK => None,
         mark if mark.starts_with('@') => return Err(DamageReason::UnknownMark),
-        name => Some(safe_name(name).map_err(DamageReason::BadName)?),
+        name => Some(parse_name(name)?),
     };
     let key = parse_key(words.next().ok_or(DamageReason::NoKey)?)?;
     match name {
@@ -128,11 +125,21 @@ pub(super) fn parse(line: &[u8]) -> Result<Content, DamageReason> {
     }
 }
 
+fn parse_name(word: &str) -> Result<Safe, DamageReason> {
+    safe_name(word).map_err(|error| secret_or(word, DamageReason::BadName(error)))
+}
+
 fn parse_key(word: &str) -> Result<PeerId, DamageReason> {
+    decode_key(word).map_err(|_| secret_or(word, DamageReason::BadKey))
+}
+
+/// What is wrong with a word that is not what it should be.
+fn secret_or(word: &str, reason: DamageReason) -> DamageReason {
     if is_secret(word) {
-        return Err(DamageReason::SecretKey);
+        DamageReason::SecretKey
+    } else {
+        reason
     }
-    decode_key(word).map_err(|_| DamageReason::BadKey)
 }
 
 fn parse_peer<'a>(

@@ -520,6 +520,14 @@ proptest! {
     }
 
     #[test]
+    fn every_name_that_is_allowed_can_be_added(name in "[a-z0-9_][a-z0-9._-]{0,31}|[а-я]{1,32}|my-secret-key") {
+        let mut peers = KnownPeers::default();
+        peers.add(&name, &key(BOB), &[]).unwrap();
+        peers.check_intact().unwrap();
+        prop_assert_eq!(peers.find(&name).unwrap().key(), key(BOB));
+    }
+
+    #[test]
     fn a_change_to_any_file_keeps_all_other_lines(content in hostile()) {
         let mut peers = KnownPeers::parse(&content);
         let lines_before = peers.lines.len();
