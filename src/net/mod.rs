@@ -5,10 +5,14 @@ mod clock;
 mod entropy;
 mod icmp;
 mod os;
+mod resolve;
+mod signals;
 mod udp;
 
 pub use address::{Bind, DEFAULT_PORT, Family};
 pub use clock::Clock;
 pub use entropy::{OsRng, os_rng, seed};
 pub use icmp::{IcmpError, IcmpKind, SocketError};
+pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
+pub use signals::{Signal, Signals};
 pub use udp::{Batch, Sent, Socket};
