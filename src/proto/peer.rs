@@ -605,6 +605,7 @@ impl Peer {
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
             queued: self.lines.len(),
+            awaits_ack: self.connection.awaits_ack(),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),
             initiator: current.map(|keypair| keypair.initiator),
