@@ -1,7 +1,12 @@
 //! A hundred thousand datagrams of every type and length beside a chat. Alone in its program, since it
 //! measures the memory of the process.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod simulated;
 
@@ -50,16 +55,16 @@ fn a_hundred_thousand_datagrams_disturb_nobody() {
         for _ in 0..100 {
             n += 1;
             let mut datagram = any_datagram(&mut stranger.rng, index);
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 stranger.forger.repair(&mut datagram);
             }
-            if n % 8 == 0 && datagram.len() == INIT_LEN {
+            if n.is_multiple_of(8) && datagram.len() == INIT_LEN {
                 datagram[..4].copy_from_slice(&[1, (n / 8 % 2) as u8, 1, 0]);
                 stranger.forger.repair(&mut datagram);
             }
             let from = source((n % 1_000) as u16);
             stranger.inject(pair, from, datagram);
-            if n % 50 == 0 {
+            if n.is_multiple_of(50) {
                 stranger.flood(pair, from);
             }
         }

@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -275,16 +276,12 @@ impl Run {
     }
 
     fn accept_guests(&mut self, node: NodeId) {
-        let guests: Vec<_> = self
-            .world
-            .node(node)
-            .events()
-            .iter()
-            .filter_map(|(_, event)| match event {
-                Event::Guest { peer, address, .. } => Some((*peer, *address)),
-                _ => None,
-            })
-            .collect();
+        let mut guests = Vec::new();
+        for (_, event) in self.world.node(node).events() {
+            if let Event::Guest { peer, address, .. } = event {
+                guests.push((*peer, *address));
+            }
+        }
         for (guest, address) in guests {
             let _ = self.world.accept_guest(node, guest, address);
         }

@@ -121,12 +121,8 @@ pub fn any_datagram(rng: &mut SimRng, index: [u8; 4]) -> Vec<u8> {
     ];
     let len = usize::try_from(lengths[rng.index(lengths.len())]).unwrap();
     let mut datagram = rng.bytes(len);
-    let header = [
-        rng.within(0..=5) as u8,
-        rng.below(3) as u8,
-        rng.below(2) as u8,
-        0,
-    ];
+    let byte = |rng: &mut SimRng, bound| u8::try_from(rng.below(bound)).unwrap();
+    let header = [byte(rng, 6), byte(rng, 3), byte(rng, 2), 0];
     if rng.chance(800_000) {
         datagram
             .iter_mut()
