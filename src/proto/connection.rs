@@ -35,8 +35,6 @@ pub(super) struct Connection {
     /// The last packets that carried HELLO, newest last.
     hello_numbers: Vec<PacketNumber>,
     hello_tries: u32,
-    /// The last packet that asked for an acknowledgement, until it has one.
-    last_eliciting: Option<PacketNumber>,
 }
 
 /// The peer acknowledged a packet that was never sent.
@@ -58,7 +56,6 @@ impl Connection {
             hello,
             hello_numbers: Vec::new(),
             hello_tries: 0,
-            last_eliciting: None,
         }
     }
 
@@ -117,12 +114,8 @@ impl Connection {
         if largest >= self.next_number {
             return Err(AckOfUnsent);
         }
-<<<<<<< HEAD
-        self.last_eliciting.take_if(|number| ack.contains(*number));
-=======
         self.unacknowledged
             .take_if(|number| number.0 <= largest);
->>>>>>> sim
         if self
             .hello_numbers
             .iter()
@@ -131,16 +124,6 @@ impl Connection {
             self.hello = HelloState::Acknowledged;
         }
         Ok(())
-    }
-
-    /// Notes that packet `number` asks for an acknowledgement.
-    pub(super) const fn on_eliciting_sent(&mut self, number: PacketNumber) {
-        self.last_eliciting = Some(number);
-    }
-
-    /// Whether the newest packet that asked for an acknowledgement has none yet.
-    pub(super) const fn awaits_ack(&self) -> bool {
-        self.last_eliciting.is_some()
     }
 
     /// Lets a withheld HELLO go.
