@@ -606,7 +606,6 @@ impl Peer {
             guest: self.is_guest(),
             queued: self.lines.len(),
             awaits_ack: self.connection.awaits_ack(),
-            awaits_ack: self.connection.awaits_ack(),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),
             initiator: current.map(|keypair| keypair.initiator),
