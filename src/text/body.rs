@@ -1,0 +1,218 @@
+//! What a character from outside may do on a screen, and the three forms of a body.
+
+use core::iter::Peekable;
+use core::str::Chars;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use super::safe::Safe;
+
+/// Lines of one text that are shown; of a longer one the first 199 and how many follow.
+pub const MAX_LINES: usize = 200;
+
+/// Combining marks that one base character keeps; a script needs no more, a stack of them paints
+/// over the neighbouring lines.
+pub const MAX_MARKS: usize = 4;
+
+/// Makes a body safe to show; its line breaks stay, folded after [`MAX_LINES`].
+///
+/// Applying it twice changes nothing more.
+#[must_use]
+pub fn safe_text(text: &str) -> Safe {
+    Safe::new(fold(render(text, Breaks::Keep)))
+}
+
+/// Makes text safe to show inside a line of our own: a line break shows as `^J` or `<U+2028>`.
+///
+/// Applying it twice changes nothing more.
+#[must_use]
+pub fn safe_line(text: &str) -> Safe {
+    Safe::new(render(text, Breaks::Show))
+}
+
+/// Makes a body safe for output that programs read by lines: a line break becomes `\n`, a backslash
+/// `\\`, so that undoing the two gives back the lines.
+#[must_use]
+pub fn single_line(text: &str) -> Safe {
+    Safe::new(render(text, Breaks::Escape))
+}
+
+/// What becomes of a line break.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Breaks {
+    Keep,
+    Show,
+    Escape,
+}
+
+/// What becomes of one character.
+enum Fate {
+    Keep,
+    /// Kept, but only [`MAX_MARKS`] in a row.
+    Mark,
+    /// Kept, and the next character belongs to the same cluster.
+    Joiner,
+    Break,
+    Tab,
+    /// `^[` and the like, as git shows them.
+    Caret,
+    /// `<9B>`: a C1 control.
+    Hex,
+    /// `<U+202E>`: a control of the reading direction.
+    Point,
+    Drop,
+    /// No character that a terminal could know.
+    Replace,
+}
+
+/// The policy, one row per kind of character.
+fn fate(c: char) -> Fate {
+    match c {
+        '\n' | '\u{2028}' | '\u{2029}' => Fate::Break,
+        '\t' => Fate::Tab,
+        '\0'..='\u{1f}' | '\u{7f}' => Fate::Caret,
+        ' '..='~' => Fate::Keep,
+        '\u{80}'..='\u{9f}' => Fate::Hex,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            Fate::Point
+        }
+        '\u{200c}' | '\u{200d}' => Fate::Joiner,
+        // Grapheme joiner, Hangul fillers, variation selectors 17 to 256: letters and marks by
+        // category, invisible by nature.
+        '\u{34f}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{3164}'
+        | '\u{ffa0}'
+        | '\u{e0100}'..='\u{e01ef}' => Fate::Drop,
+        _ => fate_by_category(c.general_category()),
+    }
+}
+
+fn fate_by_category(category: GeneralCategory) -> Fate {
+    use GeneralCategory as Is;
+    if matches!(category, Is::Format) {
+        Fate::Drop
+    } else if matches!(category, Is::PrivateUse | Is::Unassigned | Is::Surrogate) {
+        Fate::Replace
+    } else if is_mark(category) {
+        Fate::Mark
+    } else {
+        Fate::Keep
+    }
+}
+
+/// Whether characters of this category combine with the one before.
+pub(super) const fn is_mark(category: GeneralCategory) -> bool {
+    use GeneralCategory as Is;
+    matches!(
+        category,
+        Is::NonspacingMark | Is::SpacingMark | Is::EnclosingMark
+    )
+}
+
+fn render(text: &str, breaks: Breaks) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut marks = MarkCount::default();
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let fate = if begins_crlf(c, &mut rest) {
+            continue;
+        } else {
+            fate(c)
+        };
+        if marks.exceeded_by(&fate) {
+            continue;
+        }
+        show(c, &fate, breaks, &mut out);
+    }
+    out
+}
+
+/// Whether `c` is the CR of a CRLF; the LF alone then stands for both.
+fn begins_crlf(c: char, rest: &mut Peekable<Chars<'_>>) -> bool {
+    c == '\r' && rest.peek() == Some(&'\n')
+}
+
+fn show(c: char, fate: &Fate, breaks: Breaks, out: &mut String) {
+    match fate {
+        Fate::Keep if c == '\\' && breaks == Breaks::Escape => out.push_str(r"\\"),
+        Fate::Keep | Fate::Mark | Fate::Joiner => out.push(c),
+        Fate::Break => show_break(c, breaks, out),
+        Fate::Tab => out.push_str("    "),
+        Fate::Caret => push_caret(c, out),
+        Fate::Hex => out.push_str(&format!("<{:02X}>", u32::from(c))),
+        Fate::Point => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
+        Fate::Drop => {}
+        Fate::Replace => out.push(char::REPLACEMENT_CHARACTER),
+    }
+}
+
+fn show_break(c: char, breaks: Breaks, out: &mut String) {
+    match breaks {
+        Breaks::Keep => out.push('\n'),
+        Breaks::Escape => out.push_str(r"\n"),
+        Breaks::Show if c == '\n' => push_caret(c, out),
+        Breaks::Show => show(c, &Fate::Point, breaks, out),
+    }
+}
+
+/// `^` and the key that types the control: the character with bit 6 flipped.
+fn push_caret(c: char, out: &mut String) {
+    out.push('^');
+    out.extend(char::from_u32(u32::from(c) ^ 0x40));
+}
+
+/// Counts the marks of the cluster that is being written.
+///
+/// A base character begins a new cluster, unless a joiner stands before it. Counting per base
+/// keeps Indic conjuncts whole, which are one grapheme of many consonants. Only what was written
+/// counts, so that a second pass over the output counts the same.
+#[derive(Default)]
+struct MarkCount {
+    marks: usize,
+    joined: bool,
+}
+
+impl MarkCount {
+    /// Takes the next character into account; true if it is a mark too many.
+    fn exceeded_by(&mut self, fate: &Fate) -> bool {
+        match fate {
+            Fate::Drop => {}
+            Fate::Joiner => self.joined = true,
+            Fate::Mark if self.marks == MAX_MARKS => return true,
+            Fate::Mark => {
+                self.marks += 1;
+                self.joined = false;
+            }
+            Fate::Keep
+            | Fate::Break
+            | Fate::Tab
+            | Fate::Caret
+            | Fate::Hex
+            | Fate::Point
+            | Fate::Replace => {
+                if !core::mem::take(&mut self.joined) {
+                    self.marks = 0;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Cuts a text of too many lines; the note takes the place of the last line that fits.
+fn fold(text: String) -> String {
+    let total = text.lines().count();
+    if total <= MAX_LINES {
+        return text;
+    }
+    let shown = MAX_LINES - 1;
+    let mut folded: String = text.split_inclusive('\n').take(shown).collect();
+    folded.push_str(&format!("[{} more lines]", total - shown));
+    folded
+}
+
+#[cfg(test)]
+#[path = "body_tests.rs"]
+mod tests;

@@ -1,0 +1,220 @@
+use proptest::prelude::*;
+use unicode_properties::UnicodeGeneralCategory;
+
+use super::*;
+
+fn shown(text: &str) -> String {
+    safe_text(text).to_string()
+}
+
+#[test]
+fn published_vectors() {
+    assert_eq!(shown("hi\u{1b}]52;c;ZXZpbA==\u{7}"), "hi^[]52;c;ZXZpbA==^G");
+    assert_eq!(shown("invoice\u{202e}fdp.exe"), "invoice<U+202E>fdp.exe");
+    assert_eq!(shown("\u{9b}31mred"), "<9B>31mred");
+}
+
+#[test]
+fn every_line_break_is_one_line_break() {
+    assert_eq!(shown("a\nb\r\nc\u{2028}d\u{2029}e"), "a\nb\nc\nd\ne");
+}
+
+#[test]
+fn a_lone_carriage_return_cannot_overwrite_the_line() {
+    assert_eq!(shown("bob: yes\rme: no"), "bob: yes^Mme: no");
+    assert_eq!(shown("a\r\r\nb"), "a^M\nb");
+}
+
+#[test]
+fn controls_show_in_caret_notation() {
+    assert_eq!(shown("\0\u{1}\u{8}\u{b}\u{1f}\u{7f}"), "^@^A^H^K^_^?");
+}
+
+#[test]
+fn tab_is_four_spaces() {
+    assert_eq!(shown("a\tb"), "a    b");
+}
+
+#[test]
+fn direction_controls_show_as_code_points() {
+    for c in [
+        '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{2066}', '\u{2069}',
+    ] {
+        assert_eq!(shown(&c.to_string()), format!("<U+{:04X}>", u32::from(c)));
+    }
+}
+
+#[test]
+fn invisible_characters_disappear() {
+    let invisible = "a\u{200b}\u{2060}\u{feff}\u{ad}\u{34f}\u{115f}\u{1160}\u{3164}\u{ffa0}\
+                     \u{e0100}\u{e01ef}\u{e0041}\u{e007f}b";
+    assert_eq!(shown(invisible), "ab");
+}
+
+#[test]
+fn what_is_no_character_is_replaced() {
+    assert_eq!(
+        shown("\u{e000}\u{f0000}\u{fdd0}\u{ffff}\u{378}"),
+        "\u{fffd}".repeat(5)
+    );
+}
+
+#[test]
+fn persian_sinhala_and_emoji_families_stay_whole() {
+    for text in [
+        "می\u{200c}خواهم",
+        "ශ්\u{200d}රී",
+        "👨\u{200d}👩\u{200d}👧",
+        "❤\u{fe0f}",
+        "कार्त्स्न्य",
+        "שלום",
+    ] {
+        assert_eq!(shown(text), text);
+    }
+}
+
+#[test]
+fn a_base_character_keeps_four_marks() {
+    let zalgo = format!("a{}b", "\u{301}".repeat(40));
+    assert_eq!(shown(&zalgo), format!("a{}b", "\u{301}".repeat(4)));
+    let joined = format!("a{0}\u{200d}b{0}", "\u{301}".repeat(3));
+    assert_eq!(
+        shown(&joined),
+        format!("a{}\u{200d}b\u{301}", "\u{301}".repeat(3))
+    );
+}
+
+#[test]
+fn two_hundred_lines_are_shown_and_more_are_folded() {
+    let exact = "x\n".repeat(200);
+    assert_eq!(shown(&exact), exact);
+    let folded = shown(&"x\n".repeat(1_000));
+    assert_eq!(folded.lines().count(), MAX_LINES);
+    assert!(folded.ends_with("x\n[801 more lines]"), "{folded}");
+}
+
+#[test]
+fn machine_lines_can_be_taken_apart_again() {
+    assert_eq!(single_line("a\nb\r\nc").as_str(), r"a\nb\nc");
+    assert_eq!(single_line(r"a\nb").as_str(), r"a\\nb");
+    assert_eq!(single_line("\u{2028}\u{1b}").as_str(), r"\n^[");
+}
+
+#[test]
+fn a_line_of_ours_stays_one_line() {
+    assert_eq!(safe_line("a\r\nb\u{2029}c\\n").as_str(), r"a^Jb<U+2029>c\n");
+}
+
+/// Fragments that have driven terminals, and ordinary letters between them.
+fn hostile() -> impl Strategy<Value = String> {
+    let fragment = prop_oneof![
+        any::<char>().prop_map(String::from),
+        "[a-zA-Z0-9 .\\\\<>^]{0,8}",
+        prop::sample::select(FRAGMENTS.to_vec()).prop_map(str::to_owned),
+        prop::char::range('\0', '\u{9f}').prop_map(String::from),
+        prop::char::range('\u{2000}', '\u{206f}').prop_map(String::from),
+        prop::char::range('\u{e0000}', '\u{e01ef}').prop_map(String::from),
+        prop::char::range('\u{e000}', '\u{f8ff}').prop_map(String::from),
+        prop::collection::vec(prop::char::range('\u{300}', '\u{36f}'), 0..20)
+            .prop_map(String::from_iter),
+        (0..300_usize).prop_map(|n| "\n".repeat(n)),
+    ];
+    prop::collection::vec(fragment, 0..40).prop_map(|parts| parts.concat())
+}
+
+const FRAGMENTS: [&str; 24] = [
+    "\u{1b}[2J",
+    "\u{1b}[31m",
+    "\u{1b}]52;c;ZXZpbA==\u{7}",
+    "\u{1b}]0;title\u{1b}\\",
+    "\u{1b}P+q544e\u{1b}\\",
+    "\u{9b}6n",
+    "\u{9d}8;;http://x\u{9c}",
+    "\u{90}q#0\u{9c}",
+    "\r",
+    "\r\n",
+    "\u{2028}",
+    "\u{202e}gpj.exe",
+    "\u{2066}x\u{2069}",
+    "\u{e0001}\u{e0065}\u{e006e}",
+    "\u{feff}",
+    "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+    "❤\u{fe0f}\u{fe0e}",
+    "1\u{fe0f}\u{20e3}",
+    "漢字かな交じり文",
+    "한\u{115f}\u{1160}글",
+    "क्ष्म्य\u{200d}",
+    "\u{903}\u{903}\u{903}\u{903}\u{903}\u{903}",
+    "🇩🇪🇫",
+    "\u{200d}\u{200c}",
+];
+
+/// Whether a terminal must never see this character from outside.
+fn is_forbidden(c: char) -> bool {
+    use unicode_properties::GeneralCategory as Is;
+    let joiner = matches!(c, '\u{200c}' | '\u{200d}');
+    let category = c.general_category();
+    matches!(category, Is::Control | Is::PrivateUse | Is::Unassigned)
+        || matches!(category, Is::LineSeparator | Is::ParagraphSeparator)
+        || (matches!(category, Is::Format) && !joiner)
+        || matches!(
+            c,
+            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
+        )
+        || matches!(c, '\u{e0000}'..='\u{e0fff}')
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn hostile_text_leaves_nothing_forbidden(text in hostile()) {
+        for c in safe_text(&text).as_str().chars() {
+            prop_assert!(c == '\n' || !is_forbidden(c), "{c:?}");
+        }
+        for line in [safe_line(&text), single_line(&text)] {
+            for c in line.as_str().chars() {
+                prop_assert!(!is_forbidden(c), "{c:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn making_safe_twice_changes_nothing(text in hostile()) {
+        let once = safe_text(&text);
+        prop_assert_eq!(safe_text(once.as_str()), once);
+        let line = safe_line(&text);
+        prop_assert_eq!(safe_line(line.as_str()), line);
+    }
+
+    #[test]
+    fn bounds_hold_for_hostile_text(text in hostile()) {
+        let safe = safe_text(&text);
+        prop_assert!(safe.as_str().lines().count() <= MAX_LINES);
+        let mut marks = 0;
+        for c in safe.as_str().chars() {
+            marks = if is_mark(c.general_category()) { marks + 1 } else { 0 };
+            prop_assert!(marks <= MAX_MARKS);
+        }
+    }
+
+    #[test]
+    fn a_machine_line_gives_back_the_lines(lines in prop::collection::vec("[a-z\\\\ ]{0,6}", 1..6)) {
+        let line = single_line(&lines.join("\n"));
+        prop_assert_eq!(undo(line.as_str()), lines.join("\n"));
+    }
+}
+
+/// What a program that reads our output does.
+fn undo(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line.chars();
+    while let Some(c) = rest.next() {
+        match (c, if c == '\\' { rest.next() } else { None }) {
+            (_, Some('n')) => out.push('\n'),
+            (_, Some(escaped)) => out.push(escaped),
+            (plain, None) => out.push(plain),
+        }
+    }
+    out
+}

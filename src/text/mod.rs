@@ -1,0 +1,13 @@
+//! Text from outside, made safe to show: nothing else may reach a terminal, a log or a title.
+//!
+//! A stranger's text can move the cursor, write the clipboard, reverse the reading direction or pose
+//! as another name. [`Safe`] is the proof that a text went through this module's policy; printers
+//! accept nothing else.
+
+mod body;
+mod name;
+mod safe;
+
+pub use body::{MAX_LINES, MAX_MARKS, safe_line, safe_text, single_line};
+pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
+pub use safe::Safe;
