@@ -1,1 +1,25 @@
-//! (module under construction)
+//! Our types over one Noise suite: static keys, the handshake, the data-plane AEAD, cookies.
+//!
+//! Nobody outside this module names the Noise crate or a primitive. Every secret lives in a box of
+//! its own, is wiped when dropped and never shows in `Debug`. What the libraries below copy on the
+//! stack is overwritten by [`scrub_stack`] at the end of each handshake function; what they leave in
+//! freed heap memory is overwritten by the program's zero-on-free allocator.
+//!
+//! Source: `docs/protocol.md`, Noise specification revision 34, FIPS 203.
+
+mod aead;
+mod cookie;
+mod keys;
+mod noise;
+mod resolver;
+mod secret;
+mod stack;
+
+pub use aead::{OpenError, OpenKey, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest};
+pub use cookie::{COOKIE_LEN, CookieKey, CookieSecret, MAC_LEN, MacKey, mac2, verify_mac2};
+pub use keys::{Psk, StaticSecret};
+pub use noise::{
+    Completed, HandshakeError, Initiator, MESSAGE1_LEN, MESSAGE2_LEN, PAYLOAD1_LEN, PAYLOAD2_LEN,
+    PROTOCOL_NAME, Responder, Response, accept, initiate,
+};
+pub use stack::scrub_stack;

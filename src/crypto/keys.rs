@@ -1,0 +1,104 @@
+//! Long-term keys: the static secret that is a person's identity, and the optional pre-shared key.
+
+use rand_core::CryptoRng;
+use x25519_dalek::PublicKey;
+
+use crate::crypto::secret::Secret;
+use crate::crypto::stack::scrub_stack;
+use crate::id::PeerId;
+
+/// The secret half of an identity: 32 bytes of X25519, wiped on drop.
+#[derive(Debug)]
+pub struct StaticSecret(Secret<32>);
+
+impl StaticSecret {
+    /// Takes 32 stored bytes over and wipes the source. Any value is allowed: X25519 clamps it when
+    /// it is used.
+    #[must_use]
+    pub fn from_bytes(bytes: &mut [u8; 32]) -> Self {
+        Self(Secret::from_bytes(bytes))
+    }
+
+    /// Draws a new secret.
+    #[must_use]
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
+        Self(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))
+    }
+
+    /// Computes the public half.
+    #[must_use]
+    pub fn public(&self) -> PeerId {
+        let public = public_of(self.expose());
+        scrub_stack();
+        public
+    }
+
+    /// Shows the secret bytes, to write a key file or to start a handshake.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+}
+
+#[inline(never)]
+fn public_of(secret: &[u8; 32]) -> PeerId {
+    let secret = x25519_dalek::StaticSecret::from(*secret);
+    PeerId::new(PublicKey::from(&secret).to_bytes())
+}
+
+/// 32 bytes that two peers share beforehand, mixed into their handshakes by `psk2`; wiped on drop.
+#[derive(Debug)]
+pub struct Psk(Secret<32>);
+
+impl Psk {
+    /// Takes 32 bytes over and wipes the source.
+    #[must_use]
+    pub fn from_bytes(bytes: &mut [u8; 32]) -> Self {
+        Self(Secret::from_bytes(bytes))
+    }
+
+    /// Shows the secret bytes.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chacha20::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn the_public_half_is_that_of_rfc_7748() {
+        // RFC 7748 section 6.1, Alice.
+        let mut secret = *b"\x77\x07\x6d\x0a\x73\x18\xa5\x7d\x3c\x16\xc1\x72\x51\xb2\x66\x45\
+                            \xdf\x4c\x2f\x87\xeb\xc0\x99\x2a\xb1\x77\xfb\xa5\x1d\xb9\x2c\x2a";
+        let public = *b"\x85\x20\xf0\x09\x89\x30\xa7\x54\x74\x8b\x7d\xdc\xb4\x3e\xf7\x5a\
+                        \x0d\xbf\x3a\x0d\x26\x38\x1a\xf4\xeb\xa4\xa9\x8e\xaa\x9b\x4e\x6a";
+        assert_eq!(
+            StaticSecret::from_bytes(&mut secret).public(),
+            PeerId::new(public)
+        );
+        assert_eq!(secret, [0; 32]);
+    }
+
+    #[test]
+    fn a_generated_secret_is_what_the_generator_gave() {
+        let mut rng = ChaCha20Rng::from_seed([1; 32]);
+        let secret = StaticSecret::generate(&mut rng);
+        let mut expected = [0; 32];
+        rand_core::Rng::fill_bytes(&mut ChaCha20Rng::from_seed([1; 32]), &mut expected);
+        assert_eq!(secret.expose(), &expected);
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let secret = StaticSecret::from_bytes(&mut [0xaa; 32]);
+        let psk = Psk::from_bytes(&mut [0xbb; 32]);
+        assert_eq!(format!("{secret:?}"), "StaticSecret(<redacted>)");
+        assert_eq!(format!("{psk:?}"), "Psk(<redacted>)");
+    }
+}

@@ -1,0 +1,359 @@
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+use snow::resolvers::CryptoResolver;
+use snow::types::{Cipher, Dh, Hash, Kem, Random};
+
+use super::*;
+use crate::crypto::aead::{OpenKey, SealKey, TAG_LEN};
+use crate::id::Counter;
+
+const PROLOGUE: &[u8] = b"a prologue";
+const PAYLOAD1: [u8; PAYLOAD1_LEN] = [0x11; PAYLOAD1_LEN];
+const PAYLOAD2: [u8; PAYLOAD2_LEN] = [0x22; PAYLOAD2_LEN];
+
+/// Encodings of the points of low order on the curve and its twist (RFC 7748 §5 and its errata,
+/// cr.yp.to/ecdh.html); the last three are not canonical.
+const LOW_ORDER: [[u8; 32]; 7] = {
+    let mut one = [0; 32];
+    one[0] = 1;
+    let mut p_minus_1 = [0xff; 32];
+    p_minus_1[0] = 0xec;
+    p_minus_1[31] = 0x7f;
+    let mut p = p_minus_1;
+    p[0] = 0xed;
+    let mut p_plus_1 = p_minus_1;
+    p_plus_1[0] = 0xee;
+    [
+        [0; 32],
+        one,
+        *b"\xe0\xeb\x7a\x7c\x3b\x41\xb8\xae\x16\x56\xe3\xfa\xf1\x9f\xc4\x6a\
+           \xda\x09\x8d\xeb\x9c\x32\xb1\xfd\x86\x62\x05\x16\x5f\x49\xb8\x00",
+        *b"\x5f\x9c\x95\xbc\xa3\x50\x8c\x24\xb1\xd0\xb1\x55\x9c\x83\xef\x5b\
+           \x04\x44\x5c\xc4\x58\x1c\x8e\x86\xd8\x22\x4e\xdd\xd0\x9f\x11\x57",
+        p_minus_1,
+        p,
+        p_plus_1,
+    ]
+};
+
+fn rng(seed: u8) -> ChaCha20Rng {
+    ChaCha20Rng::from_seed([seed; 32])
+}
+
+fn secret(seed: u8) -> StaticSecret {
+    StaticSecret::from_bytes(&mut [seed; 32])
+}
+
+fn psk(seed: u8) -> Psk {
+    Psk::from_bytes(&mut [seed; 32])
+}
+
+/// Alice calls Bob; both have fixed keys.
+fn alice_calls(psk: Option<&Psk>) -> (Initiator, Box<[u8; MESSAGE1_LEN]>) {
+    let bob = secret(2).public();
+    initiate(&secret(1), &bob, psk, PROLOGUE, &PAYLOAD1, &mut rng(3)).expect("keys are good")
+}
+
+fn bob_accepts(message1: &[u8; MESSAGE1_LEN]) -> Result<Responder, HandshakeError> {
+    accept(&secret(2), PROLOGUE, message1, &mut rng(4))
+}
+
+fn bob_answers(message1: &[u8; MESSAGE1_LEN], psk: Option<&Psk>) -> Box<[u8; MESSAGE2_LEN]> {
+    let responder = bob_accepts(message1).expect("message 1 is true");
+    responder.respond(psk, &PAYLOAD2).expect("keys are good").0
+}
+
+#[track_caller]
+fn assert_one_way(seal: &SealKey, open: &OpenKey) {
+    let mut buffer = *b"words\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    seal.seal_in_place(Counter(7), &mut buffer);
+    assert_eq!(
+        open.open_in_place(Counter(7), &mut buffer).as_deref(),
+        Ok(b"words".as_slice())
+    );
+}
+
+#[test]
+fn both_sides_get_the_same_session() {
+    let (mut alice, message1) = alice_calls(None);
+    let bob = bob_accepts(&message1).expect("message 1 is true");
+    assert_eq!(bob.remote(), secret(1).public());
+    assert_eq!(bob.payload(), &PAYLOAD1);
+    let (message2, bob, hash) = bob.respond(None, &PAYLOAD2).expect("keys are good");
+    let alice = alice.finish(&message2).expect("message 2 is true");
+    assert_eq!(alice.payload, PAYLOAD2);
+    assert_eq!(alice.hash, hash);
+    assert_one_way(&alice.keys.seal, &bob.open);
+    assert_one_way(&bob.seal, &alice.keys.open);
+}
+
+#[test]
+fn the_two_directions_have_different_keys() {
+    let (mut alice, message1) = alice_calls(None);
+    let alice = alice.finish(&bob_answers(&message1, None)).expect("true");
+    let mut buffer = [0; TAG_LEN];
+    alice.keys.seal.seal_in_place(Counter(0), &mut buffer);
+    let reflected = alice.keys.open.open_in_place(Counter(0), &mut buffer);
+    assert!(reflected.is_err());
+}
+
+#[test]
+fn no_psk_is_32_zeros() {
+    let zeros = psk(0);
+    let (mut alice, message1) = alice_calls(None);
+    let message2 = bob_answers(&message1, Some(&zeros));
+    assert!(alice.finish(&message2).is_ok());
+}
+
+#[test]
+fn another_psk_fails_and_the_right_one_still_succeeds() {
+    let (right, wrong) = (psk(5), psk(6));
+    let (mut alice, message1) = alice_calls(Some(&right));
+    for bad in [None, Some(&wrong)] {
+        let message2 = bob_answers(&message1, bad);
+        assert_eq!(alice.finish(&message2).unwrap_err(), HandshakeError::Forged);
+    }
+    assert!(alice.finish(&bob_answers(&message1, Some(&right))).is_ok());
+}
+
+#[test]
+fn another_prologue_fails() {
+    let (_alice, message1) = alice_calls(None);
+    let refused = accept(&secret(2), b"another", &message1, &mut rng(4));
+    assert_eq!(refused.unwrap_err(), HandshakeError::Forged);
+}
+
+#[test]
+fn somebody_elses_message_fails() {
+    let (_alice, message1) = alice_calls(None);
+    let refused = accept(&secret(9), PROLOGUE, &message1, &mut rng(4));
+    assert_eq!(refused.unwrap_err(), HandshakeError::Forged);
+}
+
+#[test]
+fn every_altered_byte_of_message_1_is_refused() {
+    let (mut alice, message1) = alice_calls(None);
+    let mut forged = message1.clone();
+    for at in 0..MESSAGE1_LEN {
+        forged[at] ^= 1 << (at % 8);
+        assert_eq!(
+            bob_accepts(&forged).unwrap_err(),
+            HandshakeError::Forged,
+            "byte {at}"
+        );
+        forged[at] = message1[at];
+    }
+    assert!(alice.finish(&bob_answers(&message1, None)).is_ok());
+}
+
+#[test]
+fn every_altered_byte_of_message_2_is_refused_and_the_true_one_still_succeeds() {
+    let (mut alice, message1) = alice_calls(None);
+    let bob = bob_accepts(&message1).expect("message 1 is true");
+    let (message2, bob, hash) = bob.respond(None, &PAYLOAD2).expect("keys are good");
+    let mut forged = message2.clone();
+    for at in 0..MESSAGE2_LEN {
+        forged[at] ^= 1 << (at % 8);
+        assert_eq!(
+            alice.finish(&forged).unwrap_err(),
+            HandshakeError::Forged,
+            "byte {at}"
+        );
+        forged[at] = message2[at];
+    }
+    let alice = alice.finish(&message2).expect("the true one");
+    assert_eq!(alice.hash, hash);
+    assert_one_way(&alice.keys.seal, &bob.open);
+}
+
+#[test]
+fn a_second_message_2_is_refused() {
+    let (mut alice, message1) = alice_calls(None);
+    let message2 = bob_answers(&message1, None);
+    assert!(alice.finish(&message2).is_ok());
+    assert_eq!(
+        alice.finish(&message2).unwrap_err(),
+        HandshakeError::Completed
+    );
+}
+
+#[test]
+fn nobody_calls_a_low_order_key() {
+    for point in LOW_ORDER {
+        let remote = PeerId::new(point);
+        let refused = initiate(&secret(1), &remote, None, PROLOGUE, &PAYLOAD1, &mut rng(3));
+        assert_eq!(
+            refused.unwrap_err(),
+            HandshakeError::LowOrderKey,
+            "{point:02x?}"
+        );
+    }
+}
+
+#[test]
+fn a_low_order_ephemeral_is_refused_in_both_messages() {
+    let (mut alice, mut message1) = alice_calls(None);
+    let mut message2 = bob_answers(&message1, None);
+    let true_message2 = message2.clone();
+    for point in LOW_ORDER {
+        message1[..32].copy_from_slice(&point);
+        let refused = bob_accepts(&message1).unwrap_err();
+        assert_eq!(refused, HandshakeError::LowOrderKey, "{point:02x?}");
+        message2[..32].copy_from_slice(&point);
+        let refused = alice.finish(&message2).unwrap_err();
+        assert_eq!(refused, HandshakeError::LowOrderKey, "{point:02x?}");
+    }
+    assert!(alice.finish(&true_message2).is_ok());
+}
+
+#[test]
+fn the_same_seeds_give_the_same_bytes() {
+    let (_alice, message1) = alice_calls(None);
+    assert_eq!(message1, alice_calls(None).1);
+    assert_eq!(bob_answers(&message1, None), bob_answers(&message1, None));
+}
+
+#[test]
+fn debug_shows_no_state() {
+    let (mut alice, message1) = alice_calls(None);
+    let bob = bob_accepts(&message1).expect("message 1 is true");
+    assert_eq!(format!("{alice:?}"), "Initiator(<redacted>)");
+    assert_eq!(format!("{bob:?}"), "Responder(<redacted>)");
+    let (message2, keys, _hash) = bob.respond(None, &PAYLOAD2).expect("keys are good");
+    assert_eq!(
+        format!("{keys:?}"),
+        "TransportKeys { seal: SealKey(<redacted>), open: OpenKey(<redacted>) }"
+    );
+    let completed = alice.finish(&message2).expect("message 2 is true");
+    assert!(format!("{completed:?}").contains("SealKey(<redacted>)"));
+}
+
+#[test]
+fn handshakes_can_be_sent_to_the_worker() {
+    fn is_send<T: Send>() {}
+    is_send::<Initiator>();
+    is_send::<Responder>();
+    is_send::<Completed>();
+}
+
+/// A KEM that breaks one rule, to show what its peer makes of that.
+struct LyingKem {
+    honest: Box<dyn Kem>,
+    lie: Lie,
+    public: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Lie {
+    /// Message 1 carries a key with coefficients of 4,095, above the modulus of 3,329.
+    KeyOutOfRange,
+    /// Message 2 carries, properly sealed, a ciphertext with one bit altered.
+    WrongCiphertext,
+}
+
+impl Kem for LyingKem {
+    fn name(&self) -> &'static str {
+        self.honest.name()
+    }
+    fn pub_len(&self) -> usize {
+        self.honest.pub_len()
+    }
+    fn ciphertext_len(&self) -> usize {
+        self.honest.ciphertext_len()
+    }
+    fn shared_secret_len(&self) -> usize {
+        self.honest.shared_secret_len()
+    }
+    fn generate(&mut self, rng: &mut dyn Random) {
+        self.honest.generate(rng);
+        self.public = self.honest.pubkey().to_vec();
+        if self.lie == Lie::KeyOutOfRange {
+            self.public[..384].fill(0xff);
+        }
+    }
+    fn pubkey(&self) -> &[u8] {
+        &self.public
+    }
+    fn encapsulate(
+        &self,
+        pubkey: &[u8],
+        shared: &mut [u8],
+        ciphertext: &mut [u8],
+    ) -> Result<(usize, usize), snow::Error> {
+        let lengths = self.honest.encapsulate(pubkey, shared, ciphertext)?;
+        if self.lie == Lie::WrongCiphertext {
+            ciphertext[0] ^= 1;
+        }
+        Ok(lengths)
+    }
+    fn decapsulate(&self, ciphertext: &[u8], shared: &mut [u8]) -> Result<usize, snow::Error> {
+        self.honest.decapsulate(ciphertext, shared)
+    }
+}
+
+struct LyingResolver(Resolver, Lie);
+
+impl CryptoResolver for LyingResolver {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        self.0.resolve_rng()
+    }
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        self.0.resolve_dh(choice)
+    }
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        self.0.resolve_hash(choice)
+    }
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+        self.0.resolve_cipher(choice)
+    }
+    fn resolve_kem(&self, choice: &KemChoice) -> Option<Box<dyn Kem>> {
+        Some(Box::new(LyingKem {
+            honest: self.0.resolve_kem(choice)?,
+            lie: self.1,
+            public: Vec::new(),
+        }))
+    }
+}
+
+fn lying_builder(local: &StaticSecret, lie: Lie) -> Builder<'_> {
+    let resolver = LyingResolver(Resolver::new(&mut rng(8)), lie);
+    Builder::with_resolver(params(), Box::new(resolver))
+        .local_private_key(local.expose())
+        .and_then(|builder| builder.prologue(PROLOGUE))
+        .expect("nothing is set twice")
+}
+
+#[test]
+fn a_wrong_ml_kem_ciphertext_fails_at_the_aead_and_does_not_disturb() {
+    let (mut alice, message1) = alice_calls(None);
+    let local = secret(2);
+    let mut liar = lying_builder(&local, Lie::WrongCiphertext)
+        .psk(PSK_POSITION, &NO_PSK)
+        .and_then(Builder::build_responder)
+        .expect("nothing is missing");
+    let mut payload = [0; PAYLOAD1_LEN];
+    liar.read_message(message1.as_slice(), &mut payload)
+        .expect("message 1 is true");
+    let mut message2 = [0; MESSAGE2_LEN];
+    liar.write_message(&PAYLOAD2, &mut message2)
+        .expect("message 2 fits");
+    assert_eq!(alice.finish(&message2).unwrap_err(), HandshakeError::Forged);
+    assert!(alice.finish(&bob_answers(&message1, None)).is_ok());
+}
+
+#[test]
+fn an_ml_kem_key_out_of_range_is_refused() {
+    let (local, remote) = (secret(1), secret(2).public());
+    let mut liar = lying_builder(&local, Lie::KeyOutOfRange)
+        .remote_public_key(remote.as_bytes())
+        .and_then(Builder::build_initiator)
+        .expect("nothing is missing");
+    let mut message1 = [0; MESSAGE1_LEN];
+    liar.write_message(&PAYLOAD1, &mut message1)
+        .expect("message 1 fits");
+    let bob = bob_accepts(&message1).expect("it authenticates");
+    assert_eq!(
+        bob.respond(None, &PAYLOAD2).unwrap_err(),
+        HandshakeError::KemKey
+    );
+}

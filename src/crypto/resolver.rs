@@ -1,0 +1,379 @@
+//! The primitives that we give to snow: X25519, ChaChaPoly, BLAKE2s and ML-KEM-768.
+//!
+//! snow's own leave keys in freed memory and take low-order points; these wipe what they hold and
+//! refuse all-zero results. snow's KEM trait hands no generator to `encapsulate`, so a resolver is
+//! made for one handshake, with all of its randomness drawn beforehand.
+
+use core::cell::Cell;
+
+use blake2::{Blake2s256, Digest};
+use ml_kem::kem::{Decapsulate, KeyExport};
+use ml_kem::{DecapsulationKey768, EncapsulationKey768};
+use rand_core::CryptoRng;
+use snow::Error;
+use snow::params::{CipherChoice, DHChoice, HashChoice, KemChoice};
+use snow::resolvers::CryptoResolver;
+use snow::types::{Cipher, Dh, Hash, Kem, Random};
+use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::crypto::aead::{PortableKey, TAG_LEN};
+use crate::crypto::secret::Secret;
+use crate::id::Counter;
+
+/// Length of an ML-KEM-768 encapsulation key in bytes (FIPS 203 §8).
+const KEM_PUBLIC_LEN: usize = 1184;
+/// Length of an ML-KEM-768 ciphertext in bytes (FIPS 203 §8).
+const KEM_CIPHERTEXT_LEN: usize = 1088;
+/// Length of every hash, key and shared secret here in bytes.
+const HASH_LEN: usize = 32;
+/// Length of BLAKE2s's input block in bytes, which HMAC needs.
+const BLOCK_LEN: usize = 64;
+
+/// The randomness of one handshake, in the order in which it is drawn: 32 bytes for the ephemeral
+/// key, then 64 for ML-KEM (the initiator's `d ‖ z`; the responder uses the first 32 as `m`).
+const EPHEMERAL_LEN: usize = 32;
+const KEM_SEED_LEN: usize = 64;
+
+/// Gives out the primitives of one handshake.
+pub(super) struct Resolver {
+    ephemeral: Cell<Option<Secret<EPHEMERAL_LEN>>>,
+    kem_seed: Cell<Option<Secret<KEM_SEED_LEN>>>,
+}
+
+impl Resolver {
+    /// Draws the 96 bytes that one handshake needs, whichever its role.
+    pub(super) fn new(rng: &mut dyn CryptoRng) -> Self {
+        Self {
+            ephemeral: Cell::new(Some(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))),
+            kem_seed: Cell::new(Some(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))),
+        }
+    }
+}
+
+impl CryptoResolver for Resolver {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        Some(Box::new(Drawn(self.ephemeral.take())))
+    }
+
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        match choice {
+            DHChoice::Curve25519 => Some(Box::new(X25519::default())),
+            DHChoice::Curve448 => None,
+        }
+    }
+
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        match choice {
+            HashChoice::Blake2s => Some(Box::new(Blake2s(Blake2s256::new()))),
+            HashChoice::SHA256 | HashChoice::SHA512 | HashChoice::Blake2b => None,
+        }
+    }
+
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+        match choice {
+            CipherChoice::ChaChaPoly => Some(Box::new(ChaChaPoly(None))),
+            CipherChoice::AESGCM => None,
+        }
+    }
+
+    /// snow's only name for a KEM is `Kyber1024`; what is hashed is our honest protocol name.
+    fn resolve_kem(&self, choice: &KemChoice) -> Option<Box<dyn Kem>> {
+        match choice {
+            KemChoice::Kyber1024 => Some(Box::new(MlKem768::new(self.kem_seed.take()?))),
+        }
+    }
+}
+
+/// The 32 bytes of the ephemeral key, given out once.
+struct Drawn(Option<Secret<EPHEMERAL_LEN>>);
+
+impl Random for Drawn {
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), Error> {
+        let drawn = self.0.take().ok_or(Error::Rng)?;
+        if dest.len() != EPHEMERAL_LEN {
+            return Err(Error::Rng);
+        }
+        dest.copy_from_slice(drawn.expose());
+        Ok(())
+    }
+}
+
+/// X25519 that refuses an all-zero result (RFC 7748 §6.1).
+struct X25519 {
+    secret: StaticSecret,
+    public: [u8; 32],
+}
+
+impl Default for X25519 {
+    /// Holds no key of value yet: snow sets or generates one before it uses it.
+    fn default() -> Self {
+        Self {
+            secret: StaticSecret::from([0; 32]),
+            public: [0; 32],
+        }
+    }
+}
+
+impl Dh for X25519 {
+    fn name(&self) -> &'static str {
+        "25519"
+    }
+
+    fn pub_len(&self) -> usize {
+        32
+    }
+
+    fn priv_len(&self) -> usize {
+        32
+    }
+
+    fn set(&mut self, privkey: &[u8]) {
+        let bytes: &[u8; 32] = privkey.try_into().expect("an X25519 secret has 32 bytes");
+        self.secret = StaticSecret::from(*bytes);
+        self.public = PublicKey::from(&self.secret).to_bytes();
+    }
+
+    fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.try_fill_bytes(bytes.as_mut_slice())?;
+        self.set(bytes.as_slice());
+        Ok(())
+    }
+
+    fn pubkey(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn privkey(&self) -> &[u8] {
+        self.secret.as_bytes()
+    }
+
+    /// snow passes its whole key buffer, of which the first 32 bytes are ours.
+    fn dh(&self, pubkey: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        let theirs: [u8; 32] = *pubkey.first_chunk().ok_or(Error::Dh)?;
+        let shared = self.secret.diffie_hellman(&PublicKey::from(theirs));
+        if !shared.was_contributory() {
+            return Err(Error::Dh);
+        }
+        *out.first_chunk_mut().ok_or(Error::Dh)? = *shared.as_bytes();
+        Ok(())
+    }
+}
+
+/// ChaChaPoly of Noise §12.3.
+struct ChaChaPoly(Option<PortableKey>);
+
+impl ChaChaPoly {
+    fn key(&self) -> &PortableKey {
+        self.0.as_ref().expect("snow sets a key before it uses it")
+    }
+}
+
+impl Cipher for ChaChaPoly {
+    fn name(&self) -> &'static str {
+        "ChaChaPoly"
+    }
+
+    fn set(&mut self, key: &[u8; 32]) {
+        self.0 = Some(PortableKey::new(key));
+    }
+
+    fn encrypt(&self, nonce: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
+        let (text, rest) = out
+            .split_at_mut_checked(plaintext.len())
+            .expect("snow leaves room for the ciphertext");
+        text.copy_from_slice(plaintext);
+        let tag = self.key().seal(Counter(nonce), authtext, text);
+        *rest
+            .first_chunk_mut()
+            .expect("snow leaves room for the tag") = tag;
+        plaintext.len() + TAG_LEN
+    }
+
+    fn decrypt(
+        &self,
+        nonce: u64,
+        authtext: &[u8],
+        ciphertext: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        let (text, tag) = ciphertext
+            .split_last_chunk::<TAG_LEN>()
+            .ok_or(Error::Decrypt)?;
+        let out = out.get_mut(..text.len()).ok_or(Error::Decrypt)?;
+        out.copy_from_slice(text);
+        self.key()
+            .open(Counter(nonce), authtext, out, tag)
+            .map_err(|_| Error::Decrypt)?;
+        Ok(text.len())
+    }
+}
+
+/// BLAKE2s, and Noise's HMAC and HKDF over it with their intermediate values wiped.
+struct Blake2s(Blake2s256);
+
+impl Blake2s {
+    fn hash(parts: &[&[u8]], out: &mut [u8; HASH_LEN]) {
+        let mut hash = Blake2s256::new();
+        for part in parts {
+            Digest::update(&mut hash, part);
+        }
+        Digest::finalize_into(hash, out.into());
+    }
+}
+
+impl Hash for Blake2s {
+    fn name(&self) -> &'static str {
+        "BLAKE2s"
+    }
+
+    fn block_len(&self) -> usize {
+        BLOCK_LEN
+    }
+
+    fn hash_len(&self) -> usize {
+        HASH_LEN
+    }
+
+    fn reset(&mut self) {
+        self.0 = Blake2s256::new();
+    }
+
+    fn input(&mut self, data: &[u8]) {
+        Digest::update(&mut self.0, data);
+    }
+
+    fn result(&mut self, out: &mut [u8]) {
+        let hash = core::mem::take(&mut self.0);
+        let out: &mut [u8; HASH_LEN] = out.first_chunk_mut().expect("snow's buffers hold a hash");
+        Digest::finalize_into(hash, out.into());
+    }
+
+    /// Source: Noise §4.3 (HMAC of RFC 2104).
+    fn hmac(&mut self, key: &[u8], data: &[u8], out: &mut [u8]) {
+        let out: &mut [u8; HASH_LEN] = out.first_chunk_mut().expect("snow's buffers hold a hash");
+        let mut inner = Zeroizing::new([0; HASH_LEN]);
+        let mut pad = Zeroizing::new([0x36_u8; BLOCK_LEN]);
+        xor(pad.as_mut_slice(), key);
+        Self::hash(&[pad.as_slice(), data], &mut inner);
+        for byte in pad.iter_mut() {
+            *byte ^= 0x36 ^ 0x5c;
+        }
+        Self::hash(&[pad.as_slice(), inner.as_slice()], out);
+    }
+
+    /// Source: Noise §4.3.
+    fn hkdf(
+        &mut self,
+        chaining_key: &[u8],
+        input_key_material: &[u8],
+        outputs: usize,
+        out1: &mut [u8],
+        out2: &mut [u8],
+        out3: &mut [u8],
+    ) {
+        let mut temp = Zeroizing::new([0; HASH_LEN]);
+        let mut input = Zeroizing::new([0; HASH_LEN + 1]);
+        self.hmac(chaining_key, input_key_material, temp.as_mut_slice());
+        self.hmac(temp.as_slice(), &[1], out1);
+        if outputs >= 2 {
+            self.hmac(temp.as_slice(), next_input(&mut input, out1, 2), out2);
+        }
+        if outputs >= 3 {
+            self.hmac(temp.as_slice(), next_input(&mut input, out2, 3), out3);
+        }
+    }
+}
+
+/// Writes HKDF's next input, the output before it and a number, and returns it.
+fn next_input<'a>(input: &'a mut [u8; HASH_LEN + 1], before: &[u8], number: u8) -> &'a [u8] {
+    let (last, hash) = input.split_last_mut().expect("it is not empty");
+    *last = number;
+    hash.copy_from_slice(before.get(..HASH_LEN).expect("snow's buffers hold a hash"));
+    input
+}
+
+/// Combines a key with HMAC's pad; a key of at most one block, as all of ours are.
+fn xor(pad: &mut [u8], key: &[u8]) {
+    assert!(key.len() <= pad.len(), "an HMAC key fits one block");
+    for (pad, key) in pad.iter_mut().zip(key) {
+        *pad ^= key;
+    }
+}
+
+/// ML-KEM-768 (FIPS 203): as initiator the owner of a key pair, as responder who encapsulates.
+struct MlKem768 {
+    seed: Secret<KEM_SEED_LEN>,
+    secret: Option<Box<DecapsulationKey768>>,
+    public: [u8; KEM_PUBLIC_LEN],
+}
+
+impl MlKem768 {
+    const fn new(seed: Secret<KEM_SEED_LEN>) -> Self {
+        Self {
+            seed,
+            secret: None,
+            public: [0; KEM_PUBLIC_LEN],
+        }
+    }
+}
+
+impl Kem for MlKem768 {
+    fn name(&self) -> &'static str {
+        "MLKEM768"
+    }
+
+    fn pub_len(&self) -> usize {
+        KEM_PUBLIC_LEN
+    }
+
+    fn ciphertext_len(&self) -> usize {
+        KEM_CIPHERTEXT_LEN
+    }
+
+    fn shared_secret_len(&self) -> usize {
+        HASH_LEN
+    }
+
+    /// Uses the seed that was drawn with the resolver, not snow's generator.
+    fn generate(&mut self, _rng: &mut dyn Random) {
+        let secret = Box::new(DecapsulationKey768::from_seed((*self.seed.expose()).into()));
+        self.public
+            .copy_from_slice(&secret.encapsulation_key().to_bytes());
+        self.secret = Some(secret);
+    }
+
+    fn pubkey(&self) -> &[u8] {
+        &self.public
+    }
+
+    /// Refuses a key whose coefficients are out of range (FIPS 203 §7.2).
+    fn encapsulate(
+        &self,
+        pubkey: &[u8],
+        shared_secret_out: &mut [u8],
+        ciphertext_out: &mut [u8],
+    ) -> Result<(usize, usize), Error> {
+        let public: &[u8; KEM_PUBLIC_LEN] = pubkey.try_into().map_err(|_| Error::Kem)?;
+        let public = EncapsulationKey768::new(public.into()).map_err(|_| Error::Kem)?;
+        let message: &[u8; 32] = self.seed.expose().first_chunk().ok_or(Error::Kem)?;
+        let (ciphertext, mut shared) = public.encapsulate_deterministic(message.into());
+        shared_secret_out.copy_from_slice(&shared);
+        ciphertext_out.copy_from_slice(&ciphertext);
+        shared.as_mut_slice().zeroize();
+        Ok((HASH_LEN, KEM_CIPHERTEXT_LEN))
+    }
+
+    /// Never says that a ciphertext is wrong: it then yields a secret that only the AEAD will
+    /// refuse (implicit rejection, FIPS 203 §6.3).
+    fn decapsulate(&self, ciphertext: &[u8], shared_secret_out: &mut [u8]) -> Result<usize, Error> {
+        let secret = self.secret.as_ref().ok_or(Error::Kem)?;
+        let ciphertext: &[u8; KEM_CIPHERTEXT_LEN] =
+            ciphertext.try_into().map_err(|_| Error::Kem)?;
+        let mut shared = secret.decapsulate(ciphertext.into());
+        shared_secret_out.copy_from_slice(&shared);
+        shared.as_mut_slice().zeroize();
+        Ok(HASH_LEN)
+    }
+}
