@@ -1,0 +1,365 @@
+//! What lies inside the seal: a packet number, then frames. Source: docs/protocol.md#frames.
+
+use crate::id::PacketNumber;
+use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer};
+use crate::wire::limits::{ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, LINE_MAX_LEN, NICKNAME_MAX_LEN};
+
+const PADDING: u64 = 0x00;
+const PING: u64 = 0x01;
+const ACK: u64 = 0x02;
+const HELLO: u64 = 0x03;
+const CLOSE: u64 = 0x04;
+const LINE: u64 = 0x05;
+/// From here on a type is followed by a length, so that it can be skipped.
+const FIRST_EXTENSION: u64 = 0x40;
+
+/// The smallest sizes that a plaintext is padded to; above them it is padded to the path's size.
+const BUCKETS: [usize; 5] = [64, 128, 256, 512, 1_024];
+
+/// One unit inside the sealed payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// Asks for an acknowledgement and nothing else.
+    Ping,
+    /// Packet numbers that arrived.
+    Ack(Ack),
+    /// Who speaks: first on every connection.
+    Hello(Hello<'a>),
+    /// The session ends.
+    Close(CloseCode),
+    /// A line of text of at most [`LINE_MAX_LEN`] bytes.
+    Line(&'a [u8]),
+    /// An even extension type that this version skips.
+    Skipped,
+}
+
+impl Frame<'_> {
+    /// Whether the receiver must answer with an ACK (RFC 9000 §1.2).
+    #[must_use]
+    pub const fn is_ack_eliciting(&self) -> bool {
+        match self {
+            Self::Ping | Self::Hello(_) | Self::Line(_) | Self::Skipped => true,
+            Self::Ack(_) | Self::Close(_) => false,
+        }
+    }
+}
+
+/// Acknowledged packet numbers, as inclusive ranges from the highest down.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Ack {
+    /// Microseconds that the highest one waited for this frame.
+    pub delay_us: u64,
+    /// `(low, high)`, descending, at least one and at most [`ACK_MAX_RANGES`], never adjacent.
+    pub ranges: Vec<(u64, u64)>,
+}
+
+impl Ack {
+    /// Whether `number` is among the acknowledged ones.
+    #[must_use]
+    pub fn contains(&self, number: PacketNumber) -> bool {
+        self.ranges
+            .iter()
+            .any(|(low, high)| (*low..=*high).contains(&number.0))
+    }
+
+    fn parse(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let largest = reader.varint()?;
+        let delay_us = reader.varint()?;
+        let more = usize::try_from(reader.varint()?).map_err(|_| DecodeError::TooLong)?;
+        if more >= ACK_MAX_RANGES {
+            return Err(DecodeError::TooLong);
+        }
+        let mut low = below(largest, reader.varint()?)?;
+        let mut ranges = vec![(low, largest)];
+        for _ in 0..more {
+            let high = below(below(low, reader.varint()?)?, 2)?;
+            low = below(high, reader.varint()?)?;
+            ranges.push((low, high));
+        }
+        Ok(Self { delay_us, ranges })
+    }
+
+    /// The layout of RFC 9000 §19.3: largest, delay, count, then lengths and gaps.
+    fn encode(&self, writer: &mut Writer) {
+        let Some((first, more)) = self.ranges.split_first() else {
+            return;
+        };
+        writer
+            .varint(ACK)
+            .varint(first.1)
+            .varint(self.delay_us)
+            .varint(more.len() as u64);
+        writer.varint(first.1 - first.0);
+        let mut low = first.0;
+        for range in more {
+            writer.varint(low - range.1 - 2).varint(range.1 - range.0);
+            low = range.0;
+        }
+    }
+}
+
+fn below(from: u64, distance: u64) -> Result<u64, DecodeError> {
+    from.checked_sub(distance).ok_or(DecodeError::NotCanonical)
+}
+
+/// The first frame on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello<'a> {
+    /// The newest protocol version that the sender speaks.
+    pub newest_version: u16,
+    /// A suggestion of what to call the sender, at most [`NICKNAME_MAX_LEN`] bytes; may be empty.
+    pub nickname: &'a [u8],
+}
+
+impl<'a> Hello<'a> {
+    /// The body carries its length, and what follows the known fields is for later versions.
+    fn parse(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let mut body = Reader::new(reader.prefixed(HELLO_MAX_LEN)?);
+        let newest_version = body.u16()?;
+        let nickname = body.prefixed(NICKNAME_MAX_LEN)?;
+        Ok(Self {
+            newest_version,
+            nickname,
+        })
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        let mut body = Writer::default();
+        body.u16(self.newest_version).prefixed(self.nickname);
+        writer.varint(HELLO).prefixed(&body.into_vec());
+    }
+}
+
+/// Longest body of a HELLO, with room for later fields.
+const HELLO_MAX_LEN: usize = 512;
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCode {
+    /// The person left.
+    Goodbye,
+    /// The other side broke the protocol.
+    Violation,
+    /// The other side asked for something that this version does not know.
+    Unsupported,
+    /// The user declined, removed or replaced the peer.
+    Declined,
+    /// A code of a later version.
+    Other(u64),
+}
+
+impl CloseCode {
+    const fn code(self) -> u64 {
+        match self {
+            Self::Goodbye => 0,
+            Self::Violation => 1,
+            Self::Unsupported => 2,
+            Self::Declined => 3,
+            Self::Other(code) => code,
+        }
+    }
+
+    const fn from_code(code: u64) -> Self {
+        match code {
+            0 => Self::Goodbye,
+            1 => Self::Violation,
+            2 => Self::Unsupported,
+            3 => Self::Declined,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// A packet's plaintext, all of it checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload<'a> {
+    /// The connection's packet number.
+    pub number: PacketNumber,
+    /// The frames in order, padding left out.
+    pub frames: Vec<Frame<'a>>,
+}
+
+impl<'a> Payload<'a> {
+    /// Parses a whole plaintext, so that no frame takes effect before all are known to be good.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for the first thing that is not as specified.
+    pub fn parse(plaintext: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(plaintext);
+        let number = PacketNumber(reader.varint()?);
+        let mut frames = Vec::new();
+        while !reader.is_empty() {
+            frames.extend(parse_frame(&mut reader)?);
+        }
+        Ok(Self { number, frames })
+    }
+
+    /// Whether the receiver must answer with an ACK.
+    #[must_use]
+    pub fn is_ack_eliciting(&self) -> bool {
+        self.frames.iter().any(Frame::is_ack_eliciting)
+    }
+
+    /// The plaintext's bytes, padded to the next bucket, or to `path_len` beyond the last one.
+    #[must_use]
+    pub fn encode(&self, path_len: usize) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(path_len);
+        writer.varint(self.number.0.min(VARINT_MAX));
+        for frame in &self.frames {
+            encode_frame(frame, &mut writer);
+        }
+        let len = writer.len();
+        writer.pad_to(
+            BUCKETS
+                .into_iter()
+                .find(|bucket| len <= *bucket)
+                .unwrap_or(path_len),
+        );
+        writer.into_vec()
+    }
+}
+
+fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeError> {
+    Ok(Some(match reader.varint()? {
+        PADDING => return Ok(None),
+        PING => Frame::Ping,
+        ACK => Frame::Ack(Ack::parse(reader)?),
+        HELLO => Frame::Hello(Hello::parse(reader)?),
+        CLOSE => {
+            let code = reader.varint()?;
+            reader.prefixed(CLOSE_REASON_MAX_LEN)?;
+            Frame::Close(CloseCode::from_code(code))
+        }
+        LINE => Frame::Line(reader.prefixed(LINE_MAX_LEN)?),
+        extension if extension >= FIRST_EXTENSION && extension % 2 == 0 => {
+            reader.prefixed(usize::MAX)?;
+            Frame::Skipped
+        }
+        _ => return Err(DecodeError::Unknown),
+    }))
+}
+
+fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
+    match frame {
+        Frame::Ping => {
+            writer.varint(PING);
+        }
+        Frame::Ack(ack) => ack.encode(writer),
+        Frame::Hello(hello) => hello.encode(writer),
+        Frame::Close(code) => {
+            writer.varint(CLOSE).varint(code.code()).varint(0);
+        }
+        Frame::Line(line) => {
+            writer.varint(LINE).prefixed(line);
+        }
+        Frame::Skipped => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(frames: Vec<Frame<'_>>) -> usize {
+        let payload = Payload {
+            number: PacketNumber(300),
+            frames,
+        };
+        let bytes = payload.encode(1_200);
+        assert_eq!(Payload::parse(&bytes).as_ref(), Ok(&payload));
+        bytes.len()
+    }
+
+    #[test]
+    fn every_frame_round_trips_into_its_bucket() {
+        let ack = Ack {
+            delay_us: 25,
+            ranges: vec![(90, 100), (80, 88), (0, 3)],
+        };
+        let hello = Hello {
+            newest_version: 1,
+            nickname: b"bob",
+        };
+        assert_eq!(
+            round_trip(vec![Frame::Ping, Frame::Ack(ack), Frame::Hello(hello)]),
+            64
+        );
+        assert_eq!(round_trip(vec![Frame::Close(CloseCode::Declined)]), 64);
+        assert_eq!(round_trip(vec![Frame::Line(&[7; 100])]), 128);
+        assert_eq!(round_trip(vec![Frame::Line(&[7; LINE_MAX_LEN])]), 1_024);
+    }
+
+    #[test]
+    fn hostile_acks_are_refused() {
+        // Largest 5, first range longer than the numbers that exist.
+        assert!(Payload::parse(&[0, 2, 5, 0, 0, 6]).is_err());
+        // A gap below zero.
+        assert!(Payload::parse(&[0, 2, 5, 0, 1, 0, 4, 0]).is_err());
+        // 33 ranges.
+        assert_eq!(
+            Payload::parse(&[0, 2, 63, 0, 32, 0]),
+            Err(DecodeError::TooLong)
+        );
+    }
+
+    #[test]
+    fn unknown_types_below_64_and_odd_extensions_are_refused_and_even_ones_skipped() {
+        assert_eq!(Payload::parse(&[0, 0x3f]), Err(DecodeError::Unknown));
+        assert_eq!(
+            Payload::parse(&[0, 0x40, 0x41, 0]),
+            Err(DecodeError::Unknown)
+        );
+        let skipped = Payload::parse(&[0, 0x40, 0x42, 2, 9, 9, 1]).unwrap();
+        assert_eq!(skipped.frames, [Frame::Skipped, Frame::Ping]);
+        assert!(Payload::parse(&[0, 0x40, 0x42, 3, 9, 9]).is_err());
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_refused() {
+        let mut writer = Writer::default();
+        writer
+            .varint(0)
+            .varint(LINE)
+            .prefixed(&[7; LINE_MAX_LEN + 1]);
+        assert_eq!(
+            Payload::parse(&writer.into_vec()),
+            Err(DecodeError::TooLong)
+        );
+    }
+
+    #[test]
+    fn a_later_hello_may_carry_more() {
+        let parsed = Payload::parse(&[0, 3, 6, 2, 0, 1, b'x', 99, 99]).unwrap();
+        let expected = Hello {
+            newest_version: 2,
+            nickname: b"x",
+        };
+        assert_eq!(parsed.frames, [Frame::Hello(expected)]);
+    }
+
+    #[test]
+    fn no_mutation_of_a_good_payload_panics() {
+        let ack = Ack {
+            delay_us: 25,
+            ranges: vec![(90, 100), (0, 3)],
+        };
+        let frames = vec![
+            Frame::Ack(ack),
+            Frame::Line(b"hello"),
+            Frame::Close(CloseCode::Goodbye),
+        ];
+        let bytes = Payload {
+            number: PacketNumber(9),
+            frames,
+        }
+        .encode(1_200);
+        for position in 0..bytes.len() {
+            for value in 0..=255 {
+                let mut changed = bytes.clone();
+                changed[position] = value;
+                let _ = Payload::parse(&changed);
+            }
+            let _ = Payload::parse(&bytes[..position]);
+        }
+    }
+}

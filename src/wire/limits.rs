@@ -1,0 +1,45 @@
+//! Specification constants of the datagram layout. `docs/protocol.md` has each with its reason.
+
+/// The protocol version that this code speaks.
+pub const VERSION: u16 = 1;
+/// Bytes of a MAC field.
+pub const MAC_LEN: usize = 16;
+/// Bytes of Noise message 1.
+pub const MESSAGE1_LEN: usize = 1_320;
+/// Bytes of Noise message 2.
+pub const MESSAGE2_LEN: usize = 1_168;
+/// Bytes of one INIT datagram.
+pub const INIT_LEN: usize = 700;
+/// Bytes of one RESP datagram.
+pub const RESP_LEN: usize = 608;
+/// Bytes of a COOKIE datagram.
+pub const COOKIE_LEN: usize = 64;
+/// Bytes of DATA before the ciphertext.
+pub const DATA_HEADER_LEN: usize = 16;
+/// Bytes of the AEAD tag.
+pub const TAG_LEN: usize = 16;
+/// Largest UDP payload on a direct path before path MTU discovery has proved more.
+pub const BASE_DATAGRAM_LEN: usize = 1_232;
+/// Largest plaintext of one DATA packet on such a path.
+pub const BASE_PLAINTEXT_LEN: usize = 1_200;
+/// Largest body of a LINE frame.
+pub const LINE_MAX_LEN: usize = 1_000;
+/// Most ranges in an ACK frame.
+pub const ACK_MAX_RANGES: usize = 32;
+/// Longest reason in a CLOSE frame.
+pub const CLOSE_REASON_MAX_LEN: usize = 64;
+/// Longest suggested nickname in a HELLO frame.
+pub const NICKNAME_MAX_LEN: usize = 128;
+
+/// Bytes of half of message 1, the body of an INIT part.
+pub(crate) const INIT_HALF_LEN: usize = MESSAGE1_LEN / 2;
+/// Bytes of half of message 2, the body of a RESP part.
+pub(crate) const RESP_HALF_LEN: usize = MESSAGE2_LEN / 2;
+/// Bytes before the body of every handshake part.
+pub(crate) const PART_HEADER_LEN: usize = 8;
+
+const _: () = assert!(INIT_LEN == PART_HEADER_LEN + INIT_HALF_LEN + 2 * MAC_LEN);
+const _: () = assert!(RESP_LEN == PART_HEADER_LEN + RESP_HALF_LEN + MAC_LEN);
+const _: () = assert!(COOKIE_LEN == 8 + 24 + 16 + TAG_LEN);
+const _: () = assert!(BASE_PLAINTEXT_LEN == BASE_DATAGRAM_LEN - DATA_HEADER_LEN - TAG_LEN);
+const _: () = assert!(RESP_LEN < INIT_LEN && COOKIE_LEN < INIT_LEN);
