@@ -59,7 +59,7 @@ impl SealKey {
         let (text, room) = buffer
             .split_last_chunk_mut::<TAG_LEN>()
             .expect("the caller leaves room for the tag");
-        *room = self.0.seal(counter, &[], text);
+        *room = self.0.seal(nonce(counter), &[], text);
     }
 }
 
@@ -78,7 +78,7 @@ impl OpenKey {
         buffer: &'a mut [u8],
     ) -> Result<&'a mut [u8], OpenError> {
         let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
-        self.0.open(counter, &[], text, tag)?;
+        self.0.open(nonce(counter), &[], text, tag)?;
         Ok(text)
     }
 }
@@ -97,9 +97,9 @@ impl fmt::Debug for OpenKey {
 
 /// What seals datagrams in this build.
 #[cfg(feature = "ring")]
-type DataKey = ring_key::RingKey;
+pub(super) type DataKey = crate::crypto::ring_key::RingKey;
 #[cfg(not(feature = "ring"))]
-type DataKey = PortableKey;
+pub(super) type DataKey = PortableKey;
 
 /// ChaCha20-Poly1305 by chacha20poly1305. The Noise handshake always uses it, so that it is in every
 /// build; datagrams do where `ring` is left out.
@@ -112,9 +112,9 @@ impl PortableKey {
     }
 
     /// Encrypts `text` in place and returns the tag.
-    pub(super) fn seal(&self, counter: Counter, aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+    pub(super) fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
         self.0
-            .encrypt_inout_detached(&nonce(counter).into(), aad, text.into())
+            .encrypt_inout_detached(&nonce.into(), aad, text.into())
             .expect("no text here reaches the cipher's 256 GiB")
             .into()
     }
@@ -122,74 +122,19 @@ impl PortableKey {
     /// Decrypts `text` in place; leaves it alone when it does not authenticate.
     pub(super) fn open(
         &self,
-        counter: Counter,
+        nonce: [u8; 12],
         aad: &[u8],
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), OpenError> {
         self.0
-            .decrypt_inout_detached(&nonce(counter).into(), aad, text.into(), tag.into())
+            .decrypt_inout_detached(&nonce.into(), aad, text.into(), tag.into())
             .map_err(|_| OpenError)
     }
 }
 
-#[cfg(feature = "ring")]
-mod ring_key {
-    use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
-
-    use crate::crypto::aead::{OpenError, TAG_LEN, nonce};
-    use crate::id::Counter;
-
-    /// ChaCha20-Poly1305 by ring.
-    ///
-    /// ring does not wipe its keys on drop. The key stays in this box, and the program's zero-on-free
-    /// allocator wipes the box; the copies made on the stack while it was built are covered by
-    /// `scrub_stack` at the end of the handshake function that built it.
-    pub(super) struct RingKey(Box<LessSafeKey>);
-
-    impl RingKey {
-        pub(super) fn new(key: &[u8; 32]) -> Self {
-            let key =
-                UnboundKey::new(&CHACHA20_POLY1305, key).expect("32 bytes are its key length");
-            Self(Box::new(LessSafeKey::new(key)))
-        }
-
-        pub(super) fn seal(&self, counter: Counter, aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
-            self.0
-                .seal_in_place_separate_tag(nonce_of(counter), Aad::from(aad), text)
-                .expect("no text here reaches the cipher's 256 GiB")
-                .as_ref()
-                .try_into()
-                .expect("its tags have 16 bytes")
-        }
-
-        pub(super) fn open(
-            &self,
-            counter: Counter,
-            aad: &[u8],
-            text: &mut [u8],
-            tag: &[u8; TAG_LEN],
-        ) -> Result<(), OpenError> {
-            self.0
-                .open_in_place_separate_tag(
-                    nonce_of(counter),
-                    Aad::from(aad),
-                    Tag::from(*tag),
-                    text,
-                    0..,
-                )
-                .map(|_| ())
-                .map_err(|_| OpenError)
-        }
-    }
-
-    fn nonce_of(counter: Counter) -> Nonce {
-        Nonce::assume_unique_for_key(nonce(counter))
-    }
-}
-
 /// Noise's nonce for ChaChaPoly: 32 zero bits, then the counter, little-endian.
-fn nonce(counter: Counter) -> [u8; 12] {
+pub(super) fn nonce(counter: Counter) -> [u8; 12] {
     let mut nonce = [0; 12];
     let (_zeros, number) = nonce.split_at_mut(4);
     number.copy_from_slice(&counter.0.to_le_bytes());
@@ -249,4 +194,108 @@ pub(super) fn xchacha_open(
     XChaCha20Poly1305::new(key.into())
         .decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into())
         .map_err(|_| OpenError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "ring")]
+    #[test]
+    fn ring_and_chacha20poly1305_make_and_open_the_same_bytes() {
+        let text: Vec<u8> = (0..=u8::MAX).cycle().take(2000).collect();
+        let ring = DataKey::new(&[0x42; 32]);
+        let portable = PortableKey::new(&[0x42; 32]);
+        let lengths = (0..=300).chain([511, 512, 513, 1023, 1024, 1025, 1232, 1472, 2000]);
+        for length in lengths {
+            let nonce = nonce(Counter(u64::MAX / 3 + length as u64));
+            let (mut by_ring, mut by_portable) = (text[..length].to_vec(), text[..length].to_vec());
+            let tag = ring.seal(nonce, b"aad", &mut by_ring);
+            assert_eq!(tag, portable.seal(nonce, b"aad", &mut by_portable));
+            assert_eq!(by_ring, by_portable, "length {length}");
+            assert_eq!(ring.open(nonce, b"aad", &mut by_portable, &tag), Ok(()));
+            assert_eq!(portable.open(nonce, b"aad", &mut by_ring, &tag), Ok(()));
+            assert_eq!(
+                (&by_ring, &by_portable),
+                (&text[..length].to_vec(), &by_ring)
+            );
+            assert!(ring.open(nonce, b"aae", &mut by_ring, &tag).is_err());
+            assert!(
+                portable
+                    .open(nonce, b"aae", &mut by_portable, &tag)
+                    .is_err()
+            );
+        }
+    }
+
+    fn pair() -> (SealKey, OpenKey) {
+        let keys = TransportKeys::new(&[7; 32], &[7; 32]);
+        (keys.seal, keys.open)
+    }
+
+    #[test]
+    fn what_is_sealed_opens_under_its_counter_only() {
+        let (seal, open) = pair();
+        for length in [0, 1, 15, 16, 17, 64, 1200] {
+            let mut buffer = vec![3; length + TAG_LEN];
+            seal.seal_in_place(Counter(5), &mut buffer);
+            let mut copy = buffer.clone();
+            assert_eq!(open.open_in_place(Counter(6), &mut copy), Err(OpenError));
+            let text = open.open_in_place(Counter(5), &mut buffer);
+            assert_eq!(text.as_deref(), Ok(vec![3; length].as_slice()));
+        }
+    }
+
+    #[test]
+    fn every_altered_byte_is_noticed() {
+        let (seal, open) = pair();
+        let mut sealed = [9; 40];
+        seal.seal_in_place(Counter(0), &mut sealed);
+        for at in 0..sealed.len() {
+            let mut forged = sealed;
+            forged[at] ^= 0x80;
+            assert_eq!(open.open_in_place(Counter(0), &mut forged), Err(OpenError));
+        }
+    }
+
+    #[test]
+    fn what_is_shorter_than_a_tag_does_not_open() {
+        let (_seal, open) = pair();
+        for length in 0..TAG_LEN {
+            let mut short = vec![0; length];
+            assert_eq!(open.open_in_place(Counter(0), &mut short), Err(OpenError));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "room for the tag")]
+    fn sealing_without_room_for_the_tag_is_our_mistake() {
+        pair().0.seal_in_place(Counter(0), &mut [0; TAG_LEN - 1]);
+    }
+
+    #[test]
+    fn the_nonce_is_four_zeros_and_the_counter() {
+        assert_eq!(
+            nonce(Counter(0x0807_0605_0403_0201)),
+            [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+        );
+    }
+
+    #[test]
+    fn at_rest_only_the_same_four_open() {
+        let (key, nonce) = ([1; 32], [2; 24]);
+        let sealed = seal_at_rest(&key, &nonce, b"aad", b"a secret");
+        assert_eq!(sealed.len(), 8 + TAG_LEN);
+        let opened = open_at_rest(&key, &nonce, b"aad", &sealed).expect("nothing differs");
+        assert_eq!(opened.as_slice(), b"a secret");
+        assert!(open_at_rest(&[3; 32], &nonce, b"aad", &sealed).is_err());
+        assert!(open_at_rest(&key, &[3; 24], b"aad", &sealed).is_err());
+        assert!(open_at_rest(&key, &nonce, b"other", &sealed).is_err());
+        assert!(open_at_rest(&key, &nonce, b"aad", &sealed[..TAG_LEN - 1]).is_err());
+        for at in 0..sealed.len() {
+            let mut forged = sealed.clone();
+            forged[at] ^= 1;
+            assert!(open_at_rest(&key, &nonce, b"aad", &forged).is_err());
+        }
+    }
 }

@@ -158,3 +158,115 @@ fn keyed(key: &[u8], parts: &[&[u8]]) -> [u8; MAC_LEN] {
     }
     mac.finalize_fixed().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use chacha20::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    const PEER: PeerId = PeerId::new([1; 32]);
+
+    fn cookies(seed: u8) -> CookieSecret {
+        CookieSecret::generate(&mut ChaCha20Rng::from_seed([seed; 32]))
+    }
+
+    fn from(address: &str) -> SocketAddr {
+        address.parse().expect("an address")
+    }
+
+    #[test]
+    fn mac1_is_the_same_however_the_bytes_are_cut() {
+        let key = MacKey::for_init(&PEER);
+        let whole = key.mac(&[b"abcdef"]);
+        assert_eq!(key.mac(&[b"ab", b"", b"cdef"]), whole);
+        assert!(key.verify(&[b"abc", b"def"], &whole));
+    }
+
+    #[test]
+    fn mac1_notices_every_altered_bit() {
+        let key = MacKey::for_init(&PEER);
+        let tag = key.mac(&[b"abcdef"]);
+        assert!(!key.verify(&[b"abcdeg"], &tag));
+        for bit in 0..8 * MAC_LEN {
+            let mut forged = tag;
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(!key.verify(&[b"abcdef"], &forged), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn mac1_of_init_and_resp_and_the_cookie_key_differ_by_key_or_label() {
+        let init = MacKey::for_init(&PEER);
+        let resp = MacKey::for_resp(&[2; 32]);
+        assert_ne!(init.mac(&[b"abc"]), resp.mac(&[b"abc"]));
+        assert_ne!(
+            MacKey::for_resp(&[1; 32]).0.expose(),
+            CookieKey::for_responder(&PEER).0.expose()
+        );
+    }
+
+    #[test]
+    fn the_mac_is_keyed_blake2s_with_a_digest_length_of_16() {
+        // From Python: hashlib.blake2s(b"abc", digest_size=16, key=bytes(range(32))).
+        let key: [u8; 32] = core::array::from_fn(|at| u8::try_from(at).expect("below 32"));
+        assert_eq!(
+            keyed(&key, &[b"abc"]),
+            *b"\x61\xba\x5f\x16\x5c\x19\x46\x92\xe0\x9d\x12\x52\x0c\xc4\xc7\x4a"
+        );
+    }
+
+    #[test]
+    fn a_cookie_comes_back_only_for_the_mac1_that_it_answers() {
+        let key = CookieKey::for_responder(&PEER);
+        let (nonce, cookie, mac1) = ([3; 24], [4; 16], [5; 16]);
+        let sealed = key.seal(&nonce, &cookie, &mac1);
+        assert_eq!(key.open(&nonce, &sealed, &mac1), Ok(cookie));
+        assert_eq!(key.open(&nonce, &sealed, &[6; 16]), Err(OpenError));
+        assert_eq!(key.open(&[6; 24], &sealed, &mac1), Err(OpenError));
+        let other = CookieKey::for_responder(&PeerId::new([6; 32]));
+        assert_eq!(other.open(&nonce, &sealed, &mac1), Err(OpenError));
+        for at in 0..sealed.len() {
+            let mut forged = sealed;
+            forged[at] ^= 1;
+            assert_eq!(key.open(&nonce, &forged, &mac1), Err(OpenError));
+        }
+    }
+
+    #[test]
+    fn a_cookie_belongs_to_one_secret_address_and_port() {
+        let secret = cookies(1);
+        let cookie = secret.cookie(from("192.0.2.1:7419"));
+        assert_eq!(secret.cookie(from("192.0.2.1:7419")), cookie);
+        assert_eq!(secret.cookie(from("[::ffff:192.0.2.1]:7419")), cookie);
+        assert_ne!(secret.cookie(from("192.0.2.1:7420")), cookie);
+        assert_ne!(secret.cookie(from("192.0.2.2:7419")), cookie);
+        assert_ne!(cookies(2).cookie(from("192.0.2.1:7419")), cookie);
+        let six = secret.cookie(from("[2001:db8::1]:7419"));
+        assert_ne!(secret.cookie(from("[2001:db8::2]:7419")), six);
+        assert_ne!(secret.cookie(from("[2001:db8::1]:7420")), six);
+    }
+
+    #[test]
+    fn mac2_needs_the_cookie_and_the_bytes() {
+        let tag = mac2(&[1; 16], &[b"ab", b"cd"]);
+        assert!(verify_mac2(&[1; 16], &[b"abcd"], &tag));
+        assert!(!verify_mac2(&[2; 16], &[b"abcd"], &tag));
+        assert!(!verify_mac2(&[1; 16], &[b"abce"], &tag));
+        assert!(!verify_mac2(&[1; 16], &[b"abcd"], &[0; 16]));
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(
+            format!("{:?}", MacKey::for_init(&PEER)),
+            "MacKey(<redacted>)"
+        );
+        assert_eq!(
+            format!("{:?}", CookieKey::for_responder(&PEER)),
+            "CookieKey(<redacted>)"
+        );
+        assert_eq!(format!("{:?}", cookies(1)), "CookieSecret(<redacted>)");
+    }
+}

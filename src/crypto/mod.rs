@@ -9,9 +9,13 @@
 
 mod aead;
 mod cookie;
+#[doc(hidden)]
+pub mod for_testing_only;
 mod keys;
 mod noise;
 mod resolver;
+#[cfg(feature = "ring")]
+mod ring_key;
 mod secret;
 mod stack;
 

@@ -17,7 +17,7 @@ use snow::types::{Cipher, Dh, Hash, Kem, Random};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::crypto::aead::{PortableKey, TAG_LEN};
+use crate::crypto::aead::{PortableKey, TAG_LEN, nonce};
 use crate::crypto::secret::Secret;
 use crate::id::Counter;
 
@@ -44,9 +44,19 @@ pub(super) struct Resolver {
 impl Resolver {
     /// Draws the 96 bytes that one handshake needs, whichever its role.
     pub(super) fn new(rng: &mut dyn CryptoRng) -> Self {
+        let ephemeral = Secret::filled_by(|bytes| rng.fill_bytes(bytes));
+        let kem_seed = Secret::filled_by(|bytes| rng.fill_bytes(bytes));
+        Self::from_drawn(ephemeral, kem_seed)
+    }
+
+    /// Uses randomness that was drawn elsewhere.
+    pub(super) const fn from_drawn(
+        ephemeral: Secret<EPHEMERAL_LEN>,
+        kem_seed: Secret<KEM_SEED_LEN>,
+    ) -> Self {
         Self {
-            ephemeral: Cell::new(Some(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))),
-            kem_seed: Cell::new(Some(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))),
+            ephemeral: Cell::new(Some(ephemeral)),
+            kem_seed: Cell::new(Some(kem_seed)),
         }
     }
 }
@@ -179,12 +189,12 @@ impl Cipher for ChaChaPoly {
         self.0 = Some(PortableKey::new(key));
     }
 
-    fn encrypt(&self, nonce: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
+    fn encrypt(&self, counter: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
         let (text, rest) = out
             .split_at_mut_checked(plaintext.len())
             .expect("snow leaves room for the ciphertext");
         text.copy_from_slice(plaintext);
-        let tag = self.key().seal(Counter(nonce), authtext, text);
+        let tag = self.key().seal(nonce(Counter(counter)), authtext, text);
         *rest
             .first_chunk_mut()
             .expect("snow leaves room for the tag") = tag;
@@ -193,7 +203,7 @@ impl Cipher for ChaChaPoly {
 
     fn decrypt(
         &self,
-        nonce: u64,
+        counter: u64,
         authtext: &[u8],
         ciphertext: &[u8],
         out: &mut [u8],
@@ -204,7 +214,7 @@ impl Cipher for ChaChaPoly {
         let out = out.get_mut(..text.len()).ok_or(Error::Decrypt)?;
         out.copy_from_slice(text);
         self.key()
-            .open(Counter(nonce), authtext, out, tag)
+            .open(nonce(Counter(counter)), authtext, out, tag)
             .map_err(|_| Error::Decrypt)?;
         Ok(text.len())
     }

@@ -1,1 +1,43 @@
-//! (module under construction)
+//! The protocol core: handshakes, keys, paths, timers. Bytes, time and commands go in; datagrams,
+//! events and a deadline come out. It never learns the time by itself and never touches a socket.
+//!
+//! [`Endpoint`] is the way in; its documentation says who calls what.
+
+mod accept;
+mod assembly;
+mod attempt;
+mod config;
+mod connection;
+mod endpoint;
+mod event;
+mod guard;
+mod initiate;
+mod job;
+mod key_table;
+mod keypair;
+mod limit;
+pub mod limits;
+mod payload;
+mod peer;
+mod reassembly;
+mod replay;
+mod rng;
+mod screen;
+mod shared;
+mod stats;
+mod timer;
+mod transmit;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{EndpointConfig, PeerConfig, Trust};
+pub use endpoint::Endpoint;
+pub use event::{ApiMisuse, CloseReason, Event, Refusal, SendError, SessionStatus};
+pub use job::{Job, Outcome};
+pub use key_table::{KeyTable, Opened};
+pub use keypair::Keypair;
+pub use screen::{Incoming, Screen, Screened};
+pub use stats::{DropReason, Stats};
+pub use timer::Timer;
+pub use transmit::{Datagram, Transmit, Unsealed};

@@ -5,6 +5,7 @@ use snow::types::{Cipher, Dh, Hash, Kem, Random};
 
 use super::*;
 use crate::crypto::aead::{OpenKey, SealKey, TAG_LEN};
+use crate::crypto::stack::SCRUB_LEN;
 use crate::id::Counter;
 
 const PROLOGUE: &[u8] = b"a prologue";
@@ -234,6 +235,26 @@ fn handshakes_can_be_sent_to_the_worker() {
     is_send::<Initiator>();
     is_send::<Responder>();
     is_send::<Completed>();
+}
+
+/// Whoever outgrows this stack ends the test process: then `SCRUB_LEN` no longer covers all.
+#[test]
+fn every_step_stays_within_the_stack_that_is_scrubbed() {
+    // Outside the thread, because it scrubs.
+    let bob = secret(2).public();
+    let steps = move || {
+        let local = secret(1);
+        let started = start(&local, &bob, None, PROLOGUE, &PAYLOAD1, &mut rng(3));
+        let (mut alice, message1) = started.expect("keys are good");
+        let accepted = read_first(&secret(2), PROLOGUE, &message1, &mut rng(4));
+        let state = accepted.expect("message 1 is true").state;
+        let responded = write_second(state, None, &PAYLOAD2);
+        let message2 = responded.expect("keys are good").0;
+        assert!(read_second(&mut alice.0, &message2).is_ok());
+    };
+    let thread = std::thread::Builder::new().stack_size(SCRUB_LEN);
+    let thread = thread.spawn(steps).expect("a thread starts");
+    thread.join().expect("the handshake completes");
 }
 
 /// A KEM that breaks one rule, to show what its peer makes of that.

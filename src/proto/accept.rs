@@ -1,0 +1,249 @@
+//! The responder's side: who is calling, and may he come in.
+//!
+//! 1. `on_init` lets the guard judge a part and reassembles message 1.
+//! 2. `on_accepted` knows who sent it: revoked and unknown keys part ways with known ones here, before
+//!    anything costly is spent on message 2.
+//! 3. `on_responded` checks again, since the world may have changed, and sends message 2. Nothing is
+//!    sent under its keypair before the other side has used it.
+
+use core::net::SocketAddr;
+
+use crate::crypto::Responder;
+use crate::id::{ConnectionId, PeerId};
+use crate::proto::config::Trust;
+use crate::proto::endpoint::Endpoint;
+use crate::proto::guard::Verdict;
+use crate::proto::job::{Accept, Accepted, Respond, Responded, Work};
+use crate::proto::keypair::{Keypair, KeypairInfo};
+use crate::proto::limit::Source;
+use crate::proto::limits::{
+    GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, TIMESTAMP_LIFE,
+};
+use crate::proto::payload::{InitPayload, RespPayload, Welcome};
+use crate::proto::peer::{Peer, Standing};
+use crate::proto::stats::DropReason;
+use crate::proto::timer::Timer;
+use crate::time::Instant;
+use crate::wire::packet::Init;
+
+impl Endpoint {
+    pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) {
+        let shared = &mut self.shared;
+        let waiting = shared.waiting_jobs();
+        match shared
+            .guard
+            .judge(from, init, waiting, &mut shared.rng, now)
+        {
+            Verdict::Drop => shared.drop(DropReason::RateLimited),
+            Verdict::AskCookie(cookie) => shared.transmit(from, cookie),
+            Verdict::Admit => {
+                for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
+                    let (local, slot) = (shared.local.clone(), (from, init.sender));
+                    shared.stranger_job(Work::Accept(Accept {
+                        local,
+                        slot,
+                        message1,
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Message 1 has been read, or was not true.
+    pub(super) fn on_accepted(&mut self, done: Accepted, now: Instant) {
+        let Accepted {
+            slot,
+            message1,
+            responder,
+        } = done;
+        let Some(responder) = responder else {
+            self.shared.drop(DropReason::Forged);
+            return;
+        };
+        self.shared.reassembly.free(&slot);
+        let Ok(payload) = InitPayload::parse(responder.payload()) else {
+            self.shared.drop(DropReason::Malformed);
+            return;
+        };
+        let peer = responder.remote();
+        let welcome = match self.receive(peer, &payload, slot.0, now) {
+            Ok(welcome) => welcome,
+            Err(reason) => return self.shared.drop(reason),
+        };
+        let ephemeral = *message1
+            .first_chunk()
+            .expect("message 1 begins with the key");
+        self.respond(responder, welcome, slot, ephemeral, payload.connection);
+    }
+
+    /// Decides how to receive `peer`, and remembers the timestamp of those with a record.
+    fn receive(
+        &mut self,
+        id: PeerId,
+        payload: &InitPayload,
+        from: SocketAddr,
+        now: Instant,
+    ) -> Result<Welcome, DropReason> {
+        if id == self.shared.id || self.shared.revoked.contains(&id) {
+            return Err(DropReason::NotWelcome);
+        }
+        if !self.peers.contains_key(&id) && !self.admit_unknown(id, from, now)? {
+            return Ok(Welcome::Refused);
+        }
+        let peer = self.peers.get_mut(&id).ok_or(DropReason::NotWelcome)?;
+        let is_live = peer.keys.current().is_some();
+        let remembered = |since: Instant| is_live || now.saturating_since(since) < TIMESTAMP_LIFE;
+        if let Some((last, since)) = peer.timestamp
+            && remembered(since)
+            && payload.timestamp <= last
+        {
+            return Err(DropReason::OldTimestamp);
+        }
+        peer.timestamp = Some((payload.timestamp, now));
+        Ok(if peer.is_guest() {
+            Welcome::Guest
+        } else {
+            Welcome::Known
+        })
+    }
+
+    /// Makes a record of an unknown key, if the policy wants one.
+    fn admit_unknown(
+        &mut self,
+        id: PeerId,
+        from: SocketAddr,
+        now: Instant,
+    ) -> Result<bool, DropReason> {
+        if self.shared.config.stealth {
+            return Err(DropReason::NotWelcome);
+        }
+        let standing = match self.shared.config.trust {
+            Trust::Strict => return Ok(false),
+            Trust::New if self.pinned() >= MAX_PINNED => return Ok(false),
+            Trust::New => Standing::Pinned { told: false },
+            Trust::Ask => {
+                self.make_room_for_guest(from);
+                Standing::Guest {
+                    since: now,
+                    source: from,
+                    told: false,
+                }
+            }
+        };
+        let mut peer = Peer::new(id, standing, &mut self.shared);
+        peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
+        self.peers.insert(id, peer);
+        Ok(true)
+    }
+
+    fn pinned(&self) -> usize {
+        let is_pinned = |peer: &&Peer| matches!(peer.standing, Standing::Pinned { .. });
+        self.peers.values().filter(is_pinned).count()
+    }
+
+    /// At a bound the oldest guest goes: the source's own, or anybody's.
+    fn make_room_for_guest(&mut self, from: SocketAddr) {
+        let mut guests: Vec<(Instant, PeerId, Source)> = self
+            .peers
+            .values()
+            .filter_map(|peer| match peer.standing {
+                Standing::Guest { since, source, .. } => {
+                    Some((since, peer.id, Source::from(source.ip())))
+                }
+                Standing::Known | Standing::Pinned { .. } => None,
+            })
+            .collect();
+        guests.sort_unstable_by_key(|(since, id, _)| (*since, *id));
+        let source = Source::from(from.ip());
+        let is_own = |guest: &&(Instant, PeerId, Source)| guest.2 == source;
+        let own = guests.iter().filter(is_own).count();
+        let victim = if own >= MAX_GUESTS_PER_SOURCE {
+            guests.iter().find(is_own)
+        } else if guests.len() >= MAX_GUESTS {
+            guests.first()
+        } else {
+            None
+        };
+        if let Some((_, id, _)) = victim {
+            self.forget(*id);
+        }
+    }
+
+    fn respond(
+        &mut self,
+        responder: Responder,
+        welcome: Welcome,
+        slot: crate::proto::reassembly::SlotKey,
+        ephemeral: [u8; 32],
+        remote_connection: ConnectionId,
+    ) {
+        let shared = &mut self.shared;
+        let index = shared.fresh_index();
+        let peer = self.peers.get(&responder.remote());
+        let connection = match peer {
+            Some(peer) => peer.connection_id,
+            None => ConnectionId(shared.rng.u64()),
+        };
+        let psk = peer.and_then(|peer| peer.psk.clone());
+        let payload = RespPayload {
+            connection,
+            welcome,
+            index,
+        };
+        let work = Work::Respond(Box::new(Respond {
+            responder,
+            psk,
+            slot,
+            ephemeral,
+            payload,
+            remote_connection,
+        }));
+        match welcome {
+            Welcome::Known => shared.own_job(work),
+            Welcome::Guest | Welcome::Refused | Welcome::Version => shared.stranger_job(work),
+        }
+    }
+
+    /// Message 2 is made.
+    pub(super) fn on_responded(&mut self, done: Responded, now: Instant) {
+        let shared = &mut self.shared;
+        let Responded {
+            peer: id,
+            slot,
+            payload,
+            remote_connection,
+            keys,
+            datagrams,
+        } = done;
+        if payload.welcome == Welcome::Known || payload.welcome == Welcome::Guest {
+            let unchanged = |peer: &&mut Peer| peer.connection_id == payload.connection;
+            let is_free = shared.keys.find(payload.index).is_none()
+                && !shared.attempts.contains_key(&payload.index);
+            let peer = self
+                .peers
+                .get_mut(&id)
+                .filter(unchanged)
+                .filter(|_| is_free);
+            let Some(peer) = peer else {
+                return shared.drop(DropReason::NotWelcome);
+            };
+            let info = KeypairInfo {
+                peer: id,
+                epoch: shared.next_epoch(),
+                local_index: payload.index,
+                remote_index: slot.1,
+                connection: (payload.connection, remote_connection),
+                initiator: false,
+            };
+            let keypair = Keypair::new(info, keys, now);
+            shared.keys.insert(&keypair);
+            if let Some(oldest) = peer.keys.add_next(keypair) {
+                shared.keys.remove(&oldest);
+            }
+            peer.arm_erase(shared);
+        }
+        for datagram in datagrams {
+            shared.transmit(slot.0, datagram);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Two halves of a handshake message become one, although a stranger may slip in false halves.
+//! Source: docs/protocol.md#reassembly.
+
+use crate::proto::limits::MAX_VARIANTS;
+use crate::wire::packet::Part;
+
+/// Up to [`MAX_VARIANTS`] distinct variants of each half of a message. Every combination is handed
+/// out once, so that an injected half cannot keep the true ones apart.
+#[derive(Debug)]
+pub(super) struct Assembly<const HALF: usize> {
+    first: Vec<Box<[u8; HALF]>>,
+    second: Vec<Box<[u8; HALF]>>,
+    handed_out: Vec<(usize, usize)>,
+}
+
+impl<const HALF: usize> Default for Assembly<HALF> {
+    fn default() -> Self {
+        Self {
+            first: Vec::new(),
+            second: Vec::new(),
+            handed_out: Vec::new(),
+        }
+    }
+}
+
+impl<const HALF: usize> Assembly<HALF> {
+    /// Keeps `half` if it is new and there is room.
+    pub(super) fn add(&mut self, part: Part, half: &[u8; HALF]) {
+        let variants = match part {
+            Part::First => &mut self.first,
+            Part::Second => &mut self.second,
+        };
+        if variants.len() < MAX_VARIANTS && !variants.iter().any(|known| **known == *half) {
+            variants.push(Box::new(*half));
+        }
+    }
+
+    /// A combination that has not been handed out yet. `WHOLE` is twice `HALF`.
+    pub(super) fn take<const WHOLE: usize>(&mut self) -> Option<Box<[u8; WHOLE]>> {
+        const { assert!(WHOLE == 2 * HALF) };
+        let all = (0..self.first.len()).flat_map(|a| (0..self.second.len()).map(move |b| (a, b)));
+        let pair = all
+            .into_iter()
+            .find(|pair| !self.handed_out.contains(pair))?;
+        self.handed_out.push(pair);
+        let (first, second) = (self.first.get(pair.0)?, self.second.get(pair.1)?);
+        let mut whole = Box::new([0; WHOLE]);
+        let (head, tail) = whole.split_at_mut(HALF);
+        head.copy_from_slice(&**first);
+        tail.copy_from_slice(&**second);
+        Some(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(assembly: &mut Assembly<2>) -> Vec<[u8; 4]> {
+        core::iter::from_fn(|| assembly.take::<4>())
+            .map(|whole| *whole)
+            .collect()
+    }
+
+    #[test]
+    fn an_injected_half_cannot_orphan_the_true_one() {
+        for poison in [Part::First, Part::Second] {
+            let mut assembly = Assembly::<2>::default();
+            assembly.add(poison, &[9, 9]);
+            assembly.add(Part::First, &[1, 2]);
+            assembly.add(Part::Second, &[3, 4]);
+            let whole = drain(&mut assembly);
+            assert!(whole.contains(&[1, 2, 3, 4]), "{poison:?}: {whole:?}");
+            assert_eq!(whole.len(), 2);
+        }
+    }
+
+    #[test]
+    fn each_combination_is_handed_out_once_and_there_are_at_most_four() {
+        let mut assembly = Assembly::<2>::default();
+        for byte in 0..9 {
+            assembly.add(Part::First, &[byte, 0]);
+            assembly.add(Part::Second, &[byte, 1]);
+            assembly.add(Part::Second, &[byte, 1]);
+        }
+        assert_eq!(drain(&mut assembly).len(), 4);
+        assert_eq!(drain(&mut assembly).len(), 0);
+    }
+}

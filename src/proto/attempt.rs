@@ -1,0 +1,159 @@
+//! One handshake that we started and that may still be answered.
+
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+
+use crate::crypto::{CookieKey, Initiator, MacKey, mac2};
+use crate::id::{ConnectionId, PeerId, SessionIndex};
+use crate::proto::assembly::Assembly;
+use crate::proto::job::Initiated;
+use crate::proto::limits::{ATTEMPT_LIFE, MAX_ATTEMPTS};
+use crate::time::Instant;
+use crate::wire::limits::{MAC_LEN, MESSAGE2_LEN, RESP_HALF_LEN};
+use crate::wire::packet::{Cookie, Init, Packet, Resp};
+
+/// An INIT that is out. Its Noise state is with the worker while a RESP is being read.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) index: SessionIndex,
+    pub(super) connection: ConnectionId,
+    started: Instant,
+    destinations: Vec<SocketAddr>,
+    datagrams: [Vec<u8>; 2],
+    resp_mac1: MacKey,
+    initiator: Option<Initiator>,
+    halves: Assembly<RESP_HALF_LEN>,
+    cookie_used: bool,
+}
+
+impl Attempt {
+    pub(super) fn new(made: Initiated, destinations: Vec<SocketAddr>, now: Instant) -> Self {
+        let ephemeral = made
+            .message1
+            .first_chunk()
+            .expect("message 1 begins with the key");
+        Self {
+            index: made.index,
+            connection: made.connection,
+            started: now,
+            destinations,
+            resp_mac1: MacKey::for_resp(ephemeral),
+            datagrams: made.datagrams,
+            initiator: Some(made.initiator),
+            halves: Assembly::default(),
+            cookie_used: false,
+        }
+    }
+
+    /// The datagrams to send, each with its destination.
+    pub(super) fn transmits(&self) -> impl Iterator<Item = (SocketAddr, Vec<u8>)> {
+        let one = |to: &SocketAddr| self.datagrams.clone().map(|datagram| (*to, datagram));
+        self.destinations.iter().flat_map(one)
+    }
+
+    /// Answers a true COOKIE from an address that was asked: the same two parts with mac2, once.
+    pub(super) fn on_cookie(
+        &mut self,
+        peer: &PeerId,
+        from: SocketAddr,
+        cookie: &Cookie<'_>,
+    ) -> Option<[Vec<u8>; 2]> {
+        if self.cookie_used || !self.destinations.contains(&from) {
+            return None;
+        }
+        let [first, _] = &self.datagrams;
+        let Ok(Packet::Init(Init { mac1, .. })) = Packet::parse(first) else {
+            return None;
+        };
+        let cookie = CookieKey::for_responder(peer)
+            .open(cookie.nonce, cookie.sealed, mac1)
+            .ok()?;
+        self.cookie_used = true;
+        Some(
+            self.datagrams
+                .clone()
+                .map(|datagram| with_mac2(datagram, &cookie)),
+        )
+    }
+
+    /// Takes a half of message 2 whose mac1 is right; false if it is not.
+    pub(super) fn on_resp(&mut self, resp: &Resp<'_>) -> bool {
+        let genuine = self.resp_mac1.verify(&[resp.mac1_input], resp.mac1);
+        if genuine {
+            self.halves.add(resp.part, resp.body);
+        }
+        genuine
+    }
+
+    /// The next message 2 to try, with the Noise state to try it on. The state comes back by
+    /// [`Attempt::restore`].
+    pub(super) fn take_message2(&mut self) -> Option<(Initiator, Box<[u8; MESSAGE2_LEN]>)> {
+        let initiator = self.initiator.take()?;
+        let Some(message2) = self.halves.take() else {
+            self.initiator = Some(initiator);
+            return None;
+        };
+        Some((initiator, message2))
+    }
+
+    /// Takes the Noise state back after a message 2 that was not true.
+    pub(super) fn restore(&mut self, initiator: Initiator) {
+        self.initiator = Some(initiator);
+    }
+
+    pub(super) fn ends(&self) -> Instant {
+        self.started + ATTEMPT_LIFE
+    }
+}
+
+fn with_mac2(mut datagram: Vec<u8>, cookie: &[u8; MAC_LEN]) -> Vec<u8> {
+    let mac2_start = datagram.len().saturating_sub(MAC_LEN);
+    datagram.truncate(mac2_start);
+    let mac = mac2(cookie, &[&datagram]);
+    datagram.extend_from_slice(&mac);
+    datagram
+}
+
+/// A peer's [`MAX_ATTEMPTS`] newest attempts.
+#[derive(Debug, Default)]
+pub(super) struct Attempts(VecDeque<Attempt>);
+
+impl Attempts {
+    /// Adds an attempt; the oldest beyond the bound is returned.
+    #[must_use]
+    pub(super) fn add(&mut self, attempt: Attempt) -> Option<Attempt> {
+        self.0.push_back(attempt);
+        if self.0.len() > MAX_ATTEMPTS {
+            self.0.pop_front()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn find(&mut self, index: SessionIndex) -> Option<&mut Attempt> {
+        self.0.iter_mut().find(|attempt| attempt.index == index)
+    }
+
+    /// Takes out those that nobody may answer any more.
+    #[must_use]
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Attempt> {
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.0.drain(..).partition(|attempt| attempt.ends() <= now);
+        self.0 = kept.into();
+        gone
+    }
+
+    /// Takes out all.
+    #[must_use]
+    pub(super) fn take_all(&mut self) -> Vec<Attempt> {
+        self.0.drain(..).collect()
+    }
+
+    pub(super) fn next_end(&self) -> Option<Instant> {
+        self.0.iter().map(Attempt::ends).min()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

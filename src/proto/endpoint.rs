@@ -1,0 +1,380 @@
+//! One local key: every peer's session, and the demultiplexer in front of them.
+
+use core::net::SocketAddr;
+use core::ops::Range;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::crypto::StaticSecret;
+use crate::id::{PeerId, SessionIndex, Timestamp};
+use crate::proto::config::{EndpointConfig, PeerConfig};
+use crate::proto::event::{ApiMisuse, CloseReason, Event, SendError, SessionStatus};
+use crate::proto::job::{Done, Job, Outcome};
+use crate::proto::key_table::{KeyTable, Opened};
+use crate::proto::limits::MAX_QUEUED_LINES;
+use crate::proto::peer::{Fate, Peer, Standing};
+use crate::proto::rng::CoreRng;
+use crate::proto::screen::{Kind, Screen, Screened};
+use crate::proto::shared::Shared;
+use crate::proto::stats::{DropReason, Stats};
+use crate::proto::timer::Timer;
+use crate::proto::transmit::Transmit;
+use crate::time::Instant;
+use crate::wire::frame::CloseCode;
+use crate::wire::limits::LINE_MAX_LEN;
+
+/// The protocol core of one identity: an ordinary value without threads, sockets or a clock.
+///
+/// Who calls what:
+/// - Whoever receives datagrams asks [`Endpoint::screen`]'s value first; handshake datagrams go to
+///   [`Endpoint::handle_handshake`], DATA through [`KeyTable::open`] to [`Endpoint::handle_opened`].
+/// - A worker takes jobs by [`Endpoint::take_job`], runs them and hands the outcomes to
+///   [`Endpoint::handle_outcome`].
+/// - After any of these, or a command, or [`Endpoint::handle_timeout`], the owner drains
+///   [`Endpoint::poll_transmit`] and [`Endpoint::poll_event`] until both are empty; then nothing is
+///   left but the deadline of [`Endpoint::poll_timeout`]. Calls without effect are allowed.
+///
+/// The same seed and the same inputs give the same outputs.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub(super) shared: Shared,
+    pub(super) peers: BTreeMap<PeerId, Peer>,
+    screen: Arc<Screen>,
+}
+
+impl Endpoint {
+    /// Starts with no peers. `seed` (32 random bytes) feeds jitter, indices and cookies, no keys;
+    /// `timestamps` are reserved for us alone, now and after a crash.
+    #[must_use]
+    pub fn new(
+        config: EndpointConfig,
+        identity: Arc<StaticSecret>,
+        seed: [u8; 32],
+        timestamps: Range<Timestamp>,
+        now: Instant,
+    ) -> Self {
+        let shared = Shared::new(config, identity, CoreRng::new(seed), timestamps, now);
+        let screen = Arc::new(Screen::new(&shared.id));
+        Self {
+            shared,
+            peers: BTreeMap::new(),
+            screen,
+        }
+    }
+
+    /// Our public key.
+    #[must_use]
+    pub const fn id(&self) -> PeerId {
+        self.shared.id
+    }
+
+    /// The stateless check of incoming datagrams, for use without the core's lock.
+    #[must_use]
+    pub fn screen(&self) -> Arc<Screen> {
+        Arc::clone(&self.screen)
+    }
+
+    /// The keys by session index, for use without the core's lock.
+    #[must_use]
+    pub fn key_table(&self) -> Arc<KeyTable> {
+        Arc::clone(&self.shared.keys)
+    }
+
+    // --- commands -----------------------------------------------------------------------------
+
+    /// Adds a known peer, or takes over its new psk and addresses. A guest becomes known; a revoked
+    /// key is no longer revoked.
+    pub fn add_peer(&mut self, config: PeerConfig) {
+        let PeerConfig { id, psk, addresses } = config;
+        self.shared.revoked.remove(&id);
+        if id == self.shared.id {
+            return;
+        }
+        let shared = &mut self.shared;
+        let peer = self
+            .peers
+            .entry(id)
+            .or_insert_with(|| Peer::new(id, Standing::Known, shared));
+        peer.psk = psk.map(Arc::new);
+        peer.learn_addresses(&addresses);
+        peer.accept(Standing::Known, shared);
+    }
+
+    /// Forgets a peer; a live session ends, and the peer is told.
+    pub fn remove_peer(&mut self, peer: PeerId, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.say_close(CloseCode::Declined, &mut self.shared, now);
+        }
+        self.forget(peer);
+    }
+
+    /// Forgets a peer for good; a live session ends without a word, and the key gets no answer ever.
+    pub fn revoke_peer(&mut self, peer: PeerId) {
+        self.shared.revoked.insert(peer);
+        self.forget(peer);
+    }
+
+    /// Ends a peer's session and forgets its record.
+    pub(super) fn forget(&mut self, id: PeerId) {
+        if let Some(mut peer) = self.peers.remove(&id) {
+            peer.end(Some(CloseReason::Removed), &mut self.shared);
+            self.shared.dirty.remove(&id);
+        }
+    }
+
+    /// Makes a guest a known peer; its session goes on and may carry lines.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::NotAGuest`] if it is none, for instance because it left meanwhile.
+    pub fn accept_guest(&mut self, peer: PeerId) -> Result<(), ApiMisuse> {
+        let guest = self.peers.get_mut(&peer).filter(|peer| peer.is_guest());
+        guest
+            .ok_or(ApiMisuse::NotAGuest)?
+            .accept(Standing::Known, &mut self.shared);
+        Ok(())
+    }
+
+    /// Sends a guest away.
+    pub fn refuse_guest(&mut self, peer: PeerId, now: Instant) {
+        if self.peers.get(&peer).is_some_and(Peer::is_guest) {
+            self.remove_peer(peer, now);
+        }
+    }
+
+    /// Starts a session with a known peer, at `addresses` and those already known. Does nothing more
+    /// if one stands.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::Revoked`], [`ApiMisuse::UnknownPeer`], or [`ApiMisuse::NoAddress`].
+    pub fn connect(
+        &mut self,
+        peer: PeerId,
+        addresses: &[SocketAddr],
+        now: Instant,
+    ) -> Result<(), ApiMisuse> {
+        if self.shared.revoked.contains(&peer) {
+            return Err(ApiMisuse::Revoked);
+        }
+        let peer = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest());
+        let peer = peer.ok_or(ApiMisuse::UnknownPeer)?;
+        peer.learn_addresses(addresses);
+        if peer.addresses.is_empty() && peer.path.is_none() {
+            return Err(ApiMisuse::NoAddress);
+        }
+        if !peer.status(now).established {
+            peer.wanted = true;
+            peer.start_handshake(&mut self.shared, now);
+        }
+        Ok(())
+    }
+
+    /// Sends a line, or keeps it until a session stands. Delivery is not assured.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing of the line is sent then.
+    pub fn send_line(
+        &mut self,
+        peer: PeerId,
+        line: Vec<u8>,
+        now: Instant,
+    ) -> Result<(), SendError> {
+        if line.len() > LINE_MAX_LEN {
+            return Err(SendError::TooLong);
+        }
+        let peer = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest());
+        let peer = peer.ok_or(SendError::UnknownPeer)?;
+        if peer.lines.len() >= MAX_QUEUED_LINES {
+            return Err(SendError::QueueFull);
+        }
+        if peer.addresses.is_empty() && peer.path.is_none() {
+            return Err(SendError::NoAddress);
+        }
+        peer.lines.push_back(line);
+        if !peer.status(now).established {
+            peer.start_handshake(&mut self.shared, now);
+        }
+        self.shared.dirty.insert(peer.id);
+        Ok(())
+    }
+
+    /// Says goodbye to a peer and ends its session. The record stays.
+    pub fn close(&mut self, peer: PeerId, now: Instant) {
+        let Some(record) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        record.say_close(CloseCode::Goodbye, &mut self.shared, now);
+        if record.end(None, &mut self.shared) == Fate::Forget {
+            self.forget(peer);
+        }
+    }
+
+    /// Says goodbye to everybody.
+    pub fn close_all(&mut self, now: Instant) {
+        let ids: Vec<PeerId> = self.peers.keys().copied().collect();
+        for id in ids {
+            self.close(id, now);
+        }
+    }
+
+    /// Takes a further block of reserved timestamps, all greater than those before.
+    pub fn add_timestamps(&mut self, range: Range<Timestamp>) {
+        self.shared.add_timestamps(range);
+    }
+
+    // --- inputs -------------------------------------------------------------------------------
+
+    /// Takes a handshake datagram that passed the screen.
+    pub fn handle_handshake(&mut self, from: SocketAddr, packet: Screened<'_>, now: Instant) {
+        match packet.0 {
+            Kind::Init(init) => self.on_init(from, &init, now),
+            Kind::OtherVersion(version) => {
+                self.shared.drop(DropReason::OtherVersion);
+                self.on_other_version(version, now);
+            }
+            Kind::Resp(resp) => match self.attempt_owner(resp.receiver) {
+                Some((peer, shared)) => peer.on_resp(from, &resp, shared),
+                None => self.shared.drop(DropReason::UnknownIndex),
+            },
+            Kind::Cookie(cookie) => match self.attempt_owner(cookie.receiver) {
+                Some((peer, shared)) => peer.on_cookie(cookie.receiver, from, &cookie, shared),
+                None => self.shared.drop(DropReason::UnknownIndex),
+            },
+        }
+    }
+
+    fn attempt_owner(&mut self, index: SessionIndex) -> Option<(&mut Peer, &mut Shared)> {
+        let id = self.shared.attempts.get(&index)?;
+        Some((self.peers.get_mut(id)?, &mut self.shared))
+    }
+
+    fn on_other_version(&mut self, version: u16, now: Instant) {
+        if self.shared.may_hint(now) {
+            self.shared.event(Event::OtherVersion { version });
+        }
+    }
+
+    /// Takes a packet that [`KeyTable::open`] opened.
+    pub fn handle_opened(&mut self, opened: &Opened<'_>, now: Instant) {
+        let id = opened.keypair.peer;
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return self.shared.drop(DropReason::StaleKeypair);
+        };
+        if peer.on_opened(opened, &mut self.shared, now) == Fate::Forget {
+            self.forget(id);
+        }
+    }
+
+    /// Counts a datagram that was dropped before it reached the core.
+    pub fn handle_dropped(&mut self, reason: DropReason) {
+        self.shared.drop(reason);
+    }
+
+    /// The next handshake work for the worker.
+    #[must_use]
+    pub fn take_job(&mut self) -> Option<Job> {
+        self.shared.next_job()
+    }
+
+    /// Takes what a job came to.
+    pub fn handle_outcome(&mut self, outcome: Outcome, now: Instant) {
+        match outcome.0 {
+            Done::Initiated { peer, index, made } => match self.peers.get_mut(&peer) {
+                Some(peer) => {
+                    peer.on_initiated(index, made.map(|made| *made), &mut self.shared, now);
+                }
+                None => {
+                    self.shared.attempts.remove(&index);
+                }
+            },
+            Done::Finished(done) => {
+                if let Some(peer) = self.peers.get_mut(&done.peer) {
+                    peer.on_finished(*done, &mut self.shared, now);
+                }
+            }
+            Done::Accepted(done) => self.on_accepted(done, now),
+            Done::Responded(Some(done)) => self.on_responded(*done, now),
+            Done::Responded(None) => self.shared.drop(DropReason::Forged),
+        }
+    }
+
+    /// Lets every timer fire that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, id, timer)) = self.shared.timers.next() {
+            if at > now {
+                break;
+            }
+            let Some(peer) = self.peers.get_mut(&id) else {
+                break;
+            };
+            peer.arm(timer, None, &mut self.shared);
+            if peer.on_timeout(timer, &mut self.shared, now) == Fate::Forget {
+                self.forget(id);
+            }
+        }
+    }
+
+    // --- outputs ------------------------------------------------------------------------------
+
+    /// The next datagram to send.
+    #[must_use]
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        loop {
+            if let Some(ready) = self.shared.next_ready() {
+                return Some(ready);
+            }
+            let id = *self.shared.dirty.first()?;
+            let peer = self.peers.get_mut(&id);
+            let packet = peer.and_then(|peer| peer.poll_packet(&mut self.shared, now));
+            if packet.is_some() {
+                return packet;
+            }
+            self.shared.dirty.remove(&id);
+        }
+    }
+
+    /// The next thing to tell the owner.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.shared.next_event()
+    }
+
+    /// The earliest deadline and what it is for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        self.shared.timers.next().map(|(at, _, timer)| (at, timer))
+    }
+
+    /// How things stand with one peer.
+    #[must_use]
+    pub fn status(&self, peer: PeerId, now: Instant) -> Option<SessionStatus> {
+        self.peers.get(&peer).map(|peer| peer.status(now))
+    }
+
+    /// What was dropped, and how much is held.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            dropped: self.shared.dropped().clone(),
+            peers: self.peers.len(),
+            guests: self.peers.values().filter(|peer| peer.is_guest()).count(),
+            keypairs: self.shared.keys.len(),
+            attempts: self.shared.attempts.len(),
+            slots: self.shared.reassembly.len(),
+            jobs: self.shared.waiting_jobs(),
+            sources: self.shared.guard.sources(),
+            timers: self.shared.timers.len(),
+            events: self.shared.waiting_events(),
+            queued_lines: self.peers.values().map(|peer| peer.lines.len()).sum(),
+        }
+    }
+
+    /// The keypair that is sent under, to test the ends of its counter.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn current_keypair_for_testing_only(
+        &self,
+        peer: PeerId,
+    ) -> Option<Arc<crate::proto::Keypair>> {
+        self.peers.get(&peer)?.keys.current().cloned()
+    }
+}

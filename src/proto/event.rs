@@ -1,0 +1,187 @@
+//! What an endpoint tells its owner.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use thiserror::Error;
+
+use crate::id::PeerId;
+
+/// Something that the owner may want to know or act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A session stands: both sides hold keys and each knows the other.
+    Established {
+        /// With whom.
+        peer: PeerId,
+        /// Where the peer is.
+        address: SocketAddr,
+        /// Whether we started the handshake.
+        initiator: bool,
+    },
+    /// Keys stand, but the peer's user has yet to accept us.
+    Waiting {
+        /// Who decides.
+        peer: PeerId,
+    },
+    /// The peer answered, and said no.
+    Refused {
+        /// Who refused.
+        peer: PeerId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// An unknown key completed a handshake and waits for a decision.
+    Guest {
+        /// Whose key.
+        peer: PeerId,
+        /// Where it is.
+        address: SocketAddr,
+        /// What it would like to be called; at most 128 bytes, otherwise unchecked.
+        nickname: Option<String>,
+    },
+    /// A guest left, was pushed out or waited too long.
+    GuestGone {
+        /// Whose key.
+        peer: PeerId,
+    },
+    /// An unknown key was pinned, because the trust policy says so.
+    Pinned {
+        /// Whose key.
+        peer: PeerId,
+        /// Where it is.
+        address: SocketAddr,
+    },
+    /// A line arrived: at most 1,000 bytes, otherwise unchecked.
+    Line {
+        /// From whom.
+        peer: PeerId,
+        /// What was written.
+        line: Vec<u8>,
+    },
+    /// The session ended.
+    Closed {
+        /// With whom.
+        peer: PeerId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Nothing was heard for too long; a new handshake is under way.
+    Silent {
+        /// From whom.
+        peer: PeerId,
+    },
+    /// The peer is heard again.
+    Resumed {
+        /// Who.
+        peer: PeerId,
+    },
+    /// Nobody answered for 90 s.
+    Unreachable {
+        /// Who.
+        peer: PeerId,
+        /// How many attempts were made.
+        tries: u32,
+    },
+    /// The peer's address changed.
+    Roamed {
+        /// Who.
+        peer: PeerId,
+        /// The new address.
+        to: SocketAddr,
+    },
+    /// Fewer than half of the handshake timestamps are left.
+    TimestampsLow,
+    /// Somebody who knows our key speaks another version. Not authenticated: a hint.
+    OtherVersion {
+        /// The version.
+        version: u16,
+    },
+}
+
+/// Why a peer said no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It does not know our key.
+    UnknownKey,
+    /// It no longer speaks our protocol version.
+    Version,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The peer left.
+    Goodbye,
+    /// The peer's user declined or removed us.
+    Declined,
+    /// The peer says that we broke the protocol.
+    TheySayViolation,
+    /// The peer broke the protocol.
+    Violation,
+    /// The peer needs something that this version does not know.
+    Unsupported,
+    /// We removed or revoked the peer.
+    Removed,
+}
+
+/// A call that its caller could have known to be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ApiMisuse {
+    /// There is no such peer.
+    #[error("no such peer")]
+    UnknownPeer,
+    /// The peer is revoked.
+    #[error("the peer is revoked")]
+    Revoked,
+    /// The peer waits for no decision.
+    #[error("the peer is not a guest")]
+    NotAGuest,
+    /// No address of the peer is known.
+    #[error("no address of the peer is known")]
+    NoAddress,
+}
+
+/// Why a line was not taken. Nothing of it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// It is longer than 1,000 bytes.
+    #[error("the line is longer than 1,000 bytes")]
+    TooLong,
+    /// As many lines wait for this peer as are kept.
+    #[error("too many lines wait already")]
+    QueueFull,
+    /// There is no such peer, or it waits for our decision.
+    #[error("no such peer")]
+    UnknownPeer,
+    /// There is no session and no address to start one.
+    #[error("no address of the peer is known")]
+    NoAddress,
+}
+
+/// How things stand with one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionStatus {
+    /// Whether lines can be sent at this moment.
+    pub established: bool,
+    /// Where the peer was heard last, or where it is tried first.
+    pub address: Option<SocketAddr>,
+    /// Attempts of the handshake that is under way; 0 if none is.
+    pub tries: u32,
+    /// Age of the key that is sent under.
+    pub key_age: Option<Duration>,
+    /// Time since something authentic was heard.
+    pub heard: Option<Duration>,
+    /// Whether the peer's user has yet to accept us.
+    pub waiting: bool,
+    /// Whether the peer is unknown and waits for our decision.
+    pub guest: bool,
+    /// Lines that wait.
+    pub queued: usize,
+    /// Keypairs held.
+    pub keypairs: usize,
+    /// Attempts held.
+    pub attempts: usize,
+    /// Whether we started the handshake of the key that is sent under.
+    pub initiator: Option<bool>,
+}

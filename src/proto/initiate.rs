@@ -1,0 +1,285 @@
+//! The initiator's side: attempts, their pace, their answers.
+//!
+//! 1. `start_handshake` begins a series; each try has new ephemeral keys, made by the worker.
+//! 2. `on_initiated` sends message 1 to every known address.
+//! 3. `on_cookie` repeats it with a proof of our address, `on_resp` collects message 2.
+//! 4. `on_finished` turns a true message 2 into a keypair and ends the series.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::crypto::Completed;
+use crate::id::SessionIndex;
+use crate::proto::attempt::Attempt;
+use crate::proto::event::{Event, Refusal};
+use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
+use crate::proto::keypair::{Keypair, KeypairInfo};
+use crate::proto::limits::{MAX_ADDRESSES, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_SLOW};
+use crate::proto::payload::{InitPayload, RespPayload, Welcome};
+use crate::proto::peer::Peer;
+use crate::proto::shared::Shared;
+use crate::proto::stats::DropReason;
+use crate::proto::timer::Timer;
+use crate::time::Instant;
+use crate::wire::packet::{Cookie, Resp};
+
+/// A series of attempts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    since: Instant,
+    pub(super) tries: u32,
+    /// Whether the owner knows that nobody answers.
+    told: bool,
+}
+
+impl Retry {
+    /// The wait after try number `tries`.
+    fn delay(self, now: Instant) -> Duration {
+        if now.saturating_since(self.since) >= RETRY_FOR {
+            return RETRY_SLOW;
+        }
+        let step = usize::try_from(self.tries.saturating_sub(1)).unwrap_or(usize::MAX);
+        let [.., last] = RETRY_DELAYS;
+        RETRY_DELAYS.get(step).copied().unwrap_or(last)
+    }
+}
+
+impl Peer {
+    /// Begins a series of attempts unless one is under way. A guest is never called.
+    pub(super) fn start_handshake(&mut self, shared: &mut Shared, now: Instant) {
+        if self.retry.is_some() || self.is_guest() || self.destinations().is_empty() {
+            return;
+        }
+        self.retry = Some(Retry {
+            since: now,
+            tries: 0,
+            told: false,
+        });
+        self.try_once(shared, now);
+    }
+
+    /// Ends the series; attempts that are out may still be answered.
+    pub(super) fn stop_handshake(&mut self, shared: &mut Shared) {
+        self.retry = None;
+        self.arm(Timer::Retry, None, shared);
+    }
+
+    /// The next try is due.
+    pub(super) fn on_retry(&mut self, shared: &mut Shared, now: Instant) {
+        let waits = self.waits();
+        let Some(retry) = &mut self.retry else { return };
+        if now.saturating_since(retry.since) >= RETRY_FOR {
+            if !core::mem::replace(&mut retry.told, true) {
+                let event = Event::Unreachable {
+                    peer: self.id,
+                    tries: retry.tries,
+                };
+                shared.event(event);
+            }
+            if !waits {
+                self.retry = None;
+                return;
+            }
+        }
+        self.try_once(shared, now);
+    }
+
+    fn try_once(&mut self, shared: &mut Shared, now: Instant) {
+        let Some(retry) = &mut self.retry else { return };
+        retry.tries += 1;
+        let wait = retry.delay(now) + shared.rng.up_to(RETRY_JITTER);
+        self.arm(Timer::Retry, Some(now + wait), shared);
+        if self.building.is_some() {
+            return;
+        }
+        let Some(timestamp) = shared.take_timestamp() else {
+            return;
+        };
+        let index = shared.fresh_index();
+        shared.attempts.insert(index, self.id);
+        self.building = Some(index);
+        shared.own_job(Work::Initiate(Initiate {
+            local: Arc::clone(&shared.local),
+            peer: self.id,
+            psk: self.psk.clone(),
+            index,
+            payload: InitPayload {
+                timestamp,
+                connection: self.connection_id,
+            },
+        }));
+    }
+
+    /// Every address that the peer may have: where it was last, then where it should be.
+    fn destinations(&self) -> Vec<SocketAddr> {
+        let mut destinations: Vec<SocketAddr> = self.path.into_iter().collect();
+        let others = self
+            .addresses
+            .iter()
+            .filter(|address| Some(**address) != self.path);
+        destinations.extend(others.take(MAX_ADDRESSES - destinations.len()));
+        destinations
+    }
+
+    /// Message 1 is made. It goes out only if it is still wanted.
+    /// Without it the peer's key is no usable point.
+    pub(super) fn on_initiated(
+        &mut self,
+        index: SessionIndex,
+        made: Option<Initiated>,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        self.building.take_if(|building| *building == index);
+        let wanted = self.retry.is_some();
+        let made = made.filter(|made| wanted && made.connection == self.connection_id);
+        let Some(made) = made else {
+            shared.attempts.remove(&index);
+            return;
+        };
+        let attempt = Attempt::new(made, self.destinations(), now);
+        for (to, datagram) in attempt.transmits() {
+            shared.transmit(to, datagram);
+        }
+        if let Some(oldest) = self.attempts.add(attempt) {
+            shared.attempts.remove(&oldest.index);
+        }
+        self.arm(Timer::Attempts, self.attempts.next_end(), shared);
+    }
+
+    pub(super) fn on_cookie(
+        &mut self,
+        index: SessionIndex,
+        from: SocketAddr,
+        cookie: &Cookie<'_>,
+        shared: &mut Shared,
+    ) {
+        let id = self.id;
+        let answer = self
+            .attempts
+            .find(index)
+            .and_then(|attempt| attempt.on_cookie(&id, from, cookie));
+        match answer {
+            Some([first, second]) => {
+                shared.transmit(from, first);
+                shared.transmit(from, second);
+            }
+            None => shared.drop(DropReason::Forged),
+        }
+    }
+
+    pub(super) fn on_resp(&mut self, from: SocketAddr, resp: &Resp<'_>, shared: &mut Shared) {
+        let Some(attempt) = self.attempts.find(resp.receiver) else {
+            shared.drop(DropReason::UnknownIndex);
+            return;
+        };
+        if !attempt.on_resp(resp) {
+            shared.drop(DropReason::WrongMac);
+            return;
+        }
+        self.try_message2(resp.receiver, from, shared);
+    }
+
+    fn try_message2(&mut self, index: SessionIndex, from: SocketAddr, shared: &mut Shared) {
+        let taken = self.attempts.find(index).and_then(Attempt::take_message2);
+        if let Some((initiator, message2)) = taken {
+            let peer = self.id;
+            shared.own_job(Work::Finish(Finish {
+                peer,
+                index,
+                initiator,
+                message2,
+                from,
+            }));
+        }
+    }
+
+    /// A message 2 has been read. A false one changes nothing: the true one may still come.
+    pub(super) fn on_finished(&mut self, done: Finished, shared: &mut Shared, now: Instant) {
+        let Finished {
+            index,
+            initiator,
+            completed,
+            from,
+            ..
+        } = done;
+        let Some(attempt) = self.attempts.find(index) else {
+            return;
+        };
+        let Some(completed) = completed else {
+            shared.drop(DropReason::Forged);
+            attempt.restore(initiator);
+            self.try_message2(index, from, shared);
+            return;
+        };
+        let local_connection = attempt.connection;
+        self.forget_attempts(shared);
+        let Ok(payload) = RespPayload::parse(&completed.payload) else {
+            shared.drop(DropReason::Malformed);
+            return;
+        };
+        match payload.welcome {
+            Welcome::Known | Welcome::Guest if local_connection == self.connection_id => {
+                self.on_welcome(index, completed, payload, from, shared, now);
+            }
+            Welcome::Known | Welcome::Guest => {}
+            Welcome::Refused => self.on_refused(Refusal::UnknownKey, shared),
+            Welcome::Version => self.on_refused(Refusal::Version, shared),
+        }
+    }
+
+    fn on_welcome(
+        &mut self,
+        index: SessionIndex,
+        completed: Completed,
+        payload: RespPayload,
+        from: SocketAddr,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        let info = KeypairInfo {
+            peer: self.id,
+            epoch: shared.next_epoch(),
+            local_index: index,
+            remote_index: payload.index,
+            connection: (self.connection_id, payload.connection),
+            initiator: true,
+        };
+        let keypair = Keypair::new(info, completed.keys, now);
+        shared.keys.insert(&keypair);
+        self.path = Some(from);
+        let known = payload.welcome == Welcome::Known;
+        if self.is_new_connection(&keypair) {
+            self.set_accepted(known);
+        }
+        self.confirm(&keypair, shared);
+        if known {
+            self.on_accepted(shared);
+        }
+    }
+
+    fn on_refused(&mut self, reason: Refusal, shared: &mut Shared) {
+        self.end(None, shared);
+        shared.event(Event::Refused {
+            peer: self.id,
+            reason,
+        });
+    }
+
+    /// Forgets all attempts that are out.
+    pub(super) fn forget_attempts(&mut self, shared: &mut Shared) {
+        for attempt in self.attempts.take_all() {
+            shared.attempts.remove(&attempt.index);
+        }
+        self.arm(Timer::Attempts, None, shared);
+    }
+
+    /// Forgets attempts that are too old to be answered.
+    pub(super) fn expire_attempts(&mut self, shared: &mut Shared, now: Instant) {
+        for attempt in self.attempts.take_expired(now) {
+            shared.attempts.remove(&attempt.index);
+        }
+        self.arm(Timer::Attempts, self.attempts.next_end(), shared);
+    }
+}

@@ -1,0 +1,230 @@
+//! Expensive work (Diffie-Hellman, KEM) as values: made by the core, run by the worker without the
+//! core's lock, and the outcome handed back. Every outcome is checked again against the core's state,
+//! which may have changed meanwhile.
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use rand_core::CryptoRng;
+
+use crate::crypto::{
+    Completed, Initiator, MacKey, Psk, Responder, StaticSecret, TransportKeys, accept, initiate,
+};
+use crate::id::{ConnectionId, PeerId, SessionIndex};
+use crate::proto::payload::{InitPayload, RespPayload, prologue};
+use crate::proto::reassembly::SlotKey;
+use crate::wire::limits::{MAC_LEN, MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
+use crate::wire::packet::{encode_init, encode_resp};
+
+/// A piece of handshake work.
+#[derive(Debug)]
+pub struct Job(pub(super) Work);
+
+/// What a job came to; for [`Endpoint::handle_outcome`](crate::proto::Endpoint::handle_outcome).
+#[derive(Debug)]
+pub struct Outcome(pub(super) Done);
+
+#[derive(Debug)]
+pub(super) enum Work {
+    Initiate(Initiate),
+    Finish(Finish),
+    Accept(Accept),
+    Respond(Box<Respond>),
+}
+
+#[derive(Debug)]
+pub(super) enum Done {
+    Initiated {
+        peer: PeerId,
+        index: SessionIndex,
+        made: Option<Box<Initiated>>,
+    },
+    Finished(Box<Finished>),
+    Accepted(Accepted),
+    Responded(Option<Box<Responded>>),
+}
+
+/// Makes message 1.
+#[derive(Debug)]
+pub(super) struct Initiate {
+    pub(super) local: Arc<StaticSecret>,
+    pub(super) peer: PeerId,
+    pub(super) psk: Option<Arc<Psk>>,
+    pub(super) index: SessionIndex,
+    pub(super) payload: InitPayload,
+}
+
+#[derive(Debug)]
+pub(super) struct Initiated {
+    pub(super) index: SessionIndex,
+    pub(super) connection: ConnectionId,
+    pub(super) initiator: Initiator,
+    pub(super) message1: Box<[u8; MESSAGE1_LEN]>,
+    pub(super) datagrams: [Vec<u8>; 2],
+}
+
+/// Reads message 2.
+#[derive(Debug)]
+pub(super) struct Finish {
+    pub(super) peer: PeerId,
+    pub(super) index: SessionIndex,
+    pub(super) initiator: Initiator,
+    pub(super) message2: Box<[u8; MESSAGE2_LEN]>,
+    pub(super) from: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) peer: PeerId,
+    pub(super) index: SessionIndex,
+    pub(super) initiator: Initiator,
+    pub(super) completed: Option<Completed>,
+    pub(super) from: SocketAddr,
+}
+
+/// Reads message 1, which tells who sent it.
+#[derive(Debug)]
+pub(super) struct Accept {
+    pub(super) local: Arc<StaticSecret>,
+    pub(super) slot: SlotKey,
+    pub(super) message1: Box<[u8; MESSAGE1_LEN]>,
+}
+
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) slot: SlotKey,
+    pub(super) message1: Box<[u8; MESSAGE1_LEN]>,
+    pub(super) responder: Option<Responder>,
+}
+
+/// Makes message 2.
+#[derive(Debug)]
+pub(super) struct Respond {
+    pub(super) responder: Responder,
+    pub(super) psk: Option<Arc<Psk>>,
+    pub(super) slot: SlotKey,
+    pub(super) ephemeral: [u8; 32],
+    pub(super) payload: RespPayload,
+    pub(super) remote_connection: ConnectionId,
+}
+
+#[derive(Debug)]
+pub(super) struct Responded {
+    pub(super) peer: PeerId,
+    pub(super) slot: SlotKey,
+    pub(super) payload: RespPayload,
+    pub(super) remote_connection: ConnectionId,
+    pub(super) keys: TransportKeys,
+    pub(super) datagrams: [Vec<u8>; 2],
+}
+
+impl Job {
+    /// Does the work. `rng` gives the ephemeral keys.
+    pub fn run(self, rng: &mut dyn CryptoRng) -> Outcome {
+        Outcome(match self.0 {
+            Work::Initiate(job) => Done::Initiated {
+                peer: job.peer,
+                index: job.index,
+                made: job.run(rng).map(Box::new),
+            },
+            Work::Finish(job) => Done::Finished(Box::new(job.run())),
+            Work::Accept(job) => Done::Accepted(job.run(rng)),
+            Work::Respond(job) => Done::Responded(job.run().map(Box::new)),
+        })
+    }
+}
+
+impl Initiate {
+    fn run(self, rng: &mut dyn CryptoRng) -> Option<Initiated> {
+        let Self {
+            local,
+            peer,
+            psk,
+            index,
+            payload,
+        } = self;
+        let prologue = prologue(index);
+        let (initiator, message1) = initiate(
+            &local,
+            &peer,
+            psk.as_deref(),
+            &prologue,
+            &payload.encode(),
+            rng,
+        )
+        .ok()?;
+        let mac1 = MacKey::for_init(&peer);
+        let no_cookie = |_: &[u8]| [0; MAC_LEN];
+        let datagrams = encode_init(VERSION, index, &message1, |b| mac1.mac(&[b]), no_cookie);
+        let connection = payload.connection;
+        Some(Initiated {
+            peer,
+            index,
+            connection,
+            initiator,
+            message1,
+            datagrams,
+        })
+    }
+}
+
+impl Finish {
+    fn run(self) -> Finished {
+        let Self {
+            peer,
+            index,
+            mut initiator,
+            message2,
+            from,
+        } = self;
+        let completed = initiator.finish(&message2).ok();
+        Finished {
+            peer,
+            index,
+            initiator,
+            completed,
+            from,
+        }
+    }
+}
+
+impl Accept {
+    fn run(self, rng: &mut dyn CryptoRng) -> Accepted {
+        let Self {
+            local,
+            slot,
+            message1,
+        } = self;
+        let responder = accept(&local, &prologue(slot.1), &message1, rng).ok();
+        Accepted {
+            slot,
+            message1,
+            responder,
+        }
+    }
+}
+
+impl Respond {
+    fn run(self) -> Option<Responded> {
+        let Self {
+            responder,
+            psk,
+            slot,
+            ephemeral,
+            payload,
+            remote_connection,
+        } = self;
+        let peer = responder.remote();
+        let (message2, keys, _) = responder.respond(psk.as_deref(), &payload.encode()).ok()?;
+        let mac1 = MacKey::for_resp(&ephemeral);
+        let datagrams = encode_resp(slot.1, &message2, |b| mac1.mac(&[b]));
+        Some(Responded {
+            peer,
+            slot,
+            payload,
+            remote_connection,
+            keys,
+            datagrams,
+        })
+    }
+}

@@ -1,0 +1,270 @@
+//! One generation of keys, and the slots that a peer's generations occupy.
+//! Source: docs/protocol.md#keys-over-time.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::crypto::{OpenError, OpenKey, SealKey, TransportKeys};
+use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex};
+use crate::proto::limits::{
+    ERASE_AFTER, GLARE_WINDOW, MAX_NEXT_KEYPAIRS, REJECT_AFTER, REJECT_AFTER_PACKETS,
+    REKEY_AFTER_FORGERIES, REKEY_AFTER_PACKETS,
+};
+use crate::proto::replay::ReplayWindow;
+use crate::time::Instant;
+
+/// What two sides call the connection that a keypair serves: our id and theirs.
+pub(super) type ConnectionPair = (ConnectionId, ConnectionId);
+
+/// One generation of send and receive keys with one peer. Shared between threads, never changed but
+/// for its counters.
+#[derive(Debug)]
+pub struct Keypair {
+    pub(super) peer: PeerId,
+    pub(super) epoch: Epoch,
+    pub(super) local_index: SessionIndex,
+    pub(super) remote_index: SessionIndex,
+    pub(super) connection: ConnectionPair,
+    /// Whether we started the handshake that made it.
+    pub(super) initiator: bool,
+    pub(super) created: Instant,
+    seal: SealKey,
+    open: OpenKey,
+    sent: AtomicU64,
+    forgeries: AtomicU64,
+    window: Mutex<ReplayWindow>,
+}
+
+/// Everything about a keypair but its keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeypairInfo {
+    pub(super) peer: PeerId,
+    pub(super) epoch: Epoch,
+    pub(super) local_index: SessionIndex,
+    pub(super) remote_index: SessionIndex,
+    pub(super) connection: ConnectionPair,
+    pub(super) initiator: bool,
+}
+
+impl Keypair {
+    pub(super) fn new(info: KeypairInfo, keys: TransportKeys, now: Instant) -> Arc<Self> {
+        let KeypairInfo {
+            peer,
+            epoch,
+            local_index,
+            remote_index,
+            connection,
+            initiator,
+        } = info;
+        let TransportKeys { seal, open } = keys;
+        Arc::new(Self {
+            peer,
+            epoch,
+            local_index,
+            remote_index,
+            connection,
+            initiator,
+            created: now,
+            seal,
+            open,
+            sent: AtomicU64::new(0),
+            forgeries: AtomicU64::new(0),
+            window: Mutex::new(ReplayWindow::default()),
+        })
+    }
+
+    /// Takes the next counter. `None` once the key may seal no more: a nonce never repeats, because
+    /// this only rises, stops before it wraps and is never restored.
+    pub(super) fn next_counter(&self) -> Option<Counter> {
+        let below_limit = |sent| (sent < REJECT_AFTER_PACKETS).then_some(sent + 1);
+        self.sent
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit)
+            .ok()
+            .map(Counter)
+    }
+
+    /// Moves the send counter, to test its end.
+    #[doc(hidden)]
+    pub fn set_sent_for_testing_only(&self, sent: u64) {
+        self.sent.store(sent, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_usable(&self, now: Instant) -> bool {
+        now.saturating_since(self.created) < REJECT_AFTER
+    }
+
+    pub(super) fn can_seal(&self, now: Instant) -> bool {
+        self.is_usable(now) && self.sent.load(Ordering::Relaxed) < REJECT_AFTER_PACKETS
+    }
+
+    pub(super) fn is_worn_out(&self) -> bool {
+        self.sent.load(Ordering::Relaxed) >= REKEY_AFTER_PACKETS
+            || self.forgeries.load(Ordering::Relaxed) >= REKEY_AFTER_FORGERIES
+    }
+
+    pub(super) fn erase_at(&self) -> Instant {
+        self.created + ERASE_AFTER
+    }
+
+    pub(super) fn seal(&self, counter: Counter, buffer: &mut [u8]) {
+        self.seal.seal_in_place(counter, buffer);
+    }
+
+    pub(super) fn open<'a>(
+        &self,
+        counter: Counter,
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], OpenError> {
+        let opened = self.open.open_in_place(counter, sealed);
+        if opened.is_err() {
+            self.forgeries.fetch_add(1, Ordering::Relaxed);
+        }
+        opened
+    }
+
+    pub(super) fn is_new(&self, counter: Counter) -> bool {
+        self.window
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_new(counter)
+    }
+
+    pub(super) fn commit(&self, counter: Counter) -> bool {
+        self.window
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .commit(counter)
+    }
+
+    /// Whether both come from INITs that crossed on the way: same connection, opposite initiators,
+    /// nearly the same age.
+    fn crossed(&self, other: &Self) -> bool {
+        let (older, newer) = (
+            self.created.min(other.created),
+            self.created.max(other.created),
+        );
+        self.connection == other.connection
+            && self.initiator != other.initiator
+            && newer.saturating_since(older) < GLARE_WINDOW
+    }
+
+    /// The static key of whoever started the handshake.
+    fn initiator_id(&self, local: PeerId) -> PeerId {
+        if self.initiator { local } else { self.peer }
+    }
+}
+
+/// Where a keypair stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Current,
+    Previous,
+    Next,
+}
+
+/// A peer's keypairs: the one to send under, the one before, and those that we answered and that
+/// nobody has confirmed.
+#[derive(Debug, Default)]
+pub(super) struct KeySlots {
+    current: Option<Arc<Keypair>>,
+    previous: Option<Arc<Keypair>>,
+    next: VecDeque<Arc<Keypair>>,
+}
+
+impl KeySlots {
+    pub(super) fn current(&self) -> Option<&Arc<Keypair>> {
+        self.current.as_ref()
+    }
+
+    /// The slot of `keypair`, if it has one.
+    pub(super) fn slot_of(&self, keypair: &Arc<Keypair>) -> Option<Slot> {
+        let is = |held: &Arc<Keypair>| Arc::ptr_eq(held, keypair);
+        if self.current.as_ref().is_some_and(is) {
+            Some(Slot::Current)
+        } else if self.previous.as_ref().is_some_and(is) {
+            Some(Slot::Previous)
+        } else {
+            self.next.iter().any(is).then_some(Slot::Next)
+        }
+    }
+
+    /// Adds a keypair that the other side has not confirmed; the oldest beyond
+    /// [`MAX_NEXT_KEYPAIRS`] is returned and has to leave the key table.
+    #[must_use]
+    pub(super) fn add_next(&mut self, keypair: Arc<Keypair>) -> Option<Arc<Keypair>> {
+        self.next.push_back(keypair);
+        if self.next.len() > MAX_NEXT_KEYPAIRS {
+            self.next.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Makes a confirmed keypair the one to send under, unless it crossed with the current one and
+    /// that one's initiator has the smaller key: then it is kept to receive only.
+    /// Returns the keypairs that are erased by it.
+    #[must_use]
+    pub(super) fn promote(&mut self, keypair: Arc<Keypair>, local: PeerId) -> Vec<Arc<Keypair>> {
+        let mut erased: Vec<Arc<Keypair>> = Vec::new();
+        if self.slot_of(&keypair) == Some(Slot::Next) {
+            erased.extend(
+                self.next
+                    .drain(..)
+                    .filter(|held| !Arc::ptr_eq(held, &keypair)),
+            );
+        }
+        let (current, previous) = match self.current.take() {
+            None => (keypair, None),
+            Some(old) if old.connection != keypair.connection => {
+                erased.push(old);
+                erased.extend(self.previous.take());
+                (keypair, None)
+            }
+            Some(old) if yields_to(&keypair, &old, local) => (old, Some(keypair)),
+            Some(old) => (keypair, Some(old)),
+        };
+        erased.extend(core::mem::replace(&mut self.previous, previous));
+        self.current = Some(current);
+        erased
+    }
+
+    /// Takes out every keypair that is due to be erased at `now`.
+    #[must_use]
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Arc<Keypair>> {
+        let due = |keypair: &Arc<Keypair>| keypair.erase_at() <= now;
+        let mut expired = Vec::new();
+        expired.extend(self.current.take_if(|keypair| due(keypair)));
+        expired.extend(self.previous.take_if(|keypair| due(keypair)));
+        let (gone, kept) = self.next.drain(..).partition(due);
+        self.next = kept;
+        expired.extend::<VecDeque<_>>(gone);
+        expired
+    }
+
+    /// Takes out everything.
+    #[must_use]
+    pub(super) fn take_all(&mut self) -> Vec<Arc<Keypair>> {
+        let slots = core::mem::take(self);
+        slots
+            .current
+            .into_iter()
+            .chain(slots.previous)
+            .chain(slots.next)
+            .collect()
+    }
+
+    /// When the next keypair is due to be erased.
+    pub(super) fn next_erase(&self) -> Option<Instant> {
+        self.iter().map(|keypair| keypair.erase_at()).min()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Keypair>> {
+        self.current.iter().chain(&self.previous).chain(&self.next)
+    }
+}
+
+/// Whether `new` leaves the sending to `old`: both sides decide alike, since both know both keys.
+fn yields_to(new: &Keypair, old: &Keypair, local: PeerId) -> bool {
+    new.crossed(old) && old.initiator_id(local) < new.initiator_id(local)
+}

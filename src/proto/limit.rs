@@ -1,0 +1,184 @@
+//! Token buckets: one, and one for each source of datagrams.
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use crate::proto::rng::CoreRng;
+use crate::time::Instant;
+
+const TOKEN_US: u64 = 1_000_000;
+
+/// Lets through `rate` things a second and `burst` at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TokenBucket {
+    rate: u64,
+    burst: u64,
+    /// In millionths of a token, so that a microsecond adds exactly `rate`.
+    tokens: u64,
+    updated: Instant,
+}
+
+impl TokenBucket {
+    /// Starts full.
+    pub(super) fn new(rate: u32, burst: u32, now: Instant) -> Self {
+        let burst = u64::from(burst) * TOKEN_US;
+        Self {
+            rate: u64::from(rate),
+            burst,
+            tokens: burst,
+            updated: now,
+        }
+    }
+
+    /// Takes a token if there is one.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        let Some(left) = self.tokens.checked_sub(TOKEN_US) else {
+            return false;
+        };
+        self.tokens = left;
+        true
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let passed = micros(now.saturating_since(self.updated));
+        self.tokens = self
+            .tokens
+            .saturating_add(passed.saturating_mul(self.rate))
+            .min(self.burst);
+        self.updated = self.updated.max(now);
+    }
+
+    fn is_full(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.tokens == self.burst
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Who shares a bucket: an IPv4 address or an IPv6 /64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Source(u64, bool);
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self(u64::from(u32::from(v4)), false),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, e, f, g, h, ..] = v6.octets();
+                Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]), true)
+            }
+        }
+    }
+}
+
+/// One bucket a source, for at most `capacity` sources.
+#[derive(Debug)]
+pub(super) struct Sources {
+    rate: u32,
+    burst: u32,
+    capacity: usize,
+    buckets: BTreeMap<Source, TokenBucket>,
+}
+
+impl Sources {
+    pub(super) const fn new(rate: u32, burst: u32, capacity: usize) -> Self {
+        Self {
+            rate,
+            burst,
+            capacity,
+            buckets: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a token of `source` if it has one.
+    pub(super) fn take(&mut self, source: Source, rng: &mut CoreRng, now: Instant) -> bool {
+        if !self.buckets.contains_key(&source) && self.buckets.len() >= self.capacity {
+            self.make_room(rng, now);
+        }
+        let fresh = TokenBucket::new(self.rate, self.burst, now);
+        self.buckets.entry(source).or_insert(fresh).take(now)
+    }
+
+    /// At the bound: a full bucket says nothing, so those near a random place go first; if there is
+    /// none, the one at that place goes. A fixed number of steps, whatever a stranger sends.
+    fn make_room(&mut self, rng: &mut CoreRng, now: Instant) {
+        let from = Source(rng.u64(), rng.u32() % 2 == 0);
+        let near = || {
+            self.buckets
+                .range(from..)
+                .chain(self.buckets.iter())
+                .take(16)
+        };
+        let mut candidates: Vec<(Source, TokenBucket)> = near().map(|(k, v)| (*k, *v)).collect();
+        let full: Vec<Source> = candidates
+            .iter_mut()
+            .filter_map(|(k, v)| v.is_full(now).then_some(*k))
+            .collect();
+        for source in &full {
+            self.buckets.remove(source);
+        }
+        if let (true, Some((source, _))) = (full.is_empty(), candidates.first()) {
+            self.buckets.remove(source);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.buckets.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_micros(ms * 1_000)
+    }
+
+    #[test]
+    fn a_bucket_allows_its_burst_and_then_its_rate() {
+        let mut bucket = TokenBucket::new(20, 5, at(0));
+        assert_eq!((0..9).filter(|_| bucket.take(at(0))).count(), 5);
+        assert_eq!((0..9).filter(|_| bucket.take(at(100))).count(), 2);
+        assert_eq!((0..9).filter(|_| bucket.take(at(10_000))).count(), 5);
+    }
+
+    #[test]
+    fn a_bucket_cannot_overflow_nor_profit_from_a_clock_that_goes_back() {
+        let mut bucket = TokenBucket::new(u32::MAX, u32::MAX, at(0));
+        assert!(bucket.take(Instant::from_micros(u64::MAX)));
+        let mut bucket = TokenBucket::new(20, 1, at(1_000));
+        assert!(bucket.take(at(1_000)));
+        assert!(!bucket.take(at(0)));
+        assert!(!bucket.take(at(1_000)));
+    }
+
+    #[test]
+    fn an_ipv6_64_shares_a_bucket_and_ipv4_addresses_do_not() {
+        let v6 = |last| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, last));
+        assert_eq!(Source::from(v6(1)), Source::from(v6(2)));
+        let v4 = |last| IpAddr::from(Ipv4Addr::new(192, 0, 2, last));
+        assert_ne!(Source::from(v4(1)), Source::from(v4(2)));
+    }
+
+    #[test]
+    fn sources_stay_within_their_bound() {
+        let mut rng = CoreRng::new([1; 32]);
+        let mut sources = Sources::new(20, 5, 100);
+        for address in 0..10_000u32 {
+            sources.take(
+                Source::from(IpAddr::from(address.to_be_bytes())),
+                &mut rng,
+                at(0),
+            );
+            assert!(sources.len() <= 100);
+        }
+    }
+}

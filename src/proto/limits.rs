@@ -1,0 +1,99 @@
+//! Specification constants of the tunnel: timers and bounds. `docs/protocol.md` has each with its
+//! reason.
+
+use core::time::Duration;
+
+// Keys over time (docs/protocol.md#keys-over-time).
+
+/// Age at which the initiator of a keypair starts a rekey when it sends.
+pub const REKEY_INITIATOR_SEND: Duration = Duration::from_secs(120);
+/// Age at which the initiator of a keypair starts a rekey when it receives.
+pub const REKEY_INITIATOR_RECEIVE: Duration = Duration::from_secs(165);
+/// Age, before jitter, at which the responder of a keypair starts a rekey.
+pub const REKEY_RESPONDER: Duration = Duration::from_secs(170);
+/// Age at which a keypair neither seals nor opens any more.
+pub const REJECT_AFTER: Duration = Duration::from_secs(180);
+/// Age at which a keypair is erased.
+pub const ERASE_AFTER: Duration = Duration::from_secs(540);
+/// Packets sent under one key after which a rekey starts.
+pub const REKEY_AFTER_PACKETS: u64 = 1 << 60;
+/// Packets sent under one key after which it seals no more.
+pub const REJECT_AFTER_PACKETS: u64 = u64::MAX - (1 << 13);
+/// Failed openings under one key after which a rekey starts.
+pub const REKEY_AFTER_FORGERIES: u64 = 1 << 36;
+/// Unconfirmed keypairs that a responder keeps for one peer.
+pub const MAX_NEXT_KEYPAIRS: usize = 3;
+/// Packets that the replay window reaches back.
+pub const REPLAY_WINDOW: u64 = 8_128;
+/// Two keypairs with opposite initiators that are this close in age come from crossed INITs.
+pub const GLARE_WINDOW: Duration = Duration::from_secs(10);
+
+// Handshake (docs/protocol.md#handshake, #keys-over-time).
+
+/// Waits before the second, third and fourth attempt; later ones use the last.
+pub const RETRY_DELAYS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(5),
+];
+/// Largest random addition to a retry or rekey time.
+pub const RETRY_JITTER: Duration = Duration::from_millis(333);
+/// How long attempts follow each other at that pace.
+pub const RETRY_FOR: Duration = Duration::from_secs(90);
+/// The pace afterwards, while something waits.
+pub const RETRY_SLOW: Duration = Duration::from_secs(60);
+/// Attempts of one initiator that may still be answered.
+pub const MAX_ATTEMPTS: usize = 3;
+/// How long an attempt may still be answered.
+pub const ATTEMPT_LIFE: Duration = Duration::from_secs(90);
+/// How long an accepted timestamp is remembered without a session.
+pub const TIMESTAMP_LIFE: Duration = Duration::from_secs(86_400);
+/// Unanswered time after which a new handshake starts.
+pub const SILENCE: Duration = Duration::from_secs(5);
+/// Wait before an unacknowledged HELLO is repeated the first time; it doubles each time.
+pub const HELLO_RETRY: Duration = Duration::from_secs(1);
+
+// Reassembly, cookies and load (docs/protocol.md#datagrams, #cookies-and-load).
+
+/// INIT messages in reassembly at once.
+pub const MAX_SLOTS: usize = 256;
+/// INIT messages in reassembly at once from one source.
+pub const MAX_SLOTS_PER_SOURCE: usize = 4;
+/// How long a half waits for the other.
+pub const SLOT_LIFE: Duration = Duration::from_secs(3);
+/// Distinct variants of each half that are kept and tried.
+pub const MAX_VARIANTS: usize = 2;
+/// How long a cookie secret is used for new cookies; it is accepted for as long again.
+pub const COOKIE_LIFE: Duration = Duration::from_secs(120);
+/// INITs a second from one source that are not asked for a cookie.
+pub const SOURCE_RATE: u32 = 20;
+/// INITs at once from one source that are not asked for a cookie.
+pub const SOURCE_BURST: u32 = 5;
+/// INITs a second from one source that proved its address.
+pub const PROVED_RATE: u32 = 200;
+/// Sources whose rates are kept.
+pub const MAX_SOURCES: usize = 4_096;
+/// INITs a second from all sources above which everybody needs a cookie.
+pub const LOAD_RATE: u32 = 100;
+/// Handshake jobs that wait for the worker; half of it counts as load.
+pub const MAX_JOBS: usize = 256;
+/// How long the demand for cookies outlasts the load.
+pub const LOAD_HOLD: Duration = Duration::from_secs(1);
+
+// Peers (docs/protocol.md#who-may-talk).
+
+/// Unknown peers that wait for a decision.
+pub const MAX_GUESTS: usize = 8;
+/// Unknown peers from one source that wait for a decision.
+pub const MAX_GUESTS_PER_SOURCE: usize = 2;
+/// How long an unknown peer waits for a decision.
+pub const GUEST_LIFE: Duration = Duration::from_secs(300);
+/// Keys that one process pins by itself under `--trust new`.
+pub const MAX_PINNED: usize = 64;
+/// Addresses kept of one peer.
+pub const MAX_ADDRESSES: usize = 8;
+/// Lines that wait for a session with one peer.
+pub const MAX_QUEUED_LINES: usize = 64;
+/// Events that wait for the owner; lines beyond are dropped and counted.
+pub const MAX_EVENTS: usize = 1_024;

@@ -1,0 +1,160 @@
+//! Strangers' INITs in reassembly: a bounded table of slots. Source: docs/protocol.md#reassembly.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+
+use crate::id::SessionIndex;
+use crate::proto::assembly::Assembly;
+use crate::proto::limit::Source;
+use crate::proto::limits::{MAX_SLOTS, MAX_SLOTS_PER_SOURCE, SLOT_LIFE};
+use crate::proto::rng::CoreRng;
+use crate::time::Instant;
+use crate::wire::limits::{INIT_HALF_LEN, MESSAGE1_LEN};
+use crate::wire::packet::Init;
+
+/// Whose halves belong together.
+pub(super) type SlotKey = (SocketAddr, SessionIndex);
+
+#[derive(Debug)]
+struct Slot {
+    halves: Assembly<INIT_HALF_LEN>,
+    opened: Instant,
+}
+
+/// At most [`MAX_SLOTS`] messages, [`MAX_SLOTS_PER_SOURCE`] of one source, [`SLOT_LIFE`] each.
+#[derive(Debug, Default)]
+pub(super) struct Reassembly {
+    slots: BTreeMap<SlotKey, Slot>,
+}
+
+impl Reassembly {
+    /// Adds a half and returns every message 1 that it completes.
+    pub(super) fn add(
+        &mut self,
+        from: SocketAddr,
+        init: &Init<'_>,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Vec<Box<[u8; MESSAGE1_LEN]>> {
+        let key = (from, init.sender);
+        self.forget_old(now);
+        if !self.slots.contains_key(&key) {
+            self.make_room(from, rng);
+        }
+        let fresh = || Slot {
+            halves: Assembly::default(),
+            opened: now,
+        };
+        let slot = self.slots.entry(key).or_insert_with(fresh);
+        slot.halves.add(init.part, init.body);
+        core::iter::from_fn(|| slot.halves.take()).collect()
+    }
+
+    /// Frees the slot of a message that proved true.
+    pub(super) fn free(&mut self, key: &SlotKey) {
+        self.slots.remove(key);
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        self.slots
+            .retain(|_, slot| now.saturating_since(slot.opened) < SLOT_LIFE);
+    }
+
+    /// Makes room for one more slot of `from`. At either bound a random slot goes, the source's own
+    /// or anybody's: refusing instead would let a stranger who writes another's address lock him out.
+    fn make_room(&mut self, from: SocketAddr, rng: &mut CoreRng) {
+        let source = Source::from(from.ip());
+        let is_own = |key: &&SlotKey| Source::from(key.0.ip()) == source;
+        let own = self.slots.keys().filter(is_own).count();
+        let victim = if own >= MAX_SLOTS_PER_SOURCE {
+            self.slots
+                .keys()
+                .filter(is_own)
+                .nth(rng.below(own))
+                .copied()
+        } else if self.slots.len() >= MAX_SLOTS {
+            self.slots.keys().nth(rng.below(self.slots.len())).copied()
+        } else {
+            None
+        };
+        victim.map(|key| self.slots.remove(&key));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::packet::{Packet, encode_init};
+
+    fn halves(sender: u32, fill: u8) -> [Vec<u8>; 2] {
+        let zero = |_: &[u8]| [0; 16];
+        encode_init(1, SessionIndex(sender), &[fill; MESSAGE1_LEN], zero, zero)
+    }
+
+    fn add(table: &mut Reassembly, from: &str, datagram: &[u8], now: Instant) -> usize {
+        let Ok(Packet::Init(init)) = Packet::parse(datagram) else {
+            panic!("not an INIT")
+        };
+        table
+            .add(
+                from.parse().unwrap(),
+                &init,
+                &mut CoreRng::new([7; 32]),
+                now,
+            )
+            .len()
+    }
+
+    #[test]
+    fn halves_meet_in_either_order_but_not_across_sources_or_indices() {
+        let mut table = Reassembly::default();
+        let [first, second] = halves(1, 5);
+        assert_eq!(add(&mut table, "192.0.2.1:1", &second, Instant::ZERO), 0);
+        assert_eq!(add(&mut table, "192.0.2.1:2", &first, Instant::ZERO), 0);
+        assert_eq!(
+            add(&mut table, "192.0.2.1:1", &halves(2, 5)[0], Instant::ZERO),
+            0
+        );
+        assert_eq!(add(&mut table, "192.0.2.1:1", &first, Instant::ZERO), 1);
+        assert_eq!(add(&mut table, "192.0.2.1:1", &first, Instant::ZERO), 0);
+    }
+
+    #[test]
+    fn a_half_waits_no_longer_than_the_slot_life() {
+        let mut table = Reassembly::default();
+        let [first, second] = halves(1, 5);
+        add(&mut table, "192.0.2.1:1", &first, Instant::ZERO);
+        assert_eq!(
+            add(
+                &mut table,
+                "192.0.2.1:1",
+                &second,
+                Instant::ZERO + SLOT_LIFE
+            ),
+            0
+        );
+    }
+
+    #[test]
+    fn the_table_is_bounded_in_all_and_for_each_source() {
+        let mut table = Reassembly::default();
+        for index in 0..100 {
+            add(
+                &mut table,
+                "192.0.2.1:1",
+                &halves(index, 5)[0],
+                Instant::ZERO,
+            );
+        }
+        assert_eq!(table.len(), MAX_SLOTS_PER_SOURCE);
+        for source in 0..2_000u32 {
+            let from = format!("10.0.{}.{}:1", source / 256, source % 256);
+            add(&mut table, &from, &halves(1, 5)[0], Instant::ZERO);
+        }
+        assert_eq!(table.len(), MAX_SLOTS);
+    }
+}

@@ -1,0 +1,259 @@
+//! What all peers of an endpoint share: queues, tables, the generator.
+
+use core::net::SocketAddr;
+use core::ops::Range;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::crypto::StaticSecret;
+use crate::id::{Epoch, PeerId, SessionIndex, Timestamp};
+use crate::proto::config::EndpointConfig;
+use crate::proto::event::Event;
+use crate::proto::guard::Guard;
+use crate::proto::job::{Job, Work};
+use crate::proto::key_table::KeyTable;
+use crate::proto::limits::{MAX_EVENTS, MAX_JOBS};
+use crate::proto::reassembly::Reassembly;
+use crate::proto::rng::CoreRng;
+use crate::proto::stats::DropReason;
+use crate::proto::timer::Timers;
+use crate::proto::transmit::{Datagram, Transmit};
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: EndpointConfig,
+    pub(super) local: Arc<StaticSecret>,
+    pub(super) id: PeerId,
+    pub(super) keys: Arc<KeyTable>,
+    pub(super) rng: CoreRng,
+    pub(super) guard: Guard,
+    pub(super) reassembly: Reassembly,
+    pub(super) revoked: BTreeSet<PeerId>,
+    /// Whose attempt an index of ours is.
+    pub(super) attempts: BTreeMap<SessionIndex, PeerId>,
+    pub(super) timers: Timers,
+    /// Peers that may have something to send.
+    pub(super) dirty: BTreeSet<PeerId>,
+    ready: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+    /// Work for peers that we know goes before work for strangers.
+    own_jobs: VecDeque<Job>,
+    stranger_jobs: VecDeque<Job>,
+    timestamps: Timestamps,
+    dropped: BTreeMap<DropReason, u64>,
+    epoch: Epoch,
+    /// When unauthenticated senders may cause the next hint.
+    next_hint: Instant,
+}
+
+/// Unauthenticated datagrams cause at most one hint to the owner in this time.
+const HINT_INTERVAL: Duration = Duration::from_secs(60);
+
+impl Shared {
+    pub(super) fn new(
+        config: EndpointConfig,
+        local: Arc<StaticSecret>,
+        mut rng: CoreRng,
+        timestamps: Range<Timestamp>,
+        now: Instant,
+    ) -> Self {
+        let id = local.public();
+        Self {
+            config,
+            local,
+            id,
+            keys: Arc::default(),
+            guard: Guard::new(&id, &mut rng, now),
+            rng,
+            reassembly: Reassembly::default(),
+            revoked: BTreeSet::new(),
+            attempts: BTreeMap::new(),
+            timers: Timers::default(),
+            dirty: BTreeSet::new(),
+            ready: VecDeque::new(),
+            events: VecDeque::new(),
+            own_jobs: VecDeque::new(),
+            stranger_jobs: VecDeque::new(),
+            timestamps: Timestamps::new(timestamps),
+            dropped: BTreeMap::new(),
+            epoch: Epoch::default(),
+            next_hint: Instant::ZERO,
+        }
+    }
+
+    /// Queues a datagram that needs no key.
+    pub(super) fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        self.ready.push_back(Transmit {
+            to,
+            datagram: Datagram::Ready(datagram),
+        });
+    }
+
+    /// Queues a datagram to be sealed by whoever sends it.
+    pub(super) fn transmit_unsealed(&mut self, transmit: Transmit) {
+        self.ready.push_back(transmit);
+    }
+
+    pub(super) fn next_ready(&mut self) -> Option<Transmit> {
+        self.ready.pop_front()
+    }
+
+    /// Tells the owner something. State changes are always kept, for there are few; a line is dropped
+    /// when [`MAX_EVENTS`] wait already.
+    pub(super) fn event(&mut self, event: Event) {
+        if matches!(event, Event::Line { .. }) && self.events.len() >= MAX_EVENTS {
+            self.drop(DropReason::Overflow);
+        } else {
+            self.events.push_back(event);
+        }
+    }
+
+    /// Whether an unauthenticated datagram may cause a hint now.
+    pub(super) fn may_hint(&mut self, now: Instant) -> bool {
+        let may = now >= self.next_hint;
+        if may {
+            self.next_hint = now + HINT_INTERVAL;
+        }
+        may
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn waiting_events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Counts something that is dropped in silence.
+    pub(super) fn drop(&mut self, reason: DropReason) {
+        *self.dropped.entry(reason).or_default() += 1;
+    }
+
+    pub(super) const fn dropped(&self) -> &BTreeMap<DropReason, u64> {
+        &self.dropped
+    }
+
+    /// Queues work for a peer that we know.
+    pub(super) fn own_job(&mut self, work: Work) {
+        self.own_jobs.push_back(Job(work));
+    }
+
+    /// Queues work that a stranger causes; at [`MAX_JOBS`] it is dropped and counted.
+    pub(super) fn stranger_job(&mut self, work: Work) {
+        if self.stranger_jobs.len() >= MAX_JOBS {
+            self.drop(DropReason::QueueFull);
+        } else {
+            self.stranger_jobs.push_back(Job(work));
+        }
+    }
+
+    pub(super) fn next_job(&mut self) -> Option<Job> {
+        self.own_jobs
+            .pop_front()
+            .or_else(|| self.stranger_jobs.pop_front())
+    }
+
+    pub(super) fn waiting_jobs(&self) -> usize {
+        self.own_jobs.len() + self.stranger_jobs.len()
+    }
+
+    /// A random index that nothing of ours has.
+    pub(super) fn fresh_index(&mut self) -> SessionIndex {
+        loop {
+            let index = SessionIndex(self.rng.u32());
+            if !self.attempts.contains_key(&index) && self.keys.find(index).is_none() {
+                return index;
+            }
+        }
+    }
+
+    pub(super) fn next_epoch(&mut self) -> Epoch {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.epoch
+    }
+
+    /// The next handshake timestamp; `None` until more are reserved.
+    pub(super) fn take_timestamp(&mut self) -> Option<Timestamp> {
+        let taken = self.timestamps.take();
+        if self.timestamps.should_warn() {
+            self.event(Event::TimestampsLow);
+        }
+        taken
+    }
+
+    pub(super) fn add_timestamps(&mut self, range: Range<Timestamp>) {
+        self.timestamps.add(range);
+    }
+}
+
+/// Timestamps that the owner reserved on disk before we may use them.
+#[derive(Debug)]
+struct Timestamps {
+    current: Range<u64>,
+    spare: Option<Range<u64>>,
+    warn_at: u64,
+}
+
+impl Timestamps {
+    fn new(range: Range<Timestamp>) -> Self {
+        let current = range.start.0..range.end.0;
+        Self {
+            warn_at: half(&current),
+            current,
+            spare: None,
+        }
+    }
+
+    fn take(&mut self) -> Option<Timestamp> {
+        if self.current.is_empty() {
+            self.current = self.spare.take()?;
+            self.warn_at = half(&self.current);
+        }
+        self.current.next().map(Timestamp)
+    }
+
+    /// True once a block, when half of it is used.
+    fn should_warn(&mut self) -> bool {
+        let low = self.spare.is_none() && self.current.start >= self.warn_at;
+        if low {
+            self.warn_at = u64::MAX;
+        }
+        low
+    }
+
+    /// Takes a block that lies after all earlier ones.
+    fn add(&mut self, range: Range<Timestamp>) {
+        let last = self
+            .spare
+            .as_ref()
+            .map_or(self.current.end, |spare| spare.end);
+        if range.start.0 >= last {
+            self.spare = Some(range.start.0..range.end.0);
+        }
+    }
+}
+
+const fn half(range: &Range<u64>) -> u64 {
+    range.start + (range.end - range.start) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_only_increase_across_blocks_and_never_leave_them() {
+        let mut timestamps = Timestamps::new(Timestamp(10)..Timestamp(12));
+        assert_eq!(timestamps.take(), Some(Timestamp(10)));
+        assert!(timestamps.should_warn());
+        assert!(!timestamps.should_warn());
+        timestamps.add(Timestamp(11)..Timestamp(99));
+        timestamps.add(Timestamp(20)..Timestamp(21));
+        assert_eq!(timestamps.take(), Some(Timestamp(11)));
+        assert_eq!(timestamps.take(), Some(Timestamp(20)));
+        assert_eq!(timestamps.take(), None);
+    }
+}

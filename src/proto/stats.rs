@@ -1,0 +1,76 @@
+//! Counters: what was dropped and why, and how much is held.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+/// Why a datagram was dropped in silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum DropReason {
+    /// It is none of the four forms.
+    #[error("malformed")]
+    Malformed,
+    /// Its MAC does not prove knowledge of our key.
+    #[error("wrong mac")]
+    WrongMac,
+    /// It speaks another protocol version.
+    #[error("other protocol version")]
+    OtherVersion,
+    /// No handshake or keypair has its index.
+    #[error("unknown index")]
+    UnknownIndex,
+    /// Its keypair is too old.
+    #[error("key expired")]
+    KeyExpired,
+    /// Its counter was seen before or is too old.
+    #[error("replayed")]
+    Replayed,
+    /// It does not authenticate.
+    #[error("forged")]
+    Forged,
+    /// Its source sends too much.
+    #[error("rate limited")]
+    RateLimited,
+    /// The handshake queue is full.
+    #[error("queue full")]
+    QueueFull,
+    /// Its handshake timestamp does not increase.
+    #[error("old timestamp")]
+    OldTimestamp,
+    /// Its sender is revoked, is ourselves, or unknown while we stay silent.
+    #[error("not welcome")]
+    NotWelcome,
+    /// It arrived under a keypair that no longer holds a slot.
+    #[error("stale keypair")]
+    StaleKeypair,
+    /// More waits for the owner than is kept.
+    #[error("not taken in time")]
+    Overflow,
+}
+
+/// What an endpoint has dropped, and what it holds at the moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Dropped datagrams and lines by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Peers with a record: known, pinned and waiting ones.
+    pub peers: usize,
+    /// Unknown peers that wait for a decision.
+    pub guests: usize,
+    /// Keypairs in the key table.
+    pub keypairs: usize,
+    /// Handshakes of ours that may still be answered.
+    pub attempts: usize,
+    /// Strangers' INITs in reassembly.
+    pub slots: usize,
+    /// Jobs that wait for the worker.
+    pub jobs: usize,
+    /// Sources whose rates are kept.
+    pub sources: usize,
+    /// Deadlines that are armed.
+    pub timers: usize,
+    /// Events that wait for the owner.
+    pub events: usize,
+    /// Lines that wait for a session.
+    pub queued_lines: usize,
+}

@@ -1,0 +1,339 @@
+//! Two endpoints in one thread, joined by a perfect wire: the shortest way through every state.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::crypto::{Psk, StaticSecret};
+use crate::id::{PeerId, Timestamp};
+use crate::proto::rng::CoreRng;
+use crate::proto::{
+    CloseReason, DropReason, Endpoint, EndpointConfig, Event, Incoming, PeerConfig, Refusal, Trust,
+};
+use crate::time::Instant;
+
+/// One side: an endpoint with its address and the generator of its worker.
+struct Side {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    rng: CoreRng,
+    events: Vec<Event>,
+}
+
+impl Side {
+    fn new(seed: u8, trust: Trust) -> Self {
+        let secret = StaticSecret::from_bytes(&mut [seed; 32]);
+        let config = EndpointConfig {
+            trust,
+            ..EndpointConfig::default()
+        };
+        let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
+        let seed_bytes = [seed; 32];
+        Self {
+            endpoint: Endpoint::new(config, Arc::new(secret), seed_bytes, timestamps, now(0)),
+            address: SocketAddr::from(([192, 0, 2, seed], 7_419)),
+            rng: CoreRng::new([seed ^ 0xff; 32]),
+            events: Vec::new(),
+        }
+    }
+
+    fn id(&self) -> PeerId {
+        self.endpoint.id()
+    }
+
+    fn knows(&mut self, other: &Self, psk: Option<u8>) {
+        let psk = psk.map(|byte| Psk::from_bytes(&mut [byte; 32]));
+        let addresses = vec![other.address];
+        self.endpoint.add_peer(PeerConfig {
+            id: other.id(),
+            psk,
+            addresses,
+        });
+    }
+
+    fn receive(&mut self, from: SocketAddr, mut datagram: Vec<u8>, now: Instant) {
+        let (screen, table) = (self.endpoint.screen(), self.endpoint.key_table());
+        match screen.check(&datagram) {
+            Ok(Incoming::Handshake(packet)) => self.endpoint.handle_handshake(from, packet, now),
+            Ok(Incoming::Data) => match table.open(from, &mut datagram, now) {
+                Ok(opened) => self.endpoint.handle_opened(&opened, now),
+                Err(reason) => self.endpoint.handle_dropped(reason),
+            },
+            Err(reason) => self.endpoint.handle_dropped(reason),
+        }
+    }
+
+    /// Runs jobs and collects what goes out.
+    fn drain(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut out = Vec::new();
+        loop {
+            while let Some(job) = self.endpoint.take_job() {
+                let outcome = job.run(self.rng.as_crypto());
+                self.endpoint.handle_outcome(outcome, now);
+            }
+            let before = out.len();
+            while let Some(transmit) = self.endpoint.poll_transmit(now) {
+                out.push((transmit.to, transmit.datagram.into_bytes()));
+            }
+            if out.len() == before {
+                break;
+            }
+        }
+        while let Some(event) = self.endpoint.poll_event() {
+            self.events.push(event);
+        }
+        out
+    }
+
+    fn lines(&self) -> Vec<&[u8]> {
+        let line = |event: &'_ Event| matches!(event, Event::Line { .. });
+        let lines = self.events.iter().filter(|event| line(event));
+        lines
+            .map(|event| match event {
+                Event::Line { line, .. } => line.as_slice(),
+                _ => unreachable!("filtered"),
+            })
+            .collect()
+    }
+}
+
+fn now(ms: u64) -> Instant {
+    Instant::from_micros(1_000_000 + ms * 1_000)
+}
+
+/// Carries datagrams both ways until nothing moves; returns how many there were.
+fn settle(a: &mut Side, b: &mut Side, now: Instant) -> usize {
+    let mut count = 0;
+    loop {
+        let (from_a, from_b) = (a.drain(now), b.drain(now));
+        if from_a.is_empty() && from_b.is_empty() {
+            return count;
+        }
+        count += from_a.len() + from_b.len();
+        for (_, datagram) in from_a {
+            b.receive(a.address, datagram, now);
+        }
+        for (_, datagram) in from_b {
+            a.receive(b.address, datagram, now);
+        }
+    }
+}
+
+fn acquainted() -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    a.knows(&b, None);
+    b.knows(&a, None);
+    (a, b)
+}
+
+fn connected() -> (Side, Side) {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    (a, b)
+}
+
+#[test]
+fn two_known_peers_connect_and_exchange_lines() {
+    let (mut a, mut b) = connected();
+    let established = |side: &Side| {
+        let is = |event: &Event| matches!(event, Event::Established { .. });
+        side.events.iter().filter(|event| is(event)).count()
+    };
+    assert_eq!((established(&a), established(&b)), (1, 1));
+    a.endpoint
+        .send_line(b.id(), b"hello".to_vec(), now(1))
+        .unwrap();
+    b.endpoint
+        .send_line(a.id(), b"hi".to_vec(), now(1))
+        .unwrap();
+    settle(&mut a, &mut b, now(1));
+    assert_eq!(b.lines(), [b"hello"]);
+    assert_eq!(a.lines(), [b"hi"]);
+}
+
+#[test]
+fn an_idle_session_ends_in_silence() {
+    let (mut a, mut b) = connected();
+    for second in 1..90_000 {
+        let at = now(second * 1_000);
+        a.endpoint.handle_timeout(at);
+        b.endpoint.handle_timeout(at);
+        assert_eq!(settle(&mut a, &mut b, at), 0, "after {second} s");
+    }
+    assert_eq!(a.endpoint.stats().keypairs, 0);
+    assert_eq!(a.endpoint.stats().timers, 0);
+}
+
+#[test]
+fn a_line_after_a_long_silence_brings_new_keys_and_arrives() {
+    let (mut a, mut b) = connected();
+    let later = now(3_600_000);
+    a.endpoint.handle_timeout(later);
+    b.endpoint.handle_timeout(later);
+    b.endpoint
+        .send_line(a.id(), b"still there?".to_vec(), later)
+        .unwrap();
+    settle(&mut a, &mut b, later);
+    assert_eq!(a.lines(), [b"still there?"]);
+}
+
+#[test]
+fn a_psk_must_match() {
+    for (theirs, expected) in [(Some(7), 1), (Some(8), 0), (None, 0)] {
+        let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+        a.knows(&b, Some(7));
+        b.knows(&a, theirs);
+        a.endpoint
+            .send_line(b.id(), b"secret".to_vec(), now(0))
+            .unwrap();
+        settle(&mut a, &mut b, now(0));
+        assert_eq!(b.lines().len(), expected, "{theirs:?}");
+    }
+}
+
+#[test]
+fn a_strict_responder_refuses_an_unknown_key_and_keeps_nothing() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    assert_eq!(
+        a.events,
+        [Event::Refused {
+            peer: b.id(),
+            reason: Refusal::UnknownKey
+        }]
+    );
+    let stats = b.endpoint.stats();
+    assert_eq!((stats.peers, stats.keypairs, stats.slots), (0, 0, 0));
+    assert!(b.events.is_empty());
+}
+
+#[test]
+fn a_guest_waits_for_the_user_and_its_lines_wait_with_it() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    a.endpoint
+        .send_line(b.id(), b"let me in".to_vec(), now(0))
+        .unwrap();
+    settle(&mut a, &mut b, now(0));
+    assert_eq!(a.events, [Event::Waiting { peer: b.id() }]);
+    let (peer, address) = (a.id(), a.address);
+    assert_eq!(
+        b.events,
+        [Event::Guest {
+            peer,
+            address,
+            nickname: None
+        }]
+    );
+    b.endpoint.accept_guest(a.id()).unwrap();
+    settle(&mut a, &mut b, now(60));
+    assert_eq!(b.lines(), [b"let me in"]);
+}
+
+#[test]
+fn a_guest_that_is_sent_away_learns_it() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    b.endpoint.refuse_guest(a.id(), now(1));
+    settle(&mut a, &mut b, now(1));
+    let closed = Event::Closed {
+        peer: b.id(),
+        reason: CloseReason::Declined,
+    };
+    assert_eq!(a.events.last(), Some(&closed));
+    assert_eq!(b.endpoint.stats().peers, 0);
+}
+
+#[test]
+fn a_pinned_key_talks_at_once() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::New));
+    a.knows(&b, None);
+    a.endpoint
+        .send_line(b.id(), b"hello".to_vec(), now(0))
+        .unwrap();
+    settle(&mut a, &mut b, now(0));
+    let (peer, address) = (a.id(), a.address);
+    assert_eq!(b.events.first(), Some(&Event::Pinned { peer, address }));
+    assert_eq!(b.lines(), [b"hello"]);
+}
+
+#[test]
+fn a_revoked_key_gets_no_answer_and_its_session_ends() {
+    let (mut a, mut b) = connected();
+    b.endpoint.revoke_peer(a.id());
+    assert!(b.drain(now(1)).is_empty());
+    assert_eq!(b.endpoint.stats().keypairs, 0);
+    a.endpoint.close(b.id(), now(2));
+    a.drain(now(2));
+    a.endpoint.connect(b.id(), &[], now(3)).unwrap();
+    for (_, datagram) in a.drain(now(3)) {
+        b.receive(a.address, datagram, now(3));
+    }
+    assert!(b.drain(now(3)).is_empty());
+    assert_eq!(
+        b.endpoint.stats().dropped.get(&DropReason::NotWelcome),
+        Some(&1)
+    );
+}
+
+#[test]
+fn goodbye_ends_both_sides_and_a_new_line_starts_anew() {
+    let (mut a, mut b) = connected();
+    a.endpoint.close(b.id(), now(1));
+    settle(&mut a, &mut b, now(1));
+    let closed = Event::Closed {
+        peer: a.id(),
+        reason: CloseReason::Goodbye,
+    };
+    assert_eq!(b.events.last(), Some(&closed));
+    assert_eq!(
+        (a.endpoint.stats().keypairs, b.endpoint.stats().keypairs),
+        (0, 0)
+    );
+    b.endpoint
+        .send_line(a.id(), b"wait".to_vec(), now(2))
+        .unwrap();
+    settle(&mut a, &mut b, now(2));
+    assert_eq!(a.lines(), [b"wait"]);
+}
+
+#[test]
+fn sending_rekeys_and_loses_nothing() {
+    let (mut a, mut b) = connected();
+    for second in 1..400u64 {
+        let at = now(second * 1_000);
+        a.endpoint.handle_timeout(at);
+        b.endpoint.handle_timeout(at);
+        a.endpoint
+            .send_line(b.id(), second.to_le_bytes().to_vec(), at)
+            .unwrap();
+        settle(&mut a, &mut b, at);
+        assert_eq!(b.lines().len() as u64, second);
+        let age = a.endpoint.status(b.id(), at).unwrap().key_age.unwrap();
+        assert!(age <= Duration::from_secs(121), "{age:?} after {second} s");
+    }
+}
+
+#[test]
+fn crossed_inits_agree_on_one_key_and_both_sides_talk() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    let initiators = [(&a, b.id()), (&b, a.id())]
+        .map(|(side, peer)| side.endpoint.status(peer, now(0)).unwrap().initiator);
+    assert!(initiators == [Some(true), Some(false)] || initiators == [Some(false), Some(true)]);
+    a.endpoint
+        .send_line(b.id(), b"one".to_vec(), now(1))
+        .unwrap();
+    b.endpoint
+        .send_line(a.id(), b"two".to_vec(), now(1))
+        .unwrap();
+    settle(&mut a, &mut b, now(1));
+    assert_eq!((a.lines().len(), b.lines().len()), (1, 1));
+}

@@ -1,0 +1,93 @@
+//! Outgoing datagrams. What has to be sealed is sealed by the sending thread, outside the core's lock.
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::id::Counter;
+use crate::proto::keypair::Keypair;
+use crate::wire::limits::DATA_HEADER_LEN;
+use crate::wire::packet::Data;
+
+/// An outgoing datagram with its destination.
+#[derive(Debug)]
+pub struct Transmit {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// What goes there.
+    pub datagram: Datagram,
+}
+
+/// A datagram, ready or to be sealed.
+#[derive(Debug)]
+pub enum Datagram {
+    /// As it goes out.
+    Ready(Vec<u8>),
+    /// To be sealed first.
+    Unsealed(Unsealed),
+}
+
+/// A laid-out DATA datagram whose counter is taken and whose plaintext is still plain.
+pub struct Unsealed {
+    keypair: Arc<Keypair>,
+    counter: Counter,
+    buffer: Vec<u8>,
+}
+
+impl Datagram {
+    /// The bytes as they go out; seals in place where needed.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Ready(bytes) => bytes,
+            Self::Unsealed(unsealed) => unsealed.seal(),
+        }
+    }
+
+    /// Length on the wire.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Ready(bytes) => bytes.len(),
+            Self::Unsealed(unsealed) => unsealed.buffer.len(),
+        }
+    }
+
+    /// Whether there is nothing; never true.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Unsealed {
+    /// Lays out `plaintext` under a counter that is taken from `keypair` and used nowhere else.
+    pub(super) fn new(keypair: &Arc<Keypair>, counter: Counter, plaintext: &[u8]) -> Self {
+        let data = Data {
+            receiver: keypair.remote_index,
+            counter,
+        };
+        Self {
+            keypair: Arc::clone(keypair),
+            counter,
+            buffer: data.lay_out(plaintext),
+        }
+    }
+
+    fn seal(mut self) -> Vec<u8> {
+        if let Some((_, body)) = self.buffer.split_at_mut_checked(DATA_HEADER_LEN) {
+            self.keypair.seal(self.counter, body);
+        }
+        self.buffer
+    }
+}
+
+impl core::fmt::Debug for Unsealed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "Unsealed({:?}, {} bytes)",
+            self.counter,
+            self.buffer.len()
+        )
+    }
+}

@@ -1,0 +1,263 @@
+//! Files that are whole or not there: written beside their place, synced, then moved into it.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::error::{Error, ErrorKind, Operation};
+use super::os;
+use super::permissions::{Access, check_file};
+
+/// The longest file that is read: a hundred thousand peers are shorter.
+pub(super) const MAX_FILE_LEN: u64 = 16 << 20;
+
+/// Creates a file that must not exist yet.
+pub(super) fn create_new(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Create, error);
+    let written = Temporary::write(path, content, access).map_err(fail)?;
+    match fs::hard_link(&written.path, path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(fail(error)),
+        // No hard links here (FAT). A crash may leave a half file, an error does not.
+        Err(_) => create_in_place(path, content, access).map_err(fail)?,
+    }
+    sync_parent(path).map_err(fail)
+}
+
+/// Creates a file or replaces its whole content.
+pub(super) fn replace(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Write, error);
+    let written = Temporary::write(path, content, access).map_err(fail)?;
+    written.move_to(path).map_err(fail)?;
+    sync_parent(path).map_err(fail)
+}
+
+/// Reads a whole file after checking, on the opened file, that others can do no more with it than
+/// `access` says.
+pub(super) fn read_checked(path: &Path, access: Access) -> Result<Content, Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    // Before opening, too: opening a pipe would wait for a writer.
+    check_file(path, &fs::metadata(path).map_err(fail)?, access)?;
+    let file = File::open(path).map_err(fail)?;
+    let metadata = file.metadata().map_err(fail)?;
+    check_file(path, &metadata, access)?;
+    let bytes = read_bounded(file).map_err(fail)?;
+    Ok(Content { bytes, metadata })
+}
+
+/// What was read, and what the file was like just before.
+pub(super) struct Content {
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) metadata: fs::Metadata,
+}
+
+/// Reads to the end, refusing more than [`MAX_FILE_LEN`].
+pub(super) fn read_bounded(source: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    source.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_LEN {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+/// Makes the directory that `path` lies in, and its missing parents, for this user only.
+pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
+    let parent = parent(path);
+    os::create_private_dir(parent).map_err(|error| Error::io(parent, Operation::Create, error))
+}
+
+/// `path` with `suffix` after its whole file name: `identity.key` and `.old` give
+/// `identity.key.old`.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    os::sync_dir(parent(path))
+}
+
+fn create_in_place(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
+    let file = open_new(path, access)?;
+    fill(file, content).inspect_err(|_| remove(path))
+}
+
+fn open_new(path: &Path, access: Access) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    os::set_creation_mode(&mut options, access.mode());
+    options.open(path)
+}
+
+fn fill(mut file: File, content: &[u8]) -> io::Result<()> {
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Takes away what we created ourselves; if even that fails, the first error says more.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
+/// A complete, synced file beside the place it is meant for. Dropping it removes it.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn write(destination: &Path, content: &[u8], access: Access) -> io::Result<Self> {
+        let path = Self::path_for(destination);
+        let file = open_new(&path, access)?;
+        let temporary = Self { path };
+        fill(file, content)?;
+        Ok(temporary)
+    }
+
+    /// A name that no other thread or process uses; hidden, and telling what it belongs to.
+    fn path_for(destination: &Path) -> PathBuf {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = destination
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let hidden = format!(".{name}.{}-{number}.tmp", std::process::id());
+        parent(destination).join(hidden)
+    }
+
+    fn move_to(&self, destination: &Path) -> io::Result<()> {
+        fs::rename(&self.path, destination)
+    }
+}
+
+impl Drop for Temporary {
+    /// After a rename there is nothing left to remove.
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// The first free of `path.old`, `path.old2`, ..., holding a copy of `path`.
+pub(super) fn keep_old(path: &Path, access: Access) -> Result<PathBuf, Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    // A file that others can read is kept as well: that is why it is being replaced.
+    let content = read_bounded(File::open(path).map_err(fail)?).map_err(fail)?;
+    for number in 1..=MAX_OLD {
+        let suffix = if number == 1 {
+            ".old".to_owned()
+        } else {
+            format!(".old{number}")
+        };
+        let old = with_suffix(path, &suffix);
+        match create_new(&old, &content, access) {
+            Ok(()) => return Ok(old),
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::new(
+        path,
+        Operation::Create,
+        ErrorKind::AlreadyExists,
+    ))
+}
+
+/// Kept generations of one file before somebody has to tidy up.
+const MAX_OLD: u32 = 99;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_file_is_complete_and_private() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        create_new(&path, b"secret", Access::Owner).unwrap();
+        let content = read_checked(&path, Access::Owner).unwrap();
+        assert_eq!(*content.bytes, b"secret");
+        assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[test]
+    fn an_existing_file_is_never_overwritten() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        create_new(&path, b"first", Access::Owner).unwrap();
+        let error = create_new(&path, b"second", Access::Owner).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::AlreadyExists));
+        assert!(create_in_place(&path, b"third", Access::Owner).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[test]
+    fn replacing_leaves_the_new_content_only() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        replace(&path, b"first", Access::Owner).unwrap();
+        replace(&path, b"second", Access::Owner).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        fs::create_dir(&path).unwrap();
+        // A directory cannot be replaced by a file: the last step fails.
+        assert!(replace(&path, b"x", Access::Owner).is_err());
+        assert_eq!(names(home.path()), ["k"]);
+        assert!(create_new(&home.path().join("none/k"), b"x", Access::Owner).is_err());
+        assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        // Every write to /dev/full says that the disk is full.
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = fill(full, b"x").unwrap_err();
+        assert!(matches!(ErrorKind::from(error), ErrorKind::DiskFull));
+    }
+
+    #[test]
+    fn every_old_generation_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        for content in ["1", "2", "3"] {
+            replace(&path, content.as_bytes(), Access::Owner).unwrap();
+            keep_old(&path, Access::Owner).unwrap();
+        }
+        assert_eq!(names(home.path()), ["k", "k.old", "k.old2", "k.old3"]);
+        assert_eq!(fs::read(home.path().join("k.old")).unwrap(), b"1");
+    }
+
+    #[test]
+    fn an_endless_file_is_refused() {
+        let error = read_bounded(io::repeat(0)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+}

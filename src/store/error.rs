@@ -1,0 +1,313 @@
+//! What can go wrong with a file: which one, while doing what, and why.
+
+use core::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::key_text::KeyProblem;
+use super::known_peers::DamageReason;
+use crate::text::{NameError, Safe};
+
+/// A failed operation on a file, or on what it holds. No secret is ever part of it.
+#[derive(Debug)]
+pub struct Error(Box<Details>);
+
+#[derive(Debug)]
+struct Details {
+    path: Option<PathBuf>,
+    operation: Operation,
+    kind: ErrorKind,
+}
+
+/// What was being done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// Reading or parsing.
+    Read,
+    /// Making a file or directory that did not exist.
+    Create,
+    /// Replacing a file's content.
+    Write,
+    /// Taking a lock.
+    Lock,
+    /// Looking somebody or something up.
+    Find,
+    /// Running a program.
+    Run,
+}
+
+/// Why it failed. The command line maps each to its own message, advice and exit code.
+#[derive(Debug)]
+pub enum ErrorKind {
+    /// There is no key file (SC01).
+    NoIdentity,
+    /// Other users can read or change the file (SC02); `wanted` is the mode to set.
+    UnsafePermissions {
+        /// The permission bits as found.
+        mode: u32,
+        /// The permission bits that are accepted.
+        wanted: u32,
+    },
+    /// The file or directory belongs to another user, who can change it (SC02).
+    WrongOwner {
+        /// The owner's number.
+        owner: u32,
+    },
+    /// Other users can replace files in this directory (SC02); the path is the directory's.
+    UnsafeDirectory {
+        /// The permission bits as found.
+        mode: u32,
+    },
+    /// The passphrase does not open the key file, or the file was altered (SC11).
+    WrongPassphrase,
+    /// The key file is protected and no passphrase was given (SC17).
+    PassphraseNeeded,
+    /// A passphrase has no characters.
+    EmptyPassphrase,
+    /// The command that should print the passphrase failed; its exit code, if it had one.
+    CommandFailed {
+        /// The exit code; none if a signal ended it.
+        status: Option<i32>,
+    },
+    /// Another process uses the identity (SC15).
+    InUse {
+        /// The other process, where the system lets us know it.
+        pid: Option<u32>,
+    },
+    /// No room on the disk, or the quota is used up (SC18).
+    DiskFull,
+    /// A line of known-peers cannot be understood; nothing is rewritten until it is mended.
+    DamagedLine {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: DamageReason,
+    },
+    /// The name is taken.
+    DuplicateName {
+        /// Whose it is.
+        name: Safe,
+    },
+    /// The key is known already.
+    DuplicateKey {
+        /// The name it is known by.
+        name: Safe,
+    },
+    /// The name would be mistaken for another.
+    LookAlike {
+        /// The name that it looks like.
+        existing: Safe,
+    },
+    /// The text is no name.
+    BadName(NameError),
+    /// The key was revoked.
+    Revoked {
+        /// What was noted when it was.
+        reason: Option<Safe>,
+    },
+    /// Nobody has this name (SC05).
+    NotFound {
+        /// The nearest name there is.
+        suggestion: Option<Safe>,
+    },
+    /// The text is no public key (SC03).
+    NotAPublicKey {
+        /// Its beginning.
+        sample: Safe,
+        /// What is wrong with it.
+        problem: KeyProblem,
+    },
+    /// A secret key stands where a public key belongs (SC04).
+    SecretKeyGiven,
+    /// The text is no `host:port`.
+    NotAnAddress,
+    /// The file exists and is not overwritten.
+    AlreadyExists,
+    /// Somebody else wrote the file at the same moment; nothing was changed.
+    ChangedMeanwhile,
+    /// The content is not of the expected form.
+    Malformed {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// There is no home directory to derive default paths from.
+    NoHome,
+    /// The operating system said no.
+    Io(io::Error),
+}
+
+impl Error {
+    pub(super) fn new(path: &Path, operation: Operation, kind: ErrorKind) -> Self {
+        Self(Box::new(Details {
+            path: Some(path.to_owned()),
+            operation,
+            kind,
+        }))
+    }
+
+    /// For what concerns no file, such as a key on the command line.
+    pub(super) fn without_path(operation: Operation, kind: ErrorKind) -> Self {
+        Self(Box::new(Details {
+            path: None,
+            operation,
+            kind,
+        }))
+    }
+
+    /// Wraps what the operating system said.
+    pub(super) fn io(path: &Path, operation: Operation, error: io::Error) -> Self {
+        Self::new(path, operation, error.into())
+    }
+
+    /// The same error, concerning this file unless another one is named already.
+    pub(super) fn at(mut self, path: &Path) -> Self {
+        self.0.path.get_or_insert_with(|| path.to_owned());
+        self
+    }
+
+    /// Whether there is no such file.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The file or directory concerned, if any.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// What was being done.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+}
+
+impl From<io::Error> for ErrorKind {
+    fn from(error: io::Error) -> Self {
+        let kind = error.kind();
+        if matches!(
+            kind,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        ) {
+            Self::DiskFull
+        } else if kind == io::ErrorKind::AlreadyExists {
+            Self::AlreadyExists
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}", self.0.operation)?;
+        if let Some(path) = self.path() {
+            write!(f, " {}", Safe::from(path))?;
+        }
+        write!(f, ": {}", self.0.kind)
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        if let ErrorKind::Io(error) = &self.0.kind {
+            Some(error)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Write => "write",
+            Self::Lock => "lock",
+            Self::Find => "find",
+            Self::Run => "run",
+        })
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoIdentity => write!(f, "there is no identity yet"),
+            Self::UnsafePermissions { mode, wanted } => {
+                write!(
+                    f,
+                    "its mode is {mode:04o} and must be {wanted:04o} or stricter"
+                )
+            }
+            Self::WrongOwner { owner } => write!(f, "it belongs to another user ({owner})"),
+            Self::UnsafeDirectory { mode } => {
+                write!(
+                    f,
+                    "other users can write to this directory (mode {mode:04o})"
+                )
+            }
+            Self::WrongPassphrase => write!(f, "wrong passphrase, or the file was altered"),
+            Self::PassphraseNeeded => write!(f, "it is protected by a passphrase"),
+            Self::EmptyPassphrase => write!(f, "the passphrase is empty"),
+            Self::CommandFailed { status: Some(code) } => write!(f, "it ended with code {code}"),
+            Self::CommandFailed { status: None } => write!(f, "it was ended by a signal"),
+            Self::InUse { pid: Some(pid) } => write!(f, "another process uses it (pid {pid})"),
+            Self::InUse { pid: None } => write!(f, "another process uses it"),
+            Self::DiskFull => write!(f, "there is no room left on the disk"),
+            Self::DamagedLine { line, reason } => write!(f, "line {line}: {reason}"),
+            Self::DuplicateName { name } => write!(f, "the name {name} is taken"),
+            Self::DuplicateKey { name } => write!(f, "this key is known as {name}"),
+            Self::LookAlike { existing } => write!(f, "the name looks like {existing}"),
+            Self::BadName(error) => write!(f, "{error}"),
+            Self::Revoked { .. } => write!(f, "this key was revoked"),
+            Self::NotFound { .. } => write!(f, "nobody has this name"),
+            Self::NotAPublicKey { sample, problem } => {
+                write!(f, "\"{sample}\" is no public key: {problem}")
+            }
+            Self::SecretKeyGiven => write!(f, "this is a secret key; it was not used"),
+            Self::NotAnAddress => write!(f, "an address has the form host:port"),
+            Self::AlreadyExists => write!(f, "it exists and is not overwritten"),
+            Self::ChangedMeanwhile => write!(f, "it was changed at the same moment"),
+            Self::Malformed { reason } => write!(f, "{reason}"),
+            Self::NoHome => write!(f, "there is no home directory"),
+            Self::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_and_a_used_up_quota_are_one_kind() {
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            assert!(matches!(
+                ErrorKind::from(io::Error::from(kind)),
+                ErrorKind::DiskFull
+            ));
+        }
+    }
+
+    #[test]
+    fn the_phrase_names_operation_path_and_reason() {
+        let kind = ErrorKind::UnsafePermissions {
+            mode: 0o644,
+            wanted: 0o600,
+        };
+        let error = Error::new(Path::new("/h/\u{1b}k"), Operation::Read, kind);
+        assert_eq!(
+            error.to_string(),
+            "cannot read /h/^[k: its mode is 0644 and must be 0600 or stricter"
+        );
+    }
+}

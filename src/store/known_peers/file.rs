@@ -1,0 +1,145 @@
+//! The file of known-peers: read if it is safe, changed under a lock, replaced as a whole.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use zeroize::Zeroizing;
+
+use super::{KnownPeers, Peer};
+use crate::store::atomic::{create_parent, read_checked, replace, with_suffix};
+use crate::store::error::{Error, ErrorKind, Operation};
+use crate::store::permissions::{Access, check_file, check_parents};
+use crate::store::{lock, os};
+
+/// What a file looks like from outside; differs after every save, and after an edit in place
+/// unless that leaves length and time as they were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stamp(Option<Seen>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Seen {
+    modified: Option<SystemTime>,
+    len: u64,
+    number: u64,
+}
+
+impl Stamp {
+    /// Looks at a file without reading it; a missing file has a stamp of its own.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        fs::metadata(path).map_or(Self(None), |metadata| Self::from_metadata(&metadata))
+    }
+
+    fn from_metadata(metadata: &Metadata) -> Self {
+        Self(Some(Seen {
+            modified: metadata.modified().ok(),
+            len: metadata.len(),
+            number: os::file_number(metadata),
+        }))
+    }
+}
+
+impl KnownPeers {
+    /// Reads the file, every line of it; no file means nobody.
+    ///
+    /// # Errors
+    /// `DamagedLine`; `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have
+    /// added a key, or could read a psk; `Io`.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let peers = Self::load_despite_damage(path)?;
+        peers.check_intact().map_err(|error| error.at(path))?;
+        Ok(peers)
+    }
+
+    /// As [`KnownPeers::load`], but leaves out damaged lines: to be listed, never to decide whom
+    /// to trust, since a damaged line may be a revocation.
+    ///
+    /// # Errors
+    /// Those of [`KnownPeers::load`] but `DamagedLine`.
+    pub fn load_despite_damage(path: &Path) -> Result<Self, Error> {
+        Ok(read(path)?.map_or_else(Self::default, |(peers, _)| peers))
+    }
+
+    /// The file's stamp when it was read: once [`Stamp::of`] differs, read again.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Reads the file, changes what it says and replaces it, keeping the former file as `.bak`.
+    ///
+    /// Two processes that do this wait for each other (a lock on a hidden file beside it). An
+    /// editor knows no lock: what it saved in between is noticed just before the file is replaced.
+    ///
+    /// # Errors
+    /// Those of [`KnownPeers::load`] and of `change`, after which the file is as before;
+    /// `ChangedMeanwhile`, `DiskFull`, `Io`.
+    pub fn update<T>(
+        path: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        create_parent(path)?;
+        let path = &follow(path);
+        let _held = hold(path)?;
+        let (mut peers, before) = match read(path)? {
+            Some((peers, before)) => (peers, Some(before)),
+            None => (Self::default(), None),
+        };
+        peers.check_intact().map_err(|error| error.at(path))?;
+        let result = change(&mut peers).map_err(|error| error.at(path))?;
+        save(path, &peers.render(), before)?;
+        Ok(result)
+    }
+}
+
+/// Where a link leads, so that the list is replaced and not the link to it.
+fn follow(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Waits until no other process changes the list.
+fn hold(path: &Path) -> Result<fs::File, Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let lock_path = path.with_file_name(format!(".{name}.lock"));
+    let fail = |error: io::Error| Error::io(&lock_path, Operation::Lock, error);
+    let file = lock::open(&lock_path).map_err(fail)?;
+    file.lock().map_err(fail)?;
+    Ok(file)
+}
+
+type Bytes = Zeroizing<Vec<u8>>;
+
+fn read(path: &Path) -> Result<Option<(KnownPeers, Bytes)>, Error> {
+    let content = match read_checked(path, Access::OthersRead) {
+        Ok(content) => content,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    check_parents(path)?;
+    let mut peers = KnownPeers::parse(&content.bytes);
+    if peers.peers().iter().any(Peer::has_psk) {
+        check_file(path, &content.metadata, Access::Owner)?;
+    }
+    peers.stamp = Stamp::from_metadata(&content.metadata);
+    Ok(Some((peers, content.bytes)))
+}
+
+fn save(path: &Path, content: &Bytes, before: Option<Bytes>) -> Result<(), Error> {
+    let now = read(path)?.map(|(_, bytes)| bytes);
+    if now != before {
+        return Err(Error::new(
+            path,
+            Operation::Write,
+            ErrorKind::ChangedMeanwhile,
+        ));
+    }
+    if let Some(before) = before {
+        if before == *content {
+            return Ok(());
+        }
+        replace(&with_suffix(path, ".bak"), &before, Access::Owner)?;
+    }
+    replace(path, content, Access::Owner)
+}

@@ -1,0 +1,485 @@
+//! The list of people: `NAME KEY [option=value ...]`, one a line, as its owner may also edit it.
+//!
+//! ```text
+//! # securechat known peers v1 - one per line:  NAME KEY [option=value ...]
+//! bob      xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= addr=203.0.113.9:7419 seen=2026-11-21
+//! @revoked gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA= reason="laptop stolen"
+//! ```
+//!
+//! - Names are local and unique; one that looks like another is refused. One key has one name.
+//! - A key that is `@revoked` on any line loses, whatever other lines say. Only an editor takes
+//!   such a line out.
+//! - Options: `addr=` (may be repeated), `seen=`, `verified=` (days in UTC), `psk=` (32 bytes in
+//!   base64: a shared secret, so that the file and its `.bak` must be kept as secret as a key).
+//!   Values with spaces stand in `"`; `\"` and `\\` are a quote and a backslash there.
+//! - Options that we do not know, remarks, spacing and line ends survive every change.
+//! - A line that cannot be understood is damage: it is named, no other line is lost, and nothing
+//!   is rewritten until somebody mends it.
+
+mod file;
+mod line;
+mod suggest;
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use self::line::{Content, PeerLine, REVOKED_MARK};
+use super::day::Day;
+use super::error::{Error, ErrorKind, Operation};
+use super::host_port::HostPort;
+use super::key_text::key_text;
+use crate::id::PeerId;
+use crate::text::{Safe, safe_line, safe_name, skeleton};
+
+pub use self::file::Stamp;
+pub use self::line::DamageReason;
+
+/// The first line of a file that we make.
+const HEADER: &str = "# securechat known peers v1 - one per line:  NAME KEY [option=value ...]";
+
+/// What some Windows editors put before the first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What known-peers says, with every byte of the file that said it.
+pub struct KnownPeers {
+    lines: Vec<Line>,
+    peers: Vec<Peer>,
+    revoked: BTreeMap<PeerId, Option<Safe>>,
+    damage: Vec<Damage>,
+    stamp: Stamp,
+}
+
+/// One line with its line end, the first perhaps with a byte order mark.
+struct Line(Zeroizing<Vec<u8>>);
+
+/// Somebody that we know.
+#[derive(Clone)]
+pub struct Peer {
+    says: Box<PeerLine>,
+    revoked: bool,
+    /// Index into the lines.
+    line: usize,
+}
+
+/// A line that cannot be understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Damage {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: DamageReason,
+}
+
+impl Peer {
+    /// What its owner calls the peer.
+    #[must_use]
+    pub fn name(&self) -> &Safe {
+        &self.says.name
+    }
+
+    /// The peer's static public key.
+    #[must_use]
+    pub fn key(&self) -> PeerId {
+        self.says.key
+    }
+
+    /// Where the peer was or may be, in the order of the file.
+    #[must_use]
+    pub fn addresses(&self) -> &[HostPort] {
+        &self.says.addresses
+    }
+
+    /// The day of the last session.
+    #[must_use]
+    pub fn seen(&self) -> Option<Day> {
+        self.says.seen
+    }
+
+    /// The day on which the two people compared their keys.
+    #[must_use]
+    pub fn verified(&self) -> Option<Day> {
+        self.says.verified
+    }
+
+    /// Whether the key is `@revoked`; nothing may be sent to such a peer.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.revoked
+    }
+
+    /// Whether the two share a secret beside their keys.
+    #[must_use]
+    pub fn has_psk(&self) -> bool {
+        self.says.psk.is_some()
+    }
+}
+
+impl fmt::Debug for Peer {
+    /// The psk stays out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("name", self.name())
+            .field("key", &self.key())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KnownPeers {
+    /// The lines may hold a psk.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownPeers")
+            .field("peers", &self.peers)
+            .field("damage", &self.damage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for KnownPeers {
+    /// Nobody, and a first line that explains the format.
+    fn default() -> Self {
+        Self::parse(format!("{HEADER}\n").as_bytes())
+    }
+}
+
+impl KnownPeers {
+    /// Reads the content of a file. It never fails: what is not understood is in
+    /// [`KnownPeers::damage`].
+    #[must_use]
+    pub fn parse(content: &[u8]) -> Self {
+        let lines = content.split_inclusive(|byte| *byte == b'\n');
+        let lines = lines
+            .map(|line| Line(Zeroizing::new(line.to_vec())))
+            .collect();
+        let mut parsed = Self {
+            lines,
+            peers: Vec::new(),
+            revoked: BTreeMap::new(),
+            damage: Vec::new(),
+            stamp: Stamp::default(),
+        };
+        parsed.read_lines();
+        parsed
+    }
+
+    /// The content of the file, byte for byte what was read but for the changes made.
+    #[must_use]
+    pub fn render(&self) -> Zeroizing<Vec<u8>> {
+        let mut content = Zeroizing::new(Vec::new());
+        for line in &self.lines {
+            content.extend_from_slice(&line.0);
+        }
+        content
+    }
+
+    /// Everybody who has a name, in the order of the file; revoked ones too.
+    #[must_use]
+    pub fn peers(&self) -> &[Peer] {
+        &self.peers
+    }
+
+    /// All revoked keys, with or without a name, and what was noted.
+    pub fn revoked(&self) -> impl Iterator<Item = (&PeerId, Option<&Safe>)> {
+        self.revoked
+            .iter()
+            .map(|(key, reason)| (key, reason.as_ref()))
+    }
+
+    /// Lines that cannot be understood.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Finds a peer by name.
+    ///
+    /// # Errors
+    /// `NotFound` with the nearest name.
+    pub fn find(&self, name: &str) -> Result<&Peer, Error> {
+        let wanted = safe_name(name).ok();
+        let found = self
+            .peers
+            .iter()
+            .find(|peer| Some(peer.name()) == wanted.as_ref());
+        found.ok_or_else(|| {
+            let suggestion = suggest::nearest(name, self.peers.iter().map(Peer::name));
+            refuse(Operation::Find, ErrorKind::NotFound { suggestion })
+        })
+    }
+
+    /// Finds a peer by key.
+    #[must_use]
+    pub fn find_key(&self, key: &PeerId) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.key() == *key)
+    }
+
+    /// Whether the key is `@revoked` on any line.
+    #[must_use]
+    pub fn is_revoked(&self, key: &PeerId) -> bool {
+        self.revoked.contains_key(key)
+    }
+
+    /// Adds a peer at the end.
+    ///
+    /// # Errors
+    /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `DamagedLine`.
+    pub fn add(&mut self, name: &str, key: &PeerId, addresses: &[HostPort]) -> Result<(), Error> {
+        self.check_intact()?;
+        if let Some(reason) = self.revoked.get(key) {
+            return Err(refuse(
+                Operation::Write,
+                ErrorKind::Revoked {
+                    reason: reason.clone(),
+                },
+            ));
+        }
+        if let Some(known) = self.find_key(key) {
+            let name = known.name().clone();
+            return Err(refuse(Operation::Write, ErrorKind::DuplicateKey { name }));
+        }
+        let name = self.free_name(name, None)?;
+        let line = format!("{name} {}", key_text(key));
+        let addresses: Vec<_> = addresses.iter().map(HostPort::to_string).collect();
+        self.append(&line::with_option(&line, "addr", &addresses));
+        Ok(())
+    }
+
+    /// Gives a peer another name.
+    ///
+    /// # Errors
+    /// `NotFound`, `BadName`, `DuplicateName`, `LookAlike`, `DamagedLine`.
+    pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
+        self.check_intact()?;
+        let index = self.find(old)?.line;
+        let new = self.free_name(new, Some(index))?;
+        self.change(index, |line| line::with_name(line, &new));
+        Ok(())
+    }
+
+    /// Takes a peer's line out. A revoked key stays revoked.
+    ///
+    /// # Errors
+    /// `NotFound`, `DamagedLine`.
+    pub fn remove(&mut self, name: &str) -> Result<(), Error> {
+        self.check_intact()?;
+        let index = self.find(name)?.line;
+        self.lines.remove(index);
+        self.read_lines();
+        Ok(())
+    }
+
+    /// Marks a key as never to be trusted again, whether it has a name or not. A name stays with
+    /// its key until it is removed.
+    ///
+    /// # Errors
+    /// `Revoked` if it is already, `DamagedLine`.
+    pub fn revoke(&mut self, key: &PeerId, reason: Option<&str>) -> Result<(), Error> {
+        self.check_intact()?;
+        if let Some(reason) = self.revoked.get(key) {
+            return Err(refuse(
+                Operation::Write,
+                ErrorKind::Revoked {
+                    reason: reason.clone(),
+                },
+            ));
+        }
+        let line = format!("{REVOKED_MARK} {}", key_text(key));
+        let reason: Vec<_> = reason
+            .map(|reason| safe_line(reason).to_string())
+            .into_iter()
+            .collect();
+        self.append(&line::with_option(&line, "reason", &reason));
+        Ok(())
+    }
+
+    /// Replaces a peer's addresses.
+    ///
+    /// # Errors
+    /// `NotFound`, `DamagedLine`.
+    pub fn set_addresses(&mut self, name: &str, addresses: &[HostPort]) -> Result<(), Error> {
+        let values: Vec<_> = addresses.iter().map(HostPort::to_string).collect();
+        self.set_option(name, "addr", &values)
+    }
+
+    /// Notes the day of the last session.
+    ///
+    /// # Errors
+    /// `NotFound`, `DamagedLine`.
+    pub fn set_seen(&mut self, name: &str, day: Day) -> Result<(), Error> {
+        self.set_option(name, "seen", &[day.to_string()])
+    }
+
+    /// Notes that the two people compared their keys, or takes the note away.
+    ///
+    /// # Errors
+    /// `NotFound`, `DamagedLine`.
+    pub fn set_verified(&mut self, name: &str, day: Option<Day>) -> Result<(), Error> {
+        let values: Vec<_> = day.iter().map(Day::to_string).collect();
+        self.set_option(name, "verified", &values)
+    }
+
+    /// Succeeds if every line is understood.
+    ///
+    /// # Errors
+    /// `DamagedLine` naming the first that is not.
+    pub fn check_intact(&self) -> Result<(), Error> {
+        let Some(Damage { line, reason }) = self.damage.first().copied() else {
+            return Ok(());
+        };
+        Err(refuse(
+            Operation::Read,
+            ErrorKind::DamagedLine { line, reason },
+        ))
+    }
+
+    fn set_option(&mut self, name: &str, option: &str, values: &[String]) -> Result<(), Error> {
+        self.check_intact()?;
+        let index = self.find(name)?.line;
+        self.change(index, |line| line::with_option(line, option, values));
+        Ok(())
+    }
+
+    /// Checks that nobody but the line `own` has this name or one that looks like it.
+    fn free_name(&self, name: &str, own: Option<usize>) -> Result<Safe, Error> {
+        let fail = |kind| refuse(Operation::Write, kind);
+        let name = safe_name(name).map_err(|error| fail(ErrorKind::BadName(error)))?;
+        let shape = skeleton(&name);
+        for other in self.peers.iter().filter(|peer| Some(peer.line) != own) {
+            if *other.name() == name {
+                return Err(fail(ErrorKind::DuplicateName { name }));
+            }
+            if skeleton(other.name()) == shape {
+                return Err(fail(ErrorKind::LookAlike {
+                    existing: other.name().clone(),
+                }));
+            }
+        }
+        Ok(name)
+    }
+
+    /// Puts a line at the end, with the kind of line end that the file has.
+    fn append(&mut self, text: &str) {
+        let ends_crlf = |line: &Line| line.0.ends_with(b"\r\n");
+        let end = if self.lines.first().is_some_and(ends_crlf) {
+            "\r\n"
+        } else {
+            "\n"
+        };
+        if let Some(last) = self.lines.last_mut()
+            && !last.0.ends_with(b"\n")
+        {
+            last.0.extend_from_slice(end.as_bytes());
+        }
+        self.lines
+            .push(Line(Zeroizing::new(format!("{text}{end}").into_bytes())));
+        self.read_lines();
+    }
+
+    fn change(&mut self, index: usize, edit: impl FnOnce(&str) -> String) {
+        let line = self.lines.get_mut(index).expect("a peer's line exists");
+        let (mark, text, end) = line.parts();
+        let text = edit(str::from_utf8(text).expect("a peer's line is text"));
+        line.0 = Zeroizing::new([mark, text.as_bytes(), end].concat());
+        self.read_lines();
+    }
+
+    /// Finds out anew what the lines say.
+    fn read_lines(&mut self) {
+        let mut reading = Reading::default();
+        for (index, line) in self.lines.iter().enumerate() {
+            let (mark, text, _) = line.parts();
+            let text = if index == 0 || mark.is_empty() {
+                text
+            } else {
+                &line.0
+            };
+            if let Err(reason) = reading.take(index, text) {
+                reading.damage.push(Damage {
+                    line: index + 1,
+                    reason,
+                });
+            }
+        }
+        for peer in &mut reading.peers {
+            peer.revoked = reading.revoked.contains_key(&peer.key());
+        }
+        self.peers = reading.peers;
+        self.revoked = reading.revoked;
+        self.damage = reading.damage;
+    }
+}
+
+/// What the lines say, and where they said it first.
+#[derive(Default)]
+struct Reading {
+    peers: Vec<Peer>,
+    revoked: BTreeMap<PeerId, Option<Safe>>,
+    damage: Vec<Damage>,
+    names: BTreeMap<Safe, usize>,
+    shapes: BTreeMap<String, usize>,
+    keys: BTreeMap<PeerId, usize>,
+}
+
+impl Reading {
+    fn take(&mut self, line: usize, text: &[u8]) -> Result<(), DamageReason> {
+        match line::parse(text)? {
+            Content::Nothing => Ok(()),
+            Content::Revoked { key, reason } => {
+                self.revoked.entry(key).or_insert(reason);
+                Ok(())
+            }
+            Content::Peer(says) => self.take_peer(line, says),
+        }
+    }
+
+    fn take_peer(&mut self, line: usize, says: Box<PeerLine>) -> Result<(), DamageReason> {
+        let shape = skeleton(&says.name);
+        if let Some(line) = number_of(&self.names, &says.name) {
+            return Err(DamageReason::SameName { line });
+        }
+        if let Some(line) = number_of(&self.keys, &says.key) {
+            return Err(DamageReason::SameKey { line });
+        }
+        if let Some(line) = number_of(&self.shapes, &shape) {
+            return Err(DamageReason::LookAlike { line });
+        }
+        self.names.insert(says.name.clone(), line);
+        self.keys.insert(says.key, line);
+        self.shapes.insert(shape, line);
+        self.peers.push(Peer {
+            says,
+            revoked: false,
+            line,
+        });
+        Ok(())
+    }
+}
+
+/// The line number, counted from 1, at which something stood first.
+fn number_of<K: Ord>(places: &BTreeMap<K, usize>, wanted: &K) -> Option<usize> {
+    places.get(wanted).map(|index| index + 1)
+}
+
+impl Line {
+    /// Byte order mark, text and line end.
+    fn parts(&self) -> (&[u8], &[u8], &[u8]) {
+        let text = self.0.strip_suffix(b"\n").unwrap_or(&self.0);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let (line, end) = self.0.split_at(text.len());
+        let mark_len = if line.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len()
+        } else {
+            0
+        };
+        let (mark, text) = line.split_at(mark_len);
+        (mark, text, end)
+    }
+}
+
+fn refuse(operation: Operation, kind: ErrorKind) -> Error {
+    Error::without_path(operation, kind)
+}
+
+#[cfg(test)]
+mod tests;

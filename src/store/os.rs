@@ -1,0 +1,121 @@
+//! What differs between operating systems: modes, owners, directories, the shell.
+//!
+//! Windows has no mode bits; its files inherit the access list of the user's profile directory,
+//! which keeps other users out. The checks are skipped there.
+
+#[cfg(unix)]
+use std::fs::File;
+use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+/// Who owns a file and what others may do with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Protection {
+    /// Permission bits, sticky bit included.
+    pub(super) mode: u32,
+    pub(super) owner: u32,
+}
+
+/// Reads them from a file's metadata; none where the system has no such thing.
+#[cfg(unix)]
+pub(super) fn protection(metadata: &Metadata) -> Option<Protection> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Protection {
+        mode: metadata.mode() & 0o7777,
+        owner: metadata.uid(),
+    })
+}
+
+#[cfg(not(unix))]
+pub(super) fn protection(_: &Metadata) -> Option<Protection> {
+    None
+}
+
+/// The user whose rights this process has.
+#[cfg(unix)]
+pub(super) fn current_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+pub(super) fn current_user() -> u32 {
+    0
+}
+
+/// Makes files opened with `options` get these permission bits when they are created.
+#[cfg(unix)]
+pub(super) fn set_creation_mode(options: &mut OpenOptions, mode: u32) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(mode);
+}
+
+#[cfg(not(unix))]
+pub(super) fn set_creation_mode(_: &mut OpenOptions, _: u32) {}
+
+/// Makes a directory and its missing parents, for this user only.
+pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+/// Makes a rename in this directory survive a power cut. Windows does so by itself.
+#[cfg(unix)]
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A number that changes when a file is replaced by another one of the same name.
+#[cfg(unix)]
+pub(super) fn file_number(metadata: &Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.ino()
+}
+
+#[cfg(windows)]
+pub(super) fn file_number(metadata: &Metadata) -> u64 {
+    use std::os::windows::fs::MetadataExt;
+    metadata.creation_time()
+}
+
+/// A command line, to be run by the system's shell.
+pub(super) fn shell(command_line: &str) -> Command {
+    let (program, flag) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("sh", "-c")
+    };
+    let mut command = Command::new(program);
+    command.arg(flag).arg(command_line);
+    command
+}
+
+/// Modes and links, for tests of the checks.
+#[cfg(all(test, unix))]
+pub(super) mod testing {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    pub(in crate::store) use std::os::unix::fs::symlink;
+
+    pub(in crate::store) fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub(in crate::store) fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+}

@@ -1,0 +1,150 @@
+//! Where the files are: XDG directories, or everything flat under one.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use super::error::{Error, ErrorKind, Operation};
+use crate::id::PeerId;
+
+/// Our directory inside each of the user's.
+const APPLICATION: &str = "securechat";
+
+/// Every place that this program keeps files in. Nothing is created by naming it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Paths {
+    config_dir: PathBuf,
+    state_dir: PathBuf,
+    identity: PathBuf,
+}
+
+impl Paths {
+    /// Decides where the files are: under `home` if given, else in the user's XDG directories (on
+    /// Windows the roaming and local profile); `identity` replaces the secret key file alone.
+    ///
+    /// # Errors
+    /// `NoHome` if there is neither `home` nor a home directory.
+    pub fn resolve(home: Option<&Path>, identity: Option<&Path>) -> Result<Self, Error> {
+        let mut paths = match home {
+            Some(home) => Self::flat(&absolute(home)?),
+            None => Self::of_user()?,
+        };
+        if let Some(identity) = identity {
+            paths.identity = absolute(identity)?;
+        }
+        Ok(paths)
+    }
+
+    fn flat(home: &Path) -> Self {
+        Self {
+            config_dir: home.to_owned(),
+            state_dir: home.to_owned(),
+            identity: home.join("identity.key"),
+        }
+    }
+
+    fn of_user() -> Result<Self, Error> {
+        let base = etcetera::choose_base_strategy()
+            .map_err(|_| Error::without_path(Operation::Find, ErrorKind::NoHome))?;
+        let state = base.state_dir().unwrap_or_else(|| base.cache_dir());
+        Ok(Self {
+            config_dir: base.config_dir().join(APPLICATION),
+            state_dir: state.join(APPLICATION),
+            identity: base.data_dir().join(APPLICATION).join("identity.key"),
+        })
+    }
+
+    /// The secret key file; its public half lies beside it.
+    #[must_use]
+    pub fn identity(&self) -> &Path {
+        &self.identity
+    }
+
+    /// The list of people.
+    #[must_use]
+    pub fn known_peers(&self) -> PathBuf {
+        self.config_dir.join("known-peers")
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.config_dir.join("config.toml")
+    }
+
+    /// The log that the full screen writes to.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.state_dir.join("securechat.log")
+    }
+
+    /// The lock that keeps a second process off the identity.
+    #[must_use]
+    pub fn lock(&self, identity: &PeerId) -> PathBuf {
+        self.state_dir.join(format!("{}.lock", file_stem(identity)))
+    }
+
+    /// The handshake timestamps that the identity has used up.
+    #[must_use]
+    pub fn timestamps(&self, identity: &PeerId) -> PathBuf {
+        self.state_dir
+            .join(format!("{}.timestamps", file_stem(identity)))
+    }
+}
+
+/// 64 bits of the public key: nobody has two identities that share them, and the directory does
+/// not spell out who its owner is.
+fn file_stem(identity: &PeerId) -> String {
+    let [a, b, c, d, e, f, g, h, ..] = *identity.as_bytes();
+    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| Error::io(path, Operation::Find, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_holds_everything_flat() {
+        let home = std::path::absolute("some/home").unwrap();
+        let paths = Paths::resolve(Some(Path::new("some/home")), None).unwrap();
+        let id = PeerId::new([7; 32]);
+        assert_eq!(paths.identity(), home.join("identity.key"));
+        assert_eq!(paths.known_peers(), home.join("known-peers"));
+        assert_eq!(paths.config(), home.join("config.toml"));
+        assert_eq!(paths.log(), home.join("securechat.log"));
+        assert_eq!(paths.lock(&id), home.join("0707070707070707.lock"));
+        assert_eq!(
+            paths.timestamps(&id),
+            home.join("0707070707070707.timestamps")
+        );
+    }
+
+    #[test]
+    fn an_identity_flag_moves_the_key_alone() {
+        let home = Path::new("/some/home");
+        let paths = Paths::resolve(Some(home), Some(Path::new("/keys/alice.key"))).unwrap();
+        assert_eq!(paths.identity(), Path::new("/keys/alice.key"));
+        assert_eq!(
+            paths.known_peers(),
+            Paths::resolve(Some(home), None).unwrap().known_peers()
+        );
+    }
+
+    #[test]
+    fn without_a_home_the_files_are_in_our_own_directories() {
+        let Ok(paths) = Paths::resolve(None, None) else {
+            return;
+        };
+        for path in [
+            paths.known_peers(),
+            paths.log(),
+            paths.identity().to_owned(),
+        ] {
+            assert!(path.parent().unwrap().ends_with(APPLICATION), "{path:?}");
+        }
+    }
+}

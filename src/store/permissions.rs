@@ -1,0 +1,181 @@
+//! Who else can read or replace our files. OpenSSH's rule: if somebody can, the file is refused,
+//! not warned about.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::Path;
+
+use super::error::{Error, ErrorKind, Operation};
+use super::os;
+
+/// What other users may do with a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Access {
+    /// Nothing: keys, known-peers as we write it.
+    Owner,
+    /// Read: public keys; known-peers if its owner wants it so.
+    OthersRead,
+}
+
+impl Access {
+    /// The permission bits that a new file gets.
+    pub(super) const fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::OthersRead => 0o644,
+        }
+    }
+
+    /// The bits that must not be set.
+    const fn forbidden(self) -> u32 {
+        match self {
+            Self::Owner => 0o077,
+            Self::OthersRead => 0o022,
+        }
+    }
+}
+
+/// The write bits of group and others, and the bit that forbids them to touch each other's files.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const STICKY: u32 = 0o1000;
+
+/// Checks that a file is a file, belongs to us or to root, and is open to others as `access` says
+/// at most.
+pub(super) fn check_file(path: &Path, metadata: &Metadata, access: Access) -> Result<(), Error> {
+    if !metadata.is_file() {
+        let kind = ErrorKind::Malformed {
+            reason: "it is not a regular file",
+        };
+        return Err(Error::new(path, Operation::Read, kind));
+    }
+    let Some(found) = os::protection(metadata) else {
+        return Ok(());
+    };
+    check_owner(path, found)?;
+    if found.mode & access.forbidden() != 0 {
+        let kind = ErrorKind::UnsafePermissions {
+            mode: found.mode,
+            wanted: access.mode(),
+        };
+        return Err(Error::new(path, Operation::Read, kind));
+    }
+    Ok(())
+}
+
+/// Checks that nobody else can replace the file: every directory above it, as named and as
+/// resolved through symbolic links, is ours or root's and not writable by others (a sticky one,
+/// such as `/tmp`, is fine).
+pub(super) fn check_parents(path: &Path) -> Result<(), Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    let named = std::path::absolute(path).map_err(fail)?;
+    let resolved = fs::canonicalize(path).map_err(fail)?;
+    named.ancestors().skip(1).try_for_each(check_directory)?;
+    resolved.ancestors().skip(1).try_for_each(check_directory)
+}
+
+fn check_directory(directory: &Path) -> Result<(), Error> {
+    let metadata =
+        fs::metadata(directory).map_err(|error| Error::io(directory, Operation::Read, error))?;
+    let Some(found) = os::protection(&metadata) else {
+        return Ok(());
+    };
+    check_owner(directory, found)?;
+    if found.mode & WRITABLE_BY_OTHERS != 0 && found.mode & STICKY == 0 {
+        let kind = ErrorKind::UnsafeDirectory { mode: found.mode };
+        return Err(Error::new(directory, Operation::Read, kind));
+    }
+    Ok(())
+}
+
+fn check_owner(path: &Path, found: os::Protection) -> Result<(), Error> {
+    if found.owner == 0 || found.owner == os::current_user() {
+        return Ok(());
+    }
+    let kind = ErrorKind::WrongOwner { owner: found.owner };
+    Err(Error::new(path, Operation::Read, kind))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::store::os::testing::{set_mode, symlink};
+
+    /// A directory of mode 0700 with a file of mode `mode` in it.
+    fn file(mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        fs::write(&path, "x").unwrap();
+        set_mode(&path, mode);
+        (home, path)
+    }
+
+    fn check(path: &Path, access: Access) -> Result<(), Error> {
+        check_file(path, &fs::metadata(path).unwrap(), access)
+    }
+
+    #[test]
+    fn any_bit_for_others_makes_a_secret_unsafe() {
+        for mode in [0o640, 0o604, 0o620, 0o601, 0o644, 0o777] {
+            let (_home, path) = file(mode);
+            let error = check(&path, Access::Owner).unwrap_err();
+            let ErrorKind::UnsafePermissions {
+                mode: found,
+                wanted: 0o600,
+            } = *error.kind()
+            else {
+                panic!("{error}")
+            };
+            assert_eq!(found, mode);
+        }
+        for mode in [0o600, 0o400, 0o700] {
+            let (_home, path) = file(mode);
+            check(&path, Access::Owner).unwrap();
+        }
+    }
+
+    #[test]
+    fn others_may_read_but_not_write_a_list() {
+        let (_home, path) = file(0o644);
+        check(&path, Access::OthersRead).unwrap();
+        for mode in [0o664, 0o646, 0o622] {
+            set_mode(&path, mode);
+            assert!(check(&path, Access::OthersRead).is_err());
+        }
+    }
+
+    #[test]
+    fn a_directory_is_no_key() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(check(home.path(), Access::Owner).is_err());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_named() {
+        let (home, path) = file(0o600);
+        check_parents(&path).unwrap();
+        for mode in [0o770, 0o707, 0o777] {
+            set_mode(home.path(), mode);
+            let error = check_parents(&path).unwrap_err();
+            assert_eq!(error.path(), Some(home.path()));
+            assert!(matches!(error.kind(), ErrorKind::UnsafeDirectory { mode: m } if *m == mode));
+        }
+        set_mode(home.path(), 0o1777);
+        check_parents(&path).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_checked_where_it_stands_and_where_it_points() {
+        let (target_home, target) = file(0o600);
+        let link_home = tempfile::tempdir().unwrap();
+        let link = link_home.path().join("link");
+        symlink(&target, &link).unwrap();
+        check_parents(&link).unwrap();
+        set_mode(target_home.path(), 0o777);
+        assert!(check_parents(&link).is_err());
+        set_mode(target_home.path(), 0o700);
+        set_mode(link_home.path(), 0o777);
+        assert!(check_parents(&link).is_err());
+    }
+}

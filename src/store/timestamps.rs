@@ -1,0 +1,133 @@
+//! Handshake timestamps that only rise, whatever the clock does and however a process ends.
+//!
+//! A peer accepts a handshake only if its timestamp is greater than all that it saw before. A block
+//! of them is noted as used before the first one is: after a crash the rest of the block is lost,
+//! none is used twice.
+
+use core::ops::Range;
+use std::path::Path;
+
+use super::atomic::{create_parent, read_checked, replace};
+use super::error::{Error, ErrorKind, Operation};
+use super::permissions::Access;
+use crate::id::Timestamp;
+use crate::time::UnixTime;
+
+/// Timestamps reserved at a time. A handshake attempt uses one, so a block lasts for ever; as a
+/// duration it is 1.07 s, so that starting again and again does not run away from the clock.
+const BLOCK: u64 = 1 << 30;
+
+const HEADER: &str = "securechat timestamps v1, the first unused one: ";
+
+/// Reserves timestamps that this identity has never used, starting at the present time or after
+/// the last reserved one, whichever is later. They are on the disk as used before this returns.
+///
+/// The caller holds the identity's lock. A missing file means that none was ever used; a damaged
+/// one is an error, since guessing could use one twice: with a clock that is right it is safe to
+/// delete the file.
+///
+/// # Errors
+/// `Malformed` if the file cannot be understood or no timestamps are left, `DiskFull`, `Io`.
+pub fn reserve_timestamps(path: &Path, now: UnixTime) -> Result<Range<Timestamp>, Error> {
+    create_parent(path)?;
+    let start = first_unused(path)?.max(now.0.saturating_mul(1_000_000));
+    let Some(end) = start.checked_add(BLOCK) else {
+        return Err(malformed(path, "no timestamps are left"));
+    };
+    replace(path, format!("{HEADER}{end}\n").as_bytes(), Access::Owner)?;
+    Ok(Timestamp(start)..Timestamp(end))
+}
+
+fn first_unused(path: &Path) -> Result<u64, Error> {
+    let content = match read_checked(path, Access::OthersRead) {
+        Ok(content) => content,
+        Err(error) if error.is_missing() => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    parse(&content.bytes).ok_or_else(|| malformed(path, "the timestamps file is damaged"))
+}
+
+/// Exactly what [`reserve_timestamps`] writes, nothing shorter: half a number is a smaller number.
+fn parse(content: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(content).ok()?;
+    let digits = text.strip_prefix(HEADER)?.strip_suffix('\n')?;
+    let number: u64 = digits.parse().ok()?;
+    (number.to_string() == digits).then_some(number)
+}
+
+fn malformed(path: &Path, reason: &'static str) -> Error {
+    Error::new(path, Operation::Read, ErrorKind::Malformed { reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const NOW: UnixTime = UnixTime(1_795_000_000_000);
+
+    fn place() -> (tempfile::TempDir, std::path::PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state/ts");
+        (home, path)
+    }
+
+    #[test]
+    fn the_first_block_starts_now() {
+        let (_home, path) = place();
+        let block = reserve_timestamps(&path, NOW).unwrap();
+        assert_eq!(block.start, Timestamp(NOW.0 * 1_000_000));
+        assert_eq!(block.end.0 - block.start.0, BLOCK);
+    }
+
+    #[test]
+    fn no_timestamp_is_reserved_twice_whatever_the_clock_does() {
+        let (_home, path) = place();
+        let mut last = 0;
+        for now in [
+            NOW.0,
+            NOW.0,
+            0,
+            NOW.0 + 9_999_999,
+            5,
+            NOW.0,
+            u64::MAX / 2_000_000,
+        ] {
+            let block = reserve_timestamps(&path, UnixTime(now)).unwrap();
+            assert!(block.start.0 >= last && block.start < block.end);
+            assert!(block.start.0 >= now * 1_000_000);
+            last = block.end.0;
+        }
+    }
+
+    #[test]
+    fn the_block_is_on_disk_before_it_is_returned() {
+        let (_home, path) = place();
+        let block = reserve_timestamps(&path, NOW).unwrap();
+        assert_eq!(parse(&fs::read(&path).unwrap()), Some(block.end.0));
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_and_stays() {
+        let (_home, path) = place();
+        reserve_timestamps(&path, NOW).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            let error = reserve_timestamps(&path, NOW).unwrap_err();
+            assert!(
+                matches!(error.kind(), ErrorKind::Malformed { .. }),
+                "{error}"
+            );
+            assert_eq!(fs::read(&path).unwrap(), whole[..length]);
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_an_error_and_no_overflow() {
+        let (_home, path) = place();
+        let error = reserve_timestamps(&path, UnixTime(u64::MAX)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+    }
+}
