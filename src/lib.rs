@@ -1,7 +1,5 @@
 //! Private chat between two terminals: a post-quantum Noise handshake over UDP, no server, no account.
 
-#![warn(clippy::all)]
-
 pub mod chat;
 pub mod cli;
 pub mod crypto;

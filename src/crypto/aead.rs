@@ -144,6 +144,8 @@ pub(super) fn nonce(counter: Counter) -> [u8; 12] {
 /// Seals `plaintext` for a file or a database with XChaCha20-Poly1305; the tag comes last.
 ///
 /// `nonce`: drawn at random for each call, which 24 bytes allow. `aad`: authenticated, not stored.
+/// The stack is not scrubbed, since stored messages come by the thousand: who seals or opens an
+/// identity calls [`scrub_stack`](crate::crypto::scrub_stack) afterwards.
 #[must_use]
 pub fn seal_at_rest(key: &[u8; 32], nonce: &[u8; 24], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(plaintext.len() + TAG_LEN);

@@ -21,9 +21,9 @@ use crate::crypto::secret::Secret;
 use crate::id::PeerId;
 
 /// Length of mac1 and mac2 in bytes.
-pub const MAC_LEN: usize = 16;
+const MAC_LEN: usize = 16;
 /// Length of a cookie in bytes.
-pub const COOKIE_LEN: usize = 16;
+const COOKIE_LEN: usize = 16;
 /// Length of a cookie with its tag in bytes.
 const SEALED_COOKIE_LEN: usize = COOKIE_LEN + TAG_LEN;
 

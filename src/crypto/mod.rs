@@ -20,7 +20,7 @@ mod secret;
 mod stack;
 
 pub use aead::{OpenError, OpenKey, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest};
-pub use cookie::{COOKIE_LEN, CookieKey, CookieSecret, MAC_LEN, MacKey, mac2, verify_mac2};
+pub use cookie::{CookieKey, CookieSecret, MacKey, mac2, verify_mac2};
 pub use keys::{Psk, StaticSecret};
 pub use noise::{
     Completed, HandshakeError, Initiator, MESSAGE1_LEN, MESSAGE2_LEN, PAYLOAD1_LEN, PAYLOAD2_LEN,

@@ -387,3 +387,6 @@ impl Kem for MlKem768 {
         Ok(HASH_LEN)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -4,6 +4,9 @@
 use crate::proto::limits::MAX_VARIANTS;
 use crate::wire::packet::Part;
 
+/// A joined message, boxed because it is too large to move around.
+pub(super) type Whole<const WHOLE: usize> = Box<[u8; WHOLE]>;
+
 /// Up to [`MAX_VARIANTS`] distinct variants of each half of a message. Every combination is handed
 /// out once, so that an injected half cannot keep the true ones apart.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ impl<const HALF: usize> Assembly<HALF> {
     }
 
     /// A combination that has not been handed out yet. `WHOLE` is twice `HALF`.
-    pub(super) fn take<const WHOLE: usize>(&mut self) -> Option<Box<[u8; WHOLE]>> {
+    pub(super) fn take<const WHOLE: usize>(&mut self) -> Option<Whole<WHOLE>> {
         const { assert!(WHOLE == 2 * HALF) };
         let all = (0..self.first.len()).flat_map(|a| (0..self.second.len()).map(move |b| (a, b)));
         let pair = all
@@ -50,6 +53,11 @@ impl<const HALF: usize> Assembly<HALF> {
         tail.copy_from_slice(&**second);
         Some(whole)
     }
+
+    /// All combinations that have not been handed out yet.
+    pub(super) fn take_all<const WHOLE: usize>(&mut self) -> Vec<Whole<WHOLE>> {
+        core::iter::from_fn(|| self.take()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -57,7 +65,9 @@ mod tests {
     use super::*;
 
     fn drain(assembly: &mut Assembly<2>) -> Vec<[u8; 4]> {
-        core::iter::from_fn(|| assembly.take::<4>())
+        assembly
+            .take_all::<4>()
+            .into_iter()
             .map(|whole| *whole)
             .collect()
     }

@@ -158,7 +158,6 @@ impl Initiate {
         let datagrams = encode_init(VERSION, index, &message1, |b| mac1.mac(&[b]), no_cookie);
         let connection = payload.connection;
         Some(Initiated {
-            peer,
             index,
             connection,
             initiator,

@@ -107,7 +107,7 @@ impl Sources {
     /// At the bound: a full bucket says nothing, so those near a random place go first; if there is
     /// none, the one at that place goes. A fixed number of steps, whatever a stranger sends.
     fn make_room(&mut self, rng: &mut CoreRng, now: Instant) {
-        let from = Source(rng.u64(), rng.u32() % 2 == 0);
+        let from = Source(rng.u64(), rng.u32().is_multiple_of(2));
         let near = || {
             self.buckets
                 .range(from..)

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
 use crate::id::SessionIndex;
-use crate::proto::assembly::Assembly;
+use crate::proto::assembly::{Assembly, Whole};
 use crate::proto::limit::Source;
 use crate::proto::limits::{MAX_SLOTS, MAX_SLOTS_PER_SOURCE, SLOT_LIFE};
 use crate::proto::rng::CoreRng;
@@ -35,7 +35,7 @@ impl Reassembly {
         init: &Init<'_>,
         rng: &mut CoreRng,
         now: Instant,
-    ) -> Vec<Box<[u8; MESSAGE1_LEN]>> {
+    ) -> Vec<Whole<MESSAGE1_LEN>> {
         let key = (from, init.sender);
         self.forget_old(now);
         if !self.slots.contains_key(&key) {
@@ -47,7 +47,7 @@ impl Reassembly {
         };
         let slot = self.slots.entry(key).or_insert_with(fresh);
         slot.halves.add(init.part, init.body);
-        core::iter::from_fn(|| slot.halves.take()).collect()
+        slot.halves.take_all()
     }
 
     /// Frees the slot of a message that proved true.

@@ -7,7 +7,7 @@ const WORD_BITS: u64 = 64;
 /// One word more than the window, so that the word being entered can be cleared (RFC 6479 §2).
 const WORDS: usize = (REPLAY_WINDOW / WORD_BITS) as usize + 1;
 
-const _: () = assert!(WORDS.is_power_of_two() && REPLAY_WINDOW % WORD_BITS == 0);
+const _: () = assert!(WORDS.is_power_of_two() && REPLAY_WINDOW.is_multiple_of(WORD_BITS));
 
 /// Which counters have been seen: all at or below `last - REPLAY_WINDOW`, and the marked ones above.
 ///
@@ -92,10 +92,7 @@ impl ReplayWindow {
 }
 
 const fn word_index(counter: u64) -> usize {
-    // The remainder is below WORDS, so it fits.
-    #[expect(clippy::cast_possible_truncation, reason = "below 128")]
-    let index = (counter / WORD_BITS % WORDS as u64) as usize;
-    index
+    (counter / WORD_BITS % WORDS as u64) as usize
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl CoreRng {
 
     /// A number below `bound`, which is small against 2^32.
     pub(super) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(u64::from(self.u32()) * (bound as u64) >> 32).unwrap_or(0)
+        usize::try_from((u64::from(self.u32()) * (bound as u64)) >> 32).unwrap_or(0)
     }
 
     /// A duration from zero to `max`.

@@ -86,14 +86,13 @@ impl Side {
     }
 
     fn lines(&self) -> Vec<&[u8]> {
-        let line = |event: &'_ Event| matches!(event, Event::Line { .. });
-        let lines = self.events.iter().filter(|event| line(event));
+        let mut lines = Vec::new();
+        for event in &self.events {
+            if let Event::Line { line, .. } = event {
+                lines.push(line.as_slice());
+            }
+        }
         lines
-            .map(|event| match event {
-                Event::Line { line, .. } => line.as_slice(),
-                _ => unreachable!("filtered"),
-            })
-            .collect()
     }
 }
 

@@ -195,7 +195,12 @@ impl Writer {
     pub fn varint(&mut self, value: u64) -> &mut Self {
         let value = value.min(VARINT_MAX);
         let len = varint_len(value);
-        let tag = (len.trailing_zeros() as u8) << 6;
+        let tag = match len {
+            1 => 0x00,
+            2 => 0x40,
+            4 => 0x80,
+            _ => 0xc0,
+        };
         let start = self.bytes.len();
         let encoded = value.to_be_bytes();
         self.bytes.extend(encoded.iter().skip(8 - len));
