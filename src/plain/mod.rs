@@ -1,1 +1,7 @@
-//! (module under construction)
+//! The plain face: lines that are only ever appended. For terminals, pipes and screen readers.
+
+mod printer;
+mod stamp;
+
+pub use printer::{Form, Printer};
+pub use stamp::Stamp;

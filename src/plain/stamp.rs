@@ -1,0 +1,57 @@
+//! Wall-clock time as people and programs read it.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use crate::text::{Safe, safe_line};
+use crate::time::UnixTime;
+
+/// A moment with the time zone that it is shown in.
+#[derive(Clone, Debug)]
+pub struct Stamp(Zoned);
+
+impl Stamp {
+    /// `at` in this machine's time zone. A time beyond the calendar shows as its end.
+    #[must_use]
+    pub fn local(at: UnixTime) -> Self {
+        Self::in_zone(at, TimeZone::system())
+    }
+
+    fn in_zone(at: UnixTime, zone: TimeZone) -> Self {
+        let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+        let timestamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+        Self(timestamp.to_zoned(zone))
+    }
+
+    /// Hours and minutes, for people: `02:09`.
+    #[must_use]
+    pub fn clock(&self) -> Safe {
+        safe_line(&self.0.strftime("%H:%M").to_string())
+    }
+
+    /// Date and time in UTC, for programs: `2026-11-21T02:09:31Z`.
+    #[must_use]
+    pub fn utc(&self) -> Safe {
+        let utc = self.0.with_time_zone(TimeZone::UTC);
+        safe_line(&utc.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_their_own_clock_and_programs_see_utc() {
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let stamp = Stamp::in_zone(UnixTime(1_795_226_971_120), zone);
+        assert_eq!(stamp.clock().as_str(), "03:09");
+        assert_eq!(stamp.utc().as_str(), "2026-11-21T02:09:31Z");
+    }
+
+    #[test]
+    fn a_time_beyond_the_calendar_is_no_panic() {
+        let far = Stamp::in_zone(UnixTime(u64::MAX), TimeZone::UTC);
+        assert!(far.utc().as_str().starts_with("9999"));
+    }
+}
