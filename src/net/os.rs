@@ -102,6 +102,19 @@ mod imp {
         Ok(None)
     }
 
+    /// Whether our parent told the system to ignore hang-ups for us, as `nohup` does. Known on Linux
+    /// only.
+    pub(crate) fn hangup_is_ignored() -> bool {
+        std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
+    }
+
+    /// Whether signal 1, the lowest bit of the hexadecimal mask, is in `SigIgn:`.
+    fn ignores_hangup(status: &str) -> bool {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .is_some_and(|m| m & 1 == 1)
+    }
+
     /// Whether a complaint is always in the queue of [`next_complaint`], so that an error of the
     /// socket itself says nothing more.
     pub(crate) const COMPLAINTS_ARE_QUEUED: bool =
@@ -112,6 +125,22 @@ mod imp {
 
     /// The number of the error that says that this socket knows no address of that family.
     pub(crate) const NO_FAMILY: i32 = Errno::AFNOSUPPORT.raw_os_error();
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn an_ignored_hangup_is_read_from_the_mask() {
+            assert!(ignores_hangup(
+                "Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"
+            ));
+            assert!(!ignores_hangup(
+                "Name:\tx\nSigIgn:\t0000000000001000\nSigCgt:\t1\n"
+            ));
+            assert!(!ignores_hangup("Name:\tx\n"));
+        }
+    }
 }
 
 #[cfg(windows)]
@@ -161,7 +190,12 @@ mod imp {
         Ok(None)
     }
 
-    /// See the other one.
+    /// There is nothing like it.
+    pub(crate) fn hangup_is_ignored() -> bool {
+        false
+    }
+
+    /// Nothing is queued.
     pub(crate) const COMPLAINTS_ARE_QUEUED: bool = false;
 
     /// `WSAEBADF` and `WSAENOTSOCK`.
