@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::version;
+use crate::net;
 
 /// What `--version` prints after the program's name.
 static VERSION: LazyLock<String> = LazyLock::new(version::long);
@@ -37,13 +38,31 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// Keep every file under this one directory
-    #[arg(long, global = true, value_name = "DIR", env = "SECURECHAT_HOME", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "SECURECHAT_HOME",
+        hide_env_values = true
+    )]
     pub home: Option<PathBuf>,
     /// The secret key file
-    #[arg(short, long, global = true, value_name = "FILE", env = "SECURECHAT_IDENTITY", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SECURECHAT_IDENTITY",
+        hide_env_values = true
+    )]
     pub identity: Option<PathBuf>,
     /// Read the passphrase from the first line of this file ("-": standard input)
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_command")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        conflicts_with = "passphrase_command"
+    )]
     pub passphrase_file: Option<PathBuf>,
     /// Run this command and take the first line that it prints as the passphrase
     #[arg(long, global = true, value_name = "CMD")]
@@ -289,12 +308,18 @@ pub struct ListenArgs {
 
 /// `connect`.
 #[derive(Args, Debug)]
-#[command(override_usage = "securechat connect [OPTIONS] NAME [HOST:PORT]\n       \
+#[command(
+    override_usage = "securechat connect [OPTIONS] NAME [HOST:PORT]\n       \
                             securechat connect [OPTIONS] --peer-key KEY HOST:PORT\n       \
-                            securechat connect [OPTIONS] --peer-key-file FILE HOST:PORT")]
+                            securechat connect [OPTIONS] --peer-key-file FILE HOST:PORT"
+)]
 pub struct ConnectArgs {
     /// One of your peers, then (if none is saved) the address; only the address beside a key
-    #[arg(value_name = "NAME|HOST:PORT", required = true, num_args = 1..=2)]
+    #[arg(
+        value_name = "NAME|HOST:PORT",
+        required_unless_present_any = ["peer_key", "peer_key_file"],
+        num_args = 1..=2
+    )]
     pub target: Vec<String>,
     /// The public key of whom you expect there: 44 characters, or a securechat: address
     #[arg(long, value_name = "KEY", conflicts_with = "peer_key_file")]
@@ -334,6 +359,16 @@ pub struct Family {
     /// Use IPv6 only
     #[arg(short = '6', long = "ipv6")]
     pub v6: bool,
+}
+
+impl From<Family> for net::Family {
+    fn from(family: Family) -> Self {
+        match family {
+            Family { v4: true, .. } => Self::V4,
+            Family { v6: true, .. } => Self::V6,
+            Family { .. } => Self::Any,
+        }
+    }
 }
 
 /// Whom to accept.
@@ -415,7 +450,17 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in ["", "10", "s", "-1s", "1.5s", "0s", "10 s", "99999999999s", "1d"] {
+        for wrong in [
+            "",
+            "10",
+            "s",
+            "-1s",
+            "1.5s",
+            "0s",
+            "10 s",
+            "99999999999s",
+            "1d",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -113,6 +113,11 @@ pub enum Error {
         /// The arguments of a command that would be right; none if there is no single one.
         example: &'static [&'static str],
     },
+    /// SC21: a file is in the way.
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// SC24: the operating system refused something.
     System {
         /// What was attempted, such as "write the manual pages".
@@ -197,6 +202,7 @@ impl Error {
                 reason,
                 example,
             } => wording::bad_argument(given, reason, example),
+            Self::Exists { path } => trouble::exists(path),
             Self::System { operation, reason } => wording::system(operation, reason),
         }
     }
@@ -207,3 +213,7 @@ impl From<store::Error> for Error {
         Self::Store(error)
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! The command line: arguments, subcommands, errors in words, exit codes.
 
-mod args;
+pub mod args;
 mod error;
 mod exit;
 mod identity;
@@ -13,8 +13,10 @@ mod out;
 mod peers;
 mod report;
 mod run;
+mod target;
 mod topics;
 mod trouble;
+mod unlock;
 mod version;
 mod wording;
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::cli::Error;
 use crate::cli::args::{Color, Globals};
-use crate::cli::report::Report;
+use crate::cli::report::{Report, Suggestion};
 use crate::text::{Safe, safe_line};
 
 /// The printer of one command.
@@ -75,10 +75,10 @@ impl Out {
         }
     }
 
-    /// The flags that a command needs to mean the same profile.
+    /// A command for the user, with the flags that it needs to mean the same profile.
     #[must_use]
-    pub fn profile(&self) -> &[Safe] {
-        &self.profile
+    pub fn command(&self, command: &Suggestion) -> Safe {
+        command.shell(&self.profile)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::json::Object;
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::id::PeerId;
 use crate::store::{
-    Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text,
+    self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text,
 };
 use crate::text::{Safe, safe_line};
 
@@ -49,7 +49,9 @@ fn as_table(known: &KnownPeers) -> Vec<Safe> {
         let name = safe_line(&format!("{:<width$}  ", peer.name()));
         name + key_text(&peer.key()) + remarks(peer)
     });
-    let nameless = known.revoked().filter(|(key, _)| known.find_key(key).is_none());
+    let nameless = known
+        .revoked()
+        .filter(|(key, _)| known.find_key(key).is_none());
     let nameless = nameless.map(|(key, reason)| {
         let name = safe_line(&format!("{:<width$}  ", "-"));
         name + key_text(key) + "  revoked" + noted(reason)
@@ -104,7 +106,7 @@ fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
     if addresses.is_empty() {
         addresses.clone_from(&offer.addresses);
     }
-    let psk = args.psk_file.as_deref().map(input::psk).transpose()?;
+    let psk = args.psk_file.as_deref().map(store::read_psk).transpose()?;
     KnownPeers::update(&context.paths.known_peers(), |known| {
         known.add(&args.name, &offer.key, &addresses)?;
         match &psk {
@@ -133,7 +135,10 @@ fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
         ("revoked", revocation(&known, &key)),
         ("address", addresses(peer)),
         ("seen", peer.seen().map(|day| safe_line(&day.to_string()))),
-        ("verified", peer.verified().map(|day| safe_line(&day.to_string()))),
+        (
+            "verified",
+            peer.verified().map(|day| safe_line(&day.to_string())),
+        ),
         ("shared secret", peer.has_psk().then(|| "yes (psk)".into())),
     ];
     for (label, value) in rows {
@@ -156,10 +161,14 @@ fn revocation(known: &KnownPeers, key: &PeerId) -> Option<Safe> {
 }
 
 fn rename(args: &PeersRenameArgs, context: &Context) -> Result<(), Error> {
-    change(context, &args.name, |known| known.rename(&args.name, &args.new_name))?;
+    change(context, &args.name, |known| {
+        known.rename(&args.name, &args.new_name)
+    })?;
     let names = [&args.name, &args.new_name].map(|name| safe_line(name));
     let [old, new] = names;
-    context.out.note(&(Safe::from("renamed ") + old + " to " + new));
+    context
+        .out
+        .note(&(Safe::from("renamed ") + old + " to " + new));
     Ok(())
 }
 
@@ -176,13 +185,17 @@ fn revoke(args: &PeersRevokeArgs, context: &Context) -> Result<(), Error> {
     };
     KnownPeers::update(&path, |known| known.revoke(&key, args.reason.as_deref()))?;
     let done = Safe::from("revoked ") + key_text(&key);
-    context.out.note(&(done + "; it is refused from now on, also in a running chat"));
+    context
+        .out
+        .note(&(done + "; it is refused from now on, also in a running chat"));
     Ok(())
 }
 
 fn remove(args: &PeerArgs, context: &Context) -> Result<(), Error> {
     change(context, &args.name, |known| known.remove(&args.name))?;
-    context.out.note(&(Safe::from("removed ") + safe_line(&args.name)));
+    context
+        .out
+        .note(&(Safe::from("removed ") + safe_line(&args.name)));
     Ok(())
 }
 
@@ -190,7 +203,7 @@ fn remove(args: &PeerArgs, context: &Context) -> Result<(), Error> {
 fn change(
     context: &Context,
     name: &str,
-    edit: impl FnOnce(&mut KnownPeers) -> Result<(), crate::store::Error>,
+    edit: impl FnOnce(&mut KnownPeers) -> Result<(), store::Error>,
 ) -> Result<(), Error> {
     KnownPeers::update(&context.paths.known_peers(), edit).map_err(|error| named(error, name))
 }
@@ -203,7 +216,7 @@ pub(super) fn find<'a>(known: &'a KnownPeers, name: &str) -> Result<&'a Peer, Er
     known.find(name).map_err(|error| named(error, name))
 }
 
-fn named(error: crate::store::Error, name: &str) -> Error {
+fn named(error: store::Error, name: &str) -> Error {
     if let ErrorKind::NotFound { suggestion } = error.kind() {
         return Error::NoSuchPeer {
             name: safe_line(name),

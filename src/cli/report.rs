@@ -63,8 +63,12 @@ impl Suggestion {
     }
 
     /// As typed into a shell, with `extra` arguments behind our own program's name.
-    fn shell(&self, extra: &[Safe]) -> Safe {
-        let extra = if self.program == "securechat" { extra } else { &[] };
+    pub(super) fn shell(&self, extra: &[Safe]) -> Safe {
+        let extra = if self.program == "securechat" {
+            extra
+        } else {
+            &[]
+        };
         let args = extra.iter().chain(&self.args).map(quote);
         Safe::join(std::iter::once(self.program.into()).chain(args), " ")
     }

@@ -6,8 +6,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
+use crate::cli::target::{self, Target, Who};
 use crate::cli::{Error, ExitCode, Out, identity, keygen, log, meta, peers};
-use crate::store::Paths;
+use crate::store::{KnownPeers, Paths};
 use crate::text::safe_text;
 
 /// What a command that uses files works with.
@@ -59,14 +60,33 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::Pubkey(args) => identity::pubkey(args, &context()?),
         Command::Key(command) => identity::run(command, &context()?),
         Command::Peers(command) => peers::run(command, &context()?),
-        Command::Listen(_) | Command::Connect(_) | Command::Demo(_) => Err(Error::System {
-            operation: "talk",
-            reason: "this build has no network".into(),
-        }),
+        Command::Listen(args) => {
+            target::listen_on(args)?;
+            no_network(&context()?)
+        }
+        Command::Connect(args) => {
+            let (target, _) = (Target::of(args)?, target::send_from(args)?);
+            if let Who::Name(name) = &target.who {
+                let context = context()?;
+                let known = KnownPeers::load(&context.paths.known_peers())?;
+                peers::find(&known, name)?;
+            }
+            no_network(&context()?)
+        }
+        Command::Demo(_) => no_network(&context()?),
         Command::Completions(args) => meta::completions(args, out),
         Command::Man(args) => meta::man(args, out),
         Command::Help(args) => meta::help(args, out),
     }
+}
+
+/// Stands where the network is not built yet.
+fn no_network(context: &Context) -> Result<ExitCode, Error> {
+    identity::unlock(context)?;
+    Err(Error::System {
+        operation: "talk",
+        reason: "this build has no network".into(),
+    })
 }
 
 fn fail(error: &Error, out: &Out) -> ExitCode {
@@ -78,7 +98,10 @@ fn fail(error: &Error, out: &Out) -> ExitCode {
 /// Prints what clap has to say: help and version as they are, complaints as safe text because they
 /// repeat the arguments.
 fn usage(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         // Nobody is left to tell when standard output is gone.
         let _ = error.print();
         return ExitCode::Done;

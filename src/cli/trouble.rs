@@ -6,21 +6,32 @@ use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{needs_input, no_passphrase, ours, secret_key, wrong_passphrase};
-use crate::store::{self, ErrorKind, KeyProblem};
+use crate::store::{self, ErrorKind, KeyProblem, Operation};
 use crate::text::{Safe, safe_line};
 
 /// What to print for a failed operation of the store.
 pub(super) fn report(error: &store::Error) -> Report {
-    let path = error.path().unwrap_or(Path::new("-"));
-    match error.kind() {
+    let said = safe_line(&error.to_string());
+    let is_key = error.operation() == Operation::Read
+        && error
+            .path()
+            .is_some_and(|path| !path.ends_with("known-peers"));
+    words(error.kind(), error.path(), is_key, said)
+}
+
+/// What to print for a kind of failure, about a file (that may be a secret key), of which the store
+/// `said` this.
+fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Report {
+    let path = path.unwrap_or_else(|| Path::new("standard input"));
+    match kind {
         ErrorKind::NoIdentity => no_identity(path),
-        ErrorKind::UnsafePermissions { mode, wanted } => unsafe_file(path, *mode, *wanted),
+        ErrorKind::UnsafePermissions { mode, wanted } => unsafe_file(path, *mode, *wanted, is_key),
         ErrorKind::UnsafeDirectory { mode } => unsafe_directory(path, *mode),
         ErrorKind::WrongOwner { .. } => wrong_owner(path),
         ErrorKind::WrongPassphrase => wrong_passphrase(path, None),
         ErrorKind::PassphraseNeeded => needs_input(Prompt::Passphrase),
         ErrorKind::EmptyPassphrase => no_passphrase(&"it is empty".into()),
-        ErrorKind::CommandFailed { .. } => no_passphrase(&said(error)),
+        ErrorKind::CommandFailed { .. } => no_passphrase(&said),
         ErrorKind::InUse { pid } => in_use(*pid),
         ErrorKind::DiskFull => disk_full(path),
         ErrorKind::DamagedLine { line, reason } => {
@@ -39,12 +50,8 @@ pub(super) fn report(error: &store::Error) -> Report {
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
         ErrorKind::Malformed { reason } => malformed(path, reason),
         ErrorKind::NoHome => no_home(),
-        ErrorKind::Io(_) => Report::new("SC24", ExitCode::Fixable, said(error)),
+        ErrorKind::Io(_) => Report::new("SC24", ExitCode::Fixable, said),
     }
-}
-
-fn said(error: &store::Error) -> Safe {
-    safe_line(&error.to_string())
 }
 
 fn no_identity(path: &Path) -> Report {
@@ -53,25 +60,27 @@ fn no_identity(path: &Path) -> Report {
         .attempt([ours(["keygen"])])
 }
 
-fn unsafe_file(path: &Path, mode: u32, wanted: u32) -> Report {
+fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_key: bool) -> Report {
     let report = refusing(path);
     let mode = safe_line(&format!(" (mode {mode:04o})."));
     let bits = safe_line(&format!("{wanted:o}"));
     let chmod = Suggestion::of("chmod", [bits, Safe::from(path)]);
-    if wanted & 0o044 == 0 {
-        report
-            .cause(Safe::from("Other users of this machine can read it") + mode)
-            .attempt([chmod])
-            .hint(
-                "If others may have copied it, make a new key instead:",
-                ours(["keygen", "--force"]),
-            )
-    } else {
-        report
+    if wanted & 0o044 != 0 {
+        return report
             .cause(Safe::from("Other users of this machine can change it") + mode)
             .cause("Somebody else's key could have been put in; look at what it says.")
-            .attempt([chmod])
+            .attempt([chmod]);
     }
+    let report = report
+        .cause(Safe::from("Other users of this machine can read it") + mode)
+        .attempt([chmod]);
+    if !is_key {
+        return report;
+    }
+    report.hint(
+        "If others may have copied it, make a new key instead:",
+        ours(["keygen", "--force"]),
+    )
 }
 
 fn unsafe_directory(path: &Path, mode: u32) -> Report {
@@ -133,7 +142,7 @@ fn disk_full(path: &Path) -> Report {
         .cause("Nothing was changed. Make room and do the same again.")
 }
 
-fn exists(path: &Path) -> Report {
+pub(super) fn exists(path: &Path) -> Report {
     let title = Safe::from(path) + " exists already; it was not touched";
     Report::new("SC21", ExitCode::Fixable, title)
         .cause("Whoever knows you by the key in it would no longer reach you by a new one.")
@@ -209,4 +218,116 @@ fn no_home() -> Report {
 
 fn about(command: &'static str, name: &Safe) -> Suggestion {
     Suggestion::securechat(["peers".into(), command.into(), name.clone()])
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io;
+
+    use crate::store::DamageReason;
+    use crate::text::NameError;
+
+    use super::*;
+
+    /// A report for every kind of failure.
+    pub(in crate::cli) fn samples() -> Vec<Report> {
+        let bob = || Safe::from("bob");
+        let kinds = [
+            ErrorKind::NoIdentity,
+            ErrorKind::UnsafePermissions {
+                mode: 0o644,
+                wanted: 0o600,
+            },
+            ErrorKind::UnsafePermissions {
+                mode: 0o664,
+                wanted: 0o644,
+            },
+            ErrorKind::UnsafeDirectory { mode: 0o777 },
+            ErrorKind::WrongOwner { owner: 1 },
+            ErrorKind::WrongPassphrase,
+            ErrorKind::PassphraseNeeded,
+            ErrorKind::EmptyPassphrase,
+            ErrorKind::CommandFailed { status: Some(1) },
+            ErrorKind::InUse { pid: Some(4121) },
+            ErrorKind::InUse { pid: None },
+            ErrorKind::DiskFull,
+            ErrorKind::DamagedLine {
+                line: 3,
+                reason: DamageReason::BadPsk,
+            },
+            ErrorKind::DuplicateName { name: bob() },
+            ErrorKind::DuplicateKey { name: bob() },
+            ErrorKind::LookAlike { existing: bob() },
+            ErrorKind::BadName(NameError::UpperCase),
+            ErrorKind::Revoked {
+                reason: Some("laptop stolen".into()),
+            },
+            ErrorKind::Revoked { reason: None },
+            ErrorKind::NotFound {
+                suggestion: Some(bob()),
+            },
+            ErrorKind::NotAPublicKey {
+                sample: "xTIBA5rb".into(),
+                problem: KeyProblem::WrongLength { bytes: 6 },
+            },
+            ErrorKind::SecretKeyGiven,
+            ErrorKind::NotAnAddress,
+            ErrorKind::AlreadyExists,
+            ErrorKind::ChangedMeanwhile,
+            ErrorKind::Malformed {
+                reason: "there is no key in it",
+            },
+            ErrorKind::NoHome,
+            ErrorKind::Io(io::Error::from(io::ErrorKind::PermissionDenied)),
+        ];
+        let path = Path::new("/home/a/my key");
+        let report = |kind| words(&kind, Some(path), true, "cannot read it".into());
+        kinds.into_iter().map(report).collect()
+    }
+
+    fn shown(kind: &ErrorKind) -> String {
+        let report = words(
+            kind,
+            Some(Path::new("/h/identity.key")),
+            true,
+            "it failed".into(),
+        );
+        let lines = report.render(&[]);
+        let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn an_unsafe_key_file_says_how_to_close_it() {
+        let kind = ErrorKind::UnsafePermissions {
+            mode: 0o644,
+            wanted: 0o600,
+        };
+        assert_eq!(
+            shown(&kind),
+            "error: refusing to use /h/identity.key  [SC02]\n\
+             \x20 Other users of this machine can read it (mode 0644).\n\
+             \x20 try: chmod 600 /h/identity.key\n\
+             \x20 If others may have copied it, make a new key instead: securechat keygen --force"
+        );
+    }
+
+    #[test]
+    fn a_second_process_is_told_about_the_first() {
+        assert_eq!(
+            shown(&ErrorKind::InUse { pid: Some(4121) }),
+            "error: this profile is already open in another securechat (pid 4121)  [SC15]\n\
+             \x20 Two programs on one identity would lose messages.\n\
+             \x20 try: use that window, or a second identity: securechat --home ~/other keygen"
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_no_riddle() {
+        assert_eq!(
+            shown(&ErrorKind::DiskFull),
+            "error: cannot write /h/identity.key: there is no room on the disk  [SC18]\n\
+             \x20 Nothing was changed. Make room and do the same again."
+        );
+    }
 }

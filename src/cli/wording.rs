@@ -18,18 +18,29 @@ pub(super) fn secret_key() -> Report {
             "If you have already sent it to someone, make a new one:",
             ours(["keygen", "--force"]),
         )
-        .hint("The public key to hand out is printed by:", ours(["pubkey"]))
+        .hint(
+            "The public key to hand out is printed by:",
+            ours(["pubkey"]),
+        )
 }
 
 pub(super) fn no_answer(peer: &Peer, address: SocketAddr, after: Duration, tries: u32) -> Report {
     let label = &peer.label;
     let tries = Safe::from(tries) + if tries == 1 { " try)" } else { " tries)" };
     let title = Safe::from("no answer from ") + label + " at " + address + " after ";
-    let report = Report::new("SC06", ExitCode::Network, title + seconds(after) + " (" + tries)
-        .cause(Safe::from("Nothing came back at all: wrong address or port, ") + label)
-        .cause("is not listening, a firewall or NAT drops UDP on the way, or whoever")
-        .cause("is there does not hold this key (such a machine stays silent on purpose).")
-        .line(true, ask_to_listen(label));
+    let report = Report::new(
+        "SC06",
+        ExitCode::Network,
+        title + seconds(after) + " (" + tries,
+    )
+    .cause("Nothing came back at all: wrong address or port, nobody is listening there, a")
+    .cause(
+        Safe::from("firewall or NAT drops UDP on the way, or whoever is there does not hold ")
+            + label
+            + "'s",
+    )
+    .cause("key (such a machine stays silent on purpose).")
+    .line(true, ask_to_listen(label));
     if !peer.saved {
         return report;
     }
@@ -92,8 +103,9 @@ pub(super) fn cannot_listen(address: SocketAddr, reason: &BindProblem) -> Report
         BindProblem::InUse => report("the port is in use".into())
             .cause("Another program is listening there, perhaps another securechat.")
             .attempt([elsewhere]),
-        BindProblem::NotOurs => report("that is no address of this machine".into())
-            .attempt([ours(["listen"])]),
+        BindProblem::NotOurs => {
+            report("that is no address of this machine".into()).attempt([ours(["listen"])])
+        }
         BindProblem::Forbidden => report("the system does not allow it".into())
             .cause("Ports below 1024 are reserved for administrators on most systems.")
             .attempt([elsewhere]),
@@ -109,8 +121,15 @@ pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
 }
 
 pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
-    let title = peer.label.clone() + " speaks version " + theirs + " of the protocol, this program ";
-    let older = if theirs < ours { "The other side" } else { "This side" };
+    let title = peer.label.clone()
+        + " speaks version "
+        + theirs
+        + " of the protocol, this program version ";
+    let older = if theirs < ours {
+        "The other side"
+    } else {
+        "This side"
+    };
     Report::new("SC16", ExitCode::Version, title + ours)
         .cause(Safe::from(older) + " needs a newer securechat.")
         .attempt([self::ours(["--version"])])
@@ -133,16 +152,21 @@ pub(super) fn needs_input(prompt: Prompt) -> Report {
             ours(["key", "passwd", "--new-passphrase-file", "FILE"]),
             ours(["key", "passwd", "--no-passphrase"]),
         ]),
-        Prompt::Trust => report("somebody has to decide whether to accept an unknown key")
-            .attempt([
+        Prompt::Trust => {
+            report("somebody has to decide whether to accept an unknown key").attempt([
                 ours(["listen", "--trust", "strict"]),
                 ours(["listen", "--trust", "new"]),
-            ]),
+            ])
+        }
     }
 }
 
 pub(super) fn no_passphrase(reason: &Safe) -> Report {
-    Report::new("SC26", ExitCode::Identity, Safe::from("no passphrase: ") + reason)
+    Report::new(
+        "SC26",
+        ExitCode::Identity,
+        Safe::from("no passphrase: ") + reason,
+    )
 }
 
 pub(super) fn no_address(name: &Safe) -> Report {
