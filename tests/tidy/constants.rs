@@ -84,7 +84,7 @@ fn documented(document: &str) -> Constants {
         };
         let twice = found.insert(
             name.to_owned(),
-            document_value(value).ok_or(value.to_owned()),
+            document_value(value).ok_or_else(|| value.to_owned()),
         );
         assert!(twice.is_none(), "docs/protocol.md: {name} is listed twice");
     }
