@@ -75,17 +75,27 @@ impl Party {
             let _ = wake.send(Wake::Look);
         });
         let driver = Driver::start(socket, endpoint, clock, notify).map_err(|e| no_threads(&e))?;
-        Ok(Self { handle: driver.handle().clone(), id, _driver: driver })
+        Ok(Self {
+            handle: driver.handle().clone(),
+            id,
+            _driver: driver,
+        })
     }
 
     fn add(&self, other: &Self) -> Result<(), Error> {
         let addresses = vec![other.handle.local_addr()];
-        let config = PeerConfig { id: other.id, psk: None, addresses };
+        let config = PeerConfig {
+            id: other.id,
+            psk: None,
+            addresses,
+        };
         Ok(self.handle.with(|endpoint, _| endpoint.add_peer(config))?)
     }
 
     fn send(&self, to: PeerId, line: Vec<u8>) -> Result<(), Error> {
-        let sent = self.handle.with(|endpoint, now| endpoint.send_line(to, line, now))?;
+        let sent = self
+            .handle
+            .with(|endpoint, now| endpoint.send_line(to, line, now))?;
         sent.map_err(|error| Error::System {
             operation: "send a line",
             reason: safe_line(&error.to_string()),
@@ -103,22 +113,31 @@ struct Demo {
 
 impl Demo {
     fn start(clock: Clock, wake: &Sender<Wake>, woken: Receiver<Wake>) -> Result<Self, Error> {
-        let (me, echo) = (Party::start(clock.clone(), wake)?, Party::start(clock.clone(), wake)?);
+        let (me, echo) = (Party::start(clock, wake)?, Party::start(clock, wake)?);
         me.add(&echo)?;
         echo.add(&me)?;
         let stop = wake.clone();
         let signals = Signals::watch(move |signal| {
-            let _ = stop.send(Wake::Stop(ExitCode::from_signal(signal)));
+            let _ = stop.send(Wake::Stop(signal.into()));
         });
         let signals = signals.map_err(|error| no_threads(&error))?;
-        Ok(Self { me, echo, clock, woken, _signals: signals })
+        Ok(Self {
+            me,
+            echo,
+            clock,
+            woken,
+            _signals: signals,
+        })
     }
 
     /// Opens the session; returns how long that took.
     fn connect(&mut self) -> Result<Duration, Error> {
         let started = self.clock.now();
         let echo = self.echo.id;
-        let connected = self.me.handle.with(|endpoint, now| endpoint.connect(echo, &[], now))?;
+        let connected = self
+            .me
+            .handle
+            .with(|endpoint, now| endpoint.connect(echo, &[], now))?;
         connected.map_err(|error| Error::System {
             operation: "connect",
             reason: safe_line(&error.to_string()),
@@ -139,9 +158,9 @@ impl Demo {
         match self.woken.recv_timeout(PATIENCE.saturating_sub(passed)) {
             Ok(Wake::Look) => Ok(()),
             Ok(Wake::Stop(_)) => Err(silence("a signal came")),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                Err(silence("nothing came back over loopback; is UDP blocked there?"))
-            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(silence(
+                "nothing came back over loopback; is UDP blocked there?",
+            )),
         }
     }
 
@@ -184,7 +203,11 @@ impl Demo {
         let sent = SCRIPT.len();
         let words = Safe::from("demo: ") + sent + " sent, " + echoed + " echoed, ";
         out.data(&(words + (sent - echoed) + " lost. Nothing was written to disk."))?;
-        Ok(if echoed == sent { ExitCode::Done } else { ExitCode::NotDelivered })
+        Ok(if echoed == sent {
+            ExitCode::Done
+        } else {
+            ExitCode::NotDelivered
+        })
     }
 
     /// Lets a person type.
@@ -254,7 +277,10 @@ impl Demo {
 }
 
 fn silence(reason: &'static str) -> Error {
-    Error::System { operation: "run the demo", reason: reason.into() }
+    Error::System {
+        operation: "run the demo",
+        reason: reason.into(),
+    }
 }
 
 /// Milliseconds with one decimal.

@@ -13,13 +13,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use crate::chat::{Line, LineError, Received};
-use crate::cli::error::Peer;
 use crate::cli::talk::answer::Answer;
 use crate::cli::talk::goal::{Goal, Progress};
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
-use crate::cli::{Error, ExitCode, Out};
+use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
 use crate::plain::{Printer, Stamp};
@@ -110,7 +109,7 @@ impl Conversation {
             }
             match self.inputs.recv_timeout(self.patience()) {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Input::Signal(signal)) => return Ok(exit_code(signal)),
+                Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::Done),
             }
@@ -128,7 +127,11 @@ impl Conversation {
                 self.note(label + " has to accept you first; waiting");
             }
             Event::Refused { peer, reason } => return self.on_refused(peer, reason),
-            Event::Guest { peer, address, nickname } => self.on_guest(peer, address, nickname)?,
+            Event::Guest {
+                peer,
+                address,
+                nickname,
+            } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
             Event::Line { peer, line } => self.on_line(peer, &line)?,
@@ -148,7 +151,8 @@ impl Conversation {
             }
             Event::TimestampsLow => {
                 let range = self.profile.timestamps.reserve(&self.clock)?;
-                self.handle.with(|endpoint, _| endpoint.add_timestamps(range))?;
+                self.handle
+                    .with(|endpoint, _| endpoint.add_timestamps(range))?;
             }
             Event::OtherVersion { version } => {
                 let words = Safe::from("somebody who has your key calls with protocol version ");
@@ -159,7 +163,11 @@ impl Conversation {
     }
 
     fn on_established(&mut self, peer: PeerId, address: SocketAddr) {
-        let trust = if self.profile.contacts.is_verified(&peer) { "verified" } else { "not verified" };
+        let trust = if self.profile.contacts.is_verified(&peer) {
+            "verified"
+        } else {
+            "not verified"
+        };
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
@@ -177,12 +185,22 @@ impl Conversation {
 
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let saved = self.profile.contacts.is_saved(&peer);
-        let peer = Peer { label: self.label(&peer), saved };
+        let peer = Peer {
+            label: self.label(&peer),
+            saved,
+        };
         let error = match reason {
-            Refusal::UnknownKey => Error::Refused { peer, own: self.own },
+            Refusal::UnknownKey => Error::Refused {
+                peer,
+                own: self.own,
+            },
             Refusal::Version => {
                 let newer = VERSION.saturating_add(1);
-                Error::OtherVersion { peer, theirs: newer, ours: VERSION }
+                Error::OtherVersion {
+                    peer,
+                    theirs: newer,
+                    ours: VERSION,
+                }
             }
         };
         if self.goal.is_listening() {
@@ -238,10 +256,19 @@ impl Conversation {
         address: SocketAddr,
         nickname: Option<String>,
     ) -> Result<(), Error> {
-        let claimed = nickname.as_deref().and_then(|name| self.profile.contacts.claimed(name));
+        let claimed = nickname
+            .as_deref()
+            .and_then(|name| self.profile.contacts.claimed(name));
         if let Some(saved) = claimed {
             let (name, saved) = (saved.name().clone(), saved.key());
-            self.out.error(&Error::NameClaimed { name, saved, offered: peer }.report());
+            self.out.error(
+                &Error::NameClaimed {
+                    name,
+                    saved,
+                    offered: peer,
+                }
+                .report(),
+            );
             return self.refuse_guest(peer);
         }
         if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok()) {
@@ -255,21 +282,30 @@ impl Conversation {
     }
 
     fn refuse_guest(&self, peer: PeerId) -> Result<(), Error> {
-        Ok(self.handle.with(|endpoint, now| endpoint.refuse_guest(peer, now))?)
+        Ok(self
+            .handle
+            .with(|endpoint, now| endpoint.refuse_guest(peer, now))?)
     }
 
     /// Asks about the first guest.
     fn ask(&mut self) {
-        let Some(guest) = self.state.guests.front() else { return };
+        let Some(guest) = self.state.guests.front() else {
+            return;
+        };
         let words = Safe::from("an unknown key calls from ") + guest.address + ":";
         let key = Safe::from("  ") + fingerprint(&guest.peer);
         self.printer.warn(&words);
         self.printer.warn(&key);
-        self.printer.ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
+        self.printer
+            .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
 
     fn on_guest_gone(&mut self, peer: PeerId) {
-        let asked = self.state.guests.front().is_some_and(|guest| guest.peer == peer);
+        let asked = self
+            .state
+            .guests
+            .front()
+            .is_some_and(|guest| guest.peer == peer);
         self.state.guests.retain(|guest| guest.peer != peer);
         let label = self.label(&peer);
         self.warn(Safe::from("the unknown key ") + label + " is gone");
@@ -279,7 +315,9 @@ impl Conversation {
     }
 
     fn on_answer(&mut self, typed: &[u8]) -> Result<(), Error> {
-        let Some(guest) = self.state.guests.front() else { return Ok(()) };
+        let Some(guest) = self.state.guests.front() else {
+            return Ok(());
+        };
         let peer = guest.peer;
         let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer) {
             Answer::Unclear => false,
@@ -310,7 +348,11 @@ impl Conversation {
             return Ok(false);
         }
         self.note(Safe::from("saved as ") + safe_line(name));
-        if self.handle.with(|endpoint, _| endpoint.accept_guest(peer))?.is_err() {
+        if self
+            .handle
+            .with(|endpoint, _| endpoint.accept_guest(peer))?
+            .is_err()
+        {
             self.warn("it is gone meanwhile".into());
         }
         Ok(true)
@@ -367,7 +409,11 @@ impl Conversation {
             self.on_answer(text)?;
             return Ok(None);
         }
-        match if self.interactive { Typed::parse(text) } else { Typed::Say(text) } {
+        match if self.interactive {
+            Typed::parse(text)
+        } else {
+            Typed::Say(text)
+        } {
             Typed::Say(text) => self.say(self.state.last, text)?,
             Typed::SayTo { name, text } => match self.profile.contacts.find(name) {
                 Some(peer) => {
@@ -401,7 +447,9 @@ impl Conversation {
     }
 
     fn send(&mut self, peer: PeerId, line: Vec<u8>) -> Result<(), Error> {
-        let sent = self.handle.with(|endpoint, now| endpoint.send_line(peer, line.clone(), now))?;
+        let sent = self
+            .handle
+            .with(|endpoint, now| endpoint.send_line(peer, line.clone(), now))?;
         match sent {
             Ok(()) => {}
             Err(SendError::QueueFull) => self.state.pending = Some((peer, line)),
@@ -430,18 +478,30 @@ impl Conversation {
     }
 
     fn list_peers(&mut self) -> Result<(), Error> {
-        let peers: Vec<PeerId> =
-            self.profile.contacts.known().peers().iter().map(crate::store::Peer::key).collect();
+        let peers: Vec<PeerId> = self
+            .profile
+            .contacts
+            .known()
+            .peers()
+            .iter()
+            .map(crate::store::Peer::key)
+            .collect();
         let passing = self.state.last.filter(|last| !peers.contains(last));
         for peer in peers.into_iter().chain(passing) {
-            let status = self.handle.with(|endpoint, now| endpoint.status(peer, now))?;
+            let status = self
+                .handle
+                .with(|endpoint, now| endpoint.status(peer, now))?;
             let state = match status {
                 Some(status) if status.established => "connected",
                 Some(status) if status.tries > 0 => "connecting",
                 Some(_) => "not connected",
                 None => "revoked",
             };
-            let mark = if self.state.last == Some(peer) { "> " } else { "  " };
+            let mark = if self.state.last == Some(peer) {
+                "> "
+            } else {
+                "  "
+            };
             let line = Safe::from(mark) + self.label(&peer) + "  " + state;
             self.printer.warn(&line);
         }
@@ -452,7 +512,9 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        self.goal.remaining(self.clock.now()).map_or(LOOK, |left| left.min(LOOK))
+        self.goal
+            .remaining(self.clock.now())
+            .map_or(LOOK, |left| left.min(LOOK))
     }
 
     fn look_at_known_peers(&mut self) -> Result<(), Error> {
@@ -463,7 +525,9 @@ impl Conversation {
         self.state.looked = now;
         match self.profile.contacts.refresh() {
             Ok(None) => {}
-            Ok(Some(changes)) => self.handle.with(|endpoint, now| changes.apply(endpoint, now))?,
+            Ok(Some(changes)) => self
+                .handle
+                .with(|endpoint, now| changes.apply(endpoint, now))?,
             Err(error) => {
                 let words = "known-peers changed, but cannot be used; the former list counts";
                 self.warn(words.into());
@@ -481,10 +545,15 @@ impl Conversation {
             }
         }
         if let Some(peer) = self.goal.overdue(now) {
-            let status = self.handle.with(|endpoint, now| endpoint.status(peer, now))?;
+            let status = self
+                .handle
+                .with(|endpoint, now| endpoint.status(peer, now))?;
             let tries = status.map_or(0, |status| status.tries);
             let saved = self.profile.contacts.is_saved(&peer);
-            let peer = Peer { label: self.label(&peer), saved };
+            let peer = Peer {
+                label: self.label(&peer),
+                saved,
+            };
             return Err(self.goal.failure(peer, tries, now));
         }
         self.check_end(now)
@@ -492,12 +561,16 @@ impl Conversation {
 
     /// Whether an input that has ended has also arrived.
     fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
-        let Some(ended) = self.state.ended else { return Ok(None) };
+        let Some(ended) = self.state.ended else {
+            return Ok(None);
+        };
         let (Goal::Reach(reach), None) = (&self.goal, &self.state.pending) else {
             return Ok(None);
         };
         let peer = reach.peer;
-        let status = self.handle.with(|endpoint, now| endpoint.status(peer, now))?;
+        let status = self
+            .handle
+            .with(|endpoint, now| endpoint.status(peer, now))?;
         let is_late = now.saturating_since(ended) >= LINGER;
         let is_out = |status: SessionStatus| status.queued == 0 && (is_late || !status.awaits_ack);
         Ok(status.is_none_or(is_out).then_some(ExitCode::Done))
@@ -517,7 +590,9 @@ impl Conversation {
             let label = self.label(&peer);
             self.note(Safe::from("connecting to ") + label + " at " + *first);
         }
-        let started = self.handle.with(|endpoint, now| endpoint.connect(peer, addresses, now))?;
+        let started = self
+            .handle
+            .with(|endpoint, now| endpoint.connect(peer, addresses, now))?;
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }
@@ -534,14 +609,6 @@ impl Conversation {
 
     fn warn(&mut self, words: Safe) {
         self.printer.warn(&words);
-    }
-}
-
-const fn exit_code(signal: Signal) -> ExitCode {
-    match signal {
-        Signal::Interrupt => ExitCode::Interrupted,
-        Signal::Terminate => ExitCode::Terminated,
-        Signal::Hangup => ExitCode::HungUp,
     }
 }
 

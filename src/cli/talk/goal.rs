@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::error::Peer;
-use crate::cli::{Error, ExitCode};
+use crate::cli::{Error, ExitCode, Peer};
 use crate::id::PeerId;
 use crate::net::{IcmpError, IcmpKind, ResolveError};
 use crate::proto::CloseReason;
@@ -65,11 +64,10 @@ impl Goal {
         matches!(self, Self::Listen { .. })
     }
 
-    /// The peer that is to be reached.
-    pub(super) const fn peer(&self) -> Option<PeerId> {
-        match self {
-            Self::Listen { .. } => None,
-            Self::Reach(reach) => Some(reach.peer),
+    /// The clock runs from here on.
+    pub(super) fn start(&mut self, now: Instant) {
+        if let Self::Reach(reach) = self {
+            reach.started = now;
         }
     }
 
@@ -92,7 +90,10 @@ impl Goal {
             }
             Self::Reach(reach) if reach.peer == *peer => {
                 reach.state = Stage::Stands;
-                reach.save_as.take().map(|name| (name, vec![reach.host.clone()]))
+                reach
+                    .save_as
+                    .take()
+                    .map(|name| (name, vec![reach.host.clone()]))
             }
             Self::Reach(_) => None,
         }
@@ -105,9 +106,9 @@ impl Goal {
         now: Instant,
     ) -> Progress {
         match self {
-            Self::Listen { once: Some(Some(first)) } if first == peer => {
-                Progress::Stop(ExitCode::Done)
-            }
+            Self::Listen {
+                once: Some(Some(first)),
+            } if first == peer => Progress::Stop(ExitCode::Done),
             Self::Reach(reach) if reach.peer == *peer => reach.on_closed(reason, now),
             Self::Listen { .. } | Self::Reach(_) => Progress::GoOn,
         }
@@ -116,7 +117,9 @@ impl Goal {
     /// Nobody answered for a long time, after a session stood.
     pub(super) fn on_unreachable(&self, peer: &PeerId) -> Option<ExitCode> {
         match self {
-            Self::Listen { once: Some(Some(first)) } if first == peer => Some(ExitCode::Done),
+            Self::Listen {
+                once: Some(Some(first)),
+            } if first == peer => Some(ExitCode::Done),
             Self::Listen { .. } | Self::Reach(_) => None,
         }
     }
@@ -129,7 +132,9 @@ impl Goal {
         &mut self,
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<Option<(PeerId, Vec<SocketAddr>)>, Error> {
-        let Self::Reach(reach) = self else { return Ok(None) };
+        let Self::Reach(reach) = self else {
+            return Ok(None);
+        };
         match found {
             Ok(addresses) => {
                 reach.addresses.clone_from(&addresses);
@@ -146,7 +151,9 @@ impl Goal {
     /// Notes that an address reported a closed port. It explains a failure and causes none. Returns
     /// the address if this is news.
     pub(super) fn on_icmp(&mut self, error: &IcmpError) -> Option<SocketAddr> {
-        let Self::Reach(reach) = self else { return None };
+        let Self::Reach(reach) = self else {
+            return None;
+        };
         // Windows does not say which address it was: then it was the first.
         let address = error.peer.or_else(|| reach.addresses.first().copied())?;
         let is_ours = reach.addresses.contains(&address) && !reach.closed.contains(&address);
@@ -159,14 +166,18 @@ impl Goal {
 
     /// The peer that has not answered in time.
     pub(super) fn overdue(&self, now: Instant) -> Option<PeerId> {
-        let Self::Reach(reach) = self else { return None };
+        let Self::Reach(reach) = self else {
+            return None;
+        };
         let is_due = self.remaining(now).is_some_and(|left| left.is_zero());
         (is_due && !reach.addresses.is_empty()).then_some(reach.peer)
     }
 
     /// Why the peer has not answered in time, as far as can be told.
     pub(super) fn failure(&self, peer: Peer, tries: u32, now: Instant) -> Error {
-        let Self::Reach(reach) = self else { return Error::NoAddress { name: peer.label } };
+        let Self::Reach(reach) = self else {
+            return Error::NoAddress { name: peer.label };
+        };
         let Some(address) = reach.addresses.first().copied() else {
             return Error::NoAddress { name: peer.label };
         };
@@ -174,7 +185,12 @@ impl Goal {
             return Error::PortClosed { peer, address };
         }
         let after = Duration::from_secs(now.saturating_since(reach.started).as_secs());
-        Error::NoAnswer { peer, address, after, tries }
+        Error::NoAnswer {
+            peer,
+            address,
+            after,
+            tries,
+        }
     }
 
     /// How long until [`Goal::overdue`] has something to say.
@@ -204,4 +220,3 @@ impl Reach {
         Progress::Again(self.addresses.clone())
     }
 }
-

@@ -8,41 +8,44 @@ mod profile;
 mod stdin;
 mod typed;
 
+pub(super) use self::profile::cannot_bind;
+pub(super) use self::stdin::{Stdin, read_lines};
+pub(super) use self::typed::Typed;
+
 use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Sender, channel};
 
+use crate::cli::Prompt;
 use crate::cli::args::{self, ConnectArgs, ListenArgs};
-use crate::cli::error::Prompt;
 use crate::cli::talk::conversation::{Conversation, Input, State};
 use crate::cli::talk::goal::{Goal, Reach, Stage};
-use crate::cli::talk::profile::{Profile, cannot_bind};
+use crate::cli::talk::profile::Profile;
+use crate::cli::target::{self, Target, Who};
 use crate::cli::{Context, Error, ExitCode, input, peers};
-use crate::net::{Bind, Clock, DEFAULT_PORT, Driver, Family, Host, ResolveError, Signals, Socket};
+use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Signals, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, PeerConfig, Trust};
-use crate::store::{HostPort, KeyOffer, fingerprint, is_test_only, key_text};
+use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text, short_key_text};
 use crate::text::{Safe, safe_line};
+use crate::time::Instant;
 
 /// `listen`: waits for others.
 ///
 /// # Errors
 /// Whatever ends it.
 pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, Error> {
-    let family = family(args.family);
-    let bind = match &args.address {
-        Some(address) => Bind::At(local_address(address, family, Some(DEFAULT_PORT))?),
-        None => Bind::Everywhere { port: DEFAULT_PORT, family },
-    };
-    let trust = trust(args.trust, context)?;
+    let bind = target::listen_on(args)?;
     let config = EndpointConfig {
-        trust,
+        trust: trust(args.trust, context)?,
         stealth: args.stealth,
         nickname: args.nickname.clone(),
         keepalive: None,
     };
     let profile = Profile::open(context, bind)?;
-    let goal = Goal::Listen { once: args.once.then_some(None) };
+    let goal = Goal::Listen {
+        once: args.once.then_some(None),
+    };
     let (conversation, _) = start(context, profile, bind, config, goal, None)?;
     announce(&conversation, context);
     conversation.run()
@@ -52,7 +55,9 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
 fn announce(conversation: &Conversation, context: &Context) {
     let local = conversation.handle.local_addr();
     let key = key_text(&conversation.own);
-    context.out.note(&(Safe::from("listening on ") + local + "/udp as " + &key));
+    context
+        .out
+        .note(&(Safe::from("listening on ") + local + "/udp as " + &key));
     let host = if local.ip().is_unspecified() {
         Safe::from("<this-host>:") + local.port()
     } else {
@@ -67,33 +72,35 @@ fn announce(conversation: &Conversation, context: &Context) {
 /// # Errors
 /// Whatever ends it; SC06 or SC07 if nobody answers.
 pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode, Error> {
-    let family = family(args.family);
-    let target = Target::find(args, context)?;
-    let bind = match &args.bind {
-        Some(address) => Bind::At(local_address(address, family, None)?),
-        None => target.default_bind(family),
+    let aim = Aim::of(Target::of(args)?, context)?;
+    let bind = match args.bind {
+        Some(_) => target::send_from(args)?,
+        None => aim.default_bind(args.family.into()),
     };
-    let profile = Profile::open(context, bind)?;
-    target.check_test_keys(&profile)?;
     let trust = trust(args.trust, context)?;
+    let profile = Profile::open(context, bind)?;
+    aim.check_test_keys(&profile)?;
     let nickname = args.nickname.clone();
-    let config = EndpointConfig { trust, nickname, ..EndpointConfig::default() };
-    let clock = Clock::new();
+    let config = EndpointConfig {
+        trust,
+        nickname,
+        ..EndpointConfig::default()
+    };
     let goal = Goal::Reach(Reach {
-        peer: target.offer.key,
-        host: target.host.clone(),
+        peer: aim.offer.key,
+        host: aim.host.clone(),
         addresses: Vec::new(),
         timeout: args.timeout,
         retry: args.retry,
-        started: clock.now(),
+        started: Instant::ZERO,
         state: Stage::Trying,
         closed: Vec::new(),
         save_as: args.save_as.clone(),
     });
-    let host = Host::parse(&target.host.to_string(), None)
-        .map_err(|error| bad_address(&target.host.to_string(), error))?;
-    let (conversation, inputs) = start(context, profile, bind, config, goal, Some(&target.offer))?;
-    host.resolve(family, move |found| {
+    let host = aim.host.to_string();
+    let host = Host::parse(&host, None).map_err(|error| bad_address(&host, error))?;
+    let (conversation, inputs) = start(context, profile, bind, config, goal, Some(&aim.offer))?;
+    host.resolve(args.family.into(), move |found| {
         // The conversation may be over.
         let _ = inputs.send(Input::Resolved(found));
     });
@@ -101,43 +108,34 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
 }
 
 /// Whom to reach, and where.
-struct Target {
+struct Aim {
     offer: KeyOffer,
     host: HostPort,
 }
 
-impl Target {
-    /// Reads the arguments: NAME, NAME HOST:PORT, or a key and HOST:PORT.
-    fn find(args: &ConnectArgs, context: &Context) -> Result<Self, Error> {
-        let offer = match (&args.peer_key, &args.peer_key_file) {
-            (Some(key), _) => Some(input::key_offer(key)?),
-            (None, Some(path)) => Some(input::key_file(path)?),
-            (None, None) => None,
-        };
-        match (offer, args.target.as_slice()) {
-            (Some(offer), [host]) => Ok(Self { offer, host: host.parse()? }),
-            (Some(_), [_, extra, ..]) => Err(Error::BadArgument {
-                given: safe_line(extra),
-                reason: "beside a key only HOST:PORT is needed".into(),
-                example: &[],
-            }),
-            (Some(offer), []) => {
-                let host = offer.addresses.first().cloned();
-                let host = host.ok_or_else(|| no_address(&offer))?;
-                Ok(Self { offer, host })
+impl Aim {
+    /// Looks a name up in known-peers; a key needs no looking up.
+    fn of(target: Target, context: &Context) -> Result<Self, Error> {
+        let (offer, saved) = match target.who {
+            Who::Key(offer) => (offer, None),
+            Who::Name(name) => {
+                let known = KnownPeers::load(&context.paths.known_peers())?;
+                let peer = peers::find(&known, &name)?;
+                let saved = peer.addresses().first().cloned();
+                (
+                    KeyOffer {
+                        key: peer.key(),
+                        name: None,
+                        addresses: Vec::new(),
+                    },
+                    saved,
+                )
             }
-            (None, [name]) => Self::saved(name, None, context),
-            (None, [name, host, ..]) => Self::saved(name, Some(host.parse()?), context),
-            (None, []) => Err(Error::NoSuchPeer { name: Safe::default(), similar: None }),
-        }
-    }
-
-    fn saved(name: &str, host: Option<HostPort>, context: &Context) -> Result<Self, Error> {
-        let known = crate::store::KnownPeers::load(&context.paths.known_peers())?;
-        let peer = peers::find(&known, name)?;
-        let host = host.or_else(|| peer.addresses().first().cloned());
-        let host = host.ok_or_else(|| Error::NoAddress { name: peer.name().clone() })?;
-        let offer = KeyOffer { key: peer.key(), name: None, addresses: Vec::new() };
+        };
+        let host = target.address.or(saved);
+        let host = host.ok_or_else(|| Error::NoAddress {
+            name: short_key_text(&offer.key),
+        })?;
         Ok(Self { offer, host })
     }
 
@@ -158,13 +156,15 @@ impl Target {
     /// Published test keys work on loopback only, whichever side has one.
     fn check_test_keys(&self, profile: &Profile) -> Result<(), Error> {
         let is_test = is_test_only(&self.offer.key) || is_test_only(&profile.secret.public());
-        let is_local = self.literal().is_some_and(|ip| ip.to_canonical().is_loopback());
-        if is_test && !is_local { Err(Error::TestKey) } else { Ok(()) }
+        let is_local = self
+            .literal()
+            .is_some_and(|ip| ip.to_canonical().is_loopback());
+        if is_test && !is_local {
+            Err(Error::TestKey)
+        } else {
+            Ok(())
+        }
     }
-}
-
-fn no_address(offer: &KeyOffer) -> Error {
-    Error::NoAddress { name: fingerprint(&offer.key) }
 }
 
 /// Opens the socket, starts the threads and whatever else wakes the loop.
@@ -173,10 +173,11 @@ fn start(
     mut profile: Profile,
     bind: Bind,
     config: EndpointConfig,
-    goal: Goal,
+    mut goal: Goal,
     stranger: Option<&KeyOffer>,
 ) -> Result<(Conversation, Sender<Input>), Error> {
     let clock = Clock::new();
+    goal.start(clock.now());
     let mut endpoint = profile.endpoint(config, &clock)?;
     if let Some(offer) = stranger {
         meet(&mut profile, &mut endpoint, offer)?;
@@ -190,7 +191,7 @@ fn start(
     });
     let driver = Driver::start(socket, endpoint, clock, notify).map_err(|e| no_threads(&e))?;
     let wake = inputs.clone();
-    let lines = stdin::read_lines(move || {
+    let lines = read_lines(move || {
         let _ = wake.send(Input::Wake);
     });
     let deliver = inputs.clone();
@@ -226,14 +227,22 @@ fn meet(
     known.check_not_revoked(&offer.key)?;
     if known.find_key(&offer.key).is_none() {
         profile.contacts.meet(offer);
-        endpoint.add_peer(PeerConfig { id: offer.key, psk: None, addresses: Vec::new() });
+        endpoint.add_peer(PeerConfig {
+            id: offer.key,
+            psk: None,
+            addresses: Vec::new(),
+        });
     }
     Ok(())
 }
 
 /// People read a transcript, programs records.
 fn form() -> Form {
-    if stdout().is_terminal() { Form::Transcript } else { Form::Records }
+    if stdout().is_terminal() {
+        Form::Transcript
+    } else {
+        Form::Records
+    }
 }
 
 /// Asking needs somebody to ask.
@@ -249,53 +258,19 @@ fn trust(wanted: Option<args::Trust>, context: &Context) -> Result<Trust, Error>
     }
 }
 
-const fn family(family: args::Family) -> Family {
-    match (family.v4, family.v6) {
-        (true, _) => Family::V4,
-        (false, true) => Family::V6,
-        (false, false) => Family::Any,
-    }
-}
-
-/// A local address: it must be written as one, since names of hosts may mean several.
-fn local_address(
-    text: &str,
-    family: Family,
-    default_port: Option<u16>,
-) -> Result<SocketAddr, Error> {
-    let given = || safe_line(text);
-    let wrong = |reason: &'static str| Error::BadArgument {
-        given: given(),
-        reason: reason.into(),
-        example: &["listen", "[::]:7420"],
-    };
-    // A port of 0 lets the system choose; a host has none.
-    let address = match text.parse::<SocketAddr>() {
-        Ok(address) => address,
-        Err(_) => match Host::parse(text, Some(default_port.unwrap_or(0).max(1))) {
-            Ok(Host::Literal(mut address)) => {
-                let has_port = text.parse::<IpAddr>().is_err();
-                if !has_port {
-                    address.set_port(default_port.unwrap_or(0));
-                }
-                address
-            }
-            Ok(Host::Name { .. }) => return Err(wrong("an IP address and port are needed")),
-            Err(error) => return Err(bad_address(text, error)),
-        },
-    };
-    if !family.allows(address.ip()) {
-        return Err(wrong("the address is of the other family"));
-    }
-    Ok(address)
-}
-
 fn bad_address(text: &str, error: ResolveError) -> Error {
     let reason = safe_line(&error.to_string());
-    Error::BadArgument { given: safe_line(text), reason, example: &["listen", "[::]:7420"] }
+    Error::BadArgument {
+        given: safe_line(text),
+        reason,
+        example: &["listen", "[::]:7420"],
+    }
 }
 
-fn no_threads(error: &std::io::Error) -> Error {
+pub(super) fn no_threads(error: &std::io::Error) -> Error {
     let reason = safe_line(&error.to_string());
-    Error::System { operation: "start the network", reason }
+    Error::System {
+        operation: "start the network",
+        reason,
+    }
 }
