@@ -20,10 +20,8 @@ use securechat::proto::{EndpointConfig, Event, Trust, limits};
 use securechat::sim::{LinkConfig, NatConfig, NatId, NodeId, SimRng, World};
 use simulated::{ms, secs};
 
-/// Seeds of an ordinary test run.
+/// Seeds of an ordinary test run; `cargo sim` runs 10,000.
 const SUITE_SEEDS: u64 = 200;
-/// Seeds of the long run.
-const LONG_SEEDS: u64 = 10_000;
 /// Operations of one run.
 const OPS: usize = 24;
 /// The stream of a run's seed that chooses operations.
@@ -387,7 +385,7 @@ impl Drop for Announce {
     }
 }
 
-fn run_seeds(default_count: u64) {
+fn run_seeds() {
     let number = |name| {
         env::var(name)
             .ok()
@@ -395,7 +393,7 @@ fn run_seeds(default_count: u64) {
     };
     let (first, count) = match number("SECURECHAT_SIM_SEED") {
         Some(seed) => (seed, 1),
-        None => (0, number("SECURECHAT_SIM_SEEDS").unwrap_or(default_count)),
+        None => (0, number("SECURECHAT_SIM_SEEDS").unwrap_or(SUITE_SEEDS)),
     };
     let (next, checked) = (AtomicU64::new(first), AtomicU64::new(0));
     let work = || loop {
@@ -421,14 +419,7 @@ fn run_seeds(default_count: u64) {
 
 #[test]
 fn random_operations_keep_every_promise() {
-    run_seeds(SUITE_SEEDS);
-}
-
-/// `cargo sim` runs it.
-#[test]
-#[ignore = "takes minutes"]
-fn random_operations_keep_every_promise_for_long() {
-    run_seeds(LONG_SEEDS);
+    run_seeds();
 }
 
 #[test]
