@@ -29,6 +29,8 @@ pub(super) struct Connection {
     received: Received,
     /// When the highest packet that waits for an ACK arrived.
     ack_due: Option<Instant>,
+    /// The newest packet that asks for an ACK and has none.
+    unacknowledged: Option<PacketNumber>,
     hello: HelloState,
     /// The last packets that carried HELLO, newest last.
     hello_numbers: Vec<PacketNumber>,
@@ -50,6 +52,7 @@ impl Connection {
             next_number: 0,
             received: Received::default(),
             ack_due: None,
+            unacknowledged: None,
             hello,
             hello_numbers: Vec::new(),
             hello_tries: 0,
@@ -95,15 +98,24 @@ impl Connection {
         })
     }
 
+    /// Notes that packet `number` asks for an ACK.
+    pub(super) const fn on_eliciting_sent(&mut self, number: PacketNumber) {
+        self.unacknowledged = Some(number);
+    }
+
+    /// Whether something is out that the other side has yet to acknowledge.
+    pub(super) const fn awaits_ack(&self) -> bool {
+        self.unacknowledged.is_some()
+    }
+
     /// Takes note of what arrived at the other side.
     pub(super) fn on_ack(&mut self, ack: &Ack) -> Result<(), AckOfUnsent> {
-        if ack
-            .ranges
-            .first()
-            .is_some_and(|(_, largest)| *largest >= self.next_number)
-        {
+        let largest = ack.ranges.first().map_or(0, |(_, largest)| *largest);
+        if largest >= self.next_number {
             return Err(AckOfUnsent);
         }
+        self.unacknowledged
+            .take_if(|number| number.0 <= largest);
         if self
             .hello_numbers
             .iter()

@@ -344,6 +344,24 @@ impl Endpoint {
         self.shared.timers.next().map(|(at, _, timer)| (at, timer))
     }
 
+    /// Whether [`Endpoint::poll_transmit`] may have something.
+    #[must_use]
+    pub fn has_transmits(&self) -> bool {
+        self.shared.has_ready() || !self.shared.dirty.is_empty()
+    }
+
+    /// Whether [`Endpoint::poll_event`] has something.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.shared.waiting_events() > 0
+    }
+
+    /// Whether [`Endpoint::take_job`] has something.
+    #[must_use]
+    pub fn has_jobs(&self) -> bool {
+        self.shared.waiting_jobs() > 0
+    }
+
     /// How things stand with one peer.
     #[must_use]
     pub fn status(&self, peer: PeerId, now: Instant) -> Option<SessionStatus> {

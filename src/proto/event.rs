@@ -178,6 +178,8 @@ pub struct SessionStatus {
     pub guest: bool,
     /// Lines that wait.
     pub queued: usize,
+    /// Whether the newest packet that asked for an acknowledgement has none yet.
+    pub awaits_ack: bool,
     /// Keypairs held.
     pub keypairs: usize,
     /// Attempts held.

@@ -316,11 +316,17 @@ impl Peer {
 
     fn on_heard(&mut self, shared: &mut Shared, now: Instant) {
         self.heard = Some(now);
-        self.arm(Timer::Silence, None, shared);
+        self.arm_silence(shared, now);
         if core::mem::take(&mut self.silent) {
             self.stop_handshake(shared);
             shared.event(Event::Resumed { peer: self.id });
         }
+    }
+
+    /// Counts the silence anew from `now`, or not at all if nothing is out that wants an answer.
+    fn arm_silence(&mut self, shared: &mut Shared, now: Instant) {
+        let at = self.connection.awaits_ack().then_some(now + SILENCE);
+        self.arm(Timer::Silence, at, shared);
     }
 
     /// Moves the path to where the newest packet under the current keypair came from.
@@ -353,6 +359,7 @@ impl Peer {
                 if self.connection.on_ack(ack).is_err() {
                     return self.on_violation(shared, now);
                 }
+                self.arm_silence(shared, now);
             }
             Frame::Hello(hello) => self.on_hello(hello, shared),
             Frame::Line(_) if self.is_guest() => shared.drop(DropReason::NotWelcome),
@@ -431,9 +438,9 @@ impl Peer {
         (self.accepted, self.silent, self.wanted) = (false, false, false);
         (self.ping_due, self.keepalive_due) = (false, false);
         self.highest = None;
-        match (self.standing, reason) {
+        match (&mut self.standing, reason) {
             (Standing::Guest { told, .. }, _) => {
-                if told {
+                if core::mem::take(told) {
                     shared.event(Event::GuestGone { peer: self.id });
                 }
                 return Fate::Forget;
@@ -472,6 +479,9 @@ impl Peer {
         if due.hello {
             let wait = self.connection.on_hello_sent(number);
             self.arm(Timer::Hello, Some(now + wait), shared);
+        }
+        if eliciting {
+            self.connection.on_eliciting_sent(number);
         }
         self.on_sent(eliciting, shared, now);
         Some(transmit)
@@ -595,6 +605,7 @@ impl Peer {
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
             queued: self.lines.len(),
+            awaits_ack: self.connection.awaits_ack(),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),
             initiator: current.map(|keypair| keypair.initiator),

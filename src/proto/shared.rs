@@ -100,6 +100,10 @@ impl Shared {
         self.ready.pop_front()
     }
 
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Tells the owner something. State changes are always kept, for there are few; a line is dropped
     /// when [`MAX_EVENTS`] wait already.
     pub(super) fn event(&mut self, event: Event) {

@@ -64,6 +64,48 @@ pub(super) fn read_bounded(source: impl Read) -> io::Result<Zeroizing<Vec<u8>>> 
     Ok(bytes)
 }
 
+/// The first free of `path.old`, `path.old2`, ..., holding a copy of `path`.
+pub(super) fn keep_old(path: &Path, access: Access) -> Result<PathBuf, Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    // A file that others can read is kept as well: that is why it is being replaced.
+    let content = read_bounded(File::open(path).map_err(fail)?).map_err(fail)?;
+    for number in 1..=MAX_OLD {
+        let suffix = if number == 1 {
+            ".old".to_owned()
+        } else {
+            format!(".old{number}")
+        };
+        let old = with_suffix(path, &suffix);
+        match create_new(&old, &content, access) {
+            Ok(()) => return Ok(old),
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::new(
+        path,
+        Operation::Create,
+        ErrorKind::AlreadyExists,
+    ))
+}
+
+/// Kept generations of one file before somebody has to tidy up.
+const MAX_OLD: u32 = 99;
+
+/// Opens a log for appending; others may not read what it says.
+///
+/// # Errors
+/// `Io`, `DiskFull`.
+pub fn open_log(path: &Path) -> Result<File, Error> {
+    create_parent(path)?;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    os::set_creation_mode(&mut options, Access::Owner.mode());
+    options
+        .open(path)
+        .map_err(|error| Error::io(path, Operation::Write, error))
+}
+
 /// Makes the directory that `path` lies in, and its missing parents, for this user only.
 pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
     let parent = parent(path);
@@ -107,7 +149,7 @@ fn fill(mut file: File, content: &[u8]) -> io::Result<()> {
 }
 
 /// Takes away what we created ourselves; if even that fails, the first error says more.
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
@@ -148,34 +190,6 @@ impl Drop for Temporary {
         remove(&self.path);
     }
 }
-
-/// The first free of `path.old`, `path.old2`, ..., holding a copy of `path`.
-pub(super) fn keep_old(path: &Path, access: Access) -> Result<PathBuf, Error> {
-    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
-    // A file that others can read is kept as well: that is why it is being replaced.
-    let content = read_bounded(File::open(path).map_err(fail)?).map_err(fail)?;
-    for number in 1..=MAX_OLD {
-        let suffix = if number == 1 {
-            ".old".to_owned()
-        } else {
-            format!(".old{number}")
-        };
-        let old = with_suffix(path, &suffix);
-        match create_new(&old, &content, access) {
-            Ok(()) => return Ok(old),
-            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Error::new(
-        path,
-        Operation::Create,
-        ErrorKind::AlreadyExists,
-    ))
-}
-
-/// Kept generations of one file before somebody has to tidy up.
-const MAX_OLD: u32 = 99;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,8 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 
+use zeroize::Zeroizing;
+
 use super::atomic::read_bounded;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
@@ -200,13 +202,13 @@ impl KeyOffer {
     }
 }
 
-/// The 32 bytes of a base64 text in either alphabet, with or without padding.
+/// The public key that a base64 text in either alphabet stands for, with or without padding.
 pub(super) fn decode_key(text: &str) -> Result<PeerId, KeyProblem> {
-    decode_32(text).map(PeerId::new)
+    decode_secret(text).map(|bytes| PeerId::new(*bytes))
 }
 
-/// As [`decode_key`], for any 32 bytes.
-pub(super) fn decode_32(text: &str) -> Result<[u8; 32], KeyProblem> {
+/// As [`decode_key`], for any 32 bytes; leaves no copy of them behind.
+pub(super) fn decode_secret(text: &str) -> Result<Zeroizing<[u8; PUBLIC_KEY_LEN]>, KeyProblem> {
     let digits = text.trim_end_matches('=');
     if digits.is_empty() {
         return Err(KeyProblem::Empty);
@@ -221,9 +223,27 @@ pub(super) fn decode_32(text: &str) -> Result<[u8; 32], KeyProblem> {
     if bytes != PUBLIC_KEY_LEN {
         return Err(KeyProblem::WrongLength { bytes });
     }
-    let standard = text.replace('-', "+").replace('_', "/");
-    let decoded = LENIENT.decode(standard).map_err(|_| KeyProblem::Damaged)?;
-    decoded.try_into().map_err(|_| KeyProblem::Damaged)
+    let mut standard = Zeroizing::new(String::with_capacity(text.len()));
+    standard.extend(text.chars().map(to_standard));
+    // The decoder wants room for what the padding might have been.
+    let mut buffer = Zeroizing::new([0; PUBLIC_KEY_LEN + 4]);
+    let decoded = LENIENT.decode_slice(&*standard, buffer.as_mut());
+    let Some((key, _)) = buffer.split_first_chunk() else {
+        return Err(KeyProblem::Damaged);
+    };
+    match decoded {
+        Ok(PUBLIC_KEY_LEN) => Ok(Zeroizing::new(*key)),
+        Ok(_) | Err(_) => Err(KeyProblem::Damaged),
+    }
+}
+
+/// A character of the URL-safe alphabet in the standard one.
+const fn to_standard(c: char) -> char {
+    match c {
+        '-' => '+',
+        '_' => '/',
+        c => c,
+    }
 }
 
 fn parse_uri(rest: &str) -> Result<KeyOffer, KeyProblem> {
@@ -308,10 +328,11 @@ mod tests {
     const KEY: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 
     fn problem(text: &str) -> KeyProblem {
-        match KeyOffer::parse(text).unwrap_err().kind() {
-            ErrorKind::NotAPublicKey { problem, .. } => *problem,
-            other => panic!("{other}"),
-        }
+        let error = KeyOffer::parse(text).unwrap_err();
+        let ErrorKind::NotAPublicKey { problem, .. } = error.kind() else {
+            panic!("{error}")
+        };
+        *problem
     }
 
     fn is_refused_as_secret(result: &Result<KeyOffer, Error>) -> bool {

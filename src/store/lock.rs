@@ -7,7 +7,7 @@ use std::path::Path;
 use super::atomic::create_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::Access;
+use super::permissions::{Access, check_parents};
 
 /// Holds an identity for this process until it is dropped or the process ends, however it ends.
 ///
@@ -23,11 +23,12 @@ impl IdentityLock {
     /// Takes the lock at `path`, making the file and its directory if need be.
     ///
     /// # Errors
-    /// `InUse` with the other process's number if it is taken (on Windows without the number: a
+    /// `UnsafeDirectory`; `InUse` with the other process's number if it is taken (on Windows without the number: a
     /// locked file cannot be read there).
     pub fn acquire(path: &Path) -> Result<Self, Error> {
         let fail = |error: io::Error| Error::io(path, Operation::Lock, error);
         create_parent(path)?;
+        check_parents(path)?;
         let mut file = open(path).map_err(fail)?;
         match file.try_lock() {
             Ok(()) => {}

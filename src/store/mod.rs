@@ -5,19 +5,31 @@ mod atomic;
 mod day;
 mod error;
 mod host_port;
+mod identity;
+mod key_file;
 mod key_text;
 mod known_peers;
 mod lock;
 mod os;
+mod passphrase;
 mod paths;
 mod permissions;
+mod protection;
+mod test_only;
 mod timestamps;
 
+pub use atomic::open_log;
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};
 pub use host_port::HostPort;
+pub use identity::{
+    change_passphrase, create_identity, load_identity, public_path, replace_identity,
+};
+pub use key_file::KeyFile;
 pub use key_text::{KeyOffer, KeyProblem, fingerprint, key_text, key_uri, short_key_text};
 pub use known_peers::{Damage, DamageReason, KnownPeers, Peer, Stamp};
 pub use lock::IdentityLock;
+pub use passphrase::Passphrase;
 pub use paths::Paths;
+pub use test_only::is_test_only;
 pub use timestamps::reserve_timestamps;

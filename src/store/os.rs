@@ -103,7 +103,8 @@ pub(super) fn shell(command_line: &str) -> Command {
 }
 
 /// Modes and links, for tests of the checks.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 pub(super) mod testing {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;

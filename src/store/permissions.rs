@@ -62,15 +62,25 @@ pub(super) fn check_file(path: &Path, metadata: &Metadata, access: Access) -> Re
     Ok(())
 }
 
-/// Checks that nobody else can replace the file: every directory above it, as named and as
-/// resolved through symbolic links, is ours or root's and not writable by others (a sticky one,
-/// such as `/tmp`, is fine).
+/// Checks that nobody else can replace the file, or put one there: every directory above it, as
+/// named and as resolved through symbolic links, is ours or root's and not writable by others
+/// (a sticky one, such as `/tmp`, is fine).
 pub(super) fn check_parents(path: &Path) -> Result<(), Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
     let named = std::path::absolute(path).map_err(fail)?;
-    let resolved = fs::canonicalize(path).map_err(fail)?;
+    let resolved = match fs::canonicalize(&named) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = named.parent().unwrap_or(&named);
+            fs::canonicalize(parent).map(|parent| parent.join("a file to be made"))
+        }
+        resolved => resolved,
+    };
     named.ancestors().skip(1).try_for_each(check_directory)?;
-    resolved.ancestors().skip(1).try_for_each(check_directory)
+    resolved
+        .map_err(fail)?
+        .ancestors()
+        .skip(1)
+        .try_for_each(check_directory)
 }
 
 fn check_directory(directory: &Path) -> Result<(), Error> {
@@ -95,7 +105,8 @@ fn check_owner(path: &Path, found: os::Protection) -> Result<(), Error> {
     Err(Error::new(path, Operation::Read, kind))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::path::PathBuf;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::atomic::{create_parent, read_checked, replace};
 use super::error::{Error, ErrorKind, Operation};
-use super::permissions::Access;
+use super::permissions::{Access, check_parents};
 use crate::id::Timestamp;
 use crate::time::UnixTime;
 
@@ -27,9 +27,11 @@ const HEADER: &str = "securechat timestamps v1, the first unused one: ";
 /// delete the file.
 ///
 /// # Errors
-/// `Malformed` if the file cannot be understood or no timestamps are left, `DiskFull`, `Io`.
+/// `Malformed` if the file cannot be understood or no timestamps are left, `UnsafePermissions` or
+/// `UnsafeDirectory` if others could turn it back, `DiskFull`, `Io`.
 pub fn reserve_timestamps(path: &Path, now: UnixTime) -> Result<Range<Timestamp>, Error> {
     create_parent(path)?;
+    check_parents(path)?;
     let start = first_unused(path)?.max(now.0.saturating_mul(1_000_000));
     let Some(end) = start.checked_add(BLOCK) else {
         return Err(malformed(path, "no timestamps are left"));

@@ -81,6 +81,7 @@ impl KnownPeers {
         change: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         create_parent(path)?;
+        check_parents(path)?;
         let path = &follow(path);
         let _held = hold(path)?;
         let (mut peers, before) = match read(path)? {

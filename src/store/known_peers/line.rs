@@ -3,12 +3,15 @@
 use core::fmt;
 use core::ops::Range;
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
+use crate::crypto::{Psk, scrub_stack};
 use crate::id::PeerId;
 use crate::store::day::Day;
 use crate::store::host_port::HostPort;
-use crate::store::key_text::{decode_32, decode_key, is_secret};
+use crate::store::key_text::{decode_key, decode_secret, is_secret};
 use crate::text::{NameError, Safe, safe_line, safe_name};
 
 /// The mark of a key that is never to be trusted again.
@@ -99,7 +102,7 @@ pub(super) struct PeerLine {
     pub(super) addresses: Vec<HostPort>,
     pub(super) seen: Option<Day>,
     pub(super) verified: Option<Day>,
-    pub(super) psk: Option<Zeroizing<[u8; 32]>>,
+    pub(super) psk: Option<Arc<Psk>>,
 }
 
 /// Reads one line, given without its line end.
@@ -110,13 +113,10 @@ pub(super) fn parse(line: &[u8]) -> Result<Content, DamageReason> {
     let Some(first) = words.next() else {
         return Ok(Content::Nothing);
     };
-    if is_secret(first) {
-        return Err(DamageReason::SecretKey);
-    }
     let name = match first {
         REVOKED_MARK => None,
         mark if mark.starts_with('@') => return Err(DamageReason::UnknownMark),
-        name => Some(safe_name(name).map_err(DamageReason::BadName)?),
+        name => Some(parse_name(name)?),
     };
     let key = parse_key(words.next().ok_or(DamageReason::NoKey)?)?;
     match name {
@@ -125,11 +125,21 @@ pub(super) fn parse(line: &[u8]) -> Result<Content, DamageReason> {
     }
 }
 
+fn parse_name(word: &str) -> Result<Safe, DamageReason> {
+    safe_name(word).map_err(|error| secret_or(word, DamageReason::BadName(error)))
+}
+
 fn parse_key(word: &str) -> Result<PeerId, DamageReason> {
+    decode_key(word).map_err(|_| secret_or(word, DamageReason::BadKey))
+}
+
+/// What is wrong with a word that is not what it should be.
+fn secret_or(word: &str, reason: DamageReason) -> DamageReason {
     if is_secret(word) {
-        return Err(DamageReason::SecretKey);
+        DamageReason::SecretKey
+    } else {
+        reason
     }
-    decode_key(word).map_err(|_| DamageReason::BadKey)
 }
 
 fn parse_peer<'a>(
@@ -161,13 +171,19 @@ fn take_option(option: &str, value: &str, peer: &mut PeerLine) -> Result<(), Dam
         "seen" => set_once(&mut peer.seen, day()?)?,
         "verified" => set_once(&mut peer.verified, day()?)?,
         "psk" => {
-            let psk = decode_32(value).map_err(|_| DamageReason::BadPsk)?;
-            set_once(&mut peer.psk, Zeroizing::new(psk))?;
+            set_once(&mut peer.psk, Arc::new(parse_psk(value)?))?;
+            scrub_stack();
         }
         // A later version's.
         _ => {}
     }
     Ok(())
+}
+
+#[inline(never)]
+fn parse_psk(value: &str) -> Result<Psk, DamageReason> {
+    let mut bytes = decode_secret(value).map_err(|_| DamageReason::BadPsk)?;
+    Ok(Psk::from_bytes(&mut bytes))
 }
 
 fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), DamageReason> {

@@ -30,6 +30,7 @@ use super::day::Day;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
 use super::key_text::key_text;
+use crate::crypto::Psk;
 use crate::id::PeerId;
 use crate::text::{Safe, safe_line, safe_name, skeleton};
 
@@ -113,6 +114,13 @@ impl Peer {
     #[must_use]
     pub fn has_psk(&self) -> bool {
         self.says.psk.is_some()
+    }
+
+    /// A copy of the secret that the two share beside their keys.
+    #[must_use]
+    pub fn psk(&self) -> Option<Psk> {
+        let psk = self.says.psk.as_ref()?;
+        Some(Psk::from_bytes(&mut Zeroizing::new(*psk.expose())))
     }
 }
 

@@ -275,6 +275,7 @@ fn a_psk_is_read_and_never_shown() {
     let peers = KnownPeers::parse(content.as_bytes());
     let bob = peers.find("bob").unwrap();
     assert!(bob.has_psk());
+    assert_eq!(bob.psk().unwrap().expose(), key(DAVE).as_bytes());
     assert!(!format!("{bob:?} {peers:?}").contains("psk"));
 }
 
@@ -516,6 +517,14 @@ proptest! {
     fn any_file_is_given_back_byte_for_byte(content in hostile()) {
         let peers = KnownPeers::parse(&content);
         prop_assert_eq!(&*peers.render(), &content);
+    }
+
+    #[test]
+    fn every_name_that_is_allowed_can_be_added(name in "[a-z0-9_][a-z0-9._-]{0,31}|[а-я]{1,32}|my-secret-key") {
+        let mut peers = KnownPeers::default();
+        peers.add(&name, &key(BOB), &[]).unwrap();
+        peers.check_intact().unwrap();
+        prop_assert_eq!(peers.find(&name).unwrap().key(), key(BOB));
     }
 
     #[test]

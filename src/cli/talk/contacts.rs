@@ -1,0 +1,152 @@
+//! Who we know: known-peers, kept in step with the file, and those met in this run only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::cli::Error;
+use crate::id::PeerId;
+use crate::proto::{Endpoint, PeerConfig};
+use crate::store::{self, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text};
+use crate::text::{Safe, safe_name, skeleton};
+use crate::time::Instant;
+
+/// The people that this run knows.
+#[derive(Debug)]
+pub(super) struct Contacts {
+    path: PathBuf,
+    known: KnownPeers,
+    stamp: Stamp,
+    /// Peers of this run only, by a key on the command line or a "yes" that could not be saved.
+    passing: BTreeMap<PeerId, Safe>,
+    /// Whether published test keys may be talked to: on loopback only.
+    test_keys: bool,
+}
+
+impl Contacts {
+    /// Reads known-peers.
+    ///
+    /// # Errors
+    /// What reading it fails with; a damaged line is an error.
+    pub(super) fn load(path: PathBuf, test_keys: bool) -> Result<Self, Error> {
+        let stamp = Stamp::of(&path);
+        let known = KnownPeers::load(&path)?;
+        Ok(Self { path, known, stamp, passing: BTreeMap::new(), test_keys })
+    }
+
+    /// Tells the endpoint about everybody, at the start.
+    pub(super) fn install(&self, endpoint: &mut Endpoint) {
+        for (key, _) in self.known.revoked() {
+            endpoint.revoke_peer(*key);
+        }
+        for peer in self.usable() {
+            endpoint.add_peer(config_of(peer));
+        }
+    }
+
+    /// Reads the file again if it changed, and tells the endpoint what is different. A file that
+    /// cannot be read changes nothing.
+    ///
+    /// # Errors
+    /// What reading it fails with, once for each change of the file.
+    pub(super) fn refresh(
+        &mut self,
+        tell: impl FnOnce(&mut dyn FnMut(&mut Endpoint, Instant)),
+    ) -> Result<(), store::Error> {
+        let stamp = Stamp::of(&self.path);
+        if stamp == self.stamp {
+            return Ok(());
+        }
+        self.stamp = stamp;
+        let fresh = KnownPeers::load(&self.path)?;
+        let before: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
+        self.known = fresh;
+        let after: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
+        tell(&mut |endpoint, now| {
+            for (key, _) in self.known.revoked() {
+                endpoint.revoke_peer(*key);
+            }
+            for gone in before.difference(&after).filter(|key| !self.known.is_revoked(key)) {
+                endpoint.remove_peer(*gone, now);
+            }
+            for peer in self.usable() {
+                endpoint.add_peer(config_of(peer));
+            }
+        });
+        Ok(())
+    }
+
+    fn usable(&self) -> impl Iterator<Item = &Peer> {
+        let allowed = |peer: &&Peer| self.test_keys || !is_test_only(&peer.key());
+        self.known.peers().iter().filter(|peer| !peer.is_revoked()).filter(allowed)
+    }
+
+    /// What to call a peer: its saved name, or the beginning of its key.
+    pub(super) fn label(&self, peer: &PeerId) -> Safe {
+        let saved = self.known.find_key(peer).map(|peer| peer.name().clone());
+        let passing = || self.passing.get(peer).cloned();
+        saved.or_else(passing).unwrap_or_else(|| short_key_text(peer))
+    }
+
+    /// Whether the peer has a saved name.
+    pub(super) fn is_saved(&self, peer: &PeerId) -> bool {
+        self.known.find_key(peer).is_some()
+    }
+
+    pub(super) fn is_verified(&self, peer: &PeerId) -> bool {
+        self.known.find_key(peer).is_some_and(|peer| peer.verified().is_some())
+    }
+
+    pub(super) const fn known(&self) -> &KnownPeers {
+        &self.known
+    }
+
+    /// The key behind a name that was typed.
+    pub(super) fn find(&self, name: &str) -> Option<PeerId> {
+        let saved = self.known.find(name).ok().map(Peer::key);
+        let passing = || self.passing.iter().find(|(_, label)| label.as_str() == name);
+        saved.or_else(|| passing().map(|(key, _)| *key))
+    }
+
+    /// The saved peer whose name looks like `nickname`.
+    pub(super) fn claimed(&self, nickname: &str) -> Option<&Peer> {
+        let claimed = skeleton(&safe_name(nickname).ok()?);
+        self.known.peers().iter().find(|peer| skeleton(peer.name()) == claimed)
+    }
+
+    /// Takes a peer in for this run.
+    pub(super) fn meet(&mut self, offer: &KeyOffer) {
+        self.passing.insert(offer.key, short_key_text(&offer.key));
+    }
+
+    /// Takes a peer in for this run under a label of ours.
+    pub(super) fn meet_as(&mut self, peer: PeerId, label: Safe) {
+        self.passing.insert(peer, label);
+    }
+
+    /// Saves a peer under a name.
+    ///
+    /// # Errors
+    /// If the name or the file cannot be used; nothing is saved then.
+    pub(super) fn save(
+        &mut self,
+        name: &str,
+        peer: &PeerId,
+        addresses: &[HostPort],
+    ) -> Result<(), store::Error> {
+        KnownPeers::update(&self.path, |known| known.add(name, peer, addresses))?;
+        self.stamp = Stamp::of(&self.path);
+        self.known = KnownPeers::load(&self.path)?;
+        self.passing.remove(peer);
+        Ok(())
+    }
+}
+
+/// What the endpoint needs to know. Names of hosts are looked up when somebody connects.
+fn config_of(peer: &Peer) -> PeerConfig {
+    let literal = |address: &HostPort| {
+        Some(SocketAddr::new(address.host().parse().ok()?, address.port()))
+    };
+    let addresses = peer.addresses().iter().filter_map(literal).collect();
+    PeerConfig { id: peer.key(), psk: peer.psk(), addresses }
+}

@@ -1,0 +1,511 @@
+//! The loop of a program that talks: events of the core, lines of the user, signals, the clock.
+//!
+//! The loop waits in one place. Its order:
+//! 1. tell what the core tells,
+//! 2. take what the user typed, one line at a time, as long as the core takes it,
+//! 3. once a second look whether known-peers changed,
+//! 4. ask whether it is time to stop.
+
+use std::collections::VecDeque;
+use std::io::{Stderr, Stdout};
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use crate::chat::{Line, LineError, Received};
+use crate::cli::error::Peer;
+use crate::cli::talk::answer::Answer;
+use crate::cli::talk::goal::{Goal, Progress};
+use crate::cli::talk::profile::Profile;
+use crate::cli::talk::stdin::Stdin;
+use crate::cli::talk::typed::Typed;
+use crate::cli::{Error, ExitCode, Out};
+use crate::id::PeerId;
+use crate::net::{Clock, Driver, Handle, ResolveError, Signal};
+use crate::plain::{Printer, Stamp};
+use crate::proto::{CloseReason, Event, Refusal, SendError};
+use crate::store::{fingerprint, short_key_text};
+use crate::text::{Safe, safe_line, safe_name};
+use crate::time::Instant;
+use crate::wire::limits::VERSION;
+
+/// How often known-peers is looked at: a change counts within 2 s.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long an ended input waits for the last line's acknowledgement.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What wakes the loop.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// The core has events, or a line was read.
+    Wake,
+    /// The operating system wants us to stop.
+    Signal(Signal),
+    /// A host's addresses were looked up.
+    Resolved(Result<Vec<SocketAddr>, ResolveError>),
+}
+
+/// A talking program.
+pub(super) struct Conversation {
+    pub(super) profile: Profile,
+    pub(super) handle: Handle,
+    pub(super) driver: Driver,
+    pub(super) clock: Clock,
+    pub(super) printer: Printer<Stdout, Stderr>,
+    pub(super) out: Out,
+    pub(super) inputs: Receiver<Input>,
+    pub(super) lines: Receiver<Stdin>,
+    /// Whether a person types the lines.
+    pub(super) interactive: bool,
+    pub(super) goal: Goal,
+    pub(super) own: PeerId,
+    pub(super) state: State,
+}
+
+/// What the conversation remembers.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The peer that a bare line goes to.
+    last: Option<PeerId>,
+    /// A line that the core could not take yet.
+    pending: Option<(PeerId, Vec<u8>)>,
+    /// Unknown keys that wait for an answer; the first one has been asked about.
+    guests: VecDeque<Guest>,
+    /// When standard input ended.
+    ended: Option<Instant>,
+    looked: Instant,
+}
+
+#[derive(Debug)]
+struct Guest {
+    peer: PeerId,
+    address: SocketAddr,
+}
+
+impl Conversation {
+    /// Runs until there is a reason to stop, then says goodbye.
+    ///
+    /// # Errors
+    /// The error that ends it.
+    pub(super) fn run(mut self) -> Result<ExitCode, Error> {
+        let end = self.turn_until_done();
+        self.driver.stop(true);
+        end
+    }
+
+    fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
+        loop {
+            while let Some(event) = self.handle.poll_event() {
+                if let Some(end) = self.on_event(event)? {
+                    return Ok(end);
+                }
+            }
+            if let Some(end) = self.take_lines()? {
+                return Ok(end);
+            }
+            self.look_at_known_peers();
+            if let Some(end) = self.check_time()? {
+                return Ok(end);
+            }
+            match self.inputs.recv_timeout(LOOK) {
+                Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Signal(signal)) => return Ok(ExitCode::Signal(signal.number())),
+                Ok(Input::Resolved(found)) => self.on_resolved(found)?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::Done),
+            }
+        }
+    }
+
+    // --- the core tells -----------------------------------------------------------------------
+
+    fn on_event(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
+        match event {
+            Event::Established { peer, address, .. } => self.on_established(peer, address),
+            Event::Waiting { peer } => {
+                self.goal.on_waiting(&peer);
+                let label = self.label(&peer);
+                self.note(label + " has to accept you first; waiting");
+            }
+            Event::Refused { peer, reason } => return self.on_refused(peer, reason),
+            Event::Guest { peer, address, nickname } => self.on_guest(peer, address, nickname),
+            Event::GuestGone { peer } => self.on_guest_gone(peer),
+            Event::Pinned { peer, address } => self.on_pinned(peer, address),
+            Event::Line { peer, line } => self.on_line(peer, &line)?,
+            Event::Closed { peer, reason } => return Ok(self.on_closed(peer, reason)),
+            Event::Silent { peer } => {
+                let label = self.label(&peer);
+                self.note(Safe::from("link: nothing heard from ") + label + " for 5 s; trying");
+            }
+            Event::Resumed { peer } => {
+                let label = self.label(&peer);
+                self.note(Safe::from("link: ") + label + " is back");
+            }
+            Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
+            Event::Roamed { peer, to } => {
+                let label = self.label(&peer);
+                self.note(Safe::from("link: ") + label + " is now at " + to);
+            }
+            Event::TimestampsLow => {
+                let range = self.profile.timestamps.reserve(&self.clock)?;
+                self.handle.with(|endpoint, _| endpoint.add_timestamps(range));
+            }
+            Event::OtherVersion { version } => {
+                let words = Safe::from("somebody who has your key calls with protocol version ");
+                self.note(words + version + "; this program speaks version " + VERSION);
+            }
+        }
+        Ok(None)
+    }
+
+    fn on_established(&mut self, peer: PeerId, address: SocketAddr) {
+        let trust = if self.profile.contacts.is_verified(&peer) { "verified" } else { "not verified" };
+        let label = self.label(&peer);
+        self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
+        self.state.last.get_or_insert(peer);
+        if let Some((name, at)) = self.goal.on_established(&peer) {
+            self.save(&name, &peer, at.as_slice());
+        }
+    }
+
+    fn save(&mut self, name: &str, peer: &PeerId, addresses: &[crate::store::HostPort]) {
+        match self.profile.contacts.save(name, peer, addresses) {
+            Ok(()) => self.note(Safe::from("saved as ") + safe_line(name)),
+            Err(error) => self.out.error(&Error::from(error).report()),
+        }
+    }
+
+    fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
+        let saved = self.profile.contacts.is_saved(&peer);
+        let peer = Peer { label: self.label(&peer), saved };
+        let error = match reason {
+            Refusal::UnknownKey => Error::Refused { peer, own: self.own },
+            Refusal::Version => {
+                let newer = VERSION.saturating_add(1);
+                Error::OtherVersion { peer, theirs: newer, ours: VERSION }
+            }
+        };
+        if self.goal.is_listening() {
+            self.out.error(&error.report());
+            return Ok(None);
+        }
+        Err(error)
+    }
+
+    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<(), Error> {
+        let at = Stamp::local(self.clock.unix_time());
+        let label = self.label(&peer);
+        self.state.last.get_or_insert(peer);
+        let printed = self.printer.said(&at, &label, Received::from(line));
+        printed.map_err(|error| Error::System {
+            operation: "write to standard output",
+            reason: safe_line(&error.to_string()),
+        })
+    }
+
+    fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Option<ExitCode> {
+        let label = self.label(&peer);
+        self.note(match reason {
+            CloseReason::Goodbye => label + " left",
+            CloseReason::Declined => label + " ended the conversation and does not want another",
+            CloseReason::TheySayViolation => label + " says that this program broke the protocol",
+            CloseReason::Violation => label + " broke the protocol; the session was ended",
+            CloseReason::Unsupported => label + " needs a newer securechat",
+            CloseReason::Removed => label + " is no longer among your peers; the session was ended",
+        });
+        self.state.last.take_if(|last| *last == peer);
+        match self.goal.on_closed(&peer, reason, self.clock.now()) {
+            Progress::GoOn => None,
+            Progress::Again(addresses) => {
+                self.connect(peer, &addresses);
+                None
+            }
+            Progress::Stop(code) => Some(code),
+        }
+    }
+
+    fn on_unreachable(&mut self, peer: PeerId, tries: u32) -> Option<ExitCode> {
+        let label = self.label(&peer);
+        self.note(Safe::from("link: no answer from ") + label + " to " + tries + " handshakes");
+        self.goal.on_unreachable(&peer)
+    }
+
+    // --- unknown keys -------------------------------------------------------------------------
+
+    fn on_guest(&mut self, peer: PeerId, address: SocketAddr, nickname: Option<String>) {
+        let claimed = nickname.as_deref().and_then(|name| self.profile.contacts.claimed(name));
+        if let Some(saved) = claimed {
+            let (name, saved) = (saved.name().clone(), saved.key());
+            self.out.error(&Error::NameClaimed { name, saved, offered: peer }.report());
+            self.handle.with(|endpoint, now| endpoint.refuse_guest(peer, now));
+            return;
+        }
+        if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok()) {
+            self.warn(Safe::from("an unknown key suggests to be called \"") + name + "\"");
+        }
+        self.state.guests.push_back(Guest { peer, address });
+        if self.state.guests.len() == 1 {
+            self.ask();
+        }
+    }
+
+    /// Asks about the first guest.
+    fn ask(&mut self) {
+        let Some(guest) = self.state.guests.front() else { return };
+        let words = Safe::from("an unknown key calls from ") + guest.address + ":";
+        let key = Safe::from("  ") + fingerprint(&guest.peer);
+        self.printer.warn(&words);
+        self.printer.warn(&key);
+        self.printer.ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
+    }
+
+    fn on_guest_gone(&mut self, peer: PeerId) {
+        let asked = self.state.guests.front().is_some_and(|guest| guest.peer == peer);
+        self.state.guests.retain(|guest| guest.peer != peer);
+        let label = self.label(&peer);
+        self.warn(Safe::from("the unknown key ") + label + " is gone");
+        if asked {
+            self.ask();
+        }
+    }
+
+    fn on_answer(&mut self, typed: &[u8]) {
+        let Some(guest) = self.state.guests.front() else { return };
+        let peer = guest.peer;
+        match Answer::parse(&String::from_utf8_lossy(typed), &peer) {
+            Answer::Unclear => return self.ask(),
+            Answer::No => self.handle.with(|endpoint, now| endpoint.refuse_guest(peer, now)),
+            Answer::AnotherKey => {
+                self.handle.with(|endpoint, now| endpoint.refuse_guest(peer, now));
+                self.warn("that is another key than the one that calls; it was sent away".into());
+            }
+            Answer::Yes { name } => {
+                if !self.welcome(peer, name.as_deref()) {
+                    return self.ask();
+                }
+            }
+        }
+        self.state.guests.retain(|guest| guest.peer != peer);
+        self.ask();
+    }
+
+    /// Takes a guest in; false if the name cannot be used.
+    fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> bool {
+        let ours = guest_name(&peer);
+        let name = name.unwrap_or_else(|| ours.as_str());
+        if let Err(error) = self.profile.contacts.save(name, &peer, &[]) {
+            self.out.error(&Error::from(error).report());
+            return false;
+        }
+        self.note(Safe::from("saved as ") + safe_line(name));
+        let accepted = self.handle.with(|endpoint, _| endpoint.accept_guest(peer));
+        if accepted.is_err() {
+            self.warn("it is gone meanwhile".into());
+        }
+        true
+    }
+
+    fn on_pinned(&mut self, peer: PeerId, address: SocketAddr) {
+        let name = guest_name(&peer);
+        match self.profile.contacts.save(name.as_str(), &peer, &[]) {
+            Ok(()) => self.warn(Safe::from("new peer from ") + address + " saved as " + name),
+            Err(error) => {
+                self.out.error(&Error::from(error).report());
+                self.profile.contacts.meet_as(peer, name);
+            }
+        }
+    }
+
+    // --- the user types -----------------------------------------------------------------------
+
+    fn take_lines(&mut self) -> Result<Option<ExitCode>, Error> {
+        while self.retry_pending() {
+            match self.lines.try_recv() {
+                Ok(Stdin::Line(line)) => {
+                    if self.on_typed(&line) == Some(ExitCode::Done) {
+                        return Ok(Some(ExitCode::Done));
+                    }
+                }
+                Ok(Stdin::Overlong(len)) => self.refuse_line(LineError::TooLong { len }),
+                Ok(Stdin::End) => {
+                    if self.goal.is_listening() && self.interactive {
+                        return Ok(Some(ExitCode::Done));
+                    }
+                    self.state.ended = Some(self.clock.now());
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Offers a line that waits to the core again; true if none waits any more.
+    fn retry_pending(&mut self) -> bool {
+        let Some((peer, line)) = self.state.pending.take() else {
+            return self.goal.is_listening() || self.state.last.is_some() || self.interactive;
+        };
+        self.send(peer, line);
+        self.state.pending.is_none()
+    }
+
+    fn on_typed(&mut self, line: &[u8]) -> Option<ExitCode> {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if !self.state.guests.is_empty() && self.interactive {
+            self.on_answer(text);
+            return None;
+        }
+        let typed = if self.interactive { Typed::parse(text) } else { Typed::Say(text) };
+        match typed {
+            Typed::Say(text) => self.say(self.state.last, text),
+            Typed::SayTo { name, text } => match self.profile.contacts.find(name) {
+                Some(peer) => {
+                    self.state.last = Some(peer);
+                    self.say(Some(peer), text);
+                }
+                None => {
+                    let name = Safe::from("no peer called \"") + safe_line(name) + "\"";
+                    self.warn(name + " (nothing was sent)");
+                }
+            },
+            Typed::Quit => return Some(ExitCode::Done),
+            Typed::Help => self.help(),
+            Typed::Peers => self.list_peers(),
+            Typed::Unknown(command) => {
+                let words = Safe::from("unknown command \"/") + safe_line(command) + "\"; ";
+                self.warn(words + "try /help (nothing was sent)");
+            }
+        }
+        None
+    }
+
+    fn say(&mut self, peer: Option<PeerId>, text: &[u8]) {
+        let line = match Line::compose(text) {
+            Ok(line) => line,
+            Err(LineError::Empty) => return,
+            Err(error) => return self.refuse_line(error),
+        };
+        match peer {
+            Some(peer) => self.send(peer, line.into_bytes()),
+            None => self.warn("nobody is connected (nothing was sent)".into()),
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, line: Vec<u8>) {
+        let sent = self.handle.with(|endpoint, now| endpoint.send_line(peer, line.clone(), now));
+        match sent {
+            Ok(()) => {}
+            Err(SendError::QueueFull) => self.state.pending = Some((peer, line)),
+            Err(error) => {
+                let why = safe_line(&error.to_string());
+                self.warn(Safe::from("not sent: ") + why);
+            }
+        }
+    }
+
+    fn refuse_line(&mut self, error: LineError) {
+        self.warn(Safe::from("not sent: ") + safe_line(&error.to_string()));
+    }
+
+    fn help(&mut self) {
+        for line in [
+            "a line is sent to the peer spoken to last",
+            "@NAME TEXT  send TEXT to NAME, and later lines too",
+            "//TEXT      send /TEXT",
+            "/peers      who is there",
+            "/quit       leave",
+        ] {
+            self.printer.warn(&line.into());
+        }
+    }
+
+    fn list_peers(&mut self) {
+        let peers: Vec<PeerId> =
+            self.profile.contacts.known().peers().iter().map(crate::store::Peer::key).collect();
+        let passing = self.state.last.filter(|last| !peers.contains(last));
+        for peer in peers.into_iter().chain(passing) {
+            let status = self.handle.with(|endpoint, now| endpoint.status(peer, now));
+            let state = match status {
+                Some(status) if status.established => "connected",
+                Some(status) if status.tries > 0 => "connecting",
+                Some(_) => "not connected",
+                None => "revoked",
+            };
+            let mark = if self.state.last == Some(peer) { "> " } else { "  " };
+            let line = Safe::from(mark) + self.label(&peer) + "  " + state;
+            self.printer.warn(&line);
+        }
+    }
+
+    // --- the clock ----------------------------------------------------------------------------
+
+    fn look_at_known_peers(&mut self) {
+        let now = self.clock.now();
+        if now.saturating_since(self.state.looked) < LOOK {
+            return;
+        }
+        self.state.looked = now;
+        let handle = &self.handle;
+        let refreshed = self
+            .profile
+            .contacts
+            .refresh(|tell| handle.with(|endpoint, now| tell(endpoint, now)));
+        if let Err(error) = refreshed {
+            self.warn("known-peers changed, but cannot be used; the former list still counts".into());
+            self.out.error(&Error::from(error).report());
+        }
+    }
+
+    fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
+        let now = self.clock.now();
+        self.goal.check(self, now)?;
+        let Some(ended) = self.state.ended else { return Ok(None) };
+        if self.goal.is_listening() || self.state.pending.is_some() {
+            return Ok(None);
+        }
+        let peer = self.goal.peer().or(self.state.last);
+        let status = peer.and_then(|peer| self.handle.with(|e, now| e.status(peer, now)));
+        let is_out = status.is_none_or(|status| status.queued == 0 && !status.awaits_ack);
+        let is_late = now.saturating_since(ended) >= LINGER
+            && status.is_none_or(|status| status.queued == 0);
+        Ok((is_out || is_late).then_some(ExitCode::Done))
+    }
+
+    // --- helpers ------------------------------------------------------------------------------
+
+    fn on_resolved(&mut self, found: Result<Vec<SocketAddr>, ResolveError>) -> Result<(), Error> {
+        if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
+            self.connect(peer, &addresses);
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) {
+        if let Some(first) = addresses.first() {
+            let label = self.label(&peer);
+            self.note(Safe::from("connecting to ") + label + " at " + *first);
+        }
+        let started = self.handle.with(|endpoint, now| endpoint.connect(peer, addresses, now));
+        if let Err(error) = started {
+            self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
+        }
+    }
+
+    pub(super) fn label(&self, peer: &PeerId) -> Safe {
+        self.profile.contacts.label(peer)
+    }
+
+    fn note(&mut self, words: Safe) {
+        self.printer.note(&words);
+    }
+
+    fn warn(&mut self, words: Safe) {
+        self.printer.warn(&words);
+    }
+}
+
+/// The name of somebody whom nobody has named: `guest-` and the first bytes of the key.
+fn guest_name(peer: &PeerId) -> Safe {
+    let [a, b, c, ..] = *peer.as_bytes();
+    let _ = short_key_text;
+    safe_line(&format!("guest-{a:02x}{b:02x}{c:02x}"))
+}

@@ -1,0 +1,198 @@
+//! What a talking program is after: to listen, or to reach one peer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::cli::error::Peer;
+use crate::cli::{Error, ExitCode};
+use crate::id::PeerId;
+use crate::net::ResolveError;
+use crate::proto::CloseReason;
+use crate::store::HostPort;
+use crate::text::{Safe, safe_line};
+use crate::time::Instant;
+
+/// The aim, and how far it has come.
+#[derive(Debug)]
+pub(super) enum Goal {
+    /// Wait for others.
+    Listen {
+        /// Stop after the first conversation, and with whom it is.
+        once: Option<Option<PeerId>>,
+    },
+    /// Reach one peer.
+    Reach(Reach),
+}
+
+/// The way to one peer.
+#[derive(Debug)]
+pub(super) struct Reach {
+    pub(super) peer: PeerId,
+    pub(super) host: HostPort,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) timeout: Duration,
+    pub(super) retry: bool,
+    pub(super) started: Instant,
+    pub(super) state: Stage,
+    /// The name to save the key under once the connection stands.
+    pub(super) save_as: Option<String>,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nobody has answered.
+    Trying,
+    /// The peer has answered, and its user decides.
+    Waiting,
+    /// It stands, or has stood.
+    Stands,
+}
+
+/// What follows from the end of a session.
+#[derive(Debug)]
+pub(super) enum Progress {
+    GoOn,
+    /// Connect again.
+    Again(Vec<SocketAddr>),
+    Stop(ExitCode),
+}
+
+impl Goal {
+    pub(super) const fn is_listening(&self) -> bool {
+        matches!(self, Self::Listen { .. })
+    }
+
+    /// The peer that is to be reached.
+    pub(super) const fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Listen { .. } => None,
+            Self::Reach(reach) => Some(reach.peer),
+        }
+    }
+
+    pub(super) fn on_waiting(&mut self, peer: &PeerId) {
+        if let Self::Reach(reach) = self
+            && reach.peer == *peer
+        {
+            reach.state = Stage::Waiting;
+        }
+    }
+
+    /// A session stands. Returns under which name the peer is to be saved, and with which address.
+    pub(super) fn on_established(&mut self, peer: &PeerId) -> Option<(String, Vec<HostPort>)> {
+        match self {
+            Self::Listen { once } => {
+                if let Some(first) = once {
+                    first.get_or_insert(*peer);
+                }
+                None
+            }
+            Self::Reach(reach) if reach.peer == *peer => {
+                reach.state = Stage::Stands;
+                reach.save_as.take().map(|name| (name, vec![reach.host.clone()]))
+            }
+            Self::Reach(_) => None,
+        }
+    }
+
+    pub(super) fn on_closed(
+        &mut self,
+        peer: &PeerId,
+        reason: CloseReason,
+        now: Instant,
+    ) -> Progress {
+        match self {
+            Self::Listen { once: Some(Some(first)) } if first == peer => {
+                Progress::Stop(ExitCode::Done)
+            }
+            Self::Reach(reach) if reach.peer == *peer => reach.on_closed(reason, now),
+            Self::Listen { .. } | Self::Reach(_) => Progress::GoOn,
+        }
+    }
+
+    /// Nobody answered for a long time, after a session stood.
+    pub(super) fn on_unreachable(&self, peer: &PeerId) -> Option<ExitCode> {
+        match self {
+            Self::Listen { once: Some(Some(first)) } if first == peer => Some(ExitCode::Done),
+            Self::Listen { .. } | Self::Reach(_) => None,
+        }
+    }
+
+    /// The host's addresses are known. Returns whom to connect to, and where.
+    ///
+    /// # Errors
+    /// [`Error::HostNotFound`].
+    pub(super) fn on_resolved(
+        &mut self,
+        found: Result<Vec<SocketAddr>, ResolveError>,
+    ) -> Result<Option<(PeerId, Vec<SocketAddr>)>, Error> {
+        let Self::Reach(reach) = self else { return Ok(None) };
+        match found {
+            Ok(addresses) => {
+                reach.addresses.clone_from(&addresses);
+                Ok(Some((reach.peer, addresses)))
+            }
+            Err(error) => {
+                let host = safe_line(reach.host.host());
+                let reason = safe_line(&error.to_string());
+                Err(Error::HostNotFound { host, reason })
+            }
+        }
+    }
+
+    /// Whether it has taken too long. `closed` tells whether an address reported a closed port,
+    /// `tries` how many handshakes were sent.
+    ///
+    /// # Errors
+    /// [`Error::NoAnswer`] or [`Error::PortClosed`].
+    pub(super) fn check(
+        &self,
+        label: impl FnOnce() -> Peer,
+        tries: u32,
+        closed: impl Fn(&SocketAddr) -> bool,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let Self::Reach(reach) = self else { return Ok(()) };
+        let waited = now.saturating_since(reach.started);
+        let is_late = reach.state == Stage::Trying && !reach.retry && waited >= reach.timeout;
+        let (true, Some(first)) = (is_late, reach.addresses.first()) else { return Ok(()) };
+        if reach.addresses.iter().all(closed) {
+            return Err(Error::PortClosed { peer: label(), address: *first });
+        }
+        let after = Duration::from_secs(waited.as_secs());
+        Err(Error::NoAnswer { peer: label(), address: *first, after, tries })
+    }
+
+    /// How long the loop may sleep before [`Goal::check`] has something to say.
+    pub(super) fn remaining(&self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::Reach(reach) if reach.state == Stage::Trying && !reach.retry => {
+                Some((reach.started + reach.timeout).saturating_since(now))
+            }
+            Self::Listen { .. } | Self::Reach(_) => None,
+        }
+    }
+}
+
+impl Reach {
+    fn on_closed(&mut self, reason: CloseReason, now: Instant) -> Progress {
+        let code = match reason {
+            CloseReason::Goodbye => ExitCode::Done,
+            CloseReason::Declined | CloseReason::Removed => ExitCode::Trust,
+            CloseReason::Unsupported => ExitCode::Version,
+            CloseReason::TheySayViolation | CloseReason::Violation => ExitCode::Network,
+        };
+        if !self.retry || code == ExitCode::Trust || code == ExitCode::Version {
+            return Progress::Stop(code);
+        }
+        self.state = Stage::Trying;
+        self.started = now;
+        Progress::Again(self.addresses.clone())
+    }
+}
+
+/// What a peer is called in an error.
+pub(super) const fn named(label: Safe, saved: bool) -> Peer {
+    Peer { label, saved }
+}

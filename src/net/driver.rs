@@ -1,0 +1,207 @@
+//! Starts and stops the threads around one [`Endpoint`], and lets its owner talk to it.
+//!
+//! ```text
+//!            socket ──▶ recv ──▶ ┌────────┐ ──▶ send ──▶ socket
+//!                                │  core  │
+//!   owner ──── Handle::with ───▶ │ (lock) │ ◀─▶ handshake
+//!     ▲                          └────────┘
+//!     └──────── notify ◀── events stay in the core until the owner polls them
+//! ```
+
+use core::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle, panicking};
+
+use crate::net::clock::Clock;
+use crate::net::icmp::IcmpError;
+use crate::net::shared::{Fatal, Shared, Traffic};
+use crate::net::udp::Socket;
+use crate::net::{handshaker, recv, send};
+use crate::proto::{Endpoint, Event};
+use crate::time::Instant;
+
+/// The body of a thread.
+type Body = fn(&Shared) -> Result<(), Fatal>;
+
+/// The threads, in the order in which they are waited for: what is queued leaves first.
+const THREADS: [(&str, Body); 3] = [
+    ("send", send::run),
+    ("handshake", handshaker::run),
+    ("recv", recv::run),
+];
+
+/// The running threads of one endpoint. Dropping it stops them, with a goodbye to every peer.
+#[derive(Debug)]
+pub struct Driver {
+    handle: Handle,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Driver {
+    /// Starts the threads.
+    ///
+    /// `notify` is called without the core's lock, on any of the threads, when there may be events,
+    /// complaints ([`Handle::take_icmp_errors`]) or a fatal error to see. It is not called again for
+    /// events before [`Handle::poll_event`] has returned `None` once. It must return soon and must
+    /// not stop the driver.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it gives no more threads.
+    pub fn start(
+        socket: Socket,
+        endpoint: Endpoint,
+        clock: Clock,
+        notify: Box<dyn Fn() + Send + Sync>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(socket, endpoint, clock, notify));
+        // If a thread cannot be started, dropping the driver stops those that were.
+        let mut driver = Self {
+            handle: Handle { shared },
+            threads: Vec::new(),
+        };
+        for (name, body) in THREADS {
+            let shared = Arc::clone(&driver.handle.shared);
+            let thread = Builder::new().name(name.to_owned());
+            driver
+                .threads
+                .push(thread.spawn(move || watch(&shared, name, body))?);
+        }
+        Ok(driver)
+    }
+
+    /// What the owner uses; may be cloned and shared between threads.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Stops the threads and waits for them, at most a second. With `goodbye`, every peer is told
+    /// first. The endpoint's events can still be polled afterwards.
+    pub fn stop(mut self, goodbye: bool) {
+        self.end(goodbye);
+    }
+
+    fn end(&mut self, goodbye: bool) {
+        let shared = &self.handle.shared;
+        if let Ok(mut core) = shared.lock() {
+            let now = shared.clock.now();
+            if goodbye {
+                core.endpoint.close_all(now);
+            }
+            core.stopping = Some(now);
+            shared.release(core);
+        }
+        shared.stop();
+        for thread in self.threads.drain(..) {
+            // A panic has been noted by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.end(!panicking());
+        }
+    }
+}
+
+/// Runs a thread's body. However it ends before its time, a panic included, the other threads end
+/// too and the owner is told.
+fn watch(shared: &Shared, thread: &'static str, body: Body) {
+    /// Acts when the body unwinds.
+    struct Guard<'a>(&'a Shared, &'static str);
+
+    impl Drop for Guard<'_> {
+        fn drop(&mut self) {
+            if panicking() {
+                end_all(self.0, Fatal::Panicked { thread: self.1 });
+            }
+        }
+    }
+
+    let guard = Guard(shared, thread);
+    if let Err(fatal) = body(shared) {
+        end_all(guard.0, fatal);
+    }
+}
+
+fn end_all(shared: &Shared, fatal: Fatal) {
+    shared.fail(fatal);
+    shared.stop();
+    shared.tell_owner();
+}
+
+/// The owner's way to the core.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Locks the core, runs `act` on it, and wakes the threads that have something to do then.
+    /// Everything that waits for the core waits meanwhile, so `act` does no more than call it.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the driver no longer works; `act` has not run then.
+    pub fn with<R>(&self, act: impl FnOnce(&mut Endpoint, Instant) -> R) -> Result<R, Fatal> {
+        let mut core = self.shared.lock()?;
+        let now = self.shared.clock.now();
+        let result = act(&mut core.endpoint, now);
+        self.shared.release(core);
+        Ok(result)
+    }
+
+    /// The next event. Events stay in the core until they are taken: an owner that falls behind
+    /// slows its peers down, not the program.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the driver no longer works.
+    pub fn poll_event(&self) -> Result<Option<Event>, Fatal> {
+        let mut core = self.shared.lock()?;
+        let event = core.endpoint.poll_event();
+        if event.is_none() {
+            core.owner_is_done();
+        }
+        Ok(event)
+    }
+
+    /// The address that the socket is bound to.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.socket.local_addr()
+    }
+
+    /// What the system has said about our datagrams since the last call, oldest first, at most 64.
+    /// Not authenticated: for the user's eyes only.
+    #[must_use]
+    pub fn take_icmp_errors(&self) -> Vec<IcmpError> {
+        self.shared.take_icmp_errors()
+    }
+
+    /// What went over the socket since the start.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.shared.counters.read()
+    }
+
+    /// Why the driver no longer works, if so.
+    #[must_use]
+    pub fn fatal(&self) -> Option<Fatal> {
+        self.shared.fatal()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("local", &self.local_addr())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,206 @@
+//! What differs between operating systems, and nothing else: waiting for a socket, reading whom an
+//! ICMP error is about, and the clock. The only file of this module that names an operating system.
+
+use core::time::Duration;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+
+use quinn_udp::UdpSocketState;
+
+pub(super) use imp::*;
+
+#[cfg(unix)]
+mod imp {
+    use super::{Duration, SocketAddr, UdpSocket, UdpSocketState, io};
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
+    use rustix::time::{ClockId, clock_gettime};
+
+    /// Time since an arbitrary point.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Monotonic;
+
+    impl Monotonic {
+        pub(crate) const fn new() -> Self {
+            Self
+        }
+
+        /// Time since boot, suspended time included where the system can tell.
+        ///
+        /// Linux, Android, Fuchsia and OpenBSD have a clock made for it. On macOS and iOS
+        /// `CLOCK_MONOTONIC` counts sleep too; on the other BSDs it may not, and a session then
+        /// outlives a suspended machine by the time that it slept.
+        pub(crate) fn elapsed(&self) -> Duration {
+            #[cfg(any(
+                target_os = "linux",
+                target_os = "android",
+                target_os = "fuchsia",
+                target_os = "openbsd"
+            ))]
+            let clock = ClockId::Boottime;
+            #[cfg(not(any(
+                target_os = "linux",
+                target_os = "android",
+                target_os = "fuchsia",
+                target_os = "openbsd"
+            )))]
+            let clock = ClockId::Monotonic;
+            Duration::try_from(clock_gettime(clock)).unwrap_or(Duration::ZERO)
+        }
+    }
+
+    /// Prepares a socket that quinn-udp has made non-blocking. It stays so: a blocking `recvmmsg`
+    /// returns only when *all* its buffers are filled, so the wait is a `poll` before it.
+    pub(crate) fn prepare(socket: &UdpSocket, state: &UdpSocketState) -> io::Result<()> {
+        // Without it there is one explanation less, and nothing else.
+        let _ = state.enable_transport_errors(socket.into());
+        Ok(())
+    }
+
+    /// Waits until there is something to read, an error included, or `timeout` has passed.
+    /// True if there is.
+    pub(crate) fn wait_readable(socket: &UdpSocket, timeout: Duration) -> io::Result<bool> {
+        wait(socket, PollFlags::IN, timeout)
+    }
+
+    /// Waits until the send buffer has room or `timeout` has passed. True if it has.
+    pub(crate) fn wait_writable(socket: &UdpSocket, timeout: Duration) -> io::Result<bool> {
+        wait(socket, PollFlags::OUT, timeout)
+    }
+
+    fn wait(socket: &UdpSocket, flags: PollFlags, timeout: Duration) -> io::Result<bool> {
+        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+        let ready = poll(&mut [PollFd::new(socket, flags)], Some(&timeout))?;
+        Ok(ready > 0)
+    }
+
+    /// Takes one entry off the socket's queue of ICMP errors: the address that we had sent to.
+    /// `None` when the queue is empty.
+    ///
+    /// quinn-udp reads this queue too, but keeps only the machine that complained, without a port.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn next_complaint(socket: &UdpSocket) -> io::Result<Option<Option<SocketAddr>>> {
+        use rustix::net::{RecvAncillaryBuffer, RecvFlags, recvmsg};
+
+        let flags = RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT;
+        match recvmsg(
+            socket,
+            &mut [io::IoSliceMut::new(&mut [0])],
+            &mut RecvAncillaryBuffer::default(),
+            flags,
+        ) {
+            Ok(message) => Ok(Some(message.address.and_then(|any| any.try_into().ok()))),
+            Err(Errno::AGAIN) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// There is no such queue here.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn next_complaint(_socket: &UdpSocket) -> io::Result<Option<Option<SocketAddr>>> {
+        Ok(None)
+    }
+
+    /// Whether our parent told the system to ignore hang-ups for us, as `nohup` does. Known on Linux
+    /// only.
+    pub(crate) fn hangup_is_ignored() -> bool {
+        std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
+    }
+
+    /// Whether signal 1, the lowest bit of the hexadecimal mask, is in `SigIgn:`.
+    fn ignores_hangup(status: &str) -> bool {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .is_some_and(|m| m & 1 == 1)
+    }
+
+    /// Whether a complaint is always in the queue of [`next_complaint`], so that an error of the
+    /// socket itself says nothing more.
+    pub(crate) const COMPLAINTS_ARE_QUEUED: bool =
+        cfg!(any(target_os = "linux", target_os = "android"));
+
+    /// The numbers of errors after which a socket is beyond use: not a descriptor, not a socket.
+    pub(crate) const DEAD: [i32; 2] = [Errno::BADF.raw_os_error(), Errno::NOTSOCK.raw_os_error()];
+
+    /// The number of the error that says that this socket knows no address of that family.
+    pub(crate) const NO_FAMILY: i32 = Errno::AFNOSUPPORT.raw_os_error();
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn an_ignored_hangup_is_read_from_the_mask() {
+            assert!(ignores_hangup(
+                "Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"
+            ));
+            assert!(!ignores_hangup(
+                "Name:\tx\nSigIgn:\t0000000000001000\nSigCgt:\t1\n"
+            ));
+            assert!(!ignores_hangup("Name:\tx\n"));
+        }
+    }
+}
+
+#[cfg(windows)]
+mod imp {
+    use super::{Duration, SocketAddr, UdpSocket, UdpSocketState, io};
+
+    use std::time::Instant;
+
+    use crate::net::udp::{RECV_WAIT, SEND_WAIT};
+
+    /// Time since it was made.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Monotonic(Instant);
+
+    impl Monotonic {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+        pub(crate) fn new() -> Self {
+            Self(Instant::now())
+        }
+
+        /// Time since this was made. The performance counter behind it counts sleep.
+        pub(crate) fn elapsed(&self) -> Duration {
+            self.0.elapsed()
+        }
+    }
+
+    /// Makes a socket that quinn-udp has made non-blocking block again, with time limits: each
+    /// receive takes one buffer here, so that nothing is gained by waiting separately.
+    pub(crate) fn prepare(socket: &UdpSocket, _state: &UdpSocketState) -> io::Result<()> {
+        socket.set_nonblocking(false)?;
+        socket.set_read_timeout(Some(RECV_WAIT))?;
+        socket.set_write_timeout(Some(SEND_WAIT))
+    }
+
+    /// The receive itself waits.
+    pub(crate) fn wait_readable(_socket: &UdpSocket, _timeout: Duration) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    /// The send itself has waited.
+    pub(crate) fn wait_writable(_socket: &UdpSocket, _timeout: Duration) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// There is no queue: `WSAECONNRESET` from a receive is all that is said.
+    pub(crate) fn next_complaint(_socket: &UdpSocket) -> io::Result<Option<Option<SocketAddr>>> {
+        Ok(None)
+    }
+
+    /// There is nothing like it.
+    pub(crate) fn hangup_is_ignored() -> bool {
+        false
+    }
+
+    /// Nothing is queued.
+    pub(crate) const COMPLAINTS_ARE_QUEUED: bool = false;
+
+    /// `WSAEBADF` and `WSAENOTSOCK`.
+    pub(crate) const DEAD: [i32; 2] = [10_009, 10_038];
+
+    /// `WSAEAFNOSUPPORT`.
+    pub(crate) const NO_FAMILY: i32 = 10_047;
+}

@@ -1,0 +1,180 @@
+//! Signals that ask the program to end. The first is delivered as a value, so that the program can
+//! say goodbye; a second one, of whichever kind, ends it at once.
+
+use core::sync::atomic::AtomicBool;
+use std::io;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::net::os;
+
+/// A request to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`, or the system shutting down.
+    Terminate,
+    /// The terminal is gone.
+    Hangup,
+}
+
+impl Signal {
+    /// The exit code of a program that ends because of it: 128 and the signal's number.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Hangup => 129,
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+
+    const fn number(self) -> i32 {
+        match self {
+            Self::Interrupt => SIGINT,
+            Self::Terminate => SIGTERM,
+            #[cfg(unix)]
+            Self::Hangup => signal_hook::consts::SIGHUP,
+            // Windows has none; Ctrl-Break is the nearest.
+            #[cfg(not(unix))]
+            Self::Hangup => signal_hook::consts::SIGBREAK,
+        }
+    }
+}
+
+/// The signals that end the program.
+const ALL: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
+
+/// Those of them that nobody has told the system to ignore: `nohup` still works.
+fn wanted() -> impl Iterator<Item = Signal> {
+    ALL.into_iter()
+        .filter(|&signal| signal != Signal::Hangup || !os::hangup_is_ignored())
+}
+
+/// The thread that waits for signals. Dropping it ends the thread; a signal that comes later ends
+/// the program at once if one had come before, and does nothing otherwise.
+#[derive(Debug)]
+pub struct Signals {
+    waiter: imp::Waiter,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Signals {
+    /// Starts to listen for signals. `deliver` is called on a thread of its own, not in a signal
+    /// handler, and must return soon.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if a handler cannot be installed or a thread not be started.
+    pub fn watch(mut deliver: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
+        let seen = Arc::new(AtomicBool::new(false));
+        for signal in wanted() {
+            // In this order: the first signal finds the flag down and raises it.
+            let code = i32::from(signal.exit_code());
+            flag::register_conditional_shutdown(signal.number(), code, Arc::clone(&seen))?;
+            flag::register(signal.number(), Arc::clone(&seen))?;
+        }
+        let (waiter, mut wait) = imp::open()?;
+        let thread = Builder::new().name("signals".to_owned()).spawn(move || {
+            while let Some(signal) = wait() {
+                deliver(signal);
+            }
+        })?;
+        Ok(Self {
+            waiter,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.waiter.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(unix)]
+mod imp {
+    use std::io;
+
+    use signal_hook::iterator::{Handle, Signals};
+
+    use super::{ALL, Signal, wanted};
+
+    /// Ends the wait from outside.
+    #[derive(Debug)]
+    pub(super) struct Waiter(Handle);
+
+    impl Waiter {
+        pub(super) fn stop(&self) {
+            self.0.close();
+        }
+    }
+
+    /// Something to stop, and a function that blocks until a signal comes.
+    pub(super) fn open() -> io::Result<(Waiter, impl FnMut() -> Option<Signal> + Send + 'static)> {
+        let mut signals = Signals::new(wanted().map(Signal::number))?;
+        let handle = signals.handle();
+        let wait = move || {
+            let number = signals.forever().next()?;
+            ALL.into_iter().find(|signal| signal.number() == number)
+        };
+        Ok((Waiter(handle), wait))
+    }
+}
+
+/// signal-hook has flags here and no way to wait for one.
+#[cfg(not(unix))]
+mod imp {
+    use core::sync::atomic::{AtomicBool, Ordering};
+    use core::time::Duration;
+    use std::io;
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::{Signal, flag, wanted};
+
+    /// How often the flags are looked at.
+    const PERIOD: Duration = Duration::from_millis(100);
+
+    /// Ends the wait from outside.
+    #[derive(Debug)]
+    pub(super) struct Waiter(Arc<AtomicBool>);
+
+    impl Waiter {
+        pub(super) fn stop(&self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Something to stop, and a function that blocks until a signal comes.
+    pub(super) fn open() -> io::Result<(Waiter, impl FnMut() -> Option<Signal> + Send + 'static)> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut flags = Vec::new();
+        for signal in wanted() {
+            let raised = Arc::new(AtomicBool::new(false));
+            flag::register(signal.number(), Arc::clone(&raised))?;
+            flags.push((signal, raised));
+        }
+        let stopped = Arc::clone(&stop);
+        let wait = move || {
+            while !stopped.load(Ordering::Relaxed) {
+                for (signal, raised) in &flags {
+                    if raised.swap(false, Ordering::Relaxed) {
+                        return Some(*signal);
+                    }
+                }
+                thread::park_timeout(PERIOD);
+            }
+            None
+        };
+        Ok((Waiter(stop), wait))
+    }
+}

@@ -1,0 +1,372 @@
+//! The socket: batches in both directions, one kind of address towards the core, and errors that
+//! say what they mean.
+
+use core::slice::ChunksMut;
+use core::time::Duration;
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use socket2::{Domain, Protocol, Type};
+
+use crate::net::address::{Bind, Family, canonical, everywhere_v4, everywhere_v6};
+use crate::net::icmp::{IcmpError, IcmpKind, SocketError};
+use crate::net::os;
+
+/// How long a receive waits, and so how soon its thread sees that it is to stop. It also bounds how
+/// late a timer fires after the machine slept.
+pub(super) const RECV_WAIT: Duration = Duration::from_millis(250);
+
+/// How long a send waits for room in the socket's buffer before its datagrams are lost.
+pub(super) const SEND_WAIT: Duration = Duration::from_millis(250);
+
+/// The largest UDP payload that the kernel hands over, a train of merged datagrams included.
+const MAX_RECEIVE: usize = 65_535;
+
+/// The largest train to hand to the kernel: 65,535 less the largest headers.
+const MAX_TRAIN: usize = 65_000;
+
+/// Room in the kernel for what arrives while the receive thread works: half a second at 32 Mbit/s.
+const RECV_BUFFER: usize = 2 << 20;
+
+/// Room in the kernel for what leaves: a few trains, so that sealing and sending overlap.
+const SEND_BUFFER: usize = 1 << 20;
+
+/// Complaints that one call takes off the queue: more than one peer's handshakes can cause.
+const MAX_COMPLAINTS: usize = 64;
+
+/// A bound UDP socket that several threads may use at once.
+#[derive(Debug)]
+pub struct Socket {
+    io: UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+}
+
+impl Socket {
+    /// Binds a socket.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: `AddrInUse` for a port that is taken, `AddrNotAvailable` for an
+    /// address that is not this machine's, `PermissionDenied` for a low port.
+    pub fn bind(bind: Bind) -> io::Result<Self> {
+        let (port, family) = match bind {
+            Bind::At(address) => return Self::open(address, address.ip().is_unspecified()),
+            Bind::Everywhere { port, family } => (port, family),
+        };
+        match family {
+            Family::V4 => Self::open(everywhere_v4(port), false),
+            Family::V6 => Self::open(everywhere_v6(port), false),
+            Family::Any => Self::open(everywhere_v6(port), true).or_else(|error| {
+                if [ErrorKind::AddrInUse, ErrorKind::PermissionDenied].contains(&error.kind()) {
+                    return Err(error);
+                }
+                // The machine has no IPv6, or its IPv6 sockets know no IPv4.
+                Self::open(everywhere_v4(port), false)
+            }),
+        }
+    }
+
+    fn open(address: SocketAddr, dual: bool) -> io::Result<Self> {
+        let socket = socket2::Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!dual)?;
+        }
+        socket.bind(&address.into())?;
+        let io = UdpSocket::from(socket);
+        let state = UdpSocketState::new((&io).into())?;
+        // A smaller buffer than asked for is slower and nothing else.
+        let _ = state.set_recv_buffer_size((&io).into(), RECV_BUFFER);
+        let _ = state.set_send_buffer_size((&io).into(), SEND_BUFFER);
+        os::prepare(&io, &state)?;
+        let local = io.local_addr()?;
+        Ok(Self { io, state, local })
+    }
+
+    /// The address that the socket is bound to.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Waits up to a quarter of a second for datagrams and fills `batch` with them.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`SocketError::classify`] says what it means. `batch` is empty then.
+    pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+        // After a full batch there is probably more: the wait would only cost a system call.
+        let full = batch.count == BATCH_SIZE;
+        batch.count = 0;
+        if !full && !os::wait_readable(&self.io, RECV_WAIT)? {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let mut buffers = batch.storage.chunks_mut(MAX_RECEIVE).map(IoSliceMut::new);
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
+            core::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+        batch.count = self
+            .state
+            .recv((&self.io).into(), &mut slices, &mut batch.metas)?;
+        Ok(())
+    }
+
+    /// Reads what the system complained about, after a receive or a send failed with `first` or
+    /// in between, and tells `report`.
+    ///
+    /// An entry without a port or a kind is passed over: it repeats what a send has returned.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if the queue cannot be read.
+    pub fn complaints(
+        &self,
+        mut first: Option<IcmpKind>,
+        report: &mut dyn FnMut(IcmpError),
+    ) -> io::Result<()> {
+        if let Some(kind) = first
+            && !os::COMPLAINTS_ARE_QUEUED
+        {
+            report(IcmpError { peer: None, kind });
+        }
+        for _ in 0..MAX_COMPLAINTS {
+            let kind = first.take().or_else(|| self.pending());
+            let Some(peer) = os::next_complaint(&self.io)? else {
+                break;
+            };
+            if let (Some(peer), Some(kind)) = (peer.filter(|peer| peer.port() != 0), kind) {
+                report(IcmpError {
+                    peer: Some(canonical(peer)),
+                    kind,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The error that the next call would fail with, cleared. The kernel sets it when a complaint
+    /// arrives, and again for the next one when one is taken off the queue.
+    fn pending(&self) -> Option<IcmpKind> {
+        match SocketError::classify(&self.io.take_error().ok()??) {
+            SocketError::Icmp(kind) => Some(kind),
+            SocketError::Idle | SocketError::Passing | SocketError::Dead => None,
+        }
+    }
+
+    /// Sends datagrams in their order, runs of equal size to one address as one train.
+    ///
+    /// A datagram that cannot be sent is lost, as on the way: `report` hears why. If the socket's
+    /// buffer has no room for a quarter of a second, the rest of the batch is lost.
+    ///
+    /// # Errors
+    ///
+    /// Only when the socket is beyond use.
+    pub fn send(
+        &self,
+        batch: &[(SocketAddr, Vec<u8>)],
+        train: &mut Vec<u8>,
+        report: &mut dyn FnMut(IcmpError),
+    ) -> io::Result<Sent> {
+        let mut sent = Sent::default();
+        let mut rest = batch;
+        while let Some((to, first)) = rest.first() {
+            let (run, after) = rest.split_at(run_length(rest, self.state.max_gso_segments()));
+            train.clear();
+            let contents = if run.len() == 1 {
+                first
+            } else {
+                run.iter()
+                    .for_each(|(_, bytes)| train.extend_from_slice(bytes));
+                &*train
+            };
+            match self.send_run(*to, contents, first.len(), report) {
+                Ok(()) => sent.add(run),
+                Err(SocketError::Dead) => return Err(ErrorKind::NotConnected.into()),
+                Err(SocketError::Idle) => {
+                    sent.lost = sent.lost.saturating_add(rest.len());
+                    return Ok(sent);
+                }
+                // Perhaps it was the train that the driver or the path did not like.
+                Err(SocketError::Icmp(_) | SocketError::Passing) => {
+                    self.send_singly(run, &mut sent, report)?;
+                }
+            }
+            rest = after;
+        }
+        Ok(sent)
+    }
+
+    fn send_singly(
+        &self,
+        run: &[(SocketAddr, Vec<u8>)],
+        sent: &mut Sent,
+        report: &mut dyn FnMut(IcmpError),
+    ) -> io::Result<()> {
+        for one @ (to, bytes) in run {
+            match self.send_run(*to, bytes, bytes.len(), report) {
+                Ok(()) => sent.add(core::slice::from_ref(one)),
+                Err(SocketError::Dead) => return Err(ErrorKind::NotConnected.into()),
+                Err(SocketError::Icmp(kind)) => {
+                    report(IcmpError {
+                        peer: Some(*to),
+                        kind,
+                    });
+                    sent.lost = sent.lost.saturating_add(1);
+                }
+                Err(SocketError::Idle | SocketError::Passing) => {
+                    sent.lost = sent.lost.saturating_add(1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one train. Linux fails a send with what it has to say about an *earlier* one, and then
+    /// has not sent this one: what is queued is read first and the send tried once more.
+    fn send_run(
+        &self,
+        to: SocketAddr,
+        contents: &[u8],
+        size: usize,
+        report: &mut dyn FnMut(IcmpError),
+    ) -> Result<(), SocketError> {
+        match self.try_send(to, contents, size) {
+            Err(SocketError::Idle) => match os::wait_writable(&self.io, SEND_WAIT) {
+                Ok(true) => self.try_send(to, contents, size),
+                Ok(false) | Err(_) => Err(SocketError::Idle),
+            },
+            Err(SocketError::Icmp(kind))
+                if os::COMPLAINTS_ARE_QUEUED && kind != IcmpKind::TooBig =>
+            {
+                let mut earlier = false;
+                let _ = self.complaints(Some(kind), &mut |error| {
+                    earlier = true;
+                    report(error);
+                });
+                if earlier {
+                    self.try_send(to, contents, size)
+                } else {
+                    Err(SocketError::Icmp(kind))
+                }
+            }
+            result => result,
+        }
+    }
+
+    fn try_send(&self, to: SocketAddr, contents: &[u8], size: usize) -> Result<(), SocketError> {
+        let transmit = Transmit {
+            destination: self.reachable(to),
+            ecn: None,
+            contents,
+            segment_size: (contents.len() > size).then_some(size),
+            src_ip: None,
+        };
+        let result = self.state.try_send((&self.io).into(), &transmit);
+        result.map_err(|error| SocketError::classify(&error))
+    }
+
+    /// An address as this socket has to be told it: an IPv6 socket knows IPv4 as `::ffff:a.b.c.d`.
+    fn reachable(&self, to: SocketAddr) -> SocketAddr {
+        match to {
+            SocketAddr::V4(v4) if self.local.is_ipv6() => {
+                SocketAddr::new(IpAddr::V6(v4.ip().to_ipv6_mapped()), v4.port())
+            }
+            SocketAddr::V4(_) | SocketAddr::V6(_) => to,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sent {
+    /// Datagrams that the system took.
+    pub datagrams: usize,
+    /// Their bytes.
+    pub bytes: usize,
+    /// Datagrams that it did not take.
+    pub lost: usize,
+}
+
+impl Sent {
+    fn add(&mut self, run: &[(SocketAddr, Vec<u8>)]) {
+        let bytes: usize = run.iter().map(|(_, bytes)| bytes.len()).sum();
+        self.datagrams = self.datagrams.saturating_add(run.len());
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// How many of the first datagrams may leave as one train: one address, one size, of which only the
+/// last may be smaller.
+fn run_length(batch: &[(SocketAddr, Vec<u8>)], max_segments: usize) -> usize {
+    let Some((to, first)) = batch.first() else {
+        return 0;
+    };
+    let size = first.len();
+    let mut total = size;
+    let mut length = 1;
+    for (other, bytes) in batch.iter().take(max_segments).skip(1) {
+        total = total.saturating_add(bytes.len());
+        if other != to || bytes.is_empty() || bytes.len() > size || total > MAX_TRAIN {
+            break;
+        }
+        length += 1;
+        if bytes.len() < size {
+            break;
+        }
+    }
+    length
+}
+
+/// Buffers for one receive call.
+pub struct Batch {
+    storage: Vec<u8>,
+    metas: [RecvMeta; BATCH_SIZE],
+    count: usize,
+}
+
+impl Batch {
+    /// Makes the buffers: 64 KiB for each datagram of a batch, since any may be a train.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            storage: vec![0; BATCH_SIZE * MAX_RECEIVE],
+            metas: [RecvMeta::default(); BATCH_SIZE],
+            count: 0,
+        }
+    }
+
+    /// The datagrams of the last receive with their senders, trains taken apart.
+    pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+        let buffers = self.storage.chunks_mut(MAX_RECEIVE);
+        buffers
+            .zip(&self.metas)
+            .take(self.count)
+            .flat_map(|(buffer, meta)| {
+                let from = canonical(meta.addr);
+                split(buffer, meta.len, meta.stride).map(move |datagram| (from, datagram))
+            })
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Takes a train apart. `length`: what the system says it wrote; `stride`: the size of all but the
+/// last datagram. Neither is trusted: a length beyond the buffer is cut, a stride of nothing means
+/// one datagram.
+fn split(buffer: &mut [u8], length: usize, stride: usize) -> ChunksMut<'_, u8> {
+    let length = length.min(buffer.len());
+    let stride = if stride == 0 { length.max(1) } else { stride };
+    let (filled, _) = buffer.split_at_mut(length);
+    filled.chunks_mut(stride)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+use super::*;
+use crate::net::icmp::IcmpKind;
+
+/// Against hanging only.
+const PATIENCE: usize = 40;
+
+fn loopback() -> Socket {
+    Socket::bind(Bind::At("127.0.0.1:0".parse().expect("an address"))).expect("loopback exists")
+}
+
+/// A dual-stack socket, or `None` with the reason printed.
+fn dual_stack() -> Option<Socket> {
+    let socket = Socket::bind(Bind::any()).expect("a port");
+    if socket.local_addr().is_ipv6() {
+        return Some(socket);
+    }
+    println!("SKIPPED: this machine has no IPv6");
+    None
+}
+
+fn on_loopback(socket: &Socket, ip: &str) -> SocketAddr {
+    SocketAddr::new(ip.parse().expect("an address"), socket.local_addr().port())
+}
+
+fn send(socket: &Socket, batch: &[(SocketAddr, Vec<u8>)]) -> (Sent, Vec<IcmpError>) {
+    let mut errors = Vec::new();
+    let sent = socket.send(batch, &mut Vec::new(), &mut |error| errors.push(error));
+    (sent.expect("a live socket"), errors)
+}
+
+/// Receives until `count` datagrams are there.
+fn receive(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+    let mut batch = Batch::new();
+    let mut all = Vec::new();
+    for _ in 0..PATIENCE {
+        if socket.receive(&mut batch).is_ok() {
+            all.extend(
+                batch
+                    .datagrams()
+                    .map(|(from, bytes)| (from, bytes.to_vec())),
+            );
+        }
+        if all.len() >= count {
+            return all;
+        }
+    }
+    panic!("only {} of {count} datagrams came", all.len());
+}
+
+fn sizes(length: usize, stride: usize) -> Vec<usize> {
+    let mut buffer = [0; 100];
+    split(&mut buffer, length, stride)
+        .map(|datagram| datagram.len())
+        .collect()
+}
+
+#[test]
+fn a_train_is_taken_apart_at_its_stride() {
+    assert_eq!(sizes(90, 30), [30, 30, 30]);
+    assert_eq!(sizes(95, 30), [30, 30, 30, 5]);
+    assert_eq!(sizes(30, 30), [30]);
+    assert_eq!(sizes(3, 1), [1, 1, 1]);
+}
+
+#[test]
+fn hostile_lengths_and_strides_stay_within_the_buffer() {
+    assert_eq!(sizes(0, 0), []);
+    assert_eq!(sizes(0, 30), []);
+    assert_eq!(sizes(50, 0), [50]);
+    assert_eq!(sizes(50, usize::MAX), [50]);
+    assert_eq!(sizes(usize::MAX, 60), [60, 40]);
+    assert_eq!(sizes(usize::MAX, usize::MAX), [100]);
+    for length in 0..130 {
+        for stride in 0..130 {
+            let pieces = sizes(length, stride);
+            assert_eq!(pieces.iter().sum::<usize>(), length.min(100));
+            assert!(pieces.iter().all(|&piece| piece > 0));
+        }
+    }
+}
+
+fn batch(sizes: &[(u16, usize)]) -> Vec<(SocketAddr, Vec<u8>)> {
+    let address = |port| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port);
+    sizes
+        .iter()
+        .map(|&(port, size)| (address(port), vec![1; size]))
+        .collect()
+}
+
+#[test]
+fn a_run_has_one_address_and_one_size_of_which_the_last_may_be_smaller() {
+    assert_eq!(run_length(&[], 64), 0);
+    assert_eq!(run_length(&batch(&[(1, 700)]), 64), 1);
+    assert_eq!(run_length(&batch(&[(1, 700), (1, 700), (2, 700)]), 64), 2);
+    assert_eq!(
+        run_length(&batch(&[(1, 700), (1, 700), (1, 30), (1, 30)]), 64),
+        3
+    );
+    assert_eq!(run_length(&batch(&[(1, 30), (1, 700)]), 64), 1);
+    assert_eq!(run_length(&batch(&[(1, 30), (1, 0)]), 64), 1);
+}
+
+#[test]
+fn a_run_is_bounded_in_segments_and_bytes() {
+    assert_eq!(run_length(&batch(&[(1, 100); 80]), 64), 64);
+    assert_eq!(run_length(&batch(&[(1, 100); 80]), 1), 1);
+    assert_eq!(run_length(&batch(&[(1, 1_400); 64]), 64), MAX_TRAIN / 1_400);
+}
+
+#[test]
+fn a_batch_arrives_whole_and_in_order() {
+    let (a, b) = (loopback(), loopback());
+    let payload = |n: u8| vec![n; if n == 50 { 20 } else { 1_200 }];
+    let batch: Vec<_> = (0..60).map(|n| (b.local_addr(), payload(n))).collect();
+    let (sent, errors) = send(&a, &batch);
+    assert_eq!(
+        sent,
+        Sent {
+            datagrams: 60,
+            bytes: 59 * 1_200 + 20,
+            lost: 0
+        }
+    );
+    assert_eq!(errors, []);
+    let expected: Vec<_> = (0..60).map(|n| (a.local_addr(), payload(n))).collect();
+    assert_eq!(receive(&b, 60), expected);
+}
+
+#[test]
+fn nothing_to_receive_is_said_after_the_wait() {
+    let error = loopback()
+        .receive(&mut Batch::new())
+        .expect_err("nothing was sent");
+    assert_eq!(SocketError::classify(&error), SocketError::Idle);
+}
+
+#[test]
+fn a_dual_stack_socket_speaks_both_families_and_hides_mapped_addresses() {
+    let Some(dual) = dual_stack() else { return };
+    let v4 = loopback();
+    send(&v4, &[(on_loopback(&dual, "127.0.0.1"), b"four".to_vec())]);
+    assert_eq!(receive(&dual, 1), [(v4.local_addr(), b"four".to_vec())]);
+    send(&dual, &[(v4.local_addr(), b"back".to_vec())]);
+    assert_eq!(
+        receive(&v4, 1),
+        [(on_loopback(&dual, "127.0.0.1"), b"back".to_vec())]
+    );
+
+    let v6 = Socket::bind(Bind::At("[::1]:0".parse().expect("an address"))).expect("has IPv6");
+    send(&v6, &[(on_loopback(&dual, "::1"), b"six".to_vec())]);
+    assert_eq!(receive(&dual, 1), [(v6.local_addr(), b"six".to_vec())]);
+    send(&dual, &[(v6.local_addr(), b"back".to_vec())]);
+    assert_eq!(
+        receive(&v6, 1),
+        [(on_loopback(&dual, "::1"), b"back".to_vec())]
+    );
+}
+
+#[test]
+fn a_taken_port_is_refused_by_name() {
+    let first = loopback();
+    let error = Socket::bind(Bind::At(first.local_addr())).expect_err("the port is taken");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    let port = first.local_addr().port();
+    let everywhere = Bind::Everywhere {
+        port,
+        family: Family::Any,
+    };
+    let error = Socket::bind(everywhere).expect_err("the port is taken for IPv4");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+#[test]
+fn what_is_too_big_is_reported_and_the_rest_still_leaves() {
+    let (a, b) = (loopback(), loopback());
+    let small = (b.local_addr(), vec![1; 10]);
+    let (sent, errors) = send(
+        &a,
+        &[small.clone(), (b.local_addr(), vec![0; 66_000]), small],
+    );
+    assert_eq!(
+        sent,
+        Sent {
+            datagrams: 2,
+            bytes: 20,
+            lost: 1
+        }
+    );
+    let expected = IcmpError {
+        peer: Some(b.local_addr()),
+        kind: IcmpKind::TooBig,
+    };
+    assert_eq!(errors, [expected]);
+    assert_eq!(receive(&b, 2).len(), 2);
+}
+
+#[test]
+fn an_address_of_the_other_family_is_reported() {
+    let (a, b) = (loopback(), loopback());
+    let elsewhere = "[2001:db8::1]:9".parse().expect("an address");
+    let (sent, errors) = send(&a, &[(elsewhere, vec![1]), (b.local_addr(), vec![2])]);
+    assert_eq!((sent.datagrams, sent.lost), (1, 1));
+    assert_eq!(
+        errors,
+        [IcmpError {
+            peer: Some(elsewhere),
+            kind: IcmpKind::NetUnreachable
+        }]
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_port_is_named_and_costs_no_other_datagram() {
+    let (a, b) = (loopback(), loopback());
+    let closed = loopback().local_addr();
+    let mut errors = Vec::new();
+    let (_, early) = send(&a, &[(closed, vec![1])]);
+    errors.extend(early);
+    // The complaint about the first fails the next send, which must leave all the same.
+    let (sent, more) = send(&a, &[(b.local_addr(), vec![2])]);
+    errors.extend(more);
+    assert_eq!((sent.datagrams, sent.lost), (1, 0));
+    a.complaints(None, &mut |error| errors.push(error))
+        .expect("a live socket");
+    assert_eq!(
+        errors,
+        [IcmpError {
+            peer: Some(closed),
+            kind: IcmpKind::Refused
+        }]
+    );
+    assert_eq!(receive(&b, 1), [(a.local_addr(), vec![2])]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_complaint_ends_the_wait_of_a_receive() {
+    let a = loopback();
+    let closed = loopback().local_addr();
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..PATIENCE {
+                let error = a.receive(&mut Batch::new()).expect_err("nobody answers");
+                if SocketError::classify(&error) != SocketError::Idle {
+                    return done.send(SocketError::classify(&error));
+                }
+            }
+            done.send(SocketError::Idle)
+        });
+        send(&a, &[(closed, vec![1])]);
+        assert_eq!(wait.recv(), Ok(SocketError::Icmp(IcmpKind::Refused)));
+    });
+}

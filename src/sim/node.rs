@@ -1,0 +1,406 @@
+//! One simulated machine: an endpoint, its clocks, its handshake worker and what its user saw.
+
+use core::net::SocketAddr;
+use core::ops::Range;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::crypto::{Psk, StaticSecret};
+use crate::id::{PeerId, Timestamp};
+use crate::proto::{
+    Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Transmit,
+};
+use crate::sim::network::HostId;
+use crate::sim::rng::SimRng;
+use crate::time::Instant;
+
+/// Wall-clock time of a simulation's start, in nanoseconds since 1970.
+const WALL_START_NS: u64 = 1_700_000_000_000_000_000;
+/// Timestamps that a process reserves at a time; few, so that it runs out of them now and then.
+const TIMESTAMP_BLOCK: u64 = 32;
+/// Packets that a node may send without time passing. More is a loop.
+const MAX_BURST: usize = 100_000;
+
+/// What a node's known-peers file says of a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Where it may be.
+    pub addresses: Vec<SocketAddr>,
+    /// The secret shared with it, if any.
+    pub psk: Option<[u8; 32]>,
+}
+
+/// A line that a node's user saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// When.
+    pub at: Instant,
+    /// From whom.
+    pub from: PeerId,
+    /// Its bytes.
+    pub line: Vec<u8>,
+    /// The number of the process that showed it.
+    pub process: u32,
+}
+
+/// A job that the handshake worker is busy with.
+struct Work {
+    done: Instant,
+    job: Job,
+}
+
+/// One machine. Times that go in and out are the simulation's; the endpoint sees the node's own.
+pub struct Node {
+    pub(super) host: HostId,
+    config: EndpointConfig,
+    identity: Arc<StaticSecret>,
+    endpoint: Option<Endpoint>,
+    process: u32,
+    known: BTreeMap<PeerId, Known>,
+    revoked: BTreeSet<PeerId>,
+    rng: SimRng,
+    clock_ahead: Duration,
+    wall_ns: u64,
+    reserved: Timestamp,
+    asleep: bool,
+    job_delay: Duration,
+    work: Option<Work>,
+    lines: Vec<Received>,
+    events: Vec<(Instant, Event)>,
+    ignored: u64,
+}
+
+impl Node {
+    /// A machine that is switched off.
+    pub(super) fn new(host: HostId, config: EndpointConfig, mut rng: SimRng) -> Self {
+        let identity = Arc::new(StaticSecret::generate(rng.crypto()));
+        let clock_ahead = Duration::from_micros(rng.below(1 << 40));
+        Self {
+            host,
+            config,
+            identity,
+            endpoint: None,
+            process: 0,
+            known: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            rng,
+            clock_ahead,
+            wall_ns: WALL_START_NS,
+            reserved: Timestamp(0),
+            asleep: false,
+            job_delay: Duration::ZERO,
+            work: None,
+            lines: Vec::new(),
+            events: Vec::new(),
+            ignored: 0,
+        }
+    }
+
+    /// The node's public key.
+    #[must_use]
+    pub fn id(&self) -> PeerId {
+        self.identity.public()
+    }
+
+    /// The node's identity, for tests that play an attacker who stole it.
+    #[must_use]
+    pub fn identity(&self) -> &Arc<StaticSecret> {
+        &self.identity
+    }
+
+    /// Its host on the network.
+    #[must_use]
+    pub const fn host(&self) -> HostId {
+        self.host
+    }
+
+    /// Whether its process runs and the machine is awake.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        self.endpoint.is_some() && !self.asleep
+    }
+
+    /// The running process's endpoint.
+    #[must_use]
+    pub const fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref()
+    }
+
+    /// What the running process says of its session with `peer`.
+    #[must_use]
+    pub fn status(&self, peer: PeerId, now: Instant) -> Option<SessionStatus> {
+        self.endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.status(peer, self.clock(now)))
+    }
+
+    /// What known-peers says of `peer`.
+    #[must_use]
+    pub fn known(&self, peer: PeerId) -> Option<&Known> {
+        self.known.get(&peer)
+    }
+
+    /// Whether known-peers revokes `peer`.
+    #[must_use]
+    pub fn has_revoked(&self, peer: PeerId) -> bool {
+        self.revoked.contains(&peer)
+    }
+
+    /// Whether the node takes lines from `peer`.
+    #[must_use]
+    pub fn trusts(&self, peer: PeerId) -> bool {
+        !self.has_revoked(peer) && self.known.contains_key(&peer)
+    }
+
+    /// Every line that its user saw, over all its processes.
+    #[must_use]
+    pub fn lines(&self) -> &[Received] {
+        &self.lines
+    }
+
+    /// Every event but lines, over all its processes.
+    #[must_use]
+    pub fn events(&self) -> &[(Instant, Event)] {
+        &self.events
+    }
+
+    /// How many arriving datagrams came to nothing before they reached the endpoint.
+    #[must_use]
+    pub const fn ignored(&self) -> u64 {
+        self.ignored
+    }
+
+    /// Sets how long the handshake worker takes for a job.
+    pub fn set_job_delay(&mut self, delay: Duration) {
+        self.job_delay = delay;
+    }
+
+    /// Sets the wall clock, forwards or backwards. Only the next start of the process looks at it.
+    pub fn set_wall_ns(&mut self, wall_ns: u64) {
+        self.wall_ns = wall_ns;
+    }
+
+    /// The timestamp up to which its store says that all are spent.
+    #[must_use]
+    pub const fn reserved(&self) -> Timestamp {
+        self.reserved
+    }
+
+    /// Sets the store's word on timestamps, as a restored backup does.
+    pub fn set_reserved(&mut self, reserved: Timestamp) {
+        self.reserved = reserved;
+    }
+
+    /// Lets the node's monotonic clock leap.
+    pub fn leap(&mut self, by: Duration) {
+        self.clock_ahead += by;
+    }
+
+    /// Sets the policy of the next process.
+    pub fn set_config(&mut self, config: EndpointConfig) {
+        self.config = config;
+    }
+
+    pub(super) const fn sleep(&mut self) {
+        self.asleep = true;
+    }
+
+    pub(super) const fn wake(&mut self) {
+        self.asleep = false;
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.endpoint = None;
+        self.work = None;
+    }
+
+    /// Starts a process as the program does: timestamps from the store, peers from known-peers.
+    pub(super) fn start(&mut self, now: Instant) {
+        let timestamps = self.reserve(now);
+        let (seed, local) = (self.rng.seed(), self.clock(now));
+        let identity = Arc::clone(&self.identity);
+        let mut endpoint = Endpoint::new(self.config.clone(), identity, seed, timestamps, local);
+        for (peer, known) in &self.known {
+            endpoint.add_peer(peer_config(*peer, known));
+        }
+        for peer in &self.revoked {
+            endpoint.revoke_peer(*peer);
+        }
+        self.endpoint = Some(endpoint);
+        self.work = None;
+        self.process += 1;
+    }
+
+    pub(super) fn add_peer(&mut self, peer: PeerId, known: Known, now: Instant) {
+        self.revoked.remove(&peer);
+        self.with_endpoint(now, |endpoint, _| {
+            endpoint.add_peer(peer_config(peer, &known));
+        });
+        self.known.insert(peer, known);
+    }
+
+    pub(super) fn remove_peer(&mut self, peer: PeerId, now: Instant) {
+        self.known.remove(&peer);
+        self.with_endpoint(now, |endpoint, now| endpoint.remove_peer(peer, now));
+    }
+
+    pub(super) fn revoke_peer(&mut self, peer: PeerId, now: Instant) {
+        self.revoked.insert(peer);
+        self.with_endpoint(now, |endpoint, _| endpoint.revoke_peer(peer));
+    }
+
+    /// Writes somebody who came by himself into known-peers.
+    pub(super) fn learn(&mut self, peer: PeerId, address: SocketAddr) {
+        let known = Known {
+            addresses: vec![address],
+            psk: None,
+        };
+        self.known.entry(peer).or_insert(known);
+    }
+
+    /// Runs a command on the endpoint, in the node's own time; none if no process runs.
+    pub(super) fn with_endpoint<T>(
+        &mut self,
+        now: Instant,
+        command: impl FnOnce(&mut Endpoint, Instant) -> T,
+    ) -> Option<T> {
+        let local = self.clock(now);
+        self.endpoint
+            .as_mut()
+            .map(|endpoint| command(endpoint, local))
+    }
+
+    /// What the receive thread does with one datagram: screen, open, hand over.
+    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        let local = self.clock(now);
+        let Some(endpoint) = self.endpoint.as_mut().filter(|_| !self.asleep) else {
+            return;
+        };
+        match endpoint.screen().check(datagram) {
+            Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, local),
+            Ok(Incoming::Data) => match endpoint.key_table().open(from, datagram, local) {
+                Ok(opened) => endpoint.handle_opened(&opened, local),
+                Err(_) => self.ignored += 1,
+            },
+            Err(_) => self.ignored += 1,
+        }
+    }
+
+    /// When the node has something to do by itself, in the simulation's time.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        if !self.is_up() {
+            return None;
+        }
+        let timer = self.endpoint.as_ref().and_then(Endpoint::poll_timeout);
+        let timer = timer.map(|(at, _)| at - self.clock_ahead);
+        let work = self.work.as_ref().map(|work| work.done);
+        [timer, work].into_iter().flatten().min()
+    }
+
+    /// Does what is due: a finished job, then timers.
+    pub(super) fn handle_deadline(&mut self, now: Instant) {
+        if !self.is_up() {
+            return;
+        }
+        self.finish_work(now);
+        self.with_endpoint(now, Endpoint::handle_timeout);
+    }
+
+    /// Drains the endpoint until there is nothing but a deadline; what it sends is handed back.
+    pub(super) fn drain(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut sent = Vec::new();
+        while self.is_up() && self.drain_once(now, &mut sent) {
+            assert!(sent.len() < MAX_BURST, "the endpoint sends without end");
+        }
+        sent
+    }
+
+    fn drain_once(&mut self, now: Instant, sent: &mut Vec<(SocketAddr, Vec<u8>)>) -> bool {
+        let local = self.clock(now);
+        let Some(endpoint) = &mut self.endpoint else {
+            return false;
+        };
+        let before = sent.len();
+        while let Some(Transmit { to, datagram }) = endpoint.poll_transmit(local) {
+            sent.push((to, datagram.into_bytes()));
+        }
+        let events: Vec<Event> = core::iter::from_fn(|| endpoint.poll_event()).collect();
+        let busy = sent.len() > before || !events.is_empty();
+        for event in events {
+            self.on_event(event, now);
+        }
+        self.start_work(now) || busy
+    }
+
+    fn on_event(&mut self, event: Event, now: Instant) {
+        let (at, process) = (now, self.process);
+        match event {
+            Event::Line { peer, line } => {
+                self.lines.push(Received {
+                    at,
+                    from: peer,
+                    line,
+                    process,
+                });
+            }
+            Event::TimestampsLow => {
+                let range = self.reserve(now);
+                self.with_endpoint(now, |endpoint, _| endpoint.add_timestamps(range));
+            }
+            Event::Pinned { peer, address } => {
+                self.learn(peer, address);
+                self.events.push((at, Event::Pinned { peer, address }));
+            }
+            other => self.events.push((at, other)),
+        }
+    }
+
+    /// Gives the idle worker a job. True if its outcome is there already.
+    fn start_work(&mut self, now: Instant) -> bool {
+        if self.work.is_some() {
+            return false;
+        }
+        let Some(job) = self.endpoint.as_mut().and_then(Endpoint::take_job) else {
+            return false;
+        };
+        self.work = Some(Work {
+            done: now + self.job_delay,
+            job,
+        });
+        self.finish_work(now)
+    }
+
+    fn finish_work(&mut self, now: Instant) -> bool {
+        let Some(work) = self.work.take_if(|work| work.done <= now) else {
+            return false;
+        };
+        let outcome = work.job.run(self.rng.crypto());
+        self.with_endpoint(now, |endpoint, now| endpoint.handle_outcome(outcome, now));
+        true
+    }
+
+    /// What the store does: no timestamp below the reserved ones is ever handed out again.
+    fn reserve(&mut self, now: Instant) -> Range<Timestamp> {
+        let wall_ns = self
+            .wall_ns
+            .saturating_add(now.as_micros().saturating_mul(1_000));
+        let start = wall_ns.max(self.reserved.0.saturating_add(1));
+        self.reserved = Timestamp(start.saturating_add(TIMESTAMP_BLOCK));
+        Timestamp(start)..self.reserved
+    }
+
+    /// The node's own clock, which goes on while it is suspended.
+    fn clock(&self, now: Instant) -> Instant {
+        now + self.clock_ahead
+    }
+}
+
+fn peer_config(id: PeerId, known: &Known) -> PeerConfig {
+    let psk = known.psk.map(|mut bytes| Psk::from_bytes(&mut bytes));
+    PeerConfig {
+        id,
+        psk,
+        addresses: known.addresses.clone(),
+    }
+}

@@ -1,0 +1,132 @@
+//! The files of an identity: the secret key, and its public half beside it.
+
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+
+use super::atomic::{
+    create_new, create_parent, keep_old, read_checked, remove, replace, with_suffix,
+};
+use super::error::{Error, ErrorKind, Operation};
+use super::key_file::KeyFile;
+use super::key_text::key_text;
+use super::passphrase::Passphrase;
+use super::permissions::{Access, check_parents};
+
+/// The public key file that belongs to a secret key file: `identity.key` has `identity.pub`.
+#[must_use]
+pub fn public_path(path: &Path) -> PathBuf {
+    let beside = path.with_extension("pub");
+    if beside == path {
+        with_suffix(path, ".pub")
+    } else {
+        beside
+    }
+}
+
+/// Reads a secret key file, if nobody else can read or replace it.
+///
+/// # Errors
+/// `NoIdentity`, `UnsafePermissions`, `WrongOwner`, `UnsafeDirectory`, `Malformed`, `Io`.
+pub fn load_identity(path: &Path) -> Result<KeyFile, Error> {
+    let content = read_checked(path, Access::Owner).map_err(|error| {
+        if error.is_missing() {
+            Error::new(path, Operation::Read, ErrorKind::NoIdentity)
+        } else {
+            error
+        }
+    })?;
+    check_parents(path)?;
+    KeyFile::parse(&content.bytes).map_err(|error| error.at(path))
+}
+
+/// Writes a new identity: the secret key (0600) and the public one (0644), both or neither.
+///
+/// # Errors
+/// `AlreadyExists` with the path that does; `UnsafeDirectory`, `DiskFull`, `Io`.
+pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
+    prepare(path)?;
+    create_new(path, key.render().as_bytes(), Access::Owner)?;
+    let public = public_path(path);
+    create_new(&public, public_line(key).as_bytes(), Access::OthersRead)
+        .inspect_err(|_| remove(path))
+}
+
+/// Writes an identity in the place of another one, whose files are kept as `.old` (or `.old2` and
+/// so on: no key is ever lost). Where there is none, it is created.
+///
+/// Returns where the former secret key is now.
+///
+/// # Errors
+/// `UnsafeDirectory`, `DiskFull`, `Io`; the former identity is then as it was.
+pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
+    prepare(path)?;
+    let public = public_path(path);
+    let old_secret = keep_if_there(path, Access::Owner)?;
+    let old_public = keep_if_there(&public, Access::OthersRead)
+        .inspect_err(|_| forget(old_secret.as_deref()))?;
+    replace(path, key.render().as_bytes(), Access::Owner).inspect_err(|_| {
+        forget(old_secret.as_deref());
+        forget(old_public.as_deref());
+    })?;
+    replace(&public, public_line(key).as_bytes(), Access::OthersRead)?;
+    Ok(old_secret)
+}
+
+/// Protects the secret key by another passphrase, or by none; the key and its remarks stay.
+///
+/// No copy under the former passphrase is kept: it may be changed because somebody saw it.
+///
+/// # Errors
+/// Those of [`load_identity`] and of [`KeyFile::open`] with `old`; `DiskFull`, `Io`.
+pub fn change_passphrase(
+    path: &Path,
+    old: Option<&Passphrase>,
+    new: Option<&Passphrase>,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), Error> {
+    let key = load_identity(path)?;
+    let changed = key
+        .with_passphrase(old, new, rng)
+        .map_err(|error| error.at(path))?;
+    // Through a link, so that the key is replaced and not the link to it.
+    let path =
+        std::fs::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))?;
+    replace(&path, changed.render().as_bytes(), Access::Owner)
+}
+
+fn prepare(path: &Path) -> Result<(), Error> {
+    create_parent(path)?;
+    check_parents(path)
+}
+
+/// The key and the comment, as people send it around.
+fn public_line(key: &KeyFile) -> String {
+    let public = key
+        .public()
+        .map(|public| key_text(&public))
+        .unwrap_or_default();
+    match key.comment() {
+        Some(comment) => format!("{public} {comment}\n"),
+        None => format!("{public}\n"),
+    }
+}
+
+fn keep_if_there(path: &Path, access: Access) -> Result<Option<PathBuf>, Error> {
+    match keep_old(path, access) {
+        Ok(old) => Ok(Some(old)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes away a copy that turned out not to be needed.
+fn forget(copy: Option<&Path>) {
+    if let Some(copy) = copy {
+        remove(copy);
+    }
+}
+
+#[cfg(test)]
+#[path = "identity_tests.rs"]
+mod tests;

@@ -1,0 +1,266 @@
+//! Who may talk: guests, refusals, pins, silence. docs/protocol.md#who-may-talk.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod simulated;
+
+use securechat::proto::{CloseReason, EndpointConfig, Event, Refusal, Trust, limits};
+use securechat::sim::{Known, NodeId, Pair, World};
+use simulated::{RESP, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
+
+fn policy(trust: Trust, stealth: bool) -> EndpointConfig {
+    EndpointConfig {
+        trust,
+        stealth,
+        ..EndpointConfig::default()
+    }
+}
+
+/// `a` knows `b`, `b` follows a policy and does not know `a`; `a` connects.
+fn stranger_calls(seed: u64, trust: Trust, stealth: bool) -> Pair {
+    let named = EndpointConfig {
+        nickname: Some("al".to_owned()),
+        ..EndpointConfig::default()
+    };
+    let mut pair = Pair::strangers(seed, named, policy(trust, stealth));
+    let (a, b) = (pair.a, pair.b);
+    pair.add_peer(a, b);
+    pair.connect(a, b).unwrap();
+    pair.advance(SOON);
+    pair
+}
+
+fn count(world: &World, node: NodeId, wanted: impl Fn(&Event) -> bool) -> usize {
+    world
+        .node(node)
+        .events()
+        .iter()
+        .filter(|(_, event)| wanted(event))
+        .count()
+}
+
+#[test]
+fn a_guest_waits_until_it_is_accepted() {
+    let mut pair = stranger_calls(1, Trust::Ask, false);
+    let (a, b) = (pair.a, pair.b);
+    let guest = pair.id(a);
+    assert_eq!(count(&pair, a, |e| matches!(e, Event::Waiting { .. })), 1);
+    let asked = Event::Guest {
+        peer: guest,
+        address: pair.address(a),
+        nickname: Some("al".to_owned()),
+    };
+    assert_eq!(
+        count(&pair, b, |e| *e == asked),
+        1,
+        "{:?}",
+        pair.node(b).events()
+    );
+    let _ = pair.talk(a, b);
+    pair.advance(secs(10));
+    assert_eq!(pair.node(b).lines().len(), 0, "a guest's line is not shown");
+    assert!(pair.talk(b, a).is_err(), "nothing is said to a guest");
+    let address = pair.address(a);
+    pair.accept_guest(b, guest, address).unwrap();
+    assert!(pair.advance_until(secs(7), |w| w.established(a, b) == 1
+        && w.established(b, a) == 1));
+    assert!(talk_until_heard(&mut pair, a, b, secs(7)));
+    assert_well(&mut pair);
+}
+
+#[test]
+fn a_refused_guest_hears_it_and_stays_unknown() {
+    let mut pair = stranger_calls(2, Trust::Ask, false);
+    let (a, b) = (pair.a, pair.b);
+    let guest = pair.id(a);
+    pair.refuse_guest(b, guest);
+    pair.advance(SOON);
+    let declined = |e: &Event| {
+        matches!(
+            e,
+            Event::Closed {
+                reason: CloseReason::Declined,
+                ..
+            }
+        )
+    };
+    assert_eq!(count(&pair, a, declined), 1, "{:?}", pair.node(a).events());
+    assert_eq!(pair.node(b).endpoint().unwrap().stats().guests, 0);
+    assert!(
+        pair.accept_guest(b, guest, ([10, 9, 9, 9], 1).into())
+            .is_err()
+    );
+}
+
+#[test]
+fn a_guest_is_forgotten_after_five_minutes() {
+    let mut pair = stranger_calls(3, Trust::Ask, false);
+    let (a, b) = (pair.a, pair.b);
+    pair.stop(a);
+    pair.advance(limits::GUEST_LIFE + secs(1));
+    assert_eq!(count(&pair, b, |e| matches!(e, Event::GuestGone { .. })), 1);
+    let endpoint = pair.node(b).endpoint().unwrap();
+    assert_eq!(
+        (endpoint.stats().guests, endpoint.key_table().len()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn there_are_at_most_eight_guests_and_two_of_a_source() {
+    let mut world = World::new(4);
+    let host = world.add_node("host", policy(Trust::Ask, false));
+    let crowd: Vec<NodeId> = (0..12)
+        .map(|n| {
+            let node = world.add_node(&format!("guest {n}"), EndpointConfig::default());
+            world.add_peer(node, host);
+            node
+        })
+        .collect();
+    for node in &crowd {
+        world.connect(*node, host).unwrap();
+        world.advance(SOON);
+        assert!(world.node(host).endpoint().unwrap().stats().guests <= limits::MAX_GUESTS);
+    }
+    assert_eq!(
+        count(&world, host, |e| matches!(e, Event::Guest { .. })),
+        12
+    );
+    assert_eq!(
+        count(&world, host, |e| matches!(e, Event::GuestGone { .. })),
+        4,
+        "the oldest go"
+    );
+
+    let mut world = World::new(5);
+    let host = world.add_node("host", policy(Trust::Ask, false));
+    for n in 0..4u16 {
+        let node = world.add_node(&format!("guest {n}"), EndpointConfig::default());
+        let host_of = world.node(node).host();
+        world
+            .network_mut()
+            .roam(host_of, ([10, 0, 200, 1], 1_000 + n).into());
+        world.add_peer(node, host);
+        world.connect(node, host).unwrap();
+        world.advance(SOON);
+        assert!(
+            world.node(host).endpoint().unwrap().stats().guests <= limits::MAX_GUESTS_PER_SOURCE
+        );
+    }
+}
+
+#[test]
+fn strict_refuses_and_keeps_no_key() {
+    let mut pair = stranger_calls(6, Trust::Strict, false);
+    let (a, b) = (pair.a, pair.b);
+    let refused = |e: &Event| {
+        matches!(
+            e,
+            Event::Refused {
+                reason: Refusal::UnknownKey,
+                ..
+            }
+        )
+    };
+    assert_eq!(count(&pair, a, refused), 1);
+    assert_eq!(pair.node(b).events(), &[]);
+    let endpoint = pair.node(b).endpoint().unwrap();
+    assert_eq!((endpoint.stats().peers, endpoint.key_table().len()), (0, 0));
+    clear(&mut pair);
+    pair.advance(secs(300));
+    assert_eq!(
+        pair.network().capture().len(),
+        0,
+        "who was refused does not insist"
+    );
+}
+
+#[test]
+fn new_pins_and_talks_at_once() {
+    let mut pair = stranger_calls(7, Trust::New, false);
+    let (a, b) = (pair.a, pair.b);
+    assert_eq!(count(&pair, b, |e| matches!(e, Event::Pinned { .. })), 1);
+    assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+    assert_well(&mut pair);
+}
+
+#[test]
+fn stealth_answers_strangers_nothing_and_friends_as_ever() {
+    for trust in [Trust::Ask, Trust::New, Trust::Strict] {
+        let mut pair = stranger_calls(8, trust, true);
+        let (a, b) = (pair.a, pair.b);
+        pair.advance(secs(100));
+        assert_eq!(sent(&pair, b, RESP).len(), 0);
+        assert_eq!(pair.node(b).events(), &[]);
+        pair.add_peer(b, a);
+        let _ = pair.talk(a, b);
+        assert!(
+            pair.advance_until(secs(70), |w| w.established(b, a) == 1),
+            "{trust:?}"
+        );
+        pair.advance(secs(1));
+        assert_well(&mut pair);
+    }
+}
+
+#[test]
+fn a_revoked_key_gets_nothing_ever() {
+    for trust in [Trust::Ask, Trust::New, Trust::Strict] {
+        let mut pair = Pair::strangers(9, EndpointConfig::default(), policy(trust, false));
+        let (a, b) = (pair.a, pair.b);
+        let peer = pair.id(a);
+        pair.add_peer(a, b);
+        pair.revoke_peer(b, peer);
+        for _ in 0..2 {
+            pair.connect(a, b).unwrap();
+            pair.advance(secs(200));
+            assert_eq!(
+                pair.network()
+                    .capture()
+                    .iter()
+                    .filter(|s| s.sender == Some(pair.node(b).host()))
+                    .count(),
+                0
+            );
+            assert_eq!(pair.node(b).events(), &[]);
+            pair.restart(b);
+        }
+    }
+}
+
+#[test]
+fn who_pins_everybody_pins_a_bounded_number() {
+    let mut world = World::new(10);
+    let host = world.add_node("host", policy(Trust::New, false));
+    let crowd = limits::MAX_PINNED + 6;
+    for n in 0..crowd {
+        let node = world.add_node(&format!("guest {n}"), EndpointConfig::default());
+        world.add_peer(node, host);
+        world.connect(node, host).unwrap();
+        world.advance(ms(200));
+    }
+    let pinned = count(&world, host, |e| matches!(e, Event::Pinned { .. }));
+    assert_eq!(pinned, limits::MAX_PINNED);
+}
+
+#[test]
+fn a_shared_secret_must_be_the_same_on_both_sides() {
+    for (ours, theirs, meet) in [(7, 7, true), (7, 8, false)] {
+        let mut pair = Pair::strangers(11, EndpointConfig::default(), EndpointConfig::default());
+        let (a, b) = (pair.a, pair.b);
+        let with = |pair: &Pair, node, byte| Known {
+            addresses: vec![pair.address(node)],
+            psk: Some([byte; 32]),
+        };
+        let (known_a, known_b) = (with(&pair, a, theirs), with(&pair, b, ours));
+        let (id_a, id_b) = (pair.id(a), pair.id(b));
+        pair.add_known(a, id_b, known_b);
+        pair.add_known(b, id_a, known_a);
+        pair.connect(a, b).unwrap();
+        pair.advance(secs(5));
+        assert_eq!(
+            pair.established(a, b) + pair.established(b, a),
+            if meet { 2 } else { 0 }
+        );
+    }
+}

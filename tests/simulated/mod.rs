@@ -1,0 +1,118 @@
+//! What the simulated tests share.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses a part of it"
+)]
+
+use core::time::Duration;
+
+use securechat::proto::{Endpoint, limits};
+use securechat::sim::{NodeId, Pair, Sighting, World};
+
+pub const INIT: u8 = 1;
+pub const RESP: u8 = 2;
+pub const COOKIE: u8 = 3;
+pub const DATA: u8 = 4;
+
+/// Long enough for anything on a link that loses nothing, shorter than any timer but the first.
+pub const SOON: Duration = Duration::from_millis(900);
+
+pub const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Whether a datagram has this type byte.
+pub fn is(kind: u8, datagram: &[u8]) -> bool {
+    datagram.first() == Some(&kind)
+}
+
+/// Everything of one type that `node` has sent since the tap was turned on.
+pub fn sent(world: &World, node: NodeId, kind: u8) -> Vec<Sighting> {
+    let host = world.node(node).host();
+    let mine = |s: &&Sighting| s.sender == Some(host) && is(kind, &s.datagram);
+    world
+        .network()
+        .capture()
+        .iter()
+        .filter(mine)
+        .cloned()
+        .collect()
+}
+
+/// Forgets what the tap has seen.
+pub fn clear(world: &mut World) {
+    world.network_mut().set_capture(true);
+}
+
+/// The session index in bytes 4..8 of any datagram.
+pub fn index_of(datagram: &[u8]) -> [u8; 4] {
+    datagram[4..8].try_into().unwrap()
+}
+
+/// The counter of a DATA datagram.
+pub fn counter_of(datagram: &[u8]) -> u64 {
+    u64::from_le_bytes(datagram[8..16].try_into().unwrap())
+}
+
+/// Sends a line again and again until one arrives, since nothing repeats a lost one yet.
+pub fn talk_until_heard(world: &mut World, from: NodeId, to: NodeId, limit: Duration) -> bool {
+    let end = world.now() + limit;
+    let mut lines = Vec::new();
+    while world.now() < end {
+        lines.extend(world.talk(from, to));
+        let heard = |w: &World| lines.iter().any(|line| w.has_seen(to, line));
+        if world.advance_until(ms(500), heard) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Asserts that lines flow both ways at once and that no rule was broken on the way here.
+#[track_caller]
+pub fn assert_well(pair: &mut Pair) {
+    assert!(pair.chat(SOON), "no line passes at {}", pair.now());
+    assert_eq!(pair.violations(), &[] as &[String]);
+}
+
+/// Asserts that everything that others can make grow is within its bound. `peers`: how many keys
+/// there are in this world, beside guests.
+#[track_caller]
+pub fn check_bounds(endpoint: &Endpoint, peers: usize) {
+    let stats = endpoint.stats();
+    let records = peers + limits::MAX_GUESTS + limits::MAX_PINNED;
+    let bounds = [
+        ("peers", stats.peers, records),
+        ("guests", stats.guests, limits::MAX_GUESTS),
+        (
+            "keypairs",
+            stats.keypairs,
+            stats.peers * (2 + limits::MAX_NEXT_KEYPAIRS),
+        ),
+        (
+            "attempts",
+            stats.attempts,
+            stats.peers * limits::MAX_ATTEMPTS,
+        ),
+        ("slots", stats.slots, limits::MAX_SLOTS),
+        ("jobs", stats.jobs, limits::MAX_JOBS),
+        ("sources", stats.sources, 2 * limits::MAX_SOURCES),
+        ("timers", stats.timers, 16 * (stats.peers + 1)),
+        ("events", stats.events, limits::MAX_EVENTS),
+        (
+            "lines",
+            stats.queued_lines,
+            stats.peers * limits::MAX_QUEUED_LINES,
+        ),
+    ];
+    for (what, held, bound) in bounds {
+        assert!(held <= bound, "{held} {what}, {bound} allowed: {stats:?}");
+    }
+    assert_eq!(stats.keypairs, endpoint.key_table().len());
+}
