@@ -44,36 +44,26 @@ impl Contacts {
         }
     }
 
-    /// Reads the file again if it changed, and tells the endpoint what is different. A file that
-    /// cannot be read changes nothing.
+    /// Reads the file again if it changed and returns what is different. A file that cannot be read
+    /// changes nothing.
     ///
     /// # Errors
     /// What reading it fails with, once for each change of the file.
-    pub(super) fn refresh(
-        &mut self,
-        tell: impl FnOnce(&mut dyn FnMut(&mut Endpoint, Instant)),
-    ) -> Result<(), store::Error> {
+    pub(super) fn refresh(&mut self) -> Result<Option<Changes>, store::Error> {
         let stamp = Stamp::of(&self.path);
         if stamp == self.stamp {
-            return Ok(());
+            return Ok(None);
         }
         self.stamp = stamp;
         let fresh = KnownPeers::load(&self.path)?;
         let before: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
         self.known = fresh;
         let after: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
-        tell(&mut |endpoint, now| {
-            for (key, _) in self.known.revoked() {
-                endpoint.revoke_peer(*key);
-            }
-            for gone in before.difference(&after).filter(|key| !self.known.is_revoked(key)) {
-                endpoint.remove_peer(*gone, now);
-            }
-            for peer in self.usable() {
-                endpoint.add_peer(config_of(peer));
-            }
-        });
-        Ok(())
+        Ok(Some(Changes {
+            revoked: self.known.revoked().map(|(key, _)| *key).collect(),
+            removed: before.difference(&after).copied().collect(),
+            present: self.usable().map(config_of).collect(),
+        }))
     }
 
     fn usable(&self) -> impl Iterator<Item = &Peer> {
@@ -139,6 +129,29 @@ impl Contacts {
         self.known = KnownPeers::load(&self.path)?;
         self.passing.remove(peer);
         Ok(())
+    }
+}
+
+/// What a changed known-peers means for the sessions.
+#[derive(Debug)]
+pub(super) struct Changes {
+    revoked: Vec<PeerId>,
+    removed: Vec<PeerId>,
+    present: Vec<PeerConfig>,
+}
+
+impl Changes {
+    /// Ends the sessions of those who are gone and takes in the others.
+    pub(super) fn apply(self, endpoint: &mut Endpoint, now: Instant) {
+        for key in self.revoked {
+            endpoint.revoke_peer(key);
+        }
+        for key in self.removed {
+            endpoint.remove_peer(key, now);
+        }
+        for peer in self.present {
+            endpoint.add_peer(peer);
+        }
     }
 }
 
