@@ -23,6 +23,8 @@ mod suggest;
 use core::fmt;
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use self::line::{Content, PeerLine, REVOKED_MARK};
@@ -325,6 +327,18 @@ impl KnownPeers {
     pub fn set_verified(&mut self, name: &str, day: Option<Day>) -> Result<(), Error> {
         let values: Vec<_> = day.iter().map(Day::to_string).collect();
         self.set_option(name, "verified", &values)
+    }
+
+    /// Sets the secret that the two share beside their keys, or takes it away.
+    ///
+    /// # Errors
+    /// `NotFound`, `DamagedLine`.
+    pub fn set_psk(&mut self, name: &str, psk: Option<&Psk>) -> Result<(), Error> {
+        let values: Vec<_> = psk
+            .map(|psk| STANDARD.encode(psk.expose()))
+            .into_iter()
+            .collect();
+        self.set_option(name, "psk", &values)
     }
 
     /// Succeeds if every line is understood.
