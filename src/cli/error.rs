@@ -9,8 +9,9 @@ use std::time::Duration;
 use crate::cli::report::Report;
 use crate::cli::{ExitCode, trouble, wording};
 use crate::id::PeerId;
+use crate::net;
 use crate::store;
-use crate::text::Safe;
+use crate::text::{Safe, safe_line};
 
 /// Everything that ends a command.
 #[derive(Debug)]
@@ -217,3 +218,12 @@ impl From<store::Error> for Error {
 #[cfg(test)]
 #[path = "error_tests.rs"]
 mod tests;
+
+impl From<net::Fatal> for Error {
+    fn from(fatal: net::Fatal) -> Self {
+        Self::System {
+            operation: "keep the network going",
+            reason: safe_line(&fatal.to_string()),
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! How the program ends, as a number that scripts may rely on.
 
+use crate::net::Signal;
+
 /// The exit codes. They are an interface: more may be added, none changes its meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -24,10 +26,22 @@ pub enum ExitCode {
     Storage = 8,
     /// A bug of ours.
     Bug = 70,
+    /// SIGHUP, after a goodbye.
+    HungUp = 129,
     /// SIGINT, after a goodbye.
     Interrupted = 130,
     /// SIGTERM, after a goodbye.
     Terminated = 143,
+}
+
+impl From<Signal> for ExitCode {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Hangup => Self::HungUp,
+            Signal::Interrupt => Self::Interrupted,
+            Signal::Terminate => Self::Terminated,
+        }
+    }
 }
 
 impl From<ExitCode> for std::process::ExitCode {

@@ -1,6 +1,7 @@
 //! The command line: arguments, subcommands, errors in words, exit codes.
 
 pub mod args;
+mod demo;
 mod error;
 mod exit;
 mod identity;
@@ -13,6 +14,7 @@ mod out;
 mod peers;
 mod report;
 mod run;
+mod talk;
 mod target;
 mod topics;
 mod trouble;

@@ -6,9 +6,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
-use crate::cli::target::{self, Target, Who};
-use crate::cli::{Error, ExitCode, Out, identity, keygen, log, meta, peers};
-use crate::store::{KnownPeers, Paths};
+use crate::cli::{Error, ExitCode, Out, demo, identity, keygen, log, meta, peers, talk};
+use crate::store::Paths;
 use crate::text::safe_text;
 
 /// What a command that uses files works with.
@@ -60,33 +59,13 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::Pubkey(args) => identity::pubkey(args, &context()?),
         Command::Key(command) => identity::run(command, &context()?),
         Command::Peers(command) => peers::run(command, &context()?),
-        Command::Listen(args) => {
-            target::listen_on(args)?;
-            no_network(&context()?)
-        }
-        Command::Connect(args) => {
-            let (target, _) = (Target::of(args)?, target::send_from(args)?);
-            if let Who::Name(name) = &target.who {
-                let context = context()?;
-                let known = KnownPeers::load(&context.paths.known_peers())?;
-                peers::find(&known, name)?;
-            }
-            no_network(&context()?)
-        }
-        Command::Demo(_) => no_network(&context()?),
+        Command::Listen(args) => talk::listen(args, &context()?),
+        Command::Connect(args) => talk::connect(args, &context()?),
+        Command::Demo(args) => demo::run(args, globals.quiet, out),
         Command::Completions(args) => meta::completions(args, out),
         Command::Man(args) => meta::man(args, out),
         Command::Help(args) => meta::help(args, out),
     }
-}
-
-/// Stands where the network is not built yet.
-fn no_network(context: &Context) -> Result<ExitCode, Error> {
-    identity::unlock(context)?;
-    Err(Error::System {
-        operation: "talk",
-        reason: "this build has no network".into(),
-    })
 }
 
 fn fail(error: &Error, out: &Out) -> ExitCode {

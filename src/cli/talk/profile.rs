@@ -3,9 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::cli::error::BindProblem;
 use crate::cli::talk::contacts::Contacts;
-use crate::cli::{Context, Error, identity};
+use crate::cli::{BindProblem, Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::id::Timestamp;
 use crate::net::{Bind, Clock, seed};
@@ -32,7 +31,10 @@ impl Timestamps {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(super) fn reserve(&self, clock: &Clock) -> Result<core::ops::Range<Timestamp>, store::Error> {
+    pub(super) fn reserve(
+        &self,
+        clock: &Clock,
+    ) -> Result<core::ops::Range<Timestamp>, store::Error> {
         reserve_timestamps(&self.0, clock.unix_time())
     }
 }
@@ -52,14 +54,23 @@ impl Profile {
         let lock = IdentityLock::acquire(&context.paths.lock(&id))?;
         let contacts = Contacts::load(context.paths.known_peers(), local_only)?;
         let timestamps = Timestamps(context.paths.timestamps(&id));
-        Ok(Self { secret: Arc::new(secret), contacts, timestamps, _lock: lock })
+        Ok(Self {
+            secret: Arc::new(secret),
+            contacts,
+            timestamps,
+            _lock: lock,
+        })
     }
 
     /// Makes the protocol core that knows these people.
     ///
     /// # Errors
     /// If no timestamps can be reserved.
-    pub(super) fn endpoint(&self, config: EndpointConfig, clock: &Clock) -> Result<Endpoint, Error> {
+    pub(super) fn endpoint(
+        &self,
+        config: EndpointConfig,
+        clock: &Clock,
+    ) -> Result<Endpoint, Error> {
         let timestamps = self.timestamps.reserve(clock)?;
         let secret = Arc::clone(&self.secret);
         let mut endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
@@ -77,7 +88,7 @@ fn is_local(bind: Bind) -> bool {
 }
 
 /// The words for a socket that could not be opened.
-pub(super) fn cannot_bind(bind: Bind, error: &std::io::Error) -> Error {
+pub(in crate::cli) fn cannot_bind(bind: Bind, error: &std::io::Error) -> Error {
     let address = match bind {
         Bind::At(address) => address,
         Bind::Everywhere { port, family } => {

@@ -230,20 +230,24 @@ impl KnownPeers {
         self.revoked.contains_key(key)
     }
 
+    /// Makes sure that the key is not revoked.
+    ///
+    /// # Errors
+    /// `Revoked`, with the reason that was noted.
+    pub fn check_not_revoked(&self, key: &PeerId) -> Result<(), Error> {
+        match self.revoked.get(key).cloned() {
+            Some(reason) => Err(refuse(Operation::Write, ErrorKind::Revoked { reason })),
+            None => Ok(()),
+        }
+    }
+
     /// Adds a peer at the end.
     ///
     /// # Errors
     /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `DamagedLine`.
     pub fn add(&mut self, name: &str, key: &PeerId, addresses: &[HostPort]) -> Result<(), Error> {
         self.check_intact()?;
-        if let Some(reason) = self.revoked.get(key) {
-            return Err(refuse(
-                Operation::Write,
-                ErrorKind::Revoked {
-                    reason: reason.clone(),
-                },
-            ));
-        }
+        self.check_not_revoked(key)?;
         if let Some(known) = self.find_key(key) {
             let name = known.name().clone();
             return Err(refuse(Operation::Write, ErrorKind::DuplicateKey { name }));
