@@ -6,8 +6,8 @@ mod simulated;
 
 use core::time::Duration;
 
-use securechat::proto::Event;
-use securechat::sim::{LinkConfig, NodeId, Pair, Verdict, World};
+use securechat::proto::{EndpointConfig, Event, limits};
+use securechat::sim::{LinkConfig, NatConfig, NodeId, Pair, Verdict, World};
 use simulated::{
     DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent, talk_until_heard,
 };
@@ -230,18 +230,18 @@ fn a_wall_clock_that_goes_back_locks_nobody_out() {
     }
 }
 
+/// Not within 10 s of the handshake: a rekey that follows so closely counts as crossed.
 #[test]
 fn a_leap_of_the_monotonic_clock_ends_in_a_new_session() {
     for leap in [1, 100, 179, 181, 600, 86_400, 40_000_000] {
         for leaper in [0, 1] {
             let mut pair = Pair::connected(10);
             let nodes = [pair.a, pair.b];
+            pair.advance(secs(11));
             pair.node_mut(nodes[leaper]).leap(secs(leap));
             for (from, to) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
-                assert!(
-                    talk_until_heard(&mut pair, from, to, secs(20)),
-                    "{leap} s at {leaper}"
-                );
+                let heard = talk_until_heard(&mut pair, from, to, secs(20));
+                assert!(heard, "{leap} s at {leaper}");
             }
             pair.advance(secs(10));
             assert!(pair.chat(SOON), "{leap} s at {leaper}");
@@ -494,7 +494,7 @@ fn a_session_outlives_a_nat_that_forgets_its_mapping() {
     let mut pair = Pair::new(25);
     let (a, b) = (pair.a, pair.b);
     let host_a = pair.node(a).host();
-    let config = securechat::sim::NatConfig {
+    let config = NatConfig {
         outside: [203, 0, 113, 1].into(),
         idle: secs(30),
     };
@@ -578,4 +578,113 @@ fn a_cut_after_the_rekeys_answer_heals_by_itself() {
     );
     assert_well(&mut pair);
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+}
+
+#[test]
+fn keepalives_hold_a_nat_open() {
+    let keepalive = EndpointConfig {
+        keepalive: Some(secs(25)),
+        ..EndpointConfig::default()
+    };
+    let mut pair = Pair::strangers(30, keepalive, EndpointConfig::default());
+    let (a, b) = (pair.a, pair.b);
+    pair.introduce(a, b);
+    let config = NatConfig {
+        outside: [203, 0, 113, 1].into(),
+        idle: secs(30),
+    };
+    let nat = pair.network_mut().add_nat(config);
+    let host_a = pair.node(a).host();
+    pair.network_mut().put_behind(host_a, Some(nat));
+    pair.connect_both_ways();
+    pair.advance(secs(3_600));
+    let line = pair.talk(b, a).unwrap();
+    assert!(pair.advance_until(secs(1), |w| w.has_seen(a, &line)));
+    assert_well(&mut pair);
+}
+
+/// Sets how many packets `from` has sent under its key.
+fn set_counter(pair: &Pair, from: NodeId, to: NodeId, sent_packets: u64) {
+    let endpoint = pair.node(from).endpoint().unwrap();
+    let keypair = endpoint
+        .current_keypair_for_testing_only(pair.id(to))
+        .unwrap();
+    keypair.set_sent_for_testing_only(sent_packets);
+}
+
+#[test]
+fn a_counter_near_its_soft_end_brings_a_rekey() {
+    for side in [0, 1] {
+        let mut pair = Pair::connected(31);
+        let (from, to) = [(pair.a, pair.b), (pair.b, pair.a)][side];
+        pair.advance(secs(11));
+        set_counter(&pair, from, to, limits::REKEY_AFTER_PACKETS);
+        clear(&mut pair);
+        let line = pair.talk(from, to).unwrap();
+        assert!(pair.advance_until(SOON, |w| w.has_seen(to, &line)));
+        assert_eq!(sent(&pair, from, INIT).len(), 2);
+        pair.advance(secs(1));
+        clear(&mut pair);
+        assert_well(&mut pair);
+        let counters = sent(&pair, from, DATA);
+        assert!(
+            counters
+                .iter()
+                .all(|data| simulated::counter_of(&data.datagram) < 100)
+        );
+    }
+}
+
+#[test]
+fn a_counter_at_its_end_seals_no_more_and_loses_no_line() {
+    for side in [0, 1] {
+        let mut pair = Pair::connected(32);
+        let (from, to) = [(pair.a, pair.b), (pair.b, pair.a)][side];
+        pair.advance(secs(11));
+        set_counter(&pair, from, to, limits::REJECT_AFTER_PACKETS - 1);
+        clear(&mut pair);
+        let lines: Vec<_> = (0..3).map(|_| pair.talk(from, to).unwrap()).collect();
+        pair.advance(SOON);
+        assert!(lines.iter().all(|line| pair.has_seen(to, line)));
+        let counters = sent(&pair, from, DATA);
+        let highest = counters
+            .iter()
+            .map(|data| simulated::counter_of(&data.datagram))
+            .max();
+        assert_eq!(highest, Some(limits::REJECT_AFTER_PACKETS - 1));
+        assert_well(&mut pair);
+    }
+}
+
+/// A process that draws the same indices and connection ids as the one before it, and as its peer.
+#[test]
+fn equal_indices_on_both_sides_and_across_restarts_confuse_nobody() {
+    let mut pair = Pair::new(33);
+    let (a, b) = (pair.a, pair.b);
+    for node in [a, b] {
+        pair.node_mut(node).fix_seed([7; 32]);
+        pair.restart(node);
+    }
+    pair.connect(a, b).unwrap();
+    pair.connect(b, a).unwrap();
+    pair.advance(secs(5));
+    assert_well(&mut pair);
+    for restarted in 1..4 {
+        for (bit, node) in [a, b].into_iter().enumerate() {
+            if restarted & (1 << bit) != 0 {
+                pair.restart(node);
+            }
+        }
+        pair.connect(a, b).unwrap();
+        assert!(
+            talk_until_heard(&mut pair, a, b, secs(20)),
+            "restarted {restarted:02b}"
+        );
+        assert!(
+            talk_until_heard(&mut pair, b, a, secs(20)),
+            "restarted {restarted:02b}"
+        );
+        pair.advance(secs(5));
+        assert_well(&mut pair);
+    }
 }
