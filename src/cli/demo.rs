@@ -153,7 +153,7 @@ impl Demo {
     }
 
     /// Waits for something to happen.
-    fn wait(&mut self, since: Instant) -> Result<(), Error> {
+    fn wait(&self, since: Instant) -> Result<(), Error> {
         let passed = self.clock.now().saturating_since(since);
         match self.woken.recv_timeout(PATIENCE.saturating_sub(passed)) {
             Ok(Wake::Look) => Ok(()),
@@ -165,7 +165,7 @@ impl Demo {
     }
 
     /// Lets the echo peer answer what has arrived, and returns what arrived here.
-    fn turn(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+    fn turn(&self) -> Result<Vec<Vec<u8>>, Error> {
         while let Some(event) = self.echo.handle.poll_event()? {
             if let Event::Line { peer, line } = event {
                 self.echo.send(peer, line)?;
@@ -253,7 +253,7 @@ impl Demo {
     }
 
     /// Acts on a typed line; true if the person wants to leave.
-    fn typed(&mut self, line: &[u8], out: &Out) -> Result<bool, Error> {
+    fn typed(&self, line: &[u8], out: &Out) -> Result<bool, Error> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         match Typed::parse(text) {
             Typed::Quit => return Ok(true),
