@@ -20,10 +20,8 @@ use securechat::proto::{EndpointConfig, Event, Trust, limits};
 use securechat::sim::{LinkConfig, NatConfig, NatId, NodeId, SimRng, World};
 use simulated::{ms, secs};
 
-/// Seeds of an ordinary test run.
+/// Seeds of an ordinary test run; `cargo sim` sets SECURECHAT_SIM_SEEDS to 10,000.
 const SUITE_SEEDS: u64 = 200;
-/// Seeds of the long run.
-const LONG_SEEDS: u64 = 10_000;
 /// Operations of one run.
 const OPS: usize = 24;
 /// The stream of a run's seed that chooses operations.
@@ -422,13 +420,6 @@ fn run_seeds(default_count: u64) {
 #[test]
 fn random_operations_keep_every_promise() {
     run_seeds(SUITE_SEEDS);
-}
-
-/// `cargo sim` runs it.
-#[test]
-#[ignore = "takes minutes"]
-fn random_operations_keep_every_promise_for_long() {
-    run_seeds(LONG_SEEDS);
 }
 
 #[test]
