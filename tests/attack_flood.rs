@@ -5,6 +5,7 @@
 mod simulated;
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use securechat::id::SessionIndex;
 use securechat::proto::{DropReason, Endpoint, EndpointConfig};
@@ -192,70 +193,110 @@ fn a_poisoned_answer_does_not_orphan_the_true_halves() {
     }
 }
 
-/// Up to five seconds in which 1,000 sources send INITs of noise with a right mac1, 10 a second each,
-/// beside an existing session and an honest newcomer. The first `proved` of them answer cookies, and
-/// send `proved_rate` a second each. Ends when the newcomer has a session, after two seconds at least.
-fn handshake_flood(seed: u64, proved: u16, proved_rate: u16) {
-    let mut pair = Pair::connected(seed);
-    let b = pair.b;
-    let newcomer = pair.add_node("carol", EndpointConfig::default());
-    pair.introduce(newcomer, b);
-    pair.node_mut(b).set_job_delay(JOB);
-    pair.network_mut().set_capture(false);
-    let mut stranger = Stranger::new(&mut pair, b, 1_000);
-    stranger.earn_cookies(&mut pair, proved);
-    let mut chat = Vec::new();
-    for step in 0..5_000 {
-        for n in 0..1_000 {
-            let rate = if n < proved { proved_rate } else { 10 };
-            if (step + n) % (1_000 / rate) == 0 {
-                stranger.flood(&mut pair, source(n));
+/// 1,000 sources that send INITs of noise with a right mac1.
+struct Flood {
+    /// How many of them answer cookies.
+    proved: u16,
+    /// INITs a second of each of those, and of each of the others.
+    rates: [u16; 2],
+    /// What a job takes.
+    job: Duration,
+}
+
+impl Flood {
+    /// The flood beside an existing session and four honest newcomers, until those have sessions: for
+    /// two seconds at least, and at most five after they began.
+    fn run(&self, seed: u64) {
+        let mut pair = Pair::connected(seed);
+        let b = pair.b;
+        let newcomers = newcomers(&mut pair);
+        pair.node_mut(b).set_job_delay(self.job);
+        pair.network_mut().set_capture(false);
+        let mut stranger = Stranger::new(&mut pair, b, 1_000);
+        stranger.earn_cookies(&mut pair, self.proved);
+        let mut chat = Vec::new();
+        for step in 0..5_500 {
+            self.step(step, &mut stranger, &mut pair);
+            if step == 500 {
+                newcomers
+                    .iter()
+                    .for_each(|node| pair.connect(*node, b).unwrap());
+            }
+            if step % 500 == 0 {
+                let (a, b) = (pair.a, pair.b);
+                chat = vec![(b, pair.talk(a, b).unwrap()), (a, pair.talk(b, a).unwrap())];
+            }
+            if step % 500 == 41 {
+                let heard = chat.iter().all(|(to, line)| pair.has_seen(*to, line));
+                assert!(heard, "the session beside it notices");
+            }
+            let waits = newcomers.iter().any(|node| pair.established(b, *node) == 0);
+            if step > 2_000 && !waits {
+                break;
             }
         }
-        if step == 500 {
-            pair.connect(newcomer, b).unwrap();
-        }
-        if step % 500 == 0 {
-            let (a, b) = (pair.a, pair.b);
-            chat = vec![(b, pair.talk(a, b).unwrap()), (a, pair.talk(b, a).unwrap())];
-        }
-        if step % 500 == 41 {
-            let heard = chat.iter().all(|(to, line)| pair.has_seen(*to, line));
-            assert!(heard, "the session beside it notices");
+        let sessions: Vec<usize> = newcomers.iter().map(|n| pair.established(b, *n)).collect();
+        assert_eq!(sessions, [1; 4], "newcomers connect within the flood");
+        assert_eq!(pair.violations(), &[] as &[String]);
+        let dropped = endpoint(&pair, b).stats().dropped;
+        assert!(!dropped.contains_key(&DropReason::Overflow), "{dropped:?}");
+    }
+
+    /// One millisecond of it.
+    fn step(&self, step: u16, stranger: &mut Stranger, pair: &mut Pair) {
+        for n in 0..1_000 {
+            let rate = self.rates[usize::from(n >= self.proved)];
+            if (step + n).is_multiple_of(1_000 / rate) {
+                stranger.flood(pair, source(n));
+            }
         }
         pair.advance(ms(1));
-        if step % 100 == 0 {
-            stranger.collect(&mut pair);
-            check_bounds(endpoint(&pair, b), 2);
-        }
-        if step > 2_000 && pair.established(b, newcomer) > 0 {
-            break;
+        if step.is_multiple_of(100) {
+            stranger.collect(pair);
+            check_bounds(endpoint(pair, pair.b), 5);
         }
     }
-    assert_eq!(
-        pair.established(b, newcomer),
-        1,
-        "the newcomer connects within the flood"
-    );
-    assert_eq!(pair.violations(), &[] as &[String]);
-    let dropped = endpoint(&pair, b).stats().dropped;
-    assert!(!dropped.contains_key(&DropReason::Overflow), "{dropped:?}");
+}
+
+fn newcomers(pair: &mut Pair) -> Vec<NodeId> {
+    let b = pair.b;
+    let join = |name| {
+        let node = pair.add_node(name, EndpointConfig::default());
+        pair.introduce(node, b);
+        node
+    };
+    ["carol", "dave", "erin", "frank"].map(join).into()
 }
 
 #[test]
 fn a_handshake_flood_without_cookies_stops_nobody() {
-    handshake_flood(9, 0, 10);
+    Flood {
+        proved: 0,
+        rates: [10, 10],
+        job: JOB,
+    }
+    .run(9);
 }
 
 #[test]
 fn a_handshake_flood_with_cookies_stops_nobody() {
-    handshake_flood(10, 100, 10);
+    Flood {
+        proved: 100,
+        rates: [10, 10],
+        job: JOB,
+    }
+    .run(10);
 }
 
-/// Three times as much work as the worker can do: sources share it.
+/// Six times as much work as the worker can do: sources share it.
 #[test]
 fn a_handshake_flood_beyond_what_the_worker_can_do_stops_nobody() {
-    handshake_flood(11, 100, 100);
+    Flood {
+        proved: 100,
+        rates: [20, 1],
+        job: ms(3),
+    }
+    .run(11);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use securechat::proto::{EndpointConfig, Event, Trust, limits};
 use securechat::sim::{LinkConfig, NatConfig, NatId, NodeId, SimRng, World};
 use simulated::{ms, secs};
 
-/// Seeds of an ordinary test run; `cargo sim` sets SECURECHAT_SIM_SEEDS to 10,000.
+/// Seeds of an ordinary test run; `cargo sim` runs 10,000.
 const SUITE_SEEDS: u64 = 200;
 /// Operations of one run.
 const OPS: usize = 24;
@@ -385,7 +385,7 @@ impl Drop for Announce {
     }
 }
 
-fn run_seeds(default_count: u64) {
+fn run_seeds() {
     let number = |name| {
         env::var(name)
             .ok()
@@ -393,7 +393,7 @@ fn run_seeds(default_count: u64) {
     };
     let (first, count) = match number("SECURECHAT_SIM_SEED") {
         Some(seed) => (seed, 1),
-        None => (0, number("SECURECHAT_SIM_SEEDS").unwrap_or(default_count)),
+        None => (0, number("SECURECHAT_SIM_SEEDS").unwrap_or(SUITE_SEEDS)),
     };
     let (next, checked) = (AtomicU64::new(first), AtomicU64::new(0));
     let work = || loop {
@@ -419,7 +419,7 @@ fn run_seeds(default_count: u64) {
 
 #[test]
 fn random_operations_keep_every_promise() {
-    run_seeds(SUITE_SEEDS);
+    run_seeds();
 }
 
 #[test]

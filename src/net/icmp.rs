@@ -2,7 +2,7 @@
 //!
 //! Nothing of it is authenticated: anybody on the way can forge an ICMP error. So it never ends a
 //! loop and never changes a session; it explains to the user why there is no answer.
-//! Source: docs/protocol.md §7, last paragraph.
+//! Source: docs/protocol.md#paths.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;

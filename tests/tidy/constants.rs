@@ -15,7 +15,8 @@ const LIMITS: &[&str] = &["src/wire/limits.rs", "src/proto/limits.rs"];
 enum Value {
     Number(u128),
     Time(Duration),
-    List(Vec<Value>),
+    /// An array, as `1 s, 2 s` in the table.
+    List(Vec<Self>),
 }
 
 type Constants = BTreeMap<String, Result<Value, String>>;
@@ -92,13 +93,15 @@ fn documented(document: &str) -> Constants {
     found
 }
 
-/// `1,200`, `2^60`, `1,320 bytes`, `120 s`, `250 ms`, or a list such as `1 s, 2 s`; perhaps in
-/// backticks.
+/// `1,200`, `2^60`, `1,320 bytes`, `120 s`, `250 ms`, `1 s, 2 s`, perhaps in backticks.
 fn document_value(text: &str) -> Option<Value> {
     let text = text.trim_matches('`').trim();
     if text.contains(", ") {
-        let values = text.split(", ").map(document_value);
-        return values.collect::<Option<_>>().map(Value::List);
+        return text
+            .split(", ")
+            .map(document_value)
+            .collect::<Option<_>>()
+            .map(Value::List);
     }
     let digits = |c: char| c.is_ascii_digit() || ",^\u{2009}\u{202f}".contains(c);
     let end = text.find(|c| !digits(c)).unwrap_or(text.len());
@@ -139,12 +142,13 @@ fn defined(source: &str) -> Constants {
     for (at, start) in code.match_indices("pub const ") {
         let definition = &code[at + start.len()..];
         let name = source::identifier(definition);
+        // The type of an array has a semicolon too, but before the equals sign.
         let Some((head, value)) = definition.split_once('=') else {
             continue;
         };
-        let value = value.split(';').next().unwrap_or_default();
         // A `const fn` has no value of its own.
         if name != "fn" && head.contains(':') {
+            let value = value.split(';').next().unwrap_or_default();
             let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
             found.insert(name.to_owned(), code_value(&value).ok_or(value));
         }
@@ -152,12 +156,17 @@ fn defined(source: &str) -> Constants {
     found
 }
 
-/// `1_200`, `u64::MAX - (1 << 13)`, `Duration::from_secs(120)`, or an array of such.
+/// `1_200`, `1 << 60`, `u64::MAX - (1 << 13)`, `64 * 1024`, `Duration::from_secs(120)`, `[1, 2]`.
 fn code_value(text: &str) -> Option<Value> {
-    if let Some(inner) = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
-        let values = inner.trim().trim_end_matches(',').split(", ");
-        let values = values.map(|value| code_value(value.trim()));
-        return values.collect::<Option<_>>().map(Value::List);
+    let array = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Some(items) = array {
+        let items = items.split(',').map(str::trim).filter(|it| !it.is_empty());
+        return items
+            .map(code_value)
+            .collect::<Option<_>>()
+            .map(Value::List);
     }
     let durations = [
         ("from_secs", "s"),
@@ -176,67 +185,43 @@ fn code_value(text: &str) -> Option<Value> {
     code_number(text).map(Value::Number)
 }
 
-/// Integers with `<<`, `+`, `-`, `*` and parentheses.
 fn code_number(text: &str) -> Option<u128> {
-    let text = text.trim();
-    // What binds least comes first; the last one of it splits, as they group to the left.
-    for operators in [&["<<"][..], &["+", "-"], &["*"]] {
-        let Some((at, operator)) = last_outside_parentheses(text, operators) else {
-            continue;
-        };
-        let left = code_number(&text[..at])?;
-        let right = code_number(&text[at + operator.len()..])?;
-        return match operator {
-            "<<" => left.checked_mul(2_u128.checked_pow(right.try_into().ok()?)?),
-            "+" => left.checked_add(right),
-            "-" => left.checked_sub(right),
-            _ => left.checked_mul(right),
-        };
-    }
-    if let Some(inner) = text.strip_prefix('(').and_then(|it| it.strip_suffix(')')) {
-        return code_number(inner);
-    }
-    let digits = text.replace('_', "");
-    match text {
-        "u16::MAX" => Some(u16::MAX.into()),
-        "u32::MAX" => Some(u32::MAX.into()),
-        "u64::MAX" => Some(u64::MAX.into()),
-        _ => match digits.strip_prefix("0x") {
+    let literal = |text: &str| {
+        let text = text.trim().replace('_', "");
+        match text.strip_prefix("0x") {
             Some(hex) => u128::from_str_radix(hex, 16).ok(),
-            None => digits.parse().ok(),
-        },
-    }
-}
-
-fn last_outside_parentheses<'a>(text: &str, operators: &[&'a str]) -> Option<(usize, &'a str)> {
-    let (mut depth, mut found) = (0, None);
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ if depth > 0 => {}
-            _ => {
-                let here = operators.iter().find(|it| text[at..].starts_with(**it));
-                found = here.map(|operator| (at, *operator)).or(found);
-            }
+            None if text == "u64::MAX" => Some(u64::MAX.into()),
+            None => text.parse().ok(),
         }
+    };
+    if let Some((from, less)) = text.split_once(" - ") {
+        let less = less.trim_start_matches('(').trim_end_matches(')');
+        return code_number(from)?.checked_sub(code_number(less)?);
     }
-    found
+    if let Some((base, shift)) = text.split_once("<<") {
+        let shift = u32::try_from(literal(shift)?).ok()?;
+        return literal(base)?.checked_shl(shift);
+    }
+    let mut factors = text.split('*').map(literal);
+    factors.try_fold(1, |product: u128, factor| product.checked_mul(factor?))
 }
 
 #[test]
 fn values_are_read_in_both_notations() {
     let number = |n| Some(Value::Number(n));
     let time = |ms| Some(Value::Time(Duration::from_millis(ms)));
-    let list =
-        |values: [Option<Value>; 2]| Some(Value::List(values.into_iter().flatten().collect()));
     let document = [
         ("1,200", number(1200)),
         ("`1\u{202f}200 bytes`", number(1200)),
         ("2^60", number(1 << 60)),
         ("120 s", time(120_000)),
         ("250 ms", time(250)),
-        ("1 s, 250 ms", list([time(1000), time(250)])),
+        (
+            "1 s, 250 ms",
+            Some(Value::List(
+                [time(1_000), time(250)].map(Option::unwrap).into(),
+            )),
+        ),
         ("many", None),
         ("3 apples", None),
     ];
@@ -249,12 +234,13 @@ fn values_are_read_in_both_notations() {
         ("64 * 1024", number(65_536)),
         ("Duration::from_secs(120)", time(120_000)),
         ("Duration::from_millis(250)", time(250)),
+        ("u64::MAX - (1 << 13)", number((1 << 64) - (1 << 13) - 1)),
         (
             "[ Duration::from_secs(1), Duration::from_millis(250), ]",
-            list([time(1000), time(250)]),
+            Some(Value::List(
+                [time(1_000), time(250)].map(Option::unwrap).into(),
+            )),
         ),
-        ("u64::MAX - (1 << 13)", number((1 << 64) - (1 << 13) - 1)),
-        ("2 * 3 + 4 - 1 << 1", number(18)),
         ("A + 1", None),
     ];
     for (text, value) in code {
