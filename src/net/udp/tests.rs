@@ -18,9 +18,7 @@ fn dual_stack() -> Option<Socket> {
     }
     // Not `println!`, which is captured: `.ci/run` looks for this line.
     let line = b"\nSKIPPED: this machine has no IPv6\n";
-    io::stderr()
-        .write_all(line)
-        .expect("stderr takes a line");
+    io::stderr().write_all(line).expect("stderr takes a line");
     None
 }
 
