@@ -183,7 +183,7 @@ impl Conversation {
         }
     }
 
-    fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
+    fn on_refused(&self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let saved = self.profile.contacts.is_saved(&peer);
         let peer = Peer {
             label: self.label(&peer),

@@ -99,6 +99,7 @@ pub(in crate::cli) fn cannot_bind(bind: Bind, error: &std::io::Error) -> Error {
             SocketAddr::new(any, port)
         }
     };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is open")]
     let reason = match error.kind() {
         std::io::ErrorKind::AddrInUse => BindProblem::InUse,
         std::io::ErrorKind::AddrNotAvailable => BindProblem::NotOurs,
