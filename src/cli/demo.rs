@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn run(args: &DemoArgs, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
     let (wake, woken) = channel();
     let clock = Clock::new();
-    let mut demo = Demo::start(clock, &wake, woken)?;
+    let demo = Demo::start(clock, &wake, woken)?;
     let words = Safe::from("demo: echo peer on ") + demo.echo.handle.local_addr();
     out.note(&(words + "/udp (in this process, real socket)"));
     let took = demo.connect()?;
@@ -131,7 +131,7 @@ impl Demo {
     }
 
     /// Opens the session; returns how long that took.
-    fn connect(&mut self) -> Result<Duration, Error> {
+    fn connect(&self) -> Result<Duration, Error> {
         let started = self.clock.now();
         let echo = self.echo.id;
         let connected = self
@@ -181,7 +181,7 @@ impl Demo {
     }
 
     /// Says three lines and prints what comes back.
-    fn script(mut self, out: &Out) -> Result<ExitCode, Error> {
+    fn script(self, out: &Out) -> Result<ExitCode, Error> {
         let mut echoed = 0;
         for text in SCRIPT {
             let started = self.clock.now();
@@ -211,7 +211,7 @@ impl Demo {
     }
 
     /// Lets a person type.
-    fn chat(mut self, wake: &Sender<Wake>, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
+    fn chat(self, wake: &Sender<Wake>, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
         let key = key_text(&self.echo.id);
         out.note(&(Safe::from("demo: talking to the throw-away key ") + key));
         out.note(&"Type a line and press Enter; the echo peer sends it back. /quit leaves.".into());
