@@ -15,8 +15,8 @@ fn dual_stack() -> Option<Socket> {
         return Some(socket);
     }
     // libtest would keep what is printed of a test that passes.
-    let line = b"\nSKIPPED: this machine has no IPv6\n";
-    std::io::Write::write_all(&mut io::stderr(), line).expect("stderr takes a line");
+    let line = b"\nSKIPPED: no IPv6 on this machine\n";
+    io::Write::write_all(&mut io::stderr(), line).expect("stderr takes a line");
     None
 }
 
