@@ -117,7 +117,7 @@ fn at(ip: &str) -> Bind {
 fn has_ipv6() -> bool {
     let has = UdpSocket::bind("[::1]:0").is_ok();
     if !has {
-        common::skipped("this machine has no IPv6");
+        common::skipped("no IPv6 on this machine");
     }
     has
 }

@@ -128,36 +128,6 @@ mod tests {
         assert_eq!(of_number(10_038), SocketError::Dead);
     }
 
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn linux_numbers_are_understood() {
-        use rustix::io::Errno;
-
-        let of = |errno: Errno| of_number(errno.raw_os_error());
-        assert_eq!(of(Errno::CONNREFUSED), SocketError::Icmp(IcmpKind::Refused));
-        assert_eq!(of(Errno::CONNRESET), SocketError::Icmp(IcmpKind::Refused));
-        assert_eq!(
-            of(Errno::NETUNREACH),
-            SocketError::Icmp(IcmpKind::NetUnreachable)
-        );
-        assert_eq!(
-            of(Errno::AFNOSUPPORT),
-            SocketError::Icmp(IcmpKind::NetUnreachable)
-        );
-        assert_eq!(
-            of(Errno::HOSTUNREACH),
-            SocketError::Icmp(IcmpKind::HostUnreachable)
-        );
-        assert_eq!(of(Errno::MSGSIZE), SocketError::Icmp(IcmpKind::TooBig));
-        assert_eq!(of(Errno::PERM), SocketError::Icmp(IcmpKind::Prohibited));
-        assert_eq!(of(Errno::INTR), SocketError::Idle);
-        assert_eq!(of(Errno::AGAIN), SocketError::Idle);
-        assert_eq!(of(Errno::NOBUFS), SocketError::Passing);
-        assert_eq!(of(Errno::NOMEM), SocketError::Passing);
-        assert_eq!(of(Errno::BADF), SocketError::Dead);
-        assert_eq!(of(Errno::NOTSOCK), SocketError::Dead);
-    }
-
     #[test]
     fn only_a_dead_socket_ends_a_loop() {
         for number in (0..200).chain(10_000..10_200) {
