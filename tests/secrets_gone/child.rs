@@ -141,7 +141,7 @@ struct Side {
     id: PeerId,
     address: SocketAddr,
     worker: Thread<Job, Outcome>,
-    sender: Thread<Transmit, Vec<u8>>,
+    sender: Thread<(Transmit, Instant), Vec<u8>>,
     receiver: Thread<Arrival, ()>,
 }
 
@@ -182,7 +182,9 @@ impl Side {
             core: Arc::new(Mutex::new(core)),
             address: SocketAddr::from(([192, 0, 2, number], 7419)),
             worker: Thread::start(move |job: Job| job.run(&mut script)),
-            sender: Thread::start(|transmit: Transmit| transmit.datagram.into_bytes()),
+            sender: Thread::start(|(transmit, now): (Transmit, Instant)| {
+                transmit.datagram.into_bytes(now).unwrap()
+            }),
             receiver: Thread::start(Arrival::handle),
         }
     }
@@ -208,7 +210,7 @@ impl Side {
             let Some(transmit) = self.core().poll_transmit(now) else {
                 return datagrams;
             };
-            datagrams.push(self.sender.ask(transmit));
+            datagrams.push(self.sender.ask((transmit, now)));
         }
     }
 }
