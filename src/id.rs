@@ -44,6 +44,10 @@ pub struct Counter(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct PacketNumber(pub u64);
 
+/// The number of a unidirectional stream; each direction counts its own. 1 is the chat.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StreamId(pub u64);
+
 /// 64 random bits that one side draws whenever it starts connection state from nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnectionId(pub u64);

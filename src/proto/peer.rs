@@ -373,6 +373,16 @@ impl Peer {
                     line: line.to_vec(),
                 });
             }
+            Frame::Stream(_)
+            | Frame::Reset { .. }
+            | Frame::Stop { .. }
+            | Frame::MaxData(_)
+            | Frame::MaxStreamData { .. }
+            | Frame::MaxStreams(_)
+            | Frame::Receipt(_)
+            | Frame::Reject(_)
+            | Frame::PathChallenge(_)
+            | Frame::PathResponse(_) => return self.on_violation(shared, now),
             Frame::Close(code) => return self.on_close(*code, shared),
         }
         Fate::Stay

@@ -1,8 +1,11 @@
 //! What lies inside the seal: a packet number, then frames. Source: docs/protocol.md#frames.
 
-use crate::id::PacketNumber;
-use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer};
-use crate::wire::limits::{ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, LINE_MAX_LEN, NICKNAME_MAX_LEN};
+use crate::id::{PacketNumber, StreamId};
+use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
+use crate::wire::limits::{
+    ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, LINE_MAX_LEN, NICKNAME_MAX_LEN, PATH_TOKEN_LEN,
+    RECEIPT_MAX_LEN,
+};
 
 const PADDING: u64 = 0x00;
 const PING: u64 = 0x01;
@@ -10,6 +13,17 @@ const ACK: u64 = 0x02;
 const HELLO: u64 = 0x03;
 const CLOSE: u64 = 0x04;
 const LINE: u64 = 0x05;
+const STREAM: u64 = 0x06;
+const STREAM_FIN: u64 = 0x07;
+const RESET: u64 = 0x08;
+const STOP: u64 = 0x09;
+const MAX_DATA: u64 = 0x0a;
+const MAX_STREAM_DATA: u64 = 0x0b;
+const MAX_STREAMS: u64 = 0x0c;
+const RECEIPT: u64 = 0x0d;
+const REJECT: u64 = 0x0e;
+const PATH_CHALLENGE: u64 = 0x0f;
+const PATH_RESPONSE: u64 = 0x10;
 /// From here on a type is followed by a length, so that it can be skipped.
 const FIRST_EXTENSION: u64 = 0x40;
 
@@ -29,6 +43,43 @@ pub enum Frame<'a> {
     Close(CloseCode),
     /// A line of text of at most [`LINE_MAX_LEN`] bytes.
     Line(&'a [u8]),
+    /// A piece of a stream.
+    Stream(StreamFrame<'a>),
+    /// The sender gives a stream up.
+    Reset {
+        /// Which.
+        id: StreamId,
+        /// Why, in the words of the layer above.
+        code: u64,
+        /// How many bytes were sent on it at most.
+        final_size: u64,
+    },
+    /// The receiver wants no more of a stream.
+    Stop {
+        /// Which.
+        id: StreamId,
+        /// Why, in the words of the layer above.
+        code: u64,
+    },
+    /// How many bytes may be sent on all streams but the chat.
+    MaxData(u64),
+    /// How many bytes may be sent on one stream.
+    MaxStreamData {
+        /// Which.
+        id: StreamId,
+        /// Up to which offset.
+        max: u64,
+    },
+    /// How many streams may have been opened in all.
+    MaxStreams(u64),
+    /// What the receiving application has taken; its form is the chat's affair.
+    Receipt(&'a [u8]),
+    /// What the receiving application refuses; its form is the chat's affair.
+    Reject(&'a [u8]),
+    /// Asks whoever is at this address to answer.
+    PathChallenge([u8; PATH_TOKEN_LEN]),
+    /// The answer.
+    PathResponse([u8; PATH_TOKEN_LEN]),
     /// An even extension type that this version skips.
     Skipped,
 }
@@ -38,9 +89,66 @@ impl Frame<'_> {
     #[must_use]
     pub const fn is_ack_eliciting(&self) -> bool {
         match self {
-            Self::Ping | Self::Hello(_) | Self::Line(_) | Self::Skipped => true,
+            Self::Ping
+            | Self::Hello(_)
+            | Self::Line(_)
+            | Self::Stream(_)
+            | Self::Reset { .. }
+            | Self::Stop { .. }
+            | Self::MaxData(_)
+            | Self::MaxStreamData { .. }
+            | Self::MaxStreams(_)
+            | Self::Receipt(_)
+            | Self::Reject(_)
+            | Self::PathChallenge(_)
+            | Self::PathResponse(_)
+            | Self::Skipped => true,
             Self::Ack(_) | Self::Close(_) => false,
         }
+    }
+}
+
+/// A piece of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamFrame<'a> {
+    /// Which stream.
+    pub id: StreamId,
+    /// Where on it the piece begins.
+    pub offset: u64,
+    /// Whether the stream ends with it.
+    pub fin: bool,
+    /// The piece; may be empty.
+    pub data: &'a [u8],
+}
+
+impl<'a> StreamFrame<'a> {
+    fn parse(fin: bool, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (id, offset) = (StreamId(reader.varint()?), reader.varint()?);
+        let data = reader.prefixed(usize::MAX)?;
+        let end = offset.checked_add(data.len() as u64);
+        if end.is_none_or(|end| end > VARINT_MAX) {
+            return Err(DecodeError::TooLong);
+        }
+        Ok(Self {
+            id,
+            offset,
+            fin,
+            data,
+        })
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        writer.varint(if self.fin { STREAM_FIN } else { STREAM });
+        writer
+            .varint(self.id.0)
+            .varint(self.offset)
+            .prefixed(self.data);
+    }
+
+    /// Bytes that a piece of `len` bytes takes besides its data.
+    #[must_use]
+    pub const fn overhead(id: StreamId, offset: u64, len: usize) -> usize {
+        1 + varint_len(id.0) + varint_len(offset) + varint_len(len as u64)
     }
 }
 
@@ -231,6 +339,27 @@ fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeE
             Frame::Close(CloseCode::from_code(code))
         }
         LINE => Frame::Line(reader.prefixed(LINE_MAX_LEN)?),
+        STREAM => Frame::Stream(StreamFrame::parse(false, reader)?),
+        STREAM_FIN => Frame::Stream(StreamFrame::parse(true, reader)?),
+        RESET => Frame::Reset {
+            id: StreamId(reader.varint()?),
+            code: reader.varint()?,
+            final_size: reader.varint()?,
+        },
+        STOP => Frame::Stop {
+            id: StreamId(reader.varint()?),
+            code: reader.varint()?,
+        },
+        MAX_DATA => Frame::MaxData(reader.varint()?),
+        MAX_STREAM_DATA => Frame::MaxStreamData {
+            id: StreamId(reader.varint()?),
+            max: reader.varint()?,
+        },
+        MAX_STREAMS => Frame::MaxStreams(reader.varint()?),
+        RECEIPT => Frame::Receipt(reader.prefixed(RECEIPT_MAX_LEN)?),
+        REJECT => Frame::Reject(reader.prefixed(RECEIPT_MAX_LEN)?),
+        PATH_CHALLENGE => Frame::PathChallenge(*reader.array()?),
+        PATH_RESPONSE => Frame::PathResponse(*reader.array()?),
         extension if extension >= FIRST_EXTENSION && extension % 2 == 0 => {
             reader.prefixed(usize::MAX)?;
             Frame::Skipped
@@ -251,6 +380,42 @@ fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
         }
         Frame::Line(line) => {
             writer.varint(LINE).prefixed(line);
+        }
+        Frame::Stream(stream) => stream.encode(writer),
+        Frame::Reset {
+            id,
+            code,
+            final_size,
+        } => {
+            writer
+                .varint(RESET)
+                .varint(id.0)
+                .varint(*code)
+                .varint(*final_size);
+        }
+        Frame::Stop { id, code } => {
+            writer.varint(STOP).varint(id.0).varint(*code);
+        }
+        Frame::MaxData(max) => {
+            writer.varint(MAX_DATA).varint(*max);
+        }
+        Frame::MaxStreamData { id, max } => {
+            writer.varint(MAX_STREAM_DATA).varint(id.0).varint(*max);
+        }
+        Frame::MaxStreams(max) => {
+            writer.varint(MAX_STREAMS).varint(*max);
+        }
+        Frame::Receipt(body) => {
+            writer.varint(RECEIPT).prefixed(body);
+        }
+        Frame::Reject(body) => {
+            writer.varint(REJECT).prefixed(body);
+        }
+        Frame::PathChallenge(token) => {
+            writer.varint(PATH_CHALLENGE).bytes(token);
+        }
+        Frame::PathResponse(token) => {
+            writer.varint(PATH_RESPONSE).bytes(token);
         }
         Frame::Skipped => {}
     }
@@ -287,6 +452,53 @@ mod tests {
         assert_eq!(round_trip(vec![Frame::Close(CloseCode::Declined)]), 64);
         assert_eq!(round_trip(vec![Frame::Line(&[7; 100])]), 128);
         assert_eq!(round_trip(vec![Frame::Line(&[7; LINE_MAX_LEN])]), 1_024);
+    }
+
+    #[test]
+    fn every_frame_of_the_connection_round_trips() {
+        let id = StreamId(70_000);
+        round_trip(vec![
+            Frame::Stream(StreamFrame {
+                id,
+                offset: 1 << 40,
+                fin: true,
+                data: b"data",
+            }),
+            Frame::Stream(StreamFrame {
+                id: StreamId(1),
+                offset: 0,
+                fin: false,
+                data: b"",
+            }),
+            Frame::Reset {
+                id,
+                code: 3,
+                final_size: 1 << 50,
+            },
+            Frame::Stop { id, code: 4 },
+            Frame::MaxData(5),
+            Frame::MaxStreamData { id, max: 6 },
+            Frame::MaxStreams(7),
+            Frame::Receipt(b"receipt"),
+            Frame::Reject(b"reject"),
+            Frame::PathChallenge([8; 8]),
+            Frame::PathResponse([9; 8]),
+        ]);
+    }
+
+    #[test]
+    fn a_stream_cannot_reach_beyond_the_largest_offset() {
+        let mut writer = Writer::default();
+        writer
+            .varint(0)
+            .varint(STREAM)
+            .varint(1)
+            .varint(VARINT_MAX)
+            .prefixed(b"x");
+        assert_eq!(
+            Payload::parse(&writer.into_vec()),
+            Err(DecodeError::TooLong)
+        );
     }
 
     #[test]
