@@ -169,7 +169,10 @@ impl Shared {
         let Some((busiest, most)) = waiting.into_iter().max_by_key(|(_, jobs)| *jobs) else {
             return false;
         };
-        let newest = self.stranger_jobs.iter().rposition(|(source, _)| *source == busiest);
+        let newest = self
+            .stranger_jobs
+            .iter()
+            .rposition(|(source, _)| *source == busiest);
         most > own && newest.is_some_and(|at| self.stranger_jobs.remove(at).is_some())
     }
 
@@ -273,13 +276,21 @@ mod tests {
         let local = Arc::clone(&shared.local);
         let slot = (from, SessionIndex(0));
         let message1 = Box::new([0; 1_320]);
-        let work = Work::Accept(Accept { local, slot, message1 });
+        let work = Work::Accept(Accept {
+            local,
+            slot,
+            message1,
+        });
         shared.stranger_job(Source::from(from.ip()), work);
     }
 
     fn waiting(shared: &Shared, source: u8) -> usize {
         let source = Source::from(core::net::IpAddr::from([192, 0, 2, source]));
-        shared.stranger_jobs.iter().filter(|(held, _)| *held == source).count()
+        shared
+            .stranger_jobs
+            .iter()
+            .filter(|(held, _)| *held == source)
+            .count()
     }
 
     #[test]
