@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod common;
 mod simulated;
 
 use core::time::Duration;
@@ -96,7 +97,7 @@ fn resident_kib() -> Option<u64> {
 fn assert_flat(memory: &[Option<u64>]) {
     let (Some(Some(middle)), Some(Some(end))) = (memory.get(memory.len() / 2), memory.last())
     else {
-        println!("SKIPPED: no /proc/self/statm");
+        common::skipped("no /proc/self/statm");
         return;
     };
     assert!(*end < middle + 2 * 1024, "{middle} KiB, then {end} KiB");

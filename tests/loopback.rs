@@ -10,12 +10,14 @@
 mod common;
 
 use std::net::{SocketAddr, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
-use securechat::net::{Bind, Clock, Driver, Family, Handle, Socket, os_rng, seed};
+use securechat::net::{Bind, Clock, Driver, Family, Fatal, Handle, Socket, os_rng, seed};
 use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig};
 
 /// Against hanging only.
@@ -39,9 +41,14 @@ impl Node {
         let timestamps = Timestamp(1)..Timestamp(1_000);
         let endpoint = Endpoint::new(config, identity, seed(), timestamps, clock.now());
         let (wake, woken) = mpsc::channel();
+        // Once nobody listens any more, the first call panics and the others are for nothing.
+        let deaf = AtomicBool::new(false);
         let notify = Box::new(move || {
-            // Nobody listens any more once the node is gone.
-            let _ = wake.send(());
+            let heard = wake.send(()).is_ok();
+            assert!(
+                heard || deaf.swap(true, Ordering::Relaxed),
+                "nobody listens"
+            );
         });
         let socket = Socket::bind(bind).unwrap();
         let driver = Driver::start(socket, endpoint, clock, notify).unwrap();
@@ -89,9 +96,11 @@ impl Node {
     }
 
     fn wait_for_line(&self) -> String {
-        self.wait(|event| match event {
-            Event::Line { line, .. } => Some(String::from_utf8(line.clone()).unwrap()),
-            _ => None,
+        self.wait(|event| {
+            let Event::Line { line, .. } = event else {
+                return None;
+            };
+            Some(String::from_utf8(line.clone()).unwrap())
         })
     }
 
@@ -108,7 +117,7 @@ fn at(ip: &str) -> Bind {
 fn has_ipv6() -> bool {
     let has = UdpSocket::bind("[::1]:0").is_ok();
     if !has {
-        common::skipped("this machine has no IPv6");
+        common::skipped("no IPv6 on this machine");
     }
     has
 }
@@ -147,11 +156,11 @@ fn two_programs_talk_over_ipv4_and_say_goodbye_within_a_second() {
     let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
     talk(&a, &b);
     stop_in_time(a.driver, true);
-    let reason = b.wait(|event| match event {
-        Event::Closed { peer, reason } if *peer == a.id => Some(*reason),
-        _ => None,
-    });
-    assert_eq!(reason, CloseReason::Goodbye);
+    let closed = Event::Closed {
+        peer: a.id,
+        reason: CloseReason::Goodbye,
+    };
+    b.wait(|event| (*event == closed).then_some(()));
     stop_in_time(b.driver, false);
 }
 
@@ -220,6 +229,36 @@ fn garbage_from_the_network_is_counted_and_changes_nothing() {
         .unwrap();
     // Empty datagrams do not even count.
     assert_eq!(dropped.values().sum::<u64>(), 11 * 6);
+}
+
+#[test]
+fn a_thread_that_panics_takes_the_driver_down_and_the_owner_hears_of_it() {
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    // From here on nobody listens, and the next thing that b's threads want to say is too much.
+    let Node { driver, id, woken } = b;
+    drop(woken);
+    let handle = driver.handle();
+    while handle.poll_event().unwrap().is_some() {}
+    a.say(id, "too much");
+    let start = Instant::now();
+    while handle.fatal().is_none() {
+        assert!(start.elapsed() < PATIENCE, "the driver lives on");
+        std::thread::yield_now();
+    }
+    let fatal = Fatal::Panicked { thread: "recv" };
+    assert_eq!(handle.with(|_, _| ()), Err(fatal));
+    assert_eq!(handle.poll_event(), Err(fatal));
+    stop_in_time(driver, true);
+}
+
+#[test]
+fn a_panic_with_the_core_in_hand_is_not_survived_in_silence() {
+    let node = Node::new(at("127.0.0.1"));
+    let panic = || node.handle().with(|_, _| panic!("on purpose"));
+    assert!(catch_unwind(AssertUnwindSafe(panic)).is_err());
+    assert_eq!(node.handle().with(|_, _| ()), Err(Fatal::Poisoned));
+    assert_eq!(node.handle().fatal(), Some(Fatal::Poisoned));
+    stop_in_time(node.driver, true);
 }
 
 /// What only Linux can show: whom an ICMP error is about, and the names of threads.

@@ -286,8 +286,11 @@ pub struct PeersRevokeArgs {
 /// `listen`.
 #[derive(Args, Debug)]
 pub struct ListenArgs {
-    /// Address and UDP port to listen on [default: [::]:7419, IPv6 and IPv4]
-    #[arg(value_name = "ADDR")]
+    /// Where to listen.
+    #[arg(
+        value_name = "ADDR",
+        help = "Address and UDP port to listen on [default: [::]:7419, IPv6 and IPv4]"
+    )]
     pub address: Option<String>,
     /// Whom to accept [default: ask on a terminal, else strict]
     #[arg(long, value_name = "WHOM", value_enum)]

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn run(args: &DemoArgs, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
     let (wake, woken) = channel();
     let clock = Clock::new();
-    let mut demo = Demo::start(clock, &wake, woken)?;
+    let demo = Demo::start(clock, &wake, woken)?;
     let words = Safe::from("demo: echo peer on ") + demo.echo.handle.local_addr();
     out.note(&(words + "/udp (in this process, real socket)"));
     let took = demo.connect()?;
@@ -131,7 +131,7 @@ impl Demo {
     }
 
     /// Opens the session; returns how long that took.
-    fn connect(&mut self) -> Result<Duration, Error> {
+    fn connect(&self) -> Result<Duration, Error> {
         let started = self.clock.now();
         let echo = self.echo.id;
         let connected = self
@@ -153,7 +153,7 @@ impl Demo {
     }
 
     /// Waits for something to happen.
-    fn wait(&mut self, since: Instant) -> Result<(), Error> {
+    fn wait(&self, since: Instant) -> Result<(), Error> {
         let passed = self.clock.now().saturating_since(since);
         match self.woken.recv_timeout(PATIENCE.saturating_sub(passed)) {
             Ok(Wake::Look) => Ok(()),
@@ -165,7 +165,7 @@ impl Demo {
     }
 
     /// Lets the echo peer answer what has arrived, and returns what arrived here.
-    fn turn(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+    fn turn(&self) -> Result<Vec<Vec<u8>>, Error> {
         while let Some(event) = self.echo.handle.poll_event()? {
             if let Event::Line { peer, line } = event {
                 self.echo.send(peer, line)?;
@@ -181,7 +181,7 @@ impl Demo {
     }
 
     /// Says three lines and prints what comes back.
-    fn script(mut self, out: &Out) -> Result<ExitCode, Error> {
+    fn script(self, out: &Out) -> Result<ExitCode, Error> {
         let mut echoed = 0;
         for text in SCRIPT {
             let started = self.clock.now();
@@ -211,7 +211,7 @@ impl Demo {
     }
 
     /// Lets a person type.
-    fn chat(mut self, wake: &Sender<Wake>, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
+    fn chat(self, wake: &Sender<Wake>, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
         let key = key_text(&self.echo.id);
         out.note(&(Safe::from("demo: talking to the throw-away key ") + key));
         out.note(&"Type a line and press Enter; the echo peer sends it back. /quit leaves.".into());
@@ -253,7 +253,7 @@ impl Demo {
     }
 
     /// Acts on a typed line; true if the person wants to leave.
-    fn typed(&mut self, line: &[u8], out: &Out) -> Result<bool, Error> {
+    fn typed(&self, line: &[u8], out: &Out) -> Result<bool, Error> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         match Typed::parse(text) {
             Typed::Quit => return Ok(true),

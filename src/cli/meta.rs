@@ -17,18 +17,19 @@ securechat - private chat between two terminals: no server, no account
     securechat demo
 
   for real, on two machines:
-    securechat keygen                      once; prints your public key
-    securechat listen                      on one machine
+    securechat keygen                   once; prints your public key
+    securechat listen                   on one machine
     securechat connect --peer-key KEY HOST:PORT
-                                           on the other; KEY is the first one's public key
+                                        on the other; KEY is the first one's
 
   afterwards, by name:
     securechat peers add bob KEY --address HOST:PORT
     securechat connect bob
 
   more:
-    securechat --help                      every command and flag
-    securechat help keys                   also: trust, exit-codes, files, accessibility, security
+    securechat --help                   every command and flag
+    securechat help keys                also: trust, exit-codes, files,
+                                        accessibility, security
 ";
 
 pub(super) fn guide(out: &Out) -> Result<ExitCode, Error> {

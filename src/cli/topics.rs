@@ -67,10 +67,10 @@ phone call or a meeting.
   securechat peers show bob         compare with what you have
 
 If a key was lost or stolen:
-  securechat peers revoke bob       it is refused for ever, also in a running chat
+  securechat peers revoke bob       refused for ever, also in a running chat
   securechat peers remove bob       forget it; it may be added again
 
-With --stealth, listen answers nobody who is not a peer, not even with a refusal.
+With --stealth, listen answers nobody who is not a peer, not even to refuse.
 ";
 
 const EXIT_CODES: &str = "\
@@ -138,8 +138,8 @@ What is protected
   What you write, and who writes, on the way: it can be read and changed by
   nobody but the holder of the key that you named, today, with a key stolen
   later, and with a quantum computer later still.
-  Your machine against strangers: a datagram from somebody who does not know your
-  public key gets no answer.
+  Your machine against strangers: a datagram from somebody who does not know
+  your public key gets no answer.
 
 What is not
   That you talk, when, how much, and between which addresses.
@@ -148,6 +148,6 @@ What is not
   Compare fingerprints.
 
 The secret key file is protected by your passphrase (argon2id). Core dumps and
-debuggers are refused in release builds. No secret is ever taken from the command
-line or the environment, because other users can see those.
+debuggers are refused in release builds. No secret is ever taken from the
+command line or the environment, because other users can see those.
 ";

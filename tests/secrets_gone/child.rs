@@ -1,0 +1,327 @@
+//! The process whose memory is scanned: two people in it, each with the three threads of `net`.
+//!
+//! It never holds a secret outside of the types that are under test: randomness arrives masked and is
+//! unmasked byte by byte into its place.
+
+use core::convert::Infallible;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use rand_core::{Rng, TryCryptoRng, TryRng};
+use securechat::crypto::{Psk, StaticSecret};
+use securechat::id::{PeerId, Timestamp};
+use securechat::proto::{
+    Endpoint, EndpointConfig, Event, Incoming, Job, Outcome, PeerConfig, Transmit,
+};
+use securechat::store::{KeyFile, Passphrase, create_identity, load_identity};
+use securechat::time::{Instant, UnixTime};
+
+use crate::plan::{HANDSHAKE_LEN, HANDSHAKES, MAIN_LEN, MASK};
+
+/// The file whose first line is the passphrase.
+pub(crate) const PASSPHRASE: &str = "passphrase";
+
+/// Goes through the whole timeline.
+pub(crate) fn live(home: &Path) {
+    let mut script = Script::read(MAIN_LEN);
+    let workers = [(); 2].map(|()| Script::read(HANDSHAKES * HANDSHAKE_LEN));
+    let secrets = identities(home, &mut script);
+    let psks = psks(&mut script);
+    let [a, b] = acquainted(secrets, psks, workers);
+    stand_still("identities read");
+    connect(&a, &b);
+    talk(&a, &b);
+    for (second, point) in [(121, "rekeyed"), (242, "rekeyed again")] {
+        rekey(&a, &b, now(second));
+        stand_still(point);
+    }
+    a.core().close_all(now(243));
+    settle(&a, &b, now(243));
+    stand_still("closed");
+    a.core().connect(b.id, &[], now(244)).unwrap();
+    a.do_job(now(244));
+    stand_still("called again");
+    let threads = [a, b].map(|side| (side.worker, side.sender, side.receiver));
+    stand_still("dropped");
+    drop(threads);
+}
+
+/// Writes two identities to files, one under a passphrase, forgets them and reads them again.
+fn identities(home: &Path, script: &mut Script) -> [StaticSecret; 2] {
+    let passphrase = Passphrase::from_file(&home.join(PASSPHRASE)).unwrap();
+    stand_still("passphrase read");
+    let protections = [("a.key", Some(&passphrase)), ("b.key", None)];
+    for (name, passphrase) in protections {
+        let secret = StaticSecret::generate(script);
+        let file = KeyFile::new(&secret, UnixTime(0), "", passphrase, script).unwrap();
+        create_identity(&home.join(name), &file).unwrap();
+    }
+    stand_still("identities written");
+    protections.map(|(name, passphrase)| {
+        let file = load_identity(&home.join(name)).unwrap();
+        file.open(passphrase).unwrap()
+    })
+}
+
+/// One psk, for both sides.
+fn psks(script: &mut Script) -> [Psk; 2] {
+    let mut bytes = [0; 32];
+    script.fill_bytes(&mut bytes);
+    let first = Psk::from_bytes(&mut bytes);
+    bytes.copy_from_slice(first.expose());
+    [first, Psk::from_bytes(&mut bytes)]
+}
+
+fn connect(a: &Side, b: &Side) {
+    a.core().connect(b.id, &[], now(0)).unwrap();
+    a.do_job(now(0));
+    stand_still("called");
+    carry(a, b, now(0));
+    b.do_job(now(0));
+    stand_still("accepted");
+    b.do_job(now(0));
+    stand_still("answered");
+    carry(b, a, now(0));
+    let outcome = a.run_job().unwrap();
+    stand_still("answer read");
+    a.core().handle_outcome(outcome, now(0));
+    settle(a, b, now(0));
+}
+
+fn talk(a: &Side, b: &Side) {
+    for second in 1..10 {
+        for (from, to) in [(a, b), (b, a)] {
+            let line = b"nobody else reads this".repeat(second);
+            say(from, to, line, now(second as u64));
+        }
+    }
+    stand_still("talking");
+}
+
+/// A's next line makes new keys.
+fn rekey(a: &Side, b: &Side, now: Instant) {
+    a.core().handle_timeout(now);
+    b.core().handle_timeout(now);
+    say(a, b, b"time for new keys".to_vec(), now);
+    say(b, a, b"here they are".to_vec(), now);
+    let age = a.core().status(b.id, now).unwrap().key_age;
+    assert_eq!(age, Some(Duration::ZERO));
+}
+
+/// Sends a line, which arrives.
+fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
+    from.core().send_line(to.id, line.clone(), now).unwrap();
+    settle(from, to, now);
+    let mut heard = Vec::new();
+    while let Some(event) = to.core().poll_event() {
+        if let Event::Line { line, .. } = event {
+            heard.push(line);
+        }
+    }
+    assert_eq!(heard, [line]);
+}
+
+/// Tells the parent, and waits for it.
+fn stand_still(point: &str) {
+    writeln!(std::io::stderr(), "{point}").unwrap();
+    std::io::stdin().read_exact(&mut [0]).unwrap();
+}
+
+fn now(second: u64) -> Instant {
+    Instant::from_micros(1_000_000 * (1 + second))
+}
+
+/// One person: a core and the threads around it.
+struct Side {
+    core: Arc<Mutex<Endpoint>>,
+    id: PeerId,
+    address: SocketAddr,
+    worker: Thread<Job, Outcome>,
+    sender: Thread<(Transmit, Instant), Vec<u8>>,
+    receiver: Thread<Arrival, ()>,
+}
+
+/// What a receive thread gets.
+struct Arrival {
+    core: Arc<Mutex<Endpoint>>,
+    from: SocketAddr,
+    datagram: Vec<u8>,
+    now: Instant,
+}
+
+/// Two sides that know each other.
+fn acquainted(secrets: [StaticSecret; 2], psks: [Psk; 2], workers: [Script; 2]) -> [Side; 2] {
+    let mut number = 0;
+    let mut workers = workers.into_iter();
+    let sides = secrets.map(|secret| {
+        number += 1;
+        Side::new(number, secret, workers.next().unwrap())
+    });
+    let [a, b] = &sides;
+    for ((side, other), psk) in [(a, b), (b, a)].into_iter().zip(psks) {
+        side.core().add_peer(PeerConfig {
+            id: other.id,
+            psk: Some(psk),
+            addresses: vec![other.address],
+        });
+    }
+    sides
+}
+
+impl Side {
+    fn new(number: u8, secret: StaticSecret, mut script: Script) -> Self {
+        let timestamps = Timestamp(1)..Timestamp(1000);
+        let config = EndpointConfig::default();
+        let core = Endpoint::new(config, Arc::new(secret), [number; 32], timestamps, now(0));
+        Self {
+            id: core.id(),
+            core: Arc::new(Mutex::new(core)),
+            address: SocketAddr::from(([192, 0, 2, number], 7419)),
+            worker: Thread::start(move |job: Job| job.run(&mut script)),
+            sender: Thread::start(|(transmit, now): (Transmit, Instant)| {
+                transmit.datagram.into_bytes(now).unwrap()
+            }),
+            receiver: Thread::start(Arrival::handle),
+        }
+    }
+
+    fn core(&self) -> impl core::ops::DerefMut<Target = Endpoint> + '_ {
+        self.core.lock().unwrap()
+    }
+
+    /// Has the worker run one job.
+    fn run_job(&self) -> Option<Outcome> {
+        let job = self.core().take_job()?;
+        Some(self.worker.ask(job))
+    }
+
+    fn do_job(&self, now: Instant) {
+        let outcome = self.run_job().unwrap();
+        self.core().handle_outcome(outcome, now);
+    }
+
+    fn transmits(&self, now: Instant) -> Vec<Vec<u8>> {
+        let mut datagrams = Vec::new();
+        loop {
+            let Some(transmit) = self.core().poll_transmit(now) else {
+                return datagrams;
+            };
+            datagrams.push(self.sender.ask((transmit, now)));
+        }
+    }
+}
+
+impl Arrival {
+    fn handle(self) {
+        let Self {
+            core,
+            from,
+            mut datagram,
+            now,
+        } = self;
+        let (screen, table) = {
+            let core = core.lock().unwrap();
+            (core.screen(), core.key_table())
+        };
+        match screen.check(&datagram) {
+            Ok(Incoming::Handshake(packet)) => {
+                core.lock().unwrap().handle_handshake(from, packet, now)
+            }
+            Ok(Incoming::Data) => {
+                let opened = table.open(from, &mut datagram, now).unwrap();
+                core.lock().unwrap().handle_opened(&opened, now);
+            }
+            Err(reason) => panic!("{reason:?}"),
+        }
+    }
+}
+
+/// Carries what is ready; returns how many datagrams that were.
+fn carry(from: &Side, to: &Side, now: Instant) -> usize {
+    let datagrams = from.transmits(now);
+    let count = datagrams.len();
+    for datagram in datagrams {
+        let (core, from) = (Arc::clone(&to.core), from.address);
+        to.receiver.ask(Arrival {
+            core,
+            from,
+            datagram,
+            now,
+        });
+    }
+    count
+}
+
+/// Works and carries until nothing moves.
+fn settle(a: &Side, b: &Side, now: Instant) {
+    loop {
+        for side in [a, b] {
+            while let Some(outcome) = side.run_job() {
+                side.core().handle_outcome(outcome, now);
+            }
+        }
+        if carry(a, b, now) + carry(b, a, now) == 0 {
+            return;
+        }
+    }
+}
+
+/// A thread that answers one request after the other, and whose stack stays as the last one left it.
+struct Thread<Request, Answer> {
+    requests: Sender<Request>,
+    answers: Receiver<Answer>,
+}
+
+impl<Request: Send + 'static, Answer: Send + 'static> Thread<Request, Answer> {
+    fn start(mut work: impl FnMut(Request) -> Answer + Send + 'static) -> Self {
+        let (requests, inbox) = channel();
+        let (outbox, answers) = channel();
+        let run = move || {
+            while let Ok(request) = inbox.recv() {
+                // Nobody waits for the answer of a thread that is no longer needed.
+                let _ = outbox.send(work(request));
+            }
+        };
+        std::thread::Builder::new().spawn(run).unwrap();
+        Self { requests, answers }
+    }
+
+    fn ask(&self, request: Request) -> Answer {
+        self.requests.send(request).unwrap();
+        self.answers.recv().unwrap()
+    }
+}
+
+/// A generator that gives out what the parent chose.
+struct Script(std::vec::IntoIter<u8>);
+
+impl Script {
+    fn read(length: usize) -> Self {
+        let mut masked = vec![0; length];
+        std::io::stdin().read_exact(&mut masked).unwrap();
+        Self(masked.into_iter())
+    }
+}
+
+impl TryRng for Script {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill_with(|| self.0.next().unwrap() ^ MASK);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Script {}
