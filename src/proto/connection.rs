@@ -114,8 +114,7 @@ impl Connection {
         if largest >= self.next_number {
             return Err(AckOfUnsent);
         }
-        self.unacknowledged
-            .take_if(|number| number.0 <= largest);
+        self.unacknowledged.take_if(|number| number.0 <= largest);
         if self
             .hello_numbers
             .iter()
