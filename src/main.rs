@@ -1,12 +1,50 @@
 //! The `securechat` program: hands its arguments to [`securechat::cli`] and exits with its code.
 
 use std::alloc::System;
+use std::io::Write;
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+
+use securechat::cli;
 
 /// Frees are wiped, so that no copy of a secret that a library made outlives it.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<System> = zeroizing_alloc::ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    std::panic::set_hook(Box::new(on_panic));
+    harden();
+    let args: Vec<_> = std::env::args_os().collect();
+    cli::run(&args).into()
+}
+
+/// Ends the program, whichever thread met the bug. The panic's own message stays unsaid: it could
+/// quote a conversation.
+fn on_panic(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(
+        || "an unknown place".to_owned(),
+        |at| format!("{}:{}", at.file(), at.line()),
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(
+        std::io::stderr(),
+        "error: securechat {version} met a bug of its own at {place} and stopped\n  \
+         Please report this line and what you did. It holds nothing of a conversation."
+    );
+    std::process::exit(cli::ExitCode::Bug as i32);
+}
+
+/// Refuses core dumps and debuggers, which could read secrets. Not in debug builds, which are there
+/// to be debugged.
+fn harden() {
+    if cfg!(debug_assertions) {
+        return;
+    }
+    if let Err(error) = secmem_proc::harden_process() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: core dumps and debuggers could not be refused ({error})"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! The reviewer's checklist of docs/protocol.md, "State": keys over time, restarts, clocks, paths.
+//! The reviewer's checklist of docs/protocol.md, "State": keys over time, and what ends a session.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -6,11 +6,9 @@ mod simulated;
 
 use core::time::Duration;
 
-use securechat::proto::Event;
+use securechat::proto::limits;
 use securechat::sim::{LinkConfig, NodeId, Pair, Verdict, World};
-use simulated::{
-    DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent, talk_until_heard,
-};
+use simulated::{DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent};
 
 /// Chats every `step` for `duration`; how many of the lines arrived.
 fn chat_for(pair: &mut Pair, duration: Duration, step: Duration) -> (usize, usize) {
@@ -129,152 +127,6 @@ fn late_packets_under_the_previous_key_are_taken_once() {
     assert_well(&mut pair);
 }
 
-/// Ways to restart: who, and who speaks first afterwards.
-#[test]
-fn either_or_both_may_restart_and_either_may_speak_first() {
-    for restarted in 1..4 {
-        for speaker in [0, 1] {
-            let mut pair = Pair::connected(6);
-            let nodes = [pair.a, pair.b];
-            assert_well(&mut pair);
-            for (bit, node) in nodes.into_iter().enumerate() {
-                if restarted & (1 << bit) != 0 {
-                    pair.restart(node);
-                }
-            }
-            let (from, to) = (nodes[speaker], nodes[1 - speaker]);
-            let _ = pair.connect(from, to);
-            assert!(
-                talk_until_heard(&mut pair, from, to, secs(15)),
-                "restarted {restarted:02b}, speaker {speaker}"
-            );
-            assert_well(&mut pair);
-        }
-    }
-}
-
-#[test]
-fn a_goodbye_ends_the_session_at_once_on_the_other_side() {
-    let mut pair = Pair::connected(7);
-    let (a, b) = (pair.a, pair.b);
-    let peer = pair.id(b);
-    pair.close(a, peer);
-    pair.advance(SOON);
-    let closed = |w: &World, node| {
-        w.node(node)
-            .events()
-            .iter()
-            .any(|(_, event)| matches!(event, Event::Closed { .. }))
-    };
-    assert!(closed(&pair, b));
-    clear(&mut pair);
-    pair.advance(secs(1_000));
-    assert_eq!(
-        pair.network().capture().len(),
-        0,
-        "a closed session is silent"
-    );
-    pair.connect(b, a).unwrap();
-    assert!(talk_until_heard(&mut pair, b, a, secs(7)));
-    assert_well(&mut pair);
-}
-
-#[test]
-fn delayed_packets_of_the_old_connection_change_nothing_after_a_restart() {
-    for restarted in 1..4 {
-        let mut pair = Pair::connected(8);
-        let (a, b) = (pair.a, pair.b);
-        let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
-        pair.network_mut().partition(host_a, host_b);
-        clear(&mut pair);
-        for _ in 0..3 {
-            pair.talk(a, b).unwrap();
-            pair.talk(b, a).unwrap();
-        }
-        let delayed = pair.network().capture().to_vec();
-        pair.network_mut().heal_all();
-        for (bit, node) in [a, b].into_iter().enumerate() {
-            if restarted & (1 << bit) != 0 {
-                pair.restart(node);
-            }
-        }
-        pair.connect(a, b).unwrap();
-        assert!(
-            talk_until_heard(&mut pair, a, b, secs(15)),
-            "restarted {restarted:02b}"
-        );
-        let shown = [a, b].map(|node| pair.node(node).lines().len());
-        clear(&mut pair);
-        for data in &delayed {
-            pair.inject(data.from, data.to, data.datagram.clone());
-        }
-        pair.advance(SOON);
-        assert_eq!([a, b].map(|node| pair.node(node).lines().len()), shown);
-        assert_well(&mut pair);
-    }
-}
-
-#[test]
-fn a_wall_clock_that_goes_back_locks_nobody_out() {
-    let mut pair = Pair::connected(9);
-    let (a, b) = (pair.a, pair.b);
-    for wall_ns in [1, 3_000_000_000_000_000_000, 1_000_000_000_000_000_000, 0] {
-        pair.node_mut(a).set_wall_ns(wall_ns);
-        pair.restart(a);
-        pair.connect(a, b).unwrap();
-        assert!(
-            talk_until_heard(&mut pair, a, b, secs(7)),
-            "wall clock at {wall_ns} ns"
-        );
-        assert_well(&mut pair);
-    }
-}
-
-#[test]
-fn a_leap_of_the_monotonic_clock_ends_in_a_new_session() {
-    for leap in [1, 100, 179, 181, 600, 86_400, 40_000_000] {
-        for leaper in [0, 1] {
-            let mut pair = Pair::connected(10);
-            let nodes = [pair.a, pair.b];
-            pair.node_mut(nodes[leaper]).leap(secs(leap));
-            for (from, to) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
-                assert!(
-                    talk_until_heard(&mut pair, from, to, secs(20)),
-                    "{leap} s at {leaper}"
-                );
-            }
-            pair.advance(secs(10));
-            assert!(pair.chat(SOON), "{leap} s at {leaper}");
-        }
-    }
-}
-
-#[test]
-fn who_wakes_speaks_under_new_keys_at_once() {
-    for asleep in [10, 170, 300, 3_600, 86_400 * 30] {
-        let mut pair = Pair::connected(11);
-        let (a, b) = (pair.a, pair.b);
-        pair.sleep(a, secs(asleep));
-        pair.advance(secs(asleep) + ms(1));
-        let line = pair.talk(a, b).unwrap();
-        assert!(
-            pair.advance_until(secs(2), |w| w.has_seen(b, &line)),
-            "after {asleep} s"
-        );
-        assert_well(&mut pair);
-    }
-}
-
-#[test]
-fn who_speaks_to_a_sleeper_reaches_him_when_he_wakes() {
-    let mut pair = Pair::connected(12);
-    let (a, b) = (pair.a, pair.b);
-    pair.sleep(b, secs(3_600));
-    pair.advance(secs(3_595));
-    assert!(talk_until_heard(&mut pair, a, b, secs(75)));
-    assert_well(&mut pair);
-}
-
 #[test]
 fn two_idle_peers_are_silent_for_a_day() {
     let mut pair = Pair::connected(13);
@@ -304,72 +156,6 @@ fn keys_are_erased_on_time() {
     pair.advance(secs(530));
     pair.advance(secs(20));
     assert_eq!((keys(&pair, a), keys(&pair, b)), (0, 0));
-}
-
-#[test]
-fn a_roaming_peer_takes_its_session_along() {
-    let mut pair = Pair::connected(16);
-    let (a, b) = (pair.a, pair.b);
-    for node in [a, b, a] {
-        pair.roam(node);
-        let (from, to) = if node == a { (a, b) } else { (b, a) };
-        let line = pair.talk(from, to).unwrap();
-        assert!(pair.advance_until(SOON, |w| w.has_seen(to, &line)));
-        assert_well(&mut pair);
-    }
-    let roamed = |node| {
-        let events = pair.node(node).events().iter();
-        events
-            .filter(|(_, event)| matches!(event, Event::Roamed { .. }))
-            .count()
-    };
-    assert_eq!((roamed(b), roamed(a)), (2, 1));
-    assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
-}
-
-#[test]
-fn a_delayed_packet_from_the_old_address_does_not_move_the_path_back() {
-    let mut pair = Pair::connected(17);
-    let (a, b) = (pair.a, pair.b);
-    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
-    pair.network_mut().block(host_a, host_b);
-    clear(&mut pair);
-    pair.talk(a, b).unwrap();
-    let late = sent(&pair, a, DATA)[0].clone();
-    pair.network_mut().heal_all();
-    pair.roam(a);
-    assert!(talk_until_heard(&mut pair, a, b, secs(1)));
-    assert_well(&mut pair);
-    pair.inject(late.from, late.to, late.datagram.clone());
-    assert_well(&mut pair);
-}
-
-#[test]
-fn a_roam_during_a_rekey_keeps_the_session() {
-    for pause in [0, 10, 20, 30, 40, 50, 60] {
-        let mut pair = Pair::connected(18);
-        let (a, b) = (pair.a, pair.b);
-        pair.advance(secs(121));
-        clear(&mut pair);
-        pair.talk(a, b).unwrap();
-        assert_eq!(
-            sent(&pair, a, INIT).len(),
-            2,
-            "speaking at 121 s starts a rekey"
-        );
-        pair.advance(ms(pause));
-        pair.roam(a);
-        assert!(
-            talk_until_heard(&mut pair, a, b, secs(10)),
-            "roamed after {pause} ms"
-        );
-        assert!(
-            talk_until_heard(&mut pair, b, a, secs(10)),
-            "roamed after {pause} ms"
-        );
-        pair.advance(secs(10));
-        assert_well(&mut pair);
-    }
 }
 
 #[test]
@@ -441,123 +227,6 @@ fn an_initiator_that_revokes_while_its_job_runs_gets_no_session() {
     }
 }
 
-/// The store's word is older than what was sent, and the clock is wrong as well: the one case in
-/// which an initiator is not heard, until the responder forgets or calls by itself.
-#[test]
-fn a_restored_backup_with_a_wrong_clock_is_still_reachable() {
-    let mut pair = Pair::connected(22);
-    let (a, b) = (pair.a, pair.b);
-    pair.advance(secs(10));
-    pair.node_mut(a).set_reserved(securechat::id::Timestamp(0));
-    pair.node_mut(a).set_wall_ns(1_600_000_000_000_000_000);
-    pair.restart(a);
-    pair.connect(a, b).unwrap();
-    pair.advance(secs(30));
-    assert_eq!(pair.established(a, b), 1, "an old timestamp is not taken");
-    assert!(talk_until_heard(&mut pair, b, a, secs(20)));
-    assert_well(&mut pair);
-}
-
-#[test]
-fn a_restored_backup_with_a_right_clock_does_not_matter() {
-    let mut pair = Pair::connected(23);
-    let (a, b) = (pair.a, pair.b);
-    pair.advance(secs(1));
-    pair.node_mut(a).set_reserved(securechat::id::Timestamp(0));
-    pair.restart(a);
-    pair.connect(a, b).unwrap();
-    assert!(pair.advance_until(SOON, |w| w.established(b, a) == 2));
-    assert_well(&mut pair);
-}
-
-#[test]
-fn silence_is_noticed_and_healed() {
-    let mut pair = Pair::connected(24);
-    let (a, b) = (pair.a, pair.b);
-    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
-    pair.network_mut().partition(host_a, host_b);
-    pair.talk(a, b).unwrap();
-    let silent = |w: &World| {
-        w.node(a)
-            .events()
-            .iter()
-            .any(|(_, event)| matches!(event, Event::Silent { .. }))
-    };
-    assert!(pair.advance_until(secs(7), silent));
-    pair.network_mut().heal_all();
-    assert!(talk_until_heard(&mut pair, a, b, secs(15)));
-    assert_well(&mut pair);
-}
-
-#[test]
-fn a_session_outlives_a_nat_that_forgets_its_mapping() {
-    let mut pair = Pair::new(25);
-    let (a, b) = (pair.a, pair.b);
-    let host_a = pair.node(a).host();
-    let config = securechat::sim::NatConfig {
-        outside: [203, 0, 113, 1].into(),
-        idle: secs(30),
-    };
-    let nat = pair.network_mut().add_nat(config);
-    pair.network_mut().put_behind(host_a, Some(nat));
-    pair.connect_both_ways();
-    assert_well(&mut pair);
-    pair.network_mut().rebind(nat);
-    assert!(talk_until_heard(&mut pair, a, b, secs(7)));
-    assert_well(&mut pair);
-}
-
-#[test]
-fn many_restarts_use_up_timestamps_without_repeating_one() {
-    let mut pair = Pair::new(26);
-    let (a, b) = (pair.a, pair.b);
-    pair.node_mut(a).set_wall_ns(0);
-    for _ in 0..50 {
-        pair.restart(a);
-        pair.connect(a, b).unwrap();
-        assert!(pair.advance_until(SOON, |w| w.established(a, b) > 0));
-    }
-    assert!(talk_until_heard(&mut pair, a, b, secs(7)));
-}
-
-#[test]
-fn a_link_of_every_fault_still_carries_a_chat() {
-    let mut pair = Pair::new(27);
-    pair.set_links(&LinkConfig::bad());
-    let (a, b) = (pair.a, pair.b);
-    pair.connect(a, b).unwrap();
-    assert!(pair.advance_until(secs(60), |w| w.established(b, a) > 0));
-    for _ in 0..50 {
-        let _ = pair.chat(secs(1));
-        pair.advance(secs(5));
-    }
-    assert_eq!(pair.violations(), &[] as &[String]);
-    pair.set_links(&LinkConfig::home());
-    pair.advance(secs(10));
-    assert!(talk_until_heard(&mut pair, a, b, secs(20)));
-    assert!(talk_until_heard(&mut pair, b, a, secs(20)));
-}
-
-#[test]
-fn a_path_that_carries_only_1232_bytes_carries_every_line() {
-    let mut pair = Pair::new(28);
-    pair.set_links(&LinkConfig {
-        mtu: Some(1_232),
-        ..LinkConfig::delay(ms(20))
-    });
-    pair.connect_both_ways();
-    let (a, b) = (pair.a, pair.b);
-    for len in [1, 63, 64, 500, 999, 1_000] {
-        let line: Vec<u8> = vec![b'x'; len];
-        pair.say(a, b, line.clone()).unwrap();
-        assert!(
-            pair.advance_until(SOON, |w| w.has_seen(b, &line)),
-            "{len} bytes"
-        );
-    }
-    assert!(pair.say(a, b, vec![b'x'; 1_001]).is_err());
-}
-
 #[test]
 fn a_cut_after_the_rekeys_answer_heals_by_itself() {
     let mut pair = Pair::connected(29);
@@ -578,4 +247,57 @@ fn a_cut_after_the_rekeys_answer_heals_by_itself() {
     );
     assert_well(&mut pair);
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+}
+
+/// Sets how many packets `from` has sent under its key.
+fn set_counter(pair: &Pair, from: NodeId, to: NodeId, sent_packets: u64) {
+    let endpoint = pair.node(from).endpoint().unwrap();
+    let keypair = endpoint
+        .current_keypair_for_testing_only(pair.id(to))
+        .unwrap();
+    keypair.set_sent_for_testing_only(sent_packets);
+}
+
+#[test]
+fn a_counter_near_its_soft_end_brings_a_rekey() {
+    for side in [0, 1] {
+        let mut pair = Pair::connected(31);
+        let (from, to) = [(pair.a, pair.b), (pair.b, pair.a)][side];
+        pair.advance(secs(11));
+        set_counter(&pair, from, to, limits::REKEY_AFTER_PACKETS);
+        clear(&mut pair);
+        let line = pair.talk(from, to).unwrap();
+        assert!(pair.advance_until(SOON, |w| w.has_seen(to, &line)));
+        assert_eq!(sent(&pair, from, INIT).len(), 2);
+        pair.advance(secs(1));
+        clear(&mut pair);
+        assert_well(&mut pair);
+        let counters = sent(&pair, from, DATA);
+        assert!(
+            counters
+                .iter()
+                .all(|data| simulated::counter_of(&data.datagram) < 100)
+        );
+    }
+}
+
+#[test]
+fn a_counter_at_its_end_seals_no_more_and_loses_no_line() {
+    for side in [0, 1] {
+        let mut pair = Pair::connected(32);
+        let (from, to) = [(pair.a, pair.b), (pair.b, pair.a)][side];
+        pair.advance(secs(11));
+        set_counter(&pair, from, to, limits::REJECT_AFTER_PACKETS - 1);
+        clear(&mut pair);
+        let lines: Vec<_> = (0..3).map(|_| pair.talk(from, to).unwrap()).collect();
+        pair.advance(SOON);
+        assert!(lines.iter().all(|line| pair.has_seen(to, line)));
+        let counters = sent(&pair, from, DATA);
+        let highest = counters
+            .iter()
+            .map(|data| simulated::counter_of(&data.datagram))
+            .max();
+        assert_eq!(highest, Some(limits::REJECT_AFTER_PACKETS - 1));
+        assert_well(&mut pair);
+    }
 }

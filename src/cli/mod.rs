@@ -1,1 +1,30 @@
-//! (module under construction)
+//! The command line: arguments, subcommands, errors in words, exit codes.
+
+pub mod args;
+mod demo;
+mod error;
+mod exit;
+mod identity;
+mod input;
+mod json;
+mod keygen;
+mod log;
+mod meta;
+mod out;
+mod peers;
+mod report;
+mod run;
+mod talk;
+mod target;
+mod topics;
+mod trouble;
+mod unlock;
+mod version;
+mod wording;
+
+pub use args::{Cli, Command, Globals};
+pub use error::{BindProblem, Error, Peer, Prompt};
+pub use exit::ExitCode;
+pub use out::Out;
+pub use report::{Line, Part, Report, Suggestion};
+pub use run::{Context, run};

@@ -55,7 +55,7 @@ impl SealKey {
     /// # Panics
     /// When `buffer` is shorter than the tag.
     ///
-    /// Source: `docs/protocol.md` §2, Noise §12.3, RFC 8439 §2.8.
+    /// Source: docs/protocol.md#datagrams, Noise §12.3, RFC 8439 §2.8.
     pub fn seal_in_place(&self, counter: Counter, buffer: &mut [u8]) {
         let (text, room) = buffer
             .split_last_chunk_mut::<TAG_LEN>()

@@ -6,7 +6,7 @@
 //!    only somebody who saw the mac1 that it answers can read it.
 //! 3. mac2 shows that the sender received that cookie, hence that he is where he says.
 //!
-//! Source: `docs/protocol.md` §§1-3.
+//! Source: docs/protocol.md#datagrams, #cookies-and-load.
 
 use core::net::{IpAddr, SocketAddr};
 

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `e1` is an ML-KEM-768 encapsulation key and `ekem1` a ciphertext for it (the hfs extension).
-//! Source: `docs/protocol.md` §1, Noise revision 34.
+//! Source: docs/protocol.md#handshake, Noise revision 34.
 
 use core::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing of it is authenticated: anybody on the way can forge an ICMP error. So it never ends a
 //! loop and never changes a session; it explains to the user why there is no answer.
-//! Source: docs/protocol.md §7, last paragraph.
+//! Source: docs/protocol.md#paths.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -126,36 +126,6 @@ mod tests {
             SocketError::Icmp(IcmpKind::HostUnreachable)
         );
         assert_eq!(of_number(10_038), SocketError::Dead);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn linux_numbers_are_understood() {
-        use rustix::io::Errno;
-
-        let of = |errno: Errno| of_number(errno.raw_os_error());
-        assert_eq!(of(Errno::CONNREFUSED), SocketError::Icmp(IcmpKind::Refused));
-        assert_eq!(of(Errno::CONNRESET), SocketError::Icmp(IcmpKind::Refused));
-        assert_eq!(
-            of(Errno::NETUNREACH),
-            SocketError::Icmp(IcmpKind::NetUnreachable)
-        );
-        assert_eq!(
-            of(Errno::AFNOSUPPORT),
-            SocketError::Icmp(IcmpKind::NetUnreachable)
-        );
-        assert_eq!(
-            of(Errno::HOSTUNREACH),
-            SocketError::Icmp(IcmpKind::HostUnreachable)
-        );
-        assert_eq!(of(Errno::MSGSIZE), SocketError::Icmp(IcmpKind::TooBig));
-        assert_eq!(of(Errno::PERM), SocketError::Icmp(IcmpKind::Prohibited));
-        assert_eq!(of(Errno::INTR), SocketError::Idle);
-        assert_eq!(of(Errno::AGAIN), SocketError::Idle);
-        assert_eq!(of(Errno::NOBUFS), SocketError::Passing);
-        assert_eq!(of(Errno::NOMEM), SocketError::Passing);
-        assert_eq!(of(Errno::BADF), SocketError::Dead);
-        assert_eq!(of(Errno::NOTSOCK), SocketError::Dead);
     }
 
     #[test]

@@ -129,6 +129,7 @@ mod imp {
     #[cfg(test)]
     mod tests {
         use super::*;
+        use crate::net::icmp::{IcmpKind, SocketError};
 
         #[test]
         fn an_ignored_hangup_is_read_from_the_mask() {
@@ -139,6 +140,33 @@ mod imp {
                 "Name:\tx\nSigIgn:\t0000000000001000\nSigCgt:\t1\n"
             ));
             assert!(!ignores_hangup("Name:\tx\n"));
+        }
+
+        #[test]
+        fn the_systems_own_numbers_are_understood() {
+            let of = |errno: Errno| SocketError::classify(&errno.into());
+            assert_eq!(of(Errno::CONNREFUSED), SocketError::Icmp(IcmpKind::Refused));
+            assert_eq!(of(Errno::CONNRESET), SocketError::Icmp(IcmpKind::Refused));
+            assert_eq!(
+                of(Errno::NETUNREACH),
+                SocketError::Icmp(IcmpKind::NetUnreachable)
+            );
+            assert_eq!(
+                of(Errno::AFNOSUPPORT),
+                SocketError::Icmp(IcmpKind::NetUnreachable)
+            );
+            assert_eq!(
+                of(Errno::HOSTUNREACH),
+                SocketError::Icmp(IcmpKind::HostUnreachable)
+            );
+            assert_eq!(of(Errno::MSGSIZE), SocketError::Icmp(IcmpKind::TooBig));
+            assert_eq!(of(Errno::PERM), SocketError::Icmp(IcmpKind::Prohibited));
+            assert_eq!(of(Errno::INTR), SocketError::Idle);
+            assert_eq!(of(Errno::AGAIN), SocketError::Idle);
+            assert_eq!(of(Errno::NOBUFS), SocketError::Passing);
+            assert_eq!(of(Errno::NOMEM), SocketError::Passing);
+            assert_eq!(of(Errno::BADF), SocketError::Dead);
+            assert_eq!(of(Errno::NOTSOCK), SocketError::Dead);
         }
     }
 }

@@ -83,7 +83,8 @@ impl Host {
     }
 
     /// Finds the host's addresses of `family`, the best of each family in turn, and hands them to
-    /// `done`: for a literal at once, for a name later on another thread.
+    /// `done`: for a literal at once, for a name later on another thread. If the system gives no
+    /// thread, `done` is dropped without a call.
     pub fn resolve(
         self,
         family: Family,
@@ -93,8 +94,7 @@ impl Host {
             Self::Literal(address) => done(choose(&[address], family)),
             Self::Name { name, port } => {
                 let lookup = move || done(lookup(&name, port, family));
-                // Without a thread nothing is called: `done` goes down with the closure, and
-                // whoever waits at the other end of a channel sees it closed.
+                // Whoever waits at the other end of a channel sees it closed if this fails.
                 let _ = thread::Builder::new()
                     .name("resolve".to_owned())
                     .spawn(lookup);

@@ -39,11 +39,12 @@ impl Endpoint {
             Verdict::Admit => {
                 for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
                     let (local, slot) = (shared.local.clone(), (from, init.sender));
-                    shared.stranger_job(Work::Accept(Accept {
+                    let work = Work::Accept(Accept {
                         local,
                         slot,
                         message1,
-                    }));
+                    });
+                    shared.stranger_job(Source::from(from.ip()), work);
                 }
             }
         }
@@ -200,7 +201,9 @@ impl Endpoint {
         }));
         match welcome {
             Welcome::Known => shared.own_job(work),
-            Welcome::Guest | Welcome::Refused | Welcome::Version => shared.stranger_job(work),
+            Welcome::Guest | Welcome::Refused | Welcome::Version => {
+                shared.stranger_job(Source::from(slot.0.ip()), work);
+            }
         }
     }
 

@@ -80,10 +80,11 @@ impl Guard {
                 Verdict::Drop
             };
         }
-        let within = self.unproved.take(source, rng, now);
-        self.count(now);
-        if within && !self.is_loaded(waiting_jobs, now) {
-            return Verdict::Admit;
+        if self.unproved.take(source, rng, now) {
+            self.count(now);
+            if !self.is_loaded(waiting_jobs, now) {
+                return Verdict::Admit;
+            }
         }
         Verdict::AskCookie(self.cookie_for(from, init, rng))
     }
@@ -100,6 +101,8 @@ impl Guard {
             .any(|secret| verify_mac2(&secret.cookie(from), &parts, init.mac2))
     }
 
+    /// Counts what a source within its own rate sends; more than that is the source's affair, and
+    /// makes nobody else need a cookie.
     fn count(&mut self, now: Instant) {
         if !self.all.take(now) {
             self.loaded_until = now + LOAD_HOLD;

@@ -13,6 +13,7 @@ use crate::proto::event::Event;
 use crate::proto::guard::Guard;
 use crate::proto::job::{Job, Work};
 use crate::proto::key_table::KeyTable;
+use crate::proto::limit::Source;
 use crate::proto::limits::{MAX_EVENTS, MAX_JOBS};
 use crate::proto::reassembly::Reassembly;
 use crate::proto::rng::CoreRng;
@@ -40,7 +41,7 @@ pub(super) struct Shared {
     events: VecDeque<Event>,
     /// Work for peers that we know goes before work for strangers.
     own_jobs: VecDeque<Job>,
-    stranger_jobs: VecDeque<Job>,
+    stranger_jobs: VecDeque<(Source, Job)>,
     timestamps: Timestamps,
     dropped: BTreeMap<DropReason, u64>,
     epoch: Epoch,
@@ -145,19 +146,40 @@ impl Shared {
         self.own_jobs.push_back(Job(work));
     }
 
-    /// Queues work that a stranger causes; at [`MAX_JOBS`] it is dropped and counted.
-    pub(super) fn stranger_job(&mut self, work: Work) {
+    /// Queues work that a stranger at `source` causes. At [`MAX_JOBS`] the source with most waiting
+    /// gives one up, so that a crowd that floods the queue does not keep others out.
+    pub(super) fn stranger_job(&mut self, source: Source, work: Work) {
         if self.stranger_jobs.len() >= MAX_JOBS {
             self.drop(DropReason::QueueFull);
-        } else {
-            self.stranger_jobs.push_back(Job(work));
+            if !self.make_room_for_job(source) {
+                return;
+            }
         }
+        self.stranger_jobs.push_back((source, Job(work)));
+    }
+
+    /// Takes the newest job of the source with most of them; false if that is `source` itself, or has
+    /// no more than it.
+    fn make_room_for_job(&mut self, source: Source) -> bool {
+        let mut waiting: BTreeMap<Source, usize> = BTreeMap::new();
+        for (source, _) in &self.stranger_jobs {
+            *waiting.entry(*source).or_default() += 1;
+        }
+        let own = waiting.get(&source).copied().unwrap_or(0);
+        let Some((busiest, most)) = waiting.into_iter().max_by_key(|(_, jobs)| *jobs) else {
+            return false;
+        };
+        let newest = self
+            .stranger_jobs
+            .iter()
+            .rposition(|(source, _)| *source == busiest);
+        most > own && newest.is_some_and(|at| self.stranger_jobs.remove(at).is_some())
     }
 
     pub(super) fn next_job(&mut self) -> Option<Job> {
         self.own_jobs
             .pop_front()
-            .or_else(|| self.stranger_jobs.pop_front())
+            .or_else(|| self.stranger_jobs.pop_front().map(|(_, job)| job))
     }
 
     pub(super) fn waiting_jobs(&self) -> usize {
@@ -247,6 +269,45 @@ const fn half(range: &Range<u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::job::Accept;
+
+    fn queue(shared: &mut Shared, source: u8) {
+        let from = SocketAddr::from(([192, 0, 2, source], 1));
+        let local = Arc::clone(&shared.local);
+        let slot = (from, SessionIndex(0));
+        let message1 = Box::new([0; 1_320]);
+        let work = Work::Accept(Accept {
+            local,
+            slot,
+            message1,
+        });
+        shared.stranger_job(Source::from(from.ip()), work);
+    }
+
+    fn waiting(shared: &Shared, source: u8) -> usize {
+        let source = Source::from(core::net::IpAddr::from([192, 0, 2, source]));
+        shared
+            .stranger_jobs
+            .iter()
+            .filter(|(held, _)| *held == source)
+            .count()
+    }
+
+    #[test]
+    fn a_full_job_queue_is_shared_among_sources() {
+        let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
+        let (config, rng) = (EndpointConfig::default(), CoreRng::new([1; 32]));
+        let range = Timestamp(0)..Timestamp(1);
+        let mut shared = Shared::new(config, identity, rng, range, Instant::ZERO);
+        (0..MAX_JOBS).for_each(|_| queue(&mut shared, 1));
+        (0..MAX_JOBS).for_each(|_| queue(&mut shared, 2));
+        queue(&mut shared, 3);
+        assert_eq!(shared.waiting_jobs(), MAX_JOBS);
+        assert_eq!(waiting(&shared, 3), 1);
+        assert!(waiting(&shared, 1).abs_diff(waiting(&shared, 2)) <= 1);
+        let dropped = u64::try_from(MAX_JOBS + 1).unwrap();
+        assert_eq!(shared.dropped().get(&DropReason::QueueFull), Some(&dropped));
+    }
 
     #[test]
     fn timestamps_only_increase_across_blocks_and_never_leave_them() {

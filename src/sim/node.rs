@@ -60,6 +60,7 @@ pub struct Node {
     known: BTreeMap<PeerId, Known>,
     revoked: BTreeSet<PeerId>,
     rng: SimRng,
+    fixed_seed: Option<[u8; 32]>,
     clock_ahead: Duration,
     wall_ns: u64,
     reserved: Timestamp,
@@ -85,6 +86,7 @@ impl Node {
             known: BTreeMap::new(),
             revoked: BTreeSet::new(),
             rng,
+            fixed_seed: None,
             clock_ahead,
             wall_ns: WALL_START_NS,
             reserved: Timestamp(0),
@@ -197,6 +199,11 @@ impl Node {
         self.clock_ahead += by;
     }
 
+    /// Makes every later process draw the same indices and connection ids as others with `seed`.
+    pub const fn fix_seed(&mut self, seed: [u8; 32]) {
+        self.fixed_seed = Some(seed);
+    }
+
     /// Sets the policy of the next process.
     pub fn set_config(&mut self, config: EndpointConfig) {
         self.config = config;
@@ -218,7 +225,8 @@ impl Node {
     /// Starts a process as the program does: timestamps from the store, peers from known-peers.
     pub(super) fn start(&mut self, now: Instant) {
         let timestamps = self.reserve(now);
-        let (seed, local) = (self.rng.seed(), self.clock(now));
+        let local = self.clock(now);
+        let seed = self.fixed_seed.unwrap_or_else(|| self.rng.seed());
         let identity = Arc::clone(&self.identity);
         let mut endpoint = Endpoint::new(self.config.clone(), identity, seed, timestamps, local);
         for (peer, known) in &self.known {
@@ -333,26 +341,26 @@ impl Node {
         self.start_work(now) || busy
     }
 
+    /// Does what the program does at an event, and keeps it.
     fn on_event(&mut self, event: Event, now: Instant) {
         let (at, process) = (now, self.process);
-        match event {
-            Event::Line { peer, line } => {
-                self.lines.push(Received {
-                    at,
-                    from: peer,
-                    line,
-                    process,
-                });
-            }
-            Event::TimestampsLow => {
-                let range = self.reserve(now);
-                self.with_endpoint(now, |endpoint, _| endpoint.add_timestamps(range));
-            }
-            Event::Pinned { peer, address } => {
-                self.learn(peer, address);
-                self.events.push((at, Event::Pinned { peer, address }));
-            }
-            other => self.events.push((at, other)),
+        if let Event::Pinned { peer, address } = event {
+            self.learn(peer, address);
+        }
+        if event == Event::TimestampsLow {
+            let range = self.reserve(now);
+            self.with_endpoint(now, |endpoint, _| endpoint.add_timestamps(range));
+        }
+        if let Event::Line { peer, line } = event {
+            let from = peer;
+            self.lines.push(Received {
+                at,
+                from,
+                line,
+                process,
+            });
+        } else {
+            self.events.push((at, event));
         }
     }
 

@@ -29,10 +29,39 @@ pub(super) fn create_new(path: &Path, content: &[u8], access: Access) -> Result<
 
 /// Creates a file or replaces its whole content.
 pub(super) fn replace(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
-    let fail = |error: io::Error| Error::io(path, Operation::Write, error);
-    let written = Temporary::write(path, content, access).map_err(fail)?;
-    written.move_to(path).map_err(fail)?;
-    sync_parent(path).map_err(fail)
+    Staged::write(path, content, access)?.commit()
+}
+
+/// The new content of a file, complete on the disk, but not yet in its place. Dropping it undoes it.
+///
+/// Staging all files of a change before the first is committed leaves a full disk no chance to
+/// come between them.
+pub(super) struct Staged<'a> {
+    destination: &'a Path,
+    written: Temporary,
+}
+
+impl<'a> Staged<'a> {
+    pub(super) fn write(
+        destination: &'a Path,
+        content: &[u8],
+        access: Access,
+    ) -> Result<Self, Error> {
+        let written = Temporary::write(destination, content, access)
+            .map_err(|error| Error::io(destination, Operation::Write, error))?;
+        Ok(Self {
+            destination,
+            written,
+        })
+    }
+
+    /// Puts it in its place.
+    pub(super) fn commit(self) -> Result<(), Error> {
+        let moved = self.written.move_to(self.destination);
+        moved
+            .and_then(|()| sync_parent(self.destination))
+            .map_err(|error| Error::io(self.destination, Operation::Write, error))
+    }
 }
 
 /// Reads a whole file after checking, on the opened file, that others can do no more with it than

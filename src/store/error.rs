@@ -160,7 +160,8 @@ impl Error {
     }
 
     /// The same error, concerning this file unless another one is named already.
-    pub(super) fn at(mut self, path: &Path) -> Self {
+    #[must_use]
+    pub fn at(mut self, path: &Path) -> Self {
         self.0.path.get_or_insert_with(|| path.to_owned());
         self
     }

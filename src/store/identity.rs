@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rand_core::CryptoRng;
 
 use super::atomic::{
-    create_new, create_parent, keep_old, read_checked, remove, replace, with_suffix,
+    Staged, create_new, create_parent, keep_old, read_checked, remove, replace, with_suffix,
 };
 use super::error::{Error, ErrorKind, Operation};
 use super::key_file::KeyFile;
@@ -62,14 +62,16 @@ pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
 pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     prepare(path)?;
     let public = public_path(path);
+    let new_secret = Staged::write(path, key.render().as_bytes(), Access::Owner)?;
+    let new_public = Staged::write(&public, public_line(key).as_bytes(), Access::OthersRead)?;
     let old_secret = keep_if_there(path, Access::Owner)?;
     let old_public = keep_if_there(&public, Access::OthersRead)
         .inspect_err(|_| forget(old_secret.as_deref()))?;
-    replace(path, key.render().as_bytes(), Access::Owner).inspect_err(|_| {
+    new_secret.commit().inspect_err(|_| {
         forget(old_secret.as_deref());
         forget(old_public.as_deref());
     })?;
-    replace(&public, public_line(key).as_bytes(), Access::OthersRead)?;
+    new_public.commit()?;
     Ok(old_secret)
 }
 

@@ -15,6 +15,7 @@ mod passphrase;
 mod paths;
 mod permissions;
 mod protection;
+mod psk;
 mod test_only;
 mod timestamps;
 
@@ -31,5 +32,6 @@ pub use known_peers::{Damage, DamageReason, KnownPeers, Peer, Stamp};
 pub use lock::IdentityLock;
 pub use passphrase::Passphrase;
 pub use paths::Paths;
+pub use psk::read_psk;
 pub use test_only::is_test_only;
 pub use timestamps::reserve_timestamps;

@@ -315,6 +315,7 @@ mod tests {
         reason(&line.replace("argon2id", "argon2d"));
     }
 
+    /// The line was opened, too, by an implementation written from RFC 9106 and RFC 8439 alone.
     #[test]
     fn a_file_of_today_opens_for_ever() {
         let line = "SECURECHAT-ENCRYPTED-KEY-1:argon2id:m=19456,t=1,p=1:\

@@ -1,5 +1,5 @@
 //! A second implementation of the handshake and of every datagram, written from the text of
-//! `docs/protocol.md` §§1-3, of Noise revision 34 and of its hfs extension. It uses neither snow nor
+//! `docs/protocol.md`, of Noise revision 34 and of its hfs extension. It uses neither snow nor
 //! `securechat::crypto` nor `securechat::wire`, so that two readings of the same texts must agree.
 
 use blake2::digest::consts::U16;

@@ -6,6 +6,8 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod stranger;
+
 use core::time::Duration;
 
 use securechat::proto::{Endpoint, limits};

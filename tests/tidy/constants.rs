@@ -11,10 +11,12 @@ use crate::{read, report, source};
 const LIMITS: &[&str] = &["src/wire/limits.rs", "src/proto/limits.rs"];
 
 /// The value of a constant, in whichever unit it was written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum Value {
     Number(u128),
     Time(Duration),
+    /// An array, as `1 s, 2 s` in the table.
+    List(Vec<Self>),
 }
 
 type Constants = BTreeMap<String, Result<Value, String>>;
@@ -84,16 +86,23 @@ fn documented(document: &str) -> Constants {
         };
         let twice = found.insert(
             name.to_owned(),
-            document_value(value).ok_or(value.to_owned()),
+            document_value(value).ok_or_else(|| value.to_owned()),
         );
         assert!(twice.is_none(), "docs/protocol.md: {name} is listed twice");
     }
     found
 }
 
-/// `1,200`, `2^60`, `1,320 bytes`, `120 s`, `250 ms`, perhaps in backticks.
+/// `1,200`, `2^60`, `1,320 bytes`, `120 s`, `250 ms`, `1 s, 2 s`, perhaps in backticks.
 fn document_value(text: &str) -> Option<Value> {
     let text = text.trim_matches('`').trim();
+    if text.contains(", ") {
+        return text
+            .split(", ")
+            .map(document_value)
+            .collect::<Option<_>>()
+            .map(Value::List);
+    }
     let digits = |c: char| c.is_ascii_digit() || ",^\u{2009}\u{202f}".contains(c);
     let end = text.find(|c| !digits(c)).unwrap_or(text.len());
     let number: String = text[..end]
@@ -133,14 +142,13 @@ fn defined(source: &str) -> Constants {
     for (at, start) in code.match_indices("pub const ") {
         let definition = &code[at + start.len()..];
         let name = source::identifier(definition);
-        let Some((head, value)) = definition
-            .split_once(';')
-            .and_then(|(it, _)| it.split_once('='))
-        else {
+        // The type of an array has a semicolon too, but before the equals sign.
+        let Some((head, value)) = definition.split_once('=') else {
             continue;
         };
         // A `const fn` has no value of its own.
         if name != "fn" && head.contains(':') {
+            let value = value.split(';').next().unwrap_or_default();
             let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
             found.insert(name.to_owned(), code_value(&value).ok_or(value));
         }
@@ -148,8 +156,18 @@ fn defined(source: &str) -> Constants {
     found
 }
 
-/// `1_200`, `1 << 60`, `64 * 1024`, `Duration::from_secs(120)`.
+/// `1_200`, `1 << 60`, `u64::MAX - (1 << 13)`, `64 * 1024`, `Duration::from_secs(120)`, `[1, 2]`.
 fn code_value(text: &str) -> Option<Value> {
+    let array = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Some(items) = array {
+        let items = items.split(',').map(str::trim).filter(|it| !it.is_empty());
+        return items
+            .map(code_value)
+            .collect::<Option<_>>()
+            .map(Value::List);
+    }
     let durations = [
         ("from_secs", "s"),
         ("from_millis", "ms"),
@@ -172,9 +190,14 @@ fn code_number(text: &str) -> Option<u128> {
         let text = text.trim().replace('_', "");
         match text.strip_prefix("0x") {
             Some(hex) => u128::from_str_radix(hex, 16).ok(),
+            None if text == "u64::MAX" => Some(u64::MAX.into()),
             None => text.parse().ok(),
         }
     };
+    if let Some((from, less)) = text.split_once(" - ") {
+        let less = less.trim_start_matches('(').trim_end_matches(')');
+        return code_number(from)?.checked_sub(code_number(less)?);
+    }
     if let Some((base, shift)) = text.split_once("<<") {
         let shift = u32::try_from(literal(shift)?).ok()?;
         return literal(base)?.checked_shl(shift);
@@ -193,6 +216,12 @@ fn values_are_read_in_both_notations() {
         ("2^60", number(1 << 60)),
         ("120 s", time(120_000)),
         ("250 ms", time(250)),
+        (
+            "1 s, 250 ms",
+            Some(Value::List(
+                [time(1_000), time(250)].map(Option::unwrap).into(),
+            )),
+        ),
         ("many", None),
         ("3 apples", None),
     ];
@@ -205,6 +234,13 @@ fn values_are_read_in_both_notations() {
         ("64 * 1024", number(65_536)),
         ("Duration::from_secs(120)", time(120_000)),
         ("Duration::from_millis(250)", time(250)),
+        ("u64::MAX - (1 << 13)", number((1 << 64) - (1 << 13) - 1)),
+        (
+            "[ Duration::from_secs(1), Duration::from_millis(250), ]",
+            Some(Value::List(
+                [time(1_000), time(250)].map(Option::unwrap).into(),
+            )),
+        ),
         ("A + 1", None),
     ];
     for (text, value) in code {

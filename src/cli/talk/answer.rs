@@ -25,7 +25,9 @@ impl Answer {
         let rest = rest.trim();
         match word {
             "" | "n" | "no" if rest.is_empty() => Self::No,
-            "y" | "yes" => Self::Yes { name: (!rest.is_empty()).then(|| rest.to_owned()) },
+            "y" | "yes" => Self::Yes {
+                name: (!rest.is_empty()).then(|| rest.to_owned()),
+            },
             _ => Self::compare(typed, peer),
         }
     }
@@ -55,9 +57,17 @@ mod tests {
         let peer = PeerId::new([7; 32]);
         let parse = |typed: &str| Answer::parse(typed, &peer);
         assert_eq!(parse("yes"), Answer::Yes { name: None });
-        assert_eq!(parse("yes bob"), Answer::Yes { name: Some("bob".to_owned()) });
+        assert_eq!(
+            parse("yes bob"),
+            Answer::Yes {
+                name: Some("bob".to_owned())
+            }
+        );
         assert_eq!(parse(key_text(&peer).as_str()), Answer::Yes { name: None });
-        assert_eq!(parse(fingerprint(&peer).as_str()), Answer::Yes { name: None });
+        assert_eq!(
+            parse(fingerprint(&peer).as_str()),
+            Answer::Yes { name: None }
+        );
         for no in ["", " ", "n", "no"] {
             assert_eq!(parse(no), Answer::No, "{no:?}");
         }

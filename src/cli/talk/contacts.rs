@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use crate::cli::Error;
 use crate::id::PeerId;
 use crate::proto::{Endpoint, PeerConfig};
-use crate::store::{self, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text};
+use crate::store::{
+    self, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
+};
 use crate::text::{Safe, safe_name, skeleton};
 use crate::time::Instant;
 
@@ -31,7 +33,13 @@ impl Contacts {
     pub(super) fn load(path: PathBuf, test_keys: bool) -> Result<Self, Error> {
         let stamp = Stamp::of(&path);
         let known = KnownPeers::load(&path)?;
-        Ok(Self { path, known, stamp, passing: BTreeMap::new(), test_keys })
+        Ok(Self {
+            path,
+            known,
+            stamp,
+            passing: BTreeMap::new(),
+            test_keys,
+        })
     }
 
     /// Tells the endpoint about everybody, at the start.
@@ -44,48 +52,44 @@ impl Contacts {
         }
     }
 
-    /// Reads the file again if it changed, and tells the endpoint what is different. A file that
-    /// cannot be read changes nothing.
+    /// Reads the file again if it changed and returns what is different. A file that cannot be read
+    /// changes nothing.
     ///
     /// # Errors
     /// What reading it fails with, once for each change of the file.
-    pub(super) fn refresh(
-        &mut self,
-        tell: impl FnOnce(&mut dyn FnMut(&mut Endpoint, Instant)),
-    ) -> Result<(), store::Error> {
+    pub(super) fn refresh(&mut self) -> Result<Option<Changes>, store::Error> {
         let stamp = Stamp::of(&self.path);
         if stamp == self.stamp {
-            return Ok(());
+            return Ok(None);
         }
         self.stamp = stamp;
         let fresh = KnownPeers::load(&self.path)?;
         let before: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
         self.known = fresh;
         let after: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
-        tell(&mut |endpoint, now| {
-            for (key, _) in self.known.revoked() {
-                endpoint.revoke_peer(*key);
-            }
-            for gone in before.difference(&after).filter(|key| !self.known.is_revoked(key)) {
-                endpoint.remove_peer(*gone, now);
-            }
-            for peer in self.usable() {
-                endpoint.add_peer(config_of(peer));
-            }
-        });
-        Ok(())
+        Ok(Some(Changes {
+            revoked: self.known.revoked().map(|(key, _)| *key).collect(),
+            removed: before.difference(&after).copied().collect(),
+            present: self.usable().map(config_of).collect(),
+        }))
     }
 
     fn usable(&self) -> impl Iterator<Item = &Peer> {
         let allowed = |peer: &&Peer| self.test_keys || !is_test_only(&peer.key());
-        self.known.peers().iter().filter(|peer| !peer.is_revoked()).filter(allowed)
+        self.known
+            .peers()
+            .iter()
+            .filter(|peer| !peer.is_revoked())
+            .filter(allowed)
     }
 
     /// What to call a peer: its saved name, or the beginning of its key.
     pub(super) fn label(&self, peer: &PeerId) -> Safe {
         let saved = self.known.find_key(peer).map(|peer| peer.name().clone());
         let passing = || self.passing.get(peer).cloned();
-        saved.or_else(passing).unwrap_or_else(|| short_key_text(peer))
+        saved
+            .or_else(passing)
+            .unwrap_or_else(|| short_key_text(peer))
     }
 
     /// Whether the peer has a saved name.
@@ -94,7 +98,9 @@ impl Contacts {
     }
 
     pub(super) fn is_verified(&self, peer: &PeerId) -> bool {
-        self.known.find_key(peer).is_some_and(|peer| peer.verified().is_some())
+        self.known
+            .find_key(peer)
+            .is_some_and(|peer| peer.verified().is_some())
     }
 
     pub(super) const fn known(&self) -> &KnownPeers {
@@ -104,14 +110,21 @@ impl Contacts {
     /// The key behind a name that was typed.
     pub(super) fn find(&self, name: &str) -> Option<PeerId> {
         let saved = self.known.find(name).ok().map(Peer::key);
-        let passing = || self.passing.iter().find(|(_, label)| label.as_str() == name);
+        let passing = || {
+            self.passing
+                .iter()
+                .find(|(_, label)| label.as_str() == name)
+        };
         saved.or_else(|| passing().map(|(key, _)| *key))
     }
 
     /// The saved peer whose name looks like `nickname`.
     pub(super) fn claimed(&self, nickname: &str) -> Option<&Peer> {
         let claimed = skeleton(&safe_name(nickname).ok()?);
-        self.known.peers().iter().find(|peer| skeleton(peer.name()) == claimed)
+        self.known
+            .peers()
+            .iter()
+            .find(|peer| skeleton(peer.name()) == claimed)
     }
 
     /// Takes a peer in for this run.
@@ -142,11 +155,41 @@ impl Contacts {
     }
 }
 
+/// What a changed known-peers means for the sessions.
+#[derive(Debug)]
+pub(super) struct Changes {
+    revoked: Vec<PeerId>,
+    removed: Vec<PeerId>,
+    present: Vec<PeerConfig>,
+}
+
+impl Changes {
+    /// Ends the sessions of those who are gone and takes in the others.
+    pub(super) fn apply(self, endpoint: &mut Endpoint, now: Instant) {
+        for key in self.revoked {
+            endpoint.revoke_peer(key);
+        }
+        for key in self.removed {
+            endpoint.remove_peer(key, now);
+        }
+        for peer in self.present {
+            endpoint.add_peer(peer);
+        }
+    }
+}
+
 /// What the endpoint needs to know. Names of hosts are looked up when somebody connects.
 fn config_of(peer: &Peer) -> PeerConfig {
     let literal = |address: &HostPort| {
-        Some(SocketAddr::new(address.host().parse().ok()?, address.port()))
+        Some(SocketAddr::new(
+            address.host().parse().ok()?,
+            address.port(),
+        ))
     };
     let addresses = peer.addresses().iter().filter_map(literal).collect();
-    PeerConfig { id: peer.key(), psk: peer.psk(), addresses }
+    PeerConfig {
+        id: peer.key(),
+        psk: peer.psk(),
+        addresses,
+    }
 }

@@ -13,18 +13,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use crate::chat::{Line, LineError, Received};
-use crate::cli::error::Peer;
 use crate::cli::talk::answer::Answer;
 use crate::cli::talk::goal::{Goal, Progress};
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
-use crate::cli::{Error, ExitCode, Out};
+use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
-use crate::net::{Clock, Driver, Handle, ResolveError, Signal};
+use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
 use crate::plain::{Printer, Stamp};
-use crate::proto::{CloseReason, Event, Refusal, SendError};
-use crate::store::{fingerprint, short_key_text};
+use crate::proto::{CloseReason, Event, Refusal, SendError, SessionStatus};
+use crate::store::fingerprint;
 use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
@@ -60,6 +59,7 @@ pub(super) struct Conversation {
     pub(super) goal: Goal,
     pub(super) own: PeerId,
     pub(super) state: State,
+    pub(super) _signals: Signals,
 }
 
 /// What the conversation remembers.
@@ -95,7 +95,7 @@ impl Conversation {
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
         loop {
-            while let Some(event) = self.handle.poll_event() {
+            while let Some(event) = self.handle.poll_event()? {
                 if let Some(end) = self.on_event(event)? {
                     return Ok(end);
                 }
@@ -103,13 +103,13 @@ impl Conversation {
             if let Some(end) = self.take_lines()? {
                 return Ok(end);
             }
-            self.look_at_known_peers();
+            self.look_at_known_peers()?;
             if let Some(end) = self.check_time()? {
                 return Ok(end);
             }
-            match self.inputs.recv_timeout(LOOK) {
+            match self.inputs.recv_timeout(self.patience()) {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Input::Signal(signal)) => return Ok(ExitCode::Signal(signal.number())),
+                Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::Done),
             }
@@ -127,11 +127,15 @@ impl Conversation {
                 self.note(label + " has to accept you first; waiting");
             }
             Event::Refused { peer, reason } => return self.on_refused(peer, reason),
-            Event::Guest { peer, address, nickname } => self.on_guest(peer, address, nickname),
+            Event::Guest {
+                peer,
+                address,
+                nickname,
+            } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
             Event::Line { peer, line } => self.on_line(peer, &line)?,
-            Event::Closed { peer, reason } => return Ok(self.on_closed(peer, reason)),
+            Event::Closed { peer, reason } => return self.on_closed(peer, reason),
             Event::Silent { peer } => {
                 let label = self.label(&peer);
                 self.note(Safe::from("link: nothing heard from ") + label + " for 5 s; trying");
@@ -147,7 +151,8 @@ impl Conversation {
             }
             Event::TimestampsLow => {
                 let range = self.profile.timestamps.reserve(&self.clock)?;
-                self.handle.with(|endpoint, _| endpoint.add_timestamps(range));
+                self.handle
+                    .with(|endpoint, _| endpoint.add_timestamps(range))?;
             }
             Event::OtherVersion { version } => {
                 let words = Safe::from("somebody who has your key calls with protocol version ");
@@ -158,7 +163,11 @@ impl Conversation {
     }
 
     fn on_established(&mut self, peer: PeerId, address: SocketAddr) {
-        let trust = if self.profile.contacts.is_verified(&peer) { "verified" } else { "not verified" };
+        let trust = if self.profile.contacts.is_verified(&peer) {
+            "verified"
+        } else {
+            "not verified"
+        };
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
@@ -174,14 +183,24 @@ impl Conversation {
         }
     }
 
-    fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
+    fn on_refused(&self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let saved = self.profile.contacts.is_saved(&peer);
-        let peer = Peer { label: self.label(&peer), saved };
+        let peer = Peer {
+            label: self.label(&peer),
+            saved,
+        };
         let error = match reason {
-            Refusal::UnknownKey => Error::Refused { peer, own: self.own },
+            Refusal::UnknownKey => Error::Refused {
+                peer,
+                own: self.own,
+            },
             Refusal::Version => {
                 let newer = VERSION.saturating_add(1);
-                Error::OtherVersion { peer, theirs: newer, ours: VERSION }
+                Error::OtherVersion {
+                    peer,
+                    theirs: newer,
+                    ours: VERSION,
+                }
             }
         };
         if self.goal.is_listening() {
@@ -202,7 +221,7 @@ impl Conversation {
         })
     }
 
-    fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Option<ExitCode> {
+    fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
         let label = self.label(&peer);
         self.note(match reason {
             CloseReason::Goodbye => label + " left",
@@ -214,12 +233,12 @@ impl Conversation {
         });
         self.state.last.take_if(|last| *last == peer);
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
-            Progress::GoOn => None,
+            Progress::GoOn => Ok(None),
             Progress::Again(addresses) => {
-                self.connect(peer, &addresses);
-                None
+                self.connect(peer, &addresses)?;
+                Ok(None)
             }
-            Progress::Stop(code) => Some(code),
+            Progress::Stop(code) => Ok(Some(code)),
         }
     }
 
@@ -231,13 +250,26 @@ impl Conversation {
 
     // --- unknown keys -------------------------------------------------------------------------
 
-    fn on_guest(&mut self, peer: PeerId, address: SocketAddr, nickname: Option<String>) {
-        let claimed = nickname.as_deref().and_then(|name| self.profile.contacts.claimed(name));
+    fn on_guest(
+        &mut self,
+        peer: PeerId,
+        address: SocketAddr,
+        nickname: Option<String>,
+    ) -> Result<(), Error> {
+        let claimed = nickname
+            .as_deref()
+            .and_then(|name| self.profile.contacts.claimed(name));
         if let Some(saved) = claimed {
             let (name, saved) = (saved.name().clone(), saved.key());
-            self.out.error(&Error::NameClaimed { name, saved, offered: peer }.report());
-            self.handle.with(|endpoint, now| endpoint.refuse_guest(peer, now));
-            return;
+            self.out.error(
+                &Error::NameClaimed {
+                    name,
+                    saved,
+                    offered: peer,
+                }
+                .report(),
+            );
+            return self.refuse_guest(peer);
         }
         if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok()) {
             self.warn(Safe::from("an unknown key suggests to be called \"") + name + "\"");
@@ -246,20 +278,34 @@ impl Conversation {
         if self.state.guests.len() == 1 {
             self.ask();
         }
+        Ok(())
+    }
+
+    fn refuse_guest(&self, peer: PeerId) -> Result<(), Error> {
+        Ok(self
+            .handle
+            .with(|endpoint, now| endpoint.refuse_guest(peer, now))?)
     }
 
     /// Asks about the first guest.
     fn ask(&mut self) {
-        let Some(guest) = self.state.guests.front() else { return };
+        let Some(guest) = self.state.guests.front() else {
+            return;
+        };
         let words = Safe::from("an unknown key calls from ") + guest.address + ":";
         let key = Safe::from("  ") + fingerprint(&guest.peer);
         self.printer.warn(&words);
         self.printer.warn(&key);
-        self.printer.ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
+        self.printer
+            .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
 
     fn on_guest_gone(&mut self, peer: PeerId) {
-        let asked = self.state.guests.front().is_some_and(|guest| guest.peer == peer);
+        let asked = self
+            .state
+            .guests
+            .front()
+            .is_some_and(|guest| guest.peer == peer);
         self.state.guests.retain(|guest| guest.peer != peer);
         let label = self.label(&peer);
         self.warn(Safe::from("the unknown key ") + label + " is gone");
@@ -268,40 +314,48 @@ impl Conversation {
         }
     }
 
-    fn on_answer(&mut self, typed: &[u8]) {
-        let Some(guest) = self.state.guests.front() else { return };
+    fn on_answer(&mut self, typed: &[u8]) -> Result<(), Error> {
+        let Some(guest) = self.state.guests.front() else {
+            return Ok(());
+        };
         let peer = guest.peer;
-        match Answer::parse(&String::from_utf8_lossy(typed), &peer) {
-            Answer::Unclear => return self.ask(),
-            Answer::No => self.handle.with(|endpoint, now| endpoint.refuse_guest(peer, now)),
+        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer) {
+            Answer::Unclear => false,
+            Answer::No => {
+                self.refuse_guest(peer)?;
+                true
+            }
             Answer::AnotherKey => {
-                self.handle.with(|endpoint, now| endpoint.refuse_guest(peer, now));
+                self.refuse_guest(peer)?;
                 self.warn("that is another key than the one that calls; it was sent away".into());
+                true
             }
-            Answer::Yes { name } => {
-                if !self.welcome(peer, name.as_deref()) {
-                    return self.ask();
-                }
-            }
+            Answer::Yes { name } => self.welcome(peer, name.as_deref())?,
+        };
+        if decided {
+            self.state.guests.retain(|guest| guest.peer != peer);
         }
-        self.state.guests.retain(|guest| guest.peer != peer);
         self.ask();
+        Ok(())
     }
 
     /// Takes a guest in; false if the name cannot be used.
-    fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> bool {
+    fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> Result<bool, Error> {
         let ours = guest_name(&peer);
         let name = name.unwrap_or_else(|| ours.as_str());
         if let Err(error) = self.profile.contacts.save(name, &peer, &[]) {
             self.out.error(&Error::from(error).report());
-            return false;
+            return Ok(false);
         }
         self.note(Safe::from("saved as ") + safe_line(name));
-        let accepted = self.handle.with(|endpoint, _| endpoint.accept_guest(peer));
-        if accepted.is_err() {
+        if self
+            .handle
+            .with(|endpoint, _| endpoint.accept_guest(peer))?
+            .is_err()
+        {
             self.warn("it is gone meanwhile".into());
         }
-        true
+        Ok(true)
     }
 
     fn on_pinned(&mut self, peer: PeerId, address: SocketAddr) {
@@ -318,16 +372,16 @@ impl Conversation {
     // --- the user types -----------------------------------------------------------------------
 
     fn take_lines(&mut self) -> Result<Option<ExitCode>, Error> {
-        while self.retry_pending() {
+        while self.is_ready_for_a_line()? {
             match self.lines.try_recv() {
                 Ok(Stdin::Line(line)) => {
-                    if self.on_typed(&line) == Some(ExitCode::Done) {
-                        return Ok(Some(ExitCode::Done));
+                    if let Some(end) = self.on_typed(&line)? {
+                        return Ok(Some(end));
                     }
                 }
                 Ok(Stdin::Overlong(len)) => self.refuse_line(LineError::TooLong { len }),
                 Ok(Stdin::End) => {
-                    if self.goal.is_listening() && self.interactive {
+                    if self.interactive {
                         return Ok(Some(ExitCode::Done));
                     }
                     self.state.ended = Some(self.clock.now());
@@ -338,60 +392,64 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Offers a line that waits to the core again; true if none waits any more.
-    fn retry_pending(&mut self) -> bool {
-        let Some((peer, line)) = self.state.pending.take() else {
-            return self.goal.is_listening() || self.state.last.is_some() || self.interactive;
-        };
-        self.send(peer, line);
-        self.state.pending.is_none()
+    /// Offers a line that waits to the core again. A pipe is read only once there is somebody to say
+    /// its lines to; a person at a terminal may type at any time.
+    fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
+        if let Some((peer, line)) = self.state.pending.take() {
+            self.send(peer, line)?;
+        }
+        let somebody = self.state.last.is_some() || self.state.ended.is_some();
+        Ok(self.state.pending.is_none() && (self.interactive || somebody))
     }
 
-    fn on_typed(&mut self, line: &[u8]) -> Option<ExitCode> {
+    fn on_typed(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if !self.state.guests.is_empty() && self.interactive {
-            self.on_answer(text);
-            return None;
+            self.on_answer(text)?;
+            return Ok(None);
         }
-        let typed = if self.interactive { Typed::parse(text) } else { Typed::Say(text) };
-        match typed {
-            Typed::Say(text) => self.say(self.state.last, text),
+        match if self.interactive {
+            Typed::parse(text)
+        } else {
+            Typed::Say(text)
+        } {
+            Typed::Say(text) => self.say(self.state.last, text)?,
             Typed::SayTo { name, text } => match self.profile.contacts.find(name) {
                 Some(peer) => {
                     self.state.last = Some(peer);
-                    self.say(Some(peer), text);
+                    self.say(Some(peer), text)?;
                 }
                 None => {
                     let name = Safe::from("no peer called \"") + safe_line(name) + "\"";
                     self.warn(name + " (nothing was sent)");
                 }
             },
-            Typed::Quit => return Some(ExitCode::Done),
+            Typed::Quit => return Ok(Some(ExitCode::Done)),
             Typed::Help => self.help(),
-            Typed::Peers => self.list_peers(),
+            Typed::Peers => self.list_peers()?,
             Typed::Unknown(command) => {
                 let words = Safe::from("unknown command \"/") + safe_line(command) + "\"; ";
                 self.warn(words + "try /help (nothing was sent)");
             }
         }
-        None
+        Ok(None)
     }
 
-    fn say(&mut self, peer: Option<PeerId>, text: &[u8]) {
-        let line = match Line::compose(text) {
-            Ok(line) => line,
-            Err(LineError::Empty) => return,
-            Err(error) => return self.refuse_line(error),
-        };
-        match peer {
-            Some(peer) => self.send(peer, line.into_bytes()),
-            None => self.warn("nobody is connected (nothing was sent)".into()),
+    fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
+        match (Line::compose(text), peer) {
+            (Ok(line), Some(peer)) => return self.send(peer, line.into_bytes()),
+            (Ok(_), None) => self.warn("nobody is connected (nothing was sent)".into()),
+            (Err(LineError::Empty), _) => {}
+            (Err(error), _) => self.refuse_line(error),
         }
+        Ok(())
     }
 
-    fn send(&mut self, peer: PeerId, line: Vec<u8>) {
-        let sent = self.handle.with(|endpoint, now| endpoint.send_line(peer, line.clone(), now));
+    fn send(&mut self, peer: PeerId, line: Vec<u8>) -> Result<(), Error> {
+        let sent = self
+            .handle
+            .with(|endpoint, now| endpoint.send_line(peer, line.clone(), now))?;
         match sent {
             Ok(()) => {}
             Err(SendError::QueueFull) => self.state.pending = Some((peer, line)),
@@ -400,6 +458,7 @@ impl Conversation {
                 self.warn(Safe::from("not sent: ") + why);
             }
         }
+        Ok(())
     }
 
     fn refuse_line(&mut self, error: LineError) {
@@ -418,76 +477,126 @@ impl Conversation {
         }
     }
 
-    fn list_peers(&mut self) {
-        let peers: Vec<PeerId> =
-            self.profile.contacts.known().peers().iter().map(crate::store::Peer::key).collect();
+    fn list_peers(&mut self) -> Result<(), Error> {
+        let peers: Vec<PeerId> = self
+            .profile
+            .contacts
+            .known()
+            .peers()
+            .iter()
+            .map(crate::store::Peer::key)
+            .collect();
         let passing = self.state.last.filter(|last| !peers.contains(last));
         for peer in peers.into_iter().chain(passing) {
-            let status = self.handle.with(|endpoint, now| endpoint.status(peer, now));
+            let status = self
+                .handle
+                .with(|endpoint, now| endpoint.status(peer, now))?;
             let state = match status {
                 Some(status) if status.established => "connected",
                 Some(status) if status.tries > 0 => "connecting",
                 Some(_) => "not connected",
                 None => "revoked",
             };
-            let mark = if self.state.last == Some(peer) { "> " } else { "  " };
+            let mark = if self.state.last == Some(peer) {
+                "> "
+            } else {
+                "  "
+            };
             let line = Safe::from(mark) + self.label(&peer) + "  " + state;
             self.printer.warn(&line);
         }
+        Ok(())
     }
 
     // --- the clock ----------------------------------------------------------------------------
 
-    fn look_at_known_peers(&mut self) {
+    /// How long the loop may sleep.
+    fn patience(&self) -> Duration {
+        self.goal
+            .remaining(self.clock.now())
+            .map_or(LOOK, |left| left.min(LOOK))
+    }
+
+    fn look_at_known_peers(&mut self) -> Result<(), Error> {
         let now = self.clock.now();
         if now.saturating_since(self.state.looked) < LOOK {
-            return;
+            return Ok(());
         }
         self.state.looked = now;
-        let handle = &self.handle;
-        let refreshed = self
-            .profile
-            .contacts
-            .refresh(|tell| handle.with(|endpoint, now| tell(endpoint, now)));
-        if let Err(error) = refreshed {
-            self.warn("known-peers changed, but cannot be used; the former list still counts".into());
-            self.out.error(&Error::from(error).report());
+        match self.profile.contacts.refresh() {
+            Ok(None) => {}
+            Ok(Some(changes)) => self
+                .handle
+                .with(|endpoint, now| changes.apply(endpoint, now))?,
+            Err(error) => {
+                let words = "known-peers changed, but cannot be used; the former list counts";
+                self.warn(words.into());
+                self.out.error(&Error::from(error).report());
+            }
         }
+        Ok(())
     }
 
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
-        self.goal.check(self, now)?;
-        let Some(ended) = self.state.ended else { return Ok(None) };
-        if self.goal.is_listening() || self.state.pending.is_some() {
-            return Ok(None);
+        for error in self.handle.take_icmp_errors() {
+            if let Some(address) = self.goal.on_icmp(&error) {
+                self.note(Safe::from("link: ") + address + " reports a closed port; trying on");
+            }
         }
-        let peer = self.goal.peer().or(self.state.last);
-        let status = peer.and_then(|peer| self.handle.with(|e, now| e.status(peer, now)));
-        let is_out = status.is_none_or(|status| status.queued == 0 && !status.awaits_ack);
-        let is_late = now.saturating_since(ended) >= LINGER
-            && status.is_none_or(|status| status.queued == 0);
-        Ok((is_out || is_late).then_some(ExitCode::Done))
+        if let Some(peer) = self.goal.overdue(now) {
+            let status = self
+                .handle
+                .with(|endpoint, now| endpoint.status(peer, now))?;
+            let tries = status.map_or(0, |status| status.tries);
+            let saved = self.profile.contacts.is_saved(&peer);
+            let peer = Peer {
+                label: self.label(&peer),
+                saved,
+            };
+            return Err(self.goal.failure(peer, tries, now));
+        }
+        self.check_end(now)
+    }
+
+    /// Whether an input that has ended has also arrived.
+    fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
+        let Some(ended) = self.state.ended else {
+            return Ok(None);
+        };
+        let (Goal::Reach(reach), None) = (&self.goal, &self.state.pending) else {
+            return Ok(None);
+        };
+        let peer = reach.peer;
+        let status = self
+            .handle
+            .with(|endpoint, now| endpoint.status(peer, now))?;
+        let is_late = now.saturating_since(ended) >= LINGER;
+        let is_out = |status: SessionStatus| status.queued == 0 && (is_late || !status.awaits_ack);
+        Ok(status.is_none_or(is_out).then_some(ExitCode::Done))
     }
 
     // --- helpers ------------------------------------------------------------------------------
 
     fn on_resolved(&mut self, found: Result<Vec<SocketAddr>, ResolveError>) -> Result<(), Error> {
-        if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
-            self.connect(peer, &addresses);
+        match self.goal.on_resolved(found)? {
+            Some((peer, addresses)) => self.connect(peer, &addresses),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) {
+    fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         if let Some(first) = addresses.first() {
             let label = self.label(&peer);
             self.note(Safe::from("connecting to ") + label + " at " + *first);
         }
-        let started = self.handle.with(|endpoint, now| endpoint.connect(peer, addresses, now));
+        let started = self
+            .handle
+            .with(|endpoint, now| endpoint.connect(peer, addresses, now))?;
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }
+        Ok(())
     }
 
     pub(super) fn label(&self, peer: &PeerId) -> Safe {
@@ -506,6 +615,5 @@ impl Conversation {
 /// The name of somebody whom nobody has named: `guest-` and the first bytes of the key.
 fn guest_name(peer: &PeerId) -> Safe {
     let [a, b, c, ..] = *peer.as_bytes();
-    let _ = short_key_text;
     safe_line(&format!("guest-{a:02x}{b:02x}{c:02x}"))
 }

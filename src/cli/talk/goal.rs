@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::error::Peer;
-use crate::cli::{Error, ExitCode};
+use crate::cli::{Error, ExitCode, Peer};
 use crate::id::PeerId;
-use crate::net::ResolveError;
+use crate::net::{IcmpError, IcmpKind, ResolveError};
 use crate::proto::CloseReason;
 use crate::store::HostPort;
-use crate::text::{Safe, safe_line};
+use crate::text::safe_line;
 use crate::time::Instant;
 
 /// The aim, and how far it has come.
@@ -34,6 +33,8 @@ pub(super) struct Reach {
     pub(super) retry: bool,
     pub(super) started: Instant,
     pub(super) state: Stage,
+    /// Those addresses that reported a closed port.
+    pub(super) closed: Vec<SocketAddr>,
     /// The name to save the key under once the connection stands.
     pub(super) save_as: Option<String>,
 }
@@ -63,11 +64,10 @@ impl Goal {
         matches!(self, Self::Listen { .. })
     }
 
-    /// The peer that is to be reached.
-    pub(super) const fn peer(&self) -> Option<PeerId> {
-        match self {
-            Self::Listen { .. } => None,
-            Self::Reach(reach) => Some(reach.peer),
+    /// The clock runs from here on.
+    pub(super) fn start(&mut self, now: Instant) {
+        if let Self::Reach(reach) = self {
+            reach.started = now;
         }
     }
 
@@ -90,7 +90,10 @@ impl Goal {
             }
             Self::Reach(reach) if reach.peer == *peer => {
                 reach.state = Stage::Stands;
-                reach.save_as.take().map(|name| (name, vec![reach.host.clone()]))
+                reach
+                    .save_as
+                    .take()
+                    .map(|name| (name, vec![reach.host.clone()]))
             }
             Self::Reach(_) => None,
         }
@@ -103,9 +106,9 @@ impl Goal {
         now: Instant,
     ) -> Progress {
         match self {
-            Self::Listen { once: Some(Some(first)) } if first == peer => {
-                Progress::Stop(ExitCode::Done)
-            }
+            Self::Listen {
+                once: Some(Some(first)),
+            } if first == peer => Progress::Stop(ExitCode::Done),
             Self::Reach(reach) if reach.peer == *peer => reach.on_closed(reason, now),
             Self::Listen { .. } | Self::Reach(_) => Progress::GoOn,
         }
@@ -114,7 +117,9 @@ impl Goal {
     /// Nobody answered for a long time, after a session stood.
     pub(super) fn on_unreachable(&self, peer: &PeerId) -> Option<ExitCode> {
         match self {
-            Self::Listen { once: Some(Some(first)) } if first == peer => Some(ExitCode::Done),
+            Self::Listen {
+                once: Some(Some(first)),
+            } if first == peer => Some(ExitCode::Done),
             Self::Listen { .. } | Self::Reach(_) => None,
         }
     }
@@ -127,7 +132,9 @@ impl Goal {
         &mut self,
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<Option<(PeerId, Vec<SocketAddr>)>, Error> {
-        let Self::Reach(reach) = self else { return Ok(None) };
+        let Self::Reach(reach) = self else {
+            return Ok(None);
+        };
         match found {
             Ok(addresses) => {
                 reach.addresses.clone_from(&addresses);
@@ -141,30 +148,52 @@ impl Goal {
         }
     }
 
-    /// Whether it has taken too long. `closed` tells whether an address reported a closed port,
-    /// `tries` how many handshakes were sent.
-    ///
-    /// # Errors
-    /// [`Error::NoAnswer`] or [`Error::PortClosed`].
-    pub(super) fn check(
-        &self,
-        label: impl FnOnce() -> Peer,
-        tries: u32,
-        closed: impl Fn(&SocketAddr) -> bool,
-        now: Instant,
-    ) -> Result<(), Error> {
-        let Self::Reach(reach) = self else { return Ok(()) };
-        let waited = now.saturating_since(reach.started);
-        let is_late = reach.state == Stage::Trying && !reach.retry && waited >= reach.timeout;
-        let (true, Some(first)) = (is_late, reach.addresses.first()) else { return Ok(()) };
-        if reach.addresses.iter().all(closed) {
-            return Err(Error::PortClosed { peer: label(), address: *first });
+    /// Notes that an address reported a closed port. It explains a failure and causes none. Returns
+    /// the address if this is news.
+    pub(super) fn on_icmp(&mut self, error: &IcmpError) -> Option<SocketAddr> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        // Windows does not say which address it was: then it was the first.
+        let address = error.peer.or_else(|| reach.addresses.first().copied())?;
+        let is_ours = reach.addresses.contains(&address) && !reach.closed.contains(&address);
+        if error.kind != IcmpKind::Refused || !is_ours {
+            return None;
         }
-        let after = Duration::from_secs(waited.as_secs());
-        Err(Error::NoAnswer { peer: label(), address: *first, after, tries })
+        reach.closed.push(address);
+        (reach.state == Stage::Trying).then_some(address)
     }
 
-    /// How long the loop may sleep before [`Goal::check`] has something to say.
+    /// The peer that has not answered in time.
+    pub(super) fn overdue(&self, now: Instant) -> Option<PeerId> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        let is_due = self.remaining(now).is_some_and(|left| left.is_zero());
+        (is_due && !reach.addresses.is_empty()).then_some(reach.peer)
+    }
+
+    /// Why the peer has not answered in time, as far as can be told.
+    pub(super) fn failure(&self, peer: Peer, tries: u32, now: Instant) -> Error {
+        let Self::Reach(reach) = self else {
+            return Error::NoAddress { name: peer.label };
+        };
+        let Some(address) = reach.addresses.first().copied() else {
+            return Error::NoAddress { name: peer.label };
+        };
+        if reach.closed.len() == reach.addresses.len() {
+            return Error::PortClosed { peer, address };
+        }
+        let after = Duration::from_secs(now.saturating_since(reach.started).as_secs());
+        Error::NoAnswer {
+            peer,
+            address,
+            after,
+            tries,
+        }
+    }
+
+    /// How long until [`Goal::overdue`] has something to say.
     pub(super) fn remaining(&self, now: Instant) -> Option<Duration> {
         match self {
             Self::Reach(reach) if reach.state == Stage::Trying && !reach.retry => {
@@ -190,9 +219,4 @@ impl Reach {
         self.started = now;
         Progress::Again(self.addresses.clone())
     }
-}
-
-/// What a peer is called in an error.
-pub(super) const fn named(label: Safe, saved: bool) -> Peer {
-    Peer { label, saved }
 }

@@ -1,14 +1,14 @@
 //! Opens what a talking program needs: the identity, alone; the people; the socket.
 
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::cli::error::BindProblem;
 use crate::cli::talk::contacts::Contacts;
-use crate::cli::{Context, Error, identity};
+use crate::cli::{BindProblem, Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::id::Timestamp;
-use crate::net::{Bind, Clock, seed};
+use crate::net::{Bind, Clock, Family, seed};
 use crate::proto::{Endpoint, EndpointConfig};
 use crate::store::{self, IdentityLock, is_test_only, reserve_timestamps};
 use crate::text::safe_line;
@@ -32,7 +32,10 @@ impl Timestamps {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(super) fn reserve(&self, clock: &Clock) -> Result<core::ops::Range<Timestamp>, store::Error> {
+    pub(super) fn reserve(
+        &self,
+        clock: &Clock,
+    ) -> Result<core::ops::Range<Timestamp>, store::Error> {
         reserve_timestamps(&self.0, clock.unix_time())
     }
 }
@@ -52,14 +55,23 @@ impl Profile {
         let lock = IdentityLock::acquire(&context.paths.lock(&id))?;
         let contacts = Contacts::load(context.paths.known_peers(), local_only)?;
         let timestamps = Timestamps(context.paths.timestamps(&id));
-        Ok(Self { secret: Arc::new(secret), contacts, timestamps, _lock: lock })
+        Ok(Self {
+            secret: Arc::new(secret),
+            contacts,
+            timestamps,
+            _lock: lock,
+        })
     }
 
     /// Makes the protocol core that knows these people.
     ///
     /// # Errors
     /// If no timestamps can be reserved.
-    pub(super) fn endpoint(&self, config: EndpointConfig, clock: &Clock) -> Result<Endpoint, Error> {
+    pub(super) fn endpoint(
+        &self,
+        config: EndpointConfig,
+        clock: &Clock,
+    ) -> Result<Endpoint, Error> {
         let timestamps = self.timestamps.reserve(clock)?;
         let secret = Arc::clone(&self.secret);
         let mut endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
@@ -77,22 +89,26 @@ fn is_local(bind: Bind) -> bool {
 }
 
 /// The words for a socket that could not be opened.
-pub(super) fn cannot_bind(bind: Bind, error: &std::io::Error) -> Error {
+pub(in crate::cli) fn cannot_bind(bind: Bind, error: &io::Error) -> Error {
     let address = match bind {
         Bind::At(address) => address,
         Bind::Everywhere { port, family } => {
             let any: IpAddr = match family {
-                crate::net::Family::V4 => IpAddr::from([0, 0, 0, 0]),
-                crate::net::Family::Any | crate::net::Family::V6 => IpAddr::from([0; 16]),
+                Family::V4 => IpAddr::from([0, 0, 0, 0]),
+                Family::Any | Family::V6 => IpAddr::from([0; 16]),
             };
             SocketAddr::new(any, port)
         }
     };
-    let reason = match error.kind() {
-        std::io::ErrorKind::AddrInUse => BindProblem::InUse,
-        std::io::ErrorKind::AddrNotAvailable => BindProblem::NotOurs,
-        std::io::ErrorKind::PermissionDenied => BindProblem::Forbidden,
-        _ => BindProblem::Other(safe_line(&error.to_string())),
+    let kind = error.kind();
+    let reason = if kind == ErrorKind::AddrInUse {
+        BindProblem::InUse
+    } else if kind == ErrorKind::AddrNotAvailable {
+        BindProblem::NotOurs
+    } else if kind == ErrorKind::PermissionDenied {
+        BindProblem::Forbidden
+    } else {
+        BindProblem::Other(safe_line(&error.to_string()))
     };
     Error::CannotListen { address, reason }
 }

@@ -9,7 +9,7 @@ use crate::wire::limits::LINE_MAX_LEN;
 
 /// What came from standard input.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stdin {
+pub(in crate::cli) enum Stdin {
     /// A line with its break.
     Line(Vec<u8>),
     /// A line so long that the rest of it was thrown away; its whole length is given.
@@ -25,12 +25,14 @@ const KEPT_LEN: usize = 16 * LINE_MAX_LEN;
 ///
 /// # Errors
 /// If the thread cannot be started.
-pub(super) fn read_lines(wake: impl Fn() + Send + 'static) -> io::Result<Receiver<Stdin>> {
+pub(in crate::cli) fn read_lines(wake: impl Fn() + Send + 'static) -> io::Result<Receiver<Stdin>> {
     let (sender, receiver) = sync_channel(1);
     let read = move || {
         forward(&mut io::stdin().lock(), &sender, &wake);
     };
-    thread::Builder::new().name("input".to_owned()).spawn(read)?;
+    thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(read)?;
     Ok(receiver)
 }
 
@@ -51,7 +53,11 @@ fn forward(input: &mut impl BufRead, sender: &SyncSender<Stdin>, wake: &impl Fn(
 /// Reads to the next line break; an unreadable input has ended.
 fn next_line(input: &mut impl BufRead) -> Stdin {
     let mut line = Vec::new();
-    match input.by_ref().take(KEPT_LEN as u64).read_until(b'\n', &mut line) {
+    match input
+        .by_ref()
+        .take(KEPT_LEN as u64)
+        .read_until(b'\n', &mut line)
+    {
         Ok(0) | Err(_) => Stdin::End,
         Ok(len) if len == KEPT_LEN && line.last() != Some(&b'\n') => {
             Stdin::Overlong(len + skip_line(input))
@@ -83,7 +89,10 @@ mod tests {
         let mut input = io::Cursor::new(b"one\n\ntwo".to_vec());
         let lines: Vec<Stdin> = (0..4).map(|_| next_line(&mut input)).collect();
         let line = |text: &[u8]| Stdin::Line(text.to_vec());
-        assert_eq!(lines, [line(b"one\n"), line(b"\n"), line(b"two"), Stdin::End]);
+        assert_eq!(
+            lines,
+            [line(b"one\n"), line(b"\n"), line(b"two"), Stdin::End]
+        );
     }
 
     #[test]

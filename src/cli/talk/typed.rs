@@ -2,7 +2,7 @@
 
 /// A line as a person at a terminal means it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Typed<'a> {
+pub(in crate::cli) enum Typed<'a> {
     /// Say it to the peer spoken to last.
     Say(&'a [u8]),
     /// Say it to this peer.
@@ -24,9 +24,9 @@ pub(super) enum Typed<'a> {
 
 impl<'a> Typed<'a> {
     /// Reads a line without its line break. `//` stands for a `/` that is meant to be said.
-    pub(super) fn parse(line: &'a [u8]) -> Self {
+    pub(in crate::cli) fn parse(line: &'a [u8]) -> Self {
         match line {
-            [b'/', rest @ [b'/', ..]] => Self::Say(rest),
+            [b'/', rest @ ..] if rest.starts_with(b"/") => Self::Say(rest),
             [b'/', command @ ..] => Self::command(command),
             [b'@', rest @ ..] => Self::addressed(rest).unwrap_or(Self::Say(line)),
             _ => Self::Say(line),
@@ -45,7 +45,9 @@ impl<'a> Typed<'a> {
     fn addressed(rest: &'a [u8]) -> Option<Self> {
         let end = rest.iter().position(|byte| *byte == b' ')?;
         let (name, text) = (rest.get(..end)?, rest.get(end + 1..)?);
-        let name = core::str::from_utf8(name).ok().filter(|name| !name.is_empty())?;
+        let name = core::str::from_utf8(name)
+            .ok()
+            .filter(|name| !name.is_empty())?;
         Some(Self::SayTo { name, text })
     }
 }
@@ -64,7 +66,10 @@ mod tests {
     #[test]
     fn a_name_addresses_one_peer() {
         let (name, text) = ("bob", b"did it finish?".as_slice());
-        assert_eq!(Typed::parse(b"@bob did it finish?"), Typed::SayTo { name, text });
+        assert_eq!(
+            Typed::parse(b"@bob did it finish?"),
+            Typed::SayTo { name, text }
+        );
         assert_eq!(Typed::parse(b"@bob"), Typed::Say(b"@bob"));
         assert_eq!(Typed::parse(b"@ bob"), Typed::Say(b"@ bob"));
     }

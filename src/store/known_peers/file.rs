@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 use super::{KnownPeers, Peer};
-use crate::store::atomic::{create_parent, read_checked, replace, with_suffix};
+use crate::store::atomic::{Staged, create_parent, read_checked, replace, with_suffix};
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::permissions::{Access, check_file, check_parents};
 use crate::store::{lock, os};
@@ -136,11 +136,15 @@ fn save(path: &Path, content: &Bytes, before: Option<Bytes>) -> Result<(), Error
             ErrorKind::ChangedMeanwhile,
         ));
     }
-    if let Some(before) = before {
-        if before == *content {
-            return Ok(());
-        }
-        replace(&with_suffix(path, ".bak"), &before, Access::Owner)?;
+    let Some(before) = before else {
+        return replace(path, content, Access::Owner);
+    };
+    if before == *content {
+        return Ok(());
     }
-    replace(path, content, Access::Owner)
+    let backup_path = with_suffix(path, ".bak");
+    let backup = Staged::write(&backup_path, &before, Access::Owner)?;
+    let list = Staged::write(path, content, Access::Owner)?;
+    backup.commit()?;
+    list.commit()
 }

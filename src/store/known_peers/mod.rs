@@ -23,6 +23,8 @@ mod suggest;
 use core::fmt;
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use self::line::{Content, PeerLine, REVOKED_MARK};
@@ -228,20 +230,24 @@ impl KnownPeers {
         self.revoked.contains_key(key)
     }
 
+    /// Makes sure that the key is not revoked.
+    ///
+    /// # Errors
+    /// `Revoked`, with the reason that was noted.
+    pub fn check_not_revoked(&self, key: &PeerId) -> Result<(), Error> {
+        match self.revoked.get(key).cloned() {
+            Some(reason) => Err(refuse(Operation::Write, ErrorKind::Revoked { reason })),
+            None => Ok(()),
+        }
+    }
+
     /// Adds a peer at the end.
     ///
     /// # Errors
     /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `DamagedLine`.
     pub fn add(&mut self, name: &str, key: &PeerId, addresses: &[HostPort]) -> Result<(), Error> {
         self.check_intact()?;
-        if let Some(reason) = self.revoked.get(key) {
-            return Err(refuse(
-                Operation::Write,
-                ErrorKind::Revoked {
-                    reason: reason.clone(),
-                },
-            ));
-        }
+        self.check_not_revoked(key)?;
         if let Some(known) = self.find_key(key) {
             let name = known.name().clone();
             return Err(refuse(Operation::Write, ErrorKind::DuplicateKey { name }));
@@ -325,6 +331,18 @@ impl KnownPeers {
     pub fn set_verified(&mut self, name: &str, day: Option<Day>) -> Result<(), Error> {
         let values: Vec<_> = day.iter().map(Day::to_string).collect();
         self.set_option(name, "verified", &values)
+    }
+
+    /// Sets the secret that the two share beside their keys, or takes it away.
+    ///
+    /// # Errors
+    /// `NotFound`, `DamagedLine`.
+    pub fn set_psk(&mut self, name: &str, psk: Option<&Psk>) -> Result<(), Error> {
+        let values: Vec<_> = psk
+            .map(|psk| STANDARD.encode(psk.expose()))
+            .into_iter()
+            .collect();
+        self.set_option(name, "psk", &values)
     }
 
     /// Succeeds if every line is understood.

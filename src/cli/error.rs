@@ -1,0 +1,229 @@
+//! What can go wrong for the user. The words for it are in `wording.rs` and, for files, `trouble.rs`.
+//!
+//! Every error has a code (`SCnn`) and an exit code that never change their meaning.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::report::Report;
+use crate::cli::{ExitCode, trouble, wording};
+use crate::id::PeerId;
+use crate::net;
+use crate::store;
+use crate::text::{Safe, safe_line};
+
+/// Everything that ends a command.
+#[derive(Debug)]
+pub enum Error {
+    /// Something about a file, a key or a name: SC01 to SC05, SC15, SC18 and those of `trouble.rs`.
+    Store(store::Error),
+    /// SC04: a secret key stands where a public key belongs. The key itself is not carried.
+    SecretKey,
+    /// SC05: nobody has this name.
+    NoSuchPeer {
+        /// The name as typed.
+        name: Safe,
+        /// A saved name that is close to it.
+        similar: Option<Safe>,
+    },
+    /// SC06: nothing came back.
+    NoAnswer {
+        /// Who was expected there.
+        peer: Peer,
+        /// The address that was tried last.
+        address: SocketAddr,
+        /// How long it was tried.
+        after: Duration,
+        /// How many handshakes were sent.
+        tries: u32,
+    },
+    /// SC07: the machine reports that the port is closed.
+    PortClosed {
+        /// Who was expected there.
+        peer: Peer,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// SC09: an unknown key suggests a name that belongs to a saved key.
+    NameClaimed {
+        /// The name.
+        name: Safe,
+        /// The key that is saved under it.
+        saved: PeerId,
+        /// The key that called.
+        offered: PeerId,
+    },
+    /// SC10: the peer answered, and refused.
+    Refused {
+        /// Who refused.
+        peer: Peer,
+        /// Our own key, which they need.
+        own: PeerId,
+    },
+    /// SC11: the passphrase does not open the identity.
+    WrongPassphrase {
+        /// The key file.
+        path: PathBuf,
+        /// How often it was asked for; none if it came from a file or a command.
+        attempts: Option<u32>,
+    },
+    /// SC12: the socket could not be opened.
+    CannotListen {
+        /// The local address.
+        address: SocketAddr,
+        /// Why not.
+        reason: BindProblem,
+    },
+    /// SC13: the name of a host leads nowhere.
+    HostNotFound {
+        /// The name.
+        host: Safe,
+        /// The system's words for it.
+        reason: Safe,
+    },
+    /// SC16: the other side speaks another version of the protocol.
+    OtherVersion {
+        /// Who.
+        peer: Peer,
+        /// The version that it speaks.
+        theirs: u16,
+        /// The version that we speak.
+        ours: u16,
+    },
+    /// SC17: an answer was needed, and nobody could be asked.
+    NeedsInput(Prompt),
+    /// SC26: no passphrase came from where it should.
+    NoPassphrase {
+        /// Why not.
+        reason: Safe,
+    },
+    /// SC27: nothing is known about where a peer is.
+    NoAddress {
+        /// The peer.
+        name: Safe,
+    },
+    /// SC28: a published test key was about to be used on a real network.
+    TestKey,
+    /// SC29: an argument that is well-formed for the command line does not make sense.
+    BadArgument {
+        /// What was given.
+        given: Safe,
+        /// What is wrong with it.
+        reason: Safe,
+        /// The arguments of a command that would be right; none if there is no single one.
+        example: &'static [&'static str],
+    },
+    /// SC21: a file is in the way.
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// SC24: the operating system refused something.
+    System {
+        /// What was attempted, such as "write the manual pages".
+        operation: &'static str,
+        /// The system's words for it.
+        reason: Safe,
+    },
+}
+
+/// Somebody, as far as the user knows them.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The saved name, or the beginning of the key.
+    pub label: Safe,
+    /// It is a saved name.
+    pub saved: bool,
+}
+
+/// Why a socket could not be opened.
+#[derive(Clone, Debug)]
+pub enum BindProblem {
+    /// Somebody listens there already.
+    InUse,
+    /// The address is none of this machine's.
+    NotOurs,
+    /// The system does not allow it.
+    Forbidden,
+    /// In the system's words.
+    Other(Safe),
+}
+
+/// What somebody would have been asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prompt {
+    /// The passphrase of an existing key.
+    Passphrase,
+    /// A passphrase for a key that is being made.
+    NewPassphrase,
+    /// Another passphrase for an existing key.
+    ChangedPassphrase,
+    /// Whether to accept an unknown key.
+    Trust,
+}
+
+impl Error {
+    /// How the program ends.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        self.report().exit
+    }
+
+    /// What is printed.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        match self {
+            Self::Store(error) => trouble::report(error),
+            Self::SecretKey => wording::secret_key(),
+            Self::NoSuchPeer { name, similar } => trouble::no_such_peer(name, similar.as_ref()),
+            Self::NoAnswer {
+                peer,
+                address,
+                after,
+                tries,
+            } => wording::no_answer(peer, *address, *after, *tries),
+            Self::PortClosed { peer, address } => wording::port_closed(peer, *address),
+            Self::NameClaimed {
+                name,
+                saved,
+                offered,
+            } => wording::name_claimed(name, saved, offered),
+            Self::Refused { peer, own } => wording::refused(peer, own),
+            Self::WrongPassphrase { path, attempts } => wording::wrong_passphrase(path, *attempts),
+            Self::CannotListen { address, reason } => wording::cannot_listen(*address, reason),
+            Self::HostNotFound { host, reason } => wording::host_not_found(host, reason),
+            Self::OtherVersion { peer, theirs, ours } => wording::version(peer, *theirs, *ours),
+            Self::NeedsInput(prompt) => wording::needs_input(*prompt),
+            Self::NoPassphrase { reason } => wording::no_passphrase(reason),
+            Self::NoAddress { name } => wording::no_address(name),
+            Self::TestKey => wording::test_key(),
+            Self::BadArgument {
+                given,
+                reason,
+                example,
+            } => wording::bad_argument(given, reason, example),
+            Self::Exists { path } => trouble::exists(path),
+            Self::System { operation, reason } => wording::system(operation, reason),
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;
+
+impl From<net::Fatal> for Error {
+    fn from(fatal: net::Fatal) -> Self {
+        Self::System {
+            operation: "keep the network going",
+            reason: safe_line(&fatal.to_string()),
+        }
+    }
+}

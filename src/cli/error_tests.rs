@@ -1,0 +1,278 @@
+use std::collections::BTreeSet;
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+use crate::cli::Suggestion;
+use crate::cli::args::Cli;
+
+const OWN: PeerId = PeerId::new([7; 32]);
+
+fn bob() -> Peer {
+    Peer {
+        label: "bob".into(),
+        saved: true,
+    }
+}
+
+fn address() -> SocketAddr {
+    "203.0.113.9:7419".parse().unwrap()
+}
+
+/// One error of every kind, two where the words differ.
+fn samples() -> Vec<Report> {
+    let listen = |reason| Error::CannotListen {
+        address: "[::]:7419".parse().unwrap(),
+        reason,
+    };
+    let no_answer = |saved| Error::NoAnswer {
+        peer: Peer { saved, ..bob() },
+        address: address(),
+        after: Duration::from_secs(10),
+        tries: 5,
+    };
+    let wrong = |attempts| Error::WrongPassphrase {
+        path: "identity.key".into(),
+        attempts,
+    };
+    let missing = |similar| Error::NoSuchPeer {
+        name: "bbo".into(),
+        similar,
+    };
+    let mut errors = vec![
+        Error::SecretKey,
+        missing(Some("bob".into())),
+        missing(None),
+        no_answer(true),
+        no_answer(false),
+        Error::PortClosed {
+            peer: bob(),
+            address: address(),
+        },
+        Error::NameClaimed {
+            name: "bob".into(),
+            saved: PeerId::new([1; 32]),
+            offered: PeerId::new([2; 32]),
+        },
+        Error::Refused {
+            peer: bob(),
+            own: OWN,
+        },
+        wrong(Some(3)),
+        wrong(None),
+        listen(BindProblem::InUse),
+        listen(BindProblem::NotOurs),
+        listen(BindProblem::Forbidden),
+        listen(BindProblem::Other("no such device".into())),
+        Error::HostNotFound {
+            host: "chat.exmaple.org".into(),
+            reason: "no such name".into(),
+        },
+        Error::OtherVersion {
+            peer: bob(),
+            theirs: 2,
+            ours: 1,
+        },
+        Error::NoPassphrase {
+            reason: "it is empty".into(),
+        },
+        Error::NoAddress { name: "bob".into() },
+        Error::TestKey,
+        Error::BadArgument {
+            given: "x".into(),
+            reason: "that is none".into(),
+            example: &["help", "keys"],
+        },
+        Error::System {
+            operation: "read standard input",
+            reason: "it is gone".into(),
+        },
+    ];
+    let prompts = [
+        Prompt::Passphrase,
+        Prompt::NewPassphrase,
+        Prompt::ChangedPassphrase,
+        Prompt::Trust,
+    ];
+    errors.extend(prompts.map(Error::NeedsInput));
+    let reports = errors.iter().map(Error::report);
+    reports.chain(trouble::tests::samples()).collect()
+}
+
+fn shown(error: &Error) -> String {
+    let lines = error.report().render(&[]);
+    let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn every_suggested_command_is_understood() {
+    let ours = |command: &&Suggestion| command.words().next() == Some("securechat");
+    let mut seen = 0;
+    for report in samples() {
+        for command in report.suggestions().filter(ours) {
+            seen += 1;
+            if let Err(error) = Cli::try_parse_from(command.words()) {
+                // `--version` is no error of the command line.
+                assert_eq!(error.exit_code(), 0, "{}: {error}", report.code);
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} commands");
+}
+
+#[test]
+fn every_flag_that_is_named_exists() {
+    let mut flags = BTreeSet::new();
+    collect_flags(&Cli::command(), &mut flags);
+    for report in samples() {
+        for line in report.render(&[]) {
+            let words = line
+                .as_str()
+                .split(|c: char| !(c == '-' || c.is_alphanumeric()));
+            for flag in words.filter(|word| word.starts_with("--")) {
+                assert!(flags.contains(flag), "{}: {flag}", report.code);
+            }
+        }
+    }
+}
+
+fn collect_flags(command: &clap::Command, flags: &mut BTreeSet<String>) {
+    let own = command.get_arguments().filter_map(clap::Arg::get_long);
+    flags.extend(own.map(|flag| format!("--{flag}")));
+    flags.insert("--version".to_owned());
+    for inner in command.get_subcommands() {
+        collect_flags(inner, flags);
+    }
+}
+
+#[test]
+fn every_code_of_this_version_can_be_printed() {
+    let codes: BTreeSet<&str> = samples().iter().map(|report| report.code).collect();
+    let expected = [
+        1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+        30,
+    ];
+    let expected: Vec<String> = expected.iter().map(|n| format!("SC{n:02}")).collect();
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn one_code_has_one_exit_code() {
+    let mut exits = std::collections::BTreeMap::new();
+    for report in samples() {
+        let first = exits.entry(report.code).or_insert(report.exit);
+        assert_eq!(*first, report.exit, "{}", report.code);
+    }
+}
+
+#[test]
+fn silence_is_explained() {
+    let error = Error::NoAnswer {
+        peer: bob(),
+        address: address(),
+        after: Duration::from_secs(10),
+        tries: 5,
+    };
+    assert_eq!(
+        shown(&error),
+        "error: no answer from bob at 203.0.113.9:7419 after 10 s (5 tries)  [SC06]\n\
+         \x20 Nothing came back at all: wrong address or port, nobody is listening there, a\n\
+         \x20 firewall or NAT drops UDP on the way, or whoever is there does not hold bob's\n\
+         \x20 key (such a machine stays silent on purpose).\n\
+         \x20 try: ask bob to run \"securechat listen\"\n\
+         \x20 To compare the key that you have: securechat peers show bob"
+    );
+    assert_eq!(error.exit_code(), ExitCode::Network);
+}
+
+#[test]
+fn a_closed_port_is_told_from_silence() {
+    let error = Error::PortClosed {
+        peer: bob(),
+        address: address(),
+    };
+    assert_eq!(
+        shown(&error),
+        "error: nothing is listening at 203.0.113.9:7419  [SC07]\n\
+         \x20 The machine is up, but it reported that this UDP port is closed.\n\
+         \x20 try: ask bob to run \"securechat listen\", and check the port number"
+    );
+}
+
+#[test]
+fn a_claimed_name_shows_both_keys() {
+    let error = Error::NameClaimed {
+        name: "bob".into(),
+        saved: PeerId::new([0; 32]),
+        offered: PeerId::new([0xff; 32]),
+    };
+    assert_eq!(
+        shown(&error),
+        "error: an unknown key is calling itself \"bob\"  [SC09]\n\
+         \x20 Your saved bob has a different key. Not connected.\n\
+         \x20   saved    AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAA\n\
+         \x20   offered  ///// ///// ///// ///// ///// ///// ///// ///// //8\n\
+         \x20 try: ask bob by another way; the saved key: securechat peers show bob"
+    );
+    assert_eq!(error.exit_code(), ExitCode::Trust);
+}
+
+#[test]
+fn a_refusal_says_what_the_other_side_needs() {
+    let error = Error::Refused {
+        peer: bob(),
+        own: PeerId::new([0; 32]),
+    };
+    assert_eq!(
+        shown(&error),
+        "error: bob refused the connection  [SC10]\n\
+         \x20 The other side does not know your key, or has revoked it.\n\
+         \x20 Your key is added there with (any name will do):\n\
+         \x20   securechat peers add you AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    );
+}
+
+#[test]
+fn a_port_in_use_leads_to_the_next_one() {
+    let error = Error::CannotListen {
+        address: "[::]:7419".parse().unwrap(),
+        reason: BindProblem::InUse,
+    };
+    assert_eq!(
+        shown(&error),
+        "error: cannot listen on [::]:7419: the port is in use  [SC12]\n\
+         \x20 Another program is listening there, perhaps another securechat.\n\
+         \x20 try: securechat listen '[::]:7420'"
+    );
+}
+
+#[test]
+fn an_unknown_host_is_named() {
+    let error = Error::HostNotFound {
+        host: "chat.exmaple.org".into(),
+        reason: "Name or service not known".into(),
+    };
+    assert_eq!(
+        shown(&error),
+        "error: cannot find the host \"chat.exmaple.org\"  [SC13]\n\
+         \x20 The name leads to no address. Spelling? Network connected?\n\
+         \x20 The system says: Name or service not known"
+    );
+}
+
+#[test]
+fn another_version_says_who_is_behind() {
+    let error = Error::OtherVersion {
+        peer: bob(),
+        theirs: 2,
+        ours: 1,
+    };
+    assert_eq!(
+        shown(&error),
+        "error: bob speaks version 2 of the protocol, this program version 1  [SC16]\n\
+         \x20 This side needs a newer securechat.\n\
+         \x20 try: securechat --version"
+    );
+    assert_eq!(error.exit_code(), ExitCode::Version);
+}

@@ -1,0 +1,113 @@
+//! `pubkey` and `key`: what there is to know and to change about a secret key.
+
+use std::path::Path;
+
+use crate::cli::args::{KeyCommand, PasswdArgs, PubkeyArgs};
+use crate::cli::{Context, Error, ExitCode, Prompt, input, unlock};
+use crate::crypto::StaticSecret;
+use crate::id::PeerId;
+use crate::net::os_rng;
+use crate::store::{self, KeyFile, fingerprint, key_text, key_uri};
+use crate::text::Safe;
+
+pub(super) fn run(command: &KeyCommand, context: &Context) -> Result<ExitCode, Error> {
+    match command {
+        KeyCommand::Show(args) => show(args.file.as_deref(), context),
+        KeyCommand::Fingerprint(args) => {
+            let (key, path) = read(args.file.as_deref(), context)?;
+            let public = public(&key, path, context)?;
+            context.out.data(&fingerprint(&public))
+        }
+        KeyCommand::Passwd(args) => passwd(args, context),
+    }?;
+    Ok(ExitCode::Done)
+}
+
+pub(super) fn pubkey(args: &PubkeyArgs, context: &Context) -> Result<ExitCode, Error> {
+    let (key, path) = read(args.file.as_deref(), context)?;
+    let public = public(&key, path, context)?;
+    let text = if args.uri {
+        key_uri(&public, None, &[])
+    } else {
+        key_text(&public)
+    };
+    context.out.data(&text)?;
+    Ok(ExitCode::Done)
+}
+
+/// Reads the identity's secret key and opens it, asking for the passphrase if need be.
+///
+/// # Errors
+/// What reading it says, [`Error::WrongPassphrase`], [`Error::NeedsInput`].
+pub(super) fn unlock(context: &Context) -> Result<StaticSecret, Error> {
+    let path = context.paths.identity();
+    let key = store::load_identity(path)?;
+    Ok(unlock::unlock(&key, path, &context.globals, &context.out)?.secret)
+}
+
+/// Reads the secret key file that was named (`-` is standard input), or the identity.
+fn read<'a>(file: Option<&'a Path>, context: &'a Context) -> Result<(KeyFile, &'a Path), Error> {
+    let path = file.unwrap_or_else(|| context.paths.identity());
+    let key = if path == Path::new("-") {
+        KeyFile::parse(input::standard_input()?.as_bytes())?
+    } else {
+        store::load_identity(path)?
+    };
+    Ok((key, path))
+}
+
+/// The public half: proved where no passphrase is needed, else as the file says it.
+fn public(key: &KeyFile, path: &Path, context: &Context) -> Result<PeerId, Error> {
+    match key.public().filter(|_| key.is_protected()) {
+        Some(public) => Ok(public),
+        None => {
+            let unlocked = unlock::unlock(key, path, &context.globals, &context.out)?;
+            Ok(unlocked.secret.public())
+        }
+    }
+}
+
+fn show(file: Option<&Path>, context: &Context) -> Result<(), Error> {
+    let (key, path) = read(file, context)?;
+    let public = public(&key, path, context)?;
+    let protection = if key.is_protected() {
+        "passphrase"
+    } else {
+        "none"
+    };
+    let rows = [
+        ("secret key   ", Some(Safe::from(path))),
+        ("protection   ", Some(protection.into())),
+        ("public key   ", Some(key_text(&public))),
+        ("fingerprint  ", Some(fingerprint(&public))),
+        ("created      ", key.created()),
+        ("comment      ", key.comment()),
+    ];
+    for (label, value) in rows {
+        if let Some(value) = value {
+            context.out.data(&(Safe::from(label) + value))?;
+        }
+    }
+    Ok(())
+}
+
+fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
+    let path = args.file.as_deref();
+    let path = path.unwrap_or_else(|| context.paths.identity());
+    let key = store::load_identity(path)?;
+    let (globals, out) = (&context.globals, &context.out);
+    let old = unlock::unlock(&key, path, globals, out)?.passphrase;
+    let new = match &args.new_passphrase_file {
+        _ if args.no_passphrase => None,
+        Some(file) => Some(unlock::from_file(file)?),
+        None => Some(unlock::ask_new(globals, out, Prompt::ChangedPassphrase)?),
+    };
+    store::change_passphrase(path, old.as_ref(), new.as_ref(), &mut os_rng())?;
+    let words = if new.is_some() {
+        " is protected by the new passphrase"
+    } else {
+        " is no longer protected by a passphrase"
+    };
+    out.note(&(Safe::from(path) + words));
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! What comes in beside the arguments: standard input, files, answers.
+
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::cli::Error;
+use crate::store::KeyOffer;
+use crate::text::safe_line;
+
+/// The most that is read from standard input for a key; a key file is a fraction of it.
+const MAX_INPUT_LEN: u64 = 64 << 10;
+
+/// Whether somebody can be asked: standard input and standard error are a terminal, and
+/// `--no-input` was not given.
+pub(super) fn can_ask(no_input: bool) -> bool {
+    !no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Reads standard input to its end.
+///
+/// # Errors
+/// [`Error::System`].
+pub(super) fn standard_input() -> Result<Zeroizing<String>, Error> {
+    let mut text = Zeroizing::new(String::new());
+    let mut bounded = io::stdin().lock().take(MAX_INPUT_LEN);
+    let read = bounded.read_to_string(&mut text);
+    read.map_err(|error| Error::System {
+        operation: "read standard input",
+        reason: safe_line(&error.to_string()),
+    })?;
+    Ok(text)
+}
+
+/// A public key as an argument gives it: the key, an address, `@FILE`, or `-` for standard input.
+///
+/// # Errors
+/// What [`KeyOffer::parse_argument`] says, or [`Error::System`].
+pub(super) fn key_offer(argument: &str) -> Result<KeyOffer, Error> {
+    if argument == "-" {
+        return Ok(KeyOffer::first_in(&standard_input()?)?);
+    }
+    Ok(KeyOffer::parse_argument(argument)?)
+}
+
+/// A public key from a file, or from standard input for `-`.
+///
+/// # Errors
+/// As [`key_offer`].
+pub(super) fn key_file(path: &Path) -> Result<KeyOffer, Error> {
+    if path == Path::new("-") {
+        return key_offer("-");
+    }
+    Ok(KeyOffer::read_file(path)?)
+}

@@ -1,0 +1,124 @@
+//! `keygen`: makes an identity.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use crate::cli::args::KeygenArgs;
+use crate::cli::json::Object;
+use crate::cli::{Context, Error, ExitCode, Prompt, Suggestion, unlock};
+use crate::crypto::StaticSecret;
+use crate::id::PeerId;
+use crate::net::{Clock, os_rng};
+use crate::store::{self, KeyFile, Passphrase, key_text};
+use crate::text::{Safe, safe_line};
+
+pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Error> {
+    let path = args.output.as_deref();
+    let path = path.unwrap_or_else(|| context.paths.identity());
+    let to_stdout = path == Path::new("-");
+    // Before anybody thinks of a passphrase for nothing.
+    if !to_stdout && !args.force && path.exists() {
+        return Err(Error::Exists {
+            path: path.to_owned(),
+        });
+    }
+    let passphrase = passphrase(args, context)?;
+    let (key, public) = generate(args, passphrase.as_ref())?;
+    if to_stdout {
+        print_secret(&key, &public, context)?;
+    } else {
+        save(&key, path, args.force, context)?;
+        tell(args, &key, &public, path, context)?;
+    }
+    Ok(ExitCode::Done)
+}
+
+fn passphrase(args: &KeygenArgs, context: &Context) -> Result<Option<Passphrase>, Error> {
+    if args.no_passphrase {
+        return Ok(None);
+    }
+    if let Some(passphrase) = unlock::given(&context.globals)? {
+        return Ok(Some(passphrase));
+    }
+    unlock::ask_new(&context.globals, &context.out, Prompt::NewPassphrase).map(Some)
+}
+
+fn generate(
+    args: &KeygenArgs,
+    passphrase: Option<&Passphrase>,
+) -> Result<(KeyFile, PeerId), Error> {
+    let mut rng = os_rng();
+    let secret = StaticSecret::generate(&mut rng);
+    let comment = args.comment.as_deref().unwrap_or_default();
+    let created = Clock::new().unix_time();
+    let key = KeyFile::new(&secret, created, comment, passphrase, &mut rng)?;
+    Ok((key, secret.public()))
+}
+
+fn print_secret(key: &KeyFile, public: &PeerId, context: &Context) -> Result<(), Error> {
+    if std::io::stdout().is_terminal() {
+        let words = "your secret key is now on the screen, and perhaps in its scrollback";
+        context.out.warn(&words.into());
+    }
+    context.out.document(key.render().as_bytes())?;
+    let public = Safe::from("public key  ") + key_text(public);
+    context.out.note(&public);
+    Ok(())
+}
+
+fn save(key: &KeyFile, path: &Path, force: bool, context: &Context) -> Result<(), Error> {
+    if !force {
+        store::create_identity(path, key)?;
+        return Ok(());
+    }
+    if let Some(old) = store::replace_identity(path, key)? {
+        let words = Safe::from("  the old secret key is kept as ") + old.as_path();
+        context.out.note(&words);
+    }
+    Ok(())
+}
+
+fn tell(
+    args: &KeygenArgs,
+    key: &KeyFile,
+    public: &PeerId,
+    path: &Path,
+    context: &Context,
+) -> Result<(), Error> {
+    if args.json {
+        let object = Object::versioned()
+            .text("type", "identity")
+            .text("path", &path.to_string_lossy())
+            .text("public_key", key_text(public).as_str())
+            .flag("protected", key.is_protected());
+        return context.out.data(&object.line());
+    }
+    let out = &context.out;
+    let protection = if key.is_protected() {
+        "protected by a passphrase"
+    } else {
+        "not protected by a passphrase"
+    };
+    let mode = if cfg!(unix) { "0600, " } else { "" };
+    out.note(&(Safe::from("  secret key  ") + path + "   (" + mode + protection + ")"));
+    out.note(&(Safe::from("  public key  ") + key_text(public)));
+    out.note(&"  Give the public key to the people you want to talk to.".into());
+    out.note(&next(args, path, context));
+    Ok(())
+}
+
+/// What comes after making an identity.
+fn next(args: &KeygenArgs, path: &Path, context: &Context) -> Safe {
+    let identity = match &args.output {
+        Some(_) => vec!["--identity".into(), Safe::from(path)],
+        None => Vec::new(),
+    };
+    let with = |words: &[&'static str]| {
+        let words = words.iter().map(|word| safe_line(word));
+        Suggestion::securechat(identity.iter().cloned().chain(words))
+    };
+    let listen = with(&["listen"]);
+    let connect = with(&["connect", "--peer-key", "KEY", "HOST:PORT"]);
+    let [listen, connect] = [listen, connect].map(|command| context.out.command(&command));
+    Safe::from("  next: ") + listen + "     or     " + connect
+}

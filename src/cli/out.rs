@@ -1,0 +1,120 @@
+//! Where words go: data to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::cli::Error;
+use crate::cli::args::{Color, Globals};
+use crate::cli::report::{Report, Suggestion};
+use crate::text::{Safe, safe_line};
+
+/// The printer of one command.
+#[derive(Clone, Debug)]
+pub struct Out {
+    quiet: bool,
+    colored: bool,
+    /// The flags that suggested commands need to mean the same profile.
+    profile: Vec<Safe>,
+}
+
+impl Out {
+    /// A printer as the global flags want it.
+    #[must_use]
+    pub fn new(globals: &Globals) -> Self {
+        Self {
+            quiet: globals.quiet,
+            colored: wants_color(globals.color),
+            profile: profile(globals),
+        }
+    }
+
+    /// Prints a line of data on standard output.
+    ///
+    /// # Errors
+    /// [`Error::System`] if standard output cannot be written; a reader that has left is no error
+    /// but the end of the program.
+    pub fn data(&self, line: &Safe) -> Result<(), Error> {
+        written(writeln!(io::stdout().lock(), "{line}"))
+    }
+
+    /// Prints text of our own making, such as a manual page, on standard output.
+    ///
+    /// # Errors
+    /// As [`Out::data`].
+    pub fn document(&self, text: &[u8]) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        written(stdout.write_all(text).and_then(|()| stdout.flush()))
+    }
+
+    /// Tells the user something on standard error, unless `--quiet`.
+    pub fn note(&self, line: &Safe) {
+        if !self.quiet {
+            // Nobody is left to tell when standard error is gone.
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
+    }
+
+    /// Warns the user on standard error, also with `--quiet`.
+    pub fn warn(&self, line: &Safe) {
+        let _ = writeln!(io::stderr().lock(), "warning: {line}");
+    }
+
+    /// Prints a complaint about the command line.
+    pub fn complaint(&self, words: &Safe) {
+        let _ = writeln!(io::stderr().lock(), "{words}");
+    }
+
+    /// Prints an error.
+    pub fn error(&self, report: &Report) {
+        let mut stderr = io::stderr().lock();
+        for line in report.render(&self.profile) {
+            let line = line.as_str();
+            let _ = match line.strip_prefix("error:").filter(|_| self.colored) {
+                Some(rest) => writeln!(stderr, "\u{1b}[1;31merror:\u{1b}[0m{rest}"),
+                None => writeln!(stderr, "{line}"),
+            };
+        }
+    }
+
+    /// A command for the user, with the flags that it needs to mean the same profile.
+    #[must_use]
+    pub fn command(&self, command: &Suggestion) -> Safe {
+        command.shell(&self.profile)
+    }
+}
+
+fn written(result: io::Result<()>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Error::System {
+            operation: "write to standard output",
+            reason: safe_line(&error.to_string()),
+        }),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// `--home` and `--identity`, if they came by flag or environment.
+fn profile(globals: &Globals) -> Vec<Safe> {
+    let flags = [("--home", &globals.home), ("--identity", &globals.identity)];
+    let given = flags.into_iter().filter_map(|(flag, path)| {
+        let path = path.as_deref()?;
+        Some([flag.into(), Safe::from(path)])
+    });
+    given.flatten().collect()
+}
+
+/// Whether errors are coloured: as `--color` says, else as the environment and the terminal say.
+fn wants_color(color: Color) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("NO_COLOR") => false,
+        Color::Auto if set("CLICOLOR_FORCE") => true,
+        Color::Auto => {
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            // Old Windows consoles show the escapes.
+            io::stderr().is_terminal() && !dumb && !cfg!(windows)
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! `peers`: the people you know.
+
+use crate::cli::args::{
+    PeerArgs, PeersAddArgs, PeersCommand, PeersListArgs, PeersRenameArgs, PeersRevokeArgs,
+};
+use crate::cli::json::Object;
+use crate::cli::{Context, Error, ExitCode, input};
+use crate::id::PeerId;
+use crate::store::{
+    self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text,
+};
+use crate::text::{Safe, safe_line};
+
+pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode, Error> {
+    match command {
+        PeersCommand::List(args) => list(args, context),
+        PeersCommand::Add(args) => add(args, context),
+        PeersCommand::Show(args) => show(args, context),
+        PeersCommand::Rename(args) => rename(args, context),
+        PeersCommand::Revoke(args) => revoke(args, context),
+        PeersCommand::Remove(args) => remove(args, context),
+    }?;
+    Ok(ExitCode::Done)
+}
+
+/// Prints every line that can be understood, then fails if there is one that cannot.
+fn list(args: &PeersListArgs, context: &Context) -> Result<(), Error> {
+    let path = context.paths.known_peers();
+    let known = KnownPeers::load_despite_damage(&path)?;
+    if args.json {
+        context.out.data(&as_json(&known))?;
+    } else {
+        for line in as_table(&known) {
+            context.out.data(&line)?;
+        }
+        if known.peers().is_empty() {
+            let hint = "you have no peers yet; add one: securechat peers add NAME KEY";
+            context.out.note(&hint.into());
+        }
+    }
+    KnownPeers::load(&path)?;
+    Ok(())
+}
+
+fn as_table(known: &KnownPeers) -> Vec<Safe> {
+    let names = known.peers().iter().map(|peer| peer.name().as_str());
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    let named = known.peers().iter().map(|peer| {
+        let name = safe_line(&format!("{:<width$}  ", peer.name()));
+        name + key_text(&peer.key()) + remarks(peer)
+    });
+    let nameless = known
+        .revoked()
+        .filter(|(key, _)| known.find_key(key).is_none());
+    let nameless = nameless.map(|(key, reason)| {
+        let name = safe_line(&format!("{:<width$}  ", "-"));
+        name + key_text(key) + "  revoked" + noted(reason)
+    });
+    named.chain(nameless).collect()
+}
+
+/// What the table says behind the key.
+fn remarks(peer: &Peer) -> Safe {
+    let mut remarks: Vec<Safe> = Vec::new();
+    if peer.is_revoked() {
+        remarks.push("revoked".into());
+    }
+    remarks.extend(peer.addresses().iter().map(Safe::from));
+    if peer.has_psk() {
+        remarks.push("psk".into());
+    }
+    Safe::concat(remarks.into_iter().map(|remark| Safe::from("  ") + remark))
+}
+
+fn noted(reason: Option<&Safe>) -> Safe {
+    reason.map_or_else(Safe::default, |reason| Safe::from(": ") + reason)
+}
+
+fn as_json(known: &KnownPeers) -> Safe {
+    let peers = known.peers().iter().map(|peer| {
+        let addresses = peer.addresses().iter().map(HostPort::to_string);
+        let day = |day: Option<Day>| day.map(|day| day.to_string());
+        Object::default()
+            .text("name", peer.name().as_str())
+            .text("key", key_text(&peer.key()).as_str())
+            .texts("addresses", addresses)
+            .optional("seen", day(peer.seen()).as_deref())
+            .optional("verified", day(peer.verified()).as_deref())
+            .flag("psk", peer.has_psk())
+            .flag("revoked", peer.is_revoked())
+    });
+    let revoked = known.revoked().map(|(key, reason)| {
+        Object::default()
+            .text("key", key_text(key).as_str())
+            .optional("reason", reason.map(Safe::as_str))
+    });
+    Object::versioned()
+        .objects("peers", peers)
+        .objects("revoked", revoked)
+        .line()
+}
+
+fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
+    let offer = input::key_offer(&args.key)?;
+    let mut addresses = parse_addresses(&args.address)?;
+    if addresses.is_empty() {
+        addresses.clone_from(&offer.addresses);
+    }
+    let psk = args.psk_file.as_deref().map(store::read_psk).transpose()?;
+    KnownPeers::update(&context.paths.known_peers(), |known| {
+        known.add(&args.name, &offer.key, &addresses)?;
+        match &psk {
+            Some(psk) => known.set_psk(&args.name, Some(psk)),
+            None => Ok(()),
+        }
+    })?;
+    let added = Safe::from("added ") + safe_line(&args.name);
+    context.out.note(&(added + "  " + key_text(&offer.key)));
+    Ok(())
+}
+
+fn parse_addresses(texts: &[String]) -> Result<Vec<HostPort>, Error> {
+    let parsed = texts.iter().map(|text| text.parse().map_err(Error::from));
+    parsed.collect()
+}
+
+fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
+    let known = KnownPeers::load(&context.paths.known_peers())?;
+    let peer = find(&known, &args.name)?;
+    let key = peer.key();
+    let rows = [
+        ("name", Some(peer.name().clone())),
+        ("key", Some(key_text(&key))),
+        ("fingerprint", Some(fingerprint(&key))),
+        ("revoked", revocation(&known, &key)),
+        ("address", addresses(peer)),
+        ("seen", peer.seen().map(|day| safe_line(&day.to_string()))),
+        (
+            "verified",
+            peer.verified().map(|day| safe_line(&day.to_string())),
+        ),
+        ("shared secret", peer.has_psk().then(|| "yes (psk)".into())),
+    ];
+    for (label, value) in rows {
+        if let Some(value) = value {
+            let label = safe_line(&format!("{label:<15}"));
+            context.out.data(&(label + value))?;
+        }
+    }
+    Ok(())
+}
+
+fn addresses(peer: &Peer) -> Option<Safe> {
+    let addresses = peer.addresses();
+    (!addresses.is_empty()).then(|| Safe::join(addresses.iter().map(Safe::from), ", "))
+}
+
+fn revocation(known: &KnownPeers, key: &PeerId) -> Option<Safe> {
+    let (_, reason) = known.revoked().find(|(revoked, _)| *revoked == key)?;
+    Some(Safe::from("yes") + noted(reason))
+}
+
+fn rename(args: &PeersRenameArgs, context: &Context) -> Result<(), Error> {
+    change(context, &args.name, |known| {
+        known.rename(&args.name, &args.new_name)
+    })?;
+    let names = [&args.name, &args.new_name].map(|name| safe_line(name));
+    let [old, new] = names;
+    context
+        .out
+        .note(&(Safe::from("renamed ") + old + " to " + new));
+    Ok(())
+}
+
+fn revoke(args: &PeersRevokeArgs, context: &Context) -> Result<(), Error> {
+    let path = context.paths.known_peers();
+    let known = KnownPeers::load(&path)?;
+    let key = match known.find(&args.who) {
+        Ok(peer) => peer.key(),
+        // A name has at most 32 characters, a key 43: what is longer can only be a key.
+        Err(_) if args.who.chars().count() > crate::text::MAX_NAME_LEN => {
+            KeyOffer::parse_argument(&args.who)?.key
+        }
+        Err(error) => return Err(named(error, &args.who)),
+    };
+    KnownPeers::update(&path, |known| known.revoke(&key, args.reason.as_deref()))?;
+    let done = Safe::from("revoked ") + key_text(&key);
+    context
+        .out
+        .note(&(done + "; it is refused from now on, also in a running chat"));
+    Ok(())
+}
+
+fn remove(args: &PeerArgs, context: &Context) -> Result<(), Error> {
+    change(context, &args.name, |known| known.remove(&args.name))?;
+    context
+        .out
+        .note(&(Safe::from("removed ") + safe_line(&args.name)));
+    Ok(())
+}
+
+/// Changes known-peers; an error about somebody who is not there names `name`.
+fn change(
+    context: &Context,
+    name: &str,
+    edit: impl FnOnce(&mut KnownPeers) -> Result<(), store::Error>,
+) -> Result<(), Error> {
+    KnownPeers::update(&context.paths.known_peers(), edit).map_err(|error| named(error, name))
+}
+
+/// Finds a peer by name.
+///
+/// # Errors
+/// [`Error::NoSuchPeer`].
+pub(super) fn find<'a>(known: &'a KnownPeers, name: &str) -> Result<&'a Peer, Error> {
+    known.find(name).map_err(|error| named(error, name))
+}
+
+fn named(error: store::Error, name: &str) -> Error {
+    if let ErrorKind::NotFound { suggestion } = error.kind() {
+        return Error::NoSuchPeer {
+            name: safe_line(name),
+            similar: suggestion.clone(),
+        };
+    }
+    error.into()
+}

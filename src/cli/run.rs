@@ -1,0 +1,99 @@
+//! From the arguments to the exit code.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::args::{Cli, Command, Globals};
+use crate::cli::{Error, ExitCode, Out, demo, identity, keygen, log, meta, peers, talk};
+use crate::store::Paths;
+use crate::text::safe_text;
+
+/// What a command that uses files works with.
+#[derive(Debug)]
+pub struct Context {
+    /// The flags that every command takes.
+    pub globals: Globals,
+    /// Where the files are.
+    pub paths: Paths,
+    /// Where words go.
+    pub out: Out,
+}
+
+impl Context {
+    /// Finds out where the files are; creates none.
+    fn new(globals: &Globals, out: &Out) -> Result<Self, Error> {
+        let paths = Paths::resolve(globals.home.as_deref(), globals.identity.as_deref())?;
+        Ok(Self {
+            globals: globals.clone(),
+            paths,
+            out: out.clone(),
+        })
+    }
+}
+
+/// Runs the program with these arguments, the program's own name first.
+#[must_use]
+pub fn run(args: &[OsString]) -> ExitCode {
+    // Before anything could repeat it on the screen.
+    if args.iter().any(|arg| is_secret_key(arg)) {
+        return fail(&Error::SecretKey, &Out::new(&Globals::default()));
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let out = Out::new(&cli.globals);
+    let done = log::start(&cli.globals).and_then(|()| match &cli.command {
+        Some(command) => dispatch(command, &cli.globals, &out),
+        None => meta::guide(&out),
+    });
+    done.unwrap_or_else(|error| fail(&error, &out))
+}
+
+fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
+    let context = || Context::new(globals, out);
+    match command {
+        Command::Keygen(args) => keygen::run(args, &context()?),
+        Command::Pubkey(args) => identity::pubkey(args, &context()?),
+        Command::Key(command) => identity::run(command, &context()?),
+        Command::Peers(command) => peers::run(command, &context()?),
+        Command::Listen(args) => talk::listen(args, &context()?),
+        Command::Connect(args) => talk::connect(args, &context()?),
+        Command::Demo(args) => demo::run(args, globals.quiet, out),
+        Command::Completions(args) => meta::completions(args, out),
+        Command::Man(args) => meta::man(args, out),
+        Command::Help(args) => meta::help(args, out),
+    }
+}
+
+fn fail(error: &Error, out: &Out) -> ExitCode {
+    let report = error.report();
+    out.error(&report);
+    report.exit
+}
+
+/// Prints what clap has to say: help and version as they are, complaints as safe text because they
+/// repeat the arguments.
+fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // Nobody is left to tell when standard output is gone.
+        let _ = error.print();
+        return ExitCode::Done;
+    }
+    let words = safe_text(error.render().to_string().trim_end());
+    Out::new(&Globals::default()).complaint(&words);
+    ExitCode::Usage
+}
+
+/// Whether an argument is one of our secret keys, which belongs into no argument at all.
+fn is_secret_key(arg: &OsStr) -> bool {
+    let text = arg.to_string_lossy().to_ascii_uppercase();
+    ["SECURECHAT-SECRET-KEY-", "SECURECHAT-ENCRYPTED-KEY-"]
+        .iter()
+        .any(|mark| text.contains(mark))
+}

@@ -1,0 +1,210 @@
+//! What `listen` and `connect` are told: where to bind, whom to reach and where.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::cli::args::{ConnectArgs, ListenArgs};
+use crate::cli::{Error, input};
+use crate::net::{Bind, DEFAULT_PORT, Family};
+use crate::store::{HostPort, KeyOffer};
+use crate::text::{Safe, safe_line};
+
+/// Whom to reach, and where.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) who: Who,
+    /// The address on the command line; there may be others in known-peers or in the key's URI.
+    pub(super) address: Option<HostPort>,
+}
+
+/// Whom to reach.
+#[derive(Debug)]
+pub(super) enum Who {
+    /// A saved peer.
+    Name(String),
+    /// Whoever holds this key.
+    Key(KeyOffer),
+}
+
+impl Target {
+    /// Reads it from the arguments of `connect`, and the key from a file if they say so.
+    ///
+    /// # Errors
+    /// SC03 or SC04 for the key, SC29 for the rest.
+    pub(super) fn of(args: &ConnectArgs) -> Result<Self, Error> {
+        let words: Vec<&str> = args.target.iter().map(String::as_str).collect();
+        match (offer(args)?, words.as_slice()) {
+            (Some(offer), [] | [_]) => Self::of_key(offer, words.first().copied()),
+            (Some(_), [name, ..]) => Err(wrong(
+                name,
+                "beside a key only HOST:PORT is needed; to save a name, use --save-as NAME",
+            )),
+            (None, [name]) if name.contains(':') => Err(wrong(
+                name,
+                "whose key is expected there? Give a name that you saved, or the key",
+            )),
+            (None, [name]) => Ok(Self::of_name(name, None)),
+            (None, [name, address, ..]) => Ok(Self::of_name(name, Some(address.parse()?))),
+            (None, []) => Err(wrong("connect", "somebody to connect to is missing")),
+        }
+    }
+
+    fn of_key(offer: KeyOffer, address: Option<&str>) -> Result<Self, Error> {
+        let address = match address {
+            Some(text) => Some(text.parse()?),
+            None => offer.addresses.first().cloned(),
+        };
+        if address.is_none() {
+            return Err(wrong("connect", "HOST:PORT is missing"));
+        }
+        Ok(Self {
+            who: Who::Key(offer),
+            address,
+        })
+    }
+
+    fn of_name(name: &str, address: Option<HostPort>) -> Self {
+        Self {
+            who: Who::Name(name.to_owned()),
+            address,
+        }
+    }
+}
+
+fn offer(args: &ConnectArgs) -> Result<Option<KeyOffer>, Error> {
+    match (&args.peer_key, &args.peer_key_file) {
+        (Some(key), _) => input::key_offer(key).map(Some),
+        (None, Some(file)) => input::key_file(file).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn wrong(given: &str, reason: &'static str) -> Error {
+    Error::BadArgument {
+        given: safe_line(given),
+        reason: Safe::from(reason),
+        example: &["connect", "--peer-key", "KEY", "HOST:PORT"],
+    }
+}
+
+/// Where `listen` binds.
+///
+/// # Errors
+/// SC29.
+pub(super) fn listen_on(args: &ListenArgs) -> Result<Bind, Error> {
+    bind(args.address.as_deref(), DEFAULT_PORT, args.family.into())
+}
+
+/// Where `connect` binds.
+///
+/// # Errors
+/// SC29.
+pub(super) fn send_from(args: &ConnectArgs) -> Result<Bind, Error> {
+    bind(args.bind.as_deref(), 0, args.family.into())
+}
+
+/// Reads `ADDRESS:PORT`, `ADDRESS`, `:PORT` or `PORT`; what is missing is everywhere, and `port`.
+fn bind(text: Option<&str>, port: u16, family: Family) -> Result<Bind, Error> {
+    let Some(text) = text else {
+        return Ok(Bind::Everywhere { port, family });
+    };
+    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+        return Ok(Bind::Everywhere { port, family });
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let address = match (text.parse(), bare.parse::<IpAddr>()) {
+        (Ok(address), _) => address,
+        (Err(_), Ok(ip)) => SocketAddr::new(ip, port),
+        (Err(_), Err(_)) => return Err(no_address(text, "that is no address of a machine")),
+    };
+    if !family.allows(address.ip()) {
+        return Err(no_address(text, "that is the other address family"));
+    }
+    Ok(Bind::At(address))
+}
+
+fn no_address(text: &str, reason: &'static str) -> Error {
+    Error::BadArgument {
+        given: safe_line(text),
+        reason: Safe::from(reason),
+        example: &["listen", "[::]:7420"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::ExitCode;
+    use crate::cli::args::{Cli, Command};
+
+    const KEY: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+
+    fn target(words: &[&str]) -> Result<Target, Error> {
+        let args = ["securechat", "connect"].iter().chain(words);
+        match Cli::try_parse_from(args).unwrap().command {
+            Some(Command::Connect(args)) => Target::of(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_name_may_have_an_address_beside_it() {
+        let alone = target(&["bob"]).unwrap();
+        assert!(matches!(alone.who, Who::Name(name) if name == "bob"));
+        assert_eq!(alone.address, None);
+        let with = target(&["bob", "chat.example.org:7419"]).unwrap();
+        assert_eq!(with.address.unwrap().to_string(), "chat.example.org:7419");
+    }
+
+    #[test]
+    fn a_key_needs_an_address_unless_it_brings_one() {
+        let given = target(&["--peer-key", KEY, "203.0.113.9:7419"]).unwrap();
+        assert!(matches!(given.who, Who::Key(_)));
+        assert_eq!(given.address.unwrap().to_string(), "203.0.113.9:7419");
+        let offer = KeyOffer::parse(KEY).unwrap();
+        let at = ["203.0.113.9:7".parse().unwrap()];
+        let uri = crate::store::key_uri(&offer.key, None, &at);
+        let brought = target(&["--peer-key", uri.as_str()]).unwrap();
+        assert_eq!(brought.address.unwrap().to_string(), "203.0.113.9:7");
+        assert!(target(&["--peer-key", KEY]).is_err());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_wrong_usage() {
+        for words in [
+            &["203.0.113.9:7419"][..],
+            &["bob", "nowhere"],
+            &["--peer-key", KEY, "bob", "203.0.113.9:7419"],
+            &["--peer-key", "xTIB", "203.0.113.9:7419"],
+        ] {
+            let error = target(words).unwrap_err();
+            assert_eq!(error.exit_code(), ExitCode::Usage, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_to_bind_may_be_short() {
+        let any = Family::Any;
+        let everywhere = |port| Bind::Everywhere { port, family: any };
+        let at = |text: &str| Bind::At(text.parse().unwrap());
+        let cases = [
+            (None, everywhere(7419)),
+            (Some("7420"), everywhere(7420)),
+            (Some(":7420"), everywhere(7420)),
+            (Some("127.0.0.1"), at("127.0.0.1:7419")),
+            (Some("[::1]"), at("[::1]:7419")),
+            (Some("::1"), at("[::1]:7419")),
+            (Some("[::]:7420"), at("[::]:7420")),
+            (Some("127.0.0.1:0"), at("127.0.0.1:0")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(bind(text, 7419, any).unwrap(), expected, "{text:?}");
+        }
+        for text in ["localhost:7419", "70000", "", "127.0.0.1:x"] {
+            assert!(bind(Some(text), 7419, any).is_err(), "{text}");
+        }
+        assert!(bind(Some("127.0.0.1"), 7419, Family::V6).is_err());
+        assert!(bind(Some("[::1]:7419"), 7419, Family::V4).is_err());
+    }
+}

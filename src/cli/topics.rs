@@ -1,0 +1,153 @@
+//! `securechat help TOPIC`.
+
+/// Every topic.
+pub(super) const NAMES: &[&str] = &[
+    "keys",
+    "trust",
+    "exit-codes",
+    "files",
+    "accessibility",
+    "security",
+];
+
+/// The text of a topic, if there is such a topic.
+pub(super) fn text(name: &str) -> Option<&'static str> {
+    match name {
+        "keys" => Some(KEYS),
+        "trust" => Some(TRUST),
+        "exit-codes" => Some(EXIT_CODES),
+        "files" => Some(FILES),
+        "accessibility" => Some(ACCESSIBILITY),
+        "security" => Some(SECURITY),
+        _ => None,
+    }
+}
+
+const KEYS: &str = "\
+KEYS
+
+Your identity is one key pair. The secret half stays in a file on this machine;
+the public half is what others need to reach you and to know that it is you.
+
+  securechat keygen                 make it (asks for a passphrase)
+  securechat pubkey                 print the public key
+  securechat key fingerprint        the same in groups of five, to read aloud
+  securechat key passwd             change the passphrase
+
+A public key is 44 characters of base64 and ends with \"=\". It may be given as
+  xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=    as printed
+  securechat:1:...                                as printed by pubkey --uri
+  @FILE                                           the first key in a file
+A secret key begins with SECURECHAT-SECRET-KEY-1: or SECURECHAT-ENCRYPTED-KEY-1:
+and is refused wherever a public key belongs.
+
+Names of peers are yours alone; nobody else sees them. A name has 1 to 32
+lower-case letters of one script, digits, and . _ - and is refused if it looks
+like another one.
+
+  securechat peers add bob KEY --address HOST:PORT
+  securechat peers list
+";
+
+const TRUST: &str = "\
+TRUST
+
+Nothing is sent to a machine that does not prove to hold the key you expect.
+Who may talk to you while you listen is up to --trust:
+
+  ask      show an unknown key and ask (the rule on a terminal)
+  strict   only keys that are saved as peers (the rule without a terminal)
+  new      save an unknown key and accept it
+
+Nothing that an unknown caller writes is shown before you accept. A key that you
+accept for the first time may be anybody's: compare it over another channel, a
+phone call or a meeting.
+
+  securechat key fingerprint        read yours aloud
+  securechat peers show bob         compare with what you have
+
+If a key was lost or stolen:
+  securechat peers revoke bob       refused for ever, also in a running chat
+  securechat peers remove bob       forget it; it may be added again
+
+With --stealth, listen answers nobody who is not a peer, not even to refuse.
+";
+
+const EXIT_CODES: &str = "\
+EXIT CODES
+
+    0  done
+    1  another error that you can mend: a bad file, a name that is taken
+    2  wrong usage, or an answer was needed under --no-input
+    3  network: name not found, no answer, port closed
+    4  trust: a key that is unknown, changed or revoked, or the peer refused
+    5  identity: none, wrong passphrase, unsafe permissions
+    6  not delivered in time
+    7  the peer speaks an incompatible version
+    8  local storage: disk full, or in use by another process
+   70  a bug in securechat
+  130  stopped by Ctrl+C (SIGINT), after a goodbye
+  143  stopped by SIGTERM, after a goodbye
+
+They never change their meaning; more may be added.
+";
+
+const FILES: &str = "\
+FILES
+
+  identity.key   your secret key; only you may read it       (0600)
+  identity.pub   your public key, for others                 (0644)
+  known-peers    one line for each of your peers             (0600)
+
+                 Linux, macOS                         environment
+  identity.*     ~/.local/share/securechat/           XDG_DATA_HOME
+  known-peers    ~/.config/securechat/                XDG_CONFIG_HOME
+  locks          ~/.local/state/securechat/           XDG_STATE_HOME
+
+--home DIR (or SECURECHAT_HOME) puts all of them into one directory. -i FILE (or
+SECURECHAT_IDENTITY) names another secret key. The flag wins over the
+environment.
+
+A line of known-peers is
+  NAME KEY [option=value ...]
+  @revoked KEY [reason=\"...\"]
+Lines that begin with # are yours. They and options of later versions are kept
+when a command changes the file; the version before is kept as known-peers.bak.
+A running chat takes up a change within two seconds.
+";
+
+const ACCESSIBILITY: &str = "\
+ACCESSIBILITY
+
+With --plain every line is printed once, below the one before: nothing is
+redrawn, nothing moves, states are words and not symbols or colours. It is also
+the rule without a terminal and with TERM=dumb.
+
+  --no-input     never asks; fails and names the flag that was missing
+  --color never  no colours (also NO_COLOR=1); no meaning is in a colour alone
+  --quiet        errors and data only
+
+Data goes to standard output and everything else to standard error. Every error
+is one line with a code such as SC06, then the cause, then what to try.
+";
+
+const SECURITY: &str = "\
+SECURITY
+
+What is protected
+  What you write, and who writes, on the way: it can be read and changed by
+  nobody but the holder of the key that you named, today, with a key stolen
+  later, and with a quantum computer later still.
+  Your machine against strangers: a datagram from somebody who does not know
+  your public key gets no answer.
+
+What is not
+  That you talk, when, how much, and between which addresses.
+  A machine that somebody else controls: then your key is his.
+  The first contact, if the key came over a channel that can be tampered with.
+  Compare fingerprints.
+
+The secret key file is protected by your passphrase (argon2id). Core dumps and
+debuggers are refused in release builds. No secret is ever taken from the
+command line or the environment, because other users can see those.
+";

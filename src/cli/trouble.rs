@@ -1,0 +1,333 @@
+//! The words of the errors about files, keys and names: those that the store reports.
+
+use std::path::Path;
+
+use crate::cli::ExitCode;
+use crate::cli::error::Prompt;
+use crate::cli::report::{Part, Report, Suggestion};
+use crate::cli::wording::{needs_input, no_passphrase, ours, secret_key, wrong_passphrase};
+use crate::store::{self, ErrorKind, KeyProblem, Operation};
+use crate::text::{Safe, safe_line};
+
+/// What to print for a failed operation of the store.
+pub(super) fn report(error: &store::Error) -> Report {
+    let said = safe_line(&error.to_string());
+    let is_key = error.operation() == Operation::Read
+        && error
+            .path()
+            .is_some_and(|path| !path.ends_with("known-peers"));
+    words(error.kind(), error.path(), is_key, said)
+}
+
+/// What to print for a kind of failure, about a file (that may be a secret key), of which the store
+/// `said` this.
+fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Report {
+    let path = path.unwrap_or_else(|| Path::new("standard input"));
+    match kind {
+        ErrorKind::NoIdentity => no_identity(path),
+        ErrorKind::UnsafePermissions { mode, wanted } => unsafe_file(path, *mode, *wanted, is_key),
+        ErrorKind::UnsafeDirectory { mode } => unsafe_directory(path, *mode),
+        ErrorKind::WrongOwner { .. } => wrong_owner(path),
+        ErrorKind::WrongPassphrase => wrong_passphrase(path, None),
+        ErrorKind::PassphraseNeeded => needs_input(Prompt::Passphrase),
+        ErrorKind::EmptyPassphrase => no_passphrase(&"it is empty".into()),
+        ErrorKind::CommandFailed { .. } => no_passphrase(&said),
+        ErrorKind::InUse { pid } => in_use(*pid),
+        ErrorKind::DiskFull => disk_full(path),
+        ErrorKind::DamagedLine { line, reason } => {
+            damaged_line(path, *line, &safe_line(&reason.to_string()))
+        }
+        ErrorKind::DuplicateName { name } => name_taken(name),
+        ErrorKind::DuplicateKey { name } => key_known(name),
+        ErrorKind::LookAlike { existing } => look_alike(existing),
+        ErrorKind::BadName(reason) => bad_name(&safe_line(&reason.to_string())),
+        ErrorKind::Revoked { reason } => revoked(reason.as_ref()),
+        ErrorKind::NotFound { suggestion } => no_such_peer(&"?".into(), suggestion.as_ref()),
+        ErrorKind::NotAPublicKey { sample, problem } => not_a_public_key(sample, *problem),
+        ErrorKind::SecretKeyGiven => secret_key(),
+        ErrorKind::NotAnAddress => not_an_address(),
+        ErrorKind::AlreadyExists => exists(path),
+        ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
+        ErrorKind::Malformed { reason } => malformed(path, reason),
+        ErrorKind::NoHome => no_home(),
+        ErrorKind::Io(_) => Report::new("SC24", ExitCode::Fixable, said),
+    }
+}
+
+fn no_identity(path: &Path) -> Report {
+    Report::new("SC01", ExitCode::Identity, "you have no identity yet")
+        .cause(Safe::from("There is no file ") + path + ".")
+        .attempt([ours(["keygen"])])
+}
+
+fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_key: bool) -> Report {
+    let report = refusing(path);
+    let mode = safe_line(&format!(" (mode {mode:04o})."));
+    let bits = safe_line(&format!("{wanted:o}"));
+    let chmod = Suggestion::of("chmod", [bits, Safe::from(path)]);
+    if wanted & 0o044 != 0 {
+        return report
+            .cause(Safe::from("Other users of this machine can change it") + mode)
+            .cause("Somebody else's key could have been put in; look at what it says.")
+            .attempt([chmod]);
+    }
+    let report = report
+        .cause(Safe::from("Other users of this machine can read it") + mode)
+        .attempt([chmod]);
+    if !is_key {
+        return report;
+    }
+    report.hint(
+        "If others may have copied it, make a new key instead:",
+        ours(["keygen", "--force"]),
+    )
+}
+
+fn unsafe_directory(path: &Path, mode: u32) -> Report {
+    let mode = safe_line(&format!(" (mode {mode:04o})."));
+    refusing(path)
+        .cause(Safe::from("Other users of this machine can exchange the files in it") + mode)
+        .attempt([Suggestion::of("chmod", ["go-w".into(), Safe::from(path)])])
+}
+
+fn wrong_owner(path: &Path) -> Report {
+    let elsewhere = Part::Theirs(ours(["--home", "DIR", "keygen"]));
+    let parts = vec![Part::Words("use a place of your own: ".into()), elsewhere];
+    refusing(path)
+        .cause("It belongs to another user of this machine.")
+        .line(true, parts)
+}
+
+fn refusing(path: &Path) -> Report {
+    let title = Safe::from("refusing to use ") + path;
+    Report::new("SC02", ExitCode::Identity, title)
+}
+
+fn not_a_public_key(sample: &Safe, problem: KeyProblem) -> Report {
+    let title = Safe::from("that is not a securechat public key: \"") + sample + "\" (";
+    let title = title + safe_line(&problem.to_string()) + ")";
+    Report::new("SC03", ExitCode::Usage, title)
+        .cause("A key is 44 characters and ends with \"=\". It may have been cut while copying.")
+}
+
+pub(super) fn no_such_peer(name: &Safe, similar: Option<&Safe>) -> Report {
+    let title = Safe::from("no peer called \"") + name + "\"";
+    let report = Report::new("SC05", ExitCode::Trust, title);
+    let report = match similar {
+        Some(similar) => report.cause(Safe::from("Did you mean \"") + similar + "\"?"),
+        None => report,
+    };
+    report.attempt([ours(["peers", "list"])])
+}
+
+fn in_use(pid: Option<u32>) -> Report {
+    let title = Safe::from("this profile is already open in another securechat");
+    let title = match pid {
+        Some(pid) => title + " (pid " + pid + ")",
+        None => title,
+    };
+    let parts = vec![
+        Part::Words("use that window, or a second identity: ".into()),
+        // Another profile, so not with the flags of this one.
+        Part::Theirs(ours(["--home", "~/other", "keygen"])),
+    ];
+    Report::new("SC15", ExitCode::Storage, title)
+        .cause("Two programs on one identity would lose messages.")
+        .line(true, parts)
+}
+
+fn disk_full(path: &Path) -> Report {
+    let title = Safe::from("cannot write ") + path + ": there is no room on the disk";
+    Report::new("SC18", ExitCode::Storage, title)
+        .cause("Nothing was changed. Make room and do the same again.")
+}
+
+pub(super) fn exists(path: &Path) -> Report {
+    let title = Safe::from(path) + " exists already; it was not touched";
+    Report::new("SC21", ExitCode::Fixable, title)
+        .cause("Whoever knows you by the key in it would no longer reach you by a new one.")
+        .hint(
+            "To replace it (the old one is kept as .old):",
+            ours(["keygen", "--force"]),
+        )
+}
+
+fn damaged_line(path: &Path, line: usize, reason: &Safe) -> Report {
+    let title = Safe::from(path) + ", line " + line + ": " + reason;
+    Report::new("SC22", ExitCode::Fixable, title)
+        .cause("The file was not changed. Mend that line, or put a # in front of it.")
+}
+
+fn malformed(path: &Path, reason: &'static str) -> Report {
+    let title = Safe::from("cannot use ") + path + ": " + reason;
+    Report::new("SC22", ExitCode::Fixable, title).cause("The file was not changed.")
+}
+
+fn bad_name(reason: &Safe) -> Report {
+    let title = Safe::from("that name cannot be used: ") + reason;
+    Report::new("SC23", ExitCode::Fixable, title).attempt([ours(["help", "keys"])])
+}
+
+fn name_taken(name: &Safe) -> Report {
+    let title = Safe::from("there is a peer called \"") + name + "\" already";
+    Report::new("SC23", ExitCode::Fixable, title).attempt([about("show", name)])
+}
+
+fn look_alike(existing: &Safe) -> Report {
+    let title = Safe::from("that name looks like \"") + existing + "\", one of your peers";
+    Report::new("SC23", ExitCode::Fixable, title)
+        .cause("You could not tell the two apart. Choose another name.")
+        .attempt([about("show", existing)])
+}
+
+fn key_known(name: &Safe) -> Report {
+    let title = Safe::from("this key is known already, as \"") + name + "\"";
+    let rename = ["peers".into(), "rename".into(), name.clone(), "NEW".into()];
+    Report::new("SC30", ExitCode::Fixable, title)
+        .cause("One key has one name.")
+        .attempt([Suggestion::securechat(rename)])
+}
+
+fn revoked(reason: Option<&Safe>) -> Report {
+    let report = Report::new("SC25", ExitCode::Trust, "this key is revoked");
+    let report = match reason {
+        Some(reason) => report.cause(Safe::from("Your note then: ") + reason),
+        None => report,
+    };
+    report.attempt([ours(["peers", "list"])])
+}
+
+fn not_an_address() -> Report {
+    let title = "that is not an address: HOST:PORT is needed";
+    Report::new("SC29", ExitCode::Usage, title)
+        .cause("For example chat.example.org:7419, 203.0.113.9:7419 or [2001:db8::9]:7419.")
+}
+
+fn changed_meanwhile(path: &Path) -> Report {
+    let title = Safe::from(path) + " was changed by somebody else at the same moment";
+    Report::new("SC24", ExitCode::Fixable, title).cause("Nothing was written. Do the same again.")
+}
+
+fn no_home() -> Report {
+    let parts = vec![
+        Part::Words("say where the files are: ".into()),
+        Part::Theirs(ours(["--home", "DIR", "keygen"])),
+    ];
+    Report::new("SC24", ExitCode::Fixable, "you have no home directory").line(true, parts)
+}
+
+fn about(command: &'static str, name: &Safe) -> Suggestion {
+    Suggestion::securechat(["peers".into(), command.into(), name.clone()])
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io;
+
+    use crate::store::DamageReason;
+    use crate::text::NameError;
+
+    use super::*;
+
+    /// A report for every kind of failure.
+    pub(in crate::cli) fn samples() -> Vec<Report> {
+        let bob = || Safe::from("bob");
+        let kinds = [
+            ErrorKind::NoIdentity,
+            ErrorKind::UnsafePermissions {
+                mode: 0o644,
+                wanted: 0o600,
+            },
+            ErrorKind::UnsafePermissions {
+                mode: 0o664,
+                wanted: 0o644,
+            },
+            ErrorKind::UnsafeDirectory { mode: 0o777 },
+            ErrorKind::WrongOwner { owner: 1 },
+            ErrorKind::WrongPassphrase,
+            ErrorKind::PassphraseNeeded,
+            ErrorKind::EmptyPassphrase,
+            ErrorKind::CommandFailed { status: Some(1) },
+            ErrorKind::InUse { pid: Some(4121) },
+            ErrorKind::InUse { pid: None },
+            ErrorKind::DiskFull,
+            ErrorKind::DamagedLine {
+                line: 3,
+                reason: DamageReason::BadPsk,
+            },
+            ErrorKind::DuplicateName { name: bob() },
+            ErrorKind::DuplicateKey { name: bob() },
+            ErrorKind::LookAlike { existing: bob() },
+            ErrorKind::BadName(NameError::UpperCase),
+            ErrorKind::Revoked {
+                reason: Some("laptop stolen".into()),
+            },
+            ErrorKind::Revoked { reason: None },
+            ErrorKind::NotFound {
+                suggestion: Some(bob()),
+            },
+            ErrorKind::NotAPublicKey {
+                sample: "xTIBA5rb".into(),
+                problem: KeyProblem::WrongLength { bytes: 6 },
+            },
+            ErrorKind::SecretKeyGiven,
+            ErrorKind::NotAnAddress,
+            ErrorKind::AlreadyExists,
+            ErrorKind::ChangedMeanwhile,
+            ErrorKind::Malformed {
+                reason: "there is no key in it",
+            },
+            ErrorKind::NoHome,
+            ErrorKind::Io(io::Error::from(io::ErrorKind::PermissionDenied)),
+        ];
+        let path = Path::new("/home/a/my key");
+        let report = |kind| words(&kind, Some(path), true, "cannot read it".into());
+        kinds.into_iter().map(report).collect()
+    }
+
+    fn shown(kind: &ErrorKind) -> String {
+        let report = words(
+            kind,
+            Some(Path::new("/h/identity.key")),
+            true,
+            "it failed".into(),
+        );
+        let lines = report.render(&[]);
+        let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn an_unsafe_key_file_says_how_to_close_it() {
+        let kind = ErrorKind::UnsafePermissions {
+            mode: 0o644,
+            wanted: 0o600,
+        };
+        assert_eq!(
+            shown(&kind),
+            "error: refusing to use /h/identity.key  [SC02]\n\
+             \x20 Other users of this machine can read it (mode 0644).\n\
+             \x20 try: chmod 600 /h/identity.key\n\
+             \x20 If others may have copied it, make a new key instead: securechat keygen --force"
+        );
+    }
+
+    #[test]
+    fn a_second_process_is_told_about_the_first() {
+        assert_eq!(
+            shown(&ErrorKind::InUse { pid: Some(4121) }),
+            "error: this profile is already open in another securechat (pid 4121)  [SC15]\n\
+             \x20 Two programs on one identity would lose messages.\n\
+             \x20 try: use that window, or a second identity: securechat --home ~/other keygen"
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_no_riddle() {
+        assert_eq!(
+            shown(&ErrorKind::DiskFull),
+            "error: cannot write /h/identity.key: there is no room on the disk  [SC18]\n\
+             \x20 Nothing was changed. Make room and do the same again."
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Passphrases: from a flag's file or command, or asked for on the terminal.
+
+use std::io;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::cli::args::Globals;
+use crate::cli::{Error, Out, Prompt, input};
+use crate::crypto::StaticSecret;
+use crate::store::{ErrorKind, KeyFile, Passphrase};
+use crate::text::{Safe, safe_line};
+
+/// How often a passphrase is asked for.
+const ATTEMPTS: u32 = 3;
+
+/// A secret key, and the passphrase that opened it, if it needed one.
+#[derive(Debug)]
+pub(super) struct Unlocked {
+    pub(super) secret: StaticSecret,
+    pub(super) passphrase: Option<Passphrase>,
+}
+
+/// Opens the secret key that was read from `path`.
+pub(super) fn unlock(
+    key: &KeyFile,
+    path: &Path,
+    globals: &Globals,
+    out: &Out,
+) -> Result<Unlocked, Error> {
+    if !key.is_protected() {
+        let secret = key.open(None).map_err(|error| error.at(path))?;
+        return Ok(Unlocked {
+            secret,
+            passphrase: None,
+        });
+    }
+    if let Some(passphrase) = given(globals)? {
+        let opened = open(key, path, passphrase)?;
+        return opened.ok_or_else(|| Error::WrongPassphrase {
+            path: path.to_owned(),
+            attempts: None,
+        });
+    }
+    if !input::can_ask(globals.no_input) {
+        return Err(Error::NeedsInput(Prompt::Passphrase));
+    }
+    ask_and_open(key, path, out)
+}
+
+fn ask_and_open(key: &KeyFile, path: &Path, out: &Out) -> Result<Unlocked, Error> {
+    for attempt in 1..=ATTEMPTS {
+        if attempt > 1 {
+            out.warn(&"that was not it".into());
+        }
+        let typed = ask(&(Safe::from("passphrase for ") + path))?;
+        let Ok(passphrase) = Passphrase::new(&typed) else {
+            continue;
+        };
+        if let Some(unlocked) = open(key, path, passphrase)? {
+            return Ok(unlocked);
+        }
+    }
+    Err(Error::WrongPassphrase {
+        path: path.to_owned(),
+        attempts: Some(ATTEMPTS),
+    })
+}
+
+/// Opens the key, or returns nothing if the passphrase is wrong.
+fn open(key: &KeyFile, path: &Path, passphrase: Passphrase) -> Result<Option<Unlocked>, Error> {
+    match key.open(Some(&passphrase)) {
+        Ok(secret) => Ok(Some(Unlocked {
+            secret,
+            passphrase: Some(passphrase),
+        })),
+        Err(error) if matches!(error.kind(), ErrorKind::WrongPassphrase) => Ok(None),
+        Err(error) => Err(error.at(path).into()),
+    }
+}
+
+/// The passphrase that `--passphrase-file` or `--passphrase-command` gives.
+pub(super) fn given(globals: &Globals) -> Result<Option<Passphrase>, Error> {
+    if let Some(path) = &globals.passphrase_file {
+        return from_file(path).map(Some);
+    }
+    let command = globals.passphrase_command.as_deref();
+    let passphrase = command.map(Passphrase::from_command).transpose()?;
+    Ok(passphrase)
+}
+
+/// The first line of a file, or of standard input for `-`.
+pub(super) fn from_file(path: &Path) -> Result<Passphrase, Error> {
+    if path == Path::new("-") {
+        return Ok(Passphrase::from_reader(io::stdin().lock())?);
+    }
+    Ok(Passphrase::from_file(path)?)
+}
+
+/// Asks for a new passphrase, twice.
+///
+/// # Errors
+/// [`Error::NeedsInput`] with `prompt` if nobody can be asked, [`Error::NoPassphrase`].
+pub(super) fn ask_new(globals: &Globals, out: &Out, prompt: Prompt) -> Result<Passphrase, Error> {
+    if !input::can_ask(globals.no_input) {
+        return Err(Error::NeedsInput(prompt));
+    }
+    for _ in 0..ATTEMPTS {
+        let typed = ask(&"new passphrase".into())?;
+        let Ok(passphrase) = Passphrase::new(&typed) else {
+            out.warn(&"an empty passphrase protects nothing (--no-passphrase goes without)".into());
+            continue;
+        };
+        if *ask(&"the same again".into())? == *typed {
+            return Ok(passphrase);
+        }
+        out.warn(&"the two differ".into());
+    }
+    Err(Error::NoPassphrase {
+        reason: "the same one was not typed twice".into(),
+    })
+}
+
+/// Asks on the terminal, without echo.
+fn ask(what: &Safe) -> Result<Zeroizing<String>, Error> {
+    let typed = rpassword::prompt_password(format!("{what}: "));
+    typed.map(Zeroizing::new).map_err(|error| Error::System {
+        operation: "ask on the terminal",
+        reason: safe_line(&error.to_string()),
+    })
+}

@@ -1,0 +1,224 @@
+//! The words of the errors that are not about files. What each one means stands in `error.rs`.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::ExitCode;
+use crate::cli::error::{BindProblem, Peer, Prompt};
+use crate::cli::report::{Part, Report, Suggestion};
+use crate::id::PeerId;
+use crate::store::{fingerprint, key_text};
+use crate::text::Safe;
+
+pub(super) fn secret_key() -> Report {
+    let title = "that is a SECRET key - it was not used and must not be shared";
+    Report::new("SC04", ExitCode::Usage, title)
+        .hint(
+            "If you have already sent it to someone, make a new one:",
+            ours(["keygen", "--force"]),
+        )
+        .hint(
+            "The public key to hand out is printed by:",
+            ours(["pubkey"]),
+        )
+}
+
+pub(super) fn no_answer(peer: &Peer, address: SocketAddr, after: Duration, tries: u32) -> Report {
+    let label = &peer.label;
+    let tries = Safe::from(tries) + if tries == 1 { " try)" } else { " tries)" };
+    let title = Safe::from("no answer from ") + label + " at " + address + " after ";
+    let report = Report::new(
+        "SC06",
+        ExitCode::Network,
+        title + seconds(after) + " (" + tries,
+    )
+    .cause("Nothing came back at all: wrong address or port, nobody is listening there, a")
+    .cause(
+        Safe::from("firewall or NAT drops UDP on the way, or whoever is there does not hold ")
+            + label
+            + "'s",
+    )
+    .cause("key (such a machine stays silent on purpose).")
+    .line(true, ask_to_listen(label));
+    if !peer.saved {
+        return report;
+    }
+    report.hint(
+        "To compare the key that you have:",
+        Suggestion::securechat(["peers".into(), "show".into(), label.clone()]),
+    )
+}
+
+pub(super) fn port_closed(peer: &Peer, address: SocketAddr) -> Report {
+    let title = Safe::from("nothing is listening at ") + address;
+    let mut parts = ask_to_listen(&peer.label);
+    parts.push(Part::Words(", and check the port number".into()));
+    Report::new("SC07", ExitCode::Network, title)
+        .cause("The machine is up, but it reported that this UDP port is closed.")
+        .line(true, parts)
+}
+
+pub(super) fn name_claimed(name: &Safe, saved: &PeerId, offered: &PeerId) -> Report {
+    let title = Safe::from("an unknown key is calling itself \"") + name + "\"";
+    let show = Suggestion::securechat(["peers".into(), "show".into(), name.clone()]);
+    let ask = Safe::from("ask ") + name + " by another way; the saved key: ";
+    Report::new("SC09", ExitCode::Trust, title)
+        .cause(Safe::from("Your saved ") + name + " has a different key. Not connected.")
+        .cause(Safe::from("  saved    ") + fingerprint(saved))
+        .cause(Safe::from("  offered  ") + fingerprint(offered))
+        .line(true, vec![Part::Words(ask), Part::Ours(show)])
+}
+
+pub(super) fn refused(peer: &Peer, own: &PeerId) -> Report {
+    let key = key_text(own);
+    let add = ["peers".into(), "add".into(), "you".into(), key];
+    let command = vec![
+        Part::Words("  ".into()),
+        Part::Theirs(Suggestion::securechat(add)),
+    ];
+    let title = peer.label.clone() + " refused the connection";
+    Report::new("SC10", ExitCode::Trust, title)
+        .cause("The other side does not know your key, or has revoked it.")
+        .cause("Your key is added there with (any name will do):")
+        .line(false, command)
+}
+
+pub(super) fn wrong_passphrase(path: &Path, attempts: Option<u32>) -> Report {
+    let title = Safe::from("wrong passphrase for ") + path;
+    let title = match attempts {
+        Some(attempts) => title + " (attempt " + attempts + " of " + attempts + ")",
+        None => title,
+    };
+    Report::new("SC11", ExitCode::Identity, title)
+        .cause("Caps Lock? Keyboard layout? The passphrase cannot be recovered.")
+}
+
+pub(super) fn cannot_listen(address: SocketAddr, reason: &BindProblem) -> Report {
+    let title = Safe::from("cannot listen on ") + address + ": ";
+    let report = |why: Safe| Report::new("SC12", ExitCode::Network, title + why);
+    let next_port = SocketAddr::new(address.ip(), address.port().wrapping_add(1).max(1024));
+    let elsewhere = Suggestion::securechat(["listen".into(), Safe::from(next_port)]);
+    match reason {
+        BindProblem::InUse => report("the port is in use".into())
+            .cause("Another program is listening there, perhaps another securechat.")
+            .attempt([elsewhere]),
+        BindProblem::NotOurs => {
+            report("that is no address of this machine".into()).attempt([ours(["listen"])])
+        }
+        BindProblem::Forbidden => report("the system does not allow it".into())
+            .cause("Ports below 1024 are reserved for administrators on most systems.")
+            .attempt([elsewhere]),
+        BindProblem::Other(reason) => report(reason.clone()).attempt([elsewhere]),
+    }
+}
+
+pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
+    let title = Safe::from("cannot find the host \"") + host + "\"";
+    Report::new("SC13", ExitCode::Network, title)
+        .cause("The name leads to no address. Spelling? Network connected?")
+        .cause(Safe::from("The system says: ") + reason)
+}
+
+pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
+    let title = peer.label.clone()
+        + " speaks version "
+        + theirs
+        + " of the protocol, this program version ";
+    let older = if theirs < ours {
+        "The other side"
+    } else {
+        "This side"
+    };
+    Report::new("SC16", ExitCode::Version, title + ours)
+        .cause(Safe::from(older) + " needs a newer securechat.")
+        .attempt([self::ours(["--version"])])
+}
+
+pub(super) fn needs_input(prompt: Prompt) -> Report {
+    let report = |what: &'static str| {
+        Report::new("SC17", ExitCode::Usage, what)
+            .cause("There is no terminal to ask on, or --no-input forbids it.")
+    };
+    let file = "--passphrase-file";
+    match prompt {
+        Prompt::Passphrase => report("the passphrase of the secret key is needed")
+            .cause("Give it with --passphrase-file FILE or --passphrase-command CMD."),
+        Prompt::NewPassphrase => report("a passphrase for the new key is needed").attempt([
+            ours(["keygen", file, "FILE"]),
+            ours(["keygen", "--no-passphrase"]),
+        ]),
+        Prompt::ChangedPassphrase => report("the new passphrase is needed").attempt([
+            ours(["key", "passwd", "--new-passphrase-file", "FILE"]),
+            ours(["key", "passwd", "--no-passphrase"]),
+        ]),
+        Prompt::Trust => {
+            report("somebody has to decide whether to accept an unknown key").attempt([
+                ours(["listen", "--trust", "strict"]),
+                ours(["listen", "--trust", "new"]),
+            ])
+        }
+    }
+}
+
+pub(super) fn no_passphrase(reason: &Safe) -> Report {
+    Report::new(
+        "SC26",
+        ExitCode::Identity,
+        Safe::from("no passphrase: ") + reason,
+    )
+}
+
+pub(super) fn no_address(name: &Safe) -> Report {
+    let title = Safe::from("no address is saved for ") + name;
+    let connect = ["connect".into(), name.clone(), "HOST:PORT".into()];
+    Report::new("SC27", ExitCode::Usage, title).attempt([Suggestion::securechat(connect)])
+}
+
+pub(super) fn test_key() -> Report {
+    let title = "refusing to use a published test key on a network";
+    Report::new("SC28", ExitCode::Identity, title)
+        .cause("Everybody has its secret half. It works on loopback addresses only.")
+        .attempt([ours(["keygen"])])
+}
+
+pub(super) fn bad_argument(
+    given: &Safe,
+    reason: &Safe,
+    example: &'static [&'static str],
+) -> Report {
+    let title = Safe::from("\"") + given + "\": " + reason;
+    let report = Report::new("SC29", ExitCode::Usage, title);
+    if example.is_empty() {
+        return report;
+    }
+    report.attempt([ours(example.iter().copied())])
+}
+
+pub(super) fn system(operation: &'static str, reason: &Safe) -> Report {
+    let title = Safe::from("cannot ") + operation + ": " + reason;
+    Report::new("SC24", ExitCode::Fixable, title)
+}
+
+pub(super) fn ours(args: impl IntoIterator<Item = &'static str>) -> Suggestion {
+    Suggestion::securechat(args)
+}
+
+/// `ask bob to run "securechat listen"`.
+fn ask_to_listen(label: &Safe) -> Vec<Part> {
+    vec![
+        Part::Words(Safe::from("ask ") + label + " to run \""),
+        Part::Theirs(ours(["listen"])),
+        Part::Words("\"".into()),
+    ]
+}
+
+/// `10 s`, `500 ms`.
+fn seconds(time: Duration) -> Safe {
+    let ms = time.as_millis();
+    if ms.is_multiple_of(1000) {
+        Safe::from(ms / 1000) + " s"
+    } else {
+        Safe::from(ms) + " ms"
+    }
+}

@@ -1,0 +1,347 @@
+//! Real sockets and threads: they start, talk and stop. Waits are against hanging only.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests; the time that a stop takes is what is measured"
+)]
+
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use securechat::crypto::StaticSecret;
+use securechat::id::{PeerId, Timestamp};
+use securechat::net::{Bind, Clock, Driver, Family, Fatal, Handle, Socket, os_rng, seed};
+use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig};
+
+/// Against hanging only.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a stop may take.
+const STOP: Duration = Duration::from_secs(1);
+
+struct Node {
+    driver: Driver,
+    id: PeerId,
+    woken: mpsc::Receiver<()>,
+}
+
+impl Node {
+    fn new(bind: Bind) -> Self {
+        let clock = Clock::new();
+        let identity = Arc::new(StaticSecret::generate(&mut os_rng()));
+        let id = identity.public();
+        let config = EndpointConfig::default();
+        let timestamps = Timestamp(1)..Timestamp(1_000);
+        let endpoint = Endpoint::new(config, identity, seed(), timestamps, clock.now());
+        let (wake, woken) = mpsc::channel();
+        // Once nobody listens any more, the first call panics and the others are for nothing.
+        let deaf = AtomicBool::new(false);
+        let notify = Box::new(move || {
+            let heard = wake.send(()).is_ok();
+            assert!(
+                heard || deaf.swap(true, Ordering::Relaxed),
+                "nobody listens"
+            );
+        });
+        let socket = Socket::bind(bind).unwrap();
+        let driver = Driver::start(socket, endpoint, clock, notify).unwrap();
+        Self { driver, id, woken }
+    }
+
+    fn handle(&self) -> &Handle {
+        self.driver.handle()
+    }
+
+    fn port(&self) -> u16 {
+        self.handle().local_addr().port()
+    }
+
+    fn knows(&self, id: PeerId, addresses: &[SocketAddr]) {
+        let addresses = addresses.to_vec();
+        let peer = PeerConfig {
+            id,
+            psk: None,
+            addresses,
+        };
+        self.handle()
+            .with(|endpoint, _| endpoint.add_peer(peer))
+            .unwrap();
+    }
+
+    fn say(&self, to: PeerId, line: &str) {
+        let line = line.as_bytes().to_vec();
+        self.handle()
+            .with(|endpoint, now| endpoint.send_line(to, line, now))
+            .unwrap()
+            .unwrap();
+    }
+
+    /// Waits for the next event that `wanted` accepts.
+    fn wait<R>(&self, wanted: impl Fn(&Event) -> Option<R>) -> R {
+        loop {
+            while let Some(event) = self.handle().poll_event().unwrap() {
+                if let Some(found) = wanted(&event) {
+                    return found;
+                }
+            }
+            self.woken.recv_timeout(PATIENCE).expect("the event comes");
+        }
+    }
+
+    fn wait_for_line(&self) -> String {
+        self.wait(|event| {
+            let Event::Line { line, .. } = event else {
+                return None;
+            };
+            Some(String::from_utf8(line.clone()).unwrap())
+        })
+    }
+
+    fn wait_for_session(&self) {
+        self.wait(|event| matches!(event, Event::Established { .. }).then_some(()));
+    }
+}
+
+fn at(ip: &str) -> Bind {
+    Bind::At(SocketAddr::new(ip.parse().unwrap(), 0))
+}
+
+/// Whether this machine has IPv6; says so if it has not.
+fn has_ipv6() -> bool {
+    let has = UdpSocket::bind("[::1]:0").is_ok();
+    if !has {
+        common::skipped("no IPv6 on this machine");
+    }
+    has
+}
+
+/// Two nodes of which `a` calls `b` at `ip`.
+fn connected(a: Bind, b: Bind, ip: &str) -> (Node, Node) {
+    let (a, b) = (Node::new(a), Node::new(b));
+    a.knows(b.id, &[SocketAddr::new(ip.parse().unwrap(), b.port())]);
+    b.knows(a.id, &[]);
+    a.handle()
+        .with(|endpoint, now| endpoint.connect(b.id, &[], now))
+        .unwrap()
+        .unwrap();
+    a.wait_for_session();
+    b.wait_for_session();
+    (a, b)
+}
+
+fn talk(a: &Node, b: &Node) {
+    for n in 0..20 {
+        a.say(b.id, &format!("line {n} from a"));
+        b.say(a.id, &format!("line {n} from b"));
+        assert_eq!(b.wait_for_line(), format!("line {n} from a"));
+        assert_eq!(a.wait_for_line(), format!("line {n} from b"));
+    }
+}
+
+fn stop_in_time(driver: Driver, goodbye: bool) {
+    let start = Instant::now();
+    driver.stop(goodbye);
+    assert!(start.elapsed() < STOP, "it took {:?}", start.elapsed());
+}
+
+#[test]
+fn two_programs_talk_over_ipv4_and_say_goodbye_within_a_second() {
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    talk(&a, &b);
+    stop_in_time(a.driver, true);
+    let closed = Event::Closed {
+        peer: a.id,
+        reason: CloseReason::Goodbye,
+    };
+    b.wait(|event| (*event == closed).then_some(()));
+    stop_in_time(b.driver, false);
+}
+
+#[test]
+fn two_programs_talk_over_ipv6() {
+    if has_ipv6() {
+        let (a, b) = connected(at("::1"), at("::1"), "::1");
+        talk(&a, &b);
+    }
+}
+
+#[test]
+fn a_dual_stack_listener_knows_ipv4_addresses_as_such() {
+    let everywhere = Bind::Everywhere {
+        port: 0,
+        family: Family::Any,
+    };
+    let (a, b) = connected(Bind::any(), everywhere, "127.0.0.1");
+    talk(&a, &b);
+    let status = b
+        .handle()
+        .with(|endpoint, now| endpoint.status(a.id, now))
+        .unwrap();
+    let expected = SocketAddr::new("127.0.0.1".parse().unwrap(), a.port());
+    assert_eq!(status.unwrap().address, Some(expected));
+}
+
+#[test]
+fn many_lines_queued_at_once_all_arrive_in_order() {
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    for round in 0..10 {
+        a.handle()
+            .with(|endpoint, now| {
+                for n in 0..50 {
+                    endpoint.send_line(b.id, vec![round, n], now).unwrap();
+                }
+            })
+            .unwrap();
+        for n in 0..50 {
+            assert_eq!(b.wait_for_line().as_bytes(), [round, n]);
+        }
+    }
+    let (sent, received) = (a.handle().traffic(), b.handle().traffic());
+    assert!(sent.datagrams_out >= 500 && sent.lost == 0, "{sent:?}");
+    assert!(sent.batches_out < sent.datagrams_out, "{sent:?}");
+    assert!(received.datagrams_in >= 500, "{received:?}");
+}
+
+#[test]
+fn garbage_from_the_network_is_counted_and_changes_nothing() {
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for length in [0, 1, 3, 4, 16, 31, 32, 64, 608, 700, 1_232, 9_000] {
+        for first in 0..6 {
+            let mut datagram = vec![0xa5; length];
+            datagram.iter_mut().take(1).for_each(|byte| *byte = first);
+            stranger
+                .send_to(&datagram, b.handle().local_addr())
+                .unwrap();
+        }
+    }
+    talk(&a, &b);
+    let dropped = b
+        .handle()
+        .with(|endpoint, _| endpoint.stats().dropped)
+        .unwrap();
+    // Empty datagrams do not even count.
+    assert_eq!(dropped.values().sum::<u64>(), 11 * 6);
+}
+
+#[test]
+fn a_thread_that_panics_takes_the_driver_down_and_the_owner_hears_of_it() {
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    // From here on nobody listens, and the next thing that b's threads want to say is too much.
+    let Node { driver, id, woken } = b;
+    drop(woken);
+    let handle = driver.handle();
+    while handle.poll_event().unwrap().is_some() {}
+    a.say(id, "too much");
+    let start = Instant::now();
+    while handle.fatal().is_none() {
+        assert!(start.elapsed() < PATIENCE, "the driver lives on");
+        std::thread::yield_now();
+    }
+    let fatal = Fatal::Panicked { thread: "recv" };
+    assert_eq!(handle.with(|_, _| ()), Err(fatal));
+    assert_eq!(handle.poll_event(), Err(fatal));
+    stop_in_time(driver, true);
+}
+
+#[test]
+fn a_panic_with_the_core_in_hand_is_not_survived_in_silence() {
+    let node = Node::new(at("127.0.0.1"));
+    let panic = || node.handle().with(|_, _| panic!("on purpose"));
+    assert!(catch_unwind(AssertUnwindSafe(panic)).is_err());
+    assert_eq!(node.handle().with(|_, _| ()), Err(Fatal::Poisoned));
+    assert_eq!(node.handle().fatal(), Some(Fatal::Poisoned));
+    stop_in_time(node.driver, true);
+}
+
+/// What only Linux can show: whom an ICMP error is about, and the names of threads.
+#[cfg(target_os = "linux")]
+mod linux {
+    use securechat::net::{IcmpError, IcmpKind};
+
+    use super::*;
+
+    #[test]
+    fn a_closed_port_is_reported_and_the_loops_live_on() {
+        let a = Node::new(at("127.0.0.1"));
+        let nobody = PeerId::new([9; 32]);
+        let closed = UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        a.knows(nobody, &[closed]);
+        a.handle()
+            .with(|endpoint, now| endpoint.connect(nobody, &[], now))
+            .unwrap()
+            .unwrap();
+        let expected = IcmpError {
+            peer: Some(closed),
+            kind: IcmpKind::Refused,
+        };
+        assert_eq!(wait_for_icmp_error(&a), expected);
+
+        let b = Node::new(at("127.0.0.1"));
+        a.knows(b.id, &[b.handle().local_addr()]);
+        b.knows(a.id, &[]);
+        a.say(b.id, "still here");
+        assert_eq!(b.wait_for_line(), "still here");
+        b.say(a.id, "so am I");
+        assert_eq!(a.wait_for_line(), "so am I");
+        assert_eq!(a.handle().fatal(), None);
+    }
+
+    /// Waits for the next complaint of the system.
+    fn wait_for_icmp_error(node: &Node) -> IcmpError {
+        loop {
+            if let Some(error) = node.handle().take_icmp_errors().first() {
+                return *error;
+            }
+            node.woken
+                .recv_timeout(PATIENCE)
+                .expect("the complaint comes");
+        }
+    }
+
+    /// The names of this process's threads.
+    fn own_threads() -> Vec<String> {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names =
+            tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.map(|name| name.trim().to_owned()).collect()
+    }
+
+    /// The other tests of this file start threads of the same names, so this one looks at a process of
+    /// its own.
+    #[test]
+    fn no_thread_is_left_after_a_stop() {
+        const CHILD: &str = "SECURECHAT_TEST_LOOPBACK";
+        if std::env::var_os(CHILD).is_none() {
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+            child
+                .args(["--exact", "linux::no_thread_is_left_after_a_stop"])
+                .env(CHILD, "1");
+            assert!(child.status().unwrap().success());
+            return;
+        }
+        let ours = ["recv", "send", "handshake"];
+        let alive = || {
+            own_threads()
+                .iter()
+                .filter(|name| ours.contains(&name.as_str()))
+                .count()
+        };
+        let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+        assert_eq!(alive(), 6);
+        a.driver.stop(true);
+        assert_eq!(alive(), 3);
+        drop(b);
+        assert_eq!(alive(), 0);
+    }
+}

@@ -1,0 +1,173 @@
+//! The reviewer's checklist of docs/protocol.md, "State": roaming, boxes that translate addresses, bad links.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod simulated;
+
+use securechat::proto::{EndpointConfig, Event};
+use securechat::sim::{LinkConfig, NatConfig, Pair, World};
+use simulated::{DATA, INIT, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
+
+#[test]
+fn a_roaming_peer_takes_its_session_along() {
+    let mut pair = Pair::connected(16);
+    let (a, b) = (pair.a, pair.b);
+    for node in [a, b, a] {
+        pair.roam(node);
+        let (from, to) = if node == a { (a, b) } else { (b, a) };
+        let line = pair.talk(from, to).unwrap();
+        assert!(pair.advance_until(SOON, |w| w.has_seen(to, &line)));
+        assert_well(&mut pair);
+    }
+    let roamed = |node| {
+        let events = pair.node(node).events().iter();
+        events
+            .filter(|(_, event)| matches!(event, Event::Roamed { .. }))
+            .count()
+    };
+    assert_eq!((roamed(b), roamed(a)), (2, 1));
+    assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+}
+
+#[test]
+fn a_delayed_packet_from_the_old_address_does_not_move_the_path_back() {
+    let mut pair = Pair::connected(17);
+    let (a, b) = (pair.a, pair.b);
+    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+    pair.network_mut().block(host_a, host_b);
+    clear(&mut pair);
+    pair.talk(a, b).unwrap();
+    let late = sent(&pair, a, DATA)[0].clone();
+    pair.network_mut().heal_all();
+    pair.roam(a);
+    assert!(talk_until_heard(&mut pair, a, b, secs(1)));
+    assert_well(&mut pair);
+    pair.inject(late.from, late.to, late.datagram.clone());
+    assert_well(&mut pair);
+}
+
+#[test]
+fn a_roam_during_a_rekey_keeps_the_session() {
+    for pause in [0, 10, 20, 30, 40, 50, 60] {
+        let mut pair = Pair::connected(18);
+        let (a, b) = (pair.a, pair.b);
+        pair.advance(secs(121));
+        clear(&mut pair);
+        pair.talk(a, b).unwrap();
+        assert_eq!(
+            sent(&pair, a, INIT).len(),
+            2,
+            "speaking at 121 s starts a rekey"
+        );
+        pair.advance(ms(pause));
+        pair.roam(a);
+        assert!(
+            talk_until_heard(&mut pair, a, b, secs(10)),
+            "roamed after {pause} ms"
+        );
+        assert!(
+            talk_until_heard(&mut pair, b, a, secs(10)),
+            "roamed after {pause} ms"
+        );
+        pair.advance(secs(10));
+        assert_well(&mut pair);
+    }
+}
+
+#[test]
+fn silence_is_noticed_and_healed() {
+    let mut pair = Pair::connected(24);
+    let (a, b) = (pair.a, pair.b);
+    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+    pair.network_mut().partition(host_a, host_b);
+    pair.talk(a, b).unwrap();
+    let silent = |w: &World| {
+        w.node(a)
+            .events()
+            .iter()
+            .any(|(_, event)| matches!(event, Event::Silent { .. }))
+    };
+    assert!(pair.advance_until(secs(7), silent));
+    pair.network_mut().heal_all();
+    assert!(talk_until_heard(&mut pair, a, b, secs(15)));
+    assert_well(&mut pair);
+}
+
+#[test]
+fn a_session_outlives_a_nat_that_forgets_its_mapping() {
+    let mut pair = Pair::new(25);
+    let (a, b) = (pair.a, pair.b);
+    let host_a = pair.node(a).host();
+    let config = NatConfig {
+        outside: [203, 0, 113, 1].into(),
+        idle: secs(30),
+    };
+    let nat = pair.network_mut().add_nat(config);
+    pair.network_mut().put_behind(host_a, Some(nat));
+    pair.connect_both_ways();
+    assert_well(&mut pair);
+    pair.network_mut().rebind(nat);
+    assert!(talk_until_heard(&mut pair, a, b, secs(7)));
+    assert_well(&mut pair);
+}
+
+#[test]
+fn a_link_of_every_fault_still_carries_a_chat() {
+    let mut pair = Pair::new(27);
+    pair.set_links(&LinkConfig::bad());
+    let (a, b) = (pair.a, pair.b);
+    pair.connect(a, b).unwrap();
+    assert!(pair.advance_until(secs(60), |w| w.established(b, a) > 0));
+    for _ in 0..50 {
+        let _ = pair.chat(secs(1));
+        pair.advance(secs(5));
+    }
+    assert_eq!(pair.violations(), &[] as &[String]);
+    pair.set_links(&LinkConfig::home());
+    pair.advance(secs(10));
+    assert!(talk_until_heard(&mut pair, a, b, secs(20)));
+    assert!(talk_until_heard(&mut pair, b, a, secs(20)));
+}
+
+#[test]
+fn a_path_that_carries_only_1232_bytes_carries_every_line() {
+    let mut pair = Pair::new(28);
+    pair.set_links(&LinkConfig {
+        mtu: Some(1_232),
+        ..LinkConfig::delay(ms(20))
+    });
+    pair.connect_both_ways();
+    let (a, b) = (pair.a, pair.b);
+    for len in [1, 63, 64, 500, 999, 1_000] {
+        let line: Vec<u8> = vec![b'x'; len];
+        pair.say(a, b, line.clone()).unwrap();
+        assert!(
+            pair.advance_until(SOON, |w| w.has_seen(b, &line)),
+            "{len} bytes"
+        );
+    }
+    assert!(pair.say(a, b, vec![b'x'; 1_001]).is_err());
+}
+
+#[test]
+fn keepalives_hold_a_nat_open() {
+    let keepalive = EndpointConfig {
+        keepalive: Some(secs(25)),
+        ..EndpointConfig::default()
+    };
+    let mut pair = Pair::strangers(30, keepalive, EndpointConfig::default());
+    let (a, b) = (pair.a, pair.b);
+    pair.introduce(a, b);
+    let config = NatConfig {
+        outside: [203, 0, 113, 1].into(),
+        idle: secs(30),
+    };
+    let nat = pair.network_mut().add_nat(config);
+    let host_a = pair.node(a).host();
+    pair.network_mut().put_behind(host_a, Some(nat));
+    pair.connect_both_ways();
+    pair.advance(secs(3_600));
+    let line = pair.talk(b, a).unwrap();
+    assert!(pair.advance_until(secs(1), |w| w.has_seen(a, &line)));
+    assert_well(&mut pair);
+}
