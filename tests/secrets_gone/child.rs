@@ -127,7 +127,7 @@ fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
 
 /// Tells the parent, and waits for it.
 fn stand_still(point: &str) {
-    eprintln!("{point}");
+    writeln!(std::io::stderr().lock(), "{point}").unwrap();
     std::io::stdin().read_exact(&mut [0]).unwrap();
 }
 
