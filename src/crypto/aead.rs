@@ -7,6 +7,7 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, XChaCha20Poly1305};
 use zeroize::Zeroizing;
 
+use crate::crypto::stack::scrub_shallow_stack;
 use crate::id::Counter;
 
 /// Length of an authentication tag in bytes.
@@ -60,6 +61,7 @@ impl SealKey {
             .split_last_chunk_mut::<TAG_LEN>()
             .expect("the caller leaves room for the tag");
         *room = self.0.seal(nonce(counter), &[], text);
+        scrub_shallow_stack();
     }
 }
 
@@ -78,8 +80,9 @@ impl OpenKey {
         buffer: &'a mut [u8],
     ) -> Result<&'a mut [u8], OpenError> {
         let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
-        self.0.open(nonce(counter), &[], text, tag)?;
-        Ok(text)
+        let opened = self.0.open(nonce(counter), &[], text, tag);
+        scrub_shallow_stack();
+        opened.map(|()| text)
     }
 }
 
@@ -96,6 +99,9 @@ impl fmt::Debug for OpenKey {
 }
 
 /// What seals datagrams in this build.
+///
+/// Ciphers spill their key to the stack. So neither of the two is inlined, and what they spilled lies
+/// below whoever called them and scrubs.
 #[cfg(feature = "ring")]
 pub(super) type DataKey = crate::crypto::ring_key::RingKey;
 #[cfg(not(feature = "ring"))]
@@ -112,6 +118,7 @@ impl PortableKey {
     }
 
     /// Encrypts `text` in place and returns the tag.
+    #[inline(never)]
     pub(super) fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
         self.0
             .encrypt_inout_detached(&nonce.into(), aad, text.into())
@@ -120,6 +127,7 @@ impl PortableKey {
     }
 
     /// Decrypts `text` in place; leaves it alone when it does not authenticate.
+    #[inline(never)]
     pub(super) fn open(
         &self,
         nonce: [u8; 12],

@@ -17,6 +17,7 @@ impl RingKey {
         Self(Box::new(LessSafeKey::new(key)))
     }
 
+    #[inline(never)]
     pub(super) fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
         self.0
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), text)
@@ -26,6 +27,7 @@ impl RingKey {
             .expect("its tags have 16 bytes")
     }
 
+    #[inline(never)]
     pub(super) fn open(
         &self,
         nonce: [u8; 12],

@@ -127,7 +127,7 @@ fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
 
 /// Tells the parent, and waits for it.
 fn stand_still(point: &str) {
-    writeln!(std::io::stderr(), "{point}").unwrap();
+    writeln!(std::io::stderr().lock(), "{point}").unwrap();
     std::io::stdin().read_exact(&mut [0]).unwrap();
 }
 
@@ -229,7 +229,7 @@ impl Arrival {
         };
         match screen.check(&datagram) {
             Ok(Incoming::Handshake(packet)) => {
-                core.lock().unwrap().handle_handshake(from, packet, now)
+                core.lock().unwrap().handle_handshake(from, packet, now);
             }
             Ok(Incoming::Data) => {
                 let opened = table.open(from, &mut datagram, now).unwrap();
