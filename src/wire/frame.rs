@@ -311,19 +311,67 @@ impl<'a> Payload<'a> {
     /// The plaintext's bytes, padded to the next bucket, or to `path_len` beyond the last one.
     #[must_use]
     pub fn encode(&self, path_len: usize) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(path_len);
-        writer.varint(self.number.0.min(VARINT_MAX));
+        let mut writer = PayloadWriter::new(self.number, path_len);
         for frame in &self.frames {
-            encode_frame(frame, &mut writer);
+            writer.push(frame);
         }
-        let len = writer.len();
-        writer.pad_to(
-            BUCKETS
-                .into_iter()
-                .find(|bucket| len <= *bucket)
-                .unwrap_or(path_len),
-        );
-        writer.into_vec()
+        writer.finish()
+    }
+}
+
+/// Writes a plaintext frame by frame.
+#[derive(Debug)]
+pub struct PayloadWriter {
+    writer: Writer,
+    path_len: usize,
+    start: usize,
+}
+
+impl PayloadWriter {
+    /// Begins the plaintext of packet `number`, which is to have at most `path_len` bytes.
+    #[must_use]
+    pub fn new(number: PacketNumber, path_len: usize) -> Self {
+        let mut writer = Writer::with_capacity(path_len);
+        writer.varint(number.0.min(VARINT_MAX));
+        let start = writer.len();
+        Self {
+            writer,
+            path_len,
+            start,
+        }
+    }
+
+    /// How many bytes are left.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.path_len.saturating_sub(self.writer.len())
+    }
+
+    /// Whether there is no frame yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.writer.len() == self.start
+    }
+
+    /// Appends a frame. The caller keeps to [`PayloadWriter::room`].
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        encode_frame(frame, &mut self.writer);
+    }
+
+    /// The plaintext, padded to the next bucket, or to the path's size beyond the last one.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        let len = self.writer.len();
+        let bucket = BUCKETS.into_iter().find(|bucket| len <= *bucket);
+        self.writer.pad_to(bucket.unwrap_or(self.path_len));
+        self.writer.into_vec()
+    }
+
+    /// The plaintext, padded to the path's size whatever it holds.
+    #[must_use]
+    pub fn finish_full(mut self) -> Vec<u8> {
+        self.writer.pad_to(self.path_len);
+        self.writer.into_vec()
     }
 }
 
