@@ -319,6 +319,10 @@ impl Peer {
         if self.is_new_connection(&opened.keypair) {
             self.path = Some(opened.from);
             self.accepted = true;
+            if self.addresses.is_empty() {
+                // The one place to look for it again, should its path be led astray.
+                self.addresses.push(opened.from);
+            }
         }
         self.confirm(&opened.keypair, shared);
     }
