@@ -27,8 +27,9 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
     // 1.-4. Under the lock.
     while collect(shared, &mut transmits)? {
         // 5. Without the lock: seal.
-        let bytes = |Transmit { to, datagram }| (to, datagram.into_bytes());
-        sealed.extend(transmits.drain(..).map(bytes));
+        let now = shared.clock.now();
+        let bytes = |Transmit { to, datagram }| Some((to, datagram.into_bytes(now)?));
+        sealed.extend(transmits.drain(..).filter_map(bytes));
         // 6. Without the lock: send.
         let report = &mut |error| shared.on_icmp_error(error);
         let sent = shared.socket.send(&sealed, &mut train, report);

@@ -137,9 +137,10 @@ impl Endpoint {
         Ok(true)
     }
 
+    /// Keys pinned since the start, and those about to be.
     fn pinned(&self) -> usize {
-        let is_pinned = |peer: &&Peer| matches!(peer.standing, Standing::Pinned { .. });
-        self.peers.values().filter(is_pinned).count()
+        let is_new = |peer: &&Peer| matches!(peer.standing, Standing::Pinned { told: false });
+        self.shared.pinned + self.peers.values().filter(is_new).count()
     }
 
     /// At a bound the oldest guest goes: the source's own, or anybody's.
@@ -237,6 +238,7 @@ impl Endpoint {
                 remote_index: slot.1,
                 connection: (payload.connection, remote_connection),
                 initiator: false,
+                started: now,
             };
             let keypair = Keypair::new(info, keys, now);
             shared.keys.insert(&keypair);

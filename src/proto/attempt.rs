@@ -17,7 +17,7 @@ use crate::wire::packet::{Cookie, Init, Packet, Resp};
 pub(super) struct Attempt {
     pub(super) index: SessionIndex,
     pub(super) connection: ConnectionId,
-    started: Instant,
+    pub(super) started: Instant,
     destinations: Vec<SocketAddr>,
     datagrams: [Vec<u8>; 2],
     resp_mac1: MacKey,

@@ -304,7 +304,8 @@ impl Endpoint {
                 break;
             }
             let Some(peer) = self.peers.get_mut(&id) else {
-                break;
+                self.shared.timers.discard(at, id, timer);
+                continue;
             };
             peer.arm(timer, None, &mut self.shared);
             if peer.on_timeout(timer, &mut self.shared, now) == Fate::Forget {

@@ -59,6 +59,13 @@ pub enum Event {
         /// What was written.
         line: Vec<u8>,
     },
+    /// Lines that waited were dropped, because the session ended or the peer refused.
+    Unsent {
+        /// Who did not get them.
+        peer: PeerId,
+        /// How many.
+        count: usize,
+    },
     /// The session ended.
     Closed {
         /// With whom.

@@ -9,7 +9,6 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::crypto::Completed;
 use crate::id::SessionIndex;
 use crate::proto::attempt::Attempt;
 use crate::proto::event::{Event, Refusal};
@@ -213,47 +212,52 @@ impl Peer {
             self.try_message2(index, from, shared);
             return;
         };
-        let local_connection = attempt.connection;
+        let (connection, started) = (attempt.connection, attempt.started);
         self.forget_attempts(shared);
         let Ok(payload) = RespPayload::parse(&completed.payload) else {
             shared.drop(DropReason::Malformed);
             return;
         };
+        let pair = (connection, payload.connection);
         match payload.welcome {
-            Welcome::Known | Welcome::Guest if local_connection == self.connection_id => {
-                self.on_welcome(index, completed, payload, from, shared, now);
-            }
-            Welcome::Known | Welcome::Guest => {}
             Welcome::Refused => self.on_refused(Refusal::UnknownKey, shared),
             Welcome::Version => self.on_refused(Refusal::Version, shared),
+            // A process that is gone answered, or we have said goodbye meanwhile.
+            Welcome::Known | Welcome::Guest
+                if connection != self.connection_id || self.keys.is_late(pair, started) =>
+            {
+                shared.drop(DropReason::StaleKeypair);
+            }
+            Welcome::Known | Welcome::Guest => {
+                let info = KeypairInfo {
+                    peer: self.id,
+                    epoch: shared.next_epoch(),
+                    local_index: index,
+                    remote_index: payload.index,
+                    connection: pair,
+                    initiator: true,
+                    started,
+                };
+                let keypair = Keypair::new(info, completed.keys, now);
+                self.on_welcome(&keypair, payload.welcome, from, shared);
+            }
         }
     }
 
     fn on_welcome(
         &mut self,
-        index: SessionIndex,
-        completed: Completed,
-        payload: RespPayload,
+        keypair: &Arc<Keypair>,
+        welcome: Welcome,
         from: SocketAddr,
         shared: &mut Shared,
-        now: Instant,
     ) {
-        let info = KeypairInfo {
-            peer: self.id,
-            epoch: shared.next_epoch(),
-            local_index: index,
-            remote_index: payload.index,
-            connection: (self.connection_id, payload.connection),
-            initiator: true,
-        };
-        let keypair = Keypair::new(info, completed.keys, now);
-        shared.keys.insert(&keypair);
+        shared.keys.insert(keypair);
         self.path = Some(from);
-        let known = payload.welcome == Welcome::Known;
-        if self.is_new_connection(&keypair) {
+        let known = welcome == Welcome::Known;
+        if self.is_new_connection(keypair) {
             self.set_accepted(known);
         }
-        self.confirm(&keypair, shared);
+        self.confirm(keypair, shared);
         if known {
             self.on_accepted(shared);
         }

@@ -28,6 +28,8 @@ pub struct Keypair {
     pub(super) connection: ConnectionPair,
     /// Whether we started the handshake that made it.
     pub(super) initiator: bool,
+    /// When our INIT left, or theirs arrived: the other side's half is no older than that.
+    started: Instant,
     pub(super) created: Instant,
     seal: SealKey,
     open: OpenKey,
@@ -45,6 +47,7 @@ pub(super) struct KeypairInfo {
     pub(super) remote_index: SessionIndex,
     pub(super) connection: ConnectionPair,
     pub(super) initiator: bool,
+    pub(super) started: Instant,
 }
 
 impl Keypair {
@@ -56,6 +59,7 @@ impl Keypair {
             remote_index,
             connection,
             initiator,
+            started,
         } = info;
         let TransportKeys { seal, open } = keys;
         Arc::new(Self {
@@ -65,6 +69,7 @@ impl Keypair {
             remote_index,
             connection,
             initiator,
+            started,
             created: now,
             seal,
             open,
@@ -149,6 +154,12 @@ impl Keypair {
             && newer.saturating_since(older) < GLARE_WINDOW
     }
 
+    /// Whether this serves another connection and was made from an INIT that came before the one
+    /// that `new` was made from: its other end belongs to a process that is gone.
+    fn is_outlived_by(&self, new: &Self) -> bool {
+        self.connection != new.connection && self.created <= new.started
+    }
+
     /// The static key of whoever started the handshake.
     fn initiator_id(&self, local: PeerId) -> PeerId {
         if self.initiator { local } else { self.peer }
@@ -201,6 +212,14 @@ impl KeySlots {
         }
     }
 
+    /// Whether a keypair whose handshake began at `started` is too late: one for another connection
+    /// has been confirmed that was made after that.
+    pub(super) fn is_late(&self, connection: ConnectionPair, started: Instant) -> bool {
+        let is_later =
+            |held: &Arc<Keypair>| held.connection != connection && held.created > started;
+        self.current.as_ref().is_some_and(is_later)
+    }
+
     /// Makes a confirmed keypair the one to send under, unless it crossed with the current one and
     /// that one's initiator has the smaller key: then it is kept to receive only.
     /// Returns the keypairs that are erased by it.
@@ -213,6 +232,13 @@ impl KeySlots {
                     .drain(..)
                     .filter(|held| !Arc::ptr_eq(held, &keypair)),
             );
+        } else {
+            let next = core::mem::take(&mut self.next);
+            let (outlived, kept): (VecDeque<_>, _) = next
+                .into_iter()
+                .partition(|held| held.is_outlived_by(&keypair));
+            self.next = kept;
+            erased.extend(outlived);
         }
         let (current, previous) = match self.current.take() {
             None => (keypair, None),

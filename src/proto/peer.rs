@@ -27,6 +27,7 @@ use crate::proto::stats::DropReason;
 use crate::proto::timer::{Armed, Timer};
 use crate::proto::transmit::{Datagram, Transmit, Unsealed};
 use crate::time::Instant;
+use crate::wire::DecodeError;
 use crate::wire::frame::{Ack, CloseCode, Frame, Hello, Payload};
 use crate::wire::limits::{BASE_PLAINTEXT_LEN, NICKNAME_MAX_LEN, VERSION};
 
@@ -201,6 +202,7 @@ impl Peer {
             self.pair = Some(keypair.connection);
             self.connection = Connection::new(self.is_guest());
             self.silent = false;
+            self.arm(Timer::Silence, None, shared);
             self.announce(shared);
         }
         shared.dirty.insert(self.id);
@@ -213,6 +215,7 @@ impl Peer {
         };
         if let Standing::Pinned { told: false } = self.standing {
             self.standing = Standing::Pinned { told: true };
+            shared.pinned += 1;
             self.arm(Timer::Guest, None, shared);
             shared.event(Event::Pinned { peer, address });
         }
@@ -282,8 +285,9 @@ impl Peer {
         }
         self.on_heard(shared, now);
         self.follow(opened, shared);
-        let Ok(payload) = Payload::parse(opened.plaintext) else {
-            return self.on_violation(shared, now);
+        let payload = match Payload::parse(opened.plaintext) {
+            Ok(payload) => payload,
+            Err(error) => return self.on_malformed(error, shared, now),
         };
         if !self
             .connection
@@ -409,6 +413,18 @@ impl Peer {
         self.end(Some(reason), shared)
     }
 
+    fn on_malformed(&mut self, error: DecodeError, shared: &mut Shared, now: Instant) -> Fate {
+        let code = match error {
+            DecodeError::Unknown => CloseCode::Unsupported,
+            DecodeError::Truncated
+            | DecodeError::TrailingBytes
+            | DecodeError::NotCanonical
+            | DecodeError::TooLong => return self.on_violation(shared, now),
+        };
+        self.say_close(code, shared, now);
+        self.end(Some(CloseReason::Unsupported), shared)
+    }
+
     fn on_violation(&mut self, shared: &mut Shared, now: Instant) -> Fate {
         self.say_close(CloseCode::Violation, shared, now);
         self.end(Some(CloseReason::Violation), shared)
@@ -438,6 +454,7 @@ impl Peer {
         (self.accepted, self.silent, self.wanted) = (false, false, false);
         (self.ping_due, self.keepalive_due) = (false, false);
         self.highest = None;
+        self.drop_lines(shared);
         match (&mut self.standing, reason) {
             (Standing::Guest { told, .. }, _) => {
                 if core::mem::take(told) {
@@ -454,6 +471,17 @@ impl Peer {
             (Standing::Known | Standing::Pinned { .. }, _) => {}
         }
         Fate::Stay
+    }
+
+    /// Lines that wait for a session are not kept beyond its end; the owner is told.
+    fn drop_lines(&mut self, shared: &mut Shared) {
+        let count = core::mem::take(&mut self.lines).len();
+        if count > 0 {
+            shared.event(Event::Unsent {
+                peer: self.id,
+                count,
+            });
+        }
     }
 
     // --- out ----------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ pub(super) struct Shared {
     /// Whose attempt an index of ours is.
     pub(super) attempts: BTreeMap<SessionIndex, PeerId>,
     pub(super) timers: Timers,
+    /// Keys that were pinned since the start, `--trust new`.
+    pub(super) pinned: usize,
     /// Peers that may have something to send.
     pub(super) dirty: BTreeSet<PeerId>,
     ready: VecDeque<Transmit>,
@@ -72,6 +74,7 @@ impl Shared {
             revoked: BTreeSet::new(),
             attempts: BTreeMap::new(),
             timers: Timers::default(),
+            pinned: 0,
             dirty: BTreeSet::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),

@@ -14,6 +14,7 @@ use crate::time::Instant;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {
+    seed: u8,
     endpoint: Endpoint,
     address: SocketAddr,
     rng: CoreRng,
@@ -30,6 +31,7 @@ impl Side {
         let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
         let seed_bytes = [seed; 32];
         Self {
+            seed,
             endpoint: Endpoint::new(config, Arc::new(secret), seed_bytes, timestamps, now(0)),
             address: SocketAddr::from(([192, 0, 2, seed], 7_419)),
             rng: CoreRng::new([seed ^ 0xff; 32]),
@@ -73,7 +75,8 @@ impl Side {
             }
             let before = out.len();
             while let Some(transmit) = self.endpoint.poll_transmit(now) {
-                out.push((transmit.to, transmit.datagram.into_bytes()));
+                let bytes = transmit.datagram.into_bytes(now).unwrap();
+                out.push((transmit.to, bytes));
             }
             if out.len() == before {
                 break;
@@ -335,4 +338,93 @@ fn crossed_inits_agree_on_one_key_and_both_sides_talk() {
         .unwrap();
     settle(&mut a, &mut b, now(1));
     assert_eq!((a.lines().len(), b.lines().len()), (1, 1));
+}
+
+/// The peer's process ends and starts anew: the same key, nothing else left.
+fn restart(side: &mut Side, timestamps: u64, now: Instant) {
+    let secret = StaticSecret::from_bytes(&mut [side.seed; 32]);
+    let range = Timestamp(timestamps)..Timestamp(timestamps + 1_000);
+    let config = EndpointConfig::default();
+    side.endpoint = Endpoint::new(config, Arc::new(secret), [99; 32], range, now);
+    side.events.clear();
+}
+
+/// Carries datagrams both ways, but keeps those from `b` of type `held` back and returns them.
+fn settle_without(a: &mut Side, b: &mut Side, held: u8, now: Instant) -> Vec<Vec<u8>> {
+    let mut kept = Vec::new();
+    loop {
+        let (from_a, from_b) = (a.drain(now), b.drain(now));
+        if from_a.is_empty() && from_b.is_empty() {
+            return kept;
+        }
+        for (_, datagram) in from_a {
+            b.receive(a.address, datagram, now);
+        }
+        for (_, datagram) in from_b {
+            if datagram.first() == Some(&held) {
+                kept.push(datagram);
+            } else {
+                a.receive(b.address, datagram, now);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_held_back_confirmation_of_a_process_that_is_gone_harms_no_live_session() {
+    let (mut a, mut b) = acquainted();
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    let confirmations = settle_without(&mut a, &mut b, 4, now(0));
+    assert!(!confirmations.is_empty());
+    restart(&mut b, 2_000_000, now(1_000));
+    b.knows(&a, None);
+    a.endpoint.connect(b.id(), &[], now(1_000)).unwrap();
+    settle(&mut a, &mut b, now(1_000));
+    for datagram in confirmations {
+        a.receive(b.address, datagram, now(1_001));
+    }
+    a.endpoint
+        .send_line(b.id(), b"still here?".to_vec(), now(1_002))
+        .unwrap();
+    settle(&mut a, &mut b, now(1_002));
+    assert_eq!(b.lines(), [b"still here?"]);
+}
+
+#[test]
+fn a_held_back_resp_of_a_process_that_is_gone_harms_no_live_session() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let answers = settle_without(&mut a, &mut b, 2, now(0));
+    assert_eq!(answers.len(), 2);
+    restart(&mut b, 2_000_000, now(500));
+    b.knows(&a, None);
+    b.endpoint.connect(a.id(), &[], now(500)).unwrap();
+    settle(&mut a, &mut b, now(500));
+    for datagram in answers {
+        a.receive(b.address, datagram, now(501));
+    }
+    settle(&mut a, &mut b, now(501));
+    a.endpoint
+        .send_line(b.id(), b"still here?".to_vec(), now(502))
+        .unwrap();
+    settle(&mut a, &mut b, now(502));
+    assert_eq!(b.lines(), [b"still here?"]);
+}
+
+#[test]
+fn lines_that_wait_when_the_session_ends_are_reported_not_kept() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    a.endpoint
+        .send_line(b.id(), b"let me in".to_vec(), now(0))
+        .unwrap();
+    settle(&mut a, &mut b, now(0));
+    b.endpoint.refuse_guest(a.id(), now(1));
+    settle(&mut a, &mut b, now(1));
+    let unsent = Event::Unsent {
+        peer: b.id(),
+        count: 1,
+    };
+    assert!(a.events.contains(&unsent), "{:?}", a.events);
+    assert_eq!(settle(&mut a, &mut b, now(2)), 0);
 }

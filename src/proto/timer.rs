@@ -64,6 +64,11 @@ impl Timers {
         }
     }
 
+    /// Removes a deadline whose peer is gone.
+    pub(super) fn discard(&mut self, at: Instant, peer: PeerId, timer: Timer) {
+        self.queue.remove(&(at, peer, timer));
+    }
+
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<(Instant, PeerId, Timer)> {
         self.queue.first().copied()

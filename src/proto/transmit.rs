@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::id::Counter;
 use crate::proto::keypair::Keypair;
+use crate::time::Instant;
 use crate::wire::limits::DATA_HEADER_LEN;
 use crate::wire::packet::Data;
 
@@ -34,12 +35,13 @@ pub struct Unsealed {
 }
 
 impl Datagram {
-    /// The bytes as they go out; seals in place where needed.
+    /// The bytes as they go out; seals in place where needed. `None` if the key has become too old
+    /// since the packet was laid out, because the thread or the machine slept in between.
     #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
+    pub fn into_bytes(self, now: Instant) -> Option<Vec<u8>> {
         match self {
-            Self::Ready(bytes) => bytes,
-            Self::Unsealed(unsealed) => unsealed.seal(),
+            Self::Ready(bytes) => Some(bytes),
+            Self::Unsealed(unsealed) => unsealed.seal(now),
         }
     }
 
@@ -73,11 +75,13 @@ impl Unsealed {
         }
     }
 
-    fn seal(mut self) -> Vec<u8> {
-        if let Some((_, body)) = self.buffer.split_at_mut_checked(DATA_HEADER_LEN) {
-            self.keypair.seal(self.counter, body);
+    fn seal(mut self, now: Instant) -> Option<Vec<u8>> {
+        if !self.keypair.is_usable(now) {
+            return None;
         }
-        self.buffer
+        let (_, body) = self.buffer.split_at_mut_checked(DATA_HEADER_LEN)?;
+        self.keypair.seal(self.counter, body);
+        Some(self.buffer)
     }
 }
 

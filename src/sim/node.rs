@@ -331,7 +331,7 @@ impl Node {
         };
         let before = sent.len();
         while let Some(Transmit { to, datagram }) = endpoint.poll_transmit(local) {
-            sent.push((to, datagram.into_bytes()));
+            sent.extend(datagram.into_bytes(local).map(|bytes| (to, bytes)));
         }
         let events: Vec<Event> = core::iter::from_fn(|| endpoint.poll_event()).collect();
         let busy = sent.len() > before || !events.is_empty();

@@ -137,8 +137,7 @@ fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
 
 /// Tells the parent, and waits for it.
 fn stand_still(point: &str) {
-    let line = format!("{point}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    writeln!(std::io::stderr().lock(), "{point}").unwrap();
     std::io::stdin().read_exact(&mut [0]).unwrap();
 }
 
@@ -152,7 +151,7 @@ struct Side {
     id: PeerId,
     address: SocketAddr,
     worker: Thread<Job, Outcome>,
-    sender: Thread<Transmit, Vec<u8>>,
+    sender: Thread<(Transmit, Instant), Vec<u8>>,
     receiver: Thread<Arrival, ()>,
 }
 
@@ -193,7 +192,9 @@ impl Side {
             core: Arc::new(Mutex::new(core)),
             address: SocketAddr::from(([192, 0, 2, number], 7419)),
             worker: Thread::start(move |job: Job| job.run(&mut script)),
-            sender: Thread::start(|transmit: Transmit| transmit.datagram.into_bytes()),
+            sender: Thread::start(|(transmit, now): (Transmit, Instant)| {
+                transmit.datagram.into_bytes(now).unwrap()
+            }),
             receiver: Thread::start(Arrival::handle),
         }
     }
@@ -219,7 +220,7 @@ impl Side {
             let Some(transmit) = self.core().poll_transmit(now) else {
                 return datagrams;
             };
-            datagrams.push(self.sender.ask(transmit));
+            datagrams.push(self.sender.ask((transmit, now)));
         }
     }
 }
@@ -238,8 +239,7 @@ impl Arrival {
         };
         match screen.check(&datagram) {
             Ok(Incoming::Handshake(packet)) => {
-                let mut core = core.lock().unwrap();
-                core.handle_handshake(from, packet, now);
+                core.lock().unwrap().handle_handshake(from, packet, now);
             }
             Ok(Incoming::Data) => {
                 let opened = table.open(from, &mut datagram, now).unwrap();

@@ -135,6 +135,10 @@ impl Conversation {
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
             Event::Line { peer, line } => self.on_line(peer, &line)?,
+            Event::Unsent { peer, count } => {
+                let words = Safe::from("not sent to ") + self.label(&peer) + ": ";
+                self.warn(words + count + if count == 1 { " line" } else { " lines" });
+            }
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
             Event::Silent { peer } => {
                 let label = self.label(&peer);
