@@ -62,10 +62,12 @@ const KEYS: &[&str] = &["key that A seals with", "key that B seals with"];
 /// Where the child stands still, in order, and which secrets are in use there: names, each list with
 /// the handshake that it belongs to (0: none).
 type Point = (&'static str, &'static [(u8, &'static [&'static str])]);
-const TIMELINE: [Point; 12] = [
+const TIMELINE: [Point; 17] = [
     ("passphrase read", &[(0, &["passphrase"])]),
     ("identities written", &[(0, &["passphrase"])]),
-    ("identities read", &[(0, READY)]),
+    ("identities read", &[(0, &["secret of A", "secret of B"])]),
+    ("peers read", &[(0, READY), (0, &["psk in base64"])]),
+    ("introduced", &[(0, READY)]),
     ("called", &[(0, READY), (1, CALL)]),
     ("accepted", &[(0, READY), (1, CALL), (1, ACCEPT)]),
     ("answered", &[(0, READY), (1, CALL), (1, KEYS)]),
@@ -73,21 +75,22 @@ const TIMELINE: [Point; 12] = [
     ("talking", &[(0, READY), (1, KEYS)]),
     ("rekeyed", &[(0, READY), (1, KEYS), (2, KEYS)]),
     ("rekeyed again", &[(0, READY), (2, KEYS), (3, KEYS)]),
+    ("erased in time", &[(0, READY)]),
+    ("talking again", &[(0, READY), (4, KEYS)]),
     ("closed", &[(0, READY)]),
-    ("called again", &[(0, READY), (4, CALL)]),
-    // And at the end nothing: `DROPPED`.
+    ("called again", &[(0, READY), (5, CALL)]),
+    ("dropped", &[]),
 ];
-const DROPPED: Point = ("dropped", &[]);
 
 #[test]
 fn every_secret_is_found_while_it_is_in_use_and_never_afterwards() {
     let home = tempfile::tempdir().unwrap();
     let plan = Plan::new(0);
-    std::fs::write(home.path().join(child::PASSPHRASE), plan.passphrase()).unwrap();
+    plan.write_files(home.path()).unwrap();
     let finder = Finder::new(plan.needles());
     let mut child = Running::start(home.path(), &plan);
     let mut failures = Vec::new();
-    for (point, in_use) in TIMELINE.into_iter().chain([DROPPED]) {
+    for (point, in_use) in TIMELINE {
         child.await_point(point);
         let found = match finder.scan(child.process.id()) {
             Ok(found) => found,
@@ -107,6 +110,7 @@ fn every_secret_is_found_while_it_is_in_use_and_never_afterwards() {
         child.go_on();
     }
     assert!(child.process.wait().unwrap().success());
+    assert!(plan.opens_what_the_child_sealed(home.path()));
     assert!(failures.is_empty(), "\n  {}\n", failures.join("\n  "));
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Nobody outside this module names the Noise crate or a primitive. Every secret lives in a box of
 //! its own, is wiped when dropped and never shows in `Debug`. What the libraries below copy on the
-//! stack is overwritten by [`scrub_stack`] at the end of each handshake function; what they leave in
-//! freed heap memory is overwritten by the program's zero-on-free allocator.
+//! stack is overwritten by [`scrub_stack`] at the end of each handshake function, and in part after each
+//! datagram; what they leave in freed heap memory is overwritten by the program's zero-on-free
+//! allocator. `tests/secrets_gone.rs` looks for what is left.
 //!
 //! Source: `docs/protocol.md`, Noise specification revision 34, FIPS 203.
 

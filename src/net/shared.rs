@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use thiserror::Error;
+use tracing::debug;
 
 use crate::net::clock::Clock;
 use crate::net::icmp::IcmpError;
@@ -213,6 +214,7 @@ impl Shared {
 
     /// Tells the owner what the system said.
     pub(super) fn on_icmp_error(&self, error: IcmpError) {
+        debug!(kind = ?error.kind, "the network reports an error");
         let mut errors = self.icmp.lock().unwrap_or_else(PoisonError::into_inner);
         if errors.len() == MAX_ICMP_ERRORS {
             errors.pop_front();

@@ -8,6 +8,8 @@
 
 use core::net::SocketAddr;
 
+use tracing::debug;
+
 use crate::crypto::Responder;
 use crate::id::{ConnectionId, PeerId};
 use crate::proto::config::Trust;
@@ -35,7 +37,10 @@ impl Endpoint {
             .judge(from, init, waiting, &mut shared.rng, now)
         {
             Verdict::Drop => shared.drop(DropReason::RateLimited),
-            Verdict::AskCookie(cookie) => shared.transmit(from, cookie),
+            Verdict::AskCookie(cookie) => {
+                debug!("asks for a cookie");
+                shared.transmit(from, cookie);
+            }
             Verdict::Admit => {
                 for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
                     let (local, slot) = (shared.local.clone(), (from, init.sender));
@@ -71,6 +76,7 @@ impl Endpoint {
             Ok(welcome) => welcome,
             Err(reason) => return self.shared.drop(reason),
         };
+        debug!(?peer, ?welcome, "is called");
         let ephemeral = *message1
             .first_chunk()
             .expect("message 1 begins with the key");

@@ -9,6 +9,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
+use tracing::debug;
+
 use crate::id::SessionIndex;
 use crate::proto::attempt::Attempt;
 use crate::proto::event::{Event, Refusal};
@@ -87,6 +89,7 @@ impl Peer {
     fn try_once(&mut self, shared: &mut Shared, now: Instant) {
         let Some(retry) = &mut self.retry else { return };
         retry.tries += 1;
+        debug!(peer = ?self.id, tries = retry.tries, "calls");
         let wait = retry.delay(now) + shared.rng.up_to(RETRY_JITTER);
         self.arm(Timer::Retry, Some(now + wait), shared);
         if self.building.is_some() {
@@ -161,6 +164,7 @@ impl Peer {
             .and_then(|attempt| attempt.on_cookie(&id, from, cookie));
         match answer {
             Some([first, second]) => {
+                debug!(peer = ?id, "proves our address by a cookie");
                 shared.transmit(from, first);
                 shared.transmit(from, second);
             }
@@ -219,6 +223,7 @@ impl Peer {
             return;
         };
         let pair = (connection, payload.connection);
+        debug!(peer = ?self.id, welcome = ?payload.welcome, "was answered");
         match payload.welcome {
             Welcome::Refused => self.on_refused(Refusal::UnknownKey, shared),
             Welcome::Version => self.on_refused(Refusal::Version, shared),

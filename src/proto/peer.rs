@@ -10,6 +10,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tracing::{debug, info, trace};
+
 use crate::crypto::Psk;
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
 use crate::proto::attempt::Attempts;
@@ -193,6 +195,7 @@ impl Peer {
         self.arm_erase(shared);
         self.stop_handshake(shared);
         self.wanted = false;
+        debug!(peer = ?self.id, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
         let is_current = self
             .keys
             .current()
@@ -203,6 +206,7 @@ impl Peer {
             self.connection = Connection::new(self.is_guest());
             self.silent = false;
             self.arm(Timer::Silence, None, shared);
+            info!(peer = ?self.id, "new connection");
             self.announce(shared);
         }
         shared.dirty.insert(self.id);
@@ -276,6 +280,7 @@ impl Peer {
         shared: &mut Shared,
         now: Instant,
     ) -> Fate {
+        trace!(peer = ?self.id, counter = opened.counter.0, from = %opened.from, "packet in");
         let Some(slot) = self.keys.slot_of(&opened.keypair) else {
             shared.drop(DropReason::StaleKeypair);
             return Fate::Stay;
@@ -314,6 +319,10 @@ impl Peer {
         if self.is_new_connection(&opened.keypair) {
             self.path = Some(opened.from);
             self.accepted = true;
+            if self.addresses.is_empty() {
+                // The one place to look for it again, should its path be led astray.
+                self.addresses.push(opened.from);
+            }
         }
         self.confirm(&opened.keypair, shared);
     }
@@ -349,6 +358,8 @@ impl Peer {
         self.highest = Some((keypair.epoch, opened.counter));
         if self.path != Some(opened.from) {
             self.path = Some(opened.from);
+            info!(peer = ?self.id, "roamed");
+            trace!(peer = ?self.id, to = %opened.from, "roamed");
             shared.event(Event::Roamed {
                 peer: self.id,
                 to: opened.from,
@@ -453,6 +464,7 @@ impl Peer {
     /// Ends the session: keys, attempts and connection are gone. A guest's record goes with them.
     pub(super) fn end(&mut self, reason: Option<CloseReason>, shared: &mut Shared) -> Fate {
         let existed = self.pair.take().is_some();
+        info!(peer = ?self.id, ?reason, "session ends");
         for keypair in self.keys.take_all() {
             shared.keys.remove(&keypair);
         }
@@ -554,6 +566,7 @@ impl Peer {
             return None;
         }
         let counter = keypair.next_counter()?;
+        trace!(peer = ?self.id, counter = counter.0, %to, "packet out");
         let payload = Payload {
             number: self.connection.next_number(),
             frames,
@@ -602,6 +615,7 @@ impl Peer {
         match timer {
             Timer::Retry => self.on_retry(shared, now),
             Timer::Silence => {
+                info!(peer = ?self.id, "silence");
                 if !core::mem::replace(&mut self.silent, true) {
                     shared.event(Event::Silent { peer: self.id });
                 }
@@ -618,6 +632,7 @@ impl Peer {
             Timer::Attempts => self.expire_attempts(shared, now),
             Timer::Erase => {
                 for keypair in self.keys.take_expired(now) {
+                    debug!(peer = ?self.id, epoch = keypair.epoch.0, "keypair erased");
                     shared.keys.remove(&keypair);
                 }
                 self.arm_erase(shared);

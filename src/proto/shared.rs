@@ -6,6 +6,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use tracing::trace;
+
 use crate::crypto::StaticSecret;
 use crate::id::{Epoch, PeerId, SessionIndex, Timestamp};
 use crate::proto::config::EndpointConfig;
@@ -137,6 +139,7 @@ impl Shared {
 
     /// Counts something that is dropped in silence.
     pub(super) fn drop(&mut self, reason: DropReason) {
+        trace!(%reason, "dropped");
         *self.dropped.entry(reason).or_default() += 1;
     }
 

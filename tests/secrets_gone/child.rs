@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use rand_core::{Rng, TryCryptoRng, TryRng};
+use rand_core::{TryCryptoRng, TryRng};
 use securechat::crypto::{Psk, StaticSecret};
 use securechat::id::{PeerId, Timestamp};
 use securechat::proto::{
     Endpoint, EndpointConfig, Event, Incoming, Job, Outcome, PeerConfig, Transmit,
 };
-use securechat::store::{KeyFile, Passphrase, create_identity, load_identity};
+use securechat::store::{KeyFile, KnownPeers, Passphrase, create_identity, load_identity};
 use securechat::time::{Instant, UnixTime};
 
 use crate::plan::{HANDSHAKE_LEN, HANDSHAKES, MAIN_LEN, MASK};
@@ -25,25 +25,36 @@ use crate::plan::{HANDSHAKE_LEN, HANDSHAKES, MAIN_LEN, MASK};
 /// The file whose first line is the passphrase.
 pub(crate) const PASSPHRASE: &str = "passphrase";
 
+/// The list of peers, with a psk.
+pub(crate) const PEERS: &str = "known-peers";
+
 /// Goes through the whole timeline.
 pub(crate) fn live(home: &Path) {
     let mut script = Script::read(MAIN_LEN);
     let workers = [(); 2].map(|()| Script::read(HANDSHAKES * HANDSHAKE_LEN));
     let secrets = identities(home, &mut script);
-    let psks = psks(&mut script);
-    let [a, b] = acquainted(secrets, psks, workers);
+    drop(script);
     stand_still("identities read");
+    let psks = psks(home);
+    let [a, b] = acquainted(secrets, psks, workers);
+    stand_still("introduced");
     connect(&a, &b);
     talk(&a, &b);
     for (second, point) in [(121, "rekeyed"), (242, "rekeyed again")] {
         rekey(&a, &b, now(second));
         stand_still(point);
     }
-    a.core().close_all(now(243));
-    settle(&a, &b, now(243));
+    for side in [&a, &b] {
+        side.core().handle_timeout(now(900));
+    }
+    stand_still("erased in time");
+    say(&a, &b, b"still there?".to_vec(), now(900));
+    stand_still("talking again");
+    a.core().close_all(now(901));
+    settle(&a, &b, now(901));
     stand_still("closed");
-    a.core().connect(b.id, &[], now(244)).unwrap();
-    a.do_job(now(244));
+    a.core().connect(b.id, &[], now(902)).unwrap();
+    a.do_job(now(902));
     stand_still("called again");
     let threads = [a, b].map(|side| (side.worker, side.sender, side.receiver));
     stand_still("dropped");
@@ -67,13 +78,12 @@ fn identities(home: &Path, script: &mut Script) -> [StaticSecret; 2] {
     })
 }
 
-/// One psk, for both sides.
-fn psks(script: &mut Script) -> [Psk; 2] {
-    let mut bytes = [0; 32];
-    script.fill_bytes(&mut bytes);
-    let first = Psk::from_bytes(&mut bytes);
-    bytes.copy_from_slice(first.expose());
-    [first, Psk::from_bytes(&mut bytes)]
+/// Reads a psk twice, for both sides.
+fn psks(home: &Path) -> [Psk; 2] {
+    let known = KnownPeers::load(&home.join(PEERS)).unwrap();
+    let psks = [(); 2].map(|()| known.peers()[0].psk().unwrap());
+    stand_still("peers read");
+    psks
 }
 
 fn connect(a: &Side, b: &Side) {
@@ -95,7 +105,7 @@ fn connect(a: &Side, b: &Side) {
 fn talk(a: &Side, b: &Side) {
     for second in 1..10 {
         for (from, to) in [(a, b), (b, a)] {
-            let line = b"nobody else reads this".repeat(second);
+            let line = b"nobody else reads it".repeat(5 * second);
             say(from, to, line, now(second as u64));
         }
     }

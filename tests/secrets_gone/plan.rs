@@ -1,19 +1,25 @@
 //! All that the child draws, chosen by its parent, and all secrets that come of it.
 
+use std::io::Write;
+use std::path::Path;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20::ChaCha20Rng;
 use ml_kem::DecapsulationKey768;
 use rand_core::{Rng, SeedableRng};
+use securechat::crypto::open_at_rest;
+use tempfile::NamedTempFile;
 
+use crate::child::{PASSPHRASE, PEERS};
 use crate::reference::{Inputs, play};
 use crate::scan::Needle;
 
 /// How many handshakes A begins; of the last one B hears nothing.
-pub(crate) const HANDSHAKES: usize = 4;
-/// What the main thread draws: A's secret, a salt and a nonce for its file, B's secret, the psk.
-pub(crate) const MAIN_LEN: usize = 32 + 16 + 24 + 32 + 32;
+pub(crate) const HANDSHAKES: usize = 5;
+/// What the main thread draws: A's secret, a salt and a nonce for its file, B's secret.
+pub(crate) const MAIN_LEN: usize = 32 + 16 + 24 + 32;
 /// What a worker draws for one handshake.
 pub(crate) const HANDSHAKE_LEN: usize = 32 + 64;
 /// Each byte goes over to the child in this disguise, so that only who draws it has it in clear.
@@ -24,6 +30,7 @@ pub(crate) struct Plan {
     main: [u8; MAIN_LEN],
     a: [[u8; HANDSHAKE_LEN]; HANDSHAKES],
     b: [[u8; HANDSHAKE_LEN]; HANDSHAKES],
+    psk: [u8; 32],
     passphrase: String,
 }
 
@@ -34,9 +41,11 @@ impl Plan {
             main: [0; MAIN_LEN],
             a: [[0; HANDSHAKE_LEN]; HANDSHAKES],
             b: [[0; HANDSHAKE_LEN]; HANDSHAKES],
+            psk: [0; 32],
             passphrase: String::new(),
         };
         rng.fill_bytes(&mut plan.main);
+        rng.fill_bytes(&mut plan.psk);
         plan.a
             .iter_mut()
             .chain(&mut plan.b)
@@ -57,18 +66,36 @@ impl Plan {
             .collect()
     }
 
-    pub(crate) fn passphrase(&self) -> &str {
-        &self.passphrase
+    /// Writes what the child reads: A's passphrase, and a list of peers with a psk.
+    pub(crate) fn write_files(&self, home: &Path) -> std::io::Result<()> {
+        let psk = STANDARD.encode(self.psk);
+        // Only its owner may read it.
+        let mut list = NamedTempFile::new_in(home)?;
+        writeln!(list, "b {} psk={psk}", STANDARD.encode([9; 32]))?;
+        list.persist(home.join(PEERS))?;
+        std::fs::write(home.join(PASSPHRASE), &self.passphrase)
+    }
+
+    /// Whether the key of A's file opens it, so that the right key was looked for.
+    pub(crate) fn opens_what_the_child_sealed(&self, home: &Path) -> bool {
+        let file = std::fs::read_to_string(home.join("a.key")).unwrap();
+        let (start, sealed) = file.trim_end().rsplit_once(':').unwrap();
+        let aad = format!("{}:", start.lines().last().unwrap());
+        let sealed = STANDARD.decode(sealed).unwrap();
+        let nonce = self.main[48..72].try_into().unwrap();
+        let opened = open_at_rest(&self.stretched(), nonce, aad.as_bytes(), &sealed);
+        opened.is_ok_and(|secret| secret[..] == self.main[..32])
     }
 
     /// Every secret, in every form in which a copy of it would be worth something.
     pub(crate) fn needles(&self) -> Vec<Needle> {
         let mut needles = Needles::default();
-        let [a, b, psk] = self.long_term();
+        let [a, b] = self.statics();
         needles.add_x25519(0, "secret of A", &a);
         needles.add_x25519(0, "secret of B", &b);
         needles.add(0, "secret of B in base64", STANDARD.encode(b).as_bytes());
-        needles.add(0, "psk", &psk);
+        needles.add(0, "psk", &self.psk);
+        needles.add(0, "psk in base64", STANDARD.encode(self.psk).as_bytes());
         needles.add(0, "passphrase", self.passphrase.as_bytes());
         needles.add(0, "key of A's file", &self.stretched());
         for number in 0..HANDSHAKES {
@@ -77,8 +104,8 @@ impl Plan {
         needles.0
     }
 
-    fn long_term(&self) -> [[u8; 32]; 3] {
-        [0, 32 + 16 + 24, MAIN_LEN - 32].map(|at| self.main[at..at + 32].try_into().unwrap())
+    fn statics(&self) -> [[u8; 32]; 2] {
+        [0, MAIN_LEN - 32].map(|at| self.main[at..at + 32].try_into().unwrap())
     }
 
     /// What A's passphrase becomes, by the parameters of every new file.
@@ -93,7 +120,7 @@ impl Plan {
 
     /// The keys depend on no public value but keys, so that all the others may be zero here.
     fn add_handshake(&self, number: usize, needles: &mut Needles) {
-        let [a, b, psk] = self.long_term();
+        let [a, b] = self.statics();
         let split = |drawn: &[u8; HANDSHAKE_LEN]| -> ([u8; 32], [u8; 64]) {
             (
                 drawn[..32].try_into().unwrap(),
@@ -103,7 +130,7 @@ impl Plan {
         let ((e_a, kem_seed), (e_b, kem_randomness)) =
             (split(&self.a[number]), split(&self.b[number]));
         let fields = play(&Inputs {
-            psk,
+            psk: self.psk,
             initiator_static_secret: a,
             responder_static_secret: b,
             initiator_ephemeral_secret: e_a,

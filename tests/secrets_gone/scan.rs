@@ -34,6 +34,8 @@ pub(crate) struct Found {
 struct Region {
     start: u64,
     end: u64,
+    /// Whether a thread's stack is in it.
+    is_stack: bool,
     /// The line of `/proc/PID/maps`.
     line: String,
 }
@@ -103,37 +105,41 @@ impl Finder {
         }
     }
 
-    /// Says what is wrong: a needle `in_use` of which there is no whole copy, and a piece of any other.
+    /// Says what is wrong: of a needle `in_use` there is no whole copy, or there is a piece of it on a
+    /// stack; of any other there is a piece anywhere.
     pub(crate) fn judge(&self, point: &str, in_use: &[String], found: &Found) -> Vec<String> {
-        for name in in_use {
-            assert!(
-                self.needles.iter().any(|needle| needle.name == *name),
-                "{name}"
-            );
+        let is_known = |name: &String| self.needles.iter().any(|needle| needle.name == *name);
+        assert!(in_use.iter().all(is_known), "{point}: {in_use:?}");
+        let mut wrong = Vec::new();
+        for (number, needle) in self.needles.iter().enumerate() {
+            let name = &needle.name;
+            let is_in_use = in_use.contains(name);
+            let copies = found.copies.iter().filter(|((of, _), _)| *of == number);
+            let mut is_whole = false;
+            for ((_, address), count) in copies {
+                let length = count + PIECE - 1;
+                let region = found.region(*address);
+                is_whole |= length == needle.bytes.len();
+                if region.is_stack || !is_in_use {
+                    let line = &region.line;
+                    wrong.push(format!(
+                        "{point}: {length} bytes of {name} at {address:#x}: {line}"
+                    ));
+                }
+            }
+            if is_in_use && !is_whole {
+                wrong.push(format!("{point}: {name} is in use and not found"));
+            }
         }
-        let missing = self.needles.iter().enumerate().filter(|(number, needle)| {
-            let pieces = needle.bytes.len() - (PIECE - 1);
-            let is_whole = |((copied, _), count): (&(usize, u64), &usize)| {
-                copied == number && *count == pieces
-            };
-            in_use.contains(&needle.name) && !found.copies.iter().any(is_whole)
-        });
-        let missing = missing.map(|(_, needle)| format!("{point}: {} is not found", needle.name));
-        let left = found
-            .copies
-            .iter()
-            .filter(|((number, _), _)| !in_use.contains(&self.needles[*number].name));
-        let left = left.map(|((number, address), count)| {
-            let length = count + PIECE - 1;
-            let region = found
-                .regions
-                .iter()
-                .find(|region| (region.start..region.end).contains(address));
-            let region = region.map_or("?", |region| &region.line);
-            let name = &self.needles[*number].name;
-            format!("{point}: {length} bytes of {name} are left at {address:#x} in {region}")
-        });
-        missing.chain(left).collect()
+        wrong
+    }
+}
+
+impl Found {
+    fn region(&self, address: u64) -> &Region {
+        let mut regions = self.regions.iter();
+        // The needle may begin in front of the region that its piece is in.
+        regions.find(|region| address < region.end).unwrap()
     }
 }
 
@@ -151,8 +157,32 @@ fn beginning(bytes: &[u8]) -> usize {
 
 /// What the process can write, and what belongs to no file.
 fn regions(process: u32) -> Result<Vec<Region>> {
+    let stacks = stacks(process)?;
     let maps = std::fs::read_to_string(format!("/proc/{process}/maps"))?;
-    Ok(maps.lines().filter_map(region).collect())
+    let mut regions: Vec<Region> = maps.lines().filter_map(region).collect();
+    for region in &mut regions {
+        let mut stacks = stacks.iter();
+        region.is_stack = stacks.any(|pointer| (region.start..region.end).contains(pointer));
+    }
+    Ok(regions)
+}
+
+/// Every thread's stack pointer, once they all stand still.
+fn stacks(process: u32) -> Result<Vec<u64>> {
+    let mut pointers = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let path = thread?.path().join("syscall");
+        pointers.push(loop {
+            // The number and the arguments, then the stack pointer and where it came from.
+            let call = std::fs::read_to_string(&path)?;
+            let pointer = call.split_whitespace().rev().nth(1);
+            if let Some(digits) = pointer.and_then(|word| word.strip_prefix("0x")) {
+                break u64::from_str_radix(digits, 16).unwrap();
+            }
+            std::thread::yield_now();
+        });
+    }
+    Ok(pointers)
 }
 
 /// Reads a line such as `7f0c-7f0d rw-p 00000000 00:00 0   [heap]`.
@@ -167,6 +197,7 @@ fn region(line: &str) -> Option<Region> {
     is_wanted.then(|| Region {
         start: u64::from_str_radix(start, 16).unwrap(),
         end: u64::from_str_radix(end, 16).unwrap(),
+        is_stack: false,
         line: line.to_owned(),
     })
 }

@@ -1,0 +1,108 @@
+//! What a log holds: at DEBUG and above nothing that tells who talks where about what, and at no level
+//! a word of what was said, a name or a whole key.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod simulated;
+
+use std::fmt::Write;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use securechat::proto::EndpointConfig;
+use securechat::sim::Pair;
+use simulated::secs;
+use tracing::Level;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn named(name: &str) -> EndpointConfig {
+    EndpointConfig {
+        nickname: Some(name.to_owned()),
+        ..EndpointConfig::default()
+    }
+}
+
+/// Talks for ten minutes, with a rekey, a roam and a goodbye; returns the log and the pair.
+fn logged(level: Level) -> (String, Pair) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let pair = tracing::subscriber::with_default(subscriber, || {
+        let mut pair = Pair::strangers(1, named("Alice Liddell"), named("Robert Tables"));
+        let (a, b) = (pair.a, pair.b);
+        pair.introduce(a, b);
+        pair.connect_both_ways();
+        for n in 0..60 {
+            let words = format!("the treasure is under the old oak, {n} steps north");
+            pair.say(a, b, words.into_bytes()).unwrap();
+            pair.advance(secs(10));
+        }
+        pair
+    });
+    let bytes = log.0.lock().unwrap().clone();
+    (String::from_utf8(bytes).unwrap(), pair)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn assert_no_words_names_or_keys(log: &str, pair: &Pair) {
+    for word in ["treasure", "oak", "Liddell", "Tables"] {
+        assert!(!log.contains(word), "{word} is in the log");
+    }
+    for node in [pair.a, pair.b] {
+        let key = hex(pair.id(node).as_bytes());
+        let eight = key.get(..16).unwrap();
+        assert!(!log.contains(eight), "eight bytes of a key are in the log");
+    }
+}
+
+#[test]
+fn a_log_at_debug_tells_decisions_but_neither_addresses_nor_words_nor_keys() {
+    let (log, pair) = logged(Level::DEBUG);
+    for expected in ["calls", "is called", "keypair confirmed", "new connection"] {
+        assert!(log.contains(expected), "no \"{expected}\" in:\n{log}");
+    }
+    assert_no_words_names_or_keys(&log, &pair);
+    for seen in pair.network().capture() {
+        for address in [seen.from, seen.to] {
+            assert!(
+                !log.contains(&address.ip().to_string()),
+                "{address} is in the log"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_log_at_trace_has_every_packet_and_still_no_word_name_or_key() {
+    let (log, pair) = logged(Level::TRACE);
+    assert!(
+        log.lines()
+            .filter(|line| line.contains("packet in"))
+            .count()
+            > 60
+    );
+    assert_no_words_names_or_keys(&log, &pair);
+}
