@@ -1,0 +1,81 @@
+//! Which packet numbers have arrived.
+
+use crate::wire::limits::ACK_MAX_RANGES;
+
+/// Arrived packet numbers as inclusive ranges, from the highest down. What falls beyond the last of
+/// [`ACK_MAX_RANGES`] counts as arrived (RFC 9000 §13.2.3).
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub(super) ranges: Vec<(u64, u64)>,
+    /// All numbers below count as arrived.
+    floor: u64,
+}
+
+impl Received {
+    /// Adds a number; false if it was there already.
+    pub(super) fn insert(&mut self, number: u64) -> bool {
+        if number < self.floor {
+            return false;
+        }
+        let at = self.ranges.partition_point(|(low, _)| *low > number);
+        if self.ranges.get(at).is_some_and(|(_, high)| number <= *high) {
+            return false;
+        }
+        self.ranges.insert(at, (number, number));
+        self.merge_with_lower(at);
+        if let Some(above) = at.checked_sub(1) {
+            self.merge_with_lower(above);
+        }
+        if self.ranges.len() > ACK_MAX_RANGES
+            && let Some((_, high)) = self.ranges.pop()
+        {
+            self.floor = high + 1;
+        }
+        true
+    }
+
+    /// Joins the range at `at` with the one below it if they touch.
+    fn merge_with_lower(&mut self, at: usize) {
+        let (Some(upper), Some(lower)) = (self.ranges.get(at), self.ranges.get(at + 1)) else {
+            return;
+        };
+        if lower.1 + 1 == upper.0 {
+            let joined = (lower.0, upper.1);
+            self.ranges.remove(at + 1);
+            if let Some(range) = self.ranges.get_mut(at) {
+                *range = joined;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::proto::rng::CoreRng;
+
+    #[test]
+    fn ranges_agree_with_a_simple_model() {
+        for seed in 0..50 {
+            let mut rng = CoreRng::new([seed; 32]);
+            let (mut received, mut model) = (Received::default(), BTreeSet::new());
+            for _ in 0..300 {
+                let number = rng.below(200) as u64;
+                let known = number < received.floor || model.contains(&number);
+                assert_eq!(received.insert(number), !known, "seed {seed}");
+                model.insert(number);
+                let held: Vec<u64> = received.ranges.iter().flat_map(|(l, h)| *l..=*h).collect();
+                assert!(held.iter().all(|n| model.contains(n)), "seed {seed}");
+                let expected = model.iter().filter(|n| **n >= received.floor).count();
+                assert_eq!(held.len(), expected, "seed {seed}");
+                assert!(received.ranges.len() <= ACK_MAX_RANGES);
+                assert!(
+                    received.ranges.windows(2).all(|w| w[1].1 + 1 < w[0].0),
+                    "seed {seed}"
+                );
+            }
+        }
+    }
+}
