@@ -97,3 +97,32 @@ pub const MAX_ADDRESSES: usize = 8;
 pub const MAX_QUEUED_LINES: usize = 64;
 /// Events that wait for the owner; lines beyond are dropped and counted.
 pub const MAX_EVENTS: usize = 1_024;
+
+// Loss recovery and congestion control (RFC 9002).
+
+/// Packets sent after one that was not acknowledged, of which one was, that make it lost.
+pub const PACKET_THRESHOLD: u64 = 3;
+/// Eighths of the round-trip time after which it is lost if a later one was acknowledged.
+pub const TIME_THRESHOLD_EIGHTHS: u32 = 9;
+/// The shortest time that a loss or probe timer measures.
+pub const GRANULARITY: Duration = Duration::from_millis(1);
+/// The round-trip time that is assumed before the first sample.
+pub const INITIAL_RTT: Duration = Duration::from_millis(333);
+/// The longest that an acknowledgement is held back, and the most that a claimed delay counts.
+pub const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
+/// Probe timeouts without an acknowledgement that make persistent congestion.
+pub const PERSISTENT_CONGESTION: u32 = 3;
+/// The longest probe timeout, however often it doubled.
+pub const MAX_PTO: Duration = Duration::from_secs(60);
+/// Full datagrams in the initial window.
+pub const INITIAL_WINDOW_PACKETS: usize = 10;
+/// Full datagrams in the smallest window.
+pub const MINIMUM_WINDOW_PACKETS: usize = 2;
+/// Full datagrams that pacing lets leave at once.
+pub const PACING_BURST: usize = 10;
+/// The pace in hundredths of a window a round trip.
+pub const PACING_GAIN_PERCENT: u32 = 125;
+/// Ack-eliciting packets in flight.
+pub const MAX_TRACKED_PACKETS: usize = 8_192;
+/// Skipped packet numbers that are remembered.
+pub const MAX_SKIPPED: usize = 64;

@@ -20,6 +20,11 @@ pub mod limits;
 mod payload;
 mod peer;
 mod reassembly;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "wired in by the next commit")
+)]
+mod recovery;
 mod replay;
 mod rng;
 mod screen;

@@ -1,0 +1,199 @@
+//! What left and is neither acknowledged nor lost. Source: RFC 9002 §6.1, §7.6, appendix A.
+
+use core::ops::Bound;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use crate::id::PacketNumber;
+use crate::proto::limits::{MAX_TRACKED_PACKETS, PACKET_THRESHOLD};
+use crate::proto::recovery::numbers::Numbers;
+use crate::time::Instant;
+use crate::wire::frame::Ack;
+
+/// What a packet says about the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Its loss is a sign of congestion.
+    Ordinary,
+    /// It is larger than the path may carry, so that its loss is none (RFC 9000 §14.4).
+    MtuProbe,
+    /// It says nothing about the present path (RFC 9000 §9.4).
+    OldPath,
+}
+
+/// A packet that waits for its acknowledgement.
+#[derive(Debug)]
+pub(super) struct Sent<R> {
+    pub(super) record: R,
+    /// Never earlier than that of a lower number.
+    pub(super) at: Instant,
+    /// Counted as in flight.
+    pub(super) bytes: usize,
+    pub(super) role: Role,
+    /// Whether a packet between the tracked one before and this one was acknowledged.
+    after_acked: bool,
+}
+
+impl<R> Sent<R> {
+    pub(super) const fn new(record: R, at: Instant, bytes: usize, role: Role) -> Self {
+        Self {
+            record,
+            at,
+            bytes,
+            role,
+            after_acked: false,
+        }
+    }
+}
+
+/// The ack-eliciting packets in flight, at most [`MAX_TRACKED_PACKETS`].
+#[derive(Debug)]
+pub(super) struct Flight<R> {
+    packets: BTreeMap<u64, Sent<R>>,
+    bytes: usize,
+    largest_acked: Option<u64>,
+}
+
+impl<R> Flight<R> {
+    pub(super) const fn new() -> Self {
+        Self {
+            packets: BTreeMap::new(),
+            bytes: 0,
+            largest_acked: None,
+        }
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.packets.len() >= MAX_TRACKED_PACKETS
+    }
+
+    /// What the oldest packets carried, oldest first.
+    pub(super) fn records(&self) -> impl Iterator<Item = &R> {
+        self.packets.values().map(|sent| &sent.record)
+    }
+
+    /// Adds a packet; at the bound the oldest leaves.
+    pub(super) fn insert(&mut self, number: PacketNumber, mut sent: Sent<R>) -> Option<R> {
+        let oldest = if self.is_full() { self.pop() } else { None };
+        let last = self.packets.last_key_value().map(|(last, _)| *last);
+        sent.after_acked = last < self.largest_acked;
+        self.bytes += sent.bytes;
+        self.packets.insert(number.0, sent);
+        oldest.map(|(_, sent)| sent.record)
+    }
+
+    /// Takes out what `ack` acknowledges, from the highest number down.
+    pub(super) fn take_acked(&mut self, ack: &Ack) -> Vec<(u64, Sent<R>)> {
+        let mut acked = Vec::new();
+        for &(low, high) in &ack.ranges {
+            let newly = self.packets.extract_if(low..=high, |_, _| true);
+            let from = acked.len();
+            acked.extend(newly);
+            acked.get_mut(from..).unwrap_or_default().reverse();
+            self.mark_after(high);
+            self.largest_acked = self.largest_acked.max(Some(high));
+        }
+        self.bytes -= acked.iter().map(|(_, sent)| sent.bytes).sum::<usize>();
+        acked
+    }
+
+    /// Remembers for persistent congestion that something before the next packet arrived.
+    fn mark_after(&mut self, acked: u64) {
+        let after = (Bound::Excluded(acked), Bound::Unbounded);
+        if let Some((_, next)) = self.packets.range_mut(after).next() {
+            next.after_acked = true;
+        }
+    }
+
+    /// Takes out what is lost, from the lowest number up. Send times rise with the numbers, so that
+    /// what is not lost has nothing lost behind it.
+    pub(super) fn take_lost(
+        &mut self,
+        numbers: &Numbers,
+        delay: Duration,
+        now: Instant,
+    ) -> Vec<Sent<R>> {
+        let mut lost = Vec::new();
+        while self.oldest_is_lost(numbers, delay, now) {
+            lost.extend(self.pop().map(|(_, sent)| sent));
+        }
+        lost
+    }
+
+    /// RFC 9002 §6.1: three packets sent after it, or `delay` ago. Numbers that were never sent do
+    /// not count as packets.
+    fn oldest_is_lost(&self, numbers: &Numbers, delay: Duration, now: Instant) -> bool {
+        let (Some((&number, sent)), Some(largest)) =
+            (self.packets.first_key_value(), self.largest_acked)
+        else {
+            return false;
+        };
+        let distance = largest.saturating_sub(number);
+        let by_number = distance >= PACKET_THRESHOLD
+            && distance - numbers.skipped_between(number, largest) >= PACKET_THRESHOLD;
+        by_number || (number < largest && sent.at + delay <= now)
+    }
+
+    /// When the oldest packet is lost by time: only if a later one was acknowledged.
+    pub(super) fn loss_time(&self, delay: Duration) -> Option<Instant> {
+        let (number, sent) = self.packets.first_key_value()?;
+        (Some(*number) < self.largest_acked).then(|| sent.at + delay)
+    }
+
+    /// What is in flight belongs to an earlier path, and takes no room in the window of this one.
+    pub(super) fn on_path_change(&mut self) {
+        self.bytes = 0;
+        for sent in self.packets.values_mut() {
+            sent.role = Role::OldPath;
+            sent.bytes = 0;
+        }
+    }
+
+    fn pop(&mut self) -> Option<(u64, Sent<R>)> {
+        let popped = self.packets.pop_first();
+        self.bytes -= popped.as_ref().map_or(0, |(_, sent)| sent.bytes);
+        popped
+    }
+}
+
+/// A run of lost packets between which nothing was acknowledged (RFC 9002 §7.6.2).
+#[derive(Debug, Default)]
+pub(super) struct LostRun {
+    start: Option<Instant>,
+}
+
+impl LostRun {
+    /// Adds a lost packet, in the order of numbers; whether the run now lasts longer than `limit`.
+    /// Packets from before the first RTT sample do not count.
+    pub(super) fn add<R>(
+        &mut self,
+        sent: &Sent<R>,
+        first_sample: Option<Instant>,
+        limit: Duration,
+    ) -> bool {
+        if sent.after_acked {
+            self.start = None;
+        }
+        if sent.role != Role::Ordinary || first_sample.is_none_or(|first| sent.at <= first) {
+            return false;
+        }
+        let start = *self.start.get_or_insert(sent.at);
+        let persistent = sent.at.saturating_since(start) > limit;
+        if persistent {
+            self.start = None;
+        }
+        persistent
+    }
+
+    pub(super) const fn reset(&mut self) {
+        self.start = None;
+    }
+}

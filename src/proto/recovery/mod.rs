@@ -1,0 +1,352 @@
+//! Loss detection and congestion control of one connection: what arrived, what is lost, when to ask
+//! again, and whether more may leave. Source: RFC 9002, whose sections are cited; docs/protocol.md.
+//!
+//! 1. Before a packet of data the owner asks [`Recovery::may_send`]; after it, it reports
+//!    [`Recovery::on_sent`], or [`Recovery::on_app_limited`] when there was nothing to send.
+//! 2. An ACK goes to [`Recovery::on_ack`], which hands back what the packets carried.
+//! 3. At [`Recovery::timeout`] comes [`Recovery::on_timeout`]: losses, or probes to send.
+
+mod controller;
+mod flight;
+mod newreno;
+mod numbers;
+mod pacer;
+mod rtt;
+
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+use thiserror::Error;
+
+use crate::id::PacketNumber;
+use crate::proto::limits::{MAX_PTO, PERSISTENT_CONGESTION};
+use crate::proto::recovery::flight::{Flight, LostRun, Role, Sent};
+use crate::proto::recovery::numbers::Numbers;
+use crate::proto::recovery::pacer::Pacer;
+use crate::proto::recovery::rtt::Rtt;
+use crate::time::Instant;
+use crate::wire::frame::Ack;
+
+pub(crate) use controller::Controller;
+pub(crate) use newreno::NewReno;
+pub(crate) use rtt::RttEstimate;
+
+/// Packets that a PTO asks for: one alone is lost too easily (RFC 9002 §6.2.4).
+const PROBES: u8 = 2;
+
+/// What an acknowledgement changed: each record is handed back once, here or as lost on a timeout.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Progress<R> {
+    /// What newly acknowledged packets carried, from the highest number down.
+    pub(crate) acked: Vec<R>,
+    /// What lost packets carried, from the lowest number up.
+    pub(crate) lost: Vec<R>,
+}
+
+/// What to do after a timeout.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TimeoutOutcome<R> {
+    /// What lost packets carried, from the lowest number up.
+    pub(crate) lost: Vec<R>,
+    /// Ack-eliciting packets to send now without asking [`Recovery::may_send`] (RFC 9002 §7.5).
+    pub(crate) probes: u8,
+}
+
+/// Whether a packet may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Permit {
+    /// At once.
+    Now,
+    /// At that time, for the sake of pacing.
+    At(Instant),
+    /// When something is acknowledged or lost.
+    Blocked,
+}
+
+/// The peer acknowledged what it cannot have received (RFC 9000 §13.1, §21.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum AckViolation {
+    /// A number beyond those sent.
+    #[error("acknowledged a packet that was never sent")]
+    NeverSent,
+    /// A number left out on purpose.
+    #[error("acknowledged a packet number that was skipped")]
+    Skipped,
+}
+
+/// What is in flight on a connection, and what may follow. `R`: what a packet carried.
+#[derive(Debug)]
+pub(crate) struct Recovery<R> {
+    numbers: Numbers,
+    flight: Flight<R>,
+    lost_run: LostRun,
+    rtt: Rtt,
+    controller: Box<dyn Controller>,
+    pacer: Pacer,
+    /// PTOs in a row.
+    backoff: u32,
+    /// When the PTO began to run: at the last ack-eliciting packet or the last PTO.
+    pto_from: Instant,
+    app_limited: bool,
+    max_datagram: usize,
+}
+
+impl<R> Recovery<R> {
+    /// Starts with nothing in flight. `max_datagram`: bytes of the largest datagram on the path.
+    pub(crate) fn new(controller: Box<dyn Controller>, max_datagram: usize, now: Instant) -> Self {
+        Self {
+            numbers: Numbers::default(),
+            flight: Flight::new(),
+            lost_run: LostRun::default(),
+            rtt: Rtt::new(),
+            controller,
+            pacer: Pacer::new(max_datagram, now),
+            backoff: 0,
+            pto_from: now,
+            app_limited: false,
+            max_datagram,
+        }
+    }
+
+    /// A packet of `bytes` leaves. Numbers rise by one, each sent or skipped. A packet that is not
+    /// `eliciting` is not in flight, and its record is dropped.
+    ///
+    /// Returns the oldest record when there are too many; it counts as lost. That happens only to
+    /// those who do not ask [`Recovery::may_send`].
+    #[must_use]
+    pub(crate) fn on_sent(
+        &mut self,
+        number: PacketNumber,
+        bytes: usize,
+        eliciting: bool,
+        record: R,
+        now: Instant,
+    ) -> Option<R> {
+        if eliciting {
+            return self.track(number, bytes, Role::Ordinary, record, now);
+        }
+        self.numbers.on_sent(number);
+        None
+    }
+
+    /// As [`Recovery::on_sent`], for an ack-eliciting packet that tries a larger MTU: its loss is no
+    /// sign of congestion (RFC 9000 §14.4).
+    #[must_use]
+    pub(crate) fn on_mtu_probe_sent(
+        &mut self,
+        number: PacketNumber,
+        bytes: usize,
+        record: R,
+        now: Instant,
+    ) -> Option<R> {
+        self.track(number, bytes, Role::MtuProbe, record, now)
+    }
+
+    /// `number` is never sent: whoever acknowledges it is lying (RFC 9000 §21.4).
+    pub(crate) fn skip(&mut self, number: PacketNumber) {
+        self.numbers.skip(number);
+    }
+
+    /// Whether `ack` names only packets that were sent; for checking a packet whole before any of it
+    /// takes effect.
+    ///
+    /// # Errors
+    /// [`AckViolation`] for the first number that was not.
+    pub(crate) fn check(&self, ack: &Ack) -> Result<(), AckViolation> {
+        self.numbers.check(ack)
+    }
+
+    /// Takes an acknowledgement in (RFC 9002 §A.7). One of a packet already lost is ignored: its
+    /// content was sent again.
+    ///
+    /// # Errors
+    /// [`AckViolation`] as [`Recovery::check`]; then nothing changes.
+    pub(crate) fn on_ack(&mut self, ack: &Ack, now: Instant) -> Result<Progress<R>, AckViolation> {
+        self.numbers.check(ack)?;
+        let acked = self.flight.take_acked(ack);
+        self.sample_rtt(ack, acked.first(), now);
+        let lost = self.detect_lost(now);
+        if !acked.is_empty() {
+            self.backoff = 0;
+        }
+        let acked = acked.into_iter().map(|(_, sent)| self.on_acked(sent, now));
+        let acked = acked.collect();
+        Ok(Progress { acked, lost })
+    }
+
+    /// When to call [`Recovery::on_timeout`]. The PTO does not run beside the loss timer (RFC 9002
+    /// §6.2.1), nor with nothing in flight.
+    pub(crate) fn timeout(&self) -> Option<Instant> {
+        if self.flight.is_empty() {
+            return None;
+        }
+        let loss = self.flight.loss_time(self.rtt.loss_delay());
+        Some(loss.unwrap_or_else(|| self.pto_from + self.backed_off_pto()))
+    }
+
+    /// Declares losses or asks for probes if that is due (RFC 9002 §A.9); otherwise nothing.
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> TimeoutOutcome<R> {
+        let lost = self.detect_lost(now);
+        let pto = lost.is_empty() && self.timeout().is_some_and(|due| due <= now);
+        if pto {
+            self.backoff = self.backoff.saturating_add(1);
+            self.pto_from = now;
+        }
+        let probes = if pto { PROBES } else { 0 };
+        TimeoutOutcome { lost, probes }
+    }
+
+    /// Whether a packet of `bytes` may leave. Packets of acknowledgements alone and probes after a
+    /// PTO do not ask.
+    #[must_use]
+    pub(crate) fn may_send(&self, bytes: usize, now: Instant) -> Permit {
+        let room = self.controller.window().saturating_sub(self.flight.bytes());
+        if bytes > room || self.flight.is_full() {
+            return Permit::Blocked;
+        }
+        let at = self.pacer.ready_at(bytes, self.pacing_rate(), now);
+        if at > now {
+            Permit::At(at)
+        } else {
+            Permit::Now
+        }
+    }
+
+    /// There is nothing more to send, by want of data or of the peer's credit: if the window has
+    /// room, acknowledgements do not enlarge it until the next packet leaves (RFC 9002 §7.8).
+    pub(crate) fn on_app_limited(&mut self) {
+        let room = self.controller.window().saturating_sub(self.flight.bytes());
+        self.app_limited = room >= self.max_datagram;
+    }
+
+    /// The path is another one: RTT, window and pace start anew (RFC 9000 §9.4). What is in flight is
+    /// still acknowledged or lost, but says nothing about the path.
+    pub(crate) fn on_path_change(&mut self, max_datagram: usize, now: Instant) {
+        self.flight.on_path_change();
+        self.lost_run.reset();
+        self.rtt = Rtt::new();
+        self.controller.restart(max_datagram, now);
+        self.pacer = Pacer::new(max_datagram, now);
+        self.backoff = 0;
+        self.pto_from = now;
+        self.max_datagram = max_datagram;
+    }
+
+    /// The path carries datagrams of another size than was known.
+    pub(crate) fn set_max_datagram(&mut self, max_datagram: usize) {
+        self.controller.set_max_datagram(max_datagram);
+        self.pacer.set_max_datagram(max_datagram);
+        self.max_datagram = max_datagram;
+    }
+
+    /// The probe timeout without backoff (RFC 9002 §6.2.1).
+    #[must_use]
+    pub(crate) fn pto(&self) -> Duration {
+        self.rtt.pto()
+    }
+
+    /// The round-trip time, once there is a sample.
+    #[must_use]
+    pub(crate) fn rtt(&self) -> Option<RttEstimate> {
+        self.rtt.first_sample().map(|_| self.rtt.estimate())
+    }
+
+    /// Bytes in flight on the present path.
+    #[must_use]
+    pub(crate) const fn in_flight(&self) -> usize {
+        self.flight.bytes()
+    }
+
+    /// Bytes that may be in flight.
+    #[must_use]
+    pub(crate) fn window(&self) -> usize {
+        self.controller.window()
+    }
+
+    /// Whether an ack-eliciting packet is neither acknowledged nor lost.
+    #[must_use]
+    pub(crate) fn awaits_ack(&self) -> bool {
+        !self.flight.is_empty()
+    }
+
+    /// What the packets in flight carry, oldest first: a probe that has nothing new to send repeats
+    /// it, which saves a round trip (RFC 9002 §6.2.4).
+    pub(crate) fn unacked(&self) -> impl Iterator<Item = &R> {
+        self.flight.records()
+    }
+
+    fn track(
+        &mut self,
+        number: PacketNumber,
+        bytes: usize,
+        role: Role,
+        record: R,
+        now: Instant,
+    ) -> Option<R> {
+        self.numbers.on_sent(number);
+        self.pacer.on_sent(bytes, self.pacing_rate(), now);
+        let sent = Sent::new(record, now, bytes, role);
+        let oldest = self.flight.insert(number, sent);
+        self.controller.on_sent(bytes, self.flight.bytes(), now);
+        self.pto_from = now;
+        self.app_limited = false;
+        oldest
+    }
+
+    /// Only the largest number acknowledged, and only the first time, dates the round trip (RFC 9002
+    /// §5.1).
+    fn sample_rtt(&mut self, ack: &Ack, highest: Option<&(u64, Sent<R>)>, now: Instant) {
+        let largest = ack.ranges.first().map(|(_, high)| *high);
+        if let Some((number, sent)) = highest
+            && largest == Some(*number)
+            && sent.role != Role::OldPath
+        {
+            let latest = now.saturating_since(sent.at);
+            let delay = Duration::from_micros(ack.delay_us);
+            self.rtt.sample(latest, delay, now);
+        }
+    }
+
+    fn on_acked(&mut self, sent: Sent<R>, now: Instant) -> R {
+        if sent.role != Role::OldPath {
+            let (limited, rtt) = (self.app_limited, self.rtt.estimate());
+            self.controller
+                .on_acked(sent.bytes, sent.at, limited, rtt, now);
+        }
+        sent.record
+    }
+
+    /// RFC 9002 §A.10, and §B.8 for what the controller hears of it.
+    fn detect_lost(&mut self, now: Instant) -> Vec<R> {
+        let delay = self.rtt.loss_delay();
+        let lost = self.flight.take_lost(&self.numbers, delay, now);
+        let persistent = self.is_persistent(&lost);
+        let congested = lost.iter().filter(|sent| sent.role == Role::Ordinary);
+        if let Some(largest) = congested.clone().next_back() {
+            let bytes = congested.map(|sent| sent.bytes).sum();
+            self.controller.on_lost(bytes, largest.at, persistent, now);
+        }
+        if persistent {
+            self.rtt.on_persistent_congestion();
+        }
+        lost.into_iter().map(|sent| sent.record).collect()
+    }
+
+    fn is_persistent(&mut self, lost: &[Sent<R>]) -> bool {
+        let limit = self.rtt.pto() * PERSISTENT_CONGESTION;
+        let first = self.rtt.first_sample();
+        let add = |found, sent| self.lost_run.add(sent, first, limit) || found;
+        lost.iter().fold(false, add)
+    }
+
+    fn backed_off_pto(&self) -> Duration {
+        let factor = 1 << self.backoff.min(16);
+        self.rtt.pto().saturating_mul(factor).min(MAX_PTO)
+    }
+
+    fn pacing_rate(&self) -> u64 {
+        self.controller.pacing_rate(self.rtt.estimate().smoothed)
+    }
+}
