@@ -81,6 +81,19 @@ pub const MAX_JOBS: usize = 256;
 /// How long the demand for cookies outlasts the load.
 pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 
+// Streams (docs/protocol.md#streams).
+
+/// Bytes that a peer may send on one stream ahead of its reader; the chat has as much for itself.
+pub const STREAM_WINDOW: u64 = 1 << 20;
+/// Bytes that a peer may send on all bulk streams together ahead of their readers.
+pub const DATA_WINDOW: u64 = 1 << 22;
+/// Bulk streams that may be open at once in one direction.
+pub const MAX_STREAMS: u64 = 16;
+/// Gaps that may be in a stream; a packet that makes more is dropped.
+pub const MAX_STREAM_GAPS: usize = 1_024;
+/// While the chat is busy, one byte in this many is for the bulk streams.
+pub const BULK_SHARE: u64 = 10;
+
 // Peers (docs/protocol.md#who-may-talk).
 
 /// Unknown peers that wait for a decision.

@@ -30,6 +30,8 @@ mod rng;
 mod screen;
 mod shared;
 mod stats;
+#[cfg_attr(not(test), expect(dead_code, reason = "the connection uses it next"))]
+mod streams;
 mod timer;
 mod transmit;
 

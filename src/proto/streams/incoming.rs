@@ -1,0 +1,311 @@
+//! All streams on their way in. Source: RFC 9000 §3.2, §4.
+
+use std::collections::BTreeMap;
+
+use crate::id::StreamId;
+use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::streams::event::StreamEvent;
+use crate::proto::streams::flow::{Extent, Window};
+use crate::proto::streams::ranges::Ranges;
+use crate::proto::streams::recv::{Flow, Recv};
+use crate::proto::streams::{CHAT, OwnedFrame, StreamViolation, bulk_id, bulk_index};
+use crate::wire::frame::{Frame, StreamFrame};
+
+/// The peer's streams.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    chat: Recv,
+    /// Open ones; at most [`MAX_STREAMS`].
+    bulk: BTreeMap<StreamId, Recv>,
+    /// Bulk streams that were ever opened.
+    opened: u64,
+    /// Bytes by which all bulk streams together reach.
+    data: u64,
+    data_window: Window,
+    streams_window: Window,
+}
+
+impl Incoming {
+    pub(super) fn new() -> Self {
+        Self {
+            chat: Recv::new(),
+            bulk: BTreeMap::new(),
+            opened: 0,
+            data: 0,
+            data_window: Window::new(DATA_WINDOW, DATA_WINDOW / 8),
+            streams_window: Window::new(MAX_STREAMS, 1),
+        }
+    }
+
+    /// Checks all frames of a packet together.
+    pub(super) fn check(&self, frames: &[Frame<'_>]) -> Result<(), StreamViolation> {
+        let mut preview = Preview::new(self, frames.len());
+        for frame in frames {
+            match frame {
+                Frame::Stream(stream) => preview.on_stream(stream)?,
+                Frame::Reset { id, final_size, .. } => preview.on_reset(*id, *final_size)?,
+                Frame::Ping
+                | Frame::Ack(_)
+                | Frame::Hello(_)
+                | Frame::Close(_)
+                | Frame::Line(_)
+                | Frame::Stop { .. }
+                | Frame::MaxData(_)
+                | Frame::MaxStreamData { .. }
+                | Frame::MaxStreams(_)
+                | Frame::Receipt(_)
+                | Frame::Reject(_)
+                | Frame::PathChallenge(_)
+                | Frame::PathResponse(_)
+                | Frame::Skipped => {}
+            }
+        }
+        preview.finish()
+    }
+
+    /// Whether the peer may speak of a stream of its own. Nothing is said of those that are over.
+    fn admit(&self, id: StreamId) -> Result<(), StreamViolation> {
+        if id == CHAT {
+            return Ok(());
+        }
+        let index = bulk_index(id).ok_or(StreamViolation::UnknownStream)?;
+        if index < self.streams_window.granted() {
+            Ok(())
+        } else {
+            Err(StreamViolation::StreamLimit)
+        }
+    }
+
+    /// Whether a stream was open once and is not any more.
+    fn is_over(&self, id: StreamId) -> bool {
+        let known = bulk_index(id).is_some_and(|index| index < self.opened);
+        known && !self.bulk.contains_key(&id)
+    }
+
+    fn stream(&self, id: StreamId) -> Option<&Recv> {
+        if id == CHAT {
+            Some(&self.chat)
+        } else {
+            self.bulk.get(&id)
+        }
+    }
+
+    fn stream_mut(&mut self, id: StreamId) -> Option<&mut Recv> {
+        if id == CHAT {
+            Some(&mut self.chat)
+        } else {
+            self.bulk.get_mut(&id)
+        }
+    }
+
+    /// Opens a stream and all before it (RFC 9000 §3.2).
+    fn open(&mut self, id: StreamId) {
+        let Some(index) = bulk_index(id) else { return };
+        let end = index.saturating_add(1).min(self.streams_window.granted());
+        while self.opened < end {
+            self.bulk.insert(bulk_id(self.opened), Recv::new());
+            self.opened += 1;
+        }
+    }
+
+    pub(super) fn on_stream(&mut self, frame: &StreamFrame<'_>) {
+        self.update(frame.id, |recv| recv.on_stream(frame));
+    }
+
+    pub(super) fn on_reset(&mut self, id: StreamId, code: u64, final_size: u64) {
+        self.update(id, |recv| recv.on_reset(code, final_size));
+    }
+
+    fn update(&mut self, id: StreamId, change: impl FnOnce(&mut Recv) -> Flow) {
+        self.open(id);
+        let Some(recv) = self.stream_mut(id) else {
+            return;
+        };
+        let flow = change(recv);
+        if id != CHAT {
+            self.data += flow.fresh;
+            self.data_window.release(flow.released);
+            self.forget_discarded(id);
+        }
+    }
+
+    pub(super) fn read(&mut self, id: StreamId, max: usize) -> Vec<u8> {
+        let bytes = self
+            .stream_mut(id)
+            .map_or_else(Vec::new, |recv| recv.read(max));
+        if id != CHAT {
+            self.data_window.release(bytes.len() as u64);
+        }
+        bytes
+    }
+
+    /// The chat cannot be stopped.
+    pub(super) fn stop(&mut self, id: StreamId, code: u64) {
+        if let Some(recv) = self.bulk.get_mut(&id) {
+            let released = recv.stop(code);
+            self.data_window.release(released);
+            self.forget_discarded(id);
+        }
+    }
+
+    fn forget_discarded(&mut self, id: StreamId) {
+        if self.bulk.get(&id).is_some_and(Recv::is_discarded) {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: StreamId) {
+        if self.bulk.remove(&id).is_some() {
+            self.streams_window.release(1);
+        }
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<StreamEvent> {
+        let chat = self.chat.poll_event(CHAT);
+        let bulk = &mut self.bulk;
+        let event = chat.or_else(|| bulk.iter_mut().find_map(|(id, recv)| recv.poll_event(*id)))?;
+        if let StreamEvent::Finished(id) | StreamEvent::Reset { id, .. } = event {
+            self.forget(id);
+        }
+        Some(event)
+    }
+
+    pub(super) fn has_frames(&self) -> bool {
+        self.data_window.is_due()
+            || self.streams_window.is_due()
+            || self.chat.has_frames()
+            || self.bulk.values().any(Recv::has_frames)
+    }
+
+    /// Credit and STOPs, the chat's first.
+    pub(super) fn poll_frame(&mut self) -> Option<OwnedFrame> {
+        if let Some(frame) = self.chat.poll_frame(CHAT) {
+            return Some(frame);
+        }
+        if self.data_window.is_due() {
+            return Some(OwnedFrame::MaxData(self.data_window.grant()));
+        }
+        if self.streams_window.is_due() {
+            return Some(OwnedFrame::MaxStreams(self.streams_window.grant()));
+        }
+        self.bulk
+            .iter_mut()
+            .find_map(|(id, recv)| recv.poll_frame(*id))
+    }
+
+    pub(super) const fn on_data_credit_lost(&mut self, max: u64) {
+        self.data_window.on_lost(max);
+    }
+
+    pub(super) const fn on_streams_credit_lost(&mut self, max: u64) {
+        self.streams_window.on_lost(max);
+    }
+
+    pub(super) fn on_stream_credit_lost(&mut self, id: StreamId, max: u64) {
+        if let Some(recv) = self.stream_mut(id) {
+            recv.on_credit_lost(max);
+        }
+    }
+
+    pub(super) fn on_stop_lost(&mut self, id: StreamId) {
+        if let Some(recv) = self.stream_mut(id) {
+            recv.on_stop_lost();
+        }
+    }
+
+    /// Bytes of memory that are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.chat.held() + self.bulk.values().map(Recv::held).sum::<usize>()
+    }
+
+    /// Bulk streams that are open.
+    #[cfg(test)]
+    pub(super) fn open_count(&self) -> usize {
+        self.bulk.len()
+    }
+}
+
+/// What the streams would be after a packet, as far as the rules ask.
+struct Preview<'a> {
+    incoming: &'a Incoming,
+    /// Frames of the packet: an upper bound for the gaps that it adds.
+    frames: usize,
+    extents: BTreeMap<StreamId, Extent>,
+    /// Only of streams that could come to have too many gaps.
+    received: BTreeMap<StreamId, Ranges>,
+    data: u64,
+}
+
+impl<'a> Preview<'a> {
+    const fn new(incoming: &'a Incoming, frames: usize) -> Self {
+        Self {
+            incoming,
+            frames,
+            extents: BTreeMap::new(),
+            received: BTreeMap::new(),
+            data: incoming.data,
+        }
+    }
+
+    fn on_stream(&mut self, frame: &StreamFrame<'_>) -> Result<(), StreamViolation> {
+        if frame.id == CHAT && frame.fin {
+            return Err(StreamViolation::ChatEnds);
+        }
+        let end = frame.offset.saturating_add(frame.data.len() as u64);
+        self.extend(frame.id, end, frame.fin)?;
+        self.note_gap(frame, end);
+        Ok(())
+    }
+
+    fn on_reset(&mut self, id: StreamId, final_size: u64) -> Result<(), StreamViolation> {
+        if id == CHAT {
+            return Err(StreamViolation::ChatEnds);
+        }
+        self.extend(id, final_size, true)
+    }
+
+    fn extend(&mut self, id: StreamId, end: u64, last: bool) -> Result<(), StreamViolation> {
+        self.incoming.admit(id)?;
+        if self.incoming.is_over(id) {
+            return Ok(());
+        }
+        let stream = self.incoming.stream(id);
+        let granted = stream.map_or(STREAM_WINDOW, Recv::granted);
+        let extent = self
+            .extents
+            .entry(id)
+            .or_insert_with(|| stream.map(Recv::extent).unwrap_or_default());
+        let fresh = extent.extend(end, last, granted)?;
+        if id != CHAT {
+            self.data = self.data.saturating_add(fresh);
+        }
+        Ok(())
+    }
+
+    fn note_gap(&mut self, frame: &StreamFrame<'_>, end: u64) {
+        let Some(received) = self.incoming.stream(frame.id).and_then(Recv::received) else {
+            return;
+        };
+        if received.gaps() + self.frames > MAX_STREAM_GAPS {
+            self.received
+                .entry(frame.id)
+                .or_insert_with(|| received.clone())
+                .insert(frame.offset..end);
+        }
+    }
+
+    fn finish(self) -> Result<(), StreamViolation> {
+        if self.data > self.incoming.data_window.granted() {
+            return Err(StreamViolation::FlowControl);
+        }
+        if self
+            .received
+            .values()
+            .any(|set| set.gaps() > MAX_STREAM_GAPS)
+        {
+            return Err(StreamViolation::TooManyGaps);
+        }
+        Ok(())
+    }
+}

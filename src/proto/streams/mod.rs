@@ -1,0 +1,211 @@
+//! Streams: ordered bytes over packets that are lost, doubled and out of order. Each direction has
+//! its own ids; 1 is the chat, from 2 on come the bulk streams. Source: docs/protocol.md#frames,
+//! RFC 9000 §§2-4.
+//!
+//! For a packet that arrived: [`Streams::check`] all of its frames, then [`Streams::apply`] each.
+//! For one that leaves: [`Streams::poll_frame`] until it is full, and keep each frame's
+//! [`StreamRecord`] until the packet is acknowledged or lost. After either, and after every call of
+//! the reader or writer, drain [`Streams::poll_event`].
+
+mod event;
+mod flow;
+mod frame;
+mod incoming;
+mod outgoing;
+mod pages;
+mod ranges;
+mod recv;
+mod send;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use event::{StreamEvent, StreamViolation, StreamsBlocked};
+pub(crate) use frame::{OwnedFrame, StreamRecord};
+
+use crate::id::StreamId;
+use crate::proto::streams::frame::CONTROL_MAX_LEN;
+use crate::proto::streams::incoming::Incoming;
+use crate::proto::streams::outgoing::Outgoing;
+use crate::wire::frame::Frame;
+
+/// The chat stream, open from the start and never closed.
+pub(crate) const CHAT: StreamId = StreamId(1);
+/// The first bulk stream.
+const FIRST_BULK: u64 = 2;
+
+const fn bulk_id(index: u64) -> StreamId {
+    StreamId(index.saturating_add(FIRST_BULK))
+}
+
+const fn bulk_index(id: StreamId) -> Option<u64> {
+    id.0.checked_sub(FIRST_BULK)
+}
+
+/// All streams of a connection, both ways. It starts anew with the connection.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    incoming: Incoming,
+    outgoing: Outgoing,
+}
+
+impl Streams {
+    pub(crate) fn new() -> Self {
+        Self {
+            incoming: Incoming::new(),
+            outgoing: Outgoing::new(),
+        }
+    }
+
+    /// Opens a bulk stream.
+    ///
+    /// # Errors
+    /// [`StreamsBlocked`] while as many are open as can be; [`StreamEvent::Openable`] follows.
+    pub(crate) fn open(&mut self) -> Result<StreamId, StreamsBlocked> {
+        self.outgoing.open()
+    }
+
+    /// Takes as many of the bytes as there is room for and says how many. After a short write
+    /// [`StreamEvent::Writable`] follows. A stream that is over or ending takes none.
+    pub(crate) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {
+        self.outgoing.write(id, bytes)
+    }
+
+    /// Ends a bulk stream behind what was written.
+    pub(crate) fn finish(&mut self, id: StreamId) {
+        self.outgoing.finish(id);
+    }
+
+    /// Gives a bulk stream up, unless all of it has arrived.
+    pub(crate) fn reset(&mut self, id: StreamId, code: u64) {
+        self.outgoing.reset(id, code);
+    }
+
+    /// Every byte of our stream before this offset has been acknowledged. Of bulk streams that are
+    /// over, only the last 64 are known; of others it is 0.
+    pub(crate) fn acked_to(&self, id: StreamId) -> u64 {
+        self.outgoing.acked_to(id)
+    }
+
+    /// Takes up to `max` bytes of the peer's stream, in order. That gives the peer new credit, so a
+    /// reader must not wait for more than a window.
+    pub(crate) fn read(&mut self, id: StreamId, max: usize) -> Vec<u8> {
+        self.incoming.read(id, max)
+    }
+
+    /// Asks the peer to give a bulk stream up. What has come of it, and still comes, is thrown away
+    /// and no event follows.
+    pub(crate) fn stop(&mut self, id: StreamId, code: u64) {
+        self.incoming.stop(id, code);
+    }
+
+    /// Checks all frames of one packet together; frames that are not about streams pass.
+    ///
+    /// # Errors
+    /// [`StreamViolation`] for a rule that applying them would break. Unless it
+    /// [is fatal](StreamViolation::is_fatal) the packet is dropped whole and not acknowledged.
+    pub(crate) fn check(&self, frames: &[Frame<'_>]) -> Result<(), StreamViolation> {
+        for frame in frames {
+            match frame {
+                Frame::Stop { id, .. } => self.outgoing.check_stop(*id)?,
+                Frame::MaxStreamData { id, .. } => self.outgoing.check_credit(*id)?,
+                Frame::Ping
+                | Frame::Ack(_)
+                | Frame::Hello(_)
+                | Frame::Close(_)
+                | Frame::Line(_)
+                | Frame::Stream(_)
+                | Frame::Reset { .. }
+                | Frame::MaxData(_)
+                | Frame::MaxStreams(_)
+                | Frame::Receipt(_)
+                | Frame::Reject(_)
+                | Frame::PathChallenge(_)
+                | Frame::PathResponse(_)
+                | Frame::Skipped => {}
+            }
+        }
+        self.incoming.check(frames)
+    }
+
+    /// Applies a frame of a packet that was checked; frames that are not about streams do nothing.
+    pub(crate) fn apply(&mut self, frame: &Frame<'_>) {
+        match frame {
+            Frame::Stream(stream) => self.incoming.on_stream(stream),
+            Frame::Reset {
+                id,
+                code,
+                final_size,
+            } => self.incoming.on_reset(*id, *code, *final_size),
+            Frame::Stop { id, code } => self.outgoing.on_stop(*id, *code),
+            Frame::MaxData(max) => self.outgoing.on_max_data(*max),
+            Frame::MaxStreamData { id, max } => self.outgoing.on_max_stream_data(*id, *max),
+            Frame::MaxStreams(max) => self.outgoing.on_max_streams(*max),
+            Frame::Ping
+            | Frame::Ack(_)
+            | Frame::Hello(_)
+            | Frame::Close(_)
+            | Frame::Line(_)
+            | Frame::Receipt(_)
+            | Frame::Reject(_)
+            | Frame::PathChallenge(_)
+            | Frame::PathResponse(_)
+            | Frame::Skipped => {}
+        }
+    }
+
+    /// The next frame of at most `room` encoded bytes: credit, STOP and RESET first, then the chat,
+    /// then bulk. `None` when nothing is due, when all is blocked by flow control, or when `room` is
+    /// too small for it to be worth a frame.
+    #[must_use]
+    pub(crate) fn poll_frame(&mut self, room: usize) -> Option<OwnedFrame> {
+        let control = if room >= CONTROL_MAX_LEN {
+            self.incoming
+                .poll_frame()
+                .or_else(|| self.outgoing.poll_reset())
+        } else {
+            None
+        };
+        control.or_else(|| self.outgoing.poll_piece(room))
+    }
+
+    /// Whether [`Streams::poll_frame`] has something for an empty packet.
+    pub(crate) fn has_frames(&self) -> bool {
+        self.incoming.has_frames() || self.outgoing.has_resets() || self.outgoing.has_pieces()
+    }
+
+    /// The packet that carried a frame was acknowledged, perhaps after it had been called lost.
+    pub(crate) fn on_acked(&mut self, record: &StreamRecord) {
+        match record {
+            StreamRecord::Stream { id, range, fin } => self.outgoing.on_acked(*id, range, *fin),
+            StreamRecord::Reset(id) => self.outgoing.on_reset_acked(*id),
+            StreamRecord::Stop(_)
+            | StreamRecord::MaxData(_)
+            | StreamRecord::MaxStreamData { .. }
+            | StreamRecord::MaxStreams(_) => {}
+        }
+    }
+
+    /// The packet that carried a frame was lost: what is still true of it goes out again (RFC 9000
+    /// §13.3).
+    pub(crate) fn on_lost(&mut self, record: StreamRecord) {
+        match record {
+            StreamRecord::Stream { id, range, fin } => self.outgoing.on_lost(id, range, fin),
+            StreamRecord::Reset(id) => self.outgoing.on_reset_lost(id),
+            StreamRecord::Stop(id) => self.incoming.on_stop_lost(id),
+            StreamRecord::MaxData(max) => self.incoming.on_data_credit_lost(max),
+            StreamRecord::MaxStreamData { id, max } => {
+                self.incoming.on_stream_credit_lost(id, max);
+            }
+            StreamRecord::MaxStreams(max) => self.incoming.on_streams_credit_lost(max),
+        }
+    }
+
+    /// What the reader or writer should know.
+    #[must_use]
+    pub(crate) fn poll_event(&mut self) -> Option<StreamEvent> {
+        self.incoming
+            .poll_event()
+            .or_else(|| self.outgoing.poll_event())
+    }
+}

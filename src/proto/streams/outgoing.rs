@@ -1,0 +1,292 @@
+//! All streams on their way out, and whose turn it is. The chat comes first, but while it is busy
+//! the bulk streams keep a tenth; among them it goes round.
+
+use core::ops::Bound::{Excluded, Unbounded};
+use core::ops::Range;
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::id::StreamId;
+use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS};
+use crate::proto::streams::event::{StreamEvent, StreamsBlocked};
+use crate::proto::streams::send::Send;
+use crate::proto::streams::{CHAT, OwnedFrame, StreamViolation, bulk_id, bulk_index};
+
+/// Bytes kept of the chat until they are acknowledged.
+const CHAT_BUFFER: usize = 256 * 1_024;
+/// Bytes kept of a bulk stream until they are acknowledged: as many as its window.
+const BULK_BUFFER: usize = 1_024 * 1_024;
+/// Bulk streams that are over of which the acknowledged length is still known.
+const REMEMBERED: usize = 64;
+/// Bytes of chat for each byte of bulk while both wait.
+const CHAT_SHARE: u64 = BULK_SHARE - 1;
+/// The chat may be ahead by its share of this, about a packet, before a bulk stream has its turn.
+const TURN: u64 = 1_024;
+
+/// Our streams.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    chat: Send,
+    /// At most [`MAX_STREAMS`], whatever the peer allows.
+    bulk: BTreeMap<StreamId, Send>,
+    /// Bulk streams that were ever opened.
+    opened: u64,
+    /// The peer's credit for them.
+    max_streams: u64,
+    /// An opening was refused and the owner waits for a place.
+    wants_place: bool,
+    /// Bytes sent on all bulk streams.
+    data: u64,
+    /// The peer's credit for them.
+    max_data: u64,
+    /// The bulk stream that had the last turn.
+    last: StreamId,
+    /// Bytes of chat that were sent while bulk streams waited, less their share.
+    chat_ahead: u64,
+    /// How much was acknowledged of the streams that are over, newest last.
+    over: VecDeque<(StreamId, u64)>,
+}
+
+impl Outgoing {
+    pub(super) fn new() -> Self {
+        Self {
+            chat: Send::new(CHAT_BUFFER),
+            bulk: BTreeMap::new(),
+            opened: 0,
+            max_streams: MAX_STREAMS,
+            wants_place: false,
+            data: 0,
+            max_data: DATA_WINDOW,
+            last: CHAT,
+            chat_ahead: 0,
+            over: VecDeque::new(),
+        }
+    }
+
+    fn has_place(&self) -> bool {
+        self.opened < self.max_streams && (self.bulk.len() as u64) < MAX_STREAMS
+    }
+
+    pub(super) fn open(&mut self) -> Result<StreamId, StreamsBlocked> {
+        if !self.has_place() {
+            self.wants_place = true;
+            return Err(StreamsBlocked);
+        }
+        let id = bulk_id(self.opened);
+        self.opened += 1;
+        self.bulk.insert(id, Send::new(BULK_BUFFER));
+        Ok(id)
+    }
+
+    pub(super) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {
+        self.stream_mut(id).map_or(0, |send| send.write(bytes))
+    }
+
+    /// The chat does not end.
+    pub(super) fn finish(&mut self, id: StreamId) {
+        if let Some(send) = self.bulk.get_mut(&id) {
+            send.finish();
+        }
+    }
+
+    /// The chat is not given up.
+    pub(super) fn reset(&mut self, id: StreamId, code: u64) {
+        if let Some(send) = self.bulk.get_mut(&id) {
+            send.reset(code);
+        }
+    }
+
+    pub(super) fn acked_to(&self, id: StreamId) -> u64 {
+        let open = if id == CHAT {
+            Some(&self.chat)
+        } else {
+            self.bulk.get(&id)
+        };
+        let over = || self.over.iter().find(|(over, _)| *over == id);
+        open.map_or_else(|| over().map_or(0, |(_, to)| *to), Send::acked_to)
+    }
+
+    fn stream_mut(&mut self, id: StreamId) -> Option<&mut Send> {
+        if id == CHAT {
+            Some(&mut self.chat)
+        } else {
+            self.bulk.get_mut(&id)
+        }
+    }
+
+    /// Whether the peer may speak of one of our bulk streams.
+    fn check_bulk(&self, id: StreamId) -> Result<(), StreamViolation> {
+        let known = bulk_index(id).is_some_and(|index| index < self.opened);
+        known.then_some(()).ok_or(StreamViolation::UnknownStream)
+    }
+
+    pub(super) fn check_credit(&self, id: StreamId) -> Result<(), StreamViolation> {
+        if id == CHAT {
+            return Ok(());
+        }
+        self.check_bulk(id)
+    }
+
+    pub(super) fn check_stop(&self, id: StreamId) -> Result<(), StreamViolation> {
+        if id == CHAT {
+            return Err(StreamViolation::ChatEnds);
+        }
+        self.check_bulk(id)
+    }
+
+    pub(super) fn on_stop(&mut self, id: StreamId, code: u64) {
+        if let Some(send) = self.bulk.get_mut(&id) {
+            send.on_stop(code);
+        }
+    }
+
+    pub(super) fn on_max_data(&mut self, max: u64) {
+        self.max_data = self.max_data.max(max);
+    }
+
+    pub(super) fn on_max_streams(&mut self, max: u64) {
+        self.max_streams = self.max_streams.max(max);
+    }
+
+    pub(super) fn on_max_stream_data(&mut self, id: StreamId, max: u64) {
+        if let Some(send) = self.stream_mut(id) {
+            send.on_credit(max);
+        }
+    }
+
+    pub(super) fn on_acked(&mut self, id: StreamId, range: &Range<u64>, fin: bool) {
+        if let Some(send) = self.stream_mut(id) {
+            send.on_acked(range, fin);
+            self.forget_over(id);
+        }
+    }
+
+    pub(super) fn on_lost(&mut self, id: StreamId, range: Range<u64>, fin: bool) {
+        if let Some(send) = self.stream_mut(id) {
+            send.on_lost(range, fin);
+        }
+    }
+
+    pub(super) fn on_reset_acked(&mut self, id: StreamId) {
+        if let Some(send) = self.stream_mut(id) {
+            send.on_reset_acked();
+            self.forget_over(id);
+        }
+    }
+
+    pub(super) fn on_reset_lost(&mut self, id: StreamId) {
+        if let Some(send) = self.stream_mut(id) {
+            send.on_reset_lost();
+        }
+    }
+
+    fn forget_over(&mut self, id: StreamId) {
+        let Some(send) = self.bulk.get(&id).filter(|send| send.is_over()) else {
+            return;
+        };
+        self.over.push_back((id, send.acked_to()));
+        if self.over.len() > REMEMBERED {
+            self.over.pop_front();
+        }
+        self.bulk.remove(&id);
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<StreamEvent> {
+        if self.wants_place && self.has_place() {
+            self.wants_place = false;
+            return Some(StreamEvent::Openable);
+        }
+        if let Some(event) = self.chat.poll_event(CHAT) {
+            return Some(event);
+        }
+        let found = self
+            .bulk
+            .iter_mut()
+            .find_map(|(id, send)| Some((*id, send.poll_event(*id)?)));
+        let (id, event) = found?;
+        self.forget_over(id);
+        Some(event)
+    }
+
+    const fn credit(&self) -> u64 {
+        self.max_data.saturating_sub(self.data)
+    }
+
+    pub(super) fn has_resets(&self) -> bool {
+        self.bulk.values().any(Send::has_reset)
+    }
+
+    pub(super) fn poll_reset(&mut self) -> Option<OwnedFrame> {
+        self.bulk
+            .iter_mut()
+            .find_map(|(id, send)| send.poll_reset(*id))
+    }
+
+    pub(super) fn has_pieces(&self) -> bool {
+        self.chat.has_piece(u64::MAX) || self.bulk_waits()
+    }
+
+    fn bulk_waits(&self) -> bool {
+        let credit = self.credit();
+        self.bulk.values().any(|send| send.has_piece(credit))
+    }
+
+    /// The next piece of at most `room` encoded bytes, of whichever stream has the turn.
+    pub(super) fn poll_piece(&mut self, room: usize) -> Option<OwnedFrame> {
+        if !self.bulk_waits() {
+            self.chat_ahead = 0;
+            return self.chat.poll_piece(CHAT, room, u64::MAX);
+        }
+        let owed = self.chat_ahead >= CHAT_SHARE * TURN;
+        let first = if owed { self.poll_bulk(room) } else { None };
+        first
+            .or_else(|| self.poll_chat_ahead(room))
+            .or_else(|| self.poll_bulk(room))
+    }
+
+    /// A piece of the chat while bulk streams wait.
+    fn poll_chat_ahead(&mut self, room: usize) -> Option<OwnedFrame> {
+        let before = self.chat_ahead;
+        let frame = self.chat.poll_piece(CHAT, room, u64::MAX)?;
+        self.chat_ahead = before.saturating_add(data_len(&frame));
+        Some(frame)
+    }
+
+    /// A piece of the first bulk stream after the one that had the last turn.
+    fn poll_bulk(&mut self, room: usize) -> Option<OwnedFrame> {
+        let credit = self.credit();
+        let mut turn = |(id, send): (&StreamId, &mut Send)| {
+            let before = send.sent_to();
+            let frame = send.poll_piece(*id, room, credit)?;
+            Some((*id, frame, send.sent_to() - before))
+        };
+        let later = self.bulk.range_mut((Excluded(self.last), Unbounded));
+        let mut found = { later }.find_map(&mut turn);
+        if found.is_none() {
+            found = self.bulk.range_mut(..=self.last).find_map(&mut turn);
+        }
+        let (id, frame, fresh) = found?;
+        self.last = id;
+        self.data += fresh;
+        self.chat_ahead = self
+            .chat_ahead
+            .saturating_sub(CHAT_SHARE * data_len(&frame));
+        Some(frame)
+    }
+
+    /// Bytes of memory that are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.chat.held() + self.bulk.values().map(Send::held).sum::<usize>()
+    }
+}
+
+fn data_len(frame: &OwnedFrame) -> u64 {
+    match frame {
+        OwnedFrame::Stream { data, .. } => data.len() as u64,
+        OwnedFrame::Reset { .. }
+        | OwnedFrame::Stop { .. }
+        | OwnedFrame::MaxData(_)
+        | OwnedFrame::MaxStreamData { .. }
+        | OwnedFrame::MaxStreams(_) => 0,
+    }
+}

@@ -1,0 +1,157 @@
+//! A set of byte offsets, kept as ranges that neither touch nor overlap.
+
+use core::ops::Range;
+use std::collections::BTreeMap;
+
+/// Offsets, as the start and the end (exclusive) of each run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ranges(BTreeMap<u64, u64>);
+
+impl Ranges {
+    /// Whether the set has no offset.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many runs there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The run with the lowest offsets.
+    pub(super) fn first(&self) -> Option<Range<u64>> {
+        self.0.first_key_value().map(|(start, end)| *start..*end)
+    }
+
+    /// Every offset before this one is in the set.
+    pub(super) fn prefix(&self) -> u64 {
+        self.0.get(&0).copied().unwrap_or(0)
+    }
+
+    /// How many runs lie beyond an offset that is missing.
+    pub(super) fn gaps(&self) -> usize {
+        self.len() - usize::from(self.prefix() > 0)
+    }
+
+    /// Adds a range.
+    pub(super) fn insert(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let Range { mut start, mut end } = range;
+        if let Some((before, until)) = self.0.range(..=start).next_back()
+            && *until >= start
+        {
+            (start, end) = (*before, end.max(*until));
+        }
+        while let Some((at, until)) = self.0.range(start..=end).next() {
+            let (at, until) = (*at, *until);
+            self.0.remove(&at);
+            end = end.max(until);
+        }
+        self.0.insert(start, end);
+    }
+
+    /// Takes a range out.
+    pub(super) fn remove(&mut self, range: &Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        if let Some((_, until)) = self.0.range_mut(..range.start).next_back() {
+            let end = *until;
+            *until = end.min(range.start);
+            self.put_back(range.end, end);
+        }
+        while let Some((at, until)) = self.0.range(range.clone()).next() {
+            let (at, until) = (*at, *until);
+            self.0.remove(&at);
+            self.put_back(range.end, until);
+        }
+    }
+
+    fn put_back(&mut self, start: u64, end: u64) {
+        if start < end {
+            self.0.insert(start, end);
+        }
+    }
+
+    /// The parts of `range` that are not in the set, in order.
+    pub(super) fn missing(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut found = Vec::new();
+        let mut at = self
+            .0
+            .range(..=range.start)
+            .next_back()
+            .map_or(range.start, |(_, end)| range.start.max(*end));
+        for (start, end) in self.0.range(range.clone()) {
+            if at < *start {
+                found.push(at..*start);
+            }
+            at = at.max(*end);
+        }
+        if at < range.end {
+            found.push(at..range.end);
+        }
+        found
+    }
+
+    /// Every run, in order.
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = Range<u64>> {
+        self.0.iter().map(|(start, end)| *start..*end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::proto::rng::CoreRng;
+
+    fn check_against(set: &Ranges, model: &BTreeSet<u64>) {
+        let all: Vec<u64> = set.iter().flatten().collect();
+        assert_eq!(all, model.iter().copied().collect::<Vec<_>>());
+        let runs: Vec<_> = set.iter().collect();
+        assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start));
+        assert!(runs.iter().all(|run| !run.is_empty()));
+        let prefix = (0..).take_while(|at| model.contains(at)).count();
+        assert_eq!(set.prefix(), prefix as u64);
+    }
+
+    #[test]
+    fn ranges_are_the_set_of_their_offsets() {
+        for seed in 0..100u8 {
+            println!("seed {seed}");
+            let mut rng = CoreRng::new([seed; 32]);
+            let (mut set, mut model) = (Ranges::default(), BTreeSet::new());
+            for _ in 0..100 {
+                let start = rng.below(60) as u64;
+                let range = start..start + rng.below(8) as u64;
+                let missing: Vec<u64> = set.missing(range.clone()).into_iter().flatten().collect();
+                let expected = range.clone().filter(|at| !model.contains(at));
+                assert_eq!(missing, expected.collect::<Vec<_>>());
+                if rng.below(3) == 0 {
+                    set.remove(&range);
+                    model.retain(|at| !range.contains(at));
+                } else {
+                    set.insert(range.clone());
+                    model.extend(range);
+                }
+                check_against(&set, &model);
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_a_missing_offset_is_behind_a_gap() {
+        let mut set = Ranges::default();
+        set.insert(5..6);
+        assert_eq!(set.gaps(), 1);
+        set.insert(0..2);
+        set.insert(8..9);
+        assert_eq!(set.gaps(), 2);
+        set.insert(2..8);
+        assert_eq!((set.gaps(), set.prefix()), (0, 9));
+    }
+}

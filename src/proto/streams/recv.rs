@@ -1,0 +1,216 @@
+//! One stream on its way in: bytes in any order go in, bytes in order come out. Source: RFC 9000
+//! §2.2, §3.2.
+
+use crate::id::StreamId;
+use crate::proto::limits::STREAM_WINDOW;
+use crate::proto::streams::event::StreamEvent;
+use crate::proto::streams::flow::{Extent, OFFSET_MAX, Window};
+use crate::proto::streams::pages::Pages;
+use crate::proto::streams::ranges::Ranges;
+use crate::proto::streams::{OwnedFrame, StreamViolation};
+use crate::wire::frame::StreamFrame;
+
+/// What becomes of the bytes.
+#[derive(Debug)]
+enum State {
+    /// They are read.
+    Open,
+    /// The sender gave up; the reader does not know yet.
+    Reset { code: u64 },
+    /// The reader gave up; a STOP goes out while `due`.
+    Stopped { code: u64, due: bool },
+}
+
+/// What a frame, or a reader, did to the credit of all streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Flow {
+    /// Bytes by which the stream reaches further.
+    pub(super) fresh: u64,
+    /// Bytes that are done with.
+    pub(super) released: u64,
+}
+
+/// A stream on its way in.
+#[derive(Debug)]
+pub(super) struct Recv {
+    extent: Extent,
+    received: Ranges,
+    pages: Pages,
+    /// Everything before it has been read or thrown away.
+    read: u64,
+    window: Window,
+    state: State,
+    /// There is more to read than the reader was told.
+    readable: bool,
+}
+
+impl Recv {
+    pub(super) fn new() -> Self {
+        Self {
+            extent: Extent::default(),
+            received: Ranges::default(),
+            pages: Pages::default(),
+            read: 0,
+            window: Window::new(STREAM_WINDOW, STREAM_WINDOW / 8),
+            state: State::Open,
+            readable: false,
+        }
+    }
+
+    pub(super) const fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    pub(super) const fn granted(&self) -> u64 {
+        self.window.granted()
+    }
+
+    /// What arrived, for as long as somebody is to read it.
+    pub(super) const fn received(&self) -> Option<&Ranges> {
+        match self.state {
+            State::Open => Some(&self.received),
+            State::Reset { .. } | State::Stopped { .. } => None,
+        }
+    }
+
+    /// Takes a piece. Of bytes that arrive twice the first ones count (RFC 9000 §2.2).
+    pub(super) fn on_stream(&mut self, frame: &StreamFrame<'_>) -> Flow {
+        let end = frame.offset.saturating_add(frame.data.len() as u64);
+        let Ok(fresh) = self.extent.extend(end, frame.fin, self.granted()) else {
+            return Flow::default();
+        };
+        if !matches!(self.state, State::Open) {
+            let released = self.release_all();
+            return Flow { fresh, released };
+        }
+        let before = self.received.prefix();
+        for part in self.received.missing(frame.offset..end) {
+            let from = part.start - frame.offset;
+            let bytes = usize::try_from(from)
+                .ok()
+                .and_then(|at| frame.data.get(at..));
+            let len = usize::try_from(part.end - part.start).unwrap_or(usize::MAX);
+            let bytes = bytes.and_then(|rest| rest.get(..len)).unwrap_or_default();
+            self.pages.write(part.start, bytes);
+        }
+        self.received.insert(frame.offset..end);
+        self.readable |= self.received.prefix() > before;
+        Flow { fresh, released: 0 }
+    }
+
+    /// The sender gave up. If everything has arrived already, it is read all the same (RFC 9000
+    /// §3.2).
+    pub(super) fn on_reset(&mut self, code: u64, final_size: u64) -> Flow {
+        let Ok(fresh) = self.extent.extend(final_size, true, self.granted()) else {
+            return Flow::default();
+        };
+        let complete = self.received.prefix() == final_size;
+        if matches!(self.state, State::Open) {
+            if complete {
+                return Flow { fresh, released: 0 };
+            }
+            self.state = State::Reset { code };
+        }
+        let released = self.release_all();
+        Flow { fresh, released }
+    }
+
+    /// Takes up to `max` bytes.
+    pub(super) fn read(&mut self, max: usize) -> Vec<u8> {
+        let end = self
+            .received
+            .prefix()
+            .min(self.read.saturating_add(max as u64));
+        if !matches!(self.state, State::Open) || end <= self.read {
+            return Vec::new();
+        }
+        let bytes = self.pages.read(self.read..end);
+        self.read = end;
+        self.window.release(bytes.len() as u64);
+        self.pages.release_before(end);
+        if end == self.extent.highest {
+            self.pages.clear();
+        }
+        bytes
+    }
+
+    /// The reader wants no more; says how many bytes are done with by that.
+    pub(super) fn stop(&mut self, code: u64) -> u64 {
+        if !matches!(self.state, State::Open) {
+            return 0;
+        }
+        let due = self.extent.final_size.is_none();
+        self.state = State::Stopped { code, due };
+        self.release_all()
+    }
+
+    fn release_all(&mut self) -> u64 {
+        let released = self.extent.highest - self.read;
+        self.read = self.extent.highest;
+        self.pages.clear();
+        self.received = Ranges::default();
+        self.readable = false;
+        self.window.release(released);
+        released
+    }
+
+    /// Whether the reader has all of it.
+    fn is_finished(&self) -> bool {
+        matches!(self.state, State::Open) && self.extent.final_size == Some(self.read)
+    }
+
+    /// Whether it can be forgotten without a word: nobody reads it and its length is known.
+    pub(super) const fn is_discarded(&self) -> bool {
+        matches!(self.state, State::Stopped { .. }) && self.extent.final_size.is_some()
+    }
+
+    /// What the reader should know next. After `Finished` and `Reset` the stream is over.
+    pub(super) fn poll_event(&mut self, id: StreamId) -> Option<StreamEvent> {
+        if let State::Reset { code } = self.state {
+            return Some(StreamEvent::Reset { id, code });
+        }
+        if self.is_finished() {
+            return Some(StreamEvent::Finished(id));
+        }
+        let unread = self.received.prefix() > self.read;
+        (core::mem::take(&mut self.readable) && unread).then_some(StreamEvent::Readable(id))
+    }
+
+    fn credit_is_due(&self) -> bool {
+        let open = matches!(self.state, State::Open) && self.extent.final_size.is_none();
+        open && self.window.is_due()
+    }
+
+    pub(super) fn has_frames(&self) -> bool {
+        self.credit_is_due() || matches!(self.state, State::Stopped { due: true, .. })
+    }
+
+    /// Credit or a STOP, if due.
+    pub(super) fn poll_frame(&mut self, id: StreamId) -> Option<OwnedFrame> {
+        if let State::Stopped { code, due } = &mut self.state {
+            return core::mem::take(due).then_some(OwnedFrame::Stop { id, code: *code });
+        }
+        self.credit_is_due().then(|| OwnedFrame::MaxStreamData {
+            id,
+            max: self.window.grant(),
+        })
+    }
+
+    pub(super) const fn on_credit_lost(&mut self, max: u64) {
+        self.window.on_lost(max);
+    }
+
+    pub(super) const fn on_stop_lost(&mut self) {
+        if let State::Stopped { due, .. } = &mut self.state {
+            *due = true;
+        }
+    }
+
+    /// Bytes of memory that are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.pages.held()
+    }
+}
+
+const _: () = assert!(STREAM_WINDOW < OFFSET_MAX);

@@ -1,0 +1,1 @@
+//! The rules of streams, each shown on whole connections.
