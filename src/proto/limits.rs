@@ -139,3 +139,26 @@ pub const PACING_GAIN_PERCENT: u32 = 125;
 pub const MAX_TRACKED_PACKETS: usize = 8_192;
 /// Skipped packet numbers that are remembered.
 pub const MAX_SKIPPED: usize = 64;
+// Paths (docs/protocol.md#paths).
+
+/// How many times what came from an unproved address may be sent to it.
+pub const AMPLIFICATION: usize = 3;
+/// PTO of a path whose round trip nobody has measured: the least that an address gets to answer in,
+/// [`PATH_PTOS`] times.
+pub const PATH_PTO: Duration = Duration::from_millis(1_024);
+/// PTOs after which an address that did not answer is given up.
+pub const PATH_PTOS: u32 = 3;
+/// Moves in a row, none proved, after which a further one no longer puts off the return.
+pub const MAX_UNPROVED_MOVES: u32 = 8;
+/// Challenges of ours that may still be answered.
+pub const MAX_CHALLENGES: usize = 8;
+/// Challenges of the peer that wait for their answer; at the bound the oldest goes.
+pub const MAX_PATH_RESPONSES: usize = 8;
+/// Datagram sizes above the base that are tried in turn.
+pub const MTU_PROBES: [usize; 4] = [1_352, 1_420, 1_452, 1_472];
+/// Probes of one size in a row whose loss decides that it does not pass.
+pub const MTU_PROBE_LOSSES: u32 = 3;
+/// How long such a decision stands.
+pub const MTU_RAISE_AFTER: Duration = Duration::from_secs(600);
+/// Rounds of lost full-size packets without an arrived one that make a black hole.
+pub const BLACK_HOLE_ROUNDS: u32 = 3;

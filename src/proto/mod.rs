@@ -17,6 +17,10 @@ mod key_table;
 mod keypair;
 mod limit;
 pub mod limits;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in by the next commit"))]
+mod mtu;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in by the next commit"))]
+mod path;
 mod payload;
 mod peer;
 mod reassembly;
