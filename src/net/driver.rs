@@ -165,7 +165,7 @@ impl Handle {
     /// [`Fatal`] if the driver no longer works.
     pub fn poll_event(&self) -> Result<Option<Event>, Fatal> {
         let mut core = self.shared.lock()?;
-        let event = core.endpoint.poll_event();
+        let event = core.endpoint.poll_event(self.shared.clock.now());
         if event.is_none() {
             core.owner_is_done();
         }

@@ -119,6 +119,7 @@ impl Endpoint {
         if let Some(mut peer) = self.peers.remove(&id) {
             peer.end(Some(CloseReason::Removed), &mut self.shared);
             self.shared.dirty.remove(&id);
+            self.shared.unread.remove(&id);
         }
     }
 
@@ -335,7 +336,14 @@ impl Endpoint {
 
     /// The next thing to tell the owner.
     #[must_use]
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
+        if self.shared.waiting_events() == 0
+            && let Some(id) = self.shared.unread.pop_first()
+            && let Some(peer) = self.peers.get_mut(&id)
+            && peer.read_lines(&mut self.shared, now) == Fate::Forget
+        {
+            self.forget(id);
+        }
         self.shared.next_event()
     }
 

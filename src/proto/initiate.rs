@@ -244,7 +244,7 @@ impl Peer {
                     started,
                 };
                 let keypair = Keypair::new(info, completed.keys, now);
-                self.on_welcome(&keypair, payload.welcome, from, shared);
+                self.on_welcome(&keypair, payload.welcome, from, shared, now);
             }
         }
     }
@@ -255,6 +255,7 @@ impl Peer {
         welcome: Welcome,
         from: SocketAddr,
         shared: &mut Shared,
+        now: Instant,
     ) {
         shared.keys.insert(keypair);
         self.path = Some(from);
@@ -262,7 +263,7 @@ impl Peer {
         if self.is_new_connection(keypair) {
             self.set_accepted(known);
         }
-        self.confirm(keypair, shared);
+        self.confirm(keypair, shared, now);
         if known {
             self.on_accepted(shared);
         }

@@ -51,8 +51,8 @@ pub const ATTEMPT_LIFE: Duration = Duration::from_secs(90);
 pub const TIMESTAMP_LIFE: Duration = Duration::from_secs(86_400);
 /// Unanswered time after which a new handshake starts.
 pub const SILENCE: Duration = Duration::from_secs(5);
-/// Wait before an unacknowledged HELLO is repeated the first time; it doubles each time.
-pub const HELLO_RETRY: Duration = Duration::from_secs(1);
+/// Packets sent within which one number is left out.
+pub const SKIP_WITHIN: usize = 1_024;
 
 // Reassembly, cookies and load (docs/protocol.md#datagrams, #cookies-and-load).
 

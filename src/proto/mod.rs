@@ -17,24 +17,15 @@ mod key_table;
 mod keypair;
 mod limit;
 pub mod limits;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in by the next commit"))]
-mod mtu;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in by the next commit"))]
-mod path;
 mod payload;
 mod peer;
 mod reassembly;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "wired in by the next commit")
-)]
 mod recovery;
 mod replay;
 mod rng;
 mod screen;
 mod shared;
 mod stats;
-#[cfg_attr(not(test), expect(dead_code, reason = "the connection uses it next"))]
 mod streams;
 mod timer;
 mod transmit;

@@ -15,14 +15,14 @@ use tracing::{debug, info, trace};
 use crate::crypto::Psk;
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
 use crate::proto::attempt::Attempts;
-use crate::proto::connection::Connection;
+use crate::proto::connection::{Connection, Poll, Refused};
 use crate::proto::event::{CloseReason, Event, SessionStatus};
 use crate::proto::initiate::Retry;
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::{ConnectionPair, KeySlots, Keypair, Slot};
 use crate::proto::limits::{
-    MAX_ADDRESSES, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER, RETRY_JITTER,
-    SILENCE,
+    MAX_ADDRESSES, MAX_EVENTS, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER,
+    RETRY_JITTER, SILENCE,
 };
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
@@ -30,11 +30,7 @@ use crate::proto::timer::{Armed, Timer};
 use crate::proto::transmit::{Datagram, Transmit, Unsealed};
 use crate::time::Instant;
 use crate::wire::DecodeError;
-use crate::wire::frame::{Ack, CloseCode, Frame, Hello, Payload};
-use crate::wire::limits::{BASE_PLAINTEXT_LEN, NICKNAME_MAX_LEN, VERSION};
-
-/// An ACK with more ranges than this goes without a line, which would not fit beside it.
-const ACK_RANGES_BESIDE_LINE: usize = 8;
+use crate::wire::frame::{CloseCode, Frame, Hello, Payload};
 
 /// How we came to have a record of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,44 +70,16 @@ pub(super) struct Peer {
     pub(super) armed: Armed,
     pub(super) lines: VecDeque<Vec<u8>>,
     pair: Option<ConnectionPair>,
-    connection: Connection,
+    /// None before the first session, and after an end.
+    connection: Option<Box<Connection>>,
     /// Whether the other side treats us as somebody it knows.
     accepted: bool,
-    ping_due: bool,
     keepalive_due: bool,
     heard: Option<Instant>,
     silent: bool,
     /// The highest counter that arrived under the current keypair.
     highest: Option<(Epoch, Counter)>,
     rekey_jitter: Duration,
-}
-
-/// What the next packet is to carry.
-#[derive(Debug)]
-struct Due {
-    ack: Option<Ack>,
-    hello: bool,
-    ping: bool,
-    line: Option<Vec<u8>>,
-    keepalive: bool,
-}
-
-impl Due {
-    fn frames<'a>(&'a self, nickname: &'a str) -> Vec<Frame<'a>> {
-        let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
-        let nickname = nickname.as_bytes().get(..end).unwrap_or_default();
-        let mut frames = Vec::new();
-        frames.extend(self.ack.clone().map(Frame::Ack));
-        if self.hello {
-            frames.push(Frame::Hello(Hello {
-                newest_version: VERSION,
-                nickname,
-            }));
-        }
-        frames.extend(self.ping.then_some(Frame::Ping));
-        frames.extend(self.line.as_deref().map(Frame::Line));
-        frames
-    }
 }
 
 /// What becomes of a peer's record after an input.
@@ -139,9 +107,8 @@ impl Peer {
             armed: Armed::default(),
             lines: VecDeque::new(),
             pair: None,
-            connection: Connection::new(false),
+            connection: None,
             accepted: false,
-            ping_due: false,
             keepalive_due: false,
             heard: None,
             silent: false,
@@ -178,7 +145,9 @@ impl Peer {
         self.standing = standing;
         self.arm(Timer::Guest, None, shared);
         if was_guest && self.pair.is_some() {
-            self.connection.release_hello();
+            if let Some(connection) = &mut self.connection {
+                connection.release_hello();
+            }
             shared.dirty.insert(self.id);
             self.announce(shared);
         }
@@ -188,7 +157,7 @@ impl Peer {
 
     /// Makes a keypair that both sides are known to hold the one to send under. If it belongs to
     /// another connection, that one starts from nothing and the old one's keys are gone.
-    pub(super) fn confirm(&mut self, keypair: &Arc<Keypair>, shared: &mut Shared) {
+    pub(super) fn confirm(&mut self, keypair: &Arc<Keypair>, shared: &mut Shared, now: Instant) {
         for erased in self.keys.promote(Arc::clone(keypair), shared.id) {
             shared.keys.remove(&erased);
         }
@@ -196,20 +165,33 @@ impl Peer {
         self.stop_handshake(shared);
         self.wanted = false;
         debug!(peer = ?self.id, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
+        if self.is_new_connection(keypair) {
+            self.start_connection(keypair, shared, now);
+        }
         let is_current = self
             .keys
             .current()
             .is_some_and(|held| Arc::ptr_eq(held, keypair));
-        self.ping_due |= is_current && keypair.initiator;
-        if self.is_new_connection(keypair) {
-            self.pair = Some(keypair.connection);
-            self.connection = Connection::new(self.is_guest());
-            self.silent = false;
-            self.arm(Timer::Silence, None, shared);
-            info!(peer = ?self.id, "new connection");
-            self.announce(shared);
+        if let Some(connection) = &mut self.connection {
+            connection.probe();
+            if is_current && keypair.initiator {
+                connection.ping();
+            }
         }
         shared.dirty.insert(self.id);
+    }
+
+    fn start_connection(&mut self, keypair: &Keypair, shared: &mut Shared, now: Instant) {
+        info!(peer = ?self.id, "new connection");
+        self.drop_connection(0, shared);
+        self.pair = Some(keypair.connection);
+        let connection = Connection::new(self.is_guest(), &mut shared.rng, now);
+        self.connection = Some(Box::new(connection));
+        self.silent = false;
+        for timer in [Timer::Silence, Timer::Recovery, Timer::Pace] {
+            self.arm(timer, None, shared);
+        }
+        self.announce(shared);
     }
 
     /// Tells the owner that a new connection stands, as far as it does.
@@ -286,18 +268,31 @@ impl Peer {
             return Fate::Stay;
         };
         if slot == Slot::Next {
-            self.on_confirmed(opened, shared);
+            self.on_confirmed(opened, shared, now);
         }
         self.on_heard(shared, now);
-        self.follow(opened, shared);
+        self.follow(opened, shared, now);
         let payload = match Payload::parse(opened.plaintext) {
             Ok(payload) => payload,
             Err(error) => return self.on_malformed(error, shared, now),
         };
-        if !self
-            .connection
-            .on_packet(payload.number, payload.is_ack_eliciting(), now)
-        {
+        self.on_payload(&payload, shared, now)
+    }
+
+    /// Takes a packet's frames, all or none.
+    fn on_payload(&mut self, payload: &Payload<'_>, shared: &mut Shared, now: Instant) -> Fate {
+        let Some(connection) = &mut self.connection else {
+            return Fate::Stay;
+        };
+        match connection.check(payload) {
+            Ok(()) => {}
+            Err(Refused::Dropped) => {
+                shared.drop(DropReason::Overflow);
+                return Fate::Stay;
+            }
+            Err(Refused::Violation) => return self.on_violation(shared, now),
+        }
+        if !connection.on_packet(payload.number, payload.is_ack_eliciting(), now) {
             return Fate::Stay;
         }
         shared.dirty.insert(self.id);
@@ -310,11 +305,37 @@ impl Peer {
             }
         }
         self.rekey_if_due(false, shared, now);
+        self.read_lines(shared, now)
+    }
+
+    /// Hands on what has arrived on the chat stream. When the owner has not taken earlier events, it
+    /// stays there, and the peer's credit with it.
+    pub(super) fn read_lines(&mut self, shared: &mut Shared, now: Instant) -> Fate {
+        let Some(connection) = &mut self.connection else {
+            return Fate::Stay;
+        };
+        if shared.waiting_events() >= MAX_EVENTS {
+            shared.unread.insert(self.id);
+            return Fate::Stay;
+        }
+        connection.drain_stream_events();
+        let Ok(lines) = connection.read_lines() else {
+            return self.on_violation(shared, now);
+        };
+        if !lines.is_empty() {
+            shared.dirty.insert(self.id);
+        }
+        for line in lines {
+            shared.event(Event::Line {
+                peer: self.id,
+                line,
+            });
+        }
         Fate::Stay
     }
 
     /// The other side proved that it holds a keypair that we answered with.
-    fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared) {
+    fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
         self.path.get_or_insert(opened.from);
         if self.is_new_connection(&opened.keypair) {
             self.path = Some(opened.from);
@@ -324,13 +345,16 @@ impl Peer {
                 self.addresses.push(opened.from);
             }
         }
-        self.confirm(&opened.keypair, shared);
+        self.confirm(&opened.keypair, shared, now);
     }
 
     fn on_heard(&mut self, shared: &mut Shared, now: Instant) {
         self.heard = Some(now);
         self.arm_silence(shared, now);
         if core::mem::take(&mut self.silent) {
+            if let Some(connection) = &mut self.connection {
+                connection.probe();
+            }
             self.stop_handshake(shared);
             shared.event(Event::Resumed { peer: self.id });
         }
@@ -338,12 +362,13 @@ impl Peer {
 
     /// Counts the silence anew from `now`, or not at all if nothing is out that wants an answer.
     fn arm_silence(&mut self, shared: &mut Shared, now: Instant) {
-        let at = self.connection.awaits_ack().then_some(now + SILENCE);
+        let out = self.connection.as_ref().filter(|c| c.awaits_ack());
+        let at = out.map(|connection| now + SILENCE.max(3 * connection.pto()));
         self.arm(Timer::Silence, at, shared);
     }
 
     /// Moves the path to where the newest packet under the current keypair came from.
-    fn follow(&mut self, opened: &Opened<'_>, shared: &mut Shared) {
+    fn follow(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
         let keypair = &opened.keypair;
         if self.keys.slot_of(keypair) != Some(Slot::Current) {
             return;
@@ -356,8 +381,13 @@ impl Peer {
             return;
         }
         self.highest = Some((keypair.epoch, opened.counter));
-        if self.path != Some(opened.from) {
+        if let Some(old) = self.path.filter(|path| *path != opened.from) {
             self.path = Some(opened.from);
+            if let Some(connection) = &mut self.connection
+                && old.ip() != opened.from.ip()
+            {
+                connection.on_path_change(now);
+            }
             info!(peer = ?self.id, "roamed");
             trace!(peer = ?self.id, to = %opened.from, "roamed");
             shared.event(Event::Roamed {
@@ -368,32 +398,30 @@ impl Peer {
     }
 
     fn on_frame(&mut self, frame: &Frame<'_>, shared: &mut Shared, now: Instant) -> Fate {
+        let (is_guest, Some(connection)) = (self.is_guest(), &mut self.connection) else {
+            return Fate::Stay;
+        };
         match frame {
             Frame::Ping | Frame::Skipped => {}
             Frame::Ack(ack) => {
-                if self.connection.on_ack(ack).is_err() {
+                if connection.on_ack(ack, now).is_err() {
                     return self.on_violation(shared, now);
                 }
                 self.arm_silence(shared, now);
             }
             Frame::Hello(hello) => self.on_hello(hello, shared),
-            Frame::Line(_) if self.is_guest() => shared.drop(DropReason::NotWelcome),
-            Frame::Line(line) => {
-                shared.event(Event::Line {
-                    peer: self.id,
-                    line: line.to_vec(),
-                });
-            }
             Frame::Stream(_)
             | Frame::Reset { .. }
             | Frame::Stop { .. }
             | Frame::MaxData(_)
             | Frame::MaxStreamData { .. }
-            | Frame::MaxStreams(_)
-            | Frame::Receipt(_)
-            | Frame::Reject(_)
-            | Frame::PathChallenge(_)
-            | Frame::PathResponse(_) => return self.on_violation(shared, now),
+            | Frame::MaxStreams(_) => {
+                // A guest has no credit before the user has decided.
+                if is_guest {
+                    return self.on_violation(shared, now);
+                }
+                connection.on_stream_frame(frame);
+            }
             Frame::Close(code) => return self.on_close(*code, shared),
         }
         Fate::Stay
@@ -455,8 +483,11 @@ impl Peer {
 
     /// Queues a sealed CLOSE, if there is a key to seal it with.
     pub(super) fn say_close(&mut self, code: CloseCode, shared: &mut Shared, now: Instant) {
-        let frames = vec![Frame::Close(code)];
-        if let Some(transmit) = self.packet(frames, now) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng);
+        if let Some(transmit) = self.lay_out(&plaintext, now) {
             shared.transmit_unsealed(transmit);
         }
     }
@@ -472,11 +503,11 @@ impl Peer {
         self.forget_attempts(shared);
         shared.timers.stop_all(&mut self.armed, self.id);
         self.connection_id = ConnectionId(shared.rng.u64());
-        self.connection = Connection::new(false);
+        let waiting = core::mem::take(&mut self.lines).len();
+        self.drop_connection(waiting, shared);
         (self.accepted, self.silent, self.wanted) = (false, false, false);
-        (self.ping_due, self.keepalive_due) = (false, false);
+        self.keepalive_due = false;
         self.highest = None;
-        self.drop_lines(shared);
         match (&mut self.standing, reason) {
             (Standing::Guest { told, .. }, _) => {
                 if core::mem::take(told) {
@@ -495,9 +526,14 @@ impl Peer {
         Fate::Stay
     }
 
-    /// Lines that wait for a session are not kept beyond its end; the owner is told.
-    fn drop_lines(&mut self, shared: &mut Shared) {
-        let count = core::mem::take(&mut self.lines).len();
+    /// Gives the connection up. Lines whose arrival is not known are not said again, for they may
+    /// have arrived; the owner is told of them, and of `waiting` others that go with them.
+    fn drop_connection(&mut self, waiting: usize, shared: &mut Shared) {
+        let out = self
+            .connection
+            .take()
+            .map_or(0, |c| c.unacknowledged_lines());
+        let count = out + waiting;
         if count > 0 {
             shared.event(Event::Unsent {
                 peer: self.id,
@@ -510,69 +546,62 @@ impl Peer {
 
     /// The next packet that is due, if there is a key and a path for it.
     pub(super) fn poll_packet(&mut self, shared: &mut Shared, now: Instant) -> Option<Transmit> {
-        if !self
-            .keys
-            .current()
-            .is_some_and(|keypair| keypair.can_seal(now))
-        {
+        let can_seal = |keypair: &Arc<Keypair>| keypair.can_seal(now);
+        if !self.keys.current().is_some_and(can_seal) {
             self.on_no_key(shared, now);
             return None;
         }
-        let due = self.take_due(now);
-        let frames = due.frames(shared.config.nickname.as_deref().unwrap_or_default());
-        if frames.is_empty() && !due.keepalive {
-            return None;
-        }
-        let eliciting = frames.iter().any(Frame::is_ack_eliciting);
-        let number = self.connection.peek_number();
-        let transmit = self.packet(frames, now)?;
-        if due.hello {
-            let wait = self.connection.on_hello_sent(number);
-            self.arm(Timer::Hello, Some(now + wait), shared);
-        }
-        if eliciting {
-            self.connection.on_eliciting_sent(number);
-        }
-        self.on_sent(eliciting, shared, now);
+        self.feed_lines();
+        let keepalive = core::mem::take(&mut self.keepalive_due);
+        let nickname = shared.config.nickname.as_deref().unwrap_or_default();
+        let connection = self.connection.as_mut()?;
+        let packet = match connection.poll(nickname, keepalive, &mut shared.rng, now) {
+            Poll::Packet(packet) => packet,
+            Poll::Later(at) => {
+                self.rest(Some(at), shared);
+                return None;
+            }
+            Poll::Nothing => {
+                self.rest(None, shared);
+                return None;
+            }
+        };
+        let transmit = self.lay_out(&packet.plaintext, now)?;
+        self.on_sent(packet.eliciting, shared, now);
         Some(transmit)
     }
 
-    /// Takes what the next packet is to carry.
-    fn take_due(&mut self, now: Instant) -> Due {
-        let ack = self.connection.take_ack(now);
-        let hello = self.connection.is_hello_due();
-        let ranges = ack.as_ref().map_or(0, |ack| ack.ranges.len());
-        let has_room = !hello && ranges <= ACK_RANGES_BESIDE_LINE;
-        let line = if has_room && self.may_talk() {
-            self.lines.pop_front()
-        } else {
-            None
+    /// Nothing is left to send before `pace`, or before something happens.
+    fn rest(&mut self, pace: Option<Instant>, shared: &mut Shared) {
+        let recovery = self.connection.as_ref().and_then(|c| c.timeout());
+        self.arm(Timer::Pace, pace, shared);
+        self.arm(Timer::Recovery, recovery, shared);
+    }
+
+    /// Writes lines to the chat stream as long as it takes them.
+    fn feed_lines(&mut self) {
+        if !self.may_talk() {
+            return;
+        }
+        let Some(connection) = &mut self.connection else {
+            return;
         };
-        let ping = core::mem::take(&mut self.ping_due) && !hello && line.is_none();
-        let keepalive = core::mem::take(&mut self.keepalive_due);
-        Due {
-            ack,
-            hello,
-            ping,
-            line,
-            keepalive,
+        while connection.takes_lines()
+            && let Some(line) = self.lines.pop_front()
+        {
+            connection.write_line(&line);
         }
     }
 
     /// Lays out one packet under the current keypair.
-    fn packet(&mut self, frames: Vec<Frame<'_>>, now: Instant) -> Option<Transmit> {
+    fn lay_out(&mut self, plaintext: &[u8], now: Instant) -> Option<Transmit> {
         let (keypair, to) = (self.keys.current()?, self.path?);
         if !keypair.can_seal(now) {
             return None;
         }
         let counter = keypair.next_counter()?;
         trace!(peer = ?self.id, counter = counter.0, %to, "packet out");
-        let payload = Payload {
-            number: self.connection.next_number(),
-            frames,
-        };
-        let plaintext = payload.encode(BASE_PLAINTEXT_LEN);
-        let unsealed = Unsealed::new(keypair, counter, &plaintext);
+        let unsealed = Unsealed::new(keypair, counter, plaintext);
         Some(Transmit {
             to,
             datagram: Datagram::Unsealed(unsealed),
@@ -596,9 +625,8 @@ impl Peer {
 
     /// Without a key to send under, what a person wants starts a handshake; an ACK does not.
     fn on_no_key(&mut self, shared: &mut Shared, now: Instant) {
-        self.ping_due = false;
-        let wanted = core::mem::take(&mut self.keepalive_due) || !self.lines.is_empty();
-        if wanted {
+        let keepalive = core::mem::take(&mut self.keepalive_due);
+        if keepalive || self.waits() {
             self.start_handshake(shared, now);
         }
     }
@@ -621,8 +649,13 @@ impl Peer {
                 }
                 self.start_handshake(shared, now);
             }
-            Timer::Hello => {
-                self.connection.on_hello_timeout();
+            Timer::Recovery => {
+                if let Some(connection) = &mut self.connection {
+                    connection.on_timeout(now);
+                }
+                shared.dirty.insert(self.id);
+            }
+            Timer::Pace => {
                 shared.dirty.insert(self.id);
             }
             Timer::Keepalive => {
@@ -658,7 +691,7 @@ impl Peer {
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
             queued: self.lines.len(),
-            awaits_ack: self.connection.awaits_ack(),
+            awaits_ack: self.connection.as_ref().is_some_and(|c| c.awaits_ack()),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),
             initiator: current.map(|keypair| keypair.initiator),
@@ -667,6 +700,7 @@ impl Peer {
 
     /// Whether something waits that only a session can bring forward.
     pub(super) fn waits(&self) -> bool {
-        self.wanted || !self.lines.is_empty()
+        let is_busy = self.connection.as_ref().is_some_and(|c| c.is_busy());
+        self.wanted || !self.lines.is_empty() || is_busy
     }
 }

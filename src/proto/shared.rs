@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pub(super) timers: Timers,
     /// Keys that were pinned since the start, `--trust new`.
     pub(super) pinned: usize,
+    /// Peers whose lines wait until the owner has taken earlier events.
+    pub(super) unread: BTreeSet<PeerId>,
     /// Peers that may have something to send.
     pub(super) dirty: BTreeSet<PeerId>,
     ready: VecDeque<Transmit>,
@@ -77,6 +79,7 @@ impl Shared {
             attempts: BTreeMap::new(),
             timers: Timers::default(),
             pinned: 0,
+            unread: BTreeSet::new(),
             dirty: BTreeSet::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),

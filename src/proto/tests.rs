@@ -82,7 +82,7 @@ impl Side {
                 break;
             }
         }
-        while let Some(event) = self.endpoint.poll_event() {
+        while let Some(event) = self.endpoint.poll_event(now) {
             self.events.push(event);
         }
         out

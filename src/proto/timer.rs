@@ -12,8 +12,10 @@ pub enum Timer {
     Retry,
     /// When to take an unanswered packet for a dead path.
     Silence,
-    /// When to repeat an unacknowledged HELLO.
-    Hello,
+    /// When to take a packet for lost, or to ask what has arrived.
+    Recovery,
+    /// When the pace allows the next packet.
+    Pace,
     /// When to send something so that a NAT keeps its mapping.
     Keepalive,
     /// When to forget attempts that nobody answered.
@@ -24,7 +26,7 @@ pub enum Timer {
     Guest,
 }
 
-const TIMERS: usize = 7;
+const TIMERS: usize = 8;
 
 /// The deadlines that one peer has armed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,7 +92,8 @@ impl Armed {
 const ALL: [Timer; TIMERS] = [
     Timer::Retry,
     Timer::Silence,
-    Timer::Hello,
+    Timer::Recovery,
+    Timer::Pace,
     Timer::Keepalive,
     Timer::Attempts,
     Timer::Erase,

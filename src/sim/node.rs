@@ -333,7 +333,7 @@ impl Node {
         while let Some(Transmit { to, datagram }) = endpoint.poll_transmit(local) {
             sent.extend(datagram.into_bytes(local).map(|bytes| (to, bytes)));
         }
-        let events: Vec<Event> = core::iter::from_fn(|| endpoint.poll_event()).collect();
+        let events: Vec<Event> = core::iter::from_fn(|| endpoint.poll_event(local)).collect();
         let busy = sent.len() > before || !events.is_empty();
         for event in events {
             self.on_event(event, now);

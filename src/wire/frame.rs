@@ -2,17 +2,13 @@
 
 use crate::id::{PacketNumber, StreamId};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
-use crate::wire::limits::{
-    ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, LINE_MAX_LEN, NICKNAME_MAX_LEN, PATH_TOKEN_LEN,
-    RECEIPT_MAX_LEN,
-};
+use crate::wire::limits::{ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN};
 
 const PADDING: u64 = 0x00;
 const PING: u64 = 0x01;
 const ACK: u64 = 0x02;
 const HELLO: u64 = 0x03;
 const CLOSE: u64 = 0x04;
-const LINE: u64 = 0x05;
 const STREAM: u64 = 0x06;
 const STREAM_FIN: u64 = 0x07;
 const RESET: u64 = 0x08;
@@ -20,10 +16,6 @@ const STOP: u64 = 0x09;
 const MAX_DATA: u64 = 0x0a;
 const MAX_STREAM_DATA: u64 = 0x0b;
 const MAX_STREAMS: u64 = 0x0c;
-const RECEIPT: u64 = 0x0d;
-const REJECT: u64 = 0x0e;
-const PATH_CHALLENGE: u64 = 0x0f;
-const PATH_RESPONSE: u64 = 0x10;
 /// From here on a type is followed by a length, so that it can be skipped.
 const FIRST_EXTENSION: u64 = 0x40;
 
@@ -41,8 +33,6 @@ pub enum Frame<'a> {
     Hello(Hello<'a>),
     /// The session ends.
     Close(CloseCode),
-    /// A line of text of at most [`LINE_MAX_LEN`] bytes.
-    Line(&'a [u8]),
     /// A piece of a stream.
     Stream(StreamFrame<'a>),
     /// The sender gives a stream up.
@@ -72,14 +62,6 @@ pub enum Frame<'a> {
     },
     /// How many streams may have been opened in all.
     MaxStreams(u64),
-    /// What the receiving application has taken; its form is the chat's affair.
-    Receipt(&'a [u8]),
-    /// What the receiving application refuses; its form is the chat's affair.
-    Reject(&'a [u8]),
-    /// Asks whoever is at this address to answer.
-    PathChallenge([u8; PATH_TOKEN_LEN]),
-    /// The answer.
-    PathResponse([u8; PATH_TOKEN_LEN]),
     /// An even extension type that this version skips.
     Skipped,
 }
@@ -91,17 +73,12 @@ impl Frame<'_> {
         match self {
             Self::Ping
             | Self::Hello(_)
-            | Self::Line(_)
             | Self::Stream(_)
             | Self::Reset { .. }
             | Self::Stop { .. }
             | Self::MaxData(_)
             | Self::MaxStreamData { .. }
             | Self::MaxStreams(_)
-            | Self::Receipt(_)
-            | Self::Reject(_)
-            | Self::PathChallenge(_)
-            | Self::PathResponse(_)
             | Self::Skipped => true,
             Self::Ack(_) | Self::Close(_) => false,
         }
@@ -386,7 +363,6 @@ fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeE
             reader.prefixed(CLOSE_REASON_MAX_LEN)?;
             Frame::Close(CloseCode::from_code(code))
         }
-        LINE => Frame::Line(reader.prefixed(LINE_MAX_LEN)?),
         STREAM => Frame::Stream(StreamFrame::parse(false, reader)?),
         STREAM_FIN => Frame::Stream(StreamFrame::parse(true, reader)?),
         RESET => Frame::Reset {
@@ -404,10 +380,6 @@ fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeE
             max: reader.varint()?,
         },
         MAX_STREAMS => Frame::MaxStreams(reader.varint()?),
-        RECEIPT => Frame::Receipt(reader.prefixed(RECEIPT_MAX_LEN)?),
-        REJECT => Frame::Reject(reader.prefixed(RECEIPT_MAX_LEN)?),
-        PATH_CHALLENGE => Frame::PathChallenge(*reader.array()?),
-        PATH_RESPONSE => Frame::PathResponse(*reader.array()?),
         extension if extension >= FIRST_EXTENSION && extension % 2 == 0 => {
             reader.prefixed(usize::MAX)?;
             Frame::Skipped
@@ -425,9 +397,6 @@ fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
         Frame::Hello(hello) => hello.encode(writer),
         Frame::Close(code) => {
             writer.varint(CLOSE).varint(code.code()).varint(0);
-        }
-        Frame::Line(line) => {
-            writer.varint(LINE).prefixed(line);
         }
         Frame::Stream(stream) => stream.encode(writer),
         Frame::Reset {
@@ -452,18 +421,6 @@ fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
         }
         Frame::MaxStreams(max) => {
             writer.varint(MAX_STREAMS).varint(*max);
-        }
-        Frame::Receipt(body) => {
-            writer.varint(RECEIPT).prefixed(body);
-        }
-        Frame::Reject(body) => {
-            writer.varint(REJECT).prefixed(body);
-        }
-        Frame::PathChallenge(token) => {
-            writer.varint(PATH_CHALLENGE).bytes(token);
-        }
-        Frame::PathResponse(token) => {
-            writer.varint(PATH_RESPONSE).bytes(token);
         }
         Frame::Skipped => {}
     }
@@ -498,8 +455,16 @@ mod tests {
             64
         );
         assert_eq!(round_trip(vec![Frame::Close(CloseCode::Declined)]), 64);
-        assert_eq!(round_trip(vec![Frame::Line(&[7; 100])]), 128);
-        assert_eq!(round_trip(vec![Frame::Line(&[7; LINE_MAX_LEN])]), 1_024);
+        let piece = |data| {
+            Frame::Stream(StreamFrame {
+                id: StreamId(1),
+                offset: 0,
+                fin: false,
+                data,
+            })
+        };
+        assert_eq!(round_trip(vec![piece(&[7; 100])]), 128);
+        assert_eq!(round_trip(vec![piece(&[7; 1_000])]), 1_024);
     }
 
     #[test]
@@ -527,10 +492,6 @@ mod tests {
             Frame::MaxData(5),
             Frame::MaxStreamData { id, max: 6 },
             Frame::MaxStreams(7),
-            Frame::Receipt(b"receipt"),
-            Frame::Reject(b"reject"),
-            Frame::PathChallenge([8; 8]),
-            Frame::PathResponse([9; 8]),
         ]);
     }
 
@@ -575,19 +536,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_over_the_limit_is_refused() {
-        let mut writer = Writer::default();
-        writer
-            .varint(0)
-            .varint(LINE)
-            .prefixed(&[7; LINE_MAX_LEN + 1]);
-        assert_eq!(
-            Payload::parse(&writer.into_vec()),
-            Err(DecodeError::TooLong)
-        );
-    }
-
-    #[test]
     fn a_later_hello_may_carry_more() {
         let parsed = Payload::parse(&[0, 3, 6, 2, 0, 1, b'x', 99, 99]).unwrap();
         let expected = Hello {
@@ -605,7 +553,10 @@ mod tests {
         };
         let frames = vec![
             Frame::Ack(ack),
-            Frame::Line(b"hello"),
+            Frame::Stop {
+                id: StreamId(1),
+                code: 2,
+            },
             Frame::Close(CloseCode::Goodbye),
         ];
         let bytes = Payload {

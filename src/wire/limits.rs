@@ -22,7 +22,7 @@ pub const TAG_LEN: usize = 16;
 pub const BASE_DATAGRAM_LEN: usize = 1_232;
 /// Largest plaintext of one DATA packet on such a path.
 pub const BASE_PLAINTEXT_LEN: usize = 1_200;
-/// Largest body of a LINE frame.
+/// Longest line on the chat stream.
 pub const LINE_MAX_LEN: usize = 1_000;
 /// Most ranges in an ACK frame.
 pub const ACK_MAX_RANGES: usize = 32;
@@ -30,11 +30,6 @@ pub const ACK_MAX_RANGES: usize = 32;
 pub const CLOSE_REASON_MAX_LEN: usize = 64;
 /// Longest suggested nickname in a HELLO frame.
 pub const NICKNAME_MAX_LEN: usize = 128;
-
-/// Bytes of a token that proves an address.
-pub const PATH_TOKEN_LEN: usize = 8;
-/// Longest body of a RECEIPT or REJECT frame.
-pub const RECEIPT_MAX_LEN: usize = 512;
 
 /// Bytes of half of message 1, the body of an INIT part.
 pub(crate) const INIT_HALF_LEN: usize = MESSAGE1_LEN / 2;

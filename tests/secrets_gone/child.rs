@@ -127,7 +127,7 @@ fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
     from.core().send_line(to.id, line.clone(), now).unwrap();
     settle(from, to, now);
     let mut heard = Vec::new();
-    while let Some(event) = to.core().poll_event() {
+    while let Some(event) = to.core().poll_event(now) {
         if let Event::Line { line, .. } = event {
             heard.push(line);
         }

@@ -80,15 +80,23 @@ impl Incoming {
 
 /// The first line and how many bytes it takes; `None` until it is complete.
 fn next_line(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, BadLine> {
-    let Some(first) = bytes.first() else { return Ok(None) };
+    let Some(first) = bytes.first() else {
+        return Ok(None);
+    };
     let prefix = 1usize << (first >> 6);
     if bytes.len() < prefix {
         return Ok(None);
     }
     let mut reader = Reader::new(bytes);
     let len = reader.varint().map_err(|_| BadLine)?;
-    let len = usize::try_from(len).ok().filter(|len| *len <= LINE_MAX_LEN).ok_or(BadLine)?;
-    Ok(reader.bytes(len).ok().map(|line| (line.to_vec(), prefix + len)))
+    let len = usize::try_from(len)
+        .ok()
+        .filter(|len| *len <= LINE_MAX_LEN)
+        .ok_or(BadLine)?;
+    Ok(reader
+        .bytes(len)
+        .ok()
+        .map(|line| (line.to_vec(), prefix + len)))
 }
 
 #[cfg(test)]

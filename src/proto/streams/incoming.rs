@@ -48,15 +48,10 @@ impl Incoming {
                 | Frame::Ack(_)
                 | Frame::Hello(_)
                 | Frame::Close(_)
-                | Frame::Line(_)
                 | Frame::Stop { .. }
                 | Frame::MaxData(_)
                 | Frame::MaxStreamData { .. }
                 | Frame::MaxStreams(_)
-                | Frame::Receipt(_)
-                | Frame::Reject(_)
-                | Frame::PathChallenge(_)
-                | Frame::PathResponse(_)
                 | Frame::Skipped => {}
             }
         }

@@ -113,15 +113,10 @@ impl Streams {
                 | Frame::Ack(_)
                 | Frame::Hello(_)
                 | Frame::Close(_)
-                | Frame::Line(_)
                 | Frame::Stream(_)
                 | Frame::Reset { .. }
                 | Frame::MaxData(_)
                 | Frame::MaxStreams(_)
-                | Frame::Receipt(_)
-                | Frame::Reject(_)
-                | Frame::PathChallenge(_)
-                | Frame::PathResponse(_)
                 | Frame::Skipped => {}
             }
         }
@@ -141,16 +136,7 @@ impl Streams {
             Frame::MaxData(max) => self.outgoing.on_max_data(*max),
             Frame::MaxStreamData { id, max } => self.outgoing.on_max_stream_data(*id, *max),
             Frame::MaxStreams(max) => self.outgoing.on_max_streams(*max),
-            Frame::Ping
-            | Frame::Ack(_)
-            | Frame::Hello(_)
-            | Frame::Close(_)
-            | Frame::Line(_)
-            | Frame::Receipt(_)
-            | Frame::Reject(_)
-            | Frame::PathChallenge(_)
-            | Frame::PathResponse(_)
-            | Frame::Skipped => {}
+            Frame::Ping | Frame::Ack(_) | Frame::Hello(_) | Frame::Close(_) | Frame::Skipped => {}
         }
     }
 
