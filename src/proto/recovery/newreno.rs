@@ -76,8 +76,9 @@ impl Controller for NewReno {
         }
     }
 
-    /// RFC 9002 §B.6, §B.8: one answer a round trip; persistent congestion ends the recovery period
-    /// and starts slowly from the minimum.
+    /// RFC 9002 §B.6, §B.8: one answer a round trip; persistent congestion starts slowly from the
+    /// minimum. Unlike there the recovery period goes on: else the last losses of the same outage
+    /// would end slow start at the minimum.
     fn on_lost(
         &mut self,
         _bytes: usize,
@@ -93,7 +94,6 @@ impl Controller for NewReno {
         }
         if persistent {
             self.window = self.minimum_window();
-            self.recovery_start = None;
             self.credit = 0;
         }
     }
