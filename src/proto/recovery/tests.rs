@@ -438,6 +438,34 @@ fn the_last_losses_of_an_outage_do_not_end_slow_start() {
 }
 
 #[test]
+fn persistent_congestion_lasts_longer_than_three_probe_timeouts() {
+    for (gap, persistent) in [(825, false), (826, true)] {
+        let mut sender = Sender::sampled();
+        sender.send(1, at(1_000));
+        sender.send(4, at(1_000 + gap));
+        let window = sender.recovery.window();
+        assert_eq!(sender.ack(&[(5, 5)], at(1_100 + gap)).lost, [1, 2]);
+        assert_eq!(sender.recovery.pto() * 3, ms(825));
+        assert_eq!(sender.recovery.window() < window / 2, persistent);
+    }
+}
+
+#[test]
+fn a_lost_mtu_probe_does_not_begin_persistent_congestion() {
+    let mut sender = Sender::sampled();
+    let probe = PacketNumber(1);
+    let evicted = sender
+        .recovery
+        .on_mtu_probe_sent(probe, 1_472, 1, at(1_000));
+    assert_eq!(evicted, None);
+    sender.next = 2;
+    sender.send(4, at(3_000));
+    let window = sender.recovery.window();
+    assert_eq!(sender.ack(&[(5, 5)], at(3_100)).lost, [1, 2]);
+    assert_eq!(sender.recovery.window(), window / 2);
+}
+
+#[test]
 fn an_arrival_in_between_is_no_persistent_congestion() {
     let mut sender = Sender::sampled();
     sender.send(1, at(1_000));
@@ -492,6 +520,14 @@ fn an_application_limited_window_does_not_grow() {
         sender.ack(&[(last - 1, last)], at(step * 100 + 50));
     }
     assert_eq!(sender.recovery.window(), window);
+}
+
+#[test]
+fn the_next_packet_ends_the_application_limit() {
+    let mut sender = Sender::new();
+    sender.recovery.on_app_limited();
+    round(&mut sender, at(0));
+    assert_eq!(sender.recovery.window(), 2 * INITIAL_WINDOW_PACKETS * SIZE);
 }
 
 #[test]
