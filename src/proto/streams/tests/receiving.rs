@@ -377,6 +377,16 @@ fn a_hostile_peer_cannot_make_us_hold_more_than_its_windows_and_two_pages_a_stre
 }
 
 #[test]
+fn what_was_read_is_not_held_while_more_is_on_its_way() {
+    let mut streams = Streams::new();
+    let bytes = vec![7; 16 * PAGE];
+    let far = piece(1, 20 * PAGE as u64, false, b"x");
+    deliver(&mut streams, &[piece(1, 0, false, &bytes), far]).unwrap();
+    streams.read(CHAT, bytes.len());
+    assert_eq!(streams.incoming.held(), PAGE);
+}
+
+#[test]
 fn streams_opened_and_given_up_in_a_row_leave_nothing_behind() {
     let mut streams = Streams::new();
     for id in 2..1_000 {

@@ -65,16 +65,19 @@ fn bulk_keeps_a_tenth_while_the_chat_is_always_busy() {
 }
 
 #[test]
-fn bulk_that_could_not_send_has_no_claim_later() {
+fn bulk_that_no_longer_waits_has_no_claim_later() {
     let mut streams = Streams::new();
-    for _ in 0..100 {
-        streams.write(CHAT, &[1; 1_000]);
-        turns(&mut streams, 1);
-    }
     let id = streams.open().unwrap();
-    streams.write(id, &vec![7; 10_000]);
+    streams.write(id, &[7; 10_000]);
+    streams.write(CHAT, &[1; 10_000]);
+    assert_eq!(turns(&mut streams, 7), [1; 7]);
+    streams.reset(id, 0);
+    assert!(streams.poll_frame(ROOM).is_some(), "the reset");
+    assert_eq!(turns(&mut streams, 1), [1]);
+    let id = streams.open().unwrap();
+    streams.write(id, &[7; 10_000]);
     streams.write(CHAT, &[1; 5_000]);
-    assert_eq!(turns(&mut streams, 5), [1, 1, 1, 1, 1]);
+    assert_eq!(turns(&mut streams, 5), [1; 5]);
 }
 
 #[test]
@@ -99,6 +102,20 @@ fn what_was_lost_goes_out_before_what_is_new_and_what_arrived_late_does_not() {
     let (_, start, len) = span_of(&sent[2]);
     let next = streams.poll_frame(ROOM).unwrap();
     assert_eq!(span_of(&next).1, start + len);
+}
+
+#[test]
+fn what_has_arrived_meanwhile_does_not_go_out_again_when_its_first_packet_is_lost() {
+    let mut streams = Streams::new();
+    streams.write(CHAT, &[1; 1_000]);
+    let first = streams.poll_frame(ROOM).unwrap();
+    // A probe.
+    streams.on_lost(first.record());
+    let again = streams.poll_frame(600).unwrap();
+    let rest = streams.poll_frame(600).unwrap();
+    streams.on_acked(&again.record());
+    streams.on_lost(first.record());
+    assert_eq!(drain(&mut streams), [rest]);
 }
 
 #[test]
