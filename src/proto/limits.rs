@@ -81,7 +81,7 @@ pub const MAX_JOBS: usize = 256;
 /// How long the demand for cookies outlasts the load.
 pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 
-// Streams (docs/protocol.md#streams).
+// Streams (docs/protocol.md#frames).
 
 /// Bytes that a peer may send on one stream ahead of its reader; the chat has as much for itself.
 pub const STREAM_WINDOW: u64 = 1 << 20;

@@ -192,8 +192,4 @@ impl LostRun {
         }
         persistent
     }
-
-    pub(super) const fn reset(&mut self) {
-        self.start = None;
-    }
 }

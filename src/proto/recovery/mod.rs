@@ -225,7 +225,6 @@ impl<R> Recovery<R> {
     /// still acknowledged or lost, but says nothing about the path.
     pub(crate) fn on_path_change(&mut self, max_datagram: usize, now: Instant) {
         self.flight.on_path_change();
-        self.lost_run.reset();
         self.rtt = Rtt::new();
         self.controller.restart(max_datagram, now);
         self.pacer = Pacer::new(max_datagram, now);

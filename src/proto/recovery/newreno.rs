@@ -76,8 +76,9 @@ impl Controller for NewReno {
         }
     }
 
-    /// RFC 9002 §B.6, §B.8: one answer a round trip; persistent congestion ends the recovery period
-    /// and starts slowly from the minimum.
+    /// RFC 9002 §B.6, §B.8: one answer a round trip; persistent congestion starts slowly from the
+    /// minimum. Unlike there the recovery period goes on: else the last losses of the same outage
+    /// would end slow start at the minimum.
     fn on_lost(
         &mut self,
         _bytes: usize,
@@ -93,7 +94,6 @@ impl Controller for NewReno {
         }
         if persistent {
             self.window = self.minimum_window();
-            self.recovery_start = None;
             self.credit = 0;
         }
     }
@@ -109,5 +109,93 @@ impl Controller for NewReno {
 
     fn window(&self) -> usize {
         self.window
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::recovery::rtt::Rtt;
+
+    const SIZE: usize = 1_200;
+
+    fn at(us: u64) -> Instant {
+        Instant::from_micros(us)
+    }
+
+    fn acked(controller: &mut NewReno, bytes: usize, sent_at: u64) {
+        controller.on_acked(bytes, at(sent_at), false, Rtt::new().estimate(), at(9_999));
+    }
+
+    #[test]
+    fn the_initial_window_is_ten_packets_within_the_bounds_of_the_rfc() {
+        assert_eq!(NewReno::new(1_200).window(), 12_000);
+        assert_eq!(NewReno::new(1_472).window(), 14_720);
+        assert_eq!(NewReno::new(1_500).window(), 14_720);
+        assert_eq!(NewReno::new(9_000).window(), 18_000);
+    }
+
+    #[test]
+    fn slow_start_grows_by_what_was_acknowledged() {
+        let mut controller = NewReno::new(SIZE);
+        acked(&mut controller, 700, 0);
+        assert_eq!(controller.window(), 12_700);
+    }
+
+    #[test]
+    fn an_application_limited_acknowledgement_changes_nothing() {
+        let mut controller = NewReno::new(SIZE);
+        controller.on_acked(SIZE, at(0), true, Rtt::new().estimate(), at(9));
+        assert_eq!(controller.window(), 12_000);
+    }
+
+    #[test]
+    fn congestion_avoidance_grows_by_a_packet_a_window() {
+        let mut controller = NewReno::new(SIZE);
+        controller.on_lost(SIZE, at(5), false, at(10));
+        assert_eq!(controller.window(), 6_000);
+        for _ in 0..4 {
+            acked(&mut controller, SIZE, 11);
+            assert_eq!(controller.window(), 6_000);
+        }
+        acked(&mut controller, SIZE, 11);
+        assert_eq!(controller.window(), 7_200);
+    }
+
+    #[test]
+    fn what_left_before_the_recovery_period_neither_halves_nor_grows_the_window() {
+        let mut controller = NewReno::new(SIZE);
+        controller.on_lost(SIZE, at(5), false, at(10));
+        controller.on_lost(SIZE, at(10), false, at(12));
+        acked(&mut controller, 60_000, 10);
+        assert_eq!(controller.window(), 6_000);
+        controller.on_lost(SIZE, at(11), false, at(13));
+        assert_eq!(controller.window(), 3_000);
+    }
+
+    #[test]
+    fn the_window_never_falls_below_two_packets() {
+        let mut controller = NewReno::new(SIZE);
+        for loss in 0..20 {
+            controller.on_lost(SIZE, at(2 * loss + 1), false, at(2 * loss + 1));
+        }
+        assert_eq!(controller.window(), 2 * SIZE);
+    }
+
+    #[test]
+    fn persistent_congestion_within_a_recovery_period_collapses_the_window_too() {
+        let mut controller = NewReno::new(SIZE);
+        controller.on_lost(SIZE, at(5), false, at(10));
+        controller.on_lost(SIZE, at(9), true, at(12));
+        assert_eq!(controller.window(), 2 * SIZE);
+        acked(&mut controller, SIZE, 11);
+        assert_eq!(controller.window(), 3 * SIZE);
+    }
+
+    #[test]
+    fn the_pace_is_a_quarter_above_the_window_a_round_trip() {
+        let controller = NewReno::new(SIZE);
+        let rate = controller.pacing_rate(core::time::Duration::from_millis(100));
+        assert_eq!(rate, 150_000);
     }
 }

@@ -173,7 +173,7 @@ impl Streams {
     }
 
     /// The packet that carried a frame was lost: what is still true of it goes out again (RFC 9000
-    /// §13.3).
+    /// §13.3). A probe may call it lost while it is still under way.
     pub(crate) fn on_lost(&mut self, record: StreamRecord) {
         match record {
             StreamRecord::Stream { id, range, fin } => self.outgoing.on_lost(id, range, fin),

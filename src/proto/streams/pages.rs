@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn bytes_across_pages_come_back_and_pages_that_end_before_are_freed() {
         let mut pages = Pages::default();
-        let bytes: Vec<u8> = (0..3 * PAGE).map(|at| (at % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(3 * PAGE).collect();
         pages.write(100, &bytes);
         assert_eq!(pages.read(100..100 + bytes.len() as u64), bytes);
         assert_eq!(pages.held(), 4 * PAGE);

@@ -8,11 +8,6 @@ use std::collections::BTreeMap;
 pub(super) struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
-    /// Whether the set has no offset.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// How many runs there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()

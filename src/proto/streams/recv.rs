@@ -3,11 +3,11 @@
 
 use crate::id::StreamId;
 use crate::proto::limits::STREAM_WINDOW;
+use crate::proto::streams::OwnedFrame;
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::{Extent, OFFSET_MAX, Window};
 use crate::proto::streams::pages::Pages;
 use crate::proto::streams::ranges::Ranges;
-use crate::proto::streams::{OwnedFrame, StreamViolation};
 use crate::wire::frame::StreamFrame;
 
 /// What becomes of the bytes.
@@ -98,13 +98,13 @@ impl Recv {
         Flow { fresh, released: 0 }
     }
 
-    /// The sender gave up. If everything has arrived already, it is read all the same (RFC 9000
-    /// §3.2).
+    /// The sender gave up. If everything up to a FIN has arrived already, it is read all the same
+    /// (RFC 9000 §3.2).
     pub(super) fn on_reset(&mut self, code: u64, final_size: u64) -> Flow {
+        let complete = self.extent.final_size == Some(self.received.prefix());
         let Ok(fresh) = self.extent.extend(final_size, true, self.granted()) else {
             return Flow::default();
         };
-        let complete = self.received.prefix() == final_size;
         if matches!(self.state, State::Open) {
             if complete {
                 return Flow { fresh, released: 0 };
