@@ -225,6 +225,10 @@ impl Peer {
         let pair = (connection, payload.connection);
         debug!(peer = ?self.id, welcome = ?payload.welcome, "was answered");
         match payload.welcome {
+            // It was held back: the peer has spoken under a session since.
+            Welcome::Refused | Welcome::Version if self.has_spoken_since(started) => {
+                shared.drop(DropReason::StaleKeypair);
+            }
             Welcome::Refused => self.on_refused(Refusal::UnknownKey, shared),
             Welcome::Version => self.on_refused(Refusal::Version, shared),
             // A process that is gone answered, or we have said goodbye meanwhile.

@@ -248,6 +248,11 @@ impl Peer {
         self.pair != Some(keypair.connection)
     }
 
+    /// Whether a session stands under which the peer was heard after `then`.
+    pub(super) fn has_spoken_since(&self, then: Instant) -> bool {
+        self.pair.is_some() && self.heard.is_some_and(|heard| heard > then)
+    }
+
     /// Learns from a HELLO, or from a later handshake, that the other side knows us now.
     pub(super) fn on_accepted(&mut self, shared: &mut Shared) {
         if !self.accepted {
