@@ -39,7 +39,7 @@ impl Endpoint {
             Verdict::Drop => shared.drop(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
                 debug!("asks for a cookie");
-                shared.transmit(from, cookie);
+                shared.answer_stranger(from, cookie);
             }
             Verdict::Admit => {
                 for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
@@ -254,7 +254,7 @@ impl Endpoint {
             peer.arm_erase(shared);
         }
         for datagram in datagrams {
-            shared.transmit(slot.0, datagram);
+            shared.answer_stranger(slot.0, datagram);
         }
     }
 }

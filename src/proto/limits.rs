@@ -78,6 +78,8 @@ pub const MAX_SOURCES: usize = 4_096;
 pub const LOAD_RATE: u32 = 100;
 /// Handshake jobs that wait for the worker; half of it counts as load.
 pub const MAX_JOBS: usize = 256;
+/// Datagrams that wait to be sent above which strangers get no answer.
+pub const MAX_ANSWERS: usize = 1_024;
 /// How long the demand for cookies outlasts the load.
 pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 
