@@ -94,6 +94,10 @@ impl Endpoint {
         if id == self.shared.id || self.shared.revoked.contains(&id) {
             return Err(DropReason::NotWelcome);
         }
+        let goes_on = |peer: &Peer| peer.is_in_connection(payload.connection);
+        if self.shared.is_owner_behind() && !self.peers.get(&id).is_some_and(goes_on) {
+            return Err(DropReason::Overflow);
+        }
         if !self.peers.contains_key(&id) && !self.admit_unknown(id, from, now)? {
             return Ok(Welcome::Refused);
         }

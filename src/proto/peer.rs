@@ -248,6 +248,11 @@ impl Peer {
         self.pair != Some(keypair.connection)
     }
 
+    /// Whether `theirs` is the other side's name for the connection that stands.
+    pub(super) fn is_in_connection(&self, theirs: ConnectionId) -> bool {
+        self.pair.is_some_and(|(_, remote)| remote == theirs)
+    }
+
     /// Whether a session stands under which the peer was heard after `then`.
     pub(super) fn has_spoken_since(&self, then: Instant) -> bool {
         self.pair.is_some() && self.heard.is_some_and(|heard| heard > then)

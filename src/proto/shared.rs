@@ -120,14 +120,21 @@ impl Shared {
         !self.ready.is_empty()
     }
 
-    /// Tells the owner something. State changes are always kept, for there are few; a line is dropped
-    /// when [`MAX_EVENTS`] wait already.
+    /// Tells the owner something. What a peer can cause at will, lines and moves, is dropped when
+    /// [`MAX_EVENTS`] wait already. Other changes are kept: no session begins then
+    /// ([`Shared::is_owner_behind`]), so that there are few.
     pub(super) fn event(&mut self, event: Event) {
-        if matches!(event, Event::Line { .. }) && self.events.len() >= MAX_EVENTS {
+        let at_will = matches!(event, Event::Line { .. } | Event::Roamed { .. });
+        if at_will && self.is_owner_behind() {
             self.drop(DropReason::Overflow);
         } else {
             self.events.push_back(event);
         }
+    }
+
+    /// Whether the owner does not take its events, so that nobody may cause more by beginning anew.
+    pub(super) fn is_owner_behind(&self) -> bool {
+        self.events.len() >= MAX_EVENTS
     }
 
     /// Whether an unauthenticated datagram may cause a hint now.
