@@ -113,14 +113,15 @@ impl Peer {
         }));
     }
 
-    /// Every address that the peer may have: where it was last, then where it should be.
+    /// Every address that the peer may have: where it was last, where it last acknowledged
+    /// something, then where it should be.
     fn destinations(&self) -> Vec<SocketAddr> {
-        let mut destinations: Vec<SocketAddr> = self.path.into_iter().collect();
-        let others = self
-            .addresses
-            .iter()
-            .filter(|address| Some(**address) != self.path);
-        destinations.extend(others.take(MAX_ADDRESSES - destinations.len()));
+        let mut destinations: Vec<SocketAddr> = Vec::new();
+        for address in self.path.iter().chain(&self.proved).chain(&self.addresses) {
+            if !destinations.contains(address) && destinations.len() < MAX_ADDRESSES {
+                destinations.push(*address);
+            }
+        }
         destinations
     }
 

@@ -58,3 +58,29 @@ fn events_that_nobody_takes_stay_bounded_whoever_causes_them() {
     settle(&mut c, &mut b, now(3_000));
     assert!(c.endpoint.status(b.id(), now(3_000)).unwrap().established);
 }
+
+#[test]
+fn a_packet_sent_on_from_elsewhere_does_not_lose_a_peer_without_an_address() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    a.knows(&b, None);
+    b.endpoint.add_peer(PeerConfig {
+        id: a.id(),
+        psk: None,
+        addresses: Vec::new(),
+    });
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    let elsewhere = SocketAddr::from(([198, 51, 100, 66], 66));
+    for text in [b"one", b"two"] {
+        a.endpoint.send_line(b.id(), text.to_vec(), now(1)).unwrap();
+        for (_, datagram) in a.drain(now(1)) {
+            b.receive(elsewhere, datagram, now(1));
+        }
+        b.endpoint.send_line(a.id(), text.to_vec(), now(1)).unwrap();
+        let sent = b.drain(now(1));
+        assert!(sent.iter().all(|(to, _)| *to == elsewhere));
+    }
+    b.endpoint.handle_timeout(now(6_100));
+    let called = b.drain(now(6_100));
+    assert!(called.iter().any(|(to, _)| *to == a.address), "{called:?}");
+}
