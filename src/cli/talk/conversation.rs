@@ -23,7 +23,7 @@ use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
 use crate::plain::{Printer, Stamp};
 use crate::proto::{CloseReason, Event, Refusal, SendError, SessionStatus};
-use crate::store::fingerprint;
+use crate::store::{HostPort, fingerprint};
 use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
@@ -176,15 +176,22 @@ impl Conversation {
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
         if let Some((name, at)) = self.goal.on_established(&peer) {
-            self.save(&name, &peer, at.as_slice());
+            if self.save(&name, &peer, at.as_slice()) {
+                self.note(Safe::from("saved as ") + safe_line(&name));
+            }
         }
     }
 
-    fn save(&mut self, name: &str, peer: &PeerId, addresses: &[crate::store::HostPort]) {
-        match self.profile.contacts.save(name, peer, addresses) {
-            Ok(()) => self.note(Safe::from("saved as ") + safe_line(name)),
-            Err(error) => self.out.error(&Error::from(error).report()),
+    /// Saves a peer; false, after saying why, if that cannot be done.
+    fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
+        let saved = self.profile.contacts.save(name, peer, addresses);
+        // Whatever else is new in the file counts at once.
+        self.state.looked = Instant::ZERO;
+        if let Err(error) = saved {
+            self.out.error(&Error::from(error).report());
+            return false;
         }
+        true
     }
 
     fn on_refused(&self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
@@ -347,8 +354,7 @@ impl Conversation {
     fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> Result<bool, Error> {
         let ours = guest_name(&peer);
         let name = name.unwrap_or_else(|| ours.as_str());
-        if let Err(error) = self.profile.contacts.save(name, &peer, &[]) {
-            self.out.error(&Error::from(error).report());
+        if !self.save(name, &peer, &[]) {
             return Ok(false);
         }
         self.note(Safe::from("saved as ") + safe_line(name));
@@ -364,12 +370,10 @@ impl Conversation {
 
     fn on_pinned(&mut self, peer: PeerId, address: SocketAddr) {
         let name = guest_name(&peer);
-        match self.profile.contacts.save(name.as_str(), &peer, &[]) {
-            Ok(()) => self.warn(Safe::from("new peer from ") + address + " saved as " + name),
-            Err(error) => {
-                self.out.error(&Error::from(error).report());
-                self.profile.contacts.meet_as(peer, name);
-            }
+        // Not under this label if it cannot be saved: three bytes of a key are soon found again, and
+        // the name may be somebody else's.
+        if self.save(name.as_str(), &peer, &[]) {
+            self.warn(Safe::from("new peer from ") + address + " saved as " + name);
         }
     }
 
