@@ -71,6 +71,8 @@ pub(super) struct State {
     pending: Option<(PeerId, Vec<u8>)>,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
+    /// When that question was put.
+    asked: Instant,
     /// When standard input ended.
     ended: Option<Instant>,
     looked: Instant,
@@ -307,6 +309,7 @@ impl Conversation {
         let key = Safe::from("  ") + fingerprint(&guest.peer);
         self.printer.warn(&words);
         self.printer.warn(&key);
+        self.state.asked = self.clock.now();
         self.printer
             .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
@@ -330,8 +333,13 @@ impl Conversation {
             return Ok(());
         };
         let peer = guest.peer;
-        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer) {
+        let shown = self.clock.now().saturating_since(self.state.asked);
+        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer, shown) {
             Answer::Unclear => false,
+            Answer::TooSoon => {
+                self.warn("that was typed before the question; it was not sent".into());
+                false
+            }
             Answer::No => {
                 self.refuse_guest(peer)?;
                 true
