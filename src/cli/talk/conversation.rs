@@ -30,6 +30,8 @@ use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at: a change counts within 2 s.
 const LOOK: Duration = Duration::from_secs(1);
+/// How soon a line that the core could not take is offered again: nothing tells when there is room.
+const OFFER_AGAIN: Duration = Duration::from_millis(10);
 /// How long an ended input waits for the last line's acknowledgement.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -528,9 +530,8 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        self.goal
-            .remaining(self.clock.now())
-            .map_or(LOOK, |left| left.min(LOOK))
+        let left = self.goal.remaining(self.clock.now());
+        patience(left, self.state.pending.is_some())
     }
 
     fn look_at_known_peers(&mut self) -> Result<(), Error> {
@@ -628,8 +629,27 @@ impl Conversation {
     }
 }
 
+/// How long the loop may sleep, `left` before the goal is missed, with a line pending or not.
+fn patience(left: Option<Duration>, is_pending: bool) -> Duration {
+    let most = if is_pending { OFFER_AGAIN } else { LOOK };
+    left.map_or(most, |left| left.min(most))
+}
+
 /// The name of somebody whom nobody has named: `guest-` and the first bytes of the key.
 fn guest_name(peer: &PeerId) -> Safe {
     let [a, b, c, ..] = *peer.as_bytes();
     safe_line(&format!("guest-{a:02x}{b:02x}{c:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_found_no_room_does_not_wait_for_the_next_look() {
+        assert_eq!(patience(None, false), LOOK);
+        assert_eq!(patience(None, true), OFFER_AGAIN);
+        let soon = Duration::from_millis(1);
+        assert_eq!(patience(Some(soon), true), soon);
+    }
 }
