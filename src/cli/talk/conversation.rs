@@ -179,10 +179,10 @@ impl Conversation {
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
-        if let Some((name, at)) = self.goal.on_established(&peer) {
-            if self.save(&name, &peer, at.as_slice()) {
-                self.note(Safe::from("saved as ") + safe_line(&name));
-            }
+        if let Some((name, at)) = self.goal.on_established(&peer)
+            && self.save(&name, &peer, at.as_slice())
+        {
+            self.note(Safe::from("saved as ") + safe_line(&name));
         }
     }
 
