@@ -32,7 +32,7 @@ use super::day::Day;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
 use super::key_text::key_text;
-use crate::crypto::{Psk, scrub_stack};
+use crate::crypto::Psk;
 use crate::id::PeerId;
 use crate::text::{Safe, safe_line, safe_name, skeleton};
 
@@ -121,16 +121,8 @@ impl Peer {
     /// A copy of the secret that the two share beside their keys.
     #[must_use]
     pub fn psk(&self) -> Option<Psk> {
-        let psk = copy(self.says.psk.as_ref()?);
-        scrub_stack();
-        Some(psk)
+        self.says.psk.as_ref().map(|psk| psk.duplicate())
     }
-}
-
-/// Not inlined: what it leaves on the stack is scrubbed by its caller.
-#[inline(never)]
-fn copy(psk: &Psk) -> Psk {
-    Psk::from_bytes(&mut Zeroizing::new(*psk.expose()))
 }
 
 impl fmt::Debug for Peer {
