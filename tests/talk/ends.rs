@@ -3,7 +3,8 @@
 #[cfg(unix)]
 use std::time::Duration;
 
-use crate::home::{Home, Talk, check, free_port};
+use crate::home::{Home, Talk, check, free_port, listening};
+use crate::program::Program;
 #[cfg(unix)]
 use crate::program::within;
 
@@ -128,4 +129,16 @@ fn a_quiet_conversation_says_nothing_but_what_was_said() {
     assert_eq!((caller.told.as_str(), caller.rest.as_str()), ("", ""));
     assert_eq!((listener.told.as_str(), listener.rest.as_str()), ("", ""));
     assert_eq!(listener.code, Some(0));
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_program() {
+    let (alice, bob) = Home::friends();
+    let mut listener = Program::without_reader(bob.command(&["listen", "127.0.0.1:0"]));
+    let address = listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say("into a closed pipe");
+    caller.told("bob left");
+    let ended = listener.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
 }

@@ -54,6 +54,17 @@ impl Program {
         Self::of(&command, child, input, chunks, 2)
     }
 
+    /// Starts a command whose standard output nobody reads.
+    pub(crate) fn without_reader(mut command: Command) -> Self {
+        let (_, closed) = std::io::pipe().unwrap();
+        let pipes = command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.stdout(closed).spawn().unwrap();
+        let input = Box::new(child.stdin.take().unwrap());
+        let (sender, chunks) = channel();
+        read(Stream::Err, child.stderr.take().unwrap(), sender);
+        Self::of(&command, child, input, chunks, 1)
+    }
+
     /// Takes a process whose only stream is a terminal.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_terminal(command: &Command, child: Child, terminal: std::fs::File) -> Self {

@@ -7,7 +7,7 @@
 //! 4. ask whether it is time to stop.
 
 use std::collections::VecDeque;
-use std::io::{Stderr, Stdout};
+use std::io::{ErrorKind, Stderr, Stdout};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
@@ -134,7 +134,7 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
-            Event::Line { peer, line } => self.on_line(peer, &line)?,
+            Event::Line { peer, line } => return self.on_line(peer, &line),
             Event::Unsent { peer, count } => {
                 let words = Safe::from("not sent to ") + self.label(&peer) + ": ";
                 self.warn(words + count + if count == 1 { " line" } else { " lines" });
@@ -214,15 +214,19 @@ impl Conversation {
         Err(error)
     }
 
-    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<(), Error> {
+    /// Prints a line. A reader of ours that has left is no error, but the end.
+    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<Option<ExitCode>, Error> {
         let at = Stamp::local(self.clock.unix_time());
         let label = self.label(&peer);
         self.state.last.get_or_insert(peer);
-        let printed = self.printer.said(&at, &label, Received::from(line));
-        printed.map_err(|error| Error::System {
-            operation: "write to standard output",
-            reason: safe_line(&error.to_string()),
-        })
+        match self.printer.said(&at, &label, Received::from(line)) {
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
+            Err(error) => Err(Error::System {
+                operation: "write to standard output",
+                reason: safe_line(&error.to_string()),
+            }),
+        }
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
