@@ -114,6 +114,18 @@ fn what_makes_no_sense_starts_nothing() {
 }
 
 #[test]
+fn a_saved_peer_without_an_address_needs_one() {
+    let (alice, _bob) = Home::friends();
+    let ended = alice.attempt(&["connect", "bob"]);
+    ended.failed(2, "SC27");
+    assert!(
+        ended.told.contains("no address is saved for bob"),
+        "{}",
+        ended.told
+    );
+}
+
+#[test]
 fn a_revoked_key_is_not_called() {
     let (alice, bob) = Home::friends();
     let key = bob.key();

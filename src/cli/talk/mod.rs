@@ -116,25 +116,27 @@ struct Aim {
 impl Aim {
     /// Looks a name up in known-peers; a key needs no looking up.
     fn of(target: Target, context: &Context) -> Result<Self, Error> {
-        let (offer, saved) = match target.who {
-            Who::Key(offer) => (offer, None),
+        let (offer, name, saved) = match target.who {
+            Who::Key(offer) => (offer, None, None),
             Who::Name(name) => {
                 let known = KnownPeers::load(&context.paths.known_peers())?;
                 let peer = peers::find(&known, &name)?;
                 let saved = peer.addresses().first().cloned();
+                let name = Some(peer.name().clone());
                 (
                     KeyOffer {
                         key: peer.key(),
                         name: None,
                         addresses: Vec::new(),
                     },
+                    name,
                     saved,
                 )
             }
         };
         let host = target.address.or(saved);
         let host = host.ok_or_else(|| Error::NoAddress {
-            name: short_key_text(&offer.key),
+            name: name.unwrap_or_else(|| short_key_text(&offer.key)),
         })?;
         Ok(Self { offer, host })
     }
