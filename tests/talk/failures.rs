@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::common::skipped;
 use crate::home::{Home, Talk, check, free_port};
 use crate::program::within;
+use crate::wire::Wire;
 
 #[test]
 fn a_closed_port_is_named_as_such() {
@@ -134,6 +135,35 @@ fn a_revoked_key_is_not_called() {
     alice.attempt(&args).failed(4, "SC25");
     let args = ["connect", "bob", "127.0.0.1:7419"];
     alice.attempt(&args).failed(4, "SC25");
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused_before_anything_is_sent() {
+    let (alice, bob) = Home::friends();
+    let carol = Home::new();
+    let (_listener, address) = carol.listen(&["--trust", "new"]);
+    let wire = Wire::to(address);
+    let before = alice.known_peers();
+    for (name, error) in [("bob", "SC23"), ("b0b", "SC23"), ("Carol", "SC23")] {
+        let call = alice.call(&carol, wire.address(), &["--save-as", name]);
+        call.end().failed(1, error);
+    }
+    let call = alice.call(&bob, wire.address(), &["--save-as", "robert"]);
+    call.end().failed(1, "SC30");
+    assert_eq!(wire.seen().len(), 0);
+    assert_eq!(alice.known_peers(), before);
+}
+
+#[test]
+fn a_peer_may_be_saved_again_under_its_name() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let before = alice.known_peers();
+    let mut caller = alice.call(&bob, address, &["--save-as", "bob"]);
+    check(&mut caller, &mut listener);
+    let told = caller.leave().told;
+    assert!(!told.contains("error"), "{told}");
+    assert_eq!(alice.known_peers(), before);
 }
 
 #[cfg(unix)]

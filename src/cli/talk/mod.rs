@@ -80,6 +80,10 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
     let trust = trust(args.trust, context)?;
     let profile = Profile::open(context, bind)?;
     aim.check_test_keys(&profile)?;
+    let save_as = match &args.save_as {
+        Some(name) => profile.contacts.to_save(name, &aim.offer.key)?,
+        None => None,
+    };
     let nickname = args.nickname.clone();
     let config = EndpointConfig {
         trust,
@@ -95,7 +99,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         started: Instant::ZERO,
         state: Stage::Trying,
         closed: Vec::new(),
-        save_as: args.save_as.clone(),
+        save_as,
     });
     let host = aim.host.to_string();
     let host = Host::parse(&host, None).map_err(|error| bad_address(&host, error))?;
