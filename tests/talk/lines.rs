@@ -91,6 +91,8 @@ fn a_line_of_a_thousand_bytes_goes_a_longer_one_is_refused_and_later_ones_go() {
     talk.alice.say(&"y".repeat(1_001));
     talk.alice
         .told("not sent: the line has 1001 bytes, and at most 1000 fit into one datagram");
+    talk.alice.say(&"z".repeat(100_000));
+    talk.alice.told("not sent: the line has 100000 bytes");
     talk.alice.say("still here");
     let next = talk.bob.said("");
     assert!(next.ends_with("\talice\tstill here"), "{next}");
