@@ -176,6 +176,12 @@ impl Program {
         }
     }
 
+    /// What has come of a terminal and was not asked for.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn unread(&self) -> String {
+        String::from_utf8_lossy(&self.unread[Stream::Out as usize]).into_owned()
+    }
+
     /// Waits for more to read.
     fn receive(&mut self, start: Instant, wanted: &str) {
         assert!(

@@ -141,6 +141,8 @@ fn a_stranger_with_the_name_of_a_friend_is_sent_away() {
     let caller = mallory.call(&bob, address, &["--nickname", "alice"]);
     listener.said("error: an unknown key is calling itself \"alice\"  [SC09]");
     assert_eq!(caller.end().code, Some(4));
+    let unread = listener.unread();
+    assert!(!unread.contains("is gone"), "{unread}");
     let mut caller = mallory.call(&bob, address, &["--nickname", "\u{1b}[2Jalice"]);
     listener.shown(QUESTION);
     caller.told("waiting");

@@ -308,7 +308,11 @@ impl Conversation {
             .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
 
+    /// A guest left undecided. One that we sent away was told of already.
     fn on_guest_gone(&mut self, peer: PeerId) {
+        if !self.state.guests.iter().any(|guest| guest.peer == peer) {
+            return;
+        }
         let asked = self
             .state
             .guests
