@@ -146,7 +146,7 @@ fn a_stranger_with_the_name_of_a_friend_is_sent_away() {
     let mut caller = mallory.call(&bob, address, &["--nickname", "\u{1b}[2Jalice"]);
     listener.shown(QUESTION);
     caller.told("waiting");
-    let ended = listener.kill();
+    let ended = quit(listener);
     assert!(
         !ended.transcript.contains('\u{1b}'),
         "{:?}",

@@ -417,7 +417,7 @@ impl Conversation {
     fn on_typed(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if !self.state.guests.is_empty() && self.interactive {
+        if self.is_answer(text) {
             self.on_answer(text)?;
             return Ok(None);
         }
@@ -446,6 +446,13 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// While a question is open a line answers it, unless it is one of our commands. A key may begin
+    /// with `/` too.
+    fn is_answer(&self, text: &[u8]) -> bool {
+        let command = matches!(Typed::parse(text), Typed::Quit | Typed::Help | Typed::Peers);
+        !self.state.guests.is_empty() && self.interactive && !command
     }
 
     fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
