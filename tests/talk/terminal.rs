@@ -181,6 +181,22 @@ fn commands_are_not_sent_and_two_slashes_say_one() {
 }
 
 #[test]
+fn who_is_not_to_be_asked_still_has_commands() {
+    let (alice, bob) = Home::friends();
+    let stranger = Home::new();
+    let (mut listener, address) = listen(&bob, &["--no-input"]);
+    stranger.call(&bob, address, &[]).end().failed(4, "SC10");
+    let mut caller = alice.connect("bob", address, &[]);
+    listener.said("secure: alice");
+    listener.say("/peers");
+    listener.said("> alice  connected");
+    listener.say("said");
+    assert!(caller.said("").ends_with("\tbob\tsaid"));
+    assert_eq!(quit(listener).code, Some(0));
+    assert_eq!(caller.leave().rest, "");
+}
+
+#[test]
 fn the_end_of_the_input_is_a_goodbye() {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);

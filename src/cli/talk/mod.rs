@@ -204,7 +204,8 @@ fn start(
     let signals = Signals::watch(move |signal| {
         let _ = deliver.send(Input::Signal(signal));
     });
-    let interactive = stdin().is_terminal() && !context.globals.no_input;
+    // With --no-input nobody is asked, but whoever types still has commands.
+    let interactive = stdin().is_terminal();
     let conversation = Conversation {
         profile,
         handle: driver.handle().clone(),
