@@ -120,6 +120,23 @@ impl Contacts {
         saved.or_else(|| passing().map(|(key, _)| *key))
     }
 
+    /// The name that a peer has yet to be saved under; none if it is already.
+    ///
+    /// # Errors
+    /// If it could not be saved under that name.
+    pub(super) fn to_save(
+        &self,
+        name: &str,
+        peer: &PeerId,
+    ) -> Result<Option<String>, store::Error> {
+        let saved = self.known.find_key(peer);
+        if saved.is_some_and(|saved| saved.name().as_str() == name) {
+            return Ok(None);
+        }
+        self.known.check_new(name, peer)?;
+        Ok(Some(name.to_owned()))
+    }
+
     /// The saved peer whose name looks like `nickname`.
     pub(super) fn claimed(&self, nickname: &str) -> Option<&Peer> {
         let claimed = skeleton(&safe_name(nickname).ok()?);

@@ -7,7 +7,7 @@
 //! 4. ask whether it is time to stop.
 
 use std::collections::VecDeque;
-use std::io::{Stderr, Stdout};
+use std::io::{ErrorKind, Stderr, Stdout};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
@@ -138,7 +138,7 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
-            Event::Line { peer, line } => self.on_line(peer, &line)?,
+            Event::Line { peer, line } => return self.on_line(peer, &line),
             Event::Unsent { peer, count } => {
                 let words = Safe::from("not sent to ") + self.label(&peer) + ": ";
                 self.warn(words + count + if count == 1 { " line" } else { " lines" });
@@ -225,15 +225,19 @@ impl Conversation {
         Err(error)
     }
 
-    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<(), Error> {
+    /// Prints a line. A reader of ours that has left is no error, but the end.
+    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<Option<ExitCode>, Error> {
         let at = Stamp::local(self.clock.unix_time());
         let label = self.label(&peer);
         self.state.last.get_or_insert(peer);
-        let printed = self.printer.said(&at, &label, Received::from(line));
-        printed.map_err(|error| Error::System {
-            operation: "write to standard output",
-            reason: safe_line(&error.to_string()),
-        })
+        match self.printer.said(&at, &label, Received::from(line)) {
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
+            Err(error) => Err(Error::System {
+                operation: "write to standard output",
+                reason: safe_line(&error.to_string()),
+            }),
+        }
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
@@ -316,7 +320,11 @@ impl Conversation {
             .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
 
+    /// A guest left undecided. One that we sent away was told of already.
     fn on_guest_gone(&mut self, peer: PeerId) {
+        if !self.state.guests.iter().any(|guest| guest.peer == peer) {
+            return;
+        }
         let asked = self
             .state
             .guests
@@ -423,7 +431,7 @@ impl Conversation {
     fn on_typed(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if !self.state.guests.is_empty() && self.interactive {
+        if self.is_answer(text) {
             self.on_answer(text)?;
             return Ok(None);
         }
@@ -452,6 +460,13 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// While a question is open a line answers it, unless it is one of our commands. A key may begin
+    /// with `/` too.
+    fn is_answer(&self, text: &[u8]) -> bool {
+        let command = matches!(Typed::parse(text), Typed::Quit | Typed::Help | Typed::Peers);
+        !self.state.guests.is_empty() && self.interactive && !command
     }
 
     fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
