@@ -78,6 +78,8 @@ pub const MAX_SOURCES: usize = 4_096;
 pub const LOAD_RATE: u32 = 100;
 /// Handshake jobs that wait for the worker; half of it counts as load.
 pub const MAX_JOBS: usize = 256;
+/// Datagrams that wait to be sent above which strangers get no answer.
+pub const MAX_ANSWERS: usize = 1_024;
 /// How long the demand for cookies outlasts the load.
 pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 
@@ -95,5 +97,6 @@ pub const MAX_PINNED: usize = 64;
 pub const MAX_ADDRESSES: usize = 8;
 /// Lines that wait for a session with one peer.
 pub const MAX_QUEUED_LINES: usize = 64;
-/// Events that wait for the owner; lines beyond are dropped and counted.
+/// Events that wait for the owner; lines and moves beyond are dropped and counted, and no session
+/// begins at a peer's wish.
 pub const MAX_EVENTS: usize = 1_024;

@@ -60,6 +60,11 @@ pub(super) struct Peer {
     pub(super) addresses: Vec<SocketAddr>,
     /// Where it last authenticated from.
     pub(super) path: Option<SocketAddr>,
+    /// Where the newest packet that asked for an ACK went.
+    asked_at: Option<SocketAddr>,
+    /// Where such a packet last got one: nobody can make us forget it by sending on a packet from
+    /// elsewhere.
+    pub(super) proved: Option<SocketAddr>,
     /// Our half of the connection's name; drawn anew whenever connection state starts from nothing.
     pub(super) connection_id: ConnectionId,
     pub(super) keys: KeySlots,
@@ -129,6 +134,8 @@ impl Peer {
             psk: None,
             addresses: Vec::new(),
             path: None,
+            asked_at: None,
+            proved: None,
             connection_id: ConnectionId(shared.rng.u64()),
             keys: KeySlots::default(),
             attempts: Attempts::default(),
@@ -246,6 +253,16 @@ impl Peer {
     /// Whether `keypair` belongs to another connection than the one that stands.
     pub(super) fn is_new_connection(&self, keypair: &Keypair) -> bool {
         self.pair != Some(keypair.connection)
+    }
+
+    /// Whether `theirs` is the other side's name for the connection that stands.
+    pub(super) fn is_in_connection(&self, theirs: ConnectionId) -> bool {
+        self.pair.is_some_and(|(_, remote)| remote == theirs)
+    }
+
+    /// Whether a session stands under which the peer was heard after `then`.
+    pub(super) fn has_spoken_since(&self, then: Instant) -> bool {
+        self.pair.is_some() && self.heard.is_some_and(|heard| heard > then)
     }
 
     /// Learns from a HELLO, or from a later handshake, that the other side knows us now.
@@ -371,8 +388,12 @@ impl Peer {
         match frame {
             Frame::Ping | Frame::Skipped => {}
             Frame::Ack(ack) => {
+                let awaited = self.connection.awaits_ack();
                 if self.connection.on_ack(ack).is_err() {
                     return self.on_violation(shared, now);
+                }
+                if awaited && !self.connection.awaits_ack() {
+                    self.proved = self.asked_at;
                 }
                 self.arm_silence(shared, now);
             }
@@ -522,6 +543,7 @@ impl Peer {
         }
         if eliciting {
             self.connection.on_eliciting_sent(number);
+            self.asked_at = Some(transmit.to);
         }
         self.on_sent(eliciting, shared, now);
         Some(transmit)

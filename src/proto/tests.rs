@@ -12,6 +12,8 @@ use crate::proto::{
 };
 use crate::time::Instant;
 
+mod held_back;
+
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {
     seed: u8,

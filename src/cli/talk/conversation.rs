@@ -23,13 +23,15 @@ use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
 use crate::plain::{Printer, Stamp};
 use crate::proto::{CloseReason, Event, Refusal, SendError};
-use crate::store::fingerprint;
+use crate::store::{HostPort, fingerprint};
 use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at: a change counts within 2 s.
 const LOOK: Duration = Duration::from_secs(1);
+/// How soon a line that the core could not take is offered again: nothing tells when there is room.
+const OFFER_AGAIN: Duration = Duration::from_millis(10);
 /// How long an ended input waits for the last line's acknowledgement.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -71,6 +73,8 @@ pub(super) struct State {
     pending: Option<(PeerId, Vec<u8>)>,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
+    /// When that question was put.
+    asked: Instant,
     /// When standard input ended.
     ended: Option<Instant>,
     looked: Instant,
@@ -175,16 +179,23 @@ impl Conversation {
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
-        if let Some((name, at)) = self.goal.on_established(&peer) {
-            self.save(&name, &peer, at.as_slice());
+        if let Some((name, at)) = self.goal.on_established(&peer)
+            && self.save(&name, &peer, at.as_slice())
+        {
+            self.note(Safe::from("saved as ") + safe_line(&name));
         }
     }
 
-    fn save(&mut self, name: &str, peer: &PeerId, addresses: &[crate::store::HostPort]) {
-        match self.profile.contacts.save(name, peer, addresses) {
-            Ok(()) => self.note(Safe::from("saved as ") + safe_line(name)),
-            Err(error) => self.out.error(&Error::from(error).report()),
+    /// Saves a peer; false, after saying why, if that cannot be done.
+    fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
+        let saved = self.profile.contacts.save(name, peer, addresses);
+        // Whatever else is new in the file counts at once.
+        self.state.looked = Instant::ZERO;
+        if let Err(error) = saved {
+            self.out.error(&Error::from(error).report());
+            return false;
         }
+        true
     }
 
     fn on_refused(&self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
@@ -304,6 +315,7 @@ impl Conversation {
         let key = Safe::from("  ") + fingerprint(&guest.peer);
         self.printer.warn(&words);
         self.printer.warn(&key);
+        self.state.asked = self.clock.now();
         self.printer
             .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
@@ -331,8 +343,13 @@ impl Conversation {
             return Ok(());
         };
         let peer = guest.peer;
-        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer) {
+        let shown = self.clock.now().saturating_since(self.state.asked);
+        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer, shown) {
             Answer::Unclear => false,
+            Answer::TooSoon => {
+                self.warn("that was typed before the question; it was not sent".into());
+                false
+            }
             Answer::No => {
                 self.refuse_guest(peer)?;
                 true
@@ -355,8 +372,7 @@ impl Conversation {
     fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> Result<bool, Error> {
         let ours = guest_name(&peer);
         let name = name.unwrap_or_else(|| ours.as_str());
-        if let Err(error) = self.profile.contacts.save(name, &peer, &[]) {
-            self.out.error(&Error::from(error).report());
+        if !self.save(name, &peer, &[]) {
             return Ok(false);
         }
         self.note(Safe::from("saved as ") + safe_line(name));
@@ -372,12 +388,10 @@ impl Conversation {
 
     fn on_pinned(&mut self, peer: PeerId, address: SocketAddr) {
         let name = guest_name(&peer);
-        match self.profile.contacts.save(name.as_str(), &peer, &[]) {
-            Ok(()) => self.warn(Safe::from("new peer from ") + address + " saved as " + name),
-            Err(error) => {
-                self.out.error(&Error::from(error).report());
-                self.profile.contacts.meet_as(peer, name);
-            }
+        // Not under this label if it cannot be saved: three bytes of a key are soon found again, and
+        // the name may be somebody else's.
+        if self.save(name.as_str(), &peer, &[]) {
+            self.warn(Safe::from("new peer from ") + address + " saved as " + name);
         }
     }
 
@@ -531,9 +545,8 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        self.goal
-            .remaining(self.clock.now())
-            .map_or(LOOK, |left| left.min(LOOK))
+        let left = self.goal.remaining(self.clock.now());
+        patience(left, self.state.pending.is_some())
     }
 
     fn look_at_known_peers(&mut self) -> Result<(), Error> {
@@ -646,8 +659,27 @@ impl Conversation {
     }
 }
 
+/// How long the loop may sleep, `left` before the goal is missed, with a line pending or not.
+fn patience(left: Option<Duration>, is_pending: bool) -> Duration {
+    let most = if is_pending { OFFER_AGAIN } else { LOOK };
+    left.map_or(most, |left| left.min(most))
+}
+
 /// The name of somebody whom nobody has named: `guest-` and the first bytes of the key.
 fn guest_name(peer: &PeerId) -> Safe {
     let [a, b, c, ..] = *peer.as_bytes();
     safe_line(&format!("guest-{a:02x}{b:02x}{c:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_found_no_room_does_not_wait_for_the_next_look() {
+        assert_eq!(patience(None, false), LOOK);
+        assert_eq!(patience(None, true), OFFER_AGAIN);
+        let soon = Duration::from_millis(1);
+        assert_eq!(patience(Some(soon), true), soon);
+    }
 }

@@ -121,8 +121,7 @@ impl Peer {
     /// A copy of the secret that the two share beside their keys.
     #[must_use]
     pub fn psk(&self) -> Option<Psk> {
-        let psk = self.says.psk.as_ref()?;
-        Some(Psk::from_bytes(&mut Zeroizing::new(*psk.expose())))
+        self.says.psk.as_ref().map(|psk| psk.duplicate())
     }
 }
 
