@@ -22,7 +22,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
 use crate::plain::{Printer, Stamp};
-use crate::proto::{CloseReason, Event, Refusal, SendError, SessionStatus};
+use crate::proto::{CloseReason, Event, Refusal, SendError};
 use crate::store::{HostPort, fingerprint};
 use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
@@ -591,21 +591,36 @@ impl Conversation {
         self.check_end(now)
     }
 
-    /// Whether an input that has ended has also arrived.
+    /// Whether an input that has ended has also arrived, or never will.
     fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
         let Some(ended) = self.state.ended else {
             return Ok(None);
         };
-        let (Goal::Reach(reach), None) = (&self.goal, &self.state.pending) else {
+        let Goal::Reach(reach) = &self.goal else {
             return Ok(None);
         };
         let peer = reach.peer;
         let status = self
             .handle
             .with(|endpoint, now| endpoint.status(peer, now))?;
-        let is_late = now.saturating_since(ended) >= LINGER;
-        let is_out = |status: SessionStatus| status.queued == 0 && (is_late || !status.awaits_ack);
-        Ok(status.is_none_or(is_out).then_some(ExitCode::Done))
+        let Some(status) = status else {
+            return Ok(Some(ExitCode::Done));
+        };
+        let waited = now.saturating_since(ended);
+        let lines = status.queued + usize::from(self.state.pending.is_some());
+        if lines == 0 && (waited >= LINGER || !status.awaits_ack) {
+            return Ok(Some(ExitCode::Done));
+        }
+        if lines == 0 || reach.retry || waited < reach.timeout {
+            return Ok(None);
+        }
+        let saved = self.profile.contacts.is_saved(&peer);
+        let label = self.label(&peer);
+        Err(Error::NotDelivered {
+            peer: Peer { label, saved },
+            within: reach.timeout,
+            lines,
+        })
     }
 
     // --- helpers ------------------------------------------------------------------------------
