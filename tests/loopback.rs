@@ -195,18 +195,19 @@ fn many_lines_queued_at_once_all_arrive_in_order() {
         a.handle()
             .with(|endpoint, now| {
                 for n in 0..50 {
-                    endpoint.send_line(b.id, vec![round, n], now).unwrap();
+                    let line = [vec![b'x'; 900], vec![round, n]].concat();
+                    endpoint.send_line(b.id, line, now).unwrap();
                 }
             })
             .unwrap();
         for n in 0..50 {
-            assert_eq!(b.wait_for_line().as_bytes(), [round, n]);
+            assert_eq!(b.wait_for_line().as_bytes()[900..], [round, n]);
         }
     }
     let (sent, received) = (a.handle().traffic(), b.handle().traffic());
-    assert!(sent.datagrams_out >= 500 && sent.lost == 0, "{sent:?}");
+    assert!(sent.datagrams_out >= 300 && sent.lost == 0, "{sent:?}");
     assert!(sent.batches_out < sent.datagrams_out, "{sent:?}");
-    assert!(received.datagrams_in >= 500, "{received:?}");
+    assert!(received.datagrams_in >= 300, "{received:?}");
 }
 
 #[test]

@@ -422,6 +422,15 @@ fn random_operations_keep_every_promise() {
     run_seeds();
 }
 
+/// Seeds that once failed.
+#[test]
+fn old_failures_stay_mended() {
+    for seed in [1_803, 2_902, 8_088] {
+        let _announce = Announce(seed);
+        run(seed);
+    }
+}
+
 #[test]
 fn same_seed_same_bytes() {
     for seed in 1_000..1_004 {

@@ -25,6 +25,12 @@ impl StaticSecret {
         Self(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))
     }
 
+    /// Makes a second copy for a second owner, written straight to its place.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.duplicate())
+    }
+
     /// Computes the public half.
     #[must_use]
     pub fn public(&self) -> PeerId {
@@ -55,6 +61,12 @@ impl Psk {
     #[must_use]
     pub fn from_bytes(bytes: &mut [u8; 32]) -> Self {
         Self(Secret::from_bytes(bytes))
+    }
+
+    /// Makes a second copy for a second owner, written straight to its place.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.duplicate())
     }
 
     /// Shows the secret bytes.

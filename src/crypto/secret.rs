@@ -23,6 +23,11 @@ impl<const N: usize> Secret<N> {
         secret
     }
 
+    /// Makes a second copy, written straight to its place.
+    pub(super) fn duplicate(&self) -> Self {
+        Self::filled_by(|own| own.copy_from_slice(self.expose()))
+    }
+
     /// Shows the bytes.
     pub(super) const fn expose(&self) -> &[u8; N] {
         &self.0

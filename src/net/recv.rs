@@ -55,8 +55,9 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<(), Fatal> {
             Sorted::Dropped(reason) => core.endpoint.handle_dropped(reason),
         }
     }
-    // 4. Without the lock: wake whoever has something to do now.
+    // 4. Without the lock: wake whoever has something to do now, or had long ago.
     shared.release(core);
+    shared.wake_late_sender();
     Ok(())
 }
 

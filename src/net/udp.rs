@@ -192,7 +192,10 @@ impl Socket {
                 }
                 // Perhaps it was the train that the driver or the path did not like.
                 Err(SocketError::Icmp(_) | SocketError::Passing) => {
-                    self.send_singly(run, &mut sent, report)?;
+                    if !self.send_singly(run, &mut sent, report)? {
+                        sent.lost = sent.lost.saturating_add(after.len());
+                        return Ok(sent);
+                    }
                 }
             }
             rest = after;
@@ -200,13 +203,15 @@ impl Socket {
         Ok(sent)
     }
 
+    /// Sends the datagrams of a train one by one; false if there was no room in time, and the rest of
+    /// them is lost: waiting for each would hold up the thread for seconds.
     fn send_singly(
         &self,
         run: &[(SocketAddr, Vec<u8>)],
         sent: &mut Sent,
         report: &mut dyn FnMut(IcmpError),
-    ) -> io::Result<()> {
-        for one @ (to, bytes) in run {
+    ) -> io::Result<bool> {
+        for (position, one @ (to, bytes)) in run.iter().enumerate() {
             match self.send_run(*to, bytes, bytes.len(), report) {
                 Ok(()) => sent.add(core::slice::from_ref(one)),
                 Err(SocketError::Dead) => return Err(ErrorKind::NotConnected.into()),
@@ -217,12 +222,14 @@ impl Socket {
                     });
                     sent.lost = sent.lost.saturating_add(1);
                 }
-                Err(SocketError::Idle | SocketError::Passing) => {
-                    sent.lost = sent.lost.saturating_add(1);
+                Err(SocketError::Passing) => sent.lost = sent.lost.saturating_add(1),
+                Err(SocketError::Idle) => {
+                    sent.lost = sent.lost.saturating_add(run.len().saturating_sub(position));
+                    return Ok(false);
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Sends one train. Linux fails a send with what it has to say about an *earlier* one, and then

@@ -39,7 +39,7 @@ impl Endpoint {
             Verdict::Drop => shared.drop(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
                 debug!("asks for a cookie");
-                shared.transmit(from, cookie);
+                shared.answer_stranger(from, cookie);
             }
             Verdict::Admit => {
                 for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
@@ -93,6 +93,10 @@ impl Endpoint {
     ) -> Result<Welcome, DropReason> {
         if id == self.shared.id || self.shared.revoked.contains(&id) {
             return Err(DropReason::NotWelcome);
+        }
+        let goes_on = |peer: &Peer| peer.is_in_connection(payload.connection);
+        if self.shared.is_owner_behind() && !self.peers.get(&id).is_some_and(goes_on) {
+            return Err(DropReason::Overflow);
         }
         if !self.peers.contains_key(&id) && !self.admit_unknown(id, from, now)? {
             return Ok(Welcome::Refused);
@@ -225,6 +229,9 @@ impl Endpoint {
             keys,
             datagrams,
         } = done;
+        if shared.revoked.contains(&id) {
+            return shared.drop(DropReason::NotWelcome);
+        }
         if payload.welcome == Welcome::Known || payload.welcome == Welcome::Guest {
             let unchanged = |peer: &&mut Peer| peer.connection_id == payload.connection;
             let is_free = shared.keys.find(payload.index).is_none()
@@ -254,7 +261,7 @@ impl Endpoint {
             peer.arm_erase(shared);
         }
         for datagram in datagrams {
-            shared.transmit(slot.0, datagram);
+            shared.answer_stranger(slot.0, datagram);
         }
     }
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 use thiserror::Error;
 
 use crate::id::PeerId;
+use crate::proto::streams::StreamEvent;
 
 /// Something that the owner may want to know or act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,14 @@ pub enum Event {
         peer: PeerId,
         /// What was written.
         line: Vec<u8>,
+    },
+    /// Something about a bulk stream, where [`EndpointConfig::bulk`](crate::proto::EndpointConfig)
+    /// allows them.
+    Stream {
+        /// With whom.
+        peer: PeerId,
+        /// What.
+        event: StreamEvent,
     },
     /// Lines that waited were dropped, because the session ended or the peer refused.
     Unsent {
@@ -166,6 +175,17 @@ pub enum SendError {
     NoAddress,
 }
 
+/// Why nothing can be done with a bulk stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StreamError {
+    /// There is no session with the peer that may carry one.
+    #[error("no session that may carry a stream")]
+    NoSession,
+    /// As many streams are open as can be.
+    #[error("as many streams are open as can be")]
+    Blocked,
+}
+
 /// How things stand with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionStatus {
@@ -183,6 +203,8 @@ pub struct SessionStatus {
     pub waiting: bool,
     /// Whether the peer is unknown and waits for our decision.
     pub guest: bool,
+    /// The smoothed round-trip time, once there is a sample.
+    pub rtt: Option<Duration>,
     /// Lines that wait.
     pub queued: usize,
     /// Whether the newest packet that asked for an acknowledgement has none yet.

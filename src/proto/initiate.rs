@@ -60,6 +60,15 @@ impl Peer {
         self.try_once(shared, now);
     }
 
+    /// As [`Peer::start_handshake`], because the owner asks for it: a series that has slowed down
+    /// begins anew.
+    pub(super) fn start_handshake_anew(&mut self, shared: &mut Shared, now: Instant) {
+        if self.retry.is_some_and(|retry| retry.told) {
+            self.stop_handshake(shared);
+        }
+        self.start_handshake(shared, now);
+    }
+
     /// Ends the series; attempts that are out may still be answered.
     pub(super) fn stop_handshake(&mut self, shared: &mut Shared) {
         self.retry = None;
@@ -113,14 +122,15 @@ impl Peer {
         }));
     }
 
-    /// Every address that the peer may have: where it was last, then where it should be.
+    /// Every address that the peer may have: where it was last, where it last acknowledged
+    /// something, then where it should be.
     fn destinations(&self) -> Vec<SocketAddr> {
-        let mut destinations: Vec<SocketAddr> = self.path.into_iter().collect();
-        let others = self
-            .addresses
-            .iter()
-            .filter(|address| Some(**address) != self.path);
-        destinations.extend(others.take(MAX_ADDRESSES - destinations.len()));
+        let mut destinations: Vec<SocketAddr> = Vec::new();
+        for address in self.path.iter().chain(&self.proved).chain(&self.addresses) {
+            if !destinations.contains(address) && destinations.len() < MAX_ADDRESSES {
+                destinations.push(*address);
+            }
+        }
         destinations
     }
 
@@ -225,6 +235,10 @@ impl Peer {
         let pair = (connection, payload.connection);
         debug!(peer = ?self.id, welcome = ?payload.welcome, "was answered");
         match payload.welcome {
+            // It was held back: the peer has spoken under a session since.
+            Welcome::Refused | Welcome::Version if self.has_spoken_since(started) => {
+                shared.drop(DropReason::StaleKeypair);
+            }
             Welcome::Refused => self.on_refused(Refusal::UnknownKey, shared),
             Welcome::Version => self.on_refused(Refusal::Version, shared),
             // A process that is gone answered, or we have said goodbye meanwhile.

@@ -11,7 +11,7 @@ pub const REKEY_INITIATOR_SEND: Duration = Duration::from_secs(120);
 pub const REKEY_INITIATOR_RECEIVE: Duration = Duration::from_secs(165);
 /// Age, before jitter, at which the responder of a keypair starts a rekey.
 pub const REKEY_RESPONDER: Duration = Duration::from_secs(170);
-/// Age at which a keypair neither seals nor opens any more.
+/// Age at which a keypair seals no more; it opens for [`ATTEMPT_LIFE`] longer.
 pub const REJECT_AFTER: Duration = Duration::from_secs(180);
 /// Age at which a keypair is erased.
 pub const ERASE_AFTER: Duration = Duration::from_secs(540);
@@ -62,8 +62,10 @@ pub const MAX_SLOTS: usize = 256;
 pub const MAX_SLOTS_PER_SOURCE: usize = 4;
 /// How long a half waits for the other.
 pub const SLOT_LIFE: Duration = Duration::from_secs(3);
-/// Distinct variants of each half that are kept and tried.
+/// Distinct variants of each half of a stranger's INIT that are kept and tried.
 pub const MAX_VARIANTS: usize = 2;
+/// Distinct variants of each half of a RESP that are kept and tried.
+pub const MAX_RESP_VARIANTS: usize = 8;
 /// How long a cookie secret is used for new cookies; it is accepted for as long again.
 pub const COOKIE_LIFE: Duration = Duration::from_secs(120);
 /// INITs a second from one source that are not asked for a cookie.
@@ -78,6 +80,8 @@ pub const MAX_SOURCES: usize = 4_096;
 pub const LOAD_RATE: u32 = 100;
 /// Handshake jobs that wait for the worker; half of it counts as load.
 pub const MAX_JOBS: usize = 256;
+/// Datagrams that wait to be sent above which strangers get no answer.
+pub const MAX_ANSWERS: usize = 1_024;
 /// How long the demand for cookies outlasts the load.
 pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 
@@ -108,7 +112,8 @@ pub const MAX_PINNED: usize = 64;
 pub const MAX_ADDRESSES: usize = 8;
 /// Lines that wait for a session with one peer.
 pub const MAX_QUEUED_LINES: usize = 64;
-/// Events that wait for the owner; lines beyond are dropped and counted.
+/// Events that wait for the owner; lines and moves beyond are dropped and counted, and no session
+/// begins at a peer's wish.
 pub const MAX_EVENTS: usize = 1_024;
 
 // Loss recovery and congestion control (RFC 9002).
@@ -126,7 +131,7 @@ pub const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
 /// Probe timeouts without an acknowledgement that make persistent congestion.
 pub const PERSISTENT_CONGESTION: u32 = 3;
 /// The longest probe timeout, however often it doubled.
-pub const MAX_PTO: Duration = Duration::from_secs(60);
+pub const MAX_PTO: Duration = Duration::from_secs(10);
 /// Full datagrams in the initial window.
 pub const INITIAL_WINDOW_PACKETS: usize = 10;
 /// Full datagrams in the smallest window.
@@ -139,21 +144,9 @@ pub const PACING_GAIN_PERCENT: u32 = 125;
 pub const MAX_TRACKED_PACKETS: usize = 8_192;
 /// Skipped packet numbers that are remembered.
 pub const MAX_SKIPPED: usize = 64;
-// Paths (docs/protocol.md#paths).
 
-/// How many times what came from an unproved address may be sent to it.
-pub const AMPLIFICATION: usize = 3;
-/// PTO of a path whose round trip nobody has measured: the least that an address gets to answer in,
-/// [`PATH_PTOS`] times.
-pub const PATH_PTO: Duration = Duration::from_millis(1_024);
-/// PTOs after which an address that did not answer is given up.
-pub const PATH_PTOS: u32 = 3;
-/// Moves in a row, none proved, after which a further one no longer puts off the return.
-pub const MAX_UNPROVED_MOVES: u32 = 8;
-/// Challenges of ours that may still be answered.
-pub const MAX_CHALLENGES: usize = 8;
-/// Challenges of the peer that wait for their answer; at the bound the oldest goes.
-pub const MAX_PATH_RESPONSES: usize = 8;
+// MTU discovery (docs/protocol.md#paths, RFC 8899).
+
 /// Datagram sizes above the base that are tried in turn.
 pub const MTU_PROBES: [usize; 4] = [1_352, 1_420, 1_452, 1_472];
 /// Probes of one size in a row whose loss decides that it does not pass.

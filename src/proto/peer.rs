@@ -26,11 +26,15 @@ use crate::proto::limits::{
 };
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
+use crate::proto::streams::{StreamEvent, Streams};
 use crate::proto::timer::{Armed, Timer};
 use crate::proto::transmit::{Datagram, Transmit, Unsealed};
 use crate::time::Instant;
 use crate::wire::DecodeError;
 use crate::wire::frame::{CloseCode, Frame, Hello, Payload};
+
+/// The code of a STOP for a stream that nobody reads.
+const NOBODY_READS: u64 = 1;
 
 /// How we came to have a record of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,11 @@ pub(super) struct Peer {
     pub(super) addresses: Vec<SocketAddr>,
     /// Where it last authenticated from.
     pub(super) path: Option<SocketAddr>,
+    /// Where the newest packet that asked for an ACK went.
+    asked_at: Option<SocketAddr>,
+    /// Where such a packet last got one: nobody can make us forget it by sending on a packet from
+    /// elsewhere.
+    pub(super) proved: Option<SocketAddr>,
     /// Our half of the connection's name; drawn anew whenever connection state starts from nothing.
     pub(super) connection_id: ConnectionId,
     pub(super) keys: KeySlots,
@@ -97,6 +106,8 @@ impl Peer {
             psk: None,
             addresses: Vec::new(),
             path: None,
+            asked_at: None,
+            proved: None,
             connection_id: ConnectionId(shared.rng.u64()),
             keys: KeySlots::default(),
             attempts: Attempts::default(),
@@ -230,6 +241,16 @@ impl Peer {
         self.pair != Some(keypair.connection)
     }
 
+    /// Whether `theirs` is the other side's name for the connection that stands.
+    pub(super) fn is_in_connection(&self, theirs: ConnectionId) -> bool {
+        self.pair.is_some_and(|(_, remote)| remote == theirs)
+    }
+
+    /// Whether a session stands under which the peer was heard after `then`.
+    pub(super) fn has_spoken_since(&self, then: Instant) -> bool {
+        self.pair.is_some() && self.heard.is_some_and(|heard| heard > then)
+    }
+
     /// Learns from a HELLO, or from a later handshake, that the other side knows us now.
     pub(super) fn on_accepted(&mut self, shared: &mut Shared) {
         if !self.accepted {
@@ -308,9 +329,34 @@ impl Peer {
         self.read_lines(shared, now)
     }
 
+    /// The bulk streams of a session that may carry something.
+    pub(super) fn bulk(&mut self) -> Option<&mut Streams> {
+        let may_talk = self.accepted && !self.is_guest();
+        let connection = self.connection.as_mut().filter(|_| may_talk)?;
+        Some(connection.streams())
+    }
+
+    /// Tells the owner about bulk streams, or the peer that nobody reads them.
+    fn tell_bulk_events(&mut self, shared: &mut Shared) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        while shared.waiting_events() < MAX_EVENTS
+            && let Some(event) = connection.poll_bulk_event()
+        {
+            if let (StreamEvent::Readable(id), false) = (event, shared.config.bulk) {
+                connection.streams().stop(id, NOBODY_READS);
+            } else {
+                let peer = self.id;
+                shared.event(Event::Stream { peer, event });
+            }
+        }
+    }
+
     /// Hands on what has arrived on the chat stream. When the owner has not taken earlier events, it
     /// stays there, and the peer's credit with it.
     pub(super) fn read_lines(&mut self, shared: &mut Shared, now: Instant) -> Fate {
+        self.tell_bulk_events(shared);
         let Some(connection) = &mut self.connection else {
             return Fate::Stay;
         };
@@ -318,7 +364,6 @@ impl Peer {
             shared.unread.insert(self.id);
             return Fate::Stay;
         }
-        connection.drain_stream_events();
         let Ok(lines) = connection.read_lines() else {
             return self.on_violation(shared, now);
         };
@@ -404,8 +449,12 @@ impl Peer {
         match frame {
             Frame::Ping | Frame::Skipped => {}
             Frame::Ack(ack) => {
+                let awaited = connection.awaits_ack();
                 if connection.on_ack(ack, now).is_err() {
                     return self.on_violation(shared, now);
+                }
+                if awaited && !connection.awaits_ack() {
+                    self.proved = self.asked_at;
                 }
                 self.arm_silence(shared, now);
             }
@@ -552,6 +601,7 @@ impl Peer {
             return None;
         }
         self.feed_lines();
+        self.tell_bulk_events(shared);
         let keepalive = core::mem::take(&mut self.keepalive_due);
         let nickname = shared.config.nickname.as_deref().unwrap_or_default();
         let connection = self.connection.as_mut()?;
@@ -567,6 +617,9 @@ impl Peer {
             }
         };
         let transmit = self.lay_out(&packet.plaintext, now)?;
+        if packet.eliciting {
+            self.asked_at = Some(transmit.to);
+        }
         self.on_sent(packet.eliciting, shared, now);
         Some(transmit)
     }
@@ -594,7 +647,7 @@ impl Peer {
     }
 
     /// Lays out one packet under the current keypair.
-    fn lay_out(&mut self, plaintext: &[u8], now: Instant) -> Option<Transmit> {
+    fn lay_out(&self, plaintext: &[u8], now: Instant) -> Option<Transmit> {
         let (keypair, to) = (self.keys.current()?, self.path?);
         if !keypair.can_seal(now) {
             return None;
@@ -690,6 +743,7 @@ impl Peer {
             heard: self.heard.map(|heard| now.saturating_since(heard)),
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
+            rtt: self.connection.as_ref().and_then(|c| c.rtt()),
             queued: self.lines.len(),
             awaits_ack: self.connection.as_ref().is_some_and(|c| c.awaits_ack()),
             keypairs: self.keys.iter().count(),

@@ -16,7 +16,7 @@ use crate::proto::guard::Guard;
 use crate::proto::job::{Job, Work};
 use crate::proto::key_table::KeyTable;
 use crate::proto::limit::Source;
-use crate::proto::limits::{MAX_EVENTS, MAX_JOBS};
+use crate::proto::limits::{MAX_ANSWERS, MAX_EVENTS, MAX_JOBS};
 use crate::proto::reassembly::Reassembly;
 use crate::proto::rng::CoreRng;
 use crate::proto::stats::DropReason;
@@ -100,6 +100,16 @@ impl Shared {
         });
     }
 
+    /// Queues an answer to somebody who has proved nothing. When [`MAX_ANSWERS`] datagrams wait, the
+    /// sender falls behind, and there is none.
+    pub(super) fn answer_stranger(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        if self.ready.len() >= MAX_ANSWERS {
+            self.drop(DropReason::QueueFull);
+        } else {
+            self.transmit(to, datagram);
+        }
+    }
+
     /// Queues a datagram to be sealed by whoever sends it.
     pub(super) fn transmit_unsealed(&mut self, transmit: Transmit) {
         self.ready.push_back(transmit);
@@ -113,14 +123,21 @@ impl Shared {
         !self.ready.is_empty()
     }
 
-    /// Tells the owner something. State changes are always kept, for there are few; a line is dropped
-    /// when [`MAX_EVENTS`] wait already.
+    /// Tells the owner something. What a peer can cause at will, lines and moves, is dropped when
+    /// [`MAX_EVENTS`] wait already. Other changes are kept: no session begins then
+    /// ([`Shared::is_owner_behind`]), so that there are few.
     pub(super) fn event(&mut self, event: Event) {
-        if matches!(event, Event::Line { .. }) && self.events.len() >= MAX_EVENTS {
+        let at_will = matches!(event, Event::Line { .. } | Event::Roamed { .. });
+        if at_will && self.is_owner_behind() {
             self.drop(DropReason::Overflow);
         } else {
             self.events.push_back(event);
         }
+    }
+
+    /// Whether the owner does not take its events, so that nobody may cause more by beginning anew.
+    pub(super) fn is_owner_behind(&self) -> bool {
+        self.events.len() >= MAX_EVENTS
     }
 
     /// Whether an unauthenticated datagram may cause a hint now.
@@ -280,6 +297,13 @@ mod tests {
     use super::*;
     use crate::proto::job::Accept;
 
+    fn empty() -> Shared {
+        let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
+        let (config, rng) = (EndpointConfig::default(), CoreRng::new([1; 32]));
+        let range = Timestamp(0)..Timestamp(1);
+        Shared::new(config, identity, rng, range, Instant::ZERO)
+    }
+
     fn queue(shared: &mut Shared, source: u8) {
         let from = SocketAddr::from(([192, 0, 2, source], 1));
         let local = Arc::clone(&shared.local);
@@ -304,10 +328,7 @@ mod tests {
 
     #[test]
     fn a_full_job_queue_is_shared_among_sources() {
-        let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
-        let (config, rng) = (EndpointConfig::default(), CoreRng::new([1; 32]));
-        let range = Timestamp(0)..Timestamp(1);
-        let mut shared = Shared::new(config, identity, rng, range, Instant::ZERO);
+        let mut shared = empty();
         (0..MAX_JOBS).for_each(|_| queue(&mut shared, 1));
         (0..MAX_JOBS).for_each(|_| queue(&mut shared, 2));
         queue(&mut shared, 3);
@@ -316,6 +337,17 @@ mod tests {
         assert!(waiting(&shared, 1).abs_diff(waiting(&shared, 2)) <= 1);
         let dropped = u64::try_from(MAX_JOBS + 1).unwrap();
         assert_eq!(shared.dropped().get(&DropReason::QueueFull), Some(&dropped));
+    }
+
+    #[test]
+    fn answers_to_strangers_do_not_pile_up_behind_a_slow_sender() {
+        let mut shared = empty();
+        let to = SocketAddr::from(([192, 0, 2, 1], 1));
+        (0..=MAX_ANSWERS).for_each(|_| shared.answer_stranger(to, vec![0; 64]));
+        shared.transmit(to, vec![0; 700]);
+        let sent = core::iter::from_fn(|| shared.next_ready()).count();
+        assert_eq!(sent, MAX_ANSWERS + 1, "ours is not an answer");
+        assert_eq!(shared.dropped().get(&DropReason::QueueFull), Some(&1));
     }
 
     #[test]

@@ -121,6 +121,9 @@ pub(super) fn keep_old(path: &Path, access: Access) -> Result<PathBuf, Error> {
 /// Kept generations of one file before somebody has to tidy up.
 const MAX_OLD: u32 = 99;
 
+/// Half-written files of one destination that are passed over.
+const MAX_LEFT_BEHIND: u32 = 1_000;
+
 /// Opens a log for appending; others may not read what it says.
 ///
 /// # Errors
@@ -189,11 +192,23 @@ struct Temporary {
 
 impl Temporary {
     fn write(destination: &Path, content: &[u8], access: Access) -> io::Result<Self> {
-        let path = Self::path_for(destination);
-        let file = open_new(&path, access)?;
+        let (path, file) = Self::open(destination, access)?;
         let temporary = Self { path };
         fill(file, content)?;
         Ok(temporary)
+    }
+
+    /// Passes over what a process that crashed with our number has left behind: in a container every
+    /// process may have the same.
+    fn open(destination: &Path, access: Access) -> io::Result<(PathBuf, File)> {
+        for _ in 0..MAX_LEFT_BEHIND {
+            let path = Self::path_for(destination);
+            match open_new(&path, access) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => return result.map(|file| (path, file)),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     /// A name that no other thread or process uses; hidden, and telling what it belongs to.
@@ -275,6 +290,20 @@ mod tests {
         assert_eq!(names(home.path()), ["k"]);
         assert!(create_new(&home.path().join("none/k"), b"x", Access::Owner).is_err());
         assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_does_not_stop_a_later_process_of_the_same_number() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        let first = Temporary::path_for(&path);
+        let (head, number) = first.to_str().unwrap().rsplit_once('-').unwrap();
+        let number: u32 = number.strip_suffix(".tmp").unwrap().parse().unwrap();
+        for left in number..number + 200 {
+            fs::write(format!("{head}-{left}.tmp"), b"half").unwrap();
+        }
+        replace(&path, b"whole", Access::Owner).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
     }
 
     #[cfg(target_os = "linux")]

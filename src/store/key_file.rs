@@ -191,7 +191,7 @@ impl Key {
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, ErrorKind> {
         let Some((passphrase, cost)) = protect else {
-            return Ok(Self::Plain(copy(secret)));
+            return Ok(Self::Plain(secret.duplicate()));
         };
         let sealed = Sealed::seal(secret, passphrase, cost, rng);
         scrub_stack();
@@ -201,7 +201,7 @@ impl Key {
     #[inline(never)]
     fn open(&self, passphrase: Option<&Passphrase>) -> Result<StaticSecret, ErrorKind> {
         match (self, passphrase) {
-            (Self::Plain(secret), _) => Ok(copy(secret)),
+            (Self::Plain(secret), _) => Ok(secret.duplicate()),
             (Self::Sealed(sealed), Some(passphrase)) => sealed.open(passphrase),
             (Self::Sealed(_), None) => Err(ErrorKind::PassphraseNeeded),
         }
@@ -210,10 +210,6 @@ impl Key {
 
 fn cannot_create(kind: ErrorKind) -> Error {
     Error::without_path(Operation::Create, kind)
-}
-
-fn copy(secret: &StaticSecret) -> StaticSecret {
-    StaticSecret::from_bytes(&mut Zeroizing::new(*secret.expose()))
 }
 
 fn remarks(public: &PeerId, created: UnixTime, comment: &str) -> String {

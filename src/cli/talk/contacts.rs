@@ -66,6 +66,8 @@ impl Contacts {
         let fresh = KnownPeers::load(&self.path)?;
         let before: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
         self.known = fresh;
+        let known = &self.known;
+        self.passing.retain(|key, _| known.find_key(key).is_none());
         let after: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
         Ok(Some(Changes {
             revoked: self.known.revoked().map(|(key, _)| *key).collect(),
@@ -118,6 +120,23 @@ impl Contacts {
         saved.or_else(|| passing().map(|(key, _)| *key))
     }
 
+    /// The name that a peer has yet to be saved under; none if it is already.
+    ///
+    /// # Errors
+    /// If it could not be saved under that name.
+    pub(super) fn to_save(
+        &self,
+        name: &str,
+        peer: &PeerId,
+    ) -> Result<Option<String>, store::Error> {
+        let saved = self.known.find_key(peer);
+        if saved.is_some_and(|saved| saved.name().as_str() == name) {
+            return Ok(None);
+        }
+        self.known.check_new(name, peer)?;
+        Ok(Some(name.to_owned()))
+    }
+
     /// The saved peer whose name looks like `nickname`.
     pub(super) fn claimed(&self, nickname: &str) -> Option<&Peer> {
         let claimed = skeleton(&safe_name(nickname).ok()?);
@@ -132,12 +151,8 @@ impl Contacts {
         self.passing.insert(offer.key, short_key_text(&offer.key));
     }
 
-    /// Takes a peer in for this run under a label of ours.
-    pub(super) fn meet_as(&mut self, peer: PeerId, label: Safe) {
-        self.passing.insert(peer, label);
-    }
-
-    /// Saves a peer under a name.
+    /// Saves a peer under a name. [`Contacts::refresh`] then reads the file, which may say more that
+    /// is new: a revocation, for instance.
     ///
     /// # Errors
     /// If the name or the file cannot be used; nothing is saved then.
@@ -148,9 +163,8 @@ impl Contacts {
         addresses: &[HostPort],
     ) -> Result<(), store::Error> {
         KnownPeers::update(&self.path, |known| known.add(name, peer, addresses))?;
-        self.stamp = Stamp::of(&self.path);
-        self.known = KnownPeers::load(&self.path)?;
-        self.passing.remove(peer);
+        let label = safe_name(name).unwrap_or_else(|_| short_key_text(peer));
+        self.passing.insert(*peer, label);
         Ok(())
     }
 }
@@ -191,5 +205,37 @@ fn config_of(peer: &Peer) -> PeerConfig {
         id: peer.key(),
         psk: peer.psk(),
         addresses,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("known-peers");
+        let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
+        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+        let mut contacts = Contacts::load(path.clone(), false).unwrap();
+        KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
+        contacts.save("carol", &carol, &[]).unwrap();
+        assert_eq!(contacts.label(&carol).as_str(), "carol");
+        assert_eq!(contacts.find("carol"), Some(carol));
+        let changes = contacts.refresh().unwrap().unwrap();
+        assert_eq!((changes.revoked, changes.removed), (vec![bob], vec![bob]));
+        assert_eq!(contacts.label(&carol).as_str(), "carol");
+    }
+
+    #[test]
+    fn who_cannot_be_saved_under_a_name_does_not_go_by_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("known-peers");
+        let (first, second) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
+        let mut contacts = Contacts::load(path, false).unwrap();
+        contacts.save("guest-010203", &first, &[]).unwrap();
+        assert!(contacts.save("guest-010203", &second, &[]).is_err());
+        assert_eq!(contacts.label(&second), short_key_text(&second));
     }
 }

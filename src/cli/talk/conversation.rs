@@ -7,7 +7,7 @@
 //! 4. ask whether it is time to stop.
 
 use std::collections::VecDeque;
-use std::io::{Stderr, Stdout};
+use std::io::{ErrorKind, Stderr, Stdout};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
@@ -22,14 +22,16 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
 use crate::plain::{Printer, Stamp};
-use crate::proto::{CloseReason, Event, Refusal, SendError, SessionStatus};
-use crate::store::fingerprint;
+use crate::proto::{CloseReason, Event, Refusal, SendError};
+use crate::store::{HostPort, fingerprint};
 use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at: a change counts within 2 s.
 const LOOK: Duration = Duration::from_secs(1);
+/// How soon a line that the core could not take is offered again: nothing tells when there is room.
+const OFFER_AGAIN: Duration = Duration::from_millis(10);
 /// How long an ended input waits for the last line's acknowledgement.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -71,6 +73,8 @@ pub(super) struct State {
     pending: Option<(PeerId, Vec<u8>)>,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
+    /// When that question was put.
+    asked: Instant,
     /// When standard input ended.
     ended: Option<Instant>,
     looked: Instant,
@@ -134,7 +138,9 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
-            Event::Line { peer, line } => self.on_line(peer, &line)?,
+            Event::Line { peer, line } => return self.on_line(peer, &line),
+            // Bulk streams are not allowed here.
+            Event::Stream { .. } => {}
             Event::Unsent { peer, count } => {
                 let words = Safe::from("not sent to ") + self.label(&peer) + ": ";
                 self.warn(words + count + if count == 1 { " line" } else { " lines" });
@@ -175,16 +181,23 @@ impl Conversation {
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
-        if let Some((name, at)) = self.goal.on_established(&peer) {
-            self.save(&name, &peer, at.as_slice());
+        if let Some((name, at)) = self.goal.on_established(&peer)
+            && self.save(&name, &peer, at.as_slice())
+        {
+            self.note(Safe::from("saved as ") + safe_line(&name));
         }
     }
 
-    fn save(&mut self, name: &str, peer: &PeerId, addresses: &[crate::store::HostPort]) {
-        match self.profile.contacts.save(name, peer, addresses) {
-            Ok(()) => self.note(Safe::from("saved as ") + safe_line(name)),
-            Err(error) => self.out.error(&Error::from(error).report()),
+    /// Saves a peer; false, after saying why, if that cannot be done.
+    fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
+        let saved = self.profile.contacts.save(name, peer, addresses);
+        // Whatever else is new in the file counts at once.
+        self.state.looked = Instant::ZERO;
+        if let Err(error) = saved {
+            self.out.error(&Error::from(error).report());
+            return false;
         }
+        true
     }
 
     fn on_refused(&self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
@@ -214,15 +227,19 @@ impl Conversation {
         Err(error)
     }
 
-    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<(), Error> {
+    /// Prints a line. A reader of ours that has left is no error, but the end.
+    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<Option<ExitCode>, Error> {
         let at = Stamp::local(self.clock.unix_time());
         let label = self.label(&peer);
         self.state.last.get_or_insert(peer);
-        let printed = self.printer.said(&at, &label, Received::from(line));
-        printed.map_err(|error| Error::System {
-            operation: "write to standard output",
-            reason: safe_line(&error.to_string()),
-        })
+        match self.printer.said(&at, &label, Received::from(line)) {
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
+            Err(error) => Err(Error::System {
+                operation: "write to standard output",
+                reason: safe_line(&error.to_string()),
+            }),
+        }
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
@@ -300,11 +317,16 @@ impl Conversation {
         let key = Safe::from("  ") + fingerprint(&guest.peer);
         self.printer.warn(&words);
         self.printer.warn(&key);
+        self.state.asked = self.clock.now();
         self.printer
             .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
 
+    /// A guest left undecided. One that we sent away was told of already.
     fn on_guest_gone(&mut self, peer: PeerId) {
+        if !self.state.guests.iter().any(|guest| guest.peer == peer) {
+            return;
+        }
         let asked = self
             .state
             .guests
@@ -323,8 +345,13 @@ impl Conversation {
             return Ok(());
         };
         let peer = guest.peer;
-        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer) {
+        let shown = self.clock.now().saturating_since(self.state.asked);
+        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer, shown) {
             Answer::Unclear => false,
+            Answer::TooSoon => {
+                self.warn("that was typed before the question; it was not sent".into());
+                false
+            }
             Answer::No => {
                 self.refuse_guest(peer)?;
                 true
@@ -347,8 +374,7 @@ impl Conversation {
     fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> Result<bool, Error> {
         let ours = guest_name(&peer);
         let name = name.unwrap_or_else(|| ours.as_str());
-        if let Err(error) = self.profile.contacts.save(name, &peer, &[]) {
-            self.out.error(&Error::from(error).report());
+        if !self.save(name, &peer, &[]) {
             return Ok(false);
         }
         self.note(Safe::from("saved as ") + safe_line(name));
@@ -364,12 +390,10 @@ impl Conversation {
 
     fn on_pinned(&mut self, peer: PeerId, address: SocketAddr) {
         let name = guest_name(&peer);
-        match self.profile.contacts.save(name.as_str(), &peer, &[]) {
-            Ok(()) => self.warn(Safe::from("new peer from ") + address + " saved as " + name),
-            Err(error) => {
-                self.out.error(&Error::from(error).report());
-                self.profile.contacts.meet_as(peer, name);
-            }
+        // Not under this label if it cannot be saved: three bytes of a key are soon found again, and
+        // the name may be somebody else's.
+        if self.save(name.as_str(), &peer, &[]) {
+            self.warn(Safe::from("new peer from ") + address + " saved as " + name);
         }
     }
 
@@ -409,7 +433,7 @@ impl Conversation {
     fn on_typed(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if !self.state.guests.is_empty() && self.interactive {
+        if self.is_answer(text) {
             self.on_answer(text)?;
             return Ok(None);
         }
@@ -438,6 +462,13 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// While a question is open a line answers it, unless it is one of our commands. A key may begin
+    /// with `/` too.
+    fn is_answer(&self, text: &[u8]) -> bool {
+        let command = matches!(Typed::parse(text), Typed::Quit | Typed::Help | Typed::Peers);
+        !self.state.guests.is_empty() && self.interactive && !command
     }
 
     fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
@@ -516,9 +547,8 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        self.goal
-            .remaining(self.clock.now())
-            .map_or(LOOK, |left| left.min(LOOK))
+        let left = self.goal.remaining(self.clock.now());
+        patience(left, self.state.pending.is_some())
     }
 
     fn look_at_known_peers(&mut self) -> Result<(), Error> {
@@ -563,21 +593,36 @@ impl Conversation {
         self.check_end(now)
     }
 
-    /// Whether an input that has ended has also arrived.
+    /// Whether an input that has ended has also arrived, or never will.
     fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
         let Some(ended) = self.state.ended else {
             return Ok(None);
         };
-        let (Goal::Reach(reach), None) = (&self.goal, &self.state.pending) else {
+        let Goal::Reach(reach) = &self.goal else {
             return Ok(None);
         };
         let peer = reach.peer;
         let status = self
             .handle
             .with(|endpoint, now| endpoint.status(peer, now))?;
-        let is_late = now.saturating_since(ended) >= LINGER;
-        let is_out = |status: SessionStatus| status.queued == 0 && (is_late || !status.awaits_ack);
-        Ok(status.is_none_or(is_out).then_some(ExitCode::Done))
+        let Some(status) = status else {
+            return Ok(Some(ExitCode::Done));
+        };
+        let waited = now.saturating_since(ended);
+        let lines = status.queued + usize::from(self.state.pending.is_some());
+        if lines == 0 && (waited >= LINGER || !status.awaits_ack) {
+            return Ok(Some(ExitCode::Done));
+        }
+        if lines == 0 || reach.retry || waited < reach.timeout {
+            return Ok(None);
+        }
+        let saved = self.profile.contacts.is_saved(&peer);
+        let label = self.label(&peer);
+        Err(Error::NotDelivered {
+            peer: Peer { label, saved },
+            within: reach.timeout,
+            lines,
+        })
     }
 
     // --- helpers ------------------------------------------------------------------------------
@@ -616,8 +661,27 @@ impl Conversation {
     }
 }
 
+/// How long the loop may sleep, `left` before the goal is missed, with a line pending or not.
+fn patience(left: Option<Duration>, is_pending: bool) -> Duration {
+    let most = if is_pending { OFFER_AGAIN } else { LOOK };
+    left.map_or(most, |left| left.min(most))
+}
+
 /// The name of somebody whom nobody has named: `guest-` and the first bytes of the key.
 fn guest_name(peer: &PeerId) -> Safe {
     let [a, b, c, ..] = *peer.as_bytes();
     safe_line(&format!("guest-{a:02x}{b:02x}{c:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_found_no_room_does_not_wait_for_the_next_look() {
+        assert_eq!(patience(None, false), LOOK);
+        assert_eq!(patience(None, true), OFFER_AGAIN);
+        let soon = Duration::from_millis(1);
+        assert_eq!(patience(Some(soon), true), soon);
+    }
 }

@@ -8,7 +8,7 @@ use crate::id::PeerId;
 use crate::net::{IcmpError, IcmpKind, ResolveError};
 use crate::proto::CloseReason;
 use crate::store::HostPort;
-use crate::text::safe_line;
+use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
 /// The aim, and how far it has come.
@@ -140,11 +140,7 @@ impl Goal {
                 reach.addresses.clone_from(&addresses);
                 Ok(Some((reach.peer, addresses)))
             }
-            Err(error) => {
-                let host = safe_line(reach.host.host());
-                let reason = safe_line(&error.to_string());
-                Err(Error::HostNotFound { host, reason })
-            }
+            Err(error) => Err(not_found(&reach.host, safe_line(&error.to_string()))),
         }
     }
 
@@ -170,7 +166,7 @@ impl Goal {
             return None;
         };
         let is_due = self.remaining(now).is_some_and(|left| left.is_zero());
-        (is_due && !reach.addresses.is_empty()).then_some(reach.peer)
+        is_due.then_some(reach.peer)
     }
 
     /// Why the peer has not answered in time, as far as can be told.
@@ -179,7 +175,8 @@ impl Goal {
             return Error::NoAddress { name: peer.label };
         };
         let Some(address) = reach.addresses.first().copied() else {
-            return Error::NoAddress { name: peer.label };
+            let reason = safe_line(&ResolveError::Temporary.to_string());
+            return not_found(&reach.host, reason);
         };
         if reach.closed.len() == reach.addresses.len() {
             return Error::PortClosed { peer, address };
@@ -218,5 +215,37 @@ impl Reach {
         self.state = Stage::Trying;
         self.started = now;
         Progress::Again(self.addresses.clone())
+    }
+}
+
+fn not_found(host: &HostPort, reason: Safe) -> Error {
+    let host = safe_line(host.host());
+    Error::HostNotFound { host, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_server_that_does_not_answer_ends_the_wait_too() {
+        let peer = PeerId::new([1; 32]);
+        let goal = Goal::Reach(Reach {
+            peer,
+            host: "chat.example.org:7419".parse().unwrap(),
+            addresses: Vec::new(),
+            timeout: Duration::from_secs(10),
+            retry: false,
+            started: Instant::ZERO,
+            state: Stage::Trying,
+            closed: Vec::new(),
+            save_as: None,
+        });
+        let late = Instant::ZERO + Duration::from_secs(10);
+        assert_eq!(goal.overdue(Instant::ZERO), None);
+        assert_eq!(goal.overdue(late), Some(peer), "else the loop would spin");
+        let label = Safe::from("bob");
+        let error = goal.failure(Peer { label, saved: true }, 0, late);
+        assert!(matches!(error, Error::HostNotFound { .. }), "{error:?}");
     }
 }

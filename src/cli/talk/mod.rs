@@ -40,6 +40,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
         trust: trust(args.trust, context)?,
         stealth: args.stealth,
         nickname: args.nickname.clone(),
+        bulk: false,
         keepalive: None,
     };
     let profile = Profile::open(context, bind)?;
@@ -80,6 +81,10 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
     let trust = trust(args.trust, context)?;
     let profile = Profile::open(context, bind)?;
     aim.check_test_keys(&profile)?;
+    let save_as = match &args.save_as {
+        Some(name) => profile.contacts.to_save(name, &aim.offer.key)?,
+        None => None,
+    };
     let nickname = args.nickname.clone();
     let config = EndpointConfig {
         trust,
@@ -95,7 +100,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         started: Instant::ZERO,
         state: Stage::Trying,
         closed: Vec::new(),
-        save_as: args.save_as.clone(),
+        save_as,
     });
     let host = aim.host.to_string();
     let host = Host::parse(&host, None).map_err(|error| bad_address(&host, error))?;
@@ -116,25 +121,27 @@ struct Aim {
 impl Aim {
     /// Looks a name up in known-peers; a key needs no looking up.
     fn of(target: Target, context: &Context) -> Result<Self, Error> {
-        let (offer, saved) = match target.who {
-            Who::Key(offer) => (offer, None),
+        let (offer, name, saved) = match target.who {
+            Who::Key(offer) => (offer, None, None),
             Who::Name(name) => {
                 let known = KnownPeers::load(&context.paths.known_peers())?;
                 let peer = peers::find(&known, &name)?;
                 let saved = peer.addresses().first().cloned();
+                let name = Some(peer.name().clone());
                 (
                     KeyOffer {
                         key: peer.key(),
                         name: None,
                         addresses: Vec::new(),
                     },
+                    name,
                     saved,
                 )
             }
         };
         let host = target.address.or(saved);
         let host = host.ok_or_else(|| Error::NoAddress {
-            name: short_key_text(&offer.key),
+            name: name.unwrap_or_else(|| short_key_text(&offer.key)),
         })?;
         Ok(Self { offer, host })
     }
@@ -198,7 +205,8 @@ fn start(
     let signals = Signals::watch(move |signal| {
         let _ = deliver.send(Input::Signal(signal));
     });
-    let interactive = stdin().is_terminal() && !context.globals.no_input;
+    // With --no-input nobody is asked, but whoever types still has commands.
+    let interactive = stdin().is_terminal();
     let conversation = Conversation {
         profile,
         handle: driver.handle().clone(),

@@ -12,7 +12,8 @@ use crate::wire::limits::LINE_MAX_LEN;
 pub(in crate::cli) enum Stdin {
     /// A line with its break.
     Line(Vec<u8>),
-    /// A line so long that the rest of it was thrown away; its whole length is given.
+    /// A line so long that the rest of it was thrown away; its whole length is given, without its
+    /// break.
     Overlong(usize),
     /// There is no more.
     End,
@@ -66,12 +67,13 @@ fn next_line(input: &mut impl BufRead) -> Stdin {
     }
 }
 
+/// Throws the rest of a line away; returns its length without the break.
 fn skip_line(input: &mut impl BufRead) -> usize {
     let mut skipped = 0;
     while let Ok(buffer) = input.fill_buf() {
         let end = buffer.iter().position(|byte| *byte == b'\n');
-        let len = end.map_or(buffer.len(), |end| end + 1);
-        input.consume(len);
+        let len = end.unwrap_or(buffer.len());
+        input.consume(len + usize::from(end.is_some()));
         skipped += len;
         if end.is_some() || len == 0 {
             break;
@@ -100,7 +102,7 @@ mod tests {
         let mut bytes = vec![b'x'; 3 * KEPT_LEN];
         bytes.extend_from_slice(b"\nnext\n");
         let mut input = io::Cursor::new(bytes);
-        assert_eq!(next_line(&mut input), Stdin::Overlong(3 * KEPT_LEN + 1));
+        assert_eq!(next_line(&mut input), Stdin::Overlong(3 * KEPT_LEN));
         assert_eq!(next_line(&mut input), Stdin::Line(b"next\n".to_vec()));
     }
 }

@@ -5,16 +5,21 @@
 mod lines;
 mod received;
 
+use core::time::Duration;
+
 use crate::id::PacketNumber;
 use crate::proto::connection::lines::{Incoming, Outgoing};
 use crate::proto::connection::received::Received;
 use crate::proto::limits::SKIP_WITHIN;
+use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{NewReno, Permit, Recovery};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::{CHAT, StreamEvent, StreamRecord, Streams};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
-use crate::wire::limits::{BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, NICKNAME_MAX_LEN, VERSION};
+use crate::wire::limits::{
+    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN, VERSION,
+};
 
 /// How far our HELLO has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,10 @@ enum HelloState {
 struct Carried {
     hello: bool,
     streams: Vec<StreamRecord>,
+    /// Bytes of the datagram.
+    size: usize,
+    /// Its own number, if it tries a larger MTU and nothing else.
+    mtu_probe: Option<PacketNumber>,
 }
 
 /// State that starts anew whenever the pair of connection ids changes.
@@ -47,6 +56,9 @@ pub(super) struct Connection {
     /// When the highest packet that waits for an ACK arrived.
     ack_due: Option<Instant>,
     recovery: Recovery<Carried>,
+    mtu: Mtu,
+    /// Whether the last packet was as large as the path carries: then a larger one may be tried.
+    was_full: bool,
     streams: Streams,
     hello: HelloState,
     ping_due: bool,
@@ -98,6 +110,8 @@ impl Connection {
             received: Received::default(),
             ack_due: None,
             recovery: Recovery::new(controller, BASE_DATAGRAM_LEN, now),
+            mtu: Mtu::new(),
+            was_full: false,
             streams: Streams::new(),
             hello,
             ping_due: false,
@@ -150,15 +164,20 @@ impl Connection {
             .on_ack(ack, now)
             .map_err(|_| Refused::Violation)?;
         for carried in progress.acked {
-            self.on_arrived(&carried);
+            self.on_arrived(&carried, now);
         }
         for carried in progress.lost {
-            self.on_lost(carried);
+            self.on_lost(carried, now);
         }
         Ok(())
     }
 
-    fn on_arrived(&mut self, carried: &Carried) {
+    fn on_arrived(&mut self, carried: &Carried, now: Instant) {
+        let resized = match carried.mtu_probe {
+            Some(number) => self.mtu.on_probe_acked(number),
+            None => self.mtu.on_acked(carried.size, now),
+        };
+        self.resize(resized);
         if carried.hello {
             self.hello = HelloState::Acknowledged;
         }
@@ -168,12 +187,26 @@ impl Connection {
         self.outgoing.on_acked(self.streams.acked_to(CHAT));
     }
 
-    fn on_lost(&mut self, carried: Carried) {
+    fn on_lost(&mut self, carried: Carried, now: Instant) {
+        match carried.mtu_probe {
+            Some(number) => self.mtu.on_probe_lost(number, now),
+            None => {
+                let resized = self.mtu.on_lost(carried.size, now);
+                self.resize(resized);
+            }
+        }
         if carried.hello && self.hello == HelloState::Sent {
             self.hello = HelloState::Due;
         }
         for record in carried.streams {
             self.streams.on_lost(record);
+        }
+    }
+
+    /// The path carries datagrams of another size than was known.
+    fn resize(&mut self, size: Option<usize>) {
+        if let Some(size) = size {
+            self.recovery.set_max_datagram(size);
         }
     }
 
@@ -194,15 +227,14 @@ impl Connection {
         }
     }
 
-    /// Bulk streams have no reader yet: what comes on them is refused.
-    pub(super) fn drain_stream_events(&mut self) {
-        while let Some(event) = self.streams.poll_event() {
-            if let StreamEvent::Readable(id) = event
-                && id != CHAT
-            {
-                self.streams.stop(id, NOBODY_READS);
-            }
-        }
+    /// The next thing to tell about a bulk stream; the chat's are dealt with here.
+    pub(super) fn poll_bulk_event(&mut self) -> Option<StreamEvent> {
+        core::iter::from_fn(|| self.streams.poll_event()).find(|event| !event.is_about(CHAT))
+    }
+
+    /// The bulk streams.
+    pub(super) const fn streams(&mut self) -> &mut Streams {
+        &mut self.streams
     }
 
     // --- commands -----------------------------------------------------------------------------
@@ -229,6 +261,7 @@ impl Connection {
 
     /// The peer is at another address: what was learned about the path no longer holds.
     pub(super) fn on_path_change(&mut self, now: Instant) {
+        self.mtu = Mtu::new();
         self.recovery.on_path_change(BASE_DATAGRAM_LEN, now);
     }
 
@@ -259,12 +292,22 @@ impl Connection {
         now: Instant,
     ) -> Poll {
         self.write_outgoing();
-        let permit = match self.probes {
-            0 => self.recovery.may_send(BASE_DATAGRAM_LEN, now),
-            _ => Permit::Now,
+        let (permit, size) = match self.probes {
+            0 => (
+                self.recovery.may_send(self.mtu.size(), now),
+                self.mtu.size(),
+            ),
+            // Were it larger, nothing would tell a lost path from one that has become narrow.
+            _ => (Permit::Now, BASE_DATAGRAM_LEN),
         };
+        if permit == Permit::Now
+            && core::mem::take(&mut self.was_full)
+            && let Some(size) = self.mtu.probe_due(now)
+        {
+            return Poll::Packet(self.mtu_probe(size, rng, now));
+        }
         let number = self.take_number(rng);
-        let mut writer = PayloadWriter::new(number, BASE_PLAINTEXT_LEN);
+        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
         if let Some(ack) = self.take_ack(now) {
             writer.push(&Frame::Ack(ack));
         }
@@ -285,15 +328,39 @@ impl Connection {
             };
         }
         let plaintext = writer.finish();
-        let len = plaintext.len() + BASE_DATAGRAM_LEN - BASE_PLAINTEXT_LEN;
-        let carried = carried.unwrap_or_default();
-        if let Some(given_up) = self.recovery.on_sent(number, len, eliciting, carried, now) {
-            self.on_lost(given_up);
+        let len = plaintext.len() + OVERHEAD;
+        self.was_full = len == self.mtu.size();
+        let mut carried = carried.unwrap_or_default();
+        carried.size = len;
+        let given_up = self.recovery.on_sent(number, len, eliciting, carried, now);
+        if let Some(given_up) = given_up {
+            self.on_lost(given_up, now);
         }
         Poll::Packet(Packet {
             plaintext,
             eliciting,
         })
+    }
+
+    /// A packet that says nothing but is larger than any before (RFC 8899 §4.1).
+    fn mtu_probe(&mut self, size: usize, rng: &mut CoreRng, now: Instant) -> Packet {
+        let number = self.take_number(rng);
+        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
+        writer.push(&Frame::Ping);
+        let carried = Carried {
+            size,
+            mtu_probe: Some(number),
+            ..Carried::default()
+        };
+        let given_up = self.recovery.on_mtu_probe_sent(number, size, carried, now);
+        self.mtu.on_probe_sent(number);
+        if let Some(given_up) = given_up {
+            self.on_lost(given_up, now);
+        }
+        Packet {
+            plaintext: writer.finish_full(),
+            eliciting: true,
+        }
     }
 
     /// A packet that ends the session.
@@ -305,6 +372,9 @@ impl Connection {
 
     /// Fills a packet with whatever asks for an acknowledgement. `None` if there is nothing.
     fn fill(&mut self, writer: &mut PayloadWriter, nickname: &str) -> Option<Carried> {
+        if self.probes > 0 {
+            self.repeat_oldest();
+        }
         let mut carried = Carried::default();
         let mut any = false;
         if self.hello == HelloState::Due {
@@ -331,6 +401,15 @@ impl Connection {
             self.probes = self.probes.saturating_sub(1);
         }
         any.then_some(carried)
+    }
+
+    /// A probe had better carry what is missing than nothing (RFC 9002 §6.2.4).
+    fn repeat_oldest(&mut self) {
+        let oldest = self.recovery.unacked().next();
+        let records = oldest.map_or_else(Vec::new, |carried| carried.streams.clone());
+        for record in records {
+            self.streams.on_lost(record);
+        }
     }
 
     fn has_content(&self) -> bool {
@@ -375,7 +454,7 @@ impl Connection {
         let outcome = self.recovery.on_timeout(now);
         self.probes = self.probes.max(outcome.probes);
         for carried in outcome.lost {
-            self.on_lost(carried);
+            self.on_lost(carried, now);
         }
     }
 
@@ -396,15 +475,21 @@ impl Connection {
         self.outgoing.unacknowledged()
     }
 
-    pub(super) fn pto(&self) -> core::time::Duration {
+    /// The smoothed round-trip time, once there is a sample.
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.recovery.rtt().map(|rtt| rtt.smoothed)
+    }
+
+    /// The probe timeout.
+    pub(super) fn pto(&self) -> Duration {
         self.recovery.pto()
     }
 }
 
+/// What a datagram has around the plaintext.
+const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
 /// How much of the chat stream is read at once.
 const READ_LEN: usize = 64 << 10;
-/// The code of a STOP for a stream that nobody reads.
-const NOBODY_READS: u64 = 1;
 
 #[cfg(test)]
 mod tests;

@@ -19,12 +19,12 @@ fn receive(to: &mut Connection, plaintext: &[u8], now: Instant) -> Vec<Vec<u8>> 
         return Vec::new();
     }
     for frame in &payload.frames {
-        match frame {
-            Frame::Ack(ack) => to.on_ack(ack, now).unwrap(),
-            _ => to.on_stream_frame(frame),
+        if let Frame::Ack(ack) = frame {
+            to.on_ack(ack, now).unwrap();
         }
+        to.on_stream_frame(frame);
     }
-    to.drain_stream_events();
+    assert_eq!(to.poll_bulk_event(), None);
     to.read_lines().unwrap()
 }
 

@@ -253,12 +253,14 @@ impl<R> Recovery<R> {
     }
 
     /// Bytes in flight on the present path.
+    #[cfg(test)]
     #[must_use]
     pub(crate) const fn in_flight(&self) -> usize {
         self.flight.bytes()
     }
 
     /// Bytes that may be in flight.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn window(&self) -> usize {
         self.controller.window()

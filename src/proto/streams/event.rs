@@ -6,21 +6,51 @@ use crate::id::StreamId;
 
 /// Something that the reader or the writer of a stream should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StreamEvent {
+pub enum StreamEvent {
     /// There is more to read.
     Readable(StreamId),
     /// Everything up to the stream's end has been read. The stream is over.
     Finished(StreamId),
     /// The peer gave its stream up; what was not read is gone. The stream is over.
-    Reset { id: StreamId, code: u64 },
+    Reset {
+        /// Which.
+        id: StreamId,
+        /// Why, in the peer's words.
+        code: u64,
+    },
     /// The peer wants no more of our stream, which is given up.
-    Stopped { id: StreamId, code: u64 },
+    Stopped {
+        /// Which.
+        id: StreamId,
+        /// Why, in the peer's words.
+        code: u64,
+    },
     /// There is room again after a write that was cut short.
     Writable(StreamId),
     /// A stream can be opened again after that was refused.
     Openable,
     /// The peer has everything before this offset.
-    Acked { id: StreamId, to: u64 },
+    Acked {
+        /// Which.
+        id: StreamId,
+        /// The offset.
+        to: u64,
+    },
+}
+
+impl StreamEvent {
+    /// Whether it is about the stream `id`.
+    pub(crate) fn is_about(&self, id: StreamId) -> bool {
+        match self {
+            Self::Readable(about)
+            | Self::Finished(about)
+            | Self::Writable(about)
+            | Self::Reset { id: about, .. }
+            | Self::Stopped { id: about, .. }
+            | Self::Acked { id: about, .. } => *about == id,
+            Self::Openable => false,
+        }
+    }
 }
 
 /// No more streams can be open at once; [`StreamEvent::Openable`] follows.

@@ -90,6 +90,7 @@ impl OwnedFrame {
     }
 
     /// At most how many bytes it takes in a packet; exact for a piece of a stream.
+    #[cfg(test)]
     pub(crate) fn len_bound(&self) -> usize {
         match self {
             Self::Stream {

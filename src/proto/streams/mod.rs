@@ -20,7 +20,8 @@ mod send;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use event::{StreamEvent, StreamViolation, StreamsBlocked};
+pub use event::StreamEvent;
+pub(crate) use event::{StreamViolation, StreamsBlocked};
 pub(crate) use frame::{OwnedFrame, StreamRecord};
 
 use crate::id::StreamId;

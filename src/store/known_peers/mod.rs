@@ -121,8 +121,7 @@ impl Peer {
     /// A copy of the secret that the two share beside their keys.
     #[must_use]
     pub fn psk(&self) -> Option<Psk> {
-        let psk = self.says.psk.as_ref()?;
-        Some(Psk::from_bytes(&mut Zeroizing::new(*psk.expose())))
+        self.says.psk.as_ref().map(|psk| psk.duplicate())
     }
 }
 
@@ -241,18 +240,26 @@ impl KnownPeers {
         }
     }
 
-    /// Adds a peer at the end.
+    /// Makes sure that a peer could be added, and returns its name as it would be.
     ///
     /// # Errors
-    /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `DamagedLine`.
-    pub fn add(&mut self, name: &str, key: &PeerId, addresses: &[HostPort]) -> Result<(), Error> {
+    /// As [`KnownPeers::add`].
+    pub fn check_new(&self, name: &str, key: &PeerId) -> Result<Safe, Error> {
         self.check_intact()?;
         self.check_not_revoked(key)?;
         if let Some(known) = self.find_key(key) {
             let name = known.name().clone();
             return Err(refuse(Operation::Write, ErrorKind::DuplicateKey { name }));
         }
-        let name = self.free_name(name, None)?;
+        self.free_name(name, None)
+    }
+
+    /// Adds a peer at the end.
+    ///
+    /// # Errors
+    /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `DamagedLine`.
+    pub fn add(&mut self, name: &str, key: &PeerId, addresses: &[HostPort]) -> Result<(), Error> {
+        let name = self.check_new(name, key)?;
         let line = format!("{name} {}", key_text(key));
         let addresses: Vec<_> = addresses.iter().map(HostPort::to_string).collect();
         self.append(&line::with_option(&line, "addr", &addresses));

@@ -1,0 +1,113 @@
+//! Bulk streams through whole endpoints.
+
+use super::*;
+use crate::proto::{StreamError, StreamEvent};
+
+fn with_bulk() -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    for side in [&mut a, &mut b] {
+        let config = EndpointConfig {
+            bulk: true,
+            ..EndpointConfig::default()
+        };
+        let secret = StaticSecret::from_bytes(&mut [side.seed; 32]);
+        let (range, seed) = (Timestamp(1)..Timestamp(1_000), [side.seed; 32]);
+        side.endpoint = Endpoint::new(config, Arc::new(secret), seed, range, now(0));
+    }
+    a.knows(&b, None);
+    b.knows(&a, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    (a, b)
+}
+
+/// Lets both sides go on until nothing is left to do, and moves the clock as the timers ask.
+fn run(a: &mut Side, b: &mut Side, mut at: Instant, mut step: impl FnMut(&mut Side, &mut Side)) {
+    for _ in 0..10_000 {
+        step(a, b);
+        settle(a, b, at);
+        let next = [&a, &b].map(|side| side.endpoint.poll_timeout());
+        let soon = |deadline: &Instant| *deadline < at + Duration::from_secs(4);
+        let Some(next) = next
+            .into_iter()
+            .flatten()
+            .map(|(at, _)| at)
+            .filter(soon)
+            .min()
+        else {
+            return;
+        };
+        at = at.max(next);
+        a.endpoint.handle_timeout(at);
+        b.endpoint.handle_timeout(at);
+    }
+    panic!("no end");
+}
+
+#[test]
+fn a_transfer_larger_than_every_window_arrives_whole_beside_the_chat() {
+    let (mut a, mut b) = with_bulk();
+    let data: Vec<u8> = (0..6_000_000u32)
+        .map(|n| n.to_le_bytes()[n as usize % 3])
+        .collect();
+    let id = a.endpoint.open_stream(b.id()).unwrap();
+    let (mut sent, mut received, mut finished) = (0, Vec::new(), false);
+    a.endpoint
+        .send_line(b.id(), b"look at this".to_vec(), now(1))
+        .unwrap();
+    let (a_id, b_id) = (a.id(), b.id());
+    run(&mut a, &mut b, now(1), |a, b| {
+        sent += a.endpoint.write_stream(b_id, id, &data[sent..]).unwrap();
+        if sent == data.len() && !finished {
+            a.endpoint.finish_stream(b_id, id).unwrap();
+            finished = true;
+        }
+        received.extend(b.endpoint.read_stream(a_id, id, usize::MAX).unwrap());
+    });
+    received.extend(b.endpoint.read_stream(a_id, id, usize::MAX).unwrap());
+    settle(&mut a, &mut b, now(60_000));
+    assert!(received == data, "{} of {}", received.len(), data.len());
+    assert_eq!(b.lines(), [b"look at this"]);
+    let over = Event::Stream {
+        peer: a_id,
+        event: StreamEvent::Finished(id),
+    };
+    assert!(b.events.contains(&over));
+}
+
+#[test]
+fn a_peer_that_allows_no_bulk_streams_stops_them() {
+    let (mut a, mut b) = connected();
+    let id = a.endpoint.open_stream(b.id()).unwrap();
+    a.endpoint.write_stream(b.id(), id, b"unwanted").unwrap();
+    settle(&mut a, &mut b, now(1));
+    let stopped = |event: &Event| {
+        matches!(
+            event,
+            Event::Stream {
+                event: StreamEvent::Stopped { .. },
+                ..
+            }
+        )
+    };
+    assert!(a.events.iter().any(stopped), "{:?}", a.events);
+    assert!(
+        !b.events
+            .iter()
+            .any(|event| matches!(event, Event::Stream { .. }))
+    );
+}
+
+#[test]
+fn streams_need_a_session_and_the_chat_is_not_one_of_them() {
+    let (mut a, b) = acquainted();
+    assert_eq!(a.endpoint.open_stream(b.id()), Err(StreamError::NoSession));
+    let (mut a, b) = connected();
+    let chat = crate::id::StreamId(1);
+    let written = a.endpoint.write_stream(b.id(), chat, b"x");
+    assert_eq!(written, Err(StreamError::NoSession));
+    for _ in 0..16 {
+        a.endpoint.open_stream(b.id()).unwrap();
+    }
+    assert_eq!(a.endpoint.open_stream(b.id()), Err(StreamError::Blocked));
+}

@@ -1,0 +1,36 @@
+//! The real program, twice or more often, over real sockets: what two people see when they talk.
+//!
+//! Nothing here sleeps. Waits end with what they wait for, and their deadlines are against hanging;
+//! where the program promises a time, that time is measured.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that meets something unexpected should stop there; times are measured"
+)]
+
+#[path = "talk/addresses.rs"]
+mod addresses;
+mod common;
+#[path = "talk/demo.rs"]
+mod demo;
+#[path = "talk/ends.rs"]
+mod ends;
+#[path = "talk/failures.rs"]
+mod failures;
+#[path = "talk/home.rs"]
+mod home;
+#[path = "talk/lines.rs"]
+mod lines;
+#[path = "talk/people.rs"]
+mod people;
+#[path = "talk/program.rs"]
+mod program;
+#[path = "talk/secrecy.rs"]
+mod secrecy;
+#[cfg(target_os = "linux")]
+#[path = "talk/terminal.rs"]
+mod terminal;
+#[path = "talk/wire.rs"]
+mod wire;

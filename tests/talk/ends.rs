@@ -1,0 +1,166 @@
+//! How conversations end, and how they begin again.
+
+#[cfg(unix)]
+use std::time::Duration;
+
+use crate::home::{Home, Talk, check, free_port, listening};
+use crate::program::Program;
+#[cfg(unix)]
+use crate::program::within;
+
+/// How long a goodbye may take.
+#[cfg(unix)]
+const GOODBYE: Duration = Duration::from_secs(1);
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_each_side_with_a_goodbye() {
+    use rustix::process::Signal;
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (alice, bob) = Home::friends();
+        let mut talk = Talk::between(&alice, &bob);
+        let ended = within(GOODBYE, || {
+            talk.alice.signal(signal);
+            talk.bob.told("alice left");
+            talk.alice.end()
+        });
+        assert_eq!(ended.code, Some(code), "{}", ended.transcript);
+        let mut caller = alice.connect("bob", talk.address, &[]);
+        caller.told("secure: bob");
+        talk.bob.told("secure: alice");
+        let ended = within(GOODBYE, || {
+            talk.bob.signal(signal);
+            caller.told("bob left");
+            talk.bob.end()
+        });
+        assert_eq!(ended.code, Some(code), "{}", ended.transcript);
+        let ended = caller.end();
+        assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_call_that_nobody_answers() {
+    let (alice, _bob) = Home::friends();
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let mut caller = alice.connect("bob", address, &["--retry"]);
+    caller.told("connecting to bob");
+    let ended = within(GOODBYE, || {
+        caller.signal(rustix::process::Signal::INT);
+        caller.end()
+    });
+    assert_eq!(ended.code, Some(130), "{}", ended.transcript);
+}
+
+#[test]
+fn a_listener_for_one_conversation_ends_with_it() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&["--once"]);
+    let mut caller = alice.connect("bob", address, &[]);
+    check(&mut caller, &mut listener);
+    caller.leave();
+    let ended = listener.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
+#[test]
+fn a_caller_that_retries_is_there_before_the_listener() {
+    let (alice, bob) = Home::friends();
+    let address = free_port();
+    let mut caller = alice.connect("bob", address, &["--retry", "--timeout", "1s"]);
+    caller.told("reports a closed port; trying on");
+    let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
+    check(&mut caller, &mut listener);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_caller_that_retries_comes_back_when_the_listener_does() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--retry"]);
+    check(&mut caller, &mut listener);
+    listener.signal(rustix::process::Signal::TERM);
+    listener.end();
+    caller.told("bob left");
+    let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
+    caller.told("secure: bob");
+    listener.told("secure: alice");
+    check(&mut caller, &mut listener);
+}
+
+#[test]
+fn a_killed_listener_that_starts_again_goes_on_with_whoever_was_there() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    talk.bob.kill();
+    let (mut listener, _) = bob.listen_at(&talk.address.to_string(), &[]);
+    // It goes to a program that has no keys for it, and is lost: there is no assurance yet.
+    talk.alice.say("is anybody there?");
+    talk.alice
+        .told("link: nothing heard from bob for 5 s; trying");
+    talk.alice.told("secure: bob");
+    listener.told("secure: alice");
+    check(&mut talk.alice, &mut listener);
+}
+
+#[test]
+fn an_ended_pipe_does_not_wait_for_ever_for_whoever_is_gone() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--timeout", "2s"]);
+    check(&mut caller, &mut listener);
+    listener.kill();
+    caller.say("lost");
+    caller.told("link: nothing heard from bob for 5 s; trying");
+    caller.say("held back");
+    caller.say("held back too");
+    caller.close();
+    let ended = caller.end();
+    ended.failed(6, "SC14");
+    assert!(ended.told.contains("not delivered to bob within 2 s"));
+    assert!(
+        ended.told.contains("2 lines were not sent"),
+        "{}",
+        ended.told
+    );
+}
+
+#[test]
+fn a_killed_caller_that_starts_again_goes_on_at_once() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    talk.alice.kill();
+    let mut caller = alice.connect("bob", talk.address, &[]);
+    caller.told("secure: bob");
+    check(&mut caller, &mut talk.bob);
+}
+
+#[test]
+fn a_quiet_conversation_says_nothing_but_what_was_said() {
+    let (alice, bob) = Home::friends();
+    let address = free_port().to_string();
+    let mut listener = bob.start(&["-q", "listen", &address, "--once"]);
+    let mut caller = alice.start(&["-q", "connect", "bob", &address, "--retry"]);
+    check(&mut caller, &mut listener);
+    let (caller, listener) = (caller.leave(), listener.end());
+    assert_eq!((caller.told.as_str(), caller.rest.as_str()), ("", ""));
+    assert_eq!((listener.told.as_str(), listener.rest.as_str()), ("", ""));
+    assert_eq!(listener.code, Some(0));
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_program() {
+    let (alice, bob) = Home::friends();
+    let mut listener = Program::without_reader(bob.command(&["listen", "127.0.0.1:0"]));
+    let address = listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say("into a closed pipe");
+    caller.told("bob left");
+    let ended = listener.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}

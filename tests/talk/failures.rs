@@ -1,0 +1,220 @@
+//! What does not work says why, with its exit code.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use crate::common::skipped;
+use crate::home::{Home, Talk, check, free_port};
+use crate::program::within;
+use crate::wire::Wire;
+
+#[test]
+fn a_closed_port_is_named_as_such() {
+    let (alice, _bob) = Home::friends();
+    let address = free_port();
+    let caller = alice.connect("bob", address, &["--timeout", "2s"]);
+    let ended = within(Duration::from_secs(2), || caller.end());
+    ended.failed(3, "SC07");
+    let title = format!("error: nothing is listening at {address}  [SC07]\n");
+    assert!(ended.transcript.contains(&title), "{}", ended.transcript);
+}
+
+#[test]
+fn a_port_that_somebody_has_is_in_use() {
+    let bob = Home::new();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    bob.attempt(&["listen", &address]).failed(3, "SC12");
+    let (alice, bob) = Home::friends();
+    let talk = Talk::between(&alice, &bob);
+    let address = talk.address.to_string();
+    Home::new().attempt(&["listen", &address]).failed(3, "SC12");
+}
+
+#[test]
+fn an_address_of_another_machine_cannot_be_listened_on() {
+    let bob = Home::new();
+    bob.attempt(&["listen", "192.0.2.1:7419"]).failed(3, "SC12");
+}
+
+#[test]
+fn a_host_that_does_not_exist_is_not_found() {
+    let (alice, _bob) = Home::friends();
+    // RFC 6761 §6.4: this name never exists. Without a network the resolver says something else.
+    let ended = alice.attempt(&["connect", "bob", "no-such-host.invalid:7419"]);
+    ended.failed(3, "SC13");
+    let title = "error: cannot find the host \"no-such-host.invalid\"  [SC13]\n";
+    assert!(ended.transcript.contains(title), "{}", ended.transcript);
+}
+
+#[test]
+fn a_second_program_on_one_identity_is_told_of_the_first_and_commands_work_on() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    let second = bob.attempt(&["listen", "127.0.0.1:0"]);
+    second.failed(8, "SC15");
+    if cfg!(unix) {
+        let pid = format!("(pid {})", talk.bob.pid());
+        assert!(second.transcript.contains(&pid), "{}", second.transcript);
+    }
+    let address = talk.address;
+    bob.connect("alice", address, &[]).end().failed(8, "SC15");
+    assert_eq!(bob.key().len(), 44);
+    bob.run(&["key", "show"]);
+    bob.run(&["key", "fingerprint"]);
+    bob.run(&["peers", "show", "alice"]);
+    bob.knows("carol", &Home::new());
+    talk.check();
+}
+
+#[test]
+fn the_identity_is_free_again_after_a_kill() {
+    let (alice, bob) = Home::friends();
+    let talk = Talk::between(&alice, &bob);
+    talk.bob.kill();
+    let (_listener, _) = bob.listen(&[]);
+}
+
+#[test]
+fn what_makes_no_sense_starts_nothing() {
+    let alice = Home::new();
+    let key = Home::new().key();
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&["connect", "nobody", "127.0.0.1:7419"], 4, "SC05"),
+        (
+            &["connect", "--peer-key", "xTIBA5rb", "127.0.0.1:7419"],
+            2,
+            "SC03",
+        ),
+        (&["connect", "--peer-key", &key, "nowhere"], 2, "SC29"),
+        (&["connect", "--peer-key", &key], 2, "SC29"),
+        (&["connect", "--peer-key", &key, "127.0.0.1:0"], 2, "SC29"),
+        (
+            &[
+                "connect",
+                "--peer-key",
+                &key,
+                "127.0.0.1:7419",
+                "--bind",
+                "x",
+            ],
+            2,
+            "SC29",
+        ),
+        (&["connect", "127.0.0.1:7419"], 2, "SC29"),
+        (&["listen", "localhost:7419"], 2, "SC29"),
+        (&["listen", "-6", "127.0.0.1:7419"], 2, "SC29"),
+    ];
+    for (args, code, error) in cases {
+        alice.attempt(args).failed(code, error);
+    }
+    let nobody = Home::empty();
+    nobody.attempt(&["listen", "127.0.0.1:0"]).failed(5, "SC01");
+    let args = ["connect", "--peer-key", &key, "127.0.0.1:7419"];
+    nobody.attempt(&args).failed(5, "SC01");
+}
+
+#[test]
+fn a_saved_peer_without_an_address_needs_one() {
+    let (alice, _bob) = Home::friends();
+    let ended = alice.attempt(&["connect", "bob"]);
+    ended.failed(2, "SC27");
+    assert!(
+        ended.told.contains("no address is saved for bob"),
+        "{}",
+        ended.told
+    );
+}
+
+#[test]
+fn a_revoked_key_is_not_called() {
+    let (alice, bob) = Home::friends();
+    let key = bob.key();
+    alice.run(&["peers", "revoke", "bob"]);
+    let args = ["connect", "--peer-key", &key, "127.0.0.1:7419"];
+    alice.attempt(&args).failed(4, "SC25");
+    let args = ["connect", "bob", "127.0.0.1:7419"];
+    alice.attempt(&args).failed(4, "SC25");
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused_before_anything_is_sent() {
+    let (alice, bob) = Home::friends();
+    let carol = Home::new();
+    let (_listener, address) = carol.listen(&["--trust", "new"]);
+    let wire = Wire::to(address);
+    let before = alice.known_peers();
+    for (name, error) in [("bob", "SC23"), ("b0b", "SC23"), ("Carol", "SC23")] {
+        let call = alice.call(&carol, wire.address(), &["--save-as", name]);
+        call.end().failed(1, error);
+    }
+    let call = alice.call(&bob, wire.address(), &["--save-as", "robert"]);
+    call.end().failed(1, "SC30");
+    assert_eq!(wire.seen().len(), 0);
+    assert_eq!(alice.known_peers(), before);
+}
+
+#[test]
+fn a_peer_may_be_saved_again_under_its_name() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let before = alice.known_peers();
+    let mut caller = alice.call(&bob, address, &["--save-as", "bob"]);
+    check(&mut caller, &mut listener);
+    let told = caller.leave().told;
+    assert!(!told.contains("error"), "{told}");
+    assert_eq!(alice.known_peers(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unsafe_or_damaged_file_starts_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_, bob) = Home::friends();
+    let mode = |name: &str, mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(bob.path(name), permissions).unwrap();
+    };
+    let listen = || bob.attempt(&["listen", "127.0.0.1:0"]);
+    mode("identity.key", 0o644);
+    listen().failed(5, "SC02");
+    mode("identity.key", 0o600);
+    mode("known-peers", 0o666);
+    listen().failed(5, "SC02");
+    mode("known-peers", 0o600);
+    let damaged = bob.known_peers() + "carol nonsense\n";
+    std::fs::write(bob.path("known-peers"), damaged).unwrap();
+    listen().failed(1, "SC22");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_cannot_be_read_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let bob = Home::new();
+    let file = bob.path("identity.key");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::File::open(&file).is_ok() {
+        return skipped("running as root, who reads every file");
+    }
+    let ended = bob.attempt(&["listen", "127.0.0.1:0"]);
+    ended.failed(1, "SC24");
+}
+
+#[test]
+fn a_passphrase_opens_the_identity_and_a_wrong_one_does_not() {
+    let (alice, bob) = (Home::new(), Home::empty());
+    let (right, wrong) = (bob.path("right"), bob.path("wrong"));
+    std::fs::write(&right, "correct horse\n").unwrap();
+    std::fs::write(&wrong, "battery staple\n").unwrap();
+    let (right, wrong) = (right.to_str().unwrap(), wrong.to_str().unwrap());
+    bob.run(&["keygen", "--passphrase-file", right]);
+    bob.knows("alice", &alice);
+    let listen = ["listen", "127.0.0.1:0"];
+    bob.attempt(&listen).failed(2, "SC17");
+    bob.attempt(&[&listen[..], &["--passphrase-file", wrong]].concat())
+        .failed(5, "SC11");
+    let (mut listener, address) = bob.listen(&["--passphrase-command", "echo correct horse"]);
+    let mut caller = alice.call(&bob, address, &[]);
+    check(&mut caller, &mut listener);
+}

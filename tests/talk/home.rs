@@ -1,0 +1,156 @@
+//! Somebody with an identity in a directory of its own.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::program::{Ended, Program};
+
+/// A directory for `--home`.
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    /// Nobody yet.
+    pub(crate) fn empty() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    /// Somebody with a new identity.
+    pub(crate) fn new() -> Self {
+        let home = Self::empty();
+        home.run(&["keygen", "--no-passphrase"]);
+        home
+    }
+
+    /// Two who know each other as alice and bob, without addresses.
+    pub(crate) fn friends() -> (Self, Self) {
+        let (alice, bob) = (Self::new(), Self::new());
+        alice.knows("bob", &bob);
+        bob.knows("alice", &alice);
+        (alice, bob)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn known_peers(&self) -> String {
+        fs::read_to_string(self.path("known-peers")).unwrap()
+    }
+
+    /// The public key.
+    pub(crate) fn key(&self) -> String {
+        self.run(&["pubkey"]).rest.trim_end().to_owned()
+    }
+
+    pub(crate) fn knows(&self, name: &str, other: &Self) {
+        self.run(&["peers", "add", name, &other.key()]);
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = program();
+        command.arg("--home").arg(self.0.path()).args(args);
+        command
+    }
+
+    pub(crate) fn start(&self, args: &[&str]) -> Program {
+        Program::start(self.command(args))
+    }
+
+    /// Runs a command without input to its end, good or bad.
+    pub(crate) fn attempt(&self, args: &[&str]) -> Ended {
+        let mut program = self.start(args);
+        program.close();
+        program.end()
+    }
+
+    /// Runs a command that must succeed.
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        let ended = self.attempt(args);
+        assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.transcript);
+        ended
+    }
+
+    /// Listens on a port that the system chooses.
+    pub(crate) fn listen(&self, args: &[&str]) -> (Program, SocketAddr) {
+        self.listen_at("127.0.0.1:0", args)
+    }
+
+    pub(crate) fn listen_at(&self, address: &str, args: &[&str]) -> (Program, SocketAddr) {
+        let args = [&["listen", address], args].concat();
+        let mut program = self.start(&args);
+        let address = listening(&mut program);
+        (program, address)
+    }
+
+    /// Connects to a saved peer.
+    pub(crate) fn connect(&self, name: &str, address: SocketAddr, args: &[&str]) -> Program {
+        let address = address.to_string();
+        self.start(&[&["connect", name, &address], args].concat())
+    }
+
+    /// Connects to whoever holds the key of `other`.
+    pub(crate) fn call(&self, other: &Self, address: SocketAddr, args: &[&str]) -> Program {
+        let (key, address) = (other.key(), address.to_string());
+        self.start(&[&["connect", "--peer-key", &key, &address], args].concat())
+    }
+}
+
+/// Where a program says that it listens.
+pub(crate) fn listening(program: &mut Program) -> SocketAddr {
+    let line = program.told("listening on ");
+    let address = line.split(['/', ' ']).nth(2).unwrap();
+    address.parse().unwrap()
+}
+
+/// Two who talk: alice has connected to bob, who listens, and both have been told so.
+pub(crate) struct Talk {
+    pub(crate) alice: Program,
+    pub(crate) bob: Program,
+    pub(crate) address: SocketAddr,
+}
+
+impl Talk {
+    pub(crate) fn between(alice: &Home, bob: &Home) -> Self {
+        let (mut listener, address) = bob.listen(&[]);
+        let mut caller = alice.connect("bob", address, &[]);
+        caller.told("secure: bob");
+        listener.told("secure: alice");
+        Self {
+            alice: caller,
+            bob: listener,
+            address,
+        }
+    }
+
+    /// Says something in both directions.
+    pub(crate) fn check(&mut self) {
+        check(&mut self.alice, &mut self.bob);
+    }
+}
+
+/// Says something in both directions.
+pub(crate) fn check(one: &mut Program, other: &mut Program) {
+    one.say("can you hear me?");
+    other.said("can you hear me?");
+    other.say("loud and clear");
+    one.said("loud and clear");
+}
+
+/// A port that nobody uses.
+pub(crate) fn free_port() -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.local_addr().unwrap()
+}
+
+/// The program with nothing of the tester's own settings.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_securechat"));
+    for name in ["SECURECHAT_HOME", "SECURECHAT_IDENTITY", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command
+}

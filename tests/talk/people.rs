@@ -1,0 +1,278 @@
+//! Who may talk: unknown keys, and changes of known-peers in the middle of a conversation.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::home::{Home, Talk, check, free_port, listening};
+use crate::program::{Program, within};
+use crate::wire::Wire;
+
+/// How soon a change of known-peers counts.
+const SOON: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_strict_listener_refuses_a_stranger_who_is_told_what_to_do() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut listener, address) = bob.listen(&["--trust", "strict"]);
+    let refused = alice.call(&bob, address, &[]).end();
+    refused.failed(4, "SC10");
+    let advice = format!("\n    securechat peers add you {}\n", alice.key());
+    assert!(refused.told.contains(&advice), "{}", refused.told);
+    // The advice works.
+    let args: Vec<&str> = advice.split_whitespace().skip(1).collect();
+    bob.run(&args);
+    alice.knows("bob", &bob);
+    let mut caller = until_let_in(&alice, address);
+    listener.told("secure: you");
+    check(&mut caller, &mut listener);
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked() {
+    let (alice, bob) = (Home::new(), Home::new());
+    bob.attempt(&["listen", "127.0.0.1:0", "--trust", "ask"])
+        .failed(2, "SC17");
+    let (_listener, address) = bob.listen(&[]);
+    alice.call(&bob, address, &[]).end().failed(4, "SC10");
+}
+
+#[test]
+fn a_listener_that_trusts_the_new_saves_them_under_a_name_of_its_own() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut listener, address) = bob.listen(&["--trust", "new"]);
+    let mut caller = alice.call(&bob, address, &["--nickname", "mallory"]);
+    let told = listener.told("new peer from ");
+    let name = told.split(' ').next_back().unwrap().to_owned();
+    let digits = name.strip_prefix("guest-").unwrap();
+    assert!(digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    check(&mut caller, &mut listener);
+    caller.say("who am I?");
+    assert!(listener.said("who am I?").contains(&format!("\t{name}\t")));
+    let known = bob.known_peers();
+    assert!(
+        known.contains(&format!("{name} {}", alice.key())),
+        "{known}"
+    );
+    assert!(!known.contains("mallory"), "{known}");
+}
+
+#[test]
+fn a_stealthy_listener_sends_a_stranger_nothing_at_all() {
+    let (alice, carol, bob) = (Home::new(), Home::new(), Home::new());
+    bob.knows("carol", &carol);
+    let (mut listener, address) = bob.listen(&["--stealth"]);
+    let wire = Wire::to(address);
+    let caller = alice.call(&bob, wire.address(), &["--timeout", "2s"]);
+    caller.end().failed(3, "SC06");
+    assert!(wire.inits() >= 2);
+    assert!(wire.seen().iter().all(|datagram| datagram.is_out));
+    let mut friend = carol.call(&bob, address, &[]);
+    friend.told("secure: ");
+    check(&mut friend, &mut listener);
+}
+
+#[test]
+fn a_key_that_somebody_else_holds_gets_no_answer() {
+    let (alice, bob, carol) = (Home::new(), Home::new(), Home::new());
+    bob.knows("alice", &alice);
+    let (_listener, address) = bob.listen(&["--trust", "new"]);
+    let wire = Wire::to(address);
+    let caller = alice.call(&carol, wire.address(), &["--timeout", "2s"]);
+    let ended = within(Duration::from_secs(2), || caller.end());
+    ended.failed(3, "SC06");
+    assert!(ended.told.contains(" after 2 s ("), "{}", ended.told);
+    assert!(wire.seen().iter().all(|datagram| datagram.is_out));
+}
+
+#[test]
+fn a_revoked_key_is_put_out_within_two_seconds_and_not_let_in_again() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    bob.run(&["peers", "revoke", "alice"]);
+    within(SOON, || talk.bob.told("the session was ended"));
+    let again = alice.connect("bob", talk.address, &["--timeout", "1s"]);
+    // Alice's first program still runs.
+    again.end().failed(8, "SC15");
+    talk.alice.kill();
+    let again = alice.connect("bob", talk.address, &["--timeout", "1s"]);
+    again.end().failed(3, "SC06");
+}
+
+#[test]
+fn a_removed_peer_is_put_out_within_two_seconds_and_told_so() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    bob.run(&["peers", "remove", "alice"]);
+    within(SOON, || {
+        talk.bob.told("the session was ended");
+        talk.alice
+            .told("bob ended the conversation and does not want another");
+    });
+    let ended = talk.alice.end();
+    assert_eq!(ended.code, Some(4), "{}", ended.transcript);
+    let again = alice.connect("bob", talk.address, &[]);
+    again.end().failed(4, "SC10");
+}
+
+#[test]
+fn a_peer_that_is_revoked_by_who_called_ends_the_call() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    alice.run(&["peers", "revoke", "bob"]);
+    within(SOON, || talk.alice.told("the session was ended"));
+    let ended = talk.alice.end();
+    assert_eq!(ended.code, Some(4), "{}", ended.transcript);
+}
+
+#[test]
+fn a_new_peer_is_known_within_two_seconds() {
+    let (alice, bob) = (Home::new(), Home::new());
+    alice.knows("bob", &bob);
+    let (mut listener, address) = bob.listen(&[]);
+    alice.connect("bob", address, &[]).end().failed(4, "SC10");
+    bob.knows("alice", &alice);
+    let mut caller = until_let_in(&alice, address);
+    check(&mut caller, &mut listener);
+}
+
+/// Calls until the listener has taken up its new list.
+fn until_let_in(alice: &Home, address: SocketAddr) -> Program {
+    within(SOON, || {
+        loop {
+            let mut caller = alice.connect("bob", address, &[]);
+            caller.told("connecting to bob");
+            if caller.told("bob").starts_with("secure: bob") {
+                return caller;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_list_that_is_damaged_meanwhile_warns_and_the_former_one_counts() {
+    let (alice, bob) = Home::friends();
+    let carol = Home::new();
+    carol.knows("bob", &bob);
+    let mut talk = Talk::between(&alice, &bob);
+    let good = bob.known_peers();
+    let damaged = format!("{good}@revoked nonsense\n");
+    fs::write(bob.path("known-peers"), &damaged).unwrap();
+    talk.bob
+        .told("known-peers changed, but cannot be used; the former list counts");
+    let error = talk.bob.told("error: ");
+    assert!(
+        error.contains("known-peers, line ") && error.ends_with("  [SC22]"),
+        "{error}"
+    );
+    talk.check();
+    carol
+        .connect("bob", talk.address, &[])
+        .end()
+        .failed(4, "SC10");
+    talk.alice.leave();
+    let mut again = alice.connect("bob", talk.address, &[]);
+    check(&mut again, &mut talk.bob);
+    // Once it is mended it counts.
+    let mended = good.replace(&alice.key(), &carol.key());
+    fs::write(bob.path("known-peers"), mended).unwrap();
+    within(SOON, || talk.bob.told("the session was ended"));
+}
+
+#[test]
+fn a_secret_that_two_share_lets_them_talk() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let psk = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+    knows_with_psk(&alice, "bob", &bob, psk);
+    knows_with_psk(&bob, "alice", &alice, psk);
+    Talk::between(&alice, &bob).check();
+}
+
+#[test]
+fn another_shared_secret_is_no_answer_and_no_session() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let one = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+    let other = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+    knows_with_psk(&alice, "bob", &bob, one);
+    knows_with_psk(&bob, "alice", &alice, other);
+    let (listener, address) = bob.listen(&[]);
+    let caller = alice.connect("bob", address, &["--timeout", "2s"]);
+    caller.end().failed(3, "SC06");
+    let seen = listener.kill().transcript;
+    assert!(!seen.contains("secure: "), "{seen}");
+    assert!(!seen.contains(one) && !seen.contains(other), "{seen}");
+}
+
+#[test]
+fn a_shared_secret_on_one_side_only_is_no_session_either() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let psk = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+    knows_with_psk(&alice, "bob", &bob, psk);
+    bob.knows("alice", &alice);
+    let (listener, address) = bob.listen(&[]);
+    let caller = alice.connect("bob", address, &["--timeout", "2s"]);
+    caller.end().failed(3, "SC06");
+    let seen = listener.kill().transcript;
+    assert!(!seen.contains("secure: "), "{seen}");
+}
+
+fn knows_with_psk(home: &Home, name: &str, other: &Home, psk: &str) {
+    let file = home.path("psk");
+    fs::write(&file, psk).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let (key, file) = (other.key(), file.to_str().unwrap().to_owned());
+    home.run(&["peers", "add", name, &key, "--psk-file", &file]);
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn published_test_keys_work_on_loopback_and_nowhere_else() {
+    let (alice, bob) = (test_only("alice"), test_only("bob"));
+    let key = alice.key();
+    let listen = |address: &str| bob.attempt(&["listen", address]);
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        listen(address).failed(5, "SC28");
+    }
+    bob.attempt(&["listen"]).failed(5, "SC28");
+    for address in ["192.0.2.1:7419", "example.org:7419"] {
+        let args = ["connect", "--peer-key", &key, address];
+        Home::new().attempt(&args).failed(5, "SC28");
+        bob.attempt(&args).failed(5, "SC28");
+    }
+    bob.knows("alice", &alice);
+    alice.knows("bob", &bob);
+    Talk::between(&alice, &bob).check();
+}
+
+#[test]
+fn somebody_on_a_network_is_not_let_in_with_a_test_key() {
+    let (alice, bob) = (test_only("alice"), Home::new());
+    bob.knows("alice", &alice);
+    let port = free_port().port().to_string();
+    let mut listener = bob.start(&["listen", "-4", &port]);
+    let address = listening(&mut listener);
+    assert!(address.ip().is_unspecified());
+    let local = SocketAddr::from(([127, 0, 0, 1], address.port()));
+    alice.call(&bob, local, &[]).end().failed(4, "SC10");
+}
+
+/// Somebody with one of the published identities.
+fn test_only(name: &str) -> Home {
+    let home = Home::empty();
+    let published = format!(
+        "{}/keys/test/TEST-ONLY-{name}.key",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let identity = home.path("identity.key");
+    fs::copy(published, &identity).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    home
+}

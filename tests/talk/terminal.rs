@@ -1,0 +1,250 @@
+//! What somebody at a terminal is shown and asked. The terminal is a pseudo-terminal.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::home::{Home, program};
+use crate::program::{Ended, Program};
+
+/// Starts a command with a terminal for all three streams.
+fn start(mut command: Command) -> Program {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let theirs: OwnedFd = open(name, flags, Mode::empty()).unwrap();
+    let theirs = || Stdio::from(theirs.try_clone().unwrap());
+    let streams = command.stdin(theirs()).stdout(theirs()).stderr(theirs());
+    let child = streams.spawn().unwrap();
+    // With the command its ends of the terminal are dropped, so that it closes with the process.
+    Program::on_terminal(&command, child, File::from(ours))
+}
+
+fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
+    let args = [&["listen", "127.0.0.1:0"], args].concat();
+    let mut program = start(home.command(&args));
+    let line = program.said("listening on ");
+    let address = line.split(['/', ' ']).nth(2).unwrap();
+    (program, address.parse().unwrap())
+}
+
+/// An answer that comes sooner cannot be meant for the question.
+const READING: Duration = Duration::from_millis(1_100);
+
+const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
+
+/// Answers the question when it has been asked.
+fn answer(program: &mut Program, text: &str) {
+    program.shown(QUESTION);
+    program.is_read(READING);
+    program.say(text);
+}
+
+#[test]
+fn an_unknown_key_is_shown_and_asked_about() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut caller = alice.call(&bob, address, &[]);
+    caller.told("has to accept you first; waiting");
+    caller.say("let me in");
+    listener.said("an unknown key calls from 127.0.0.1:");
+    let shown = listener.said("");
+    let shown = shown.replace(' ', "");
+    assert_eq!(format!("{}=", shown.trim_end()), alice.key());
+    answer(&mut listener, "what do you want?");
+    answer(&mut listener, "yes alice");
+    listener.said("saved as alice");
+    caller.told("secure: ");
+    assert!(listener.said("let me in").contains(" alice: "));
+    listener.say("come in");
+    assert!(caller.said("").ends_with("\tcome in"));
+    assert!(
+        bob.known_peers()
+            .contains(&format!("alice {}", alice.key()))
+    );
+}
+
+#[test]
+fn no_sends_the_stranger_away_and_saves_nothing() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut listener, address) = listen(&bob, &["--trust", "ask"]);
+    for no in ["no", ""] {
+        let mut caller = alice.call(&bob, address, &[]);
+        answer(&mut listener, no);
+        caller.told("does not want another");
+        let ended = caller.end();
+        assert_eq!(ended.code, Some(4), "{}", ended.transcript);
+    }
+    assert!(!bob.path("known-peers").exists());
+}
+
+#[test]
+fn the_expected_key_is_an_answer_and_another_one_is_a_warning() {
+    let (alice, bob, carol) = (Home::new(), Home::new(), Home::new());
+    let (mut listener, address) = listen(&bob, &[]);
+    let caller = alice.call(&bob, address, &[]);
+    answer(&mut listener, &carol.key());
+    listener.said("that is another key than the one that calls; it was sent away");
+    assert_eq!(caller.end().code, Some(4));
+    let mut caller = alice.call(&bob, address, &[]);
+    answer(&mut listener, &alice.key());
+    listener.said("saved as guest-");
+    caller.told("secure: ");
+}
+
+#[test]
+fn two_strangers_are_asked_about_one_after_the_other() {
+    let (alice, bob, carol) = (Home::new(), Home::new(), Home::new());
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut first = alice.call(&bob, address, &[]);
+    listener.shown(QUESTION);
+    let mut second = carol.call(&bob, address, &[]);
+    second.told("has to accept you first; waiting");
+    listener.is_read(READING);
+    listener.say("yes alice");
+    first.told("secure: ");
+    answer(&mut listener, "yes carol");
+    second.told("secure: ");
+    second.say("this is carol");
+    assert!(listener.said("this is carol").contains(" carol: "));
+    first.say("this is alice");
+    assert!(listener.said("this is alice").contains(" alice: "));
+}
+
+#[test]
+fn a_stranger_who_leaves_is_not_asked_about_any_more() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut caller = alice.call(&bob, address, &[]);
+    caller.told("waiting");
+    listener.shown(QUESTION);
+    caller.signal(rustix::process::Signal::TERM);
+    caller.end();
+    listener.said("is gone");
+    listener.say("yes alice");
+    listener.said("nobody is connected (nothing was sent)");
+    assert!(!bob.path("known-peers").exists());
+}
+
+#[test]
+fn a_stranger_with_the_name_of_a_friend_is_sent_away() {
+    let (alice, bob, mallory) = (Home::new(), Home::new(), Home::new());
+    bob.knows("alice", &alice);
+    let (mut listener, address) = listen(&bob, &["--color", "never"]);
+    let caller = mallory.call(&bob, address, &["--nickname", "alice"]);
+    listener.said("error: an unknown key is calling itself \"alice\"  [SC09]");
+    assert_eq!(caller.end().code, Some(4));
+    let unread = listener.unread();
+    assert!(!unread.contains("is gone"), "{unread}");
+    let mut caller = mallory.call(&bob, address, &["--nickname", "\u{1b}[2Jalice"]);
+    listener.shown(QUESTION);
+    caller.told("waiting");
+    let ended = quit(listener);
+    assert!(
+        !ended.transcript.contains('\u{1b}'),
+        "{:?}",
+        ended.transcript
+    );
+}
+
+#[test]
+fn commands_are_not_sent_and_two_slashes_say_one() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = listen(&bob, &[]);
+    listener.say("hello?");
+    listener.said("nobody is connected (nothing was sent)");
+    let mut caller = alice.connect("bob", address, &[]);
+    listener.said("secure: alice");
+    listener.say("/help");
+    listener.said("/quit       leave");
+    listener.say("/peers");
+    listener.said("> alice  connected");
+    listener.say("/sned secret");
+    listener.said("unknown command \"/sned secret\"; try /help (nothing was sent)");
+    listener.say("@nobody secret");
+    listener.said("no peer called \"nobody\" (nothing was sent)");
+    listener.say("//etc/hosts");
+    assert!(caller.said("").ends_with("\tbob\t/etc/hosts"));
+    listener.say("@alice to you");
+    assert!(caller.said("").ends_with("\tbob\tto you"));
+    let ended = quit(listener);
+    assert_eq!(ended.code, Some(0));
+    caller.told("bob left");
+    assert_eq!(caller.end().code, Some(0));
+}
+
+#[test]
+fn who_is_not_to_be_asked_still_has_commands() {
+    let (alice, bob) = Home::friends();
+    let stranger = Home::new();
+    let (mut listener, address) = listen(&bob, &["--no-input"]);
+    stranger.call(&bob, address, &[]).end().failed(4, "SC10");
+    let mut caller = alice.connect("bob", address, &[]);
+    listener.said("secure: alice");
+    listener.say("/peers");
+    listener.said("> alice  connected");
+    listener.say("said");
+    assert!(caller.said("").ends_with("\tbob\tsaid"));
+    assert_eq!(quit(listener).code, Some(0));
+    assert_eq!(caller.leave().rest, "");
+}
+
+#[test]
+fn the_end_of_the_input_is_a_goodbye() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let mut caller = start(alice.command(&["connect", "bob", &address]));
+    caller.said("secure: bob");
+    // Ctrl-D at the beginning of a line.
+    caller.say("bye\n\u{4}");
+    listener.said("bye");
+    listener.told("alice left");
+    assert_eq!(caller.end().code, Some(0));
+}
+
+#[test]
+fn what_a_peer_says_cannot_drive_the_terminal() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say("\u{1b}[2J\u{1b}]52;c;ZXZpbA==\u{7}\u{9b}31mred \u{202e}fdp.exe");
+    let line = listener.said(" alice: ");
+    assert!(
+        line.ends_with(" alice: ^[[2J^[]52;c;ZXZpbA==^G<9B>31mred <U+202E>fdp.exe\r"),
+        "{line:?}"
+    );
+    caller.say("one\u{2028}12:00 carol: two");
+    listener.said(" alice: one");
+    assert_eq!(listener.said("carol"), "      12:00 carol: two\r");
+}
+
+#[test]
+fn the_demonstration_answers_whoever_types() {
+    let nothing = Home::empty();
+    let mut command = program();
+    command.args(["demo"]).env("HOME", nothing.path(""));
+    command.current_dir(nothing.path(""));
+    let mut demo = start(command);
+    demo.said("/quit leaves.");
+    demo.say("is this thing on?");
+    demo.said(" echo: is this thing on?");
+    demo.say(&"x".repeat(1_001));
+    demo.said("not sent: the line has 1001 bytes");
+    demo.say("/sned");
+    demo.said("nothing was sent");
+    assert_eq!(quit(demo).code, Some(0));
+    assert_eq!(std::fs::read_dir(nothing.path("")).unwrap().count(), 0);
+}
+
+fn quit(mut program: Program) -> Ended {
+    program.say("/quit");
+    program.end()
+}

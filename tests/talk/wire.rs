@@ -1,0 +1,181 @@
+//! A wire between two programs that keeps a copy of every datagram, and can move like a NAT does.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{Builder, JoinHandle};
+
+/// Stops a thread of a wire: no datagram of the protocol looks like this.
+const STOP: &[u8] = b"stop";
+
+/// Forwards datagrams between one caller and one listener until it is dropped.
+pub(crate) struct Wire {
+    front: Arc<UdpSocket>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    /// The sockets towards the listener, the one in use last.
+    backs: Vec<Arc<UdpSocket>>,
+}
+
+struct Shared {
+    listener: SocketAddr,
+    state: Mutex<State>,
+}
+
+struct State {
+    caller: Option<SocketAddr>,
+    back: Arc<UdpSocket>,
+    seen: Vec<Datagram>,
+}
+
+/// A datagram that went over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Datagram {
+    /// From the caller to the listener.
+    pub(crate) is_out: bool,
+    /// The port on the listener's side of the wire.
+    pub(crate) port: u16,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Datagram {
+    pub(crate) fn is_init(&self) -> bool {
+        self.bytes.first() == Some(&1)
+    }
+}
+
+impl Wire {
+    pub(crate) fn to(listener: SocketAddr) -> Self {
+        let (front, back) = (local(), local());
+        let state = State {
+            caller: None,
+            back: Arc::clone(&back),
+            seen: Vec::new(),
+        };
+        let shared = Arc::new(Shared {
+            listener,
+            state: Mutex::new(state),
+        });
+        let mut wire = Self {
+            front,
+            shared,
+            threads: Vec::new(),
+            backs: Vec::new(),
+        };
+        let (socket, shared) = (Arc::clone(&wire.front), Arc::clone(&wire.shared));
+        wire.run(move || shared.forward(&socket));
+        wire.attach(back);
+        wire
+    }
+
+    /// The address that the caller has to connect to.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.front.local_addr().unwrap()
+    }
+
+    /// Goes on from another port. What still comes to the former one is lost.
+    pub(crate) fn move_port(&mut self) {
+        let back = local();
+        self.shared.state().back = Arc::clone(&back);
+        self.attach(back);
+    }
+
+    /// The port on the listener's side.
+    pub(crate) fn port(&self) -> u16 {
+        port(&self.shared.state().back)
+    }
+
+    /// Everything so far, in the order in which it came.
+    pub(crate) fn seen(&self) -> Vec<Datagram> {
+        self.shared.state().seen.clone()
+    }
+
+    /// How many INIT datagrams went by.
+    pub(crate) fn inits(&self) -> usize {
+        self.seen()
+            .iter()
+            .filter(|datagram| datagram.is_init())
+            .count()
+    }
+
+    fn attach(&mut self, back: Arc<UdpSocket>) {
+        let (socket, front) = (Arc::clone(&back), Arc::clone(&self.front));
+        let shared = Arc::clone(&self.shared);
+        self.backs.push(back);
+        self.run(move || shared.give_back(&socket, &front));
+    }
+
+    fn run(&mut self, body: impl FnOnce() + Send + 'static) {
+        self.threads.push(Builder::new().spawn(body).unwrap());
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn forward(&self, front: &UdpSocket) {
+        let mut buffer = [0; 65_536];
+        while let Some((bytes, from)) = receive(front, &mut buffer) {
+            let mut state = self.state();
+            state.caller = Some(from);
+            let back = Arc::clone(&state.back);
+            let datagram = Datagram {
+                is_out: true,
+                port: port(&back),
+                bytes: bytes.to_vec(),
+            };
+            state.seen.push(datagram);
+            // Nobody may be listening there (any more).
+            let _ = back.send_to(bytes, self.listener);
+        }
+    }
+
+    fn give_back(&self, back: &UdpSocket, front: &UdpSocket) {
+        let mut buffer = [0; 65_536];
+        while let Some((bytes, _)) = receive(back, &mut buffer) {
+            let mut state = self.state();
+            let datagram = Datagram {
+                is_out: false,
+                port: port(back),
+                bytes: bytes.to_vec(),
+            };
+            state.seen.push(datagram);
+            let is_gone = port(back) != port(&state.back);
+            if let (Some(caller), false) = (state.caller, is_gone) {
+                let _ = front.send_to(bytes, caller);
+            }
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let stop = local();
+        for socket in self.backs.iter().chain([&self.front]) {
+            stop.send_to(STOP, socket.local_addr().unwrap()).unwrap();
+        }
+        for thread in self.threads.drain(..) {
+            // A panic in it is seen by whoever asks what went by.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The next datagram; none when the wire is to stop.
+fn receive<'a>(socket: &UdpSocket, buffer: &'a mut [u8]) -> Option<(&'a [u8], SocketAddr)> {
+    loop {
+        // An error tells of a datagram that was sent before.
+        if let Ok((len, from)) = socket.recv_from(buffer) {
+            return (buffer[..len] != *STOP).then_some((&buffer[..len], from));
+        }
+    }
+}
+
+fn local() -> Arc<UdpSocket> {
+    Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
+}
+
+fn port(socket: &UdpSocket) -> u16 {
+    socket.local_addr().unwrap().port()
+}
