@@ -169,7 +169,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Sends a line, or keeps it until a session stands. Delivery is not assured.
+    /// Sends a line, or keeps it until a session stands. It is repeated until it has arrived or the
+    /// connection ends; in that case [`Event::Unsent`] counts it.
     ///
     /// # Errors
     /// [`SendError`]; nothing of the line is sent then.

@@ -68,9 +68,10 @@ pub enum Event {
         /// What.
         event: StreamEvent,
     },
-    /// Lines that waited were dropped, because the session ended or the peer refused.
+    /// Lines that waited were dropped, because the session ended or the peer refused; or it is not
+    /// known whether they arrived.
     Unsent {
-        /// Who did not get them.
+        /// Who did not get them, or may not have.
         peer: PeerId,
         /// How many.
         count: usize,

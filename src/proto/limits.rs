@@ -85,7 +85,7 @@ pub const MAX_ANSWERS: usize = 1_024;
 /// How long the demand for cookies outlasts the load.
 pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 
-// Streams (docs/protocol.md#frames).
+// Streams (docs/protocol.md#streams).
 
 /// Bytes that a peer may send on one stream ahead of its reader; the chat has as much for itself.
 pub const STREAM_WINDOW: u64 = 1 << 20;
@@ -116,7 +116,7 @@ pub const MAX_QUEUED_LINES: usize = 64;
 /// begins at a peer's wish.
 pub const MAX_EVENTS: usize = 1_024;
 
-// Loss recovery and congestion control (RFC 9002).
+// Loss recovery and congestion control (docs/protocol.md#loss-and-congestion, RFC 9002).
 
 /// Packets sent after one that was not acknowledged, of which one was, that make it lost.
 pub const PACKET_THRESHOLD: u64 = 3;
@@ -145,7 +145,7 @@ pub const MAX_TRACKED_PACKETS: usize = 8_192;
 /// Skipped packet numbers that are remembered.
 pub const MAX_SKIPPED: usize = 64;
 
-// MTU discovery (docs/protocol.md#paths, RFC 8899).
+// MTU discovery (docs/protocol.md#loss-and-congestion, RFC 8899).
 
 /// Datagram sizes above the base that are tried in turn.
 pub const MTU_PROBES: [usize; 4] = [1_352, 1_420, 1_452, 1_472];

@@ -1,5 +1,5 @@
 //! The largest datagram that the path carries (RFC 8899, as RFC 9000 §14.3 applies it).
-//! Source: docs/protocol.md#paths.
+//! Source: docs/protocol.md#loss-and-congestion.
 //!
 //! ```text
 //!            acked: next size                  all sizes passed

@@ -142,7 +142,7 @@ impl Conversation {
             // Bulk streams are not allowed here.
             Event::Stream { .. } => {}
             Event::Unsent { peer, count } => {
-                let words = Safe::from("not sent to ") + self.label(&peer) + ": ";
+                let words = Safe::from("may not have reached ") + self.label(&peer) + ": ";
                 self.warn(words + count + if count == 1 { " line" } else { " lines" });
             }
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),

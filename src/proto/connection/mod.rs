@@ -1,6 +1,6 @@
 //! The connection inside the tunnel: packet numbers, acknowledgements, what is on its way and what
 //! was lost. It knows nothing of keys and survives every rekey.
-//! Source: docs/protocol.md#connection, RFC 9002.
+//! Source: docs/protocol.md#frames, docs/protocol.md#loss-and-congestion.
 
 mod lines;
 mod received;

@@ -1,5 +1,5 @@
 //! Streams: ordered bytes over packets that are lost, doubled and out of order. Each direction has
-//! its own ids; 1 is the chat, from 2 on come the bulk streams. Source: docs/protocol.md#frames,
+//! its own ids; 1 is the chat, from 2 on come the bulk streams. Source: docs/protocol.md#streams,
 //! RFC 9000 §§2-4.
 //!
 //! For a packet that arrived: [`Streams::check`] all of its frames, then [`Streams::apply`] each.
