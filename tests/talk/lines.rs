@@ -127,6 +127,34 @@ fn an_ended_pipe_is_sent_to_its_last_line() {
 }
 
 #[test]
+fn a_pipe_with_a_line_that_cannot_be_sent_ends_as_not_delivered() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let overlong = "z".repeat(100_000).into_bytes();
+    for refused in [b"\xff not text".to_vec(), vec![b'y'; 1_001], overlong] {
+        let mut caller = alice.connect("bob", address, &[]);
+        caller.say_bytes(&refused);
+        caller.say("the rest arrives");
+        caller.close();
+        listener.said("the rest arrives");
+        let ended = caller.end();
+        assert_eq!(ended.code, Some(6), "{}", ended.transcript);
+    }
+}
+
+#[test]
+fn a_pipe_whose_last_line_nobody_acknowledges_ends_as_not_delivered() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    talk.bob.kill();
+    talk.alice.say("is anybody there?");
+    talk.alice.close();
+    let ended = talk.alice.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
+}
+
+#[test]
 fn a_pipe_waits_for_the_connection() {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);

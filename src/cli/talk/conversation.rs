@@ -22,7 +22,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
 use crate::plain::{Printer, Stamp};
-use crate::proto::{CloseReason, Event, Refusal, SendError, SessionStatus};
+use crate::proto::{CloseReason, Event, Refusal, SendError};
 use crate::store::{HostPort, fingerprint};
 use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
@@ -77,6 +77,8 @@ pub(super) struct State {
     asked: Instant,
     /// When standard input ended.
     ended: Option<Instant>,
+    /// Whether a line was not sent, or not acknowledged in time.
+    undelivered: bool,
     looked: Instant,
 }
 
@@ -94,7 +96,8 @@ impl Conversation {
     pub(super) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
         self.driver.stop(true);
-        end
+        let undelivered = self.state.undelivered && !self.interactive;
+        end.map(|code| conclude(code, undelivered))
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
@@ -141,7 +144,7 @@ impl Conversation {
             Event::Line { peer, line } => return self.on_line(peer, &line),
             Event::Unsent { peer, count } => {
                 let words = Safe::from("not sent to ") + self.label(&peer) + ": ";
-                self.warn(words + count + if count == 1 { " line" } else { " lines" });
+                self.lose(words + count + if count == 1 { " line" } else { " lines" });
             }
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
             Event::Silent { peer } => {
@@ -472,7 +475,7 @@ impl Conversation {
     fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
         match (Line::compose(text), peer) {
             (Ok(line), Some(peer)) => return self.send(peer, line.into_bytes()),
-            (Ok(_), None) => self.warn("nobody is connected (nothing was sent)".into()),
+            (Ok(_), None) => self.lose("nobody is connected (nothing was sent)".into()),
             (Err(LineError::Empty), _) => {}
             (Err(error), _) => self.refuse_line(error),
         }
@@ -488,14 +491,20 @@ impl Conversation {
             Err(SendError::QueueFull) => self.state.pending = Some((peer, line)),
             Err(error) => {
                 let why = safe_line(&error.to_string());
-                self.warn(Safe::from("not sent: ") + why);
+                self.lose(Safe::from("not sent: ") + why);
             }
         }
         Ok(())
     }
 
     fn refuse_line(&mut self, error: LineError) {
-        self.warn(Safe::from("not sent: ") + safe_line(&error.to_string()));
+        self.lose(Safe::from("not sent: ") + safe_line(&error.to_string()));
+    }
+
+    /// Tells that a line is lost. A script learns it from the exit code.
+    fn lose(&mut self, words: Safe) {
+        self.state.undelivered = true;
+        self.warn(words);
     }
 
     fn help(&mut self) {
@@ -592,7 +601,7 @@ impl Conversation {
     }
 
     /// Whether an input that has ended has also arrived.
-    fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
+    fn check_end(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
         let Some(ended) = self.state.ended else {
             return Ok(None);
         };
@@ -604,8 +613,12 @@ impl Conversation {
             .handle
             .with(|endpoint, now| endpoint.status(peer, now))?;
         let is_late = now.saturating_since(ended) >= LINGER;
-        let is_out = |status: SessionStatus| status.queued == 0 && (is_late || !status.awaits_ack);
-        Ok(status.is_none_or(is_out).then_some(ExitCode::Done))
+        let awaits_ack = status.is_some_and(|status| status.awaits_ack);
+        if status.is_some_and(|status| status.queued > 0) || (awaits_ack && !is_late) {
+            return Ok(None);
+        }
+        self.state.undelivered |= awaits_ack;
+        Ok(Some(ExitCode::Done))
     }
 
     // --- helpers ------------------------------------------------------------------------------
@@ -641,6 +654,15 @@ impl Conversation {
 
     fn warn(&mut self, words: Safe) {
         self.printer.warn(&words);
+    }
+}
+
+/// How a program that was done ends if a line that was piped in did not arrive.
+fn conclude(code: ExitCode, undelivered: bool) -> ExitCode {
+    if undelivered && code == ExitCode::Done {
+        ExitCode::NotDelivered
+    } else {
+        code
     }
 }
 
