@@ -1,5 +1,6 @@
 //! Who we know: known-peers, kept in step with the file, and those met in this run only.
 
+use core::mem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,7 +19,10 @@ use crate::time::Instant;
 pub(super) struct Contacts {
     path: PathBuf,
     known: KnownPeers,
+    /// The file that `known` was read from.
     stamp: Stamp,
+    /// The file as it was at the last look.
+    seen: Stamp,
     /// Peers of this run only, by a key on the command line or a "yes" that could not be saved.
     passing: BTreeMap<PeerId, Safe>,
     /// Whether published test keys may be talked to: on loopback only.
@@ -37,6 +41,7 @@ impl Contacts {
             path,
             known,
             stamp,
+            seen: stamp,
             passing: BTreeMap::new(),
             test_keys,
         })
@@ -55,15 +60,23 @@ impl Contacts {
     /// Reads the file again if it changed and returns what is different. A file that cannot be read
     /// changes nothing.
     ///
+    /// A change counts once two looks in a row have found it the same: some editors take the file
+    /// away or empty it before they write it anew, and nobody is to be put out for that.
+    ///
     /// # Errors
     /// What reading it fails with, once for each change of the file.
     pub(super) fn refresh(&mut self) -> Result<Option<Changes>, store::Error> {
         let stamp = Stamp::of(&self.path);
-        if stamp == self.stamp {
+        let is_settled = mem::replace(&mut self.seen, stamp) == stamp;
+        if !is_settled || stamp == self.stamp {
+            return Ok(None);
+        }
+        let fresh = KnownPeers::load(&self.path);
+        if Stamp::of(&self.path) != stamp {
             return Ok(None);
         }
         self.stamp = stamp;
-        let fresh = KnownPeers::load(&self.path)?;
+        let fresh = fresh?;
         let before: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
         self.known = fresh;
         let known = &self.known;
@@ -210,6 +223,8 @@ fn config_of(peer: &Peer) -> PeerConfig {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -223,9 +238,37 @@ mod tests {
         contacts.save("carol", &carol, &[]).unwrap();
         assert_eq!(contacts.label(&carol).as_str(), "carol");
         assert_eq!(contacts.find("carol"), Some(carol));
+        assert!(contacts.refresh().unwrap().is_none());
         let changes = contacts.refresh().unwrap().unwrap();
         assert_eq!((changes.revoked, changes.removed), (vec![bob], vec![bob]));
         assert_eq!(contacts.label(&carol).as_str(), "carol");
+    }
+
+    #[test]
+    fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("known-peers");
+        let bob = PeerId::new([2; 32]);
+        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+        let content = fs::read(&path).unwrap();
+        let mut contacts = Contacts::load(path.clone(), false).unwrap();
+        let aside = home.path().join("known-peers~");
+        fs::rename(&path, &aside).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is missing");
+        fs::rename(&aside, &path).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is back");
+        fs::write(&path, "").unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is empty");
+        fs::write(&path, &content[..content.len() - 9]).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is half written");
+        fs::write(&path, &content).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is whole");
+        let changes = contacts.refresh().unwrap();
+        assert!(changes.is_none_or(|changes| changes.removed.is_empty()));
+        fs::remove_file(&path).unwrap();
+        assert!(contacts.refresh().unwrap().is_none());
+        let changes = contacts.refresh().unwrap().unwrap();
+        assert_eq!(changes.removed, [bob], "it stays away");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The loop waits in one place. Its order:
 //! 1. tell what the core tells,
 //! 2. take what the user typed, one line at a time, as long as the core takes it,
-//! 3. once a second look whether known-peers changed,
+//! 3. twice a second look whether known-peers changed,
 //! 4. ask whether it is time to stop.
 
 use std::collections::VecDeque;
@@ -28,8 +28,8 @@ use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
 
-/// How often known-peers is looked at: a change counts within 2 s.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
+const LOOK: Duration = Duration::from_millis(500);
 /// How soon a line that the core could not take is offered again: nothing tells when there is room.
 const OFFER_AGAIN: Duration = Duration::from_millis(10);
 /// How long an ended input waits for the last line's acknowledgement.
@@ -192,8 +192,6 @@ impl Conversation {
     /// Saves a peer; false, after saying why, if that cannot be done.
     fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
         let saved = self.profile.contacts.save(name, peer, addresses);
-        // Whatever else is new in the file counts at once.
-        self.state.looked = Instant::ZERO;
         if let Err(error) = saved {
             self.out.error(&Error::from(error).report());
             return false;
