@@ -182,7 +182,7 @@ impl Conversation {
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
-        if let Some((name, at)) = self.goal.on_established(&peer)
+        if let Some((name, at)) = self.goal.on_established(&peer, self.clock.now())
             && self.save(&name, &peer, at.as_slice())
         {
             self.note(Safe::from("saved as ") + safe_line(&name));
@@ -254,8 +254,9 @@ impl Conversation {
         self.state.last.take_if(|last| *last == peer);
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
             Progress::GoOn => Ok(None),
-            Progress::Again(addresses) => {
-                self.connect(peer, &addresses)?;
+            Progress::Again(pause) => {
+                let words = Safe::from("link: calling again in ") + pause.as_secs() + " s";
+                self.note(words);
                 Ok(None)
             }
             Progress::Stop(code) => Ok(Some(code)),
@@ -552,7 +553,7 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        let left = self.goal.remaining(self.clock.now());
+        let left = self.goal.patience(self.clock.now());
         patience(left, self.state.pending.is_some())
     }
 
@@ -594,6 +595,9 @@ impl Conversation {
                 saved,
             };
             return Err(self.goal.failure(peer, tries, now));
+        }
+        if let Some((peer, addresses)) = self.goal.call_again(now) {
+            self.connect(peer, &addresses)?;
         }
         self.check_end(now)
     }

@@ -19,7 +19,7 @@ use std::sync::mpsc::{Sender, channel};
 use crate::cli::Prompt;
 use crate::cli::args::{self, ConnectArgs, ListenArgs};
 use crate::cli::talk::conversation::{Conversation, Input, State};
-use crate::cli::talk::goal::{Goal, Reach, Stage};
+use crate::cli::talk::goal::{Again, Goal, Reach, Stage};
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{self, Target, Who};
 use crate::cli::{Context, Error, ExitCode, input, peers};
@@ -100,6 +100,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         state: Stage::Trying,
         closed: Vec::new(),
         save_as,
+        again: Again::default(),
     });
     let host = aim.host.to_string();
     let host = Host::parse(&host, None).map_err(|error| bad_address(&host, error))?;
