@@ -15,12 +15,13 @@ use std::time::Duration;
 use crate::chat::{Line, LineError, Received};
 use crate::cli::talk::answer::Answer;
 use crate::cli::talk::goal::{Goal, Progress};
+use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
-use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
+use crate::net::{Clock, Driver, Handle, ResolveError, Signal};
 use crate::plain::{Printer, Stamp};
 use crate::proto::{CloseReason, Event, Refusal, SendError};
 use crate::store::{HostPort, fingerprint};
@@ -61,7 +62,7 @@ pub(super) struct Conversation {
     pub(super) goal: Goal,
     pub(super) own: PeerId,
     pub(super) state: State,
-    pub(super) _signals: Signals,
+    pub(super) leave: Leave,
 }
 
 /// What the conversation remembers.
@@ -95,6 +96,7 @@ impl Conversation {
     /// The error that ends it.
     pub(super) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
+        drop(self.leave);
         self.driver.stop(true);
         let undelivered = self.state.undelivered && !self.interactive;
         end.map(|code| conclude(code, undelivered))

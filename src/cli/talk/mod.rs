@@ -4,10 +4,12 @@ mod answer;
 mod contacts;
 mod conversation;
 mod goal;
+mod leave;
 mod profile;
 mod stdin;
 mod typed;
 
+pub(super) use self::leave::Leave;
 pub(super) use self::profile::cannot_bind;
 pub(super) use self::stdin::{Stdin, read_lines};
 pub(super) use self::typed::Typed;
@@ -23,7 +25,7 @@ use crate::cli::talk::goal::{Again, Goal, Reach, Stage};
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{self, Target, Who};
 use crate::cli::{Context, Error, ExitCode, input, peers};
-use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Signals, Socket};
+use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, PeerConfig, Trust};
 use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text, short_key_text};
@@ -202,7 +204,7 @@ fn start(
         let _ = wake.send(Input::Wake);
     });
     let deliver = inputs.clone();
-    let signals = Signals::watch(move |signal| {
+    let leave = Leave::watch(driver.handle().clone(), move |signal| {
         let _ = deliver.send(Input::Signal(signal));
     });
     // With --no-input nobody is asked, but whoever types still has commands.
@@ -220,7 +222,7 @@ fn start(
         goal,
         own,
         state: State::default(),
-        _signals: signals.map_err(|error| no_threads(&error))?,
+        leave: leave.map_err(|error| no_threads(&error))?,
     };
     Ok((conversation, inputs))
 }
