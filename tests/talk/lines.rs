@@ -18,7 +18,7 @@ fn a_key_and_an_address_are_enough_the_first_time_and_a_name_afterwards() {
     bob.knows("alice", &alice);
     let (mut listener, address) = bob.listen(&[]);
     let mut first = alice.call(&bob, address, &["--save-as", "bob"]);
-    first.told(&format!("connecting to {}", &bob.key()[..8]));
+    first.told(&format!("connecting to key:{} at", &bob.key()[..8]));
     first.told("secure: ");
     first.told("saved as bob");
     check(&mut first, &mut listener);

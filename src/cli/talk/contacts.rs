@@ -98,13 +98,11 @@ impl Contacts {
             .filter(allowed)
     }
 
-    /// What to call a peer: its saved name, or the beginning of its key.
+    /// What to call a peer: its saved name, or what [`unsaved`] makes of its key.
     pub(super) fn label(&self, peer: &PeerId) -> Safe {
         let saved = self.known.find_key(peer).map(|peer| peer.name().clone());
         let passing = || self.passing.get(peer).cloned();
-        saved
-            .or_else(passing)
-            .unwrap_or_else(|| short_key_text(peer))
+        saved.or_else(passing).unwrap_or_else(|| unsaved(peer))
     }
 
     /// Whether the peer has a saved name.
@@ -161,7 +159,7 @@ impl Contacts {
 
     /// Takes a peer in for this run.
     pub(super) fn meet(&mut self, offer: &KeyOffer) {
-        self.passing.insert(offer.key, short_key_text(&offer.key));
+        self.passing.insert(offer.key, unsaved(&offer.key));
     }
 
     /// Saves a peer under a name. [`Contacts::refresh`] then reads the file, which may say more that
@@ -176,10 +174,16 @@ impl Contacts {
         addresses: &[HostPort],
     ) -> Result<(), store::Error> {
         KnownPeers::update(&self.path, |known| known.add(name, peer, addresses))?;
-        let label = safe_name(name).unwrap_or_else(|_| short_key_text(peer));
+        let label = safe_name(name).unwrap_or_else(|_| unsaved(peer));
         self.passing.insert(*peer, label);
         Ok(())
     }
+}
+
+/// What to call somebody who has no name: the beginning of the key. No name has a `:` in it, so that a
+/// key which was searched for until it begins like a name does not pass for that name.
+pub(super) fn unsaved(peer: &PeerId) -> Safe {
+    Safe::from("key:") + short_key_text(peer)
 }
 
 /// What a changed known-peers means for the sessions.
@@ -245,6 +249,26 @@ mod tests {
     }
 
     #[test]
+    fn the_label_of_an_unsaved_key_is_nobodys_name() {
+        let home = tempfile::tempdir().unwrap();
+        let mut contacts = Contacts::load(home.path().join("known-peers"), false).unwrap();
+        // In base64 the key begins with "johnsmith".
+        let mut key = [0; 32];
+        key[..6].copy_from_slice(&[0x8e, 0x88, 0x67, 0xb2, 0x68, 0xad]);
+        let peer = PeerId::new(key);
+        assert_eq!(short_key_text(&peer).as_str(), "johnsmit");
+        assert_eq!(contacts.label(&peer).as_str(), "key:johnsmit");
+        contacts.meet(&KeyOffer {
+            key: peer,
+            name: None,
+            addresses: Vec::new(),
+        });
+        let label = contacts.label(&peer);
+        assert!(safe_name(label.as_str()).is_err());
+        assert_eq!(contacts.find(label.as_str()), Some(peer));
+    }
+
+    #[test]
     fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("known-peers");
@@ -279,6 +303,6 @@ mod tests {
         let mut contacts = Contacts::load(path, false).unwrap();
         contacts.save("guest-010203", &first, &[]).unwrap();
         assert!(contacts.save("guest-010203", &second, &[]).is_err());
-        assert_eq!(contacts.label(&second), short_key_text(&second));
+        assert_eq!(contacts.label(&second).as_str(), "key:AwMDAwMD");
     }
 }

@@ -20,6 +20,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use crate::cli::Prompt;
 use crate::cli::args::{self, ConnectArgs, ListenArgs};
+use crate::cli::talk::contacts::unsaved;
 use crate::cli::talk::conversation::{Conversation, Input, State};
 use crate::cli::talk::goal::{Again, Goal, Reach, Stage};
 use crate::cli::talk::profile::Profile;
@@ -28,7 +29,7 @@ use crate::cli::{Context, Error, ExitCode, input, peers};
 use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, PeerConfig, Trust};
-use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text, short_key_text};
+use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -143,7 +144,7 @@ impl Aim {
         };
         let host = target.address.or(saved);
         let host = host.ok_or_else(|| Error::NoAddress {
-            name: name.unwrap_or_else(|| short_key_text(&offer.key)),
+            name: name.unwrap_or_else(|| unsaved(&offer.key)),
         })?;
         Ok(Self { offer, host })
     }
