@@ -11,7 +11,7 @@ use crate::proto::{Endpoint, PeerConfig};
 use crate::store::{
     self, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
 };
-use crate::text::{Safe, safe_name, skeleton};
+use crate::text::{Safe, safe_name};
 use crate::time::Instant;
 
 /// The people that this run knows.
@@ -150,11 +150,7 @@ impl Contacts {
 
     /// The saved peer whose name looks like `nickname`.
     pub(super) fn claimed(&self, nickname: &str) -> Option<&Peer> {
-        let claimed = skeleton(&safe_name(nickname).ok()?);
-        self.known
-            .peers()
-            .iter()
-            .find(|peer| skeleton(peer.name()) == claimed)
+        self.known.find_look_alike(&safe_name(nickname).ok()?)
     }
 
     /// Takes a peer in for this run.
