@@ -82,6 +82,15 @@ pub enum Error {
         /// The system's words for it.
         reason: Safe,
     },
+    /// SC14: the input has ended, and lines of it could not be sent.
+    NotDelivered {
+        /// To whom.
+        peer: Peer,
+        /// How long it was tried.
+        within: Duration,
+        /// How many lines wait.
+        lines: usize,
+    },
     /// SC16: the other side speaks another version of the protocol.
     OtherVersion {
         /// Who.
@@ -193,6 +202,11 @@ impl Error {
             Self::WrongPassphrase { path, attempts } => wording::wrong_passphrase(path, *attempts),
             Self::CannotListen { address, reason } => wording::cannot_listen(*address, reason),
             Self::HostNotFound { host, reason } => wording::host_not_found(host, reason),
+            Self::NotDelivered {
+                peer,
+                within,
+                lines,
+            } => wording::not_delivered(peer, *within, *lines),
             Self::OtherVersion { peer, theirs, ours } => wording::version(peer, *theirs, *ours),
             Self::NeedsInput(prompt) => wording::needs_input(*prompt),
             Self::NoPassphrase { reason } => wording::no_passphrase(reason),

@@ -120,6 +120,19 @@ pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
         .cause(Safe::from("The system says: ") + reason)
 }
 
+pub(super) fn not_delivered(peer: &Peer, within: Duration, lines: usize) -> Report {
+    let title = Safe::from("not delivered to ") + &peer.label + " within " + seconds(within);
+    let lines = Safe::from(lines)
+        + if lines == 1 {
+            " line was"
+        } else {
+            " lines were"
+        };
+    Report::new("SC14", ExitCode::NotDelivered, title)
+        .cause(lines + " not sent, and nothing is kept. Others before may be lost too.")
+        .cause("With --retry it is tried for as long as it takes.")
+}
+
 pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
     let title = peer.label.clone()
         + " speaks version "

@@ -229,6 +229,9 @@ impl Endpoint {
             keys,
             datagrams,
         } = done;
+        if shared.revoked.contains(&id) {
+            return shared.drop(DropReason::NotWelcome);
+        }
         if payload.welcome == Welcome::Known || payload.welcome == Welcome::Guest {
             let unchanged = |peer: &&mut Peer| peer.connection_id == payload.connection;
             let is_free = shared.keys.find(payload.index).is_none()

@@ -1,22 +1,21 @@
 //! Two halves of a handshake message become one, although a stranger may slip in false halves.
 //! Source: docs/protocol.md#reassembly.
 
-use crate::proto::limits::MAX_VARIANTS;
 use crate::wire::packet::Part;
 
 /// A joined message, boxed because it is too large to move around.
 pub(super) type Whole<const WHOLE: usize> = Box<[u8; WHOLE]>;
 
-/// Up to [`MAX_VARIANTS`] distinct variants of each half of a message. Every combination is handed
+/// Up to `VARIANTS` distinct variants of each half of a message. Every combination is handed
 /// out once, so that an injected half cannot keep the true ones apart.
 #[derive(Debug)]
-pub(super) struct Assembly<const HALF: usize> {
+pub(super) struct Assembly<const HALF: usize, const VARIANTS: usize> {
     first: Vec<Box<[u8; HALF]>>,
     second: Vec<Box<[u8; HALF]>>,
     handed_out: Vec<(usize, usize)>,
 }
 
-impl<const HALF: usize> Default for Assembly<HALF> {
+impl<const HALF: usize, const VARIANTS: usize> Default for Assembly<HALF, VARIANTS> {
     fn default() -> Self {
         Self {
             first: Vec::new(),
@@ -26,14 +25,14 @@ impl<const HALF: usize> Default for Assembly<HALF> {
     }
 }
 
-impl<const HALF: usize> Assembly<HALF> {
+impl<const HALF: usize, const VARIANTS: usize> Assembly<HALF, VARIANTS> {
     /// Keeps `half` if it is new and there is room.
     pub(super) fn add(&mut self, part: Part, half: &[u8; HALF]) {
         let variants = match part {
             Part::First => &mut self.first,
             Part::Second => &mut self.second,
         };
-        if variants.len() < MAX_VARIANTS && !variants.iter().any(|known| **known == *half) {
+        if variants.len() < VARIANTS && !variants.iter().any(|known| **known == *half) {
             variants.push(Box::new(*half));
         }
     }
@@ -64,7 +63,7 @@ impl<const HALF: usize> Assembly<HALF> {
 mod tests {
     use super::*;
 
-    fn drain(assembly: &mut Assembly<2>) -> Vec<[u8; 4]> {
+    fn drain(assembly: &mut Assembly<2, 2>) -> Vec<[u8; 4]> {
         assembly
             .take_all::<4>()
             .into_iter()
@@ -75,7 +74,7 @@ mod tests {
     #[test]
     fn an_injected_half_cannot_orphan_the_true_one() {
         for poison in [Part::First, Part::Second] {
-            let mut assembly = Assembly::<2>::default();
+            let mut assembly = Assembly::<2, 2>::default();
             assembly.add(poison, &[9, 9]);
             assembly.add(Part::First, &[1, 2]);
             assembly.add(Part::Second, &[3, 4]);
@@ -87,7 +86,7 @@ mod tests {
 
     #[test]
     fn each_combination_is_handed_out_once_and_there_are_at_most_four() {
-        let mut assembly = Assembly::<2>::default();
+        let mut assembly = Assembly::<2, 2>::default();
         for byte in 0..9 {
             assembly.add(Part::First, &[byte, 0]);
             assembly.add(Part::Second, &[byte, 1]);

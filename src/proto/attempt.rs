@@ -7,7 +7,7 @@ use crate::crypto::{CookieKey, Initiator, MacKey, mac2};
 use crate::id::{ConnectionId, PeerId, SessionIndex};
 use crate::proto::assembly::Assembly;
 use crate::proto::job::Initiated;
-use crate::proto::limits::{ATTEMPT_LIFE, MAX_ATTEMPTS};
+use crate::proto::limits::{ATTEMPT_LIFE, MAX_ATTEMPTS, MAX_RESP_VARIANTS};
 use crate::time::Instant;
 use crate::wire::limits::{MAC_LEN, MESSAGE2_LEN, RESP_HALF_LEN};
 use crate::wire::packet::{Cookie, Init, Packet, Resp};
@@ -22,7 +22,7 @@ pub(super) struct Attempt {
     datagrams: [Vec<u8>; 2],
     resp_mac1: MacKey,
     initiator: Option<Initiator>,
-    halves: Assembly<RESP_HALF_LEN>,
+    halves: Assembly<RESP_HALF_LEN, MAX_RESP_VARIANTS>,
     cookie_used: bool,
 }
 

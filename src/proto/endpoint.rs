@@ -163,7 +163,7 @@ impl Endpoint {
         }
         if !peer.status(now).established {
             peer.wanted = true;
-            peer.start_handshake(&mut self.shared, now);
+            peer.start_handshake_anew(&mut self.shared, now);
         }
         Ok(())
     }
@@ -191,7 +191,7 @@ impl Endpoint {
         }
         peer.lines.push_back(line);
         if !peer.status(now).established {
-            peer.start_handshake(&mut self.shared, now);
+            peer.start_handshake_anew(&mut self.shared, now);
         }
         self.shared.dirty.insert(peer.id);
         Ok(())

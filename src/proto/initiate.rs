@@ -60,6 +60,15 @@ impl Peer {
         self.try_once(shared, now);
     }
 
+    /// As [`Peer::start_handshake`], because the owner asks for it: a series that has slowed down
+    /// begins anew.
+    pub(super) fn start_handshake_anew(&mut self, shared: &mut Shared, now: Instant) {
+        if self.retry.is_some_and(|retry| retry.told) {
+            self.stop_handshake(shared);
+        }
+        self.start_handshake(shared, now);
+    }
+
     /// Ends the series; attempts that are out may still be answered.
     pub(super) fn stop_handshake(&mut self, shared: &mut Shared) {
         self.retry = None;

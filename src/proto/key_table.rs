@@ -46,7 +46,7 @@ impl KeyTable {
             return Err(DropReason::Malformed);
         };
         let keypair = self.find(data.receiver).ok_or(DropReason::UnknownIndex)?;
-        if !keypair.is_usable(now) {
+        if !keypair.can_open(now) {
             return Err(DropReason::KeyExpired);
         }
         if !keypair.is_new(data.counter) {

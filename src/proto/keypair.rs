@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::crypto::{OpenError, OpenKey, SealKey, TransportKeys};
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex};
 use crate::proto::limits::{
-    ERASE_AFTER, GLARE_WINDOW, MAX_NEXT_KEYPAIRS, REJECT_AFTER, REJECT_AFTER_PACKETS,
+    ATTEMPT_LIFE, ERASE_AFTER, GLARE_WINDOW, MAX_NEXT_KEYPAIRS, REJECT_AFTER, REJECT_AFTER_PACKETS,
     REKEY_AFTER_FORGERIES, REKEY_AFTER_PACKETS,
 };
 use crate::proto::replay::ReplayWindow;
@@ -93,6 +93,12 @@ impl Keypair {
     #[doc(hidden)]
     pub fn set_sent_for_testing_only(&self, sent: u64) {
         self.sent.store(sent, Ordering::Relaxed);
+    }
+
+    /// Whether packets under it are still taken. The other side may have made it as much as
+    /// [`ATTEMPT_LIFE`] later than we did, and seals by its own clock.
+    pub(super) fn can_open(&self, now: Instant) -> bool {
+        now.saturating_since(self.created) < REJECT_AFTER + ATTEMPT_LIFE
     }
 
     pub(super) fn is_usable(&self, now: Instant) -> bool {
@@ -227,18 +233,12 @@ impl KeySlots {
     pub(super) fn promote(&mut self, keypair: Arc<Keypair>, local: PeerId) -> Vec<Arc<Keypair>> {
         let mut erased: Vec<Arc<Keypair>> = Vec::new();
         if self.slot_of(&keypair) == Some(Slot::Next) {
-            erased.extend(
-                self.next
-                    .drain(..)
-                    .filter(|held| !Arc::ptr_eq(held, &keypair)),
-            );
+            // A newer one stays: the confirmation may have been held back on its way, and its sender
+            // may have started anew meanwhile.
+            self.next.retain(|held| !Arc::ptr_eq(held, &keypair));
+            erased.extend(self.take_next(|held| held.epoch < keypair.epoch));
         } else {
-            let next = core::mem::take(&mut self.next);
-            let (outlived, kept): (VecDeque<_>, _) = next
-                .into_iter()
-                .partition(|held| held.is_outlived_by(&keypair));
-            self.next = kept;
-            erased.extend(outlived);
+            erased.extend(self.take_next(|held| held.is_outlived_by(&keypair)));
         }
         let (current, previous) = match self.current.take() {
             None => (keypair, None),
@@ -253,6 +253,14 @@ impl KeySlots {
         erased.extend(core::mem::replace(&mut self.previous, previous));
         self.current = Some(current);
         erased
+    }
+
+    /// Takes out those of the unconfirmed keypairs for which `gone` is true.
+    fn take_next(&mut self, gone: impl Fn(&Keypair) -> bool) -> VecDeque<Arc<Keypair>> {
+        let next = core::mem::take(&mut self.next);
+        let (taken, kept) = next.into_iter().partition(|held| gone(held));
+        self.next = kept;
+        taken
     }
 
     /// Takes out every keypair that is due to be erased at `now`.

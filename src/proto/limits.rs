@@ -11,7 +11,7 @@ pub const REKEY_INITIATOR_SEND: Duration = Duration::from_secs(120);
 pub const REKEY_INITIATOR_RECEIVE: Duration = Duration::from_secs(165);
 /// Age, before jitter, at which the responder of a keypair starts a rekey.
 pub const REKEY_RESPONDER: Duration = Duration::from_secs(170);
-/// Age at which a keypair neither seals nor opens any more.
+/// Age at which a keypair seals no more; it opens for [`ATTEMPT_LIFE`] longer.
 pub const REJECT_AFTER: Duration = Duration::from_secs(180);
 /// Age at which a keypair is erased.
 pub const ERASE_AFTER: Duration = Duration::from_secs(540);
@@ -62,8 +62,10 @@ pub const MAX_SLOTS: usize = 256;
 pub const MAX_SLOTS_PER_SOURCE: usize = 4;
 /// How long a half waits for the other.
 pub const SLOT_LIFE: Duration = Duration::from_secs(3);
-/// Distinct variants of each half that are kept and tried.
+/// Distinct variants of each half of a stranger's INIT that are kept and tried.
 pub const MAX_VARIANTS: usize = 2;
+/// Distinct variants of each half of a RESP that are kept and tried.
+pub const MAX_RESP_VARIANTS: usize = 8;
 /// How long a cookie secret is used for new cookies; it is accepted for as long again.
 pub const COOKIE_LIFE: Duration = Duration::from_secs(120);
 /// INITs a second from one source that are not asked for a cookie.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::id::SessionIndex;
 use crate::proto::assembly::{Assembly, Whole};
 use crate::proto::limit::Source;
-use crate::proto::limits::{MAX_SLOTS, MAX_SLOTS_PER_SOURCE, SLOT_LIFE};
+use crate::proto::limits::{MAX_SLOTS, MAX_SLOTS_PER_SOURCE, MAX_VARIANTS, SLOT_LIFE};
 use crate::proto::rng::CoreRng;
 use crate::time::Instant;
 use crate::wire::limits::{INIT_HALF_LEN, MESSAGE1_LEN};
@@ -17,7 +17,7 @@ pub(super) type SlotKey = (SocketAddr, SessionIndex);
 
 #[derive(Debug)]
 struct Slot {
-    halves: Assembly<INIT_HALF_LEN>,
+    halves: Assembly<INIT_HALF_LEN, MAX_VARIANTS>,
     opened: Instant,
 }
 

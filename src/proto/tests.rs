@@ -430,3 +430,43 @@ fn lines_that_wait_when_the_session_ends_are_reported_not_kept() {
     assert!(a.events.contains(&unsent), "{:?}", a.events);
     assert_eq!(settle(&mut a, &mut b, now(2)), 0);
 }
+
+#[test]
+fn a_confirmation_that_was_held_back_leaves_the_newer_keypair() {
+    let (mut a, mut b) = acquainted();
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    let confirmations = settle_without(&mut a, &mut b, 4, now(0));
+    restart(&mut b, 2_000_000, now(1_000));
+    b.knows(&a, None);
+    b.endpoint.connect(a.id(), &[], now(1_000)).unwrap();
+    let newer = settle_without(&mut a, &mut b, 4, now(1_000));
+    for datagram in confirmations.into_iter().chain(newer) {
+        a.receive(b.address, datagram, now(1_001));
+    }
+    settle(&mut a, &mut b, now(1_001));
+    b.endpoint
+        .send_line(a.id(), b"after the restart".to_vec(), now(1_002))
+        .unwrap();
+    settle(&mut a, &mut b, now(1_002));
+    assert_eq!(a.lines(), [b"after the restart"]);
+}
+
+#[test]
+fn a_key_that_the_other_side_made_later_is_still_opened() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let answers = settle_without(&mut a, &mut b, 2, now(0));
+    // RESP arrives 60 s late: A's keypair is that much younger than B's.
+    for datagram in answers {
+        a.receive(b.address, datagram, now(60_000));
+    }
+    settle(&mut a, &mut b, now(60_000));
+    a.endpoint
+        .send_line(b.id(), b"young to me".to_vec(), now(175_000))
+        .unwrap();
+    for (_, datagram) in a.drain(now(175_000)) {
+        b.receive(a.address, datagram, now(190_000));
+    }
+    b.drain(now(190_000));
+    assert_eq!(b.lines(), [b"young to me"]);
+}

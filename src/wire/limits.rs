@@ -20,6 +20,8 @@ pub const DATA_HEADER_LEN: usize = 16;
 pub const TAG_LEN: usize = 16;
 /// Largest UDP payload on a direct path before path MTU discovery has proved more.
 pub const BASE_DATAGRAM_LEN: usize = 1_232;
+/// Largest UDP payload on any path.
+pub const MAX_DATAGRAM_LEN: usize = 1_472;
 /// Largest plaintext of one DATA packet on such a path.
 pub const BASE_PLAINTEXT_LEN: usize = 1_200;
 /// Largest body of a LINE frame.

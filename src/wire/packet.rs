@@ -3,8 +3,8 @@
 use crate::id::{Counter, SessionIndex};
 use crate::wire::codec::{DecodeError, Reader, Writer};
 use crate::wire::limits::{
-    COOKIE_LEN, DATA_HEADER_LEN, INIT_HALF_LEN, INIT_LEN, MAC_LEN, MESSAGE1_LEN, MESSAGE2_LEN,
-    PART_HEADER_LEN, RESP_HALF_LEN, RESP_LEN, TAG_LEN,
+    COOKIE_LEN, DATA_HEADER_LEN, INIT_HALF_LEN, INIT_LEN, MAC_LEN, MAX_DATAGRAM_LEN, MESSAGE1_LEN,
+    MESSAGE2_LEN, PART_HEADER_LEN, RESP_HALF_LEN, RESP_LEN, TAG_LEN,
 };
 
 const TYPE_INIT: u8 = 1;
@@ -173,6 +173,9 @@ impl<'a> Cookie<'a> {
 
 impl Data {
     fn parse(datagram: &[u8]) -> Result<Self, DecodeError> {
+        if datagram.len() > MAX_DATAGRAM_LEN {
+            return Err(DecodeError::TooLong);
+        }
         let mut reader = Reader::new(datagram);
         let receiver = plain_header(&mut reader)?;
         let counter = Counter(reader.u64()?);
@@ -334,6 +337,17 @@ mod tests {
         for len in 0..sample.len() {
             assert!(Packet::parse(&sample[..len]).is_err());
         }
+    }
+
+    #[test]
+    fn data_beyond_any_path_is_refused() {
+        let data = Data {
+            receiver: SessionIndex(1),
+            counter: Counter(2),
+        };
+        let room = MAX_DATAGRAM_LEN - DATA_HEADER_LEN - TAG_LEN;
+        assert!(Packet::parse(&data.lay_out(&vec![0; room])).is_ok());
+        assert!(Packet::parse(&data.lay_out(&vec![0; room + 1])).is_err());
     }
 
     #[test]

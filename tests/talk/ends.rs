@@ -134,6 +134,28 @@ fn a_killed_listener_that_starts_again_goes_on_with_whoever_was_there() {
 }
 
 #[test]
+fn an_ended_pipe_does_not_wait_for_ever_for_whoever_is_gone() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--timeout", "2s"]);
+    check(&mut caller, &mut listener);
+    listener.kill();
+    caller.say("lost");
+    caller.told("link: nothing heard from bob for 5 s; trying");
+    caller.say("held back");
+    caller.say("held back too");
+    caller.close();
+    let ended = caller.end();
+    ended.failed(6, "SC14");
+    assert!(ended.told.contains("not delivered to bob within 2 s"));
+    assert!(
+        ended.told.contains("2 lines were not sent"),
+        "{}",
+        ended.told
+    );
+}
+
+#[test]
 fn a_killed_caller_that_starts_again_goes_on_at_once() {
     let (alice, bob) = Home::friends();
     let mut talk = Talk::between(&alice, &bob);

@@ -604,25 +604,37 @@ impl Conversation {
         self.check_end(now)
     }
 
-    /// Whether an input that has ended has also arrived.
+    /// Whether an input that has ended has also arrived, or never will.
     fn check_end(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
         let Some(ended) = self.state.ended else {
             return Ok(None);
         };
-        let (Goal::Reach(reach), None) = (&self.goal, &self.state.pending) else {
+        let Goal::Reach(reach) = &self.goal else {
             return Ok(None);
         };
         let peer = reach.peer;
         let status = self
             .handle
             .with(|endpoint, now| endpoint.status(peer, now))?;
-        let is_late = now.saturating_since(ended) >= LINGER;
-        let awaits_ack = status.is_some_and(|status| status.awaits_ack);
-        if status.is_some_and(|status| status.queued > 0) || (awaits_ack && !is_late) {
+        let Some(status) = status else {
+            return Ok(Some(ExitCode::Done));
+        };
+        let waited = now.saturating_since(ended);
+        let lines = status.queued + usize::from(self.state.pending.is_some());
+        if lines == 0 && (waited >= LINGER || !status.awaits_ack) {
+            self.state.undelivered |= status.awaits_ack;
+            return Ok(Some(ExitCode::Done));
+        }
+        if lines == 0 || reach.retry || waited < reach.timeout {
             return Ok(None);
         }
-        self.state.undelivered |= awaits_ack;
-        Ok(Some(ExitCode::Done))
+        let saved = self.profile.contacts.is_saved(&peer);
+        let label = self.label(&peer);
+        Err(Error::NotDelivered {
+            peer: Peer { label, saved },
+            within: reach.timeout,
+            lines,
+        })
     }
 
     // --- helpers ------------------------------------------------------------------------------
