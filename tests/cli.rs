@@ -767,5 +767,14 @@ mod words {
         let log = home.path("log");
         home.data(&["--log", log.to_str().unwrap(), "peers", "list"]);
         assert_eq!(mode(&log), 0o600);
+        set_mode(&log, 0o644);
+        let refused = home.run(&["--log", log.to_str().unwrap(), "peers", "list"]);
+        assert_eq!(refused.code, 5);
+        assert_eq!(
+            refused.stderr,
+            "error: refusing to use HOME/log  [SC02]\n\
+             \x20 Other users of this machine can read it (mode 0644).\n\
+             \x20 try: chmod 600 HOME/log\n"
+        );
     }
 }

@@ -9,6 +9,8 @@ use std::fmt::Write;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use securechat::proto::EndpointConfig;
 use securechat::sim::Pair;
 use simulated::secs;
@@ -75,6 +77,12 @@ fn assert_no_words_names_or_keys(log: &str, pair: &Pair) {
         let key = hex(pair.id(node).as_bytes());
         let eight = key.get(..16).unwrap();
         assert!(!log.contains(eight), "eight bytes of a key are in the log");
+        for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            let key = alphabet.encode(pair.id(node).as_bytes());
+            // Eleven characters are eight bytes, too.
+            let eleven = key.get(..11).unwrap();
+            assert!(!log.contains(eleven), "a key is in the log, in base64");
+        }
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use crate::chat::{Line, Received};
 use crate::cli::args::DemoArgs;
-use crate::cli::talk::{Stdin, Typed, cannot_bind, no_threads, read_lines};
+use crate::cli::talk::{Leave, Stdin, Typed, cannot_bind, no_threads, read_lines};
 use crate::cli::{Error, ExitCode, Out};
 use crate::crypto::{PROTOCOL_NAME, StaticSecret};
 use crate::id::{PeerId, Timestamp};
-use crate::net::{Bind, Clock, Driver, Handle, Signals, Socket, os_rng, seed};
+use crate::net::{Bind, Clock, Driver, Handle, Socket, os_rng, seed};
 use crate::plain::{Form, Printer, Stamp};
 use crate::proto::{Endpoint, EndpointConfig, Event, PeerConfig};
 use crate::store::key_text;
@@ -104,11 +104,12 @@ impl Party {
 }
 
 struct Demo {
+    /// First, so that the threads of the others end after it.
+    _leave: Leave,
     me: Party,
     echo: Party,
     clock: Clock,
     woken: Receiver<Wake>,
-    _signals: Signals,
 }
 
 impl Demo {
@@ -117,16 +118,15 @@ impl Demo {
         me.add(&echo)?;
         echo.add(&me)?;
         let stop = wake.clone();
-        let signals = Signals::watch(move |signal| {
+        let leave = Leave::watch(me.handle.clone(), move |signal| {
             let _ = stop.send(Wake::Stop(signal.into()));
         });
-        let signals = signals.map_err(|error| no_threads(&error))?;
         Ok(Self {
+            _leave: leave.map_err(|error| no_threads(&error))?,
             me,
             echo,
             clock,
             woken,
-            _signals: signals,
         })
     }
 

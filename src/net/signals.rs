@@ -65,7 +65,7 @@ pub struct Signals {
 
 impl Signals {
     /// Starts to listen for signals. `deliver` is called on a thread of its own, not in a signal
-    /// handler, and must return soon.
+    /// handler; dropping the watch waits until it has returned.
     ///
     /// # Errors
     ///

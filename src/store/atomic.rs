@@ -124,18 +124,24 @@ const MAX_OLD: u32 = 99;
 /// Half-written files of one destination that are passed over.
 const MAX_LEFT_BEHIND: u32 = 1_000;
 
-/// Opens a log for appending; others may not read what it says.
+/// Opens a log for appending; others may not read what it says. A device or a pipe is no log file, and
+/// whoever names one knows who reads it.
 ///
 /// # Errors
-/// `Io`, `DiskFull`.
+/// `UnsafePermissions` or `WrongOwner` if the file exists and others can; `Io`, `DiskFull`.
 pub fn open_log(path: &Path) -> Result<File, Error> {
     create_parent(path)?;
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     os::set_creation_mode(&mut options, Access::Owner.mode());
-    options
-        .open(path)
-        .map_err(|error| Error::io(path, Operation::Write, error))
+    let fail = |error: io::Error| Error::io(path, Operation::Write, error);
+    let file = options.open(path).map_err(fail)?;
+    let metadata = file.metadata().map_err(fail)?;
+    if metadata.is_file() {
+        check_file(path, &metadata, Access::Owner)
+            .map_err(|error| error.during(Operation::Write))?;
+    }
+    Ok(file)
 }
 
 /// Makes the directory that `path` lies in, and its missing parents, for this user only.
@@ -304,6 +310,26 @@ mod tests {
         }
         replace(&path, b"whole", Access::Owner).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_that_others_can_read_is_refused_and_left_as_it_was() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("log");
+        open_log(&path).unwrap().write_all(b"one\n").unwrap();
+        assert_eq!(os::testing::mode(&path), 0o600);
+        open_log(&path).unwrap().write_all(b"two\n").unwrap();
+        for mode in [0o640, 0o604, 0o620] {
+            os::testing::set_mode(&path, mode);
+            let error = open_log(&path).unwrap_err();
+            assert_eq!(error.operation(), Operation::Write);
+            assert!(
+                matches!(error.kind(), ErrorKind::UnsafePermissions { mode: found, .. } if *found == mode)
+            );
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
+        open_log(Path::new("/dev/null")).unwrap();
     }
 
     #[cfg(target_os = "linux")]

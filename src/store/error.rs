@@ -166,6 +166,12 @@ impl Error {
         self
     }
 
+    /// The same error, met while doing this.
+    pub(super) fn during(mut self, operation: Operation) -> Self {
+        self.0.operation = operation;
+        self
+    }
+
     /// Whether there is no such file.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self.kind(), ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound)

@@ -54,6 +54,32 @@ fn a_signal_ends_a_call_that_nobody_answers() {
     assert_eq!(ended.code, Some(130), "{}", ended.transcript);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_a_program_that_hangs_in_a_full_pipe() {
+    let (alice, bob) = Home::friends();
+    let carol = Home::new();
+    carol.knows("bob", &bob);
+    bob.knows("carol", &carol);
+    let command = bob.command(&["listen", "127.0.0.1:0"]);
+    let (mut listener, _stuck) = Program::with_stuck_reader(command);
+    let address = listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &[]);
+    listener.told("secure: alice");
+    caller.say("into a full pipe");
+    caller.leave();
+    // Acknowledged, so it has reached the loop, which hangs; others are still answered.
+    let mut other = carol.connect("bob", address, &[]);
+    other.told("secure: bob");
+    let ended = within(GOODBYE, || {
+        listener.signal(rustix::process::Signal::INT);
+        other.told("bob left");
+        listener.end()
+    });
+    assert_eq!(ended.code, Some(130), "{}", ended.transcript);
+    assert!(!ended.transcript.contains("carol"), "{}", ended.transcript);
+}
+
 #[test]
 fn a_listener_for_one_conversation_ends_with_it() {
     let (alice, bob) = Home::friends();

@@ -18,7 +18,7 @@ fn a_key_and_an_address_are_enough_the_first_time_and_a_name_afterwards() {
     bob.knows("alice", &alice);
     let (mut listener, address) = bob.listen(&[]);
     let mut first = alice.call(&bob, address, &["--save-as", "bob"]);
-    first.told(&format!("connecting to {}", &bob.key()[..8]));
+    first.told(&format!("connecting to key:{} at", &bob.key()[..8]));
     first.told("secure: ");
     first.told("saved as bob");
     check(&mut first, &mut listener);
@@ -124,6 +124,34 @@ fn an_ended_pipe_is_sent_to_its_last_line() {
         assert!(line.ends_with(&format!("\tline {number}")), "{line}");
     }
     listener.told("alice left");
+}
+
+#[test]
+fn a_pipe_with_a_line_that_cannot_be_sent_ends_as_not_delivered() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let overlong = "z".repeat(100_000).into_bytes();
+    for refused in [b"\xff not text".to_vec(), vec![b'y'; 1_001], overlong] {
+        let mut caller = alice.connect("bob", address, &[]);
+        caller.say_bytes(&refused);
+        caller.say("the rest arrives");
+        caller.close();
+        listener.said("the rest arrives");
+        let ended = caller.end();
+        assert_eq!(ended.code, Some(6), "{}", ended.transcript);
+    }
+}
+
+#[test]
+fn a_pipe_whose_last_line_nobody_acknowledges_ends_as_not_delivered() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    talk.bob.kill();
+    talk.alice.say("is anybody there?");
+    talk.alice.close();
+    let ended = talk.alice.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
 }
 
 #[test]

@@ -65,6 +65,24 @@ impl Program {
         Self::of(&command, child, input, chunks, 1)
     }
 
+    /// Starts a command whose standard output is a pipe that is full and that nobody reads. The
+    /// pipe's end must be kept as long as that is to be so.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_stuck_reader(mut command: Command) -> (Self, std::io::PipeReader) {
+        use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+        let (reader, mut full) = std::io::pipe().unwrap();
+        let flags = fcntl_getfl(&full).unwrap();
+        fcntl_setfl(&full, flags | OFlags::NONBLOCK).unwrap();
+        while full.write(b"x").is_ok() {}
+        fcntl_setfl(&full, flags).unwrap();
+        let pipes = command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.stdout(full).spawn().unwrap();
+        let input = Box::new(child.stdin.take().unwrap());
+        let (sender, chunks) = channel();
+        read(Stream::Err, child.stderr.take().unwrap(), sender);
+        (Self::of(&command, child, input, chunks, 1), reader)
+    }
+
     /// Takes a process whose only stream is a terminal.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_terminal(command: &Command, child: Child, terminal: std::fs::File) -> Self {

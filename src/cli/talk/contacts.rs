@@ -1,5 +1,6 @@
 //! Who we know: known-peers, kept in step with the file, and those met in this run only.
 
+use core::mem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use crate::proto::{Endpoint, PeerConfig};
 use crate::store::{
     self, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
 };
-use crate::text::{Safe, safe_name, skeleton};
+use crate::text::{Safe, safe_name};
 use crate::time::Instant;
 
 /// The people that this run knows.
@@ -18,7 +19,10 @@ use crate::time::Instant;
 pub(super) struct Contacts {
     path: PathBuf,
     known: KnownPeers,
+    /// The file that `known` was read from.
     stamp: Stamp,
+    /// The file as it was at the last look.
+    seen: Stamp,
     /// Peers of this run only, by a key on the command line or a "yes" that could not be saved.
     passing: BTreeMap<PeerId, Safe>,
     /// Whether published test keys may be talked to: on loopback only.
@@ -37,6 +41,7 @@ impl Contacts {
             path,
             known,
             stamp,
+            seen: stamp,
             passing: BTreeMap::new(),
             test_keys,
         })
@@ -55,15 +60,23 @@ impl Contacts {
     /// Reads the file again if it changed and returns what is different. A file that cannot be read
     /// changes nothing.
     ///
+    /// A change counts once two looks in a row have found it the same: some editors take the file
+    /// away or empty it before they write it anew, and nobody is to be put out for that.
+    ///
     /// # Errors
     /// What reading it fails with, once for each change of the file.
     pub(super) fn refresh(&mut self) -> Result<Option<Changes>, store::Error> {
         let stamp = Stamp::of(&self.path);
-        if stamp == self.stamp {
+        let is_settled = mem::replace(&mut self.seen, stamp) == stamp;
+        if !is_settled || stamp == self.stamp {
+            return Ok(None);
+        }
+        let fresh = KnownPeers::load(&self.path);
+        if Stamp::of(&self.path) != stamp {
             return Ok(None);
         }
         self.stamp = stamp;
-        let fresh = KnownPeers::load(&self.path)?;
+        let fresh = fresh?;
         let before: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
         self.known = fresh;
         let known = &self.known;
@@ -85,13 +98,11 @@ impl Contacts {
             .filter(allowed)
     }
 
-    /// What to call a peer: its saved name, or the beginning of its key.
+    /// What to call a peer: its saved name, or what [`unsaved`] makes of its key.
     pub(super) fn label(&self, peer: &PeerId) -> Safe {
         let saved = self.known.find_key(peer).map(|peer| peer.name().clone());
         let passing = || self.passing.get(peer).cloned();
-        saved
-            .or_else(passing)
-            .unwrap_or_else(|| short_key_text(peer))
+        saved.or_else(passing).unwrap_or_else(|| unsaved(peer))
     }
 
     /// Whether the peer has a saved name.
@@ -139,16 +150,12 @@ impl Contacts {
 
     /// The saved peer whose name looks like `nickname`.
     pub(super) fn claimed(&self, nickname: &str) -> Option<&Peer> {
-        let claimed = skeleton(&safe_name(nickname).ok()?);
-        self.known
-            .peers()
-            .iter()
-            .find(|peer| skeleton(peer.name()) == claimed)
+        self.known.find_look_alike(&safe_name(nickname).ok()?)
     }
 
     /// Takes a peer in for this run.
     pub(super) fn meet(&mut self, offer: &KeyOffer) {
-        self.passing.insert(offer.key, short_key_text(&offer.key));
+        self.passing.insert(offer.key, unsaved(&offer.key));
     }
 
     /// Saves a peer under a name. [`Contacts::refresh`] then reads the file, which may say more that
@@ -163,10 +170,16 @@ impl Contacts {
         addresses: &[HostPort],
     ) -> Result<(), store::Error> {
         KnownPeers::update(&self.path, |known| known.add(name, peer, addresses))?;
-        let label = safe_name(name).unwrap_or_else(|_| short_key_text(peer));
+        let label = safe_name(name).unwrap_or_else(|_| unsaved(peer));
         self.passing.insert(*peer, label);
         Ok(())
     }
+}
+
+/// What to call somebody who has no name: the beginning of the key. No name has a `:` in it, so that a
+/// key which was searched for until it begins like a name does not pass for that name.
+pub(super) fn unsaved(peer: &PeerId) -> Safe {
+    Safe::from("key:") + short_key_text(peer)
 }
 
 /// What a changed known-peers means for the sessions.
@@ -210,6 +223,8 @@ fn config_of(peer: &Peer) -> PeerConfig {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -223,9 +238,57 @@ mod tests {
         contacts.save("carol", &carol, &[]).unwrap();
         assert_eq!(contacts.label(&carol).as_str(), "carol");
         assert_eq!(contacts.find("carol"), Some(carol));
+        assert!(contacts.refresh().unwrap().is_none());
         let changes = contacts.refresh().unwrap().unwrap();
         assert_eq!((changes.revoked, changes.removed), (vec![bob], vec![bob]));
         assert_eq!(contacts.label(&carol).as_str(), "carol");
+    }
+
+    #[test]
+    fn the_label_of_an_unsaved_key_is_nobodys_name() {
+        let home = tempfile::tempdir().unwrap();
+        let mut contacts = Contacts::load(home.path().join("known-peers"), false).unwrap();
+        // In base64 the key begins with "johnsmith".
+        let mut key = [0; 32];
+        key[..6].copy_from_slice(&[0x8e, 0x88, 0x67, 0xb2, 0x68, 0xad]);
+        let peer = PeerId::new(key);
+        assert_eq!(short_key_text(&peer).as_str(), "johnsmit");
+        assert_eq!(contacts.label(&peer).as_str(), "key:johnsmit");
+        contacts.meet(&KeyOffer {
+            key: peer,
+            name: None,
+            addresses: Vec::new(),
+        });
+        let label = contacts.label(&peer);
+        assert!(safe_name(label.as_str()).is_err());
+        assert_eq!(contacts.find(label.as_str()), Some(peer));
+    }
+
+    #[test]
+    fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("known-peers");
+        let bob = PeerId::new([2; 32]);
+        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+        let content = fs::read(&path).unwrap();
+        let mut contacts = Contacts::load(path.clone(), false).unwrap();
+        let aside = home.path().join("known-peers~");
+        fs::rename(&path, &aside).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is missing");
+        fs::rename(&aside, &path).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is back");
+        fs::write(&path, "").unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is empty");
+        fs::write(&path, &content[..content.len() - 9]).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is half written");
+        fs::write(&path, &content).unwrap();
+        assert!(contacts.refresh().unwrap().is_none(), "it is whole");
+        let changes = contacts.refresh().unwrap();
+        assert!(changes.is_none_or(|changes| changes.removed.is_empty()));
+        fs::remove_file(&path).unwrap();
+        assert!(contacts.refresh().unwrap().is_none());
+        let changes = contacts.refresh().unwrap().unwrap();
+        assert_eq!(changes.removed, [bob], "it stays away");
     }
 
     #[test]
@@ -236,6 +299,6 @@ mod tests {
         let mut contacts = Contacts::load(path, false).unwrap();
         contacts.save("guest-010203", &first, &[]).unwrap();
         assert!(contacts.save("guest-010203", &second, &[]).is_err());
-        assert_eq!(contacts.label(&second), short_key_text(&second));
+        assert_eq!(contacts.label(&second).as_str(), "key:AwMDAwMD");
     }
 }

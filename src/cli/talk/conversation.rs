@@ -3,7 +3,7 @@
 //! The loop waits in one place. Its order:
 //! 1. tell what the core tells,
 //! 2. take what the user typed, one line at a time, as long as the core takes it,
-//! 3. once a second look whether known-peers changed,
+//! 3. twice a second look whether known-peers changed,
 //! 4. ask whether it is time to stop.
 
 use std::collections::VecDeque;
@@ -15,12 +15,13 @@ use std::time::Duration;
 use crate::chat::{Line, LineError, Received};
 use crate::cli::talk::answer::Answer;
 use crate::cli::talk::goal::{Goal, Progress};
+use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
-use crate::net::{Clock, Driver, Handle, ResolveError, Signal, Signals};
+use crate::net::{Clock, Driver, Handle, ResolveError, Signal};
 use crate::plain::{Printer, Stamp};
 use crate::proto::{CloseReason, Event, Refusal, SendError};
 use crate::store::{HostPort, fingerprint};
@@ -28,8 +29,8 @@ use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
 
-/// How often known-peers is looked at: a change counts within 2 s.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
+const LOOK: Duration = Duration::from_millis(500);
 /// How soon a line that the core could not take is offered again: nothing tells when there is room.
 const OFFER_AGAIN: Duration = Duration::from_millis(10);
 /// How long an ended input waits for the last line's acknowledgement.
@@ -61,7 +62,7 @@ pub(super) struct Conversation {
     pub(super) goal: Goal,
     pub(super) own: PeerId,
     pub(super) state: State,
-    pub(super) _signals: Signals,
+    pub(super) leave: Leave,
 }
 
 /// What the conversation remembers.
@@ -77,6 +78,8 @@ pub(super) struct State {
     asked: Instant,
     /// When standard input ended.
     ended: Option<Instant>,
+    /// Whether a line was not sent, or not acknowledged in time.
+    undelivered: bool,
     looked: Instant,
 }
 
@@ -93,8 +96,10 @@ impl Conversation {
     /// The error that ends it.
     pub(super) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
+        drop(self.leave);
         self.driver.stop(true);
-        end
+        let undelivered = self.state.undelivered && !self.interactive;
+        end.map(|code| conclude(code, undelivered))
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
@@ -143,7 +148,7 @@ impl Conversation {
             Event::Stream { .. } => {}
             Event::Unsent { peer, count } => {
                 let words = Safe::from("may not have reached ") + self.label(&peer) + ": ";
-                self.warn(words + count + if count == 1 { " line" } else { " lines" });
+                self.lose(words + count + if count == 1 { " line" } else { " lines" });
             }
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
             Event::Silent { peer } => {
@@ -181,7 +186,7 @@ impl Conversation {
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
         self.state.last.get_or_insert(peer);
-        if let Some((name, at)) = self.goal.on_established(&peer)
+        if let Some((name, at)) = self.goal.on_established(&peer, self.clock.now())
             && self.save(&name, &peer, at.as_slice())
         {
             self.note(Safe::from("saved as ") + safe_line(&name));
@@ -191,8 +196,6 @@ impl Conversation {
     /// Saves a peer; false, after saying why, if that cannot be done.
     fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
         let saved = self.profile.contacts.save(name, peer, addresses);
-        // Whatever else is new in the file counts at once.
-        self.state.looked = Instant::ZERO;
         if let Err(error) = saved {
             self.out.error(&Error::from(error).report());
             return false;
@@ -255,8 +258,9 @@ impl Conversation {
         self.state.last.take_if(|last| *last == peer);
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
             Progress::GoOn => Ok(None),
-            Progress::Again(addresses) => {
-                self.connect(peer, &addresses)?;
+            Progress::Again(pause) => {
+                let words = Safe::from("link: calling again in ") + pause.as_secs() + " s";
+                self.note(words);
                 Ok(None)
             }
             Progress::Stop(code) => Ok(Some(code)),
@@ -474,7 +478,7 @@ impl Conversation {
     fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
         match (Line::compose(text), peer) {
             (Ok(line), Some(peer)) => return self.send(peer, line.into_bytes()),
-            (Ok(_), None) => self.warn("nobody is connected (nothing was sent)".into()),
+            (Ok(_), None) => self.lose("nobody is connected (nothing was sent)".into()),
             (Err(LineError::Empty), _) => {}
             (Err(error), _) => self.refuse_line(error),
         }
@@ -490,14 +494,20 @@ impl Conversation {
             Err(SendError::QueueFull) => self.state.pending = Some((peer, line)),
             Err(error) => {
                 let why = safe_line(&error.to_string());
-                self.warn(Safe::from("not sent: ") + why);
+                self.lose(Safe::from("not sent: ") + why);
             }
         }
         Ok(())
     }
 
     fn refuse_line(&mut self, error: LineError) {
-        self.warn(Safe::from("not sent: ") + safe_line(&error.to_string()));
+        self.lose(Safe::from("not sent: ") + safe_line(&error.to_string()));
+    }
+
+    /// Tells that a line is lost. A script learns it from the exit code.
+    fn lose(&mut self, words: Safe) {
+        self.state.undelivered = true;
+        self.warn(words);
     }
 
     fn help(&mut self) {
@@ -547,7 +557,7 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        let left = self.goal.remaining(self.clock.now());
+        let left = self.goal.patience(self.clock.now());
         patience(left, self.state.pending.is_some())
     }
 
@@ -590,11 +600,14 @@ impl Conversation {
             };
             return Err(self.goal.failure(peer, tries, now));
         }
+        if let Some((peer, addresses)) = self.goal.call_again(now) {
+            self.connect(peer, &addresses)?;
+        }
         self.check_end(now)
     }
 
     /// Whether an input that has ended has also arrived, or never will.
-    fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
+    fn check_end(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
         let Some(ended) = self.state.ended else {
             return Ok(None);
         };
@@ -611,6 +624,7 @@ impl Conversation {
         let waited = now.saturating_since(ended);
         let lines = status.queued + usize::from(self.state.pending.is_some());
         if lines == 0 && (waited >= LINGER || !status.awaits_ack) {
+            self.state.undelivered |= status.awaits_ack;
             return Ok(Some(ExitCode::Done));
         }
         if lines == 0 || reach.retry || waited < reach.timeout {
@@ -658,6 +672,15 @@ impl Conversation {
 
     fn warn(&mut self, words: Safe) {
         self.printer.warn(&words);
+    }
+}
+
+/// How a program that was done ends if a line that was piped in did not arrive.
+fn conclude(code: ExitCode, undelivered: bool) -> ExitCode {
+    if undelivered && code == ExitCode::Done {
+        ExitCode::NotDelivered
+    } else {
+        code
     }
 }
 

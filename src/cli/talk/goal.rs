@@ -11,6 +11,17 @@ use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
+/// How long `--retry` waits before it calls again, by how many sessions in a row did not last.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(5),
+];
+
+/// A session that stood so long was no failure: the next pause is the first one again.
+const LASTING: Duration = Duration::from_secs(30);
+
 /// The aim, and how far it has come.
 #[derive(Debug)]
 pub(super) enum Goal {
@@ -37,6 +48,40 @@ pub(super) struct Reach {
     pub(super) closed: Vec<SocketAddr>,
     /// The name to save the key under once the connection stands.
     pub(super) save_as: Option<String>,
+    /// What `--retry` has to remember.
+    pub(super) again: Again,
+}
+
+/// Calling again after a session ended.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    /// When to.
+    due: Option<Instant>,
+    /// How many sessions in a row did not last.
+    failures: usize,
+    /// Since when the session stands.
+    stands: Option<Instant>,
+}
+
+impl Again {
+    fn on_established(&mut self, now: Instant) {
+        self.due = None;
+        // A session that is made again without having ended goes on.
+        self.stands.get_or_insert(now);
+    }
+
+    /// Returns how long to wait.
+    fn on_closed(&mut self, now: Instant) -> Duration {
+        let stood = self.stands.take();
+        if stood.is_some_and(|since| now.saturating_since(since) >= LASTING) {
+            self.failures = 0;
+        }
+        let [.., longest] = PAUSES;
+        let pause = PAUSES.get(self.failures).copied().unwrap_or(longest);
+        self.failures = self.failures.saturating_add(1);
+        self.due = Some(now + pause);
+        pause
+    }
 }
 
 /// How far a connection has come.
@@ -54,8 +99,8 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) enum Progress {
     GoOn,
-    /// Connect again.
-    Again(Vec<SocketAddr>),
+    /// Connect again after this time: [`Goal::call_again`] says when.
+    Again(Duration),
     Stop(ExitCode),
 }
 
@@ -80,7 +125,11 @@ impl Goal {
     }
 
     /// A session stands. Returns under which name the peer is to be saved, and with which address.
-    pub(super) fn on_established(&mut self, peer: &PeerId) -> Option<(String, Vec<HostPort>)> {
+    pub(super) fn on_established(
+        &mut self,
+        peer: &PeerId,
+        now: Instant,
+    ) -> Option<(String, Vec<HostPort>)> {
         match self {
             Self::Listen { once } => {
                 if let Some(first) = once {
@@ -90,6 +139,7 @@ impl Goal {
             }
             Self::Reach(reach) if reach.peer == *peer => {
                 reach.state = Stage::Stands;
+                reach.again.on_established(now);
                 reach
                     .save_as
                     .take()
@@ -190,8 +240,26 @@ impl Goal {
         }
     }
 
+    /// Whom to call again, and where, if it is time to.
+    pub(super) fn call_again(&mut self, now: Instant) -> Option<(PeerId, Vec<SocketAddr>)> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        reach.again.due.take_if(|due| *due <= now)?;
+        Some((reach.peer, reach.addresses.clone()))
+    }
+
+    /// How long until [`Goal::overdue`] or [`Goal::call_again`] has something to say.
+    pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        let due = reach.again.due.map(|due| due.saturating_since(now));
+        self.remaining(now).into_iter().chain(due).min()
+    }
+
     /// How long until [`Goal::overdue`] has something to say.
-    pub(super) fn remaining(&self, now: Instant) -> Option<Duration> {
+    fn remaining(&self, now: Instant) -> Option<Duration> {
         match self {
             Self::Reach(reach) if reach.state == Stage::Trying && !reach.retry => {
                 Some((reach.started + reach.timeout).saturating_since(now))
@@ -214,7 +282,7 @@ impl Reach {
         }
         self.state = Stage::Trying;
         self.started = now;
-        Progress::Again(self.addresses.clone())
+        Progress::Again(self.again.on_closed(now))
     }
 }
 
@@ -227,20 +295,59 @@ fn not_found(host: &HostPort, reason: Safe) -> Error {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_name_server_that_does_not_answer_ends_the_wait_too() {
-        let peer = PeerId::new([1; 32]);
-        let goal = Goal::Reach(Reach {
+    fn reach(peer: PeerId, retry: bool) -> Goal {
+        Goal::Reach(Reach {
             peer,
             host: "chat.example.org:7419".parse().unwrap(),
             addresses: Vec::new(),
             timeout: Duration::from_secs(10),
-            retry: false,
+            retry,
             started: Instant::ZERO,
             state: Stage::Trying,
             closed: Vec::new(),
             save_as: None,
-        });
+            again: Again::default(),
+        })
+    }
+
+    #[test]
+    fn a_peer_that_ends_every_session_is_called_more_and_more_slowly() {
+        let peer = PeerId::new([1; 32]);
+        let mut goal = reach(peer, true);
+        let mut now = Instant::ZERO;
+        // How long the session stood, and how long the pause after it is, in seconds.
+        let course = [(1, 1), (1, 2), (29, 4), (1, 5), (1, 5), (30, 1), (1, 2)];
+        for (stood, pause) in course {
+            goal.on_established(&peer, now);
+            now = now + Duration::from_secs(stood);
+            let progress = goal.on_closed(&peer, CloseReason::Goodbye, now);
+            let pause = Duration::from_secs(pause);
+            assert!(
+                matches!(progress, Progress::Again(time) if time == pause),
+                "{progress:?} instead of {pause:?}"
+            );
+            assert_eq!(goal.patience(now), Some(pause));
+            assert!(goal.call_again(now).is_none(), "not yet");
+            now = now + pause;
+            assert!(goal.call_again(now).is_some());
+            assert!(goal.call_again(now).is_none(), "once");
+        }
+    }
+
+    #[test]
+    fn a_peer_that_calls_in_the_pause_is_not_called() {
+        let peer = PeerId::new([1; 32]);
+        let mut goal = reach(peer, true);
+        goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
+        goal.on_established(&peer, Instant::ZERO);
+        let late = Instant::ZERO + Duration::from_secs(9);
+        assert!(goal.call_again(late).is_none());
+    }
+
+    #[test]
+    fn a_name_server_that_does_not_answer_ends_the_wait_too() {
+        let peer = PeerId::new([1; 32]);
+        let goal = reach(peer, false);
         let late = Instant::ZERO + Duration::from_secs(10);
         assert_eq!(goal.overdue(Instant::ZERO), None);
         assert_eq!(goal.overdue(late), Some(peer), "else the loop would spin");

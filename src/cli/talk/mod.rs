@@ -4,10 +4,12 @@ mod answer;
 mod contacts;
 mod conversation;
 mod goal;
+mod leave;
 mod profile;
 mod stdin;
 mod typed;
 
+pub(super) use self::leave::Leave;
 pub(super) use self::profile::cannot_bind;
 pub(super) use self::stdin::{Stdin, read_lines};
 pub(super) use self::typed::Typed;
@@ -18,15 +20,16 @@ use std::sync::mpsc::{Sender, channel};
 
 use crate::cli::Prompt;
 use crate::cli::args::{self, ConnectArgs, ListenArgs};
+use crate::cli::talk::contacts::unsaved;
 use crate::cli::talk::conversation::{Conversation, Input, State};
-use crate::cli::talk::goal::{Goal, Reach, Stage};
+use crate::cli::talk::goal::{Again, Goal, Reach, Stage};
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{self, Target, Who};
 use crate::cli::{Context, Error, ExitCode, input, peers};
-use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Signals, Socket};
+use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, PeerConfig, Trust};
-use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text, short_key_text};
+use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -101,6 +104,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         state: Stage::Trying,
         closed: Vec::new(),
         save_as,
+        again: Again::default(),
     });
     let host = aim.host.to_string();
     let host = Host::parse(&host, None).map_err(|error| bad_address(&host, error))?;
@@ -141,7 +145,7 @@ impl Aim {
         };
         let host = target.address.or(saved);
         let host = host.ok_or_else(|| Error::NoAddress {
-            name: name.unwrap_or_else(|| short_key_text(&offer.key)),
+            name: name.unwrap_or_else(|| unsaved(&offer.key)),
         })?;
         Ok(Self { offer, host })
     }
@@ -202,7 +206,7 @@ fn start(
         let _ = wake.send(Input::Wake);
     });
     let deliver = inputs.clone();
-    let signals = Signals::watch(move |signal| {
+    let leave = Leave::watch(driver.handle().clone(), move |signal| {
         let _ = deliver.send(Input::Signal(signal));
     });
     // With --no-input nobody is asked, but whoever types still has commands.
@@ -220,7 +224,7 @@ fn start(
         goal,
         own,
         state: State::default(),
-        _signals: signals.map_err(|error| no_threads(&error))?,
+        leave: leave.map_err(|error| no_threads(&error))?,
     };
     Ok((conversation, inputs))
 }

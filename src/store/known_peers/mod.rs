@@ -49,9 +49,19 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct KnownPeers {
     lines: Vec<Line>,
     peers: Vec<Peer>,
+    index: Index,
     revoked: BTreeMap<PeerId, Option<Safe>>,
     damage: Vec<Damage>,
     stamp: Stamp,
+}
+
+/// Where in the list of peers somebody is, by whatever must be unique.
+#[derive(Default)]
+struct Index {
+    names: BTreeMap<Safe, usize>,
+    /// By [`skeleton`].
+    shapes: BTreeMap<String, usize>,
+    keys: BTreeMap<PeerId, usize>,
 }
 
 /// One line with its line end, the first perhaps with a byte order mark.
@@ -164,6 +174,7 @@ impl KnownPeers {
         let mut parsed = Self {
             lines,
             peers: Vec::new(),
+            index: Index::default(),
             revoked: BTreeMap::new(),
             damage: Vec::new(),
             stamp: Stamp::default(),
@@ -207,10 +218,8 @@ impl KnownPeers {
     /// `NotFound` with the nearest name.
     pub fn find(&self, name: &str) -> Result<&Peer, Error> {
         let wanted = safe_name(name).ok();
-        let found = self
-            .peers
-            .iter()
-            .find(|peer| Some(peer.name()) == wanted.as_ref());
+        let found = wanted.and_then(|name| self.index.names.get(&name));
+        let found = found.and_then(|index| self.peers.get(*index));
         found.ok_or_else(|| {
             let suggestion = suggest::nearest(name, self.peers.iter().map(Peer::name));
             refuse(Operation::Find, ErrorKind::NotFound { suggestion })
@@ -220,7 +229,13 @@ impl KnownPeers {
     /// Finds a peer by key.
     #[must_use]
     pub fn find_key(&self, key: &PeerId) -> Option<&Peer> {
-        self.peers.iter().find(|peer| peer.key() == *key)
+        self.peers.get(*self.index.keys.get(key)?)
+    }
+
+    /// Finds the peer that has this name or one that looks like it.
+    #[must_use]
+    pub fn find_look_alike(&self, name: &Safe) -> Option<&Peer> {
+        self.peers.get(*self.index.shapes.get(&skeleton(name))?)
     }
 
     /// Whether the key is `@revoked` on any line.
@@ -377,18 +392,15 @@ impl KnownPeers {
     fn free_name(&self, name: &str, own: Option<usize>) -> Result<Safe, Error> {
         let fail = |kind| refuse(Operation::Write, kind);
         let name = safe_name(name).map_err(|error| fail(ErrorKind::BadName(error)))?;
-        let shape = skeleton(&name);
-        for other in self.peers.iter().filter(|peer| Some(peer.line) != own) {
-            if *other.name() == name {
-                return Err(fail(ErrorKind::DuplicateName { name }));
+        match self.find_look_alike(&name) {
+            Some(other) if Some(other.line) == own => Ok(name),
+            Some(other) if *other.name() == name => Err(fail(ErrorKind::DuplicateName { name })),
+            Some(other) => {
+                let existing = other.name().clone();
+                Err(fail(ErrorKind::LookAlike { existing }))
             }
-            if skeleton(other.name()) == shape {
-                return Err(fail(ErrorKind::LookAlike {
-                    existing: other.name().clone(),
-                }));
-            }
+            None => Ok(name),
         }
-        Ok(name)
     }
 
     /// Puts a line at the end, with the kind of line end that the file has.
@@ -438,20 +450,19 @@ impl KnownPeers {
             peer.revoked = reading.revoked.contains_key(&peer.key());
         }
         self.peers = reading.peers;
+        self.index = reading.index;
         self.revoked = reading.revoked;
         self.damage = reading.damage;
     }
 }
 
-/// What the lines say, and where they said it first.
+/// What the lines say.
 #[derive(Default)]
 struct Reading {
     peers: Vec<Peer>,
     revoked: BTreeMap<PeerId, Option<Safe>>,
     damage: Vec<Damage>,
-    names: BTreeMap<Safe, usize>,
-    shapes: BTreeMap<String, usize>,
-    keys: BTreeMap<PeerId, usize>,
+    index: Index,
 }
 
 impl Reading {
@@ -468,18 +479,19 @@ impl Reading {
 
     fn take_peer(&mut self, line: usize, says: Box<PeerLine>) -> Result<(), DamageReason> {
         let shape = skeleton(&says.name);
-        if let Some(line) = number_of(&self.names, &says.name) {
+        if let Some(line) = self.number_of(&self.index.names, &says.name) {
             return Err(DamageReason::SameName { line });
         }
-        if let Some(line) = number_of(&self.keys, &says.key) {
+        if let Some(line) = self.number_of(&self.index.keys, &says.key) {
             return Err(DamageReason::SameKey { line });
         }
-        if let Some(line) = number_of(&self.shapes, &shape) {
+        if let Some(line) = self.number_of(&self.index.shapes, &shape) {
             return Err(DamageReason::LookAlike { line });
         }
-        self.names.insert(says.name.clone(), line);
-        self.keys.insert(says.key, line);
-        self.shapes.insert(shape, line);
+        let place = self.peers.len();
+        self.index.names.insert(says.name.clone(), place);
+        self.index.keys.insert(says.key, place);
+        self.index.shapes.insert(shape, place);
         self.peers.push(Peer {
             says,
             revoked: false,
@@ -487,11 +499,12 @@ impl Reading {
         });
         Ok(())
     }
-}
 
-/// The line number, counted from 1, at which something stood first.
-fn number_of<K: Ord>(places: &BTreeMap<K, usize>, wanted: &K) -> Option<usize> {
-    places.get(wanted).map(|index| index + 1)
+    /// The line number, counted from 1, at which something stood first.
+    fn number_of<K: Ord>(&self, places: &BTreeMap<K, usize>, wanted: &K) -> Option<usize> {
+        let peer = self.peers.get(*places.get(wanted)?)?;
+        Some(peer.line + 1)
+    }
 }
 
 impl Line {

@@ -54,6 +54,30 @@ fn kind_of<T: fmt::Debug>(result: Result<T, Error>) -> String {
 }
 
 #[test]
+fn who_is_found_stands_where_the_index_says_after_every_change() {
+    let mut peers = sample();
+    peers.add("erin", &PeerId::new([5; 32]), &[]).unwrap();
+    peers.rename("bob", "robert").unwrap();
+    peers.remove("carol").unwrap();
+    peers.add("frank", &PeerId::new([6; 32]), &[]).unwrap();
+    peers.set_seen("erin", Day::from(UnixTime(0))).unwrap();
+    assert_eq!(peers.peers().len(), 3);
+    for peer in peers.peers() {
+        let found = [
+            peers.find(peer.name().as_str()).ok(),
+            peers.find_key(&peer.key()),
+            peers.find_look_alike(peer.name()),
+        ];
+        let lines = found.map(|found| found.map(|found| found.line));
+        assert_eq!(lines, [Some(peer.line); 3]);
+    }
+    assert!(peers.find("carol").is_err() && peers.find_key(&key(CAROL)).is_none());
+    let alike = |name: &str| peers.find_look_alike(&safe_name(name).unwrap());
+    assert_eq!(alike("r0bert").map(Peer::key), Some(key(BOB)));
+    assert!(alike("bob").is_none());
+}
+
+#[test]
 fn a_file_is_understood() {
     let peers = sample();
     let names: Vec<_> = peers
