@@ -6,7 +6,7 @@
 //! 3. twice a second look whether known-peers changed,
 //! 4. ask whether it is time to stop.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{ErrorKind, Stderr, Stdout};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
@@ -35,6 +35,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const OFFER_AGAIN: Duration = Duration::from_millis(10);
 /// How long an ended input waits for the last line's acknowledgement.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long somebody who leaves waits for that.
+const LEAVE: Duration = Duration::from_secs(1);
+/// How often it is looked at meanwhile.
+const LEAVE_LOOK: Duration = Duration::from_millis(20);
 
 /// What wakes the loop.
 #[derive(Debug)]
@@ -81,6 +85,10 @@ pub(super) struct State {
     /// Whether a line was not sent, or not acknowledged in time.
     undelivered: bool,
     looked: Instant,
+    /// When the person said that it wants to leave.
+    leaving: Option<Instant>,
+    /// Who was spoken to.
+    spoken: BTreeSet<PeerId>,
 }
 
 #[derive(Debug)]
@@ -414,7 +422,8 @@ impl Conversation {
                 Ok(Stdin::Overlong(len)) => self.refuse_line(LineError::TooLong { len }),
                 Ok(Stdin::End) => {
                     if self.interactive {
-                        return Ok(Some(ExitCode::Done));
+                        self.state.leaving = Some(self.clock.now());
+                        break;
                     }
                     self.state.ended = Some(self.clock.now());
                 }
@@ -429,6 +438,9 @@ impl Conversation {
     fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
         if let Some((peer, line)) = self.state.pending.take() {
             self.send(peer, line)?;
+        }
+        if self.state.leaving.is_some() {
+            return Ok(false);
         }
         let somebody = self.state.last.is_some() || self.state.ended.is_some();
         Ok(self.state.pending.is_none() && (self.interactive || somebody))
@@ -457,7 +469,7 @@ impl Conversation {
                     self.warn(name + " (nothing was sent)");
                 }
             },
-            Typed::Quit => return Ok(Some(ExitCode::Done)),
+            Typed::Quit => self.state.leaving = Some(self.clock.now()),
             Typed::Help => self.help(),
             Typed::Peers => self.list_peers()?,
             Typed::Unknown(command) => {
@@ -490,7 +502,9 @@ impl Conversation {
             .handle
             .with(|endpoint, now| endpoint.send_line(peer, line.clone(), now))?;
         match sent {
-            Ok(()) => {}
+            Ok(()) => {
+                self.state.spoken.insert(peer);
+            }
             Err(SendError::QueueFull) => self.state.pending = Some((peer, line)),
             Err(error) => {
                 let why = safe_line(&error.to_string());
@@ -558,7 +572,8 @@ impl Conversation {
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
         let left = self.goal.patience(self.clock.now());
-        patience(left, self.state.pending.is_some())
+        let leaves = self.state.leaving.is_some() || self.state.ended.is_some();
+        patience(left, self.state.pending.is_some()).min(if leaves { LEAVE_LOOK } else { LOOK })
     }
 
     fn look_at_known_peers(&mut self) -> Result<(), Error> {
@@ -603,7 +618,29 @@ impl Conversation {
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.connect(peer, &addresses)?;
         }
-        self.check_end(now)
+        match self.check_leave(now)? {
+            Some(end) => Ok(Some(end)),
+            None => self.check_end(now),
+        }
+    }
+
+    /// Whether somebody who wants to leave can: what was said last should arrive before the goodbye.
+    fn check_leave(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
+        let Some(since) = self.state.leaving else {
+            return Ok(None);
+        };
+        if now.saturating_since(since) >= LEAVE {
+            return Ok(Some(ExitCode::Done));
+        }
+        for peer in &self.state.spoken {
+            let status = self
+                .handle
+                .with(|endpoint, now| endpoint.status(*peer, now))?;
+            if status.is_some_and(|status| status.queued > 0 || status.awaits_ack) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(ExitCode::Done))
     }
 
     /// Whether an input that has ended has also arrived, or never will.
