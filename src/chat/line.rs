@@ -4,9 +4,9 @@ use core::str;
 
 use thiserror::Error;
 
-use crate::wire::limits::LINE_MAX_LEN;
+use crate::proto::limits::MESSAGE_MAX_LEN;
 
-/// A line that fits into one datagram: 1 to [`LINE_MAX_LEN`] bytes of UTF-8 without a line break.
+/// What a person typed: text in UTF-8, never empty, without the line break that ended it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(String);
 
@@ -16,8 +16,8 @@ pub enum LineError {
     /// There is nothing to send.
     #[error("the line is empty")]
     Empty,
-    /// It does not fit into one datagram.
-    #[error("the line has {len} bytes, and at most {LINE_MAX_LEN} fit into one datagram")]
+    /// It is longer than any message may be.
+    #[error("the line has {len} bytes, and a message has at most {MESSAGE_MAX_LEN}")]
     TooLong {
         /// Its length in bytes.
         len: usize,
@@ -28,7 +28,8 @@ pub enum LineError {
 }
 
 impl Line {
-    /// Takes a line as it was read, with or without its line break.
+    /// Takes a line as it was read, with or without its line break; at most [`MESSAGE_MAX_LEN`]
+    /// bytes. `Client::send` applies the policy, which may allow less.
     ///
     /// # Errors
     /// [`LineError`]; a line that is too long is refused whole, never cut.
@@ -38,7 +39,7 @@ impl Line {
         if typed.is_empty() {
             return Err(LineError::Empty);
         }
-        if typed.len() > LINE_MAX_LEN {
+        if typed.len() > MESSAGE_MAX_LEN {
             return Err(LineError::TooLong { len: typed.len() });
         }
         let text = str::from_utf8(typed).map_err(|_| LineError::NotText)?;
@@ -87,15 +88,13 @@ mod tests {
 
     #[test]
     fn the_limit_counts_bytes_and_is_exact() {
-        assert!(Line::compose(&[b'x'; LINE_MAX_LEN]).is_ok());
-        let too_long = Line::compose(&[b'x'; LINE_MAX_LEN + 1]);
-        assert_eq!(
-            too_long,
-            Err(LineError::TooLong {
-                len: LINE_MAX_LEN + 1
-            })
-        );
-        assert!(Line::compose("ä".repeat(501).as_bytes()).is_err());
+        let mut typed = vec![b'x'; MESSAGE_MAX_LEN];
+        assert!(Line::compose(&typed).is_ok());
+        typed.push(b'x');
+        let len = typed.len();
+        assert_eq!(Line::compose(&typed), Err(LineError::TooLong { len }));
+        let umlauts = "ä".repeat(MESSAGE_MAX_LEN / 2 + 1);
+        assert!(Line::compose(umlauts.as_bytes()).is_err());
     }
 
     #[test]

@@ -97,3 +97,16 @@ pub const MAX_ADDRESSES: usize = 8;
 pub const MAX_QUEUED_LINES: usize = 64;
 /// Events that wait for the owner; lines beyond are dropped and counted.
 pub const MAX_EVENTS: usize = 1_024;
+
+// Messages (docs/protocol.md#messages).
+
+/// Longest body that travels on the chat stream itself; a longer one has a stream of its own.
+pub const INLINE_BODY_MAX_LEN: usize = 64 * 1024;
+/// Longest body that is accepted unless the policy says otherwise.
+pub const MESSAGE_MAX_LEN: usize = 16 * 1024 * 1024;
+/// How long a sender tries to deliver a message.
+pub const MESSAGE_LIFE: Duration = Duration::from_secs(1_209_600);
+/// How long a receiver remembers a log id after the last message under it.
+pub const LOG_LIFE: Duration = Duration::from_secs(2_592_000);
+/// Log ids that a receiver remembers of one contact.
+pub const MAX_LOGS: usize = 1_024;

@@ -1,0 +1,1 @@
+//! What must hold between two clients over a connection that fails.
