@@ -10,7 +10,7 @@
 //! Nothing is read while the application or the transport has too much to do already: the peer's
 //! flow control then holds the rest back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::chat::contact::ContactId;
 use crate::chat::event::{Event, Incoming, Misbehaviour};
@@ -28,7 +28,7 @@ use crate::wire::DecodeError;
 pub(super) const MAX_UNTAKEN: usize = 64;
 /// Bytes of such messages above which no further one is begun.
 pub(super) const MAX_UNTAKEN_BYTES: usize = 4 * 1024 * 1024;
-/// Receipts (ranges), rejects, and messages turned away that nobody has looked at yet.
+/// Receipts (ranges), rejects, unwanted bodies, and messages turned away that nobody has looked at yet.
 pub(super) const MAX_ANSWERS: usize = 64;
 /// Bytes read at once.
 const PIECE_LEN: usize = 64 * 1024;
@@ -46,6 +46,8 @@ pub(super) struct Turn<'a> {
 pub(super) struct Receiver {
     cutter: Cutter,
     awaited: Option<Awaited>,
+    /// Bodies that nobody wants and that are not over: a stream can be stopped once it has begun.
+    unwanted: BTreeSet<StreamId>,
     /// Whether the peer broke the rules on this connection.
     is_broken: bool,
     seen: Seen,
@@ -79,6 +81,7 @@ impl Receiver {
     pub(super) fn start_anew(&mut self) {
         self.cutter = Cutter::default();
         self.awaited = None;
+        self.unwanted.clear();
         self.is_broken = false;
     }
 
@@ -87,11 +90,20 @@ impl Receiver {
         loop {
             while self.has_room() && self.step(turn) {}
             let was_full = !self.has_room();
+            self.stop_unwanted(turn);
             self.answer(turn);
             if !was_full || !self.has_room() {
                 return;
             }
         }
+    }
+
+    fn stop_unwanted(&mut self, turn: &mut Turn<'_>) {
+        let peer = turn.contact.peer();
+        self.unwanted.retain(|&stream| {
+            turn.transport.stop(peer, stream);
+            !turn.transport.is_over(peer, stream)
+        });
     }
 
     fn has_room(&self) -> bool {
@@ -102,6 +114,7 @@ impl Receiver {
             && receipts < MAX_ANSWERS
             && self.rejects.len() < MAX_ANSWERS
             && self.unpolled < MAX_ANSWERS
+            && self.unwanted.len() < MAX_ANSWERS
     }
 
     /// Reads on by one record or one piece. `false`: nothing more has come.
@@ -156,9 +169,7 @@ impl Receiver {
             Ok(None) => {}
             Err(reason) => self.turn_away(arrival.message.name, reason, turn),
         }
-        if let Some(stream) = arrival.stream {
-            turn.transport.stop(turn.contact.peer(), stream);
-        }
+        self.unwanted.extend(arrival.stream);
     }
 
     /// `Ok(Some(missing))`: it is new. `Ok(None)`: a duplicate, and nothing remains to be done.
@@ -208,7 +219,8 @@ impl Receiver {
             }
             return is_over || !piece.is_empty();
         }
-        turn.transport.stop(peer, stream);
+        // Whatever follows is not part of it.
+        self.unwanted.insert(stream);
         if let Some(awaited) = self.awaited.take() {
             self.show(awaited.message, turn);
         }

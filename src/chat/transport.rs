@@ -27,7 +27,7 @@ pub trait Transport {
     /// Whether the peer wants no more of a stream of ours.
     fn is_stopped(&self, peer: PeerId, stream: StreamId) -> bool;
 
-    /// Every byte of our stream before this one is acknowledged.
+    /// Every byte of our stream before this one is acknowledged; also of the last stream that is over.
     fn acked_to(&self, peer: PeerId, stream: StreamId) -> u64;
 
     /// Takes up to `max` bytes of a stream of the peer's, in order; they open credit.
@@ -37,8 +37,8 @@ pub trait Transport {
     /// over long ago. A stream that has not begun is not over.
     fn is_over(&self, peer: PeerId, stream: StreamId) -> bool;
 
-    /// Wants no more of a stream of the peer's; what is unread is dropped. Also for a stream that has
-    /// not begun. Does nothing to one that is over.
+    /// Wants no more of a stream of the peer's: it is over, and what is unread is dropped. Does nothing
+    /// to one that is over or has not begun.
     fn stop(&mut self, peer: PeerId, stream: StreamId);
 
     /// Sends a RECEIPT frame, again and again until it is acknowledged or the connection ends.
