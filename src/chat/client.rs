@@ -14,6 +14,7 @@ use crate::chat::outbox::{Outbox, Outgoing};
 use crate::chat::policy::Policy;
 use crate::chat::sender::Ledger;
 use crate::chat::transport::Transport;
+use crate::proto::limits::MESSAGE_LIFE;
 use crate::time::Instant;
 
 /// Messages, their receipts and their order, for every contact; without packets, sockets or clock.
@@ -47,6 +48,8 @@ impl Client {
     #[must_use]
     pub fn new(policy: Policy, outbox: Box<dyn Outbox>, seed: [u8; 32], now: Instant) -> Self {
         let waiting = outbox.waiting();
+        let life = policy.life.min(MESSAGE_LIFE);
+        let policy = Policy { life, ..policy };
         let mut client = Self {
             policy,
             outbox,
@@ -112,7 +115,8 @@ impl Client {
         }
     }
 
-    /// Forgets a contact; what waits for it fails.
+    /// Forgets a contact; what waits for it fails. Its connection has to end too: a later conversation
+    /// begins at the front of the streams.
     pub fn remove(&mut self, contact: ContactId) {
         self.with(contact, |conversation, ledger| {
             conversation.sender.give_up(ledger);

@@ -13,7 +13,6 @@ use crate::chat::sender::{Ledger, Sender};
 use crate::chat::transport::Transport;
 use crate::time::Instant;
 
-#[derive(Debug)]
 pub(super) struct Conversation {
     contact: ContactId,
     /// The connection that both halves are on.

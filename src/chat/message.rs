@@ -189,7 +189,7 @@ impl<'a> Body<'a> {
 
 /// Bytes of the chat stream, cut into records. Holds one unfinished record and one piece as it was
 /// read, never more.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Cutter {
     bytes: Vec<u8>,
     /// How many of them have been taken.

@@ -9,7 +9,7 @@ use crate::proto::limits::{MESSAGE_LIFE, MESSAGE_MAX_LEN};
 pub struct Policy {
     /// Longest body in bytes, both ways.
     pub largest: usize,
-    /// How long delivery is tried; at most [`MESSAGE_LIFE`], since receivers then forget.
+    /// How long delivery is tried. More than [`MESSAGE_LIFE`] counts as that: receivers forget.
     pub life: Duration,
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Turn<'a> {
     pub(super) now: Instant,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Receiver {
     cutter: Cutter,
     awaited: Option<Awaited>,
@@ -61,7 +61,6 @@ pub(super) struct Receiver {
 }
 
 /// A message whose body is on its way.
-#[derive(Debug)]
 struct Awaited {
     message: Incoming,
     stream: StreamId,
@@ -154,15 +153,15 @@ impl Receiver {
                     missing,
                     ..arrival.message
                 };
-                match (arrival.stream, usize::try_from(arrival.len)) {
-                    (Some(stream), Ok(len)) => {
+                match arrival.stream {
+                    Some(stream) => {
                         self.awaited = Some(Awaited {
                             message,
                             stream,
-                            len,
+                            len: usize::try_from(arrival.len).unwrap_or(usize::MAX),
                         });
                     }
-                    (Some(_), Err(_)) | (None, _) => self.show(message, turn),
+                    None => self.show(message, turn),
                 }
                 return;
             }

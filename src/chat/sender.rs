@@ -39,7 +39,6 @@ impl Ledger<'_> {
     }
 }
 
-#[derive(Debug)]
 pub(super) struct Sender {
     /// The log of this process's messages to this contact, and its next number.
     log: LogId,
@@ -52,7 +51,6 @@ pub(super) struct Sender {
     wire: Wire,
 }
 
-#[derive(Debug)]
 struct Queued {
     name: Name,
     body_len: usize,
@@ -65,14 +63,14 @@ struct Queued {
 }
 
 /// Where a message ends on the streams of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Trace {
     record_end: u64,
     body: Option<(StreamId, u64)>,
 }
 
 /// What has been written on the current connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Wire {
     /// The place from which on no record has been made.
     next: u64,
@@ -90,7 +88,6 @@ struct Wire {
 }
 
 /// A body on a stream of its own that is not yet acknowledged.
-#[derive(Debug)]
 struct LongBody {
     place: u64,
     stream: StreamId,

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::*;
 
 /// How many worlds each test makes.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 60;
 
 fn random_body(dice: &mut Dice, count: u64) -> Vec<u8> {
     let len = match dice.below(40) {
