@@ -1,11 +1,12 @@
 //! One rule each.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use super::*;
-use crate::chat::OutboxError;
 use crate::chat::event::Misbehaviour;
 use crate::chat::message::{Body, LogId, Record};
+use crate::chat::outbox::{Outbox, OutboxError, Outgoing, Waiting};
 use crate::chat::receiver::{MAX_ANSWERS, MAX_UNTAKEN};
 use crate::chat::transport::CHAT_STREAM;
 use crate::id::StreamId;
@@ -406,4 +407,67 @@ fn conversations_with_two_contacts_do_not_touch_each_other() {
     client.remove(eve);
     assert_eq!(client.unsettled(bob), 1);
     assert_eq!(client.unsettled(eve), 0);
+}
+
+/// An outbox that an earlier process filled with two messages: one young, one nearly expired.
+#[derive(Debug)]
+struct Restored(Vec<Outgoing>, ContactId);
+
+impl Outbox for Restored {
+    fn push(&mut self, _: ContactId, message: Outgoing) -> Result<(), OutboxError> {
+        self.0.push(message);
+        Ok(())
+    }
+
+    fn load(&self, _: ContactId, name: Name) -> Option<Outgoing> {
+        self.0.iter().find(|it| it.name == name).cloned()
+    }
+
+    fn settle(&mut self, _: ContactId, name: Name, _: State) {
+        self.0.retain(|it| it.name != name);
+    }
+
+    fn waiting(&self) -> Vec<Waiting> {
+        let ages = [MESSAGE_LIFE - Duration::from_secs(5), Duration::ZERO];
+        let waiting = |(it, age): (&Outgoing, Duration)| Waiting {
+            contact: self.1,
+            name: it.name,
+            body_len: it.body.len(),
+            age,
+        };
+        self.0.iter().zip(ages).map(waiting).collect()
+    }
+}
+
+#[test]
+fn restored_messages_keep_their_names_their_order_and_their_age() {
+    let mut world = pair();
+    let log = LogId(77);
+    let names = [3, 4].map(|sequence| Name { log, sequence });
+    let messages = names.map(|name| Outgoing {
+        name,
+        kind: Kind::Text,
+        conversation: ConversationId::default(),
+        sent_at: UnixTime(1),
+        body: Arc::new([1, 2, 3]),
+    });
+    let ledger = &mut world.ledgers[0];
+    for name in names {
+        ledger.bodies.insert(name, vec![1, 2, 3]);
+        ledger.order.push(name);
+        ledger.states.insert(name, State::Queued);
+    }
+    let outbox = Restored(messages.to_vec(), contact(0));
+    world.clients[0] = Client::new(policy(LARGEST), Box::new(outbox), [7; 32], world.now);
+    world.link.disconnect();
+    let fresh = world.say(0, "new");
+    assert_ne!(fresh.log, log);
+    world.now = world.clients[0].poll_timeout().unwrap();
+    assert_eq!(world.now, Instant::from_micros(6_000_000));
+    world.clients[0].handle_timeout(world.now);
+    world.link.connect();
+    world.wake();
+    world.settle();
+    assert_eq!(world.state(0, names[0]), State::Failed(FailReason::Expired));
+    assert_eq!(world.ledgers[0].shown, [names[1], fresh]);
 }
