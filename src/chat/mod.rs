@@ -1,8 +1,37 @@
-//! What is said: a person's line on its way to a datagram, and back.
+//! What is said: messages of any length, in their sender's order, each delivered once or known to have
+//! failed. Source: docs/protocol.md#messages.
 //!
-//! Messages of any length, their receipts and their order come with the connection layer; in this
-//! version a line travels in one sealed datagram.
+//! [`Client`] keeps a conversation for each contact and knows nothing of packets: it writes records
+//! and long bodies to streams through [`Transport`], and its receipts travel as frames. What waits
+//! lies in an [`Outbox`].
 
+mod client;
+mod command;
+mod contact;
+mod conversation;
+mod event;
 mod line;
+mod log;
+mod message;
+mod outbox;
+mod policy;
+mod ranges;
+mod receipt;
+mod receiver;
+mod sender;
+#[cfg(test)]
+mod sim_link;
+#[cfg(test)]
+mod tests;
+mod transport;
 
+pub use client::Client;
+pub use command::{Draft, SendError};
+pub use contact::ContactId;
+pub use event::{Event, FailReason, Incoming, Misbehaviour, State};
 pub use line::{Line, LineError, Received};
+pub use message::{ConversationId, Kind, LogId, Name};
+pub use outbox::{MemoryOutbox, Outbox, OutboxError, Outgoing, Waiting};
+pub use policy::Policy;
+pub use receipt::RejectReason;
+pub use transport::{CHAT_STREAM, Transport};

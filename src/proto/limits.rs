@@ -155,3 +155,15 @@ pub const MTU_PROBE_LOSSES: u32 = 3;
 pub const MTU_RAISE_AFTER: Duration = Duration::from_secs(600);
 /// Rounds of lost full-size packets without an arrived one that make a black hole.
 pub const BLACK_HOLE_ROUNDS: u32 = 3;
+// Messages (docs/protocol.md#messages).
+
+/// Longest body that travels on the chat stream itself; a longer one has a stream of its own.
+pub const INLINE_BODY_MAX_LEN: usize = 64 * 1024;
+/// Longest body that is accepted unless the policy says otherwise.
+pub const MESSAGE_MAX_LEN: usize = 16 * 1024 * 1024;
+/// How long a sender tries to deliver a message.
+pub const MESSAGE_LIFE: Duration = Duration::from_secs(1_209_600);
+/// How long a receiver remembers a log id after the last message under it.
+pub const LOG_LIFE: Duration = Duration::from_secs(2_592_000);
+/// Log ids that a receiver remembers of one contact.
+pub const MAX_LOGS: usize = 1_024;

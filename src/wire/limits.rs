@@ -33,6 +33,9 @@ pub const CLOSE_REASON_MAX_LEN: usize = 64;
 /// Longest suggested nickname in a HELLO frame.
 pub const NICKNAME_MAX_LEN: usize = 128;
 
+/// Longest body of a RECEIPT or REJECT frame.
+pub const RECEIPT_MAX_LEN: usize = 512;
+
 /// Bytes of half of message 1, the body of an INIT part.
 pub(crate) const INIT_HALF_LEN: usize = MESSAGE1_LEN / 2;
 /// Bytes of half of message 2, the body of a RESP part.

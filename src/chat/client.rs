@@ -1,0 +1,260 @@
+//! All conversations of one identity.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::chat::command::{Draft, SendError};
+use crate::chat::contact::ContactId;
+use crate::chat::conversation::Conversation;
+use crate::chat::event::{Event, State};
+use crate::chat::message::{LogId, Name};
+use crate::chat::outbox::{Outbox, Outgoing};
+use crate::chat::policy::Policy;
+use crate::chat::sender::Ledger;
+use crate::chat::transport::Transport;
+use crate::proto::limits::MESSAGE_LIFE;
+use crate::time::Instant;
+
+/// Messages, their receipts and their order, for every contact; without packets, sockets or clock.
+///
+/// The owner tells what happened (`handle_*`) and what people want (`send`, `take`, `refuse`,
+/// `remove`), in any order; wakes may be spurious. After any of it, also after `poll_event` returned
+/// something: [`Client::drive`] with the transport, then [`Client::poll_event`] until there is
+/// nothing, then wait for [`Client::poll_timeout`].
+pub struct Client {
+    policy: Policy,
+    outbox: Box<dyn Outbox>,
+    log_ids: ChaCha20Rng,
+    conversations: BTreeMap<ContactId, Conversation>,
+    /// Whose bytes may have to move.
+    awake: BTreeSet<ContactId>,
+    deadlines: BTreeSet<(Instant, ContactId)>,
+    events: VecDeque<Event>,
+}
+
+impl core::fmt::Debug for Client {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Client")
+            .field("policy", &self.policy)
+            .field("conversations", &self.conversations.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Begins with what the outbox holds. `seed`: fresh at every process start; log ids come from it.
+    #[must_use]
+    pub fn new(policy: Policy, outbox: Box<dyn Outbox>, seed: [u8; 32], now: Instant) -> Self {
+        let waiting = outbox.waiting();
+        let life = policy.life.min(MESSAGE_LIFE);
+        let policy = Policy { life, ..policy };
+        let mut client = Self {
+            policy,
+            outbox,
+            log_ids: ChaCha20Rng::from_seed(seed),
+            conversations: BTreeMap::new(),
+            awake: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            events: VecDeque::new(),
+        };
+        for it in waiting {
+            let expires = now + policy.life.saturating_sub(it.age);
+            let conversation = client.conversation(it.contact);
+            conversation.sender.enqueue(it.name, it.body_len, expires);
+            client.wake(it.contact);
+        }
+        client
+    }
+
+    /// Accepts a message for delivery. From now on it is [`State::Queued`].
+    ///
+    /// # Errors
+    /// [`SendError`]; then it has not been accepted, and its author is to be told.
+    pub fn send(
+        &mut self,
+        contact: ContactId,
+        draft: Draft,
+        now: Instant,
+    ) -> Result<Name, SendError> {
+        let (len, largest) = (draft.body.len(), self.policy.largest);
+        if len > largest {
+            return Err(SendError::TooLarge { len, largest });
+        }
+        let name = self.conversation(contact).sender.next_name();
+        let message = Outgoing {
+            name,
+            kind: draft.kind,
+            conversation: draft.conversation,
+            sent_at: draft.sent_at,
+            body: draft.body.into(),
+        };
+        self.outbox.push(contact, message)?;
+        let expires = now + self.policy.life;
+        self.conversation(contact)
+            .sender
+            .enqueue(name, len, expires);
+        self.wake(contact);
+        Ok(name)
+    }
+
+    /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.
+    pub fn take(&mut self, contact: ContactId, name: Name, now: Instant) {
+        if let Some(conversation) = self.conversations.get_mut(&contact) {
+            conversation.receiver.take(name, now);
+            self.wake(contact);
+        }
+    }
+
+    /// The application does not want a message of [`Event::Message`]: its sender is told.
+    pub fn refuse(&mut self, contact: ContactId, name: Name) {
+        if let Some(conversation) = self.conversations.get_mut(&contact) {
+            conversation.receiver.refuse(name);
+            self.wake(contact);
+        }
+    }
+
+    /// Forgets a contact; what waits for it fails. Its connection has to end too: a later conversation
+    /// begins at the front of the streams.
+    pub fn remove(&mut self, contact: ContactId) {
+        self.with(contact, |conversation, ledger| {
+            conversation.sender.give_up(ledger);
+        });
+        self.conversations.remove(&contact);
+        self.awake.remove(&contact);
+    }
+
+    /// Something about the contact's connection changed: it began or ended, a stream can be read or
+    /// written, ended, was reset or stopped, or more of ours is acknowledged.
+    pub fn handle_transport(&mut self, contact: ContactId) {
+        self.conversation(contact);
+        self.wake(contact);
+    }
+
+    /// A RECEIPT frame came. `body`: as the peer sent it.
+    pub fn handle_receipt(&mut self, contact: ContactId, body: &[u8]) {
+        self.with(contact, |conversation, ledger| {
+            conversation.on_receipt(body, ledger);
+        });
+    }
+
+    /// A REJECT frame came. `body`: as the peer sent it.
+    pub fn handle_reject(&mut self, contact: ContactId, body: &[u8]) {
+        self.with(contact, |conversation, ledger| {
+            conversation.on_reject(body, ledger);
+        });
+    }
+
+    /// Gives up what has waited for too long.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(deadline, contact)) = self.deadlines.first()
+            && deadline <= now
+        {
+            self.with(contact, |conversation, ledger| {
+                conversation.sender.expire(ledger, now);
+            });
+        }
+    }
+
+    /// Moves bytes between the conversations that were woken and the transport.
+    pub fn drive(&mut self, transport: &mut dyn Transport, now: Instant) {
+        while let Some(contact) = self.awake.pop_first() {
+            let Some(conversation) = self.conversations.get_mut(&contact) else {
+                continue;
+            };
+            conversation.pump(
+                transport,
+                &mut *self.outbox,
+                &self.policy,
+                &mut self.events,
+                now,
+            );
+            self.note_deadline(contact);
+        }
+    }
+
+    /// What happened, oldest first.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Event::TurnedAway { contact, .. } = event
+            && let Some(conversation) = self.conversations.get_mut(&contact)
+        {
+            conversation.receiver.on_polled();
+            self.wake(contact);
+        }
+        Some(event)
+    }
+
+    /// When [`Client::handle_timeout`] is due. `None` while nothing waits for delivery.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// How far a message of ours has come; `None` once that is final, or if there is no such message.
+    #[must_use]
+    pub fn state(&self, contact: ContactId, name: Name) -> Option<State> {
+        self.conversations.get(&contact)?.sender.state(name)
+    }
+
+    /// How many messages to a contact are neither delivered nor failed.
+    #[must_use]
+    pub fn unsettled(&self, contact: ContactId) -> usize {
+        let conversation = self.conversations.get(&contact);
+        conversation.map_or(0, |it| it.sender.len())
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn conversation(&mut self, contact: ContactId) -> &mut Conversation {
+        let log_ids = &mut self.log_ids;
+        let conversations = &mut self.conversations;
+        conversations
+            .entry(contact)
+            .or_insert_with(|| Conversation::new(contact, LogId(log_ids.next_u64())))
+    }
+
+    /// Does something to a conversation, if there is one, with the outbox and the events at hand.
+    fn with(&mut self, contact: ContactId, act: impl FnOnce(&mut Conversation, &mut Ledger<'_>)) {
+        let Some(conversation) = self.conversations.get_mut(&contact) else {
+            return;
+        };
+        let mut ledger = Ledger {
+            contact,
+            outbox: &mut *self.outbox,
+            events: &mut self.events,
+        };
+        act(conversation, &mut ledger);
+        self.wake(contact);
+    }
+
+    fn wake(&mut self, contact: ContactId) {
+        self.awake.insert(contact);
+        self.note_deadline(contact);
+    }
+
+    fn note_deadline(&mut self, contact: ContactId) {
+        let Some(conversation) = self.conversations.get_mut(&contact) else {
+            return;
+        };
+        let deadline = conversation.sender.deadline();
+        if deadline != conversation.noted {
+            let noted = core::mem::replace(&mut conversation.noted, deadline);
+            noted.map(|old| self.deadlines.remove(&(old, contact)));
+            self.deadlines.extend(deadline.map(|new| (new, contact)));
+        }
+    }
+
+    /// Bytes of unfinished and untaken messages of a contact that are held in memory.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self, contact: ContactId) -> usize {
+        let conversation = self.conversations.get(&contact);
+        conversation.map_or(0, |it| it.receiver.held_bytes())
+    }
+}

@@ -1,0 +1,186 @@
+//! Which messages of a contact have been seen, so that none is shown twice.
+
+use std::collections::BTreeMap;
+
+use crate::chat::message::{LogId, Name};
+use crate::chat::ranges::Ranges;
+use crate::proto::limits::{LOG_LIFE, MAX_LOGS};
+use crate::time::Instant;
+
+/// Ranges kept of one log: every second message of a full outbox may fail and none that waits for its
+/// receipt is forgotten.
+pub(super) const MAX_RANGES: usize = 512;
+
+/// The logs of one contact.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    logs: BTreeMap<LogId, Log>,
+}
+
+#[derive(Debug)]
+struct Log {
+    /// The lowest sequence that has not been met: everything below is over.
+    next: u64,
+    /// What the application has taken.
+    taken: Ranges,
+    /// When a message under this id was last met.
+    heard: Instant,
+}
+
+/// What is to be done with a message that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is new, and so many before it never arrived.
+    New { missing: u64 },
+    /// It has been taken: the receipt is repeated.
+    Taken,
+    /// It is lower than what has been met, and was not taken.
+    Late,
+    /// Its log is new and there is no room for one.
+    TooManyLogs,
+}
+
+impl Seen {
+    pub(super) fn judge(&self, name: Name, now: Instant) -> Verdict {
+        let Some(log) = self.logs.get(&name.log) else {
+            return if self.remembered(now) < MAX_LOGS {
+                Verdict::New { missing: 0 }
+            } else {
+                Verdict::TooManyLogs
+            };
+        };
+        if log.taken.range_of(name.sequence).is_some() {
+            return Verdict::Taken;
+        }
+        name.sequence
+            .checked_sub(log.next)
+            .map_or(Verdict::Late, |missing| Verdict::New { missing })
+    }
+
+    /// Notes that a message is in the application's hands, or was turned away: a lower one of its log
+    /// comes too late from now on.
+    pub(super) fn on_met(&mut self, name: Name, now: Instant) {
+        if !self.logs.contains_key(&name.log) {
+            self.logs.retain(|_, log| log.is_remembered(now));
+            if self.logs.len() >= MAX_LOGS {
+                return;
+            }
+        }
+        let log = self.logs.entry(name.log).or_insert_with(|| Log {
+            next: 0,
+            taken: Ranges::default(),
+            heard: now,
+        });
+        log.next = log.next.max(name.sequence.saturating_add(1));
+        log.heard = now;
+    }
+
+    /// Notes that the application has taken a message.
+    pub(super) fn on_taken(&mut self, name: Name, now: Instant) {
+        if let Some(log) = self.logs.get_mut(&name.log) {
+            log.taken.insert(name.sequence, name.sequence);
+            log.taken.keep_highest(MAX_RANGES);
+            log.heard = now;
+        }
+    }
+
+    /// The taken messages around this one: what its receipt says.
+    pub(super) fn receipt_for(&self, name: Name) -> (u64, u64) {
+        let range = self.logs.get(&name.log);
+        let range = range.and_then(|log| log.taken.range_of(name.sequence));
+        range.unwrap_or((name.sequence, name.sequence))
+    }
+
+    fn remembered(&self, now: Instant) -> usize {
+        if self.logs.len() < MAX_LOGS {
+            return self.logs.len();
+        }
+        let logs = self.logs.values();
+        logs.filter(|log| log.is_remembered(now)).count()
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        let ranges = self.logs.values().map(|log| log.taken.len());
+        (self.logs.len(), ranges.max().unwrap_or(0))
+    }
+}
+
+impl Log {
+    fn is_remembered(&self, now: Instant) -> bool {
+        now.saturating_since(self.heard) <= LOG_LIFE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    const NEW: Verdict = Verdict::New { missing: 0 };
+
+    fn name(log: u64, sequence: u64) -> Name {
+        Name {
+            log: LogId(log),
+            sequence,
+        }
+    }
+
+    fn take(seen: &mut Seen, name: Name, now: Instant) {
+        seen.on_met(name, now);
+        seen.on_taken(name, now);
+    }
+
+    #[test]
+    fn a_message_is_new_once_and_a_gap_is_counted() {
+        let (mut seen, now) = (Seen::default(), Instant::ZERO);
+        assert_eq!(seen.judge(name(1, 5), now), NEW);
+        take(&mut seen, name(1, 5), now);
+        assert_eq!(seen.judge(name(1, 5), now), Verdict::Taken);
+        assert_eq!(seen.judge(name(1, 6), now), NEW);
+        assert_eq!(seen.judge(name(1, 9), now), Verdict::New { missing: 3 });
+        assert_eq!(seen.judge(name(1, 4), now), Verdict::Late);
+        assert_eq!(seen.judge(name(2, 5), now), NEW);
+    }
+
+    #[test]
+    fn a_receipt_names_the_whole_range_again() {
+        let (mut seen, now) = (Seen::default(), Instant::ZERO);
+        for sequence in [0, 1, 2, 4] {
+            take(&mut seen, name(1, sequence), now);
+        }
+        assert_eq!(seen.receipt_for(name(1, 1)), (0, 2));
+        assert_eq!(seen.receipt_for(name(1, 4)), (4, 4));
+    }
+
+    #[test]
+    fn a_log_beyond_the_bound_is_refused_until_an_old_one_is_forgotten() {
+        let (mut seen, mut now) = (Seen::default(), Instant::ZERO);
+        for log in 0..MAX_LOGS as u64 {
+            take(&mut seen, name(log, 0), now);
+        }
+        assert_eq!(seen.judge(name(9_999, 0), now), Verdict::TooManyLogs);
+        seen.on_met(name(9_999, 0), now);
+        assert_eq!(seen.len().0, MAX_LOGS);
+        assert_eq!(seen.judge(name(3, 0), now), Verdict::Taken);
+        now = now + LOG_LIFE;
+        take(&mut seen, name(3, 1), now);
+        assert_eq!(seen.judge(name(9_999, 0), now), Verdict::TooManyLogs);
+        now = now + Duration::from_secs(1);
+        assert_eq!(seen.judge(name(9_999, 0), now), NEW);
+        take(&mut seen, name(9_999, 0), now);
+        assert_eq!(seen.len().0, 2);
+        assert_eq!(seen.judge(name(3, 1), now), Verdict::Taken);
+    }
+
+    #[test]
+    fn the_ranges_of_a_log_are_bounded_and_the_forgotten_are_late_not_new() {
+        let (mut seen, now) = (Seen::default(), Instant::ZERO);
+        for sequence in 0..3 * MAX_RANGES as u64 {
+            take(&mut seen, name(1, 2 * sequence), now);
+        }
+        assert_eq!(seen.len(), (1, MAX_RANGES));
+        assert_eq!(seen.judge(name(1, 0), now), Verdict::Late);
+    }
+}

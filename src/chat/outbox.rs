@@ -1,0 +1,204 @@
+//! Where messages wait until they are delivered or have failed.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::chat::contact::ContactId;
+use crate::chat::event::State;
+use crate::chat::message::{ConversationId, Kind, Name};
+use crate::time::UnixTime;
+
+/// Messages that wait for one contact in memory.
+pub(crate) const OUTBOX_MAX_MESSAGES: usize = 1_000;
+/// Bytes of bodies that wait for one contact in memory.
+pub(crate) const OUTBOX_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// A message on its way out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its name.
+    pub name: Name,
+    /// What its body is.
+    pub kind: Kind,
+    /// Where it belongs.
+    pub conversation: ConversationId,
+    /// When its author sent it.
+    pub sent_at: UnixTime,
+    /// What it says.
+    pub body: Arc<[u8]>,
+}
+
+impl fmt::Debug for Outgoing {
+    /// Without the body: it is nobody else's affair.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outgoing({:?}, {} bytes)", self.name, self.body.len())
+    }
+}
+
+/// A message that an outbox brought along from an earlier process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// To whom it goes.
+    pub contact: ContactId,
+    /// Its name, which it keeps.
+    pub name: Name,
+    /// Bytes of its body.
+    pub body_len: usize,
+    /// How long ago it was queued.
+    pub age: Duration,
+}
+
+/// Why an outbox does not take a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum OutboxError {
+    /// As many messages wait for this contact as may.
+    #[error("too many messages wait for this contact")]
+    TooMany,
+    /// As many bytes wait for this contact as may.
+    #[error("too much text waits for this contact")]
+    TooMuch,
+    /// It cannot be written to.
+    #[error("the outbox cannot be written to")]
+    Unavailable,
+}
+
+/// A queue of messages for each contact, in order. A store keeps it on disk.
+pub trait Outbox: fmt::Debug + Send {
+    /// Appends a message to the contact's queue.
+    ///
+    /// # Errors
+    /// [`OutboxError`]; then nothing has been kept.
+    fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError>;
+
+    /// A message that was pushed and not settled. `None` if it has been lost: it then fails.
+    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing>;
+
+    /// Forgets a message: it has been delivered or has failed.
+    fn settle(&mut self, contact: ContactId, name: Name, state: State);
+
+    /// What an earlier process left behind, each contact's messages in their order. Asked for once,
+    /// before anything is pushed.
+    fn waiting(&self) -> Vec<Waiting>;
+}
+
+/// An outbox that ends with the process.
+#[derive(Debug)]
+pub struct MemoryOutbox {
+    queues: BTreeMap<ContactId, Queue>,
+    max_messages: usize,
+    max_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    messages: BTreeMap<Name, Outgoing>,
+    bytes: usize,
+}
+
+impl Default for MemoryOutbox {
+    fn default() -> Self {
+        Self::with_bounds(OUTBOX_MAX_MESSAGES, OUTBOX_MAX_BYTES)
+    }
+}
+
+impl MemoryOutbox {
+    /// An outbox of at most so many messages and bytes a contact.
+    #[must_use]
+    pub const fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
+        Self {
+            queues: BTreeMap::new(),
+            max_messages,
+            max_bytes,
+        }
+    }
+}
+
+impl Outbox for MemoryOutbox {
+    fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
+        let (held, bytes) = self
+            .queues
+            .get(&contact)
+            .map_or((0, 0), |queue| (queue.messages.len(), queue.bytes));
+        if held >= self.max_messages {
+            return Err(OutboxError::TooMany);
+        }
+        let bytes = bytes.saturating_add(message.body.len());
+        if bytes > self.max_bytes {
+            return Err(OutboxError::TooMuch);
+        }
+        let queue = self.queues.entry(contact).or_default();
+        queue.bytes = bytes;
+        queue.messages.insert(message.name, message);
+        Ok(())
+    }
+
+    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
+        self.queues.get(&contact)?.messages.get(&name).cloned()
+    }
+
+    fn settle(&mut self, contact: ContactId, name: Name, _: State) {
+        let Some(queue) = self.queues.get_mut(&contact) else {
+            return;
+        };
+        if let Some(message) = queue.messages.remove(&name) {
+            queue.bytes -= message.body.len();
+        }
+        if queue.messages.is_empty() {
+            self.queues.remove(&contact);
+        }
+    }
+
+    fn waiting(&self) -> Vec<Waiting> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::message::LogId;
+    use crate::id::PeerId;
+
+    fn message(sequence: u64, len: usize) -> Outgoing {
+        Outgoing {
+            name: Name {
+                log: LogId(1),
+                sequence,
+            },
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: vec![0; len].into(),
+        }
+    }
+
+    #[test]
+    fn both_bounds_count_for_each_contact_and_room_comes_back() {
+        let (alice, bob) = (PeerId::new([1; 32]).into(), PeerId::new([2; 32]).into());
+        let mut outbox = MemoryOutbox::with_bounds(2, 10);
+        assert_eq!(outbox.push(alice, message(0, 8)), Ok(()));
+        assert_eq!(outbox.push(alice, message(1, 3)), Err(OutboxError::TooMuch));
+        assert_eq!(outbox.push(alice, message(1, 2)), Ok(()));
+        assert_eq!(outbox.push(alice, message(2, 0)), Err(OutboxError::TooMany));
+        assert_eq!(outbox.push(bob, message(0, 10)), Ok(()));
+        let name = message(0, 0).name;
+        assert_eq!(outbox.load(alice, name), Some(message(0, 8)));
+        outbox.settle(alice, name, State::Delivered);
+        outbox.settle(alice, name, State::Delivered);
+        assert_eq!(outbox.load(alice, name), None);
+        assert_eq!(outbox.push(alice, message(2, 8)), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_queue_takes_no_memory() {
+        let alice = PeerId::new([1; 32]).into();
+        let mut outbox = MemoryOutbox::default();
+        outbox.push(alice, message(0, 1)).unwrap();
+        outbox.settle(alice, message(0, 1).name, State::Delivered);
+        assert!(outbox.queues.is_empty());
+    }
+}

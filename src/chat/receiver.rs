@@ -1,0 +1,342 @@
+//! A contact's messages to us, from the chat stream to the application, and the receipts back.
+//!
+//! 1. `pump` cuts the chat stream into records, in order.
+//! 2. A record is judged before anything more is kept of it: a duplicate is receipted again, what is
+//!    unsupported, too large or late is turned away, and a new one is shown to the application.
+//! 3. A body on a stream of its own is waited for; the chat stream waits with it, since the order of
+//!    messages is that of their records.
+//! 4. `take` or `refuse`: the application has decided, and the sender is told.
+//!
+//! Nothing is read while the application or the transport has too much to do already: the peer's
+//! flow control then holds the rest back.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::chat::contact::ContactId;
+use crate::chat::event::{Event, Incoming, Misbehaviour};
+use crate::chat::log::{Seen, Verdict};
+use crate::chat::message::{Body, ConversationId, Cutter, Kind, LogId, Name, Record};
+use crate::chat::policy::Policy;
+use crate::chat::ranges::Ranges;
+use crate::chat::receipt::{Receipt, Reject, RejectReason};
+use crate::chat::transport::{CHAT_STREAM, Transport};
+use crate::id::StreamId;
+use crate::time::Instant;
+use crate::wire::DecodeError;
+
+/// Messages of one contact that the application has not taken yet.
+pub(super) const MAX_UNTAKEN: usize = 64;
+/// Bytes of such messages above which no further one is begun.
+pub(super) const MAX_UNTAKEN_BYTES: usize = 4 * 1024 * 1024;
+/// Receipts (ranges), rejects, unwanted bodies, and messages turned away that nobody has looked at yet.
+pub(super) const MAX_ANSWERS: usize = 64;
+/// Bytes read at once.
+const PIECE_LEN: usize = 64 * 1024;
+
+/// What one turn of a receiver works with.
+pub(super) struct Turn<'a> {
+    pub(super) contact: ContactId,
+    pub(super) transport: &'a mut dyn Transport,
+    pub(super) policy: &'a Policy,
+    pub(super) events: &'a mut VecDeque<Event>,
+    pub(super) now: Instant,
+}
+
+#[derive(Default)]
+pub(super) struct Receiver {
+    cutter: Cutter,
+    awaited: Option<Awaited>,
+    /// Bodies that nobody wants and that are not over: a stream can be stopped once it has begun.
+    unwanted: BTreeSet<StreamId>,
+    /// Whether the peer broke the rules on this connection.
+    is_broken: bool,
+    seen: Seen,
+    /// What the application has and has not decided on, with its length.
+    untaken: BTreeMap<Name, usize>,
+    untaken_bytes: usize,
+    /// What was turned away and waits in the events.
+    unpolled: usize,
+    receipts: BTreeMap<LogId, Ranges>,
+    rejects: VecDeque<Reject>,
+}
+
+/// A message whose body is on its way.
+struct Awaited {
+    message: Incoming,
+    stream: StreamId,
+    len: usize,
+}
+
+/// A record, detached from the bytes that it was cut from.
+struct Arrival {
+    kind: Option<Kind>,
+    message: Incoming,
+    len: u64,
+    stream: Option<StreamId>,
+}
+
+impl Receiver {
+    /// Forgets what is unfinished: another connection begins, or there is none.
+    pub(super) fn start_anew(&mut self) {
+        self.cutter = Cutter::default();
+        self.awaited = None;
+        self.unwanted.clear();
+        self.is_broken = false;
+    }
+
+    /// Reads what has come and there is room for, and sends what is due.
+    pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
+        loop {
+            while self.has_room() && self.step(turn) {}
+            let was_full = !self.has_room();
+            self.stop_unwanted(turn);
+            self.answer(turn);
+            if !was_full || !self.has_room() {
+                return;
+            }
+        }
+    }
+
+    fn stop_unwanted(&mut self, turn: &mut Turn<'_>) {
+        let peer = turn.contact.peer();
+        self.unwanted.retain(|&stream| {
+            turn.transport.stop(peer, stream);
+            !turn.transport.is_over(peer, stream)
+        });
+    }
+
+    fn has_room(&self) -> bool {
+        let receipts: usize = self.receipts.values().map(Ranges::len).sum();
+        !self.is_broken
+            && self.untaken.len() < MAX_UNTAKEN
+            && self.untaken_bytes < MAX_UNTAKEN_BYTES
+            && receipts < MAX_ANSWERS
+            && self.rejects.len() < MAX_ANSWERS
+            && self.unpolled < MAX_ANSWERS
+            && self.unwanted.len() < MAX_ANSWERS
+    }
+
+    /// Reads on by one record or one piece. `false`: nothing more has come.
+    fn step(&mut self, turn: &mut Turn<'_>) -> bool {
+        if self.awaited.is_some() {
+            return self.read_body(turn);
+        }
+        match self.next_arrival() {
+            Ok(Some(arrival)) => {
+                self.on_arrival(arrival, turn);
+                true
+            }
+            Ok(None) => {
+                let peer = turn.contact.peer();
+                let piece = turn.transport.read(peer, CHAT_STREAM, PIECE_LEN);
+                self.cutter.push(&piece);
+                !piece.is_empty()
+            }
+            Err(error) => {
+                self.on_misbehaviour(turn.contact, Misbehaviour::Message(error), turn.events);
+                false
+            }
+        }
+    }
+
+    fn next_arrival(&mut self) -> Result<Option<Arrival>, DecodeError> {
+        let Some(record) = self.cutter.next()? else {
+            return Ok(None);
+        };
+        Record::parse(record).map(Arrival::from).map(Some)
+    }
+
+    fn on_arrival(&mut self, arrival: Arrival, turn: &mut Turn<'_>) {
+        match self.judge(&arrival, turn) {
+            Ok(Some(missing)) => {
+                let message = Incoming {
+                    missing,
+                    ..arrival.message
+                };
+                match arrival.stream {
+                    Some(stream) => {
+                        self.awaited = Some(Awaited {
+                            message,
+                            stream,
+                            len: usize::try_from(arrival.len).unwrap_or(usize::MAX),
+                        });
+                    }
+                    None => self.show(message, turn),
+                }
+                return;
+            }
+            Ok(None) => {}
+            Err(reason) => self.turn_away(arrival.message.name, reason, turn),
+        }
+        self.unwanted.extend(arrival.stream);
+    }
+
+    /// `Ok(Some(missing))`: it is new. `Ok(None)`: a duplicate, and nothing remains to be done.
+    fn judge(&mut self, arrival: &Arrival, turn: &Turn<'_>) -> Result<Option<u64>, RejectReason> {
+        let name = arrival.message.name;
+        if self.untaken.contains_key(&name) {
+            return Ok(None);
+        }
+        let verdict = self.seen.judge(name, turn.now);
+        if verdict == Verdict::Taken {
+            self.owe_receipt(name);
+            return Ok(None);
+        }
+        let is_ours = arrival.message.conversation == ConversationId::default();
+        if arrival.kind.is_none() || !is_ours {
+            return Err(RejectReason::Unsupported);
+        }
+        if arrival.len > turn.policy.largest as u64 {
+            return Err(RejectReason::TooLarge);
+        }
+        match verdict {
+            Verdict::New { missing } => Ok(Some(missing)),
+            Verdict::Taken => Ok(None),
+            Verdict::Late => Err(RejectReason::OutOfOrder),
+            Verdict::TooManyLogs => Err(RejectReason::TooManyLogs),
+        }
+    }
+
+    /// Reads on in a body of its own. `false`: nothing more has come.
+    fn read_body(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Some(awaited) = &mut self.awaited else {
+            return false;
+        };
+        let peer = turn.contact.peer();
+        let body = &mut awaited.message.body;
+        let wanted = awaited.len.saturating_sub(body.len());
+        let piece = turn
+            .transport
+            .read(peer, awaited.stream, wanted.min(PIECE_LEN));
+        body.extend_from_slice(&piece);
+        let (stream, is_whole) = (awaited.stream, body.len() >= awaited.len);
+        if !is_whole {
+            let is_over = piece.is_empty() && turn.transport.is_over(peer, stream);
+            if is_over {
+                // Its sender has given it up: the next message tells of the gap.
+                self.awaited = None;
+            }
+            return is_over || !piece.is_empty();
+        }
+        // Whatever follows is not part of it.
+        self.unwanted.insert(stream);
+        if let Some(awaited) = self.awaited.take() {
+            self.show(awaited.message, turn);
+        }
+        true
+    }
+
+    fn show(&mut self, message: Incoming, turn: &mut Turn<'_>) {
+        self.seen.on_met(message.name, turn.now);
+        self.untaken.insert(message.name, message.body.len());
+        self.untaken_bytes += message.body.len();
+        let contact = turn.contact;
+        turn.events.push_back(Event::Message { contact, message });
+    }
+
+    fn turn_away(&mut self, name: Name, reason: RejectReason, turn: &mut Turn<'_>) {
+        self.seen.on_met(name, turn.now);
+        self.rejects.push_back(Reject { name, reason });
+        self.unpolled += 1;
+        let contact = turn.contact;
+        turn.events.push_back(Event::TurnedAway {
+            contact,
+            name,
+            reason,
+        });
+    }
+
+    /// Notes that an event that says that something was turned away has been seen.
+    pub(super) const fn on_polled(&mut self) {
+        self.unpolled = self.unpolled.saturating_sub(1);
+    }
+
+    /// The application has a message safe; its sender may know.
+    pub(super) fn take(&mut self, name: Name, now: Instant) {
+        if self.decide(name) {
+            self.seen.on_taken(name, now);
+            self.owe_receipt(name);
+        }
+    }
+
+    /// The application does not want a message.
+    pub(super) fn refuse(&mut self, name: Name) {
+        if self.decide(name) {
+            let reason = RejectReason::Refused;
+            self.rejects.push_back(Reject { name, reason });
+        }
+    }
+
+    fn decide(&mut self, name: Name) -> bool {
+        let len = self.untaken.remove(&name);
+        self.untaken_bytes -= len.unwrap_or(0);
+        len.is_some()
+    }
+
+    fn owe_receipt(&mut self, name: Name) {
+        let (low, high) = self.seen.receipt_for(name);
+        self.receipts.entry(name.log).or_default().insert(low, high);
+    }
+
+    /// Sends receipts and rejects while the transport takes them. A receipt that went out in part is
+    /// sent whole again: it says the same.
+    fn answer(&mut self, turn: &mut Turn<'_>) {
+        let peer = turn.contact.peer();
+        while let Some((&log, ranges)) = self.receipts.first_key_value() {
+            let mut bodies = Receipt::encode(log, ranges).into_iter();
+            if !bodies.all(|body| turn.transport.send_receipt(peer, &body)) {
+                return;
+            }
+            self.receipts.pop_first();
+        }
+        while let Some(reject) = self.rejects.front() {
+            if !turn.transport.send_reject(peer, &reject.encode()) {
+                return;
+            }
+            self.rejects.pop_front();
+        }
+    }
+
+    /// The peer broke the rules: told once a connection, and nothing more is read.
+    pub(super) fn on_misbehaviour(
+        &mut self,
+        contact: ContactId,
+        how: Misbehaviour,
+        events: &mut VecDeque<Event>,
+    ) {
+        if !self.is_broken {
+            self.is_broken = true;
+            self.awaited = None;
+            events.push_back(Event::Misbehaved { contact, how });
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        let awaited = self.awaited.as_ref().map_or(0, |it| it.message.body.len());
+        self.cutter.held() + awaited + self.untaken_bytes
+    }
+}
+
+impl From<Record<'_>> for Arrival {
+    fn from(record: Record<'_>) -> Self {
+        let (body, stream) = match record.body {
+            Body::Here(bytes) => (bytes.to_vec(), None),
+            Body::Elsewhere { stream, .. } => (Vec::new(), Some(stream)),
+        };
+        let kind = Kind::from_code(record.kind);
+        Self {
+            kind,
+            message: Incoming {
+                name: record.name,
+                kind: kind.unwrap_or(Kind::Text),
+                conversation: ConversationId::new(record.conversation).unwrap_or_default(),
+                sent_at: record.sent_at,
+                body,
+                missing: 0,
+            },
+            len: record.body.len(),
+            stream,
+        }
+    }
+}
