@@ -10,7 +10,7 @@ use crate::home::{Home, check, free_port, listening};
 fn has_ipv6() -> bool {
     let has = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     if !has {
-        skipped("this machine has no IPv6");
+        skipped("no IPv6 on this machine");
     }
     has
 }
