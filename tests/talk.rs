@@ -30,6 +30,8 @@ mod program;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
 #[cfg(target_os = "linux")]
+#[path = "talk/storm.rs"]
+mod storm;
 #[path = "talk/terminal.rs"]
 mod terminal;
 #[path = "talk/wire.rs"]

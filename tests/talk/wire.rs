@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
 
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
 /// Stops a thread of a wire: no datagram of the protocol looks like this.
 const STOP: &[u8] = b"stop";
 
@@ -25,6 +28,63 @@ struct State {
     caller: Option<SocketAddr>,
     back: Arc<UdpSocket>,
     seen: Vec<Datagram>,
+    /// What befalls datagrams on the way there and on the way back; nothing on a good wire.
+    weather: Option<[Weather; 2]>,
+}
+
+/// Loses 20 %, doubles 10 %, holds 10 % back until the next one has passed, and alters 2 %.
+struct Weather {
+    rng: ChaCha20Rng,
+    held: Option<Vec<u8>>,
+    lost: usize,
+}
+
+impl Weather {
+    fn new(seed: u64) -> Self {
+        Self {
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            held: None,
+            lost: 0,
+        }
+    }
+
+    fn strikes(&mut self, percent: u32) -> bool {
+        self.rng.next_u32() % 100 < percent
+    }
+
+    /// What comes out at the other end when this goes in.
+    fn pass(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut bytes = bytes.to_vec();
+        let mut out = Vec::new();
+        if self.strikes(2) {
+            let at = self.rng.next_u32() as usize % bytes.len();
+            bytes[at] ^= 1;
+        }
+        if self.strikes(10) && self.held.is_none() {
+            self.held = Some(bytes);
+            return out;
+        }
+        if self.strikes(20) {
+            self.lost += 1;
+        } else {
+            out.push(bytes.clone());
+        }
+        if self.strikes(10) {
+            out.push(bytes);
+        }
+        out.extend(self.held.take());
+        out
+    }
+}
+
+impl State {
+    /// What comes out of the wire in one direction when this goes in.
+    fn pass(&mut self, direction: usize, bytes: &[u8]) -> Vec<Vec<u8>> {
+        match &mut self.weather {
+            Some(weather) => weather[direction].pass(bytes),
+            None => vec![bytes.to_vec()],
+        }
+    }
 }
 
 /// A datagram that went over the wire.
@@ -50,6 +110,7 @@ impl Wire {
             caller: None,
             back: Arc::clone(&back),
             seen: Vec::new(),
+            weather: None,
         };
         let shared = Arc::new(Shared {
             listener,
@@ -70,6 +131,18 @@ impl Wire {
     /// The address that the caller has to connect to.
     pub(crate) fn address(&self) -> SocketAddr {
         self.front.local_addr().unwrap()
+    }
+
+    /// From now on a fifth is lost, and what is not may be doubled, late or altered.
+    pub(crate) fn storm(&self, seed: u64) {
+        self.shared.state().weather = Some([seed, seed + 1].map(Weather::new));
+    }
+
+    /// How many datagrams the storm has lost.
+    pub(crate) fn lost(&self) -> usize {
+        let state = self.shared.state();
+        let weather = state.weather.as_ref();
+        weather.map_or(0, |both| both.iter().map(|weather| weather.lost).sum())
     }
 
     /// Goes on from another port. What still comes to the former one is lost.
@@ -126,8 +199,10 @@ impl Shared {
                 bytes: bytes.to_vec(),
             };
             state.seen.push(datagram);
-            // Nobody may be listening there (any more).
-            let _ = back.send_to(bytes, self.listener);
+            for bytes in state.pass(0, bytes) {
+                // Nobody may be listening there (any more).
+                let _ = back.send_to(&bytes, self.listener);
+            }
         }
     }
 
@@ -143,7 +218,9 @@ impl Shared {
             state.seen.push(datagram);
             let is_gone = port(back) != port(&state.back);
             if let (Some(caller), false) = (state.caller, is_gone) {
-                let _ = front.send_to(bytes, caller);
+                for bytes in state.pass(1, bytes) {
+                    let _ = front.send_to(&bytes, caller);
+                }
             }
         }
     }
