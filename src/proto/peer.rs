@@ -481,6 +481,8 @@ impl Peer {
                     return self.on_violation(shared, now);
                 }
                 connection.on_stream_frame(frame);
+                // It does not speak to guests: its HELLO is late.
+                self.on_accepted(shared);
             }
             Frame::Close(code) => return self.on_close(*code, shared),
         }

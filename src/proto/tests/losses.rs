@@ -37,7 +37,7 @@ fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant)
         }
         let next = [a.endpoint.poll_timeout(), b.endpoint.poll_timeout()];
         let next = next.into_iter().flatten().map(|(at, _)| at).min();
-        at = at.max(next.unwrap_or(end));
+        at = at.max(next.unwrap_or(end).min(end));
         a.endpoint.handle_timeout(at);
         b.endpoint.handle_timeout(at);
     }
@@ -165,4 +165,39 @@ fn two_peers_that_are_cut_off_fall_silent_when_their_keys_are_dead() {
     pass(&mut a, &mut b, 0, now(1_000), now(2_000_000));
     assert_eq!(a.endpoint.poll_timeout(), None);
     assert_eq!(b.endpoint.poll_timeout(), None);
+}
+
+/// A guest `a` that waits for `b`'s user, and both idle.
+fn waiting() -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    (a, b)
+}
+
+#[test]
+fn a_guest_whose_keys_are_dead_learns_that_it_may_talk() {
+    let (mut a, mut b) = waiting();
+    pass(&mut a, &mut b, 2_000, now(1), now(250_000));
+    b.endpoint.accept_guest(a.id()).unwrap();
+    pass(&mut a, &mut b, 2_000, now(250_000), now(270_000));
+    let established = |event: &Event| matches!(event, Event::Established { .. });
+    assert!(a.events.iter().any(established), "{:?}", a.events);
+}
+
+#[test]
+fn a_line_whose_hello_is_lost_still_says_that_its_hearer_is_no_guest() {
+    let (mut a, mut b) = waiting();
+    b.endpoint.accept_guest(a.id()).unwrap();
+    assert_eq!(b.drain(now(1)).len(), 1, "the HELLO, which is lost");
+    for packet in say(&mut b, &a, 1) {
+        a.receive(b.address, packet, now(1));
+    }
+    a.drain(now(1));
+    let [.., established, line] = a.events.as_slice() else {
+        panic!("{:?}", a.events);
+    };
+    assert!(matches!(established, Event::Established { .. }));
+    assert!(matches!(line, Event::Line { .. }));
 }
