@@ -169,6 +169,8 @@ impl Handle {
         if event.is_none() {
             core.owner_is_done();
         }
+        // Whoever takes events makes room, and the peer is told so.
+        self.shared.release(core);
         Ok(event)
     }
 

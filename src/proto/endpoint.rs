@@ -338,12 +338,14 @@ impl Endpoint {
     /// The next thing to tell the owner.
     #[must_use]
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
-        if self.shared.waiting_events() == 0
+        while self.shared.waiting_events() == 0
             && let Some(id) = self.shared.unread.pop_first()
-            && let Some(peer) = self.peers.get_mut(&id)
-            && peer.read_lines(&mut self.shared, now) == Fate::Forget
         {
-            self.forget(id);
+            let peer = self.peers.get_mut(&id);
+            let fate = peer.map(|peer| peer.read_lines(&mut self.shared, now));
+            if fate == Some(Fate::Forget) {
+                self.forget(id);
+            }
         }
         self.shared.next_event()
     }

@@ -206,7 +206,7 @@ pub struct SessionStatus {
     pub guest: bool,
     /// The smoothed round-trip time, once there is a sample.
     pub rtt: Option<Duration>,
-    /// Lines that wait.
+    /// Lines that are not known to have arrived.
     pub queued: usize,
     /// Whether the newest packet that asked for an acknowledgement has none yet.
     pub awaits_ack: bool,

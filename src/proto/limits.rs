@@ -112,8 +112,8 @@ pub const MAX_PINNED: usize = 64;
 pub const MAX_ADDRESSES: usize = 8;
 /// Lines that wait for a session with one peer.
 pub const MAX_QUEUED_LINES: usize = 64;
-/// Events that wait for the owner; lines and moves beyond are dropped and counted, and no session
-/// begins at a peer's wish.
+/// Events that wait for the owner; beyond, moves are dropped and counted, lines wait in their stream,
+/// and no session begins at a peer's wish.
 pub const MAX_EVENTS: usize = 1_024;
 
 // Loss recovery and congestion control (docs/protocol.md#loss-and-congestion, RFC 9002).

@@ -36,6 +36,9 @@ use crate::wire::frame::{CloseCode, Frame, Hello, Payload};
 /// The code of a STOP for a stream that nobody reads.
 const NOBODY_READS: u64 = 1;
 
+/// Lines that are handed on at once when a peer says goodbye, however far its owner is behind.
+const MAX_LAST_LINES: usize = 16 * MAX_EVENTS;
+
 /// How we came to have a record of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -360,23 +363,31 @@ impl Peer {
         let Some(connection) = &mut self.connection else {
             return Fate::Stay;
         };
-        if shared.waiting_events() >= MAX_EVENTS {
-            shared.unread.insert(self.id);
-            return Fate::Stay;
+        let peer = self.id;
+        while shared.waiting_events() < MAX_EVENTS {
+            match connection.read_line() {
+                Ok(Some(line)) => shared.event(Event::Line { peer, line }),
+                Ok(None) => return Fate::Stay,
+                Err(_) => return self.on_violation(shared, now),
+            }
+            shared.dirty.insert(peer);
         }
-        let Ok(lines) = connection.read_lines() else {
-            return self.on_violation(shared, now);
-        };
-        if !lines.is_empty() {
-            shared.dirty.insert(self.id);
-        }
-        for line in lines {
-            shared.event(Event::Line {
-                peer: self.id,
-                line,
-            });
-        }
+        shared.unread.insert(peer);
         Fate::Stay
+    }
+
+    /// Hands on the lines that were still to be read when the peer said goodbye: it takes them for
+    /// arrived.
+    fn read_last_lines(&mut self, shared: &mut Shared) {
+        let (peer, Some(connection)) = (self.id, &mut self.connection) else {
+            return;
+        };
+        for _ in 0..MAX_LAST_LINES {
+            let Ok(Some(line)) = connection.read_line() else {
+                return;
+            };
+            shared.event(Event::Line { peer, line });
+        }
     }
 
     /// The other side proved that it holds a keypair that we answered with.
@@ -470,6 +481,8 @@ impl Peer {
                     return self.on_violation(shared, now);
                 }
                 connection.on_stream_frame(frame);
+                // It does not speak to guests: its HELLO is late.
+                self.on_accepted(shared);
             }
             Frame::Close(code) => return self.on_close(*code, shared),
         }
@@ -508,6 +521,7 @@ impl Peer {
             CloseCode::Violation => CloseReason::TheySayViolation,
             CloseCode::Unsupported => CloseReason::Unsupported,
         };
+        self.read_last_lines(shared);
         self.end(Some(reason), shared)
     }
 
@@ -671,15 +685,16 @@ impl Peer {
         if self.silent {
             self.start_handshake(shared, now);
         } else if self.armed.at(Timer::Silence).is_none() {
-            self.arm(Timer::Silence, Some(now + SILENCE), shared);
+            self.arm_silence(shared, now);
         }
         self.rekey_if_due(true, shared, now);
     }
 
-    /// Without a key to send under, what a person wants starts a handshake; an ACK does not.
+    /// Without a key to send under, whatever asks for an ACK starts a handshake; an ACK does not.
     fn on_no_key(&mut self, shared: &mut Shared, now: Instant) {
         let keepalive = core::mem::take(&mut self.keepalive_due);
-        if keepalive || self.waits() {
+        let has_content = self.connection.as_ref().is_some_and(|c| c.has_content());
+        if keepalive || has_content || self.waits() {
             self.start_handshake(shared, now);
         }
     }
@@ -705,6 +720,10 @@ impl Peer {
             Timer::Recovery => {
                 if let Some(connection) = &mut self.connection {
                     connection.on_timeout(now);
+                    // What was lost and is not said again wants no answer.
+                    if !connection.awaits_ack() {
+                        self.arm(Timer::Silence, None, shared);
+                    }
                 }
                 shared.dirty.insert(self.id);
             }
@@ -735,6 +754,10 @@ impl Peer {
 
     pub(super) fn status(&self, now: Instant) -> SessionStatus {
         let current = self.keys.current().filter(|keypair| keypair.is_usable(now));
+        let out = self
+            .connection
+            .as_ref()
+            .map_or(0, |c| c.unacknowledged_lines());
         SessionStatus {
             established: current.is_some() && self.may_talk(),
             address: self.path.or_else(|| self.addresses.first().copied()),
@@ -744,7 +767,7 @@ impl Peer {
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
             rtt: self.connection.as_ref().and_then(|c| c.rtt()),
-            queued: self.lines.len(),
+            queued: self.lines.len() + out,
             awaits_ack: self.connection.as_ref().is_some_and(|c| c.awaits_ack()),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),

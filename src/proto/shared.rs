@@ -123,11 +123,11 @@ impl Shared {
         !self.ready.is_empty()
     }
 
-    /// Tells the owner something. What a peer can cause at will, lines and moves, is dropped when
-    /// [`MAX_EVENTS`] wait already. Other changes are kept: no session begins then
+    /// Tells the owner something. Moves, which a peer can cause at will, are dropped when
+    /// [`MAX_EVENTS`] wait already; lines wait in their stream. Other changes are kept: no session begins then
     /// ([`Shared::is_owner_behind`]), so that there are few.
     pub(super) fn event(&mut self, event: Event) {
-        let at_will = matches!(event, Event::Line { .. } | Event::Roamed { .. });
+        let at_will = matches!(event, Event::Roamed { .. });
         if at_will && self.is_owner_behind() {
             self.drop(DropReason::Overflow);
         } else {

@@ -14,6 +14,7 @@ use crate::time::Instant;
 
 mod bulk;
 mod held_back;
+mod losses;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {

@@ -53,8 +53,10 @@ impl Outgoing {
 /// Lines on their way from the peer.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    /// The beginning of a line: at most one line and its length.
-    partial: Vec<u8>,
+    /// Lines that nobody has taken yet, and the beginning of another.
+    bytes: Vec<u8>,
+    /// How many of them have been taken.
+    used: usize,
 }
 
 /// The peer sent a line that is longer than allowed, or a length that is none.
@@ -62,19 +64,22 @@ pub(super) struct Incoming {
 pub(super) struct BadLine;
 
 impl Incoming {
-    /// Takes bytes as they come and returns the lines that they complete.
-    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, BadLine> {
-        self.partial.extend_from_slice(bytes);
-        let mut lines = Vec::new();
-        let mut used = 0;
-        while let Some(rest) = self.partial.get(used..)
-            && let Some((line, len)) = next_line(rest)?
-        {
-            lines.push(line);
-            used += len;
-        }
-        self.partial.drain(..used);
-        Ok(lines)
+    /// Takes bytes as they come. The caller takes all lines first, so that no more is held than it
+    /// gives at once and the beginning of a line.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.used);
+        self.used = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next line that is complete.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, BadLine> {
+        let rest = self.bytes.get(self.used..).unwrap_or_default();
+        let Some((line, len)) = next_line(rest)? else {
+            return Ok(None);
+        };
+        self.used += len;
+        Ok(Some(line))
     }
 }
 
@@ -113,7 +118,8 @@ mod tests {
             while !outgoing.is_written() {
                 outgoing.write(|bytes| {
                     let len = bytes.len().min(cut);
-                    arrived.extend(incoming.read(&bytes[..len]).unwrap());
+                    incoming.push(&bytes[..len]);
+                    arrived.extend(core::iter::from_fn(|| incoming.next().unwrap()));
                     len
                 });
             }
@@ -125,7 +131,9 @@ mod tests {
     fn a_line_over_the_limit_is_refused_before_it_is_kept() {
         let mut writer = Writer::default();
         writer.varint(LINE_MAX_LEN as u64 + 1);
-        assert!(Incoming::default().read(&writer.into_vec()).is_err());
+        let mut incoming = Incoming::default();
+        incoming.push(&writer.into_vec());
+        assert!(incoming.next().is_err());
     }
 
     #[test]

@@ -215,15 +215,18 @@ impl Connection {
         self.streams.apply(frame);
     }
 
-    /// The lines that have arrived, in the order in which they were said.
-    pub(super) fn read_lines(&mut self) -> Result<Vec<Vec<u8>>, Refused> {
-        let mut lines = Vec::new();
+    /// The next line that has arrived, in the order in which they were said.
+    pub(super) fn read_line(&mut self) -> Result<Option<Vec<u8>>, Refused> {
         loop {
+            let line = self.incoming.next().map_err(|_| Refused::Violation)?;
+            if line.is_some() {
+                return Ok(line);
+            }
             let bytes = self.streams.read(CHAT, READ_LEN);
             if bytes.is_empty() {
-                return Ok(lines);
+                return Ok(None);
             }
-            lines.extend(self.incoming.read(&bytes).map_err(|_| Refused::Violation)?);
+            self.incoming.push(&bytes);
         }
     }
 
@@ -301,6 +304,7 @@ impl Connection {
             _ => (Permit::Now, BASE_DATAGRAM_LEN),
         };
         if permit == Permit::Now
+            && self.probes == 0
             && core::mem::take(&mut self.was_full)
             && let Some(size) = self.mtu.probe_due(now)
         {
@@ -363,9 +367,17 @@ impl Connection {
         }
     }
 
-    /// A packet that ends the session.
+    /// A packet that ends the session. It says once more what has arrived: if the ACK was lost,
+    /// there is nobody left to repeat it.
     pub(super) fn last_packet(&mut self, frame: &Frame<'_>, rng: &mut CoreRng) -> Vec<u8> {
         let mut writer = PayloadWriter::new(self.take_number(rng), BASE_PLAINTEXT_LEN);
+        let ranges = self.received.ranges.clone();
+        if !ranges.is_empty() {
+            writer.push(&Frame::Ack(Ack {
+                delay_us: 0,
+                ranges,
+            }));
+        }
         writer.push(frame);
         writer.finish()
     }
@@ -405,14 +417,21 @@ impl Connection {
 
     /// A probe had better carry what is missing than nothing (RFC 9002 §6.2.4).
     fn repeat_oldest(&mut self) {
-        let oldest = self.recovery.unacked().next();
-        let records = oldest.map_or_else(Vec::new, |carried| carried.streams.clone());
+        let says = |carried: &&Carried| carried.hello || !carried.streams.is_empty();
+        let Some(oldest) = self.recovery.unacked().find(says) else {
+            return;
+        };
+        let (hello, records) = (oldest.hello, oldest.streams.clone());
+        if hello && self.hello == HelloState::Sent {
+            self.hello = HelloState::Due;
+        }
         for record in records {
             self.streams.on_lost(record);
         }
     }
 
-    fn has_content(&self) -> bool {
+    /// Whether there is something to say that asks for an acknowledgement.
+    pub(super) fn has_content(&self) -> bool {
         self.hello == HelloState::Due || self.ping_due || self.streams.has_frames()
     }
 
@@ -467,7 +486,7 @@ impl Connection {
 
     /// Whether something is out or waits that matters to the user.
     pub(super) fn is_busy(&self) -> bool {
-        self.outgoing.unacknowledged() > 0
+        self.outgoing.unacknowledged() > 0 || self.streams.is_busy()
     }
 
     /// How many lines are not known to have arrived.

@@ -25,7 +25,7 @@ fn receive(to: &mut Connection, plaintext: &[u8], now: Instant) -> Vec<Vec<u8>> 
         to.on_stream_frame(frame);
     }
     assert_eq!(to.poll_bulk_event(), None);
-    to.read_lines().unwrap()
+    core::iter::from_fn(|| to.read_line().unwrap()).collect()
 }
 
 impl Wire {
@@ -161,4 +161,24 @@ fn a_withheld_hello_is_not_sent() {
         nickname: b"bob",
     };
     assert_eq!(payload.frames, [Frame::Hello(hello)]);
+}
+
+#[test]
+fn a_packet_after_a_timeout_is_never_larger_than_the_base() {
+    let mut rng = CoreRng::new([1; 32]);
+    let mut connection = Connection::new(false, &mut rng, Instant::ZERO);
+    connection.write_line(b"hello");
+    assert!(matches!(
+        connection.poll("", false, &mut rng, Instant::ZERO),
+        Poll::Packet(_)
+    ));
+    connection.was_full = true;
+    let now = connection.timeout().unwrap();
+    connection.on_timeout(now);
+    for _ in 0..2 {
+        let Poll::Packet(packet) = connection.poll("", false, &mut rng, now) else {
+            panic!("no probe");
+        };
+        assert!(packet.plaintext.len() <= BASE_PLAINTEXT_LEN);
+    }
 }

@@ -161,6 +161,11 @@ impl Streams {
         self.incoming.has_frames() || self.outgoing.has_resets() || self.outgoing.has_pieces()
     }
 
+    /// Whether a bulk stream of ours has not arrived as far as it was written.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.outgoing.is_busy()
+    }
+
     /// The packet that carried a frame was acknowledged, perhaps after it had been called lost.
     pub(crate) fn on_acked(&mut self, record: &StreamRecord) {
         match record {

@@ -225,6 +225,11 @@ impl Outgoing {
         self.chat.has_piece(u64::MAX) || self.bulk_waits()
     }
 
+    /// Whether a bulk stream has not arrived as far as it was written.
+    pub(super) fn is_busy(&self) -> bool {
+        self.bulk.values().any(Send::is_busy)
+    }
+
     fn bulk_waits(&self) -> bool {
         let credit = self.credit();
         self.bulk.values().any(|send| send.has_piece(credit))

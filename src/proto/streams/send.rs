@@ -265,6 +265,15 @@ impl Send {
         }
     }
 
+    /// Whether what was written has not all arrived, and still matters.
+    pub(super) fn is_busy(&self) -> bool {
+        match self.state {
+            State::Writing => self.acked.prefix() < self.written,
+            State::Finishing(_) => !self.is_done(),
+            State::Resetting { .. } => false,
+        }
+    }
+
     /// Whether it can be forgotten: done, and the writer knows.
     pub(super) fn is_over(&self) -> bool {
         self.is_done() && self.stopped.is_none() && !self.advanced

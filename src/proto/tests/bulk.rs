@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::{StreamError, StreamEvent};
 
-fn with_bulk() -> (Side, Side) {
+pub(super) fn with_bulk() -> (Side, Side) {
     let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
     for side in [&mut a, &mut b] {
         let config = EndpointConfig {

@@ -1,0 +1,203 @@
+//! Losses, silences and dead keys through whole endpoints.
+
+use super::bulk::with_bulk;
+use super::*;
+use crate::proto::limits::{MAX_EVENTS, MAX_QUEUED_LINES};
+use crate::proto::{SessionStatus, StreamEvent};
+
+fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
+    side.endpoint.status(of.id(), at).unwrap()
+}
+
+/// Lets `n` empty lines leave `a`, and returns the packets.
+fn say(a: &mut Side, b: &Side, n: usize) -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    for _ in 0..n {
+        a.endpoint.send_line(b.id(), Vec::new(), now(1)).unwrap();
+        packets.extend(a.drain(now(1)).into_iter().map(|(_, packet)| packet));
+    }
+    packets
+}
+
+/// Lets all timers fire until `end`, with a path that carries datagrams of at most `limit` bytes.
+fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant) {
+    while at < end {
+        loop {
+            let (from_a, from_b) = (a.drain(at), b.drain(at));
+            if from_a.is_empty() && from_b.is_empty() {
+                break;
+            }
+            let passes = |(_, packet): &(SocketAddr, Vec<u8>)| packet.len() <= limit;
+            for (_, packet) in from_a.into_iter().filter(passes) {
+                b.receive(a.address, packet, at);
+            }
+            for (_, packet) in from_b.into_iter().filter(passes) {
+                a.receive(b.address, packet, at);
+            }
+        }
+        let next = [a.endpoint.poll_timeout(), b.endpoint.poll_timeout()];
+        let next = next.into_iter().flatten().map(|(at, _)| at).min();
+        at = at.max(next.unwrap_or(end).min(end));
+        a.endpoint.handle_timeout(at);
+        b.endpoint.handle_timeout(at);
+    }
+}
+
+#[test]
+fn lines_that_a_late_packet_completes_all_at_once_are_all_shown() {
+    let (mut a, mut b) = connected();
+    let mut packets = Vec::new();
+    let lines = MAX_EVENTS + 1_000;
+    while packets.len() < 2 {
+        packets.extend(say(&mut a, &b, 1));
+    }
+    let late = packets.remove(0);
+    let mut said = 2;
+    while said < lines {
+        for _ in 0..MAX_QUEUED_LINES {
+            a.endpoint.send_line(b.id(), Vec::new(), now(1)).unwrap();
+        }
+        said += MAX_QUEUED_LINES;
+        packets.extend(a.drain(now(1)).into_iter().map(|(_, packet)| packet));
+    }
+    for packet in packets {
+        b.receive(a.address, packet, now(2));
+    }
+    assert_eq!(b.lines().len(), 0);
+    b.receive(a.address, late, now(2));
+    assert!(b.endpoint.stats().events <= MAX_EVENTS + 1);
+    b.drain(now(2));
+    assert_eq!(b.lines().len(), said);
+}
+
+#[test]
+fn lines_that_the_owner_has_not_taken_are_shown_before_the_goodbye() {
+    let (mut a, mut b) = connected();
+    let mut said = 0;
+    while said < MAX_EVENTS + 1_000 {
+        for _ in 0..MAX_QUEUED_LINES {
+            a.endpoint.send_line(b.id(), Vec::new(), now(1)).unwrap();
+        }
+        said += MAX_QUEUED_LINES;
+        for (_, packet) in a.drain(now(1)) {
+            b.receive(a.address, packet, now(1));
+        }
+    }
+    a.endpoint.close(b.id(), now(2));
+    for (_, packet) in a.drain(now(2)) {
+        b.receive(a.address, packet, now(2));
+    }
+    b.drain(now(2));
+    assert_eq!(b.lines().len(), said);
+    assert!(matches!(b.events.last(), Some(Event::Closed { .. })));
+}
+
+#[test]
+fn a_path_that_carries_no_larger_datagrams_is_not_silent() {
+    let (mut a, mut b) = with_bulk();
+    let id = a.endpoint.open_stream(b.id()).unwrap();
+    a.endpoint.write_stream(b.id(), id, &[7; 20_000]).unwrap();
+    pass(&mut a, &mut b, 1_300, now(1), now(60_000));
+    let silent = |event: &Event| matches!(event, Event::Silent { .. });
+    assert!(!a.events.iter().any(silent), "{:?}", a.events);
+    assert!(!status(&a, &b, now(60_000)).awaits_ack);
+}
+
+#[test]
+fn what_a_bulk_stream_carries_wakes_a_session_whose_keys_are_dead() {
+    let (mut a, mut b) = with_bulk();
+    pass(&mut a, &mut b, 2_000, now(1), now(700_000));
+    assert_eq!(a.endpoint.poll_timeout(), None);
+    assert_eq!(status(&a, &b, now(700_000)).keypairs, 0);
+    let id = a.endpoint.open_stream(b.id()).unwrap();
+    a.endpoint
+        .write_stream(b.id(), id, b"still there?")
+        .unwrap();
+    pass(&mut a, &mut b, 2_000, now(700_000), now(720_000));
+    let event = StreamEvent::Readable(id);
+    let peer = a.id();
+    assert!(b.events.contains(&Event::Stream { peer, event }));
+}
+
+#[test]
+fn a_transfer_outlives_an_outage_longer_than_the_keys() {
+    let (mut a, mut b) = with_bulk();
+    let id = a.endpoint.open_stream(b.id()).unwrap();
+    a.endpoint.write_stream(b.id(), id, b"half").unwrap();
+    pass(&mut a, &mut b, 0, now(1), now(700_000));
+    pass(&mut a, &mut b, 2_000, now(700_000), now(1_400_000));
+    let event = StreamEvent::Readable(id);
+    let peer = a.id();
+    assert!(b.events.contains(&Event::Stream { peer, event }));
+}
+
+#[test]
+fn a_line_on_its_way_is_not_done_with() {
+    let (mut a, mut b) = connected();
+    let packets = say(&mut a, &b, 1);
+    assert_eq!(status(&a, &b, now(1)).queued, 1);
+    for packet in packets {
+        b.receive(a.address, packet, now(1));
+    }
+    settle(&mut a, &mut b, now(1));
+    assert_eq!(status(&a, &b, now(1)).queued, 0);
+}
+
+#[test]
+fn a_goodbye_says_once_more_what_has_arrived() {
+    let (mut a, mut b) = connected();
+    for packet in say(&mut a, &b, 1) {
+        b.receive(a.address, packet, now(1));
+    }
+    assert_eq!(b.drain(now(1)).len(), 1, "the ACK, which is lost");
+    b.endpoint.close(a.id(), now(2));
+    settle(&mut a, &mut b, now(2));
+    let unsent = |event: &Event| matches!(event, Event::Unsent { .. });
+    assert!(!a.events.iter().any(unsent), "{:?}", a.events);
+}
+
+#[test]
+fn two_peers_that_are_cut_off_fall_silent_when_their_keys_are_dead() {
+    let (mut a, mut b) = with_bulk();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    let id = a.endpoint.open_stream(b.id()).unwrap();
+    a.endpoint.reset_stream(b.id(), id, 7).unwrap();
+    pass(&mut a, &mut b, 0, now(1_000), now(2_000_000));
+    assert_eq!(a.endpoint.poll_timeout(), None);
+    assert_eq!(b.endpoint.poll_timeout(), None);
+}
+
+/// A guest `a` that waits for `b`'s user, and both idle.
+fn waiting() -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    (a, b)
+}
+
+#[test]
+fn a_guest_whose_keys_are_dead_learns_that_it_may_talk() {
+    let (mut a, mut b) = waiting();
+    pass(&mut a, &mut b, 2_000, now(1), now(250_000));
+    b.endpoint.accept_guest(a.id()).unwrap();
+    pass(&mut a, &mut b, 2_000, now(250_000), now(270_000));
+    let established = |event: &Event| matches!(event, Event::Established { .. });
+    assert!(a.events.iter().any(established), "{:?}", a.events);
+}
+
+#[test]
+fn a_line_whose_hello_is_lost_still_says_that_its_hearer_is_no_guest() {
+    let (mut a, mut b) = waiting();
+    b.endpoint.accept_guest(a.id()).unwrap();
+    assert_eq!(b.drain(now(1)).len(), 1, "the HELLO, which is lost");
+    for packet in say(&mut b, &a, 1) {
+        a.receive(b.address, packet, now(1));
+    }
+    a.drain(now(1));
+    let [.., established, line] = a.events.as_slice() else {
+        panic!("{:?}", a.events);
+    };
+    assert!(matches!(established, Event::Established { .. }));
+    assert!(matches!(line, Event::Line { .. }));
+}
