@@ -82,7 +82,7 @@ pub enum Error {
         /// The system's words for it.
         reason: Safe,
     },
-    /// SC14: the input has ended, and lines of it could not be sent.
+    /// SC14: the input has ended, and lines of it are not known to have arrived.
     NotDelivered {
         /// To whom.
         peer: Peer,

@@ -122,14 +122,9 @@ pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
 
 pub(super) fn not_delivered(peer: &Peer, within: Duration, lines: usize) -> Report {
     let title = Safe::from("not delivered to ") + &peer.label + " within " + seconds(within);
-    let lines = Safe::from(lines)
-        + if lines == 1 {
-            " line was"
-        } else {
-            " lines were"
-        };
+    let lines = Safe::from(lines) + if lines == 1 { " line is" } else { " lines are" };
     Report::new("SC14", ExitCode::NotDelivered, title)
-        .cause(lines + " not sent, and nothing is kept. Others before may be lost too.")
+        .cause(lines + " not known to have arrived, and nothing is kept.")
         .cause("With --retry it is tried for as long as it takes.")
 }
 

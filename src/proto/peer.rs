@@ -741,6 +741,8 @@ impl Peer {
                     shared.keys.remove(&keypair);
                 }
                 self.arm_erase(shared);
+                // Whatever waits needs a new key now.
+                shared.dirty.insert(self.id);
             }
             Timer::Guest => {
                 self.end(None, shared);

@@ -307,6 +307,7 @@ impl Connection {
             && self.probes == 0
             && core::mem::take(&mut self.was_full)
             && let Some(size) = self.mtu.probe_due(now)
+            && self.recovery.may_send(size, now) == Permit::Now
         {
             return Poll::Packet(self.mtu_probe(size, rng, now));
         }
