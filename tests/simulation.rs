@@ -425,7 +425,7 @@ fn random_operations_keep_every_promise() {
 /// Seeds that once failed.
 #[test]
 fn old_failures_stay_mended() {
-    for seed in [1_803, 2_902, 8_088] {
+    for seed in [1_803, 2_902, 8_088, 9_509] {
         let _announce = Announce(seed);
         run(seed);
     }

@@ -306,7 +306,11 @@ impl<R> Recovery<R> {
         {
             let latest = now.saturating_since(sent.at);
             let delay = Duration::from_micros(ack.delay_us);
-            self.rtt.sample(latest, delay, now);
+            // What takes longer than the longest probe timeout is no round trip: one of the machines
+            // slept in between, and the pace would be of its sleep.
+            if latest <= MAX_PTO {
+                self.rtt.sample(latest, delay, now);
+            }
         }
     }
 

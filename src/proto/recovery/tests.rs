@@ -99,6 +99,16 @@ fn outcome(lost: &[u64], probes: u8) -> TimeoutOutcome<u64> {
 }
 
 #[test]
+fn a_machine_that_slept_does_not_slow_the_pace() {
+    let mut sender = Sender::sampled();
+    let before = sender.recovery.rtt();
+    let next = sender.next;
+    sender.send(1, at(1_000));
+    sender.ack(&[(next, next)], at(61_000));
+    assert_eq!(sender.recovery.rtt(), before);
+}
+
+#[test]
 fn acknowledged_packets_are_handed_back_once_from_the_highest_down() {
     let mut sender = Sender::new();
     sender.send(6, at(0));
