@@ -91,3 +91,110 @@ fn a_packet_sent_on_from_elsewhere_does_not_lose_a_peer_without_an_address() {
     let called = b.drain(now(6_100));
     assert!(called.iter().any(|(to, _)| *to == a.address), "{called:?}");
 }
+
+/// The peer's process ends and starts anew: the same key, nothing else left.
+fn restart(side: &mut Side, timestamps: u64, now: Instant) {
+    let secret = StaticSecret::from_bytes(&mut [side.seed; 32]);
+    let range = Timestamp(timestamps)..Timestamp(timestamps + 1_000);
+    let config = EndpointConfig::default();
+    side.endpoint = Endpoint::new(config, Arc::new(secret), [99; 32], range, now);
+    side.events.clear();
+}
+
+/// Carries datagrams both ways, but keeps those from `b` of type `held` back and returns them.
+fn settle_without(a: &mut Side, b: &mut Side, held: u8, now: Instant) -> Vec<Vec<u8>> {
+    let mut kept = Vec::new();
+    loop {
+        let (from_a, from_b) = (a.drain(now), b.drain(now));
+        if from_a.is_empty() && from_b.is_empty() {
+            return kept;
+        }
+        for (_, datagram) in from_a {
+            b.receive(a.address, datagram, now);
+        }
+        for (_, datagram) in from_b {
+            if datagram.first() == Some(&held) {
+                kept.push(datagram);
+            } else {
+                a.receive(b.address, datagram, now);
+            }
+        }
+    }
+}
+
+/// A line of `from` reaches `to`, who has heard nothing else.
+fn assert_heard(from: &mut Side, to: &mut Side, now: Instant) {
+    let line = b"still here?".to_vec();
+    from.endpoint.send_line(to.id(), line.clone(), now).unwrap();
+    settle(from, to, now);
+    assert_eq!(to.lines(), [line]);
+}
+
+#[test]
+fn a_held_back_confirmation_of_a_process_that_is_gone_harms_no_live_session() {
+    let (mut a, mut b) = acquainted();
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    let confirmations = settle_without(&mut a, &mut b, 4, now(0));
+    assert!(!confirmations.is_empty());
+    restart(&mut b, 2_000_000, now(1_000));
+    b.knows(&a, None);
+    a.endpoint.connect(b.id(), &[], now(1_000)).unwrap();
+    settle(&mut a, &mut b, now(1_000));
+    for datagram in confirmations {
+        a.receive(b.address, datagram, now(1_001));
+    }
+    assert_heard(&mut a, &mut b, now(1_002));
+}
+
+#[test]
+fn a_held_back_resp_of_a_process_that_is_gone_harms_no_live_session() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let answers = settle_without(&mut a, &mut b, 2, now(0));
+    assert_eq!(answers.len(), 2);
+    restart(&mut b, 2_000_000, now(500));
+    b.knows(&a, None);
+    b.endpoint.connect(a.id(), &[], now(500)).unwrap();
+    settle(&mut a, &mut b, now(500));
+    for datagram in answers {
+        a.receive(b.address, datagram, now(501));
+    }
+    settle(&mut a, &mut b, now(501));
+    assert_heard(&mut a, &mut b, now(502));
+}
+
+#[test]
+fn a_confirmation_that_was_held_back_leaves_the_newer_keypair() {
+    let (mut a, mut b) = acquainted();
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    let confirmations = settle_without(&mut a, &mut b, 4, now(0));
+    restart(&mut b, 2_000_000, now(1_000));
+    b.knows(&a, None);
+    b.endpoint.connect(a.id(), &[], now(1_000)).unwrap();
+    let newer = settle_without(&mut a, &mut b, 4, now(1_000));
+    for datagram in confirmations.into_iter().chain(newer) {
+        a.receive(b.address, datagram, now(1_001));
+    }
+    settle(&mut a, &mut b, now(1_001));
+    assert_heard(&mut b, &mut a, now(1_002));
+}
+
+#[test]
+fn a_key_that_the_other_side_made_later_is_still_opened() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let answers = settle_without(&mut a, &mut b, 2, now(0));
+    // RESP arrives 60 s late: A's keypair is that much younger than B's.
+    for datagram in answers {
+        a.receive(b.address, datagram, now(60_000));
+    }
+    settle(&mut a, &mut b, now(60_000));
+    a.endpoint
+        .send_line(b.id(), b"young to me".to_vec(), now(175_000))
+        .unwrap();
+    for (_, datagram) in a.drain(now(175_000)) {
+        b.receive(a.address, datagram, now(190_000));
+    }
+    b.drain(now(190_000));
+    assert_eq!(b.lines(), [b"young to me"]);
+}
