@@ -7,6 +7,8 @@ use crate::chat::command::{Draft, SendError};
 use crate::chat::contact::ContactId;
 use crate::chat::event::Event;
 use crate::chat::message::Name;
+use crate::chat::outbox::MemoryOutbox;
+use crate::chat::policy::Policy;
 use crate::id::PeerId;
 use crate::proto::{self, CloseReason, Endpoint, Notice};
 use crate::time::Instant;
@@ -59,6 +61,15 @@ impl Messenger {
             messenger.endpoint.seek(contact.peer(), now);
         }
         messenger
+    }
+
+    /// With an outbox that ends with the process and the usual policy. `seed`: 32 random bytes, fresh
+    /// at every process start; the names of messages come from it.
+    #[must_use]
+    pub fn in_memory(endpoint: Endpoint, seed: [u8; 32], now: Instant) -> Self {
+        let outbox = Box::new(MemoryOutbox::default());
+        let client = Client::new(Policy::default(), outbox, seed, now);
+        Self::new(endpoint, client, now)
     }
 
     /// The sessions.

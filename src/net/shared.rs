@@ -341,7 +341,6 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::chat::{Client, MemoryOutbox, Policy};
     use crate::crypto::StaticSecret;
     use crate::id::Timestamp;
     use crate::net::address::Bind;
@@ -355,9 +354,7 @@ mod tests {
         let timestamps = Timestamp(0)..Timestamp(10);
         let config = EndpointConfig::default();
         let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
-        let outbox = Box::new(MemoryOutbox::default());
-        let client = Client::new(Policy::default(), outbox, [2; 32], clock.now());
-        let messenger = Messenger::new(endpoint, client, clock.now());
+        let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
         Shared::new(socket, messenger, clock, notify)
     }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::chat::{self, Client, MemoryOutbox, Messenger, Policy, Update};
+use crate::chat::{self, Messenger, Update};
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::proto::{
@@ -241,9 +241,8 @@ impl Node {
         for peer in &self.revoked {
             endpoint.revoke_peer(*peer);
         }
-        let outbox = Box::new(MemoryOutbox::default());
-        let client = Client::new(Policy::default(), outbox, self.rng.seed(), local);
-        self.messenger = Some(Messenger::new(endpoint, client, local));
+        let messenger = Messenger::in_memory(endpoint, self.rng.seed(), local);
+        self.messenger = Some(messenger);
         self.work = None;
         self.process += 1;
     }

@@ -31,7 +31,7 @@ impl Conversation {
         for peer in peers.into_iter().chain(passing) {
             let status = self
                 .handle
-                .with(|endpoint, now| endpoint.status(peer, now))?;
+                .with(|messenger, now| messenger.endpoint_mut().status(peer, now))?;
             let state = match status {
                 Some(status) if status.established => "connected",
                 Some(status) if status.tries > 0 => "connecting",

@@ -7,8 +7,6 @@ use crate::cli::talk::goal::Goal;
 use crate::cli::{Error, ExitCode, Peer};
 use crate::time::Instant;
 
-/// How long an ended input waits for the last line's acknowledgement.
-const LINGER: Duration = Duration::from_secs(2);
 /// How long somebody who leaves waits for that.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -22,10 +20,10 @@ impl Conversation {
             return Ok(Some(ExitCode::Done));
         }
         for peer in &self.state.spoken {
-            let status = self
+            let unsettled = self
                 .handle
-                .with(|endpoint, now| endpoint.status(*peer, now))?;
-            if status.is_some_and(|status| status.queued > 0 || status.awaits_ack) {
+                .with(|messenger, _| messenger.client().unsettled((*peer).into()))?;
+            if unsettled > 0 {
                 return Ok(None);
             }
         }
@@ -41,19 +39,15 @@ impl Conversation {
             return Ok(None);
         };
         let peer = reach.peer;
-        let status = self
+        let unsettled = self
             .handle
-            .with(|endpoint, now| endpoint.status(peer, now))?;
-        let Some(status) = status else {
-            return Ok(Some(ExitCode::Done));
-        };
+            .with(|messenger, _| messenger.client().unsettled(peer.into()))?;
         let waited = now.saturating_since(ended);
-        let lines = status.queued + usize::from(self.state.pending.is_some());
-        if lines == 0 && (waited >= LINGER || !status.awaits_ack) {
-            self.state.undelivered |= status.awaits_ack;
+        let lines = unsettled + usize::from(self.state.pending.is_some());
+        if lines == 0 {
             return Ok(Some(ExitCode::Done));
         }
-        if lines == 0 || reach.retry || waited < reach.timeout {
+        if reach.retry || waited < reach.timeout {
             return Ok(None);
         }
         let saved = self.profile.contacts.is_saved(&peer);

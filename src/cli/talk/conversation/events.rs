@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use crate::chat::Received;
+use crate::chat::{self, Received, State};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode, Peer};
@@ -31,13 +31,8 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
-            Event::Line { peer, line } => return self.on_line(peer, &line),
             // Bulk streams are not allowed here.
             Event::Stream { .. } => {}
-            Event::Unsent { peer, count } => {
-                let words = Safe::from("may not have reached ") + self.label(&peer) + ": ";
-                self.lose(words + count + if count == 1 { " line" } else { " lines" });
-            }
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
             Event::Silent { peer } => {
                 let label = self.label(&peer);
@@ -55,12 +50,38 @@ impl Conversation {
             Event::TimestampsLow => {
                 let range = self.profile.timestamps.reserve(&self.clock)?;
                 self.handle
-                    .with(|endpoint, _| endpoint.add_timestamps(range))?;
+                    .with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
             }
             Event::OtherVersion { version } => {
                 let words = Safe::from("somebody who has your key calls with protocol version ");
                 self.note(words + version + "; this program speaks version " + VERSION);
             }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn on_chat_event(&mut self, event: chat::Event) -> Result<Option<ExitCode>, Error> {
+        match event {
+            chat::Event::Message { contact, message } => {
+                let end = self.on_line(contact.peer(), &message.body)?;
+                if end.is_none() {
+                    let name = message.name;
+                    self.handle
+                        .with(|messenger, now| messenger.take(contact, name, now))?;
+                }
+                return Ok(end);
+            }
+            chat::Event::State {
+                contact,
+                state: State::Failed(reason),
+                ..
+            } => {
+                let words = Safe::from("not delivered to ") + self.label(&contact.peer()) + ": ";
+                self.lose(words + safe_line(&reason.to_string()));
+            }
+            chat::Event::State { .. }
+            | chat::Event::TurnedAway { .. }
+            | chat::Event::Misbehaved { .. } => {}
         }
         Ok(None)
     }

@@ -44,7 +44,7 @@ impl Conversation {
     fn refuse_guest(&self, peer: PeerId) -> Result<(), Error> {
         Ok(self
             .handle
-            .with(|endpoint, now| endpoint.refuse_guest(peer, now))?)
+            .with(|messenger, now| messenger.endpoint_mut().refuse_guest(peer, now))?)
     }
 
     /// Asks about the first guest.
@@ -119,7 +119,7 @@ impl Conversation {
         self.note(Safe::from("saved as ") + safe_line(name));
         if self
             .handle
-            .with(|endpoint, _| endpoint.accept_guest(peer))?
+            .with(|messenger, _| messenger.endpoint_mut().accept_guest(peer))?
             .is_err()
         {
             self.warn("it is gone meanwhile".into());

@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use crate::chat::Update;
 use crate::cli::talk::conversation::ending::conclude;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
@@ -73,7 +74,7 @@ pub(super) struct State {
     /// The peer that a bare line goes to.
     last: Option<PeerId>,
     /// A line that the core could not take yet.
-    pending: Option<(PeerId, Vec<u8>)>,
+    pending: Option<(PeerId, String)>,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
     /// When that question was put.
@@ -111,7 +112,11 @@ impl Conversation {
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
         loop {
             while let Some(event) = self.handle.poll_event()? {
-                if let Some(end) = self.on_event(event)? {
+                let end = match event {
+                    Update::Session(event) => self.on_event(event)?,
+                    Update::Chat(event) => self.on_chat_event(event)?,
+                };
+                if let Some(end) = end {
                     return Ok(end);
                 }
             }
@@ -141,7 +146,7 @@ impl Conversation {
         if let Some(peer) = self.goal.overdue(now) {
             let status = self
                 .handle
-                .with(|endpoint, now| endpoint.status(peer, now))?;
+                .with(|messenger, now| messenger.endpoint_mut().status(peer, now))?;
             let tries = status.map_or(0, |status| status.tries);
             let saved = self.profile.contacts.is_saved(&peer);
             let peer = Peer {
@@ -180,7 +185,7 @@ impl Conversation {
         }
         let started = self
             .handle
-            .with(|endpoint, now| endpoint.connect(peer, addresses, now))?;
+            .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }

@@ -2,13 +2,12 @@
 
 use std::sync::mpsc::TryRecvError;
 
-use crate::chat::{Line, LineError};
+use crate::chat::{Draft, Line, LineError, SendError};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::proto::SendError;
 use crate::text::{Safe, safe_line};
 
 impl Conversation {
@@ -20,7 +19,9 @@ impl Conversation {
                         return Ok(Some(end));
                     }
                 }
-                Ok(Stdin::Overlong(len)) => self.refuse_line(LineError::TooLong { len }),
+                Ok(Stdin::Overlong(len)) => {
+                    self.lose(Safe::from("not sent: the line has ") + len + " bytes");
+                }
                 Ok(Stdin::End) => {
                     if self.interactive {
                         self.state.leaving = Some(self.clock.now());
@@ -90,7 +91,7 @@ impl Conversation {
 
     fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
         match (Line::compose(text), peer) {
-            (Ok(line), Some(peer)) => return self.send(peer, line.into_bytes()),
+            (Ok(line), Some(peer)) => return self.send(peer, line.into_string()),
             (Ok(_), None) => self.lose("nobody is connected (nothing was sent)".into()),
             (Err(LineError::Empty), _) => {}
             (Err(error), _) => self.refuse_line(error),
@@ -98,15 +99,16 @@ impl Conversation {
         Ok(())
     }
 
-    pub(super) fn send(&mut self, peer: PeerId, line: Vec<u8>) -> Result<(), Error> {
+    pub(super) fn send(&mut self, peer: PeerId, line: String) -> Result<(), Error> {
+        let draft = Draft::text(line.clone(), self.clock.unix_time());
         let sent = self
             .handle
-            .with(|endpoint, now| endpoint.send_line(peer, line.clone(), now))?;
+            .with(|messenger, now| messenger.send(peer.into(), draft, now))?;
         match sent {
-            Ok(()) => {
+            Ok(_) => {
                 self.state.spoken.insert(peer);
             }
-            Err(SendError::QueueFull) => self.state.pending = Some((peer, line)),
+            Err(SendError::Outbox(_)) => self.state.pending = Some((peer, line)),
             Err(error) => {
                 let why = safe_line(&error.to_string());
                 self.lose(Safe::from("not sent: ") + why);

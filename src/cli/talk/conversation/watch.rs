@@ -14,7 +14,7 @@ impl Conversation {
             Ok(None) => {}
             Ok(Some(changes)) => self
                 .handle
-                .with(|endpoint, now| changes.apply(endpoint, now))?,
+                .with(|messenger, now| changes.apply(messenger, now))?,
             Err(error) => {
                 let words = "known-peers changed, but cannot be used; the former list counts";
                 self.warn(words.into());
