@@ -212,13 +212,14 @@ impl Messenger {
     pub fn poll_event(&mut self, now: Instant) -> Option<Update> {
         loop {
             match self.next_half() {
-                Half::Client => match self.client.poll_event()? {
-                    Event::Misbehaved { contact, .. } => {
-                        self.endpoint.close_for_violation(contact.peer(), now);
-                        self.settle(now);
-                    }
-                    event => return Some(Update::Chat(event)),
-                },
+                Half::Client => {
+                    let event = self.client.poll_event()?;
+                    let Event::Misbehaved { contact, .. } = event else {
+                        return Some(Update::Chat(event));
+                    };
+                    self.endpoint.close_for_violation(contact.peer(), now);
+                    self.settle(now);
+                }
                 Half::Endpoint => {
                     let event = self.endpoint.poll_event()?;
                     self.on_session_event(&event, now);

@@ -479,31 +479,22 @@ impl Peer {
                 if is_guest {
                     return self.on_violation(shared, now);
                 }
-                connection.on_stream_frame(frame);
-                self.on_note_frame(frame, shared);
+                let peer = self.id;
+                if let Frame::Receipt(body) = frame {
+                    let body = body.to_vec();
+                    shared.notice(Notice::Receipt { peer, body });
+                } else if let Frame::Reject(body) = frame {
+                    let body = body.to_vec();
+                    shared.notice(Notice::Reject { peer, body });
+                } else {
+                    connection.on_stream_frame(frame);
+                }
                 // It does not speak to guests: its HELLO is late.
                 self.on_accepted(shared);
             }
             Frame::Close(code) => return self.on_close(*code, shared),
         }
         Fate::Stay
-    }
-
-    /// Hands a receipt or reject to the layer above.
-    fn on_note_frame(&self, frame: &Frame<'_>, shared: &mut Shared) {
-        let peer = self.id;
-        let notice = match frame {
-            Frame::Receipt(body) => Notice::Receipt {
-                peer,
-                body: body.to_vec(),
-            },
-            Frame::Reject(body) => Notice::Reject {
-                peer,
-                body: body.to_vec(),
-            },
-            _ => return,
-        };
-        shared.notice(notice);
     }
 
     fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared) {

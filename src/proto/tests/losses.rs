@@ -2,7 +2,7 @@
 
 use super::bulk::with_bulk;
 use super::*;
-use crate::proto::limits::MAX_EVENTS;
+use crate::proto::limits::{MAX_EVENTS, STREAM_WINDOW};
 use crate::proto::{SessionStatus, StreamEvent};
 
 fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
@@ -113,7 +113,7 @@ fn a_goodbye_says_once_more_what_has_arrived_and_what_was_taken() {
 fn a_receipt_that_is_lost_is_said_again_and_a_stalled_stream_does_not_hold_it_up() {
     let (mut a, mut b) = with_bulk();
     let id = b.endpoint.open_stream(a.id()).unwrap();
-    let credit = crate::proto::limits::STREAM_WINDOW as usize;
+    let credit = usize::try_from(STREAM_WINDOW).unwrap();
     b.endpoint
         .write_stream(a.id(), id, &vec![7; credit])
         .unwrap();

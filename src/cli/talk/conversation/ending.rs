@@ -31,7 +31,7 @@ impl Conversation {
     }
 
     /// Whether an input that has ended has also arrived, or never will.
-    pub(super) fn check_end(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
+    pub(super) fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
         let Some(ended) = self.state.ended else {
             return Ok(None);
         };
