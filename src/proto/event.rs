@@ -79,6 +79,13 @@ pub enum Event {
         /// Who.
         peer: PeerId,
     },
+    /// The answer to [`Endpoint::ping`](crate::proto::Endpoint::ping).
+    Pong {
+        /// From whom.
+        peer: PeerId,
+        /// How long it took there and back.
+        rtt: Duration,
+    },
     /// Nobody answered for 90 s.
     Unreachable {
         /// Who.
@@ -164,6 +171,9 @@ pub enum ApiMisuse {
     /// No address of the peer is known.
     #[error("no address of the peer is known")]
     NoAddress,
+    /// There is no session with the peer.
+    #[error("not connected")]
+    NotConnected,
 }
 
 /// Why nothing can be done with a stream.
@@ -186,6 +196,8 @@ pub struct SessionStatus {
     pub address: Option<SocketAddr>,
     /// Attempts of the handshake that is under way; 0 if none is.
     pub tries: u32,
+    /// How long until the next attempt; none if there will be none.
+    pub next_try: Option<Duration>,
     /// Age of the key that is sent under.
     pub key_age: Option<Duration>,
     /// Time since something authentic was heard.

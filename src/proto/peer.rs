@@ -464,6 +464,10 @@ impl Peer {
                 if awaited && !connection.awaits_ack() {
                     self.proved = self.asked_at;
                 }
+                if let Some(rtt) = connection.take_answer() {
+                    let peer = self.id;
+                    shared.event(Event::Pong { peer, rtt });
+                }
                 self.arm_silence(shared, now);
             }
             Frame::Hello(hello) => self.on_hello(hello, shared),
@@ -735,6 +739,10 @@ impl Peer {
             established: current.is_some() && self.may_talk(),
             address: self.path.or_else(|| self.addresses.first().copied()),
             tries: self.retry.map_or(0, |retry| retry.tries),
+            next_try: self
+                .armed
+                .at(Timer::Retry)
+                .map(|at| at.saturating_since(now)),
             key_age: current.map(|keypair| now.saturating_since(keypair.created)),
             heard: self.heard.map(|heard| now.saturating_since(heard)),
             waiting: self.pair.is_some() && !self.accepted,
@@ -745,6 +753,15 @@ impl Peer {
             attempts: self.attempts.len(),
             initiator: current.map(|keypair| keypair.initiator),
         }
+    }
+
+    /// Measures the round trip; false if there is no connection that could.
+    pub(super) fn measure(&mut self, now: Instant) -> bool {
+        let can = self.status(now).established && self.open_connection().is_some();
+        if let Some(connection) = self.connection.as_mut().filter(|_| can) {
+            connection.measure(now);
+        }
+        can
     }
 
     /// Whether something waits that only a session can bring forward.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use crate::id::PacketNumber;
 pub(super) use crate::proto::connection::note::Note;
 use crate::proto::connection::received::Received;
-use crate::proto::limits::SKIP_WITHIN;
+use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{NewReno, Permit, Recovery};
 use crate::proto::rng::CoreRng;
@@ -45,6 +45,8 @@ struct Carried {
     size: usize,
     /// Its own number, if it tries a larger MTU and nothing else.
     mtu_probe: Option<PacketNumber>,
+    /// When the owner asked how long the way there and back takes.
+    asked: Option<Instant>,
 }
 
 /// State that starts anew whenever the pair of connection ids changes.
@@ -64,6 +66,9 @@ pub(super) struct Connection {
     streams: Streams,
     hello: HelloState,
     ping_due: bool,
+    /// When the owner asked for the round trip, until a packet carries the question; and the answer.
+    asked: Option<Instant>,
+    answer: Option<Duration>,
     /// Packets that go out although the window or the pace forbids it (RFC 9002 §6.2.4).
     probes: u8,
     /// Receipts and rejects that wait for a packet.
@@ -117,6 +122,8 @@ impl Connection {
             streams: Streams::new(),
             hello,
             ping_due: false,
+            asked: None,
+            answer: None,
             probes: 0,
             notes: VecDeque::new(),
         }
@@ -164,6 +171,10 @@ impl Connection {
             .recovery
             .on_ack(ack, now)
             .map_err(|_| Refused::Violation)?;
+        if let Some(asked) = progress.acked.iter().filter_map(|it| it.asked).next_back() {
+            let delay = Duration::from_micros(ack.delay_us).min(MAX_ACK_DELAY);
+            self.answer = Some(now.saturating_since(asked).saturating_sub(delay));
+        }
         for carried in progress.acked {
             self.on_arrived(&carried, now);
         }
@@ -202,6 +213,9 @@ impl Connection {
             self.streams.on_lost(record);
         }
         self.repeat_notes(carried.notes);
+        if let Some(asked) = carried.asked {
+            self.measure(asked);
+        }
     }
 
     fn repeat_notes(&mut self, notes: Vec<Note>) {
@@ -246,6 +260,17 @@ impl Connection {
     /// Asks for an acknowledgement with the next packet.
     pub(super) const fn ping(&mut self) {
         self.ping_due = true;
+    }
+
+    /// Asks how long the way there and back takes, from `asked` on. A question that is on its way
+    /// already is followed by another.
+    pub(super) const fn measure(&mut self, asked: Instant) {
+        (self.asked, self.ping_due) = (Some(asked), true);
+    }
+
+    /// The answer to [`Connection::measure`].
+    pub(super) const fn take_answer(&mut self) -> Option<Duration> {
+        self.answer.take()
     }
 
     /// The path works again after a silence: asks at once what has arrived, instead of waiting for a
@@ -413,6 +438,7 @@ impl Connection {
         }
         if any {
             self.probes = self.probes.saturating_sub(1);
+            carried.asked = self.asked.take();
         }
         any.then_some(carried)
     }

@@ -42,6 +42,7 @@ impl Conversation {
                 let label = self.label(&peer);
                 self.note(Safe::from("link: ") + label + " is back");
             }
+            Event::Pong { .. } => {}
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {
                 let label = self.label(&peer);
