@@ -1,5 +1,6 @@
 //! What must hold between two clients over a connection that fails.
 
+mod messenger;
 mod random;
 mod rules;
 
