@@ -258,3 +258,20 @@ fn without_a_session_nothing_is_measured() {
     assert_eq!(ping(&mut a), Err(ApiMisuse::NotConnected));
     assert!(a.drain(now(1)).is_empty(), "nor is anybody called");
 }
+
+#[test]
+fn a_receipt_that_found_no_room_is_asked_for_again_when_there_is_some() {
+    let (mut a, b) = with_bulk();
+    while a.endpoint.poll_notice().is_some() {}
+    let mut taken = 0;
+    while a.endpoint.send_receipt(b.id(), &[0; 200]) {
+        taken += 1;
+    }
+    assert!(taken > 1, "{taken}");
+    assert!(!a.endpoint.has_notices());
+    assert!(a.endpoint.poll_transmit(now(1)).is_some());
+    assert_eq!(a.endpoint.poll_notice(), Some(Notice::Streams(b.id())));
+    assert!(a.endpoint.send_receipt(b.id(), &[0; 200]));
+    assert!(a.endpoint.poll_transmit(now(1)).is_some());
+    assert!(!a.endpoint.has_notices(), "once");
+}
