@@ -27,8 +27,12 @@ mod lines;
 mod people;
 #[path = "talk/program.rs"]
 mod program;
+#[path = "talk/receipts.rs"]
+mod receipts;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
+#[path = "talk/send.rs"]
+mod send;
 #[cfg(target_os = "linux")]
 #[path = "talk/storm.rs"]
 mod storm;

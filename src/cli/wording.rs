@@ -238,7 +238,14 @@ pub(super) fn no_passphrase(reason: &Safe) -> Report {
 pub(super) fn no_address(name: &Safe) -> Report {
     let title = Safe::from("no address is saved for ") + name;
     let connect = ["connect".into(), name.clone(), "HOST:PORT".into()];
-    Report::new("SC27", ExitCode::Usage, title).attempt([Suggestion::securechat(connect)])
+    let send = ["send".into(), name.clone(), "TEXT".into()];
+    let send = send
+        .into_iter()
+        .chain(["--address".into(), "HOST:PORT".into()]);
+    Report::new("SC27", ExitCode::Usage, title).attempt([
+        Suggestion::securechat(connect),
+        Suggestion::securechat(send),
+    ])
 }
 
 pub(super) fn test_key() -> Report {

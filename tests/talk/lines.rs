@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use securechat::chat::{ConversationId, Draft, Kind, Messenger, Update};
+use securechat::chat::{
+    Client, ConversationId, Draft, Kind, MemoryOutbox, Messenger, Policy, Update,
+};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::net::{Bind, Clock, Driver, Socket, os_rng, seed};
@@ -190,13 +192,18 @@ const HOSTILE: [&str; 6] = [
 ];
 
 /// A peer that is our library, without the program's manners.
-struct Rude {
+pub(crate) struct Rude {
     driver: Driver,
     woken: mpsc::Receiver<()>,
 }
 
 impl Rude {
     fn new() -> Self {
+        Self::of_policy(Policy::default().largest)
+    }
+
+    /// One that sends longer messages than others.
+    pub(crate) fn of_policy(largest: usize) -> Self {
         let clock = Clock::new();
         let secret = Arc::new(StaticSecret::generate(&mut os_rng()));
         let config = EndpointConfig::default();
@@ -207,12 +214,18 @@ impl Rude {
         let notify = Box::new(move || {
             let _ = wake.send(());
         });
-        let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
+        let policy = Policy {
+            largest,
+            ..Policy::default()
+        };
+        let outbox = Box::new(MemoryOutbox::default());
+        let client = Client::new(policy, outbox, seed(), clock.now());
+        let messenger = Messenger::new(endpoint, client, clock.now());
         let driver = Driver::start(socket, messenger, clock, notify).unwrap();
         Self { driver, woken }
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let id = self
             .driver
             .handle()
@@ -220,7 +233,7 @@ impl Rude {
         key_text(&id.unwrap()).to_string()
     }
 
-    fn connect(&self, home: &Home, address: SocketAddr) -> PeerId {
+    pub(crate) fn connect(&self, home: &Home, address: SocketAddr) -> PeerId {
         let peer = KeyOffer::parse(&home.key()).unwrap().key;
         let config = PeerConfig {
             id: peer,
@@ -247,7 +260,7 @@ impl Rude {
         }
     }
 
-    fn say(&self, peer: PeerId, line: &[u8]) {
+    pub(crate) fn say(&self, peer: PeerId, line: &[u8]) {
         let handle = self.driver.handle();
         let draft = Draft {
             kind: Kind::Text,

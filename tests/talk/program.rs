@@ -55,10 +55,15 @@ impl Program {
     }
 
     /// Starts a command whose standard output nobody reads.
-    pub(crate) fn without_reader(mut command: Command) -> Self {
+    pub(crate) fn without_reader(command: Command) -> Self {
         let (_, closed) = std::io::pipe().unwrap();
+        Self::writing_to(command, closed)
+    }
+
+    /// Starts a command whose standard output goes somewhere else.
+    pub(crate) fn writing_to(mut command: Command, output: impl Into<Stdio>) -> Self {
         let pipes = command.stdin(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = pipes.stdout(closed).spawn().unwrap();
+        let mut child = pipes.stdout(output).spawn().unwrap();
         let input = Box::new(child.stdin.take().unwrap());
         let (sender, chunks) = channel();
         read(Stream::Err, child.stderr.take().unwrap(), sender);

@@ -42,6 +42,8 @@ use crate::time::{Instant, UnixTime};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often it is looked at whether the last words have arrived.
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
+/// How long a change of the prompt must have stood before a line can be meant for it.
+const GLANCE: Duration = Duration::from_millis(300);
 /// As many events are told before a typed line has its turn.
 const MAX_EVENTS: usize = 64;
 
@@ -134,6 +136,14 @@ impl Target {
             Self::Peer(peer, _) => Some(peer),
             Self::First | Self::Gone => None,
         }
+    }
+
+    /// Whether it has come by itself and so lately that nobody can have seen it.
+    fn is_unseen(self, now: Instant) -> bool {
+        let Self::Peer(_, Some(since)) = self else {
+            return false;
+        };
+        now.saturating_since(since) < GLANCE
     }
 }
 
@@ -310,5 +320,21 @@ impl Conversation {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
             Err(error) => Err(Error::output(&error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_before_the_prompt_changed_is_not_meant_for_it() {
+        let bob = PeerId::new([2; 32]);
+        let since = Instant::ZERO + Duration::from_secs(5);
+        let by_itself = Target::Peer(bob, Some(since));
+        assert!(by_itself.is_unseen(since));
+        assert!(by_itself.is_unseen(since + GLANCE - Duration::from_millis(1)));
+        assert!(!by_itself.is_unseen(since + GLANCE));
+        assert!(!Target::Peer(bob, None).is_unseen(since), "it was chosen");
     }
 }

@@ -4,17 +4,12 @@
 //! the person changes it, by `@NAME`. What was typed before anybody can have seen such a change is
 //! not sent: it was meant for somebody else.
 
-use std::time::Duration;
-
 use crate::cli::Error;
 use crate::cli::talk::conversation::{Conversation, Target, Typist};
 use crate::id::PeerId;
 use crate::text::Safe;
 
-/// How long a change must have stood before a line can be meant for it.
-const GLANCE: Duration = Duration::from_millis(300);
-
-pub(super) const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
+const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
 
 impl Conversation {
     /// A session stands: perhaps bare lines go there now.
@@ -43,14 +38,6 @@ impl Conversation {
         if self.state.target.peer() == Some(peer) {
             self.state.target = Target::Gone;
         }
-    }
-
-    /// Whether the target has come by itself and so lately that nobody can have seen it.
-    pub(super) fn is_unseen(&self) -> bool {
-        let Target::Peer(_, Some(since)) = self.state.target else {
-            return false;
-        };
-        self.clock.now().saturating_since(since) < GLANCE
     }
 
     /// Shows what the next line will be taken for.

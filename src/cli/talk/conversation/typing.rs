@@ -111,7 +111,7 @@ impl Conversation {
             self.warn(words.into());
             return Ok(None);
         };
-        if self.is_unseen() {
+        if self.state.target.is_unseen(self.clock.now()) {
             let words = Safe::from("that was typed before ") + self.label(&peer);
             self.warn(words + " came (nothing was sent)");
             return Ok(None);
