@@ -29,9 +29,9 @@ mod people;
 mod program;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
-#[cfg(target_os = "linux")]
 #[path = "talk/storm.rs"]
 mod storm;
+#[cfg(target_os = "linux")]
 #[path = "talk/terminal.rs"]
 mod terminal;
 #[path = "talk/wire.rs"]
