@@ -280,11 +280,14 @@ fn a_port_in_use_leads_to_the_next_one() {
         address: "[::]:7419".parse().unwrap(),
         reason: BindProblem::InUse,
     };
+    let quote = if cfg!(windows) { "" } else { "'" };
     assert_eq!(
         shown(&error),
-        "error: cannot listen on [::]:7419: the port is in use  [SC12]\n\
-         \x20 Another program is listening there, perhaps another securechat.\n\
-         \x20 try: securechat listen '[::]:7420'"
+        format!(
+            "error: cannot listen on [::]:7419: the port is in use  [SC12]\n\
+             \x20 Another program is listening there, perhaps another securechat.\n\
+             \x20 try: securechat listen {quote}[::]:7420{quote}"
+        )
     );
 }
 

@@ -3,6 +3,7 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
+#[cfg(unix)]
 use crate::common::skipped;
 use crate::home::{Home, Talk, check, free_port};
 use crate::program::within;

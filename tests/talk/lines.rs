@@ -1,21 +1,10 @@
 //! First contact, and lines both ways.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use securechat::chat::{
-    Client, ConversationId, Draft, Kind, MemoryOutbox, Messenger, Policy, Update,
-};
-use securechat::crypto::StaticSecret;
-use securechat::id::{PeerId, Timestamp};
-use securechat::net::{Bind, Clock, Driver, Socket, os_rng, seed};
-use securechat::proto::{Endpoint, EndpointConfig, Event, PeerConfig};
-use securechat::store::{KeyOffer, key_text};
-use securechat::time::UnixTime;
-
 use crate::home::{Home, Talk, check};
-use crate::program::{PATIENCE, within};
+use crate::program::within;
+use crate::rude::Rude;
 
 #[test]
 fn a_key_and_an_address_are_enough_the_first_time_and_a_name_afterwards() {
@@ -190,88 +179,6 @@ const HOSTILE: [&str; 6] = [
     "\u{9b}31mred \u{202e}fdp.exe \u{2066}x\u{2028}y\u{2029}z",
     "\u{feff}\u{200b}\u{e0041}\u{fff9}\u{ad}end",
 ];
-
-/// A peer that is our library, without the program's manners.
-pub(crate) struct Rude {
-    driver: Driver,
-    woken: mpsc::Receiver<()>,
-}
-
-impl Rude {
-    fn new() -> Self {
-        Self::of_policy(Policy::default().largest)
-    }
-
-    /// One that sends longer messages than others.
-    pub(crate) fn of_policy(largest: usize) -> Self {
-        let clock = Clock::new();
-        let secret = Arc::new(StaticSecret::generate(&mut os_rng()));
-        let config = EndpointConfig::default();
-        let timestamps = Timestamp(1)..Timestamp(1_000);
-        let endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
-        let socket = Socket::bind(Bind::At("127.0.0.1:0".parse().unwrap())).unwrap();
-        let (wake, woken) = mpsc::channel();
-        let notify = Box::new(move || {
-            let _ = wake.send(());
-        });
-        let policy = Policy {
-            largest,
-            ..Policy::default()
-        };
-        let outbox = Box::new(MemoryOutbox::default());
-        let client = Client::new(policy, outbox, seed(), clock.now());
-        let messenger = Messenger::new(endpoint, client, clock.now());
-        let driver = Driver::start(socket, messenger, clock, notify).unwrap();
-        Self { driver, woken }
-    }
-
-    pub(crate) fn key(&self) -> String {
-        let id = self
-            .driver
-            .handle()
-            .with(|messenger, _| messenger.endpoint_mut().id());
-        key_text(&id.unwrap()).to_string()
-    }
-
-    pub(crate) fn connect(&self, home: &Home, address: SocketAddr) -> PeerId {
-        let peer = KeyOffer::parse(&home.key()).unwrap().key;
-        let config = PeerConfig {
-            id: peer,
-            psk: None,
-            addresses: vec![address],
-        };
-        let handle = self.driver.handle();
-        handle
-            .with(|messenger, _| messenger.endpoint_mut().add_peer(config))
-            .unwrap();
-        let connect =
-            handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, &[], now));
-        connect.unwrap().unwrap();
-        loop {
-            while let Some(event) = handle.poll_event().unwrap() {
-                if matches!(
-                    event,
-                    Update::Session(Event::Established { .. } | Event::Waiting { .. })
-                ) {
-                    return peer;
-                }
-            }
-            self.woken.recv_timeout(PATIENCE).unwrap();
-        }
-    }
-
-    pub(crate) fn say(&self, peer: PeerId, line: &[u8]) {
-        let handle = self.driver.handle();
-        let draft = Draft {
-            kind: Kind::Text,
-            conversation: ConversationId::default(),
-            sent_at: UnixTime(0),
-            body: line.to_vec(),
-        };
-        let sent = handle.with(|messenger, now| messenger.send(peer.into(), draft, now));
-        sent.unwrap().unwrap();
-    }
-}
 
 #[test]
 fn whatever_a_peer_sends_is_one_harmless_record() {

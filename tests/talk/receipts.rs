@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::home::{Home, Talk, check};
 use crate::program::{Program, within};
+use crate::rude::Rude;
 
 #[test]
 fn more_lines_than_the_outbox_holds_are_read_as_they_are_delivered() {
@@ -136,7 +137,6 @@ fn a_caller_that_is_killed_takes_nothing_with_it_that_was_confirmed() {
 
 #[test]
 fn a_message_longer_than_we_accept_is_turned_away_and_both_are_told() {
-    use crate::lines::Rude;
     let (rude, bob) = (Rude::of_policy(32 << 20), Home::new());
     bob.run(&["peers", "add", "rude", &rude.key()]);
     let (mut listener, address) = bob.listen(&[]);

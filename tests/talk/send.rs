@@ -108,6 +108,7 @@ fn silence_is_explained_when_the_time_is_over() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_was_sent_and_not_confirmed_may_have_arrived() {
     let (alice, bob) = Home::friends();

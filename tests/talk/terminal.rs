@@ -13,7 +13,7 @@ use crate::home::{Home, program};
 use crate::program::{Ended, Program};
 
 /// Starts a command with a terminal for all three streams.
-fn start(mut command: Command) -> Program {
+pub(crate) fn start(mut command: Command) -> Program {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -27,7 +27,7 @@ fn start(mut command: Command) -> Program {
     Program::on_terminal(&command, child, File::from(ours))
 }
 
-fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
+pub(crate) fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
     let args = [&["listen", "127.0.0.1:0"], args].concat();
     let mut program = start(home.command(&args));
     let line = program.said("listening on ");
@@ -42,7 +42,7 @@ const READING: Duration = Duration::from_millis(1_100);
 const GLANCE: Duration = Duration::from_millis(400);
 
 /// Waits until the prompt shows `name`, and has been seen.
-fn sees_prompt(program: &mut Program, name: &str) {
+pub(crate) fn sees_prompt(program: &mut Program, name: &str) {
     program.shown(&format!("{name}> "));
     program.is_read(GLANCE);
 }
@@ -267,7 +267,7 @@ fn the_demonstration_answers_whoever_types() {
     assert_eq!(std::fs::read_dir(nothing.path("")).unwrap().count(), 0);
 }
 
-fn quit(mut program: Program) -> Ended {
+pub(crate) fn quit(mut program: Program) -> Ended {
     program.say("/quit");
     program.end()
 }
