@@ -19,7 +19,7 @@ static VERSION: LazyLock<String> = LazyLock::new(version::long);
     version,
     long_version = VERSION.as_str(),
     about = "Private chat between two terminals: no server, no account.",
-    after_help = "Topics: securechat help keys | trust | exit-codes | files | accessibility | security",
+    after_help = "Topics: securechat help messages | keys | trust | exit-codes | files | accessibility | security",
     disable_help_subcommand = true,
     infer_subcommands = false,
     max_term_width = 100
@@ -304,7 +304,7 @@ pub struct ListenArgs {
     /// Stop when the first conversation ends
     #[arg(long)]
     pub once: bool,
-    /// How long an input that has ended waits for its receipts
+    /// How long a pipe that has ended waits for its receipts; without any line in it, listen on
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub linger: Duration,
     /// A name to suggest to those who do not know your key yet
@@ -354,7 +354,7 @@ pub struct ConnectArgs {
     /// Keep trying instead of giving up
     #[arg(long)]
     pub retry: bool,
-    /// How long an input that has ended waits for its receipts
+    /// How long a pipe that has ended waits for its receipts
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub linger: Duration,
     /// A name to suggest to the other side, if it does not know your key yet
@@ -442,7 +442,7 @@ pub struct ManArgs {
 /// `help`.
 #[derive(Args, Debug)]
 pub struct HelpArgs {
-    /// keys, trust, exit-codes, files, accessibility, security, or a command
+    /// messages, keys, trust, exit-codes, files, accessibility, security, or a command
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
 }

@@ -56,8 +56,8 @@ pub(super) struct Undelivered {
 }
 
 impl Sent {
-    /// Takes a message in that was accepted for sending; returns its number. `told`: the person
-    /// knows already why it has to wait.
+    /// Takes a message in that was accepted for sending; returns its number. Without a connection the
+    /// person is told at once why it has to wait.
     pub(super) fn add(
         &mut self,
         peer: PeerId,
@@ -78,8 +78,8 @@ impl Sent {
         self.count
     }
 
-    /// A session stands: what waits leaves.
-    pub(super) fn on_established(&mut self, peer: PeerId, now: Instant) {
+    /// The way to a peer is free: what waits leaves.
+    pub(super) fn on_link(&mut self, peer: PeerId, now: Instant) {
         for open in self.of_mut(peer) {
             open.may_have_left = true;
             (open.since, open.told) = (now, false);
@@ -136,7 +136,7 @@ impl Sent {
         self.count
     }
 
-    /// To how many people there have been any.
+    /// To whom there have been any.
     pub(super) fn contacts(&self) -> &BTreeSet<PeerId> {
         &self.contacts
     }
@@ -228,7 +228,7 @@ mod tests {
         let expect = |messages, perhaps| Undelivered { messages, perhaps };
         let expected = BTreeMap::from([(BOB, expect(1, 0)), (CAROL, expect(1, 1))]);
         assert_eq!(sent.undelivered(), expected);
-        sent.on_established(BOB, at(1));
+        sent.on_link(BOB, at(1));
         sent.add(BOB, name(1), false, at(2));
         assert_eq!(sent.undelivered().get(&BOB), Some(&expect(2, 1)));
     }

@@ -76,7 +76,7 @@ impl Conversation {
             ..Link::default()
         };
         let now = self.clock.now();
-        self.state.sent.on_established(peer, now);
+        self.state.sent.on_link(peer, now);
         self.on_arrival(peer)?;
         if let Some((name, at)) = self.goal.on_established(&peer, now)
             && self.save(&name, &peer, at.as_slice())
@@ -160,6 +160,8 @@ impl Conversation {
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
         self.link(peer).is_silent = false;
+        let now = self.clock.now();
+        self.state.sent.on_link(peer, now);
         let words = Safe::from("link: ") + self.label(&peer) + " is back";
         let rtt = self.status(peer)?.and_then(|status| status.rtt);
         self.note(match rtt {
