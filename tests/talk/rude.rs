@@ -85,31 +85,61 @@ impl Rude {
         key_text(&id.unwrap()).to_string()
     }
 
-    pub(crate) fn connect(&self, home: &Home, address: SocketAddr) -> PeerId {
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.driver.handle().local_addr()
+    }
+
+    /// Takes somebody in who will call.
+    pub(crate) fn knows(&self, home: &Home) -> PeerId {
+        self.add(home, Vec::new())
+    }
+
+    fn add(&self, home: &Home, addresses: Vec<SocketAddr>) -> PeerId {
         let peer = KeyOffer::parse(&home.key()).unwrap().key;
         let config = PeerConfig {
             id: peer,
             psk: None,
-            addresses: vec![address],
+            addresses,
         };
-        let handle = self.driver.handle();
-        handle
-            .with(|messenger, _| messenger.endpoint_mut().add_peer(config))
-            .unwrap();
+        let add = |messenger: &mut Messenger, _| messenger.endpoint_mut().add_peer(config);
+        self.driver.handle().with(add).unwrap();
+        peer
+    }
+
+    pub(crate) fn connect(&self, home: &Home, address: SocketAddr) -> PeerId {
+        let peer = self.add(home, vec![address]);
         let connect =
-            handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, &[], now));
-        connect.unwrap().unwrap();
+            |messenger: &mut Messenger, now| messenger.endpoint_mut().connect(peer, &[], now);
+        self.driver.handle().with(connect).unwrap().unwrap();
+        self.wait(|update| match update {
+            Update::Session(Event::Established { .. } | Event::Waiting { .. }) => Some(peer),
+            Update::Session(_) | Update::Chat(_) => None,
+        })
+    }
+
+    /// Waits for something that it is told.
+    pub(crate) fn wait<T>(&self, mut find: impl FnMut(Update) -> Option<T>) -> T {
         loop {
-            while let Some(event) = handle.poll_event().unwrap() {
-                if matches!(
-                    event,
-                    Update::Session(Event::Established { .. } | Event::Waiting { .. })
-                ) {
-                    return peer;
+            while let Some(update) = self.driver.handle().poll_event().unwrap() {
+                if let Some(found) = find(update) {
+                    return found;
                 }
             }
             self.woken.recv_timeout(PATIENCE).unwrap();
         }
+    }
+
+    /// Confirms a message.
+    pub(crate) fn take(&self, peer: PeerId, name: Name) {
+        let take = |messenger: &mut Messenger, now| messenger.take(peer.into(), name, now);
+        self.driver.handle().with(take).unwrap();
+    }
+
+    /// How many of its messages are not confirmed.
+    pub(crate) fn unsettled(&self, peer: PeerId) -> usize {
+        let unsettled = |messenger: &mut Messenger, _| messenger.client().unsettled(peer.into());
+        self.driver.handle().with(unsettled).unwrap()
     }
 
     pub(crate) fn say(&self, peer: PeerId, line: &[u8]) {

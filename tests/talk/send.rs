@@ -3,8 +3,12 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use crate::home::{Home, check, free_port};
+use securechat::chat::{self, State, Update};
+use securechat::proto::Event;
+
+use crate::home::{Home, free_port};
 use crate::program::{Program, within};
+use crate::rude::Rude;
 use crate::wire::Wire;
 
 /// What alice sends to bob at this address.
@@ -159,16 +163,34 @@ fn a_message_goes_through_a_storm() {
 }
 
 #[test]
-fn what_others_say_meanwhile_is_not_lost() {
-    let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
-    // Bob's first words wait for somebody who shows them.
-    listener.say("did you see this?");
-    let ended = send(&alice, &address.to_string(), &["hello"]).end();
+fn what_others_say_meanwhile_is_not_shown_and_has_no_receipt() {
+    let (rude, alice) = (Rude::new(), Home::new());
+    let address = rude.address().to_string();
+    alice.run(&["peers", "add", "rude", &rude.key(), "--address", &address]);
+    let peer = rude.knows(&alice);
+    let sender = alice.start(&["send", "rude", "hello"]);
+    rude.wait(|update| match update {
+        Update::Session(Event::Established { .. }) => Some(()),
+        Update::Session(_) | Update::Chat(_) => None,
+    });
+    rude.say(peer, b"did you see this?");
+    let (mut ours, mut is_there) = (None, false);
+    rude.wait(|update| {
+        if let Update::Chat(chat::Event::Message { message, .. }) = update {
+            ours = Some(message.name);
+        } else if let Update::Chat(chat::Event::State { state, .. }) = update {
+            is_there |= state == State::Sent;
+        }
+        (ours.is_some() && is_there).then_some(())
+    });
+    rude.take(peer, ours.unwrap());
+    let ended = sender.end();
     assert_eq!((ended.code, ended.rest.as_str()), (Some(0), ""));
-    let mut caller = alice.connect("bob", address, &[]);
-    assert!(caller.said("").ends_with("\tbob\tdid you see this?"));
-    check(&mut caller, &mut listener);
+    rude.wait(|update| match update {
+        Update::Session(Event::Closed { .. }) => Some(()),
+        Update::Session(_) | Update::Chat(_) => None,
+    });
+    assert_eq!(rude.unsettled(peer), 1);
 }
 
 #[test]
