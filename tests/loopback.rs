@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::net::{Bind, Clock, Driver, Family, Fatal, Handle, Socket, os_rng, seed};
-use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig};
+use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 
 /// Against hanging only.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -69,6 +69,7 @@ impl Node {
             id,
             psk: None,
             addresses,
+            shown: Shown::default(),
         };
         self.handle()
             .with(|endpoint, _| endpoint.add_peer(peer))

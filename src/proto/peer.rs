@@ -15,9 +15,11 @@ use tracing::{debug, info, trace};
 use crate::crypto::Psk;
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
 use crate::proto::attempt::Attempts;
+use crate::proto::config::Shown;
 use crate::proto::connection::{Connection, Poll, Refused};
 use crate::proto::event::{CloseReason, Event, SessionStatus};
 use crate::proto::initiate::Retry;
+use crate::proto::introduction::Introduction;
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::{ConnectionPair, KeySlots, Keypair, Slot};
 use crate::proto::limits::{
@@ -60,6 +62,9 @@ pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) standing: Standing,
     pub(super) psk: Option<Arc<Psk>>,
+    pub(super) shown: Shown,
+    /// What the first HELLO of the connection said.
+    pub(super) introduction: Option<Introduction>,
     pub(super) addresses: Vec<SocketAddr>,
     /// Where it last authenticated from.
     pub(super) path: Option<SocketAddr>,
@@ -107,6 +112,8 @@ impl Peer {
             id,
             standing,
             psk: None,
+            shown: Shown::default(),
+            introduction: None,
             addresses: Vec::new(),
             path: None,
             asked_at: None,
@@ -158,12 +165,15 @@ impl Peer {
         let was_guest = self.is_guest();
         self.standing = standing;
         self.arm(Timer::Guest, None, shared);
-        if was_guest && self.pair.is_some() {
+        if self.is_somebody_else() {
+            self.end(Some(CloseReason::SigningKeyChanged), shared);
+        } else if was_guest && self.pair.is_some() {
             if let Some(connection) = &mut self.connection {
                 connection.release_hello();
             }
             shared.dirty.insert(self.id);
             self.announce(shared);
+            self.introduce(shared);
         }
     }
 
@@ -242,6 +252,11 @@ impl Peer {
     /// Whether `keypair` belongs to another connection than the one that stands.
     pub(super) fn is_new_connection(&self, keypair: &Keypair) -> bool {
         self.pair != Some(keypair.connection)
+    }
+
+    /// Whether a connection stands, be it without a key at the moment.
+    pub(super) const fn has_connection(&self) -> bool {
+        self.pair.is_some()
     }
 
     /// Whether `theirs` is the other side's name for the connection that stands.
@@ -469,7 +484,7 @@ impl Peer {
                 }
                 self.arm_silence(shared, now);
             }
-            Frame::Hello(hello) => self.on_hello(hello, shared),
+            Frame::Hello(hello) => return self.on_hello(hello, shared, now),
             Frame::Stream(_)
             | Frame::Reset { .. }
             | Frame::Stop { .. }
@@ -489,7 +504,13 @@ impl Peer {
         Fate::Stay
     }
 
-    fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared) {
+    fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared, now: Instant) -> Fate {
+        let is_first = self.introduction.is_none();
+        self.introduction.get_or_insert_with(|| hello.into());
+        if self.is_somebody_else() {
+            self.say_close(CloseCode::Violation, shared, now);
+            return self.end(Some(CloseReason::SigningKeyChanged), shared);
+        }
         if let Standing::Guest {
             since,
             source,
@@ -512,6 +533,10 @@ impl Peer {
         } else {
             self.on_accepted(shared);
         }
+        if is_first && !self.is_guest() {
+            self.introduce(shared);
+        }
+        Fate::Stay
     }
 
     fn on_close(&mut self, code: CloseCode, shared: &mut Shared) -> Fate {
@@ -592,6 +617,7 @@ impl Peer {
     /// Gives the connection up. Lines whose arrival is not known are not said again, for they may
     /// have arrived; the owner is told of them, and of `waiting` others that go with them.
     fn drop_connection(&mut self, waiting: usize, shared: &mut Shared) {
+        self.introduction = None;
         let out = self
             .connection
             .take()
@@ -617,9 +643,9 @@ impl Peer {
         self.feed_lines();
         self.tell_bulk_events(shared);
         let keepalive = core::mem::take(&mut self.keepalive_due);
-        let nickname = shared.config.nickname.as_deref().unwrap_or_default();
+        let hello = shared.config.hello(shared.signing_key);
         let connection = self.connection.as_mut()?;
-        let packet = match connection.poll(nickname, keepalive, &mut shared.rng, now) {
+        let packet = match connection.poll(&hello, keepalive, &mut shared.rng, now) {
             Poll::Packet(packet) => packet,
             Poll::Later(at) => {
                 self.rest(Some(at), shared);

@@ -8,12 +8,14 @@ use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::proto::rng::CoreRng;
 use crate::proto::{
-    CloseReason, DropReason, Endpoint, EndpointConfig, Event, Incoming, PeerConfig, Refusal, Trust,
+    CloseReason, DropReason, Endpoint, EndpointConfig, Event, Incoming, PeerConfig, Refusal, Shown,
+    Trust,
 };
 use crate::time::Instant;
 
 mod bulk;
 mod held_back;
+mod introduced;
 mod losses;
 
 /// One side: an endpoint with its address and the generator of its worker.
@@ -54,6 +56,7 @@ impl Side {
             id: other.id(),
             psk,
             addresses,
+            shown: Shown::default(),
         });
     }
 

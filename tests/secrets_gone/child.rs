@@ -6,6 +6,7 @@
 use core::convert::Infallible;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +16,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use securechat::crypto::{Psk, StaticSecret};
 use securechat::id::{PeerId, Timestamp};
 use securechat::proto::{
-    Endpoint, EndpointConfig, Event, Incoming, Job, Outcome, PeerConfig, Transmit,
+    Endpoint, EndpointConfig, Event, Incoming, Job, Outcome, PeerConfig, Shown, Transmit,
 };
 use securechat::store::{KeyFile, KnownPeers, Passphrase, create_identity, load_identity};
 use securechat::time::{Instant, UnixTime};
@@ -74,7 +75,10 @@ fn identities(home: &Path, script: &mut Script) -> [StaticSecret; 2] {
     stand_still("identities written");
     protections.map(|(name, passphrase)| {
         let file = load_identity(&home.join(name)).unwrap();
-        file.open(passphrase).unwrap()
+        let secret = file.open(passphrase).unwrap();
+        // The core does the same at its start, and much else after it.
+        black_box(secret.verifying_key());
+        secret
     })
 }
 
@@ -177,6 +181,7 @@ fn acquainted(secrets: [StaticSecret; 2], psks: [Psk; 2], workers: [Script; 2]) 
             id: other.id,
             psk: Some(psk),
             addresses: vec![other.address],
+            shown: Shown::default(),
         });
     }
     sides

@@ -20,10 +20,10 @@ use crate::cli::talk::profile::Profile;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode, Out, Peer};
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal};
 use crate::plain::{Printer, Stamp};
-use crate::proto::{CloseReason, Event, Refusal, SendError};
+use crate::proto::{ApiMisuse, CloseReason, Event, Refusal, SendError};
 use crate::store::{HostPort, fingerprint};
 use crate::text::{Safe, safe_line, safe_name};
 use crate::time::Instant;
@@ -151,6 +151,11 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
+            Event::Introduced {
+                peer,
+                signing_key,
+                newest_version,
+            } => self.on_introduced(&peer, signing_key, newest_version),
             Event::Line { peer, line } => return self.on_line(peer, &line),
             // Bulk streams are not allowed here.
             Event::Stream { .. } => {}
@@ -198,6 +203,13 @@ impl Conversation {
             && self.save(&name, &peer, at.as_slice())
         {
             self.note(Safe::from("saved as ") + safe_line(&name));
+        }
+    }
+
+    fn on_introduced(&self, peer: &PeerId, signing_key: VerifyingKey, version: u16) {
+        let noted = self.profile.contacts.introduce(peer, signing_key, version);
+        if let Err(error) = noted {
+            self.out.error(&Error::from(error).report());
         }
     }
 
@@ -254,6 +266,10 @@ impl Conversation {
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
+        if reason == CloseReason::SigningKeyChanged {
+            let peer = self.named(&peer);
+            self.out.error(&Error::SigningKeyChanged { peer }.report());
+        }
         let label = self.label(&peer);
         self.note(match reason {
             CloseReason::Goodbye => label + " left",
@@ -261,6 +277,7 @@ impl Conversation {
             CloseReason::TheySayViolation => label + " says that this program broke the protocol",
             CloseReason::Violation => label + " broke the protocol; the session was ended",
             CloseReason::Unsupported => label + " needs a newer securechat",
+            CloseReason::SigningKeyChanged => label + " was put out",
             CloseReason::Removed => label + " is no longer among your peers; the session was ended",
         });
         self.state.last.take_if(|last| *last == peer);
@@ -693,10 +710,24 @@ impl Conversation {
         let started = self
             .handle
             .with(|endpoint, now| endpoint.connect(peer, addresses, now))?;
+        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
+            return Err(Error::NewerVersion {
+                peer: self.named(&peer),
+                theirs,
+                ours: VERSION,
+            });
+        }
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }
         Ok(())
+    }
+
+    fn named(&self, peer: &PeerId) -> Peer {
+        Peer {
+            label: self.label(peer),
+            saved: self.profile.contacts.is_saved(peer),
+        }
     }
 
     pub(super) fn label(&self, peer: &PeerId) -> Safe {

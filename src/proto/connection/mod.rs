@@ -17,9 +17,7 @@ use crate::proto::rng::CoreRng;
 use crate::proto::streams::{CHAT, StreamEvent, StreamRecord, Streams};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
-use crate::wire::limits::{
-    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN, VERSION,
-};
+use crate::wire::limits::{BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, TAG_LEN};
 
 /// How far our HELLO has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,7 +287,7 @@ impl Connection {
     /// The next packet. `keepalive`: also one that says nothing.
     pub(super) fn poll(
         &mut self,
-        nickname: &str,
+        hello: &Hello<'_>,
         keepalive: bool,
         rng: &mut CoreRng,
         now: Instant,
@@ -317,7 +315,7 @@ impl Connection {
             writer.push(&Frame::Ack(ack));
         }
         let carried = match permit {
-            Permit::Now => self.fill(&mut writer, nickname),
+            Permit::Now => self.fill(&mut writer, hello),
             Permit::At(_) | Permit::Blocked => None,
         };
         let eliciting = carried.is_some();
@@ -384,19 +382,14 @@ impl Connection {
     }
 
     /// Fills a packet with whatever asks for an acknowledgement. `None` if there is nothing.
-    fn fill(&mut self, writer: &mut PayloadWriter, nickname: &str) -> Option<Carried> {
+    fn fill(&mut self, writer: &mut PayloadWriter, hello: &Hello<'_>) -> Option<Carried> {
         if self.probes > 0 {
             self.repeat_oldest();
         }
         let mut carried = Carried::default();
         let mut any = false;
         if self.hello == HelloState::Due {
-            let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
-            let nickname = nickname.as_bytes().get(..end).unwrap_or_default();
-            writer.push(&Frame::Hello(Hello {
-                newest_version: VERSION,
-                nickname,
-            }));
+            writer.push(&Frame::Hello(*hello));
             self.hello = HelloState::Sent;
             (carried.hello, any) = (true, true);
         }

@@ -3,6 +3,16 @@
 use core::time::Duration;
 
 use super::*;
+use crate::id::VerifyingKey;
+
+const OURS: Hello<'_> = Hello {
+    oldest_version: 1,
+    newest_version: 1,
+    largest_message: 0,
+    capabilities: 0,
+    signing_key: VerifyingKey::new([8; 32]),
+    nickname: b"bob",
+};
 
 struct Wire {
     rng: CoreRng,
@@ -32,7 +42,7 @@ impl Wire {
     /// Lets one side send what it may; returns when it may send more.
     fn send(&mut self, from: &mut Connection, to_b: bool, now: Instant) -> Option<Instant> {
         loop {
-            match from.poll("", false, &mut CoreRng::new([3; 32]), now) {
+            match from.poll(&OURS, false, &mut CoreRng::new([3; 32]), now) {
                 Poll::Packet(packet) => {
                     for _ in 0..1 + usize::from(self.rng.below(20) == 0) {
                         if self.rng.below(1_000) >= self.loss {
@@ -137,7 +147,7 @@ fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
     connection.ping();
     let mut rng = CoreRng::new([1; 32]);
     assert!(matches!(
-        connection.poll("", false, &mut rng, Instant::ZERO),
+        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
         Poll::Packet(_)
     ));
     assert_eq!(connection.check(&payload), Ok(()));
@@ -148,19 +158,15 @@ fn a_withheld_hello_is_not_sent() {
     let mut rng = CoreRng::new([1; 32]);
     let mut connection = Connection::new(true, &mut rng, Instant::ZERO);
     assert!(matches!(
-        connection.poll("", false, &mut rng, Instant::ZERO),
+        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
         Poll::Nothing
     ));
     connection.release_hello();
-    let Poll::Packet(packet) = connection.poll("bob", false, &mut rng, Instant::ZERO) else {
+    let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, Instant::ZERO) else {
         panic!("no HELLO");
     };
     let payload = Payload::parse(&packet.plaintext).unwrap();
-    let hello = Hello {
-        newest_version: VERSION,
-        nickname: b"bob",
-    };
-    assert_eq!(payload.frames, [Frame::Hello(hello)]);
+    assert_eq!(payload.frames, [Frame::Hello(OURS)]);
 }
 
 #[test]
@@ -169,14 +175,14 @@ fn a_packet_after_a_timeout_is_never_larger_than_the_base() {
     let mut connection = Connection::new(false, &mut rng, Instant::ZERO);
     connection.write_line(b"hello");
     assert!(matches!(
-        connection.poll("", false, &mut rng, Instant::ZERO),
+        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
         Poll::Packet(_)
     ));
     connection.was_full = true;
     let now = connection.timeout().unwrap();
     connection.on_timeout(now);
     for _ in 0..2 {
-        let Poll::Packet(packet) = connection.poll("", false, &mut rng, now) else {
+        let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, now) else {
             panic!("no probe");
         };
         assert!(packet.plaintext.len() <= BASE_PLAINTEXT_LEN);
