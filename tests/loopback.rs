@@ -15,10 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use securechat::chat::{self, Draft, Messenger, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::net::{Bind, Clock, Driver, Family, Fatal, Handle, Socket, os_rng, seed};
 use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig, Shown};
+use securechat::time::UnixTime;
 
 /// Against hanging only.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,7 +53,8 @@ impl Node {
             );
         });
         let socket = Socket::bind(bind).unwrap();
-        let driver = Driver::start(socket, endpoint, clock, notify).unwrap();
+        let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
+        let driver = Driver::start(socket, messenger, clock, notify).unwrap();
         Self { driver, id, woken }
     }
 
@@ -72,20 +75,20 @@ impl Node {
             shown: Shown::default(),
         };
         self.handle()
-            .with(|endpoint, _| endpoint.add_peer(peer))
+            .with(|messenger, _| messenger.endpoint_mut().add_peer(peer))
             .unwrap();
     }
 
     fn say(&self, to: PeerId, line: &str) {
-        let line = line.as_bytes().to_vec();
+        let draft = Draft::text(line.to_owned(), UnixTime(0));
         self.handle()
-            .with(|endpoint, now| endpoint.send_line(to, line, now))
+            .with(|messenger, now| messenger.send(to.into(), draft, now))
             .unwrap()
             .unwrap();
     }
 
-    /// Waits for the next event that `wanted` accepts.
-    fn wait<R>(&self, wanted: impl Fn(&Event) -> Option<R>) -> R {
+    /// Waits for the next update that `wanted` accepts.
+    fn wait<R>(&self, wanted: impl Fn(&Update) -> Option<R>) -> R {
         loop {
             while let Some(event) = self.handle().poll_event().unwrap() {
                 if let Some(found) = wanted(&event) {
@@ -97,16 +100,23 @@ impl Node {
     }
 
     fn wait_for_line(&self) -> String {
-        self.wait(|event| {
-            let Event::Line { line, .. } = event else {
+        self.wait(|update| {
+            let Update::Chat(chat::Event::Message { contact, message }) = update else {
                 return None;
             };
-            Some(String::from_utf8(line.clone()).unwrap())
+            self.handle()
+                .with(|messenger, now| messenger.take(*contact, message.name, now))
+                .unwrap();
+            Some(String::from_utf8(message.body.clone()).unwrap())
         })
     }
 
     fn wait_for_session(&self) {
-        self.wait(|event| matches!(event, Event::Established { .. }).then_some(()));
+        let established = |update: &Update| match update {
+            Update::Session(Event::Established { .. }) => Some(()),
+            Update::Session(_) | Update::Chat(_) => None,
+        };
+        self.wait(established);
     }
 }
 
@@ -129,7 +139,7 @@ fn connected(a: Bind, b: Bind, ip: &str) -> (Node, Node) {
     a.knows(b.id, &[SocketAddr::new(ip.parse().unwrap(), b.port())]);
     b.knows(a.id, &[]);
     a.handle()
-        .with(|endpoint, now| endpoint.connect(b.id, &[], now))
+        .with(|messenger, now| messenger.endpoint_mut().connect(b.id, &[], now))
         .unwrap()
         .unwrap();
     a.wait_for_session();
@@ -157,10 +167,10 @@ fn two_programs_talk_over_ipv4_and_say_goodbye_within_a_second() {
     let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
     talk(&a, &b);
     stop_in_time(a.driver, true);
-    let closed = Event::Closed {
+    let closed = Update::Session(Event::Closed {
         peer: a.id,
         reason: CloseReason::Goodbye,
-    };
+    });
     b.wait(|event| (*event == closed).then_some(()));
     stop_in_time(b.driver, false);
 }
@@ -183,7 +193,7 @@ fn a_dual_stack_listener_knows_ipv4_addresses_as_such() {
     talk(&a, &b);
     let status = b
         .handle()
-        .with(|endpoint, now| endpoint.status(a.id, now))
+        .with(|messenger, now| messenger.endpoint_mut().status(a.id, now))
         .unwrap();
     let expected = SocketAddr::new("127.0.0.1".parse().unwrap(), a.port());
     assert_eq!(status.unwrap().address, Some(expected));
@@ -194,15 +204,16 @@ fn many_lines_queued_at_once_all_arrive_in_order() {
     let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
     for round in 0..10 {
         a.handle()
-            .with(|endpoint, now| {
+            .with(|messenger, now| {
                 for n in 0..50 {
-                    let line = [vec![b'x'; 900], vec![round, n]].concat();
-                    endpoint.send_line(b.id, line, now).unwrap();
+                    let line = "x".repeat(900) + &format!("{round} {n}");
+                    let draft = Draft::text(line, UnixTime(0));
+                    messenger.send(b.id.into(), draft, now).unwrap();
                 }
             })
             .unwrap();
         for n in 0..50 {
-            assert_eq!(b.wait_for_line().as_bytes()[900..], [round, n]);
+            assert_eq!(b.wait_for_line()[900..], format!("{round} {n}"));
         }
     }
     let (sent, received) = (a.handle().traffic(), b.handle().traffic());
@@ -227,7 +238,7 @@ fn garbage_from_the_network_is_counted_and_changes_nothing() {
     talk(&a, &b);
     let dropped = b
         .handle()
-        .with(|endpoint, _| endpoint.stats().dropped)
+        .with(|messenger, _| messenger.endpoint_mut().stats().dropped)
         .unwrap();
     // Empty datagrams do not even count.
     assert_eq!(dropped.values().sum::<u64>(), 11 * 6);
@@ -280,7 +291,7 @@ mod linux {
             .unwrap();
         a.knows(nobody, &[closed]);
         a.handle()
-            .with(|endpoint, now| endpoint.connect(nobody, &[], now))
+            .with(|messenger, now| messenger.endpoint_mut().connect(nobody, &[], now))
             .unwrap()
             .unwrap();
         let expected = IcmpError {

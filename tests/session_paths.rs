@@ -130,7 +130,7 @@ fn a_link_of_every_fault_still_carries_a_chat() {
 }
 
 #[test]
-fn a_path_that_carries_only_1232_bytes_carries_every_line() {
+fn a_path_that_carries_only_1232_bytes_carries_every_message() {
     let mut pair = Pair::new(28);
     pair.set_links(&LinkConfig {
         mtu: Some(1_232),
@@ -138,7 +138,7 @@ fn a_path_that_carries_only_1232_bytes_carries_every_line() {
     });
     pair.connect_both_ways();
     let (a, b) = (pair.a, pair.b);
-    for len in [1, 63, 64, 500, 999, 1_000] {
+    for len in [1, 63, 64, 1_000, 5_000, 65_536, 65_537, 300_000] {
         let line: Vec<u8> = vec![b'x'; len];
         pair.say(a, b, line.clone()).unwrap();
         assert!(
@@ -146,7 +146,6 @@ fn a_path_that_carries_only_1232_bytes_carries_every_line() {
             "{len} bytes"
         );
     }
-    assert!(pair.say(a, b, vec![b'x'; 1_001]).is_err());
 }
 
 #[test]

@@ -206,6 +206,25 @@ impl Client {
         conversation.map_or(0, |it| it.sender.len())
     }
 
+    /// To whom messages are neither delivered nor failed.
+    pub fn unsettled_contacts(&self) -> impl Iterator<Item = ContactId> + '_ {
+        let unsettled = |(_, it): &(&ContactId, &Conversation)| it.sender.len() > 0;
+        let waiting = self.conversations.iter().filter(unsettled);
+        waiting.map(|(contact, _)| *contact)
+    }
+
+    /// Whether [`Client::drive`] has something to do.
+    #[must_use]
+    pub fn is_awake(&self) -> bool {
+        !self.awake.is_empty()
+    }
+
+    /// How many events wait.
+    #[must_use]
+    pub fn waiting_events(&self) -> usize {
+        self.events.len()
+    }
+
     /// The policy.
     #[must_use]
     pub const fn policy(&self) -> &Policy {

@@ -52,6 +52,9 @@ pub enum SendError {
         /// The policy's limit.
         largest: usize,
     },
+    /// There is no such contact, or it waits for our decision.
+    #[error("no such peer")]
+    UnknownContact,
     /// The outbox does not take it.
     #[error(transparent)]
     Outbox(#[from] OutboxError),

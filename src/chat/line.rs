@@ -4,9 +4,7 @@ use core::str;
 
 use thiserror::Error;
 
-use crate::wire::limits::LINE_MAX_LEN;
-
-/// A line that fits into one datagram: 1 to [`LINE_MAX_LEN`] bytes of UTF-8 without a line break.
+/// A line of text as it was typed: UTF-8, not empty, without its line break.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(String);
 
@@ -16,12 +14,6 @@ pub enum LineError {
     /// There is nothing to send.
     #[error("the line is empty")]
     Empty,
-    /// It does not fit into one datagram.
-    #[error("the line has {len} bytes, and at most {LINE_MAX_LEN} fit into one datagram")]
-    TooLong {
-        /// Its length in bytes.
-        len: usize,
-    },
     /// It is not UTF-8.
     #[error("the line is not text in UTF-8")]
     NotText,
@@ -31,24 +23,21 @@ impl Line {
     /// Takes a line as it was read, with or without its line break.
     ///
     /// # Errors
-    /// [`LineError`]; a line that is too long is refused whole, never cut.
+    /// [`LineError`].
     pub fn compose(typed: &[u8]) -> Result<Self, LineError> {
         let typed = typed.strip_suffix(b"\n").unwrap_or(typed);
         let typed = typed.strip_suffix(b"\r").unwrap_or(typed);
         if typed.is_empty() {
             return Err(LineError::Empty);
         }
-        if typed.len() > LINE_MAX_LEN {
-            return Err(LineError::TooLong { len: typed.len() });
-        }
         let text = str::from_utf8(typed).map_err(|_| LineError::NotText)?;
         Ok(Self(text.to_owned()))
     }
 
-    /// The bytes to send.
+    /// The text to send.
     #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0.into_bytes()
+    pub fn into_string(self) -> String {
+        self.0
     }
 }
 
@@ -78,24 +67,11 @@ mod tests {
     fn a_line_loses_its_break_and_nothing_else() {
         for typed in ["hello", "hello\n", "hello\r\n"] {
             assert_eq!(
-                Line::compose(typed.as_bytes()).unwrap().into_bytes(),
-                b"hello"
+                Line::compose(typed.as_bytes()).unwrap().into_string(),
+                "hello"
             );
         }
-        assert_eq!(Line::compose(b"  x \n").unwrap().into_bytes(), b"  x ");
-    }
-
-    #[test]
-    fn the_limit_counts_bytes_and_is_exact() {
-        assert!(Line::compose(&[b'x'; LINE_MAX_LEN]).is_ok());
-        let too_long = Line::compose(&[b'x'; LINE_MAX_LEN + 1]);
-        assert_eq!(
-            too_long,
-            Err(LineError::TooLong {
-                len: LINE_MAX_LEN + 1
-            })
-        );
-        assert!(Line::compose("ä".repeat(501).as_bytes()).is_err());
+        assert_eq!(Line::compose(b"  x \n").unwrap().into_string(), "  x ");
     }
 
     #[test]

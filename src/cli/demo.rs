@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
 
-use crate::chat::{Line, Received};
+use crate::chat::{self, Draft, Line, Messenger, Received, Update};
 use crate::cli::args::DemoArgs;
 use crate::cli::talk::{Leave, Stdin, Typed, cannot_bind, no_threads, read_lines};
 use crate::cli::{Error, ExitCode, Out};
@@ -74,7 +74,8 @@ impl Party {
         let notify = Box::new(move || {
             let _ = wake.send(Wake::Look);
         });
-        let driver = Driver::start(socket, endpoint, clock, notify).map_err(|e| no_threads(&e))?;
+        let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
+        let driver = Driver::start(socket, messenger, clock, notify).map_err(|e| no_threads(&e))?;
         Ok(Self {
             handle: driver.handle().clone(),
             id,
@@ -90,14 +91,27 @@ impl Party {
             addresses,
             shown: Shown::default(),
         };
-        Ok(self.handle.with(|endpoint, _| endpoint.add_peer(config))?)
+        Ok(self
+            .handle
+            .with(|messenger, _| messenger.endpoint_mut().add_peer(config))?)
     }
 
-    fn send(&self, to: PeerId, line: Vec<u8>) -> Result<(), Error> {
+    /// Takes a message that has come.
+    fn taken(&self, update: Update) -> Result<Option<Vec<u8>>, Error> {
+        let Update::Chat(chat::Event::Message { contact, message }) = update else {
+            return Ok(None);
+        };
+        self.handle
+            .with(|messenger, now| messenger.take(contact, message.name, now))?;
+        Ok(Some(message.body))
+    }
+
+    fn send(&self, to: PeerId, line: String) -> Result<(), Error> {
+        let draft = Draft::text(line, Clock::new().unix_time());
         let sent = self
             .handle
-            .with(|endpoint, now| endpoint.send_line(to, line, now))?;
-        sent.map_err(|error| Error::System {
+            .with(|messenger, now| messenger.send(to.into(), draft, now))?;
+        sent.map(|_| ()).map_err(|error| Error::System {
             operation: "send a line",
             reason: safe_line(&error.to_string()),
         })
@@ -138,14 +152,14 @@ impl Demo {
         let connected = self
             .me
             .handle
-            .with(|endpoint, now| endpoint.connect(echo, &[], now))?;
+            .with(|messenger, now| messenger.endpoint_mut().connect(echo, &[], now))?;
         connected.map_err(|error| Error::System {
             operation: "connect",
             reason: safe_line(&error.to_string()),
         })?;
         loop {
             while let Some(event) = self.me.handle.poll_event()? {
-                if matches!(event, Event::Established { .. }) {
+                if matches!(event, Update::Session(Event::Established { .. })) {
                     return Ok(self.clock.now().saturating_since(started));
                 }
             }
@@ -168,15 +182,14 @@ impl Demo {
     /// Lets the echo peer answer what has arrived, and returns what arrived here.
     fn turn(&self) -> Result<Vec<Vec<u8>>, Error> {
         while let Some(event) = self.echo.handle.poll_event()? {
-            if let Event::Line { peer, line } = event {
-                self.echo.send(peer, line)?;
+            if let Some(line) = self.echo.taken(event)? {
+                self.echo
+                    .send(self.me.id, String::from_utf8_lossy(&line).into_owned())?;
             }
         }
         let mut lines = Vec::new();
         while let Some(event) = self.me.handle.poll_event()? {
-            if let Event::Line { line, .. } = event {
-                lines.push(line);
-            }
+            lines.extend(self.me.taken(event)?);
         }
         Ok(lines)
     }
@@ -186,7 +199,7 @@ impl Demo {
         let mut echoed = 0;
         for text in SCRIPT {
             let started = self.clock.now();
-            self.me.send(self.echo.id, text.as_bytes().to_vec())?;
+            self.me.send(self.echo.id, (*text).to_owned())?;
             out.data(&(self.clock_face() + " me    " + text))?;
             let mut lines = self.turn()?;
             while lines.is_empty() {
@@ -259,8 +272,8 @@ impl Demo {
         match Typed::parse(text) {
             Typed::Quit => return Ok(true),
             Typed::Say(text) | Typed::SayTo { text, .. } => match Line::compose(text) {
-                Ok(line) => self.me.send(self.echo.id, line.into_bytes())?,
-                Err(crate::chat::LineError::Empty) => {}
+                Ok(line) => self.me.send(self.echo.id, line.into_string())?,
+                Err(chat::LineError::Empty) => {}
                 Err(error) => {
                     out.warn(&(Safe::from("not sent: ") + safe_line(&error.to_string())));
                 }

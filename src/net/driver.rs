@@ -1,4 +1,4 @@
-//! Starts and stops the threads around one [`Endpoint`], and lets its owner talk to it.
+//! Starts and stops the threads around one [`Messenger`], and lets its owner talk to it.
 //!
 //! ```text
 //!            socket ──▶ recv ──▶ ┌────────┐ ──▶ send ──▶ socket
@@ -14,12 +14,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, panicking};
 
+use crate::chat::{Messenger, Update};
 use crate::net::clock::Clock;
 use crate::net::icmp::IcmpError;
 use crate::net::shared::{Fatal, Shared, Traffic};
 use crate::net::udp::Socket;
 use crate::net::{handshaker, recv, send};
-use crate::proto::{Endpoint, Event};
 use crate::time::Instant;
 
 /// The body of a thread.
@@ -32,7 +32,7 @@ const THREADS: [(&str, Body); 3] = [
     ("recv", recv::run),
 ];
 
-/// The running threads of one endpoint. Dropping it stops them, with a goodbye to every peer.
+/// The running threads of one identity. Dropping it stops them, with a goodbye to every peer.
 #[derive(Debug)]
 pub struct Driver {
     handle: Handle,
@@ -52,11 +52,11 @@ impl Driver {
     /// The system's, if it gives no more threads.
     pub fn start(
         socket: Socket,
-        endpoint: Endpoint,
+        messenger: Messenger,
         clock: Clock,
         notify: Box<dyn Fn() + Send + Sync>,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(socket, endpoint, clock, notify));
+        let shared = Arc::new(Shared::new(socket, messenger, clock, notify));
         // If a thread cannot be started, dropping the driver stops those that were.
         let mut driver = Self {
             handle: Handle { shared },
@@ -79,7 +79,7 @@ impl Driver {
     }
 
     /// Stops the threads and waits for them, at most a second. With `goodbye`, every peer is told
-    /// first. The endpoint's events can still be polled afterwards.
+    /// first. Its events can still be polled afterwards.
     pub fn stop(mut self, goodbye: bool) {
         self.end(goodbye);
     }
@@ -89,7 +89,7 @@ impl Driver {
         if let Ok(mut core) = shared.lock() {
             let now = shared.clock.now();
             if goodbye {
-                core.endpoint.close_all(now);
+                core.messenger.endpoint_mut().close_all(now);
             }
             core.stopping = Some(now);
             shared.release(core);
@@ -149,10 +149,10 @@ impl Handle {
     /// # Errors
     ///
     /// [`Fatal`] if the driver no longer works; `act` has not run then.
-    pub fn with<R>(&self, act: impl FnOnce(&mut Endpoint, Instant) -> R) -> Result<R, Fatal> {
+    pub fn with<R>(&self, act: impl FnOnce(&mut Messenger, Instant) -> R) -> Result<R, Fatal> {
         let mut core = self.shared.lock()?;
         let now = self.shared.clock.now();
-        let result = act(&mut core.endpoint, now);
+        let result = act(&mut core.messenger, now);
         self.shared.release(core);
         Ok(result)
     }
@@ -163,9 +163,9 @@ impl Handle {
     /// # Errors
     ///
     /// [`Fatal`] if the driver no longer works.
-    pub fn poll_event(&self) -> Result<Option<Event>, Fatal> {
+    pub fn poll_event(&self) -> Result<Option<Update>, Fatal> {
         let mut core = self.shared.lock()?;
-        let event = core.endpoint.poll_event(self.shared.clock.now());
+        let event = core.messenger.poll_event(self.shared.clock.now());
         if event.is_none() {
             core.owner_is_done();
         }

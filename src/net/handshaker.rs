@@ -14,7 +14,7 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
         // 3. With the lock: hand the outcome back.
         let mut core = shared.lock()?;
         let now = shared.clock.now();
-        core.endpoint.handle_outcome(outcome, now);
+        core.messenger.endpoint_mut().handle_outcome(outcome, now);
         shared.release(core);
     }
     Ok(())
@@ -24,7 +24,7 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
 fn next_job(shared: &Shared) -> Result<Option<Job>, Fatal> {
     let mut core = shared.lock()?;
     while !shared.is_stopping() {
-        if let Some(job) = core.endpoint.take_job() {
+        if let Some(job) = core.messenger.endpoint_mut().take_job() {
             return Ok(Some(job));
         }
         core = shared.sleep_worker(core)?;

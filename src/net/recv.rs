@@ -49,11 +49,13 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<(), Fatal> {
     let mut core = shared.lock()?;
     let now = shared.clock.now();
     for datagram in sorted {
+        let endpoint = core.messenger.endpoint_mut();
         match datagram {
-            Sorted::Opened(opened) => core.endpoint.handle_opened(&opened, now),
-            Sorted::Handshake(from, packet) => core.endpoint.handle_handshake(from, packet, now),
-            Sorted::Dropped(reason) => core.endpoint.handle_dropped(reason),
+            Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
+            Sorted::Handshake(from, packet) => endpoint.handle_handshake(from, packet, now),
+            Sorted::Dropped(reason) => endpoint.handle_dropped(reason),
         }
+        core.messenger.settle(now);
     }
     // 4. Without the lock: wake whoever has something to do now, or had long ago.
     shared.release(core);

@@ -49,11 +49,12 @@ fn collect(shared: &Shared, transmits: &mut Vec<Transmit>) -> Result<bool, Fatal
         // 1. Let timers fire.
         let now = shared.clock.now();
         if core.deadline().is_some_and(|at| at <= now) {
-            core.endpoint.handle_timeout(now);
+            core.messenger.handle_timeout(now);
+            core.messenger.settle(now);
         }
         // 2. Take a batch.
         while transmits.len() < MAX_BATCH
-            && let Some(transmit) = core.endpoint.poll_transmit(now)
+            && let Some(transmit) = core.messenger.endpoint_mut().poll_transmit(now)
         {
             transmits.push(transmit);
         }

@@ -8,10 +8,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use thiserror::Error;
 use tracing::debug;
 
+use crate::chat::Messenger;
 use crate::net::clock::Clock;
 use crate::net::icmp::IcmpError;
 use crate::net::udp::{Sent, Socket};
-use crate::proto::{Endpoint, KeyTable, Screen};
+use crate::proto::{KeyTable, Screen};
 use crate::time::Instant;
 
 /// What the system said that waits to be read; the oldest goes first. More than one peer's
@@ -38,7 +39,7 @@ pub enum Fatal {
 /// The core and what its lock guards beside it.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) endpoint: Endpoint,
+    pub(super) messenger: Messenger,
     /// What the `send` thread waits for, while it waits.
     sender: Sleep,
     /// Whether the `handshake` thread waits.
@@ -58,7 +59,7 @@ enum Sleep {
 impl Core {
     /// The core's deadline.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout().map(|(at, _)| at)
+        self.messenger.poll_timeout()
     }
 
     fn must_wake_sender(&self) -> bool {
@@ -66,15 +67,15 @@ impl Core {
             return false;
         };
         let sooner = |at| until.is_none_or(|until| at < until);
-        self.endpoint.has_transmits() || self.deadline().is_some_and(sooner)
+        self.messenger.endpoint().has_transmits() || self.deadline().is_some_and(sooner)
     }
 
     fn must_wake_worker(&self) -> bool {
-        self.worker_idle && self.endpoint.has_jobs()
+        self.worker_idle && self.messenger.endpoint().has_jobs()
     }
 
     fn must_tell_owner(&self) -> bool {
-        !self.owner_told && self.endpoint.has_events()
+        !self.owner_told && self.messenger.has_events()
     }
 
     /// Whether somebody other than the `send` thread has something to do.
@@ -108,15 +109,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         socket: Socket,
-        endpoint: Endpoint,
+        messenger: Messenger,
         clock: Clock,
         notify: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
         Self {
-            screen: endpoint.screen(),
-            keys: endpoint.key_table(),
+            screen: messenger.endpoint().screen(),
+            keys: messenger.endpoint().key_table(),
             core: Mutex::new(Core {
-                endpoint,
+                messenger,
                 sender: Sleep::Awake,
                 worker_idle: false,
                 owner_told: false,
@@ -144,9 +145,10 @@ impl Shared {
         }
     }
 
-    /// Gives the lock back and wakes whoever has something to do now. The owner is told without the
+    /// Settles what was changed, gives the lock back and wakes whoever has something to do now. The owner is told without the
     /// lock, so that it may take it.
     pub(super) fn release(&self, mut core: MutexGuard<'_, Core>) {
+        core.messenger.settle(self.clock.now());
         let (sender, worker) = (core.must_wake_sender(), core.must_wake_worker());
         let owner = core.must_tell_owner();
         if sender {
@@ -343,7 +345,7 @@ mod tests {
     use crate::id::Timestamp;
     use crate::net::address::Bind;
     use crate::net::icmp::IcmpKind;
-    use crate::proto::EndpointConfig;
+    use crate::proto::{Endpoint, EndpointConfig};
 
     fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
         let socket = Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
@@ -352,7 +354,8 @@ mod tests {
         let timestamps = Timestamp(0)..Timestamp(10);
         let config = EndpointConfig::default();
         let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
-        Shared::new(socket, endpoint, clock, notify)
+        let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
+        Shared::new(socket, messenger, clock, notify)
     }
 
     #[test]

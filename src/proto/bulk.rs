@@ -1,12 +1,13 @@
-//! Bulk streams: ordered bytes beside the chat, for transfers and long bodies.
+//! Streams: ordered bytes, one way. Stream 1 is the chat's, and those that its messages name; the others
+//! are for transfers.
 //!
 //! They live as long as the connection: when [`Event::Established`](crate::proto::Event) tells of a
-//! new one, all are gone. The chat goes first; a bulk stream never holds up a line.
+//! new one, all are gone. The chat goes first; a bulk stream never holds up a message.
 
 use crate::id::{PeerId, StreamId};
 use crate::proto::endpoint::Endpoint;
 use crate::proto::event::StreamError;
-use crate::proto::streams::{CHAT, Streams};
+use crate::proto::streams::Streams;
 
 impl Endpoint {
     /// Opens a stream to a peer with whom a session stands.
@@ -14,7 +15,7 @@ impl Endpoint {
     /// # Errors
     /// [`StreamError::NoSession`]; [`StreamError::Blocked`] while as many are open as can be.
     pub fn open_stream(&mut self, peer: PeerId) -> Result<StreamId, StreamError> {
-        self.bulk(peer)?.open().map_err(|_| StreamError::Blocked)
+        self.streams(peer)?.open().map_err(|_| StreamError::Blocked)
     }
 
     /// Takes as many of `bytes` as there is room for and returns how many. After a short write
@@ -28,7 +29,7 @@ impl Endpoint {
         id: StreamId,
         bytes: &[u8],
     ) -> Result<usize, StreamError> {
-        let taken = self.bulk_stream(peer, id)?.write(id, bytes);
+        let taken = self.streams(peer)?.write(id, bytes);
         self.shared.dirty.insert(peer);
         Ok(taken)
     }
@@ -38,7 +39,7 @@ impl Endpoint {
     /// # Errors
     /// [`StreamError::NoSession`].
     pub fn finish_stream(&mut self, peer: PeerId, id: StreamId) -> Result<(), StreamError> {
-        self.bulk_stream(peer, id)?.finish(id);
+        self.streams(peer)?.finish(id);
         self.shared.dirty.insert(peer);
         Ok(())
     }
@@ -53,7 +54,7 @@ impl Endpoint {
         id: StreamId,
         code: u64,
     ) -> Result<(), StreamError> {
-        self.bulk_stream(peer, id)?.reset(id, code);
+        self.streams(peer)?.reset(id, code);
         self.shared.dirty.insert(peer);
         Ok(())
     }
@@ -68,8 +69,11 @@ impl Endpoint {
         id: StreamId,
         max: usize,
     ) -> Result<Vec<u8>, StreamError> {
-        let bytes = self.bulk_stream(peer, id)?.read(id, max);
+        let bytes = self.streams(peer)?.read(id, max);
         self.shared.dirty.insert(peer);
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.tell_stream_events(&mut self.shared);
+        }
         Ok(bytes)
     }
 
@@ -83,21 +87,13 @@ impl Endpoint {
         id: StreamId,
         code: u64,
     ) -> Result<(), StreamError> {
-        self.bulk_stream(peer, id)?.stop(id, code);
+        self.streams(peer)?.stop(id, code);
         self.shared.dirty.insert(peer);
         Ok(())
     }
 
-    fn bulk(&mut self, peer: PeerId) -> Result<&mut Streams, StreamError> {
+    fn streams(&mut self, peer: PeerId) -> Result<&mut Streams, StreamError> {
         let peer = self.peers.get_mut(&peer).ok_or(StreamError::NoSession)?;
-        peer.bulk().ok_or(StreamError::NoSession)
-    }
-
-    /// The chat stream is nobody's to write to.
-    fn bulk_stream(&mut self, peer: PeerId, id: StreamId) -> Result<&mut Streams, StreamError> {
-        if id == CHAT {
-            return Err(StreamError::NoSession);
-        }
-        self.bulk(peer)
+        peer.streams_mut().ok_or(StreamError::NoSession)
     }
 }

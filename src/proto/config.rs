@@ -31,7 +31,7 @@ pub struct EndpointConfig {
     /// What we suggest others call us; empty for nothing. At most
     /// [`NICKNAME_MAX_LEN`](crate::wire::limits::NICKNAME_MAX_LEN) bytes are sent.
     pub nickname: Option<String>,
-    /// Whether peers may open bulk streams; otherwise they are told to stop.
+    /// Whether the owner is told of bulk streams.
     pub bulk: bool,
     /// How often something is sent so that a NAT keeps its mapping; never if `None`.
     pub keepalive: Option<Duration>,

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use crate::crypto::StaticSecret;
 use crate::id::{PeerId, SessionIndex, Timestamp};
 use crate::proto::config::{EndpointConfig, PeerConfig};
-use crate::proto::event::{ApiMisuse, CloseReason, Event, SendError, SessionStatus};
+use crate::proto::event::{ApiMisuse, CloseReason, Event, SessionStatus};
 use crate::proto::job::{Done, Job, Outcome};
 use crate::proto::key_table::{KeyTable, Opened};
-use crate::proto::limits::MAX_QUEUED_LINES;
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::rng::CoreRng;
 use crate::proto::screen::{Kind, Screen, Screened};
@@ -21,7 +20,6 @@ use crate::proto::timer::Timer;
 use crate::proto::transmit::Transmit;
 use crate::time::Instant;
 use crate::wire::frame::CloseCode;
-use crate::wire::limits::LINE_MAX_LEN;
 
 /// The protocol core of one identity: an ordinary value without threads, sockets or a clock.
 ///
@@ -129,7 +127,7 @@ impl Endpoint {
         }
     }
 
-    /// Makes a guest a known peer; its session goes on and may carry lines.
+    /// Makes a guest a known peer; its session goes on and may carry messages.
     ///
     /// # Errors
     /// [`ApiMisuse::NotAGuest`] if it is none, for instance because it left meanwhile.
@@ -179,36 +177,6 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Sends a line, or keeps it until a session stands. It is repeated until it has arrived or the
-    /// connection ends; in that case [`Event::Unsent`] counts it.
-    ///
-    /// # Errors
-    /// [`SendError`]; nothing of the line is sent then.
-    pub fn send_line(
-        &mut self,
-        peer: PeerId,
-        line: Vec<u8>,
-        now: Instant,
-    ) -> Result<(), SendError> {
-        if line.len() > LINE_MAX_LEN {
-            return Err(SendError::TooLong);
-        }
-        let peer = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest());
-        let peer = peer.ok_or(SendError::UnknownPeer)?;
-        if peer.lines.len() >= MAX_QUEUED_LINES {
-            return Err(SendError::QueueFull);
-        }
-        if peer.addresses.is_empty() && peer.path.is_none() {
-            return Err(SendError::NoAddress);
-        }
-        peer.lines.push_back(line);
-        if !peer.status(now).established {
-            peer.start_handshake_anew(&mut self.shared, now);
-        }
-        self.shared.dirty.insert(peer.id);
-        Ok(())
-    }
-
     /// Says goodbye to a peer and ends its session. The record stays.
     pub fn close(&mut self, peer: PeerId, now: Instant) {
         let Some(record) = self.peers.get_mut(&peer) else {
@@ -216,6 +184,15 @@ impl Endpoint {
         };
         record.say_close(CloseCode::Goodbye, &mut self.shared, now);
         if record.end(None, &mut self.shared) == Fate::Forget {
+            self.forget(peer);
+        }
+    }
+
+    /// Ends a session whose peer broke the rules of the layer above.
+    pub fn close_for_violation(&mut self, peer: PeerId, now: Instant) {
+        if let Some(record) = self.peers.get_mut(&peer)
+            && record.on_violation(&mut self.shared, now) == Fate::Forget
+        {
             self.forget(peer);
         }
     }
@@ -347,14 +324,12 @@ impl Endpoint {
 
     /// The next thing to tell the owner.
     #[must_use]
-    pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<Event> {
         while self.shared.waiting_events() == 0
             && let Some(id) = self.shared.unread.pop_first()
         {
-            let peer = self.peers.get_mut(&id);
-            let fate = peer.map(|peer| peer.read_lines(&mut self.shared, now));
-            if fate == Some(Fate::Forget) {
-                self.forget(id);
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.tell_stream_events(&mut self.shared);
             }
         }
         self.shared.next_event()
@@ -372,10 +347,10 @@ impl Endpoint {
         self.shared.has_ready() || !self.shared.dirty.is_empty()
     }
 
-    /// Whether [`Endpoint::poll_event`] has something.
+    /// How many events wait for [`Endpoint::poll_event`].
     #[must_use]
-    pub fn has_events(&self) -> bool {
-        self.shared.waiting_events() > 0
+    pub fn waiting_events(&self) -> usize {
+        self.shared.waiting_events()
     }
 
     /// Whether [`Endpoint::take_job`] has something.
@@ -404,7 +379,6 @@ impl Endpoint {
             sources: self.shared.guard.sources(),
             timers: self.shared.timers.len(),
             events: self.shared.waiting_events(),
-            queued_lines: self.peers.values().map(|peer| peer.lines.len()).sum(),
         }
     }
 

@@ -63,28 +63,14 @@ pub enum Event {
         /// The newest protocol version that it speaks.
         newest_version: u16,
     },
-    /// A line arrived: at most 1,000 bytes, otherwise unchecked.
-    Line {
-        /// From whom.
-        peer: PeerId,
-        /// What was written.
-        line: Vec<u8>,
-    },
-    /// Something about a bulk stream, where [`EndpointConfig::bulk`](crate::proto::EndpointConfig)
-    /// allows them.
+    /// Something about a bulk stream, for those who set
+    /// [`EndpointConfig::bulk`](crate::proto::EndpointConfig). The layer above has streams of its own
+    /// among them: only those that the owner has learnt about from the other side are the owner's.
     Stream {
         /// With whom.
         peer: PeerId,
         /// What.
         event: StreamEvent,
-    },
-    /// Lines that waited were dropped, because the session ended or the peer refused; or it is not
-    /// known whether they arrived.
-    Unsent {
-        /// Who did not get them, or may not have.
-        peer: PeerId,
-        /// How many.
-        count: usize,
     },
     /// The session ended.
     Closed {
@@ -124,6 +110,27 @@ pub enum Event {
         /// The version.
         version: u16,
     },
+}
+
+/// What the layer above takes from an endpoint after every input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A RECEIPT came; its body as the peer sent it.
+    Receipt {
+        /// From whom.
+        peer: PeerId,
+        /// What it says.
+        body: Vec<u8>,
+    },
+    /// A REJECT came; its body as the peer sent it.
+    Reject {
+        /// From whom.
+        peer: PeerId,
+        /// What it says.
+        body: Vec<u8>,
+    },
+    /// The peer's connection began or ended, or something about its streams changed.
+    Streams(PeerId),
 }
 
 /// Why a peer said no.
@@ -175,24 +182,7 @@ pub enum ApiMisuse {
     NewerVersion(u16),
 }
 
-/// Why a line was not taken. Nothing of it was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SendError {
-    /// It is longer than 1,000 bytes.
-    #[error("the line is longer than 1,000 bytes")]
-    TooLong,
-    /// As many lines wait for this peer as are kept.
-    #[error("too many lines wait already")]
-    QueueFull,
-    /// There is no such peer, or it waits for our decision.
-    #[error("no such peer")]
-    UnknownPeer,
-    /// There is no session and no address to start one.
-    #[error("no address of the peer is known")]
-    NoAddress,
-}
-
-/// Why nothing can be done with a bulk stream.
+/// Why nothing can be done with a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StreamError {
     /// There is no session with the peer that may carry one.
@@ -206,7 +196,7 @@ pub enum StreamError {
 /// How things stand with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// Whether lines can be sent at this moment.
+    /// Whether something can be sent at this moment.
     pub established: bool,
     /// Where the peer was heard last, or where it is tried first.
     pub address: Option<SocketAddr>,
@@ -222,8 +212,6 @@ pub struct SessionStatus {
     pub guest: bool,
     /// The smoothed round-trip time, once there is a sample.
     pub rtt: Option<Duration>,
-    /// Lines that are not known to have arrived.
-    pub queued: usize,
     /// Whether the newest packet that asked for an acknowledgement has none yet.
     pub awaits_ack: bool,
     /// Keypairs held.

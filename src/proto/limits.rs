@@ -110,8 +110,6 @@ pub const GUEST_LIFE: Duration = Duration::from_secs(300);
 pub const MAX_PINNED: usize = 64;
 /// Addresses kept of one peer.
 pub const MAX_ADDRESSES: usize = 8;
-/// Lines that wait for a session with one peer.
-pub const MAX_QUEUED_LINES: usize = 64;
 /// Events that wait for the owner; beyond, moves are dropped and counted, lines wait in their stream,
 /// and no session begins at a peer's wish.
 pub const MAX_EVENTS: usize = 1_024;

@@ -32,13 +32,14 @@ mod stats;
 mod streams;
 mod timer;
 mod transmit;
+mod upper;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{EndpointConfig, PeerConfig, Shown, Trust};
 pub use endpoint::Endpoint;
-pub use event::{ApiMisuse, CloseReason, Event, Refusal, SendError, SessionStatus, StreamError};
+pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
 pub use job::{Job, Outcome};
 pub use key_table::{KeyTable, Opened};
 pub use keypair::Keypair;

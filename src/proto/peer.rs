@@ -7,7 +7,6 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tracing::{debug, info, trace};
@@ -16,30 +15,24 @@ use crate::crypto::Psk;
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
 use crate::proto::attempt::Attempts;
 use crate::proto::config::Shown;
-use crate::proto::connection::{Connection, Poll, Refused};
-use crate::proto::event::{CloseReason, Event, SessionStatus};
+use crate::proto::connection::{Connection, Note, Poll, Refused};
+use crate::proto::event::{CloseReason, Event, Notice, SessionStatus};
 use crate::proto::initiate::Retry;
 use crate::proto::introduction::Introduction;
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::{ConnectionPair, KeySlots, Keypair, Slot};
 use crate::proto::limits::{
-    MAX_ADDRESSES, MAX_EVENTS, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER,
-    RETRY_JITTER, SILENCE,
+    MAX_ADDRESSES, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER, RETRY_JITTER,
+    SILENCE,
 };
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
-use crate::proto::streams::{StreamEvent, Streams};
+use crate::proto::streams::{CHAT, Streams};
 use crate::proto::timer::{Armed, Timer};
 use crate::proto::transmit::{Datagram, Transmit, Unsealed};
 use crate::time::Instant;
 use crate::wire::DecodeError;
 use crate::wire::frame::{CloseCode, Frame, Hello, Payload};
-
-/// The code of a STOP for a stream that nobody reads.
-const NOBODY_READS: u64 = 1;
-
-/// Lines that are handed on at once when a peer says goodbye, however far its owner is behind.
-const MAX_LAST_LINES: usize = 16 * MAX_EVENTS;
 
 /// How we came to have a record of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +75,16 @@ pub(super) struct Peer {
     pub(super) retry: Option<Retry>,
     /// Whether the owner asked for a session that does not stand yet.
     pub(super) wanted: bool,
+    /// Whether the owner has something that only a session can bring forward.
+    pub(super) pending: bool,
     /// The greatest handshake timestamp accepted, and when.
     pub(super) timestamp: Option<(Timestamp, Instant)>,
     pub(super) armed: Armed,
-    pub(super) lines: VecDeque<Vec<u8>>,
     pair: Option<ConnectionPair>,
     /// None before the first session, and after an end.
     connection: Option<Box<Connection>>,
+    /// The number of that connection, different from all others of the endpoint.
+    generation: u64,
     /// Whether the other side treats us as somebody it knows.
     accepted: bool,
     keepalive_due: bool,
@@ -124,11 +120,12 @@ impl Peer {
             building: None,
             retry: None,
             wanted: false,
+            pending: false,
             timestamp: None,
             armed: Armed::default(),
-            lines: VecDeque::new(),
             pair: None,
             connection: None,
+            generation: 0,
             accepted: false,
             keepalive_due: false,
             heard: None,
@@ -207,10 +204,11 @@ impl Peer {
 
     fn start_connection(&mut self, keypair: &Keypair, shared: &mut Shared, now: Instant) {
         info!(peer = ?self.id, "new connection");
-        self.drop_connection(0, shared);
         self.pair = Some(keypair.connection);
+        self.generation = shared.next_generation();
         let connection = Connection::new(self.is_guest(), &mut shared.rng, now);
         self.connection = Some(Box::new(connection));
+        self.introduction = None;
         self.silent = false;
         for timer in [Timer::Silence, Timer::Recovery, Timer::Pace] {
             self.arm(timer, None, shared);
@@ -220,6 +218,7 @@ impl Peer {
 
     /// Tells the owner that a new connection stands, as far as it does.
     fn announce(&mut self, shared: &mut Shared) {
+        shared.stir(self.id);
         let (peer, Some(address)) = (self.id, self.path) else {
             return;
         };
@@ -331,6 +330,10 @@ impl Peer {
             }
             Err(Refused::Violation) => return self.on_violation(shared, now),
         }
+        if shared.notes_are_full(payload.frames.len()) {
+            shared.drop(DropReason::Overflow);
+            return Fate::Stay;
+        }
         if !connection.on_packet(payload.number, payload.is_ack_eliciting(), now) {
             return Fate::Stay;
         }
@@ -344,64 +347,59 @@ impl Peer {
             }
         }
         self.rekey_if_due(false, shared, now);
-        self.read_lines(shared, now)
-    }
-
-    /// The bulk streams of a session that may carry something.
-    pub(super) fn bulk(&mut self) -> Option<&mut Streams> {
-        let may_talk = self.accepted && !self.is_guest();
-        let connection = self.connection.as_mut().filter(|_| may_talk)?;
-        Some(connection.streams())
-    }
-
-    /// Tells the owner about bulk streams, or the peer that nobody reads them.
-    fn tell_bulk_events(&mut self, shared: &mut Shared) {
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        while shared.waiting_events() < MAX_EVENTS
-            && let Some(event) = connection.poll_bulk_event()
-        {
-            if let (StreamEvent::Readable(id), false) = (event, shared.config.bulk) {
-                connection.streams().stop(id, NOBODY_READS);
-            } else {
-                let peer = self.id;
-                shared.event(Event::Stream { peer, event });
-            }
-        }
-    }
-
-    /// Hands on what has arrived on the chat stream. When the owner has not taken earlier events, it
-    /// stays there, and the peer's credit with it.
-    pub(super) fn read_lines(&mut self, shared: &mut Shared, now: Instant) -> Fate {
-        self.tell_bulk_events(shared);
-        let Some(connection) = &mut self.connection else {
-            return Fate::Stay;
-        };
-        let peer = self.id;
-        while shared.waiting_events() < MAX_EVENTS {
-            match connection.read_line() {
-                Ok(Some(line)) => shared.event(Event::Line { peer, line }),
-                Ok(None) => return Fate::Stay,
-                Err(_) => return self.on_violation(shared, now),
-            }
-            shared.dirty.insert(peer);
-        }
-        shared.unread.insert(peer);
+        self.tell_stream_events(shared);
         Fate::Stay
     }
 
-    /// Hands on the lines that were still to be read when the peer said goodbye: it takes them for
-    /// arrived.
-    fn read_last_lines(&mut self, shared: &mut Shared) {
-        let (peer, Some(connection)) = (self.id, &mut self.connection) else {
+    /// The connection, if both sides know each other: then its streams may carry something.
+    fn open_connection(&self) -> Option<&Connection> {
+        let is_open = self.accepted && !self.is_guest();
+        self.connection.as_deref().filter(|_| is_open)
+    }
+
+    /// The streams that may carry something.
+    pub(super) fn streams(&self) -> Option<&Streams> {
+        self.open_connection().map(Connection::streams)
+    }
+
+    /// As [`Peer::streams`], to change them.
+    pub(super) fn streams_mut(&mut self) -> Option<&mut Streams> {
+        let is_open = self.accepted && !self.is_guest();
+        let connection = self.connection.as_mut().filter(|_| is_open)?;
+        Some(connection.streams_mut())
+    }
+
+    /// The number of the connection whose streams may carry something.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.open_connection().map(|_| self.generation)
+    }
+
+    /// Takes a receipt or reject; false if there is no room, or nobody to send it to.
+    pub(super) fn take_note(&mut self, note: Note) -> bool {
+        let is_open = self.accepted && !self.is_guest();
+        let connection = self.connection.as_mut().filter(|_| is_open);
+        connection.is_some_and(|connection| connection.take_note(note))
+    }
+
+    /// Tells the layer above, and the owner if it takes bulk streams. While the owner is behind with
+    /// its events, what is new stays where it is.
+    pub(super) fn tell_stream_events(&mut self, shared: &mut Shared) {
+        let Some(connection) = &mut self.connection else {
             return;
         };
-        for _ in 0..MAX_LAST_LINES {
-            let Ok(Some(line)) = connection.read_line() else {
+        let (peer, bulk) = (self.id, shared.config.bulk);
+        loop {
+            if bulk && shared.is_owner_behind() {
+                shared.unread.insert(peer);
+                return;
+            }
+            let Some(event) = connection.streams_mut().poll_event() else {
                 return;
             };
-            shared.event(Event::Line { peer, line });
+            shared.stir(peer);
+            if bulk && !event.is_about(CHAT) {
+                shared.event(Event::Stream { peer, event });
+            }
         }
     }
 
@@ -490,12 +488,23 @@ impl Peer {
             | Frame::Stop { .. }
             | Frame::MaxData(_)
             | Frame::MaxStreamData { .. }
-            | Frame::MaxStreams(_) => {
+            | Frame::MaxStreams(_)
+            | Frame::Receipt(_)
+            | Frame::Reject(_) => {
                 // A guest has no credit before the user has decided.
                 if is_guest {
                     return self.on_violation(shared, now);
                 }
-                connection.on_stream_frame(frame);
+                let peer = self.id;
+                if let Frame::Receipt(body) = frame {
+                    let body = body.to_vec();
+                    shared.notice(Notice::Receipt { peer, body });
+                } else if let Frame::Reject(body) = frame {
+                    let body = body.to_vec();
+                    shared.notice(Notice::Reject { peer, body });
+                } else {
+                    connection.on_stream_frame(frame);
+                }
                 // It does not speak to guests: its HELLO is late.
                 self.on_accepted(shared);
             }
@@ -546,7 +555,6 @@ impl Peer {
             CloseCode::Violation => CloseReason::TheySayViolation,
             CloseCode::Unsupported => CloseReason::Unsupported,
         };
-        self.read_last_lines(shared);
         self.end(Some(reason), shared)
     }
 
@@ -562,7 +570,7 @@ impl Peer {
         self.end(Some(CloseReason::Unsupported), shared)
     }
 
-    fn on_violation(&mut self, shared: &mut Shared, now: Instant) -> Fate {
+    pub(super) fn on_violation(&mut self, shared: &mut Shared, now: Instant) -> Fate {
         self.say_close(CloseCode::Violation, shared, now);
         self.end(Some(CloseReason::Violation), shared)
     }
@@ -591,9 +599,11 @@ impl Peer {
         self.forget_attempts(shared);
         shared.timers.stop_all(&mut self.armed, self.id);
         self.connection_id = ConnectionId(shared.rng.u64());
-        let waiting = core::mem::take(&mut self.lines).len();
-        self.drop_connection(waiting, shared);
-        (self.accepted, self.silent, self.wanted) = (false, false, false);
+        self.connection = None;
+        self.introduction = None;
+        shared.stir(self.id);
+        (self.accepted, self.silent) = (false, false);
+        (self.wanted, self.pending) = (false, false);
         self.keepalive_due = false;
         self.highest = None;
         match (&mut self.standing, reason) {
@@ -614,23 +624,6 @@ impl Peer {
         Fate::Stay
     }
 
-    /// Gives the connection up. Lines whose arrival is not known are not said again, for they may
-    /// have arrived; the owner is told of them, and of `waiting` others that go with them.
-    fn drop_connection(&mut self, waiting: usize, shared: &mut Shared) {
-        self.introduction = None;
-        let out = self
-            .connection
-            .take()
-            .map_or(0, |c| c.unacknowledged_lines());
-        let count = out + waiting;
-        if count > 0 {
-            shared.event(Event::Unsent {
-                peer: self.id,
-                count,
-            });
-        }
-    }
-
     // --- out ----------------------------------------------------------------------------------
 
     /// The next packet that is due, if there is a key and a path for it.
@@ -640,8 +633,6 @@ impl Peer {
             self.on_no_key(shared, now);
             return None;
         }
-        self.feed_lines();
-        self.tell_bulk_events(shared);
         let keepalive = core::mem::take(&mut self.keepalive_due);
         let hello = shared.config.hello(shared.signing_key);
         let connection = self.connection.as_mut()?;
@@ -669,21 +660,6 @@ impl Peer {
         let recovery = self.connection.as_ref().and_then(|c| c.timeout());
         self.arm(Timer::Pace, pace, shared);
         self.arm(Timer::Recovery, recovery, shared);
-    }
-
-    /// Writes lines to the chat stream as long as it takes them.
-    fn feed_lines(&mut self) {
-        if !self.may_talk() {
-            return;
-        }
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        while connection.takes_lines()
-            && let Some(line) = self.lines.pop_front()
-        {
-            connection.write_line(&line);
-        }
     }
 
     /// Lays out one packet under the current keypair.
@@ -725,7 +701,7 @@ impl Peer {
         }
     }
 
-    /// Whether lines may go to the peer: neither side is a guest of the other, and it answers.
+    /// Whether something can go to the peer at this moment: neither side is a guest of the other, and it answers.
     const fn may_talk(&self) -> bool {
         self.accepted && !self.is_guest() && !self.silent
     }
@@ -782,10 +758,6 @@ impl Peer {
 
     pub(super) fn status(&self, now: Instant) -> SessionStatus {
         let current = self.keys.current().filter(|keypair| keypair.is_usable(now));
-        let out = self
-            .connection
-            .as_ref()
-            .map_or(0, |c| c.unacknowledged_lines());
         SessionStatus {
             established: current.is_some() && self.may_talk(),
             address: self.path.or_else(|| self.addresses.first().copied()),
@@ -795,7 +767,6 @@ impl Peer {
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
             rtt: self.connection.as_ref().and_then(|c| c.rtt()),
-            queued: self.lines.len() + out,
             awaits_ack: self.connection.as_ref().is_some_and(|c| c.awaits_ack()),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),
@@ -806,6 +777,6 @@ impl Peer {
     /// Whether something waits that only a session can bring forward.
     pub(super) fn waits(&self) -> bool {
         let is_busy = self.connection.as_ref().is_some_and(|c| c.is_busy());
-        self.wanted || !self.lines.is_empty() || is_busy
+        self.wanted || self.pending || is_busy
     }
 }

@@ -11,7 +11,7 @@ use tracing::trace;
 use crate::crypto::StaticSecret;
 use crate::id::{Epoch, PeerId, SessionIndex, Timestamp, VerifyingKey};
 use crate::proto::config::EndpointConfig;
-use crate::proto::event::Event;
+use crate::proto::event::{Event, Notice};
 use crate::proto::guard::Guard;
 use crate::proto::job::{Job, Work};
 use crate::proto::key_table::KeyTable;
@@ -41,12 +41,17 @@ pub(super) struct Shared {
     pub(super) timers: Timers,
     /// Keys that were pinned since the start, `--trust new`.
     pub(super) pinned: usize,
-    /// Peers whose lines wait until the owner has taken earlier events.
+    /// Peers whose stream events wait until the owner has taken earlier ones.
     pub(super) unread: BTreeSet<PeerId>,
     /// Peers that may have something to send.
     pub(super) dirty: BTreeSet<PeerId>,
     ready: VecDeque<Transmit>,
     events: VecDeque<Event>,
+    /// Peers whose connection or streams have changed since the layer above looked.
+    stirred: BTreeSet<PeerId>,
+    /// Receipts and rejects for the layer above.
+    notices: VecDeque<Notice>,
+    generation: u64,
     /// Work for peers that we know goes before work for strangers.
     own_jobs: VecDeque<Job>,
     stranger_jobs: VecDeque<(Source, Job)>,
@@ -86,6 +91,9 @@ impl Shared {
             dirty: BTreeSet::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
+            stirred: BTreeSet::new(),
+            notices: VecDeque::new(),
+            generation: 0,
             own_jobs: VecDeque::new(),
             stranger_jobs: VecDeque::new(),
             timestamps: Timestamps::new(timestamps),
@@ -127,7 +135,7 @@ impl Shared {
     }
 
     /// Tells the owner something. Moves, which a peer can cause at will, are dropped when
-    /// [`MAX_EVENTS`] wait already; lines wait in their stream. Other changes are kept: no session begins then
+    /// [`MAX_EVENTS`] wait already. Other changes are kept: no session begins then
     /// ([`Shared::is_owner_behind`]), so that there are few.
     pub(super) fn event(&mut self, event: Event) {
         let at_will = matches!(event, Event::Roamed { .. });
@@ -136,6 +144,35 @@ impl Shared {
         } else {
             self.events.push_back(event);
         }
+    }
+
+    /// Notes that something about a peer's connection or streams has changed.
+    pub(super) fn stir(&mut self, peer: PeerId) {
+        self.stirred.insert(peer);
+    }
+
+    /// Tells the layer above something that came from a peer.
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.notices.push_back(notice);
+    }
+
+    /// Whether so many more notices are too many, because nobody takes them.
+    pub(super) fn notes_are_full(&self, more: usize) -> bool {
+        self.notices.len() + more > MAX_EVENTS
+    }
+
+    pub(super) fn next_notice(&mut self) -> Option<Notice> {
+        let received = self.notices.pop_front();
+        received.or_else(|| self.stirred.pop_first().map(Notice::Streams))
+    }
+
+    pub(super) fn has_notices(&self) -> bool {
+        !self.notices.is_empty() || !self.stirred.is_empty()
+    }
+
+    pub(super) const fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
     }
 
     /// Whether the owner does not take its events, so that nobody may cause more by beginning anew.

@@ -71,6 +71,4 @@ pub struct Stats {
     pub timers: usize,
     /// Events that wait for the owner.
     pub events: usize,
-    /// Lines that wait for a session.
-    pub queued_lines: usize,
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::chat::{self, Messenger, Update};
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::proto::{
@@ -55,7 +56,7 @@ pub struct Node {
     pub(super) host: HostId,
     config: EndpointConfig,
     identity: Arc<StaticSecret>,
-    endpoint: Option<Endpoint>,
+    messenger: Option<Messenger>,
     process: u32,
     known: BTreeMap<PeerId, Known>,
     revoked: BTreeSet<PeerId>,
@@ -81,7 +82,7 @@ impl Node {
             host,
             config,
             identity,
-            endpoint: None,
+            messenger: None,
             process: 0,
             known: BTreeMap::new(),
             revoked: BTreeSet::new(),
@@ -120,20 +121,25 @@ impl Node {
     /// Whether its process runs and the machine is awake.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        self.endpoint.is_some() && !self.asleep
+        self.messenger.is_some() && !self.asleep
     }
 
     /// The running process's endpoint.
     #[must_use]
-    pub const fn endpoint(&self) -> Option<&Endpoint> {
-        self.endpoint.as_ref()
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.messenger.as_ref().map(Messenger::endpoint)
+    }
+
+    /// The running process's sessions and messages.
+    #[must_use]
+    pub const fn messenger(&self) -> Option<&Messenger> {
+        self.messenger.as_ref()
     }
 
     /// What the running process says of its session with `peer`.
     #[must_use]
     pub fn status(&self, peer: PeerId, now: Instant) -> Option<SessionStatus> {
-        self.endpoint
-            .as_ref()
+        self.endpoint()
             .and_then(|endpoint| endpoint.status(peer, self.clock(now)))
     }
 
@@ -218,7 +224,7 @@ impl Node {
     }
 
     pub(super) fn stop(&mut self) {
-        self.endpoint = None;
+        self.messenger = None;
         self.work = None;
     }
 
@@ -235,7 +241,8 @@ impl Node {
         for peer in &self.revoked {
             endpoint.revoke_peer(*peer);
         }
-        self.endpoint = Some(endpoint);
+        let messenger = Messenger::in_memory(endpoint, self.rng.seed(), local);
+        self.messenger = Some(messenger);
         self.work = None;
         self.process += 1;
     }
@@ -250,12 +257,12 @@ impl Node {
 
     pub(super) fn remove_peer(&mut self, peer: PeerId, now: Instant) {
         self.known.remove(&peer);
-        self.with_endpoint(now, |endpoint, now| endpoint.remove_peer(peer, now));
+        self.with_messenger(now, |messenger, now| messenger.remove_peer(peer, now));
     }
 
     pub(super) fn revoke_peer(&mut self, peer: PeerId, now: Instant) {
         self.revoked.insert(peer);
-        self.with_endpoint(now, |endpoint, _| endpoint.revoke_peer(peer));
+        self.with_messenger(now, |messenger, _| messenger.revoke_peer(peer));
     }
 
     /// Writes somebody who came by himself into known-peers.
@@ -273,18 +280,31 @@ impl Node {
         now: Instant,
         command: impl FnOnce(&mut Endpoint, Instant) -> T,
     ) -> Option<T> {
+        self.with_messenger(now, |messenger, local| {
+            command(messenger.endpoint_mut(), local)
+        })
+    }
+
+    /// As [`Node::with_endpoint`], for messages.
+    pub(super) fn with_messenger<T>(
+        &mut self,
+        now: Instant,
+        command: impl FnOnce(&mut Messenger, Instant) -> T,
+    ) -> Option<T> {
         let local = self.clock(now);
-        self.endpoint
-            .as_mut()
-            .map(|endpoint| command(endpoint, local))
+        let messenger = self.messenger.as_mut()?;
+        let result = command(messenger, local);
+        messenger.settle(local);
+        Some(result)
     }
 
     /// What the receive thread does with one datagram: screen, open, hand over.
     pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         let local = self.clock(now);
-        let Some(endpoint) = self.endpoint.as_mut().filter(|_| !self.asleep) else {
+        let Some(messenger) = self.messenger.as_mut().filter(|_| !self.asleep) else {
             return;
         };
+        let endpoint = messenger.endpoint_mut();
         match endpoint.screen().check(datagram) {
             Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, local),
             Ok(Incoming::Data) => match endpoint.key_table().open(from, datagram, local) {
@@ -293,6 +313,7 @@ impl Node {
             },
             Err(_) => self.ignored += 1,
         }
+        messenger.settle(local);
     }
 
     /// When the node has something to do by itself, in the simulation's time.
@@ -300,8 +321,8 @@ impl Node {
         if !self.is_up() {
             return None;
         }
-        let timer = self.endpoint.as_ref().and_then(Endpoint::poll_timeout);
-        let timer = timer.map(|(at, _)| at - self.clock_ahead);
+        let timer = self.messenger.as_ref().and_then(Messenger::poll_timeout);
+        let timer = timer.map(|at| at - self.clock_ahead);
         let work = self.work.as_ref().map(|work| work.done);
         [timer, work].into_iter().flatten().min()
     }
@@ -312,10 +333,10 @@ impl Node {
             return;
         }
         self.finish_work(now);
-        self.with_endpoint(now, Endpoint::handle_timeout);
+        self.with_messenger(now, Messenger::handle_timeout);
     }
 
-    /// Drains the endpoint until there is nothing but a deadline; what it sends is handed back.
+    /// Drains the process until there is nothing but a deadline; what it sends is handed back.
     pub(super) fn drain(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         while self.is_up() && self.drain_once(now, &mut sent) {
@@ -326,24 +347,28 @@ impl Node {
 
     fn drain_once(&mut self, now: Instant, sent: &mut Vec<(SocketAddr, Vec<u8>)>) -> bool {
         let local = self.clock(now);
-        let Some(endpoint) = &mut self.endpoint else {
+        let Some(messenger) = &mut self.messenger else {
             return false;
         };
         let before = sent.len();
+        let endpoint = messenger.endpoint_mut();
         while let Some(Transmit { to, datagram }) = endpoint.poll_transmit(local) {
             sent.extend(datagram.into_bytes(local).map(|bytes| (to, bytes)));
         }
-        let events: Vec<Event> = core::iter::from_fn(|| endpoint.poll_event(local)).collect();
+        let events: Vec<Update> = core::iter::from_fn(|| messenger.poll_event(local)).collect();
+        messenger.settle(local);
         let busy = sent.len() > before || !events.is_empty();
         for event in events {
-            self.on_event(event, now);
+            match event {
+                Update::Session(event) => self.on_event(event, now),
+                Update::Chat(event) => self.on_chat_event(event, now),
+            }
         }
         self.start_work(now) || busy
     }
 
     /// Does what the program does at an event, and keeps it.
     fn on_event(&mut self, event: Event, now: Instant) {
-        let (at, process) = (now, self.process);
         if let Event::Pinned { peer, address } = event {
             self.learn(peer, address);
         }
@@ -351,17 +376,23 @@ impl Node {
             let range = self.reserve(now);
             self.with_endpoint(now, |endpoint, _| endpoint.add_timestamps(range));
         }
-        if let Event::Line { peer, line } = event {
-            let from = peer;
-            self.lines.push(Received {
-                at,
-                from,
-                line,
-                process,
-            });
-        } else {
-            self.events.push((at, event));
-        }
+        self.events.push((now, event));
+    }
+
+    /// Shows a message and takes it.
+    fn on_chat_event(&mut self, event: chat::Event, now: Instant) {
+        let chat::Event::Message { contact, message } = event else {
+            return;
+        };
+        self.lines.push(Received {
+            at: now,
+            from: contact.peer(),
+            line: message.body,
+            process: self.process,
+        });
+        self.with_messenger(now, |messenger, now| {
+            messenger.take(contact, message.name, now);
+        });
     }
 
     /// Gives the idle worker a job. True if its outcome is there already.
@@ -369,7 +400,11 @@ impl Node {
         if self.work.is_some() {
             return false;
         }
-        let Some(job) = self.endpoint.as_mut().and_then(Endpoint::take_job) else {
+        let Some(job) = self
+            .messenger
+            .as_mut()
+            .and_then(|messenger| messenger.endpoint_mut().take_job())
+        else {
             return false;
         };
         self.work = Some(Work {

@@ -5,13 +5,14 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use crate::chat::{ConversationId, Draft, Kind, SendError};
 use crate::id::PeerId;
-use crate::proto::{ApiMisuse, Endpoint, EndpointConfig, Event, SendError, SessionStatus};
+use crate::proto::{ApiMisuse, Endpoint, EndpointConfig, Event, SessionStatus};
 use crate::sim::netem::LinkConfig;
 use crate::sim::network::{Delivery, HostId, Network};
 use crate::sim::node::{Known, Node, Received};
 use crate::sim::rng::SimRng;
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 /// The port that every node starts with.
 pub const PORT: u16 = 7419;
@@ -223,7 +224,7 @@ impl World {
     /// `from` says something new to `to`; the text comes back.
     ///
     /// # Errors
-    /// As [`Endpoint::send_line`].
+    /// As [`Messenger::send`](crate::chat::Messenger::send).
     pub fn talk(&mut self, from: NodeId, to: NodeId) -> Result<Vec<u8>, SendError> {
         let mut text = format!("line {} at {}: ", self.said.len(), self.now()).into_bytes();
         let filler = self.rng.index(400);
@@ -234,12 +235,22 @@ impl World {
     /// `from` says `text` to `to`; no text may be said twice.
     ///
     /// # Errors
-    /// As [`Endpoint::send_line`].
+    /// As [`Messenger::send`](crate::chat::Messenger::send).
     pub fn say(&mut self, from: NodeId, to: NodeId, text: Vec<u8>) -> Result<(), SendError> {
-        let peer = self.id(to);
+        let (peer, now) = (self.id(to), self.now());
         self.said.insert((self.id(from), peer, text.clone()), 0);
-        self.command(from, |e, now| e.send_line(peer, text, now))
-            .unwrap_or(Ok(()))
+        let draft = Draft {
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: text,
+        };
+        let node = self.node_mut(from);
+        let sent = node
+            .is_up()
+            .then(|| node.with_messenger(now, |m, now| m.send(peer.into(), draft, now)));
+        self.settle(from);
+        sent.flatten().transpose().map(|_| ())
     }
 
     /// `node` says goodbye to `peer`.

@@ -2,7 +2,9 @@
 
 use crate::id::{PacketNumber, StreamId, VerifyingKey};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
-use crate::wire::limits::{ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN};
+use crate::wire::limits::{
+    ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN, RECEIPT_MAX_LEN,
+};
 
 const PADDING: u64 = 0x00;
 const PING: u64 = 0x01;
@@ -16,6 +18,8 @@ const STOP: u64 = 0x09;
 const MAX_DATA: u64 = 0x0a;
 const MAX_STREAM_DATA: u64 = 0x0b;
 const MAX_STREAMS: u64 = 0x0c;
+const RECEIPT: u64 = 0x0d;
+const REJECT: u64 = 0x0e;
 /// From here on a type is followed by a length, so that it can be skipped.
 const FIRST_EXTENSION: u64 = 0x40;
 
@@ -62,6 +66,10 @@ pub enum Frame<'a> {
     },
     /// How many streams may have been opened in all.
     MaxStreams(u64),
+    /// What the layer above has taken, in its own words.
+    Receipt(&'a [u8]),
+    /// What the layer above does not take, in its own words.
+    Reject(&'a [u8]),
     /// An even extension type that this version skips.
     Skipped,
 }
@@ -79,6 +87,8 @@ impl Frame<'_> {
             | Self::MaxData(_)
             | Self::MaxStreamData { .. }
             | Self::MaxStreams(_)
+            | Self::Receipt(_)
+            | Self::Reject(_)
             | Self::Skipped => true,
             Self::Ack(_) | Self::Close(_) => false,
         }
@@ -399,6 +409,8 @@ fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeE
             max: reader.varint()?,
         },
         MAX_STREAMS => Frame::MaxStreams(reader.varint()?),
+        RECEIPT => Frame::Receipt(reader.prefixed(RECEIPT_MAX_LEN)?),
+        REJECT => Frame::Reject(reader.prefixed(RECEIPT_MAX_LEN)?),
         extension if extension >= FIRST_EXTENSION && extension % 2 == 0 => {
             reader.prefixed(usize::MAX)?;
             Frame::Skipped
@@ -440,6 +452,12 @@ fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
         }
         Frame::MaxStreams(max) => {
             writer.varint(MAX_STREAMS).varint(*max);
+        }
+        Frame::Receipt(body) => {
+            writer.varint(RECEIPT).prefixed(body);
+        }
+        Frame::Reject(body) => {
+            writer.varint(REJECT).prefixed(body);
         }
         Frame::Skipped => {}
     }
@@ -515,6 +533,8 @@ mod tests {
             Frame::MaxData(5),
             Frame::MaxStreamData { id, max: 6 },
             Frame::MaxStreams(7),
+            Frame::Receipt(&[8; RECEIPT_MAX_LEN]),
+            Frame::Reject(b""),
         ]);
     }
 
@@ -531,6 +551,19 @@ mod tests {
             Payload::parse(&writer.into_vec()),
             Err(DecodeError::TooLong)
         );
+    }
+
+    #[test]
+    fn a_receipt_has_a_longest_body() {
+        for kind in [RECEIPT, REJECT] {
+            let mut writer = Writer::default();
+            writer
+                .varint(0)
+                .varint(kind)
+                .prefixed(&[0; RECEIPT_MAX_LEN + 1]);
+            let parsed = Payload::parse(&writer.into_vec()).map(|_| ());
+            assert_eq!(parsed, Err(DecodeError::TooLong));
+        }
     }
 
     #[test]

@@ -24,8 +24,6 @@ pub const BASE_DATAGRAM_LEN: usize = 1_232;
 pub const MAX_DATAGRAM_LEN: usize = 1_472;
 /// Largest plaintext of one DATA packet on such a path.
 pub const BASE_PLAINTEXT_LEN: usize = 1_200;
-/// Longest line on the chat stream.
-pub const LINE_MAX_LEN: usize = 1_000;
 /// Most ranges in an ACK frame.
 pub const ACK_MAX_RANGES: usize = 32;
 /// Longest reason in a CLOSE frame.

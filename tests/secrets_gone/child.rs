@@ -14,14 +14,17 @@ use std::sync::{Arc, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
 use securechat::crypto::{Psk, StaticSecret};
-use securechat::id::{PeerId, Timestamp};
+use securechat::id::{PeerId, StreamId, Timestamp};
 use securechat::proto::{
-    Endpoint, EndpointConfig, Event, Incoming, Job, Outcome, PeerConfig, Shown, Transmit,
+    Endpoint, EndpointConfig, Incoming, Job, Outcome, PeerConfig, Shown, Transmit,
 };
 use securechat::store::{KeyFile, KnownPeers, Passphrase, create_identity, load_identity};
 use securechat::time::{Instant, UnixTime};
 
 use crate::plan::{HANDSHAKE_LEN, HANDSHAKES, MAIN_LEN, MASK};
+
+/// The stream that lines travel on.
+const CHAT: StreamId = StreamId(1);
 
 /// The file whose first line is the passphrase.
 pub(crate) const PASSPHRASE: &str = "passphrase";
@@ -128,15 +131,11 @@ fn rekey(a: &Side, b: &Side, now: Instant) {
 
 /// Sends a line, which arrives.
 fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
-    from.core().send_line(to.id, line.clone(), now).unwrap();
+    let written = from.core().write_stream(to.id, CHAT, &line);
+    assert_eq!(written, Ok(line.len()));
     settle(from, to, now);
-    let mut heard = Vec::new();
-    while let Some(event) = to.core().poll_event(now) {
-        if let Event::Line { line, .. } = event {
-            heard.push(line);
-        }
-    }
-    assert_eq!(heard, [line]);
+    let heard = to.core().read_stream(from.id, CHAT, usize::MAX);
+    assert_eq!(heard, Ok(line));
 }
 
 /// Tells the parent, and waits for it.
@@ -274,12 +273,14 @@ fn carry(from: &Side, to: &Side, now: Instant) -> usize {
 /// Works and carries until nothing moves.
 fn settle(a: &Side, b: &Side, now: Instant) {
     loop {
+        let mut moved = carry(a, b, now) + carry(b, a, now);
         for side in [a, b] {
             while let Some(outcome) = side.run_job() {
                 side.core().handle_outcome(outcome, now);
+                moved += 1;
             }
         }
-        if carry(a, b, now) + carry(b, a, now) == 0 {
+        if moved == 0 {
             return;
         }
     }

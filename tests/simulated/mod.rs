@@ -105,11 +105,6 @@ pub fn check_bounds(endpoint: &Endpoint, peers: usize) {
         ("sources", stats.sources, 2 * limits::MAX_SOURCES),
         ("timers", stats.timers, 16 * (stats.peers + 1)),
         ("events", stats.events, limits::MAX_EVENTS),
-        (
-            "lines",
-            stats.queued_lines,
-            stats.peers * limits::MAX_QUEUED_LINES,
-        ),
     ];
     for (what, held, bound) in bounds {
         assert!(held <= bound, "{held} {what}, {bound} allowed: {stats:?}");

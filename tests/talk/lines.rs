@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 
+use securechat::chat::{ConversationId, Draft, Kind, Messenger, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::net::{Bind, Clock, Driver, Socket, os_rng, seed};
 use securechat::proto::{Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use securechat::store::{KeyOffer, key_text};
+use securechat::time::UnixTime;
 
 use crate::home::{Home, Talk, check};
 use crate::program::PATIENCE;
@@ -196,12 +198,16 @@ impl Rude {
         let notify = Box::new(move || {
             let _ = wake.send(());
         });
-        let driver = Driver::start(socket, endpoint, clock, notify).unwrap();
+        let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
+        let driver = Driver::start(socket, messenger, clock, notify).unwrap();
         Self { driver, woken }
     }
 
     fn key(&self) -> String {
-        let id = self.driver.handle().with(|endpoint, _| endpoint.id());
+        let id = self
+            .driver
+            .handle()
+            .with(|messenger, _| messenger.endpoint_mut().id());
         key_text(&id.unwrap()).to_string()
     }
 
@@ -215,13 +221,17 @@ impl Rude {
         };
         let handle = self.driver.handle();
         handle
-            .with(|endpoint, _| endpoint.add_peer(config))
+            .with(|messenger, _| messenger.endpoint_mut().add_peer(config))
             .unwrap();
-        let connect = handle.with(|endpoint, now| endpoint.connect(peer, &[], now));
+        let connect =
+            handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, &[], now));
         connect.unwrap().unwrap();
         loop {
             while let Some(event) = handle.poll_event().unwrap() {
-                if matches!(event, Event::Established { .. } | Event::Waiting { .. }) {
+                if matches!(
+                    event,
+                    Update::Session(Event::Established { .. } | Event::Waiting { .. })
+                ) {
                     return peer;
                 }
             }
@@ -231,7 +241,13 @@ impl Rude {
 
     fn say(&self, peer: PeerId, line: &[u8]) {
         let handle = self.driver.handle();
-        let sent = handle.with(|endpoint, now| endpoint.send_line(peer, line.to_vec(), now));
+        let draft = Draft {
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: line.to_vec(),
+        };
+        let sent = handle.with(|messenger, now| messenger.send(peer.into(), draft, now));
         sent.unwrap().unwrap();
     }
 }

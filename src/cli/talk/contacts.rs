@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::chat::Messenger;
 use crate::cli::Error;
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{Endpoint, PeerConfig, Shown};
@@ -221,15 +222,15 @@ pub(super) struct Changes {
 
 impl Changes {
     /// Ends the sessions of those who are gone and takes in the others.
-    pub(super) fn apply(self, endpoint: &mut Endpoint, now: Instant) {
+    pub(super) fn apply(self, messenger: &mut Messenger, now: Instant) {
         for key in self.revoked {
-            endpoint.revoke_peer(key);
+            messenger.revoke_peer(key);
         }
         for key in self.removed {
-            endpoint.remove_peer(key, now);
+            messenger.remove_peer(key, now);
         }
         for peer in self.present {
-            endpoint.add_peer(peer);
+            messenger.endpoint_mut().add_peer(peer);
         }
     }
 }

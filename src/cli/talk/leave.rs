@@ -37,7 +37,7 @@ impl Leave {
             deliver(signal);
             if still_runs(&ended, TO_END) {
                 // If the network has failed there is nobody to tell.
-                let _ = handle.with(|endpoint, now| endpoint.close_all(now));
+                let _ = handle.with(|messenger, now| messenger.endpoint_mut().close_all(now));
                 if still_runs(&ended, TO_LEAVE) {
                     process::exit(ExitCode::from(signal) as i32);
                 }

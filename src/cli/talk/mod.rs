@@ -18,6 +18,7 @@ use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Sender, channel};
 
+use crate::chat::Messenger;
 use crate::cli::Prompt;
 use crate::cli::args::{self, ConnectArgs, ListenArgs};
 use crate::cli::talk::contacts::unsaved;
@@ -26,7 +27,7 @@ use crate::cli::talk::goal::{Again, Goal, Reach, Stage};
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{self, Target, Who};
 use crate::cli::{Context, Error, ExitCode, input, peers};
-use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Socket};
+use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Socket, seed};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, PeerConfig, Shown, Trust};
 use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text};
@@ -200,7 +201,8 @@ fn start(
     let notify = Box::new(move || {
         let _ = wake.send(Input::Wake);
     });
-    let driver = Driver::start(socket, endpoint, clock, notify).map_err(|e| no_threads(&e))?;
+    let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
+    let driver = Driver::start(socket, messenger, clock, notify).map_err(|e| no_threads(&e))?;
     let wake = inputs.clone();
     let lines = read_lines(move || {
         let _ = wake.send(Input::Wake);

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::wire::limits::LINE_MAX_LEN;
+use crate::proto::limits::MESSAGE_MAX_LEN;
 
 /// What came from standard input.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(in crate::cli) enum Stdin {
 }
 
 /// A line longer than this is not kept: it cannot be sent anyway.
-const KEPT_LEN: usize = 16 * LINE_MAX_LEN;
+const KEPT_LEN: usize = MESSAGE_MAX_LEN + 2;
 
 /// Starts to read. `wake` is called after every line.
 ///

@@ -2,19 +2,20 @@
 //! was lost. It knows nothing of keys and survives every rekey.
 //! Source: docs/protocol.md#frames, docs/protocol.md#loss-and-congestion.
 
-mod lines;
+mod note;
 mod received;
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use crate::id::PacketNumber;
-use crate::proto::connection::lines::{Incoming, Outgoing};
+pub(super) use crate::proto::connection::note::Note;
 use crate::proto::connection::received::Received;
 use crate::proto::limits::SKIP_WITHIN;
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{NewReno, Permit, Recovery};
 use crate::proto::rng::CoreRng;
-use crate::proto::streams::{CHAT, StreamEvent, StreamRecord, Streams};
+use crate::proto::streams::{StreamRecord, Streams};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
 use crate::wire::limits::{BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, TAG_LEN};
@@ -37,6 +38,7 @@ enum HelloState {
 struct Carried {
     hello: bool,
     streams: Vec<StreamRecord>,
+    notes: Vec<Note>,
     /// Bytes of the datagram.
     size: usize,
     /// Its own number, if it tries a larger MTU and nothing else.
@@ -62,8 +64,8 @@ pub(super) struct Connection {
     ping_due: bool,
     /// Packets that go out although the window or the pace forbids it (RFC 9002 §6.2.4).
     probes: u8,
-    outgoing: Outgoing,
-    incoming: Incoming,
+    /// Receipts and rejects that wait for a packet.
+    notes: VecDeque<Note>,
 }
 
 /// Why a packet's frames take no effect.
@@ -114,8 +116,7 @@ impl Connection {
             hello,
             ping_due: false,
             probes: 0,
-            outgoing: Outgoing::default(),
-            incoming: Incoming::default(),
+            notes: VecDeque::new(),
         }
     }
 
@@ -182,7 +183,6 @@ impl Connection {
         for record in &carried.streams {
             self.streams.on_acked(record);
         }
-        self.outgoing.on_acked(self.streams.acked_to(CHAT));
     }
 
     fn on_lost(&mut self, carried: Carried, now: Instant) {
@@ -199,6 +199,15 @@ impl Connection {
         for record in carried.streams {
             self.streams.on_lost(record);
         }
+        self.repeat_notes(carried.notes);
+    }
+
+    fn repeat_notes(&mut self, notes: Vec<Note>) {
+        for note in notes {
+            if !self.notes.contains(&note) {
+                self.notes.push_back(note);
+            }
+        }
     }
 
     /// The path carries datagrams of another size than was known.
@@ -213,28 +222,13 @@ impl Connection {
         self.streams.apply(frame);
     }
 
-    /// The next line that has arrived, in the order in which they were said.
-    pub(super) fn read_line(&mut self) -> Result<Option<Vec<u8>>, Refused> {
-        loop {
-            let line = self.incoming.next().map_err(|_| Refused::Violation)?;
-            if line.is_some() {
-                return Ok(line);
-            }
-            let bytes = self.streams.read(CHAT, READ_LEN);
-            if bytes.is_empty() {
-                return Ok(None);
-            }
-            self.incoming.push(&bytes);
-        }
+    /// The streams.
+    pub(super) const fn streams(&self) -> &Streams {
+        &self.streams
     }
 
-    /// The next thing to tell about a bulk stream; the chat's are dealt with here.
-    pub(super) fn poll_bulk_event(&mut self) -> Option<StreamEvent> {
-        core::iter::from_fn(|| self.streams.poll_event()).find(|event| !event.is_about(CHAT))
-    }
-
-    /// The bulk streams.
-    pub(super) const fn streams(&mut self) -> &mut Streams {
+    /// The streams, to change them.
+    pub(super) const fn streams_mut(&mut self) -> &mut Streams {
         &mut self.streams
     }
 
@@ -266,20 +260,13 @@ impl Connection {
         self.recovery.on_path_change(BASE_DATAGRAM_LEN, now);
     }
 
-    /// Whether the next line can be written.
-    pub(super) fn takes_lines(&self) -> bool {
-        self.outgoing.is_written()
-    }
-
-    /// Writes a line to the chat stream.
-    pub(super) fn write_line(&mut self, line: &[u8]) {
-        self.outgoing.push(line);
-        self.write_outgoing();
-    }
-
-    fn write_outgoing(&mut self) {
-        let streams = &mut self.streams;
-        self.outgoing.write(|bytes| streams.write(CHAT, bytes));
+    /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait.
+    pub(super) fn take_note(&mut self, note: Note) -> bool {
+        let has_room = self.notes.len() < MAX_WAITING_NOTES;
+        if has_room {
+            self.notes.push_back(note);
+        }
+        has_room
     }
 
     // --- out ----------------------------------------------------------------------------------
@@ -292,7 +279,6 @@ impl Connection {
         rng: &mut CoreRng,
         now: Instant,
     ) -> Poll {
-        self.write_outgoing();
         let (permit, size) = match self.probes {
             0 => (
                 self.recovery.may_send(self.mtu.size(), now),
@@ -366,8 +352,8 @@ impl Connection {
         }
     }
 
-    /// A packet that ends the session. It says once more what has arrived: if the ACK was lost,
-    /// there is nobody left to repeat it.
+    /// A packet that ends the session. It says once more what has arrived and what was taken: if that
+    /// was lost, there is nobody left to repeat it.
     pub(super) fn last_packet(&mut self, frame: &Frame<'_>, rng: &mut CoreRng) -> Vec<u8> {
         let mut writer = PayloadWriter::new(self.take_number(rng), BASE_PLAINTEXT_LEN);
         let ranges = self.received.ranges.clone();
@@ -376,6 +362,13 @@ impl Connection {
                 delay_us: 0,
                 ranges,
             }));
+        }
+        let waiting = core::mem::take(&mut self.notes);
+        let unacked = self.recovery.unacked().flat_map(|carried| &carried.notes);
+        for note in waiting.iter().chain(unacked) {
+            if note.frame_len() + LAST_FRAME_MAX_LEN <= writer.room() {
+                writer.push(&note.frame());
+            }
         }
         writer.push(frame);
         writer.finish()
@@ -392,6 +385,14 @@ impl Connection {
             writer.push(&Frame::Hello(*hello));
             self.hello = HelloState::Sent;
             (carried.hello, any) = (true, true);
+        }
+        while let Some(note) = self
+            .notes
+            .pop_front_if(|it| it.frame_len() <= writer.room())
+        {
+            writer.push(&note.frame());
+            carried.notes.push(note);
+            any = true;
         }
         while let Some(frame) = self.streams.poll_frame(writer.room()) {
             writer.push(&frame.as_frame());
@@ -411,11 +412,15 @@ impl Connection {
 
     /// A probe had better carry what is missing than nothing (RFC 9002 §6.2.4).
     fn repeat_oldest(&mut self) {
-        let says = |carried: &&Carried| carried.hello || !carried.streams.is_empty();
+        let says = |carried: &&Carried| {
+            carried.hello || !carried.streams.is_empty() || !carried.notes.is_empty()
+        };
         let Some(oldest) = self.recovery.unacked().find(says) else {
             return;
         };
         let (hello, records) = (oldest.hello, oldest.streams.clone());
+        let notes = oldest.notes.clone();
+        self.repeat_notes(notes);
         if hello && self.hello == HelloState::Sent {
             self.hello = HelloState::Due;
         }
@@ -426,7 +431,10 @@ impl Connection {
 
     /// Whether there is something to say that asks for an acknowledgement.
     pub(super) fn has_content(&self) -> bool {
-        self.hello == HelloState::Due || self.ping_due || self.streams.has_frames()
+        self.hello == HelloState::Due
+            || self.ping_due
+            || !self.notes.is_empty()
+            || self.streams.has_frames()
     }
 
     fn take_ack(&mut self, now: Instant) -> Option<Ack> {
@@ -478,14 +486,9 @@ impl Connection {
         self.recovery.awaits_ack()
     }
 
-    /// Whether something is out or waits that matters to the user.
+    /// Whether a bulk stream has not arrived as far as it was written.
     pub(super) fn is_busy(&self) -> bool {
-        self.outgoing.unacknowledged() > 0 || self.streams.is_busy()
-    }
-
-    /// How many lines are not known to have arrived.
-    pub(super) fn unacknowledged_lines(&self) -> usize {
-        self.outgoing.unacknowledged()
+        self.streams.is_busy()
     }
 
     /// The smoothed round-trip time, once there is a sample.
@@ -501,8 +504,10 @@ impl Connection {
 
 /// What a datagram has around the plaintext.
 const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
-/// How much of the chat stream is read at once.
-const READ_LEN: usize = 64 << 10;
+/// Receipts and rejects that wait for a packet; the layer above keeps the rest.
+const MAX_WAITING_NOTES: usize = 64;
+/// Bytes kept free for the frame that ends a session.
+const LAST_FRAME_MAX_LEN: usize = 16;
 
 #[cfg(test)]
 mod tests;

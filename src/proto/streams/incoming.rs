@@ -52,6 +52,8 @@ impl Incoming {
                 | Frame::MaxData(_)
                 | Frame::MaxStreamData { .. }
                 | Frame::MaxStreams(_)
+                | Frame::Receipt(_)
+                | Frame::Reject(_)
                 | Frame::Skipped => {}
             }
         }
@@ -72,7 +74,7 @@ impl Incoming {
     }
 
     /// Whether a stream was open once and is not any more.
-    fn is_over(&self, id: StreamId) -> bool {
+    pub(super) fn is_over(&self, id: StreamId) -> bool {
         let known = bulk_index(id).is_some_and(|index| index < self.opened);
         known && !self.bulk.contains_key(&id)
     }

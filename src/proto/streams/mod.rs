@@ -94,6 +94,18 @@ impl Streams {
         self.incoming.read(id, max)
     }
 
+    /// Whether nothing more can be read of a bulk stream of the peer's, ever. One that has not begun is
+    /// not over, nor one of which [`Streams::poll_event`] has yet to tell the end.
+    pub(crate) fn is_over(&self, id: StreamId) -> bool {
+        self.incoming.is_over(id)
+    }
+
+    /// Whether the peer wants no more of a bulk stream of ours. Of those that are over, only the last
+    /// 64 are known.
+    pub(crate) fn is_stopped(&self, id: StreamId) -> bool {
+        self.outgoing.is_stopped(id)
+    }
+
     /// Asks the peer to give a bulk stream up. What has come of it, and still comes, is thrown away
     /// and no event follows.
     pub(crate) fn stop(&mut self, id: StreamId, code: u64) {
@@ -118,6 +130,8 @@ impl Streams {
                 | Frame::Reset { .. }
                 | Frame::MaxData(_)
                 | Frame::MaxStreams(_)
+                | Frame::Receipt(_)
+                | Frame::Reject(_)
                 | Frame::Skipped => {}
             }
         }
@@ -137,7 +151,13 @@ impl Streams {
             Frame::MaxData(max) => self.outgoing.on_max_data(*max),
             Frame::MaxStreamData { id, max } => self.outgoing.on_max_stream_data(*id, *max),
             Frame::MaxStreams(max) => self.outgoing.on_max_streams(*max),
-            Frame::Ping | Frame::Ack(_) | Frame::Hello(_) | Frame::Close(_) | Frame::Skipped => {}
+            Frame::Ping
+            | Frame::Ack(_)
+            | Frame::Hello(_)
+            | Frame::Close(_)
+            | Frame::Receipt(_)
+            | Frame::Reject(_)
+            | Frame::Skipped => {}
         }
     }
 

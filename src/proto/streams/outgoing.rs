@@ -42,8 +42,16 @@ pub(super) struct Outgoing {
     last: StreamId,
     /// Bytes of chat that were sent while bulk streams waited, less their share.
     chat_ahead: u64,
-    /// How much was acknowledged of the streams that are over, newest last.
-    over: VecDeque<(StreamId, u64)>,
+    /// The streams that are over, newest last.
+    over: VecDeque<Over>,
+}
+
+/// What is still known of a stream that is over.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    id: StreamId,
+    acked_to: u64,
+    stopped: bool,
 }
 
 impl Outgoing {
@@ -101,8 +109,19 @@ impl Outgoing {
         } else {
             self.bulk.get(&id)
         };
-        let over = || self.over.iter().find(|(over, _)| *over == id);
-        open.map_or_else(|| over().map_or(0, |(_, to)| *to), Send::acked_to)
+        open.map_or_else(
+            || self.over(id).map_or(0, |over| over.acked_to),
+            Send::acked_to,
+        )
+    }
+
+    pub(super) fn is_stopped(&self, id: StreamId) -> bool {
+        let over = || self.over(id).is_some_and(|over| over.stopped);
+        self.bulk.get(&id).map_or_else(over, Send::is_stopped)
+    }
+
+    fn over(&self, id: StreamId) -> Option<&Over> {
+        self.over.iter().find(|over| over.id == id)
     }
 
     fn stream_mut(&mut self, id: StreamId) -> Option<&mut Send> {
@@ -183,7 +202,11 @@ impl Outgoing {
         let Some(send) = self.bulk.get(&id).filter(|send| send.is_over()) else {
             return;
         };
-        self.over.push_back((id, send.acked_to()));
+        self.over.push_back(Over {
+            id,
+            acked_to: send.acked_to(),
+            stopped: send.is_stopped(),
+        });
         if self.over.len() > REMEMBERED {
             self.over.pop_front();
         }

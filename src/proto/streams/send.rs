@@ -47,7 +47,9 @@ pub(super) struct Send {
     /// The peer's credit.
     max: u64,
     state: State,
-    /// The peer stopped the stream and the writer does not know yet.
+    /// Whether the peer stopped the stream.
+    is_stopped: bool,
+    /// It did, with this code, and the writer does not know yet.
     stopped: Option<u64>,
     /// A write was cut short.
     starved: bool,
@@ -67,6 +69,7 @@ impl Send {
             lost: Ranges::default(),
             max: STREAM_WINDOW,
             state: State::Writing,
+            is_stopped: false,
             stopped: None,
             starved: false,
             writable: false,
@@ -112,8 +115,12 @@ impl Send {
     pub(super) fn on_stop(&mut self, code: u64) {
         if !matches!(self.state, State::Resetting { .. }) && !self.is_done() {
             self.reset(code);
-            self.stopped = Some(code);
+            (self.is_stopped, self.stopped) = (true, Some(code));
         }
+    }
+
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.is_stopped
     }
 
     pub(super) fn on_credit(&mut self, max: u64) {

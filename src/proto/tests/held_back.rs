@@ -32,7 +32,7 @@ fn events_that_nobody_takes_stay_bounded_whoever_causes_them() {
     for n in 0..=u16::try_from(MAX_EVENTS).unwrap() {
         let at = now(1 + 10 * u64::from(n));
         a.endpoint.handle_timeout(at);
-        a.endpoint.send_line(b.id(), vec![b'x'], at).unwrap();
+        a.say(b.id(), b"x", at);
         let from = SocketAddr::from(([198, 51, 100, 1], 1 + n));
         while let Some(transmit) = a.endpoint.poll_transmit(at) {
             let datagram = transmit.datagram.into_bytes(at).unwrap();
@@ -80,11 +80,11 @@ fn a_packet_sent_on_from_elsewhere_does_not_lose_a_peer_without_an_address() {
     settle(&mut a, &mut b, now(0));
     let elsewhere = SocketAddr::from(([198, 51, 100, 66], 66));
     for text in [b"one", b"two"] {
-        a.endpoint.send_line(b.id(), text.to_vec(), now(1)).unwrap();
+        a.say(b.id(), text, now(1));
         for (_, datagram) in a.drain(now(1)) {
             b.receive(elsewhere, datagram, now(1));
         }
-        b.endpoint.send_line(a.id(), text.to_vec(), now(1)).unwrap();
+        b.say(a.id(), text, now(1));
         let sent = b.drain(now(1));
         assert!(sent.iter().all(|(to, _)| *to == elsewhere));
     }
@@ -126,7 +126,7 @@ fn settle_without(a: &mut Side, b: &mut Side, held: u8, now: Instant) -> Vec<Vec
 /// A line of `from` reaches `to`, who has heard nothing else.
 fn assert_heard(from: &mut Side, to: &mut Side, now: Instant) {
     let line = b"still here?".to_vec();
-    from.endpoint.send_line(to.id(), line.clone(), now).unwrap();
+    from.say(to.id(), &line, now);
     settle(from, to, now);
     assert_eq!(to.lines(), [line]);
 }
@@ -190,9 +190,7 @@ fn a_key_that_the_other_side_made_later_is_still_opened() {
         a.receive(b.address, datagram, now(60_000));
     }
     settle(&mut a, &mut b, now(60_000));
-    a.endpoint
-        .send_line(b.id(), b"young to me".to_vec(), now(175_000))
-        .unwrap();
+    a.say(b.id(), b"young to me", now(175_000));
     for (_, datagram) in a.drain(now(175_000)) {
         b.receive(a.address, datagram, now(190_000));
     }

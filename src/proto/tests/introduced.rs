@@ -61,9 +61,7 @@ fn both_sides_are_introduced_once_a_connection() {
     assert_eq!(introductions(&b), [(a.id(), signing_key_of(1), 1)]);
     // New keys are no new connection.
     let late = now(121_000);
-    a.endpoint
-        .send_line(b.id(), b"rekey".to_vec(), late)
-        .unwrap();
+    a.say(b.id(), b"rekey", late);
     settle(&mut a, &mut b, late);
     assert!(a.endpoint.stats().keypairs > 1);
     assert_eq!((introductions(&a).len(), introductions(&b).len()), (1, 1));
@@ -171,18 +169,14 @@ fn a_peer_that_spoke_a_newer_version_is_not_called_in_an_older_one() {
     remembers(&mut a, &b, newer);
     let refused = a.endpoint.connect(b.id(), &[], now(0));
     assert_eq!(refused, Err(ApiMisuse::NewerVersion(2)));
-    a.endpoint
-        .send_line(b.id(), b"wait".to_vec(), now(0))
-        .unwrap();
+    a.say(b.id(), b"wait", now(0));
     assert_eq!(settle(&mut a, &mut b, now(0)), 0);
     // It may call, and what it began goes on.
     b.endpoint.connect(a.id(), &[], now(1)).unwrap();
     settle(&mut a, &mut b, now(1));
     assert_eq!(b.lines(), [b"wait"]);
     a.endpoint.handle_timeout(now(175_000));
-    a.endpoint
-        .send_line(b.id(), b"rekey".to_vec(), now(175_000))
-        .unwrap();
+    a.say(b.id(), b"rekey", now(175_000));
     settle(&mut a, &mut b, now(175_000));
     assert_eq!(
         a.endpoint.status(b.id(), now(175_000)).unwrap().initiator,

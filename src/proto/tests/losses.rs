@@ -2,7 +2,7 @@
 
 use super::bulk::with_bulk;
 use super::*;
-use crate::proto::limits::{MAX_EVENTS, MAX_QUEUED_LINES};
+use crate::proto::limits::{MAX_EVENTS, STREAM_WINDOW};
 use crate::proto::{SessionStatus, StreamEvent};
 
 fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
@@ -13,7 +13,7 @@ fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
 fn say(a: &mut Side, b: &Side, n: usize) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     for _ in 0..n {
-        a.endpoint.send_line(b.id(), Vec::new(), now(1)).unwrap();
+        a.say(b.id(), b"", now(1));
         packets.extend(a.drain(now(1)).into_iter().map(|(_, packet)| packet));
     }
     packets
@@ -41,55 +41,6 @@ fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant)
         a.endpoint.handle_timeout(at);
         b.endpoint.handle_timeout(at);
     }
-}
-
-#[test]
-fn lines_that_a_late_packet_completes_all_at_once_are_all_shown() {
-    let (mut a, mut b) = connected();
-    let mut packets = Vec::new();
-    let lines = MAX_EVENTS + 1_000;
-    while packets.len() < 2 {
-        packets.extend(say(&mut a, &b, 1));
-    }
-    let late = packets.remove(0);
-    let mut said = 2;
-    while said < lines {
-        for _ in 0..MAX_QUEUED_LINES {
-            a.endpoint.send_line(b.id(), Vec::new(), now(1)).unwrap();
-        }
-        said += MAX_QUEUED_LINES;
-        packets.extend(a.drain(now(1)).into_iter().map(|(_, packet)| packet));
-    }
-    for packet in packets {
-        b.receive(a.address, packet, now(2));
-    }
-    assert_eq!(b.lines().len(), 0);
-    b.receive(a.address, late, now(2));
-    assert!(b.endpoint.stats().events <= MAX_EVENTS + 1);
-    b.drain(now(2));
-    assert_eq!(b.lines().len(), said);
-}
-
-#[test]
-fn lines_that_the_owner_has_not_taken_are_shown_before_the_goodbye() {
-    let (mut a, mut b) = connected();
-    let mut said = 0;
-    while said < MAX_EVENTS + 1_000 {
-        for _ in 0..MAX_QUEUED_LINES {
-            a.endpoint.send_line(b.id(), Vec::new(), now(1)).unwrap();
-        }
-        said += MAX_QUEUED_LINES;
-        for (_, packet) in a.drain(now(1)) {
-            b.receive(a.address, packet, now(1));
-        }
-    }
-    a.endpoint.close(b.id(), now(2));
-    for (_, packet) in a.drain(now(2)) {
-        b.receive(a.address, packet, now(2));
-    }
-    b.drain(now(2));
-    assert_eq!(b.lines().len(), said);
-    assert!(matches!(b.events.last(), Some(Event::Closed { .. })));
 }
 
 #[test]
@@ -132,28 +83,78 @@ fn a_transfer_outlives_an_outage_longer_than_the_keys() {
 }
 
 #[test]
-fn a_line_on_its_way_is_not_done_with() {
-    let (mut a, mut b) = connected();
-    let packets = say(&mut a, &b, 1);
-    assert_eq!(status(&a, &b, now(1)).queued, 1);
-    for packet in packets {
-        b.receive(a.address, packet, now(1));
-    }
-    settle(&mut a, &mut b, now(1));
-    assert_eq!(status(&a, &b, now(1)).queued, 0);
-}
-
-#[test]
-fn a_goodbye_says_once_more_what_has_arrived() {
+fn a_goodbye_says_once_more_what_has_arrived_and_what_was_taken() {
     let (mut a, mut b) = connected();
     for packet in say(&mut a, &b, 1) {
         b.receive(a.address, packet, now(1));
     }
-    assert_eq!(b.drain(now(1)).len(), 1, "the ACK, which is lost");
+    assert!(b.endpoint.send_receipt(a.id(), b"taken"));
+    assert_eq!(b.drain(now(1)).len(), 1, "ACK and receipt, which are lost");
+    assert!(b.endpoint.send_reject(a.id(), b"not taken"));
     b.endpoint.close(a.id(), now(2));
-    settle(&mut a, &mut b, now(2));
-    let unsent = |event: &Event| matches!(event, Event::Unsent { .. });
-    assert!(!a.events.iter().any(unsent), "{:?}", a.events);
+    for (_, packet) in b.drain(now(2)) {
+        a.receive(b.address, packet, now(2));
+    }
+    let notices: Vec<Notice> = core::iter::from_fn(|| a.endpoint.poll_notice()).collect();
+    let peer = b.id();
+    let receipt = Notice::Receipt {
+        peer,
+        body: b"taken".to_vec(),
+    };
+    assert!(notices.contains(&receipt), "{notices:?}");
+    let reject = Notice::Reject {
+        peer,
+        body: b"not taken".to_vec(),
+    };
+    assert!(notices.contains(&reject), "{notices:?}");
+}
+
+#[test]
+fn a_receipt_that_is_lost_is_said_again_and_a_stalled_stream_does_not_hold_it_up() {
+    let (mut a, mut b) = with_bulk();
+    let id = b.endpoint.open_stream(a.id()).unwrap();
+    let credit = usize::try_from(STREAM_WINDOW).unwrap();
+    b.endpoint
+        .write_stream(a.id(), id, &vec![7; credit])
+        .unwrap();
+    pass(&mut a, &mut b, 2_000, now(1), now(60_000));
+    b.endpoint.write_stream(a.id(), id, &[7; 500]).unwrap();
+    assert!(
+        b.drain(now(60_000)).is_empty(),
+        "the stream is out of credit"
+    );
+    assert!(b.endpoint.send_receipt(a.id(), b"taken"));
+    assert_eq!(b.drain(now(60_000)).len(), 1, "lost");
+    let (at, _) = b.endpoint.poll_timeout().unwrap();
+    b.endpoint.handle_timeout(at);
+    for (_, packet) in b.drain(at) {
+        a.receive(b.address, packet, at);
+    }
+    let taken = core::iter::from_fn(|| a.endpoint.poll_notice())
+        .any(|notice| matches!(notice, Notice::Receipt { body, .. } if body == b"taken"));
+    assert!(taken);
+}
+
+#[test]
+fn receipts_that_nobody_takes_stay_bounded() {
+    let (mut a, mut b) = connected();
+    let mut sent = 0;
+    for n in 0..20 * u64::try_from(MAX_EVENTS).unwrap() {
+        let at = now(n);
+        sent += usize::from(a.endpoint.send_receipt(b.id(), b"taken"));
+        a.endpoint.handle_timeout(at);
+        while let Some(transmit) = a.endpoint.poll_transmit(at) {
+            let datagram = transmit.datagram.into_bytes(at).unwrap();
+            b.receive(a.address, datagram, at);
+        }
+        while let Some(transmit) = b.endpoint.poll_transmit(at) {
+            let datagram = transmit.datagram.into_bytes(at).unwrap();
+            a.receive(b.address, datagram, at);
+        }
+    }
+    assert!(sent > MAX_EVENTS);
+    let held = core::iter::from_fn(|| b.endpoint.poll_notice()).count();
+    assert!(held <= MAX_EVENTS + 1, "{held}");
 }
 
 #[test]
@@ -195,9 +196,7 @@ fn a_line_whose_hello_is_lost_still_says_that_its_hearer_is_no_guest() {
         a.receive(b.address, packet, now(1));
     }
     a.drain(now(1));
-    let [.., established, line] = a.events.as_slice() else {
-        panic!("{:?}", a.events);
-    };
-    assert!(matches!(established, Event::Established { .. }));
-    assert!(matches!(line, Event::Line { .. }));
+    let established = |event: &Event| matches!(event, Event::Established { .. });
+    assert!(a.events.iter().any(established), "{:?}", a.events);
+    assert_eq!(a.lines().len(), 1);
 }

@@ -1,0 +1,256 @@
+//! Sessions and messages together: one endpoint, and the chat that runs over it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::chat::client::Client;
+use crate::chat::command::{Draft, SendError};
+use crate::chat::contact::ContactId;
+use crate::chat::event::Event;
+use crate::chat::message::Name;
+use crate::chat::outbox::MemoryOutbox;
+use crate::chat::policy::Policy;
+use crate::id::PeerId;
+use crate::proto::{self, CloseReason, Endpoint, Notice};
+use crate::time::Instant;
+
+/// Something that the owner of a [`Messenger`] may want to know or act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// About a session.
+    Session(proto::Event),
+    /// About a message.
+    Chat(Event),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half {
+    Endpoint,
+    Client,
+}
+
+/// An endpoint with its chat: a value without threads, sockets or a clock.
+///
+/// Whatever moves datagrams, time and jobs through [`Messenger::endpoint_mut`] calls
+/// [`Messenger::settle`] after every input and before it takes what goes out. A message is sought a
+/// session for from [`Messenger::send`] until it is delivered or has failed, unless the peer wants none.
+#[derive(Debug)]
+pub struct Messenger {
+    endpoint: Endpoint,
+    client: Client,
+    /// Whose turn it is when events are taken, so that they come in the order in which they happened.
+    order: VecDeque<Half>,
+    /// How many entries of each half it has.
+    noted: [usize; 2],
+    /// Peers whose messages may have come to an end.
+    touched: BTreeSet<PeerId>,
+}
+
+impl Messenger {
+    /// Puts the two together. What the client's outbox brought along goes to peers that the endpoint
+    /// knows by now.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, client: Client, now: Instant) -> Self {
+        let mut messenger = Self {
+            endpoint,
+            client,
+            order: VecDeque::new(),
+            noted: [0; 2],
+            touched: BTreeSet::new(),
+        };
+        for contact in messenger.client.unsettled_contacts() {
+            messenger.endpoint.seek(contact.peer(), now);
+        }
+        messenger
+    }
+
+    /// With an outbox that ends with the process and the usual policy. `seed`: 32 random bytes, fresh
+    /// at every process start; the names of messages come from it.
+    #[must_use]
+    pub fn in_memory(endpoint: Endpoint, seed: [u8; 32], now: Instant) -> Self {
+        let outbox = Box::new(MemoryOutbox::default());
+        let client = Client::new(Policy::default(), outbox, seed, now);
+        Self::new(endpoint, client, now)
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The sessions, to change them. To remove or revoke a peer, ask the messenger.
+    pub const fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
+    /// The messages.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    // --- commands -----------------------------------------------------------------------------
+
+    /// Accepts a message for delivery, and seeks a session for it.
+    ///
+    /// # Errors
+    /// [`SendError`]; then nothing of it is kept.
+    pub fn send(
+        &mut self,
+        contact: ContactId,
+        draft: Draft,
+        now: Instant,
+    ) -> Result<Name, SendError> {
+        let peer = contact.peer();
+        let status = self.endpoint.status(peer, now);
+        if status.is_none_or(|status| status.guest) {
+            return Err(SendError::UnknownContact);
+        }
+        let name = self.client.send(contact, draft, now)?;
+        self.endpoint.seek(peer, now);
+        Ok(name)
+    }
+
+    /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.
+    pub fn take(&mut self, contact: ContactId, name: Name, now: Instant) {
+        self.client.take(contact, name, now);
+    }
+
+    /// The application does not want a message of [`Event::Message`]: its sender is told.
+    pub fn refuse(&mut self, contact: ContactId, name: Name) {
+        self.client.refuse(contact, name);
+    }
+
+    /// Forgets a peer and what waits for it; a live session ends, and the peer is told.
+    pub fn remove_peer(&mut self, peer: PeerId, now: Instant) {
+        self.client.remove(peer.into());
+        self.endpoint.remove_peer(peer, now);
+    }
+
+    /// Forgets a peer for good and what waits for it; a live session ends without a word.
+    pub fn revoke_peer(&mut self, peer: PeerId) {
+        self.client.remove(peer.into());
+        self.endpoint.revoke_peer(peer);
+    }
+
+    // --- inputs -------------------------------------------------------------------------------
+
+    /// Lets everything happen that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        if self.client.poll_timeout().is_some_and(|at| at <= now) {
+            let waiting = self.client.unsettled_contacts();
+            self.touched.extend(waiting.map(ContactId::peer));
+            self.client.handle_timeout(now);
+        }
+    }
+
+    /// Moves between the two halves what an input has brought, or a command. Does nothing without.
+    pub fn settle(&mut self, now: Instant) {
+        while self.client.is_awake() || self.endpoint.has_notices() {
+            self.take_notices();
+            self.client.drive(&mut self.endpoint, now);
+        }
+        self.note_order();
+        for peer in core::mem::take(&mut self.touched) {
+            if self.client.unsettled(peer.into()) == 0 {
+                self.endpoint.rest(peer);
+            }
+        }
+    }
+
+    /// What a peer said of our messages comes before the end of its session, and what it said to us
+    /// after the beginning.
+    fn take_notices(&mut self) {
+        while let Some(notice) = self.endpoint.poll_notice() {
+            let peer = match notice {
+                Notice::Receipt { peer, body } => {
+                    self.client.handle_receipt(peer.into(), &body);
+                    peer
+                }
+                Notice::Reject { peer, body } => {
+                    self.client.handle_reject(peer.into(), &body);
+                    peer
+                }
+                Notice::Streams(peer) => {
+                    self.note_order();
+                    self.client.handle_transport(peer.into());
+                    peer
+                }
+            };
+            self.touched.insert(peer);
+        }
+    }
+
+    /// Notes whose events have come since the last call, the client's first.
+    fn note_order(&mut self) {
+        let waiting = [self.client.waiting_events(), self.endpoint.waiting_events()];
+        let halves = [Half::Client, Half::Endpoint];
+        for ((half, noted), waiting) in halves.into_iter().zip(&mut self.noted).zip(waiting) {
+            let fresh = waiting.saturating_sub(*noted);
+            self.order.extend(core::iter::repeat_n(half, fresh));
+            *noted += fresh;
+        }
+    }
+
+    /// Whose event is the oldest. The endpoint may have some of which it does not know yet.
+    fn next_half(&mut self) -> Half {
+        let half = self.order.pop_front();
+        let [of_client, of_endpoint] = &mut self.noted;
+        match half {
+            Some(Half::Client) => *of_client -= 1,
+            Some(Half::Endpoint) => *of_endpoint -= 1,
+            None => {}
+        }
+        half.unwrap_or(Half::Endpoint)
+    }
+
+    // --- outputs ------------------------------------------------------------------------------
+
+    /// What happened, oldest first. The caller settles afterwards: whoever takes events makes room.
+    #[must_use]
+    pub fn poll_event(&mut self, now: Instant) -> Option<Update> {
+        loop {
+            match self.next_half() {
+                Half::Client => {
+                    let event = self.client.poll_event()?;
+                    let Event::Misbehaved { contact, .. } = event else {
+                        return Some(Update::Chat(event));
+                    };
+                    self.endpoint.close_for_violation(contact.peer(), now);
+                    self.settle(now);
+                }
+                Half::Endpoint => {
+                    let event = self.endpoint.poll_event()?;
+                    self.on_session_event(&event, now);
+                    return Some(Update::Session(event));
+                }
+            }
+        }
+    }
+
+    /// A peer that left may come back; one that does not want us is not called by us.
+    fn on_session_event(&mut self, event: &proto::Event, now: Instant) {
+        if let proto::Event::Closed {
+            peer,
+            reason: CloseReason::Goodbye,
+        } = event
+            && self.client.unsettled((*peer).into()) > 0
+        {
+            self.endpoint.seek(*peer, now);
+        }
+    }
+
+    /// Whether [`Messenger::poll_event`] has something.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.order.is_empty() || self.endpoint.waiting_events() > 0
+    }
+
+    /// When [`Messenger::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let endpoint = self.endpoint.poll_timeout().map(|(at, _)| at);
+        endpoint.into_iter().chain(self.client.poll_timeout()).min()
+    }
+}
