@@ -210,7 +210,7 @@ impl Peer {
         self.connection = Some(Box::new(connection));
         self.introduction = None;
         self.silent = false;
-        for timer in [Timer::Silence, Timer::Recovery, Timer::Pace] {
+        for timer in [Timer::Silence, Timer::Recovery, Timer::Pace, Timer::Ack] {
             self.arm(timer, None, shared);
         }
         self.announce(shared);
@@ -334,7 +334,7 @@ impl Peer {
             shared.drop(DropReason::Overflow);
             return Fate::Stay;
         }
-        if !connection.on_packet(payload.number, payload.is_ack_eliciting(), now) {
+        if !connection.on_packet(payload, now) {
             return Fate::Stay;
         }
         shared.dirty.insert(self.id);
@@ -582,7 +582,7 @@ impl Peer {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng);
+        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng, now);
         if let Some(transmit) = self.lay_out(&plaintext, now) {
             shared.transmit_unsealed(transmit);
         }
@@ -660,6 +660,8 @@ impl Peer {
         let recovery = self.connection.as_ref().and_then(|c| c.timeout());
         self.arm(Timer::Pace, pace, shared);
         self.arm(Timer::Recovery, recovery, shared);
+        let ack = self.connection.as_ref().and_then(|c| c.ack_timeout());
+        self.arm(Timer::Ack, ack, shared);
     }
 
     /// Lays out one packet under the current keypair.
@@ -729,7 +731,7 @@ impl Peer {
                 }
                 shared.dirty.insert(self.id);
             }
-            Timer::Pace => {
+            Timer::Pace | Timer::Ack => {
                 shared.dirty.insert(self.id);
             }
             Timer::Keepalive => {

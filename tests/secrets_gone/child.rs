@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use rand_core::{TryCryptoRng, TryRng};
 use securechat::crypto::{Psk, StaticSecret};
 use securechat::id::{PeerId, StreamId, Timestamp};
+use securechat::proto::limits::MAX_ACK_DELAY;
 use securechat::proto::{
     Endpoint, EndpointConfig, Incoming, Job, Outcome, PeerConfig, Shown, Transmit,
 };
@@ -270,8 +271,18 @@ fn carry(from: &Side, to: &Side, now: Instant) -> usize {
     count
 }
 
-/// Works and carries until nothing moves.
+/// Works and carries until nothing moves, acknowledgements that wait for company included.
 fn settle(a: &Side, b: &Side, now: Instant) {
+    move_on(a, b, now);
+    let later = now + MAX_ACK_DELAY;
+    for side in [a, b] {
+        side.core().handle_timeout(later);
+    }
+    move_on(a, b, later);
+}
+
+/// Works and carries until nothing moves.
+fn move_on(a: &Side, b: &Side, now: Instant) {
     loop {
         let mut moved = carry(a, b, now) + carry(b, a, now);
         for side in [a, b] {
