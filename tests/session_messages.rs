@@ -8,7 +8,9 @@ use std::sync::Arc;
 use securechat::chat::{Draft, Event, FailReason, Messenger, Name, SendError, State, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
-use securechat::proto::{self, CloseReason, Endpoint, EndpointConfig, Incoming, PeerConfig, Trust};
+use securechat::proto::{
+    self, CloseReason, Endpoint, EndpointConfig, Incoming, PeerConfig, Shown, Trust,
+};
 use securechat::time::{Instant, UnixTime};
 
 struct Side {
@@ -49,6 +51,7 @@ impl Side {
             id: other.id(),
             psk: None,
             addresses,
+            shown: Shown::default(),
         });
     }
 
@@ -221,12 +224,16 @@ fn events_come_in_the_order_in_which_they_happened() {
         .iter()
         .map(|update| match update {
             Update::Session(proto::Event::Established { .. }) => "established",
+            Update::Session(proto::Event::Introduced { .. }) => "introduced",
             Update::Session(proto::Event::Closed { .. }) => "closed",
             Update::Chat(Event::Message { .. }) => "message",
             other @ (Update::Session(_) | Update::Chat(_)) => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(kinds, ["established", "message", "message", "closed"]);
+    assert_eq!(
+        kinds,
+        ["established", "introduced", "message", "message", "closed"]
+    );
 }
 
 #[test]
