@@ -17,6 +17,7 @@ use crate::time::Instant;
 mod bulk;
 mod held_back;
 mod losses;
+mod paths;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {

@@ -61,6 +61,8 @@ pub(super) struct Connection {
     mtu: Mtu,
     /// Whether the last packet was as large as the path carries: then a larger one may be tried.
     was_full: bool,
+    /// The bytes that a datagram must not exceed while the path is not settled.
+    limit: Option<usize>,
     streams: Streams,
     hello: HelloState,
     ping_due: bool,
@@ -114,6 +116,7 @@ impl Connection {
             recovery: Recovery::new(controller, BASE_DATAGRAM_LEN, now),
             mtu: Mtu::new(),
             was_full: false,
+            limit: None,
             streams: Streams::new(),
             hello,
             ping_due: false,
@@ -262,6 +265,11 @@ impl Connection {
         self.recovery.on_path_change(BASE_DATAGRAM_LEN, now);
     }
 
+    /// Keeps datagrams to `limit` bytes, and tries no larger ones, while the path is not settled.
+    pub(super) const fn set_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit;
+    }
+
     /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait.
     pub(super) fn take_note(&mut self, note: Note) -> bool {
         let has_room = self.notes.len() < MAX_WAITING_NOTES;
@@ -281,16 +289,18 @@ impl Connection {
         rng: &mut CoreRng,
         now: Instant,
     ) -> Poll {
+        let limit = self.limit.unwrap_or(usize::MAX);
         let (permit, size) = match self.probes {
-            0 => (
-                self.recovery.may_send(self.mtu.size(), now),
-                self.mtu.size(),
-            ),
+            0 => {
+                let size = self.mtu.size().min(limit);
+                (self.recovery.may_send(size, now), size)
+            }
             // Were it larger, nothing would tell a lost path from one that has become narrow.
-            _ => (Permit::Now, BASE_DATAGRAM_LEN),
+            _ => (Permit::Now, BASE_DATAGRAM_LEN.min(limit)),
         };
         if permit == Permit::Now
             && self.probes == 0
+            && self.limit.is_none()
             && core::mem::take(&mut self.was_full)
             && let Some(size) = self.mtu.probe_due(now)
             && self.recovery.may_send(size, now) == Permit::Now
@@ -299,7 +309,7 @@ impl Connection {
         }
         let number = self.take_number(rng);
         let mut writer = PayloadWriter::new(number, size - OVERHEAD);
-        if let Some(ack) = self.take_ack(now) {
+        if let Some(ack) = self.take_ack(writer.room(), now) {
             writer.push(&Frame::Ack(ack));
         }
         let carried = match permit {
@@ -354,6 +364,29 @@ impl Connection {
         }
     }
 
+    /// A packet of exactly `size` bytes for the sake of an address: with `frame`, and with an ACK if
+    /// it goes to the path. It is not in flight: the path asks again by itself, and what becomes of it
+    /// says nothing about congestion or the round trip.
+    pub(super) fn path_packet(
+        &mut self,
+        frame: &Frame<'_>,
+        size: usize,
+        with_ack: bool,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Vec<u8> {
+        let number = self.take_number(rng);
+        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
+        writer.push(frame);
+        if with_ack && let Some(ack) = self.take_ack(writer.room(), now) {
+            writer.push(&Frame::Ack(ack));
+        }
+        let _ = self
+            .recovery
+            .on_sent(number, size, false, Carried::default(), now);
+        writer.finish_full()
+    }
+
     /// A packet that ends the session. It says once more what has arrived and what was taken: if that
     /// was lost, there is nobody left to repeat it.
     pub(super) fn last_packet(&mut self, frame: &Frame<'_>, rng: &mut CoreRng) -> Vec<u8> {
@@ -383,7 +416,7 @@ impl Connection {
         }
         let mut carried = Carried::default();
         let mut any = false;
-        if self.hello == HelloState::Due {
+        if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
             let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
             let nickname = nickname.as_bytes().get(..end).unwrap_or_default();
             writer.push(&Frame::Hello(Hello {
@@ -444,12 +477,20 @@ impl Connection {
             || self.streams.has_frames()
     }
 
-    fn take_ack(&mut self, now: Instant) -> Option<Ack> {
+    /// The ACK that is due, with as many of its ranges as leave room for a byte.
+    fn take_ack(&mut self, room: usize, now: Instant) -> Option<Ack> {
+        let more = room.checked_sub(ACK_FIRST_LEN + 1)? / ACK_RANGE_LEN;
         let since = self.ack_due.take()?;
         let delay = now.saturating_since(since).as_micros();
         Some(Ack {
             delay_us: u64::try_from(delay).unwrap_or(u64::MAX),
-            ranges: self.received.ranges.clone(),
+            ranges: self
+                .received
+                .ranges
+                .iter()
+                .copied()
+                .take(1 + more)
+                .collect(),
         })
     }
 
@@ -503,6 +544,11 @@ impl Connection {
         self.recovery.rtt().map(|rtt| rtt.smoothed)
     }
 
+    /// The largest datagram that the path is known to carry.
+    pub(super) const fn mtu(&self) -> usize {
+        self.mtu.size()
+    }
+
     /// The probe timeout.
     pub(super) fn pto(&self) -> Duration {
         self.recovery.pto()
@@ -511,6 +557,12 @@ impl Connection {
 
 /// What a datagram has around the plaintext.
 const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
+/// Most bytes of an ACK of one range: type and count, and three varints.
+const ACK_FIRST_LEN: usize = 26;
+/// Most bytes of a further range.
+const ACK_RANGE_LEN: usize = 16;
+/// Most bytes of our HELLO: type, length, version, length of the nickname, nickname.
+const HELLO_ROOM: usize = 7 + NICKNAME_MAX_LEN;
 /// Receipts and rejects that wait for a packet; the layer above keeps the rest.
 const MAX_WAITING_NOTES: usize = 64;
 /// Bytes kept free for the frame that ends a session.

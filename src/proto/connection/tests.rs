@@ -181,3 +181,31 @@ fn a_packet_after_a_timeout_is_never_larger_than_the_base() {
         assert!(packet.plaintext.len() <= BASE_PLAINTEXT_LEN);
     }
 }
+
+#[test]
+fn a_small_limit_holds_whatever_is_due() {
+    let mut rng = CoreRng::new([4; 32]);
+    let mut connection = Connection::new(false, &mut rng, Instant::ZERO);
+    for number in 0..100 {
+        assert!(connection.on_packet(PacketNumber(2 * number), true, Instant::ZERO));
+    }
+    let nickname = "n".repeat(NICKNAME_MAX_LEN);
+    let mut frames = Vec::new();
+    for limit in [Some(96), None] {
+        connection.set_limit(limit);
+        let Poll::Packet(packet) = connection.poll(&nickname, false, &mut rng, Instant::ZERO)
+        else {
+            panic!("something is due");
+        };
+        assert!(packet.plaintext.len() <= limit.unwrap_or(BASE_DATAGRAM_LEN) - OVERHEAD);
+        frames.push(format!(
+            "{:?}",
+            Payload::parse(&packet.plaintext).unwrap().frames
+        ));
+    }
+    assert!(
+        frames[0].contains("Ack") && !frames[0].contains("Hello"),
+        "{frames:?}"
+    );
+    assert!(frames[1].contains("Hello"), "{frames:?}");
+}
