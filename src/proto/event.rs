@@ -96,7 +96,8 @@ pub enum Event {
         /// How many attempts were made.
         tries: u32,
     },
-    /// The peer's address changed.
+    /// The peer's address changed, and the peer has proved that it receives there. A move that is
+    /// not proved is not told: anybody on the way can cause those by sending packets on.
     Roamed {
         /// Who.
         peer: PeerId,

@@ -25,6 +25,7 @@ use crate::proto::limits::{
     MAX_ADDRESSES, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER, RETRY_JITTER,
     SILENCE,
 };
+use crate::proto::path::PathState;
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
 use crate::proto::streams::{CHAT, Streams};
@@ -59,13 +60,8 @@ pub(super) struct Peer {
     /// What the first HELLO of the connection said.
     pub(super) introduction: Option<Introduction>,
     pub(super) addresses: Vec<SocketAddr>,
-    /// Where it last authenticated from.
-    pub(super) path: Option<SocketAddr>,
-    /// Where the newest packet that asked for an ACK went.
-    asked_at: Option<SocketAddr>,
-    /// Where such a packet last got one: nobody can make us forget it by sending on a packet from
-    /// elsewhere.
-    pub(super) proved: Option<SocketAddr>,
+    /// Where it is, and how far that is proved.
+    pub(super) path: Option<PathState>,
     /// Our half of the connection's name; drawn anew whenever connection state starts from nothing.
     pub(super) connection_id: ConnectionId,
     pub(super) keys: KeySlots,
@@ -82,7 +78,7 @@ pub(super) struct Peer {
     pub(super) armed: Armed,
     pair: Option<ConnectionPair>,
     /// None before the first session, and after an end.
-    connection: Option<Box<Connection>>,
+    pub(super) connection: Option<Box<Connection>>,
     /// The number of that connection, different from all others of the endpoint.
     generation: u64,
     /// Whether the other side treats us as somebody it knows.
@@ -91,7 +87,7 @@ pub(super) struct Peer {
     heard: Option<Instant>,
     silent: bool,
     /// The highest counter that arrived under the current keypair.
-    highest: Option<(Epoch, Counter)>,
+    pub(super) highest: Option<(Epoch, Counter)>,
     rekey_jitter: Duration,
 }
 
@@ -112,8 +108,6 @@ impl Peer {
             introduction: None,
             addresses: Vec::new(),
             path: None,
-            asked_at: None,
-            proved: None,
             connection_id: ConnectionId(shared.rng.u64()),
             keys: KeySlots::default(),
             attempts: Attempts::default(),
@@ -219,7 +213,7 @@ impl Peer {
     /// Tells the owner that a new connection stands, as far as it does.
     fn announce(&mut self, shared: &mut Shared) {
         shared.stir(self.id);
-        let (peer, Some(address)) = (self.id, self.path) else {
+        let (peer, Some(address)) = (self.id, self.address()) else {
             return;
         };
         if let Standing::Pinned { told: false } = self.standing {
@@ -405,14 +399,9 @@ impl Peer {
 
     /// The other side proved that it holds a keypair that we answered with.
     fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
-        self.path.get_or_insert(opened.from);
+        self.on_confirming(opened, shared, now);
         if self.is_new_connection(&opened.keypair) {
-            self.path = Some(opened.from);
             self.accepted = true;
-            if self.addresses.is_empty() {
-                // The one place to look for it again, should its path be led astray.
-                self.addresses.push(opened.from);
-            }
         }
         self.confirm(&opened.keypair, shared, now);
     }
@@ -436,36 +425,6 @@ impl Peer {
         self.arm(Timer::Silence, at, shared);
     }
 
-    /// Moves the path to where the newest packet under the current keypair came from.
-    fn follow(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
-        let keypair = &opened.keypair;
-        if self.keys.slot_of(keypair) != Some(Slot::Current) {
-            return;
-        }
-        let newest = match self.highest {
-            Some((epoch, counter)) => epoch != keypair.epoch || opened.counter > counter,
-            None => true,
-        };
-        if !newest {
-            return;
-        }
-        self.highest = Some((keypair.epoch, opened.counter));
-        if let Some(old) = self.path.filter(|path| *path != opened.from) {
-            self.path = Some(opened.from);
-            if let Some(connection) = &mut self.connection
-                && old.ip() != opened.from.ip()
-            {
-                connection.on_path_change(now);
-            }
-            info!(peer = ?self.id, "roamed");
-            trace!(peer = ?self.id, to = %opened.from, "roamed");
-            shared.event(Event::Roamed {
-                peer: self.id,
-                to: opened.from,
-            });
-        }
-    }
-
     fn on_frame(&mut self, frame: &Frame<'_>, shared: &mut Shared, now: Instant) -> Fate {
         let (is_guest, Some(connection)) = (self.is_guest(), &mut self.connection) else {
             return Fate::Stay;
@@ -473,12 +432,8 @@ impl Peer {
         match frame {
             Frame::Ping | Frame::Skipped => {}
             Frame::Ack(ack) => {
-                let awaited = connection.awaits_ack();
                 if connection.on_ack(ack, now).is_err() {
                     return self.on_violation(shared, now);
-                }
-                if awaited && !connection.awaits_ack() {
-                    self.proved = self.asked_at;
                 }
                 self.arm_silence(shared, now);
             }
@@ -508,6 +463,8 @@ impl Peer {
                 // It does not speak to guests: its HELLO is late.
                 self.on_accepted(shared);
             }
+            Frame::PathChallenge(token) => self.on_path_challenge(*token),
+            Frame::PathResponse(token) => self.on_path_response(*token, shared, now),
             Frame::Close(code) => return self.on_close(*code, shared),
         }
         Fate::Stay
@@ -533,7 +490,7 @@ impl Peer {
             };
             let nickname = String::from_utf8(hello.nickname.to_vec()).ok();
             let nickname = nickname.filter(|name| !name.is_empty());
-            let address = self.path.unwrap_or(source);
+            let address = self.address().unwrap_or(source);
             shared.event(Event::Guest {
                 peer: self.id,
                 address,
@@ -577,14 +534,17 @@ impl Peer {
 
     // --- the end ------------------------------------------------------------------------------
 
-    /// Queues a sealed CLOSE, if there is a key to seal it with.
+    /// Queues a sealed CLOSE, if there is a key to seal it with: also to the last proved address, if
+    /// the present one is not.
     pub(super) fn say_close(&mut self, code: CloseCode, shared: &mut Shared, now: Instant) {
         let Some(connection) = &mut self.connection else {
             return;
         };
         let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng, now);
-        if let Some(transmit) = self.lay_out(&plaintext, now) {
-            shared.transmit_unsealed(transmit);
+        for to in self.everywhere(&plaintext) {
+            if let Some(transmit) = self.lay_out(to, &plaintext, now) {
+                shared.transmit_unsealed(transmit);
+            }
         }
     }
 
@@ -606,6 +566,7 @@ impl Peer {
         (self.wanted, self.pending) = (false, false);
         self.keepalive_due = false;
         self.highest = None;
+        self.forget_unproved();
         match (&mut self.standing, reason) {
             (Standing::Guest { told, .. }, _) => {
                 if core::mem::take(told) {
@@ -633,6 +594,13 @@ impl Peer {
             self.on_no_key(shared, now);
             return None;
         }
+        if let Some(probe) = self.poll_path(shared, now) {
+            return Some(probe);
+        }
+        let Some(to) = self.usable_path() else {
+            self.rest(None, shared);
+            return None;
+        };
         let keepalive = core::mem::take(&mut self.keepalive_due);
         let hello = shared.config.hello(shared.signing_key);
         let connection = self.connection.as_mut()?;
@@ -647,10 +615,7 @@ impl Peer {
                 return None;
             }
         };
-        let transmit = self.lay_out(&packet.plaintext, now)?;
-        if packet.eliciting {
-            self.asked_at = Some(transmit.to);
-        }
+        let transmit = self.lay_out(to, &packet.plaintext, now)?;
         self.on_sent(packet.eliciting, shared, now);
         Some(transmit)
     }
@@ -664,22 +629,27 @@ impl Peer {
         self.arm(Timer::Ack, ack, shared);
     }
 
-    /// Lays out one packet under the current keypair.
-    fn lay_out(&self, plaintext: &[u8], now: Instant) -> Option<Transmit> {
-        let (keypair, to) = (self.keys.current()?, self.path?);
+    /// Lays out one packet to `to` under the current keypair.
+    pub(super) fn lay_out(
+        &mut self,
+        to: SocketAddr,
+        plaintext: &[u8],
+        now: Instant,
+    ) -> Option<Transmit> {
+        let keypair = self.keys.current()?;
         if !keypair.can_seal(now) {
             return None;
         }
         let counter = keypair.next_counter()?;
         trace!(peer = ?self.id, counter = counter.0, %to, "packet out");
-        let unsealed = Unsealed::new(keypair, counter, plaintext);
-        Some(Transmit {
-            to,
-            datagram: Datagram::Unsealed(unsealed),
-        })
+        let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, plaintext));
+        if let Some(path) = &mut self.path {
+            path.on_sent(to, datagram.len());
+        }
+        Some(Transmit { to, datagram })
     }
 
-    fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {
+    pub(super) fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {
         if let Some(interval) = shared.config.keepalive {
             self.arm(Timer::Keepalive, Some(now + interval), shared);
         }
@@ -714,6 +684,7 @@ impl Peer {
     pub(super) fn on_timeout(&mut self, timer: Timer, shared: &mut Shared, now: Instant) -> Fate {
         match timer {
             Timer::Retry => self.on_retry(shared, now),
+            Timer::Path => self.on_path_timeout(shared, now),
             Timer::Silence => {
                 info!(peer = ?self.id, "silence");
                 if !core::mem::replace(&mut self.silent, true) {
@@ -762,7 +733,7 @@ impl Peer {
         let current = self.keys.current().filter(|keypair| keypair.is_usable(now));
         SessionStatus {
             established: current.is_some() && self.may_talk(),
-            address: self.path.or_else(|| self.addresses.first().copied()),
+            address: self.address().or_else(|| self.addresses.first().copied()),
             tries: self.retry.map_or(0, |retry| retry.tries),
             key_age: current.map(|keypair| now.saturating_since(keypair.created)),
             heard: self.heard.map(|heard| now.saturating_since(heard)),

@@ -19,6 +19,7 @@ mod bulk;
 mod held_back;
 mod introduced;
 mod losses;
+mod paths;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {

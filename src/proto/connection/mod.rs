@@ -9,7 +9,7 @@ mod received;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use crate::id::PacketNumber;
+use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
 use crate::proto::connection::acks::Acks;
 pub(super) use crate::proto::connection::note::Note;
 use crate::proto::limits::SKIP_WITHIN;
@@ -19,7 +19,9 @@ use crate::proto::rng::CoreRng;
 use crate::proto::streams::{StreamRecord, Streams};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
-use crate::wire::limits::{BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, TAG_LEN};
+use crate::wire::limits::{
+    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN,
+};
 
 /// How far our HELLO has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub(super) struct Connection {
     mtu: Mtu,
     /// Whether the last packet was as large as the path carries: then a larger one may be tried.
     was_full: bool,
+    /// The bytes that a datagram must not exceed while the path is not settled.
+    limit: Option<usize>,
     streams: Streams,
     hello: HelloState,
     ping_due: bool,
@@ -110,6 +114,7 @@ impl Connection {
             recovery: Recovery::new(controller, BASE_DATAGRAM_LEN, now),
             mtu: Mtu::new(),
             was_full: false,
+            limit: None,
             streams: Streams::new(),
             hello,
             ping_due: false,
@@ -247,6 +252,11 @@ impl Connection {
         self.recovery.on_path_change(BASE_DATAGRAM_LEN, now);
     }
 
+    /// Keeps datagrams to `limit` bytes, and tries no larger ones, while the path is not settled.
+    pub(super) const fn set_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit;
+    }
+
     /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait.
     pub(super) fn take_note(&mut self, note: Note) -> bool {
         let has_room = self.notes.len() < MAX_WAITING_NOTES;
@@ -266,16 +276,18 @@ impl Connection {
         rng: &mut CoreRng,
         now: Instant,
     ) -> Poll {
+        let limit = self.limit.unwrap_or(usize::MAX);
         let (permit, size) = match self.probes {
-            0 => (
-                self.recovery.may_send(self.mtu.size(), now),
-                self.mtu.size(),
-            ),
+            0 => {
+                let size = self.mtu.size().min(limit);
+                (self.recovery.may_send(size, now), size)
+            }
             // Were it larger, nothing would tell a lost path from one that has become narrow.
-            _ => (Permit::Now, BASE_DATAGRAM_LEN),
+            _ => (Permit::Now, BASE_DATAGRAM_LEN.min(limit)),
         };
         if permit == Permit::Now
             && self.probes == 0
+            && self.limit.is_none()
             && core::mem::take(&mut self.was_full)
             && let Some(size) = self.mtu.probe_due(now)
             && self.recovery.may_send(size, now) == Permit::Now
@@ -284,7 +296,7 @@ impl Connection {
         }
         let number = self.take_number(rng);
         let mut writer = PayloadWriter::new(number, size - OVERHEAD);
-        if let Some(ack) = self.acks.frame(now) {
+        if let Some(ack) = self.acks.frame(writer.room(), now) {
             writer.push(&Frame::Ack(ack));
         }
         let carried = match permit {
@@ -340,6 +352,30 @@ impl Connection {
         }
     }
 
+    /// A packet of exactly `size` bytes for the sake of an address: with `frame`, and with an ACK if
+    /// it goes to the path. It is not in flight: the path asks again by itself, and what becomes of it
+    /// says nothing about congestion or the round trip.
+    pub(super) fn path_packet(
+        &mut self,
+        frame: &Frame<'_>,
+        size: usize,
+        with_ack: bool,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Vec<u8> {
+        let number = self.take_number(rng);
+        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
+        writer.push(frame);
+        if with_ack && let Some(ack) = self.acks.frame(writer.room(), now) {
+            writer.push(&Frame::Ack(ack));
+            self.acks.on_sent();
+        }
+        let _ = self
+            .recovery
+            .on_sent(number, size, false, Carried::default(), now);
+        writer.finish_full()
+    }
+
     /// A packet that ends the session. It says once more what has arrived and what was taken: if that
     /// was lost, there is nobody left to repeat it.
     pub(super) fn last_packet(
@@ -370,7 +406,7 @@ impl Connection {
         }
         let mut carried = Carried::default();
         let mut any = false;
-        if self.hello == HelloState::Due {
+        if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
             writer.push(&Frame::Hello(*hello));
             self.hello = HelloState::Sent;
             (carried.hello, any) = (true, true);
@@ -482,6 +518,11 @@ impl Connection {
         self.recovery.rtt().map(|rtt| rtt.smoothed)
     }
 
+    /// The largest datagram that the path is known to carry.
+    pub(super) const fn mtu(&self) -> usize {
+        self.mtu.size()
+    }
+
     /// The probe timeout.
     pub(super) fn pto(&self) -> Duration {
         self.recovery.pto()
@@ -490,6 +531,9 @@ impl Connection {
 
 /// What a datagram has around the plaintext.
 const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
+/// Most bytes of our HELLO: type, length, two versions, two varints, signing key, length of the nickname,
+/// nickname.
+const HELLO_ROOM: usize = 3 + 4 + 16 + PUBLIC_KEY_LEN + 2 + NICKNAME_MAX_LEN;
 /// Receipts and rejects that wait for a packet; the layer above keeps the rest.
 const MAX_WAITING_NOTES: usize = 64;
 /// Bytes kept free for the frame that ends a session.

@@ -348,3 +348,37 @@ fn an_acknowledgement_travels_with_what_is_said_anyway() {
     assert!(ack.contains(number));
     assert_eq!(line.b.ack_timeout(), None);
 }
+
+#[test]
+fn a_small_limit_holds_whatever_is_due() {
+    let mut rng = CoreRng::new([4; 32]);
+    let mut connection = Connection::new(false, &mut rng, Instant::ZERO);
+    for number in 0..100 {
+        let payload = Payload {
+            number: PacketNumber(2 * number),
+            frames: vec![Frame::Ping],
+        };
+        assert!(connection.on_packet(&payload, Instant::ZERO));
+    }
+    let hello = Hello {
+        nickname: &[b'n'; NICKNAME_MAX_LEN],
+        ..OURS
+    };
+    let mut frames = Vec::new();
+    for limit in [Some(96), None] {
+        connection.set_limit(limit);
+        let Poll::Packet(packet) = connection.poll(&hello, false, &mut rng, Instant::ZERO) else {
+            panic!("something is due");
+        };
+        assert!(packet.plaintext.len() <= limit.unwrap_or(BASE_DATAGRAM_LEN) - OVERHEAD);
+        frames.push(format!(
+            "{:?}",
+            Payload::parse(&packet.plaintext).unwrap().frames
+        ));
+    }
+    assert!(
+        frames[0].contains("Ack") && !frames[0].contains("Hello"),
+        "{frames:?}"
+    );
+    assert!(frames[1].contains("Hello"), "{frames:?}");
+}
