@@ -21,6 +21,8 @@ mod ends;
 mod failures;
 #[path = "talk/home.rs"]
 mod home;
+#[path = "talk/introduced.rs"]
+mod introduced;
 #[path = "talk/lines.rs"]
 mod lines;
 #[path = "talk/people.rs"]

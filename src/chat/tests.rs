@@ -1,6 +1,5 @@
 //! What must hold between two clients over a connection that fails.
 
-mod messenger;
 mod random;
 mod rules;
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use thiserror::Error;
 
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
 use crate::proto::streams::StreamEvent;
 
 /// Something that the owner may want to know or act on.
@@ -53,6 +53,16 @@ pub enum Event {
         /// Where it is.
         address: SocketAddr,
     },
+    /// A peer that is no guest has said who it is, once a connection. Whoever keeps a record of it
+    /// writes this there: the key unless there is one, the version unless there is a newer one.
+    Introduced {
+        /// Who.
+        peer: PeerId,
+        /// The key that its signatures will hold under.
+        signing_key: VerifyingKey,
+        /// The newest protocol version that it speaks.
+        newest_version: u16,
+    },
     /// Something about a bulk stream, for those who set
     /// [`EndpointConfig::bulk`](crate::proto::EndpointConfig). The layer above has streams of its own
     /// among them: only those that the owner has learnt about from the other side are the owner's.
@@ -93,7 +103,8 @@ pub enum Event {
         /// How many attempts were made.
         tries: u32,
     },
-    /// The peer's address changed.
+    /// The peer's address changed, and the peer has proved that it receives there. A move that is
+    /// not proved is not told: anybody on the way can cause those by sending packets on.
     Roamed {
         /// Who.
         peer: PeerId,
@@ -154,6 +165,9 @@ pub enum CloseReason {
     Unsupported,
     /// We removed or revoked the peer.
     Removed,
+    /// The peer showed another signing key than the one that is remembered of it. It comes with the
+    /// peer's own key, so that an honest peer cannot change it.
+    SigningKeyChanged,
 }
 
 /// A call that its caller could have known to be wrong.
@@ -174,6 +188,9 @@ pub enum ApiMisuse {
     /// There is no session with the peer.
     #[error("not connected")]
     NotConnected,
+    /// The peer has spoken a newer version than ours ([`Shown::version`](crate::proto::Shown)).
+    #[error("the peer has spoken version {0}")]
+    NewerVersion(u16),
 }
 
 /// Why nothing can be done with a stream.

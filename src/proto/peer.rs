@@ -14,15 +14,18 @@ use tracing::{debug, info, trace};
 use crate::crypto::Psk;
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
 use crate::proto::attempt::Attempts;
+use crate::proto::config::Shown;
 use crate::proto::connection::{Connection, Note, Poll, Refused};
 use crate::proto::event::{CloseReason, Event, Notice, SessionStatus};
 use crate::proto::initiate::Retry;
+use crate::proto::introduction::Introduction;
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::{ConnectionPair, KeySlots, Keypair, Slot};
 use crate::proto::limits::{
     MAX_ADDRESSES, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER, RETRY_JITTER,
     SILENCE,
 };
+use crate::proto::path::PathState;
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
 use crate::proto::streams::{CHAT, Streams};
@@ -53,14 +56,12 @@ pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) standing: Standing,
     pub(super) psk: Option<Arc<Psk>>,
+    pub(super) shown: Shown,
+    /// What the first HELLO of the connection said.
+    pub(super) introduction: Option<Introduction>,
     pub(super) addresses: Vec<SocketAddr>,
-    /// Where it last authenticated from.
-    pub(super) path: Option<SocketAddr>,
-    /// Where the newest packet that asked for an ACK went.
-    asked_at: Option<SocketAddr>,
-    /// Where such a packet last got one: nobody can make us forget it by sending on a packet from
-    /// elsewhere.
-    pub(super) proved: Option<SocketAddr>,
+    /// Where it is, and how far that is proved.
+    pub(super) path: Option<PathState>,
     /// Our half of the connection's name; drawn anew whenever connection state starts from nothing.
     pub(super) connection_id: ConnectionId,
     pub(super) keys: KeySlots,
@@ -77,7 +78,7 @@ pub(super) struct Peer {
     pub(super) armed: Armed,
     pair: Option<ConnectionPair>,
     /// None before the first session, and after an end.
-    connection: Option<Box<Connection>>,
+    pub(super) connection: Option<Box<Connection>>,
     /// The number of that connection, different from all others of the endpoint.
     generation: u64,
     /// Whether the other side treats us as somebody it knows.
@@ -86,7 +87,7 @@ pub(super) struct Peer {
     heard: Option<Instant>,
     silent: bool,
     /// The highest counter that arrived under the current keypair.
-    highest: Option<(Epoch, Counter)>,
+    pub(super) highest: Option<(Epoch, Counter)>,
     rekey_jitter: Duration,
 }
 
@@ -103,10 +104,10 @@ impl Peer {
             id,
             standing,
             psk: None,
+            shown: Shown::default(),
+            introduction: None,
             addresses: Vec::new(),
             path: None,
-            asked_at: None,
-            proved: None,
             connection_id: ConnectionId(shared.rng.u64()),
             keys: KeySlots::default(),
             attempts: Attempts::default(),
@@ -155,12 +156,15 @@ impl Peer {
         let was_guest = self.is_guest();
         self.standing = standing;
         self.arm(Timer::Guest, None, shared);
-        if was_guest && self.pair.is_some() {
+        if self.is_somebody_else() {
+            self.end(Some(CloseReason::SigningKeyChanged), shared);
+        } else if was_guest && self.pair.is_some() {
             if let Some(connection) = &mut self.connection {
                 connection.release_hello();
             }
             shared.dirty.insert(self.id);
             self.announce(shared);
+            self.introduce(shared);
         }
     }
 
@@ -198,8 +202,9 @@ impl Peer {
         self.generation = shared.next_generation();
         let connection = Connection::new(self.is_guest(), &mut shared.rng, now);
         self.connection = Some(Box::new(connection));
+        self.introduction = None;
         self.silent = false;
-        for timer in [Timer::Silence, Timer::Recovery, Timer::Pace] {
+        for timer in [Timer::Silence, Timer::Recovery, Timer::Pace, Timer::Ack] {
             self.arm(timer, None, shared);
         }
         self.announce(shared);
@@ -208,7 +213,7 @@ impl Peer {
     /// Tells the owner that a new connection stands, as far as it does.
     fn announce(&mut self, shared: &mut Shared) {
         shared.stir(self.id);
-        let (peer, Some(address)) = (self.id, self.path) else {
+        let (peer, Some(address)) = (self.id, self.address()) else {
             return;
         };
         if let Standing::Pinned { told: false } = self.standing {
@@ -240,6 +245,11 @@ impl Peer {
     /// Whether `keypair` belongs to another connection than the one that stands.
     pub(super) fn is_new_connection(&self, keypair: &Keypair) -> bool {
         self.pair != Some(keypair.connection)
+    }
+
+    /// Whether a connection stands, be it without a key at the moment.
+    pub(super) const fn has_connection(&self) -> bool {
+        self.pair.is_some()
     }
 
     /// Whether `theirs` is the other side's name for the connection that stands.
@@ -318,7 +328,7 @@ impl Peer {
             shared.drop(DropReason::Overflow);
             return Fate::Stay;
         }
-        if !connection.on_packet(payload.number, payload.is_ack_eliciting(), now) {
+        if !connection.on_packet(payload, now) {
             return Fate::Stay;
         }
         shared.dirty.insert(self.id);
@@ -389,14 +399,9 @@ impl Peer {
 
     /// The other side proved that it holds a keypair that we answered with.
     fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
-        self.path.get_or_insert(opened.from);
+        self.on_confirming(opened, shared, now);
         if self.is_new_connection(&opened.keypair) {
-            self.path = Some(opened.from);
             self.accepted = true;
-            if self.addresses.is_empty() {
-                // The one place to look for it again, should its path be led astray.
-                self.addresses.push(opened.from);
-            }
         }
         self.confirm(&opened.keypair, shared, now);
     }
@@ -420,36 +425,6 @@ impl Peer {
         self.arm(Timer::Silence, at, shared);
     }
 
-    /// Moves the path to where the newest packet under the current keypair came from.
-    fn follow(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
-        let keypair = &opened.keypair;
-        if self.keys.slot_of(keypair) != Some(Slot::Current) {
-            return;
-        }
-        let newest = match self.highest {
-            Some((epoch, counter)) => epoch != keypair.epoch || opened.counter > counter,
-            None => true,
-        };
-        if !newest {
-            return;
-        }
-        self.highest = Some((keypair.epoch, opened.counter));
-        if let Some(old) = self.path.filter(|path| *path != opened.from) {
-            self.path = Some(opened.from);
-            if let Some(connection) = &mut self.connection
-                && old.ip() != opened.from.ip()
-            {
-                connection.on_path_change(now);
-            }
-            info!(peer = ?self.id, "roamed");
-            trace!(peer = ?self.id, to = %opened.from, "roamed");
-            shared.event(Event::Roamed {
-                peer: self.id,
-                to: opened.from,
-            });
-        }
-    }
-
     fn on_frame(&mut self, frame: &Frame<'_>, shared: &mut Shared, now: Instant) -> Fate {
         let (is_guest, Some(connection)) = (self.is_guest(), &mut self.connection) else {
             return Fate::Stay;
@@ -457,12 +432,8 @@ impl Peer {
         match frame {
             Frame::Ping | Frame::Skipped => {}
             Frame::Ack(ack) => {
-                let awaited = connection.awaits_ack();
                 if connection.on_ack(ack, now).is_err() {
                     return self.on_violation(shared, now);
-                }
-                if awaited && !connection.awaits_ack() {
-                    self.proved = self.asked_at;
                 }
                 if let Some(rtt) = connection.take_answer() {
                     let peer = self.id;
@@ -470,7 +441,7 @@ impl Peer {
                 }
                 self.arm_silence(shared, now);
             }
-            Frame::Hello(hello) => self.on_hello(hello, shared),
+            Frame::Hello(hello) => return self.on_hello(hello, shared, now),
             Frame::Stream(_)
             | Frame::Reset { .. }
             | Frame::Stop { .. }
@@ -496,12 +467,20 @@ impl Peer {
                 // It does not speak to guests: its HELLO is late.
                 self.on_accepted(shared);
             }
+            Frame::PathChallenge(token) => self.on_path_challenge(*token),
+            Frame::PathResponse(token) => self.on_path_response(*token, shared, now),
             Frame::Close(code) => return self.on_close(*code, shared),
         }
         Fate::Stay
     }
 
-    fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared) {
+    fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared, now: Instant) -> Fate {
+        let is_first = self.introduction.is_none();
+        self.introduction.get_or_insert_with(|| hello.into());
+        if self.is_somebody_else() {
+            self.say_close(CloseCode::Violation, shared, now);
+            return self.end(Some(CloseReason::SigningKeyChanged), shared);
+        }
         if let Standing::Guest {
             since,
             source,
@@ -515,7 +494,7 @@ impl Peer {
             };
             let nickname = String::from_utf8(hello.nickname.to_vec()).ok();
             let nickname = nickname.filter(|name| !name.is_empty());
-            let address = self.path.unwrap_or(source);
+            let address = self.address().unwrap_or(source);
             shared.event(Event::Guest {
                 peer: self.id,
                 address,
@@ -524,6 +503,10 @@ impl Peer {
         } else {
             self.on_accepted(shared);
         }
+        if is_first && !self.is_guest() {
+            self.introduce(shared);
+        }
+        Fate::Stay
     }
 
     fn on_close(&mut self, code: CloseCode, shared: &mut Shared) -> Fate {
@@ -555,14 +538,17 @@ impl Peer {
 
     // --- the end ------------------------------------------------------------------------------
 
-    /// Queues a sealed CLOSE, if there is a key to seal it with.
+    /// Queues a sealed CLOSE, if there is a key to seal it with: also to the last proved address, if
+    /// the present one is not.
     pub(super) fn say_close(&mut self, code: CloseCode, shared: &mut Shared, now: Instant) {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng);
-        if let Some(transmit) = self.lay_out(&plaintext, now) {
-            shared.transmit_unsealed(transmit);
+        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng, now);
+        for to in self.everywhere(&plaintext) {
+            if let Some(transmit) = self.lay_out(to, &plaintext, now) {
+                shared.transmit_unsealed(transmit);
+            }
         }
     }
 
@@ -578,11 +564,13 @@ impl Peer {
         shared.timers.stop_all(&mut self.armed, self.id);
         self.connection_id = ConnectionId(shared.rng.u64());
         self.connection = None;
+        self.introduction = None;
         shared.stir(self.id);
         (self.accepted, self.silent) = (false, false);
         (self.wanted, self.pending) = (false, false);
         self.keepalive_due = false;
         self.highest = None;
+        self.forget_unproved();
         match (&mut self.standing, reason) {
             (Standing::Guest { told, .. }, _) => {
                 if core::mem::take(told) {
@@ -610,10 +598,17 @@ impl Peer {
             self.on_no_key(shared, now);
             return None;
         }
+        if let Some(probe) = self.poll_path(shared, now) {
+            return Some(probe);
+        }
+        let Some(to) = self.usable_path() else {
+            self.rest(None, shared);
+            return None;
+        };
         let keepalive = core::mem::take(&mut self.keepalive_due);
-        let nickname = shared.config.nickname.as_deref().unwrap_or_default();
+        let hello = shared.config.hello(shared.signing_key);
         let connection = self.connection.as_mut()?;
-        let packet = match connection.poll(nickname, keepalive, &mut shared.rng, now) {
+        let packet = match connection.poll(&hello, keepalive, &mut shared.rng, now) {
             Poll::Packet(packet) => packet,
             Poll::Later(at) => {
                 self.rest(Some(at), shared);
@@ -627,10 +622,7 @@ impl Peer {
         if connection.takes_notes_again() {
             shared.stir(self.id);
         }
-        let transmit = self.lay_out(&packet.plaintext, now)?;
-        if packet.eliciting {
-            self.asked_at = Some(transmit.to);
-        }
+        let transmit = self.lay_out(to, &packet.plaintext, now)?;
         self.on_sent(packet.eliciting, shared, now);
         Some(transmit)
     }
@@ -640,24 +632,31 @@ impl Peer {
         let recovery = self.connection.as_ref().and_then(|c| c.timeout());
         self.arm(Timer::Pace, pace, shared);
         self.arm(Timer::Recovery, recovery, shared);
+        let ack = self.connection.as_ref().and_then(|c| c.ack_timeout());
+        self.arm(Timer::Ack, ack, shared);
     }
 
-    /// Lays out one packet under the current keypair.
-    fn lay_out(&self, plaintext: &[u8], now: Instant) -> Option<Transmit> {
-        let (keypair, to) = (self.keys.current()?, self.path?);
+    /// Lays out one packet to `to` under the current keypair.
+    pub(super) fn lay_out(
+        &mut self,
+        to: SocketAddr,
+        plaintext: &[u8],
+        now: Instant,
+    ) -> Option<Transmit> {
+        let keypair = self.keys.current()?;
         if !keypair.can_seal(now) {
             return None;
         }
         let counter = keypair.next_counter()?;
         trace!(peer = ?self.id, counter = counter.0, %to, "packet out");
-        let unsealed = Unsealed::new(keypair, counter, plaintext);
-        Some(Transmit {
-            to,
-            datagram: Datagram::Unsealed(unsealed),
-        })
+        let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, plaintext));
+        if let Some(path) = &mut self.path {
+            path.on_sent(to, datagram.len());
+        }
+        Some(Transmit { to, datagram })
     }
 
-    fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {
+    pub(super) fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {
         if let Some(interval) = shared.config.keepalive {
             self.arm(Timer::Keepalive, Some(now + interval), shared);
         }
@@ -692,6 +691,7 @@ impl Peer {
     pub(super) fn on_timeout(&mut self, timer: Timer, shared: &mut Shared, now: Instant) -> Fate {
         match timer {
             Timer::Retry => self.on_retry(shared, now),
+            Timer::Path => self.on_path_timeout(shared, now),
             Timer::Silence => {
                 info!(peer = ?self.id, "silence");
                 if !core::mem::replace(&mut self.silent, true) {
@@ -709,7 +709,7 @@ impl Peer {
                 }
                 shared.dirty.insert(self.id);
             }
-            Timer::Pace => {
+            Timer::Pace | Timer::Ack => {
                 shared.dirty.insert(self.id);
             }
             Timer::Keepalive => {
@@ -740,7 +740,7 @@ impl Peer {
         let current = self.keys.current().filter(|keypair| keypair.is_usable(now));
         SessionStatus {
             established: current.is_some() && self.may_talk(),
-            address: self.path.or_else(|| self.addresses.first().copied()),
+            address: self.address().or_else(|| self.addresses.first().copied()),
             tries: self.retry.map_or(0, |retry| retry.tries),
             next_try: self
                 .armed

@@ -10,12 +10,16 @@ use crate::time::Instant;
 pub enum Timer {
     /// When to start the next handshake attempt.
     Retry,
+    /// When to ask an unproved address again, or to give it up.
+    Path,
     /// When to take an unanswered packet for a dead path.
     Silence,
     /// When to take a packet for lost, or to ask what has arrived.
     Recovery,
     /// When the pace allows the next packet.
     Pace,
+    /// When to acknowledge what has arrived, if nothing else is to be said.
+    Ack,
     /// When to send something so that a NAT keeps its mapping.
     Keepalive,
     /// When to forget attempts that nobody answered.
@@ -26,7 +30,7 @@ pub enum Timer {
     Guest,
 }
 
-const TIMERS: usize = 8;
+const TIMERS: usize = 10;
 
 /// The deadlines that one peer has armed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,9 +95,11 @@ impl Armed {
 
 const ALL: [Timer; TIMERS] = [
     Timer::Retry,
+    Timer::Path,
     Timer::Silence,
     Timer::Recovery,
     Timer::Pace,
+    Timer::Ack,
     Timer::Keepalive,
     Timer::Attempts,
     Timer::Erase,

@@ -10,7 +10,7 @@ use crate::chat::{self, Messenger, Update};
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::proto::{
-    Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Transmit,
+    Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Shown, Transmit,
 };
 use crate::sim::network::HostId;
 use crate::sim::rng::SimRng;
@@ -445,5 +445,6 @@ fn peer_config(id: PeerId, known: &Known) -> PeerConfig {
         id,
         psk,
         addresses: known.addresses.clone(),
+        shown: Shown::default(),
     }
 }

@@ -10,7 +10,7 @@ use securechat::chat::{
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::net::{Bind, Clock, Driver, Socket, os_rng, seed};
-use securechat::proto::{Endpoint, EndpointConfig, Event, PeerConfig};
+use securechat::proto::{Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use securechat::store::{KeyOffer, key_text};
 use securechat::time::UnixTime;
 
@@ -101,6 +101,7 @@ impl Rude {
             id: peer,
             psk: None,
             addresses,
+            shown: Shown::default(),
         };
         let add = |messenger: &mut Messenger, _| messenger.endpoint_mut().add_peer(config);
         self.driver.handle().with(add).unwrap();

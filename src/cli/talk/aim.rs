@@ -8,7 +8,7 @@ use crate::cli::talk::profile::Profile;
 use crate::cli::target::{Target, Who};
 use crate::cli::{Context, Error, peers};
 use crate::net::{Bind, Family, Host, ResolveError};
-use crate::proto::PeerConfig;
+use crate::proto::{PeerConfig, Shown};
 use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only};
 use crate::text::safe_line;
 
@@ -103,6 +103,7 @@ pub(super) fn meet(
             id: offer.key,
             psk: None,
             addresses: Vec::new(),
+            shown: Shown::default(),
         });
     }
     Ok(())

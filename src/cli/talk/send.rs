@@ -15,9 +15,10 @@ use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer};
 use crate::id::PeerId;
-use crate::proto::{EndpointConfig, Event, Trust};
+use crate::proto::{ApiMisuse, CloseReason, EndpointConfig, Event, Trust};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
+use crate::wire::limits::VERSION;
 
 /// How often it is looked at what the network reports.
 const LOOK: Duration = Duration::from_millis(500);
@@ -259,7 +260,7 @@ impl Delivery {
                 let why = closed(self.peer.label.clone(), reason);
                 let now = self.network.clock.now();
                 if let Progress::Stop(_) = self.goal.on_closed(&peer, reason, now) {
-                    return Err(self.stopped(why));
+                    return Err(self.stopped(reason, why));
                 }
                 self.out.note(&why);
             }
@@ -268,6 +269,16 @@ impl Delivery {
                 let range = profile.timestamps.reserve(clock)?;
                 let handle = self.network.driver.handle();
                 handle.with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
+            }
+            Event::Introduced {
+                peer,
+                signing_key,
+                newest_version,
+            } => {
+                let contacts = &self.network.profile.contacts;
+                if let Err(error) = contacts.introduce(&peer, signing_key, newest_version) {
+                    self.out.error(&Error::from(error).report());
+                }
             }
             // Nobody else is wanted meanwhile, and the rest shows in the end.
             Event::Established { .. }
@@ -289,7 +300,11 @@ impl Delivery {
     }
 
     /// The other side ended the conversation for good.
-    fn stopped(&self, why: Safe) -> Error {
+    fn stopped(&self, reason: CloseReason, why: Safe) -> Error {
+        if reason == CloseReason::SigningKeyChanged {
+            let peer = self.peer.clone();
+            return Error::SigningKeyChanged { peer };
+        }
         self.loss(End::Failed(why), None)
     }
 
@@ -299,9 +314,15 @@ impl Delivery {
             self.out.note(&(words + *first));
         }
         let handle = self.network.driver.handle();
-        // It was told already if the peer is revoked meanwhile.
-        let _ =
+        let started =
             handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
+        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
+            return Err(Error::NewerVersion {
+                peer: self.peer.clone(),
+                theirs,
+                ours: VERSION,
+            });
+        }
         Ok(())
     }
 

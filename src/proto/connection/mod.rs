@@ -2,15 +2,16 @@
 //! was lost. It knows nothing of keys and survives every rekey.
 //! Source: docs/protocol.md#frames, docs/protocol.md#loss-and-congestion.
 
+mod acks;
 mod note;
 mod received;
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use crate::id::PacketNumber;
+use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
+use crate::proto::connection::acks::Acks;
 pub(super) use crate::proto::connection::note::Note;
-use crate::proto::connection::received::Received;
 use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{NewReno, Permit, Recovery};
@@ -19,7 +20,7 @@ use crate::proto::streams::{StreamRecord, Streams};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
 use crate::wire::limits::{
-    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN, VERSION,
+    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN,
 };
 
 /// How far our HELLO has come.
@@ -56,13 +57,13 @@ pub(super) struct Connection {
     /// The next number to leave out, so that an acknowledgement of it betrays a peer that
     /// acknowledges what it has not seen (RFC 9000 §21.4).
     skip: u64,
-    received: Received,
-    /// When the highest packet that waits for an ACK arrived.
-    ack_due: Option<Instant>,
+    acks: Acks,
     recovery: Recovery<Carried>,
     mtu: Mtu,
     /// Whether the last packet was as large as the path carries: then a larger one may be tried.
     was_full: bool,
+    /// The bytes that a datagram must not exceed while the path is not settled.
+    limit: Option<usize>,
     streams: Streams,
     hello: HelloState,
     ping_due: bool,
@@ -116,11 +117,11 @@ impl Connection {
         Self {
             next_number: 0,
             skip: 1 + rng.below(SKIP_WITHIN) as u64,
-            received: Received::default(),
-            ack_due: None,
+            acks: Acks::default(),
             recovery: Recovery::new(controller, BASE_DATAGRAM_LEN, now),
             mtu: Mtu::new(),
             was_full: false,
+            limit: None,
             streams: Streams::new(),
             hello,
             ping_due: false,
@@ -153,19 +154,8 @@ impl Connection {
     }
 
     /// Notes an arrived packet; false if it is a duplicate or too old to tell.
-    pub(super) fn on_packet(
-        &mut self,
-        number: PacketNumber,
-        eliciting: bool,
-        now: Instant,
-    ) -> bool {
-        if !self.received.insert(number.0) {
-            return false;
-        }
-        if eliciting {
-            self.ack_due = Some(now);
-        }
-        true
+    pub(super) fn on_packet(&mut self, payload: &Payload<'_>, now: Instant) -> bool {
+        self.acks.on_packet(payload, now)
     }
 
     /// Takes note of what arrived at the other side.
@@ -290,6 +280,11 @@ impl Connection {
         self.recovery.on_path_change(BASE_DATAGRAM_LEN, now);
     }
 
+    /// Keeps datagrams to `limit` bytes, and tries no larger ones, while the path is not settled.
+    pub(super) const fn set_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit;
+    }
+
     /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait.
     pub(super) fn take_note(&mut self, note: Note) -> bool {
         let has_room = self.notes.len() < MAX_WAITING_NOTES;
@@ -312,21 +307,23 @@ impl Connection {
     /// The next packet. `keepalive`: also one that says nothing.
     pub(super) fn poll(
         &mut self,
-        nickname: &str,
+        hello: &Hello<'_>,
         keepalive: bool,
         rng: &mut CoreRng,
         now: Instant,
     ) -> Poll {
+        let limit = self.limit.unwrap_or(usize::MAX);
         let (permit, size) = match self.probes {
-            0 => (
-                self.recovery.may_send(self.mtu.size(), now),
-                self.mtu.size(),
-            ),
+            0 => {
+                let size = self.mtu.size().min(limit);
+                (self.recovery.may_send(size, now), size)
+            }
             // Were it larger, nothing would tell a lost path from one that has become narrow.
-            _ => (Permit::Now, BASE_DATAGRAM_LEN),
+            _ => (Permit::Now, BASE_DATAGRAM_LEN.min(limit)),
         };
         if permit == Permit::Now
             && self.probes == 0
+            && self.limit.is_none()
             && core::mem::take(&mut self.was_full)
             && let Some(size) = self.mtu.probe_due(now)
             && self.recovery.may_send(size, now) == Permit::Now
@@ -335,15 +332,15 @@ impl Connection {
         }
         let number = self.take_number(rng);
         let mut writer = PayloadWriter::new(number, size - OVERHEAD);
-        if let Some(ack) = self.take_ack(now) {
+        if let Some(ack) = self.acks.frame(writer.room(), now) {
             writer.push(&Frame::Ack(ack));
         }
         let carried = match permit {
-            Permit::Now => self.fill(&mut writer, nickname),
+            Permit::Now => self.fill(&mut writer, hello),
             Permit::At(_) | Permit::Blocked => None,
         };
         let eliciting = carried.is_some();
-        if writer.is_empty() && !keepalive {
+        if !eliciting && !keepalive && !self.acks.is_due(now) {
             self.give_back(number);
             return match permit {
                 Permit::At(at) if self.has_content() => Poll::Later(at),
@@ -354,6 +351,7 @@ impl Connection {
                 Permit::At(_) | Permit::Blocked => Poll::Nothing,
             };
         }
+        self.acks.on_sent();
         let plaintext = writer.finish();
         let len = plaintext.len() + OVERHEAD;
         self.was_full = len == self.mtu.size();
@@ -390,16 +388,41 @@ impl Connection {
         }
     }
 
+    /// A packet of exactly `size` bytes for the sake of an address: with `frame`, and with an ACK if
+    /// it goes to the path. It is not in flight: the path asks again by itself, and what becomes of it
+    /// says nothing about congestion or the round trip.
+    pub(super) fn path_packet(
+        &mut self,
+        frame: &Frame<'_>,
+        size: usize,
+        with_ack: bool,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Vec<u8> {
+        let number = self.take_number(rng);
+        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
+        writer.push(frame);
+        if with_ack && let Some(ack) = self.acks.frame(writer.room(), now) {
+            writer.push(&Frame::Ack(ack));
+            self.acks.on_sent();
+        }
+        let _ = self
+            .recovery
+            .on_sent(number, size, false, Carried::default(), now);
+        writer.finish_full()
+    }
+
     /// A packet that ends the session. It says once more what has arrived and what was taken: if that
     /// was lost, there is nobody left to repeat it.
-    pub(super) fn last_packet(&mut self, frame: &Frame<'_>, rng: &mut CoreRng) -> Vec<u8> {
+    pub(super) fn last_packet(
+        &mut self,
+        frame: &Frame<'_>,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Vec<u8> {
         let mut writer = PayloadWriter::new(self.take_number(rng), BASE_PLAINTEXT_LEN);
-        let ranges = self.received.ranges.clone();
-        if !ranges.is_empty() {
-            writer.push(&Frame::Ack(Ack {
-                delay_us: 0,
-                ranges,
-            }));
+        if let Some(ack) = self.acks.last_frame(now) {
+            writer.push(&Frame::Ack(ack));
         }
         let waiting = core::mem::take(&mut self.notes);
         let unacked = self.recovery.unacked().flat_map(|carried| &carried.notes);
@@ -413,19 +436,14 @@ impl Connection {
     }
 
     /// Fills a packet with whatever asks for an acknowledgement. `None` if there is nothing.
-    fn fill(&mut self, writer: &mut PayloadWriter, nickname: &str) -> Option<Carried> {
+    fn fill(&mut self, writer: &mut PayloadWriter, hello: &Hello<'_>) -> Option<Carried> {
         if self.probes > 0 {
             self.repeat_oldest();
         }
         let mut carried = Carried::default();
         let mut any = false;
-        if self.hello == HelloState::Due {
-            let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
-            let nickname = nickname.as_bytes().get(..end).unwrap_or_default();
-            writer.push(&Frame::Hello(Hello {
-                newest_version: VERSION,
-                nickname,
-            }));
+        if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
+            writer.push(&Frame::Hello(*hello));
             self.hello = HelloState::Sent;
             (carried.hello, any) = (true, true);
         }
@@ -481,15 +499,6 @@ impl Connection {
             || self.streams.has_frames()
     }
 
-    fn take_ack(&mut self, now: Instant) -> Option<Ack> {
-        let since = self.ack_due.take()?;
-        let delay = now.saturating_since(since).as_micros();
-        Some(Ack {
-            delay_us: u64::try_from(delay).unwrap_or(u64::MAX),
-            ranges: self.received.ranges.clone(),
-        })
-    }
-
     /// The next packet number; now and then one is left out.
     fn take_number(&mut self, rng: &mut CoreRng) -> PacketNumber {
         if self.next_number == self.skip {
@@ -512,6 +521,12 @@ impl Connection {
     /// When to call [`Connection::on_timeout`].
     pub(super) fn timeout(&self) -> Option<Instant> {
         self.recovery.timeout()
+    }
+
+    /// When an acknowledgement has waited long enough for other things to say: [`Connection::poll`]
+    /// has it then.
+    pub(super) const fn ack_timeout(&self) -> Option<Instant> {
+        self.acks.due()
     }
 
     /// Something is overdue: it is lost, or asked for.
@@ -540,6 +555,11 @@ impl Connection {
         self.recovery.rtt().map(|rtt| rtt.smoothed)
     }
 
+    /// The largest datagram that the path is known to carry.
+    pub(super) const fn mtu(&self) -> usize {
+        self.mtu.size()
+    }
+
     /// The probe timeout.
     pub(super) fn pto(&self) -> Duration {
         self.recovery.pto()
@@ -548,6 +568,9 @@ impl Connection {
 
 /// What a datagram has around the plaintext.
 const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
+/// Most bytes of our HELLO: type, length, two versions, two varints, signing key, length of the nickname,
+/// nickname.
+const HELLO_ROOM: usize = 3 + 4 + 16 + PUBLIC_KEY_LEN + 2 + NICKNAME_MAX_LEN;
 /// Receipts and rejects that wait for a packet; the layer above keeps the rest.
 const MAX_WAITING_NOTES: usize = 64;
 /// Bytes kept free for the frame that ends a session.

@@ -3,7 +3,7 @@
 use super::bulk::with_bulk;
 use super::*;
 use crate::proto::limits::{MAX_EVENTS, STREAM_WINDOW};
-use crate::proto::{ApiMisuse, SessionStatus, StreamEvent};
+use crate::proto::{ApiMisuse, SessionStatus, Shown, StreamEvent};
 
 fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
     side.endpoint.status(of.id(), at).unwrap()
@@ -220,12 +220,17 @@ fn a_ping_tells_how_long_the_way_there_and_back_takes() {
     for (_, packet) in a.drain(now(2_000)) {
         b.receive(a.address, packet, now(2_030));
     }
-    for (_, packet) in b.drain(now(2_030)) {
-        a.receive(b.address, packet, now(2_070));
+    assert!(
+        b.drain(now(2_030)).is_empty(),
+        "it waits for a second packet"
+    );
+    b.endpoint.handle_timeout(now(2_055));
+    for (_, packet) in b.drain(now(2_055)) {
+        a.receive(b.address, packet, now(2_095));
     }
-    a.drain(now(2_070));
-    assert_eq!(pongs(&a), [Duration::from_millis(70)]);
-    pass(&mut a, &mut b, 2_000, now(2_070), now(9_000));
+    a.drain(now(2_095));
+    assert_eq!(pongs(&a), [Duration::from_millis(70)], "without that wait");
+    pass(&mut a, &mut b, 2_000, now(2_095), now(9_000));
     assert_eq!(pongs(&a).len(), 1, "one answer to one question");
     assert_eq!(pongs(&b), []);
 }
@@ -254,6 +259,7 @@ fn without_a_session_nothing_is_measured() {
         id: b.id(),
         psk: None,
         addresses: vec![b.address],
+        shown: Shown::default(),
     });
     assert_eq!(ping(&mut a), Err(ApiMisuse::NotConnected));
     assert!(a.drain(now(1)).is_empty(), "nor is anybody called");

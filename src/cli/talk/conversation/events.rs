@@ -7,7 +7,7 @@ use crate::cli::talk::conversation::standing::span;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode};
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{CloseReason, Event, Refusal};
 use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
@@ -37,6 +37,11 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
+            Event::Introduced {
+                peer,
+                signing_key,
+                newest_version,
+            } => self.on_introduced(&peer, signing_key, newest_version),
             // Streams beside the chat are nobody's here.
             Event::Stream { .. } => {}
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
@@ -100,6 +105,13 @@ impl Conversation {
         }
     }
 
+    fn on_introduced(&mut self, peer: &PeerId, signing_key: VerifyingKey, version: u16) {
+        let noted = self.profile.contacts.introduce(peer, signing_key, version);
+        if let Err(error) = noted {
+            self.complain(&error.into());
+        }
+    }
+
     /// Saves a peer; false, after saying why, if that cannot be done.
     pub(super) fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
         let saved = self.profile.contacts.save(name, peer, addresses);
@@ -122,6 +134,10 @@ impl Conversation {
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
+        if reason == CloseReason::SigningKeyChanged {
+            let peer = self.peer(&peer);
+            self.complain(&Error::SigningKeyChanged { peer });
+        }
         let why = closed(self.label(&peer), reason);
         self.note(why.clone());
         let link = self.link(peer);
@@ -200,6 +216,7 @@ pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
         CloseReason::TheySayViolation => label + " says that this program broke the protocol",
         CloseReason::Violation => label + " broke the protocol; the session was ended",
         CloseReason::Unsupported => label + " needs a newer securechat",
+        CloseReason::SigningKeyChanged => label + " was put out",
         CloseReason::Removed => label + " is no longer among your peers; the session was ended",
     }
 }

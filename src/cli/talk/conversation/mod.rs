@@ -34,9 +34,10 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError};
 use crate::plain::Printer;
-use crate::proto::SessionStatus;
+use crate::proto::{ApiMisuse, SessionStatus};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
+use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
@@ -267,6 +268,13 @@ impl Conversation {
         let started = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
+        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
+            return Err(Error::NewerVersion {
+                peer: self.peer(&peer),
+                theirs,
+                ours: VERSION,
+            });
+        }
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }

@@ -1,13 +1,17 @@
 //! Two messengers in one thread, joined by a wire that carries everything at once or nothing.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::chat::{Draft, Event, FailReason, Messenger, Name, SendError, State, Update};
-use crate::crypto::StaticSecret;
-use crate::id::{PeerId, Timestamp};
-use crate::proto::{self, CloseReason, Endpoint, EndpointConfig, Incoming, PeerConfig, Trust};
-use crate::time::{Instant, UnixTime};
+use securechat::chat::{Draft, Event, FailReason, Messenger, Name, SendError, State, Update};
+use securechat::crypto::StaticSecret;
+use securechat::id::{PeerId, Timestamp};
+use securechat::proto::{
+    self, CloseReason, Endpoint, EndpointConfig, Incoming, PeerConfig, Shown, Trust,
+};
+use securechat::time::{Instant, UnixTime};
 
 struct Side {
     seed: u8,
@@ -47,6 +51,7 @@ impl Side {
             id: other.id(),
             psk: None,
             addresses,
+            shown: Shown::default(),
         });
     }
 
@@ -219,12 +224,16 @@ fn events_come_in_the_order_in_which_they_happened() {
         .iter()
         .map(|update| match update {
             Update::Session(proto::Event::Established { .. }) => "established",
+            Update::Session(proto::Event::Introduced { .. }) => "introduced",
             Update::Session(proto::Event::Closed { .. }) => "closed",
             Update::Chat(Event::Message { .. }) => "message",
             other @ (Update::Session(_) | Update::Chat(_)) => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(kinds, ["established", "message", "message", "closed"]);
+    assert_eq!(
+        kinds,
+        ["established", "introduced", "message", "message", "closed"]
+    );
 }
 
 #[test]
@@ -298,10 +307,10 @@ fn a_peer_that_breaks_the_rules_of_messages_is_closed() {
     a.send(&b, "hello", now(0));
     pass(&mut a, &mut b, true, 0, 1_000);
     let id = b.id();
-    let written = a
-        .messenger
-        .endpoint_mut()
-        .write_stream(id, crate::chat::CHAT_STREAM, &[0; 9]);
+    let written =
+        a.messenger
+            .endpoint_mut()
+            .write_stream(id, securechat::chat::CHAT_STREAM, &[0; 9]);
     assert_eq!(written, Ok(9));
     pass(&mut a, &mut b, true, 1_000, 2_000);
     let closed = Update::Session(proto::Event::Closed {
