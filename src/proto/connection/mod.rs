@@ -3,6 +3,7 @@
 //! Source: docs/protocol.md#frames, docs/protocol.md#loss-and-congestion.
 
 mod acks;
+mod echo;
 mod note;
 mod received;
 
@@ -11,6 +12,7 @@ use std::collections::VecDeque;
 
 use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
 use crate::proto::connection::acks::Acks;
+use crate::proto::connection::echo::Echo;
 pub(super) use crate::proto::connection::note::Note;
 use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
@@ -76,6 +78,8 @@ pub(super) struct Connection {
     notes: VecDeque<Note>,
     /// Whether one found no room.
     note_refused: bool,
+    /// What goes out once more with the next packet.
+    echo: Echo,
 }
 
 /// Why a packet's frames take no effect.
@@ -130,6 +134,7 @@ impl Connection {
             probes: 0,
             notes: VecDeque::new(),
             note_refused: false,
+            echo: Echo::default(),
         }
     }
 
@@ -440,6 +445,8 @@ impl Connection {
         if self.probes > 0 {
             self.repeat_oldest();
         }
+        let echo = core::mem::take(&mut self.echo);
+        self.repeat(&echo.streams, &echo.notes);
         let mut carried = Carried::default();
         let mut any = false;
         if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
@@ -469,6 +476,7 @@ impl Connection {
             self.probes = self.probes.saturating_sub(1);
             carried.asked = self.asked.take();
         }
+        self.echo = Echo::of(&carried, &echo);
         any.then_some(carried)
     }
 
@@ -482,12 +490,17 @@ impl Connection {
         };
         let (hello, records) = (oldest.hello, oldest.streams.clone());
         let notes = oldest.notes.clone();
-        self.repeat_notes(notes);
+        self.repeat(&records, &notes);
         if hello && self.hello == HelloState::Sent {
             self.hello = HelloState::Due;
         }
-        for record in records {
-            self.streams.on_lost(record);
+    }
+
+    /// Lets what is under way go out once more.
+    fn repeat(&mut self, streams: &[StreamRecord], notes: &[Note]) {
+        self.repeat_notes(notes.to_vec());
+        for record in streams {
+            self.streams.on_lost(record.clone());
         }
     }
 
@@ -497,6 +510,7 @@ impl Connection {
             || self.ping_due
             || !self.notes.is_empty()
             || self.streams.has_frames()
+            || !self.echo.is_empty()
     }
 
     /// The next packet number; now and then one is left out.

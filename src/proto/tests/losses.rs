@@ -20,7 +20,7 @@ fn say(a: &mut Side, b: &Side, n: usize) -> Vec<Vec<u8>> {
 }
 
 /// Lets all timers fire until `end`, with a path that carries datagrams of at most `limit` bytes.
-fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant) {
+pub(super) fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant) {
     while at < end {
         loop {
             let (from_a, from_b) = (a.drain(at), b.drain(at));
