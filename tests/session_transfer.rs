@@ -332,7 +332,7 @@ fn a_transfer_and_a_talk_outlive_an_mtu_black_hole() {
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
 }
 
-/// Lines of every length, a long message, a file, keepalives, a new path, new keys and the goodbye.
+/// Lines of every length, a long message, a file, a new path, new keys and the goodbye.
 #[test]
 fn every_packet_of_a_mixed_talk_has_the_length_of_a_bucket() {
     let mut pair = connected(6, &LinkConfig::home());

@@ -36,6 +36,8 @@ pub(crate) struct Program {
     open: usize,
     /// Everything, for the message of a test that fails.
     transcript: String,
+    /// How long to wait for what is asked for.
+    patience: Duration,
 }
 
 impl Program {
@@ -115,6 +117,7 @@ impl Program {
             unread: [Vec::new(), Vec::new()],
             open,
             transcript: String::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -125,6 +128,11 @@ impl Program {
     /// Types a line.
     pub(crate) fn say(&mut self, line: &str) {
         self.say_bytes(line.as_bytes());
+    }
+
+    /// Has more patience, for a test that says much.
+    pub(crate) const fn wait_up_to(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Types a line of any bytes.
@@ -220,12 +228,12 @@ impl Program {
     fn chunk(&self, start: Instant, wanted: &str) -> Chunk {
         match self
             .chunks
-            .recv_timeout(PATIENCE.saturating_sub(start.elapsed()))
+            .recv_timeout(self.patience.saturating_sub(start.elapsed()))
         {
             Ok(chunk) => chunk,
             Err(RecvTimeoutError::Timeout) => panic!(
-                "{} did not come to {wanted:?} within {PATIENCE:?}:\n{}",
-                self.name, self.transcript
+                "{} did not come to {wanted:?} within {:?}:\n{}",
+                self.name, self.patience, self.transcript
             ),
             Err(RecvTimeoutError::Disconnected) => unreachable!("each reader says when it ends"),
         }

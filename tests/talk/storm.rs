@@ -3,9 +3,10 @@
 //! `cargo storm` says 2,000 messages each way and one of 5 MiB.
 
 use std::env;
+use std::time::Duration;
 
 use crate::home::Home;
-use crate::program::Program;
+use crate::program::{PATIENCE, Program};
 use crate::wire::Wire;
 
 const SEED: u64 = 20;
@@ -57,8 +58,11 @@ fn messages_each_way_at_once_and_a_long_one_arrive_once_and_in_order_through_a_s
     wire.storm(SEED);
     let patient = ["--timeout", "90s", "--linger", "60s"];
     let mut caller = alice.call(&bob, wire.address(), &patient);
-    caller.told("secure: ");
-    listener.told("secure: ");
+    let patience = PATIENCE + Duration::from_secs(len as u64 / 20_000);
+    for program in [&mut caller, &mut listener] {
+        program.wait_up_to(patience);
+        program.told("secure: ");
+    }
     for n in 0..count {
         if n == count / 2 {
             caller.say(&long(len));
