@@ -30,6 +30,8 @@ impl Peer {
         }
         let Some(to) = self.usable_path() else {
             self.rest(None, shared);
+            // It leaves when there is room, and no deadline makes any.
+            self.arm(Timer::Ack, None, shared);
             return None;
         };
         let keepalive = core::mem::take(&mut self.keepalive_due);
