@@ -335,3 +335,24 @@ fn two_messengers_at_rest_have_no_deadline() {
         assert_eq!(side.messenger.poll_timeout(), None);
     }
 }
+
+#[test]
+fn a_peer_that_leaves_again_and_again_is_not_called_in_a_circle() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    a.send(&b, "hello", now(0));
+    for _ in 0..100 {
+        pass(&mut a, &mut b, true, 0, 0);
+        b.messenger.endpoint_mut().close(a.id(), now(0));
+    }
+    let is_session =
+        |update: &&Update| matches!(update, Update::Session(proto::Event::Established { .. }));
+    assert_eq!(a.updates.iter().filter(is_session).count(), 1);
+    pass(&mut a, &mut b, true, 0, 2_000);
+    assert_eq!(a.updates.iter().filter(is_session).count(), 2);
+    b.messenger.endpoint_mut().close(a.id(), now(2_000));
+    pass(&mut a, &mut b, true, 2_000, 2_000);
+    a.send(&b, "at once", now(2_000));
+    pass(&mut a, &mut b, true, 2_000, 2_000);
+    assert_eq!(a.updates.iter().filter(is_session).count(), 3);
+}

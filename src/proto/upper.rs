@@ -39,6 +39,18 @@ impl Endpoint {
         }
     }
 
+    /// As [`Endpoint::seek`], for a peer that has just left: it is called a moment later, so that one
+    /// who comes and leaves again and again does not make us call in a circle.
+    pub fn seek_later(&mut self, peer: PeerId, now: Instant) {
+        let Some(peer) = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest()) else {
+            return;
+        };
+        peer.pending = true;
+        if !peer.status(now).established {
+            peer.start_handshake_later(&mut self.shared, now);
+        }
+    }
+
     /// Measures the way to a peer and back, inside the seal: [`Event::Pong`](crate::proto::Event::Pong)
     /// follows when the answer comes.
     ///
