@@ -356,3 +356,32 @@ fn a_peer_that_leaves_again_and_again_is_not_called_in_a_circle() {
     pass(&mut a, &mut b, true, 2_000, 2_000);
     assert_eq!(a.updates.iter().filter(is_session).count(), 3);
 }
+
+#[test]
+fn what_is_written_while_nothing_is_heard_may_arrive_all_the_same() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    a.send(&b, "unheard", now(1_000));
+    let mut at = now(1_000);
+    let is_silent =
+        |update: &Update| matches!(update, Update::Session(proto::Event::Silent { .. }));
+    loop {
+        for datagram in a.drain(at) {
+            b.receive(a.address, datagram, at);
+        }
+        if a.updates.iter().any(is_silent) {
+            break;
+        }
+        at = at.max(a.messenger.poll_timeout().unwrap());
+        a.messenger.handle_timeout(at);
+    }
+    a.send(&b, "while silent", at);
+    let status = a.messenger.endpoint().status(b.id(), at).unwrap();
+    assert!(!status.established && status.key_age.is_some());
+    for datagram in a.drain(at) {
+        b.receive(a.address, datagram, at);
+    }
+    b.drain(at);
+    assert_eq!(b.texts(), ["hello", "unheard", "while silent"]);
+}

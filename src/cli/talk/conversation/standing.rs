@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::Error;
 use crate::cli::talk::conversation::{Conversation, Link};
+use crate::cli::talk::sent::Passage;
 use crate::id::PeerId;
 use crate::proto::SessionStatus;
 use crate::text::{Safe, safe_line};
@@ -36,14 +37,28 @@ impl Conversation {
 
     /// Whether a message for a peer would leave at once.
     pub(super) fn is_connected(&self, peer: PeerId) -> Result<bool, Error> {
-        let way = self.way(peer)?;
-        Ok(way.stands() && !way.is_silent())
+        Ok(self.way(peer)?.passage() == Passage::Open)
     }
 }
 
 impl Way<'_> {
     pub(super) fn stands(&self) -> bool {
         self.status.is_some_and(|status| status.established)
+    }
+
+    /// What a message meets that is sent now. While nothing is heard it leaves all the same.
+    pub(super) fn passage(&self) -> Passage {
+        let Some(status) = self.status else {
+            return Passage::Closed;
+        };
+        let has_key = status.key_age.is_some() && !status.waiting && !status.guest;
+        if status.established && !self.is_silent() {
+            Passage::Open
+        } else if status.established || has_key {
+            Passage::Unsure
+        } else {
+            Passage::Closed
+        }
     }
 
     fn is_silent(&self) -> bool {
@@ -239,6 +254,40 @@ mod tests {
             ),
         ] {
             assert_eq!(told(status, link, again), [word, sentence]);
+        }
+    }
+
+    #[test]
+    fn what_is_sent_into_a_silence_may_have_left() {
+        let key_age = Some(Duration::from_secs(9));
+        let keyed = SessionStatus { key_age, ..NOBODY };
+        let stands = SessionStatus {
+            established: true,
+            ..keyed
+        };
+        let waiting = SessionStatus {
+            waiting: true,
+            ..keyed
+        };
+        let silent = Link {
+            is_silent: true,
+            ..Link::default()
+        };
+        for (status, link, passage) in [
+            (stands, &Link::default(), Passage::Open),
+            (stands, &silent, Passage::Unsure),
+            (keyed, &silent, Passage::Unsure),
+            (keyed, &Link::default(), Passage::Unsure),
+            (waiting, &Link::default(), Passage::Closed),
+            (NOBODY, &silent, Passage::Closed),
+        ] {
+            let way = Way {
+                label: "bob".into(),
+                status: Some(status),
+                link: Some(link),
+                again: None,
+            };
+            assert_eq!(way.passage(), passage, "{status:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::mpsc::TryRecvError;
 
 use crate::chat::{Draft, OutboxError, Policy, SendError};
 use crate::cli::talk::conversation::{Conversation, Target};
+use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
@@ -152,9 +153,9 @@ impl Conversation {
                 return Ok(None);
             }
         };
-        let is_connected = self.is_connected(peer)?;
+        let passage = self.way(peer)?.passage();
         let now = self.clock.now();
-        let number = self.state.sent.add(peer, name, is_connected, now);
+        let number = self.state.sent.add(peer, name, passage, now);
         if !self.is_person() {
             return Ok(None);
         }
@@ -164,7 +165,7 @@ impl Conversation {
         if let Some(end) = self.printed(printed)? {
             return Ok(Some(end));
         }
-        if is_connected {
+        if passage == Passage::Open {
             return Ok(None);
         }
         let words = Safe::from("queued: ") + self.obstacle(peer)?;
