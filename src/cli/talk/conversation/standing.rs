@@ -70,9 +70,9 @@ impl Way<'_> {
         match self.status {
             None => "revoked",
             Some(status) if status.guest => "waits for your answer",
-            Some(status) if status.established && self.is_silent() => "silent",
-            Some(status) if status.established => "connected",
             Some(status) if status.waiting => "has to accept you",
+            Some(_) if self.is_silent() => "silent",
+            Some(status) if status.established => "connected",
             Some(status) if status.tries > 0 => "connecting",
             Some(_) => "not connected",
         }
@@ -85,7 +85,7 @@ impl Way<'_> {
         match self.status {
             None => label.clone() + " is no peer of yours",
             Some(status) if status.waiting => label.clone() + " has to accept you first",
-            Some(status) if status.established && self.is_silent() => {
+            Some(status) if self.is_silent() => {
                 let heard = status.heard.map_or_else(Safe::default, |heard| {
                     Safe::from(" for ") + heard.as_secs() + " s"
                 });
@@ -197,7 +197,10 @@ mod tests {
             ..NOBODY
         };
         let idle = SessionStatus { address, ..NOBODY };
+        // A session does not count as established while nothing is heard.
         let lost = SessionStatus {
+            established: false,
+            key_age: seconds(60),
             tries: 1,
             next_try: seconds(1),
             ..stands
