@@ -79,6 +79,10 @@ impl Conversation {
             self.on_answer(&line)?;
             return Ok(None);
         }
+        if !typed.is_command() && self.state.has_lost_question(self.clock.now()) {
+            self.warn("that was typed before the question was gone (nothing was sent)".into());
+            return Ok(None);
+        }
         match typed {
             Typed::Say([]) => return Ok(None),
             Typed::Say(text) => return self.say_to_target(text.to_vec()),
