@@ -31,6 +31,7 @@ fn each_message_has_a_number_and_its_receipt_has_the_same() {
     caller.said("secure: bob");
     for (number, text) in ["yes", "no", "@@home"].into_iter().enumerate() {
         let number = number + 1;
+        sees_prompt(&mut caller, "bob");
         caller.say(text);
         let text = text.replace("@@", "@");
         let own = caller.said(" me [");
