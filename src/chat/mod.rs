@@ -35,6 +35,8 @@ pub use line::{Line, LineError, Received};
 pub use message::{ConversationId, Kind, LogId, Name};
 pub use messenger::{Messenger, Update};
 pub use outbox::{MemoryOutbox, Outbox, OutboxError, Outgoing, Waiting};
+pub(crate) use outbox::{OUTBOX_MAX_BYTES, OUTBOX_MAX_MESSAGES};
 pub use policy::Policy;
 pub use receipt::RejectReason;
+pub(crate) use receiver::{MAX_UNTAKEN, MAX_UNTAKEN_BYTES};
 pub use transport::{CHAT_STREAM, Transport};
