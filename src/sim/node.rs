@@ -59,6 +59,7 @@ pub struct Node {
     pub(super) host: HostId,
     config: EndpointConfig,
     habits: Habits,
+    id: PeerId,
     identity: Arc<StaticSecret>,
     messenger: Option<Messenger>,
     process: u32,
@@ -91,6 +92,7 @@ impl Node {
             host,
             config,
             habits: Habits::default(),
+            id: identity.public(),
             identity,
             messenger: None,
             process: 0,
@@ -115,8 +117,8 @@ impl Node {
 
     /// The node's public key.
     #[must_use]
-    pub fn id(&self) -> PeerId {
-        self.identity.public()
+    pub const fn id(&self) -> PeerId {
+        self.id
     }
 
     /// The node's identity, for tests that play an attacker who stole it.
@@ -238,6 +240,12 @@ impl Node {
     /// Makes every later process draw the same indices and connection ids as others with `seed`.
     pub const fn fix_seed(&mut self, seed: [u8; 32]) {
         self.fixed_seed = Some(seed);
+    }
+
+    /// The policy of its next process.
+    #[must_use]
+    pub const fn config(&self) -> &EndpointConfig {
+        &self.config
     }
 
     /// Sets the policy of the next process.
