@@ -93,6 +93,11 @@ impl Judge {
             .map(|account| account.state)
     }
 
+    /// How far every message has come that was ever accepted.
+    pub(super) fn states(&self) -> impl Iterator<Item = State> + '_ {
+        self.accounts.values().map(|account| account.state)
+    }
+
     // --- what happens ---------------------------------------------------------------------------
 
     /// The process of a node has ended at `now`.

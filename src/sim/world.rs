@@ -284,6 +284,11 @@ impl World {
         self.judge.state(self.id(from), self.id(to), name)
     }
 
+    /// How far every message has come that was ever accepted.
+    pub fn states(&self) -> impl Iterator<Item = State> + '_ {
+        self.judge.states()
+    }
+
     /// How many messages that the process of `from` accepted for `to` are neither delivered nor failed.
     #[must_use]
     pub fn unsettled(&self, from: NodeId, to: NodeId) -> usize {

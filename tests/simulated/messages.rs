@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use securechat::chat::{FailReason, Name, OutboxError, SendError, State};
+use securechat::proto::limits::ERASE_AFTER;
 use securechat::sim::{Habits, NodeId, SimRng, World};
 
 use crate::simulated::{ms, secs};
@@ -261,9 +262,13 @@ fn remove(world: &mut World, node: NodeId, peer: NodeId, revoke: bool) {
 /// Sends one more message and waits until all of this way have come to an end.
 pub fn settle(world: &mut World, from: NodeId, to: NodeId, limit: Duration) -> Result<(), String> {
     let sent: Option<Result<Name, SendError>> = world.send_bytes(from, to, 60);
-    if !matches!(sent, Some(Ok(_))) {
+    let limit = if matches!(sent, Some(Ok(_))) {
+        limit
+    } else {
         let _ = world.connect(from, to);
-    }
+        // Who has nothing new to say learns of a receiver that started again when the key is old.
+        limit + ERASE_AFTER
+    };
     let waiting = u32::try_from(world.unsettled(from, to)).unwrap();
     // As many at once as may be with the user.
     let limit = limit + world.node(to).habits().thinks * (2 + waiting / 64);
