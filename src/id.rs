@@ -32,6 +32,33 @@ impl fmt::Debug for PeerId {
     }
 }
 
+/// The public half of a signing key: 32 bytes of Ed25519. It comes with a static key, which stays the
+/// identity: people never see this one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct VerifyingKey([u8; PUBLIC_KEY_LEN]);
+
+impl VerifyingKey {
+    /// Wraps the 32 bytes. Any value is allowed: no signature holds under one that is no key.
+    #[must_use]
+    pub const fn new(bytes: [u8; PUBLIC_KEY_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; PUBLIC_KEY_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    /// As short as that of [`PeerId`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "VerifyingKey({a:02x}{b:02x}{c:02x}{d:02x})")
+    }
+}
+
 /// The receiver's 32-bit handle of a handshake or a keypair, chosen at random by the receiver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SessionIndex(pub u32);

@@ -7,7 +7,9 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -18,7 +20,7 @@ const CAROL: &str = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
 /// A directory for `--home`.
 struct Home(TempDir);
 
-/// What a run left behind. The home's path reads `HOME` in it.
+/// What a run left behind. The home's path reads `HOME` in it, `HOME/` in front of a file.
 #[derive(PartialEq, Eq, Debug)]
 struct Done {
     code: i32,
@@ -55,9 +57,10 @@ impl Home {
         let mut command = program();
         command.args(["--home", home]).args(args);
         let done = finish(command, input);
+        let placed = |text: &str| text.replace(home, "HOME").replace("HOME\\", "HOME/");
         Done {
-            stdout: done.stdout.replace(home, "HOME"),
-            stderr: done.stderr.replace(home, "HOME"),
+            stdout: placed(&done.stdout),
+            stderr: placed(&done.stderr),
             ..done
         }
     }
@@ -145,10 +148,11 @@ mod keys {
         let key = home.data(&["pubkey"]);
         let key = key.trim_end();
         assert_eq!(key.len(), 44);
+        let mode = if cfg!(unix) { "0600, " } else { "" };
         assert_eq!(
             done.stderr,
             format!(
-                "  secret key  HOME/identity.key   (0600, not protected by a passphrase)\n\
+                "  secret key  HOME/identity.key   ({mode}not protected by a passphrase)\n\
                  \x20 public key  {key}\n\
                  \x20 Give the public key to the people you want to talk to.\n\
                  \x20 next: securechat --home HOME listen     or     \

@@ -19,7 +19,7 @@ use securechat::chat::{self, Draft, Messenger, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::net::{Bind, Clock, Driver, Family, Fatal, Handle, Socket, os_rng, seed};
-use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig};
+use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use securechat::time::UnixTime;
 
 /// Against hanging only.
@@ -72,6 +72,7 @@ impl Node {
             id,
             psk: None,
             addresses,
+            shown: Shown::default(),
         };
         self.handle()
             .with(|messenger, _| messenger.endpoint_mut().add_peer(peer))

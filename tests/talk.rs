@@ -21,6 +21,8 @@ mod ends;
 mod failures;
 #[path = "talk/home.rs"]
 mod home;
+#[path = "talk/introduced.rs"]
+mod introduced;
 #[path = "talk/lines.rs"]
 mod lines;
 #[path = "talk/people.rs"]
@@ -29,9 +31,9 @@ mod people;
 mod program;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
-#[cfg(target_os = "linux")]
 #[path = "talk/storm.rs"]
 mod storm;
+#[cfg(target_os = "linux")]
 #[path = "talk/terminal.rs"]
 mod terminal;
 #[path = "talk/wire.rs"]

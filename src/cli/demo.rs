@@ -14,7 +14,7 @@ use crate::crypto::{PROTOCOL_NAME, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Driver, Handle, Socket, os_rng, seed};
 use crate::plain::{Form, Printer, Stamp};
-use crate::proto::{Endpoint, EndpointConfig, Event, PeerConfig};
+use crate::proto::{Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use crate::store::key_text;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
@@ -89,6 +89,7 @@ impl Party {
             id: other.id,
             psk: None,
             addresses,
+            shown: Shown::default(),
         };
         Ok(self
             .handle

@@ -100,6 +100,15 @@ pub enum Error {
         /// The version that we speak.
         ours: u16,
     },
+    /// SC16: we would have to speak an older version than the other side has spoken.
+    NewerVersion {
+        /// Who.
+        peer: Peer,
+        /// The newest version that it has spoken.
+        theirs: u16,
+        /// The version that we speak.
+        ours: u16,
+    },
     /// SC17: an answer was needed, and nobody could be asked.
     NeedsInput(Prompt),
     /// SC26: no passphrase came from where it should.
@@ -122,6 +131,11 @@ pub enum Error {
         reason: Safe,
         /// The arguments of a command that would be right; none if there is no single one.
         example: &'static [&'static str],
+    },
+    /// SC31: a peer showed another signing key than before.
+    SigningKeyChanged {
+        /// Who.
+        peer: Peer,
     },
     /// SC21: a file is in the way.
     Exists {
@@ -208,6 +222,10 @@ impl Error {
                 lines,
             } => wording::not_delivered(peer, *within, *lines),
             Self::OtherVersion { peer, theirs, ours } => wording::version(peer, *theirs, *ours),
+            Self::NewerVersion { peer, theirs, ours } => {
+                wording::newer_version(peer, *theirs, *ours)
+            }
+            Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
             Self::NeedsInput(prompt) => wording::needs_input(*prompt),
             Self::NoPassphrase { reason } => wording::no_passphrase(reason),
             Self::NoAddress { name } => wording::no_address(name),

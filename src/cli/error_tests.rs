@@ -78,6 +78,18 @@ fn samples() -> Vec<Report> {
             theirs: 2,
             ours: 1,
         },
+        Error::NewerVersion {
+            peer: bob(),
+            theirs: 2,
+            ours: 1,
+        },
+        Error::SigningKeyChanged { peer: bob() },
+        Error::SigningKeyChanged {
+            peer: Peer {
+                saved: false,
+                ..bob()
+            },
+        },
         Error::NoPassphrase {
             reason: "it is empty".into(),
         },
@@ -156,7 +168,7 @@ fn every_code_of_this_version_can_be_printed() {
     let codes: BTreeSet<&str> = samples().iter().map(|report| report.code).collect();
     let expected = [
         1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28,
-        29, 30,
+        29, 30, 31,
     ];
     let expected: Vec<String> = expected.iter().map(|n| format!("SC{n:02}")).collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);
@@ -244,11 +256,14 @@ fn a_port_in_use_leads_to_the_next_one() {
         address: "[::]:7419".parse().unwrap(),
         reason: BindProblem::InUse,
     };
+    let quote = if cfg!(windows) { "" } else { "'" };
     assert_eq!(
         shown(&error),
-        "error: cannot listen on [::]:7419: the port is in use  [SC12]\n\
-         \x20 Another program is listening there, perhaps another securechat.\n\
-         \x20 try: securechat listen '[::]:7420'"
+        format!(
+            "error: cannot listen on [::]:7419: the port is in use  [SC12]\n\
+             \x20 Another program is listening there, perhaps another securechat.\n\
+             \x20 try: securechat listen {quote}[::]:7420{quote}"
+        )
     );
 }
 
@@ -280,4 +295,30 @@ fn another_version_says_who_is_behind() {
          \x20 try: securechat --version"
     );
     assert_eq!(error.exit_code(), ExitCode::Version);
+}
+
+#[test]
+fn a_newer_version_of_before_is_named() {
+    let error = Error::NewerVersion {
+        peer: bob(),
+        theirs: 2,
+        ours: 1,
+    };
+    let title = "error: bob has used protocol version 2 before; this program speaks 1  [SC16]\n";
+    assert!(shown(&error).starts_with(title), "{}", shown(&error));
+    assert_eq!(error.exit_code(), ExitCode::Version);
+}
+
+#[test]
+fn another_signing_key_says_what_to_do() {
+    let error = Error::SigningKeyChanged { peer: bob() };
+    assert_eq!(
+        shown(&error),
+        "error: bob shows another signing key than before  [SC31]\n\
+         \x20 It comes with the secret key and never changes by itself. The session was ended.\n\
+         \x20 Either sign= was altered in known-peers, or somebody else uses bob's secret key.\n\
+         \x20 try: ask bob by another way. If all is well there, take sign= out\n\
+         \x20 of bob's line in known-peers. To compare the key: securechat peers show bob"
+    );
+    assert_eq!(error.exit_code(), ExitCode::Trust);
 }

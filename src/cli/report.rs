@@ -146,8 +146,16 @@ impl Report {
     }
 }
 
-/// Quotes a word for a POSIX shell where it needs it.
+/// Quotes a word where the shell that people have here needs it.
 fn quote(word: &Safe) -> Safe {
+    if cfg!(windows) {
+        quote_for_windows(word)
+    } else {
+        quote_for_posix(word)
+    }
+}
+
+fn quote_for_posix(word: &Safe) -> Safe {
     let text = word.as_str();
     // Brackets are quoted: zsh takes an address like [::]:7419 for a pattern.
     let plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%~".contains(c);
@@ -155,6 +163,18 @@ fn quote(word: &Safe) -> Safe {
         return word.clone();
     }
     safe_line(&format!("'{}'", text.replace('\'', "'\\''")))
+}
+
+/// For cmd and PowerShell alike: both take double quotes, and no single word could be written for
+/// both that has a double quote, a dollar, a percent sign or a backtick in it. None of these stands
+/// in a key, an address or a name; a path with one has to be typed.
+fn quote_for_windows(word: &Safe) -> Safe {
+    let text = word.as_str();
+    let plain = |c: char| c.is_alphanumeric() || "-_./\\:=+~[]".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return word.clone();
+    }
+    safe_line(&format!("\"{text}\""))
 }
 
 #[cfg(test)]
@@ -173,7 +193,11 @@ mod tests {
             ])
             .line(true, vec![Part::Words("ask bob to run ".into()), theirs]);
         let lines = report.render(&["--home".into(), "my dir".into()]);
-        let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+        let quote = if cfg!(windows) { "\"" } else { "'" };
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| line.as_str().replace(quote, "'"))
+            .collect();
         assert_eq!(
             lines,
             [
@@ -188,13 +212,24 @@ mod tests {
     }
 
     #[test]
-    fn words_are_quoted_for_the_shell() {
-        let quoted = |text: &'static str| quote(&text.into()).to_string();
+    fn words_are_quoted_for_a_posix_shell() {
+        let quoted = |text: &'static str| quote_for_posix(&text.into()).to_string();
         assert_eq!(quoted("10.0.0.1:7419"), "10.0.0.1:7419");
         assert_eq!(quoted("[::]:7419"), "'[::]:7419'");
         assert_eq!(quoted("a b"), "'a b'");
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted("$(x)"), "'$(x)'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn words_are_quoted_for_cmd_and_powershell() {
+        let quoted = |text: &'static str| quote_for_windows(&text.into()).to_string();
+        assert_eq!(quoted("[::]:7419"), "[::]:7419");
+        assert_eq!(quoted(r"C:\me\keys"), r"C:\me\keys");
+        assert_eq!(quoted(r"C:\my keys"), r#""C:\my keys""#);
+        assert_eq!(quoted("it's"), "\"it's\"");
+        assert_eq!(quoted("a&b"), "\"a&b\"");
+        assert_eq!(quoted(""), "\"\"");
     }
 }

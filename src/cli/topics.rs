@@ -104,6 +104,14 @@ FILES
   known-peers    ~/.config/securechat/                XDG_CONFIG_HOME
   locks          ~/.local/state/securechat/           XDG_STATE_HOME
 
+                 Windows
+  identity.*     %APPDATA%\\securechat\\
+  known-peers    %APPDATA%\\securechat\\
+  locks          %LOCALAPPDATA%\\securechat\\
+
+On Windows files have no such modes, and who else may read them is not checked:
+they get the access list of the directory they are in.
+
 --home DIR (or SECURECHAT_HOME) puts all of them into one directory. -i FILE (or
 SECURECHAT_IDENTITY) names another secret key. The flag wins over the
 environment.

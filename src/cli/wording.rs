@@ -143,6 +143,40 @@ pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
         .attempt([self::ours(["--version"])])
 }
 
+pub(super) fn newer_version(peer: &Peer, theirs: u16, ours: u16) -> Report {
+    let title = peer.label.clone() + " has used protocol version " + theirs + " before; ";
+    Report::new(
+        "SC16",
+        ExitCode::Version,
+        title + "this program speaks " + ours,
+    )
+    .cause("It is not called in an older version: whoever wants to listen could hope for that.")
+    .cause("This side needs a newer securechat.")
+    .attempt([self::ours(["--version"])])
+}
+
+pub(super) fn signing_key_changed(peer: &Peer) -> Report {
+    let label = &peer.label;
+    let title = label.clone() + " shows another signing key than before";
+    let report = Report::new("SC31", ExitCode::Trust, title)
+        .cause("It comes with the secret key and never changes by itself. The session was ended.")
+        .cause(
+            Safe::from("Either sign= was altered in known-peers, or somebody else uses ")
+                + label
+                + "'s secret key.",
+        );
+    if !peer.saved {
+        return report;
+    }
+    let words =
+        Safe::from("ask ") + label + " by another way. If all is well there, take sign= out";
+    let show = Suggestion::securechat(["peers".into(), "show".into(), label.clone()]);
+    report.line(true, vec![Part::Words(words)]).hint(
+        Safe::from("of ") + label + "'s line in known-peers. To compare the key:",
+        show,
+    )
+}
+
 pub(super) fn needs_input(prompt: Prompt) -> Report {
     let report = |what: &'static str| {
         Report::new("SC17", ExitCode::Usage, what)

@@ -1,11 +1,19 @@
 //! Long-term keys: the static secret that is a person's identity, and the optional pre-shared key.
 
+use blake2::Blake2sMac;
+use blake2::digest::consts::U32;
+use blake2::digest::{FixedOutput, KeyInit, Update};
+use ed25519_dalek::SigningKey;
 use rand_core::CryptoRng;
 use x25519_dalek::PublicKey;
+use zeroize::Zeroizing;
 
 use crate::crypto::secret::Secret;
 use crate::crypto::stack::scrub_stack;
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
+
+/// What the seed of the signing key is derived with.
+const SIGN_LABEL: &[u8; 8] = b"sc1-sign";
 
 /// The secret half of an identity: 32 bytes of X25519, wiped on drop.
 #[derive(Debug)]
@@ -39,6 +47,15 @@ impl StaticSecret {
         public
     }
 
+    /// Computes the public half of the signing key that belongs to this identity
+    /// (docs/protocol.md#identities-and-keys). Nothing is signed yet: its secret half is not kept.
+    #[must_use]
+    pub fn verifying_key(&self) -> VerifyingKey {
+        let key = verifying_key_of(self.expose());
+        scrub_stack();
+        key
+    }
+
     /// Shows the secret bytes, to write a key file or to start a handshake.
     #[must_use]
     pub const fn expose(&self) -> &[u8; 32] {
@@ -50,6 +67,15 @@ impl StaticSecret {
 fn public_of(secret: &[u8; 32]) -> PeerId {
     let secret = x25519_dalek::StaticSecret::from(*secret);
     PeerId::new(PublicKey::from(&secret).to_bytes())
+}
+
+#[inline(never)]
+fn verifying_key_of(secret: &[u8; 32]) -> VerifyingKey {
+    let mut mac = Blake2sMac::<U32>::new_from_slice(secret).expect("32 bytes are a key");
+    mac.update(SIGN_LABEL);
+    let mut seed = Zeroizing::new([0; 32]);
+    mac.finalize_into((&mut *seed).into());
+    VerifyingKey::new(SigningKey::from_bytes(&seed).verifying_key().to_bytes())
 }
 
 /// 32 bytes that two peers share beforehand, mixed into their handshakes by `psk2`; wiped on drop.
@@ -95,6 +121,23 @@ mod tests {
             PeerId::new(public)
         );
         assert_eq!(secret, [0; 32]);
+    }
+
+    #[test]
+    fn the_signing_key_is_the_one_that_python_derives() {
+        // hashlib.blake2s(b"sc1-sign", key=secret), and the public half by pyca/cryptography.
+        let mut counting = core::array::from_fn(|at| u8::try_from(at).unwrap());
+        let public = *b"\xac\xa8\x15\xbf\xb7\xa8\x54\x34\xb3\x27\xfb\x33\x94\x0e\x1a\xf7\
+                        \x45\x5f\x83\xad\x91\x14\x32\x23\x73\xe9\x66\xcf\xde\x77\xc2\x49";
+        let secret = StaticSecret::from_bytes(&mut counting);
+        assert_eq!(secret.verifying_key(), VerifyingKey::new(public));
+        // The secret of RFC 7748 section 6.1, Alice: bits that X25519 ignores count here.
+        let mut alice = *b"\x77\x07\x6d\x0a\x73\x18\xa5\x7d\x3c\x16\xc1\x72\x51\xb2\x66\x45\
+                           \xdf\x4c\x2f\x87\xeb\xc0\x99\x2a\xb1\x77\xfb\xa5\x1d\xb9\x2c\x2a";
+        let public = *b"\x71\x56\x75\xf9\xa4\xe1\x7b\x34\xc5\x53\x19\xe5\x37\xf1\x5e\x04\
+                        \x1b\x93\xb4\xeb\x94\x02\xbb\xf9\x0d\xbf\xd8\x97\xc2\xb0\x17\x46";
+        let secret = StaticSecret::from_bytes(&mut alice);
+        assert_eq!(secret.verifying_key(), VerifyingKey::new(public));
     }
 
     #[test]

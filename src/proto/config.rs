@@ -4,7 +4,10 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::crypto::Psk;
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
+use crate::proto::limits::MESSAGE_MAX_LEN;
+use crate::wire::frame::Hello;
+use crate::wire::limits::{NICKNAME_MAX_LEN, VERSION};
 
 /// What to do with an unknown key that completes a first handshake message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -34,6 +37,22 @@ pub struct EndpointConfig {
     pub keepalive: Option<Duration>,
 }
 
+impl EndpointConfig {
+    /// What we say of ourselves at the beginning of every connection.
+    pub(super) fn hello(&self, signing_key: VerifyingKey) -> Hello<'_> {
+        let nickname = self.nickname.as_deref().unwrap_or_default();
+        let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
+        Hello {
+            oldest_version: VERSION,
+            newest_version: VERSION,
+            largest_message: MESSAGE_MAX_LEN as u64,
+            capabilities: 0,
+            signing_key,
+            nickname: nickname.as_bytes().get(..end).unwrap_or_default(),
+        }
+    }
+}
+
 /// A known peer.
 #[derive(Debug)]
 pub struct PeerConfig {
@@ -43,4 +62,16 @@ pub struct PeerConfig {
     pub psk: Option<Psk>,
     /// Where it may be reached; the first eight count.
     pub addresses: Vec<SocketAddr>,
+    /// What it showed of itself in earlier sessions.
+    pub shown: Shown,
+}
+
+/// What is remembered of a peer's HELLO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Its signing key. A session in which it shows another ends.
+    pub signing_key: Option<VerifyingKey>,
+    /// The newest version that it has spoken; 0 if it is not known. Above ours, no session is begun:
+    /// whoever keeps newer programs away from each other must not bring them back to an older one.
+    pub version: u16,
 }

@@ -80,10 +80,15 @@ impl Endpoint {
 
     // --- commands -----------------------------------------------------------------------------
 
-    /// Adds a known peer, or takes over its new psk and addresses. A guest becomes known; a revoked
-    /// key is no longer revoked.
+    /// Adds a known peer, or takes over its new psk, its addresses and what is remembered of it. A guest
+    /// becomes known; a revoked key is no longer revoked.
     pub fn add_peer(&mut self, config: PeerConfig) {
-        let PeerConfig { id, psk, addresses } = config;
+        let PeerConfig {
+            id,
+            psk,
+            addresses,
+            shown,
+        } = config;
         self.shared.revoked.remove(&id);
         if id == self.shared.id {
             return;
@@ -94,6 +99,7 @@ impl Endpoint {
             .entry(id)
             .or_insert_with(|| Peer::new(id, Standing::Known, shared));
         peer.psk = psk.map(Arc::new);
+        peer.shown = shown;
         peer.learn_addresses(&addresses);
         peer.accept(Standing::Known, shared);
     }
@@ -144,7 +150,8 @@ impl Endpoint {
     /// if one stands.
     ///
     /// # Errors
-    /// [`ApiMisuse::Revoked`], [`ApiMisuse::UnknownPeer`], or [`ApiMisuse::NoAddress`].
+    /// [`ApiMisuse::Revoked`], [`ApiMisuse::UnknownPeer`], [`ApiMisuse::NoAddress`], or
+    /// [`ApiMisuse::NewerVersion`] unless a session stands.
     pub fn connect(
         &mut self,
         peer: PeerId,
@@ -159,6 +166,9 @@ impl Endpoint {
         peer.learn_addresses(addresses);
         if peer.addresses.is_empty() && peer.path.is_none() {
             return Err(ApiMisuse::NoAddress);
+        }
+        if !peer.may_be_called() {
+            return Err(ApiMisuse::NewerVersion(peer.shown.version));
         }
         if !peer.status(now).established {
             peer.wanted = true;

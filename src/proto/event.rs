@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use thiserror::Error;
 
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
 use crate::proto::streams::StreamEvent;
 
 /// Something that the owner may want to know or act on.
@@ -52,6 +52,16 @@ pub enum Event {
         peer: PeerId,
         /// Where it is.
         address: SocketAddr,
+    },
+    /// A peer that is no guest has said who it is, once a connection. Whoever keeps a record of it
+    /// writes this there: the key unless there is one, the version unless there is a newer one.
+    Introduced {
+        /// Who.
+        peer: PeerId,
+        /// The key that its signatures will hold under.
+        signing_key: VerifyingKey,
+        /// The newest protocol version that it speaks.
+        newest_version: u16,
     },
     /// Something about a bulk stream, for those who set
     /// [`EndpointConfig::bulk`](crate::proto::EndpointConfig). The layer above has streams of its own
@@ -147,6 +157,9 @@ pub enum CloseReason {
     Unsupported,
     /// We removed or revoked the peer.
     Removed,
+    /// The peer showed another signing key than the one that is remembered of it. It comes with the
+    /// peer's own key, so that an honest peer cannot change it.
+    SigningKeyChanged,
 }
 
 /// A call that its caller could have known to be wrong.
@@ -164,6 +177,9 @@ pub enum ApiMisuse {
     /// No address of the peer is known.
     #[error("no address of the peer is known")]
     NoAddress,
+    /// The peer has spoken a newer version than ours ([`Shown::version`](crate::proto::Shown)).
+    #[error("the peer has spoken version {0}")]
+    NewerVersion(u16),
 }
 
 /// Why nothing can be done with a stream.

@@ -47,9 +47,13 @@ impl Retry {
 }
 
 impl Peer {
-    /// Begins a series of attempts unless one is under way. A guest is never called.
+    /// Begins a series of attempts unless one is under way. A guest is never called, nor a peer to
+    /// whom we would have to speak an older version than it has spoken.
     pub(super) fn start_handshake(&mut self, shared: &mut Shared, now: Instant) {
         if self.retry.is_some() || self.is_guest() || self.destinations().is_empty() {
+            return;
+        }
+        if !self.may_be_called() {
             return;
         }
         self.retry = Some(Retry {

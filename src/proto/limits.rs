@@ -126,6 +126,8 @@ pub const GRANULARITY: Duration = Duration::from_millis(1);
 pub const INITIAL_RTT: Duration = Duration::from_millis(333);
 /// The longest that an acknowledgement is held back, and the most that a claimed delay counts.
 pub const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
+/// Packets that ask for an acknowledgement after which one leaves at once.
+pub const ACK_EVERY: usize = 2;
 /// Probe timeouts without an acknowledgement that make persistent congestion.
 pub const PERSISTENT_CONGESTION: u32 = 3;
 /// The longest probe timeout, however often it doubled.

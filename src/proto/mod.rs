@@ -13,6 +13,7 @@ mod endpoint;
 mod event;
 mod guard;
 mod initiate;
+mod introduction;
 mod job;
 mod key_table;
 mod keypair;
@@ -36,7 +37,7 @@ mod upper;
 #[cfg(test)]
 mod tests;
 
-pub use config::{EndpointConfig, PeerConfig, Trust};
+pub use config::{EndpointConfig, PeerConfig, Shown, Trust};
 pub use endpoint::Endpoint;
 pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
 pub use job::{Job, Outcome};

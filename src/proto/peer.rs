@@ -14,9 +14,11 @@ use tracing::{debug, info, trace};
 use crate::crypto::Psk;
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
 use crate::proto::attempt::Attempts;
+use crate::proto::config::Shown;
 use crate::proto::connection::{Connection, Note, Poll, Refused};
 use crate::proto::event::{CloseReason, Event, Notice, SessionStatus};
 use crate::proto::initiate::Retry;
+use crate::proto::introduction::Introduction;
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::{ConnectionPair, KeySlots, Keypair, Slot};
 use crate::proto::limits::{
@@ -53,6 +55,9 @@ pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) standing: Standing,
     pub(super) psk: Option<Arc<Psk>>,
+    pub(super) shown: Shown,
+    /// What the first HELLO of the connection said.
+    pub(super) introduction: Option<Introduction>,
     pub(super) addresses: Vec<SocketAddr>,
     /// Where it last authenticated from.
     pub(super) path: Option<SocketAddr>,
@@ -103,6 +108,8 @@ impl Peer {
             id,
             standing,
             psk: None,
+            shown: Shown::default(),
+            introduction: None,
             addresses: Vec::new(),
             path: None,
             asked_at: None,
@@ -155,12 +162,15 @@ impl Peer {
         let was_guest = self.is_guest();
         self.standing = standing;
         self.arm(Timer::Guest, None, shared);
-        if was_guest && self.pair.is_some() {
+        if self.is_somebody_else() {
+            self.end(Some(CloseReason::SigningKeyChanged), shared);
+        } else if was_guest && self.pair.is_some() {
             if let Some(connection) = &mut self.connection {
                 connection.release_hello();
             }
             shared.dirty.insert(self.id);
             self.announce(shared);
+            self.introduce(shared);
         }
     }
 
@@ -198,8 +208,9 @@ impl Peer {
         self.generation = shared.next_generation();
         let connection = Connection::new(self.is_guest(), &mut shared.rng, now);
         self.connection = Some(Box::new(connection));
+        self.introduction = None;
         self.silent = false;
-        for timer in [Timer::Silence, Timer::Recovery, Timer::Pace] {
+        for timer in [Timer::Silence, Timer::Recovery, Timer::Pace, Timer::Ack] {
             self.arm(timer, None, shared);
         }
         self.announce(shared);
@@ -240,6 +251,11 @@ impl Peer {
     /// Whether `keypair` belongs to another connection than the one that stands.
     pub(super) fn is_new_connection(&self, keypair: &Keypair) -> bool {
         self.pair != Some(keypair.connection)
+    }
+
+    /// Whether a connection stands, be it without a key at the moment.
+    pub(super) const fn has_connection(&self) -> bool {
+        self.pair.is_some()
     }
 
     /// Whether `theirs` is the other side's name for the connection that stands.
@@ -318,7 +334,7 @@ impl Peer {
             shared.drop(DropReason::Overflow);
             return Fate::Stay;
         }
-        if !connection.on_packet(payload.number, payload.is_ack_eliciting(), now) {
+        if !connection.on_packet(payload, now) {
             return Fate::Stay;
         }
         shared.dirty.insert(self.id);
@@ -466,7 +482,7 @@ impl Peer {
                 }
                 self.arm_silence(shared, now);
             }
-            Frame::Hello(hello) => self.on_hello(hello, shared),
+            Frame::Hello(hello) => return self.on_hello(hello, shared, now),
             Frame::Stream(_)
             | Frame::Reset { .. }
             | Frame::Stop { .. }
@@ -497,7 +513,13 @@ impl Peer {
         Fate::Stay
     }
 
-    fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared) {
+    fn on_hello(&mut self, hello: &Hello<'_>, shared: &mut Shared, now: Instant) -> Fate {
+        let is_first = self.introduction.is_none();
+        self.introduction.get_or_insert_with(|| hello.into());
+        if self.is_somebody_else() {
+            self.say_close(CloseCode::Violation, shared, now);
+            return self.end(Some(CloseReason::SigningKeyChanged), shared);
+        }
         if let Standing::Guest {
             since,
             source,
@@ -520,6 +542,10 @@ impl Peer {
         } else {
             self.on_accepted(shared);
         }
+        if is_first && !self.is_guest() {
+            self.introduce(shared);
+        }
+        Fate::Stay
     }
 
     fn on_close(&mut self, code: CloseCode, shared: &mut Shared) -> Fate {
@@ -556,7 +582,7 @@ impl Peer {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng);
+        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng, now);
         if let Some(transmit) = self.lay_out(&plaintext, now) {
             shared.transmit_unsealed(transmit);
         }
@@ -574,6 +600,7 @@ impl Peer {
         shared.timers.stop_all(&mut self.armed, self.id);
         self.connection_id = ConnectionId(shared.rng.u64());
         self.connection = None;
+        self.introduction = None;
         shared.stir(self.id);
         (self.accepted, self.silent) = (false, false);
         (self.wanted, self.pending) = (false, false);
@@ -607,9 +634,9 @@ impl Peer {
             return None;
         }
         let keepalive = core::mem::take(&mut self.keepalive_due);
-        let nickname = shared.config.nickname.as_deref().unwrap_or_default();
+        let hello = shared.config.hello(shared.signing_key);
         let connection = self.connection.as_mut()?;
-        let packet = match connection.poll(nickname, keepalive, &mut shared.rng, now) {
+        let packet = match connection.poll(&hello, keepalive, &mut shared.rng, now) {
             Poll::Packet(packet) => packet,
             Poll::Later(at) => {
                 self.rest(Some(at), shared);
@@ -633,6 +660,8 @@ impl Peer {
         let recovery = self.connection.as_ref().and_then(|c| c.timeout());
         self.arm(Timer::Pace, pace, shared);
         self.arm(Timer::Recovery, recovery, shared);
+        let ack = self.connection.as_ref().and_then(|c| c.ack_timeout());
+        self.arm(Timer::Ack, ack, shared);
     }
 
     /// Lays out one packet under the current keypair.
@@ -702,7 +731,7 @@ impl Peer {
                 }
                 shared.dirty.insert(self.id);
             }
-            Timer::Pace => {
+            Timer::Pace | Timer::Ack => {
                 shared.dirty.insert(self.id);
             }
             Timer::Keepalive => {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tracing::trace;
 
 use crate::crypto::StaticSecret;
-use crate::id::{Epoch, PeerId, SessionIndex, Timestamp};
+use crate::id::{Epoch, PeerId, SessionIndex, Timestamp, VerifyingKey};
 use crate::proto::config::EndpointConfig;
 use crate::proto::event::{Event, Notice};
 use crate::proto::guard::Guard;
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) config: EndpointConfig,
     pub(super) local: Arc<StaticSecret>,
     pub(super) id: PeerId,
+    /// What others are to check our signatures with.
+    pub(super) signing_key: VerifyingKey,
     pub(super) keys: Arc<KeyTable>,
     pub(super) rng: CoreRng,
     pub(super) guard: Guard,
@@ -74,6 +76,7 @@ impl Shared {
         let id = local.public();
         Self {
             config,
+            signing_key: local.verifying_key(),
             local,
             id,
             keys: Arc::default(),

@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, StreamId, Timestamp};
+use crate::proto::limits::{GRANULARITY, MAX_ACK_DELAY};
 use crate::proto::rng::CoreRng;
 use crate::proto::{
     CloseReason, DropReason, Endpoint, EndpointConfig, Event, Incoming, Notice, PeerConfig,
-    Refusal, Trust,
+    Refusal, Shown, Timer, Trust,
 };
 use crate::time::Instant;
 
 mod bulk;
 mod held_back;
+mod introduced;
 mod losses;
 
 /// One side: an endpoint with its address and the generator of its worker.
@@ -70,6 +72,7 @@ impl Side {
             id: other.id(),
             psk,
             addresses,
+            shown: Shown::default(),
         });
     }
 
@@ -395,4 +398,27 @@ fn a_peer_that_sends_us_away_is_not_called_by_itself() {
     settle(&mut a, &mut b, now(1));
     assert_eq!(settle(&mut a, &mut b, now(2)), 0);
     assert_eq!(a.endpoint.poll_timeout(), None);
+}
+
+#[test]
+fn a_lone_packet_is_acknowledged_a_little_later_and_then_everything_rests() {
+    let (mut a, mut b) = connected();
+    let at = now(1_000);
+    a.say(b.id(), b"hello", at);
+    for (_, datagram) in a.drain(at) {
+        b.receive(a.address, datagram, at);
+    }
+    assert!(b.drain(at).is_empty(), "it waits for company");
+    let (due, timer) = b.endpoint.poll_timeout().unwrap();
+    assert_eq!(
+        (due, timer),
+        (at + (MAX_ACK_DELAY - GRANULARITY), Timer::Ack)
+    );
+    b.endpoint.handle_timeout(due);
+    assert_eq!(settle(&mut a, &mut b, due), 1);
+    assert!(!a.endpoint.status(b.id(), due).unwrap().awaits_ack);
+    for side in [&a, &b] {
+        let (_, timer) = side.endpoint.poll_timeout().unwrap();
+        assert_eq!(timer, Timer::Erase);
+    }
 }

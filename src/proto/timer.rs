@@ -16,6 +16,8 @@ pub enum Timer {
     Recovery,
     /// When the pace allows the next packet.
     Pace,
+    /// When to acknowledge what has arrived, if nothing else is to be said.
+    Ack,
     /// When to send something so that a NAT keeps its mapping.
     Keepalive,
     /// When to forget attempts that nobody answered.
@@ -26,7 +28,7 @@ pub enum Timer {
     Guest,
 }
 
-const TIMERS: usize = 8;
+const TIMERS: usize = 9;
 
 /// The deadlines that one peer has armed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,6 +96,7 @@ const ALL: [Timer; TIMERS] = [
     Timer::Silence,
     Timer::Recovery,
     Timer::Pace,
+    Timer::Ack,
     Timer::Keepalive,
     Timer::Attempts,
     Timer::Erase,

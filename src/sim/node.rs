@@ -10,7 +10,7 @@ use crate::chat::{self, ContactId, Messenger, Name, Update};
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::proto::{
-    Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Transmit,
+    Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Shown, Transmit,
 };
 use crate::sim::habits::{Decision, Deed, Habits, What};
 use crate::sim::network::HostId;
@@ -547,5 +547,6 @@ fn peer_config(id: PeerId, known: &Known) -> PeerConfig {
         id,
         psk,
         addresses: known.addresses.clone(),
+        shown: Shown::default(),
     }
 }

@@ -10,6 +10,7 @@ use super::atomic::{
 use super::error::{Error, ErrorKind, Operation};
 use super::key_file::KeyFile;
 use super::key_text::key_text;
+use super::os;
 use super::passphrase::Passphrase;
 use super::permissions::{Access, check_parents};
 
@@ -92,8 +93,7 @@ pub fn change_passphrase(
         .with_passphrase(old, new, rng)
         .map_err(|error| error.at(path))?;
     // Through a link, so that the key is replaced and not the link to it.
-    let path =
-        std::fs::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))?;
+    let path = os::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))?;
     replace(&path, changed.render().as_bytes(), Access::Owner)
 }
 

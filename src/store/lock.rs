@@ -105,15 +105,12 @@ mod tests {
         let path = home.path().join("a.lock");
         fs::write(&path, "4294967296 and more garbage\n").unwrap();
         let lock = IdentityLock::acquire(&path).unwrap();
-        let pid = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            pid.trim(),
-            if cfg!(unix) {
-                std::process::id().to_string()
-            } else {
-                String::new()
-            }
-        );
+        // Windows lets nobody read what is locked, its own process included.
+        let readable = fs::read_to_string(&path).ok();
+        assert!(readable.is_some() || cfg!(windows));
+        if let Some(pid) = readable {
+            assert_eq!(pid.trim(), std::process::id().to_string());
+        }
         drop(lock);
     }
 }

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::fs::{DirBuilder, Metadata, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Who owns a file and what others may do with it.
@@ -66,7 +66,8 @@ pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes a rename in this directory survive a power cut. Windows does so by itself.
+/// Makes a rename in this directory survive a power cut. Windows opens no directory for it: there a
+/// power cut may undo what was renamed in the last seconds, as a whole.
 #[cfg(unix)]
 pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
@@ -77,7 +78,8 @@ pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A number that changes when a file is replaced by another one of the same name.
+/// A number that changes when a file is replaced by another one of the same name. On Windows it may
+/// stay for the first seconds, since a name that comes back gets its old time of creation.
 #[cfg(unix)]
 pub(super) fn file_number(metadata: &Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;
@@ -90,15 +92,39 @@ pub(super) fn file_number(metadata: &Metadata) -> u64 {
     metadata.creation_time()
 }
 
+/// Where a path leads, all links followed, in a form that people know.
+#[cfg(not(windows))]
+pub(super) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
+/// Where a path leads, all links followed: as `C:\dir\file` where that names the same file as the
+/// system's own `\\?\C:\dir\file`, which is when it is short enough for every program.
+#[cfg(windows)]
+pub(super) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
+    const MAX_PATH: usize = 260;
+    let real = std::fs::canonicalize(path)?;
+    let text = real.to_str().and_then(|text| text.strip_prefix(r"\\?\"));
+    let usual = text.filter(|text| text.get(1..2) == Some(":") && text.len() < MAX_PATH);
+    Ok(usual.map_or_else(|| real.clone(), PathBuf::from))
+}
+
 /// A command line, to be run by the system's shell.
+#[cfg(not(windows))]
 pub(super) fn shell(command_line: &str) -> Command {
-    let (program, flag) = if cfg!(windows) {
-        ("cmd", "/C")
-    } else {
-        ("sh", "-c")
-    };
-    let mut command = Command::new(program);
-    command.arg(flag).arg(command_line);
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(command_line);
+    command
+}
+
+/// A command line, to be run by the system's shell as it stands: with `/S` cmd takes off the outer
+/// quotes and nothing else, while quotes as other programs expect them would reach the command.
+#[cfg(windows)]
+pub(super) fn shell(command_line: &str) -> Command {
+    use std::os::windows::process::CommandExt;
+    let mut command = Command::new("cmd");
+    command.args(["/D", "/S", "/C"]);
+    command.raw_arg(format!("\"{command_line}\""));
     command
 }
 

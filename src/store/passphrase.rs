@@ -186,6 +186,14 @@ mod tests {
     }
 
     #[test]
+    fn a_command_gets_its_quotes_as_they_were_written() {
+        let passphrase = Passphrase::from_command("echo \"a  b\"").unwrap();
+        // cmd's `echo` prints the quotes too.
+        let expected = if cfg!(windows) { "\"a  b\"" } else { "a  b" };
+        assert_eq!(passphrase.expose(), expected.as_bytes());
+    }
+
+    #[test]
     fn debug_shows_nothing() {
         assert_eq!(
             format!("{:?}", Passphrase::new("secret").unwrap()),

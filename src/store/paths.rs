@@ -126,8 +126,9 @@ mod tests {
     #[test]
     fn an_identity_flag_moves_the_key_alone() {
         let home = Path::new("/some/home");
-        let paths = Paths::resolve(Some(home), Some(Path::new("/keys/alice.key"))).unwrap();
-        assert_eq!(paths.identity(), Path::new("/keys/alice.key"));
+        let key = std::path::absolute("/keys/alice.key").unwrap();
+        let paths = Paths::resolve(Some(home), Some(&key)).unwrap();
+        assert_eq!(paths.identity(), key);
         assert_eq!(
             paths.known_peers(),
             Paths::resolve(Some(home), None).unwrap().known_peers()

@@ -1,6 +1,6 @@
 //! What lies inside the seal: a packet number, then frames. Source: docs/protocol.md#frames.
 
-use crate::id::{PacketNumber, StreamId};
+use crate::id::{PacketNumber, StreamId, VerifyingKey};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
 use crate::wire::limits::{
     ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN, RECEIPT_MAX_LEN,
@@ -197,11 +197,19 @@ fn below(from: u64, distance: u64) -> Result<u64, DecodeError> {
     from.checked_sub(distance).ok_or(DecodeError::NotCanonical)
 }
 
-/// The first frame on a connection.
+/// The first frame on a connection: who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello<'a> {
+    /// The oldest protocol version that the sender speaks; not above the newest.
+    pub oldest_version: u16,
     /// The newest protocol version that the sender speaks.
     pub newest_version: u16,
+    /// Bytes of the longest message that the sender accepts.
+    pub largest_message: u64,
+    /// What the sender can do beyond its versions, a bit for each; unknown ones mean nothing.
+    pub capabilities: u64,
+    /// Under which the sender's signatures hold.
+    pub signing_key: VerifyingKey,
     /// A suggestion of what to call the sender, at most [`NICKNAME_MAX_LEN`] bytes; may be empty.
     pub nickname: &'a [u8],
 }
@@ -210,17 +218,28 @@ impl<'a> Hello<'a> {
     /// The body carries its length, and what follows the known fields is for later versions.
     fn parse(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let mut body = Reader::new(reader.prefixed(HELLO_MAX_LEN)?);
-        let newest_version = body.u16()?;
-        let nickname = body.prefixed(NICKNAME_MAX_LEN)?;
-        Ok(Self {
-            newest_version,
-            nickname,
-        })
+        let hello = Self {
+            oldest_version: body.u16()?,
+            newest_version: body.u16()?,
+            largest_message: body.varint()?,
+            capabilities: body.varint()?,
+            signing_key: VerifyingKey::new(*body.array()?),
+            nickname: body.prefixed(NICKNAME_MAX_LEN)?,
+        };
+        if hello.oldest_version > hello.newest_version {
+            return Err(DecodeError::NotCanonical);
+        }
+        Ok(hello)
     }
 
     fn encode(&self, writer: &mut Writer) {
         let mut body = Writer::default();
-        body.u16(self.newest_version).prefixed(self.nickname);
+        body.u16(self.oldest_version)
+            .u16(self.newest_version)
+            .varint(self.largest_message)
+            .varint(self.capabilities)
+            .bytes(self.signing_key.as_bytes())
+            .prefixed(self.nickname);
         writer.varint(HELLO).prefixed(&body.into_vec());
     }
 }
@@ -448,6 +467,15 @@ fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
 mod tests {
     use super::*;
 
+    const HELLO_OF_BOB: Hello<'_> = Hello {
+        oldest_version: 1,
+        newest_version: 2,
+        largest_message: 1 << 24,
+        capabilities: 1 << 61,
+        signing_key: VerifyingKey::new([7; 32]),
+        nickname: b"bob",
+    };
+
     fn round_trip(frames: Vec<Frame<'_>>) -> usize {
         let payload = Payload {
             number: PacketNumber(300),
@@ -464,14 +492,9 @@ mod tests {
             delay_us: 25,
             ranges: vec![(90, 100), (80, 88), (0, 3)],
         };
-        let hello = Hello {
-            newest_version: 1,
-            nickname: b"bob",
-        };
-        assert_eq!(
-            round_trip(vec![Frame::Ping, Frame::Ack(ack), Frame::Hello(hello)]),
-            64
-        );
+        let hello = Frame::Hello(HELLO_OF_BOB);
+        assert_eq!(round_trip(vec![Frame::Ping, Frame::Ack(ack)]), 64);
+        assert_eq!(round_trip(vec![hello]), 64);
         assert_eq!(round_trip(vec![Frame::Close(CloseCode::Declined)]), 64);
         let piece = |data| {
             Frame::Stream(StreamFrame {
@@ -568,14 +591,58 @@ mod tests {
         assert!(Payload::parse(&[0, 0x40, 0x42, 3, 9, 9]).is_err());
     }
 
+    /// HELLO_OF_BOB after packet number 0, byte for byte.
+    fn hello_of_bob() -> Vec<u8> {
+        let mut bytes = vec![0, 3, 52, 1, 0, 2, 0, 0x81, 0, 0, 0];
+        bytes.extend_from_slice(&[0xe0, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&[7; 32]);
+        bytes.extend_from_slice(b"\x03bob");
+        bytes
+    }
+
+    #[test]
+    fn a_hello_has_the_layout_of_the_specification() {
+        let payload = Payload {
+            number: PacketNumber(0),
+            frames: vec![Frame::Hello(HELLO_OF_BOB)],
+        };
+        let mut expected = hello_of_bob();
+        assert_eq!(Payload::parse(&expected), Ok(payload.clone()));
+        expected.resize(64, 0);
+        assert_eq!(payload.encode(1_200), expected);
+    }
+
     #[test]
     fn a_later_hello_may_carry_more() {
-        let parsed = Payload::parse(&[0, 3, 6, 2, 0, 1, b'x', 99, 99]).unwrap();
-        let expected = Hello {
-            newest_version: 2,
-            nickname: b"x",
+        let mut bytes = hello_of_bob();
+        bytes.extend_from_slice(&[99, 99]);
+        bytes[2] += 2;
+        let parsed = Payload::parse(&bytes).unwrap();
+        assert_eq!(parsed.frames, [Frame::Hello(HELLO_OF_BOB)]);
+    }
+
+    #[test]
+    fn a_hello_that_says_nonsense_is_refused() {
+        let refused = |change: fn(&mut Vec<u8>), error| {
+            let mut bytes = hello_of_bob();
+            change(&mut bytes);
+            assert_eq!(Payload::parse(&bytes), Err(error));
         };
-        assert_eq!(parsed.frames, [Frame::Hello(expected)]);
+        // The oldest version is above the newest.
+        refused(|bytes| bytes[3] = 3, DecodeError::NotCanonical);
+        // The largest message in more bytes than it needs.
+        refused(|bytes| bytes[7] = 0x80, DecodeError::NotCanonical);
+        // The nickname reaches beyond the body.
+        refused(|bytes| bytes[2] -= 1, DecodeError::Truncated);
+        refused(
+            |bytes| {
+                bytes.truncate(51);
+                bytes.extend_from_slice(&[0x40, 129]);
+                bytes.extend_from_slice(&[b'x'; 129]);
+                bytes.splice(2..3, [0x40, 179]);
+            },
+            DecodeError::TooLong,
+        );
     }
 
     #[test]
@@ -585,6 +652,7 @@ mod tests {
             ranges: vec![(90, 100), (0, 3)],
         };
         let frames = vec![
+            Frame::Hello(HELLO_OF_BOB),
             Frame::Ack(ack),
             Frame::Stop {
                 id: StreamId(1),

@@ -6,7 +6,11 @@ use std::path::Path;
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use blake2::Blake2sMac;
+use blake2::digest::consts::U32;
+use blake2::digest::{FixedOutput, KeyInit, Update};
 use chacha20::ChaCha20Rng;
+use ed25519_dalek::SigningKey;
 use ml_kem::DecapsulationKey768;
 use rand_core::{Rng, SeedableRng};
 use securechat::crypto::open_at_rest;
@@ -94,6 +98,8 @@ impl Plan {
         needles.add_x25519(0, "secret of A", &a);
         needles.add_x25519(0, "secret of B", &b);
         needles.add(0, "secret of B in base64", STANDARD.encode(b).as_bytes());
+        needles.add_signing(0, "signing seed of A", &a);
+        needles.add_signing(0, "signing seed of B", &b);
         needles.add(0, "psk", &self.psk);
         needles.add(0, "psk in base64", STANDARD.encode(self.psk).as_bytes());
         needles.add(0, "passphrase", self.passphrase.as_bytes());
@@ -204,6 +210,22 @@ impl Needles {
     fn add_x25519(&mut self, handshake: u8, name: &str, secret: &[u8; 32]) {
         self.add(handshake, name, secret);
         self.add(handshake, &format!("{name} in radix 16"), &radix_16(secret));
+    }
+
+    /// What the public half of the signing key grows from; nobody keeps it.
+    fn add_signing(&mut self, handshake: u8, name: &str, secret: &[u8; 32]) {
+        let mut mac = Blake2sMac::<U32>::new_from_slice(secret).unwrap();
+        mac.update(b"sc1-sign");
+        let seed: [u8; 32] = mac.finalize_fixed().into();
+        self.add(handshake, name, &seed);
+        let key = SigningKey::from_bytes(&seed);
+        self.add_x25519(
+            handshake,
+            &format!("{name}, hashed"),
+            &key.to_scalar_bytes(),
+        );
+        let scalar = key.to_scalar().to_bytes();
+        self.add_x25519(handshake, &format!("{name}, as a scalar"), &scalar);
     }
 
     /// The secret vector that grows from an ML-KEM seed: coefficients as in memory, and packed.

@@ -155,6 +155,7 @@ fn a_list_that_is_damaged_meanwhile_warns_and_the_former_one_counts() {
     let carol = Home::new();
     carol.knows("bob", &bob);
     let mut talk = Talk::between(&alice, &bob);
+    talk.check();
     let good = bob.known_peers();
     let damaged = format!("{good}@revoked nonsense\n");
     fs::write(bob.path("known-peers"), &damaged).unwrap();

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use crate::chat::Messenger;
 use crate::cli::Error;
-use crate::id::PeerId;
-use crate::proto::{Endpoint, PeerConfig};
+use crate::id::{PeerId, VerifyingKey};
+use crate::proto::{Endpoint, PeerConfig, Shown};
 use crate::store::{
-    self, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
+    self, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
 };
 use crate::text::{Safe, safe_name};
 use crate::time::Instant;
@@ -177,6 +177,35 @@ impl Contacts {
     }
 }
 
+impl Contacts {
+    /// Notes in known-peers what a peer showed of itself, unless it is there already. Who has no name
+    /// there has no line either.
+    ///
+    /// # Errors
+    /// If the file cannot be used; nothing is noted then.
+    pub(super) fn introduce(
+        &self,
+        peer: &PeerId,
+        signing_key: VerifyingKey,
+        version: u16,
+    ) -> Result<(), store::Error> {
+        let says_so = |saved: &Peer| {
+            saved.signing_key() == Some(signing_key)
+                && saved.version().is_some_and(|saved| saved >= version)
+        };
+        let is_noted = self.known.find_key(peer).is_some_and(says_so);
+        if is_noted || self.label(peer) == unsaved(peer) {
+            return Ok(());
+        }
+        let note = |known: &mut KnownPeers| known.introduce(peer, signing_key, version);
+        match KnownPeers::update(&self.path, note) {
+            // Somebody has taken the line out meanwhile.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => Ok(()),
+            result => result,
+        }
+    }
+}
+
 /// What to call somebody who has no name: the beginning of the key. No name has a `:` in it, so that a
 /// key which was searched for until it begins like a name does not pass for that name.
 pub(super) fn unsaved(peer: &PeerId) -> Safe {
@@ -219,6 +248,10 @@ fn config_of(peer: &Peer) -> PeerConfig {
         id: peer.key(),
         psk: peer.psk(),
         addresses,
+        shown: Shown {
+            signing_key: peer.signing_key(),
+            version: peer.version().unwrap_or_default(),
+        },
     }
 }
 

@@ -273,7 +273,9 @@ impl Reach {
     fn on_closed(&mut self, reason: CloseReason, now: Instant) -> Progress {
         let code = match reason {
             CloseReason::Goodbye => ExitCode::Done,
-            CloseReason::Declined | CloseReason::Removed => ExitCode::Trust,
+            CloseReason::Declined | CloseReason::Removed | CloseReason::SigningKeyChanged => {
+                ExitCode::Trust
+            }
             CloseReason::Unsupported => ExitCode::Version,
             CloseReason::TheySayViolation | CloseReason::Violation => ExitCode::Network,
         };

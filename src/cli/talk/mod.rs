@@ -29,7 +29,7 @@ use crate::cli::target::{self, Target, Who};
 use crate::cli::{Context, Error, ExitCode, input, peers};
 use crate::net::{Bind, Clock, Driver, Family, Host, ResolveError, Socket, seed};
 use crate::plain::{Form, Printer};
-use crate::proto::{EndpointConfig, PeerConfig, Trust};
+use crate::proto::{EndpointConfig, PeerConfig, Shown, Trust};
 use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only, key_text};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
@@ -245,6 +245,7 @@ fn meet(
             id: offer.key,
             psk: None,
             addresses: Vec::new(),
+            shown: Shown::default(),
         });
     }
     Ok(())

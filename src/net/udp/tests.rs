@@ -1,8 +1,8 @@
 use super::*;
 use crate::net::icmp::IcmpKind;
 
-/// Against hanging only.
-const PATIENCE: usize = 40;
+/// Against hanging only. Where a receive takes a single datagram, a batch needs one for each.
+const PATIENCE: usize = 100;
 
 fn loopback() -> Socket {
     Socket::bind(Bind::At("127.0.0.1:0".parse().expect("an address"))).expect("loopback exists")

@@ -2,6 +2,7 @@
 //! was lost. It knows nothing of keys and survives every rekey.
 //! Source: docs/protocol.md#frames, docs/protocol.md#loss-and-congestion.
 
+mod acks;
 mod note;
 mod received;
 
@@ -9,8 +10,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::id::PacketNumber;
+use crate::proto::connection::acks::Acks;
 pub(super) use crate::proto::connection::note::Note;
-use crate::proto::connection::received::Received;
 use crate::proto::limits::SKIP_WITHIN;
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{NewReno, Permit, Recovery};
@@ -18,9 +19,7 @@ use crate::proto::rng::CoreRng;
 use crate::proto::streams::{StreamRecord, Streams};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
-use crate::wire::limits::{
-    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN, VERSION,
-};
+use crate::wire::limits::{BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, TAG_LEN};
 
 /// How far our HELLO has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +53,7 @@ pub(super) struct Connection {
     /// The next number to leave out, so that an acknowledgement of it betrays a peer that
     /// acknowledges what it has not seen (RFC 9000 §21.4).
     skip: u64,
-    received: Received,
-    /// When the highest packet that waits for an ACK arrived.
-    ack_due: Option<Instant>,
+    acks: Acks,
     recovery: Recovery<Carried>,
     mtu: Mtu,
     /// Whether the last packet was as large as the path carries: then a larger one may be tried.
@@ -109,8 +106,7 @@ impl Connection {
         Self {
             next_number: 0,
             skip: 1 + rng.below(SKIP_WITHIN) as u64,
-            received: Received::default(),
-            ack_due: None,
+            acks: Acks::default(),
             recovery: Recovery::new(controller, BASE_DATAGRAM_LEN, now),
             mtu: Mtu::new(),
             was_full: false,
@@ -143,19 +139,8 @@ impl Connection {
     }
 
     /// Notes an arrived packet; false if it is a duplicate or too old to tell.
-    pub(super) fn on_packet(
-        &mut self,
-        number: PacketNumber,
-        eliciting: bool,
-        now: Instant,
-    ) -> bool {
-        if !self.received.insert(number.0) {
-            return false;
-        }
-        if eliciting {
-            self.ack_due = Some(now);
-        }
-        true
+    pub(super) fn on_packet(&mut self, payload: &Payload<'_>, now: Instant) -> bool {
+        self.acks.on_packet(payload, now)
     }
 
     /// Takes note of what arrived at the other side.
@@ -276,7 +261,7 @@ impl Connection {
     /// The next packet. `keepalive`: also one that says nothing.
     pub(super) fn poll(
         &mut self,
-        nickname: &str,
+        hello: &Hello<'_>,
         keepalive: bool,
         rng: &mut CoreRng,
         now: Instant,
@@ -299,15 +284,15 @@ impl Connection {
         }
         let number = self.take_number(rng);
         let mut writer = PayloadWriter::new(number, size - OVERHEAD);
-        if let Some(ack) = self.take_ack(now) {
+        if let Some(ack) = self.acks.frame(now) {
             writer.push(&Frame::Ack(ack));
         }
         let carried = match permit {
-            Permit::Now => self.fill(&mut writer, nickname),
+            Permit::Now => self.fill(&mut writer, hello),
             Permit::At(_) | Permit::Blocked => None,
         };
         let eliciting = carried.is_some();
-        if writer.is_empty() && !keepalive {
+        if !eliciting && !keepalive && !self.acks.is_due(now) {
             self.give_back(number);
             return match permit {
                 Permit::At(at) if self.has_content() => Poll::Later(at),
@@ -318,6 +303,7 @@ impl Connection {
                 Permit::At(_) | Permit::Blocked => Poll::Nothing,
             };
         }
+        self.acks.on_sent();
         let plaintext = writer.finish();
         let len = plaintext.len() + OVERHEAD;
         self.was_full = len == self.mtu.size();
@@ -356,14 +342,15 @@ impl Connection {
 
     /// A packet that ends the session. It says once more what has arrived and what was taken: if that
     /// was lost, there is nobody left to repeat it.
-    pub(super) fn last_packet(&mut self, frame: &Frame<'_>, rng: &mut CoreRng) -> Vec<u8> {
+    pub(super) fn last_packet(
+        &mut self,
+        frame: &Frame<'_>,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Vec<u8> {
         let mut writer = PayloadWriter::new(self.take_number(rng), BASE_PLAINTEXT_LEN);
-        let ranges = self.received.ranges.clone();
-        if !ranges.is_empty() {
-            writer.push(&Frame::Ack(Ack {
-                delay_us: 0,
-                ranges,
-            }));
+        if let Some(ack) = self.acks.last_frame(now) {
+            writer.push(&Frame::Ack(ack));
         }
         let waiting = core::mem::take(&mut self.notes);
         let unacked = self.recovery.unacked().flat_map(|carried| &carried.notes);
@@ -377,19 +364,14 @@ impl Connection {
     }
 
     /// Fills a packet with whatever asks for an acknowledgement. `None` if there is nothing.
-    fn fill(&mut self, writer: &mut PayloadWriter, nickname: &str) -> Option<Carried> {
+    fn fill(&mut self, writer: &mut PayloadWriter, hello: &Hello<'_>) -> Option<Carried> {
         if self.probes > 0 {
             self.repeat_oldest();
         }
         let mut carried = Carried::default();
         let mut any = false;
         if self.hello == HelloState::Due {
-            let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
-            let nickname = nickname.as_bytes().get(..end).unwrap_or_default();
-            writer.push(&Frame::Hello(Hello {
-                newest_version: VERSION,
-                nickname,
-            }));
+            writer.push(&Frame::Hello(*hello));
             self.hello = HelloState::Sent;
             (carried.hello, any) = (true, true);
         }
@@ -444,15 +426,6 @@ impl Connection {
             || self.streams.has_frames()
     }
 
-    fn take_ack(&mut self, now: Instant) -> Option<Ack> {
-        let since = self.ack_due.take()?;
-        let delay = now.saturating_since(since).as_micros();
-        Some(Ack {
-            delay_us: u64::try_from(delay).unwrap_or(u64::MAX),
-            ranges: self.received.ranges.clone(),
-        })
-    }
-
     /// The next packet number; now and then one is left out.
     fn take_number(&mut self, rng: &mut CoreRng) -> PacketNumber {
         if self.next_number == self.skip {
@@ -475,6 +448,12 @@ impl Connection {
     /// When to call [`Connection::on_timeout`].
     pub(super) fn timeout(&self) -> Option<Instant> {
         self.recovery.timeout()
+    }
+
+    /// When an acknowledgement has waited long enough for other things to say: [`Connection::poll`]
+    /// has it then.
+    pub(super) const fn ack_timeout(&self) -> Option<Instant> {
+        self.acks.due()
     }
 
     /// Something is overdue: it is lost, or asked for.

@@ -34,6 +34,12 @@ impl Received {
         true
     }
 
+    /// Whether all from `first` to `last`, which has arrived, have arrived.
+    pub(super) fn has_all(&self, first: u64, last: u64) -> bool {
+        let at = self.ranges.partition_point(|(low, _)| *low > last);
+        self.ranges.get(at).is_some_and(|(low, _)| *low <= first)
+    }
+
     /// Joins the range at `at` with the one below it if they touch.
     fn merge_with_lower(&mut self, at: usize) {
         let (Some(upper), Some(lower)) = (self.ranges.get(at), self.ranges.get(at + 1)) else {

@@ -3,7 +3,18 @@
 use core::time::Duration;
 
 use super::*;
+use crate::id::VerifyingKey;
+use crate::proto::limits::{GRANULARITY, MAX_ACK_DELAY};
 use crate::proto::streams::CHAT;
+
+const OURS: Hello<'_> = Hello {
+    oldest_version: 1,
+    newest_version: 1,
+    largest_message: 0,
+    capabilities: 0,
+    signing_key: VerifyingKey::new([8; 32]),
+    nickname: b"bob",
+};
 
 struct Wire {
     rng: CoreRng,
@@ -17,7 +28,7 @@ struct Wire {
 fn receive(to: &mut Connection, plaintext: &[u8], now: Instant) -> Vec<u8> {
     let payload = Payload::parse(plaintext).unwrap();
     assert_eq!(to.check(&payload), Ok(()));
-    if !to.on_packet(payload.number, payload.is_ack_eliciting(), now) {
+    if !to.on_packet(&payload, now) {
         return Vec::new();
     }
     for frame in &payload.frames {
@@ -34,7 +45,7 @@ impl Wire {
     /// Lets one side send what it may; returns when it may send more.
     fn send(&mut self, from: &mut Connection, to_b: bool, now: Instant) -> Option<Instant> {
         loop {
-            match from.poll("", false, &mut CoreRng::new([3; 32]), now) {
+            match from.poll(&OURS, false, &mut CoreRng::new([3; 32]), now) {
                 Poll::Packet(packet) => {
                     for _ in 0..1 + usize::from(self.rng.below(20) == 0) {
                         if self.rng.below(1_000) >= self.loss {
@@ -72,7 +83,9 @@ fn converse(seed: u8, loss: usize, count: usize) -> Duration {
     for _ in 0..200_000 {
         let pace = [wire.send(&mut a, true, now), wire.send(&mut b, false, now)];
         let arrivals = wire.flying.iter().map(|(at, ..)| *at).min();
-        let next = [pace[0], pace[1], arrivals, a.timeout(), b.timeout()];
+        let timers = [&a, &b].map(|side| side.timeout().into_iter().chain(side.ack_timeout()));
+        let timers = timers.into_iter().flatten().min();
+        let next = [pace[0], pace[1], arrivals, timers];
         let Some(next) = next.into_iter().flatten().min() else {
             break;
         };
@@ -136,7 +149,7 @@ fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
     connection.ping();
     let mut rng = CoreRng::new([1; 32]);
     assert!(matches!(
-        connection.poll("", false, &mut rng, Instant::ZERO),
+        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
         Poll::Packet(_)
     ));
     assert_eq!(connection.check(&payload), Ok(()));
@@ -147,19 +160,15 @@ fn a_withheld_hello_is_not_sent() {
     let mut rng = CoreRng::new([1; 32]);
     let mut connection = Connection::new(true, &mut rng, Instant::ZERO);
     assert!(matches!(
-        connection.poll("", false, &mut rng, Instant::ZERO),
+        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
         Poll::Nothing
     ));
     connection.release_hello();
-    let Poll::Packet(packet) = connection.poll("bob", false, &mut rng, Instant::ZERO) else {
+    let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, Instant::ZERO) else {
         panic!("no HELLO");
     };
     let payload = Payload::parse(&packet.plaintext).unwrap();
-    let hello = Hello {
-        newest_version: VERSION,
-        nickname: b"bob",
-    };
-    assert_eq!(payload.frames, [Frame::Hello(hello)]);
+    assert_eq!(payload.frames, [Frame::Hello(OURS)]);
 }
 
 #[test]
@@ -168,16 +177,174 @@ fn a_packet_after_a_timeout_is_never_larger_than_the_base() {
     let mut connection = Connection::new(false, &mut rng, Instant::ZERO);
     connection.streams_mut().write(CHAT, b"hello");
     assert!(matches!(
-        connection.poll("", false, &mut rng, Instant::ZERO),
+        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
         Poll::Packet(_)
     ));
     connection.was_full = true;
     let now = connection.timeout().unwrap();
     connection.on_timeout(now);
     for _ in 0..2 {
-        let Poll::Packet(packet) = connection.poll("", false, &mut rng, now) else {
+        let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, now) else {
             panic!("no probe");
         };
         assert!(packet.plaintext.len() <= BASE_PLAINTEXT_LEN);
     }
+}
+
+/// Two connections on a wire that takes 20 ms and loses nothing; `a` speaks, `b` listens.
+struct Line {
+    a: Connection,
+    b: Connection,
+    now: Instant,
+    /// When it arrives, at `b` or not, the plaintext.
+    flying: VecDeque<(Instant, bool, Vec<u8>)>,
+    /// Packets that `b` has yet to acknowledge, and when they came.
+    open: Vec<(PacketNumber, Instant)>,
+    /// The longest that one of them waited.
+    longest: Duration,
+    /// Packets of `a` that asked for an ACK, and of `b` that did nothing but acknowledge.
+    asked: usize,
+    acks: usize,
+}
+
+impl Line {
+    fn new() -> Self {
+        let mut rng = CoreRng::new([5; 32]);
+        Self {
+            a: Connection::new(false, &mut rng, Instant::ZERO),
+            b: Connection::new(false, &mut rng, Instant::ZERO),
+            now: Instant::ZERO,
+            flying: VecDeque::new(),
+            open: Vec::new(),
+            longest: Duration::ZERO,
+            asked: 0,
+            acks: 0,
+        }
+    }
+
+    /// Goes on until nothing more happens; returns what `b` read.
+    fn run(&mut self) -> usize {
+        let mut read = 0;
+        loop {
+            let pace = [self.send(true), self.send(false)];
+            let sides = [&self.a, &self.b];
+            let timers = sides.map(|side| [side.timeout(), side.ack_timeout()]);
+            let arrival = self.flying.front().map(|(at, ..)| *at);
+            let next = timers.into_iter().flatten().chain(pace).chain([arrival]);
+            let Some(next) = next.flatten().min() else {
+                return read;
+            };
+            self.now = self.now.max(next);
+            read += self.deliver();
+            for side in [&mut self.a, &mut self.b] {
+                side.on_timeout(self.now);
+            }
+        }
+    }
+
+    fn send(&mut self, from_a: bool) -> Option<Instant> {
+        let from = if from_a { &mut self.a } else { &mut self.b };
+        loop {
+            let packet = match from.poll(&OURS, false, &mut CoreRng::new([3; 32]), self.now) {
+                Poll::Packet(packet) => packet,
+                Poll::Later(at) => return Some(at),
+                Poll::Nothing => return None,
+            };
+            let payload = Payload::parse(&packet.plaintext).unwrap();
+            if from_a {
+                self.asked += usize::from(packet.eliciting);
+            } else {
+                self.acks += usize::from(!packet.eliciting);
+                for frame in &payload.frames {
+                    let Frame::Ack(ack) = frame else { continue };
+                    for (_, at) in self
+                        .open
+                        .extract_if(.., |(number, _)| ack.contains(*number))
+                    {
+                        self.longest = self.longest.max(self.now.saturating_since(at));
+                    }
+                }
+            }
+            let at = self.now + Duration::from_millis(20);
+            self.flying.push_back((at, from_a, packet.plaintext));
+        }
+    }
+
+    fn deliver(&mut self) -> usize {
+        let mut read = 0;
+        while self.flying.front().is_some_and(|(at, ..)| *at <= self.now) {
+            let (_, at_b, plaintext) = self.flying.pop_front().unwrap();
+            if at_b {
+                let payload = Payload::parse(&plaintext).unwrap();
+                if payload.is_ack_eliciting() {
+                    self.open.push((payload.number, self.now));
+                }
+                read += receive(&mut self.b, &plaintext, self.now).len();
+            } else {
+                receive(&mut self.a, &plaintext, self.now);
+            }
+        }
+        read
+    }
+}
+
+#[test]
+fn every_second_packet_is_acknowledged_and_none_waits_longer_than_promised() {
+    let mut line = Line::new();
+    let (mut left, mut read) = (vec![7; 2 << 20], 0);
+    while !left.is_empty() || read < 2 << 20 {
+        let taken = line.a.streams_mut().write(CHAT, &left);
+        left.drain(..taken);
+        read += line.run();
+    }
+    assert!(
+        line.open.is_empty(),
+        "all is acknowledged, and no timer runs"
+    );
+    assert!(line.longest <= MAX_ACK_DELAY, "{:?}", line.longest);
+    assert!(line.asked > 1_400, "{}", line.asked);
+    // Credit travels with ACKs; numbers that are left out are gaps, and told of at once.
+    let most = line.asked / 2 + line.asked / 100;
+    assert!(line.acks <= most, "{} for {}", line.acks, line.asked);
+}
+
+#[test]
+fn a_single_packet_is_acknowledged_in_time_and_the_round_trip_stays_what_it_is() {
+    let mut line = Line::new();
+    line.run();
+    assert_eq!(line.a.rtt(), Some(Duration::from_millis(40)));
+    for _ in 0..20 {
+        line.a.ping();
+        line.run();
+        assert!(!line.a.awaits_ack());
+        assert_eq!(line.a.rtt(), Some(Duration::from_millis(40)));
+    }
+    let promised = MAX_ACK_DELAY - GRANULARITY..=MAX_ACK_DELAY;
+    assert!(promised.contains(&line.longest), "{:?}", line.longest);
+}
+
+#[test]
+fn an_acknowledgement_travels_with_what_is_said_anyway() {
+    let mut line = Line::new();
+    line.run();
+    let (rng, now) = (&mut CoreRng::new([3; 32]), line.now);
+    line.a.ping();
+    let Poll::Packet(ping) = line.a.poll(&OURS, false, rng, now) else {
+        panic!("no PING");
+    };
+    receive(&mut line.b, &ping.plaintext, now);
+    assert!(matches!(line.b.poll(&OURS, false, rng, now), Poll::Nothing));
+    let next = line.b.next_number;
+    line.b.streams_mut().write(CHAT, b"hello");
+    let Poll::Packet(packet) = line.b.poll(&OURS, false, rng, now) else {
+        panic!("no packet");
+    };
+    let payload = Payload::parse(&packet.plaintext).unwrap();
+    assert_eq!(payload.number.0, next, "no number was lost by asking");
+    let [Frame::Ack(ack), Frame::Stream(_)] = &payload.frames[..] else {
+        panic!("{:?}", payload.frames);
+    };
+    let number = Payload::parse(&ping.plaintext).unwrap().number;
+    assert!(ack.contains(number));
+    assert_eq!(line.b.ack_timeout(), None);
 }

@@ -74,6 +74,7 @@ fn a_packet_sent_on_from_elsewhere_does_not_lose_a_peer_without_an_address() {
         id: a.id(),
         psk: None,
         addresses: Vec::new(),
+        shown: Shown::default(),
     });
     a.endpoint.connect(b.id(), &[], now(0)).unwrap();
     settle(&mut a, &mut b, now(0));

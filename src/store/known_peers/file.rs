@@ -97,7 +97,7 @@ impl KnownPeers {
 
 /// Where a link leads, so that the list is replaced and not the link to it.
 fn follow(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    os::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Waits until no other process changes the list.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::crypto::{Psk, scrub_stack};
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
 use crate::store::day::Day;
 use crate::store::host_port::HostPort;
 use crate::store::key_text::{decode_key, decode_secret, is_secret};
@@ -42,6 +42,10 @@ pub enum DamageReason {
     BadDay,
     /// `psk=` is not 32 bytes in base64.
     BadPsk,
+    /// `sign=` is not 32 bytes in base64.
+    BadSigningKey,
+    /// `version=` is not the number of a version.
+    BadVersion,
     /// An option that may stand once stands twice.
     Repeated,
     /// The name stands on an earlier line.
@@ -75,6 +79,8 @@ impl fmt::Display for DamageReason {
             Self::BadAddress => write!(f, "addr= is not host:port"),
             Self::BadDay => write!(f, "seen= and verified= need a day such as 2026-11-21"),
             Self::BadPsk => write!(f, "psk= is not a key of 32 bytes"),
+            Self::BadSigningKey => write!(f, "sign= is not a key of 32 bytes"),
+            Self::BadVersion => write!(f, "version= is not the number of a version"),
             Self::Repeated => write!(f, "an option stands twice"),
             Self::SameName { line } => write!(f, "the name stands on line {line} already"),
             Self::SameKey { line } => write!(f, "the key stands on line {line} already"),
@@ -103,6 +109,8 @@ pub(super) struct PeerLine {
     pub(super) seen: Option<Day>,
     pub(super) verified: Option<Day>,
     pub(super) psk: Option<Arc<Psk>>,
+    pub(super) signing_key: Option<VerifyingKey>,
+    pub(super) version: Option<u16>,
 }
 
 /// Reads one line, given without its line end.
@@ -154,6 +162,8 @@ fn parse_peer<'a>(
         seen: None,
         verified: None,
         psk: None,
+        signing_key: None,
+        version: None,
     };
     for word in options {
         let (option, value) = parse_option(word)?;
@@ -174,6 +184,11 @@ fn take_option(option: &str, value: &str, peer: &mut PeerLine) -> Result<(), Dam
             set_once(&mut peer.psk, Arc::new(parse_psk(value)?))?;
             scrub_stack();
         }
+        "sign" => set_once(&mut peer.signing_key, parse_signing_key(value)?)?,
+        "version" => {
+            let version = value.parse().map_err(|_| DamageReason::BadVersion)?;
+            set_once(&mut peer.version, version)?;
+        }
         // A later version's.
         _ => {}
     }
@@ -184,6 +199,11 @@ fn take_option(option: &str, value: &str, peer: &mut PeerLine) -> Result<(), Dam
 fn parse_psk(value: &str) -> Result<Psk, DamageReason> {
     let mut bytes = decode_secret(value).map_err(|_| DamageReason::BadPsk)?;
     Ok(Psk::from_bytes(&mut bytes))
+}
+
+fn parse_signing_key(value: &str) -> Result<VerifyingKey, DamageReason> {
+    let key = decode_key(value).map_err(|_| DamageReason::BadSigningKey)?;
+    Ok(VerifyingKey::new(*key.as_bytes()))
 }
 
 fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), DamageReason> {

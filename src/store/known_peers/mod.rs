@@ -11,7 +11,8 @@
 //!   such a line out.
 //! - Options: `addr=` (may be repeated), `seen=`, `verified=` (days in UTC), `psk=` (32 bytes in
 //!   base64: a shared secret, so that the file and its `.bak` must be kept as secret as a key).
-//!   Values with spaces stand in `"`; `\"` and `\\` are a quote and a backslash there.
+//!   `sign=` (32 bytes in base64) and `version=`: what the peer showed of itself, which it must not
+//!   take back. Values with spaces stand in `"`; `\"` and `\\` are a quote and a backslash there.
 //! - Options that we do not know, remarks, spacing and line ends survive every change.
 //! - A line that cannot be understood is damage: it is named, no other line is lost, and nothing
 //!   is rewritten until somebody mends it.
@@ -33,7 +34,7 @@ use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
 use super::key_text::key_text;
 use crate::crypto::Psk;
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, safe_line, safe_name, skeleton};
 
 pub use self::file::Stamp;
@@ -120,6 +121,18 @@ impl Peer {
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         self.revoked
+    }
+
+    /// The signing key that the peer has shown.
+    #[must_use]
+    pub fn signing_key(&self) -> Option<VerifyingKey> {
+        self.says.signing_key
+    }
+
+    /// The newest version of the protocol that the peer has shown.
+    #[must_use]
+    pub fn version(&self) -> Option<u16> {
+        self.says.version
     }
 
     /// Whether the two share a secret beside their keys.
@@ -353,6 +366,33 @@ impl KnownPeers {
     pub fn set_verified(&mut self, name: &str, day: Option<Day>) -> Result<(), Error> {
         let values: Vec<_> = day.iter().map(Day::to_string).collect();
         self.set_option(name, "verified", &values)
+    }
+
+    /// Notes what a peer showed of itself: the signing key unless there is one, the version unless
+    /// there is a newer one.
+    ///
+    /// # Errors
+    /// `NotFound` if the key has no name, `DamagedLine`.
+    pub fn introduce(
+        &mut self,
+        key: &PeerId,
+        signing_key: VerifyingKey,
+        version: u16,
+    ) -> Result<(), Error> {
+        let Some(peer) = self.find_key(key) else {
+            let kind = ErrorKind::NotFound { suggestion: None };
+            return Err(refuse(Operation::Find, kind));
+        };
+        let name = peer.name().to_string();
+        let (has_key, known) = (peer.signing_key().is_some(), peer.version());
+        if !has_key {
+            let value = STANDARD.encode(signing_key.as_bytes());
+            self.set_option(&name, "sign", &[value])?;
+        }
+        if known.is_none_or(|known| known < version) {
+            self.set_option(&name, "version", &[version.to_string()])?;
+        }
+        Ok(())
     }
 
     /// Sets the secret that the two share beside their keys, or takes it away.

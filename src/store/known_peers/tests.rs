@@ -267,6 +267,10 @@ fn every_kind_of_damage_is_named_with_its_line() {
         (format!("bob {BOB} seen=yesterday"), Is::BadDay),
         (format!("bob {BOB} verified="), Is::BadDay),
         (format!("bob {BOB} psk=short"), Is::BadPsk),
+        (format!("bob {BOB} sign=short"), Is::BadSigningKey),
+        (format!("bob {BOB} version=new"), Is::BadVersion),
+        (format!("bob {BOB} version=65536"), Is::BadVersion),
+        (format!("bob {BOB} version=1 version=1"), Is::Repeated),
         (
             format!("bob {BOB} seen=2026-11-21 seen=2026-11-22"),
             Is::Repeated,
@@ -291,6 +295,25 @@ fn every_kind_of_damage_is_named_with_its_line() {
         KnownPeers::parse(b"bob \xff\n").damage()[0].reason,
         Is::NotText
     );
+}
+
+#[test]
+fn what_a_peer_showed_is_noted_and_never_taken_back() {
+    let (first, second) = (VerifyingKey::new([1; 32]), VerifyingKey::new([2; 32]));
+    let content = format!("bob {BOB} colour=red # work\n");
+    let mut peers = KnownPeers::parse(content.as_bytes());
+    peers.introduce(&key(BOB), first, 2).unwrap();
+    let first_in_base64 = STANDARD.encode([1; 32]);
+    let expected = format!("bob {BOB} colour=red sign={first_in_base64} version=2 # work\n");
+    assert_eq!(rendered(&peers), expected);
+    peers.introduce(&key(BOB), second, 1).unwrap();
+    assert_eq!(rendered(&peers), expected);
+    peers.introduce(&key(BOB), first, 3).unwrap();
+    assert_eq!(rendered(&peers), expected.replace("version=2", "version=3"));
+    let bob = peers.find("bob").unwrap();
+    assert_eq!((bob.signing_key(), bob.version()), (Some(first), Some(3)));
+    let unknown = peers.introduce(&key(CAROL), first, 1);
+    assert!(kind_of(unknown).contains("NotFound"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::chat::{self, Received, State};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode, Peer};
-use crate::id::PeerId;
+use crate::id::{PeerId, VerifyingKey};
 use crate::plain::Stamp;
 use crate::proto::{CloseReason, Event, Refusal};
 use crate::store::HostPort;
@@ -31,6 +31,11 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname)?,
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
+            Event::Introduced {
+                peer,
+                signing_key,
+                newest_version,
+            } => self.on_introduced(&peer, signing_key, newest_version),
             // Bulk streams are not allowed here.
             Event::Stream { .. } => {}
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
@@ -102,6 +107,13 @@ impl Conversation {
         }
     }
 
+    fn on_introduced(&self, peer: &PeerId, signing_key: VerifyingKey, version: u16) {
+        let noted = self.profile.contacts.introduce(peer, signing_key, version);
+        if let Err(error) = noted {
+            self.out.error(&Error::from(error).report());
+        }
+    }
+
     /// Saves a peer; false, after saying why, if that cannot be done.
     pub(super) fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
         let saved = self.profile.contacts.save(name, peer, addresses);
@@ -155,6 +167,10 @@ impl Conversation {
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
+        if reason == CloseReason::SigningKeyChanged {
+            let peer = self.named(&peer);
+            self.out.error(&Error::SigningKeyChanged { peer }.report());
+        }
         let label = self.label(&peer);
         self.note(match reason {
             CloseReason::Goodbye => label + " left",
@@ -162,6 +178,7 @@ impl Conversation {
             CloseReason::TheySayViolation => label + " says that this program broke the protocol",
             CloseReason::Violation => label + " broke the protocol; the session was ended",
             CloseReason::Unsupported => label + " needs a newer securechat",
+            CloseReason::SigningKeyChanged => label + " was put out",
             CloseReason::Removed => label + " is no longer among your peers; the session was ended",
         });
         self.state.last.take_if(|last| *last == peer);

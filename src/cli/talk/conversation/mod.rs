@@ -29,8 +29,10 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError, Signal};
 use crate::plain::Printer;
+use crate::proto::ApiMisuse;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
+use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
@@ -186,10 +188,24 @@ impl Conversation {
         let started = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
+        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
+            return Err(Error::NewerVersion {
+                peer: self.named(&peer),
+                theirs,
+                ours: VERSION,
+            });
+        }
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }
         Ok(())
+    }
+
+    fn named(&self, peer: &PeerId) -> Peer {
+        Peer {
+            label: self.label(peer),
+            saved: self.profile.contacts.is_saved(peer),
+        }
     }
 
     pub(in crate::cli::talk) fn label(&self, peer: &PeerId) -> Safe {

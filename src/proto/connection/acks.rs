@@ -1,0 +1,201 @@
+//! When to say what has arrived. Source: RFC 9000 §13.2, docs/protocol.md#frames (ACK).
+
+use core::time::Duration;
+
+use crate::proto::connection::received::Received;
+use crate::proto::limits::{ACK_EVERY, GRANULARITY, MAX_ACK_DELAY};
+use crate::time::Instant;
+use crate::wire::frame::{Ack, Frame, Payload};
+
+/// How long an ACK may wait for company. Timers fire late, and the peer counts on the whole delay
+/// (RFC 9000 §18.2).
+const HOLD: Duration = MAX_ACK_DELAY.saturating_sub(GRANULARITY);
+
+/// What has arrived, and what of it the peer has yet to be told.
+#[derive(Debug, Default)]
+pub(super) struct Acks {
+    received: Received,
+    /// The highest number that arrived, and when.
+    highest: Option<(u64, Instant)>,
+    /// The highest number of a packet that asked for an ACK.
+    highest_eliciting: Option<u64>,
+    /// How many such packets have come since an ACK left.
+    waiting: usize,
+    /// When an ACK leaves even if nothing else does.
+    due: Option<Instant>,
+}
+
+impl Acks {
+    /// Notes an arrived packet; false if it is a duplicate or too old to tell.
+    pub(super) fn on_packet(&mut self, payload: &Payload<'_>, now: Instant) -> bool {
+        let number = payload.number.0;
+        if !self.received.insert(number) {
+            return false;
+        }
+        if self.highest.is_none_or(|(highest, _)| highest < number) {
+            self.highest = Some((number, now));
+        }
+        if payload.is_ack_eliciting() {
+            self.waiting += 1;
+            let at_once = self.waiting >= ACK_EVERY || is_hello(payload) || self.is_odd(number);
+            let due = if at_once { now } else { now + HOLD };
+            self.due = Some(self.due.map_or(due, |held| held.min(due)));
+            self.highest_eliciting = self.highest_eliciting.max(Some(number));
+        }
+        true
+    }
+
+    /// Whether a packet is late, or others before it are missing: its sender wants to know that soon
+    /// (RFC 9000 §13.2.1).
+    fn is_odd(&self, number: u64) -> bool {
+        let next = self.highest_eliciting.map_or(0, |highest| highest + 1);
+        number < next || !self.received.has_all(next, number)
+    }
+
+    /// The ACK for the next packet, if there is anything new in it for the peer to wait for.
+    pub(super) fn frame(&self, now: Instant) -> Option<Ack> {
+        (self.waiting > 0).then(|| self.last_frame(now)).flatten()
+    }
+
+    /// An ACK of all that has arrived, new or not.
+    pub(super) fn last_frame(&self, now: Instant) -> Option<Ack> {
+        let (_, at) = self.highest?;
+        let delay = now.saturating_since(at).as_micros();
+        Some(Ack {
+            delay_us: u64::try_from(delay).unwrap_or(u64::MAX),
+            ranges: self.received.ranges.clone(),
+        })
+    }
+
+    /// [`Acks::frame`] leaves.
+    pub(super) const fn on_sent(&mut self) {
+        self.waiting = 0;
+        self.due = None;
+    }
+
+    /// Whether an ACK must leave, in a packet of its own if need be.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    /// When it must.
+    pub(super) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+}
+
+/// HELLO brings the first sample of the round trip, from which no delay is subtracted (RFC 9002 §5.3).
+fn is_hello(payload: &Payload<'_>) -> bool {
+    let is_hello = |frame: &Frame<'_>| matches!(frame, Frame::Hello(_));
+    payload.frames.iter().any(is_hello)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{PacketNumber, VerifyingKey};
+    use crate::wire::frame::Hello;
+
+    const HELLO: Frame<'_> = Frame::Hello(Hello {
+        oldest_version: 1,
+        newest_version: 1,
+        largest_message: 0,
+        capabilities: 0,
+        signing_key: VerifyingKey::new([0; 32]),
+        nickname: b"",
+    });
+
+    const fn ms(ms: u64) -> Instant {
+        Instant::from_micros(1_000 * ms)
+    }
+
+    fn arrive(acks: &mut Acks, number: u64, frames: &[Frame<'static>], now: Instant) -> bool {
+        let payload = Payload {
+            number: PacketNumber(number),
+            frames: frames.to_vec(),
+        };
+        acks.on_packet(&payload, now)
+    }
+
+    /// `numbers` have arrived and been acknowledged.
+    fn after(numbers: &[u64]) -> Acks {
+        let mut acks = Acks::default();
+        for number in numbers {
+            arrive(&mut acks, *number, &[Frame::Ping], ms(0));
+        }
+        acks.on_sent();
+        acks
+    }
+
+    #[test]
+    fn one_packet_waits_and_the_second_does_not() {
+        let mut acks = after(&[0, 1]);
+        arrive(&mut acks, 2, &[Frame::Ping], ms(10));
+        assert_eq!(acks.due(), Some(ms(10) + HOLD));
+        assert!(!acks.is_due(ms(33)) && acks.is_due(ms(34)));
+        arrive(&mut acks, 3, &[Frame::Ping], ms(12));
+        assert!(acks.is_due(ms(12)));
+        acks.on_sent();
+        assert_eq!((acks.due(), acks.frame(ms(12))), (None, None));
+    }
+
+    #[test]
+    fn what_asks_for_no_acknowledgement_gets_none() {
+        let mut acks = after(&[]);
+        let nothing = Frame::Ack(Ack::default());
+        assert!(arrive(&mut acks, 0, &[nothing], ms(0)));
+        assert_eq!((acks.due(), acks.frame(ms(0))), (None, None));
+        arrive(&mut acks, 1, &[Frame::Ping], ms(0));
+        assert!(!acks.is_due(ms(0)), "nothing is missing");
+    }
+
+    #[test]
+    fn a_gap_and_what_fills_it_are_told_at_once() {
+        for (before, number, odd) in [
+            (&[][..], 0, false),
+            (&[], 1, true),
+            (&[0, 1], 2, false),
+            (&[0, 1], 3, true),
+            (&[0, 3], 4, false),
+            (&[0, 3], 1, true),
+            (&[0, 1, 4], 2, true),
+        ] {
+            let mut acks = after(before);
+            arrive(&mut acks, number, &[Frame::Ping], ms(5));
+            assert_eq!(acks.is_due(ms(5)), odd, "{number} after {before:?}");
+        }
+        let mut acks = after(&[0]);
+        arrive(&mut acks, 2, &[Frame::Ping], ms(5));
+        arrive(&mut acks, 3, &[Frame::Ping], ms(6));
+        assert_eq!(acks.due(), Some(ms(5)), "what is due stays due");
+        // What is missing may have asked for an ACK, whatever came after it did not.
+        let mut acks = after(&[0]);
+        arrive(&mut acks, 2, &[], ms(5));
+        arrive(&mut acks, 3, &[Frame::Ping], ms(5));
+        assert!(acks.is_due(ms(5)));
+    }
+
+    #[test]
+    fn a_copy_asks_for_nothing() {
+        let mut acks = after(&[0, 1]);
+        assert!(!arrive(&mut acks, 1, &[Frame::Ping], ms(5)));
+        assert_eq!(acks.due(), None);
+    }
+
+    #[test]
+    fn hello_is_acknowledged_at_once() {
+        let mut acks = after(&[]);
+        arrive(&mut acks, 0, &[HELLO], ms(5));
+        assert!(acks.is_due(ms(5)));
+    }
+
+    #[test]
+    fn the_delay_counts_from_the_highest_number() {
+        let mut acks = after(&[0]);
+        arrive(&mut acks, 2, &[Frame::Ping], ms(10));
+        arrive(&mut acks, 1, &[Frame::Ping], ms(13));
+        let ack = acks.frame(ms(17)).unwrap();
+        assert_eq!((ack.delay_us, ack.ranges), (7_000, vec![(0, 2)]));
+        assert_eq!(acks.last_frame(ms(18)).unwrap().delay_us, 8_000);
+    }
+}

@@ -1,0 +1,337 @@
+//! Two messengers in one thread, joined by a wire that carries everything at once or nothing.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use securechat::chat::{Draft, Event, FailReason, Messenger, Name, SendError, State, Update};
+use securechat::crypto::StaticSecret;
+use securechat::id::{PeerId, Timestamp};
+use securechat::proto::{
+    self, CloseReason, Endpoint, EndpointConfig, Incoming, PeerConfig, Shown, Trust,
+};
+use securechat::time::{Instant, UnixTime};
+
+struct Side {
+    seed: u8,
+    messenger: Messenger,
+    address: SocketAddr,
+    rng: chacha20::ChaCha20Rng,
+    updates: Vec<Update>,
+    /// Whether messages are taken as soon as they come.
+    takes: bool,
+}
+
+impl Side {
+    fn new(seed: u8, trust: Trust) -> Self {
+        let address = SocketAddr::from(([192, 0, 2, seed], 7_419));
+        Self {
+            seed,
+            messenger: start(seed, trust, 1_000),
+            address,
+            rng: rand_core::SeedableRng::from_seed([seed ^ 0xff; 32]),
+            updates: Vec::new(),
+            takes: true,
+        }
+    }
+
+    fn id(&self) -> PeerId {
+        self.messenger.endpoint().id()
+    }
+
+    /// The process is killed, and another one starts.
+    fn restart(&mut self, timestamps: u64) {
+        self.messenger = start(self.seed, Trust::Strict, timestamps);
+    }
+
+    fn knows(&mut self, other: &Self) {
+        let addresses = vec![other.address];
+        self.messenger.endpoint_mut().add_peer(PeerConfig {
+            id: other.id(),
+            psk: None,
+            addresses,
+            shown: Shown::default(),
+        });
+    }
+
+    fn send(&mut self, to: &Self, text: &str, now: Instant) -> Name {
+        let draft = Draft::text(text.to_owned(), UnixTime(0));
+        let name = self.messenger.send(to.id().into(), draft, now).unwrap();
+        self.messenger.settle(now);
+        name
+    }
+
+    fn receive(&mut self, from: SocketAddr, mut datagram: Vec<u8>, now: Instant) {
+        let endpoint = self.messenger.endpoint_mut();
+        let table = endpoint.key_table();
+        match endpoint.screen().check(&datagram) {
+            Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, now),
+            Ok(Incoming::Data) => {
+                if let Ok(opened) = table.open(from, &mut datagram, now) {
+                    endpoint.handle_opened(&opened, now);
+                }
+            }
+            Err(_) => {}
+        }
+        self.messenger.settle(now);
+    }
+
+    fn drain(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        while let Some(job) = self.messenger.endpoint_mut().take_job() {
+            let outcome = job.run(&mut self.rng);
+            self.messenger.endpoint_mut().handle_outcome(outcome, now);
+        }
+        self.messenger.settle(now);
+        while let Some(update) = self.messenger.poll_event(now) {
+            if let Update::Chat(Event::Message { contact, message }) = &update
+                && self.takes
+            {
+                self.messenger.take(*contact, message.name, now);
+            }
+            self.messenger.settle(now);
+            self.updates.push(update);
+        }
+        let endpoint = self.messenger.endpoint_mut();
+        core::iter::from_fn(|| endpoint.poll_transmit(now))
+            .filter_map(|transmit| transmit.datagram.into_bytes(now))
+            .collect()
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let text = |update: &Update| match update {
+            Update::Chat(Event::Message { message, .. }) => {
+                Some(String::from_utf8(message.body.clone()).unwrap())
+            }
+            Update::Chat(_) | Update::Session(_) => None,
+        };
+        self.updates.iter().filter_map(text).collect()
+    }
+
+    fn states(&self, wanted: Name) -> Vec<State> {
+        let state = |update: &Update| match update {
+            Update::Chat(Event::State { name, state, .. }) if *name == wanted => Some(*state),
+            Update::Chat(_) | Update::Session(_) => None,
+        };
+        self.updates.iter().filter_map(state).collect()
+    }
+}
+
+fn start(seed: u8, trust: Trust, timestamps: u64) -> Messenger {
+    let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));
+    let config = EndpointConfig {
+        trust,
+        ..EndpointConfig::default()
+    };
+    let range = Timestamp(timestamps)..Timestamp(timestamps + 1_000);
+    let random = [seed.wrapping_add(u8::try_from(timestamps % 251).unwrap()); 32];
+    let endpoint = Endpoint::new(config, secret, random, range, now(0));
+    Messenger::in_memory(endpoint, random, now(0))
+}
+
+fn now(ms: u64) -> Instant {
+    Instant::from_micros(1_000_000 + ms * 1_000)
+}
+
+/// Lets time pass from `from` to `to`, over a wire that works or does not.
+fn pass(a: &mut Side, b: &mut Side, works: bool, from: u64, to: u64) {
+    let (mut at, end) = (now(from), now(to));
+    loop {
+        let (from_a, from_b) = (a.drain(at), b.drain(at));
+        let quiet = from_a.is_empty() && from_b.is_empty();
+        for datagram in from_a.into_iter().filter(|_| works) {
+            b.receive(a.address, datagram, at);
+        }
+        for datagram in from_b.into_iter().filter(|_| works) {
+            a.receive(b.address, datagram, at);
+        }
+        if !quiet {
+            continue;
+        }
+        let next = [&a, &b].map(|side| side.messenger.poll_timeout());
+        match next.into_iter().flatten().min().filter(|next| *next <= end) {
+            Some(next) => at = at.max(next),
+            None => return,
+        }
+        a.messenger.handle_timeout(at);
+        b.messenger.handle_timeout(at);
+    }
+}
+
+fn acquainted() -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    a.knows(&b);
+    b.knows(&a);
+    (a, b)
+}
+
+#[test]
+fn a_message_brings_its_session_and_is_delivered() {
+    let (mut a, mut b) = acquainted();
+    let name = a.send(&b, "hello", now(0));
+    assert_eq!(
+        a.messenger.client().state(b.id().into(), name),
+        Some(State::Queued)
+    );
+    pass(&mut a, &mut b, true, 0, 1_000);
+    assert_eq!(b.texts(), ["hello"]);
+    assert_eq!(a.states(name).last(), Some(&State::Delivered));
+    assert_eq!(a.messenger.client().unsettled(b.id().into()), 0);
+}
+
+#[test]
+fn a_message_that_is_not_taken_is_sent_and_no_more() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    let name = a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 60_000);
+    assert_eq!(a.states(name), [State::Sent]);
+    let (contact, name) = (a.id().into(), name);
+    b.messenger.take(contact, name, now(60_000));
+    b.messenger.settle(now(60_000));
+    pass(&mut a, &mut b, true, 60_000, 61_000);
+    assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+}
+
+#[test]
+fn a_message_of_many_packets_arrives_whole() {
+    let (mut a, mut b) = acquainted();
+    for len in [1_000_000, 65_536, 65_537, 1] {
+        let text = "x".repeat(len);
+        let name = a.send(&b, &text, now(0));
+        pass(&mut a, &mut b, true, 0, 60_000);
+        assert!(b.texts().last() == Some(&text), "{len} bytes");
+        assert_eq!(a.states(name).last(), Some(&State::Delivered));
+    }
+}
+
+#[test]
+fn events_come_in_the_order_in_which_they_happened() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "first", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    a.send(&b, "last", now(1_000));
+    for datagram in a.drain(now(1_000)) {
+        b.receive(a.address, datagram, now(1_000));
+    }
+    a.messenger.endpoint_mut().close(b.id(), now(1_000));
+    for datagram in a.drain(now(1_000)) {
+        b.receive(a.address, datagram, now(1_000));
+    }
+    b.drain(now(1_000));
+    let kinds: Vec<&str> = b
+        .updates
+        .iter()
+        .map(|update| match update {
+            Update::Session(proto::Event::Established { .. }) => "established",
+            Update::Session(proto::Event::Introduced { .. }) => "introduced",
+            Update::Session(proto::Event::Closed { .. }) => "closed",
+            Update::Chat(Event::Message { .. }) => "message",
+            other @ (Update::Session(_) | Update::Chat(_)) => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        ["established", "introduced", "message", "message", "closed"]
+    );
+}
+
+#[test]
+fn a_receiver_that_starts_again_gets_what_it_had_not_receipted() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "taken", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    b.takes = false;
+    let name = a.send(&b, "not taken", now(1_000));
+    pass(&mut a, &mut b, true, 1_000, 2_000);
+    b.restart(5_000);
+    b.knows(&a);
+    b.takes = true;
+    b.updates.clear();
+    pass(&mut a, &mut b, true, 2_000, 3_000);
+    a.send(&b, "later", now(3_000));
+    pass(&mut a, &mut b, true, 3_000, 20_000);
+    assert_eq!(b.texts(), ["not taken", "later"]);
+    assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+}
+
+#[test]
+fn a_peer_that_left_is_called_while_a_message_waits_and_not_otherwise() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    b.messenger.endpoint_mut().close(a.id(), now(1_000));
+    pass(&mut a, &mut b, true, 1_000, 2_000);
+    assert_eq!(a.messenger.poll_timeout(), None, "nothing waits");
+    a.send(&b, "are you there?", now(2_000));
+    pass(&mut a, &mut b, false, 2_000, 300_000);
+    let unreachable =
+        |update: &Update| matches!(update, Update::Session(proto::Event::Unreachable { .. }));
+    assert!(a.updates.iter().any(unreachable));
+    pass(&mut a, &mut b, true, 300_000, 400_000);
+    assert_eq!(b.texts(), ["hello", "are you there?"]);
+}
+
+#[test]
+fn what_waits_for_a_peer_that_is_removed_fails() {
+    let (mut a, mut b) = acquainted();
+    let name = a.send(&b, "hello", now(0));
+    let (id, contact) = (b.id(), b.id().into());
+    a.messenger.remove_peer(id, now(1));
+    pass(&mut a, &mut b, true, 1, 2);
+    assert_eq!(a.states(name), [State::Failed(FailReason::Removed)]);
+    let draft = Draft::text("again".to_owned(), UnixTime(0));
+    let refused = a.messenger.send(contact, draft, now(2));
+    assert_eq!(refused, Err(SendError::UnknownContact));
+}
+
+#[test]
+fn a_guest_cannot_be_written_to_and_its_messages_wait_for_the_user() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b);
+    let name = a.send(&b, "let me in", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    let draft = Draft::text("who are you?".to_owned(), UnixTime(0));
+    let refused = b.messenger.send(a.id().into(), draft, now(1_000));
+    assert_eq!(refused, Err(SendError::UnknownContact));
+    assert_eq!(a.states(name), []);
+    b.messenger.endpoint_mut().accept_guest(a.id()).unwrap();
+    pass(&mut a, &mut b, true, 1_000, 2_000);
+    assert_eq!(b.texts(), ["let me in"]);
+    assert_eq!(a.states(name).last(), Some(&State::Delivered));
+}
+
+#[test]
+fn a_peer_that_breaks_the_rules_of_messages_is_closed() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    let id = b.id();
+    let written =
+        a.messenger
+            .endpoint_mut()
+            .write_stream(id, securechat::chat::CHAT_STREAM, &[0; 9]);
+    assert_eq!(written, Ok(9));
+    pass(&mut a, &mut b, true, 1_000, 2_000);
+    let closed = Update::Session(proto::Event::Closed {
+        peer: a.id(),
+        reason: CloseReason::Violation,
+    });
+    assert_eq!(b.updates.last(), Some(&closed));
+    let closed = Update::Session(proto::Event::Closed {
+        peer: id,
+        reason: CloseReason::TheySayViolation,
+    });
+    assert_eq!(a.updates.last(), Some(&closed));
+}
+
+#[test]
+fn two_messengers_at_rest_have_no_deadline() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    b.send(&a, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 2_000_000);
+    for side in [&a, &b] {
+        assert_eq!(side.messenger.poll_timeout(), None);
+    }
+}
