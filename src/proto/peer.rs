@@ -647,6 +647,9 @@ impl Peer {
                 return None;
             }
         };
+        if connection.takes_notes_again() {
+            shared.stir(self.id);
+        }
         let transmit = self.lay_out(&packet.plaintext, now)?;
         if packet.eliciting {
             self.asked_at = Some(transmit.to);

@@ -65,6 +65,8 @@ pub(super) struct Connection {
     probes: u8,
     /// Receipts and rejects that wait for a packet.
     notes: VecDeque<Note>,
+    /// Whether one found no room.
+    note_refused: bool,
 }
 
 /// Why a packet's frames take no effect.
@@ -115,6 +117,7 @@ impl Connection {
             ping_due: false,
             probes: 0,
             notes: VecDeque::new(),
+            note_refused: false,
         }
     }
 
@@ -252,8 +255,16 @@ impl Connection {
         let has_room = self.notes.len() < MAX_WAITING_NOTES;
         if has_room {
             self.notes.push_back(note);
+        } else {
+            self.note_refused = true;
         }
         has_room
+    }
+
+    /// Whether there is room for a receipt or reject again after one found none; true once.
+    pub(super) fn takes_notes_again(&mut self) -> bool {
+        let has_room = self.notes.len() < MAX_WAITING_NOTES;
+        has_room && core::mem::take(&mut self.note_refused)
     }
 
     // --- out ----------------------------------------------------------------------------------
