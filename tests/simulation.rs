@@ -27,8 +27,10 @@ use simulated::{ms, secs};
 
 /// Seeds of an ordinary test run; `cargo sim` runs 10,000.
 const SUITE_SEEDS: u64 = 200;
-/// Operations of one run.
+/// Operations of a run of sessions alone.
 const OPS: usize = 24;
+/// Operations of another run, each but one in three with one on messages.
+const OPS_WITH_MESSAGES: usize = 16;
 /// The stream of a run's seed that chooses operations.
 const OP_STREAM: u64 = 1 << 50;
 /// The stream of a run's seed that chooses what happens to messages.
@@ -483,7 +485,12 @@ impl Run {
 /// Runs one seed; the hash of all datagrams, and what was tested.
 fn run(mut run: Run) -> (u64, Tally) {
     let verbose = env::var_os("SECURECHAT_SIM_SEED").is_some();
-    for step in 0..OPS {
+    let ops = if run.messages.is_some() {
+        OPS_WITH_MESSAGES
+    } else {
+        OPS
+    };
+    for step in 0..ops {
         let op = run.choose();
         if verbose {
             eprintln!("{} step {step}: {op:?}", run.world.now());
