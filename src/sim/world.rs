@@ -252,10 +252,14 @@ impl World {
         self.send(from, to, text)
     }
 
+    /// Text of so many bytes, of which no two pieces are alike.
     fn text(&mut self, len: usize) -> Vec<u8> {
         self.said += 1;
-        let mut text = format!("line {} at {}: ", self.said, self.now()).into_bytes();
-        text.resize(len, b'.');
+        let mut text = format!("line {} at {}:", self.said, self.now()).into_bytes();
+        while text.len() < len {
+            text.extend(format!(" {}", text.len()).into_bytes());
+        }
+        text.truncate(len);
         text
     }
 
