@@ -43,6 +43,12 @@ pub enum MessageOp {
         len: usize,
         duration: Duration,
     },
+    /// Sends, and ends the session before the receipt is there; it is sent again on another connection.
+    HangUp {
+        len: usize,
+        receiver: bool,
+        after: Duration,
+    },
     /// Sends, and ends a process in the midst of it.
     Kill {
         len: usize,
@@ -65,7 +71,12 @@ impl MessageOp {
         let len = random_len(rng);
         let after = rng.up_to(ms(400));
         match rng.below(40) {
-            0..=15 => Self::Send { len },
+            0..=12 => Self::Send { len },
+            13..=15 => Self::HangUp {
+                len,
+                receiver: rng.chance(500_000),
+                after,
+            },
             16..=17 => Self::Burst {
                 len: rng.index(40),
                 most: 1_200,
@@ -154,6 +165,20 @@ impl Messages {
                 world.send_bytes(from, to, len);
                 world.advance(duration);
                 world.network_mut().unblock(receiver, sender);
+            }
+            MessageOp::HangUp {
+                len,
+                receiver,
+                after,
+            } => {
+                let (sender, receiving) = (world.node(from).host(), world.node(to).host());
+                world.network_mut().block(receiving, sender);
+                world.send_bytes(from, to, len);
+                world.advance(after);
+                let (node, peer) = if receiver { (to, from) } else { (from, to) };
+                world.network_mut().unblock(receiving, sender);
+                world.close(node, world.id(peer));
+                let _ = world.connect(from, to);
             }
             MessageOp::Kill {
                 len,
