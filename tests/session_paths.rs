@@ -1,12 +1,16 @@
-//! The reviewer's checklist of docs/protocol.md, "State": roaming, boxes that translate addresses, bad links.
+//! Items of docs/checklist.md, "State": roaming, boxes that translate addresses, bad links.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod simulated;
 
+use core::cell::RefCell;
+use core::net::SocketAddr;
+use std::rc::Rc;
+
 use securechat::proto::{EndpointConfig, Event};
-use securechat::sim::{LinkConfig, NatConfig, Pair, World};
-use simulated::{DATA, INIT, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
+use securechat::sim::{Filter, LinkConfig, NatConfig, NodeId, Pair, Sighting, Verdict, World};
+use simulated::{DATA, INIT, SOON, assert_well, clear, is, ms, secs, sent, talk_until_heard};
 
 #[test]
 fn a_roaming_peer_takes_its_session_along() {
@@ -18,6 +22,7 @@ fn a_roaming_peer_takes_its_session_along() {
         let line = pair.talk(from, to).unwrap();
         assert!(pair.advance_until(SOON, |w| w.has_seen(to, &line)));
         assert_well(&mut pair);
+        pair.advance(SOON);
     }
     let roamed = |node| {
         let events = pair.node(node).events().iter();
@@ -169,4 +174,169 @@ fn keepalives_hold_a_nat_open() {
     let line = pair.talk(b, a).unwrap();
     assert!(pair.advance_until(secs(1), |w| w.has_seen(a, &line)));
     assert_well(&mut pair);
+}
+
+/// Gives `a` another port of its host.
+fn change_port(pair: &mut Pair, port: u16) {
+    let a = pair.a;
+    let (host, mut address) = (pair.node(a).host(), pair.address(a));
+    address.set_port(port);
+    pair.network_mut().roam(host, address);
+}
+
+/// Where `node` was told that the peer is now.
+fn told(pair: &Pair, node: NodeId) -> Vec<SocketAddr> {
+    let mut told = Vec::new();
+    for (_, event) in pair.node(node).events() {
+        if let Event::Roamed { to, .. } = event {
+            told.push(*to);
+        }
+    }
+    told
+}
+
+#[test]
+fn a_port_that_moves_four_times_in_mid_talk_loses_no_line_and_costs_no_handshake() {
+    let mut pair = Pair::connected(40);
+    let (a, b) = (pair.a, pair.b);
+    clear(&mut pair);
+    let mut lines = Vec::new();
+    for n in 0..100u16 {
+        if n % 20 == 10 {
+            change_port(&mut pair, 10_000 + n);
+        }
+        lines.push((b, pair.talk(a, b).unwrap()));
+        lines.push((a, pair.talk(b, a).unwrap()));
+        pair.advance(ms(30));
+    }
+    let all = |w: &World| lines.iter().all(|(node, line)| w.has_seen(*node, line));
+    assert!(pair.advance_until(secs(3), all));
+    assert_well(&mut pair);
+    assert_eq!(
+        (sent(&pair, a, INIT).len(), sent(&pair, b, INIT).len()),
+        (0, 0)
+    );
+    assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+    assert_eq!(told(&pair, b).len(), 5);
+}
+
+#[test]
+fn a_rebound_nat_is_proved_although_the_first_challenges_are_lost() {
+    let mut pair = Pair::new(41);
+    let (a, b) = (pair.a, pair.b);
+    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+    let config = NatConfig {
+        outside: [203, 0, 113, 1].into(),
+        idle: secs(30),
+    };
+    let nat = pair.network_mut().add_nat(config);
+    pair.network_mut().put_behind(host_a, Some(nat));
+    pair.connect_both_ways();
+    assert_well(&mut pair);
+    pair.network_mut().rebind(nat);
+    let mut left = 4;
+    pair.network_mut()
+        .set_filter(Some(Box::new(move |sighting| {
+            let is_large = sighting.sender == Some(host_b) && sighting.datagram.len() > 500;
+            if is_large && left > 0 {
+                left -= 1;
+                return Verdict::Drop;
+            }
+            Verdict::Pass
+        })));
+    let line = vec![b'x'; 900];
+    pair.say(a, b, line.clone()).unwrap();
+    assert!(pair.advance_until(SOON, |w| w.has_seen(b, &line)));
+    pair.advance(secs(3));
+    assert_eq!(told(&pair, b).len(), 1);
+    assert_well(&mut pair);
+}
+
+/// Sends copies of what `a` sends on from his own address, faster than the original.
+fn racer(pair: &Pair, racer: SocketAddr) -> (Filter, Rc<RefCell<Vec<Sighting>>>) {
+    let host_a = pair.node(pair.a).host();
+    let raced = Rc::new(RefCell::new(Vec::new()));
+    let copies = Rc::clone(&raced);
+    let filter: Filter = Box::new(move |sighting| {
+        if sighting.sender == Some(host_a) && is(DATA, &sighting.datagram) {
+            let mut copy = sighting.clone();
+            copy.from = racer;
+            copies.borrow_mut().push(copy);
+        }
+        Verdict::Pass
+    });
+    (filter, raced)
+}
+
+#[test]
+fn a_racer_who_forwards_nothing_back_gets_little_and_disturbs_no_talk() {
+    let mut pair = Pair::connected(42);
+    let (a, b) = (pair.a, pair.b);
+    let outside = SocketAddr::from(([203, 0, 113, 66], 66));
+    let (filter, raced) = racer(&pair, outside);
+    pair.network_mut().set_filter(Some(filter));
+    clear(&mut pair);
+    let (mut lines, mut came) = (Vec::new(), 0);
+    for _ in 0..200 {
+        lines.push((b, pair.talk(a, b).unwrap()));
+        lines.push((a, pair.talk(b, a).unwrap()));
+        for _ in 0..10 {
+            pair.advance(ms(5));
+            for copy in raced.take() {
+                came += copy.datagram.len();
+                pair.inject(copy.from, copy.to, copy.datagram);
+            }
+        }
+    }
+    let all = |w: &World| lines.iter().all(|(node, line)| w.has_seen(*node, line));
+    assert!(pair.advance_until(secs(20), all));
+    let went: usize = sent(&pair, b, DATA)
+        .iter()
+        .filter(|sighting| sighting.to == outside)
+        .map(|sighting| sighting.datagram.len())
+        .sum();
+    assert!(went > 0 && went <= 3 * came, "{went} for {came}");
+    assert!(told(&pair, b).is_empty());
+    pair.network_mut().set_filter(None);
+    assert_well(&mut pair);
+    assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+}
+
+#[test]
+fn a_move_between_two_hosts_is_told_once_proved_and_then_all_is_still() {
+    let mut pair = Pair::connected(43);
+    let (a, b) = (pair.a, pair.b);
+    pair.roam(a);
+    let line = pair.talk(a, b).unwrap();
+    assert!(pair.advance_until(SOON, |w| w.has_seen(b, &line)));
+    assert!(told(&pair, b).is_empty(), "a round trip is missing");
+    pair.advance(secs(1));
+    assert_eq!(told(&pair, b), [pair.address(a)]);
+    clear(&mut pair);
+    pair.advance(secs(3_600));
+    assert!(pair.network().capture().is_empty());
+}
+
+#[test]
+fn moves_survive_a_link_of_every_fault() {
+    for seed in 50..58 {
+        let mut pair = Pair::new(seed);
+        let (a, b) = (pair.a, pair.b);
+        pair.connect_both_ways();
+        pair.set_links(&LinkConfig::bad());
+        for n in 0..20 {
+            match n % 5 {
+                0 => pair.roam(a),
+                1 => change_port(&mut pair, 9_000 + n),
+                _ => {}
+            }
+            let _ = pair.talk(a, b);
+            pair.advance(secs(8));
+        }
+        assert_eq!(pair.violations(), &[] as &[String], "seed {seed}");
+        pair.set_links(&LinkConfig::home());
+        pair.advance(secs(10));
+        assert!(talk_until_heard(&mut pair, a, b, secs(20)), "seed {seed}");
+        assert!(talk_until_heard(&mut pair, b, a, secs(20)), "seed {seed}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The reviewer's checklist of docs/protocol.md, "State": restarts, clocks, sleep, backups.
+//! Items of docs/checklist.md, "State": restarts, clocks, sleep, backups.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -115,7 +115,7 @@ fn a_wall_clock_that_goes_back_locks_nobody_out() {
 
 /// Not within 10 s of the handshake: a rekey that follows so closely counts as crossed.
 #[test]
-fn a_leap_of_the_monotonic_clock_ends_in_a_new_session() {
+fn a_clock_that_leaps_forward_stops_no_conversation() {
     for leap in [1, 100, 179, 181, 600, 86_400, 40_000_000] {
         for leaper in [0, 1] {
             let mut pair = Pair::connected(10);
@@ -133,7 +133,7 @@ fn a_leap_of_the_monotonic_clock_ends_in_a_new_session() {
 }
 
 #[test]
-fn who_wakes_speaks_under_new_keys_at_once() {
+fn a_machine_that_was_suspended_is_heard_at_once_when_it_wakes() {
     for asleep in [10, 170, 300, 3_600, 86_400 * 30] {
         let mut pair = Pair::connected(11);
         let (a, b) = (pair.a, pair.b);
@@ -149,7 +149,7 @@ fn who_wakes_speaks_under_new_keys_at_once() {
 }
 
 #[test]
-fn who_speaks_to_a_sleeper_reaches_him_when_he_wakes() {
+fn who_speaks_to_a_suspended_machine_reaches_it_when_it_wakes() {
     let mut pair = Pair::connected(12);
     let (a, b) = (pair.a, pair.b);
     pair.sleep(b, secs(3_600));

@@ -251,6 +251,7 @@ impl Endpoint {
                 remote_index: slot.1,
                 connection: (payload.connection, remote_connection),
                 initiator: false,
+                proves: Some(slot.0),
                 started: now,
             };
             let keypair = Keypair::new(info, keys, now);

@@ -45,6 +45,15 @@ impl Attempt {
         }
     }
 
+    /// The address, if the attempt went to one and to no other: whoever answers, from wherever, received
+    /// there.
+    pub(super) fn only_destination(&self) -> Option<SocketAddr> {
+        match self.destinations.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
     /// The datagrams to send, each with its destination.
     pub(super) fn transmits(&self) -> impl Iterator<Item = (SocketAddr, Vec<u8>)> {
         let one = |to: &SocketAddr| self.datagrams.clone().map(|datagram| (*to, datagram));

@@ -23,7 +23,11 @@ use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timer;
 use crate::time::Instant;
+use crate::wire::limits::INIT_LEN;
 use crate::wire::packet::{Cookie, Resp};
+
+/// Bytes of an INIT that is sent, and sent again with a cookie.
+const CALL_LEN: usize = 4 * INIT_LEN;
 
 /// A series of attempts.
 #[derive(Clone, Copy, Debug)]
@@ -126,13 +130,14 @@ impl Peer {
         }));
     }
 
-    /// Every address that the peer may have: where it was last, where it last acknowledged
-    /// something, then where it should be.
+    /// Every address that the peer may have: where it was last, where that was last proved, then where
+    /// it should be.
     fn destinations(&self) -> Vec<SocketAddr> {
         let mut destinations: Vec<SocketAddr> = Vec::new();
-        for address in self.path.iter().chain(&self.proved).chain(&self.addresses) {
-            if !destinations.contains(address) && destinations.len() < MAX_ADDRESSES {
-                destinations.push(*address);
+        let path = self.path.iter().flat_map(|path| path.everywhere(CALL_LEN));
+        for address in path.chain(self.addresses.iter().copied()) {
+            if !destinations.contains(&address) && destinations.len() < MAX_ADDRESSES {
+                destinations.push(address);
             }
         }
         destinations
@@ -156,12 +161,20 @@ impl Peer {
         };
         let attempt = Attempt::new(made, self.destinations(), now);
         for (to, datagram) in attempt.transmits() {
-            shared.transmit(to, datagram);
+            self.call(to, datagram, shared);
         }
         if let Some(oldest) = self.attempts.add(attempt) {
             shared.attempts.remove(&oldest.index);
         }
         self.arm(Timer::Attempts, self.attempts.next_end(), shared);
+    }
+
+    /// Sends one of our handshake datagrams; an unproved address has to have paid for it.
+    fn call(&mut self, to: SocketAddr, datagram: Vec<u8>, shared: &mut Shared) {
+        if let Some(path) = &mut self.path {
+            path.on_sent(to, datagram.len());
+        }
+        shared.transmit(to, datagram);
     }
 
     pub(super) fn on_cookie(
@@ -179,8 +192,8 @@ impl Peer {
         match answer {
             Some([first, second]) => {
                 debug!(peer = ?id, "proves our address by a cookie");
-                shared.transmit(from, first);
-                shared.transmit(from, second);
+                self.call(from, first, shared);
+                self.call(from, second, shared);
             }
             None => shared.drop(DropReason::Forged),
         }
@@ -231,6 +244,7 @@ impl Peer {
             return;
         };
         let (connection, started) = (attempt.connection, attempt.started);
+        let proves = attempt.only_destination();
         self.forget_attempts(shared);
         let Ok(payload) = RespPayload::parse(&completed.payload) else {
             shared.drop(DropReason::Malformed);
@@ -259,6 +273,7 @@ impl Peer {
                     remote_index: payload.index,
                     connection: pair,
                     initiator: true,
+                    proves,
                     started,
                 };
                 let keypair = Keypair::new(info, completed.keys, now);
@@ -276,7 +291,7 @@ impl Peer {
         now: Instant,
     ) {
         shared.keys.insert(keypair);
-        self.path = Some(from);
+        self.on_answered(keypair, from, shared, now);
         let known = welcome == Welcome::Known;
         if self.is_new_connection(keypair) {
             self.set_accepted(known);

@@ -1,6 +1,7 @@
 //! One generation of keys, and the slots that a peer's generations occupy.
 //! Source: docs/protocol.md#keys-over-time.
 
+use core::net::SocketAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,9 @@ pub struct Keypair {
     pub(super) connection: ConnectionPair,
     /// Whether we started the handshake that made it.
     pub(super) initiator: bool,
+    /// Where the other side was shown to receive, once the keypair is confirmed: the one address that
+    /// its half of the handshake went to.
+    pub(super) proves: Option<SocketAddr>,
     /// When our INIT left, or theirs arrived: the other side's half is no older than that.
     started: Instant,
     pub(super) created: Instant,
@@ -47,6 +51,7 @@ pub(super) struct KeypairInfo {
     pub(super) remote_index: SessionIndex,
     pub(super) connection: ConnectionPair,
     pub(super) initiator: bool,
+    pub(super) proves: Option<SocketAddr>,
     pub(super) started: Instant,
 }
 
@@ -59,6 +64,7 @@ impl Keypair {
             remote_index,
             connection,
             initiator,
+            proves,
             started,
         } = info;
         let TransportKeys { seal, open } = keys;
@@ -69,6 +75,7 @@ impl Keypair {
             remote_index,
             connection,
             initiator,
+            proves,
             started,
             created: now,
             seal,

@@ -155,6 +155,23 @@ pub const MTU_PROBE_LOSSES: u32 = 3;
 pub const MTU_RAISE_AFTER: Duration = Duration::from_secs(600);
 /// Rounds of lost full-size packets without an arrived one that make a black hole.
 pub const BLACK_HOLE_ROUNDS: u32 = 3;
+
+// Paths (docs/protocol.md#paths, RFC 9000 §§8.2, 9).
+
+/// How many times what came from an unproved address may be sent to it.
+pub const AMPLIFICATION: usize = 3;
+/// PTO of a path whose round trip nobody has measured. An address gets [`PATH_PTOS`] times this, or
+/// the measured PTO if that is longer, to answer in.
+pub const PATH_PTO: Duration = Duration::from_millis(1_024);
+/// PTOs after which an address that did not answer is given up.
+pub const PATH_PTOS: u32 = 3;
+/// Moves in a row, none proved, after which a further one no longer puts off the return.
+pub const MAX_UNPROVED_MOVES: u32 = 8;
+/// Challenges of ours that may still be answered.
+pub const MAX_CHALLENGES: usize = 16;
+/// Challenges of the peer that wait for their answer; at the bound the oldest goes.
+pub const MAX_PATH_RESPONSES: usize = 8;
+
 // Messages (docs/protocol.md#messages).
 
 /// Longest body that travels on the chat stream itself; a longer one has a stream of its own.

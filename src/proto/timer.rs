@@ -10,6 +10,8 @@ use crate::time::Instant;
 pub enum Timer {
     /// When to start the next handshake attempt.
     Retry,
+    /// When to ask an unproved address again, or to give it up.
+    Path,
     /// When to take an unanswered packet for a dead path.
     Silence,
     /// When to take a packet for lost, or to ask what has arrived.
@@ -28,7 +30,7 @@ pub enum Timer {
     Guest,
 }
 
-const TIMERS: usize = 9;
+const TIMERS: usize = 10;
 
 /// The deadlines that one peer has armed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,6 +95,7 @@ impl Armed {
 
 const ALL: [Timer; TIMERS] = [
     Timer::Retry,
+    Timer::Path,
     Timer::Silence,
     Timer::Recovery,
     Timer::Pace,

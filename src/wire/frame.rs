@@ -3,7 +3,7 @@
 use crate::id::{PacketNumber, StreamId, VerifyingKey};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
 use crate::wire::limits::{
-    ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN, RECEIPT_MAX_LEN,
+    ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN, PATH_TOKEN_LEN, RECEIPT_MAX_LEN,
 };
 
 const PADDING: u64 = 0x00;
@@ -20,6 +20,8 @@ const MAX_STREAM_DATA: u64 = 0x0b;
 const MAX_STREAMS: u64 = 0x0c;
 const RECEIPT: u64 = 0x0d;
 const REJECT: u64 = 0x0e;
+const PATH_CHALLENGE: u64 = 0x0f;
+const PATH_RESPONSE: u64 = 0x10;
 /// From here on a type is followed by a length, so that it can be skipped.
 const FIRST_EXTENSION: u64 = 0x40;
 
@@ -70,6 +72,10 @@ pub enum Frame<'a> {
     Receipt(&'a [u8]),
     /// What the layer above does not take, in its own words.
     Reject(&'a [u8]),
+    /// Asks whoever receives at the address that it is sent to for these bytes.
+    PathChallenge([u8; PATH_TOKEN_LEN]),
+    /// The bytes of a PATH_CHALLENGE, returned to where it came from.
+    PathResponse([u8; PATH_TOKEN_LEN]),
     /// An even extension type that this version skips.
     Skipped,
 }
@@ -89,6 +95,8 @@ impl Frame<'_> {
             | Self::MaxStreams(_)
             | Self::Receipt(_)
             | Self::Reject(_)
+            | Self::PathChallenge(_)
+            | Self::PathResponse(_)
             | Self::Skipped => true,
             Self::Ack(_) | Self::Close(_) => false,
         }
@@ -411,6 +419,8 @@ fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeE
         MAX_STREAMS => Frame::MaxStreams(reader.varint()?),
         RECEIPT => Frame::Receipt(reader.prefixed(RECEIPT_MAX_LEN)?),
         REJECT => Frame::Reject(reader.prefixed(RECEIPT_MAX_LEN)?),
+        PATH_CHALLENGE => Frame::PathChallenge(*reader.array()?),
+        PATH_RESPONSE => Frame::PathResponse(*reader.array()?),
         extension if extension >= FIRST_EXTENSION && extension % 2 == 0 => {
             reader.prefixed(usize::MAX)?;
             Frame::Skipped
@@ -458,6 +468,12 @@ fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
         }
         Frame::Reject(body) => {
             writer.varint(REJECT).prefixed(body);
+        }
+        Frame::PathChallenge(token) => {
+            writer.varint(PATH_CHALLENGE).bytes(token);
+        }
+        Frame::PathResponse(token) => {
+            writer.varint(PATH_RESPONSE).bytes(token);
         }
         Frame::Skipped => {}
     }
@@ -535,7 +551,26 @@ mod tests {
             Frame::MaxStreams(7),
             Frame::Receipt(&[8; RECEIPT_MAX_LEN]),
             Frame::Reject(b""),
+            Frame::PathChallenge([8; 8]),
+            Frame::PathResponse([9; 8]),
         ]);
+    }
+
+    #[test]
+    fn questions_and_answers_about_a_path_have_eight_bytes_and_ask_for_an_ack() {
+        let parsed = Payload::parse(&[
+            0, 0x0f, 1, 2, 3, 4, 5, 6, 7, 8, 0x10, 8, 7, 6, 5, 4, 3, 2, 1,
+        ]);
+        let expected = [
+            Frame::PathChallenge([1, 2, 3, 4, 5, 6, 7, 8]),
+            Frame::PathResponse([8, 7, 6, 5, 4, 3, 2, 1]),
+        ];
+        assert!(expected.iter().all(Frame::is_ack_eliciting));
+        assert_eq!(parsed.unwrap().frames, expected);
+        for kind in [0x0f, 0x10] {
+            let short = [0, kind, 1, 2, 3, 4, 5, 6, 7];
+            assert_eq!(Payload::parse(&short), Err(DecodeError::Truncated));
+        }
     }
 
     #[test]
@@ -658,6 +693,7 @@ mod tests {
                 id: StreamId(1),
                 code: 2,
             },
+            Frame::PathChallenge([5; 8]),
             Frame::Close(CloseCode::Goodbye),
         ];
         let bytes = Payload {

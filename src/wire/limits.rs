@@ -30,6 +30,8 @@ pub const ACK_MAX_RANGES: usize = 32;
 pub const CLOSE_REASON_MAX_LEN: usize = 64;
 /// Longest suggested nickname in a HELLO frame.
 pub const NICKNAME_MAX_LEN: usize = 128;
+/// Bytes of a token that proves an address.
+pub const PATH_TOKEN_LEN: usize = 8;
 
 /// Longest body of a RECEIPT or REJECT frame.
 pub const RECEIPT_MAX_LEN: usize = 512;

@@ -11,6 +11,11 @@ use crate::wire::frame::{Ack, Frame, Payload};
 /// (RFC 9000 §18.2).
 const HOLD: Duration = MAX_ACK_DELAY.saturating_sub(GRANULARITY);
 
+/// Most bytes of an ACK of one range: type and count, and three varints.
+const FIRST_LEN: usize = 26;
+/// Most bytes of a further range.
+const RANGE_LEN: usize = 16;
+
 /// What has arrived, and what of it the peer has yet to be told.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
@@ -52,9 +57,13 @@ impl Acks {
         number < next || !self.received.has_all(next, number)
     }
 
-    /// The ACK for the next packet, if there is anything new in it for the peer to wait for.
-    pub(super) fn frame(&self, now: Instant) -> Option<Ack> {
-        (self.waiting > 0).then(|| self.last_frame(now)).flatten()
+    /// The ACK for the next packet, if there is anything new in it for the peer to wait for: with as many
+    /// of the highest ranges as leave a byte of `room`.
+    pub(super) fn frame(&self, room: usize, now: Instant) -> Option<Ack> {
+        let more = room.checked_sub(FIRST_LEN + 1)? / RANGE_LEN;
+        let mut ack = self.last_frame(now).filter(|_| self.waiting > 0)?;
+        ack.ranges.truncate(1 + more);
+        Some(ack)
     }
 
     /// An ACK of all that has arrived, new or not.
@@ -136,7 +145,7 @@ mod tests {
         arrive(&mut acks, 3, &[Frame::Ping], ms(12));
         assert!(acks.is_due(ms(12)));
         acks.on_sent();
-        assert_eq!((acks.due(), acks.frame(ms(12))), (None, None));
+        assert_eq!((acks.due(), acks.frame(1_000, ms(12))), (None, None));
     }
 
     #[test]
@@ -144,7 +153,7 @@ mod tests {
         let mut acks = after(&[]);
         let nothing = Frame::Ack(Ack::default());
         assert!(arrive(&mut acks, 0, &[nothing], ms(0)));
-        assert_eq!((acks.due(), acks.frame(ms(0))), (None, None));
+        assert_eq!((acks.due(), acks.frame(1_000, ms(0))), (None, None));
         arrive(&mut acks, 1, &[Frame::Ping], ms(0));
         assert!(!acks.is_due(ms(0)), "nothing is missing");
     }
@@ -194,7 +203,7 @@ mod tests {
         let mut acks = after(&[0]);
         arrive(&mut acks, 2, &[Frame::Ping], ms(10));
         arrive(&mut acks, 1, &[Frame::Ping], ms(13));
-        let ack = acks.frame(ms(17)).unwrap();
+        let ack = acks.frame(1_000, ms(17)).unwrap();
         assert_eq!((ack.delay_us, ack.ranges), (7_000, vec![(0, 2)]));
         assert_eq!(acks.last_frame(ms(18)).unwrap().delay_us, 8_000);
     }

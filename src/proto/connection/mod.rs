@@ -3,23 +3,27 @@
 //! Source: docs/protocol.md#frames, docs/protocol.md#loss-and-congestion.
 
 mod acks;
+mod echo;
 mod note;
 mod received;
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use crate::id::PacketNumber;
+use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
 use crate::proto::connection::acks::Acks;
+use crate::proto::connection::echo::Echo;
 pub(super) use crate::proto::connection::note::Note;
-use crate::proto::limits::SKIP_WITHIN;
+use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{NewReno, Permit, Recovery};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::{StreamRecord, Streams};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
-use crate::wire::limits::{BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, TAG_LEN};
+use crate::wire::limits::{
+    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN,
+};
 
 /// How far our HELLO has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,8 @@ struct Carried {
     size: usize,
     /// Its own number, if it tries a larger MTU and nothing else.
     mtu_probe: Option<PacketNumber>,
+    /// When the owner asked how long the way there and back takes.
+    asked: Option<Instant>,
 }
 
 /// State that starts anew whenever the pair of connection ids changes.
@@ -58,15 +64,22 @@ pub(super) struct Connection {
     mtu: Mtu,
     /// Whether the last packet was as large as the path carries: then a larger one may be tried.
     was_full: bool,
+    /// The bytes that a datagram must not exceed while the path is not settled.
+    limit: Option<usize>,
     streams: Streams,
     hello: HelloState,
     ping_due: bool,
+    /// When the owner asked for the round trip, until a packet carries the question; and the answer.
+    asked: Option<Instant>,
+    answer: Option<Duration>,
     /// Packets that go out although the window or the pace forbids it (RFC 9002 §6.2.4).
     probes: u8,
     /// Receipts and rejects that wait for a packet.
     notes: VecDeque<Note>,
     /// Whether one found no room.
     note_refused: bool,
+    /// What goes out once more with the next packet.
+    echo: Echo,
 }
 
 /// Why a packet's frames take no effect.
@@ -112,12 +125,16 @@ impl Connection {
             recovery: Recovery::new(controller, BASE_DATAGRAM_LEN, now),
             mtu: Mtu::new(),
             was_full: false,
+            limit: None,
             streams: Streams::new(),
             hello,
             ping_due: false,
+            asked: None,
+            answer: None,
             probes: 0,
             notes: VecDeque::new(),
             note_refused: false,
+            echo: Echo::default(),
         }
     }
 
@@ -152,6 +169,10 @@ impl Connection {
             .recovery
             .on_ack(ack, now)
             .map_err(|_| Refused::Violation)?;
+        if let Some(asked) = progress.acked.iter().filter_map(|it| it.asked).next_back() {
+            let delay = Duration::from_micros(ack.delay_us).min(MAX_ACK_DELAY);
+            self.answer = Some(now.saturating_since(asked).saturating_sub(delay));
+        }
         for carried in progress.acked {
             self.on_arrived(&carried, now);
         }
@@ -190,6 +211,9 @@ impl Connection {
             self.streams.on_lost(record);
         }
         self.repeat_notes(carried.notes);
+        if let Some(asked) = carried.asked {
+            self.measure(asked);
+        }
     }
 
     fn repeat_notes(&mut self, notes: Vec<Note>) {
@@ -236,6 +260,17 @@ impl Connection {
         self.ping_due = true;
     }
 
+    /// Asks how long the way there and back takes, from `asked` on. A question that is on its way
+    /// already is followed by another.
+    pub(super) const fn measure(&mut self, asked: Instant) {
+        (self.asked, self.ping_due) = (Some(asked), true);
+    }
+
+    /// The answer to [`Connection::measure`].
+    pub(super) const fn take_answer(&mut self) -> Option<Duration> {
+        self.answer.take()
+    }
+
     /// The path works again after a silence: asks at once what has arrived, instead of waiting for a
     /// timeout that has backed off.
     pub(super) fn probe(&mut self) {
@@ -248,6 +283,11 @@ impl Connection {
     pub(super) fn on_path_change(&mut self, now: Instant) {
         self.mtu = Mtu::new();
         self.recovery.on_path_change(BASE_DATAGRAM_LEN, now);
+    }
+
+    /// Keeps datagrams to `limit` bytes, and tries no larger ones, while the path is not settled.
+    pub(super) const fn set_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit;
     }
 
     /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait.
@@ -277,16 +317,18 @@ impl Connection {
         rng: &mut CoreRng,
         now: Instant,
     ) -> Poll {
+        let limit = self.limit.unwrap_or(usize::MAX);
         let (permit, size) = match self.probes {
-            0 => (
-                self.recovery.may_send(self.mtu.size(), now),
-                self.mtu.size(),
-            ),
+            0 => {
+                let size = self.mtu.size().min(limit);
+                (self.recovery.may_send(size, now), size)
+            }
             // Were it larger, nothing would tell a lost path from one that has become narrow.
-            _ => (Permit::Now, BASE_DATAGRAM_LEN),
+            _ => (Permit::Now, BASE_DATAGRAM_LEN.min(limit)),
         };
         if permit == Permit::Now
             && self.probes == 0
+            && self.limit.is_none()
             && core::mem::take(&mut self.was_full)
             && let Some(size) = self.mtu.probe_due(now)
             && self.recovery.may_send(size, now) == Permit::Now
@@ -295,7 +337,7 @@ impl Connection {
         }
         let number = self.take_number(rng);
         let mut writer = PayloadWriter::new(number, size - OVERHEAD);
-        if let Some(ack) = self.acks.frame(now) {
+        if let Some(ack) = self.acks.frame(writer.room(), now) {
             writer.push(&Frame::Ack(ack));
         }
         let carried = match permit {
@@ -351,6 +393,30 @@ impl Connection {
         }
     }
 
+    /// A packet of exactly `size` bytes for the sake of an address: with `frame`, and with an ACK if
+    /// it goes to the path. It is not in flight: the path asks again by itself, and what becomes of it
+    /// says nothing about congestion or the round trip.
+    pub(super) fn path_packet(
+        &mut self,
+        frame: &Frame<'_>,
+        size: usize,
+        with_ack: bool,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Vec<u8> {
+        let number = self.take_number(rng);
+        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
+        writer.push(frame);
+        if with_ack && let Some(ack) = self.acks.frame(writer.room(), now) {
+            writer.push(&Frame::Ack(ack));
+            self.acks.on_sent();
+        }
+        let _ = self
+            .recovery
+            .on_sent(number, size, false, Carried::default(), now);
+        writer.finish_full()
+    }
+
     /// A packet that ends the session. It says once more what has arrived and what was taken: if that
     /// was lost, there is nobody left to repeat it.
     pub(super) fn last_packet(
@@ -379,9 +445,11 @@ impl Connection {
         if self.probes > 0 {
             self.repeat_oldest();
         }
+        let echo = core::mem::take(&mut self.echo);
+        self.repeat(&echo.streams, &echo.notes);
         let mut carried = Carried::default();
         let mut any = false;
-        if self.hello == HelloState::Due {
+        if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
             writer.push(&Frame::Hello(*hello));
             self.hello = HelloState::Sent;
             (carried.hello, any) = (true, true);
@@ -406,7 +474,9 @@ impl Connection {
         }
         if any {
             self.probes = self.probes.saturating_sub(1);
+            carried.asked = self.asked.take();
         }
+        self.echo = Echo::of(&carried, &echo);
         any.then_some(carried)
     }
 
@@ -420,12 +490,17 @@ impl Connection {
         };
         let (hello, records) = (oldest.hello, oldest.streams.clone());
         let notes = oldest.notes.clone();
-        self.repeat_notes(notes);
+        self.repeat(&records, &notes);
         if hello && self.hello == HelloState::Sent {
             self.hello = HelloState::Due;
         }
-        for record in records {
-            self.streams.on_lost(record);
+    }
+
+    /// Lets what is under way go out once more.
+    fn repeat(&mut self, streams: &[StreamRecord], notes: &[Note]) {
+        self.repeat_notes(notes.to_vec());
+        for record in streams {
+            self.streams.on_lost(record.clone());
         }
     }
 
@@ -435,6 +510,7 @@ impl Connection {
             || self.ping_due
             || !self.notes.is_empty()
             || self.streams.has_frames()
+            || !self.echo.is_empty()
     }
 
     /// The next packet number; now and then one is left out.
@@ -493,6 +569,11 @@ impl Connection {
         self.recovery.rtt().map(|rtt| rtt.smoothed)
     }
 
+    /// The largest datagram that the path is known to carry.
+    pub(super) const fn mtu(&self) -> usize {
+        self.mtu.size()
+    }
+
     /// The probe timeout.
     pub(super) fn pto(&self) -> Duration {
         self.recovery.pto()
@@ -501,6 +582,9 @@ impl Connection {
 
 /// What a datagram has around the plaintext.
 const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
+/// Most bytes of our HELLO: type, length, two versions, two varints, signing key, length of the nickname,
+/// nickname.
+const HELLO_ROOM: usize = 3 + 4 + 16 + PUBLIC_KEY_LEN + 2 + NICKNAME_MAX_LEN;
 /// Receipts and rejects that wait for a packet; the layer above keeps the rest.
 const MAX_WAITING_NOTES: usize = 64;
 /// Bytes kept free for the frame that ends a session.

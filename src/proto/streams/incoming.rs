@@ -54,6 +54,8 @@ impl Incoming {
                 | Frame::MaxStreams(_)
                 | Frame::Receipt(_)
                 | Frame::Reject(_)
+                | Frame::PathChallenge(_)
+                | Frame::PathResponse(_)
                 | Frame::Skipped => {}
             }
         }

@@ -132,6 +132,8 @@ impl Streams {
                 | Frame::MaxStreams(_)
                 | Frame::Receipt(_)
                 | Frame::Reject(_)
+                | Frame::PathChallenge(_)
+                | Frame::PathResponse(_)
                 | Frame::Skipped => {}
             }
         }
@@ -157,6 +159,8 @@ impl Streams {
             | Frame::Close(_)
             | Frame::Receipt(_)
             | Frame::Reject(_)
+            | Frame::PathChallenge(_)
+            | Frame::PathResponse(_)
             | Frame::Skipped => {}
         }
     }

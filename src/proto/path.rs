@@ -1,0 +1,616 @@
+//! Where the peer is, and how far that is proved (RFC 9000 §§8.2, 9.3). Source: docs/protocol.md#paths.
+//!
+//! 1. A packet moves the path to a new address: at most [`AMPLIFICATION`] times what came from there
+//!    goes there, and both it and the old address are challenged.
+//! 2. The new address answers: it stays, whatever the old one does. If the challenge had to be
+//!    smaller than the base size, a full one follows.
+//! 3. It does not answer in [`PATH_PTOS`] PTOs: back to the last proved address.
+//! 4. A handshake whose half went there proves it too, but not that the base size passes.
+//!
+//! ```text
+//! settled    ── the newest packet is from elsewhere ──▶ proving
+//! proving    ── full answer ──────────────────────────▶ settled on the new address
+//!            ── small answer ─────────────────────────▶ half proved
+//!            ── no answer ────────────────────────────▶ settled on the old address
+//! half       ── full answer, or none from either ─────▶ settled on the new address
+//! half       ── only the old one answers full size ───▶ settled on the old address
+//! any        ── the newest packet is from the old one ▶ settled on the old address
+//! ```
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use crate::proto::limits::{
+    AMPLIFICATION, MAX_CHALLENGES, MAX_PATH_RESPONSES, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS,
+};
+use crate::time::Instant;
+use crate::wire::limits::{
+    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, PATH_TOKEN_LEN, TAG_LEN,
+};
+
+/// What a challenge carries and its answer returns: random bytes that nobody can guess.
+pub(crate) type Token = [u8; PATH_TOKEN_LEN];
+
+/// The least PTO; RFC 9002's timer granularity.
+const GRANULARITY: Duration = Duration::from_millis(1);
+/// The smallest DATA datagram that is ever sent.
+const MIN_DATAGRAM_LEN: usize = DATA_HEADER_LEN + 64 + TAG_LEN;
+/// The largest plaintext that is not padded to the path's size.
+const MAX_BUCKET_LEN: usize = 1_024;
+
+/// The address of one peer.
+///
+/// The owner calls [`PathState::on_packet`] for each packet that authenticated and is no replay,
+/// right before its frames, and [`PathState::on_sent`] for each datagram that leaves for the peer. It
+/// polls responses and challenges before anything else, so that other traffic does not use up what
+/// may be sent to an unproved address, and draws a fresh random token for each challenge.
+#[derive(Debug)]
+pub(crate) struct PathState {
+    address: SocketAddr,
+    /// The host that congestion state, round trip and MTU belong to.
+    measured: IpAddr,
+    proving: Option<Proving>,
+    /// When a challenge of an old address was last due; at most once a PTO, however often the path
+    /// moves.
+    old_asked: Option<Instant>,
+    /// Where the packet at hand came from, and its bytes, until a challenge in it is taken: many in
+    /// one packet get one answer, or a small packet could cause many large ones.
+    arrived: Option<(SocketAddr, usize)>,
+    responses: VecDeque<Response>,
+    /// The address that the owner knows.
+    told: SocketAddr,
+}
+
+/// An address on its way to be proved.
+#[derive(Debug)]
+struct Proving {
+    /// What may be sent there; none once it answered a challenge that was too small to prove that
+    /// the base size passes.
+    budget: Option<Budget>,
+    /// The address that is due to be challenged.
+    due: bool,
+    old: Option<Old>,
+    /// Moves in a row without a proof.
+    moves: u32,
+    series: Option<Series>,
+    pto: Duration,
+    /// How long the next challenge waits; doubles.
+    wait: Duration,
+    /// Challenges that may still be answered, oldest first.
+    asked: VecDeque<Asked>,
+}
+
+/// The last proved address.
+#[derive(Clone, Copy, Debug)]
+struct Old {
+    address: SocketAddr,
+    due: bool,
+    answered: bool,
+}
+
+impl Old {
+    /// Makes a challenge due, unless there was one within a PTO.
+    fn ask(&mut self, last: &mut Option<Instant>, pto: Duration, now: Instant) {
+        if !self.answered && last.is_none_or(|at| now >= at + pto) {
+            self.due = true;
+            *last = Some(now);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    received: usize,
+    sent: usize,
+}
+
+impl Budget {
+    const fn left(self) -> usize {
+        let allowed = self.received.saturating_mul(AMPLIFICATION);
+        allowed.saturating_sub(self.sent)
+    }
+}
+
+/// Challenges a PTO apart, then twice as long each time, until nobody waits for an answer any more.
+#[derive(Clone, Copy, Debug)]
+struct Series {
+    repeat: Instant,
+    deadline: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    token: Token,
+    whom: Whom,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    /// The new address; whether by a datagram of the base size.
+    New { full: bool },
+    /// The last proved address.
+    Old,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Response {
+    to: SocketAddr,
+    token: Token,
+    /// Bytes of the datagram that the challenge came in.
+    received: usize,
+}
+
+/// A datagram that is due for the sake of the path: one PATH_CHALLENGE or PATH_RESPONSE, perhaps
+/// with an ACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PathProbe {
+    /// Where to; not always the path.
+    pub(crate) to: SocketAddr,
+    /// What the frame carries.
+    pub(crate) token: Token,
+    /// The bytes that the datagram is padded to exactly: one of the usual sizes, the base at most.
+    pub(crate) size: usize,
+}
+
+/// What became of the path. "Restart" says that congestion state, round trip and MTU belong to
+/// another host and start anew; they are kept if only the port differs (RFC 9000 §9.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// To an address that is not proved. Nothing restarts before it is.
+    Moved,
+    /// The address answered and stays.
+    Proved {
+        /// Whether what was measured starts anew.
+        restart: bool,
+    },
+    /// Back to the last proved address.
+    Returned {
+        /// Whether what was measured starts anew.
+        restart: bool,
+    },
+}
+
+impl PathState {
+    /// The address that a handshake just proved.
+    pub(crate) fn proved(address: SocketAddr) -> Self {
+        Self {
+            address,
+            measured: host(address),
+            proving: None,
+            old_asked: None,
+            arrived: None,
+            responses: VecDeque::new(),
+            told: address,
+        }
+    }
+
+    /// The address that the first `len` bytes came from, where the handshake proved none. There is
+    /// no way back from it.
+    pub(crate) fn unproved(address: SocketAddr, len: usize, pto: Duration, now: Instant) -> Self {
+        Self {
+            proving: Some(Proving::new(len, pto, now)),
+            ..Self::proved(address)
+        }
+    }
+
+    // --- state --------------------------------------------------------------------------------
+
+    /// Where packets to the peer go.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether nothing about the address remains to be proved; MTU probes wait for that.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.proving.is_none()
+    }
+
+    /// The bytes that may still be sent to an unproved address; none means without limit.
+    pub(crate) fn allowance(&self) -> Option<usize> {
+        let budget = self.proving.as_ref()?.budget?;
+        Some(budget.left())
+    }
+
+    /// The largest datagram that may go to the path now, where `mtu` is what the measured path
+    /// carries. Zero: nothing at all. Enough is left for one more challenge.
+    pub(crate) fn datagram_limit(&self, mtu: usize) -> usize {
+        let Some(left) = self.allowance() else {
+            return mtu;
+        };
+        let left = left.saturating_sub(MIN_DATAGRAM_LEN);
+        let carries = if host(self.address) == self.measured {
+            mtu
+        } else {
+            mtu.min(BASE_DATAGRAM_LEN)
+        };
+        if left >= carries {
+            carries
+        } else {
+            bucket_within(left)
+        }
+    }
+
+    /// What a packet to the path must not exceed, where `mtu` is what the measured path carries.
+    /// None: the path is settled, and larger ones may be tried.
+    pub(crate) fn limit(&self, mtu: usize) -> Option<usize> {
+        (!self.is_settled()).then(|| self.datagram_limit(mtu))
+    }
+
+    /// The address that was proved last, if one was.
+    pub(crate) fn last_proved(&self) -> Option<SocketAddr> {
+        match &self.proving {
+            Some(proving) if proving.budget.is_some() => proving.old.map(|old| old.address),
+            Some(_) | None => Some(self.address),
+        }
+    }
+
+    /// Where to say in `len` bytes what must not be lost: to the path, if so much may go there, and
+    /// to the last proved address.
+    pub(crate) fn everywhere(&self, len: usize) -> impl Iterator<Item = SocketAddr> + use<> {
+        let may = self.allowance().is_none_or(|left| len <= left);
+        let here = may.then_some(self.address);
+        here.into_iter().chain(self.old_address())
+    }
+
+    /// The present address, if it is proved and not the last that the owner was told of.
+    pub(crate) fn take_news(&mut self) -> Option<SocketAddr> {
+        let is_news = self.last_proved() == Some(self.address) && self.address != self.told;
+        is_news.then(|| {
+            self.told = self.address;
+            self.told
+        })
+    }
+
+    // --- in -----------------------------------------------------------------------------------
+
+    /// An authentic packet arrived in a datagram of `len` bytes. `newest`: it may move the path,
+    /// having the highest counter under the current keypair.
+    pub(crate) fn on_packet(
+        &mut self,
+        from: SocketAddr,
+        len: usize,
+        newest: bool,
+        pto: Duration,
+        now: Instant,
+    ) -> Option<Change> {
+        self.arrived = Some((from, len));
+        if from == self.address {
+            if let Some(proving) = &mut self.proving {
+                proving.on_received(len, pto, now);
+            }
+            return None;
+        }
+        if !newest {
+            return None;
+        }
+        if self.old_address() == Some(from) {
+            return Some(self.go_back(from));
+        }
+        self.move_to(from, len, pto, now);
+        Some(Change::Moved)
+    }
+
+    /// A handshake whose last message of `len` bytes came from `from` proved that the peer receives
+    /// there. Its datagrams are small, so that the base size remains to be tried after a move.
+    pub(crate) fn on_handshake(
+        &mut self,
+        from: SocketAddr,
+        len: usize,
+        pto: Duration,
+        now: Instant,
+    ) -> Option<Change> {
+        if self.old_address() == Some(from) {
+            return Some(self.go_back(from));
+        }
+        if from != self.address {
+            self.move_to(from, len, pto, now);
+        }
+        self.half_prove(now)
+    }
+
+    /// A datagram of `len` bytes left.
+    pub(crate) fn on_sent(&mut self, to: SocketAddr, len: usize) {
+        if to != self.address {
+            return;
+        }
+        if let Some(proving) = &mut self.proving
+            && let Some(budget) = &mut proving.budget
+        {
+            budget.sent = budget.sent.saturating_add(len);
+        }
+    }
+
+    /// A PATH_CHALLENGE arrived in the packet at hand: the answer goes where that came from. Others
+    /// in the same packet get none.
+    pub(crate) fn on_challenge(&mut self, token: Token) {
+        let Some((from, len)) = self.arrived.take() else {
+            return;
+        };
+        if self.responses.len() == MAX_PATH_RESPONSES {
+            self.responses.pop_front();
+        }
+        self.responses.push_back(Response {
+            to: from,
+            token,
+            received: len,
+        });
+    }
+
+    /// A PATH_RESPONSE arrived, from wherever: it speaks for the address that was challenged
+    /// (RFC 9000 §8.2.3). One that was not asked for, or too late, tells nothing.
+    pub(crate) fn on_response(&mut self, token: Token, now: Instant) -> Option<Change> {
+        let proving = self.proving.as_mut()?;
+        match proving.take_asked(token)? {
+            Whom::Old => {
+                if let Some(old) = &mut proving.old {
+                    (old.answered, old.due) = (true, false);
+                }
+                None
+            }
+            Whom::New { full: true } => {
+                let is_news = proving.budget.is_some();
+                self.proving = None;
+                let restart = self.measure();
+                is_news.then_some(Change::Proved { restart })
+            }
+            Whom::New { full: false } => self.half_prove(now),
+        }
+    }
+
+    // --- out ----------------------------------------------------------------------------------
+
+    /// The next answer to a challenge; goes in a PATH_RESPONSE.
+    pub(crate) fn poll_response(&mut self) -> Option<PathProbe> {
+        let size_of = |response: &Response| bucket_within(self.room_for(*response));
+        // What has no room waits, until more comes from its address or the path leaves it.
+        let at = self.responses.iter().position(|it| size_of(it) > 0)?;
+        let response = self.responses.remove(at)?;
+        Some(PathProbe {
+            to: response.to,
+            token: response.token,
+            size: bucket_within(self.room_for(response)),
+        })
+    }
+
+    /// Whether [`PathState::poll_challenge`] has something to send.
+    pub(crate) fn is_challenge_due(&self) -> bool {
+        self.challenge().is_some()
+    }
+
+    /// The next challenge, with a fresh random `token`; goes in a PATH_CHALLENGE.
+    pub(crate) fn poll_challenge(&mut self, token: Token) -> Option<PathProbe> {
+        let (whom, to, size) = self.challenge()?;
+        let proving = self.proving.as_mut()?;
+        match whom {
+            Whom::New { .. } => proving.due = false,
+            Whom::Old => {
+                if let Some(old) = &mut proving.old {
+                    old.due = false;
+                }
+            }
+        }
+        if proving.asked.len() == MAX_CHALLENGES {
+            proving.asked.pop_front();
+        }
+        proving.asked.push_back(Asked { token, whom });
+        Some(PathProbe { to, token, size })
+    }
+
+    /// When [`PathState::on_timeout`] is due.
+    pub(crate) fn timeout(&self) -> Option<Instant> {
+        let series = self.proving.as_ref()?.series?;
+        Some(series.repeat.min(series.deadline))
+    }
+
+    /// Repeats challenges, or gives the new address up.
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> Option<Change> {
+        let proving = self.proving.as_mut()?;
+        let series = proving.series.as_mut()?;
+        if now >= series.deadline {
+            return self.on_deadline();
+        }
+        if now >= series.repeat {
+            proving.wait = proving.wait.saturating_mul(2);
+            series.repeat = now + proving.wait;
+            proving.due = true;
+            if let Some(old) = &mut proving.old {
+                old.ask(&mut self.old_asked, proving.pto, now);
+            }
+        }
+        None
+    }
+
+    // --- inside -------------------------------------------------------------------------------
+
+    fn on_deadline(&mut self) -> Option<Change> {
+        let proving = self.proving.as_mut()?;
+        let is_proved = proving.budget.is_none();
+        match proving.old {
+            Some(old) if !is_proved || old.answered => Some(self.go_back(old.address)),
+            // It answers, if not at full size, and nobody does better.
+            Some(_) | None if is_proved => {
+                self.proving = None;
+                None
+            }
+            // There is nowhere to return to: it is asked again when it is heard again.
+            Some(_) | None => {
+                (proving.series, proving.due) = (None, false);
+                None
+            }
+        }
+    }
+
+    fn old_address(&self) -> Option<SocketAddr> {
+        let old = self.proving.as_ref()?.old?;
+        Some(old.address)
+    }
+
+    /// The present address is proved, but not that the base size passes.
+    fn half_prove(&mut self, now: Instant) -> Option<Change> {
+        let proving = self.proving.as_mut()?;
+        proving.budget.take()?;
+        proving.start(now);
+        let restart = self.measure();
+        Some(Change::Proved { restart })
+    }
+
+    /// Settles on the last proved address.
+    fn go_back(&mut self, address: SocketAddr) -> Change {
+        self.leave();
+        self.address = address;
+        self.proving = None;
+        let restart = self.measure();
+        Change::Returned { restart }
+    }
+
+    fn move_to(&mut self, address: SocketAddr, len: usize, pto: Duration, now: Instant) {
+        self.leave();
+        let mut next = Proving::new(len, pto, now);
+        match self.proving.take() {
+            Some(last) if last.budget.is_some() => next.inherit(last, now),
+            // The address that is left answered: it is the last proved one.
+            Some(_) | None => {
+                let mut old = Old {
+                    address: self.address,
+                    due: false,
+                    answered: false,
+                };
+                old.ask(&mut self.old_asked, next.pto, now);
+                next.old = Some(old);
+            }
+        }
+        self.address = address;
+        self.proving = Some(next);
+    }
+
+    /// Forgets answers that the allowance of an unproved address was to pay for.
+    fn leave(&mut self) {
+        if self.allowance().is_some() {
+            let left = self.address;
+            self.responses.retain(|response| response.to != left);
+        }
+    }
+
+    /// Whether what was measured belongs to another host than this one; from now on to this one.
+    fn measure(&mut self) -> bool {
+        let host = host(self.address);
+        core::mem::replace(&mut self.measured, host) != host
+    }
+
+    /// Bytes that an answer may have.
+    fn room_for(&self, response: Response) -> usize {
+        if response.to == self.address {
+            let Some(left) = self.allowance() else {
+                return BASE_DATAGRAM_LEN;
+            };
+            // No larger than the question, so that enough is left for a question of our own.
+            left.min(response.received.max(MIN_DATAGRAM_LEN))
+        } else if self.old_address() == Some(response.to) {
+            BASE_DATAGRAM_LEN
+        } else {
+            response.received.saturating_mul(AMPLIFICATION)
+        }
+    }
+
+    /// The challenge that is due and may be sent.
+    fn challenge(&self) -> Option<(Whom, SocketAddr, usize)> {
+        let proving = self.proving.as_ref()?;
+        let left = self.allowance().unwrap_or(BASE_DATAGRAM_LEN);
+        let full = left >= BASE_DATAGRAM_LEN;
+        // What is not full proves no size, however large: the rest is for asking again.
+        let size = bucket_within(if full {
+            left
+        } else {
+            left.min(MIN_DATAGRAM_LEN)
+        });
+        if proving.due && size > 0 {
+            return Some((Whom::New { full }, self.address, size));
+        }
+        let old = proving.old.filter(|old| old.due)?;
+        Some((Whom::Old, old.address, BASE_DATAGRAM_LEN))
+    }
+}
+
+impl Proving {
+    fn new(received: usize, pto: Duration, now: Instant) -> Self {
+        let pto = pto.max(GRANULARITY);
+        let mut proving = Self {
+            budget: Some(Budget { received, sent: 0 }),
+            due: true,
+            old: None,
+            moves: 1,
+            series: None,
+            pto,
+            wait: pto,
+            asked: VecDeque::new(),
+        };
+        proving.start(now);
+        proving
+    }
+
+    /// Starts a series of challenges.
+    fn start(&mut self, now: Instant) {
+        self.due = true;
+        self.wait = self.pto;
+        let patience = self.pto.max(PATH_PTO).saturating_mul(PATH_PTOS);
+        self.series = Some(Series {
+            repeat: now + self.wait,
+            deadline: now + patience,
+        });
+    }
+
+    /// Takes over from an address that the path left before it was proved.
+    fn inherit(&mut self, last: Self, now: Instant) {
+        self.old = last.old;
+        self.asked = last.asked;
+        self.asked.retain(|asked| asked.whom == Whom::Old);
+        self.moves = last.moves.saturating_add(1);
+        self.wait = last.wait;
+        let (Some(series), Some(before)) = (&mut self.series, last.series) else {
+            return;
+        };
+        series.repeat = now + self.wait;
+        if self.moves > MAX_UNPROVED_MOVES {
+            series.deadline = before.deadline;
+        }
+    }
+
+    fn on_received(&mut self, len: usize, pto: Duration, now: Instant) {
+        if let Some(budget) = &mut self.budget {
+            budget.received = budget.received.saturating_add(len);
+        }
+        if self.series.is_none() {
+            self.pto = pto.max(GRANULARITY);
+            self.start(now);
+        }
+    }
+
+    /// Takes the challenge that `token` answers.
+    fn take_asked(&mut self, token: Token) -> Option<Whom> {
+        let at = self.asked.iter().position(|asked| asked.token == token)?;
+        Some(self.asked.remove(at)?.whom)
+    }
+}
+
+/// Who a port belongs to, however the socket writes it.
+const fn host(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}
+
+/// The largest of the usual sizes of DATA that `room` bytes hold, the base at most; zero if none.
+fn bucket_within(room: usize) -> usize {
+    if room >= BASE_DATAGRAM_LEN {
+        return BASE_DATAGRAM_LEN;
+    }
+    if room < MIN_DATAGRAM_LEN {
+        return 0;
+    }
+    let overhead = BASE_DATAGRAM_LEN - BASE_PLAINTEXT_LEN;
+    // The plaintexts below the base are powers of two.
+    let plaintext = 1 << (room - overhead).ilog2();
+    overhead + MAX_BUCKET_LEN.min(plaintext)
+}
+
+#[cfg(test)]
+mod tests;

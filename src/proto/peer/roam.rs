@@ -1,0 +1,223 @@
+//! Where a peer is: what moves its path, and what is said to prove an address.
+//! Source: docs/protocol.md#paths.
+//!
+//! 1. A handshake ends: [`Peer::on_answered`] for its initiator, [`Peer::on_confirming`] for its
+//!    responder.
+//! 2. [`Peer::follow`] moves the path after each packet, [`Peer::poll_path`] asks and answers.
+//! 3. An answer or [`Timer::Path`] decides, and the owner is told of what is proved.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use tracing::{debug, info, trace};
+
+use crate::proto::event::Event;
+use crate::proto::key_table::Opened;
+use crate::proto::keypair::{Keypair, Slot};
+use crate::proto::limits::PATH_PTO;
+use crate::proto::path::{Change, PathState, Token};
+use crate::proto::peer::Peer;
+use crate::proto::shared::Shared;
+use crate::proto::timer::Timer;
+use crate::proto::transmit::Transmit;
+use crate::time::Instant;
+use crate::wire::frame::Frame;
+use crate::wire::limits::{DATA_HEADER_LEN, RESP_LEN, TAG_LEN};
+
+/// Bytes of DATA around the plaintext.
+const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
+
+impl Peer {
+    /// Where packets to the peer go.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.path.as_ref().map(PathState::address)
+    }
+
+    // --- in -----------------------------------------------------------------------------------
+
+    /// A RESP from `from` completed our handshake.
+    pub(in crate::proto) fn on_answered(
+        &mut self,
+        keypair: &Keypair,
+        from: SocketAddr,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        let (len, pto) = (2 * RESP_LEN, self.path_pto());
+        if keypair.proves.is_none() && self.is_new_connection(keypair) {
+            self.path = Some(PathState::unproved(from, len, pto, now));
+            return self.on_path_change(None, shared, now);
+        }
+        self.on_reached(keypair, from, len, shared, now);
+        self.on_arrived(from, len, true, shared, now);
+    }
+
+    /// A packet confirmed a keypair that we answered with. [`Peer::follow`] comes next.
+    pub(super) fn on_confirming(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
+        let len = datagram_len(opened);
+        self.on_reached(&opened.keypair, opened.from, len, shared, now);
+    }
+
+    /// A handshake ended with `len` bytes from `from`: the peer received where our half of it went,
+    /// which may be elsewhere.
+    fn on_reached(
+        &mut self,
+        keypair: &Keypair,
+        from: SocketAddr,
+        len: usize,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        let (pto, is_new) = (self.path_pto(), self.is_new_connection(keypair));
+        let change = match (&mut self.path, keypair.proves) {
+            (Some(path), Some(reached)) if !is_new && reached == from => {
+                path.on_handshake(from, len, pto, now)
+            }
+            (Some(_), _) if !is_new => None,
+            (path, reached) => {
+                *path = reached.map(PathState::proved);
+                None
+            }
+        };
+        self.on_path_change(change, shared, now);
+    }
+
+    /// Moves the path to where the newest packet under the current keypair came from.
+    pub(super) fn follow(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
+        let newest = self.is_newest(opened);
+        self.on_arrived(opened.from, datagram_len(opened), newest, shared, now);
+    }
+
+    fn on_arrived(
+        &mut self,
+        from: SocketAddr,
+        len: usize,
+        newest: bool,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        let pto = self.path_pto();
+        let path = self.path.as_mut();
+        let change = path.and_then(|path| path.on_packet(from, len, newest, pto, now));
+        self.on_path_change(change, shared, now);
+    }
+
+    /// Notes the counter of a packet under the current keypair; whether none was higher.
+    fn is_newest(&mut self, opened: &Opened<'_>) -> bool {
+        let keypair = &opened.keypair;
+        if self.keys.slot_of(keypair) != Some(Slot::Current) {
+            return false;
+        }
+        let newest = match self.highest {
+            Some((epoch, counter)) => epoch != keypair.epoch || opened.counter > counter,
+            None => true,
+        };
+        if newest {
+            self.highest = Some((keypair.epoch, opened.counter));
+        }
+        newest
+    }
+
+    pub(super) fn on_path_challenge(&mut self, token: Token) {
+        if let Some(path) = &mut self.path {
+            path.on_challenge(token);
+        }
+    }
+
+    pub(super) fn on_path_response(&mut self, token: Token, shared: &mut Shared, now: Instant) {
+        let change = self
+            .path
+            .as_mut()
+            .and_then(|path| path.on_response(token, now));
+        self.on_path_change(change, shared, now);
+    }
+
+    pub(super) fn on_path_timeout(&mut self, shared: &mut Shared, now: Instant) {
+        let change = self.path.as_mut().and_then(|path| path.on_timeout(now));
+        self.on_path_change(change, shared, now);
+    }
+
+    /// Draws the consequences of whatever may have changed the path, and of `change`.
+    fn on_path_change(&mut self, change: Option<Change>, shared: &mut Shared, now: Instant) {
+        let Some(path) = &mut self.path else { return };
+        let (timeout, news, proved) = (path.timeout(), path.take_news(), path.last_proved());
+        if !path.is_settled() || change.is_some() {
+            shared.dirty.insert(self.id);
+        }
+        self.arm(Timer::Path, timeout, shared);
+        if let (true, Some(proved)) = (self.addresses.is_empty(), proved) {
+            // The one place to look for it again, should its path be led astray.
+            self.learn_addresses(&[proved]);
+        }
+        match change {
+            Some(Change::Proved { restart } | Change::Returned { restart }) => {
+                debug!(peer = ?self.id, ?change, "path");
+                if let Some(connection) = self.connection.as_mut().filter(|_| restart) {
+                    connection.on_path_change(now);
+                }
+            }
+            Some(Change::Moved) => debug!(peer = ?self.id, "seems to have moved"),
+            None => {}
+        }
+        if let Some(to) = news {
+            info!(peer = ?self.id, "roamed");
+            trace!(peer = ?self.id, %to, "roamed");
+            let peer = self.id;
+            shared.event(Event::Roamed { peer, to });
+        }
+    }
+
+    /// The session ends: what nobody proved is not remembered.
+    pub(super) fn forget_unproved(&mut self) {
+        let path = self.path.take();
+        self.path = path
+            .and_then(|path| path.last_proved())
+            .map(PathState::proved);
+    }
+
+    // --- out ----------------------------------------------------------------------------------
+
+    /// The next packet for the sake of an address. It goes before others, which could use up what may
+    /// be sent there.
+    pub(super) fn poll_path(&mut self, shared: &mut Shared, now: Instant) -> Option<Transmit> {
+        let (path, connection) = (self.path.as_mut()?, self.connection.as_mut()?);
+        let (probe, frame) = if let Some(probe) = path.poll_response() {
+            (probe, Frame::PathResponse(probe.token))
+        } else if path.is_challenge_due() {
+            let probe = path.poll_challenge(shared.rng.array())?;
+            (probe, Frame::PathChallenge(probe.token))
+        } else {
+            return None;
+        };
+        let is_path = probe.to == path.address();
+        let rng = &mut shared.rng;
+        let plaintext = connection.path_packet(&frame, probe.size, is_path, rng, now);
+        let transmit = self.lay_out(probe.to, &plaintext, now)?;
+        self.on_sent(false, shared, now);
+        Some(transmit)
+    }
+
+    /// The path, if anything may go there; the connection keeps to what may.
+    pub(super) fn usable_path(&mut self) -> Option<SocketAddr> {
+        let (path, connection) = (self.path.as_ref()?, self.connection.as_mut()?);
+        let limit = path.limit(connection.mtu());
+        connection.set_limit(limit);
+        (limit != Some(0)).then(|| path.address())
+    }
+
+    /// Where a packet goes that is said once.
+    pub(super) fn everywhere(&self, plaintext: &[u8]) -> Vec<SocketAddr> {
+        let path = self.path.iter();
+        path.flat_map(|path| path.everywhere(plaintext.len() + OVERHEAD))
+            .collect()
+    }
+
+    /// What an answer may take before a challenge is repeated.
+    fn path_pto(&self) -> Duration {
+        self.connection.as_ref().map_or(PATH_PTO, |c| c.pto())
+    }
+}
+
+fn datagram_len(opened: &Opened<'_>) -> usize {
+    opened.plaintext.len() + OVERHEAD
+}
