@@ -256,6 +256,21 @@ fn a_receiver_that_starts_again_gets_what_it_had_not_receipted() {
 }
 
 #[test]
+fn a_receiver_that_is_killed_before_it_takes_what_it_acknowledged_is_found_soon() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    let name = a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 2_000);
+    assert_eq!(a.states(name), [State::Sent]);
+    b.restart(5_000);
+    b.knows(&a);
+    b.takes = true;
+    pass(&mut a, &mut b, true, 2_000, 15_000);
+    assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+    assert_eq!(b.texts(), ["hello", "hello"], "once in each process");
+}
+
+#[test]
 fn a_peer_that_left_is_called_while_a_message_waits_and_not_otherwise() {
     let (mut a, mut b) = acquainted();
     a.send(&b, "hello", now(0));
