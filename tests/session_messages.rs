@@ -206,6 +206,21 @@ fn a_message_of_many_packets_arrives_whole() {
 }
 
 #[test]
+fn transfers_that_nobody_reads_hold_up_no_long_message() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    let (id, endpoint) = (b.id(), a.messenger.endpoint_mut());
+    while let Ok(stream) = endpoint.open_stream(id) {
+        endpoint.write_stream(id, stream, &[7; 1 << 20]).unwrap();
+    }
+    pass(&mut a, &mut b, true, 1_000, 30_000);
+    let name = a.send(&b, &"x".repeat(3 << 20), now(30_000));
+    pass(&mut a, &mut b, true, 30_000, 90_000);
+    assert_eq!(a.states(name).last(), Some(&State::Delivered));
+}
+
+#[test]
 fn events_come_in_the_order_in_which_they_happened() {
     let (mut a, mut b) = acquainted();
     a.send(&b, "first", now(0));
