@@ -206,6 +206,21 @@ fn a_message_of_many_packets_arrives_whole() {
 }
 
 #[test]
+fn transfers_that_nobody_reads_hold_up_no_long_message() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    let (id, endpoint) = (b.id(), a.messenger.endpoint_mut());
+    while let Ok(stream) = endpoint.open_stream(id) {
+        endpoint.write_stream(id, stream, &[7; 1 << 20]).unwrap();
+    }
+    pass(&mut a, &mut b, true, 1_000, 30_000);
+    let name = a.send(&b, &"x".repeat(3 << 20), now(30_000));
+    pass(&mut a, &mut b, true, 30_000, 90_000);
+    assert_eq!(a.states(name).last(), Some(&State::Delivered));
+}
+
+#[test]
 fn events_come_in_the_order_in_which_they_happened() {
     let (mut a, mut b) = acquainted();
     a.send(&b, "first", now(0));
@@ -253,6 +268,21 @@ fn a_receiver_that_starts_again_gets_what_it_had_not_receipted() {
     pass(&mut a, &mut b, true, 3_000, 20_000);
     assert_eq!(b.texts(), ["not taken", "later"]);
     assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+}
+
+#[test]
+fn a_receiver_that_is_killed_before_it_takes_what_it_acknowledged_is_found_soon() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    let name = a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 2_000);
+    assert_eq!(a.states(name), [State::Sent]);
+    b.restart(5_000);
+    b.knows(&a);
+    b.takes = true;
+    pass(&mut a, &mut b, true, 2_000, 15_000);
+    assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+    assert_eq!(b.texts(), ["hello", "hello"], "once in each process");
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 mod simulated;
 
+use securechat::chat::State;
 use securechat::proto::Event;
-use securechat::sim::{Pair, World};
+use securechat::proto::limits::ERASE_AFTER;
+use securechat::sim::{Habits, Pair, World};
 use simulated::{SOON, assert_well, clear, ms, secs, talk_until_heard};
 
 /// Ways to restart: who, and who speaks first afterwards.
@@ -229,4 +231,29 @@ fn equal_indices_on_both_sides_and_across_restarts_confuse_nobody() {
         pair.advance(secs(5));
         assert_well(&mut pair);
     }
+}
+
+#[test]
+fn what_waits_for_a_peer_that_declined_us_is_brought_again_once_it_has_come_back() {
+    let mut pair = Pair::new(31);
+    let (a, b) = (pair.a, pair.b);
+    let habits = Habits {
+        thinks: secs(40),
+        ..Habits::default()
+    };
+    pair.set_habits(b, habits);
+    pair.connect_both_ways();
+    let name = pair.send_bytes(a, b, 100).unwrap().unwrap();
+    pair.advance(ms(200));
+    let id = pair.id(a);
+    pair.remove_peer(b, id);
+    pair.advance(ms(200));
+    pair.add_peer(b, a);
+    pair.connect(b, a).unwrap();
+    pair.advance(ms(400));
+    assert_eq!(pair.state(a, b, name), Some(State::Sent));
+    pair.restart(b);
+    let limit = ERASE_AFTER + secs(60);
+    assert!(pair.advance_until(limit, |world| world.unsettled(a, b) == 0));
+    assert_eq!(pair.state(a, b, name), Some(State::Delivered));
 }
