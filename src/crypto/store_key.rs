@@ -49,12 +49,7 @@ impl StoreKey {
     /// to follow from their lengths or come first.
     #[must_use]
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let mut mac =
-            Blake2sMac::<U16>::new_from_slice(self.0.expose()).expect("32 bytes are a key");
-        for part in parts {
-            mac.update(part);
-        }
-        mac.finalize_fixed().into()
+        tag(self.0.expose(), parts)
     }
 
     /// Seals `text` under a nonce that is drawn for it: nonce ‖ ciphertext ‖ tag. `place`: what the
@@ -97,6 +92,14 @@ impl StoreKey {
         scrub_stack();
         Ok(key)
     }
+}
+
+fn tag(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
+    let mut mac = Blake2sMac::<U16>::new_from_slice(key).expect("32 bytes are a key");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize_fixed().into()
 }
 
 #[inline(never)]

@@ -22,7 +22,7 @@ mod timestamps;
 
 pub use archive::{
     Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Restored, Salvaged, Standing,
-    StoreTrouble, Unconfirmed,
+    StoreTrouble, Unconfirmed, survives_panic,
 };
 pub use atomic::open_log;
 pub use day::{Day, NotADay};

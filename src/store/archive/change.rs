@@ -141,7 +141,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    pub(super) fn drop_log(&mut self, row: &[u8]) -> Result<(), Fault> {
+    pub(super) fn drop_log(&self, row: &[u8]) -> Result<(), Fault> {
         self.remove(Table::Seen, row).map(|_| ())
     }
 
@@ -191,7 +191,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn remove(&mut self, table: Table, row: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn remove(&self, table: Table, row: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let mut table = self.transaction.open_table(definition(table))?;
         let removed = table.remove(row)?.map(|sealed| sealed.value().to_vec());
         Ok(removed)

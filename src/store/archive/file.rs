@@ -10,6 +10,7 @@ use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition,
 
 use super::change::definition;
 use super::keys::{Keys, Table};
+use super::overlay::{Overlay, look};
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
@@ -33,11 +34,13 @@ pub(super) fn open(
     secret: &StaticSecret,
     rng: &mut dyn CryptoRng,
 ) -> Result<Database, Error> {
-    find_or_create(path, secret, rng).map_err(|error| match error.kind() {
-        ErrorKind::Io(said) if is_read_only(said) => {
-            trouble(path, Operation::Write, StoreTrouble::ReadOnly)
+    find_or_create(path, secret, rng).map_err(|error| {
+        if let ErrorKind::Io(said) = error.kind()
+            && is_read_only(said)
+        {
+            return trouble(path, Operation::Write, StoreTrouble::ReadOnly);
         }
-        _ => error,
+        error
     })
 }
 
@@ -60,13 +63,12 @@ fn find_or_create(
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, secret, rng)?,
         Err(error) => return Err(Error::io(path, Operation::Read, error)),
     }
-    let file = open_checked(path, true)?;
-    let backend = FileBackend::new(file).map_err(|error| during(path, Operation::Read, error))?;
-    build(backend, path)
+    check(open_checked(path, true)?, path)?;
+    build(open_checked(path, true)?, path)
 }
 
 /// Opens the file as it is, after checking on it that nobody else can read it.
-pub(super) fn open_checked(path: &Path, write: bool) -> Result<File, Error> {
+pub(super) fn open_checked(path: &Path, write: bool) -> Result<FileBackend, Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
     // Before opening, too: opening a pipe would wait for a writer.
     check_file(path, &fs::metadata(path).map_err(fail)?, Access::Owner)?;
@@ -77,7 +79,11 @@ pub(super) fn open_checked(path: &Path, write: bool) -> Result<File, Error> {
     if metadata.len() == 0 {
         return Err(trouble(path, Operation::Read, damaged_frame()));
     }
-    Ok(file)
+    as_backend(file, path)
+}
+
+fn as_backend(file: File, path: &Path) -> Result<FileBackend, Error> {
+    FileBackend::new(file).map_err(|error| during(path, Operation::Read, error))
 }
 
 /// Makes the file beside its place and moves it there: a file of this name is complete. Nobody else
@@ -90,32 +96,39 @@ fn create(path: &Path, secret: &StaticSecret, rng: &mut dyn CryptoRng) -> Result
     options.read(true).write(true).create_new(true);
     os::set_creation_mode(&mut options, Access::Owner.mode());
     let file = options.open(&unfinished).map_err(fail)?;
-    let made = FileBackend::new(file)
-        .map_err(|error| during(path, Operation::Create, error))
-        .and_then(|backend| over(backend, path, secret, rng))
-        .map(drop)
+    let made = as_backend(file, path)
+        .and_then(|backend| make(backend, path, secret, rng))
         .and_then(|()| fs::rename(&unfinished, path).map_err(fail))
         .and_then(|()| sync_parent(path).map_err(fail));
     made.inspect_err(|_| remove(&unfinished))
 }
 
-/// Opens a database; one without a byte is made first.
-pub(super) fn over(
+/// Makes a store where there is no byte yet.
+pub(super) fn make(
     backend: impl StorageBackend,
     path: &Path,
     secret: &StaticSecret,
     rng: &mut dyn CryptoRng,
-) -> Result<Database, Error> {
-    let is_new = backend
-        .len()
-        .map_err(|error| Error::io(path, Operation::Read, error))?
-        == 0;
+) -> Result<(), Error> {
     let database = build(backend, path)?;
-    if is_new {
-        let made = initialize(&database, secret, rng);
-        made.map_err(|fault| fault.at(path, Operation::Create))?;
+    let made = initialize(&database, secret, rng);
+    made.map_err(|fault| fault.at(path, Operation::Create))
+}
+
+/// Reads the whole file and compares its checksums, after mending in memory what a crash left: damage is
+/// met here, where nothing has been written, and not in the midst of a conversation.
+pub(super) fn check(backend: impl StorageBackend, path: &Path) -> Result<(), Error> {
+    let overlay = Overlay::new(backend);
+    let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+    let is_whole = look(|| {
+        let checked = build(overlay, path)?.check_integrity();
+        checked.map_err(|error| during(path, Operation::Read, error))
+    });
+    match is_whole {
+        Some(Ok(true)) => Ok(()),
+        Some(Ok(false)) | None => Err(trouble(path, Operation::Read, damaged_frame())),
+        Some(Err(error)) => Err(error),
     }
-    Ok(database)
 }
 
 pub(super) fn build(backend: impl StorageBackend, path: &Path) -> Result<Database, Error> {

@@ -17,6 +17,7 @@ mod file;
 mod history;
 mod keep;
 mod keys;
+mod overlay;
 mod record;
 mod restore;
 mod salvage;
@@ -37,6 +38,7 @@ pub use change::Change;
 pub use history::{Entry, Filter, Found};
 pub use keep::Keep;
 use keys::Keys;
+pub use overlay::survives_panic;
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
 pub use salvage::Salvaged;
@@ -83,19 +85,24 @@ impl Archive {
     }
 
     /// Opens a store that lies in something else than a file, or makes it there. `path`: what errors
-    /// call it.
+    /// call it. A copy of `backend` stands for the same bytes.
     ///
     /// # Errors
     /// Those of [`Archive::open`].
     pub fn over(
-        backend: impl StorageBackend,
+        backend: impl StorageBackend + Clone,
         path: &Path,
         secret: &StaticSecret,
         keep: Keep,
         mut rng: Box<dyn CryptoRng + Send>,
         now: UnixTime,
     ) -> Result<(Self, Restored), Error> {
-        let database = file::over(backend, path, secret, &mut *rng)?;
+        let len = backend.len();
+        if len.map_err(|error| Error::io(path, Operation::Read, error))? == 0 {
+            file::make(backend.clone(), path, secret, &mut *rng)?;
+        }
+        file::check(backend.clone(), path)?;
+        let database = file::build(backend, path)?;
         Self::start(database, path, secret, keep, rng, now)
     }
 

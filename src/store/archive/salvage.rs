@@ -1,15 +1,13 @@
 //! Reading what is left of a damaged store. Its file is not touched.
 
-use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use redb::backends::InMemoryBackend;
 use redb::{ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::file;
 use super::history::{Filter, Found, MESSAGES};
 use super::keys::{Keys, Table};
+use super::overlay::{Overlay, look};
 use super::record::LogRecord;
 use super::restore::for_each;
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
@@ -26,75 +24,59 @@ pub struct Salvaged {
 }
 
 impl Salvaged {
-    /// Reads what a store at `path` still has. It works on a copy in memory.
+    /// Reads what a store at `path` still has. What it mends, it mends in
+    /// memory.
     ///
     /// # Errors
     /// `UnsafePermissions`, `WrongOwner`, `Io`; `Store` if not even the key can be read.
     pub fn read(path: &Path, secret: &StaticSecret, filter: &Filter) -> Result<Self, Error> {
-        let fail = |error| Error::io(path, Operation::Read, error);
-        let mut bytes = Vec::new();
-        let mut file = file::open_checked(path, false)?;
-        file.read_to_end(&mut bytes).map_err(fail)?;
-        Self::from_bytes(&bytes, path, secret, filter)
+        Self::over(file::open_checked(path, false)?, path, secret, filter)
     }
 
-    /// As [`Salvaged::read`], from the bytes of the file.
+    /// As [`Salvaged::read`], of a store that lies in something else than a file.
     ///
     /// # Errors
-    /// `Store` if not even the key can be read.
-    pub fn from_bytes(
-        bytes: &[u8],
+    /// `Io`; `Store` if not even the key can be read.
+    pub fn over(
+        backend: impl StorageBackend,
         path: &Path,
         secret: &StaticSecret,
         filter: &Filter,
     ) -> Result<Self, Error> {
-        // The database checks what it reads, but not all of it: a page may say something impossible.
-        let read = || salvage(bytes, path, secret, filter);
-        let read = catch_unwind(AssertUnwindSafe(read));
-        read.unwrap_or_else(|_| Err(broken(path)))
+        let fail = |fault: Fault| fault.at(path, Operation::Read);
+        let overlay = Overlay::unlocked(backend);
+        let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+        let salvaged = look(|| {
+            let database = file::build(overlay, path)?;
+            let keys = file::keys(&database, path, secret)?;
+            let transaction = database.begin_read().map_err(|error| fail(error.into()))?;
+            Ok(Self::collect(&transaction, &keys, filter))
+        });
+        salvaged.unwrap_or_else(|| {
+            let damaged = StoreTrouble::Damaged(Loss::FRAME);
+            Err(trouble(path, Operation::Read, damaged))
+        })
     }
-}
 
-fn salvage(
-    bytes: &[u8],
-    path: &Path,
-    secret: &StaticSecret,
-    filter: &Filter,
-) -> Result<Salvaged, Error> {
-    let copy = InMemoryBackend::new();
-    let filled = copy
-        .set_len(bytes.len() as u64)
-        .and_then(|()| copy.write(0, bytes));
-    filled.map_err(|error| Error::io(path, Operation::Read, error))?;
-    let database = file::build(copy, path)?;
-    let keys = file::keys(&database, path, secret)?;
-    let transaction = database.begin_read();
-    let transaction = transaction.map_err(|error| Fault::from(error).at(path, Operation::Read))?;
-    Ok(Salvaged::collect(&transaction, &keys, filter))
-}
-
-impl Salvaged {
     fn collect(transaction: &ReadTransaction, keys: &Keys, filter: &Filter) -> Self {
         let (mut found, mut loss) = (Found::default(), Loss::default());
         for table in MESSAGES {
             let before = found.unreadable;
-            let is_whole = found.add(transaction, keys, table, filter).is_ok();
-            loss.frame |= !is_whole;
+            // Each by itself: what was read before a panic is kept.
+            let added = look(|| found.add(transaction, keys, table, filter));
+            loss.frame |= !matches!(added, Some(Ok(())));
             *loss.count(table) += found.unreadable - before;
         }
-        let is_whole = for_each(transaction, keys, Table::Seen, |_, text| {
-            let log = text.and_then(|text| LogRecord::decode(&text));
-            loss.seen += u64::from(log.is_none());
+        let counted = look(|| {
+            for_each(transaction, keys, Table::Seen, |_, text| {
+                let log = text.and_then(|text| LogRecord::decode(&text));
+                loss.seen += u64::from(log.is_none());
+            })
         });
-        loss.frame |= is_whole.is_err();
+        loss.frame |= !matches!(counted, Some(Ok(())));
         Self {
             found: found.finish(filter),
             loss,
         }
     }
-}
-
-fn broken(path: &Path) -> Error {
-    let damaged = StoreTrouble::Damaged(Loss::FRAME);
-    trouble(path, Operation::Read, damaged)
 }

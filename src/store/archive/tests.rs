@@ -3,7 +3,7 @@
 use std::fs;
 
 use chacha20::ChaCha20Rng;
-use rand_core::{CryptoRng, SeedableRng};
+use rand_core::{CryptoRng, Rng, SeedableRng};
 use redb::ReadableTable;
 use tempfile::TempDir;
 
@@ -13,6 +13,23 @@ use crate::chat::{
 };
 use crate::id::PeerId;
 use crate::store::error::ErrorKind;
+
+/// Chance, from a seed.
+pub(super) struct Dice(ChaCha20Rng);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(ChaCha20Rng::seed_from_u64(seed))
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.0.next_u64() % bound
+    }
+
+    pub(super) fn index(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).unwrap()
+    }
+}
 
 const NOW: UnixTime = UnixTime(1_795_000_000_000);
 
