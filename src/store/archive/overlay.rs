@@ -106,6 +106,11 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
         if end.is_none_or(|end| end > state.len) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        let last = end.map_or(0, |end| end / BLOCK_LEN as u64);
+        let mut touched = state.blocks.range(offset / BLOCK_LEN as u64..=last);
+        if touched.next().is_none() && end.is_some_and(|end| end <= state.base_len) {
+            return self.base.read(offset, out);
+        }
         let mut out = out;
         for (number, within, count) in pieces(offset, out.len()) {
             let block = self.block(&state, number)?;
