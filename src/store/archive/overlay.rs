@@ -238,6 +238,10 @@ mod tests {
                 let mut read = vec![0; model.len()];
                 overlay.read(0, &mut read).unwrap();
                 assert!(read == model, "seed {seed}");
+                let from = dice.index(model.len() + 1);
+                let part = dice.index(model.len() - from + 1);
+                overlay.read(from as u64, &mut read[..part]).unwrap();
+                assert!(read[..part] == model[from..from + part], "seed {seed}");
                 let too_much = overlay.read(1, &mut read);
                 assert!(too_much.is_err() || read.is_empty());
             }
