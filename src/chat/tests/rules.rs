@@ -543,3 +543,30 @@ fn an_outbox_that_was_restored_is_sent_in_order_whatever_its_bounds() {
     world.settle();
     assert_eq!(world.ledgers[0].shown, names);
 }
+
+/// The copy was made before the message went out: its receiver has long taken it.
+#[test]
+fn an_outbox_restored_from_a_backup_shows_nothing_twice_and_uses_no_name_again() {
+    let mut world = pair();
+    let names = [world.say(0, "one"), world.say(0, "two")];
+    world.settle();
+    let messages = names.map(|name| Outgoing {
+        name,
+        kind: Kind::Text,
+        conversation: ConversationId::default(),
+        sent_at: UnixTime(1),
+        body: world.ledgers[0].bodies[&name].as_slice().into(),
+    });
+    for name in names {
+        assert_eq!(world.state(0, name), State::Delivered);
+        world.ledgers[0].states.insert(name, State::Queued);
+    }
+    let outbox = Restored(messages.to_vec(), contact(0));
+    world.clients[0] = Client::new(policy(LARGEST), Box::new(outbox), [7; 32], world.now);
+    world.link.connect();
+    let fresh = world.say(0, "three");
+    world.wake();
+    world.settle();
+    assert_eq!(world.ledgers[0].shown, [names[0], names[1], fresh]);
+    assert_eq!(names.map(|it| world.state(0, it)), [State::Delivered; 2]);
+}
