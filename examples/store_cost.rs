@@ -61,7 +61,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         each.push(took);
     }
     each.sort();
-    let at = |share: usize| each.get(each.len() * share / 100).copied();
+    let at = |share: usize| {
+        each.get(each.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
     println!(
         "one message received: median {:?}, 99 % {:?}",
         at(50),
