@@ -259,9 +259,7 @@ impl Truth {
         }
         // What the store has is receipted when it comes again, and shown with a mark.
         self.marked.extend(&unconfirmed);
-        self.confirming = self.confirmed.clone();
-        let gone = self.receipted.difference(&unconfirmed);
-        self.confirming.extend(gone);
+        self.confirming.retain(|key| !unconfirmed.contains(key));
     }
 }
 
