@@ -28,6 +28,10 @@ fuzz target minutes="10":
 replay target="":
     cargo replay {{target}}
 
+# 5,000 failing write points, 2,000 kills and 5,000 damaged files
+crash:
+    cargo crash
+
 # licences, sources, bans and known vulnerabilities of the dependencies
 deny:
     cargo deny check

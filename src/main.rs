@@ -5,7 +5,7 @@ use std::io::Write;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
-use securechat::cli;
+use securechat::{cli, store};
 
 /// Frees are wiped, so that no copy of a secret that a library made outlives it.
 #[global_allocator]
@@ -21,6 +21,9 @@ fn main() -> ExitCode {
 /// Ends the program, whichever thread met the bug. The panic's own message stays unsaid: it could
 /// quote a conversation.
 fn on_panic(info: &PanicHookInfo<'_>) {
+    if store::survives_panic() {
+        return;
+    }
     let place = info.location().map_or_else(
         || "an unknown place".to_owned(),
         |at| format!("{}:{}", at.file(), at.line()),

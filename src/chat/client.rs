@@ -1,5 +1,6 @@
 //! All conversations of one identity.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chacha20::ChaCha20Rng;
@@ -9,6 +10,7 @@ use crate::chat::command::{Draft, SendError};
 use crate::chat::contact::ContactId;
 use crate::chat::conversation::Conversation;
 use crate::chat::event::{Event, State};
+use crate::chat::log::SeenLog;
 use crate::chat::message::{LogId, Name};
 use crate::chat::outbox::{Outbox, Outgoing};
 use crate::chat::policy::Policy;
@@ -68,7 +70,64 @@ impl Client {
         client
     }
 
-    /// Accepts a message for delivery. From now on it is [`State::Queued`].
+    /// Remembers what an earlier process took of a log of the contact's: none of it is shown again.
+    /// Called before anything arrives. `age`: how long ago a message of this log came.
+    pub fn restore(
+        &mut self,
+        contact: ContactId,
+        log: LogId,
+        seen: SeenLog,
+        age: Duration,
+        now: Instant,
+    ) {
+        let receiver = &mut self.conversation(contact).receiver;
+        receiver.restore(log, seen, now - age);
+    }
+
+    /// What [`Client::accept`] would take for this draft: the message under the name that it is to have.
+    /// Whoever keeps a store writes it down in between. Nothing is decided by this, and no name used up.
+    ///
+    /// # Errors
+    /// [`SendError`], whatever [`Client::accept`] would say.
+    pub fn prepare(&mut self, contact: ContactId, draft: Draft) -> Result<Outgoing, SendError> {
+        let (len, largest) = (draft.body.len(), self.policy.largest);
+        if len > largest {
+            return Err(SendError::TooLarge { len, largest });
+        }
+        self.outbox.has_room(contact, len)?;
+        Ok(Outgoing {
+            name: self.conversation(contact).sender.next_name(),
+            kind: draft.kind,
+            conversation: draft.conversation,
+            sent_at: draft.sent_at,
+            body: draft.body.into(),
+        })
+    }
+
+    /// Accepts a prepared message for delivery. From now on it is [`State::Queued`].
+    ///
+    /// # Errors
+    /// `NameTaken` if another one of this contact was accepted since, `Outbox` if it left no room; then
+    /// it has not been accepted.
+    pub fn accept(
+        &mut self,
+        contact: ContactId,
+        message: Outgoing,
+        now: Instant,
+    ) -> Result<Name, SendError> {
+        let (name, len) = (message.name, message.body.len());
+        if name != self.conversation(contact).sender.next_name() {
+            return Err(SendError::NameTaken);
+        }
+        self.outbox.push(contact, message)?;
+        let expires = now + self.policy.life;
+        let sender = &mut self.conversation(contact).sender;
+        sender.enqueue(name, len, expires);
+        self.wake(contact);
+        Ok(name)
+    }
+
+    /// Accepts a message for delivery, without a store. From now on it is [`State::Queued`].
     ///
     /// # Errors
     /// [`SendError`]; then it has not been accepted, and its author is to be told.
@@ -78,25 +137,8 @@ impl Client {
         draft: Draft,
         now: Instant,
     ) -> Result<Name, SendError> {
-        let (len, largest) = (draft.body.len(), self.policy.largest);
-        if len > largest {
-            return Err(SendError::TooLarge { len, largest });
-        }
-        let name = self.conversation(contact).sender.next_name();
-        let message = Outgoing {
-            name,
-            kind: draft.kind,
-            conversation: draft.conversation,
-            sent_at: draft.sent_at,
-            body: draft.body.into(),
-        };
-        self.outbox.push(contact, message)?;
-        let expires = now + self.policy.life;
-        self.conversation(contact)
-            .sender
-            .enqueue(name, len, expires);
-        self.wake(contact);
-        Ok(name)
+        let message = self.prepare(contact, draft)?;
+        self.accept(contact, message, now)
     }
 
     /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.

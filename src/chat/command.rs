@@ -52,6 +52,9 @@ pub enum SendError {
         /// The policy's limit.
         largest: usize,
     },
+    /// Another message was accepted for this contact since this one got its name.
+    #[error("another message was sent meanwhile")]
+    NameTaken,
     /// There is no such contact, or it waits for our decision.
     #[error("no such peer")]
     UnknownContact,

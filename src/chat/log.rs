@@ -11,6 +11,52 @@ use crate::time::Instant;
 /// receipt is forgotten.
 pub(super) const MAX_RANGES: usize = 512;
 
+/// What is remembered of the messages of one log, so that each is known when it comes again. A store
+/// keeps it: the next process then knows them too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenLog {
+    /// The lowest sequence that has not been met: everything below is over.
+    next: u64,
+    /// What the application has taken.
+    taken: Ranges,
+}
+
+impl SeenLog {
+    /// How many logs of one contact are remembered.
+    pub const MOST: usize = MAX_LOGS;
+
+    /// What a store has written down: [`SeenLog::next`] and [`SeenLog::taken`].
+    #[must_use]
+    pub fn from_parts(next: u64, taken: &[(u64, u64)]) -> Self {
+        let taken = taken.iter().copied().collect();
+        Self { next, taken }
+    }
+
+    /// The lowest sequence that is still to come.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The sequences that were taken, as inclusive ranges in ascending order: at most 512, the lowest
+    /// are forgotten and stay below [`SeenLog::next`].
+    #[must_use]
+    pub fn taken(&self) -> &[(u64, u64)] {
+        self.taken.as_slice()
+    }
+
+    /// Notes that a message is taken.
+    pub fn take(&mut self, sequence: u64) {
+        self.meet(sequence);
+        self.taken.insert(sequence, sequence);
+        self.taken.keep_highest(MAX_RANGES);
+    }
+
+    fn meet(&mut self, sequence: u64) {
+        self.next = self.next.max(sequence.saturating_add(1));
+    }
+}
+
 /// The logs of one contact.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -19,10 +65,7 @@ pub(super) struct Seen {
 
 #[derive(Debug)]
 struct Log {
-    /// The lowest sequence that has not been met: everything below is over.
-    next: u64,
-    /// What the application has taken.
-    taken: Ranges,
+    seen: SeenLog,
     /// When a message under this id was last met.
     heard: Instant,
 }
@@ -49,11 +92,11 @@ impl Seen {
                 Verdict::TooManyLogs
             };
         };
-        if log.taken.range_of(name.sequence).is_some() {
+        if log.seen.taken.range_of(name.sequence).is_some() {
             return Verdict::Taken;
         }
         name.sequence
-            .checked_sub(log.next)
+            .checked_sub(log.seen.next)
             .map_or(Verdict::Late, |missing| Verdict::New { missing })
     }
 
@@ -67,19 +110,24 @@ impl Seen {
             }
         }
         let log = self.logs.entry(name.log).or_insert_with(|| Log {
-            next: 0,
-            taken: Ranges::default(),
+            seen: SeenLog::default(),
             heard: now,
         });
-        log.next = log.next.max(name.sequence.saturating_add(1));
+        log.seen.meet(name.sequence);
         log.heard = now;
+    }
+
+    /// Remembers what an earlier process saw, and when it last did. At most [`MAX_LOGS`] are.
+    pub(super) fn restore(&mut self, log: LogId, seen: SeenLog, heard: Instant) {
+        if self.logs.len() < MAX_LOGS {
+            self.logs.insert(log, Log { seen, heard });
+        }
     }
 
     /// Notes that the application has taken a message.
     pub(super) fn on_taken(&mut self, name: Name, now: Instant) {
         if let Some(log) = self.logs.get_mut(&name.log) {
-            log.taken.insert(name.sequence, name.sequence);
-            log.taken.keep_highest(MAX_RANGES);
+            log.seen.take(name.sequence);
             log.heard = now;
         }
     }
@@ -87,7 +135,7 @@ impl Seen {
     /// The taken messages around this one: what its receipt says.
     pub(super) fn receipt_for(&self, name: Name) -> (u64, u64) {
         let range = self.logs.get(&name.log);
-        let range = range.and_then(|log| log.taken.range_of(name.sequence));
+        let range = range.and_then(|log| log.seen.taken.range_of(name.sequence));
         range.unwrap_or((name.sequence, name.sequence))
     }
 
@@ -101,7 +149,7 @@ impl Seen {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        let ranges = self.logs.values().map(|log| log.taken.len());
+        let ranges = self.logs.values().map(|log| log.seen.taken.len());
         (self.logs.len(), ranges.max().unwrap_or(0))
     }
 }

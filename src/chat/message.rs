@@ -41,14 +41,17 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn code(self) -> u8 {
+    /// Its number on the wire and in a store.
+    #[must_use]
+    pub const fn code(self) -> u8 {
         match self {
             Self::Text => 1,
         }
     }
 
     /// `None` for a kind that this version does not know.
-    pub(super) const fn from_code(code: u8) -> Option<Self> {
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Text),
             _ => None,

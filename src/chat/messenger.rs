@@ -7,7 +7,7 @@ use crate::chat::command::{Draft, SendError};
 use crate::chat::contact::ContactId;
 use crate::chat::event::Event;
 use crate::chat::message::Name;
-use crate::chat::outbox::MemoryOutbox;
+use crate::chat::outbox::{MemoryOutbox, Outgoing};
 use crate::chat::policy::Policy;
 use crate::id::PeerId;
 use crate::proto::{self, CloseReason, Endpoint, Notice};
@@ -101,14 +101,48 @@ impl Messenger {
         draft: Draft,
         now: Instant,
     ) -> Result<Name, SendError> {
-        let peer = contact.peer();
-        let status = self.endpoint.status(peer, now);
+        let message = self.prepare(contact, draft, now)?;
+        self.accept(contact, message, now)
+    }
+
+    /// The first half of [`Messenger::send`]: the message under the name that it is to have. With a
+    /// store it is written down before [`Messenger::accept`], so that nothing leaves that a crash could
+    /// forget. Nothing is decided by this: a message that is not accepted was never there.
+    ///
+    /// # Errors
+    /// [`SendError`], whatever [`Messenger::accept`] would say.
+    pub fn prepare(
+        &mut self,
+        contact: ContactId,
+        draft: Draft,
+        now: Instant,
+    ) -> Result<Outgoing, SendError> {
+        self.check_contact(contact, now)?;
+        self.client.prepare(contact, draft)
+    }
+
+    /// The second half of [`Messenger::send`]: accepts a prepared message.
+    ///
+    /// # Errors
+    /// [`SendError`] if something has changed since; a store then takes it back.
+    pub fn accept(
+        &mut self,
+        contact: ContactId,
+        message: Outgoing,
+        now: Instant,
+    ) -> Result<Name, SendError> {
+        self.check_contact(contact, now)?;
+        let name = self.client.accept(contact, message, now)?;
+        self.endpoint.seek(contact.peer(), now);
+        Ok(name)
+    }
+
+    fn check_contact(&self, contact: ContactId, now: Instant) -> Result<(), SendError> {
+        let status = self.endpoint.status(contact.peer(), now);
         if status.is_none_or(|status| status.guest) {
             return Err(SendError::UnknownContact);
         }
-        let name = self.client.send(contact, draft, now)?;
-        self.endpoint.seek(peer, now);
-        Ok(name)
+        Ok(())
     }
 
     /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.

@@ -31,6 +31,7 @@ pub use client::Client;
 pub use command::{Draft, SendError};
 pub use contact::ContactId;
 pub use event::{Event, FailReason, Incoming, Misbehaviour, State};
+pub use log::SeenLog;
 pub use message::{ConversationId, Kind, LogId, Name};
 pub use messenger::{Messenger, Update};
 pub use outbox::{MemoryOutbox, Outbox, OutboxError, Outgoing, Waiting};

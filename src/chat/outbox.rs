@@ -66,12 +66,19 @@ pub enum OutboxError {
     Unavailable,
 }
 
-/// A queue of messages for each contact, in order. A store keeps it on disk.
+/// A queue of messages for each contact, in order. It is used while sessions wait: a store keeps its
+/// own copy on disk, and never writes it in here.
 pub trait Outbox: fmt::Debug + Send {
-    /// Appends a message to the contact's queue.
+    /// Whether a body of so many bytes may wait for the contact as well.
     ///
     /// # Errors
     /// [`OutboxError`]; then nothing has been kept.
+    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError>;
+
+    /// Appends a message to the contact's queue.
+    ///
+    /// # Errors
+    /// Those of [`Outbox::has_room`]; then nothing has been kept.
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError>;
 
     /// A message that was pushed and not settled. `None` if it has been lost: it then fails.
@@ -91,6 +98,8 @@ pub struct MemoryOutbox {
     queues: BTreeMap<ContactId, Queue>,
     max_messages: usize,
     max_bytes: usize,
+    /// What an earlier process left behind, in order.
+    waiting: Vec<Waiting>,
 }
 
 #[derive(Debug, Default)]
@@ -113,12 +122,31 @@ impl MemoryOutbox {
             queues: BTreeMap::new(),
             max_messages,
             max_bytes,
+            waiting: Vec::new(),
         }
+    }
+
+    /// Adds a message that an earlier process left behind, after those of its contact that were added
+    /// before. `age`: how long ago it was queued. The bounds do not count: it was accepted once.
+    pub fn restore(&mut self, contact: ContactId, message: Outgoing, age: Duration) {
+        self.waiting.push(Waiting {
+            contact,
+            name: message.name,
+            body_len: message.body.len(),
+            age,
+        });
+        self.keep(contact, message);
+    }
+
+    fn keep(&mut self, contact: ContactId, message: Outgoing) {
+        let queue = self.queues.entry(contact).or_default();
+        queue.bytes = queue.bytes.saturating_add(message.body.len());
+        queue.messages.insert(message.name, message);
     }
 }
 
 impl Outbox for MemoryOutbox {
-    fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
+    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError> {
         let (held, bytes) = self
             .queues
             .get(&contact)
@@ -126,13 +154,15 @@ impl Outbox for MemoryOutbox {
         if held >= self.max_messages {
             return Err(OutboxError::TooMany);
         }
-        let bytes = bytes.saturating_add(message.body.len());
-        if bytes > self.max_bytes {
+        if bytes.saturating_add(len) > self.max_bytes {
             return Err(OutboxError::TooMuch);
         }
-        let queue = self.queues.entry(contact).or_default();
-        queue.bytes = bytes;
-        queue.messages.insert(message.name, message);
+        Ok(())
+    }
+
+    fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
+        self.has_room(contact, message.body.len())?;
+        self.keep(contact, message);
         Ok(())
     }
 
@@ -153,7 +183,7 @@ impl Outbox for MemoryOutbox {
     }
 
     fn waiting(&self) -> Vec<Waiting> {
-        Vec::new()
+        self.waiting.clone()
     }
 }
 

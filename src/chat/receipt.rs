@@ -87,7 +87,9 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    const fn code(self) -> u64 {
+    /// Its number on the wire and in a store.
+    #[must_use]
+    pub const fn code(self) -> u64 {
         match self {
             Self::Unsupported => 1,
             Self::TooLarge => 2,
@@ -98,7 +100,9 @@ impl RejectReason {
         }
     }
 
-    const fn from_code(code: u64) -> Self {
+    /// The reason of a number.
+    #[must_use]
+    pub const fn from_code(code: u64) -> Self {
         match code {
             1 => Self::Unsupported,
             2 => Self::TooLarge,

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::chat::contact::ContactId;
 use crate::chat::event::{Event, Incoming, Misbehaviour};
-use crate::chat::log::{Seen, Verdict};
+use crate::chat::log::{Seen, SeenLog, Verdict};
 use crate::chat::message::{Body, ConversationId, Cutter, Kind, LogId, Name, Record};
 use crate::chat::policy::Policy;
 use crate::chat::ranges::Ranges;
@@ -76,6 +76,11 @@ struct Arrival {
 }
 
 impl Receiver {
+    /// Remembers what an earlier process took of a log.
+    pub(super) fn restore(&mut self, log: LogId, seen: SeenLog, heard: Instant) {
+        self.seen.restore(log, seen, heard);
+    }
+
     /// Forgets what is unfinished: another connection begins, or there is none.
     pub(super) fn start_anew(&mut self) {
         self.cutter = Cutter::default();

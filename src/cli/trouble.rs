@@ -6,7 +6,7 @@ use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{needs_input, no_passphrase, ours, secret_key, wrong_passphrase};
-use crate::store::{self, ErrorKind, KeyProblem, Operation};
+use crate::store::{self, ErrorKind, KeyProblem, Operation, StoreTrouble};
 use crate::text::{Safe, safe_line};
 
 /// What to print for a failed operation of the store.
@@ -49,6 +49,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Rep
         ErrorKind::AlreadyExists => exists(path),
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
         ErrorKind::Malformed { reason } => malformed(path, reason),
+        ErrorKind::Store(trouble) => store_trouble(path, *trouble),
         ErrorKind::NoHome => no_home(),
         ErrorKind::Io(_) => Report::new("SC24", ExitCode::Fixable, said),
     }
@@ -140,6 +141,27 @@ fn disk_full(path: &Path) -> Report {
     let title = Safe::from("cannot write ") + path + ": there is no room on the disk";
     Report::new("SC18", ExitCode::Storage, title)
         .cause("Nothing was changed. Make room and do the same again.")
+}
+
+fn store_trouble(path: &Path, trouble: StoreTrouble) -> Report {
+    let said = safe_line(&trouble.to_string());
+    let title = Safe::from("cannot use ") + path + ": " + said;
+    let report = |code| Report::new(code, ExitCode::Storage, title);
+    match trouble {
+        StoreTrouble::Damaged(_) => report("SC19")
+            .cause("No session is opened without it: messages could get lost, or appear twice.")
+            .cause(
+                "If it is moved elsewhere a new one is made. What waits in it is then not sent.",
+            ),
+        StoreTrouble::ReadOnly | StoreTrouble::Stopped => report("SC18")
+            .cause("No session is opened without it: messages could get lost in a crash."),
+        StoreTrouble::OtherIdentity => report("SC19")
+            .cause("It was made with another identity, or it is damaged.")
+            .cause(
+                "If it is moved elsewhere a new one is made. What waits in it is then not sent.",
+            ),
+        StoreTrouble::Newer => report("SC19").cause("Use that version, or a newer one."),
+    }
 }
 
 pub(super) fn exists(path: &Path) -> Report {

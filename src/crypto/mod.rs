@@ -19,6 +19,7 @@ mod resolver;
 mod ring_key;
 mod secret;
 mod stack;
+mod store_key;
 
 pub use aead::{OpenError, OpenKey, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest};
 pub use cookie::{CookieKey, CookieSecret, MacKey, mac2, verify_mac2};
@@ -28,3 +29,4 @@ pub use noise::{
     PROTOCOL_NAME, Responder, Response, accept, initiate,
 };
 pub use stack::scrub_stack;
+pub use store_key::StoreKey;

@@ -165,7 +165,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn sync_parent(path: &Path) -> io::Result<()> {
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
     os::sync_dir(parent(path))
 }
 

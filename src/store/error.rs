@@ -4,6 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::archive::StoreTrouble;
 use super::key_text::KeyProblem;
 use super::known_peers::DamageReason;
 use crate::text::{NameError, Safe};
@@ -130,6 +131,8 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Something is wrong with the store of messages (SC19 if it is damaged).
+    Store(StoreTrouble),
     /// There is no home directory to derive default paths from.
     NoHome,
     /// The operating system said no.
@@ -285,6 +288,7 @@ impl fmt::Display for ErrorKind {
             Self::AlreadyExists => write!(f, "it exists and is not overwritten"),
             Self::ChangedMeanwhile => write!(f, "it was changed at the same moment"),
             Self::Malformed { reason } => write!(f, "{reason}"),
+            Self::Store(trouble) => write!(f, "{trouble}"),
             Self::NoHome => write!(f, "there is no home directory"),
             Self::Io(error) => write!(f, "{error}"),
         }

@@ -1,6 +1,7 @@
 //! Files: identities, known peers, the identity's lock and its timestamps. Whatever others could
 //! read or replace is refused; whatever is written is written as a whole.
 
+mod archive;
 mod atomic;
 mod day;
 mod error;
@@ -19,6 +20,10 @@ mod psk;
 mod test_only;
 mod timestamps;
 
+pub use archive::{
+    Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Restored, Salvaged, Standing,
+    StoreTrouble, Unconfirmed, survives_panic,
+};
 pub use atomic::open_log;
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};

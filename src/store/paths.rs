@@ -14,6 +14,7 @@ const APPLICATION: &str = "securechat";
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Paths {
     config_dir: PathBuf,
+    data_dir: PathBuf,
     state_dir: PathBuf,
     identity: PathBuf,
 }
@@ -38,6 +39,7 @@ impl Paths {
     fn flat(home: &Path) -> Self {
         Self {
             config_dir: home.to_owned(),
+            data_dir: home.to_owned(),
             state_dir: home.to_owned(),
             identity: home.join("identity.key"),
         }
@@ -47,10 +49,12 @@ impl Paths {
         let base = etcetera::choose_base_strategy()
             .map_err(|_| Error::without_path(Operation::Find, ErrorKind::NoHome))?;
         let state = base.state_dir().unwrap_or_else(|| base.cache_dir());
+        let data_dir = base.data_dir().join(APPLICATION);
         Ok(Self {
             config_dir: base.config_dir().join(APPLICATION),
             state_dir: state.join(APPLICATION),
-            identity: base.data_dir().join(APPLICATION).join("identity.key"),
+            identity: data_dir.join("identity.key"),
+            data_dir,
         })
     }
 
@@ -82,6 +86,13 @@ impl Paths {
     #[must_use]
     pub fn lock(&self, identity: &PeerId) -> PathBuf {
         self.state_dir.join(format!("{}.lock", file_stem(identity)))
+    }
+
+    /// The messages of the identity: what waits, what was received, and the history.
+    #[must_use]
+    pub fn history(&self, identity: &PeerId) -> PathBuf {
+        self.data_dir
+            .join(format!("{}.history.redb", file_stem(identity)))
     }
 
     /// The handshake timestamps that the identity has used up.
@@ -117,6 +128,10 @@ mod tests {
         assert_eq!(paths.config(), home.join("config.toml"));
         assert_eq!(paths.log(), home.join("securechat.log"));
         assert_eq!(paths.lock(&id), home.join("0707070707070707.lock"));
+        assert_eq!(
+            paths.history(&id),
+            home.join("0707070707070707.history.redb")
+        );
         assert_eq!(
             paths.timestamps(&id),
             home.join("0707070707070707.timestamps")

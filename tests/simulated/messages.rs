@@ -238,6 +238,7 @@ fn burst(world: &mut World, from: NodeId, to: NodeId, len: usize, most: usize) {
                 assert_ne!(error, OutboxError::Unavailable);
                 return;
             }
+            Some(Err(SendError::NameTaken)) => panic!("nothing comes in between"),
         }
     }
 }

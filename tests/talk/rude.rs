@@ -25,6 +25,10 @@ pub(crate) const LOST: &[u8] = b"lost";
 struct Leaky(MemoryOutbox);
 
 impl Outbox for Leaky {
+    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError> {
+        self.0.has_room(contact, len)
+    }
+
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
         self.0.push(contact, message)
     }

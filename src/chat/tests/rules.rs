@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::chat::event::Misbehaviour;
+use crate::chat::log::SeenLog;
 use crate::chat::message::{Body, LogId, Record};
 use crate::chat::outbox::{Outbox, OutboxError, Outgoing, Waiting};
 use crate::chat::receiver::{MAX_ANSWERS, MAX_UNTAKEN};
@@ -414,6 +415,10 @@ fn conversations_with_two_contacts_do_not_touch_each_other() {
 struct Restored(Vec<Outgoing>, ContactId);
 
 impl Outbox for Restored {
+    fn has_room(&self, _: ContactId, _: usize) -> Result<(), OutboxError> {
+        Ok(())
+    }
+
     fn push(&mut self, _: ContactId, message: Outgoing) -> Result<(), OutboxError> {
         self.0.push(message);
         Ok(())
@@ -470,6 +475,73 @@ fn restored_messages_keep_their_names_their_order_and_their_age() {
     world.settle();
     assert_eq!(world.state(0, names[0]), State::Failed(FailReason::Expired));
     assert_eq!(world.ledgers[0].shown, [names[1], fresh]);
+}
+
+#[test]
+fn a_prepared_message_has_the_name_that_it_is_accepted_under_and_nobody_else_has() {
+    let now = Instant::ZERO;
+    let mut client = client(1, LARGEST, now);
+    let (bob, eve) = (contact(0), ContactId::from(PeerId::new([9; 32])));
+    let one = client.prepare(bob, draft(vec![1])).unwrap();
+    let other = client.prepare(bob, draft(vec![2])).unwrap();
+    assert_eq!(one.name, other.name);
+    assert_eq!(client.unsettled(bob), 0);
+    assert_eq!(
+        client.accept(eve, one.clone(), now),
+        Err(SendError::NameTaken)
+    );
+    let name = client.accept(bob, one, now).unwrap();
+    assert_eq!(client.state(bob, name), Some(State::Queued));
+    assert_eq!(client.accept(bob, other, now), Err(SendError::NameTaken));
+    let next = client.prepare(bob, draft(vec![2])).unwrap();
+    assert_eq!(next.name.sequence, name.sequence + 1);
+}
+
+#[test]
+fn what_an_earlier_process_took_is_receipted_again_and_not_shown() {
+    let mut world = pair();
+    world.link.disconnect();
+    let names = [world.say(0, "known"), world.say(0, "new")];
+    let mut seen = SeenLog::default();
+    seen.take(names[0].sequence);
+    let age = Duration::from_secs(60);
+    world.clients[1].restore(contact(1), names[0].log, seen, age, world.now);
+    world.ledgers[0].before.insert(names[0]);
+    world.link.connect();
+    world.wake();
+    world.settle();
+    assert_eq!(world.ledgers[0].shown, [names[1]]);
+    assert_eq!(world.ledgers[0].missing, 0);
+    assert_eq!(world.state(0, names[0]), State::Delivered);
+}
+
+#[test]
+fn an_outbox_that_was_restored_is_sent_in_order_whatever_its_bounds() {
+    let mut outbox = MemoryOutbox::with_bounds(1, 1);
+    let names = [9, 3].map(|log| Name {
+        log: LogId(log),
+        sequence: 0,
+    });
+    for name in names {
+        let message = Outgoing {
+            name,
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(1),
+            body: Arc::new([1, 2]),
+        };
+        outbox.restore(contact(0), message, Duration::ZERO);
+    }
+    let mut world = pair();
+    for name in names {
+        world.ledgers[0].bodies.insert(name, vec![1, 2]);
+        world.ledgers[0].order.push(name);
+        world.ledgers[0].states.insert(name, State::Queued);
+    }
+    world.clients[0] = Client::new(policy(LARGEST), Box::new(outbox), [7; 32], world.now);
+    world.wake();
+    world.settle();
+    assert_eq!(world.ledgers[0].shown, names);
 }
 
 /// The copy was made before the message went out: its receiver has long taken it.

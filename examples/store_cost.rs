@@ -1,0 +1,102 @@
+//! What the store costs on this machine: one change after another, each on the disk before the next.
+//!
+//! `cargo run --release --example store_cost [DIRECTORY]`
+
+#![allow(clippy::print_stdout, reason = "its output")]
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use securechat::chat::{ContactId, ConversationId, Incoming, Kind, LogId, Name};
+use securechat::crypto::StaticSecret;
+use securechat::id::PeerId;
+use securechat::net::os_rng;
+use securechat::store::{Archive, Filter, Keep};
+use securechat::time::UnixTime;
+
+/// Changes that are timed one by one.
+const CHANGES: u64 = 500;
+/// Messages of the history that is searched.
+const HISTORY: u64 = 100_000;
+
+fn message(sequence: u64) -> (ContactId, Incoming) {
+    let incoming = Incoming {
+        name: Name {
+            log: LogId(1),
+            sequence,
+        },
+        kind: Kind::Text,
+        conversation: ConversationId::default(),
+        sent_at: UnixTime(0),
+        body: vec![b'x'; 100],
+        missing: 0,
+    };
+    (PeerId::new([7; 32]).into(), incoming)
+}
+
+#[expect(clippy::disallowed_methods, reason = "it measures time")]
+fn timed<R>(act: impl FnOnce() -> R) -> (R, Duration) {
+    let start = Instant::now();
+    let result = act();
+    (result, start.elapsed())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let directory = std::env::args_os().nth(1).map(PathBuf::from);
+    let directory = directory.unwrap_or_else(std::env::temp_dir);
+    let path = directory.join(format!("store-cost-{}.redb", std::process::id()));
+    let secret = StaticSecret::from_bytes(&mut [1; 32]);
+    let open = || {
+        let rng = Box::new(os_rng());
+        Archive::open(&path, &secret, Keep::Forever, rng, UnixTime(0))
+    };
+    let (mut archive, _) = open()?;
+    let mut each = Vec::new();
+    for sequence in 0..CHANGES {
+        let (from, it) = message(sequence);
+        let change = || archive.change(UnixTime(0), |change| change.receive(from, &it));
+        let (received, took) = timed(change);
+        received?;
+        each.push(took);
+    }
+    each.sort();
+    let at = |share: usize| {
+        each.get(each.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
+    println!(
+        "one message received: median {:?}, 99 % {:?}",
+        at(50),
+        at(99)
+    );
+    let fill = || {
+        archive.change(UnixTime(0), |change| {
+            for sequence in CHANGES..HISTORY {
+                let (from, it) = message(sequence);
+                change.receive(from, &it)?;
+                change.shown(from, it.name)?;
+            }
+            Ok(())
+        })
+    };
+    let (filled, took) = timed(fill);
+    filled?;
+    println!("{HISTORY} messages in one change: {took:?}");
+    let filter = Filter {
+        words: Some("nothing has this".to_owned()),
+        ..Filter::default()
+    };
+    let (found, took) = timed(|| archive.find(&filter));
+    println!("search in them: {took:?}, {} found", found?.entries.len());
+    drop(archive);
+    let (opened, took) = timed(open);
+    drop(opened?);
+    println!(
+        "open: {took:?}, {} KiB",
+        std::fs::metadata(&path)?.len() / 1024
+    );
+    std::fs::remove_file(&path)?;
+    Ok(())
+}

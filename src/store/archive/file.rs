@@ -1,0 +1,194 @@
+//! The file of a store: made whole, opened by one process, readable by its owner only.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use rand_core::CryptoRng;
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
+
+use super::change::definition;
+use super::keys::{Keys, Table};
+use super::overlay::{Overlay, look};
+use super::trouble::{Fault, Loss, StoreTrouble, trouble};
+use crate::crypto::StaticSecret;
+use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
+use crate::store::error::{Error, ErrorKind, Operation};
+use crate::store::os;
+use crate::store::permissions::{Access, check_file, check_parents};
+
+/// What the file says of itself.
+pub(super) const META: TableDefinition<'static, &'static str, &'static [u8]> =
+    TableDefinition::new("meta");
+const FORMAT_ROW: &str = "format";
+const KEY_ROW: &str = "key";
+/// The version of the tables and their values.
+const FORMAT: u32 = 1;
+
+/// Memory for pages that were read. A chat needs few of them.
+const CACHE_LEN: usize = 16 * 1024 * 1024;
+
+pub(super) fn open(
+    path: &Path,
+    secret: &StaticSecret,
+    rng: &mut dyn CryptoRng,
+) -> Result<Database, Error> {
+    find_or_create(path, secret, rng).map_err(|error| {
+        if let ErrorKind::Io(said) = error.kind()
+            && is_read_only(said)
+        {
+            return trouble(path, Operation::Write, StoreTrouble::ReadOnly);
+        }
+        error
+    })
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+    )
+}
+
+fn find_or_create(
+    path: &Path,
+    secret: &StaticSecret,
+    rng: &mut dyn CryptoRng,
+) -> Result<Database, Error> {
+    create_parent(path)?;
+    check_parents(path)?;
+    match fs::symlink_metadata(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, secret, rng)?,
+        Err(error) => return Err(Error::io(path, Operation::Read, error)),
+    }
+    check(open_checked(path, true)?, path)?;
+    build(open_checked(path, true)?, path)
+}
+
+/// Opens the file as it is, after checking on it that nobody else can read it.
+pub(super) fn open_checked(path: &Path, write: bool) -> Result<FileBackend, Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    // Before opening, too: opening a pipe would wait for a writer.
+    check_file(path, &fs::metadata(path).map_err(fail)?, Access::Owner)?;
+    let file = OpenOptions::new().read(true).write(write).open(path);
+    let file = file.map_err(|error| Error::io(path, Operation::Write, error))?;
+    let metadata = file.metadata().map_err(fail)?;
+    check_file(path, &metadata, Access::Owner)?;
+    if metadata.len() == 0 {
+        return Err(trouble(path, Operation::Read, damaged_frame()));
+    }
+    as_backend(file, path)
+}
+
+fn as_backend(file: File, path: &Path) -> Result<FileBackend, Error> {
+    FileBackend::new(file).map_err(|error| during(path, Operation::Read, error))
+}
+
+/// Makes the file beside its place and moves it there: a file of this name is complete. Nobody else
+/// makes one, since the identity is locked.
+fn create(path: &Path, secret: &StaticSecret, rng: &mut dyn CryptoRng) -> Result<(), Error> {
+    let unfinished = with_suffix(path, ".new");
+    let fail = |error: io::Error| Error::io(path, Operation::Create, error);
+    remove(&unfinished);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    os::set_creation_mode(&mut options, Access::Owner.mode());
+    let file = options.open(&unfinished).map_err(fail)?;
+    let made = as_backend(file, path)
+        .and_then(|backend| make(backend, path, secret, rng))
+        .and_then(|()| fs::rename(&unfinished, path).map_err(fail))
+        .and_then(|()| sync_parent(path).map_err(fail));
+    made.inspect_err(|_| remove(&unfinished))
+}
+
+/// Makes a store where there is no byte yet.
+pub(super) fn make(
+    backend: impl StorageBackend,
+    path: &Path,
+    secret: &StaticSecret,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), Error> {
+    let database = build(backend, path)?;
+    let made = initialize(&database, secret, rng);
+    made.map_err(|fault| fault.at(path, Operation::Create))
+}
+
+/// Reads the whole file and compares its checksums, after mending in memory what a crash left: damage is
+/// met here, where nothing has been written, and not in the midst of a conversation.
+pub(super) fn check(backend: impl StorageBackend, path: &Path) -> Result<(), Error> {
+    let overlay = Overlay::new(backend);
+    let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+    let is_whole = look(|| {
+        let checked = build(overlay, path)?.check_integrity();
+        checked.map_err(|error| during(path, Operation::Read, error))
+    });
+    match is_whole {
+        Some(Ok(true)) => Ok(()),
+        Some(Ok(false)) | None => Err(trouble(path, Operation::Read, damaged_frame())),
+        Some(Err(error)) => Err(error),
+    }
+}
+
+pub(super) fn build(backend: impl StorageBackend, path: &Path) -> Result<Database, Error> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_LEN);
+    let database = builder.create_with_backend(backend);
+    database.map_err(|error| during(path, Operation::Read, error))
+}
+
+fn initialize(
+    database: &Database,
+    secret: &StaticSecret,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), Fault> {
+    let (_, wrapped) = Keys::generate(secret, rng);
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(FORMAT_ROW, FORMAT.to_le_bytes().as_slice())?;
+        meta.insert(KEY_ROW, wrapped.as_slice())?;
+        for table in Table::ALL {
+            transaction.open_table(definition(table))?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Reads what the file says of itself, and opens its keys.
+pub(super) fn keys(
+    database: &impl ReadableDatabase,
+    path: &Path,
+    secret: &StaticSecret,
+) -> Result<Keys, Error> {
+    let keys = read_keys(database, secret);
+    keys.map_err(|fault| fault.at(path, Operation::Read))
+}
+
+fn read_keys(database: &impl ReadableDatabase, secret: &StaticSecret) -> Result<Keys, Fault> {
+    let transaction = database.begin_read()?;
+    let meta = match transaction.open_table(META) {
+        Err(TableError::TableDoesNotExist(_)) => return Err(damaged_frame().into()),
+        meta => meta?,
+    };
+    let format = meta.get(FORMAT_ROW)?;
+    let format = format.and_then(|bytes| Some(u32::from_le_bytes(bytes.value().try_into().ok()?)));
+    match format {
+        Some(FORMAT) => {}
+        Some(1..) => return Err(StoreTrouble::Newer.into()),
+        Some(0) | None => return Err(damaged_frame().into()),
+    }
+    let wrapped = meta.get(KEY_ROW)?.ok_or_else(damaged_frame)?;
+    let keys = Keys::unwrap(secret, wrapped.value());
+    keys.map_err(|_| StoreTrouble::OtherIdentity.into())
+}
+
+const fn damaged_frame() -> StoreTrouble {
+    StoreTrouble::Damaged(Loss::FRAME)
+}
+
+fn during(path: &Path, operation: Operation, error: redb::DatabaseError) -> Error {
+    Fault::from(error).at(path, operation)
+}

@@ -1,0 +1,188 @@
+//! What outlives the process: messages that wait for their receipt, which ones were received, those
+//! that perhaps nobody has seen, and the history. Source: docs/store.md.
+//!
+//! One redb file for each identity, whose values are sealed and whose rows name nobody. One
+//! transaction is there as a whole or not at all, whatever happens to the process or the power.
+//!
+//! The owner of a `Messenger` writes here, never a thread that holds the core's lock:
+//!
+//! 1. `Messenger::prepare`, [`Change::queue`], `Messenger::accept`: nothing leaves that a crash forgets.
+//! 2. `Event::Message`: [`Change::receive`], `Messenger::take`: no receipt leaves before the message is
+//!    safe here.
+//! 3. It is shown: [`Change::shown`]. In between a crash brings it back, to be shown as [`Unconfirmed`].
+//! 4. `Event::State` with a final state: [`Change::settle`].
+
+mod change;
+mod file;
+mod history;
+mod keep;
+mod keys;
+mod overlay;
+mod record;
+mod restore;
+mod salvage;
+#[cfg(test)]
+mod tests;
+mod trouble;
+
+use core::fmt;
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend};
+
+use super::error::{Error, Operation};
+use crate::crypto::StaticSecret;
+use crate::time::UnixTime;
+pub use change::Change;
+pub use history::{Entry, Filter, Found};
+pub use keep::Keep;
+use keys::Keys;
+pub use overlay::survives_panic;
+pub use record::Standing;
+pub use restore::{Restored, Unconfirmed};
+pub use salvage::Salvaged;
+pub use trouble::{Fault, Loss, StoreTrouble};
+
+/// The store of one identity, opened for this process alone.
+///
+/// After an error of the disk nothing more is written until it is opened anew: whether the change that
+/// failed is there is then known. Whoever gets an error does not take, accept or show what it was about.
+pub struct Archive {
+    database: Database,
+    keys: Keys,
+    path: PathBuf,
+    keep: Keep,
+    next_order: u64,
+    rng: Box<dyn CryptoRng + Send>,
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Archive {
+    /// Opens the store at `path`, or makes it, and says what an earlier process left behind. The caller
+    /// holds the identity's lock.
+    ///
+    /// # Errors
+    /// `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could read or replace it, `InUse`
+    /// if another process has it open, `DiskFull`, `Io` (on a read-only file system, too), and `Store`.
+    /// A damaged store is left as it is: see [`Salvaged`].
+    pub fn open(
+        path: &Path,
+        secret: &StaticSecret,
+        keep: Keep,
+        mut rng: Box<dyn CryptoRng + Send>,
+        now: UnixTime,
+    ) -> Result<(Self, Restored), Error> {
+        let database = file::open(path, secret, &mut *rng)?;
+        Self::start(database, path, secret, keep, rng, now)
+    }
+
+    /// Opens a store that lies in something else than a file, or makes it there. `path`: what errors
+    /// call it. A copy of `backend` stands for the same bytes.
+    ///
+    /// # Errors
+    /// Those of [`Archive::open`].
+    pub fn over(
+        backend: impl StorageBackend + Clone,
+        path: &Path,
+        secret: &StaticSecret,
+        keep: Keep,
+        mut rng: Box<dyn CryptoRng + Send>,
+        now: UnixTime,
+    ) -> Result<(Self, Restored), Error> {
+        let len = backend.len();
+        if len.map_err(|error| Error::io(path, Operation::Read, error))? == 0 {
+            file::make(backend.clone(), path, secret, &mut *rng)?;
+        }
+        file::check(backend.clone(), path)?;
+        let database = file::build(backend, path)?;
+        Self::start(database, path, secret, keep, rng, now)
+    }
+
+    fn start(
+        database: Database,
+        path: &Path,
+        secret: &StaticSecret,
+        keep: Keep,
+        rng: Box<dyn CryptoRng + Send>,
+        now: UnixTime,
+    ) -> Result<(Self, Restored), Error> {
+        let keys = file::keys(&database, path, secret)?;
+        let mut archive = Self {
+            database,
+            keys,
+            path: path.to_owned(),
+            keep,
+            next_order: 0,
+            rng,
+        };
+        let restored = archive.restore(now)?;
+        if let Some(oldest) = keep.oldest(now) {
+            archive.purge(None, Some(oldest))?;
+        }
+        Ok((archive, restored))
+    }
+
+    /// Writes any number of steps. When this returns without an error they are on the disk, all of them;
+    /// if a step fails, none is.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`, `Store`: the change is undone. If the disk failed while it was being finished, it
+    /// may be there when the store is opened anew.
+    pub fn change<R>(
+        &mut self,
+        now: UnixTime,
+        write: impl FnOnce(&mut Change<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Error> {
+        let path = &self.path;
+        let fail = |fault: Fault| fault.at(path, Operation::Write);
+        let transaction = self.database.begin_write();
+        let transaction = transaction.map_err(|error| fail(error.into()))?;
+        let result = write(&mut Change {
+            transaction: &transaction,
+            keys: &self.keys,
+            rng: &mut *self.rng,
+            next_order: &mut self.next_order,
+            keep: self.keep,
+            now,
+        });
+        match result {
+            Ok(result) => {
+                let committed = transaction.commit();
+                committed.map_err(|error| fail(error.into()))?;
+                Ok(result)
+            }
+            Err(fault) => {
+                // What is wrong is known; that undoing it failed as well adds nothing.
+                let _ = transaction.abort();
+                Err(fail(fault))
+            }
+        }
+    }
+
+    /// What is kept of messages that are over.
+    #[must_use]
+    pub const fn keep(&self) -> Keep {
+        self.keep
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read<R>(&self, read: impl FnOnce(&ReadTransaction) -> Result<R, Fault>) -> Result<R, Error> {
+        let fail = |fault: Fault| fault.at(&self.path, Operation::Read);
+        let transaction = self.database.begin_read();
+        let transaction = transaction.map_err(|error| fail(error.into()))?;
+        read(&transaction).map_err(fail)
+    }
+}

@@ -1,0 +1,215 @@
+//! What an earlier process left behind, and the client that goes on from there.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use redb::{ReadTransaction, ReadableTable};
+use zeroize::Zeroizing;
+
+use super::Archive;
+use super::change::definition;
+use super::keys::{Keys, Table};
+use super::record::{LogRecord, Record, Standing};
+use super::trouble::{Fault, Loss, StoreTrouble};
+use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Outgoing, Policy, SeenLog};
+use crate::store::error::Error;
+use crate::time::{Instant, UnixTime};
+
+/// A message that was taken, and of which nobody knows whether it was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// From whom.
+    pub contact: ContactId,
+    /// The message. It has been receipted, or will be when its sender sends it again.
+    pub message: Incoming,
+    /// When it came.
+    pub received_at: UnixTime,
+}
+
+/// What an earlier process left behind.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// To be shown, marked as perhaps shown before, then confirmed by [`Change::shown`](super::Change::shown).
+    pub unconfirmed: Vec<Unconfirmed>,
+    waiting: Vec<(ContactId, Outgoing, Duration)>,
+    logs: Vec<(LogRecord, Duration)>,
+}
+
+impl Restored {
+    /// To whom messages of ours wait, each as often as there are.
+    pub fn waiting(&self) -> impl Iterator<Item = ContactId> + '_ {
+        self.waiting.iter().map(|(contact, _, _)| *contact)
+    }
+
+    /// Drops what is known of a contact that is none any more.
+    pub fn forget(&mut self, contact: ContactId) {
+        self.waiting.retain(|(it, _, _)| *it != contact);
+        self.logs.retain(|(it, _)| it.contact != contact);
+    }
+
+    /// A client that goes on with it. `seed`: fresh at every process start; log ids come from it.
+    #[must_use]
+    pub fn into_client(self, policy: Policy, seed: [u8; 32], now: Instant) -> Client {
+        let mut outbox = MemoryOutbox::default();
+        for (contact, message, age) in self.waiting {
+            outbox.restore(contact, message, age);
+        }
+        let mut client = Client::new(policy, Box::new(outbox), seed, now);
+        for (it, age) in self.logs {
+            client.restore(it.contact, it.log, it.seen, age, now);
+        }
+        client
+    }
+}
+
+impl Archive {
+    /// Reads everything but the history.
+    pub(super) fn restore(&mut self, now: UnixTime) -> Result<Restored, Error> {
+        let read = self.read(|transaction| Everything::read(transaction, &self.keys))?;
+        if !read.loss.is_none() {
+            let trouble = StoreTrouble::Damaged(read.loss);
+            return self.read(|_| Err(trouble.into()));
+        }
+        let messages = read.outbox.iter().chain(&read.inbox);
+        self.next_order = messages.map(|it| it.order + 1).max().unwrap_or(0);
+        let surplus = surplus(&read.logs);
+        if !surplus.is_empty() {
+            self.change(now, |change| {
+                surplus.iter().try_for_each(|row| change.drop_log(row))
+            })?;
+        }
+        let age = |at: UnixTime| Duration::from_millis(now.0.saturating_sub(at.0));
+        Ok(Restored {
+            unconfirmed: read.inbox.into_iter().map(Unconfirmed::from).collect(),
+            waiting: read
+                .outbox
+                .into_iter()
+                .map(|it| (it.contact, age(it.at), Outgoing::from(it)))
+                .map(|(contact, age, message)| (contact, message, age))
+                .collect(),
+            logs: read
+                .logs
+                .into_iter()
+                .filter(|(row, _)| !surplus.contains(row))
+                .map(|(_, it)| (age(it.heard), it))
+                .map(|(age, it)| (it, age))
+                .collect(),
+        })
+    }
+}
+
+/// The logs of contacts with more than are remembered, the oldest of them. A clock that runs ahead
+/// makes none forgotten early: age alone is no reason.
+fn surplus(logs: &[(Vec<u8>, LogRecord)]) -> Vec<Vec<u8>> {
+    let mut contacts: BTreeMap<ContactId, Vec<(UnixTime, &Vec<u8>)>> = BTreeMap::new();
+    for (row, it) in logs {
+        let of_contact = contacts.entry(it.contact).or_default();
+        of_contact.push((it.heard, row));
+    }
+    let mut surplus = Vec::new();
+    for mut logs in contacts.into_values() {
+        logs.sort();
+        let count = logs.len().saturating_sub(SeenLog::MOST);
+        surplus.extend(logs.into_iter().take(count).map(|(_, row)| row.clone()));
+    }
+    surplus
+}
+
+/// Everything but the history, in order, and how much of it cannot be read.
+pub(super) struct Everything {
+    pub(super) outbox: Vec<Record>,
+    pub(super) inbox: Vec<Record>,
+    pub(super) logs: Vec<(Vec<u8>, LogRecord)>,
+    pub(super) loss: Loss,
+}
+
+impl Everything {
+    pub(super) fn read(transaction: &ReadTransaction, keys: &Keys) -> Result<Self, Fault> {
+        let mut loss = Loss::default();
+        let outbox = messages(transaction, keys, Table::Outbox, &mut loss.outbox)?;
+        let inbox = messages(transaction, keys, Table::Inbox, &mut loss.inbox)?;
+        let mut logs = Vec::new();
+        for_each(transaction, keys, Table::Seen, |row, text| {
+            let log = text.and_then(|text| LogRecord::decode(&text));
+            match log.filter(|it| row == keys.log(it.contact, it.log)) {
+                Some(log) => logs.push((row.to_vec(), log)),
+                None => loss.seen += 1,
+            }
+        })?;
+        Ok(Self {
+            outbox,
+            inbox,
+            logs,
+            loss,
+        })
+    }
+}
+
+fn messages(
+    transaction: &ReadTransaction,
+    keys: &Keys,
+    table: Table,
+    lost: &mut u64,
+) -> Result<Vec<Record>, Fault> {
+    let mut messages = Vec::new();
+    for_each(transaction, keys, table, |_, text| {
+        let record = text.and_then(|text| Record::decode(&text));
+        match record {
+            Some(record) => messages.push(record),
+            None => *lost += 1,
+        }
+    })?;
+    messages.sort_by_key(|it| it.order);
+    Ok(messages)
+}
+
+/// Shows each row of a table with its opened value, if it opens.
+pub(super) fn for_each(
+    transaction: &ReadTransaction,
+    keys: &Keys,
+    table: Table,
+    mut show: impl FnMut(&[u8], Option<Zeroizing<Vec<u8>>>),
+) -> Result<(), Fault> {
+    let rows = transaction.open_table(definition(table))?;
+    for row in rows.iter()? {
+        let (row, sealed) = row?;
+        show(
+            row.value(),
+            keys.open(table, row.value(), sealed.value()).ok(),
+        );
+    }
+    Ok(())
+}
+
+impl From<Record> for Outgoing {
+    fn from(record: Record) -> Self {
+        Self {
+            name: record.name,
+            kind: record.kind,
+            conversation: record.conversation,
+            sent_at: record.sent_at,
+            body: record.body.as_slice().into(),
+        }
+    }
+}
+
+impl From<Record> for Unconfirmed {
+    fn from(record: Record) -> Self {
+        let missing = match record.standing {
+            Standing::Received { missing } => missing,
+            Standing::Waiting | Standing::Delivered | Standing::Failed(_) => 0,
+        };
+        Self {
+            contact: record.contact,
+            received_at: record.at,
+            message: Incoming {
+                name: record.name,
+                kind: record.kind,
+                conversation: record.conversation,
+                sent_at: record.sent_at,
+                body: record.body.to_vec(),
+                missing,
+            },
+        }
+    }
+}
