@@ -21,6 +21,8 @@ struct Side {
     updates: Vec<Update>,
     /// Whether messages are taken as soon as they come.
     takes: bool,
+    /// Whether events are looked at.
+    looks: bool,
 }
 
 impl Side {
@@ -33,6 +35,7 @@ impl Side {
             rng: rand_core::SeedableRng::from_seed([seed ^ 0xff; 32]),
             updates: Vec::new(),
             takes: true,
+            looks: true,
         }
     }
 
@@ -83,7 +86,9 @@ impl Side {
             self.messenger.endpoint_mut().handle_outcome(outcome, now);
         }
         self.messenger.settle(now);
-        while let Some(update) = self.messenger.poll_event(now) {
+        while self.looks
+            && let Some(update) = self.messenger.poll_event(now)
+        {
             if let Update::Chat(Event::Message { contact, message }) = &update
                 && self.takes
             {
@@ -414,4 +419,22 @@ fn what_is_written_while_nothing_is_heard_may_arrive_all_the_same() {
     }
     b.drain(at);
     assert_eq!(b.texts(), ["hello", "unheard", "while silent"]);
+}
+
+#[test]
+fn a_session_that_is_over_before_it_is_looked_at_is_not_called_back_in_a_circle() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    a.send(&b, "hello", now(0));
+    for _ in 0..100 {
+        a.looks = false;
+        pass(&mut a, &mut b, true, 0, 0);
+        b.messenger.endpoint_mut().close(a.id(), now(0));
+        pass(&mut a, &mut b, true, 0, 0);
+        a.looks = true;
+        pass(&mut a, &mut b, true, 0, 0);
+    }
+    let is_session =
+        |update: &&Update| matches!(update, Update::Session(proto::Event::Established { .. }));
+    assert_eq!(a.updates.iter().filter(is_session).count(), 1);
 }

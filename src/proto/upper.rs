@@ -48,6 +48,7 @@ impl Endpoint {
             return;
         };
         peer.pending = true;
+        self.shared.dirty.insert(peer.id);
         if !peer.status(now).established {
             peer.start_handshake_later(&mut self.shared, now);
         }
