@@ -149,9 +149,15 @@ pub const LOSS_LIMIT_PERCENT: u64 = 2;
 /// The same while there is no queue.
 pub const LOSS_LIMIT_UNQUEUED_PERCENT: u64 = 10;
 /// The longest time, before jitter, between BBR's probes for bandwidth.
-pub const PROBE_BANDWIDTH_EVERY: Duration = Duration::from_secs(2);
+pub const PROBE_EVERY: Duration = Duration::from_secs(3);
+/// The same while others keep a queue.
+pub const QUEUED_PROBE_EVERY: Duration = Duration::from_secs(20);
+/// The fewest round trips between them.
+pub const PROBE_ROUNDS_MIN: u64 = 40;
 /// The most round trips between them.
-pub const PROBE_BANDWIDTH_ROUNDS: u64 = 63;
+pub const PROBE_ROUNDS_MAX: u64 = 80;
+/// The same while others keep a queue.
+pub const QUEUED_PROBE_ROUNDS: u64 = 500;
 /// How long BBR believes in a shortest round trip.
 pub const MIN_RTT_LIFE: Duration = Duration::from_secs(10);
 /// How long BBR goes without one before it empties the path to see one.

@@ -66,8 +66,8 @@ impl Wire {
 /// acknowledged.
 fn converse(seed: u8, loss: usize, count: usize) -> Duration {
     let mut rng = CoreRng::new([seed; 32]);
-    let mut a = Connection::new(false, &mut rng, Instant::ZERO);
-    let mut b = Connection::new(false, &mut rng, Instant::ZERO);
+    let mut a = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
+    let mut b = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
     let mut wire = Wire {
         rng,
         loss,
@@ -136,7 +136,7 @@ fn all_timers_come_to_rest_after_the_last_acknowledgement() {
 
 #[test]
 fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
-    let mut connection = Connection::new(true, &mut CoreRng::new([1; 32]), Instant::ZERO);
+    let mut connection = Connection::new(true, Congestion::default(), &mut CoreRng::new([1; 32]), Instant::ZERO);
     let ack = Frame::Ack(Ack {
         delay_us: 0,
         ranges: vec![(0, 0)],
@@ -158,7 +158,7 @@ fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
 #[test]
 fn a_withheld_hello_is_not_sent() {
     let mut rng = CoreRng::new([1; 32]);
-    let mut connection = Connection::new(true, &mut rng, Instant::ZERO);
+    let mut connection = Connection::new(true, Congestion::default(), &mut rng, Instant::ZERO);
     assert!(matches!(
         connection.poll(&OURS, false, &mut rng, Instant::ZERO),
         Poll::Nothing
@@ -174,7 +174,7 @@ fn a_withheld_hello_is_not_sent() {
 #[test]
 fn a_packet_after_a_timeout_is_never_larger_than_the_base() {
     let mut rng = CoreRng::new([1; 32]);
-    let mut connection = Connection::new(false, &mut rng, Instant::ZERO);
+    let mut connection = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
     connection.streams_mut().write(CHAT, b"hello");
     assert!(matches!(
         connection.poll(&OURS, false, &mut rng, Instant::ZERO),
@@ -211,8 +211,8 @@ impl Line {
     fn new() -> Self {
         let mut rng = CoreRng::new([5; 32]);
         Self {
-            a: Connection::new(false, &mut rng, Instant::ZERO),
-            b: Connection::new(false, &mut rng, Instant::ZERO),
+            a: Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO),
+            b: Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO),
             now: Instant::ZERO,
             flying: VecDeque::new(),
             open: Vec::new(),
@@ -352,7 +352,7 @@ fn an_acknowledgement_travels_with_what_is_said_anyway() {
 #[test]
 fn a_small_limit_holds_whatever_is_due() {
     let mut rng = CoreRng::new([4; 32]);
-    let mut connection = Connection::new(false, &mut rng, Instant::ZERO);
+    let mut connection = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
     for number in 0..100 {
         let payload = Payload {
             number: PacketNumber(2 * number),

@@ -23,8 +23,11 @@ use core::time::Duration;
 use thiserror::Error;
 
 use crate::id::PacketNumber;
+use crate::proto::config::Congestion;
 use crate::proto::limits::{MAX_PTO, PERSISTENT_CONGESTION};
+use crate::proto::recovery::bbr::Bbr;
 use crate::proto::recovery::flight::{Flight, LostRun, Role, Sent};
+use crate::proto::recovery::newreno::NewReno;
 use crate::proto::recovery::numbers::Numbers;
 use crate::proto::recovery::pacer::{Pace, Pacer};
 use crate::proto::recovery::rate::Sampler;
@@ -32,9 +35,7 @@ use crate::proto::recovery::rtt::Rtt;
 use crate::time::Instant;
 use crate::wire::frame::Ack;
 
-pub(crate) use bbr::Bbr;
 pub(crate) use controller::Controller;
-pub(crate) use newreno::NewReno;
 pub(crate) use rtt::RttEstimate;
 
 /// Packets that a PTO asks for: one alone is lost too easily (RFC 9002 §6.2.4).
@@ -96,6 +97,19 @@ pub(crate) struct Recovery<R> {
     pto_from: Instant,
     app_limited: bool,
     max_datagram: usize,
+}
+
+/// The controller of that kind for datagrams of at most `max_datagram` bytes. `seed` is for its jitter.
+pub(crate) fn controller(
+    kind: Congestion,
+    max_datagram: usize,
+    seed: [u8; 32],
+    now: Instant,
+) -> Box<dyn Controller> {
+    match kind {
+        Congestion::Bbr => Box::new(Bbr::new(max_datagram, seed, now)),
+        Congestion::NewReno => Box::new(NewReno::new(max_datagram)),
+    }
 }
 
 impl<R> Recovery<R> {

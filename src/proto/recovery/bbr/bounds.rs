@@ -7,12 +7,15 @@
 use core::time::Duration;
 
 use crate::proto::limits::{LOSS_LIMIT_PERCENT, LOSS_LIMIT_UNQUEUED_PERCENT};
+use crate::proto::recovery::bbr::control::WINDOW_GAIN;
 use crate::proto::recovery::bbr::{Bbr, Phase, percent};
 use crate::proto::recovery::rate::{Lost, Sample};
 use crate::proto::recovery::rtt::RttEstimate;
 use crate::time::Instant;
 
-/// What is left of a bound when losses reduce it, in hundredths (§2.7, Beta).
+/// A round trip longer by more than this part of it shows a queue.
+const QUEUED_PART: u32 = 8;
+/// What is left of a bound when losses reduce it, in hundredths (§2.8, Beta).
 const BETA: u64 = 70;
 
 /// Bounds, and what the last round delivered.
@@ -89,21 +92,34 @@ impl Bounds {
         lost > percent(in_flight, limit)
     }
 
-    /// Once a round with losses (§5.5.10.3, `InitLowerBounds`, `LossLowerBounds`).
-    fn lower(&mut self, max_bandwidth: u64, window: u64) {
-        let bandwidth = percent(self.bandwidth_lo.unwrap_or(max_bandwidth), BETA);
-        self.bandwidth_lo = Some(bandwidth.max(self.bandwidth_latest));
-        let inflight = percent(self.inflight_lo.unwrap_or(window), BETA);
-        self.inflight_lo = Some(inflight.max(self.inflight_latest));
+    /// Once a round with losses (§5.5.10.3, `InitLowerBounds`, `LossLowerBounds`): from what they
+    /// are now, or once from the most there is.
+    fn lower(&mut self, bandwidth: u64, inflight: u64) {
+        self.bandwidth_lo = Some(percent(bandwidth, BETA).max(self.bandwidth_latest));
+        self.inflight_lo = Some(percent(inflight, BETA).max(self.inflight_latest));
     }
 }
 
 impl Bbr {
-    /// §5.5.10.3, `AdaptLowerBoundsFromCongestion`.
+    /// §5.5.10.3, `AdaptLowerBoundsFromCongestion`. Without a queue, sending ever less would not end
+    /// the losses if they are the path's own: then the bounds fall once in a cycle.
+    fn lower_bounds(&mut self) {
+        let (bandwidth, window) = (self.model.max_bandwidth(), self.window);
+        if self.bounds.queued {
+            let bandwidth = self.bounds.bandwidth(bandwidth);
+            let inflight = self.bounds.inflight_lo.unwrap_or(window);
+            self.bounds.lower(bandwidth, inflight);
+        } else {
+            let most = percent(self.model.bdp(), WINDOW_GAIN);
+            self.bounds.lower(bandwidth, most);
+        }
+    }
+
+    /// At the end of each round, unless its losses answer a probe.
     pub(super) fn adapt_lower_bounds(&mut self) {
         let lossy = self.bounds.round_started && self.bounds.losses_last_round > 0;
         if lossy && !self.phase.is_probing() {
-            self.bounds.lower(self.model.max_bandwidth(), self.window);
+            self.lower_bounds();
         }
     }
 
@@ -118,17 +134,17 @@ impl Bbr {
             self.bounds.round_end = lost.total_delivered;
         }
         self.bounds.losses += 1;
-        if self.cycle.is_probe_sample && too_much {
+        if self.cycle.is_probe_sample && self.bounds.queued && too_much {
             self.handle_too_much(lost, now);
         }
     }
 
-    /// Whether a round trip shows a queue: a quarter longer than without, and by two packets.
-    fn is_queued(&self, rtt: Duration) -> bool {
+    /// Whether a round trip shows a queue: longer than without by a part, and by two packets.
+    pub(super) fn is_queued(&self, rtt: Duration) -> bool {
         let Some(min_rtt) = self.model.min_rtt() else {
             return false;
         };
-        rtt > min_rtt + (min_rtt / 4).max(self.time_of(2 * self.datagram()))
+        rtt > min_rtt + (min_rtt / QUEUED_PART).max(self.time_of(2 * self.datagram()))
     }
 
     /// §5.5.10.2, `HandleInflightTooHigh`.

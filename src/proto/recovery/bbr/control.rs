@@ -8,15 +8,20 @@ use crate::proto::recovery::bbr::{Bbr, Phase, percent};
 use crate::proto::recovery::newreno::initial_window;
 use crate::proto::recovery::rate::Sample;
 
+/// The smallest gain that doubles the rate each round trip, 4 ln 2 (§2.5).
+const STARTUP_GAIN: u64 = 277;
+/// The pace while it probes for bandwidth (§5.3.3.5).
+pub(super) const UP_GAIN: u64 = 125;
 /// The pace stays so much below what the path delivers, in hundredths, that a queue shrinks (§5.6.2).
 const PACING_MARGIN: u64 = 1;
-/// Full datagrams that keep a path going whose receiver acknowledges every second (§2.7).
+/// Full datagrams that keep a path going whose receiver acknowledges every second (§2.8).
 const MIN_PIPE_PACKETS: u64 = 4;
 /// Full datagrams that may leave at once at any rate (§5.6.3).
 const MIN_BURST_PACKETS: u64 = 2;
-/// Hundredths of the BDP in flight (§2.5): in Startup and between probes; while it probes; while it
-/// looks for the round trip.
-const WINDOW_GAIN: u64 = 200;
+/// Hundredths of the BDP in flight (§2.6): in Startup; between probes, where the draft has 200; while
+/// it probes; while it looks for the round trip.
+pub(super) const WINDOW_GAIN: u64 = 200;
+const CYCLE_WINDOW_GAIN: u64 = 140;
 const UP_WINDOW_GAIN: u64 = 225;
 const PROBE_RTT_WINDOW_GAIN: u64 = 50;
 
@@ -28,15 +33,14 @@ impl Bbr {
             Phase::Drain => 50,
             Phase::Down => 90,
             Phase::Cruise | Phase::Refill | Phase::ProbeRtt => 100,
-            Phase::Up => 125,
+            Phase::Up => UP_GAIN,
         }
     }
 
     const fn window_gain(&self) -> u64 {
         match self.phase {
-            Phase::Startup | Phase::Drain | Phase::Down | Phase::Cruise | Phase::Refill => {
-                WINDOW_GAIN
-            }
+            Phase::Startup | Phase::Drain => WINDOW_GAIN,
+            Phase::Down | Phase::Cruise | Phase::Refill => CYCLE_WINDOW_GAIN,
             Phase::Up => UP_WINDOW_GAIN,
             Phase::ProbeRtt => PROBE_RTT_WINDOW_GAIN,
         }
@@ -152,6 +156,3 @@ impl Bbr {
         bound
     }
 }
-
-/// The smallest gain that doubles the rate each round trip, 4 ln 2 (§2.4).
-const STARTUP_GAIN: u64 = 277;

@@ -2,17 +2,22 @@
 
 use core::time::Duration;
 
-use crate::proto::limits::{PROBE_BANDWIDTH_EVERY, PROBE_BANDWIDTH_ROUNDS};
+use crate::proto::limits::{
+    PROBE_EVERY, PROBE_ROUNDS_MAX, PROBE_ROUNDS_MIN, QUEUED_PROBE_EVERY, QUEUED_PROBE_ROUNDS,
+};
+use crate::proto::recovery::bbr::control::UP_GAIN;
 use crate::proto::recovery::bbr::{Bbr, Phase, percent};
 use crate::proto::recovery::rate::Sample;
 use crate::time::Instant;
 
-/// Random addition to the time between probes (§5.3.3.6.2).
+/// Random addition to the time between probes (§5.3.3.8.2).
 const PROBE_JITTER: Duration = Duration::from_secs(1);
+/// What is left to others of what has been too much, in hundredths (§2.8 has 15).
+const HEADROOM: u64 = 20;
 /// Rounds in which the bound on flight rises faster and faster.
 const MAX_GROWTH_ROUNDS: u32 = 30;
 
-/// What the acknowledgements that come in are about (§2.12, `ack_phase`).
+/// What the acknowledgements that come in are about (§2.14, `ack_phase`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Feedback {
     /// No probe.
@@ -81,7 +86,7 @@ impl Bbr {
         self.bounds.forget_round();
         self.cycle.acked_per_packet = u64::MAX;
         self.cycle.rounds = self.rng.below(2) as u64;
-        self.cycle.wait = PROBE_BANDWIDTH_EVERY + self.rng.up_to(PROBE_JITTER);
+        self.cycle.wait = PROBE_EVERY + self.rng.up_to(PROBE_JITTER);
         self.cycle.began = now;
         self.cycle.stop();
         self.model.rounds.restart(delivered);
@@ -115,7 +120,7 @@ impl Bbr {
         }
         let goes_down = self.phase == Phase::Up && self.is_time_to_go_down(sample, rate);
         match self.phase {
-            Phase::Down | Phase::Cruise if self.is_time_to_probe(now) => self.start_refill(sample),
+            Phase::Down | Phase::Cruise if self.is_time_to_probe(sample, now) => self.start_refill(sample),
             Phase::Down if self.is_time_to_cruise(sample) => self.phase = Phase::Cruise,
             Phase::Refill if self.model.rounds.started => {
                 self.start_up(sample, rate.unwrap_or(0));
@@ -135,11 +140,16 @@ impl Bbr {
     }
 
     /// As often as NewReno would lose a packet with as much in flight, or every few seconds
-    /// (§5.3.3.6.2).
-    fn is_time_to_probe(&self, now: Instant) -> bool {
+    /// (§5.3.3.8.2). While others keep a queue there is nothing to find but what they have, and a loss
+    /// costs them as many rounds as they have packets: then the bounds are wider.
+    fn is_time_to_probe(&self, sample: &Sample, now: Instant) -> bool {
+        let (wait, most) = if self.is_queued(sample.rtt) {
+            (QUEUED_PROBE_EVERY, QUEUED_PROBE_ROUNDS)
+        } else {
+            (self.cycle.wait, PROBE_ROUNDS_MAX)
+        };
         let packets = self.target_inflight() / self.datagram().max(1);
-        now > self.cycle.began + self.cycle.wait
-            || self.cycle.rounds >= packets.min(PROBE_BANDWIDTH_ROUNDS)
+        now > self.cycle.began + wait || self.cycle.rounds >= packets.clamp(PROBE_ROUNDS_MIN, most)
     }
 
     /// The queue is gone, and there is room for others (§5.3.3.1).
@@ -148,7 +158,8 @@ impl Bbr {
         sample.in_flight <= headroom && sample.in_flight <= self.inflight(100)
     }
 
-    /// §5.3.3.5.
+    /// §5.3.3.7. As BBR version 2 did, it also is once a round has had as much in flight as the gain
+    /// brings: three rounds without growth would fill the queue.
     fn is_time_to_go_down(&mut self, sample: &Sample, rate: Option<u64>) -> bool {
         let hi = self.bounds.inflight_hi.unwrap_or(u64::MAX);
         if self.cycle.too_high && sample.in_flight >= hi {
@@ -159,7 +170,8 @@ impl Bbr {
             self.full_pipe.reset(rate.unwrap_or(0));
             return false;
         }
-        self.full_pipe.now
+        let filled = self.cycle.feedback == Feedback::Probing;
+        self.full_pipe.now || (filled && sample.in_flight >= self.inflight(UP_GAIN))
     }
 
     /// §5.3.3.9, `AdaptLongTermModel`. True if the phase changed.
@@ -227,6 +239,3 @@ impl Bbr {
         self.bdp(100).min(self.window)
     }
 }
-
-/// What is left to others of what has been too much, in hundredths (§2.7).
-const HEADROOM: u64 = 15;

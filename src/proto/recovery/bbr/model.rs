@@ -7,7 +7,7 @@ use crate::proto::limits::MIN_RTT_LIFE;
 use crate::proto::recovery::rate::Sample;
 use crate::time::Instant;
 
-/// Rounds over which the most bunched acknowledgements are remembered (§2.10).
+/// Rounds over which the most bunched acknowledgements are remembered (§2.12).
 const AGGREGATION_ROUNDS: u64 = 10;
 const US_PER_SECOND: u128 = 1_000_000;
 
@@ -118,6 +118,11 @@ impl Model {
     /// Bytes a second that the path delivers to this flow.
     pub(super) fn max_bandwidth(&self) -> u64 {
         self.max_bandwidth.into_iter().max().unwrap_or(0)
+    }
+
+    /// What fits into the path without a queue.
+    pub(super) fn bdp(&self) -> u64 {
+        volume(self.max_bandwidth(), self.min_rtt.unwrap_or_default())
     }
 
     /// The round trip without a queue.

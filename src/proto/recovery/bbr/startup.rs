@@ -70,6 +70,7 @@ impl Bbr {
     fn is_startup_too_high(&self, sample: &Sample) -> bool {
         let lost = sample.lost;
         self.bounds.losses_last_round >= STARTUP_LOSSES
+            && self.is_queued(sample.rtt)
             && self.bounds.is_too_much(lost, sample.sent.in_flight)
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Path {
     pub(super) loss: usize,
     /// Hundredths of the bandwidth-delay product that the queue holds.
     pub(super) queue: u64,
+    /// Whether packets get lost behind the bottleneck instead of before it.
+    pub(super) behind: bool,
     pub(super) seed: u8,
 }
 
@@ -150,8 +152,8 @@ impl<F: Flow> Dumbbell<F> {
         let queued = self.busy_until.saturating_since(self.now);
         let tally = &mut self.tallies[flow];
         tally.sent += 1;
-        if unlucky {
-            tally.lost += 1;
+        tally.lost += u64::from(unlucky);
+        if unlucky && !self.path.behind {
             return;
         }
         if self.path.bytes(queued) > self.path.queue_bytes() {
@@ -161,6 +163,9 @@ impl<F: Flow> Dumbbell<F> {
         tally.queued_us += u64::try_from(queued.as_micros()).unwrap();
         tally.most_queued = tally.most_queued.max(queued);
         self.busy_until = self.busy_until.max(self.now) + self.path.time(bytes as u64);
+        if unlucky {
+            return;
+        }
         let arrival = self.busy_until + self.path.rtt / 2;
         self.fly(arrival, flow, End::Far, bytes, packet);
     }
