@@ -12,6 +12,10 @@ test:
 sim:
     cargo sim
 
+# 2,000 messages each way and one of 5 MiB through a network that loses a fifth
+storm:
+    cargo storm
+
 # every property test with 50,000 cases
 fuzz:
     cargo prop

@@ -1,4 +1,4 @@
-//! The reviewer's checklist of docs/protocol.md, "State": the handshake under a hostile or unlucky
+//! Items of docs/checklist.md, "State": the handshake under a hostile or unlucky
 //! network.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]

@@ -1,4 +1,4 @@
-//! The reviewer's checklist of docs/protocol.md, "State": roaming, boxes that translate addresses, bad links.
+//! Items of docs/checklist.md, "State": roaming, boxes that translate addresses, bad links.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 

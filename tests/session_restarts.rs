@@ -1,11 +1,13 @@
-//! The reviewer's checklist of docs/protocol.md, "State": restarts, clocks, sleep, backups.
+//! Items of docs/checklist.md, "State": restarts, clocks, sleep, backups.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod simulated;
 
+use securechat::chat::State;
 use securechat::proto::Event;
-use securechat::sim::{Pair, World};
+use securechat::proto::limits::ERASE_AFTER;
+use securechat::sim::{Habits, Pair, World};
 use simulated::{SOON, assert_well, clear, ms, secs, talk_until_heard};
 
 /// Ways to restart: who, and who speaks first afterwards.
@@ -113,7 +115,7 @@ fn a_wall_clock_that_goes_back_locks_nobody_out() {
 
 /// Not within 10 s of the handshake: a rekey that follows so closely counts as crossed.
 #[test]
-fn a_leap_of_the_monotonic_clock_ends_in_a_new_session() {
+fn a_clock_that_leaps_forward_stops_no_conversation() {
     for leap in [1, 100, 179, 181, 600, 86_400, 40_000_000] {
         for leaper in [0, 1] {
             let mut pair = Pair::connected(10);
@@ -131,7 +133,7 @@ fn a_leap_of_the_monotonic_clock_ends_in_a_new_session() {
 }
 
 #[test]
-fn who_wakes_speaks_under_new_keys_at_once() {
+fn a_machine_that_was_suspended_is_heard_at_once_when_it_wakes() {
     for asleep in [10, 170, 300, 3_600, 86_400 * 30] {
         let mut pair = Pair::connected(11);
         let (a, b) = (pair.a, pair.b);
@@ -147,7 +149,7 @@ fn who_wakes_speaks_under_new_keys_at_once() {
 }
 
 #[test]
-fn who_speaks_to_a_sleeper_reaches_him_when_he_wakes() {
+fn who_speaks_to_a_suspended_machine_reaches_it_when_it_wakes() {
     let mut pair = Pair::connected(12);
     let (a, b) = (pair.a, pair.b);
     pair.sleep(b, secs(3_600));
@@ -229,4 +231,29 @@ fn equal_indices_on_both_sides_and_across_restarts_confuse_nobody() {
         pair.advance(secs(5));
         assert_well(&mut pair);
     }
+}
+
+#[test]
+fn what_waits_for_a_peer_that_declined_us_is_brought_again_once_it_has_come_back() {
+    let mut pair = Pair::new(31);
+    let (a, b) = (pair.a, pair.b);
+    let habits = Habits {
+        thinks: secs(40),
+        ..Habits::default()
+    };
+    pair.set_habits(b, habits);
+    pair.connect_both_ways();
+    let name = pair.send_bytes(a, b, 100).unwrap().unwrap();
+    pair.advance(ms(200));
+    let id = pair.id(a);
+    pair.remove_peer(b, id);
+    pair.advance(ms(200));
+    pair.add_peer(b, a);
+    pair.connect(b, a).unwrap();
+    pair.advance(ms(400));
+    assert_eq!(pair.state(a, b, name), Some(State::Sent));
+    pair.restart(b);
+    let limit = ERASE_AFTER + secs(60);
+    assert!(pair.advance_until(limit, |world| world.unsettled(a, b) == 0));
+    assert_eq!(pair.state(a, b, name), Some(State::Delivered));
 }

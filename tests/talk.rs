@@ -29,12 +29,21 @@ mod lines;
 mod people;
 #[path = "talk/program.rs"]
 mod program;
+#[path = "talk/receipts.rs"]
+mod receipts;
+#[path = "talk/rude.rs"]
+mod rude;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
+#[path = "talk/send.rs"]
+mod send;
 #[path = "talk/storm.rs"]
 mod storm;
 #[cfg(target_os = "linux")]
 #[path = "talk/terminal.rs"]
 mod terminal;
+#[cfg(target_os = "linux")]
+#[path = "talk/transcript.rs"]
+mod transcript;
 #[path = "talk/wire.rs"]
 mod wire;

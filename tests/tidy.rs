@@ -1,11 +1,14 @@
 //! Checks of the tree itself: which module uses which, that links in the documents lead somewhere,
-//! that the specification and the code agree on every constant, and that nothing is left half done.
+//! that the specification and the code agree on every constant, that the tests of the checklist exist,
+//! and that nothing is left half done.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test that meets something unexpected should stop there"
 )]
 
+#[path = "tidy/checklist.rs"]
+mod checklist;
 #[path = "tidy/constants.rs"]
 mod constants;
 #[path = "tidy/layers.rs"]

@@ -271,8 +271,7 @@ impl Client {
     }
 
     /// Bytes of unfinished and untaken messages of a contact that are held in memory.
-    #[cfg(test)]
-    pub(super) fn held_bytes(&self, contact: ContactId) -> usize {
+    pub(crate) fn held_bytes(&self, contact: ContactId) -> usize {
         let conversation = self.conversations.get(&contact);
         conversation.map_or(0, |it| it.receiver.held_bytes())
     }

@@ -226,7 +226,6 @@ impl Cutter {
         Ok(Some(record))
     }
 
-    #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.bytes.len()
     }

@@ -229,9 +229,11 @@ impl Messenger {
         }
     }
 
-    /// A peer that left may come back; one that does not want us is not called by us.
+    /// A peer that left may come back; one that does not want us is not called by us, until it has come
+    /// by itself.
     fn on_session_event(&mut self, event: &proto::Event, now: Instant) {
-        if let proto::Event::Closed {
+        if let proto::Event::Established { peer, .. }
+        | proto::Event::Closed {
             peer,
             reason: CloseReason::Goodbye,
         } = event

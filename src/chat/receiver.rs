@@ -25,9 +25,9 @@ use crate::time::Instant;
 use crate::wire::DecodeError;
 
 /// Messages of one contact that the application has not taken yet.
-pub(super) const MAX_UNTAKEN: usize = 64;
+pub(crate) const MAX_UNTAKEN: usize = 64;
 /// Bytes of such messages above which no further one is begun.
-pub(super) const MAX_UNTAKEN_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_UNTAKEN_BYTES: usize = 4 * 1024 * 1024;
 /// Receipts (ranges), rejects, unwanted bodies, and messages turned away that nobody has looked at yet.
 pub(super) const MAX_ANSWERS: usize = 64;
 /// Bytes read at once.
@@ -311,7 +311,6 @@ impl Receiver {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
         let awaited = self.awaited.as_ref().map_or(0, |it| it.message.body.len());
         self.cutter.held() + awaited + self.untaken_bytes

@@ -19,7 +19,7 @@ static VERSION: LazyLock<String> = LazyLock::new(version::long);
     version,
     long_version = VERSION.as_str(),
     about = "Private chat between two terminals: no server, no account.",
-    after_help = "Topics: securechat help keys | trust | exit-codes | files | accessibility | security",
+    after_help = "Topics: securechat help messages | keys | trust | exit-codes | files | accessibility | security",
     disable_help_subcommand = true,
     infer_subcommands = false,
     max_term_width = 100
@@ -138,17 +138,20 @@ pub enum Command {
     /// Connect to somebody, and chat
     #[command(display_order = 6)]
     Connect(ConnectArgs),
-    /// Chat with an echo peer in this process, over a real socket and without any file
+    /// Send one message, and say whether it was delivered
     #[command(display_order = 7)]
+    Send(SendArgs),
+    /// Chat with an echo peer in this process, over a real socket and without any file
+    #[command(display_order = 8)]
     Demo(DemoArgs),
     /// Print a completion script for a shell
-    #[command(display_order = 8)]
+    #[command(display_order = 9)]
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a directory
-    #[command(display_order = 9)]
+    #[command(display_order = 10)]
     Man(ManArgs),
     /// Explain a topic or a command
-    #[command(display_order = 10)]
+    #[command(display_order = 11)]
     Help(HelpArgs),
 }
 
@@ -301,6 +304,9 @@ pub struct ListenArgs {
     /// Stop when the first conversation ends
     #[arg(long)]
     pub once: bool,
+    /// How long a pipe that has ended waits for its receipts; without any line in it, listen on
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub linger: Duration,
     /// A name to suggest to those who do not know your key yet
     #[arg(long, value_name = "NAME")]
     pub nickname: Option<String>,
@@ -348,9 +354,33 @@ pub struct ConnectArgs {
     /// Keep trying instead of giving up
     #[arg(long)]
     pub retry: bool,
+    /// How long a pipe that has ended waits for its receipts
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub linger: Duration,
     /// A name to suggest to the other side, if it does not know your key yet
     #[arg(long, value_name = "NAME")]
     pub nickname: Option<String>,
+}
+
+/// `send`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The exit code is 0 only when the other side's program has shown the message."
+)]
+pub struct SendArgs {
+    /// One of your peers
+    pub name: String,
+    /// What to say ("-": all of standard input, as one message)
+    pub text: Option<String>,
+    /// Where to reach the peer, if that is not saved
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// Give up after this long without a receipt
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub wait: Duration,
+    /// The address family.
+    #[command(flatten)]
+    pub family: Family,
 }
 
 /// Restricts the address family.
@@ -412,7 +442,7 @@ pub struct ManArgs {
 /// `help`.
 #[derive(Args, Debug)]
 pub struct HelpArgs {
-    /// keys, trust, exit-codes, files, accessibility, security, or a command
+    /// messages, keys, trust, exit-codes, files, accessibility, security, or a command
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
 }

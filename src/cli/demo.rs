@@ -1,19 +1,22 @@
 //! `demo`: a chat with an echo peer in the same process, over real sockets and without any file.
 
-use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Stderr, Stdout, stderr, stdin, stdout};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
 
-use crate::chat::{self, Draft, Line, Messenger, Received, Update};
+use crate::chat::{
+    self, ContactId, Draft, Incoming, Messenger, Name, Policy, Received, State, Update,
+};
 use crate::cli::args::DemoArgs;
 use crate::cli::talk::{Leave, Stdin, Typed, cannot_bind, no_threads, read_lines};
 use crate::cli::{Error, ExitCode, Out};
 use crate::crypto::{PROTOCOL_NAME, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Driver, Handle, Socket, os_rng, seed};
-use crate::plain::{Form, Printer, Stamp};
+use crate::plain::{Form, Own, Printer, Stamp};
 use crate::proto::{Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use crate::store::key_text;
 use crate::text::{Safe, safe_line};
@@ -59,6 +62,12 @@ struct Party {
     _driver: Driver,
 }
 
+/// What one of them has learnt.
+enum News {
+    Message(ContactId, Incoming),
+    State(Name, State),
+}
+
 impl Party {
     /// A throw-away identity on a port of its own.
     fn start(clock: Clock, wake: &Sender<Wake>) -> Result<Self, Error> {
@@ -91,30 +100,56 @@ impl Party {
             addresses,
             shown: Shown::default(),
         };
-        Ok(self
-            .handle
-            .with(|messenger, _| messenger.endpoint_mut().add_peer(config))?)
+        let add = |messenger: &mut Messenger, _| messenger.endpoint_mut().add_peer(config);
+        Ok(self.handle.with(add)?)
     }
 
-    /// Takes a message that has come.
-    fn taken(&self, update: Update) -> Result<Option<Vec<u8>>, Error> {
-        let Update::Chat(chat::Event::Message { contact, message }) = update else {
-            return Ok(None);
-        };
-        self.handle
-            .with(|messenger, now| messenger.take(contact, message.name, now))?;
-        Ok(Some(message.body))
-    }
-
-    fn send(&self, to: PeerId, line: String) -> Result<(), Error> {
-        let draft = Draft::text(line, Clock::new().unix_time());
+    fn send(&self, to: ContactId, draft: Draft) -> Result<Name, Error> {
         let sent = self
             .handle
-            .with(|messenger, now| messenger.send(to.into(), draft, now))?;
-        sent.map(|_| ()).map_err(|error| Error::System {
-            operation: "send a line",
+            .with(|messenger, now| messenger.send(to, draft, now))?;
+        sent.map_err(|error| Error::System {
+            operation: "send a message",
             reason: safe_line(&error.to_string()),
         })
+    }
+
+    fn take(&self, from: ContactId, name: Name) -> Result<(), Error> {
+        Ok(self
+            .handle
+            .with(|messenger, now| messenger.take(from, name, now))?)
+    }
+
+    fn news(&self) -> Result<Option<News>, Error> {
+        while let Some(update) = self.handle.poll_event()? {
+            match update {
+                Update::Chat(chat::Event::Message { contact, message }) => {
+                    return Ok(Some(News::Message(contact, message)));
+                }
+                Update::Chat(chat::Event::State { name, state, .. }) => {
+                    return Ok(Some(News::State(name, state)));
+                }
+                Update::Chat(_) | Update::Session(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends back whatever has come.
+    fn echo(&self) -> Result<(), Error> {
+        while let Some(news) = self.news()? {
+            if let News::Message(from, message) = news {
+                self.take(from, message.name)?;
+                let draft = Draft {
+                    kind: message.kind,
+                    conversation: message.conversation,
+                    sent_at: message.sent_at,
+                    body: message.body,
+                };
+                self.send(from, draft)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -149,17 +184,18 @@ impl Demo {
     fn connect(&self) -> Result<Duration, Error> {
         let started = self.clock.now();
         let echo = self.echo.id;
-        let connected = self
-            .me
+        let connect =
+            |messenger: &mut Messenger, now| messenger.endpoint_mut().connect(echo, &[], now);
+        self.me
             .handle
-            .with(|messenger, now| messenger.endpoint_mut().connect(echo, &[], now))?;
-        connected.map_err(|error| Error::System {
-            operation: "connect",
-            reason: safe_line(&error.to_string()),
-        })?;
+            .with(connect)?
+            .map_err(|error| Error::System {
+                operation: "connect",
+                reason: safe_line(&error.to_string()),
+            })?;
         loop {
-            while let Some(event) = self.me.handle.poll_event()? {
-                if matches!(event, Update::Session(Event::Established { .. })) {
+            while let Some(update) = self.me.handle.poll_event()? {
+                if matches!(update, Update::Session(Event::Established { .. })) {
                     return Ok(self.clock.now().saturating_since(started));
                 }
             }
@@ -179,49 +215,60 @@ impl Demo {
         }
     }
 
-    /// Lets the echo peer answer what has arrived, and returns what arrived here.
-    fn turn(&self) -> Result<Vec<Vec<u8>>, Error> {
-        while let Some(event) = self.echo.handle.poll_event()? {
-            if let Some(line) = self.echo.taken(event)? {
-                self.echo
-                    .send(self.me.id, String::from_utf8_lossy(&line).into_owned())?;
-            }
-        }
-        let mut lines = Vec::new();
-        while let Some(event) = self.me.handle.poll_event()? {
-            lines.extend(self.me.taken(event)?);
-        }
-        Ok(lines)
+    fn say(&self, text: String) -> Result<Name, Error> {
+        let draft = Draft::text(text, self.clock.unix_time());
+        self.me.send(self.echo.id.into(), draft)
     }
 
-    /// Says three lines and prints what comes back.
+    /// Says three things, and prints their receipts and what comes back.
     fn script(self, out: &Out) -> Result<ExitCode, Error> {
-        let mut echoed = 0;
+        let (mut delivered, mut echoed) = (0, 0);
         for text in SCRIPT {
-            let started = self.clock.now();
-            self.me.send(self.echo.id, (*text).to_owned())?;
-            out.data(&(self.clock_face() + " me    " + text))?;
-            let mut lines = self.turn()?;
-            while lines.is_empty() {
-                self.wait(started)?;
-                lines = self.turn()?;
-            }
-            let took = millis(self.clock.now().saturating_since(started));
-            for line in lines {
-                let body = safe_line(&String::from_utf8_lossy(&line));
-                echoed += usize::from(line == text.as_bytes());
-                let line = self.clock_face() + " echo  " + body;
-                out.data(&(line + "   (back after " + took.clone() + " ms)"))?;
-            }
+            let told = self.once(text)?;
+            let words = safe_line(&format!("{text:<32}"));
+            let line = self.clock_face() + " me    " + words + "delivered ";
+            out.data(&(line + millis(told.receipt) + " ms"))?;
+            let echo = safe_line(&String::from_utf8_lossy(&told.echo));
+            out.data(&(self.clock_face() + " echo  " + echo))?;
+            delivered += 1;
+            echoed += usize::from(told.echo == text.as_bytes());
         }
         let sent = SCRIPT.len();
-        let words = Safe::from("demo: ") + sent + " sent, " + echoed + " echoed, ";
-        out.data(&(words + (sent - echoed) + " lost. Nothing was written to disk."))?;
+        let words = Safe::from("demo: ") + sent + " sent, " + delivered + " delivered, ";
+        let words = words + echoed + " echoed, " + (sent - echoed) + " lost. ";
+        out.data(&(words + "Nothing was written to disk."))?;
         Ok(if echoed == sent {
             ExitCode::Done
         } else {
             ExitCode::NotDelivered
         })
+    }
+
+    /// Says one thing and waits for its receipt and its echo.
+    fn once(&self, text: &str) -> Result<Told, Error> {
+        let started = self.clock.now();
+        let name = self.say(text.to_owned())?;
+        let (mut receipt, mut echo) = (None, None);
+        loop {
+            self.echo.echo()?;
+            while let Some(news) = self.me.news()? {
+                match news {
+                    News::Message(from, message) => {
+                        self.me.take(from, message.name)?;
+                        echo = Some(message.body);
+                    }
+                    News::State(of, State::Delivered) if of == name => {
+                        receipt = Some(self.clock.now().saturating_since(started));
+                    }
+                    News::State(..) => {}
+                }
+            }
+            match (receipt, echo.take()) {
+                (Some(receipt), Some(echo)) => return Ok(Told { receipt, echo }),
+                (_, came) => echo = came,
+            }
+            self.wait(started)?;
+        }
     }
 
     /// Lets a person type.
@@ -230,34 +277,38 @@ impl Demo {
         out.note(&(Safe::from("demo: talking to the throw-away key ") + key));
         out.note(&"Type a line and press Enter; the echo peer sends it back. /quit leaves.".into());
         let wake = wake.clone();
-        let lines = read_lines(move || {
+        let lines = read_lines(Policy::default().largest, move || {
             let _ = wake.send(Wake::Look);
         });
         let lines = lines.map_err(|error| no_threads(&error))?;
-        let mut printer = Printer::new(Form::Transcript, stdout(), stderr(), quiet);
+        let mut screen = Screen {
+            printer: Printer::new(Form::Transcript, stdout(), stderr(), quiet),
+            numbers: BTreeMap::new(),
+            count: 0,
+        };
         loop {
-            for line in self.turn()? {
+            self.echo.echo()?;
+            while let Some(news) = self.me.news()? {
                 let at = Stamp::local(self.clock.unix_time());
-                let said = printer.said(&at, &"echo".into(), Received::from(line.as_slice()));
-                said.map_err(|error| Error::System {
-                    operation: "write to standard output",
-                    reason: safe_line(&error.to_string()),
-                })?;
+                screen.show(&at, &self.me, news)?;
             }
             loop {
                 match lines.try_recv() {
                     Ok(Stdin::End) => return Ok(ExitCode::Done),
                     Ok(Stdin::Line(line)) => {
-                        if self.typed(&line, out)? {
+                        screen.printer.entered();
+                        if self.typed(&line, &mut screen)? {
                             return Ok(ExitCode::Done);
                         }
                     }
                     Ok(Stdin::Overlong(len)) => {
-                        out.warn(&(Safe::from("not sent: the line has ") + len + " bytes"));
+                        let words = Safe::from("not sent: the message has ") + len + " bytes";
+                        screen.printer.warn(&words);
                     }
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
             }
+            screen.printer.prompt(&"echo> ".into());
             match self.woken.recv() {
                 Ok(Wake::Look) => {}
                 Ok(Wake::Stop(code)) => return Ok(code),
@@ -267,19 +318,28 @@ impl Demo {
     }
 
     /// Acts on a typed line; true if the person wants to leave.
-    fn typed(&self, line: &[u8], out: &Out) -> Result<bool, Error> {
-        let text = line.strip_suffix(b"\n").unwrap_or(line);
-        match Typed::parse(text) {
+    fn typed(&self, line: &[u8], screen: &mut Screen) -> Result<bool, Error> {
+        match Typed::parse(line) {
             Typed::Quit => return Ok(true),
-            Typed::Say(text) | Typed::SayTo { text, .. } => match Line::compose(text) {
-                Ok(line) => self.me.send(self.echo.id, line.into_string())?,
-                Err(chat::LineError::Empty) => {}
-                Err(error) => {
-                    out.warn(&(Safe::from("not sent: ") + safe_line(&error.to_string())));
+            Typed::Say([]) => {}
+            Typed::Say(text) | Typed::SayTo { text, .. } => match core::str::from_utf8(text) {
+                Ok(text) => {
+                    let name = self.say(text.to_owned())?;
+                    let at = Stamp::local(self.clock.unix_time());
+                    screen.own(&at, name, text)?;
                 }
+                Err(_) => screen
+                    .printer
+                    .warn(&"not sent: it is not text in UTF-8".into()),
             },
-            Typed::Help | Typed::Peers | Typed::Unknown(_) => {
-                out.note(&"In the demo there is only /quit (nothing was sent).".into());
+            Typed::Help
+            | Typed::Peers
+            | Typed::Whois(_)
+            | Typed::Status
+            | Typed::Ping(_)
+            | Typed::Unknown { .. } => {
+                let words = "In the demo there is only /quit (nothing was sent).";
+                screen.printer.note(&words.into());
             }
         }
         Ok(false)
@@ -288,6 +348,54 @@ impl Demo {
     fn clock_face(&self) -> Safe {
         Stamp::local(self.clock.unix_time()).clock()
     }
+}
+
+/// What became of one message.
+struct Told {
+    /// How long its receipt took.
+    receipt: Duration,
+    echo: Vec<u8>,
+}
+
+/// What a person sees.
+struct Screen {
+    printer: Printer<Stdout, Stderr>,
+    /// The numbers of messages without a receipt.
+    numbers: BTreeMap<Name, u64>,
+    count: u64,
+}
+
+impl Screen {
+    fn own(&mut self, at: &Stamp, name: Name, text: &str) -> Result<(), Error> {
+        self.count += 1;
+        self.numbers.insert(name, self.count);
+        let own = number(self.count);
+        let printed = self.printer.own(at, &own, text);
+        printed.map_err(|error| Error::output(&error))
+    }
+
+    fn show(&mut self, at: &Stamp, me: &Party, news: News) -> Result<(), Error> {
+        let printed = match news {
+            News::Message(from, message) => {
+                let body = Received::from(message.body.as_slice());
+                let printed = self.printer.said(at, &"echo".into(), None, body);
+                me.take(from, message.name)?;
+                printed
+            }
+            News::State(name, State::Delivered) => match self.numbers.remove(&name) {
+                Some(count) => self
+                    .printer
+                    .progress(at, &number(count), &"delivered".into()),
+                None => Ok(()),
+            },
+            News::State(..) => Ok(()),
+        };
+        printed.map_err(|error| Error::output(&error))
+    }
+}
+
+const fn number(number: u64) -> Own {
+    Own { number, to: None }
 }
 
 fn silence(reason: &'static str) -> Error {

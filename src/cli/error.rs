@@ -2,6 +2,7 @@
 //!
 //! Every error has a code (`SCnn`) and an exit code that never change their meaning.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,15 +83,8 @@ pub enum Error {
         /// The system's words for it.
         reason: Safe,
     },
-    /// SC14: the input has ended, and lines of it are not known to have arrived.
-    NotDelivered {
-        /// To whom.
-        peer: Peer,
-        /// How long it was tried.
-        within: Duration,
-        /// How many lines wait.
-        lines: usize,
-    },
+    /// SC14: messages have no receipt, and are given up.
+    NotDelivered(Box<Loss>),
     /// SC16: the other side speaks another version of the protocol.
     OtherVersion {
         /// Who.
@@ -142,6 +136,8 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// SC18: there is no room for what goes to standard output.
+    OutputFull,
     /// SC24: the operating system refused something.
     System {
         /// What was attempted, such as "write the manual pages".
@@ -149,6 +145,53 @@ pub enum Error {
         /// The system's words for it.
         reason: Safe,
     },
+}
+
+/// Messages that are given up.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// To whom they were.
+    pub to: Safe,
+    /// How many.
+    pub messages: usize,
+    /// How many of them may have arrived all the same.
+    pub perhaps: usize,
+    /// Why it was not tried any longer.
+    pub end: End,
+    /// What was in the way, if that is known.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// Why a delivery was not tried any longer.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// It took too long.
+    After(Duration),
+    /// The conversation was over.
+    Left,
+    /// The other side does not take it, or it cannot be tried: in these words.
+    Failed(Safe),
+}
+
+/// What was in the way of a delivery.
+#[derive(Clone, Debug)]
+pub enum Obstacle {
+    /// Nothing came back.
+    Silence {
+        /// Who was expected there.
+        peer: Peer,
+        /// The address that was tried.
+        address: SocketAddr,
+    },
+    /// The machine reported that the port is closed.
+    Closed {
+        /// Who was expected there.
+        peer: Peer,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The other side's user has yet to accept us.
+    Undecided,
 }
 
 /// Somebody, as far as the user knows them.
@@ -216,11 +259,7 @@ impl Error {
             Self::WrongPassphrase { path, attempts } => wording::wrong_passphrase(path, *attempts),
             Self::CannotListen { address, reason } => wording::cannot_listen(*address, reason),
             Self::HostNotFound { host, reason } => wording::host_not_found(host, reason),
-            Self::NotDelivered {
-                peer,
-                within,
-                lines,
-            } => wording::not_delivered(peer, *within, *lines),
+            Self::NotDelivered(loss) => wording::not_delivered(loss),
             Self::OtherVersion { peer, theirs, ours } => wording::version(peer, *theirs, *ours),
             Self::NewerVersion { peer, theirs, ours } => {
                 wording::newer_version(peer, *theirs, *ours)
@@ -236,7 +275,21 @@ impl Error {
                 example,
             } => wording::bad_argument(given, reason, example),
             Self::Exists { path } => trouble::exists(path),
+            Self::OutputFull => wording::output_full(),
             Self::System { operation, reason } => wording::system(operation, reason),
+        }
+    }
+}
+
+impl Error {
+    /// Standard output cannot be written.
+    pub(super) fn output(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::StorageFull {
+            return Self::OutputFull;
+        }
+        Self::System {
+            operation: "write to standard output",
+            reason: safe_line(&error.to_string()),
         }
     }
 }

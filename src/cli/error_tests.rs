@@ -19,6 +19,34 @@ fn address() -> SocketAddr {
     "203.0.113.9:7419".parse().unwrap()
 }
 
+fn loss(messages: usize, perhaps: usize, end: End, obstacle: Option<Obstacle>) -> Error {
+    Error::NotDelivered(Box::new(Loss {
+        to: "bob".into(),
+        messages,
+        perhaps,
+        end,
+        obstacle,
+    }))
+}
+
+fn waited() -> End {
+    End::After(Duration::from_secs(30))
+}
+
+fn silent(saved: bool) -> Obstacle {
+    Obstacle::Silence {
+        peer: Peer { saved, ..bob() },
+        address: address(),
+    }
+}
+
+fn closed() -> Obstacle {
+    Obstacle::Closed {
+        peer: bob(),
+        address: address(),
+    }
+}
+
 /// One error of every kind, two where the words differ.
 fn samples() -> Vec<Report> {
     let listen = |reason| Error::CannotListen {
@@ -58,11 +86,19 @@ fn samples() -> Vec<Report> {
             peer: bob(),
             own: OWN,
         },
-        Error::NotDelivered {
-            peer: bob(),
-            within: Duration::from_secs(10),
-            lines: 2,
-        },
+        loss(2, 1, End::After(Duration::from_secs(10)), None),
+        loss(1, 0, End::Left, None),
+        loss(
+            1,
+            0,
+            End::Failed("longer than the other side accepts".into()),
+            None,
+        ),
+        loss(1, 0, waited(), Some(silent(true))),
+        loss(1, 0, waited(), Some(silent(false))),
+        loss(1, 0, waited(), Some(closed())),
+        loss(1, 0, waited(), Some(Obstacle::Undecided)),
+        Error::OutputFull,
         wrong(Some(3)),
         wrong(None),
         listen(BindProblem::InUse),
@@ -295,6 +331,66 @@ fn another_version_says_who_is_behind() {
          \x20 try: securechat --version"
     );
     assert_eq!(error.exit_code(), ExitCode::Version);
+}
+
+#[test]
+fn what_is_not_delivered_says_whether_it_may_have_arrived() {
+    let error = loss(1, 1, waited(), None);
+    assert_eq!(
+        shown(&error),
+        "error: not delivered to bob within 30 s  [SC14]\n\
+         \x20 It was sent, but no receipt came back: it may have arrived.\n\
+         \x20 The message was dropped; it is not kept anywhere."
+    );
+    assert_eq!(error.exit_code(), ExitCode::NotDelivered);
+    let first = |messages, perhaps| {
+        let shown = shown(&loss(messages, perhaps, waited(), None));
+        shown.lines().nth(1).unwrap().trim().to_owned()
+    };
+    assert_eq!(first(1, 0), "It never left this machine.");
+    assert_eq!(first(3, 0), "None of the 3 messages left this machine.");
+    assert_eq!(
+        first(3, 3),
+        "3 messages have no receipt; they may have arrived."
+    );
+    assert_eq!(
+        first(3, 2),
+        "3 messages have no receipt; 2 of them may have arrived."
+    );
+}
+
+#[test]
+fn what_was_in_the_way_of_a_message_is_told_with_it() {
+    assert_eq!(
+        shown(&loss(1, 0, waited(), Some(closed()))),
+        "error: not delivered to bob within 30 s  [SC14]\n\
+         \x20 It never left this machine.\n\
+         \x20 The message was dropped; it is not kept anywhere.\n\
+         \x20 Nothing is listening at 203.0.113.9:7419:\n\
+         \x20 The machine is up, but it reported that this UDP port is closed.\n\
+         \x20 try: ask bob to run \"securechat listen\", and check the port number"
+    );
+    let silence = shown(&loss(1, 0, waited(), Some(silent(true))));
+    assert!(silence.contains("\n  No answer came from 203.0.113.9:7419:\n  Nothing came back"));
+    let refused = End::Failed("longer than the other side accepts".into());
+    assert_eq!(
+        shown(&loss(1, 0, refused, None)),
+        "error: not delivered to bob: longer than the other side accepts  [SC14]\n\
+         \x20 The message was dropped; it is not kept anywhere."
+    );
+}
+
+#[test]
+fn a_full_disk_loses_no_message() {
+    assert_eq!(
+        shown(&Error::OutputFull),
+        "error: cannot write to standard output: there is no room on the disk  [SC18]\n\
+         \x20 Make room and do the same again. A message that was not written has no receipt:\n\
+         \x20 its sender keeps it."
+    );
+    assert_eq!(Error::OutputFull.exit_code(), ExitCode::Storage);
+    let full = io::Error::from(io::ErrorKind::StorageFull);
+    assert!(matches!(Error::output(&full), Error::OutputFull));
 }
 
 #[test]

@@ -23,7 +23,7 @@ mod version;
 mod wording;
 
 pub use args::{Cli, Command, Globals};
-pub use error::{BindProblem, Error, Peer, Prompt};
+pub use error::{BindProblem, End, Error, Loss, Obstacle, Peer, Prompt};
 pub use exit::ExitCode;
 pub use out::Out;
 pub use report::{Line, Part, Report, Suggestion};

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use crate::cli::Error;
 use crate::cli::args::{Color, Globals};
 use crate::cli::report::{Report, Suggestion};
-use crate::text::{Safe, safe_line};
+use crate::text::Safe;
 
 /// The printer of one command.
 #[derive(Clone, Debug)]
@@ -85,10 +85,7 @@ impl Out {
 fn written(result: io::Result<()>) -> Result<(), Error> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => Err(Error::System {
-            operation: "write to standard output",
-            reason: safe_line(&error.to_string()),
-        }),
+        Err(error) => Err(Error::output(&error)),
         Ok(()) => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::cli::args::{ConnectArgs, ListenArgs};
+use crate::cli::args::{ConnectArgs, ListenArgs, SendArgs};
 use crate::cli::{Error, input};
 use crate::net::{Bind, DEFAULT_PORT, Family};
 use crate::store::{HostPort, KeyOffer};
@@ -46,6 +46,15 @@ impl Target {
             (None, [name, address, ..]) => Ok(Self::of_name(name, Some(address.parse()?))),
             (None, []) => Err(wrong("connect", "somebody to connect to is missing")),
         }
+    }
+
+    /// A saved peer, at the address that is given or saved.
+    ///
+    /// # Errors
+    /// SC29 if that is none.
+    pub(super) fn of_send(args: &SendArgs) -> Result<Self, Error> {
+        let address = args.address.as_deref().map(str::parse).transpose()?;
+        Ok(Self::of_name(&args.name, address))
     }
 
     fn of_key(offer: KeyOffer, address: Option<&str>) -> Result<Self, Error> {

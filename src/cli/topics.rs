@@ -2,6 +2,7 @@
 
 /// Every topic.
 pub(super) const NAMES: &[&str] = &[
+    "messages",
     "keys",
     "trust",
     "exit-codes",
@@ -13,6 +14,7 @@ pub(super) const NAMES: &[&str] = &[
 /// The text of a topic, if there is such a topic.
 pub(super) fn text(name: &str) -> Option<&'static str> {
     match name {
+        "messages" => Some(MESSAGES),
         "keys" => Some(KEYS),
         "trust" => Some(TRUST),
         "exit-codes" => Some(EXIT_CODES),
@@ -22,6 +24,42 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+const MESSAGES: &str = "\
+MESSAGES
+
+A message has 16 MiB at most. It arrives once, whole and in its place, or you
+are told why not. On a terminal each of yours has a number:
+
+  02:15 me [1]: yes
+  02:15 [1] delivered          the other program has shown it
+  02:16 [2] queued: ...        it waits here: why, and what is tried next
+  02:16 [3] sent; ...          it is there, and has not been shown yet
+  02:17 [4] failed: ...        it is given up: why
+
+With several peers the receiver is named: [5] to carol: delivered
+
+The prompt shows to whom a line goes, and changes by itself only from nobody to
+the first who comes. Typed text is not repeated behind a new prompt.
+
+  @NAME TEXT   to NAME, and later lines too      //TEXT, @@TEXT   say /TEXT, @TEXT
+  /peers       who is there                      /status          how things stand
+  /whois NAME  name, key, address                /ping NAME       there and back
+  /help        the commands                      /quit            leave
+
+Without a terminal every line of the input is a message, and what is received is
+printed as TIME, NAME and TEXT with tabs between, one line a message; a line
+break in it is \\n and a backslash \\\\. What is not UTF-8 is shown as unreadable.
+
+  securechat send bob TEXT     one message: exit code 0 only if it was delivered
+  securechat send bob -        the same with all of standard input
+
+What is not delivered waits in memory, 1,000 messages or 64 MiB for each peer at
+most, and goes out again when a session stands again. There is no store yet: it
+is lost when the program ends, which says how many. If the other program is
+killed and started again, a message that it had shown and not yet confirmed may
+be shown once more.
+";
 
 const KEYS: &str = "\
 KEYS

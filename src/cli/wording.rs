@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::ExitCode;
-use crate::cli::error::{BindProblem, Peer, Prompt};
+use crate::cli::error::{BindProblem, End, Loss, Obstacle, Peer, Prompt};
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::id::PeerId;
 use crate::store::{fingerprint, key_text};
@@ -25,22 +25,24 @@ pub(super) fn secret_key() -> Report {
 }
 
 pub(super) fn no_answer(peer: &Peer, address: SocketAddr, after: Duration, tries: u32) -> Report {
-    let label = &peer.label;
     let tries = Safe::from(tries) + if tries == 1 { " try)" } else { " tries)" };
-    let title = Safe::from("no answer from ") + label + " at " + address + " after ";
-    let report = Report::new(
-        "SC06",
-        ExitCode::Network,
-        title + seconds(after) + " (" + tries,
-    )
-    .cause("Nothing came back at all: wrong address or port, nobody is listening there, a")
-    .cause(
-        Safe::from("firewall or NAT drops UDP on the way, or whoever is there does not hold ")
-            + label
-            + "'s",
-    )
-    .cause("key (such a machine stays silent on purpose).")
-    .line(true, ask_to_listen(label));
+    let title = Safe::from("no answer from ") + &peer.label + " at " + address + " after ";
+    let title = title + seconds(after) + " (" + tries;
+    silence(Report::new("SC06", ExitCode::Network, title), peer)
+}
+
+/// What silence may mean.
+fn silence(report: Report, peer: &Peer) -> Report {
+    let label = &peer.label;
+    let report = report
+        .cause("Nothing came back at all: wrong address or port, nobody is listening there, a")
+        .cause(
+            Safe::from("firewall or NAT drops UDP on the way, or whoever is there does not hold ")
+                + label
+                + "'s",
+        )
+        .cause("key (such a machine stays silent on purpose).")
+        .line(true, ask_to_listen(label));
     if !peer.saved {
         return report;
     }
@@ -52,9 +54,14 @@ pub(super) fn no_answer(peer: &Peer, address: SocketAddr, after: Duration, tries
 
 pub(super) fn port_closed(peer: &Peer, address: SocketAddr) -> Report {
     let title = Safe::from("nothing is listening at ") + address;
+    closed(Report::new("SC07", ExitCode::Network, title), peer)
+}
+
+/// What a closed port means.
+fn closed(report: Report, peer: &Peer) -> Report {
     let mut parts = ask_to_listen(&peer.label);
     parts.push(Part::Words(", and check the port number".into()));
-    Report::new("SC07", ExitCode::Network, title)
+    report
         .cause("The machine is up, but it reported that this UDP port is closed.")
         .line(true, parts)
 }
@@ -120,12 +127,63 @@ pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
         .cause(Safe::from("The system says: ") + reason)
 }
 
-pub(super) fn not_delivered(peer: &Peer, within: Duration, lines: usize) -> Report {
-    let title = Safe::from("not delivered to ") + &peer.label + " within " + seconds(within);
-    let lines = Safe::from(lines) + if lines == 1 { " line is" } else { " lines are" };
-    Report::new("SC14", ExitCode::NotDelivered, title)
-        .cause(lines + " not known to have arrived, and nothing is kept.")
-        .cause("With --retry it is tried for as long as it takes.")
+pub(super) fn not_delivered(loss: &Loss) -> Report {
+    let title = Safe::from("not delivered to ") + &loss.to;
+    let title = match &loss.end {
+        End::After(time) => title + " within " + seconds(*time),
+        End::Left => title + ": the conversation was over",
+        End::Failed(reason) => title + ": " + reason,
+    };
+    let report = Report::new("SC14", ExitCode::NotDelivered, title);
+    let report = match &loss.end {
+        End::After(_) | End::Left => report.cause(arrival(loss)),
+        End::Failed(_) => report,
+    };
+    let report = report.cause(if loss.messages == 1 {
+        "The message was dropped; it is not kept anywhere."
+    } else {
+        "The messages were dropped; they are not kept anywhere."
+    });
+    match &loss.obstacle {
+        None => report,
+        Some(Obstacle::Undecided) => {
+            report.cause("The other side's user was asked about your key, and has not decided.")
+        }
+        Some(Obstacle::Closed { peer, address }) => closed(
+            report.cause(Safe::from("Nothing is listening at ") + *address + ":"),
+            peer,
+        ),
+        Some(Obstacle::Silence { peer, address }) => silence(
+            report.cause(Safe::from("No answer came from ") + *address + ":"),
+            peer,
+        ),
+    }
+}
+
+/// What is true about messages that have no receipt.
+fn arrival(loss: &Loss) -> Safe {
+    let Loss {
+        messages, perhaps, ..
+    } = *loss;
+    match (messages, perhaps) {
+        (1, 0) => "It never left this machine.".into(),
+        (1, _) => "It was sent, but no receipt came back: it may have arrived.".into(),
+        (_, 0) => Safe::from("None of the ") + messages + " messages left this machine.",
+        (_, _) if messages == perhaps => {
+            Safe::from(messages) + " messages have no receipt; they may have arrived."
+        }
+        (_, _) => {
+            let words = Safe::from(messages) + " messages have no receipt; ";
+            words + perhaps + " of them may have arrived."
+        }
+    }
+}
+
+pub(super) fn output_full() -> Report {
+    let title = "cannot write to standard output: there is no room on the disk";
+    Report::new("SC18", ExitCode::Storage, title)
+        .cause("Make room and do the same again. A message that was not written has no receipt:")
+        .cause("its sender keeps it.")
 }
 
 pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
@@ -214,7 +272,14 @@ pub(super) fn no_passphrase(reason: &Safe) -> Report {
 pub(super) fn no_address(name: &Safe) -> Report {
     let title = Safe::from("no address is saved for ") + name;
     let connect = ["connect".into(), name.clone(), "HOST:PORT".into()];
-    Report::new("SC27", ExitCode::Usage, title).attempt([Suggestion::securechat(connect)])
+    let send = ["send".into(), name.clone(), "TEXT".into()];
+    let send = send
+        .into_iter()
+        .chain(["--address".into(), "HOST:PORT".into()]);
+    Report::new("SC27", ExitCode::Usage, title).attempt([
+        Suggestion::securechat(connect),
+        Suggestion::securechat(send),
+    ])
 }
 
 pub(super) fn test_key() -> Report {

@@ -29,6 +29,15 @@ impl Stamp {
         safe_line(&self.0.strftime("%H:%M").to_string())
     }
 
+    /// This moment as seen from `now`: the clock, with the date before it on another day.
+    #[must_use]
+    pub fn moment(&self, now: &Self) -> Safe {
+        if self.0.date() == now.0.date() {
+            return self.clock();
+        }
+        safe_line(&self.0.strftime("%Y-%m-%d %H:%M").to_string())
+    }
+
     /// Date and time in UTC, for programs: `2026-11-21T02:09:31Z`.
     #[must_use]
     pub fn utc(&self) -> Safe {
@@ -47,6 +56,15 @@ mod tests {
         let stamp = Stamp::in_zone(UnixTime(1_795_226_971_120), zone);
         assert_eq!(stamp.clock().as_str(), "03:09");
         assert_eq!(stamp.utc().as_str(), "2026-11-21T02:09:31Z");
+    }
+
+    #[test]
+    fn a_moment_of_another_day_has_its_date() {
+        let at = |ms| Stamp::in_zone(UnixTime(ms), TimeZone::UTC);
+        let now = at(1_795_226_971_120);
+        assert_eq!(at(1_795_226_000_000).moment(&now).as_str(), "01:53");
+        let yesterday = at(1_795_226_971_120 - 86_400_000);
+        assert_eq!(yesterday.moment(&now).as_str(), "2026-11-20 02:09");
     }
 
     #[test]

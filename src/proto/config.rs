@@ -39,7 +39,7 @@ pub struct EndpointConfig {
     /// Whether unknown keys get no answer at all.
     pub stealth: bool,
     /// What we suggest others call us; empty for nothing. At most
-    /// [`NICKNAME_MAX_LEN`](crate::wire::limits::NICKNAME_MAX_LEN) bytes are sent.
+    /// [`NICKNAME_MAX_LEN`] bytes are sent.
     pub nickname: Option<String>,
     /// Whether the owner is told of bulk streams.
     pub bulk: bool,

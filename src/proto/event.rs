@@ -89,6 +89,13 @@ pub enum Event {
         /// Who.
         peer: PeerId,
     },
+    /// The answer to [`Endpoint::ping`](crate::proto::Endpoint::ping).
+    Pong {
+        /// From whom.
+        peer: PeerId,
+        /// How long it took there and back.
+        rtt: Duration,
+    },
     /// Nobody answered for 90 s.
     Unreachable {
         /// Who.
@@ -178,6 +185,9 @@ pub enum ApiMisuse {
     /// No address of the peer is known.
     #[error("no address of the peer is known")]
     NoAddress,
+    /// There is no session with the peer.
+    #[error("not connected")]
+    NotConnected,
     /// The peer has spoken a newer version than ours ([`Shown::version`](crate::proto::Shown)).
     #[error("the peer has spoken version {0}")]
     NewerVersion(u16),
@@ -203,6 +213,8 @@ pub struct SessionStatus {
     pub address: Option<SocketAddr>,
     /// Attempts of the handshake that is under way; 0 if none is.
     pub tries: u32,
+    /// How long until the next attempt; none if there will be none.
+    pub next_try: Option<Duration>,
     /// Age of the key that is sent under.
     pub key_age: Option<Duration>,
     /// Time since something authentic was heard.

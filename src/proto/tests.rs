@@ -20,6 +20,8 @@ mod held_back;
 mod introduced;
 mod losses;
 mod paths;
+mod state;
+mod transport;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {

@@ -3,7 +3,7 @@
 use crate::id::{PeerId, StreamId};
 use crate::proto::connection::Note;
 use crate::proto::endpoint::Endpoint;
-use crate::proto::event::Notice;
+use crate::proto::event::{ApiMisuse, Notice};
 use crate::time::Instant;
 
 impl Endpoint {
@@ -37,6 +37,20 @@ impl Endpoint {
         if has_address && !peer.status(now).established {
             peer.start_handshake_anew(&mut self.shared, now);
         }
+    }
+
+    /// Measures the way to a peer and back, inside the seal: [`Event::Pong`](crate::proto::Event::Pong)
+    /// follows when the answer comes.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::NotConnected`] without a session.
+    pub fn ping(&mut self, peer: PeerId, now: Instant) -> Result<(), ApiMisuse> {
+        let record = self.peers.get_mut(&peer).ok_or(ApiMisuse::UnknownPeer)?;
+        if !record.measure(now) {
+            return Err(ApiMisuse::NotConnected);
+        }
+        self.shared.dirty.insert(peer);
+        Ok(())
     }
 
     /// Says that nothing waits for a peer any more.

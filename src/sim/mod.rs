@@ -2,6 +2,8 @@
 //! in one thread. The same seed gives the same bytes.
 
 mod forger;
+mod habits;
+mod judge;
 mod nat;
 mod netem;
 mod network;
@@ -11,6 +13,7 @@ mod rng;
 mod world;
 
 pub use forger::Forger;
+pub use habits::Habits;
 pub use nat::NatConfig;
 pub use netem::{Arrival, Burst, Link, LinkConfig, LinkStats, flip_bit};
 pub use network::{Delivery, Filter, HostId, NatId, Network, Sighting, Verdict};

@@ -220,6 +220,11 @@ impl Network {
         self.blocked.insert((from, to));
     }
 
+    /// Mends what [`Self::block`] cut.
+    pub fn unblock(&mut self, from: HostId, to: HostId) {
+        self.blocked.remove(&(from, to));
+    }
+
     /// Cuts both directions between two hosts.
     pub fn partition(&mut self, a: HostId, b: HostId) {
         self.block(a, b);

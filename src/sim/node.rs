@@ -6,12 +6,13 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::chat::{self, Messenger, Update};
+use crate::chat::{self, ContactId, Messenger, Name, Update};
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::proto::{
     Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Shown, Transmit,
 };
+use crate::sim::habits::{Decision, Deed, Habits, What};
 use crate::sim::network::HostId;
 use crate::sim::rng::SimRng;
 use crate::time::Instant;
@@ -32,13 +33,15 @@ pub struct Known {
     pub psk: Option<[u8; 32]>,
 }
 
-/// A line that a node's user saw.
+/// A message that a node's user saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     /// When.
     pub at: Instant,
     /// From whom.
     pub from: PeerId,
+    /// Its name.
+    pub name: Name,
     /// Its bytes.
     pub line: Vec<u8>,
     /// The number of the process that showed it.
@@ -55,9 +58,12 @@ struct Work {
 pub struct Node {
     pub(super) host: HostId,
     config: EndpointConfig,
+    habits: Habits,
+    id: PeerId,
     identity: Arc<StaticSecret>,
     messenger: Option<Messenger>,
     process: u32,
+    started: Instant,
     known: BTreeMap<PeerId, Known>,
     revoked: BTreeSet<PeerId>,
     rng: SimRng,
@@ -69,6 +75,10 @@ pub struct Node {
     job_delay: Duration,
     work: Option<Work>,
     lines: Vec<Received>,
+    /// What the user thinks about, by the time at which it is decided and the place among the lines.
+    undecided: BTreeMap<(Instant, usize), (ContactId, Name, Decision)>,
+    /// What the judge has not heard of.
+    deeds: Vec<Deed>,
     events: Vec<(Instant, Event)>,
     ignored: u64,
 }
@@ -81,9 +91,12 @@ impl Node {
         Self {
             host,
             config,
+            habits: Habits::default(),
+            id: identity.public(),
             identity,
             messenger: None,
             process: 0,
+            started: Instant::ZERO,
             known: BTreeMap::new(),
             revoked: BTreeSet::new(),
             rng,
@@ -95,6 +108,8 @@ impl Node {
             job_delay: Duration::ZERO,
             work: None,
             lines: Vec::new(),
+            undecided: BTreeMap::new(),
+            deeds: Vec::new(),
             events: Vec::new(),
             ignored: 0,
         }
@@ -102,8 +117,8 @@ impl Node {
 
     /// The node's public key.
     #[must_use]
-    pub fn id(&self) -> PeerId {
-        self.identity.public()
+    pub const fn id(&self) -> PeerId {
+        self.id
     }
 
     /// The node's identity, for tests that play an attacker who stole it.
@@ -161,7 +176,24 @@ impl Node {
         !self.has_revoked(peer) && self.known.contains_key(&peer)
     }
 
-    /// Every line that its user saw, over all its processes.
+    /// How its user and its program treat messages.
+    #[must_use]
+    pub const fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    /// The number of its newest process.
+    #[must_use]
+    pub const fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// When that began.
+    pub(super) const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Every message that its user saw, over all its processes.
     #[must_use]
     pub fn lines(&self) -> &[Received] {
         &self.lines
@@ -210,9 +242,20 @@ impl Node {
         self.fixed_seed = Some(seed);
     }
 
+    /// The policy of its next process.
+    #[must_use]
+    pub const fn config(&self) -> &EndpointConfig {
+        &self.config
+    }
+
     /// Sets the policy of the next process.
     pub fn set_config(&mut self, config: EndpointConfig) {
         self.config = config;
+    }
+
+    /// Sets how the next process treats messages.
+    pub fn set_habits(&mut self, habits: Habits) {
+        self.habits = habits;
     }
 
     pub(super) const fn sleep(&mut self) {
@@ -226,6 +269,7 @@ impl Node {
     pub(super) fn stop(&mut self) {
         self.messenger = None;
         self.work = None;
+        self.undecided.clear();
     }
 
     /// Starts a process as the program does: timestamps from the store, peers from known-peers.
@@ -241,10 +285,11 @@ impl Node {
         for peer in &self.revoked {
             endpoint.revoke_peer(*peer);
         }
-        let messenger = Messenger::in_memory(endpoint, self.rng.seed(), local);
-        self.messenger = Some(messenger);
-        self.work = None;
+        let client = self.habits.client(self.rng.seed(), local);
+        self.stop();
+        self.messenger = Some(Messenger::new(endpoint, client, local));
         self.process += 1;
+        self.started = now;
     }
 
     pub(super) fn add_peer(&mut self, peer: PeerId, known: Known, now: Instant) {
@@ -257,12 +302,19 @@ impl Node {
 
     pub(super) fn remove_peer(&mut self, peer: PeerId, now: Instant) {
         self.known.remove(&peer);
+        self.forget_undecided(peer);
         self.with_messenger(now, |messenger, now| messenger.remove_peer(peer, now));
     }
 
     pub(super) fn revoke_peer(&mut self, peer: PeerId, now: Instant) {
         self.revoked.insert(peer);
+        self.forget_undecided(peer);
         self.with_messenger(now, |messenger, _| messenger.revoke_peer(peer));
+    }
+
+    fn forget_undecided(&mut self, peer: PeerId) {
+        self.undecided
+            .retain(|_, (contact, ..)| contact.peer() != peer);
     }
 
     /// Writes somebody who came by himself into known-peers.
@@ -324,15 +376,17 @@ impl Node {
         let timer = self.messenger.as_ref().and_then(Messenger::poll_timeout);
         let timer = timer.map(|at| at - self.clock_ahead);
         let work = self.work.as_ref().map(|work| work.done);
-        [timer, work].into_iter().flatten().min()
+        let decision = self.undecided.keys().next().map(|(at, _)| *at);
+        [timer, work, decision].into_iter().flatten().min()
     }
 
-    /// Does what is due: a finished job, then timers.
+    /// Does what is due: a finished job, the user's decisions, then timers.
     pub(super) fn handle_deadline(&mut self, now: Instant) {
         if !self.is_up() {
             return;
         }
         self.finish_work(now);
+        self.decide(now);
         self.with_messenger(now, Messenger::handle_timeout);
     }
 
@@ -379,20 +433,68 @@ impl Node {
         self.events.push((now, event));
     }
 
-    /// Shows a message and takes it.
+    /// Shows a message, and keeps what else happened.
     fn on_chat_event(&mut self, event: chat::Event, now: Instant) {
-        let chat::Event::Message { contact, message } = event else {
-            return;
-        };
+        match event {
+            chat::Event::Message { contact, message } => self.show(contact, message, now),
+            chat::Event::State {
+                contact,
+                name,
+                state,
+            } => self.note(contact, name, What::Moved(state), now),
+            chat::Event::TurnedAway {
+                contact,
+                name,
+                reason,
+            } => self.note(contact, name, What::TurnedAway(reason), now),
+            chat::Event::Misbehaved { contact, how } => {
+                unreachable!("the messenger keeps to itself that {contact:?}: {how}")
+            }
+        }
+    }
+
+    fn show(&mut self, contact: ContactId, message: chat::Incoming, now: Instant) {
+        let (name, missing, line) = (message.name, message.missing, self.lines.len());
         self.lines.push(Received {
             at: now,
             from: contact.peer(),
+            name,
             line: message.body,
             process: self.process,
         });
-        self.with_messenger(now, |messenger, now| {
-            messenger.take(contact, message.name, now);
+        self.note(contact, name, What::Shown { line, missing }, now);
+        let (at, decision) = self.habits.decision(&mut self.rng, now);
+        self.undecided.insert((at, line), (contact, name, decision));
+        self.decide(now);
+    }
+
+    /// Does what the user has decided by now.
+    fn decide(&mut self, now: Instant) {
+        while let Some(entry) = self.undecided.first_entry()
+            && entry.key().0 <= now
+        {
+            let (contact, name, decision) = entry.remove();
+            self.note(contact, name, What::Decided(decision), now);
+            self.with_messenger(now, |messenger, now| match decision {
+                Decision::Take => messenger.take(contact, name, now),
+                Decision::Refuse => messenger.refuse(contact, name),
+            });
+        }
+    }
+
+    fn note(&mut self, contact: ContactId, name: Name, what: What, at: Instant) {
+        let peer = contact.peer();
+        self.deeds.push(Deed {
+            at,
+            peer,
+            name,
+            what,
         });
+    }
+
+    /// What happened to messages since the last call.
+    pub(super) fn take_deeds(&mut self) -> Vec<Deed> {
+        core::mem::take(&mut self.deeds)
     }
 
     /// Gives the idle worker a job. True if its outcome is there already.
@@ -434,7 +536,7 @@ impl Node {
     }
 
     /// The node's own clock, which goes on while it is suspended.
-    fn clock(&self, now: Instant) -> Instant {
+    pub(super) fn clock(&self, now: Instant) -> Instant {
         now + self.clock_ahead
     }
 }

@@ -1,16 +1,19 @@
 //! Nodes on a network under one clock, with the commands that a run is made of, and a judge of
-//! every line that a user is shown.
+//! every message.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 
-use crate::chat::{ConversationId, Draft, Kind, SendError};
+use crate::chat::{ConversationId, Draft, Kind, Name, SendError, State};
 use crate::id::PeerId;
 use crate::proto::{ApiMisuse, Endpoint, EndpointConfig, Event, SessionStatus};
+use crate::sim::habits::Habits;
+use crate::sim::judge::Judge;
 use crate::sim::netem::LinkConfig;
 use crate::sim::network::{Delivery, HostId, Network};
-use crate::sim::node::{Known, Node, Received};
+use crate::sim::node::{Known, Node};
 use crate::sim::rng::SimRng;
 use crate::time::{Instant, UnixTime};
 
@@ -23,9 +26,6 @@ const MAX_STEPS_WITHOUT_TIME: u32 = 100_000;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NodeId(usize);
 
-/// A line on record: who said it to whom.
-type Said = (PeerId, PeerId, Vec<u8>);
-
 /// Nodes, network and clock.
 pub struct World {
     network: Network,
@@ -36,10 +36,9 @@ pub struct World {
     wakes: BTreeMap<NodeId, Instant>,
     rng: SimRng,
     seed: u64,
-    /// Every line said, with the process that last showed it.
-    said: BTreeMap<Said, u32>,
-    judged: Vec<usize>,
-    violations: Vec<String>,
+    /// How many messages were asked for.
+    said: u64,
+    judge: Judge,
     addresses_used: u8,
 }
 
@@ -55,9 +54,8 @@ impl World {
             wakes: BTreeMap::new(),
             rng: SimRng::new(seed),
             seed,
-            said: BTreeMap::new(),
-            judged: Vec::new(),
-            violations: Vec::new(),
+            said: 0,
+            judge: Judge::default(),
             addresses_used: 0,
         }
     }
@@ -95,7 +93,7 @@ impl World {
     /// If `node` is of another world.
     #[must_use]
     pub fn node(&self, node: NodeId) -> &Node {
-        self.nodes.get(node.0).expect("node ids come from add_node")
+        at(&self.nodes, node)
     }
 
     /// One node, to change.
@@ -120,10 +118,11 @@ impl World {
         self.network.address(self.node(node).host)
     }
 
-    /// What was wrong with lines that users were shown: must stay empty.
+    /// What was wrong with messages and what was told of them. Must stay empty: otherwise the world
+    /// panics at its end.
     #[must_use]
     pub fn violations(&self) -> &[String] {
-        &self.violations
+        self.judge.violations()
     }
 
     /// An address that nobody had before.
@@ -147,7 +146,6 @@ impl World {
         self.nodes
             .push(Node::new(host, config, SimRng::stream(self.seed, stream)));
         self.by_host.insert(host, id);
-        self.judged.push(0);
         self.start(id);
         id
     }
@@ -177,6 +175,7 @@ impl World {
     /// Deletes `peer` from `node`'s known-peers.
     pub fn remove_peer(&mut self, node: NodeId, peer: PeerId) {
         let now = self.now();
+        self.judge.on_remove(at(&self.nodes, node), peer);
         self.node_mut(node).remove_peer(peer, now);
         self.settle(node);
     }
@@ -184,6 +183,7 @@ impl World {
     /// Revokes `peer` in `node`'s known-peers.
     pub fn revoke_peer(&mut self, node: NodeId, peer: PeerId) {
         let now = self.now();
+        self.judge.on_remove(at(&self.nodes, node), peer);
         self.node_mut(node).revoke_peer(peer, now);
         self.settle(node);
     }
@@ -226,31 +226,83 @@ impl World {
     /// # Errors
     /// As [`Messenger::send`](crate::chat::Messenger::send).
     pub fn talk(&mut self, from: NodeId, to: NodeId) -> Result<Vec<u8>, SendError> {
-        let mut text = format!("line {} at {}: ", self.said.len(), self.now()).into_bytes();
-        let filler = self.rng.index(400);
-        text.resize(text.len() + filler, b'.');
+        let len = 40 + self.rng.index(400);
+        let text = self.text(len);
         self.say(from, to, text.clone()).map(|()| text)
     }
 
-    /// `from` says `text` to `to`; no text may be said twice.
+    /// `from` says `text` to `to`; nothing happens if no process runs or the machine is suspended.
     ///
     /// # Errors
     /// As [`Messenger::send`](crate::chat::Messenger::send).
     pub fn say(&mut self, from: NodeId, to: NodeId, text: Vec<u8>) -> Result<(), SendError> {
+        self.send(from, to, text)
+            .map_or(Ok(()), |sent| sent.map(|_| ()))
+    }
+
+    /// `from` sends `to` so many bytes that it never sent before; none if no process runs or the
+    /// machine is suspended.
+    pub fn send_bytes(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        len: usize,
+    ) -> Option<Result<Name, SendError>> {
+        let text = self.text(len);
+        self.send(from, to, text)
+    }
+
+    /// Text of so many bytes, of which no two pieces are alike.
+    fn text(&mut self, len: usize) -> Vec<u8> {
+        self.said += 1;
+        let mut text = format!("line {} at {}:", self.said, self.now()).into_bytes();
+        while text.len() < len {
+            text.extend(format!(" {}", text.len()).into_bytes());
+        }
+        text.truncate(len);
+        text
+    }
+
+    fn send(&mut self, from: NodeId, to: NodeId, body: Vec<u8>) -> Option<Result<Name, SendError>> {
+        if !self.node(from).is_up() {
+            return None;
+        }
         let (peer, now) = (self.id(to), self.now());
-        self.said.insert((self.id(from), peer, text.clone()), 0);
         let draft = Draft {
             kind: Kind::Text,
             conversation: ConversationId::default(),
             sent_at: UnixTime(0),
-            body: text,
+            body: body.clone(),
         };
         let node = self.node_mut(from);
-        let sent = node
-            .is_up()
-            .then(|| node.with_messenger(now, |m, now| m.send(peer.into(), draft, now)));
+        let answer = node.with_messenger(now, |m, now| m.send(peer.into(), draft, now))?;
+        self.judge
+            .on_send(at(&self.nodes, from), peer, &body, answer, now);
         self.settle(from);
-        sent.flatten().transpose().map(|_| ())
+        Some(answer)
+    }
+
+    /// How far a message has come; none if it was never accepted.
+    #[must_use]
+    pub fn state(&self, from: NodeId, to: NodeId, name: Name) -> Option<State> {
+        self.judge.state(self.id(from), self.id(to), name)
+    }
+
+    /// How far every message has come that was ever accepted.
+    pub fn states(&self) -> impl Iterator<Item = State> + '_ {
+        self.judge.states()
+    }
+
+    /// How many messages that the process of `from` accepted for `to` are neither delivered nor failed.
+    #[must_use]
+    pub fn unsettled(&self, from: NodeId, to: NodeId) -> usize {
+        self.judge.unsettled(self.id(from), self.id(to))
+    }
+
+    /// Ends the process of `node` and starts one that treats messages in this way.
+    pub fn set_habits(&mut self, node: NodeId, habits: Habits) {
+        self.node_mut(node).set_habits(habits);
+        self.restart(node);
     }
 
     /// `node` says goodbye to `peer`.
@@ -260,12 +312,14 @@ impl World {
 
     /// Kills the process of `node`: no goodbye.
     pub fn stop(&mut self, node: NodeId) {
+        self.judge.on_end(self.id(node), self.now());
         self.node_mut(node).stop();
     }
 
     /// Starts a process on `node`.
     pub fn start(&mut self, node: NodeId) {
         let now = self.now();
+        self.judge.on_end(self.id(node), now);
         self.node_mut(node).start(now);
         self.settle(node);
     }
@@ -337,6 +391,9 @@ impl World {
         let end = self.now() + duration;
         self.step_until(end);
         self.network.advance_to(end);
+        for node in self.nodes.iter().filter(|node| node.is_up()) {
+            self.judge.audit_waiting(node, end);
+        }
     }
 
     /// Lets time pass until `done`, at most `limit`; whether it came to that.
@@ -350,6 +407,12 @@ impl World {
             }
         }
         true
+    }
+
+    /// Whether nothing will happen any more by itself.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.next_event().is_none()
     }
 
     /// Runs a command on the node's endpoint and everything that follows at once; none if no
@@ -449,42 +512,121 @@ impl World {
         for (to, datagram) in sent {
             self.network.send(host, to, datagram);
         }
-        self.judge(id);
+        self.hear(id);
     }
 
-    fn judge(&mut self, id: NodeId) {
-        let Some(judged) = self.judged.get_mut(id.0) else {
+    /// Tells the judge what happened on a node.
+    fn hear(&mut self, id: NodeId) {
+        let now = self.now();
+        let deeds = self.node_mut(id).take_deeds();
+        if deeds.is_empty() {
             return;
-        };
-        let node = self.nodes.get(id.0).expect("as many as judged");
-        let fresh = node.lines().get(*judged..).unwrap_or_default();
-        *judged = node.lines().len();
-        for received in fresh {
-            if let Some(crime) = crime(&mut self.said, node, received) {
-                self.violations.push(format!(
-                    "{} at {}: {crime}",
-                    self.network.name(node.host),
-                    received.at
-                ));
-            }
+        }
+        let peers: BTreeSet<PeerId> = deeds.iter().map(|deed| deed.peer).collect();
+        let node = at(&self.nodes, id);
+        self.judge.on_deeds(node, deeds);
+        for peer in peers.into_iter().filter(|_| node.is_up()) {
+            self.judge.audit(node, peer, now);
         }
     }
 }
 
-/// What is wrong with a line that `node` showed, if anything.
-fn crime(said: &mut BTreeMap<Said, u32>, node: &Node, received: &Received) -> Option<String> {
-    let Received {
-        from,
-        line,
-        process,
-        ..
-    } = received;
-    let text = String::from_utf8_lossy(line);
-    let Some(shown_by) = said.get_mut(&(*from, node.id(), line.clone())) else {
-        return Some(format!("forged: {from:?} never said {text:?}"));
-    };
-    if core::mem::replace(shown_by, *process) == *process {
-        return Some(format!("shown twice: {text:?}"));
+impl Drop for World {
+    /// No test has to ask whether a message was treated as it must be.
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let violations = self.judge.violations();
+            assert!(violations.is_empty(), "seed {}: {violations:#?}", self.seed);
+        }
     }
-    (!node.trusts(*from)).then(|| format!("from {from:?}, whom it does not know: {text:?}"))
+}
+
+fn at(nodes: &[Node], id: NodeId) -> &Node {
+    nodes.get(id.0).expect("node ids come from add_node")
+}
+
+#[cfg(test)]
+mod tests {
+    use core::mem;
+
+    use super::*;
+    use crate::chat::LogId;
+    use crate::sim::habits::{Decision, Deed, What};
+    use crate::sim::pair::Pair;
+
+    /// What the judge says of one more thing that happens to the message that bob was just sent.
+    fn verdict(on_bob: bool, change: impl FnOnce(&mut Name), what: What) -> String {
+        let mut pair = Pair::connected(1);
+        assert!(pair.chat(Duration::from_secs(1)));
+        pair.advance(Duration::from_secs(1));
+        let (a, b) = (pair.a, pair.b);
+        let mut name = pair.node(b).lines()[0].name;
+        change(&mut name);
+        let (own, other) = if on_bob { (b, a) } else { (a, b) };
+        let (at, peer) = (pair.now(), pair.id(other));
+        let deed = Deed {
+            at,
+            peer,
+            name,
+            what,
+        };
+        let mut judge = mem::take(&mut pair.judge);
+        judge.on_deeds(pair.node(own), vec![deed]);
+        judge.violations().concat()
+    }
+
+    const SHOWN: What = What::Shown {
+        line: 0,
+        missing: 0,
+    };
+
+    #[test]
+    fn the_judge_sees_what_is_shown_twice() {
+        let verdict = verdict(true, |_| (), SHOWN);
+        assert!(verdict.contains("shown twice"), "{verdict}");
+        assert!(verdict.contains("shown as the next"), "{verdict}");
+        assert!(verdict.contains("has the receipt"), "{verdict}");
+    }
+
+    #[test]
+    fn the_judge_sees_what_was_never_sent() {
+        let forge = |name: &mut Name| name.log = LogId(7);
+        let moved = verdict(false, forge, What::Moved(State::Sent));
+        assert!(moved.contains("never accepted"), "{moved}");
+        let turned_away = What::TurnedAway(crate::chat::RejectReason::TooLarge);
+        let turned_away = verdict(true, forge, turned_away);
+        assert!(turned_away.contains("forged"), "{turned_away}");
+    }
+
+    #[test]
+    fn the_judge_sees_a_state_that_goes_back_or_has_no_cause() {
+        let back = verdict(false, |_| (), What::Moved(State::Sent));
+        assert!(back.contains("moved from"), "{back}");
+        let expired = What::Moved(State::Failed(crate::chat::FailReason::Expired));
+        let expired = verdict(false, |_| (), expired);
+        assert!(expired.contains("without a cause"), "{expired}");
+    }
+
+    #[test]
+    fn the_judge_lets_pass_what_is_right() {
+        let taken = verdict(true, |_| (), What::Decided(Decision::Take));
+        assert_eq!(taken, "");
+    }
+
+    #[test]
+    #[should_panic(expected = "shown twice")]
+    fn a_world_with_a_violation_ends_in_a_panic() {
+        let mut pair = Pair::connected(1);
+        assert!(pair.chat(Duration::from_secs(1)));
+        let (a, b) = (pair.a, pair.b);
+        let deed = Deed {
+            at: pair.now(),
+            peer: pair.id(a),
+            name: pair.node(b).lines()[0].name,
+            what: SHOWN,
+        };
+        let mut judge = mem::take(&mut pair.judge);
+        judge.on_deeds(pair.node(b), vec![deed]);
+        pair.judge = judge;
+    }
 }

@@ -6,8 +6,10 @@
 
 mod body;
 mod name;
+mod nearest;
 mod safe;
 
 pub use body::{MAX_LINES, MAX_MARKS, safe_line, safe_text, single_line};
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
+pub use nearest::nearest;
 pub use safe::Safe;

@@ -6,6 +6,7 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod messages;
 pub mod stranger;
 
 use core::time::Duration;

@@ -1,18 +1,10 @@
 //! First contact, and lines both ways.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
-
-use securechat::chat::{ConversationId, Draft, Kind, Messenger, Update};
-use securechat::crypto::StaticSecret;
-use securechat::id::{PeerId, Timestamp};
-use securechat::net::{Bind, Clock, Driver, Socket, os_rng, seed};
-use securechat::proto::{Endpoint, EndpointConfig, Event, PeerConfig, Shown};
-use securechat::store::{KeyOffer, key_text};
-use securechat::time::UnixTime;
+use std::time::Duration;
 
 use crate::home::{Home, Talk, check};
-use crate::program::PATIENCE;
+use crate::program::within;
+use crate::rude::Rude;
 
 #[test]
 fn a_key_and_an_address_are_enough_the_first_time_and_a_name_afterwards() {
@@ -66,9 +58,9 @@ fn a_pipe_gets_one_record_a_line_and_nothing_else() {
     talk.alice.say("@bob //x");
     talk.alice.say("");
     talk.alice.say("tab\there");
-    let said = ["/quit", "@bob //x", "tab    here"];
+    let said = ["/quit", "@bob //x", "", "tab    here"];
     for text in said {
-        is_record(&talk.bob.said(text), "alice", text);
+        is_record(&talk.bob.said(""), "alice", text);
     }
     let left = talk.alice.leave();
     assert_eq!(left.rest, "");
@@ -88,20 +80,33 @@ fn is_record(line: &str, name: &str, text: &str) {
 }
 
 #[test]
-fn a_line_of_a_thousand_bytes_goes_a_longer_one_is_refused_and_later_ones_go() {
+fn a_line_of_a_quarter_of_a_mebibyte_arrives_whole_and_in_its_place() {
     let (alice, bob) = Home::friends();
     let mut talk = Talk::between(&alice, &bob);
-    let longest = "x".repeat(1_000);
-    talk.alice.say(&longest);
-    assert!(talk.bob.said("x").ends_with(&format!("\talice\t{longest}")));
-    talk.alice.say(&"y".repeat(1_001));
+    let long: String = (0..1 << 15).map(|n| format!("{n:07} ")).collect();
+    assert_eq!(long.len(), 1 << 18);
+    talk.alice.say("before");
+    talk.alice.say(&long);
+    talk.alice.say("after");
+    for text in ["before", &long, "after"] {
+        let line = talk.bob.said("");
+        assert!(line.ends_with(&format!("\talice\t{text}")), "{text:.20}");
+    }
+}
+
+#[test]
+fn a_line_longer_than_the_longest_is_refused_and_later_ones_go() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    talk.alice.say(&"z".repeat((16 << 20) + 1));
     talk.alice
-        .told("not sent: the line has 1001 bytes, and at most 1000 fit into one datagram");
-    talk.alice.say(&"z".repeat(100_000));
-    talk.alice.told("not sent: the line has 100000 bytes");
+        .told("not sent: the message has 16777217 bytes, and at most 16777216 may be sent");
     talk.alice.say("still here");
     let next = talk.bob.said("");
     assert!(next.ends_with("\talice\tstill here"), "{next}");
+    talk.alice.close();
+    let ended = talk.alice.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
 }
 
 #[test]
@@ -109,7 +114,7 @@ fn what_is_no_text_is_refused_and_later_lines_go() {
     let (alice, bob) = Home::friends();
     let mut talk = Talk::between(&alice, &bob);
     talk.alice.say_bytes(b"\xff\xfe\x80 not text");
-    talk.alice.told("not sent: the line is not text in UTF-8");
+    talk.alice.told("not sent: it is not text in UTF-8");
     talk.alice.say("text again");
     let next = talk.bob.said("");
     assert!(next.ends_with("\ttext again"), "{next}");
@@ -136,28 +141,27 @@ fn an_ended_pipe_is_sent_to_its_last_line() {
 fn a_pipe_with_a_line_that_cannot_be_sent_ends_as_not_delivered() {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);
-    let overlong = "z".repeat(100_000).into_bytes();
-    for refused in [b"\xff not text".to_vec(), vec![b'y'; 1_001], overlong] {
-        let mut caller = alice.connect("bob", address, &[]);
-        caller.say_bytes(&refused);
-        caller.say("the rest arrives");
-        caller.close();
-        listener.said("the rest arrives");
-        let ended = caller.end();
-        assert_eq!(ended.code, Some(6), "{}", ended.transcript);
-    }
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say_bytes(b"\xff not text");
+    caller.say("the rest arrives");
+    caller.close();
+    listener.said("the rest arrives");
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
 }
 
 #[test]
 fn a_pipe_whose_last_line_nobody_acknowledges_ends_as_not_delivered() {
     let (alice, bob) = Home::friends();
-    let mut talk = Talk::between(&alice, &bob);
-    talk.check();
-    talk.bob.kill();
-    talk.alice.say("is anybody there?");
-    talk.alice.close();
-    let ended = talk.alice.end();
-    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--linger", "1s"]);
+    check(&mut caller, &mut listener);
+    listener.kill();
+    caller.say("is anybody there?");
+    caller.close();
+    let ended = within(Duration::from_secs(1), || caller.end());
+    ended.failed(6, "SC14");
+    assert!(ended.told.contains("it may have arrived"), "{}", ended.told);
 }
 
 #[test]
@@ -179,78 +183,6 @@ const HOSTILE: [&str; 6] = [
     "\u{9b}31mred \u{202e}fdp.exe \u{2066}x\u{2028}y\u{2029}z",
     "\u{feff}\u{200b}\u{e0041}\u{fff9}\u{ad}end",
 ];
-
-/// A peer that is our library, without the program's manners.
-struct Rude {
-    driver: Driver,
-    woken: mpsc::Receiver<()>,
-}
-
-impl Rude {
-    fn new() -> Self {
-        let clock = Clock::new();
-        let secret = Arc::new(StaticSecret::generate(&mut os_rng()));
-        let config = EndpointConfig::default();
-        let timestamps = Timestamp(1)..Timestamp(1_000);
-        let endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
-        let socket = Socket::bind(Bind::At("127.0.0.1:0".parse().unwrap())).unwrap();
-        let (wake, woken) = mpsc::channel();
-        let notify = Box::new(move || {
-            let _ = wake.send(());
-        });
-        let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
-        let driver = Driver::start(socket, messenger, clock, notify).unwrap();
-        Self { driver, woken }
-    }
-
-    fn key(&self) -> String {
-        let id = self
-            .driver
-            .handle()
-            .with(|messenger, _| messenger.endpoint_mut().id());
-        key_text(&id.unwrap()).to_string()
-    }
-
-    fn connect(&self, home: &Home, address: SocketAddr) -> PeerId {
-        let peer = KeyOffer::parse(&home.key()).unwrap().key;
-        let config = PeerConfig {
-            id: peer,
-            psk: None,
-            addresses: vec![address],
-            shown: Shown::default(),
-        };
-        let handle = self.driver.handle();
-        handle
-            .with(|messenger, _| messenger.endpoint_mut().add_peer(config))
-            .unwrap();
-        let connect =
-            handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, &[], now));
-        connect.unwrap().unwrap();
-        loop {
-            while let Some(event) = handle.poll_event().unwrap() {
-                if matches!(
-                    event,
-                    Update::Session(Event::Established { .. } | Event::Waiting { .. })
-                ) {
-                    return peer;
-                }
-            }
-            self.woken.recv_timeout(PATIENCE).unwrap();
-        }
-    }
-
-    fn say(&self, peer: PeerId, line: &[u8]) {
-        let handle = self.driver.handle();
-        let draft = Draft {
-            kind: Kind::Text,
-            conversation: ConversationId::default(),
-            sent_at: UnixTime(0),
-            body: line.to_vec(),
-        };
-        let sent = handle.with(|messenger, now| messenger.send(peer.into(), draft, now));
-        sent.unwrap().unwrap();
-    }
-}
 
 #[test]
 fn whatever_a_peer_sends_is_one_harmless_record() {

@@ -36,6 +36,8 @@ pub(crate) struct Program {
     open: usize,
     /// Everything, for the message of a test that fails.
     transcript: String,
+    /// How long to wait for what is asked for.
+    patience: Duration,
 }
 
 impl Program {
@@ -55,10 +57,15 @@ impl Program {
     }
 
     /// Starts a command whose standard output nobody reads.
-    pub(crate) fn without_reader(mut command: Command) -> Self {
+    pub(crate) fn without_reader(command: Command) -> Self {
         let (_, closed) = std::io::pipe().unwrap();
+        Self::writing_to(command, closed)
+    }
+
+    /// Starts a command whose standard output goes somewhere else.
+    pub(crate) fn writing_to(mut command: Command, output: impl Into<Stdio>) -> Self {
         let pipes = command.stdin(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = pipes.stdout(closed).spawn().unwrap();
+        let mut child = pipes.stdout(output).spawn().unwrap();
         let input = Box::new(child.stdin.take().unwrap());
         let (sender, chunks) = channel();
         read(Stream::Err, child.stderr.take().unwrap(), sender);
@@ -110,6 +117,7 @@ impl Program {
             unread: [Vec::new(), Vec::new()],
             open,
             transcript: String::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -120,6 +128,11 @@ impl Program {
     /// Types a line.
     pub(crate) fn say(&mut self, line: &str) {
         self.say_bytes(line.as_bytes());
+    }
+
+    /// Has more patience, for a test that says much.
+    pub(crate) const fn wait_up_to(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Types a line of any bytes.
@@ -215,12 +228,12 @@ impl Program {
     fn chunk(&self, start: Instant, wanted: &str) -> Chunk {
         match self
             .chunks
-            .recv_timeout(PATIENCE.saturating_sub(start.elapsed()))
+            .recv_timeout(self.patience.saturating_sub(start.elapsed()))
         {
             Ok(chunk) => chunk,
             Err(RecvTimeoutError::Timeout) => panic!(
-                "{} did not come to {wanted:?} within {PATIENCE:?}:\n{}",
-                self.name, self.transcript
+                "{} did not come to {wanted:?} within {:?}:\n{}",
+                self.name, self.patience, self.transcript
             ),
             Err(RecvTimeoutError::Disconnected) => unreachable!("each reader says when it ends"),
         }

@@ -13,7 +13,7 @@ use crate::home::{Home, program};
 use crate::program::{Ended, Program};
 
 /// Starts a command with a terminal for all three streams.
-fn start(mut command: Command) -> Program {
+pub(crate) fn start(mut command: Command) -> Program {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -27,7 +27,7 @@ fn start(mut command: Command) -> Program {
     Program::on_terminal(&command, child, File::from(ours))
 }
 
-fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
+pub(crate) fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
     let args = [&["listen", "127.0.0.1:0"], args].concat();
     let mut program = start(home.command(&args));
     let line = program.said("listening on ");
@@ -37,6 +37,15 @@ fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
 
 /// An answer that comes sooner cannot be meant for the question.
 const READING: Duration = Duration::from_millis(1_100);
+
+/// What changes the prompt must stand for a moment before a line can be meant for it.
+const GLANCE: Duration = Duration::from_millis(400);
+
+/// Waits until the prompt shows `name`, and has been seen.
+pub(crate) fn sees_prompt(program: &mut Program, name: &str) {
+    program.shown(&format!("{name}> "));
+    program.is_read(GLANCE);
+}
 
 const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
 
@@ -63,6 +72,7 @@ fn an_unknown_key_is_shown_and_asked_about() {
     listener.said("saved as alice");
     caller.told("secure: ");
     assert!(listener.said("let me in").contains(" alice: "));
+    sees_prompt(&mut listener, "alice");
     listener.say("come in");
     assert!(caller.said("").ends_with("\tcome in"));
     assert!(
@@ -162,16 +172,24 @@ fn commands_are_not_sent_and_two_slashes_say_one() {
     listener.said("nobody is connected (nothing was sent)");
     let mut caller = alice.connect("bob", address, &[]);
     listener.said("secure: alice");
+    sees_prompt(&mut listener, "alice");
     listener.say("/help");
-    listener.said("/quit       leave");
+    listener.said("/quit         leave");
     listener.say("/peers");
     listener.said("> alice  connected");
     listener.say("/sned secret");
-    listener.said("unknown command \"/sned secret\"; try /help (nothing was sent)");
+    listener.said("unknown command \"/sned secret\" - try /help (nothing was sent)");
+    listener.say("/pees");
+    listener.said("unknown command \"/pees\" - did you mean /peers? (nothing was sent)");
     listener.say("@nobody secret");
     listener.said("no peer called \"nobody\" (nothing was sent)");
+    listener.say("@alcie secret");
+    listener.said("no peer called \"alcie\" - did you mean @alice? (nothing was sent)");
+    listener.say("");
     listener.say("//etc/hosts");
     assert!(caller.said("").ends_with("\tbob\t/etc/hosts"));
+    listener.say("@@home");
+    assert!(caller.said("").ends_with("\tbob\t@home"));
     listener.say("@alice to you");
     assert!(caller.said("").ends_with("\tbob\tto you"));
     let ended = quit(listener);
@@ -188,6 +206,7 @@ fn who_is_not_to_be_asked_still_has_commands() {
     stranger.call(&bob, address, &[]).end().failed(4, "SC10");
     let mut caller = alice.connect("bob", address, &[]);
     listener.said("secure: alice");
+    sees_prompt(&mut listener, "alice");
     listener.say("/peers");
     listener.said("> alice  connected");
     listener.say("said");
@@ -235,16 +254,20 @@ fn the_demonstration_answers_whoever_types() {
     let mut demo = start(command);
     demo.said("/quit leaves.");
     demo.say("is this thing on?");
-    demo.said(" echo: is this thing on?");
-    demo.say(&"x".repeat(1_001));
-    demo.said("not sent: the line has 1001 bytes");
+    demo.said(" me [1]: is this thing on?");
+    let (mut receipt, mut echo) = (false, false);
+    while !(receipt && echo) {
+        let line = demo.said("");
+        receipt |= line.ends_with(" [1] delivered\r");
+        echo |= line.ends_with(" echo: is this thing on?\r");
+    }
     demo.say("/sned");
     demo.said("nothing was sent");
     assert_eq!(quit(demo).code, Some(0));
     assert_eq!(std::fs::read_dir(nothing.path("")).unwrap().count(), 0);
 }
 
-fn quit(mut program: Program) -> Ended {
+pub(crate) fn quit(mut program: Program) -> Ended {
     program.say("/quit");
     program.end()
 }

@@ -471,3 +471,30 @@ fn restored_messages_keep_their_names_their_order_and_their_age() {
     assert_eq!(world.state(0, names[0]), State::Failed(FailReason::Expired));
     assert_eq!(world.ledgers[0].shown, [names[1], fresh]);
 }
+
+/// The copy was made before the message went out: its receiver has long taken it.
+#[test]
+fn an_outbox_restored_from_a_backup_shows_nothing_twice_and_uses_no_name_again() {
+    let mut world = pair();
+    let names = [world.say(0, "one"), world.say(0, "two")];
+    world.settle();
+    let messages = names.map(|name| Outgoing {
+        name,
+        kind: Kind::Text,
+        conversation: ConversationId::default(),
+        sent_at: UnixTime(1),
+        body: world.ledgers[0].bodies[&name].as_slice().into(),
+    });
+    for name in names {
+        assert_eq!(world.state(0, name), State::Delivered);
+        world.ledgers[0].states.insert(name, State::Queued);
+    }
+    let outbox = Restored(messages.to_vec(), contact(0));
+    world.clients[0] = Client::new(policy(LARGEST), Box::new(outbox), [7; 32], world.now);
+    world.link.connect();
+    let fresh = world.say(0, "three");
+    world.wake();
+    world.settle();
+    assert_eq!(world.ledgers[0].shown, [names[0], names[1], fresh]);
+    assert_eq!(names.map(|it| world.state(0, it)), [State::Delivered; 2]);
+}

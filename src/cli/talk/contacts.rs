@@ -10,7 +10,7 @@ use crate::cli::Error;
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{Endpoint, PeerConfig, Shown};
 use crate::store::{
-    self, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
+    self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
 };
 use crate::text::{Safe, safe_name};
 use crate::time::Instant;
@@ -111,10 +111,9 @@ impl Contacts {
         self.known.find_key(peer).is_some()
     }
 
-    pub(super) fn is_verified(&self, peer: &PeerId) -> bool {
-        self.known
-            .find_key(peer)
-            .is_some_and(|peer| peer.verified().is_some())
+    /// When the peer's key was compared with its owner, if it was.
+    pub(super) fn verified(&self, peer: &PeerId) -> Option<Day> {
+        self.known.find_key(peer).and_then(Peer::verified)
     }
 
     pub(super) const fn known(&self) -> &KnownPeers {
@@ -221,7 +220,12 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Ends the sessions of those who are gone and takes in the others.
+    /// Those who are peers no longer.
+    pub(super) fn gone(&self) -> Vec<PeerId> {
+        self.revoked.iter().chain(&self.removed).copied().collect()
+    }
+
+    /// Ends the sessions of those who are gone, whose messages fail, and takes in the others.
     pub(super) fn apply(self, messenger: &mut Messenger, now: Instant) {
         for key in self.revoked {
             messenger.revoke_peer(key);

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::{Error, ExitCode, Peer};
+use crate::cli::talk::aim::Aim;
+use crate::cli::{Error, ExitCode, Obstacle, Peer};
 use crate::id::PeerId;
 use crate::net::{IcmpError, IcmpKind, ResolveError};
 use crate::proto::CloseReason;
@@ -107,13 +108,6 @@ pub(super) enum Progress {
 impl Goal {
     pub(super) const fn is_listening(&self) -> bool {
         matches!(self, Self::Listen { .. })
-    }
-
-    /// The clock runs from here on.
-    pub(super) fn start(&mut self, now: Instant) {
-        if let Self::Reach(reach) = self {
-            reach.started = now;
-        }
     }
 
     pub(super) fn on_waiting(&mut self, peer: &PeerId) {
@@ -240,6 +234,20 @@ impl Goal {
         }
     }
 
+    /// What was in the way of somebody who has not answered at all.
+    pub(super) fn obstacle(&self, peer: &Peer) -> Option<Obstacle> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        let address = reach.addresses.first().copied()?;
+        let peer = peer.clone();
+        Some(if reach.closed.len() == reach.addresses.len() {
+            Obstacle::Closed { peer, address }
+        } else {
+            Obstacle::Silence { peer, address }
+        })
+    }
+
     /// Whom to call again, and where, if it is time to.
     pub(super) fn call_again(&mut self, now: Instant) -> Option<(PeerId, Vec<SocketAddr>)> {
         let Self::Reach(reach) = self else {
@@ -247,6 +255,15 @@ impl Goal {
         };
         reach.again.due.take_if(|due| *due <= now)?;
         Some((reach.peer, reach.addresses.clone()))
+    }
+
+    /// How long until this peer is called again, if that is planned.
+    pub(super) fn calls_in(&self, peer: &PeerId, now: Instant) -> Option<Duration> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        let due = reach.again.due.filter(|_| reach.peer == *peer)?;
+        Some(due.saturating_since(now))
     }
 
     /// How long until [`Goal::overdue`] or [`Goal::call_again`] has something to say.
@@ -270,6 +287,22 @@ impl Goal {
 }
 
 impl Reach {
+    /// Begins now, and is given up after `timeout`.
+    pub(super) fn new(aim: &Aim, timeout: Duration, now: Instant) -> Self {
+        Self {
+            peer: aim.offer.key,
+            host: aim.host.clone(),
+            addresses: Vec::new(),
+            timeout,
+            retry: false,
+            started: now,
+            state: Stage::Trying,
+            closed: Vec::new(),
+            save_as: None,
+            again: Again::default(),
+        }
+    }
+
     fn on_closed(&mut self, reason: CloseReason, now: Instant) -> Progress {
         let code = match reason {
             CloseReason::Goodbye => ExitCode::Done,

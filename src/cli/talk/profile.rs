@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::chat::Messenger;
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::{BindProblem, Context, Error, identity};
 use crate::crypto::StaticSecret;
@@ -63,20 +64,20 @@ impl Profile {
         })
     }
 
-    /// Makes the protocol core that knows these people.
+    /// Makes the core that knows these people. What it has not delivered is lost with it.
     ///
     /// # Errors
     /// If no timestamps can be reserved.
-    pub(super) fn endpoint(
+    pub(super) fn messenger(
         &self,
         config: EndpointConfig,
         clock: &Clock,
-    ) -> Result<Endpoint, Error> {
+    ) -> Result<Messenger, Error> {
         let timestamps = self.timestamps.reserve(clock)?;
         let secret = Arc::clone(&self.secret);
         let mut endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
         self.contacts.install(&mut endpoint);
-        Ok(endpoint)
+        Ok(Messenger::in_memory(endpoint, seed(), clock.now()))
     }
 }
 

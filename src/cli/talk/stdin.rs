@@ -5,12 +5,10 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::proto::limits::MESSAGE_MAX_LEN;
-
 /// What came from standard input.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Stdin {
-    /// A line with its break.
+    /// A line without its break.
     Line(Vec<u8>),
     /// A line so long that the rest of it was thrown away; its whole length is given, without its
     /// break.
@@ -19,17 +17,21 @@ pub(in crate::cli) enum Stdin {
     End,
 }
 
-/// A line longer than this is not kept: it cannot be sent anyway.
-const KEPT_LEN: usize = MESSAGE_MAX_LEN + 2;
+/// Room for the break behind the longest line.
+const BREAK_LEN: usize = 2;
 
-/// Starts to read. `wake` is called after every line.
+/// Starts to read. A line of more than `largest` bytes is not kept: it cannot be sent anyway. `wake`
+/// is called after every line.
 ///
 /// # Errors
 /// If the thread cannot be started.
-pub(in crate::cli) fn read_lines(wake: impl Fn() + Send + 'static) -> io::Result<Receiver<Stdin>> {
+pub(in crate::cli) fn read_lines(
+    largest: usize,
+    wake: impl Fn() + Send + 'static,
+) -> io::Result<Receiver<Stdin>> {
     let (sender, receiver) = sync_channel(1);
     let read = move || {
-        forward(&mut io::stdin().lock(), &sender, &wake);
+        forward(&mut io::stdin().lock(), largest, &sender, &wake);
     };
     thread::Builder::new()
         .name("input".to_owned())
@@ -37,9 +39,9 @@ pub(in crate::cli) fn read_lines(wake: impl Fn() + Send + 'static) -> io::Result
     Ok(receiver)
 }
 
-fn forward(input: &mut impl BufRead, sender: &SyncSender<Stdin>, wake: &impl Fn()) {
+fn forward(input: &mut impl BufRead, largest: usize, sender: &SyncSender<Stdin>, wake: &impl Fn()) {
     loop {
-        let line = next_line(input);
+        let line = next_line(input, largest);
         let is_end = line == Stdin::End;
         if sender.send(line).is_err() {
             return;
@@ -52,18 +54,34 @@ fn forward(input: &mut impl BufRead, sender: &SyncSender<Stdin>, wake: &impl Fn(
 }
 
 /// Reads to the next line break; an unreadable input has ended.
-fn next_line(input: &mut impl BufRead) -> Stdin {
+fn next_line(input: &mut impl BufRead, largest: usize) -> Stdin {
     let mut line = Vec::new();
-    match input
-        .by_ref()
-        .take(KEPT_LEN as u64)
-        .read_until(b'\n', &mut line)
-    {
+    let mut kept = input.by_ref().take((largest + BREAK_LEN) as u64);
+    match kept.read_until(b'\n', &mut line) {
         Ok(0) | Err(_) => Stdin::End,
-        Ok(len) if len == KEPT_LEN && line.last() != Some(&b'\n') => {
-            Stdin::Overlong(len + skip_line(input))
+        Ok(len) if line.last() == Some(&b'\n') || len < largest + BREAK_LEN => {
+            trim_break(&mut line);
+            of_len(line, largest)
         }
-        Ok(_) => Stdin::Line(line),
+        Ok(len) => Stdin::Overlong(len + skip_line(input)),
+    }
+}
+
+fn of_len(line: Vec<u8>, largest: usize) -> Stdin {
+    if line.len() > largest {
+        Stdin::Overlong(line.len())
+    } else {
+        Stdin::Line(line)
+    }
+}
+
+/// Takes a line break off the end: LF, or CR and LF.
+pub(in crate::cli) fn trim_break(line: &mut Vec<u8>) {
+    for byte in [b'\n', b'\r'] {
+        if line.last() != Some(&byte) {
+            return;
+        }
+        line.pop();
     }
 }
 
@@ -86,23 +104,43 @@ fn skip_line(input: &mut impl BufRead) -> usize {
 mod tests {
     use super::*;
 
+    const LARGEST: usize = 1_000;
+
     #[test]
     fn lines_come_one_by_one_and_the_last_needs_no_break() {
-        let mut input = io::Cursor::new(b"one\n\ntwo".to_vec());
-        let lines: Vec<Stdin> = (0..4).map(|_| next_line(&mut input)).collect();
+        let mut input = io::Cursor::new(b"one\n\r\ntwo\r\nthree\r".to_vec());
+        let lines: Vec<Stdin> = (0..5).map(|_| next_line(&mut input, LARGEST)).collect();
         let line = |text: &[u8]| Stdin::Line(text.to_vec());
-        assert_eq!(
-            lines,
-            [line(b"one\n"), line(b"\n"), line(b"two"), Stdin::End]
-        );
+        let expected = [line(b"one"), line(b""), line(b"two"), line(b"three\r")];
+        assert_eq!(lines[..4], expected);
+        assert_eq!(lines[4], Stdin::End);
     }
 
     #[test]
     fn an_endless_line_is_not_kept_and_does_not_become_two() {
-        let mut bytes = vec![b'x'; 3 * KEPT_LEN];
-        bytes.extend_from_slice(b"\nnext\n");
-        let mut input = io::Cursor::new(bytes);
-        assert_eq!(next_line(&mut input), Stdin::Overlong(3 * KEPT_LEN));
-        assert_eq!(next_line(&mut input), Stdin::Line(b"next\n".to_vec()));
+        for len in [LARGEST + 1, LARGEST + 2, LARGEST + 3, 3 * LARGEST] {
+            for end in ["\n", "\r\n"] {
+                let input = "x".repeat(len) + end + "next\n";
+                let mut input = io::Cursor::new(input.into_bytes());
+                // A CR of which it is not seen whether a LF follows counts.
+                let Stdin::Overlong(told) = next_line(&mut input, LARGEST) else {
+                    panic!("{len}");
+                };
+                assert!((len..=len + 1).contains(&told), "{len}: {told}");
+                let next = Stdin::Line(b"next".to_vec());
+                assert_eq!(next_line(&mut input, LARGEST), next);
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_line_is_kept_whatever_its_break() {
+        for end in ["\n", "\r\n", ""] {
+            let line = "x".repeat(LARGEST);
+            let mut input = io::Cursor::new((line.clone() + end).into_bytes());
+            let read = next_line(&mut input, LARGEST);
+            assert_eq!(read, Stdin::Line(line.into_bytes()));
+            assert_eq!(next_line(&mut input, LARGEST), Stdin::End);
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Source: docs/protocol.md#frames, docs/protocol.md#loss-and-congestion.
 
 mod acks;
+mod echo;
 mod note;
 mod received;
 
@@ -12,8 +13,9 @@ use std::collections::VecDeque;
 use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
 use crate::proto::config::Congestion;
 use crate::proto::connection::acks::Acks;
+use crate::proto::connection::echo::Echo;
 pub(super) use crate::proto::connection::note::Note;
-use crate::proto::limits::SKIP_WITHIN;
+use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{Permit, Recovery, controller};
 use crate::proto::rng::CoreRng;
@@ -47,6 +49,8 @@ struct Carried {
     size: usize,
     /// Its own number, if it tries a larger MTU and nothing else.
     mtu_probe: Option<PacketNumber>,
+    /// When the owner asked how long the way there and back takes.
+    asked: Option<Instant>,
 }
 
 /// State that starts anew whenever the pair of connection ids changes.
@@ -66,10 +70,17 @@ pub(super) struct Connection {
     streams: Streams,
     hello: HelloState,
     ping_due: bool,
+    /// When the owner asked for the round trip, until a packet carries the question; and the answer.
+    asked: Option<Instant>,
+    answer: Option<Duration>,
     /// Packets that go out although the window or the pace forbids it (RFC 9002 §6.2.4).
     probes: u8,
     /// Receipts and rejects that wait for a packet.
     notes: VecDeque<Note>,
+    /// Whether one found no room.
+    note_refused: bool,
+    /// What goes out once more with the next packet.
+    echo: Echo,
 }
 
 /// Why a packet's frames take no effect.
@@ -125,8 +136,12 @@ impl Connection {
             streams: Streams::new(),
             hello,
             ping_due: false,
+            asked: None,
+            answer: None,
             probes: 0,
             notes: VecDeque::new(),
+            note_refused: false,
+            echo: Echo::default(),
         }
     }
 
@@ -161,6 +176,10 @@ impl Connection {
             .recovery
             .on_ack(ack, now)
             .map_err(|_| Refused::Violation)?;
+        if let Some(asked) = progress.acked.iter().filter_map(|it| it.asked).next_back() {
+            let delay = Duration::from_micros(ack.delay_us).min(MAX_ACK_DELAY);
+            self.answer = Some(now.saturating_since(asked).saturating_sub(delay));
+        }
         for carried in progress.acked {
             self.on_arrived(&carried, now);
         }
@@ -199,6 +218,9 @@ impl Connection {
             self.streams.on_lost(record);
         }
         self.repeat_notes(carried.notes);
+        if let Some(asked) = carried.asked {
+            self.measure(asked);
+        }
     }
 
     fn repeat_notes(&mut self, notes: Vec<Note>) {
@@ -245,6 +267,17 @@ impl Connection {
         self.ping_due = true;
     }
 
+    /// Asks how long the way there and back takes, from `asked` on. A question that is on its way
+    /// already is followed by another.
+    pub(super) const fn measure(&mut self, asked: Instant) {
+        (self.asked, self.ping_due) = (Some(asked), true);
+    }
+
+    /// The answer to [`Connection::measure`].
+    pub(super) const fn take_answer(&mut self) -> Option<Duration> {
+        self.answer.take()
+    }
+
     /// The path works again after a silence: asks at once what has arrived, instead of waiting for a
     /// timeout that has backed off.
     pub(super) fn probe(&mut self) {
@@ -269,8 +302,16 @@ impl Connection {
         let has_room = self.notes.len() < MAX_WAITING_NOTES;
         if has_room {
             self.notes.push_back(note);
+        } else {
+            self.note_refused = true;
         }
         has_room
+    }
+
+    /// Whether there is room for a receipt or reject again after one found none; true once.
+    pub(super) fn takes_notes_again(&mut self) -> bool {
+        let has_room = self.notes.len() < MAX_WAITING_NOTES;
+        has_room && core::mem::take(&mut self.note_refused)
     }
 
     // --- out ----------------------------------------------------------------------------------
@@ -411,6 +452,8 @@ impl Connection {
         if self.probes > 0 {
             self.repeat_oldest();
         }
+        let echo = core::mem::take(&mut self.echo);
+        self.repeat(&echo.streams, &echo.notes);
         let mut carried = Carried::default();
         let mut any = false;
         if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
@@ -438,7 +481,9 @@ impl Connection {
         }
         if any {
             self.probes = self.probes.saturating_sub(1);
+            carried.asked = self.asked.take();
         }
+        self.echo = Echo::of(&carried, &echo);
         any.then_some(carried)
     }
 
@@ -452,12 +497,17 @@ impl Connection {
         };
         let (hello, records) = (oldest.hello, oldest.streams.clone());
         let notes = oldest.notes.clone();
-        self.repeat_notes(notes);
+        self.repeat(&records, &notes);
         if hello && self.hello == HelloState::Sent {
             self.hello = HelloState::Due;
         }
-        for record in records {
-            self.streams.on_lost(record);
+    }
+
+    /// Lets what is under way go out once more.
+    fn repeat(&mut self, streams: &[StreamRecord], notes: &[Note]) {
+        self.repeat_notes(notes.to_vec());
+        for record in streams {
+            self.streams.on_lost(record.clone());
         }
     }
 
@@ -467,6 +517,7 @@ impl Connection {
             || self.ping_due
             || !self.notes.is_empty()
             || self.streams.has_frames()
+            || !self.echo.is_empty()
     }
 
     /// The next packet number; now and then one is left out.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::id::VerifyingKey;
-use crate::proto::limits::{GRANULARITY, MAX_ACK_DELAY};
+use crate::proto::limits::{GRANULARITY, MAX_ACK_DELAY, PACING_BURST};
 use crate::proto::streams::CHAT;
 
 const OURS: Hello<'_> = Hello {
@@ -136,7 +136,12 @@ fn all_timers_come_to_rest_after_the_last_acknowledgement() {
 
 #[test]
 fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
-    let mut connection = Connection::new(true, Congestion::default(), &mut CoreRng::new([1; 32]), Instant::ZERO);
+    let mut connection = Connection::new(
+        true,
+        Congestion::default(),
+        &mut CoreRng::new([1; 32]),
+        Instant::ZERO,
+    );
     let ack = Frame::Ack(Ack {
         delay_us: 0,
         ranges: vec![(0, 0)],
@@ -381,4 +386,101 @@ fn a_small_limit_holds_whatever_is_due() {
         "{frames:?}"
     );
     assert!(frames[1].contains("Hello"), "{frames:?}");
+}
+
+/// Sends all that may leave at `now`; returns how many packets, and when more may.
+fn send_all(from: &mut Connection, now: Instant) -> (Vec<Packet>, Option<Instant>) {
+    let (mut packets, mut rng) = (Vec::new(), CoreRng::new([3; 32]));
+    loop {
+        match from.poll(&OURS, false, &mut rng, now) {
+            Poll::Packet(packet) => packets.push(packet),
+            Poll::Later(at) => return (packets, Some(at)),
+            Poll::Nothing => return (packets, None),
+        }
+    }
+}
+
+/// What `a` sends arrives 50 ms later, and so do its acknowledgements; returns when.
+fn round_trip(a: &mut Connection, b: &mut Connection, now: Instant) -> (usize, Instant) {
+    let (packets, _) = send_all(a, now);
+    let (there, back) = (
+        now + Duration::from_millis(50),
+        now + Duration::from_millis(125),
+    );
+    for packet in &packets {
+        receive(b, &packet.plaintext, there);
+    }
+    let due = there + MAX_ACK_DELAY;
+    b.on_timeout(due);
+    for ack in send_all(b, due).0 {
+        receive(a, &ack.plaintext, back);
+    }
+    (packets.len(), back)
+}
+
+fn two() -> (Connection, Connection) {
+    let mut rng = CoreRng::new([5; 32]);
+    let [a, b] =
+        [0, 1].map(|_| Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO));
+    (a, b)
+}
+
+#[test]
+fn an_application_limited_window_does_not_grow_however_long_the_talk() {
+    let (mut a, mut b) = two();
+    let (first, mut now) = (a.recovery.window(), Instant::ZERO);
+    for line in 0..1_000u32 {
+        a.streams_mut().write(CHAT, &line.to_le_bytes());
+        (_, now) = round_trip(&mut a, &mut b, now);
+    }
+    assert_eq!(a.recovery.window(), first);
+    a.streams_mut().write(CHAT, &[7; 250_000]);
+    for _ in 0..40 {
+        (_, now) = round_trip(&mut a, &mut b, now);
+    }
+    assert!(a.recovery.window() > first, "a window in full use grows");
+}
+
+#[test]
+fn pacing_after_idle_lets_one_burst_leave_and_spreads_the_rest() {
+    let (mut a, mut b) = two();
+    let mut now = Instant::ZERO;
+    for _ in 0..20 {
+        a.streams_mut().write(CHAT, &[7; 100_000]);
+        (_, now) = round_trip(&mut a, &mut b, now);
+    }
+    while a.awaits_ack() || a.has_content() {
+        (_, now) = round_trip(&mut a, &mut b, now);
+    }
+    let window = a.recovery.window();
+    assert!(window > 20 * BASE_DATAGRAM_LEN, "{window}");
+    now = now + Duration::from_secs(3_600);
+    a.streams_mut().write(CHAT, &[7; 250_000]);
+    let (burst, mut next) = send_all(&mut a, now);
+    assert!(burst.len() <= PACING_BURST, "{} at once", burst.len());
+    let mut sent = burst.len();
+    while let Some(at) = next {
+        assert!(at > now);
+        let (packets, later) = send_all(&mut a, at);
+        assert!(packets.len() <= 1, "{} at once", packets.len());
+        sent += packets.len();
+        (now, next) = (at, later);
+    }
+    assert!(sent > 2 * PACING_BURST, "then the window is full");
+}
+
+#[test]
+fn a_line_beside_a_file_is_in_two_packets_and_no_more() {
+    let (mut a, _) = two();
+    let file = a.streams_mut().open().unwrap();
+    a.streams_mut().write(file, &[7; 10_000]);
+    a.streams_mut().write(CHAT, b"hello");
+    let (packets, _) = send_all(&mut a, Instant::ZERO);
+    let says = |packet: &&Packet| {
+        let payload = Payload::parse(&packet.plaintext).unwrap();
+        let is_chat = |frame: &Frame<'_>| matches!(frame, Frame::Stream(it) if it.id == CHAT);
+        payload.frames.iter().any(is_chat)
+    };
+    assert!(packets.len() > 5);
+    assert_eq!(packets.iter().filter(says).count(), 2);
 }

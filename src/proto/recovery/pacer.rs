@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_time_earns_one_burst_and_no_more() {
+    fn pacing_after_idle_allows_one_burst_and_no_more() {
         let mut pacer = Pacer::new(at(0));
         burst(&mut pacer, at(0));
         assert_eq!(burst(&mut pacer, at(3_600_000)), BURST);

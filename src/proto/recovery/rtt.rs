@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claimed_delay_counts_25_ms_at_most() {
+    fn a_claimed_ack_delay_counts_25_ms_at_most() {
         let mut rtt = Rtt::new();
         rtt.sample(ms(100), ms(0), Instant::ZERO);
         rtt.sample(ms(185), Duration::MAX, Instant::ZERO);

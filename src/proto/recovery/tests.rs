@@ -210,7 +210,7 @@ fn a_timeout_after_a_long_sleep_asks_for_probes_once() {
 }
 
 #[test]
-fn with_nothing_in_flight_there_is_no_timeout() {
+fn with_nothing_in_flight_there_is_no_probe_timeout() {
     let mut sender = Sender::new();
     assert_eq!(sender.recovery.timeout(), None);
     sender.send_ack_only(at(0));
@@ -224,7 +224,7 @@ fn with_nothing_in_flight_there_is_no_timeout() {
 }
 
 #[test]
-fn a_late_acknowledgement_of_a_lost_packet_is_ignored() {
+fn a_late_acknowledgement_shows_a_spurious_retransmit_and_is_ignored() {
     let mut sender = Sender::new();
     sender.send(4, at(0));
     assert_eq!(sender.ack(&[(1, 3)], at(10)).lost, [0]);
@@ -258,7 +258,7 @@ fn a_reordered_older_acknowledgement_dates_by_its_own_largest() {
 }
 
 #[test]
-fn a_claimed_delay_is_capped() {
+fn a_claimed_ack_delay_is_capped() {
     let samples = [MAX_ACK_DELAY.as_micros(), u128::from(u64::MAX)].map(|delay| {
         let mut sender = Sender::sampled();
         sender.send(1, at(100));

@@ -3,7 +3,7 @@
 use super::bulk::with_bulk;
 use super::*;
 use crate::proto::limits::{MAX_EVENTS, STREAM_WINDOW};
-use crate::proto::{SessionStatus, StreamEvent};
+use crate::proto::{ApiMisuse, SessionStatus, Shown, StreamEvent};
 
 fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
     side.endpoint.status(of.id(), at).unwrap()
@@ -20,7 +20,7 @@ fn say(a: &mut Side, b: &Side, n: usize) -> Vec<Vec<u8>> {
 }
 
 /// Lets all timers fire until `end`, with a path that carries datagrams of at most `limit` bytes.
-fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant) {
+pub(super) fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant) {
     while at < end {
         loop {
             let (from_a, from_b) = (a.drain(at), b.drain(at));
@@ -199,4 +199,85 @@ fn a_line_whose_hello_is_lost_still_says_that_its_hearer_is_no_guest() {
     let established = |event: &Event| matches!(event, Event::Established { .. });
     assert!(a.events.iter().any(established), "{:?}", a.events);
     assert_eq!(a.lines().len(), 1);
+}
+
+/// The round trips that `side` was told of.
+fn pongs(side: &Side) -> Vec<Duration> {
+    let mut found = Vec::new();
+    for event in &side.events {
+        if let Event::Pong { rtt, .. } = event {
+            found.push(*rtt);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_ping_tells_how_long_the_way_there_and_back_takes() {
+    let (mut a, mut b) = with_bulk();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    a.endpoint.ping(b.id(), now(2_000)).unwrap();
+    for (_, packet) in a.drain(now(2_000)) {
+        b.receive(a.address, packet, now(2_030));
+    }
+    assert!(
+        b.drain(now(2_030)).is_empty(),
+        "it waits for a second packet"
+    );
+    b.endpoint.handle_timeout(now(2_055));
+    for (_, packet) in b.drain(now(2_055)) {
+        a.receive(b.address, packet, now(2_095));
+    }
+    a.drain(now(2_095));
+    assert_eq!(pongs(&a), [Duration::from_millis(70)], "without that wait");
+    pass(&mut a, &mut b, 2_000, now(2_095), now(9_000));
+    assert_eq!(pongs(&a).len(), 1, "one answer to one question");
+    assert_eq!(pongs(&b), []);
+}
+
+#[test]
+fn a_ping_that_is_lost_is_repeated_and_its_time_counts_from_the_beginning() {
+    let (mut a, mut b) = with_bulk();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    a.endpoint.ping(b.id(), now(2_000)).unwrap();
+    assert_eq!(a.drain(now(2_000)).len(), 1, "and it is lost");
+    pass(&mut a, &mut b, 2_000, now(2_001), now(4_000));
+    pass(&mut a, &mut b, 2_000, now(4_000), now(9_000));
+    let [rtt] = pongs(&a)[..] else {
+        panic!("{:?}", pongs(&a));
+    };
+    assert!(rtt > Duration::from_millis(1), "{rtt:?}");
+}
+
+#[test]
+fn without_a_session_nothing_is_measured() {
+    let mut a = Side::new(1, Trust::Strict);
+    let b = Side::new(2, Trust::Strict);
+    let ping = |a: &mut Side| a.endpoint.ping(b.id(), now(1));
+    assert_eq!(ping(&mut a), Err(ApiMisuse::UnknownPeer));
+    a.endpoint.add_peer(PeerConfig {
+        id: b.id(),
+        psk: None,
+        addresses: vec![b.address],
+        shown: Shown::default(),
+    });
+    assert_eq!(ping(&mut a), Err(ApiMisuse::NotConnected));
+    assert!(a.drain(now(1)).is_empty(), "nor is anybody called");
+}
+
+#[test]
+fn a_receipt_that_found_no_room_is_asked_for_again_when_there_is_some() {
+    let (mut a, b) = with_bulk();
+    while a.endpoint.poll_notice().is_some() {}
+    let mut taken = 0;
+    while a.endpoint.send_receipt(b.id(), &[0; 200]) {
+        taken += 1;
+    }
+    assert!(taken > 1, "{taken}");
+    assert!(!a.endpoint.has_notices());
+    assert!(a.endpoint.poll_transmit(now(1)).is_some());
+    assert_eq!(a.endpoint.poll_notice(), Some(Notice::Streams(b.id())));
+    assert!(a.endpoint.send_receipt(b.id(), &[0; 200]));
+    assert!(a.endpoint.poll_transmit(now(1)).is_some());
+    assert!(!a.endpoint.has_notices(), "once");
 }

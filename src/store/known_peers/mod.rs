@@ -19,7 +19,6 @@
 
 mod file;
 mod line;
-mod suggest;
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -35,7 +34,7 @@ use super::host_port::HostPort;
 use super::key_text::key_text;
 use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
-use crate::text::{Safe, safe_line, safe_name, skeleton};
+use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
 
 pub use self::file::Stamp;
 pub use self::line::DamageReason;
@@ -234,7 +233,7 @@ impl KnownPeers {
         let found = wanted.and_then(|name| self.index.names.get(&name));
         let found = found.and_then(|index| self.peers.get(*index));
         found.ok_or_else(|| {
-            let suggestion = suggest::nearest(name, self.peers.iter().map(Peer::name));
+            let suggestion = nearest(name, self.peers.iter().map(Peer::name));
             refuse(Operation::Find, ErrorKind::NotFound { suggestion })
         })
     }

@@ -1,23 +1,29 @@
-//! What the core tells.
+//! What the core tells about sessions.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use crate::chat::{self, Received, State};
-use crate::cli::talk::conversation::Conversation;
+use crate::chat::Update;
+use crate::cli::talk::conversation::standing::span;
+use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::goal::Progress;
-use crate::cli::{Error, ExitCode, Peer};
+use crate::cli::{Error, ExitCode};
 use crate::id::{PeerId, VerifyingKey};
-use crate::plain::Stamp;
 use crate::proto::{CloseReason, Event, Refusal};
 use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
 use crate::wire::limits::VERSION;
 
 impl Conversation {
-    pub(super) fn on_event(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
+    pub(super) fn on_update(&mut self, update: Update) -> Result<Option<ExitCode>, Error> {
+        match update {
+            Update::Session(event) => self.on_session(event),
+            Update::Chat(event) => self.on_chat(event),
+        }
+    }
+
+    fn on_session(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
         match event {
-            Event::Established { peer, address, .. } => self.on_established(peer, address),
+            Event::Established { peer, address, .. } => self.on_established(peer, address)?,
             Event::Waiting { peer } => {
                 self.goal.on_waiting(&peer);
                 let label = self.label(&peer);
@@ -36,17 +42,12 @@ impl Conversation {
                 signing_key,
                 newest_version,
             } => self.on_introduced(&peer, signing_key, newest_version),
-            // Bulk streams are not allowed here.
+            // Streams beside the chat are nobody's here.
             Event::Stream { .. } => {}
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
-            Event::Silent { peer } => {
-                let label = self.label(&peer);
-                self.note(Safe::from("link: nothing heard from ") + label + " for 5 s; trying");
-            }
-            Event::Resumed { peer } => {
-                let label = self.label(&peer);
-                self.note(Safe::from("link: ") + label + " is back");
-            }
+            Event::Silent { peer } => self.on_silent(peer),
+            Event::Resumed { peer } => self.on_resumed(peer)?,
+            Event::Pong { peer, rtt } => self.on_pong(peer, rtt),
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {
                 let label = self.label(&peer);
@@ -65,52 +66,49 @@ impl Conversation {
         Ok(None)
     }
 
-    pub(super) fn on_chat_event(&mut self, event: chat::Event) -> Result<Option<ExitCode>, Error> {
-        match event {
-            chat::Event::Message { contact, message } => {
-                let end = self.on_line(contact.peer(), &message.body)?;
-                if end.is_none() {
-                    let name = message.name;
-                    self.handle
-                        .with(|messenger, now| messenger.take(contact, name, now))?;
-                }
-                return Ok(end);
-            }
-            chat::Event::State {
-                contact,
-                state: State::Failed(reason),
-                ..
-            } => {
-                let words = Safe::from("not delivered to ") + self.label(&contact.peer()) + ": ";
-                self.lose(words + safe_line(&reason.to_string()));
-            }
-            chat::Event::State { .. }
-            | chat::Event::TurnedAway { .. }
-            | chat::Event::Misbehaved { .. } => {}
-        }
-        Ok(None)
-    }
-
-    fn on_established(&mut self, peer: PeerId, address: SocketAddr) {
-        let trust = if self.profile.contacts.is_verified(&peer) {
+    fn on_established(&mut self, peer: PeerId, address: SocketAddr) -> Result<(), Error> {
+        let trust = if self.profile.contacts.verified(&peer).is_some() {
             "verified"
         } else {
             "not verified"
         };
         let label = self.label(&peer);
         self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
-        self.state.last.get_or_insert(peer);
-        if let Some((name, at)) = self.goal.on_established(&peer, self.clock.now())
+        let since = Some(self.clock.unix_time());
+        *self.link(peer) = Link {
+            has_stood: true,
+            since,
+            ..Link::default()
+        };
+        let now = self.clock.now();
+        self.state.sent.on_link(peer, now);
+        self.on_arrival(peer)?;
+        if let Some((name, at)) = self.goal.on_established(&peer, now)
             && self.save(&name, &peer, at.as_slice())
         {
             self.note(Safe::from("saved as ") + safe_line(&name));
         }
+        self.tell_resumed(peer);
+        Ok(())
     }
 
-    fn on_introduced(&self, peer: &PeerId, signing_key: VerifyingKey, version: u16) {
+    /// Says that what waited for a peer goes out now.
+    fn tell_resumed(&mut self, peer: PeerId) {
+        let undelivered = self.state.sent.undelivered();
+        if let Some(waiting) = undelivered.get(&peer).filter(|_| self.is_person()) {
+            let words = if waiting.messages == 1 {
+                " message that waited is sent now"
+            } else {
+                " messages that waited are sent now"
+            };
+            self.note(Safe::from(waiting.messages) + words);
+        }
+    }
+
+    fn on_introduced(&mut self, peer: &PeerId, signing_key: VerifyingKey, version: u16) {
         let noted = self.profile.contacts.introduce(peer, signing_key, version);
         if let Err(error) = noted {
-            self.out.error(&Error::from(error).report());
+            self.complain(&error.into());
         }
     }
 
@@ -118,84 +116,107 @@ impl Conversation {
     pub(super) fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
         let saved = self.profile.contacts.save(name, peer, addresses);
         if let Err(error) = saved {
-            self.out.error(&Error::from(error).report());
+            self.complain(&error.into());
             return false;
         }
         true
     }
 
-    fn on_refused(&self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
-        let saved = self.profile.contacts.is_saved(&peer);
-        let peer = Peer {
-            label: self.label(&peer),
-            saved,
-        };
-        let error = match reason {
-            Refusal::UnknownKey => Error::Refused {
-                peer,
-                own: self.own,
-            },
-            Refusal::Version => {
-                let newer = VERSION.saturating_add(1);
-                Error::OtherVersion {
-                    peer,
-                    theirs: newer,
-                    ours: VERSION,
-                }
-            }
-        };
+    fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
+        let why = self.label(&peer) + " refused";
+        self.link(peer).why = Some(why);
+        let error = refused(self.peer(&peer), self.own, reason);
         if self.goal.is_listening() {
-            self.out.error(&error.report());
+            self.complain(&error);
             return Ok(None);
         }
         Err(error)
     }
 
-    /// Prints a line. A reader of ours that has left is no error, but the end.
-    fn on_line(&mut self, peer: PeerId, line: &[u8]) -> Result<Option<ExitCode>, Error> {
-        let at = Stamp::local(self.clock.unix_time());
-        let label = self.label(&peer);
-        self.state.last.get_or_insert(peer);
-        match self.printer.said(&at, &label, Received::from(line)) {
-            Ok(()) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
-            Err(error) => Err(Error::System {
-                operation: "write to standard output",
-                reason: safe_line(&error.to_string()),
-            }),
-        }
-    }
-
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
         if reason == CloseReason::SigningKeyChanged {
-            let peer = self.named(&peer);
-            self.out.error(&Error::SigningKeyChanged { peer }.report());
+            let peer = self.peer(&peer);
+            self.complain(&Error::SigningKeyChanged { peer });
         }
-        let label = self.label(&peer);
-        self.note(match reason {
-            CloseReason::Goodbye => label + " left",
-            CloseReason::Declined => label + " ended the conversation and does not want another",
-            CloseReason::TheySayViolation => label + " says that this program broke the protocol",
-            CloseReason::Violation => label + " broke the protocol; the session was ended",
-            CloseReason::Unsupported => label + " needs a newer securechat",
-            CloseReason::SigningKeyChanged => label + " was put out",
-            CloseReason::Removed => label + " is no longer among your peers; the session was ended",
-        });
-        self.state.last.take_if(|last| *last == peer);
+        let why = closed(self.label(&peer), reason);
+        self.note(why.clone());
+        let link = self.link(peer);
+        (link.since, link.is_silent, link.why) = (None, false, Some(why));
+        self.state.pings.remove(&peer);
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
-            Progress::GoOn => Ok(None),
+            Progress::GoOn if reason == CloseReason::Goodbye => self.tell_waiting(peer),
+            Progress::GoOn => {}
             Progress::Again(pause) => {
                 let words = Safe::from("link: calling again in ") + pause.as_secs() + " s";
                 self.note(words);
-                Ok(None)
             }
-            Progress::Stop(code) => Ok(Some(code)),
+            Progress::Stop(code) => return Ok(Some(code)),
         }
+        Ok(None)
+    }
+
+    /// Says what a peer that left has not got.
+    fn tell_waiting(&mut self, peer: PeerId) {
+        let undelivered = self.state.sent.undelivered();
+        if let Some(waiting) = undelivered.get(&peer) {
+            let words = if waiting.messages == 1 {
+                " message waits until it is back"
+            } else {
+                " messages wait until it is back"
+            };
+            self.note(Safe::from(waiting.messages) + words);
+        }
+    }
+
+    fn on_silent(&mut self, peer: PeerId) {
+        self.link(peer).is_silent = true;
+        let words = Safe::from("link: nothing heard from ") + self.label(&peer);
+        self.note(words + " for 5 s; trying, and messages are queued");
+    }
+
+    fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
+        self.link(peer).is_silent = false;
+        let now = self.clock.now();
+        self.state.sent.on_link(peer, now);
+        let words = Safe::from("link: ") + self.label(&peer) + " is back";
+        let rtt = self.status(peer)?.and_then(|status| status.rtt);
+        self.note(match rtt {
+            Some(rtt) => words + ", round trip " + span(rtt),
+            None => words,
+        });
+        Ok(())
     }
 
     fn on_unreachable(&mut self, peer: PeerId, tries: u32) -> Option<ExitCode> {
         let label = self.label(&peer);
-        self.note(Safe::from("link: no answer from ") + label + " to " + tries + " handshakes");
+        let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
+        self.link(peer).why = Some(why.clone());
+        self.note(Safe::from("link: ") + why);
         self.goal.on_unreachable(&peer)
+    }
+}
+
+/// The error of a call that was answered with a refusal.
+pub(in crate::cli::talk) fn refused(peer: crate::cli::Peer, own: PeerId, reason: Refusal) -> Error {
+    match reason {
+        Refusal::UnknownKey => Error::Refused { peer, own },
+        Refusal::Version => Error::OtherVersion {
+            peer,
+            theirs: VERSION.saturating_add(1),
+            ours: VERSION,
+        },
+    }
+}
+
+/// How a session with `label` ended.
+pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
+    match reason {
+        CloseReason::Goodbye => label + " left",
+        CloseReason::Declined => label + " ended the conversation and does not want another",
+        CloseReason::TheySayViolation => label + " says that this program broke the protocol",
+        CloseReason::Violation => label + " broke the protocol; the session was ended",
+        CloseReason::Unsupported => label + " needs a newer securechat",
+        CloseReason::SigningKeyChanged => label + " was put out",
+        CloseReason::Removed => label + " is no longer among your peers; the session was ended",
     }
 }

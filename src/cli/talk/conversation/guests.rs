@@ -21,14 +21,11 @@ impl Conversation {
             .and_then(|name| self.profile.contacts.claimed(name));
         if let Some(saved) = claimed {
             let (name, saved) = (saved.name().clone(), saved.key());
-            self.out.error(
-                &Error::NameClaimed {
-                    name,
-                    saved,
-                    offered: peer,
-                }
-                .report(),
-            );
+            self.complain(&Error::NameClaimed {
+                name,
+                saved,
+                offered: peer,
+            });
             return self.refuse_guest(peer);
         }
         if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok()) {
@@ -47,18 +44,16 @@ impl Conversation {
             .with(|messenger, now| messenger.endpoint_mut().refuse_guest(peer, now))?)
     }
 
-    /// Asks about the first guest.
+    /// Shows the first guest; the prompt asks about it.
     fn ask(&mut self) {
         let Some(guest) = self.state.guests.front() else {
             return;
         };
         let words = Safe::from("an unknown key calls from ") + guest.address + ":";
         let key = Safe::from("  ") + fingerprint(&guest.peer);
-        self.printer.warn(&words);
-        self.printer.warn(&key);
+        self.warn(words);
+        self.warn(key);
         self.state.asked = self.clock.now();
-        self.printer
-            .ask(&"talk to it? (yes, yes NAME, no, or paste the key you expect)".into());
     }
 
     /// A guest left undecided. One that we sent away was told of already.

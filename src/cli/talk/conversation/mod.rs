@@ -1,95 +1,164 @@
-//! The loop of a program that talks: events of the core, lines of the user, signals, the clock.
+//! The loop of a program that talks: what the core tells, lines of the user, signals, the clock.
 //!
 //! The loop waits in one place. Its order:
 //! 1. tell what the core tells,
-//! 2. take what the user typed, one line at a time, as long as the core takes it,
-//! 3. twice a second look whether known-peers changed,
+//! 2. take what the user typed, one line at a time, as long as the outbox takes it,
+//! 3. twice a second look whether known-peers changed, and what has waited for long,
 //! 4. ask whether it is time to stop.
 
 mod commands;
 mod ending;
 mod events;
 mod guests;
+mod messages;
+mod prompt;
+mod standing;
 mod typing;
 mod watch;
 
-use std::collections::{BTreeSet, VecDeque};
-use std::io::{Stderr, Stdout};
+pub(super) use self::events::{closed, refused};
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Stderr, Stdout};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::chat::Update;
-use crate::cli::talk::conversation::ending::conclude;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
+use crate::cli::talk::network::Input;
 use crate::cli::talk::profile::Profile;
+use crate::cli::talk::sent::Sent;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
-use crate::net::{Clock, Driver, Handle, ResolveError, Signal};
+use crate::net::{Clock, Driver, Handle, ResolveError};
 use crate::plain::Printer;
-use crate::proto::ApiMisuse;
+use crate::proto::{ApiMisuse, SessionStatus};
 use crate::text::{Safe, safe_line};
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
-/// How soon a line that the core could not take is offered again: nothing tells when there is room.
-const OFFER_AGAIN: Duration = Duration::from_millis(10);
 /// How often it is looked at whether the last words have arrived.
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
-
-/// What wakes the loop.
-#[derive(Debug)]
-pub(super) enum Input {
-    /// The core has events, or a line was read.
-    Wake,
-    /// The operating system wants us to stop.
-    Signal(Signal),
-    /// A host's addresses were looked up.
-    Resolved(Result<Vec<SocketAddr>, ResolveError>),
-}
+/// How long a change of the prompt must have stood before a line can be meant for it.
+const GLANCE: Duration = Duration::from_millis(300);
+/// As many events are told before a typed line has its turn.
+const MAX_EVENTS: usize = 64;
 
 /// A talking program.
-pub(super) struct Conversation {
-    pub(super) profile: Profile,
-    pub(super) handle: Handle,
-    pub(super) driver: Driver,
-    pub(super) clock: Clock,
-    pub(super) printer: Printer<Stdout, Stderr>,
-    pub(super) out: Out,
-    pub(super) inputs: Receiver<Input>,
-    pub(super) lines: Receiver<Stdin>,
-    /// Whether a person types the lines.
-    pub(super) interactive: bool,
-    pub(super) goal: Goal,
-    pub(super) own: PeerId,
-    pub(super) state: State,
-    pub(super) leave: Leave,
+pub(in crate::cli::talk) struct Conversation {
+    pub(in crate::cli::talk) profile: Profile,
+    pub(in crate::cli::talk) handle: Handle,
+    pub(in crate::cli::talk) driver: Driver,
+    pub(in crate::cli::talk) clock: Clock,
+    pub(in crate::cli::talk) printer: Printer<Stdout, Stderr>,
+    pub(in crate::cli::talk) out: Out,
+    pub(in crate::cli::talk) inputs: Receiver<Input>,
+    pub(in crate::cli::talk) lines: Receiver<Stdin>,
+    /// Who types the lines.
+    pub(in crate::cli::talk) typist: Typist,
+    pub(in crate::cli::talk) goal: Goal,
+    /// How long an ended input waits for its receipts.
+    pub(in crate::cli::talk) linger: Duration,
+    pub(in crate::cli::talk) own: PeerId,
+    pub(in crate::cli::talk) state: State,
+    pub(in crate::cli::talk) leave: Leave,
+}
+
+/// Who types the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli::talk) enum Typist {
+    /// A program, or a file: every line is a message.
+    Pipe,
+    /// A person.
+    Person {
+        /// Whether standard error is a terminal too, so that a prompt can stand before what is typed.
+        sees_prompt: bool,
+    },
 }
 
 /// What the conversation remembers.
 #[derive(Debug, Default)]
-pub(super) struct State {
-    /// The peer that a bare line goes to.
-    last: Option<PeerId>,
-    /// A line that the core could not take yet.
+pub(in crate::cli::talk) struct State {
+    /// Whom a bare line goes to.
+    target: Target,
+    /// A message that the outbox had no room for, and whether there may be some now.
     pending: Option<(PeerId, String)>,
+    has_room: bool,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
     /// When that question was put.
     asked: Instant,
     /// When standard input ended.
     ended: Option<Instant>,
-    /// Whether a line was not sent, or not acknowledged in time.
-    undelivered: bool,
+    /// Whether a line was not accepted, or a message failed.
+    has_failed: bool,
     looked: Instant,
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
-    /// Who was spoken to.
-    spoken: BTreeSet<PeerId>,
+    sent: Sent,
+    links: BTreeMap<PeerId, Link>,
+    /// Since when an answer to `/ping` is waited for.
+    pings: BTreeMap<PeerId, Instant>,
+}
+
+/// Whom a bare line goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Target {
+    /// To whoever comes first.
+    #[default]
+    First,
+    /// To this peer. If nobody chose it, since when.
+    Peer(PeerId, Option<Instant>),
+    /// To nobody: the peer it was is no longer among ours.
+    Gone,
+}
+
+impl State {
+    /// The beginning of a conversation with this aim.
+    pub(in crate::cli::talk) fn towards(goal: &Goal) -> Self {
+        let target = match goal {
+            Goal::Listen { .. } => Target::First,
+            Goal::Reach(reach) => Target::Peer(reach.peer, None),
+        };
+        Self {
+            target,
+            ..Self::default()
+        }
+    }
+}
+
+impl Target {
+    const fn peer(self) -> Option<PeerId> {
+        match self {
+            Self::Peer(peer, _) => Some(peer),
+            Self::First | Self::Gone => None,
+        }
+    }
+
+    /// Whether it has come by itself and so lately that nobody can have seen it.
+    fn is_unseen(self, now: Instant) -> bool {
+        let Self::Peer(_, Some(since)) = self else {
+            return false;
+        };
+        now.saturating_since(since) < GLANCE
+    }
+}
+
+/// What this run knows about the session with a peer.
+#[derive(Debug, Default)]
+struct Link {
+    /// Whether there has ever been one.
+    has_stood: bool,
+    /// Since when it stands; none if it does not.
+    since: Option<UnixTime>,
+    /// Nothing is heard.
+    is_silent: bool,
+    /// Why the last one ended, or none came about.
+    why: Option<Safe>,
 }
 
 #[derive(Debug)]
@@ -103,39 +172,57 @@ impl Conversation {
     ///
     /// # Errors
     /// The error that ends it.
-    pub(super) fn run(mut self) -> Result<ExitCode, Error> {
+    pub(in crate::cli::talk) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
+        let end = self.last_words(end);
         drop(self.leave);
         self.driver.stop(true);
-        let undelivered = self.state.undelivered && !self.interactive;
-        end.map(|code| conclude(code, undelivered))
+        end
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
         loop {
-            while let Some(event) = self.handle.poll_event()? {
-                let end = match event {
-                    Update::Session(event) => self.on_event(event)?,
-                    Update::Chat(event) => self.on_chat_event(event)?,
-                };
-                if let Some(end) = end {
+            let mut told = 0;
+            while told < MAX_EVENTS
+                && let Some(update) = self.handle.poll_event()?
+            {
+                told += 1;
+                if let Some(end) = self.on_update(update)? {
                     return Ok(end);
                 }
             }
             if let Some(end) = self.take_lines()? {
                 return Ok(end);
             }
-            self.look_at_known_peers()?;
+            self.look_around()?;
             if let Some(end) = self.check_time()? {
                 return Ok(end);
             }
-            match self.inputs.recv_timeout(self.patience()) {
+            let patience = if told == MAX_EVENTS {
+                Duration::ZERO
+            } else {
+                self.show_prompt();
+                self.patience()
+            };
+            match self.inputs.recv_timeout(patience) {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::Done),
             }
         }
+    }
+
+    /// What is to be done twice a second.
+    fn look_around(&mut self) -> Result<(), Error> {
+        let now = self.clock.now();
+        if now.saturating_since(self.state.looked) < LOOK {
+            return Ok(());
+        }
+        self.state.looked = now;
+        self.state.has_room = true;
+        self.tell_late(now)?;
+        self.look_at_known_peers()
     }
 
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
@@ -146,21 +233,13 @@ impl Conversation {
             }
         }
         if let Some(peer) = self.goal.overdue(now) {
-            let status = self
-                .handle
-                .with(|messenger, now| messenger.endpoint_mut().status(peer, now))?;
-            let tries = status.map_or(0, |status| status.tries);
-            let saved = self.profile.contacts.is_saved(&peer);
-            let peer = Peer {
-                label: self.label(&peer),
-                saved,
-            };
-            return Err(self.goal.failure(peer, tries, now));
+            let tries = self.status(peer)?.map_or(0, |status| status.tries);
+            return Err(self.goal.failure(self.peer(&peer), tries, now));
         }
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.connect(peer, &addresses)?;
         }
-        match self.check_leave(now)? {
+        match self.check_leave(now) {
             Some(end) => Ok(Some(end)),
             None => self.check_end(now),
         }
@@ -170,7 +249,8 @@ impl Conversation {
     fn patience(&self) -> Duration {
         let left = self.goal.patience(self.clock.now());
         let leaves = self.state.leaving.is_some() || self.state.ended.is_some();
-        patience(left, self.state.pending.is_some()).min(if leaves { LEAVE_LOOK } else { LOOK })
+        let most = if leaves { LEAVE_LOOK } else { LOOK };
+        left.map_or(most, |left| left.min(most))
     }
 
     fn on_resolved(&mut self, found: Result<Vec<SocketAddr>, ResolveError>) -> Result<(), Error> {
@@ -190,7 +270,7 @@ impl Conversation {
             .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
         if let Err(ApiMisuse::NewerVersion(theirs)) = started {
             return Err(Error::NewerVersion {
-                peer: self.named(&peer),
+                peer: self.peer(&peer),
                 theirs,
                 ours: VERSION,
             });
@@ -201,14 +281,29 @@ impl Conversation {
         Ok(())
     }
 
-    fn named(&self, peer: &PeerId) -> Peer {
+    fn status(&self, peer: PeerId) -> Result<Option<SessionStatus>, Error> {
+        let status =
+            |messenger: &mut crate::chat::Messenger, now| messenger.endpoint().status(peer, now);
+        Ok(self.handle.with(status)?)
+    }
+
+    fn is_person(&self) -> bool {
+        self.typist != Typist::Pipe
+    }
+
+    fn link(&mut self, peer: PeerId) -> &mut Link {
+        self.state.links.entry(peer).or_default()
+    }
+
+    fn peer(&self, peer: &PeerId) -> Peer {
+        let saved = self.profile.contacts.is_saved(peer);
         Peer {
             label: self.label(peer),
-            saved: self.profile.contacts.is_saved(peer),
+            saved,
         }
     }
 
-    pub(in crate::cli::talk) fn label(&self, peer: &PeerId) -> Safe {
+    fn label(&self, peer: &PeerId) -> Safe {
         self.profile.contacts.label(peer)
     }
 
@@ -219,12 +314,21 @@ impl Conversation {
     fn warn(&mut self, words: Safe) {
         self.printer.warn(&words);
     }
-}
 
-/// How long the loop may sleep, `left` before the goal is missed, with a line pending or not.
-fn patience(left: Option<Duration>, is_pending: bool) -> Duration {
-    let most = if is_pending { OFFER_AGAIN } else { LOOK };
-    left.map_or(most, |left| left.min(most))
+    /// Prints an error that does not end the program.
+    fn complain(&mut self, error: &Error) {
+        self.printer.interrupt();
+        self.out.error(&error.report());
+    }
+
+    /// What follows from an attempt to print data. A reader that has left is no error, but the end.
+    fn printed(&self, result: io::Result<()>) -> Result<Option<ExitCode>, Error> {
+        match result {
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
+            Err(error) => Err(Error::output(&error)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -232,10 +336,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_found_no_room_does_not_wait_for_the_next_look() {
-        assert_eq!(patience(None, false), LOOK);
-        assert_eq!(patience(None, true), OFFER_AGAIN);
-        let soon = Duration::from_millis(1);
-        assert_eq!(patience(Some(soon), true), soon);
+    fn what_was_typed_before_the_prompt_changed_is_not_meant_for_it() {
+        let bob = PeerId::new([2; 32]);
+        let since = Instant::ZERO + Duration::from_secs(5);
+        let by_itself = Target::Peer(bob, Some(since));
+        assert!(by_itself.is_unseen(since));
+        assert!(by_itself.is_unseen(since + GLANCE - Duration::from_millis(1)));
+        assert!(!by_itself.is_unseen(since + GLANCE));
+        assert!(!Target::Peer(bob, None).is_unseen(since), "it was chosen");
     }
 }

@@ -2,128 +2,178 @@
 
 use std::sync::mpsc::TryRecvError;
 
-use crate::chat::{Draft, Line, LineError, SendError};
-use crate::cli::talk::conversation::Conversation;
+use crate::chat::{Draft, OutboxError, Policy, SendError};
+use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
+use crate::plain::Stamp;
 use crate::text::{Safe, safe_line};
 
 impl Conversation {
     pub(super) fn take_lines(&mut self) -> Result<Option<ExitCode>, Error> {
         while self.is_ready_for_a_line()? {
-            match self.lines.try_recv() {
-                Ok(Stdin::Line(line)) => {
-                    if let Some(end) = self.on_typed(&line)? {
-                        return Ok(Some(end));
-                    }
-                }
+            let end = match self.lines.try_recv() {
+                Ok(Stdin::Line(line)) => self.on_typed(line)?,
                 Ok(Stdin::Overlong(len)) => {
-                    self.lose(Safe::from("not sent: the line has ") + len + " bytes");
+                    self.printer.entered();
+                    let largest = Policy::default().largest;
+                    self.refuse(&SendError::TooLarge { len, largest }.to_string());
+                    None
+                }
+                Ok(Stdin::End) if self.is_person() => {
+                    self.printer.interrupt();
+                    self.state.leaving = Some(self.clock.now());
+                    None
                 }
                 Ok(Stdin::End) => {
-                    if self.interactive {
-                        self.state.leaving = Some(self.clock.now());
-                        break;
-                    }
                     self.state.ended = Some(self.clock.now());
+                    None
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            };
+            if end.is_some() {
+                return Ok(end);
             }
         }
         Ok(None)
     }
 
-    /// Offers a line that waits to the core again. A pipe is read only once there is somebody to say
-    /// its lines to; a person at a terminal may type at any time.
+    /// Offers a message that waits to the outbox again. A pipe is read only once there is somebody to
+    /// say its lines to; a person at a terminal may type at any time.
     fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
-        if let Some((peer, line)) = self.state.pending.take() {
-            self.send(peer, line)?;
+        if core::mem::take(&mut self.state.has_room)
+            && let Some((peer, text)) = self.state.pending.take()
+        {
+            self.send(peer, text)?;
         }
-        if self.state.leaving.is_some() {
+        let is_over = self.state.leaving.is_some() || self.state.ended.is_some();
+        if is_over || self.state.pending.is_some() {
             return Ok(false);
         }
-        let somebody = self.state.last.is_some() || self.state.ended.is_some();
-        Ok(self.state.pending.is_none() && (self.interactive || somebody))
+        Ok(self.is_person() || self.has_hearer()?)
     }
 
-    fn on_typed(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
-        let text = line.strip_suffix(b"\n").unwrap_or(line);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if self.is_answer(text) {
-            self.on_answer(text)?;
+    /// Whether there is somebody to say a pipe's lines to: for a caller from the first session on, for
+    /// a listener while one stands, since somebody else may come next.
+    fn has_hearer(&self) -> Result<bool, Error> {
+        let Some(peer) = self.state.target.peer() else {
+            return Ok(false);
+        };
+        let way = self.way(peer)?;
+        let has_stood = way.link.is_some_and(|link| link.has_stood);
+        Ok(way.stands() || (has_stood && !self.goal.is_listening()))
+    }
+
+    fn on_typed(&mut self, line: Vec<u8>) -> Result<Option<ExitCode>, Error> {
+        if !self.is_person() {
+            return self.say(self.state.target.peer(), line);
+        }
+        self.printer.entered();
+        let typed = Typed::parse(&line);
+        // While a question is open a line answers it, unless it is one of our commands. A key may
+        // begin with `/` too.
+        if !self.state.guests.is_empty() && !typed.is_command() {
+            self.on_answer(&line)?;
             return Ok(None);
         }
-        match if self.interactive {
-            Typed::parse(text)
-        } else {
-            Typed::Say(text)
-        } {
-            Typed::Say(text) => self.say(self.state.last, text)?,
+        match typed {
+            Typed::Say([]) => return Ok(None),
+            Typed::Say(text) => return self.say_to_target(text.to_vec()),
             Typed::SayTo { name, text } => match self.profile.contacts.find(name) {
                 Some(peer) => {
-                    self.state.last = Some(peer);
-                    self.say(Some(peer), text)?;
+                    self.state.target = Target::Peer(peer, None);
+                    if !text.is_empty() {
+                        return self.say(Some(peer), text.to_vec());
+                    }
                 }
-                None => {
-                    let name = Safe::from("no peer called \"") + safe_line(name) + "\"";
-                    self.warn(name + " (nothing was sent)");
-                }
+                None => self.no_such_peer(name),
             },
             Typed::Quit => self.state.leaving = Some(self.clock.now()),
             Typed::Help => self.help(),
             Typed::Peers => self.list_peers()?,
-            Typed::Unknown(command) => {
-                let words = Safe::from("unknown command \"/") + safe_line(command) + "\"; ";
-                self.warn(words + "try /help (nothing was sent)");
-            }
+            Typed::Whois(name) => self.whois(name)?,
+            Typed::Status => self.tell_status()?,
+            Typed::Ping(name) => self.ping(name)?,
+            Typed::Unknown { command, similar } => self.unknown(command, similar),
         }
         Ok(None)
     }
 
-    /// While a question is open a line answers it, unless it is one of our commands. A key may begin
-    /// with `/` too.
-    fn is_answer(&self, text: &[u8]) -> bool {
-        let command = matches!(Typed::parse(text), Typed::Quit | Typed::Help | Typed::Peers);
-        !self.state.guests.is_empty() && self.interactive && !command
-    }
-
-    fn say(&mut self, peer: Option<PeerId>, text: &[u8]) -> Result<(), Error> {
-        match (Line::compose(text), peer) {
-            (Ok(line), Some(peer)) => return self.send(peer, line.into_string()),
-            (Ok(_), None) => self.lose("nobody is connected (nothing was sent)".into()),
-            (Err(LineError::Empty), _) => {}
-            (Err(error), _) => self.refuse_line(error),
+    fn say_to_target(&mut self, text: Vec<u8>) -> Result<Option<ExitCode>, Error> {
+        let Some(peer) = self.state.target.peer() else {
+            let words = if self.state.target == Target::Gone {
+                "to whom? Begin the line with @NAME (nothing was sent)"
+            } else {
+                "nobody is connected (nothing was sent)"
+            };
+            self.warn(words.into());
+            return Ok(None);
+        };
+        if self.state.target.is_unseen(self.clock.now()) {
+            let words = Safe::from("that was typed before ") + self.label(&peer);
+            self.warn(words + " came (nothing was sent)");
+            return Ok(None);
         }
-        Ok(())
+        self.say(Some(peer), text)
     }
 
-    pub(super) fn send(&mut self, peer: PeerId, line: String) -> Result<(), Error> {
-        let draft = Draft::text(line.clone(), self.clock.unix_time());
+    /// Sends what was written, whatever it is: one message.
+    fn say(&mut self, peer: Option<PeerId>, text: Vec<u8>) -> Result<Option<ExitCode>, Error> {
+        let Some(peer) = peer else {
+            return Ok(None);
+        };
+        match String::from_utf8(text) {
+            Ok(text) => self.send(peer, text),
+            Err(_) => {
+                self.refuse("it is not text in UTF-8");
+                Ok(None)
+            }
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, text: String) -> Result<Option<ExitCode>, Error> {
+        let unix_time = self.clock.unix_time();
+        let draft = Draft::text(text.clone(), unix_time);
         let sent = self
             .handle
             .with(|messenger, now| messenger.send(peer.into(), draft, now))?;
-        match sent {
-            Ok(_) => {
-                self.state.spoken.insert(peer);
+        let name = match sent {
+            Ok(name) => name,
+            Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
+                if !self.is_person() || self.is_connected(peer)? =>
+            {
+                self.state.pending = Some((peer, text));
+                return Ok(None);
             }
-            Err(SendError::Outbox(_)) => self.state.pending = Some((peer, line)),
             Err(error) => {
-                let why = safe_line(&error.to_string());
-                self.lose(Safe::from("not sent: ") + why);
+                self.refuse(&error.to_string());
+                return Ok(None);
             }
+        };
+        let is_connected = self.is_connected(peer)?;
+        let now = self.clock.now();
+        let number = self.state.sent.add(peer, name, is_connected, now);
+        if !self.is_person() {
+            return Ok(None);
         }
-        Ok(())
+        let own = self.own_message(number, peer);
+        let at = Stamp::local(unix_time);
+        let printed = self.printer.own(&at, &own, &text);
+        if let Some(end) = self.printed(printed)? {
+            return Ok(Some(end));
+        }
+        if is_connected {
+            return Ok(None);
+        }
+        let words = Safe::from("queued: ") + self.obstacle(peer)?;
+        self.progress(number, peer, &words)
     }
 
-    fn refuse_line(&mut self, error: LineError) {
-        self.lose(Safe::from("not sent: ") + safe_line(&error.to_string()));
-    }
-
-    /// Tells that a line is lost. A script learns it from the exit code.
-    pub(super) fn lose(&mut self, words: Safe) {
-        self.state.undelivered = true;
-        self.warn(words);
+    /// Tells that a line is not sent. A script learns it from the exit code.
+    fn refuse(&mut self, why: &str) {
+        self.state.has_failed = true;
+        self.warn(Safe::from("not sent: ") + safe_line(why));
     }
 }

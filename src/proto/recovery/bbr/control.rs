@@ -123,7 +123,10 @@ impl Bbr {
         }
         let window = initial_window(self.max_datagram) as u128;
         let rate = window * 10_000 * u128::from(STARTUP_GAIN) / rtt.as_micros().max(1);
-        u64::try_from(rate).unwrap_or(u64::MAX).max(self.rate).max(1)
+        u64::try_from(rate)
+            .unwrap_or(u64::MAX)
+            .max(self.rate)
+            .max(1)
     }
 
     /// §5.6.4.6.

@@ -120,7 +120,9 @@ impl Bbr {
         }
         let goes_down = self.phase == Phase::Up && self.is_time_to_go_down(sample, rate);
         match self.phase {
-            Phase::Down | Phase::Cruise if self.is_time_to_probe(sample, now) => self.start_refill(sample),
+            Phase::Down | Phase::Cruise if self.is_time_to_probe(sample, now) => {
+                self.start_refill(sample)
+            }
             Phase::Down if self.is_time_to_cruise(sample) => self.phase = Phase::Cruise,
             Phase::Refill if self.model.rounds.started => {
                 self.start_up(sample, rate.unwrap_or(0));
@@ -193,10 +195,7 @@ impl Bbr {
                 }
             }
         }
-        if !self
-            .bounds
-            .is_too_much(sample.lost, sample.sent.in_flight)
-        {
+        if !self.bounds.is_too_much(sample.lost, sample.sent.in_flight) {
             self.raise_long_term(sample);
         }
         false
@@ -223,7 +222,8 @@ impl Bbr {
         let raised = hi.saturating_add(packets.saturating_mul(self.max_datagram as u64));
         self.bounds.inflight_hi = Some(raised);
         if self.model.rounds.started {
-            self.cycle.raise_slope(self.window, self.max_datagram as u64);
+            self.cycle
+                .raise_slope(self.window, self.max_datagram as u64);
         }
     }
 

@@ -2,8 +2,7 @@
 
 use super::super::*;
 use super::dumbbell::{End, Flow};
-use crate::proto::limits::ACK_EVERY;
-use crate::proto::limits::MAX_ACK_DELAY;
+use crate::proto::limits::{ACK_EVERY, MAX_ACK_DELAY};
 use crate::wire::limits::ACK_MAX_RANGES;
 
 const DATAGRAM: usize = 1_472;
@@ -60,24 +59,16 @@ impl Receiver {
 }
 
 impl Bulk {
-    pub(super) fn new(controller: Box<dyn Controller>, start: Instant) -> Self {
+    pub(super) fn new(kind: Congestion, seed: u8) -> Self {
+        let controller = controller(kind, DATAGRAM, [seed; 32], Instant::ZERO);
         Self {
             recovery: Recovery::new(controller, DATAGRAM, Instant::ZERO),
             next: 0,
             probes: 0,
             pace: None,
             receiver: Receiver::default(),
-            start,
+            start: Instant::ZERO,
         }
-    }
-
-    pub(super) fn newreno() -> Self {
-        Self::new(Box::new(NewReno::new(DATAGRAM)), Instant::ZERO)
-    }
-
-    pub(super) fn bbr(seed: u8) -> Self {
-        let bbr = Bbr::new(DATAGRAM, [seed; 32], Instant::ZERO);
-        Self::new(Box::new(bbr), Instant::ZERO)
     }
 
     fn send(&mut self, now: Instant) -> (usize, Packet) {

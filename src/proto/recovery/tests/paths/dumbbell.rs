@@ -42,10 +42,24 @@ pub(super) struct Path {
     pub(super) queue: u64,
     /// Whether packets get lost behind the bottleneck instead of before it.
     pub(super) behind: bool,
+    /// Decides which packets are lost.
     pub(super) seed: u8,
 }
 
 impl Path {
+    /// `mbit`: million bits a second. `loss`: of 1,000 packets. With a queue of one bandwidth-delay
+    /// product.
+    pub(super) const fn new(mbit: u64, rtt_ms: u64, loss: usize) -> Self {
+        Self {
+            rate: mbit * 1_000_000,
+            rtt: Duration::from_millis(rtt_ms),
+            loss,
+            queue: 100,
+            behind: false,
+            seed: 1,
+        }
+    }
+
     fn bytes(self, time: Duration) -> u64 {
         u64::try_from(u128::from(self.rate) * time.as_micros() / 8_000_000).unwrap()
     }
@@ -189,13 +203,18 @@ impl<F: Flow> Dumbbell<F> {
         }
     }
 
-    /// Hundredths of what the link could have carried by now.
-    pub(super) fn used(&self, flow: usize) -> f64 {
+    /// So many bytes, in hundredths of what the link could have carried by now.
+    pub(super) fn hundredths(&self, bytes: u64) -> f64 {
         let possible = self.path.bytes(self.now.saturating_since(Instant::ZERO));
-        percent(self.tallies[flow].delivered_bytes, possible)
+        percent(bytes, possible)
+    }
+
+    /// What a flow brought through the link, in hundredths of what it could have carried.
+    pub(super) fn used(&self, flow: usize) -> f64 {
+        self.hundredths(self.tallies[flow].delivered_bytes)
     }
 }
 
-pub(super) fn percent(part: u64, whole: u64) -> f64 {
+fn percent(part: u64, whole: u64) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
 }

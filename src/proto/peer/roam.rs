@@ -36,7 +36,7 @@ impl Peer {
     // --- in -----------------------------------------------------------------------------------
 
     /// A RESP from `from` completed our handshake.
-    pub(super) fn on_answered(
+    pub(in crate::proto) fn on_answered(
         &mut self,
         keypair: &Keypair,
         from: SocketAddr,

@@ -1,9 +1,9 @@
 //! "Did you mean ...?"
 
-use crate::text::Safe;
+use super::safe::Safe;
 
 /// The name nearest to `typed`, if it is near: one slip in three letters, two in six or more.
-pub(super) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a Safe>) -> Option<Safe> {
+pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a Safe>) -> Option<Safe> {
     let length = typed.chars().count();
     let allowed = if length < 6 { 1 } else { 2 };
     // A name that is wholly replaced is no slip.

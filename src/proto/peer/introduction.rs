@@ -54,7 +54,7 @@ impl Peer {
 
     /// Whether a handshake with the peer may be begun. A connection that stands goes on in the version
     /// that it began with.
-    pub(super) const fn may_be_called(&self) -> bool {
+    pub(in crate::proto) const fn may_be_called(&self) -> bool {
         self.shown.version <= VERSION || self.has_connection()
     }
 }

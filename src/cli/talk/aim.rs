@@ -1,0 +1,119 @@
+//! Whom to reach, and where: from known-peers or from the arguments.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::chat::Messenger;
+use crate::cli::talk::contacts::unsaved;
+use crate::cli::talk::profile::Profile;
+use crate::cli::target::{Target, Who};
+use crate::cli::{Context, Error, peers};
+use crate::net::{Bind, Family, Host, ResolveError};
+use crate::proto::{PeerConfig, Shown};
+use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only};
+use crate::text::safe_line;
+
+/// Whom to reach, and where.
+pub(super) struct Aim {
+    pub(super) offer: KeyOffer,
+    pub(super) host: HostPort,
+}
+
+impl Aim {
+    /// Looks a name up in known-peers; a key needs no looking up.
+    ///
+    /// # Errors
+    /// SC05 or SC27, or what reading known-peers fails with.
+    pub(super) fn of(target: Target, context: &Context) -> Result<Self, Error> {
+        let (offer, name, saved) = match target.who {
+            Who::Key(offer) => (offer, None, None),
+            Who::Name(name) => {
+                let known = KnownPeers::load(&context.paths.known_peers())?;
+                let peer = peers::find(&known, &name)?;
+                let saved = peer.addresses().first().cloned();
+                let name = Some(peer.name().clone());
+                (
+                    KeyOffer {
+                        key: peer.key(),
+                        name: None,
+                        addresses: Vec::new(),
+                    },
+                    name,
+                    saved,
+                )
+            }
+        };
+        let host = target.address.or(saved);
+        let host = host.ok_or_else(|| Error::NoAddress {
+            name: name.unwrap_or_else(|| unsaved(&offer.key)),
+        })?;
+        Ok(Self { offer, host })
+    }
+
+    /// The host, to be looked up.
+    ///
+    /// # Errors
+    /// SC29.
+    pub(super) fn host(&self) -> Result<Host, Error> {
+        let host = self.host.to_string();
+        Host::parse(&host, None).map_err(|error| bad_address(&host, error))
+    }
+
+    /// The address of the host, if it is written as one.
+    fn literal(&self) -> Option<IpAddr> {
+        self.host.host().parse().ok()
+    }
+
+    /// From where to call when nobody says: from loopback to loopback, else from everywhere.
+    pub(super) fn default_bind(&self, family: Family) -> Bind {
+        match self.literal().filter(|ip| ip.to_canonical().is_loopback()) {
+            Some(IpAddr::V4(_)) => Bind::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            Some(IpAddr::V6(_)) => Bind::At(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))),
+            None => Bind::Everywhere { port: 0, family },
+        }
+    }
+
+    /// Published test keys work on loopback only, whichever side has one.
+    ///
+    /// # Errors
+    /// SC28.
+    pub(super) fn check_test_keys(&self, profile: &Profile) -> Result<(), Error> {
+        let is_test = is_test_only(&self.offer.key) || is_test_only(&profile.secret.public());
+        let is_local = self
+            .literal()
+            .is_some_and(|ip| ip.to_canonical().is_loopback());
+        if is_test && !is_local {
+            Err(Error::TestKey)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Takes in somebody who is known by the arguments only.
+pub(super) fn meet(
+    profile: &mut Profile,
+    messenger: &mut Messenger,
+    offer: &KeyOffer,
+) -> Result<(), Error> {
+    let known = profile.contacts.known();
+    known.check_not_revoked(&offer.key)?;
+    if known.find_key(&offer.key).is_none() {
+        profile.contacts.meet(offer);
+        messenger.endpoint_mut().add_peer(PeerConfig {
+            id: offer.key,
+            psk: None,
+            addresses: Vec::new(),
+            shown: Shown::default(),
+        });
+    }
+    Ok(())
+}
+
+fn bad_address(text: &str, error: ResolveError) -> Error {
+    let reason = safe_line(&error.to_string());
+    Error::BadArgument {
+        given: safe_line(text),
+        reason,
+        example: &["listen", "[::]:7420"],
+    }
+}

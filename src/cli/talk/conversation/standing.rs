@@ -1,0 +1,252 @@
+//! How things stand with a peer: in a word, why nothing goes there if so, and what is tried next.
+
+use std::time::Duration;
+
+use crate::cli::Error;
+use crate::cli::talk::conversation::{Conversation, Link};
+use crate::id::PeerId;
+use crate::proto::SessionStatus;
+use crate::text::{Safe, safe_line};
+
+/// What is known about the way to a peer.
+#[derive(Debug)]
+pub(super) struct Way<'a> {
+    label: Safe,
+    pub(super) status: Option<SessionStatus>,
+    pub(super) link: Option<&'a Link>,
+    /// When it is called again, if that is up to us.
+    again: Option<Duration>,
+}
+
+impl Conversation {
+    pub(super) fn way(&self, peer: PeerId) -> Result<Way<'_>, Error> {
+        Ok(Way {
+            label: self.label(&peer),
+            status: self.status(peer)?,
+            link: self.state.links.get(&peer),
+            again: self.goal.calls_in(&peer, self.clock.now()),
+        })
+    }
+
+    /// Why a message for a peer has to wait, and what is tried next.
+    pub(super) fn obstacle(&self, peer: PeerId) -> Result<Safe, Error> {
+        let way = self.way(peer)?;
+        Ok(way.reason() + "; " + way.next())
+    }
+
+    /// Whether a message for a peer would leave at once.
+    pub(super) fn is_connected(&self, peer: PeerId) -> Result<bool, Error> {
+        let way = self.way(peer)?;
+        Ok(way.stands() && !way.is_silent())
+    }
+}
+
+impl Way<'_> {
+    pub(super) fn stands(&self) -> bool {
+        self.status.is_some_and(|status| status.established)
+    }
+
+    fn is_silent(&self) -> bool {
+        self.link.is_some_and(|link| link.is_silent)
+    }
+
+    /// One word, or two.
+    pub(super) fn word(&self) -> &'static str {
+        match self.status {
+            None => "revoked",
+            Some(status) if status.guest => "waits for your answer",
+            Some(status) if status.established && self.is_silent() => "silent",
+            Some(status) if status.established => "connected",
+            Some(status) if status.waiting => "has to accept you",
+            Some(status) if status.tries > 0 => "connecting",
+            Some(_) => "not connected",
+        }
+    }
+
+    /// Why a message has to wait.
+    pub(super) fn reason(&self) -> Safe {
+        let label = &self.label;
+        let why = self.link.and_then(|link| link.why.clone());
+        match self.status {
+            None => label.clone() + " is no peer of yours",
+            Some(status) if status.waiting => label.clone() + " has to accept you first",
+            Some(status) if status.established && self.is_silent() => {
+                let heard = status.heard.map_or_else(Safe::default, |heard| {
+                    Safe::from(" for ") + heard.as_secs() + " s"
+                });
+                Safe::from("nothing heard from ") + label + heard
+            }
+            Some(status) if status.established => label.clone() + " has not acknowledged it yet",
+            Some(_) => why.unwrap_or_else(|| label.clone() + " is not connected"),
+        }
+    }
+
+    /// What is tried next.
+    pub(super) fn next(&self) -> Safe {
+        let Some(status) = self.status else {
+            return "nothing is tried".into();
+        };
+        if status.waiting {
+            return "waiting".into();
+        }
+        let next = [self.again, status.next_try].into_iter().flatten().min();
+        match next {
+            Some(wait) => Safe::from("trying again in ") + wait.as_secs().max(1) + " s",
+            None if status.established => "sending again".into(),
+            None if status.tries > 0 => "calling".into(),
+            None if status.address.is_none() => "no address is known, so it has to call".into(),
+            None => "your next message calls it".into(),
+        }
+    }
+}
+
+/// `0.4 ms`, `42 ms`, `3.1 s`.
+pub(super) fn span(time: Duration) -> Safe {
+    let ms = time.as_secs_f64() * 1_000.0;
+    safe_line(&if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 1_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1_000.0)
+    })
+}
+
+/// Minutes and seconds: `1:05`.
+pub(super) fn clock(time: Duration) -> Safe {
+    let seconds = time.as_secs();
+    safe_line(&format!("{}:{:02}", seconds / 60, seconds % 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOBODY: SessionStatus = SessionStatus {
+        established: false,
+        address: None,
+        tries: 0,
+        next_try: None,
+        key_age: None,
+        heard: None,
+        waiting: false,
+        guest: false,
+        rtt: None,
+        awaits_ack: false,
+        keypairs: 0,
+        attempts: 0,
+        initiator: None,
+    };
+
+    fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
+        let way = Way {
+            label: "bob".into(),
+            status: Some(status),
+            link: Some(link),
+            again,
+        };
+        [
+            way.word().to_owned(),
+            (way.reason() + "; " + way.next()).to_string(),
+        ]
+    }
+
+    #[test]
+    fn every_state_has_a_reason_and_says_what_is_next() {
+        let link = Link::default();
+        let left = || Link {
+            why: Some("bob left".into()),
+            ..Link::default()
+        };
+        let silent = Link {
+            is_silent: true,
+            ..Link::default()
+        };
+        let address = Some("127.0.0.1:7419".parse().unwrap());
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let nobody = NOBODY;
+        let stands = SessionStatus {
+            established: true,
+            heard: seconds(8),
+            address,
+            ..NOBODY
+        };
+        let calls = SessionStatus {
+            tries: 2,
+            next_try: seconds(4),
+            address,
+            ..NOBODY
+        };
+        let waits = SessionStatus {
+            waiting: true,
+            ..NOBODY
+        };
+        let idle = SessionStatus { address, ..NOBODY };
+        let lost = SessionStatus {
+            tries: 1,
+            next_try: seconds(1),
+            ..stands
+        };
+        for (status, link, again, word, sentence) in [
+            (
+                nobody,
+                &link,
+                None,
+                "not connected",
+                "bob is not connected; no address is known, so it has to call",
+            ),
+            (
+                idle,
+                &left(),
+                None,
+                "not connected",
+                "bob left; your next message calls it",
+            ),
+            (
+                idle,
+                &left(),
+                seconds(3),
+                "not connected",
+                "bob left; trying again in 3 s",
+            ),
+            (
+                calls,
+                &link,
+                None,
+                "connecting",
+                "bob is not connected; trying again in 4 s",
+            ),
+            (
+                waits,
+                &link,
+                None,
+                "has to accept you",
+                "bob has to accept you first; waiting",
+            ),
+            (
+                stands,
+                &link,
+                None,
+                "connected",
+                "bob has not acknowledged it yet; sending again",
+            ),
+            (
+                lost,
+                &silent,
+                None,
+                "silent",
+                "nothing heard from bob for 8 s; trying again in 1 s",
+            ),
+        ] {
+            assert_eq!(told(status, link, again), [word, sentence]);
+        }
+    }
+
+    #[test]
+    fn times_are_short_and_have_their_unit() {
+        for (us, shown) in [(412, "0.4 ms"), (42_123, "42 ms"), (3_140_000, "3.1 s")] {
+            assert_eq!(span(Duration::from_micros(us)).as_str(), shown);
+        }
+        assert_eq!(clock(Duration::from_secs(65)).as_str(), "1:05");
+    }
+}

@@ -1,0 +1,86 @@
+//! Opens the socket and starts the threads that every talking program has.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::cli::Error;
+use crate::cli::talk::aim::meet;
+use crate::cli::talk::leave::Leave;
+use crate::cli::talk::profile::{Profile, cannot_bind};
+use crate::id::PeerId;
+use crate::net::{Bind, Clock, Driver, ResolveError, Signal, Socket};
+use crate::proto::EndpointConfig;
+use crate::store::KeyOffer;
+use crate::text::safe_line;
+
+/// What wakes the loop.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// The core has events, or a line was read.
+    Wake,
+    /// The operating system wants us to stop.
+    Signal(Signal),
+    /// A host's addresses were looked up.
+    Resolved(Result<Vec<SocketAddr>, ResolveError>),
+}
+
+/// A running core, and what wakes its owner.
+pub(super) struct Network {
+    pub(super) profile: Profile,
+    pub(super) driver: Driver,
+    pub(super) clock: Clock,
+    pub(super) own: PeerId,
+    pub(super) inputs: Receiver<Input>,
+    /// For whoever else has something to tell.
+    pub(super) sender: Sender<Input>,
+    pub(super) leave: Leave,
+}
+
+impl Network {
+    /// Starts it. `stranger`: somebody who is known by the arguments only.
+    ///
+    /// # Errors
+    /// SC12 or SC25; whatever else the system or the profile refuses.
+    pub(super) fn start(
+        mut profile: Profile,
+        bind: Bind,
+        config: EndpointConfig,
+        stranger: Option<&KeyOffer>,
+    ) -> Result<Self, Error> {
+        let clock = Clock::new();
+        let mut messenger = profile.messenger(config, &clock)?;
+        if let Some(offer) = stranger {
+            meet(&mut profile, &mut messenger, offer)?;
+        }
+        let own = messenger.endpoint().id();
+        let socket = Socket::bind(bind).map_err(|error| cannot_bind(bind, &error))?;
+        let (sender, inputs) = channel();
+        let wake = sender.clone();
+        let notify = Box::new(move || {
+            // Nobody is left to be woken when the loop has ended.
+            let _ = wake.send(Input::Wake);
+        });
+        let driver = Driver::start(socket, messenger, clock, notify).map_err(|e| no_threads(&e))?;
+        let deliver = sender.clone();
+        let leave = Leave::watch(driver.handle().clone(), move |signal| {
+            let _ = deliver.send(Input::Signal(signal));
+        });
+        Ok(Self {
+            profile,
+            driver,
+            clock,
+            own,
+            inputs,
+            sender,
+            leave: leave.map_err(|error| no_threads(&error))?,
+        })
+    }
+}
+
+pub(in crate::cli) fn no_threads(error: &std::io::Error) -> Error {
+    let reason = safe_line(&error.to_string());
+    Error::System {
+        operation: "start the network",
+        reason,
+    }
+}

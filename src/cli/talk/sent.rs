@@ -1,0 +1,235 @@
+//! Our own messages of this run, by number, until each is delivered or has failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::chat::{ContactId, FailReason, Name, State};
+use crate::id::PeerId;
+use crate::time::Instant;
+
+/// How long a receipt may take before it is told that there is none.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Messages that have no receipt.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// How many there have been in this run.
+    count: u64,
+    open: BTreeMap<(ContactId, Name), Open>,
+    /// To whom there have been any.
+    contacts: BTreeSet<PeerId>,
+}
+
+#[derive(Debug)]
+struct Open {
+    number: u64,
+    since: Instant,
+    /// Whether the peer's machine has acknowledged it.
+    is_sent: bool,
+    /// Whether any of it may have left.
+    may_have_left: bool,
+    /// Whether the person knows that it takes longer.
+    told: bool,
+}
+
+/// How one message has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Delivered,
+    Failed(FailReason),
+}
+
+/// A message whose receipt does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Late {
+    pub(super) number: u64,
+    pub(super) peer: PeerId,
+    pub(super) is_sent: bool,
+}
+
+/// What has not arrived, as far as is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Undelivered {
+    pub(super) messages: usize,
+    /// How many of them may have arrived all the same.
+    pub(super) perhaps: usize,
+}
+
+impl Sent {
+    /// Takes a message in that was accepted for sending; returns its number. Without a connection the
+    /// person is told at once why it has to wait.
+    pub(super) fn add(
+        &mut self,
+        peer: PeerId,
+        name: Name,
+        is_connected: bool,
+        now: Instant,
+    ) -> u64 {
+        self.count += 1;
+        self.contacts.insert(peer);
+        let open = Open {
+            number: self.count,
+            since: now,
+            is_sent: false,
+            may_have_left: is_connected,
+            told: !is_connected,
+        };
+        self.open.insert((peer.into(), name), open);
+        self.count
+    }
+
+    /// The way to a peer is free: what waits leaves.
+    pub(super) fn on_link(&mut self, peer: PeerId, now: Instant) {
+        for open in self.of_mut(peer) {
+            open.may_have_left = true;
+            (open.since, open.told) = (now, false);
+        }
+    }
+
+    /// A message moved on. Returns its number and its outcome if it has come to its end.
+    pub(super) fn on_state(
+        &mut self,
+        contact: ContactId,
+        name: Name,
+        state: State,
+        now: Instant,
+    ) -> Option<(u64, Outcome)> {
+        let key = (contact, name);
+        let outcome = match state {
+            State::Queued => return None,
+            State::Sent => {
+                let open = self.open.get_mut(&key)?;
+                open.is_sent = true;
+                (open.since, open.told) = (now, false);
+                return None;
+            }
+            State::Delivered => Outcome::Delivered,
+            State::Failed(reason) => Outcome::Failed(reason),
+        };
+        let open = self.open.remove(&key)?;
+        Some((open.number, outcome))
+    }
+
+    /// Messages whose receipt has not come soon; each once in each state.
+    pub(super) fn late(&mut self, now: Instant) -> Vec<Late> {
+        let mut late = Vec::new();
+        for ((contact, _), open) in &mut self.open {
+            if !open.told && now.saturating_since(open.since) >= SOON {
+                open.told = true;
+                late.push(Late {
+                    number: open.number,
+                    peer: contact.peer(),
+                    is_sent: open.is_sent,
+                });
+            }
+        }
+        late
+    }
+
+    /// Whether everything has come to its end.
+    pub(super) fn is_settled(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// How many messages there have been.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// To whom there have been any.
+    pub(super) fn contacts(&self) -> &BTreeSet<PeerId> {
+        &self.contacts
+    }
+
+    /// What has not arrived, by peer.
+    pub(super) fn undelivered(&self) -> BTreeMap<PeerId, Undelivered> {
+        let mut found: BTreeMap<PeerId, Undelivered> = BTreeMap::new();
+        for ((contact, _), open) in &self.open {
+            let of_peer = found.entry(contact.peer()).or_default();
+            of_peer.messages += 1;
+            of_peer.perhaps += usize::from(open.may_have_left);
+        }
+        found
+    }
+
+    fn of_mut(&mut self, peer: PeerId) -> impl Iterator<Item = &mut Open> {
+        let contact = ContactId::from(peer);
+        let of_peer = self.open.iter_mut();
+        of_peer.filter_map(move |((of, _), open)| (*of == contact).then_some(open))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::LogId;
+
+    const BOB: PeerId = PeerId::new([2; 32]);
+    const CAROL: PeerId = PeerId::new([3; 32]);
+
+    fn name(sequence: u64) -> Name {
+        Name {
+            log: LogId(1),
+            sequence,
+        }
+    }
+
+    fn at(ms: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn numbers_count_the_run_and_not_the_peer() {
+        let mut sent = Sent::default();
+        assert_eq!(sent.add(BOB, name(0), true, at(0)), 1);
+        assert_eq!(sent.add(CAROL, name(0), true, at(0)), 2);
+        assert_eq!(sent.add(BOB, name(1), true, at(0)), 3);
+        let done = sent.on_state(CAROL.into(), name(0), State::Delivered, at(1));
+        assert_eq!(done, Some((2, Outcome::Delivered)));
+        let again = sent.on_state(CAROL.into(), name(0), State::Delivered, at(1));
+        assert_eq!(again, None, "a message ends once");
+        assert!(!sent.is_settled());
+    }
+
+    #[test]
+    fn a_receipt_that_comes_soon_makes_sent_no_news() {
+        let mut sent = Sent::default();
+        sent.add(BOB, name(0), true, at(0));
+        sent.on_state(BOB.into(), name(0), State::Sent, at(10));
+        assert_eq!(sent.late(at(1_900)), []);
+        sent.on_state(BOB.into(), name(0), State::Delivered, at(1_950));
+        assert_eq!(sent.late(at(9_000)), []);
+    }
+
+    #[test]
+    fn each_state_that_lasts_is_told_once() {
+        let mut sent = Sent::default();
+        sent.add(BOB, name(0), true, at(0));
+        let late = |is_sent| {
+            vec![Late {
+                number: 1,
+                peer: BOB,
+                is_sent,
+            }]
+        };
+        assert_eq!(sent.late(at(2_000)), late(false));
+        assert_eq!(sent.late(at(2_500)), []);
+        sent.on_state(BOB.into(), name(0), State::Sent, at(3_000));
+        assert_eq!(sent.late(at(4_900)), []);
+        assert_eq!(sent.late(at(5_000)), late(true));
+        assert_eq!(sent.late(at(9_000)), []);
+    }
+
+    #[test]
+    fn what_never_left_cannot_have_arrived() {
+        let mut sent = Sent::default();
+        sent.add(BOB, name(0), false, at(0));
+        sent.add(CAROL, name(0), true, at(0));
+        let expect = |messages, perhaps| Undelivered { messages, perhaps };
+        let expected = BTreeMap::from([(BOB, expect(1, 0)), (CAROL, expect(1, 1))]);
+        assert_eq!(sent.undelivered(), expected);
+        sent.on_link(BOB, at(1));
+        sent.add(BOB, name(1), false, at(2));
+        assert_eq!(sent.undelivered().get(&BOB), Some(&expect(2, 1)));
+    }
+}

@@ -1,0 +1,71 @@
+//! What a session carries for the layer above.
+
+use crate::proto::connection::{Connection, Note};
+use crate::proto::event::Event;
+use crate::proto::peer::Peer;
+use crate::proto::shared::Shared;
+use crate::proto::streams::{CHAT, Streams};
+use crate::time::Instant;
+
+impl Peer {
+    /// The connection, if both sides know each other: then its streams may carry something.
+    fn open_connection(&self) -> Option<&Connection> {
+        let is_open = self.accepted && !self.is_guest();
+        self.connection.as_deref().filter(|_| is_open)
+    }
+
+    /// The streams that may carry something.
+    pub(in crate::proto) fn streams(&self) -> Option<&Streams> {
+        self.open_connection().map(Connection::streams)
+    }
+
+    /// As [`Peer::streams`], to change them.
+    pub(in crate::proto) fn streams_mut(&mut self) -> Option<&mut Streams> {
+        let is_open = self.accepted && !self.is_guest();
+        let connection = self.connection.as_mut().filter(|_| is_open)?;
+        Some(connection.streams_mut())
+    }
+
+    /// The number of the connection whose streams may carry something.
+    pub(in crate::proto) fn generation(&self) -> Option<u64> {
+        self.open_connection().map(|_| self.generation)
+    }
+
+    /// Takes a receipt or reject; false if there is no room, or nobody to send it to.
+    pub(in crate::proto) fn take_note(&mut self, note: Note) -> bool {
+        let is_open = self.accepted && !self.is_guest();
+        let connection = self.connection.as_mut().filter(|_| is_open);
+        connection.is_some_and(|connection| connection.take_note(note))
+    }
+
+    /// Tells the layer above, and the owner if it takes bulk streams. While the owner is behind with
+    /// its events, what is new stays where it is.
+    pub(in crate::proto) fn tell_stream_events(&mut self, shared: &mut Shared) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        let (peer, bulk) = (self.id, shared.config.bulk);
+        loop {
+            if bulk && shared.is_owner_behind() {
+                shared.unread.insert(peer);
+                return;
+            }
+            let Some(event) = connection.streams_mut().poll_event() else {
+                return;
+            };
+            shared.stir(peer);
+            if bulk && !event.is_about(CHAT) {
+                shared.event(Event::Stream { peer, event });
+            }
+        }
+    }
+
+    /// Measures the round trip; false if there is no connection that could.
+    pub(in crate::proto) fn measure(&mut self, now: Instant) -> bool {
+        let can = self.status(now).established && self.open_connection().is_some();
+        if let Some(connection) = self.connection.as_mut().filter(|_| can) {
+            connection.measure(now);
+        }
+        can
+    }
+}

@@ -1,0 +1,72 @@
+//! The end of a session.
+
+use tracing::info;
+
+use crate::id::ConnectionId;
+use crate::proto::event::{CloseReason, Event};
+use crate::proto::peer::{Fate, Peer, Standing};
+use crate::proto::shared::Shared;
+use crate::time::Instant;
+use crate::wire::frame::{CloseCode, Frame};
+
+impl Peer {
+    /// Queues a sealed CLOSE, if there is a key to seal it with: also to the last proved address, if
+    /// the present one is not.
+    pub(in crate::proto) fn say_close(
+        &mut self,
+        code: CloseCode,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng, now);
+        for to in self.everywhere(&plaintext) {
+            if let Some(transmit) = self.lay_out(to, &plaintext, now) {
+                shared.transmit_unsealed(transmit);
+            }
+        }
+    }
+
+    /// Ends the session: keys, attempts and connection are gone. A guest's record goes with them.
+    pub(in crate::proto) fn end(
+        &mut self,
+        reason: Option<CloseReason>,
+        shared: &mut Shared,
+    ) -> Fate {
+        let existed = self.pair.take().is_some();
+        info!(peer = ?self.id, ?reason, "session ends");
+        for keypair in self.keys.take_all() {
+            shared.keys.remove(&keypair);
+        }
+        self.stop_handshake(shared);
+        self.forget_attempts(shared);
+        shared.timers.stop_all(&mut self.armed, self.id);
+        self.connection_id = ConnectionId(shared.rng.u64());
+        self.connection = None;
+        self.introduction = None;
+        shared.stir(self.id);
+        (self.accepted, self.silent) = (false, false);
+        (self.wanted, self.pending) = (false, false);
+        self.keepalive_due = false;
+        self.highest = None;
+        self.forget_unproved();
+        match (&mut self.standing, reason) {
+            (Standing::Guest { told, .. }, _) => {
+                if core::mem::take(told) {
+                    shared.event(Event::GuestGone { peer: self.id });
+                }
+                return Fate::Forget;
+            }
+            (Standing::Known | Standing::Pinned { .. }, Some(reason)) if existed => {
+                shared.event(Event::Closed {
+                    peer: self.id,
+                    reason,
+                });
+            }
+            (Standing::Known | Standing::Pinned { .. }, _) => {}
+        }
+        Fate::Stay
+    }
+}

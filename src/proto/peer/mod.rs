@@ -1,0 +1,204 @@
+//! One peer: its session's keys, its connection, what waits for it.
+//!
+//! 1. [`Peer::start_handshake`](super::initiate) or an accepted INIT leads to a keypair.
+//! 2. [`Peer::confirm`] (`keys`) makes a keypair the one to send under.
+//! 3. [`Peer::on_opened`] (`inbound`) takes what arrives; `roam` follows the peer's address, and
+//!    `introduction` remembers what it says of itself.
+//! 4. [`Peer::poll_packet`] (`outbound`) gives what leaves; `timers` asks for it in time.
+//! 5. `carried` is the layer above's way to the streams.
+//! 6. [`Peer::end`] (`ending`) erases everything but the record.
+
+mod carried;
+mod ending;
+mod inbound;
+mod introduction;
+mod keys;
+mod outbound;
+mod roam;
+mod timers;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::crypto::Psk;
+use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
+use crate::proto::attempt::Attempts;
+use crate::proto::config::Shown;
+use crate::proto::connection::Connection;
+use crate::proto::event::{CloseReason, SessionStatus};
+use crate::proto::initiate::Retry;
+use crate::proto::keypair::{ConnectionPair, KeySlots};
+use crate::proto::limits::{MAX_ADDRESSES, RETRY_JITTER};
+use crate::proto::path::PathState;
+use crate::proto::peer::introduction::Introduction;
+use crate::proto::shared::Shared;
+use crate::proto::timer::{Armed, Timer};
+use crate::time::Instant;
+
+/// How we came to have a record of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The owner named it.
+    Known,
+    /// It came by itself and was pinned, for `--trust new`; the event has been told or not.
+    Pinned { told: bool },
+    /// It came by itself and waits for the user, who has been told or not.
+    Guest {
+        since: Instant,
+        source: SocketAddr,
+        told: bool,
+    },
+}
+
+/// Everything about one peer.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: PeerId,
+    pub(super) standing: Standing,
+    pub(super) psk: Option<Arc<Psk>>,
+    pub(super) shown: Shown,
+    /// What the first HELLO of the connection said.
+    introduction: Option<Introduction>,
+    pub(super) addresses: Vec<SocketAddr>,
+    /// Where it is, and how far that is proved.
+    pub(super) path: Option<PathState>,
+    /// Our half of the connection's name; drawn anew whenever connection state starts from nothing.
+    pub(super) connection_id: ConnectionId,
+    pub(super) keys: KeySlots,
+    pub(super) attempts: Attempts,
+    /// The attempt whose message 1 the worker is making.
+    pub(super) building: Option<SessionIndex>,
+    pub(super) retry: Option<Retry>,
+    /// Whether the owner asked for a session that does not stand yet.
+    pub(super) wanted: bool,
+    /// Whether the owner has something that only a session can bring forward.
+    pub(super) pending: bool,
+    /// The greatest handshake timestamp accepted, and when.
+    pub(super) timestamp: Option<(Timestamp, Instant)>,
+    pub(super) armed: Armed,
+    pair: Option<ConnectionPair>,
+    /// None before the first session, and after an end.
+    pub(super) connection: Option<Box<Connection>>,
+    /// The number of that connection, different from all others of the endpoint.
+    generation: u64,
+    /// Whether the other side treats us as somebody it knows.
+    accepted: bool,
+    keepalive_due: bool,
+    heard: Option<Instant>,
+    silent: bool,
+    /// The highest counter that arrived under the current keypair.
+    pub(super) highest: Option<(Epoch, Counter)>,
+    rekey_jitter: Duration,
+}
+
+/// What becomes of a peer's record after an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Stay,
+    Forget,
+}
+
+impl Peer {
+    pub(super) fn new(id: PeerId, standing: Standing, shared: &mut Shared) -> Self {
+        Self {
+            id,
+            standing,
+            psk: None,
+            shown: Shown::default(),
+            introduction: None,
+            addresses: Vec::new(),
+            path: None,
+            connection_id: ConnectionId(shared.rng.u64()),
+            keys: KeySlots::default(),
+            attempts: Attempts::default(),
+            building: None,
+            retry: None,
+            wanted: false,
+            pending: false,
+            timestamp: None,
+            armed: Armed::default(),
+            pair: None,
+            connection: None,
+            generation: 0,
+            accepted: false,
+            keepalive_due: false,
+            heard: None,
+            silent: false,
+            highest: None,
+            rekey_jitter: shared.rng.up_to(RETRY_JITTER),
+        }
+    }
+
+    pub(super) const fn is_guest(&self) -> bool {
+        matches!(self.standing, Standing::Guest { .. })
+    }
+
+    /// Puts `addresses` in front of those known; the first [`MAX_ADDRESSES`] are kept.
+    pub(super) fn learn_addresses(&mut self, addresses: &[SocketAddr]) {
+        let known = core::mem::take(&mut self.addresses);
+        for address in addresses.iter().copied().chain(known) {
+            if !self.addresses.contains(&address) && self.addresses.len() < MAX_ADDRESSES {
+                self.addresses.push(address);
+            }
+        }
+    }
+
+    pub(super) fn arm(&mut self, timer: Timer, at: Option<Instant>, shared: &mut Shared) {
+        shared.timers.set(&mut self.armed, self.id, timer, at);
+    }
+
+    pub(super) fn arm_erase(&mut self, shared: &mut Shared) {
+        self.arm(Timer::Erase, self.keys.next_erase(), shared);
+    }
+
+    /// Makes the user's decision: the peer is known from now on.
+    pub(super) fn accept(&mut self, standing: Standing, shared: &mut Shared) {
+        let was_guest = self.is_guest();
+        self.standing = standing;
+        self.arm(Timer::Guest, None, shared);
+        if self.is_somebody_else() {
+            self.end(Some(CloseReason::SigningKeyChanged), shared);
+        } else if was_guest && self.pair.is_some() {
+            if let Some(connection) = &mut self.connection {
+                connection.release_hello();
+            }
+            shared.dirty.insert(self.id);
+            self.announce(shared);
+            self.introduce(shared);
+        }
+    }
+
+    /// Whether something can go to the peer at this moment: neither side is a guest of the other, and it answers.
+    const fn may_talk(&self) -> bool {
+        self.accepted && !self.is_guest() && !self.silent
+    }
+
+    pub(super) fn status(&self, now: Instant) -> SessionStatus {
+        let current = self.keys.current().filter(|keypair| keypair.is_usable(now));
+        SessionStatus {
+            established: current.is_some() && self.may_talk(),
+            address: self.address().or_else(|| self.addresses.first().copied()),
+            tries: self.retry.map_or(0, |retry| retry.tries),
+            next_try: self
+                .armed
+                .at(Timer::Retry)
+                .map(|at| at.saturating_since(now)),
+            key_age: current.map(|keypair| now.saturating_since(keypair.created)),
+            heard: self.heard.map(|heard| now.saturating_since(heard)),
+            waiting: self.pair.is_some() && !self.accepted,
+            guest: self.is_guest(),
+            rtt: self.connection.as_ref().and_then(|c| c.rtt()),
+            awaits_ack: self.connection.as_ref().is_some_and(|c| c.awaits_ack()),
+            keypairs: self.keys.iter().count(),
+            attempts: self.attempts.len(),
+            initiator: current.map(|keypair| keypair.initiator),
+        }
+    }
+
+    /// Whether something waits that only a session can bring forward.
+    pub(super) fn waits(&self) -> bool {
+        let is_busy = self.connection.as_ref().is_some_and(|c| c.is_busy());
+        self.wanted || self.pending || is_busy
+    }
+}

@@ -1,0 +1,109 @@
+//! Packets on their way out.
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use tracing::trace;
+
+use crate::proto::connection::Poll;
+use crate::proto::keypair::Keypair;
+use crate::proto::peer::Peer;
+use crate::proto::shared::Shared;
+use crate::proto::timer::Timer;
+use crate::proto::transmit::{Datagram, Transmit, Unsealed};
+use crate::time::Instant;
+
+impl Peer {
+    /// The next packet that is due, if there is a key and a path for it.
+    pub(in crate::proto) fn poll_packet(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Option<Transmit> {
+        let can_seal = |keypair: &Arc<Keypair>| keypair.can_seal(now);
+        if !self.keys.current().is_some_and(can_seal) {
+            self.on_no_key(shared, now);
+            return None;
+        }
+        if let Some(probe) = self.poll_path(shared, now) {
+            return Some(probe);
+        }
+        let Some(to) = self.usable_path() else {
+            self.rest(None, shared);
+            return None;
+        };
+        let keepalive = core::mem::take(&mut self.keepalive_due);
+        let hello = shared.config.hello(shared.signing_key);
+        let connection = self.connection.as_mut()?;
+        let packet = match connection.poll(&hello, keepalive, &mut shared.rng, now) {
+            Poll::Packet(packet) => packet,
+            Poll::Later(at) => {
+                self.rest(Some(at), shared);
+                return None;
+            }
+            Poll::Nothing => {
+                self.rest(None, shared);
+                return None;
+            }
+        };
+        if connection.takes_notes_again() {
+            shared.stir(self.id);
+        }
+        let transmit = self.lay_out(to, &packet.plaintext, now)?;
+        self.on_sent(packet.eliciting, shared, now);
+        Some(transmit)
+    }
+
+    /// Nothing is left to send before `pace`, or before something happens.
+    fn rest(&mut self, pace: Option<Instant>, shared: &mut Shared) {
+        let recovery = self.connection.as_ref().and_then(|c| c.timeout());
+        self.arm(Timer::Pace, pace, shared);
+        self.arm(Timer::Recovery, recovery, shared);
+        let ack = self.connection.as_ref().and_then(|c| c.ack_timeout());
+        self.arm(Timer::Ack, ack, shared);
+    }
+
+    /// Lays out one packet to `to` under the current keypair.
+    pub(in crate::proto) fn lay_out(
+        &mut self,
+        to: SocketAddr,
+        plaintext: &[u8],
+        now: Instant,
+    ) -> Option<Transmit> {
+        let keypair = self.keys.current()?;
+        if !keypair.can_seal(now) {
+            return None;
+        }
+        let counter = keypair.next_counter()?;
+        trace!(peer = ?self.id, counter = counter.0, %to, "packet out");
+        let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, plaintext));
+        if let Some(path) = &mut self.path {
+            path.on_sent(to, datagram.len());
+        }
+        Some(Transmit { to, datagram })
+    }
+
+    pub(in crate::proto) fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {
+        if let Some(interval) = shared.config.keepalive {
+            self.arm(Timer::Keepalive, Some(now + interval), shared);
+        }
+        if !eliciting {
+            return;
+        }
+        if self.silent {
+            self.start_handshake(shared, now);
+        } else if self.armed.at(Timer::Silence).is_none() {
+            self.arm_silence(shared, now);
+        }
+        self.rekey_if_due(true, shared, now);
+    }
+
+    /// Without a key to send under, whatever asks for an ACK starts a handshake; an ACK does not.
+    fn on_no_key(&mut self, shared: &mut Shared, now: Instant) {
+        let keepalive = core::mem::take(&mut self.keepalive_due);
+        let has_content = self.connection.as_ref().is_some_and(|c| c.has_content());
+        if keepalive || has_content || self.waits() {
+            self.start_handshake(shared, now);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What happens when a deadline passes.
+
+use tracing::{debug, info};
+
+use crate::proto::event::Event;
+use crate::proto::peer::{Fate, Peer};
+use crate::proto::shared::Shared;
+use crate::proto::timer::Timer;
+use crate::time::Instant;
+
+impl Peer {
+    /// A timer of this peer fired.
+    pub(in crate::proto) fn on_timeout(
+        &mut self,
+        timer: Timer,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Fate {
+        match timer {
+            Timer::Retry => self.on_retry(shared, now),
+            Timer::Path => self.on_path_timeout(shared, now),
+            Timer::Silence => {
+                info!(peer = ?self.id, "silence");
+                if !core::mem::replace(&mut self.silent, true) {
+                    shared.event(Event::Silent { peer: self.id });
+                }
+                self.start_handshake(shared, now);
+            }
+            Timer::Recovery => {
+                if let Some(connection) = &mut self.connection {
+                    connection.on_timeout(now);
+                    // What was lost and is not said again wants no answer.
+                    if !connection.awaits_ack() {
+                        self.arm(Timer::Silence, None, shared);
+                    }
+                }
+                shared.dirty.insert(self.id);
+            }
+            Timer::Pace | Timer::Ack => {
+                shared.dirty.insert(self.id);
+            }
+            Timer::Keepalive => {
+                self.keepalive_due = true;
+                shared.dirty.insert(self.id);
+            }
+            Timer::Attempts => self.expire_attempts(shared, now),
+            Timer::Erase => {
+                for keypair in self.keys.take_expired(now) {
+                    debug!(peer = ?self.id, epoch = keypair.epoch.0, "keypair erased");
+                    shared.keys.remove(&keypair);
+                }
+                self.arm_erase(shared);
+                // Whatever waits needs a new key now.
+                shared.dirty.insert(self.id);
+            }
+            Timer::Guest => {
+                self.end(None, shared);
+                return Fate::Forget;
+            }
+        }
+        Fate::Stay
+    }
+}

@@ -1,0 +1,83 @@
+//! Items of docs/checklist.md, "State", that whole endpoints show without a network.
+
+use super::*;
+
+/// The index in an INIT or RESP that `side` sends now.
+fn index_sent(side: &mut Side, kind: u8, at: Instant) -> Vec<u8> {
+    let sent = side.drain(at);
+    let of_kind = |(_, packet): &&(SocketAddr, Vec<u8>)| packet.first() == Some(&kind);
+    let (_, packet) = sent.iter().find(of_kind).expect("a handshake begins");
+    packet[4..8].to_vec()
+}
+
+/// Makes `side` draw the same numbers as whenever this was last done.
+fn draw_again(side: &mut Side) {
+    side.endpoint.shared.rng = CoreRng::new([9; 32]);
+}
+
+/// What `a` calls its side of a session with `b` that begins now.
+fn index_of_call(a: &mut Side, b: &Side, at: Instant) -> Vec<u8> {
+    draw_again(a);
+    a.endpoint.connect(b.id(), &[], at).unwrap();
+    index_sent(a, 1, at)
+}
+
+#[test]
+fn a_session_index_that_is_taken_is_not_drawn_again() {
+    let (mut a, b) = acquainted();
+    let c = Side::new(3, Trust::Strict);
+    a.knows(&c, None);
+    let first = index_of_call(&mut a, &b, now(0));
+    let second = index_of_call(&mut a, &c, now(0));
+    assert_ne!(first, second, "both attempts would take one answer");
+    a.endpoint.remove_peer(b.id(), now(1));
+    a.endpoint.remove_peer(c.id(), now(1));
+    a.drain(now(1));
+    a.knows(&b, None);
+    let again = index_of_call(&mut a, &b, now(2));
+    assert_eq!(first, again, "free again, and the same numbers are drawn");
+}
+
+#[test]
+fn a_session_index_that_a_key_has_is_not_drawn_again() {
+    let (mut a, mut b) = acquainted();
+    let c = Side::new(3, Trust::Strict);
+    a.knows(&c, None);
+    draw_again(&mut a);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let sent = a.drain(now(0));
+    let first = sent[0].1[4..8].to_vec();
+    for (_, packet) in sent {
+        b.receive(a.address, packet, now(0));
+    }
+    settle(&mut a, &mut b, now(0));
+    assert!(a.endpoint.status(b.id(), now(0)).unwrap().established);
+    let second = index_of_call(&mut a, &c, now(1));
+    assert_ne!(first, second, "packets of both would meet one key");
+    b.say(a.id(), b"still yours", now(2));
+    settle(&mut a, &mut b, now(2));
+    assert_eq!(a.lines(), [b"still yours"]);
+}
+
+/// No clock that counts suspended time goes back; should one do so all the same, nothing ends.
+#[test]
+fn a_monotonic_clock_that_goes_back_ends_nothing() {
+    let (mut a, mut b) = connected();
+    let hour = 3_600_000;
+    let times = [hour, 60_000, hour + 1, 0, 2 * hour, hour, 2 * hour + 1];
+    for (n, ms) in times.into_iter().enumerate() {
+        let line = u8::try_from(n).unwrap();
+        for at in [now(ms), now(ms + 10_000)] {
+            a.endpoint.handle_timeout(at);
+            b.endpoint.handle_timeout(at);
+            if at == now(ms) {
+                a.say(b.id(), &[line], at);
+                b.say(a.id(), &[line], at);
+            }
+            settle(&mut a, &mut b, at);
+        }
+        assert_eq!((a.lines().len(), b.lines().len()), (n + 1, n + 1));
+    }
+    let closed = |event: &Event| matches!(event, Event::Closed { .. });
+    assert!(!a.events.iter().chain(&b.events).any(closed));
+}

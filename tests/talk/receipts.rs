@@ -1,0 +1,165 @@
+//! What becomes of a message: what a pipe learns of it, and what happens when a program dies.
+
+use std::time::Duration;
+
+use crate::home::{Home, Talk, check};
+use crate::program::{Program, within};
+use crate::rude::Rude;
+
+#[test]
+fn a_pipe_that_is_longer_than_the_outbox_is_read_as_its_lines_are_delivered() {
+    const LINES: usize = 1_560;
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--linger", "20s"]);
+    check(&mut caller, &mut listener);
+    listener.kill();
+    let line = |n: usize| format!("line {n} {}", "x".repeat(990));
+    let lines: Vec<String> = (0..LINES).map(line).collect();
+    // A pipe and its readers hold less than 80 lines: when these are written, the outbox is all but
+    // full. The rest comes before the other side is reached again.
+    let (first, rest) = lines.split_at(1_060);
+    caller.say(&first.join("\n"));
+    let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
+    caller.say(&rest.join("\n"));
+    for line in lines {
+        let record = listener.said("");
+        assert!(
+            record.ends_with(&format!("\talice\t{line}")),
+            "{record:.40}"
+        );
+    }
+    let ended = caller.leave();
+    assert!(
+        !ended.transcript.contains("not sent"),
+        "{}",
+        ended.transcript
+    );
+}
+
+#[test]
+fn a_listener_ends_when_what_was_piped_in_is_delivered() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    listener.say("for whoever comes");
+    listener.close();
+    let mut caller = alice.connect("bob", address, &[]);
+    assert!(caller.said("").ends_with("\tbob\tfor whoever comes"));
+    let ended = listener.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
+#[test]
+fn a_listener_that_has_nothing_to_say_listens_on() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    listener.close();
+    for text in ["one", "two"] {
+        let mut caller = alice.connect("bob", address, &[]);
+        caller.say(text);
+        listener.said(&format!("\talice\t{text}"));
+        caller.leave();
+    }
+}
+
+#[test]
+fn a_caller_whose_peer_leaves_before_the_receipt_ends_as_not_delivered() {
+    let (alice, bob) = Home::friends();
+    let mut listener = Program::without_reader(bob.command(&["listen", "127.0.0.1:0"]));
+    let address = crate::home::listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say("into a closed pipe");
+    caller.told("bob left");
+    let ended = caller.end();
+    ended.failed(6, "SC14");
+    assert!(
+        ended
+            .told
+            .contains("not delivered to bob: the conversation was over"),
+        "{}",
+        ended.told
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_full_disk_does_not_take_has_no_receipt() {
+    let (alice, bob) = Home::friends();
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let command = bob.command(&["listen", "127.0.0.1:0"]);
+    let mut listener = Program::writing_to(command, full.unwrap());
+    let address = crate::home::listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &["--retry", "--linger", "1s"]);
+    caller.say("keep this");
+    listener.end().failed(8, "SC18");
+    caller.close();
+    caller.end().failed(6, "SC14");
+}
+
+/// What was printed of `line 0`, `line 1` and so on until there are no more, as numbers.
+fn numbers(records: &str) -> Vec<usize> {
+    let number = |line: &str| line.split("\tline ").nth(1)?.parse().ok();
+    records.lines().filter_map(number).collect()
+}
+
+#[test]
+fn a_listener_that_is_killed_in_the_middle_and_starts_again_misses_nothing() {
+    const LINES: usize = 600;
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--linger", "20s"]);
+    caller.told("secure: bob");
+    let text: Vec<String> = (0..LINES).map(|n| format!("line {n}")).collect();
+    caller.say(&text[..LINES / 2].join("\n"));
+    let mut records = String::new();
+    for _ in 0..20 {
+        records += &(listener.said("") + "\n");
+    }
+    let ended = listener.kill();
+    records += &ended.rest;
+    let before = numbers(&records);
+    caller.say(&text[LINES / 2..].join("\n"));
+    let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
+    // The conversation goes on by itself.
+    let after = within(Duration::from_secs(15), || {
+        let mut after = Vec::new();
+        while after.last() != Some(&(LINES - 1)) {
+            after.extend(numbers(&listener.said("\tline ")));
+        }
+        after
+    });
+    caller.leave();
+    assert!(before.is_sorted() && after.is_sorted());
+    let resumed = after[0];
+    assert_eq!(before, (0..before.len()).collect::<Vec<_>>());
+    assert!(
+        resumed <= before.len(),
+        "lines {} to {resumed} are missing",
+        before.len()
+    );
+    assert_eq!(after, (resumed..LINES).collect::<Vec<_>>(), "each once");
+}
+
+#[test]
+fn a_caller_that_is_killed_takes_nothing_with_it_that_was_confirmed() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    talk.alice.kill();
+    let mut caller = alice.connect("bob", talk.address, &[]);
+    check(&mut caller, &mut talk.bob);
+    let ended = talk.bob.kill();
+    assert_eq!(ended.transcript.matches("can you hear me?").count(), 2);
+}
+
+#[test]
+fn a_message_longer_than_we_accept_is_turned_away_and_both_are_told() {
+    let (rude, bob) = (Rude::of_policy(32 << 20), Home::new());
+    bob.run(&["peers", "add", "rude", &rude.key()]);
+    let (mut listener, address) = bob.listen(&[]);
+    let peer = rude.connect(&bob, address);
+    rude.say(peer, &vec![b'x'; (16 << 20) + 1]);
+    listener.told("a message from rude was turned away: it is longer than what is accepted here");
+    rude.say(peer, b"shorter");
+    assert!(listener.said("").ends_with("\trude\tshorter"));
+}

@@ -1,0 +1,219 @@
+//! `send`: one message, and the truth about it.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use securechat::chat::{self, State, Update};
+use securechat::proto::Event;
+
+use crate::home::{Home, free_port};
+use crate::program::{Program, within};
+use crate::rude::Rude;
+use crate::wire::Wire;
+
+/// What alice sends to bob at this address.
+fn send(alice: &Home, address: &str, args: &[&str]) -> Program {
+    alice.start(&[&["send", "bob", "--address", address], args].concat())
+}
+
+#[test]
+fn a_message_that_was_shown_is_delivered() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let ended = send(&alice, &address.to_string(), &["on my way"]).end();
+    assert_eq!((ended.code, ended.rest.as_str()), (Some(0), ""));
+    assert!(ended.told.contains("delivered to bob after "));
+    let line = listener.said("");
+    assert!(line.ends_with("\talice\ton my way"), "{line}");
+    listener.told("alice left");
+}
+
+#[test]
+fn a_saved_address_is_enough() {
+    let (alice, bob) = (Home::new(), Home::new());
+    bob.knows("alice", &alice);
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    alice.run(&["peers", "add", "bob", &bob.key(), "--address", &address]);
+    let ended = alice.run(&["-q", "send", "bob", "done"]);
+    assert_eq!((ended.rest.as_str(), ended.told.as_str()), ("", ""));
+    listener.said("\talice\tdone");
+}
+
+#[test]
+fn all_of_standard_input_is_one_message_and_its_last_break_is_none_of_it() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut sender = send(&alice, &address.to_string(), &["-"]);
+    sender.say("one");
+    sender.say("/quit");
+    sender.leave();
+    let line = listener.said("");
+    assert!(line.ends_with("\talice\tone\\n/quit"), "{line}");
+}
+
+#[test]
+fn without_a_text_nothing_is_read_and_nothing_is_sent() {
+    let (alice, bob) = Home::friends();
+    let (listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let sender = send(&alice, &address, &[]);
+    // Its input stays open: whoever read it would hang.
+    let ended = within(Duration::from_secs(2), || sender.end());
+    ended.failed(2, "SC29");
+    assert!(
+        ended
+            .told
+            .contains("give a text, or - to read standard input")
+    );
+    let mut nothing = send(&alice, &address, &["-"]);
+    nothing.close();
+    nothing.end().failed(2, "SC29");
+    send(&alice, &address, &[""]).end().failed(2, "SC29");
+    let mut bytes = send(&alice, &address, &["-"]);
+    bytes.say_bytes(b"\xff\xfe no text");
+    bytes.close();
+    let ended = bytes.end();
+    ended.failed(2, "SC29");
+    assert!(ended.told.contains("is not text in UTF-8"));
+    assert!(!listener.kill().transcript.contains("secure: "));
+}
+
+#[test]
+fn a_closed_port_is_named_when_the_time_is_over() {
+    let (alice, _bob) = Home::friends();
+    let address = free_port().to_string();
+    let sender = send(&alice, &address, &["hello", "--wait", "1s"]);
+    let ended = within(Duration::from_secs(1), || sender.end());
+    ended.failed(6, "SC14");
+    for words in [
+        "not delivered to bob within 1 s",
+        "It never left this machine.",
+        &format!("Nothing is listening at {address}:"),
+    ] {
+        assert!(ended.told.contains(words), "{words}: {}", ended.told);
+    }
+}
+
+#[test]
+fn silence_is_explained_when_the_time_is_over() {
+    let (alice, _bob) = Home::friends();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let sender = send(&alice, &address, &["hello", "--wait", "1s"]);
+    let ended = within(Duration::from_secs(1), || sender.end());
+    ended.failed(6, "SC14");
+    for words in [
+        "It never left this machine.",
+        &format!("No answer came from {address}:"),
+        "firewall or NAT",
+    ] {
+        assert!(ended.told.contains(words), "{words}: {}", ended.told);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_sent_and_not_confirmed_may_have_arrived() {
+    let (alice, bob) = Home::friends();
+    let command = bob.command(&["listen", "127.0.0.1:0"]);
+    let (mut listener, _stuck) = Program::with_stuck_reader(command);
+    let address = crate::home::listening(&mut listener);
+    let sender = send(&alice, &address.to_string(), &["hello", "--wait", "1s"]);
+    let ended = sender.end();
+    ended.failed(6, "SC14");
+    assert!(
+        ended
+            .told
+            .contains("It was sent, but no receipt came back: it may have arrived."),
+        "{}",
+        ended.told
+    );
+}
+
+#[test]
+fn whoever_does_not_know_us_is_told_from_silence() {
+    let (alice, bob) = (Home::new(), Home::new());
+    alice.knows("bob", &bob);
+    let (_listener, address) = bob.listen(&[]);
+    let sender = send(&alice, &address.to_string(), &["hello"]);
+    within(Duration::from_secs(2), || sender.end()).failed(4, "SC10");
+}
+
+#[test]
+fn a_listener_that_comes_in_time_gets_it() {
+    let (alice, bob) = Home::friends();
+    let address = free_port().to_string();
+    let mut sender = send(&alice, &address, &["hello"]);
+    sender.told("connecting to bob");
+    let (mut listener, _) = bob.listen_at(&address, &[]);
+    listener.said("\talice\thello");
+    assert_eq!(sender.end().code, Some(0));
+}
+
+#[test]
+fn a_message_goes_through_a_storm() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let wire = Wire::to(address);
+    wire.storm(11);
+    let ended = send(&alice, &wire.address().to_string(), &["through the storm"]).end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    listener.said("\talice\tthrough the storm");
+}
+
+#[test]
+fn what_others_say_meanwhile_is_not_shown_and_has_no_receipt() {
+    let (rude, alice) = (Rude::new(), Home::new());
+    let address = rude.address().to_string();
+    alice.run(&["peers", "add", "rude", &rude.key(), "--address", &address]);
+    let peer = rude.knows(&alice);
+    let sender = alice.start(&["send", "rude", "hello"]);
+    rude.wait(|update| match update {
+        Update::Session(Event::Established { .. }) => Some(()),
+        Update::Session(_) | Update::Chat(_) => None,
+    });
+    rude.say(peer, b"did you see this?");
+    let (mut ours, mut is_there) = (None, false);
+    rude.wait(|update| {
+        if let Update::Chat(chat::Event::Message { message, .. }) = update {
+            ours = Some(message.name);
+        } else if let Update::Chat(chat::Event::State { state, .. }) = update {
+            is_there |= state == State::Sent;
+        }
+        (ours.is_some() && is_there).then_some(())
+    });
+    rude.take(peer, ours.unwrap());
+    let ended = sender.end();
+    assert_eq!((ended.code, ended.rest.as_str()), (Some(0), ""));
+    rude.wait(|update| match update {
+        Update::Session(Event::Closed { .. }) => Some(()),
+        Update::Session(_) | Update::Chat(_) => None,
+    });
+    assert_eq!(rude.unsettled(peer), 1);
+}
+
+#[test]
+fn a_peer_without_an_address_needs_one() {
+    let (alice, _bob) = Home::friends();
+    let ended = alice.attempt(&["send", "bob", "hello"]);
+    ended.failed(2, "SC27");
+    alice
+        .attempt(&["send", "nobody", "hello"])
+        .failed(4, "SC05");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_wait() {
+    let (alice, _bob) = Home::friends();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let mut sender = send(&alice, &address, &["hello"]);
+    sender.told("connecting to bob");
+    let ended = within(Duration::from_secs(1), || {
+        sender.signal(rustix::process::Signal::INT);
+        sender.end()
+    });
+    assert_eq!(ended.code, Some(130), "{}", ended.transcript);
+}
