@@ -160,3 +160,97 @@ impl Sampler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 1_000;
+    const NONE: Duration = Duration::ZERO;
+
+    const fn at(ms: u64) -> Instant {
+        Instant::from_micros(ms * 1_000)
+    }
+
+    /// Acknowledges packets that left at `sent_at`, the newest first.
+    fn ack(sampler: &mut Sampler, sent: &[Snapshot], sent_at: u64, now: u64) -> Sample {
+        for _ in sent {
+            sampler.on_acked(SIZE);
+        }
+        let bytes = (sent.len() * SIZE) as u64;
+        sampler.sample(sent[0], at(sent_at), bytes, 0, at(now))
+    }
+
+    #[test]
+    fn the_rate_is_what_arrived_within_the_round_trip() {
+        let mut sampler = Sampler::new(at(0));
+        let first = sampler.on_sent(SIZE, 0, at(0));
+        let second = sampler.on_sent(SIZE, SIZE, at(0));
+        let sample = ack(&mut sampler, &[second, first], 0, 100);
+        assert_eq!(sample.rate(NONE), Some(20_000));
+        assert_eq!((sample.newly_acked, sample.delivered), (2_000, 2_000));
+    }
+
+    #[test]
+    fn acknowledgements_in_a_bunch_do_not_make_the_path_faster() {
+        let mut sampler = Sampler::new(at(0));
+        let first = sampler.on_sent(SIZE, 0, at(0));
+        ack(&mut sampler, &[first], 0, 50);
+        let slow: Vec<Snapshot> = (0..10)
+            .map(|it| sampler.on_sent(SIZE, it * SIZE, at(50 + it as u64 * 10)))
+            .collect();
+        let newest = slow[9];
+        // All at once, 1 ms after the last has left: ten packets took 90 ms to leave.
+        for _ in 0..10 {
+            sampler.on_acked(SIZE);
+        }
+        let sample = sampler.sample(newest, at(140), 10_000, 0, at(141));
+        assert_eq!(sample.interval, Duration::from_millis(91));
+        assert_eq!(sample.rate(NONE), Some(10_000_000 / 91));
+    }
+
+    #[test]
+    fn a_sample_shorter_than_a_round_trip_says_nothing() {
+        let mut sampler = Sampler::new(at(0));
+        let sent = sampler.on_sent(SIZE, 0, at(0));
+        let sample = ack(&mut sampler, &[sent], 0, 10);
+        assert_eq!(sample.rate(Duration::from_millis(11)), None);
+        assert!(sample.rate(Duration::from_millis(10)).is_some());
+        let sent = sampler.on_sent(SIZE, 0, at(20));
+        assert_eq!(ack(&mut sampler, &[sent], 20, 20).rate(NONE), None);
+    }
+
+    #[test]
+    fn what_is_sent_while_there_is_too_little_says_so_until_it_has_arrived() {
+        let mut sampler = Sampler::new(at(0));
+        let first = sampler.on_sent(SIZE, 0, at(0));
+        sampler.on_app_limited(SIZE);
+        let second = sampler.on_sent(SIZE, SIZE, at(1));
+        assert!(!first.app_limited && second.app_limited);
+        ack(&mut sampler, &[first], 0, 10);
+        assert!(sampler.on_sent(SIZE, SIZE, at(11)).app_limited);
+        ack(&mut sampler, &[second], 1, 11);
+        assert!(!sampler.on_sent(SIZE, SIZE, at(12)).app_limited);
+    }
+
+    #[test]
+    fn a_pause_does_not_count_as_slow_delivery() {
+        let mut sampler = Sampler::new(at(0));
+        let first = sampler.on_sent(SIZE, 0, at(0));
+        ack(&mut sampler, &[first], 0, 10);
+        let later = sampler.on_sent(SIZE, 0, at(60_000));
+        let sample = ack(&mut sampler, &[later], 60_000, 60_010);
+        assert_eq!(sample.rate(NONE), Some(100_000));
+    }
+
+    #[test]
+    fn a_loss_counts_all_that_was_lost_since_its_packet_left() {
+        let mut sampler = Sampler::new(at(0));
+        let sent: Vec<Snapshot> = (0..3)
+            .map(|it| sampler.on_sent(SIZE, it * SIZE, at(0)))
+            .collect();
+        let lost = sent.iter().map(|sent| sampler.on_lost(SIZE, sent).lost);
+        assert_eq!(lost.collect::<Vec<_>>(), [1_000, 2_000, 3_000]);
+        assert_eq!(sampler.on_sent(SIZE, 0, at(1)).lost, 3_000);
+    }
+}

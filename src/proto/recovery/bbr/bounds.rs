@@ -31,7 +31,7 @@ pub(super) struct Bounds {
     pub(super) inflight_latest: u64,
     bandwidth_latest: u64,
     /// Losses in this round that count.
-    losses: u32,
+    pub(super) losses: u32,
     pub(super) losses_last_round: u32,
     round_end: u64,
     pub(super) round_started: bool,

@@ -129,16 +129,17 @@ impl Bbr {
             .max(1)
     }
 
-    /// §5.6.4.6.
+    /// §5.6.4.6. Before the pipe is known to be full, small talk does not widen the window either (RFC
+    /// 9002 §7.8).
     pub(super) fn set_window(&mut self, sample: &Sample) {
         let inflight = self.bdp(self.window_gain());
         let extra = self.model.aggregation.extra().min(self.window);
         let most = self.with_budget(inflight.saturating_add(extra));
         let grown = self.window.saturating_add(sample.newly_acked);
-        let initial = initial_window(self.max_datagram) as u64;
+        let early = sample.total_delivered < initial_window(self.max_datagram) as u64;
         if self.full_pipe.reached {
             self.window = grown.min(most);
-        } else if self.window < most || sample.total_delivered < initial {
+        } else if !sample.sent.app_limited && (early || self.window < most) {
             self.window = grown;
         }
         self.window = self.window.min(self.window_bound()).max(self.min_window());

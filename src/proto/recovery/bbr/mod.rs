@@ -151,9 +151,8 @@ impl Controller for Bbr {
         if sent.app_limited && sent.in_flight <= bytes as u64 {
             self.restart_from_idle(now);
         }
-        self.model
-            .rounds
-            .note_window(sent.in_flight + self.datagram() > self.window);
+        let next = sent.in_flight.saturating_add(self.datagram());
+        self.model.rounds.note_window(next > self.window);
     }
 
     fn on_sample(&mut self, sample: &Sample, now: Instant) {
