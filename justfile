@@ -17,8 +17,16 @@ storm:
     cargo storm
 
 # every property test with 50,000 cases
-fuzz:
+prop:
     cargo prop
+
+# looks for inputs that break a target (the files of fuzz/fuzz_targets); needs nightly Rust and cargo-fuzz
+fuzz target minutes="10":
+    cargo +nightly fuzz run --sanitizer none {{target}} -- -max_total_time=$(({{minutes}} * 60)) -timeout=20
+
+# runs what the fuzzers have kept, or the file in SECURECHAT_FUZZ_INPUT, through a target or all of them
+replay target="":
+    cargo replay {{target}}
 
 # licences, sources, bans and known vulnerabilities of the dependencies
 deny:

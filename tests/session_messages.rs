@@ -206,6 +206,21 @@ fn a_message_of_many_packets_arrives_whole() {
 }
 
 #[test]
+fn transfers_that_nobody_reads_hold_up_no_long_message() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    let (id, endpoint) = (b.id(), a.messenger.endpoint_mut());
+    while let Ok(stream) = endpoint.open_stream(id) {
+        endpoint.write_stream(id, stream, &[7; 1 << 20]).unwrap();
+    }
+    pass(&mut a, &mut b, true, 1_000, 30_000);
+    let name = a.send(&b, &"x".repeat(3 << 20), now(30_000));
+    pass(&mut a, &mut b, true, 30_000, 90_000);
+    assert_eq!(a.states(name).last(), Some(&State::Delivered));
+}
+
+#[test]
 fn events_come_in_the_order_in_which_they_happened() {
     let (mut a, mut b) = acquainted();
     a.send(&b, "first", now(0));
@@ -253,6 +268,21 @@ fn a_receiver_that_starts_again_gets_what_it_had_not_receipted() {
     pass(&mut a, &mut b, true, 3_000, 20_000);
     assert_eq!(b.texts(), ["not taken", "later"]);
     assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+}
+
+#[test]
+fn a_receiver_that_is_killed_before_it_takes_what_it_acknowledged_is_found_soon() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    let name = a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 2_000);
+    assert_eq!(a.states(name), [State::Sent]);
+    b.restart(5_000);
+    b.knows(&a);
+    b.takes = true;
+    pass(&mut a, &mut b, true, 2_000, 15_000);
+    assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+    assert_eq!(b.texts(), ["hello", "hello"], "once in each process");
 }
 
 #[test]
@@ -334,4 +364,54 @@ fn two_messengers_at_rest_have_no_deadline() {
     for side in [&a, &b] {
         assert_eq!(side.messenger.poll_timeout(), None);
     }
+}
+
+#[test]
+fn a_peer_that_leaves_again_and_again_is_not_called_in_a_circle() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    a.send(&b, "hello", now(0));
+    for _ in 0..100 {
+        pass(&mut a, &mut b, true, 0, 0);
+        b.messenger.endpoint_mut().close(a.id(), now(0));
+    }
+    let is_session =
+        |update: &&Update| matches!(update, Update::Session(proto::Event::Established { .. }));
+    assert_eq!(a.updates.iter().filter(is_session).count(), 1);
+    pass(&mut a, &mut b, true, 0, 2_000);
+    assert_eq!(a.updates.iter().filter(is_session).count(), 2);
+    b.messenger.endpoint_mut().close(a.id(), now(2_000));
+    pass(&mut a, &mut b, true, 2_000, 2_000);
+    a.send(&b, "at once", now(2_000));
+    pass(&mut a, &mut b, true, 2_000, 2_000);
+    assert_eq!(a.updates.iter().filter(is_session).count(), 3);
+}
+
+#[test]
+fn what_is_written_while_nothing_is_heard_may_arrive_all_the_same() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    a.send(&b, "unheard", now(1_000));
+    let mut at = now(1_000);
+    let is_silent =
+        |update: &Update| matches!(update, Update::Session(proto::Event::Silent { .. }));
+    loop {
+        for datagram in a.drain(at) {
+            b.receive(a.address, datagram, at);
+        }
+        if a.updates.iter().any(is_silent) {
+            break;
+        }
+        at = at.max(a.messenger.poll_timeout().unwrap());
+        a.messenger.handle_timeout(at);
+    }
+    a.send(&b, "while silent", at);
+    let status = a.messenger.endpoint().status(b.id(), at).unwrap();
+    assert!(!status.established && status.key_age.is_some());
+    for datagram in a.drain(at) {
+        b.receive(a.address, datagram, at);
+    }
+    b.drain(at);
+    assert_eq!(b.texts(), ["hello", "unheard", "while silent"]);
 }

@@ -128,7 +128,6 @@ impl Client {
     /// Something about the contact's connection changed: it began or ended, a stream can be read or
     /// written, ended, was reset or stopped, or more of ours is acknowledged.
     pub fn handle_transport(&mut self, contact: ContactId) {
-        self.conversation(contact);
         self.wake(contact);
     }
 
@@ -160,6 +159,10 @@ impl Client {
     /// Moves bytes between the conversations that were woken and the transport.
     pub fn drive(&mut self, transport: &mut dyn Transport, now: Instant) {
         while let Some(contact) = self.awake.pop_first() {
+            // Strangers come and go: only who can say something has a conversation.
+            if transport.generation(contact.peer()).is_some() {
+                self.conversation(contact);
+            }
             let Some(conversation) = self.conversations.get_mut(&contact) else {
                 continue;
             };
@@ -268,6 +271,12 @@ impl Client {
             noted.map(|old| self.deadlines.remove(&(old, contact)));
             self.deadlines.extend(deadline.map(|new| (new, contact)));
         }
+    }
+
+    /// How many contacts something is held of.
+    #[cfg(test)]
+    pub(super) fn conversations(&self) -> usize {
+        self.conversations.len()
     }
 
     /// Bytes of unfinished and untaken messages of a contact that are held in memory.

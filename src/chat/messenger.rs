@@ -239,7 +239,7 @@ impl Messenger {
         } = event
             && self.client.unsettled((*peer).into()) > 0
         {
-            self.endpoint.seek(*peer, now);
+            self.endpoint.seek_later(*peer, now);
         }
     }
 

@@ -14,7 +14,7 @@ impl Transport for Endpoint {
     }
 
     fn open(&mut self, peer: PeerId) -> Option<StreamId> {
-        self.open_stream(peer).ok()
+        self.open_body(peer).ok()
     }
 
     fn write(&mut self, peer: PeerId, stream: StreamId, bytes: &[u8]) -> usize {

@@ -109,6 +109,14 @@ impl<D: Write, N: Write> Printer<D, N> {
         if self.quiet {
             return Ok(());
         }
+        self.outcome(at, own, state)
+    }
+
+    /// Prints what became of a message of ours, quiet or not.
+    ///
+    /// # Errors
+    /// As [`Printer::said`].
+    pub fn outcome(&mut self, at: &Stamp, own: &Own, state: &Safe) -> io::Result<()> {
         let lead = at.clock() + " [" + own.number + "]" + to(own);
         let colon = if own.to.is_some() { ": " } else { " " };
         self.aside(&(lead + colon + state))
@@ -275,6 +283,19 @@ mod tests {
         assert_eq!((data, notes.as_str()), (expected.clone(), ""));
         let [data, notes] = printed(Form::Records, false, act);
         assert_eq!((data.as_str(), notes), ("", expected), "no record of ours");
+    }
+
+    #[test]
+    fn quiet_keeps_what_a_message_came_to_and_not_how_far_it_is() {
+        let own = Own {
+            number: 3,
+            to: None,
+        };
+        let [data, _] = printed(Form::Transcript, true, |printer| {
+            printer.progress(&now(), &own, &"queued".into()).unwrap();
+            printer.outcome(&now(), &own, &"failed".into()).unwrap();
+        });
+        assert_eq!(data, format!("{} [3] failed\n", now().clock()));
     }
 
     #[test]

@@ -15,7 +15,18 @@ impl Endpoint {
     /// # Errors
     /// [`StreamError::NoSession`]; [`StreamError::Blocked`] while as many are open as can be.
     pub fn open_stream(&mut self, peer: PeerId) -> Result<StreamId, StreamError> {
-        self.streams(peer)?.open().map_err(|_| StreamError::Blocked)
+        let opened = self.streams(peer)?.open_transfer();
+        opened.map_err(|_| StreamError::Blocked)
+    }
+
+    /// As [`Endpoint::open_stream`], for what the layer above says: transfers leave a place and a
+    /// window for it, whoever does not read them.
+    ///
+    /// # Errors
+    /// As [`Endpoint::open_stream`].
+    pub fn open_body(&mut self, peer: PeerId) -> Result<StreamId, StreamError> {
+        let opened = self.streams(peer)?.open();
+        opened.map_err(|_| StreamError::Blocked)
     }
 
     /// Takes as many of `bytes` as there is room for and returns how many. After a short write

@@ -54,24 +54,42 @@ impl Peer {
     /// Begins a series of attempts unless one is under way. A guest is never called, nor a peer to
     /// whom we would have to speak an older version than it has spoken.
     pub(super) fn start_handshake(&mut self, shared: &mut Shared, now: Instant) {
+        if self.begin_series(now) {
+            self.try_once(shared, now);
+        }
+    }
+
+    /// As [`Peer::start_handshake`], but the first attempt waits as long as usually the second.
+    pub(super) fn start_handshake_later(&mut self, shared: &mut Shared, now: Instant) {
+        if self.begin_series(now) {
+            let [first, ..] = RETRY_DELAYS;
+            let wait = first + shared.rng.up_to(RETRY_JITTER);
+            self.arm(Timer::Retry, Some(now + wait), shared);
+        }
+    }
+
+    fn begin_series(&mut self, now: Instant) -> bool {
         if self.retry.is_some() || self.is_guest() || self.destinations().is_empty() {
-            return;
+            return false;
         }
         if !self.may_be_called() {
-            return;
+            return false;
         }
         self.retry = Some(Retry {
             since: now,
             tries: 0,
             told: false,
         });
-        self.try_once(shared, now);
+        true
     }
 
     /// As [`Peer::start_handshake`], because the owner asks for it: a series that has slowed down
-    /// begins anew.
+    /// begins anew, and one that has yet to begin does so at once.
     pub(super) fn start_handshake_anew(&mut self, shared: &mut Shared, now: Instant) {
-        if self.retry.is_some_and(|retry| retry.told) {
+        if self
+            .retry
+            .is_some_and(|retry| retry.told || retry.tries == 0)
+        {
             self.stop_handshake(shared);
         }
         self.start_handshake(shared, now);

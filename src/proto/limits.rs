@@ -30,6 +30,10 @@ pub const GLARE_WINDOW: Duration = Duration::from_secs(10);
 
 // Handshake (docs/protocol.md#handshake, #keys-over-time).
 
+/// A peer that owes us something and has nothing to acknowledge is asked after this time whether it is
+/// still there.
+pub const ASK_AFTER: Duration = Duration::from_secs(5);
+
 /// Waits before the second, third and fourth attempt; later ones use the last.
 pub const RETRY_DELAYS: [Duration; 4] = [
     Duration::from_secs(1),

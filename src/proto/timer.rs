@@ -20,6 +20,8 @@ pub enum Timer {
     Pace,
     /// When to acknowledge what has arrived, if nothing else is to be said.
     Ack,
+    /// When to ask a peer that owes us something whether it is still there.
+    Ask,
     /// When to send something so that a NAT keeps its mapping.
     Keepalive,
     /// When to forget attempts that nobody answered.
@@ -30,7 +32,7 @@ pub enum Timer {
     Guest,
 }
 
-const TIMERS: usize = 10;
+const TIMERS: usize = 11;
 
 /// The deadlines that one peer has armed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +102,7 @@ const ALL: [Timer; TIMERS] = [
     Timer::Recovery,
     Timer::Pace,
     Timer::Ack,
+    Timer::Ask,
     Timer::Keepalive,
     Timer::Attempts,
     Timer::Erase,

@@ -4,6 +4,7 @@ use crate::id::{PeerId, StreamId};
 use crate::proto::connection::Note;
 use crate::proto::endpoint::Endpoint;
 use crate::proto::event::{ApiMisuse, Notice};
+use crate::proto::timer::Timer;
 use crate::time::Instant;
 
 impl Endpoint {
@@ -33,9 +34,22 @@ impl Endpoint {
             return;
         };
         peer.pending = true;
+        self.shared.dirty.insert(peer.id);
         let has_address = !peer.addresses.is_empty() || peer.path.is_some();
         if has_address && !peer.status(now).established {
             peer.start_handshake_anew(&mut self.shared, now);
+        }
+    }
+
+    /// As [`Endpoint::seek`], for a peer that has just left: it is called a moment later, so that one
+    /// who comes and leaves again and again does not make us call in a circle.
+    pub fn seek_later(&mut self, peer: PeerId, now: Instant) {
+        let Some(peer) = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest()) else {
+            return;
+        };
+        peer.pending = true;
+        if !peer.status(now).established {
+            peer.start_handshake_later(&mut self.shared, now);
         }
     }
 
@@ -57,6 +71,7 @@ impl Endpoint {
     pub fn rest(&mut self, peer: PeerId) {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.pending = false;
+            peer.arm(Timer::Ask, None, &mut self.shared);
         }
     }
 

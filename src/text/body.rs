@@ -136,11 +136,10 @@ fn begins_crlf(c: char, rest: &mut Peekable<Chars<'_>>) -> bool {
 
 fn show(c: char, fate: &Fate, breaks: Breaks, out: &mut String) {
     match fate {
-        Fate::Keep if c == '\\' && breaks == Breaks::Escape => out.push_str(r"\\"),
-        Fate::Keep | Fate::Mark | Fate::Joiner => out.push(c),
+        Fate::Keep | Fate::Mark | Fate::Joiner => push_kept(c, breaks, out),
         Fate::Break => show_break(c, breaks, out),
         Fate::Tab => out.push_str("    "),
-        Fate::Caret => push_caret(c, out),
+        Fate::Caret => push_caret(c, breaks, out),
         Fate::Hex => out.push_str(&format!("<{:02X}>", u32::from(c))),
         Fate::Point => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
         Fate::Drop => {}
@@ -152,15 +151,25 @@ fn show_break(c: char, breaks: Breaks, out: &mut String) {
     match breaks {
         Breaks::Keep => out.push('\n'),
         Breaks::Escape => out.push_str(r"\n"),
-        Breaks::Show if c == '\n' => push_caret(c, out),
+        Breaks::Show if c == '\n' => push_caret(c, breaks, out),
         Breaks::Show => show(c, &Fate::Point, breaks, out),
     }
 }
 
-/// `^` and the key that types the control: the character with bit 6 flipped.
-fn push_caret(c: char, out: &mut String) {
+/// `^` and the key that types the control: the character with bit 6 flipped. Of FS that is a backslash.
+fn push_caret(c: char, breaks: Breaks, out: &mut String) {
     out.push('^');
-    out.extend(char::from_u32(u32::from(c) ^ 0x40));
+    if let Some(key) = char::from_u32(u32::from(c) ^ 0x40) {
+        push_kept(key, breaks, out);
+    }
+}
+
+fn push_kept(c: char, breaks: Breaks, out: &mut String) {
+    if c == '\\' && breaks == Breaks::Escape {
+        out.push_str(r"\\");
+    } else {
+        out.push(c);
+    }
 }
 
 /// Counts the marks of the cluster that is being written.

@@ -101,6 +101,14 @@ fn machine_lines_can_be_taken_apart_again() {
 }
 
 #[test]
+fn no_control_is_shown_with_a_backslash_that_could_begin_an_escape() {
+    // FS is typed as ^\ and so shown; what follows it must not turn it into a line break.
+    assert_eq!(single_line("\u{1c}n").as_str(), r"^\\n");
+    assert_eq!(safe_text("\u{1c}n").as_str(), r"^\n");
+    assert_eq!(safe_line("\u{1c}n").as_str(), r"^\n");
+}
+
+#[test]
 fn a_line_of_ours_stays_one_line() {
     assert_eq!(safe_line("a\r\nb\u{2029}c\\n").as_str(), r"a^Jb<U+2029>c\n");
 }

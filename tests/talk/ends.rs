@@ -144,8 +144,8 @@ fn an_ended_pipe_does_not_wait_for_ever_for_whoever_is_gone() {
     listener.kill();
     caller.say("lost");
     caller.told("link: nothing heard from bob for 5 s; trying");
-    caller.say("held back");
-    caller.say("held back too");
+    caller.say("into the silence");
+    caller.say("and again");
     caller.close();
     let ended = within(Duration::from_secs(2), || caller.end());
     ended.failed(6, "SC14");
@@ -153,7 +153,7 @@ fn an_ended_pipe_does_not_wait_for_ever_for_whoever_is_gone() {
     assert!(
         ended
             .told
-            .contains("3 messages have no receipt; 1 of them may have arrived."),
+            .contains("3 messages have no receipt; they may have arrived."),
         "{}",
         ended.told
     );

@@ -139,7 +139,7 @@ fn a_stranger_who_leaves_is_not_asked_about_any_more() {
     caller.end();
     listener.said("is gone");
     listener.say("yes alice");
-    listener.said("nobody is connected (nothing was sent)");
+    listener.said("(nothing was sent)");
     assert!(!bob.path("known-peers").exists());
 }
 

@@ -31,6 +31,7 @@ fn each_message_has_a_number_and_its_receipt_has_the_same() {
     caller.said("secure: bob");
     for (number, text) in ["yes", "no", "@@home"].into_iter().enumerate() {
         let number = number + 1;
+        sees_prompt(&mut caller, "bob");
         caller.say(text);
         let text = text.replace("@@", "@");
         let own = caller.said(" me [");
@@ -65,6 +66,48 @@ fn a_message_that_cannot_leave_says_why_and_what_is_tried_next() {
     caller.said("1 message that waited is sent now");
     listener.said("\talice\tare you there?");
     caller.said(" [1] delivered");
+}
+
+#[test]
+fn a_message_into_a_silence_says_how_long_nothing_has_been_heard() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = call(&alice, &address.to_string(), &[]);
+    caller.said("secure: bob");
+    caller.say("one");
+    listener.said("\talice\tone");
+    caller.said(" [1] delivered");
+    listener.kill();
+    caller.say("two");
+    caller.said("link: nothing heard from bob for 5 s");
+    caller.say("three");
+    caller.said(" [3] queued: nothing heard from bob for ");
+    caller.say("/status");
+    caller.said("bob: silent, at ");
+    let told =
+        "2 messages to bob are not delivered and lost: there is no store yet (arrival not known)";
+    let ended = quit(caller);
+    assert!(ended.rest.contains(told), "{}", ended.rest);
+}
+
+#[test]
+fn a_message_that_had_no_room_to_wait_is_among_the_lost() {
+    const OUTBOX: usize = 1_000;
+    let (alice, bob) = Home::friends();
+    let command = bob.command(&["listen", "127.0.0.1:0"]);
+    let (mut listener, _stuck) = Program::with_stuck_reader(command);
+    let address = crate::home::listening(&mut listener).to_string();
+    let mut caller = call(&alice, &address, &[]);
+    caller.said("secure: bob");
+    for _ in 0..=OUTBOX {
+        caller.say("x");
+    }
+    caller.said(&format!(" me [{OUTBOX}]"));
+    caller.is_read(Duration::from_millis(300));
+    caller.signal(rustix::process::Signal::INT);
+    let ended = caller.end();
+    let told = format!("{} messages to bob are not delivered", OUTBOX + 1);
+    assert!(ended.rest.contains(&told), "{}", ended.rest);
 }
 
 #[test]

@@ -498,3 +498,15 @@ fn an_outbox_restored_from_a_backup_shows_nothing_twice_and_uses_no_name_again()
     assert_eq!(world.ledgers[0].shown, [names[0], names[1], fresh]);
     assert_eq!(names.map(|it| world.state(0, it)), [State::Delivered; 2]);
 }
+
+#[test]
+fn who_has_no_connection_takes_no_memory() {
+    let mut world = pair();
+    world.link.disconnect();
+    for seed in 100..200 {
+        let stranger = PeerId::new([seed; 32]).into();
+        world.clients[0].handle_transport(stranger);
+    }
+    world.settle();
+    assert_eq!(world.clients[0].conversations(), 0);
+}

@@ -10,6 +10,17 @@ use crate::time::Instant;
 /// How long a receipt may take before it is told that there is none.
 const SOON: Duration = Duration::from_secs(2);
 
+/// What a message meets that is accepted for sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passage {
+    /// It leaves at once.
+    Open,
+    /// Nothing is heard of the peer, but what leaves may arrive.
+    Unsure,
+    /// It waits.
+    Closed,
+}
+
 /// Messages that have no receipt.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
@@ -58,21 +69,15 @@ pub(super) struct Undelivered {
 impl Sent {
     /// Takes a message in that was accepted for sending; returns its number. Without a connection the
     /// person is told at once why it has to wait.
-    pub(super) fn add(
-        &mut self,
-        peer: PeerId,
-        name: Name,
-        is_connected: bool,
-        now: Instant,
-    ) -> u64 {
+    pub(super) fn add(&mut self, peer: PeerId, name: Name, passage: Passage, now: Instant) -> u64 {
         self.count += 1;
         self.contacts.insert(peer);
         let open = Open {
             number: self.count,
             since: now,
             is_sent: false,
-            may_have_left: is_connected,
-            told: !is_connected,
+            may_have_left: passage != Passage::Closed,
+            told: passage != Passage::Open,
         };
         self.open.insert((peer.into(), name), open);
         self.count
@@ -181,9 +186,9 @@ mod tests {
     #[test]
     fn numbers_count_the_run_and_not_the_peer() {
         let mut sent = Sent::default();
-        assert_eq!(sent.add(BOB, name(0), true, at(0)), 1);
-        assert_eq!(sent.add(CAROL, name(0), true, at(0)), 2);
-        assert_eq!(sent.add(BOB, name(1), true, at(0)), 3);
+        assert_eq!(sent.add(BOB, name(0), Passage::Open, at(0)), 1);
+        assert_eq!(sent.add(CAROL, name(0), Passage::Open, at(0)), 2);
+        assert_eq!(sent.add(BOB, name(1), Passage::Open, at(0)), 3);
         let done = sent.on_state(CAROL.into(), name(0), State::Delivered, at(1));
         assert_eq!(done, Some((2, Outcome::Delivered)));
         let again = sent.on_state(CAROL.into(), name(0), State::Delivered, at(1));
@@ -194,7 +199,7 @@ mod tests {
     #[test]
     fn a_receipt_that_comes_soon_makes_sent_no_news() {
         let mut sent = Sent::default();
-        sent.add(BOB, name(0), true, at(0));
+        sent.add(BOB, name(0), Passage::Open, at(0));
         sent.on_state(BOB.into(), name(0), State::Sent, at(10));
         assert_eq!(sent.late(at(1_900)), []);
         sent.on_state(BOB.into(), name(0), State::Delivered, at(1_950));
@@ -204,7 +209,7 @@ mod tests {
     #[test]
     fn each_state_that_lasts_is_told_once() {
         let mut sent = Sent::default();
-        sent.add(BOB, name(0), true, at(0));
+        sent.add(BOB, name(0), Passage::Open, at(0));
         let late = |is_sent| {
             vec![Late {
                 number: 1,
@@ -223,13 +228,15 @@ mod tests {
     #[test]
     fn what_never_left_cannot_have_arrived() {
         let mut sent = Sent::default();
-        sent.add(BOB, name(0), false, at(0));
-        sent.add(CAROL, name(0), true, at(0));
+        sent.add(BOB, name(0), Passage::Closed, at(0));
+        sent.add(CAROL, name(0), Passage::Open, at(0));
         let expect = |messages, perhaps| Undelivered { messages, perhaps };
         let expected = BTreeMap::from([(BOB, expect(1, 0)), (CAROL, expect(1, 1))]);
         assert_eq!(sent.undelivered(), expected);
         sent.on_link(BOB, at(1));
-        sent.add(BOB, name(1), false, at(2));
+        sent.add(BOB, name(1), Passage::Closed, at(2));
         assert_eq!(sent.undelivered().get(&BOB), Some(&expect(2, 1)));
+        sent.add(BOB, name(2), Passage::Unsure, at(3));
+        assert_eq!(sent.undelivered().get(&BOB), Some(&expect(3, 2)));
     }
 }

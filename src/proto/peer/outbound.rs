@@ -7,6 +7,7 @@ use tracing::trace;
 
 use crate::proto::connection::Poll;
 use crate::proto::keypair::Keypair;
+use crate::proto::limits::ASK_AFTER;
 use crate::proto::peer::Peer;
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
@@ -29,7 +30,9 @@ impl Peer {
             return Some(probe);
         }
         let Some(to) = self.usable_path() else {
-            self.rest(None, shared);
+            self.rest(None, shared, now);
+            // It leaves when there is room, and no deadline makes any.
+            self.arm(Timer::Ack, None, shared);
             return None;
         };
         let keepalive = core::mem::take(&mut self.keepalive_due);
@@ -38,11 +41,11 @@ impl Peer {
         let packet = match connection.poll(&hello, keepalive, &mut shared.rng, now) {
             Poll::Packet(packet) => packet,
             Poll::Later(at) => {
-                self.rest(Some(at), shared);
+                self.rest(Some(at), shared, now);
                 return None;
             }
             Poll::Nothing => {
-                self.rest(None, shared);
+                self.rest(None, shared, now);
                 return None;
             }
         };
@@ -55,12 +58,14 @@ impl Peer {
     }
 
     /// Nothing is left to send before `pace`, or before something happens.
-    fn rest(&mut self, pace: Option<Instant>, shared: &mut Shared) {
+    fn rest(&mut self, pace: Option<Instant>, shared: &mut Shared, now: Instant) {
         let recovery = self.connection.as_ref().and_then(|c| c.timeout());
         self.arm(Timer::Pace, pace, shared);
         self.arm(Timer::Recovery, recovery, shared);
         let ack = self.connection.as_ref().and_then(|c| c.ack_timeout());
         self.arm(Timer::Ack, ack, shared);
+        let owes = self.pending && self.generation().is_some() && recovery.is_none();
+        self.arm(Timer::Ask, owes.then(|| now + ASK_AFTER), shared);
     }
 
     /// Lays out one packet to `to` under the current keypair.

@@ -39,6 +39,12 @@ impl Peer {
             Timer::Pace | Timer::Ack => {
                 shared.dirty.insert(self.id);
             }
+            Timer::Ask => {
+                if let Some(connection) = &mut self.connection {
+                    connection.ping();
+                }
+                shared.dirty.insert(self.id);
+            }
             Timer::Keepalive => {
                 self.keepalive_due = true;
                 shared.dirty.insert(self.id);

@@ -66,6 +66,11 @@ impl Streams {
         self.outgoing.open()
     }
 
+    /// As [`Streams::open`], for a transfer: it leaves a place and a window for others.
+    pub(crate) fn open_transfer(&mut self) -> Result<StreamId, StreamsBlocked> {
+        self.outgoing.open_transfer()
+    }
+
     /// Takes as many of the bytes as there is room for and says how many. After a short write
     /// [`StreamEvent::Writable`] follows. A stream that is over or ending takes none.
     pub(crate) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {

@@ -6,7 +6,7 @@ use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::StreamId;
-use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS};
+use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW};
 use crate::proto::streams::event::{StreamEvent, StreamsBlocked};
 use crate::proto::streams::send::Send;
 use crate::proto::streams::{CHAT, OwnedFrame, StreamViolation, bulk_id, bulk_index};
@@ -32,8 +32,8 @@ pub(super) struct Outgoing {
     opened: u64,
     /// The peer's credit for them.
     max_streams: u64,
-    /// An opening was refused and the owner waits for a place.
-    wants_place: bool,
+    /// An opening was refused and its owner waits for a place: for a body, for a transfer.
+    wants_place: [bool; 2],
     /// Bytes sent on all bulk streams.
     data: u64,
     /// The peer's credit for them.
@@ -57,11 +57,11 @@ struct Over {
 impl Outgoing {
     pub(super) fn new() -> Self {
         Self {
-            chat: Send::new(CHAT_BUFFER),
+            chat: Send::new(CHAT_BUFFER, 0),
             bulk: BTreeMap::new(),
             opened: 0,
             max_streams: MAX_STREAMS,
-            wants_place: false,
+            wants_place: [false; 2],
             data: 0,
             max_data: DATA_WINDOW,
             last: CHAT,
@@ -70,19 +70,43 @@ impl Outgoing {
         }
     }
 
-    fn has_place(&self) -> bool {
-        self.opened < self.max_streams && (self.bulk.len() as u64) < MAX_STREAMS
+    /// Whether a stream can be opened so that `spare` others still can.
+    fn has_place(&self, spare: u64) -> bool {
+        self.opened + spare < self.max_streams && self.bulk.len() as u64 + spare < MAX_STREAMS
     }
 
+    /// Opens a stream for the body of a message.
     pub(super) fn open(&mut self) -> Result<StreamId, StreamsBlocked> {
-        if !self.has_place() {
-            self.wants_place = true;
+        self.open_beside(0, 0)
+    }
+
+    /// Opens a stream that leaves a place and a window for a body: transfers that nobody reads must
+    /// not hold up a long message.
+    pub(super) fn open_transfer(&mut self) -> Result<StreamId, StreamsBlocked> {
+        self.open_beside(1, STREAM_WINDOW)
+    }
+
+    fn open_beside(&mut self, spare: u64, leaves: u64) -> Result<StreamId, StreamsBlocked> {
+        if !self.has_place(spare) {
+            let [body, transfer] = &mut self.wants_place;
+            *(if spare == 0 { body } else { transfer }) = true;
             return Err(StreamsBlocked);
         }
         let id = bulk_id(self.opened);
         self.opened += 1;
-        self.bulk.insert(id, Send::new(BULK_BUFFER));
+        self.bulk.insert(id, Send::new(BULK_BUFFER, leaves));
         Ok(id)
+    }
+
+    /// Whether somebody waits for a place that there is now; true once.
+    fn has_wanted_place(&mut self) -> bool {
+        let places = [self.has_place(0), self.has_place(1)];
+        let mut found = false;
+        for (wants, has_place) in self.wants_place.iter_mut().zip(places) {
+            found |= *wants && has_place;
+            *wants &= !has_place;
+        }
+        found
     }
 
     pub(super) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {
@@ -214,8 +238,7 @@ impl Outgoing {
     }
 
     pub(super) fn poll_event(&mut self) -> Option<StreamEvent> {
-        if self.wants_place && self.has_place() {
-            self.wants_place = false;
+        if self.has_wanted_place() {
             return Some(StreamEvent::Openable);
         }
         if let Some(event) = self.chat.poll_event(CHAT) {

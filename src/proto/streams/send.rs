@@ -38,6 +38,8 @@ enum State {
 pub(super) struct Send {
     /// Most bytes that are kept.
     capacity: usize,
+    /// How much of the credit for all streams it leaves to others.
+    leaves: u64,
     pages: Pages,
     written: u64,
     /// Everything before it has been sent at least once.
@@ -59,9 +61,10 @@ pub(super) struct Send {
 }
 
 impl Send {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, leaves: u64) -> Self {
         Self {
             capacity,
+            leaves,
             pages: Pages::default(),
             written: 0,
             next: 0,
@@ -187,7 +190,7 @@ impl Send {
         }
         let end = self
             .next
-            .saturating_add(credit)
+            .saturating_add(credit.saturating_sub(self.leaves))
             .min(self.max)
             .min(self.written);
         let bare_end = matches!(self.state, State::Finishing(Progress::Due));

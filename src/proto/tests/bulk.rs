@@ -91,8 +91,10 @@ fn streams_need_a_session_and_there_are_only_so_many() {
     let (mut a, b) = acquainted();
     assert_eq!(a.endpoint.open_stream(b.id()), Err(StreamError::NoSession));
     let (mut a, b) = connected();
-    for _ in 0..16 {
+    for _ in 0..15 {
         a.endpoint.open_stream(b.id()).unwrap();
     }
     assert_eq!(a.endpoint.open_stream(b.id()), Err(StreamError::Blocked));
+    a.endpoint.open_body(b.id()).unwrap();
+    assert_eq!(a.endpoint.open_body(b.id()), Err(StreamError::Blocked));
 }

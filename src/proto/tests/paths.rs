@@ -745,3 +745,33 @@ fn a_little_room_at_an_unproved_address_is_used_in_little_packets() {
     pass(&mut a, &mut b, now(1), now(10_000));
     assert_eq!(a.lines().len(), 20);
 }
+
+/// A packet of `a` that has nothing but a PING and no padding.
+fn tiny(a: &Side, b: &Side, number: u8) -> Vec<u8> {
+    let keypair = a.endpoint.current_keypair_for_testing_only(b.id()).unwrap();
+    let counter = keypair.next_counter().unwrap();
+    let unsealed = Unsealed::new(&keypair, counter, &[number, 1]);
+    let datagram = crate::proto::Datagram::Unsealed(unsealed);
+    datagram.into_bytes(now(0)).unwrap()
+}
+
+#[test]
+fn an_acknowledgement_that_an_unproved_address_has_no_room_for_waits_without_a_timer() {
+    let (a, mut b) = measured();
+    let at = now(1_000);
+    for number in 40..42 {
+        let packet = tiny(&a, &b, number);
+        b.receive(elsewhere(), packet, at);
+        b.drain(at);
+    }
+    let mut turns = 0;
+    while let Some((next, timer)) = b.endpoint.poll_timeout()
+        && next < at + Duration::from_secs(60)
+    {
+        turns += 1;
+        assert!(turns < 100, "{timer:?} at {next:?}");
+        b.endpoint.handle_timeout(next.max(at));
+        b.drain(next.max(at));
+    }
+    assert_eq!(address(&b, &a), Some(a.address), "nobody answered");
+}

@@ -1,12 +1,14 @@
 //! When to stop: what was said last should arrive before the goodbye, and who leaves is told what
 //! did not.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::chat::Update;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::sent::Undelivered;
 use crate::cli::{End, Error, ExitCode, Loss};
+use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::Instant;
 
@@ -88,22 +90,25 @@ impl Conversation {
     }
 
     fn not_delivered(&self, end: End) -> Error {
-        let undelivered = self.state.sent.undelivered();
-        let pending = self.state.pending.as_ref().map(|(peer, _)| *peer);
-        let labels = undelivered
-            .keys()
-            .copied()
-            .chain(pending.filter(|peer| !undelivered.contains_key(peer)));
-        let to = Safe::join(labels.map(|peer| self.label(&peer)), ", ");
-        let waiting = usize::from(pending.is_some());
+        let undelivered = self.undelivered();
+        let to = Safe::join(undelivered.keys().map(|peer| self.label(peer)), ", ");
         let sum = |of: fn(&Undelivered) -> usize| undelivered.values().map(of).sum::<usize>();
         Error::NotDelivered(Box::new(Loss {
             to,
-            messages: sum(|it| it.messages) + waiting,
+            messages: sum(|it| it.messages),
             perhaps: sum(|it| it.perhaps),
             end,
             obstacle: None,
         }))
+    }
+
+    /// What has not arrived, by peer, with what the outbox had no room for.
+    fn undelivered(&self) -> BTreeMap<PeerId, Undelivered> {
+        let mut undelivered = self.state.sent.undelivered();
+        if let Some((peer, _)) = &self.state.pending {
+            undelivered.entry(*peer).or_default().messages += 1;
+        }
+        undelivered
     }
 
     /// What is lost when the program ends, a line for each peer.
@@ -125,6 +130,6 @@ impl Conversation {
                 _ => words + " (arrival of " + perhaps + " not known)",
             }
         };
-        self.state.sent.undelivered().iter().map(lost).collect()
+        self.undelivered().iter().map(lost).collect()
     }
 }

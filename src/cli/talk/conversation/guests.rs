@@ -70,6 +70,7 @@ impl Conversation {
         let label = self.label(&peer);
         self.warn(Safe::from("the unknown key ") + label + " is gone");
         if asked {
+            self.state.unasked = Some(self.clock.now());
             self.ask();
         }
     }

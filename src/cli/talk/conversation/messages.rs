@@ -80,7 +80,10 @@ impl Conversation {
                 self.state.has_failed = true;
                 let reason = Safe::from("failed: ") + safe_line(&reason.to_string());
                 if self.is_person() {
-                    return self.progress(number, peer, &reason);
+                    let own = self.own_message(number, peer);
+                    let at = Stamp::local(self.clock.unix_time());
+                    let printed = self.printer.outcome(&at, &own, &reason);
+                    return self.printed(printed);
                 }
                 let to = self.label(&peer);
                 self.warn(Safe::from("message ") + number + " to " + to + " " + reason);

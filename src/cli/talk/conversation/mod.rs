@@ -92,6 +92,8 @@ pub(in crate::cli::talk) struct State {
     guests: VecDeque<Guest>,
     /// When that question was put.
     asked: Instant,
+    /// When the last question went away unanswered.
+    unasked: Option<Instant>,
     /// When standard input ended.
     ended: Option<Instant>,
     /// Whether a line was not accepted, or a message failed.
@@ -128,6 +130,14 @@ impl State {
             target,
             ..Self::default()
         }
+    }
+}
+
+impl State {
+    /// Whether a question has gone so lately that a line may be meant for it.
+    fn has_lost_question(&self, now: Instant) -> bool {
+        let since = self.unasked.map(|since| now.saturating_since(since));
+        self.guests.is_empty() && since.is_some_and(|since| since < GLANCE)
     }
 }
 
@@ -344,5 +354,15 @@ mod tests {
         assert!(by_itself.is_unseen(since + GLANCE - Duration::from_millis(1)));
         assert!(!by_itself.is_unseen(since + GLANCE));
         assert!(!Target::Peer(bob, None).is_unseen(since), "it was chosen");
+    }
+
+    #[test]
+    fn an_answer_to_a_question_that_has_just_gone_is_no_message() {
+        let since = Instant::ZERO + Duration::from_secs(5);
+        let mut state = State::default();
+        assert!(!state.has_lost_question(since));
+        state.unasked = Some(since);
+        assert!(state.has_lost_question(since + GLANCE - Duration::from_millis(1)));
+        assert!(!state.has_lost_question(since + GLANCE));
     }
 }

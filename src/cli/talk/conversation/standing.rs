@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::Error;
 use crate::cli::talk::conversation::{Conversation, Link};
+use crate::cli::talk::sent::Passage;
 use crate::id::PeerId;
 use crate::proto::SessionStatus;
 use crate::text::{Safe, safe_line};
@@ -36,14 +37,28 @@ impl Conversation {
 
     /// Whether a message for a peer would leave at once.
     pub(super) fn is_connected(&self, peer: PeerId) -> Result<bool, Error> {
-        let way = self.way(peer)?;
-        Ok(way.stands() && !way.is_silent())
+        Ok(self.way(peer)?.passage() == Passage::Open)
     }
 }
 
 impl Way<'_> {
     pub(super) fn stands(&self) -> bool {
         self.status.is_some_and(|status| status.established)
+    }
+
+    /// What a message meets that is sent now. While nothing is heard it leaves all the same.
+    pub(super) fn passage(&self) -> Passage {
+        let Some(status) = self.status else {
+            return Passage::Closed;
+        };
+        let has_key = status.key_age.is_some() && !status.waiting && !status.guest;
+        if status.established && !self.is_silent() {
+            Passage::Open
+        } else if status.established || has_key {
+            Passage::Unsure
+        } else {
+            Passage::Closed
+        }
     }
 
     fn is_silent(&self) -> bool {
@@ -55,9 +70,9 @@ impl Way<'_> {
         match self.status {
             None => "revoked",
             Some(status) if status.guest => "waits for your answer",
-            Some(status) if status.established && self.is_silent() => "silent",
-            Some(status) if status.established => "connected",
             Some(status) if status.waiting => "has to accept you",
+            Some(_) if self.is_silent() => "silent",
+            Some(status) if status.established => "connected",
             Some(status) if status.tries > 0 => "connecting",
             Some(_) => "not connected",
         }
@@ -70,7 +85,7 @@ impl Way<'_> {
         match self.status {
             None => label.clone() + " is no peer of yours",
             Some(status) if status.waiting => label.clone() + " has to accept you first",
-            Some(status) if status.established && self.is_silent() => {
+            Some(status) if self.is_silent() => {
                 let heard = status.heard.map_or_else(Safe::default, |heard| {
                     Safe::from(" for ") + heard.as_secs() + " s"
                 });
@@ -182,7 +197,10 @@ mod tests {
             ..NOBODY
         };
         let idle = SessionStatus { address, ..NOBODY };
+        // A session does not count as established while nothing is heard.
         let lost = SessionStatus {
+            established: false,
+            key_age: seconds(60),
             tries: 1,
             next_try: seconds(1),
             ..stands
@@ -239,6 +257,40 @@ mod tests {
             ),
         ] {
             assert_eq!(told(status, link, again), [word, sentence]);
+        }
+    }
+
+    #[test]
+    fn what_is_sent_into_a_silence_may_have_left() {
+        let key_age = Some(Duration::from_secs(9));
+        let keyed = SessionStatus { key_age, ..NOBODY };
+        let stands = SessionStatus {
+            established: true,
+            ..keyed
+        };
+        let waiting = SessionStatus {
+            waiting: true,
+            ..keyed
+        };
+        let silent = Link {
+            is_silent: true,
+            ..Link::default()
+        };
+        for (status, link, passage) in [
+            (stands, &Link::default(), Passage::Open),
+            (stands, &silent, Passage::Unsure),
+            (keyed, &silent, Passage::Unsure),
+            (keyed, &Link::default(), Passage::Unsure),
+            (waiting, &Link::default(), Passage::Closed),
+            (NOBODY, &silent, Passage::Closed),
+        ] {
+            let way = Way {
+                label: "bob".into(),
+                status: Some(status),
+                link: Some(link),
+                again: None,
+            };
+            assert_eq!(way.passage(), passage, "{status:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::mpsc::TryRecvError;
 
 use crate::chat::{Draft, OutboxError, Policy, SendError};
 use crate::cli::talk::conversation::{Conversation, Target};
+use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
@@ -76,6 +77,10 @@ impl Conversation {
         // begin with `/` too.
         if !self.state.guests.is_empty() && !typed.is_command() {
             self.on_answer(&line)?;
+            return Ok(None);
+        }
+        if !typed.is_command() && self.state.has_lost_question(self.clock.now()) {
+            self.warn("that was typed before the question was gone (nothing was sent)".into());
             return Ok(None);
         }
         match typed {
@@ -152,9 +157,9 @@ impl Conversation {
                 return Ok(None);
             }
         };
-        let is_connected = self.is_connected(peer)?;
+        let passage = self.way(peer)?.passage();
         let now = self.clock.now();
-        let number = self.state.sent.add(peer, name, is_connected, now);
+        let number = self.state.sent.add(peer, name, passage, now);
         if !self.is_person() {
             return Ok(None);
         }
@@ -164,7 +169,7 @@ impl Conversation {
         if let Some(end) = self.printed(printed)? {
             return Ok(Some(end));
         }
-        if is_connected {
+        if passage == Passage::Open {
             return Ok(None);
         }
         let words = Safe::from("queued: ") + self.obstacle(peer)?;

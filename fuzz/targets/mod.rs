@@ -1,0 +1,31 @@
+//! What each fuzz target does with its bytes. The programs in `fuzz_targets` hand bytes over, and
+//! `tests/fuzz_corpora.rs` replays what they have found worth keeping.
+
+mod handshake;
+#[path = "../../tests/hostile/mod.rs"]
+mod hostile;
+mod input;
+mod parsers;
+mod peer;
+mod text;
+
+pub use handshake::handshake;
+pub use parsers::{frame, key_file, key_offer, known_peers, packet};
+pub use peer::{chat, peer};
+pub use text::text;
+
+/// A target's name, which is also that of its corpus, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const ALL: [Target; 9] = [
+    ("packet", packet),
+    ("frame", frame),
+    ("handshake", handshake),
+    ("peer", peer),
+    ("chat", chat),
+    ("known_peers", known_peers),
+    ("key_file", key_file),
+    ("key_offer", key_offer),
+    ("text", text),
+];

@@ -1,0 +1,680 @@
+//! A peer that holds its key by right and breaks every rule that it can: whatever it sends costs little,
+//! is answered by refusal or CLOSE, and the session of somebody else stands as before. The tests take
+//! turns, since some measure the memory of the process.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
+
+mod common;
+mod hostile;
+
+use core::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hostile::{Scene, Terms};
+use securechat::chat::{Draft, FailReason, Name, State};
+use securechat::id::StreamId;
+use securechat::proto::{CloseReason, DropReason, Event, limits};
+use securechat::text::{safe_line, safe_name, safe_text, single_line};
+use securechat::time::UnixTime;
+use securechat::wire::Writer;
+use securechat::wire::frame::{Ack, CloseCode, Frame, StreamFrame};
+
+const LARGEST: u64 = (1 << 62) - 1;
+/// What the process may grow by while a peer does its worst: every window full, a longest message, the
+/// untaken ones beside it, and what the test itself keeps.
+const MAX_GROWTH_KIB: u64 = 40 * 1_024;
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A turn, and the memory of the process at its beginning.
+struct Turn {
+    before: Option<u64>,
+    _held: MutexGuard<'static, ()>,
+}
+
+fn turn() -> Turn {
+    let _held = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Turn {
+        before: resident_kib(),
+        _held,
+    }
+}
+
+impl Turn {
+    #[track_caller]
+    fn assert_bounded(&self) {
+        let (Some(before), Some(after)) = (self.before, resident_kib()) else {
+            common::skipped("no /proc/self/statm");
+            return;
+        };
+        let grown = after.saturating_sub(before);
+        assert!(grown <= MAX_GROWTH_KIB, "{grown} KiB more");
+    }
+}
+
+/// Resident memory of this process, where the system tells.
+fn resident_kib() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages = statm.split(' ').nth(1)?.parse::<u64>().ok()?;
+    Some(pages * 4)
+}
+
+/// The session has ended with CLOSE, since the peer broke a rule.
+#[track_caller]
+fn assert_closed(scene: &Scene, what: &str) {
+    let ending = scene.victim.ending(scene.hostile.id());
+    assert_eq!(ending, Some(CloseReason::Violation), "{what}");
+    let told = scene.hostile.received.closed;
+    assert_eq!(told, Some(CloseCode::Violation), "{what}");
+}
+
+fn piece(id: u64, offset: u64, data: &[u8]) -> Frame<'_> {
+    Frame::Stream(StreamFrame {
+        id: StreamId(id),
+        offset,
+        fin: false,
+        data,
+    })
+}
+
+/// A message as it stands on the chat stream, with its body here or on a stream of its own.
+fn record(sequence: u64, body: &[u8], elsewhere: Option<(u64, u64)>) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.u8(if elsewhere.is_some() { 0x81 } else { 1 });
+    writer.u8(0).u64(7).u64(sequence).u64(0);
+    match elsewhere {
+        Some((stream, len)) => writer.varint(stream).varint(len),
+        None => writer.bytes(body),
+    };
+    let record = writer.into_vec();
+    let mut framed = Writer::default();
+    framed.prefixed(&record);
+    framed.into_vec()
+}
+
+/// Sends bytes on the chat stream, in order, in as many packets as they need.
+fn say(scene: &mut Scene, bytes: &[u8]) {
+    for data in bytes.chunks(1_024) {
+        let frame = scene.hostile.chat_piece(data);
+        scene.send(&[frame]);
+    }
+}
+
+// --- floods -----------------------------------------------------------------------------------
+
+#[test]
+fn a_flood_of_tiny_frames_is_answered_by_few_packets() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    let tiny: [&[u8]; 4] = [
+        &[1],
+        // An empty piece of the chat stream.
+        &[6, 1, 0, 0],
+        // Credit that is no news.
+        &[10, 0],
+        // An extension that nobody knows, empty.
+        &[0x40, 0x42, 0],
+    ];
+    for frame in tiny {
+        let before = (scene.inward, scene.outward);
+        for n in 0..1_000 {
+            let count = if n % 2 == 0 { 300 } else { 1_400 / frame.len() };
+            scene.send_encoded(&frame.repeat(count));
+            scene.exchange();
+            if n % 50 == 0 {
+                scene.chat();
+            }
+        }
+        let (came, went) = (scene.inward - before.0, scene.outward - before.1);
+        assert!(went <= came / 2 + 50, "{went} answers to {came} packets");
+    }
+    assert!(scene.is_connected());
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+#[test]
+fn a_flood_of_packets_that_say_nothing_is_answered_by_nothing() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    let before = scene.outward;
+    for _ in 0..2_000 {
+        scene.send_encoded(&[0; 40]);
+        scene.exchange();
+    }
+    scene.advance(Duration::from_secs(1));
+    assert!(scene.outward - before <= 2, "{}", scene.outward - before);
+    scene.assert_unharmed();
+}
+
+#[test]
+fn questions_about_a_path_are_answered_no_more_often_than_asked() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    for n in 0..1_000 {
+        let token = [u8::try_from(n % 251).unwrap(); 8];
+        let frames = vec![Frame::PathChallenge(token); if n % 2 == 0 { 1 } else { 100 }];
+        let plaintext = scene.hostile.payload(&frames);
+        scene.send_plain(&plaintext);
+        if n % 10 == 0 {
+            scene.exchange();
+        }
+    }
+    scene.exchange();
+    let answers = scene.hostile.received.responses;
+    assert!(answers <= 1_000, "{answers} answers to 1,000 packets");
+    scene.assert_unharmed();
+}
+
+#[test]
+fn a_peer_that_begins_anew_again_and_again_leaves_nothing_behind() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    for n in 0..200 {
+        scene.advance(Duration::from_millis(50));
+        scene.connect_hostile(n % 3 == 0);
+        scene.check();
+    }
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+// --- streams ----------------------------------------------------------------------------------
+
+#[test]
+fn a_stream_of_gaps_is_not_taken_beyond_its_bound() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    for id in 1..=17 {
+        for n in (0..1_536).rev() {
+            let frame = piece(id, 2 * n + 1, b"x");
+            let plaintext = scene.hostile.payload(&[frame]);
+            scene.send_plain(&plaintext);
+        }
+        scene.exchange();
+    }
+    let dropped = scene.victim.messenger.endpoint().stats().dropped;
+    assert!(dropped[&DropReason::Overflow] > 8_000, "{dropped:?}");
+    assert!(scene.is_connected(), "honest peers cause gaps too");
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+#[test]
+fn one_byte_in_every_page_of_every_window_is_bounded() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    for id in 1..=17 {
+        for offset in (0..limits::STREAM_WINDOW / 5).step_by(256) {
+            scene.send(&[piece(id, offset, b"x")]);
+        }
+    }
+    assert!(scene.is_connected());
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+#[test]
+fn absurd_offsets_ids_and_ends_are_answered_by_close() {
+    let _turn = turn();
+    let reset = |id, final_size| Frame::Reset {
+        id: StreamId(id),
+        code: LARGEST,
+        final_size,
+    };
+    let frames = [
+        ("the last byte of the chat", piece(1, LARGEST - 1, b"x")),
+        ("the last byte of a stream", piece(2, LARGEST - 1, b"x")),
+        (
+            "a byte beyond the window",
+            piece(1, limits::STREAM_WINDOW, b"x"),
+        ),
+        ("the stream 0", piece(0, 0, b"x")),
+        ("the last stream", piece(LARGEST, 0, b"x")),
+        (
+            "one stream too many",
+            piece(2 + limits::MAX_STREAMS, 0, b""),
+        ),
+        ("an end of the chat", reset(1, 0)),
+        ("an end beyond the window", reset(2, LARGEST)),
+        ("an end of a stream that cannot be", reset(LARGEST, 0)),
+        (
+            "STOP for a stream that we never opened",
+            Frame::Stop {
+                id: StreamId(2),
+                code: 0,
+            },
+        ),
+        (
+            "credit for a stream that we never opened",
+            Frame::MaxStreamData {
+                id: StreamId(LARGEST),
+                max: LARGEST,
+            },
+        ),
+    ];
+    for (what, frame) in frames {
+        let mut scene = Scene::connected();
+        scene.send(&[frame]);
+        assert_closed(&scene, what);
+        scene.assert_unharmed();
+    }
+}
+
+#[test]
+fn endless_credit_changes_nothing() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    scene.send(&[
+        Frame::MaxData(LARGEST),
+        Frame::MaxStreams(LARGEST),
+        Frame::MaxStreamData {
+            id: StreamId(1),
+            max: LARGEST,
+        },
+    ]);
+    scene.send(&[Frame::MaxData(0), Frame::MaxStreams(0)]);
+    assert!(scene.is_connected());
+    scene.write_to_hostile("x".repeat(100)).unwrap();
+    scene.assert_unharmed();
+}
+
+#[test]
+fn whoever_sends_beyond_its_credit_is_closed() {
+    let turn = turn();
+    let bytes = [7; 1_024];
+    let window = limits::STREAM_WINDOW / 1_024;
+    // The chat stream, of a victim whose owner takes nothing: 64 messages, then nothing is read.
+    let mut scene = Scene::connected();
+    scene.victim.takes = false;
+    for sequence in 0..200 {
+        say(&mut scene, &record(sequence, b"take this", None));
+    }
+    for n in 0..=window {
+        scene.send(&[piece(1, scene.hostile.written + n * 1_024, &bytes)]);
+    }
+    assert_closed(&scene, "the chat stream");
+    assert_eq!(scene.victim.heard(scene.hostile.id()), 64);
+    scene.assert_unharmed();
+    // All bulk streams together.
+    let mut scene = Scene::connected();
+    for n in 0..5 * window {
+        scene.send(&[piece(2 + n / window, n % window * 1_024, &bytes)]);
+        let is_over = n >= limits::DATA_WINDOW / 1_024;
+        assert_eq!(scene.is_connected(), !is_over, "after {n} KiB");
+    }
+    assert_closed(&scene, "bulk streams");
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+// --- acknowledgements -------------------------------------------------------------------------
+
+#[test]
+fn an_acknowledgement_of_what_was_never_sent_is_answered_by_close() {
+    let _turn = turn();
+    for beyond in [1, 1_000, LARGEST >> 1] {
+        let mut scene = Scene::connected();
+        let largest = *scene.hostile.numbers.last().unwrap();
+        let ranges = vec![(largest, largest + beyond)];
+        let delay_us = LARGEST;
+        scene.send(&[Frame::Ack(Ack { delay_us, ranges })]);
+        assert_closed(&scene, "an ACK of what was never sent");
+        scene.assert_unharmed();
+    }
+}
+
+/// It says that everything arrives, so that more and more is sent, whatever gets lost: the numbers that
+/// are left out on purpose find it out.
+#[test]
+fn an_optimistic_acknowledger_is_found_out_before_much_is_sent() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    scene.send(&[
+        Frame::MaxData(LARGEST),
+        Frame::MaxStreamData {
+            id: StreamId(1),
+            max: LARGEST,
+        },
+    ]);
+    for _ in 0..100 {
+        scene.write_to_hostile("x".repeat(60_000)).unwrap();
+    }
+    let before = scene.outward;
+    for _ in 0..4_000 {
+        let Some(&largest) = scene.hostile.numbers.last() else {
+            break;
+        };
+        let ranges = vec![(0, largest)];
+        scene.send(&[Frame::Ack(Ack {
+            delay_us: 0,
+            ranges,
+        })]);
+        scene.advance(Duration::from_millis(1));
+        if !scene.is_connected() {
+            break;
+        }
+    }
+    assert_closed(&scene, "an ACK of numbers that were left out");
+    let sent = scene.outward - before;
+    assert!(sent <= 2 * 1_024, "{sent} packets until it was found out");
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+/// It never says that anything arrives: what it is owed is sent rarely, and given up for the time being.
+#[test]
+fn a_peer_that_acknowledges_nothing_is_sent_little() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    for _ in 0..20 {
+        scene.write_to_hostile("x".repeat(50_000)).unwrap();
+    }
+    let before = scene.outward;
+    for _ in 0..60 {
+        scene.send_encoded(&[1]);
+        scene.advance(Duration::from_secs(1));
+    }
+    let sent = scene.outward - before;
+    assert!(sent <= 300, "{sent} datagrams in a minute");
+    scene.assert_unharmed();
+}
+
+// --- messages ---------------------------------------------------------------------------------
+
+#[test]
+fn a_message_without_end_is_cut_where_it_said_it_would_end() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    let len = limits::MESSAGE_MAX_LEN as u64;
+    say(&mut scene, &record(0, b"", Some((2, len))));
+    let bytes = [b'x'; 1_024];
+    let mut sent = 0;
+    while scene.is_connected() && sent < 3 * len {
+        scene.send(&[piece(2, sent, &bytes)]);
+        sent += 1_024;
+        if sent % (1 << 16) == 0 {
+            scene.acknowledge();
+        }
+    }
+    // The message is whole; the stream was stopped, and whoever goes on has no more credit.
+    assert_closed(&scene, "a stream that nobody reads");
+    assert_eq!(scene.victim.heard(scene.hostile.id()), 1);
+    assert!(
+        sent <= len + 2 * limits::DATA_WINDOW,
+        "{sent} bytes were taken"
+    );
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+#[test]
+fn a_message_that_is_too_long_is_refused_before_it_is_read() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    for (sequence, len) in [limits::MESSAGE_MAX_LEN as u64 + 1, LARGEST]
+        .into_iter()
+        .enumerate()
+    {
+        let sequence = sequence as u64;
+        say(
+            &mut scene,
+            &record(sequence, b"", Some((2 + sequence, len))),
+        );
+    }
+    scene.advance(Duration::from_millis(100));
+    assert_eq!(scene.hostile.received.rejects.len(), 2);
+    assert_eq!(scene.victim.turned_away.len(), 2);
+    assert_eq!(scene.victim.heard(scene.hostile.id()), 0);
+    assert!(scene.is_connected(), "a later version may send longer ones");
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+#[test]
+fn a_record_that_never_ends_is_answered_by_close() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    let mut endless = Writer::default();
+    endless.varint(LARGEST);
+    say(&mut scene, &endless.into_vec());
+    assert_closed(&scene, "a record of any length");
+    scene.assert_unharmed();
+}
+
+#[test]
+fn messages_that_nobody_takes_or_looks_at_wait_on_their_senders_side() {
+    let turn = turn();
+    for looks in [true, false] {
+        let mut scene = Scene::connected();
+        scene.victim.takes = false;
+        scene.victim.polls = looks;
+        let body = [b'x'; 1_000];
+        let mut messages = 0;
+        while scene.is_connected() && messages < 5_000 {
+            say(&mut scene, &record(messages, &body, None));
+            scene.check();
+            messages += 1;
+        }
+        assert!(
+            messages <= 64 + limits::STREAM_WINDOW / 1_000 + 64,
+            "{messages} messages"
+        );
+        assert_eq!(
+            scene.victim.heard(scene.hostile.id()),
+            if looks { 64 } else { 0 }
+        );
+        scene.assert_unharmed();
+    }
+    turn.assert_bounded();
+}
+
+#[test]
+fn a_log_for_every_message_is_refused_beyond_the_bound() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    for log in 0..3 * limits::MAX_LOGS as u64 {
+        let mut bytes = record(0, b"x", None);
+        bytes[3..11].copy_from_slice(&log.to_le_bytes());
+        say(&mut scene, &bytes);
+        if log % 64 == 0 {
+            scene.acknowledge();
+        }
+    }
+    scene.acknowledge();
+    assert_eq!(scene.victim.heard(scene.hostile.id()), limits::MAX_LOGS);
+    assert!(!scene.hostile.received.rejects.is_empty());
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+/// A receipt or reject body for every message of a log.
+fn all_of(log: Name, is_receipt: bool) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.u64(log.log.0);
+    if is_receipt {
+        writer.varint(0).varint(LARGEST);
+    } else {
+        writer.varint(log.sequence).varint(3);
+    }
+    writer.into_vec()
+}
+
+#[test]
+fn a_receipt_for_somebody_elses_message_says_nothing() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    scene.innocent.takes = false;
+    let innocent = scene.innocent.id();
+    let draft = Draft::text("for one only".to_owned(), UnixTime(0));
+    let theirs = scene
+        .victim
+        .with(scene.now, |it, now| it.send(innocent.into(), draft, now))
+        .unwrap();
+    scene.advance(Duration::from_millis(100));
+    assert_eq!(scene.victim.fate(theirs), Some(State::Sent));
+    for is_receipt in [true, false] {
+        let body = all_of(theirs, is_receipt);
+        scene.send(&[if is_receipt {
+            Frame::Receipt(&body)
+        } else {
+            Frame::Reject(&body)
+        }]);
+        assert_eq!(scene.victim.fate(theirs), Some(State::Sent));
+    }
+    assert!(
+        scene.is_connected(),
+        "it may speak of what we have forgotten"
+    );
+    scene.innocent.takes = true;
+    scene.advance(Duration::from_millis(100));
+    assert_eq!(scene.victim.fate(theirs), Some(State::Delivered));
+    scene.assert_unharmed();
+}
+
+#[test]
+fn a_receipt_for_a_message_that_was_never_offered_says_nothing() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    // The first fills what may be under way, so that nothing of the last one leaves.
+    let names: Vec<Name> = (0..40)
+        .map(|_| scene.write_to_hostile("x".repeat(60_000)).unwrap())
+        .collect();
+    let (first, last) = (names[0], names[39]);
+    let body = all_of(first, true);
+    scene.send(&[Frame::Receipt(&body)]);
+    assert_eq!(
+        scene.victim.fate(first),
+        Some(State::Delivered),
+        "its own word"
+    );
+    assert_eq!(scene.victim.fate(last), None, "nothing of it has left");
+    let body = all_of(last, false);
+    scene.send(&[Frame::Reject(&body)]);
+    assert_eq!(scene.victim.fate(last), None);
+    let removed = scene.hostile.id();
+    scene
+        .victim
+        .with(scene.now, |it, now| it.remove_peer(removed, now));
+    scene.exchange();
+    let failed = State::Failed(FailReason::Removed);
+    assert_eq!(scene.victim.fate(last), Some(failed));
+    scene.assert_unharmed();
+}
+
+#[test]
+fn receipts_that_are_none_are_answered_by_close() {
+    let _turn = turn();
+    for frame in [
+        Frame::Receipt(&[]),
+        Frame::Reject(&[1, 2, 3]),
+        Frame::Receipt(&[0xff; 512]),
+    ] {
+        let mut scene = Scene::connected();
+        let what = format!("{frame:?}");
+        scene.send(&[frame]);
+        assert_closed(&scene, &what);
+        scene.assert_unharmed();
+    }
+}
+
+#[test]
+fn a_flood_of_receipts_is_bounded() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    let name = scene.write_to_hostile("hello".to_owned()).unwrap();
+    let mut body = name.log.0.to_le_bytes().to_vec();
+    body.resize(512, 0);
+    for n in 0..2_000 {
+        let plaintext = scene
+            .hostile
+            .payload(&[Frame::Receipt(&body), Frame::Receipt(&body)]);
+        scene.send_plain(&plaintext);
+        if n % 100 == 0 {
+            scene.chat();
+        }
+    }
+    scene.assert_unharmed();
+    turn.assert_bounded();
+}
+
+// --- what it shows ----------------------------------------------------------------------------
+
+#[test]
+fn control_characters_arrive_as_bytes_and_are_shown_as_none() {
+    let _turn = turn();
+    let mut scene = Scene::connected();
+    let hostile = scene.hostile.id();
+    let texts = [
+        "\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[H",
+        "\u{9b}31m\u{0}\u{7f}\u{8}\u{8}\u{8}",
+        "you\r\nalice> yes, send it\u{2028}bob> no",
+        "\u{202e}txet\u{202c}\u{2066}\u{200f}\u{200b}\u{feff}\u{e0041}",
+        "x\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}",
+    ];
+    for (sequence, text) in texts.into_iter().enumerate() {
+        say(&mut scene, &record(sequence as u64, text.as_bytes(), None));
+    }
+    say(&mut scene, &record(99, &[0xff, 0xfe, 0x1b], None));
+    let shown: Vec<_> = scene
+        .victim
+        .shown
+        .iter()
+        .filter(|it| it.0 == hostile)
+        .collect();
+    assert_eq!(shown.len(), texts.len() + 1);
+    for (_, bytes) in shown {
+        let text = String::from_utf8_lossy(bytes);
+        for safe in [safe_text(&text), safe_line(&text), single_line(&text)] {
+            let acts = |c: char| c.is_control() && c != '\n';
+            let hidden = [
+                '\u{202e}', '\u{2066}', '\u{200f}', '\u{200b}', '\u{feff}', '\u{2028}',
+            ];
+            assert!(!safe.as_str().contains(acts), "{safe:?}");
+            assert!(!safe.as_str().contains(hidden), "{safe:?}");
+        }
+    }
+    scene.assert_unharmed();
+}
+
+#[test]
+fn a_guest_gets_no_message_through_and_its_name_is_only_a_wish() {
+    let _turn = turn();
+    let mut scene = Scene::new(Terms::Guest);
+    scene.connect_innocent();
+    scene.connect_hostile(false);
+    let named = scene.victim.events.iter().find_map(|event| match event {
+        Event::Guest { nickname, .. } => nickname.clone(),
+        _ => None,
+    });
+    assert_eq!(named.as_deref(), Some("mallory"));
+    assert!(safe_name("\u{1b}[31mbob").is_err());
+    let bytes = record(0, b"let me in", None);
+    say(&mut scene, &bytes);
+    assert_eq!(scene.victim.heard(scene.hostile.id()), 0);
+    assert_eq!(scene.hostile.received.closed, Some(CloseCode::Violation));
+    scene.assert_unharmed();
+}
+
+#[test]
+fn frames_that_are_none_are_answered_by_close() {
+    let _turn = turn();
+    let frames: [(&[u8], CloseCode); 4] = [
+        (&[0x3f], CloseCode::Unsupported),
+        (&[0x40, 0x43, 0], CloseCode::Unsupported),
+        (&[6, 1], CloseCode::Violation),
+        (&[2, 5, 0, 0, 6], CloseCode::Violation),
+    ];
+    for (bytes, code) in frames {
+        let mut scene = Scene::connected();
+        scene.send_encoded(bytes);
+        scene.exchange();
+        assert_eq!(scene.hostile.received.closed, Some(code), "{bytes:?}");
+        scene.assert_unharmed();
+    }
+}
