@@ -121,7 +121,7 @@ impl Bbr {
         let goes_down = self.phase == Phase::Up && self.is_time_to_go_down(sample, rate);
         match self.phase {
             Phase::Down | Phase::Cruise if self.is_time_to_probe(sample, now) => {
-                self.start_refill(sample)
+                self.start_refill(sample);
             }
             Phase::Down if self.is_time_to_cruise(sample) => self.phase = Phase::Cruise,
             Phase::Refill if self.model.rounds.started => {

@@ -1,8 +1,8 @@
 //! A sender with endless data and a receiver that acknowledges every second packet.
 
-use super::super::*;
 use super::dumbbell::{End, Flow};
 use crate::proto::limits::{ACK_EVERY, MAX_ACK_DELAY};
+use crate::proto::recovery::tests::*;
 use crate::wire::limits::ACK_MAX_RANGES;
 
 const DATAGRAM: usize = 1_472;

@@ -98,6 +98,14 @@ impl Tally {
     }
 }
 
+/// A packet on its way to an end of a flow.
+struct Flying<P> {
+    flow: usize,
+    to: End,
+    bytes: usize,
+    packet: P,
+}
+
 pub(super) struct Dumbbell<F: Flow> {
     pub(super) path: Path,
     pub(super) flows: Vec<F>,
@@ -106,7 +114,8 @@ pub(super) struct Dumbbell<F: Flow> {
     rng: CoreRng,
     /// When the queue is empty again.
     busy_until: Instant,
-    flying: BTreeMap<(Instant, u64), (usize, End, usize, F::Packet)>,
+    /// By arrival, and in the order of launch.
+    flying: BTreeMap<(Instant, u64), Flying<F::Packet>>,
     launched: u64,
 }
 
@@ -151,7 +160,13 @@ impl<F: Flow> Dumbbell<F> {
         }
         while let Some((bytes, packet)) = self.flows[flow].poll(End::Far, self.now) {
             if !self.is_unlucky() {
-                self.fly(self.now + self.path.rtt / 2, flow, End::Near, bytes, packet);
+                let flying = Flying {
+                    flow,
+                    to: End::Near,
+                    bytes,
+                    packet,
+                };
+                self.fly(self.now + self.path.rtt / 2, flying);
             }
         }
     }
@@ -181,13 +196,18 @@ impl<F: Flow> Dumbbell<F> {
             return;
         }
         let arrival = self.busy_until + self.path.rtt / 2;
-        self.fly(arrival, flow, End::Far, bytes, packet);
+        let flying = Flying {
+            flow,
+            to: End::Far,
+            bytes,
+            packet,
+        };
+        self.fly(arrival, flying);
     }
 
-    fn fly(&mut self, at: Instant, flow: usize, to: End, bytes: usize, packet: F::Packet) {
+    fn fly(&mut self, at: Instant, flying: Flying<F::Packet>) {
         self.launched += 1;
-        self.flying
-            .insert((at, self.launched), (flow, to, bytes, packet));
+        self.flying.insert((at, self.launched), flying);
     }
 
     fn deliver(&mut self) {
@@ -195,11 +215,11 @@ impl<F: Flow> Dumbbell<F> {
             if first.key().0 > self.now {
                 return;
             }
-            let (flow, end, bytes, packet) = first.remove();
-            if end == End::Far {
-                self.tallies[flow].delivered_bytes += bytes as u64;
+            let flying = first.remove();
+            if flying.to == End::Far {
+                self.tallies[flying.flow].delivered_bytes += flying.bytes as u64;
             }
-            self.flows[flow].deliver(end, packet, self.now);
+            self.flows[flying.flow].deliver(flying.to, flying.packet, self.now);
         }
     }
 

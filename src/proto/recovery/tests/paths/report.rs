@@ -2,10 +2,10 @@
 //!
 //! `SECURECHAT_MATRIX=1 cargo test --release --lib recovery::tests::paths -- --nocapture` prints them.
 
-use super::super::*;
 use super::bulk::Bulk;
 use super::dumbbell::{Dumbbell, Path, Tally};
 use super::talk::talk;
+use crate::proto::recovery::tests::*;
 
 const RATES: [u64; 3] = [2, 20, 100];
 const RTTS: [u64; 3] = [10, 50, 300];

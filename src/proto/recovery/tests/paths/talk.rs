@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::super::*;
 use super::dumbbell::{Dumbbell, End, Flow, Path};
 use crate::id::{StreamId, VerifyingKey};
 use crate::proto::connection::{Connection, Poll};
+use crate::proto::recovery::tests::*;
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::{CHAT, StreamEvent};
 use crate::wire::frame::{Frame, Hello, Payload};
