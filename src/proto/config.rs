@@ -21,6 +21,16 @@ pub enum Trust {
     Strict,
 }
 
+/// How much may be on its way at once (docs/protocol.md#loss-and-congestion).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Congestion {
+    /// By a model of the path: holds up where packets are lost for other reasons than a full queue.
+    #[default]
+    Bbr,
+    /// As RFC 9002 has it, by losses alone: the reference.
+    NewReno,
+}
+
 /// Policies of one endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointConfig {
@@ -35,6 +45,8 @@ pub struct EndpointConfig {
     pub bulk: bool,
     /// How often something is sent so that a NAT keeps its mapping; never if `None`.
     pub keepalive: Option<Duration>,
+    /// How much may be on its way at once.
+    pub congestion: Congestion,
 }
 
 impl EndpointConfig {

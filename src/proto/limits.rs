@@ -140,10 +140,34 @@ pub const MAX_PTO: Duration = Duration::from_secs(10);
 pub const INITIAL_WINDOW_PACKETS: usize = 10;
 /// Full datagrams in the smallest window.
 pub const MINIMUM_WINDOW_PACKETS: usize = 2;
-/// Full datagrams that pacing lets leave at once.
+/// Full datagrams that NewReno's pacing lets leave at once.
 pub const PACING_BURST: usize = 10;
-/// The pace in hundredths of a window a round trip.
+/// NewReno's pace in hundredths of a window a round trip.
 pub const PACING_GAIN_PERCENT: u32 = 125;
+/// BBR lets leave at once what it sends in this time.
+pub const BURST_TIME: Duration = Duration::from_millis(1);
+/// Most bytes of that.
+pub const BURST_MAX_BYTES: u64 = 64 * 1024;
+/// Hundredths of what is in flight whose loss, while there is a queue, makes BBR send less.
+pub const LOSS_LIMIT_PERCENT: u64 = 2;
+/// The same while there is no queue.
+pub const LOSS_LIMIT_UNQUEUED_PERCENT: u64 = 10;
+/// The longest time, before jitter, between BBR's probes for bandwidth.
+pub const PROBE_EVERY: Duration = Duration::from_secs(3);
+/// The same while others keep a queue.
+pub const QUEUED_PROBE_EVERY: Duration = Duration::from_secs(20);
+/// The fewest round trips between them.
+pub const PROBE_ROUNDS_MIN: u64 = 40;
+/// The most round trips between them.
+pub const PROBE_ROUNDS_MAX: u64 = 80;
+/// The same while others keep a queue.
+pub const QUEUED_PROBE_ROUNDS: u64 = 500;
+/// How long BBR believes in a shortest round trip.
+pub const MIN_RTT_LIFE: Duration = Duration::from_secs(10);
+/// How long BBR goes without one before it empties the path to see one.
+pub const PROBE_RTT_EVERY: Duration = Duration::from_secs(5);
+/// How long it keeps the path empty.
+pub const PROBE_RTT_FOR: Duration = Duration::from_millis(200);
 /// Ack-eliciting packets in flight.
 pub const MAX_TRACKED_PACKETS: usize = 8_192;
 /// Skipped packet numbers that are remembered.

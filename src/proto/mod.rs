@@ -37,7 +37,7 @@ mod upper;
 #[cfg(test)]
 mod tests;
 
-pub use config::{EndpointConfig, PeerConfig, Shown, Trust};
+pub use config::{Congestion, EndpointConfig, PeerConfig, Shown, Trust};
 pub use endpoint::Endpoint;
 pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
 pub use job::{Job, Outcome};

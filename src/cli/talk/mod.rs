@@ -34,7 +34,7 @@ use crate::cli::talk::profile::Profile;
 use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::plain::{Form, Printer};
-use crate::proto::{EndpointConfig, Trust};
+use crate::proto::{Congestion, EndpointConfig, Trust};
 use crate::store::key_text;
 use crate::text::Safe;
 
@@ -49,6 +49,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
         stealth: args.stealth,
         nickname: args.nickname.clone(),
         bulk: false,
+        congestion: Congestion::default(),
         keepalive: None,
     };
     let profile = Profile::open(context, bind)?;

@@ -11,12 +11,13 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
+use crate::proto::config::Congestion;
 use crate::proto::connection::acks::Acks;
 use crate::proto::connection::echo::Echo;
 pub(super) use crate::proto::connection::note::Note;
 use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
-use crate::proto::recovery::{NewReno, Permit, Recovery};
+use crate::proto::recovery::{Permit, Recovery, controller};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::{StreamRecord, Streams};
 use crate::time::Instant;
@@ -111,16 +112,22 @@ pub(super) struct Packet {
 }
 
 impl Connection {
-    pub(super) fn new(withhold_hello: bool, rng: &mut CoreRng, now: Instant) -> Self {
+    pub(super) fn new(
+        withhold_hello: bool,
+        congestion: Congestion,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) -> Self {
         let hello = if withhold_hello {
             HelloState::Withheld
         } else {
             HelloState::Due
         };
-        let controller = Box::new(NewReno::new(BASE_DATAGRAM_LEN));
+        let skip = 1 + rng.below(SKIP_WITHIN) as u64;
+        let controller = controller(congestion, BASE_DATAGRAM_LEN, rng.array(), now);
         Self {
             next_number: 0,
-            skip: 1 + rng.below(SKIP_WITHIN) as u64,
+            skip,
             acks: Acks::default(),
             recovery: Recovery::new(controller, BASE_DATAGRAM_LEN, now),
             mtu: Mtu::new(),
@@ -349,11 +356,11 @@ impl Connection {
             self.give_back(number);
             return match permit {
                 Permit::At(at) if self.has_content() => Poll::Later(at),
-                Permit::Now => {
+                Permit::At(_) | Permit::Now => {
                     self.recovery.on_app_limited();
                     Poll::Nothing
                 }
-                Permit::At(_) | Permit::Blocked => Poll::Nothing,
+                Permit::Blocked => Poll::Nothing,
             };
         }
         self.acks.on_sent();

@@ -50,7 +50,12 @@ impl Peer {
         info!(peer = ?self.id, "new connection");
         self.pair = Some(keypair.connection);
         self.generation = shared.next_generation();
-        let connection = Connection::new(self.is_guest(), &mut shared.rng, now);
+        let connection = Connection::new(
+            self.is_guest(),
+            shared.config.congestion,
+            &mut shared.rng,
+            now,
+        );
         self.connection = Some(Box::new(connection));
         self.introduction = None;
         self.silent = false;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::id::PacketNumber;
 use crate::proto::limits::{MAX_TRACKED_PACKETS, PACKET_THRESHOLD};
 use crate::proto::recovery::numbers::Numbers;
+use crate::proto::recovery::rate::Snapshot;
 use crate::time::Instant;
 use crate::wire::frame::Ack;
 
@@ -30,17 +31,26 @@ pub(super) struct Sent<R> {
     /// Counted as in flight.
     pub(super) bytes: usize,
     pub(super) role: Role,
+    /// What was known of the path when it left.
+    pub(super) snapshot: Snapshot,
     /// Whether a packet between the tracked one before and this one was acknowledged.
     after_acked: bool,
 }
 
 impl<R> Sent<R> {
-    pub(super) const fn new(record: R, at: Instant, bytes: usize, role: Role) -> Self {
+    pub(super) const fn new(
+        record: R,
+        at: Instant,
+        bytes: usize,
+        role: Role,
+        snapshot: Snapshot,
+    ) -> Self {
         Self {
             record,
             at,
             bytes,
             role,
+            snapshot,
             after_acked: false,
         }
     }

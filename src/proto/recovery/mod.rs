@@ -6,11 +6,13 @@
 //! 2. An ACK goes to [`Recovery::on_ack`], which hands back what the packets carried.
 //! 3. At [`Recovery::timeout`] comes [`Recovery::on_timeout`]: losses, or probes to send.
 
+mod bbr;
 mod controller;
 mod flight;
 mod newreno;
 mod numbers;
 mod pacer;
+mod rate;
 mod rtt;
 
 #[cfg(test)]
@@ -21,16 +23,19 @@ use core::time::Duration;
 use thiserror::Error;
 
 use crate::id::PacketNumber;
+use crate::proto::config::Congestion;
 use crate::proto::limits::{MAX_PTO, PERSISTENT_CONGESTION};
+use crate::proto::recovery::bbr::Bbr;
 use crate::proto::recovery::flight::{Flight, LostRun, Role, Sent};
+use crate::proto::recovery::newreno::NewReno;
 use crate::proto::recovery::numbers::Numbers;
-use crate::proto::recovery::pacer::Pacer;
+use crate::proto::recovery::pacer::{Pace, Pacer};
+use crate::proto::recovery::rate::Sampler;
 use crate::proto::recovery::rtt::Rtt;
 use crate::time::Instant;
 use crate::wire::frame::Ack;
 
 pub(crate) use controller::Controller;
-pub(crate) use newreno::NewReno;
 pub(crate) use rtt::RttEstimate;
 
 /// Packets that a PTO asks for: one alone is lost too easily (RFC 9002 §6.2.4).
@@ -85,12 +90,26 @@ pub(crate) struct Recovery<R> {
     rtt: Rtt,
     controller: Box<dyn Controller>,
     pacer: Pacer,
+    sampler: Sampler,
     /// PTOs in a row.
     backoff: u32,
     /// When the PTO began to run: at the last ack-eliciting packet or the last PTO.
     pto_from: Instant,
     app_limited: bool,
     max_datagram: usize,
+}
+
+/// The controller of that kind for datagrams of at most `max_datagram` bytes. `seed` is for its jitter.
+pub(crate) fn controller(
+    kind: Congestion,
+    max_datagram: usize,
+    seed: [u8; 32],
+    now: Instant,
+) -> Box<dyn Controller> {
+    match kind {
+        Congestion::Bbr => Box::new(Bbr::new(max_datagram, seed, now)),
+        Congestion::NewReno => Box::new(NewReno::new(max_datagram)),
+    }
 }
 
 impl<R> Recovery<R> {
@@ -102,7 +121,8 @@ impl<R> Recovery<R> {
             lost_run: LostRun::default(),
             rtt: Rtt::new(),
             controller,
-            pacer: Pacer::new(max_datagram, now),
+            pacer: Pacer::new(now),
+            sampler: Sampler::new(now),
             backoff: 0,
             pto_from: now,
             app_limited: false,
@@ -167,12 +187,13 @@ impl<R> Recovery<R> {
         self.numbers.check(ack)?;
         let acked = self.flight.take_acked(ack);
         self.sample_rtt(ack, acked.first(), now);
+        let newly_acked = self.count_acked(&acked);
         let lost = self.detect_lost(now);
         if !acked.is_empty() {
             self.backoff = 0;
         }
-        let acked = acked.into_iter().map(|(_, sent)| self.on_acked(sent, now));
-        let acked = acked.collect();
+        self.tell_acked(&acked, newly_acked, now);
+        let acked = acked.into_iter().map(|(_, sent)| sent.record).collect();
         Ok(Progress { acked, lost })
     }
 
@@ -206,7 +227,7 @@ impl<R> Recovery<R> {
         if bytes > room || self.flight.is_full() {
             return Permit::Blocked;
         }
-        let at = self.pacer.ready_at(bytes, self.pacing_rate(), now);
+        let at = self.pacer.ready_at(bytes, self.pace(), now);
         if at > now {
             Permit::At(at)
         } else {
@@ -219,6 +240,9 @@ impl<R> Recovery<R> {
     pub(crate) fn on_app_limited(&mut self) {
         let room = self.controller.window().saturating_sub(self.flight.bytes());
         self.app_limited = room >= self.max_datagram;
+        if self.app_limited {
+            self.sampler.on_app_limited(self.flight.bytes());
+        }
     }
 
     /// The path is another one: RTT, window and pace start anew (RFC 9000 §9.4). What is in flight is
@@ -227,7 +251,8 @@ impl<R> Recovery<R> {
         self.flight.on_path_change();
         self.rtt = Rtt::new();
         self.controller.restart(max_datagram, now);
-        self.pacer = Pacer::new(max_datagram, now);
+        self.pacer = Pacer::new(now);
+        self.sampler = Sampler::new(now);
         self.backoff = 0;
         self.pto_from = now;
         self.max_datagram = max_datagram;
@@ -236,7 +261,6 @@ impl<R> Recovery<R> {
     /// The path carries datagrams of another size than was known.
     pub(crate) fn set_max_datagram(&mut self, max_datagram: usize) {
         self.controller.set_max_datagram(max_datagram);
-        self.pacer.set_max_datagram(max_datagram);
         self.max_datagram = max_datagram;
     }
 
@@ -287,10 +311,11 @@ impl<R> Recovery<R> {
         now: Instant,
     ) -> Option<R> {
         self.numbers.on_sent(number);
-        self.pacer.on_sent(bytes, self.pacing_rate(), now);
-        let sent = Sent::new(record, now, bytes, role);
+        self.pacer.on_sent(bytes, self.pace(), now);
+        let snapshot = self.sampler.on_sent(bytes, self.flight.bytes(), now);
+        let sent = Sent::new(record, now, bytes, role, snapshot);
         let oldest = self.flight.insert(number, sent);
-        self.controller.on_sent(bytes, self.flight.bytes(), now);
+        self.controller.on_sent(bytes, &snapshot, now);
         self.pto_from = now;
         self.app_limited = false;
         oldest
@@ -314,13 +339,35 @@ impl<R> Recovery<R> {
         }
     }
 
-    fn on_acked(&mut self, sent: Sent<R>, now: Instant) -> R {
-        if sent.role != Role::OldPath {
-            let (limited, rtt) = (self.app_limited, self.rtt.estimate());
-            self.controller
-                .on_acked(sent.bytes, sent.at, limited, rtt, now);
+    /// Counts what arrived on the present path; returns how many bytes that is.
+    fn count_acked(&mut self, acked: &[(u64, Sent<R>)]) -> u64 {
+        let mut newly_acked = 0;
+        for (_, sent) in acked.iter().filter(|(_, sent)| sent.role != Role::OldPath) {
+            self.sampler.on_acked(sent.bytes);
+            newly_acked += sent.bytes as u64;
         }
-        sent.record
+        newly_acked
+    }
+
+    /// Tells the controller what arrived on the present path. The newest packet dates the sample.
+    fn tell_acked(&mut self, acked: &[(u64, Sent<R>)], newly_acked: u64, now: Instant) {
+        let on_path = acked.iter().map(|(_, sent)| sent);
+        let on_path = on_path.filter(|sent| sent.role != Role::OldPath);
+        for sent in on_path.clone() {
+            self.controller
+                .on_acked(sent.bytes, sent.at, self.app_limited);
+        }
+        let in_flight = self.flight.bytes();
+        if let Some(newest) = on_path.clone().next() {
+            let (snapshot, at) = (newest.snapshot, newest.at);
+            let sample = self
+                .sampler
+                .sample(snapshot, at, newly_acked, in_flight, now);
+            self.controller.on_sample(&sample, now);
+        }
+        if self.controller.holds_back() {
+            self.sampler.on_app_limited(in_flight);
+        }
     }
 
     /// RFC 9002 §A.10, and §B.8 for what the controller hears of it.
@@ -328,10 +375,14 @@ impl<R> Recovery<R> {
         let delay = self.rtt.loss_delay();
         let lost = self.flight.take_lost(&self.numbers, delay, now);
         let persistent = self.is_persistent(&lost);
+        let rtt = self.rtt.estimate();
         let congested = lost.iter().filter(|sent| sent.role == Role::Ordinary);
-        if let Some(largest) = congested.clone().next_back() {
-            let bytes = congested.map(|sent| sent.bytes).sum();
-            self.controller.on_lost(bytes, largest.at, persistent, now);
+        for sent in congested.clone() {
+            let lost = self.sampler.on_lost(sent.bytes, &sent.snapshot);
+            self.controller.on_packet_lost(&lost, rtt, now);
+        }
+        if let Some(largest) = congested.last() {
+            self.controller.on_lost(largest.at, persistent, now);
         }
         if persistent {
             self.rtt.on_persistent_congestion();
@@ -351,7 +402,11 @@ impl<R> Recovery<R> {
         self.rtt.pto().saturating_mul(factor).min(MAX_PTO)
     }
 
-    fn pacing_rate(&self) -> u64 {
-        self.controller.pacing_rate(self.rtt.estimate().smoothed)
+    fn pace(&self) -> Pace {
+        let smoothed = self.rtt.estimate().smoothed;
+        Pace {
+            rate: self.controller.pacing_rate(smoothed),
+            burst: self.controller.burst(),
+        }
     }
 }

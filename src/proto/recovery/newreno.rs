@@ -1,8 +1,11 @@
 //! NewReno, the reference controller. Source: RFC 9002 §7 and appendix B.
 
-use crate::proto::limits::{INITIAL_WINDOW_PACKETS, MINIMUM_WINDOW_PACKETS};
+use core::time::Duration;
+
+use crate::proto::limits::{
+    INITIAL_WINDOW_PACKETS, MINIMUM_WINDOW_PACKETS, PACING_BURST, PACING_GAIN_PERCENT,
+};
 use crate::proto::recovery::controller::Controller;
-use crate::proto::recovery::rtt::RttEstimate;
 use crate::time::Instant;
 
 /// Bytes that the initial window holds at least, if two packets are not more (RFC 9002 §7.2).
@@ -51,21 +54,15 @@ impl NewReno {
     }
 }
 
-fn initial_window(max_datagram: usize) -> usize {
+/// RFC 9002 §7.2.
+pub(super) fn initial_window(max_datagram: usize) -> usize {
     let bytes = INITIAL_WINDOW_BYTES.max(MINIMUM_WINDOW_PACKETS * max_datagram);
     bytes.min(INITIAL_WINDOW_PACKETS * max_datagram)
 }
 
 impl Controller for NewReno {
     /// RFC 9002 §B.5.
-    fn on_acked(
-        &mut self,
-        bytes: usize,
-        sent_at: Instant,
-        app_limited: bool,
-        _rtt: RttEstimate,
-        _now: Instant,
-    ) {
+    fn on_acked(&mut self, bytes: usize, sent_at: Instant, app_limited: bool) {
         if app_limited || self.in_recovery(sent_at) {
             return;
         }
@@ -79,13 +76,7 @@ impl Controller for NewReno {
     /// RFC 9002 §B.6, §B.8: one answer a round trip; persistent congestion starts slowly from the
     /// minimum. Unlike there the recovery period goes on: else the last losses of the same outage
     /// would end slow start at the minimum.
-    fn on_lost(
-        &mut self,
-        _bytes: usize,
-        largest_lost_sent_at: Instant,
-        persistent: bool,
-        now: Instant,
-    ) {
+    fn on_lost(&mut self, largest_lost_sent_at: Instant, persistent: bool, now: Instant) {
         if !self.in_recovery(largest_lost_sent_at) {
             self.recovery_start = Some(now);
             self.window = (self.window / 2).max(self.minimum_window());
@@ -110,12 +101,24 @@ impl Controller for NewReno {
     fn window(&self) -> usize {
         self.window
     }
+
+    /// The window once a round trip and a little more, so that pacing alone never leaves the window
+    /// unused (RFC 9002 §7.7).
+    fn pacing_rate(&self, rtt: Duration) -> u64 {
+        let rtt_us = rtt.as_micros().max(1);
+        let gain = u128::from(PACING_GAIN_PERCENT);
+        let rate = (self.window as u128) * gain * 10_000 / rtt_us;
+        u64::try_from(rate).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn burst(&self) -> usize {
+        PACING_BURST * self.max_datagram
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::recovery::rtt::Rtt;
 
     const SIZE: usize = 1_200;
 
@@ -124,7 +127,7 @@ mod tests {
     }
 
     fn acked(controller: &mut NewReno, bytes: usize, sent_at: u64) {
-        controller.on_acked(bytes, at(sent_at), false, Rtt::new().estimate(), at(9_999));
+        controller.on_acked(bytes, at(sent_at), false);
     }
 
     #[test]
@@ -145,14 +148,14 @@ mod tests {
     #[test]
     fn an_application_limited_acknowledgement_changes_nothing() {
         let mut controller = NewReno::new(SIZE);
-        controller.on_acked(SIZE, at(0), true, Rtt::new().estimate(), at(9));
+        controller.on_acked(SIZE, at(0), true);
         assert_eq!(controller.window(), 12_000);
     }
 
     #[test]
     fn congestion_avoidance_grows_by_a_packet_a_window() {
         let mut controller = NewReno::new(SIZE);
-        controller.on_lost(SIZE, at(5), false, at(10));
+        controller.on_lost(at(5), false, at(10));
         assert_eq!(controller.window(), 6_000);
         for _ in 0..4 {
             acked(&mut controller, SIZE, 11);
@@ -165,11 +168,11 @@ mod tests {
     #[test]
     fn what_left_before_the_recovery_period_neither_halves_nor_grows_the_window() {
         let mut controller = NewReno::new(SIZE);
-        controller.on_lost(SIZE, at(5), false, at(10));
-        controller.on_lost(SIZE, at(10), false, at(12));
+        controller.on_lost(at(5), false, at(10));
+        controller.on_lost(at(10), false, at(12));
         acked(&mut controller, 60_000, 10);
         assert_eq!(controller.window(), 6_000);
-        controller.on_lost(SIZE, at(11), false, at(13));
+        controller.on_lost(at(11), false, at(13));
         assert_eq!(controller.window(), 3_000);
     }
 
@@ -177,7 +180,7 @@ mod tests {
     fn the_window_never_falls_below_two_packets() {
         let mut controller = NewReno::new(SIZE);
         for loss in 0..20 {
-            controller.on_lost(SIZE, at(2 * loss + 1), false, at(2 * loss + 1));
+            controller.on_lost(at(2 * loss + 1), false, at(2 * loss + 1));
         }
         assert_eq!(controller.window(), 2 * SIZE);
     }
@@ -185,8 +188,8 @@ mod tests {
     #[test]
     fn persistent_congestion_within_a_recovery_period_collapses_the_window_too() {
         let mut controller = NewReno::new(SIZE);
-        controller.on_lost(SIZE, at(5), false, at(10));
-        controller.on_lost(SIZE, at(9), true, at(12));
+        controller.on_lost(at(5), false, at(10));
+        controller.on_lost(at(9), true, at(12));
         assert_eq!(controller.window(), 2 * SIZE);
         acked(&mut controller, SIZE, 11);
         assert_eq!(controller.window(), 3 * SIZE);
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn the_pace_is_a_quarter_above_the_window_a_round_trip() {
         let controller = NewReno::new(SIZE);
-        let rate = controller.pacing_rate(core::time::Duration::from_millis(100));
+        let rate = controller.pacing_rate(Duration::from_millis(100));
         assert_eq!(rate, 150_000);
     }
 }

@@ -2,15 +2,28 @@
 
 use core::time::Duration;
 
-use crate::proto::limits::PACING_BURST;
 use crate::time::Instant;
 
 const US_PER_SECOND: u128 = 1_000_000;
 
+/// How fast and in what portions packets leave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Bytes a second.
+    pub(super) rate: u64,
+    /// Bytes at once.
+    pub(super) burst: usize,
+}
+
+impl Pace {
+    const fn capacity(self) -> u128 {
+        (self.burst as u128) * US_PER_SECOND
+    }
+}
+
 /// A leaky bucket: holds what may leave at once, and fills at the controller's rate.
 #[derive(Debug)]
 pub(super) struct Pacer {
-    capacity: u128,
     /// In millionths of a byte, so that a microsecond adds exactly the rate in bytes a second.
     tokens: u128,
     updated: Instant,
@@ -18,43 +31,33 @@ pub(super) struct Pacer {
 
 impl Pacer {
     /// Starts full: the first burst is the initial window.
-    pub(super) const fn new(max_datagram: usize, now: Instant) -> Self {
-        let capacity = capacity(max_datagram);
+    pub(super) const fn new(now: Instant) -> Self {
         Self {
-            capacity,
-            tokens: capacity,
+            tokens: u128::MAX,
             updated: now,
         }
     }
 
-    pub(super) const fn set_max_datagram(&mut self, max_datagram: usize) {
-        self.capacity = capacity(max_datagram);
-    }
-
     /// When `bytes` may leave: `now` or later.
-    pub(super) fn ready_at(&self, bytes: usize, rate: u64, now: Instant) -> Instant {
-        let wanted = ((bytes as u128) * US_PER_SECOND).min(self.capacity);
-        let missing = wanted.saturating_sub(self.filled(rate, now));
-        let wait = missing.div_ceil(u128::from(rate.max(1)));
+    pub(super) fn ready_at(&self, bytes: usize, pace: Pace, now: Instant) -> Instant {
+        let wanted = ((bytes as u128) * US_PER_SECOND).min(pace.capacity());
+        let missing = wanted.saturating_sub(self.filled(pace, now));
+        let wait = missing.div_ceil(u128::from(pace.rate.max(1)));
         now + Duration::from_micros(u64::try_from(wait).unwrap_or(u64::MAX))
     }
 
     /// `bytes` left, whether they asked or not.
-    pub(super) fn on_sent(&mut self, bytes: usize, rate: u64, now: Instant) {
-        let filled = self.filled(rate, now);
+    pub(super) fn on_sent(&mut self, bytes: usize, pace: Pace, now: Instant) {
+        let filled = self.filled(pace, now);
         self.tokens = filled.saturating_sub((bytes as u128) * US_PER_SECOND);
         self.updated = self.updated.max(now);
     }
 
-    fn filled(&self, rate: u64, now: Instant) -> u128 {
+    fn filled(&self, pace: Pace, now: Instant) -> u128 {
         let passed = now.saturating_since(self.updated).as_micros();
-        let added = passed.saturating_mul(u128::from(rate));
-        self.tokens.saturating_add(added).min(self.capacity)
+        let added = passed.saturating_mul(u128::from(pace.rate));
+        self.tokens.saturating_add(added).min(pace.capacity())
     }
-}
-
-const fn capacity(max_datagram: usize) -> u128 {
-    (PACING_BURST as u128) * (max_datagram as u128) * US_PER_SECOND
 }
 
 #[cfg(test)]
@@ -63,7 +66,11 @@ mod tests {
 
     const SIZE: usize = 1_000;
     /// A packet a millisecond.
-    const RATE: u64 = 1_000_000;
+    const PACE: Pace = Pace {
+        rate: 1_000_000,
+        burst: BURST * SIZE,
+    };
+    const BURST: usize = 10;
 
     const fn at(ms: u64) -> Instant {
         Instant::from_micros(ms * 1_000)
@@ -71,8 +78,8 @@ mod tests {
 
     fn burst(pacer: &mut Pacer, now: Instant) -> usize {
         let mut sent = 0;
-        while pacer.ready_at(SIZE, RATE, now) == now {
-            pacer.on_sent(SIZE, RATE, now);
+        while pacer.ready_at(SIZE, PACE, now) == now {
+            pacer.on_sent(SIZE, PACE, now);
             sent += 1;
         }
         sent
@@ -80,35 +87,38 @@ mod tests {
 
     #[test]
     fn after_the_burst_packets_leave_at_the_rate() {
-        let mut pacer = Pacer::new(SIZE, at(0));
-        assert_eq!(burst(&mut pacer, at(0)), PACING_BURST);
+        let mut pacer = Pacer::new(at(0));
+        assert_eq!(burst(&mut pacer, at(0)), BURST);
         for ms in 1..100 {
-            assert_eq!(pacer.ready_at(SIZE, RATE, at(ms - 1)), at(ms));
+            assert_eq!(pacer.ready_at(SIZE, PACE, at(ms - 1)), at(ms));
             assert_eq!(burst(&mut pacer, at(ms)), 1);
         }
     }
 
     #[test]
     fn pacing_after_idle_allows_one_burst_and_no_more() {
-        let mut pacer = Pacer::new(SIZE, at(0));
+        let mut pacer = Pacer::new(at(0));
         burst(&mut pacer, at(0));
-        assert_eq!(burst(&mut pacer, at(3_600_000)), PACING_BURST);
+        assert_eq!(burst(&mut pacer, at(3_600_000)), BURST);
     }
 
     #[test]
     fn a_packet_larger_than_the_burst_leaves_when_the_bucket_is_full() {
-        let mut pacer = Pacer::new(SIZE, at(0));
-        let large = PACING_BURST * SIZE + 1;
-        assert_eq!(pacer.ready_at(large, RATE, at(0)), at(0));
-        pacer.on_sent(large, RATE, at(0));
-        assert_eq!(pacer.ready_at(SIZE, RATE, at(0)), at(1));
+        let mut pacer = Pacer::new(at(0));
+        let large = BURST * SIZE + 1;
+        assert_eq!(pacer.ready_at(large, PACE, at(0)), at(0));
+        pacer.on_sent(large, PACE, at(0));
+        assert_eq!(pacer.ready_at(SIZE, PACE, at(0)), at(1));
     }
 
     #[test]
     fn extreme_rates_do_not_overflow() {
-        let mut pacer = Pacer::new(usize::MAX, at(0));
+        let mut pacer = Pacer::new(at(0));
         let end = Instant::from_micros(u64::MAX);
-        pacer.on_sent(usize::MAX, u64::MAX, end);
-        assert!(pacer.ready_at(usize::MAX, 0, end) >= end);
+        let burst = usize::MAX;
+        for rate in [u64::MAX, 0] {
+            pacer.on_sent(usize::MAX, Pace { rate, burst }, end);
+            assert!(pacer.ready_at(usize::MAX, Pace { rate, burst }, end) >= end);
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod link;
 mod model;
+mod paths;
 
 use super::*;
 use crate::proto::limits::{
@@ -573,8 +574,10 @@ fn a_larger_mtu_raises_the_smallest_window_and_the_burst() {
     sender.recovery.set_max_datagram(3_000);
     assert!(sender.recovery.window() >= MINIMUM_WINDOW_PACKETS * 3_000);
     let burst = PACING_BURST * 3_000;
-    let at = sender.recovery.pacer.ready_at(burst, 1_000, at(9_000_000));
-    assert_eq!(at, Instant::ZERO + ms(9_000_000));
+    let pace = sender.recovery.pace();
+    assert_eq!(pace.burst, burst);
+    let ready = sender.recovery.pacer.ready_at(burst, pace, at(9_000_000));
+    assert_eq!(ready, at(9_000_000));
 }
 
 #[test]

@@ -35,9 +35,10 @@ struct Model {
 }
 
 impl Model {
-    fn new(seed: u8) -> Self {
+    fn new(kind: Congestion, seed: u8) -> Self {
+        let controller = controller(kind, SIZE, [seed; 32], at(0));
         Self {
-            recovery: Recovery::new(Box::new(NewReno::new(SIZE)), SIZE, at(0)),
+            recovery: Recovery::new(controller, SIZE, at(0)),
             rng: CoreRng::new([seed; 32]),
             packets: Vec::new(),
             delivered: BTreeSet::new(),
@@ -217,9 +218,10 @@ impl Model {
 
 #[test]
 fn every_packet_is_acknowledged_or_lost_once_as_a_simple_model_says() {
-    for seed in 0..SEEDS {
-        println!("seed {seed}");
-        let mut model = Model::new(seed);
+    let kinds = [Congestion::Bbr, Congestion::NewReno];
+    for (seed, kind) in (0..SEEDS).flat_map(|seed| kinds.map(|kind| (seed, kind))) {
+        println!("{kind:?}, seed {seed}");
+        let mut model = Model::new(kind, seed);
         for _ in 0..STEPS {
             model.step();
         }

@@ -1,0 +1,162 @@
+//! What losses say about the path. Source: draft-ietf-ccwg-bbr §5.5.10.
+//!
+//! Two bounds come of them: a long-term one on what is in flight, from losses that answer a probe for
+//! bandwidth, and short-term ones on rate and flight, from losses in between. A loss counts only if
+//! the path has a queue at the time, or if so much is lost that this makes no difference.
+
+use core::time::Duration;
+
+use crate::proto::limits::{LOSS_LIMIT_PERCENT, LOSS_LIMIT_UNQUEUED_PERCENT};
+use crate::proto::recovery::bbr::control::WINDOW_GAIN;
+use crate::proto::recovery::bbr::{Bbr, Phase, percent};
+use crate::proto::recovery::rate::{Lost, Sample};
+use crate::proto::recovery::rtt::RttEstimate;
+use crate::time::Instant;
+
+/// A round trip longer by more than this part of it shows a queue.
+const QUEUED_PART: u32 = 8;
+/// What is left of a bound when losses reduce it, in hundredths (§2.8, Beta).
+const BETA: u64 = 70;
+
+/// Bounds, and what the last round delivered.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    /// In flight, long-term: more has been too much.
+    pub(super) inflight_hi: Option<u64>,
+    /// In flight, short-term.
+    pub(super) inflight_lo: Option<u64>,
+    /// Bytes a second, short-term.
+    bandwidth_lo: Option<u64>,
+    /// The most that was delivered within the round, and at what rate.
+    pub(super) inflight_latest: u64,
+    bandwidth_latest: u64,
+    /// Losses in this round that count.
+    pub(super) losses: u32,
+    pub(super) losses_last_round: u32,
+    round_end: u64,
+    pub(super) round_started: bool,
+    /// Whether there is a queue, as of the last loss.
+    queued: bool,
+    /// Bytes delivered in all.
+    pub(super) delivered: u64,
+}
+
+impl Bounds {
+    /// §5.5.10.3, `UpdateLatestDeliverySignals`.
+    pub(super) fn on_sample(&mut self, sample: &Sample, rate: u64) {
+        self.delivered = sample.total_delivered;
+        self.bandwidth_latest = self.bandwidth_latest.max(rate);
+        self.inflight_latest = self.inflight_latest.max(sample.delivered);
+        self.round_started = sample.sent.delivered >= self.round_end;
+        if self.round_started {
+            self.round_end = sample.total_delivered;
+            self.losses_last_round = core::mem::take(&mut self.losses);
+        }
+    }
+
+    /// §5.5.10.3, `AdvanceLatestDeliverySignals`.
+    pub(super) const fn end_sample(&mut self, sample: &Sample, rate: u64) {
+        if self.round_started {
+            self.bandwidth_latest = rate;
+            self.inflight_latest = sample.delivered;
+        }
+    }
+
+    /// §5.5.10.3, `ResetCongestionSignals`.
+    pub(super) const fn forget_round(&mut self) {
+        self.losses = 0;
+        self.losses_last_round = 0;
+        self.bandwidth_latest = 0;
+        self.inflight_latest = 0;
+    }
+
+    /// §5.5.10.3, `ResetShortTermModel`.
+    pub(super) const fn forget_short_term(&mut self) {
+        self.bandwidth_lo = None;
+        self.inflight_lo = None;
+    }
+
+    /// §5.5.10.3, `BoundBWForModel`.
+    pub(super) fn bandwidth(&self, max: u64) -> u64 {
+        self.bandwidth_lo.map_or(max, |lo| lo.min(max))
+    }
+
+    /// Whether so much of what was in flight is lost that it has been too much (§5.5.10.2,
+    /// `IsInflightTooHigh`).
+    pub(super) fn is_too_much(&self, lost: u64, in_flight: u64) -> bool {
+        let limit = if self.queued {
+            LOSS_LIMIT_PERCENT
+        } else {
+            LOSS_LIMIT_UNQUEUED_PERCENT
+        };
+        lost > percent(in_flight, limit)
+    }
+
+    /// Once a round with losses (§5.5.10.3, `InitLowerBounds`, `LossLowerBounds`): from what they
+    /// are now, or once from the most there is.
+    fn lower(&mut self, bandwidth: u64, inflight: u64) {
+        self.bandwidth_lo = Some(percent(bandwidth, BETA).max(self.bandwidth_latest));
+        self.inflight_lo = Some(percent(inflight, BETA).max(self.inflight_latest));
+    }
+}
+
+impl Bbr {
+    /// §5.5.10.3, `AdaptLowerBoundsFromCongestion`. Without a queue, sending ever less would not end
+    /// the losses if they are the path's own: then the bounds fall once in a cycle.
+    fn lower_bounds(&mut self) {
+        let (bandwidth, window) = (self.model.max_bandwidth(), self.window);
+        if self.bounds.queued {
+            let bandwidth = self.bounds.bandwidth(bandwidth);
+            let inflight = self.bounds.inflight_lo.unwrap_or(window);
+            self.bounds.lower(bandwidth, inflight);
+        } else {
+            let most = percent(self.model.bdp(), WINDOW_GAIN);
+            self.bounds.lower(bandwidth, most);
+        }
+    }
+
+    /// At the end of each round, unless its losses answer a probe.
+    pub(super) fn adapt_lower_bounds(&mut self) {
+        let lossy = self.bounds.round_started && self.bounds.losses_last_round > 0;
+        if lossy && !self.phase.is_probing() {
+            self.lower_bounds();
+        }
+    }
+
+    /// §5.5.10.2, `HandleLostPacket`.
+    pub(super) fn handle_lost_packet(&mut self, lost: &Lost, rtt: RttEstimate, now: Instant) {
+        self.bounds.queued = self.is_queued(rtt.latest);
+        let too_much = self.bounds.is_too_much(lost.lost, lost.sent.in_flight);
+        if !self.bounds.queued && !too_much {
+            return;
+        }
+        if self.bounds.losses == 0 {
+            self.bounds.round_end = lost.total_delivered;
+        }
+        self.bounds.losses += 1;
+        if self.cycle.is_probe_sample && self.bounds.queued && too_much {
+            self.handle_too_much(lost, now);
+        }
+    }
+
+    /// Whether a round trip shows a queue: longer than without by a part, and by two packets.
+    pub(super) fn is_queued(&self, rtt: Duration) -> bool {
+        let Some(min_rtt) = self.model.min_rtt() else {
+            return false;
+        };
+        rtt > min_rtt + (min_rtt / QUEUED_PART).max(self.time_of(2 * self.datagram()))
+    }
+
+    /// §5.5.10.2, `HandleInflightTooHigh`.
+    fn handle_too_much(&mut self, lost: &Lost, now: Instant) {
+        self.cycle.too_high = true;
+        self.cycle.is_probe_sample = false;
+        if !lost.sent.app_limited {
+            let least = percent(self.target_inflight(), BETA);
+            self.bounds.inflight_hi = Some(lost.sent.in_flight.max(least));
+        }
+        if self.phase == Phase::Up {
+            self.start_down(lost.total_delivered, now);
+        }
+    }
+}
