@@ -236,7 +236,7 @@ fn compare(scale: Scale) {
                 })
             };
             let all: Vec<Series> = who.iter().filter_map(|name| series(&name)).collect();
-            print(&format!("{title}, {place}"), unit, &all, 0);
+            print(&format!("{title}, {place}"), unit, &all, &["udp", "quinn"]);
         }
     }
 }

@@ -237,7 +237,7 @@ fn cost(scale: Scale) {
         "Cost of a packet in the hub (in or out, sealing and chat included)",
         "ns of wall time each",
         &all,
-        0,
+        &["1 session"],
     );
     println!();
     for (name, bench) in [("1 session", &one), ("many", &many)] {

@@ -49,7 +49,7 @@ fn handshakes(scale: Scale) {
     let all = take_turns(
         rounds,
         vec![
-            Case::new("boringtun 0.7, both sides", || {
+            Case::new("boringtun 0.7", || {
                 timed(|| (0..count).for_each(|_| boring.handshake())) / each(count)
             }),
             Case::new("ours without KEM (snow IKpsk2, our resolver)", || {
@@ -83,7 +83,7 @@ fn handshakes(scale: Scale) {
         .collect(),
     );
     let all: Vec<_> = all.into_iter().map(|series| scaled(series, 1e-3)).collect();
-    print("Handshake, both sides", "µs", &all, 0);
+    print("Handshake, both sides", "µs", &all, &["boringtun 0.7"]);
 }
 
 fn each(count: usize) -> f64 {
@@ -252,7 +252,7 @@ fn seals(scale: Scale) {
         let all = take_turns(
             rounds,
             vec![
-                Case::new("boringtun 0.7, whole data path", move || {
+                Case::new("boringtun 0.7", move || {
                     timed(|| {
                         for _ in 0..count {
                             let datagram =
@@ -329,7 +329,12 @@ fn seals(scale: Scale) {
                 }),
             ],
         );
-        print(&format!("Seal and open, {len} B"), "ns", &all, 0);
+        print(
+            &format!("Seal and open, {len} B"),
+            "ns",
+            &all,
+            &["boringtun 0.7"],
+        );
     }
 }
 
@@ -623,7 +628,7 @@ fn tunnels(scale: Scale) {
             ),
             "ns",
             &all,
-            0,
+            &["boringtun 0.7"],
         );
     }
 }
@@ -642,7 +647,7 @@ fn messages(scale: Scale) {
         let all = take_turns(
             rounds,
             vec![
-                Case::new("quinn-proto, stream", || {
+                Case::new("quinn-proto", || {
                     timed(|| they.messages(text.as_bytes(), count, window)) / each(count)
                 }),
                 Case::new("ours", || {
@@ -651,7 +656,7 @@ fn messages(scale: Scale) {
             ],
         );
         let title = format!("{title}, 100 B, with its receipt, both ends");
-        print(&title, "ns of processor time each", &all, 0);
+        print(&title, "ns of processor time each", &all, &["quinn-proto"]);
     }
 }
 
@@ -674,6 +679,6 @@ fn bulk(scale: Scale) {
         "One large transfer, both ends",
         "µs of processor time per MiB",
         &all,
-        0,
+        &["quinn-proto"],
     );
 }

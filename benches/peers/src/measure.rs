@@ -116,22 +116,28 @@ pub fn take_turns(rounds: usize, mut cases: Vec<Case<'_>>) -> Vec<Series> {
     all
 }
 
-/// Prints a table in Markdown. `reference`: whom the last column compares with.
-pub fn print(title: &str, unit: &str, all: &[Series], reference: usize) {
+/// Prints a table in Markdown. `references`: whom the last columns compare with.
+pub fn print(title: &str, unit: &str, all: &[Series], references: &[&str]) {
     println!("\n**{title}** ({unit}; {} rounds)\n", all[0].rounds.len());
+    let references: Vec<&Series> = all
+        .iter()
+        .filter(|it| references.contains(&it.name.as_str()))
+        .collect();
+    let heads: String = references
+        .iter()
+        .map(|it| format!(" ratio to {} |", it.name))
+        .collect();
     println!(
-        "| | min | median | ratio to {} |\n|---|---|---|---|",
-        all[reference].name
+        "| | min | median |{heads}\n|---|---|---|{}",
+        "---|".repeat(references.len())
     );
     for series in all {
-        let ratio = series.ratio_to(&all[reference]);
-        let (min, median) = (series.min(), series.median());
-        println!(
-            "| {} | {} | {} | {ratio:.2} |",
-            series.name,
-            number(min),
-            number(median)
-        );
+        let (min, median) = (number(series.min()), number(series.median()));
+        let ratios: String = references
+            .iter()
+            .map(|it| format!(" {:.2} |", series.ratio_to(it)))
+            .collect();
+        println!("| {} | {min} | {median} |{ratios}", series.name);
     }
 }
 
