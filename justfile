@@ -36,6 +36,10 @@ crash:
 deny:
     cargo deny check
 
+# beside boringtun, quinn, rustls and plain UDP; `just bench --small` takes seconds
+bench *args:
+    cargo peers -- {{args}}
+
 # what the continuous integration runs
 ci:
     .ci/run

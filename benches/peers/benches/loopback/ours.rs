@@ -1,0 +1,254 @@
+//! securechat: `net::Driver` with its three threads, and an application in a fourth, as the program has it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, Thread};
+
+use securechat::chat::{Draft, Event, Incoming, Messenger, State, Update};
+use securechat::id::{PeerId, StreamId, Timestamp};
+use securechat::net::{Bind, Clock, Driver, Handle, Socket, seed};
+use securechat::proto::{self, Endpoint, EndpointConfig, PeerConfig, Shown, StreamEvent};
+use securechat::time::UnixTime;
+use securechat_peers::ours::secret;
+
+use crate::{
+    DONE, ECHO, Load, TAKE, WINDOW, address_of, bulk, client_done, first_message, pipelined, ready,
+    round_trips,
+};
+
+const SERVER: u32 = 1;
+const CLIENT: u32 = 2;
+const CHUNK: usize = 256 << 10;
+
+struct Node {
+    driver: Driver,
+    peer: PeerId,
+}
+
+impl Node {
+    /// Starts as `own`; knows `other`.
+    fn new(own: u32, other: u32, addresses: Vec<SocketAddr>) -> Self {
+        let clock = Clock::new();
+        let config = EndpointConfig {
+            bulk: true,
+            ..EndpointConfig::default()
+        };
+        let timestamps = Timestamp(clock_base())..Timestamp(u64::MAX / 2);
+        let identity = Arc::new(secret(own));
+        let mut endpoint = Endpoint::new(config, identity, seed(), timestamps, clock.now());
+        let peer = secret(other).public();
+        endpoint.add_peer(PeerConfig {
+            id: peer,
+            psk: None,
+            addresses,
+            shown: Shown::default(),
+        });
+        let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
+        let socket = Socket::bind(Bind::At(([127, 0, 0, 1], 0).into())).expect("a free port");
+        let application: Thread = thread::current();
+        let notify = Box::new(move || application.unpark());
+        let driver = Driver::start(socket, messenger, clock, notify).expect("threads");
+        Self { driver, peer }
+    }
+
+    fn handle(&self) -> &Handle {
+        self.driver.handle()
+    }
+
+    /// The next update; sleeps until there is one.
+    fn next(&self) -> Update {
+        loop {
+            match self.handle().poll_event().expect("the driver works") {
+                Some(update) => return update,
+                None => thread::park(),
+            }
+        }
+    }
+
+    fn say(&self, body: &[u8]) {
+        let draft = draft(body);
+        let peer = self.peer.into();
+        let sent = self
+            .handle()
+            .with(|messenger, now| messenger.send(peer, draft, now));
+        sent.expect("the driver works").expect("there is room");
+    }
+
+    fn take(&self, message: &Incoming) {
+        let (peer, name) = (self.peer.into(), message.name);
+        self.handle()
+            .with(|messenger, now| messenger.take(peer, name, now))
+            .expect("the driver works");
+    }
+
+    /// Sends `message` and waits for a message; its receipt is not waited for.
+    fn round_trip(&self, message: &[u8]) {
+        self.say(message);
+        self.wait_for_message();
+    }
+
+    fn wait_for_message(&self) {
+        loop {
+            if let Update::Chat(Event::Message { message, .. }) = self.next() {
+                return self.take(&message);
+            }
+        }
+    }
+
+    /// Until every receipt has come and been seen.
+    fn settle(&self) {
+        let peer = self.peer.into();
+        let unsettled = |messenger: &mut Messenger, _| messenger.client().unsettled(peer);
+        while self.handle().with(unsettled).expect("the driver works") > 0 {
+            self.next();
+        }
+        while self
+            .handle()
+            .poll_event()
+            .expect("the driver works")
+            .is_some()
+        {}
+    }
+
+    fn deliver(&self, message: &[u8], count: usize) {
+        let (mut sent, mut delivered) = (0, 0);
+        while delivered < count {
+            let more = (count - sent).min(WINDOW - (sent - delivered));
+            if more > 0 {
+                let peer = self.peer.into();
+                let send = |messenger: &mut Messenger, now| {
+                    for _ in 0..more {
+                        messenger
+                            .send(peer, draft(message), now)
+                            .expect("there is room");
+                    }
+                };
+                self.handle().with(send).expect("the driver works");
+                sent += more;
+            }
+            let mut update = Some(self.next());
+            while let Some(Update::Chat(Event::State { state, .. })) = update {
+                delivered += usize::from(state == State::Delivered);
+                update = self.handle().poll_event().expect("the driver works");
+            }
+        }
+    }
+
+    fn transfer(&self, total: usize) {
+        let (peer, chunk) = (self.peer, vec![0x42; CHUNK]);
+        let open = |messenger: &mut Messenger, _| messenger.endpoint_mut().open_stream(peer);
+        let stream = self
+            .handle()
+            .with(open)
+            .expect("the driver works")
+            .expect("a session stands");
+        let mut left = total;
+        while left > 0 {
+            let part = &chunk[..left.min(CHUNK)];
+            let write = |messenger: &mut Messenger, _| {
+                messenger.endpoint_mut().write_stream(peer, stream, part)
+            };
+            let taken = self
+                .handle()
+                .with(write)
+                .expect("the driver works")
+                .expect("a session stands");
+            left -= taken;
+            if taken < part.len() {
+                self.wait_for_room(stream);
+            }
+        }
+        let finish =
+            |messenger: &mut Messenger, _| messenger.endpoint_mut().finish_stream(peer, stream);
+        self.handle()
+            .with(finish)
+            .expect("the driver works")
+            .expect("a session stands");
+        self.wait_for_message();
+    }
+
+    fn wait_for_room(&self, stream: StreamId) {
+        loop {
+            if let Update::Session(proto::Event::Stream {
+                event: StreamEvent::Writable(id),
+                ..
+            }) = self.next()
+                && id == stream
+            {
+                return;
+            }
+        }
+    }
+}
+
+fn draft(body: &[u8]) -> Draft {
+    Draft::text(
+        String::from_utf8(body.to_vec()).expect("ASCII"),
+        UnixTime(0),
+    )
+}
+
+/// Later than those of every process before.
+fn clock_base() -> u64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
+    u64::try_from(now.as_nanos()).expect("before 2554")
+}
+
+pub fn serve() {
+    let node = Node::new(SERVER, CLIENT, Vec::new());
+    ready(node.handle().local_addr(), &[]);
+    let peer = node.peer;
+    loop {
+        match node.next() {
+            Update::Chat(Event::Message { message, .. }) if message.body.first() == Some(&ECHO) => {
+                let (draft, name) = (draft(&message.body), message.name);
+                let answer = |messenger: &mut Messenger, now| {
+                    messenger.take(peer.into(), name, now);
+                    messenger.send(peer.into(), draft, now)
+                };
+                node.handle()
+                    .with(answer)
+                    .expect("the driver works")
+                    .expect("there is room");
+            }
+            Update::Chat(Event::Message { message, .. }) => node.take(&message),
+            Update::Session(proto::Event::Stream {
+                event: StreamEvent::Readable(stream),
+                ..
+            }) => {
+                let read = |messenger: &mut Messenger, _| {
+                    messenger.endpoint_mut().read_stream(peer, stream, CHUNK)
+                };
+                while !node
+                    .handle()
+                    .with(read)
+                    .expect("the driver works")
+                    .expect("a session stands")
+                    .is_empty()
+                {}
+            }
+            Update::Session(proto::Event::Stream {
+                event: StreamEvent::Finished(_),
+                ..
+            }) => node.say(&[DONE]),
+            Update::Chat(_) | Update::Session(_) => {}
+        }
+    }
+}
+
+pub fn call(server: &str, load: Load) {
+    let node = Node::new(CLIENT, SERVER, vec![address_of(server)]);
+    node.deliver(&[TAKE; 100], 1);
+    first_message();
+    round_trips(100, load.round_trips, |message| node.round_trip(message));
+    round_trips(200, load.round_trips, |message| node.round_trip(message));
+    node.settle();
+    pipelined(load.messages, |message| {
+        node.deliver(message, load.messages)
+    });
+    bulk(load.bulk, || node.transfer(load.bulk));
+    client_done();
+    node.driver.stop(true);
+}

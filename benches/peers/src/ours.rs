@@ -1,0 +1,324 @@
+//! Two messengers in one thread, joined by a wire that loses nothing. What a driver's threads do, one after
+//! another, without sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+use securechat::chat::{Draft, Event, Messenger, State, Update};
+use securechat::crypto::StaticSecret;
+use securechat::id::{PeerId, StreamId, Timestamp};
+use securechat::proto::{
+    self, Endpoint, EndpointConfig, Incoming, KeyTable, PeerConfig, Screen, Shown, StreamEvent,
+    Transmit,
+};
+use securechat::time::{Instant, UnixTime};
+
+/// What a datagram takes from one side to the other.
+pub const HOP_US: u64 = 100;
+
+/// The static secret of number `number`.
+pub fn secret(number: u32) -> StaticSecret {
+    let mut bytes = [0x5a; 32];
+    // Not in the first byte, of which X25519 ignores some bits.
+    bytes[8..12].copy_from_slice(&number.to_le_bytes());
+    StaticSecret::from_bytes(&mut bytes)
+}
+
+/// An endpoint with its chat, and what it has told.
+pub struct Side {
+    pub messenger: Messenger,
+    pub address: SocketAddr,
+    pub id: PeerId,
+    table: Arc<KeyTable>,
+    screen: Arc<Screen>,
+    rng: ChaCha20Rng,
+    pub established: usize,
+    pub received: usize,
+    pub delivered: usize,
+    pub readable: Option<StreamId>,
+    pub finished: bool,
+}
+
+impl Side {
+    pub fn new(number: u32, now: Instant) -> Self {
+        let identity = Arc::new(secret(number));
+        let config = EndpointConfig {
+            bulk: true,
+            ..EndpointConfig::default()
+        };
+        let mut seed = [7; 32];
+        seed[..4].copy_from_slice(&number.to_le_bytes());
+        let timestamps = Timestamp(1_000)..Timestamp(u64::MAX / 2);
+        let endpoint = Endpoint::new(config, identity, seed, timestamps, now);
+        let [a, b, c, _] = number.to_le_bytes();
+        Self {
+            address: SocketAddr::from(([10, c, b, a], 7_419)),
+            id: endpoint.id(),
+            table: endpoint.key_table(),
+            screen: endpoint.screen(),
+            messenger: Messenger::in_memory(endpoint, seed, now),
+            rng: ChaCha20Rng::from_seed(seed),
+            established: 0,
+            received: 0,
+            delivered: 0,
+            readable: None,
+            finished: false,
+        }
+    }
+
+    pub fn knows(&mut self, id: PeerId, addresses: Vec<SocketAddr>) {
+        let peer = PeerConfig {
+            id,
+            psk: None,
+            addresses,
+            shown: Shown::default(),
+        };
+        self.messenger.endpoint_mut().add_peer(peer);
+    }
+
+    pub fn send(&mut self, to: PeerId, text: &str, now: Instant) {
+        let draft = Draft::text(text.to_owned(), UnixTime(0));
+        self.messenger
+            .send(to.into(), draft, now)
+            .expect("there is room for it");
+        self.messenger.settle(now);
+    }
+
+    pub fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        let endpoint = self.messenger.endpoint_mut();
+        match self.screen.check(datagram) {
+            Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, now),
+            Ok(Incoming::Data) => {
+                let opened = self
+                    .table
+                    .open(from, datagram, now)
+                    .expect("an honest wire");
+                endpoint.handle_opened(&opened, now);
+            }
+            Err(reason) => panic!("an honest wire: {reason:?}"),
+        }
+        self.messenger.settle(now);
+    }
+
+    pub fn work(&mut self, now: Instant) {
+        while let Some(job) = self.messenger.endpoint_mut().take_job() {
+            let outcome = job.run(&mut self.rng);
+            self.messenger.endpoint_mut().handle_outcome(outcome, now);
+            self.messenger.settle(now);
+        }
+    }
+
+    pub fn listen(&mut self, now: Instant) {
+        while let Some(update) = self.messenger.poll_event(now) {
+            match update {
+                Update::Chat(Event::Message { contact, message }) => {
+                    self.received += 1;
+                    self.messenger.take(contact, message.name, now);
+                }
+                Update::Chat(Event::State {
+                    state: State::Delivered,
+                    ..
+                }) => self.delivered += 1,
+                Update::Session(proto::Event::Established { .. }) => self.established += 1,
+                Update::Session(proto::Event::Stream { event, .. }) => match event {
+                    StreamEvent::Readable(id) => self.readable = Some(id),
+                    StreamEvent::Finished(_) => self.finished = true,
+                    _ => {}
+                },
+                Update::Chat(_) | Update::Session(_) => {}
+            }
+            self.messenger.settle(now);
+        }
+    }
+
+    pub fn transmits(&mut self, now: Instant, out: &mut Vec<Transmit>) {
+        let endpoint = self.messenger.endpoint_mut();
+        out.extend(core::iter::from_fn(|| endpoint.poll_transmit(now)));
+    }
+
+    /// Hands everything that it has to send to `other`; says how many datagrams that were.
+    pub fn flush(
+        &mut self,
+        other: &mut Self,
+        now: Instant,
+        arrives: Instant,
+        out: &mut Vec<Transmit>,
+    ) -> usize {
+        self.transmits(now, out);
+        let count = out.len();
+        for transmit in out.drain(..) {
+            if let Some(mut bytes) = transmit.datagram.into_bytes(now) {
+                other.receive(self.address, &mut bytes, arrives);
+            }
+        }
+        other.work(arrives);
+        other.listen(arrives);
+        count
+    }
+
+    pub fn wake(&mut self, now: Instant) {
+        if self.messenger.poll_timeout().is_some_and(|at| at <= now) {
+            self.messenger.handle_timeout(now);
+            self.messenger.settle(now);
+            self.work(now);
+            self.listen(now);
+        }
+    }
+}
+
+/// Two of them that know each other.
+pub struct Pair {
+    pub a: Side,
+    pub b: Side,
+    pub now: u64,
+    out: Vec<Transmit>,
+}
+
+impl Pair {
+    pub fn new(a: u32, b: u32) -> Self {
+        let now = 1_000_000;
+        let (mut a, mut b) = (Side::new(a, at(now)), Side::new(b, at(now)));
+        a.knows(b.id, vec![b.address]);
+        b.knows(a.id, vec![a.address]);
+        Self {
+            a,
+            b,
+            now,
+            out: Vec::new(),
+        }
+    }
+
+    pub fn connected() -> Self {
+        let mut pair = Self::new(1, 2);
+        pair.connect();
+        // MTU discovery and HELLO are over.
+        (0..100).for_each(|_| pair.message("hello"));
+        pair
+    }
+
+    pub fn connect(&mut self) {
+        let (now, id) = (at(self.now), self.b.id);
+        let wanted = (self.a.established + 1, self.b.established + 1);
+        self.a
+            .messenger
+            .endpoint_mut()
+            .connect(id, &[], now)
+            .expect("an address is known");
+        self.a.messenger.settle(now);
+        self.a.work(now);
+        while (self.a.established, self.b.established) != wanted {
+            self.step();
+        }
+    }
+
+    /// One exchange, or the next timer if there is nothing to exchange.
+    pub fn step(&mut self) {
+        let there = self.a.flush(
+            &mut self.b,
+            at(self.now),
+            at(self.now + HOP_US),
+            &mut self.out,
+        );
+        self.now += HOP_US;
+        let back = self.b.flush(
+            &mut self.a,
+            at(self.now),
+            at(self.now + HOP_US),
+            &mut self.out,
+        );
+        self.now += HOP_US;
+        if there + back == 0 {
+            let timeouts = [
+                self.a.messenger.poll_timeout(),
+                self.b.messenger.poll_timeout(),
+            ];
+            let next = timeouts
+                .into_iter()
+                .flatten()
+                .min()
+                .expect("something is to come");
+            self.now = self.now.max(next.as_micros());
+        }
+        self.a.wake(at(self.now));
+        self.b.wake(at(self.now));
+    }
+
+    /// One message, to its receipt.
+    pub fn message(&mut self, text: &str) {
+        let wanted = self.a.delivered + 1;
+        self.a.send(self.b.id, text, at(self.now));
+        while self.a.delivered < wanted {
+            self.step();
+        }
+    }
+
+    /// `count` messages, at most `window` without their receipt.
+    pub fn messages(&mut self, text: &str, count: usize, window: usize) {
+        let (mut sent, end) = (self.a.delivered, self.a.delivered + count);
+        while self.a.delivered < end {
+            while sent < end && sent - self.a.delivered < window {
+                self.a.send(self.b.id, text, at(self.now));
+                sent += 1;
+            }
+            self.step();
+        }
+    }
+
+    /// A bulk stream of `total` bytes, to its last byte.
+    pub fn transfer(&mut self, total: usize) {
+        let chunk = vec![0x42; 64 << 10];
+        let id = self.b.id;
+        let stream = self
+            .a
+            .messenger
+            .endpoint_mut()
+            .open_stream(id)
+            .expect("a session stands");
+        self.b.finished = false;
+        let mut left = total;
+        while !self.b.finished {
+            while left > 0 {
+                let part = &chunk[..left.min(chunk.len())];
+                let taken = self
+                    .a
+                    .messenger
+                    .endpoint_mut()
+                    .write_stream(id, stream, part);
+                let taken = taken.expect("a session stands");
+                left -= taken;
+                if left == 0 {
+                    self.a
+                        .messenger
+                        .endpoint_mut()
+                        .finish_stream(id, stream)
+                        .expect("a session stands");
+                }
+                if taken < part.len() {
+                    break;
+                }
+            }
+            self.step();
+            if let Some(stream) = self.b.readable.take() {
+                let (now, from) = (at(self.now), self.a.id);
+                loop {
+                    let read =
+                        self.b
+                            .messenger
+                            .endpoint_mut()
+                            .read_stream(from, stream, chunk.len());
+                    if read.expect("a session stands").is_empty() {
+                        break;
+                    }
+                }
+                self.b.messenger.settle(now);
+                self.b.listen(now);
+            }
+        }
+    }
+}
+
+pub const fn at(us: u64) -> Instant {
+    Instant::from_micros(us)
+}
