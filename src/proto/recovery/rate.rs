@@ -195,18 +195,12 @@ mod tests {
     fn acknowledgements_in_a_bunch_do_not_make_the_path_faster() {
         let mut sampler = Sampler::new(at(0));
         let first = sampler.on_sent(SIZE, 0, at(0));
-        ack(&mut sampler, &[first], 0, 50);
-        let slow: Vec<Snapshot> = (0..10)
-            .map(|it| sampler.on_sent(SIZE, it * SIZE, at(50 + it as u64 * 10)))
-            .collect();
-        let newest = slow[9];
-        // All at once, 1 ms after the last has left: ten packets took 90 ms to leave.
-        for _ in 0..10 {
-            sampler.on_acked(SIZE);
-        }
-        let sample = sampler.sample(newest, at(140), 10_000, 0, at(141));
-        assert_eq!(sample.interval, Duration::from_millis(91));
-        assert_eq!(sample.rate(NONE), Some(10_000_000 / 91));
+        ack(&mut sampler, &[first], 0, 99);
+        // Nine have been on their way meanwhile, the last of which leaves 90 ms after the first.
+        let last = sampler.on_sent(SIZE, 8 * SIZE, at(90));
+        let sample = ack(&mut sampler, &[last; 9], 90, 100);
+        assert_eq!(sample.interval, Duration::from_millis(90));
+        assert_eq!(sample.rate(NONE), Some(100_000));
     }
 
     #[test]
