@@ -114,7 +114,7 @@ pub const GUEST_LIFE: Duration = Duration::from_secs(300);
 pub const MAX_PINNED: usize = 64;
 /// Addresses kept of one peer.
 pub const MAX_ADDRESSES: usize = 8;
-/// Events that wait for the owner; beyond, moves are dropped and counted, lines wait in their stream,
+/// Events that wait for the owner; beyond, moves are dropped and counted, packets with receipts are not taken,
 /// and no session begins at a peer's wish.
 pub const MAX_EVENTS: usize = 1_024;
 
