@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::version;
 use crate::net;
+use crate::time::parse_duration;
 
 /// What `--version` prints after the program's name.
 static VERSION: LazyLock<String> = LazyLock::new(version::long);
@@ -305,7 +306,7 @@ pub struct ListenArgs {
     #[arg(long)]
     pub once: bool,
     /// How long a pipe that has ended waits for its receipts; without any line in it, listen on
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub linger: Duration,
     /// A name to suggest to those who do not know your key yet
     #[arg(long, value_name = "NAME")]
@@ -349,13 +350,13 @@ pub struct ConnectArgs {
     #[command(flatten)]
     pub family: Family,
     /// Give up after this long without an answer
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub timeout: Duration,
     /// Keep trying instead of giving up
     #[arg(long)]
     pub retry: bool,
     /// How long a pipe that has ended waits for its receipts
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub linger: Duration,
     /// A name to suggest to the other side, if it does not know your key yet
     #[arg(long, value_name = "NAME")]
@@ -376,7 +377,7 @@ pub struct SendArgs {
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
     /// Give up after this long without a receipt
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     pub wait: Duration,
     /// The address family.
     #[command(flatten)]
@@ -447,25 +448,6 @@ pub struct HelpArgs {
     pub topic: Vec<String>,
 }
 
-/// Reads `500ms`, `10s`, `2m`, `1h`: a whole number above zero with its unit.
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    const FORM: &str = "a time is a number with its unit, such as 500ms, 10s or 2m";
-    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or(FORM)?;
-    let (number, unit) = text.split_at(end);
-    let number: u32 = number.parse().map_err(|_| FORM)?;
-    let time = match unit {
-        "ms" => Duration::from_millis(number.into()),
-        "s" => Duration::from_secs(number.into()),
-        "m" => Duration::from_secs(60 * u64::from(number)),
-        "h" => Duration::from_secs(3600 * u64::from(number)),
-        _ => return Err(FORM),
-    };
-    if time.is_zero() {
-        return Err("the time must be longer than nothing");
-    }
-    Ok(time)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -475,27 +457,6 @@ mod tests {
     #[test]
     fn the_tree_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_have_a_unit() {
-        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in [
-            "",
-            "10",
-            "s",
-            "-1s",
-            "1.5s",
-            "0s",
-            "10 s",
-            "99999999999s",
-            "1d",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]
