@@ -6,7 +6,7 @@ use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{needs_input, no_passphrase, ours, secret_key, wrong_passphrase};
-use crate::store::{self, ErrorKind, KeyProblem, Operation, StoreTrouble};
+use crate::store::{self, ConfigError, ErrorKind, KeyProblem, Operation, StoreTrouble};
 use crate::text::{Safe, safe_line};
 
 /// What to print for a failed operation of the store.
@@ -15,7 +15,7 @@ pub(super) fn report(error: &store::Error) -> Report {
     let is_key = error.operation() == Operation::Read
         && error
             .path()
-            .is_some_and(|path| !path.ends_with("known-peers"));
+            .is_some_and(|path| !path.ends_with("known-peers") && !path.ends_with("config.toml"));
     words(error.kind(), error.path(), is_key, said)
 }
 
@@ -37,6 +37,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Rep
         ErrorKind::DamagedLine { line, reason } => {
             damaged_line(path, *line, &safe_line(&reason.to_string()))
         }
+        ErrorKind::Config(error) => bad_config(path, error),
         ErrorKind::DuplicateName { name } => name_taken(name),
         ErrorKind::DuplicateKey { name } => key_known(name),
         ErrorKind::LookAlike { existing } => look_alike(existing),
@@ -69,7 +70,7 @@ fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_key: bool) -> Report {
     if wanted & 0o044 != 0 {
         return report
             .cause(Safe::from("Other users of this machine can change it") + mode)
-            .cause("Somebody else's key could have been put in; look at what it says.")
+            .cause("Somebody else's key or command could have been put in; look at what it says.")
             .attempt([chmod]);
     }
     let report = report
@@ -180,6 +181,17 @@ fn damaged_line(path: &Path, line: usize, reason: &Safe) -> Report {
         .cause("The file was not changed. Mend that line, or put a # in front of it.")
 }
 
+fn bad_config(path: &Path, error: &ConfigError) -> Report {
+    let said = safe_line(&error.problem.to_string());
+    let title = Safe::from(path) + ", line " + error.line + ": " + said;
+    let report = Report::new("SC32", ExitCode::Fixable, title);
+    let report = match error.problem.advice() {
+        Some(advice) => report.cause(advice),
+        None => report,
+    };
+    report.attempt([ours(["help", "config"])])
+}
+
 fn malformed(path: &Path, reason: &'static str) -> Report {
     let title = Safe::from("cannot use ") + path + ": " + reason;
     Report::new("SC22", ExitCode::Fixable, title).cause("The file was not changed.")
@@ -246,7 +258,7 @@ fn about(command: &'static str, name: &Safe) -> Suggestion {
 pub(super) mod tests {
     use std::io;
 
-    use crate::store::DamageReason;
+    use crate::store::{DamageReason, parse_config};
     use crate::text::NameError;
 
     use super::*;
@@ -277,6 +289,8 @@ pub(super) mod tests {
                 line: 3,
                 reason: DamageReason::BadPsk,
             },
+            ErrorKind::Config(parse_config("[history]\nkep = 1").unwrap_err()),
+            ErrorKind::Config(parse_config("[net]\nlisten = 1").unwrap_err()),
             ErrorKind::DuplicateName { name: bob() },
             ErrorKind::DuplicateKey { name: bob() },
             ErrorKind::LookAlike { existing: bob() },
@@ -331,6 +345,17 @@ pub(super) mod tests {
              \x20 Other users of this machine can read it (mode 0644).\n\
              \x20 try: chmod 600 /h/identity.key\n\
              \x20 If others may have copied it, make a new key instead: securechat keygen --force"
+        );
+    }
+
+    #[test]
+    fn a_setting_that_does_not_exist_leads_to_one_that_does() {
+        let error = parse_config("# mine\n[history]\nkep = \"off\"\n").unwrap_err();
+        assert_eq!(
+            shown(&ErrorKind::Config(error)),
+            "error: /h/identity.key, line 3: there is no kep in [history]  [SC32]\n\
+             \x20 Did you mean keep?\n\
+             \x20 try: securechat help config"
         );
     }
 
