@@ -5,6 +5,9 @@
     reason = "a test that meets something unexpected should stop there"
 )]
 
+#[path = "cli/config.rs"]
+mod config;
+
 use std::fs;
 use std::io::Write;
 #[cfg(unix)]
@@ -621,11 +624,13 @@ mod people {
 mod words {
     use super::*;
 
-    const TOPICS: [&str; 6] = [
+    const TOPICS: [&str; 8] = [
+        "messages",
         "keys",
         "trust",
         "exit-codes",
         "files",
+        "config",
         "accessibility",
         "security",
     ];

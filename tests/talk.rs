@@ -37,6 +37,8 @@ mod rude;
 mod secrecy;
 #[path = "talk/send.rs"]
 mod send;
+#[path = "talk/settings.rs"]
+mod settings;
 #[path = "talk/storm.rs"]
 mod storm;
 #[cfg(target_os = "linux")]

@@ -20,7 +20,7 @@ static VERSION: LazyLock<String> = LazyLock::new(version::long);
     version,
     long_version = VERSION.as_str(),
     about = "Private chat between two terminals: no server, no account.",
-    after_help = "Topics: securechat help messages | keys | trust | exit-codes | files | accessibility | security",
+    after_help = "Topics: securechat help messages | keys | trust | exit-codes | files | config | accessibility | security",
     disable_help_subcommand = true,
     infer_subcommands = false,
     max_term_width = 100
@@ -443,7 +443,7 @@ pub struct ManArgs {
 /// `help`.
 #[derive(Args, Debug)]
 pub struct HelpArgs {
-    /// messages, keys, trust, exit-codes, files, accessibility, security, or a command
+    /// messages, keys, trust, exit-codes, files, config, accessibility, security, or a command
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
 }

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::{Error, ExitCode, Out, demo, identity, keygen, log, meta, peers, talk};
-use crate::store::Paths;
+use crate::store::{Config, Paths};
 use crate::text::safe_text;
 
 /// What a command that uses files works with.
@@ -17,17 +17,21 @@ pub struct Context {
     pub globals: Globals,
     /// Where the files are.
     pub paths: Paths,
+    /// What the user has settled; a flag wins over it.
+    pub config: Config,
     /// Where words go.
     pub out: Out,
 }
 
 impl Context {
-    /// Finds out where the files are; creates none.
+    /// Finds out where the files are, and reads the settings; creates nothing.
     fn new(globals: &Globals, out: &Out) -> Result<Self, Error> {
         let paths = Paths::resolve(globals.home.as_deref(), globals.identity.as_deref())?;
+        let config = Config::load(&paths.config())?;
         Ok(Self {
             globals: globals.clone(),
             paths,
+            config,
             out: out.clone(),
         })
     }

@@ -7,6 +7,7 @@ pub(super) const NAMES: &[&str] = &[
     "trust",
     "exit-codes",
     "files",
+    "config",
     "accessibility",
     "security",
 ];
@@ -19,6 +20,7 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
         "trust" => Some(TRUST),
         "exit-codes" => Some(EXIT_CODES),
         "files" => Some(FILES),
+        "config" => Some(CONFIG),
         "accessibility" => Some(ACCESSIBILITY),
         "security" => Some(SECURITY),
         _ => None,
@@ -42,10 +44,10 @@ With several peers the receiver is named: [5] to carol: delivered
 The prompt shows to whom a line goes, and changes by itself only from nobody to
 the first who comes. Typed text is not repeated behind a new prompt.
 
-  @NAME TEXT   to NAME, and later lines too      //TEXT, @@TEXT   say /TEXT, @TEXT
-  /peers       who is there                      /status          how things stand
-  /whois NAME  name, key, address                /ping NAME       there and back
-  /help        the commands                      /quit            leave
+  @NAME TEXT   to NAME, and later lines too   //TEXT, @@TEXT   say /TEXT, @TEXT
+  /peers       who is there                   /status          how things stand
+  /whois NAME  name, key, address             /ping NAME       there and back
+  /help        the commands                   /quit            leave
 
 Without a terminal every line of the input is a message, and what is received is
 printed as TIME, NAME and TEXT with tabs between, one line a message; a line
@@ -136,15 +138,18 @@ FILES
   identity.key   your secret key; only you may read it       (0600)
   identity.pub   your public key, for others                 (0644)
   known-peers    one line for each of your peers             (0600)
+  config.toml    your settings, if you make it: help config  (0600 or 0644)
 
                  Linux, macOS                         environment
   identity.*     ~/.local/share/securechat/           XDG_DATA_HOME
-  known-peers    ~/.config/securechat/                XDG_CONFIG_HOME
+  known-peers,   ~/.config/securechat/                XDG_CONFIG_HOME
+  config.toml
   locks          ~/.local/state/securechat/           XDG_STATE_HOME
 
                  Windows
   identity.*     %APPDATA%\\securechat\\
-  known-peers    %APPDATA%\\securechat\\
+  known-peers,   %APPDATA%\\securechat\\
+  config.toml
   locks          %LOCALAPPDATA%\\securechat\\
 
 On Windows files have no such modes, and who else may read them is not checked:
@@ -160,6 +165,39 @@ A line of known-peers is
 Lines that begin with # are yours. They and options of later versions are kept
 when a command changes the file; the version before is kept as known-peers.bak.
 A running chat takes up a change within two seconds.
+";
+
+const CONFIG: &str = "\
+CONFIG
+
+config.toml holds what you would say with every command. It is not made for you;
+everything in it is optional, and a flag wins over it. All there is to settle:
+
+  [chat]
+  nickname = \"alice\"      what we suggest others call us    (--nickname)
+
+  [history]
+  keep = \"30d\"            which messages stay on the disk once they are over:
+                          \"off\" (the rule), \"session\", \"30d\", \"forever\"
+  [keys]
+  passphrase_command = [\"secret-tool\", \"lookup\", \"app\", \"securechat\"]
+                          prints the passphrase of your identity; a program and
+                          its arguments, without a shell
+  [net]
+  keepalive = \"25s\"       send something so often, to hold a NAT or a firewall
+                          open: \"off\" (the rule), or 5s to 1h
+  listen = \"[::]:7419\"    where to listen                   (listen ADDR)
+  trust = \"strict\"        callers with an unknown key: \"ask\" (the rule; strict
+                          without a terminal) or \"strict\"  (--trust)
+
+Linux, macOS: ~/.config/securechat/config.toml, or below XDG_CONFIG_HOME
+Windows: %APPDATA%\\securechat\\config.toml
+With --home DIR or SECURECHAT_HOME: DIR/config.toml
+
+The form is TOML. A section or a key that does not exist is an error, and so is
+a value that is not allowed: no setting is passed over. A file that others can
+change is refused, since it names a command that is run. passphrase_command is
+for your own identity, not for a key that -i or FILE names.
 ";
 
 const ACCESSIBILITY: &str = "\
@@ -197,3 +235,17 @@ The secret key file is protected by your passphrase (argon2id). Core dumps and
 debuggers are refused in release builds. No secret is ever taken from the
 command line or the environment, because other users can see those.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::config_keys;
+
+    #[test]
+    fn everything_that_can_be_settled_is_explained() {
+        for (section, key) in config_keys() {
+            assert!(CONFIG.contains(&format!("\n  [{section}]\n")), "{section}");
+            assert!(CONFIG.contains(&format!("\n  {key} = ")), "{key}");
+        }
+    }
+}

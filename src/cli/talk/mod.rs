@@ -35,7 +35,7 @@ use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::plain::{Form, Printer};
 use crate::proto::{Congestion, EndpointConfig, Trust};
-use crate::store::key_text;
+use crate::store::{Callers, key_text};
 use crate::text::Safe;
 
 /// `listen`: waits for others.
@@ -43,14 +43,14 @@ use crate::text::Safe;
 /// # Errors
 /// Whatever ends it.
 pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, Error> {
-    let bind = target::listen_on(args)?;
+    let bind = target::listen_on(args, context.config.listen)?;
     let config = EndpointConfig {
         trust: trust(args.trust, context)?,
         stealth: args.stealth,
-        nickname: args.nickname.clone(),
+        nickname: nickname(args.nickname.as_deref(), context),
         bulk: false,
         congestion: Congestion::default(),
-        keepalive: None,
+        keepalive: context.config.keepalive,
     };
     let profile = Profile::open(context, bind)?;
     let goal = Goal::Listen {
@@ -95,10 +95,11 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         Some(name) => profile.contacts.to_save(name, &aim.offer.key)?,
         None => None,
     };
-    let nickname = args.nickname.clone();
+    let nickname = nickname(args.nickname.as_deref(), context);
     let config = EndpointConfig {
         trust,
         nickname,
+        keepalive: context.config.keepalive,
         ..EndpointConfig::default()
     };
     let host = aim.host()?;
@@ -173,7 +174,13 @@ fn trust(wanted: Option<args::Trust>, context: &Context) -> Result<Trust, Error>
         Some(args::Trust::Ask) => Ok(Trust::Ask),
         Some(args::Trust::Strict) => Ok(Trust::Strict),
         Some(args::Trust::New) => Ok(Trust::New),
-        None if can_ask => Ok(Trust::Ask),
+        None if can_ask && context.config.callers == Callers::Ask => Ok(Trust::Ask),
         None => Ok(Trust::Strict),
     }
+}
+
+/// What we suggest others call us.
+fn nickname(wanted: Option<&str>, context: &Context) -> Option<String> {
+    let settled = context.config.nickname.as_ref().map(Safe::as_str);
+    wanted.or(settled).map(str::to_owned)
 }
