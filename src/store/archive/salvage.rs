@@ -30,7 +30,13 @@ impl Salvaged {
     /// # Errors
     /// `UnsafePermissions`, `WrongOwner`, `Io`; `Store` if not even the key can be read.
     pub fn read(path: &Path, secret: &StaticSecret, filter: &Filter) -> Result<Self, Error> {
-        Self::over(file::open_checked(path, false)?, path, secret, filter)
+        let open = || file::open_checked(path, false);
+        let mut salvaged = Self::over(open()?, path, secret, filter)?;
+        let overlay = Overlay::unlocked(open()?);
+        let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+        // Every row that is there may open, and others be gone.
+        salvaged.loss.frame |= file::check_over(overlay, path).is_err();
+        Ok(salvaged)
     }
 
     /// As [`Salvaged::read`], of a store that lies in something else than a file.
