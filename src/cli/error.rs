@@ -136,6 +136,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// SC21: a file is in the way of what was to be written.
+    OutputExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// SC18: there is no room for what goes to standard output.
     OutputFull,
     /// SC24: the operating system refused something.
@@ -227,6 +232,8 @@ pub enum Prompt {
     ChangedPassphrase,
     /// Whether to accept an unknown key.
     Trust,
+    /// Whether to delete messages.
+    Deletion,
 }
 
 impl Error {
@@ -275,6 +282,7 @@ impl Error {
                 example,
             } => wording::bad_argument(given, reason, example),
             Self::Exists { path } => trouble::exists(path),
+            Self::OutputExists { path } => wording::output_exists(path),
             Self::OutputFull => wording::output_full(),
             Self::System { operation, reason } => wording::system(operation, reason),
         }

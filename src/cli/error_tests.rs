@@ -99,6 +99,9 @@ fn samples() -> Vec<Report> {
         loss(1, 0, waited(), Some(closed())),
         loss(1, 0, waited(), Some(Obstacle::Undecided)),
         Error::OutputFull,
+        Error::OutputExists {
+            path: "old.json".into(),
+        },
         wrong(Some(3)),
         wrong(None),
         listen(BindProblem::InUse),
@@ -146,6 +149,7 @@ fn samples() -> Vec<Report> {
         Prompt::NewPassphrase,
         Prompt::ChangedPassphrase,
         Prompt::Trust,
+        Prompt::Deletion,
     ];
     errors.extend(prompts.map(Error::NeedsInput));
     let reports = errors.iter().map(Error::report);
@@ -203,8 +207,8 @@ fn collect_flags(command: &clap::Command, flags: &mut BTreeSet<String>) {
 fn every_code_of_this_version_can_be_printed() {
     let codes: BTreeSet<&str> = samples().iter().map(|report| report.code).collect();
     let expected = [
-        1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28,
-        29, 30, 31, 32,
+        1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27,
+        28, 29, 30, 31, 32,
     ];
     let expected: Vec<String> = expected.iter().map(|n| format!("SC{n:02}")).collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);

@@ -6,7 +6,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
-use crate::cli::{Error, ExitCode, Out, demo, identity, keygen, log, meta, peers, talk};
+use crate::cli::{Error, ExitCode, Out, demo, history, identity, keygen, log, meta, peers, talk};
 use crate::store::{Config, Paths};
 use crate::text::safe_text;
 
@@ -66,6 +66,7 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::Listen(args) => talk::listen(args, &context()?),
         Command::Connect(args) => talk::connect(args, &context()?),
         Command::Send(args) => talk::send(args, &context()?),
+        Command::History(command) => history::run(command, &context()?),
         Command::Demo(args) => demo::run(args, globals.quiet, out),
         Command::Completions(args) => meta::completions(args, out),
         Command::Man(args) => meta::man(args, out),

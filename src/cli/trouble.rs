@@ -151,6 +151,7 @@ fn store_trouble(path: &Path, trouble: StoreTrouble) -> Report {
     match trouble {
         StoreTrouble::Damaged(_) => report("SC19")
             .cause("No session is opened without it: messages could get lost, or appear twice.")
+            .attempt([ours(["history", "export", "-o", "FILE"])])
             .cause(
                 "If it is moved elsewhere a new one is made. What waits in it is then not sent.",
             ),
@@ -258,7 +259,7 @@ fn about(command: &'static str, name: &Safe) -> Suggestion {
 pub(super) mod tests {
     use std::io;
 
-    use crate::store::{DamageReason, parse_config};
+    use crate::store::{DamageReason, Loss, parse_config};
     use crate::text::NameError;
 
     use super::*;
@@ -313,6 +314,7 @@ pub(super) mod tests {
             ErrorKind::Malformed {
                 reason: "there is no key in it",
             },
+            ErrorKind::Store(StoreTrouble::Damaged(Loss::default())),
             ErrorKind::NoHome,
             ErrorKind::Io(io::Error::from(io::ErrorKind::PermissionDenied)),
         ];

@@ -186,6 +186,11 @@ pub(super) fn output_full() -> Report {
         .cause("its sender keeps it.")
 }
 
+pub(super) fn output_exists(path: &Path) -> Report {
+    let title = Safe::from(path) + " exists already; it was not touched";
+    Report::new("SC21", ExitCode::Fixable, title).cause("Name a file that does not exist yet.")
+}
+
 pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
     let title = peer.label.clone()
         + " speaks version "
@@ -252,6 +257,8 @@ pub(super) fn needs_input(prompt: Prompt) -> Report {
             ours(["key", "passwd", "--new-passphrase-file", "FILE"]),
             ours(["key", "passwd", "--no-passphrase"]),
         ]),
+        Prompt::Deletion => report("somebody has to confirm that messages are deleted")
+            .attempt([ours(["history", "purge", "--in", "NAME", "--yes"])]),
         Prompt::Trust => {
             report("somebody has to decide whether to accept an unknown key").attempt([
                 ours(["listen", "--trust", "strict"]),

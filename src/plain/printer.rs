@@ -182,12 +182,12 @@ fn to(own: &Own) -> Safe {
         .map_or_else(Safe::default, |name| Safe::from(" to ") + name)
 }
 
-fn unreadable(len: usize) -> Safe {
+pub(super) fn unreadable(len: usize) -> Safe {
     Safe::from("[unreadable message, ") + len + " bytes]"
 }
 
 /// Sets further lines of a body off, so that none of them can pose as a line of ours.
-fn indent(text: &Safe) -> Safe {
+pub(super) fn indent(text: &Safe) -> Safe {
     let lines = text.as_str().split('\n').map(safe_text);
     Safe::join(lines, "\n      ")
 }

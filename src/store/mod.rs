@@ -25,7 +25,7 @@ pub use archive::{
     Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Restored, Salvaged, Standing,
     StoreTrouble, Unconfirmed, survives_panic,
 };
-pub use atomic::open_log;
+pub use atomic::{create_private, open_log};
 pub use config::{Callers, Config, ConfigError, ConfigProblem, config_keys, parse_config};
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};

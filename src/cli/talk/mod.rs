@@ -13,6 +13,7 @@ mod sent;
 mod stdin;
 mod typed;
 
+pub(super) use self::contacts::unsaved;
 pub(super) use self::leave::Leave;
 pub(super) use self::network::no_threads;
 pub(super) use self::profile::cannot_bind;
