@@ -2,11 +2,16 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test that meets something unexpected should stop there"
 )]
 
 #[path = "cli/config.rs"]
 mod config;
+#[path = "cli/history.rs"]
+mod history;
+#[path = "common/kept.rs"]
+mod kept;
 
 use std::fs;
 use std::io::Write;

@@ -23,12 +23,18 @@ mod failures;
 mod home;
 #[path = "talk/introduced.rs"]
 mod introduced;
+#[cfg(target_os = "linux")]
+#[path = "common/kept.rs"]
+mod kept;
 #[path = "talk/lines.rs"]
 mod lines;
 #[path = "talk/people.rs"]
 mod people;
 #[path = "talk/program.rs"]
 mod program;
+#[cfg(target_os = "linux")]
+#[path = "talk/purge.rs"]
+mod purge;
 #[path = "talk/receipts.rs"]
 mod receipts;
 #[path = "talk/rude.rs"]
