@@ -117,8 +117,8 @@ fn revocation(key: &PeerId, reason: Option<&Safe>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{BOB, CAROL, DAVE, key, rendered, sample};
     use super::*;
+    use crate::store::known_peers::tests::{BOB, CAROL, DAVE, key, rendered, sample};
 
     fn list(text: &str) -> KnownPeers {
         KnownPeers::parse(text.as_bytes())

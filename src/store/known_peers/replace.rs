@@ -37,9 +37,9 @@ impl KnownPeers {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{BOB, CAROL, DAVE, key, rendered, sample};
     use super::*;
     use crate::store::key_text::key_text;
+    use crate::store::known_peers::tests::{BOB, CAROL, DAVE, key, rendered, sample};
 
     #[test]
     fn the_name_moves_to_the_new_key_and_the_trust_does_not() {
