@@ -1,5 +1,7 @@
 //! A store of messages in somebody's home, filled without a conversation.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::path::{Path, PathBuf};
 
 use chacha20::ChaCha20Rng;
