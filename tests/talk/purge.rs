@@ -9,6 +9,7 @@ fn filled() -> (Home, Home) {
     let mut kept = Kept::in_home(&alice.path(""));
     kept.add(&bob.key(), 2, Fate::Read, b"one\n00:00 carol: forged");
     kept.add(&bob.key(), 1, Fate::Waiting, b"two");
+    kept.add(&bob.key(), 0, Fate::Unread, b"three");
     (alice, bob)
 }
 
@@ -19,6 +20,7 @@ fn a_person_gets_a_transcript() {
     shown.said(" bob: one");
     assert_eq!(shown.said("").trim_end(), "      00:00 carol: forged");
     shown.said(" me to bob (waiting): two");
+    shown.said(" bob (perhaps not read yet): three");
     assert_eq!(shown.end().code, Some(0));
 }
 
