@@ -11,7 +11,7 @@ use super::change::definition;
 use super::keys::{Keys, Table};
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
-use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Outgoing, Policy, SeenLog};
+use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Name, Outgoing, Policy, SeenLog};
 use crate::store::error::Error;
 use crate::time::{Instant, UnixTime};
 
@@ -36,9 +36,10 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// To whom messages of ours wait, each as often as there are.
-    pub fn waiting(&self) -> impl Iterator<Item = ContactId> + '_ {
-        self.waiting.iter().map(|(contact, _, _)| *contact)
+    /// Which messages of ours wait, and for whom, in their order.
+    pub fn waiting(&self) -> impl Iterator<Item = (ContactId, Name)> + '_ {
+        let waiting = self.waiting.iter();
+        waiting.map(|(contact, message, _)| (*contact, message.name))
     }
 
     /// Drops what is known of a contact that is none any more.
