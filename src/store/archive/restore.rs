@@ -42,10 +42,12 @@ impl Restored {
         waiting.map(|(contact, message, _)| (*contact, message.name))
     }
 
-    /// Drops what is known of a contact that is none any more.
-    pub fn forget(&mut self, contact: ContactId) {
+    /// Drops what is known of a contact that is none any more. `false`: nothing was.
+    pub fn forget(&mut self, contact: ContactId) -> bool {
+        let before = self.waiting.len() + self.logs.len();
         self.waiting.retain(|(it, _, _)| *it != contact);
         self.logs.retain(|(it, _)| it.contact != contact);
+        self.waiting.len() + self.logs.len() < before
     }
 
     /// A client that goes on with it. `seed`: fresh at every process start; log ids come from it.
