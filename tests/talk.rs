@@ -23,6 +23,11 @@ mod failures;
 mod home;
 #[path = "talk/introduced.rs"]
 mod introduced;
+#[path = "talk/kept.rs"]
+mod kept;
+#[cfg(target_os = "linux")]
+#[path = "talk/kills.rs"]
+mod kills;
 #[path = "talk/lines.rs"]
 mod lines;
 #[path = "talk/people.rs"]
