@@ -15,6 +15,9 @@ mod addresses;
 mod common;
 #[path = "talk/demo.rs"]
 mod demo;
+#[cfg(target_os = "linux")]
+#[path = "talk/disks.rs"]
+mod disks;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]

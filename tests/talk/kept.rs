@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::home::{Home, check, free_port};
-use crate::program::{Ended, Program};
+use crate::program::Program;
 
 const KEPT: &str = "1 message is kept and will be sent next time bob is reachable\n";
 
 /// Keeps a message of alice's for bob.
-fn keep(alice: &Home, text: &str) {
+pub(crate) fn keep(alice: &Home, text: &str) {
     let ended = alice.run(&["send", "bob", text, "--no-wait"]);
     assert_eq!((ended.rest.as_str(), ended.told.as_str()), ("", KEPT));
 }
@@ -26,11 +26,34 @@ fn are_next(listener: &mut Program, texts: &[&str]) {
 }
 
 /// The store of somebody.
-fn store(home: &Home) -> PathBuf {
+pub(crate) fn store(home: &Home) -> PathBuf {
     let files = fs::read_dir(home.path("")).unwrap();
     let mut files = files.map(|file| file.unwrap().path());
     let is_store = |path: &PathBuf| path.extension().is_some_and(|it| it == "redb");
     files.find(is_store).unwrap()
+}
+
+/// What was printed, as numbers of lines, and whether each was marked.
+pub(crate) fn numbers(records: &str) -> Vec<(usize, bool)> {
+    let number = |line: &str| {
+        let is_again = line.ends_with("\tagain");
+        let line = line.split("\tline ").nth(1)?;
+        Some((line.split([' ', '\t']).next()?.parse().ok()?, is_again))
+    };
+    records.lines().filter_map(number).collect()
+}
+
+/// Each number once, in the order of its first time; later times are marked.
+pub(crate) fn once(shown: &[(usize, bool)]) -> Vec<usize> {
+    let mut first = Vec::new();
+    for (number, is_again) in shown {
+        if first.contains(number) {
+            assert!(is_again, "{number} is repeated unmarked");
+        } else {
+            first.push(*number);
+        }
+    }
+    first
 }
 
 #[test]
@@ -305,110 +328,4 @@ fn a_damaged_store_starts_nothing_says_so_and_stays_as_it_is() {
     let (mut listener, address) = bob.listen(&[]);
     let mut caller = alice.connect("bob", address, &[]);
     check(&mut caller, &mut listener);
-}
-
-/// What was printed, as numbers of lines, and whether each was marked.
-#[cfg(target_os = "linux")]
-fn numbers(records: &str) -> Vec<(usize, bool)> {
-    let number = |line: &str| {
-        let is_again = line.ends_with("\tagain");
-        let line = line.split("\tline ").nth(1)?;
-        Some((line.split([' ', '\t']).next()?.parse().ok()?, is_again))
-    };
-    records.lines().filter_map(number).collect()
-}
-
-/// Each number once, in the order of its first time; later times are marked.
-#[cfg(target_os = "linux")]
-fn once(shown: &[(usize, bool)]) -> Vec<usize> {
-    let mut first = Vec::new();
-    for (number, is_again) in shown {
-        if first.contains(number) {
-            assert!(is_again, "{number} is repeated unmarked");
-        } else {
-            first.push(*number);
-        }
-    }
-    first
-}
-
-/// A command for which a file cannot grow by more than a little over the store as it is.
-#[cfg(target_os = "linux")]
-fn with_little_room(home: &Home, args: &[&str]) -> std::process::Command {
-    let kib = fs::metadata(store(home)).unwrap().len() / 1024 + 1_000;
-    let mut limited = std::process::Command::new("bash");
-    // Without the signal a write past the limit is an error.
-    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
-    let command = home.command(args);
-    limited.arg("-c").arg(script).arg(command.get_program());
-    limited.args(command.get_args());
-    limited
-}
-
-#[cfg(target_os = "linux")]
-fn is_unwritable(ended: &Ended) {
-    ended.failed(8, "SC18");
-    for words in ["cannot write ", "None is lost now"] {
-        assert!(ended.told.contains(words), "{words}: {}", ended.told);
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_disk_that_refuses_ends_a_listener_which_then_misses_nothing() {
-    const LINES: usize = 20;
-    let (alice, bob) = Home::friends();
-    bob.run(&["send", "alice", "makes the store", "--no-wait"]);
-    let listen = with_little_room(&bob, &["listen", "127.0.0.1:0"]);
-    let mut listener = Program::start(listen);
-    let address = crate::home::listening(&mut listener);
-    let mut caller = alice.connect("bob", address, &["--retry", "--linger", "60s"]);
-    caller.said("\tbob\tmakes the store");
-    for number in 0..LINES {
-        // The one in the middle has no room.
-        let len = if number == LINES / 2 { 1_500_000 } else { 10 };
-        caller.say(&format!("line {number} {}", "x".repeat(len)));
-    }
-    caller.close();
-    let ended = listener.end();
-    is_unwritable(&ended);
-    let mut shown = numbers(&ended.rest);
-    assert!(shown.len() <= LINES / 2, "{shown:?}");
-    let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
-    while once(&shown).len() < LINES {
-        shown.extend(numbers(&listener.said("\tline ")));
-    }
-    assert_eq!(once(&shown), (0..LINES).collect::<Vec<_>>());
-    assert_eq!(caller.end().code, Some(0));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_disk_that_refuses_ends_a_caller_and_what_was_accepted_arrives_later() {
-    let (alice, bob) = Home::friends();
-    keep(&alice, "makes the store");
-    let nobody = free_port().to_string();
-    let connect = with_little_room(&alice, &["connect", "bob", &nobody, "--retry"]);
-    let mut caller = Program::typed_at(connect);
-    let mut accepted = 0;
-    let accepts = |caller: &mut Program, number: usize| {
-        caller.say(&format!("line {number} {}", "x".repeat(4_000)));
-        caller.tells(" me [")
-    };
-    while accepts(&mut caller, accepted) {
-        accepted += 1;
-    }
-    let ended = caller.end();
-    let printed = &ended.transcript;
-    ended.failed(8, "SC18");
-    assert!(printed.contains("\nnot sent: 1 message could not be written down\n"));
-    let told = format!("\n{} messages are kept and will be sent", accepted + 1);
-    assert!(accepted > 9 && printed.contains(&told), "{accepted}");
-    let (mut listener, address) = bob.listen(&[]);
-    let mut caller = alice.connect("bob", address, &["--linger", "60s"]);
-    check(&mut caller, &mut listener);
-    caller.leave();
-    let shown = numbers(&listener.kill().transcript);
-    assert!(shown.len() >= accepted, "{} of {accepted}", shown.len());
-    assert_eq!(once(&shown), (0..shown.len()).collect::<Vec<_>>());
 }
