@@ -157,7 +157,7 @@ fn a_full_disk_takes_no_message_and_loses_none() {
     fs::create_dir(&place).unwrap();
     let (home, small) = (alice.path(""), place.to_str().unwrap());
     let script = format!(
-        "mount -t tmpfs -o size=5m,mode=700 none {small} && cp -p {0}/identity.* {0}/known-peers {small}",
+        "mount -t tmpfs -o size=2m,mode=700 none {small} && cp -p {0}/identity.* {0}/known-peers {small}",
         home.display()
     );
     let Some(namespace) = Namespace::with(&script) else {
