@@ -133,3 +133,92 @@ impl Done {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::chat::{ConversationId, Kind, LogId};
+    use crate::crypto::StaticSecret;
+    use crate::id::PeerId;
+    use crate::net::os_rng;
+    use crate::store::{Keep, Restored};
+    use crate::time::UnixTime;
+
+    fn open(path: &Path) -> (Journal, Restored) {
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let clock = Clock::new();
+        let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
+        let (archive, restored) = Archive::open(path, &secret, Keep::Off, rng, now).unwrap();
+        (Journal::new(archive, clock), restored)
+    }
+
+    fn name(sequence: u64) -> Name {
+        let log = LogId(1);
+        Name { log, sequence }
+    }
+
+    fn incoming(sequence: u64) -> Incoming {
+        Incoming {
+            name: name(sequence),
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: vec![1],
+            missing: 0,
+        }
+    }
+
+    #[test]
+    fn what_has_happened_goes_with_the_next_change_or_when_it_is_asked_for() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.history.redb");
+        let bob = ContactId::from(PeerId::new([2; 32]));
+        let unconfirmed = |restored: Restored| {
+            let names = restored.unconfirmed.iter();
+            names.map(|it| it.message.name).collect::<Vec<_>>()
+        };
+        let (mut journal, _) = open(&path);
+        let (one, two) = (incoming(0), incoming(1));
+        assert_eq!(journal.receive([(bob, &one)].into_iter()).unwrap(), [true]);
+        journal.shown(bob, name(0));
+        assert!(journal.is_behind());
+        drop(journal);
+        let (mut journal, restored) = open(&path);
+        assert_eq!(unconfirmed(restored), [name(0)], "it was not written down");
+        journal.shown(bob, name(0));
+        let both = [(bob, &one), (bob, &two)];
+        assert_eq!(journal.receive(both.into_iter()).unwrap(), [false, true]);
+        assert!(!journal.is_behind());
+        drop(journal);
+        let (mut journal, restored) = open(&path);
+        assert_eq!(unconfirmed(restored), [name(1)]);
+        journal.shown(bob, name(1));
+        journal.catch_up().unwrap();
+        drop(journal);
+        assert_eq!(unconfirmed(open(&path).1), []);
+    }
+
+    #[test]
+    fn what_waits_for_somebody_who_is_forgotten_is_over() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.history.redb");
+        let bob = ContactId::from(PeerId::new([2; 32]));
+        let (mut journal, _) = open(&path);
+        let message = Outgoing {
+            name: name(0),
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: [1].into(),
+        };
+        journal.queue(bob, &[message]).unwrap();
+        journal.settled(bob, name(0), State::Sent);
+        assert!(!journal.is_behind(), "that is no end");
+        journal.forget(bob, [name(0)].into_iter());
+        journal.catch_up().unwrap();
+        drop(journal);
+        assert_eq!(open(&path).1.waiting().count(), 0);
+    }
+}

@@ -66,12 +66,12 @@ impl Conversation {
     fn take_last_receipts(&mut self) {
         for news in core::mem::take(&mut self.state.news) {
             if let News::Of(update) = news {
-                self.note_state(&update);
+                self.note_delivered(&update);
             }
         }
         while let Ok(Some(update)) = self.handle.poll_event() {
             // What is not shown any more is not taken: it comes again next time.
-            self.note_state(&update);
+            self.note_delivered(&update);
         }
     }
 
@@ -82,7 +82,7 @@ impl Conversation {
         } else {
             self.lines.untaken()
         };
-        lines + usize::from(self.state.pending.is_some())
+        lines + self.state.batch.len() + usize::from(self.state.pending.is_some())
     }
 
     /// How a program that was done ends if a line that was piped in was refused, or failed.
@@ -96,8 +96,9 @@ impl Conversation {
 
     fn not_delivered(&self, end: End) -> Error {
         let kept = self.state.sent.undelivered_of_this_run();
-        let pending = self.state.pending.as_ref().map(|(peer, _)| *peer);
-        let to: BTreeSet<PeerId> = kept.keys().copied().chain(pending).collect();
+        // What was not taken was meant for whom the last lines went to.
+        let target = self.state.target.peer().filter(|_| self.unsaid() > 0);
+        let to: BTreeSet<PeerId> = kept.keys().copied().chain(target).collect();
         let sum = |of: fn(&Undelivered) -> usize| kept.values().map(of).sum::<usize>();
         let messages = sum(|it| it.messages);
         Error::NotDelivered(Box::new(Loss {

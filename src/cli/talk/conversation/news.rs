@@ -1,6 +1,6 @@
 //! From the core to the user: what comes is written down first.
 
-use crate::chat::{ContactId, Event, Name, Update};
+use crate::chat::{ContactId, Event, Name, State, Update};
 use crate::cli::talk::conversation::{Conversation, MAX_EVENTS};
 use crate::cli::{Error, ExitCode};
 
@@ -26,7 +26,9 @@ impl Conversation {
         let mut is_new = match self.write_down(&updates) {
             Ok(is_new) => is_new.into_iter(),
             Err(error) => {
-                updates.iter().for_each(|update| self.note_state(update));
+                updates
+                    .iter()
+                    .for_each(|update| self.note_delivered(update));
                 return Err(error);
             }
         };
@@ -74,17 +76,18 @@ impl Conversation {
             .with(|messenger, now| messenger.take(contact, name, now))?)
     }
 
-    /// Notes what became of a message of ours, without telling.
-    pub(super) fn note_state(&mut self, update: &Update) {
+    /// Notes that a message of ours was delivered, without telling. One that has failed is told by the
+    /// next run, which sends it again.
+    pub(super) fn note_delivered(&mut self, update: &Update) {
         if let Update::Chat(Event::State {
             contact,
             name,
-            state,
+            state: State::Delivered,
         }) = update
         {
-            let now = self.clock.now();
-            self.state.sent.on_state(*contact, *name, *state, now);
-            self.profile.journal.settled(*contact, *name, *state);
+            let (now, state) = (self.clock.now(), State::Delivered);
+            self.state.sent.on_state(*contact, *name, state, now);
+            self.profile.journal.settled(*contact, *name, state);
         }
     }
 }

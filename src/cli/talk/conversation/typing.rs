@@ -1,6 +1,6 @@
 //! What comes from standard input.
 
-use crate::chat::{Draft, Messenger, OutboxError, Outgoing, Policy, SendError};
+use crate::chat::{ContactId, Draft, Messenger, OutboxError, Outgoing, Policy, SendError};
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn};
 use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Passage;
@@ -16,6 +16,12 @@ use crate::text::{Safe, safe_line};
 pub(super) struct Batch {
     peer: Option<PeerId>,
     messages: Vec<Outgoing>,
+}
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
 }
 
 impl Conversation {
@@ -190,13 +196,8 @@ impl Conversation {
         let Some(peer) = batch.peer.filter(|_| !batch.messages.is_empty()) else {
             return Ok(None);
         };
-        let (contact, messages) = (peer.into(), batch.messages);
-        if let Err(error) = self.profile.journal.queue(contact, &messages) {
-            self.state.has_failed = true;
-            let words = Safe::from("not sent: ") + count(messages.len());
-            self.warn(words + " could not be written down");
-            return Err(error.into());
-        }
+        let (contact, messages) = (ContactId::from(peer), batch.messages);
+        self.write_batch(contact, &messages)?;
         let accept = |messenger: &mut Messenger, now| {
             let accept = |it: &Outgoing| messenger.accept(contact, it.clone(), now);
             messages.iter().map(accept).collect::<Vec<_>>()
@@ -216,6 +217,16 @@ impl Conversation {
             self.profile.journal.withdraw(contact, &refused)?;
         }
         Ok(None)
+    }
+
+    fn write_batch(&mut self, contact: ContactId, messages: &[Outgoing]) -> Result<(), Error> {
+        let written = self.profile.journal.queue(contact, messages);
+        if written.is_err() {
+            self.state.has_failed = true;
+            let words = Safe::from("not sent: ") + count(messages.len());
+            self.warn(words + " could not be written down");
+        }
+        Ok(written?)
     }
 
     /// Gives a message of ours its number, and tells a person.
