@@ -32,6 +32,10 @@ replay target="":
 crash:
     cargo crash
 
+# 500 kills of real programs that talk
+kills:
+    cargo kills
+
 # licences, sources, bans and known vulnerabilities of the dependencies
 deny:
     cargo deny check

@@ -15,17 +15,25 @@ mod addresses;
 mod common;
 #[path = "talk/demo.rs"]
 mod demo;
+#[cfg(target_os = "linux")]
+#[path = "talk/disks.rs"]
+mod disks;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]
 mod failures;
+#[cfg(target_os = "linux")]
+#[path = "common/kept.rs"]
+mod filled;
 #[path = "talk/home.rs"]
 mod home;
 #[path = "talk/introduced.rs"]
 mod introduced;
-#[cfg(target_os = "linux")]
-#[path = "common/kept.rs"]
+#[path = "talk/kept.rs"]
 mod kept;
+#[cfg(target_os = "linux")]
+#[path = "talk/kills.rs"]
+mod kills;
 #[path = "talk/lines.rs"]
 mod lines;
 #[path = "talk/people.rs"]

@@ -90,13 +90,31 @@ impl Client {
     /// # Errors
     /// [`SendError`], whatever [`Client::accept`] would say.
     pub fn prepare(&mut self, contact: ContactId, draft: Draft) -> Result<Outgoing, SendError> {
+        self.prepare_after(contact, draft, &[])
+    }
+
+    /// As [`Client::prepare`], for a message that is to be accepted after `earlier` ones of the same
+    /// contact, which were prepared and are not accepted yet. A store writes all of them down at once.
+    ///
+    /// # Errors
+    /// As [`Client::prepare`].
+    pub fn prepare_after(
+        &mut self,
+        contact: ContactId,
+        draft: Draft,
+        earlier: &[Outgoing],
+    ) -> Result<Outgoing, SendError> {
         let (len, largest) = (draft.body.len(), self.policy.largest);
         if len > largest {
             return Err(SendError::TooLarge { len, largest });
         }
-        self.outbox.has_room(contact, len)?;
+        let bytes = earlier.iter().map(|it| it.body.len()).sum::<usize>();
+        let (count, bytes) = (earlier.len() + 1, bytes + len);
+        self.outbox.has_room(contact, count, bytes)?;
+        let mut name = self.conversation(contact).sender.next_name();
+        name.sequence += earlier.len() as u64;
         Ok(Outgoing {
-            name: self.conversation(contact).sender.next_name(),
+            name,
             kind: draft.kind,
             conversation: draft.conversation,
             sent_at: draft.sent_at,

@@ -117,8 +117,23 @@ impl Messenger {
         draft: Draft,
         now: Instant,
     ) -> Result<Outgoing, SendError> {
+        self.prepare_after(contact, draft, &[], now)
+    }
+
+    /// As [`Messenger::prepare`], for a message that is to be accepted after `earlier` ones of the same
+    /// contact, which were prepared and are not accepted yet. A store writes all of them down at once.
+    ///
+    /// # Errors
+    /// As [`Messenger::prepare`].
+    pub fn prepare_after(
+        &mut self,
+        contact: ContactId,
+        draft: Draft,
+        earlier: &[Outgoing],
+        now: Instant,
+    ) -> Result<Outgoing, SendError> {
         self.check_contact(contact, now)?;
-        self.client.prepare(contact, draft)
+        self.client.prepare_after(contact, draft, earlier)
     }
 
     /// The second half of [`Messenger::send`]: accepts a prepared message.

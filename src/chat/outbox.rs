@@ -69,11 +69,17 @@ pub enum OutboxError {
 /// A queue of messages for each contact, in order. It is used while sessions wait: a store keeps its
 /// own copy on disk, and never writes it in here.
 pub trait Outbox: fmt::Debug + Send {
-    /// Whether a body of so many bytes may wait for the contact as well.
+    /// Whether so many messages, whose bodies have so many bytes together, may wait for the contact as
+    /// well.
     ///
     /// # Errors
-    /// [`OutboxError`]; then nothing has been kept.
-    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError>;
+    /// [`OutboxError`]
+    fn has_room(
+        &self,
+        contact: ContactId,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError>;
 
     /// Appends a message to the contact's queue.
     ///
@@ -146,22 +152,25 @@ impl MemoryOutbox {
 }
 
 impl Outbox for MemoryOutbox {
-    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError> {
-        let (held, bytes) = self
-            .queues
-            .get(&contact)
-            .map_or((0, 0), |queue| (queue.messages.len(), queue.bytes));
-        if held >= self.max_messages {
+    fn has_room(
+        &self,
+        contact: ContactId,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError> {
+        let held = self.queues.get(&contact);
+        let (held, held_bytes) = held.map_or((0, 0), |it| (it.messages.len(), it.bytes));
+        if held.saturating_add(messages) > self.max_messages {
             return Err(OutboxError::TooMany);
         }
-        if bytes.saturating_add(len) > self.max_bytes {
+        if held_bytes.saturating_add(bytes) > self.max_bytes {
             return Err(OutboxError::TooMuch);
         }
         Ok(())
     }
 
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
-        self.has_room(contact, message.body.len())?;
+        self.has_room(contact, 1, message.body.len())?;
         self.keep(contact, message);
         Ok(())
     }

@@ -438,7 +438,8 @@ pub struct ConnectArgs {
 /// `send`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The exit code is 0 only when the other side's program has shown the message."
+    after_help = "The exit code is 0 only when the other side's program has shown the message; with \
+                  --no-wait when it is kept. What waits from before goes first, in its order."
 )]
 pub struct SendArgs {
     /// One of your peers
@@ -448,9 +449,12 @@ pub struct SendArgs {
     /// Where to reach the peer, if that is not saved
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
-    /// Give up after this long without a receipt
+    /// Stop waiting after this long without a receipt; the message is kept, and sent next time
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     pub wait: Duration,
+    /// Do not send it now: keep it, and send it next time the peer is reachable
+    #[arg(long, conflicts_with_all = ["wait", "address"])]
+    pub no_wait: bool,
     /// The address family.
     #[command(flatten)]
     pub family: Family,

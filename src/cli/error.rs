@@ -83,7 +83,7 @@ pub enum Error {
         /// The system's words for it.
         reason: Safe,
     },
-    /// SC14: messages have no receipt, and are given up.
+    /// SC14: messages have no receipt, and are not waited for any longer.
     NotDelivered(Box<Loss>),
     /// SC16: the other side speaks another version of the protocol.
     OtherVersion {
@@ -152,15 +152,17 @@ pub enum Error {
     },
 }
 
-/// Messages that are given up.
+/// Messages that are not waited for any longer.
 #[derive(Clone, Debug)]
 pub struct Loss {
     /// To whom they were.
-    pub to: Safe,
+    pub to: Vec<Safe>,
     /// How many.
     pub messages: usize,
     /// How many of them may have arrived all the same.
     pub perhaps: usize,
+    /// How many of them are kept, and sent next time.
+    pub kept: usize,
     /// Why it was not tried any longer.
     pub end: End,
     /// What was in the way, if that is known.

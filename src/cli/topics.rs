@@ -34,7 +34,7 @@ A message has 16 MiB at most. It arrives once, whole and in its place, or you
 are told why not. On a terminal each of yours has a number:
 
   02:15 me [1]: yes
-  02:15 [1] delivered          the other program has shown it
+  02:15 [1] delivered          the other program keeps it, and has shown it
   02:16 [2] queued: ...        it waits here: why, and what is tried next
   02:16 [3] sent; ...          it is there, and has not been shown yet
   02:17 [4] failed: ...        it is given up: why
@@ -56,11 +56,15 @@ break in it is \\n and a backslash \\\\. What is not UTF-8 is shown as unreadabl
   securechat send bob TEXT     one message: exit code 0 only if it was delivered
   securechat send bob -        the same with all of standard input
 
-What is not delivered waits in memory, 1,000 messages or 64 MiB for each peer at
-most, and goes out again when a session stands again. There is no store yet: it
-is lost when the program ends, which says how many. If the other program is
-killed and started again, a message that it had shown and not yet confirmed may
-be shown once more.
+  securechat send bob TEXT --no-wait    keeps it for whatever talks to bob next
+
+What is not delivered is kept on disk, 1,000 messages or 64 MiB for each peer at
+most, and goes out next time its receiver is reachable: in its order, before
+anything new, whichever of listen, connect and send is running. After 14 days it
+has failed. A program says at its start what waits, and at its end what is kept.
+
+What had come and was perhaps not shown when a program was killed is shown when
+it starts again, marked (again); as a record it has a fourth field: again.
 ";
 
 const KEYS: &str = "\
@@ -127,9 +131,9 @@ EXIT CODES
     3  network: name not found, no answer, port closed
     4  trust: a key that is unknown, changed or revoked, or the peer refused
     5  identity: none, wrong passphrase, unsafe permissions
-    6  not delivered in time
+    6  not delivered in time; the message is kept, and sent next time
     7  the peer speaks an incompatible version
-    8  local storage: disk full, or in use by another process
+    8  local storage: disk full, read-only, damaged, or in use by another process
    70  a bug in securechat
   130  stopped by Ctrl+C (SIGINT), after a goodbye
   143  stopped by SIGTERM, after a goodbye
@@ -144,15 +148,18 @@ FILES
   identity.pub   your public key, for others                 (0644)
   known-peers    one line for each of your peers             (0600)
   config.toml    your settings, if you make it: help config  (0600 or 0644)
+  *.history.redb what waits, and what was perhaps not shown  (0600)
 
                  Linux, macOS                         environment
   identity.*     ~/.local/share/securechat/           XDG_DATA_HOME
+  *.history.redb ~/.local/share/securechat/           XDG_DATA_HOME
   known-peers,   ~/.config/securechat/                XDG_CONFIG_HOME
   config.toml
   locks          ~/.local/state/securechat/           XDG_STATE_HOME
 
                  Windows
   identity.*     %APPDATA%\\securechat\\
+  *.history.redb %APPDATA%\\securechat\\
   known-peers,   %APPDATA%\\securechat\\
   config.toml
   locks          %LOCALAPPDATA%\\securechat\\
@@ -163,6 +170,10 @@ they get the access list of the directory they are in.
 --home DIR (or SECURECHAT_HOME) puts all of them into one directory. -i FILE (or
 SECURECHAT_IDENTITY) names another secret key. The flag wins over the
 environment.
+
+Messages are sealed: without your secret key the file says how many there are and
+how long, not what or with whom. Deleted ones are not wiped from the drive. If
+the file is damaged nothing starts (SC19), and it stays as it is.
 
 A line of known-peers is
   NAME KEY [option=value ...]
@@ -227,6 +238,7 @@ What is protected
   What you write, and who writes, on the way: it can be read and changed by
   nobody but the holder of the key that you named, today, with a key stolen
   later, and with a quantum computer later still.
+  What is kept on your disk: messages that wait lie in a sealed file.
   Your machine against strangers: a datagram from somebody who does not know
   your public key gets no answer.
 

@@ -5,5 +5,5 @@ mod printer;
 mod stamp;
 
 pub use past::Past;
-pub use printer::{Form, Own, Printer};
+pub use printer::{Form, Mark, Own, Printer};
 pub use stamp::Stamp;

@@ -90,6 +90,26 @@ impl Program {
         (Self::of(&command, child, input, chunks, 1), reader)
     }
 
+    /// Starts a command that somebody types at, and whose output goes into pipes: what it prints is then
+    /// not mixed with what is typed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn typed_at(mut command: Command) -> Self {
+        let (keyboard, typed) = crate::terminal::open_pair();
+        let pipes = command.stdin(typed).stdout(Stdio::piped());
+        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+        // With the command its end of the terminal is dropped, so that it closes with the process.
+        command.stdin(Stdio::null());
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (sender, chunks) = channel();
+        read(Stream::Out, out, sender.clone());
+        read(Stream::Err, err, sender);
+        // The echo of what is typed would fill the terminal.
+        let mut echo = keyboard.try_clone().unwrap();
+        let discard = move || std::io::copy(&mut echo, &mut std::io::sink());
+        thread::Builder::new().spawn(discard).unwrap();
+        Self::of(&command, child, Box::new(keyboard), chunks, 2)
+    }
+
     /// Takes a process whose only stream is a terminal.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_terminal(command: &Command, child: Child, terminal: std::fs::File) -> Self {
@@ -143,9 +163,32 @@ impl Program {
         input.flush().unwrap();
     }
 
+    /// Waits for a line of standard error that contains `wanted`; false if the program ends without.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn tells(&mut self, wanted: &str) -> bool {
+        let start = Instant::now();
+        loop {
+            while let Some(line) = self.next_line(Stream::Err) {
+                if line.contains(wanted) {
+                    return true;
+                }
+            }
+            if self.open == 0 {
+                return false;
+            }
+            self.receive(start, wanted);
+        }
+    }
+
     /// Ends the input.
     pub(crate) fn close(&mut self) {
         self.input = None;
+    }
+
+    /// The lines of a stream that have come and were not asked for.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn lines(&mut self, stream: Stream) -> Vec<String> {
+        core::iter::from_fn(|| self.next_line(stream)).collect()
     }
 
     /// Waits for a line of standard output that contains `wanted`; those before it are passed over.

@@ -1,7 +1,7 @@
 //! What somebody at a terminal sees of the history, and is asked before it is deleted.
 
+use crate::filled::{Fate, Kept};
 use crate::home::Home;
-use crate::kept::{Fate, Kept};
 use crate::terminal;
 
 fn filled() -> (Home, Home) {

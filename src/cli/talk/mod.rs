@@ -5,6 +5,7 @@ mod answer;
 mod contacts;
 mod conversation;
 mod goal;
+mod journal;
 mod leave;
 mod network;
 mod profile;

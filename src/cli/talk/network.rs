@@ -47,8 +47,8 @@ impl Network {
         config: EndpointConfig,
         stranger: Option<&KeyOffer>,
     ) -> Result<Self, Error> {
-        let clock = Clock::new();
-        let mut messenger = profile.messenger(config, &clock)?;
+        let clock = profile.clock;
+        let mut messenger = profile.messenger(config)?;
         if let Some(offer) = stranger {
             meet(&mut profile, &mut messenger, offer)?;
         }

@@ -11,7 +11,7 @@ use super::change::definition;
 use super::keys::{Keys, Table};
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
-use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Outgoing, Policy, SeenLog};
+use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Name, Outgoing, Policy, SeenLog};
 use crate::store::error::Error;
 use crate::time::{Instant, UnixTime};
 
@@ -36,15 +36,18 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// To whom messages of ours wait, each as often as there are.
-    pub fn waiting(&self) -> impl Iterator<Item = ContactId> + '_ {
-        self.waiting.iter().map(|(contact, _, _)| *contact)
+    /// Which messages of ours wait, and for whom, in their order.
+    pub fn waiting(&self) -> impl Iterator<Item = (ContactId, Name)> + '_ {
+        let waiting = self.waiting.iter();
+        waiting.map(|(contact, message, _)| (*contact, message.name))
     }
 
-    /// Drops what is known of a contact that is none any more.
-    pub fn forget(&mut self, contact: ContactId) {
+    /// Drops what is known of a contact that is none any more. `false`: nothing was.
+    pub fn forget(&mut self, contact: ContactId) -> bool {
+        let before = self.waiting.len() + self.logs.len();
         self.waiting.retain(|(it, _, _)| *it != contact);
         self.logs.retain(|(it, _)| it.contact != contact);
+        self.waiting.len() + self.logs.len() < before
     }
 
     /// A client that goes on with it. `seed`: fresh at every process start; log ids come from it.

@@ -24,7 +24,7 @@ const HELP: &[&str] = &[
     "/ping NAME    measure the way there and back",
     "/quit         leave",
     "A message has a number: [3] delivered says that the other side has shown it. What is",
-    "not delivered waits, and is lost when you leave: there is no store yet.",
+    "not delivered is kept when you leave, and sent next time its receiver is reachable.",
 ];
 
 impl Conversation {

@@ -7,7 +7,7 @@ use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::sent::{Late, Outcome};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::plain::{Own, Stamp};
+use crate::plain::{Mark, Own, Stamp};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 
@@ -35,49 +35,73 @@ impl Conversation {
         }
     }
 
-    /// Prints a message, then takes it: what nobody could read has no receipt.
+    /// Prints a message that is written down, then takes it: what nobody could read has no receipt.
     fn on_message(
         &mut self,
         contact: ContactId,
         message: &Incoming,
     ) -> Result<Option<ExitCode>, Error> {
-        let peer = contact.peer();
-        let label = self.label(&peer);
+        if let Some(end) = self.print(contact, message, false)? {
+            return Ok(Some(end));
+        }
+        self.take(contact, message.name)?;
+        self.profile.journal.shown(contact, message.name);
+        Ok(None)
+    }
+
+    /// Prints a message, marked if it was perhaps printed before.
+    pub(super) fn print(
+        &mut self,
+        contact: ContactId,
+        message: &Incoming,
+        is_again: bool,
+    ) -> Result<Option<ExitCode>, Error> {
+        let label = self.label(&contact.peer());
         let unix_time = self.clock.unix_time();
         let at = Stamp::local(unix_time);
-        let written = is_late(message.sent_at, unix_time).then(|| Stamp::local(message.sent_at));
+        let is_late = is_late(message.sent_at, unix_time);
+        let mark = Mark {
+            written: is_late.then(|| Stamp::local(message.sent_at)),
+            is_again,
+        };
         let printer = &mut self.printer;
         let mut printed = Ok(());
         if message.missing > 0 {
             printed = printer.missing(&label, message.missing);
         }
         let body = Received::from(message.body.as_slice());
-        let printed = printed.and_then(|()| printer.said(&at, &label, written.as_ref(), body));
-        if let Some(end) = self.printed(printed)? {
-            return Ok(Some(end));
-        }
-        let name = message.name;
-        self.handle
-            .with(|messenger, now| messenger.take(contact, name, now))?;
-        Ok(None)
+        let printed = printed.and_then(|()| printer.said(&at, &label, &mark, body));
+        self.printed(printed)
     }
 
+    /// Tells what became of a message of ours, then lets that be written down.
     fn on_state(
         &mut self,
         contact: ContactId,
         name: Name,
         state: State,
     ) -> Result<Option<ExitCode>, Error> {
+        let end = self.tell_state(contact, name, state)?;
+        self.profile.journal.settled(contact, name, state);
+        Ok(end)
+    }
+
+    fn tell_state(
+        &mut self,
+        contact: ContactId,
+        name: Name,
+        state: State,
+    ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
-        let Some((number, outcome)) = self.state.sent.on_state(contact, name, state, now) else {
+        let Some(settled) = self.state.sent.on_state(contact, name, state, now) else {
             return Ok(None);
         };
         self.state.has_room = true;
-        let peer = contact.peer();
-        match outcome {
+        let (number, peer) = (settled.number, contact.peer());
+        match settled.outcome {
             Outcome::Delivered => self.progress(number, peer, &"delivered".into()),
             Outcome::Failed(reason) => {
-                self.state.has_failed = true;
+                self.state.has_failed |= !settled.is_earlier;
                 let reason = Safe::from("failed: ") + safe_line(&reason.to_string());
                 if self.is_person() {
                     let own = self.own_message(number, peer);

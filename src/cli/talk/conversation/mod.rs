@@ -1,16 +1,20 @@
 //! The loop of a program that talks: what the core tells, lines of the user, signals, the clock.
 //!
 //! The loop waits in one place. Its order:
-//! 1. tell what the core tells,
-//! 2. take what the user typed, one line at a time, as long as the outbox takes it,
+//! 1. write down the messages that the core brings, and tell what it tells,
+//! 2. take what the user typed, as long as the outbox takes it; write down what is to be said, and say
+//!    it,
 //! 3. twice a second look whether known-peers changed, and what has waited for long,
-//! 4. ask whether it is time to stop.
+//! 4. ask whether it is time to stop,
+//! 5. with nothing else to do, write down what has been shown and told.
 
+mod beginning;
 mod commands;
 mod ending;
 mod events;
 mod guests;
 mod messages;
+mod news;
 mod prompt;
 mod standing;
 mod typing;
@@ -24,12 +28,14 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use crate::cli::talk::conversation::news::News;
+use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::network::Input;
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::sent::Sent;
-use crate::cli::talk::stdin::Stdin;
+use crate::cli::talk::stdin::Lines;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError};
@@ -47,6 +53,8 @@ const LEAVE_LOOK: Duration = Duration::from_millis(20);
 const GLANCE: Duration = Duration::from_millis(300);
 /// As many events are told before a typed line has its turn.
 const MAX_EVENTS: usize = 64;
+/// As many lines are taken before an event has its turn.
+const MAX_LINES: usize = 256;
 
 /// A talking program.
 pub(in crate::cli::talk) struct Conversation {
@@ -57,7 +65,7 @@ pub(in crate::cli::talk) struct Conversation {
     pub(in crate::cli::talk) printer: Printer<Stdout, Stderr>,
     pub(in crate::cli::talk) out: Out,
     pub(in crate::cli::talk) inputs: Receiver<Input>,
-    pub(in crate::cli::talk) lines: Receiver<Stdin>,
+    pub(in crate::cli::talk) lines: Lines,
     /// Who types the lines.
     pub(in crate::cli::talk) typist: Typist,
     pub(in crate::cli::talk) goal: Goal,
@@ -85,6 +93,10 @@ pub(in crate::cli::talk) enum Typist {
 pub(in crate::cli::talk) struct State {
     /// Whom a bare line goes to.
     target: Target,
+    /// What the core has told and the user does not know yet.
+    news: VecDeque<News>,
+    /// What is said next.
+    batch: Batch,
     /// A message that the outbox had no room for, and whether there may be some now.
     pending: Option<(PeerId, String)>,
     has_room: bool,
@@ -158,6 +170,15 @@ impl Target {
     }
 }
 
+/// How the lines' turn went.
+#[derive(Debug)]
+enum Turn {
+    /// So many were taken.
+    Took(usize),
+    /// It ends the program.
+    End(ExitCode),
+}
+
 /// What this run knows about the session with a peer.
 #[derive(Debug, Default)]
 struct Link {
@@ -185,42 +206,54 @@ impl Conversation {
     pub(in crate::cli::talk) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
         let end = self.last_words(end);
+        let written = self.profile.journal.catch_up();
         drop(self.leave);
         self.driver.stop(true);
-        end
+        let code = end?;
+        written?;
+        Ok(code)
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
+        if let Some(end) = self.begin()? {
+            return Ok(end);
+        }
         loop {
-            let mut told = 0;
-            while told < MAX_EVENTS
-                && let Some(update) = self.handle.poll_event()?
-            {
-                told += 1;
-                if let Some(end) = self.on_update(update)? {
-                    return Ok(end);
-                }
-            }
-            if let Some(end) = self.take_lines()? {
+            let mut has_more = self.take_news()? == MAX_EVENTS;
+            if let Some(end) = self.tell_news()? {
                 return Ok(end);
             }
+            let taken = match self.take_lines()? {
+                Turn::End(end) => return Ok(end),
+                Turn::Took(lines) => lines,
+            };
+            has_more |= taken == MAX_LINES;
             self.look_around()?;
             if let Some(end) = self.check_time()? {
                 return Ok(end);
             }
-            let patience = if told == MAX_EVENTS {
-                Duration::ZERO
-            } else {
-                self.show_prompt();
-                self.patience()
-            };
-            match self.inputs.recv_timeout(patience) {
+            match self.wait(has_more)? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::Done),
             }
         }
+    }
+
+    /// Waits for something to do; not at all if there is more already.
+    fn wait(&mut self, has_more: bool) -> Result<Result<Input, RecvTimeoutError>, Error> {
+        if has_more {
+            return Ok(self.inputs.recv_timeout(Duration::ZERO));
+        }
+        if self.profile.journal.is_behind() {
+            if let Ok(input) = self.inputs.try_recv() {
+                return Ok(Ok(input));
+            }
+            self.profile.journal.catch_up()?;
+        }
+        self.show_prompt();
+        Ok(self.inputs.recv_timeout(self.patience()))
     }
 
     /// What is to be done twice a second.
