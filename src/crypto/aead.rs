@@ -210,6 +210,11 @@ pub(super) fn xchacha_open(
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_refusal_says_no_more_than_that() {
+        assert_eq!(OpenError.to_string(), "sealed bytes do not authenticate");
+    }
+
     #[cfg(feature = "ring")]
     #[test]
     fn ring_and_chacha20poly1305_make_and_open_the_same_bytes() {

@@ -16,12 +16,14 @@ use crate::proto::{
 use crate::time::Instant;
 
 mod bulk;
+mod calls;
 mod held_back;
 mod introduced;
 mod losses;
 mod paths;
 mod state;
 mod transport;
+mod welcome;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {

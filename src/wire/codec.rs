@@ -319,4 +319,21 @@ mod tests {
             Err(DecodeError::TooLong)
         );
     }
+
+    #[test]
+    fn a_writer_appends_in_order_to_room_that_it_has_from_the_start() {
+        let mut writer = Writer::with_capacity(64);
+        assert!(writer.is_empty());
+        writer
+            .u64(0x0807_0605_0403_0201)
+            .u32(0x0c0b_0a09)
+            .u16(0x0e0d);
+        writer.u8(0x0f).pad_to(17).pad_to(16);
+        assert!(!writer.is_empty());
+        assert_eq!(writer.len(), 17);
+        let bytes = writer.into_vec();
+        let expected: Vec<u8> = (1..16).chain([0, 0]).collect();
+        assert_eq!(bytes, expected);
+        assert!(bytes.capacity() >= 64);
+    }
 }

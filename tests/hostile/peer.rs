@@ -53,6 +53,8 @@ pub struct Received {
     pub bytes: u64,
     /// How far the victim lets the chat stream reach.
     pub credit: u64,
+    /// How many bulk streams it lets be opened, if it raised that.
+    pub streams: Option<u64>,
 }
 
 struct Keys {
@@ -311,6 +313,7 @@ impl Received {
                 Frame::PathResponse(_) => self.responses += 1,
                 Frame::Stream(stream) => self.bytes += stream.data.len() as u64,
                 Frame::MaxStreamData { id, max } if id.0 == 1 => self.credit = *max,
+                Frame::MaxStreams(max) => self.streams = Some(*max),
                 _ => {}
             }
         }

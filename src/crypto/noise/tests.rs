@@ -75,6 +75,37 @@ fn the_two_directions_have_different_keys() {
 }
 
 #[test]
+fn no_two_handshakes_give_the_same_keys() {
+    let (mut alice, message1) = alice_calls(None);
+    let [one, other] = [4, 5].map(|seed| {
+        let bob = accept(&secret(2), PROLOGUE, &message1, &mut rng(seed));
+        let bob = bob.expect("message 1 is true");
+        bob.respond(None, &PAYLOAD2).expect("keys are good")
+    });
+    let alice = alice.finish(&one.0).expect("message 2 is true").keys;
+    assert_one_way(&alice.seal, &one.1.open);
+    let mut buffer = [0; TAG_LEN];
+    alice.seal.seal_in_place(Counter(0), &mut buffer);
+    assert!(other.1.open.open_in_place(Counter(0), &mut buffer).is_err());
+    other.1.seal.seal_in_place(Counter(0), &mut buffer);
+    assert!(alice.open.open_in_place(Counter(0), &mut buffer).is_err());
+}
+
+#[test]
+fn every_refusal_says_something_else() {
+    let refusals = [
+        HandshakeError::Forged,
+        HandshakeError::LowOrderKey,
+        HandshakeError::KemKey,
+        HandshakeError::Completed,
+    ];
+    let said: std::collections::BTreeSet<String> =
+        refusals.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), refusals.len());
+    assert!(said.iter().all(|it| it.len() > 10), "{said:?}");
+}
+
+#[test]
 fn no_psk_is_32_zeros() {
     let zeros = psk(0);
     let (mut alice, message1) = alice_calls(None);

@@ -231,8 +231,8 @@ struct Preview<'a> {
     /// Frames of the packet: an upper bound for the gaps that it adds.
     frames: usize,
     extents: BTreeMap<StreamId, Extent>,
-    /// Only of streams that could come to have too many gaps.
-    received: BTreeMap<StreamId, Ranges>,
+    /// What it brings, only of streams that could come to have too many gaps.
+    pieces: BTreeMap<StreamId, Ranges>,
     data: u64,
 }
 
@@ -242,7 +242,7 @@ impl<'a> Preview<'a> {
             incoming,
             frames,
             extents: BTreeMap::new(),
-            received: BTreeMap::new(),
+            pieces: BTreeMap::new(),
             data: incoming.data,
         }
     }
@@ -287,10 +287,8 @@ impl<'a> Preview<'a> {
             return;
         };
         if received.gaps() + self.frames > MAX_STREAM_GAPS {
-            self.received
-                .entry(frame.id)
-                .or_insert_with(|| received.clone())
-                .insert(frame.offset..end);
+            let pieces = self.pieces.entry(frame.id).or_default();
+            pieces.insert(frame.offset..end);
         }
     }
 
@@ -298,11 +296,11 @@ impl<'a> Preview<'a> {
         if self.data > self.incoming.data_window.granted() {
             return Err(StreamViolation::FlowControl);
         }
-        if self
-            .received
-            .values()
-            .any(|set| set.gaps() > MAX_STREAM_GAPS)
-        {
+        let is_too_much = |(id, pieces): (&StreamId, &Ranges)| {
+            let received = self.incoming.stream(*id).and_then(Recv::received);
+            received.is_some_and(|it| it.gaps_with(pieces) > MAX_STREAM_GAPS)
+        };
+        if self.pieces.iter().any(is_too_much) {
             return Err(StreamViolation::TooManyGaps);
         }
         Ok(())

@@ -28,6 +28,32 @@ impl Ranges {
         self.len() - usize::from(self.prefix() > 0)
     }
 
+    /// How many runs would lie beyond an offset that is missing if all of `more` were added: without a
+    /// copy of the set, which a peer could ask for with every packet.
+    pub(super) fn gaps_with(&self, more: &Self) -> usize {
+        let runs = self.gaps() + usize::from(self.prefix() > 0) + more.iter().count();
+        // Runs of one set never touch each other, so that each pair that touches makes one run less.
+        let joined: usize = more.iter().map(|run| self.touched_by(&run)).sum();
+        let begins = self.prefix() > 0 || more.prefix() > 0;
+        runs - joined - usize::from(begins)
+    }
+
+    /// How many runs overlap a range that is not empty, or touch it.
+    fn touched_by(&self, range: &Range<u64>) -> usize {
+        let around = range.start.saturating_sub(1)..range.end.saturating_add(1);
+        let (mut parts, mut from, mut to) = (0, around.end, around.start);
+        for part in self.missing(around.clone()) {
+            from = from.min(part.start);
+            to = to.max(part.end);
+            parts += 1;
+        }
+        if parts == 0 {
+            return 1;
+        }
+        // Between two missing parts lies a run, and one at each end that is not missing.
+        parts - 1 + usize::from(from > around.start) + usize::from(to < around.end)
+    }
+
     /// Adds a range.
     pub(super) fn insert(&mut self, range: Range<u64>) {
         if range.is_empty() {
@@ -91,7 +117,6 @@ impl Ranges {
     }
 
     /// Every run, in order.
-    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = Range<u64>> {
         self.0.iter().map(|(start, end)| *start..*end)
     }
@@ -135,6 +160,25 @@ mod tests {
                 }
                 check_against(&set, &model);
             }
+        }
+    }
+
+    #[test]
+    fn gaps_are_counted_beforehand_as_they_come_out() {
+        for seed in 0..200u8 {
+            let mut rng = CoreRng::new([seed; 32]);
+            let mut some = |count| {
+                let mut set = Ranges::default();
+                for _ in 0..count {
+                    let start = rng.below(50) as u64;
+                    set.insert(start..start + rng.below(5) as u64);
+                }
+                set
+            };
+            let (set, more) = (some(12), some(6));
+            let mut both = set.clone();
+            more.iter().for_each(|run| both.insert(run));
+            assert_eq!(set.gaps_with(&more), both.gaps(), "seed {seed}");
         }
     }
 

@@ -74,7 +74,10 @@ impl Archive {
             return self.read(|_| Err(trouble.into()));
         }
         let messages = read.outbox.iter().chain(&read.inbox);
-        self.next_order = messages.map(|it| it.order + 1).max().unwrap_or(0);
+        self.next_order = messages
+            .map(|it| it.order.saturating_add(1))
+            .max()
+            .unwrap_or(0);
         let surplus = surplus(&read.logs);
         if !surplus.is_empty() {
             self.change(now, |change| {
@@ -132,12 +135,9 @@ impl Everything {
         let outbox = messages(transaction, keys, Table::Outbox, &mut loss.outbox)?;
         let inbox = messages(transaction, keys, Table::Inbox, &mut loss.inbox)?;
         let mut logs = Vec::new();
-        for_each(transaction, keys, Table::Seen, |row, text| {
-            let log = text.and_then(|text| LogRecord::decode(&text));
-            match log.filter(|it| row == keys.log(it.contact, it.log)) {
-                Some(log) => logs.push((row.to_vec(), log)),
-                None => loss.seen += 1,
-            }
+        for_each_log(transaction, keys, |row, log| match log {
+            Some(log) => logs.push((row.to_vec(), log)),
+            None => loss.seen += 1,
         })?;
         Ok(Self {
             outbox,
@@ -164,6 +164,18 @@ fn messages(
     })?;
     messages.sort_by_key(|it| it.order);
     Ok(messages)
+}
+
+/// Shows each row of a log with what it says, if that belongs there.
+pub(super) fn for_each_log(
+    transaction: &ReadTransaction,
+    keys: &Keys,
+    mut show: impl FnMut(&[u8], Option<LogRecord>),
+) -> Result<(), Fault> {
+    for_each(transaction, keys, Table::Seen, |row, text| {
+        let log = text.and_then(|text| LogRecord::decode(&text));
+        show(row, log.filter(|it| row == keys.log(it.contact, it.log)));
+    })
 }
 
 /// Shows each row of a table with its opened value, if it opens.

@@ -6,10 +6,9 @@ use redb::{ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::file;
 use super::history::{Filter, Found, MESSAGES};
-use super::keys::{Keys, Table};
+use super::keys::Keys;
 use super::overlay::{Overlay, look};
-use super::record::LogRecord;
-use super::restore::for_each;
+use super::restore::for_each_log;
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, Operation};
@@ -74,8 +73,7 @@ impl Salvaged {
             *loss.count(table) += found.unreadable - before;
         }
         let counted = look(|| {
-            for_each(transaction, keys, Table::Seen, |_, text| {
-                let log = text.and_then(|text| LogRecord::decode(&text));
+            for_each_log(transaction, keys, |_, log| {
                 loss.seen += u64::from(log.is_none());
             })
         });

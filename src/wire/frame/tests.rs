@@ -229,3 +229,96 @@ fn no_mutation_of_a_good_payload_panics() {
         let _ = Payload::parse(&bytes[..position]);
     }
 }
+
+#[test]
+fn a_plaintext_knows_its_room_and_is_padded_to_a_bucket_or_in_full() {
+    let mut writer = PayloadWriter::new(PacketNumber(300), 100);
+    assert!(writer.is_empty());
+    assert_eq!(writer.room(), 98);
+    writer.push(&Frame::Ping);
+    assert!(!writer.is_empty());
+    assert_eq!(writer.room(), 97);
+    let payload = writer.finish();
+    assert_eq!(payload.len(), 64);
+    let mut writer = PayloadWriter::new(PacketNumber(300), 100);
+    writer.push(&Frame::Ping);
+    let mut full = payload;
+    full.resize(100, 0);
+    assert_eq!(writer.finish_full(), full);
+}
+
+#[test]
+fn a_piece_takes_exactly_what_it_is_said_to() {
+    let numbers = [0, 63, 64, 16_383, 16_384, (1 << 30) - 1, 1 << 30];
+    let data = [7; 100];
+    for (id, offset) in numbers
+        .into_iter()
+        .flat_map(|it| numbers.map(|at| (it, at)))
+    {
+        for len in [0, 63, 64, 100] {
+            let mut writer = PayloadWriter::new(PacketNumber(0), 1_200);
+            let before = writer.room();
+            writer.push(&Frame::Stream(StreamFrame {
+                id: StreamId(id),
+                offset,
+                fin: false,
+                data: &data[..len],
+            }));
+            let taken = before - writer.room();
+            assert_eq!(
+                taken,
+                StreamFrame::overhead(StreamId(id), offset, len) + len
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stream_may_reach_up_to_the_largest_offset() {
+    let last = Frame::Stream(StreamFrame {
+        id: StreamId(1),
+        offset: VARINT_MAX - 1,
+        fin: false,
+        data: b"x",
+    });
+    round_trip(vec![last]);
+}
+
+#[test]
+fn an_ack_is_about_the_numbers_in_its_ranges() {
+    let ack = Ack {
+        delay_us: 0,
+        ranges: [(8, 9), (3, 5)].into_iter().collect(),
+    };
+    let told: Vec<u64> = (0..12)
+        .filter(|it| ack.contains(PacketNumber(*it)))
+        .collect();
+    assert_eq!(told, [3, 4, 5, 8, 9]);
+}
+
+#[test]
+fn only_what_says_nothing_but_ack_or_close_wants_no_ack() {
+    let ack = Frame::Ack(Ack {
+        delay_us: 0,
+        ranges: [(0, 0)].into_iter().collect(),
+    });
+    let close = Frame::Close(CloseCode::Goodbye);
+    assert!(!ack.is_ack_eliciting() && !close.is_ack_eliciting());
+    let wants = |frames: &[Frame<'static>]| {
+        let frames = frames.iter().cloned().collect();
+        let number = PacketNumber(0);
+        Payload { number, frames }.is_ack_eliciting()
+    };
+    assert!(!wants(&[]) && !wants(&[ack.clone(), close.clone()]));
+    assert!(wants(&[ack, Frame::Ping, close]));
+}
+
+#[test]
+fn a_hello_of_one_version_only_is_sound() {
+    let hello = Hello {
+        oldest_version: 2,
+        newest_version: 2,
+        ..HELLO_OF_BOB
+    };
+    round_trip(vec![Frame::Hello(hello)]);
+}
