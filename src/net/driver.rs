@@ -16,8 +16,10 @@ use std::thread::{Builder, JoinHandle, panicking};
 
 use crate::chat::{Messenger, Update};
 use crate::net::clock::Clock;
+use crate::net::counters::Traffic;
 use crate::net::icmp::IcmpError;
-use crate::net::shared::{Fatal, Shared, Traffic};
+use crate::net::shared::{Ending, Fatal, LockUse, Shared};
+use crate::net::turn::Who;
 use crate::net::udp::Socket;
 use crate::net::{handshaker, recv, send};
 use crate::time::Instant;
@@ -87,12 +89,12 @@ impl Driver {
     fn end(&mut self, goodbye: bool) {
         let shared = &self.handle.shared;
         if let Ok(mut core) = shared.lock() {
-            let now = shared.clock.now();
+            let now = core.now;
             if goodbye {
                 core.messenger.endpoint_mut().close_all(now);
             }
             core.stopping = Some(now);
-            shared.release(core);
+            shared.release(core, Who::Owner);
         }
         shared.stop();
         for thread in self.threads.drain(..) {
@@ -113,27 +115,10 @@ impl Drop for Driver {
 /// Runs a thread's body. However it ends before its time, a panic included, the other threads end
 /// too and the owner is told.
 fn watch(shared: &Shared, thread: &'static str, body: Body) {
-    /// Acts when the body unwinds.
-    struct Guard<'a>(&'a Shared, &'static str);
-
-    impl Drop for Guard<'_> {
-        fn drop(&mut self) {
-            if panicking() {
-                end_all(self.0, Fatal::Panicked { thread: self.1 });
-            }
-        }
-    }
-
-    let guard = Guard(shared, thread);
+    let _ending = Ending::new(shared, thread);
     if let Err(fatal) = body(shared) {
-        end_all(guard.0, fatal);
+        shared.end_all(fatal);
     }
-}
-
-fn end_all(shared: &Shared, fatal: Fatal) {
-    shared.fail(fatal);
-    shared.stop();
-    shared.tell_owner();
 }
 
 /// The owner's way to the core.
@@ -151,9 +136,9 @@ impl Handle {
     /// [`Fatal`] if the driver no longer works; `act` has not run then.
     pub fn with<R>(&self, act: impl FnOnce(&mut Messenger, Instant) -> R) -> Result<R, Fatal> {
         let mut core = self.shared.lock()?;
-        let now = self.shared.clock.now();
+        let now = core.now;
         let result = act(&mut core.messenger, now);
-        self.shared.release(core);
+        self.shared.release(core, Who::Owner);
         Ok(result)
     }
 
@@ -165,12 +150,16 @@ impl Handle {
     /// [`Fatal`] if the driver no longer works.
     pub fn poll_event(&self) -> Result<Option<Update>, Fatal> {
         let mut core = self.shared.lock()?;
-        let event = core.messenger.poll_event(self.shared.clock.now());
-        if event.is_none() {
+        let now = core.now;
+        let event = core.messenger.poll_event(now);
+        let who = if event.is_some() {
+            Who::OwnerWithEvent
+        } else {
             core.owner_is_done();
-        }
+            Who::Owner
+        };
         // Whoever takes events makes room, and the peer is told so.
-        self.shared.release(core);
+        self.shared.release(core, who);
         Ok(event)
     }
 
@@ -191,6 +180,15 @@ impl Handle {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.shared.counters.read()
+    }
+
+    /// How the core's lock has been used since the start.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the driver no longer works.
+    pub fn lock_use(&self) -> Result<LockUse, Fatal> {
+        self.shared.lock_use()
     }
 
     /// Why the driver no longer works, if so.
