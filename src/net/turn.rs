@@ -90,7 +90,11 @@ impl<T> Turn<T> {
     /// Takes the baton if there is something to send and `who` is to send it. It must not wait for the
     /// socket.
     pub(super) fn take(&mut self, who: Who, situation: Situation) -> Option<T> {
-        if !situation.transmits || self.may_leave(who, situation) || self.stuck {
+        if !situation.transmits {
+            self.watch = None;
+            return None;
+        }
+        if self.may_leave(who, situation) || self.stuck {
             return None;
         }
         self.take_for_sender()

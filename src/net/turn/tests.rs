@@ -212,6 +212,13 @@ impl World {
         self.packets + self.turn.baton.as_ref().map_or(0, |bag| bag.0)
     }
 
+    /// Whether a look of `recv` that is due is its last one.
+    fn may_look(&self) -> bool {
+        let mut next = self.clone();
+        next.release(Who::Recv, TURNS);
+        next.recv_until.is_none()
+    }
+
     fn holders(&self) -> usize {
         let threads = [&self.owner, &self.recv];
         let sending = threads.into_iter().filter(|it| **it != Thread::Idle);
@@ -243,6 +250,8 @@ fn whatever_happens_one_thread_sends_and_nothing_is_left_lying() {
         let watched = world.recv == Thread::Idle && world.recv_until.is_some();
         let somebody = is_away || world.sender != Sender::Asleep || watched;
         assert!(world.waiting() == 0 || somebody, "{world:?}");
+        let looks_at_once = watched && world.recv_until <= Some(world.now);
+        assert!(!looks_at_once || world.may_look(), "it spins: {world:?}");
         if world.steps().is_empty() {
             assert_eq!(world.waiting(), 0, "{world:?}");
         }
@@ -285,6 +294,20 @@ fn what_is_left_to_the_owner_is_left_for_a_moment_however_much_arrives() {
     assert_eq!(turn.take(Who::Recv, at(half)), None);
     assert_eq!(turn.watched_until(), Some(START + WATCH), "and no later");
     assert_eq!(turn.take(Who::Recv, at(START + WATCH)), Some(()));
+}
+
+#[test]
+fn what_somebody_else_has_sent_is_not_looked_for_again() {
+    let mut turn = Turn::new(());
+    let situation = |transmits, now| Situation {
+        transmits,
+        events: true,
+        stopping: false,
+        now,
+    };
+    assert_eq!(turn.take(Who::Recv, situation(true, START)), None);
+    assert_eq!(turn.take(Who::Recv, situation(false, START + WATCH)), None);
+    assert_eq!(turn.watched_until(), None);
 }
 
 #[test]
