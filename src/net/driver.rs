@@ -1,12 +1,15 @@
 //! Starts and stops the threads around one [`Messenger`], and lets its owner talk to it.
 //!
 //! ```text
-//!            socket ──▶ recv ──▶ ┌────────┐ ──▶ send ──▶ socket
+//!            socket ──▶ recv ──▶ ┌────────┐ ──▶ send
 //!                                │  core  │
 //!   owner ──── Handle::with ───▶ │ (lock) │ ◀─▶ handshake
 //!     ▲                          └────────┘
 //!     └──────── notify ◀── events stay in the core until the owner polls them
 //! ```
+//!
+//! Each of the four, when it gives the lock back, sends what there is to send, if nobody else is about
+//! it: see [`turn`](crate::net::turn).
 
 use core::fmt;
 use std::io;
@@ -128,8 +131,13 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Locks the core, runs `act` on it, and wakes the threads that have something to do then.
-    /// Everything that waits for the core waits meanwhile, so `act` does no more than call it.
+    /// Locks the core, runs `act` on it, wakes the threads that have something to do then, and sends
+    /// what there is to send, unless the socket has no room or somebody else is about it; at most 128
+    /// datagrams. Everything that waits for the core waits while `act` runs, so it does no more than
+    /// call it.
+    ///
+    /// While there are events it may be left unsent for up to a millisecond: whoever goes through them
+    /// will say more, and all of it travels together.
     ///
     /// # Errors
     ///

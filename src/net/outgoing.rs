@@ -58,4 +58,10 @@ impl Outgoing {
         self.sealed.drain(..done);
         Ok(self.sealed.is_empty())
     }
+
+    /// As if the socket had had no room for a datagram.
+    #[cfg(test)]
+    pub(super) fn found_no_room_for_testing_only(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        self.sealed.push((to, datagram));
+    }
 }

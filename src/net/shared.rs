@@ -421,43 +421,4 @@ impl Drop for Ending<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use core::sync::atomic::AtomicUsize;
-    use std::net::Ipv4Addr;
-
-    use super::*;
-    use crate::crypto::StaticSecret;
-    use crate::id::Timestamp;
-    use crate::net::address::Bind;
-    use crate::net::icmp::IcmpKind;
-    use crate::proto::{Endpoint, EndpointConfig};
-
-    fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
-        let socket = Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
-        let clock = Clock::new();
-        let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
-        let timestamps = Timestamp(0)..Timestamp(10);
-        let config = EndpointConfig::default();
-        let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
-        let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
-        Shared::new(socket, messenger, clock, notify)
-    }
-
-    #[test]
-    fn a_flood_of_complaints_calls_the_owner_once_until_it_has_looked() {
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&calls);
-        let shared = shared(Box::new(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        }));
-        let error = IcmpError {
-            peer: None,
-            kind: IcmpKind::Refused,
-        };
-        (0..1_000).for_each(|_| shared.on_icmp_error(error));
-        assert_eq!(calls.load(Ordering::Relaxed), 1);
-        assert_eq!(shared.take_icmp_errors().len(), MAX_ICMP_ERRORS);
-        shared.on_icmp_error(error);
-        assert_eq!(calls.load(Ordering::Relaxed), 2);
-    }
-}
+mod tests;

@@ -90,11 +90,12 @@ impl<T> Turn<T> {
     /// Takes the baton if there is something to send and `who` is to send it. It must not wait for the
     /// socket.
     pub(super) fn take(&mut self, who: Who, situation: Situation) -> Option<T> {
-        if !situation.transmits {
+        // Whoever has the baton, or is stuck with it, answers for what comes meanwhile.
+        if !situation.transmits || self.stuck || self.baton.is_none() {
             self.watch = None;
             return None;
         }
-        if self.may_leave(who, situation) || self.stuck {
+        if self.may_leave(who, situation) {
             return None;
         }
         self.take_for_sender()

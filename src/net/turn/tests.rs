@@ -212,11 +212,11 @@ impl World {
         self.packets + self.turn.baton.as_ref().map_or(0, |bag| bag.0)
     }
 
-    /// Whether a look of `recv` that is due is its last one.
-    fn may_look(&self) -> bool {
+    /// Whether `recv`, which is to look now, would have to look again at once.
+    fn looks_again(&self) -> bool {
         let mut next = self.clone();
         next.release(Who::Recv, TURNS);
-        next.recv_until.is_none()
+        next.recv == Thread::Idle && next.recv_until.is_some_and(|until| until <= next.now)
     }
 
     fn holders(&self) -> usize {
@@ -251,7 +251,10 @@ fn whatever_happens_one_thread_sends_and_nothing_is_left_lying() {
         let somebody = is_away || world.sender != Sender::Asleep || watched;
         assert!(world.waiting() == 0 || somebody, "{world:?}");
         let looks_at_once = watched && world.recv_until <= Some(world.now);
-        assert!(!looks_at_once || world.may_look(), "it spins: {world:?}");
+        assert!(
+            !looks_at_once || !world.looks_again(),
+            "it spins: {world:?}"
+        );
         if world.steps().is_empty() {
             assert_eq!(world.waiting(), 0, "{world:?}");
         }
@@ -308,6 +311,24 @@ fn what_somebody_else_has_sent_is_not_looked_for_again() {
     assert_eq!(turn.take(Who::Recv, situation(true, START)), None);
     assert_eq!(turn.take(Who::Recv, situation(false, START + WATCH)), None);
     assert_eq!(turn.watched_until(), None);
+}
+
+#[test]
+fn what_somebody_else_is_about_is_not_looked_for_again() {
+    let mut turn = Turn::new(());
+    let situation = |now| Situation {
+        transmits: true,
+        events: true,
+        stopping: false,
+        now,
+    };
+    assert_eq!(turn.take(Who::Recv, situation(START)), None);
+    assert_eq!(turn.take_for_sender(), Some(()));
+    assert_eq!(turn.take(Who::Recv, situation(START + WATCH)), None);
+    assert_eq!(turn.watched_until(), None, "its holder looks");
+    turn.put_back((), true);
+    assert_eq!(turn.take(Who::Recv, situation(START + WATCH)), None);
+    assert_eq!(turn.watched_until(), None, "the send thread looks");
 }
 
 #[test]
