@@ -33,11 +33,20 @@ pub enum Timer {
 }
 
 const TIMERS: usize = 11;
+const NEVER: Instant = Instant::from_micros(u64::MAX);
+
+impl Default for Armed {
+    fn default() -> Self {
+        let at = [NEVER; TIMERS];
+        Self { at, first: None }
+    }
+}
 
 /// The deadlines that one peer has armed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Armed {
-    at: [Option<Instant>; TIMERS],
+    /// [`NEVER`] where there is none.
+    at: [Instant; TIMERS],
     /// The earliest of them, under which the peer stands in the table.
     first: Option<(Instant, Timer)>,
 }
@@ -60,19 +69,22 @@ impl Timers {
         timer: Timer,
         at: Option<Instant>,
     ) {
-        let Some(slot) = armed.at.get_mut(timer as usize) else {
-            return;
-        };
-        if *slot == at {
+        let at = at.filter(|at| *at != NEVER);
+        let old = armed.at(timer);
+        if old == at {
             return;
         }
         self.armed += usize::from(at.is_some());
-        self.armed -= usize::from(slot.is_some());
-        *slot = at;
-        let first = armed.earliest();
-        if first == armed.first {
-            return;
+        self.armed -= usize::from(old.is_some());
+        if let Some(slot) = armed.at.get_mut(timer as usize) {
+            *slot = at.unwrap_or(NEVER);
         }
+        let first = match at.map(|at| (at, timer)) {
+            Some(new) if armed.first.is_none_or(|first| new < first) => Some(new),
+            // The others are known to be later than the first.
+            _ if armed.first.is_some_and(|(_, first)| first == timer) => armed.earliest(),
+            _ => return,
+        };
         if let Some((at, timer)) = armed.first {
             self.queue.remove(&(at, peer, timer));
         }
@@ -108,13 +120,13 @@ impl Timers {
 impl Armed {
     /// The deadline of `timer`.
     pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
-        self.at.get(timer as usize).copied().flatten()
+        let at = self.at.get(timer as usize).copied();
+        at.filter(|at| *at != NEVER)
     }
 
     fn earliest(&self) -> Option<(Instant, Timer)> {
-        let armed = self.at.iter().zip(ALL);
-        let armed = armed.filter_map(|(at, timer)| at.map(|at| (at, timer)));
-        armed.min()
+        let armed = self.at.into_iter().zip(ALL);
+        armed.filter(|(at, _)| *at != NEVER).min()
     }
 }
 
