@@ -72,7 +72,7 @@ pub struct Counter(pub u64);
 pub struct PacketNumber(pub u64);
 
 /// The number of a unidirectional stream; each direction counts its own. 1 is the chat.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct StreamId(pub u64);
 
 /// 64 random bits that one side draws whenever it starts connection state from nothing.

@@ -1,6 +1,6 @@
 //! Sessions and messages together: one endpoint, and the chat that runs over it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::chat::client::Client;
 use crate::chat::command::{Draft, SendError};
@@ -41,8 +41,6 @@ pub struct Messenger {
     order: VecDeque<Half>,
     /// How many entries of each half it has.
     noted: [usize; 2],
-    /// Peers whose messages may have come to an end.
-    touched: BTreeSet<PeerId>,
 }
 
 impl Messenger {
@@ -55,7 +53,6 @@ impl Messenger {
             client,
             order: VecDeque::new(),
             noted: [0; 2],
-            touched: BTreeSet::new(),
         };
         for contact in messenger.client.unsettled_contacts() {
             messenger.endpoint.seek(contact.peer(), now);
@@ -101,7 +98,7 @@ impl Messenger {
         draft: Draft,
         now: Instant,
     ) -> Result<Name, SendError> {
-        let message = self.prepare(contact, draft, now)?;
+        let message = self.prepare(contact, draft)?;
         self.accept(contact, message, now)
     }
 
@@ -115,9 +112,8 @@ impl Messenger {
         &mut self,
         contact: ContactId,
         draft: Draft,
-        now: Instant,
     ) -> Result<Outgoing, SendError> {
-        self.prepare_after(contact, draft, &[], now)
+        self.prepare_after(contact, draft, &[])
     }
 
     /// As [`Messenger::prepare`], for a message that is to be accepted after `earlier` ones of the same
@@ -130,9 +126,8 @@ impl Messenger {
         contact: ContactId,
         draft: Draft,
         earlier: &[Outgoing],
-        now: Instant,
     ) -> Result<Outgoing, SendError> {
-        self.check_contact(contact, now)?;
+        self.check_contact(contact)?;
         self.client.prepare_after(contact, draft, earlier)
     }
 
@@ -146,18 +141,15 @@ impl Messenger {
         message: Outgoing,
         now: Instant,
     ) -> Result<Name, SendError> {
-        self.check_contact(contact, now)?;
+        self.check_contact(contact)?;
         let name = self.client.accept(contact, message, now)?;
         self.endpoint.seek(contact.peer(), now);
         Ok(name)
     }
 
-    fn check_contact(&self, contact: ContactId, now: Instant) -> Result<(), SendError> {
-        let status = self.endpoint.status(contact.peer(), now);
-        if status.is_none_or(|status| status.guest) {
-            return Err(SendError::UnknownContact);
-        }
-        Ok(())
+    fn check_contact(&self, contact: ContactId) -> Result<(), SendError> {
+        let is_known = self.endpoint.is_known(contact.peer());
+        is_known.then_some(()).ok_or(SendError::UnknownContact)
     }
 
     /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.
@@ -188,8 +180,6 @@ impl Messenger {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
         if self.client.poll_timeout().is_some_and(|at| at <= now) {
-            let waiting = self.client.unsettled_contacts();
-            self.touched.extend(waiting.map(ContactId::peer));
             self.client.handle_timeout(now);
         }
     }
@@ -201,9 +191,9 @@ impl Messenger {
             self.client.drive(&mut self.endpoint, now);
         }
         self.note_order();
-        for peer in core::mem::take(&mut self.touched) {
-            if self.client.unsettled(peer.into()) == 0 {
-                self.endpoint.rest(peer);
+        while let Some(contact) = self.client.take_settled() {
+            if self.client.unsettled(contact) == 0 {
+                self.endpoint.rest(contact.peer());
             }
         }
     }
@@ -212,22 +202,14 @@ impl Messenger {
     /// after the beginning.
     fn take_notices(&mut self) {
         while let Some(notice) = self.endpoint.poll_notice() {
-            let peer = match notice {
-                Notice::Receipt { peer, body } => {
-                    self.client.handle_receipt(peer.into(), &body);
-                    peer
-                }
-                Notice::Reject { peer, body } => {
-                    self.client.handle_reject(peer.into(), &body);
-                    peer
-                }
+            match notice {
+                Notice::Receipt { peer, body } => self.client.handle_receipt(peer.into(), &body),
+                Notice::Reject { peer, body } => self.client.handle_reject(peer.into(), &body),
                 Notice::Streams(peer) => {
                     self.note_order();
                     self.client.handle_transport(peer.into());
-                    peer
                 }
-            };
-            self.touched.insert(peer);
+            }
         }
     }
 

@@ -106,12 +106,23 @@ pub struct MemoryOutbox {
     max_bytes: usize,
     /// What an earlier process left behind, in order.
     waiting: Vec<Waiting>,
+    /// The memory of the last queue that was emptied, for the next one.
+    spare: Queue,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     messages: BTreeMap<Name, Outgoing>,
     bytes: usize,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self {
+            messages: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
 }
 
 impl Default for MemoryOutbox {
@@ -126,6 +137,7 @@ impl MemoryOutbox {
     pub const fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
         Self {
             queues: BTreeMap::new(),
+            spare: Queue::new(),
             max_messages,
             max_bytes,
             waiting: Vec::new(),
@@ -145,7 +157,9 @@ impl MemoryOutbox {
     }
 
     fn keep(&mut self, contact: ContactId, message: Outgoing) {
-        let queue = self.queues.entry(contact).or_default();
+        let spare = &mut self.spare;
+        let queue = self.queues.entry(contact);
+        let queue = queue.or_insert_with(|| core::mem::take(spare));
         queue.bytes = queue.bytes.saturating_add(message.body.len());
         queue.messages.insert(message.name, message);
     }
@@ -186,8 +200,10 @@ impl Outbox for MemoryOutbox {
         if let Some(message) = queue.messages.remove(&name) {
             queue.bytes -= message.body.len();
         }
-        if queue.messages.is_empty() {
-            self.queues.remove(&contact);
+        if queue.messages.is_empty()
+            && let Some(empty) = self.queues.remove(&contact)
+        {
+            self.spare = empty;
         }
     }
 

@@ -7,6 +7,7 @@ mod accept;
 mod assembly;
 mod attempt;
 mod bulk;
+mod carrier;
 mod config;
 mod connection;
 mod endpoint;
@@ -37,7 +38,9 @@ mod upper;
 #[cfg(test)]
 mod tests;
 
+pub use carrier::Carrier;
 pub use config::{Congestion, EndpointConfig, PeerConfig, Shown, Trust};
+pub use connection::NoteBody;
 pub use endpoint::Endpoint;
 pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
 pub use job::{Job, Outcome};

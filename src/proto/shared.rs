@@ -11,6 +11,7 @@ use tracing::trace;
 use crate::crypto::StaticSecret;
 use crate::id::{Epoch, PeerId, SessionIndex, Timestamp, VerifyingKey};
 use crate::proto::config::EndpointConfig;
+use crate::proto::connection::Scratch;
 use crate::proto::event::{Event, Notice};
 use crate::proto::guard::Guard;
 use crate::proto::job::{Job, Work};
@@ -44,11 +45,12 @@ pub(super) struct Shared {
     /// Peers whose stream events wait until the owner has taken earlier ones.
     pub(super) unread: BTreeSet<PeerId>,
     /// Peers that may have something to send.
-    pub(super) dirty: BTreeSet<PeerId>,
+    pub(super) dirty: VecDeque<PeerId>,
+    pub(super) scratch: Scratch,
     ready: VecDeque<Transmit>,
     events: VecDeque<Event>,
     /// Peers whose connection or streams have changed since the layer above looked.
-    stirred: BTreeSet<PeerId>,
+    pub(super) stirred: VecDeque<PeerId>,
     /// Receipts and rejects for the layer above.
     notices: VecDeque<Notice>,
     generation: u64,
@@ -88,10 +90,11 @@ impl Shared {
             timers: Timers::default(),
             pinned: 0,
             unread: BTreeSet::new(),
-            dirty: BTreeSet::new(),
+            dirty: VecDeque::new(),
+            scratch: Scratch::default(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
-            stirred: BTreeSet::new(),
+            stirred: VecDeque::new(),
             notices: VecDeque::new(),
             generation: 0,
             own_jobs: VecDeque::new(),
@@ -146,11 +149,6 @@ impl Shared {
         }
     }
 
-    /// Notes that something about a peer's connection or streams has changed.
-    pub(super) fn stir(&mut self, peer: PeerId) {
-        self.stirred.insert(peer);
-    }
-
     /// Tells the layer above something that came from a peer.
     pub(super) fn notice(&mut self, notice: Notice) {
         self.notices.push_back(notice);
@@ -162,8 +160,7 @@ impl Shared {
     }
 
     pub(super) fn next_notice(&mut self) -> Option<Notice> {
-        let received = self.notices.pop_front();
-        received.or_else(|| self.stirred.pop_first().map(Notice::Streams))
+        self.notices.pop_front()
     }
 
     pub(super) fn has_notices(&self) -> bool {

@@ -172,7 +172,7 @@ impl Hostile {
     pub fn payload(&mut self, frames: &[Frame<'_>]) -> Vec<u8> {
         let number = PacketNumber(self.next_number);
         self.next_number += 1;
-        let frames = frames.to_vec();
+        let frames = frames.into();
         Payload { number, frames }.encode(MAX_PLAINTEXT)
     }
 
@@ -201,7 +201,7 @@ impl Hostile {
         }
         (!ranges.is_empty()).then_some(Ack {
             delay_us: 0,
-            ranges,
+            ranges: ranges.as_slice().into(),
         })
     }
 

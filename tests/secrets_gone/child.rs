@@ -135,8 +135,9 @@ fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
     let written = from.core().write_stream(to.id, CHAT, &line);
     assert_eq!(written, Ok(line.len()));
     settle(from, to, now);
-    let heard = to.core().read_stream(from.id, CHAT, usize::MAX);
-    assert_eq!(heard, Ok(line));
+    let mut heard = Vec::new();
+    let count = to.core().read_stream(from.id, CHAT, usize::MAX, &mut heard);
+    assert_eq!((count, &heard), (Ok(line.len()), &line));
 }
 
 /// Tells the parent, and waits for it.

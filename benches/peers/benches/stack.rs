@@ -479,8 +479,8 @@ macro_rules! of_build {
                                 ..
                             } = event
                             {
-                                let _ =
-                                    self.ends[at].read_stream(self.ids[1 - at], stream, usize::MAX);
+                                let (id, out) = (self.ids[1 - at], &mut Vec::new());
+                                let _ = self.ends[at].read_stream(id, stream, usize::MAX, out);
                             }
                         }
                         while self.ends[at].poll_notice().is_some() {}

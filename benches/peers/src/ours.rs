@@ -151,6 +151,7 @@ impl Side {
         for transmit in out.drain(..) {
             if let Some(mut bytes) = transmit.datagram.into_bytes(now) {
                 other.receive(self.address, &mut bytes, arrives);
+                self.messenger.endpoint_mut().recycle(bytes);
             }
         }
         other.work(arrives);
@@ -269,6 +270,7 @@ impl Pair {
     /// A bulk stream of `total` bytes, to its last byte.
     pub fn transfer(&mut self, total: usize) {
         let chunk = vec![0x42; 64 << 10];
+        let mut read = Vec::new();
         let id = self.b.id;
         let stream = self
             .a
@@ -303,12 +305,10 @@ impl Pair {
             if let Some(stream) = self.b.readable.take() {
                 let (now, from) = (at(self.now), self.a.id);
                 loop {
-                    let read =
-                        self.b
-                            .messenger
-                            .endpoint_mut()
-                            .read_stream(from, stream, chunk.len());
-                    if read.expect("a session stands").is_empty() {
+                    let (endpoint, max) = (self.b.messenger.endpoint_mut(), chunk.len());
+                    read.clear();
+                    let count = endpoint.read_stream(from, stream, max, &mut read);
+                    if count.expect("a session stands") == 0 {
                         break;
                     }
                 }

@@ -46,6 +46,22 @@ fn a_message_is_delivered_only_once_the_application_has_taken_it() {
 }
 
 #[test]
+fn what_is_taken_before_a_receipt_has_left_shares_its_frame() {
+    let mut world = pair();
+    let names = ["one", "two", "three", "four", "five"].map(|text| world.say(0, text));
+    exchange(&mut world);
+    for taken in 1..=names.len() {
+        world.take(1, 1);
+        world.turn(1);
+        assert_eq!(world.link.waiting_receipts(1), 1, "{taken} taken");
+    }
+    exchange(&mut world);
+    for name in names {
+        assert_eq!(world.state(0, name), State::Delivered);
+    }
+}
+
+#[test]
 fn what_the_application_refuses_fails_with_that_reason() {
     let mut world = pair();
     let (name, next) = (world.say(0, "one"), world.say(0, "two"));
@@ -284,7 +300,7 @@ fn forged(kind: u8, conversation: &[u8], sequence: u64) -> Vec<u8> {
         sent_at: UnixTime(0),
         body: Body::Here(b"?"),
     }
-    .encode()
+    .encode_in(Vec::new())
 }
 
 /// Drives side 1 after bytes of side 0 that no client wrote; its events.

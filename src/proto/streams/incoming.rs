@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use tinyvec::TinyVec;
+
 use crate::id::StreamId;
 use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW};
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::{Extent, Window};
 use crate::proto::streams::ranges::Ranges;
 use crate::proto::streams::recv::{Flow, Recv};
-use crate::proto::streams::{CHAT, OwnedFrame, StreamViolation, bulk_id, bulk_index};
+use crate::proto::streams::{CHAT, StreamViolation, bulk_id, bulk_index};
 use crate::wire::frame::{Frame, StreamFrame};
 
 /// The peer's streams.
@@ -128,14 +130,13 @@ impl Incoming {
         }
     }
 
-    pub(super) fn read(&mut self, id: StreamId, max: usize) -> Vec<u8> {
-        let bytes = self
-            .stream_mut(id)
-            .map_or_else(Vec::new, |recv| recv.read(max));
+    pub(super) fn read(&mut self, id: StreamId, max: usize, out: &mut Vec<u8>) -> usize {
+        let stream = self.stream_mut(id);
+        let count = stream.map_or(0, |recv| recv.read(max, out));
         if id != CHAT {
-            self.data_window.release(bytes.len() as u64);
+            self.data_window.release(count as u64);
         }
-        bytes
+        count
     }
 
     /// The chat cannot be stopped.
@@ -177,15 +178,15 @@ impl Incoming {
     }
 
     /// Credit and STOPs, the chat's first.
-    pub(super) fn poll_frame(&mut self) -> Option<OwnedFrame> {
+    pub(super) fn poll_frame(&mut self) -> Option<Frame<'static>> {
         if let Some(frame) = self.chat.poll_frame(CHAT) {
             return Some(frame);
         }
         if self.data_window.is_due() {
-            return Some(OwnedFrame::MaxData(self.data_window.grant()));
+            return Some(Frame::MaxData(self.data_window.grant()));
         }
         if self.streams_window.is_due() {
-            return Some(OwnedFrame::MaxStreams(self.streams_window.grant()));
+            return Some(Frame::MaxStreams(self.streams_window.grant()));
         }
         self.bulk
             .iter_mut()
@@ -212,6 +213,12 @@ impl Incoming {
         }
     }
 
+    /// Gives memory back that an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        self.chat.shrink();
+        self.bulk.values_mut().for_each(Recv::shrink);
+    }
+
     /// Bytes of memory that are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
@@ -230,18 +237,19 @@ struct Preview<'a> {
     incoming: &'a Incoming,
     /// Frames of the packet: an upper bound for the gaps that it adds.
     frames: usize,
-    extents: BTreeMap<StreamId, Extent>,
+    /// Of the few streams that the packet is about.
+    extents: TinyVec<[(StreamId, Extent); 2]>,
     /// What it brings, only of streams that could come to have too many gaps.
     pieces: BTreeMap<StreamId, Ranges>,
     data: u64,
 }
 
 impl<'a> Preview<'a> {
-    const fn new(incoming: &'a Incoming, frames: usize) -> Self {
+    fn new(incoming: &'a Incoming, frames: usize) -> Self {
         Self {
             incoming,
             frames,
-            extents: BTreeMap::new(),
+            extents: TinyVec::new(),
             pieces: BTreeMap::new(),
             data: incoming.data,
         }
@@ -271,10 +279,15 @@ impl<'a> Preview<'a> {
         }
         let stream = self.incoming.stream(id);
         let granted = stream.map_or(STREAM_WINDOW, Recv::granted);
-        let extent = self
-            .extents
-            .entry(id)
-            .or_insert_with(|| stream.map(Recv::extent).unwrap_or_default());
+        let known = self.extents.iter().position(|(known, _)| *known == id);
+        let at = known.unwrap_or_else(|| {
+            let extent = stream.map(Recv::extent).unwrap_or_default();
+            self.extents.push((id, extent));
+            self.extents.len() - 1
+        });
+        let Some((_, extent)) = self.extents.get_mut(at) else {
+            return Ok(());
+        };
         let fresh = extent.extend(end, last, granted)?;
         if id != CHAT {
             self.data = self.data.saturating_add(fresh);

@@ -5,12 +5,13 @@ use core::ops::Range;
 
 use crate::id::StreamId;
 use crate::proto::limits::STREAM_WINDOW;
-use crate::proto::streams::OwnedFrame;
+use crate::proto::streams::StreamRecord;
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::OFFSET_MAX;
-use crate::proto::streams::pages::{Pages, span};
+use crate::proto::streams::pages::span;
 use crate::proto::streams::ranges::Ranges;
-use crate::wire::frame::StreamFrame;
+use crate::proto::streams::run::Run;
+use crate::wire::frame::{Frame, PayloadWriter, StreamFrame};
 
 /// A piece is not split further than this: a packet's last few bytes are not worth a frame.
 const MIN_PIECE: usize = 32;
@@ -40,7 +41,8 @@ pub(super) struct Send {
     capacity: usize,
     /// How much of the credit for all streams it leaves to others.
     leaves: u64,
-    pages: Pages,
+    /// What was written and is not acknowledged.
+    run: Run,
     written: u64,
     /// Everything before it has been sent at least once.
     next: u64,
@@ -65,7 +67,7 @@ impl Send {
         Self {
             capacity,
             leaves,
-            pages: Pages::default(),
+            run: Run::default(),
             written: 0,
             next: 0,
             acked: Ranges::default(),
@@ -87,7 +89,7 @@ impl Send {
         }
         let (taken, refused) = bytes.split_at(bytes.len().min(self.room()));
         self.starved |= !refused.is_empty();
-        self.pages.write(self.written, taken);
+        self.run.push(taken);
         self.written += taken.len() as u64;
         taken.len()
     }
@@ -109,7 +111,7 @@ impl Send {
         if !matches!(self.state, State::Resetting { .. }) && !self.is_done() {
             let progress = Progress::Due;
             self.state = State::Resetting { code, progress };
-            self.pages.clear();
+            self.run.clear();
             self.lost = Ranges::default();
         }
     }
@@ -140,10 +142,7 @@ impl Send {
         self.lost.remove(range);
         if self.acked.prefix() > before {
             self.advanced = true;
-            self.pages.release_before(self.acked.prefix());
-            if self.acked.prefix() == self.written {
-                self.pages.clear();
-            }
+            self.run.release_before(self.acked.prefix());
             self.writable |= core::mem::take(&mut self.starved);
         }
         if fin && matches!(self.state, State::Finishing(_)) {
@@ -204,14 +203,15 @@ impl Send {
         self.pending(credit).is_some()
     }
 
-    /// The next piece that fits into `room`.
-    pub(super) fn poll_piece(
+    /// Writes the next piece that fits.
+    pub(super) fn write_piece(
         &mut self,
         id: StreamId,
-        room: usize,
         credit: u64,
-    ) -> Option<OwnedFrame> {
+        writer: &mut PayloadWriter<'_>,
+    ) -> Option<StreamRecord> {
         let wanted = self.pending(credit)?;
+        let room = writer.room();
         let room = room.checked_sub(StreamFrame::overhead(id, wanted.start, room))?;
         let len = span(&wanted).min(room);
         if len < MIN_PIECE && len < span(&wanted) {
@@ -220,12 +220,9 @@ impl Send {
         let range = wanted.start..wanted.start + len as u64;
         self.lost.remove(&range);
         self.next = self.next.max(range.end);
-        Some(OwnedFrame::Stream {
-            id,
-            offset: range.start,
-            fin: self.takes_fin(range.end),
-            data: self.pages.read(range),
-        })
+        let fin = self.takes_fin(range.end);
+        writer.push_stream(id, range.start, fin, self.run.get(&range));
+        Some(StreamRecord::Stream { id, range, fin })
     }
 
     /// Whether a piece up to `end` carries the end of the stream.
@@ -251,7 +248,7 @@ impl Send {
     }
 
     /// A RESET, if due.
-    pub(super) const fn poll_reset(&mut self, id: StreamId) -> Option<OwnedFrame> {
+    pub(super) const fn poll_reset(&mut self, id: StreamId) -> Option<Frame<'static>> {
         let State::Resetting { code, progress } = &mut self.state else {
             return None;
         };
@@ -259,7 +256,7 @@ impl Send {
             return None;
         }
         *progress = Progress::Sent;
-        Some(OwnedFrame::Reset {
+        Some(Frame::Reset {
             id,
             code: *code,
             final_size: self.next,
@@ -301,9 +298,14 @@ impl Send {
         (core::mem::take(&mut self.writable) && writing).then_some(StreamEvent::Writable(id))
     }
 
+    /// Gives memory back that is not needed now.
+    pub(super) fn shrink(&mut self) {
+        self.run.shrink();
+    }
+
     /// Bytes of memory that are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.pages.held()
+        self.run.held()
     }
 }

@@ -14,7 +14,7 @@ const HELLO_OF_BOB: Hello<'_> = Hello {
 fn round_trip(frames: Vec<Frame<'_>>) -> usize {
     let payload = Payload {
         number: PacketNumber(300),
-        frames,
+        frames: frames.as_slice().into(),
     };
     let bytes = payload.encode(1_200);
     assert_eq!(Payload::parse(&bytes).as_ref(), Ok(&payload));
@@ -25,7 +25,7 @@ fn round_trip(frames: Vec<Frame<'_>>) -> usize {
 fn every_frame_round_trips_into_its_bucket() {
     let ack = Ack {
         delay_us: 25,
-        ranges: vec![(90, 100), (80, 88), (0, 3)],
+        ranges: [(90, 100), (80, 88), (0, 3)].as_slice().into(),
     };
     let hello = Frame::Hello(HELLO_OF_BOB);
     assert_eq!(round_trip(vec![Frame::Ping, Frame::Ack(ack)]), 64);
@@ -85,7 +85,7 @@ fn questions_and_answers_about_a_path_have_eight_bytes_and_ask_for_an_ack() {
         Frame::PathResponse([8, 7, 6, 5, 4, 3, 2, 1]),
     ];
     assert!(expected.iter().all(Frame::is_ack_eliciting));
-    assert_eq!(parsed.unwrap().frames, expected);
+    assert_eq!(parsed.unwrap().frames[..], expected);
     for kind in [0x0f, 0x10] {
         let short = [0, kind, 1, 2, 3, 4, 5, 6, 7];
         assert_eq!(Payload::parse(&short), Err(DecodeError::Truncated));
@@ -141,7 +141,7 @@ fn unknown_types_below_64_and_odd_extensions_are_refused_and_even_ones_skipped()
         Err(DecodeError::Unknown)
     );
     let skipped = Payload::parse(&[0, 0x40, 0x42, 2, 9, 9, 1]).unwrap();
-    assert_eq!(skipped.frames, [Frame::Skipped, Frame::Ping]);
+    assert_eq!(skipped.frames[..], [Frame::Skipped, Frame::Ping]);
     assert!(Payload::parse(&[0, 0x40, 0x42, 3, 9, 9]).is_err());
 }
 
@@ -158,12 +158,13 @@ fn hello_of_bob() -> Vec<u8> {
 fn a_hello_has_the_layout_of_the_specification() {
     let payload = Payload {
         number: PacketNumber(0),
-        frames: vec![Frame::Hello(HELLO_OF_BOB)],
+        frames: [Frame::Hello(HELLO_OF_BOB)].as_slice().into(),
     };
     let mut expected = hello_of_bob();
-    assert_eq!(Payload::parse(&expected), Ok(payload.clone()));
+    let encoded = payload.encode(1_200);
+    assert_eq!(Payload::parse(&expected), Ok(payload));
     expected.resize(64, 0);
-    assert_eq!(payload.encode(1_200), expected);
+    assert_eq!(encoded, expected);
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn a_later_hello_may_carry_more() {
     bytes.extend_from_slice(&[99, 99]);
     bytes[2] += 2;
     let parsed = Payload::parse(&bytes).unwrap();
-    assert_eq!(parsed.frames, [Frame::Hello(HELLO_OF_BOB)]);
+    assert_eq!(parsed.frames[..], [Frame::Hello(HELLO_OF_BOB)]);
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn a_hello_that_says_nonsense_is_refused() {
 fn no_mutation_of_a_good_payload_panics() {
     let ack = Ack {
         delay_us: 25,
-        ranges: vec![(90, 100), (0, 3)],
+        ranges: [(90, 100), (0, 3)].as_slice().into(),
     };
     let frames = vec![
         Frame::Hello(HELLO_OF_BOB),
@@ -217,7 +218,7 @@ fn no_mutation_of_a_good_payload_panics() {
     ];
     let bytes = Payload {
         number: PacketNumber(9),
-        frames,
+        frames: frames.as_slice().into(),
     }
     .encode(1_200);
     for position in 0..bytes.len() {
