@@ -108,11 +108,7 @@ impl Messenger {
     ///
     /// # Errors
     /// [`SendError`], whatever [`Messenger::accept`] would say.
-    pub fn prepare(
-        &mut self,
-        contact: ContactId,
-        draft: Draft,
-    ) -> Result<Outgoing, SendError> {
+    pub fn prepare(&mut self, contact: ContactId, draft: Draft) -> Result<Outgoing, SendError> {
         self.prepare_after(contact, draft, &[])
     }
 

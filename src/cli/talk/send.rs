@@ -195,7 +195,7 @@ impl Delivery {
     fn accept(&mut self, text: String) -> Result<(), Error> {
         let (contact, handle) = (self.contact, self.network.driver.handle().clone());
         let draft = Draft::text(text, self.network.clock.unix_time());
-        let prepared = handle.with(|messenger, now| messenger.prepare(contact, draft, now))?;
+        let prepared = handle.with(|messenger, _| messenger.prepare(contact, draft))?;
         let message = prepared.map_err(|error| not_accepted(&self.peer, &error))?;
         let name = message.name;
         let journal = &mut self.network.profile.journal;

@@ -173,7 +173,7 @@ impl Conversation {
         let earlier = &self.state.batch.messages;
         let prepared = self
             .handle
-            .with(|messenger, now| messenger.prepare_after(peer.into(), draft, earlier, now))?;
+            .with(|messenger, _| messenger.prepare_after(peer.into(), draft, earlier))?;
         match prepared {
             Ok(message) => self.state.batch.messages.push(message),
             Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
