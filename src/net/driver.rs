@@ -12,7 +12,6 @@ use core::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle, panicking};
 
 use crate::chat::{Messenger, Update};
 use crate::net::clock::Clock;
@@ -20,6 +19,7 @@ use crate::net::icmp::IcmpError;
 use crate::net::shared::{Fatal, Shared, Traffic};
 use crate::net::udp::Socket;
 use crate::net::{handshaker, recv, send};
+use crate::sync::thread::{Builder, JoinHandle, panicking};
 use crate::time::Instant;
 
 /// The body of a thread.

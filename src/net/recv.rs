@@ -3,12 +3,12 @@
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
-use std::thread;
 
 use crate::net::icmp::SocketError;
 use crate::net::shared::{Fatal, Shared};
 use crate::net::udp::Batch;
-use crate::proto::{DropReason, Incoming, Opened, Screened};
+use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
+use crate::sync::thread;
 use crate::time::Instant;
 use crate::wire::packet::Packet;
 
@@ -40,10 +40,12 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<(), Fatal> {
     let now = shared.clock.now();
     let mut bytes = 0;
     let mut sorted = Vec::new();
+    let mut keys = shared.keys.batch();
     for (from, datagram) in batch.datagrams() {
         bytes += datagram.len();
-        sorted.push(sort(shared, from, datagram, now));
+        sorted.push(sort(shared, &mut keys, from, datagram, now));
     }
+    drop(keys);
     shared.counters.on_received(sorted.len(), bytes);
     // 3. With the lock, once for the batch: hand over.
     let mut core = shared.lock()?;
@@ -63,9 +65,15 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn sort<'a>(shared: &Shared, from: SocketAddr, datagram: &'a mut [u8], now: Instant) -> Sorted<'a> {
+fn sort<'a>(
+    shared: &Shared,
+    keys: &mut OpenBatch<'_>,
+    from: SocketAddr,
+    datagram: &'a mut [u8],
+    now: Instant,
+) -> Sorted<'a> {
     if matches!(Packet::parse(datagram), Ok(Packet::Data(_))) {
-        return match shared.keys.open(from, datagram, now) {
+        return match keys.open(from, datagram, now) {
             Ok(opened) => Sorted::Opened(opened),
             Err(reason) => Sorted::Dropped(reason),
         };

@@ -2,7 +2,9 @@
 //! socket's buffer is full, a moment on the socket.
 
 use core::time::Duration;
+use std::net::SocketAddr;
 
+use crate::crypto::BatchWipe;
 use crate::net::shared::{Fatal, Shared};
 use crate::proto::Transmit;
 use crate::time::Instant;
@@ -27,9 +29,7 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
     // 1.-4. Under the lock.
     while collect(shared, &mut transmits)? {
         // 5. Without the lock: seal.
-        let now = shared.clock.now();
-        let bytes = |Transmit { to, datagram }| Some((to, datagram.into_bytes(now)?));
-        sealed.extend(transmits.drain(..).filter_map(bytes));
+        seal(&mut transmits, &mut sealed, shared.clock.now());
         // 6. Without the lock: send.
         let report = &mut |error| shared.on_icmp_error(error);
         let sent = shared.socket.send(&sealed, &mut train, report);
@@ -39,6 +39,12 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
         sealed.clear();
     }
     Ok(())
+}
+
+fn seal(transmits: &mut Vec<Transmit>, sealed: &mut Vec<(SocketAddr, Vec<u8>)>, now: Instant) {
+    let wipe = BatchWipe::new();
+    let bytes = |Transmit { to, datagram }| Some((to, datagram.into_bytes_in_batch(now, &wipe)?));
+    sealed.extend(transmits.drain(..).filter_map(bytes));
 }
 
 /// Waits until there is something to send. False if there will be nothing more.

@@ -1,9 +1,8 @@
 //! What the threads of one driver share: the core behind its lock, and everything that needs none.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use tracing::debug;
@@ -13,6 +12,8 @@ use crate::net::clock::Clock;
 use crate::net::icmp::IcmpError;
 use crate::net::udp::{Sent, Socket};
 use crate::proto::{KeyTable, Screen};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::time::Instant;
 
 /// What the system said that waits to be read; the oldest goes first. More than one peer's

@@ -41,7 +41,7 @@ pub use config::{Congestion, EndpointConfig, PeerConfig, Shown, Trust};
 pub use endpoint::Endpoint;
 pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
 pub use job::{Job, Outcome};
-pub use key_table::{KeyTable, Opened};
+pub use key_table::{KeyTable, OpenBatch, Opened};
 pub use keypair::Keypair;
 pub use screen::{Incoming, Screen, Screened};
 pub use stats::{DropReason, Stats};

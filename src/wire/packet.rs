@@ -190,14 +190,25 @@ impl Data {
     pub fn lay_out(&self, plaintext: &[u8]) -> Vec<u8> {
         let len = DATA_HEADER_LEN + plaintext.len() + TAG_LEN;
         let mut writer = Writer::with_capacity(len);
-        writer
-            .u8(TYPE_DATA)
-            .u8(0)
-            .u16(0)
-            .u32(self.receiver.0)
-            .u64(self.counter.0);
-        writer.bytes(plaintext).pad_to(len);
+        writer.bytes(&self.header()).bytes(plaintext).pad_to(len);
         writer.into_vec()
+    }
+
+    /// Puts the header in front of a plaintext that was written with room for it.
+    pub fn write_header(&self, datagram: &mut [u8]) {
+        if let Some(room) = datagram.first_chunk_mut() {
+            *room = self.header();
+        }
+    }
+
+    fn header(&self) -> [u8; DATA_HEADER_LEN] {
+        let mut header = [0; DATA_HEADER_LEN];
+        let (fixed, counter) = header.split_at_mut(8);
+        let (kind, receiver) = fixed.split_at_mut(4);
+        kind.copy_from_slice(&[TYPE_DATA, 0, 0, 0]);
+        receiver.copy_from_slice(&self.receiver.0.to_le_bytes());
+        counter.copy_from_slice(&self.counter.0.to_le_bytes());
+        header
     }
 }
 
