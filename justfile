@@ -32,6 +32,14 @@ replay target="":
 crash:
     cargo crash
 
+# the threads under a few hundred orders of events each
+models:
+    cargo models
+
+# the threads under 20,000 orders of either kind
+orders:
+    cargo orders
+
 # licences, sources, bans and known vulnerabilities of the dependencies
 deny:
     cargo deny check
