@@ -24,7 +24,7 @@ pub mod wire;
 
 pub(crate) mod sync {
     pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock};
-    pub(crate) use std::sync::PoisonError;
+    pub(crate) use std::sync::{PoisonError, TryLockError};
 
     pub(crate) mod atomic {
         pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,30 +1,64 @@
 //! The driver's threads as they are, around a network without a system.
 
+#[path = "../../src/net/counters.rs"]
+mod counters;
 #[path = "../../src/net/driver.rs"]
 mod driver;
 #[path = "../../src/net/handshaker.rs"]
 mod handshaker;
+#[path = "../../src/net/outgoing.rs"]
+mod outgoing;
 #[path = "../../src/net/recv.rs"]
 mod recv;
 #[path = "../../src/net/send.rs"]
 mod send;
 #[path = "../../src/net/shared.rs"]
 mod shared;
+#[path = "../../src/net/turn.rs"]
+mod turn;
 
+pub use counters::Traffic;
 pub use driver::{Driver, Handle};
-pub use shared::{Fatal, Traffic};
+pub use shared::{Fatal, LockUse};
+
+pub mod os {
+    /// As on Linux.
+    pub const WAITS_SHORTLY: bool = true;
+}
 
 pub mod clock {
+    use core::cell::Cell;
+    use core::time::Duration;
+
     use crate::time::Instant;
 
-    /// Stands still: whoever waits for a deadline waits for ever, unless somebody wakes it.
+    const START: u64 = 1_000_000;
+
+    thread_local! {
+        /// All threads of a model are on one of the system's.
+        static NOW: Cell<u64> = const { Cell::new(START) };
+    }
+
+    /// Moves only by the short waits of `recv` that a watch asks for. Whoever waits longer waits for ever,
+    /// unless somebody wakes it.
     #[derive(Clone, Copy, Debug)]
-    pub struct Clock;
+    pub struct Clock(());
 
     impl Clock {
-        pub const fn now(&self) -> Instant {
-            Instant::from_micros(1_000_000)
+        /// Begins anew.
+        pub fn started() -> Self {
+            NOW.set(START);
+            Self(())
         }
+
+        pub fn now(&self) -> Instant {
+            Instant::from_micros(NOW.get())
+        }
+    }
+
+    pub(super) fn pass(wait: Duration) {
+        let us = u64::try_from(wait.as_micros()).expect("it is short");
+        NOW.set(NOW.get() + us);
     }
 }
 
@@ -69,6 +103,7 @@ pub mod icmp {
 }
 
 pub mod udp {
+    use core::time::Duration;
     use std::collections::{BTreeMap, VecDeque};
     use std::io::{self, ErrorKind};
     use std::net::SocketAddr;
@@ -77,7 +112,10 @@ pub mod udp {
     use shuttle::sync::Mutex;
     use shuttle::thread;
 
+    use crate::net::clock;
     use crate::net::icmp::{IcmpError, IcmpKind};
+
+    pub const RECV_WAIT: Duration = Duration::from_millis(250);
 
     type Inbox = VecDeque<(SocketAddr, Vec<u8>)>;
 
@@ -100,14 +138,17 @@ pub mod udp {
             self.address
         }
 
-        /// Takes what is there; the wait for more passes at once.
-        pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+        /// Takes what is there; the wait for more passes at once, and time with it if it is a short one.
+        pub fn receive(&self, batch: &mut Batch, wait: Duration) -> io::Result<()> {
             batch.0.clear();
             let mut inboxes = self.network.0.lock().expect("nobody panics with it");
             batch.0.extend(inboxes.entry(self.address).or_default().drain(..));
             drop(inboxes);
             if batch.0.is_empty() {
                 thread::yield_now();
+                if wait < RECV_WAIT {
+                    clock::pass(wait);
+                }
                 return Err(ErrorKind::WouldBlock.into());
             }
             Ok(())
@@ -125,6 +166,7 @@ pub mod udp {
             &self,
             batch: &[(SocketAddr, Vec<u8>)],
             _: &mut Vec<u8>,
+            _: Room,
             _: &mut dyn FnMut(IcmpError),
         ) -> io::Result<Sent> {
             let mut inboxes = self.network.0.lock().expect("nobody panics with it");
@@ -144,6 +186,13 @@ pub mod udp {
         pub datagrams: usize,
         pub bytes: usize,
         pub lost: usize,
+        pub left: usize,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Room {
+        Wait,
+        Leave,
     }
 
     #[derive(Default)]

@@ -44,7 +44,7 @@ impl Bell {
 }
 
 fn sides() -> [Side; 2] {
-    let network = Arc::new(Network::default());
+    let (network, clock) = (Arc::new(Network::default()), Clock::started());
     [(1, 2), (2, 1)].map(|(own, other)| {
         let core = endpoint(own, other);
         let bell = Arc::new(Bell::default());
@@ -53,7 +53,7 @@ fn sides() -> [Side; 2] {
         let messenger = Messenger::in_memory(core, [own; 32], NOW);
         let notify = Box::new(move || rings.ring());
         Side {
-            driver: Driver::start(socket, messenger, Clock, notify).expect("threads start"),
+            driver: Driver::start(socket, messenger, clock, notify).expect("threads start"),
             bell,
             other: endpoint(other, own).id(),
         }
