@@ -35,6 +35,13 @@ crash:
 # 500 kills of real programs that talk
 kills:
     cargo kills
+# the threads under a few hundred orders of events each
+models:
+    cargo models
+
+# the threads under 20,000 orders of either kind
+orders:
+    cargo orders
 
 # licences, sources, bans and known vulnerabilities of the dependencies
 deny:

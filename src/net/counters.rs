@@ -1,8 +1,7 @@
 //! Traffic since the start, counted by the threads that carry it.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 use crate::net::udp::Sent;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {

@@ -15,7 +15,6 @@ use core::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle, panicking};
 
 use crate::chat::{Messenger, Update};
 use crate::net::clock::Clock;
@@ -25,6 +24,7 @@ use crate::net::shared::{Ending, Fatal, LockUse, Shared};
 use crate::net::turn::Who;
 use crate::net::udp::Socket;
 use crate::net::{handshaker, recv, send};
+use crate::sync::thread::{Builder, JoinHandle, panicking};
 use crate::time::Instant;
 
 /// The body of a thread.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::crypto::BatchWipe;
 use crate::net::shared::{Fatal, Shared};
 use crate::net::udp::Room;
 use crate::proto::{Endpoint, Transmit};
@@ -44,10 +45,7 @@ impl Outgoing {
     /// Seals and sends, without the lock. False if the socket had no room and something is left, which
     /// only [`Room::Leave`] allows.
     pub(super) fn send(&mut self, shared: &Shared, room: Room) -> Result<bool, Fatal> {
-        let now = shared.clock.now();
-        let bytes = |Transmit { to, datagram }| Some((to, datagram.into_bytes(now)?));
-        self.sealed
-            .extend(self.unsealed.drain(..).filter_map(bytes));
+        self.seal(shared.clock.now());
         let report = &mut |error| shared.on_icmp_error(error);
         let sent = shared
             .socket
@@ -57,6 +55,14 @@ impl Outgoing {
         let done = self.sealed.len().saturating_sub(sent.left);
         self.sealed.drain(..done);
         Ok(self.sealed.is_empty())
+    }
+
+    fn seal(&mut self, now: Instant) {
+        let wipe = BatchWipe::new();
+        let bytes =
+            |Transmit { to, datagram }| Some((to, datagram.into_bytes_in_batch(now, &wipe)?));
+        self.sealed
+            .extend(self.unsealed.drain(..).filter_map(bytes));
     }
 
     /// As if the socket had had no room for a datagram.

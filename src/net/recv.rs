@@ -3,13 +3,13 @@
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
-use std::thread;
 
 use crate::net::icmp::SocketError;
 use crate::net::shared::{Fatal, Locked, Shared};
 use crate::net::turn::Who;
 use crate::net::udp::{Batch, RECV_WAIT};
-use crate::proto::{DropReason, Incoming, Opened, Screened};
+use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
+use crate::sync::thread;
 use crate::time::Instant;
 use crate::wire::packet::Packet;
 
@@ -63,11 +63,13 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
         let mut sorted = [const { None }; MAX_SORTED];
         let now = shared.clock.now();
         let (mut count, mut bytes) = (0, 0);
+        let mut keys = shared.keys.batch();
         for (slot, (from, datagram)) in sorted.iter_mut().zip(&mut datagrams) {
             bytes += datagram.len();
             count += 1;
-            *slot = Some(sort(shared, from, datagram, now));
+            *slot = Some(sort(shared, &mut keys, from, datagram, now));
         }
+        drop(keys);
         shared.counters.on_received(count, bytes);
         // 3. With the lock, once for all of them: hand over.
         let mut core = shared.lock()?;
@@ -93,9 +95,15 @@ fn hand_over(core: &mut Locked<'_>, datagram: Sorted<'_>) {
     core.messenger.settle(now);
 }
 
-fn sort<'a>(shared: &Shared, from: SocketAddr, datagram: &'a mut [u8], now: Instant) -> Sorted<'a> {
+fn sort<'a>(
+    shared: &Shared,
+    keys: &mut OpenBatch<'_>,
+    from: SocketAddr,
+    datagram: &'a mut [u8],
+    now: Instant,
+) -> Sorted<'a> {
     if matches!(Packet::parse(datagram), Ok(Packet::Data(_))) {
-        return match shared.keys.open(from, datagram, now) {
+        return match keys.open(from, datagram, now) {
             Ok(opened) => Sorted::Opened(opened),
             Err(reason) => Sorted::Dropped(reason),
         };

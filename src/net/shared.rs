@@ -1,11 +1,9 @@
 //! What the threads of one driver share: the core behind its lock, and everything that needs none.
 
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
-use std::thread::panicking;
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use tracing::debug;
@@ -19,6 +17,9 @@ use crate::net::outgoing::Outgoing;
 use crate::net::turn::{Situation, Turn, Who};
 use crate::net::udp::{Room, Socket};
 use crate::proto::{KeyTable, Screen};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::panicking;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use crate::time::Instant;
 
 /// What the system said that waits to be read; the oldest goes first. More than one peer's

@@ -62,7 +62,7 @@ impl Endpoint {
             message1,
             responder,
         } = done;
-        let Some(responder) = responder else {
+        let Some(mut responder) = responder else {
             self.shared.drop(DropReason::Forged);
             return;
         };
@@ -77,6 +77,12 @@ impl Endpoint {
             Err(reason) => return self.shared.drop(reason),
         };
         debug!(?peer, ?welcome, "is called");
+        // Strangers come and go; what is kept for them would have no bound.
+        if welcome == Welcome::Known
+            && let Some(product) = responder.take_product()
+        {
+            self.shared.local.remember(product);
+        }
         let ephemeral = *message1
             .first_chunk()
             .expect("message 1 begins with the key");

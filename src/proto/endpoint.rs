@@ -122,6 +122,7 @@ impl Endpoint {
     pub(super) fn forget(&mut self, id: PeerId) {
         if let Some(mut peer) = self.peers.remove(&id) {
             peer.end(Some(CloseReason::Removed), &mut self.shared);
+            self.shared.local.forget(&id);
             self.shared.unread.remove(&id);
         }
     }

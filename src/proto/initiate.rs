@@ -171,6 +171,10 @@ impl Peer {
         now: Instant,
     ) {
         self.building.take_if(|building| *building == index);
+        let mut made = made;
+        if let Some(product) = made.as_mut().and_then(|it| it.initiator.take_product()) {
+            shared.local.remember(product);
+        }
         let wanted = self.retry.is_some();
         let made = made.filter(|made| wanted && made.connection == self.connection_id);
         let Some(made) = made else {

@@ -44,7 +44,7 @@ pub use connection::NoteBody;
 pub use endpoint::Endpoint;
 pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
 pub use job::{Job, Outcome};
-pub use key_table::{KeyTable, Opened};
+pub use key_table::{KeyTable, OpenBatch, Opened};
 pub use keypair::Keypair;
 pub use screen::{Incoming, Screen, Screened};
 pub use stats::{DropReason, Stats};

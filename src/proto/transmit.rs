@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::crypto::BatchWipe;
 use crate::id::Counter;
 use crate::proto::keypair::Keypair;
 use crate::proto::limits::MTU_PROBES;
@@ -70,9 +71,15 @@ impl Datagram {
     /// since the packet was laid out, because the thread or the machine slept in between.
     #[must_use]
     pub fn into_bytes(self, now: Instant) -> Option<Vec<u8>> {
+        self.into_bytes_in_batch(now, &BatchWipe::new())
+    }
+
+    /// The same for one datagram of a batch, after which `wipe` cleans up.
+    #[must_use]
+    pub fn into_bytes_in_batch(self, now: Instant, wipe: &BatchWipe) -> Option<Vec<u8>> {
         match self {
             Self::Ready(bytes) => Some(bytes),
-            Self::Unsealed(unsealed) => unsealed.seal(now),
+            Self::Unsealed(unsealed) => unsealed.seal(now, wipe),
         }
     }
 
@@ -108,12 +115,12 @@ impl Unsealed {
         }
     }
 
-    fn seal(mut self, now: Instant) -> Option<Vec<u8>> {
+    fn seal(mut self, now: Instant, wipe: &BatchWipe) -> Option<Vec<u8>> {
         if !self.keypair.is_usable(now) {
             return None;
         }
         let (_, body) = self.buffer.split_at_mut_checked(DATA_HEADER_LEN)?;
-        self.keypair.seal(self.counter, body);
+        self.keypair.seal(self.counter, body, wipe);
         Some(self.buffer)
     }
 }

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
-use securechat::crypto::{Psk, StaticSecret};
+use securechat::crypto::{BatchWipe, Psk, StaticSecret};
 use securechat::id::{PeerId, StreamId, Timestamp};
 use securechat::proto::limits::MAX_ACK_DELAY;
 use securechat::proto::{
@@ -199,7 +199,8 @@ impl Side {
             address: SocketAddr::from(([192, 0, 2, number], 7419)),
             worker: Thread::start(move |job: Job| job.run(&mut script)),
             sender: Thread::start(|(transmit, now): (Transmit, Instant)| {
-                transmit.datagram.into_bytes(now).unwrap()
+                let wipe = BatchWipe::new();
+                transmit.datagram.into_bytes_in_batch(now, &wipe).unwrap()
             }),
             receiver: Thread::start(Arrival::handle),
         }
@@ -248,7 +249,9 @@ impl Arrival {
                 core.lock().unwrap().handle_handshake(from, packet, now);
             }
             Ok(Incoming::Data) => {
-                let opened = table.open(from, &mut datagram, now).unwrap();
+                let mut batch = table.batch();
+                let opened = batch.open(from, &mut datagram, now).unwrap();
+                drop(batch);
                 core.lock().unwrap().handle_opened(&opened, now);
             }
             Err(reason) => panic!("{reason:?}"),
