@@ -95,6 +95,10 @@ pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 pub const STREAM_WINDOW: u64 = 1 << 20;
 /// Bytes that a peer may send on all bulk streams together ahead of their readers.
 pub const DATA_WINDOW: u64 = 1 << 22;
+/// What either window may become for a peer that uses it up, see [`WINDOW_ROUNDS`].
+pub const WINDOW_MAX: u64 = 1 << 24;
+/// Round trips within which readers have to take half a window for it to be doubled.
+pub const WINDOW_ROUNDS: u32 = 4;
 /// Bulk streams that may be open at once in one direction.
 pub const MAX_STREAMS: u64 = 16;
 /// Gaps that may be in a stream; a packet that makes more is dropped.

@@ -342,6 +342,9 @@ impl Connection {
         {
             return Poll::Packet(self.mtu_probe(size, rng, now));
         }
+        if let Some(rtt) = self.recovery.rtt() {
+            self.streams.tune(rtt.smoothed, now);
+        }
         let number = self.take_number(rng);
         let mut writer = PayloadWriter::new(number, size - OVERHEAD);
         if let Some(ack) = self.acks.frame(writer.room(), now) {

@@ -24,10 +24,13 @@ pub use event::StreamEvent;
 pub(crate) use event::{StreamViolation, StreamsBlocked};
 pub(crate) use frame::{OwnedFrame, StreamRecord};
 
+use core::time::Duration;
+
 use crate::id::StreamId;
 use crate::proto::streams::frame::CONTROL_MAX_LEN;
 use crate::proto::streams::incoming::Incoming;
 use crate::proto::streams::outgoing::Outgoing;
+use crate::time::Instant;
 use crate::wire::frame::Frame;
 
 /// The chat stream, open from the start and never closed.
@@ -97,6 +100,11 @@ impl Streams {
     /// reader must not wait for more than a window.
     pub(crate) fn read(&mut self, id: StreamId, max: usize) -> Vec<u8> {
         self.incoming.read(id, max)
+    }
+
+    /// Gives the peer more credit if its bulk streams use up what they have. `rtt`: the smoothed round trip.
+    pub(crate) fn tune(&mut self, rtt: Duration, now: Instant) {
+        self.incoming.tune(rtt, now);
     }
 
     /// Whether nothing more can be read of a bulk stream of the peer's, ever. One that has not begun is

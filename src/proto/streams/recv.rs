@@ -2,7 +2,7 @@
 //! §2.2, §3.2.
 
 use crate::id::StreamId;
-use crate::proto::limits::STREAM_WINDOW;
+use crate::proto::limits::{STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::streams::OwnedFrame;
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::{Extent, OFFSET_MAX, Window};
@@ -51,10 +51,15 @@ impl Recv {
             received: Ranges::default(),
             pages: Pages::default(),
             read: 0,
-            window: Window::new(STREAM_WINDOW, STREAM_WINDOW / 8),
+            window: Window::new(STREAM_WINDOW),
             state: State::Open,
             readable: false,
         }
+    }
+
+    /// Lets it reach further ahead of its reader.
+    pub(super) const fn widen(&mut self, size: u64) {
+        self.window.widen(size);
     }
 
     pub(super) const fn extent(&self) -> Extent {
@@ -213,4 +218,4 @@ impl Recv {
     }
 }
 
-const _: () = assert!(STREAM_WINDOW < OFFSET_MAX);
+const _: () = assert!(WINDOW_MAX < OFFSET_MAX);
