@@ -21,6 +21,7 @@ network-matrix [options] [contestant ...] [section ...]
   --seconds N        length of a transfer (60)
   --line-ms N        a line so often beside it (1000)
   --share-loss PERCENT,...  of the paths that are shared (0)
+  --share-seeds N    runs of each shared path in either order (2)
   --jobs N           threads (the machine's)
   --plots DIR        where the plots go";
 
@@ -85,6 +86,7 @@ impl Options {
                 "--first-seed" => first = number(&value()?)?,
                 "--seconds" => options.length = Duration::from_secs(number(&value()?)?),
                 "--line-ms" => options.line_every = Duration::from_millis(number(&value()?)?),
+                "--share-seeds" => options.share_seeds = number(&value()?)?,
                 "--jobs" => options.jobs = number(&value()?)?,
                 "--plots" => options.plots = value()?.into(),
                 name if !name.starts_with('-') => names.push(arg),

@@ -61,7 +61,7 @@ impl Axis {
         let value = if self.log { 10_f64.powf(place) } else { place };
         format!(
             "{:.*}",
-            usize::from(value < 0.95) + usize::from(value < 0.095),
+            usize::from(value < 0.95 && value > 0.0) + usize::from(value < 0.095 && value > 0.0),
             value
         )
     }
