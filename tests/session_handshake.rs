@@ -42,6 +42,19 @@ fn a_fresh_connect_takes_one_round_trip_and_its_confirmation() {
 }
 
 #[test]
+fn a_first_message_over_300_ms_whose_first_flight_is_lost_takes_less_than_1300_ms() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed);
+        let (a, b) = (pair.a, pair.b);
+        pair.set_links(&LinkConfig::delay(ms(150)));
+        drop_first(&mut pair, 2, |datagram| is(INIT, datagram));
+        let line = pair.talk(a, b).unwrap();
+        let heard = pair.advance_until(ms(1_300), |w| w.has_seen(b, &line));
+        assert!(heard, "seed {seed}");
+    }
+}
+
+#[test]
 fn same_seed_same_bytes() {
     let run = |seed| {
         let mut pair = Pair::connected(seed);
