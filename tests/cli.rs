@@ -14,6 +14,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+#[path = "cli/keys_and_people.rs"]
+mod keys_and_people;
+
 const BOB: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 const CAROL: &str = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
 

@@ -193,8 +193,12 @@ pub enum KeyCommand {
     Show(KeyFileArgs),
     /// Print the public key in groups of five, to read aloud and compare
     Fingerprint(KeyFileArgs),
+    /// Print the public key as a QR code, for a camera
+    Qr(QrArgs),
     /// Change the passphrase, add one, or take it away
     Passwd(PasswdArgs),
+    /// Write a copy of the secret key under a passphrase of its own, to keep or to move to another machine
+    Export(KeyExportArgs),
 }
 
 /// The key file that a command works on.
@@ -203,6 +207,34 @@ pub struct KeyFileArgs {
     /// A secret key file; your identity if left out
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+}
+
+/// `key qr`.
+#[derive(Args, Debug)]
+pub struct QrArgs {
+    /// A secret key file; your identity if left out
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A name to suggest to whoever reads it
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where you can be reached (may be given several times)
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Vec<String>,
+    /// Dark on light: for a terminal with a light background, or for paper
+    #[arg(long)]
+    pub invert: bool,
+}
+
+/// `key export`.
+#[derive(Args, Debug)]
+pub struct KeyExportArgs {
+    /// Where to ("-": standard output); a file that exists is not touched
+    #[arg(value_name = "FILE")]
+    pub output: PathBuf,
+    /// Read the passphrase of the copy from the first line of this file ("-": standard input)
+    #[arg(long, value_name = "FILE")]
+    pub new_passphrase_file: Option<PathBuf>,
 }
 
 /// `key passwd`.
@@ -230,10 +262,16 @@ pub enum PeersCommand {
     Show(PeerArgs),
     /// Give somebody another name
     Rename(PeersRenameArgs),
+    /// Give somebody a new key; the one so far is refused from then on
+    Replace(PeersReplaceArgs),
     /// Never talk to this key again, and refuse it when it calls
     Revoke(PeersRevokeArgs),
     /// Forget somebody
     Remove(PeerArgs),
+    /// Print the list as it may be handed on: without secrets, and without what only you know
+    Export(PeersExportArgs),
+    /// Take over another list: whom you do not know yet, and keys that it revokes
+    Import(PeersImportArgs),
 }
 
 /// `peers list`.
@@ -273,6 +311,37 @@ pub struct PeersRenameArgs {
     pub name: String,
     /// The new name
     pub new_name: String,
+}
+
+/// `peers replace`.
+#[derive(Args, Debug)]
+pub struct PeersReplaceArgs {
+    /// The name
+    pub name: String,
+    /// The new public key: 44 characters, a securechat: address, "@FILE", or "-" for standard input
+    pub key: String,
+    /// Do not ask for what the peer reads out: you have compared the key already
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `peers export`.
+#[derive(Args, Debug)]
+pub struct PeersExportArgs {
+    /// Only these; everybody, and the revoked keys, if left out
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Leave out where they can be reached
+    #[arg(long)]
+    pub no_addresses: bool,
+}
+
+/// `peers import`.
+#[derive(Args, Debug)]
+pub struct PeersImportArgs {
+    /// A list that "peers export" printed, or a known-peers file ("-": standard input)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// `peers revoke`.

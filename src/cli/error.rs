@@ -225,8 +225,12 @@ pub enum Prompt {
     NewPassphrase,
     /// Another passphrase for an existing key.
     ChangedPassphrase,
+    /// The passphrase of a copy of the key.
+    ExportPassphrase,
     /// Whether to accept an unknown key.
     Trust,
+    /// Whether a peer really has another key.
+    NewKey,
 }
 
 impl Error {

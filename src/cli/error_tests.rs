@@ -145,7 +145,9 @@ fn samples() -> Vec<Report> {
         Prompt::Passphrase,
         Prompt::NewPassphrase,
         Prompt::ChangedPassphrase,
+        Prompt::ExportPassphrase,
         Prompt::Trust,
+        Prompt::NewKey,
     ];
     errors.extend(prompts.map(Error::NeedsInput));
     let reports = errors.iter().map(Error::report);
@@ -266,7 +268,9 @@ fn a_claimed_name_shows_both_keys() {
          \x20 Your saved bob has a different key. Not connected.\n\
          \x20   saved    AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAA\n\
          \x20   offered  ///// ///// ///// ///// ///// ///// ///// ///// //8\n\
-         \x20 try: ask bob by another way; the saved key: securechat peers show bob"
+         \x20 try: ask bob by another way; the saved key: securechat peers show bob\n\
+         \x20 If it is really a new key of bob: \
+         securechat peers replace bob //////////////////////////////////////////8="
     );
     assert_eq!(error.exit_code(), ExitCode::Trust);
 }

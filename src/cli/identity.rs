@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::cli::args::{KeyCommand, PasswdArgs, PubkeyArgs};
-use crate::cli::{Context, Error, ExitCode, Prompt, input, unlock};
+use crate::cli::args::{KeyCommand, KeyExportArgs, PasswdArgs, PubkeyArgs, QrArgs};
+use crate::cli::{Context, Error, ExitCode, Prompt, input, qr, unlock};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::os_rng;
@@ -18,7 +18,9 @@ pub(super) fn run(command: &KeyCommand, context: &Context) -> Result<ExitCode, E
             let public = public(&key, path, context)?;
             context.out.data(&fingerprint(&public))
         }
+        KeyCommand::Qr(args) => qr(args, context),
         KeyCommand::Passwd(args) => passwd(args, context),
+        KeyCommand::Export(args) => export(args, context),
     }?;
     Ok(ExitCode::Done)
 }
@@ -91,6 +93,19 @@ fn show(file: Option<&Path>, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
+fn qr(args: &QrArgs, context: &Context) -> Result<(), Error> {
+    let (key, path) = read(args.file.as_deref(), context)?;
+    let name = args.name.as_deref().map(input::name).transpose()?;
+    let addresses = input::addresses(&args.address)?;
+    let public = public(&key, path, context)?;
+    let uri = key_uri(&public, name.as_ref(), &addresses);
+    for line in qr::lines(&uri, args.invert)? {
+        context.out.data(&line)?;
+    }
+    context.out.note(&uri);
+    Ok(())
+}
+
 fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
     let path = args.file.as_deref();
     let path = path.unwrap_or_else(|| context.paths.identity());
@@ -109,5 +124,36 @@ fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
         " is no longer protected by a passphrase"
     };
     out.note(&(Safe::from(path) + words));
+    Ok(())
+}
+
+fn export(args: &KeyExportArgs, context: &Context) -> Result<(), Error> {
+    let to = args.output.as_path();
+    let to_stdout = to == Path::new("-");
+    // Before anybody thinks of a passphrase for nothing.
+    if !to_stdout && to.exists() {
+        return Err(Error::BadArgument {
+            given: to.into(),
+            reason: "it exists already, and was not touched".into(),
+            example: &["key", "export", "FILE"],
+        });
+    }
+    let path = context.paths.identity();
+    let key = store::load_identity(path)?;
+    let (globals, out) = (&context.globals, &context.out);
+    let old = unlock::unlock(&key, path, globals, out)?.passphrase;
+    let new = match &args.new_passphrase_file {
+        Some(file) => unlock::from_file(file)?,
+        None => unlock::ask_new(globals, out, Prompt::ExportPassphrase)?,
+    };
+    let copy = key.with_passphrase(old.as_ref(), Some(&new), &mut os_rng())?;
+    if to_stdout {
+        return out.document(copy.render().as_bytes());
+    }
+    store::create_identity(to, &copy)?;
+    out.note(
+        &(Safe::from("  a copy of the secret key is in ") + to + ", under its own passphrase"),
+    );
+    out.note(&"  One key on two machines at once loses messages: use it on one.".into());
     Ok(())
 }

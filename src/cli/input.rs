@@ -6,8 +6,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::cli::Error;
-use crate::store::KeyOffer;
-use crate::text::safe_line;
+use crate::store::{HostPort, KeyOffer};
+use crate::text::{Safe, safe_line, safe_name};
 
 /// The most that is read from standard input for a key; a key file is a fraction of it.
 const MAX_INPUT_LEN: u64 = 64 << 10;
@@ -53,4 +53,25 @@ pub(super) fn key_file(path: &Path) -> Result<KeyOffer, Error> {
         return key_offer("-");
     }
     Ok(KeyOffer::read_file(path)?)
+}
+
+/// Addresses as arguments give them.
+///
+/// # Errors
+/// What parsing says of the first that is none.
+pub(super) fn addresses(texts: &[String]) -> Result<Vec<HostPort>, Error> {
+    let parsed = texts.iter().map(|text| text.parse().map_err(Error::from));
+    parsed.collect()
+}
+
+/// A name that is suggested to others.
+///
+/// # Errors
+/// [`Error::BadArgument`] if it cannot be anybody's.
+pub(super) fn name(text: &str) -> Result<Safe, Error> {
+    safe_name(text).map_err(|error| Error::BadArgument {
+        given: safe_line(text),
+        reason: safe_line(&error.to_string()),
+        example: &["key", "qr", "--name", "NAME"],
+    })
 }

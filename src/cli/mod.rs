@@ -12,6 +12,7 @@ mod log;
 mod meta;
 mod out;
 mod peers;
+mod qr;
 mod report;
 mod run;
 mod talk;

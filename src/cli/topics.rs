@@ -70,7 +70,9 @@ the public half is what others need to reach you and to know that it is you.
   securechat keygen                 make it (asks for a passphrase)
   securechat pubkey                 print the public key
   securechat key fingerprint        the same in groups of five, to read aloud
+  securechat key qr                 the public key for a camera
   securechat key passwd             change the passphrase
+  securechat key export FILE        a copy of the secret key, protected
 
 A public key is 44 characters of base64 and ends with \"=\". It may be given as
   xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=    as printed
@@ -103,6 +105,9 @@ phone call or a meeting.
 
   securechat key fingerprint        read yours aloud
   securechat peers show bob         compare with what you have
+
+If somebody has a new key (the one before is refused from then on):
+  securechat peers replace bob KEY  asks for what bob reads out to you
 
 If a key was lost or stolen:
   securechat peers revoke bob       refused for ever, also in a running chat

@@ -70,11 +70,21 @@ pub(super) fn name_claimed(name: &Safe, saved: &PeerId, offered: &PeerId) -> Rep
     let title = Safe::from("an unknown key is calling itself \"") + name + "\"";
     let show = Suggestion::securechat(["peers".into(), "show".into(), name.clone()]);
     let ask = Safe::from("ask ") + name + " by another way; the saved key: ";
+    let replace = [
+        "peers".into(),
+        "replace".into(),
+        name.clone(),
+        key_text(offered),
+    ];
     Report::new("SC09", ExitCode::Trust, title)
         .cause(Safe::from("Your saved ") + name + " has a different key. Not connected.")
         .cause(Safe::from("  saved    ") + fingerprint(saved))
         .cause(Safe::from("  offered  ") + fingerprint(offered))
         .line(true, vec![Part::Words(ask), Part::Ours(show)])
+        .hint(
+            Safe::from("If it is really a new key of ") + name + ":",
+            Suggestion::securechat(replace),
+        )
 }
 
 pub(super) fn refused(peer: &Peer, own: &PeerId) -> Report {
@@ -252,12 +262,24 @@ pub(super) fn needs_input(prompt: Prompt) -> Report {
             ours(["key", "passwd", "--new-passphrase-file", "FILE"]),
             ours(["key", "passwd", "--no-passphrase"]),
         ]),
+        Prompt::ExportPassphrase => {
+            report("a passphrase for the copy is needed").attempt([ours([
+                "key",
+                "export",
+                "FILE",
+                "--new-passphrase-file",
+                "FILE",
+            ])])
+        }
         Prompt::Trust => {
             report("somebody has to decide whether to accept an unknown key").attempt([
                 ours(["listen", "--trust", "strict"]),
                 ours(["listen", "--trust", "new"]),
             ])
         }
+        Prompt::NewKey => report("somebody has to compare the new key with its owner")
+            .cause("Once that is done:")
+            .attempt([ours(["peers", "replace", "NAME", "KEY", "--yes"])]),
     }
 }
 

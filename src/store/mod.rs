@@ -33,7 +33,7 @@ pub use identity::{
 };
 pub use key_file::KeyFile;
 pub use key_text::{KeyOffer, KeyProblem, fingerprint, key_text, key_uri, short_key_text};
-pub use known_peers::{Damage, DamageReason, KnownPeers, Peer, Stamp};
+pub use known_peers::{Damage, DamageReason, Imported, KnownPeers, Peer, Stamp, read_list};
 pub use lock::IdentityLock;
 pub use passphrase::Passphrase;
 pub use paths::Paths;

@@ -271,3 +271,26 @@ pub(crate) fn quit(mut program: Program) -> Ended {
     program.say("/quit");
     program.end()
 }
+
+#[test]
+fn a_new_key_is_typed_as_its_owner_reads_it_out() {
+    let (home, other) = (Home::new(), Home::new());
+    home.run(&["peers", "add", "bob", &home.key()]);
+    let new = other.key();
+    let asked = || start(home.command(&["peers", "replace", "bob", &new]));
+    let mut program = asked();
+    program.shown("as they are read out to you:");
+    program.say("yes");
+    let ended = program.end();
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended
+            .transcript
+            .contains("the key that you gave begins otherwise")
+    );
+    let mut program = asked();
+    program.shown("as they are read out to you:");
+    program.say(&format!("{} {}", &new[..5], &new[5..10]));
+    assert_eq!(program.end().code, Some(0));
+    assert!(home.known_peers().contains(&format!("bob {new}\n")));
+}

@@ -8,7 +8,9 @@ use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 use super::{KnownPeers, Peer};
-use crate::store::atomic::{Staged, create_parent, read_checked, replace, with_suffix};
+use crate::store::atomic::{
+    Staged, create_parent, read_bounded, read_checked, replace, with_suffix,
+};
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::permissions::{Access, check_file, check_parents};
 use crate::store::{lock, os};
@@ -93,6 +95,17 @@ impl KnownPeers {
         save(path, &peers.render(), before)?;
         Ok(result)
     }
+}
+
+/// Reads a list that somebody else made, from a file that may be anybody's. Look at
+/// [`KnownPeers::damage`].
+///
+/// # Errors
+/// `Io`.
+pub fn read_list(path: &Path) -> Result<KnownPeers, Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    let bytes = read_bounded(fs::File::open(path).map_err(fail)?).map_err(fail)?;
+    Ok(KnownPeers::parse(&bytes))
 }
 
 /// Where a link leads, so that the list is replaced and not the link to it.

@@ -11,7 +11,7 @@ use crate::crypto::{Psk, scrub_stack};
 use crate::id::{PeerId, VerifyingKey};
 use crate::store::day::Day;
 use crate::store::host_port::HostPort;
-use crate::store::key_text::{decode_key, decode_secret, is_secret};
+use crate::store::key_text::{decode_key, decode_secret, is_secret, key_text};
 use crate::text::{NameError, Safe, safe_line, safe_name};
 
 /// The mark of a key that is never to be trusted again.
@@ -313,6 +313,14 @@ fn word_len(rest: &str) -> Result<usize, DamageReason> {
 pub(super) fn with_name(line: &str, name: &Safe) -> String {
     match split(line).unwrap_or_default().first() {
         Some(word) => replaced(line, word.clone(), name.as_str()),
+        None => line.to_owned(),
+    }
+}
+
+/// The line with another key.
+pub(super) fn with_key(line: &str, key: &PeerId) -> String {
+    match split(line).unwrap_or_default().get(1) {
+        Some(word) => replaced(line, word.clone(), key_text(key).as_str()),
         None => line.to_owned(),
     }
 }

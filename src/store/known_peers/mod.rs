@@ -17,8 +17,10 @@
 //! - A line that cannot be understood is damage: it is named, no other line is lost, and nothing
 //!   is rewritten until somebody mends it.
 
+mod exchange;
 mod file;
 mod line;
+mod replace;
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -36,7 +38,8 @@ use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
 
-pub use self::file::Stamp;
+pub use self::exchange::Imported;
+pub use self::file::{Stamp, read_list};
 pub use self::line::DamageReason;
 
 /// The first line of a file that we make.

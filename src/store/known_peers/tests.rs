@@ -8,9 +8,9 @@ use crate::store::key_text::KeyOffer;
 use crate::text::NameError;
 use crate::time::UnixTime;
 
-const BOB: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
-const CAROL: &str = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
-const DAVE: &str = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
+pub(super) const BOB: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+pub(super) const CAROL: &str = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+pub(super) const DAVE: &str = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
 
 /// A file with everything in it that must survive.
 const SAMPLE: &str = "\
@@ -22,17 +22,17 @@ bob      xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= addr=203.0.113.9:7419 seen
 @revoked gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA= reason=\"laptop stolen\" by=me
 ";
 
-fn key(text: &str) -> PeerId {
+pub(super) fn key(text: &str) -> PeerId {
     KeyOffer::parse(text).unwrap().key
 }
 
-fn sample() -> KnownPeers {
+pub(super) fn sample() -> KnownPeers {
     let peers = KnownPeers::parse(SAMPLE.as_bytes());
     peers.check_intact().unwrap();
     peers
 }
 
-fn rendered(peers: &KnownPeers) -> String {
+pub(super) fn rendered(peers: &KnownPeers) -> String {
     String::from_utf8(peers.render().to_vec()).unwrap()
 }
 

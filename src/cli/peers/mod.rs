@@ -1,5 +1,8 @@
 //! `peers`: the people you know.
 
+mod exchange;
+mod replace;
+
 use crate::cli::args::{
     PeerArgs, PeersAddArgs, PeersCommand, PeersListArgs, PeersRenameArgs, PeersRevokeArgs,
 };
@@ -17,8 +20,11 @@ pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode,
         PeersCommand::Add(args) => add(args, context),
         PeersCommand::Show(args) => show(args, context),
         PeersCommand::Rename(args) => rename(args, context),
+        PeersCommand::Replace(args) => replace::replace(args, context),
         PeersCommand::Revoke(args) => revoke(args, context),
         PeersCommand::Remove(args) => remove(args, context),
+        PeersCommand::Export(args) => exchange::export(args, context),
+        PeersCommand::Import(args) => exchange::import(args, context),
     }?;
     Ok(ExitCode::Done)
 }
@@ -102,7 +108,7 @@ fn as_json(known: &KnownPeers) -> Safe {
 
 fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
     let offer = input::key_offer(&args.key)?;
-    let mut addresses = parse_addresses(&args.address)?;
+    let mut addresses = input::addresses(&args.address)?;
     if addresses.is_empty() {
         addresses.clone_from(&offer.addresses);
     }
@@ -117,11 +123,6 @@ fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
     let added = Safe::from("added ") + safe_line(&args.name);
     context.out.note(&(added + "  " + key_text(&offer.key)));
     Ok(())
-}
-
-fn parse_addresses(texts: &[String]) -> Result<Vec<HostPort>, Error> {
-    let parsed = texts.iter().map(|text| text.parse().map_err(Error::from));
-    parsed.collect()
 }
 
 fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {

@@ -1,0 +1,73 @@
+//! `peers export` and `peers import`: lists that people hand on.
+
+use std::path::Path;
+
+use crate::cli::args::{PeersExportArgs, PeersImportArgs};
+use crate::cli::{Context, Error, input};
+use crate::store::{self, Imported, KnownPeers};
+use crate::text::{Safe, safe_line};
+
+pub(super) fn export(args: &PeersExportArgs, context: &Context) -> Result<(), Error> {
+    let known = KnownPeers::load(&context.paths.known_peers())?;
+    for name in &args.names {
+        super::find(&known, name)?;
+    }
+    let list = known.export(&args.names, !args.no_addresses)?;
+    context.out.document(list.as_bytes())
+}
+
+pub(super) fn import(args: &PeersImportArgs, context: &Context) -> Result<(), Error> {
+    let other = if args.file == Path::new("-") {
+        KnownPeers::parse(input::standard_input()?.as_bytes())
+    } else {
+        store::read_list(&args.file)?
+    };
+    let intact = other.check_intact();
+    intact.map_err(|error| error.at(&args.file))?;
+    let path = context.paths.known_peers();
+    let imported = KnownPeers::update(&path, |known| known.import(&other))?;
+    for words in told(&imported) {
+        context.out.note(&words);
+    }
+    Ok(())
+}
+
+/// What came of it, in words.
+fn told(imported: &Imported) -> Vec<Safe> {
+    let Imported {
+        added,
+        known,
+        refused,
+        revoked,
+        disputed,
+    } = imported;
+    let mut words = vec![Safe::from("added ") + listed(added)];
+    if *known > 0 {
+        words.push(safe_line(&format!(
+            "{known} known already, left as they are"
+        )));
+    }
+    if !refused.is_empty() {
+        words.push(listed(refused) + ": revoked here, left out");
+    }
+    if *revoked > 0 {
+        words.push(safe_line(&format!(
+            "{revoked} more revoked: these keys are refused from now on"
+        )));
+    }
+    for name in disputed {
+        let revoke = Safe::from("securechat peers revoke ") + name;
+        let says = Safe::from("the list revokes the key of ")
+            + name
+            + ", who stays as before; if that is right: ";
+        words.push(says + revoke);
+    }
+    words
+}
+
+fn listed(names: &[Safe]) -> Safe {
+    if names.is_empty() {
+        return "nobody".into();
+    }
+    Safe::join(names.iter().cloned(), ", ")
+}

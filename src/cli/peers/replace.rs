@@ -1,0 +1,92 @@
+//! `peers replace`: somebody has a new key. It is typed, never clicked away.
+
+use std::io;
+
+use crate::cli::args::PeersReplaceArgs;
+use crate::cli::{Context, Error, Prompt, input};
+use crate::id::PeerId;
+use crate::store::{KnownPeers, fingerprint};
+use crate::text::{Safe, safe_line};
+
+/// How many groups of the new key have to be typed.
+const GROUPS: usize = 2;
+
+pub(super) fn replace(args: &PeersReplaceArgs, context: &Context) -> Result<(), Error> {
+    let path = context.paths.known_peers();
+    let offer = input::key_offer(&args.key)?;
+    let mut known = KnownPeers::load(&path)?;
+    let saved = super::find(&known, &args.name)?.key();
+    let had_psk = super::find(&known, &args.name)?.has_psk();
+    // What cannot be done is said before anybody is asked.
+    known.replace(&args.name, &offer.key)?;
+    let name = safe_line(&args.name);
+    let out = &context.out;
+    if !args.yes {
+        if !input::can_ask(context.globals.no_input) {
+            return Err(Error::NeedsInput(Prompt::NewKey));
+        }
+        out.warn(&(name.clone() + " would get another key"));
+        out.warn(&(Safe::from("  saved  ") + fingerprint(&saved)));
+        confirm(&name, &offer.key, context)?;
+    }
+    super::change(context, &args.name, |known| {
+        known.replace(&args.name, &offer.key).map(|_| ())
+    })?;
+    out.note(&(name.clone() + " has a new key: " + fingerprint(&offer.key)));
+    out.note(&"  the one before is revoked; the new one is not verified yet".into());
+    if had_psk {
+        out.note(&"  the secret that you two shared is gone with it (--psk-file)".into());
+    }
+    Ok(())
+}
+
+/// Succeeds if the person types the beginning of the key, as the peer reads it out.
+fn confirm(name: &Safe, key: &PeerId, context: &Context) -> Result<(), Error> {
+    let question =
+        Safe::from("call ") + name + " or meet. Type the first ten characters of the new key";
+    context
+        .out
+        .complaint(&(question + ", as they are read out to you:"));
+    let mut typed = String::new();
+    let read = io::stdin().read_line(&mut typed);
+    read.map_err(|error| Error::System {
+        operation: "ask on the terminal",
+        reason: safe_line(&error.to_string()),
+    })?;
+    if is_beginning(&typed, &fingerprint(key)) {
+        return Ok(());
+    }
+    Err(Error::BadArgument {
+        given: safe_line(typed.trim()),
+        reason: "the key that you gave begins otherwise; nothing was changed".into(),
+        example: &[],
+    })
+}
+
+/// Whether somebody typed the first groups of a fingerprint, with or without space.
+fn is_beginning(typed: &str, fingerprint: &Safe) -> bool {
+    let groups = fingerprint.as_str().split(' ').take(GROUPS);
+    let wanted: String = groups.collect();
+    let typed: String = typed.split_whitespace().collect();
+    typed == wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_two_groups_are_typed_exactly() {
+        let fingerprint = fingerprint(&PeerId::new([7; 32]));
+        let text = fingerprint.as_str();
+        let (two, one) = (&text[..11], &text[..5]);
+        assert!(is_beginning(two, &fingerprint));
+        assert!(is_beginning(
+            &format!(" {}\n", two.replace(' ', "")),
+            &fingerprint
+        ));
+        for wrong in ["", "y", "yes", one, &two.to_lowercase(), text] {
+            assert!(!is_beginning(wrong, &fingerprint), "{wrong}");
+        }
+    }
+}

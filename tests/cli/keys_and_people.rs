@@ -1,0 +1,149 @@
+//! Keys and lists that are handed on, and a peer that has a new key.
+
+use super::{BOB, CAROL, Home, failed};
+use std::fs;
+
+const DAVE: &str = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
+
+#[test]
+fn a_new_key_needs_somebody_who_compares_it() {
+    let home = Home::with_bob();
+    let before = home.read("known-peers");
+    assert_eq!(
+        home.run(&["peers", "replace", "bob", CAROL]),
+        failed(
+            2,
+            "error: somebody has to compare the new key with its owner  [SC17]\n\
+             \x20 There is no terminal to ask on, or --no-input forbids it.\n\
+             \x20 Once that is done:\n\
+             \x20 try: securechat --home HOME peers replace NAME KEY --yes\n"
+        )
+    );
+    assert_eq!(home.read("known-peers"), before);
+    let done = home.run(&["peers", "replace", "bob", CAROL, "--yes"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("bob has a new key: TrMvS oP4jY"),
+        "{}",
+        done.stderr
+    );
+    assert!(
+        home.data(&["peers", "list"])
+            .starts_with(&format!("bob  {CAROL}\n"))
+    );
+    let back = home.run(&["peers", "replace", "bob", BOB, "--yes"]);
+    assert_eq!(back.code, 4, "the former key is revoked: {}", back.stderr);
+}
+
+#[test]
+fn a_list_goes_from_one_machine_to_another() {
+    let (ours, theirs) = (Home::with_bob(), Home::new());
+    ours.data(&[
+        "peers",
+        "add",
+        "carol",
+        CAROL,
+        "--address",
+        "a.example:7419",
+    ]);
+    ours.data(&["peers", "revoke", DAVE, "--reason", "laptop stolen"]);
+    let list = ours.data(&["peers", "export"]);
+    let path = theirs.write("list", &list);
+    let path = path.to_str().unwrap();
+    let done = theirs.run(&["peers", "import", path]);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (
+            0,
+            "added bob, carol\n1 more revoked: these keys are refused from now on\n"
+        )
+    );
+    assert_eq!(theirs.data(&["peers", "export"]), list);
+    let again = theirs.run_with_input(&["peers", "import", "-"], &list);
+    assert_eq!(
+        again.stderr,
+        "added nobody\n2 known already, left as they are\n"
+    );
+    let some = ours.data(&["peers", "export", "carol", "--no-addresses"]);
+    assert!(some.ends_with(&format!("\ncarol {CAROL}\n")), "{some}");
+}
+
+#[test]
+fn a_list_that_takes_a_name_or_is_damaged_changes_nothing() {
+    let home = Home::with_bob();
+    let before = home.read("known-peers");
+    let taken = home.run_with_input(
+        &["peers", "import", "-"],
+        &format!("erin {DAVE}\nbob {CAROL}\n"),
+    );
+    assert_eq!(taken.code, 1);
+    assert!(
+        taken
+            .stderr
+            .contains("there is a peer called \"bob\" already"),
+        "{}",
+        taken.stderr
+    );
+    let list = home.write("list", &format!("erin {DAVE}\nfrank nonsense\n"));
+    let damaged = home.run(&["peers", "import", list.to_str().unwrap()]);
+    assert!(
+        damaged.stderr.starts_with("error: HOME/list, line 2: "),
+        "{}",
+        damaged.stderr
+    );
+    assert_eq!(home.read("known-peers"), before);
+}
+
+#[test]
+fn the_qr_code_is_drawn_and_its_address_is_told() {
+    let home = Home::with_identity();
+    let key = home.data(&["pubkey"]);
+    let args = ["key", "qr", "--name", "bob", "--address", "a.example:7419"];
+    let done = home.run(&args);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let uri = done.stderr.trim();
+    home.data(&["peers", "add", "me", uri]);
+    let list = home.data(&["peers", "list"]);
+    assert_eq!(list, format!("me  {}  a.example:7419\n", key.trim()));
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    let widths = lines.iter().map(|line| line.chars().count());
+    assert!(
+        lines.len() >= 19 && widths.clone().min() == widths.max(),
+        "{}",
+        done.stdout
+    );
+    let drawn = |c: char| [' ', '\u{2580}', '\u{2584}', '\u{2588}'].contains(&c);
+    assert!(done.stdout.chars().all(|c| c == '\n' || drawn(c)));
+    let name = home.run(&["key", "qr", "--name", "Bob"]);
+    assert_eq!(name.code, 2, "{}", name.stderr);
+}
+
+#[test]
+fn a_copy_of_the_key_has_a_passphrase_of_its_own() {
+    let home = Home::with_identity();
+    let key = home.data(&["pubkey"]);
+    let phrase = home.write("phrase", "correct horse\n");
+    let phrase = phrase.to_str().unwrap();
+    let copy = home.path("copy.key");
+    let to = copy.to_str().unwrap();
+    let args = ["key", "export", to, "--new-passphrase-file", phrase];
+    let done = home.run(&args);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let text = fs::read_to_string(&copy).unwrap();
+    assert!(text.contains("\nSECURECHAT-ENCRYPTED-KEY-1:"), "{text}");
+    let opened = ["key", "show", to, "--passphrase-file", phrase];
+    assert!(home.data(&opened).contains(key.trim()));
+    let again = home.run(&args);
+    assert_eq!(again.code, 2);
+    assert!(
+        again
+            .stderr
+            .contains("it exists already, and was not touched"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(fs::read_to_string(&copy).unwrap(), text);
+    let asked = home.run(&["key", "export", "other.key"]);
+    assert_eq!(asked.code, 2);
+    assert!(asked.stderr.contains("[SC17]"), "{}", asked.stderr);
+}
