@@ -398,6 +398,9 @@ impl Connection {
         if !may_fill && !must {
             return self.wait(permit);
         }
+        if let Some(rtt) = self.recovery.rtt() {
+            self.streams.tune(rtt.smoothed, now);
+        }
         let number = self.take_number(rng);
         let mut datagram = scratch.begin();
         let mut writer = PayloadWriter::new(&mut datagram, number, size - OVERHEAD);

@@ -1,5 +1,6 @@
 //! All streams on their way in. Source: RFC 9000 §3.2, §4.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use tinyvec::TinyVec;
@@ -7,10 +8,11 @@ use tinyvec::TinyVec;
 use crate::id::StreamId;
 use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW};
 use crate::proto::streams::event::StreamEvent;
-use crate::proto::streams::flow::{Extent, Window};
+use crate::proto::streams::flow::{Extent, Tuner, Window};
 use crate::proto::streams::ranges::Ranges;
 use crate::proto::streams::recv::{Flow, Recv};
 use crate::proto::streams::{CHAT, StreamViolation, bulk_id, bulk_index};
+use crate::time::Instant;
 use crate::wire::frame::{Frame, StreamFrame};
 
 /// The peer's streams.
@@ -25,6 +27,7 @@ pub(super) struct Incoming {
     data: u64,
     data_window: Window,
     streams_window: Window,
+    tuner: Tuner,
 }
 
 impl Incoming {
@@ -34,8 +37,9 @@ impl Incoming {
             bulk: BTreeMap::new(),
             opened: 0,
             data: 0,
-            data_window: Window::new(DATA_WINDOW, DATA_WINDOW / 8),
-            streams_window: Window::new(MAX_STREAMS, 1),
+            data_window: Window::new(DATA_WINDOW),
+            streams_window: Window::stepwise(MAX_STREAMS, 1),
+            tuner: Tuner::new(),
         }
     }
 
@@ -137,6 +141,15 @@ impl Incoming {
             self.data_window.release(count as u64);
         }
         count
+    }
+
+    /// Widens the windows of a peer that uses them up.
+    pub(super) fn tune(&mut self, rtt: Duration, now: Instant) {
+        let Some(size) = self.tuner.update(self.data_window.done(), rtt, now) else {
+            return;
+        };
+        self.data_window.widen(size);
+        self.bulk.values_mut().for_each(|recv| recv.widen(size));
     }
 
     /// The chat cannot be stopped.

@@ -25,9 +25,12 @@ pub use event::StreamEvent;
 pub(crate) use event::{StreamViolation, StreamsBlocked};
 pub(crate) use frame::StreamRecord;
 
+use core::time::Duration;
+
 use crate::id::StreamId;
 use crate::proto::streams::incoming::Incoming;
 use crate::proto::streams::outgoing::Outgoing;
+use crate::time::Instant;
 use crate::wire::frame::{Frame, PayloadWriter};
 
 /// Most bytes that a frame without data takes: a type and three varints.
@@ -100,6 +103,11 @@ impl Streams {
     /// the peer new credit, so a reader must not wait for more than a window.
     pub(crate) fn read(&mut self, id: StreamId, max: usize, out: &mut Vec<u8>) -> usize {
         self.incoming.read(id, max, out)
+    }
+
+    /// Gives the peer more credit if its bulk streams use up what they have. `rtt`: the smoothed round trip.
+    pub(crate) fn tune(&mut self, rtt: Duration, now: Instant) {
+        self.incoming.tune(rtt, now);
     }
 
     /// Whether nothing more can be read of a bulk stream of the peer's, ever. One that has not begun is

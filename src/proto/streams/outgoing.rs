@@ -6,7 +6,7 @@ use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::StreamId;
-use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::streams::event::{StreamEvent, StreamsBlocked};
 use crate::proto::streams::send::Send;
 use crate::proto::streams::{CHAT, StreamRecord, StreamViolation, bulk_id, bulk_index};
@@ -14,8 +14,12 @@ use crate::wire::frame::{Frame, PayloadWriter};
 
 /// Bytes kept of the chat until they are acknowledged.
 const CHAT_BUFFER: usize = 256 * 1_024;
-/// Bytes kept of a bulk stream until they are acknowledged: as many as its window.
+/// Bytes kept of a bulk stream until they are acknowledged: as many as its window is at first.
 const BULK_BUFFER: usize = 1_024 * 1_024;
+/// Bytes kept of all bulk streams up to which one may have more than that, if the peer's credit lets it: as many
+/// as the window can become.
+const BULK_POOL: usize = 16 * BULK_BUFFER;
+const _: () = assert!(BULK_POOL as u64 == WINDOW_MAX);
 /// Bulk streams that are over of which the acknowledged length is still known.
 const REMEMBERED: usize = 64;
 /// Bytes of chat for each byte of bulk while both wait.
@@ -111,7 +115,13 @@ impl Outgoing {
     }
 
     pub(super) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {
-        self.stream_mut(id).map_or(0, |send| send.write(bytes))
+        if id == CHAT {
+            return self.chat.write(bytes, 0);
+        }
+        let kept: usize = self.bulk.values().map(Send::kept).sum();
+        let spare = BULK_POOL.saturating_sub(kept);
+        let send = self.bulk.get_mut(&id);
+        send.map_or(0, |send| send.write(bytes, spare))
     }
 
     /// The chat does not end.

@@ -2,7 +2,7 @@
 //! §2.2, §3.2.
 
 use crate::id::StreamId;
-use crate::proto::limits::STREAM_WINDOW;
+use crate::proto::limits::{STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::{Extent, OFFSET_MAX, Window};
 use crate::proto::streams::pages::{Pages, span};
@@ -55,10 +55,15 @@ impl Recv {
             run: Run::default(),
             pages: Pages::default(),
             read: 0,
-            window: Window::new(STREAM_WINDOW, STREAM_WINDOW / 8),
+            window: Window::new(STREAM_WINDOW),
             state: State::Open,
             readable: false,
         }
+    }
+
+    /// Lets it reach further ahead of its reader.
+    pub(super) const fn widen(&mut self, size: u64) {
+        self.window.widen(size);
     }
 
     pub(super) const fn extent(&self) -> Extent {
@@ -238,4 +243,4 @@ impl Recv {
     }
 }
 
-const _: () = assert!(STREAM_WINDOW < OFFSET_MAX);
+const _: () = assert!(WINDOW_MAX < OFFSET_MAX);

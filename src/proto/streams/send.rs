@@ -37,7 +37,7 @@ enum State {
 /// A stream on its way out.
 #[derive(Debug)]
 pub(super) struct Send {
-    /// Most bytes that are kept.
+    /// Bytes that are kept, whatever the peer's credit.
     capacity: usize,
     /// How much of the credit for all streams it leaves to others.
     leaves: u64,
@@ -82,22 +82,31 @@ impl Send {
         }
     }
 
-    /// Takes what fits.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
+    /// Takes what fits. `spare`: what it may keep beyond its own capacity for a peer that would take it at once.
+    pub(super) fn write(&mut self, bytes: &[u8], spare: usize) -> usize {
         if !matches!(self.state, State::Writing) {
             return 0;
         }
-        let (taken, refused) = bytes.split_at(bytes.len().min(self.room()));
+        let (taken, refused) = bytes.split_at(bytes.len().min(self.room(spare)));
         self.starved |= !refused.is_empty();
         self.run.push(taken);
         self.written += taken.len() as u64;
         taken.len()
     }
 
-    fn room(&self) -> usize {
-        let kept = span(&(self.acked.prefix()..self.written));
+    /// Bytes that are kept until they are acknowledged.
+    pub(super) fn kept(&self) -> usize {
+        match self.state {
+            State::Resetting { .. } => 0,
+            State::Writing | State::Finishing(_) => span(&(self.acked.prefix()..self.written)),
+        }
+    }
+
+    fn room(&self, spare: usize) -> usize {
+        let own = self.capacity.saturating_sub(self.kept());
+        let wanted = span(&(self.written..self.max));
         let left = span(&(self.written..OFFSET_MAX));
-        self.capacity.saturating_sub(kept).min(left)
+        own.max(wanted.min(spare)).min(left)
     }
 
     pub(super) const fn finish(&mut self) {
@@ -129,7 +138,10 @@ impl Send {
     }
 
     pub(super) fn on_credit(&mut self, max: u64) {
-        self.max = self.max.max(max);
+        if max > self.max {
+            self.max = max;
+            self.writable |= core::mem::take(&mut self.starved);
+        }
     }
 
     pub(super) fn acked_to(&self) -> u64 {

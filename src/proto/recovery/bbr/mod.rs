@@ -129,7 +129,8 @@ impl Bbr {
     fn update_model(&mut self, sample: &Sample, now: Instant) {
         let rate = sample.rate(self.model.min_rtt().unwrap_or_default());
         self.model.on_sample(sample, rate, now);
-        self.bounds.on_sample(sample, rate.unwrap_or(0));
+        self.bounds
+            .on_sample(sample, rate.unwrap_or(0), self.max_datagram as u64);
         self.adapt_lower_bounds();
         self.full_pipe.on_sample(sample, rate, &self.model.rounds);
         self.check_startup_done(sample);

@@ -1,7 +1,7 @@
 //! What arrives: order, overlaps, gaps, credit and what a hostile peer can do.
 
 use super::*;
-use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::pages::PAGE;
 
@@ -379,6 +379,50 @@ fn a_hostile_peer_cannot_make_us_hold_more_than_its_windows_and_two_pages_a_stre
     let mut streams = Streams::new();
     deliver(&mut streams, &[piece(1, STREAM_WINDOW - 1, false, b"x")]).unwrap();
     assert_eq!(streams.incoming.held(), PAGE);
+}
+
+/// A peer whose stream 2 is read as fast as it comes; says how far that went.
+fn read_fast(streams: &mut Streams) -> u64 {
+    let chunk = vec![7; 64 * 1_024];
+    let (mut end, mut now) = (0, Instant::ZERO);
+    while end < 2 * WINDOW_MAX {
+        deliver(streams, &[piece(2, end, false, &chunk)]).unwrap();
+        end += streams.read(StreamId(2), chunk.len(), &mut Vec::new()) as u64;
+        now = now + Duration::from_millis(1);
+        streams.tune(Duration::from_secs(1), now);
+        drain(streams);
+    }
+    end
+}
+
+#[test]
+fn a_stream_that_is_read_as_fast_as_it_comes_gets_more_credit() {
+    let mut streams = Streams::new();
+    let end = read_fast(&mut streams);
+    let far = end + WINDOW_MAX - WINDOW_MAX / 8;
+    assert_eq!(streams.check(&[piece(2, far, false, b"x")]), Ok(()));
+    let beyond = piece(2, end + WINDOW_MAX, false, b"x");
+    assert_eq!(streams.check(&[beyond]), Err(StreamViolation::FlowControl));
+}
+
+#[test]
+fn a_hostile_peer_that_made_windows_grow_cannot_make_us_hold_more_than_the_largest() {
+    let mut streams = Streams::new();
+    let end = read_fast(&mut streams);
+    let page = [7; PAGE];
+    for id in 1..2 + MAX_STREAMS {
+        let start = if id == 2 { end } else { 0 };
+        // Never the first page, so that nothing can be read.
+        for number in (1..2 * WINDOW_MAX / PAGE as u64).rev() {
+            let offset = start + number * PAGE as u64;
+            let _ = deliver(&mut streams, &[piece(id, offset, false, &page)]);
+        }
+    }
+    let held = streams.incoming.held();
+    let slack = (1 + MAX_STREAMS as usize) * 2 * PAGE;
+    let bound = (STREAM_WINDOW + WINDOW_MAX) as usize + slack;
+    assert!(held <= bound, "{held} > {bound}");
+    assert!(held > DATA_WINDOW as usize, "the window did grow: {held}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What leaves: whose turn it is, credit, losses, acknowledgements, RESET and STOP.
 
 use super::*;
-use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 
 const MIB: usize = 1_024 * 1_024;
 
@@ -200,6 +200,28 @@ fn bulk_streams_share_a_credit_that_the_chat_does_not_need() {
         frames.iter().map(|frame| span_of(frame).2).sum::<u64>(),
         100
     );
+}
+
+#[test]
+fn streams_keep_more_for_a_peer_that_gives_more_credit_up_to_a_bound() {
+    let mut streams = Streams::new();
+    let ids: Vec<_> = (0..3).map(|_| streams.open().unwrap()).collect();
+    let full = vec![7; 2 * WINDOW_MAX as usize];
+    assert_eq!(streams.write(ids[0], &full), MIB);
+    events(&mut streams);
+    let max = 1 << 40;
+    let mut credit = vec![Frame::MaxData(max)];
+    credit.extend(ids.iter().map(|id| Frame::MaxStreamData { id: *id, max }));
+    deliver(&mut streams, &credit).unwrap();
+    assert_eq!(events(&mut streams), [StreamEvent::Writable(ids[0])]);
+    assert_eq!(streams.write(ids[0], &full), 15 * MIB);
+    for id in &ids[1..] {
+        assert_eq!(streams.write(*id, &full), MIB, "its own part is left");
+        assert_eq!(streams.write(*id, &full), 0);
+    }
+    assert_eq!(streams.write(CHAT, &full), 256 * 1_024);
+    streams.reset(ids[0], 1);
+    assert_eq!(streams.write(ids[1], &full), 14 * MIB);
 }
 
 #[test]
