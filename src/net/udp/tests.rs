@@ -21,7 +21,7 @@ fn on_loopback(socket: &Socket, ip: &str) -> SocketAddr {
 fn send(socket: &Socket, batch: &[(SocketAddr, Vec<u8>)]) -> (Sent, Vec<IcmpError>) {
     let mut errors = Vec::new();
     let sent = socket.send(batch, &mut Vec::new(), Room::Wait, &mut |error| {
-        errors.push(error)
+        errors.push(error);
     });
     (sent.expect("a live socket"), errors)
 }
