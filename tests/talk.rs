@@ -26,8 +26,6 @@ mod failures;
 mod home;
 #[path = "talk/introduced.rs"]
 mod introduced;
-#[path = "talk/kept.rs"]
-mod kept;
 #[cfg(target_os = "linux")]
 #[path = "talk/kills.rs"]
 mod kills;
@@ -53,5 +51,7 @@ mod terminal;
 #[cfg(target_os = "linux")]
 #[path = "talk/transcript.rs"]
 mod transcript;
+#[path = "talk/waiting.rs"]
+mod waiting;
 #[path = "talk/wire.rs"]
 mod wire;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::skipped;
 use crate::home::{Home, check, free_port, program};
-use crate::kept::{keep, numbers, once, store};
+use crate::waiting::{keep, numbers, once, store};
 use crate::program::{Ended, Program};
 
 /// A command for which a file cannot grow by more than a little over the store as it is.

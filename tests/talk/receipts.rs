@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::home::{Home, Talk, check};
-use crate::kept::{numbers, once};
+use crate::waiting::{numbers, once};
 use crate::program::{Program, within};
 use crate::rude::Rude;
 
