@@ -131,7 +131,7 @@ EXIT CODES
     5  identity: none, wrong passphrase, unsafe permissions
     6  not delivered in time; the message is kept, and sent next time
     7  the peer speaks an incompatible version
-    8  local storage: disk full, read-only, damaged, or in use by another process
+    8  local storage: disk full, read-only, damaged, or in use elsewhere
    70  a bug in securechat
   130  stopped by Ctrl+C (SIGINT), after a goodbye
   143  stopped by SIGTERM, after a goodbye
