@@ -166,9 +166,9 @@ they get the access list of the directory they are in.
 SECURECHAT_IDENTITY) names another secret key. The flag wins over the
 environment.
 
-Messages are sealed: without your secret key the file says how many there are and
-how long, not what or with whom. Deleted ones are not wiped from the drive. If
-the file is damaged nothing starts (SC19), and it stays as it is.
+Messages are sealed: without your secret key the file says how many there are
+and how long, not what or with whom. Deleted ones are not wiped from the drive.
+If the file is damaged nothing starts (SC19), and it stays as it is.
 
 A line of known-peers is
   NAME KEY [option=value ...]
