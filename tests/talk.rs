@@ -29,8 +29,6 @@ mod filled;
 mod home;
 #[path = "talk/introduced.rs"]
 mod introduced;
-#[path = "talk/kept.rs"]
-mod kept;
 #[cfg(target_os = "linux")]
 #[path = "talk/kills.rs"]
 mod kills;
@@ -61,5 +59,7 @@ mod terminal;
 #[cfg(target_os = "linux")]
 #[path = "talk/transcript.rs"]
 mod transcript;
+#[path = "talk/waiting.rs"]
+mod waiting;
 #[path = "talk/wire.rs"]
 mod wire;

@@ -133,7 +133,7 @@ EXIT CODES
     5  identity: none, wrong passphrase, unsafe permissions
     6  not delivered in time; the message is kept, and sent next time
     7  the peer speaks an incompatible version
-    8  local storage: disk full, read-only, damaged, or in use by another process
+    8  local storage: disk full, read-only, damaged, or in use elsewhere
    70  a bug in securechat
   130  stopped by Ctrl+C (SIGINT), after a goodbye
   143  stopped by SIGTERM, after a goodbye
@@ -171,9 +171,9 @@ they get the access list of the directory they are in.
 SECURECHAT_IDENTITY) names another secret key. The flag wins over the
 environment.
 
-Messages are sealed: without your secret key the file says how many there are and
-how long, not what or with whom. Deleted ones are not wiped from the drive. If
-the file is damaged nothing starts (SC19), and it stays as it is.
+Messages are sealed: without your secret key the file says how many there are
+and how long, not what or with whom. Deleted ones are not wiped from the drive.
+If the file is damaged nothing starts (SC19), and it stays as it is.
 
 A line of known-peers is
   NAME KEY [option=value ...]

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::skipped;
 use crate::home::{Home, check, free_port, program};
-use crate::kept::{keep, numbers, once, store};
 use crate::program::{Ended, Program};
+use crate::waiting::{keep, numbers, once, store};
 
 /// A command for which a file cannot grow by more than a little over the store as it is.
 fn with_little_room(home: &Home, args: &[&str]) -> Command {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::home::{Home, Talk, check};
-use crate::kept::{numbers, once};
 use crate::program::{Program, within};
 use crate::rude::Rude;
+use crate::waiting::{numbers, once};
 
 #[test]
 fn a_pipe_that_is_longer_than_the_outbox_is_read_as_its_lines_are_delivered() {
