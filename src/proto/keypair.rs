@@ -331,3 +331,6 @@ impl KeySlots {
 fn yields_to(new: &Keypair, old: &Keypair, local: PeerId) -> bool {
     new.crossed(old) && old.initiator_id(local) < new.initiator_id(local)
 }
+
+#[cfg(test)]
+mod tests;
