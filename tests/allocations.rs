@@ -1,13 +1,14 @@
-//! What the steady path allocates: nothing for a packet, and for a message its body at either end.
+//! What the steady path allocates: nothing for a packet, and for a message its body at either end. And what
+//! an idle session keeps.
 //!
 //! The whole core is counted, chat and sealing with it; not the sockets. Whoever sends hands the memory of
-//! a datagram back by `Endpoint::recycle`, as here. One test at a time: the allocator is everybody's.
+//! a datagram back by `Endpoint::recycle`, as here.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::net::SocketAddr;
 use std::alloc::System;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -22,6 +23,9 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The allocator is everybody's: one test at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// What a datagram takes from one side to the other.
 const HOP_US: u64 = 100;
@@ -132,12 +136,16 @@ struct Pair {
 
 impl Pair {
     fn connected() -> Self {
-        let [mut a, mut b] = [Side::new(1), Side::new(2)];
+        Self::connect(Side::new(1), Side::new(2), 0)
+    }
+
+    fn connect(mut a: Side, mut b: Side, us: u64) -> Self {
         a.knows(&b);
         b.knows(&a);
         let endpoint = a.messenger.endpoint_mut();
-        endpoint.connect(b.id(), &[], at(0)).unwrap();
-        let (sides, us, packets) = ([a, b], 0, 0);
+        endpoint.connect(b.id(), &[], at(us)).unwrap();
+        (a.established, b.established) = (false, false);
+        let (sides, packets) = ([a, b], 0);
         let out = Vec::with_capacity(1_024);
         let mut pair = Self {
             sides,
@@ -145,7 +153,7 @@ impl Pair {
             out,
             packets,
         };
-        pair.sides[0].attend(at(0));
+        pair.sides[0].attend(at(us));
         while !pair.sides.iter().all(|side| side.established) {
             pair.step();
         }
@@ -155,7 +163,7 @@ impl Pair {
     /// Everything that is due goes over; if nothing is, time passes.
     fn step(&mut self) {
         let before = self.packets;
-        for turn in 0..2 {
+        for _ in 0..2 {
             let now = at(self.us);
             let endpoint = self.sides[0].messenger.endpoint_mut();
             self.out
@@ -165,17 +173,18 @@ impl Pair {
             let [from, to] = &mut self.sides;
             for transmit in self.out.drain(..) {
                 let mut bytes = transmit.datagram.into_bytes(now).unwrap();
-                to.receive(from.address, &mut bytes, at(self.us));
+                if transmit.to == to.address {
+                    to.receive(from.address, &mut bytes, at(self.us));
+                }
                 from.messenger.endpoint_mut().recycle(bytes);
             }
             to.attend(at(self.us));
             self.sides.reverse();
-            assert!(turn < 2);
         }
         if self.packets == before {
             let deadlines = self.sides.iter().map(|side| side.messenger.poll_timeout());
-            let next = deadlines.flatten().min().unwrap();
-            self.us = self.us.max(next.as_micros());
+            let next = deadlines.flatten().min();
+            self.us = next.map_or(self.us, |next| self.us.max(next.as_micros()));
         }
         let now = at(self.us);
         for side in &mut self.sides {
@@ -242,6 +251,7 @@ fn counted(pair: &mut Pair, work: impl FnOnce(&mut Pair)) -> (usize, usize) {
 
 #[test]
 fn a_packet_allocates_nothing_and_a_message_its_body_at_either_end() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut pair = Pair::connected();
     for window in [1, 64] {
         pair.say(drafts(3_000), window);
@@ -261,4 +271,42 @@ fn a_packet_allocates_nothing_and_a_message_its_body_at_either_end() {
         allocations <= packets / RARELY,
         "{allocations} in {packets} packets"
     );
+}
+
+/// Bytes that are allocated now.
+fn live() -> usize {
+    let stats = ALLOCATOR.stats();
+    let allocated = stats
+        .bytes_allocated
+        .checked_add_signed(stats.bytes_reallocated);
+    allocated.unwrap() - stats.bytes_deallocated
+}
+
+#[test]
+fn a_session_that_was_silent_for_ten_minutes_keeps_four_kibibytes_and_no_deadline() {
+    const SESSIONS: u8 = 30;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut hub = Side::new(1);
+    let (mut us, before) = (0, live());
+    for member in 2..2 + SESSIONS {
+        let mut pair = Pair::connect(hub, Side::new(member), us);
+        (0..20).for_each(|_| pair.step());
+        us = pair.us;
+        [hub, _] = pair.sides;
+    }
+    let end = at(us + 600_000_000);
+    while let Some(now) = hub.messenger.poll_timeout().filter(|now| *now <= end) {
+        hub.messenger.handle_timeout(now);
+        hub.messenger.settle(now);
+        hub.attend(now);
+        while hub.messenger.endpoint_mut().poll_transmit(now).is_some() {}
+    }
+    let stats = hub.messenger.endpoint().stats();
+    assert_eq!(
+        (stats.peers, stats.keypairs, stats.timers),
+        (usize::from(SESSIONS), 0, 0)
+    );
+    let each = (live() - before) / usize::from(SESSIONS);
+    println!("{each} bytes of an idle session");
+    assert!(each <= 4_096, "{each} bytes");
 }

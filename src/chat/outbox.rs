@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -112,16 +112,28 @@ pub struct MemoryOutbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    messages: BTreeMap<Name, Outgoing>,
+    /// In the order in which they were pushed.
+    messages: VecDeque<Outgoing>,
     bytes: usize,
 }
 
 impl Queue {
     const fn new() -> Self {
         Self {
-            messages: BTreeMap::new(),
+            messages: VecDeque::new(),
             bytes: 0,
         }
+    }
+
+    /// Where a message stands. Where none is missing in between, its number tells.
+    fn position(&self, name: Name) -> Option<usize> {
+        let first = self.messages.front()?.name;
+        let guess = usize::try_from(name.sequence.wrapping_sub(first.sequence)).ok();
+        let is_there = |at: &usize| self.messages.get(*at).is_some_and(|it| it.name == name);
+        let mut messages = self.messages.iter();
+        guess
+            .filter(is_there)
+            .or_else(|| messages.position(|it| it.name == name))
     }
 }
 
@@ -161,7 +173,7 @@ impl MemoryOutbox {
         let queue = self.queues.entry(contact);
         let queue = queue.or_insert_with(|| core::mem::take(spare));
         queue.bytes = queue.bytes.saturating_add(message.body.len());
-        queue.messages.insert(message.name, message);
+        queue.messages.push_back(message);
     }
 }
 
@@ -190,14 +202,18 @@ impl Outbox for MemoryOutbox {
     }
 
     fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
-        self.queues.get(&contact)?.messages.get(&name).cloned()
+        let queue = self.queues.get(&contact)?;
+        queue.messages.get(queue.position(name)?).cloned()
     }
 
     fn settle(&mut self, contact: ContactId, name: Name, _: State) {
         let Some(queue) = self.queues.get_mut(&contact) else {
             return;
         };
-        if let Some(message) = queue.messages.remove(&name) {
+        let message = queue
+            .position(name)
+            .and_then(|at| queue.messages.remove(at));
+        if let Some(message) = message {
             queue.bytes -= message.body.len();
         }
         if queue.messages.is_empty()

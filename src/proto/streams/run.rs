@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use crate::proto::streams::pages::span;
 
-/// Memory that an empty run keeps for the next bytes, at most: small talk and a few packets of a transfer
-/// allocate nothing.
-const KEPT: usize = 16 * 1_024;
+/// Memory that an empty run keeps for the next bytes, at most: what leaves at once, twice because memory
+/// grows by doubling. Small talk keeps as little as it needs, and an idle session nothing.
+const KEPT: usize = 128 * 1_024;
 
 /// A window onto a stream without gaps.
 #[derive(Default)]
