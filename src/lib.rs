@@ -12,4 +12,5 @@ pub mod sim;
 pub mod store;
 pub mod text;
 pub mod time;
+pub mod tui;
 pub mod wire;

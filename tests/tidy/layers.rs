@@ -25,10 +25,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["id", "time", "text", "wire", "crypto", "proto", "chat"],
     ),
     ("plain", &["id", "time", "text", "chat"]),
+    ("tui", &["id", "time", "text", "chat"]),
     (
         "cli",
         &[
             "id", "time", "text", "wire", "crypto", "proto", "chat", "sim", "store", "net", "plain",
+            "tui",
         ],
     ),
 ];
