@@ -84,6 +84,8 @@ const TABLE: &[(&str, Bind)] = &[
     ("ctrl-_", Bind::Undo),
     ("ctrl-7", Bind::Undo),
     ("ctrl-/", Bind::Undo),
+    // With an extended one, Shift is left out of what it changes.
+    ("ctrl--", Bind::Undo),
     ("tab", Bind::Complete { back: false }),
     ("backtab", Bind::Complete { back: true }),
     ("ctrl-n", Bind::NextTab),
@@ -120,6 +122,7 @@ const TABLE: &[(&str, Bind)] = &[
     ("ctrl-l", Bind::Redraw),
     ("f1", Bind::Help),
     ("alt-?", Bind::Help),
+    ("alt-/", Bind::Help),
     ("esc", Bind::Escape),
     ("ctrl-c", Bind::Interrupt),
     ("ctrl-d", Bind::EndOfInput),

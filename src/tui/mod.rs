@@ -24,6 +24,7 @@ mod log;
 mod paint;
 mod places;
 mod search;
+mod terminal;
 mod theme;
 mod update;
 mod view;
@@ -36,3 +37,4 @@ pub use input::{
     Told,
 };
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
+pub use terminal::{Terminal, read, restore};

@@ -6,7 +6,7 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, safe_line, safe_text};
 use crate::tui::wrap;
 
 /// A piece of text that may be drawn: a part of a [`Safe`] one, or our own.
@@ -17,6 +17,10 @@ impl<'a> Piece<'a> {
     /// These bytes of a text; nothing, if it has no such bytes.
     pub(super) fn of(text: &'a Safe, range: Range<usize>) -> Self {
         Self(text.as_str().get(range).unwrap_or(""))
+    }
+
+    pub(super) fn to_safe(self) -> Safe {
+        safe_text(self.0)
     }
 
     pub(super) fn cells(self) -> usize {

@@ -280,6 +280,12 @@ fn bare_text_is_whole_from_edge_to_edge() {
     screen.say(BOB, "short");
     screen.key("alt-l");
     screen.is_like("bare");
+    let lines = screen.app.bare().unwrap();
+    let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+    let whole = "https://example.org/reports/2026-11-21/full?with=a&long=query";
+    assert_eq!(lines, [whole, "short"], "the terminal breaks them");
+    screen.key("esc");
+    assert!(screen.app.bare().is_none());
 }
 
 #[test]
