@@ -14,6 +14,7 @@ use std::time::Duration;
 use ratatui_core::backend::TestBackend;
 use ratatui_core::terminal::Terminal;
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use securechat::chat::{LogId, Name};
 use securechat::id::PeerId;
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{App, Card, Discretion, Input, Now, Said, Settings, Standing, Told, Zone};
@@ -104,6 +105,10 @@ impl Face {
         );
         self.take(Input::Told(Told::Said(Said {
             peer: PEER,
+            name: Name {
+                log: LogId(1),
+                sequence: self.count,
+            },
             len: text.len(),
             text: Some(text),
             at: now().unix,

@@ -145,7 +145,7 @@ impl App {
     /// Messages that were not seen.
     #[must_use]
     pub fn unread(&self) -> usize {
-        self.conversations.iter().map(|it| it.unread).sum()
+        self.conversations.iter().map(Conversation::unread).sum()
     }
 
     /// What is on the screen: a conversation, or home.

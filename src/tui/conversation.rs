@@ -1,5 +1,7 @@
 //! One person: what was said, what is being written, how things stand.
 
+use core::mem;
+
 use crate::chat::Name;
 use crate::id::PeerId;
 use crate::text::Safe;
@@ -9,7 +11,7 @@ use crate::tui::editor::Editor;
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
 use crate::tui::input::{Card, LinkStatus, Said, Standing, Ticket};
-use crate::tui::log::{Anchor, Line, Log};
+use crate::tui::log::{Anchor, Line, Log, MAX_ENTRIES};
 
 /// A conversation.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Conversation {
     /// Where the screen stands, if not at the end.
     pub(super) anchor: Option<Anchor>,
     /// Messages that were not seen.
-    pub(super) unread: usize,
+    pub(super) unseen: Vec<Name>,
     pub(super) is_muted: bool,
     /// Whether it has a tab.
     pub(super) is_open: bool,
@@ -66,7 +68,7 @@ impl Conversation {
             editor: Editor::default(),
             history: History::default(),
             anchor: None,
-            unread: 0,
+            unseen: Vec::new(),
             is_muted: false,
             is_open: true,
             selected: None,
@@ -104,6 +106,11 @@ impl Conversation {
         }
     }
 
+    /// How many messages were not seen.
+    pub(super) const fn unread(&self) -> usize {
+        self.unseen.len()
+    }
+
     /// Takes a message in. `is_seen`: whether somebody looks at the end of this conversation.
     pub(super) fn on_said(&mut self, said: &Said, zone: &Zone, is_seen: bool) {
         self.is_open = true;
@@ -112,11 +119,16 @@ impl Conversation {
             self.log.push(Entry::gap(said.at, zone, said.missing));
         }
         self.log.push(Entry::theirs(said, zone));
-        if is_seen || said.old {
+        if said.old {
             return;
         }
-        self.unread += 1;
-        self.log.marker.get_or_insert(first);
+        // Those beyond are counted as seen by nobody: after a restart they come again.
+        if self.unseen.len() < MAX_ENTRIES {
+            self.unseen.push(said.name);
+        }
+        if !is_seen {
+            self.log.marker.get_or_insert(first);
+        }
     }
 
     /// Adds what we say.
@@ -148,14 +160,14 @@ impl Conversation {
         self.log.push(Entry::note(at, zone, words));
     }
 
-    /// The end is looked at.
-    pub(super) const fn see(&mut self) {
-        self.unread = 0;
+    /// The end is looked at. Returns what is seen by that.
+    pub(super) fn see(&mut self) -> Vec<Name> {
+        mem::take(&mut self.unseen)
     }
 
     /// Nobody looks any more: what is new from now on is new.
     pub(super) const fn leave(&mut self) {
-        if self.unread == 0 {
+        if self.unseen.is_empty() {
             self.log.marker = None;
         }
     }
@@ -172,6 +184,11 @@ impl Conversation {
         } else {
             self.log.down(self.anchor, rows.unsigned_abs(), shape)
         };
+    }
+
+    /// Shows the oldest entry.
+    pub(super) fn oldest(&mut self, window: Window) {
+        self.anchor = self.log.oldest(window.height, window.shape);
     }
 
     pub(super) fn show(&mut self, entry: u64, window: Window) {

@@ -134,6 +134,8 @@ pub struct Card {
 pub struct Said {
     /// Whose.
     pub peer: PeerId,
+    /// Which.
+    pub name: Name,
     /// The text; none of bytes that are no text.
     pub text: Option<String>,
     /// How many bytes it has.
@@ -229,6 +231,8 @@ pub enum Action {
     },
     /// Do, or find out; the answer comes as a [`Told`].
     Ask(Ask),
+    /// These messages of somebody have been looked at.
+    Seen(PeerId, Vec<Name>),
     /// Put this into the clipboard.
     Copy(String),
     /// Call the person.

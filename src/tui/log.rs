@@ -308,6 +308,17 @@ impl Log {
         self.down(Some(at), height.saturating_sub(1), shape)
     }
 
+    /// The anchor of a screen that begins with the oldest entry.
+    pub(super) fn oldest(&mut self, height: usize, shape: Shape) -> Option<Anchor> {
+        self.placed(None)?;
+        let lines = self.lines(self.first, shape).len();
+        let at = Anchor {
+            entry: self.first,
+            skipped: lines,
+        };
+        self.down(Some(at), height, shape)
+    }
+
     /// The anchor of a screen that shows an entry: the one given if it does already.
     pub(super) fn showing(
         &mut self,

@@ -21,6 +21,8 @@ fn a_message_is_seen_only_at_the_end_of_a_screen_that_somebody_looks_at() {
     screen.input(Input::Focus(true));
     assert_eq!(screen.app.unread(), 1);
     assert_eq!(screen.app.title().as_str(), "securechat (1)");
+    screen.key("alt-1");
+    assert_eq!(screen.seen(), [(BOB, 1), (CAROL, 1), (BOB, 1)]);
 }
 
 #[test]

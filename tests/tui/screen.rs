@@ -34,6 +34,8 @@ pub(crate) struct Screen {
     actions: Vec<Action>,
     /// Messages that were accepted.
     accepted: u64,
+    /// Messages that came.
+    said: u64,
 }
 
 pub(crate) fn settings() -> Settings {
@@ -64,6 +66,7 @@ impl Screen {
             now,
             actions: Vec::new(),
             accepted: 0,
+            said: 0,
         }
     }
 
@@ -127,9 +130,14 @@ impl Screen {
     }
 
     /// A message as it comes from somebody just now.
-    pub(crate) fn message(&self, peer: PeerId, text: &str) -> Said {
+    pub(crate) fn message(&mut self, peer: PeerId, text: &str) -> Said {
+        self.said += 1;
         Said {
             peer,
+            name: Name {
+                log: LogId(2),
+                sequence: self.said,
+            },
             text: Some(text.to_owned()),
             len: text.len(),
             at: self.now.unix,
@@ -213,9 +221,25 @@ impl Screen {
         self.tell(Told::State { peer, name, state });
     }
 
-    /// What was to be done since this was last asked.
+    /// What was to be done since this was last asked, but for what was seen.
     pub(crate) fn actions(&mut self) -> Vec<Action> {
-        std::mem::take(&mut self.actions)
+        let mut actions = std::mem::take(&mut self.actions);
+        actions.retain(|action| !matches!(action, Action::Seen(..)));
+        actions
+    }
+
+    /// What was seen since this was last asked: how many messages of whom.
+    pub(crate) fn seen(&mut self) -> Vec<(PeerId, usize)> {
+        let seen = |action: &Action| {
+            let Action::Seen(peer, names) = action else {
+                return None;
+            };
+            Some((*peer, names.len()))
+        };
+        let found = self.actions.iter().filter_map(seen).collect();
+        self.actions
+            .retain(|action| !matches!(action, Action::Seen(..)));
+        found
     }
 
     /// What was to be sent so far: to whom, under which ticket, what.

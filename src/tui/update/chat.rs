@@ -103,7 +103,10 @@ impl App {
             Bind::PageDown => self.scroll(-page.max(1)),
             Bind::LinesUp => self.scroll(STEP),
             Bind::LinesDown => self.scroll(-STEP),
-            Bind::Oldest => self.scroll(isize::MAX),
+            Bind::Oldest => {
+                let window = self.window();
+                self.current_mut().oldest(window);
+            }
             Bind::Newest => self.newest(),
             Bind::FirstUnread => self.first_unread(),
             Bind::SelectUp | Bind::SelectDown => {
@@ -216,7 +219,11 @@ impl App {
     fn next_unread(&mut self) {
         let count = self.conversations.len();
         let here = self.active.unwrap_or(0);
-        let is_unread = |at: &usize| self.conversations.get(*at).is_some_and(|it| it.unread > 0);
+        let is_unread = |at: &usize| {
+            self.conversations
+                .get(*at)
+                .is_some_and(|it| it.unread() > 0)
+        };
         let found = (1..=count)
             .map(|step| (here + step) % count)
             .find(is_unread);

@@ -38,7 +38,7 @@ impl App {
             Command::Clear => {
                 let conversation = self.current_mut();
                 conversation.log.clear();
-                (conversation.anchor, conversation.unread) = (None, 0);
+                conversation.anchor = None;
             }
             Command::Delete => self.delete_selected(),
             Command::Copy(number) => return self.copy_nth(number),

@@ -43,8 +43,10 @@ impl App {
         if let Some(at) = self.active
             && self.is_seen(at)
             && let Some(conversation) = self.conversations.get_mut(at)
+            && !conversation.unseen.is_empty()
         {
-            conversation.see();
+            let (peer, names) = (conversation.peer, conversation.see());
+            self.act(Action::Seen(peer, names));
         }
     }
 

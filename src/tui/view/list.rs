@@ -27,7 +27,7 @@ impl App {
             } else {
                 "  "
             };
-            let count = match it.unread {
+            let count = match it.unread() {
                 0 => Safe::default(),
                 unread => Safe::from(" +") + unread,
             };

@@ -56,7 +56,7 @@ impl App {
             return;
         }
         let down = Safe::from(self.theme.glyphs.down);
-        let words = match here.unread {
+        let words = match here.unread() {
             0 => down + " more below - End",
             unread => down + " " + unread + " new below - End",
         };

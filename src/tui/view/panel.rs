@@ -81,7 +81,7 @@ impl App {
         let line = |at: usize| {
             let it = self.conversations.get(at)?;
             let words = it.name.clone() + " " + self.label(it).0;
-            Some(match it.unread {
+            Some(match it.unread() {
                 0 => words,
                 unread => words + " +" + unread,
             })

@@ -71,7 +71,7 @@ impl App {
 
     fn tab_words(&self, number: usize, here: &Conversation) -> Safe {
         let words = Safe::from("[") + number + " " + &here.name;
-        match here.unread {
+        match here.unread() {
             0 => words + "]",
             unread => words + " +" + unread + "]",
         }
