@@ -21,5 +21,5 @@ pub use entropy::{OsRng, os_rng, seed};
 pub use icmp::{IcmpError, IcmpKind, SocketError};
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
 pub use shared::{Fatal, Traffic};
-pub use signals::{Signal, Signals};
+pub use signals::{Signal, Signals, suspend};
 pub use udp::{Batch, Sent, Socket};

@@ -45,6 +45,8 @@ pub struct App {
     pub(super) has_list: bool,
     pub(super) has_mouse: bool,
     pub(super) is_bare: bool,
+    /// Whether the screen was at the end before it was bare.
+    pub(super) was_at_end: bool,
     /// What was just said to the person, until the next key.
     pub(super) notice: Option<Safe>,
     /// When Ctrl+C was pressed on an empty line.
@@ -124,6 +126,7 @@ impl App {
             has_list: false,
             has_mouse: false,
             is_bare: false,
+            was_at_end: false,
             notice: None,
             interrupted: None,
             completion: None,
@@ -140,6 +143,12 @@ impl App {
             0 => "securechat".into(),
             unread => Safe::from("securechat (") + unread + ")",
         }
+    }
+
+    /// Columns and rows that it is drawn on.
+    #[must_use]
+    pub const fn size(&self) -> (u16, u16) {
+        self.size
     }
 
     /// Messages that were not seen.

@@ -51,6 +51,8 @@ pub enum Input {
 pub enum Told {
     /// Somebody is known, or known in another way than before.
     Peer(Card),
+    /// The conversation with this person is what the program was started for: it comes first.
+    Show(PeerId),
     /// Somebody is known no longer. The conversation stays to be read.
     Forgotten(PeerId),
     /// Somebody said something.

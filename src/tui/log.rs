@@ -308,6 +308,11 @@ impl Log {
         self.down(Some(at), height.saturating_sub(1), shape)
     }
 
+    /// The anchor of a screen that stays at the end as it is now, whatever comes.
+    pub(super) fn pinned(&self) -> Option<Anchor> {
+        self.placed(None)
+    }
+
     /// The anchor of a screen that begins with the oldest entry.
     pub(super) fn oldest(&mut self, height: usize, shape: Shape) -> Option<Anchor> {
         self.placed(None)?;

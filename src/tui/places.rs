@@ -36,6 +36,8 @@ pub(super) const NARROW_GUTTER: usize = RECEIPT + 1;
 pub(super) struct Places {
     pub(super) top: Rect,
     pub(super) list: Option<Rect>,
+    /// While nobody is known.
+    pub(super) guide: Option<Rect>,
     pub(super) log: Rect,
     pub(super) rule: Rect,
     pub(super) tabs: Rect,
@@ -70,9 +72,11 @@ impl Places {
         } else {
             (None, middle)
         };
+        let (guide, log_place) = app.with_guide(log_place);
         Some(Self {
             top: row(0, 1),
             list,
+            guide,
             log: log_place,
             rule: row(log + 1, 1),
             tabs: row(log + 2, 1),
@@ -86,6 +90,7 @@ impl Places {
         Self {
             top: none,
             list: None,
+            guide: None,
             log: Rect::new(0, 0, width, height),
             rule: none,
             tabs: none,
@@ -95,6 +100,22 @@ impl Places {
 }
 
 impl App {
+    /// The place of the guide and what is left for the log: at least half.
+    fn with_guide(&self, log: Rect) -> (Option<Rect>, Rect) {
+        if self.active.is_some() {
+            return (None, log);
+        }
+        let rows = u16::try_from(self.settings.guide.len() + 1).unwrap_or(u16::MAX);
+        let height = rows.min(log.height / 2);
+        let guide = Rect { height, ..log };
+        let log = Rect {
+            y: log.y + height,
+            height: log.height - height,
+            ..log
+        };
+        (Some(guide), log)
+    }
+
     fn input_rows(&self, width: u16) -> u16 {
         let width = usize::from(width) - PROMPT.len();
         let rows = self.current().editor.rows(width).0.len();

@@ -10,9 +10,11 @@ use std::sync::Once;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ratatui_core::terminal;
+use ratatui_core::backend::{Backend, ClearType};
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::{Position, Rect};
 use ratatui_crossterm::CrosstermBackend;
-use ratatui_crossterm::crossterm::cursor::{MoveTo, Show};
+use ratatui_crossterm::crossterm::cursor::{Hide, MoveTo, Show};
 use ratatui_crossterm::crossterm::event::{
     self, DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
     EnableFocusChange, EnableMouseCapture, Event, KeyboardEnhancementFlags, MouseButton,
@@ -20,8 +22,7 @@ use ratatui_crossterm::crossterm::event::{
 };
 use ratatui_crossterm::crossterm::style::Print;
 use ratatui_crossterm::crossterm::terminal::{
-    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode,
-    enable_raw_mode, size,
+    EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode, size,
 };
 use ratatui_crossterm::crossterm::{execute, queue};
 
@@ -40,12 +41,22 @@ static IS_OURS: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
 /// A terminal that is ours.
+///
+/// The two buffers and what is between them are kept here and not by ratatui's own `Terminal`: whenever that
+/// clears, it asks the terminal where its cursor is, and waits for an answer that the thread which reads
+/// the keys takes away from it.
 #[derive(Debug)]
 pub struct Terminal {
-    screen: terminal::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    backend: CrosstermBackend<BufWriter<Stdout>>,
+    /// What stands on the terminal.
+    shown: Buffer,
+    /// What is drawn next.
+    next: Buffer,
+    /// Where the cursor stands; none while it is hidden.
+    caret: Option<Position>,
     title: Safe,
-    /// Whether text stands there without a frame.
-    is_bare: bool,
+    /// The text that stands there without a frame.
+    bare: Option<Vec<Safe>>,
 }
 
 impl Terminal {
@@ -62,12 +73,13 @@ impl Terminal {
             }));
         });
         take_over()?;
-        let backend = CrosstermBackend::new(BufWriter::new(stdout()));
-        let screen = terminal::Terminal::new(backend).inspect_err(|_| restore())?;
         Ok(Self {
-            screen,
+            backend: CrosstermBackend::new(BufWriter::new(stdout())),
+            shown: Buffer::default(),
+            next: Buffer::default(),
+            caret: None,
             title: Safe::default(),
-            is_bare: false,
+            bare: None,
         })
     }
 
@@ -86,18 +98,40 @@ impl Terminal {
     pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
         self.set_title(&app.title())?;
         if let Some(lines) = app.bare() {
-            self.is_bare = true;
-            return self.show_bare(&lines);
+            return self.show_bare(lines);
         }
-        if core::mem::take(&mut self.is_bare) {
+        if self.bare.take().is_some() {
             self.redraw()?;
         }
-        self.screen.draw(|frame| {
-            if let Some(caret) = app.draw(frame.buffer_mut()) {
-                frame.set_cursor_position(caret);
+        let (width, height) = app.size();
+        let area = Rect::new(0, 0, width, height);
+        if self.shown.area != area {
+            self.shown = Buffer::empty(area);
+            self.next = Buffer::empty(area);
+            self.redraw()?;
+        }
+        self.next.reset();
+        let caret = app.draw(&mut self.next);
+        self.show(caret)
+    }
+
+    /// Writes what differs from what stands there; nothing at all if nothing does.
+    fn show(&mut self, caret: Option<Position>) -> io::Result<()> {
+        let changes = self.shown.diff(&self.next);
+        if changes.is_empty() && caret == self.caret {
+            return Ok(());
+        }
+        self.backend.draw(changes.into_iter())?;
+        match caret {
+            Some(place) => {
+                self.backend.set_cursor_position(place)?;
+                self.backend.show_cursor()?;
             }
-        })?;
-        Ok(())
+            None => self.backend.hide_cursor()?,
+        }
+        self.caret = caret;
+        core::mem::swap(&mut self.shown, &mut self.next);
+        Backend::flush(&mut self.backend)
     }
 
     /// Forgets what stands there: the next time everything is drawn.
@@ -105,7 +139,10 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::draw`].
     pub fn redraw(&mut self) -> io::Result<()> {
-        self.screen.clear()
+        self.backend.clear_region(ClearType::All)?;
+        self.shown.reset();
+        self.caret = None;
+        Ok(())
     }
 
     /// Puts a text into the clipboard of whoever looks at the terminal, even through ssh (OSC 52). It is
@@ -167,23 +204,29 @@ impl Terminal {
     }
 
     /// Writes lines as they are. The terminal breaks those that are too long, and so knows them whole.
-    fn show_bare(&mut self, lines: &[Safe]) -> io::Result<()> {
-        queue!(self.out(), Clear(ClearType::All), MoveTo(0, 0))?;
+    /// What is selected there stays so, as long as they are the same.
+    fn show_bare(&mut self, lines: Vec<Safe>) -> io::Result<()> {
+        if self.bare.as_ref() == Some(&lines) {
+            return Ok(());
+        }
+        self.redraw()?;
+        queue!(self.out(), Hide, MoveTo(0, 0))?;
         for (number, line) in lines.iter().enumerate() {
             let before = if number == 0 { "" } else { "\r\n" };
             queue!(self.out(), Print(before), Print(line))?;
         }
-        self.out().flush()
+        self.bare = Some(lines);
+        Write::flush(self.out())
     }
 
-    fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Stdout>> {
-        self.screen.backend_mut()
+    const fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Stdout>> {
+        &mut self.backend
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = self.out().flush();
+        let _ = Write::flush(self.out());
         restore();
     }
 }

@@ -100,3 +100,27 @@ fn a_person_who_is_renamed_keeps_the_conversation() {
         "{text}"
     );
 }
+
+#[test]
+fn home_shows_what_to_do_and_what_happens() {
+    let mut screen = Screen::new(80, 12);
+    let lines = vec!["listening on [::]:7419/udp".into()];
+    screen.tell(Told::Note { about: None, lines });
+    let text = screen.text();
+    assert!(text.contains("/add NAME KEY adds somebody"), "{text}");
+    assert!(
+        text.contains("*        listening on [::]:7419/udp"),
+        "{text}"
+    );
+    screen.resize(80, 6);
+    assert!(screen.text().contains("listening on"));
+}
+
+#[test]
+fn the_conversation_that_the_program_was_started_for_comes_first() {
+    let mut screen = Screen::with_three(80, 12);
+    screen.tell(Told::Show(crate::screen::CAROL));
+    assert!(screen.rows()[0].contains("carol"));
+    screen.tell(Told::Show(EVE));
+    assert!(screen.rows()[0].contains("carol"), "nobody knows that one");
+}

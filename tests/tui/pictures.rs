@@ -284,8 +284,11 @@ fn bare_text_is_whole_from_edge_to_edge() {
     let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
     let whole = "https://example.org/reports/2026-11-21/full?with=a&long=query";
     assert_eq!(lines, [whole, "short"], "the terminal breaks them");
+    screen.say(BOB, "while somebody copies");
+    assert_eq!(screen.app.bare().unwrap().len(), 2, "it stays as it is");
     screen.key("esc");
     assert!(screen.app.bare().is_none());
+    assert!(screen.text().contains("while somebody copies"));
 }
 
 #[test]

@@ -19,7 +19,7 @@ impl App {
             return;
         }
         if self.is_bare && !self.scrolls_bare(&stroke) {
-            self.is_bare = false;
+            self.leave_bare();
             return;
         }
         self.notice = None;
@@ -44,6 +44,23 @@ impl App {
             Bind::Newest,
         ];
         matches!(stroke, Stroke::Bind(bind) if scrolls.contains(bind))
+    }
+
+    /// Shows the text alone. It stays as it is while somebody copies from it.
+    pub(super) fn enter_bare(&mut self) {
+        self.is_bare = true;
+        let conversation = self.current_mut();
+        if conversation.anchor.is_none() {
+            conversation.anchor = conversation.log.pinned();
+            self.was_at_end = true;
+        }
+    }
+
+    pub(super) fn leave_bare(&mut self) {
+        self.is_bare = false;
+        if core::mem::take(&mut self.was_at_end) {
+            self.newest();
+        }
     }
 
     fn on_chat_stroke(&mut self, stroke: &Stroke) {
@@ -121,7 +138,7 @@ impl App {
                     skip: 0,
                 };
             }
-            Bind::Bare => self.is_bare = true,
+            Bind::Bare => self.enter_bare(),
             Bind::List => self.has_list = !self.has_list,
             Bind::Mouse => {
                 self.has_mouse = !self.has_mouse;

@@ -45,7 +45,7 @@ impl App {
             Command::Retry(number) => return self.retry(number),
             Command::Search(part) => self.start_search(part),
             Command::Unread => self.first_unread(),
-            Command::Bare => self.is_bare = true,
+            Command::Bare => self.enter_bare(),
             Command::Redraw => self.act(Action::Redraw),
             Command::Mute => self.mute(),
         }

@@ -72,7 +72,9 @@ impl App {
 
     /// Puts what was pasted where the keys write.
     fn on_paste(&mut self, text: &str) {
-        self.is_bare = false;
+        if self.is_bare {
+            self.leave_bare();
+        }
         match &mut self.mode {
             Mode::Search(search) => {
                 search.line.insert(text);

@@ -10,6 +10,11 @@ impl App {
     pub(super) fn on_told(&mut self, told: Told) {
         match told {
             Told::Peer(card) => self.on_peer(&card),
+            Told::Show(peer) => {
+                if let Some(at) = self.find(&peer) {
+                    self.go(at);
+                }
+            }
             Told::Forgotten(peer) => {
                 if let Some(conversation) = self.with(&peer) {
                     conversation.is_known = false;

@@ -30,15 +30,17 @@ impl App {
             is_bare: self.is_bare,
             is_narrow: area.width < NARROW,
         };
-        if lines.is_empty() && self.active.is_none() {
-            for (row, line) in self.settings.guide.iter().enumerate() {
-                canvas.row(area, row).plain(" ").plain(line);
-            }
-        }
         for (row, line) in lines.iter().enumerate() {
             paper.draw(canvas, area, row, *line);
         }
         lines.len()
+    }
+
+    /// What to do while nobody is known.
+    pub(super) fn draw_guide(&self, canvas: &mut Canvas<'_>, area: Rect) {
+        for (row, line) in self.settings.guide.iter().enumerate() {
+            canvas.row(area, row).plain(" ").plain(line);
+        }
     }
 
     /// What is searched, if something is.

@@ -70,6 +70,9 @@ impl App {
         if let Some(list) = places.list {
             self.draw_list(canvas, list);
         }
+        if let Some(guide) = places.guide {
+            self.draw_guide(canvas, guide);
+        }
         self.draw_below(canvas, places.log, lines);
         match &self.mode {
             Mode::Panel { .. } | Mode::Switcher { .. } | Mode::Welcome { .. } => {
