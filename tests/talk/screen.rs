@@ -279,7 +279,14 @@ fn what_waits_is_shown_and_what_nobody_has_seen_comes_again() {
     person.presses("\u{4}");
     person.sees("1 message is not delivered. Leave?");
     person.presses("y");
-    person.ends();
+    let (ended, vt, modes) = person.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(is_given_back(&vt, &modes), "{:?}", vt.modes);
+    let (_, words) = ended.transcript.rsplit_once("\u{1b}[?1049l").unwrap();
+    assert!(
+        words.contains("1 message is kept and will be sent next time bob is reachable"),
+        "{words:?}"
+    );
     let mut again = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     again.sees("…  me       for later");
     drop(bob);
