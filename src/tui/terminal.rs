@@ -276,28 +276,36 @@ fn take_over() -> io::Result<()> {
 
 /// The kitty protocol, where a terminal knows it, tells Shift+Enter from Enter; others ignore the request.
 fn enter(out: &mut impl Write) -> io::Result<()> {
-    execute!(
+    queue!(
         out,
         Print(PUSH_TITLE),
         EnterAlternateScreen,
-        PushKeyboardEnhancementFlags(KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES),
-        EnableBracketedPaste,
-        EnableFocusChange,
-    )
+        EnableFocusChange
+    )?;
+    if !cfg!(windows) {
+        let flags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES;
+        queue!(
+            out,
+            PushKeyboardEnhancementFlags(flags),
+            EnableBracketedPaste
+        )?;
+    }
+    out.flush()
 }
 
 /// In the opposite order, with the mouse off whether it was on or not.
 fn leave(out: &mut impl Write) -> io::Result<()> {
-    execute!(
+    if !cfg!(windows) {
+        queue!(out, DisableBracketedPaste, PopKeyboardEnhancementFlags)?;
+    }
+    queue!(
         out,
         DisableMouseCapture,
         DisableFocusChange,
-        DisableBracketedPaste,
-        PopKeyboardEnhancementFlags,
-        LeaveAlternateScreen,
-        Print(POP_TITLE),
-        Show,
-    )
+        LeaveAlternateScreen
+    )?;
+    queue!(out, Print(POP_TITLE), Show)?;
+    out.flush()
 }
 
 #[cfg(all(test, not(windows)))]

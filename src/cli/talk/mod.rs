@@ -43,7 +43,7 @@ use crate::net::{Bind, Clock, DEFAULT_PORT, Family};
 use crate::plain::{Form, Printer};
 use crate::proto::{Congestion, EndpointConfig, Trust};
 use crate::store::key_text;
-use crate::text::Safe;
+use crate::text::{Safe, safe_line};
 use crate::tui::{Discretion, Settings, Zone};
 
 /// As the flag of the same name says where it is not given.
@@ -173,10 +173,14 @@ fn converse(
     context: &Context,
 ) -> Result<Conversation, Error> {
     let sender = network.sender;
-    let (face, typist, lines) = if wants_screen(&context.globals) {
+    let screen = if wants_screen(&context.globals) {
         on_screen(&sender, network.clock, context)?
     } else {
-        in_lines(&sender, context)?
+        None
+    };
+    let (face, typist, lines) = match screen {
+        Some(screen) => screen,
+        None => in_lines(&sender, context)?,
     };
     Ok(Conversation {
         handle: network.driver.handle().clone(),
@@ -199,21 +203,34 @@ fn converse(
     })
 }
 
-/// A conversation on the whole terminal.
+/// What a conversation is shown by, who types, and the lines that come.
+type Ends = (Face, Typist, Lines);
+
+/// A conversation on the whole terminal; none, after saying why, if that cannot be had.
 fn on_screen(
     inputs: &Sender<Input>,
     clock: Clock,
     context: &Context,
-) -> Result<(Face, Typist, Lines), Error> {
-    let screen = Screen::open(settings(context), clock);
-    let screen = screen.map_err(|error| Error::output(&error))?;
+) -> Result<Option<Ends>, Error> {
+    let screen = match Screen::open(settings(context), clock) {
+        Ok(screen) => screen,
+        Err(error) => {
+            let words = Safe::from("no full screen here: ") + safe_line(&error.to_string());
+            context.out.note(&words);
+            return Ok(None);
+        }
+    };
     read_keys(inputs.clone()).map_err(|error| no_threads(&error))?;
     let typist = Typist::Person { sees_prompt: false };
-    Ok((Face::Screen(Box::new(screen)), typist, Lines::none()))
+    Ok(Some((
+        Face::Screen(Box::new(screen)),
+        typist,
+        Lines::none(),
+    )))
 }
 
 /// A conversation in lines.
-fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<(Face, Typist, Lines), Error> {
+fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
     let inputs = inputs.clone();
     let wake = move || {
         let _ = inputs.send(Input::Wake);
@@ -224,15 +241,15 @@ fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<(Face, Typist, 
 }
 
 /// Whether there is a terminal for a whole screen, and nobody who wants lines: by `--plain`, by
-/// `ACCESSIBLE`, by a terminal that cannot move its cursor, or by a log that goes to the terminal.
+/// `ACCESSIBLE`, by a terminal that cannot move its cursor, or by a log that goes to the terminal. On
+/// Windows nobody has tried it, and a paste there would be many messages (crossterm#737).
 pub(super) fn wants_screen(globals: &Globals) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     let logs_here = globals.verbose > 0 && globals.log.is_none();
-    let wants_lines = globals.plain || globals.no_input || set("ACCESSIBLE");
+    let wants_lines = globals.plain || globals.no_input || set("ACCESSIBLE") || is_dumb;
     let has_terminal = stdin().is_terminal() && stdout().is_terminal();
-    // Windows has no such variable.
-    has_terminal && !wants_lines && !logs_here && (!is_dumb || cfg!(windows))
+    has_terminal && !wants_lines && !logs_here && !cfg!(windows)
 }
 
 /// How the screen looks on this terminal.
