@@ -13,4 +13,5 @@ pub mod store;
 mod sync;
 pub mod text;
 pub mod time;
+pub mod tui;
 pub mod wire;

@@ -45,6 +45,9 @@ mod purge;
 mod receipts;
 #[path = "talk/rude.rs"]
 mod rude;
+#[cfg(target_os = "linux")]
+#[path = "talk/screen.rs"]
+mod screen;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
 #[path = "talk/send.rs"]
@@ -59,6 +62,9 @@ mod terminal;
 #[cfg(target_os = "linux")]
 #[path = "talk/transcript.rs"]
 mod transcript;
+#[cfg(target_os = "linux")]
+#[path = "talk/vt.rs"]
+mod vt;
 #[path = "talk/waiting.rs"]
 mod waiting;
 #[path = "talk/wire.rs"]

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::{Error, ExitCode, Out, demo, history, identity, keygen, log, meta, peers, talk};
-use crate::store::{Config, Paths};
+use crate::store::{self, Config, Paths};
 use crate::text::safe_text;
 
 /// What a command that uses files works with.
@@ -51,9 +51,23 @@ pub fn run(args: &[OsString]) -> ExitCode {
     let out = Out::new(&cli.globals);
     let done = log::start(&cli.globals).and_then(|()| match &cli.command {
         Some(command) => dispatch(command, &cli.globals, &out),
-        None => meta::guide(&out),
+        None => alone(&cli.globals, &out),
     });
     done.unwrap_or_else(|error| fail(&error, &out))
+}
+
+/// Without a command: the people who are known, on a screen; a guide for whoever has no identity yet, or
+/// no terminal.
+fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
+    if !talk::wants_screen(globals) {
+        return meta::guide(out);
+    }
+    match talk::open(&Context::new(globals, out)?) {
+        Err(Error::Store(error)) if matches!(error.kind(), store::ErrorKind::NoIdentity) => {
+            meta::guide(out)
+        }
+        result => result,
+    }
 }
 
 fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode, Error> {

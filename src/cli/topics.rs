@@ -221,7 +221,10 @@ ACCESSIBILITY
 
 With --plain every line is printed once, below the one before: nothing is
 redrawn, nothing moves, states are words and not symbols or colours. It is also
-the rule without a terminal and with TERM=dumb.
+the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1.
+
+The full screen has a caret where you type, for input methods and magnifiers.
+Nothing in it is told by colour alone; in a locale without UTF-8 it uses ASCII.
 
   --no-input     never asks; fails and names the flag that was missing
   --color never  no colours (also NO_COLOR=1); no meaning is in a colour alone

@@ -25,5 +25,5 @@ pub use entropy::{OsRng, os_rng, seed};
 pub use icmp::{IcmpError, IcmpKind, SocketError};
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
 pub use shared::{Fatal, LockUse};
-pub use signals::{Signal, Signals};
+pub use signals::{Signal, Signals, suspend};
 pub use udp::{Batch, Room, Sent, Socket};

@@ -155,6 +155,25 @@ impl Program {
         self.patience = patience;
     }
 
+    /// Presses keys, without an Enter.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn press(&mut self, keys: &str) {
+        let input = self.input.as_mut().expect("the input is open");
+        input.write_all(keys.as_bytes()).unwrap();
+        input.flush().unwrap();
+    }
+
+    /// Waits for more of a terminal's output, and hands it over.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn output(&mut self, start: Instant, wanted: &str) -> Vec<u8> {
+        let unread = &mut self.unread[Stream::Out as usize];
+        if !unread.is_empty() {
+            return core::mem::take(unread);
+        }
+        self.receive(start, wanted);
+        core::mem::take(&mut self.unread[Stream::Out as usize])
+    }
+
     /// Types a line of any bytes.
     pub(crate) fn say_bytes(&mut self, line: &[u8]) {
         let input = self.input.as_mut().expect("the input is open");
@@ -319,6 +338,15 @@ impl Program {
     pub(crate) fn kill(mut self) -> Ended {
         self.child.kill().unwrap();
         self.end()
+    }
+
+    /// Waits until it is stopped, as by Ctrl+Z.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn stops(&self) {
+        use rustix::process::{Pid, WaitOptions, waitpid};
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
     }
 
     /// Sends it a signal.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -23,12 +24,19 @@ pub(crate) fn open_pair() -> (File, OwnedFd) {
     (File::from(ours), theirs)
 }
 
-/// Starts a command with a terminal for all three streams.
+/// Starts a command with a terminal for all three streams, for somebody who wants lines.
 pub(crate) fn start(mut command: Command) -> Program {
+    command.env("ACCESSIBLE", "1");
     let (ours, theirs) = open_pair();
-    let theirs = || Stdio::from(theirs.try_clone().unwrap());
-    let streams = command.stdin(theirs()).stdout(theirs()).stderr(theirs());
-    let child = streams.spawn().unwrap();
+    start_on(command, ours, &theirs)
+}
+
+/// Starts a command on this terminal.
+pub(crate) fn start_on(mut command: Command, ours: File, theirs: &OwnedFd) -> Program {
+    let stream = || Stdio::from(theirs.try_clone().unwrap());
+    let streams = command.stdin(stream()).stdout(stream()).stderr(stream());
+    // A group of its own, as a shell gives to each job: stopping it stops nobody else.
+    let child = streams.process_group(0).spawn().unwrap();
     // With the command its ends of the terminal are dropped, so that it closes with the process.
     Program::on_terminal(&command, child, ours)
 }

@@ -28,10 +28,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("plain", &["id", "time", "text", "chat"]),
+    ("tui", &["id", "time", "text", "chat"]),
     (
         "cli",
         &[
-            "id", "time", "text", "wire", "crypto", "proto", "chat", "sim", "store", "net", "plain",
+            "id", "time", "text", "wire", "crypto", "proto", "chat", "sim", "store", "net",
+            "plain", "tui",
         ],
     ),
 ];

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::chat::{Client, ContactId, Messenger, Name, Policy};
+use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
 use crate::cli::{BindProblem, Context, Error, Out, identity};
@@ -36,7 +36,7 @@ pub(super) struct Left {
     /// Messages that perhaps nobody has seen.
     pub(super) unconfirmed: Vec<Unconfirmed>,
     /// Messages of ours that wait, each contact's in their order.
-    pub(super) waiting: Vec<(ContactId, Name)>,
+    pub(super) waiting: Vec<(ContactId, Outgoing)>,
     /// The client's part, until it is made.
     restored: Restored,
 }
@@ -120,11 +120,14 @@ impl Left {
         journal: &mut Journal,
         out: &Out,
     ) -> Result<Self, Error> {
-        let mut waiting: Vec<(ContactId, Name)> = restored.waiting().collect();
+        let waiting = restored.waiting_messages();
+        let mut waiting: Vec<(ContactId, Outgoing)> = waiting
+            .map(|(contact, message)| (contact, message.clone()))
+            .collect();
         for (key, _) in contacts.known().revoked() {
             let revoked = ContactId::from(*key);
             let of_revoked = waiting.extract_if(.., |(contact, _)| *contact == revoked);
-            let names: Vec<Name> = of_revoked.map(|(_, name)| name).collect();
+            let names: Vec<Name> = of_revoked.map(|(_, message)| message.name).collect();
             if !names.is_empty() {
                 let words = count(names.len()) + " for " + contacts.label(key);
                 out.warn(&(words + " will not be sent: the key is revoked"));

@@ -268,7 +268,9 @@ impl Delivery {
                 .inputs
                 .recv_timeout(left.min(patience).min(LOOK))
             {
-                Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                // There is no screen, and nobody is called but the one.
+                Ok(Input::Wake | Input::Found(..) | Input::Screen(_))
+                | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => {
                     if let Some((peer, addresses)) = self.goal.on_resolved(found)? {

@@ -32,6 +32,15 @@ pub(in crate::cli) struct Lines {
 }
 
 impl Lines {
+    /// None ever come.
+    pub(super) fn none() -> Self {
+        let (_, handed_over) = sync_channel(1);
+        Self {
+            handed_over,
+            at_hand: VecDeque::new(),
+        }
+    }
+
     /// The next line, if one has come.
     pub(in crate::cli) fn next(&mut self) -> Option<Stdin> {
         if self.at_hand.is_empty() {

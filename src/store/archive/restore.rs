@@ -38,8 +38,14 @@ pub struct Restored {
 impl Restored {
     /// Which messages of ours wait, and for whom, in their order.
     pub fn waiting(&self) -> impl Iterator<Item = (ContactId, Name)> + '_ {
+        let waiting = self.waiting_messages();
+        waiting.map(|(contact, message)| (contact, message.name))
+    }
+
+    /// As [`Restored::waiting`], with what they say.
+    pub fn waiting_messages(&self) -> impl Iterator<Item = (ContactId, &Outgoing)> + '_ {
         let waiting = self.waiting.iter();
-        waiting.map(|(contact, message, _)| (*contact, message.name))
+        waiting.map(|(contact, message, _)| (*contact, message))
     }
 
     /// Drops what is known of a contact that is none any more. `false`: nothing was.

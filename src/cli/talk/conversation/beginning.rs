@@ -11,11 +11,14 @@ use crate::id::PeerId;
 impl Conversation {
     /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
     pub(super) fn begin(&mut self) -> Result<Option<ExitCode>, Error> {
+        self.tell_screen()?;
+        if let (Some(screen), Some(peer)) = (self.face.screen(), self.state.target.peer()) {
+            screen.show(peer);
+        }
         for it in core::mem::take(&mut self.profile.left.unconfirmed) {
             if let Some(end) = self.print(it.contact, &it.message, true)? {
                 return Ok(Some(end));
             }
-            self.profile.journal.shown(it.contact, it.message.name);
         }
         self.profile.journal.catch_up()?;
         self.tell_left()?;
@@ -25,8 +28,11 @@ impl Conversation {
     /// Each message that waits gets a number, so that its receipt can be told.
     fn tell_left(&mut self) -> Result<(), Error> {
         let mut left: BTreeMap<PeerId, Vec<Name>> = BTreeMap::new();
-        for (contact, name) in core::mem::take(&mut self.profile.left.waiting) {
-            left.entry(contact.peer()).or_default().push(name);
+        for (contact, message) in core::mem::take(&mut self.profile.left.waiting) {
+            left.entry(contact.peer()).or_default().push(message.name);
+            if let Some(screen) = self.face.screen() {
+                screen.own_from_before(contact.peer(), &message);
+            }
         }
         let now = self.clock.now();
         for (peer, names) in left {
@@ -39,6 +45,10 @@ impl Conversation {
             } else {
                 words
             };
+            // A screen has just shown them.
+            if self.face.is_screen() {
+                continue;
+            }
             self.note(match (self.is_person(), messages) {
                 (false, _) => words,
                 (true, 1) => words + ": [" + *numbers.start() + "]",

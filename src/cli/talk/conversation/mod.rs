@@ -16,6 +16,7 @@ mod guests;
 mod messages;
 mod news;
 mod prompt;
+mod screen;
 mod standing;
 mod typing;
 mod watch;
@@ -23,13 +24,16 @@ mod watch;
 pub(super) use self::events::{closed, refused};
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Stderr, Stdout};
+use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use crate::chat::{ContactId, Name};
+use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::typing::Batch;
+use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::network::Input;
@@ -39,7 +43,6 @@ use crate::cli::talk::stdin::Lines;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError};
-use crate::plain::Printer;
 use crate::proto::{ApiMisuse, SessionStatus};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
@@ -62,13 +65,19 @@ pub(in crate::cli::talk) struct Conversation {
     pub(in crate::cli::talk) handle: Handle,
     pub(in crate::cli::talk) driver: Driver,
     pub(in crate::cli::talk) clock: Clock,
-    pub(in crate::cli::talk) printer: Printer<Stdout, Stderr>,
+    pub(in crate::cli::talk) face: Face,
+    /// Whether only warnings and what was said are told.
+    pub(in crate::cli::talk) is_quiet: bool,
     pub(in crate::cli::talk) out: Out,
     pub(in crate::cli::talk) inputs: Receiver<Input>,
+    /// For whoever else has something to tell.
+    pub(in crate::cli::talk) sender: Sender<Input>,
     pub(in crate::cli::talk) lines: Lines,
     /// Who types the lines.
     pub(in crate::cli::talk) typist: Typist,
     pub(in crate::cli::talk) goal: Goal,
+    /// Whom this program calls by itself.
+    pub(in crate::cli::talk) calls: Calls,
     /// How long an ended input waits for its receipts.
     pub(in crate::cli::talk) linger: Duration,
     pub(in crate::cli::talk) own: PeerId,
@@ -95,6 +104,8 @@ pub(in crate::cli::talk) struct State {
     target: Target,
     /// What the core has told and the user does not know yet.
     news: VecDeque<News>,
+    /// Messages that a screen has and has not drawn yet.
+    undrawn: Vec<(ContactId, Name)>,
     /// What is said next.
     batch: Batch,
     /// A message that the outbox had no room for, and whether there may be some now.
@@ -188,6 +199,10 @@ struct Link {
     since: Option<UnixTime>,
     /// Nothing is heard.
     is_silent: bool,
+    /// It said goodbye.
+    has_left: bool,
+    /// It showed another signing key than before.
+    has_another_key: bool,
     /// Why the last one ended, or none came about.
     why: Option<Safe>,
 }
@@ -205,6 +220,7 @@ impl Conversation {
     /// The error that ends it.
     pub(in crate::cli::talk) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
+        self.close_screen();
         let end = self.last_words(end);
         let written = self.profile.journal.catch_up();
         drop(self.leave);
@@ -219,9 +235,13 @@ impl Conversation {
             return Ok(end);
         }
         loop {
-            let mut has_more = self.take_news()? == MAX_EVENTS;
+            let news = self.take_news()?;
+            let mut has_more = news == MAX_EVENTS;
             if let Some(end) = self.tell_news()? {
                 return Ok(end);
+            }
+            if news > 0 {
+                self.tell_screen()?;
             }
             let taken = match self.take_lines()? {
                 Turn::End(end) => return Ok(end),
@@ -236,6 +256,12 @@ impl Conversation {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
+                Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
+                Ok(Input::Screen(input)) => {
+                    if let Some(end) = self.on_screen(input)? {
+                        return Ok(end);
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::Done),
             }
         }
@@ -252,6 +278,13 @@ impl Conversation {
             }
             self.profile.journal.catch_up()?;
         }
+        // What has come already needs no picture of its own.
+        if let Ok(input) = self.inputs.try_recv() {
+            return Ok(Ok(input));
+        }
+        if self.draw()?.is_some() {
+            return Ok(Err(RecvTimeoutError::Disconnected));
+        }
         self.show_prompt();
         Ok(self.inputs.recv_timeout(self.patience()))
     }
@@ -265,7 +298,8 @@ impl Conversation {
         self.state.looked = now;
         self.state.has_room = true;
         self.tell_late(now)?;
-        self.look_at_known_peers()
+        self.look_at_known_peers()?;
+        self.tell_screen()
     }
 
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
@@ -282,6 +316,7 @@ impl Conversation {
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.connect(peer, &addresses)?;
         }
+        self.make_calls();
         match self.check_leave(now) {
             Some(end) => Ok(Some(end)),
             None => self.check_end(now),
@@ -290,7 +325,9 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        let left = self.goal.patience(self.clock.now());
+        let now = self.clock.now();
+        let left = [self.goal.patience(now), self.calls.patience(now)];
+        let left = left.into_iter().flatten().min();
         let leaves = self.state.leaving.is_some() || self.state.ended.is_some();
         let most = if leaves { LEAVE_LOOK } else { LOOK };
         left.map_or(most, |left| left.min(most))
@@ -306,7 +343,7 @@ impl Conversation {
     fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         if let Some(first) = addresses.first() {
             let label = self.label(&peer);
-            self.note(Safe::from("connecting to ") + label + " at " + *first);
+            self.note_about(peer, Safe::from("connecting to ") + label + " at " + *first);
         }
         let started = self
             .handle
@@ -351,17 +388,24 @@ impl Conversation {
     }
 
     fn note(&mut self, words: Safe) {
-        self.printer.note(&words);
+        self.face.note(None, &words);
+    }
+
+    fn note_about(&mut self, peer: PeerId, words: Safe) {
+        self.face.note(Some(peer), &words);
     }
 
     fn warn(&mut self, words: Safe) {
-        self.printer.warn(&words);
+        self.face.warn(None, &words);
+    }
+
+    fn warn_about(&mut self, peer: PeerId, words: Safe) {
+        self.face.warn(Some(peer), &words);
     }
 
     /// Prints an error that does not end the program.
     fn complain(&mut self, error: &Error) {
-        self.printer.interrupt();
-        self.out.error(&error.report());
+        self.face.complain(error, &self.out);
     }
 
     /// What follows from an attempt to print data. A reader that has left is no error, but the end.

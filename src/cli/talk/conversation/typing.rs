@@ -8,7 +8,6 @@ use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::text::{Safe, safe_line};
 
 /// Messages to one peer that are written down together, and then said.
@@ -27,6 +26,9 @@ impl Batch {
 impl Conversation {
     /// Takes lines that have come, and says what they say.
     pub(super) fn take_lines(&mut self) -> Result<Turn, Error> {
+        if self.face.is_screen() {
+            return self.take_orders();
+        }
         let mut taken = 0;
         while taken < MAX_LINES && self.is_ready_for_a_line()? {
             let Some(line) = self.lines.next() else {
@@ -45,12 +47,12 @@ impl Conversation {
         match line {
             Stdin::Line(line) => return self.on_typed(line),
             Stdin::Overlong(len) => {
-                self.printer.entered();
+                self.face.entered();
                 let largest = Policy::default().largest;
                 self.refuse(&SendError::TooLarge { len, largest }.to_string());
             }
             Stdin::End if self.is_person() => {
-                self.printer.interrupt();
+                self.face.interrupt();
                 self.state.leaving = Some(self.clock.now());
             }
             Stdin::End => self.state.ended = Some(self.clock.now()),
@@ -60,7 +62,7 @@ impl Conversation {
 
     /// Offers a message that waits to the outbox again. A pipe is read only once there is somebody to
     /// say its lines to; a person at a terminal may type at any time.
-    fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
+    pub(super) fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
         if core::mem::take(&mut self.state.has_room)
             && let Some((peer, text)) = self.state.pending.take()
         {
@@ -88,7 +90,7 @@ impl Conversation {
         if !self.is_person() {
             return self.say(self.state.target.peer(), line);
         }
-        self.printer.entered();
+        self.face.entered();
         let typed = Typed::parse(&line);
         // What was said before a command or an answer comes before it.
         if (!matches!(typed, Typed::Say(_)) || !self.state.guests.is_empty())
@@ -162,7 +164,11 @@ impl Conversation {
     }
 
     /// Adds a message to what is said next.
-    fn prepare(&mut self, peer: PeerId, text: String) -> Result<Option<ExitCode>, Error> {
+    pub(super) fn prepare(
+        &mut self,
+        peer: PeerId,
+        text: String,
+    ) -> Result<Option<ExitCode>, Error> {
         if self.state.batch.peer != Some(peer)
             && let Some(end) = self.say_batch()?
         {
@@ -191,7 +197,7 @@ impl Conversation {
     }
 
     /// Writes down what is to be said, and says it.
-    fn say_batch(&mut self) -> Result<Option<ExitCode>, Error> {
+    pub(super) fn say_batch(&mut self) -> Result<Option<ExitCode>, Error> {
         let batch = core::mem::take(&mut self.state.batch);
         let Some(peer) = batch.peer.filter(|_| !batch.messages.is_empty()) else {
             return Ok(None);
@@ -242,9 +248,7 @@ impl Conversation {
             return Ok(None);
         }
         let own = self.own_message(number, peer);
-        let at = Stamp::local(message.sent_at);
-        let text = String::from_utf8_lossy(&message.body);
-        let printed = self.printer.own(&at, &own, &text);
+        let printed = self.face.own(&own, message);
         if let Some(end) = self.printed(printed)? {
             return Ok(Some(end));
         }
@@ -258,6 +262,6 @@ impl Conversation {
     /// Tells that a line is not sent. A script learns it from the exit code.
     fn refuse(&mut self, why: &str) {
         self.state.has_failed = true;
-        self.warn(Safe::from("not sent: ") + safe_line(why));
+        self.face.refused(&safe_line(why));
     }
 }

@@ -10,6 +10,7 @@ impl Conversation {
             Ok(Some(changes)) => {
                 let gone = changes.gone();
                 self.forget_target(&gone);
+                self.calls.forget(&gone);
                 for peer in gone {
                     let waiting = self.state.sent.waiting(peer);
                     self.profile.journal.forget(peer.into(), waiting);
