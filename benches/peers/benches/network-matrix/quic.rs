@@ -18,7 +18,7 @@ const WINDOW: u32 = 16 << 20;
 /// So much beyond that it keeps for lines: quinn does not take a line while the file fills what may be unacknowledged
 /// of all streams.
 const LINES: u64 = 1 << 20;
-const CHUNK: [u8; 64 << 10] = [0x42; 64 << 10];
+static CHUNK: [u8; 64 << 10] = [0x42; 64 << 10];
 
 pub struct Quic {
     near: Side,
