@@ -72,6 +72,8 @@ pub struct Side {
     pub finished: bool,
     readable: bool,
     pub writable: bool,
+    /// Why the connection is no more.
+    pub ended: Option<String>,
     /// Bytes read of the large transfer.
     pub moved: u64,
 }
@@ -100,6 +102,7 @@ impl Side {
             finished: false,
             readable: false,
             writable: false,
+            ended: None,
             moved: 0,
         }
     }
@@ -172,7 +175,7 @@ impl Side {
         while let Some(event) = connection.poll() {
             match event {
                 Event::Connected => self.established = true,
-                Event::ConnectionLost { reason } => panic!("an honest wire: {reason}"),
+                Event::ConnectionLost { reason } => self.ended = Some(reason.to_string()),
                 Event::Stream(StreamEvent::Opened { dir: Dir::Bi }) => {
                     self.stream = connection.streams().accept(Dir::Bi);
                     self.readable = true;
@@ -188,7 +191,7 @@ impl Side {
                 _ => {}
             }
         }
-        if core::mem::take(&mut self.readable) {
+        if core::mem::take(&mut self.readable) && self.ended.is_none() {
             self.read_messages();
             self.read_bulk();
         }
@@ -359,6 +362,8 @@ impl Pair {
         let now = self.at();
         self.a.wake(now);
         self.b.wake(now);
+        let ended = self.a.ended.as_ref().or(self.b.ended.as_ref());
+        assert_eq!(ended, None, "an honest wire");
     }
 
     pub fn messages(&mut self, text: &[u8], count: usize, window: usize) {

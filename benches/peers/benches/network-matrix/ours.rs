@@ -10,7 +10,7 @@ use crate::LINE;
 use crate::path::{End, Flow};
 use crate::talk::{Contestant, Kind};
 
-const CHUNK: [u8; 64 << 10] = [0x42; 64 << 10];
+static CHUNK: [u8; 64 << 10] = [0x42; 64 << 10];
 
 pub struct Ours {
     near: Side,
