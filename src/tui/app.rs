@@ -84,8 +84,8 @@ pub(super) enum Mode {
     Pasted(usize),
     /// They confirm that a caller is saved under a name.
     Welcome { guest: Guest, name: String },
-    /// They confirm that something is left behind.
-    Leave { waiting: usize },
+    /// They confirm that something is left behind: so many messages, so many that are being written.
+    Leave { waiting: usize, drafts: usize },
 }
 
 /// A search in a conversation.

@@ -56,6 +56,21 @@ fn ctrl_d_leaves_and_asks_only_if_something_is_not_delivered() {
 }
 
 #[test]
+fn who_leaves_is_asked_about_what_was_written_and_not_sent() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.type_in("half a thought");
+    screen.key("alt-2");
+    screen.line("/quit");
+    assert_eq!(screen.rule(), "1 draft is not sent. Leave? y yes, Esc no");
+    assert_eq!(screen.actions(), []);
+    screen.key("y");
+    assert_eq!(screen.actions(), [Action::Quit]);
+    let mut nothing = Screen::with_bob(80, 10);
+    nothing.line("/quit");
+    assert_eq!(nothing.actions(), [Action::Quit]);
+}
+
+#[test]
 fn the_terminal_is_given_back_redrawn_and_its_mouse_is_off() {
     let mut screen = Screen::with_bob(80, 10);
     screen.key("ctrl-z");

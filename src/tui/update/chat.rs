@@ -309,13 +309,15 @@ impl App {
         }
     }
 
-    /// Ends, unless something is not delivered: then it asks.
+    /// Ends, unless something is not delivered, or written and not sent: then it asks.
     pub(super) fn leave(&mut self) {
-        let waiting = self.conversations.iter().map(|it| it.log.open()).sum();
-        if waiting == 0 {
+        let all = self.conversations.iter();
+        let waiting = all.clone().map(|it| it.log.open()).sum();
+        let drafts = all.filter(|it| !it.editor.is_empty()).count();
+        if waiting == 0 && drafts == 0 {
             self.act(Action::Quit);
         } else {
-            self.mode = Mode::Leave { waiting };
+            self.mode = Mode::Leave { waiting, drafts };
         }
     }
 }

@@ -13,7 +13,11 @@ impl App {
             Command::Help(None) => self.show_panel("help", help()),
             Command::Help(Some(word)) => return self.explain(word),
             Command::Keys => self.show_keys(),
-            Command::Quit => self.leave(),
+            Command::Quit => {
+                // The command itself is no draft.
+                self.current_mut().editor.take();
+                self.leave();
+            }
             Command::Peers => self.act(Action::Ask(Ask::Peers)),
             Command::Status => self.act(Action::Ask(Ask::Status)),
             Command::MyId => self.act(Action::Ask(Ask::MyId)),

@@ -63,12 +63,7 @@ impl App {
             Mode::Pasted(lines) => {
                 Some(Safe::from(*lines) + " lines: Enter send as one message, Esc edit")
             }
-            Mode::Leave { waiting: 1 } => {
-                Some("1 message is not delivered. Leave? y yes, Esc no".into())
-            }
-            Mode::Leave { waiting } => {
-                Some(Safe::from(*waiting) + " messages are not delivered. Leave? y yes, Esc no")
-            }
+            Mode::Leave { waiting, drafts } => Some(left_behind(*waiting, *drafts)),
             Mode::Chat
             | Mode::Search(_)
             | Mode::Past { .. }
@@ -100,4 +95,20 @@ impl App {
         };
         (!why.as_str().is_empty()).then(|| why.clone())
     }
+}
+
+/// What is not delivered, what is written and not sent, and whether that is to stay so.
+fn left_behind(waiting: usize, drafts: usize) -> Safe {
+    let waiting = match waiting {
+        0 => None,
+        1 => Some("1 message is not delivered".into()),
+        several => Some(Safe::from(several) + " messages are not delivered"),
+    };
+    let drafts = match drafts {
+        0 => None,
+        1 => Some("1 draft is not sent".into()),
+        several => Some(Safe::from(several) + " drafts are not sent"),
+    };
+    let words = Safe::join(waiting.into_iter().chain(drafts), ", ");
+    words + ". Leave? y yes, Esc no"
 }

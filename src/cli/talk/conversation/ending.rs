@@ -82,7 +82,10 @@ impl Conversation {
         } else {
             self.lines.untaken()
         };
-        lines + self.state.batch.len() + usize::from(self.state.pending.is_some())
+        lines
+            + self.state.unsaid
+            + self.state.batch.len()
+            + usize::from(self.state.pending.is_some())
     }
 
     /// How a program that was done ends if a line that was piped in was refused, or failed.

@@ -108,6 +108,8 @@ pub(in crate::cli::talk) struct State {
     undrawn: Vec<(ContactId, Name)>,
     /// What is said next.
     batch: Batch,
+    /// Messages that a screen had and nobody took, when it was closed.
+    unsaid: usize,
     /// A message that the outbox had no room for, and whether there may be some now.
     pending: Option<(PeerId, String)>,
     has_room: bool,

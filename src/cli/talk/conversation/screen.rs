@@ -254,6 +254,9 @@ impl Conversation {
 
     /// Lines in the place of the screen, from the end of the loop on.
     pub(super) fn close_screen(&mut self) {
+        if let Some(screen) = self.face.screen() {
+            self.state.unsaid = screen.unsaid();
+        }
         let quiet = self.is_quiet;
         let lines = Printer::new(
             Form::Transcript,

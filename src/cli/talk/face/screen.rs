@@ -12,8 +12,8 @@ use crate::net::{Clock, Signal, suspend};
 use crate::text::Safe;
 use crate::time::UnixTime;
 use crate::tui::{
-    Action, App, Ask, Card, Guest, LinkStatus, Now, Said, Settings, Standing, Terminal, Ticket,
-    Told, read,
+    self, Action, App, Ask, Card, Guest, LinkStatus, Now, Said, Settings, Standing, Terminal,
+    Ticket, Told, read,
 };
 
 /// A screen, and the terminal that it is on.
@@ -79,7 +79,12 @@ impl Screen {
     ///
     /// # Errors
     /// What writing to the terminal fails with.
-    pub(in crate::cli::talk) fn take(&mut self, input: crate::tui::Input) -> io::Result<()> {
+    pub(in crate::cli::talk) fn take(&mut self, input: tui::Input) -> io::Result<()> {
+        // What is typed after the goodbye would be neither sent nor missed.
+        let is_typed = matches!(input, tui::Input::Key(_) | tui::Input::Paste(_));
+        if self.wants_to_leave && is_typed {
+            return Ok(());
+        }
         self.is_stale = true;
         for action in self.app.update(input, now(self.clock)) {
             match action {
@@ -98,7 +103,7 @@ impl Screen {
                     self.terminal.suspend(suspend)?;
                     // Its size may have changed meanwhile.
                     let (width, height) = Terminal::size()?;
-                    let resize = crate::tui::Input::Resize { width, height };
+                    let resize = tui::Input::Resize { width, height };
                     let _ = self.app.update(resize, now(self.clock));
                 }
                 Action::Quit => self.wants_to_leave = true,
@@ -109,7 +114,7 @@ impl Screen {
 
     /// Hands over what the core tells. What the terminal says to that is told by the next drawing.
     fn tell(&mut self, told: Told) {
-        let _ = self.take(crate::tui::Input::Told(told));
+        let _ = self.take(tui::Input::Told(told));
     }
 
     /// Draws, if something has changed.
@@ -129,6 +134,14 @@ impl Screen {
 
     pub(in crate::cli::talk) fn take_seen(&mut self) -> Vec<(PeerId, Name)> {
         core::mem::take(&mut self.seen)
+    }
+
+    /// How many messages wait to be accepted.
+    pub(in crate::cli::talk) fn unsaid(&self) -> usize {
+        let orders = self.orders.iter();
+        orders
+            .filter(|order| matches!(order, Order::Send { .. }))
+            .count()
     }
 
     pub(in crate::cli::talk) const fn wants_to_leave(&self) -> bool {
@@ -269,7 +282,7 @@ impl Screen {
 
     /// Time has passed.
     pub(in crate::cli::talk) fn tick(&mut self) {
-        let _ = self.take(crate::tui::Input::Tick);
+        let _ = self.take(tui::Input::Tick);
     }
 }
 
