@@ -18,6 +18,8 @@ pub(super) struct Outgoing {
     sealed: Vec<(SocketAddr, Vec<u8>)>,
     /// Where datagrams are put together for one system call.
     train: Vec<u8>,
+    /// The memory of datagrams that have left, for the core to use again.
+    spent: Vec<Vec<u8>>,
 }
 
 impl Outgoing {
@@ -26,11 +28,15 @@ impl Outgoing {
             unsealed: Vec::with_capacity(MAX_BATCH),
             sealed: Vec::with_capacity(MAX_BATCH),
             train: Vec::new(),
+            spent: Vec::with_capacity(MAX_BATCH),
         }
     }
 
-    /// Takes as much from the core as one batch holds; under the lock.
+    /// Takes as much from the core as one batch holds, and gives it back what has left; under the lock.
     pub(super) fn fill(&mut self, endpoint: &mut Endpoint, now: Instant) {
+        self.spent
+            .drain(..)
+            .for_each(|buffer| endpoint.recycle(buffer));
         while self.unsealed.len() < MAX_BATCH
             && let Some(transmit) = endpoint.poll_transmit(now)
         {
@@ -53,7 +59,8 @@ impl Outgoing {
             .map_err(|_| Fatal::SocketDead)?;
         shared.counters.on_sent(sent);
         let done = self.sealed.len().saturating_sub(sent.left);
-        self.sealed.drain(..done);
+        let left = self.sealed.drain(..done);
+        self.spent.extend(left.map(|(_, buffer)| buffer));
         Ok(self.sealed.is_empty())
     }
 
