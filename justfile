@@ -32,6 +32,11 @@ replay target="":
 crash:
     cargo crash
 
+# what the unit tests would not notice, in wire, crypto and proto; `just mutants -f src/proto/replay.rs` for one
+# file, `just mutants --shard 0/8` for an eighth; needs cargo-mutants
+mutants *args:
+    cargo mutants {{args}}
+
 # licences, sources, bans and known vulnerabilities of the dependencies
 deny:
     cargo deny check
