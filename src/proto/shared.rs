@@ -377,6 +377,26 @@ mod tests {
     }
 
     #[test]
+    fn timestamps_only_rise_and_more_are_asked_for_once_a_block() {
+        let block = |from: u64, to| Timestamp(from)..Timestamp(to);
+        let mut timestamps = Timestamps::new(block(100, 104));
+        timestamps.add(block(50, 60));
+        timestamps.add(block(103, 110));
+        let warned: Vec<bool> = (0..4)
+            .map(|_| {
+                timestamps.take().unwrap();
+                timestamps.should_warn()
+            })
+            .collect();
+        assert_eq!(warned, [false, true, false, false]);
+        assert_eq!(timestamps.take(), None, "those before its end were refused");
+        timestamps.add(block(104, 106));
+        timestamps.add(block(105, 200));
+        let rest: Vec<_> = core::iter::from_fn(|| timestamps.take()).collect();
+        assert_eq!(rest, [104, 105].map(Timestamp));
+    }
+
+    #[test]
     fn answers_to_strangers_do_not_pile_up_behind_a_slow_sender() {
         let mut shared = empty();
         let to = SocketAddr::from(([192, 0, 2, 1], 1));

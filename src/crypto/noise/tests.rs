@@ -83,6 +83,7 @@ fn no_two_handshakes_give_the_same_keys() {
         let bob = bob.expect("message 1 is true");
         bob.respond(None, &PAYLOAD2).expect("keys are good")
     });
+    assert_ne!(one.2, other.2, "nor the same hash");
     let alice = alice.finish(&one.0).expect("message 2 is true").keys;
     assert_one_way(&alice.seal, &one.1.open);
     let mut buffer = [0; TAG_LEN];

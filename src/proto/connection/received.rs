@@ -99,4 +99,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn as_many_ranges_are_kept_as_an_ack_has_room_for() {
+        let mut received = Received::default();
+        let last = 2 * ACK_MAX_RANGES as u64;
+        for number in (0..last).step_by(2) {
+            assert!(received.insert(number));
+        }
+        assert_eq!(received.ranges.len(), ACK_MAX_RANGES);
+        assert!(received.insert(last));
+        assert_eq!(received.ranges.len(), ACK_MAX_RANGES);
+        assert!(!received.insert(0), "it has arrived");
+        assert!(
+            received.insert(1),
+            "what fell out says nothing of the next one"
+        );
+    }
 }

@@ -66,9 +66,11 @@ fn calls_come_at_growing_intervals_until_nobody_waits_any_more() {
         "{end:?}"
     );
     assert_eq!(unreachable_events(&a), 1);
-    let tries = a.events.iter().find_map(|it| match it {
-        Event::Unreachable { tries, .. } => Some(*tries),
-        _ => None,
+    let tries = a.events.iter().find_map(|it| {
+        let Event::Unreachable { tries, .. } = it else {
+            return None;
+        };
+        Some(*tries)
     });
     assert_eq!(tries, Some(u32::try_from(times.len()).unwrap()));
     assert_eq!(a.endpoint.stats().attempts, 0, "what is out has expired");
@@ -96,6 +98,7 @@ fn while_something_waits_calls_go_on_slowly_and_at_once_when_asked() {
 fn somebody_who_has_just_left_is_called_a_moment_later() {
     let (mut a, b) = acquainted();
     a.endpoint.seek_later(b.id(), now(0));
+    assert!(a.drain(now(0)).is_empty() && !a.endpoint.has_jobs());
     let calls = calls_until(&mut a, now(0), now(2_000));
     let [first, ..] = RETRY_DELAYS;
     assert_near(calls[0].0.saturating_since(now(0)), first);

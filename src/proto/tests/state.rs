@@ -100,3 +100,14 @@ fn a_data_packet_is_taken_once_and_its_copies_are_not_even_opened() {
     assert_eq!(dropped.get(&DropReason::Replayed), Some(&2), "{dropped:?}");
     assert_eq!(dropped.get(&DropReason::Forged), None);
 }
+
+#[test]
+fn each_connection_has_a_generation_of_its_own() {
+    let (mut a, mut b) = connected();
+    let first = a.endpoint.generation(b.id()).unwrap();
+    a.endpoint.close(b.id(), now(10));
+    settle(&mut a, &mut b, now(10));
+    a.endpoint.connect(b.id(), &[], now(2_000)).unwrap();
+    settle(&mut a, &mut b, now(2_000));
+    assert!(a.endpoint.generation(b.id()).unwrap() > first);
+}

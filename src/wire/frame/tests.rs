@@ -308,7 +308,7 @@ fn only_what_says_nothing_but_ack_or_close_wants_no_ack() {
     let close = Frame::Close(CloseCode::Goodbye);
     assert!(!ack.is_ack_eliciting() && !close.is_ack_eliciting());
     let wants = |frames: &[Frame<'static>]| {
-        let frames = frames.iter().cloned().collect();
+        let frames = frames.to_vec();
         let number = PacketNumber(0);
         Payload { number, frames }.is_ack_eliciting()
     };
