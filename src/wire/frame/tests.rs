@@ -310,6 +310,7 @@ fn only_what_says_nothing_but_ack_or_close_wants_no_ack() {
     let wants = |frames: &[Frame<'static>]| {
         let frames = frames.to_vec();
         let number = PacketNumber(0);
+        let frames = frames.into_iter().collect();
         Payload { number, frames }.is_ack_eliciting()
     };
     assert!(!wants(&[]) && !wants(&[ack.clone(), close.clone()]));
