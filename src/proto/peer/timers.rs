@@ -56,10 +56,12 @@ impl Peer {
                     shared.keys.remove(&keypair);
                 }
                 self.arm_erase(shared);
-                if self.keys.current().is_none()
-                    && let Some(connection) = &mut self.connection
-                {
-                    connection.shrink();
+                if self.keys.current().is_none() {
+                    // Whoever is silent for so long can do without what makes its next handshake quicker.
+                    shared.local.forget(&self.id);
+                    if let Some(connection) = &mut self.connection {
+                        connection.shrink();
+                    }
                 }
                 // Whatever waits needs a new key now.
                 self.set_dirty(shared);
