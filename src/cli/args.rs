@@ -71,6 +71,9 @@ pub struct Globals {
     /// Plain lines: nothing is redrawn, states are words
     #[arg(long, global = true)]
     pub plain: bool,
+    /// No sign of the full screen's own beyond ASCII
+    #[arg(long, global = true)]
+    pub ascii: bool,
     /// Never ask; fail and name the flag that was missing
     #[arg(long, global = true)]
     pub no_input: bool,

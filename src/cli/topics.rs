@@ -224,7 +224,8 @@ redrawn, nothing moves, states are words and not symbols or colours. It is also
 the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1.
 
 The full screen has a caret where you type, for input methods and magnifiers.
-Nothing in it is told by colour alone; in a locale without UTF-8 it uses ASCII.
+Nothing in it is told by colour alone; with --ascii, and in a locale without
+UTF-8, its own signs are ASCII.
 
   --no-input     never asks; fails and names the flag that was missing
   --color never  no colours (also NO_COLOR=1); no meaning is in a colour alone

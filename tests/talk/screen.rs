@@ -229,9 +229,25 @@ fn alone_it_shows_everybody_and_calls_them() {
     listener.told("secure: alice");
     person.says("hello from the screen");
     listener.said("hello from the screen");
+    person.sees("✓✓ me       hello from the screen");
     person.presses("\u{4}");
     let (ended, ..) = person.ends();
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
+#[test]
+fn two_identities_on_one_machine_find_each_other() {
+    let (alice, bob) = Home::friends();
+    let mut first = Person::starts(&bob, &[]);
+    first.sees("listening on");
+    let mut second = Person::starts(&alice, &[]);
+    second.sees("listening on");
+    let port = |person: &Person| {
+        let text = person.vt.text();
+        let after = text.split("listening on [::]:").nth(1).unwrap().to_owned();
+        after.split('/').next().unwrap().parse::<u16>().unwrap()
+    };
+    assert_ne!(port(&first), port(&second));
 }
 
 #[test]
@@ -290,6 +306,15 @@ fn what_waits_is_shown_and_what_nobody_has_seen_comes_again() {
     let mut again = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     again.sees("…  me       for later");
     drop(bob);
+}
+
+#[test]
+fn ascii_is_enough_for_all_that_is_not_said_by_people() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["--ascii", "listen", "127.0.0.1:0"]);
+    person.sees("/add NAME KEY");
+    person.sees("listening on");
+    assert!(person.vt.text().is_ascii(), "{}", person.vt.text());
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) use self::send::send;
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
 pub(super) use self::typed::Typed;
 
-use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, input};
-use crate::net::{Bind, Clock, DEFAULT_PORT, Family};
+use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{Congestion, EndpointConfig, Trust};
 use crate::store::{Callers, key_text};
@@ -92,10 +92,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
 /// # Errors
 /// Whatever ends it; SC01 if there is no identity yet.
 pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
-    let bind = Bind::Everywhere {
-        port: DEFAULT_PORT,
-        family: Family::Any,
-    };
+    let bind = free_port();
     let config = EndpointConfig {
         trust: trust(None, context)?,
         ..EndpointConfig::default()
@@ -107,6 +104,19 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
     conversation.call_everybody();
     announce(&mut conversation)?;
     conversation.run()
+}
+
+/// The usual port, or any if another program has it: a second identity on one machine can call, and be called
+/// at the port that is shown.
+fn free_port() -> Bind {
+    let at = |port| Bind::Everywhere {
+        port,
+        family: Family::Any,
+    };
+    match Socket::bind(at(DEFAULT_PORT)) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => at(0),
+        Ok(_) | Err(_) => at(DEFAULT_PORT),
+    }
 }
 
 /// Says where we listen, and what others have to type.
@@ -257,7 +267,7 @@ pub(super) fn wants_screen(globals: &Globals) -> bool {
 /// How the screen looks on this terminal.
 fn settings(context: &Context) -> Settings {
     Settings {
-        ascii: !is_unicode(),
+        ascii: context.globals.ascii || !is_unicode(),
         mono: !context.out.is_colored(),
         zone: Zone::system(),
         notify: Discretion::Bell,

@@ -54,6 +54,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
 /// How long a change of the prompt must have stood before a line can be meant for it.
 const GLANCE: Duration = Duration::from_millis(300);
+/// A screen is drawn at least so often while there is always something to do.
+const FRAME: Duration = Duration::from_millis(50);
 /// As many events are told before a typed line has its turn.
 const MAX_EVENTS: usize = 64;
 /// As many lines are taken before an event has its turn.
@@ -124,6 +126,8 @@ pub(in crate::cli::talk) struct State {
     /// Whether a line was not accepted, or a message failed.
     has_failed: bool,
     looked: Instant,
+    /// When a screen was drawn last.
+    drawn: Instant,
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
@@ -269,8 +273,21 @@ impl Conversation {
         }
     }
 
-    /// Waits for something to do; not at all if there is more already.
+    /// Waits for something to do; not at all if there is more already. What has come needs no picture of
+    /// its own, unless the last one is old.
     fn wait(&mut self, has_more: bool) -> Result<Result<Input, RecvTimeoutError>, Error> {
+        let is_due = self.clock.now().saturating_since(self.state.drawn) >= FRAME;
+        if !is_due {
+            if has_more {
+                return Ok(self.inputs.recv_timeout(Duration::ZERO));
+            }
+            if let Ok(input) = self.inputs.try_recv() {
+                return Ok(Ok(input));
+            }
+        }
+        if self.draw()?.is_some() {
+            return Ok(Err(RecvTimeoutError::Disconnected));
+        }
         if has_more {
             return Ok(self.inputs.recv_timeout(Duration::ZERO));
         }
@@ -279,13 +296,6 @@ impl Conversation {
                 return Ok(Ok(input));
             }
             self.profile.journal.catch_up()?;
-        }
-        // What has come already needs no picture of its own.
-        if let Ok(input) = self.inputs.try_recv() {
-            return Ok(Ok(input));
-        }
-        if self.draw()?.is_some() {
-            return Ok(Err(RecvTimeoutError::Disconnected));
         }
         self.show_prompt();
         Ok(self.inputs.recv_timeout(self.patience()))

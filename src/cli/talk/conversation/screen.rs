@@ -32,6 +32,7 @@ impl Conversation {
         let Some(screen) = self.face.screen() else {
             return Ok(None);
         };
+        self.state.drawn = self.clock.now();
         let drawn = screen.draw();
         let seen = screen.take_seen();
         if let Some(end) = self.printed(drawn)? {
