@@ -276,16 +276,17 @@ pub fn serve() {
                 event: StreamEvent::Readable(stream),
                 ..
             }) => {
-                let read = |messenger: &mut Messenger, _| {
-                    messenger.endpoint_mut().read_stream(peer, stream, CHUNK)
+                let mut bytes = Vec::with_capacity(CHUNK);
+                let mut read = || {
+                    bytes.clear();
+                    let read = |messenger: &mut Messenger, _| {
+                        let endpoint = messenger.endpoint_mut();
+                        endpoint.read_stream(peer, stream, CHUNK, &mut bytes)
+                    };
+                    let count = node.handle().with(read).expect("the driver works");
+                    count.expect("a session stands")
                 };
-                while !node
-                    .handle()
-                    .with(read)
-                    .expect("the driver works")
-                    .expect("a session stands")
-                    .is_empty()
-                {}
+                while read() > 0 {}
             }
             Update::Session(proto::Event::Stream {
                 event: StreamEvent::Finished(_),

@@ -73,10 +73,12 @@ impl Ours {
             return;
         };
         let from = self.near.id;
+        let mut bytes = Vec::with_capacity(CHUNK.len());
         loop {
+            bytes.clear();
             let endpoint = self.far.messenger.endpoint_mut();
-            let read = endpoint.read_stream(from, stream, CHUNK.len());
-            let read = read.expect("a session stands").len() as u64;
+            let read = endpoint.read_stream(from, stream, CHUNK.len(), &mut bytes);
+            let read = read.expect("a session stands") as u64;
             if read == 0 {
                 break;
             }
