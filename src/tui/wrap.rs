@@ -142,7 +142,7 @@ mod tests {
                 let rows = broken(&text, width, how);
                 // A cluster that is wider than a row has one of its own.
                 let fits = |row: &&str| cells(row) <= width || row.graphemes(true).count() == 1;
-                prop_assert!(rows.iter().all(|row| fits(&row)), "{rows:?}");
+                prop_assert!(rows.iter().all(fits), "{rows:?}");
                 prop_assert_eq!(strip(&rows.concat()), strip(&text));
             }
         }
