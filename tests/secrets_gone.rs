@@ -56,7 +56,7 @@ const READ: &[&str] = &[
 ];
 /// What the responder holds before it answers.
 const ACCEPT: &[&str] = &["ephemeral of B", "KEM randomness"];
-/// What every further handshake needs.
+/// What every further handshake needs, until the last keypair is erased.
 const MET: &[&str] = &["DH ss"];
 /// What a session needs.
 const KEYS: &[&str] = &["key that A seals with", "key that B seals with"];
@@ -80,7 +80,7 @@ const TIMELINE: [Point; 17] = [
         "rekeyed again",
         &[(0, READY), (1, MET), (2, KEYS), (3, KEYS)],
     ),
-    ("erased in time", &[(0, READY), (1, MET)]),
+    ("erased in time", &[(0, READY)]),
     ("talking again", &[(0, READY), (1, MET), (4, KEYS)]),
     ("closed", &[(0, READY), (1, MET)]),
     ("called again", &[(0, READY), (1, MET), (5, CALL)]),
