@@ -1,0 +1,37 @@
+//! The flags of the commands about the program itself.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Send three messages, print what happens and stop (always so without a terminal)
+    #[arg(long)]
+    pub script: bool,
+}
+
+/// `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Write one page for each command into this directory
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// `help`.
+#[derive(Args, Debug)]
+pub struct HelpArgs {
+    /// messages, keys, trust, exit-codes, files, config, accessibility, security, or a command
+    #[arg(value_name = "TOPIC")]
+    pub topic: Vec<String>,
+}
