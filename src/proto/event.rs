@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::streams::StreamEvent;
+use crate::proto::verification::Progress;
 
 /// Something that the owner may want to know or act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,13 @@ pub enum Event {
         peer: PeerId,
         /// What.
         event: StreamEvent,
+    },
+    /// A comparison of words has come further.
+    Verification {
+        /// With whom.
+        peer: PeerId,
+        /// How far.
+        progress: Progress,
     },
     /// The session ended.
     Closed {

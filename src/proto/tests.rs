@@ -22,6 +22,7 @@ mod losses;
 mod paths;
 mod state;
 mod transport;
+mod verified;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {

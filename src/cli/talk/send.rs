@@ -292,6 +292,7 @@ impl Delivery {
             | Event::Silent { .. }
             | Event::Resumed { .. }
             | Event::Pong { .. }
+            | Event::Verification { .. }
             | Event::Unreachable { .. }
             | Event::Roamed { .. }
             | Event::OtherVersion { .. } => {}

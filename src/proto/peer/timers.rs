@@ -59,6 +59,7 @@ impl Peer {
                 // Whatever waits needs a new key now.
                 shared.dirty.insert(self.id);
             }
+            Timer::Verification => self.on_verification_expired(shared),
             Timer::Guest => {
                 self.end(None, shared);
                 return Fate::Forget;

@@ -137,6 +137,7 @@ impl Streams {
                 | Frame::MaxStreams(_)
                 | Frame::Receipt(_)
                 | Frame::Reject(_)
+                | Frame::Verify(_)
                 | Frame::PathChallenge(_)
                 | Frame::PathResponse(_)
                 | Frame::Skipped => {}
@@ -164,6 +165,7 @@ impl Streams {
             | Frame::Close(_)
             | Frame::Receipt(_)
             | Frame::Reject(_)
+            | Frame::Verify(_)
             | Frame::PathChallenge(_)
             | Frame::PathResponse(_)
             | Frame::Skipped => {}
