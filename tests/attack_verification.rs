@@ -59,7 +59,7 @@ fn a_nonce_that_was_not_committed_to_ends_the_session() {
 #[test]
 fn a_flood_of_questions_is_one_question_a_minute() {
     let mut scene = Scene::connected();
-    for attempt in 0..2_000 {
+    for attempt in 0..2_000_u64 {
         let commitment = [attempt.to_le_bytes()[0]; 32];
         scene.send(&[frame(attempt, VerifyStep::Ask { commitment })]);
         scene.acknowledge();
