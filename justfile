@@ -32,6 +32,23 @@ replay target="":
 crash:
     cargo crash
 
+# 500 kills of real programs that talk
+kills:
+    cargo kills
+
+# the threads under a few hundred orders of events each
+models:
+    cargo models
+
+# the threads under 20,000 orders of either kind
+orders:
+    cargo orders
+
+# what the unit tests would not notice, in wire, crypto and proto; `just mutants -f src/proto/replay.rs` for one
+# file, `just mutants --shard 0/8` for an eighth; needs cargo-mutants
+mutants *args:
+    cargo mutants {{args}}
+
 # licences, sources, bans and known vulnerabilities of the dependencies
 deny:
     cargo deny check

@@ -72,7 +72,7 @@ pub struct Counter(pub u64);
 pub struct PacketNumber(pub u64);
 
 /// The number of a unidirectional stream; each direction counts its own. 1 is the chat.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct StreamId(pub u64);
 
 /// 64 random bits that one side draws whenever it starts connection state from nothing.
@@ -86,3 +86,16 @@ pub struct Epoch(pub u64);
 /// A handshake timestamp: nanoseconds since 1970, or more when it had to be more to increase.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Timestamp(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_shows_its_first_four_bytes_and_no_more() {
+        let bytes = core::array::from_fn(|at| u8::try_from(at).unwrap() + 0x0a);
+        let (peer, verifying) = (PeerId::new(bytes), VerifyingKey::new(bytes));
+        assert_eq!(format!("{peer:?}"), "PeerId(0a0b0c0d)");
+        assert_eq!(format!("{verifying:?}"), "VerifyingKey(0a0b0c0d)");
+    }
+}

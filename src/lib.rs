@@ -10,6 +10,8 @@ pub mod proto;
 #[doc(hidden)]
 pub mod sim;
 pub mod store;
+mod sync;
 pub mod text;
 pub mod time;
+pub mod tui;
 pub mod wire;

@@ -59,6 +59,29 @@ impl fmt::Display for Instant {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct UnixTime(pub u64);
 
+/// Reads `500ms`, `10s`, `2m`, `1h`, `7d`: a whole number above zero with its unit.
+///
+/// # Errors
+/// What is wrong with it, for the user.
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    const FORM: &str = "a time is a number with its unit, such as 500ms, 10s or 2m";
+    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or(FORM)?;
+    let (number, unit) = text.split_at(end);
+    let number: u32 = number.parse().map_err(|_| FORM)?;
+    let time = match unit {
+        "ms" => Duration::from_millis(number.into()),
+        "s" => Duration::from_secs(number.into()),
+        "m" => Duration::from_secs(60 * u64::from(number)),
+        "h" => Duration::from_secs(3600 * u64::from(number)),
+        "d" => Duration::from_secs(86_400 * u64::from(number)),
+        _ => return Err(FORM),
+    };
+    if time.is_zero() {
+        return Err("the time must be longer than nothing");
+    }
+    Ok(time)
+}
+
 fn saturating_micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -74,5 +97,32 @@ mod tests {
         assert_eq!(end + Duration::MAX, end);
         assert_eq!(Instant::ZERO - Duration::from_secs(1), Instant::ZERO);
         assert_eq!(Instant::ZERO.saturating_since(end), Duration::ZERO);
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        let parsed = |text| parse_duration(text).map(|time| time.as_millis());
+        for (text, ms) in [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("7d", 604_800_000),
+        ] {
+            assert_eq!(parsed(text), Ok(ms));
+        }
+        for wrong in [
+            "",
+            "10",
+            "s",
+            "-1s",
+            "1.5s",
+            "0s",
+            "10 s",
+            "99999999999s",
+            "1y",
+        ] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
     }
 }

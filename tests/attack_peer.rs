@@ -321,7 +321,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_answered_by_close() {
     for beyond in [1, 1_000, LARGEST >> 1] {
         let mut scene = Scene::connected();
         let largest = *scene.hostile.numbers.last().unwrap();
-        let ranges = vec![(largest, largest + beyond)];
+        let ranges = [(largest, largest + beyond)].as_slice().into();
         let delay_us = LARGEST;
         scene.send(&[Frame::Ack(Ack { delay_us, ranges })]);
         assert_closed(&scene, "an ACK of what was never sent");
@@ -350,7 +350,7 @@ fn an_optimistic_acknowledger_is_found_out_before_much_is_sent() {
         let Some(&largest) = scene.hostile.numbers.last() else {
             break;
         };
-        let ranges = vec![(0, largest)];
+        let ranges = [(0, largest)].as_slice().into();
         scene.send(&[Frame::Ack(Ack {
             delay_us: 0,
             ranges,

@@ -2,8 +2,16 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test that meets something unexpected should stop there"
 )]
+
+#[path = "cli/config.rs"]
+mod config;
+#[path = "cli/history.rs"]
+mod history;
+#[path = "common/kept.rs"]
+mod kept;
 
 use std::fs;
 use std::io::Write;
@@ -624,11 +632,13 @@ mod people {
 mod words {
     use super::*;
 
-    const TOPICS: [&str; 6] = [
+    const TOPICS: [&str; 8] = [
+        "messages",
         "keys",
         "trust",
         "exit-codes",
         "files",
+        "config",
         "accessibility",
         "security",
     ];

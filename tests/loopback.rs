@@ -99,6 +99,17 @@ impl Node {
         }
     }
 
+    /// Waits until `is_so` after some event.
+    fn wait_until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            while self.handle().poll_event().unwrap().is_some() {}
+            if is_so() {
+                return;
+            }
+            self.woken.recv_timeout(PATIENCE).expect("the event comes");
+        }
+    }
+
     fn wait_for_line(&self) -> String {
         self.wait(|update| {
             let Update::Chat(chat::Event::Message { contact, message }) = update else {
@@ -220,6 +231,48 @@ fn many_lines_queued_at_once_all_arrive_in_order() {
     assert!(sent.datagrams_out >= 300 && sent.lost == 0, "{sent:?}");
     assert!(sent.batches_out < sent.datagrams_out, "{sent:?}");
     assert!(received.datagrams_in >= 300, "{received:?}");
+}
+
+/// Each thread sends what it has just changed if nobody else is about it: nothing may be left lying
+/// when they meet, and nothing may overtake.
+#[test]
+fn what_many_threads_send_at_once_arrives_each_in_its_order() {
+    const THREADS: usize = 4;
+    const EACH: usize = 100;
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    std::thread::scope(|scope| {
+        for (from, to) in [(&a, &b), (&b, &a)] {
+            for thread in 0..THREADS {
+                let (handle, to) = (from.handle().clone(), to.id);
+                scope.spawn(move || {
+                    for n in 0..EACH {
+                        let draft = Draft::text(format!("{thread} {n}"), UnixTime(0));
+                        let send =
+                            |messenger: &mut Messenger, now| messenger.send(to.into(), draft, now);
+                        handle.with(send).unwrap().unwrap();
+                    }
+                });
+            }
+        }
+        for node in [&a, &b] {
+            let mut next = [0; THREADS];
+            for _ in 0..THREADS * EACH {
+                let line = node.wait_for_line();
+                let (thread, n) = line.split_once(' ').unwrap();
+                let next = &mut next[thread.parse::<usize>().unwrap()];
+                assert_eq!(n.parse(), Ok(*next));
+                *next += 1;
+            }
+        }
+    });
+    for (node, peer) in [(&a, b.id), (&b, a.id)] {
+        let unsettled = |messenger: &mut Messenger, _: securechat::time::Instant| {
+            messenger.client().unsettled(peer.into())
+        };
+        node.wait_until(|| node.handle().with(unsettled).unwrap() == 0);
+    }
+    stop_in_time(a.driver, true);
+    stop_in_time(b.driver, true);
 }
 
 #[test]

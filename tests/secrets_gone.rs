@@ -44,18 +44,20 @@ const READY: &[&str] = &["secret of A", "secret of B", "psk"];
 const CALL: &[&str] = &[
     "ephemeral of A",
     "KEM seed",
-    "KEM secret vector",
+    "KEM secret vector, packed",
     "chaining key 1",
 ];
 /// What the initiator holds when it has read the answer and is not dropped yet.
 const READ: &[&str] = &[
     "ephemeral of A",
     "KEM seed",
-    "KEM secret vector",
+    "KEM secret vector, packed",
     "chaining key 2",
 ];
 /// What the responder holds before it answers.
 const ACCEPT: &[&str] = &["ephemeral of B", "KEM randomness"];
+/// What every further handshake needs.
+const MET: &[&str] = &["DH ss"];
 /// What a session needs.
 const KEYS: &[&str] = &["key that A seals with", "key that B seals with"];
 
@@ -68,17 +70,20 @@ const TIMELINE: [Point; 17] = [
     ("identities read", &[(0, &["secret of A", "secret of B"])]),
     ("peers read", &[(0, READY), (0, &["psk in base64"])]),
     ("introduced", &[(0, READY)]),
-    ("called", &[(0, READY), (1, CALL)]),
-    ("accepted", &[(0, READY), (1, CALL), (1, ACCEPT)]),
-    ("answered", &[(0, READY), (1, CALL), (1, KEYS)]),
-    ("answer read", &[(0, READY), (1, READ), (1, KEYS)]),
-    ("talking", &[(0, READY), (1, KEYS)]),
-    ("rekeyed", &[(0, READY), (1, KEYS), (2, KEYS)]),
-    ("rekeyed again", &[(0, READY), (2, KEYS), (3, KEYS)]),
-    ("erased in time", &[(0, READY)]),
-    ("talking again", &[(0, READY), (4, KEYS)]),
-    ("closed", &[(0, READY)]),
-    ("called again", &[(0, READY), (5, CALL)]),
+    ("called", &[(0, READY), (1, MET), (1, CALL)]),
+    ("accepted", &[(0, READY), (1, MET), (1, CALL), (1, ACCEPT)]),
+    ("answered", &[(0, READY), (1, MET), (1, CALL), (1, KEYS)]),
+    ("answer read", &[(0, READY), (1, MET), (1, READ), (1, KEYS)]),
+    ("talking", &[(0, READY), (1, MET), (1, KEYS)]),
+    ("rekeyed", &[(0, READY), (1, MET), (1, KEYS), (2, KEYS)]),
+    (
+        "rekeyed again",
+        &[(0, READY), (1, MET), (2, KEYS), (3, KEYS)],
+    ),
+    ("erased in time", &[(0, READY), (1, MET)]),
+    ("talking again", &[(0, READY), (1, MET), (4, KEYS)]),
+    ("closed", &[(0, READY), (1, MET)]),
+    ("called again", &[(0, READY), (1, MET), (5, CALL)]),
     ("dropped", &[]),
 ];
 

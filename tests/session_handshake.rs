@@ -42,6 +42,19 @@ fn a_fresh_connect_takes_one_round_trip_and_its_confirmation() {
 }
 
 #[test]
+fn a_first_message_over_300_ms_whose_first_flight_is_lost_takes_less_than_1300_ms() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed);
+        let (a, b) = (pair.a, pair.b);
+        pair.set_links(&LinkConfig::delay(ms(150)));
+        drop_first(&mut pair, 2, |datagram| is(INIT, datagram));
+        let line = pair.talk(a, b).unwrap();
+        let heard = pair.advance_until(ms(1_300), |w| w.has_seen(b, &line));
+        assert!(heard, "seed {seed}");
+    }
+}
+
+#[test]
 fn same_seed_same_bytes() {
     let run = |seed| {
         let mut pair = Pair::connected(seed);
@@ -334,7 +347,7 @@ fn a_responder_sends_nothing_before_it_is_confirmed() {
 }
 
 #[test]
-fn retries_come_after_1_2_4_5_5_seconds_for_90_and_are_new_each_time() {
+fn retries_come_after_their_delays_for_90_seconds_and_are_new_each_time() {
     let mut pair = Pair::new(20);
     let (a, b) = (pair.a, pair.b);
     pair.stop(b);
@@ -348,13 +361,13 @@ fn retries_come_after_1_2_4_5_5_seconds_for_90_and_are_new_each_time() {
         .map(|i| i.at.saturating_since(start).as_millis())
         .collect();
     let gaps: Vec<u128> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let expected = [1_000, 2_000, 4_000]
+    let expected = [750, 1_000, 1_000, 1_000, 2_000, 4_000]
         .into_iter()
         .chain(core::iter::repeat(5_000));
     for ((gap, least), at) in gaps.iter().zip(expected).zip(&at) {
         let least = if *at < 90_000 { least } else { 60_000 };
         assert!(
-            (least..=least + 340).contains(gap),
+            (least..=least + 340.min(least / 8 + 1)).contains(gap),
             "{gap} ms after {at} ms"
         );
     }

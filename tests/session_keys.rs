@@ -167,11 +167,14 @@ fn a_peer_revoked_or_removed_while_live_ends_its_session() {
         let mut pair = Pair::connected(19);
         let (a, b) = (pair.a, pair.b);
         let (peer, line) = (pair.id(a), pair.talk(a, b).unwrap());
+        assert!(pair.node(b).identity().remembers(&peer));
         if revoke {
             pair.revoke_peer(b, peer);
         } else {
             pair.remove_peer(b, peer);
         }
+        let identity = pair.node(b).identity();
+        assert!(!identity.remembers(&peer), "the product of both keys");
         pair.advance(SOON);
         assert!(!pair.has_seen(b, &line), "what was under way is not shown");
         let _ = pair.talk(a, b);
@@ -202,6 +205,7 @@ fn a_peer_revoked_or_removed_with_its_handshake_in_the_worker_gets_no_session() 
             assert_eq!(sent(&pair, b, RESP).len(), 0);
         }
         assert_eq!(pair.established(b, a), 0);
+        assert!(!pair.node(b).identity().remembers(&peer));
         assert_eq!(pair.node(b).endpoint().unwrap().key_table().len(), 0);
     }
 }

@@ -61,6 +61,11 @@ fn a_guest_waits_until_it_is_accepted() {
     assert_eq!(pair.node(b).lines().len(), 0, "a guest's line is not shown");
     assert!(pair.talk(b, a).is_err(), "nothing is said to a guest");
     let address = pair.address(a);
+    let identity = pair.node(b).identity();
+    assert!(
+        !identity.remembers(&guest),
+        "no product is kept for a guest"
+    );
     pair.accept_guest(b, guest, address).unwrap();
     assert!(pair.advance_until(secs(7), |w| w.established(a, b) == 1
         && w.established(b, a) == 1));

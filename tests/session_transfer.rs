@@ -82,8 +82,10 @@ impl Transfer {
     /// Reads what there is, and compares it.
     fn read(&mut self, pair: &mut Pair) {
         let (b, from, stream) = (pair.b, pair.id(pair.a), self.stream);
-        let read = pair.command(b, |e, _| e.read_stream(from, stream, usize::MAX));
-        let bytes = read.unwrap().unwrap();
+        let mut bytes = Vec::new();
+        let out = &mut bytes;
+        let read = pair.command(b, |e, _| e.read_stream(from, stream, usize::MAX, out));
+        read.unwrap().unwrap();
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             let expected = self.data(self.read, rest.len());

@@ -15,28 +15,45 @@ mod addresses;
 mod common;
 #[path = "talk/demo.rs"]
 mod demo;
+#[cfg(target_os = "linux")]
+#[path = "talk/disks.rs"]
+mod disks;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]
 mod failures;
+#[cfg(target_os = "linux")]
+#[path = "common/kept.rs"]
+mod filled;
 #[path = "talk/home.rs"]
 mod home;
 #[path = "talk/introduced.rs"]
 mod introduced;
+#[cfg(target_os = "linux")]
+#[path = "talk/kills.rs"]
+mod kills;
 #[path = "talk/lines.rs"]
 mod lines;
 #[path = "talk/people.rs"]
 mod people;
 #[path = "talk/program.rs"]
 mod program;
+#[cfg(target_os = "linux")]
+#[path = "talk/purge.rs"]
+mod purge;
 #[path = "talk/receipts.rs"]
 mod receipts;
 #[path = "talk/rude.rs"]
 mod rude;
+#[cfg(target_os = "linux")]
+#[path = "talk/screen.rs"]
+mod screen;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
 #[path = "talk/send.rs"]
 mod send;
+#[path = "talk/settings.rs"]
+mod settings;
 #[path = "talk/storm.rs"]
 mod storm;
 #[cfg(target_os = "linux")]
@@ -45,5 +62,10 @@ mod terminal;
 #[cfg(target_os = "linux")]
 #[path = "talk/transcript.rs"]
 mod transcript;
+#[cfg(target_os = "linux")]
+#[path = "talk/vt.rs"]
+mod vt;
+#[path = "talk/waiting.rs"]
+mod waiting;
 #[path = "talk/wire.rs"]
 mod wire;

@@ -4,14 +4,15 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use securechat::crypto::{StaticSecret, initiate};
+use securechat::crypto::{MacKey, StaticSecret, accept, initiate};
 use securechat::id::{PeerId, SessionIndex, Timestamp};
 use securechat::proto::{
     Endpoint, EndpointConfig, Incoming, PeerConfig, Shown, Transmit, Trust, limits,
 };
 use securechat::sim::{Forger, SimRng};
 use securechat::time::Instant;
-use securechat::wire::packet::{Cookie, Packet};
+use securechat::wire::limits::{MESSAGE1_LEN, VERSION};
+use securechat::wire::packet::{Cookie, Packet, encode_resp};
 
 use super::input::Input;
 
@@ -79,7 +80,8 @@ impl Run {
             1 => self.call(usize::from(command >> 4), input),
             2 | 3 => self.again(command & 0x80 != 0, input),
             4 => self.noise(input),
-            5 => self.cookie(input),
+            5 if command & 0x80 == 0 => self.cookie(input),
+            5 => self.answer(input),
             6 => self.pass(input),
             7 => self.work(usize::from(command >> 4)),
             8 => {
@@ -121,10 +123,9 @@ impl Run {
             12..20 => u8::try_from(who).unwrap_or(0),
             _ => 0,
         });
-        let prologue = [b"securechat".as_slice(), &[1, 0], &index.0.to_le_bytes()];
         let to = self.endpoint.id();
         let rng = self.rng.crypto();
-        let made = initiate(stranger, &to, None, &prologue.concat(), &payload, rng);
+        let made = initiate(stranger, &to, None, &prologue(index), &payload, rng);
         let (_, message1) = made.expect("the endpoint's key is a key");
         let halves = self.forger.init(index, &message1, None);
         let how = input.byte();
@@ -170,13 +171,7 @@ impl Run {
 
     /// A COOKIE for an attempt of the endpoint's, of noise.
     fn cookie(&mut self, input: &mut Input<'_>) {
-        let attempts = self.kept.iter().filter_map(|it| match Packet::parse(it) {
-            Ok(Packet::Init(init)) => Some(init.sender),
-            _ => None,
-        });
-        let attempts: Vec<SessionIndex> = attempts.collect();
-        let nth = usize::from(input.byte());
-        let Some(&receiver) = attempts.get(nth % attempts.len().max(1)) else {
+        let Some((receiver, _)) = self.attempt(input) else {
             return;
         };
         let fill = input.byte();
@@ -186,6 +181,52 @@ impl Run {
             sealed: &[fill; 32],
         };
         self.deliver(9, cookie.encode());
+    }
+
+    /// Whom the endpoint calls answers by the book, after others with a right MAC have answered falsely.
+    fn answer(&mut self, input: &mut Input<'_>) {
+        let Some((index, message1)) = self.attempt(input) else {
+            return;
+        };
+        let [known, ..] = &self.strangers;
+        let read = accept(known, &prologue(index), &message1, self.rng.crypto());
+        let Ok(responder) = read else { return };
+        let payload = core::array::from_fn(|at| if at % 4 == 0 { input.byte() } else { 0 });
+        let Ok((message2, ..)) = responder.respond(None, &payload) else {
+            return;
+        };
+        let ephemeral = message1.first_chunk().expect("it begins with a key");
+        let mac1 = MacKey::for_resp(ephemeral);
+        let how = input.byte();
+        for nth in 0..=how & 0xf {
+            let mut said = *message2;
+            // The last one is the true one.
+            if nth < how & 0xf {
+                let at = usize::from(input.u16()) % said.len();
+                said[at] ^= nth + 1;
+            }
+            let halves = encode_resp(index, &said, |it| mac1.mac(&[it]));
+            for (bit, half) in halves.into_iter().enumerate() {
+                self.keep(half.clone());
+                if how >> (4 + bit) & 1 == 0 {
+                    self.deliver(9, half);
+                }
+            }
+        }
+    }
+
+    /// An attempt of the endpoint's: its index, and message 1 as it was sent.
+    fn attempt(&self, input: &mut Input<'_>) -> Option<(SessionIndex, [u8; MESSAGE1_LEN])> {
+        let inits = self.kept.iter().filter_map(|it| match Packet::parse(it) {
+            Ok(Packet::Init(init)) => Some((init.sender, init.body.as_slice())),
+            _ => None,
+        });
+        let inits: Vec<(SessionIndex, &[u8])> = inits.collect();
+        let nth = usize::from(input.byte()) % inits.len().max(1);
+        let (index, first) = inits.get(nth)?;
+        let (other, second) = inits.get(nth + 1)?;
+        let message1 = [*first, *second].concat().try_into().ok()?;
+        (index == other).then_some((*index, message1))
     }
 
     fn pass(&mut self, input: &mut Input<'_>) {
@@ -267,6 +308,11 @@ impl Run {
         assert!(stats.keypairs <= keypairs, "{stats:?}");
         assert_eq!(stats.keypairs, self.endpoint.key_table().len());
     }
+}
+
+fn prologue(initiator: SessionIndex) -> Vec<u8> {
+    let index = initiator.0.to_le_bytes();
+    [b"securechat".as_slice(), &VERSION.to_le_bytes(), &index].concat()
 }
 
 fn peer(id: PeerId) -> PeerConfig {

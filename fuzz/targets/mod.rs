@@ -5,20 +5,27 @@ mod handshake;
 #[path = "../../tests/hostile/mod.rs"]
 mod hostile;
 mod input;
+mod memory;
 mod parsers;
 mod peer;
+mod record;
+mod secrets;
+mod store;
 mod text;
 
 pub use handshake::handshake;
 pub use parsers::{frame, key_file, key_offer, known_peers, packet};
 pub use peer::{chat, peer};
+pub use record::record;
+pub use secrets::secrets;
+pub use store::store;
 pub use text::text;
 
 /// A target's name, which is also that of its corpus, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 12] = [
     ("packet", packet),
     ("frame", frame),
     ("handshake", handshake),
@@ -28,4 +35,7 @@ pub const ALL: [Target; 9] = [
     ("key_file", key_file),
     ("key_offer", key_offer),
     ("text", text),
+    ("secrets", secrets),
+    ("record", record),
+    ("store", store),
 ];

@@ -196,7 +196,7 @@ impl Run {
         let kind = input.byte();
         let mut ack = self.scene.hostile.ack().unwrap_or_else(|| Ack {
             delay_us: 0,
-            ranges: vec![(0, 0)],
+            ranges: [(0, 0)].as_slice().into(),
         });
         ack.delay_us = if kind & 8 != 0 { varint(input) } else { 0 };
         if let Some((low, high)) = ack.ranges.first_mut() {

@@ -1,10 +1,11 @@
 //! All conversations of one identity.
 
 use core::time::Duration;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chacha20::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::SeedableRng;
 
 use crate::chat::command::{Draft, SendError};
 use crate::chat::contact::ContactId;
@@ -15,7 +16,7 @@ use crate::chat::message::{LogId, Name};
 use crate::chat::outbox::{Outbox, Outgoing};
 use crate::chat::policy::Policy;
 use crate::chat::sender::Ledger;
-use crate::chat::transport::Transport;
+use crate::chat::transport::{Transport, Transports};
 use crate::proto::limits::MESSAGE_LIFE;
 use crate::time::Instant;
 
@@ -29,10 +30,10 @@ pub struct Client {
     policy: Policy,
     outbox: Box<dyn Outbox>,
     log_ids: ChaCha20Rng,
-    conversations: BTreeMap<ContactId, Conversation>,
+    conversations: BTreeMap<ContactId, Box<Conversation>>,
     /// Whose bytes may have to move.
-    awake: BTreeSet<ContactId>,
-    deadlines: BTreeSet<(Instant, ContactId)>,
+    awake: VecDeque<ContactId>,
+    deadlines: Deadlines,
     events: VecDeque<Event>,
 }
 
@@ -57,15 +58,13 @@ impl Client {
             outbox,
             log_ids: ChaCha20Rng::from_seed(seed),
             conversations: BTreeMap::new(),
-            awake: BTreeSet::new(),
-            deadlines: BTreeSet::new(),
+            awake: VecDeque::new(),
+            deadlines: Deadlines::default(),
             events: VecDeque::new(),
         };
         for it in waiting {
             let expires = now + policy.life.saturating_sub(it.age);
-            let conversation = client.conversation(it.contact);
-            conversation.sender.enqueue(it.name, it.body_len, expires);
-            client.wake(it.contact);
+            client.enqueue(it.contact, it.name, it.body_len, expires);
         }
         client
     }
@@ -90,13 +89,31 @@ impl Client {
     /// # Errors
     /// [`SendError`], whatever [`Client::accept`] would say.
     pub fn prepare(&mut self, contact: ContactId, draft: Draft) -> Result<Outgoing, SendError> {
+        self.prepare_after(contact, draft, &[])
+    }
+
+    /// As [`Client::prepare`], for a message that is to be accepted after `earlier` ones of the same
+    /// contact, which were prepared and are not accepted yet. A store writes all of them down at once.
+    ///
+    /// # Errors
+    /// As [`Client::prepare`].
+    pub fn prepare_after(
+        &mut self,
+        contact: ContactId,
+        draft: Draft,
+        earlier: &[Outgoing],
+    ) -> Result<Outgoing, SendError> {
         let (len, largest) = (draft.body.len(), self.policy.largest);
         if len > largest {
             return Err(SendError::TooLarge { len, largest });
         }
-        self.outbox.has_room(contact, len)?;
+        let bytes = earlier.iter().map(|it| it.body.len()).sum::<usize>();
+        let (count, bytes) = (earlier.len() + 1, bytes + len);
+        self.outbox.has_room(contact, count, bytes)?;
+        let mut name = self.conversation(contact).sender.next_name();
+        name.sequence += earlier.len() as u64;
         Ok(Outgoing {
-            name: self.conversation(contact).sender.next_name(),
+            name,
             kind: draft.kind,
             conversation: draft.conversation,
             sent_at: draft.sent_at,
@@ -121,9 +138,7 @@ impl Client {
         }
         self.outbox.push(contact, message)?;
         let expires = now + self.policy.life;
-        let sender = &mut self.conversation(contact).sender;
-        sender.enqueue(name, len, expires);
-        self.wake(contact);
+        self.enqueue(contact, name, len, expires);
         Ok(name)
     }
 
@@ -164,12 +179,15 @@ impl Client {
             conversation.sender.give_up(ledger);
         });
         self.conversations.remove(&contact);
-        self.awake.remove(&contact);
+        self.awake.retain(|awake| *awake != contact);
     }
 
     /// Something about the contact's connection changed: it began or ended, a stream can be read or
     /// written, ended, was reset or stopped, or more of ours is acknowledged.
     pub fn handle_transport(&mut self, contact: ContactId) {
+        if let Some(conversation) = self.conversations.get_mut(&contact) {
+            conversation.is_stirred = true;
+        }
         self.wake(contact);
     }
 
@@ -189,7 +207,7 @@ impl Client {
 
     /// Gives up what has waited for too long.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(deadline, contact)) = self.deadlines.first()
+        while let Some(&(deadline, contact)) = self.deadlines.queue.first()
             && deadline <= now
         {
             self.with(contact, |conversation, ledger| {
@@ -199,24 +217,30 @@ impl Client {
     }
 
     /// Moves bytes between the conversations that were woken and the transport.
-    pub fn drive(&mut self, transport: &mut dyn Transport, now: Instant) {
-        while let Some(contact) = self.awake.pop_first() {
-            // Strangers come and go: only who can say something has a conversation.
-            if transport.generation(contact.peer()).is_some() {
-                self.conversation(contact);
-            }
-            let Some(conversation) = self.conversations.get_mut(&contact) else {
-                continue;
+    pub fn drive(&mut self, transports: &mut impl Transports, now: Instant) {
+        while let Some(contact) = self.awake.pop_front() {
+            let mut transport = transports.to(contact.peer());
+            let log_ids = &mut self.log_ids;
+            let conversation = match self.conversations.entry(contact) {
+                Entry::Occupied(known) => known.into_mut(),
+                // Strangers come and go: only who can say something has a conversation.
+                Entry::Vacant(_) if transport.is_none() => continue,
+                Entry::Vacant(new) => new.insert(Conversation::new(contact, log_ids)),
             };
             conversation.pump(
-                transport,
+                transport.as_mut().map(|it| it as &mut dyn Transport),
                 &mut *self.outbox,
                 &self.policy,
                 &mut self.events,
                 now,
             );
-            self.note_deadline(contact);
+            self.deadlines.note(conversation);
         }
+    }
+
+    /// A contact whose last waiting message is settled since this was asked.
+    pub(super) fn take_settled(&mut self) -> Option<ContactId> {
+        self.deadlines.settled.pop()
     }
 
     /// What happened, oldest first.
@@ -235,7 +259,7 @@ impl Client {
     /// When [`Client::handle_timeout`] is due. `None` while nothing waits for delivery.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(deadline, _)| deadline)
+        self.deadlines.queue.first().map(|&(deadline, _)| deadline)
     }
 
     /// How far a message of ours has come; `None` once that is final, or if there is no such message.
@@ -253,9 +277,9 @@ impl Client {
 
     /// To whom messages are neither delivered nor failed.
     pub fn unsettled_contacts(&self) -> impl Iterator<Item = ContactId> + '_ {
-        let unsettled = |(_, it): &(&ContactId, &Conversation)| it.sender.len() > 0;
-        let waiting = self.conversations.iter().filter(unsettled);
-        waiting.map(|(contact, _)| *contact)
+        let contacts = self.conversations.values();
+        let unsettled = contacts.filter(|it| it.sender.len() > 0);
+        unsettled.map(|it| it.contact)
     }
 
     /// Whether [`Client::drive`] has something to do.
@@ -278,10 +302,17 @@ impl Client {
 
     fn conversation(&mut self, contact: ContactId) -> &mut Conversation {
         let log_ids = &mut self.log_ids;
-        let conversations = &mut self.conversations;
-        conversations
-            .entry(contact)
-            .or_insert_with(|| Conversation::new(contact, LogId(log_ids.next_u64())))
+        let entry = self.conversations.entry(contact);
+        entry.or_insert_with(|| Conversation::new(contact, log_ids))
+    }
+
+    fn enqueue(&mut self, contact: ContactId, name: Name, len: usize, expires: Instant) {
+        let log_ids = &mut self.log_ids;
+        let entry = self.conversations.entry(contact);
+        let conversation = entry.or_insert_with(|| Conversation::new(contact, log_ids));
+        conversation.sender.enqueue(name, len, expires);
+        self.deadlines.note(conversation);
+        self.wake(contact);
     }
 
     /// Does something to a conversation, if there is one, with the outbox and the events at hand.
@@ -295,23 +326,14 @@ impl Client {
             events: &mut self.events,
         };
         act(conversation, &mut ledger);
+        self.deadlines.note(conversation);
         self.wake(contact);
     }
 
+    /// Notes that bytes may have to move. Being woken twice does no harm.
     fn wake(&mut self, contact: ContactId) {
-        self.awake.insert(contact);
-        self.note_deadline(contact);
-    }
-
-    fn note_deadline(&mut self, contact: ContactId) {
-        let Some(conversation) = self.conversations.get_mut(&contact) else {
-            return;
-        };
-        let deadline = conversation.sender.deadline();
-        if deadline != conversation.noted {
-            let noted = core::mem::replace(&mut conversation.noted, deadline);
-            noted.map(|old| self.deadlines.remove(&(old, contact)));
-            self.deadlines.extend(deadline.map(|new| (new, contact)));
+        if self.awake.back() != Some(&contact) {
+            self.awake.push_back(contact);
         }
     }
 
@@ -325,5 +347,32 @@ impl Client {
     pub(crate) fn held_bytes(&self, contact: ContactId) -> usize {
         let conversation = self.conversations.get(&contact);
         conversation.map_or(0, |it| it.receiver.held_bytes())
+    }
+}
+
+/// When the first message of each conversation expires.
+#[derive(Default)]
+struct Deadlines {
+    queue: BTreeSet<(Instant, ContactId)>,
+    /// Whose last waiting message is settled.
+    settled: Vec<ContactId>,
+}
+
+impl Deadlines {
+    /// Looks at a conversation in which a message was queued or settled.
+    fn note(&mut self, conversation: &mut Conversation) {
+        let (contact, deadline) = (conversation.contact, conversation.sender.deadline());
+        if deadline == conversation.noted {
+            return;
+        }
+        if let Some(old) = core::mem::replace(&mut conversation.noted, deadline) {
+            self.queue.remove(&(old, contact));
+        }
+        match deadline {
+            Some(new) => {
+                self.queue.insert((new, contact));
+            }
+            None => self.settled.push(contact),
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+
 use crate::chat::contact::ContactId;
 use crate::chat::event::{Event, Misbehaviour};
 use crate::chat::message::LogId;
@@ -14,58 +17,64 @@ use crate::chat::transport::Transport;
 use crate::time::Instant;
 
 pub(super) struct Conversation {
-    contact: ContactId,
+    pub(super) contact: ContactId,
     /// The connection that both halves are on.
     generation: Option<u64>,
     pub(super) sender: Sender,
     pub(super) receiver: Receiver,
+    /// Whether something about the connection has changed since the last pump.
+    pub(super) is_stirred: bool,
     /// The deadline that the client has noted.
     pub(super) noted: Option<Instant>,
 }
 
 impl Conversation {
-    pub(super) fn new(contact: ContactId, log: LogId) -> Self {
-        Self {
+    pub(super) fn new(contact: ContactId, log_ids: &mut ChaCha20Rng) -> Box<Self> {
+        Box::new(Self {
             contact,
             generation: None,
-            sender: Sender::new(log),
+            sender: Sender::new(LogId(log_ids.next_u64())),
             receiver: Receiver::default(),
+            is_stirred: true,
             noted: None,
-        }
+        })
     }
 
     /// Moves bytes both ways. On another connection than last time both halves begin anew first.
     pub(super) fn pump(
         &mut self,
-        transport: &mut dyn Transport,
+        transport: Option<&mut dyn Transport>,
         outbox: &mut dyn Outbox,
         policy: &Policy,
         events: &mut VecDeque<Event>,
         now: Instant,
     ) {
         let contact = self.contact;
-        let generation = transport.generation(contact.peer());
+        let generation = transport.as_ref().map(|it| it.generation());
+        let mut is_stirred = core::mem::take(&mut self.is_stirred);
         if generation != self.generation {
+            is_stirred = true;
             self.generation = generation;
             self.sender.start_anew();
             self.receiver.start_anew();
         }
-        if generation.is_none() {
+        let Some(transport) = transport else {
             return;
-        }
-        self.receiver.pump(&mut Turn {
+        };
+        let turn = &mut Turn {
             contact,
             transport: &mut *transport,
             policy,
             events: &mut *events,
             now,
-        });
+        };
+        self.receiver.pump(is_stirred, turn);
         let mut ledger = Ledger {
             contact,
             outbox,
             events,
         };
-        self.sender.pump(transport, &mut ledger);
+        self.sender.pump(is_stirred, transport, &mut ledger);
     }
 
     pub(super) fn on_receipt(&mut self, body: &[u8], ledger: &mut Ledger<'_>) {

@@ -1,7 +1,5 @@
 //! Which messages of a contact have been seen, so that none is shown twice.
 
-use std::collections::BTreeMap;
-
 use crate::chat::message::{LogId, Name};
 use crate::chat::ranges::Ranges;
 use crate::proto::limits::{LOG_LIFE, MAX_LOGS};
@@ -60,7 +58,8 @@ impl SeenLog {
 /// The logs of one contact.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    logs: BTreeMap<LogId, Log>,
+    /// In the order of their ids. Mostly there is one.
+    logs: Vec<(LogId, Log)>,
 }
 
 #[derive(Debug)]
@@ -85,7 +84,7 @@ pub(super) enum Verdict {
 
 impl Seen {
     pub(super) fn judge(&self, name: Name, now: Instant) -> Verdict {
-        let Some(log) = self.logs.get(&name.log) else {
+        let Some(log) = self.log(name.log) else {
             return if self.remembered(now) < MAX_LOGS {
                 Verdict::New { missing: 0 }
             } else {
@@ -103,30 +102,47 @@ impl Seen {
     /// Notes that a message is in the application's hands, or was turned away: a lower one of its log
     /// comes too late from now on.
     pub(super) fn on_met(&mut self, name: Name, now: Instant) {
-        if !self.logs.contains_key(&name.log) {
-            self.logs.retain(|_, log| log.is_remembered(now));
-            if self.logs.len() >= MAX_LOGS {
-                return;
-            }
+        if self.log(name.log).is_none() {
+            self.logs.retain(|(_, log)| log.is_remembered(now));
+            self.restore(name.log, SeenLog::default(), now);
         }
-        let log = self.logs.entry(name.log).or_insert_with(|| Log {
-            seen: SeenLog::default(),
-            heard: now,
-        });
-        log.seen.meet(name.sequence);
-        log.heard = now;
+        if let Some(log) = self.log_mut(name.log) {
+            log.seen.meet(name.sequence);
+            log.heard = now;
+        }
+    }
+
+    fn place(&self, log: LogId) -> Result<usize, usize> {
+        self.logs.binary_search_by_key(&log, |(id, _)| *id)
+    }
+
+    fn log(&self, log: LogId) -> Option<&Log> {
+        let at = self.place(log).ok()?;
+        self.logs.get(at).map(|(_, log)| log)
+    }
+
+    fn log_mut(&mut self, log: LogId) -> Option<&mut Log> {
+        let at = self.place(log).ok()?;
+        self.logs.get_mut(at).map(|(_, log)| log)
     }
 
     /// Remembers what an earlier process saw, and when it last did. At most [`MAX_LOGS`] are.
     pub(super) fn restore(&mut self, log: LogId, seen: SeenLog, heard: Instant) {
-        if self.logs.len() < MAX_LOGS {
-            self.logs.insert(log, Log { seen, heard });
+        let known = Log { seen, heard };
+        match self.place(log) {
+            Err(at) if self.logs.len() < MAX_LOGS => self.logs.insert(at, (log, known)),
+            Err(_) => {}
+            Ok(at) => {
+                if let Some((_, log)) = self.logs.get_mut(at) {
+                    *log = known;
+                }
+            }
         }
     }
 
     /// Notes that the application has taken a message.
     pub(super) fn on_taken(&mut self, name: Name, now: Instant) {
-        if let Some(log) = self.logs.get_mut(&name.log) {
+        if let Some(log) = self.log_mut(name.log) {
             log.seen.take(name.sequence);
             log.heard = now;
         }
@@ -134,7 +150,7 @@ impl Seen {
 
     /// The taken messages around this one: what its receipt says.
     pub(super) fn receipt_for(&self, name: Name) -> (u64, u64) {
-        let range = self.logs.get(&name.log);
+        let range = self.log(name.log);
         let range = range.and_then(|log| log.seen.taken.range_of(name.sequence));
         range.unwrap_or((name.sequence, name.sequence))
     }
@@ -143,13 +159,13 @@ impl Seen {
         if self.logs.len() < MAX_LOGS {
             return self.logs.len();
         }
-        let logs = self.logs.values();
-        logs.filter(|log| log.is_remembered(now)).count()
+        let remembered = |(_, log): &&(LogId, Log)| log.is_remembered(now);
+        self.logs.iter().filter(remembered).count()
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        let ranges = self.logs.values().map(|log| log.seen.taken.len());
+        let ranges = self.logs.iter().map(|(_, log)| log.seen.taken.len());
         (self.logs.len(), ranges.max().unwrap_or(0))
     }
 }

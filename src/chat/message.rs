@@ -9,7 +9,7 @@
 use crate::id::StreamId;
 use crate::proto::limits::INLINE_BODY_MAX_LEN;
 use crate::time::UnixTime;
-use crate::wire::{DecodeError, Reader, VARINT_MAX, Writer};
+use crate::wire::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
 
 /// The bit of the kind that says that the body lies elsewhere.
 const ELSEWHERE: u8 = 0x80;
@@ -108,13 +108,18 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The whole record, its length in front.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// The whole record, its length in front, in the memory of `buffer`.
+    pub(super) fn encode_in(&self, buffer: Vec<u8>) -> Vec<u8> {
         let conversation_len =
             u8::try_from(self.conversation.len()).expect("a ConversationId has at most 255 bytes");
-        let mut writer = Writer::with_capacity(FIXED_LEN + self.conversation.len());
-        let elsewhere = matches!(self.body, Body::Elsewhere { .. });
+        let (elsewhere, body_len) = match self.body {
+            Body::Here(body) => (false, body.len()),
+            Body::Elsewhere { stream, len } => (true, varint_len(stream.0) + varint_len(len)),
+        };
+        let len = FIXED_LEN + self.conversation.len() + body_len;
+        let mut writer = Writer::from(buffer);
         writer
+            .varint(len as u64)
             .u8(self.kind | if elsewhere { ELSEWHERE } else { 0 })
             .u8(conversation_len)
             .bytes(self.conversation)
@@ -125,10 +130,7 @@ impl<'a> Record<'a> {
             Body::Here(body) => writer.bytes(body),
             Body::Elsewhere { stream, len } => writer.varint(stream.0).varint(len),
         };
-        let record = writer.into_vec();
-        let mut framed = Writer::with_capacity(8 + record.len());
-        framed.prefixed(&record);
-        framed.into_vec()
+        writer.into_vec()
     }
 
     /// Reads a record without its length.
@@ -190,6 +192,19 @@ impl<'a> Body<'a> {
     }
 }
 
+/// Memory that is kept for the bytes of messages, a packet or two of them; more is given back.
+const KEPT: usize = 4_096;
+
+/// Empties a buffer of somebody's words: nothing of them lingers in memory that is kept.
+pub(super) fn forget(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEPT {
+        *buffer = Vec::new();
+    } else {
+        buffer.fill(0);
+        buffer.clear();
+    }
+}
+
 /// Bytes of the chat stream, cut into records. Holds one unfinished record and one piece as it was
 /// read, never more.
 #[derive(Default)]
@@ -200,10 +215,23 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
-    pub(super) fn push(&mut self, piece: &[u8]) {
-        self.bytes.drain(..self.taken);
+    /// Lets `read` append a piece, and says how long that was.
+    pub(super) fn fill(&mut self, read: impl FnOnce(&mut Vec<u8>) -> usize) -> usize {
+        if self.taken == self.bytes.len() {
+            forget(&mut self.bytes);
+        } else {
+            self.bytes.drain(..self.taken);
+        }
         self.taken = 0;
-        self.bytes.extend_from_slice(piece);
+        read(&mut self.bytes)
+    }
+
+    #[cfg(test)]
+    fn push(&mut self, piece: &[u8]) {
+        self.fill(|bytes| {
+            bytes.extend_from_slice(piece);
+            piece.len()
+        });
     }
 
     /// The next whole record, without its length. `None`: more bytes are needed.
@@ -254,7 +282,7 @@ mod tests {
     }
 
     fn round_trip(record: &Record<'_>) -> usize {
-        let bytes = record.encode();
+        let bytes = record.encode_in(Vec::new());
         let mut cutter = Cutter::default();
         cutter.push(&bytes);
         let cut = cutter.next().unwrap().expect("the record is whole");
@@ -274,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_the_specified_ones() {
-        let bytes = record(b"r", Body::Here(b"x")).encode();
+        let bytes = record(b"r", Body::Here(b"x")).encode_in(Vec::new());
         let expected = [
             28, 1, 1, b'r', 0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 1, 77, 0, 0, 0, 0, 0, 0, 0,
         ];
@@ -288,7 +316,10 @@ mod tests {
             record(b"", Body::Here(b"one")),
             record(b"", Body::Here(b"")),
         ];
-        let bytes: Vec<u8> = records.iter().flat_map(Record::encode).collect();
+        let bytes: Vec<u8> = records
+            .iter()
+            .flat_map(|it| it.encode_in(Vec::new()))
+            .collect();
         for cut in 0..=bytes.len() {
             let (mut cutter, mut found) = (Cutter::default(), 0);
             for piece in [&bytes[..cut], &bytes[cut..]] {
@@ -327,7 +358,7 @@ mod tests {
             (chat, DecodeError::Unknown),
             (Body::Here(&long), DecodeError::TooLong),
         ] {
-            let bytes = record(b"", body).encode();
+            let bytes = record(b"", body).encode_in(Vec::new());
             let mut reader = Reader::new(&bytes);
             let inner = reader.prefixed(usize::MAX).unwrap();
             assert_eq!(Record::parse(inner), Err(error));
@@ -341,7 +372,7 @@ mod tests {
             len: 1 << 30,
         };
         for record in [record(b"room", body), record(b"", Body::Here(b"text"))] {
-            let bytes = record.encode();
+            let bytes = record.encode_in(Vec::new());
             for at in 0..bytes.len() {
                 let _ = Record::parse(&bytes[..at]);
                 for value in 0..=255 {

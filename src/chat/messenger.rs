@@ -1,6 +1,6 @@
 //! Sessions and messages together: one endpoint, and the chat that runs over it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::chat::client::Client;
 use crate::chat::command::{Draft, SendError};
@@ -41,8 +41,6 @@ pub struct Messenger {
     order: VecDeque<Half>,
     /// How many entries of each half it has.
     noted: [usize; 2],
-    /// Peers whose messages may have come to an end.
-    touched: BTreeSet<PeerId>,
 }
 
 impl Messenger {
@@ -55,7 +53,6 @@ impl Messenger {
             client,
             order: VecDeque::new(),
             noted: [0; 2],
-            touched: BTreeSet::new(),
         };
         for contact in messenger.client.unsettled_contacts() {
             messenger.endpoint.seek(contact.peer(), now);
@@ -101,7 +98,7 @@ impl Messenger {
         draft: Draft,
         now: Instant,
     ) -> Result<Name, SendError> {
-        let message = self.prepare(contact, draft, now)?;
+        let message = self.prepare(contact, draft)?;
         self.accept(contact, message, now)
     }
 
@@ -111,14 +108,23 @@ impl Messenger {
     ///
     /// # Errors
     /// [`SendError`], whatever [`Messenger::accept`] would say.
-    pub fn prepare(
+    pub fn prepare(&mut self, contact: ContactId, draft: Draft) -> Result<Outgoing, SendError> {
+        self.prepare_after(contact, draft, &[])
+    }
+
+    /// As [`Messenger::prepare`], for a message that is to be accepted after `earlier` ones of the same
+    /// contact, which were prepared and are not accepted yet. A store writes all of them down at once.
+    ///
+    /// # Errors
+    /// As [`Messenger::prepare`].
+    pub fn prepare_after(
         &mut self,
         contact: ContactId,
         draft: Draft,
-        now: Instant,
+        earlier: &[Outgoing],
     ) -> Result<Outgoing, SendError> {
-        self.check_contact(contact, now)?;
-        self.client.prepare(contact, draft)
+        self.check_contact(contact)?;
+        self.client.prepare_after(contact, draft, earlier)
     }
 
     /// The second half of [`Messenger::send`]: accepts a prepared message.
@@ -131,18 +137,15 @@ impl Messenger {
         message: Outgoing,
         now: Instant,
     ) -> Result<Name, SendError> {
-        self.check_contact(contact, now)?;
+        self.check_contact(contact)?;
         let name = self.client.accept(contact, message, now)?;
         self.endpoint.seek(contact.peer(), now);
         Ok(name)
     }
 
-    fn check_contact(&self, contact: ContactId, now: Instant) -> Result<(), SendError> {
-        let status = self.endpoint.status(contact.peer(), now);
-        if status.is_none_or(|status| status.guest) {
-            return Err(SendError::UnknownContact);
-        }
-        Ok(())
+    fn check_contact(&self, contact: ContactId) -> Result<(), SendError> {
+        let is_known = self.endpoint.is_known(contact.peer());
+        is_known.then_some(()).ok_or(SendError::UnknownContact)
     }
 
     /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.
@@ -173,8 +176,6 @@ impl Messenger {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
         if self.client.poll_timeout().is_some_and(|at| at <= now) {
-            let waiting = self.client.unsettled_contacts();
-            self.touched.extend(waiting.map(ContactId::peer));
             self.client.handle_timeout(now);
         }
     }
@@ -186,9 +187,9 @@ impl Messenger {
             self.client.drive(&mut self.endpoint, now);
         }
         self.note_order();
-        for peer in core::mem::take(&mut self.touched) {
-            if self.client.unsettled(peer.into()) == 0 {
-                self.endpoint.rest(peer);
+        while let Some(contact) = self.client.take_settled() {
+            if self.client.unsettled(contact) == 0 {
+                self.endpoint.rest(contact.peer());
             }
         }
     }
@@ -197,22 +198,14 @@ impl Messenger {
     /// after the beginning.
     fn take_notices(&mut self) {
         while let Some(notice) = self.endpoint.poll_notice() {
-            let peer = match notice {
-                Notice::Receipt { peer, body } => {
-                    self.client.handle_receipt(peer.into(), &body);
-                    peer
-                }
-                Notice::Reject { peer, body } => {
-                    self.client.handle_reject(peer.into(), &body);
-                    peer
-                }
+            match notice {
+                Notice::Receipt { peer, body } => self.client.handle_receipt(peer.into(), &body),
+                Notice::Reject { peer, body } => self.client.handle_reject(peer.into(), &body),
                 Notice::Streams(peer) => {
                     self.note_order();
                     self.client.handle_transport(peer.into());
-                    peer
                 }
-            };
-            self.touched.insert(peer);
+            }
         }
     }
 

@@ -40,4 +40,4 @@ pub use policy::Policy;
 pub use receipt::RejectReason;
 pub use received::Received;
 pub(crate) use receiver::{MAX_UNTAKEN, MAX_UNTAKEN_BYTES};
-pub use transport::{CHAT_STREAM, Transport};
+pub use transport::{CHAT_STREAM, Transport, Transports};

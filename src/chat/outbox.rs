@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -69,11 +69,17 @@ pub enum OutboxError {
 /// A queue of messages for each contact, in order. It is used while sessions wait: a store keeps its
 /// own copy on disk, and never writes it in here.
 pub trait Outbox: fmt::Debug + Send {
-    /// Whether a body of so many bytes may wait for the contact as well.
+    /// Whether so many messages, whose bodies have so many bytes together, may wait for the contact as
+    /// well.
     ///
     /// # Errors
-    /// [`OutboxError`]; then nothing has been kept.
-    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError>;
+    /// [`OutboxError`]
+    fn has_room(
+        &self,
+        contact: ContactId,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError>;
 
     /// Appends a message to the contact's queue.
     ///
@@ -100,12 +106,35 @@ pub struct MemoryOutbox {
     max_bytes: usize,
     /// What an earlier process left behind, in order.
     waiting: Vec<Waiting>,
+    /// The memory of the last queue that was emptied, for the next one.
+    spare: Queue,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    messages: BTreeMap<Name, Outgoing>,
+    /// In the order in which they were pushed.
+    messages: VecDeque<Outgoing>,
     bytes: usize,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self {
+            messages: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Where a message stands. Where none is missing in between, its number tells.
+    fn position(&self, name: Name) -> Option<usize> {
+        let first = self.messages.front()?.name;
+        let guess = usize::try_from(name.sequence.wrapping_sub(first.sequence)).ok();
+        let is_there = |at: &usize| self.messages.get(*at).is_some_and(|it| it.name == name);
+        let mut messages = self.messages.iter();
+        guess
+            .filter(is_there)
+            .or_else(|| messages.position(|it| it.name == name))
+    }
 }
 
 impl Default for MemoryOutbox {
@@ -120,6 +149,7 @@ impl MemoryOutbox {
     pub const fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
         Self {
             queues: BTreeMap::new(),
+            spare: Queue::new(),
             max_messages,
             max_bytes,
             waiting: Vec::new(),
@@ -139,46 +169,57 @@ impl MemoryOutbox {
     }
 
     fn keep(&mut self, contact: ContactId, message: Outgoing) {
-        let queue = self.queues.entry(contact).or_default();
+        let spare = &mut self.spare;
+        let queue = self.queues.entry(contact);
+        let queue = queue.or_insert_with(|| core::mem::take(spare));
         queue.bytes = queue.bytes.saturating_add(message.body.len());
-        queue.messages.insert(message.name, message);
+        queue.messages.push_back(message);
     }
 }
 
 impl Outbox for MemoryOutbox {
-    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError> {
-        let (held, bytes) = self
-            .queues
-            .get(&contact)
-            .map_or((0, 0), |queue| (queue.messages.len(), queue.bytes));
-        if held >= self.max_messages {
+    fn has_room(
+        &self,
+        contact: ContactId,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError> {
+        let held = self.queues.get(&contact);
+        let (held, held_bytes) = held.map_or((0, 0), |it| (it.messages.len(), it.bytes));
+        if held.saturating_add(messages) > self.max_messages {
             return Err(OutboxError::TooMany);
         }
-        if bytes.saturating_add(len) > self.max_bytes {
+        if held_bytes.saturating_add(bytes) > self.max_bytes {
             return Err(OutboxError::TooMuch);
         }
         Ok(())
     }
 
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
-        self.has_room(contact, message.body.len())?;
+        self.has_room(contact, 1, message.body.len())?;
         self.keep(contact, message);
         Ok(())
     }
 
     fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
-        self.queues.get(&contact)?.messages.get(&name).cloned()
+        let queue = self.queues.get(&contact)?;
+        queue.messages.get(queue.position(name)?).cloned()
     }
 
     fn settle(&mut self, contact: ContactId, name: Name, _: State) {
         let Some(queue) = self.queues.get_mut(&contact) else {
             return;
         };
-        if let Some(message) = queue.messages.remove(&name) {
+        let message = queue
+            .position(name)
+            .and_then(|at| queue.messages.remove(at));
+        if let Some(message) = message {
             queue.bytes -= message.body.len();
         }
-        if queue.messages.is_empty() {
-            self.queues.remove(&contact);
+        if queue.messages.is_empty()
+            && let Some(empty) = self.queues.remove(&contact)
+        {
+            self.spare = empty;
         }
     }
 

@@ -1,8 +1,10 @@
 //! Sets of numbers that mostly follow each other.
 
+use tinyvec::TinyVec;
+
 /// Numbers as inclusive ranges, ascending, never adjacent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ranges(Vec<(u64, u64)>);
+pub(super) struct Ranges(TinyVec<[(u64, u64); 1]>);
 
 impl Ranges {
     /// Adds `low` to `high`, both included; does nothing if `high` is below `low`.
@@ -19,7 +21,13 @@ impl Ranges {
         let joined = self.0.get(first..last).unwrap_or_default();
         let low = joined.first().map_or(low, |&(start, _)| start.min(low));
         let high = joined.last().map_or(high, |&(_, end)| end.max(high));
-        self.0.splice(first..last.max(first), [(low, high)]);
+        match self.0.get_mut(first).filter(|_| first < last) {
+            Some(kept) => {
+                *kept = (low, high);
+                self.0.drain(first + 1..last);
+            }
+            None => self.0.insert(first, (low, high)),
+        }
     }
 
     /// The range that holds `number`.

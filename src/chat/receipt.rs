@@ -10,8 +10,9 @@ use core::fmt;
 
 use crate::chat::message::{LogId, Name};
 use crate::chat::ranges::Ranges;
+use crate::proto::NoteBody;
 use crate::wire::limits::RECEIPT_MAX_LEN;
-use crate::wire::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
+use crate::wire::{DecodeError, Reader, VARINT_MAX, Varint, varint_len};
 
 /// What the receiving application has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,27 +22,34 @@ pub(super) struct Receipt {
 }
 
 impl Receipt {
-    /// As many bodies as all ranges need; none if there is no range.
-    pub(super) fn encode(log: LogId, ranges: &Ranges) -> Vec<Vec<u8>> {
-        let mut bodies = Vec::new();
-        let mut current: Option<(Writer, u64)> = None;
+    /// As many bodies as all ranges need, each handed to `send` as long as that takes them; whether it took
+    /// all. None if there is no range.
+    pub(super) fn encode(
+        log: LogId,
+        ranges: &Ranges,
+        mut send: impl FnMut(NoteBody) -> bool,
+    ) -> bool {
+        let (mut body, mut end) = (NoteBody::default(), 0);
         for &(low, high) in ranges.as_slice() {
             let more = high - low;
-            if let Some((writer, end)) = &mut current {
-                let gap = low - *end - 2;
-                if writer.len() + varint_len(gap) + varint_len(more) <= RECEIPT_MAX_LEN {
-                    writer.varint(gap).varint(more);
-                    *end = high;
-                    continue;
-                }
+            let gap = low.saturating_sub(end + 2);
+            if !body.is_empty()
+                && body.len() + varint_len(gap) + varint_len(more) > RECEIPT_MAX_LEN
+                && !send(core::mem::take(&mut body))
+            {
+                return false;
             }
-            let mut writer = Writer::with_capacity(RECEIPT_MAX_LEN);
-            writer.u64(log.0).varint(low).varint(more);
-            let full = current.replace((writer, high));
-            bodies.extend(full.map(|(writer, _)| writer.into_vec()));
+            let first = if body.is_empty() {
+                body.extend_from_slice(&log.0.to_le_bytes());
+                low
+            } else {
+                gap
+            };
+            put_varint(&mut body, first);
+            put_varint(&mut body, more);
+            end = high;
         }
-        bodies.extend(current.map(|(writer, _)| writer.into_vec()));
-        bodies
+        body.is_empty() || send(body)
     }
 
     /// Reads a body.
@@ -62,6 +70,10 @@ impl Receipt {
             low = reach(reach(high, 2)?, reader.varint()?)?;
         }
     }
+}
+
+fn put_varint(body: &mut NoteBody, value: u64) {
+    body.extend_from_slice(Varint::from(value).as_bytes());
 }
 
 fn reach(from: u64, by: u64) -> Result<u64, DecodeError> {
@@ -135,13 +147,11 @@ pub(super) struct Reject {
 }
 
 impl Reject {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(24);
-        writer
-            .u64(self.name.log.0)
-            .varint(self.name.sequence)
-            .varint(self.reason.code());
-        writer.into_vec()
+    pub(super) fn encode(&self) -> NoteBody {
+        let mut body = NoteBody::from(self.name.log.0.to_le_bytes().as_slice());
+        put_varint(&mut body, self.name.sequence);
+        put_varint(&mut body, self.reason.code());
+        body
     }
 
     /// Reads a body.
@@ -165,17 +175,28 @@ impl Reject {
 mod tests {
     use super::*;
     use crate::chat::sim_link::Dice;
+    use crate::wire::Writer;
 
     const LOG: LogId = LogId(0xfeed_f00d_dead_beef);
+
+    fn encode(ranges: &Ranges) -> Vec<NoteBody> {
+        let mut bodies = Vec::new();
+        let all = Receipt::encode(LOG, ranges, |body| {
+            bodies.push(body);
+            true
+        });
+        assert!(all);
+        bodies
+    }
 
     #[test]
     fn the_bytes_of_a_receipt_are_the_specified_ones() {
         let ranges = Ranges::from_iter([(0, 4), (6, 6), (10, 11)]);
-        let bodies = Receipt::encode(LOG, &ranges);
+        let bodies = encode(&ranges);
         let expected = [
             0xef, 0xbe, 0xad, 0xde, 0x0d, 0xf0, 0xed, 0xfe, 0, 4, 0, 0, 2, 1,
         ];
-        assert_eq!(bodies, [expected]);
+        assert_eq!(bodies, [NoteBody::from(expected.as_slice())]);
     }
 
     #[test]
@@ -187,7 +208,7 @@ mod tests {
                 let low = dice.below(1 << 40);
                 ranges.insert(low, low + dice.below(3));
             }
-            let bodies = Receipt::encode(LOG, &ranges);
+            let bodies = encode(&ranges);
             let mut union = Ranges::default();
             for body in &bodies {
                 assert!(body.len() <= RECEIPT_MAX_LEN, "seed {seed}");

@@ -10,7 +10,7 @@
 //! Nothing is read while the application or the transport has too much to do already: the peer's
 //! flow control then holds the rest back.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::chat::contact::ContactId;
 use crate::chat::event::{Event, Incoming, Misbehaviour};
@@ -50,13 +50,15 @@ pub(super) struct Receiver {
     unwanted: BTreeSet<StreamId>,
     /// Whether the peer broke the rules on this connection.
     is_broken: bool,
+    /// Whether more may have come than was read.
+    may_read: bool,
     seen: Seen,
     /// What the application has and has not decided on, with its length.
-    untaken: BTreeMap<Name, usize>,
+    untaken: Vec<(Name, usize)>,
     untaken_bytes: usize,
     /// What was turned away and waits in the events.
     unpolled: usize,
-    receipts: BTreeMap<LogId, Ranges>,
+    receipts: VecDeque<(LogId, Ranges)>,
     rejects: VecDeque<Reject>,
 }
 
@@ -89,10 +91,14 @@ impl Receiver {
         self.is_broken = false;
     }
 
-    /// Reads what has come and there is room for, and sends what is due.
-    pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
+    /// Reads what has come and there is room for, and sends what is due. `is_stirred`: something about
+    /// the transport has changed since the last time.
+    pub(super) fn pump(&mut self, is_stirred: bool, turn: &mut Turn<'_>) {
+        self.may_read |= is_stirred;
         loop {
-            while self.has_room() && self.step(turn) {}
+            while self.may_read && self.has_room() {
+                self.may_read = self.step(turn);
+            }
             let was_full = !self.has_room();
             self.stop_unwanted(turn);
             self.answer(turn);
@@ -103,15 +109,14 @@ impl Receiver {
     }
 
     fn stop_unwanted(&mut self, turn: &mut Turn<'_>) {
-        let peer = turn.contact.peer();
         self.unwanted.retain(|&stream| {
-            turn.transport.stop(peer, stream);
-            !turn.transport.is_over(peer, stream)
+            turn.transport.stop(stream);
+            !turn.transport.is_over(stream)
         });
     }
 
     fn has_room(&self) -> bool {
-        let receipts: usize = self.receipts.values().map(Ranges::len).sum();
+        let receipts: usize = self.receipts.iter().map(|(_, it)| it.len()).sum();
         !self.is_broken
             && self.untaken.len() < MAX_UNTAKEN
             && self.untaken_bytes < MAX_UNTAKEN_BYTES
@@ -132,10 +137,8 @@ impl Receiver {
                 true
             }
             Ok(None) => {
-                let peer = turn.contact.peer();
-                let piece = turn.transport.read(peer, CHAT_STREAM, PIECE_LEN);
-                self.cutter.push(&piece);
-                !piece.is_empty()
+                let read = |out: &mut Vec<u8>| turn.transport.read(CHAT_STREAM, PIECE_LEN, out);
+                self.cutter.fill(read) > 0
             }
             Err(error) => {
                 self.on_misbehaviour(turn.contact, Misbehaviour::Message(error), turn.events);
@@ -179,7 +182,7 @@ impl Receiver {
     /// `Ok(Some(missing))`: it is new. `Ok(None)`: a duplicate, and nothing remains to be done.
     fn judge(&mut self, arrival: &Arrival, turn: &Turn<'_>) -> Result<Option<u64>, RejectReason> {
         let name = arrival.message.name;
-        if self.untaken.contains_key(&name) {
+        if self.untaken.iter().any(|(untaken, _)| *untaken == name) {
             return Ok(None);
         }
         let verdict = self.seen.judge(name, turn.now);
@@ -207,21 +210,17 @@ impl Receiver {
         let Some(awaited) = &mut self.awaited else {
             return false;
         };
-        let peer = turn.contact.peer();
         let body = &mut awaited.message.body;
-        let wanted = awaited.len.saturating_sub(body.len());
-        let piece = turn
-            .transport
-            .read(peer, awaited.stream, wanted.min(PIECE_LEN));
-        body.extend_from_slice(&piece);
+        let wanted = awaited.len.saturating_sub(body.len()).min(PIECE_LEN);
+        let count = turn.transport.read(awaited.stream, wanted, body);
         let (stream, is_whole) = (awaited.stream, body.len() >= awaited.len);
         if !is_whole {
-            let is_over = piece.is_empty() && turn.transport.is_over(peer, stream);
+            let is_over = count == 0 && turn.transport.is_over(stream);
             if is_over {
                 // Its sender has given it up: the next message tells of the gap.
                 self.awaited = None;
             }
-            return is_over || !piece.is_empty();
+            return is_over || count > 0;
         }
         // Whatever follows is not part of it.
         self.unwanted.insert(stream);
@@ -233,7 +232,7 @@ impl Receiver {
 
     fn show(&mut self, message: Incoming, turn: &mut Turn<'_>) {
         self.seen.on_met(message.name, turn.now);
-        self.untaken.insert(message.name, message.body.len());
+        self.untaken.push((message.name, message.body.len()));
         self.untaken_bytes += message.body.len();
         let contact = turn.contact;
         turn.events.push_back(Event::Message { contact, message });
@@ -273,29 +272,37 @@ impl Receiver {
     }
 
     fn decide(&mut self, name: Name) -> bool {
-        let len = self.untaken.remove(&name);
+        let at = self.untaken.iter().position(|(it, _)| *it == name);
+        let len = at.map(|at| self.untaken.remove(at).1);
         self.untaken_bytes -= len.unwrap_or(0);
         len.is_some()
     }
 
     fn owe_receipt(&mut self, name: Name) {
         let (low, high) = self.seen.receipt_for(name);
-        self.receipts.entry(name.log).or_default().insert(low, high);
+        let known = self.receipts.iter_mut().find(|(log, _)| *log == name.log);
+        match known {
+            Some((_, ranges)) => ranges.insert(low, high),
+            None => {
+                let ranges = Ranges::from_iter([(low, high)]);
+                self.receipts.push_back((name.log, ranges));
+            }
+        }
     }
 
     /// Sends receipts and rejects while the transport takes them. A receipt that went out in part is
     /// sent whole again: it says the same.
     fn answer(&mut self, turn: &mut Turn<'_>) {
-        let peer = turn.contact.peer();
-        while let Some((&log, ranges)) = self.receipts.first_key_value() {
-            let mut bodies = Receipt::encode(log, ranges).into_iter();
-            if !bodies.all(|body| turn.transport.send_receipt(peer, &body)) {
+        let transport = &mut *turn.transport;
+        while let Some((log, ranges)) = self.receipts.front_mut() {
+            join_waiting(*log, ranges, transport);
+            if !Receipt::encode(*log, ranges, |body| transport.send_receipt(body)) {
                 return;
             }
-            self.receipts.pop_first();
+            self.receipts.pop_front();
         }
         while let Some(reject) = self.rejects.front() {
-            if !turn.transport.send_reject(peer, &reject.encode()) {
+            if !transport.send_reject(reject.encode()) {
                 return;
             }
             self.rejects.pop_front();
@@ -319,6 +326,23 @@ impl Receiver {
     pub(super) fn held_bytes(&self) -> usize {
         let awaited = self.awaited.as_ref().map_or(0, |it| it.message.body.len());
         self.cutter.held() + awaited + self.untaken_bytes
+    }
+}
+
+/// What a receipt of the same log says that has not left yet joins the new one: they share a frame.
+fn join_waiting(log: LogId, ranges: &mut Ranges, transport: &mut dyn Transport) {
+    let Some(body) = transport.take_back_receipt() else {
+        return;
+    };
+    match Receipt::parse(&body) {
+        Ok(waiting) if waiting.log == log => {
+            for &(low, high) in waiting.ranges.as_slice() {
+                ranges.insert(low, high);
+            }
+        }
+        Ok(_) | Err(_) => {
+            transport.send_receipt(body);
+        }
     }
 }
 

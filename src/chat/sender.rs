@@ -8,12 +8,12 @@
 //!
 //! A new connection begins again at 2 with everything that is not settled, under the same names.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::chat::contact::ContactId;
 use crate::chat::event::{Event, FailReason, State};
-use crate::chat::message::{Body, LogId, Name, Record};
+use crate::chat::message::{Body, LogId, Name, Record, forget};
 use crate::chat::outbox::{Outbox, Outgoing};
 use crate::chat::receipt::{Receipt, Reject};
 use crate::chat::transport::{CHAT_STREAM, Transport};
@@ -43,15 +43,15 @@ pub(super) struct Sender {
     /// The log of this process's messages to this contact, and its next number.
     log: LogId,
     next_sequence: u64,
-    /// What is not settled, by its place in the order.
-    queue: BTreeMap<u64, Queued>,
-    places: BTreeMap<Name, u64>,
+    /// What is not settled, in order: what earlier processes left behind, then this one's log.
+    queue: VecDeque<Queued>,
     next_place: u64,
-    deadlines: BTreeSet<(Instant, u64)>,
     wire: Wire,
 }
 
 struct Queued {
+    /// Its place in the order.
+    place: u64,
     name: Name,
     body_len: usize,
     expires: Instant,
@@ -100,10 +100,8 @@ impl Sender {
         Self {
             log,
             next_sequence: 0,
-            queue: BTreeMap::new(),
-            places: BTreeMap::new(),
+            queue: VecDeque::new(),
             next_place: 0,
-            deadlines: BTreeSet::new(),
             wire: Wire::default(),
         }
     }
@@ -116,28 +114,55 @@ impl Sender {
         }
     }
 
-    /// Appends a message that the outbox has taken.
+    /// Appends a message that the outbox has taken. It expires no earlier than those before it, as they
+    /// do where the clock is set right: so the first is the one to wait for.
     pub(super) fn enqueue(&mut self, name: Name, body_len: usize, expires: Instant) {
         if name.log == self.log {
             self.next_sequence = self.next_sequence.max(name.sequence + 1);
         }
-        let place = self.next_place;
-        self.next_place += 1;
-        self.places.insert(name, place);
-        self.deadlines.insert((expires, place));
+        let last = self.queue.back();
         let queued = Queued {
+            place: self.next_place,
             name,
             body_len,
-            expires,
+            expires: last.map_or(expires, |last| last.expires.max(expires)),
             is_sent: false,
             is_offered: false,
             trace: None,
         };
-        self.queue.insert(place, queued);
+        self.next_place += 1;
+        self.queue.push_back(queued);
+    }
+
+    /// Where the first message at `place` or behind it stands in the queue.
+    fn at(&self, place: u64) -> usize {
+        self.queue.partition_point(|it| it.place < place)
+    }
+
+    fn find(&mut self, place: u64) -> Option<&mut Queued> {
+        let at = self.at(place);
+        self.queue.get_mut(at).filter(|it| it.place == place)
+    }
+
+    /// Where the first message of our own log from `sequence` on stands. All that others left behind comes
+    /// before.
+    fn own_at(&self, sequence: u64) -> usize {
+        self.queue
+            .partition_point(|it| it.name.log != self.log || it.name.sequence < sequence)
+    }
+
+    /// Where a message stands.
+    fn position(&self, name: Name) -> Option<usize> {
+        if name.log == self.log {
+            let at = self.own_at(name.sequence);
+            return self.queue.get(at).filter(|it| it.name == name).map(|_| at);
+        }
+        let mut earlier = self.queue.iter().take_while(|it| it.name.log != self.log);
+        earlier.position(|it| it.name == name)
     }
 
     pub(super) fn state(&self, name: Name) -> Option<State> {
-        let queued = self.queue.get(self.places.get(&name)?)?;
+        let queued = self.queue.get(self.position(name)?)?;
         Some(if queued.is_sent {
             State::Sent
         } else {
@@ -151,25 +176,32 @@ impl Sender {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(expires, _)| expires)
+        self.queue.front().map(|it| it.expires)
     }
 
     /// Forgets what was written: another connection begins, or there is none.
     pub(super) fn start_anew(&mut self) {
         self.wire = Wire::default();
-        self.queue.values_mut().for_each(|it| it.trace = None);
+        self.queue.iter_mut().for_each(|it| it.trace = None);
     }
 
-    /// Writes what the transport has room for, and sees what it acknowledges.
-    pub(super) fn pump(&mut self, transport: &mut dyn Transport, ledger: &mut Ledger<'_>) {
-        let peer = ledger.contact.peer();
+    /// Writes what the transport has room for, and sees what it acknowledges. `is_stirred`: something about
+    /// it has changed since the last time.
+    pub(super) fn pump(
+        &mut self,
+        is_stirred: bool,
+        transport: &mut dyn Transport,
+        ledger: &mut Ledger<'_>,
+    ) {
         for stream in self.wire.resets.drain(..) {
-            transport.reset(peer, stream);
+            transport.reset(stream);
         }
-        self.note_acked(transport, ledger);
+        if is_stirred {
+            self.note_acked(transport, ledger);
+        }
         loop {
-            let has_room = self.write_record(transport, ledger.contact);
-            self.write_body(transport, ledger.contact);
+            let has_room = self.write_record(transport);
+            self.write_body(transport);
             if !has_room || !self.next_record(transport, ledger) {
                 return;
             }
@@ -178,29 +210,27 @@ impl Sender {
 
     /// Marks as sent what is acknowledged, in order.
     fn note_acked(&mut self, transport: &dyn Transport, ledger: &mut Ledger<'_>) {
-        let peer = ledger.contact.peer();
-        let acked = |stream, len| {
-            transport.acked_to(peer, stream) >= len || transport.is_stopped(peer, stream)
-        };
+        let acked = |stream, len| transport.acked_to(stream) >= len || transport.is_stopped(stream);
         if let Some(body) = &self.wire.body
             && acked(body.stream, body.bytes.len() as u64)
         {
+            let place = body.place;
             if let Some(Queued {
                 trace: Some(trace), ..
-            }) = self.queue.get_mut(&body.place)
+            }) = self.find(place)
             {
                 trace.body = None;
             }
             self.wire.body = None;
         }
-        let records = transport.acked_to(peer, CHAT_STREAM);
-        let unacked = self.wire.unacked..self.wire.next;
-        for (&place, queued) in self.queue.range_mut(unacked) {
+        let records = transport.acked_to(CHAT_STREAM);
+        let (first, end) = (self.at(self.wire.unacked), self.at(self.wire.next));
+        for queued in self.queue.range_mut(first..end.max(first)) {
             match queued.trace {
                 Some(trace) if trace.record_end <= records && trace.body.is_none() => {}
                 Some(_) | None => return,
             }
-            self.wire.unacked = place + 1;
+            self.wire.unacked = queued.place + 1;
             if !queued.is_sent {
                 queued.is_sent = true;
                 ledger.tell(queued.name, State::Sent);
@@ -209,56 +239,59 @@ impl Sender {
     }
 
     /// Whether the newest record has been written whole.
-    fn write_record(&mut self, transport: &mut dyn Transport, contact: ContactId) -> bool {
+    fn write_record(&mut self, transport: &mut dyn Transport) -> bool {
         let wire = &mut self.wire;
         let rest = wire.record.get(wire.written..).unwrap_or_default();
         if rest.is_empty() {
             return true;
         }
-        wire.written += transport.write(contact.peer(), CHAT_STREAM, rest);
+        wire.written += transport.write(CHAT_STREAM, rest);
         if wire.written < wire.record.len() {
             return false;
         }
-        wire.record = Vec::new();
+        forget(&mut wire.record);
         wire.written = 0;
-        if let Some(queued) = self.queue.get_mut(&wire.place) {
+        let place = wire.place;
+        if let Some(queued) = self.find(place) {
             queued.is_offered = true;
         }
         true
     }
 
-    fn write_body(&mut self, transport: &mut dyn Transport, contact: ContactId) {
+    fn write_body(&mut self, transport: &mut dyn Transport) {
         let Some(body) = &mut self.wire.body else {
             return;
         };
         while let Some(rest) = body.bytes.get(body.written..).filter(|it| !it.is_empty()) {
-            let taken = transport.write(contact.peer(), body.stream, rest);
+            let taken = transport.write(body.stream, rest);
             if taken == 0 {
                 return;
             }
             body.written += taken;
             if body.written == body.bytes.len() {
-                transport.finish(contact.peer(), body.stream);
+                transport.finish(body.stream);
             }
         }
     }
 
     /// Makes the record of the next message. `false`: there is none, or it has to wait.
     fn next_record(&mut self, transport: &mut dyn Transport, ledger: &mut Ledger<'_>) -> bool {
-        let Some((&place, queued)) = self.queue.range(self.wire.next..).next() else {
+        let at = self.at(self.wire.next);
+        let Some(queued) = self.queue.get(at) else {
             return false;
         };
+        let place = queued.place;
         let (name, is_long) = (queued.name, queued.body_len > INLINE_BODY_MAX_LEN);
         if is_long && self.wire.body.is_some() {
             return false;
         }
         let message = ledger.outbox.load(ledger.contact, name);
         let Some(message) = message.filter(|it| it.body.len() == queued.body_len) else {
-            self.settle(place, State::Failed(FailReason::OutboxLost), ledger);
+            self.settle(at, State::Failed(FailReason::OutboxLost), ledger);
             return true;
         };
         let stream = if is_long {
-            let Some(stream) = transport.open(ledger.contact.peer()) else {
+            let Some(stream) = transport.open() else {
                 return false;
             };
             Some(stream)
@@ -281,7 +314,7 @@ impl Sender {
             ..Record::new(message.kind, &message.conversation, message.name)
         };
         let wire = &mut self.wire;
-        wire.record = record.encode();
+        wire.record = record.encode_in(core::mem::take(&mut wire.record));
         wire.place = place;
         wire.record_end += wire.record.len() as u64;
         wire.next = place + 1;
@@ -293,9 +326,10 @@ impl Sender {
                 written: 0,
             });
         }
-        if let Some(queued) = self.queue.get_mut(&place) {
+        let record_end = wire.record_end;
+        if let Some(queued) = self.find(place) {
             queued.trace = Some(Trace {
-                record_end: wire.record_end,
+                record_end,
                 body: stream.map(|stream| (stream, len)),
             });
         }
@@ -303,56 +337,68 @@ impl Sender {
 
     /// The application on the other side has taken these.
     pub(super) fn on_receipt(&mut self, receipt: &Receipt, ledger: &mut Ledger<'_>) {
-        let name = |sequence| Name {
-            log: receipt.log,
-            sequence,
-        };
+        if receipt.log != self.log {
+            return self.on_earlier_receipt(receipt, ledger);
+        }
         for &(low, high) in receipt.ranges.as_slice() {
-            let places = self.places.range(name(low)..=name(high));
-            let places: Vec<u64> = places.map(|(_, &place)| place).collect();
-            for place in places {
-                self.settle_offered(place, State::Delivered, ledger);
+            let mut at = self.own_at(low);
+            while let Some(queued) = self.queue.get(at)
+                && queued.name.sequence <= high
+            {
+                at += usize::from(!self.settle_offered(at, State::Delivered, ledger));
             }
+        }
+    }
+
+    /// As [`Sender::on_receipt`], for what an earlier process left behind.
+    fn on_earlier_receipt(&mut self, receipt: &Receipt, ledger: &mut Ledger<'_>) {
+        let mut at = 0;
+        while let Some(queued) = self.queue.get(at)
+            && queued.name.log != self.log
+        {
+            let Name { log, sequence } = queued.name;
+            let is_named = log == receipt.log && receipt.ranges.range_of(sequence).is_some();
+            let is_settled = is_named && self.settle_offered(at, State::Delivered, ledger);
+            at += usize::from(!is_settled);
         }
     }
 
     /// The other side does not take this one.
     pub(super) fn on_reject(&mut self, reject: Reject, ledger: &mut Ledger<'_>) {
-        if let Some(&place) = self.places.get(&reject.name) {
+        if let Some(at) = self.position(reject.name) {
             let state = State::Failed(FailReason::Rejected(reject.reason));
-            self.settle_offered(place, state, ledger);
+            self.settle_offered(at, state, ledger);
         }
     }
 
     /// Gives up what is too old.
     pub(super) fn expire(&mut self, ledger: &mut Ledger<'_>, now: Instant) {
-        while let Some(&(expires, place)) = self.deadlines.first()
-            && expires <= now
-        {
-            self.settle(place, State::Failed(FailReason::Expired), ledger);
+        while self.deadline().is_some_and(|expires| expires <= now) {
+            self.settle(0, State::Failed(FailReason::Expired), ledger);
         }
     }
 
     /// Gives up everything.
     pub(super) fn give_up(&mut self, ledger: &mut Ledger<'_>) {
-        while let Some((&place, _)) = self.queue.first_key_value() {
-            self.settle(place, State::Failed(FailReason::Removed), ledger);
+        while !self.queue.is_empty() {
+            self.settle(0, State::Failed(FailReason::Removed), ledger);
         }
     }
 
-    fn settle_offered(&mut self, place: u64, state: State, ledger: &mut Ledger<'_>) {
-        if self.queue.get(&place).is_some_and(|it| it.is_offered) {
-            self.settle(place, state, ledger);
+    /// Settles the message that stands there, if what the other side says of it can be true.
+    fn settle_offered(&mut self, at: usize, state: State, ledger: &mut Ledger<'_>) -> bool {
+        let is_offered = self.queue.get(at).is_some_and(|it| it.is_offered);
+        if is_offered {
+            self.settle(at, state, ledger);
         }
+        is_offered
     }
 
-    fn settle(&mut self, place: u64, state: State, ledger: &mut Ledger<'_>) {
-        let Some(queued) = self.queue.remove(&place) else {
+    fn settle(&mut self, at: usize, state: State, ledger: &mut Ledger<'_>) {
+        let Some(queued) = self.queue.remove(at) else {
             return;
         };
-        self.places.remove(&queued.name);
-        self.deadlines.remove(&(queued.expires, place));
-        let body = self.wire.body.take_if(|body| body.place == place);
+        let body = self.wire.body.take_if(|body| body.place == queued.place);
         let unfinished =
             body.filter(|body| body.written < body.bytes.len() || state != State::Delivered);
         self.wire.resets.extend(unfinished.map(|body| body.stream));

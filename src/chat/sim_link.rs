@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use crate::chat::transport::{CHAT_STREAM, Transport};
+use crate::chat::transport::{CHAT_STREAM, Transport, Transports};
 use crate::id::{PeerId, StreamId};
+use crate::proto::NoteBody;
 
 /// Chance for the tests of this module, from a seed.
 pub(crate) struct Dice(ChaCha20Rng);
@@ -70,14 +71,14 @@ impl Stream {
 struct Direction {
     streams: BTreeMap<StreamId, Stream>,
     next_id: u64,
-    receipts: VecDeque<Vec<u8>>,
-    rejects: VecDeque<Vec<u8>>,
+    receipts: VecDeque<NoteBody>,
+    rejects: VecDeque<NoteBody>,
 }
 
 /// What came out of the link for one side.
 pub(super) enum Frame {
-    Receipt(Vec<u8>),
-    Reject(Vec<u8>),
+    Receipt(NoteBody),
+    Reject(NoteBody),
 }
 
 /// The connection; side 0 and side 1.
@@ -166,6 +167,11 @@ impl Link {
         streams.get(&stream).is_some_and(|it| it.is_stopped)
     }
 
+    /// RECEIPT frames of side `from` that have not left.
+    pub(super) fn waiting_receipts(&self, from: usize) -> usize {
+        self.directions[from].receipts.len()
+    }
+
     /// Bytes on the chat stream that side `from` wrote and nobody read.
     pub(super) fn unread(&self, from: usize) -> usize {
         let chat = self.directions[from].streams.get(&CHAT_STREAM);
@@ -200,12 +206,27 @@ impl Side<'_> {
     }
 }
 
+impl Transports for Side<'_> {
+    type One<'a>
+        = Side<'a>
+    where
+        Self: 'a;
+
+    fn to(&mut self, _: PeerId) -> Option<Side<'_>> {
+        let own = self.own;
+        self.is_up().then_some(Side {
+            link: &mut *self.link,
+            own,
+        })
+    }
+}
+
 impl Transport for Side<'_> {
-    fn generation(&self, _: PeerId) -> Option<u64> {
-        self.link.generation
+    fn generation(&self) -> u64 {
+        self.link.generation.unwrap_or(0)
     }
 
-    fn open(&mut self, _: PeerId) -> Option<StreamId> {
+    fn open(&mut self) -> Option<StreamId> {
         let direction = self.ours();
         let bulk = direction.streams.iter().filter(|(id, stream)| {
             **id != CHAT_STREAM && !(stream.has_ended() && stream.arrived.is_empty())
@@ -219,7 +240,7 @@ impl Transport for Side<'_> {
         Some(id)
     }
 
-    fn write(&mut self, _: PeerId, stream: StreamId, bytes: &[u8]) -> usize {
+    fn write(&mut self, stream: StreamId, bytes: &[u8]) -> usize {
         if !self.is_up() {
             return 0;
         }
@@ -234,13 +255,13 @@ impl Transport for Side<'_> {
         some
     }
 
-    fn finish(&mut self, _: PeerId, stream: StreamId) {
+    fn finish(&mut self, stream: StreamId) {
         if let Some(stream) = self.ours().streams.get_mut(&stream) {
             stream.is_finished = true;
         }
     }
 
-    fn reset(&mut self, _: PeerId, stream: StreamId) {
+    fn reset(&mut self, stream: StreamId) {
         assert_ne!(stream, CHAT_STREAM);
         if let Some(stream) = self.ours().streams.get_mut(&stream) {
             stream.is_reset = true;
@@ -249,33 +270,34 @@ impl Transport for Side<'_> {
         }
     }
 
-    fn is_stopped(&self, _: PeerId, stream: StreamId) -> bool {
+    fn is_stopped(&self, stream: StreamId) -> bool {
         let streams = &self.link.directions[self.own].streams;
         streams.get(&stream).is_some_and(|it| it.is_stopped)
     }
 
-    fn acked_to(&self, _: PeerId, stream: StreamId) -> u64 {
+    fn acked_to(&self, stream: StreamId) -> u64 {
         let streams = &self.link.directions[self.own].streams;
         streams.get(&stream).map_or(0, |it| it.acked)
     }
 
-    fn read(&mut self, _: PeerId, stream: StreamId, max: usize) -> Vec<u8> {
+    fn read(&mut self, stream: StreamId, max: usize, out: &mut Vec<u8>) -> usize {
         let Some(stream) = self.theirs().streams.get_mut(&stream) else {
-            return Vec::new();
+            return 0;
         };
         let some = max.min(stream.arrived.len());
-        stream.arrived.drain(..some).collect()
+        out.extend(stream.arrived.drain(..some));
+        some
     }
 
-    fn is_over(&self, _: PeerId, stream: StreamId) -> bool {
+    fn is_over(&self, stream: StreamId) -> bool {
         let streams = &self.link.directions[1 - self.own].streams;
         let stream = streams.get(&stream);
         stream.is_some_and(|it| it.has_ended() && it.arrived.is_empty())
     }
 
-    fn stop(&mut self, peer: PeerId, stream: StreamId) {
+    fn stop(&mut self, stream: StreamId) {
         assert_ne!(stream, CHAT_STREAM);
-        if self.is_over(peer, stream) {
+        if self.is_over(stream) {
             return;
         }
         let stream = self.theirs().streams.get_mut(&stream);
@@ -287,19 +309,23 @@ impl Transport for Side<'_> {
         }
     }
 
-    fn send_receipt(&mut self, _: PeerId, body: &[u8]) -> bool {
+    fn send_receipt(&mut self, body: NoteBody) -> bool {
         let is_up = self.is_up();
         let receipts = &mut self.ours().receipts;
         let has_room = is_up && receipts.len() < MAX_FRAMES;
-        receipts.extend(has_room.then(|| body.to_vec()));
+        receipts.extend(has_room.then_some(body));
         has_room
     }
 
-    fn send_reject(&mut self, _: PeerId, body: &[u8]) -> bool {
+    fn take_back_receipt(&mut self) -> Option<NoteBody> {
+        self.ours().receipts.pop_back()
+    }
+
+    fn send_reject(&mut self, body: NoteBody) -> bool {
         let is_up = self.is_up();
         let rejects = &mut self.ours().rejects;
         let has_room = is_up && rejects.len() < MAX_FRAMES;
-        rejects.extend(has_room.then(|| body.to_vec()));
+        rejects.extend(has_room.then_some(body));
         has_room
     }
 }

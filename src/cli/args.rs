@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::cli::version;
+use crate::cli::{When, version};
 use crate::net;
+use crate::time::parse_duration;
 
 /// What `--version` prints after the program's name.
 static VERSION: LazyLock<String> = LazyLock::new(version::long);
@@ -19,7 +20,7 @@ static VERSION: LazyLock<String> = LazyLock::new(version::long);
     version,
     long_version = VERSION.as_str(),
     about = "Private chat between two terminals: no server, no account.",
-    after_help = "Topics: securechat help messages | keys | trust | exit-codes | files | accessibility | security",
+    after_help = "Topics: securechat help messages | keys | trust | exit-codes | files | config | accessibility | security",
     disable_help_subcommand = true,
     infer_subcommands = false,
     max_term_width = 100
@@ -70,6 +71,9 @@ pub struct Globals {
     /// Plain lines: nothing is redrawn, states are words
     #[arg(long, global = true)]
     pub plain: bool,
+    /// No sign of the full screen's own beyond ASCII
+    #[arg(long, global = true)]
+    pub ascii: bool,
     /// Never ask; fail and name the flag that was missing
     #[arg(long, global = true)]
     pub no_input: bool,
@@ -141,17 +145,20 @@ pub enum Command {
     /// Send one message, and say whether it was delivered
     #[command(display_order = 7)]
     Send(SendArgs),
+    /// The messages that are kept on this machine
+    #[command(subcommand, display_order = 8)]
+    History(HistoryCommand),
     /// Chat with an echo peer in this process, over a real socket and without any file
-    #[command(display_order = 8)]
+    #[command(display_order = 9)]
     Demo(DemoArgs),
     /// Print a completion script for a shell
-    #[command(display_order = 9)]
+    #[command(display_order = 10)]
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a directory
-    #[command(display_order = 10)]
+    #[command(display_order = 11)]
     Man(ManArgs),
     /// Explain a topic or a command
-    #[command(display_order = 11)]
+    #[command(display_order = 12)]
     Help(HelpArgs),
 }
 
@@ -374,7 +381,7 @@ pub struct ListenArgs {
     #[arg(long)]
     pub once: bool,
     /// How long a pipe that has ended waits for its receipts; without any line in it, listen on
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub linger: Duration,
     /// A name to suggest to those who do not know your key yet
     #[arg(long, value_name = "NAME")]
@@ -418,13 +425,13 @@ pub struct ConnectArgs {
     #[command(flatten)]
     pub family: Family,
     /// Give up after this long without an answer
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub timeout: Duration,
     /// Keep trying instead of giving up
     #[arg(long)]
     pub retry: bool,
     /// How long a pipe that has ended waits for its receipts
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub linger: Duration,
     /// A name to suggest to the other side, if it does not know your key yet
     #[arg(long, value_name = "NAME")]
@@ -434,7 +441,8 @@ pub struct ConnectArgs {
 /// `send`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The exit code is 0 only when the other side's program has shown the message."
+    after_help = "The exit code is 0 only when the other side's program has shown the message; with \
+                  --no-wait when it is kept. What waits from before goes first, in its order."
 )]
 pub struct SendArgs {
     /// One of your peers
@@ -444,12 +452,103 @@ pub struct SendArgs {
     /// Where to reach the peer, if that is not saved
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
-    /// Give up after this long without a receipt
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    /// Stop waiting after this long without a receipt; the message is kept, and sent next time
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     pub wait: Duration,
+    /// Do not send it now: keep it, and send it next time the peer is reachable
+    #[arg(long, conflicts_with_all = ["wait", "address"])]
+    pub no_wait: bool,
     /// The address family.
     #[command(flatten)]
     pub family: Family,
+}
+
+/// `history …`.
+#[derive(Subcommand, Debug)]
+pub enum HistoryCommand {
+    /// Print the messages that are kept, oldest first
+    Show(HistoryShowArgs),
+    /// Print those with certain words in them
+    Search(HistorySearchArgs),
+    /// Write all of them out, also what a damaged store still has
+    Export(HistoryExportArgs),
+    /// Delete messages that are over; what waits, and what was not shown yet, stays
+    Purge(HistoryPurgeArgs),
+}
+
+/// Which messages.
+#[derive(Args, Debug)]
+pub struct HistoryFilter {
+    /// Only those with this peer: a name, a public key, or key:... as history prints it
+    #[arg(long = "in", value_name = "NAME")]
+    pub peer: Option<String>,
+    /// Only those from then on: 7d, 12h (ago), or a day such as 2026-11-01
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub since: Option<When>,
+    /// Only older ones: 30d, 12h (ago), or a day such as 2026-11-01
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub before: Option<When>,
+}
+
+/// `history show`.
+#[derive(Args, Debug)]
+pub struct HistoryShowArgs {
+    /// Which messages.
+    #[command(flatten)]
+    pub filter: HistoryFilter,
+    /// Only so many, the newest
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    /// Print one JSON object for each message
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `history search`.
+#[derive(Args, Debug)]
+pub struct HistorySearchArgs {
+    /// The words, in upper or lower case
+    #[arg(value_name = "WORDS")]
+    pub words: String,
+    /// Which of them, and how to print them.
+    #[command(flatten)]
+    pub show: HistoryShowArgs,
+}
+
+/// `history export`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The exit code is 8 if something could not be read: then what could be read is written, and \
+                  the rest is counted."
+)]
+pub struct HistoryExportArgs {
+    /// Write to this file, which must not exist yet and is for you alone ("-": standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write one JSON object for each message
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `history purge`.
+#[derive(Args, Debug)]
+#[command(
+    group(clap::ArgGroup::new("what").args(["peer", "all", "before"]).required(true).multiple(true)),
+    after_help = "What is deleted can no longer be read with this program. The drive is not wiped: docs/store.md."
+)]
+pub struct HistoryPurgeArgs {
+    /// Those with this peer: a name, a public key, or key:... as history prints it
+    #[arg(long = "in", value_name = "NAME")]
+    pub peer: Option<String>,
+    /// Those with everybody
+    #[arg(long, conflicts_with = "peer")]
+    pub all: bool,
+    /// Only older ones: 30d, 12h (ago), or a day such as 2026-11-01
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub before: Option<When>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Restricts the address family.
@@ -511,28 +610,9 @@ pub struct ManArgs {
 /// `help`.
 #[derive(Args, Debug)]
 pub struct HelpArgs {
-    /// messages, keys, trust, exit-codes, files, accessibility, security, or a command
+    /// messages, keys, trust, exit-codes, files, config, accessibility, security, or a command
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
-}
-
-/// Reads `500ms`, `10s`, `2m`, `1h`: a whole number above zero with its unit.
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    const FORM: &str = "a time is a number with its unit, such as 500ms, 10s or 2m";
-    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or(FORM)?;
-    let (number, unit) = text.split_at(end);
-    let number: u32 = number.parse().map_err(|_| FORM)?;
-    let time = match unit {
-        "ms" => Duration::from_millis(number.into()),
-        "s" => Duration::from_secs(number.into()),
-        "m" => Duration::from_secs(60 * u64::from(number)),
-        "h" => Duration::from_secs(3600 * u64::from(number)),
-        _ => return Err(FORM),
-    };
-    if time.is_zero() {
-        return Err("the time must be longer than nothing");
-    }
-    Ok(time)
 }
 
 #[cfg(test)]
@@ -544,27 +624,6 @@ mod tests {
     #[test]
     fn the_tree_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_have_a_unit() {
-        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in [
-            "",
-            "10",
-            "s",
-            "-1s",
-            "1.5s",
-            "0s",
-            "10 s",
-            "99999999999s",
-            "1d",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Stderr, Stdout, stderr, stdin, stdout};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use crate::chat::{
@@ -16,7 +16,7 @@ use crate::cli::{Error, ExitCode, Out};
 use crate::crypto::{PROTOCOL_NAME, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Driver, Handle, Socket, os_rng, seed};
-use crate::plain::{Form, Own, Printer, Stamp};
+use crate::plain::{Form, Mark, Own, Printer, Stamp};
 use crate::proto::{Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use crate::store::key_text;
 use crate::text::{Safe, safe_line};
@@ -280,7 +280,7 @@ impl Demo {
         let lines = read_lines(Policy::default().largest, move || {
             let _ = wake.send(Wake::Look);
         });
-        let lines = lines.map_err(|error| no_threads(&error))?;
+        let mut lines = lines.map_err(|error| no_threads(&error))?;
         let mut screen = Screen {
             printer: Printer::new(Form::Transcript, stdout(), stderr(), quiet),
             numbers: BTreeMap::new(),
@@ -292,20 +292,19 @@ impl Demo {
                 let at = Stamp::local(self.clock.unix_time());
                 screen.show(&at, &self.me, news)?;
             }
-            loop {
-                match lines.try_recv() {
-                    Ok(Stdin::End) => return Ok(ExitCode::Done),
-                    Ok(Stdin::Line(line)) => {
+            while let Some(line) = lines.next() {
+                match line {
+                    Stdin::End => return Ok(ExitCode::Done),
+                    Stdin::Line(line) => {
                         screen.printer.entered();
                         if self.typed(&line, &mut screen)? {
                             return Ok(ExitCode::Done);
                         }
                     }
-                    Ok(Stdin::Overlong(len)) => {
+                    Stdin::Overlong(len) => {
                         let words = Safe::from("not sent: the message has ") + len + " bytes";
                         screen.printer.warn(&words);
                     }
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
             }
             screen.printer.prompt(&"echo> ".into());
@@ -378,7 +377,9 @@ impl Screen {
         let printed = match news {
             News::Message(from, message) => {
                 let body = Received::from(message.body.as_slice());
-                let printed = self.printer.said(at, &"echo".into(), None, body);
+                let printed = self
+                    .printer
+                    .said(at, &"echo".into(), &Mark::default(), body);
                 me.take(from, message.name)?;
                 printed
             }

@@ -83,7 +83,7 @@ pub enum Error {
         /// The system's words for it.
         reason: Safe,
     },
-    /// SC14: messages have no receipt, and are given up.
+    /// SC14: messages have no receipt, and are not waited for any longer.
     NotDelivered(Box<Loss>),
     /// SC16: the other side speaks another version of the protocol.
     OtherVersion {
@@ -136,6 +136,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// SC21: a file is in the way of what was to be written.
+    OutputExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// SC18: there is no room for what goes to standard output.
     OutputFull,
     /// SC24: the operating system refused something.
@@ -147,15 +152,17 @@ pub enum Error {
     },
 }
 
-/// Messages that are given up.
+/// Messages that are not waited for any longer.
 #[derive(Clone, Debug)]
 pub struct Loss {
     /// To whom they were.
-    pub to: Safe,
+    pub to: Vec<Safe>,
     /// How many.
     pub messages: usize,
     /// How many of them may have arrived all the same.
     pub perhaps: usize,
+    /// How many of them are kept, and sent next time.
+    pub kept: usize,
     /// Why it was not tried any longer.
     pub end: End,
     /// What was in the way, if that is known.
@@ -229,6 +236,8 @@ pub enum Prompt {
     ExportPassphrase,
     /// Whether to accept an unknown key.
     Trust,
+    /// Whether to delete messages.
+    Deletion,
     /// Whether a peer really has another key.
     NewKey,
 }
@@ -279,6 +288,7 @@ impl Error {
                 example,
             } => wording::bad_argument(given, reason, example),
             Self::Exists { path } => trouble::exists(path),
+            Self::OutputExists { path } => wording::output_exists(path),
             Self::OutputFull => wording::output_full(),
             Self::System { operation, reason } => wording::system(operation, reason),
         }

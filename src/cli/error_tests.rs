@@ -20,10 +20,16 @@ fn address() -> SocketAddr {
 }
 
 fn loss(messages: usize, perhaps: usize, end: End, obstacle: Option<Obstacle>) -> Error {
+    let kept = if matches!(end, End::Failed(_)) {
+        0
+    } else {
+        messages
+    };
     Error::NotDelivered(Box::new(Loss {
-        to: "bob".into(),
+        to: vec!["bob".into()],
         messages,
         perhaps,
+        kept,
         end,
         obstacle,
     }))
@@ -99,6 +105,9 @@ fn samples() -> Vec<Report> {
         loss(1, 0, waited(), Some(closed())),
         loss(1, 0, waited(), Some(Obstacle::Undecided)),
         Error::OutputFull,
+        Error::OutputExists {
+            path: "old.json".into(),
+        },
         wrong(Some(3)),
         wrong(None),
         listen(BindProblem::InUse),
@@ -147,6 +156,7 @@ fn samples() -> Vec<Report> {
         Prompt::ChangedPassphrase,
         Prompt::ExportPassphrase,
         Prompt::Trust,
+        Prompt::Deletion,
         Prompt::NewKey,
     ];
     errors.extend(prompts.map(Error::NeedsInput));
@@ -205,8 +215,8 @@ fn collect_flags(command: &clap::Command, flags: &mut BTreeSet<String>) {
 fn every_code_of_this_version_can_be_printed() {
     let codes: BTreeSet<&str> = samples().iter().map(|report| report.code).collect();
     let expected = [
-        1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28,
-        29, 30, 31,
+        1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27,
+        28, 29, 30, 31, 32,
     ];
     let expected: Vec<String> = expected.iter().map(|n| format!("SC{n:02}")).collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);
@@ -344,7 +354,7 @@ fn what_is_not_delivered_says_whether_it_may_have_arrived() {
         shown(&error),
         "error: not delivered to bob within 30 s  [SC14]\n\
          \x20 It was sent, but no receipt came back: it may have arrived.\n\
-         \x20 The message was dropped; it is not kept anywhere."
+         \x20 1 message is kept and will be sent next time bob is reachable."
     );
     assert_eq!(error.exit_code(), ExitCode::NotDelivered);
     let first = |messages, perhaps| {
@@ -369,7 +379,7 @@ fn what_was_in_the_way_of_a_message_is_told_with_it() {
         shown(&loss(1, 0, waited(), Some(closed()))),
         "error: not delivered to bob within 30 s  [SC14]\n\
          \x20 It never left this machine.\n\
-         \x20 The message was dropped; it is not kept anywhere.\n\
+         \x20 1 message is kept and will be sent next time bob is reachable.\n\
          \x20 Nothing is listening at 203.0.113.9:7419:\n\
          \x20 The machine is up, but it reported that this UDP port is closed.\n\
          \x20 try: ask bob to run \"securechat listen\", and check the port number"
@@ -380,7 +390,25 @@ fn what_was_in_the_way_of_a_message_is_told_with_it() {
     assert_eq!(
         shown(&loss(1, 0, refused, None)),
         "error: not delivered to bob: longer than the other side accepts  [SC14]\n\
-         \x20 The message was dropped; it is not kept anywhere."
+         \x20 The message is given up; it will not be sent again."
+    );
+}
+
+#[test]
+fn what_is_kept_is_told_from_what_had_no_room() {
+    let several = Loss {
+        to: vec!["bob".into(), "carol".into()],
+        messages: 3,
+        perhaps: 0,
+        kept: 2,
+        end: End::Left,
+        obstacle: None,
+    };
+    assert_eq!(
+        shown(&Error::NotDelivered(Box::new(several))),
+        "error: not delivered to bob, carol: the conversation was over  [SC14]\n\
+         \x20 None of the 3 messages left this machine.\n\
+         \x20 2 messages are kept and will be sent next time bob, carol are reachable; 1 more was not taken."
     );
 }
 
@@ -389,8 +417,7 @@ fn a_full_disk_loses_no_message() {
     assert_eq!(
         shown(&Error::OutputFull),
         "error: cannot write to standard output: there is no room on the disk  [SC18]\n\
-         \x20 Make room and do the same again. A message that was not written has no receipt:\n\
-         \x20 its sender keeps it."
+         \x20 Make room and start again. What was not written out is shown then, marked (again)."
     );
     assert_eq!(Error::OutputFull.exit_code(), ExitCode::Storage);
     let full = io::Error::from(io::ErrorKind::StorageFull);

@@ -18,11 +18,11 @@ pub enum ExitCode {
     Trust = 4,
     /// The identity: none, a wrong passphrase, unsafe permissions.
     Identity = 5,
-    /// Not delivered in time.
+    /// Not delivered in time; what was accepted is kept.
     NotDelivered = 6,
     /// The peer speaks another version of the protocol.
     Version = 7,
-    /// Local storage: disk full, or in use by another process.
+    /// Local storage: disk full, read-only, damaged, or in use by another process.
     Storage = 8,
     /// A bug of ours.
     Bug = 70,

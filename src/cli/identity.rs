@@ -44,7 +44,7 @@ pub(super) fn pubkey(args: &PubkeyArgs, context: &Context) -> Result<ExitCode, E
 pub(super) fn unlock(context: &Context) -> Result<StaticSecret, Error> {
     let path = context.paths.identity();
     let key = store::load_identity(path)?;
-    Ok(unlock::unlock(&key, path, &context.globals, &context.out)?.secret)
+    Ok(unlock::unlock(&key, path, context)?.secret)
 }
 
 /// Reads the secret key file that was named (`-` is standard input), or the identity.
@@ -63,7 +63,7 @@ fn public(key: &KeyFile, path: &Path, context: &Context) -> Result<PeerId, Error
     match key.public().filter(|_| key.is_protected()) {
         Some(public) => Ok(public),
         None => {
-            let unlocked = unlock::unlock(key, path, &context.globals, &context.out)?;
+            let unlocked = unlock::unlock(key, path, context)?;
             Ok(unlocked.secret.public())
         }
     }
@@ -110,12 +110,11 @@ fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
     let path = args.file.as_deref();
     let path = path.unwrap_or_else(|| context.paths.identity());
     let key = store::load_identity(path)?;
-    let (globals, out) = (&context.globals, &context.out);
-    let old = unlock::unlock(&key, path, globals, out)?.passphrase;
+    let old = unlock::unlock(&key, path, context)?.passphrase;
     let new = match &args.new_passphrase_file {
         _ if args.no_passphrase => None,
         Some(file) => Some(unlock::from_file(file)?),
-        None => Some(unlock::ask_new(globals, out, Prompt::ChangedPassphrase)?),
+        None => Some(unlock::ask_new(context, Prompt::ChangedPassphrase)?),
     };
     store::change_passphrase(path, old.as_ref(), new.as_ref(), &mut os_rng())?;
     let words = if new.is_some() {
@@ -123,7 +122,7 @@ fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
     } else {
         " is no longer protected by a passphrase"
     };
-    out.note(&(Safe::from(path) + words));
+    context.out.note(&(Safe::from(path) + words));
     Ok(())
 }
 
@@ -140,11 +139,11 @@ fn export(args: &KeyExportArgs, context: &Context) -> Result<(), Error> {
     }
     let path = context.paths.identity();
     let key = store::load_identity(path)?;
-    let (globals, out) = (&context.globals, &context.out);
-    let old = unlock::unlock(&key, path, globals, out)?.passphrase;
+    let out = &context.out;
+    let old = unlock::unlock(&key, path, context)?.passphrase;
     let new = match &args.new_passphrase_file {
         Some(file) => unlock::from_file(file)?,
-        None => unlock::ask_new(globals, out, Prompt::ExportPassphrase)?,
+        None => unlock::ask_new(context, Prompt::ExportPassphrase)?,
     };
     let copy = key.with_passphrase(old.as_ref(), Some(&new), &mut os_rng())?;
     if to_stdout {

@@ -1,6 +1,6 @@
 //! What comes in beside the arguments: standard input, files, answers.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -12,10 +12,33 @@ use crate::text::{Safe, safe_line, safe_name};
 /// The most that is read from standard input for a key; a key file is a fraction of it.
 const MAX_INPUT_LEN: u64 = 64 << 10;
 
+/// The most that is read of an answer.
+const MAX_ANSWER_LEN: u64 = 100;
+
 /// Whether somebody can be asked: standard input and standard error are a terminal, and
 /// `--no-input` was not given.
 pub(super) fn can_ask(no_input: bool) -> bool {
     !no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks on the terminal whether to do something. Anything but "y" or "yes" means no.
+///
+/// # Errors
+/// [`Error::System`].
+pub(super) fn confirm(question: &Safe) -> Result<bool, Error> {
+    let asked = write!(io::stderr(), "{question} (yes, no) ").and_then(|()| io::stderr().flush());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| {
+        io::stdin()
+            .lock()
+            .take(MAX_ANSWER_LEN)
+            .read_line(&mut answer)
+    });
+    read.map_err(|error| Error::System {
+        operation: "ask on the terminal",
+        reason: safe_line(&error.to_string()),
+    })?;
+    Ok(matches!(answer.trim(), "y" | "yes"))
 }
 
 /// Reads standard input to its end.

@@ -29,6 +29,11 @@ impl Object {
         }
     }
 
+    /// Adds a number.
+    pub(super) fn number(self, name: &'static str, value: u64) -> Self {
+        self.raw(name, &value.to_string())
+    }
+
     /// Adds a truth value.
     pub(super) fn flag(self, name: &'static str, value: bool) -> Self {
         self.raw(name, if value { "true" } else { "false" })

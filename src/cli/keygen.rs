@@ -22,7 +22,7 @@ pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Erro
             path: path.to_owned(),
         });
     }
-    let passphrase = passphrase(args, context)?;
+    let passphrase = passphrase(args, path, context)?;
     let (key, public) = generate(args, passphrase.as_ref())?;
     if to_stdout {
         print_secret(&key, &public, context)?;
@@ -33,14 +33,18 @@ pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Erro
     Ok(ExitCode::Done)
 }
 
-fn passphrase(args: &KeygenArgs, context: &Context) -> Result<Option<Passphrase>, Error> {
+fn passphrase(
+    args: &KeygenArgs,
+    path: &Path,
+    context: &Context,
+) -> Result<Option<Passphrase>, Error> {
     if args.no_passphrase {
         return Ok(None);
     }
-    if let Some(passphrase) = unlock::given(&context.globals)? {
+    if let Some(passphrase) = unlock::given(path, context)? {
         return Ok(Some(passphrase));
     }
-    unlock::ask_new(&context.globals, &context.out, Prompt::NewPassphrase).map(Some)
+    unlock::ask_new(context, Prompt::NewPassphrase).map(Some)
 }
 
 fn generate(

@@ -63,6 +63,18 @@ impl Out {
         let _ = writeln!(io::stderr().lock(), "{words}");
     }
 
+    /// Whether what is printed has colours.
+    #[must_use]
+    pub const fn is_colored(&self) -> bool {
+        self.colored
+    }
+
+    /// An error as lines, for whoever shows them in another place.
+    #[must_use]
+    pub fn lines_of(&self, report: &Report) -> Vec<Safe> {
+        report.render(&self.profile)
+    }
+
     /// Prints an error.
     pub fn error(&self, report: &Report) {
         let mut stderr = io::stderr().lock();

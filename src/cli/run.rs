@@ -6,8 +6,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
-use crate::cli::{Error, ExitCode, Out, demo, identity, keygen, log, meta, peers, talk};
-use crate::store::Paths;
+use crate::cli::{Error, ExitCode, Out, demo, history, identity, keygen, log, meta, peers, talk};
+use crate::store::{self, Config, Paths};
 use crate::text::safe_text;
 
 /// What a command that uses files works with.
@@ -17,17 +17,21 @@ pub struct Context {
     pub globals: Globals,
     /// Where the files are.
     pub paths: Paths,
+    /// What the user has settled; a flag wins over it.
+    pub config: Config,
     /// Where words go.
     pub out: Out,
 }
 
 impl Context {
-    /// Finds out where the files are; creates none.
+    /// Finds out where the files are, and reads the settings; creates nothing.
     fn new(globals: &Globals, out: &Out) -> Result<Self, Error> {
         let paths = Paths::resolve(globals.home.as_deref(), globals.identity.as_deref())?;
+        let config = Config::load(&paths.config())?;
         Ok(Self {
             globals: globals.clone(),
             paths,
+            config,
             out: out.clone(),
         })
     }
@@ -47,9 +51,23 @@ pub fn run(args: &[OsString]) -> ExitCode {
     let out = Out::new(&cli.globals);
     let done = log::start(&cli.globals).and_then(|()| match &cli.command {
         Some(command) => dispatch(command, &cli.globals, &out),
-        None => meta::guide(&out),
+        None => alone(&cli.globals, &out),
     });
     done.unwrap_or_else(|error| fail(&error, &out))
+}
+
+/// Without a command: the people who are known, on a screen; a guide for whoever has no identity yet, or
+/// no terminal.
+fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
+    if !talk::wants_screen(globals) {
+        return meta::guide(out);
+    }
+    match talk::open(&Context::new(globals, out)?) {
+        Err(Error::Store(error)) if matches!(error.kind(), store::ErrorKind::NoIdentity) => {
+            meta::guide(out)
+        }
+        result => result,
+    }
 }
 
 fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
@@ -62,6 +80,7 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::Listen(args) => talk::listen(args, &context()?),
         Command::Connect(args) => talk::connect(args, &context()?),
         Command::Send(args) => talk::send(args, &context()?),
+        Command::History(command) => history::run(command, &context()?),
         Command::Demo(args) => demo::run(args, globals.quiet, out),
         Command::Completions(args) => meta::completions(args, out),
         Command::Man(args) => meta::man(args, out),

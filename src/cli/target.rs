@@ -95,12 +95,25 @@ fn wrong(given: &str, reason: &'static str) -> Error {
     }
 }
 
-/// Where `listen` binds.
+/// Where `listen` binds: at `settled` if the arguments name no place.
 ///
 /// # Errors
 /// SC29.
-pub(super) fn listen_on(args: &ListenArgs) -> Result<Bind, Error> {
-    bind(args.address.as_deref(), DEFAULT_PORT, args.family.into())
+pub(super) fn listen_on(args: &ListenArgs, settled: Option<SocketAddr>) -> Result<Bind, Error> {
+    let family = args.family.into();
+    match (&args.address, settled) {
+        (None, Some(address)) => settled_bind(address, family),
+        (address, _) => bind(address.as_deref(), DEFAULT_PORT, family),
+    }
+}
+
+/// An address that stands for all of both families gives way to -4 and -6.
+fn settled_bind(address: SocketAddr, family: Family) -> Result<Bind, Error> {
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        let port = address.port();
+        return Ok(Bind::Everywhere { port, family });
+    }
+    at(address, family, &address.to_string())
 }
 
 /// Where `connect` binds.
@@ -125,6 +138,10 @@ fn bind(text: Option<&str>, port: u16, family: Family) -> Result<Bind, Error> {
         (Err(_), Ok(ip)) => SocketAddr::new(ip, port),
         (Err(_), Err(_)) => return Err(no_address(text, "that is no address of a machine")),
     };
+    at(address, family, text)
+}
+
+fn at(address: SocketAddr, family: Family, text: &str) -> Result<Bind, Error> {
     if !family.allows(address.ip()) {
         return Err(no_address(text, "that is the other address family"));
     }
@@ -215,5 +232,28 @@ mod tests {
         }
         assert!(bind(Some("127.0.0.1"), 7419, Family::V6).is_err());
         assert!(bind(Some("[::1]:7419"), 7419, Family::V4).is_err());
+    }
+
+    #[test]
+    fn a_settled_address_is_for_those_who_name_none() {
+        let listen = |words: &[&str], settled: &str| {
+            let args = ["securechat", "listen"].iter().chain(words);
+            match Cli::try_parse_from(args).unwrap().command {
+                Some(Command::Listen(args)) => listen_on(&args, Some(settled.parse().unwrap())),
+                other => panic!("{other:?}"),
+            }
+        };
+        let everywhere = |port, family| Bind::Everywhere { port, family };
+        let both = "[::]:7420";
+        assert_eq!(listen(&[], both).unwrap(), everywhere(7420, Family::Any));
+        assert_eq!(listen(&["-4"], both).unwrap(), everywhere(7420, Family::V4));
+        assert_eq!(listen(&["-6"], both).unwrap(), everywhere(7420, Family::V6));
+        let local = Bind::At("127.0.0.1:7420".parse().unwrap());
+        assert_eq!(listen(&[], "127.0.0.1:7420").unwrap(), local);
+        assert!(listen(&["-6"], "127.0.0.1:7420").is_err());
+        assert_eq!(
+            listen(&["7421"], both).unwrap(),
+            everywhere(7421, Family::Any)
+        );
     }
 }

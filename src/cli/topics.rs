@@ -7,6 +7,7 @@ pub(super) const NAMES: &[&str] = &[
     "trust",
     "exit-codes",
     "files",
+    "config",
     "accessibility",
     "security",
 ];
@@ -19,6 +20,7 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
         "trust" => Some(TRUST),
         "exit-codes" => Some(EXIT_CODES),
         "files" => Some(FILES),
+        "config" => Some(CONFIG),
         "accessibility" => Some(ACCESSIBILITY),
         "security" => Some(SECURITY),
         _ => None,
@@ -32,7 +34,7 @@ A message has 16 MiB at most. It arrives once, whole and in its place, or you
 are told why not. On a terminal each of yours has a number:
 
   02:15 me [1]: yes
-  02:15 [1] delivered          the other program has shown it
+  02:15 [1] delivered          the other program keeps it, and has shown it
   02:16 [2] queued: ...        it waits here: why, and what is tried next
   02:16 [3] sent; ...          it is there, and has not been shown yet
   02:17 [4] failed: ...        it is given up: why
@@ -42,10 +44,10 @@ With several peers the receiver is named: [5] to carol: delivered
 The prompt shows to whom a line goes, and changes by itself only from nobody to
 the first who comes. Typed text is not repeated behind a new prompt.
 
-  @NAME TEXT   to NAME, and later lines too      //TEXT, @@TEXT   say /TEXT, @TEXT
-  /peers       who is there                      /status          how things stand
-  /whois NAME  name, key, address                /ping NAME       there and back
-  /help        the commands                      /quit            leave
+  @NAME TEXT   to NAME, and later lines too   //TEXT, @@TEXT   say /TEXT, @TEXT
+  /peers       who is there                   /status          how things stand
+  /whois NAME  name, key, address             /ping NAME       there and back
+  /help        the commands                   /quit            leave
 
 Without a terminal every line of the input is a message, and what is received is
 printed as TIME, NAME and TEXT with tabs between, one line a message; a line
@@ -54,11 +56,15 @@ break in it is \\n and a backslash \\\\. What is not UTF-8 is shown as unreadabl
   securechat send bob TEXT     one message: exit code 0 only if it was delivered
   securechat send bob -        the same with all of standard input
 
-What is not delivered waits in memory, 1,000 messages or 64 MiB for each peer at
-most, and goes out again when a session stands again. There is no store yet: it
-is lost when the program ends, which says how many. If the other program is
-killed and started again, a message that it had shown and not yet confirmed may
-be shown once more.
+  securechat send bob TEXT --no-wait    keeps it for whatever talks to bob next
+
+What is not delivered is kept on disk, 1,000 messages or 64 MiB for each peer at
+most, and goes out next time its receiver is reachable: in its order, before
+anything new, whichever of listen, connect and send is running. After 14 days it
+has failed. A program says at its start what waits, and at its end what is kept.
+
+What had come and was perhaps not shown when a program was killed is shown when
+it starts again, marked (again); as a record it has a fourth field: again.
 ";
 
 const KEYS: &str = "\
@@ -125,9 +131,9 @@ EXIT CODES
     3  network: name not found, no answer, port closed
     4  trust: a key that is unknown, changed or revoked, or the peer refused
     5  identity: none, wrong passphrase, unsafe permissions
-    6  not delivered in time
+    6  not delivered in time; the message is kept, and sent next time
     7  the peer speaks an incompatible version
-    8  local storage: disk full, or in use by another process
+    8  local storage: disk full, read-only, damaged, or in use elsewhere
    70  a bug in securechat
   130  stopped by Ctrl+C (SIGINT), after a goodbye
   143  stopped by SIGTERM, after a goodbye
@@ -141,15 +147,21 @@ FILES
   identity.key   your secret key; only you may read it       (0600)
   identity.pub   your public key, for others                 (0644)
   known-peers    one line for each of your peers             (0600)
+  config.toml    your settings, if you make it: help config  (0600 or 0644)
+  *.history.redb what waits, and what was perhaps not shown  (0600)
 
                  Linux, macOS                         environment
   identity.*     ~/.local/share/securechat/           XDG_DATA_HOME
-  known-peers    ~/.config/securechat/                XDG_CONFIG_HOME
+  *.history.redb ~/.local/share/securechat/           XDG_DATA_HOME
+  known-peers,   ~/.config/securechat/                XDG_CONFIG_HOME
+  config.toml
   locks          ~/.local/state/securechat/           XDG_STATE_HOME
 
                  Windows
   identity.*     %APPDATA%\\securechat\\
-  known-peers    %APPDATA%\\securechat\\
+  *.history.redb %APPDATA%\\securechat\\
+  known-peers,   %APPDATA%\\securechat\\
+  config.toml
   locks          %LOCALAPPDATA%\\securechat\\
 
 On Windows files have no such modes, and who else may read them is not checked:
@@ -159,6 +171,10 @@ they get the access list of the directory they are in.
 SECURECHAT_IDENTITY) names another secret key. The flag wins over the
 environment.
 
+Messages are sealed: without your secret key the file says how many there are
+and how long, not what or with whom. Deleted ones are not wiped from the drive.
+If the file is damaged nothing starts (SC19), and it stays as it is.
+
 A line of known-peers is
   NAME KEY [option=value ...]
   @revoked KEY [reason=\"...\"]
@@ -167,12 +183,49 @@ when a command changes the file; the version before is kept as known-peers.bak.
 A running chat takes up a change within two seconds.
 ";
 
+const CONFIG: &str = "\
+CONFIG
+
+config.toml holds what you would say with every command. It is not made for you;
+everything in it is optional, and a flag wins over it. All there is to settle:
+
+  [chat]
+  nickname = \"alice\"      what we suggest others call us    (--nickname)
+
+  [history]
+  keep = \"30d\"            which messages stay on the disk once they are over:
+                          \"off\" (the rule), \"session\", \"30d\", \"forever\"
+  [keys]
+  passphrase_command = [\"secret-tool\", \"lookup\", \"app\", \"securechat\"]
+                          prints the passphrase of your identity; a program and
+                          its arguments, without a shell
+  [net]
+  keepalive = \"25s\"       send something so often, to hold a NAT or a firewall
+                          open: \"off\" (the rule), or 5s to 1h
+  listen = \"[::]:7419\"    where to listen                   (listen ADDR)
+  trust = \"strict\"        callers with an unknown key: \"ask\" (the rule; strict
+                          without a terminal) or \"strict\"  (--trust)
+
+Linux, macOS: ~/.config/securechat/config.toml, or below XDG_CONFIG_HOME
+Windows: %APPDATA%\\securechat\\config.toml
+With --home DIR or SECURECHAT_HOME: DIR/config.toml
+
+The form is TOML. A section or a key that does not exist is an error, and so is
+a value that is not allowed: no setting is passed over. A file that others can
+change is refused, since it names a command that is run. passphrase_command is
+for your own identity, not for a key that -i or FILE names.
+";
+
 const ACCESSIBILITY: &str = "\
 ACCESSIBILITY
 
 With --plain every line is printed once, below the one before: nothing is
 redrawn, nothing moves, states are words and not symbols or colours. It is also
-the rule without a terminal and with TERM=dumb.
+the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1.
+
+The full screen has a caret where you type, for input methods and magnifiers.
+Nothing in it is told by colour alone; with --ascii, and in a locale without
+UTF-8, its own signs are ASCII.
 
   --no-input     never asks; fails and names the flag that was missing
   --color never  no colours (also NO_COLOR=1); no meaning is in a colour alone
@@ -189,6 +242,7 @@ What is protected
   What you write, and who writes, on the way: it can be read and changed by
   nobody but the holder of the key that you named, today, with a key stolen
   later, and with a quantum computer later still.
+  What is kept on your disk: messages that wait lie in a sealed file.
   Your machine against strangers: a datagram from somebody who does not know
   your public key gets no answer.
 
@@ -202,3 +256,17 @@ The secret key file is protected by your passphrase (argon2id). Core dumps and
 debuggers are refused in release builds. No secret is ever taken from the
 command line or the environment, because other users can see those.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::config_keys;
+
+    #[test]
+    fn everything_that_can_be_settled_is_explained() {
+        for (section, key) in config_keys() {
+            assert!(CONFIG.contains(&format!("\n  [{section}]\n")), "{section}");
+            assert!(CONFIG.contains(&format!("\n  {key} = ")), "{key}");
+        }
+    }
+}

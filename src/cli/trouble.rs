@@ -6,7 +6,7 @@ use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{needs_input, no_passphrase, ours, secret_key, wrong_passphrase};
-use crate::store::{self, ErrorKind, KeyProblem, Operation, StoreTrouble};
+use crate::store::{self, ConfigError, ErrorKind, KeyProblem, Operation, StoreTrouble};
 use crate::text::{Safe, safe_line};
 
 /// What to print for a failed operation of the store.
@@ -15,7 +15,7 @@ pub(super) fn report(error: &store::Error) -> Report {
     let is_key = error.operation() == Operation::Read
         && error
             .path()
-            .is_some_and(|path| !path.ends_with("known-peers"));
+            .is_some_and(|path| !path.ends_with("known-peers") && !path.ends_with("config.toml"));
     words(error.kind(), error.path(), is_key, said)
 }
 
@@ -33,10 +33,14 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Rep
         ErrorKind::EmptyPassphrase => no_passphrase(&"it is empty".into()),
         ErrorKind::CommandFailed { .. } => no_passphrase(&said),
         ErrorKind::InUse { pid } => in_use(*pid),
+        ErrorKind::DiskFull if is_messages(path) => {
+            unwritable(path, "there is no room on the disk")
+        }
         ErrorKind::DiskFull => disk_full(path),
         ErrorKind::DamagedLine { line, reason } => {
             damaged_line(path, *line, &safe_line(&reason.to_string()))
         }
+        ErrorKind::Config(error) => bad_config(path, error),
         ErrorKind::DuplicateName { name } => name_taken(name),
         ErrorKind::DuplicateKey { name } => key_known(name),
         ErrorKind::LookAlike { existing } => look_alike(existing),
@@ -51,6 +55,9 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Rep
         ErrorKind::Malformed { reason } => malformed(path, reason),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
         ErrorKind::NoHome => no_home(),
+        ErrorKind::Io(error) if is_messages(path) => {
+            unwritable(path, safe_line(&error.to_string()))
+        }
         ErrorKind::Io(_) => Report::new("SC24", ExitCode::Fixable, said),
     }
 }
@@ -69,7 +76,7 @@ fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_key: bool) -> Report {
     if wanted & 0o044 != 0 {
         return report
             .cause(Safe::from("Other users of this machine can change it") + mode)
-            .cause("Somebody else's key could have been put in; look at what it says.")
+            .cause("Somebody else's key or command could have been put in; look at what it says.")
             .attempt([chmod]);
     }
     let report = report
@@ -143,24 +150,41 @@ fn disk_full(path: &Path) -> Report {
         .cause("Nothing was changed. Make room and do the same again.")
 }
 
+/// Whether a file is the one that messages are kept in.
+fn is_messages(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "redb")
+}
+
+/// Messages cannot be written down, at the start or in the midst of a conversation.
+fn unwritable(path: &Path, why: impl Into<Safe>) -> Report {
+    let title = Safe::from("cannot write ") + path + ": " + why;
+    Report::new("SC18", ExitCode::Storage, title)
+        .cause(
+            "No conversation goes on without it: messages could get lost. None is lost now: what",
+        )
+        .cause("was accepted is kept, and what came and is not written down stays with its sender.")
+        .cause("Mend that, and start again.")
+}
+
 fn store_trouble(path: &Path, trouble: StoreTrouble) -> Report {
     let said = safe_line(&trouble.to_string());
-    let title = Safe::from("cannot use ") + path + ": " + said;
-    let report = |code| Report::new(code, ExitCode::Storage, title);
+    let title = Safe::from("cannot use ") + path + ": " + &said;
+    let report = Report::new("SC19", ExitCode::Storage, title);
+    let aside = path.with_extension("redb.damaged");
+    let aside = Suggestion::of("mv", [Safe::from(path), Safe::from(aside.as_path())]);
+    let begin_anew =
+        "To begin anew (what waits in it is not sent, and what it knows is forgotten):";
     match trouble {
-        StoreTrouble::Damaged(_) => report("SC19")
+        StoreTrouble::Damaged(_) => report
             .cause("No session is opened without it: messages could get lost, or appear twice.")
-            .cause(
-                "If it is moved elsewhere a new one is made. What waits in it is then not sent.",
-            ),
-        StoreTrouble::ReadOnly | StoreTrouble::Stopped => report("SC18")
-            .cause("No session is opened without it: messages could get lost in a crash."),
-        StoreTrouble::OtherIdentity => report("SC19")
+            .attempt([ours(["history", "export", "-o", "FILE"])])
+            .hint(begin_anew, aside),
+        StoreTrouble::OtherIdentity => report
             .cause("It was made with another identity, or it is damaged.")
-            .cause(
-                "If it is moved elsewhere a new one is made. What waits in it is then not sent.",
-            ),
-        StoreTrouble::Newer => report("SC19").cause("Use that version, or a newer one."),
+            .hint(begin_anew, aside),
+        StoreTrouble::Newer => report.cause("Use that version, or a newer one."),
+        StoreTrouble::ReadOnly | StoreTrouble::Stopped => unwritable(path, said),
     }
 }
 
@@ -178,6 +202,17 @@ fn damaged_line(path: &Path, line: usize, reason: &Safe) -> Report {
     let title = Safe::from(path) + ", line " + line + ": " + reason;
     Report::new("SC22", ExitCode::Fixable, title)
         .cause("The file was not changed. Mend that line, or put a # in front of it.")
+}
+
+fn bad_config(path: &Path, error: &ConfigError) -> Report {
+    let said = safe_line(&error.problem.to_string());
+    let title = Safe::from(path) + ", line " + error.line + ": " + said;
+    let report = Report::new("SC32", ExitCode::Fixable, title);
+    let report = match error.problem.advice() {
+        Some(advice) => report.cause(advice),
+        None => report,
+    };
+    report.attempt([ours(["help", "config"])])
 }
 
 fn malformed(path: &Path, reason: &'static str) -> Report {
@@ -246,7 +281,7 @@ fn about(command: &'static str, name: &Safe) -> Suggestion {
 pub(super) mod tests {
     use std::io;
 
-    use crate::store::DamageReason;
+    use crate::store::{DamageReason, Loss, parse_config};
     use crate::text::NameError;
 
     use super::*;
@@ -277,6 +312,8 @@ pub(super) mod tests {
                 line: 3,
                 reason: DamageReason::BadPsk,
             },
+            ErrorKind::Config(parse_config("[history]\nkep = 1").unwrap_err()),
+            ErrorKind::Config(parse_config("[net]\nlisten = 1").unwrap_err()),
             ErrorKind::DuplicateName { name: bob() },
             ErrorKind::DuplicateKey { name: bob() },
             ErrorKind::LookAlike { existing: bob() },
@@ -299,21 +336,36 @@ pub(super) mod tests {
             ErrorKind::Malformed {
                 reason: "there is no key in it",
             },
+            ErrorKind::Store(StoreTrouble::Damaged(Loss::default())),
             ErrorKind::NoHome,
             ErrorKind::Io(io::Error::from(io::ErrorKind::PermissionDenied)),
         ];
+        let of_store = [
+            StoreTrouble::Damaged(Loss::default()),
+            StoreTrouble::ReadOnly,
+            StoreTrouble::OtherIdentity,
+            StoreTrouble::Newer,
+            StoreTrouble::Stopped,
+        ];
+        let of_store = of_store.map(ErrorKind::Store).into_iter().chain([
+            ErrorKind::DiskFull,
+            ErrorKind::Io(io::Error::from(io::ErrorKind::FileTooLarge)),
+        ]);
         let path = Path::new("/home/a/my key");
         let report = |kind| words(&kind, Some(path), true, "cannot read it".into());
-        kinds.into_iter().map(report).collect()
+        let store = |kind| words(&kind, Some(Path::new(STORE)), true, "cannot read it".into());
+        let kinds = kinds.into_iter().map(report);
+        kinds.chain(of_store.map(store)).collect()
     }
 
+    const STORE: &str = "/h/0707070707070707.history.redb";
+
     fn shown(kind: &ErrorKind) -> String {
-        let report = words(
-            kind,
-            Some(Path::new("/h/identity.key")),
-            true,
-            "it failed".into(),
-        );
+        shown_of(kind, "/h/identity.key")
+    }
+
+    fn shown_of(kind: &ErrorKind, path: &str) -> String {
+        let report = words(kind, Some(Path::new(path)), true, "it failed".into());
         let lines = report.render(&[]);
         let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
         lines.join("\n")
@@ -335,6 +387,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_setting_that_does_not_exist_leads_to_one_that_does() {
+        let error = parse_config("# mine\n[history]\nkep = \"off\"\n").unwrap_err();
+        assert_eq!(
+            shown(&ErrorKind::Config(error)),
+            "error: /h/identity.key, line 3: there is no kep in [history]  [SC32]\n\
+             \x20 Did you mean keep?\n\
+             \x20 try: securechat help config"
+        );
+    }
+
+    #[test]
     fn a_second_process_is_told_about_the_first() {
         assert_eq!(
             shown(&ErrorKind::InUse { pid: Some(4121) }),
@@ -350,6 +413,40 @@ pub(super) mod tests {
             shown(&ErrorKind::DiskFull),
             "error: cannot write /h/identity.key: there is no room on the disk  [SC18]\n\
              \x20 Nothing was changed. Make room and do the same again."
+        );
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_written_loses_nothing_and_says_so() {
+        let full = shown_of(&ErrorKind::DiskFull, STORE);
+        assert_eq!(
+            full,
+            format!(
+                "error: cannot write {STORE}: there is no room on the disk  [SC18]\n\
+                 \x20 No conversation goes on without it: messages could get lost. None is lost now: what\n\
+                 \x20 was accepted is kept, and what came and is not written down stays with its sender.\n\
+                 \x20 Mend that, and start again."
+            )
+        );
+        let read_only = shown_of(&ErrorKind::Store(StoreTrouble::ReadOnly), STORE);
+        assert!(read_only.contains("it is read-only") && read_only.contains("[SC18]"));
+    }
+
+    #[test]
+    fn a_damaged_store_says_what_is_lost_and_how_to_go_on() {
+        let loss = Loss {
+            outbox: 2,
+            ..Loss::default()
+        };
+        let shown = shown_of(&ErrorKind::Store(StoreTrouble::Damaged(loss)), STORE);
+        assert_eq!(
+            shown,
+            format!(
+                "error: cannot use {STORE}: it is damaged; lost: 2 unsent messages  [SC19]\n\
+                 \x20 No session is opened without it: messages could get lost, or appear twice.\n\
+                 \x20 try: securechat history export -o FILE\n\
+                 \x20 To begin anew (what waits in it is not sent, and what it knows is forgotten): mv {STORE} {STORE}.damaged"
+            )
         );
     }
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::cli::args::Globals;
-use crate::cli::{Error, Out, Prompt, input};
+use crate::cli::{Context, Error, Out, Prompt, input};
 use crate::crypto::StaticSecret;
 use crate::store::{ErrorKind, KeyFile, Passphrase};
 use crate::text::{Safe, safe_line};
@@ -22,12 +21,7 @@ pub(super) struct Unlocked {
 }
 
 /// Opens the secret key that was read from `path`.
-pub(super) fn unlock(
-    key: &KeyFile,
-    path: &Path,
-    globals: &Globals,
-    out: &Out,
-) -> Result<Unlocked, Error> {
+pub(super) fn unlock(key: &KeyFile, path: &Path, context: &Context) -> Result<Unlocked, Error> {
     if !key.is_protected() {
         let secret = key.open(None).map_err(|error| error.at(path))?;
         return Ok(Unlocked {
@@ -35,17 +29,17 @@ pub(super) fn unlock(
             passphrase: None,
         });
     }
-    if let Some(passphrase) = given(globals)? {
+    if let Some(passphrase) = given(path, context)? {
         let opened = open(key, path, passphrase)?;
         return opened.ok_or_else(|| Error::WrongPassphrase {
             path: path.to_owned(),
             attempts: None,
         });
     }
-    if !input::can_ask(globals.no_input) {
+    if !input::can_ask(context.globals.no_input) {
         return Err(Error::NeedsInput(Prompt::Passphrase));
     }
-    ask_and_open(key, path, out)
+    ask_and_open(key, path, &context.out)
 }
 
 fn ask_and_open(key: &KeyFile, path: &Path, out: &Out) -> Result<Unlocked, Error> {
@@ -79,14 +73,21 @@ fn open(key: &KeyFile, path: &Path, passphrase: Passphrase) -> Result<Option<Unl
     }
 }
 
-/// The passphrase that `--passphrase-file` or `--passphrase-command` gives.
-pub(super) fn given(globals: &Globals) -> Result<Option<Passphrase>, Error> {
+/// The passphrase for the key at `path` that `--passphrase-file` or `--passphrase-command` gives, or
+/// `passphrase_command` in the settings: that one is for the profile's own identity, and for no key that
+/// the arguments name.
+pub(super) fn given(path: &Path, context: &Context) -> Result<Option<Passphrase>, Error> {
+    let globals = &context.globals;
     if let Some(path) = &globals.passphrase_file {
         return from_file(path).map(Some);
     }
-    let command = globals.passphrase_command.as_deref();
-    let passphrase = command.map(Passphrase::from_command).transpose()?;
-    Ok(passphrase)
+    if let Some(command) = &globals.passphrase_command {
+        return Ok(Some(Passphrase::from_command(command)?));
+    }
+    let is_own = globals.identity.is_none() && path == context.paths.identity();
+    let program = context.config.passphrase_command.as_ref();
+    let program = program.filter(|_| is_own);
+    Ok(program.map(Passphrase::from_program).transpose()?)
 }
 
 /// The first line of a file, or of standard input for `-`.
@@ -101,8 +102,9 @@ pub(super) fn from_file(path: &Path) -> Result<Passphrase, Error> {
 ///
 /// # Errors
 /// [`Error::NeedsInput`] with `prompt` if nobody can be asked, [`Error::NoPassphrase`].
-pub(super) fn ask_new(globals: &Globals, out: &Out, prompt: Prompt) -> Result<Passphrase, Error> {
-    if !input::can_ask(globals.no_input) {
+pub(super) fn ask_new(context: &Context, prompt: Prompt) -> Result<Passphrase, Error> {
+    let out = &context.out;
+    if !input::can_ask(context.globals.no_input) {
         return Err(Error::NeedsInput(prompt));
     }
     for _ in 0..ATTEMPTS {

@@ -138,7 +138,8 @@ pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
 }
 
 pub(super) fn not_delivered(loss: &Loss) -> Report {
-    let title = Safe::from("not delivered to ") + &loss.to;
+    let to = Safe::join(loss.to.iter().cloned(), ", ");
+    let title = Safe::from("not delivered to ") + to;
     let title = match &loss.end {
         End::After(time) => title + " within " + seconds(*time),
         End::Left => title + ": the conversation was over",
@@ -149,11 +150,7 @@ pub(super) fn not_delivered(loss: &Loss) -> Report {
         End::After(_) | End::Left => report.cause(arrival(loss)),
         End::Failed(_) => report,
     };
-    let report = report.cause(if loss.messages == 1 {
-        "The message was dropped; it is not kept anywhere."
-    } else {
-        "The messages were dropped; they are not kept anywhere."
-    });
+    let report = report.cause(remainder(loss));
     match &loss.obstacle {
         None => report,
         Some(Obstacle::Undecided) => {
@@ -167,6 +164,39 @@ pub(super) fn not_delivered(loss: &Loss) -> Report {
             report.cause(Safe::from("No answer came from ") + *address + ":"),
             peer,
         ),
+    }
+}
+
+/// What becomes of messages that have no receipt.
+fn remainder(loss: &Loss) -> Safe {
+    let kept = kept(loss.kept, &loss.to);
+    match (loss.messages, loss.kept) {
+        (1, 0) => "The message is given up; it will not be sent again.".into(),
+        (_, 0) => "The messages are given up; they will not be sent again.".into(),
+        (messages, all) if messages == all => kept + ".",
+        (messages, some) => {
+            let others = messages - some;
+            let verb = if others == 1 {
+                " more was"
+            } else {
+                " more were"
+            };
+            kept + "; " + others + verb + " not taken."
+        }
+    }
+}
+
+/// `1 message is kept and will be sent next time bob is reachable`.
+pub(super) fn kept(messages: usize, to: &[Safe]) -> Safe {
+    let words = if messages == 1 {
+        " message is kept and will be sent next time "
+    } else {
+        " messages are kept and will be sent next time "
+    };
+    let words = Safe::from(messages) + words;
+    match to {
+        [one] => words + one + " is reachable",
+        several => words + Safe::join(several.iter().cloned(), ", ") + " are reachable",
     }
 }
 
@@ -192,8 +222,12 @@ fn arrival(loss: &Loss) -> Safe {
 pub(super) fn output_full() -> Report {
     let title = "cannot write to standard output: there is no room on the disk";
     Report::new("SC18", ExitCode::Storage, title)
-        .cause("Make room and do the same again. A message that was not written has no receipt:")
-        .cause("its sender keeps it.")
+        .cause("Make room and start again. What was not written out is shown then, marked (again).")
+}
+
+pub(super) fn output_exists(path: &Path) -> Report {
+    let title = Safe::from(path) + " exists already; it was not touched";
+    Report::new("SC21", ExitCode::Fixable, title).cause("Name a file that does not exist yet.")
 }
 
 pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
@@ -262,6 +296,8 @@ pub(super) fn needs_input(prompt: Prompt) -> Report {
             ours(["key", "passwd", "--new-passphrase-file", "FILE"]),
             ours(["key", "passwd", "--no-passphrase"]),
         ]),
+        Prompt::Deletion => report("somebody has to confirm that messages are deleted")
+            .attempt([ours(["history", "purge", "--in", "NAME", "--yes"])]),
         Prompt::ExportPassphrase => {
             report("a passphrase for the copy is needed").attempt([ours([
                 "key",
@@ -294,14 +330,17 @@ pub(super) fn no_passphrase(reason: &Safe) -> Report {
 pub(super) fn no_address(name: &Safe) -> Report {
     let title = Safe::from("no address is saved for ") + name;
     let connect = ["connect".into(), name.clone(), "HOST:PORT".into()];
-    let send = ["send".into(), name.clone(), "TEXT".into()];
-    let send = send
-        .into_iter()
-        .chain(["--address".into(), "HOST:PORT".into()]);
-    Report::new("SC27", ExitCode::Usage, title).attempt([
-        Suggestion::securechat(connect),
-        Suggestion::securechat(send),
-    ])
+    let send = |flags: &[&'static str]| {
+        let words = ["send".into(), name.clone(), "TEXT".into()];
+        let flags = flags.iter().map(|flag| Safe::from(*flag));
+        Suggestion::securechat(words.into_iter().chain(flags))
+    };
+    Report::new("SC27", ExitCode::Usage, title)
+        .attempt([
+            Suggestion::securechat(connect),
+            send(&["--address", "HOST:PORT"]),
+        ])
+        .hint("To keep it until it calls:", send(&["--no-wait"]))
 }
 
 pub(super) fn test_key() -> Report {

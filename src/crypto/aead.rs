@@ -1,4 +1,4 @@
-//! ChaCha20-Poly1305 for datagrams (`ring`, or chacha20poly1305: the bytes are the same) and
+//! ChaCha20-Poly1305 for datagrams and handshake messages (`ring`, or chacha20poly1305: the bytes are the same) and
 //! XChaCha20-Poly1305 for what is stored.
 
 use core::fmt;
@@ -7,7 +7,7 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, XChaCha20Poly1305};
 use zeroize::Zeroizing;
 
-use crate::crypto::stack::scrub_shallow_stack;
+use crate::crypto::stack::{BatchWipe, scrub_shallow_stack};
 use crate::id::Counter;
 
 /// Length of an authentication tag in bytes.
@@ -57,11 +57,23 @@ impl SealKey {
     ///
     /// Source: docs/protocol.md#datagrams, Noise §12.3, RFC 8439 §2.8.
     pub fn seal_in_place(&self, counter: Counter, buffer: &mut [u8]) {
+        self.seal(counter, buffer);
+        scrub_shallow_stack();
+    }
+
+    /// The same for one datagram of a batch, after which `_wipe` cleans up.
+    ///
+    /// # Panics
+    /// When `buffer` is shorter than the tag.
+    pub fn seal_in_batch(&self, counter: Counter, buffer: &mut [u8], _wipe: &BatchWipe) {
+        self.seal(counter, buffer);
+    }
+
+    fn seal(&self, counter: Counter, buffer: &mut [u8]) {
         let (text, room) = buffer
             .split_last_chunk_mut::<TAG_LEN>()
             .expect("the caller leaves room for the tag");
         *room = self.0.seal(nonce(counter), &[], text);
-        scrub_shallow_stack();
     }
 }
 
@@ -79,10 +91,28 @@ impl OpenKey {
         counter: Counter,
         buffer: &'a mut [u8],
     ) -> Result<&'a mut [u8], OpenError> {
-        let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
-        let opened = self.0.open(nonce(counter), &[], text, tag);
+        let opened = self.open(counter, buffer);
         scrub_shallow_stack();
-        opened.map(|()| text)
+        opened
+    }
+
+    /// The same for one datagram of a batch, after which `_wipe` cleans up.
+    ///
+    /// # Errors
+    /// [`OpenError`], as [`OpenKey::open_in_place`].
+    pub fn open_in_batch<'a>(
+        &self,
+        counter: Counter,
+        buffer: &'a mut [u8],
+        _wipe: &BatchWipe,
+    ) -> Result<&'a mut [u8], OpenError> {
+        self.open(counter, buffer)
+    }
+
+    fn open<'a>(&self, counter: Counter, buffer: &'a mut [u8]) -> Result<&'a mut [u8], OpenError> {
+        let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
+        self.0.open(nonce(counter), &[], text, tag)?;
+        Ok(text)
     }
 }
 
@@ -107,8 +137,33 @@ pub(super) type DataKey = crate::crypto::ring_key::RingKey;
 #[cfg(not(feature = "ring"))]
 pub(super) type DataKey = PortableKey;
 
-/// ChaCha20-Poly1305 by chacha20poly1305. The Noise handshake always uses it, so that it is in every
-/// build; datagrams do where `ring` is left out.
+#[cfg(feature = "ring")]
+pub(super) use crate::crypto::ring_key::{open_once, seal_once};
+
+/// Encrypts `text` in place under a key that is used for nothing else, and returns the tag.
+#[cfg(not(feature = "ring"))]
+pub(super) fn seal_once(
+    key: &[u8; 32],
+    nonce: [u8; 12],
+    aad: &[u8],
+    text: &mut [u8],
+) -> [u8; TAG_LEN] {
+    PortableKey::new(key).seal(nonce, aad, text)
+}
+
+/// Decrypts `text` in place under a key that is used for nothing else.
+#[cfg(not(feature = "ring"))]
+pub(super) fn open_once(
+    key: &[u8; 32],
+    nonce: [u8; 12],
+    aad: &[u8],
+    text: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Result<(), OpenError> {
+    PortableKey::new(key).open(nonce, aad, text, tag)
+}
+
+/// ChaCha20-Poly1305 by chacha20poly1305, for builds without `ring`, and for tests that compare the two.
 pub(super) struct PortableKey(Box<ChaCha20Poly1305>);
 
 impl PortableKey {
@@ -209,6 +264,11 @@ pub(super) fn xchacha_open(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_says_no_more_than_that() {
+        assert_eq!(OpenError.to_string(), "sealed bytes do not authenticate");
+    }
 
     #[cfg(feature = "ring")]
     #[test]

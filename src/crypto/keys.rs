@@ -1,5 +1,8 @@
 //! Long-term keys: the static secret that is a person's identity, and the optional pre-shared key.
 
+use core::fmt;
+use std::sync::{Arc, OnceLock};
+
 use blake2::Blake2sMac;
 use blake2::digest::consts::U32;
 use blake2::digest::{FixedOutput, KeyInit, Update};
@@ -8,6 +11,7 @@ use rand_core::CryptoRng;
 use x25519_dalek::PublicKey;
 use zeroize::Zeroizing;
 
+use crate::crypto::product::{Own, StaticProduct, StaticProducts, Whom};
 use crate::crypto::secret::Secret;
 use crate::crypto::stack::scrub_stack;
 use crate::id::{PeerId, VerifyingKey};
@@ -15,36 +19,75 @@ use crate::id::{PeerId, VerifyingKey};
 /// What the seed of the signing key is derived with.
 const SIGN_LABEL: &[u8; 8] = b"sc1-sign";
 
-/// The secret half of an identity: 32 bytes of X25519, wiped on drop.
-#[derive(Debug)]
-pub struct StaticSecret(Secret<32>);
+/// The secret half of an identity: 32 bytes of X25519, wiped on drop, and what it has been computed with:
+/// its public half, and its products with the peers that its owner remembers.
+pub struct StaticSecret {
+    secret: Secret<32>,
+    public: OnceLock<PeerId>,
+    products: Arc<StaticProducts>,
+}
 
 impl StaticSecret {
     /// Takes 32 stored bytes over and wipes the source. Any value is allowed: X25519 clamps it when
     /// it is used.
     #[must_use]
     pub fn from_bytes(bytes: &mut [u8; 32]) -> Self {
-        Self(Secret::from_bytes(bytes))
+        Self::new(Secret::from_bytes(bytes))
     }
 
     /// Draws a new secret.
     #[must_use]
     pub fn generate(rng: &mut dyn CryptoRng) -> Self {
-        Self(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))
+        Self::new(Secret::filled_by(|bytes| rng.fill_bytes(bytes)))
     }
 
-    /// Makes a second copy for a second owner, written straight to its place.
+    /// Makes a second copy for a second owner, written straight to its place. It remembers no product.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self(self.0.duplicate())
+        Self {
+            public: self.public.clone(),
+            ..Self::new(self.secret.duplicate())
+        }
     }
 
-    /// Computes the public half.
+    fn new(secret: Secret<32>) -> Self {
+        Self {
+            secret,
+            public: OnceLock::new(),
+            products: Arc::default(),
+        }
+    }
+
+    /// The public half, computed by the first call.
     #[must_use]
     pub fn public(&self) -> PeerId {
-        let public = public_of(self.expose());
-        scrub_stack();
-        public
+        *self.public.get_or_init(|| {
+            let public = public_of(self.expose());
+            scrub_stack();
+            public
+        })
+    }
+
+    /// Keeps what a handshake has computed, so that the next one with the same peer does without. Whoever
+    /// remembers bounds the number of peers, and forgets them: each costs some 130 bytes.
+    pub fn remember(&self, product: StaticProduct) {
+        self.products.insert(product);
+    }
+
+    /// Wipes the product with a peer, if it is remembered.
+    pub fn forget(&self, remote: &PeerId) {
+        self.products.remove(remote);
+    }
+
+    /// Whether the product with a peer is remembered.
+    #[must_use]
+    pub fn remembers(&self, remote: &PeerId) -> bool {
+        self.products.contains(remote)
+    }
+
+    /// This key's part in a handshake.
+    pub(super) fn own(&self, whom: Whom) -> Own {
+        Own::new(self.public(), &self.products, whom)
     }
 
     /// Computes the public half of the signing key that belongs to this identity
@@ -59,7 +102,14 @@ impl StaticSecret {
     /// Shows the secret bytes, to write a key file or to start a handshake.
     #[must_use]
     pub const fn expose(&self) -> &[u8; 32] {
-        self.0.expose()
+        self.secret.expose()
+    }
+}
+
+impl fmt::Debug for StaticSecret {
+    /// Nor whom it remembers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StaticSecret(<redacted>)")
     }
 }
 
@@ -138,6 +188,15 @@ mod tests {
                         \x1b\x93\xb4\xeb\x94\x02\xbb\xf9\x0d\xbf\xd8\x97\xc2\xb0\x17\x46";
         let secret = StaticSecret::from_bytes(&mut alice);
         assert_eq!(secret.verifying_key(), VerifyingKey::new(public));
+    }
+
+    #[test]
+    fn a_duplicate_has_the_same_public_half_and_remembers_nobody() {
+        let secret = StaticSecret::from_bytes(&mut [7; 32]);
+        let early = secret.duplicate();
+        let public = secret.public();
+        assert_eq!(early.public(), public);
+        assert_eq!(secret.duplicate().public(), public);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Nobody outside this module names the Noise crate or a primitive. Every secret lives in a box of
 //! its own, is wiped when dropped and never shows in `Debug`. What the libraries below copy on the
 //! stack is overwritten by [`scrub_stack`] at the end of each handshake function, and in part after each
-//! datagram; what they leave in freed heap memory is overwritten by the program's zero-on-free
+//! batch of datagrams; what they leave in freed heap memory is overwritten by the program's zero-on-free
 //! allocator. `tests/secrets_gone.rs` looks for what is left.
 //!
 //! Source: `docs/protocol.md`, Noise specification revision 34, FIPS 203.
@@ -14,6 +14,7 @@ mod cookie;
 pub mod for_testing_only;
 mod keys;
 mod noise;
+mod product;
 mod resolver;
 #[cfg(feature = "ring")]
 mod ring_key;
@@ -29,6 +30,7 @@ pub use noise::{
     Completed, HandshakeError, Initiator, MESSAGE1_LEN, MESSAGE2_LEN, PAYLOAD1_LEN, PAYLOAD2_LEN,
     PROTOCOL_NAME, Responder, Response, accept, initiate,
 };
-pub use stack::scrub_stack;
+pub use product::StaticProduct;
+pub use stack::{BatchWipe, scrub_stack};
 pub use store_key::StoreKey;
 pub use verification::{Comparison, NONCE_LEN, ShortCode};

@@ -13,6 +13,7 @@
 //! Source: docs/protocol.md#handshake, Noise revision 34.
 
 use core::fmt;
+use core::hint::black_box;
 
 use rand_core::CryptoRng;
 use snow::params::{
@@ -24,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::aead::TransportKeys;
 use crate::crypto::keys::{Psk, StaticSecret};
+use crate::crypto::product::{Found, Own, StaticProduct, Whom, multiply};
 use crate::crypto::resolver::Resolver;
 use crate::crypto::stack::scrub_stack;
 use crate::id::PeerId;
@@ -87,11 +89,15 @@ fn refusal(error: snow::Error) -> HandshakeError {
 }
 
 /// An attempt that waits for message 2.
-pub struct Initiator(Box<HandshakeState>);
+pub struct Initiator {
+    state: Box<HandshakeState>,
+    product: Option<StaticProduct>,
+}
 
 /// An accepted message 1 that waits for its answer.
 pub struct Responder {
     state: Box<HandshakeState>,
+    product: Option<StaticProduct>,
     remote: PeerId,
     payload: [u8; PAYLOAD1_LEN],
 }
@@ -157,9 +163,14 @@ impl Initiator {
     /// [`HandshakeError::Forged`] or [`HandshakeError::LowOrderKey`];
     /// [`HandshakeError::Completed`] after a success.
     pub fn finish(&mut self, message2: &[u8; MESSAGE2_LEN]) -> Result<Completed, HandshakeError> {
-        let completed = read_second(&mut self.0, message2);
+        let completed = read_second(&mut self.state, message2);
         scrub_stack();
         completed
+    }
+
+    /// The product of both static keys, if it was not remembered; for [`StaticSecret::remember`].
+    pub const fn take_product(&mut self) -> Option<StaticProduct> {
+        self.product.take()
     }
 }
 
@@ -169,6 +180,11 @@ impl Responder {
     #[must_use]
     pub const fn remote(&self) -> PeerId {
         self.remote
+    }
+
+    /// The product of both static keys, if it was not remembered; for [`StaticSecret::remember`].
+    pub const fn take_product(&mut self) -> Option<StaticProduct> {
+        self.product.take()
     }
 
     /// Message 1's payload.
@@ -216,7 +232,8 @@ fn start(
     payload: &[u8; PAYLOAD1_LEN],
     rng: &mut dyn CryptoRng,
 ) -> Result<(Initiator, Box<[u8; MESSAGE1_LEN]>), HandshakeError> {
-    let state = builder(local, prologue, Resolver::new(rng))
+    let own = local.own(Whom::Remote(*remote));
+    let state = builder(local, prologue, Resolver::new(rng, own.clone()))
         .and_then(|builder| builder.remote_public_key(remote.as_bytes()))
         .and_then(|builder| builder.psk(PSK_POSITION, psk_bytes(psk)))
         .and_then(Builder::build_initiator);
@@ -226,7 +243,8 @@ fn start(
         .write_message(payload, message.as_mut_slice())
         .map_err(refusal)?;
     assert_eq!(written, MESSAGE1_LEN, "message 1 has one length");
-    Ok((Initiator(state), message))
+    let product = made(&own);
+    Ok((Initiator { state, product }, message))
 }
 
 #[inline(never)]
@@ -236,16 +254,21 @@ fn read_first(
     message1: &[u8; MESSAGE1_LEN],
     rng: &mut dyn CryptoRng,
 ) -> Result<Responder, HandshakeError> {
-    let state = builder(local, prologue, Resolver::new(rng)).and_then(Builder::build_responder);
+    let (ephemeral, _) = message1.split_first_chunk().expect("it is longer");
+    let own = local.own(Whom::AllBut(*ephemeral));
+    let resolver = Resolver::new(rng, own.clone());
+    let state = builder(local, prologue, resolver).and_then(Builder::build_responder);
     let mut state = Box::new(state.expect("nothing is set twice and nothing is missing"));
     let mut payload = [0; PAYLOAD1_LEN];
-    state
-        .read_message(message1, &mut payload)
-        .map_err(refusal)?;
+    if let Err(error) = state.read_message(message1, &mut payload) {
+        make_up(local, &own);
+        return Err(refusal(error));
+    }
     let remote = state.get_remote_static().and_then(<[u8]>::first_chunk);
     let remote = PeerId::new(*remote.expect("message 1 carries a static key"));
     Ok(Responder {
         state,
+        product: made(&own),
         remote,
         payload,
     })
@@ -285,6 +308,24 @@ fn read_second(
         keys: TransportKeys::new(&ours, &theirs),
         hash: handshake_hash(state),
     })
+}
+
+/// The product that a handshake had to compute.
+fn made(own: &Own) -> Option<StaticProduct> {
+    match own.found() {
+        Found::Made(product) => Some(product),
+        Found::Kept(_) | Found::NotAsked => None,
+    }
+}
+
+/// Spends the time that a kept product saved. Anybody who holds our public key can write a message 1 in
+/// anybody's name, up to its last tag; how long we take to refuse it must not tell whom we know.
+fn make_up(local: &StaticSecret, own: &Own) {
+    if let Found::Kept(remote) = own.found() {
+        let mut unused = Zeroizing::new([0; 32]);
+        let secret = x25519_dalek::StaticSecret::from(*local.expose());
+        black_box(multiply(&secret, remote.as_bytes(), &mut unused));
+    }
 }
 
 /// What both roles set before they build.

@@ -7,8 +7,10 @@
 use core::cell::Cell;
 
 use blake2::{Blake2s256, Digest};
-use ml_kem::kem::{Decapsulate, KeyExport};
-use ml_kem::{DecapsulationKey768, EncapsulationKey768};
+use libcrux_ml_kem::mlkem768::{
+    MlKem768Ciphertext, MlKem768PrivateKey, MlKem768PublicKey, decapsulate, encapsulate,
+    generate_key_pair, validate_public_key,
+};
 use rand_core::CryptoRng;
 use snow::Error;
 use snow::params::{CipherChoice, DHChoice, HashChoice, KemChoice};
@@ -17,7 +19,8 @@ use snow::types::{Cipher, Dh, Hash, Kem, Random};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::crypto::aead::{PortableKey, TAG_LEN, nonce};
+use crate::crypto::aead::{TAG_LEN, nonce, open_once, seal_once};
+use crate::crypto::product::{Own, multiply};
 use crate::crypto::secret::Secret;
 use crate::id::Counter;
 
@@ -39,24 +42,28 @@ const KEM_SEED_LEN: usize = 64;
 pub(super) struct Resolver {
     ephemeral: Cell<Option<Secret<EPHEMERAL_LEN>>>,
     kem_seed: Cell<Option<Secret<KEM_SEED_LEN>>>,
+    own: Option<Own>,
 }
 
 impl Resolver {
-    /// Draws the 96 bytes that one handshake needs, whichever its role.
-    pub(super) fn new(rng: &mut dyn CryptoRng) -> Self {
+    /// Draws the 96 bytes that one handshake needs, whichever its role. `own`: that of the static key
+    /// which snow is given.
+    pub(super) fn new(rng: &mut dyn CryptoRng, own: Own) -> Self {
         let ephemeral = Secret::filled_by(|bytes| rng.fill_bytes(bytes));
         let kem_seed = Secret::filled_by(|bytes| rng.fill_bytes(bytes));
-        Self::from_drawn(ephemeral, kem_seed)
+        Self::from_drawn(ephemeral, kem_seed, Some(own))
     }
 
-    /// Uses randomness that was drawn elsewhere.
+    /// Uses randomness that was drawn elsewhere. Without `own`, snow may be given any static key.
     pub(super) const fn from_drawn(
         ephemeral: Secret<EPHEMERAL_LEN>,
         kem_seed: Secret<KEM_SEED_LEN>,
+        own: Option<Own>,
     ) -> Self {
         Self {
             ephemeral: Cell::new(Some(ephemeral)),
             kem_seed: Cell::new(Some(kem_seed)),
+            own,
         }
     }
 }
@@ -68,7 +75,7 @@ impl CryptoResolver for Resolver {
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
         match choice {
-            DHChoice::Curve25519 => Some(Box::new(X25519::default())),
+            DHChoice::Curve25519 => Some(Box::new(X25519::new(self.own.clone()))),
             DHChoice::Curve448 => None,
         }
     }
@@ -82,7 +89,7 @@ impl CryptoResolver for Resolver {
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
         match choice {
-            CipherChoice::ChaChaPoly => Some(Box::new(ChaChaPoly(None))),
+            CipherChoice::ChaChaPoly => Some(Box::new(ChaChaPoly(Secret::filled_by(|_| ())))),
             CipherChoice::AESGCM => None,
         }
     }
@@ -113,14 +120,18 @@ impl Random for Drawn {
 struct X25519 {
     secret: StaticSecret,
     public: [u8; 32],
+    /// Only for the static key, of which alone something is known beforehand.
+    own: Option<Own>,
 }
 
-impl Default for X25519 {
-    /// Holds no key of value yet: snow sets or generates one before it uses it.
-    fn default() -> Self {
+impl X25519 {
+    /// Holds no key of value yet: snow sets the static one, and generates the ephemeral one, before it uses
+    /// it.
+    fn new(own: Option<Own>) -> Self {
         Self {
             secret: StaticSecret::from([0; 32]),
             public: [0; 32],
+            own,
         }
     }
 }
@@ -141,12 +152,16 @@ impl Dh for X25519 {
     fn set(&mut self, privkey: &[u8]) {
         let bytes: &[u8; 32] = privkey.try_into().expect("an X25519 secret has 32 bytes");
         self.secret = StaticSecret::from(*bytes);
-        self.public = PublicKey::from(&self.secret).to_bytes();
+        self.public = match &self.own {
+            Some(own) => *own.public.as_bytes(),
+            None => PublicKey::from(&self.secret).to_bytes(),
+        };
     }
 
     fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.try_fill_bytes(bytes.as_mut_slice())?;
+        self.own = None;
         self.set(bytes.as_slice());
         Ok(())
     }
@@ -161,24 +176,18 @@ impl Dh for X25519 {
 
     /// snow passes its whole key buffer, of which the first 32 bytes are ours.
     fn dh(&self, pubkey: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        let theirs: [u8; 32] = *pubkey.first_chunk().ok_or(Error::Dh)?;
-        let shared = self.secret.diffie_hellman(&PublicKey::from(theirs));
-        if !shared.was_contributory() {
-            return Err(Error::Dh);
-        }
-        *out.first_chunk_mut().ok_or(Error::Dh)? = *shared.as_bytes();
-        Ok(())
+        let theirs: &[u8; 32] = pubkey.first_chunk().ok_or(Error::Dh)?;
+        let out: &mut [u8; 32] = out.first_chunk_mut().ok_or(Error::Dh)?;
+        let is_usable = match &self.own {
+            Some(own) => own.multiply(&self.secret, theirs, out),
+            None => multiply(&self.secret, theirs, out),
+        };
+        if is_usable { Ok(()) } else { Err(Error::Dh) }
     }
 }
 
-/// ChaChaPoly of Noise §12.3.
-struct ChaChaPoly(Option<PortableKey>);
-
-impl ChaChaPoly {
-    fn key(&self) -> &PortableKey {
-        self.0.as_ref().expect("snow sets a key before it uses it")
-    }
-}
+/// ChaChaPoly of Noise §12.3. Most keys that snow sets are used once or never, so that no cipher is kept.
+struct ChaChaPoly(Secret<32>);
 
 impl Cipher for ChaChaPoly {
     fn name(&self) -> &'static str {
@@ -186,7 +195,7 @@ impl Cipher for ChaChaPoly {
     }
 
     fn set(&mut self, key: &[u8; 32]) {
-        self.0 = Some(PortableKey::new(key));
+        self.0 = Secret::filled_by(|own| own.copy_from_slice(key));
     }
 
     fn encrypt(&self, counter: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
@@ -194,7 +203,7 @@ impl Cipher for ChaChaPoly {
             .split_at_mut_checked(plaintext.len())
             .expect("snow leaves room for the ciphertext");
         text.copy_from_slice(plaintext);
-        let tag = self.key().seal(nonce(Counter(counter)), authtext, text);
+        let tag = seal_once(self.0.expose(), nonce(Counter(counter)), authtext, text);
         *rest
             .first_chunk_mut()
             .expect("snow leaves room for the tag") = tag;
@@ -213,9 +222,8 @@ impl Cipher for ChaChaPoly {
             .ok_or(Error::Decrypt)?;
         let out = out.get_mut(..text.len()).ok_or(Error::Decrypt)?;
         out.copy_from_slice(text);
-        self.key()
-            .open(nonce(Counter(counter)), authtext, out, tag)
-            .map_err(|_| Error::Decrypt)?;
+        let nonce = nonce(Counter(counter));
+        open_once(self.0.expose(), nonce, authtext, out, tag).map_err(|_| Error::Decrypt)?;
         Ok(text.len())
     }
 }
@@ -315,8 +323,17 @@ fn xor(pad: &mut [u8], key: &[u8]) {
 /// ML-KEM-768 (FIPS 203): as initiator the owner of a key pair, as responder who encapsulates.
 struct MlKem768 {
     seed: Secret<KEM_SEED_LEN>,
-    secret: Option<Box<DecapsulationKey768>>,
+    secret: Option<KemSecret>,
     public: [u8; KEM_PUBLIC_LEN],
+}
+
+/// The decapsulation key, which its own type does not wipe.
+struct KemSecret(Box<MlKem768PrivateKey>);
+
+impl Drop for KemSecret {
+    fn drop(&mut self) {
+        self.0[0..].zeroize();
+    }
 }
 
 impl MlKem768 {
@@ -348,9 +365,10 @@ impl Kem for MlKem768 {
 
     /// Uses the seed that was drawn with the resolver, not snow's generator.
     fn generate(&mut self, _rng: &mut dyn Random) {
-        let secret = Box::new(DecapsulationKey768::from_seed((*self.seed.expose()).into()));
-        self.public
-            .copy_from_slice(&secret.encapsulation_key().to_bytes());
+        let pair = generate_key_pair(*self.seed.expose());
+        self.public.copy_from_slice(pair.pk());
+        let mut secret = KemSecret(Box::default());
+        secret.0[0..].copy_from_slice(pair.sk());
         self.secret = Some(secret);
     }
 
@@ -365,13 +383,15 @@ impl Kem for MlKem768 {
         shared_secret_out: &mut [u8],
         ciphertext_out: &mut [u8],
     ) -> Result<(usize, usize), Error> {
-        let public: &[u8; KEM_PUBLIC_LEN] = pubkey.try_into().map_err(|_| Error::Kem)?;
-        let public = EncapsulationKey768::new(public.into()).map_err(|_| Error::Kem)?;
-        let message: &[u8; 32] = self.seed.expose().first_chunk().ok_or(Error::Kem)?;
-        let (ciphertext, mut shared) = public.encapsulate_deterministic(message.into());
+        let public = MlKem768PublicKey::try_from(pubkey).map_err(|_| Error::Kem)?;
+        if !validate_public_key(&public) {
+            return Err(Error::Kem);
+        }
+        let message = self.seed.expose().first_chunk().ok_or(Error::Kem)?;
+        let (ciphertext, mut shared) = encapsulate(&public, *message);
         shared_secret_out.copy_from_slice(&shared);
-        ciphertext_out.copy_from_slice(&ciphertext);
-        shared.as_mut_slice().zeroize();
+        ciphertext_out.copy_from_slice(ciphertext.as_slice());
+        shared.zeroize();
         Ok((HASH_LEN, KEM_CIPHERTEXT_LEN))
     }
 
@@ -379,11 +399,10 @@ impl Kem for MlKem768 {
     /// refuse (implicit rejection, FIPS 203 §6.3).
     fn decapsulate(&self, ciphertext: &[u8], shared_secret_out: &mut [u8]) -> Result<usize, Error> {
         let secret = self.secret.as_ref().ok_or(Error::Kem)?;
-        let ciphertext: &[u8; KEM_CIPHERTEXT_LEN] =
-            ciphertext.try_into().map_err(|_| Error::Kem)?;
-        let mut shared = secret.decapsulate(ciphertext.into());
+        let ciphertext = MlKem768Ciphertext::try_from(ciphertext).map_err(|_| Error::Kem)?;
+        let mut shared = decapsulate(&secret.0, &ciphertext);
         shared_secret_out.copy_from_slice(&shared);
-        shared.as_mut_slice().zeroize();
+        shared.zeroize();
         Ok(HASH_LEN)
     }
 }

@@ -1,4 +1,4 @@
-//! ChaCha20-Poly1305 for datagrams by ring, 3 to 8 times as fast as the portable one.
+//! ChaCha20-Poly1305 by ring, 3 to 8 times as fast as the portable one.
 
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
 
@@ -13,18 +13,12 @@ pub(super) struct RingKey(Box<LessSafeKey>);
 
 impl RingKey {
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, key).expect("32 bytes are its key length");
-        Self(Box::new(LessSafeKey::new(key)))
+        Self(Box::new(cipher(key)))
     }
 
     #[inline(never)]
     pub(super) fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
-        self.0
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), text)
-            .expect("no text here reaches the cipher's 256 GiB")
-            .as_ref()
-            .try_into()
-            .expect("its tags have 16 bytes")
+        seal(&self.0, nonce, aad, text)
     }
 
     #[inline(never)]
@@ -35,15 +29,56 @@ impl RingKey {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), OpenError> {
-        self.0
-            .open_in_place_separate_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(aad),
-                Tag::from(*tag),
-                text,
-                0..,
-            )
-            .map(|_| ())
-            .map_err(|_| OpenError)
+        open(&self.0, nonce, aad, text, tag)
     }
+}
+
+/// Encrypts `text` in place under a key that is used for nothing else, and returns the tag. The cipher lives
+/// on the stack, which the handshake scrubs.
+#[inline(never)]
+pub(super) fn seal_once(
+    key: &[u8; 32],
+    nonce: [u8; 12],
+    aad: &[u8],
+    text: &mut [u8],
+) -> [u8; TAG_LEN] {
+    seal(&cipher(key), nonce, aad, text)
+}
+
+/// Decrypts `text` in place under a key that is used for nothing else, as [`seal_once`] encrypts.
+#[inline(never)]
+pub(super) fn open_once(
+    key: &[u8; 32],
+    nonce: [u8; 12],
+    aad: &[u8],
+    text: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Result<(), OpenError> {
+    open(&cipher(key), nonce, aad, text, tag)
+}
+
+fn cipher(key: &[u8; 32]) -> LessSafeKey {
+    let key = UnboundKey::new(&CHACHA20_POLY1305, key).expect("32 bytes are its key length");
+    LessSafeKey::new(key)
+}
+
+fn seal(key: &LessSafeKey, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+    key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), text)
+        .expect("no text here reaches the cipher's 256 GiB")
+        .as_ref()
+        .try_into()
+        .expect("its tags have 16 bytes")
+}
+
+fn open(
+    key: &LessSafeKey,
+    nonce: [u8; 12],
+    aad: &[u8],
+    text: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Result<(), OpenError> {
+    let (nonce, tag) = (Nonce::assume_unique_for_key(nonce), Tag::from(*tag));
+    key.open_in_place_separate_tag(nonce, Aad::from(aad), tag, text, 0..)
+        .map(|_| ())
+        .map_err(|_| OpenError)
 }

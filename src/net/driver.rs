@@ -1,25 +1,30 @@
 //! Starts and stops the threads around one [`Messenger`], and lets its owner talk to it.
 //!
 //! ```text
-//!            socket ──▶ recv ──▶ ┌────────┐ ──▶ send ──▶ socket
+//!            socket ──▶ recv ──▶ ┌────────┐ ──▶ send
 //!                                │  core  │
 //!   owner ──── Handle::with ───▶ │ (lock) │ ◀─▶ handshake
 //!     ▲                          └────────┘
 //!     └──────── notify ◀── events stay in the core until the owner polls them
 //! ```
+//!
+//! Each of the four, when it gives the lock back, sends what there is to send, if nobody else is about
+//! it: see [`turn`](crate::net::turn).
 
 use core::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle, panicking};
 
 use crate::chat::{Messenger, Update};
 use crate::net::clock::Clock;
+use crate::net::counters::Traffic;
 use crate::net::icmp::IcmpError;
-use crate::net::shared::{Fatal, Shared, Traffic};
+use crate::net::shared::{Ending, Fatal, LockUse, Shared};
+use crate::net::turn::Who;
 use crate::net::udp::Socket;
 use crate::net::{handshaker, recv, send};
+use crate::sync::thread::{Builder, JoinHandle, panicking};
 use crate::time::Instant;
 
 /// The body of a thread.
@@ -87,12 +92,12 @@ impl Driver {
     fn end(&mut self, goodbye: bool) {
         let shared = &self.handle.shared;
         if let Ok(mut core) = shared.lock() {
-            let now = shared.clock.now();
+            let now = core.now;
             if goodbye {
                 core.messenger.endpoint_mut().close_all(now);
             }
             core.stopping = Some(now);
-            shared.release(core);
+            shared.release(core, Who::Owner);
         }
         shared.stop();
         for thread in self.threads.drain(..) {
@@ -113,27 +118,10 @@ impl Drop for Driver {
 /// Runs a thread's body. However it ends before its time, a panic included, the other threads end
 /// too and the owner is told.
 fn watch(shared: &Shared, thread: &'static str, body: Body) {
-    /// Acts when the body unwinds.
-    struct Guard<'a>(&'a Shared, &'static str);
-
-    impl Drop for Guard<'_> {
-        fn drop(&mut self) {
-            if panicking() {
-                end_all(self.0, Fatal::Panicked { thread: self.1 });
-            }
-        }
-    }
-
-    let guard = Guard(shared, thread);
+    let _ending = Ending::new(shared, thread);
     if let Err(fatal) = body(shared) {
-        end_all(guard.0, fatal);
+        shared.end_all(fatal);
     }
-}
-
-fn end_all(shared: &Shared, fatal: Fatal) {
-    shared.fail(fatal);
-    shared.stop();
-    shared.tell_owner();
 }
 
 /// The owner's way to the core.
@@ -143,17 +131,22 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Locks the core, runs `act` on it, and wakes the threads that have something to do then.
-    /// Everything that waits for the core waits meanwhile, so `act` does no more than call it.
+    /// Locks the core, runs `act` on it, wakes the threads that have something to do then, and sends
+    /// what there is to send, unless the socket has no room or somebody else is about it; at most 128
+    /// datagrams. Everything that waits for the core waits while `act` runs, so it does no more than
+    /// call it.
+    ///
+    /// While there are events it may be left unsent for up to a millisecond: whoever goes through them
+    /// will say more, and all of it travels together.
     ///
     /// # Errors
     ///
     /// [`Fatal`] if the driver no longer works; `act` has not run then.
     pub fn with<R>(&self, act: impl FnOnce(&mut Messenger, Instant) -> R) -> Result<R, Fatal> {
         let mut core = self.shared.lock()?;
-        let now = self.shared.clock.now();
+        let now = core.now;
         let result = act(&mut core.messenger, now);
-        self.shared.release(core);
+        self.shared.release(core, Who::Owner);
         Ok(result)
     }
 
@@ -165,12 +158,16 @@ impl Handle {
     /// [`Fatal`] if the driver no longer works.
     pub fn poll_event(&self) -> Result<Option<Update>, Fatal> {
         let mut core = self.shared.lock()?;
-        let event = core.messenger.poll_event(self.shared.clock.now());
-        if event.is_none() {
+        let now = core.now;
+        let event = core.messenger.poll_event(now);
+        let who = if event.is_some() {
+            Who::OwnerWithEvent
+        } else {
             core.owner_is_done();
-        }
+            Who::Owner
+        };
         // Whoever takes events makes room, and the peer is told so.
-        self.shared.release(core);
+        self.shared.release(core, who);
         Ok(event)
     }
 
@@ -191,6 +188,15 @@ impl Handle {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.shared.counters.read()
+    }
+
+    /// How the core's lock has been used since the start.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the driver no longer works.
+    pub fn lock_use(&self) -> Result<LockUse, Fatal> {
+        self.shared.lock_use()
     }
 
     /// Why the driver no longer works, if so.

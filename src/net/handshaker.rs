@@ -3,6 +3,7 @@
 
 use crate::net::entropy::os_rng;
 use crate::net::shared::{Fatal, Shared};
+use crate::net::turn::Who;
 use crate::proto::Job;
 
 /// Works until the driver stops. What is queued then is dropped: nobody waits for it any more.
@@ -13,9 +14,9 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
         let outcome = job.run(&mut os_rng());
         // 3. With the lock: hand the outcome back.
         let mut core = shared.lock()?;
-        let now = shared.clock.now();
+        let now = core.now;
         core.messenger.endpoint_mut().handle_outcome(outcome, now);
-        shared.release(core);
+        shared.release(core, Who::Handshake);
     }
     Ok(())
 }

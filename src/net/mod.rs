@@ -2,24 +2,28 @@
 
 mod address;
 mod clock;
+mod counters;
 mod driver;
 mod entropy;
 mod handshaker;
 mod icmp;
 mod os;
+mod outgoing;
 mod recv;
 mod resolve;
 mod send;
 mod shared;
 mod signals;
+mod turn;
 mod udp;
 
 pub use address::{Bind, DEFAULT_PORT, Family};
 pub use clock::Clock;
+pub use counters::Traffic;
 pub use driver::{Driver, Handle};
 pub use entropy::{OsRng, os_rng, seed};
 pub use icmp::{IcmpError, IcmpKind, SocketError};
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
-pub use shared::{Fatal, Traffic};
-pub use signals::{Signal, Signals};
-pub use udp::{Batch, Sent, Socket};
+pub use shared::{Fatal, LockUse};
+pub use signals::{Signal, Signals, suspend};
+pub use udp::{Batch, Room, Sent, Socket};

@@ -58,6 +58,9 @@ mod imp {
         Ok(())
     }
 
+    /// Whether [`wait_readable`] keeps to its time: what must not wait long may be left to it then.
+    pub(crate) const WAITS_SHORTLY: bool = true;
+
     /// Waits until there is something to read, an error included, or `timeout` has passed.
     /// True if there is.
     pub(crate) fn wait_readable(socket: &UdpSocket, timeout: Duration) -> io::Result<bool> {
@@ -202,6 +205,9 @@ mod imp {
         socket.set_read_timeout(Some(RECV_WAIT))?;
         socket.set_write_timeout(Some(SEND_WAIT))
     }
+
+    /// The receive waits as long as [`prepare`] has said.
+    pub(crate) const WAITS_SHORTLY: bool = false;
 
     /// The receive itself waits.
     pub(crate) fn wait_readable(_socket: &UdpSocket, _timeout: Duration) -> io::Result<bool> {

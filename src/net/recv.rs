@@ -3,17 +3,21 @@
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
-use std::thread;
 
 use crate::net::icmp::SocketError;
-use crate::net::shared::{Fatal, Shared};
-use crate::net::udp::Batch;
-use crate::proto::{DropReason, Incoming, Opened, Screened};
+use crate::net::shared::{Fatal, Locked, Shared};
+use crate::net::turn::Who;
+use crate::net::udp::{Batch, RECV_WAIT};
+use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
+use crate::sync::thread;
 use crate::time::Instant;
 use crate::wire::packet::Packet;
 
 /// The pause after an error that nobody knows, so that one that stays does not take a whole core.
 const ODD_PAUSE: Duration = Duration::from_millis(10);
+
+/// Datagrams that are handed over in one go: a whole train.
+const MAX_SORTED: usize = 64;
 
 /// What a datagram turned out to be, before the core sees it.
 enum Sorted<'a> {
@@ -25,47 +29,81 @@ enum Sorted<'a> {
 /// Receives until the driver stops.
 pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
     let mut batch = Batch::new();
+    let mut watched_until = None;
     while !shared.is_stopping() {
-        // 1. Wait for datagrams.
-        match shared.socket.receive(&mut batch) {
+        // 1. Wait for datagrams, but no longer than we have promised.
+        let wait = watched_until.map_or(RECV_WAIT, |until: Instant| {
+            until.saturating_since(shared.clock.now()).min(RECV_WAIT)
+        });
+        watched_until = match shared.socket.receive(&mut batch, wait) {
             Ok(()) => take(shared, &mut batch)?,
-            Err(error) => on_error(shared, &error)?,
-        }
+            // The owner has not answered yet.
+            Err(error) if watched_until.is_some() && is_idle(&error) => {
+                shared.release(shared.lock()?, Who::Recv)
+            }
+            Err(error) => {
+                on_error(shared, &error)?;
+                watched_until
+            }
+        };
     }
     Ok(())
 }
 
-fn take(shared: &Shared, batch: &mut Batch) -> Result<(), Fatal> {
-    // 2. Without the lock: check MACs, find keys, open.
-    let now = shared.clock.now();
-    let mut bytes = 0;
-    let mut sorted = Vec::new();
-    for (from, datagram) in batch.datagrams() {
-        bytes += datagram.len();
-        sorted.push(sort(shared, from, datagram, now));
-    }
-    shared.counters.on_received(sorted.len(), bytes);
-    // 3. With the lock, once for the batch: hand over.
-    let mut core = shared.lock()?;
-    let now = shared.clock.now();
-    for datagram in sorted {
-        let endpoint = core.messenger.endpoint_mut();
-        match datagram {
-            Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
-            Sorted::Handshake(from, packet) => endpoint.handle_handshake(from, packet, now),
-            Sorted::Dropped(reason) => endpoint.handle_dropped(reason),
-        }
-        core.messenger.settle(now);
-    }
-    // 4. Without the lock: wake whoever has something to do now, or had long ago.
-    shared.release(core);
-    shared.wake_late_sender();
-    Ok(())
+fn is_idle(error: &io::Error) -> bool {
+    SocketError::classify(error) == SocketError::Idle
 }
 
-fn sort<'a>(shared: &Shared, from: SocketAddr, datagram: &'a mut [u8], now: Instant) -> Sorted<'a> {
+/// Takes what was received. Returns when to look whether the owner has answered.
+fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
+    let mut watched_until = None;
+    let mut datagrams = batch.datagrams().peekable();
+    while datagrams.peek().is_some() {
+        // 2. Without the lock: check MACs, find keys, open.
+        let mut sorted = [const { None }; MAX_SORTED];
+        let now = shared.clock.now();
+        let (mut count, mut bytes) = (0, 0);
+        let mut keys = shared.keys.batch();
+        for (slot, (from, datagram)) in sorted.iter_mut().zip(&mut datagrams) {
+            bytes += datagram.len();
+            count += 1;
+            *slot = Some(sort(shared, &mut keys, from, datagram, now));
+        }
+        drop(keys);
+        shared.counters.on_received(count, bytes);
+        // 3. With the lock, once for all of them: hand over.
+        let mut core = shared.lock()?;
+        for datagram in sorted.iter_mut().map_while(Option::take) {
+            hand_over(&mut core, datagram);
+        }
+        // 4. Without the lock: send what that has brought about, and wake whoever has something to
+        //    do now, or had long ago.
+        watched_until = shared.release(core, Who::Recv);
+        shared.wake_late_sender();
+    }
+    Ok(watched_until)
+}
+
+fn hand_over(core: &mut Locked<'_>, datagram: Sorted<'_>) {
+    let now = core.now;
+    let endpoint = core.messenger.endpoint_mut();
+    match datagram {
+        Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
+        Sorted::Handshake(from, packet) => endpoint.handle_handshake(from, packet, now),
+        Sorted::Dropped(reason) => endpoint.handle_dropped(reason),
+    }
+    core.messenger.settle(now);
+}
+
+fn sort<'a>(
+    shared: &Shared,
+    keys: &mut OpenBatch<'_>,
+    from: SocketAddr,
+    datagram: &'a mut [u8],
+    now: Instant,
+) -> Sorted<'a> {
     if matches!(Packet::parse(datagram), Ok(Packet::Data(_))) {
-        return match shared.keys.open(from, datagram, now) {
+        return match keys.open(from, datagram, now) {
             Ok(opened) => Sorted::Opened(opened),
             Err(reason) => Sorted::Dropped(reason),
         };

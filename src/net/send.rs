@@ -3,12 +3,11 @@
 
 use core::time::Duration;
 
-use crate::net::shared::{Fatal, Shared};
-use crate::proto::Transmit;
+use crate::net::outgoing::Outgoing;
+use crate::net::shared::{Fatal, Locked, Shared};
+use crate::net::turn::Who;
+use crate::net::udp::Room;
 use crate::time::Instant;
-
-/// The most datagrams of one batch: the longest train that the kernel takes.
-const MAX_BATCH: usize = 64;
 
 /// How long what is queued may still leave after the driver was stopped.
 const FLUSH: Duration = Duration::from_millis(500);
@@ -21,62 +20,49 @@ const STALL: Duration = Duration::from_millis(1);
 
 /// Sends until the driver stops and nothing is left.
 pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
-    let mut transmits = Vec::with_capacity(MAX_BATCH);
-    let mut sealed = Vec::with_capacity(MAX_BATCH);
-    let mut train = Vec::new();
     // 1.-4. Under the lock.
-    while collect(shared, &mut transmits)? {
-        // 5. Without the lock: seal.
-        let now = shared.clock.now();
-        let bytes = |Transmit { to, datagram }| Some((to, datagram.into_bytes(now)?));
-        sealed.extend(transmits.drain(..).filter_map(bytes));
-        // 6. Without the lock: send.
-        let report = &mut |error| shared.on_icmp_error(error);
-        let sent = shared.socket.send(&sealed, &mut train, report);
-        shared
-            .counters
-            .on_sent(sent.map_err(|_| Fatal::SocketDead)?);
-        sealed.clear();
+    let mut core = shared.lock()?;
+    while let Some(mut outgoing) = collect(shared, core)? {
+        // 5. Without the lock: seal and send.
+        outgoing.send(shared, Room::Wait)?;
+        core = shared.lock()?;
+        core.turn.put_back(outgoing, false);
     }
     Ok(())
 }
 
-/// Waits until there is something to send. False if there will be nothing more.
-fn collect(shared: &Shared, transmits: &mut Vec<Transmit>) -> Result<bool, Fatal> {
+/// Waits until there is something to send. None if there will be nothing more.
+fn collect<'a>(shared: &'a Shared, mut core: Locked<'a>) -> Result<Option<Outgoing>, Fatal> {
     let mut rounds = 0;
-    let mut core = shared.lock()?;
     loop {
         // 1. Let timers fire.
-        let now = shared.clock.now();
+        let now = core.now;
         if core.deadline().is_some_and(|at| at <= now) {
             core.messenger.handle_timeout(now);
             core.messenger.settle(now);
         }
-        // 2. Take a batch.
-        while transmits.len() < MAX_BATCH
-            && let Some(transmit) = core.messenger.endpoint_mut().poll_transmit(now)
-        {
-            transmits.push(transmit);
-        }
-        let late = core
-            .stopping
-            .is_some_and(|since| now.saturating_since(since) > FLUSH);
-        if !transmits.is_empty() && !late {
-            shared.release(core);
-            return Ok(true);
-        }
-        if shared.is_stopping() {
-            return Ok(false);
+        // 2. Take a batch, if nobody else is about it. Whoever is wakes us if it leaves something.
+        if let Some(mut outgoing) = core.turn.take_for_sender() {
+            outgoing.fill(core.messenger.endpoint_mut(), now);
+            let late = |since| now.saturating_since(since) > FLUSH;
+            if !outgoing.is_empty() && !core.stopping.is_some_and(late) {
+                shared.release(core, Who::Send);
+                return Ok(Some(outgoing));
+            }
+            core.turn.put_back(outgoing, false);
+            if shared.is_stopping() {
+                return Ok(None);
+            }
         }
         // 3. Tell others what the timers have brought.
         if core.has_news() {
-            shared.release(core);
+            shared.release(core, Who::Send);
             core = shared.lock()?;
             continue;
         }
         // 4. Sleep.
         match next_wait(core.deadline(), shared.clock.now(), &mut rounds) {
-            Wait::None => {}
+            Wait::None => core.now = shared.clock.now(),
             Wait::For(wait) => core = shared.sleep_sender(core, Some(wait))?,
             Wait::ToBeWoken => core = shared.sleep_sender(core, None)?,
         }

@@ -1,23 +1,33 @@
 //! What the threads of one driver share: the core behind its lock, and everything that needs none.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use tracing::debug;
 
 use crate::chat::Messenger;
 use crate::net::clock::Clock;
+use crate::net::counters::Counters;
 use crate::net::icmp::IcmpError;
-use crate::net::udp::{Sent, Socket};
+use crate::net::os;
+use crate::net::outgoing::Outgoing;
+use crate::net::turn::{Situation, Turn, Who};
+use crate::net::udp::{Room, Socket};
 use crate::proto::{KeyTable, Screen};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::panicking;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use crate::time::Instant;
 
 /// What the system said that waits to be read; the oldest goes first. More than one peer's
 /// handshakes cause.
 const MAX_ICMP_ERRORS: usize = 64;
+
+/// Batches that a thread sends in a row that has other things to do: one, and what came meanwhile.
+const MAX_TURNS: usize = 2;
 
 /// Why a driver no longer works. Nothing can be done but to end the program, and to say so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -40,20 +50,15 @@ pub enum Fatal {
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) messenger: Messenger,
-    /// What the `send` thread waits for, while it waits.
-    sender: Sleep,
+    /// Whose turn it is to send.
+    pub(super) turn: Turn<Outgoing>,
     /// Whether the `handshake` thread waits.
     worker_idle: bool,
     /// Whether the owner has been told of events and has not yet found that there are no more.
     owner_told: bool,
     /// From when on nothing new is begun.
     pub(super) stopping: Option<Instant>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Sleep {
-    Awake,
-    Until(Option<Instant>),
+    lock_use: LockUse,
 }
 
 impl Core {
@@ -62,12 +67,15 @@ impl Core {
         self.messenger.poll_timeout()
     }
 
-    fn must_wake_sender(&self) -> bool {
-        let Sleep::Until(until) = self.sender else {
-            return false;
-        };
-        let sooner = |at| until.is_none_or(|until| at < until);
-        self.messenger.endpoint().has_transmits() || self.deadline().is_some_and(sooner)
+    /// Whether there is something to send.
+    pub(super) fn has_transmits(&self) -> bool {
+        self.messenger.endpoint().has_transmits()
+    }
+
+    fn must_wake_sender(&mut self) -> bool {
+        let waiting = self.has_transmits() || self.stopping.is_some();
+        let deadline = self.deadline();
+        self.turn.must_wake(waiting, deadline)
     }
 
     fn must_wake_worker(&self) -> bool {
@@ -87,6 +95,68 @@ impl Core {
     pub(super) const fn owner_is_done(&mut self) {
         self.owner_told = false;
     }
+
+    /// Takes the baton with a batch, if there is one and it is `who`'s turn.
+    fn take_turn(&mut self, who: Who, now: Instant) -> Option<Outgoing> {
+        let situation = Situation {
+            transmits: self.has_transmits(),
+            events: os::WAITS_SHORTLY && self.messenger.has_events(),
+            stopping: self.stopping.is_some(),
+            now,
+        };
+        let mut outgoing = self.turn.take(who, situation)?;
+        outgoing.fill(self.messenger.endpoint_mut(), now);
+        if outgoing.is_empty() {
+            self.turn.put_back(outgoing, false);
+            return None;
+        }
+        Some(outgoing)
+    }
+}
+
+/// The thread's name, to say that it panicked.
+const fn name(who: Who) -> &'static str {
+    match who {
+        Who::Recv => "recv",
+        Who::Send => "send",
+        Who::Handshake => "handshake",
+        Who::Owner | Who::OwnerWithEvent => "owner's",
+    }
+}
+
+/// The locked core.
+#[derive(Debug)]
+pub(super) struct Locked<'a> {
+    core: MutexGuard<'a, Core>,
+    since: Instant,
+    /// Now: when the lock was taken, or later.
+    pub(super) now: Instant,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+/// How the core's lock has been used since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LockUse {
+    /// How often it was taken.
+    pub taken: u64,
+    /// How often somebody else had it then.
+    pub contended: u64,
+    /// For how long it was held in all: a sum of differences of a clock that counts microseconds,
+    /// whose errors cancel out.
+    pub held: Duration,
 }
 
 pub(super) struct Shared {
@@ -118,10 +188,11 @@ impl Shared {
             keys: messenger.endpoint().key_table(),
             core: Mutex::new(Core {
                 messenger,
-                sender: Sleep::Awake,
+                turn: Turn::new(Outgoing::new()),
                 worker_idle: false,
                 owner_told: false,
                 stopping: None,
+                lock_use: LockUse::default(),
             }),
             sender: Condvar::new(),
             worker: Condvar::new(),
@@ -137,25 +208,69 @@ impl Shared {
     }
 
     /// Locks the core. Whoever has changed anything gives the lock back by [`Shared::release`].
-    pub(super) fn lock(&self) -> Result<MutexGuard<'_, Core>, Fatal> {
-        match (self.fatal(), self.core.lock()) {
-            (Some(fatal), _) => Err(fatal),
-            (None, Ok(core)) => Ok(core),
-            (None, Err(_)) => Err(self.fail(Fatal::Poisoned)),
+    pub(super) fn lock(&self) -> Result<Locked<'_>, Fatal> {
+        if let Some(fatal) = self.fatal() {
+            return Err(fatal);
+        }
+        let (core, contended) = match self.core.try_lock() {
+            Err(TryLockError::WouldBlock) => (self.core.lock().ok(), 1),
+            Err(TryLockError::Poisoned(_)) => (None, 0),
+            Ok(core) => (Some(core), 0),
+        };
+        let mut core = core.ok_or_else(|| self.fail(Fatal::Poisoned))?;
+        core.lock_use.taken += 1;
+        core.lock_use.contended += contended;
+        Ok(self.locked(core))
+    }
+
+    fn locked<'a>(&self, core: MutexGuard<'a, Core>) -> Locked<'a> {
+        let now = self.clock.now();
+        Locked {
+            core,
+            since: now,
+            now,
         }
     }
 
-    /// Settles what was changed, gives the lock back and wakes whoever has something to do now. The owner is told without the
-    /// lock, so that it may take it.
-    pub(super) fn release(&self, mut core: MutexGuard<'_, Core>) {
-        core.messenger.settle(self.clock.now());
+    /// Settles what was changed, gives the lock back and wakes whoever has something to do now; what
+    /// there is to send the caller sends itself, if it is its turn and the socket has room. Returns
+    /// when the `recv` thread has to look whether the owner has sent what was left to it.
+    pub(super) fn release<'a>(&'a self, mut core: Locked<'a>, who: Who) -> Option<Instant> {
+        // Whoever panics with the baton in hand takes everybody along.
+        let _ending = Ending::new(self, name(who));
+        for _ in 0..MAX_TURNS {
+            let now = core.now;
+            core.messenger.settle(now);
+            let taken = core.take_turn(who, now);
+            let watched_until = core.turn.watched_until();
+            self.give_back(core);
+            let Some(outgoing) = taken else {
+                return watched_until;
+            };
+            core = self.send(outgoing)?;
+        }
+        // The `send` thread goes on, so that nobody is kept by the work of others.
+        self.give_back(core);
+        None
+    }
+
+    /// Seals and sends a batch, and brings the baton back.
+    fn send(&self, mut outgoing: Outgoing) -> Option<Locked<'_>> {
+        let done = outgoing.send(self, Room::Leave);
+        let done = done.map_err(|fatal| self.end_all(fatal)).ok()?;
+        let mut core = self.lock().ok()?;
+        core.turn.put_back(outgoing, !done);
+        Some(core)
+    }
+
+    /// Gives the lock back and wakes who has something to do. The owner is told without the lock, so
+    /// that it may take it.
+    pub(super) fn give_back(&self, mut core: Locked<'_>) {
         let (sender, worker) = (core.must_wake_sender(), core.must_wake_worker());
         let owner = core.must_tell_owner();
-        if sender {
-            core.sender = Sleep::Awake;
-        }
         core.worker_idle &= !worker;
         core.owner_told |= owner;
+        self.count_use(&mut core);
         drop(core);
         if sender {
             self.sender.notify_one();
@@ -168,40 +283,54 @@ impl Shared {
         }
     }
 
+    fn count_use(&self, core: &mut Locked<'_>) {
+        let held = self.clock.now().saturating_since(core.since);
+        core.lock_use.held += held;
+    }
+
+    /// How the lock has been used.
+    pub(super) fn lock_use(&self) -> Result<LockUse, Fatal> {
+        Ok(self.lock()?.lock_use)
+    }
+
     /// Lets the `send` thread sleep until it is woken or `wait` has passed.
     pub(super) fn sleep_sender<'a>(
-        &self,
-        mut core: MutexGuard<'a, Core>,
+        &'a self,
+        mut core: Locked<'a>,
         wait: Option<Duration>,
-    ) -> Result<MutexGuard<'a, Core>, Fatal> {
+    ) -> Result<Locked<'a>, Fatal> {
         let until = core.deadline();
-        core.sender = Sleep::Until(until);
+        core.turn.sleep(until);
         self.sender_due.store(
             until.map_or(u64::MAX, Instant::as_micros),
             Ordering::Relaxed,
         );
-        let woken = match wait {
-            Some(wait) => self
-                .sender
-                .wait_timeout(core, wait)
-                .map(|(core, _)| core)
-                .ok(),
-            None => self.sender.wait(core).ok(),
-        };
+        let mut core = self.wait(&self.sender, core, wait)?;
         self.sender_due.store(u64::MAX, Ordering::Relaxed);
-        let mut core = woken.ok_or_else(|| self.fail(Fatal::Poisoned))?;
-        core.sender = Sleep::Awake;
+        core.turn.wake();
         Ok(core)
     }
 
+    fn wait<'a>(
+        &'a self,
+        condvar: &Condvar,
+        mut locked: Locked<'a>,
+        wait: Option<Duration>,
+    ) -> Result<Locked<'a>, Fatal> {
+        self.count_use(&mut locked);
+        let core = locked.core;
+        let woken = match wait {
+            Some(wait) => condvar.wait_timeout(core, wait).map(|(core, _)| core).ok(),
+            None => condvar.wait(core).ok(),
+        };
+        let core = woken.ok_or_else(|| self.fail(Fatal::Poisoned))?;
+        Ok(self.locked(core))
+    }
+
     /// Lets the `handshake` thread sleep until it is woken.
-    pub(super) fn sleep_worker<'a>(
-        &self,
-        mut core: MutexGuard<'a, Core>,
-    ) -> Result<MutexGuard<'a, Core>, Fatal> {
+    pub(super) fn sleep_worker<'a>(&'a self, mut core: Locked<'a>) -> Result<Locked<'a>, Fatal> {
         core.worker_idle = true;
-        let woken = self.worker.wait(core).ok();
-        let mut core = woken.ok_or_else(|| self.fail(Fatal::Poisoned))?;
+        let mut core = self.wait(&self.worker, core, None)?;
         core.worker_idle = false;
         Ok(core)
     }
@@ -258,121 +387,39 @@ impl Shared {
         self.fatal.get().copied()
     }
 
-    /// Wakes the owner, which then finds [`Shared::fatal`].
-    pub(super) fn tell_owner(&self) {
+    /// Nothing works any more: ends the threads and tells the owner.
+    pub(super) fn end_all(&self, fatal: Fatal) {
+        self.fail(fatal);
+        self.stop();
         (self.notify)();
     }
 }
 
-/// Traffic since the start, counted by the threads that carry it.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    batches_in: AtomicU64,
-    datagrams_in: AtomicU64,
-    bytes_in: AtomicU64,
-    batches_out: AtomicU64,
-    datagrams_out: AtomicU64,
-    bytes_out: AtomicU64,
-    lost: AtomicU64,
-    errors: AtomicU64,
+/// Ends everything if its thread begins to panic before it is dropped.
+pub(super) struct Ending<'a> {
+    shared: &'a Shared,
+    thread: &'static str,
+    is_panicking: bool,
 }
 
-/// Traffic since the start.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Traffic {
-    /// Receive calls that brought something.
-    pub batches_in: u64,
-    /// Datagrams received, garbage included.
-    pub datagrams_in: u64,
-    /// Their bytes.
-    pub bytes_in: u64,
-    /// Batches sent.
-    pub batches_out: u64,
-    /// Datagrams that the system took.
-    pub datagrams_out: u64,
-    /// Their bytes.
-    pub bytes_out: u64,
-    /// Datagrams that the system did not take.
-    pub lost: u64,
-    /// Receive calls that failed for a reason that passes.
-    pub errors: u64,
-}
-
-impl Counters {
-    pub(super) fn on_received(&self, datagrams: usize, bytes: usize) {
-        add(&self.batches_in, 1);
-        add(&self.datagrams_in, datagrams);
-        add(&self.bytes_in, bytes);
-    }
-
-    pub(super) fn on_sent(&self, sent: Sent) {
-        add(&self.batches_out, 1);
-        add(&self.datagrams_out, sent.datagrams);
-        add(&self.bytes_out, sent.bytes);
-        add(&self.lost, sent.lost);
-    }
-
-    pub(super) fn on_error(&self) {
-        add(&self.errors, 1);
-    }
-
-    pub(super) fn read(&self) -> Traffic {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Traffic {
-            batches_in: read(&self.batches_in),
-            datagrams_in: read(&self.datagrams_in),
-            bytes_in: read(&self.bytes_in),
-            batches_out: read(&self.batches_out),
-            datagrams_out: read(&self.datagrams_out),
-            bytes_out: read(&self.bytes_out),
-            lost: read(&self.lost),
-            errors: read(&self.errors),
+impl<'a> Ending<'a> {
+    pub(super) fn new(shared: &'a Shared, thread: &'static str) -> Self {
+        Self {
+            shared,
+            thread,
+            is_panicking: panicking(),
         }
     }
 }
 
-fn add(counter: &AtomicU64, amount: usize) {
-    counter.fetch_add(u64::try_from(amount).unwrap_or(u64::MAX), Ordering::Relaxed);
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if panicking() && !self.is_panicking {
+            let thread = self.thread;
+            self.shared.end_all(Fatal::Panicked { thread });
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use core::sync::atomic::AtomicUsize;
-    use std::net::Ipv4Addr;
-
-    use super::*;
-    use crate::crypto::StaticSecret;
-    use crate::id::Timestamp;
-    use crate::net::address::Bind;
-    use crate::net::icmp::IcmpKind;
-    use crate::proto::{Endpoint, EndpointConfig};
-
-    fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
-        let socket = Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
-        let clock = Clock::new();
-        let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
-        let timestamps = Timestamp(0)..Timestamp(10);
-        let config = EndpointConfig::default();
-        let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
-        let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
-        Shared::new(socket, messenger, clock, notify)
-    }
-
-    #[test]
-    fn a_flood_of_complaints_calls_the_owner_once_until_it_has_looked() {
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&calls);
-        let shared = shared(Box::new(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        }));
-        let error = IcmpError {
-            peer: None,
-            kind: IcmpKind::Refused,
-        };
-        (0..1_000).for_each(|_| shared.on_icmp_error(error));
-        assert_eq!(calls.load(Ordering::Relaxed), 1);
-        assert_eq!(shared.take_icmp_errors().len(), MAX_ICMP_ERRORS);
-        shared.on_icmp_error(error);
-        assert_eq!(calls.load(Ordering::Relaxed), 2);
-    }
-}
+mod tests;

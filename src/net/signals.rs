@@ -46,6 +46,13 @@ impl Signal {
     }
 }
 
+/// Stops this process, and those that were started with it, until the shell lets them go on: what Ctrl+Z
+/// does where a terminal does not do it. Nothing where there is no such thing.
+pub fn suspend() {
+    #[cfg(unix)]
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+}
+
 /// The signals that end the program.
 const ALL: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
 

@@ -32,6 +32,10 @@ const RECV_BUFFER: usize = 2 << 20;
 /// Room in the kernel for what leaves: a few trains, so that sealing and sending overlap.
 const SEND_BUFFER: usize = 1 << 20;
 
+/// Datagrams or trains that a receive asks for, unless the last one had as many: to prepare more costs
+/// more than to ask again.
+const FEW: usize = if BATCH_SIZE < 4 { BATCH_SIZE } else { 4 };
+
 /// Complaints that one call takes off the queue: more than one peer's handshakes can cause.
 const MAX_COMPLAINTS: usize = 64;
 
@@ -94,24 +98,33 @@ impl Socket {
         self.local
     }
 
-    /// Waits up to a quarter of a second for datagrams and fills `batch` with them.
+    /// Waits up to `wait` for datagrams and fills `batch` with them. Where the system has no way to wait
+    /// for so long, it waits a quarter of a second.
     ///
     /// # Errors
     ///
     /// The system's; [`SocketError::classify`] says what it means. `batch` is empty then.
-    pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+    pub fn receive(&self, batch: &mut Batch, wait: Duration) -> io::Result<()> {
         // After a full batch there is probably more: the wait would only cost a system call.
-        let full = batch.count == BATCH_SIZE;
-        batch.count = 0;
-        if !full && !os::wait_readable(&self.io, RECV_WAIT)? {
+        if !batch.is_full() && !os::wait_readable(&self.io, wait)? {
+            batch.count = 0;
             return Err(ErrorKind::WouldBlock.into());
         }
+        self.fill(batch)
+    }
+
+    /// Takes what is there.
+    fn fill(&self, batch: &mut Batch) -> io::Result<()> {
+        let room = if batch.is_full() { BATCH_SIZE } else { FEW };
+        batch.count = 0;
         let mut buffers = batch.storage.chunks_mut(MAX_RECEIVE).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             core::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+        let (slices, _) = slices.split_at_mut(room);
+        batch.room = room;
         batch.count = self
             .state
-            .recv((&self.io).into(), &mut slices, &mut batch.metas)?;
+            .recv((&self.io).into(), slices, &mut batch.metas)?;
         Ok(())
     }
 
@@ -159,8 +172,8 @@ impl Socket {
 
     /// Sends datagrams in their order, runs of equal size to one address as one train.
     ///
-    /// A datagram that cannot be sent is lost, as on the way: `report` hears why. If the socket's
-    /// buffer has no room for a quarter of a second, the rest of the batch is lost.
+    /// A datagram that cannot be sent is lost, as on the way: `report` hears why. `room` says what
+    /// becomes of the rest of the batch if the socket's buffer has no room.
     ///
     /// # Errors
     ///
@@ -169,6 +182,7 @@ impl Socket {
         &self,
         batch: &[(SocketAddr, Vec<u8>)],
         train: &mut Vec<u8>,
+        room: Room,
         report: &mut dyn FnMut(IcmpError),
     ) -> io::Result<Sent> {
         let mut sent = Sent::default();
@@ -183,17 +197,17 @@ impl Socket {
                     .for_each(|(_, bytes)| train.extend_from_slice(bytes));
                 &*train
             };
-            match self.send_run(*to, contents, first.len(), report) {
+            match self.send_run(*to, contents, first.len(), room, report) {
                 Ok(()) => sent.add(run),
                 Err(SocketError::Dead) => return Err(ErrorKind::NotConnected.into()),
                 Err(SocketError::Idle) => {
-                    sent.lost = sent.lost.saturating_add(rest.len());
+                    sent.give_up(rest.len(), room);
                     return Ok(sent);
                 }
                 // Perhaps it was the train that the driver or the path did not like.
                 Err(SocketError::Icmp(_) | SocketError::Passing) => {
-                    if !self.send_singly(run, &mut sent, report)? {
-                        sent.lost = sent.lost.saturating_add(after.len());
+                    if !self.send_singly(run, &mut sent, room, report)? {
+                        sent.give_up(after.len(), room);
                         return Ok(sent);
                     }
                 }
@@ -204,15 +218,16 @@ impl Socket {
     }
 
     /// Sends the datagrams of a train one by one; false if there was no room in time, and the rest of
-    /// them is lost: waiting for each would hold up the thread for seconds.
+    /// them is given up: waiting for each would hold up the thread for seconds.
     fn send_singly(
         &self,
         run: &[(SocketAddr, Vec<u8>)],
         sent: &mut Sent,
+        room: Room,
         report: &mut dyn FnMut(IcmpError),
     ) -> io::Result<bool> {
         for (position, one @ (to, bytes)) in run.iter().enumerate() {
-            match self.send_run(*to, bytes, bytes.len(), report) {
+            match self.send_run(*to, bytes, bytes.len(), room, report) {
                 Ok(()) => sent.add(core::slice::from_ref(one)),
                 Err(SocketError::Dead) => return Err(ErrorKind::NotConnected.into()),
                 Err(SocketError::Icmp(kind)) => {
@@ -224,7 +239,7 @@ impl Socket {
                 }
                 Err(SocketError::Passing) => sent.lost = sent.lost.saturating_add(1),
                 Err(SocketError::Idle) => {
-                    sent.lost = sent.lost.saturating_add(run.len().saturating_sub(position));
+                    sent.give_up(run.len().saturating_sub(position), room);
                     return Ok(false);
                 }
             }
@@ -239,13 +254,16 @@ impl Socket {
         to: SocketAddr,
         contents: &[u8],
         size: usize,
+        room: Room,
         report: &mut dyn FnMut(IcmpError),
     ) -> Result<(), SocketError> {
         match self.try_send(to, contents, size) {
-            Err(SocketError::Idle) => match os::wait_writable(&self.io, SEND_WAIT) {
-                Ok(true) => self.try_send(to, contents, size),
-                Ok(false) | Err(_) => Err(SocketError::Idle),
-            },
+            Err(SocketError::Idle) if room == Room::Wait => {
+                match os::wait_writable(&self.io, SEND_WAIT) {
+                    Ok(true) => self.try_send(to, contents, size),
+                    Ok(false) | Err(_) => Err(SocketError::Idle),
+                }
+            }
             Err(SocketError::Icmp(kind))
                 if os::COMPLAINTS_ARE_QUEUED && kind != IcmpKind::TooBig =>
             {
@@ -287,6 +305,15 @@ impl Socket {
     }
 }
 
+/// What to do when the socket's buffer has no room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Room {
+    /// Wait for a quarter of a second; then the rest of the batch is lost.
+    Wait,
+    /// Leave the rest of the batch to somebody who may wait.
+    Leave,
+}
+
 /// What became of a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sent {
@@ -296,6 +323,8 @@ pub struct Sent {
     pub bytes: usize,
     /// Datagrams that it did not take.
     pub lost: usize,
+    /// Datagrams at the end of the batch that are left, after [`Room::Leave`].
+    pub left: usize,
 }
 
 impl Sent {
@@ -303,6 +332,14 @@ impl Sent {
         let bytes: usize = run.iter().map(|(_, bytes)| bytes.len()).sum();
         self.datagrams = self.datagrams.saturating_add(run.len());
         self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn give_up(&mut self, datagrams: usize, room: Room) {
+        let count = match room {
+            Room::Wait => &mut self.lost,
+            Room::Leave => &mut self.left,
+        };
+        *count = count.saturating_add(datagrams);
     }
 }
 
@@ -333,6 +370,8 @@ pub struct Batch {
     storage: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
     count: usize,
+    /// How many datagrams or trains the last receive had room for.
+    room: usize,
 }
 
 impl Batch {
@@ -343,7 +382,12 @@ impl Batch {
             storage: vec![0; BATCH_SIZE * MAX_RECEIVE],
             metas: [RecvMeta::default(); BATCH_SIZE],
             count: 0,
+            room: FEW,
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.count == self.room
     }
 
     /// The datagrams of the last receive with their senders, trains taken apart.

@@ -1,7 +1,9 @@
 //! The plain face: lines that are only ever appended. For terminals, pipes and screen readers.
 
+mod past;
 mod printer;
 mod stamp;
 
-pub use printer::{Form, Own, Printer};
+pub use past::Past;
+pub use printer::{Form, Mark, Own, Printer};
 pub use stamp::Stamp;

@@ -11,8 +11,18 @@ use crate::text::{Safe, safe_text, single_line};
 pub enum Form {
     /// A person: `02:15 bob: did the backup finish?`.
     Transcript,
-    /// A program: `2026-11-21T02:15:00Z<TAB>bob<TAB>text`, one line a message.
+    /// A program: `2026-11-21T02:15:00Z<TAB>bob<TAB>text`, one line a message; with `<TAB>again` behind
+    /// it if it was perhaps printed before.
     Records,
+}
+
+/// What is to be known of a message beside its text.
+#[derive(Clone, Debug, Default)]
+pub struct Mark {
+    /// When it was written, if that was not just now.
+    pub written: Option<Stamp>,
+    /// Whether it was perhaps shown before, by a process that ended too soon to know.
+    pub is_again: bool,
 }
 
 /// A message of ours, as a transcript names it.
@@ -47,7 +57,7 @@ impl<D: Write, N: Write> Printer<D, N> {
         }
     }
 
-    /// Prints a message that `name` sent; with `written`, when that was, if it was not just now.
+    /// Prints a message that `name` sent.
     ///
     /// # Errors
     /// What writing to standard output fails with.
@@ -55,7 +65,7 @@ impl<D: Write, N: Write> Printer<D, N> {
         &mut self,
         at: &Stamp,
         name: &Safe,
-        written: Option<&Stamp>,
+        mark: &Mark,
         body: Received<'_>,
     ) -> io::Result<()> {
         match self.form {
@@ -64,11 +74,7 @@ impl<D: Write, N: Write> Printer<D, N> {
                     Received::Text(text) => safe_text(text),
                     Received::Unreadable { len } => unreadable(len),
                 };
-                let lead = at.clock() + " " + name;
-                let lead = match written {
-                    Some(written) => lead + " (sent " + written.moment(at) + ")",
-                    None => lead,
-                };
+                let lead = at.clock() + " " + name + mark.words(at);
                 self.transcribe(&(lead + ": " + body))
             }
             Form::Records => {
@@ -76,7 +82,8 @@ impl<D: Write, N: Write> Printer<D, N> {
                     Received::Text(text) => single_line(text),
                     Received::Unreadable { len } => unreadable(len),
                 };
-                writeln!(self.data, "{}\t{name}\t{body}", at.utc())?;
+                let again = if mark.is_again { "\tagain" } else { "" };
+                writeln!(self.data, "{}\t{name}\t{body}{again}", at.utc())?;
                 self.data.flush()
             }
         }
@@ -176,18 +183,31 @@ impl<D: Write, N: Write> Printer<D, N> {
     }
 }
 
+impl Mark {
+    /// ` (again, sent 02:15)`, as far as it applies.
+    fn words(&self, now: &Stamp) -> Safe {
+        let again = self.is_again.then(|| Safe::from("again"));
+        let written = self.written.as_ref();
+        let written = written.map(|written| Safe::from("sent ") + written.moment(now));
+        if again.is_none() && written.is_none() {
+            return Safe::default();
+        }
+        Safe::from(" (") + Safe::join(again.into_iter().chain(written), ", ") + ")"
+    }
+}
+
 fn to(own: &Own) -> Safe {
     own.to
         .as_ref()
         .map_or_else(Safe::default, |name| Safe::from(" to ") + name)
 }
 
-fn unreadable(len: usize) -> Safe {
+pub(super) fn unreadable(len: usize) -> Safe {
     Safe::from("[unreadable message, ") + len + " bytes]"
 }
 
 /// Sets further lines of a body off, so that none of them can pose as a line of ours.
-fn indent(text: &Safe) -> Safe {
+pub(super) fn indent(text: &Safe) -> Safe {
     let lines = text.as_str().split('\n').map(safe_text);
     Safe::join(lines, "\n      ")
 }
@@ -215,7 +235,8 @@ mod tests {
     fn said(form: Form, text: &[u8]) -> String {
         let [data, notes] = printed(form, false, |printer| {
             let body = Received::from(text);
-            printer.said(&now(), &"bob".into(), None, body).unwrap();
+            let said = printer.said(&now(), &"bob".into(), &Mark::default(), body);
+            said.unwrap();
         });
         assert!(notes.is_empty());
         data
@@ -336,11 +357,33 @@ mod tests {
         let [data, _] = printed(Form::Transcript, false, |printer| {
             let late = Stamp::local(UnixTime(600_000));
             let body = Received::Text("at last");
-            let written = Some(&now());
-            let said = printer.said(&late, &"bob".into(), written, body);
-            said.unwrap();
+            let mark = Mark {
+                written: Some(now()),
+                is_again: false,
+            };
+            printer.said(&late, &"bob".into(), &mark, body).unwrap();
         });
         let [at, written] = [600_000, 0].map(|at| Stamp::local(UnixTime(at)).clock());
         assert_eq!(data, format!("{at} bob (sent {written}): at last\n"));
+    }
+
+    #[test]
+    fn what_was_perhaps_shown_before_is_marked_where_no_text_can_pose_as_the_mark() {
+        let mark = Mark {
+            written: None,
+            is_again: true,
+        };
+        let said = |form| {
+            let [data, _] = printed(form, false, |printer| {
+                let body = Received::Text("hi\tagain");
+                printer.said(&now(), &"bob".into(), &mark, body).unwrap();
+            });
+            data
+        };
+        let transcript = format!("{} bob (again): hi    again\n", now().clock());
+        assert_eq!(said(Form::Transcript), transcript);
+        let record = said(Form::Records);
+        let fields: Vec<&str> = record.trim_end().split('\t').collect();
+        assert_eq!(fields[1..], ["bob", "hi    again", "again"]);
     }
 }

@@ -38,6 +38,13 @@ impl Stamp {
         safe_line(&self.0.strftime("%Y-%m-%d %H:%M").to_string())
     }
 
+    /// As [`Stamp::utc`], to the millisecond: `2026-11-21T02:09:31.120Z`.
+    #[must_use]
+    pub fn utc_ms(&self) -> Safe {
+        let utc = self.0.with_time_zone(TimeZone::UTC);
+        safe_line(&utc.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+    }
+
     /// Date and time in UTC, for programs: `2026-11-21T02:09:31Z`.
     #[must_use]
     pub fn utc(&self) -> Safe {
@@ -56,6 +63,7 @@ mod tests {
         let stamp = Stamp::in_zone(UnixTime(1_795_226_971_120), zone);
         assert_eq!(stamp.clock().as_str(), "03:09");
         assert_eq!(stamp.utc().as_str(), "2026-11-21T02:09:31Z");
+        assert_eq!(stamp.utc_ms().as_str(), "2026-11-21T02:09:31.120Z");
     }
 
     #[test]

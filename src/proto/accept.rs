@@ -62,7 +62,7 @@ impl Endpoint {
             message1,
             responder,
         } = done;
-        let Some(responder) = responder else {
+        let Some(mut responder) = responder else {
             self.shared.drop(DropReason::Forged);
             return;
         };
@@ -77,6 +77,12 @@ impl Endpoint {
             Err(reason) => return self.shared.drop(reason),
         };
         debug!(?peer, ?welcome, "is called");
+        // Strangers come and go; what is kept for them would have no bound.
+        if welcome == Welcome::Known
+            && let Some(product) = responder.take_product()
+        {
+            self.shared.local.remember(product);
+        }
         let ephemeral = *message1
             .first_chunk()
             .expect("message 1 begins with the key");
@@ -94,8 +100,9 @@ impl Endpoint {
         if id == self.shared.id || self.shared.revoked.contains(&id) {
             return Err(DropReason::NotWelcome);
         }
-        let goes_on = |peer: &Peer| peer.is_in_connection(payload.connection);
-        if self.shared.is_owner_behind() && !self.peers.get(&id).is_some_and(goes_on) {
+        let known = self.peers.get(&id);
+        let goes_on = known.is_some_and(|peer| peer.is_in_connection(payload.connection));
+        if self.shared.is_owner_behind() && !goes_on {
             return Err(DropReason::Overflow);
         }
         if !self.peers.contains_key(&id) && !self.admit_unknown(id, from, now)? {
@@ -143,14 +150,15 @@ impl Endpoint {
         };
         let mut peer = Peer::new(id, standing, &mut self.shared);
         peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
-        self.peers.insert(id, peer);
+        self.peers.insert(id, Box::new(peer));
         Ok(true)
     }
 
     /// Keys pinned since the start, and those about to be.
     fn pinned(&self) -> usize {
-        let is_new = |peer: &&Peer| matches!(peer.standing, Standing::Pinned { told: false });
-        self.shared.pinned + self.peers.values().filter(is_new).count()
+        let standings = self.peers.values().map(|peer| peer.standing);
+        let is_new = |it: &Standing| matches!(it, Standing::Pinned { told: false });
+        self.shared.pinned + standings.filter(is_new).count()
     }
 
     /// At a bound the oldest guest goes: the source's own, or anybody's.
@@ -233,13 +241,12 @@ impl Endpoint {
             return shared.drop(DropReason::NotWelcome);
         }
         if payload.welcome == Welcome::Known || payload.welcome == Welcome::Guest {
-            let unchanged = |peer: &&mut Peer| peer.connection_id == payload.connection;
             let is_free = shared.keys.find(payload.index).is_none()
                 && !shared.attempts.contains_key(&payload.index);
             let peer = self
                 .peers
                 .get_mut(&id)
-                .filter(unchanged)
+                .filter(|peer| peer.connection_id == payload.connection)
                 .filter(|_| is_free);
             let Some(peer) = peer else {
                 return shared.drop(DropReason::NotWelcome);

@@ -5,9 +5,9 @@
 //! new one, all are gone. The chat goes first; a bulk stream never holds up a message.
 
 use crate::id::{PeerId, StreamId};
+use crate::proto::carrier::Carrier;
 use crate::proto::endpoint::Endpoint;
 use crate::proto::event::StreamError;
-use crate::proto::streams::Streams;
 
 impl Endpoint {
     /// Opens a stream to a peer with whom a session stands.
@@ -15,18 +15,7 @@ impl Endpoint {
     /// # Errors
     /// [`StreamError::NoSession`]; [`StreamError::Blocked`] while as many are open as can be.
     pub fn open_stream(&mut self, peer: PeerId) -> Result<StreamId, StreamError> {
-        let opened = self.streams(peer)?.open_transfer();
-        opened.map_err(|_| StreamError::Blocked)
-    }
-
-    /// As [`Endpoint::open_stream`], for what the layer above says: transfers leave a place and a
-    /// window for it, whoever does not read them.
-    ///
-    /// # Errors
-    /// As [`Endpoint::open_stream`].
-    pub fn open_body(&mut self, peer: PeerId) -> Result<StreamId, StreamError> {
-        let opened = self.streams(peer)?.open();
-        opened.map_err(|_| StreamError::Blocked)
+        self.session(peer)?.open_transfer()
     }
 
     /// Takes as many of `bytes` as there is room for and returns how many. After a short write
@@ -40,9 +29,7 @@ impl Endpoint {
         id: StreamId,
         bytes: &[u8],
     ) -> Result<usize, StreamError> {
-        let taken = self.streams(peer)?.write(id, bytes);
-        self.shared.dirty.insert(peer);
-        Ok(taken)
+        Ok(self.session(peer)?.write(id, bytes))
     }
 
     /// Ends a stream of ours behind what was written.
@@ -50,8 +37,7 @@ impl Endpoint {
     /// # Errors
     /// [`StreamError::NoSession`].
     pub fn finish_stream(&mut self, peer: PeerId, id: StreamId) -> Result<(), StreamError> {
-        self.streams(peer)?.finish(id);
-        self.shared.dirty.insert(peer);
+        self.session(peer)?.finish(id);
         Ok(())
     }
 
@@ -65,12 +51,12 @@ impl Endpoint {
         id: StreamId,
         code: u64,
     ) -> Result<(), StreamError> {
-        self.streams(peer)?.reset(id, code);
-        self.shared.dirty.insert(peer);
+        self.session(peer)?.reset(id, code);
         Ok(())
     }
 
-    /// Takes up to `max` bytes of a stream of the peer's, in order, which gives it new credit.
+    /// Appends up to `max` bytes of a stream of the peer's, in order, to `out`, and says how many. That
+    /// gives the peer new credit.
     ///
     /// # Errors
     /// [`StreamError::NoSession`].
@@ -79,13 +65,9 @@ impl Endpoint {
         peer: PeerId,
         id: StreamId,
         max: usize,
-    ) -> Result<Vec<u8>, StreamError> {
-        let bytes = self.streams(peer)?.read(id, max);
-        self.shared.dirty.insert(peer);
-        if let Some(peer) = self.peers.get_mut(&peer) {
-            peer.tell_stream_events(&mut self.shared);
-        }
-        Ok(bytes)
+        out: &mut Vec<u8>,
+    ) -> Result<usize, StreamError> {
+        Ok(self.session(peer)?.read(id, max, out))
     }
 
     /// Asks the peer to give a stream of its up; `code` tells it why.
@@ -98,13 +80,11 @@ impl Endpoint {
         id: StreamId,
         code: u64,
     ) -> Result<(), StreamError> {
-        self.streams(peer)?.stop(id, code);
-        self.shared.dirty.insert(peer);
+        self.session(peer)?.stop(id, code);
         Ok(())
     }
 
-    fn streams(&mut self, peer: PeerId) -> Result<&mut Streams, StreamError> {
-        let peer = self.peers.get_mut(&peer).ok_or(StreamError::NoSession)?;
-        peer.streams_mut().ok_or(StreamError::NoSession)
+    fn session(&mut self, peer: PeerId) -> Result<Carrier<'_>, StreamError> {
+        self.carrier(peer).ok_or(StreamError::NoSession)
     }
 }

@@ -36,7 +36,7 @@ use crate::wire::frame::CloseCode;
 #[derive(Debug)]
 pub struct Endpoint {
     pub(super) shared: Shared,
-    pub(super) peers: BTreeMap<PeerId, Peer>,
+    pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
     screen: Arc<Screen>,
 }
 
@@ -97,7 +97,7 @@ impl Endpoint {
         let peer = self
             .peers
             .entry(id)
-            .or_insert_with(|| Peer::new(id, Standing::Known, shared));
+            .or_insert_with(|| Box::new(Peer::new(id, Standing::Known, shared)));
         peer.psk = psk.map(Arc::new);
         peer.shown = shown;
         peer.learn_addresses(&addresses);
@@ -122,7 +122,7 @@ impl Endpoint {
     pub(super) fn forget(&mut self, id: PeerId) {
         if let Some(mut peer) = self.peers.remove(&id) {
             peer.end(Some(CloseReason::Removed), &mut self.shared);
-            self.shared.dirty.remove(&id);
+            self.shared.local.forget(&id);
             self.shared.unread.remove(&id);
         }
     }
@@ -141,7 +141,7 @@ impl Endpoint {
 
     /// Sends a guest away.
     pub fn refuse_guest(&mut self, peer: PeerId, now: Instant) {
-        if self.peers.get(&peer).is_some_and(Peer::is_guest) {
+        if self.peers.get(&peer).is_some_and(|peer| peer.is_guest()) {
             self.remove_peer(peer, now);
         }
     }
@@ -170,7 +170,7 @@ impl Endpoint {
         if !peer.may_be_called() {
             return Err(ApiMisuse::NewerVersion(peer.shown.version));
         }
-        if !peer.status(now).established {
+        if !peer.is_established(now) {
             peer.wanted = true;
             peer.start_handshake_anew(&mut self.shared, now);
         }
@@ -312,14 +312,21 @@ impl Endpoint {
             if let Some(ready) = self.shared.next_ready() {
                 return Some(ready);
             }
-            let id = *self.shared.dirty.first()?;
-            let peer = self.peers.get_mut(&id);
-            let packet = peer.and_then(|peer| peer.poll_packet(&mut self.shared, now));
-            if packet.is_some() {
-                return packet;
+            let id = self.shared.dirty.front()?;
+            if let Some(peer) = self.peers.get_mut(id) {
+                let packet = peer.poll_packet(&mut self.shared, now);
+                if packet.is_some() {
+                    return packet;
+                }
+                peer.is_dirty = false;
             }
-            self.shared.dirty.remove(&id);
+            self.shared.dirty.pop_front();
         }
+    }
+
+    /// Takes the memory of a datagram that has left, for one to come.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.shared.scratch.buffers.put(buffer);
     }
 
     /// The next thing to tell the owner.

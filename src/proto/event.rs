@@ -6,6 +6,7 @@ use core::time::Duration;
 use thiserror::Error;
 
 use crate::id::{PeerId, VerifyingKey};
+use crate::proto::connection::NoteBody;
 use crate::proto::streams::StreamEvent;
 use crate::proto::verification::Progress;
 
@@ -136,14 +137,14 @@ pub enum Notice {
         /// From whom.
         peer: PeerId,
         /// What it says.
-        body: Vec<u8>,
+        body: NoteBody,
     },
     /// A REJECT came; its body as the peer sent it.
     Reject {
         /// From whom.
         peer: PeerId,
         /// What it says.
-        body: Vec<u8>,
+        body: NoteBody,
     },
     /// The peer's connection began or ended, or something about its streams changed.
     Streams(PeerId),

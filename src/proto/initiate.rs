@@ -16,7 +16,9 @@ use crate::proto::attempt::Attempt;
 use crate::proto::event::{Event, Refusal};
 use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
-use crate::proto::limits::{MAX_ADDRESSES, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_SLOW};
+use crate::proto::limits::{
+    MAX_ADDRESSES, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_JITTER_PART, RETRY_SLOW,
+};
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::Peer;
 use crate::proto::shared::Shared;
@@ -50,6 +52,11 @@ impl Retry {
     }
 }
 
+/// What a wait is longer by, at random.
+fn jitter(wait: Duration, shared: &mut Shared) -> Duration {
+    shared.rng.up_to(RETRY_JITTER.min(wait / RETRY_JITTER_PART))
+}
+
 impl Peer {
     /// Begins a series of attempts unless one is under way. A guest is never called, nor a peer to
     /// whom we would have to speak an older version than it has spoken.
@@ -63,7 +70,7 @@ impl Peer {
     pub(super) fn start_handshake_later(&mut self, shared: &mut Shared, now: Instant) {
         if self.begin_series(now) {
             let [first, ..] = RETRY_DELAYS;
-            let wait = first + shared.rng.up_to(RETRY_JITTER);
+            let wait = first + jitter(first, shared);
             self.arm(Timer::Retry, Some(now + wait), shared);
         }
     }
@@ -125,7 +132,8 @@ impl Peer {
         let Some(retry) = &mut self.retry else { return };
         retry.tries += 1;
         debug!(peer = ?self.id, tries = retry.tries, "calls");
-        let wait = retry.delay(now) + shared.rng.up_to(RETRY_JITTER);
+        let delay = retry.delay(now);
+        let wait = delay + jitter(delay, shared);
         self.arm(Timer::Retry, Some(now + wait), shared);
         if self.building.is_some() {
             return;
@@ -171,6 +179,10 @@ impl Peer {
         now: Instant,
     ) {
         self.building.take_if(|building| *building == index);
+        let mut made = made;
+        if let Some(product) = made.as_mut().and_then(|it| it.initiator.take_product()) {
+            shared.local.remember(product);
+        }
         let wanted = self.retry.is_some();
         let made = made.filter(|made| wanted && made.connection == self.connection_id);
         let Some(made) = made else {

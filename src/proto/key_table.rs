@@ -2,11 +2,13 @@
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use crate::crypto::BatchWipe;
 use crate::id::{Counter, SessionIndex};
 use crate::proto::keypair::Keypair;
 use crate::proto::stats::DropReason;
+use crate::sync::{PoisonError, RwLock};
 use crate::time::Instant;
 use crate::wire::limits::DATA_HEADER_LEN;
 use crate::wire::packet::Packet;
@@ -19,7 +21,7 @@ pub struct KeyTable {
 }
 
 /// A DATA packet that the holder of the key sealed and that was never seen before. Only
-/// [`KeyTable::open`] makes one.
+/// [`OpenBatch::open`] makes one.
 #[derive(Debug)]
 pub struct Opened<'a> {
     pub(super) keypair: Arc<Keypair>,
@@ -28,7 +30,16 @@ pub struct Opened<'a> {
     pub(super) plaintext: &'a [u8],
 }
 
-impl KeyTable {
+/// Opens datagrams that arrived together: most are under one key, which is looked up once, and the stack
+/// is wiped once. To be dropped before the thread waits for anything.
+#[derive(Debug)]
+pub struct OpenBatch<'t> {
+    table: &'t KeyTable,
+    last: Option<Arc<Keypair>>,
+    wipe: BatchWipe,
+}
+
+impl OpenBatch<'_> {
     /// Opens `datagram` (any bytes from anybody) in place.
     ///
     /// The window is tested before the AEAD and committed after it, and the commit decides: of two
@@ -37,7 +48,7 @@ impl KeyTable {
     /// # Errors
     /// The reason for which it is to be dropped in silence.
     pub fn open<'a>(
-        &self,
+        &mut self,
         from: SocketAddr,
         datagram: &'a mut [u8],
         now: Instant,
@@ -56,7 +67,7 @@ impl KeyTable {
             .split_at_mut_checked(DATA_HEADER_LEN)
             .ok_or(DropReason::Malformed)?;
         let plaintext = keypair
-            .open(data.counter, sealed)
+            .open(data.counter, sealed, &self.wipe)
             .map_err(|_| DropReason::Forged)?;
         if !keypair.commit(data.counter) {
             return Err(DropReason::Replayed);
@@ -67,6 +78,40 @@ impl KeyTable {
             from,
             plaintext,
         })
+    }
+
+    fn find(&mut self, index: SessionIndex) -> Option<Arc<Keypair>> {
+        let is_it = |keypair: &&Arc<Keypair>| keypair.local_index == index;
+        if let Some(last) = self.last.as_ref().filter(is_it) {
+            return Some(Arc::clone(last));
+        }
+        self.last = Some(self.table.find(index)?);
+        self.last.clone()
+    }
+}
+
+impl KeyTable {
+    /// Opens one datagram, as [`OpenBatch::open`] does.
+    ///
+    /// # Errors
+    /// The reason for which it is to be dropped in silence.
+    pub fn open<'a>(
+        &self,
+        from: SocketAddr,
+        datagram: &'a mut [u8],
+        now: Instant,
+    ) -> Result<Opened<'a>, DropReason> {
+        self.batch().open(from, datagram, now)
+    }
+
+    /// Begins to open what arrived together.
+    #[must_use]
+    pub const fn batch(&self) -> OpenBatch<'_> {
+        OpenBatch {
+            table: self,
+            last: None,
+            wipe: BatchWipe::new(),
+        }
     }
 
     /// How many keypairs there are.

@@ -2,17 +2,18 @@
 //! Source: docs/protocol.md#keys-over-time.
 
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::crypto::{OpenError, OpenKey, SealKey, TransportKeys};
+use crate::crypto::{BatchWipe, OpenError, OpenKey, SealKey, TransportKeys};
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex};
 use crate::proto::limits::{
     ATTEMPT_LIFE, ERASE_AFTER, GLARE_WINDOW, MAX_NEXT_KEYPAIRS, REJECT_AFTER, REJECT_AFTER_PACKETS,
     REKEY_AFTER_FORGERIES, REKEY_AFTER_PACKETS,
 };
 use crate::proto::replay::ReplayWindow;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::time::Instant;
 
 /// What two sides call the connection that a keypair serves: our id and theirs.
@@ -39,6 +40,8 @@ pub struct Keypair {
     open: OpenKey,
     sent: AtomicU64,
     forgeries: AtomicU64,
+    /// Above every counter that was committed: what is at or above it needs no look into the window.
+    above: AtomicU64,
     window: Mutex<ReplayWindow>,
 }
 
@@ -82,6 +85,7 @@ impl Keypair {
             open,
             sent: AtomicU64::new(0),
             forgeries: AtomicU64::new(0),
+            above: AtomicU64::new(0),
             window: Mutex::new(ReplayWindow::default()),
         })
     }
@@ -94,6 +98,13 @@ impl Keypair {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit)
             .ok()
             .map(Counter)
+    }
+
+    /// Takes a counter, to test that nobody else gets it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn next_counter_for_testing_only(&self) -> Option<Counter> {
+        self.next_counter()
     }
 
     /// Moves the send counter, to test its end.
@@ -125,34 +136,45 @@ impl Keypair {
         self.created + ERASE_AFTER
     }
 
-    pub(super) fn seal(&self, counter: Counter, buffer: &mut [u8]) {
-        self.seal.seal_in_place(counter, buffer);
+    pub(super) fn seal(&self, counter: Counter, buffer: &mut [u8], wipe: &BatchWipe) {
+        self.seal.seal_in_batch(counter, buffer, wipe);
     }
 
     pub(super) fn open<'a>(
         &self,
         counter: Counter,
         sealed: &'a mut [u8],
+        wipe: &BatchWipe,
     ) -> Result<&'a mut [u8], OpenError> {
-        let opened = self.open.open_in_place(counter, sealed);
+        let opened = self.open.open_in_batch(counter, sealed, wipe);
         if opened.is_err() {
             self.forgeries.fetch_add(1, Ordering::Relaxed);
         }
         opened
     }
 
+    /// Whether `counter` could still be committed; to be asked before opening. In order no lock is taken.
     pub(super) fn is_new(&self, counter: Counter) -> bool {
-        self.window
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_new(counter)
+        counter.0 >= self.above.load(Ordering::Relaxed) || self.lock_window().is_new(counter)
     }
 
+    /// Marks `counter` as seen; false if it was seen already or is too old. Of two threads that opened the
+    /// same packet one gets `true`.
     pub(super) fn commit(&self, counter: Counter) -> bool {
-        self.window
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commit(counter)
+        let mut window = self.lock_window();
+        let is_first = window.commit(counter);
+        if is_first {
+            // Under the lock, so that it only rises. Nothing is above u64::MAX: that one is always looked up
+            // by the commit alone.
+            let above = self.above.load(Ordering::Relaxed);
+            self.above
+                .store(above.max(counter.0.saturating_add(1)), Ordering::Relaxed);
+        }
+        is_first
+    }
+
+    fn lock_window(&self) -> MutexGuard<'_, ReplayWindow> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether both come from INITs that crossed on the way: same connection, opposite initiators,
@@ -309,3 +331,6 @@ impl KeySlots {
 fn yields_to(new: &Keypair, old: &Keypair, local: PeerId) -> bool {
     new.crossed(old) && old.initiator_id(local) < new.initiator_id(local)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,8 +34,11 @@ pub const GLARE_WINDOW: Duration = Duration::from_secs(10);
 /// still there.
 pub const ASK_AFTER: Duration = Duration::from_secs(5);
 
-/// Waits before the second, third and fourth attempt; later ones use the last.
-pub const RETRY_DELAYS: [Duration; 4] = [
+/// Waits before the second attempt, the third and so on; later ones use the last.
+pub const RETRY_DELAYS: [Duration; 7] = [
+    Duration::from_millis(750),
+    Duration::from_secs(1),
+    Duration::from_secs(1),
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
@@ -43,6 +46,8 @@ pub const RETRY_DELAYS: [Duration; 4] = [
 ];
 /// Largest random addition to a retry or rekey time.
 pub const RETRY_JITTER: Duration = Duration::from_millis(333);
+/// A retry comes later by at most this part of the wait.
+pub const RETRY_JITTER_PART: u32 = 8;
 /// How long attempts follow each other at that pace.
 pub const RETRY_FOR: Duration = Duration::from_secs(90);
 /// The pace afterwards, while something waits.
@@ -95,6 +100,10 @@ pub const LOAD_HOLD: Duration = Duration::from_secs(1);
 pub const STREAM_WINDOW: u64 = 1 << 20;
 /// Bytes that a peer may send on all bulk streams together ahead of their readers.
 pub const DATA_WINDOW: u64 = 1 << 22;
+/// What either window may become for a peer that uses it up, see [`WINDOW_ROUNDS`].
+pub const WINDOW_MAX: u64 = 1 << 24;
+/// Round trips within which readers have to take half a window for it to be doubled.
+pub const WINDOW_ROUNDS: u32 = 4;
 /// Bulk streams that may be open at once in one direction.
 pub const MAX_STREAMS: u64 = 16;
 /// Gaps that may be in a stream; a packet that makes more is dropped.

@@ -7,6 +7,7 @@ mod accept;
 mod assembly;
 mod attempt;
 mod bulk;
+mod carrier;
 mod config;
 mod connection;
 mod endpoint;
@@ -38,11 +39,13 @@ mod verification;
 #[cfg(test)]
 mod tests;
 
+pub use carrier::Carrier;
 pub use config::{Congestion, EndpointConfig, PeerConfig, Shown, Trust};
+pub use connection::NoteBody;
 pub use endpoint::Endpoint;
 pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
 pub use job::{Job, Outcome};
-pub use key_table::{KeyTable, Opened};
+pub use key_table::{KeyTable, OpenBatch, Opened};
 pub use keypair::Keypair;
 pub use screen::{Incoming, Screen, Screened};
 pub use stats::{DropReason, Stats};

@@ -50,7 +50,8 @@ pub(crate) struct PathState {
     address: SocketAddr,
     /// The host that congestion state, round trip and MTU belong to.
     measured: IpAddr,
-    proving: Option<Proving>,
+    /// Rare, and large.
+    proving: Option<Box<Proving>>,
     /// When a challenge of an old address was last due; at most once a PTO, however often the path
     /// moves.
     old_asked: Option<Instant>,
@@ -189,7 +190,7 @@ impl PathState {
     /// no way back from it.
     pub(crate) fn unproved(address: SocketAddr, len: usize, pto: Duration, now: Instant) -> Self {
         Self {
-            proving: Some(Proving::new(len, pto, now)),
+            proving: Some(Box::new(Proving::new(len, pto, now))),
             ..Self::proved(address)
         }
     }
@@ -468,7 +469,7 @@ impl PathState {
         self.leave();
         let mut next = Proving::new(len, pto, now);
         match self.proving.take() {
-            Some(last) if last.budget.is_some() => next.inherit(last, now),
+            Some(last) if last.budget.is_some() => next.inherit(*last, now),
             // The address that is left answered: it is the last proved one.
             Some(_) | None => {
                 let mut old = Old {
@@ -481,7 +482,7 @@ impl PathState {
             }
         }
         self.address = address;
-        self.proving = Some(next);
+        self.proving = Some(Box::new(next));
     }
 
     /// Forgets answers that the allowance of an unproved address was to pay for.

@@ -118,6 +118,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_prologue_names_the_protocol_its_version_and_the_initiators_index() {
+        let prologue = prologue(SessionIndex(0x0403_0201));
+        assert_eq!(prologue, *b"securechat\x01\x00\x01\x02\x03\x04");
+    }
+
+    #[test]
     fn payloads_round_trip() {
         let init = InitPayload {
             timestamp: Timestamp(u64::MAX),

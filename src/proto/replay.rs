@@ -114,6 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_late_right_after_the_first_is_taken_once_too() {
+        let mut window = ReplayWindow::default();
+        for counter in [70, 5] {
+            assert!(window.commit(Counter(counter)));
+        }
+        for counter in [70, 5] {
+            assert!(!window.is_new(Counter(counter)));
+            assert!(!window.commit(Counter(counter)), "{counter} again");
+        }
+    }
+
+    #[test]
     fn the_window_reaches_back_exactly_its_length() {
         let mut window = ReplayWindow::default();
         assert!(window.commit(Counter(REPLAY_WINDOW + 100)));

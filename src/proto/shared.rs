@@ -11,6 +11,7 @@ use tracing::trace;
 use crate::crypto::StaticSecret;
 use crate::id::{Epoch, PeerId, SessionIndex, Timestamp, VerifyingKey};
 use crate::proto::config::EndpointConfig;
+use crate::proto::connection::Scratch;
 use crate::proto::event::{Event, Notice};
 use crate::proto::guard::Guard;
 use crate::proto::job::{Job, Work};
@@ -44,11 +45,12 @@ pub(super) struct Shared {
     /// Peers whose stream events wait until the owner has taken earlier ones.
     pub(super) unread: BTreeSet<PeerId>,
     /// Peers that may have something to send.
-    pub(super) dirty: BTreeSet<PeerId>,
+    pub(super) dirty: VecDeque<PeerId>,
+    pub(super) scratch: Scratch,
     ready: VecDeque<Transmit>,
     events: VecDeque<Event>,
     /// Peers whose connection or streams have changed since the layer above looked.
-    stirred: BTreeSet<PeerId>,
+    pub(super) stirred: VecDeque<PeerId>,
     /// Receipts and rejects for the layer above.
     notices: VecDeque<Notice>,
     generation: u64,
@@ -88,10 +90,11 @@ impl Shared {
             timers: Timers::default(),
             pinned: 0,
             unread: BTreeSet::new(),
-            dirty: BTreeSet::new(),
+            dirty: VecDeque::new(),
+            scratch: Scratch::default(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
-            stirred: BTreeSet::new(),
+            stirred: VecDeque::new(),
             notices: VecDeque::new(),
             generation: 0,
             own_jobs: VecDeque::new(),
@@ -146,11 +149,6 @@ impl Shared {
         }
     }
 
-    /// Notes that something about a peer's connection or streams has changed.
-    pub(super) fn stir(&mut self, peer: PeerId) {
-        self.stirred.insert(peer);
-    }
-
     /// Tells the layer above something that came from a peer.
     pub(super) fn notice(&mut self, notice: Notice) {
         self.notices.push_back(notice);
@@ -162,8 +160,7 @@ impl Shared {
     }
 
     pub(super) fn next_notice(&mut self) -> Option<Notice> {
-        let received = self.notices.pop_front();
-        received.or_else(|| self.stirred.pop_first().map(Notice::Streams))
+        self.notices.pop_front()
     }
 
     pub(super) fn has_notices(&self) -> bool {
@@ -377,6 +374,26 @@ mod tests {
         assert!(waiting(&shared, 1).abs_diff(waiting(&shared, 2)) <= 1);
         let dropped = u64::try_from(MAX_JOBS + 1).unwrap();
         assert_eq!(shared.dropped().get(&DropReason::QueueFull), Some(&dropped));
+    }
+
+    #[test]
+    fn timestamps_only_rise_and_more_are_asked_for_once_a_block() {
+        let block = |from: u64, to| Timestamp(from)..Timestamp(to);
+        let mut timestamps = Timestamps::new(block(100, 104));
+        timestamps.add(block(50, 60));
+        timestamps.add(block(103, 110));
+        let warned: Vec<bool> = (0..4)
+            .map(|_| {
+                timestamps.take().unwrap();
+                timestamps.should_warn()
+            })
+            .collect();
+        assert_eq!(warned, [false, true, false, false]);
+        assert_eq!(timestamps.take(), None, "those before its end were refused");
+        timestamps.add(block(104, 106));
+        timestamps.add(block(105, 200));
+        let rest: Vec<_> = core::iter::from_fn(|| timestamps.take()).collect();
+        assert_eq!(rest, [104, 105].map(Timestamp));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::proto::{
 use crate::time::Instant;
 
 mod bulk;
+mod calls;
 mod held_back;
 mod introduced;
 mod losses;
@@ -23,6 +24,7 @@ mod paths;
 mod state;
 mod transport;
 mod verified;
+mod welcome;
 
 /// One side: an endpoint with its address and the generator of its worker.
 struct Side {
@@ -125,11 +127,13 @@ impl Side {
             let Notice::Streams(peer) = notice else {
                 continue;
             };
-            if let Ok(bytes) = self.endpoint.read_stream(peer, CHAT, usize::MAX) {
-                self.beginning.extend(bytes);
+            let mut acked = 0;
+            if let Some(mut carrier) = self.endpoint.carrier(peer) {
+                carrier.read(CHAT, usize::MAX, &mut self.beginning);
+                acked = carrier.acked_to(CHAT);
             }
             let (_, written) = self.written.get(&peer).copied().unwrap_or_default();
-            if self.unsaid.is_empty() && self.endpoint.acked_to(peer, CHAT) >= written {
+            if self.unsaid.is_empty() && acked >= written {
                 self.endpoint.rest(peer);
             }
         }

@@ -35,15 +35,31 @@ pub enum Timer {
 }
 
 const TIMERS: usize = 12;
+const NEVER: Instant = Instant::from_micros(u64::MAX);
+
+impl Default for Armed {
+    fn default() -> Self {
+        let at = [NEVER; TIMERS];
+        Self { at, first: None }
+    }
+}
 
 /// The deadlines that one peer has armed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Armed([Option<Instant>; TIMERS]);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Armed {
+    /// [`NEVER`] where there is none.
+    at: [Instant; TIMERS],
+    /// The earliest of them, under which the peer stands in the table.
+    first: Option<(Instant, Timer)>,
+}
 
-/// All deadlines, earliest first. Idle peers without a deadline cost nothing.
+/// Each peer's earliest deadline, earliest first. A peer costs nothing before that, and one without a
+/// deadline nothing at all.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     queue: BTreeSet<(Instant, PeerId, Timer)>,
+    /// How many deadlines are armed.
+    armed: usize,
 }
 
 impl Timers {
@@ -55,16 +71,29 @@ impl Timers {
         timer: Timer,
         at: Option<Instant>,
     ) {
-        let Some(slot) = armed.0.get_mut(timer as usize) else {
+        let at = at.filter(|at| *at != NEVER);
+        let old = armed.at(timer);
+        if old == at {
             return;
-        };
-        if let Some(old) = slot.take() {
-            self.queue.remove(&(old, peer, timer));
         }
-        if let Some(at) = at {
+        self.armed += usize::from(at.is_some());
+        self.armed -= usize::from(old.is_some());
+        if let Some(slot) = armed.at.get_mut(timer as usize) {
+            *slot = at.unwrap_or(NEVER);
+        }
+        let first = match at.map(|at| (at, timer)) {
+            Some(new) if armed.first.is_none_or(|first| new < first) => Some(new),
+            // The others are known to be later than the first.
+            _ if armed.first.is_some_and(|(_, first)| first == timer) => armed.earliest(),
+            _ => return,
+        };
+        if let Some((at, timer)) = armed.first {
+            self.queue.remove(&(at, peer, timer));
+        }
+        if let Some((at, timer)) = first {
             self.queue.insert((at, peer, timer));
         }
-        *slot = at;
+        armed.first = first;
     }
 
     /// Stops all timers of a peer.
@@ -85,15 +114,21 @@ impl Timers {
     }
 
     /// How many deadlines are armed.
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
+    pub(super) const fn len(&self) -> usize {
+        self.armed
     }
 }
 
 impl Armed {
     /// The deadline of `timer`.
     pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
-        self.0.get(timer as usize).copied().flatten()
+        let at = self.at.get(timer as usize).copied();
+        at.filter(|at| *at != NEVER)
+    }
+
+    fn earliest(&self) -> Option<(Instant, Timer)> {
+        let armed = self.at.into_iter().zip(ALL);
+        armed.filter(|(at, _)| *at != NEVER).min()
     }
 }
 
@@ -129,5 +164,31 @@ mod tests {
         timers.stop_all(&mut armed, peer);
         assert_eq!((timers.next(), timers.len()), (None, 0));
         assert_eq!(armed.at(Timer::Retry), None);
+    }
+
+    #[test]
+    fn deadlines_fire_in_their_order_and_a_peer_stands_in_the_table_once() {
+        let mut timers = Timers::default();
+        let mut armed = [Armed::default(); 2];
+        let peers = [1, 2].map(|seed| PeerId::new([seed; 32]));
+        let at = Instant::from_micros;
+        let (a, b) = (peers[0], peers[1]);
+        for (timer, due) in [(Timer::Silence, 40), (Timer::Ack, 20), (Timer::Path, 20)] {
+            timers.set(&mut armed[0], a, timer, Some(at(due)));
+        }
+        timers.set(&mut armed[1], b, Timer::Retry, Some(at(30)));
+        assert_eq!((timers.queue.len(), timers.len()), (2, 4));
+        let expected = [
+            (at(20), a, Timer::Path),
+            (at(20), a, Timer::Ack),
+            (at(30), b, Timer::Retry),
+            (at(40), a, Timer::Silence),
+        ];
+        for due in expected {
+            assert_eq!(timers.next(), Some(due));
+            let armed = &mut armed[usize::from(due.1 == b)];
+            timers.set(armed, due.1, due.2, None);
+        }
+        assert_eq!((timers.next(), timers.len()), (None, 0));
     }
 }

@@ -3,8 +3,10 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::crypto::BatchWipe;
 use crate::id::Counter;
 use crate::proto::keypair::Keypair;
+use crate::proto::limits::MTU_PROBES;
 use crate::time::Instant;
 use crate::wire::limits::DATA_HEADER_LEN;
 use crate::wire::packet::Data;
@@ -27,6 +29,36 @@ pub enum Datagram {
     Unsealed(Unsealed),
 }
 
+/// Memory of datagrams that have left, for those to come.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Vec<Vec<u8>>);
+
+/// As many as leave in one batch.
+const MAX_BUFFERS: usize = 64;
+
+impl Buffers {
+    /// An empty buffer with room for a datagram.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.0
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(MAX_PATH_DATAGRAM_LEN))
+    }
+
+    /// Keeps a buffer for later, unless there are enough or it is not of that size.
+    pub(super) fn put(&mut self, mut buffer: Vec<u8>) {
+        if self.0.len() < MAX_BUFFERS && buffer.capacity() == MAX_PATH_DATAGRAM_LEN {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}
+
+/// The largest datagram that a path is found to carry.
+const MAX_PATH_DATAGRAM_LEN: usize = {
+    let [.., largest] = MTU_PROBES;
+    largest
+};
+
 /// A laid-out DATA datagram whose counter is taken and whose plaintext is still plain.
 pub struct Unsealed {
     keypair: Arc<Keypair>,
@@ -39,9 +71,15 @@ impl Datagram {
     /// since the packet was laid out, because the thread or the machine slept in between.
     #[must_use]
     pub fn into_bytes(self, now: Instant) -> Option<Vec<u8>> {
+        self.into_bytes_in_batch(now, &BatchWipe::new())
+    }
+
+    /// The same for one datagram of a batch, after which `wipe` cleans up.
+    #[must_use]
+    pub fn into_bytes_in_batch(self, now: Instant, wipe: &BatchWipe) -> Option<Vec<u8>> {
         match self {
             Self::Ready(bytes) => Some(bytes),
-            Self::Unsealed(unsealed) => unsealed.seal(now),
+            Self::Unsealed(unsealed) => unsealed.seal(now, wipe),
         }
     }
 
@@ -62,25 +100,27 @@ impl Datagram {
 }
 
 impl Unsealed {
-    /// Lays out `plaintext` under a counter that is taken from `keypair` and used nowhere else.
-    pub(super) fn new(keypair: &Arc<Keypair>, counter: Counter, plaintext: &[u8]) -> Self {
+    /// Puts the header into `buffer`, which has room for it, the plaintext, and room for the tag. The
+    /// counter is taken from `keypair` and used nowhere else.
+    pub(super) fn new(keypair: &Arc<Keypair>, counter: Counter, mut buffer: Vec<u8>) -> Self {
         let data = Data {
             receiver: keypair.remote_index,
             counter,
         };
+        data.write_header(&mut buffer);
         Self {
             keypair: Arc::clone(keypair),
             counter,
-            buffer: data.lay_out(plaintext),
+            buffer,
         }
     }
 
-    fn seal(mut self, now: Instant) -> Option<Vec<u8>> {
+    fn seal(mut self, now: Instant, wipe: &BatchWipe) -> Option<Vec<u8>> {
         if !self.keypair.is_usable(now) {
             return None;
         }
         let (_, body) = self.buffer.split_at_mut_checked(DATA_HEADER_LEN)?;
-        self.keypair.seal(self.counter, body);
+        self.keypair.seal(self.counter, body, wipe);
         Some(self.buffer)
     }
 }

@@ -1,7 +1,6 @@
 //! What the layer above asks of an endpoint besides streams.
 
-use crate::id::{PeerId, StreamId};
-use crate::proto::connection::Note;
+use crate::id::PeerId;
 use crate::proto::endpoint::Endpoint;
 use crate::proto::event::{ApiMisuse, Notice};
 use crate::proto::timer::Timer;
@@ -11,7 +10,14 @@ impl Endpoint {
     /// What the layer above has to look at; to be asked after every input until there is nothing.
     #[must_use]
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.shared.next_notice()
+        if let Some(received) = self.shared.next_notice() {
+            return Some(received);
+        }
+        let peer = self.shared.stirred.pop_front()?;
+        if let Some(record) = self.peers.get_mut(&peer) {
+            record.is_stirred = false;
+        }
+        Some(Notice::Streams(peer))
     }
 
     /// Whether [`Endpoint::poll_notice`] has something.
@@ -34,9 +40,9 @@ impl Endpoint {
             return;
         };
         peer.pending = true;
-        self.shared.dirty.insert(peer.id);
+        peer.set_dirty(&mut self.shared);
         let has_address = !peer.addresses.is_empty() || peer.path.is_some();
-        if has_address && !peer.status(now).established {
+        if has_address && !peer.is_established(now) {
             peer.start_handshake_anew(&mut self.shared, now);
         }
     }
@@ -48,8 +54,8 @@ impl Endpoint {
             return;
         };
         peer.pending = true;
-        self.shared.dirty.insert(peer.id);
-        if !peer.status(now).established {
+        peer.set_dirty(&mut self.shared);
+        if !peer.is_established(now) {
             peer.start_handshake_later(&mut self.shared, now);
         }
     }
@@ -64,7 +70,7 @@ impl Endpoint {
         if !record.measure(now) {
             return Err(ApiMisuse::NotConnected);
         }
-        self.shared.dirty.insert(peer);
+        record.set_dirty(&mut self.shared);
         Ok(())
     }
 
@@ -76,35 +82,10 @@ impl Endpoint {
         }
     }
 
-    /// Every byte of our stream before this one is acknowledged.
+    /// Whether messages may be queued for a peer: it is known, and no guest.
     #[must_use]
-    pub fn acked_to(&self, peer: PeerId, id: StreamId) -> u64 {
-        let streams = self.peers.get(&peer).and_then(|peer| peer.streams());
-        streams.map_or(0, |streams| streams.acked_to(id))
-    }
-
-    /// Whether a peer wants no more of a stream of ours.
-    #[must_use]
-    pub fn is_stopped(&self, peer: PeerId, id: StreamId) -> bool {
-        let streams = self.peers.get(&peer).and_then(|peer| peer.streams());
-        streams.is_some_and(|streams| streams.is_stopped(id))
-    }
-
-    /// Whether nothing more can be read of a stream of a peer's, ever.
-    #[must_use]
-    pub fn is_over(&self, peer: PeerId, id: StreamId) -> bool {
-        let streams = self.peers.get(&peer).and_then(|peer| peer.streams());
-        streams.is_some_and(|streams| streams.is_over(id))
-    }
-
-    /// Sends a RECEIPT frame until it is acknowledged or the connection ends. `false`: too many wait.
-    pub fn send_receipt(&mut self, peer: PeerId, body: &[u8]) -> bool {
-        self.send_note(peer, Note::Receipt(body.into()))
-    }
-
-    /// Sends a REJECT frame in the same way.
-    pub fn send_reject(&mut self, peer: PeerId, body: &[u8]) -> bool {
-        self.send_note(peer, Note::Reject(body.into()))
+    pub fn is_known(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(|peer| !peer.is_guest())
     }
 
     /// Asks a peer to compare words, in the place of a comparison that runs:
@@ -131,14 +112,5 @@ impl Endpoint {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.withdraw(&mut self.shared);
         }
-    }
-
-    fn send_note(&mut self, peer: PeerId, note: Note) -> bool {
-        let record = self.peers.get_mut(&peer);
-        let taken = record.is_some_and(|peer| peer.take_note(note));
-        if taken {
-            self.shared.dirty.insert(peer);
-        }
-        taken
     }
 }

@@ -27,6 +27,14 @@ pub(super) fn create_new(path: &Path, content: &[u8], access: Access) -> Result<
     sync_parent(path).map_err(fail)
 }
 
+/// Creates a file that must not exist yet, for this user only: as a whole, or not at all.
+///
+/// # Errors
+/// `AlreadyExists`, `DiskFull`, `Io`.
+pub fn create_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+    create_new(path, content, Access::Owner)
+}
+
 /// Creates a file or replaces its whole content.
 pub(super) fn replace(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
     Staged::write(path, content, access)?.commit()

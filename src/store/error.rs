@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::archive::StoreTrouble;
+use super::config::ConfigError;
 use super::key_text::KeyProblem;
 use super::known_peers::DamageReason;
 use crate::text::{NameError, Safe};
@@ -84,6 +85,8 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: DamageReason,
     },
+    /// The settings are not understood (SC32).
+    Config(ConfigError),
     /// The name is taken.
     DuplicateName {
         /// Whose it is.
@@ -274,6 +277,7 @@ impl fmt::Display for ErrorKind {
             Self::InUse { pid: None } => write!(f, "another process uses it"),
             Self::DiskFull => write!(f, "there is no room left on the disk"),
             Self::DamagedLine { line, reason } => write!(f, "line {line}: {reason}"),
+            Self::Config(error) => write!(f, "{error}"),
             Self::DuplicateName { name } => write!(f, "the name {name} is taken"),
             Self::DuplicateKey { name } => write!(f, "this key is known as {name}"),
             Self::LookAlike { existing } => write!(f, "the name looks like {existing}"),

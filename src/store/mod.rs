@@ -1,8 +1,9 @@
-//! Files: identities, known peers, the identity's lock and its timestamps. Whatever others could
+//! Files: settings, identities, known peers, the identity's lock and its timestamps. Whatever others could
 //! read or replace is refused; whatever is written is written as a whole.
 
 mod archive;
 mod atomic;
+mod config;
 mod day;
 mod error;
 mod host_port;
@@ -24,7 +25,8 @@ pub use archive::{
     Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Restored, Salvaged, Standing,
     StoreTrouble, Unconfirmed, survives_panic,
 };
-pub use atomic::open_log;
+pub use atomic::{create_private, open_log};
+pub use config::{Callers, Config, ConfigError, ConfigProblem, config_keys, parse_config};
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};
 pub use host_port::HostPort;
@@ -35,7 +37,7 @@ pub use key_file::KeyFile;
 pub use key_text::{KeyOffer, KeyProblem, fingerprint, key_text, key_uri, short_key_text};
 pub use known_peers::{Damage, DamageReason, Imported, KnownPeers, Peer, Stamp, read_list};
 pub use lock::IdentityLock;
-pub use passphrase::Passphrase;
+pub use passphrase::{Passphrase, Program};
 pub use paths::Paths;
 pub use psk::read_psk;
 pub use test_only::is_test_only;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -13,6 +13,15 @@ use super::os;
 
 /// The longest passphrase that is read; the rest of a longer line would be lost silently.
 const MAX_LEN: usize = 4096;
+
+/// A program and its arguments.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Program {
+    /// Its name, or the path of its file.
+    pub name: String,
+    /// What it is told.
+    pub args: Vec<String>,
+}
 
 /// What protects a key file; wiped on drop, never shown.
 ///
@@ -52,7 +61,17 @@ impl Passphrase {
     /// # Errors
     /// `CommandFailed`, `EmptyPassphrase`, `Malformed`, `Io` if there is no shell.
     pub fn from_command(command_line: &str) -> Result<Self, Error> {
-        run(command_line).map_err(|kind| Error::without_path(Operation::Run, kind))
+        run(os::shell(command_line)).map_err(|kind| Error::without_path(Operation::Run, kind))
+    }
+
+    /// Runs a program and takes the first line that it prints. No shell reads its arguments.
+    ///
+    /// # Errors
+    /// Those of [`Passphrase::from_command`], which name the program.
+    pub fn from_program(program: &Program) -> Result<Self, Error> {
+        let mut command = Command::new(&program.name);
+        command.args(&program.args);
+        run(command).map_err(|kind| Error::new(Path::new(&program.name), Operation::Run, kind))
     }
 
     pub(super) fn expose(&self) -> &[u8] {
@@ -94,8 +113,8 @@ fn first_line(source: impl BufRead) -> Result<Passphrase, ErrorKind> {
     Passphrase::from_text(str::from_utf8(text).map_err(not_text)?)
 }
 
-fn run(command_line: &str) -> Result<Passphrase, ErrorKind> {
-    let mut child = os::shell(command_line).stdout(Stdio::piped()).spawn()?;
+fn run(mut command: Command) -> Result<Passphrase, ErrorKind> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
     let passphrase = first_line(&mut output);
     // Whatever else it prints is read, so that it does not fail for a closed pipe.
@@ -191,6 +210,24 @@ mod tests {
         // cmd's `echo` prints the quotes too.
         let expected = if cfg!(windows) { "\"a  b\"" } else { "a  b" };
         assert_eq!(passphrase.expose(), expected.as_bytes());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_gets_its_words_without_a_shell() {
+        let program = |name: &str, args: &[&str]| Program {
+            name: name.to_owned(),
+            args: args.iter().map(|&it| it.to_owned()).collect(),
+        };
+        let echo = program("echo", &["$HOME  'x'"]);
+        assert_eq!(
+            Passphrase::from_program(&echo).unwrap().expose(),
+            b"$HOME  'x'"
+        );
+        let error = Passphrase::from_program(&program("false", &[])).unwrap_err();
+        assert_eq!(error.to_string(), "cannot run false: it ended with code 1");
+        let missing = program("/nowhere/a-program", &[]);
+        assert!(Passphrase::from_program(&missing).unwrap_err().is_missing());
     }
 
     #[test]

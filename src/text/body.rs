@@ -1,6 +1,7 @@
 //! What a character from outside may do on a screen, and the three forms of a body.
 
 use core::iter::Peekable;
+use core::ops::Range;
 use core::str::Chars;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
@@ -19,7 +20,45 @@ pub const MAX_MARKS: usize = 4;
 /// Applying it twice changes nothing more.
 #[must_use]
 pub fn safe_text(text: &str) -> Safe {
-    Safe::new(fold(render(text, Breaks::Keep)))
+    Safe::new(fold(render(text, Breaks::Keep)).0)
+}
+
+/// As [`safe_text`], with the places of the bytes that stand for something else: `^[` or `<U+202E>` of
+/// ours looks like one that was typed, unless it is drawn in another way.
+///
+/// The places are ranges of bytes in the text, in its order; of a folded text the note is the last.
+#[must_use]
+pub fn safe_text_marked(text: &str) -> (Safe, Vec<Range<usize>>) {
+    let mut marks = Vec::new();
+    let whole = render_marked(text, Breaks::Keep, &mut |mark| marks.push(mark));
+    let (folded, note) = fold(whole);
+    if let Some(note) = note {
+        marks.retain(|mark| mark.end <= note.start);
+        marks.push(note);
+    }
+    (Safe::new(folded), marks)
+}
+
+/// What may stand in a text that a person is writing: without anything that [`safe_text`] would show in
+/// another form. A tab is four spaces; a line break stays.
+#[must_use]
+pub fn typeable(text: &str) -> Safe {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if begins_crlf(c, &mut rest) {
+            continue;
+        }
+        match fate(c) {
+            Fate::Break => out.push('\n'),
+            // A terminal sends the line breaks of what is pasted as CR.
+            Fate::Caret if c == '\r' => out.push('\n'),
+            Fate::Tab => out.push_str("    "),
+            Fate::Keep | Fate::Mark | Fate::Joiner => out.push(c),
+            Fate::Caret | Fate::Hex | Fate::Point | Fate::Drop | Fate::Replace => {}
+        }
+    }
+    Safe::new(out)
 }
 
 /// Makes text safe to show inside a line of our own: a line break shows as `^J` or `<U+2028>`.
@@ -63,6 +102,16 @@ enum Fate {
     Drop,
     /// No character that a terminal could know.
     Replace,
+}
+
+impl Fate {
+    /// Whether what is shown is not the character.
+    const fn stands_in(&self) -> bool {
+        match self {
+            Self::Caret | Self::Hex | Self::Point | Self::Replace => true,
+            Self::Keep | Self::Mark | Self::Joiner | Self::Break | Self::Tab | Self::Drop => false,
+        }
+    }
 }
 
 /// The policy, one row per kind of character.
@@ -112,6 +161,11 @@ pub(super) const fn is_mark(category: GeneralCategory) -> bool {
 }
 
 fn render(text: &str, breaks: Breaks) -> String {
+    render_marked(text, breaks, &mut |_| {})
+}
+
+/// Tells `mark` where in the output something stands for a character that is not shown itself.
+fn render_marked(text: &str, breaks: Breaks, mark: &mut impl FnMut(Range<usize>)) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = MarkCount::default();
     let mut rest = text.chars().peekable();
@@ -124,7 +178,11 @@ fn render(text: &str, breaks: Breaks) -> String {
         if marks.exceeded_by(&fate) {
             continue;
         }
+        let start = out.len();
         show(c, &fate, breaks, &mut out);
+        if fate.stands_in() && out.len() > start {
+            mark(start..out.len());
+        }
     }
     out
 }
@@ -210,16 +268,18 @@ impl MarkCount {
     }
 }
 
-/// Cuts a text of too many lines; the note takes the place of the last line that fits.
-fn fold(text: String) -> String {
+/// Cuts a text of too many lines; the note, whose place is told, takes that of the last line that fits.
+fn fold(text: String) -> (String, Option<Range<usize>>) {
     let total = text.lines().count();
     if total <= MAX_LINES {
-        return text;
+        return (text, None);
     }
     let shown = MAX_LINES - 1;
     let mut folded: String = text.split_inclusive('\n').take(shown).collect();
+    let start = folded.len();
     folded.push_str(&format!("[{} more lines]", total - shown));
-    folded
+    let note = start..folded.len();
+    (folded, Some(note))
 }
 
 #[cfg(test)]

@@ -213,6 +213,55 @@ proptest! {
     }
 }
 
+#[test]
+fn what_stands_for_something_else_is_marked_and_what_was_typed_is_not() {
+    let marked = |text| {
+        let (safe, marks) = safe_text_marked(text);
+        let of = |mark: Range<usize>| safe.as_str()[mark].to_owned();
+        marks.into_iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(marked("<U+202E> ^["), Vec::<String>::new());
+    let hostile = "<U+202E>\u{202e}\u{1b}[2J\u{9b}\u{e000}\u{200b}\t\n";
+    assert_eq!(marked(hostile), ["<U+202E>", "^[", "<9B>", "\u{fffd}"]);
+    let long = "\u{7}\n".repeat(MAX_LINES + 1);
+    let marks = marked(&long);
+    assert_eq!(marks.len(), MAX_LINES);
+    assert_eq!(marks.last().unwrap(), "[2 more lines]");
+}
+
+#[test]
+fn a_pasted_text_keeps_its_lines_and_loses_its_controls() {
+    let typed = |text| typeable(text).to_string();
+    assert_eq!(typed("a\rb\r\nc\nd"), "a\nb\nc\nd");
+    assert_eq!(
+        typed("x\u{1b}[2J\u{202e}\u{200b}\u{e000}y\tz"),
+        "x[2Jy    z"
+    );
+    assert_eq!(typed("👩\u{200d}👧 é"), "👩\u{200d}👧 é");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn marks_change_no_text_and_lie_in_it(text in hostile()) {
+        let (safe, marks) = safe_text_marked(&text);
+        prop_assert_eq!(&safe, &safe_text(&text));
+        let mut end = 0;
+        for mark in marks {
+            prop_assert!(end <= mark.start && safe.as_str().get(mark.clone()).is_some());
+            end = mark.end;
+        }
+    }
+
+    #[test]
+    fn what_can_be_typed_has_no_control(text in hostile()) {
+        let typed = typeable(&text);
+        prop_assert!(typed.as_str().chars().all(|c| c == '\n' || !is_forbidden(c)));
+        prop_assert_eq!(typeable(typed.as_str()), typed);
+    }
+}
+
 /// What a program that reads our output does.
 fn undo(line: &str) -> String {
     let mut out = String::new();

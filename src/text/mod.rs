@@ -9,7 +9,9 @@ mod name;
 mod nearest;
 mod safe;
 
-pub use body::{MAX_LINES, MAX_MARKS, safe_line, safe_text, single_line};
+pub use body::{
+    MAX_LINES, MAX_MARKS, safe_line, safe_text, safe_text_marked, single_line, typeable,
+};
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
 pub use nearest::nearest;
 pub use safe::Safe;

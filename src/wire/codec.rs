@@ -107,6 +107,9 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::Truncated`], or [`DecodeError::NotCanonical`] for a longer form than needed.
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
         let first = *self.rest.first().ok_or(DecodeError::Truncated)?;
+        if first < 0x40 {
+            return self.u8().map(u64::from);
+        }
         let len = 1usize << (first >> 6);
         let value = self
             .bytes(len)?
@@ -132,6 +135,18 @@ impl<'a> Reader<'a> {
         self.bytes(len)
     }
 
+    /// Skips all zeros up to the next byte that is none.
+    pub fn skip_zeros(&mut self) {
+        const CHUNK: usize = 32;
+        while let Some((chunk, tail)) = self.rest.split_first_chunk::<CHUNK>()
+            && *chunk == [0; CHUNK]
+        {
+            self.rest = tail;
+        }
+        let zeros = self.rest.iter().take_while(|byte| **byte == 0).count();
+        self.rest = self.rest.get(zeros..).unwrap_or_default();
+    }
+
     /// Takes all that is left.
     pub fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
@@ -154,6 +169,14 @@ impl<'a> Reader<'a> {
 #[derive(Debug, Default)]
 pub struct Writer {
     bytes: Vec<u8>,
+}
+
+impl From<Vec<u8>> for Writer {
+    /// Starts anew in the memory of `buffer`.
+    fn from(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { bytes: buffer }
+    }
 }
 
 impl Writer {
@@ -193,21 +216,7 @@ impl Writer {
 
     /// Appends a QUIC varint in its shortest form; values above 2^62-1 are written as 2^62-1.
     pub fn varint(&mut self, value: u64) -> &mut Self {
-        let value = value.min(VARINT_MAX);
-        let len = varint_len(value);
-        let tag = match len {
-            1 => 0x00,
-            2 => 0x40,
-            4 => 0x80,
-            _ => 0xc0,
-        };
-        let start = self.bytes.len();
-        let encoded = value.to_be_bytes();
-        self.bytes.extend(encoded.iter().skip(8 - len));
-        if let Some(first) = self.bytes.get_mut(start) {
-            *first |= tag;
-        }
-        self
+        self.bytes(Varint::from(value).as_bytes())
     }
 
     /// Appends a varint length and the bytes.
@@ -239,6 +248,30 @@ impl Writer {
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         self.bytes
+    }
+}
+
+/// The bytes of a QUIC varint in its shortest form; of 2^62-1 for values above it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Varint {
+    bytes: [u8; 8],
+    len: usize,
+}
+
+impl From<u64> for Varint {
+    fn from(value: u64) -> Self {
+        let value = value.min(VARINT_MAX);
+        let len = varint_len(value);
+        // The two highest bits say how many bytes there are.
+        let tagged = (value << (64 - 8 * len)) | (u64::from(len.trailing_zeros()) << 62);
+        let bytes = tagged.to_be_bytes();
+        Self { bytes, len }
+    }
+}
+
+impl Varint {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -318,5 +351,22 @@ mod tests {
             Reader::new(&[3, 1, 2, 3]).prefixed(2),
             Err(DecodeError::TooLong)
         );
+    }
+
+    #[test]
+    fn a_writer_appends_in_order_to_room_that_it_has_from_the_start() {
+        let mut writer = Writer::with_capacity(64);
+        assert!(writer.is_empty());
+        writer
+            .u64(0x0807_0605_0403_0201)
+            .u32(0x0c0b_0a09)
+            .u16(0x0e0d);
+        writer.u8(0x0f).pad_to(17).pad_to(16);
+        assert!(!writer.is_empty());
+        assert_eq!(writer.len(), 17);
+        let bytes = writer.into_vec();
+        let expected: Vec<u8> = (1..16).chain([0, 0]).collect();
+        assert_eq!(bytes, expected);
+        assert!(bytes.capacity() >= 64);
     }
 }

@@ -2,6 +2,8 @@
 
 mod verify;
 
+use tinyvec::TinyVec;
+
 use crate::id::{PacketNumber, StreamId, VerifyingKey};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
 use crate::wire::limits::{
@@ -35,9 +37,10 @@ const VERIFY: u64 = 0x40;
 const BUCKETS: [usize; 5] = [64, 128, 256, 512, 1_024];
 
 /// One unit inside the sealed payload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// Asks for an acknowledgement and nothing else.
+    #[default]
     Ping,
     /// Packet numbers that arrived.
     Ack(Ack),
@@ -142,11 +145,14 @@ impl<'a> StreamFrame<'a> {
     }
 
     fn encode(&self, writer: &mut Writer) {
-        writer.varint(if self.fin { STREAM_FIN } else { STREAM });
-        writer
-            .varint(self.id.0)
-            .varint(self.offset)
-            .prefixed(self.data);
+        Self::encode_head(writer, self.id, self.offset, self.fin, self.data.len());
+        writer.bytes(self.data);
+    }
+
+    /// All but the data.
+    fn encode_head(writer: &mut Writer, id: StreamId, offset: u64, fin: bool, len: usize) {
+        writer.varint(if fin { STREAM_FIN } else { STREAM });
+        writer.varint(id.0).varint(offset).varint(len as u64);
     }
 
     /// Bytes that a piece of `len` bytes takes besides its data.
@@ -162,8 +168,12 @@ pub struct Ack {
     /// Microseconds that the highest one waited for this frame.
     pub delay_us: u64,
     /// `(low, high)`, descending, at least one and at most [`ACK_MAX_RANGES`], never adjacent.
-    pub ranges: Vec<(u64, u64)>,
+    pub ranges: AckRanges,
 }
+
+/// The ranges of an ACK. Where nothing was lost lately there is one, or two around a number that was left
+/// out.
+pub type AckRanges = TinyVec<[(u64, u64); 2]>;
 
 impl Ack {
     /// Whether `number` is among the acknowledged ones.
@@ -182,7 +192,8 @@ impl Ack {
             return Err(DecodeError::TooLong);
         }
         let mut low = below(largest, reader.varint()?)?;
-        let mut ranges = vec![(low, largest)];
+        let mut ranges = AckRanges::default();
+        ranges.push((low, largest));
         for _ in 0..more {
             let high = below(below(low, reader.varint()?)?, 2)?;
             low = below(high, reader.varint()?)?;
@@ -307,8 +318,11 @@ pub struct Payload<'a> {
     /// The connection's packet number.
     pub number: PacketNumber,
     /// The frames in order, padding left out.
-    pub frames: Vec<Frame<'a>>,
+    pub frames: Frames<'a>,
 }
+
+/// The frames of a packet. Most have an ACK, a piece of the chat, a receipt and perhaps credit.
+pub type Frames<'a> = TinyVec<[Frame<'a>; 4]>;
 
 impl<'a> Payload<'a> {
     /// Parses a whole plaintext, so that no frame takes effect before all are known to be good.
@@ -318,9 +332,11 @@ impl<'a> Payload<'a> {
     pub fn parse(plaintext: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(plaintext);
         let number = PacketNumber(reader.varint()?);
-        let mut frames = Vec::new();
+        let mut frames = Frames::default();
         while !reader.is_empty() {
-            frames.extend(parse_frame(&mut reader)?);
+            if let Some(frame) = parse_frame(&mut reader)? {
+                frames.push(frame);
+            }
         }
         Ok(Self { number, frames })
     }
@@ -334,29 +350,31 @@ impl<'a> Payload<'a> {
     /// The plaintext's bytes, padded to the next bucket, or to `path_len` beyond the last one.
     #[must_use]
     pub fn encode(&self, path_len: usize) -> Vec<u8> {
-        let mut writer = PayloadWriter::new(self.number, path_len);
+        let mut bytes = Writer::with_capacity(path_len);
+        let mut writer = PayloadWriter::new(&mut bytes, self.number, path_len);
         for frame in &self.frames {
             writer.push(frame);
         }
-        writer.finish()
+        writer.finish();
+        bytes.into_vec()
     }
 }
 
 /// Writes a plaintext frame by frame.
 #[derive(Debug)]
-pub struct PayloadWriter {
-    writer: Writer,
+pub struct PayloadWriter<'w> {
+    writer: &'w mut Writer,
     path_len: usize,
+    /// Where in the writer the plaintext begins.
     start: usize,
 }
 
-impl PayloadWriter {
-    /// Begins the plaintext of packet `number`, which is to have at most `path_len` bytes.
-    #[must_use]
-    pub fn new(number: PacketNumber, path_len: usize) -> Self {
-        let mut writer = Writer::with_capacity(path_len);
-        writer.varint(number.0.min(VARINT_MAX));
+impl<'w> PayloadWriter<'w> {
+    /// Begins the plaintext of packet `number`, which is to have at most `path_len` bytes, behind what has
+    /// been written already.
+    pub fn new(writer: &'w mut Writer, number: PacketNumber, path_len: usize) -> Self {
         let start = writer.len();
+        writer.varint(number.0);
         Self {
             writer,
             path_len,
@@ -364,43 +382,49 @@ impl PayloadWriter {
         }
     }
 
+    const fn len(&self) -> usize {
+        self.writer.len() - self.start
+    }
+
     /// How many bytes are left.
     #[must_use]
     pub const fn room(&self) -> usize {
-        self.path_len.saturating_sub(self.writer.len())
-    }
-
-    /// Whether there is no frame yet.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.writer.len() == self.start
+        self.path_len.saturating_sub(self.len())
     }
 
     /// Appends a frame. The caller keeps to [`PayloadWriter::room`].
     pub fn push(&mut self, frame: &Frame<'_>) {
-        encode_frame(frame, &mut self.writer);
+        encode_frame(frame, self.writer);
     }
 
-    /// The plaintext, padded to the next bucket, or to the path's size beyond the last one.
-    #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
-        let len = self.writer.len();
+    /// Appends a STREAM frame whose data lies in two places.
+    pub fn push_stream(&mut self, id: StreamId, offset: u64, fin: bool, data: [&[u8]; 2]) {
+        let [first, second] = data;
+        let len = first.len() + second.len();
+        StreamFrame::encode_head(self.writer, id, offset, fin, len);
+        self.writer.bytes(first).bytes(second);
+    }
+
+    /// Pads the plaintext to the next bucket, or to the path's size beyond the last one.
+    pub fn finish(self) {
+        let len = self.len();
         let bucket = BUCKETS.into_iter().find(|bucket| len <= *bucket);
-        self.writer.pad_to(bucket.unwrap_or(self.path_len));
-        self.writer.into_vec()
+        let padded = bucket.unwrap_or(self.path_len);
+        self.writer.pad_to(self.start + padded);
     }
 
-    /// The plaintext, padded to the path's size whatever it holds.
-    #[must_use]
-    pub fn finish_full(mut self) -> Vec<u8> {
-        self.writer.pad_to(self.path_len);
-        self.writer.into_vec()
+    /// Pads the plaintext to the path's size whatever it holds.
+    pub fn finish_full(self) {
+        self.writer.pad_to(self.start + self.path_len);
     }
 }
 
 fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeError> {
     Ok(Some(match reader.varint()? {
-        PADDING => return Ok(None),
+        PADDING => {
+            reader.skip_zeros();
+            return Ok(None);
+        }
         PING => Frame::Ping,
         ACK => Frame::Ack(Ack::parse(reader)?),
         HELLO => Frame::Hello(Hello::parse(reader)?),

@@ -8,4 +8,4 @@ pub mod limits;
 pub mod packet;
 
 pub use codec::{DecodeError, Reader, Writer};
-pub(crate) use codec::{VARINT_MAX, varint_len};
+pub(crate) use codec::{VARINT_MAX, Varint, varint_len};

@@ -188,16 +188,27 @@ impl Data {
     /// Lays out a datagram to be sealed in place: header, `plaintext`, room for the tag.
     #[must_use]
     pub fn lay_out(&self, plaintext: &[u8]) -> Vec<u8> {
-        let len = DATA_HEADER_LEN + plaintext.len() + TAG_LEN;
-        let mut writer = Writer::with_capacity(len);
-        writer
-            .u8(TYPE_DATA)
-            .u8(0)
-            .u16(0)
-            .u32(self.receiver.0)
-            .u64(self.counter.0);
-        writer.bytes(plaintext).pad_to(len);
-        writer.into_vec()
+        let mut datagram = Vec::with_capacity(DATA_HEADER_LEN + plaintext.len() + TAG_LEN);
+        datagram.extend_from_slice(&self.header());
+        datagram.extend_from_slice(plaintext);
+        datagram.extend_from_slice(&[0; TAG_LEN]);
+        datagram
+    }
+
+    /// Puts the header in front of a plaintext that was written with room for it.
+    pub fn write_header(&self, datagram: &mut [u8]) {
+        if let Some(room) = datagram.first_chunk_mut() {
+            *room = self.header();
+        }
+    }
+
+    /// The bytes before the ciphertext: type, three zeros, receiver, counter.
+    fn header(&self) -> [u8; DATA_HEADER_LEN] {
+        let [r0, r1, r2, r3] = self.receiver.0.to_le_bytes();
+        let [c0, c1, c2, c3, c4, c5, c6, c7] = self.counter.0.to_le_bytes();
+        [
+            TYPE_DATA, 0, 0, 0, r0, r1, r2, r3, c0, c1, c2, c3, c4, c5, c6, c7,
+        ]
     }
 }
 

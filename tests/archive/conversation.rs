@@ -143,7 +143,7 @@ impl Person {
         let draft = Draft::text(text, wall(now));
         self.step()?;
         let process = self.process.as_mut().unwrap();
-        let message = process.messenger.prepare(to, draft, now).unwrap();
+        let message = process.messenger.prepare(to, draft).unwrap();
         let (name, body) = (message.name, message.body.to_vec());
         assert!(self.named.insert(name), "{name:?} is used twice");
         // Perhaps it is written down although that fails.

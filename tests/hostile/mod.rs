@@ -135,6 +135,21 @@ impl Scene {
         self.victim.receive(from, &mut datagram, self.now);
     }
 
+    /// What the victim sends now, in answer to what was delivered.
+    pub fn react(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.victim.drain(self.now, &mut self.rng)
+    }
+
+    /// The hostile peer gets what the victim sent to it.
+    pub fn pass_on(&mut self, datagrams: Vec<(SocketAddr, Vec<u8>)>) {
+        for (to, datagram) in datagrams {
+            if to != self.innocent.at {
+                self.outward += 1;
+                self.hostile.receive(datagram, &mut self.rng);
+            }
+        }
+    }
+
     /// Sends a plaintext under the valid key.
     pub fn send_plain(&mut self, plaintext: &[u8]) {
         if let Some(datagram) = self.hostile.seal(plaintext) {

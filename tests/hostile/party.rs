@@ -103,6 +103,12 @@ impl Party {
         result
     }
 
+    /// Forgets what it was shown and told of sessions, but keeps the room for it.
+    pub fn forget(&mut self) {
+        self.shown.clear();
+        self.events.clear();
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
         self.messenger.poll_timeout()
     }

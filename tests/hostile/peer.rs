@@ -54,6 +54,8 @@ pub struct Received {
     pub bytes: u64,
     /// How far the victim lets the chat stream reach.
     pub credit: u64,
+    /// How many bulk streams it lets be opened, if it raised that.
+    pub streams: Option<u64>,
 }
 
 struct Keys {
@@ -171,7 +173,7 @@ impl Hostile {
     pub fn payload(&mut self, frames: &[Frame<'_>]) -> Vec<u8> {
         let number = PacketNumber(self.next_number);
         self.next_number += 1;
-        let frames = frames.to_vec();
+        let frames = frames.into();
         Payload { number, frames }.encode(MAX_PLAINTEXT)
     }
 
@@ -200,7 +202,7 @@ impl Hostile {
         }
         (!ranges.is_empty()).then_some(Ack {
             delay_us: 0,
-            ranges,
+            ranges: ranges.as_slice().into(),
         })
     }
 
@@ -313,6 +315,7 @@ impl Received {
                 Frame::Verify(verify) => self.verifies.push(*verify),
                 Frame::Stream(stream) => self.bytes += stream.data.len() as u64,
                 Frame::MaxStreamData { id, max } if id.0 == 1 => self.credit = *max,
+                Frame::MaxStreams(max) => self.streams = Some(*max),
                 _ => {}
             }
         }

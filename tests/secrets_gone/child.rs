@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
-use securechat::crypto::{Psk, StaticSecret};
+use securechat::crypto::{BatchWipe, Psk, StaticSecret};
 use securechat::id::{PeerId, StreamId, Timestamp};
 use securechat::proto::limits::MAX_ACK_DELAY;
 use securechat::proto::{
@@ -135,8 +135,9 @@ fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
     let written = from.core().write_stream(to.id, CHAT, &line);
     assert_eq!(written, Ok(line.len()));
     settle(from, to, now);
-    let heard = to.core().read_stream(from.id, CHAT, usize::MAX);
-    assert_eq!(heard, Ok(line));
+    let mut heard = Vec::new();
+    let count = to.core().read_stream(from.id, CHAT, usize::MAX, &mut heard);
+    assert_eq!((count, &heard), (Ok(line.len()), &line));
 }
 
 /// Tells the parent, and waits for it.
@@ -198,7 +199,8 @@ impl Side {
             address: SocketAddr::from(([192, 0, 2, number], 7419)),
             worker: Thread::start(move |job: Job| job.run(&mut script)),
             sender: Thread::start(|(transmit, now): (Transmit, Instant)| {
-                transmit.datagram.into_bytes(now).unwrap()
+                let wipe = BatchWipe::new();
+                transmit.datagram.into_bytes_in_batch(now, &wipe).unwrap()
             }),
             receiver: Thread::start(Arrival::handle),
         }
@@ -247,7 +249,9 @@ impl Arrival {
                 core.lock().unwrap().handle_handshake(from, packet, now);
             }
             Ok(Incoming::Data) => {
-                let opened = table.open(from, &mut datagram, now).unwrap();
+                let mut batch = table.batch();
+                let opened = batch.open(from, &mut datagram, now).unwrap();
+                drop(batch);
                 core.lock().unwrap().handle_opened(&opened, now);
             }
             Err(reason) => panic!("{reason:?}"),

@@ -90,6 +90,26 @@ impl Program {
         (Self::of(&command, child, input, chunks, 1), reader)
     }
 
+    /// Starts a command that somebody types at, and whose output goes into pipes: what it prints is then
+    /// not mixed with what is typed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn typed_at(mut command: Command) -> Self {
+        let (keyboard, typed) = crate::terminal::open_pair();
+        let pipes = command.stdin(typed).stdout(Stdio::piped());
+        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+        // With the command its end of the terminal is dropped, so that it closes with the process.
+        command.stdin(Stdio::null());
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (sender, chunks) = channel();
+        read(Stream::Out, out, sender.clone());
+        read(Stream::Err, err, sender);
+        // The echo of what is typed would fill the terminal.
+        let mut echo = keyboard.try_clone().unwrap();
+        let discard = move || std::io::copy(&mut echo, &mut std::io::sink());
+        thread::Builder::new().spawn(discard).unwrap();
+        Self::of(&command, child, Box::new(keyboard), chunks, 2)
+    }
+
     /// Takes a process whose only stream is a terminal.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_terminal(command: &Command, child: Child, terminal: std::fs::File) -> Self {
@@ -135,6 +155,25 @@ impl Program {
         self.patience = patience;
     }
 
+    /// Presses keys, without an Enter.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn press(&mut self, keys: &str) {
+        let input = self.input.as_mut().expect("the input is open");
+        input.write_all(keys.as_bytes()).unwrap();
+        input.flush().unwrap();
+    }
+
+    /// Waits for more of a terminal's output, and hands it over.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn output(&mut self, start: Instant, wanted: &str) -> Vec<u8> {
+        let unread = &mut self.unread[Stream::Out as usize];
+        if !unread.is_empty() {
+            return core::mem::take(unread);
+        }
+        self.receive(start, wanted);
+        core::mem::take(&mut self.unread[Stream::Out as usize])
+    }
+
     /// Types a line of any bytes.
     pub(crate) fn say_bytes(&mut self, line: &[u8]) {
         let input = self.input.as_mut().expect("the input is open");
@@ -143,9 +182,32 @@ impl Program {
         input.flush().unwrap();
     }
 
+    /// Waits for a line of standard error that contains `wanted`; false if the program ends without.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn tells(&mut self, wanted: &str) -> bool {
+        let start = Instant::now();
+        loop {
+            while let Some(line) = self.next_line(Stream::Err) {
+                if line.contains(wanted) {
+                    return true;
+                }
+            }
+            if self.open == 0 {
+                return false;
+            }
+            self.receive(start, wanted);
+        }
+    }
+
     /// Ends the input.
     pub(crate) fn close(&mut self) {
         self.input = None;
+    }
+
+    /// The lines of a stream that have come and were not asked for.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn lines(&mut self, stream: Stream) -> Vec<String> {
+        core::iter::from_fn(|| self.next_line(stream)).collect()
     }
 
     /// Waits for a line of standard output that contains `wanted`; those before it are passed over.
@@ -276,6 +338,15 @@ impl Program {
     pub(crate) fn kill(mut self) -> Ended {
         self.child.kill().unwrap();
         self.end()
+    }
+
+    /// Waits until it is stopped, as by Ctrl+Z.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn stops(&self) {
+        use rustix::process::{Pid, WaitOptions, waitpid};
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
     }
 
     /// Sends it a signal.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::home::{Home, Talk, check};
 use crate::program::{Program, within};
 use crate::rude::Rude;
+use crate::waiting::{numbers, once};
 
 #[test]
 fn a_pipe_that_is_longer_than_the_outbox_is_read_as_its_lines_are_delivered() {
@@ -96,12 +97,6 @@ fn what_a_full_disk_does_not_take_has_no_receipt() {
     caller.end().failed(6, "SC14");
 }
 
-/// What was printed of `line 0`, `line 1` and so on until there are no more, as numbers.
-fn numbers(records: &str) -> Vec<usize> {
-    let number = |line: &str| line.split("\tline ").nth(1)?.parse().ok();
-    records.lines().filter_map(number).collect()
-}
-
 #[test]
 fn a_listener_that_is_killed_in_the_middle_and_starts_again_misses_nothing() {
     const LINES: usize = 600;
@@ -117,27 +112,17 @@ fn a_listener_that_is_killed_in_the_middle_and_starts_again_misses_nothing() {
     }
     let ended = listener.kill();
     records += &ended.rest;
-    let before = numbers(&records);
     caller.say(&text[LINES / 2..].join("\n"));
     let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
     // The conversation goes on by itself.
-    let after = within(Duration::from_secs(15), || {
-        let mut after = Vec::new();
-        while after.last() != Some(&(LINES - 1)) {
-            after.extend(numbers(&listener.said("\tline ")));
+    let mut shown = numbers(&records);
+    within(Duration::from_secs(15), || {
+        while shown.last() != Some(&(LINES - 1, false)) {
+            shown.extend(numbers(&listener.said("\tline ")));
         }
-        after
     });
     caller.leave();
-    assert!(before.is_sorted() && after.is_sorted());
-    let resumed = after[0];
-    assert_eq!(before, (0..before.len()).collect::<Vec<_>>());
-    assert!(
-        resumed <= before.len(),
-        "lines {} to {resumed} are missing",
-        before.len()
-    );
-    assert_eq!(after, (resumed..LINES).collect::<Vec<_>>(), "each once");
+    assert_eq!(once(&shown), (0..LINES).collect::<Vec<_>>());
 }
 
 #[test]

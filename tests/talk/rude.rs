@@ -25,8 +25,13 @@ pub(crate) const LOST: &[u8] = b"lost";
 struct Leaky(MemoryOutbox);
 
 impl Outbox for Leaky {
-    fn has_room(&self, contact: ContactId, len: usize) -> Result<(), OutboxError> {
-        self.0.has_room(contact, len)
+    fn has_room(
+        &self,
+        contact: ContactId,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError> {
+        self.0.has_room(contact, messages, bytes)
     }
 
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -12,19 +13,32 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::home::{Home, program};
 use crate::program::{Ended, Program};
 
-/// Starts a command with a terminal for all three streams.
-pub(crate) fn start(mut command: Command) -> Program {
+/// A pseudo-terminal: our end of it, and that of a program.
+pub(crate) fn open_pair() -> (File, OwnedFd) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
     let name = ptsname(&ours, Vec::new()).unwrap();
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let theirs: OwnedFd = open(name, flags, Mode::empty()).unwrap();
-    let theirs = || Stdio::from(theirs.try_clone().unwrap());
-    let streams = command.stdin(theirs()).stdout(theirs()).stderr(theirs());
-    let child = streams.spawn().unwrap();
+    (File::from(ours), theirs)
+}
+
+/// Starts a command with a terminal for all three streams, for somebody who wants lines.
+pub(crate) fn start(mut command: Command) -> Program {
+    command.env("ACCESSIBLE", "1");
+    let (ours, theirs) = open_pair();
+    start_on(command, ours, &theirs)
+}
+
+/// Starts a command on this terminal.
+pub(crate) fn start_on(mut command: Command, ours: File, theirs: &OwnedFd) -> Program {
+    let stream = || Stdio::from(theirs.try_clone().unwrap());
+    let streams = command.stdin(stream()).stdout(stream()).stderr(stream());
+    // A group of its own, as a shell gives to each job: stopping it stops nobody else.
+    let child = streams.process_group(0).spawn().unwrap();
     // With the command its ends of the terminal are dropped, so that it closes with the process.
-    Program::on_terminal(&command, child, File::from(ours))
+    Program::on_terminal(&command, child, ours)
 }
 
 pub(crate) fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {

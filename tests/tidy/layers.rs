@@ -9,11 +9,12 @@ use crate::{files, read, report};
 /// Each module, and what it may use of ours. Ground floor first; nothing knows a higher floor.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("id", &[]),
+    ("sync", &[]),
     ("time", &[]),
     ("text", &[]),
     ("wire", &["id"]),
-    ("crypto", &["id"]),
-    ("proto", &["id", "time", "wire", "crypto"]),
+    ("crypto", &["id", "sync"]),
+    ("proto", &["id", "sync", "time", "wire", "crypto"]),
     ("chat", &["id", "time", "wire", "proto"]),
     (
         "sim",
@@ -22,13 +23,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["id", "time", "text", "crypto", "chat"]),
     (
         "net",
-        &["id", "time", "text", "wire", "crypto", "proto", "chat"],
+        &[
+            "id", "sync", "time", "text", "wire", "crypto", "proto", "chat",
+        ],
     ),
     ("plain", &["id", "time", "text", "chat"]),
+    ("tui", &["id", "time", "text", "chat"]),
     (
         "cli",
         &[
-            "id", "time", "text", "wire", "crypto", "proto", "chat", "sim", "store", "net", "plain",
+            "id", "time", "text", "wire", "crypto", "proto", "chat", "sim", "store", "net",
+            "plain", "tui",
         ],
     ),
 ];

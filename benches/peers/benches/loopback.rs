@@ -180,7 +180,7 @@ pub fn first_message() {
 /// Where the two processes of a placement run.
 const PLACEMENTS: [(&str, &str, &str); 2] = [("one core", "0", "0"), ("two cores", "0", "1")];
 
-const FIGURES: [(&str, &str, &str); 9] = [
+const FIGURES: [(&str, &str, &str); 13] = [
     (
         "rtt100_p50",
         "Round trip of 100 B, application to application, p50",
@@ -202,6 +202,26 @@ const FIGURES: [(&str, &str, &str); 9] = [
     ),
     ("rss_mib", "Resident memory of the client then", "MiB"),
     ("cpu_s", "Processor time of both processes in all", "s"),
+    (
+        "messages_locked_percent",
+        "Time for which the client's core is locked, messages a second",
+        "%",
+    ),
+    (
+        "messages_contended_percent",
+        "Times somebody else had the lock then, messages a second",
+        "%",
+    ),
+    (
+        "bulk_locked_percent",
+        "Time for which the client's core is locked, one large transfer",
+        "%",
+    ),
+    (
+        "bulk_contended_percent",
+        "Times somebody else had the lock then, one large transfer",
+        "%",
+    ),
 ];
 
 type Results = BTreeMap<(usize, String), BTreeMap<&'static str, Vec<f64>>>;

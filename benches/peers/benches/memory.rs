@@ -269,6 +269,7 @@ impl Bench {
 
     fn round(&mut self, messages: usize) -> f64 {
         let (mut time, mut packets) = (0.0, 0);
+        let mut outward = Vec::with_capacity(64);
         for _ in 0..messages {
             let crowd = &mut self.crowd;
             let turn = self.turn % crowd.members.len();
@@ -288,17 +289,18 @@ impl Bench {
             crowd.hub.send(to, TEXT, now);
             crowd.hub.wake(now);
             crowd.hub.transmits(now, &mut crowd.out);
-            let outward: Vec<_> = crowd.out.drain(..).filter_map(seal).collect();
+            outward.extend(crowd.out.drain(..).filter_map(seal));
             self.allocations += allocations() - before;
             time += begun.elapsed().as_nanos() as f64;
             packets += outward.len();
             let (hub, own) = (crowd.hub.address, turn);
-            for (to, mut datagram) in outward {
+            for (to, mut datagram) in outward.drain(..) {
                 let number = number_of(to);
                 if number.is_multiple_of(self.keep) {
                     let member = &mut crowd.members[number / self.keep - 1];
                     member.receive(hub, &mut datagram, now);
                 }
+                crowd.hub.messenger.endpoint_mut().recycle(datagram);
             }
             let member = &mut crowd.members[own];
             member.work(now);

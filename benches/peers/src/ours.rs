@@ -10,8 +10,8 @@ use securechat::chat::{Draft, Event, Messenger, State, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, StreamId, Timestamp};
 use securechat::proto::{
-    self, Endpoint, EndpointConfig, Incoming, KeyTable, PeerConfig, Screen, Shown, StreamEvent,
-    Transmit,
+    self, Congestion, Endpoint, EndpointConfig, Incoming, KeyTable, PeerConfig, Screen, Shown,
+    StreamEvent, Transmit,
 };
 use securechat::time::{Instant, UnixTime};
 
@@ -38,17 +38,24 @@ pub struct Side {
     pub received: usize,
     pub delivered: usize,
     pub readable: Option<StreamId>,
+    pub writable: bool,
     pub finished: bool,
 }
 
 impl Side {
     pub fn new(number: u32, now: Instant) -> Self {
+        Self::with(number, 7, Congestion::default(), now)
+    }
+
+    /// `seed`: another gives other session indices, jitter and so on.
+    pub fn with(number: u32, seed: u8, congestion: Congestion, now: Instant) -> Self {
         let identity = Arc::new(secret(number));
         let config = EndpointConfig {
             bulk: true,
+            congestion,
             ..EndpointConfig::default()
         };
-        let mut seed = [7; 32];
+        let mut seed = [seed; 32];
         seed[..4].copy_from_slice(&number.to_le_bytes());
         let timestamps = Timestamp(1_000)..Timestamp(u64::MAX / 2);
         let endpoint = Endpoint::new(config, identity, seed, timestamps, now);
@@ -64,6 +71,7 @@ impl Side {
             received: 0,
             delivered: 0,
             readable: None,
+            writable: false,
             finished: false,
         }
     }
@@ -124,6 +132,7 @@ impl Side {
                 Update::Session(proto::Event::Established { .. }) => self.established += 1,
                 Update::Session(proto::Event::Stream { event, .. }) => match event {
                     StreamEvent::Readable(id) => self.readable = Some(id),
+                    StreamEvent::Writable(_) => self.writable = true,
                     StreamEvent::Finished(_) => self.finished = true,
                     _ => {}
                 },
@@ -151,6 +160,7 @@ impl Side {
         for transmit in out.drain(..) {
             if let Some(mut bytes) = transmit.datagram.into_bytes(now) {
                 other.receive(self.address, &mut bytes, arrives);
+                self.messenger.endpoint_mut().recycle(bytes);
             }
         }
         other.work(arrives);
@@ -269,6 +279,7 @@ impl Pair {
     /// A bulk stream of `total` bytes, to its last byte.
     pub fn transfer(&mut self, total: usize) {
         let chunk = vec![0x42; 64 << 10];
+        let mut read = Vec::new();
         let id = self.b.id;
         let stream = self
             .a
@@ -303,12 +314,10 @@ impl Pair {
             if let Some(stream) = self.b.readable.take() {
                 let (now, from) = (at(self.now), self.a.id);
                 loop {
-                    let read =
-                        self.b
-                            .messenger
-                            .endpoint_mut()
-                            .read_stream(from, stream, chunk.len());
-                    if read.expect("a session stands").is_empty() {
+                    let (endpoint, max) = (self.b.messenger.endpoint_mut(), chunk.len());
+                    read.clear();
+                    let count = endpoint.read_stream(from, stream, max, &mut read);
+                    if count.expect("a session stands") == 0 {
                         break;
                     }
                 }

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn_proto::{
     ClientConfig, Connection, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig,
-    Event, ServerConfig, StreamEvent, StreamId,
+    Event, ServerConfig, StreamEvent, StreamId, TransportConfig,
 };
 
 use crate::ours::HOP_US;
@@ -27,12 +27,22 @@ pub struct Configs {
 
 impl Configs {
     pub fn new() -> Self {
+        Self::with(TransportConfig::default())
+    }
+
+    /// `transport`: for either side.
+    pub fn with(transport: TransportConfig) -> Self {
         let (server, certificate) = tls::server();
         let server = QuicServerConfig::try_from(server).expect("TLS 1.3");
         let client = QuicClientConfig::try_from(tls::client(certificate)).expect("TLS 1.3");
+        let transport = Arc::new(transport);
+        let mut server = ServerConfig::with_crypto(Arc::new(server));
+        server.transport_config(Arc::clone(&transport));
+        let mut client = ClientConfig::new(Arc::new(client));
+        client.transport_config(transport);
         Self {
-            server: Arc::new(ServerConfig::with_crypto(Arc::new(server))),
-            client: ClientConfig::new(Arc::new(client)),
+            server: Arc::new(server),
+            client,
         }
     }
 }
@@ -55,16 +65,30 @@ pub struct Side {
     partial: Vec<u8>,
     pub received: usize,
     pub receipts: usize,
+    /// The large transfer's on its way in.
     bulk: Option<StreamId>,
+    /// The large transfer's on its way out.
+    bulk_out: Option<StreamId>,
     pub finished: bool,
     readable: bool,
+    pub writable: bool,
+    /// Why the connection is no more.
+    pub ended: Option<String>,
+    /// Bytes read of the large transfer.
+    pub moved: u64,
 }
 
 impl Side {
     pub fn new(number: u32, server: Option<Arc<ServerConfig>>) -> Self {
+        Self::with(number, server, None)
+    }
+
+    /// `seed`: for connection ids, skipped packet numbers and so on.
+    pub fn with(number: u32, server: Option<Arc<ServerConfig>>, seed: Option<[u8; 32]>) -> Self {
         let [a, b, c, _] = number.to_le_bytes();
+        let config = Arc::new(EndpointConfig::default());
         Self {
-            endpoint: Endpoint::new(Arc::new(EndpointConfig::default()), server, true, None),
+            endpoint: Endpoint::new(config, server, true, seed),
             connection: None,
             address: SocketAddr::from(([10, c, b, a], 7_419)),
             buffer: Vec::new(),
@@ -74,9 +98,48 @@ impl Side {
             received: 0,
             receipts: 0,
             bulk: None,
+            bulk_out: None,
             finished: false,
             readable: false,
+            writable: false,
+            ended: None,
+            moved: 0,
         }
+    }
+
+    pub fn connect(&mut self, config: ClientConfig, remote: SocketAddr, now: Instant) {
+        self.connection = self.endpoint.connect(now, config, remote, tls::NAME).ok();
+    }
+
+    /// Opens the stream that messages use, ahead of a transfer's.
+    pub fn open_messages(&mut self) {
+        let stream = self.connection().streams().open(Dir::Bi);
+        let stream = stream.expect("one may be opened");
+        let raised = self.connection().send_stream(stream).set_priority(1);
+        raised.expect("it is open");
+        self.stream = Some(stream);
+    }
+
+    /// Writes one message; there must be room for it.
+    pub fn say(&mut self, text: &[u8]) {
+        let stream = self.stream.expect("it was opened");
+        let mut writer = self.connection().send_stream(stream);
+        let len = u32::try_from(text.len()).expect("it is short");
+        let written = writer.write(&len.to_le_bytes()).expect("it is open")
+            + writer.write(text).expect("it is open");
+        assert_eq!(written, HEADER + text.len(), "messages fit the window");
+    }
+
+    /// Opens the stream of a large transfer.
+    pub fn open_bulk(&mut self) {
+        let stream = self.connection().streams().open(Dir::Uni);
+        self.bulk_out = Some(stream.expect("one may be opened"));
+    }
+
+    /// Writes of a large transfer what there is room for; `writable` becomes true when there is more.
+    pub fn fill(&mut self, chunk: &[u8]) {
+        let stream = self.bulk_out.expect("it was opened");
+        while self.connection().send_stream(stream).write(chunk).is_ok() {}
     }
 
     fn connection(&mut self) -> &mut Connection {
@@ -112,7 +175,7 @@ impl Side {
         while let Some(event) = connection.poll() {
             match event {
                 Event::Connected => self.established = true,
-                Event::ConnectionLost { reason } => panic!("an honest wire: {reason}"),
+                Event::ConnectionLost { reason } => self.ended = Some(reason.to_string()),
                 Event::Stream(StreamEvent::Opened { dir: Dir::Bi }) => {
                     self.stream = connection.streams().accept(Dir::Bi);
                     self.readable = true;
@@ -122,10 +185,13 @@ impl Side {
                     self.readable = true;
                 }
                 Event::Stream(StreamEvent::Readable { .. }) => self.readable = true,
+                Event::Stream(StreamEvent::Writable { id }) => {
+                    self.writable |= Some(id) == self.bulk_out;
+                }
                 _ => {}
             }
         }
-        if core::mem::take(&mut self.readable) {
+        if core::mem::take(&mut self.readable) && self.ended.is_none() {
             self.read_messages();
             self.read_bulk();
         }
@@ -179,7 +245,9 @@ impl Side {
         };
         loop {
             match chunks.next(usize::MAX) {
-                Ok(Some(chunk)) => drop(core::hint::black_box(chunk)),
+                Ok(Some(chunk)) => {
+                    self.moved += core::hint::black_box(chunk.bytes).len() as u64;
+                }
                 Ok(None) => {
                     self.finished = true;
                     break;
@@ -210,7 +278,21 @@ impl Side {
         count
     }
 
-    fn wake(&mut self, now: Instant) {
+    /// Hands over everything that it has to send.
+    pub fn datagrams(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        let Some((_, connection)) = &mut self.connection else {
+            return;
+        };
+        self.buffer.clear();
+        while let Some(transmit) = connection.poll_transmit(now, TRAIN, &mut self.buffer) {
+            let size = transmit.segment_size.unwrap_or(transmit.size);
+            let train = self.buffer[..transmit.size].chunks(size);
+            out.extend(train.map(<[u8]>::to_vec));
+            self.buffer.clear();
+        }
+    }
+
+    pub fn wake(&mut self, now: Instant) {
         let Some((_, connection)) = &mut self.connection else {
             return;
         };
@@ -220,7 +302,7 @@ impl Side {
         }
     }
 
-    fn timeout(&mut self) -> Option<Instant> {
+    pub fn timeout(&mut self) -> Option<Instant> {
         self.connection.as_mut()?.1.poll_timeout()
     }
 }
@@ -247,15 +329,14 @@ impl Pair {
     pub fn connected(configs: &Configs) -> Self {
         let mut pair = Self::new(configs);
         pair.connect();
-        let stream = pair.a.connection().streams().open(Dir::Bi);
-        pair.a.stream = Some(stream.expect("one may be opened"));
+        pair.a.open_messages();
         (0..100).for_each(|_| pair.messages(b"hello", 1, 1));
         pair
     }
 
     pub fn connect(&mut self) {
         let (config, remote, now) = (self.client.clone(), self.b.address, self.at());
-        self.a.connection = self.a.endpoint.connect(now, config, remote, tls::NAME).ok();
+        self.a.connect(config, remote, now);
         while !(self.a.established && self.b.established) {
             self.step();
         }
@@ -281,20 +362,15 @@ impl Pair {
         let now = self.at();
         self.a.wake(now);
         self.b.wake(now);
+        let ended = self.a.ended.as_ref().or(self.b.ended.as_ref());
+        assert_eq!(ended, None, "an honest wire");
     }
 
     pub fn messages(&mut self, text: &[u8], count: usize, window: usize) {
-        let stream = self.a.stream.expect("it was opened");
         let (mut sent, end) = (self.a.receipts, self.a.receipts + count);
         while self.a.receipts < end {
             while sent < end && sent - self.a.receipts < window {
-                let mut writer = self.a.connection().send_stream(stream);
-                let header = u32::try_from(text.len())
-                    .expect("it is short")
-                    .to_le_bytes();
-                let written = writer.write(&header).expect("it is open")
-                    + writer.write(text).expect("it is open");
-                assert_eq!(written, HEADER + text.len(), "64 messages fit the window");
+                self.a.say(text);
                 sent += 1;
             }
             self.step();

@@ -46,6 +46,22 @@ fn a_message_is_delivered_only_once_the_application_has_taken_it() {
 }
 
 #[test]
+fn what_is_taken_before_a_receipt_has_left_shares_its_frame() {
+    let mut world = pair();
+    let names = ["one", "two", "three", "four", "five"].map(|text| world.say(0, text));
+    exchange(&mut world);
+    for taken in 1..=names.len() {
+        world.take(1, 1);
+        world.turn(1);
+        assert_eq!(world.link.waiting_receipts(1), 1, "{taken} taken");
+    }
+    exchange(&mut world);
+    for name in names {
+        assert_eq!(world.state(0, name), State::Delivered);
+    }
+}
+
+#[test]
 fn what_the_application_refuses_fails_with_that_reason() {
     let mut world = pair();
     let (name, next) = (world.say(0, "one"), world.say(0, "two"));
@@ -284,7 +300,7 @@ fn forged(kind: u8, conversation: &[u8], sequence: u64) -> Vec<u8> {
         sent_at: UnixTime(0),
         body: Body::Here(b"?"),
     }
-    .encode()
+    .encode_in(Vec::new())
 }
 
 /// Drives side 1 after bytes of side 0 that no client wrote; its events.
@@ -415,7 +431,7 @@ fn conversations_with_two_contacts_do_not_touch_each_other() {
 struct Restored(Vec<Outgoing>, ContactId);
 
 impl Outbox for Restored {
-    fn has_room(&self, _: ContactId, _: usize) -> Result<(), OutboxError> {
+    fn has_room(&self, _: ContactId, _: usize, _: usize) -> Result<(), OutboxError> {
         Ok(())
     }
 
@@ -475,6 +491,31 @@ fn restored_messages_keep_their_names_their_order_and_their_age() {
     world.settle();
     assert_eq!(world.state(0, names[0]), State::Failed(FailReason::Expired));
     assert_eq!(world.ledgers[0].shown, [names[1], fresh]);
+}
+
+#[test]
+fn several_messages_are_prepared_for_one_write_as_if_each_had_been_accepted() {
+    let now = Instant::ZERO;
+    let bob = contact(0);
+    let outbox = Box::new(MemoryOutbox::with_bounds(3, 10));
+    let mut client = Client::new(policy(8), outbox, [1; 32], now);
+    client.send(bob, draft(vec![0; 4]), now).unwrap();
+    let mut prepared = Vec::new();
+    for _ in 0..2 {
+        let message = client.prepare_after(bob, draft(vec![0; 2]), &prepared);
+        prepared.push(message.unwrap());
+    }
+    let too_much = client.prepare_after(bob, draft(vec![0; 5]), &prepared[..1]);
+    assert_eq!(too_much, Err(OutboxError::TooMuch.into()));
+    let too_many = client.prepare_after(bob, draft(vec![0]), &prepared);
+    assert_eq!(too_many, Err(OutboxError::TooMany.into()));
+    let names: Vec<Name> = prepared.iter().map(|it| it.name).collect();
+    assert_eq!(
+        names.iter().map(|it| it.sequence).collect::<Vec<_>>(),
+        [1, 2]
+    );
+    let accepted = prepared.into_iter().map(|it| client.accept(bob, it, now));
+    assert_eq!(accepted.collect::<Result<Vec<_>, _>>(), Ok(names));
 }
 
 #[test]

@@ -207,7 +207,7 @@ impl Contacts {
 
 /// What to call somebody who has no name: the beginning of the key. No name has a `:` in it, so that a
 /// key which was searched for until it begins like a name does not pass for that name.
-pub(super) fn unsaved(peer: &PeerId) -> Safe {
+pub(in crate::cli) fn unsaved(peer: &PeerId) -> Safe {
     Safe::from("key:") + short_key_text(peer)
 }
 

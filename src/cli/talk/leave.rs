@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cli::ExitCode;
 use crate::net::{Handle, Signal, Signals};
+use crate::tui;
 
 /// How long the loop has to end by itself after a signal.
 const TO_END: Duration = Duration::from_millis(300);
@@ -39,6 +40,7 @@ impl Leave {
                 // If the network has failed there is nobody to tell.
                 let _ = handle.with(|messenger, now| messenger.endpoint_mut().close_all(now));
                 if still_runs(&ended, TO_LEAVE) {
+                    tui::restore();
                     process::exit(ExitCode::from(signal) as i32);
                 }
             }

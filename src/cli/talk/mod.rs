@@ -2,9 +2,12 @@
 
 mod aim;
 mod answer;
+mod calls;
 mod contacts;
 mod conversation;
+mod face;
 mod goal;
+mod journal;
 mod leave;
 mod network;
 mod profile;
@@ -13,69 +16,125 @@ mod sent;
 mod stdin;
 mod typed;
 
+pub(super) use self::contacts::unsaved;
 pub(super) use self::leave::Leave;
 pub(super) use self::network::no_threads;
 pub(super) use self::profile::cannot_bind;
 pub(super) use self::send::send;
-pub(super) use self::stdin::{Stdin, read_lines};
+pub(super) use self::stdin::{Lines, Stdin, read_lines};
 pub(super) use self::typed::Typed;
 
-use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::chat::Policy;
 use crate::cli::Prompt;
-use crate::cli::args::{self, ConnectArgs, ListenArgs};
+use crate::cli::args::{self, ConnectArgs, Globals, ListenArgs};
 use crate::cli::talk::aim::Aim;
+use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::{Conversation, State, Typist};
+use crate::cli::talk::face::{Face, Screen, read_keys};
 use crate::cli::talk::goal::{Goal, Reach};
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, input};
+use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{Congestion, EndpointConfig, Trust};
-use crate::store::key_text;
-use crate::text::Safe;
+use crate::store::{Callers, key_text};
+use crate::text::{Safe, safe_line};
+use crate::tui::{Discretion, Settings, Zone};
+
+/// As the flag of the same name says where it is not given.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// What a screen shows while nobody is known.
+const GUIDE: &[&str] = &[
+    "Nobody is known yet.",
+    "",
+    "/myid                  your own key, to give to others",
+    "/add NAME KEY          save somebody's key under a name of your choice",
+    "/help, F1              all commands; /keys the keys",
+    "/quit, Ctrl+D          leave",
+    "",
+    "Somebody who has your key can call this machine now; you will be asked.",
+];
 
 /// `listen`: waits for others.
 ///
 /// # Errors
 /// Whatever ends it.
 pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, Error> {
-    let bind = target::listen_on(args)?;
+    let bind = target::listen_on(args, context.config.listen)?;
     let config = EndpointConfig {
         trust: trust(args.trust, context)?,
         stealth: args.stealth,
-        nickname: args.nickname.clone(),
+        nickname: nickname(args.nickname.as_deref(), context),
         bulk: false,
         congestion: Congestion::default(),
-        keepalive: None,
+        keepalive: context.config.keepalive,
     };
     let profile = Profile::open(context, bind)?;
     let goal = Goal::Listen {
         once: args.once.then_some(None),
     };
     let network = Network::start(profile, bind, config, None)?;
-    let conversation = converse(network, goal, args.linger, context)?;
-    announce(&conversation, context);
+    let mut conversation = converse(network, goal, args.linger, context)?;
+    announce(&mut conversation)?;
     conversation.run()
 }
 
+/// `securechat` alone: everybody who is known, on a screen. It listens, and calls those whose address is
+/// known.
+///
+/// # Errors
+/// Whatever ends it; SC01 if there is no identity yet.
+pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
+    let bind = free_port();
+    let config = EndpointConfig {
+        trust: trust(None, context)?,
+        ..EndpointConfig::default()
+    };
+    let profile = Profile::open(context, bind)?;
+    let goal = Goal::Listen { once: None };
+    let network = Network::start(profile, bind, config, None)?;
+    let mut conversation = converse(network, goal, LINGER, context)?;
+    conversation.call_everybody();
+    announce(&mut conversation)?;
+    conversation.run()
+}
+
+/// The usual port, or any if another program has it: a second identity on one machine can call, and be called
+/// at the port that is shown.
+fn free_port() -> Bind {
+    let at = |port| Bind::Everywhere {
+        port,
+        family: Family::Any,
+    };
+    match Socket::bind(at(DEFAULT_PORT)) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => at(0),
+        Ok(_) | Err(_) => at(DEFAULT_PORT),
+    }
+}
+
 /// Says where we listen, and what others have to type.
-fn announce(conversation: &Conversation, context: &Context) {
+fn announce(conversation: &mut Conversation) -> Result<(), Error> {
     let local = conversation.handle.local_addr();
     let key = key_text(&conversation.own);
-    context
-        .out
-        .note(&(Safe::from("listening on ") + local + "/udp as " + &key));
+    let listening = Safe::from("listening on ") + local + "/udp as " + &key;
     let host = if local.ip().is_unspecified() {
         Safe::from("<this-host>:") + local.port()
     } else {
         Safe::from(local)
     };
     let command = Safe::from("others can run:  securechat connect --peer-key ") + key + " " + host;
-    context.out.note(&command);
+    conversation.tell_screen()?;
+    for words in [listening, command] {
+        conversation.face.note(None, &words);
+    }
+    Ok(())
 }
 
 /// `connect`: reaches one peer.
@@ -95,10 +154,11 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         Some(name) => profile.contacts.to_save(name, &aim.offer.key)?,
         None => None,
     };
-    let nickname = args.nickname.clone();
+    let nickname = nickname(args.nickname.as_deref(), context);
     let config = EndpointConfig {
         trust,
         nickname,
+        keepalive: context.config.keepalive,
         ..EndpointConfig::default()
     };
     let host = aim.host()?;
@@ -124,26 +184,104 @@ fn converse(
     linger: Duration,
     context: &Context,
 ) -> Result<Conversation, Error> {
-    let wake = network.sender;
-    let lines = read_lines(Policy::default().largest, move || {
-        let _ = wake.send(Input::Wake);
-    });
+    let sender = network.sender;
+    let screen = if wants_screen(&context.globals) {
+        on_screen(&sender, network.clock, context)?
+    } else {
+        None
+    };
+    let (face, typist, lines) = match screen {
+        Some(screen) => screen,
+        None => in_lines(&sender, context)?,
+    };
     Ok(Conversation {
         handle: network.driver.handle().clone(),
         driver: network.driver,
         profile: network.profile,
         clock: network.clock,
-        printer: Printer::new(form(), stdout(), stderr(), context.globals.quiet),
+        face,
+        is_quiet: context.globals.quiet,
         out: context.out.clone(),
         inputs: network.inputs,
-        lines: lines.map_err(|error| no_threads(&error))?,
-        typist: typist(),
+        sender,
+        lines,
+        typist,
+        calls: Calls::default(),
         state: State::towards(&goal),
         goal,
         linger,
         own: network.own,
         leave: network.leave,
     })
+}
+
+/// What a conversation is shown by, who types, and the lines that come.
+type Ends = (Face, Typist, Lines);
+
+/// A conversation on the whole terminal; none, after saying why, if that cannot be had.
+fn on_screen(
+    inputs: &Sender<Input>,
+    clock: Clock,
+    context: &Context,
+) -> Result<Option<Ends>, Error> {
+    let screen = match Screen::open(settings(context), clock) {
+        Ok(screen) => screen,
+        Err(error) => {
+            let words = Safe::from("no full screen here: ") + safe_line(&error.to_string());
+            context.out.note(&words);
+            return Ok(None);
+        }
+    };
+    read_keys(inputs.clone()).map_err(|error| no_threads(&error))?;
+    let typist = Typist::Person { sees_prompt: false };
+    Ok(Some((
+        Face::Screen(Box::new(screen)),
+        typist,
+        Lines::none(),
+    )))
+}
+
+/// A conversation in lines.
+fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
+    let inputs = inputs.clone();
+    let wake = move || {
+        let _ = inputs.send(Input::Wake);
+    };
+    let lines = read_lines(Policy::default().largest, wake).map_err(|error| no_threads(&error))?;
+    let printer = Printer::new(form(), stdout(), stderr(), context.globals.quiet);
+    Ok((Face::Lines(printer), typist(), lines))
+}
+
+/// Whether there is a terminal for a whole screen, and nobody who wants lines: by `--plain`, by
+/// `ACCESSIBLE`, by a terminal that cannot move its cursor, or by a log that goes to the terminal. On
+/// Windows nobody has tried it, and a paste there would be many messages (crossterm#737).
+pub(super) fn wants_screen(globals: &Globals) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    let logs_here = globals.verbose > 0 && globals.log.is_none();
+    let wants_lines = globals.plain || globals.no_input || set("ACCESSIBLE") || is_dumb;
+    let has_terminal = stdin().is_terminal() && stdout().is_terminal();
+    has_terminal && !wants_lines && !logs_here && !cfg!(windows)
+}
+
+/// How the screen looks on this terminal.
+fn settings(context: &Context) -> Settings {
+    Settings {
+        ascii: context.globals.ascii || !is_unicode(),
+        mono: !context.out.is_colored(),
+        zone: Zone::system(),
+        notify: Discretion::Bell,
+        guide: GUIDE.iter().map(|line| (*line).into()).collect(),
+    }
+}
+
+/// Whether the terminal takes UTF-8, as the locale says. Where there is none it does.
+fn is_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
+        let value = std::env::var(name).ok()?;
+        (!value.is_empty()).then(|| value.to_ascii_lowercase())
+    });
+    locale.is_none_or(|locale| locale.contains("utf-8") || locale.contains("utf8"))
 }
 
 /// Who types. With `--no-input` nobody is asked, but whoever types still has commands.
@@ -173,7 +311,13 @@ fn trust(wanted: Option<args::Trust>, context: &Context) -> Result<Trust, Error>
         Some(args::Trust::Ask) => Ok(Trust::Ask),
         Some(args::Trust::Strict) => Ok(Trust::Strict),
         Some(args::Trust::New) => Ok(Trust::New),
-        None if can_ask => Ok(Trust::Ask),
+        None if can_ask && context.config.callers == Callers::Ask => Ok(Trust::Ask),
         None => Ok(Trust::Strict),
     }
+}
+
+/// What we suggest others call us.
+fn nickname(wanted: Option<&str>, context: &Context) -> Option<String> {
+    let settled = context.config.nickname.as_ref().map(Safe::as_str);
+    wanted.or(settled).map(str::to_owned)
 }

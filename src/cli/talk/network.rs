@@ -12,6 +12,7 @@ use crate::net::{Bind, Clock, Driver, ResolveError, Signal, Socket};
 use crate::proto::EndpointConfig;
 use crate::store::KeyOffer;
 use crate::text::safe_line;
+use crate::tui;
 
 /// What wakes the loop.
 #[derive(Debug)]
@@ -20,8 +21,12 @@ pub(super) enum Input {
     Wake,
     /// The operating system wants us to stop.
     Signal(Signal),
-    /// A host's addresses were looked up.
+    /// The addresses of the host that the program is after were looked up.
     Resolved(Result<Vec<SocketAddr>, ResolveError>),
+    /// Those of a peer that the program calls by itself.
+    Found(PeerId, Result<Vec<SocketAddr>, ResolveError>),
+    /// Something happened at the terminal that a screen is on.
+    Screen(tui::Input),
 }
 
 /// A running core, and what wakes its owner.
@@ -47,8 +52,8 @@ impl Network {
         config: EndpointConfig,
         stranger: Option<&KeyOffer>,
     ) -> Result<Self, Error> {
-        let clock = Clock::new();
-        let mut messenger = profile.messenger(config, &clock)?;
+        let clock = profile.clock;
+        let mut messenger = profile.messenger(config)?;
         if let Some(offer) = stranger {
             meet(&mut profile, &mut messenger, offer)?;
         }

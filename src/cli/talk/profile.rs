@@ -1,18 +1,21 @@
-//! Opens what a talking program needs: the identity, alone; the people; the socket.
+//! Opens what a talking program needs: the identity, alone; the people; the store.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::chat::Messenger;
+use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
 use crate::cli::talk::contacts::Contacts;
-use crate::cli::{BindProblem, Context, Error, identity};
+use crate::cli::talk::journal::Journal;
+use crate::cli::{BindProblem, Context, Error, Out, identity};
 use crate::crypto::StaticSecret;
 use crate::id::Timestamp;
-use crate::net::{Bind, Clock, Family, seed};
+use crate::net::{Bind, Clock, Family, os_rng, seed};
 use crate::proto::{Endpoint, EndpointConfig};
-use crate::store::{self, IdentityLock, is_test_only, reserve_timestamps};
-use crate::text::safe_line;
+use crate::store::{
+    self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only, reserve_timestamps,
+};
+use crate::text::{Safe, safe_line};
 
 /// An identity that this process alone has open.
 #[derive(Debug)]
@@ -20,8 +23,22 @@ pub(super) struct Profile {
     pub(super) secret: Arc<StaticSecret>,
     pub(super) contacts: Contacts,
     pub(super) timestamps: Timestamps,
+    pub(super) journal: Journal,
+    pub(super) left: Left,
+    pub(super) clock: Clock,
     /// Held as long as the process talks.
     _lock: IdentityLock,
+}
+
+/// What an earlier process left behind.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// Messages that perhaps nobody has seen.
+    pub(super) unconfirmed: Vec<Unconfirmed>,
+    /// Messages of ours that wait, each contact's in their order.
+    pub(super) waiting: Vec<(ContactId, Outgoing)>,
+    /// The client's part, until it is made.
+    restored: Restored,
 }
 
 /// Where this identity's handshake timestamps are reserved.
@@ -42,10 +59,11 @@ impl Timestamps {
 }
 
 impl Profile {
-    /// Unlocks the identity and reads the people. `bind` decides whether test keys are allowed.
+    /// Unlocks the identity, reads the people and opens the store. `bind` decides whether test keys are
+    /// allowed.
     ///
     /// # Errors
-    /// SC01, SC02, SC11, SC15, SC17, SC22 and SC28, as the case may be.
+    /// SC01, SC02, SC11, SC15, SC17 to SC19, SC22 and SC28, as the case may be.
     pub(super) fn open(context: &Context, bind: Bind) -> Result<Self, Error> {
         let secret = identity::unlock(context)?;
         let id = secret.public();
@@ -56,29 +74,85 @@ impl Profile {
         let lock = IdentityLock::acquire(&context.paths.lock(&id))?;
         let contacts = Contacts::load(context.paths.known_peers(), local_only)?;
         let timestamps = Timestamps(context.paths.timestamps(&id));
+        let clock = Clock::new();
+        let path = context.paths.history(&id);
+        let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
+        let (archive, restored) = Archive::open(&path, &secret, context.config.keep, rng, now)?;
+        let mut journal = Journal::new(archive, clock);
+        let left = Left::of(restored, &contacts, &mut journal, &context.out)?;
         Ok(Self {
             secret: Arc::new(secret),
             contacts,
             timestamps,
+            journal,
+            left,
+            clock,
             _lock: lock,
         })
     }
 
-    /// Makes the core that knows these people. What it has not delivered is lost with it.
+    /// Makes the core that knows these people, and goes on with what an earlier process left.
     ///
     /// # Errors
     /// If no timestamps can be reserved.
-    pub(super) fn messenger(
-        &self,
-        config: EndpointConfig,
-        clock: &Clock,
-    ) -> Result<Messenger, Error> {
-        let timestamps = self.timestamps.reserve(clock)?;
+    pub(super) fn messenger(&mut self, config: EndpointConfig) -> Result<Messenger, Error> {
+        let clock = self.clock;
+        let timestamps = self.timestamps.reserve(&clock)?;
         let secret = Arc::clone(&self.secret);
         let mut endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
         self.contacts.install(&mut endpoint);
-        Ok(Messenger::in_memory(endpoint, seed(), clock.now()))
+        Ok(Messenger::new(endpoint, self.client(), clock.now()))
     }
+
+    /// The messages alone, without a network. To be made once.
+    pub(super) fn client(&mut self) -> Client {
+        let restored = core::mem::take(&mut self.left.restored);
+        restored.into_client(Policy::default(), seed(), self.clock.now())
+    }
+}
+
+impl Left {
+    /// Takes over what was restored, but for what waits for somebody who was revoked since: that is
+    /// given up, and said.
+    fn of(
+        mut restored: Restored,
+        contacts: &Contacts,
+        journal: &mut Journal,
+        out: &Out,
+    ) -> Result<Self, Error> {
+        let waiting = restored.waiting_messages();
+        let mut waiting: Vec<(ContactId, Outgoing)> = waiting
+            .map(|(contact, message)| (contact, message.clone()))
+            .collect();
+        for (key, _) in contacts.known().revoked() {
+            let revoked = ContactId::from(*key);
+            let of_revoked = waiting.extract_if(.., |(contact, _)| *contact == revoked);
+            let names: Vec<Name> = of_revoked.map(|(_, message)| message.name).collect();
+            if !names.is_empty() {
+                let words = count(names.len()) + " for " + contacts.label(key);
+                out.warn(&(words + " will not be sent: the key is revoked"));
+            }
+            if restored.forget(revoked) {
+                journal.forget(revoked, names.into_iter());
+            }
+        }
+        journal.catch_up()?;
+        Ok(Self {
+            unconfirmed: core::mem::take(&mut restored.unconfirmed),
+            waiting,
+            restored,
+        })
+    }
+}
+
+/// `1 message`, `2 messages`.
+pub(super) fn count(messages: usize) -> Safe {
+    Safe::from(messages)
+        + if messages == 1 {
+            " message"
+        } else {
+            " messages"
+        }
 }
 
 /// Whether a socket that is bound like this can be reached from this machine only.

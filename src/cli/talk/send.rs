@@ -1,21 +1,25 @@
-//! `send`: one message, and whether it was delivered.
+//! `send`: one message, and whether it was delivered. With `--no-wait` it is kept for later.
 
 use std::io::{Read, stdin};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use crate::chat::{self, ContactId, Draft, Name, Policy, State, Update};
+use crate::chat::{self, ContactId, Draft, Name, Policy, SendError, State, Update};
 use crate::cli::args::SendArgs;
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
-use crate::cli::talk::profile::Profile;
+use crate::cli::talk::profile::{Profile, count};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
-use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer};
+use crate::cli::wording::kept;
+use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, peers};
 use crate::id::PeerId;
+use crate::net::Bind;
 use crate::proto::{ApiMisuse, CloseReason, EndpointConfig, Event, Trust};
+use crate::store::KnownPeers;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
@@ -29,6 +33,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// SC14 if none came in time; whatever keeps it from being tried.
 pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCode, Error> {
     let given = given(args)?;
+    if args.no_wait {
+        return keep(args, given, context);
+    }
     let aim = Aim::of(Target::of_send(args)?, context)?;
     let bind = aim.default_bind(args.family.into());
     let profile = Profile::open(context, bind)?;
@@ -44,37 +51,59 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     let network = Network::start(profile, bind, config, Some(&aim.offer))?;
     let started = network.clock.now();
     let reach = Reach::new(&aim, args.wait, started);
-    let draft = Draft::text(text, network.clock.unix_time());
-    let contact = ContactId::from(aim.offer.key);
-    let accepted = network
-        .driver
-        .handle()
-        .with(|messenger, now| messenger.send(contact, draft, now))?;
     let label = network.profile.contacts.label(&aim.offer.key);
-    let peer = Peer { label, saved: true };
-    let name = accepted.map_err(|error| {
-        let reason = safe_line(&error.to_string());
-        loss(&peer, End::Failed(reason), Course::default(), None)
-    })?;
-    let inputs = network.sender.clone();
-    host.resolve(args.family.into(), move |found| {
-        let _ = inputs.send(Input::Resolved(found));
-    });
-    let delivery = Delivery {
-        network,
+    let mut delivery = Delivery {
         goal: Goal::Reach(Reach {
             retry: true,
             ..reach
         }),
         out: context.out.clone(),
-        peer,
-        contact,
-        name,
+        peer: Peer { label, saved: true },
+        contact: ContactId::from(aim.offer.key),
+        name: None,
         started,
         wait: args.wait,
         course: Course::default(),
+        network,
     };
+    delivery.accept(text)?;
+    let inputs = delivery.network.sender.clone();
+    host.resolve(args.family.into(), move |found| {
+        let _ = inputs.send(Input::Resolved(found));
+    });
     delivery.run()
+}
+
+/// `--no-wait`: writes a message down for whoever talks to the peer next. No network is needed.
+fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode, Error> {
+    let known = KnownPeers::load(&context.paths.known_peers())?;
+    let peer = peers::find(&known, &args.name)?;
+    known.check_not_revoked(&peer.key())?;
+    let contact = ContactId::from(peer.key());
+    let peer = Peer {
+        label: peer.name().clone(),
+        saved: true,
+    };
+    // Nothing leaves this machine now.
+    let nowhere = Bind::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let mut profile = Profile::open(context, nowhere)?;
+    let draft = Draft::text(read(given)?, profile.clock.unix_time());
+    let prepared = profile.client().prepare(contact, draft);
+    let message = prepared.map_err(|error| not_accepted(&peer, &error))?;
+    profile.journal.queue(contact, &[message])?;
+    context.out.note(&kept(1, &[peer.label]));
+    Ok(ExitCode::Done)
+}
+
+fn not_accepted(peer: &Peer, error: &SendError) -> Error {
+    Error::NotDelivered(Box::new(Loss {
+        to: vec![peer.label.clone()],
+        messages: 1,
+        perhaps: 0,
+        kept: 0,
+        end: End::Failed(safe_line(&error.to_string())),
+        obstacle: None,
+    }))
 }
 
 /// Where a text comes from.
@@ -154,19 +183,63 @@ struct Delivery {
     out: Out,
     peer: Peer,
     contact: ContactId,
-    name: Name,
+    /// The message's name, until it is delivered or has failed.
+    name: Option<Name>,
     started: Instant,
     wait: Duration,
     course: Course,
 }
 
 impl Delivery {
+    /// Writes the message down, and lets it go after those that wait from before.
+    fn accept(&mut self, text: String) -> Result<(), Error> {
+        let (contact, handle) = (self.contact, self.network.driver.handle().clone());
+        let draft = Draft::text(text, self.network.clock.unix_time());
+        let prepared = handle.with(|messenger, _| messenger.prepare(contact, draft))?;
+        let message = prepared.map_err(|error| not_accepted(&self.peer, &error))?;
+        let name = message.name;
+        let journal = &mut self.network.profile.journal;
+        journal.queue(contact, core::slice::from_ref(&message))?;
+        let accepted = handle.with(|messenger, now| messenger.accept(contact, message, now))?;
+        if let Err(error) = accepted {
+            journal.withdraw(contact, &[name])?;
+            return Err(not_accepted(&self.peer, &error));
+        }
+        self.name = Some(name);
+        self.tell_left();
+        Ok(())
+    }
+
+    /// Says how many messages go first.
+    fn tell_left(&self) {
+        let waiting = self.network.profile.left.waiting.iter();
+        let left = waiting.filter(|(to, _)| *to == self.contact).count();
+        if left > 0 {
+            let verb = if left == 1 { " goes" } else { " go" };
+            self.out
+                .note(&(count(left) + " from before" + verb + " first"));
+        }
+    }
+
     fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
-        let Network { driver, leave, .. } = self.network;
+        let is_told = matches!(end, Err(Error::NotDelivered(_)));
+        if self.name.is_some() && !is_told {
+            self.out
+                .note(&kept(1, core::slice::from_ref(&self.peer.label)));
+        }
+        let Network {
+            driver,
+            leave,
+            mut profile,
+            ..
+        } = self.network;
+        let written = profile.journal.catch_up();
         drop(leave);
         driver.stop(true);
-        end
+        let code = end?;
+        written?;
+        Ok(code)
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
@@ -188,13 +261,16 @@ impl Delivery {
             if let Some((peer, addresses)) = self.goal.call_again(now) {
                 self.connect(peer, &addresses)?;
             }
+            self.network.profile.journal.catch_up()?;
             let patience = self.goal.patience(now).unwrap_or(LOOK);
             match self
                 .network
                 .inputs
                 .recv_timeout(left.min(patience).min(LOOK))
             {
-                Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                // There is no screen, and nobody is called but the one.
+                Ok(Input::Wake | Input::Found(..) | Input::Screen(_))
+                | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => {
                     if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
@@ -213,13 +289,28 @@ impl Delivery {
                 contact,
                 name,
                 state,
-            }) if contact == self.contact && name == self.name => self.on_state(state),
+            }) => {
+                let end = self.on_state(contact, name, state);
+                self.network.profile.journal.settled(contact, name, state);
+                end
+            }
             // What others say is not shown, so it is not taken: they keep it.
             Update::Chat(_) => Ok(None),
         }
     }
 
-    fn on_state(&self, state: State) -> Result<Option<ExitCode>, Error> {
+    fn on_state(
+        &mut self,
+        contact: ContactId,
+        name: Name,
+        state: State,
+    ) -> Result<Option<ExitCode>, Error> {
+        let is_ours = contact == self.contact && self.name == Some(name);
+        if !is_ours {
+            self.tell_other(contact, state);
+            return Ok(None);
+        }
+        self.name.take_if(|_| state.is_final());
         match state {
             State::Queued | State::Sent => Ok(None),
             State::Delivered => {
@@ -232,6 +323,15 @@ impl Delivery {
                 let reason = safe_line(&reason.to_string());
                 Err(self.loss(End::Failed(reason), None))
             }
+        }
+    }
+
+    /// A message from before that fails is told; what it was is in nobody's hands but its author's.
+    fn tell_other(&self, contact: ContactId, state: State) {
+        if let State::Failed(reason) = state {
+            let to = self.network.profile.contacts.label(&contact.peer());
+            let words = Safe::from("a message from before to ") + to + " failed: ";
+            self.out.warn(&(words + safe_line(&reason.to_string())));
         }
     }
 
@@ -309,7 +409,7 @@ impl Delivery {
         self.loss(End::Failed(why), None)
     }
 
-    fn connect(&self, peer: PeerId, addresses: &[std::net::SocketAddr]) -> Result<(), Error> {
+    fn connect(&self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         if let Some(first) = addresses.first() {
             let words = Safe::from("connecting to ") + &self.peer.label + " at ";
             self.out.note(&(words + *first));
@@ -339,16 +439,13 @@ impl Delivery {
     }
 
     fn loss(&self, end: End, obstacle: Option<Obstacle>) -> Error {
-        loss(&self.peer, end, self.course, obstacle)
+        Error::NotDelivered(Box::new(Loss {
+            to: vec![self.peer.label.clone()],
+            messages: 1,
+            perhaps: usize::from(self.course.has_stood),
+            kept: usize::from(self.name.is_some()),
+            end,
+            obstacle,
+        }))
     }
-}
-
-fn loss(peer: &Peer, end: End, course: Course, obstacle: Option<Obstacle>) -> Error {
-    Error::NotDelivered(Box::new(Loss {
-        to: peer.label.clone(),
-        messages: 1,
-        perhaps: usize::from(course.has_stood),
-        end,
-        obstacle,
-    }))
 }

@@ -1,6 +1,8 @@
-//! Our own messages of this run, by number, until each is delivered or has failed.
+//! Our own messages, by number, until each is delivered or has failed: those of this run, and those
+//! that an earlier one left behind.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::chat::{ContactId, FailReason, Name, State};
@@ -24,8 +26,10 @@ pub(super) enum Passage {
 /// Messages that have no receipt.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    /// How many there have been in this run.
+    /// The last number.
     count: u64,
+    /// How many of the numbers are of this run.
+    said: u64,
     open: BTreeMap<(ContactId, Name), Open>,
     /// To whom there have been any.
     contacts: BTreeSet<PeerId>,
@@ -34,6 +38,8 @@ pub(super) struct Sent {
 #[derive(Debug)]
 struct Open {
     number: u64,
+    /// Whether an earlier run left it behind.
+    is_earlier: bool,
     since: Instant,
     /// Whether the peer's machine has acknowledged it.
     is_sent: bool,
@@ -48,6 +54,15 @@ struct Open {
 pub(super) enum Outcome {
     Delivered,
     Failed(FailReason),
+}
+
+/// A message that has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) number: u64,
+    /// Whether an earlier run left it behind.
+    pub(super) is_earlier: bool,
+    pub(super) outcome: Outcome,
 }
 
 /// A message whose receipt does not come.
@@ -70,17 +85,48 @@ impl Sent {
     /// Takes a message in that was accepted for sending; returns its number. Without a connection the
     /// person is told at once why it has to wait.
     pub(super) fn add(&mut self, peer: PeerId, name: Name, passage: Passage, now: Instant) -> u64 {
-        self.count += 1;
-        self.contacts.insert(peer);
+        self.said += 1;
         let open = Open {
-            number: self.count,
+            number: 0,
+            is_earlier: false,
             since: now,
             is_sent: false,
             may_have_left: passage != Passage::Closed,
             told: passage != Passage::Open,
         };
+        self.number(peer, name, open)
+    }
+
+    /// Takes messages to one peer in that an earlier run left behind; returns their numbers. What it did
+    /// with them is not known.
+    pub(super) fn take_over(
+        &mut self,
+        peer: PeerId,
+        names: impl Iterator<Item = Name>,
+        now: Instant,
+    ) -> RangeInclusive<u64> {
+        let first = self.count + 1;
+        for name in names {
+            let open = Open {
+                number: 0,
+                is_earlier: true,
+                since: now,
+                is_sent: false,
+                may_have_left: true,
+                told: true,
+            };
+            self.number(peer, name, open);
+        }
+        first..=self.count
+    }
+
+    fn number(&mut self, peer: PeerId, name: Name, open: Open) -> u64 {
+        self.count += 1;
+        self.contacts.insert(peer);
+        let number = self.count;
+        let open = Open { number, ..open };
         self.open.insert((peer.into(), name), open);
-        self.count
+        number
     }
 
     /// The way to a peer is free: what waits leaves.
@@ -91,14 +137,14 @@ impl Sent {
         }
     }
 
-    /// A message moved on. Returns its number and its outcome if it has come to its end.
+    /// A message moved on. Returns what became of it if it has come to its end.
     pub(super) fn on_state(
         &mut self,
         contact: ContactId,
         name: Name,
         state: State,
         now: Instant,
-    ) -> Option<(u64, Outcome)> {
+    ) -> Option<Settled> {
         let key = (contact, name);
         let outcome = match state {
             State::Queued => return None,
@@ -112,7 +158,11 @@ impl Sent {
             State::Failed(reason) => Outcome::Failed(reason),
         };
         let open = self.open.remove(&key)?;
-        Some((open.number, outcome))
+        Some(Settled {
+            number: open.number,
+            is_earlier: open.is_earlier,
+            outcome,
+        })
     }
 
     /// Messages whose receipt has not come soon; each once in each state.
@@ -128,17 +178,25 @@ impl Sent {
                 });
             }
         }
+        late.sort_by_key(|late| late.number);
         late
     }
 
-    /// Whether everything has come to its end.
+    /// Whether everything has come to its end that was said in this run.
     pub(super) fn is_settled(&self) -> bool {
-        self.open.is_empty()
+        self.open.values().all(|open| open.is_earlier)
     }
 
-    /// How many messages there have been.
-    pub(super) const fn count(&self) -> u64 {
-        self.count
+    /// Whether anything was said in this run.
+    pub(super) const fn has_said(&self) -> bool {
+        self.said > 0
+    }
+
+    /// What waits for a peer.
+    pub(super) fn waiting(&self, peer: PeerId) -> impl Iterator<Item = Name> + '_ {
+        let contact = ContactId::from(peer);
+        let of_peer = self.open.keys().filter(move |(of, _)| *of == contact);
+        of_peer.map(|(_, name)| *name)
     }
 
     /// To whom there have been any.
@@ -148,8 +206,17 @@ impl Sent {
 
     /// What has not arrived, by peer.
     pub(super) fn undelivered(&self) -> BTreeMap<PeerId, Undelivered> {
+        self.undelivered_of(|_| true)
+    }
+
+    /// What has not arrived of what was said in this run, by peer.
+    pub(super) fn undelivered_of_this_run(&self) -> BTreeMap<PeerId, Undelivered> {
+        self.undelivered_of(|open| !open.is_earlier)
+    }
+
+    fn undelivered_of(&self, is_meant: fn(&Open) -> bool) -> BTreeMap<PeerId, Undelivered> {
         let mut found: BTreeMap<PeerId, Undelivered> = BTreeMap::new();
-        for ((contact, _), open) in &self.open {
+        for ((contact, _), open) in self.open.iter().filter(|(_, open)| is_meant(open)) {
             let of_peer = found.entry(contact.peer()).or_default();
             of_peer.messages += 1;
             of_peer.perhaps += usize::from(open.may_have_left);
@@ -190,10 +257,34 @@ mod tests {
         assert_eq!(sent.add(CAROL, name(0), Passage::Open, at(0)), 2);
         assert_eq!(sent.add(BOB, name(1), Passage::Open, at(0)), 3);
         let done = sent.on_state(CAROL.into(), name(0), State::Delivered, at(1));
-        assert_eq!(done, Some((2, Outcome::Delivered)));
+        let expected = Settled {
+            number: 2,
+            is_earlier: false,
+            outcome: Outcome::Delivered,
+        };
+        assert_eq!(done, Some(expected));
         let again = sent.on_state(CAROL.into(), name(0), State::Delivered, at(1));
         assert_eq!(again, None, "a message ends once");
         assert!(!sent.is_settled());
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_has_numbers_and_keeps_nobody_from_leaving() {
+        let mut sent = Sent::default();
+        let numbers = sent.take_over(BOB, [name(7), name(8)].into_iter(), at(0));
+        assert_eq!(numbers, 1..=2);
+        assert!(sent.is_settled() && !sent.has_said());
+        assert_eq!(sent.add(BOB, name(0), Passage::Open, at(0)), 3);
+        assert!(!sent.is_settled() && sent.has_said());
+        let counts = |sent: &Sent| {
+            let of = |it: BTreeMap<PeerId, Undelivered>| it.get(&BOB).map_or(0, |it| it.messages);
+            (of(sent.undelivered()), of(sent.undelivered_of_this_run()))
+        };
+        assert_eq!(counts(&sent), (3, 1));
+        let done = sent.on_state(BOB.into(), name(7), State::Delivered, at(1));
+        assert!(done.is_some_and(|it| it.number == 1 && it.is_earlier));
+        assert_eq!(counts(&sent), (2, 1));
+        assert_eq!(sent.waiting(BOB).collect::<Vec<_>>(), [name(0), name(8)]);
     }
 
     #[test]

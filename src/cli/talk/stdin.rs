@@ -1,7 +1,8 @@
-//! Standard input, line by line, on a thread of its own. It waits for a line to be taken before it
-//! reads the next but one, so that a long pipe is not held in memory.
+//! Standard input, line by line, on a thread of its own. It hands over what has come, waits until that
+//! is taken, and reads on: a long pipe is not held in memory.
 
-use std::io::{self, BufRead, Read};
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -20,30 +21,75 @@ pub(in crate::cli) enum Stdin {
 /// Room for the break behind the longest line.
 const BREAK_LEN: usize = 2;
 
+/// Bytes read at once. Lines that came together are handed over together.
+const READ_LEN: usize = 64 * 1024;
+
+/// The lines that have come.
+#[derive(Debug)]
+pub(in crate::cli) struct Lines {
+    handed_over: Receiver<Vec<Stdin>>,
+    at_hand: VecDeque<Stdin>,
+}
+
+impl Lines {
+    /// None ever come.
+    pub(super) fn none() -> Self {
+        let (_, handed_over) = sync_channel(1);
+        Self {
+            handed_over,
+            at_hand: VecDeque::new(),
+        }
+    }
+
+    /// The next line, if one has come.
+    pub(in crate::cli) fn next(&mut self) -> Option<Stdin> {
+        if self.at_hand.is_empty() {
+            // A reader that has ended has said so.
+            self.at_hand = self.handed_over.try_recv().ok()?.into();
+        }
+        self.at_hand.pop_front()
+    }
+
+    /// How many lines were read and not taken.
+    pub(super) fn untaken(&self) -> usize {
+        let lines = self.at_hand.iter();
+        lines.filter(|line| **line != Stdin::End).count()
+    }
+}
+
 /// Starts to read. A line of more than `largest` bytes is not kept: it cannot be sent anyway. `wake`
-/// is called after every line.
+/// is called whenever there is something to take.
 ///
 /// # Errors
-/// If the thread cannot be started.
+/// If no thread can be started.
 pub(in crate::cli) fn read_lines(
     largest: usize,
     wake: impl Fn() + Send + 'static,
-) -> io::Result<Receiver<Stdin>> {
-    let (sender, receiver) = sync_channel(1);
+) -> io::Result<Lines> {
+    let (sender, handed_over) = sync_channel(1);
     let read = move || {
-        forward(&mut io::stdin().lock(), largest, &sender, &wake);
+        let mut input = BufReader::with_capacity(READ_LEN, io::stdin().lock());
+        forward(&mut input, largest, &sender, &wake);
     };
     thread::Builder::new()
         .name("input".to_owned())
         .spawn(read)?;
-    Ok(receiver)
+    Ok(Lines {
+        handed_over,
+        at_hand: VecDeque::new(),
+    })
 }
 
-fn forward(input: &mut impl BufRead, largest: usize, sender: &SyncSender<Stdin>, wake: &impl Fn()) {
+fn forward<R: Read>(
+    input: &mut BufReader<R>,
+    largest: usize,
+    sender: &SyncSender<Vec<Stdin>>,
+    wake: &impl Fn(),
+) {
     loop {
-        let line = next_line(input, largest);
-        let is_end = line == Stdin::End;
-        if sender.send(line).is_err() {
+        let lines = next_lines(input, largest);
+        let is_end = lines.contains(&Stdin::End);
+        if sender.send(lines).is_err() {
             return;
         }
         wake();
@@ -51,6 +97,15 @@ fn forward(input: &mut impl BufRead, largest: usize, sender: &SyncSender<Stdin>,
             return;
         }
     }
+}
+
+/// Waits for a line, and takes those that came with it.
+fn next_lines<R: Read>(input: &mut BufReader<R>, largest: usize) -> Vec<Stdin> {
+    let mut lines = vec![next_line(input, largest)];
+    while input.buffer().contains(&b'\n') {
+        lines.push(next_line(input, largest));
+    }
+    lines
 }
 
 /// Reads to the next line break; an unreadable input has ended.
@@ -105,6 +160,20 @@ mod tests {
     use super::*;
 
     const LARGEST: usize = 1_000;
+
+    #[test]
+    fn lines_that_came_together_are_handed_over_together_and_a_long_one_is_not_collected() {
+        let long = "x".repeat(2 * LARGEST);
+        let text = format!("one\ntwo\n{long}\nthree\nhalf");
+        let mut input = BufReader::with_capacity(16, io::Cursor::new(text.into_bytes()));
+        let line = |text: &str| Stdin::Line(text.as_bytes().to_vec());
+        let handed_over: Vec<_> = (0..5).map(|_| next_lines(&mut input, LARGEST)).collect();
+        assert_eq!(handed_over[0], [line("one"), line("two")]);
+        assert!(matches!(handed_over[1][..], [Stdin::Overlong(_), ..]));
+        let rest: Vec<&Stdin> = handed_over[1..].iter().flatten().skip(1).collect();
+        assert_eq!(rest[..2], [&line("three"), &line("half")]);
+        assert_eq!(rest[2], &Stdin::End);
+    }
 
     #[test]
     fn lines_come_one_by_one_and_the_last_needs_no_break() {

@@ -5,6 +5,7 @@ use snow::types::{Cipher, Dh, Hash, Kem, Random};
 
 use super::*;
 use crate::crypto::aead::{OpenKey, SealKey, TAG_LEN};
+use crate::crypto::product::tests::COUNT;
 use crate::crypto::resolver::tests::LOW_ORDER;
 use crate::crypto::stack::SCRUB_LEN;
 use crate::id::Counter;
@@ -72,6 +73,38 @@ fn the_two_directions_have_different_keys() {
     alice.keys.seal.seal_in_place(Counter(0), &mut buffer);
     let reflected = alice.keys.open.open_in_place(Counter(0), &mut buffer);
     assert!(reflected.is_err());
+}
+
+#[test]
+fn no_two_handshakes_give_the_same_keys() {
+    let (mut alice, message1) = alice_calls(None);
+    let [one, other] = [4, 5].map(|seed| {
+        let bob = accept(&secret(2), PROLOGUE, &message1, &mut rng(seed));
+        let bob = bob.expect("message 1 is true");
+        bob.respond(None, &PAYLOAD2).expect("keys are good")
+    });
+    assert_ne!(one.2, other.2, "nor the same hash");
+    let alice = alice.finish(&one.0).expect("message 2 is true").keys;
+    assert_one_way(&alice.seal, &one.1.open);
+    let mut buffer = [0; TAG_LEN];
+    alice.seal.seal_in_place(Counter(0), &mut buffer);
+    assert!(other.1.open.open_in_place(Counter(0), &mut buffer).is_err());
+    other.1.seal.seal_in_place(Counter(0), &mut buffer);
+    assert!(alice.open.open_in_place(Counter(0), &mut buffer).is_err());
+}
+
+#[test]
+fn every_refusal_says_something_else() {
+    let refusals = [
+        HandshakeError::Forged,
+        HandshakeError::LowOrderKey,
+        HandshakeError::KemKey,
+        HandshakeError::Completed,
+    ];
+    let said: std::collections::BTreeSet<String> =
+        refusals.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), refusals.len());
+    assert!(said.iter().all(|it| it.len() > 10), "{said:?}");
 }
 
 #[test]
@@ -213,22 +246,124 @@ fn handshakes_can_be_sent_to_the_worker() {
     is_send::<Completed>();
 }
 
+/// Alice, with what a first handshake with Bob leaves her, and likewise Bob.
+fn met() -> (StaticSecret, StaticSecret) {
+    let (alice, bob) = (secret(1), secret(2));
+    let (mut initiator, message1) = call(&alice, &bob);
+    let accepted = accept(&bob, PROLOGUE, &message1, &mut rng(4));
+    let mut responder = accepted.expect("message 1 is true");
+    alice.remember(initiator.take_product().expect("it was computed"));
+    bob.remember(responder.take_product().expect("it was computed"));
+    (alice, bob)
+}
+
+fn call(from: &StaticSecret, to: &StaticSecret) -> (Initiator, Box<[u8; MESSAGE1_LEN]>) {
+    initiate(from, &to.public(), None, PROLOGUE, &PAYLOAD1, &mut rng(3)).expect("keys are good")
+}
+
+/// How many Diffie-Hellman results `work` computes.
+fn multiplications(work: impl FnOnce()) -> u32 {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+#[test]
+fn what_is_remembered_saves_a_multiplication_and_changes_no_byte() {
+    let (alice, bob) = met();
+    assert!(alice.remembers(&bob.public()) && bob.remembers(&alice.public()));
+    let (mut first, message1) = alice_calls(None);
+    let count = multiplications(|| {
+        let (mut again, same) = call(&alice, &bob);
+        assert_eq!(same, message1);
+        assert!(again.take_product().is_none());
+    });
+    assert_eq!(count, 1, "es");
+    let message2 = bob_answers(&message1, None);
+    let count = multiplications(|| {
+        let accepted = accept(&bob, PROLOGUE, &message1, &mut rng(4));
+        let mut responder = accepted.expect("message 1 is true");
+        assert!(responder.take_product().is_none());
+        assert_eq!(
+            responder.respond(None, &PAYLOAD2).expect("keys are good").0,
+            message2
+        );
+    });
+    assert_eq!(count, 3, "es, ee, se");
+    assert!(first.finish(&message2).is_ok());
+}
+
+#[test]
+fn what_is_forgotten_is_computed_anew() {
+    let (alice, bob) = met();
+    alice.forget(&bob.public());
+    assert!(!alice.remembers(&bob.public()));
+    assert!(call(&alice, &bob).0.take_product().is_some());
+    assert!(!alice.duplicate().remembers(&bob.public()));
+}
+
+/// Whoever writes a message 1 in Alice's name cannot tell by Bob's time whether he knows her.
+#[test]
+fn a_message_in_a_known_name_costs_as_much_to_refuse_as_in_an_unknown_one() {
+    let (_alice, message1) = alice_calls(None);
+    let mut forged = message1;
+    forged[MESSAGE1_LEN - 1] ^= 1;
+    let refuse = |bob: &StaticSecret| {
+        multiplications(|| {
+            let refused = accept(bob, PROLOGUE, &forged, &mut rng(4));
+            assert_eq!(refused.unwrap_err(), HandshakeError::Forged);
+        })
+    };
+    assert_eq!(refuse(&met().1), refuse(&secret(2)));
+    assert_eq!(refuse(&secret(2)), 2, "es, ss");
+}
+
+#[test]
+fn a_static_key_that_serves_as_ephemeral_too_is_multiplied_each_time() {
+    /// Gives Alice's static secret as the ephemeral one.
+    struct Same;
+    impl rand_core::TryRng for Same {
+        type Error = core::convert::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(0x0101_0101)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(0x0101_0101_0101_0101)
+        }
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            bytes.fill(1);
+            Ok(())
+        }
+    }
+    impl rand_core::TryCryptoRng for Same {}
+
+    let (alice, bob) = met();
+    let made = initiate(&alice, &bob.public(), None, PROLOGUE, &PAYLOAD1, &mut Same);
+    let (mut initiator, message1) = made.expect("keys are good");
+    let accepted = accept(&bob, PROLOGUE, &message1, &mut rng(4));
+    let mut responder = accepted.expect("message 1 is true");
+    assert!(responder.take_product().is_none());
+    let answered = responder.respond(None, &PAYLOAD2).expect("keys are good");
+    assert!(initiator.finish(&answered.0).is_ok());
+}
+
 /// Whoever outgrows this stack ends the test process: then `SCRUB_LEN` no longer covers all.
 #[test]
 fn every_step_stays_within_the_stack_that_is_scrubbed() {
-    // Outside the thread, because it scrubs.
-    let bob = secret(2).public();
+    // Outside the thread, because the first call scrubs.
+    let (local, remote) = (secret(1), secret(2));
+    let (_, bob) = (local.public(), remote.public());
     let steps = move || {
-        let local = secret(1);
         let started = start(&local, &bob, None, PROLOGUE, &PAYLOAD1, &mut rng(3));
         let (mut alice, message1) = started.expect("keys are good");
-        let accepted = read_first(&secret(2), PROLOGUE, &message1, &mut rng(4));
+        let accepted = read_first(&remote, PROLOGUE, &message1, &mut rng(4));
         let state = accepted.expect("message 1 is true").state;
         let responded = write_second(state, None, &PAYLOAD2);
         let message2 = responded.expect("keys are good").0;
-        assert!(read_second(&mut alice.0, &message2).is_ok());
+        assert!(read_second(&mut alice.state, &message2).is_ok());
     };
-    let thread = std::thread::Builder::new().stack_size(SCRUB_LEN);
+    let thread = std::thread::Builder::new()
+        .stack_size(std::env::var("SZ").map_or(SCRUB_LEN, |s| s.parse::<usize>().unwrap() * 1024));
     let thread = thread.spawn(steps).expect("a thread starts");
     thread.join().expect("the handshake completes");
 }
@@ -313,7 +448,8 @@ impl CryptoResolver for LyingResolver {
 }
 
 fn lying_builder(local: &StaticSecret, lie: Lie) -> Builder<'_> {
-    let resolver = LyingResolver(Resolver::new(&mut rng(8)), lie);
+    let own = local.own(Whom::Remote(secret(2).public()));
+    let resolver = LyingResolver(Resolver::new(&mut rng(8), own), lie);
     Builder::with_resolver(params(), Box::new(resolver))
         .local_private_key(local.expose())
         .and_then(|builder| builder.prologue(PROLOGUE))

@@ -29,6 +29,7 @@ fn resolver() -> Resolver {
     Resolver::from_drawn(
         Secret::from_bytes(&mut [1; EPHEMERAL_LEN]),
         Secret::from_bytes(&mut [2; KEM_SEED_LEN]),
+        None,
     )
 }
 
@@ -42,7 +43,7 @@ fn kem() -> Box<dyn Kem> {
 
 #[test]
 fn an_all_zero_result_is_refused() {
-    let mut dh = X25519::default();
+    let mut dh = X25519::new(None);
     dh.set(&[7; 32]);
     for point in LOW_ORDER {
         let mut out = [0; 56];

@@ -20,7 +20,9 @@ fn on_loopback(socket: &Socket, ip: &str) -> SocketAddr {
 
 fn send(socket: &Socket, batch: &[(SocketAddr, Vec<u8>)]) -> (Sent, Vec<IcmpError>) {
     let mut errors = Vec::new();
-    let sent = socket.send(batch, &mut Vec::new(), &mut |error| errors.push(error));
+    let sent = socket.send(batch, &mut Vec::new(), Room::Wait, &mut |error| {
+        errors.push(error);
+    });
     (sent.expect("a live socket"), errors)
 }
 
@@ -29,7 +31,7 @@ fn receive(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     let mut batch = Batch::new();
     let mut all = Vec::new();
     for _ in 0..PATIENCE {
-        if socket.receive(&mut batch).is_ok() {
+        if socket.receive(&mut batch, RECV_WAIT).is_ok() {
             all.extend(
                 batch
                     .datagrams()
@@ -114,7 +116,8 @@ fn a_batch_arrives_whole_and_in_order() {
         Sent {
             datagrams: 60,
             bytes: 59 * 1_200 + 20,
-            lost: 0
+            lost: 0,
+            left: 0,
         }
     );
     assert_eq!(errors, []);
@@ -125,7 +128,7 @@ fn a_batch_arrives_whole_and_in_order() {
 #[test]
 fn nothing_to_receive_is_said_after_the_wait() {
     let error = loopback()
-        .receive(&mut Batch::new())
+        .receive(&mut Batch::new(), RECV_WAIT)
         .expect_err("nothing was sent");
     assert_eq!(SocketError::classify(&error), SocketError::Idle);
 }
@@ -184,7 +187,8 @@ fn what_is_too_big_is_reported_and_the_rest_still_leaves() {
         Sent {
             datagrams: 2,
             bytes: 20,
-            lost: 1
+            lost: 1,
+            left: 0,
         }
     );
     let expected = IcmpError {
@@ -243,7 +247,9 @@ fn a_complaint_ends_the_wait_of_a_receive() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..PATIENCE {
-                let error = a.receive(&mut Batch::new()).expect_err("nobody answers");
+                let error = a
+                    .receive(&mut Batch::new(), RECV_WAIT)
+                    .expect_err("nobody answers");
                 if SocketError::classify(&error) != SocketError::Idle {
                     return done.send(SocketError::classify(&error));
                 }

@@ -1,4 +1,4 @@
-//! When to say what has arrived. Source: RFC 9000 §13.2, docs/protocol.md#frames (ACK).
+//! When to say what has arrived, and how much of it. Source: RFC 9000 §13.2, docs/protocol.md#frames (ACK).
 
 use core::time::Duration;
 
@@ -20,6 +20,8 @@ const RANGE_LEN: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Acks {
     received: Received,
+    /// The peer knows of all that arrived below: an ACK that said so is acknowledged itself.
+    known_to: u64,
     /// The highest number that arrived, and when.
     highest: Option<(u64, Instant)>,
     /// The highest number of a packet that asked for an ACK.
@@ -30,6 +32,10 @@ pub(super) struct Acks {
     due: Option<Instant>,
 }
 
+/// An ACK that left told of everything that had arrived up to this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told(u64);
+
 impl Acks {
     /// Notes an arrived packet; false if it is a duplicate or too old to tell.
     pub(super) fn on_packet(&mut self, payload: &Payload<'_>, now: Instant) -> bool {
@@ -37,6 +43,7 @@ impl Acks {
         if !self.received.insert(number) {
             return false;
         }
+        self.known_to = self.known_to.min(number);
         if self.highest.is_none_or(|(highest, _)| highest < number) {
             self.highest = Some((number, now));
         }
@@ -58,22 +65,34 @@ impl Acks {
     }
 
     /// The ACK for the next packet, if there is anything new in it for the peer to wait for: with as many
-    /// of the highest ranges as leave a byte of `room`.
-    pub(super) fn frame(&self, room: usize, now: Instant) -> Option<Ack> {
+    /// of the highest ranges as leave a byte of `room`. And what it tells, if it is the whole.
+    pub(super) fn frame(&self, room: usize, now: Instant) -> Option<(Ack, Option<Told>)> {
         let more = room.checked_sub(FIRST_LEN + 1)? / RANGE_LEN;
-        let mut ack = self.last_frame(now).filter(|_| self.waiting > 0)?;
+        if self.waiting == 0 {
+            return None;
+        }
+        let mut ack = self.last_frame(now)?;
+        let is_whole = ack.ranges.len() <= 1 + more;
         ack.ranges.truncate(1 + more);
-        Some(ack)
+        let told = self.highest.filter(|_| is_whole).map(|(it, _)| Told(it));
+        Some((ack, told))
     }
 
-    /// An ACK of all that has arrived, new or not.
+    /// An ACK of all that has arrived and that the peer is not known to have heard of; of the highest
+    /// number in any case.
     pub(super) fn last_frame(&self, now: Instant) -> Option<Ack> {
-        let (_, at) = self.highest?;
+        let (highest, at) = self.highest?;
         let delay = now.saturating_since(at).as_micros();
         Some(Ack {
             delay_us: u64::try_from(delay).unwrap_or(u64::MAX),
-            ranges: self.received.ranges.clone(),
+            ranges: self.received.from(self.known_to.min(highest)).collect(),
         })
+    }
+
+    /// The packet that carried an ACK is acknowledged: what it told need not be said again (RFC 9000
+    /// §13.2.4). What comes late all the same is told when it does.
+    pub(super) fn on_told(&mut self, Told(highest): Told) {
+        self.known_to = self.known_to.max(highest + 1);
     }
 
     /// [`Acks::frame`] leaves.
@@ -121,7 +140,7 @@ mod tests {
     fn arrive(acks: &mut Acks, number: u64, frames: &[Frame<'static>], now: Instant) -> bool {
         let payload = Payload {
             number: PacketNumber(number),
-            frames: frames.to_vec(),
+            frames: frames.iter().cloned().collect(),
         };
         acks.on_packet(&payload, now)
     }
@@ -203,8 +222,49 @@ mod tests {
         let mut acks = after(&[0]);
         arrive(&mut acks, 2, &[Frame::Ping], ms(10));
         arrive(&mut acks, 1, &[Frame::Ping], ms(13));
-        let ack = acks.frame(1_000, ms(17)).unwrap();
-        assert_eq!((ack.delay_us, ack.ranges), (7_000, vec![(0, 2)]));
+        let (ack, _) = acks.frame(1_000, ms(17)).unwrap();
+        assert_eq!((ack.delay_us, &ack.ranges[..]), (7_000, &[(0, 2)][..]));
         assert_eq!(acks.last_frame(ms(18)).unwrap().delay_us, 8_000);
+    }
+    fn ranges(acks: &Acks) -> Vec<(u64, u64)> {
+        acks.last_frame(ms(0)).unwrap().ranges.to_vec()
+    }
+
+    #[test]
+    fn what_the_peer_knows_is_not_said_again() {
+        let mut acks = after(&[0, 1]);
+        arrive(&mut acks, 3, &[Frame::Ping], ms(0));
+        let (ack, told) = acks.frame(1_000, ms(0)).unwrap();
+        assert_eq!(ack.ranges[..], [(3, 3), (0, 1)]);
+        acks.on_sent();
+        arrive(&mut acks, 4, &[Frame::Ping], ms(0));
+        assert_eq!(ranges(&acks), [(3, 4), (0, 1)], "it may not have heard");
+        acks.on_told(told.unwrap());
+        assert_eq!(ranges(&acks), [(4, 4)]);
+        acks.on_told(Told(4));
+        assert_eq!(ranges(&acks), [(4, 4)], "the highest is always said");
+    }
+
+    #[test]
+    fn a_packet_below_what_the_peer_knows_is_taken_once_and_told() {
+        let mut acks = after(&[0, 1, 3, 4]);
+        acks.on_told(Told(4));
+        for copy in [0, 1, 3, 4] {
+            assert!(!arrive(&mut acks, copy, &[Frame::Ping], ms(0)), "{copy}");
+        }
+        assert!(arrive(&mut acks, 2, &[Frame::Ping], ms(0)));
+        assert!(acks.is_due(ms(0)));
+        assert_eq!(ranges(&acks), [(2, 4)]);
+        assert!(!arrive(&mut acks, 2, &[Frame::Ping], ms(0)));
+    }
+
+    #[test]
+    fn an_ack_that_was_cut_short_tells_nothing_for_good() {
+        let acks = after(&[0, 2, 4]);
+        let acks = Acks { waiting: 1, ..acks };
+        let (ack, told) = acks.frame(FIRST_LEN + 1 + RANGE_LEN, ms(0)).unwrap();
+        assert_eq!((&ack.ranges[..], told), (&[(4, 4), (2, 2)][..], None));
+        let (ack, told) = acks.frame(FIRST_LEN + 1 + 2 * RANGE_LEN, ms(0)).unwrap();
+        assert_eq!((ack.ranges.len(), told), (3, Some(Told(4))));
     }
 }

@@ -67,6 +67,7 @@ fn is_bulk(record: &StreamRecord) -> bool {
 mod tests {
     use super::*;
     use crate::id::StreamId;
+    use crate::proto::connection::NoteBody;
 
     fn piece(id: StreamId, len: u64) -> StreamRecord {
         let range = 100..100 + len;
@@ -79,8 +80,8 @@ mod tests {
 
     fn packet(streams: &[StreamRecord]) -> Carried {
         Carried {
-            streams: streams.to_vec(),
-            notes: vec![Note::Receipt([1, 2, 3].into())],
+            streams: streams.iter().cloned().collect(),
+            notes: [Note::Receipt(NoteBody::from([1, 2, 3].as_slice()))].into(),
             ..Carried::default()
         }
     }
@@ -91,8 +92,8 @@ mod tests {
         let first = packet(&[line.clone(), file]);
         let echo = Echo::of(&first, &Echo::default());
         assert_eq!(
-            (&echo.streams, &echo.notes),
-            (&vec![line], &first.notes),
+            (&echo.streams[..], &echo.notes[..]),
+            (&[line][..], &first.notes[..]),
             "the file does not"
         );
         assert!(Echo::of(&first, &echo).is_empty());
@@ -108,6 +109,6 @@ mod tests {
     fn a_long_message_does_not_go_out_twice() {
         let packet = packet(&[piece(CHAT, 513), piece(StreamId(2), 600)]);
         let echo = Echo::of(&packet, &Echo::default());
-        assert!(echo.streams.is_empty() && echo.notes == packet.notes);
+        assert!(echo.streams.is_empty() && echo.notes[..] == packet.notes[..]);
     }
 }

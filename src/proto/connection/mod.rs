@@ -12,15 +12,20 @@ use std::collections::VecDeque;
 
 use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
 use crate::proto::config::Congestion;
-use crate::proto::connection::acks::Acks;
+use tinyvec::TinyVec;
+
+use crate::proto::connection::acks::{Acks, Told};
 use crate::proto::connection::echo::Echo;
 pub(super) use crate::proto::connection::note::Note;
+pub use crate::proto::connection::note::NoteBody;
 use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
-use crate::proto::recovery::{Permit, Recovery, controller};
+use crate::proto::recovery::{Permit, Progress, Recovery, controller};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::{StreamRecord, Streams};
+use crate::proto::transmit::Buffers;
 use crate::time::Instant;
+use crate::wire::Writer;
 use crate::wire::frame::{Ack, Frame, Hello, Payload, PayloadWriter};
 use crate::wire::limits::{
     BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN,
@@ -43,8 +48,10 @@ enum HelloState {
 #[derive(Debug, Default)]
 struct Carried {
     hello: bool,
-    streams: Vec<StreamRecord>,
-    notes: Vec<Note>,
+    streams: TinyVec<[StreamRecord; 2]>,
+    notes: TinyVec<[Note; 1]>,
+    /// What its ACK told.
+    told: Option<Told>,
     /// Bytes of the datagram.
     size: usize,
     /// Its own number, if it tries a larger MTU and nothing else.
@@ -106,9 +113,33 @@ pub(super) enum Poll {
 /// A packet to be sealed.
 #[derive(Debug)]
 pub(super) struct Packet {
-    pub(super) plaintext: Vec<u8>,
+    /// The plaintext, with room for the header before it and for the tag behind it.
+    pub(super) datagram: Vec<u8>,
     /// Whether it asks for an acknowledgement.
     pub(super) eliciting: bool,
+}
+
+/// What all connections of an endpoint work with, so that none has memory of its own for it.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    progress: Progress<Carried>,
+    pub(super) buffers: Buffers,
+}
+
+impl Scratch {
+    /// Begins a datagram: room for its header.
+    fn begin(&mut self) -> Writer {
+        let mut writer = Writer::from(self.buffers.take());
+        writer.pad_to(DATA_HEADER_LEN);
+        writer
+    }
+}
+
+/// Ends a datagram: room for its tag.
+fn end(mut writer: Writer) -> Vec<u8> {
+    let len = writer.len() + TAG_LEN;
+    writer.pad_to(len);
+    writer.into_vec()
 }
 
 impl Connection {
@@ -171,19 +202,24 @@ impl Connection {
     }
 
     /// Takes note of what arrived at the other side.
-    pub(super) fn on_ack(&mut self, ack: &Ack, now: Instant) -> Result<(), Refused> {
-        let progress = self
-            .recovery
-            .on_ack(ack, now)
+    pub(super) fn on_ack(
+        &mut self,
+        ack: &Ack,
+        scratch: &mut Scratch,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        let progress = &mut scratch.progress;
+        self.recovery
+            .on_ack(ack, now, progress)
             .map_err(|_| Refused::Violation)?;
-        if let Some(asked) = progress.acked.iter().filter_map(|it| it.asked).next_back() {
+        if let Some(asked) = progress.acked().filter_map(|it| it.asked).next_back() {
             let delay = Duration::from_micros(ack.delay_us).min(MAX_ACK_DELAY);
             self.answer = Some(now.saturating_since(asked).saturating_sub(delay));
         }
-        for carried in progress.acked {
+        for carried in progress.take_acked() {
             self.on_arrived(&carried, now);
         }
-        for carried in progress.lost {
+        for carried in progress.take_lost() {
             self.on_lost(carried, now);
         }
         Ok(())
@@ -197,6 +233,9 @@ impl Connection {
         self.resize(resized);
         if carried.hello {
             self.hello = HelloState::Acknowledged;
+        }
+        if let Some(told) = carried.told {
+            self.acks.on_told(told);
         }
         for record in &carried.streams {
             self.streams.on_acked(record);
@@ -223,7 +262,7 @@ impl Connection {
         }
     }
 
-    fn repeat_notes(&mut self, notes: Vec<Note>) {
+    fn repeat_notes(&mut self, notes: impl IntoIterator<Item = Note>) {
         for note in notes {
             if !self.notes.contains(&note) {
                 self.notes.push_back(note);
@@ -308,6 +347,17 @@ impl Connection {
         has_room
     }
 
+    /// Takes back the newest note, if it is a receipt that has not left yet.
+    pub(super) fn take_back_receipt(&mut self) -> Option<NoteBody> {
+        match self.notes.pop_back()? {
+            Note::Receipt(body) => Some(body),
+            other @ (Note::Reject(_) | Note::Verify(_)) => {
+                self.notes.push_back(other);
+                None
+            }
+        }
+    }
+
     /// Whether there is room for a receipt or reject again after one found none; true once.
     pub(super) fn takes_notes_again(&mut self) -> bool {
         let has_room = self.notes.len() < MAX_WAITING_NOTES;
@@ -322,6 +372,7 @@ impl Connection {
         hello: &Hello<'_>,
         keepalive: bool,
         rng: &mut CoreRng,
+        scratch: &mut Scratch,
         now: Instant,
     ) -> Poll {
         let limit = self.limit.unwrap_or(usize::MAX);
@@ -340,50 +391,79 @@ impl Connection {
             && let Some(size) = self.mtu.probe_due(now)
             && self.recovery.may_send(size, now) == Permit::Now
         {
-            return Poll::Packet(self.mtu_probe(size, rng, now));
+            return Poll::Packet(self.mtu_probe(size, rng, scratch, now));
+        }
+        let may_fill = permit == Permit::Now && (self.probes > 0 || self.has_content());
+        let must = keepalive || self.acks.is_due(now);
+        if !may_fill && !must {
+            return self.wait(permit);
+        }
+        if let Some(rtt) = self.recovery.rtt() {
+            self.streams.tune(rtt.smoothed, now);
         }
         let number = self.take_number(rng);
-        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
-        if let Some(ack) = self.acks.frame(writer.room(), now) {
+        let mut datagram = scratch.begin();
+        let mut writer = PayloadWriter::new(&mut datagram, number, size - OVERHEAD);
+        let (ack, told) = self.acks.frame(writer.room(), now).unzip();
+        if let Some(ack) = ack {
             writer.push(&Frame::Ack(ack));
         }
-        let carried = match permit {
-            Permit::Now => self.fill(&mut writer, hello),
-            Permit::At(_) | Permit::Blocked => None,
+        let carried = if may_fill {
+            self.fill(&mut writer, hello)
+        } else {
+            None
         };
         let eliciting = carried.is_some();
-        if !eliciting && !keepalive && !self.acks.is_due(now) {
+        if !eliciting && !must {
             self.give_back(number);
-            return match permit {
-                Permit::At(at) if self.has_content() => Poll::Later(at),
-                Permit::At(_) | Permit::Now => {
-                    self.recovery.on_app_limited();
-                    Poll::Nothing
-                }
-                Permit::Blocked => Poll::Nothing,
-            };
+            scratch.buffers.put(datagram.into_vec());
+            return self.wait(permit);
         }
         self.acks.on_sent();
-        let plaintext = writer.finish();
-        let len = plaintext.len() + OVERHEAD;
-        self.was_full = len == self.mtu.size();
-        let mut carried = carried.unwrap_or_default();
-        carried.size = len;
-        let given_up = self.recovery.on_sent(number, len, eliciting, carried, now);
+        writer.finish();
+        let datagram = end(datagram);
+        let size = datagram.len();
+        self.was_full = size == self.mtu.size();
+        let carried = Carried {
+            size,
+            told: told.flatten(),
+            ..carried.unwrap_or_default()
+        };
+        let given_up = self.recovery.on_sent(number, size, eliciting, carried, now);
         if let Some(given_up) = given_up {
             self.on_lost(given_up, now);
         }
         Poll::Packet(Packet {
-            plaintext,
+            datagram,
             eliciting,
         })
     }
 
+    /// Nothing leaves now.
+    fn wait(&mut self, permit: Permit) -> Poll {
+        match permit {
+            Permit::At(at) if self.has_content() => Poll::Later(at),
+            Permit::At(_) | Permit::Now => {
+                self.recovery.on_app_limited();
+                Poll::Nothing
+            }
+            Permit::Blocked => Poll::Nothing,
+        }
+    }
+
     /// A packet that says nothing but is larger than any before (RFC 8899 §4.1).
-    fn mtu_probe(&mut self, size: usize, rng: &mut CoreRng, now: Instant) -> Packet {
+    fn mtu_probe(
+        &mut self,
+        size: usize,
+        rng: &mut CoreRng,
+        scratch: &mut Scratch,
+        now: Instant,
+    ) -> Packet {
         let number = self.take_number(rng);
-        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
+        let mut datagram = scratch.begin();
+        let mut writer = PayloadWriter::new(&mut datagram, number, size - OVERHEAD);
         writer.push(&Frame::Ping);
+        writer.finish_full();
         let carried = Carried {
             size,
             mtu_probe: Some(number),
@@ -395,7 +475,7 @@ impl Connection {
             self.on_lost(given_up, now);
         }
         Packet {
-            plaintext: writer.finish_full(),
+            datagram: end(datagram),
             eliciting: true,
         }
     }
@@ -409,19 +489,22 @@ impl Connection {
         size: usize,
         with_ack: bool,
         rng: &mut CoreRng,
+        scratch: &mut Scratch,
         now: Instant,
     ) -> Vec<u8> {
         let number = self.take_number(rng);
-        let mut writer = PayloadWriter::new(number, size - OVERHEAD);
+        let mut datagram = scratch.begin();
+        let mut writer = PayloadWriter::new(&mut datagram, number, size - OVERHEAD);
         writer.push(frame);
-        if with_ack && let Some(ack) = self.acks.frame(writer.room(), now) {
+        if with_ack && let Some((ack, _)) = self.acks.frame(writer.room(), now) {
             writer.push(&Frame::Ack(ack));
             self.acks.on_sent();
         }
+        writer.finish_full();
         let _ = self
             .recovery
             .on_sent(number, size, false, Carried::default(), now);
-        writer.finish_full()
+        end(datagram)
     }
 
     /// A packet that ends the session. It says once more what has arrived and what was taken: if that
@@ -430,9 +513,12 @@ impl Connection {
         &mut self,
         frame: &Frame<'_>,
         rng: &mut CoreRng,
+        scratch: &mut Scratch,
         now: Instant,
     ) -> Vec<u8> {
-        let mut writer = PayloadWriter::new(self.take_number(rng), BASE_PLAINTEXT_LEN);
+        let mut datagram = scratch.begin();
+        let number = self.take_number(rng);
+        let mut writer = PayloadWriter::new(&mut datagram, number, BASE_PLAINTEXT_LEN);
         if let Some(ack) = self.acks.last_frame(now) {
             writer.push(&Frame::Ack(ack));
         }
@@ -444,11 +530,12 @@ impl Connection {
             }
         }
         writer.push(frame);
-        writer.finish()
+        writer.finish();
+        end(datagram)
     }
 
     /// Fills a packet with whatever asks for an acknowledgement. `None` if there is nothing.
-    fn fill(&mut self, writer: &mut PayloadWriter, hello: &Hello<'_>) -> Option<Carried> {
+    fn fill(&mut self, writer: &mut PayloadWriter<'_>, hello: &Hello<'_>) -> Option<Carried> {
         if self.probes > 0 {
             self.repeat_oldest();
         }
@@ -469,9 +556,8 @@ impl Connection {
             carried.notes.push(note);
             any = true;
         }
-        while let Some(frame) = self.streams.poll_frame(writer.room()) {
-            writer.push(&frame.as_frame());
-            carried.streams.push(frame.record());
+        while let Some(record) = self.streams.write_frame(writer) {
+            carried.streams.push(record);
             any = true;
         }
         let wants_ping = core::mem::take(&mut self.ping_due) || self.probes > 0;
@@ -505,7 +591,7 @@ impl Connection {
 
     /// Lets what is under way go out once more.
     fn repeat(&mut self, streams: &[StreamRecord], notes: &[Note]) {
-        self.repeat_notes(notes.to_vec());
+        self.repeat_notes(notes.iter().cloned());
         for record in streams {
             self.streams.on_lost(record.clone());
         }
@@ -579,6 +665,13 @@ impl Connection {
     /// The largest datagram that the path is known to carry.
     pub(super) const fn mtu(&self) -> usize {
         self.mtu.size()
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        self.recovery.shrink();
+        self.streams.shrink();
+        self.notes.shrink_to_fit();
     }
 
     /// The probe timeout.

@@ -1,20 +1,30 @@
 //! RECEIPT, REJECT and VERIFY frames on their way out. The connection repeats them until they are acknowledged
 //! and does not read them.
 
-use std::sync::Arc;
+use tinyvec::TinyVec;
 
 use crate::wire::frame::{Frame, Verify};
 use crate::wire::varint_len;
+
+/// The body of a RECEIPT or REJECT, in the words of the layer above. One of a single range fits without
+/// memory of its own.
+pub type NoteBody = TinyVec<[u8; 30]>;
 
 /// A frame for the layer above on the other side. Saying it twice does no harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::proto) enum Note {
     /// What has been taken.
-    Receipt(Arc<[u8]>),
+    Receipt(NoteBody),
     /// What is not taken.
-    Reject(Arc<[u8]>),
+    Reject(NoteBody),
     /// A step of a comparison.
     Verify(Verify),
+}
+
+impl Default for Note {
+    fn default() -> Self {
+        Self::Receipt(NoteBody::default())
+    }
 }
 
 impl Note {

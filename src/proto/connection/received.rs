@@ -1,12 +1,14 @@
 //! Which packet numbers have arrived.
 
+use tinyvec::TinyVec;
+
 use crate::wire::limits::ACK_MAX_RANGES;
 
 /// Arrived packet numbers as inclusive ranges, from the highest down. What falls beyond the last of
 /// [`ACK_MAX_RANGES`] counts as arrived (RFC 9000 §13.2.3).
 #[derive(Debug, Default)]
 pub(super) struct Received {
-    pub(super) ranges: Vec<(u64, u64)>,
+    ranges: TinyVec<[(u64, u64); 2]>,
     /// All numbers below count as arrived.
     floor: u64,
 }
@@ -14,6 +16,12 @@ pub(super) struct Received {
 impl Received {
     /// Adds a number; false if it was there already.
     pub(super) fn insert(&mut self, number: u64) -> bool {
+        if let Some((_, high)) = self.ranges.first_mut()
+            && *high + 1 == number
+        {
+            *high = number;
+            return true;
+        }
         if number < self.floor {
             return false;
         }
@@ -38,6 +46,13 @@ impl Received {
     pub(super) fn has_all(&self, first: u64, last: u64) -> bool {
         let at = self.ranges.partition_point(|(low, _)| *low > last);
         self.ranges.get(at).is_some_and(|(low, _)| *low <= first)
+    }
+
+    /// The ranges from the highest down, as far as they reach `first` or above.
+    pub(super) fn from(&self, first: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let ranges = self.ranges.iter().copied();
+        let reaching = ranges.take_while(move |(_, high)| *high >= first);
+        reaching.map(move |(low, high)| (low.max(first), high))
     }
 
     /// Joins the range at `at` with the one below it if they touch.
@@ -83,5 +98,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn as_many_ranges_are_kept_as_an_ack_has_room_for() {
+        let mut received = Received::default();
+        let last = 2 * ACK_MAX_RANGES as u64;
+        for number in (0..last).step_by(2) {
+            assert!(received.insert(number));
+        }
+        assert_eq!(received.ranges.len(), ACK_MAX_RANGES);
+        assert!(received.insert(last));
+        assert_eq!(received.ranges.len(), ACK_MAX_RANGES);
+        assert!(!received.insert(0), "it has arrived");
+        assert!(
+            received.insert(1),
+            "what fell out says nothing of the next one"
+        );
     }
 }

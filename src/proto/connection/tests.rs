@@ -16,6 +16,11 @@ const OURS: Hello<'_> = Hello {
     nickname: b"bob",
 };
 
+/// What lies inside the seal.
+fn plain(packet: &Packet) -> &[u8] {
+    &packet.datagram[DATA_HEADER_LEN..packet.datagram.len() - TAG_LEN]
+}
+
 struct Wire {
     rng: CoreRng,
     /// Of a thousand packets, how many are lost.
@@ -33,25 +38,33 @@ fn receive(to: &mut Connection, plaintext: &[u8], now: Instant) -> Vec<u8> {
     }
     for frame in &payload.frames {
         if let Frame::Ack(ack) = frame {
-            to.on_ack(ack, now).unwrap();
+            to.on_ack(ack, &mut Scratch::default(), now).unwrap();
         }
         to.on_stream_frame(frame);
     }
     while to.streams_mut().poll_event().is_some() {}
-    to.streams_mut().read(CHAT, usize::MAX)
+    let mut bytes = Vec::new();
+    to.streams_mut().read(CHAT, usize::MAX, &mut bytes);
+    bytes
 }
 
 impl Wire {
     /// Lets one side send what it may; returns when it may send more.
     fn send(&mut self, from: &mut Connection, to_b: bool, now: Instant) -> Option<Instant> {
         loop {
-            match from.poll(&OURS, false, &mut CoreRng::new([3; 32]), now) {
+            match from.poll(
+                &OURS,
+                false,
+                &mut CoreRng::new([3; 32]),
+                &mut Scratch::default(),
+                now,
+            ) {
                 Poll::Packet(packet) => {
                     for _ in 0..1 + usize::from(self.rng.below(20) == 0) {
                         if self.rng.below(1_000) >= self.loss {
                             let delay = 20_000 + self.rng.below(20_000) as u64;
                             let at = now + Duration::from_micros(delay);
-                            self.flying.push((at, to_b, packet.plaintext.clone()));
+                            self.flying.push((at, to_b, plain(&packet).to_vec()));
                         }
                     }
                 }
@@ -144,17 +157,23 @@ fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
     );
     let ack = Frame::Ack(Ack {
         delay_us: 0,
-        ranges: vec![(0, 0)],
+        ranges: [(0, 0)].as_slice().into(),
     });
     let payload = Payload {
         number: PacketNumber(0),
-        frames: vec![ack],
+        frames: [ack].as_slice().into(),
     };
     assert_eq!(connection.check(&payload), Err(Refused::Violation));
     connection.ping();
     let mut rng = CoreRng::new([1; 32]);
     assert!(matches!(
-        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
+        connection.poll(
+            &OURS,
+            false,
+            &mut rng,
+            &mut Scratch::default(),
+            Instant::ZERO
+        ),
         Poll::Packet(_)
     ));
     assert_eq!(connection.check(&payload), Ok(()));
@@ -165,15 +184,27 @@ fn a_withheld_hello_is_not_sent() {
     let mut rng = CoreRng::new([1; 32]);
     let mut connection = Connection::new(true, Congestion::default(), &mut rng, Instant::ZERO);
     assert!(matches!(
-        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
+        connection.poll(
+            &OURS,
+            false,
+            &mut rng,
+            &mut Scratch::default(),
+            Instant::ZERO
+        ),
         Poll::Nothing
     ));
     connection.release_hello();
-    let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, Instant::ZERO) else {
+    let Poll::Packet(packet) = connection.poll(
+        &OURS,
+        false,
+        &mut rng,
+        &mut Scratch::default(),
+        Instant::ZERO,
+    ) else {
         panic!("no HELLO");
     };
-    let payload = Payload::parse(&packet.plaintext).unwrap();
-    assert_eq!(payload.frames, [Frame::Hello(OURS)]);
+    let payload = Payload::parse(plain(&packet)).unwrap();
+    assert_eq!(payload.frames[..], [Frame::Hello(OURS)]);
 }
 
 #[test]
@@ -182,17 +213,25 @@ fn a_packet_after_a_timeout_is_never_larger_than_the_base() {
     let mut connection = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
     connection.streams_mut().write(CHAT, b"hello");
     assert!(matches!(
-        connection.poll(&OURS, false, &mut rng, Instant::ZERO),
+        connection.poll(
+            &OURS,
+            false,
+            &mut rng,
+            &mut Scratch::default(),
+            Instant::ZERO
+        ),
         Poll::Packet(_)
     ));
     connection.was_full = true;
     let now = connection.timeout().unwrap();
     connection.on_timeout(now);
     for _ in 0..2 {
-        let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, now) else {
+        let Poll::Packet(packet) =
+            connection.poll(&OURS, false, &mut rng, &mut Scratch::default(), now)
+        else {
             panic!("no probe");
         };
-        assert!(packet.plaintext.len() <= BASE_PLAINTEXT_LEN);
+        assert!(plain(&packet).len() <= BASE_PLAINTEXT_LEN);
     }
 }
 
@@ -250,12 +289,18 @@ impl Line {
     fn send(&mut self, from_a: bool) -> Option<Instant> {
         let from = if from_a { &mut self.a } else { &mut self.b };
         loop {
-            let packet = match from.poll(&OURS, false, &mut CoreRng::new([3; 32]), self.now) {
+            let packet = match from.poll(
+                &OURS,
+                false,
+                &mut CoreRng::new([3; 32]),
+                &mut Scratch::default(),
+                self.now,
+            ) {
                 Poll::Packet(packet) => packet,
                 Poll::Later(at) => return Some(at),
                 Poll::Nothing => return None,
             };
-            let payload = Payload::parse(&packet.plaintext).unwrap();
+            let payload = Payload::parse(plain(&packet)).unwrap();
             if from_a {
                 self.asked += usize::from(packet.eliciting);
             } else {
@@ -271,7 +316,7 @@ impl Line {
                 }
             }
             let at = self.now + Duration::from_millis(20);
-            self.flying.push_back((at, from_a, packet.plaintext));
+            self.flying.push_back((at, from_a, plain(&packet).to_vec()));
         }
     }
 
@@ -334,22 +379,25 @@ fn an_acknowledgement_travels_with_what_is_said_anyway() {
     line.run();
     let (rng, now) = (&mut CoreRng::new([3; 32]), line.now);
     line.a.ping();
-    let Poll::Packet(ping) = line.a.poll(&OURS, false, rng, now) else {
+    let Poll::Packet(ping) = line.a.poll(&OURS, false, rng, &mut Scratch::default(), now) else {
         panic!("no PING");
     };
-    receive(&mut line.b, &ping.plaintext, now);
-    assert!(matches!(line.b.poll(&OURS, false, rng, now), Poll::Nothing));
+    receive(&mut line.b, plain(&ping), now);
+    assert!(matches!(
+        line.b.poll(&OURS, false, rng, &mut Scratch::default(), now),
+        Poll::Nothing
+    ));
     let next = line.b.next_number;
     line.b.streams_mut().write(CHAT, b"hello");
-    let Poll::Packet(packet) = line.b.poll(&OURS, false, rng, now) else {
+    let Poll::Packet(packet) = line.b.poll(&OURS, false, rng, &mut Scratch::default(), now) else {
         panic!("no packet");
     };
-    let payload = Payload::parse(&packet.plaintext).unwrap();
+    let payload = Payload::parse(plain(&packet)).unwrap();
     assert_eq!(payload.number.0, next, "no number was lost by asking");
     let [Frame::Ack(ack), Frame::Stream(_)] = &payload.frames[..] else {
         panic!("{:?}", payload.frames);
     };
-    let number = Payload::parse(&ping.plaintext).unwrap().number;
+    let number = Payload::parse(plain(&ping)).unwrap().number;
     assert!(ack.contains(number));
     assert_eq!(line.b.ack_timeout(), None);
 }
@@ -361,7 +409,7 @@ fn a_small_limit_holds_whatever_is_due() {
     for number in 0..100 {
         let payload = Payload {
             number: PacketNumber(2 * number),
-            frames: vec![Frame::Ping],
+            frames: [Frame::Ping].as_slice().into(),
         };
         assert!(connection.on_packet(&payload, Instant::ZERO));
     }
@@ -372,13 +420,19 @@ fn a_small_limit_holds_whatever_is_due() {
     let mut frames = Vec::new();
     for limit in [Some(96), None] {
         connection.set_limit(limit);
-        let Poll::Packet(packet) = connection.poll(&hello, false, &mut rng, Instant::ZERO) else {
+        let Poll::Packet(packet) = connection.poll(
+            &hello,
+            false,
+            &mut rng,
+            &mut Scratch::default(),
+            Instant::ZERO,
+        ) else {
             panic!("something is due");
         };
-        assert!(packet.plaintext.len() <= limit.unwrap_or(BASE_DATAGRAM_LEN) - OVERHEAD);
+        assert!(plain(&packet).len() <= limit.unwrap_or(BASE_DATAGRAM_LEN) - OVERHEAD);
         frames.push(format!(
             "{:?}",
-            Payload::parse(&packet.plaintext).unwrap().frames
+            Payload::parse(plain(&packet)).unwrap().frames
         ));
     }
     assert!(
@@ -392,7 +446,7 @@ fn a_small_limit_holds_whatever_is_due() {
 fn send_all(from: &mut Connection, now: Instant) -> (Vec<Packet>, Option<Instant>) {
     let (mut packets, mut rng) = (Vec::new(), CoreRng::new([3; 32]));
     loop {
-        match from.poll(&OURS, false, &mut rng, now) {
+        match from.poll(&OURS, false, &mut rng, &mut Scratch::default(), now) {
             Poll::Packet(packet) => packets.push(packet),
             Poll::Later(at) => return (packets, Some(at)),
             Poll::Nothing => return (packets, None),
@@ -408,12 +462,12 @@ fn round_trip(a: &mut Connection, b: &mut Connection, now: Instant) -> (usize, I
         now + Duration::from_millis(125),
     );
     for packet in &packets {
-        receive(b, &packet.plaintext, there);
+        receive(b, plain(packet), there);
     }
     let due = there + MAX_ACK_DELAY;
     b.on_timeout(due);
     for ack in send_all(b, due).0 {
-        receive(a, &ack.plaintext, back);
+        receive(a, plain(&ack), back);
     }
     (packets.len(), back)
 }
@@ -485,7 +539,7 @@ fn a_line_beside_a_file_is_in_two_packets_and_no_more() {
     a.streams_mut().write(CHAT, b"hello");
     let (packets, _) = send_all(&mut a, Instant::ZERO);
     let says = |packet: &&Packet| {
-        let payload = Payload::parse(&packet.plaintext).unwrap();
+        let payload = Payload::parse(plain(packet)).unwrap();
         let is_chat = |frame: &Frame<'_>| matches!(frame, Frame::Stream(it) if it.id == CHAT);
         payload.frames.iter().any(is_chat)
     };

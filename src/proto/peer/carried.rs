@@ -1,10 +1,10 @@
 //! What a session carries for the layer above.
 
-use crate::proto::connection::{Connection, Note};
+use crate::proto::connection::Connection;
 use crate::proto::event::Event;
 use crate::proto::peer::Peer;
 use crate::proto::shared::Shared;
-use crate::proto::streams::{CHAT, Streams};
+use crate::proto::streams::CHAT;
 use crate::time::Instant;
 
 impl Peer {
@@ -14,28 +14,9 @@ impl Peer {
         self.connection.as_deref().filter(|_| is_open)
     }
 
-    /// The streams that may carry something.
-    pub(in crate::proto) fn streams(&self) -> Option<&Streams> {
-        self.open_connection().map(Connection::streams)
-    }
-
-    /// As [`Peer::streams`], to change them.
-    pub(in crate::proto) fn streams_mut(&mut self) -> Option<&mut Streams> {
-        let is_open = self.accepted && !self.is_guest();
-        let connection = self.connection.as_mut().filter(|_| is_open)?;
-        Some(connection.streams_mut())
-    }
-
     /// The number of the connection whose streams may carry something.
     pub(in crate::proto) fn generation(&self) -> Option<u64> {
         self.open_connection().map(|_| self.generation)
-    }
-
-    /// Takes a receipt or reject; false if there is no room, or nobody to send it to.
-    pub(in crate::proto) fn take_note(&mut self, note: Note) -> bool {
-        let is_open = self.accepted && !self.is_guest();
-        let connection = self.connection.as_mut().filter(|_| is_open);
-        connection.is_some_and(|connection| connection.take_note(note))
     }
 
     /// Tells the layer above, and the owner if it takes bulk streams. While the owner is behind with
@@ -53,7 +34,9 @@ impl Peer {
             let Some(event) = connection.streams_mut().poll_event() else {
                 return;
             };
-            shared.stir(peer);
+            if !core::mem::replace(&mut self.is_stirred, true) {
+                shared.stirred.push_back(peer);
+            }
             if bulk && !event.is_about(CHAT) {
                 shared.event(Event::Stream { peer, event });
             }
@@ -62,7 +45,7 @@ impl Peer {
 
     /// Measures the round trip; false if there is no connection that could.
     pub(in crate::proto) fn measure(&mut self, now: Instant) -> bool {
-        let can = self.status(now).established && self.open_connection().is_some();
+        let can = self.is_established(now) && self.open_connection().is_some();
         if let Some(connection) = self.connection.as_mut().filter(|_| can) {
             connection.measure(now);
         }

@@ -21,9 +21,11 @@ impl Peer {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        let plaintext = connection.last_packet(&Frame::Close(code), &mut shared.rng, now);
-        for to in self.everywhere(&plaintext) {
-            if let Some(transmit) = self.lay_out(to, &plaintext, now) {
+        let frame = Frame::Close(code);
+        let (rng, scratch) = (&mut shared.rng, &mut shared.scratch);
+        let datagram = connection.last_packet(&frame, rng, scratch, now);
+        for to in self.everywhere(datagram.len()) {
+            if let Some(transmit) = self.lay_out(to, datagram.clone(), now) {
                 shared.transmit_unsealed(transmit);
             }
         }
@@ -47,7 +49,7 @@ impl Peer {
         self.connection_id = ConnectionId(shared.rng.u64());
         self.connection = None;
         self.introduction = None;
-        shared.stir(self.id);
+        self.stir(shared);
         (self.accepted, self.silent) = (false, false);
         (self.wanted, self.pending) = (false, false);
         self.keepalive_due = false;

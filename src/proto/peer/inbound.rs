@@ -2,7 +2,7 @@
 
 use tracing::trace;
 
-use crate::proto::connection::Refused;
+use crate::proto::connection::{NoteBody, Refused};
 use crate::proto::event::{CloseReason, Event, Notice};
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::Slot;
@@ -60,7 +60,7 @@ impl Peer {
         if !connection.on_packet(payload, now) {
             return Fate::Stay;
         }
-        shared.dirty.insert(self.id);
+        self.set_dirty(shared);
         for frame in &payload.frames {
             if self.on_frame(frame, shared, now) == Fate::Forget {
                 return Fate::Forget;
@@ -109,7 +109,7 @@ impl Peer {
         match frame {
             Frame::Ping | Frame::Skipped => {}
             Frame::Ack(ack) => {
-                if connection.on_ack(ack, now).is_err() {
+                if connection.on_ack(ack, &mut shared.scratch, now).is_err() {
                     return self.on_violation(shared, now);
                 }
                 if let Some(rtt) = connection.take_answer() {
@@ -134,10 +134,10 @@ impl Peer {
                 }
                 let peer = self.id;
                 if let Frame::Receipt(body) = frame {
-                    let body = body.to_vec();
+                    let body = NoteBody::from(*body);
                     shared.notice(Notice::Receipt { peer, body });
                 } else if let Frame::Reject(body) = frame {
-                    let body = body.to_vec();
+                    let body = NoteBody::from(*body);
                     shared.notice(Notice::Reject { peer, body });
                 } else if let Frame::Verify(verify) = frame {
                     if self.on_verify(verify, shared, now) == Fate::Forget {

@@ -43,7 +43,7 @@ impl Peer {
                 connection.ping();
             }
         }
-        shared.dirty.insert(self.id);
+        self.set_dirty(shared);
     }
 
     fn start_connection(&mut self, keypair: &Keypair, shared: &mut Shared, now: Instant) {
@@ -68,7 +68,7 @@ impl Peer {
 
     /// Tells the owner that a new connection stands, as far as it does.
     pub(super) fn announce(&mut self, shared: &mut Shared) {
-        shared.stir(self.id);
+        self.stir(shared);
         let (peer, Some(address)) = (self.id, self.address()) else {
             return;
         };
@@ -123,7 +123,7 @@ impl Peer {
         if !self.accepted {
             self.accepted = true;
             self.announce(shared);
-            shared.dirty.insert(self.id);
+            self.set_dirty(shared);
         }
     }
 

@@ -79,6 +79,10 @@ pub(super) struct Peer {
     /// The greatest handshake timestamp accepted, and when.
     pub(super) timestamp: Option<(Timestamp, Instant)>,
     pub(super) armed: Armed,
+    /// Whether it stands in the queue of those that may have something to send.
+    pub(super) is_dirty: bool,
+    /// Whether it stands in the queue of those that the layer above is to look at.
+    pub(super) is_stirred: bool,
     pair: Option<ConnectionPair>,
     /// None before the first session, and after an end.
     pub(super) connection: Option<Box<Connection>>,
@@ -122,6 +126,8 @@ impl Peer {
             pending: false,
             timestamp: None,
             armed: Armed::default(),
+            is_dirty: false,
+            is_stirred: false,
             pair: None,
             connection: None,
             generation: 0,
@@ -147,6 +153,21 @@ impl Peer {
                 self.addresses.push(address);
             }
         }
+        self.addresses.shrink_to_fit();
+    }
+
+    /// There may be something to send.
+    pub(super) fn set_dirty(&mut self, shared: &mut Shared) {
+        if !core::mem::replace(&mut self.is_dirty, true) {
+            shared.dirty.push_back(self.id);
+        }
+    }
+
+    /// Something about the connection or its streams has changed: the layer above is to look.
+    pub(super) fn stir(&mut self, shared: &mut Shared) {
+        if !core::mem::replace(&mut self.is_stirred, true) {
+            shared.stirred.push_back(self.id);
+        }
     }
 
     pub(super) fn arm(&mut self, timer: Timer, at: Option<Instant>, shared: &mut Shared) {
@@ -168,7 +189,7 @@ impl Peer {
             if let Some(connection) = &mut self.connection {
                 connection.release_hello();
             }
-            shared.dirty.insert(self.id);
+            self.set_dirty(shared);
             self.announce(shared);
             self.introduce(shared);
         }
@@ -180,10 +201,16 @@ impl Peer {
         self.accepted && !self.is_guest() && !self.silent
     }
 
+    /// Whether something can be sent at this moment.
+    pub(super) fn is_established(&self, now: Instant) -> bool {
+        let current = self.keys.current();
+        current.is_some_and(|keypair| keypair.is_usable(now)) && self.may_talk()
+    }
+
     pub(super) fn status(&self, now: Instant) -> SessionStatus {
         let current = self.keys.current().filter(|keypair| keypair.is_usable(now));
         SessionStatus {
-            established: current.is_some() && self.may_talk(),
+            established: self.is_established(now),
             address: self.address().or_else(|| self.addresses.first().copied()),
             tries: self.retry.map_or(0, |retry| retry.tries),
             next_try: self

@@ -38,21 +38,22 @@ impl Peer {
         let keepalive = core::mem::take(&mut self.keepalive_due);
         let hello = shared.config.hello(shared.signing_key);
         let connection = self.connection.as_mut()?;
-        let packet = match connection.poll(&hello, keepalive, &mut shared.rng, now) {
-            Poll::Packet(packet) => packet,
-            Poll::Later(at) => {
-                self.rest(Some(at), shared, now);
-                return None;
-            }
-            Poll::Nothing => {
-                self.rest(None, shared, now);
-                return None;
-            }
-        };
+        let packet =
+            match connection.poll(&hello, keepalive, &mut shared.rng, &mut shared.scratch, now) {
+                Poll::Packet(packet) => packet,
+                Poll::Later(at) => {
+                    self.rest(Some(at), shared, now);
+                    return None;
+                }
+                Poll::Nothing => {
+                    self.rest(None, shared, now);
+                    return None;
+                }
+            };
         if connection.takes_notes_again() {
-            shared.stir(self.id);
+            self.stir(shared);
         }
-        let transmit = self.lay_out(to, &packet.plaintext, now)?;
+        let transmit = self.lay_out(to, packet.datagram, now)?;
         self.on_sent(packet.eliciting, shared, now);
         Some(transmit)
     }
@@ -68,11 +69,11 @@ impl Peer {
         self.arm(Timer::Ask, owes.then(|| now + ASK_AFTER), shared);
     }
 
-    /// Lays out one packet to `to` under the current keypair.
+    /// Lays out one packet to `to` under the current keypair: its plaintext, with room around it.
     pub(in crate::proto) fn lay_out(
         &mut self,
         to: SocketAddr,
-        plaintext: &[u8],
+        datagram: Vec<u8>,
         now: Instant,
     ) -> Option<Transmit> {
         let keypair = self.keys.current()?;
@@ -81,7 +82,7 @@ impl Peer {
         }
         let counter = keypair.next_counter()?;
         trace!(peer = ?self.id, counter = counter.0, %to, "packet out");
-        let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, plaintext));
+        let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, datagram));
         if let Some(path) = &mut self.path {
             path.on_sent(to, datagram.len());
         }

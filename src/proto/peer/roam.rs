@@ -142,7 +142,7 @@ impl Peer {
         let Some(path) = &mut self.path else { return };
         let (timeout, news, proved) = (path.timeout(), path.take_news(), path.last_proved());
         if !path.is_settled() || change.is_some() {
-            shared.dirty.insert(self.id);
+            self.set_dirty(shared);
         }
         self.arm(Timer::Path, timeout, shared);
         if let (true, Some(proved)) = (self.addresses.is_empty(), proved) {
@@ -190,9 +190,9 @@ impl Peer {
             return None;
         };
         let is_path = probe.to == path.address();
-        let rng = &mut shared.rng;
-        let plaintext = connection.path_packet(&frame, probe.size, is_path, rng, now);
-        let transmit = self.lay_out(probe.to, &plaintext, now)?;
+        let (rng, scratch) = (&mut shared.rng, &mut shared.scratch);
+        let datagram = connection.path_packet(&frame, probe.size, is_path, rng, scratch, now);
+        let transmit = self.lay_out(probe.to, datagram, now)?;
         self.on_sent(false, shared, now);
         Some(transmit)
     }
@@ -205,11 +205,10 @@ impl Peer {
         (limit != Some(0)).then(|| path.address())
     }
 
-    /// Where a packet goes that is said once.
-    pub(super) fn everywhere(&self, plaintext: &[u8]) -> Vec<SocketAddr> {
+    /// Where a datagram of `len` bytes goes that is said once.
+    pub(super) fn everywhere(&self, len: usize) -> Vec<SocketAddr> {
         let path = self.path.iter();
-        path.flat_map(|path| path.everywhere(plaintext.len() + OVERHEAD))
-            .collect()
+        path.flat_map(|path| path.everywhere(len)).collect()
     }
 
     /// What an answer may take before a challenge is repeated.

@@ -34,20 +34,20 @@ impl Peer {
                         self.arm(Timer::Silence, None, shared);
                     }
                 }
-                shared.dirty.insert(self.id);
+                self.set_dirty(shared);
             }
             Timer::Pace | Timer::Ack => {
-                shared.dirty.insert(self.id);
+                self.set_dirty(shared);
             }
             Timer::Ask => {
                 if let Some(connection) = &mut self.connection {
                     connection.ping();
                 }
-                shared.dirty.insert(self.id);
+                self.set_dirty(shared);
             }
             Timer::Keepalive => {
                 self.keepalive_due = true;
-                shared.dirty.insert(self.id);
+                self.set_dirty(shared);
             }
             Timer::Attempts => self.expire_attempts(shared, now),
             Timer::Erase => {
@@ -56,8 +56,15 @@ impl Peer {
                     shared.keys.remove(&keypair);
                 }
                 self.arm_erase(shared);
+                if self.keys.current().is_none() {
+                    // Whoever is silent for so long can do without what makes its next handshake quicker.
+                    shared.local.forget(&self.id);
+                    if let Some(connection) = &mut self.connection {
+                        connection.shrink();
+                    }
+                }
                 // Whatever waits needs a new key now.
-                shared.dirty.insert(self.id);
+                self.set_dirty(shared);
             }
             Timer::Verification => self.on_verification_expired(shared),
             Timer::Guest => {

@@ -12,7 +12,7 @@ use crate::wire::frame::Verify;
 impl Peer {
     /// Asks the peer to compare words; false if there is no session to do so in.
     pub(in crate::proto) fn ask_to_verify(&mut self, shared: &mut Shared, now: Instant) -> bool {
-        if self.streams().is_none() {
+        if self.generation().is_none() {
             return false;
         }
         let (own, peer) = (shared.id, self.id);
@@ -78,8 +78,10 @@ impl Peer {
     /// comparison with it, when its time is over.
     fn say_verify(&mut self, verify: Option<Verify>, shared: &mut Shared) {
         if let Some(verify) = verify {
-            self.take_note(Note::Verify(verify));
-            shared.dirty.insert(self.id);
+            if let Some(connection) = &mut self.connection {
+                connection.take_note(Note::Verify(verify));
+            }
+            self.set_dirty(shared);
         }
         let deadline = self.verification.as_ref().and_then(|it| it.deadline());
         self.arm(Timer::Verification, deadline, shared);

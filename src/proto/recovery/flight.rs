@@ -1,8 +1,7 @@
 //! What left and is neither acknowledged nor lost. Source: RFC 9002 §6.1, §7.6, appendix A.
 
-use core::ops::Bound;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::id::PacketNumber;
 use crate::proto::limits::{MAX_TRACKED_PACKETS, PACKET_THRESHOLD};
@@ -59,7 +58,8 @@ impl<R> Sent<R> {
 /// The ack-eliciting packets in flight, at most [`MAX_TRACKED_PACKETS`].
 #[derive(Debug)]
 pub(super) struct Flight<R> {
-    packets: BTreeMap<u64, Sent<R>>,
+    /// In the order of their numbers, in which they leave and, mostly, arrive.
+    packets: VecDeque<(u64, Sent<R>)>,
     bytes: usize,
     largest_acked: Option<u64>,
 }
@@ -67,7 +67,7 @@ pub(super) struct Flight<R> {
 impl<R> Flight<R> {
     pub(super) const fn new() -> Self {
         Self {
-            packets: BTreeMap::new(),
+            packets: VecDeque::new(),
             bytes: 0,
             largest_acked: None,
         }
@@ -87,40 +87,33 @@ impl<R> Flight<R> {
 
     /// What the oldest packets carried, oldest first.
     pub(super) fn records(&self) -> impl Iterator<Item = &R> {
-        self.packets.values().map(|sent| &sent.record)
+        self.packets.iter().map(|(_, sent)| &sent.record)
     }
 
     /// Adds a packet; at the bound the oldest leaves.
     pub(super) fn insert(&mut self, number: PacketNumber, mut sent: Sent<R>) -> Option<R> {
         let oldest = if self.is_full() { self.pop() } else { None };
-        let last = self.packets.last_key_value().map(|(last, _)| *last);
+        let last = self.packets.back().map(|(last, _)| *last);
         sent.after_acked = last < self.largest_acked;
         self.bytes += sent.bytes;
-        self.packets.insert(number.0, sent);
-        oldest.map(|(_, sent)| sent.record)
+        self.packets.push_back((number.0, sent));
+        oldest.map(|sent| sent.record)
     }
 
     /// Takes out what `ack` acknowledges, from the highest number down.
-    pub(super) fn take_acked(&mut self, ack: &Ack) -> Vec<(u64, Sent<R>)> {
-        let mut acked = Vec::new();
+    pub(super) fn take_acked(&mut self, ack: &Ack, acked: &mut Vec<(u64, Sent<R>)>) {
         for &(low, high) in &ack.ranges {
-            let newly = self.packets.extract_if(low..=high, |_, _| true);
-            let from = acked.len();
-            acked.extend(newly);
-            acked.get_mut(from..).unwrap_or_default().reverse();
-            self.mark_after(high);
+            let first = self.packets.partition_point(|(number, _)| *number < low);
+            let newly = self.packets.range(first..);
+            let count = newly.take_while(|(number, _)| *number <= high).count();
+            acked.extend(self.packets.drain(first..first + count).rev());
+            // For persistent congestion: something before the next packet arrived.
+            if let Some((_, next)) = self.packets.get_mut(first) {
+                next.after_acked = true;
+            }
             self.largest_acked = self.largest_acked.max(Some(high));
         }
         self.bytes -= acked.iter().map(|(_, sent)| sent.bytes).sum::<usize>();
-        acked
-    }
-
-    /// Remembers for persistent congestion that something before the next packet arrived.
-    fn mark_after(&mut self, acked: u64) {
-        let after = (Bound::Excluded(acked), Bound::Unbounded);
-        if let Some((_, next)) = self.packets.range_mut(after).next() {
-            next.after_acked = true;
-        }
     }
 
     /// Takes out what is lost, from the lowest number up. Send times rise with the numbers, so that
@@ -130,22 +123,21 @@ impl<R> Flight<R> {
         numbers: &Numbers,
         delay: Duration,
         now: Instant,
-    ) -> Vec<Sent<R>> {
-        let mut lost = Vec::new();
+        lost: &mut Vec<Sent<R>>,
+    ) {
         while self.oldest_is_lost(numbers, delay, now) {
-            lost.extend(self.pop().map(|(_, sent)| sent));
+            lost.extend(self.pop());
         }
-        lost
     }
 
     /// RFC 9002 §6.1: three packets sent after it, or `delay` ago. Numbers that were never sent do
     /// not count as packets.
     fn oldest_is_lost(&self, numbers: &Numbers, delay: Duration, now: Instant) -> bool {
-        let (Some((&number, sent)), Some(largest)) =
-            (self.packets.first_key_value(), self.largest_acked)
+        let (Some((number, sent)), Some(largest)) = (self.packets.front(), self.largest_acked)
         else {
             return false;
         };
+        let number = *number;
         let distance = largest.saturating_sub(number);
         let by_number = distance >= PACKET_THRESHOLD
             && distance - numbers.skipped_between(number, largest) >= PACKET_THRESHOLD;
@@ -154,23 +146,28 @@ impl<R> Flight<R> {
 
     /// When the oldest packet is lost by time: only if a later one was acknowledged.
     pub(super) fn loss_time(&self, delay: Duration) -> Option<Instant> {
-        let (number, sent) = self.packets.first_key_value()?;
+        let (number, sent) = self.packets.front()?;
         (Some(*number) < self.largest_acked).then(|| sent.at + delay)
     }
 
     /// What is in flight belongs to an earlier path, and takes no room in the window of this one.
     pub(super) fn on_path_change(&mut self) {
         self.bytes = 0;
-        for sent in self.packets.values_mut() {
+        for (_, sent) in &mut self.packets {
             sent.role = Role::OldPath;
             sent.bytes = 0;
         }
     }
 
-    fn pop(&mut self) -> Option<(u64, Sent<R>)> {
-        let popped = self.packets.pop_first();
-        self.bytes -= popped.as_ref().map_or(0, |(_, sent)| sent.bytes);
-        popped
+    fn pop(&mut self) -> Option<Sent<R>> {
+        let (_, popped) = self.packets.pop_front()?;
+        self.bytes -= popped.bytes;
+        Some(popped)
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        self.packets.shrink_to_fit();
     }
 }
 

@@ -42,12 +42,36 @@ pub(crate) use rtt::RttEstimate;
 const PROBES: u8 = 2;
 
 /// What an acknowledgement changed: each record is handed back once, here or as lost on a timeout.
-#[derive(Debug, PartialEq, Eq)]
+///
+/// Whoever takes acknowledgements in keeps one and uses its memory again.
+#[derive(Debug)]
 pub(crate) struct Progress<R> {
+    acked: Vec<(u64, Sent<R>)>,
+    lost: Vec<Sent<R>>,
+}
+
+impl<R> Default for Progress<R> {
+    fn default() -> Self {
+        let (acked, lost) = (Vec::new(), Vec::new());
+        Self { acked, lost }
+    }
+}
+
+impl<R> Progress<R> {
     /// What newly acknowledged packets carried, from the highest number down.
-    pub(crate) acked: Vec<R>,
-    /// What lost packets carried, from the lowest number up.
-    pub(crate) lost: Vec<R>,
+    pub(crate) fn acked(&self) -> impl DoubleEndedIterator<Item = &R> {
+        self.acked.iter().map(|(_, sent)| &sent.record)
+    }
+
+    /// As [`Progress::acked`], for good.
+    pub(crate) fn take_acked(&mut self) -> impl Iterator<Item = R> {
+        self.acked.drain(..).map(|(_, sent)| sent.record)
+    }
+
+    /// What lost packets carried, from the lowest number up, for good.
+    pub(crate) fn take_lost(&mut self) -> impl Iterator<Item = R> {
+        self.lost.drain(..).map(|sent| sent.record)
+    }
 }
 
 /// What to do after a timeout.
@@ -178,23 +202,30 @@ impl<R> Recovery<R> {
         self.numbers.check(ack)
     }
 
-    /// Takes an acknowledgement in (RFC 9002 §A.7). One of a packet already lost is ignored: its
-    /// content was sent again.
+    /// Takes an acknowledgement in (RFC 9002 §A.7), and says in `progress` what it changed. One of a
+    /// packet already lost is ignored: its content was sent again.
     ///
     /// # Errors
     /// [`AckViolation`] as [`Recovery::check`]; then nothing changes.
-    pub(crate) fn on_ack(&mut self, ack: &Ack, now: Instant) -> Result<Progress<R>, AckViolation> {
+    pub(crate) fn on_ack(
+        &mut self,
+        ack: &Ack,
+        now: Instant,
+        progress: &mut Progress<R>,
+    ) -> Result<(), AckViolation> {
+        let Progress { acked, lost } = progress;
+        acked.clear();
+        lost.clear();
         self.numbers.check(ack)?;
-        let acked = self.flight.take_acked(ack);
+        self.flight.take_acked(ack, acked);
         self.sample_rtt(ack, acked.first(), now);
-        let newly_acked = self.count_acked(&acked);
-        let lost = self.detect_lost(now);
+        let newly_acked = self.count_acked(acked);
+        self.detect_lost(now, lost);
         if !acked.is_empty() {
             self.backoff = 0;
         }
-        self.tell_acked(&acked, newly_acked, now);
-        let acked = acked.into_iter().map(|(_, sent)| sent.record).collect();
-        Ok(Progress { acked, lost })
+        self.tell_acked(acked, newly_acked, now);
+        Ok(())
     }
 
     /// When to call [`Recovery::on_timeout`]. The PTO does not run beside the loss timer (RFC 9002
@@ -209,13 +240,15 @@ impl<R> Recovery<R> {
 
     /// Declares losses or asks for probes if that is due (RFC 9002 §A.9); otherwise nothing.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> TimeoutOutcome<R> {
-        let lost = self.detect_lost(now);
+        let mut lost = Vec::new();
+        self.detect_lost(now, &mut lost);
         let pto = lost.is_empty() && self.timeout().is_some_and(|due| due <= now);
         if pto {
             self.backoff = self.backoff.saturating_add(1);
             self.pto_from = now;
         }
         let probes = if pto { PROBES } else { 0 };
+        let lost = lost.into_iter().map(|sent| sent.record).collect();
         TimeoutOutcome { lost, probes }
     }
 
@@ -371,10 +404,13 @@ impl<R> Recovery<R> {
     }
 
     /// RFC 9002 §A.10, and §B.8 for what the controller hears of it.
-    fn detect_lost(&mut self, now: Instant) -> Vec<R> {
+    fn detect_lost(&mut self, now: Instant, lost: &mut Vec<Sent<R>>) {
         let delay = self.rtt.loss_delay();
-        let lost = self.flight.take_lost(&self.numbers, delay, now);
-        let persistent = self.is_persistent(&lost);
+        self.flight.take_lost(&self.numbers, delay, now, lost);
+        if lost.is_empty() {
+            return;
+        }
+        let persistent = self.is_persistent(lost);
         let rtt = self.rtt.estimate();
         let congested = lost.iter().filter(|sent| sent.role == Role::Ordinary);
         for sent in congested.clone() {
@@ -387,7 +423,6 @@ impl<R> Recovery<R> {
         if persistent {
             self.rtt.on_persistent_congestion();
         }
-        lost.into_iter().map(|sent| sent.record).collect()
     }
 
     fn is_persistent(&mut self, lost: &[Sent<R>]) -> bool {
@@ -395,6 +430,11 @@ impl<R> Recovery<R> {
         let first = self.rtt.first_sample();
         let add = |found, sent| self.lost_run.add(sent, first, limit) || found;
         lost.iter().fold(false, add)
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.flight.shrink();
     }
 
     fn backed_off_pto(&self) -> Duration {

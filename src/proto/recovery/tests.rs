@@ -25,7 +25,7 @@ fn at(millis: u64) -> Instant {
 fn ack(ranges: &[(u64, u64)]) -> Ack {
     Ack {
         delay_us: 0,
-        ranges: ranges.to_vec(),
+        ranges: ranges.into(),
     }
 }
 
@@ -74,8 +74,8 @@ impl Sender {
         self.next += 1;
     }
 
-    fn ack(&mut self, ranges: &[(u64, u64)], now: Instant) -> Progress<u64> {
-        self.recovery.on_ack(&ack(ranges), now).unwrap()
+    fn ack(&mut self, ranges: &[(u64, u64)], now: Instant) -> Changed {
+        take_in(&mut self.recovery, &ack(ranges), now).unwrap()
     }
 
     /// Takes the timeout, which must be at `now`.
@@ -85,8 +85,24 @@ impl Sender {
     }
 }
 
-fn progress(acked: &[u64], lost: &[u64]) -> Progress<u64> {
-    Progress {
+/// What an acknowledgement changed.
+#[derive(Debug, PartialEq, Eq)]
+struct Changed {
+    acked: Vec<u64>,
+    lost: Vec<u64>,
+}
+
+fn take_in(recovery: &mut Recovery<u64>, ack: &Ack, now: Instant) -> Result<Changed, AckViolation> {
+    let mut progress = Progress::default();
+    recovery.on_ack(ack, now, &mut progress)?;
+    Ok(Changed {
+        acked: progress.take_acked().collect(),
+        lost: progress.take_lost().collect(),
+    })
+}
+
+fn progress(acked: &[u64], lost: &[u64]) -> Changed {
+    Changed {
         acked: acked.to_vec(),
         lost: lost.to_vec(),
     }
@@ -264,9 +280,9 @@ fn a_claimed_ack_delay_is_capped() {
         sender.send(1, at(100));
         let late = Ack {
             delay_us: u64::try_from(delay).unwrap(),
-            ranges: vec![(1, 1)],
+            ranges: [(1, 1)].as_slice().into(),
         };
-        sender.recovery.on_ack(&late, at(400)).unwrap();
+        take_in(&mut sender.recovery, &late, at(400)).unwrap();
         sender.recovery.rtt()
     });
     assert_eq!(samples[0], samples[1]);
@@ -276,7 +292,7 @@ fn a_claimed_ack_delay_is_capped() {
 #[test]
 fn an_acknowledgement_of_what_was_never_sent_is_a_violation_and_changes_nothing() {
     let mut sender = Sender::new();
-    let nothing_sent = sender.recovery.on_ack(&ack(&[(0, 0)]), at(0));
+    let nothing_sent = take_in(&mut sender.recovery, &ack(&[(0, 0)]), at(0));
     assert_eq!(nothing_sent, Err(AckViolation::NeverSent));
     sender.next = 5;
     sender.send(3, at(0));
@@ -287,7 +303,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_a_violation_and_changes_nothing(
         &[(0, 7)],
         &[(0, (1 << 62) - 1)],
     ] {
-        let result = sender.recovery.on_ack(&ack(hostile), at(1));
+        let result = take_in(&mut sender.recovery, &ack(hostile), at(1));
         assert_eq!(result, Err(AckViolation::NeverSent));
     }
     assert_eq!(sender.recovery.in_flight(), 3 * SIZE);
@@ -305,7 +321,7 @@ fn an_optimistic_acknowledgement_of_a_skipped_number_is_a_violation() {
         sender.recovery.check(&optimistic),
         Err(AckViolation::Skipped)
     );
-    let result = sender.recovery.on_ack(&optimistic, at(1));
+    let result = take_in(&mut sender.recovery, &optimistic, at(1));
     assert_eq!(result, Err(AckViolation::Skipped));
     assert_eq!(sender.recovery.in_flight(), 3 * SIZE);
     assert_eq!(sender.ack(&[(3, 3), (0, 1)], at(1)).acked, [3, 1, 0]);
@@ -316,7 +332,7 @@ fn a_skipped_number_counts_as_never_sent_while_it_is_the_last() {
     let mut sender = Sender::new();
     sender.send(1, at(0));
     sender.skip();
-    assert!(sender.recovery.on_ack(&ack(&[(1, 1)]), at(1)).is_err());
+    assert!(take_in(&mut sender.recovery, &ack(&[(1, 1)]), at(1)).is_err());
 }
 
 #[test]

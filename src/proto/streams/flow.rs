@@ -1,9 +1,16 @@
 //! Credit that we give, and how far a stream may reach. Source: RFC 9000 §4.
 
+use core::time::Duration;
+
+use crate::proto::limits::{STREAM_WINDOW, WINDOW_MAX, WINDOW_ROUNDS};
 use crate::proto::streams::StreamViolation;
+use crate::time::Instant;
 
 /// Largest offset and largest credit there is (RFC 9000 §4.5).
 pub(super) const OFFSET_MAX: u64 = (1 << 62) - 1;
+
+/// A window's credit goes out again when it has grown by this part of it.
+const STEP: u64 = 8;
 
 /// Credit for bytes or streams: as many as the window's size beyond those that are done with.
 #[derive(Debug)]
@@ -17,7 +24,13 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) const fn new(size: u64, step: u64) -> Self {
+    /// For bytes.
+    pub(super) const fn new(size: u64) -> Self {
+        Self::stepwise(size, size / STEP)
+    }
+
+    /// `step`: by how much the credit has to grow before it goes out.
+    pub(super) const fn stepwise(size: u64, step: u64) -> Self {
         Self {
             size,
             step,
@@ -30,6 +43,19 @@ impl Window {
     /// What the peer has been told.
     pub(super) const fn granted(&self) -> u64 {
         self.granted
+    }
+
+    /// So many are done with.
+    pub(super) const fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Makes a window for bytes as large as `size`, never smaller.
+    pub(super) const fn widen(&mut self, size: u64) {
+        if size > self.size {
+            self.size = size;
+            self.step = size / STEP;
+        }
     }
 
     /// Notes that `count` more are done with.
@@ -56,6 +82,40 @@ impl Window {
     /// Credit did not arrive: it goes again unless there is a newer one.
     pub(super) const fn on_lost(&mut self, max: u64) {
         self.lost |= max == self.granted;
+    }
+}
+
+/// How large the windows of bulk streams should be: eight times what readers take in a round trip, so that a stream
+/// which waits for the repetition of a repetition is not held up, between [`STREAM_WINDOW`] and [`WINDOW_MAX`]. A
+/// window once given is not taken back: that would break a promise (RFC 9000 §4.1).
+#[derive(Debug)]
+pub(super) struct Tuner {
+    size: u64,
+    /// When half a window had been taken the last time, and how much that was in all.
+    since: Instant,
+    taken: u64,
+}
+
+impl Tuner {
+    pub(super) const fn new() -> Self {
+        Self {
+            size: STREAM_WINDOW,
+            since: Instant::ZERO,
+            taken: 0,
+        }
+    }
+
+    /// Learns what readers have taken in all by now. Each time that this is half a window more, it says how large
+    /// windows should be.
+    pub(super) fn update(&mut self, taken: u64, rtt: Duration, now: Instant) -> Option<u64> {
+        if taken.saturating_sub(self.taken) < self.size / 2 {
+            return None;
+        }
+        if now.saturating_since(self.since) < rtt * WINDOW_ROUNDS {
+            self.size = (self.size * 2).min(WINDOW_MAX);
+        }
+        (self.since, self.taken) = (now, taken);
+        Some(self.size)
     }
 }
 
@@ -101,7 +161,7 @@ mod tests {
 
     #[test]
     fn credit_goes_out_in_steps_and_again_when_its_newest_is_lost() {
-        let mut window = Window::new(80, 10);
+        let mut window = Window::new(80);
         window.release(9);
         assert!(!window.is_due());
         window.release(1);
@@ -117,10 +177,54 @@ mod tests {
 
     #[test]
     fn credit_stops_at_the_largest_offset() {
-        let mut window = Window::new(80, 10);
+        let mut window = Window::new(80);
         window.release(u64::MAX);
         assert_eq!(window.grant(), OFFSET_MAX);
         assert!(!window.is_due());
+    }
+
+    #[test]
+    fn a_window_that_becomes_wider_is_announced_and_never_narrower() {
+        let mut window = Window::new(80);
+        window.widen(160);
+        assert!(window.is_due());
+        assert_eq!(window.grant(), 160);
+        window.widen(80);
+        window.release(19);
+        assert!(!window.is_due(), "an eighth of 160 is 20");
+        window.release(1);
+        assert_eq!((window.is_due(), window.grant()), (true, 180));
+    }
+
+    const RTT: Duration = Duration::from_millis(100);
+
+    /// What the windows come to if so much is taken in each round trip, and after how many of them.
+    fn tuned(a_round_trip: u64) -> (u64, u64) {
+        let (mut tuner, mut last) = (Tuner::new(), (0, 0));
+        for tenth in 1..2_000 {
+            let now = Instant::ZERO + RTT * tenth / 10;
+            let taken = u64::from(tenth) * a_round_trip / 10;
+            if tuner.update(taken, RTT, now).is_some() && tuner.size > last.0 {
+                last = (tuner.size, u64::from(tenth / 10));
+            }
+        }
+        last
+    }
+
+    #[test]
+    fn windows_grow_to_eight_times_what_a_round_trip_takes() {
+        for a_round_trip in [300_000, 500_000, 1_000_000] {
+            let (size, rounds) = tuned(a_round_trip);
+            let times = 8 * a_round_trip;
+            assert!(size >= times && size < 2 * times, "{size}");
+            assert!(rounds < 20, "{rounds}");
+        }
+    }
+
+    #[test]
+    fn windows_neither_shrink_nor_pass_their_bound() {
+        assert_eq!(tuned(STREAM_WINDOW / 9).0, STREAM_WINDOW);
+        assert_eq!(tuned(1 << 40).0, WINDOW_MAX);
     }
 
     #[test]

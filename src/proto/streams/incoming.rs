@@ -1,14 +1,18 @@
 //! All streams on their way in. Source: RFC 9000 §3.2, §4.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
+
+use tinyvec::TinyVec;
 
 use crate::id::StreamId;
 use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW};
 use crate::proto::streams::event::StreamEvent;
-use crate::proto::streams::flow::{Extent, Window};
+use crate::proto::streams::flow::{Extent, Tuner, Window};
 use crate::proto::streams::ranges::Ranges;
 use crate::proto::streams::recv::{Flow, Recv};
-use crate::proto::streams::{CHAT, OwnedFrame, StreamViolation, bulk_id, bulk_index};
+use crate::proto::streams::{CHAT, StreamViolation, bulk_id, bulk_index};
+use crate::time::Instant;
 use crate::wire::frame::{Frame, StreamFrame};
 
 /// The peer's streams.
@@ -23,6 +27,7 @@ pub(super) struct Incoming {
     data: u64,
     data_window: Window,
     streams_window: Window,
+    tuner: Tuner,
 }
 
 impl Incoming {
@@ -32,8 +37,9 @@ impl Incoming {
             bulk: BTreeMap::new(),
             opened: 0,
             data: 0,
-            data_window: Window::new(DATA_WINDOW, DATA_WINDOW / 8),
-            streams_window: Window::new(MAX_STREAMS, 1),
+            data_window: Window::new(DATA_WINDOW),
+            streams_window: Window::stepwise(MAX_STREAMS, 1),
+            tuner: Tuner::new(),
         }
     }
 
@@ -129,14 +135,22 @@ impl Incoming {
         }
     }
 
-    pub(super) fn read(&mut self, id: StreamId, max: usize) -> Vec<u8> {
-        let bytes = self
-            .stream_mut(id)
-            .map_or_else(Vec::new, |recv| recv.read(max));
+    pub(super) fn read(&mut self, id: StreamId, max: usize, out: &mut Vec<u8>) -> usize {
+        let stream = self.stream_mut(id);
+        let count = stream.map_or(0, |recv| recv.read(max, out));
         if id != CHAT {
-            self.data_window.release(bytes.len() as u64);
+            self.data_window.release(count as u64);
         }
-        bytes
+        count
+    }
+
+    /// Widens the windows of a peer that uses them up.
+    pub(super) fn tune(&mut self, rtt: Duration, now: Instant) {
+        let Some(size) = self.tuner.update(self.data_window.done(), rtt, now) else {
+            return;
+        };
+        self.data_window.widen(size);
+        self.bulk.values_mut().for_each(|recv| recv.widen(size));
     }
 
     /// The chat cannot be stopped.
@@ -178,15 +192,15 @@ impl Incoming {
     }
 
     /// Credit and STOPs, the chat's first.
-    pub(super) fn poll_frame(&mut self) -> Option<OwnedFrame> {
+    pub(super) fn poll_frame(&mut self) -> Option<Frame<'static>> {
         if let Some(frame) = self.chat.poll_frame(CHAT) {
             return Some(frame);
         }
         if self.data_window.is_due() {
-            return Some(OwnedFrame::MaxData(self.data_window.grant()));
+            return Some(Frame::MaxData(self.data_window.grant()));
         }
         if self.streams_window.is_due() {
-            return Some(OwnedFrame::MaxStreams(self.streams_window.grant()));
+            return Some(Frame::MaxStreams(self.streams_window.grant()));
         }
         self.bulk
             .iter_mut()
@@ -213,6 +227,12 @@ impl Incoming {
         }
     }
 
+    /// Gives memory back that an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        self.chat.shrink();
+        self.bulk.values_mut().for_each(Recv::shrink);
+    }
+
     /// Bytes of memory that are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
@@ -231,19 +251,20 @@ struct Preview<'a> {
     incoming: &'a Incoming,
     /// Frames of the packet: an upper bound for the gaps that it adds.
     frames: usize,
-    extents: BTreeMap<StreamId, Extent>,
-    /// Only of streams that could come to have too many gaps.
-    received: BTreeMap<StreamId, Ranges>,
+    /// Of the few streams that the packet is about.
+    extents: TinyVec<[(StreamId, Extent); 2]>,
+    /// What it brings, only of streams that could come to have too many gaps.
+    pieces: BTreeMap<StreamId, Ranges>,
     data: u64,
 }
 
 impl<'a> Preview<'a> {
-    const fn new(incoming: &'a Incoming, frames: usize) -> Self {
+    fn new(incoming: &'a Incoming, frames: usize) -> Self {
         Self {
             incoming,
             frames,
-            extents: BTreeMap::new(),
-            received: BTreeMap::new(),
+            extents: TinyVec::new(),
+            pieces: BTreeMap::new(),
             data: incoming.data,
         }
     }
@@ -272,10 +293,15 @@ impl<'a> Preview<'a> {
         }
         let stream = self.incoming.stream(id);
         let granted = stream.map_or(STREAM_WINDOW, Recv::granted);
-        let extent = self
-            .extents
-            .entry(id)
-            .or_insert_with(|| stream.map(Recv::extent).unwrap_or_default());
+        let known = self.extents.iter().position(|(known, _)| *known == id);
+        let at = known.unwrap_or_else(|| {
+            let extent = stream.map(Recv::extent).unwrap_or_default();
+            self.extents.push((id, extent));
+            self.extents.len() - 1
+        });
+        let Some((_, extent)) = self.extents.get_mut(at) else {
+            return Ok(());
+        };
         let fresh = extent.extend(end, last, granted)?;
         if id != CHAT {
             self.data = self.data.saturating_add(fresh);
@@ -288,10 +314,8 @@ impl<'a> Preview<'a> {
             return;
         };
         if received.gaps() + self.frames > MAX_STREAM_GAPS {
-            self.received
-                .entry(frame.id)
-                .or_insert_with(|| received.clone())
-                .insert(frame.offset..end);
+            let pieces = self.pieces.entry(frame.id).or_default();
+            pieces.insert(frame.offset..end);
         }
     }
 
@@ -299,11 +323,11 @@ impl<'a> Preview<'a> {
         if self.data > self.incoming.data_window.granted() {
             return Err(StreamViolation::FlowControl);
         }
-        if self
-            .received
-            .values()
-            .any(|set| set.gaps() > MAX_STREAM_GAPS)
-        {
+        let is_too_much = |(id, pieces): (&StreamId, &Ranges)| {
+            let received = self.incoming.stream(*id).and_then(Recv::received);
+            received.is_some_and(|it| it.gaps_with(pieces) > MAX_STREAM_GAPS)
+        };
+        if self.pieces.iter().any(is_too_much) {
             return Err(StreamViolation::TooManyGaps);
         }
         Ok(())

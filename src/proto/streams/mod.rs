@@ -3,7 +3,7 @@
 //! RFC 9000 §§2-4.
 //!
 //! For a packet that arrived: [`Streams::check`] all of its frames, then [`Streams::apply`] each.
-//! For one that leaves: [`Streams::poll_frame`] until it is full, and keep each frame's
+//! For one that leaves: [`Streams::write_frame`] until it is full, and keep each frame's
 //! [`StreamRecord`] until the packet is acknowledged or lost. After either, and after every call of
 //! the reader or writer, drain [`Streams::poll_event`].
 
@@ -15,6 +15,7 @@ mod outgoing;
 mod pages;
 mod ranges;
 mod recv;
+mod run;
 mod send;
 
 #[cfg(test)]
@@ -22,13 +23,18 @@ mod tests;
 
 pub use event::StreamEvent;
 pub(crate) use event::{StreamViolation, StreamsBlocked};
-pub(crate) use frame::{OwnedFrame, StreamRecord};
+pub(crate) use frame::StreamRecord;
+
+use core::time::Duration;
 
 use crate::id::StreamId;
-use crate::proto::streams::frame::CONTROL_MAX_LEN;
 use crate::proto::streams::incoming::Incoming;
 use crate::proto::streams::outgoing::Outgoing;
-use crate::wire::frame::Frame;
+use crate::time::Instant;
+use crate::wire::frame::{Frame, PayloadWriter};
+
+/// Most bytes that a frame without data takes: a type and three varints.
+const CONTROL_MAX_LEN: usize = 25;
 
 /// The chat stream, open from the start and never closed.
 pub(crate) const CHAT: StreamId = StreamId(1);
@@ -93,10 +99,15 @@ impl Streams {
         self.outgoing.acked_to(id)
     }
 
-    /// Takes up to `max` bytes of the peer's stream, in order. That gives the peer new credit, so a
-    /// reader must not wait for more than a window.
-    pub(crate) fn read(&mut self, id: StreamId, max: usize) -> Vec<u8> {
-        self.incoming.read(id, max)
+    /// Appends up to `max` bytes of the peer's stream, in order, to `out`, and says how many. That gives
+    /// the peer new credit, so a reader must not wait for more than a window.
+    pub(crate) fn read(&mut self, id: StreamId, max: usize, out: &mut Vec<u8>) -> usize {
+        self.incoming.read(id, max, out)
+    }
+
+    /// Gives the peer more credit if its bulk streams use up what they have. `rtt`: the smoothed round trip.
+    pub(crate) fn tune(&mut self, rtt: Duration, now: Instant) {
+        self.incoming.tune(rtt, now);
     }
 
     /// Whether nothing more can be read of a bulk stream of the peer's, ever. One that has not begun is
@@ -172,22 +183,34 @@ impl Streams {
         }
     }
 
-    /// The next frame of at most `room` encoded bytes: credit, STOP and RESET first, then the chat,
-    /// then bulk. `None` when nothing is due, when all is blocked by flow control, or when `room` is
-    /// too small for it to be worth a frame.
+    /// Writes the next frame that fits: credit, STOP and RESET first, then the chat, then bulk. `None` when
+    /// nothing is due, when all is blocked by flow control, or when there is too little room for it to be
+    /// worth a frame.
     #[must_use]
-    pub(crate) fn poll_frame(&mut self, room: usize) -> Option<OwnedFrame> {
-        let control = if room >= CONTROL_MAX_LEN {
-            self.incoming
-                .poll_frame()
-                .or_else(|| self.outgoing.poll_reset())
-        } else {
-            None
-        };
-        control.or_else(|| self.outgoing.poll_piece(room))
+    pub(crate) fn write_frame(&mut self, writer: &mut PayloadWriter<'_>) -> Option<StreamRecord> {
+        if writer.room() >= CONTROL_MAX_LEN
+            && let Some(frame) = self.poll_control()
+        {
+            writer.push(&frame);
+            return StreamRecord::of(&frame);
+        }
+        self.outgoing.write_piece(writer)
     }
 
-    /// Whether [`Streams::poll_frame`] has something for an empty packet.
+    /// The next frame without data.
+    fn poll_control(&mut self) -> Option<Frame<'static>> {
+        self.incoming
+            .poll_frame()
+            .or_else(|| self.outgoing.poll_reset())
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.incoming.shrink();
+        self.outgoing.shrink();
+    }
+
+    /// Whether [`Streams::write_frame`] has something for an empty packet.
     pub(crate) fn has_frames(&self) -> bool {
         self.incoming.has_frames() || self.outgoing.has_resets() || self.outgoing.has_pieces()
     }

@@ -6,15 +6,20 @@ use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::StreamId;
-use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::limits::{BULK_SHARE, DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::streams::event::{StreamEvent, StreamsBlocked};
 use crate::proto::streams::send::Send;
-use crate::proto::streams::{CHAT, OwnedFrame, StreamViolation, bulk_id, bulk_index};
+use crate::proto::streams::{CHAT, StreamRecord, StreamViolation, bulk_id, bulk_index};
+use crate::wire::frame::{Frame, PayloadWriter};
 
 /// Bytes kept of the chat until they are acknowledged.
 const CHAT_BUFFER: usize = 256 * 1_024;
-/// Bytes kept of a bulk stream until they are acknowledged: as many as its window.
+/// Bytes kept of a bulk stream until they are acknowledged: as many as its window is at first.
 const BULK_BUFFER: usize = 1_024 * 1_024;
+/// Bytes kept of all bulk streams up to which one may have more than that, if the peer's credit lets it: as many
+/// as the window can become.
+const BULK_POOL: usize = 16 * BULK_BUFFER;
+const _: () = assert!(BULK_POOL as u64 == WINDOW_MAX);
 /// Bulk streams that are over of which the acknowledged length is still known.
 const REMEMBERED: usize = 64;
 /// Bytes of chat for each byte of bulk while both wait.
@@ -110,7 +115,13 @@ impl Outgoing {
     }
 
     pub(super) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {
-        self.stream_mut(id).map_or(0, |send| send.write(bytes))
+        if id == CHAT {
+            return self.chat.write(bytes, 0);
+        }
+        let kept: usize = self.bulk.values().map(Send::kept).sum();
+        let spare = BULK_POOL.saturating_sub(kept);
+        let send = self.bulk.get_mut(&id);
+        send.map_or(0, |send| send.write(bytes, spare))
     }
 
     /// The chat does not end.
@@ -261,7 +272,7 @@ impl Outgoing {
         self.bulk.values().any(Send::has_reset)
     }
 
-    pub(super) fn poll_reset(&mut self) -> Option<OwnedFrame> {
+    pub(super) fn poll_reset(&mut self) -> Option<Frame<'static>> {
         self.bulk
             .iter_mut()
             .find_map(|(id, send)| send.poll_reset(*id))
@@ -281,47 +292,54 @@ impl Outgoing {
         self.bulk.values().any(|send| send.has_piece(credit))
     }
 
-    /// The next piece of at most `room` encoded bytes, of whichever stream has the turn.
-    pub(super) fn poll_piece(&mut self, room: usize) -> Option<OwnedFrame> {
+    /// Writes the next piece that fits, of whichever stream has the turn.
+    pub(super) fn write_piece(&mut self, writer: &mut PayloadWriter<'_>) -> Option<StreamRecord> {
         if !self.bulk_waits() {
             self.chat_ahead = 0;
-            return self.chat.poll_piece(CHAT, room, u64::MAX);
+            return self.chat.write_piece(CHAT, u64::MAX, writer);
         }
         let owed = self.chat_ahead >= CHAT_SHARE * TURN;
-        let first = if owed { self.poll_bulk(room) } else { None };
+        let first = if owed { self.write_bulk(writer) } else { None };
         first
-            .or_else(|| self.poll_chat_ahead(room))
-            .or_else(|| self.poll_bulk(room))
+            .or_else(|| self.write_chat_ahead(writer))
+            .or_else(|| self.write_bulk(writer))
     }
 
     /// A piece of the chat while bulk streams wait.
-    fn poll_chat_ahead(&mut self, room: usize) -> Option<OwnedFrame> {
+    fn write_chat_ahead(&mut self, writer: &mut PayloadWriter<'_>) -> Option<StreamRecord> {
         let before = self.chat_ahead;
-        let frame = self.chat.poll_piece(CHAT, room, u64::MAX)?;
-        self.chat_ahead = before.saturating_add(data_len(&frame));
-        Some(frame)
+        let piece = self.chat.write_piece(CHAT, u64::MAX, writer)?;
+        self.chat_ahead = before.saturating_add(data_len(&piece));
+        Some(piece)
     }
 
     /// A piece of the first bulk stream after the one that had the last turn.
-    fn poll_bulk(&mut self, room: usize) -> Option<OwnedFrame> {
+    fn write_bulk(&mut self, writer: &mut PayloadWriter<'_>) -> Option<StreamRecord> {
         let credit = self.credit();
         let mut turn = |(id, send): (&StreamId, &mut Send)| {
             let before = send.sent_to();
-            let frame = send.poll_piece(*id, room, credit)?;
-            Some((*id, frame, send.sent_to() - before))
+            let piece = send.write_piece(*id, credit, writer)?;
+            Some((*id, piece, send.sent_to() - before))
         };
         let later = self.bulk.range_mut((Excluded(self.last), Unbounded));
         let mut found = { later }.find_map(&mut turn);
         if found.is_none() {
             found = self.bulk.range_mut(..=self.last).find_map(&mut turn);
         }
-        let (id, frame, fresh) = found?;
+        let (id, piece, fresh) = found?;
         self.last = id;
         self.data += fresh;
         self.chat_ahead = self
             .chat_ahead
-            .saturating_sub(CHAT_SHARE * data_len(&frame));
-        Some(frame)
+            .saturating_sub(CHAT_SHARE * data_len(&piece));
+        Some(piece)
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        self.chat.shrink();
+        self.bulk.values_mut().for_each(Send::shrink);
+        self.over.shrink_to_fit();
     }
 
     /// Bytes of memory that are held.
@@ -331,13 +349,13 @@ impl Outgoing {
     }
 }
 
-fn data_len(frame: &OwnedFrame) -> u64 {
-    match frame {
-        OwnedFrame::Stream { data, .. } => data.len() as u64,
-        OwnedFrame::Reset { .. }
-        | OwnedFrame::Stop { .. }
-        | OwnedFrame::MaxData(_)
-        | OwnedFrame::MaxStreamData { .. }
-        | OwnedFrame::MaxStreams(_) => 0,
+const fn data_len(record: &StreamRecord) -> u64 {
+    match record {
+        StreamRecord::Stream { range, .. } => range.end - range.start,
+        StreamRecord::Reset(_)
+        | StreamRecord::Stop(_)
+        | StreamRecord::MaxData(_)
+        | StreamRecord::MaxStreamData { .. }
+        | StreamRecord::MaxStreams(_) => 0,
     }
 }

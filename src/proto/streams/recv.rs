@@ -2,13 +2,13 @@
 //! §2.2, §3.2.
 
 use crate::id::StreamId;
-use crate::proto::limits::STREAM_WINDOW;
-use crate::proto::streams::OwnedFrame;
+use crate::proto::limits::{STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::{Extent, OFFSET_MAX, Window};
-use crate::proto::streams::pages::Pages;
+use crate::proto::streams::pages::{Pages, span};
 use crate::proto::streams::ranges::Ranges;
-use crate::wire::frame::StreamFrame;
+use crate::proto::streams::run::Run;
+use crate::wire::frame::{Frame, StreamFrame};
 
 /// What becomes of the bytes.
 #[derive(Debug)]
@@ -35,6 +35,9 @@ pub(super) struct Flow {
 pub(super) struct Recv {
     extent: Extent,
     received: Ranges,
+    /// What has come in order and is not read.
+    run: Run,
+    /// What lies beyond something that is missing.
     pages: Pages,
     /// Everything before it has been read or thrown away.
     read: u64,
@@ -49,12 +52,18 @@ impl Recv {
         Self {
             extent: Extent::default(),
             received: Ranges::default(),
+            run: Run::default(),
             pages: Pages::default(),
             read: 0,
-            window: Window::new(STREAM_WINDOW, STREAM_WINDOW / 8),
+            window: Window::new(STREAM_WINDOW),
             state: State::Open,
             readable: false,
         }
+    }
+
+    /// Lets it reach further ahead of its reader.
+    pub(super) const fn widen(&mut self, size: u64) {
+        self.window.widen(size);
     }
 
     pub(super) const fn extent(&self) -> Extent {
@@ -91,11 +100,28 @@ impl Recv {
                 .and_then(|at| frame.data.get(at..));
             let len = usize::try_from(part.end - part.start).unwrap_or(usize::MAX);
             let bytes = bytes.and_then(|rest| rest.get(..len)).unwrap_or_default();
-            self.pages.write(part.start, bytes);
+            if part.start == self.run.end() {
+                self.run.push(bytes);
+            } else {
+                self.pages.write(part.start, bytes);
+            }
         }
         self.received.insert(frame.offset..end);
+        self.close_gap();
         self.readable |= self.received.prefix() > before;
         Flow { fresh, released: 0 }
+    }
+
+    /// Moves over what lies beyond nothing that is missing any more.
+    fn close_gap(&mut self) {
+        let (from, to) = (self.run.end(), self.received.prefix());
+        if from < to {
+            self.run.push(&self.pages.read(from..to));
+            self.pages.release_before(to);
+            if self.received.gaps() == 0 {
+                self.pages.clear();
+            }
+        }
     }
 
     /// The sender gave up. If everything up to a FIN has arrived already, it is read all the same
@@ -115,23 +141,21 @@ impl Recv {
         Flow { fresh, released }
     }
 
-    /// Takes up to `max` bytes.
-    pub(super) fn read(&mut self, max: usize) -> Vec<u8> {
-        let end = self
-            .received
-            .prefix()
-            .min(self.read.saturating_add(max as u64));
+    /// Appends up to `max` bytes to `out`; says how many.
+    pub(super) fn read(&mut self, max: usize, out: &mut Vec<u8>) -> usize {
+        let end = self.run.end().min(self.read.saturating_add(max as u64));
         if !matches!(self.state, State::Open) || end <= self.read {
-            return Vec::new();
+            return 0;
         }
-        let bytes = self.pages.read(self.read..end);
+        let bytes = self.read..end;
+        self.run
+            .get(&bytes)
+            .iter()
+            .for_each(|part| out.extend_from_slice(part));
+        self.run.release_before(end);
+        self.window.release(end - self.read);
         self.read = end;
-        self.window.release(bytes.len() as u64);
-        self.pages.release_before(end);
-        if end == self.extent.highest {
-            self.pages.clear();
-        }
-        bytes
+        span(&bytes)
     }
 
     /// The reader wants no more; says how many bytes are done with by that.
@@ -147,6 +171,7 @@ impl Recv {
     fn release_all(&mut self) -> u64 {
         let released = self.extent.highest - self.read;
         self.read = self.extent.highest;
+        self.run.clear();
         self.pages.clear();
         self.received = Ranges::default();
         self.readable = false;
@@ -186,11 +211,11 @@ impl Recv {
     }
 
     /// Credit or a STOP, if due.
-    pub(super) fn poll_frame(&mut self, id: StreamId) -> Option<OwnedFrame> {
+    pub(super) fn poll_frame(&mut self, id: StreamId) -> Option<Frame<'static>> {
         if let State::Stopped { code, due } = &mut self.state {
-            return core::mem::take(due).then_some(OwnedFrame::Stop { id, code: *code });
+            return core::mem::take(due).then_some(Frame::Stop { id, code: *code });
         }
-        self.credit_is_due().then(|| OwnedFrame::MaxStreamData {
+        self.credit_is_due().then(|| Frame::MaxStreamData {
             id,
             max: self.window.grant(),
         })
@@ -206,11 +231,16 @@ impl Recv {
         }
     }
 
+    /// Gives memory back that is not needed now.
+    pub(super) fn shrink(&mut self) {
+        self.run.shrink();
+    }
+
     /// Bytes of memory that are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.pages.held()
+        self.run.held() + self.pages.held()
     }
 }
 
-const _: () = assert!(STREAM_WINDOW < OFFSET_MAX);
+const _: () = assert!(WINDOW_MAX < OFFSET_MAX);

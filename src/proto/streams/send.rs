@@ -5,12 +5,13 @@ use core::ops::Range;
 
 use crate::id::StreamId;
 use crate::proto::limits::STREAM_WINDOW;
-use crate::proto::streams::OwnedFrame;
+use crate::proto::streams::StreamRecord;
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::OFFSET_MAX;
-use crate::proto::streams::pages::{Pages, span};
+use crate::proto::streams::pages::span;
 use crate::proto::streams::ranges::Ranges;
-use crate::wire::frame::StreamFrame;
+use crate::proto::streams::run::Run;
+use crate::wire::frame::{Frame, PayloadWriter, StreamFrame};
 
 /// A piece is not split further than this: a packet's last few bytes are not worth a frame.
 const MIN_PIECE: usize = 32;
@@ -36,11 +37,12 @@ enum State {
 /// A stream on its way out.
 #[derive(Debug)]
 pub(super) struct Send {
-    /// Most bytes that are kept.
+    /// Bytes that are kept, whatever the peer's credit.
     capacity: usize,
     /// How much of the credit for all streams it leaves to others.
     leaves: u64,
-    pages: Pages,
+    /// What was written and is not acknowledged.
+    run: Run,
     written: u64,
     /// Everything before it has been sent at least once.
     next: u64,
@@ -65,7 +67,7 @@ impl Send {
         Self {
             capacity,
             leaves,
-            pages: Pages::default(),
+            run: Run::default(),
             written: 0,
             next: 0,
             acked: Ranges::default(),
@@ -80,22 +82,31 @@ impl Send {
         }
     }
 
-    /// Takes what fits.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
+    /// Takes what fits. `spare`: what it may keep beyond its own capacity for a peer that would take it at once.
+    pub(super) fn write(&mut self, bytes: &[u8], spare: usize) -> usize {
         if !matches!(self.state, State::Writing) {
             return 0;
         }
-        let (taken, refused) = bytes.split_at(bytes.len().min(self.room()));
+        let (taken, refused) = bytes.split_at(bytes.len().min(self.room(spare)));
         self.starved |= !refused.is_empty();
-        self.pages.write(self.written, taken);
+        self.run.push(taken);
         self.written += taken.len() as u64;
         taken.len()
     }
 
-    fn room(&self) -> usize {
-        let kept = span(&(self.acked.prefix()..self.written));
+    /// Bytes that are kept until they are acknowledged.
+    pub(super) fn kept(&self) -> usize {
+        match self.state {
+            State::Resetting { .. } => 0,
+            State::Writing | State::Finishing(_) => span(&(self.acked.prefix()..self.written)),
+        }
+    }
+
+    fn room(&self, spare: usize) -> usize {
+        let own = self.capacity.saturating_sub(self.kept());
+        let wanted = span(&(self.written..self.max));
         let left = span(&(self.written..OFFSET_MAX));
-        self.capacity.saturating_sub(kept).min(left)
+        own.max(wanted.min(spare)).min(left)
     }
 
     pub(super) const fn finish(&mut self) {
@@ -109,7 +120,7 @@ impl Send {
         if !matches!(self.state, State::Resetting { .. }) && !self.is_done() {
             let progress = Progress::Due;
             self.state = State::Resetting { code, progress };
-            self.pages.clear();
+            self.run.clear();
             self.lost = Ranges::default();
         }
     }
@@ -127,7 +138,10 @@ impl Send {
     }
 
     pub(super) fn on_credit(&mut self, max: u64) {
-        self.max = self.max.max(max);
+        if max > self.max {
+            self.max = max;
+            self.writable |= core::mem::take(&mut self.starved);
+        }
     }
 
     pub(super) fn acked_to(&self) -> u64 {
@@ -140,10 +154,7 @@ impl Send {
         self.lost.remove(range);
         if self.acked.prefix() > before {
             self.advanced = true;
-            self.pages.release_before(self.acked.prefix());
-            if self.acked.prefix() == self.written {
-                self.pages.clear();
-            }
+            self.run.release_before(self.acked.prefix());
             self.writable |= core::mem::take(&mut self.starved);
         }
         if fin && matches!(self.state, State::Finishing(_)) {
@@ -204,14 +215,15 @@ impl Send {
         self.pending(credit).is_some()
     }
 
-    /// The next piece that fits into `room`.
-    pub(super) fn poll_piece(
+    /// Writes the next piece that fits.
+    pub(super) fn write_piece(
         &mut self,
         id: StreamId,
-        room: usize,
         credit: u64,
-    ) -> Option<OwnedFrame> {
+        writer: &mut PayloadWriter<'_>,
+    ) -> Option<StreamRecord> {
         let wanted = self.pending(credit)?;
+        let room = writer.room();
         let room = room.checked_sub(StreamFrame::overhead(id, wanted.start, room))?;
         let len = span(&wanted).min(room);
         if len < MIN_PIECE && len < span(&wanted) {
@@ -220,12 +232,9 @@ impl Send {
         let range = wanted.start..wanted.start + len as u64;
         self.lost.remove(&range);
         self.next = self.next.max(range.end);
-        Some(OwnedFrame::Stream {
-            id,
-            offset: range.start,
-            fin: self.takes_fin(range.end),
-            data: self.pages.read(range),
-        })
+        let fin = self.takes_fin(range.end);
+        writer.push_stream(id, range.start, fin, self.run.get(&range));
+        Some(StreamRecord::Stream { id, range, fin })
     }
 
     /// Whether a piece up to `end` carries the end of the stream.
@@ -251,7 +260,7 @@ impl Send {
     }
 
     /// A RESET, if due.
-    pub(super) const fn poll_reset(&mut self, id: StreamId) -> Option<OwnedFrame> {
+    pub(super) const fn poll_reset(&mut self, id: StreamId) -> Option<Frame<'static>> {
         let State::Resetting { code, progress } = &mut self.state else {
             return None;
         };
@@ -259,7 +268,7 @@ impl Send {
             return None;
         }
         *progress = Progress::Sent;
-        Some(OwnedFrame::Reset {
+        Some(Frame::Reset {
             id,
             code: *code,
             final_size: self.next,
@@ -301,9 +310,14 @@ impl Send {
         (core::mem::take(&mut self.writable) && writing).then_some(StreamEvent::Writable(id))
     }
 
+    /// Gives memory back that is not needed now.
+    pub(super) fn shrink(&mut self) {
+        self.run.shrink();
+    }
+
     /// Bytes of memory that are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.pages.held()
+        self.run.held()
     }
 }

@@ -11,7 +11,9 @@ mod sending;
 mod whole;
 
 use super::*;
-use crate::wire::frame::StreamFrame;
+use crate::id::PacketNumber;
+use crate::wire::Writer;
+use crate::wire::frame::{Payload, StreamFrame};
 
 /// What fits into a packet.
 const ROOM: usize = 1_200;
@@ -33,6 +35,74 @@ const fn reset(id: u64, code: u64, final_size: u64) -> Frame<'static> {
     }
 }
 
+/// A frame as it came out of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OwnedFrame {
+    Stream {
+        id: StreamId,
+        offset: u64,
+        fin: bool,
+        data: Vec<u8>,
+    },
+    Other(Frame<'static>),
+}
+
+impl OwnedFrame {
+    fn as_frame(&self) -> Frame<'_> {
+        match self {
+            Self::Stream {
+                id,
+                offset,
+                fin,
+                data,
+            } => piece(id.0, *offset, *fin, data),
+            Self::Other(frame) => frame.clone(),
+        }
+    }
+
+    fn record(&self) -> StreamRecord {
+        StreamRecord::of(&self.as_frame()).unwrap()
+    }
+}
+
+/// The next frame in a packet that has `room` for frames: as the other side reads it.
+fn poll_frame(from: &mut Streams, room: usize) -> Option<OwnedFrame> {
+    let mut plaintext = Writer::default();
+    let mut writer = PayloadWriter::new(&mut plaintext, PacketNumber(0), 1 + room);
+    let record = from.write_frame(&mut writer)?;
+    let plaintext = plaintext.into_vec();
+    assert!(plaintext.len() <= 1 + room, "it keeps to the room");
+    let mut payload = Payload::parse(&plaintext).unwrap();
+    assert_eq!(payload.frames.len(), 1);
+    let frame = match payload.frames.remove(0) {
+        Frame::Stream(it) => OwnedFrame::Stream {
+            id: it.id,
+            offset: it.offset,
+            fin: it.fin,
+            data: it.data.to_vec(),
+        },
+        Frame::Reset {
+            id,
+            code,
+            final_size,
+        } => OwnedFrame::Other(reset(id.0, code, final_size)),
+        Frame::Stop { id, code } => OwnedFrame::Other(Frame::Stop { id, code }),
+        Frame::MaxData(max) => OwnedFrame::Other(Frame::MaxData(max)),
+        Frame::MaxStreamData { id, max } => OwnedFrame::Other(Frame::MaxStreamData { id, max }),
+        Frame::MaxStreams(max) => OwnedFrame::Other(Frame::MaxStreams(max)),
+        other => panic!("not about streams: {other:?}"),
+    };
+    assert_eq!(frame.record(), record);
+    Some(frame)
+}
+
+/// Takes up to `max` bytes.
+fn read(from: &mut Streams, id: StreamId, max: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    assert_eq!(from.read(id, max, &mut bytes), bytes.len());
+    bytes
+}
+
 /// A packet arrives: all of it is good or nothing happens.
 fn deliver(to: &mut Streams, frames: &[Frame<'_>]) -> Result<(), StreamViolation> {
     to.check(frames)?;
@@ -45,7 +115,7 @@ fn drain(from: &mut Streams) -> Vec<OwnedFrame> {
     let mut frames = Vec::new();
     loop {
         let expected = from.has_frames();
-        let frame = from.poll_frame(ROOM);
+        let frame = poll_frame(from, ROOM);
         assert_eq!(frame.is_some(), expected, "has_frames tells the truth");
         let Some(frame) = frame else { break };
         frames.push(frame);

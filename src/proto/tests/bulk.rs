@@ -60,9 +60,11 @@ fn a_transfer_larger_than_every_window_arrives_whole_beside_the_chat() {
             a.endpoint.finish_stream(b_id, id).unwrap();
             finished = true;
         }
-        received.extend(b.endpoint.read_stream(a_id, id, usize::MAX).unwrap());
+        let read = b.endpoint.read_stream(a_id, id, usize::MAX, &mut received);
+        read.unwrap();
     });
-    received.extend(b.endpoint.read_stream(a_id, id, usize::MAX).unwrap());
+    let read = b.endpoint.read_stream(a_id, id, usize::MAX, &mut received);
+    read.unwrap();
     settle(&mut a, &mut b, now(60_000));
     assert!(received == data, "{} of {}", received.len(), data.len());
     assert_eq!(b.lines(), [b"look at this"]);
@@ -83,7 +85,7 @@ fn an_owner_that_takes_no_bulk_streams_is_not_told_of_them() {
     assert!(!b.events.iter().any(told), "{:?}", b.events);
     b.endpoint.stop_stream(a.id(), id, 1).unwrap();
     settle(&mut a, &mut b, now(2));
-    assert!(a.endpoint.is_stopped(b.id(), id));
+    assert!(a.endpoint.carrier(b.id()).unwrap().is_stopped(id));
 }
 
 #[test]
@@ -95,6 +97,9 @@ fn streams_need_a_session_and_there_are_only_so_many() {
         a.endpoint.open_stream(b.id()).unwrap();
     }
     assert_eq!(a.endpoint.open_stream(b.id()), Err(StreamError::Blocked));
-    a.endpoint.open_body(b.id()).unwrap();
-    assert_eq!(a.endpoint.open_body(b.id()), Err(StreamError::Blocked));
+    a.endpoint.carrier(b.id()).unwrap().open_body().unwrap();
+    assert_eq!(
+        a.endpoint.carrier(b.id()).unwrap().open_body(),
+        Err(StreamError::Blocked)
+    );
 }

@@ -6,7 +6,7 @@ use crate::proto::limits::{AMPLIFICATION, MAX_PATH_RESPONSES};
 use crate::proto::transmit::Unsealed;
 use crate::proto::{SessionStatus, Timer};
 use crate::wire::frame::{Frame, Payload};
-use crate::wire::limits::BASE_DATAGRAM_LEN;
+use crate::wire::limits::{BASE_DATAGRAM_LEN, DATA_HEADER_LEN, TAG_LEN};
 
 type Sent = Vec<(SocketAddr, Vec<u8>)>;
 
@@ -126,13 +126,19 @@ fn race(a: &mut Side, b: &mut Side, at: Instant) -> usize {
     datagram.len()
 }
 
+/// A plaintext with room for header and tag.
+fn with_room(plaintext: &[u8]) -> Vec<u8> {
+    [&[0; DATA_HEADER_LEN], plaintext, &[0; TAG_LEN]].concat()
+}
+
 /// A packet of `a` with frames that its program would not send.
 fn hostile(a: &Side, b: &Side, number: u64, frames: Vec<Frame<'_>>) -> Vec<u8> {
     let keypair = a.endpoint.current_keypair_for_testing_only(b.id()).unwrap();
     let counter = keypair.next_counter().unwrap();
     let number = PacketNumber(number);
+    let frames = frames.as_slice().into();
     let plaintext = Payload { number, frames }.encode(1_200);
-    let unsealed = Unsealed::new(&keypair, counter, &plaintext);
+    let unsealed = Unsealed::new(&keypair, counter, with_room(&plaintext));
     let datagram = crate::proto::Datagram::Unsealed(unsealed);
     datagram.into_bytes(now(0)).unwrap()
 }
@@ -750,7 +756,7 @@ fn a_little_room_at_an_unproved_address_is_used_in_little_packets() {
 fn tiny(a: &Side, b: &Side, number: u8) -> Vec<u8> {
     let keypair = a.endpoint.current_keypair_for_testing_only(b.id()).unwrap();
     let counter = keypair.next_counter().unwrap();
-    let unsealed = Unsealed::new(&keypair, counter, &[number, 1]);
+    let unsealed = Unsealed::new(&keypair, counter, with_room(&[number, 1]));
     let datagram = crate::proto::Datagram::Unsealed(unsealed);
     datagram.into_bytes(now(0)).unwrap()
 }

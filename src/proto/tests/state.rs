@@ -81,3 +81,33 @@ fn a_monotonic_clock_that_goes_back_ends_nothing() {
     let closed = |event: &Event| matches!(event, Event::Closed { .. });
     assert!(!a.events.iter().chain(&b.events).any(closed));
 }
+
+#[test]
+fn a_data_packet_is_taken_once_and_its_copies_are_not_even_opened() {
+    let (mut a, mut b) = connected();
+    a.say(b.id(), b"once", now(10));
+    let sent = a.drain(now(10));
+    let (_, packet) = sent.first().expect("a line leaves").clone();
+    b.receive(a.address, packet.clone(), now(10));
+    let mut forged = packet.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    for copy in [packet, forged] {
+        b.receive(a.address, copy, now(11));
+    }
+    b.drain(now(11));
+    assert_eq!(b.lines(), [b"once"]);
+    let dropped = b.endpoint.stats().dropped;
+    assert_eq!(dropped.get(&DropReason::Replayed), Some(&2), "{dropped:?}");
+    assert_eq!(dropped.get(&DropReason::Forged), None);
+}
+
+#[test]
+fn each_connection_has_a_generation_of_its_own() {
+    let (mut a, mut b) = connected();
+    let first = a.endpoint.generation(b.id()).unwrap();
+    a.endpoint.close(b.id(), now(10));
+    settle(&mut a, &mut b, now(10));
+    a.endpoint.connect(b.id(), &[], now(2_000)).unwrap();
+    settle(&mut a, &mut b, now(2_000));
+    assert!(a.endpoint.generation(b.id()).unwrap() > first);
+}

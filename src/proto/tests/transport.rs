@@ -35,8 +35,12 @@ fn bulk(from: &mut Side, to: &Side, id: StreamId, bytes: &[u8], at: Instant) -> 
 }
 
 fn read(side: &mut Side, from: &Side, id: StreamId) -> Vec<u8> {
-    let bytes = side.endpoint.read_stream(from.id(), id, usize::MAX);
-    bytes.unwrap()
+    let mut bytes = Vec::new();
+    let read = side
+        .endpoint
+        .read_stream(from.id(), id, usize::MAX, &mut bytes);
+    read.unwrap();
+    bytes
 }
 
 /// Three later packets arrive before one that is only late: it is sent again although nothing was lost.

@@ -199,7 +199,7 @@ impl Change<'_> {
 
     const fn take_order(&mut self) -> u64 {
         let order = *self.next_order;
-        *self.next_order += 1;
+        *self.next_order = order.saturating_add(1);
         order
     }
 }

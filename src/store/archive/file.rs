@@ -119,7 +119,13 @@ pub(super) fn make(
 /// met here, where nothing has been written, and not in the midst of a conversation.
 pub(super) fn check(backend: impl StorageBackend, path: &Path) -> Result<(), Error> {
     let overlay = Overlay::new(backend);
-    let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+    check_over(
+        overlay.map_err(|error| Error::io(path, Operation::Read, error))?,
+        path,
+    )
+}
+
+pub(super) fn check_over(overlay: Overlay<impl StorageBackend>, path: &Path) -> Result<(), Error> {
     let is_whole = look(|| {
         let checked = build(overlay, path)?.check_integrity();
         checked.map_err(|error| during(path, Operation::Read, error))

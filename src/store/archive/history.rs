@@ -25,6 +25,8 @@ pub struct Entry {
     pub sent_at: UnixTime,
     /// How it stands.
     pub standing: Standing,
+    /// Whether it came, and nobody knows if it was shown.
+    pub is_unconfirmed: bool,
     /// What its body is.
     pub kind: Kind,
     /// What it says.
@@ -158,7 +160,7 @@ impl Found {
                 return;
             };
             if filter.admits(&record, words.as_deref()) {
-                self.entries.push(record.into());
+                self.entries.push(Entry::new(record, table));
             }
         })
     }
@@ -188,14 +190,15 @@ impl Filter {
     }
 }
 
-impl From<Record> for Entry {
-    fn from(record: Record) -> Self {
+impl Entry {
+    fn new(record: Record, table: Table) -> Self {
         Self {
             contact: record.contact,
             name: record.name,
             at: record.at,
             sent_at: record.sent_at,
             standing: record.standing,
+            is_unconfirmed: table == Table::Inbox,
             kind: record.kind,
             body: record.body.to_vec(),
         }

@@ -11,7 +11,7 @@ use super::change::definition;
 use super::keys::{Keys, Table};
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
-use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Outgoing, Policy, SeenLog};
+use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Name, Outgoing, Policy, SeenLog};
 use crate::store::error::Error;
 use crate::time::{Instant, UnixTime};
 
@@ -36,15 +36,24 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// To whom messages of ours wait, each as often as there are.
-    pub fn waiting(&self) -> impl Iterator<Item = ContactId> + '_ {
-        self.waiting.iter().map(|(contact, _, _)| *contact)
+    /// Which messages of ours wait, and for whom, in their order.
+    pub fn waiting(&self) -> impl Iterator<Item = (ContactId, Name)> + '_ {
+        let waiting = self.waiting_messages();
+        waiting.map(|(contact, message)| (contact, message.name))
     }
 
-    /// Drops what is known of a contact that is none any more.
-    pub fn forget(&mut self, contact: ContactId) {
+    /// As [`Restored::waiting`], with what they say.
+    pub fn waiting_messages(&self) -> impl Iterator<Item = (ContactId, &Outgoing)> + '_ {
+        let waiting = self.waiting.iter();
+        waiting.map(|(contact, message, _)| (*contact, message))
+    }
+
+    /// Drops what is known of a contact that is none any more. `false`: nothing was.
+    pub fn forget(&mut self, contact: ContactId) -> bool {
+        let before = self.waiting.len() + self.logs.len();
         self.waiting.retain(|(it, _, _)| *it != contact);
         self.logs.retain(|(it, _)| it.contact != contact);
+        self.waiting.len() + self.logs.len() < before
     }
 
     /// A client that goes on with it. `seed`: fresh at every process start; log ids come from it.
@@ -71,7 +80,10 @@ impl Archive {
             return self.read(|_| Err(trouble.into()));
         }
         let messages = read.outbox.iter().chain(&read.inbox);
-        self.next_order = messages.map(|it| it.order + 1).max().unwrap_or(0);
+        self.next_order = messages
+            .map(|it| it.order.saturating_add(1))
+            .max()
+            .unwrap_or(0);
         let surplus = surplus(&read.logs);
         if !surplus.is_empty() {
             self.change(now, |change| {
@@ -129,12 +141,9 @@ impl Everything {
         let outbox = messages(transaction, keys, Table::Outbox, &mut loss.outbox)?;
         let inbox = messages(transaction, keys, Table::Inbox, &mut loss.inbox)?;
         let mut logs = Vec::new();
-        for_each(transaction, keys, Table::Seen, |row, text| {
-            let log = text.and_then(|text| LogRecord::decode(&text));
-            match log.filter(|it| row == keys.log(it.contact, it.log)) {
-                Some(log) => logs.push((row.to_vec(), log)),
-                None => loss.seen += 1,
-            }
+        for_each_log(transaction, keys, |row, log| match log {
+            Some(log) => logs.push((row.to_vec(), log)),
+            None => loss.seen += 1,
         })?;
         Ok(Self {
             outbox,
@@ -161,6 +170,18 @@ fn messages(
     })?;
     messages.sort_by_key(|it| it.order);
     Ok(messages)
+}
+
+/// Shows each row of a log with what it says, if that belongs there.
+pub(super) fn for_each_log(
+    transaction: &ReadTransaction,
+    keys: &Keys,
+    mut show: impl FnMut(&[u8], Option<LogRecord>),
+) -> Result<(), Fault> {
+    for_each(transaction, keys, Table::Seen, |row, text| {
+        let log = text.and_then(|text| LogRecord::decode(&text));
+        show(row, log.filter(|it| row == keys.log(it.contact, it.log)));
+    })
 }
 
 /// Shows each row of a table with its opened value, if it opens.

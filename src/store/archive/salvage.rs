@@ -6,10 +6,9 @@ use redb::{ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::file;
 use super::history::{Filter, Found, MESSAGES};
-use super::keys::{Keys, Table};
+use super::keys::Keys;
 use super::overlay::{Overlay, look};
-use super::record::LogRecord;
-use super::restore::for_each;
+use super::restore::for_each_log;
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, Operation};
@@ -30,7 +29,13 @@ impl Salvaged {
     /// # Errors
     /// `UnsafePermissions`, `WrongOwner`, `Io`; `Store` if not even the key can be read.
     pub fn read(path: &Path, secret: &StaticSecret, filter: &Filter) -> Result<Self, Error> {
-        Self::over(file::open_checked(path, false)?, path, secret, filter)
+        let open = || file::open_checked(path, false);
+        let mut salvaged = Self::over(open()?, path, secret, filter)?;
+        let overlay = Overlay::unlocked(open()?);
+        let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+        // Every row that is there may open, and others be gone.
+        salvaged.loss.frame |= file::check_over(overlay, path).is_err();
+        Ok(salvaged)
     }
 
     /// As [`Salvaged::read`], of a store that lies in something else than a file.
@@ -68,8 +73,7 @@ impl Salvaged {
             *loss.count(table) += found.unreadable - before;
         }
         let counted = look(|| {
-            for_each(transaction, keys, Table::Seen, |_, text| {
-                let log = text.and_then(|text| LogRecord::decode(&text));
+            for_each_log(transaction, keys, |_, log| {
                 loss.seen += u64::from(log.is_none());
             })
         });
@@ -78,5 +82,64 @@ impl Salvaged {
             found: found.finish(filter),
             loss,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use chacha20::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::chat::{ConversationId, Kind, LogId, Name, Outgoing};
+    use crate::id::PeerId;
+    use crate::store::{Archive, Keep};
+    use crate::time::UnixTime;
+
+    #[test]
+    fn a_file_that_is_not_as_it_was_written_is_incomplete_even_if_every_row_opens() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store");
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let open = || {
+            let rng = Box::new(ChaCha20Rng::from_seed([9; 32]));
+            Archive::open(&path, &secret, Keep::Forever, rng, UnixTime(1))
+        };
+        let (mut archive, _) = open().unwrap();
+        let message = Outgoing {
+            name: Name {
+                log: LogId(1),
+                sequence: 0,
+            },
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(1),
+            body: b"hello".as_slice().into(),
+        };
+        let contact = PeerId::new([7; 32]).into();
+        let queued = archive.change(UnixTime(1), |change| change.queue(contact, &message));
+        queued.unwrap();
+        drop(archive);
+        let whole = fs::read(&path).unwrap();
+        let everything = Filter::default();
+        // Behind the pages of the database's own.
+        let written = (12_288..whole.len()).filter(|at| whole[*at] != 0);
+        let quiet = written.step_by(7).find_map(|at| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x20;
+            fs::write(&path, &bytes).unwrap();
+            let rows = file::open_checked(&path, false).unwrap();
+            let rows = Salvaged::over(rows, &path, &secret, &everything);
+            let is_quiet = rows.is_ok_and(|it| it.loss.is_none() && it.found.entries.len() == 1);
+            (is_quiet && open().is_err()).then_some(())
+        });
+        quiet.expect("a byte that no row has");
+        let salvaged = Salvaged::read(&path, &secret, &everything).unwrap();
+        assert_eq!(
+            (salvaged.found.entries.len(), salvaged.loss),
+            (1, Loss::FRAME)
+        );
     }
 }

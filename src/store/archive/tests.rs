@@ -120,7 +120,8 @@ fn what_waits_comes_back_in_its_order_under_its_name_until_it_is_settled() {
     }
     drop(archive);
     let (mut archive, restored) = place.open(Keep::Off);
-    assert_eq!(restored.waiting().count(), 3);
+    let waiting = sent.map(|name| (contact(7), name));
+    assert_eq!(restored.waiting().collect::<Vec<_>>(), waiting);
     let client = restored.into_client(Default::default(), [1; 32], crate::time::Instant::ZERO);
     assert_eq!(client.unsettled(contact(7)), 3);
     for name in sent {
@@ -200,7 +201,8 @@ fn a_forgotten_contact_leaves_what_it_said_and_nothing_else() {
     assert!(is_new.unwrap());
     drop(archive);
     let (_, restored) = place.open(Keep::Off);
-    assert_eq!(restored.waiting().collect::<Vec<_>>(), [contact(8)]);
+    let waiting: Vec<_> = restored.waiting().collect();
+    assert_eq!(waiting, [(contact(8), name(1, 0))]);
     assert_eq!(restored.unconfirmed.len(), 2);
 }
 
@@ -432,6 +434,67 @@ fn a_value_that_was_moved_or_altered_is_damage_and_is_counted() {
         .map(|it| it.body.as_slice())
         .collect();
     assert_eq!(texts, [b"z", b"x"]);
+}
+
+/// Writes a value that opens in its row, as a bug of ours might.
+fn plant(archive: &mut Archive, table: keys::Table, row: &[u8], text: &[u8]) {
+    let sealed = archive.keys.seal(table, row, text, &mut *archive.rng);
+    let transaction = archive.database.begin_write().unwrap();
+    {
+        let mut rows = transaction.open_table(change::definition(table)).unwrap();
+        rows.insert(row, sealed.as_slice()).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_log_in_the_row_of_another_is_damage_to_every_reader() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Off);
+    let log = record::LogRecord {
+        contact: contact(7),
+        log: LogId(1),
+        heard: NOW,
+        seen: crate::chat::SeenLog::from_parts(1, &[(0, 0)]),
+    };
+    let row = archive.keys.log(contact(7), LogId(2));
+    plant(&mut archive, keys::Table::Seen, &row, &log.encode());
+    drop(archive);
+    let loss = Loss::row(keys::Table::Seen);
+    let error = place.try_open(Keep::Off, NOW).unwrap_err();
+    assert_eq!(trouble_of(&error), StoreTrouble::Damaged(loss));
+    let salvaged = Salvaged::read(&place.path(), &secret(1), &Filter::default()).unwrap();
+    assert_eq!(salvaged.loss, loss);
+}
+
+#[test]
+fn a_message_in_the_last_place_of_all_is_no_overflow() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Off);
+    let last = record::Record {
+        contact: contact(7),
+        name: name(1, 0),
+        order: u64::MAX,
+        at: NOW,
+        sent_at: NOW,
+        standing: Standing::Waiting,
+        kind: Kind::Text,
+        conversation: ConversationId::default(),
+        body: zeroize::Zeroizing::new(b"last".to_vec()),
+    };
+    let row = archive
+        .keys
+        .message(keys::Table::Outbox, contact(7), last.name);
+    plant(&mut archive, keys::Table::Outbox, &row, &last.encode());
+    drop(archive);
+    let (mut archive, _) = place.open(Keep::Off);
+    let next = outgoing(name(1, 1), "next");
+    archive
+        .change(NOW, |it| it.queue(contact(7), &next))
+        .unwrap();
+    drop(archive);
+    let (_, restored) = place.open(Keep::Off);
+    assert_eq!(restored.waiting().count(), 2);
 }
 
 #[test]

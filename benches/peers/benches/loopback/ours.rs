@@ -3,17 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, Thread};
+use std::time::Instant;
 
-use securechat::chat::{Draft, Event, Incoming, Messenger, State, Update};
+use securechat::chat::{Draft, Event, Incoming, Messenger, Name, State, Update};
 use securechat::id::{PeerId, StreamId, Timestamp};
-use securechat::net::{Bind, Clock, Driver, Handle, Socket, seed};
+use securechat::net::{Bind, Clock, Driver, Handle, LockUse, Socket, seed};
 use securechat::proto::{self, Endpoint, EndpointConfig, PeerConfig, Shown, StreamEvent};
 use securechat::time::UnixTime;
 use securechat_peers::ours::secret;
 
 use crate::{
     DONE, ECHO, Load, TAKE, WINDOW, address_of, bulk, client_done, first_message, pipelined, ready,
-    round_trips,
+    round_trips, tell,
 };
 
 const SERVER: u32 = 1;
@@ -81,18 +82,42 @@ impl Node {
             .expect("the driver works");
     }
 
-    /// Sends `message` and waits for a message; its receipt is not waited for.
-    fn round_trip(&self, message: &[u8]) {
-        self.say(message);
-        self.wait_for_message();
+    /// Answers the message before with `message` and waits for the next one. Receipt and answer travel
+    /// together, as they do the other way.
+    fn round_trip(&self, message: &[u8], before: &mut Option<Name>) {
+        let (peer, draft) = (self.peer.into(), draft(message));
+        let taken = before.take();
+        let answer = |messenger: &mut Messenger, now| {
+            if let Some(name) = taken {
+                messenger.take(peer, name, now);
+            }
+            messenger.send(peer, draft, now)
+        };
+        let sent = self.handle().with(answer);
+        sent.expect("the driver works").expect("there is room");
+        *before = Some(self.next_message().name);
+    }
+
+    fn round_trips(&self, len: usize, count: usize) {
+        let mut before = None;
+        round_trips(len, count, |message| self.round_trip(message, &mut before));
+        let peer = self.peer.into();
+        let name = before.expect("there was a message");
+        let take = |messenger: &mut Messenger, now| messenger.take(peer, name, now);
+        self.handle().with(take).expect("the driver works");
+    }
+
+    fn next_message(&self) -> Incoming {
+        loop {
+            if let Update::Chat(Event::Message { message, .. }) = self.next() {
+                return message;
+            }
+        }
     }
 
     fn wait_for_message(&self) {
-        loop {
-            if let Update::Chat(Event::Message { message, .. }) = self.next() {
-                return self.take(&message);
-            }
-        }
+        let message = self.next_message();
+        self.take(&message);
     }
 
     /// Until every receipt has come and been seen.
@@ -181,6 +206,39 @@ impl Node {
     }
 }
 
+/// For how much of the time the client's core is locked.
+struct LockTime<'a> {
+    node: &'a Node,
+    before: LockUse,
+    begun: Instant,
+}
+
+impl<'a> LockTime<'a> {
+    fn new(node: &'a Node) -> Self {
+        Self {
+            node,
+            before: node.handle().lock_use().expect("the driver works"),
+            begun: Instant::now(),
+        }
+    }
+
+    fn tell(&self, what: &str) {
+        let elapsed = self.begun.elapsed();
+        let now = self.node.handle().lock_use().expect("the driver works");
+        let held = now.held.saturating_sub(self.before.held);
+        let taken = now.taken - self.before.taken;
+        let contended = now.contended - self.before.contended;
+        tell(
+            &format!("{what}_locked_percent"),
+            held.as_secs_f64() / elapsed.as_secs_f64() * 100.0,
+        );
+        tell(
+            &format!("{what}_contended_percent"),
+            contended as f64 / taken as f64 * 100.0,
+        );
+    }
+}
+
 fn draft(body: &[u8]) -> Draft {
     Draft::text(
         String::from_utf8(body.to_vec()).expect("ASCII"),
@@ -218,16 +276,17 @@ pub fn serve() {
                 event: StreamEvent::Readable(stream),
                 ..
             }) => {
-                let read = |messenger: &mut Messenger, _| {
-                    messenger.endpoint_mut().read_stream(peer, stream, CHUNK)
+                let mut bytes = Vec::with_capacity(CHUNK);
+                let mut read = || {
+                    bytes.clear();
+                    let read = |messenger: &mut Messenger, _| {
+                        let endpoint = messenger.endpoint_mut();
+                        endpoint.read_stream(peer, stream, CHUNK, &mut bytes)
+                    };
+                    let count = node.handle().with(read).expect("the driver works");
+                    count.expect("a session stands")
                 };
-                while !node
-                    .handle()
-                    .with(read)
-                    .expect("the driver works")
-                    .expect("a session stands")
-                    .is_empty()
-                {}
+                while read() > 0 {}
             }
             Update::Session(proto::Event::Stream {
                 event: StreamEvent::Finished(_),
@@ -242,13 +301,19 @@ pub fn call(server: &str, load: Load) {
     let node = Node::new(CLIENT, SERVER, vec![address_of(server)]);
     node.deliver(&[TAKE; 100], 1);
     first_message();
-    round_trips(100, load.round_trips, |message| node.round_trip(message));
-    round_trips(200, load.round_trips, |message| node.round_trip(message));
+    node.round_trips(100, load.round_trips);
+    node.round_trips(200, load.round_trips);
     node.settle();
     pipelined(load.messages, |message| {
-        node.deliver(message, load.messages)
+        let before = LockTime::new(&node);
+        node.deliver(message, load.messages);
+        before.tell("messages");
     });
-    bulk(load.bulk, || node.transfer(load.bulk));
+    bulk(load.bulk, || {
+        let before = LockTime::new(&node);
+        node.transfer(load.bulk);
+        before.tell("bulk");
+    });
     client_done();
     node.driver.stop(true);
 }

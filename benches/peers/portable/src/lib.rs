@@ -9,6 +9,8 @@ pub mod crypto;
 pub mod id;
 #[path = "../../../../src/proto/mod.rs"]
 pub mod proto;
+#[path = "../../../../src/sync.rs"]
+mod sync;
 #[path = "../../../../src/time.rs"]
 pub mod time;
 #[path = "../../../../src/wire/mod.rs"]

@@ -24,7 +24,7 @@ const HELP: &[&str] = &[
     "/ping NAME    measure the way there and back",
     "/quit         leave",
     "A message has a number: [3] delivered says that the other side has shown it. What is",
-    "not delivered waits, and is lost when you leave: there is no store yet.",
+    "not delivered is kept when you leave, and sent next time its receiver is reachable.",
 ];
 
 impl Conversation {
@@ -70,7 +70,7 @@ impl Conversation {
     }
 
     /// Those who are saved, and those whom this run has met.
-    fn everybody(&self) -> Vec<PeerId> {
+    pub(super) fn everybody(&self) -> Vec<PeerId> {
         let known = self.profile.contacts.known().peers();
         let mut peers: Vec<PeerId> = known.iter().map(store::Peer::key).collect();
         let met = self.state.links.keys().copied();
@@ -83,9 +83,13 @@ impl Conversation {
     }
 
     pub(super) fn whois(&mut self, name: Option<&str>) -> Result<(), Error> {
-        let Some(peer) = self.named(name) else {
-            return Ok(());
-        };
+        match self.named(name) {
+            Some(peer) => self.tell_about(peer),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn tell_about(&mut self, peer: PeerId) -> Result<(), Error> {
         let verified = match self.profile.contacts.verified(&peer) {
             Some(day) => Safe::from("yes, on ") + safe_line(&day.to_string()),
             None => "no; compare the key with its owner by another way".into(),
@@ -168,15 +172,19 @@ impl Conversation {
     }
 
     pub(super) fn ping(&mut self, name: Option<&str>) -> Result<(), Error> {
-        let Some(peer) = self.named(name) else {
-            return Ok(());
-        };
+        match self.named(name) {
+            Some(peer) => self.ping_peer(peer),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn ping_peer(&mut self, peer: PeerId) -> Result<(), Error> {
         let pinged = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().ping(peer, now))?;
         if pinged.is_err() {
             let words = Safe::from("cannot ping: ") + self.obstacle(peer)?;
-            self.warn(words);
+            self.warn_about(peer, words);
             return Ok(());
         }
         let now = self.clock.now();

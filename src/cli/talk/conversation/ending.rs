@@ -1,12 +1,14 @@
 //! When to stop: what was said last should arrive before the goodbye, and who leaves is told what
 //! did not.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::chat::Update;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::news::News;
+use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Undelivered;
+use crate::cli::wording::kept;
 use crate::cli::{End, Error, ExitCode, Loss};
 use crate::id::PeerId;
 use crate::text::Safe;
@@ -29,7 +31,7 @@ impl Conversation {
         let Some(ended) = self.state.ended else {
             return Ok(None);
         };
-        if self.goal.is_listening() && self.state.sent.count() == 0 && !self.state.has_failed {
+        if self.goal.is_listening() && !self.state.sent.has_said() && !self.state.has_failed {
             return Ok(None);
         }
         if self.state.sent.is_settled() && self.state.pending.is_none() {
@@ -44,15 +46,15 @@ impl Conversation {
     /// Tells at the end what has not arrived. A pipe ends with an error then.
     pub(super) fn last_words(&mut self, end: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
         self.take_last_receipts();
-        self.printer.interrupt();
-        if self.is_all_delivered() {
+        self.face.interrupt();
+        if self.state.sent.is_settled() && self.unsaid() == 0 {
             return end.map(|code| self.conclude(code));
         }
         match end {
             Err(Error::NotDelivered(_)) => end,
             Ok(ExitCode::Done) if !self.is_person() => Err(self.not_delivered(End::Left)),
             Ok(_) | Err(_) => {
-                for words in self.losses() {
+                for words in self.undelivered_words() {
                     self.warn(words);
                 }
                 end
@@ -62,22 +64,28 @@ impl Conversation {
 
     /// Receipts that have come, but were not looked at.
     fn take_last_receipts(&mut self) {
-        let now = self.clock.now();
+        for news in core::mem::take(&mut self.state.news) {
+            if let News::Of(update) = news {
+                self.note_delivered(&update);
+            }
+        }
         while let Ok(Some(update)) = self.handle.poll_event() {
             // What is not shown any more is not taken: it comes again next time.
-            if let Update::Chat(crate::chat::Event::State {
-                contact,
-                name,
-                state,
-            }) = update
-            {
-                self.state.sent.on_state(contact, name, state, now);
-            }
+            self.note_delivered(&update);
         }
     }
 
-    fn is_all_delivered(&self) -> bool {
-        self.state.sent.is_settled() && self.state.pending.is_none()
+    /// How many messages were read and not accepted.
+    fn unsaid(&self) -> usize {
+        let lines = if self.is_person() {
+            0
+        } else {
+            self.lines.untaken()
+        };
+        lines
+            + self.state.unsaid
+            + self.state.batch.len()
+            + usize::from(self.state.pending.is_some())
     }
 
     /// How a program that was done ends if a line that was piped in was refused, or failed.
@@ -90,46 +98,39 @@ impl Conversation {
     }
 
     fn not_delivered(&self, end: End) -> Error {
-        let undelivered = self.undelivered();
-        let to = Safe::join(undelivered.keys().map(|peer| self.label(peer)), ", ");
-        let sum = |of: fn(&Undelivered) -> usize| undelivered.values().map(of).sum::<usize>();
+        let kept = self.state.sent.undelivered_of_this_run();
+        // What was not taken was meant for whom the last lines went to.
+        let target = self.state.target.peer().filter(|_| self.unsaid() > 0);
+        let to: BTreeSet<PeerId> = kept.keys().copied().chain(target).collect();
+        let sum = |of: fn(&Undelivered) -> usize| kept.values().map(of).sum::<usize>();
+        let messages = sum(|it| it.messages);
         Error::NotDelivered(Box::new(Loss {
-            to,
-            messages: sum(|it| it.messages),
+            to: to.iter().map(|peer| self.label(peer)).collect(),
+            messages: messages + self.unsaid(),
             perhaps: sum(|it| it.perhaps),
+            kept: messages,
             end,
             obstacle: None,
         }))
     }
 
-    /// What has not arrived, by peer, with what the outbox had no room for.
-    fn undelivered(&self) -> BTreeMap<PeerId, Undelivered> {
-        let mut undelivered = self.state.sent.undelivered();
-        if let Some((peer, _)) = &self.state.pending {
-            undelivered.entry(*peer).or_default().messages += 1;
-        }
-        undelivered
-    }
-
-    /// What is lost when the program ends, a line for each peer.
-    fn losses(&self) -> Vec<Safe> {
-        let lost = |(peer, lost): (&_, &Undelivered)| {
-            let Undelivered { messages, perhaps } = *lost;
-            let words = Safe::from(messages)
-                + if messages == 1 {
-                    " message to "
-                } else {
-                    " messages to "
-                }
-                + self.label(peer)
-                + if messages == 1 { " is" } else { " are" }
-                + " not delivered and lost: there is no store yet";
-            match perhaps {
+    /// What has not arrived when the program ends, a line for each peer.
+    fn undelivered_words(&self) -> Vec<Safe> {
+        let undelivered = self.state.sent.undelivered();
+        let kept = undelivered.iter().map(|(peer, it)| {
+            let words = kept(it.messages, &[self.label(peer)]);
+            match it.perhaps {
                 0 => words,
-                _ if perhaps == messages => words + " (arrival not known)",
-                _ => words + " (arrival of " + perhaps + " not known)",
+                perhaps if perhaps == it.messages => words + " (arrival not known)",
+                perhaps => words + " (arrival of " + perhaps + " not known)",
             }
-        };
-        self.undelivered().iter().map(lost).collect()
+        });
+        let mut words: Vec<Safe> = kept.collect();
+        let unsaid = self.unsaid();
+        if unsaid > 0 {
+            let verb = if unsaid == 1 { " was" } else { " were" };
+            words.push(count(unsaid) + verb + " not taken");
+        }
+        words
     }
 }

@@ -27,7 +27,7 @@ impl Conversation {
             Event::Waiting { peer } => {
                 self.goal.on_waiting(&peer);
                 let label = self.label(&peer);
-                self.note(label + " has to accept you first; waiting");
+                self.note_about(peer, label + " has to accept you first; waiting");
             }
             Event::Refused { peer, reason } => return self.on_refused(peer, reason),
             Event::Guest {
@@ -52,7 +52,7 @@ impl Conversation {
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {
                 let label = self.label(&peer);
-                self.note(Safe::from("link: ") + label + " is now at " + to);
+                self.note_about(peer, Safe::from("link: ") + label + " is now at " + to);
             }
             Event::TimestampsLow => {
                 let range = self.profile.timestamps.reserve(&self.clock)?;
@@ -74,7 +74,8 @@ impl Conversation {
             "not verified"
         };
         let label = self.label(&peer);
-        self.note(Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")");
+        let words = Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")";
+        self.note_about(peer, words);
         let since = Some(self.clock.unix_time());
         *self.link(peer) = Link {
             has_stood: true,
@@ -83,11 +84,12 @@ impl Conversation {
         };
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
+        self.calls.on_established(&peer);
         self.on_arrival(peer)?;
         if let Some((name, at)) = self.goal.on_established(&peer, now)
             && self.save(&name, &peer, at.as_slice())
         {
-            self.note(Safe::from("saved as ") + safe_line(&name));
+            self.note_about(peer, Safe::from("saved as ") + safe_line(&name));
         }
         self.tell_resumed(peer);
         Ok(())
@@ -102,7 +104,7 @@ impl Conversation {
             } else {
                 " messages that waited are sent now"
             };
-            self.note(Safe::from(waiting.messages) + words);
+            self.note_about(peer, Safe::from(waiting.messages) + words);
         }
     }
 
@@ -140,17 +142,22 @@ impl Conversation {
             self.complain(&Error::SigningKeyChanged { peer });
         }
         let why = closed(self.label(&peer), reason);
-        self.note(why.clone());
+        self.note_about(peer, why.clone());
         let link = self.link(peer);
         (link.since, link.is_silent, link.why) = (None, false, Some(why));
+        link.has_left = reason == CloseReason::Goodbye;
+        link.has_another_key = reason == CloseReason::SigningKeyChanged;
+        self.calls.on_end(&peer, self.clock.now());
         self.state.pings.remove(&peer);
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
             Progress::GoOn if reason == CloseReason::Goodbye => self.tell_waiting(peer),
             Progress::GoOn => {}
             Progress::Again(pause) => {
                 let words = Safe::from("link: calling again in ") + pause.as_secs() + " s";
-                self.note(words);
+                self.note_about(peer, words);
             }
+            // A screen stays to be read, and for the others.
+            Progress::Stop(_) if self.face.is_screen() && !self.goal.is_listening() => {}
             Progress::Stop(code) => return Ok(Some(code)),
         }
         Ok(None)
@@ -165,14 +172,14 @@ impl Conversation {
             } else {
                 " messages wait until it is back"
             };
-            self.note(Safe::from(waiting.messages) + words);
+            self.note_about(peer, Safe::from(waiting.messages) + words);
         }
     }
 
     fn on_silent(&mut self, peer: PeerId) {
         self.link(peer).is_silent = true;
         let words = Safe::from("link: nothing heard from ") + self.label(&peer);
-        self.note(words + " for 5 s; trying, and messages are queued");
+        self.note_about(peer, words + " for 5 s; trying, and messages are queued");
     }
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
@@ -181,10 +188,11 @@ impl Conversation {
         self.state.sent.on_link(peer, now);
         let words = Safe::from("link: ") + self.label(&peer) + " is back";
         let rtt = self.status(peer)?.and_then(|status| status.rtt);
-        self.note(match rtt {
+        let words = match rtt {
             Some(rtt) => words + ", round trip " + span(rtt),
             None => words,
-        });
+        };
+        self.note_about(peer, words);
         Ok(())
     }
 
@@ -192,7 +200,8 @@ impl Conversation {
         let label = self.label(&peer);
         let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
         self.link(peer).why = Some(why.clone());
-        self.note(Safe::from("link: ") + why);
+        self.note_about(peer, Safe::from("link: ") + why);
+        self.calls.on_end(&peer, self.clock.now());
         self.goal.on_unreachable(&peer)
     }
 }

@@ -8,6 +8,7 @@ use crate::cli::talk::conversation::{Conversation, Guest};
 use crate::id::PeerId;
 use crate::store::fingerprint;
 use crate::text::{Safe, safe_line, safe_name};
+use crate::tui;
 
 impl Conversation {
     pub(super) fn on_guest(
@@ -28,17 +29,27 @@ impl Conversation {
             });
             return self.refuse_guest(peer);
         }
-        if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok()) {
+        if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok())
+            && !self.face.is_screen()
+        {
             self.warn(Safe::from("an unknown key suggests to be called \"") + name + "\"");
         }
         self.state.guests.push_back(Guest { peer, address });
-        if self.state.guests.len() == 1 {
+        if let Some(screen) = self.face.screen() {
+            let nickname = nickname.as_deref().and_then(|name| safe_name(name).ok());
+            screen.guest(tui::Guest {
+                peer,
+                fingerprint: fingerprint(&peer),
+                address,
+                nickname,
+            });
+        } else if self.state.guests.len() == 1 {
             self.ask();
         }
         Ok(())
     }
 
-    fn refuse_guest(&self, peer: PeerId) -> Result<(), Error> {
+    pub(super) fn refuse_guest(&self, peer: PeerId) -> Result<(), Error> {
         Ok(self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().refuse_guest(peer, now))?)
@@ -69,7 +80,9 @@ impl Conversation {
         self.state.guests.retain(|guest| guest.peer != peer);
         let label = self.label(&peer);
         self.warn(Safe::from("the unknown key ") + label + " is gone");
-        if asked {
+        if let Some(screen) = self.face.screen() {
+            screen.guest_gone(peer);
+        } else if asked {
             self.state.unasked = Some(self.clock.now());
             self.ask();
         }
@@ -106,7 +119,7 @@ impl Conversation {
     }
 
     /// Takes a guest in; false if the name cannot be used.
-    fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> Result<bool, Error> {
+    pub(super) fn welcome(&mut self, peer: PeerId, name: Option<&str>) -> Result<bool, Error> {
         let ours = guest_name(&peer);
         let name = name.unwrap_or_else(|| ours.as_str());
         if !self.save(name, &peer, &[]) {

@@ -1,18 +1,13 @@
 //! What the core tells about messages.
 
-use std::time::Duration;
-
-use crate::chat::{ContactId, Event, Incoming, Name, Received, RejectReason, State};
+use crate::chat::{ContactId, Event, Incoming, Name, RejectReason, State};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::sent::{Late, Outcome};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::plain::{Own, Stamp};
+use crate::plain::Own;
 use crate::text::{Safe, safe_line};
-use crate::time::{Instant, UnixTime};
-
-/// A message that was written so long ago shows when.
-const LATE: Duration = Duration::from_secs(120);
+use crate::time::Instant;
 
 impl Conversation {
     pub(super) fn on_chat(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
@@ -26,8 +21,9 @@ impl Conversation {
             Event::TurnedAway {
                 contact, reason, ..
             } => {
-                let words = Safe::from("a message from ") + self.label(&contact.peer());
-                self.warn(words + " was turned away: " + turned_away(reason));
+                let peer = contact.peer();
+                let words = Safe::from("a message from ") + self.label(&peer);
+                self.warn_about(peer, words + " was turned away: " + turned_away(reason));
                 Ok(None)
             }
             // The session ends, and that is told.
@@ -35,54 +31,79 @@ impl Conversation {
         }
     }
 
-    /// Prints a message, then takes it: what nobody could read has no receipt.
+    /// Shows a message that is written down, then takes it: what nobody could read has no receipt.
     fn on_message(
         &mut self,
         contact: ContactId,
         message: &Incoming,
     ) -> Result<Option<ExitCode>, Error> {
-        let peer = contact.peer();
-        let label = self.label(&peer);
-        let unix_time = self.clock.unix_time();
-        let at = Stamp::local(unix_time);
-        let written = is_late(message.sent_at, unix_time).then(|| Stamp::local(message.sent_at));
-        let printer = &mut self.printer;
-        let mut printed = Ok(());
-        if message.missing > 0 {
-            printed = printer.missing(&label, message.missing);
-        }
-        let body = Received::from(message.body.as_slice());
-        let printed = printed.and_then(|()| printer.said(&at, &label, written.as_ref(), body));
-        if let Some(end) = self.printed(printed)? {
+        if let Some(end) = self.print(contact, message, false)? {
             return Ok(Some(end));
         }
-        let name = message.name;
-        self.handle
-            .with(|messenger, now| messenger.take(contact, name, now))?;
+        if self.face.is_screen() {
+            self.state.undrawn.push((contact, message.name));
+            return Ok(None);
+        }
+        self.take(contact, message.name)?;
         Ok(None)
     }
 
+    /// Shows a message, marked if it was perhaps shown before. A screen says later when somebody has
+    /// looked at it.
+    pub(super) fn print(
+        &mut self,
+        contact: ContactId,
+        message: &Incoming,
+        is_again: bool,
+    ) -> Result<Option<ExitCode>, Error> {
+        let peer = contact.peer();
+        let label = self.label(&peer);
+        let now = self.clock.unix_time();
+        let shown = self.face.said((peer, &label), message, now, is_again);
+        let (is_seen, result) = match shown {
+            Ok(is_seen) => (is_seen, Ok(())),
+            Err(error) => (false, Err(error)),
+        };
+        let end = self.printed(result)?;
+        if is_seen {
+            self.profile.journal.shown(contact, message.name);
+        }
+        Ok(end)
+    }
+
+    /// Tells what became of a message of ours, then lets that be written down.
     fn on_state(
         &mut self,
         contact: ContactId,
         name: Name,
         state: State,
     ) -> Result<Option<ExitCode>, Error> {
+        self.face.moved(contact.peer(), name, state);
+        let end = self.tell_state(contact, name, state)?;
+        self.profile.journal.settled(contact, name, state);
+        Ok(end)
+    }
+
+    fn tell_state(
+        &mut self,
+        contact: ContactId,
+        name: Name,
+        state: State,
+    ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
-        let Some((number, outcome)) = self.state.sent.on_state(contact, name, state, now) else {
+        let Some(settled) = self.state.sent.on_state(contact, name, state, now) else {
             return Ok(None);
         };
         self.state.has_room = true;
-        let peer = contact.peer();
-        match outcome {
+        let (number, peer) = (settled.number, contact.peer());
+        match settled.outcome {
             Outcome::Delivered => self.progress(number, peer, &"delivered".into()),
             Outcome::Failed(reason) => {
-                self.state.has_failed = true;
+                self.state.has_failed |= !settled.is_earlier;
                 let reason = Safe::from("failed: ") + safe_line(&reason.to_string());
                 if self.is_person() {
                     let own = self.own_message(number, peer);
-                    let at = Stamp::local(self.clock.unix_time());
-                    let printed = self.printer.outcome(&at, &own, &reason);
+                    let printed = self.face.outcome(self.clock.unix_time(), &own, &reason);
                     return self.printed(printed);
                 }
                 let to = self.label(&peer);
@@ -103,8 +124,7 @@ impl Conversation {
             return Ok(None);
         }
         let own = self.own_message(number, peer);
-        let at = Stamp::local(self.clock.unix_time());
-        let printed = self.printer.progress(&at, &own, state);
+        let printed = self.face.progress(self.clock.unix_time(), &own, state);
         self.printed(printed)
     }
 
@@ -143,11 +163,6 @@ impl Conversation {
     }
 }
 
-fn is_late(written: UnixTime, now: UnixTime) -> bool {
-    let age = now.0.saturating_sub(written.0);
-    u128::from(age) > LATE.as_millis()
-}
-
 /// Why a message of theirs was not even read.
 const fn reason_words(reason: RejectReason) -> &'static str {
     match reason {
@@ -162,18 +177,4 @@ const fn reason_words(reason: RejectReason) -> &'static str {
 
 fn turned_away(reason: RejectReason) -> Safe {
     Safe::from(reason_words(reason))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_is_old_is_late_whatever_the_other_clock_says() {
-        let now = UnixTime(1_000_000_000);
-        assert!(!is_late(now, now));
-        assert!(!is_late(UnixTime(now.0 - 120_000), now));
-        assert!(is_late(UnixTime(now.0 - 120_001), now));
-        assert!(!is_late(UnixTime(u64::MAX), now), "of the future");
-    }
 }

@@ -1,17 +1,22 @@
 //! The loop of a program that talks: what the core tells, lines of the user, signals, the clock.
 //!
 //! The loop waits in one place. Its order:
-//! 1. tell what the core tells,
-//! 2. take what the user typed, one line at a time, as long as the outbox takes it,
+//! 1. write down the messages that the core brings, and tell what it tells,
+//! 2. take what the user typed, as long as the outbox takes it; write down what is to be said, and say
+//!    it,
 //! 3. twice a second look whether known-peers changed, and what has waited for long,
-//! 4. ask whether it is time to stop.
+//! 4. ask whether it is time to stop,
+//! 5. with nothing else to do, write down what has been shown and told.
 
+mod beginning;
 mod commands;
 mod ending;
 mod events;
 mod guests;
 mod messages;
+mod news;
 mod prompt;
+mod screen;
 mod standing;
 mod typing;
 mod watch;
@@ -19,21 +24,25 @@ mod watch;
 pub(super) use self::events::{closed, refused};
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Stderr, Stdout};
+use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use crate::chat::{ContactId, Name};
+use crate::cli::talk::calls::Calls;
+use crate::cli::talk::conversation::news::News;
+use crate::cli::talk::conversation::typing::Batch;
+use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::network::Input;
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::sent::Sent;
-use crate::cli::talk::stdin::Stdin;
+use crate::cli::talk::stdin::Lines;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, ResolveError};
-use crate::plain::Printer;
 use crate::proto::{ApiMisuse, SessionStatus};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
@@ -45,8 +54,12 @@ const LOOK: Duration = Duration::from_millis(500);
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
 /// How long a change of the prompt must have stood before a line can be meant for it.
 const GLANCE: Duration = Duration::from_millis(300);
+/// A screen is drawn at least so often while there is always something to do.
+const FRAME: Duration = Duration::from_millis(50);
 /// As many events are told before a typed line has its turn.
 const MAX_EVENTS: usize = 64;
+/// As many lines are taken before an event has its turn.
+const MAX_LINES: usize = 256;
 
 /// A talking program.
 pub(in crate::cli::talk) struct Conversation {
@@ -54,13 +67,19 @@ pub(in crate::cli::talk) struct Conversation {
     pub(in crate::cli::talk) handle: Handle,
     pub(in crate::cli::talk) driver: Driver,
     pub(in crate::cli::talk) clock: Clock,
-    pub(in crate::cli::talk) printer: Printer<Stdout, Stderr>,
+    pub(in crate::cli::talk) face: Face,
+    /// Whether only warnings and what was said are told.
+    pub(in crate::cli::talk) is_quiet: bool,
     pub(in crate::cli::talk) out: Out,
     pub(in crate::cli::talk) inputs: Receiver<Input>,
-    pub(in crate::cli::talk) lines: Receiver<Stdin>,
+    /// For whoever else has something to tell.
+    pub(in crate::cli::talk) sender: Sender<Input>,
+    pub(in crate::cli::talk) lines: Lines,
     /// Who types the lines.
     pub(in crate::cli::talk) typist: Typist,
     pub(in crate::cli::talk) goal: Goal,
+    /// Whom this program calls by itself.
+    pub(in crate::cli::talk) calls: Calls,
     /// How long an ended input waits for its receipts.
     pub(in crate::cli::talk) linger: Duration,
     pub(in crate::cli::talk) own: PeerId,
@@ -85,6 +104,14 @@ pub(in crate::cli::talk) enum Typist {
 pub(in crate::cli::talk) struct State {
     /// Whom a bare line goes to.
     target: Target,
+    /// What the core has told and the user does not know yet.
+    news: VecDeque<News>,
+    /// Messages that a screen has and has not drawn yet.
+    undrawn: Vec<(ContactId, Name)>,
+    /// What is said next.
+    batch: Batch,
+    /// Messages that a screen had and nobody took, when it was closed.
+    unsaid: usize,
     /// A message that the outbox had no room for, and whether there may be some now.
     pending: Option<(PeerId, String)>,
     has_room: bool,
@@ -99,6 +126,8 @@ pub(in crate::cli::talk) struct State {
     /// Whether a line was not accepted, or a message failed.
     has_failed: bool,
     looked: Instant,
+    /// When a screen was drawn last.
+    drawn: Instant,
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
@@ -158,6 +187,15 @@ impl Target {
     }
 }
 
+/// How the lines' turn went.
+#[derive(Debug)]
+enum Turn {
+    /// So many were taken.
+    Took(usize),
+    /// It ends the program.
+    End(ExitCode),
+}
+
 /// What this run knows about the session with a peer.
 #[derive(Debug, Default)]
 struct Link {
@@ -167,6 +205,10 @@ struct Link {
     since: Option<UnixTime>,
     /// Nothing is heard.
     is_silent: bool,
+    /// It said goodbye.
+    has_left: bool,
+    /// It showed another signing key than before.
+    has_another_key: bool,
     /// Why the last one ended, or none came about.
     why: Option<Safe>,
 }
@@ -184,43 +226,79 @@ impl Conversation {
     /// The error that ends it.
     pub(in crate::cli::talk) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
+        self.close_screen();
         let end = self.last_words(end);
+        let written = self.profile.journal.catch_up();
         drop(self.leave);
         self.driver.stop(true);
-        end
+        let code = end?;
+        written?;
+        Ok(code)
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
+        if let Some(end) = self.begin()? {
+            return Ok(end);
+        }
         loop {
-            let mut told = 0;
-            while told < MAX_EVENTS
-                && let Some(update) = self.handle.poll_event()?
-            {
-                told += 1;
-                if let Some(end) = self.on_update(update)? {
-                    return Ok(end);
-                }
-            }
-            if let Some(end) = self.take_lines()? {
+            let news = self.take_news()?;
+            let mut has_more = news == MAX_EVENTS;
+            if let Some(end) = self.tell_news()? {
                 return Ok(end);
             }
+            if news > 0 {
+                self.tell_screen()?;
+            }
+            let taken = match self.take_lines()? {
+                Turn::End(end) => return Ok(end),
+                Turn::Took(lines) => lines,
+            };
+            has_more |= taken == MAX_LINES;
             self.look_around()?;
             if let Some(end) = self.check_time()? {
                 return Ok(end);
             }
-            let patience = if told == MAX_EVENTS {
-                Duration::ZERO
-            } else {
-                self.show_prompt();
-                self.patience()
-            };
-            match self.inputs.recv_timeout(patience) {
+            match self.wait(has_more)? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
+                Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
+                Ok(Input::Screen(input)) => {
+                    if let Some(end) = self.on_screen(input)? {
+                        return Ok(end);
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::Done),
             }
         }
+    }
+
+    /// Waits for something to do; not at all if there is more already. What has come needs no picture of
+    /// its own, unless the last one is old.
+    fn wait(&mut self, has_more: bool) -> Result<Result<Input, RecvTimeoutError>, Error> {
+        let is_due = self.clock.now().saturating_since(self.state.drawn) >= FRAME;
+        if !is_due {
+            if has_more {
+                return Ok(self.inputs.recv_timeout(Duration::ZERO));
+            }
+            if let Ok(input) = self.inputs.try_recv() {
+                return Ok(Ok(input));
+            }
+        }
+        if self.draw()?.is_some() {
+            return Ok(Err(RecvTimeoutError::Disconnected));
+        }
+        if has_more {
+            return Ok(self.inputs.recv_timeout(Duration::ZERO));
+        }
+        if self.profile.journal.is_behind() {
+            if let Ok(input) = self.inputs.try_recv() {
+                return Ok(Ok(input));
+            }
+            self.profile.journal.catch_up()?;
+        }
+        self.show_prompt();
+        Ok(self.inputs.recv_timeout(self.patience()))
     }
 
     /// What is to be done twice a second.
@@ -232,7 +310,8 @@ impl Conversation {
         self.state.looked = now;
         self.state.has_room = true;
         self.tell_late(now)?;
-        self.look_at_known_peers()
+        self.look_at_known_peers()?;
+        self.tell_screen()
     }
 
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
@@ -249,6 +328,7 @@ impl Conversation {
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.connect(peer, &addresses)?;
         }
+        self.make_calls();
         match self.check_leave(now) {
             Some(end) => Ok(Some(end)),
             None => self.check_end(now),
@@ -257,7 +337,9 @@ impl Conversation {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        let left = self.goal.patience(self.clock.now());
+        let now = self.clock.now();
+        let left = [self.goal.patience(now), self.calls.patience(now)];
+        let left = left.into_iter().flatten().min();
         let leaves = self.state.leaving.is_some() || self.state.ended.is_some();
         let most = if leaves { LEAVE_LOOK } else { LOOK };
         left.map_or(most, |left| left.min(most))
@@ -273,7 +355,7 @@ impl Conversation {
     fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         if let Some(first) = addresses.first() {
             let label = self.label(&peer);
-            self.note(Safe::from("connecting to ") + label + " at " + *first);
+            self.note_about(peer, Safe::from("connecting to ") + label + " at " + *first);
         }
         let started = self
             .handle
@@ -318,17 +400,24 @@ impl Conversation {
     }
 
     fn note(&mut self, words: Safe) {
-        self.printer.note(&words);
+        self.face.note(None, &words);
+    }
+
+    fn note_about(&mut self, peer: PeerId, words: Safe) {
+        self.face.note(Some(peer), &words);
     }
 
     fn warn(&mut self, words: Safe) {
-        self.printer.warn(&words);
+        self.face.warn(None, &words);
+    }
+
+    fn warn_about(&mut self, peer: PeerId, words: Safe) {
+        self.face.warn(Some(peer), &words);
     }
 
     /// Prints an error that does not end the program.
     fn complain(&mut self, error: &Error) {
-        self.printer.interrupt();
-        self.out.error(&error.report());
+        self.face.complain(error, &self.out);
     }
 
     /// What follows from an attempt to print data. A reader that has left is no error, but the end.

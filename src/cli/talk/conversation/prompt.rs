@@ -26,7 +26,10 @@ impl Conversation {
         if is_free {
             let since = self.is_person().then(|| self.clock.now());
             self.state.target = Target::Peer(peer, since);
-        } else if self.is_person() && self.state.target.peer() != Some(peer) {
+        } else if self.is_person()
+            && !self.face.is_screen()
+            && self.state.target.peer() != Some(peer)
+        {
             let label = self.label(&peer);
             self.note(Safe::from("@") + label + " TEXT says something there");
         }
@@ -53,6 +56,6 @@ impl Conversation {
             Some(peer) => self.label(&peer) + "> ",
             None => Safe::from("> "),
         };
-        self.printer.prompt(&words);
+        self.face.prompt(&words);
     }
 }

@@ -25,8 +25,18 @@ impl Conversation {
             label: self.label(&peer),
             status: self.status(peer)?,
             link: self.state.links.get(&peer),
-            again: self.goal.calls_in(&peer, self.clock.now()),
+            again: self.calls_in(&peer),
         })
+    }
+
+    /// How long until a peer is called, if that is up to us.
+    fn calls_in(&self, peer: &PeerId) -> Option<Duration> {
+        let now = self.clock.now();
+        let again = [
+            self.goal.calls_in(peer, now),
+            self.calls.calls_in(peer, now),
+        ];
+        again.into_iter().flatten().min()
     }
 
     /// Why a message for a peer has to wait, and what is tried next.
@@ -61,7 +71,7 @@ impl Way<'_> {
         }
     }
 
-    fn is_silent(&self) -> bool {
+    pub(super) fn is_silent(&self) -> bool {
         self.link.is_some_and(|link| link.is_silent)
     }
 

@@ -1,53 +1,72 @@
 //! What comes from standard input.
 
-use std::sync::mpsc::TryRecvError;
-
-use crate::chat::{Draft, OutboxError, Policy, SendError};
-use crate::cli::talk::conversation::{Conversation, Target};
+use crate::chat::{ContactId, Draft, Messenger, OutboxError, Outgoing, Policy, SendError};
+use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn};
+use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::text::{Safe, safe_line};
 
+/// Messages to one peer that are written down together, and then said.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    peer: Option<PeerId>,
+    messages: Vec<Outgoing>,
+}
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+}
+
 impl Conversation {
-    pub(super) fn take_lines(&mut self) -> Result<Option<ExitCode>, Error> {
-        while self.is_ready_for_a_line()? {
-            let end = match self.lines.try_recv() {
-                Ok(Stdin::Line(line)) => self.on_typed(line)?,
-                Ok(Stdin::Overlong(len)) => {
-                    self.printer.entered();
-                    let largest = Policy::default().largest;
-                    self.refuse(&SendError::TooLarge { len, largest }.to_string());
-                    None
-                }
-                Ok(Stdin::End) if self.is_person() => {
-                    self.printer.interrupt();
-                    self.state.leaving = Some(self.clock.now());
-                    None
-                }
-                Ok(Stdin::End) => {
-                    self.state.ended = Some(self.clock.now());
-                    None
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+    /// Takes lines that have come, and says what they say.
+    pub(super) fn take_lines(&mut self) -> Result<Turn, Error> {
+        if self.face.is_screen() {
+            return self.take_orders();
+        }
+        let mut taken = 0;
+        while taken < MAX_LINES && self.is_ready_for_a_line()? {
+            let Some(line) = self.lines.next() else {
+                break;
             };
-            if end.is_some() {
-                return Ok(end);
+            taken += 1;
+            if let Some(end) = self.on_input(line)? {
+                return Ok(Turn::End(end));
             }
+        }
+        let end = self.say_batch()?;
+        Ok(end.map_or(Turn::Took(taken), Turn::End))
+    }
+
+    fn on_input(&mut self, line: Stdin) -> Result<Option<ExitCode>, Error> {
+        match line {
+            Stdin::Line(line) => return self.on_typed(line),
+            Stdin::Overlong(len) => {
+                self.face.entered();
+                let largest = Policy::default().largest;
+                self.refuse(&SendError::TooLarge { len, largest }.to_string());
+            }
+            Stdin::End if self.is_person() => {
+                self.face.interrupt();
+                self.state.leaving = Some(self.clock.now());
+            }
+            Stdin::End => self.state.ended = Some(self.clock.now()),
         }
         Ok(None)
     }
 
     /// Offers a message that waits to the outbox again. A pipe is read only once there is somebody to
     /// say its lines to; a person at a terminal may type at any time.
-    fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
+    pub(super) fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
         if core::mem::take(&mut self.state.has_room)
             && let Some((peer, text)) = self.state.pending.take()
         {
-            self.send(peer, text)?;
+            self.prepare(peer, text)?;
         }
         let is_over = self.state.leaving.is_some() || self.state.ended.is_some();
         if is_over || self.state.pending.is_some() {
@@ -71,8 +90,14 @@ impl Conversation {
         if !self.is_person() {
             return self.say(self.state.target.peer(), line);
         }
-        self.printer.entered();
+        self.face.entered();
         let typed = Typed::parse(&line);
+        // What was said before a command or an answer comes before it.
+        if (!matches!(typed, Typed::Say(_)) || !self.state.guests.is_empty())
+            && let Some(end) = self.say_batch()?
+        {
+            return Ok(Some(end));
+        }
         // While a question is open a line answers it, unless it is one of our commands. A key may
         // begin with `/` too.
         if !self.state.guests.is_empty() && !typed.is_command() {
@@ -124,13 +149,13 @@ impl Conversation {
         self.say(Some(peer), text)
     }
 
-    /// Sends what was written, whatever it is: one message.
+    /// Takes what was written, whatever it is, as one message.
     fn say(&mut self, peer: Option<PeerId>, text: Vec<u8>) -> Result<Option<ExitCode>, Error> {
         let Some(peer) = peer else {
             return Ok(None);
         };
         match String::from_utf8(text) {
-            Ok(text) => self.send(peer, text),
+            Ok(text) => self.prepare(peer, text),
             Err(_) => {
                 self.refuse("it is not text in UTF-8");
                 Ok(None)
@@ -138,34 +163,92 @@ impl Conversation {
         }
     }
 
-    fn send(&mut self, peer: PeerId, text: String) -> Result<Option<ExitCode>, Error> {
-        let unix_time = self.clock.unix_time();
-        let draft = Draft::text(text.clone(), unix_time);
-        let sent = self
+    /// Adds a message to what is said next.
+    pub(super) fn prepare(
+        &mut self,
+        peer: PeerId,
+        text: String,
+    ) -> Result<Option<ExitCode>, Error> {
+        if self.state.batch.peer != Some(peer)
+            && let Some(end) = self.say_batch()?
+        {
+            return Ok(Some(end));
+        }
+        self.state.batch.peer = Some(peer);
+        let draft = Draft::text(text.clone(), self.clock.unix_time());
+        let earlier = &self.state.batch.messages;
+        let prepared = self
             .handle
-            .with(|messenger, now| messenger.send(peer.into(), draft, now))?;
-        let name = match sent {
-            Ok(name) => name,
+            .with(|messenger, _| messenger.prepare_after(peer.into(), draft, earlier))?;
+        match prepared {
+            Ok(message) => self.state.batch.messages.push(message),
             Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
                 if !self.is_person() || self.is_connected(peer)? =>
             {
                 self.state.pending = Some((peer, text));
-                return Ok(None);
             }
             Err(error) => {
+                let end = self.say_batch()?;
                 self.refuse(&error.to_string());
-                return Ok(None);
+                return Ok(end);
             }
+        }
+        Ok(None)
+    }
+
+    /// Writes down what is to be said, and says it.
+    pub(super) fn say_batch(&mut self) -> Result<Option<ExitCode>, Error> {
+        let batch = core::mem::take(&mut self.state.batch);
+        let Some(peer) = batch.peer.filter(|_| !batch.messages.is_empty()) else {
+            return Ok(None);
         };
+        let (contact, messages) = (ContactId::from(peer), batch.messages);
+        self.write_batch(contact, &messages)?;
+        let accept = |messenger: &mut Messenger, now| {
+            let accept = |it: &Outgoing| messenger.accept(contact, it.clone(), now);
+            messages.iter().map(accept).collect::<Vec<_>>()
+        };
+        let accepted = self.handle.with(accept)?;
         let passage = self.way(peer)?.passage();
+        let mut refused = Vec::new();
+        for (message, accepted) in messages.iter().zip(accepted) {
+            if let Err(error) = accepted {
+                refused.push(message.name);
+                self.refuse(&error.to_string());
+            } else if let Some(end) = self.tell_said(peer, message, passage)? {
+                return Ok(Some(end));
+            }
+        }
+        if !refused.is_empty() {
+            self.profile.journal.withdraw(contact, &refused)?;
+        }
+        Ok(None)
+    }
+
+    fn write_batch(&mut self, contact: ContactId, messages: &[Outgoing]) -> Result<(), Error> {
+        let written = self.profile.journal.queue(contact, messages);
+        if written.is_err() {
+            self.state.has_failed = true;
+            let words = Safe::from("not sent: ") + count(messages.len());
+            self.warn(words + " could not be written down");
+        }
+        Ok(written?)
+    }
+
+    /// Gives a message of ours its number, and tells a person.
+    fn tell_said(
+        &mut self,
+        peer: PeerId,
+        message: &Outgoing,
+        passage: Passage,
+    ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
-        let number = self.state.sent.add(peer, name, passage, now);
+        let number = self.state.sent.add(peer, message.name, passage, now);
         if !self.is_person() {
             return Ok(None);
         }
         let own = self.own_message(number, peer);
-        let at = Stamp::local(unix_time);
-        let printed = self.printer.own(&at, &own, &text);
+        let printed = self.face.own(&own, message);
         if let Some(end) = self.printed(printed)? {
             return Ok(Some(end));
         }
@@ -179,6 +262,6 @@ impl Conversation {
     /// Tells that a line is not sent. A script learns it from the exit code.
     fn refuse(&mut self, why: &str) {
         self.state.has_failed = true;
-        self.warn(Safe::from("not sent: ") + safe_line(why));
+        self.face.refused(&safe_line(why));
     }
 }

@@ -8,7 +8,13 @@ impl Conversation {
         match self.profile.contacts.refresh() {
             Ok(None) => {}
             Ok(Some(changes)) => {
-                self.forget_target(&changes.gone());
+                let gone = changes.gone();
+                self.forget_target(&gone);
+                self.calls.forget(&gone);
+                for peer in gone {
+                    let waiting = self.state.sent.waiting(peer);
+                    self.profile.journal.forget(peer.into(), waiting);
+                }
                 self.handle
                     .with(|messenger, now| changes.apply(messenger, now))?;
             }

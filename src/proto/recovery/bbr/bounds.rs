@@ -15,6 +15,10 @@ use crate::time::Instant;
 
 /// A round trip longer by more than this part of it shows a queue.
 const QUEUED_PART: u32 = 8;
+/// Packets over which losses without a queue are counted, if so many are in flight: then a queue of an eighth of the
+/// round trip has the two packets that are seen.
+const TALLY_PACKETS: u64 = 200;
+const TALLY_FROM_PACKETS: u64 = 16;
 /// What is left of a bound when losses reduce it, in hundredths (§2.8, Beta).
 const BETA: u64 = 70;
 
@@ -39,12 +43,43 @@ pub(super) struct Bounds {
     queued: bool,
     /// Bytes delivered in all.
     pub(super) delivered: u64,
+    tally: Tally,
+}
+
+/// How much is lost over more packets than a short path holds at a time: of seventeen in flight two are lost by
+/// chance in every fifth round if it is one in twenty.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Bytes delivered until it began, and lost since.
+    delivered: u64,
+    lost: u64,
+    /// Whether the last one came to more than the limit.
+    heavy: bool,
+    /// With less in flight a queue is not seen, and chance is not asked.
+    few: u64,
+}
+
+impl Tally {
+    fn on_sample(&mut self, delivered: u64, datagram: u64) {
+        self.few = TALLY_FROM_PACKETS.saturating_mul(datagram);
+        let sent = delivered.saturating_sub(self.delivered);
+        let sent = sent.saturating_add(self.lost);
+        if sent >= TALLY_PACKETS.saturating_mul(datagram) {
+            self.heavy = self.lost > percent(sent, LOSS_LIMIT_UNQUEUED_PERCENT);
+            (self.delivered, self.lost) = (delivered, 0);
+        }
+    }
+
+    const fn may_be_chance(&self, in_flight: u64) -> bool {
+        in_flight >= self.few && !self.heavy
+    }
 }
 
 impl Bounds {
     /// §5.5.10.3, `UpdateLatestDeliverySignals`.
-    pub(super) fn on_sample(&mut self, sample: &Sample, rate: u64) {
+    pub(super) fn on_sample(&mut self, sample: &Sample, rate: u64, datagram: u64) {
         self.delivered = sample.total_delivered;
+        self.tally.on_sample(self.delivered, datagram);
         self.bandwidth_latest = self.bandwidth_latest.max(rate);
         self.inflight_latest = self.inflight_latest.max(sample.delivered);
         self.round_started = sample.sent.delivered >= self.round_end;
@@ -84,12 +119,11 @@ impl Bounds {
     /// Whether so much of what was in flight is lost that it has been too much (§5.5.10.2,
     /// `IsInflightTooHigh`).
     pub(super) fn is_too_much(&self, lost: u64, in_flight: u64) -> bool {
-        let limit = if self.queued {
-            LOSS_LIMIT_PERCENT
-        } else {
-            LOSS_LIMIT_UNQUEUED_PERCENT
-        };
-        lost > percent(in_flight, limit)
+        if self.queued {
+            return lost > percent(in_flight, LOSS_LIMIT_PERCENT);
+        }
+        lost > percent(in_flight, LOSS_LIMIT_UNQUEUED_PERCENT)
+            && !self.tally.may_be_chance(in_flight)
     }
 
     /// Once a round with losses (§5.5.10.3, `InitLowerBounds`, `LossLowerBounds`): from what they
@@ -126,6 +160,8 @@ impl Bbr {
     /// §5.5.10.2, `HandleLostPacket`.
     pub(super) fn handle_lost_packet(&mut self, lost: &Lost, rtt: RttEstimate, now: Instant) {
         self.bounds.queued = self.is_queued(rtt.latest);
+        let tally = &mut self.bounds.tally;
+        tally.lost = tally.lost.saturating_add(lost.bytes);
         let too_much = self.bounds.is_too_much(lost.lost, lost.sent.in_flight);
         if !self.bounds.queued && !too_much {
             return;

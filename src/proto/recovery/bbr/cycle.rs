@@ -85,8 +85,9 @@ impl Bbr {
     pub(super) fn start_down(&mut self, delivered: u64, now: Instant) {
         self.bounds.forget_round();
         self.cycle.acked_per_packet = u64::MAX;
-        self.cycle.rounds = self.rng.below(2) as u64;
-        self.cycle.wait = PROBE_EVERY + self.rng.up_to(PROBE_JITTER);
+        let mut rng = self.draw();
+        self.cycle.rounds = rng.below(2) as u64;
+        self.cycle.wait = PROBE_EVERY + rng.up_to(PROBE_JITTER);
         self.cycle.began = now;
         self.cycle.stop();
         self.model.rounds.restart(delivered);

@@ -86,17 +86,18 @@ pub(crate) struct Bbr {
     rate: u64,
     /// The next packet is the first after a pause.
     idle_restart: bool,
-    rng: CoreRng,
+    /// What the next draw begins with: draws are rare, and a generator takes 300 bytes of each connection.
+    seed: [u8; 32],
 }
 
 impl Bbr {
     /// Starts with the initial window for datagrams of at most `max_datagram` bytes. `seed` decides
     /// when the flow probes, so that flows on one path do not probe together.
     pub(crate) fn new(max_datagram: usize, seed: [u8; 32], now: Instant) -> Self {
-        Self::start(max_datagram, CoreRng::new(seed), now)
+        Self::start(max_datagram, seed, now)
     }
 
-    fn start(max_datagram: usize, rng: CoreRng, now: Instant) -> Self {
+    fn start(max_datagram: usize, seed: [u8; 32], now: Instant) -> Self {
         Self {
             max_datagram,
             phase: Phase::Startup,
@@ -109,8 +110,15 @@ impl Bbr {
             saved_window: 0,
             rate: 0,
             idle_restart: false,
-            rng,
+            seed,
         }
+    }
+
+    /// A generator that has never been used.
+    fn draw(&mut self) -> CoreRng {
+        let mut rng = CoreRng::new(self.seed);
+        self.seed = rng.array();
+        rng
     }
 
     const fn datagram(&self) -> u64 {
@@ -121,7 +129,8 @@ impl Bbr {
     fn update_model(&mut self, sample: &Sample, now: Instant) {
         let rate = sample.rate(self.model.min_rtt().unwrap_or_default());
         self.model.on_sample(sample, rate, now);
-        self.bounds.on_sample(sample, rate.unwrap_or(0));
+        self.bounds
+            .on_sample(sample, rate.unwrap_or(0), self.max_datagram as u64);
         self.adapt_lower_bounds();
         self.full_pipe.on_sample(sample, rate, &self.model.rounds);
         self.check_startup_done(sample);
@@ -175,8 +184,7 @@ impl Controller for Bbr {
     }
 
     fn restart(&mut self, max_datagram: usize, now: Instant) {
-        let rng = CoreRng::new(self.rng.array());
-        *self = Self::start(max_datagram, rng, now);
+        *self = Self::start(max_datagram, self.seed, now);
     }
 
     fn set_max_datagram(&mut self, max_datagram: usize) {

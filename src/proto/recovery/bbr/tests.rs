@@ -196,6 +196,20 @@ fn so_many_losses_that_no_queue_is_needed_count_once_a_cycle() {
 }
 
 #[test]
+fn losses_without_a_queue_count_only_if_they_go_on_for_too_many_to_be_chance() {
+    let mut flow = Flow::under_way();
+    flow.run_until(Phase::Cruise);
+    flow.lose(flow.flying.len() / 7, RTT);
+    flow.run(120);
+    assert!(flow.bbr.bounds.inflight_lo.is_none());
+    for _ in 0..6 {
+        flow.lose(flow.flying.len() / 7, RTT);
+        flow.run(120);
+    }
+    assert!(flow.bbr.bounds.inflight_lo.is_some());
+}
+
+#[test]
 fn a_probe_that_loses_too_much_ends_and_sets_a_limit() {
     let mut flow = Flow::under_way();
     flow.run_until(Phase::Up);

@@ -118,9 +118,9 @@ impl Model {
         }
         let ack = Ack {
             delay_us: self.rng.u64() >> self.rng.below(64),
-            ranges,
+            ranges: ranges.as_slice().into(),
         };
-        let progress = self.recovery.on_ack(&ack, self.now).unwrap();
+        let progress = take_in(&mut self.recovery, &ack, self.now).unwrap();
         assert_eq!(progress.acked, self.newly_acked(&ack));
         assert_eq!(progress.lost, self.newly_lost());
     }
@@ -172,7 +172,7 @@ impl Model {
         if self.rng.below(2) == 0 {
             ranges = vec![(0, sent)];
         }
-        assert!(self.recovery.on_ack(&ack(&ranges), self.now).is_err());
+        assert!(take_in(&mut self.recovery, &ack(&ranges), self.now).is_err());
     }
 
     fn change_path(&mut self) {

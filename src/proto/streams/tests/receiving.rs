@@ -1,7 +1,7 @@
 //! What arrives: order, overlaps, gaps, credit and what a hostile peer can do.
 
 use super::*;
-use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::pages::PAGE;
 
@@ -12,8 +12,8 @@ fn bytes_come_out_in_order_whatever_order_they_came_in_and_the_first_of_two_coun
         let mut rng = CoreRng::new([seed; 32]);
         let mut streams = Streams::new();
         let len = 1 + rng.below(20_000);
-        let (mut model, mut read) = (vec![None; len], 0);
-        while read < len {
+        let (mut model, mut at) = (vec![None; len], 0);
+        while at < len {
             let start = rng.below(len + 600).saturating_sub(600);
             let end = len.min(start + rng.below(1_200));
             let bytes: Vec<u8> = (start..end).map(|_| rng.u32() as u8).collect();
@@ -22,10 +22,10 @@ fn bytes_come_out_in_order_whatever_order_they_came_in_and_the_first_of_two_coun
                 place.get_or_insert(byte);
             }
             let max = rng.below(2_000);
-            let expected = model[read..].iter().take(max).map_while(|byte| *byte);
+            let expected = model[at..].iter().take(max).map_while(|byte| *byte);
             let expected: Vec<u8> = expected.collect();
-            assert_eq!(streams.read(CHAT, max), expected);
-            read += expected.len();
+            assert_eq!(read(&mut streams, CHAT, max), expected);
+            at += expected.len();
         }
         assert_eq!(streams.incoming.held(), 0);
     }
@@ -131,21 +131,21 @@ fn reading_gives_credit_for_the_stream_and_only_bulk_for_all_streams() {
     let mut streams = Streams::new();
     deliver(&mut streams, &[piece(1, 0, false, &bytes)]).unwrap();
     assert_eq!(drain(&mut streams), [], "arriving gives none");
-    streams.read(CHAT, bytes.len());
+    read(&mut streams, CHAT, bytes.len());
     let max = 2 * STREAM_WINDOW;
     assert_eq!(
         drain(&mut streams),
-        [OwnedFrame::MaxStreamData { id: CHAT, max }]
+        [OwnedFrame::Other(Frame::MaxStreamData { id: CHAT, max })]
     );
     let id = StreamId(2);
     deliver(&mut streams, &[piece(2, 0, false, &bytes)]).unwrap();
-    streams.read(id, bytes.len());
+    read(&mut streams, id, bytes.len());
     let all = DATA_WINDOW + STREAM_WINDOW;
     assert_eq!(
         drain(&mut streams),
         [
-            OwnedFrame::MaxData(all),
-            OwnedFrame::MaxStreamData { id, max }
+            OwnedFrame::Other(Frame::MaxData(all)),
+            OwnedFrame::Other(Frame::MaxStreamData { id, max })
         ]
     );
     let more = piece(2, max - 1, false, b"x");
@@ -157,9 +157,9 @@ fn lost_credit_goes_out_again_with_its_newest_value() {
     let bytes = vec![7; STREAM_WINDOW as usize];
     let mut streams = Streams::new();
     deliver(&mut streams, &[piece(1, 0, false, &bytes)]).unwrap();
-    streams.read(CHAT, bytes.len() / 2);
+    read(&mut streams, CHAT, bytes.len() / 2);
     let first = drain(&mut streams);
-    streams.read(CHAT, bytes.len() / 2);
+    read(&mut streams, CHAT, bytes.len() / 2);
     let second = drain(&mut streams);
     streams.on_lost(first[0].record());
     assert_eq!(drain(&mut streams), []);
@@ -178,13 +178,13 @@ fn a_place_comes_back_only_when_a_stream_is_finished_and_read() {
     let id = StreamId(last);
     assert_eq!(events(&mut streams), [StreamEvent::Readable(id)]);
     assert_eq!(drain(&mut streams), [], "finished, not read");
-    assert_eq!(streams.read(id, 3), b"bod");
+    assert_eq!(read(&mut streams, id, 3), b"bod");
     assert_eq!(events(&mut streams), []);
-    assert_eq!(streams.read(id, 3), b"y");
+    assert_eq!(read(&mut streams, id, 3), b"y");
     assert_eq!(events(&mut streams), [StreamEvent::Finished(id)]);
     assert_eq!(
         drain(&mut streams),
-        [OwnedFrame::MaxStreams(MAX_STREAMS + 1)]
+        [OwnedFrame::Other(Frame::MaxStreams(MAX_STREAMS + 1))]
     );
     assert_eq!(streams.check(&beyond), Ok(()));
     // What comes late for it changes nothing.
@@ -242,16 +242,16 @@ fn a_reset_throws_away_what_was_not_read_and_gives_its_credit_back() {
     let id = StreamId(2);
     let bytes = vec![7; 1_000];
     deliver(&mut streams, &[piece(2, 0, false, &bytes)]).unwrap();
-    streams.read(id, 10);
+    read(&mut streams, id, 10);
     let size = STREAM_WINDOW;
     deliver(&mut streams, &[reset(2, 9, size)]).unwrap();
-    assert_eq!(streams.read(id, 1_000), b"");
+    assert_eq!(read(&mut streams, id, 1_000), b"");
     assert_eq!(events(&mut streams), [StreamEvent::Reset { id, code: 9 }]);
     assert_eq!(
         drain(&mut streams),
         [
-            OwnedFrame::MaxData(DATA_WINDOW + size),
-            OwnedFrame::MaxStreams(MAX_STREAMS + 1)
+            OwnedFrame::Other(Frame::MaxData(DATA_WINDOW + size)),
+            OwnedFrame::Other(Frame::MaxStreams(MAX_STREAMS + 1))
         ]
     );
     assert_eq!(streams.incoming.held(), 0);
@@ -266,7 +266,7 @@ fn a_reset_is_told_even_if_all_that_was_sent_has_arrived_but_not_after_a_fin() {
 
     let mut streams = Streams::new();
     deliver(&mut streams, &[piece(2, 0, true, b"all"), reset(2, 9, 3)]).unwrap();
-    assert_eq!(streams.read(id, 9), b"all");
+    assert_eq!(read(&mut streams, id, 9), b"all");
     assert_eq!(events(&mut streams), [StreamEvent::Finished(id)]);
 }
 
@@ -278,7 +278,7 @@ fn a_stopped_stream_is_thrown_away_in_silence_until_its_length_is_known() {
     deliver(&mut streams, &[piece(2, 0, false, &bytes)]).unwrap();
     streams.stop(id, 5);
     let stop = drain(&mut streams);
-    assert_eq!(stop, [OwnedFrame::Stop { id, code: 5 }]);
+    assert_eq!(stop, [OwnedFrame::Other(Frame::Stop { id, code: 5 })]);
     streams.on_lost(stop[0].record());
     assert_eq!(drain(&mut streams), stop, "again when lost");
     // What is under way is taken and gives its credit back at once.
@@ -286,13 +286,18 @@ fn a_stopped_stream_is_thrown_away_in_silence_until_its_length_is_known() {
     deliver(&mut streams, &[piece(2, end, false, &bytes)]).unwrap();
     assert_eq!(
         drain(&mut streams),
-        [OwnedFrame::MaxData(DATA_WINDOW + STREAM_WINDOW)]
+        [OwnedFrame::Other(Frame::MaxData(
+            DATA_WINDOW + STREAM_WINDOW
+        ))]
     );
-    assert_eq!((streams.read(id, 99), streams.incoming.held()), (vec![], 0));
+    assert_eq!(
+        (read(&mut streams, id, 99), streams.incoming.held()),
+        (vec![], 0)
+    );
     deliver(&mut streams, &[reset(2, 5, STREAM_WINDOW)]).unwrap();
     assert_eq!(
         drain(&mut streams),
-        [OwnedFrame::MaxStreams(MAX_STREAMS + 1)]
+        [OwnedFrame::Other(Frame::MaxStreams(MAX_STREAMS + 1))]
     );
     assert_eq!(events(&mut streams), []);
     streams.on_lost(stop[0].record());
@@ -376,13 +381,57 @@ fn a_hostile_peer_cannot_make_us_hold_more_than_its_windows_and_two_pages_a_stre
     assert_eq!(streams.incoming.held(), PAGE);
 }
 
+/// A peer whose stream 2 is read as fast as it comes; says how far that went.
+fn read_fast(streams: &mut Streams) -> u64 {
+    let chunk = vec![7; 64 * 1_024];
+    let (mut end, mut now) = (0, Instant::ZERO);
+    while end < 2 * WINDOW_MAX {
+        deliver(streams, &[piece(2, end, false, &chunk)]).unwrap();
+        end += streams.read(StreamId(2), chunk.len(), &mut Vec::new()) as u64;
+        now = now + Duration::from_millis(1);
+        streams.tune(Duration::from_secs(1), now);
+        drain(streams);
+    }
+    end
+}
+
+#[test]
+fn a_stream_that_is_read_as_fast_as_it_comes_gets_more_credit() {
+    let mut streams = Streams::new();
+    let end = read_fast(&mut streams);
+    let far = end + WINDOW_MAX - WINDOW_MAX / 8;
+    assert_eq!(streams.check(&[piece(2, far, false, b"x")]), Ok(()));
+    let beyond = piece(2, end + WINDOW_MAX, false, b"x");
+    assert_eq!(streams.check(&[beyond]), Err(StreamViolation::FlowControl));
+}
+
+#[test]
+fn a_hostile_peer_that_made_windows_grow_cannot_make_us_hold_more_than_the_largest() {
+    let mut streams = Streams::new();
+    let end = read_fast(&mut streams);
+    let page = [7; PAGE];
+    for id in 1..2 + MAX_STREAMS {
+        let start = if id == 2 { end } else { 0 };
+        // Never the first page, so that nothing can be read.
+        for number in (1..2 * WINDOW_MAX / PAGE as u64).rev() {
+            let offset = start + number * PAGE as u64;
+            let _ = deliver(&mut streams, &[piece(id, offset, false, &page)]);
+        }
+    }
+    let held = streams.incoming.held();
+    let slack = (1 + MAX_STREAMS as usize) * 2 * PAGE;
+    let bound = (STREAM_WINDOW + WINDOW_MAX) as usize + slack;
+    assert!(held <= bound, "{held} > {bound}");
+    assert!(held > DATA_WINDOW as usize, "the window did grow: {held}");
+}
+
 #[test]
 fn what_was_read_is_not_held_while_more_is_on_its_way() {
     let mut streams = Streams::new();
     let bytes = vec![7; 16 * PAGE];
     let far = piece(1, 20 * PAGE as u64, false, b"x");
     deliver(&mut streams, &[piece(1, 0, false, &bytes), far]).unwrap();
-    streams.read(CHAT, bytes.len());
+    read(&mut streams, CHAT, bytes.len());
     assert_eq!(streams.incoming.held(), PAGE);
 }
 

@@ -117,7 +117,7 @@ impl World {
     }
 
     fn read_from(&mut self, id: StreamId, max: usize) {
-        let bytes = self.reader.read(id, max);
+        let bytes = read(&mut self.reader, id, max);
         let read = self.read.entry(id).or_default();
         let at = read.bytes.len();
         let written = &self.written.get(&id).unwrap().bytes;
@@ -132,8 +132,7 @@ impl World {
         } else {
             &mut self.reader
         };
-        if let Some(frame) = from.poll_frame(room) {
-            assert!(frame.len_bound() <= room);
+        if let Some(frame) = poll_frame(from, room) {
             self.flying.push((to_reader, frame));
         }
     }

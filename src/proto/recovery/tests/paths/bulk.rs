@@ -53,7 +53,7 @@ impl Receiver {
         let delay = now.saturating_since(self.highest_at).as_micros();
         Some(Ack {
             delay_us: u64::try_from(delay).unwrap(),
-            ranges: self.ranges.clone(),
+            ranges: self.ranges.as_slice().into(),
         })
     }
 }
@@ -110,7 +110,8 @@ impl Flow for Bulk {
         match packet {
             Packet::Data(number) => self.receiver.take(number, now),
             Packet::Ack(ack) => {
-                self.recovery.on_ack(&ack, now).unwrap();
+                let progress = &mut Progress::default();
+                self.recovery.on_ack(&ack, now, progress).unwrap();
             }
         }
     }

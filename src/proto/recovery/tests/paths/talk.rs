@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::dumbbell::{Dumbbell, End, Flow, Path};
 use crate::id::{StreamId, VerifyingKey};
-use crate::proto::connection::{Connection, Poll};
+use crate::proto::connection::{Connection, Poll, Scratch};
 use crate::proto::recovery::tests::*;
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::{CHAT, StreamEvent};
@@ -79,7 +79,8 @@ impl Talk {
             let StreamEvent::Readable(id) = event else {
                 continue;
             };
-            let bytes = self.far.streams_mut().read(id, usize::MAX).len() as u64;
+            let streams = self.far.streams_mut();
+            let bytes = streams.read(id, usize::MAX, &mut Vec::new()) as u64;
             if id == CHAT {
                 self.read += bytes;
             } else {
@@ -111,10 +112,11 @@ impl Flow for Talk {
             End::Far => (&mut self.far, &mut self.pace[1]),
         };
         *pace = None;
-        match from.poll(&HELLO, false, &mut self.rng, now) {
+        match from.poll(&HELLO, false, &mut self.rng, &mut Scratch::default(), now) {
             Poll::Packet(packet) => {
-                let bytes = packet.plaintext.len() + DATA_HEADER_LEN + TAG_LEN;
-                return Some((bytes, packet.plaintext));
+                let bytes = packet.datagram.len();
+                let plaintext = packet.datagram[DATA_HEADER_LEN..bytes - TAG_LEN].to_vec();
+                return Some((bytes, plaintext));
             }
             Poll::Later(at) => *pace = Some(at),
             Poll::Nothing => {}
@@ -135,7 +137,7 @@ impl Flow for Talk {
         }
         for frame in &payload.frames {
             if let Frame::Ack(ack) = frame {
-                to.on_ack(ack, now).unwrap();
+                to.on_ack(ack, &mut Scratch::default(), now).unwrap();
             }
             to.on_stream_frame(frame);
         }

@@ -1,0 +1,133 @@
+//! The tables, in Markdown.
+
+use std::time::Duration;
+
+use crate::options::Options;
+use crate::path::Path;
+use crate::runs::{FIRST_MBIT, First, Results, Share, Transfer, mean, percentile};
+use crate::talk::Kind;
+
+pub fn print(results: &Results, options: &Options) {
+    for kind in &options.kinds {
+        transfers(*kind, &results.transfers, options);
+    }
+    firsts(&results.firsts);
+    shares(&results.shares, options);
+}
+
+fn transfers(kind: Kind, all: &[Transfer], options: &Options) {
+    let of_kind: Vec<&Transfer> = all.iter().filter(|it| it.kind == kind).collect();
+    if of_kind.is_empty() {
+        return;
+    }
+    let name = kind.name();
+    println!("\n**{name}: goodput %, own loss %, mean and longest queue in round trips**\n");
+    matrix(&of_kind, options, |it| {
+        format!(
+            "{:.1}, {:.1}, {:.2}, {:.2}",
+            it.goodput, it.own_loss, it.queue, it.longest_queue
+        )
+    });
+    println!("\n**{name}: a line beside the file, p50, p99, longest in ms; p99 in round trips**\n");
+    matrix(&of_kind, options, |it| {
+        let [p50, p99, most] = [50, 99, 100].map(|hundredths| percentile(&it.lines, hundredths));
+        format!(
+            "{}, {}, {}; {:.1}",
+            p50.as_millis(),
+            p99.as_millis(),
+            most.as_millis(),
+            it.path.in_rtts(p99)
+        )
+    });
+}
+
+/// A row for each rate and round trip, a cell for each loss.
+fn matrix(all: &[&Transfer], options: &Options, cell: impl Fn(&Transfer) -> String) {
+    head("path", &options.losses);
+    for (mbit, rtt_ms) in options.rows() {
+        let row = all
+            .iter()
+            .filter(|it| (it.path.mbit, it.path.rtt_ms) == (mbit, rtt_ms));
+        let cells: Vec<String> = row.map(|it| cell(it)).collect();
+        println!("| {mbit} Mbit/s, {rtt_ms} ms | {} |", cells.join(" | "));
+    }
+}
+
+fn head(first: &str, losses: &[u32]) {
+    let losses: Vec<String> = losses.iter().map(|loss| percent(*loss)).collect();
+    println!(
+        "| {first} | {} |\n|---|{}",
+        losses.join(" | "),
+        "---|".repeat(losses.len())
+    );
+}
+
+pub fn percent(ppm: u32) -> String {
+    format!("{} %", f64::from(ppm) / 1e4)
+}
+
+fn firsts(all: &[First]) {
+    let Some(one) = all.first() else { return };
+    println!(
+        "\n**First line: p50, p99, longest in ms; {FIRST_MBIT} Mbit/s, {} connections each**\n",
+        one.times.len()
+    );
+    println!("| contestant, round trip | loss | p50, p99, longest |\n|---|---|---|");
+    for first in all {
+        let [p50, p99, most] =
+            [50, 99, 100].map(|hundredths| millis(percentile(&first.times, hundredths)));
+        let loss = if first.flight_lost {
+            "the first flight".to_owned()
+        } else {
+            percent(first.path.loss_ppm)
+        };
+        println!(
+            "| {}, {} ms | {loss} | {p50}, {p99}, {most} |",
+            first_name(first.kind),
+            first.path.rtt_ms
+        );
+    }
+}
+
+/// The controller does not matter there.
+pub const fn first_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::OursBbr | Kind::OursNewReno => "ours",
+        Kind::QuinnNewReno | Kind::QuinnCubic | Kind::QuinnBbr => "quinn",
+    }
+}
+
+fn millis(time: Duration) -> u128 {
+    time.as_millis()
+}
+
+fn shares(all: &[Share], options: &Options) {
+    if all.is_empty() {
+        return;
+    }
+    println!("\n**Share beside quinn's NewReno: mean (least-most)**\n");
+    let names: Vec<&str> = options.kinds.iter().map(|kind| kind.name()).collect();
+    println!(
+        "| path | {} |\n|---|{}",
+        names.join(" | "),
+        "---|".repeat(names.len())
+    );
+    for path in options.paths(&options.share_losses) {
+        let row = all.iter().filter(|it| it.path == path);
+        let cells: Vec<String> = row.map(|it| share_cell(&it.shares)).collect();
+        println!("| {} | {} |", path_name(path), cells.join(" | "));
+    }
+}
+
+fn share_cell(shares: &[f64]) -> String {
+    let (least, most) = (shares[0], shares[shares.len() - 1]);
+    format!("{:.2} ({least:.2}-{most:.2})", mean(shares.iter().copied()))
+}
+
+pub fn path_name(path: Path) -> String {
+    let name = format!("{} Mbit/s, {} ms", path.mbit, path.rtt_ms);
+    match path.loss_ppm {
+        0 => name,
+        loss => format!("{name}, {}", percent(loss)),
+    }
+}

@@ -1,0 +1,173 @@
+//! Measures what a frame of the full-screen face costs: processor time for the state's change, the drawing and
+//! the bytes for the terminal, after 10,000 messages.
+//!
+//! `cargo run --release --locked --example tui_cost`
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement that meets something unexpected should stop there, and prints its figures"
+)]
+
+use std::time::Duration;
+
+use ratatui_core::backend::TestBackend;
+use ratatui_core::terminal::Terminal;
+use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use securechat::chat::{LogId, Name};
+use securechat::id::PeerId;
+use securechat::time::{Instant, UnixTime};
+use securechat::tui::{App, Card, Discretion, Input, Now, Said, Settings, Standing, Told, Zone};
+
+const MESSAGES: u64 = 10_000;
+const FRAMES: usize = 200;
+const PEER: PeerId = PeerId::new([2; 32]);
+
+fn main() {
+    let mut face = Face::new(120, 40);
+    let filled = face.fill();
+    println!(
+        "{MESSAGES} messages taken in: {} µs each",
+        filled.as_micros() / u128::from(MESSAGES)
+    );
+    let page = |code| Input::Key(KeyEvent::new(code, KeyModifiers::NONE));
+    face.measure("a letter typed", |face| face.take(page(KeyCode::Char('x'))));
+    face.measure("a message at the end", Face::message);
+    face.measure("a page up", |face| face.take(page(KeyCode::PageUp)));
+    face.measure("another width", |face| {
+        let width = if face.app_width == 120 { 80 } else { 120 };
+        face.app_width = width;
+        face.terminal.backend_mut().resize(width, 40);
+        face.take(Input::Resize { width, height: 40 });
+    });
+    let alt_home = KeyEvent::new(KeyCode::Home, KeyModifiers::ALT);
+    let alt_end = KeyEvent::new(KeyCode::End, KeyModifiers::ALT);
+    face.measure("to the oldest and back", |face| {
+        face.take(Input::Key(alt_home));
+        face.take(Input::Key(alt_end));
+    });
+    face.take(Input::Key(KeyEvent::new(
+        KeyCode::Char('s'),
+        KeyModifiers::CONTROL,
+    )));
+    face.take(Input::Paste("message 5".to_owned()));
+    face.measure("a letter searched", |face| {
+        face.take(Input::Paste("7".to_owned()));
+        face.take(page(KeyCode::Backspace));
+    });
+}
+
+struct Face {
+    app: App,
+    app_width: u16,
+    terminal: Terminal<TestBackend>,
+    count: u64,
+}
+
+impl Face {
+    fn new(width: u16, height: u16) -> Self {
+        let settings = Settings {
+            ascii: false,
+            mono: false,
+            zone: Zone::system(),
+            notify: Discretion::Bell,
+            guide: Vec::new(),
+        };
+        let mut face = Self {
+            app: App::new(settings, width, height, now()),
+            app_width: width,
+            terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
+            count: 0,
+        };
+        let card = Card {
+            peer: PEER,
+            name: "bob".into(),
+            verified: false,
+        };
+        face.take(Input::Told(Told::Peer(card)));
+        let standing = Standing::Up;
+        face.take(Input::Told(Told::Standing {
+            peer: PEER,
+            standing,
+        }));
+        face
+    }
+
+    fn take(&mut self, input: Input) {
+        let _ = self.app.update(input, now());
+    }
+
+    fn message(&mut self) {
+        self.count += 1;
+        let text = format!(
+            "message {}: some words, a line that is long enough to be broken on most screens, and 日本語 👧",
+            self.count
+        );
+        self.take(Input::Told(Told::Said(Said {
+            peer: PEER,
+            name: Name {
+                log: LogId(1),
+                sequence: self.count,
+            },
+            len: text.len(),
+            text: Some(text),
+            at: now().unix,
+            written: now().unix,
+            missing: 0,
+            again: false,
+            old: false,
+        })));
+    }
+
+    fn fill(&mut self) -> Duration {
+        let before = cpu_time();
+        (0..MESSAGES).for_each(|_| self.message());
+        cpu_time() - before
+    }
+
+    /// The time of the change and its frame: the middle one and the longest.
+    fn measure(&mut self, what: &str, change: impl Fn(&mut Self)) {
+        let mut times: Vec<Duration> = (0..FRAMES).map(|_| self.frame(&change)).collect();
+        times.sort_unstable();
+        let median = times.get(FRAMES / 2).unwrap();
+        let longest = times.last().unwrap();
+        println!(
+            "{what:24} {:6} µs, at most {:6} µs",
+            median.as_micros(),
+            longest.as_micros()
+        );
+    }
+
+    fn frame(&mut self, change: &impl Fn(&mut Self)) -> Duration {
+        let before = cpu_time();
+        change(self);
+        let app = &mut self.app;
+        let draw = |frame: &mut ratatui_core::terminal::Frame<'_>| {
+            app.draw(frame.buffer_mut());
+        };
+        self.terminal.draw(draw).unwrap();
+        cpu_time() - before
+    }
+}
+
+fn now() -> Now {
+    Now {
+        instant: Instant::ZERO,
+        unix: UnixTime(1_795_226_940_000),
+    }
+}
+
+/// Without such a clock, time that passes.
+#[cfg(not(unix))]
+#[expect(clippy::disallowed_methods, reason = "it measures time")]
+fn cpu_time() -> Duration {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap()
+}
+
+/// Processor time of this process: other programs do not count.
+#[cfg(unix)]
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap()
+}

@@ -1,0 +1,210 @@
+//! The driver's threads as they are, around a network without a system.
+
+#[path = "../../src/net/counters.rs"]
+mod counters;
+#[path = "../../src/net/driver.rs"]
+mod driver;
+#[path = "../../src/net/handshaker.rs"]
+mod handshaker;
+#[path = "../../src/net/outgoing.rs"]
+mod outgoing;
+#[path = "../../src/net/recv.rs"]
+mod recv;
+#[path = "../../src/net/send.rs"]
+mod send;
+#[path = "../../src/net/shared.rs"]
+mod shared;
+#[path = "../../src/net/turn.rs"]
+mod turn;
+
+pub use counters::Traffic;
+pub use driver::{Driver, Handle};
+pub use shared::{Fatal, LockUse};
+
+pub mod os {
+    /// As on Linux.
+    pub const WAITS_SHORTLY: bool = true;
+}
+
+pub mod clock {
+    use core::cell::Cell;
+    use core::time::Duration;
+
+    use crate::time::Instant;
+
+    const START: u64 = 1_000_000;
+
+    thread_local! {
+        /// All threads of a model are on one of the system's.
+        static NOW: Cell<u64> = const { Cell::new(START) };
+    }
+
+    /// Moves only by the short waits of `recv` that a watch asks for. Whoever waits longer waits for ever,
+    /// unless somebody wakes it.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Clock(());
+
+    impl Clock {
+        /// Begins anew.
+        pub fn started() -> Self {
+            NOW.set(START);
+            Self(())
+        }
+
+        pub fn now(&self) -> Instant {
+            Instant::from_micros(NOW.get())
+        }
+    }
+
+    pub(super) fn pass(wait: Duration) {
+        let us = u64::try_from(wait.as_micros()).expect("it is short");
+        NOW.set(NOW.get() + us);
+    }
+}
+
+pub mod entropy {
+    use chacha20::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    /// The same for every handshake: a model is about orders, and has to be reproducible.
+    pub fn os_rng() -> ChaCha20Rng {
+        ChaCha20Rng::from_seed([7; 32])
+    }
+}
+
+pub mod icmp {
+    use std::io;
+    use std::net::SocketAddr;
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct IcmpError {
+        pub peer: Option<SocketAddr>,
+        pub kind: IcmpKind,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum IcmpKind {
+        Refused,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum SocketError {
+        Idle,
+        Icmp(IcmpKind),
+        Passing,
+        Dead,
+    }
+
+    impl SocketError {
+        pub const fn classify(_: &io::Error) -> Self {
+            Self::Idle
+        }
+    }
+}
+
+pub mod udp {
+    use core::time::Duration;
+    use std::collections::{BTreeMap, VecDeque};
+    use std::io::{self, ErrorKind};
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use shuttle::sync::Mutex;
+    use shuttle::thread;
+
+    use crate::net::clock;
+    use crate::net::icmp::{IcmpError, IcmpKind};
+
+    pub const RECV_WAIT: Duration = Duration::from_millis(250);
+
+    type Inbox = VecDeque<(SocketAddr, Vec<u8>)>;
+
+    /// A network that loses nothing.
+    #[derive(Debug, Default)]
+    pub struct Network(Mutex<BTreeMap<SocketAddr, Inbox>>);
+
+    #[derive(Debug)]
+    pub struct Socket {
+        address: SocketAddr,
+        network: Arc<Network>,
+    }
+
+    impl Socket {
+        pub const fn new(address: SocketAddr, network: Arc<Network>) -> Self {
+            Self { address, network }
+        }
+
+        pub const fn local_addr(&self) -> SocketAddr {
+            self.address
+        }
+
+        /// Takes what is there; the wait for more passes at once, and time with it if it is a short one.
+        pub fn receive(&self, batch: &mut Batch, wait: Duration) -> io::Result<()> {
+            batch.0.clear();
+            let mut inboxes = self.network.0.lock().expect("nobody panics with it");
+            batch.0.extend(inboxes.entry(self.address).or_default().drain(..));
+            drop(inboxes);
+            if batch.0.is_empty() {
+                thread::yield_now();
+                if wait < RECV_WAIT {
+                    clock::pass(wait);
+                }
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        }
+
+        pub fn complaints(
+            &self,
+            _: Option<IcmpKind>,
+            _: &mut dyn FnMut(IcmpError),
+        ) -> io::Result<()> {
+            Ok(())
+        }
+
+        pub fn send(
+            &self,
+            batch: &[(SocketAddr, Vec<u8>)],
+            _: &mut Vec<u8>,
+            _: Room,
+            _: &mut dyn FnMut(IcmpError),
+        ) -> io::Result<Sent> {
+            let mut inboxes = self.network.0.lock().expect("nobody panics with it");
+            for (to, datagram) in batch {
+                let inbox = inboxes.entry(*to).or_default();
+                inbox.push_back((self.address, datagram.clone()));
+            }
+            Ok(Sent {
+                datagrams: batch.len(),
+                ..Sent::default()
+            })
+        }
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Sent {
+        pub datagrams: usize,
+        pub bytes: usize,
+        pub lost: usize,
+        pub left: usize,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Room {
+        Wait,
+        Leave,
+    }
+
+    #[derive(Default)]
+    pub struct Batch(Vec<(SocketAddr, Vec<u8>)>);
+
+    impl Batch {
+        pub fn new() -> Self {
+            Self::default()
+        }
+
+        pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+            self.0.iter_mut().map(|(from, bytes)| (*from, bytes.as_mut_slice()))
+        }
+    }
+}

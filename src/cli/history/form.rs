@@ -1,0 +1,246 @@
+//! How a message that is kept is printed.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::chat::{FailReason, Received};
+use crate::cli::history::people::People;
+use crate::cli::json::Object;
+use crate::plain::{Past, Stamp};
+use crate::store::{Entry, Standing, key_text};
+use crate::text::{Safe, safe_line};
+
+/// For whom.
+#[derive(Clone)]
+pub(super) enum Form {
+    /// A person, who reads it now.
+    Transcript { now: Stamp },
+    /// A program that reads lines.
+    Records,
+    /// A program that reads JSON.
+    Json,
+}
+
+impl Form {
+    pub(super) fn line(&self, entry: &Entry, people: &People) -> Safe {
+        let past = || past(entry, people);
+        match self {
+            Self::Transcript { now } => past().transcript(now),
+            Self::Records => past().record(),
+            Self::Json => json(entry, people),
+        }
+    }
+}
+
+fn past<'a>(entry: &'a Entry, people: &People) -> Past<'a> {
+    let word = Safe::from(word(entry));
+    let standing = match entry.standing {
+        Standing::Failed(reason) => word.clone() + ": " + words(reason),
+        Standing::Received { .. } | Standing::Waiting | Standing::Delivered => word.clone(),
+    };
+    let remark = match entry.standing {
+        Standing::Received { missing: 0 } if !entry.is_unconfirmed => None,
+        Standing::Received { missing } => Some(received(missing, entry.is_unconfirmed)),
+        Standing::Delivered => None,
+        Standing::Waiting | Standing::Failed(_) => Some(standing.clone()),
+    };
+    Past {
+        at: Stamp::local(entry.at),
+        name: people.label(entry.contact),
+        is_ours: is_ours(entry.standing),
+        standing,
+        remark,
+        body: Received::from(entry.body.as_slice()),
+    }
+}
+
+const fn is_ours(standing: Standing) -> bool {
+    match standing {
+        Standing::Received { .. } => false,
+        Standing::Waiting | Standing::Delivered | Standing::Failed(_) => true,
+    }
+}
+
+/// What a received message's reader is to be told.
+fn received(missing: u64, is_unconfirmed: bool) -> Safe {
+    let unconfirmed = is_unconfirmed.then(|| Safe::from("perhaps not read yet"));
+    let missing = match missing {
+        0 => None,
+        1 => Some(Safe::from("1 message before it is missing")),
+        many => Some(Safe::from(many) + " messages before it are missing"),
+    };
+    Safe::join(unconfirmed.into_iter().chain(missing), "; ")
+}
+
+/// How it stands, in one word.
+const fn word(entry: &Entry) -> &'static str {
+    match entry.standing {
+        Standing::Received { .. } if entry.is_unconfirmed => "unconfirmed",
+        Standing::Received { .. } => "received",
+        Standing::Waiting => "waiting",
+        Standing::Delivered => "delivered",
+        Standing::Failed(_) => "failed",
+    }
+}
+
+fn words(reason: FailReason) -> Safe {
+    safe_line(&reason.to_string())
+}
+
+fn json(entry: &Entry, people: &People) -> Safe {
+    let peer = entry.contact.peer();
+    let direction = if is_ours(entry.standing) { "out" } else { "in" };
+    let object = Object::versioned()
+        .text("type", "message")
+        .text("t", Stamp::local(entry.at).utc_ms().as_str())
+        .text("sent", Stamp::local(entry.sent_at).utc_ms().as_str())
+        .text("id", &id(entry))
+        .text("peer", people.label(entry.contact).as_str())
+        .text("key", key_text(&peer).as_str())
+        .text("dir", direction)
+        .text("state", word(entry));
+    let object = match entry.standing {
+        Standing::Failed(reason) => object.text("reason", words(reason).as_str()),
+        Standing::Received { missing } => object.number("missing", missing),
+        Standing::Waiting | Standing::Delivered => object,
+    };
+    let object = match Received::from(entry.body.as_slice()) {
+        Received::Text(text) => object.text("text", text),
+        // What is no text is lost in no other form.
+        Received::Unreadable { .. } => object.text("base64", &STANDARD.encode(&entry.body)),
+    };
+    object.line()
+}
+
+/// The message's name, which both sides have for it.
+fn id(entry: &Entry) -> String {
+    format!("{:016x}-{}", entry.name.log.0, entry.name.sequence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Kind, LogId, Name};
+    use crate::cli::args::Globals;
+    use crate::cli::{Context, Out};
+    use crate::id::PeerId;
+    use crate::store::{Config, Paths};
+    use crate::time::UnixTime;
+
+    fn entry(standing: Standing, is_unconfirmed: bool, body: &[u8]) -> Entry {
+        Entry {
+            contact: PeerId::new([7; 32]).into(),
+            name: Name {
+                log: LogId(0xabc),
+                sequence: 5,
+            },
+            at: UnixTime(1_795_226_971_120),
+            sent_at: UnixTime(1_795_226_970_000),
+            standing,
+            is_unconfirmed,
+            kind: Kind::Text,
+            body: body.to_vec(),
+        }
+    }
+
+    fn nobody() -> People {
+        let home = tempfile::tempdir().unwrap();
+        let globals = Globals::default();
+        let context = Context {
+            paths: Paths::resolve(Some(home.path()), None).unwrap(),
+            out: Out::new(&globals),
+            config: Config::default(),
+            globals,
+        };
+        People::load(&context).unwrap()
+    }
+
+    #[test]
+    fn every_standing_has_its_words() {
+        let people = nobody();
+        let now = Stamp::local(UnixTime(1_795_226_971_120));
+        let clock = now.clock();
+        let transcript = Form::Transcript { now };
+        for (standing, is_unconfirmed, record, line) in [
+            (
+                Standing::Received { missing: 0 },
+                false,
+                "received",
+                "key:BwcHBwcH: yes",
+            ),
+            (
+                Standing::Received { missing: 0 },
+                true,
+                "unconfirmed",
+                "key:BwcHBwcH (perhaps not read yet): yes",
+            ),
+            (
+                Standing::Received { missing: 2 },
+                true,
+                "unconfirmed",
+                "key:BwcHBwcH (perhaps not read yet; 2 messages before it are missing): yes",
+            ),
+            (
+                Standing::Received { missing: 1 },
+                false,
+                "received",
+                "key:BwcHBwcH (1 message before it is missing): yes",
+            ),
+            (
+                Standing::Waiting,
+                false,
+                "waiting",
+                "me to key:BwcHBwcH (waiting): yes",
+            ),
+            (
+                Standing::Delivered,
+                false,
+                "delivered",
+                "me to key:BwcHBwcH: yes",
+            ),
+            (
+                Standing::Failed(FailReason::Expired),
+                false,
+                "failed: not delivered within 14 days",
+                "me to key:BwcHBwcH (failed: not delivered within 14 days): yes",
+            ),
+        ] {
+            let entry = entry(standing, is_unconfirmed, b"yes");
+            assert_eq!(
+                Form::Records.line(&entry, &people).as_str(),
+                format!("2026-11-21T02:09:31Z\tkey:BwcHBwcH\t{record}\tyes")
+            );
+            assert_eq!(
+                transcript.line(&entry, &people).as_str(),
+                format!("{clock} {line}")
+            );
+        }
+    }
+
+    #[test]
+    fn json_says_all_that_is_known_and_loses_no_byte() {
+        let key = key_text(&PeerId::new([7; 32]));
+        let head = format!(
+            "{{\"v\":1,\"type\":\"message\",\"t\":\"2026-11-21T02:09:31.120Z\",\
+             \"sent\":\"2026-11-21T02:09:30.000Z\",\"id\":\"0000000000000abc-5\",\
+             \"peer\":\"key:BwcHBwcH\",\"key\":\"{key}\","
+        );
+        let json = |standing, body: &[u8]| {
+            let line = Form::Json.line(&entry(standing, false, body), &nobody());
+            line.as_str().strip_prefix(&head).unwrap().to_owned()
+        };
+        assert_eq!(
+            json(Standing::Received { missing: 3 }, b"hi\x1b[2J"),
+            "\"dir\":\"in\",\"state\":\"received\",\"missing\":3,\"text\":\"hi\\u001b[2J\"}"
+        );
+        assert_eq!(
+            json(Standing::Delivered, &[0xff, 0xfe]),
+            "\"dir\":\"out\",\"state\":\"delivered\",\"base64\":\"//4=\"}"
+        );
+        assert_eq!(
+            json(Standing::Failed(FailReason::Removed), b"x"),
+            "\"dir\":\"out\",\"state\":\"failed\",\"reason\":\"the contact was removed\",\
+             \"text\":\"x\"}"
+        );
+    }
+}

@@ -1,0 +1,268 @@
+//! `history`: the messages that are kept on this machine.
+
+mod form;
+mod kept;
+mod people;
+mod when;
+
+pub use self::when::When;
+
+use std::io::{IsTerminal, stdout};
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::{
+    HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
+    HistoryShowArgs,
+};
+use crate::cli::history::form::Form;
+use crate::cli::history::kept::Kept;
+use crate::cli::history::people::People;
+use crate::cli::{Context, Error, ExitCode, Prompt, input};
+use crate::plain::Stamp;
+use crate::store::{self, ErrorKind, Filter, Found, Loss, Salvaged, Standing};
+use crate::text::{Safe, safe_line};
+use crate::time::UnixTime;
+
+pub(super) fn run(command: &HistoryCommand, context: &Context) -> Result<ExitCode, Error> {
+    match command {
+        HistoryCommand::Show(args) => show(args, None, context),
+        HistoryCommand::Search(args) => search(args, context),
+        HistoryCommand::Export(args) => export(args, context),
+        HistoryCommand::Purge(args) => purge(args, context),
+    }
+}
+
+fn search(args: &HistorySearchArgs, context: &Context) -> Result<ExitCode, Error> {
+    if args.words.trim().is_empty() {
+        return Err(Error::BadArgument {
+            given: safe_line(&args.words),
+            reason: "what is to be found is missing".into(),
+            example: &["history", "search", "WORDS"],
+        });
+    }
+    show(&args.show, Some(args.words.clone()), context)
+}
+
+/// Prints what passes the filter, and has `words` in it if there are any.
+fn show(
+    args: &HistoryShowArgs,
+    words: Option<String>,
+    context: &Context,
+) -> Result<ExitCode, Error> {
+    let people = People::load(context)?;
+    let who = people.who(args.filter.peer.as_deref())?;
+    let kept = Kept::open(context)?;
+    tell_if_off(context);
+    let Some(archive) = kept.archive()? else {
+        context.out.note(&"no message is kept".into());
+        return Ok(ExitCode::Done);
+    };
+    let everything = || archive.find(&Filter::default());
+    let filter = Filter {
+        contact: who.contact(everything)?,
+        words,
+        most: args.last,
+        ..times(&args.filter, &kept)
+    };
+    let found = archive.find(&filter)?;
+    let form = form(args.json, kept.now);
+    for entry in &found.entries {
+        context.out.data(&form.line(entry, &people))?;
+    }
+    if found.entries.is_empty() {
+        context.out.note(&"no such message is kept".into());
+    }
+    Ok(tell_unreadable(&found, context))
+}
+
+fn times(filter: &HistoryFilter, kept: &Kept) -> Filter {
+    Filter {
+        since: filter.since.map(|it| kept.moment(it)),
+        before: filter.before.map(|it| kept.moment(it)),
+        ..Filter::default()
+    }
+}
+
+fn form(json: bool, now: UnixTime) -> Form {
+    if json {
+        Form::Json
+    } else if stdout().is_terminal() {
+        let now = Stamp::local(now);
+        Form::Transcript { now }
+    } else {
+        Form::Records
+    }
+}
+
+/// Whoever looks for something that is not kept should know why it is not there.
+fn tell_if_off(context: &Context) {
+    if context.config.keep.is_on_disk() {
+        return;
+    }
+    let path = context.paths.config();
+    let words =
+        Safe::from("no history is kept: to keep one, put keep = \"30d\" below [history] in ");
+    context.out.note(&(words + path.as_path()));
+}
+
+fn tell_unreadable(found: &Found, context: &Context) -> ExitCode {
+    if found.unreadable == 0 {
+        return ExitCode::Done;
+    }
+    let words = count(found.unreadable) + " of the history cannot be read";
+    context.out.warn(&words);
+    ExitCode::Storage
+}
+
+/// Writes out everything that can be read, damaged or not.
+fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error> {
+    let output = args.output.as_deref().filter(|it| *it != Path::new("-"));
+    // Before anybody types a passphrase for nothing.
+    if let Some(path) = output.filter(|it| it.exists()) {
+        return Err(in_the_way(path));
+    }
+    let people = People::load(context)?;
+    let kept = Kept::open(context)?;
+    tell_if_off(context);
+    let Salvaged { found, loss } = kept.salvage()?;
+    let form = if args.json { Form::Json } else { Form::Records };
+    let lines = found.entries.iter().map(|entry| form.line(entry, &people));
+    let written = count(found.entries.len() as u64);
+    match output {
+        Some(path) => {
+            write(path, lines)?;
+            context.out.note(&(written + " written to " + path));
+        }
+        None => {
+            for line in lines {
+                context.out.data(&line)?;
+            }
+            context.out.note(&(written + " written"));
+        }
+    }
+    Ok(tell_loss(&loss, &kept.path, context))
+}
+
+/// Makes a file of these lines, for this user alone.
+fn write(path: &Path, lines: impl Iterator<Item = Safe>) -> Result<(), Error> {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(line.as_str());
+        text.push('\n');
+    }
+    store::create_private(path, text.as_bytes()).map_err(|error| {
+        if matches!(error.kind(), ErrorKind::AlreadyExists) {
+            return in_the_way(path);
+        }
+        error.into()
+    })
+}
+
+fn in_the_way(path: &Path) -> Error {
+    Error::OutputExists {
+        path: PathBuf::from(path),
+    }
+}
+
+fn tell_loss(loss: &Loss, path: &Path, context: &Context) -> ExitCode {
+    if loss.is_none() {
+        return ExitCode::Done;
+    }
+    let said = Safe::from(path) + ": " + safe_line(&loss.to_string());
+    context
+        .out
+        .warn(&(said + "; what could be read is written"));
+    ExitCode::Storage
+}
+
+/// Deletes what is over.
+fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> {
+    if !args.yes && !input::can_ask(context.globals.no_input) {
+        return Err(Error::NeedsInput(Prompt::Deletion));
+    }
+    let people = People::load(context)?;
+    let who = people.who(args.peer.as_deref())?;
+    let kept = Kept::open(context)?;
+    let Some(mut archive) = kept.archive()? else {
+        context.out.note(&"no message is kept".into());
+        return Ok(ExitCode::Done);
+    };
+    let contact = who.contact(|| archive.find(&Filter::default()))?;
+    let before = args.before.map(|it| kept.moment(it));
+    if !args.yes {
+        let filter = Filter {
+            contact,
+            before,
+            ..Filter::default()
+        };
+        let found = over(&archive.find(&filter)?, &filter);
+        if found == 0 {
+            context.out.note(&"there is nothing to delete".into());
+            return Ok(ExitCode::Done);
+        }
+        let with = contact.map(|it| people.label(it));
+        if !input::confirm(&question(found, with.as_ref(), before, kept.now))? {
+            context.out.note(&"nothing was deleted".into());
+            return Ok(ExitCode::Done);
+        }
+    }
+    let gone = archive.purge(contact, before)?;
+    context.out.note(&(count(gone) + " deleted"));
+    Ok(ExitCode::Done)
+}
+
+/// How many messages a purge takes: those that are over, and what cannot be read if all of it goes.
+fn over(found: &Found, filter: &Filter) -> u64 {
+    let is_over = |standing| match standing {
+        Standing::Waiting => false,
+        Standing::Received { .. } | Standing::Delivered | Standing::Failed(_) => true,
+    };
+    let entries = found.entries.iter();
+    let readable = entries.filter(|it| is_over(it.standing) && !it.is_unconfirmed);
+    let all = *filter == Filter::default();
+    readable.count() as u64 + if all { found.unreadable } else { 0 }
+}
+
+/// `delete 12 messages with bob from before 2026-10-01 02:15?`
+fn question(found: u64, with: Option<&Safe>, before: Option<UnixTime>, now: UnixTime) -> Safe {
+    let words = Safe::from("delete ") + count(found);
+    let words = match with {
+        Some(name) => words + " with " + name,
+        None => words,
+    };
+    let words = match before {
+        Some(before) => words + " from before " + Stamp::local(before).moment(&Stamp::local(now)),
+        None => words,
+    };
+    words + "?"
+}
+
+/// `1 message`, `2 messages`.
+fn count(messages: u64) -> Safe {
+    let noun = if messages == 1 {
+        " message"
+    } else {
+        " messages"
+    };
+    Safe::from(messages) + noun
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_names_what_goes() {
+        let now = UnixTime(1_795_226_971_120);
+        let asked = |found, with: Option<Safe>, before| {
+            question(found, with.as_ref(), before, now).to_string()
+        };
+        assert_eq!(asked(1, None, None), "delete 1 message?");
+        let before = UnixTime(now.0 - 30 * 86_400_000);
+        let moment = Stamp::local(before).moment(&Stamp::local(now));
+        assert_eq!(
+            asked(12, Some("bob".into()), Some(before)),
+            format!("delete 12 messages with bob from before {moment}?")
+        );
+    }
+}

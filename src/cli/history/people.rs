@@ -1,0 +1,137 @@
+//! Whose messages they are: names for keys, and keys for what was typed.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::chat::ContactId;
+use crate::cli::talk::unsaved;
+use crate::cli::{Context, Error, peers};
+use crate::id::PeerId;
+use crate::store::{self, Entry, Found, KeyOffer, KnownPeers, key_text};
+use crate::text::{MAX_NAME_LEN, Safe, safe_line};
+
+/// The people, as far as known-peers can be read: a line that is damaged there hides no message.
+pub(super) struct People {
+    path: PathBuf,
+    known: KnownPeers,
+}
+
+impl People {
+    pub(super) fn load(context: &Context) -> Result<Self, Error> {
+        let path = context.paths.known_peers();
+        let known = KnownPeers::load_despite_damage(&path)?;
+        Ok(Self { path, known })
+    }
+
+    /// What to call somebody: the saved name, else the beginning of the key.
+    pub(super) fn label(&self, contact: ContactId) -> Safe {
+        let peer = contact.peer();
+        let saved = self.known.find_key(&peer);
+        saved.map_or_else(|| unsaved(&peer), |saved| saved.name().clone())
+    }
+
+    /// Finds out who is meant by a name, a public key, or `key:` and its beginning, as
+    /// [`People::label`] prints it.
+    ///
+    /// # Errors
+    /// SC03 or SC05; what known-peers fails with.
+    pub(super) fn who(&self, typed: Option<&str>) -> Result<Who, Error> {
+        let Some(typed) = typed else {
+            return Ok(Who::Anybody);
+        };
+        // No name has a colon in it.
+        if let Some(beginning) = typed.strip_prefix("key:") {
+            return Ok(Who::Beginning(beginning.to_owned()));
+        }
+        if typed.chars().count() > MAX_NAME_LEN {
+            let key = KeyOffer::parse_argument(typed)?.key;
+            return Ok(Who::Contact(key.into()));
+        }
+        match peers::find(&self.known, typed) {
+            Ok(peer) => Ok(Who::Contact(peer.key().into())),
+            Err(error) => {
+                // Perhaps the line is damaged.
+                KnownPeers::load(&self.path)?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Whose messages are meant.
+pub(super) enum Who {
+    Anybody,
+    Contact(ContactId),
+    /// Somebody without a name, by the beginning of the key.
+    Beginning(String),
+}
+
+impl Who {
+    /// The contact, if one is meant. `everything` that is kept is gone through for a key that is known by
+    /// its beginning only.
+    ///
+    /// # Errors
+    /// SC29 if none or several begin like that; what `everything` fails with.
+    pub(super) fn contact(
+        &self,
+        everything: impl FnOnce() -> Result<Found, store::Error>,
+    ) -> Result<Option<ContactId>, Error> {
+        match self {
+            Self::Anybody => Ok(None),
+            Self::Contact(contact) => Ok(Some(*contact)),
+            Self::Beginning(text) => begins_with(text, &everything()?.entries).map(Some),
+        }
+    }
+}
+
+fn begins_with(beginning: &str, kept: &[Entry]) -> Result<ContactId, Error> {
+    let contacts: BTreeSet<PeerId> = kept.iter().map(|it| it.contact.peer()).collect();
+    let begins = |peer: &&PeerId| key_text(peer).as_str().starts_with(beginning);
+    let mut found = contacts.iter().filter(begins);
+    let fail = |reason: &'static str| Error::BadArgument {
+        given: Safe::from("key:") + safe_line(beginning),
+        reason: reason.into(),
+        example: &["history", "show"],
+    };
+    match (found.next(), found.next()) {
+        (Some(peer), None) => Ok((*peer).into()),
+        (Some(_), Some(_)) => Err(fail("several keys begin like that; give more of it")),
+        (None, _) => Err(fail("no message is kept with a key that begins like that")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Kind, LogId, Name};
+    use crate::store::Standing;
+    use crate::time::UnixTime;
+
+    fn with(byte: u8) -> Entry {
+        Entry {
+            contact: PeerId::new([byte; 32]).into(),
+            name: Name {
+                log: LogId(1),
+                sequence: 0,
+            },
+            at: UnixTime(0),
+            sent_at: UnixTime(0),
+            standing: Standing::Delivered,
+            is_unconfirmed: false,
+            kind: Kind::Text,
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_key_means_the_one_that_begins_like_it() {
+        // AQEB, AQEB, AgIC.
+        let kept = [with(1), with(1), with(2)];
+        let contact = |beginning| begins_with(beginning, &kept).ok().map(ContactId::peer);
+        assert_eq!(contact("AQ"), Some(PeerId::new([1; 32])));
+        assert_eq!(contact("AgICAgIC"), Some(PeerId::new([2; 32])));
+        assert_eq!(contact("A"), None, "two begin like that");
+        assert_eq!(contact("B"), None, "none does");
+        assert_eq!(contact("aq"), None, "the case of letters counts");
+    }
+}

@@ -1,0 +1,139 @@
+//! Whom a program calls by itself, and when: everybody whose address is known, again and again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::id::PeerId;
+use crate::store::HostPort;
+use crate::time::Instant;
+
+/// How long after a call that came to nothing, or a session that ended, the next one comes.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+];
+
+/// Those who are called.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    of: BTreeMap<PeerId, Call>,
+}
+
+#[derive(Debug)]
+struct Call {
+    host: HostPort,
+    /// When it is called; not while a call or a session is under way.
+    due: Option<Instant>,
+    /// How many calls in a row came to nothing.
+    failures: usize,
+}
+
+impl Calls {
+    /// Calls somebody now, and again whenever that ends.
+    pub(super) fn add(&mut self, peer: PeerId, host: HostPort, now: Instant) {
+        let call = Call {
+            host,
+            due: Some(now),
+            failures: 0,
+        };
+        self.of.insert(peer, call);
+    }
+
+    /// Calls nobody of these any more.
+    pub(super) fn forget(&mut self, gone: &[PeerId]) {
+        self.of.retain(|peer, _| !gone.contains(peer));
+    }
+
+    /// Whom to call now, and where; each once.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<(PeerId, HostPort)> {
+        let mut found = Vec::new();
+        for (peer, call) in &mut self.of {
+            if call.due.take_if(|due| *due <= now).is_some() {
+                found.push((*peer, call.host.clone()));
+            }
+        }
+        found
+    }
+
+    /// A session stands.
+    pub(super) fn on_established(&mut self, peer: &PeerId) {
+        if let Some(call) = self.of.get_mut(peer) {
+            (call.due, call.failures) = (None, 0);
+        }
+    }
+
+    /// A session ended, or a call came to nothing.
+    pub(super) fn on_end(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(call) = self.of.get_mut(peer) {
+            let [.., longest] = PAUSES;
+            let pause = PAUSES.get(call.failures).copied().unwrap_or(longest);
+            call.failures = call.failures.saturating_add(1);
+            call.due = Some(now + pause);
+        }
+    }
+
+    /// How long until somebody is called.
+    pub(super) fn calls_in(&self, peer: &PeerId, now: Instant) -> Option<Duration> {
+        let due = self.of.get(peer)?.due?;
+        Some(due.saturating_since(now))
+    }
+
+    /// How long until anybody is called.
+    pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
+        let due = self.of.values().filter_map(|call| call.due).min()?;
+        Some(due.saturating_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOB: PeerId = PeerId::new([2; 32]);
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn calls() -> Calls {
+        let mut calls = Calls::default();
+        calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(0));
+        calls
+    }
+
+    #[test]
+    fn somebody_is_called_once_until_that_ends() {
+        let mut calls = calls();
+        assert_eq!(calls.due(at(0)).len(), 1);
+        assert!(calls.due(at(1_000)).is_empty());
+        calls.on_end(&BOB, at(10));
+        assert_eq!(calls.patience(at(10)), Some(Duration::from_secs(5)));
+        assert!(calls.due(at(14)).is_empty());
+        assert_eq!(calls.due(at(15)).len(), 1);
+    }
+
+    #[test]
+    fn calls_that_come_to_nothing_become_rare_until_one_does_not() {
+        let mut calls = calls();
+        for pause in [5, 10, 30, 60, 60] {
+            calls.on_end(&BOB, at(0));
+            assert_eq!(
+                calls.calls_in(&BOB, at(0)),
+                Some(Duration::from_secs(pause))
+            );
+        }
+        calls.on_established(&BOB);
+        assert_eq!(calls.patience(at(0)), None, "it stands");
+        calls.on_end(&BOB, at(0));
+        assert_eq!(calls.calls_in(&BOB, at(0)), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn who_is_gone_is_not_called() {
+        let mut calls = calls();
+        calls.forget(&[BOB]);
+        assert!(calls.due(at(9)).is_empty());
+    }
+}

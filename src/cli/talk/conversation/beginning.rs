@@ -1,0 +1,60 @@
+//! What an earlier run left behind, told before anything else.
+
+use std::collections::BTreeMap;
+
+use crate::chat::Name;
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::profile::count;
+use crate::cli::{Error, ExitCode};
+use crate::id::PeerId;
+
+impl Conversation {
+    /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
+    pub(super) fn begin(&mut self) -> Result<Option<ExitCode>, Error> {
+        self.tell_screen()?;
+        if let (Some(screen), Some(peer)) = (self.face.screen(), self.state.target.peer()) {
+            screen.show(peer);
+        }
+        for it in core::mem::take(&mut self.profile.left.unconfirmed) {
+            if let Some(end) = self.print(it.contact, &it.message, true)? {
+                return Ok(Some(end));
+            }
+        }
+        self.profile.journal.catch_up()?;
+        self.tell_left()?;
+        Ok(None)
+    }
+
+    /// Each message that waits gets a number, so that its receipt can be told.
+    fn tell_left(&mut self) -> Result<(), Error> {
+        let mut left: BTreeMap<PeerId, Vec<Name>> = BTreeMap::new();
+        for (contact, message) in core::mem::take(&mut self.profile.left.waiting) {
+            left.entry(contact.peer()).or_default().push(message.name);
+            if let Some(screen) = self.face.screen() {
+                screen.own_from_before(contact.peer(), &message);
+            }
+        }
+        let now = self.clock.now();
+        for (peer, names) in left {
+            let messages = names.len();
+            let numbers = self.state.sent.take_over(peer, names.into_iter(), now);
+            let verb = if messages == 1 { " waits" } else { " wait" };
+            let words = count(messages) + " from before" + verb + " for " + self.label(&peer);
+            let words = if self.status(peer)?.is_none() {
+                words + ", who is not among your peers"
+            } else {
+                words
+            };
+            // A screen has just shown them.
+            if self.face.is_screen() {
+                continue;
+            }
+            self.note(match (self.is_person(), messages) {
+                (false, _) => words,
+                (true, 1) => words + ": [" + *numbers.start() + "]",
+                (true, _) => words + ": [" + *numbers.start() + "] to [" + *numbers.end() + "]",
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! From the core to the user: what comes is written down first.
+
+use crate::chat::{ContactId, Event, Name, State, Update};
+use crate::cli::talk::conversation::{Conversation, MAX_EVENTS};
+use crate::cli::{Error, ExitCode};
+
+/// Something that is to be told.
+#[derive(Debug)]
+pub(super) enum News {
+    /// What the core says. A message is written down.
+    Of(Update),
+    /// A message came that the store knows: it was shown before, and lacks its receipt only.
+    Known(ContactId, Name),
+}
+
+impl Conversation {
+    /// Takes what the core has, and writes its messages down, all at once. Returns how much it was.
+    pub(super) fn take_news(&mut self) -> Result<usize, Error> {
+        let mut updates = Vec::new();
+        while updates.len() < MAX_EVENTS
+            && let Some(update) = self.handle.poll_event()?
+        {
+            updates.push(update);
+        }
+        let count = updates.len();
+        let mut is_new = match self.write_down(&updates) {
+            Ok(is_new) => is_new.into_iter(),
+            Err(error) => {
+                updates
+                    .iter()
+                    .for_each(|update| self.note_delivered(update));
+                return Err(error);
+            }
+        };
+        let news = updates.into_iter().map(|update| match message(&update) {
+            Some((contact, name)) if is_new.next() == Some(false) => News::Known(contact, name),
+            Some(_) | None => News::Of(update),
+        });
+        self.state.news.extend(news);
+        Ok(count)
+    }
+
+    fn write_down(&mut self, updates: &[Update]) -> Result<Vec<bool>, Error> {
+        let messages = updates.iter().filter_map(|update| match update {
+            Update::Chat(Event::Message { contact, message }) => Some((*contact, message)),
+            Update::Chat(_) | Update::Session(_) => None,
+        });
+        let mut messages = messages.peekable();
+        if messages.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(self.profile.journal.receive(messages)?)
+    }
+
+    /// Tells what was taken.
+    pub(super) fn tell_news(&mut self) -> Result<Option<ExitCode>, Error> {
+        while let Some(news) = self.state.news.pop_front() {
+            let end = match news {
+                News::Of(update) => self.on_update(update)?,
+                News::Known(contact, name) => {
+                    self.take(contact, name)?;
+                    None
+                }
+            };
+            if end.is_some() {
+                return Ok(end);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets the receipt of a message go.
+    pub(super) fn take(&self, contact: ContactId, name: Name) -> Result<(), Error> {
+        Ok(self
+            .handle
+            .with(|messenger, now| messenger.take(contact, name, now))?)
+    }
+
+    /// Notes that a message of ours was delivered, without telling. One that has failed is told by the
+    /// next run, which sends it again.
+    pub(super) fn note_delivered(&mut self, update: &Update) {
+        if let Update::Chat(Event::State {
+            contact,
+            name,
+            state: State::Delivered,
+        }) = update
+        {
+            let (now, state) = (self.clock.now(), State::Delivered);
+            self.state.sent.on_state(*contact, *name, state, now);
+            self.profile.journal.settled(*contact, *name, state);
+        }
+    }
+}
+
+fn message(update: &Update) -> Option<(ContactId, Name)> {
+    match update {
+        Update::Chat(Event::Message { contact, message }) => Some((*contact, message.name)),
+        Update::Chat(_) | Update::Session(_) => None,
+    }
+}

@@ -1,0 +1,317 @@
+//! The full screen: hands over what happens, keeps what it asks for, draws.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::mpsc::Sender;
+use std::thread::Builder;
+
+use crate::chat::{Incoming, Name, Outgoing, State};
+use crate::cli::talk::network::Input;
+use crate::id::PeerId;
+use crate::net::{Clock, Signal, suspend};
+use crate::text::Safe;
+use crate::time::UnixTime;
+use crate::tui::{
+    self, Action, App, Ask, Card, Guest, LinkStatus, Now, Said, Settings, Standing, Terminal,
+    Ticket, Told, read,
+};
+
+/// A screen, and the terminal that it is on.
+pub(in crate::cli::talk) struct Screen {
+    app: App,
+    terminal: Terminal,
+    clock: Clock,
+    /// What it asks for, until the loop has time for it.
+    orders: VecDeque<Order>,
+    /// The message that is being accepted.
+    sending: Option<Ticket>,
+    /// What it was told of somebody last.
+    told: BTreeMap<PeerId, Known>,
+    /// Messages that were looked at.
+    seen: Vec<(PeerId, Name)>,
+    wants_to_leave: bool,
+    /// Whether something has changed since it was drawn.
+    is_stale: bool,
+}
+
+/// What the loop is to do.
+#[derive(Debug)]
+pub(in crate::cli::talk) enum Order {
+    /// Say this to somebody.
+    Send {
+        peer: PeerId,
+        ticket: Ticket,
+        text: String,
+    },
+    /// Do or find something out.
+    Ask(Ask),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    name: Safe,
+    verified: bool,
+    standing: Option<Standing>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(in crate::cli::talk) fn open(settings: Settings, clock: Clock) -> io::Result<Self> {
+        let terminal = Terminal::open()?;
+        let (width, height) = Terminal::size()?;
+        Ok(Self {
+            app: App::new(settings, width, height, now(clock)),
+            terminal,
+            clock,
+            orders: VecDeque::new(),
+            sending: None,
+            told: BTreeMap::new(),
+            seen: Vec::new(),
+            wants_to_leave: false,
+            is_stale: true,
+        })
+    }
+
+    /// Takes what happens at the terminal.
+    ///
+    /// # Errors
+    /// What writing to the terminal fails with.
+    pub(in crate::cli::talk) fn take(&mut self, input: tui::Input) -> io::Result<()> {
+        // What is typed after the goodbye would be neither sent nor missed.
+        let is_typed = matches!(input, tui::Input::Key(_) | tui::Input::Paste(_));
+        if self.wants_to_leave && is_typed {
+            return Ok(());
+        }
+        self.is_stale = true;
+        for action in self.app.update(input, now(self.clock)) {
+            match action {
+                Action::Send { peer, ticket, text } => {
+                    self.orders.push_back(Order::Send { peer, ticket, text });
+                }
+                Action::Ask(ask) => self.orders.push_back(Order::Ask(ask)),
+                Action::Seen(peer, names) => {
+                    self.seen.extend(names.into_iter().map(|name| (peer, name)));
+                }
+                Action::Copy(text) => self.terminal.copy(&text)?,
+                Action::Notify(notice) => self.terminal.notify(&notice)?,
+                Action::Mouse(is_on) => self.terminal.set_mouse(is_on)?,
+                Action::Redraw => self.terminal.redraw()?,
+                Action::Suspend => {
+                    self.terminal.suspend(suspend)?;
+                    // Its size may have changed meanwhile.
+                    let (width, height) = Terminal::size()?;
+                    let resize = tui::Input::Resize { width, height };
+                    let _ = self.app.update(resize, now(self.clock));
+                }
+                Action::Quit => self.wants_to_leave = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what the core tells. What the terminal says to that is told by the next drawing.
+    fn tell(&mut self, told: Told) {
+        let _ = self.take(tui::Input::Told(told));
+    }
+
+    /// Draws, if something has changed.
+    ///
+    /// # Errors
+    /// What writing to the terminal fails with.
+    pub(in crate::cli::talk) fn draw(&mut self) -> io::Result<()> {
+        if core::mem::take(&mut self.is_stale) {
+            self.terminal.draw(&mut self.app)?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::cli::talk) fn next_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    pub(in crate::cli::talk) fn take_seen(&mut self) -> Vec<(PeerId, Name)> {
+        core::mem::take(&mut self.seen)
+    }
+
+    /// How many messages wait to be accepted.
+    pub(in crate::cli::talk) fn unsaid(&self) -> usize {
+        let orders = self.orders.iter();
+        orders
+            .filter(|order| matches!(order, Order::Send { .. }))
+            .count()
+    }
+
+    pub(in crate::cli::talk) const fn wants_to_leave(&self) -> bool {
+        self.wants_to_leave
+    }
+
+    /// What is accepted or refused next is this.
+    pub(in crate::cli::talk) const fn sending(&mut self, ticket: Ticket) {
+        self.sending = Some(ticket);
+    }
+
+    pub(super) fn accepted(&mut self, name: Name) {
+        if let Some(ticket) = self.sending.take() {
+            self.tell(Told::Accepted { ticket, name });
+        }
+    }
+
+    pub(super) fn refused(&mut self, why: &Safe) {
+        if let Some(ticket) = self.sending.take() {
+            let why = why.clone();
+            self.tell(Told::NotAccepted { ticket, why });
+        }
+    }
+
+    pub(super) fn said(
+        &mut self,
+        (peer, label): (PeerId, &Safe),
+        message: &Incoming,
+        at: UnixTime,
+        again: bool,
+    ) {
+        // Nobody may say anything that is not shown.
+        if !self.told.contains_key(&peer) {
+            let (name, verified) = (label.clone(), false);
+            self.know(Card {
+                peer,
+                name,
+                verified,
+            });
+        }
+        let len = message.body.len();
+        let text = String::from_utf8(message.body.clone()).ok();
+        self.tell(Told::Said(Said {
+            peer,
+            name: message.name,
+            text,
+            len,
+            at,
+            written: message.sent_at,
+            missing: message.missing,
+            again,
+            old: false,
+        }));
+    }
+
+    /// Shows a message of ours that an earlier run left behind.
+    pub(in crate::cli::talk) fn own_from_before(&mut self, peer: PeerId, message: &Outgoing) {
+        self.tell(Told::Own {
+            peer,
+            name: message.name,
+            at: message.sent_at,
+            text: String::from_utf8_lossy(&message.body).into_owned(),
+            state: State::Queued,
+        });
+    }
+
+    pub(super) fn moved(&mut self, peer: PeerId, name: Name, state: State) {
+        self.tell(Told::State { peer, name, state });
+    }
+
+    pub(super) fn note(&mut self, about: Option<PeerId>, words: &Safe) {
+        let lines = words.as_str().split('\n').map(crate::text::safe_line);
+        let lines = lines.collect();
+        self.tell(Told::Note { about, lines });
+    }
+
+    pub(in crate::cli::talk) fn guest(&mut self, guest: Guest) {
+        self.tell(Told::Guest(guest));
+    }
+
+    pub(in crate::cli::talk) fn guest_gone(&mut self, peer: PeerId) {
+        self.tell(Told::GuestGone(peer));
+    }
+
+    /// Tells who somebody is, if that is news.
+    pub(in crate::cli::talk) fn know(&mut self, card: Card) {
+        let known = self.told.get(&card.peer);
+        let is_news =
+            known.is_none_or(|known| known.name != card.name || known.verified != card.verified);
+        if is_news {
+            let known = Known {
+                name: card.name.clone(),
+                verified: card.verified,
+                standing: None,
+            };
+            self.told.insert(card.peer, known);
+            self.tell(Told::Peer(card));
+        }
+    }
+
+    /// Begins with this conversation.
+    pub(in crate::cli::talk) fn show(&mut self, peer: PeerId) {
+        self.tell(Told::Show(peer));
+    }
+
+    /// Tells that those whom it knows and who are not among `known` are nobody's peers any more.
+    pub(in crate::cli::talk) fn forget_others(&mut self, known: &[PeerId]) {
+        let all = self.told.keys().copied();
+        let gone: Vec<PeerId> = all.filter(|peer| !known.contains(peer)).collect();
+        for peer in gone {
+            self.told.remove(&peer);
+            self.tell(Told::Forgotten(peer));
+        }
+    }
+
+    /// Tells how things stand with somebody, if that is news. A handshake that is under way keeps the
+    /// time at which it began.
+    pub(in crate::cli::talk) fn stands(&mut self, peer: PeerId, standing: Standing) {
+        let Some(known) = self.told.get_mut(&peer) else {
+            return;
+        };
+        let standing = match (standing, &known.standing) {
+            (Standing::Connecting { why, .. }, Some(Standing::Connecting { since, .. })) => {
+                let since = *since;
+                Standing::Connecting { since, why }
+            }
+            (standing, _) => standing,
+        };
+        if known.standing.as_ref() != Some(&standing) {
+            known.standing = Some(standing.clone());
+            self.tell(Told::Standing { peer, standing });
+        }
+    }
+
+    pub(in crate::cli::talk) fn link(&mut self, peer: PeerId, link: LinkStatus) {
+        self.tell(Told::Link { peer, link });
+    }
+
+    /// Time has passed.
+    pub(in crate::cli::talk) fn tick(&mut self) {
+        let _ = self.take(tui::Input::Tick);
+    }
+}
+
+fn now(clock: Clock) -> Now {
+    Now {
+        instant: clock.now(),
+        unix: clock.unix_time(),
+    }
+}
+
+/// Reads what happens at the terminal, on a thread that ends with the process. A terminal that is gone
+/// ends the program as a hang-up does.
+///
+/// # Errors
+/// If no thread can be started.
+pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>) -> io::Result<()> {
+    let forward = move || {
+        loop {
+            let input = match read() {
+                Ok(Some(input)) => Input::Screen(input),
+                Ok(None) => continue,
+                Err(_) => Input::Signal(Signal::Hangup),
+            };
+            let is_end = matches!(input, Input::Signal(_));
+            if inputs.send(input).is_err() || is_end {
+                return;
+            }
+        }
+    };
+    Builder::new().name("input".to_owned()).spawn(forward)?;
+    Ok(())
+}

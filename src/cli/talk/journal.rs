@@ -1,0 +1,224 @@
+//! The store of a talking program: written by its loop, never while the core is locked.
+//!
+//! What must be on the disk before something happens is written at once. What has happened, and would
+//! only be done once more after a crash, goes there with the next change, or when there is nothing else
+//! to do: each change waits for the disk.
+
+use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
+use crate::net::Clock;
+use crate::store::{Archive, Change, Error, Fault};
+
+/// The store, and what it is still to be told.
+#[derive(Debug)]
+pub(super) struct Journal {
+    archive: Archive,
+    clock: Clock,
+    done: Vec<Done>,
+}
+
+/// Something that has happened.
+#[derive(Clone, Copy, Debug)]
+enum Done {
+    /// A message to us was shown.
+    Shown(ContactId, Name),
+    /// A message of ours has come to its end, and its author was told.
+    Settled(ContactId, Name, State),
+    /// Somebody is no contact any more.
+    Forgotten(ContactId),
+}
+
+impl Journal {
+    pub(super) const fn new(archive: Archive, clock: Clock) -> Self {
+        Self {
+            archive,
+            clock,
+            done: Vec::new(),
+        }
+    }
+
+    /// Writes down messages that came, before their receipts may go. Says of each whether it is new:
+    /// one that is not was shown before.
+    ///
+    /// # Errors
+    /// What the store says; then none of them is to be shown or taken.
+    pub(super) fn receive<'a>(
+        &mut self,
+        messages: impl Iterator<Item = (ContactId, &'a Incoming)>,
+    ) -> Result<Vec<bool>, Error> {
+        self.change(|change| {
+            let received = messages.map(|(contact, message)| change.receive(contact, message));
+            received.collect()
+        })
+    }
+
+    /// Writes down prepared messages, before they are accepted.
+    ///
+    /// # Errors
+    /// What the store says; then none of them is to be accepted.
+    pub(super) fn queue(&mut self, contact: ContactId, messages: &[Outgoing]) -> Result<(), Error> {
+        self.change(|change| {
+            let mut messages = messages.iter();
+            messages.try_for_each(|message| change.queue(contact, message))
+        })
+    }
+
+    /// Takes back what was written down and then not accepted.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn withdraw(&mut self, contact: ContactId, names: &[Name]) -> Result<(), Error> {
+        self.change(|change| {
+            let mut names = names.iter();
+            names.try_for_each(|name| change.withdraw(contact, *name))
+        })
+    }
+
+    /// A message to us was shown.
+    pub(super) fn shown(&mut self, contact: ContactId, name: Name) {
+        self.done.push(Done::Shown(contact, name));
+    }
+
+    /// A message of ours moved on, and its author knows.
+    pub(super) fn settled(&mut self, contact: ContactId, name: Name, state: State) {
+        if state.is_final() {
+            self.done.push(Done::Settled(contact, name, state));
+        }
+    }
+
+    /// Somebody is no contact any more. `waiting`: what waited for it.
+    pub(super) fn forget(&mut self, contact: ContactId, waiting: impl Iterator<Item = Name>) {
+        let removed = State::Failed(FailReason::Removed);
+        for name in waiting {
+            self.settled(contact, name, removed);
+        }
+        self.done.push(Done::Forgotten(contact));
+    }
+
+    /// Whether something is only in memory yet.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.done.is_empty()
+    }
+
+    /// Writes down what has happened.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn catch_up(&mut self) -> Result<(), Error> {
+        if self.is_behind() {
+            self.change(|_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    fn change<R>(
+        &mut self,
+        write: impl FnOnce(&mut Change<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Error> {
+        let done = &self.done;
+        let result = self.archive.change(self.clock.unix_time(), |change| {
+            done.iter().try_for_each(|done| done.write(change))?;
+            write(change)
+        })?;
+        self.done.clear();
+        Ok(result)
+    }
+}
+
+impl Done {
+    fn write(self, change: &mut Change<'_>) -> Result<(), Fault> {
+        match self {
+            Self::Shown(contact, name) => change.shown(contact, name),
+            Self::Settled(contact, name, state) => change.settle(contact, name, state),
+            Self::Forgotten(contact) => change.forget(contact),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::chat::{ConversationId, Kind, LogId};
+    use crate::crypto::StaticSecret;
+    use crate::id::PeerId;
+    use crate::net::os_rng;
+    use crate::store::{Keep, Restored};
+    use crate::time::UnixTime;
+
+    fn open(path: &Path) -> (Journal, Restored) {
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let clock = Clock::new();
+        let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
+        let (archive, restored) = Archive::open(path, &secret, Keep::Off, rng, now).unwrap();
+        (Journal::new(archive, clock), restored)
+    }
+
+    fn name(sequence: u64) -> Name {
+        let log = LogId(1);
+        Name { log, sequence }
+    }
+
+    fn incoming(sequence: u64) -> Incoming {
+        Incoming {
+            name: name(sequence),
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: vec![1],
+            missing: 0,
+        }
+    }
+
+    #[test]
+    fn what_has_happened_goes_with_the_next_change_or_when_it_is_asked_for() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.history.redb");
+        let bob = ContactId::from(PeerId::new([2; 32]));
+        let unconfirmed = |restored: Restored| {
+            let names = restored.unconfirmed.iter();
+            names.map(|it| it.message.name).collect::<Vec<_>>()
+        };
+        let (mut journal, _) = open(&path);
+        let (one, two) = (incoming(0), incoming(1));
+        assert_eq!(journal.receive([(bob, &one)].into_iter()).unwrap(), [true]);
+        journal.shown(bob, name(0));
+        assert!(journal.is_behind());
+        drop(journal);
+        let (mut journal, restored) = open(&path);
+        assert_eq!(unconfirmed(restored), [name(0)], "it was not written down");
+        journal.shown(bob, name(0));
+        let both = [(bob, &one), (bob, &two)];
+        assert_eq!(journal.receive(both.into_iter()).unwrap(), [false, true]);
+        assert!(!journal.is_behind());
+        drop(journal);
+        let (mut journal, restored) = open(&path);
+        assert_eq!(unconfirmed(restored), [name(1)]);
+        journal.shown(bob, name(1));
+        journal.catch_up().unwrap();
+        drop(journal);
+        assert_eq!(unconfirmed(open(&path).1), []);
+    }
+
+    #[test]
+    fn what_waits_for_somebody_who_is_forgotten_is_over() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.history.redb");
+        let bob = ContactId::from(PeerId::new([2; 32]));
+        let (mut journal, _) = open(&path);
+        let message = Outgoing {
+            name: name(0),
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: [1].into(),
+        };
+        journal.queue(bob, &[message]).unwrap();
+        journal.settled(bob, name(0), State::Sent);
+        assert!(!journal.is_behind(), "that is no end");
+        journal.forget(bob, [name(0)].into_iter());
+        journal.catch_up().unwrap();
+        drop(journal);
+        assert_eq!(open(&path).1.waiting().count(), 0);
+    }
+}

@@ -1,0 +1,80 @@
+//! What is on its way from the core to the socket, and the buffers for it. One thread at a time has it.
+
+use std::net::SocketAddr;
+
+use crate::crypto::BatchWipe;
+use crate::net::shared::{Fatal, Shared};
+use crate::net::udp::Room;
+use crate::proto::{Endpoint, Transmit};
+use crate::time::Instant;
+
+/// The most datagrams of one batch: the longest train that the kernel takes.
+pub(super) const MAX_BATCH: usize = 64;
+
+/// A batch of datagrams.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    unsealed: Vec<Transmit>,
+    sealed: Vec<(SocketAddr, Vec<u8>)>,
+    /// Where datagrams are put together for one system call.
+    train: Vec<u8>,
+    /// The memory of datagrams that have left, for the core to use again.
+    spent: Vec<Vec<u8>>,
+}
+
+impl Outgoing {
+    pub(super) fn new() -> Self {
+        Self {
+            unsealed: Vec::with_capacity(MAX_BATCH),
+            sealed: Vec::with_capacity(MAX_BATCH),
+            train: Vec::new(),
+            spent: Vec::with_capacity(MAX_BATCH),
+        }
+    }
+
+    /// Takes as much from the core as one batch holds, and gives it back what has left; under the lock.
+    pub(super) fn fill(&mut self, endpoint: &mut Endpoint, now: Instant) {
+        self.spent
+            .drain(..)
+            .for_each(|buffer| endpoint.recycle(buffer));
+        while self.unsealed.len() < MAX_BATCH
+            && let Some(transmit) = endpoint.poll_transmit(now)
+        {
+            self.unsealed.push(transmit);
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.unsealed.is_empty() && self.sealed.is_empty()
+    }
+
+    /// Seals and sends, without the lock. False if the socket had no room and something is left, which
+    /// only [`Room::Leave`] allows.
+    pub(super) fn send(&mut self, shared: &Shared, room: Room) -> Result<bool, Fatal> {
+        self.seal(shared.clock.now());
+        let report = &mut |error| shared.on_icmp_error(error);
+        let sent = shared
+            .socket
+            .send(&self.sealed, &mut self.train, room, report)
+            .map_err(|_| Fatal::SocketDead)?;
+        shared.counters.on_sent(sent);
+        let done = self.sealed.len().saturating_sub(sent.left);
+        let left = self.sealed.drain(..done);
+        self.spent.extend(left.map(|(_, buffer)| buffer));
+        Ok(self.sealed.is_empty())
+    }
+
+    fn seal(&mut self, now: Instant) {
+        let wipe = BatchWipe::new();
+        let bytes =
+            |Transmit { to, datagram }| Some((to, datagram.into_bytes_in_batch(now, &wipe)?));
+        self.sealed
+            .extend(self.unsealed.drain(..).filter_map(bytes));
+    }
+
+    /// As if the socket had had no room for a datagram.
+    #[cfg(test)]
+    pub(super) fn found_no_room_for_testing_only(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        self.sealed.push((to, datagram));
+    }
+}

@@ -1,0 +1,133 @@
+use core::sync::atomic::AtomicUsize;
+use std::net::Ipv4Addr;
+use std::thread;
+
+use super::*;
+use crate::crypto::StaticSecret;
+use crate::id::Timestamp;
+use crate::net::address::Bind;
+use crate::net::icmp::IcmpKind;
+use crate::net::send;
+use crate::net::udp::{Batch, RECV_WAIT};
+use crate::proto::{Endpoint, EndpointConfig, PeerConfig, Shown};
+
+fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
+    let socket = Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
+    let clock = Clock::new();
+    let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
+    let timestamps = Timestamp(0)..Timestamp(10);
+    let config = EndpointConfig::default();
+    let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
+    let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
+    Shared::new(socket, messenger, clock, notify)
+}
+
+#[test]
+fn a_flood_of_complaints_calls_the_owner_once_until_it_has_looked() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let shared = shared(Box::new(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    }));
+    let error = IcmpError {
+        peer: None,
+        kind: IcmpKind::Refused,
+    };
+    (0..1_000).for_each(|_| shared.on_icmp_error(error));
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    assert_eq!(shared.take_icmp_errors().len(), MAX_ICMP_ERRORS);
+    shared.on_icmp_error(error);
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+}
+
+fn loopback() -> Socket {
+    Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap()
+}
+
+fn received(socket: &Socket) -> Vec<Vec<u8>> {
+    let mut batch = Batch::new();
+    // Against hanging only.
+    for _ in 0..100 {
+        if socket.receive(&mut batch, RECV_WAIT).is_ok() {
+            return batch.datagrams().map(|(_, bytes)| bytes.to_vec()).collect();
+        }
+    }
+    panic!("nothing came");
+}
+
+/// Lets `shared` want to send a handshake to `to`.
+fn call<'a>(shared: &'a Shared, to: &Socket) -> Locked<'a> {
+    let id = StaticSecret::from_bytes(&mut [2; 32]).public();
+    let peer = PeerConfig {
+        id,
+        psk: None,
+        addresses: vec![to.local_addr()],
+        shown: Shown::default(),
+    };
+    let mut core = shared.lock().unwrap();
+    let now = core.now;
+    let endpoint = core.messenger.endpoint_mut();
+    endpoint.add_peer(peer);
+    endpoint.connect(id, &[], now).unwrap();
+    let job = endpoint.take_job().unwrap();
+    let outcome = job.run(&mut crate::net::entropy::os_rng());
+    endpoint.handle_outcome(outcome, now);
+    core
+}
+
+#[test]
+fn whoever_changes_the_core_sends_without_another_thread() {
+    let (shared, other) = (shared(Box::new(|| {})), loopback());
+    let core = call(&shared, &other);
+    assert!(core.has_transmits());
+    assert_eq!(shared.release(core, Who::Handshake), None);
+    assert!(!received(&other).is_empty());
+    assert!(!shared.lock().unwrap().has_transmits());
+}
+
+#[test]
+fn nobody_sends_while_somebody_else_has_the_baton_and_its_holder_sends_all() {
+    let (shared, other) = (shared(Box::new(|| {})), loopback());
+    let baton = shared.lock().unwrap().turn.take_for_sender().unwrap();
+    shared.release(call(&shared, &other), Who::Owner);
+    assert_eq!(shared.counters.read().datagrams_out, 0);
+    let mut core = shared.lock().unwrap();
+    core.turn.put_back(baton, false);
+    shared.release(core, Who::Owner);
+    assert!(shared.counters.read().datagrams_out > 0);
+    assert!(!received(&other).is_empty());
+}
+
+#[test]
+fn what_found_no_room_is_sent_by_the_send_thread_and_before_what_came_later() {
+    let (shared, other) = (shared(Box::new(|| {})), loopback());
+    let mut core = shared.lock().unwrap();
+    let mut baton = core.turn.take_for_sender().unwrap();
+    baton.found_no_room_for_testing_only(other.local_addr(), b"first".to_vec());
+    core.turn.put_back(baton, true);
+    drop(core);
+    shared.release(call(&shared, &other), Who::Owner);
+    assert_eq!(shared.counters.read().datagrams_out, 0, "it must not wait");
+    let all = thread::scope(|scope| {
+        scope.spawn(|| send::run(&shared));
+        let mut all = received(&other);
+        while all.len() < 2 {
+            all.extend(received(&other));
+        }
+        shared.stop();
+        all
+    });
+    assert_eq!(all[0], b"first");
+}
+
+#[test]
+fn the_time_under_the_lock_is_counted() {
+    let shared = shared(Box::new(|| {}));
+    let core = shared.lock().unwrap();
+    let since = core.now;
+    while shared.clock.now() == since {}
+    shared.give_back(core);
+    let used = shared.lock_use().unwrap();
+    assert_eq!((used.taken, used.contended), (2, 0));
+    assert!(used.held >= Duration::from_micros(1));
+}

@@ -1,0 +1,273 @@
+//! How a peer is called: when, where to, how often, and whose answers count.
+
+use super::*;
+use crate::crypto::MacKey;
+use crate::id::SessionIndex;
+use crate::proto::limits::{
+    ATTEMPT_LIFE, MAX_ADDRESSES, MAX_ATTEMPTS, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_SLOW,
+    SOURCE_BURST,
+};
+use crate::wire::limits::MESSAGE2_LEN;
+use crate::wire::packet::encode_resp;
+
+type Datagrams = Vec<(SocketAddr, Vec<u8>)>;
+
+/// Serves the side's timers until `end`; says when it called, and whom it told that nobody answers.
+fn calls_until(side: &mut Side, start: Instant, end: Instant) -> Vec<(Instant, Datagrams)> {
+    let mut calls = Vec::new();
+    let mut at = start;
+    loop {
+        let sent = side.drain(at);
+        if !sent.is_empty() {
+            calls.push((at, sent));
+        }
+        match side.endpoint.poll_timeout() {
+            Some((next, _)) if next <= end => at = at.max(next),
+            _ => return calls,
+        }
+        side.endpoint.handle_timeout(at);
+    }
+}
+
+/// Whether `pause` is `delay` with some jitter.
+#[track_caller]
+fn assert_near(pause: Duration, delay: Duration) {
+    assert!(
+        pause >= delay && pause <= delay + RETRY_JITTER,
+        "{pause:?} for {delay:?}"
+    );
+}
+
+fn unreachable_events(side: &Side) -> usize {
+    let is_one = |it: &&Event| matches!(it, Event::Unreachable { .. });
+    side.events.iter().filter(is_one).count()
+}
+
+#[test]
+fn calls_come_at_growing_intervals_until_nobody_waits_any_more() {
+    let (mut a, b) = acquainted();
+    a.endpoint.seek(b.id(), now(0));
+    let mut calls = calls_until(&mut a, now(0), now(500));
+    // Asking again changes nothing while calls are under way.
+    a.endpoint.seek(b.id(), now(500));
+    assert!(a.drain(now(500)).is_empty());
+    a.endpoint.rest(b.id());
+    calls.extend(calls_until(&mut a, now(500), now(300_000)));
+    let times: Vec<Instant> = calls.iter().map(|(at, _)| *at).collect();
+    let [.., last] = RETRY_DELAYS;
+    let delays = RETRY_DELAYS.into_iter().chain(core::iter::repeat(last));
+    for (pair, delay) in times.windows(2).zip(delays) {
+        assert_near(pair[1].saturating_since(pair[0]), delay);
+    }
+    assert!(calls.iter().all(|(_, sent)| sent.len() == 2));
+    let end = times.last().unwrap().saturating_since(times[0]);
+    assert!(
+        end < RETRY_FOR && end + last + RETRY_JITTER >= RETRY_FOR,
+        "{end:?}"
+    );
+    assert_eq!(unreachable_events(&a), 1);
+    let tries = a.events.iter().find_map(|it| {
+        let Event::Unreachable { tries, .. } = it else {
+            return None;
+        };
+        Some(*tries)
+    });
+    assert_eq!(tries, Some(u32::try_from(times.len()).unwrap()));
+    assert_eq!(a.endpoint.stats().attempts, 0, "what is out has expired");
+}
+
+#[test]
+fn while_something_waits_calls_go_on_slowly_and_at_once_when_asked() {
+    let (mut a, b) = acquainted();
+    a.say(b.id(), b"hello", now(0));
+    let calls = calls_until(&mut a, now(0), now(400_000));
+    let slow = calls.iter().skip_while(|(at, _)| *at < now(90_000));
+    let slow: Vec<Instant> = slow.map(|(at, _)| *at).collect();
+    assert!(slow.len() >= 4, "{slow:?}");
+    for pair in slow.windows(2) {
+        assert_near(pair[1].saturating_since(pair[0]), RETRY_SLOW);
+    }
+    assert_eq!(unreachable_events(&a), 1, "it is told once");
+    let last = *slow.last().unwrap();
+    let soon = last + Duration::from_secs(3);
+    a.endpoint.connect(b.id(), &[], soon).unwrap();
+    assert_eq!(a.drain(soon).len(), 2);
+}
+
+#[test]
+fn somebody_who_has_just_left_is_called_a_moment_later() {
+    let (mut a, b) = acquainted();
+    a.endpoint.seek_later(b.id(), now(0));
+    assert!(a.drain(now(0)).is_empty() && !a.endpoint.has_jobs());
+    let calls = calls_until(&mut a, now(0), now(2_000));
+    let [first, ..] = RETRY_DELAYS;
+    assert_near(calls[0].0.saturating_since(now(0)), first);
+    // Unless the owner wants it now.
+    let (mut a, b) = acquainted();
+    a.endpoint.seek_later(b.id(), now(0));
+    assert!(a.drain(now(0)).is_empty());
+    a.endpoint.connect(b.id(), &[], now(100)).unwrap();
+    assert_eq!(a.drain(now(100)).len(), 2);
+}
+
+#[test]
+fn a_peer_without_an_address_is_not_called() {
+    let (mut a, b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    a.endpoint.add_peer(PeerConfig {
+        id: b.id(),
+        psk: None,
+        addresses: Vec::new(),
+        shown: Shown::default(),
+    });
+    a.endpoint.seek_later(b.id(), now(0));
+    a.endpoint.seek(b.id(), now(0));
+    assert_eq!(a.endpoint.poll_timeout(), None);
+    assert!(a.drain(now(0)).is_empty());
+}
+
+#[test]
+fn so_many_addresses_are_called_and_no_more() {
+    let (mut a, b) = acquainted();
+    let addresses: Vec<SocketAddr> = (1..=MAX_ADDRESSES + 2)
+        .map(|host| SocketAddr::from(([198, 51, 100, u8::try_from(host).unwrap()], 7_419)))
+        .collect();
+    a.endpoint.remove_peer(b.id(), now(0));
+    a.drain(now(0));
+    a.endpoint.add_peer(PeerConfig {
+        id: b.id(),
+        psk: None,
+        addresses,
+        shown: Shown::default(),
+    });
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    assert_eq!(a.drain(now(0)).len(), 2 * MAX_ADDRESSES);
+}
+
+#[test]
+fn a_call_that_nobody_wants_any_more_does_not_go_out() {
+    let (mut a, b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let job = a.endpoint.take_job().unwrap();
+    a.endpoint.close(b.id(), now(1));
+    let outcome = job.run(a.rng.as_crypto());
+    a.endpoint.handle_outcome(outcome, now(2));
+    assert!(a.drain(now(2)).is_empty());
+    assert_eq!(a.endpoint.stats().attempts, 0);
+}
+
+#[test]
+fn the_newest_attempts_may_be_answered_and_older_ones_not() {
+    for nth in 0..=MAX_ATTEMPTS {
+        let (mut a, mut b) = acquainted();
+        a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+        let mut calls = Vec::new();
+        let mut at = now(0);
+        while calls.len() <= MAX_ATTEMPTS {
+            let sent = a.drain(at);
+            if !sent.is_empty() {
+                calls.push(sent);
+            }
+            if calls.len() <= MAX_ATTEMPTS {
+                at = a.endpoint.poll_timeout().unwrap().0;
+                a.endpoint.handle_timeout(at);
+            }
+        }
+        assert_eq!(a.endpoint.stats().attempts, MAX_ATTEMPTS);
+        for (_, datagram) in &calls[nth] {
+            b.receive(a.address, datagram.clone(), at);
+        }
+        settle(&mut a, &mut b, at);
+        let established = a.endpoint.status(b.id(), at).unwrap().established;
+        assert_eq!(established, nth > 0, "call {nth}");
+    }
+}
+
+#[test]
+fn an_attempt_that_is_too_old_is_forgotten() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let sent = a.drain(now(0));
+    let end = now(0) + ATTEMPT_LIFE;
+    a.endpoint.handle_timeout(end);
+    // Another call is due by now, and lost.
+    a.drain(end);
+    assert_eq!(a.endpoint.stats().attempts, 1);
+    for (_, datagram) in sent {
+        b.receive(a.address, datagram, end);
+    }
+    for (_, answer) in b.drain(end) {
+        a.receive(b.address, answer, end);
+    }
+    a.drain(end);
+    assert!(!a.endpoint.status(b.id(), end).unwrap().established);
+    assert!(a.endpoint.stats().dropped[&DropReason::UnknownIndex] > 0);
+}
+
+/// What `b` answers to a call of `a`'s, once its source has used up what it may ask for unproved.
+fn asked_for_a_cookie(a: &mut Side, b: &mut Side) -> Datagrams {
+    for seed in 0..SOURCE_BURST {
+        let mut other = Side::new(100 + u8::try_from(seed).unwrap(), Trust::Strict);
+        other.knows(b, None);
+        other.endpoint.connect(b.id(), &[], now(0)).unwrap();
+        for (_, datagram) in other.drain(now(0)) {
+            b.receive(a.address, datagram, now(0));
+        }
+        b.drain(now(0));
+    }
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    for (_, datagram) in a.drain(now(0)) {
+        b.receive(a.address, datagram, now(0));
+    }
+    b.drain(now(0))
+}
+
+#[test]
+fn a_true_cookie_is_answered_once_with_both_parts_and_the_call_succeeds() {
+    let (mut a, mut b) = acquainted();
+    let asked = asked_for_a_cookie(&mut a, &mut b);
+    let [(to, cookie)] = asked.as_slice() else {
+        panic!("{} answers", asked.len())
+    };
+    assert_eq!((*to, cookie[0]), (a.address, 3));
+    // Neither an altered one nor the true one from elsewhere is answered, nor do they use it up.
+    let mut altered = cookie.clone();
+    altered[20] ^= 1;
+    a.receive(b.address, altered, now(1));
+    a.receive(
+        SocketAddr::from(([198, 51, 100, 9], 1)),
+        cookie.clone(),
+        now(1),
+    );
+    assert!(a.drain(now(1)).is_empty());
+    a.receive(b.address, cookie.clone(), now(2));
+    let proved = a.drain(now(2));
+    assert_eq!(proved.len(), 2);
+    assert!(proved.iter().all(|(_, it)| it[it.len() - 16..] != [0; 16]));
+    a.receive(b.address, cookie.clone(), now(3));
+    assert!(a.drain(now(3)).is_empty(), "once an attempt");
+    for (_, datagram) in proved {
+        b.receive(a.address, datagram, now(4));
+    }
+    settle(&mut a, &mut b, now(4));
+    assert!(a.endpoint.status(b.id(), now(4)).unwrap().established);
+}
+
+#[test]
+fn after_a_false_message_2_the_true_one_is_still_read() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let sent = a.drain(now(0));
+    let ephemeral = sent[0].1[8..40].try_into().unwrap();
+    let index = SessionIndex(u32::from_le_bytes(sent[0].1[4..8].try_into().unwrap()));
+    let mac1 = MacKey::for_resp(&ephemeral);
+    for half in encode_resp(index, &[7; MESSAGE2_LEN], |it| mac1.mac(&[it])) {
+        a.receive(b.address, half, now(1));
+    }
+    assert!(a.drain(now(1)).is_empty());
+    assert_eq!(a.endpoint.stats().dropped[&DropReason::Forged], 1);
+    for (_, datagram) in sent {
+        b.receive(a.address, datagram, now(2));
+    }
+    settle(&mut a, &mut b, now(2));
+    assert!(a.endpoint.status(b.id(), now(2)).unwrap().established);
+}

@@ -1,0 +1,133 @@
+//! Who is received, and what is remembered of those who call.
+
+use super::*;
+use crate::proto::limits::{MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, TIMESTAMP_LIFE};
+
+/// The datagrams with which a stranger of that number calls.
+fn call(stranger: u8, of: &Side) -> (PeerId, Vec<Vec<u8>>) {
+    let mut caller = Side::new(stranger, Trust::Strict);
+    caller.knows(of, None);
+    caller.endpoint.connect(of.id(), &[], now(0)).unwrap();
+    let sent = caller.drain(now(0)).into_iter();
+    (caller.id(), sent.map(|(_, datagram)| datagram).collect())
+}
+
+/// `of` is called from that host; says who called and with how many datagrams it answers.
+fn receive(of: &mut Side, stranger: u8, host: u8, at: Instant) -> (PeerId, usize) {
+    let (id, datagrams) = call(stranger, of);
+    (id, deliver(of, &datagrams, host, at))
+}
+
+fn deliver(of: &mut Side, datagrams: &[Vec<u8>], host: u8, at: Instant) -> usize {
+    let from = SocketAddr::from(([203, 0, 113, host], 7_419));
+    for datagram in datagrams {
+        of.receive(from, datagram.clone(), at);
+    }
+    of.drain(at).len()
+}
+
+fn is_there(side: &Side, peer: PeerId) -> bool {
+    side.endpoint.status(peer, now(0)).is_some()
+}
+
+#[test]
+fn a_source_has_room_for_a_few_guests_and_its_own_oldest_goes() {
+    let mut b = Side::new(2, Trust::Ask);
+    let (other, answers) = receive(&mut b, 100, 100, now(0));
+    assert_eq!(answers, 2);
+    let mut of_source = Vec::new();
+    for nth in 0..=MAX_GUESTS_PER_SOURCE {
+        let (id, _) = receive(
+            &mut b,
+            10 + u8::try_from(nth).unwrap(),
+            7,
+            now(1_000 + nth as u64),
+        );
+        of_source.push(id);
+    }
+    assert!(is_there(&b, other), "it came first, from elsewhere");
+    assert!(!is_there(&b, of_source[0]));
+    assert!(of_source[1..].iter().all(|it| is_there(&b, *it)));
+    assert_eq!(b.endpoint.stats().guests, 1 + MAX_GUESTS_PER_SOURCE);
+}
+
+#[test]
+fn beyond_the_bound_of_all_guests_the_oldest_of_anybody_goes() {
+    let mut b = Side::new(2, Trust::Ask);
+    let mut guests = Vec::new();
+    for nth in 0..=MAX_GUESTS {
+        let host = 10 + u8::try_from(nth).unwrap();
+        let (id, answers) = receive(&mut b, host, host, now(1_000 * nth as u64));
+        assert_eq!(answers, 2);
+        guests.push(id);
+        let held = b.endpoint.stats().guests;
+        assert_eq!(held, (nth + 1).min(MAX_GUESTS));
+    }
+    assert!(!is_there(&b, guests[0]));
+    assert!(guests[1..].iter().all(|it| is_there(&b, *it)));
+}
+
+#[test]
+fn keys_are_pinned_up_to_the_bound_and_then_refused() {
+    let mut b = Side::new(2, Trust::New);
+    for nth in 0..=MAX_PINNED {
+        let host = 10 + u8::try_from(nth).unwrap();
+        let (id, answers) = receive(&mut b, host, host, now(1_000 * nth as u64));
+        assert_eq!(answers, 2, "who is refused is told so");
+        assert_eq!(is_there(&b, id), nth < MAX_PINNED, "number {nth}");
+    }
+}
+
+#[test]
+fn a_key_that_was_pinned_counts_for_ever() {
+    let mut b = Side::new(2, Trust::New);
+    let mut a = Side::new(1, Trust::Strict);
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    assert!(b.endpoint.status(a.id(), now(0)).unwrap().established);
+    for nth in 1..=MAX_PINNED {
+        let host = 10 + u8::try_from(nth).unwrap();
+        let (id, _) = receive(&mut b, host, host, now(1_000 * nth as u64));
+        assert_eq!(is_there(&b, id), nth < MAX_PINNED, "number {nth}");
+    }
+}
+
+#[test]
+fn a_revoked_key_gets_no_answer() {
+    let mut b = Side::new(2, Trust::Ask);
+    let (id, datagrams) = call(1, &b);
+    b.endpoint.revoke_peer(id);
+    assert_eq!(deliver(&mut b, &datagrams, 1, now(0)), 0);
+    assert!(!is_there(&b, id));
+}
+
+#[test]
+fn a_message_1_is_taken_once_for_as_long_as_it_is_remembered() {
+    let life = u64::try_from(TIMESTAMP_LIFE.as_millis()).unwrap();
+    for (later, answers) in [(1_000, 0), (life - 1, 0), (life, 2)] {
+        let (a, mut b) = acquainted();
+        let (id, datagrams) = call(1, &b);
+        assert_eq!(id, a.id());
+        assert_eq!(deliver(&mut b, &datagrams, 1, now(0)), 2);
+        let again = deliver(&mut b, &datagrams, 1, now(later));
+        assert_eq!(again, answers, "after {later} ms");
+    }
+}
+
+#[test]
+fn a_message_1_of_a_live_session_is_remembered_as_long_as_it_lives() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let first: Vec<Vec<u8>> = a.drain(now(0)).into_iter().map(|it| it.1).collect();
+    for datagram in &first {
+        b.receive(a.address, datagram.clone(), now(0));
+    }
+    settle(&mut a, &mut b, now(0));
+    assert!(b.endpoint.status(a.id(), now(0)).unwrap().established);
+    let late = now(2 * u64::try_from(TIMESTAMP_LIFE.as_millis()).unwrap());
+    // No timer was served: the session still stands.
+    assert_eq!(deliver(&mut b, &first, 1, late), 0);
+    let dropped = b.endpoint.stats().dropped;
+    assert_eq!(dropped[&DropReason::OldTimestamp], 1);
+}

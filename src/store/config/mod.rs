@@ -1,0 +1,244 @@
+//! The settings, `config.toml`: what flags would say again and again. Everything is optional, and what is
+//! not understood is an error, since a setting that is passed over would leave its user believing in it.
+
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::archive::Keep;
+use super::atomic::read_checked;
+use super::error::{Error, ErrorKind, Operation};
+use super::passphrase::Program;
+use super::permissions::{Access, check_parents};
+use crate::text::{Safe, safe_name};
+use crate::time::parse_duration;
+pub use problem::{ConfigError, ConfigProblem};
+
+/// The longest file that is read, in bytes: a hundred times what there is to say.
+const CONFIG_MAX_LEN: usize = 64 << 10;
+
+/// Between which a keepalive makes sense: more often costs more than it holds open, and no NAT keeps a
+/// mapping for so long.
+const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(5);
+const KEEPALIVE_LONGEST: Duration = Duration::from_secs(3600);
+
+/// What the user has settled once and for all. A flag wins over it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Config {
+    /// What we suggest others call us; unset for nothing.
+    pub nickname: Option<Safe>,
+    /// Which messages stay once they are over.
+    pub keep: Keep,
+    /// What prints the identity's passphrase.
+    pub passphrase_command: Option<Program>,
+    /// How often something is sent to hold a NAT open; unset for never.
+    pub keepalive: Option<Duration>,
+    /// Where to listen; unset for the program's own choice.
+    pub listen: Option<SocketAddr>,
+    /// What becomes of callers with an unknown key.
+    pub callers: Callers,
+}
+
+/// What becomes of callers with an unknown key. That all of them are let in is said for one run, by a flag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Callers {
+    /// Ask, if there is somebody to ask.
+    #[default]
+    Ask,
+    /// Send them away.
+    Strict,
+}
+
+impl Config {
+    /// Reads the file; none means that nothing is set.
+    ///
+    /// # Errors
+    /// `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have written it: it names a
+    /// command that is run. `Config` if it is not understood; `Io`.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let content = match read_checked(path, Access::OthersRead) {
+            Ok(content) => content,
+            Err(error) if error.is_missing() => return Ok(Self::default()),
+            Err(error) => return Err(error),
+        };
+        check_parents(path)?;
+        let fail = |error| Error::new(path, Operation::Read, ErrorKind::Config(error));
+        let text = str::from_utf8(&content.bytes)
+            .map_err(|error| fail(ConfigError::not_text(&content.bytes, error)))?;
+        parse_config(text).map_err(fail)
+    }
+}
+
+/// Reads settings from the text of a file, of at most 64 KiB.
+///
+/// # Errors
+/// What is wrong with it, and in which line; of several the first.
+pub fn parse_config(text: &str) -> Result<Config, ConfigError> {
+    if text.len() > CONFIG_MAX_LEN {
+        return Err(ConfigError::new(text, 0, ConfigProblem::TooLong));
+    }
+    let sections = DeTable::parse(text).map_err(|error| ConfigError::syntax(text, &error))?;
+    let mut config = Config::default();
+    let mut problems = Vec::new();
+    for (name, value) in sections.get_ref() {
+        take_section(&mut config, name, value, &mut problems);
+    }
+    let first = problems.into_iter().min_by_key(|(at, _)| *at);
+    first.map_or(Ok(config), |(at, problem)| {
+        Err(ConfigError::new(text, at, problem))
+    })
+}
+
+/// A problem, and at which byte.
+type Problems = Vec<(usize, ConfigProblem)>;
+
+type Name<'i> = Spanned<DeString<'i>>;
+type Value<'i> = Spanned<DeValue<'i>>;
+
+fn take_section(config: &mut Config, name: &Name<'_>, value: &Value<'_>, problems: &mut Problems) {
+    let mut settings = SETTINGS.iter();
+    let known = settings.find(|it| it.section == name.get_ref());
+    let at = name.span().start;
+    match (known, value.get_ref().as_table()) {
+        (Some(known), Some(keys)) => {
+            for (name, value) in keys {
+                take(config, known.section, name, value, problems);
+            }
+        }
+        (Some(known), None) => {
+            problems.push((at, ConfigProblem::not_a_section(known.section)));
+        }
+        (None, Some(_)) => problems.push((at, ConfigProblem::unknown_section(name.get_ref()))),
+        (None, None) => problems.push((at, ConfigProblem::outside(name.get_ref()))),
+    }
+}
+
+fn take(
+    config: &mut Config,
+    section: &'static str,
+    name: &Name<'_>,
+    value: &Value<'_>,
+    problems: &mut Problems,
+) {
+    let mut settings = SETTINGS.iter().filter(|it| it.section == section);
+    let Some(setting) = settings.find(|it| it.key == name.get_ref()) else {
+        let problem = ConfigProblem::unknown_key(section, name.get_ref());
+        problems.push((name.span().start, problem));
+        return;
+    };
+    if (setting.set)(config, value.get_ref()).is_none() {
+        let problem = ConfigProblem::WrongValue {
+            key: setting.key,
+            form: setting.form,
+        };
+        problems.push((value.span().start, problem));
+    }
+}
+
+/// One thing that can be settled.
+struct Setting {
+    section: &'static str,
+    key: &'static str,
+    /// What may be set, behind "must be".
+    form: &'static str,
+    /// Takes a value in, or nothing if it is not of that form.
+    set: fn(&mut Config, &DeValue<'_>) -> Option<()>,
+}
+
+/// Everything that can be settled.
+const SETTINGS: &[Setting] = &[
+    Setting {
+        section: "chat",
+        key: "nickname",
+        form: "a name: lower-case letters, digits and . _ -",
+        set: |config, value| {
+            config.nickname = Some(safe_name(value.as_str()?).ok()?);
+            Some(())
+        },
+    },
+    Setting {
+        section: "history",
+        key: "keep",
+        form: "\"off\", \"session\", \"30d\" or \"forever\"",
+        set: |config, value| {
+            config.keep = Keep::parse(value.as_str()?)?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "keys",
+        key: "passphrase_command",
+        form: "a list: a program and its arguments, such as [\"pass\", \"show\", \"securechat\"]",
+        set: |config, value| {
+            config.passphrase_command = Some(command(value)?);
+            Some(())
+        },
+    },
+    Setting {
+        section: "net",
+        key: "keepalive",
+        form: "\"off\", or a time from 5s to 1h, such as \"25s\"",
+        set: |config, value| {
+            config.keepalive = keepalive(value.as_str()?)?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "net",
+        key: "listen",
+        form: "an address and a port, such as \"[::]:7419\" or \"127.0.0.1:7420\"",
+        set: |config, value| {
+            config.listen = Some(value.as_str()?.parse().ok()?);
+            Some(())
+        },
+    },
+    Setting {
+        section: "net",
+        key: "trust",
+        form: "\"ask\" or \"strict\" (\"new\" is for the flag --trust alone)",
+        set: |config, value| {
+            config.callers = callers(value.as_str()?)?;
+            Some(())
+        },
+    },
+];
+
+/// The section and the key of everything that can be settled, section by section.
+pub fn config_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SETTINGS.iter().map(|it| (it.section, it.key))
+}
+
+fn command(value: &DeValue<'_>) -> Option<Program> {
+    let mut words = value.as_array()?.iter().map(|word| {
+        let word = word.get_ref().as_str()?;
+        // No system takes a program or an argument with a zero in it.
+        (!word.contains('\0')).then(|| word.to_owned())
+    });
+    let name = words.next()??;
+    let args = words.collect::<Option<_>>()?;
+    (!name.is_empty()).then_some(Program { name, args })
+}
+
+fn keepalive(text: &str) -> Option<Option<Duration>> {
+    if text == "off" {
+        return Some(None);
+    }
+    let time = parse_duration(text).ok()?;
+    let sensible = KEEPALIVE_SHORTEST..=KEEPALIVE_LONGEST;
+    sensible.contains(&time).then_some(Some(time))
+}
+
+fn callers(text: &str) -> Option<Callers> {
+    match text {
+        "ask" => Some(Callers::Ask),
+        "strict" => Some(Callers::Strict),
+        _ => None,
+    }
+}

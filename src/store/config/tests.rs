@@ -1,0 +1,303 @@
+use core::time::Duration;
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a file that must be understood settles.
+fn config(text: &str) -> Config {
+    parse_config(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// What is said about a file, and the advice.
+fn said(text: &str) -> (String, String) {
+    let error = parse_config(text).expect_err(text);
+    let advice = error.problem.advice().unwrap_or_default();
+    (error.to_string(), advice.to_string())
+}
+
+#[test]
+fn nothing_has_to_be_settled() {
+    for text in ["", "\n# a remark\n", "[history]\n[net]\n", "\u{feff}"] {
+        assert_eq!(config(text), Config::default());
+    }
+    let default = Config::default();
+    assert_eq!((default.keep, default.keepalive), (Keep::Off, None));
+}
+
+#[test]
+fn the_example_settles_everything() {
+    let text = include_str!("../../../keys/config.toml.example");
+    let args = ["lookup", "app", "securechat"];
+    assert_eq!(
+        config(text),
+        Config {
+            nickname: Some(safe_name("alice").unwrap()),
+            keep: Keep::ThirtyDays,
+            passphrase_command: Some(Program {
+                name: "secret-tool".to_owned(),
+                args: args.map(str::to_owned).to_vec(),
+            }),
+            keepalive: Some(Duration::from_secs(25)),
+            listen: Some("[::]:7419".parse().unwrap()),
+            callers: Callers::Strict,
+        }
+    );
+    for (section, key) in config_keys() {
+        assert!(text.contains(&format!("[{section}]\n")), "{section}");
+        assert!(text.contains(&format!("\n{key} = ")), "{key}");
+    }
+}
+
+#[test]
+fn every_value_that_is_allowed_is_taken() {
+    for (name, keep) in Keep::ALL {
+        assert_eq!(config(&format!("[history]\nkeep = \"{name}\"")).keep, keep);
+    }
+    for (text, keepalive) in [("off", None), ("5s", Some(5)), ("1h", Some(3600))] {
+        let text = format!("[net]\nkeepalive = '{text}'");
+        assert_eq!(config(&text).keepalive, keepalive.map(Duration::from_secs));
+    }
+    assert_eq!(config("net.trust = \"ask\"").callers, Callers::Ask);
+    let inline = config("net = { listen = \"127.0.0.1:7420\" }");
+    assert_eq!(inline.listen, Some("127.0.0.1:7420".parse().unwrap()));
+}
+
+#[test]
+fn a_value_that_is_not_allowed_is_told_what_is() {
+    for (text, expected) in [
+        (
+            "[history]\nkeep = \"Forever\"",
+            "line 2: keep must be \"off\", \"session\", \"30d\" or \"forever\"",
+        ),
+        (
+            "[history]\nkeep = 30",
+            "line 2: keep must be \"off\", \"session\", \"30d\" or \"forever\"",
+        ),
+        (
+            "[net]\n\nkeepalive = \"4s\"",
+            "line 3: keepalive must be \"off\", or a time from 5s to 1h, such as \"25s\"",
+        ),
+        (
+            "[net]\nkeepalive = false",
+            "line 2: keepalive must be \"off\", or a time from 5s to 1h, such as \"25s\"",
+        ),
+        (
+            "[net]\nlisten = \"7419\"",
+            "line 2: listen must be an address and a port, such as \"[::]:7419\" or \"127.0.0.1:7420\"",
+        ),
+        (
+            "[net]\ntrust = \"new\"",
+            "line 2: trust must be \"ask\" or \"strict\" (\"new\" is for the flag --trust alone)",
+        ),
+        (
+            "[chat]\nnickname = \"Alice!\"",
+            "line 2: nickname must be a name: lower-case letters, digits and . _ -",
+        ),
+    ] {
+        assert_eq!(said(text), (expected.to_owned(), String::new()));
+    }
+}
+
+#[test]
+fn a_command_is_a_program_and_its_arguments() {
+    let parse = |value: &str| parse_config(&format!("[keys]\npassphrase_command = {value}"));
+    let program = parse("[\"pass\", \"\"]")
+        .unwrap()
+        .passphrase_command
+        .unwrap();
+    assert_eq!(
+        (program.name.as_str(), program.args.as_slice()),
+        ("pass", &[String::new()][..])
+    );
+    for value in [
+        "\"pass show\"",
+        "[]",
+        "[\"\"]",
+        "[\"pass\", 1]",
+        "[\"a\\u0000\"]",
+    ] {
+        let error = parse(value).expect_err(value);
+        let form = "passphrase_command must be a list: a program and its arguments";
+        assert!(error.problem.to_string().starts_with(form), "{error}");
+    }
+}
+
+#[test]
+fn a_key_that_does_not_exist_leads_to_one_that_does() {
+    let cases = [
+        (
+            "[history]\nkep = 1",
+            "there is no kep in [history]",
+            "Did you mean keep?",
+        ),
+        (
+            "[history]\nx = 1",
+            "there is no x in [history]",
+            "[history] takes: keep.",
+        ),
+        (
+            "[net]\nx = 1",
+            "there is no x in [net]",
+            "[net] takes: keepalive, listen, trust.",
+        ),
+        (
+            "[net]\nkeep = 1",
+            "there is no keep in [net]",
+            "It belongs below [history].",
+        ),
+        (
+            "[history]\nKEEP = 1",
+            "there is no KEEP in [history]",
+            "[history] takes: keep.",
+        ),
+    ];
+    for (text, problem, advice) in cases {
+        let problem = format!("line 2: {problem}");
+        assert_eq!(said(text), (problem, advice.to_owned()));
+    }
+}
+
+#[test]
+fn a_section_that_does_not_exist_leads_to_one_that_does() {
+    let all = "There are: [chat], [history], [keys], [net].";
+    for (text, problem, advice) in [
+        (
+            "[hitsory]",
+            "there is no section [hitsory]",
+            "Did you mean [history]?",
+        ),
+        ("[ui]", "there is no section [ui]", all),
+        (
+            "keep = 1",
+            "keep stands in no section",
+            "It belongs below [history].",
+        ),
+        ("kep = 1", "kep stands in no section", all),
+        (
+            "net = 1",
+            "net is a section",
+            "Write [net] on a line of its own, its keys below.",
+        ),
+        (
+            "[[net]]",
+            "net is a section",
+            "Write [net] on a line of its own, its keys below.",
+        ),
+    ] {
+        assert_eq!(
+            said(text),
+            (format!("line 1: {problem}"), advice.to_owned())
+        );
+    }
+}
+
+#[test]
+fn of_several_problems_the_first_in_the_file_is_told() {
+    let (first, _) = said("[net]\nzzz = 1\naaa = 1\n[chat]\nbbb = 1\n[history]\nkeep = 1");
+    assert_eq!(first, "line 2: there is no zzz in [net]");
+    let (first, _) = said("[net]\nlisten = 1\n[zzz]\n[aaa]");
+    assert!(first.starts_with("line 2: listen must be"), "{first}");
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    for (text, line) in [
+        ("[net]\nlisten = [::]:7419\n", 2),
+        ("[net]\n\nlisten 7419", 3),
+        ("[net\n", 1),
+        ("[net]\ntrust = \"ask\"\ntrust = \"ask\"\n", 3),
+        ("[net]\n[chat]\n[net]\n", 3),
+        ("[net]\nlisten = \"", 2),
+    ] {
+        let error = parse_config(text).expect_err(text);
+        assert_eq!(error.line, line, "{text}: {error}");
+        assert!(
+            matches!(error.problem, ConfigProblem::Syntax { .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn what_is_repeated_from_the_file_is_short_and_safe() {
+    let (problem, _) = said(r#"history."\u001b[2J\u202e" = 1"#);
+    assert_eq!(problem, "line 1: there is no ^[[2J<U+202E> in [history]");
+    let (problem, _) = said(&format!("[{}]", "x".repeat(9_000)));
+    assert!(problem.len() < 200, "{problem}");
+}
+
+#[test]
+fn a_file_of_any_size_or_depth_is_met() {
+    let largest = format!("#{}", "x".repeat(CONFIG_MAX_LEN - 1));
+    assert_eq!(config(&largest), Config::default());
+    let error = parse_config(&format!("{largest}x")).unwrap_err();
+    assert_eq!(error.problem, ConfigProblem::TooLong);
+    for deep in ["[", "a.", "{a=", "[a", "\"", "'''"] {
+        let deep = deep.repeat(CONFIG_MAX_LEN / deep.len() - 1);
+        assert!(parse_config(&deep).is_err());
+        assert!(parse_config(&format!("a={deep}")).is_err());
+    }
+}
+
+#[test]
+fn the_file_may_be_missing_and_must_not_be_writable_by_others() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("config.toml");
+    assert_eq!(Config::load(&path).unwrap(), Config::default());
+    assert_eq!(
+        Config::load(&home.path().join("none/config.toml")).unwrap(),
+        Config::default()
+    );
+    fs::write(&path, "[history]\nkeep = \"30d\"\n").unwrap();
+    #[cfg(unix)]
+    {
+        use crate::store::os::testing::set_mode;
+        for mode in [0o600, 0o644] {
+            set_mode(&path, mode);
+            assert_eq!(Config::load(&path).unwrap().keep, Keep::ThirtyDays);
+        }
+        for mode in [0o620, 0o602, 0o666] {
+            set_mode(&path, mode);
+            let error = Config::load(&path).unwrap_err();
+            assert!(
+                matches!(error.kind(), ErrorKind::UnsafePermissions { mode: found, wanted: 0o644 } if *found == mode)
+            );
+        }
+        set_mode(&path, 0o600);
+        set_mode(home.path(), 0o777);
+        let error = Config::load(&path).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::UnsafeDirectory { .. }));
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_says_where() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("config.toml");
+    fs::write(&path, b"[history]\n# caf\xe9\n").unwrap();
+    let error = Config::load(&path).unwrap_err();
+    let ErrorKind::Config(error) = error.kind() else {
+        panic!("{error}")
+    };
+    assert_eq!(error.to_string(), "line 2: it is not text in UTF-8");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "[\\[\\]={}.\"'#a-z0-9:, \n\\\\]{0,80}") {
+        if let Err(error) = parse_config(&text) {
+            prop_assert!(error.line <= 1 + text.matches('\n').count());
+        }
+    }
+
+    #[test]
+    fn no_change_of_the_example_panics(at in 0..2_000_usize, with in any::<char>()) {
+        let text = include_str!("../../../keys/config.toml.example");
+        let mut changed: Vec<char> = text.chars().collect();
+        let at = at % changed.len();
+        changed[at] = with;
+        let _ = parse_config(&String::from_iter(changed));
+    }
+}

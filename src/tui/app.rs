@@ -1,0 +1,225 @@
+//! What the face knows.
+
+use std::collections::VecDeque;
+
+use crate::id::PeerId;
+use crate::text::Safe;
+use crate::time::Instant;
+use crate::tui::clock::Zone;
+use crate::tui::conversation::Conversation;
+use crate::tui::editor::Line;
+use crate::tui::input::{Action, Discretion, Guest, Now, Ticket};
+use crate::tui::log::Anchor;
+use crate::tui::theme::Theme;
+
+/// How the face is to look and behave.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// None of our own glyphs is beyond ASCII.
+    pub ascii: bool,
+    /// No colours.
+    pub mono: bool,
+    /// In which times are shown.
+    pub zone: Zone,
+    /// What a notification may say.
+    pub notify: Discretion,
+    /// What a screen without conversations tells, a line each.
+    pub guide: Vec<Safe>,
+}
+
+/// The full-screen face.
+#[derive(Debug)]
+pub struct App {
+    pub(super) settings: Settings,
+    pub(super) theme: Theme,
+    pub(super) conversations: Vec<Conversation>,
+    /// The one on the screen; home if none.
+    pub(super) active: Option<usize>,
+    /// Where commands are typed, and words of ours stand, while there is nobody to talk to.
+    pub(super) home: Conversation,
+    /// Unknown keys that call, the first of them first.
+    pub(super) guests: VecDeque<Guest>,
+    pub(super) mode: Mode,
+    pub(super) size: (u16, u16),
+    pub(super) is_focused: bool,
+    pub(super) has_list: bool,
+    pub(super) has_mouse: bool,
+    pub(super) is_bare: bool,
+    /// Whether the screen was at the end before it was bare.
+    pub(super) was_at_end: bool,
+    /// What was just said to the person, until the next key.
+    pub(super) notice: Option<Safe>,
+    /// When Ctrl+C was pressed on an empty line.
+    pub(super) interrupted: Option<Instant>,
+    pub(super) completion: Option<Completion>,
+    pub(super) now: Now,
+    last_ticket: u64,
+    pub(super) actions: Vec<Action>,
+}
+
+/// What the keys mean at the moment.
+#[derive(Debug, Default)]
+pub(super) enum Mode {
+    /// They write.
+    #[default]
+    Chat,
+    /// They search in the conversation.
+    Search(Search),
+    /// They search in what was typed.
+    Past {
+        line: Line,
+        /// How many finds were passed over.
+        skip: usize,
+    },
+    /// They choose a conversation.
+    Switcher { line: Line, chosen: usize },
+    /// They scroll a text of ours.
+    Panel {
+        title: &'static str,
+        lines: Vec<Safe>,
+        /// Lines above the screen.
+        above: usize,
+    },
+    /// What was pasted has so many lines: they send or edit it.
+    Pasted(usize),
+    /// They confirm that a caller is saved under a name.
+    Welcome { guest: Guest, name: String },
+    /// They confirm that something is left behind: so many messages, so many that are being written.
+    Leave { waiting: usize, drafts: usize },
+}
+
+/// A search in a conversation.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    pub(super) line: Line,
+    /// Entries, newest first.
+    pub(super) hits: Vec<u64>,
+    /// Which of them is shown.
+    pub(super) at: usize,
+    /// Where the screen stood before.
+    pub(super) before: Option<Anchor>,
+}
+
+/// A word that is being completed.
+#[derive(Debug)]
+pub(super) struct Completion {
+    /// Where it starts.
+    pub(super) start: usize,
+    pub(super) words: Vec<Safe>,
+    pub(super) at: usize,
+}
+
+impl App {
+    /// A face without conversations on a screen of `width` columns and `height` rows.
+    #[must_use]
+    pub fn new(settings: Settings, width: u16, height: u16, now: Now) -> Self {
+        Self {
+            theme: Theme::new(settings.ascii, settings.mono),
+            settings,
+            conversations: Vec::new(),
+            active: None,
+            home: Conversation::home(),
+            guests: VecDeque::new(),
+            mode: Mode::Chat,
+            size: (width, height),
+            is_focused: true,
+            has_list: false,
+            has_mouse: false,
+            is_bare: false,
+            was_at_end: false,
+            notice: None,
+            interrupted: None,
+            completion: None,
+            now,
+            last_ticket: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// The title of the terminal's window: no names, only how many messages were not seen.
+    #[must_use]
+    pub fn title(&self) -> Safe {
+        match self.unread() {
+            0 => "securechat".into(),
+            unread => Safe::from("securechat (") + unread + ")",
+        }
+    }
+
+    /// Columns and rows that it is drawn on.
+    #[must_use]
+    pub const fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Messages that were not seen.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.conversations.iter().map(Conversation::unread).sum()
+    }
+
+    /// What is on the screen: a conversation, or home.
+    pub(super) fn current(&self) -> &Conversation {
+        let active = self.active.and_then(|at| self.conversations.get(at));
+        active.unwrap_or(&self.home)
+    }
+
+    pub(super) fn current_mut(&mut self) -> &mut Conversation {
+        let active = self.active.and_then(|at| self.conversations.get_mut(at));
+        active.unwrap_or(&mut self.home)
+    }
+
+    pub(super) fn find(&self, peer: &PeerId) -> Option<usize> {
+        self.conversations.iter().position(|it| it.peer == *peer)
+    }
+
+    pub(super) fn with(&mut self, peer: &PeerId) -> Option<&mut Conversation> {
+        let at = self.find(peer)?;
+        self.conversations.get_mut(at)
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<usize> {
+        let mut all = self.conversations.iter();
+        all.position(|it| it.is_known && it.name.as_str() == name)
+    }
+
+    /// The conversations that have a tab, in the order of their numbers.
+    pub(super) fn open(&self) -> impl Iterator<Item = (usize, &Conversation)> {
+        let all = self.conversations.iter().enumerate();
+        all.filter(|(_, it)| it.is_open)
+    }
+
+    /// Whether somebody looks at the end of this conversation.
+    pub(super) fn is_seen(&self, at: usize) -> bool {
+        let is_covered = matches!(self.mode, Mode::Panel { .. } | Mode::Switcher { .. });
+        self.is_focused
+            && !is_covered
+            && self.active == Some(at)
+            && self
+                .conversations
+                .get(at)
+                .is_some_and(|it| it.anchor.is_none())
+    }
+
+    /// Tells the person something until the next key.
+    pub(super) fn tell(&mut self, words: impl Into<Safe>) {
+        self.notice = Some(words.into());
+    }
+
+    /// Adds words of ours to a conversation, or to the one on the screen.
+    pub(super) fn note(&mut self, about: Option<PeerId>, words: Safe) {
+        let at = about.and_then(|peer| self.find(&peer)).or(self.active);
+        let now = self.now.unix;
+        let zone = &self.settings.zone;
+        let found = at.and_then(|at| self.conversations.get_mut(at));
+        found.unwrap_or(&mut self.home).note(now, zone, words);
+    }
+
+    pub(super) const fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+}

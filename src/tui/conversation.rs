@@ -1,0 +1,243 @@
+//! One person: what was said, what is being written, how things stand.
+
+use core::mem;
+
+use crate::chat::Name;
+use crate::id::PeerId;
+use crate::text::Safe;
+use crate::time::{Instant, UnixTime};
+use crate::tui::clock::Zone;
+use crate::tui::editor::Editor;
+use crate::tui::entry::{Entry, Kind, Receipt, Shape};
+use crate::tui::history::History;
+use crate::tui::input::{Card, LinkStatus, Said, Standing, Ticket};
+use crate::tui::log::{Anchor, Line, Log, MAX_ENTRIES};
+
+/// A conversation.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    pub(super) peer: PeerId,
+    pub(super) name: Safe,
+    pub(super) verified: bool,
+    /// Whether it is somebody whom we know.
+    pub(super) is_known: bool,
+    pub(super) standing: Standing,
+    /// How good the way is, and when that was told.
+    pub(super) link: Option<(LinkStatus, Instant)>,
+    pub(super) log: Log,
+    pub(super) editor: Editor,
+    pub(super) history: History,
+    /// Where the screen stands, if not at the end.
+    pub(super) anchor: Option<Anchor>,
+    /// Messages that were not seen.
+    pub(super) unseen: Vec<Name>,
+    pub(super) is_muted: bool,
+    /// Whether it has a tab.
+    pub(super) is_open: bool,
+    /// The entry that is selected.
+    pub(super) selected: Option<u64>,
+}
+
+/// Why nothing can be said to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blocked {
+    KeyChanged,
+    Revoked,
+    Forgotten,
+}
+
+/// The part of the screen that a conversation is shown in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) height: usize,
+    pub(super) shape: Shape,
+}
+
+impl Conversation {
+    pub(super) fn new(card: &Card) -> Self {
+        Self {
+            peer: card.peer,
+            name: card.name.clone(),
+            verified: card.verified,
+            is_known: true,
+            standing: Standing::Offline {
+                why: Safe::default(),
+            },
+            link: None,
+            log: Log::default(),
+            editor: Editor::default(),
+            history: History::default(),
+            anchor: None,
+            unseen: Vec::new(),
+            is_muted: false,
+            is_open: true,
+            selected: None,
+        }
+    }
+
+    /// What is on the screen while there is nobody: nothing is ever said to it.
+    pub(super) fn home() -> Self {
+        let card = Card {
+            peer: PeerId::new([0; 32]),
+            name: "securechat".into(),
+            verified: false,
+        };
+        Self {
+            is_known: false,
+            ..Self::new(&card)
+        }
+    }
+
+    /// Why nothing can be said, if so.
+    pub(super) const fn blocked(&self) -> Option<Blocked> {
+        match self.standing {
+            Standing::KeyChanged { .. } => Some(Blocked::KeyChanged),
+            Standing::Revoked => Some(Blocked::Revoked),
+            Standing::Offline { .. }
+            | Standing::Connecting { .. }
+            | Standing::Up
+            | Standing::Ended { .. } => {
+                if self.is_known {
+                    None
+                } else {
+                    Some(Blocked::Forgotten)
+                }
+            }
+        }
+    }
+
+    /// How many messages were not seen.
+    pub(super) const fn unread(&self) -> usize {
+        self.unseen.len()
+    }
+
+    /// Takes a message in. `is_seen`: whether somebody looks at the end of this conversation.
+    pub(super) fn on_said(&mut self, said: &Said, zone: &Zone, is_seen: bool) {
+        self.is_open = true;
+        let first = self.log.end();
+        if said.missing > 0 {
+            self.log.push(Entry::gap(said.at, zone, said.missing));
+        }
+        self.log.push(Entry::theirs(said, zone));
+        if said.old {
+            return;
+        }
+        // Those beyond are counted as seen by nobody: after a restart they come again.
+        if self.unseen.len() < MAX_ENTRIES {
+            self.unseen.push(said.name);
+        }
+        if !is_seen {
+            self.log.marker.get_or_insert(first);
+        }
+    }
+
+    /// Adds what we say.
+    pub(super) fn say(&mut self, text: &str, at: UnixTime, zone: &Zone, ticket: Ticket) {
+        let entry = Entry::ours(at, zone, text, Receipt::Queued, ticket);
+        let entry = self.log.push(entry);
+        self.log.await_name(ticket, entry);
+        (self.log.marker, self.anchor, self.selected) = (None, None, None);
+    }
+
+    /// Adds what we said before this run.
+    pub(super) fn said_before(
+        &mut self,
+        text: &str,
+        at: UnixTime,
+        zone: &Zone,
+        name: Name,
+        receipt: Receipt,
+    ) {
+        let is_open = receipt.rank() < 2;
+        let entry = Entry::ours(at, zone, text, receipt, Ticket(0));
+        let entry = self.log.push(entry);
+        if is_open {
+            self.log.name(name, entry);
+        }
+    }
+
+    pub(super) fn note(&mut self, at: UnixTime, zone: &Zone, words: Safe) {
+        self.log.push(Entry::note(at, zone, words));
+    }
+
+    /// The end is looked at. Returns what is seen by that.
+    pub(super) fn see(&mut self) -> Vec<Name> {
+        mem::take(&mut self.unseen)
+    }
+
+    /// Nobody looks any more: what is new from now on is new.
+    pub(super) const fn leave(&mut self) {
+        if self.unseen.is_empty() {
+            self.log.marker = None;
+        }
+    }
+
+    pub(super) fn visible(&mut self, window: Window) -> Vec<Line> {
+        self.log.visible(self.anchor, window.height, window.shape)
+    }
+
+    /// Scrolls so many rows up, or down if negative.
+    pub(super) fn scroll(&mut self, rows: isize, window: Window) {
+        let Window { height, shape } = window;
+        self.anchor = if rows > 0 {
+            self.log.up(self.anchor, rows.unsigned_abs(), height, shape)
+        } else {
+            self.log.down(self.anchor, rows.unsigned_abs(), shape)
+        };
+    }
+
+    /// Shows the oldest entry.
+    pub(super) fn oldest(&mut self, window: Window) {
+        self.anchor = self.log.oldest(window.height, window.shape);
+    }
+
+    pub(super) fn show(&mut self, entry: u64, window: Window) {
+        let Window { height, shape } = window;
+        self.anchor = self.log.showing(entry, self.anchor, height, shape);
+    }
+
+    /// Shows the first entry that was not seen, if there is one.
+    pub(super) fn show_unread(&mut self, window: Window) -> bool {
+        let Some(marker) = self.log.marker else {
+            return false;
+        };
+        self.anchor = self.log.top(marker, window.height, window.shape);
+        true
+    }
+
+    /// Selects the message before or after the selected one, from the newest on; none after that.
+    pub(super) fn select(&mut self, is_up: bool, window: Window) {
+        let before = self.selected;
+        self.selected = self.beside(before, is_up);
+        if let Some(entry) = self.selected {
+            self.show(entry, window);
+        } else if before.is_some() {
+            self.anchor = None;
+        }
+    }
+
+    fn beside(&self, selected: Option<u64>, is_up: bool) -> Option<u64> {
+        let messages = self.log.newest_first().filter(|(_, it)| it.is_message());
+        let mut numbers = messages.map(|(entry, _)| entry);
+        match (selected, is_up) {
+            (None, true) => numbers.next(),
+            (None, false) => None,
+            (Some(of), true) => Some(numbers.find(|entry| *entry < of).unwrap_or(of)),
+            (Some(of), false) => numbers.take_while(|entry| *entry > of).last(),
+        }
+    }
+
+    /// The text of the `n`th message from the end, counted from 1.
+    pub(super) fn nth_message(&self, n: usize) -> Option<&Entry> {
+        let mut messages = self.log.newest_first().filter(|(_, it)| it.is_message());
+        messages.nth(n.checked_sub(1)?).map(|(_, entry)| entry)
+    }
+
+    /// The number of the `n`th message from the end that failed, and its text.
+    pub(super) fn nth_failed(&self, n: usize) -> Option<(u64, String)> {
+        let is_failed = |entry: &Entry| matches!(&entry.kind, Kind::Ours(Receipt::Failed(_), _));
+        let mut failed = self.log.newest_first().filter(|(_, it)| is_failed(it));
+        let (number, entry) = failed.nth(n.checked_sub(1)?)?;
+        Some((number, entry.raw().to_owned()))
+    }
+}

@@ -1,0 +1,225 @@
+//! What stands in a conversation: messages, and words of ours between them.
+
+use core::ops::Range;
+
+use crate::chat::State;
+use crate::text::{Safe, safe_line, safe_text_marked};
+use crate::time::UnixTime;
+use crate::tui::clock::{Day, Zone};
+use crate::tui::input::{Said, Ticket};
+use crate::tui::wrap::{self, Break};
+
+/// A message that is older than this on arrival shows when it was written.
+const LATE_MS: u64 = 120_000;
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) at: UnixTime,
+    pub(super) day: Day,
+    pub(super) kind: Kind,
+    pub(super) text: Safe,
+    /// Bytes of the text that the author did not write: drawn in another way.
+    pub(super) marks: Vec<Range<usize>>,
+    /// What the author wrote, if it is not the same.
+    raw: Option<String>,
+    /// Where the text breaks on the screen that it was last laid out for.
+    laid: Option<(Shape, Vec<Range<usize>>)>,
+}
+
+/// What an entry is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Somebody's message.
+    Theirs,
+    /// Ours, and how far it has come.
+    Ours(Receipt, Ticket),
+    /// Our program's words.
+    Note,
+    /// Messages that never came.
+    Gap,
+    /// It was deleted here.
+    Deleted,
+}
+
+/// How far a message of ours has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Receipt {
+    Queued,
+    Sent,
+    Delivered,
+    Failed(Safe),
+}
+
+/// What the rows of a text depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Cells for the text.
+    pub(super) width: usize,
+    pub(super) how: Break,
+    /// Whether days and what is new have lines of their own.
+    pub(super) has_rules: bool,
+}
+
+impl Receipt {
+    pub(super) fn of(state: State) -> Self {
+        match state {
+            State::Queued => Self::Queued,
+            State::Sent => Self::Sent,
+            State::Delivered => Self::Delivered,
+            State::Failed(reason) => Self::Failed(safe_line(&reason.to_string())),
+        }
+    }
+
+    /// States only move forward.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Queued => 0,
+            Self::Sent => 1,
+            Self::Delivered | Self::Failed(_) => 2,
+        }
+    }
+
+    /// In a word, for what is read out, and for the details.
+    pub(super) fn word(&self) -> Safe {
+        match self {
+            Self::Queued => "queued".into(),
+            Self::Sent => "sent".into(),
+            Self::Delivered => "delivered".into(),
+            Self::Failed(why) => Safe::from("failed: ") + why,
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn theirs(said: &Said, zone: &Zone) -> Self {
+        let day = zone.day(said.at);
+        let mut lead = Safe::default();
+        if said.again {
+            lead = lead + "(again) ";
+        }
+        let is_late = said.at.0.saturating_sub(said.written.0) > LATE_MS;
+        if is_late && !said.old {
+            lead = lead + "(sent " + zone.moment(said.written, day) + ") ";
+        }
+        let entry = match &said.text {
+            Some(text) => Self::written(said.at, day, Kind::Theirs, text),
+            None => Self::unreadable(said, day),
+        };
+        entry.led_by(&lead)
+    }
+
+    fn unreadable(said: &Said, day: Day) -> Self {
+        let words = Safe::from("[unreadable message, ") + said.len + " bytes]";
+        let all = 0..words.as_str().len();
+        Self {
+            marks: vec![all],
+            ..Self::of(said.at, day, Kind::Theirs, words)
+        }
+    }
+
+    pub(super) fn ours(
+        at: UnixTime,
+        zone: &Zone,
+        text: &str,
+        receipt: Receipt,
+        ticket: Ticket,
+    ) -> Self {
+        Self::written(at, zone.day(at), Kind::Ours(receipt, ticket), text)
+    }
+
+    pub(super) fn note(at: UnixTime, zone: &Zone, words: Safe) -> Self {
+        Self::of(at, zone.day(at), Kind::Note, words)
+    }
+
+    pub(super) fn gap(at: UnixTime, zone: &Zone, missing: u64) -> Self {
+        let noun = if missing == 1 {
+            " message"
+        } else {
+            " messages"
+        };
+        let words = Safe::from("-- ") + missing + noun + " missing --";
+        Self::of(at, zone.day(at), Kind::Gap, words)
+    }
+
+    fn written(at: UnixTime, day: Day, kind: Kind, text: &str) -> Self {
+        let (safe, marks) = safe_text_marked(text);
+        let raw = (safe.as_str() != text).then(|| text.to_owned());
+        Self {
+            marks,
+            raw,
+            ..Self::of(at, day, kind, safe)
+        }
+    }
+
+    const fn of(at: UnixTime, day: Day, kind: Kind, text: Safe) -> Self {
+        Self {
+            at,
+            day,
+            kind,
+            text,
+            marks: Vec::new(),
+            raw: None,
+            laid: None,
+        }
+    }
+
+    /// With words of ours in front, drawn so that nobody can write them himself.
+    fn led_by(mut self, lead: &Safe) -> Self {
+        let len = lead.as_str().len();
+        if len == 0 {
+            return self;
+        }
+        self.raw.get_or_insert_with(|| self.text.to_string());
+        let shift = |mark: &Range<usize>| mark.start + len..mark.end + len;
+        let own = core::iter::once(0..len - 1);
+        self.marks = own.chain(self.marks.iter().map(shift)).collect();
+        self.text = lead.clone() + &self.text;
+        self
+    }
+
+    /// What its author wrote.
+    pub(super) fn raw(&self) -> &str {
+        self.raw.as_deref().unwrap_or(self.text.as_str())
+    }
+
+    /// The bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        self.text.as_str().len() + self.raw.as_ref().map_or(0, String::len)
+    }
+
+    pub(super) const fn is_message(&self) -> bool {
+        matches!(self.kind, Kind::Theirs | Kind::Ours(..))
+    }
+
+    /// Why it failed, and what to do.
+    pub(super) fn failure(&self) -> Option<Safe> {
+        match &self.kind {
+            Kind::Ours(Receipt::Failed(why), _) => {
+                Some(Safe::from("failed: ") + why + " - /retry sends it again")
+            }
+            Kind::Ours(..) | Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => None,
+        }
+    }
+
+    /// The rows of the text in this shape.
+    pub(super) fn rows(&mut self, shape: Shape) -> &[Range<usize>] {
+        if !matches!(&self.laid, Some((of, _)) if *of == shape) {
+            let text = self.text.as_str();
+            self.laid = Some((shape, wrap::rows(text, shape.width, shape.how)));
+        }
+        self.laid.as_ref().map_or(&[], |(_, rows)| rows)
+    }
+
+    /// As [`Entry::rows`], of an entry that has been laid out.
+    pub(super) fn row(&self, row: usize) -> Option<Range<usize>> {
+        self.laid.as_ref()?.1.get(row).cloned()
+    }
+
+    /// Takes its content away.
+    pub(super) fn delete(&mut self) {
+        self.kind = Kind::Deleted;
+        (self.text, self.raw, self.laid) = (Safe::default(), None, None);
+        self.marks.clear();
+    }
+}

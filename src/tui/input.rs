@@ -1,0 +1,302 @@
+//! What goes into the face and what comes out of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ratatui_crossterm::crossterm::event::KeyEvent;
+
+use crate::chat::{Name, State};
+use crate::id::PeerId;
+use crate::text::Safe;
+use crate::time::{Instant, UnixTime};
+
+/// The two clocks at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// For what passes.
+    pub instant: Instant,
+    /// For what is shown.
+    pub unix: UnixTime,
+}
+
+/// What happens to the face.
+#[derive(Debug)]
+pub enum Input {
+    /// A key.
+    Key(KeyEvent),
+    /// Text that was pasted in one piece, whatever it contains.
+    Paste(String),
+    /// The mouse wheel, where the mouse is on: rows to go up, or down if negative.
+    Wheel(i16),
+    /// A click on this cell, where the mouse is on: column, row.
+    Click(u16, u16),
+    /// The terminal has so many cells now.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// The terminal's window got or lost the keyboard.
+    Focus(bool),
+    /// Time has passed. Once a second is enough, and never needed for anything but the clock on the
+    /// screen.
+    Tick,
+    /// The core tells something.
+    Told(Told),
+}
+
+/// What the core tells.
+#[derive(Debug)]
+pub enum Told {
+    /// Somebody is known, or known in another way than before.
+    Peer(Card),
+    /// The conversation with this person is what the program was started for: it comes first.
+    Show(PeerId),
+    /// Somebody is known no longer. The conversation stays to be read.
+    Forgotten(PeerId),
+    /// Somebody said something.
+    Said(Said),
+    /// A message of ours was taken into the outbox, under this name.
+    Accepted {
+        /// The number that the face gave it.
+        ticket: Ticket,
+        /// Its name from now on.
+        name: Name,
+    },
+    /// A message of ours was not taken.
+    NotAccepted {
+        /// The number that the face gave it.
+        ticket: Ticket,
+        /// Why.
+        why: Safe,
+    },
+    /// A message of ours from before this run.
+    Own {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        name: Name,
+        /// When it was written.
+        at: UnixTime,
+        /// What it says.
+        text: String,
+        /// How far it has come.
+        state: State,
+    },
+    /// A message of ours moved on.
+    State {
+        /// To whom it goes.
+        peer: PeerId,
+        /// Which one.
+        name: Name,
+        /// How far it has come.
+        state: State,
+    },
+    /// How things stand with somebody.
+    Standing {
+        /// With whom.
+        peer: PeerId,
+        /// How.
+        standing: Standing,
+    },
+    /// How good the way to somebody is; at most once a second.
+    Link {
+        /// To whom.
+        peer: PeerId,
+        /// How good.
+        link: LinkStatus,
+    },
+    /// An unknown key calls.
+    Guest(Guest),
+    /// It is gone, or has its answer.
+    GuestGone(PeerId),
+    /// Words about somebody, or about everything.
+    Note {
+        /// About whom.
+        about: Option<PeerId>,
+        /// The words, a line each.
+        lines: Vec<Safe>,
+    },
+}
+
+/// Somebody who is known.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// The key.
+    pub peer: PeerId,
+    /// What we call it.
+    pub name: Safe,
+    /// Whether the key was compared with its owner.
+    pub verified: bool,
+}
+
+/// A message of somebody's.
+#[derive(Debug)]
+pub struct Said {
+    /// Whose.
+    pub peer: PeerId,
+    /// Which.
+    pub name: Name,
+    /// The text; none of bytes that are no text.
+    pub text: Option<String>,
+    /// How many bytes it has.
+    pub len: usize,
+    /// When it came.
+    pub at: UnixTime,
+    /// When its author says to have written it.
+    pub written: UnixTime,
+    /// Messages before it that never arrived.
+    pub missing: u64,
+    /// It may have been shown before.
+    pub again: bool,
+    /// It was shown in an earlier run, and is here to be looked up.
+    pub old: bool,
+}
+
+/// An unknown key that calls.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// The key.
+    pub peer: PeerId,
+    /// In the form that people compare.
+    pub fingerprint: Safe,
+    /// From where.
+    pub address: SocketAddr,
+    /// What it would like to be called.
+    pub nickname: Option<Safe>,
+}
+
+/// How things stand with somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No session, and none under way.
+    Offline {
+        /// Why, and what is tried next.
+        why: Safe,
+    },
+    /// A handshake is under way.
+    Connecting {
+        /// Since when.
+        since: Instant,
+        /// Why it takes so long, and what is tried next.
+        why: Safe,
+    },
+    /// A session stands.
+    Up,
+    /// It said goodbye.
+    Ended {
+        /// In words.
+        why: Safe,
+    },
+    /// Another key is in its place. Nothing is sent.
+    KeyChanged {
+        /// What happened, and what to do.
+        why: Safe,
+    },
+    /// The key was revoked. Nothing is sent, ever.
+    Revoked,
+}
+
+/// How good the way to somebody is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkStatus {
+    /// Where it is.
+    pub address: Option<SocketAddr>,
+    /// There and back.
+    pub rtt: Option<Duration>,
+    /// How long ago something was heard.
+    pub heard: Option<Duration>,
+    /// Something is due from there: that nothing is heard means something.
+    pub is_due: bool,
+    /// For how long what we sent has not been acknowledged.
+    pub unacked: Option<Duration>,
+    /// How old the keys are.
+    pub key_age: Option<Duration>,
+}
+
+/// The number that the face gives a message before the core has named it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
+/// What the face wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this to `peer`, and to nobody else.
+    Send {
+        /// To whom, as it was when Enter was pressed.
+        peer: PeerId,
+        /// How the answer names it.
+        ticket: Ticket,
+        /// What to say: not empty, as it was written.
+        text: String,
+    },
+    /// Do, or find out; the answer comes as a [`Told`].
+    Ask(Ask),
+    /// These messages of somebody have been looked at.
+    Seen(PeerId, Vec<Name>),
+    /// Put this into the clipboard.
+    Copy(String),
+    /// Call the person.
+    Notify(Notice),
+    /// Turn the mouse on or off.
+    Mouse(bool),
+    /// Draw everything anew.
+    Redraw,
+    /// Give the terminal back until the shell returns it.
+    Suspend,
+    /// End.
+    Quit,
+}
+
+/// What only the core can do or know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Who is there.
+    Peers,
+    /// How things stand with each.
+    Status,
+    /// All about one.
+    Whois(PeerId),
+    /// Measure the way there and back.
+    Ping(PeerId),
+    /// Call somebody now.
+    Connect(PeerId),
+    /// Our own key, and what others have to type.
+    MyId,
+    /// Take an unknown key in under a name.
+    Welcome {
+        /// The key.
+        peer: PeerId,
+        /// The name, unchecked.
+        name: String,
+    },
+    /// Send an unknown key away.
+    Refuse(PeerId),
+    /// Save a key under a name.
+    Add {
+        /// The name, unchecked.
+        name: String,
+        /// The key in any form, unchecked.
+        key: String,
+    },
+}
+
+/// A call for the person's attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What a notification may say; nothing but the bell if none.
+    pub words: Option<Safe>,
+}
+
+/// What a notification may say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discretion {
+    /// Nothing: the bell alone.
+    #[default]
+    Bell,
+    /// From whom.
+    Sender,
+    /// From whom, and what.
+    Full,
+}

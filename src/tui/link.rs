@@ -1,0 +1,146 @@
+//! How good the way to somebody is, in words.
+//!
+//! The thresholds and the two sentences are mosh's, whose users have known them for years: silence, and
+//! a way that perhaps works in one direction only.
+
+use std::time::Duration;
+
+use crate::text::{Safe, safe_line};
+use crate::time::Instant;
+use crate::tui::input::LinkStatus;
+
+/// Silence is told after this.
+const SILENCE: Duration = Duration::from_millis(6_500);
+/// That nothing is acknowledged is told after this.
+const UNACKED: Duration = Duration::from_secs(10);
+/// After so much silence the words change no more than every [`SLOW_STEP`].
+const SLOW_AFTER: u64 = 60;
+/// Seconds.
+const SLOW_STEP: u64 = 3;
+
+/// What is wrong, if something is. `told`: when the status was.
+pub(super) fn trouble(link: &LinkStatus, told: Instant, now: Instant) -> Option<Safe> {
+    let since = now.saturating_since(told);
+    let heard = link.heard? + since;
+    if link.is_due && heard > SILENCE {
+        let words = Safe::from("last contact ") + stepped(heard) + " s ago";
+        return Some(words + " - trying (messages are queued)");
+    }
+    let unacked = link.unacked? + since;
+    let words = Safe::from("last reply ") + stepped(unacked) + " s ago";
+    (unacked > UNACKED).then(|| words + " - they may not hear us")
+}
+
+/// Seconds that do not change too often.
+fn stepped(time: Duration) -> u64 {
+    let seconds = time.as_secs();
+    if seconds < SLOW_AFTER {
+        seconds
+    } else {
+        seconds - seconds % SLOW_STEP
+    }
+}
+
+/// `direct 203.0.113.9:7419   rtt 42 ms  heard 0.4 s`.
+pub(super) fn quality(link: &LinkStatus, told: Instant, now: Instant) -> Safe {
+    let since = now.saturating_since(told);
+    let address = link.address.map(|address| Safe::from("direct ") + address);
+    let rtt = link.rtt.map(|rtt| Safe::from("rtt ") + span(rtt));
+    let heard = link
+        .heard
+        .map(|heard| Safe::from("heard ") + ago(heard + since));
+    let figures = Safe::join([rtt, heard].into_iter().flatten(), "  ");
+    let parts = [address, Some(figures)].into_iter().flatten();
+    Safe::join(parts.filter(|part| !part.as_str().is_empty()), "   ")
+}
+
+/// `0.4 ms`, `42 ms`, `3.1 s`.
+pub(super) fn span(time: Duration) -> Safe {
+    let ms = time.as_secs_f64() * 1_000.0;
+    safe_line(&if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 1_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1_000.0)
+    })
+}
+
+fn ago(time: Duration) -> Safe {
+    let seconds = time.as_secs_f64();
+    if seconds < 10.0 {
+        safe_line(&format!("{seconds:.1} s"))
+    } else {
+        Safe::from(stepped(time)) + " s"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEARD: LinkStatus = LinkStatus {
+        address: None,
+        rtt: None,
+        heard: Some(Duration::ZERO),
+        is_due: true,
+        unacked: None,
+        key_age: None,
+    };
+
+    fn after(link: LinkStatus, ms: u64) -> Option<String> {
+        let now = Instant::ZERO + Duration::from_millis(ms);
+        trouble(&link, Instant::ZERO, now).map(|words| words.to_string())
+    }
+
+    #[test]
+    fn silence_is_told_after_six_and_a_half_seconds() {
+        assert_eq!(after(HEARD, 6_500), None);
+        let told = "last contact 7 s ago - trying (messages are queued)";
+        assert_eq!(after(HEARD, 7_000).as_deref(), Some(told));
+    }
+
+    #[test]
+    fn a_silence_that_nobody_broke_a_promise_with_is_none() {
+        let quiet = LinkStatus {
+            is_due: false,
+            ..HEARD
+        };
+        assert_eq!(after(quiet, 20_000), None, "keepalives come every 25 s");
+    }
+
+    #[test]
+    fn a_way_that_works_in_one_direction_is_told_apart() {
+        let deaf = LinkStatus {
+            is_due: false,
+            unacked: Some(Duration::from_secs(4)),
+            ..HEARD
+        };
+        assert_eq!(after(deaf, 6_000), None);
+        let told = "last reply 11 s ago - they may not hear us";
+        assert_eq!(after(deaf, 7_000).as_deref(), Some(told));
+    }
+
+    #[test]
+    fn after_a_minute_the_words_change_every_three_seconds() {
+        let seconds = |ms| after(HEARD, ms).unwrap();
+        assert_ne!(seconds(58_000), seconds(59_000));
+        assert_eq!(seconds(60_000), seconds(62_900));
+        assert_ne!(seconds(62_900), seconds(63_000));
+    }
+
+    #[test]
+    fn the_figures_stand_in_a_row() {
+        let link = LinkStatus {
+            address: Some("203.0.113.9:7419".parse().unwrap()),
+            rtt: Some(Duration::from_millis(42)),
+            heard: Some(Duration::from_millis(400)),
+            ..HEARD
+        };
+        let words = quality(&link, Instant::ZERO, Instant::ZERO);
+        assert_eq!(
+            words.as_str(),
+            "direct 203.0.113.9:7419   rtt 42 ms  heard 0.4 s"
+        );
+    }
+}

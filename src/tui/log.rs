@@ -1,0 +1,468 @@
+//! The entries of a conversation in their order, and which lines of them a screen shows.
+//!
+//! An entry keeps its number for ever. The screen is anchored at its lowest line, so that it stays where
+//! it is when something is added, and when the width changes.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::chat::Name;
+use crate::tui::clock::Day;
+use crate::tui::entry::{Entry, Kind, Receipt, Shape};
+use crate::tui::input::Ticket;
+
+/// Entries that are kept; the oldest go first.
+pub(super) const MAX_ENTRIES: usize = 20_000;
+/// Bytes of text that are kept.
+const MAX_BYTES: usize = 32 << 20;
+
+/// The entries.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: VecDeque<Entry>,
+    /// The number of the first of them.
+    first: u64,
+    bytes: usize,
+    names: BTreeMap<Name, u64>,
+    tickets: BTreeMap<Ticket, u64>,
+    /// The first entry that was not seen: the line `new` stands before it.
+    pub(super) marker: Option<u64>,
+}
+
+/// A line on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A day begins.
+    Day(Day),
+    /// What follows is new.
+    New,
+    /// A row of the text of an entry.
+    Text { entry: u64, row: usize },
+    /// Why an entry failed.
+    Failure { entry: u64 },
+}
+
+/// Where the lowest line of the screen is: so many lines above the last one of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Anchor {
+    entry: u64,
+    skipped: usize,
+}
+
+impl Log {
+    pub(super) fn push(&mut self, entry: Entry) -> u64 {
+        self.bytes += entry.size();
+        self.entries.push_back(entry);
+        while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
+            if self.entries.len() == 1 {
+                break;
+            }
+            self.drop_first();
+        }
+        self.end() - 1
+    }
+
+    fn drop_first(&mut self) {
+        if let Some(gone) = self.entries.pop_front() {
+            self.bytes -= gone.size();
+            self.first += 1;
+        }
+        let first = self.first;
+        self.names.retain(|_, entry| *entry >= first);
+        self.tickets.retain(|_, entry| *entry >= first);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.first = self.end();
+        self.entries.clear();
+        (self.bytes, self.marker) = (0, None);
+        self.names.clear();
+        self.tickets.clear();
+    }
+
+    /// The number that the next entry gets.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(super) fn get(&self, entry: u64) -> Option<&Entry> {
+        self.entries.get(self.index(entry)?)
+    }
+
+    fn get_mut(&mut self, entry: u64) -> Option<&mut Entry> {
+        let index = self.index(entry)?;
+        self.entries.get_mut(index)
+    }
+
+    fn index(&self, entry: u64) -> Option<usize> {
+        usize::try_from(entry.checked_sub(self.first)?).ok()
+    }
+
+    /// The entries with their numbers, newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        let first = self.first;
+        let numbered = self.entries.iter().enumerate().rev();
+        numbered.map(move |(index, entry)| (first + index as u64, entry))
+    }
+
+    pub(super) fn delete(&mut self, entry: u64) {
+        if let Some(entry) = self.get_mut(entry) {
+            let size = entry.size();
+            entry.delete();
+            self.bytes -= size;
+        }
+    }
+
+    /// Waits for the core to name an entry of ours.
+    pub(super) fn await_name(&mut self, ticket: Ticket, entry: u64) {
+        self.tickets.insert(ticket, entry);
+    }
+
+    /// The core has named, or refused, what this ticket stands for; false if that is not here.
+    pub(super) fn on_ticket(&mut self, ticket: Ticket, named: Result<Name, Receipt>) -> bool {
+        let Some(entry) = self.tickets.remove(&ticket) else {
+            return false;
+        };
+        match named {
+            Ok(name) => {
+                self.names.insert(name, entry);
+            }
+            Err(receipt) => self.set_receipt(entry, receipt),
+        }
+        true
+    }
+
+    pub(super) fn name(&mut self, name: Name, entry: u64) {
+        self.names.insert(name, entry);
+    }
+
+    pub(super) fn on_state(&mut self, name: Name, receipt: Receipt) {
+        let Some(entry) = self.names.get(&name).copied() else {
+            return;
+        };
+        if receipt.rank() == 2 {
+            self.names.remove(&name);
+        }
+        self.set_receipt(entry, receipt);
+    }
+
+    fn set_receipt(&mut self, entry: u64, receipt: Receipt) {
+        if let Some(Entry {
+            kind: Kind::Ours(of, _),
+            ..
+        }) = self.get_mut(entry)
+            && receipt.rank() > of.rank()
+        {
+            *of = receipt;
+        }
+    }
+
+    /// Messages of ours that have come to no end yet.
+    pub(super) fn open(&self) -> usize {
+        self.names.len() + self.tickets.len()
+    }
+
+    /// Those of them that the other side has nothing of.
+    pub(super) fn queued(&self) -> usize {
+        let is_queued = |entry: &&u64| {
+            let kind = self.get(**entry).map(|entry| &entry.kind);
+            matches!(kind, Some(Kind::Ours(Receipt::Queued, _)))
+        };
+        self.names.values().filter(is_queued).count() + self.tickets.len()
+    }
+
+    /// The lines of an entry on a screen of this shape, from top to bottom.
+    fn lines(&mut self, entry: u64, shape: Shape) -> Vec<Line> {
+        let before = entry.checked_sub(1).and_then(|before| self.day_of(before));
+        let is_new = self.marker == Some(entry);
+        let Some(found) = self.get_mut(entry) else {
+            return Vec::new();
+        };
+        let mut lines = Vec::new();
+        if before != Some(found.day) && shape.has_rules {
+            lines.push(Line::Day(found.day));
+        }
+        if is_new && shape.has_rules {
+            lines.push(Line::New);
+        }
+        if found.kind != Kind::Deleted {
+            let rows = found.rows(shape).len();
+            lines.extend((0..rows).map(|row| Line::Text { entry, row }));
+        }
+        if found.failure().is_some() {
+            lines.push(Line::Failure { entry });
+        }
+        lines
+    }
+
+    fn day_of(&self, entry: u64) -> Option<Day> {
+        self.get(entry).map(|entry| entry.day)
+    }
+
+    /// The lines that a screen of so many rows shows, from top to bottom.
+    pub(super) fn visible(
+        &mut self,
+        anchor: Option<Anchor>,
+        height: usize,
+        shape: Shape,
+    ) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let Some(Anchor { entry, skipped }) = self.placed(anchor) else {
+            return lines;
+        };
+        let mut skipped = skipped;
+        for entry in (self.first..=entry).rev() {
+            let of_entry = self.lines(entry, shape);
+            let shown = of_entry.len().saturating_sub(skipped);
+            skipped = 0;
+            // An anchor is at least on the first line of its entry, however the width has changed.
+            let shown = shown.max(usize::from(lines.is_empty() && !of_entry.is_empty()));
+            lines.extend(of_entry.iter().take(shown).rev());
+            if lines.len() >= height {
+                break;
+            }
+        }
+        lines.truncate(height);
+        lines.reverse();
+        lines
+    }
+
+    /// The anchor as it is now: at the end if there is none, at the oldest entry if its own is gone.
+    fn placed(&self, anchor: Option<Anchor>) -> Option<Anchor> {
+        let last = self
+            .end()
+            .checked_sub(1)
+            .filter(|last| *last >= self.first)?;
+        Some(match anchor {
+            Some(Anchor { entry, skipped }) if entry <= last => Anchor {
+                entry: entry.max(self.first),
+                skipped,
+            },
+            Some(_) | None => Anchor {
+                entry: last,
+                skipped: 0,
+            },
+        })
+    }
+
+    /// The anchor so many rows further up, but not past the oldest line; none at the end.
+    pub(super) fn up(
+        &mut self,
+        anchor: Option<Anchor>,
+        rows: usize,
+        height: usize,
+        shape: Shape,
+    ) -> Option<Anchor> {
+        let mut at = self.placed(anchor)?;
+        let mut left = rows;
+        loop {
+            let lines = self.lines(at.entry, shape).len();
+            let above = lines.saturating_sub(at.skipped + 1);
+            if left <= above && lines > 0 {
+                at.skipped += left;
+                break;
+            }
+            if at.entry == self.first {
+                at.skipped = lines.saturating_sub(1);
+                break;
+            }
+            left = left.saturating_sub(if lines > 0 { above + 1 } else { 0 });
+            at = Anchor {
+                entry: at.entry - 1,
+                skipped: 0,
+            };
+        }
+        let shown = self.visible(Some(at), height, shape).len();
+        self.down(Some(at), height.saturating_sub(shown), shape)
+    }
+
+    /// The anchor so many rows further down; none at the end.
+    pub(super) fn down(
+        &mut self,
+        anchor: Option<Anchor>,
+        rows: usize,
+        shape: Shape,
+    ) -> Option<Anchor> {
+        let mut at = self.placed(Some(anchor?))?;
+        let mut left = rows;
+        while left > at.skipped {
+            left -= at.skipped;
+            if at.entry + 1 == self.end() {
+                return None;
+            }
+            let entry = at.entry + 1;
+            let skipped = self.lines(entry, shape).len();
+            at = Anchor { entry, skipped };
+        }
+        at.skipped -= left;
+        let is_end = at.skipped == 0 && at.entry + 1 == self.end();
+        (!is_end).then_some(at)
+    }
+
+    /// The anchor of a screen that begins with an entry; none if it ends with the last line.
+    pub(super) fn top(&mut self, entry: u64, height: usize, shape: Shape) -> Option<Anchor> {
+        let lines = self.lines(entry, shape).len();
+        let at = Anchor {
+            entry,
+            skipped: lines.saturating_sub(1),
+        };
+        self.down(Some(at), height.saturating_sub(1), shape)
+    }
+
+    /// The anchor of a screen that stays at the end as it is now, whatever comes.
+    pub(super) fn pinned(&self) -> Option<Anchor> {
+        self.placed(None)
+    }
+
+    /// The anchor of a screen that begins with the oldest entry.
+    pub(super) fn oldest(&mut self, height: usize, shape: Shape) -> Option<Anchor> {
+        self.placed(None)?;
+        let lines = self.lines(self.first, shape).len();
+        let at = Anchor {
+            entry: self.first,
+            skipped: lines,
+        };
+        self.down(Some(at), height, shape)
+    }
+
+    /// The anchor of a screen that shows an entry: the one given if it does already.
+    pub(super) fn showing(
+        &mut self,
+        entry: u64,
+        anchor: Option<Anchor>,
+        height: usize,
+        shape: Shape,
+    ) -> Option<Anchor> {
+        let lines = self.visible(anchor, height, shape);
+        let text = |line: &Line| match line {
+            Line::Text { entry, .. } | Line::Failure { entry } => Some(*entry),
+            Line::Day(_) | Line::New => None,
+        };
+        let is_shown = lines.iter().filter_map(text).any(|shown| shown == entry);
+        if is_shown {
+            return anchor;
+        }
+        let first_shown = lines.iter().find_map(text);
+        if first_shown.is_some_and(|first| entry < first) {
+            return self.top(entry, height, shape);
+        }
+        self.down(Some(Anchor { entry, skipped: 0 }), 0, shape)
+    }
+}
+
+impl Anchor {
+    /// The last line of an entry.
+    #[cfg(test)]
+    pub(super) const fn at(entry: u64) -> Self {
+        Self { entry, skipped: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Safe;
+    use crate::time::UnixTime;
+    use crate::tui::clock::Zone;
+    use crate::tui::wrap::Break;
+
+    const SHAPE: Shape = Shape {
+        width: 10,
+        how: Break::Words,
+        has_rules: true,
+    };
+
+    fn log(lines: u64) -> Log {
+        let mut log = Log::default();
+        for line in 0..lines {
+            let words = Safe::from("entry ") + line;
+            log.push(Entry::note(UnixTime(0), &Zone::utc(), words));
+        }
+        log
+    }
+
+    /// The entries whose rows are shown.
+    fn shown(log: &mut Log, anchor: Option<Anchor>, height: usize) -> Vec<u64> {
+        let lines = log.visible(anchor, height, SHAPE);
+        let text = |line: Line| match line {
+            Line::Text { entry, .. } => Some(entry),
+            Line::Day(_) | Line::New | Line::Failure { .. } => None,
+        };
+        lines.into_iter().filter_map(text).collect()
+    }
+
+    #[test]
+    fn the_screen_ends_with_the_newest_and_stays_where_it_was_scrolled() {
+        let mut log = log(10);
+        assert_eq!(shown(&mut log, None, 3), [7, 8, 9]);
+        let up = log.up(None, 2, 3, SHAPE);
+        assert_eq!(shown(&mut log, up, 3), [5, 6, 7]);
+        log.push(Entry::note(UnixTime(0), &Zone::utc(), "more".into()));
+        assert_eq!(shown(&mut log, up, 3), [5, 6, 7]);
+        let down = log.down(up, 1, SHAPE);
+        assert_eq!(shown(&mut log, down, 3), [6, 7, 8]);
+        assert_eq!(log.down(up, 3, SHAPE), None, "that is the end");
+    }
+
+    #[test]
+    fn nobody_scrolls_past_the_oldest_line() {
+        let mut all = log(10);
+        let top = all.up(None, 1_000, 4, SHAPE);
+        let lines = all.visible(top, 4, SHAPE);
+        assert!(matches!(lines[0], Line::Day(_)), "{lines:?}");
+        assert_eq!(lines.len(), 4);
+        let mut few = log(2);
+        assert_eq!(few.up(None, 5, 10, SHAPE), None, "all of it fits");
+    }
+
+    #[test]
+    fn a_long_entry_is_scrolled_by_rows_and_survives_another_width() {
+        let mut log = log(1);
+        let words = "aaaa bbbb cccc dddd eeee ffff gggg hhhh".into();
+        log.push(Entry::note(UnixTime(0), &Zone::utc(), words));
+        let up = log.up(None, 1, 2, SHAPE);
+        let rows = |log: &mut Log, width| {
+            let shape = Shape { width, ..SHAPE };
+            log.visible(up, 2, shape)
+        };
+        let text = |row| Line::Text { entry: 1, row };
+        assert_eq!(rows(&mut log, 10), [text(1), text(2)]);
+        assert_eq!(rows(&mut log, 80).last(), Some(&text(0)));
+        assert_eq!(rows(&mut log, 10), [text(1), text(2)]);
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let mut log = log(MAX_ENTRIES as u64 + 5);
+        assert_eq!(log.first, 5);
+        assert!(log.get(4).is_none() && log.get(5).is_some());
+        let gone = Some(Anchor::at(2));
+        assert_eq!(shown(&mut log, gone, 1), [5]);
+    }
+
+    #[test]
+    fn what_is_deleted_takes_no_line() {
+        let mut log = log(3);
+        log.delete(1);
+        assert_eq!(shown(&mut log, None, 9), [0, 2]);
+        let up = log.up(None, 1, 2, SHAPE);
+        assert_eq!(shown(&mut log, up, 2), [0]);
+    }
+
+    #[test]
+    fn states_only_move_forward() {
+        let mut log = Log::default();
+        let entry = Entry::ours(UnixTime(0), &Zone::utc(), "x", Receipt::Queued, Ticket(1));
+        let entry = log.push(entry);
+        log.await_name(Ticket(1), entry);
+        let name = Name {
+            log: crate::chat::LogId(1),
+            sequence: 0,
+        };
+        assert!(log.on_ticket(Ticket(1), Ok(name)));
+        log.on_state(name, Receipt::Delivered);
+        log.on_state(name, Receipt::Sent);
+        let kind = &log.get(entry).unwrap().kind;
+        assert_eq!(*kind, Kind::Ours(Receipt::Delivered, Ticket(1)));
+        assert_eq!(log.open(), 0);
+    }
+}

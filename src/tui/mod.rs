@@ -1,0 +1,40 @@
+//! The full-screen face: a state, a pure function that updates it, and one that draws it.
+//!
+//! [`App::update`] takes what happens (a key, a paste, another size, time, what the core tells) and returns
+//! what is to be done. [`App::draw`] draws the state into a buffer of cells. Neither knows a terminal,
+//! a thread or a clock: a test drives both, and sees what a person would.
+//!
+//! ```text
+//! terminal ─► Input ─► App::update ─► Action ─► core, terminal
+//!                          │
+//!                      App::draw ─► Buffer ─► terminal
+//! ```
+
+mod app;
+mod clock;
+mod commands;
+mod conversation;
+mod editor;
+mod entry;
+mod history;
+mod input;
+mod keys;
+mod link;
+mod log;
+mod paint;
+mod places;
+mod search;
+mod terminal;
+mod theme;
+mod update;
+mod view;
+mod wrap;
+
+pub use app::{App, Settings};
+pub use clock::Zone;
+pub use input::{
+    Action, Ask, Card, Discretion, Guest, Input, LinkStatus, Notice, Now, Said, Standing, Ticket,
+    Told,
+};
+pub use places::{MIN_HEIGHT, MIN_WIDTH};
+pub use terminal::{Terminal, read, restore};

@@ -1,0 +1,151 @@
+//! The only way onto the screen.
+
+use core::ops::Range;
+
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
+
+use crate::text::{Safe, safe_line, safe_text};
+use crate::tui::wrap;
+
+/// A piece of text that may be drawn: a part of a [`Safe`] one, or our own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece<'a>(&'a str);
+
+impl<'a> Piece<'a> {
+    /// These bytes of a text; nothing, if it has no such bytes.
+    pub(super) fn of(text: &'a Safe, range: Range<usize>) -> Self {
+        Self(text.as_str().get(range).unwrap_or(""))
+    }
+
+    pub(super) fn to_safe(self) -> Safe {
+        safe_text(self.0)
+    }
+
+    pub(super) fn cells(self) -> usize {
+        wrap::cells(self.0)
+    }
+}
+
+impl<'a> From<&'a Safe> for Piece<'a> {
+    fn from(text: &'a Safe) -> Self {
+        Self(text.as_str())
+    }
+}
+
+impl From<&'static str> for Piece<'_> {
+    fn from(words: &'static str) -> Self {
+        Self(words)
+    }
+}
+
+/// A screen that is being drawn.
+#[derive(Debug)]
+pub(super) struct Canvas<'b> {
+    buffer: &'b mut Buffer,
+}
+
+/// A row of an area that is written from left to right.
+#[derive(Debug)]
+pub(super) struct Pen<'c, 'b> {
+    canvas: &'c mut Canvas<'b>,
+    x: u16,
+    y: u16,
+    end: u16,
+}
+
+impl<'b> Canvas<'b> {
+    pub(super) const fn new(buffer: &'b mut Buffer) -> Self {
+        Self { buffer }
+    }
+
+    /// A pen at the beginning of the `row`th row of `area`; one that writes nothing below it.
+    pub(super) fn row(&mut self, area: Rect, row: usize) -> Pen<'_, 'b> {
+        let row = u16::try_from(row).unwrap_or(u16::MAX);
+        let area = area.intersection(self.buffer.area);
+        let is_inside = row < area.height;
+        Pen {
+            canvas: self,
+            x: area.x,
+            y: area.y.saturating_add(row),
+            end: if is_inside { area.right() } else { area.x },
+        }
+    }
+
+    /// Sets the style of a row of an area.
+    pub(super) fn style_row(&mut self, area: Rect, row: u16, style: Style) {
+        let line = Rect {
+            y: area.y.saturating_add(row),
+            height: 1,
+            ..area
+        };
+        self.buffer
+            .set_style(line.intersection(self.buffer.area), style);
+    }
+
+    /// Takes out whatever got here past [`Safe`]. Nothing should; a terminal does not forgive it.
+    pub(super) fn scrub(&mut self) {
+        for cell in &mut self.buffer.content {
+            let symbol = cell.symbol();
+            let is_plain = matches!(symbol.as_bytes(), [b' '..=b'~']);
+            if !is_plain && safe_line(symbol).as_str() != symbol {
+                cell.set_symbol("\u{fffd}");
+            }
+        }
+    }
+}
+
+impl Pen<'_, '_> {
+    /// Cells that are left.
+    pub(super) const fn left(&self) -> usize {
+        self.end.saturating_sub(self.x) as usize
+    }
+
+    /// Writes what fits.
+    pub(super) fn put<'a>(&mut self, piece: impl Into<Piece<'a>>, style: Style) -> &mut Self {
+        let Piece(text) = piece.into();
+        // As a number of cells alone it would let a line separator through, which has none.
+        let (x, _) = self
+            .canvas
+            .buffer
+            .set_stringn(self.x, self.y, text, self.left(), style);
+        self.x = x.min(self.end);
+        self
+    }
+
+    /// As [`Pen::put`] in the terminal's own style.
+    pub(super) fn plain<'a>(&mut self, piece: impl Into<Piece<'a>>) -> &mut Self {
+        self.put(piece, Style::new())
+    }
+
+    /// Writes at most so many cells, and goes exactly so far.
+    pub(super) fn field<'a>(
+        &mut self,
+        piece: impl Into<Piece<'a>>,
+        cells: usize,
+        style: Style,
+    ) -> &mut Self {
+        let start = self.x;
+        let Piece(text) = piece.into();
+        self.put(Piece(wrap::fitting(text, cells)), style);
+        let cells = u16::try_from(cells).unwrap_or(u16::MAX);
+        self.x = start.saturating_add(cells).min(self.end);
+        self
+    }
+
+    /// Goes on so many cells before the end of the row, if that is further on.
+    pub(super) fn before_end(&mut self, cells: usize) -> &mut Self {
+        let cells = u16::try_from(cells).unwrap_or(u16::MAX);
+        self.x = self.x.max(self.end.saturating_sub(cells));
+        self
+    }
+
+    /// Fills the row up to so many cells before its end.
+    pub(super) fn fill(&mut self, glyph: &'static str, until: usize) -> &mut Self {
+        while self.left() > until {
+            self.plain(glyph);
+        }
+        self
+    }
+}

@@ -1,0 +1,340 @@
+//! The terminal that the face is drawn on: taken over, drawn, given back whatever happens.
+//!
+//! It is given back when the value is dropped, and before a panic prints its words: [`restore`] does
+//! the same for whoever ends the process in another way.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, BufWriter, Stdout, Write, stdout};
+use std::panic;
+use std::sync::Once;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ratatui_core::backend::{Backend, ClearType};
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::{Position, Rect};
+use ratatui_crossterm::CrosstermBackend;
+use ratatui_crossterm::crossterm::cursor::{Hide, MoveTo, Show};
+use ratatui_crossterm::crossterm::event::{
+    self, DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture, Event, KeyboardEnhancementFlags, MouseButton,
+    MouseEvent, MouseEventKind, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
+};
+use ratatui_crossterm::crossterm::style::Print;
+use ratatui_crossterm::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode, size,
+};
+use ratatui_crossterm::crossterm::{execute, queue};
+
+use crate::text::Safe;
+use crate::tui::app::App;
+use crate::tui::input::{Input, Notice};
+
+/// Rows that a notch of the wheel scrolls.
+const WHEEL: i16 = 3;
+/// Keeps the window's title, and brings it back (xterm's XTWINOPS).
+const PUSH_TITLE: &str = "\x1b[22;2t";
+const POP_TITLE: &str = "\x1b[23;2t";
+
+/// Whether the terminal is ours at the moment.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+/// A terminal that is ours.
+///
+/// The two buffers and what is between them are kept here and not by ratatui's own `Terminal`: whenever that
+/// clears, it asks the terminal where its cursor is, and waits for an answer that the thread which reads
+/// the keys takes away from it.
+#[derive(Debug)]
+pub struct Terminal {
+    backend: CrosstermBackend<BufWriter<Stdout>>,
+    /// What stands on the terminal.
+    shown: Buffer,
+    /// What is drawn next.
+    next: Buffer,
+    /// Where the cursor stands; none while it is hidden.
+    caret: Option<Position>,
+    title: Safe,
+    /// The text that stands there without a frame.
+    bare: Option<Vec<Safe>>,
+}
+
+impl Terminal {
+    /// Takes the terminal of standard output over, and has a panic give it back.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open() -> io::Result<Self> {
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                restore();
+                before(info);
+            }));
+        });
+        take_over()?;
+        Ok(Self {
+            backend: CrosstermBackend::new(BufWriter::new(stdout())),
+            shown: Buffer::default(),
+            next: Buffer::default(),
+            caret: None,
+            title: Safe::default(),
+            bare: None,
+        })
+    }
+
+    /// Columns and rows.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn size() -> io::Result<(u16, u16)> {
+        size()
+    }
+
+    /// Draws what has changed since the last time.
+    ///
+    /// # Errors
+    /// What writing to the terminal fails with.
+    pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        self.set_title(&app.title())?;
+        if let Some(lines) = app.bare() {
+            return self.show_bare(lines);
+        }
+        if self.bare.take().is_some() {
+            self.redraw()?;
+        }
+        let (width, height) = app.size();
+        let area = Rect::new(0, 0, width, height);
+        if self.shown.area != area {
+            self.shown = Buffer::empty(area);
+            self.next = Buffer::empty(area);
+            self.redraw()?;
+        }
+        self.next.reset();
+        let caret = app.draw(&mut self.next);
+        self.show(caret)
+    }
+
+    /// Writes what differs from what stands there; nothing at all if nothing does.
+    fn show(&mut self, caret: Option<Position>) -> io::Result<()> {
+        let changes = self.shown.diff(&self.next);
+        if changes.is_empty() && caret == self.caret {
+            return Ok(());
+        }
+        self.backend.draw(changes.into_iter())?;
+        match caret {
+            Some(place) => {
+                self.backend.set_cursor_position(place)?;
+                self.backend.show_cursor()?;
+            }
+            None => self.backend.hide_cursor()?,
+        }
+        self.caret = caret;
+        core::mem::swap(&mut self.shown, &mut self.next);
+        Backend::flush(&mut self.backend)
+    }
+
+    /// Forgets what stands there: the next time everything is drawn.
+    ///
+    /// # Errors
+    /// As [`Terminal::draw`].
+    pub fn redraw(&mut self) -> io::Result<()> {
+        self.backend.clear_region(ClearType::All)?;
+        self.shown.reset();
+        self.caret = None;
+        Ok(())
+    }
+
+    /// Puts a text into the clipboard of whoever looks at the terminal, even through ssh (OSC 52). It is
+    /// never read.
+    ///
+    /// # Errors
+    /// As [`Terminal::draw`].
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        let encoded = STANDARD.encode(text);
+        execute!(
+            self.out(),
+            Print("\x1b]52;c;"),
+            Print(encoded),
+            Print("\x07")
+        )
+    }
+
+    /// Rings the bell, and gives words to the terminal's notifications (OSC 9) if there are any.
+    ///
+    /// # Errors
+    /// As [`Terminal::draw`].
+    pub fn notify(&mut self, notice: &Notice) -> io::Result<()> {
+        if let Some(words) = &notice.words {
+            queue!(self.out(), Print("\x1b]9;"), Print(words), Print("\x07"))?;
+        }
+        execute!(self.out(), Print("\x07"))
+    }
+
+    /// Turns the mouse on or off.
+    ///
+    /// # Errors
+    /// As [`Terminal::draw`].
+    pub fn set_mouse(&mut self, is_on: bool) -> io::Result<()> {
+        if is_on {
+            execute!(self.out(), EnableMouseCapture)
+        } else {
+            execute!(self.out(), DisableMouseCapture)
+        }
+    }
+
+    /// Gives the terminal back, lets `pause` stop the process, and takes it over again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn suspend(&mut self, pause: impl FnOnce()) -> io::Result<()> {
+        restore();
+        pause();
+        take_over()?;
+        self.title = Safe::default();
+        self.redraw()
+    }
+
+    fn set_title(&mut self, title: &Safe) -> io::Result<()> {
+        if self.title != *title {
+            execute!(self.out(), SetTitle(title))?;
+            self.title = title.clone();
+        }
+        Ok(())
+    }
+
+    /// Writes lines as they are. The terminal breaks those that are too long, and so knows them whole.
+    /// What is selected there stays so, as long as they are the same.
+    fn show_bare(&mut self, lines: Vec<Safe>) -> io::Result<()> {
+        if self.bare.as_ref() == Some(&lines) {
+            return Ok(());
+        }
+        self.redraw()?;
+        queue!(self.out(), Hide, MoveTo(0, 0))?;
+        for (number, line) in lines.iter().enumerate() {
+            let before = if number == 0 { "" } else { "\r\n" };
+            queue!(self.out(), Print(before), Print(line))?;
+        }
+        self.bare = Some(lines);
+        Write::flush(self.out())
+    }
+
+    const fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Stdout>> {
+        &mut self.backend
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = Write::flush(self.out());
+        restore();
+    }
+}
+
+/// Gives the terminal back if it is ours. Nobody is left to tell if that fails.
+pub fn restore() {
+    if IS_OURS.swap(false, Ordering::SeqCst) {
+        let _ = leave(&mut stdout());
+        let _ = disable_raw_mode();
+    }
+}
+
+/// Waits for the next thing that happens at the terminal; none if it is nothing to the face.
+///
+/// # Errors
+/// If the terminal is gone.
+pub fn read() -> io::Result<Option<Input>> {
+    Ok(match event::read()? {
+        Event::Key(key) => Some(Input::Key(key)),
+        Event::Paste(text) => Some(Input::Paste(text)),
+        Event::Resize(width, height) => Some(Input::Resize { width, height }),
+        Event::FocusGained => Some(Input::Focus(true)),
+        Event::FocusLost => Some(Input::Focus(false)),
+        Event::Mouse(mouse) => of_mouse(mouse),
+    })
+}
+
+fn of_mouse(mouse: MouseEvent) -> Option<Input> {
+    match mouse.kind {
+        MouseEventKind::ScrollUp => Some(Input::Wheel(WHEEL)),
+        MouseEventKind::ScrollDown => Some(Input::Wheel(-WHEEL)),
+        MouseEventKind::Down(MouseButton::Left) => Some(Input::Click(mouse.column, mouse.row)),
+        MouseEventKind::Down(_)
+        | MouseEventKind::Up(_)
+        | MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => None,
+    }
+}
+
+fn take_over() -> io::Result<()> {
+    enable_raw_mode()?;
+    IS_OURS.store(true, Ordering::SeqCst);
+    enter(&mut stdout()).inspect_err(|_| restore())
+}
+
+/// The kitty protocol, where a terminal knows it, tells Shift+Enter from Enter; others ignore the request.
+fn enter(out: &mut impl Write) -> io::Result<()> {
+    queue!(
+        out,
+        Print(PUSH_TITLE),
+        EnterAlternateScreen,
+        EnableFocusChange
+    )?;
+    if !cfg!(windows) {
+        let flags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES;
+        queue!(
+            out,
+            PushKeyboardEnhancementFlags(flags),
+            EnableBracketedPaste
+        )?;
+    }
+    out.flush()
+}
+
+/// In the opposite order, with the mouse off whether it was on or not.
+fn leave(out: &mut impl Write) -> io::Result<()> {
+    if !cfg!(windows) {
+        queue!(out, DisableBracketedPaste, PopKeyboardEnhancementFlags)?;
+    }
+    queue!(
+        out,
+        DisableMouseCapture,
+        DisableFocusChange,
+        LeaveAlternateScreen
+    )?;
+    queue!(out, Print(POP_TITLE), Show)?;
+    out.flush()
+}
+
+#[cfg(all(test, not(windows)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_switched_on_is_switched_off() {
+        let [mut on, mut off] = [Vec::new(), Vec::new()];
+        enter(&mut on).unwrap();
+        leave(&mut off).unwrap();
+        let (on, off) = (
+            String::from_utf8(on).unwrap(),
+            String::from_utf8(off).unwrap(),
+        );
+        for mode in ["?1049", "?2004", "?1004"] {
+            assert!(on.contains(&format!("\x1b[{mode}h")), "{mode} in {on:?}");
+            assert!(off.contains(&format!("\x1b[{mode}l")), "{mode} in {off:?}");
+        }
+        for mode in ["?1000", "?1003", "?1006"] {
+            assert!(off.contains(&format!("\x1b[{mode}l")), "{mode} in {off:?}");
+        }
+        assert!(on.contains("\x1b[>1u") && off.contains("\x1b[<1u"));
+        assert!(off.ends_with("\x1b[?25h"), "the cursor shows");
+    }
+
+    #[test]
+    fn a_terminal_that_is_not_ours_is_left_alone() {
+        restore();
+        assert!(!IS_OURS.load(Ordering::SeqCst));
+    }
+}

@@ -1,0 +1,235 @@
+//! Commands, and what is done with a selected message.
+
+use crate::text::{Safe, safe_line};
+use crate::tui::app::{App, Mode};
+use crate::tui::commands::{self, COMMANDS, Command};
+use crate::tui::entry::{Entry, Kind};
+use crate::tui::input::{Action, Ask};
+
+impl App {
+    /// Does it; false if it could not be done and the line is to be mended.
+    pub(super) fn run(&mut self, command: Command<'_>) -> bool {
+        match command {
+            Command::Help(None) => self.show_panel("help", help()),
+            Command::Help(Some(word)) => return self.explain(word),
+            Command::Keys => self.show_keys(),
+            Command::Quit => {
+                // The command itself is no draft.
+                self.current_mut().editor.take();
+                self.leave();
+            }
+            Command::Peers => self.act(Action::Ask(Ask::Peers)),
+            Command::Status => self.act(Action::Ask(Ask::Status)),
+            Command::MyId => self.act(Action::Ask(Ask::MyId)),
+            Command::Whois(name) => return self.ask_about(name, Ask::Whois),
+            Command::Ping(name) => return self.ask_about(name, Ask::Ping),
+            Command::Connect(name) => return self.ask_about(name, Ask::Connect),
+            Command::Add(name, Some(key)) => self.act(Action::Ask(Ask::Add {
+                name: name.to_owned(),
+                key: key.to_owned(),
+            })),
+            Command::Add(name, None) => return self.welcome(name),
+            Command::Refuse => return self.refuse(),
+            Command::Go(name) => {
+                let found = self.resolve(name);
+                return found.map(|at| self.go(at)).is_some();
+            }
+            Command::Message(name, text) => {
+                let found = self.resolve(name);
+                return found.is_some_and(|at| self.say(at, text));
+            }
+            Command::Close => self.close(),
+            Command::Clear => {
+                let conversation = self.current_mut();
+                conversation.log.clear();
+                conversation.anchor = None;
+            }
+            Command::Delete => self.delete_selected(),
+            Command::Copy(number) => return self.copy_nth(number),
+            Command::Retry(number) => return self.retry(number),
+            Command::Search(part) => self.start_search(part),
+            Command::Unread => self.first_unread(),
+            Command::Bare => self.enter_bare(),
+            Command::Redraw => self.act(Action::Redraw),
+            Command::Mute => self.mute(),
+        }
+        true
+    }
+
+    fn explain(&mut self, word: &str) -> bool {
+        let word = word.trim_start_matches('/');
+        let Some(usage) = commands::find(word) else {
+            self.tell(Safe::from("no command called /") + safe_line(word));
+            return false;
+        };
+        self.tell(usage.form() + "  " + usage.does);
+        true
+    }
+
+    fn ask_about(&mut self, name: Option<&str>, ask: impl Fn(crate::id::PeerId) -> Ask) -> bool {
+        let at = match name {
+            Some(name) => self.resolve(name),
+            None => self.active,
+        };
+        let found = at.and_then(|at| self.conversations.get(at));
+        let peer = found.map(|it| it.peer);
+        match peer {
+            Some(peer) => self.act(Action::Ask(ask(peer))),
+            None if name.is_none() => self.tell("about whom? Give a NAME"),
+            None => {}
+        }
+        peer.is_some()
+    }
+
+    /// Asks whether the caller is to be saved. Which caller is settled here: another one may follow while
+    /// the answer is typed.
+    fn welcome(&mut self, name: &str) -> bool {
+        let Some(guest) = self.guests.front().cloned() else {
+            self.tell("nobody waits to be added; to add a key: /add NAME KEY");
+            return false;
+        };
+        self.mode = Mode::Welcome {
+            guest,
+            name: name.to_owned(),
+        };
+        true
+    }
+
+    fn refuse(&mut self) -> bool {
+        let Some(guest) = self.guests.pop_front() else {
+            self.tell("nobody waits to be added");
+            return false;
+        };
+        self.tell(Safe::from("sent away: ") + &guest.fingerprint);
+        self.act(Action::Ask(Ask::Refuse(guest.peer)));
+        true
+    }
+
+    /// Takes the tab away. The one after it comes, or the one before.
+    fn close(&mut self) {
+        let Some(here) = self.active else {
+            return;
+        };
+        let next = self.open().map(|(at, _)| at).find(|at| *at > here);
+        let before = self.open().map(|(at, _)| at).filter(|at| *at < here).last();
+        let Some(to) = next.or(before) else {
+            self.tell("this is the last one");
+            return;
+        };
+        self.go(to);
+        if let Some(conversation) = self.conversations.get_mut(here) {
+            conversation.is_open = false;
+        }
+    }
+
+    fn mute(&mut self) {
+        let conversation = self.current_mut();
+        conversation.is_muted = !conversation.is_muted;
+        let words = if conversation.is_muted {
+            "muted"
+        } else {
+            "no longer muted"
+        };
+        self.tell(words);
+    }
+
+    pub(super) fn delete_selected(&mut self) {
+        let conversation = self.current_mut();
+        match conversation.selected.take() {
+            Some(entry) => {
+                conversation.log.delete(entry);
+                self.tell("deleted here; the other side keeps its own");
+            }
+            None => self.tell("select a message first: Alt+Up"),
+        }
+    }
+
+    pub(super) fn copy_selected(&mut self) {
+        let here = self.current();
+        let selected = here.selected.and_then(|entry| here.log.get(entry));
+        match selected.map(copied) {
+            Some(text) => {
+                self.act(Action::Copy(text));
+                self.tell("copied");
+            }
+            None => self.tell("select a message first: Alt+Up"),
+        }
+    }
+
+    fn copy_nth(&mut self, number: usize) -> bool {
+        let found = self.current().nth_message(number).map(copied);
+        let Some(text) = found else {
+            self.tell("there is no such message");
+            return false;
+        };
+        self.act(Action::Copy(text));
+        self.tell("copied");
+        true
+    }
+
+    fn retry(&mut self, number: usize) -> bool {
+        let found = self.current().nth_failed(number);
+        let (Some((entry, text)), Some(at)) = (found, self.active) else {
+            self.tell("no message has failed here");
+            return false;
+        };
+        let is_said = self.say(at, &text);
+        if is_said {
+            self.current_mut().log.delete(entry);
+        }
+        is_said
+    }
+
+    /// Puts the first line of a message before what is being written.
+    pub(super) fn quote(&mut self, entry: u64) {
+        let conversation = self.current_mut();
+        let Some(text) = conversation.log.get(entry).map(copied) else {
+            return;
+        };
+        let first = text.lines().next().unwrap_or("");
+        let quoted = format!("> {first}\n{}", conversation.editor.text());
+        conversation.editor.set(&quoted);
+        (conversation.selected, conversation.anchor) = (None, None);
+    }
+
+    pub(super) fn tell_details(&mut self, entry: u64) {
+        let zone = self.settings.zone.clone();
+        let Some(found) = self.current().log.get(entry) else {
+            return;
+        };
+        let at = zone.full(found.at);
+        let len = found.raw().len();
+        let state = match &found.kind {
+            Kind::Ours(receipt, _) => receipt.word(),
+            Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => "received".into(),
+        };
+        self.tell(at + "  " + len + " bytes  " + state);
+    }
+}
+
+/// What is copied of an entry: what its author wrote, without controls.
+fn copied(entry: &Entry) -> String {
+    let is_kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    entry.raw().chars().filter(is_kept).collect()
+}
+
+/// The commands, a line each.
+pub(super) fn help() -> Vec<Safe> {
+    let longest = COMMANDS
+        .iter()
+        .map(|usage| usage.form().as_str().len())
+        .max();
+    let longest = longest.unwrap_or(0);
+    let line = |usage: &commands::Usage| {
+        let form = usage.form();
+        let pad = Safe::concat((form.as_str().len()..longest + 2).map(|_| Safe::from(" ")));
+        form + pad + usage.does
+    };
+    let mut lines: Vec<Safe> = COMMANDS.iter().map(line).collect();
+    lines.push(Safe::default());
+    lines.push(
+        "@NAME TEXT says TEXT to NAME; //TEXT and @@TEXT say it with one / or @ in front".into(),
+    );
+    lines.push("/keys shows the keys".into());
+    lines
+}

@@ -1,0 +1,125 @@
+//! From what happens to the next state, and to what is to be done.
+
+mod chat;
+mod commands;
+mod completion;
+mod modes;
+mod submit;
+mod told;
+
+pub(super) use submit::blocked;
+
+use core::mem;
+
+use crate::tui::app::{App, Mode};
+use crate::tui::input::{Action, Input, Now};
+use crate::tui::keys::Stroke;
+use crate::tui::view;
+
+/// Lines from which on a paste is asked about (irssi asks from the sixth on).
+const ASK_FROM_LINES: usize = 6;
+
+impl App {
+    /// Takes what happens, and returns what is to be done, in this order.
+    #[must_use = "what is to be done is not done yet"]
+    pub fn update(&mut self, input: Input, now: Now) -> Vec<Action> {
+        self.now = now;
+        match input {
+            Input::Key(key) => self.on_stroke(Stroke::of(&key)),
+            Input::Paste(text) => self.on_paste(&text),
+            Input::Wheel(rows) => self.scroll(isize::from(rows)),
+            Input::Click(x, y) => self.on_click(x, y),
+            Input::Resize { width, height } => self.on_resize(width, height),
+            Input::Focus(is_focused) => self.on_focus(is_focused),
+            Input::Tick => {}
+            Input::Told(told) => self.on_told(told),
+        }
+        self.settle();
+        mem::take(&mut self.actions)
+    }
+
+    /// What is looked at counts as seen.
+    fn settle(&mut self) {
+        if let Some(at) = self.active
+            && self.is_seen(at)
+            && let Some(conversation) = self.conversations.get_mut(at)
+            && !conversation.unseen.is_empty()
+        {
+            let (peer, names) = (conversation.peer, conversation.see());
+            self.act(Action::Seen(peer, names));
+        }
+    }
+
+    fn on_focus(&mut self, is_focused: bool) {
+        self.is_focused = is_focused;
+        if !is_focused {
+            self.current_mut().leave();
+        }
+    }
+
+    /// Takes another size. What stands on the screen is not what was drawn there: terminals move and break
+    /// lines of their own accord.
+    fn on_resize(&mut self, width: u16, height: u16) {
+        self.size = (width, height);
+        self.act(Action::Redraw);
+    }
+
+    fn on_click(&mut self, x: u16, y: u16) {
+        if let Some(tab) = view::tab_at(self, x, y) {
+            self.go(tab);
+        }
+    }
+
+    /// Puts what was pasted where the keys write.
+    fn on_paste(&mut self, text: &str) {
+        if self.is_bare {
+            self.leave_bare();
+        }
+        match &mut self.mode {
+            Mode::Search(search) => {
+                search.line.insert(text);
+                self.find_hits();
+            }
+            Mode::Past { line, .. } | Mode::Switcher { line, .. } => line.insert(text),
+            Mode::Chat => self.paste_into_message(text),
+            Mode::Panel { .. } | Mode::Pasted(_) | Mode::Welcome { .. } | Mode::Leave { .. } => {}
+        }
+    }
+
+    fn paste_into_message(&mut self, text: &str) {
+        let conversation = self.current_mut();
+        conversation.editor.insert(text);
+        conversation.selected = None;
+        let lines = conversation.editor.text().lines().count();
+        let is_long = lines >= ASK_FROM_LINES && text.contains(['\n', '\r']);
+        self.completion = None;
+        if is_long {
+            self.mode = Mode::Pasted(lines);
+        }
+    }
+
+    pub(in crate::tui) fn scroll(&mut self, rows: isize) {
+        let window = self.window();
+        let panel = self.panel_rows().len();
+        if let Mode::Panel { above, .. } = &mut self.mode {
+            let most = panel.saturating_sub(window.height.saturating_sub(1));
+            *above = above.saturating_add_signed(rows.saturating_neg()).min(most);
+            return;
+        }
+        self.current_mut().scroll(rows, window);
+    }
+
+    /// Shows a conversation. What is being written stays with the one that it is written in.
+    pub(in crate::tui) fn go(&mut self, to: usize) {
+        if self.conversations.get(to).is_none() {
+            return;
+        }
+        if self.active != Some(to) {
+            self.current_mut().leave();
+            self.current_mut().selected = None;
+        }
+        self.active = Some(to);
+        (self.completion, self.mode) = (None, Mode::Chat);
+        self.current_mut().is_open = true;
+    }
+}

@@ -1,0 +1,161 @@
+//! Enter.
+
+use crate::chat::Policy;
+use crate::text::{Safe, safe_line};
+use crate::tui::app::App;
+use crate::tui::commands::Typed;
+use crate::tui::conversation::Blocked;
+use crate::tui::input::Action;
+
+/// What a secret key begins with, whoever's it is: ours, age's, or one in PEM.
+const SECRETS: [&str; 3] = [
+    "SECURECHAT-SECRET-KEY",
+    "SECURECHAT-ENCRYPTED-KEY",
+    "AGE-SECRET-KEY-1",
+];
+
+impl App {
+    /// Sends what was written, or does it. Whom it goes to is settled here and nowhere later.
+    pub(super) fn submit(&mut self) {
+        let here = self.active;
+        let text = self.current().editor.text().to_owned();
+        if text.trim().is_empty() {
+            return;
+        }
+        let is_done = match Typed::parse(&text) {
+            Typed::Say(said) => match here {
+                Some(at) => self.say(at, said),
+                None => {
+                    self.tell("nobody is here to hear that; /add NAME KEY adds somebody");
+                    false
+                }
+            },
+            Typed::SayTo { name, text } => self.say_to(name, text),
+            Typed::Command(command) => self.run(command),
+            Typed::Misused(usage) => {
+                self.tell(Safe::from("usage: ") + usage.form());
+                false
+            }
+            Typed::Unknown { word, similar } => {
+                self.tell(unknown(word, similar));
+                false
+            }
+        };
+        if is_done {
+            let of = here.and_then(|at| self.conversations.get_mut(at));
+            let conversation = of.unwrap_or(&mut self.home);
+            conversation.history.push(&text);
+            // A command may have put something there.
+            if conversation.editor.text() == text {
+                conversation.editor.take();
+            }
+        }
+    }
+
+    /// Says something to the person of a conversation; false, after saying why, if that cannot be done.
+    pub(super) fn say(&mut self, at: usize, text: &str) -> bool {
+        let Some(conversation) = self.conversations.get(at) else {
+            return false;
+        };
+        let (peer, name) = (conversation.peer, conversation.name.clone());
+        if let Some(why) = conversation.blocked() {
+            self.tell(blocked(why, &name) + " (nothing was sent)");
+            return false;
+        }
+        if holds_secret(text) {
+            self.tell("that holds a SECRET key; it is not for anybody else (nothing was sent)");
+            return false;
+        }
+        let largest = Policy::default().largest;
+        if text.len() > largest {
+            let words = Safe::from("that has ") + text.len() + " bytes; a message has at most ";
+            self.tell(words + largest + " (nothing was sent)");
+            return false;
+        }
+        let ticket = self.next_ticket();
+        let (now, zone) = (self.now.unix, self.settings.zone.clone());
+        if let Some(conversation) = self.conversations.get_mut(at) {
+            conversation.say(text, now, &zone, ticket);
+        }
+        let text = text.to_owned();
+        self.act(Action::Send { peer, ticket, text });
+        true
+    }
+
+    fn say_to(&mut self, name: &str, text: &str) -> bool {
+        let Some(at) = self.resolve(name) else {
+            return false;
+        };
+        if text.trim().is_empty() {
+            self.go(at);
+            return true;
+        }
+        let is_said = self.say(at, text);
+        if is_said && self.active != Some(at) {
+            self.tell(Safe::from("said to ") + safe_line(name));
+        }
+        is_said
+    }
+
+    /// The conversation with somebody; says so if there is none.
+    pub(super) fn resolve(&mut self, name: &str) -> Option<usize> {
+        let found = self.named(name);
+        if found.is_none() {
+            let words = Safe::from("no peer called \"") + safe_line(name) + "\"";
+            let names: Vec<Safe> = self
+                .conversations
+                .iter()
+                .map(|it| it.name.clone())
+                .collect();
+            let words = match crate::text::nearest(name, names.iter()) {
+                Some(similar) => words + " - did you mean " + similar + "?",
+                None => words,
+            };
+            self.tell(words + " (nothing was sent)");
+        }
+        found
+    }
+}
+
+fn unknown(word: &str, similar: Option<Safe>) -> Safe {
+    let words = Safe::from("unknown command /") + safe_line(word) + " - ";
+    let hint = match similar {
+        Some(similar) => Safe::from("did you mean /") + similar + "?",
+        None => "try /help".into(),
+    };
+    words + hint + " (nothing was sent)"
+}
+
+pub(in crate::tui) fn blocked(why: Blocked, name: &Safe) -> Safe {
+    match why {
+        Blocked::KeyChanged => name.clone() + " has another key now",
+        Blocked::Revoked => name.clone() + "'s key was revoked",
+        Blocked::Forgotten => name.clone() + " is no longer among your peers",
+    }
+}
+
+/// Whether a text has a secret key in it: nobody means to send that.
+fn holds_secret(text: &str) -> bool {
+    let is_pem = |line: &str| line.contains("-----BEGIN ") && line.contains("PRIVATE KEY-----");
+    SECRETS.iter().any(|secret| text.contains(secret)) || text.lines().any(is_pem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_keys_are_known_by_their_beginnings() {
+        for text in [
+            "here: SECURECHAT-SECRET-KEY-1:AAAA",
+            "a\n-----BEGIN OPENSSH PRIVATE KEY-----\nb",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----",
+        ] {
+            assert!(holds_secret(text), "{text}");
+        }
+        for text in ["my private key is safe", "-----BEGIN PUBLIC KEY-----"] {
+            assert!(!holds_secret(text), "{text}");
+        }
+    }
+}

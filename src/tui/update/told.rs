@@ -1,0 +1,132 @@
+//! What the core tells.
+
+use crate::text::Safe;
+use crate::tui::app::App;
+use crate::tui::conversation::Conversation;
+use crate::tui::entry::Receipt;
+use crate::tui::input::{Action, Card, Discretion, Guest, Notice, Said, Standing, Told};
+
+impl App {
+    pub(super) fn on_told(&mut self, told: Told) {
+        match told {
+            Told::Peer(card) => self.on_peer(&card),
+            Told::Show(peer) => {
+                if let Some(at) = self.find(&peer) {
+                    self.go(at);
+                }
+            }
+            Told::Forgotten(peer) => {
+                if let Some(conversation) = self.with(&peer) {
+                    conversation.is_known = false;
+                    conversation.link = None;
+                }
+            }
+            Told::Said(said) => self.on_said(&said),
+            Told::Accepted { ticket, name } => {
+                let mut all = self.conversations.iter_mut();
+                let _ = all.any(|it| it.log.on_ticket(ticket, Ok(name)));
+            }
+            Told::NotAccepted { ticket, why } => {
+                let mut all = self.conversations.iter_mut();
+                let _ = all.any(|it| it.log.on_ticket(ticket, Err(Receipt::Failed(why.clone()))));
+            }
+            Told::Own {
+                peer,
+                name,
+                at,
+                text,
+                state,
+            } => {
+                let zone = self.settings.zone.clone();
+                if let Some(conversation) = self.with(&peer) {
+                    conversation.said_before(&text, at, &zone, name, Receipt::of(state));
+                }
+            }
+            Told::State { peer, name, state } => {
+                if let Some(conversation) = self.with(&peer) {
+                    conversation.log.on_state(name, Receipt::of(state));
+                }
+            }
+            Told::Standing { peer, standing } => {
+                if let Some(conversation) = self.with(&peer) {
+                    let is_up = standing == Standing::Up;
+                    conversation.link = conversation.link.take().filter(|_| is_up);
+                    conversation.standing = standing;
+                }
+            }
+            Told::Link { peer, link } => {
+                let now = self.now.instant;
+                if let Some(conversation) = self.with(&peer) {
+                    conversation.link = Some((link, now));
+                }
+            }
+            Told::Guest(guest) => self.on_guest(guest),
+            Told::GuestGone(peer) => self.guests.retain(|guest| guest.peer != peer),
+            Told::Note { about, lines } => {
+                for line in lines {
+                    self.note(about, line);
+                }
+            }
+        }
+    }
+
+    fn on_peer(&mut self, card: &Card) {
+        if let Some(conversation) = self.with(&card.peer) {
+            conversation.name = card.name.clone();
+            (conversation.verified, conversation.is_known) = (card.verified, true);
+            return;
+        }
+        self.conversations.push(Conversation::new(card));
+        self.active.get_or_insert(self.conversations.len() - 1);
+    }
+
+    fn on_said(&mut self, said: &Said) {
+        let Some(at) = self.find(&said.peer) else {
+            return;
+        };
+        let is_seen = self.is_seen(at);
+        let zone = self.settings.zone.clone();
+        let Some(conversation) = self.conversations.get_mut(at) else {
+            return;
+        };
+        conversation.on_said(said, &zone, is_seen);
+        if is_seen || said.old || conversation.is_muted {
+            return;
+        }
+        let name = conversation.name.clone();
+        let words = self.notification(name, said);
+        self.act(Action::Notify(Notice { words }));
+    }
+
+    /// What may be told about a message to whoever looks at the screen.
+    fn notification(&self, name: Safe, said: &Said) -> Option<Safe> {
+        let from = || Safe::from("message from ") + &name;
+        match self.settings.notify {
+            Discretion::Bell => None,
+            Discretion::Sender => Some(from()),
+            Discretion::Full => {
+                let text = said.text.as_deref().unwrap_or("[unreadable message]");
+                Some(from() + ": " + crate::text::safe_line(text))
+            }
+        }
+    }
+
+    /// Tells of a caller. Nothing that is being typed can be taken for an answer: that is a command.
+    fn on_guest(&mut self, guest: Guest) {
+        let from = Safe::from("an unknown key calls from ") + guest.address + ":";
+        let key = Safe::from("  ") + &guest.fingerprint;
+        for line in [from, key] {
+            self.note(None, line);
+        }
+        if let Some(name) = &guest.nickname {
+            let words = Safe::from("  it suggests to be called \"") + name + "\"";
+            self.note(None, words);
+        }
+        self.note(
+            None,
+            "/add NAME saves it and talks, /refuse sends it away".into(),
+        );
+        self.guests.retain(|other| other.peer != guest.peer);
+        self.guests.push_back(guest);
+    }
+}

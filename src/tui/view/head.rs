@@ -1,0 +1,73 @@
+//! The top line: who, whether it is really that person, how things stand, how good the way is.
+
+use ratatui_core::layout::Rect;
+
+use crate::text::Safe;
+use crate::tui::app::App;
+use crate::tui::conversation::Conversation;
+use crate::tui::input::Standing;
+use crate::tui::link;
+use crate::tui::paint::{Canvas, Piece};
+use crate::tui::places::NARROW;
+use crate::tui::theme::Theme;
+
+impl App {
+    pub(super) fn draw_head(&self, canvas: &mut Canvas<'_>, area: Rect) {
+        let here = self.current();
+        let mut pen = canvas.row(area, 0);
+        pen.plain(" ").put(&here.name, Theme::strong());
+        if self.active.is_none() {
+            return;
+        }
+        let (label, is_alarm) = self.label(here);
+        let style = if is_alarm {
+            self.theme.alarm()
+        } else {
+            Theme::strong()
+        };
+        pen.plain(" ").put(&label, style);
+        if area.width < NARROW {
+            return;
+        }
+        if let Some((link, told)) = &here.link {
+            let quality = link::quality(link, *told, self.now.instant);
+            let cells = Piece::from(&quality).cells() + 1;
+            if pen.left() > cells {
+                pen.before_end(cells).plain(&quality);
+            }
+        }
+    }
+
+    /// The words in brackets, and whether they are an alarm. Whether a key was compared with its owner is
+    /// told in every state in which something can be said to it.
+    pub(super) fn label(&self, here: &Conversation) -> (Safe, bool) {
+        let trust = if here.verified {
+            "[verified]"
+        } else {
+            "[not verified]"
+        };
+        let trust = Safe::from(trust);
+        let queued = here.log.queued();
+        match &here.standing {
+            Standing::KeyChanged { .. } => ("[KEY CHANGED]".into(), true),
+            Standing::Revoked => ("[revoked]".into(), true),
+            Standing::Up
+            | Standing::Offline { .. }
+            | Standing::Connecting { .. }
+            | Standing::Ended { .. }
+                if !here.is_known =>
+            {
+                ("[removed]".into(), true)
+            }
+            Standing::Up => (trust, false),
+            Standing::Ended { .. } if queued == 0 => (trust + " [ended]", false),
+            Standing::Ended { .. } => (trust + " [ended - " + queued + " queued]", false),
+            Standing::Offline { .. } if queued == 0 => (trust + " [offline]", false),
+            Standing::Offline { .. } => (trust + " [offline - " + queued + " queued]", false),
+            Standing::Connecting { since, .. } => {
+                let seconds = self.now.instant.saturating_since(*since).as_secs();
+                (trust + " [connecting " + seconds + " s]", false)
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What covers a conversation for a while: help, the switcher, a question.
+
+use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
+
+use crate::text::{Safe, safe_line};
+use crate::tui::app::{App, Mode};
+use crate::tui::input::Guest;
+use crate::tui::paint::Canvas;
+use crate::tui::theme::Theme;
+use crate::tui::wrap::{self, Break};
+
+/// A panel: a title, and lines of which one may be chosen.
+struct Panel {
+    title: Safe,
+    lines: Vec<Safe>,
+    chosen: Option<usize>,
+    above: usize,
+}
+
+impl App {
+    pub(super) fn draw_panel(&self, canvas: &mut Canvas<'_>, area: Rect) {
+        let Some(panel) = self.panel() else {
+            return;
+        };
+        for row in 0..usize::from(area.height) {
+            canvas.row(area, row).fill(" ", 0);
+        }
+        let rule = self.theme.glyphs.rule;
+        let mut pen = canvas.row(area, 0);
+        pen.plain(rule)
+            .plain(" ")
+            .put(&panel.title, Theme::strong());
+        pen.plain(" ").fill(rule, 0);
+        let shown = panel.lines.iter().enumerate().skip(panel.above);
+        for (row, (number, line)) in (1..usize::from(area.height)).zip(shown) {
+            let is_chosen = panel.chosen == Some(number);
+            let style = if is_chosen {
+                Theme::chosen()
+            } else {
+                Style::new()
+            };
+            canvas.row(area, row).plain(" ").put(line, style);
+        }
+    }
+
+    fn panel(&self) -> Option<Panel> {
+        match &self.mode {
+            Mode::Panel { title, above, .. } => Some(Panel {
+                title: Safe::from(*title) + " - Esc closes, PgUp PgDn scroll",
+                lines: self.panel_rows(),
+                chosen: None,
+                above: *above,
+            }),
+            Mode::Switcher { chosen, .. } => Some(self.switcher(*chosen)),
+            Mode::Welcome { guest, name } => Some(question(guest, name)),
+            Mode::Chat
+            | Mode::Search(_)
+            | Mode::Past { .. }
+            | Mode::Pasted(_)
+            | Mode::Leave { .. } => None,
+        }
+    }
+
+    /// The lines of a text of ours, broken where the screen ends.
+    pub(in crate::tui) fn panel_rows(&self) -> Vec<Safe> {
+        let Mode::Panel { lines, .. } = &self.mode else {
+            return Vec::new();
+        };
+        let width = usize::from(self.size.0).saturating_sub(2);
+        let broken = |line: &Safe| {
+            let rows = wrap::rows(line.as_str(), width, Break::Words);
+            let row = |range| safe_line(line.as_str().get(range).unwrap_or(""));
+            rows.into_iter().map(row).collect::<Vec<_>>()
+        };
+        lines.iter().flat_map(broken).collect()
+    }
+
+    fn switcher(&self, chosen: usize) -> Panel {
+        let found = self.switchable();
+        let line = |at: usize| {
+            let it = self.conversations.get(at)?;
+            let words = it.name.clone() + " " + self.label(it).0;
+            Some(match it.unread() {
+                0 => words,
+                unread => words + " +" + unread,
+            })
+        };
+        Panel {
+            title: "go to - Enter goes, Esc stays".into(),
+            lines: found.into_iter().filter_map(line).collect(),
+            chosen: Some(chosen),
+            above: 0,
+        }
+    }
+}
+
+/// Whether a caller is saved: what is typed by habit is no answer.
+fn question(guest: &Guest, name: &str) -> Panel {
+    let name = safe_line(name);
+    let lines = vec![
+        Safe::default(),
+        Safe::from("Save this key as \"") + &name + "\" and talk to it?",
+        Safe::default(),
+        Safe::from("  ") + &guest.fingerprint,
+        Safe::from("  calls from ") + guest.address,
+        Safe::default(),
+        "Compare the key with its owner by another way, or it may be anybody.".into(),
+        Safe::default(),
+        "[y] yes, save it   [Esc] not now; /refuse sends it away".into(),
+    ];
+    Panel {
+        title: "an unknown key".into(),
+        lines,
+        chosen: None,
+        above: 0,
+    }
+}

@@ -1,0 +1,114 @@
+//! The rule below what was said, which becomes a line of words when there is something to say.
+
+use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
+
+use crate::text::Safe;
+use crate::tui::app::{App, Mode};
+use crate::tui::input::Standing;
+use crate::tui::link;
+use crate::tui::paint::Canvas;
+use crate::tui::theme::Theme;
+use crate::tui::update;
+
+impl App {
+    pub(super) fn draw_rule(&self, canvas: &mut Canvas<'_>, area: Rect) {
+        let rule = self.theme.glyphs.rule;
+        let mut pen = canvas.row(area, 0);
+        let Some((words, style)) = self.words() else {
+            pen.fill(rule, 0);
+            return;
+        };
+        pen.plain(rule).plain(rule).plain(rule).plain(" ");
+        let words = self.cut(&words, pen.left());
+        pen.put(&words, style);
+        if pen.left() > 0 {
+            pen.plain(" ").fill(rule, 0);
+        }
+    }
+
+    /// The beginning of the words that fits, with a sign that they go on.
+    fn cut(&self, words: &Safe, cells: usize) -> Safe {
+        use crate::tui::wrap;
+        if wrap::cells(words.as_str()) <= cells {
+            return words.clone();
+        }
+        let more = self.theme.glyphs.more;
+        let fitting = wrap::fitting(words.as_str(), cells.saturating_sub(wrap::cells(more)));
+        crate::text::safe_line(fitting) + more
+    }
+
+    /// What there is to say, the most urgent first: a question, an answer to the last key, what is being
+    /// typed, why nothing gets through, who waits.
+    fn words(&self) -> Option<(Safe, Style)> {
+        let plain = Style::new();
+        if let Some(question) = self.question() {
+            return Some((question, Theme::strong()));
+        }
+        if let Some(notice) = &self.notice {
+            return Some((notice.clone(), plain));
+        }
+        if let Some(suggestion) = self.suggestion() {
+            return Some((suggestion, plain));
+        }
+        if let Some(guest) = self.guests.front() {
+            let words = Safe::from("an unknown key calls from ") + guest.address;
+            return Some((words + ": /add NAME or /refuse", Theme::strong()));
+        }
+        self.obstacle().map(|words| (words, plain))
+    }
+
+    fn question(&self) -> Option<Safe> {
+        match &self.mode {
+            Mode::Pasted(lines) => {
+                Some(Safe::from(*lines) + " lines: Enter send as one message, Esc edit")
+            }
+            Mode::Leave { waiting, drafts } => Some(left_behind(*waiting, *drafts)),
+            Mode::Chat
+            | Mode::Search(_)
+            | Mode::Past { .. }
+            | Mode::Switcher { .. }
+            | Mode::Panel { .. }
+            | Mode::Welcome { .. } => None,
+        }
+    }
+
+    /// Why nothing gets through to whoever is on the screen, and what is tried.
+    fn obstacle(&self) -> Option<Safe> {
+        self.active?;
+        let here = self.current();
+        if let Some(why) = here.blocked()
+            && !matches!(here.standing, Standing::KeyChanged { .. })
+        {
+            return Some(update::blocked(why, &here.name));
+        }
+        let why = match &here.standing {
+            Standing::Up => {
+                let (link, told) = here.link.as_ref()?;
+                return link::trouble(link, *told, self.now.instant);
+            }
+            Standing::Revoked => return None,
+            Standing::Offline { why }
+            | Standing::Connecting { why, .. }
+            | Standing::Ended { why }
+            | Standing::KeyChanged { why } => why,
+        };
+        (!why.as_str().is_empty()).then(|| why.clone())
+    }
+}
+
+/// What is not delivered, what is written and not sent, and whether that is to stay so.
+fn left_behind(waiting: usize, drafts: usize) -> Safe {
+    let waiting = match waiting {
+        0 => None,
+        1 => Some("1 message is not delivered".into()),
+        several => Some(Safe::from(several) + " messages are not delivered"),
+    };
+    let drafts = match drafts {
+        0 => None,
+        1 => Some("1 draft is not sent".into()),
+        several => Some(Safe::from(several) + " drafts are not sent"),
+    };
+    let words = Safe::join(waiting.into_iter().chain(drafts), ", ");
+    words + ". Leave? y yes, Esc no"
+}

@@ -1,0 +1,148 @@
+//! Where a text breaks on a screen of so many cells.
+
+use core::ops::Range;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// How a line that is too long is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Break {
+    /// After a blank if there is one, else anywhere between clusters.
+    Words,
+    /// Where the width ends: nothing is left out, so that what is copied is whole.
+    Cells,
+}
+
+/// The cells that a cluster takes.
+pub(super) fn cells(text: &str) -> usize {
+    text.width()
+}
+
+/// The rows of a text, as ranges of its bytes, in order and without line breaks; of an empty text one
+/// empty row. A cluster that is wider than a row has a row of its own.
+///
+/// With [`Break::Words`] the blank that a line is broken at belongs to no row.
+pub(super) fn rows(text: &str, width: usize, how: Break) -> Vec<Range<usize>> {
+    let mut rows = Vec::new();
+    let mut start = 0;
+    for line in text.split('\n') {
+        wrap_line(line, start, width.max(1), how, &mut rows);
+        start += line.len() + 1;
+    }
+    rows
+}
+
+/// Breaks one line, which begins `offset` bytes into its text.
+fn wrap_line(line: &str, offset: usize, width: usize, how: Break, rows: &mut Vec<Range<usize>>) {
+    if line.len() <= width && line.is_ascii() {
+        rows.push(offset..offset + line.len());
+        return;
+    }
+    let (mut start, mut used) = (0, 0);
+    // The end of the last blank in this row, and the cells up to there.
+    let mut blank: Option<(usize, usize)> = None;
+    for (at, cluster) in line.grapheme_indices(true) {
+        let cells = cells(cluster);
+        let is_blank = cluster == " " && how == Break::Words;
+        while used + cells > width && at > start {
+            let (cut, upto) = match blank.take() {
+                Some((end, upto)) if !is_blank => (end, upto),
+                Some(_) | None => (at, used),
+            };
+            let end = row_end(line, start, cut, how);
+            rows.push(offset + start..offset + end);
+            (start, used) = (cut, used - upto);
+        }
+        // The line was just broken at this blank.
+        if is_blank && at > 0 && at == start {
+            start = at + cluster.len();
+            continue;
+        }
+        used += cells;
+        if is_blank {
+            blank = Some((at + cluster.len(), used));
+        }
+    }
+    rows.push(offset + start..offset + line.len());
+}
+
+/// The end of a row without the one blank that it was broken at.
+fn row_end(line: &str, start: usize, cut: usize, how: Break) -> usize {
+    let row = line.get(start..cut).unwrap_or("");
+    if how == Break::Words && row.ends_with(' ') && row.len() > 1 {
+        cut - 1
+    } else {
+        cut
+    }
+}
+
+/// The longest beginning of a text that fits into so many cells.
+pub(super) fn fitting(text: &str, width: usize) -> &str {
+    let mut used = 0;
+    for (at, cluster) in text.grapheme_indices(true) {
+        used += cells(cluster);
+        if used > width {
+            return text.get(..at).unwrap_or("");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn broken(text: &str, width: usize, how: Break) -> Vec<&str> {
+        let rows = rows(text, width, how);
+        rows.into_iter().map(|row| &text[row]).collect()
+    }
+
+    #[test]
+    fn lines_break_after_words_and_long_words_anywhere() {
+        let words = |text, width| broken(text, width, Break::Words);
+        assert_eq!(words("one two three", 8), ["one two", "three"]);
+        assert_eq!(words("one two three", 7), ["one two", "three"]);
+        assert_eq!(words("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
+        assert_eq!(words("a\n\nb", 4), ["a", "", "b"]);
+        assert_eq!(words("", 4), [""]);
+        assert_eq!(words("ab cd", 0), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn cells_break_where_the_width_ends_and_lose_nothing() {
+        let text = "https://example.org/a b c";
+        let rows = broken(text, 10, Break::Cells);
+        assert_eq!(rows, ["https://ex", "ample.org/", "a b c"]);
+        assert_eq!(rows.concat(), text);
+    }
+
+    #[test]
+    fn wide_clusters_are_not_cut_in_two() {
+        assert_eq!(broken("日本語", 5, Break::Words), ["日本", "語"]);
+        assert_eq!(broken("日本", 1, Break::Words), ["日", "本"]);
+        let family = "👩\u{200d}👩\u{200d}👧";
+        let text = family.repeat(3);
+        assert_eq!(
+            broken(&text, 4, Break::Words),
+            [family.repeat(2), family.into()]
+        );
+        assert_eq!(fitting("日本語", 5), "日本");
+    }
+
+    proptest! {
+        #[test]
+        fn rows_fit_and_keep_every_character_but_blanks(
+            text in "[a-z 日é👧\u{200d}\u{fe0f}\n]{0,60}", width in 2_usize..12
+        ) {
+            let strip = |text: &str| text.replace([' ', '\n'], "");
+            for how in [Break::Words, Break::Cells] {
+                let rows = broken(&text, width, how);
+                prop_assert!(rows.iter().all(|row| cells(row) <= width), "{rows:?}");
+                prop_assert_eq!(strip(&rows.concat()), strip(&text));
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Disks that are full, refuse, or cannot be written: nothing is lost, and it is said what to do.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::common::skipped;
+use crate::home::{Home, check, free_port, program};
+use crate::program::{Ended, Program};
+use crate::waiting::{keep, numbers, once, store};
+
+/// A command for which a file cannot grow by more than a little over the store as it is.
+fn with_little_room(home: &Home, args: &[&str]) -> Command {
+    let kib = fs::metadata(store(home)).unwrap().len() / 1024 + 1_000;
+    let mut limited = Command::new("bash");
+    // Without the signal a write past the limit is an error.
+    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+    let command = home.command(args);
+    limited.arg("-c").arg(script).arg(command.get_program());
+    limited.args(command.get_args());
+    limited
+}
+
+fn is_unwritable(ended: &Ended) {
+    ended.failed(8, "SC18");
+    for words in ["cannot write ", "None is lost now"] {
+        assert!(ended.told.contains(words), "{words}: {}", ended.told);
+    }
+}
+
+#[test]
+fn a_disk_that_refuses_ends_a_listener_which_then_misses_nothing() {
+    const LINES: usize = 20;
+    let (alice, bob) = Home::friends();
+    bob.run(&["send", "alice", "makes the store", "--no-wait"]);
+    let listen = with_little_room(&bob, &["listen", "127.0.0.1:0"]);
+    let mut listener = Program::start(listen);
+    let address = crate::home::listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &["--retry", "--linger", "60s"]);
+    caller.said("\tbob\tmakes the store");
+    for number in 0..LINES {
+        // The one in the middle has no room.
+        let len = if number == LINES / 2 { 1_500_000 } else { 10 };
+        caller.say(&format!("line {number} {}", "x".repeat(len)));
+    }
+    caller.close();
+    let ended = listener.end();
+    is_unwritable(&ended);
+    let mut shown = numbers(&ended.rest);
+    assert!(shown.len() <= LINES / 2, "{shown:?}");
+    let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
+    while once(&shown).len() < LINES {
+        shown.extend(numbers(&listener.said("\tline ")));
+    }
+    assert_eq!(once(&shown), (0..LINES).collect::<Vec<_>>());
+    assert_eq!(caller.end().code, Some(0));
+}
+
+#[test]
+fn a_disk_that_refuses_ends_a_caller_and_what_was_accepted_arrives_later() {
+    let (alice, bob) = Home::friends();
+    keep(&alice, "makes the store");
+    let nobody = free_port().to_string();
+    let connect = with_little_room(&alice, &["connect", "bob", &nobody, "--retry"]);
+    let mut caller = Program::typed_at(connect);
+    let mut accepted = 0;
+    let accepts = |caller: &mut Program, number: usize| {
+        caller.say(&format!("line {number} {}", "x".repeat(4_000)));
+        caller.tells(" me [")
+    };
+    while accepts(&mut caller, accepted) {
+        accepted += 1;
+    }
+    let ended = caller.end();
+    let printed = &ended.transcript;
+    ended.failed(8, "SC18");
+    assert!(printed.contains("\nnot sent: 1 message could not be written down\n"));
+    let told = format!("\n{} messages are kept and will be sent", accepted + 1);
+    assert!(accepted > 9 && printed.contains(&told), "{accepted}");
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--linger", "60s"]);
+    check(&mut caller, &mut listener);
+    caller.leave();
+    let shown = numbers(&listener.kill().transcript);
+    assert!(shown.len() >= accepted, "{} of {accepted}", shown.len());
+    assert_eq!(once(&shown), (0..shown.len()).collect::<Vec<_>>());
+}
+
+/// A process that sees other file systems than we do, and lets others see them too.
+struct Namespace {
+    holder: Child,
+    flags: &'static [&'static str],
+}
+
+impl Namespace {
+    /// Runs `script` in a namespace of its own; none, after saying so, where that is not allowed.
+    fn with(script: &str) -> Option<Self> {
+        let ways: [&[&str]; 2] = [&["--mount"], &["--mount", "--user", "--map-root-user"]];
+        let enter: [&[&str]; 2] = [
+            &["--mount"],
+            &["--mount", "--user", "--preserve-credentials"],
+        ];
+        for (way, flags) in ways.into_iter().zip(enter) {
+            let script = format!("{script} && echo ready && read -r _");
+            let mut command = Command::new("unshare");
+            command.args(way).args(["sh", "-c", &script]);
+            let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let Ok(mut holder) = pipes.stderr(Stdio::null()).spawn() else {
+                break;
+            };
+            let mut line = String::new();
+            let mut out = BufReader::new(holder.stdout.take().unwrap());
+            out.read_line(&mut line).unwrap();
+            let namespace = Self { holder, flags };
+            if line == "ready\n" {
+                return Some(namespace);
+            }
+        }
+        skipped("no mount namespaces on this machine");
+        None
+    }
+
+    /// The command, in there.
+    fn command(&self, command: &Command) -> Command {
+        let mut inside = Command::new("nsenter");
+        let pid = self.holder.id().to_string();
+        inside.arg("--target").arg(pid).args(self.flags);
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        inside
+    }
+
+    fn run(&self, command: &Command) -> Ended {
+        let mut program = Program::start(self.command(command));
+        program.close();
+        program.end()
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+#[test]
+fn a_full_disk_takes_no_message_and_loses_none() {
+    let (alice, bob) = Home::friends();
+    let place = alice.path("tmpfs");
+    fs::create_dir(&place).unwrap();
+    let (home, small) = (alice.path(""), place.to_str().unwrap());
+    let script = format!(
+        "mount -t tmpfs -o size=2m,mode=700 none {small} && cp -p {0}/identity.* {0}/known-peers {small}",
+        home.display()
+    );
+    let Some(namespace) = Namespace::with(&script) else {
+        return;
+    };
+    let command = |args: &[&str]| {
+        let mut command = program();
+        command.arg("--home").arg(&place).args(args);
+        command
+    };
+    let mut kept = 0;
+    let ended = loop {
+        let text = format!("line {kept} {}", "x".repeat(100_000));
+        let ended = namespace.run(&command(&["send", "bob", &text, "--no-wait"]));
+        if ended.code != Some(0) {
+            break ended;
+        }
+        kept += 1;
+        assert!(kept < 100, "the disk is never full");
+    };
+    is_unwritable(&ended);
+    assert!(
+        ended.told.contains("there is no room on the disk"),
+        "{}",
+        ended.told
+    );
+    let mut more = Command::new("mount");
+    more.args(["-o", "remount,size=64m", small]);
+    assert_eq!(namespace.run(&more).code, Some(0));
+    let (mut listener, address) = bob.listen(&[]);
+    let connect = command(&["connect", "bob", &address.to_string()]);
+    let mut caller = Program::start(namespace.command(&connect));
+    check(&mut caller, &mut listener);
+    caller.leave();
+    let shown = once(&numbers(&listener.kill().transcript));
+    assert!(kept > 0 && shown.len() >= kept, "{} of {kept}", shown.len());
+    assert_eq!(shown, (0..shown.len()).collect::<Vec<_>>());
+}
+
+/// A command whose files are not all in one directory.
+fn at(dir: &Path, args: &[&str]) -> Command {
+    let mut command = program();
+    for (name, part) in [("CONFIG", "config"), ("DATA", "data"), ("STATE", "state")] {
+        command.env(format!("XDG_{name}_HOME"), dir.join(part));
+    }
+    command.args(args);
+    command
+}
+
+#[test]
+fn a_store_that_cannot_be_written_starts_nothing() {
+    let home = Home::empty();
+    let dir = home.path("");
+    let run = |args: &[&str]| {
+        let mut program = Program::start(at(&dir, args));
+        program.close();
+        program.end()
+    };
+    assert_eq!(run(&["keygen", "--no-passphrase"]).code, Some(0));
+    let data = dir.join("data");
+    let data = data.display();
+    let script = format!("mount --bind {data} {data} && mount -o remount,bind,ro {data}");
+    let listen = ["listen", "127.0.0.1:0"];
+    // Where there is no store yet, and where there is one.
+    for _ in 0..2 {
+        let Some(namespace) = Namespace::with(&script) else {
+            return;
+        };
+        let ended = namespace.run(&at(&dir, &listen));
+        ended.failed(8, "SC18");
+        assert!(ended.told.contains("it is read-only"), "{}", ended.told);
+        let mut listener = Program::start(at(&dir, &listen));
+        crate::home::listening(&mut listener);
+        listener.kill();
+    }
+}

@@ -1,0 +1,378 @@
+//! The real program on a real (pseudo-)terminal, full screen.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Instant;
+
+use rustix::process::Signal;
+use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
+use securechat::tui::Terminal;
+
+use crate::home::Home;
+use crate::program::{Ended, Program};
+use crate::terminal::{open_pair, start_on};
+use crate::vt::Vt;
+
+/// A person in front of a screen.
+struct Person {
+    program: Program,
+    vt: Vt,
+    /// The terminal, to look at its modes and change its size.
+    terminal: File,
+}
+
+impl Person {
+    fn starts(home: &Home, args: &[&str]) -> Self {
+        Self::runs(home.command(args))
+    }
+
+    fn runs(mut command: Command) -> Self {
+        let (ours, theirs) = open_pair();
+        let terminal = ours.try_clone().unwrap();
+        resize(&terminal, 80, 24);
+        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        for name in ["ACCESSIBLE", "LC_ALL", "LC_CTYPE", "NO_COLOR"] {
+            command.env_remove(name);
+        }
+        Self {
+            program: start_on(command, ours, &theirs),
+            vt: Vt::new(80, 24),
+            terminal,
+        }
+    }
+
+    /// Waits until the screen shows something.
+    fn sees(&mut self, wanted: &str) {
+        self.waits(wanted, |vt| vt.text().contains(wanted));
+    }
+
+    /// Waits until the screen does not show it any more.
+    fn sees_no(&mut self, unwanted: &str) {
+        self.waits(unwanted, |vt| !vt.text().contains(unwanted));
+    }
+
+    fn waits(&mut self, wanted: &str, until: impl Fn(&Vt) -> bool) {
+        let start = Instant::now();
+        while !until(&self.vt) {
+            let output = self.program.output(start, wanted);
+            self.vt.feed(&output);
+        }
+    }
+
+    fn presses(&mut self, keys: &str) {
+        self.program.press(keys);
+    }
+
+    fn says(&mut self, line: &str) {
+        self.presses(line);
+        self.sees(&format!("> {line}"));
+        self.presses("\r");
+    }
+
+    fn modes(&self) -> Termios {
+        tcgetattr(&self.terminal).unwrap()
+    }
+
+    /// Waits for the end; the screen is as it was left.
+    fn ends(self) -> (Ended, Vt, Termios) {
+        let Self {
+            program,
+            mut vt,
+            terminal,
+        } = self;
+        let ended = program.end();
+        vt.feed(ended.rest.as_bytes());
+        (ended, vt, tcgetattr(&terminal).unwrap())
+    }
+}
+
+fn resize(terminal: &File, width: u16, height: u16) {
+    let size = Winsize {
+        ws_col: width,
+        ws_row: height,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(terminal, size).unwrap();
+}
+
+/// The modes that a shell expects to find.
+fn is_given_back(vt: &Vt, modes: &Termios) -> bool {
+    let cooked = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+    let left: Vec<&String> = vt.modes.iter().filter(|mode| *mode != "?25").collect();
+    modes.local_modes.contains(cooked) && left.is_empty() && vt.modes.contains("?25")
+}
+
+/// bob listens on a screen, and alice, who knows him, on another. Both are friends.
+fn two() -> (Person, Person, Home, Home) {
+    let (alice, bob) = Home::friends();
+    let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
+    listener.sees("listening on 127.0.0.1:");
+    let address = address_on(&listener);
+    let caller = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    (caller, listener, alice, bob)
+}
+
+fn address_on(person: &Person) -> SocketAddr {
+    let text = person.vt.text();
+    let after = text.split("listening on ").nth(1).unwrap();
+    after.split('/').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn two_people_talk_on_two_screens() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("bob [not verified]");
+    alice.sees("secure: bob");
+    bob.sees("alice [not verified]");
+    alice.says("did the backup finish?");
+    alice.sees("✓✓ me       did the backup finish?");
+    bob.sees("alice    did the backup finish?");
+    bob.says("yes, 41 GB 👧");
+    alice.sees("bob      yes, 41 GB 👧");
+    alice.says("/whois");
+    alice.sees("verified    no; compare the key");
+    alice.says("/ping");
+    alice.sees("ping: bob answered after");
+    alice.says("/sned secret");
+    alice.sees("unknown command /sned");
+    assert!(!bob.vt.text().contains("secret"));
+    alice.presses("\u{3}");
+    alice.says("/quit");
+    let (ended, vt, modes) = alice.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(is_given_back(&vt, &modes), "{:?}", vt.modes);
+    bob.sees("[ended]");
+    bob.presses("\u{4}");
+    let (ended, vt, modes) = bob.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(is_given_back(&vt, &modes), "{:?}", vt.modes);
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+        let home = Home::new();
+        let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+        person.sees("listening on");
+        assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
+        assert!(person.vt.modes.contains("?1049") && person.vt.modes.contains("?2004"));
+        person.program.signal(signal);
+        let (ended, vt, modes) = person.ends();
+        assert_eq!(ended.code, Some(code), "{}", ended.transcript);
+        assert!(is_given_back(&vt, &modes), "{signal:?}: {:?}", vt.modes);
+    }
+}
+
+#[test]
+fn hostile_text_does_nothing_to_a_real_terminal() {
+    let (alice, bob) = Home::friends();
+    let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
+    listener.sees("listening on 127.0.0.1:");
+    let mut caller = alice.connect("bob", address_on(&listener), &[]);
+    caller.told("secure: bob");
+    caller.say("\u{1b}[2J\u{1b}]52;c;ZXZpbA==\u{7}\u{9b}31mred \u{202e}fdp.exe");
+    // The emulator fails on any control that is not one of ours.
+    listener.sees("^[[2J^[]52;c;ZXZpbA==^G<9B>31mred <U+202E>fdp.exe");
+    assert_eq!(listener.vt.bells, 0);
+    assert!(
+        listener
+            .vt
+            .commands
+            .iter()
+            .all(|it| it.starts_with("0;securechat"))
+    );
+}
+
+#[test]
+fn another_size_is_drawn_and_what_is_typed_stays() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on");
+    person.presses("half a thought");
+    person.sees("> half a thought");
+    resize(&person.terminal, 50, 10);
+    person.vt = Vt::new(50, 10);
+    person.program.signal(Signal::WINCH);
+    person.sees("F1 help");
+    person.sees("> half a thought");
+}
+
+#[test]
+fn a_paste_is_one_message_and_is_not_run() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    alice.presses("\u{1b}[200~one\rtwo\u{1b}[201~");
+    alice.sees("  two");
+    alice.presses("\r");
+    bob.sees("alice    one");
+    bob.sees("two");
+}
+
+#[test]
+fn alone_it_shows_everybody_and_calls_them() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    alice.run(&["peers", "remove", "bob"]);
+    alice.run(&[
+        "peers",
+        "add",
+        "bob",
+        &bob.key(),
+        "--address",
+        &address.to_string(),
+    ]);
+    let mut person = Person::starts(&alice, &[]);
+    person.sees("[1 bob]");
+    person.sees("secure: bob");
+    listener.told("secure: alice");
+    person.says("hello from the screen");
+    listener.said("hello from the screen");
+    person.sees("✓✓ me       hello from the screen");
+    person.presses("\u{4}");
+    let (ended, ..) = person.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
+#[test]
+fn two_identities_on_one_machine_find_each_other() {
+    let (alice, bob) = Home::friends();
+    let mut first = Person::starts(&bob, &[]);
+    first.sees("listening on");
+    let mut second = Person::starts(&alice, &[]);
+    second.sees("listening on");
+    let port = |person: &Person| {
+        let text = person.vt.text();
+        let after = text.split("listening on [::]:").nth(1).unwrap().to_owned();
+        after.split('/').next().unwrap().parse::<u16>().unwrap()
+    };
+    assert_ne!(port(&first), port(&second));
+}
+
+#[test]
+fn alone_without_an_identity_it_shows_the_guide() {
+    let person = Person::starts(&Home::empty(), &[]);
+    let (ended, vt, _) = person.ends();
+    assert_eq!(ended.code, Some(0));
+    assert!(
+        ended.transcript.contains("securechat keygen"),
+        "{}",
+        ended.transcript
+    );
+    assert!(vt.modes.is_empty(), "nothing was taken over");
+}
+
+#[test]
+fn a_stranger_is_let_in_by_a_command_and_a_letter() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
+    listener.sees("listening on 127.0.0.1:");
+    let mut caller = alice.call(&bob, address_on(&listener), &[]);
+    listener.sees("an unknown key calls from 127.0.0.1:");
+    listener.says("/add alice");
+    listener.sees("Save this key as \"alice\" and talk to it?");
+    listener.presses("\r");
+    listener.presses("y");
+    caller.told("secure: ");
+    caller.say("thank you");
+    listener.sees("[1 alice]");
+    listener.sees("alice    thank you");
+    assert!(
+        bob.known_peers()
+            .contains(&format!("alice {}", alice.key()))
+    );
+    listener.sees_no("an unknown key calls from 127.0.0.1:1: /add");
+}
+
+#[test]
+fn what_waits_is_shown_and_what_nobody_has_seen_comes_again() {
+    let (alice, bob) = Home::friends();
+    let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    person.sees("[1 bob]");
+    person.says("for later");
+    person.sees("…  me       for later");
+    person.presses("\u{4}");
+    person.sees("1 message is not delivered. Leave?");
+    person.presses("y");
+    let (ended, vt, modes) = person.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(is_given_back(&vt, &modes), "{:?}", vt.modes);
+    let (_, words) = ended.transcript.rsplit_once("\u{1b}[?1049l").unwrap();
+    assert!(
+        words.contains("1 message is kept and will be sent next time bob is reachable"),
+        "{words:?}"
+    );
+    let mut again = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    again.sees("…  me       for later");
+    drop(bob);
+}
+
+#[test]
+fn ascii_is_enough_for_all_that_is_not_said_by_people() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["--ascii", "listen", "127.0.0.1:0"]);
+    person.sees("/add NAME KEY");
+    person.sees("listening on");
+    assert!(person.vt.text().is_ascii(), "{}", person.vt.text());
+}
+
+#[test]
+fn plain_still_means_lines() {
+    let home = Home::new();
+    let person = Person::starts(&home, &["--plain", "listen", "127.0.0.1:0"]);
+    let Person { mut program, .. } = person;
+    let line = program.said("listening on");
+    assert!(!line.contains('\u{1b}'), "{line:?}");
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on");
+    person.presses("half a thought");
+    person.sees("> half a thought");
+    person.presses("\u{1a}");
+    person.program.stops();
+    person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
+    assert!(
+        person
+            .modes()
+            .local_modes
+            .contains(LocalModes::ICANON | LocalModes::ECHO)
+    );
+    person.vt = Vt::new(80, 24);
+    person.program.signal(Signal::CONT);
+    person.sees("> half a thought");
+    assert!(person.vt.modes.contains("?1049"));
+    assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
+}
+
+/// Set in the process that is to panic.
+const PANICS: &str = "SECURECHAT_TEST_PANICS";
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_prints() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "screen::a_process_that_panics", "--nocapture"]);
+    command.env(PANICS, "1");
+    let (ended, vt, modes) = Person::runs(command).ends();
+    assert_ne!(ended.code, Some(0));
+    let (before, words) = ended.transcript.split_once("this is a bug").unwrap();
+    assert!(
+        before.contains("\u{1b}[?1049h") && before.contains("\u{1b}[?1049l"),
+        "{before:?}"
+    );
+    assert!(!words.contains("\u{1b}[?1049l"), "{words:?}");
+    assert!(is_given_back(&vt, &modes), "{:?}", vt.modes);
+}
+
+/// Part of the test above, which runs it in a process of its own; nothing in any other.
+#[test]
+fn a_process_that_panics() {
+    if std::env::var_os(PANICS).is_some() {
+        let _terminal = Terminal::open().unwrap();
+        panic!("this is a bug");
+    }
+}

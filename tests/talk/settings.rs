@@ -1,0 +1,51 @@
+//! `config.toml`, as far as it is about talking.
+
+use std::fs;
+
+use crate::home::{Home, free_port, listening};
+
+fn settle(home: &Home, text: &str) {
+    fs::write(home.path("config.toml"), text).unwrap();
+}
+
+#[test]
+fn where_to_listen_can_be_settled_and_an_address_in_the_command_wins() {
+    let bob = Home::new();
+    let [settled, other] = [free_port(), free_port()];
+    settle(&bob, &format!("[net]\nlisten = \"{settled}\"\n"));
+    let mut program = bob.start(&["listen"]);
+    assert_eq!(listening(&mut program), settled);
+    program.kill();
+    let mut program = bob.start(&["listen", &other.to_string()]);
+    assert_eq!(listening(&mut program), other);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_settled_name_is_suggested_to_strangers_unless_the_command_has_another() {
+    use crate::terminal;
+    let suggested = |args: &[&str]| {
+        let (alice, bob) = (Home::new(), Home::new());
+        settle(&alice, "[chat]\nnickname = \"carol\"\n");
+        let (mut listener, address) = terminal::listen(&bob, &[]);
+        let _caller = alice.call(&bob, address, args);
+        listener.said("an unknown key suggests to be called ")
+    };
+    assert!(suggested(&[]).trim_end().ends_with(" \"carol\""));
+    let given = suggested(&["--nickname", "dave"]);
+    assert!(given.trim_end().ends_with(" \"dave\""), "{given}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_is_asked_where_that_is_settled_unless_the_command_says_so() {
+    use crate::terminal;
+    let (alice, bob) = (Home::new(), Home::new());
+    settle(&bob, "[net]\ntrust = \"strict\"\n");
+    let (listener, address) = terminal::listen(&bob, &[]);
+    alice.call(&bob, address, &[]).end().failed(4, "SC10");
+    drop(listener);
+    let (mut listener, address) = terminal::listen(&bob, &["--trust", "ask"]);
+    let _caller = alice.call(&bob, address, &[]);
+    listener.said("an unknown key calls from 127.0.0.1:");
+}

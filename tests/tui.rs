@@ -1,0 +1,29 @@
+//! The full-screen face, driven by keys and by what a core would tell, drawn into a terminal of cells.
+//!
+//! Screens are compared with pictures in `tests/tui/pictures`; with `UPDATE_PICTURES=1` they are drawn anew,
+//! and the difference is for a person to look at.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets something unexpected should stop there"
+)]
+
+#[path = "tui/hostile.rs"]
+mod hostile;
+#[path = "tui/keys.rs"]
+mod keys;
+#[path = "tui/links.rs"]
+mod links;
+#[path = "tui/people.rs"]
+mod people;
+#[path = "tui/pictures.rs"]
+mod pictures;
+#[path = "tui/reading.rs"]
+mod reading;
+#[path = "tui/screen.rs"]
+mod screen;
+#[path = "tui/speed.rs"]
+mod speed;
+#[path = "tui/writing.rs"]
+mod writing;

@@ -1,0 +1,202 @@
+//! Keys that leave, suspend, complete and choose.
+
+use securechat::tui::{Action, Ask, Input};
+
+use crate::screen::{BOB, CAROL, DAVE, Screen};
+
+#[test]
+fn ctrl_c_empties_the_line_and_quits_only_when_pressed_twice() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.type_in("half a thought");
+    screen.key("ctrl-c");
+    assert_eq!(screen.rule(), "emptied; Ctrl+_ brings it back");
+    screen.key("ctrl-7");
+    assert!(screen.text().contains("> half a thought"));
+    screen.key("ctrl-c");
+    screen.key("ctrl-c");
+    assert_eq!(screen.actions(), []);
+    screen.seconds(3);
+    screen.key("ctrl-c");
+    assert_eq!(screen.actions(), [], "the first one was too long ago");
+    screen.key("ctrl-c");
+    assert_eq!(screen.actions(), [Action::Quit]);
+}
+
+#[test]
+fn a_key_between_makes_the_second_ctrl_c_a_first() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.key("ctrl-c");
+    screen.key("left");
+    screen.key("ctrl-c");
+    assert_eq!(screen.actions(), []);
+}
+
+#[test]
+fn ctrl_d_leaves_and_asks_only_if_something_is_not_delivered() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.type_in("x");
+    screen.key("ctrl-d");
+    assert_eq!(screen.actions(), [], "the line is not empty");
+    screen.key("backspace");
+    screen.key("ctrl-d");
+    assert_eq!(screen.actions(), [Action::Quit]);
+    let name = screen.send("wait for it");
+    screen.actions();
+    screen.key("ctrl-d");
+    assert_eq!(
+        screen.rule(),
+        "1 message is not delivered. Leave? y yes, Esc no"
+    );
+    screen.key("enter");
+    assert_eq!(screen.actions(), [], "Enter is no answer");
+    screen.key("esc");
+    screen.state(BOB, name, securechat::chat::State::Delivered);
+    screen.key("ctrl-d");
+    assert_eq!(screen.actions(), [Action::Quit]);
+}
+
+#[test]
+fn who_leaves_is_asked_about_what_was_written_and_not_sent() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.type_in("half a thought");
+    screen.key("alt-2");
+    screen.line("/quit");
+    assert_eq!(screen.rule(), "1 draft is not sent. Leave? y yes, Esc no");
+    assert_eq!(screen.actions(), []);
+    screen.key("y");
+    assert_eq!(screen.actions(), [Action::Quit]);
+    let mut nothing = Screen::with_bob(80, 10);
+    nothing.line("/quit");
+    assert_eq!(nothing.actions(), [Action::Quit]);
+}
+
+#[test]
+fn the_terminal_is_given_back_redrawn_and_its_mouse_is_off() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.key("ctrl-z");
+    screen.key("ctrl-l");
+    screen.key("alt-m");
+    screen.key("alt-m");
+    let expected = [
+        Action::Suspend,
+        Action::Redraw,
+        Action::Mouse(true),
+        Action::Mouse(false),
+    ];
+    assert_eq!(screen.actions(), expected);
+}
+
+#[test]
+fn tab_completes_commands_and_names() {
+    let mut screen = Screen::with_three(80, 10);
+    let mut completed = |typed: &str, tabs: &[&str]| {
+        screen.type_in(typed);
+        tabs.iter().for_each(|tab| screen.key(tab));
+        let rows = screen.rows();
+        screen.key("ctrl-u");
+        rows.last().unwrap().trim_start_matches("> ").to_owned()
+    };
+    assert_eq!(completed("/who", &["tab"]), "/whois");
+    assert_eq!(completed("/whois ca", &["tab"]), "/whois carol");
+    assert_eq!(completed("@da", &["tab"]), "@dave");
+    assert_eq!(completed("/p", &["tab"]), "/peers");
+    assert_eq!(completed("/p", &["tab", "tab"]), "/ping");
+    assert_eq!(completed("/p", &["tab", "tab", "tab"]), "/peers");
+    assert_eq!(completed("/p", &["tab", "tab", "backtab"]), "/peers");
+    assert_eq!(completed("plain wor", &["tab"]), "plain wor");
+}
+
+#[test]
+fn conversations_are_reached_by_number_order_and_name() {
+    let mut screen = Screen::with_three(80, 10);
+    let mut at = |keys: &[&str]| {
+        keys.iter().for_each(|key| screen.key(key));
+        screen.rows()[0]
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(at(&["alt-2"]), "carol");
+    assert_eq!(at(&["ctrl-n"]), "dave");
+    assert_eq!(at(&["ctrl-n"]), "bob", "after the last comes the first");
+    assert_eq!(at(&["ctrl-p"]), "dave");
+    assert_eq!(at(&["alt-left"]), "carol");
+    assert_eq!(at(&["alt-9"]), "carol", "there is no ninth");
+    assert_eq!(at(&["alt-k", "b", "enter"]), "bob");
+    assert_eq!(at(&["alt-k", "d", "esc"]), "bob");
+}
+
+#[test]
+fn alt_a_goes_where_something_is_unread() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.key("alt-a");
+    assert_eq!(screen.rule(), "nothing is unread");
+    screen.say(DAVE, "hello");
+    screen.key("alt-a");
+    assert!(screen.rows()[0].contains("dave"));
+    assert_eq!(screen.app.unread(), 0);
+}
+
+#[test]
+fn a_click_on_a_tab_goes_there() {
+    let mut screen = Screen::with_three(80, 10);
+    let rows = screen.rows();
+    let tabs = rows
+        .iter()
+        .position(|row| row.contains("[2 carol]"))
+        .unwrap();
+    let x = rows[tabs].find("carol").unwrap();
+    screen.input(Input::Click(
+        x.try_into().unwrap(),
+        tabs.try_into().unwrap(),
+    ));
+    assert!(screen.rows()[0].contains("carol"));
+    screen.input(Input::Click(200, 0));
+}
+
+#[test]
+fn commands_of_the_core_are_asked_of_the_core() {
+    let mut screen = Screen::with_three(80, 10);
+    for line in [
+        "/peers",
+        "/status",
+        "/myid",
+        "/whois",
+        "/ping carol",
+        "/connect",
+        "/add eve KEY",
+    ] {
+        screen.line(line);
+    }
+    let add = Ask::Add {
+        name: "eve".to_owned(),
+        key: "KEY".to_owned(),
+    };
+    let asked = [
+        Ask::Peers,
+        Ask::Status,
+        Ask::MyId,
+        Ask::Whois(BOB),
+        Ask::Ping(CAROL),
+        Ask::Connect(BOB),
+        add,
+    ];
+    assert_eq!(screen.actions(), asked.map(Action::Ask));
+}
+
+#[test]
+fn a_closed_conversation_comes_back_when_something_is_said() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.line("/close");
+    let text = screen.text();
+    assert!(
+        text.contains("[1 carol] [2 dave]") && !text.contains("bob]"),
+        "{text}"
+    );
+    screen.say(BOB, "still here");
+    assert!(screen.text().contains("[1 bob +1]"));
+    let mut alone = Screen::with_bob(80, 10);
+    alone.line("/close");
+    assert_eq!(alone.rule(), "this is the last one");
+}

@@ -1,0 +1,126 @@
+//! Callers whom nobody knows, and names.
+
+use securechat::id::PeerId;
+use securechat::tui::{Action, Ask, Guest, Told};
+
+use crate::screen::{BOB, Screen};
+
+const EVE: PeerId = PeerId::new([7; 32]);
+const MALLORY: PeerId = PeerId::new([8; 32]);
+
+fn guest(peer: PeerId, fingerprint: &'static str) -> Told {
+    Told::Guest(Guest {
+        peer,
+        fingerprint: fingerprint.into(),
+        address: "198.51.100.7:40000".parse().unwrap(),
+        nickname: Some("eve".into()),
+    })
+}
+
+#[test]
+fn a_caller_is_shown_and_takes_no_key_away() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.type_in("yes");
+    screen.tell(guest(EVE, "xTIBA 5rboU"));
+    screen.line(" of course");
+    assert_eq!(
+        screen.sent()[0].2,
+        "yes of course",
+        "typing goes on where it was"
+    );
+    screen.is_like("guest");
+}
+
+#[test]
+fn a_caller_is_saved_only_by_a_letter_that_nobody_presses_by_habit() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.tell(guest(EVE, "xTIBA 5rboU"));
+    screen.line("/add eve");
+    screen.is_like("guest-question");
+    screen.key("enter");
+    assert_eq!(screen.actions(), []);
+    screen.key("y");
+    let welcome = Ask::Welcome {
+        peer: EVE,
+        name: "eve".to_owned(),
+    };
+    assert_eq!(screen.actions(), [Action::Ask(welcome)]);
+}
+
+#[test]
+fn the_answer_is_for_the_caller_that_was_shown_whoever_calls_next() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.tell(guest(EVE, "xTIBA"));
+    screen.line("/add eve");
+    screen.tell(Told::GuestGone(EVE));
+    screen.tell(guest(MALLORY, "mallo"));
+    screen.key("y");
+    assert_eq!(screen.actions(), [], "that one is gone");
+    assert_eq!(screen.rule(), "it is gone meanwhile");
+    screen.line("/refuse");
+    assert_eq!(screen.actions(), [Action::Ask(Ask::Refuse(MALLORY))]);
+}
+
+#[test]
+fn without_a_caller_there_is_nobody_to_add_or_refuse() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.line("/add eve");
+    assert!(screen.rule().contains("nobody waits to be added"));
+    screen.key("ctrl-c");
+    screen.line("/refuse");
+    assert!(screen.rule().contains("nobody waits to be added"));
+    assert_eq!(screen.actions(), []);
+}
+
+#[test]
+fn at_home_commands_work_and_nothing_can_be_said() {
+    let mut screen = Screen::new(80, 12);
+    screen.line("hello?");
+    assert!(screen.rule().contains("nobody is here to hear that"));
+    screen.key("ctrl-c");
+    screen.line("/add bob xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=");
+    let [Action::Ask(Ask::Add { name, .. })] = &screen.actions()[..] else {
+        panic!("not asked");
+    };
+    assert_eq!(name, "bob");
+    screen.line("/whois");
+    assert!(screen.rule().contains("Give a NAME"));
+    screen.meet(BOB, "bob");
+    assert!(screen.rows()[0].contains("bob [not verified]"));
+}
+
+#[test]
+fn a_person_who_is_renamed_keeps_the_conversation() {
+    let mut screen = Screen::with_bob(80, 12);
+    screen.say(BOB, "hello");
+    screen.meet(BOB, "robert");
+    let text = screen.text();
+    assert!(
+        text.contains("[1 robert]") && text.contains("robert   hello"),
+        "{text}"
+    );
+}
+
+#[test]
+fn home_shows_what_to_do_and_what_happens() {
+    let mut screen = Screen::new(80, 12);
+    let lines = vec!["listening on [::]:7419/udp".into()];
+    screen.tell(Told::Note { about: None, lines });
+    let text = screen.text();
+    assert!(text.contains("/add NAME KEY adds somebody"), "{text}");
+    assert!(
+        text.contains("*        listening on [::]:7419/udp"),
+        "{text}"
+    );
+    screen.resize(80, 6);
+    assert!(screen.text().contains("listening on"));
+}
+
+#[test]
+fn the_conversation_that_the_program_was_started_for_comes_first() {
+    let mut screen = Screen::with_three(80, 12);
+    screen.tell(Told::Show(crate::screen::CAROL));
+    assert!(screen.rows()[0].contains("carol"));
+    screen.tell(Told::Show(EVE));
+    assert!(screen.rows()[0].contains("carol"), "nobody knows that one");
+}

@@ -1,0 +1,212 @@
+//! What is new, what was seen, and where the screen stands.
+
+use securechat::chat::State;
+use securechat::tui::{Action, Input, Notice, Settings, Told};
+
+use crate::screen::{BOB, CAROL, Screen, settings};
+
+#[test]
+fn a_message_is_seen_only_at_the_end_of_a_screen_that_somebody_looks_at() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.say(BOB, "in front");
+    assert_eq!(screen.app.unread(), 0);
+    screen.say(CAROL, "elsewhere");
+    assert_eq!(screen.app.unread(), 1);
+    assert!(screen.text().contains("[2 carol +1]"));
+    screen.input(Input::Focus(false));
+    screen.say(BOB, "behind another window");
+    assert_eq!(screen.app.unread(), 2);
+    screen.key("alt-2");
+    assert_eq!(screen.app.unread(), 2, "the terminal has no focus");
+    screen.input(Input::Focus(true));
+    assert_eq!(screen.app.unread(), 1);
+    assert_eq!(screen.app.title().as_str(), "securechat (1)");
+    screen.key("alt-1");
+    assert_eq!(screen.seen(), [(BOB, 1), (CAROL, 1), (BOB, 1)]);
+}
+
+#[test]
+fn a_line_shows_where_the_new_ones_begin_until_one_leaves_again() {
+    let mut screen = Screen::with_three(80, 12);
+    screen.say(CAROL, "old");
+    screen.key("alt-2");
+    screen.key("alt-1");
+    screen.say(CAROL, "new one");
+    screen.say(CAROL, "new two");
+    screen.key("alt-2");
+    let rows = screen.rows();
+    let line = rows
+        .iter()
+        .position(|row| row.contains("── new ──"))
+        .unwrap();
+    assert!(rows[line - 1].contains("old") && rows[line + 1].contains("new one"));
+    screen.key("alt-1");
+    screen.key("alt-2");
+    assert!(!screen.text().contains(" new ─"));
+}
+
+/// iamb#131: nothing told of new messages below.
+#[test]
+fn scrolled_up_the_screen_stays_and_counts_what_is_new_below() {
+    let mut screen = Screen::with_bob(80, 12);
+    (0..50).for_each(|number| screen.say(BOB, &format!("message {number}")));
+    screen.key("pageup");
+    let before = screen.rows()[1].clone();
+    screen.say(BOB, "one more");
+    screen.say(BOB, "two more");
+    assert_eq!(screen.rows()[1], before);
+    assert!(screen.text().contains("↓ 2 new below - End"));
+    assert_eq!(screen.app.unread(), 2);
+    screen.key("alt-u");
+    assert!(screen.text().contains("one more"));
+    screen.key("end");
+    assert_eq!(screen.app.unread(), 0);
+    assert!(!screen.text().contains("below"));
+}
+
+/// toxic#432: a resize lost the place.
+#[test]
+fn a_resize_keeps_the_lowest_message_where_it_is() {
+    let mut screen = Screen::with_bob(80, 12);
+    (0..50).for_each(|number| screen.say(BOB, &format!("message {number} with some more words")));
+    screen.key("pageup");
+    let lowest = |screen: &mut Screen| {
+        let rows = screen.rows();
+        let rule = rows
+            .iter()
+            .rposition(|row| row.contains("F1 help"))
+            .unwrap()
+            - 1;
+        rows[rule - 1].split("below").next().unwrap().to_owned()
+    };
+    let before = lowest(&mut screen);
+    screen.resize(30, 20);
+    screen.resize(100, 9);
+    screen.resize(80, 12);
+    assert_eq!(lowest(&mut screen), before);
+}
+
+#[test]
+fn pages_overlap_by_a_line_and_lead_to_both_ends() {
+    let mut screen = Screen::with_bob(80, 12);
+    (0..50).for_each(|number| screen.say(BOB, &format!("message {number}")));
+    let first = screen.rows()[1].clone();
+    screen.key("pageup");
+    let rows = screen.rows();
+    assert!(rows[8].starts_with(&first[..20]), "{rows:#?}");
+    screen.key("alt-home");
+    assert!(screen.rows()[2].contains("message 0"));
+    screen.key("alt-pagedown");
+    assert!(screen.rows()[1].contains("message 2"));
+    screen.key("alt-end");
+    assert!(screen.text().contains("message 49"));
+    screen.input(Input::Wheel(3));
+    screen.input(Input::Wheel(-3));
+    assert!(!screen.text().contains("below"));
+}
+
+#[test]
+fn a_search_steps_through_its_finds_and_comes_back() {
+    let mut screen = Screen::with_bob(80, 10);
+    for number in 0..60 {
+        let text = if number % 20 == 5 { "needle" } else { "hay" };
+        screen.say(BOB, &format!("{number} {text}"));
+    }
+    screen.key("ctrl-s");
+    screen.type_in("NEED");
+    assert!(screen.text().contains("45 needle") && screen.text().contains("(1 of 3)"));
+    screen.key("ctrl-s");
+    assert!(screen.text().contains("25 needle"));
+    screen.key("ctrl-r");
+    assert!(screen.text().contains("(1 of 3)"));
+    screen.type_in("x");
+    assert!(screen.text().contains("(nothing found)"));
+    screen.key("esc");
+    assert!(screen.text().contains("59 hay"));
+    screen.line("/search needle");
+    screen.key("enter");
+    assert!(screen.text().contains("45 needle"), "Enter stays there");
+}
+
+#[test]
+fn the_bell_rings_for_what_nobody_sees_and_says_no_more_than_it_may() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.say(BOB, "seen");
+    assert_eq!(screen.actions(), []);
+    screen.say(CAROL, "secret");
+    let bell = Action::Notify(Notice { words: None });
+    assert_eq!(screen.actions(), [bell]);
+    let mut old = screen.message(CAROL, "of an earlier run");
+    old.old = true;
+    screen.tell(Told::Said(old));
+    assert_eq!(screen.actions(), [], "what was shown before rings nothing");
+    screen.key("alt-2");
+    screen.line("/mute");
+    screen.key("alt-1");
+    screen.say(CAROL, "muted");
+    assert_eq!(screen.actions(), []);
+    for (notify, words) in [
+        (securechat::tui::Discretion::Sender, "message from bob"),
+        (securechat::tui::Discretion::Full, "message from bob: x^[y"),
+    ] {
+        let settings = Settings {
+            notify,
+            ..settings()
+        };
+        let mut screen = Screen::with(settings, 80, 10);
+        screen.meet(BOB, "bob");
+        screen.input(Input::Focus(false));
+        screen.say(BOB, "x\u{1b}y");
+        let Action::Notify(Notice { words: Some(said) }) = &screen.actions()[0] else {
+            panic!("no notification");
+        };
+        assert_eq!(said.as_str(), words);
+    }
+}
+
+#[test]
+fn days_have_a_line() {
+    let mut screen = Screen::with_bob(80, 12);
+    screen.say(BOB, "yesterday");
+    screen.seconds(86_400);
+    screen.say(BOB, "today");
+    let rows = screen.rows();
+    assert!(
+        rows[1].contains("─ Sat 21 Nov ─") && rows[3].contains("─ Sun 22 Nov ─"),
+        "{rows:#?}"
+    );
+}
+
+#[test]
+fn what_was_said_before_this_run_is_shown_and_is_not_new() {
+    let mut screen = Screen::with_bob(80, 12);
+    let mut said = screen.message(BOB, "of yesterday");
+    (said.old, said.at.0) = (true, said.at.0 - 86_400_000);
+    screen.tell(Told::Said(said));
+    let name = securechat::chat::Name {
+        log: securechat::chat::LogId(7),
+        sequence: 3,
+    };
+    let at = screen.now().unix;
+    screen.tell(Told::Own {
+        peer: BOB,
+        name,
+        at,
+        text: "still waiting".to_owned(),
+        state: State::Queued,
+    });
+    assert_eq!((screen.app.unread(), screen.actions()), (0, vec![]));
+    assert!(screen.text().contains("…  me       still waiting"));
+    screen.state(BOB, name, State::Delivered);
+    assert!(screen.text().contains("✓✓ me       still waiting"));
+}
+
+#[test]
+fn clear_empties_the_screen_and_what_comes_then_is_shown() {
+    let mut screen = Screen::with_bob(80, 12);
+    screen.say(BOB, "before");
+    screen.line("/clear");
+    assert!(!screen.text().contains("before"));
+    screen.say(BOB, "after");
+    assert!(screen.text().contains("after"));
+}
