@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::{Error, ExitCode, Out, demo, history, identity, keygen, log, meta, peers, talk};
-use crate::store::{self, Config, Paths};
+use crate::store::{self, Config, Mode, Paths};
 use crate::text::safe_text;
 
 /// What a command that uses files works with.
@@ -62,7 +62,11 @@ fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
     if !talk::wants_screen(globals) {
         return meta::guide(out);
     }
-    match talk::open(&Context::new(globals, out)?) {
+    let context = Context::new(globals, out)?;
+    if context.config.mode == Mode::Plain {
+        return meta::guide(out);
+    }
+    match talk::open(&context) {
         Err(Error::Store(error)) if matches!(error.kind(), store::ErrorKind::NoIdentity) => {
             meta::guide(out)
         }

@@ -205,6 +205,12 @@ everything in it is optional, and a flag wins over it. All there is to settle:
   listen = \"[::]:7419\"    where to listen                   (listen ADDR)
   trust = \"strict\"        callers with an unknown key: \"ask\" (the rule; strict
                           without a terminal) or \"strict\"  (--trust)
+  [notify]
+  desktop = \"sender\"      what a notification may say beside the bell:
+                          \"off\" (the rule), \"sender\", \"full\"
+  [ui]
+  mode = \"plain\"          \"auto\" (the rule: the full screen on a terminal),
+                          or \"plain\": lines               (--plain)
 
 Linux, macOS: ~/.config/securechat/config.toml, or below XDG_CONFIG_HOME
 Windows: %APPDATA%\\securechat\\config.toml

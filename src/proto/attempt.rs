@@ -128,6 +128,11 @@ fn with_mac2(mut datagram: Vec<u8>, cookie: &[u8; MAC_LEN]) -> Vec<u8> {
 pub(super) struct Attempts(VecDeque<Attempt>);
 
 impl Attempts {
+    /// Gives memory back that nothing uses.
+    pub(super) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     /// Adds an attempt; the oldest beyond the bound is returned.
     #[must_use]
     pub(super) fn add(&mut self, attempt: Attempt) -> Option<Attempt> {

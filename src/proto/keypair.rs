@@ -219,6 +219,11 @@ pub(super) struct KeySlots {
 }
 
 impl KeySlots {
+    /// Gives memory back that nothing uses.
+    pub(super) fn shrink(&mut self) {
+        self.next.shrink_to_fit();
+    }
+
     pub(super) fn current(&self) -> Option<&Arc<Keypair>> {
         self.current.as_ref()
     }

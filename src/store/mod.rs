@@ -26,7 +26,9 @@ pub use archive::{
     StoreTrouble, Unconfirmed, survives_panic,
 };
 pub use atomic::{create_private, open_log};
-pub use config::{Callers, Config, ConfigError, ConfigProblem, config_keys, parse_config};
+pub use config::{
+    Callers, Config, ConfigError, ConfigProblem, Mode, Notify, config_keys, parse_config,
+};
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};
 pub use host_port::HostPort;

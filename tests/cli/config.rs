@@ -51,7 +51,7 @@ fn what_needs_no_file_works_beside_a_mistake() {
 #[test]
 fn the_help_names_every_section() {
     let help = run(&["help", "config"]).stdout;
-    for section in ["chat", "history", "keys", "net"] {
+    for section in ["chat", "history", "keys", "net", "notify", "ui"] {
         assert!(help.contains(&format!("[{section}]")), "{section}");
     }
 }

@@ -318,6 +318,38 @@ fn ascii_is_enough_for_all_that_is_not_said_by_people() {
 }
 
 #[test]
+fn what_is_settled_counts_on_the_screen_too() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let settings = "[net]\nlisten = \"127.0.0.1:0\"\n[notify]\ndesktop = \"sender\"\n";
+    std::fs::write(alice.path("config.toml"), settings).unwrap();
+    alice.run(&["peers", "remove", "bob"]);
+    alice.run(&[
+        "peers",
+        "add",
+        "bob",
+        &bob.key(),
+        "--address",
+        &address.to_string(),
+    ]);
+    let mut person = Person::starts(&alice, &[]);
+    person.sees("listening on 127.0.0.1:");
+    person.sees("secure: bob");
+    // Another window has the keyboard.
+    person.presses("\u{1b}[O");
+    listener.told("secure: alice");
+    listener.say("psst");
+    person.waits("a notification", |vt| {
+        vt.commands.contains(&"9;message from bob".to_owned())
+    });
+    assert!(person.vt.bells > 0);
+    std::fs::write(alice.path("config.toml"), "[ui]\nmode = \"plain\"\n").unwrap();
+    let plain = Person::starts(&alice, &[]);
+    let (ended, ..) = plain.ends();
+    assert!(ended.transcript.contains("securechat keygen"), "the guide");
+}
+
+#[test]
 fn plain_still_means_lines() {
     let home = Home::new();
     let person = Person::starts(&home, &["--plain", "listen", "127.0.0.1:0"]);

@@ -43,7 +43,7 @@ use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{Congestion, EndpointConfig, Trust};
-use crate::store::{Callers, key_text};
+use crate::store::{Callers, Mode, Notify, key_text};
 use crate::text::{Safe, safe_line};
 use crate::tui::{Discretion, Settings, Zone};
 
@@ -92,9 +92,11 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
 /// # Errors
 /// Whatever ends it; SC01 if there is no identity yet.
 pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
-    let bind = free_port();
+    let bind = context.config.listen.map_or_else(free_port, Bind::At);
     let config = EndpointConfig {
         trust: trust(None, context)?,
+        nickname: nickname(None, context),
+        keepalive: context.config.keepalive,
         ..EndpointConfig::default()
     };
     let profile = Profile::open(context, bind)?;
@@ -185,7 +187,7 @@ fn converse(
     context: &Context,
 ) -> Result<Conversation, Error> {
     let sender = network.sender;
-    let screen = if wants_screen(&context.globals) {
+    let screen = if wants_screen(&context.globals) && context.config.mode == Mode::Auto {
         on_screen(&sender, network.clock, context)?
     } else {
         None
@@ -270,7 +272,11 @@ fn settings(context: &Context) -> Settings {
         ascii: context.globals.ascii || !is_unicode(),
         mono: !context.out.is_colored(),
         zone: Zone::system(),
-        notify: Discretion::Bell,
+        notify: match context.config.notify {
+            Notify::Off => Discretion::Bell,
+            Notify::Sender => Discretion::Sender,
+            Notify::Full => Discretion::Full,
+        },
         guide: GUIDE.iter().map(|line| (*line).into()).collect(),
     }
 }

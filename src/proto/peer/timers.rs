@@ -59,6 +59,8 @@ impl Peer {
                 if self.keys.current().is_none() {
                     // Whoever is silent for so long can do without what makes its next handshake quicker.
                     shared.local.forget(&self.id);
+                    self.keys.shrink();
+                    self.attempts.shrink();
                     if let Some(connection) = &mut self.connection {
                         connection.shrink();
                     }

@@ -44,6 +44,32 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// What becomes of callers with an unknown key.
     pub callers: Callers,
+    /// How a conversation is shown.
+    pub mode: Mode,
+    /// What a notification on the full screen may say.
+    pub notify: Notify,
+}
+
+/// How a conversation is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// On the whole terminal, if there is one.
+    #[default]
+    Auto,
+    /// In lines.
+    Plain,
+}
+
+/// What a notification may say, beside the bell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Notify {
+    /// Nothing.
+    #[default]
+    Off,
+    /// From whom a message is.
+    Sender,
+    /// That, and what it says.
+    Full,
 }
 
 /// What becomes of callers with an unknown key. That all of them are let in is said for one run, by a flag.
@@ -208,6 +234,24 @@ const SETTINGS: &[Setting] = &[
             Some(())
         },
     },
+    Setting {
+        section: "notify",
+        key: "desktop",
+        form: "\"off\", \"sender\" or \"full\"",
+        set: |config, value| {
+            config.notify = notify(value.as_str()?)?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "ui",
+        key: "mode",
+        form: "\"auto\" or \"plain\"",
+        set: |config, value| {
+            config.mode = mode(value.as_str()?)?;
+            Some(())
+        },
+    },
 ];
 
 /// The section and the key of everything that can be settled, section by section.
@@ -233,6 +277,23 @@ fn keepalive(text: &str) -> Option<Option<Duration>> {
     let time = parse_duration(text).ok()?;
     let sensible = KEEPALIVE_SHORTEST..=KEEPALIVE_LONGEST;
     sensible.contains(&time).then_some(Some(time))
+}
+
+fn mode(text: &str) -> Option<Mode> {
+    match text {
+        "auto" => Some(Mode::Auto),
+        "plain" => Some(Mode::Plain),
+        _ => None,
+    }
+}
+
+fn notify(text: &str) -> Option<Notify> {
+    match text {
+        "off" => Some(Notify::Off),
+        "sender" => Some(Notify::Sender),
+        "full" => Some(Notify::Full),
+        _ => None,
+    }
 }
 
 fn callers(text: &str) -> Option<Callers> {

@@ -42,6 +42,8 @@ fn the_example_settles_everything() {
             keepalive: Some(Duration::from_secs(25)),
             listen: Some("[::]:7419".parse().unwrap()),
             callers: Callers::Strict,
+            mode: Mode::Plain,
+            notify: Notify::Sender,
         }
     );
     for (section, key) in config_keys() {
@@ -60,6 +62,13 @@ fn every_value_that_is_allowed_is_taken() {
         assert_eq!(config(&text).keepalive, keepalive.map(Duration::from_secs));
     }
     assert_eq!(config("net.trust = \"ask\"").callers, Callers::Ask);
+    assert_eq!(config("ui.mode = \"auto\"").mode, Mode::Auto);
+    for (text, notify) in [("off", Notify::Off), ("full", Notify::Full)] {
+        assert_eq!(
+            config(&format!("[notify]\ndesktop = '{text}'")).notify,
+            notify
+        );
+    }
     let inline = config("net = { listen = \"127.0.0.1:7420\" }");
     assert_eq!(inline.listen, Some("127.0.0.1:7420".parse().unwrap()));
 }
@@ -161,14 +170,14 @@ fn a_key_that_does_not_exist_leads_to_one_that_does() {
 
 #[test]
 fn a_section_that_does_not_exist_leads_to_one_that_does() {
-    let all = "There are: [chat], [history], [keys], [net].";
+    let all = "There are: [chat], [history], [keys], [net], [notify], [ui].";
     for (text, problem, advice) in [
         (
             "[hitsory]",
             "there is no section [hitsory]",
             "Did you mean [history]?",
         ),
-        ("[ui]", "there is no section [ui]", all),
+        ("[windows]", "there is no section [windows]", all),
         (
             "keep = 1",
             "keep stands in no section",
