@@ -21,6 +21,7 @@ mod ring_key;
 mod secret;
 mod stack;
 mod store_key;
+mod verification;
 
 pub use aead::{OpenError, OpenKey, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest};
 pub use cookie::{CookieKey, CookieSecret, MacKey, mac2, verify_mac2};
@@ -32,3 +33,4 @@ pub use noise::{
 pub use product::StaticProduct;
 pub use stack::{BatchWipe, scrub_stack};
 pub use store_key::StoreKey;
+pub use verification::{Comparison, NONCE_LEN, ShortCode};

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::connection::NoteBody;
 use crate::proto::streams::StreamEvent;
+use crate::proto::verification::Progress;
 
 /// Something that the owner may want to know or act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,13 @@ pub enum Event {
         peer: PeerId,
         /// What.
         event: StreamEvent,
+    },
+    /// A comparison of words has come further.
+    Verification {
+        /// With whom.
+        peer: PeerId,
+        /// How far.
+        progress: Progress,
     },
     /// The session ended.
     Closed {

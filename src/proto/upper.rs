@@ -87,4 +87,30 @@ impl Endpoint {
     pub fn is_known(&self, peer: PeerId) -> bool {
         self.peers.get(&peer).is_some_and(|peer| !peer.is_guest())
     }
+
+    /// Asks a peer to compare words, in the place of a comparison that runs:
+    /// [`Event::Verification`](crate::proto::Event::Verification) follows.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::NotConnected`] without a session.
+    pub fn verify(&mut self, peer: PeerId, now: Instant) -> Result<(), ApiMisuse> {
+        let record = self.peers.get_mut(&peer).ok_or(ApiMisuse::UnknownPeer)?;
+        if record.ask_to_verify(&mut self.shared, now) {
+            return Ok(());
+        }
+        Err(ApiMisuse::NotConnected)
+    }
+
+    /// Says whether our person saw the `same` words as the peer's. `false`: there is nothing to compare.
+    pub fn judge(&mut self, peer: PeerId, same: bool) -> bool {
+        let record = self.peers.get_mut(&peer);
+        record.is_some_and(|peer| peer.judge(same, &mut self.shared))
+    }
+
+    /// Ends a comparison that runs, and says so to the peer.
+    pub fn withdraw(&mut self, peer: PeerId) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.withdraw(&mut self.shared);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use securechat::crypto::{Initiator, MacKey, StaticSecret, TransportKeys, accept,
 use securechat::id::{Counter, PacketNumber, PeerId, SessionIndex, StreamId, VerifyingKey};
 use securechat::sim::SimRng;
 use securechat::wire::Writer;
-use securechat::wire::frame::{Ack, CloseCode, Frame, Hello, Payload, StreamFrame};
+use securechat::wire::frame::{Ack, CloseCode, Frame, Hello, Payload, StreamFrame, Verify};
 use securechat::wire::limits::{
     ACK_MAX_RANGES, DATA_HEADER_LEN, MAX_DATAGRAM_LEN, TAG_LEN, VERSION,
 };
@@ -47,6 +47,7 @@ pub struct Received {
     pub closed: Option<CloseCode>,
     pub receipts: Vec<Vec<u8>>,
     pub rejects: Vec<Vec<u8>>,
+    pub verifies: Vec<Verify>,
     pub challenge: Option<[u8; 8]>,
     pub responses: u64,
     /// Bytes of the victim's streams, repeated ones too.
@@ -311,6 +312,7 @@ impl Received {
                 Frame::Reject(body) => self.rejects.push(body.to_vec()),
                 Frame::PathChallenge(token) => self.challenge = Some(*token),
                 Frame::PathResponse(_) => self.responses += 1,
+                Frame::Verify(verify) => self.verifies.push(*verify),
                 Frame::Stream(stream) => self.bytes += stream.data.len() as u64,
                 Frame::MaxStreamData { id, max } if id.0 == 1 => self.credit = *max,
                 Frame::MaxStreams(max) => self.streams = Some(*max),

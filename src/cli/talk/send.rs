@@ -392,6 +392,7 @@ impl Delivery {
             | Event::Silent { .. }
             | Event::Resumed { .. }
             | Event::Pong { .. }
+            | Event::Verification { .. }
             | Event::Unreachable { .. }
             | Event::Roamed { .. }
             | Event::OtherVersion { .. } => {}
