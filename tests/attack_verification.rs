@@ -19,6 +19,14 @@ fn frame(attempt: u64, step: VerifyStep) -> Frame<'static> {
     Frame::Verify(Verify { attempt, step })
 }
 
+/// A question over the session that stands.
+fn ask(scene: &Scene, byte: u8) -> VerifyStep {
+    VerifyStep::Ask {
+        handshake: scene.hostile.handshake(),
+        commitment: [byte; 32],
+    }
+}
+
 /// What the victim's person was told.
 fn told(scene: &Scene) -> Vec<Progress> {
     let told = scene.victim.events.iter().filter_map(|event| {
@@ -33,8 +41,8 @@ fn told(scene: &Scene) -> Vec<Progress> {
 #[test]
 fn a_nonce_that_was_not_committed_to_ends_the_session() {
     let mut scene = Scene::connected();
-    let commitment = [7; 32];
-    scene.send(&[frame(1, VerifyStep::Ask { commitment })]);
+    let ask = ask(&scene, 7);
+    scene.send(&[frame(1, ask)]);
     let answers = &scene.hostile.received.verifies;
     assert!(matches!(
         answers[..],
@@ -60,8 +68,8 @@ fn a_nonce_that_was_not_committed_to_ends_the_session() {
 fn a_flood_of_questions_is_one_question_a_minute() {
     let mut scene = Scene::connected();
     for attempt in 0..2_000_u64 {
-        let commitment = [attempt.to_le_bytes()[0]; 32];
-        scene.send(&[frame(attempt, VerifyStep::Ask { commitment })]);
+        let ask = ask(&scene, attempt.to_le_bytes()[0]);
+        scene.send(&[frame(attempt, ask)]);
         scene.acknowledge();
     }
     let asked = told(&scene)
@@ -74,18 +82,70 @@ fn a_flood_of_questions_is_one_question_a_minute() {
     assert!(later.count() > 0);
     assert!(scene.is_connected());
     scene.advance(limits::VERIFY_PAUSE);
-    scene.send(&[frame(
-        5_000,
-        VerifyStep::Ask {
-            commitment: [1; 32],
-        },
-    )]);
+    let ask = ask(&scene, 1);
+    scene.send(&[frame(5_000, ask)]);
     let asked = told(&scene)
         .iter()
         .filter(|it| **it == Progress::Asked)
         .count();
     assert_eq!(asked, 2);
     scene.assert_unharmed();
+}
+
+#[test]
+fn a_question_over_another_session_is_not_answered() {
+    let mut scene = Scene::connected();
+    let ask = VerifyStep::Ask {
+        handshake: [0; 32],
+        commitment: [1; 32],
+    };
+    scene.send(&[frame(1, ask)]);
+    assert_eq!(told(&scene), []);
+    let later = VerifyStep::Verdict(Verdict::Later);
+    assert!(
+        matches!(scene.hostile.received.verifies[..], [Verify { attempt: 1, step }] if step == later)
+    );
+    scene.assert_unharmed();
+}
+
+/// Whoever sees that the words will not agree may keep its nonce to itself, and ask again: that is one
+/// guess a minute all the same, and no words are shown.
+#[test]
+fn who_keeps_its_nonce_to_itself_learns_one_nonce_a_minute() {
+    let mut scene = Scene::connected();
+    for minute in 0..5_u64 {
+        for nth in 0..20 {
+            let ask = ask(&scene, 9);
+            scene.send(&[frame(100 * minute + nth, ask)]);
+            scene.send(&[frame(
+                100 * minute + nth,
+                VerifyStep::Verdict(Verdict::Withdrawn),
+            )]);
+            scene.acknowledge();
+        }
+        scene.advance(limits::VERIFY_PAUSE);
+    }
+    let answers = scene.hostile.received.verifies.iter();
+    let answers = answers.filter(|it| matches!(it.step, VerifyStep::Answer { .. }));
+    assert!((1..=5).contains(&answers.count()));
+    assert!(
+        !told(&scene)
+            .iter()
+            .any(|it| matches!(it, Progress::Ready(_)))
+    );
+}
+
+#[test]
+fn words_that_differ_before_there_are_words_end_the_session_too() {
+    let mut scene = Scene::connected();
+    let ask = ask(&scene, 9);
+    scene.send(&[frame(1, ask)]);
+    scene.send(&[frame(1, VerifyStep::Verdict(Verdict::Different))]);
+    let hostile = scene.hostile.id();
+    assert_eq!(scene.victim.ending(hostile), Some(CloseReason::WordsDiffer));
+    assert_eq!(told(&scene).last(), Some(&Progress::Differs));
+    scene.connect_hostile(false);
+    assert!(!scene.is_connected(), "it gets no answer");
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl Run {
                 } else {
                     CloseCode::Other(u64::from(code) + 3)
                 }),
-                9..=40 => Frame::Verify(verify(input)),
+                9..=40 => Frame::Verify(verify(input, self.scene.hostile.handshake())),
                 _ => Frame::Ping,
             },
         }
@@ -368,10 +368,13 @@ impl Run {
 }
 
 /// A step of a comparison, right or wrong.
-fn verify(input: &mut Input<'_>) -> Verify {
+fn verify(input: &mut Input<'_>, handshake: [u8; 32]) -> Verify {
     let nonce = [input.byte(); 32];
     let step = match input.byte() % 7 {
-        0 => VerifyStep::Ask { commitment: nonce },
+        0 => VerifyStep::Ask {
+            handshake,
+            commitment: nonce,
+        },
         1 => VerifyStep::Answer { nonce },
         2 => VerifyStep::Reveal { nonce },
         3 => VerifyStep::Verdict(Verdict::Same),

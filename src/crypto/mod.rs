@@ -33,4 +33,4 @@ pub use noise::{
 pub use product::StaticProduct;
 pub use stack::{BatchWipe, scrub_stack};
 pub use store_key::StoreKey;
-pub use verification::{Comparison, NONCE_LEN, ShortCode};
+pub use verification::{Comparison, HASH_LEN, NONCE_LEN, ShortCode};

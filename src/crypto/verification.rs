@@ -1,5 +1,6 @@
-//! What two people compare to be sure of each other's key: words that both sides compute from both
-//! static keys and two nonces, the first of which is committed to before the second is known.
+//! What two people compare to be sure of each other's key: words that both sides compute from their
+//! handshake, both static keys and two nonces, the first of which is committed to before the second is
+//! known.
 //!
 //! Without the commitment whoever sits in the middle could try nonces until the words that one side
 //! sees are those of the other. With it an attempt is one guess in 2^44, and a wrong one is seen.
@@ -13,6 +14,8 @@ use crate::id::PeerId;
 
 /// Length of a nonce and of a commitment in bytes.
 pub const NONCE_LEN: usize = 32;
+/// Length of a handshake hash in bytes.
+pub const HASH_LEN: usize = 32;
 
 /// What a commitment is computed with.
 const COMMITMENT_LABEL: &[u8; 8] = b"sc1-comm";
@@ -22,9 +25,12 @@ const CODE_LABEL: &[u8; 8] = b"sc1-word";
 /// Bytes of the hash that the code is read from: 44 bits of words and 39 of numbers.
 const CODE_LEN: usize = 11;
 
-/// Who compares, and in which attempt.
+/// Who compares, over which handshake, and in which attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Comparison {
+    /// The handshake's hash. With it the words also differ for somebody in between who holds both static
+    /// secrets, or can compute them.
+    pub handshake: [u8; HASH_LEN],
     /// Drawn by the asker.
     pub attempt: u64,
     /// Whose nonce is committed to.
@@ -34,7 +40,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// `BLAKE2s("sc1-comm" ‖ attempt ‖ asker ‖ answerer ‖ the asker's nonce)`
+    /// `BLAKE2s("sc1-comm" ‖ handshake ‖ attempt ‖ asker ‖ answerer ‖ the asker's nonce)`
     #[must_use]
     pub fn commitment(&self, nonce: &[u8; NONCE_LEN]) -> [u8; NONCE_LEN] {
         self.begin(COMMITMENT_LABEL)
@@ -49,8 +55,8 @@ impl Comparison {
         self.commitment(nonce).ct_eq(commitment).into()
     }
 
-    /// `BLAKE2s("sc1-word" ‖ attempt ‖ asker ‖ answerer ‖ the asker's nonce ‖ the answerer's)`, the
-    /// first 11 bytes.
+    /// `BLAKE2s("sc1-word" ‖ handshake ‖ attempt ‖ asker ‖ answerer ‖ the asker's nonce ‖ the
+    /// answerer's)`, the first 11 bytes.
     #[must_use]
     pub fn code(&self, asker: &[u8; NONCE_LEN], answerer: &[u8; NONCE_LEN]) -> ShortCode {
         let hash = self.begin(CODE_LABEL);
@@ -69,6 +75,7 @@ impl Comparison {
     fn begin(&self, label: &[u8; 8]) -> Blake2s256 {
         Blake2s256::new()
             .chain_update(label)
+            .chain_update(self.handshake)
             .chain_update(self.attempt.to_le_bytes())
             .chain_update(self.asker.as_bytes())
             .chain_update(self.answerer.as_bytes())
@@ -107,6 +114,7 @@ mod tests {
     use super::*;
 
     const PAIR: Comparison = Comparison {
+        handshake: [9; HASH_LEN],
         attempt: 1,
         asker: PeerId::new([1; 32]),
         answerer: PeerId::new([2; 32]),
@@ -125,7 +133,12 @@ mod tests {
             ..PAIR
         };
         let later = Comparison { attempt: 2, ..PAIR };
+        let session = Comparison {
+            handshake: [8; HASH_LEN],
+            ..PAIR
+        };
         for other in [
+            session.code(&[3; 32], &[4; 32]),
             keys.code(&[3; 32], &[4; 32]),
             roles.code(&[3; 32], &[4; 32]),
             later.code(&[3; 32], &[4; 32]),
@@ -145,6 +158,11 @@ mod tests {
         assert!(!PAIR.is_committed(&[4; 32], &commitment));
         let later = Comparison { attempt: 2, ..PAIR };
         assert!(!later.is_committed(&[3; 32], &commitment));
+        let session = Comparison {
+            handshake: [8; HASH_LEN],
+            ..PAIR
+        };
+        assert!(!session.is_committed(&[3; 32], &commitment));
     }
 
     #[test]

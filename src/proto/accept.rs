@@ -235,6 +235,7 @@ impl Endpoint {
             payload,
             remote_connection,
             keys,
+            handshake,
             datagrams,
         } = done;
         if shared.revoked.contains(&id) {
@@ -258,6 +259,7 @@ impl Endpoint {
                 remote_index: slot.1,
                 connection: (payload.connection, remote_connection),
                 initiator: false,
+                handshake,
                 proves: Some(slot.0),
                 started: now,
             };

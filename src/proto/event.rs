@@ -172,6 +172,9 @@ pub enum CloseReason {
     Violation,
     /// The peer needs something that this version does not know.
     Unsupported,
+    /// The two people saw different words, as one of them said. The peer is treated as revoked until the
+    /// owner adds it anew.
+    WordsDiffer,
     /// We removed or revoked the peer.
     Removed,
     /// The peer showed another signing key than the one that is remembered of it. It comes with the
@@ -194,9 +197,12 @@ pub enum ApiMisuse {
     /// No address of the peer is known.
     #[error("no address of the peer is known")]
     NoAddress,
-    /// There is no session with the peer.
+    /// There is no session with the peer, or it has not introduced itself in it yet.
     #[error("not connected")]
     NotConnected,
+    /// The peer's program does not compare words.
+    #[error("the other program cannot compare words")]
+    CannotVerify,
     /// The peer has spoken a newer version than ours ([`Shown::version`](crate::proto::Shown)).
     #[error("the peer has spoken version {0}")]
     NewerVersion(u16),

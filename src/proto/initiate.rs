@@ -303,6 +303,7 @@ impl Peer {
                     remote_index: payload.index,
                     connection: pair,
                     initiator: true,
+                    handshake: completed.hash,
                     proves,
                     started,
                 };

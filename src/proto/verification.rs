@@ -10,9 +10,10 @@
 //!     ◀────────── VERDICT{same} ─────▶ as soon as each person has compared
 //! ```
 //!
-//! Frames may overtake each other. Both sides may ask at once: the asker with the smaller key goes on.
+//! Frames may overtake each other and come twice. Both sides may ask at once: the asker with the smaller
+//! key goes on.
 
-use crate::crypto::{Comparison, NONCE_LEN, ShortCode};
+use crate::crypto::{Comparison, HASH_LEN, NONCE_LEN, ShortCode};
 use crate::id::PeerId;
 use crate::proto::limits::{VERIFY_LIFE, VERIFY_PAUSE};
 use crate::proto::rng::CoreRng;
@@ -20,7 +21,7 @@ use crate::time::Instant;
 use crate::wire::frame::{Verdict, Verify, VerifyStep};
 use crate::wire::limits::VERIFY_NONCE_LEN;
 
-const _: () = assert!(NONCE_LEN == VERIFY_NONCE_LEN);
+const _: () = assert!(NONCE_LEN == VERIFY_NONCE_LEN && HASH_LEN == VERIFY_NONCE_LEN);
 
 /// What a person is to know of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +30,10 @@ pub enum Progress {
     Asked,
     /// These are the words that the other side sees, if nobody is in between.
     Ready(ShortCode),
-    /// The other person has seen the same words, or others.
-    Theirs {
-        /// Whether they were the same.
-        same: bool,
-    },
+    /// The other person has seen the same words. Whether ours has, only ours can say.
+    Theirs,
+    /// The other person has seen other words: the session is over.
+    Differs,
     /// There is nothing to compare any more.
     Over(Unfinished),
 }
@@ -43,7 +43,7 @@ pub enum Progress {
 pub enum Unfinished {
     /// The other side withdrew.
     Withdrawn,
-    /// The other side has compared with us so lately that it does not yet do it again.
+    /// The other side does not compare at this moment: it has done so lately.
     TooSoon,
     /// It took too long.
     Expired,
@@ -55,7 +55,16 @@ pub enum Unfinished {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reaction {
     pub(super) reply: Option<Verify>,
-    pub(super) progress: Option<Progress>,
+    pub(super) progress: [Option<Progress>; 2],
+}
+
+/// Between whom words are compared, and over what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Between<'a> {
+    pub(super) own: PeerId,
+    pub(super) peer: PeerId,
+    /// The hashes of the handshakes whose keys are held, the newest first.
+    pub(super) handshakes: &'a [[u8; HASH_LEN]],
 }
 
 /// The other side broke the rules: its nonce is not the one that it had chosen.
@@ -66,19 +75,20 @@ pub(super) struct BrokenCommitment;
 #[derive(Debug, Default)]
 pub(super) struct Verification {
     stage: Option<Running>,
-    /// When the peer last asked and was answered.
-    answered: Option<Instant>,
+    /// When the peer last asked and was answered, and in which attempt.
+    answered: Option<(Instant, u64)>,
 }
 
 /// A comparison that is not over.
 #[derive(Debug)]
 struct Running {
     attempt: u64,
+    handshake: [u8; HASH_LEN],
     until: Instant,
     stage: Stage,
-    /// What each side has said of the words.
-    ours: Option<bool>,
-    theirs: Option<bool>,
+    /// Which side has said that the words are the same.
+    ours: bool,
+    theirs: bool,
 }
 
 enum Stage {
@@ -89,8 +99,8 @@ enum Stage {
         commitment: [u8; NONCE_LEN],
         nonce: [u8; NONCE_LEN],
     },
-    /// Both nonces are known.
-    Comparing,
+    /// Both nonces are known, and so are the words.
+    Comparing(ShortCode),
 }
 
 impl core::fmt::Debug for Stage {
@@ -99,83 +109,80 @@ impl core::fmt::Debug for Stage {
         f.write_str(match self {
             Self::Asked(_) => "Asked",
             Self::Answered { .. } => "Answered",
-            Self::Comparing => "Comparing",
+            Self::Comparing(_) => "Comparing",
         })
     }
 }
 
 impl Verification {
-    /// Begins a comparison, in the place of one that runs.
+    /// Begins a comparison. `None`: one runs, or there are no keys to compare over.
     pub(super) fn ask(
         &mut self,
-        own: PeerId,
-        peer: PeerId,
+        between: Between<'_>,
         rng: &mut CoreRng,
         now: Instant,
-    ) -> Verify {
+    ) -> Option<Verify> {
+        if self.stage.is_some() {
+            return None;
+        }
+        let handshake = *between.handshakes.first()?;
         let (attempt, nonce) = (rng.u64(), rng.array());
-        self.stage = Some(Running::new(attempt, Stage::Asked(nonce), now));
+        self.stage = Some(Running::new(attempt, handshake, Stage::Asked(nonce), now));
         let comparison = Comparison {
+            handshake,
             attempt,
-            asker: own,
-            answerer: peer,
+            asker: between.own,
+            answerer: between.peer,
         };
         let commitment = comparison.commitment(&nonce);
-        Verify {
-            attempt,
-            step: VerifyStep::Ask { commitment },
-        }
+        let step = VerifyStep::Ask {
+            handshake,
+            commitment,
+        };
+        Some(Verify { attempt, step })
     }
 
     /// Takes what the peer says.
     pub(super) fn handle(
         &mut self,
         said: &Verify,
-        (own, peer): (PeerId, PeerId),
+        between: Between<'_>,
         rng: &mut CoreRng,
         now: Instant,
     ) -> Result<Reaction, BrokenCommitment> {
-        let attempt = said.attempt;
-        match said.step {
-            VerifyStep::Ask { commitment } => {
-                Ok(self.on_ask(attempt, commitment, own < peer, rng, now))
+        let Verify { attempt, step } = *said;
+        match step {
+            VerifyStep::Ask {
+                handshake,
+                commitment,
+            } => {
+                let held = between.handshakes.contains(&handshake);
+                let handshake = held.then_some(handshake);
+                let ask = (attempt, handshake, commitment);
+                Ok(self.on_ask(ask, between.own < between.peer, rng, now))
             }
-            VerifyStep::Answer { nonce } => {
-                let comparison = Comparison {
-                    attempt,
-                    asker: own,
-                    answerer: peer,
-                };
-                Ok(self.on_answer(&comparison, &nonce))
-            }
-            VerifyStep::Reveal { nonce } => {
-                let comparison = Comparison {
-                    attempt,
-                    asker: peer,
-                    answerer: own,
-                };
-                self.on_reveal(&comparison, &nonce)
-            }
+            VerifyStep::Answer { nonce } => Ok(self.on_answer(attempt, between, &nonce)),
+            VerifyStep::Reveal { nonce } => self.on_reveal(attempt, between, &nonce),
             VerifyStep::Verdict(verdict) => Ok(self.on_verdict(attempt, verdict)),
         }
     }
 
-    /// Our person has compared. `None`: there is nothing to compare, or it has said so before.
-    pub(super) fn judge(&mut self, same: bool) -> Option<Verify> {
+    /// Our person has compared these words. `None`: they are not those of a comparison that runs, or it
+    /// has said so before. That they are the same can be taken back, that they differ cannot.
+    pub(super) fn judge(&mut self, code: &ShortCode, same: bool) -> Option<Verify> {
         let running = self.stage.as_mut()?;
-        let is_first = matches!(running.stage, Stage::Comparing) && running.ours.is_none();
-        if !is_first {
+        let is_shown = matches!(&running.stage, Stage::Comparing(shown) if shown == code);
+        if !is_shown || (same && running.ours) {
             return None;
         }
-        running.ours = Some(same);
         let attempt = running.attempt;
+        running.ours = same;
+        if !same {
+            self.stage = None;
+            return Some(say(attempt, Verdict::Different));
+        }
         self.close_if_over();
-        let verdict = if same {
-            Verdict::Same
-        } else {
-            Verdict::Different
-        };
-        Some(say(attempt, verdict))
+        Some(say(attempt, Verdict::Same))
     }
 
     /// Ends a comparison that runs, and says so to the peer.
@@ -194,101 +201,102 @@ impl Verification {
         self.stage.as_ref().map(|running| running.until)
     }
 
-    /// An asker whose smaller key decides waits for the answer to its own question.
+    /// An asker whose smaller key decides waits for the answer to its own question. The other one's
+    /// question counts for its own, at any time.
     fn on_ask(
         &mut self,
-        attempt: u64,
-        commitment: [u8; NONCE_LEN],
+        (attempt, handshake, commitment): (u64, Option<[u8; HASH_LEN]>, [u8; NONCE_LEN]),
         is_smaller: bool,
         rng: &mut CoreRng,
         now: Instant,
     ) -> Reaction {
-        let has_asked = |running: &Running| matches!(running.stage, Stage::Asked(_));
-        if is_smaller && self.stage.as_ref().is_some_and(has_asked) {
+        let last = self.answered.map(|(_, attempt)| attempt);
+        if self.running(attempt).is_some() || last == Some(attempt) {
             return Reaction::default();
         }
-        let since = self.answered.map(|at| now.saturating_since(at));
-        if since.is_some_and(|since| since < VERIFY_PAUSE) {
-            return Reaction {
-                reply: Some(say(attempt, Verdict::Later)),
-                progress: None,
-            };
+        let has_asked = |running: &Running| matches!(running.stage, Stage::Asked(_));
+        let crossed = self.stage.as_ref().is_some_and(has_asked);
+        if is_smaller && crossed {
+            return Reaction::default();
         }
-        self.answered = Some(now);
+        let since = self.answered.map(|(at, _)| now.saturating_since(at));
+        let is_soon = since.is_some_and(|since| since < VERIFY_PAUSE) && !crossed;
+        let Some(handshake) = handshake.filter(|_| !is_soon) else {
+            return Reaction::reply(say(attempt, Verdict::Later));
+        };
+        self.answered = Some((now, attempt));
         let nonce = rng.array();
-        self.stage = Some(Running::new(
-            attempt,
-            Stage::Answered { commitment, nonce },
-            now,
-        ));
+        let stage = Stage::Answered { commitment, nonce };
+        self.stage = Some(Running::new(attempt, handshake, stage, now));
         let step = VerifyStep::Answer { nonce };
-        Reaction {
-            reply: Some(Verify { attempt, step }),
-            progress: Some(Progress::Asked),
-        }
+        Reaction::reply(Verify { attempt, step }).and(Progress::Asked)
     }
 
-    fn on_answer(&mut self, comparison: &Comparison, theirs: &[u8; NONCE_LEN]) -> Reaction {
-        let Some(running) = self.running(comparison.attempt) else {
-            return Reaction::default();
+    /// Whoever answers what is no longer asked is told so.
+    fn on_answer(
+        &mut self,
+        attempt: u64,
+        between: Between<'_>,
+        theirs: &[u8; NONCE_LEN],
+    ) -> Reaction {
+        let Some(running) = self.running(attempt) else {
+            return Reaction::reply(say(attempt, Verdict::Withdrawn));
         };
         let Stage::Asked(nonce) = running.stage else {
             return Reaction::default();
         };
-        running.stage = Stage::Comparing;
-        let reveal = Verify {
-            attempt: comparison.attempt,
-            step: VerifyStep::Reveal { nonce },
-        };
-        Reaction {
-            reply: Some(reveal),
-            progress: Some(Progress::Ready(comparison.code(&nonce, theirs))),
-        }
+        let comparison = running.comparison(between.own, between.peer);
+        let code = comparison.code(&nonce, theirs);
+        running.stage = Stage::Comparing(code);
+        let step = VerifyStep::Reveal { nonce };
+        Reaction::reply(Verify { attempt, step }).and(Progress::Ready(code))
     }
 
     fn on_reveal(
         &mut self,
-        comparison: &Comparison,
+        attempt: u64,
+        between: Between<'_>,
         theirs: &[u8; NONCE_LEN],
     ) -> Result<Reaction, BrokenCommitment> {
-        let Some(running) = self.running(comparison.attempt) else {
+        let Some(running) = self.running(attempt) else {
             return Ok(Reaction::default());
         };
         let Stage::Answered { commitment, nonce } = running.stage else {
             return Ok(Reaction::default());
         };
+        let comparison = running.comparison(between.peer, between.own);
         if !comparison.is_committed(theirs, &commitment) {
             return Err(BrokenCommitment);
         }
-        running.stage = Stage::Comparing;
         let code = comparison.code(theirs, &nonce);
+        running.stage = Stage::Comparing(code);
+        let theirs = running.theirs.then_some(Progress::Theirs);
         Ok(Reaction {
             reply: None,
-            progress: Some(Progress::Ready(code)),
+            progress: [Some(Progress::Ready(code)), theirs],
         })
     }
 
-    /// A verdict may come before the nonce that the words need: it counts once they are there.
+    /// A verdict may come before the nonce that the words need. That they differ counts at once, that
+    /// they are the same once they are there.
     fn on_verdict(&mut self, attempt: u64, verdict: Verdict) -> Reaction {
         let Some(running) = self.running(attempt) else {
             return Reaction::default();
         };
-        let progress = match verdict {
-            Verdict::Same | Verdict::Different if running.theirs.is_some() => {
-                return Reaction::default();
-            }
-            Verdict::Same | Verdict::Different => {
-                let same = verdict == Verdict::Same;
-                running.theirs = Some(same);
+        match verdict {
+            Verdict::Same => {
+                let is_first = !core::mem::replace(&mut running.theirs, true);
+                let is_shown = matches!(running.stage, Stage::Comparing(_));
                 self.close_if_over();
-                Progress::Theirs { same }
+                if is_first && is_shown {
+                    Reaction::default().and(Progress::Theirs)
+                } else {
+                    Reaction::default()
+                }
             }
-            Verdict::Withdrawn => self.close(Unfinished::Withdrawn),
-            Verdict::Later => self.close(Unfinished::TooSoon),
-        };
-        Reaction {
-            reply: None,
-            progress: Some(progress),
+            Verdict::Different => self.close(Progress::Differs),
+            Verdict::Withdrawn => self.close(Progress::Over(Unfinished::Withdrawn)),
+            Verdict::Later => self.close(Progress::Over(Unfinished::TooSoon)),
         }
     }
 
@@ -296,28 +304,51 @@ impl Verification {
         self.stage.as_mut().filter(|it| it.attempt == attempt)
     }
 
-    fn close(&mut self, why: Unfinished) -> Progress {
+    fn close(&mut self, progress: Progress) -> Reaction {
         self.stage = None;
-        Progress::Over(why)
+        Reaction::default().and(progress)
     }
 
     fn close_if_over(&mut self) {
-        let is_over = |it: &Running| it.ours.is_some() && it.theirs.is_some();
-        if self.stage.as_ref().is_some_and(is_over) {
+        if self.stage.as_ref().is_some_and(|it| it.ours && it.theirs) {
             self.stage = None;
         }
     }
 }
 
 impl Running {
-    fn new(attempt: u64, stage: Stage, now: Instant) -> Self {
+    fn new(attempt: u64, handshake: [u8; HASH_LEN], stage: Stage, now: Instant) -> Self {
         Self {
             attempt,
+            handshake,
             until: now + VERIFY_LIFE,
             stage,
-            ours: None,
-            theirs: None,
+            ours: false,
+            theirs: false,
         }
+    }
+
+    const fn comparison(&self, asker: PeerId, answerer: PeerId) -> Comparison {
+        Comparison {
+            handshake: self.handshake,
+            attempt: self.attempt,
+            asker,
+            answerer,
+        }
+    }
+}
+
+impl Reaction {
+    fn reply(verify: Verify) -> Self {
+        Self {
+            reply: Some(verify),
+            ..Self::default()
+        }
+    }
+
+    fn and(mut self, progress: Progress) -> Self {
+        self.progress = [Some(progress), None];
+        self
     }
 }
 

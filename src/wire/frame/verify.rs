@@ -22,6 +22,8 @@ pub struct Verify {
 pub enum VerifyStep {
     /// Wants to compare, and has chosen its nonce.
     Ask {
+        /// The hash of the handshake that made the keys it speaks under.
+        handshake: [u8; VERIFY_NONCE_LEN],
         /// To that nonce.
         commitment: [u8; VERIFY_NONCE_LEN],
     },
@@ -72,6 +74,7 @@ impl Verify {
         let (step, attempt) = (reader.u8()?, reader.u64()?);
         let step = match step {
             ASK => VerifyStep::Ask {
+                handshake: *reader.array()?,
                 commitment: *reader.array()?,
             },
             ANSWER => VerifyStep::Answer {
@@ -94,23 +97,26 @@ impl Verify {
     #[must_use]
     pub const fn body_len(&self) -> usize {
         let step = match self.step {
-            VerifyStep::Ask { .. } | VerifyStep::Answer { .. } | VerifyStep::Reveal { .. } => {
-                VERIFY_NONCE_LEN
-            }
+            VerifyStep::Ask { .. } => 2 * VERIFY_NONCE_LEN,
+            VerifyStep::Answer { .. } | VerifyStep::Reveal { .. } => VERIFY_NONCE_LEN,
             VerifyStep::Verdict(_) => 1,
         };
         1 + 8 + step
     }
 
     pub(super) fn encode(&self, writer: &mut Writer) {
-        let (step, body): (u8, &[u8]) = match &self.step {
-            VerifyStep::Ask { commitment } => (ASK, commitment),
-            VerifyStep::Answer { nonce } => (ANSWER, nonce),
-            VerifyStep::Reveal { nonce } => (REVEAL, nonce),
-            VerifyStep::Verdict(verdict) => (VERDICT, verdict.code()),
+        let none: &[u8] = &[];
+        let (step, first, rest): (u8, &[u8], &[u8]) = match &self.step {
+            VerifyStep::Ask {
+                handshake,
+                commitment,
+            } => (ASK, handshake, commitment),
+            VerifyStep::Answer { nonce } => (ANSWER, nonce, none),
+            VerifyStep::Reveal { nonce } => (REVEAL, nonce, none),
+            VerifyStep::Verdict(verdict) => (VERDICT, verdict.code(), none),
         };
         writer.varint(self.body_len() as u64);
-        writer.u8(step).u64(self.attempt).bytes(body);
+        writer.u8(step).u64(self.attempt).bytes(first).bytes(rest);
     }
 }
 

@@ -227,6 +227,9 @@ pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
         CloseReason::Violation => label + " broke the protocol; the session was ended",
         CloseReason::Unsupported => label + " needs a newer securechat",
         CloseReason::SigningKeyChanged => label + " was put out",
+        CloseReason::WordsDiffer => {
+            Safe::from("the words differed: the session with ") + label + " was ended"
+        }
         CloseReason::Removed => label + " is no longer among your peers; the session was ended",
     }
 }
