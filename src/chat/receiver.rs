@@ -89,6 +89,7 @@ impl Receiver {
         self.awaited = None;
         self.unwanted.clear();
         self.is_broken = false;
+        self.seen.start_anew();
     }
 
     /// Reads what has come and there is room for, and sends what is due. `is_stirred`: something about
@@ -191,6 +192,7 @@ impl Receiver {
     /// `Ok(Some(missing))`: it is new. `Ok(None)`: a duplicate, and nothing remains to be done.
     fn judge(&mut self, arrival: &Arrival, turn: &Turn<'_>) -> Result<Option<u64>, RejectReason> {
         let name = arrival.message.name;
+        self.seen.on_heard(name.log, turn.now);
         if self.untaken.iter().any(|(untaken, _)| *untaken == name) {
             return Ok(None);
         }
