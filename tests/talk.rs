@@ -65,6 +65,9 @@ mod terminal;
 #[path = "talk/transcript.rs"]
 mod transcript;
 #[cfg(target_os = "linux")]
+#[path = "talk/verify.rs"]
+mod verify;
+#[cfg(target_os = "linux")]
 #[path = "talk/vt.rs"]
 mod vt;
 #[path = "talk/waiting.rs"]

@@ -64,11 +64,31 @@ pub fn compare(typed: &str, code: &ShortCode) -> Typed {
     }
 }
 
+/// A name, if one stands first, and what was read out: four words or three numbers.
+#[must_use]
+pub fn split_name(rest: &str) -> (Option<&str>, &str) {
+    let rest = rest.trim();
+    let parts: Vec<&str> = rest.split_whitespace().collect();
+    let is_number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = parts.iter().filter(|part| is_number(part)).count();
+    let has_name = match parts.len() {
+        1 | 5 => true,
+        4 => numbers == 3 && parts.first().is_some_and(|first| !is_number(first)),
+        _ => false,
+    };
+    if !has_name {
+        return (None, rest);
+    }
+    match rest.split_once(char::is_whitespace) {
+        Some((name, typed)) => (Some(name), typed.trim()),
+        None => (Some(rest), ""),
+    }
+}
+
 /// The number of a word, or of the one that begins like it.
 fn find(typed: &str) -> Option<u16> {
-    let is_it = |word: &str| {
-        word == typed || (typed.len() >= PREFIX_LEN && word.starts_with(typed))
-    };
+    let is_it =
+        |word: &str| word == typed || (typed.len() >= PREFIX_LEN && word.starts_with(typed));
     let at = LIST.lines().position(is_it)?;
     u16::try_from(at).ok()
 }
@@ -125,7 +145,13 @@ mod tests {
         let joined = words.join(" ");
         let short = words.map(|word| word.get(..4).unwrap_or(word)).join("  ");
         let numbers = code.numbers().map(|it| it.to_string()).join(" - ");
-        for typed in [&joined, &joined.to_uppercase(), &short, &format!(" {joined}\n"), &numbers] {
+        for typed in [
+            &joined,
+            &joined.to_uppercase(),
+            &short,
+            &format!(" {joined}\n"),
+            &numbers,
+        ] {
             assert_eq!(compare(typed, &code), Typed::Same, "{typed}");
         }
     }
@@ -143,5 +169,20 @@ mod tests {
         assert_eq!(compare("zoo abandonn", &of_one), Typed::Unknown(2));
         assert_eq!(compare("1000 1000 1000", &of_one), Typed::Other);
         assert_eq!(compare("1000 1000", &of_one), Typed::Incomplete);
+    }
+
+    #[test]
+    fn a_name_is_told_from_what_was_read_out() {
+        for (typed, name, rest) in [
+            ("", None, ""),
+            ("bob", Some("bob"), ""),
+            ("a b c d", None, "a b c d"),
+            ("bob a b c d", Some("bob"), "a b c d"),
+            ("1000 2000 3000", None, "1000 2000 3000"),
+            ("bob 1000 2000 3000", Some("bob"), "1000 2000 3000"),
+            ("a b", None, "a b"),
+        ] {
+            assert_eq!(split_name(typed), (name, rest), "{typed}");
+        }
     }
 }

@@ -128,6 +128,7 @@ fn samples() -> Vec<Report> {
             theirs: 2,
             ours: 1,
         },
+        Error::WordsDiffered { name: "bob".into() },
         Error::SigningKeyChanged { peer: bob() },
         Error::SigningKeyChanged {
             peer: Peer {
@@ -158,6 +159,7 @@ fn samples() -> Vec<Report> {
         Prompt::Trust,
         Prompt::Deletion,
         Prompt::NewKey,
+        Prompt::SafetyNumber,
     ];
     errors.extend(prompts.map(Error::NeedsInput));
     let reports = errors.iter().map(Error::report);

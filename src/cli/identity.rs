@@ -47,6 +47,15 @@ pub(super) fn unlock(context: &Context) -> Result<StaticSecret, Error> {
     Ok(unlock::unlock(&key, path, context)?.secret)
 }
 
+/// Our public key, without asking for a passphrase if the file tells it.
+///
+/// # Errors
+/// As [`unlock`].
+pub(super) fn own_public(context: &Context) -> Result<PeerId, Error> {
+    let (key, path) = read(None, context)?;
+    public(&key, path, context)
+}
+
 /// Reads the secret key file that was named (`-` is standard input), or the identity.
 fn read<'a>(file: Option<&'a Path>, context: &'a Context) -> Result<(KeyFile, &'a Path), Error> {
     let path = file.unwrap_or_else(|| context.paths.identity());

@@ -18,6 +18,7 @@ mod product;
 mod resolver;
 #[cfg(feature = "ring")]
 mod ring_key;
+mod safety_number;
 mod secret;
 mod stack;
 mod store_key;
@@ -31,6 +32,7 @@ pub use noise::{
     PROTOCOL_NAME, Responder, Response, accept, initiate,
 };
 pub use product::StaticProduct;
+pub use safety_number::{SAFETY_NUMBER_LEN, safety_number};
 pub use stack::{BatchWipe, scrub_stack};
 pub use store_key::StoreKey;
 pub use verification::{Comparison, HASH_LEN, NONCE_LEN, ShortCode};

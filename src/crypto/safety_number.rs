@@ -35,10 +35,15 @@ fn digits(key: &[u8; 32], identifier: &[u8]) -> String {
         .chain_update(&key)
         .finalize();
     let hash = (1..ITERATIONS).fold(first, |hash, _| {
-        Sha512::new().chain_update(hash).chain_update(&key).finalize()
+        Sha512::new()
+            .chain_update(hash)
+            .chain_update(&key)
+            .finalize()
     });
     let groups = hash.chunks_exact(5).take(6).map(|chunk| {
-        let number = chunk.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let number = chunk
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         format!("{:05}", number % 100_000)
     });
     groups.collect()

@@ -42,6 +42,7 @@ pub(super) struct Conversation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blocked {
     KeyChanged,
+    WordsDiffer,
     Revoked,
     Forgotten,
 }
@@ -92,6 +93,7 @@ impl Conversation {
     pub(super) const fn blocked(&self) -> Option<Blocked> {
         match self.standing {
             Standing::KeyChanged { .. } => Some(Blocked::KeyChanged),
+            Standing::WordsDiffer { .. } => Some(Blocked::WordsDiffer),
             Standing::Revoked => Some(Blocked::Revoked),
             Standing::Offline { .. }
             | Standing::Connecting { .. }

@@ -16,7 +16,7 @@ pub use self::key::{
 pub use self::meta::{CompletionsArgs, DemoArgs, HelpArgs, ManArgs};
 pub use self::peers::{
     PeerArgs, PeersAddArgs, PeersCommand, PeersExportArgs, PeersImportArgs, PeersListArgs,
-    PeersRenameArgs, PeersReplaceArgs, PeersRevokeArgs,
+    PeersRenameArgs, PeersReplaceArgs, PeersRevokeArgs, PeersVerifyArgs,
 };
 pub use self::talk::{ConnectArgs, Family, ListenArgs, SendArgs, Trust};
 

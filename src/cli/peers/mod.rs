@@ -2,6 +2,7 @@
 
 mod exchange;
 mod replace;
+mod verify;
 
 use crate::cli::args::{
     PeerArgs, PeersAddArgs, PeersCommand, PeersListArgs, PeersRenameArgs, PeersRevokeArgs,
@@ -21,6 +22,7 @@ pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode,
         PeersCommand::Show(args) => show(args, context),
         PeersCommand::Rename(args) => rename(args, context),
         PeersCommand::Replace(args) => replace::replace(args, context),
+        PeersCommand::Verify(args) => verify::verify(args, context),
         PeersCommand::Revoke(args) => revoke(args, context),
         PeersCommand::Remove(args) => remove(args, context),
         PeersCommand::Export(args) => exchange::export(args, context),
@@ -71,6 +73,13 @@ fn remarks(peer: &Peer) -> Safe {
     if peer.is_revoked() {
         remarks.push("revoked".into());
     }
+    if let Some(day) = peer.differed() {
+        remarks.push(Safe::from("[NOT VERIFIED: the words differed on ") + day + "]");
+    } else if peer.verified().is_some() {
+        remarks.push("[verified]".into());
+    } else if !peer.is_revoked() {
+        remarks.push("[not verified]".into());
+    }
     remarks.extend(peer.addresses().iter().map(Safe::from));
     if peer.has_psk() {
         remarks.push("psk".into());
@@ -92,6 +101,7 @@ fn as_json(known: &KnownPeers) -> Safe {
             .texts("addresses", addresses)
             .optional("seen", day(peer.seen()).as_deref())
             .optional("verified", day(peer.verified()).as_deref())
+            .optional("differed", day(peer.differed()).as_deref())
             .flag("psk", peer.has_psk())
             .flag("revoked", peer.is_revoked())
     });
@@ -136,10 +146,7 @@ fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
         ("revoked", revocation(&known, &key)),
         ("address", addresses(peer)),
         ("seen", peer.seen().map(|day| safe_line(&day.to_string()))),
-        (
-            "verified",
-            peer.verified().map(|day| safe_line(&day.to_string())),
-        ),
+        ("verified", Some(trust(peer))),
         ("shared secret", peer.has_psk().then(|| "yes (psk)".into())),
     ];
     for (label, value) in rows {
@@ -149,6 +156,14 @@ fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn trust(peer: &Peer) -> Safe {
+    match (peer.differed(), peer.verified()) {
+        (Some(day), _) => Safe::from("NO: the words that you compared differed on ") + day,
+        (None, Some(day)) => Safe::from(day) + " [verified]",
+        (None, None) => "no [not verified]".into(),
+    }
 }
 
 fn addresses(peer: &Peer) -> Option<Safe> {

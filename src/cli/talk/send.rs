@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::chat::{self, ContactId, Draft, Name, Policy, SendError, State, Update};
 use crate::cli::args::SendArgs;
-use crate::cli::talk::aim::Aim;
+use crate::cli::talk::aim::{Aim, check_not_aside};
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
@@ -79,6 +79,7 @@ fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let peer = peers::find(&known, &args.name)?;
     known.check_not_revoked(&peer.key())?;
+    check_not_aside(&known, &peer.key())?;
     let contact = ContactId::from(peer.key());
     let peer = Peer {
         label: peer.name().clone(),

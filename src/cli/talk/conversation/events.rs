@@ -48,7 +48,7 @@ impl Conversation {
             Event::Silent { peer } => self.on_silent(peer),
             Event::Resumed { peer } => self.on_resumed(peer)?,
             Event::Pong { peer, rtt } => self.on_pong(peer, rtt),
-            Event::Verification { .. } => {}
+            Event::Verification { peer, progress } => self.on_verification(peer, progress),
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {
                 let label = self.label(&peer);
@@ -68,14 +68,11 @@ impl Conversation {
     }
 
     fn on_established(&mut self, peer: PeerId, address: SocketAddr) -> Result<(), Error> {
-        let trust = if self.profile.contacts.verified(&peer).is_some() {
-            "verified"
-        } else {
-            "not verified"
-        };
+        let trust = self.trust_word(&peer);
         let label = self.label(&peer);
-        let words = Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")";
+        let words = Safe::from("secure: ") + &label + " at " + address + " " + trust;
         self.note_about(peer, words);
+        self.suggest_verification(peer);
         let since = Some(self.clock.unix_time());
         *self.link(peer) = Link {
             has_stood: true,
@@ -148,6 +145,9 @@ impl Conversation {
         link.has_left = reason == CloseReason::Goodbye;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
         self.calls.on_end(&peer, self.clock.now());
+        if reason == CloseReason::WordsDiffer {
+            self.calls.forget(&[peer]);
+        }
         self.state.pings.remove(&peer);
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
             Progress::GoOn if reason == CloseReason::Goodbye => self.tell_waiting(peer),

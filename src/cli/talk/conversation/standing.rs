@@ -15,6 +15,8 @@ pub(super) struct Way<'a> {
     label: Safe,
     pub(super) status: Option<SessionStatus>,
     pub(super) link: Option<&'a Link>,
+    /// Whether the words that were compared differed.
+    pub(super) is_aside: bool,
     /// When it is called again, if that is up to us.
     again: Option<Duration>,
 }
@@ -23,6 +25,7 @@ impl Conversation {
     pub(super) fn way(&self, peer: PeerId) -> Result<Way<'_>, Error> {
         Ok(Way {
             label: self.label(&peer),
+            is_aside: self.is_aside(&peer),
             status: self.status(peer)?,
             link: self.state.links.get(&peer),
             again: self.calls_in(&peer),
@@ -78,6 +81,7 @@ impl Way<'_> {
     /// One word, or two.
     pub(super) fn word(&self) -> &'static str {
         match self.status {
+            None if self.is_aside => "the words differed",
             None => "revoked",
             Some(status) if status.guest => "waits for your answer",
             Some(status) if status.waiting => "has to accept you",
@@ -93,6 +97,9 @@ impl Way<'_> {
         let label = &self.label;
         let why = self.link.and_then(|link| link.why.clone());
         match self.status {
+            None if self.is_aside => {
+                Safe::from("the words that you compared with ") + label + " differed"
+            }
             None => label.clone() + " is no peer of yours",
             Some(status) if status.waiting => label.clone() + " has to accept you first",
             Some(status) if self.is_silent() => {
@@ -109,7 +116,11 @@ impl Way<'_> {
     /// What is tried next.
     pub(super) fn next(&self) -> Safe {
         let Some(status) = self.status else {
-            return "nothing is tried".into();
+            return if self.is_aside {
+                Safe::from("compare the keys: securechat peers verify ") + &self.label
+            } else {
+                "nothing is tried".into()
+            };
         };
         if status.waiting {
             return "waiting".into();
@@ -166,6 +177,7 @@ mod tests {
     fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
         let way = Way {
             label: "bob".into(),
+            is_aside: false,
             status: Some(status),
             link: Some(link),
             again,
@@ -296,6 +308,7 @@ mod tests {
         ] {
             let way = Way {
                 label: "bob".into(),
+                is_aside: false,
                 status: Some(status),
                 link: Some(link),
                 again: None,
