@@ -1,12 +1,13 @@
 //! Names for things: newtypes for every number or byte string that could be mistaken for another.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 /// Length of a static public key in bytes.
 pub const PUBLIC_KEY_LEN: usize = 32;
 
 /// A remote (or our own) static public key: 32 bytes of X25519, the only identity there is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerId([u8; PUBLIC_KEY_LEN]);
 
 impl PeerId {
@@ -22,13 +23,46 @@ impl PeerId {
     pub const fn as_bytes(&self) -> &[u8; PUBLIC_KEY_LEN] {
         &self.0
     }
+
+    /// The bytes as four numbers that have their order.
+    fn words(&self) -> [u64; PUBLIC_KEY_LEN / 8] {
+        let (words, _) = self.0.as_chunks();
+        core::array::from_fn(|at| words.get(at).map_or(0, |word| u64::from_be_bytes(*word)))
+    }
+}
+
+impl Ord for PeerId {
+    /// As the bytes, first byte first. Every packet and every message looks for its peer in a few trees,
+    /// and a library call for each comparison there adds up.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let [a, b, c, d] = self.words();
+        let [e, f, g, h] = other.words();
+        a.cmp(&e).then(b.cmp(&f)).then(c.cmp(&g)).then(d.cmp(&h))
+    }
+}
+
+impl PartialOrd for PeerId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Debug for PeerId {
-    /// Four bytes only: enough to tell keys apart in a log, too few to be somebody's identity.
+    /// Nothing of the key, so that none gets into a log by a careless `?peer`: there a [`PeerLabel`] tells
+    /// peers apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "PeerId({a:02x}{b:02x}{c:02x}{d:02x})")
+        f.write_str("PeerId(..)")
+    }
+}
+
+/// What a log calls a peer: its place in the order in which this process came to know of peers. It means
+/// nothing to anybody else, nor to the next process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct PeerLabel(pub u64);
+
+impl fmt::Display for PeerLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "peer#{}", self.0)
     }
 }
 
@@ -52,10 +86,9 @@ impl VerifyingKey {
 }
 
 impl fmt::Debug for VerifyingKey {
-    /// As short as that of [`PeerId`].
+    /// As silent as that of [`PeerId`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "VerifyingKey({a:02x}{b:02x}{c:02x}{d:02x})")
+        f.write_str("VerifyingKey(..)")
     }
 }
 
@@ -92,10 +125,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_shows_its_first_four_bytes_and_no_more() {
+    fn a_key_shows_nothing_of_itself_by_accident() {
         let bytes = core::array::from_fn(|at| u8::try_from(at).unwrap() + 0x0a);
         let (peer, verifying) = (PeerId::new(bytes), VerifyingKey::new(bytes));
-        assert_eq!(format!("{peer:?}"), "PeerId(0a0b0c0d)");
-        assert_eq!(format!("{verifying:?}"), "VerifyingKey(0a0b0c0d)");
+        assert_eq!(format!("{peer:?} {peer:#?}"), "PeerId(..) PeerId(..)");
+        assert_eq!(format!("{verifying:?}"), "VerifyingKey(..)");
+        assert_eq!(PeerLabel(3).to_string(), "peer#3");
+    }
+
+    #[test]
+    fn keys_have_the_order_of_their_bytes() {
+        let key = |at: usize, byte: u8, rest: u8| {
+            let mut bytes = [7; PUBLIC_KEY_LEN];
+            bytes[at] = byte;
+            bytes[at + 1..].fill(rest);
+            bytes
+        };
+        for at in 0..PUBLIC_KEY_LEN {
+            for (low, high) in [(6, 8), (0, 255), (127, 128), (7, 7)] {
+                let (low, high) = (key(at, low, 255), key(at, high, 0));
+                let order = PeerId::new(low).cmp(&PeerId::new(high));
+                assert_eq!(order, low.cmp(&high), "byte {at}");
+                assert_eq!(PeerId::new(low).cmp(&PeerId::new(low)), Ordering::Equal);
+            }
+        }
     }
 }

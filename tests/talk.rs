@@ -37,6 +37,8 @@ mod introduced;
 mod kills;
 #[path = "talk/lines.rs"]
 mod lines;
+#[path = "talk/logs.rs"]
+mod logs;
 #[path = "talk/people.rs"]
 mod people;
 #[path = "talk/program.rs"]

@@ -15,6 +15,8 @@ mod constants;
 mod layers;
 #[path = "tidy/links.rs"]
 mod links;
+#[path = "tidy/logs.rs"]
+mod logs;
 #[path = "tidy/source.rs"]
 mod source;
 

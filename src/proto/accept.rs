@@ -76,7 +76,10 @@ impl Endpoint {
             Ok(welcome) => welcome,
             Err(reason) => return self.shared.drop(reason),
         };
-        debug!(?peer, ?welcome, "is called");
+        match self.peers.get(&peer) {
+            Some(record) => debug!(peer = %record.label, ?welcome, "is called"),
+            None => debug!(?welcome, "is called by a stranger"),
+        }
         // Strangers come and go; what is kept for them would have no bound.
         if welcome == Welcome::Known
             && let Some(product) = responder.take_product()

@@ -131,7 +131,7 @@ impl Peer {
     fn try_once(&mut self, shared: &mut Shared, now: Instant) {
         let Some(retry) = &mut self.retry else { return };
         retry.tries += 1;
-        debug!(peer = ?self.id, tries = retry.tries, "calls");
+        debug!(peer = %self.label, tries = retry.tries, "calls");
         let delay = retry.delay(now);
         let wait = delay + jitter(delay, shared);
         self.arm(Timer::Retry, Some(now + wait), shared);
@@ -221,7 +221,7 @@ impl Peer {
             .and_then(|attempt| attempt.on_cookie(&id, from, cookie));
         match answer {
             Some([first, second]) => {
-                debug!(peer = ?id, "proves our address by a cookie");
+                debug!(peer = %self.label, "proves our address by a cookie");
                 self.call(from, first, shared);
                 self.call(from, second, shared);
             }
@@ -281,7 +281,7 @@ impl Peer {
             return;
         };
         let pair = (connection, payload.connection);
-        debug!(peer = ?self.id, welcome = ?payload.welcome, "was answered");
+        debug!(peer = %self.label, welcome = ?payload.welcome, "was answered");
         match payload.welcome {
             // It was held back: the peer has spoken under a session since.
             Welcome::Refused | Welcome::Version if self.has_spoken_since(started) => {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tracing::trace;
 
 use crate::crypto::StaticSecret;
-use crate::id::{Epoch, PeerId, SessionIndex, Timestamp, VerifyingKey};
+use crate::id::{Epoch, PeerId, PeerLabel, SessionIndex, Timestamp, VerifyingKey};
 use crate::proto::config::EndpointConfig;
 use crate::proto::connection::Scratch;
 use crate::proto::event::{Event, Notice};
@@ -54,6 +54,7 @@ pub(super) struct Shared {
     /// Receipts and rejects for the layer above.
     notices: VecDeque<Notice>,
     generation: u64,
+    label: PeerLabel,
     /// Work for peers that we know goes before work for strangers.
     own_jobs: VecDeque<Job>,
     stranger_jobs: VecDeque<(Source, Job)>,
@@ -97,6 +98,7 @@ impl Shared {
             stirred: VecDeque::new(),
             notices: VecDeque::new(),
             generation: 0,
+            label: PeerLabel::default(),
             own_jobs: VecDeque::new(),
             stranger_jobs: VecDeque::new(),
             timestamps: Timestamps::new(timestamps),
@@ -170,6 +172,12 @@ impl Shared {
     pub(super) const fn next_generation(&mut self) -> u64 {
         self.generation += 1;
         self.generation
+    }
+
+    /// What the log calls the next peer that gets a record.
+    pub(super) const fn next_label(&mut self) -> PeerLabel {
+        self.label.0 += 1;
+        self.label
     }
 
     /// Whether the owner does not take its events, so that nobody may cause more by beginning anew.

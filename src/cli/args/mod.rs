@@ -103,7 +103,7 @@ pub struct Globals {
     /// Print errors and data only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell about the protocol's decisions (-vv: about every packet)
+    /// Tell about the protocol's decisions (-vv: about every packet, with addresses)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Write the log to this file, readable by you alone

@@ -338,7 +338,8 @@ fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
 pub(super) fn wants_screen(globals: &Globals) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-    let logs_here = globals.verbose > 0 && globals.log.is_none();
+    let has_log = globals.verbose > 0 || globals.log_level.is_some();
+    let logs_here = has_log && globals.log.is_none();
     let wants_lines =
         globals.json || globals.plain || globals.no_input || set("ACCESSIBLE") || is_dumb;
     let has_terminal = stdin().is_terminal() && stdout().is_terminal();

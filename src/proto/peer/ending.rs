@@ -38,7 +38,7 @@ impl Peer {
         shared: &mut Shared,
     ) -> Fate {
         let existed = self.pair.take().is_some();
-        info!(peer = ?self.id, ?reason, "session ends");
+        info!(peer = %self.label, ?reason, "session ends");
         for keypair in self.keys.take_all() {
             shared.keys.remove(&keypair);
         }

@@ -29,7 +29,7 @@ impl Peer {
         self.arm_erase(shared);
         self.stop_handshake(shared);
         self.wanted = false;
-        debug!(peer = ?self.id, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
+        debug!(peer = %self.label, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
         if self.is_new_connection(keypair) {
             self.start_connection(keypair, shared, now);
         }
@@ -47,7 +47,7 @@ impl Peer {
     }
 
     fn start_connection(&mut self, keypair: &Keypair, shared: &mut Shared, now: Instant) {
-        info!(peer = ?self.id, "new connection");
+        info!(peer = %self.label, "new connection");
         self.pair = Some(keypair.connection);
         self.generation = shared.next_generation();
         let connection = Connection::new(

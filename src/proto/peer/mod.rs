@@ -21,8 +21,12 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tracing::trace;
+
 use crate::crypto::Psk;
-use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex, Timestamp};
+use crate::id::{ConnectionId, Counter, Epoch, PeerId, PeerLabel, SessionIndex, Timestamp};
 use crate::proto::attempt::Attempts;
 use crate::proto::config::Shown;
 use crate::proto::connection::Connection;
@@ -55,6 +59,8 @@ pub(super) enum Standing {
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: PeerId,
+    /// What the log calls it.
+    pub(super) label: PeerLabel,
     pub(super) standing: Standing,
     pub(super) psk: Option<Arc<Psk>>,
     pub(super) shown: Shown,
@@ -96,6 +102,13 @@ pub(super) struct Peer {
     rekey_jitter: Duration,
 }
 
+/// The first eight of the 44 characters that people know a key by.
+fn beginning(id: &PeerId) -> String {
+    let mut text = STANDARD.encode(id.as_bytes());
+    text.truncate(8);
+    text
+}
+
 /// What becomes of a peer's record after an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -105,8 +118,11 @@ pub(super) enum Fate {
 
 impl Peer {
     pub(super) fn new(id: PeerId, standing: Standing, shared: &mut Shared) -> Self {
+        let label = shared.next_label();
+        trace!(peer = %label, key = beginning(&id), "has a record");
         Self {
             id,
+            label,
             standing,
             psk: None,
             shown: Shown::default(),

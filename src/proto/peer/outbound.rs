@@ -81,7 +81,7 @@ impl Peer {
             return None;
         }
         let counter = keypair.next_counter()?;
-        trace!(peer = ?self.id, counter = counter.0, %to, "packet out");
+        trace!(peer = %self.label, counter = counter.0, %to, "packet out");
         let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, datagram));
         if let Some(path) = &mut self.path {
             path.on_sent(to, datagram.len());

@@ -151,17 +151,17 @@ impl Peer {
         }
         match change {
             Some(Change::Proved { restart } | Change::Returned { restart }) => {
-                debug!(peer = ?self.id, ?change, "path");
+                debug!(peer = %self.label, ?change, "path");
                 if let Some(connection) = self.connection.as_mut().filter(|_| restart) {
                     connection.on_path_change(now);
                 }
             }
-            Some(Change::Moved) => debug!(peer = ?self.id, "seems to have moved"),
+            Some(Change::Moved) => debug!(peer = %self.label, "seems to have moved"),
             None => {}
         }
         if let Some(to) = news {
-            info!(peer = ?self.id, "roamed");
-            trace!(peer = ?self.id, %to, "roamed");
+            info!(peer = %self.label, "roamed");
+            trace!(peer = %self.label, %to, "roamed");
             let peer = self.id;
             shared.event(Event::Roamed { peer, to });
         }

@@ -20,7 +20,7 @@ impl Peer {
             Timer::Retry => self.on_retry(shared, now),
             Timer::Path => self.on_path_timeout(shared, now),
             Timer::Silence => {
-                info!(peer = ?self.id, "silence");
+                info!(peer = %self.label, "silence");
                 if !core::mem::replace(&mut self.silent, true) {
                     shared.event(Event::Silent { peer: self.id });
                 }
@@ -52,7 +52,7 @@ impl Peer {
             Timer::Attempts => self.expire_attempts(shared, now),
             Timer::Erase => {
                 for keypair in self.keys.take_expired(now) {
-                    debug!(peer = ?self.id, epoch = keypair.epoch.0, "keypair erased");
+                    debug!(peer = %self.label, epoch = keypair.epoch.0, "keypair erased");
                     shared.keys.remove(&keypair);
                 }
                 self.arm_erase(shared);
