@@ -96,6 +96,9 @@ impl Receiver {
     /// the transport has changed since the last time.
     pub(super) fn pump(&mut self, is_stirred: bool, turn: &mut Turn<'_>) {
         self.may_read |= is_stirred;
+        if !self.has_work() {
+            return;
+        }
         loop {
             while self.may_read && self.has_room() {
                 self.may_read = self.step(turn);
@@ -107,6 +110,12 @@ impl Receiver {
                 return;
             }
         }
+    }
+
+    /// Whether there may be something to read, to answer or to stop: a message of ours brings none of it.
+    fn has_work(&self) -> bool {
+        let answers = self.receipts.len() + self.rejects.len() + self.unwanted.len();
+        self.may_read || answers > 0
     }
 
     fn stop_unwanted(&mut self, turn: &mut Turn<'_>) {
