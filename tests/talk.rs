@@ -38,6 +38,8 @@ mod lines;
 mod logs;
 #[path = "talk/people.rs"]
 mod people;
+#[path = "talk/ping.rs"]
+mod ping;
 #[path = "talk/program.rs"]
 mod program;
 #[cfg(target_os = "linux")]

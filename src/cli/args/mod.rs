@@ -1,11 +1,13 @@
 //! The command line: every subcommand and flag, with the help that it prints.
 
+mod check;
 mod history;
 mod key;
 mod meta;
 mod peers;
 mod talk;
 
+pub use self::check::PingArgs;
 pub use self::history::{
     HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
     HistoryShowArgs,
@@ -162,6 +164,9 @@ pub enum Command {
     /// Send one message, and say whether it was delivered
     #[command(display_order = 7)]
     Send(SendArgs),
+    /// Measure the way to somebody and back, inside the seal, and what is lost on it
+    #[command(display_order = 8)]
+    Ping(PingArgs),
     /// The messages that are kept on this machine
     #[command(subcommand, display_order = 8)]
     History(HistoryCommand),
