@@ -18,6 +18,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 #[path = "talk/disks.rs"]
 mod disks;
+#[path = "talk/doctor.rs"]
+mod doctor;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]

@@ -50,3 +50,25 @@ pub struct PingArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// `doctor`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "It changes nothing. One line a thing: ok, warn (it works, and something should be known), FAIL, or \
+                  skipped. The exit code is 0 if nothing failed, else that of the first thing that did: securechat \
+                  help exit-codes."
+)]
+pub struct DoctorArgs {
+    /// Look at the way to this address, too
+    #[arg(value_name = "HOST:PORT")]
+    pub target: Option<String>,
+    /// Call this peer there (or at its saved address), and see whether it answers
+    #[arg(long, value_name = "NAME")]
+    pub peer: Option<String>,
+    /// Write a report for others to this file, which must not exist: no keys, names, addresses, messages
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}

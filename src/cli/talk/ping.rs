@@ -7,7 +7,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::chat::{self, State, Update};
-use crate::cli::args::PingArgs;
+use crate::cli::args::{Family, PingArgs};
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
@@ -35,6 +35,12 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// # Errors
 /// Those of `connect` if no connection comes about.
 pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCode, Error> {
+    let (code, _) = begin(args, context)?.run()?;
+    Ok(code)
+}
+
+/// Opens what is needed, and has the peer's address looked up.
+fn begin(args: &PingArgs, context: &Context) -> Result<Pinging, Error> {
     let target = Target::of_words(
         &args.target,
         args.peer_key.as_deref(),
@@ -64,7 +70,7 @@ pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCod
         // Nobody may wait for it any more.
         let _ = inputs.send(Input::Resolved(found));
     });
-    let pinging = Pinging {
+    Ok(Pinging {
         id: aim.offer.key,
         goal: Goal::Reach(reach),
         out: context.out.clone(),
@@ -75,9 +81,35 @@ pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCod
         next: None,
         is_undecided: false,
         give_up: now + args.timeout,
+        is_silent: false,
         network,
+    })
+}
+
+/// Calls a saved peer and sends it one ping, without a word. Returns how long it took, if it was answered.
+///
+/// # Errors
+/// Those of [`ping`].
+pub(in crate::cli) fn look(
+    name: &Safe,
+    address: &str,
+    context: &Context,
+) -> Result<Option<Duration>, Error> {
+    let args = PingArgs {
+        target: vec![name.as_str().to_owned(), address.to_owned()],
+        peer_key: None,
+        peer_key_file: None,
+        count: Some(1),
+        interval: SHORTEST_INTERVAL,
+        wait: Duration::from_secs(2),
+        timeout: Duration::from_secs(5),
+        family: Family::default(),
+        json: false,
     };
-    pinging.run()
+    let mut pinging = begin(&args, context)?;
+    pinging.is_silent = true;
+    let (_, tally) = pinging.run()?;
+    Ok(tally.average())
 }
 
 /// Opens the profile; where another program has it open, says what does the same there.
@@ -107,19 +139,19 @@ struct Pinging {
     /// The other side's user has yet to accept us.
     is_undecided: bool,
     give_up: Instant,
+    /// Whether nothing of it is printed.
+    is_silent: bool,
 }
 
 impl Pinging {
-    fn run(mut self) -> Result<ExitCode, Error> {
+    fn run(mut self) -> Result<(ExitCode, Tally), Error> {
         let end = self.turn_until_done();
-        let told = if self.tally.sent() > 0 {
-            self.tally
-                .sum_up()
-                .iter()
-                .try_for_each(|line| self.out.data(line))
+        let sum = if self.tally.sent() > 0 {
+            self.tally.sum_up()
         } else {
-            Ok(())
+            Vec::new()
         };
+        let told = sum.iter().try_for_each(|line| self.say(line));
         let Network {
             driver,
             leave,
@@ -132,7 +164,7 @@ impl Pinging {
         let code = end?;
         told?;
         written?;
-        Ok(code)
+        Ok((code, self.tally))
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
@@ -169,6 +201,20 @@ impl Pinging {
         }
     }
 
+    /// Prints a line of data.
+    fn say(&self, line: &Safe) -> Result<(), Error> {
+        if self.is_silent {
+            return Ok(());
+        }
+        self.out.data(line)
+    }
+
+    fn note(&self, words: &Safe) {
+        if !self.is_silent {
+            self.out.note(words);
+        }
+    }
+
     /// Did anything come back?
     const fn verdict(&self) -> ExitCode {
         if self.tally.answered() > 0 {
@@ -187,11 +233,13 @@ impl Pinging {
         if self.is_undecided && now >= self.give_up {
             let words =
                 self.peer.label.clone() + " has answered, and nobody has accepted you there";
-            self.out.warn(&words);
+            if !self.is_silent {
+                self.out.warn(&words);
+            }
             return Ok(Some(ExitCode::Trust));
         }
         for line in self.tally.overdue(now) {
-            self.out.data(&line)?;
+            self.say(&line)?;
         }
         if self.next.is_some_and(|next| next <= now) && self.tally.sent() < self.count {
             self.ping(now)?;
@@ -251,7 +299,7 @@ impl Pinging {
             Event::Established { peer, address, .. } if peer == ours => self.on_stands(address),
             Event::PingAnswered { peer, id, rtt } if peer == ours => {
                 if let Some(line) = self.tally.answer(id, rtt) {
-                    self.out.data(&line)?;
+                    self.say(&line)?;
                 }
             }
             Event::Roamed { peer, to } if peer == ours => self.tally.at(to),
@@ -259,13 +307,13 @@ impl Pinging {
                 self.is_undecided = true;
                 self.goal.on_waiting(&peer);
                 let words = self.peer.label.clone() + " has to accept you first; waiting";
-                self.out.note(&words);
+                self.note(&words);
             }
             Event::Refused { peer, reason } if peer == ours => {
                 return Err(refused(self.peer.clone(), self.network.own, reason));
             }
             Event::Closed { peer, reason } if peer == ours => {
-                self.out.note(&closed(self.peer.label.clone(), reason));
+                self.note(&closed(self.peer.label.clone(), reason));
                 let now = self.network.clock.now();
                 if let Progress::Stop(code) = self.goal.on_closed(&peer, reason, now) {
                     let is_goodbye = code == ExitCode::Done;
@@ -274,7 +322,7 @@ impl Pinging {
             }
             Event::Silent { peer } if peer == ours => {
                 let words = Safe::from("nothing is heard from ") + &self.peer.label;
-                self.out.note(&(words + "; calling again"));
+                self.note(&(words + "; calling again"));
             }
             Event::TimestampsLow => {
                 let Network { profile, clock, .. } = &self.network;
@@ -319,7 +367,7 @@ impl Pinging {
         self.tally.at(address);
         if self.next.is_none() {
             let words = Safe::from("secure: ") + &self.peer.label + " at ";
-            self.out.note(&(words + address));
+            self.note(&(words + address));
             self.next = Some(now);
         }
     }
@@ -327,7 +375,7 @@ impl Pinging {
     fn connect(&self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         if let Some(first) = addresses.first() {
             let words = Safe::from("connecting to ") + &self.peer.label + " at ";
-            self.out.note(&(words + *first));
+            self.note(&(words + *first));
         }
         let handle = self.network.driver.handle();
         let started =

@@ -61,6 +61,11 @@ impl Tally {
         self.sent
     }
 
+    /// The mean of the round trips, if there was any.
+    pub(super) fn average(&self) -> Option<Duration> {
+        average(self.sum, self.answered)
+    }
+
     /// When the first of those that wait is overdue.
     pub(super) fn awaits(&self) -> Option<Instant> {
         self.open.values().flatten().min().copied()
@@ -123,7 +128,7 @@ impl Tally {
     /// The end of it.
     pub(super) fn sum_up(&self) -> Vec<Safe> {
         let lost = self.sent.saturating_sub(self.answered);
-        let average = average(self.sum, self.answered);
+        let average = self.average();
         if self.json {
             let object = Object::versioned()
                 .text("type", "ping-summary")
