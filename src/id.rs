@@ -1,12 +1,13 @@
 //! Names for things: newtypes for every number or byte string that could be mistaken for another.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 /// Length of a static public key in bytes.
 pub const PUBLIC_KEY_LEN: usize = 32;
 
 /// A remote (or our own) static public key: 32 bytes of X25519, the only identity there is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerId([u8; PUBLIC_KEY_LEN]);
 
 impl PeerId {
@@ -21,6 +22,28 @@ impl PeerId {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; PUBLIC_KEY_LEN] {
         &self.0
+    }
+
+    /// The bytes as four numbers that have their order.
+    fn words(&self) -> [u64; PUBLIC_KEY_LEN / 8] {
+        let (words, _) = self.0.as_chunks();
+        core::array::from_fn(|at| words.get(at).map_or(0, |word| u64::from_be_bytes(*word)))
+    }
+}
+
+impl Ord for PeerId {
+    /// As the bytes, first byte first. Every packet and every message looks for its peer in a few trees,
+    /// and a library call for each comparison there adds up.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let [a, b, c, d] = self.words();
+        let [e, f, g, h] = other.words();
+        a.cmp(&e).then(b.cmp(&f)).then(c.cmp(&g)).then(d.cmp(&h))
+    }
+}
+
+impl PartialOrd for PeerId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -108,5 +131,23 @@ mod tests {
         assert_eq!(format!("{peer:?} {peer:#?}"), "PeerId(..) PeerId(..)");
         assert_eq!(format!("{verifying:?}"), "VerifyingKey(..)");
         assert_eq!(PeerLabel(3).to_string(), "peer#3");
+    }
+
+    #[test]
+    fn keys_have_the_order_of_their_bytes() {
+        let key = |at: usize, byte: u8, rest: u8| {
+            let mut bytes = [7; PUBLIC_KEY_LEN];
+            bytes[at] = byte;
+            bytes[at + 1..].fill(rest);
+            bytes
+        };
+        for at in 0..PUBLIC_KEY_LEN {
+            for (low, high) in [(6, 8), (0, 255), (127, 128), (7, 7)] {
+                let (low, high) = (key(at, low, 255), key(at, high, 0));
+                let order = PeerId::new(low).cmp(&PeerId::new(high));
+                assert_eq!(order, low.cmp(&high), "byte {at}");
+                assert_eq!(PeerId::new(low).cmp(&PeerId::new(low)), Ordering::Equal);
+            }
+        }
     }
 }

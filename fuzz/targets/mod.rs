@@ -1,10 +1,12 @@
 //! What each fuzz target does with its bytes. The programs in `fuzz_targets` hand bytes over, and
 //! `tests/fuzz_corpora.rs` replays what they have found worth keeping.
 
+mod config;
 mod handshake;
 #[path = "../../tests/hostile/mod.rs"]
 mod hostile;
 mod input;
+mod list;
 mod memory;
 mod parsers;
 mod peer;
@@ -13,7 +15,9 @@ mod secrets;
 mod store;
 mod text;
 
+pub use config::config;
 pub use handshake::handshake;
+pub use list::list;
 pub use parsers::{frame, key_file, key_offer, known_peers, packet};
 pub use peer::{chat, peer};
 pub use record::record;
@@ -25,7 +29,7 @@ pub use text::text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const ALL: [Target; 12] = [
+pub const ALL: [Target; 14] = [
     ("packet", packet),
     ("frame", frame),
     ("handshake", handshake),
@@ -38,4 +42,6 @@ pub const ALL: [Target; 12] = [
     ("secrets", secrets),
     ("record", record),
     ("store", store),
+    ("config", config),
+    ("list", list),
 ];

@@ -145,7 +145,7 @@ pub fn key_offer(data: &[u8]) {
 }
 
 /// What comes before a line with nothing but `--`, and what comes after it.
-fn split(data: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn split(data: &[u8]) -> (&[u8], &[u8]) {
     let mark = b"\n--\n";
     let at = data.windows(mark.len()).position(|window| window == mark);
     match at {

@@ -58,8 +58,12 @@ impl SeenLog {
 /// The logs of one contact.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// In the order of their ids. Mostly there is one.
+    /// In the order of their ids.
     logs: Vec<(LogId, Log)>,
+    /// How many messages were met, duplicates included.
+    meetings: u64,
+    /// How many had been met when the connection began.
+    meetings_before: u64,
 }
 
 #[derive(Debug)]
@@ -67,6 +71,8 @@ struct Log {
     seen: SeenLog,
     /// When a message under this id was last met.
     heard: Instant,
+    /// The number of that meeting.
+    meeting: u64,
 }
 
 /// What is to be done with a message that arrives.
@@ -78,14 +84,15 @@ pub(super) enum Verdict {
     Taken,
     /// It is lower than what has been met, and was not taken.
     Late,
-    /// Its log is new and there is no room for one.
+    /// Its log is new, and as many as are remembered were met on this connection.
     TooManyLogs,
 }
 
 impl Seen {
     pub(super) fn judge(&self, name: Name, now: Instant) -> Verdict {
         let Some(log) = self.log(name.log) else {
-            return if self.remembered(now) < MAX_LOGS {
+            let has_room = self.remembered(now) < MAX_LOGS || self.given_up().is_some();
+            return if has_room {
                 Verdict::New { missing: 0 }
             } else {
                 Verdict::TooManyLogs
@@ -99,17 +106,49 @@ impl Seen {
             .map_or(Verdict::Late, |missing| Verdict::New { missing })
     }
 
+    /// Another connection begins: its sender starts with all that waits, oldest first.
+    pub(super) const fn start_anew(&mut self) {
+        self.meetings_before = self.meetings;
+    }
+
+    /// Notes that a message under this id came, a duplicate too.
+    pub(super) fn on_heard(&mut self, log: LogId, now: Instant) {
+        self.meetings += 1;
+        let meeting = self.meetings;
+        if let Some(log) = self.log_mut(log) {
+            log.heard = now;
+            log.meeting = meeting;
+        }
+    }
+
     /// Notes that a message is in the application's hands, or was turned away: a lower one of its log
     /// comes too late from now on.
     pub(super) fn on_met(&mut self, name: Name, now: Instant) {
         if self.log(name.log).is_none() {
-            self.logs.retain(|(_, log)| log.is_remembered(now));
+            self.make_room(now);
             self.restore(name.log, SeenLog::default(), now);
         }
+        self.on_heard(name.log, now);
         if let Some(log) = self.log_mut(name.log) {
             log.seen.meet(name.sequence);
-            log.heard = now;
         }
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        self.logs.retain(|(_, log)| log.is_remembered(now));
+        if self.logs.len() >= MAX_LOGS
+            && let Some(at) = self.given_up()
+        {
+            self.logs.remove(at);
+        }
+    }
+
+    /// Where the log stands that was met longest ago, unless that was on this connection. Nothing of it
+    /// waits for a receipt any more: its sender would have sent that before anything of a newer log.
+    fn given_up(&self) -> Option<usize> {
+        let meetings = self.logs.iter().map(|(_, log)| log.meeting).enumerate();
+        let oldest = meetings.min_by_key(|&(_, meeting)| meeting);
+        oldest.and_then(|(at, meeting)| (meeting <= self.meetings_before).then_some(at))
     }
 
     fn place(&self, log: LogId) -> Result<usize, usize> {
@@ -126,9 +165,15 @@ impl Seen {
         self.logs.get_mut(at).map(|(_, log)| log)
     }
 
-    /// Remembers what an earlier process saw, and when it last did. At most [`MAX_LOGS`] are.
+    /// Remembers what an earlier process saw, and when it last did, after those that were heard before.
+    /// At most [`MAX_LOGS`] are.
     pub(super) fn restore(&mut self, log: LogId, seen: SeenLog, heard: Instant) {
-        let known = Log { seen, heard };
+        self.meetings += 1;
+        let known = Log {
+            seen,
+            heard,
+            meeting: self.meetings,
+        };
         match self.place(log) {
             Err(at) if self.logs.len() < MAX_LOGS => self.logs.insert(at, (log, known)),
             Err(_) => {}
@@ -219,7 +264,30 @@ mod tests {
     }
 
     #[test]
-    fn a_log_beyond_the_bound_is_refused_until_an_old_one_is_forgotten() {
+    fn on_another_connection_the_log_that_was_met_longest_ago_makes_room() {
+        let (mut seen, now) = (Seen::default(), Instant::ZERO);
+        let most = MAX_LOGS as u64;
+        for log in 0..most {
+            take(&mut seen, name(log, 0), now);
+        }
+        assert_eq!(seen.judge(name(most, 0), now), Verdict::TooManyLogs);
+        seen.start_anew();
+        // A duplicate of the oldest comes first: its sender has no receipt.
+        assert_eq!(seen.judge(name(0, 0), now), Verdict::Taken);
+        seen.on_heard(LogId(0), now);
+        for log in most..2 * most - 1 {
+            assert_eq!(seen.judge(name(log, 0), now), NEW);
+            take(&mut seen, name(log, 0), now);
+            assert_eq!(seen.len().0, MAX_LOGS);
+        }
+        assert_eq!(seen.judge(name(0, 0), now), Verdict::Taken);
+        assert_eq!(seen.judge(name(1, 0), now), Verdict::TooManyLogs);
+        seen.start_anew();
+        assert_eq!(seen.judge(name(1, 0), now), NEW);
+    }
+
+    #[test]
+    fn on_one_connection_a_log_beyond_the_bound_is_refused_until_an_old_one_is_forgotten() {
         let (mut seen, mut now) = (Seen::default(), Instant::ZERO);
         for log in 0..MAX_LOGS as u64 {
             take(&mut seen, name(log, 0), now);

@@ -37,8 +37,9 @@ enum Half {
 pub struct Messenger {
     endpoint: Endpoint,
     client: Client,
-    /// Whose turn it is when events are taken, so that they come in the order in which they happened.
-    order: VecDeque<Half>,
+    /// Whose turn it is when events are taken, and how often in a row, so that they come in the order in
+    /// which they happened.
+    order: VecDeque<(Half, usize)>,
     /// How many entries of each half it has.
     noted: [usize; 2],
 }
@@ -215,14 +216,22 @@ impl Messenger {
         let halves = [Half::Client, Half::Endpoint];
         for ((half, noted), waiting) in halves.into_iter().zip(&mut self.noted).zip(waiting) {
             let fresh = waiting.saturating_sub(*noted);
-            self.order.extend(core::iter::repeat_n(half, fresh));
             *noted += fresh;
+            match self.order.back_mut() {
+                _ if fresh == 0 => {}
+                Some((last, count)) if *last == half => *count += fresh,
+                Some(_) | None => self.order.push_back((half, fresh)),
+            }
         }
     }
 
     /// Whose event is the oldest. The endpoint may have some of which it does not know yet.
     fn next_half(&mut self) -> Half {
-        let half = self.order.pop_front();
+        let half = self.order.front_mut().map(|(half, count)| {
+            *count -= 1;
+            *half
+        });
+        self.order.pop_front_if(|(_, count)| *count == 0);
         let [of_client, of_endpoint] = &mut self.noted;
         match half {
             Some(Half::Client) => *of_client -= 1,

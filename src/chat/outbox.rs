@@ -10,12 +10,16 @@ use thiserror::Error;
 use crate::chat::contact::ContactId;
 use crate::chat::event::State;
 use crate::chat::message::{ConversationId, Kind, Name};
+use crate::proto::limits::MAX_LOGS;
 use crate::time::UnixTime;
 
 /// Messages that wait for one contact in memory.
 pub(crate) const OUTBOX_MAX_MESSAGES: usize = 1_000;
 /// Bytes of bodies that wait for one contact in memory.
 pub(crate) const OUTBOX_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+// Each may have a log of its own, and this process another: they all fit on one connection.
+const _: () = assert!(OUTBOX_MAX_MESSAGES < MAX_LOGS);
 
 /// A message on its way out.
 #[derive(Clone, PartialEq, Eq)]

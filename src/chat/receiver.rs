@@ -89,12 +89,16 @@ impl Receiver {
         self.awaited = None;
         self.unwanted.clear();
         self.is_broken = false;
+        self.seen.start_anew();
     }
 
     /// Reads what has come and there is room for, and sends what is due. `is_stirred`: something about
     /// the transport has changed since the last time.
     pub(super) fn pump(&mut self, is_stirred: bool, turn: &mut Turn<'_>) {
         self.may_read |= is_stirred;
+        if !self.has_work() {
+            return;
+        }
         loop {
             while self.may_read && self.has_room() {
                 self.may_read = self.step(turn);
@@ -106,6 +110,12 @@ impl Receiver {
                 return;
             }
         }
+    }
+
+    /// Whether there may be something to read, to answer or to stop: a message of ours brings none of it.
+    fn has_work(&self) -> bool {
+        let answers = self.receipts.len() + self.rejects.len() + self.unwanted.len();
+        self.may_read || answers > 0
     }
 
     fn stop_unwanted(&mut self, turn: &mut Turn<'_>) {
@@ -182,6 +192,7 @@ impl Receiver {
     /// `Ok(Some(missing))`: it is new. `Ok(None)`: a duplicate, and nothing remains to be done.
     fn judge(&mut self, arrival: &Arrival, turn: &Turn<'_>) -> Result<Option<u64>, RejectReason> {
         let name = arrival.message.name;
+        self.seen.on_heard(name.log, turn.now);
         if self.untaken.iter().any(|(untaken, _)| *untaken == name) {
             return Ok(None);
         }

@@ -134,9 +134,21 @@ impl Sender {
         self.queue.push_back(queued);
     }
 
-    /// Where the first message at `place` or behind it stands in the queue.
+    /// Where the first message at `place` or behind it stands in the queue. Where none is missing in
+    /// between, its place tells.
     fn at(&self, place: u64) -> usize {
-        self.queue.partition_point(|it| it.place < place)
+        if self.queue.back().is_none_or(|last| last.place < place) {
+            return self.queue.len();
+        }
+        let first = self.queue.front().map_or(0, |first| first.place);
+        self.guess(place, first, |it| it.place == place)
+            .unwrap_or_else(|| self.queue.partition_point(|it| it.place < place))
+    }
+
+    /// Where a message stands if the numbers from that of the first one on are all there.
+    fn guess(&self, number: u64, first: u64, is_it: impl Fn(&Queued) -> bool) -> Option<usize> {
+        let at = usize::try_from(number.checked_sub(first)?).ok()?;
+        self.queue.get(at).filter(|it| is_it(it)).map(|_| at)
     }
 
     fn find(&mut self, place: u64) -> Option<&mut Queued> {
@@ -147,8 +159,13 @@ impl Sender {
     /// Where the first message of our own log from `sequence` on stands. All that others left behind comes
     /// before.
     fn own_at(&self, sequence: u64) -> usize {
-        self.queue
-            .partition_point(|it| it.name.log != self.log || it.name.sequence < sequence)
+        let log = self.log;
+        let first = self.queue.front().map_or(0, |first| first.name.sequence);
+        let is_it = |it: &Queued| it.name == Name { log, sequence };
+        self.guess(sequence, first, is_it).unwrap_or_else(|| {
+            self.queue
+                .partition_point(|it| it.name.log != log || it.name.sequence < sequence)
+        })
     }
 
     /// Where a message stands.

@@ -623,3 +623,19 @@ fn who_has_no_connection_takes_no_memory() {
     world.settle();
     assert_eq!(world.clients[0].conversations(), 0);
 }
+
+/// Every `send` is a process of its own and draws a log of its own.
+#[test]
+fn a_script_that_sends_five_thousand_messages_in_a_month_is_never_refused() {
+    let mut world = pair();
+    for process in 0..5_000_u64 {
+        world.link.connect();
+        world.clients[0] = client(1_000_000 + process, LARGEST, world.now);
+        let name = world.say(0, "the disk is full");
+        world.settle();
+        assert_eq!(world.state(0, name), State::Delivered, "process {process}");
+        assert_eq!(world.ledgers[0].shown, [name]);
+        world.now = world.now + Duration::from_secs(30 * 86_400 / 5_000);
+        world.ledgers[0] = Default::default();
+    }
+}

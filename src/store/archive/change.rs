@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::keep::Keep;
 use super::keys::{Keys, TAG_LEN, Table};
+use super::logs::Logs;
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
 use crate::chat::{ContactId, Incoming, Name, Outgoing, SeenLog, State};
@@ -23,6 +24,7 @@ pub struct Change<'a> {
     pub(super) keys: &'a Keys,
     pub(super) rng: &'a mut dyn CryptoRng,
     pub(super) next_order: &'a mut u64,
+    pub(super) logs: &'a mut Logs,
     pub(super) keep: Keep,
     pub(super) now: UnixTime,
 }
@@ -82,7 +84,9 @@ impl Change<'_> {
     pub fn receive(&mut self, contact: ContactId, message: &Incoming) -> Result<bool, Fault> {
         let name = message.name;
         let row = self.keys.log(contact, name.log);
-        let mut seen = self.seen(&row)?;
+        let known = self.seen(&row)?;
+        let is_new_log = known.is_none();
+        let mut seen = known.unwrap_or_default();
         let sequence = name.sequence;
         let is_known = |&(low, high): &(u64, u64)| (low..=high).contains(&sequence);
         if seen.taken().iter().any(is_known) {
@@ -92,10 +96,13 @@ impl Change<'_> {
         let log = LogRecord {
             contact,
             log: name.log,
-            heard: self.now,
+            heard: self.logs.hear(self.now),
             seen,
         };
         self.put(Table::Seen, &row, &log.encode())?;
+        if is_new_log && self.logs.add(contact) {
+            self.trim_logs(contact)?;
+        }
         let record = Record {
             contact,
             name,
@@ -138,11 +145,33 @@ impl Change<'_> {
             let (low, high) = span(&prefix);
             table.retain_in(low.as_slice()..=high.as_slice(), |_, _| false)?;
         }
+        self.logs.count(contact, 0);
         Ok(())
     }
 
-    pub(super) fn drop_log(&self, row: &[u8]) -> Result<(), Fault> {
-        self.remove(Table::Seen, row).map(|_| ())
+    /// Forgets logs of a contact that has more of them than are remembered: those heard longest ago.
+    pub(super) fn trim_logs(&mut self, contact: ContactId) -> Result<(), Fault> {
+        let mut logs = self.logs_of(contact)?;
+        logs.sort();
+        let surplus = logs.len().saturating_sub(SeenLog::MOST);
+        for (_, row) in logs.drain(..surplus) {
+            self.remove(Table::Seen, &row)?;
+        }
+        self.logs.count(contact, logs.len());
+        Ok(())
+    }
+
+    /// When each log of a contact was last heard, and its row.
+    fn logs_of(&self, contact: ContactId) -> Result<Vec<(UnixTime, Vec<u8>)>, Fault> {
+        let (low, high) = span(&self.keys.contact(Table::Seen, contact));
+        let table = self.transaction.open_table(definition(Table::Seen))?;
+        let rows = table.range(low.as_slice()..=high.as_slice())?;
+        let heard = rows.map(|row| {
+            let (row, sealed) = row?;
+            let log = self.open_log(row.value(), sealed.value())?;
+            Ok((log.heard, row.value().to_vec()))
+        });
+        heard.collect()
     }
 
     /// Appends to the history, if there is to be one.
@@ -163,14 +192,17 @@ impl Change<'_> {
         self.put(Table::History, &row, &Record { order, ..record }.encode())
     }
 
-    fn seen(&self, row: &[u8]) -> Result<SeenLog, Fault> {
+    fn seen(&self, row: &[u8]) -> Result<Option<SeenLog>, Fault> {
         let table = self.transaction.open_table(definition(Table::Seen))?;
-        let Some(sealed) = table.get(row)? else {
-            return Ok(SeenLog::default());
-        };
-        let text = self.keys.open(Table::Seen, row, sealed.value()).ok();
-        let record = text.and_then(|text| LogRecord::decode(&text));
-        record.map(|it| it.seen).ok_or_else(|| damaged(Table::Seen))
+        let sealed = table.get(row)?;
+        let log = sealed.map(|sealed| self.open_log(row, sealed.value()));
+        Ok(log.transpose()?.map(|log| log.seen))
+    }
+
+    fn open_log(&self, row: &[u8], sealed: &[u8]) -> Result<LogRecord, Fault> {
+        let text = self.keys.open(Table::Seen, row, sealed).ok();
+        let log = text.and_then(|text| LogRecord::decode(&text));
+        log.ok_or_else(|| damaged(Table::Seen))
     }
 
     fn open_message(&self, table: Table, row: &[u8], sealed: &[u8]) -> Result<Record, Fault> {

@@ -17,6 +17,7 @@ mod file;
 mod history;
 mod keep;
 mod keys;
+mod logs;
 mod overlay;
 mod record;
 mod restore;
@@ -38,6 +39,7 @@ pub use change::Change;
 pub use history::{Entry, Filter, Found};
 pub use keep::Keep;
 use keys::Keys;
+use logs::Logs;
 pub use overlay::survives_panic;
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
@@ -54,6 +56,7 @@ pub struct Archive {
     path: PathBuf,
     keep: Keep,
     next_order: u64,
+    logs: Logs,
     rng: Box<dyn CryptoRng + Send>,
 }
 
@@ -121,6 +124,7 @@ impl Archive {
             path: path.to_owned(),
             keep,
             next_order: 0,
+            logs: Logs::default(),
             rng,
         };
         let restored = archive.restore(now)?;
@@ -150,6 +154,7 @@ impl Archive {
             keys: &self.keys,
             rng: &mut *self.rng,
             next_order: &mut self.next_order,
+            logs: &mut self.logs,
             keep: self.keep,
             now,
         });

@@ -84,11 +84,11 @@ impl Archive {
             .map(|it| it.order.saturating_add(1))
             .max()
             .unwrap_or(0);
-        let surplus = surplus(&read.logs);
-        if !surplus.is_empty() {
-            self.change(now, |change| {
-                surplus.iter().try_for_each(|row| change.drop_log(row))
-            })?;
+        let mut logs = read.logs;
+        logs.sort_by_key(|it| it.heard);
+        for contact in self.count(&logs) {
+            self.change(now, |change| change.trim_logs(contact))?;
+            forget_oldest(&mut logs, contact);
         }
         let age = |at: UnixTime| Duration::from_millis(now.0.saturating_sub(at.0));
         Ok(Restored {
@@ -99,39 +99,47 @@ impl Archive {
                 .map(|it| (it.contact, age(it.at), Outgoing::from(it)))
                 .map(|(contact, age, message)| (contact, message, age))
                 .collect(),
-            logs: read
-                .logs
+            logs: logs
                 .into_iter()
-                .filter(|(row, _)| !surplus.contains(row))
-                .map(|(_, it)| (age(it.heard), it))
-                .map(|(age, it)| (it, age))
+                .map(|it| {
+                    let age = age(it.heard);
+                    (it, age)
+                })
                 .collect(),
         })
     }
+
+    /// Counts the logs of each contact. Of whom there are more than are remembered.
+    fn count(&mut self, logs: &[LogRecord]) -> Vec<ContactId> {
+        let mut counts: BTreeMap<ContactId, usize> = BTreeMap::new();
+        for it in logs {
+            *counts.entry(it.contact).or_default() += 1;
+            self.logs.restore(it.heard);
+        }
+        for (contact, count) in &counts {
+            self.logs.count(*contact, *count);
+        }
+        counts.retain(|_, count| *count > SeenLog::MOST);
+        counts.into_keys().collect()
+    }
 }
 
-/// The logs of contacts with more than are remembered, the oldest of them. A clock that runs ahead
-/// makes none forgotten early: age alone is no reason.
-fn surplus(logs: &[(Vec<u8>, LogRecord)]) -> Vec<Vec<u8>> {
-    let mut contacts: BTreeMap<ContactId, Vec<(UnixTime, &Vec<u8>)>> = BTreeMap::new();
-    for (row, it) in logs {
-        let of_contact = contacts.entry(it.contact).or_default();
-        of_contact.push((it.heard, row));
-    }
-    let mut surplus = Vec::new();
-    for mut logs in contacts.into_values() {
-        logs.sort();
-        let count = logs.len().saturating_sub(SeenLog::MOST);
-        surplus.extend(logs.into_iter().take(count).map(|(_, row)| row.clone()));
-    }
-    surplus
+/// Drops the first logs of a contact until as many are left as are remembered.
+fn forget_oldest(logs: &mut Vec<LogRecord>, contact: ContactId) {
+    let count = logs.iter().filter(|it| it.contact == contact).count();
+    let mut surplus = count.saturating_sub(SeenLog::MOST);
+    logs.retain(|it| {
+        let goes = it.contact == contact && surplus > 0;
+        surplus -= usize::from(goes);
+        !goes
+    });
 }
 
 /// Everything but the history, in order, and how much of it cannot be read.
 pub(super) struct Everything {
     pub(super) outbox: Vec<Record>,
     pub(super) inbox: Vec<Record>,
-    pub(super) logs: Vec<(Vec<u8>, LogRecord)>,
+    pub(super) logs: Vec<LogRecord>,
     pub(super) loss: Loss,
 }
 
@@ -141,8 +149,8 @@ impl Everything {
         let outbox = messages(transaction, keys, Table::Outbox, &mut loss.outbox)?;
         let inbox = messages(transaction, keys, Table::Inbox, &mut loss.inbox)?;
         let mut logs = Vec::new();
-        for_each_log(transaction, keys, |row, log| match log {
-            Some(log) => logs.push((row.to_vec(), log)),
+        for_each_log(transaction, keys, |_, log| match log {
+            Some(log) => logs.push(log),
             None => loss.seen += 1,
         })?;
         Ok(Self {

@@ -7,9 +7,10 @@ use rand_core::{CryptoRng, Rng, SeedableRng};
 use redb::ReadableTable;
 use tempfile::TempDir;
 
+use super::restore::for_each_log;
 use super::*;
 use crate::chat::{
-    ContactId, ConversationId, FailReason, Incoming, Kind, LogId, Name, Outgoing, State,
+    ContactId, ConversationId, FailReason, Incoming, Kind, LogId, Name, Outgoing, SeenLog, State,
 };
 use crate::id::PeerId;
 use crate::store::error::ErrorKind;
@@ -326,11 +327,49 @@ fn after_thirty_days_history_goes_by_itself_if_the_settings_say_so() {
     );
 }
 
+/// A script draws a log for each message. The clock is set back meanwhile.
+#[test]
+fn logs_beyond_the_bound_go_while_the_program_runs_and_the_oldest_first() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Off);
+    let most = SeenLog::MOST as u64;
+    let count = 3 * most;
+    for log in 0..count {
+        let at = if log < most {
+            NOW
+        } else {
+            UnixTime(NOW.0 - 86_400_000)
+        };
+        archive
+            .change(at, |it| {
+                it.receive(contact(7), &incoming(name(log, 0), "m"))
+            })
+            .unwrap();
+    }
+    let rows = |archive: &Archive| {
+        let mut rows = Vec::new();
+        let read = archive.read(|it| for_each_log(it, &archive.keys, |_, log| rows.extend(log)));
+        read.unwrap();
+        rows
+    };
+    let kept = rows(&archive);
+    assert!((SeenLog::MOST..SeenLog::MOST + 129).contains(&kept.len()));
+    drop(archive);
+    let (mut archive, _) = place.open(Keep::Off);
+    let mut kept: Vec<u64> = rows(&archive).into_iter().map(|it| it.log.0).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, (count - most..count).collect::<Vec<_>>());
+    let again = archive.change(NOW, |it| {
+        it.receive(contact(7), &incoming(name(count - 1, 0), "m"))
+    });
+    assert!(!again.unwrap(), "the last one is known");
+}
+
 #[test]
 fn logs_beyond_the_bound_go_and_the_oldest_first() {
     let place = Place::new();
     let (mut archive, _) = place.open(Keep::Off);
-    let most = crate::chat::SeenLog::MOST as u64;
+    let most = SeenLog::MOST as u64;
     let mut receive = |logs: core::ops::RangeInclusive<u64>, now| {
         let received = archive.change(now, |it| {
             for log in logs {
@@ -455,7 +494,7 @@ fn a_log_in_the_row_of_another_is_damage_to_every_reader() {
         contact: contact(7),
         log: LogId(1),
         heard: NOW,
-        seen: crate::chat::SeenLog::from_parts(1, &[(0, 0)]),
+        seen: SeenLog::from_parts(1, &[(0, 0)]),
     };
     let row = archive.keys.log(contact(7), LogId(2));
     plant(&mut archive, keys::Table::Seen, &row, &log.encode());
