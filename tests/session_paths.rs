@@ -360,7 +360,7 @@ fn a_counted_ping_is_answered_if_it_arrives_and_never_twice() {
             pair.network_mut().block(host_a, host_b);
         }
         pair.command(a, |endpoint, now| {
-            endpoint.count_ping(peer, id, now).unwrap()
+            endpoint.count_ping(peer, id, now).unwrap();
         });
         pair.network_mut().unblock(host_a, host_b);
         pair.advance(ms(200));
