@@ -694,6 +694,11 @@ impl Connection {
         self.mtu.size()
     }
 
+    /// Whether memory is kept for a burst that is over.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.streams.is_roomy()
+    }
+
     /// Gives memory back that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         self.recovery.shrink();
