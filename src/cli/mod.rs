@@ -3,6 +3,7 @@
 pub mod args;
 mod control;
 mod demo;
+mod doctor;
 mod error;
 mod exit;
 mod history;

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::{
-    Error, ExitCode, Out, demo, history, identity, keygen, log, meta, peers, status, talk,
+    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, status, talk,
 };
 use crate::store::{self, Config, Mode, Paths};
 use crate::text::safe_text;
@@ -88,6 +88,8 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::Status(args) => status::run(args, &context()?),
         Command::Daemon(args) => talk::daemon(args, &context()?),
         Command::Send(args) => talk::send(args, &context()?),
+        Command::Ping(args) => talk::ping(args, &context()?),
+        Command::Doctor(args) => doctor::run(args, globals, out),
         Command::History(command) => history::run(command, &context()?),
         Command::Demo(args) => demo::run(args, globals.quiet, out),
         Command::Completions(args) => meta::completions(args, out),
