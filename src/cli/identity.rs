@@ -131,10 +131,8 @@ fn export(args: &KeyExportArgs, context: &Context) -> Result<(), Error> {
     let to_stdout = to == Path::new("-");
     // Before anybody thinks of a passphrase for nothing.
     if !to_stdout && to.exists() {
-        return Err(Error::BadArgument {
-            given: to.into(),
-            reason: "it exists already, and was not touched".into(),
-            example: &["key", "export", "FILE"],
+        return Err(Error::OutputExists {
+            path: to.to_owned(),
         });
     }
     let path = context.paths.identity();

@@ -24,6 +24,8 @@ pub enum Timer {
     Ask,
     /// When to send something so that a NAT keeps its mapping.
     Keepalive,
+    /// When to give memory back that a burst has left.
+    Shrink,
     /// When to forget attempts that nobody answered.
     Attempts,
     /// When to erase the oldest keypair.
@@ -32,7 +34,7 @@ pub enum Timer {
     Guest,
 }
 
-const TIMERS: usize = 11;
+const TIMERS: usize = 12;
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 impl Default for Armed {
@@ -139,6 +141,7 @@ const ALL: [Timer; TIMERS] = [
     Timer::Ack,
     Timer::Ask,
     Timer::Keepalive,
+    Timer::Shrink,
     Timer::Attempts,
     Timer::Erase,
     Timer::Guest,
