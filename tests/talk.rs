@@ -18,6 +18,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 #[path = "talk/disks.rs"]
 mod disks;
+#[path = "talk/doctor.rs"]
+mod doctor;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]
@@ -38,6 +40,8 @@ mod lines;
 mod logs;
 #[path = "talk/people.rs"]
 mod people;
+#[path = "talk/ping.rs"]
+mod ping;
 #[path = "talk/program.rs"]
 mod program;
 #[cfg(target_os = "linux")]

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod demo;
+mod doctor;
 mod error;
 mod exit;
 mod history;

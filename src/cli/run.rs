@@ -6,7 +6,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
-use crate::cli::{Error, ExitCode, Out, demo, history, identity, keygen, log, meta, peers, talk};
+use crate::cli::{
+    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, talk,
+};
 use crate::store::{self, Config, Mode, Paths};
 use crate::text::safe_text;
 
@@ -84,6 +86,8 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::Listen(args) => talk::listen(args, &context()?),
         Command::Connect(args) => talk::connect(args, &context()?),
         Command::Send(args) => talk::send(args, &context()?),
+        Command::Ping(args) => talk::ping(args, &context()?),
+        Command::Doctor(args) => doctor::run(args, globals, out),
         Command::History(command) => history::run(command, &context()?),
         Command::Demo(args) => demo::run(args, globals.quiet, out),
         Command::Completions(args) => meta::completions(args, out),

@@ -5,6 +5,7 @@ pub(super) const NAMES: &[&str] = &[
     "messages",
     "keys",
     "trust",
+    "diagnosis",
     "exit-codes",
     "files",
     "config",
@@ -18,6 +19,7 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
         "messages" => Some(MESSAGES),
         "keys" => Some(KEYS),
         "trust" => Some(TRUST),
+        "diagnosis" => Some(DIAGNOSIS),
         "exit-codes" => Some(EXIT_CODES),
         "files" => Some(FILES),
         "config" => Some(CONFIG),
@@ -120,6 +122,29 @@ If a key was lost or stolen:
   securechat peers remove bob       forget it; it may be added again
 
 With --stealth, listen answers nobody who is not a peer, not even to refuse.
+";
+
+const DIAGNOSIS: &str = "\
+DIAGNOSIS
+
+  securechat doctor                  this machine: files, terminal, clock, UDP
+  securechat doctor HOST:PORT        the name, the way there, what is reported
+  securechat doctor --peer NAME      and whether NAME answers, with your key
+  securechat ping NAME               round trips and losses, until Ctrl+C
+
+doctor changes nothing. Each thing has one line: ok, warn (it works, but you
+should know), FAIL, or skipped; below it stands what to do.
+
+What there may be in place of an answer:
+  the port is closed (SC07)   the machine is up, nobody listens there
+  silence (SC06)              nobody there, a firewall, or somebody who does not
+                              hold the key that you expect: he stays silent
+  refused (SC10)              NAME is there, and does not know your key
+
+  --log FILE -v           what the protocol decides; no text, no names, above
+                          -vv no addresses and nothing of a key
+  doctor --bundle FILE    a report for others: versions, outcomes, settings
+                          without their values; no keys, names, addresses
 ";
 
 const EXIT_CODES: &str = "\

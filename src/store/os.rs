@@ -78,6 +78,18 @@ pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The bytes that this user may still write on the file system of a path; none where it is not known.
+#[cfg(unix)]
+pub(super) fn free_space(path: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(not(unix))]
+pub(super) fn free_space(_: &Path) -> Option<u64> {
+    None
+}
+
 /// A number that changes when a file is replaced by another one of the same name. On Windows it may
 /// stay for the first seconds, since a name that comes back gets its old time of creation.
 #[cfg(unix)]

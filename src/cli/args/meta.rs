@@ -31,7 +31,7 @@ pub struct ManArgs {
 /// `help`.
 #[derive(Args, Debug)]
 pub struct HelpArgs {
-    /// messages, keys, trust, exit-codes, files, config, accessibility, security, or a command
+    /// messages, keys, trust, diagnosis, exit-codes, files, config, accessibility, security, or a command
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
 }

@@ -1,11 +1,13 @@
 //! The command line: every subcommand and flag, with the help that it prints.
 
+mod check;
 mod history;
 mod key;
 mod meta;
 mod peers;
 mod talk;
 
+pub use self::check::{DoctorArgs, PingArgs};
 pub use self::history::{
     HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
     HistoryShowArgs,
@@ -37,7 +39,7 @@ static VERSION: LazyLock<String> = LazyLock::new(version::long);
     version,
     long_version = VERSION.as_str(),
     about = "Private chat between two terminals: no server, no account.",
-    after_help = "Topics: securechat help messages | keys | trust | exit-codes | files | config | accessibility | security",
+    after_help = "Topics: securechat help messages | keys | trust | diagnosis | exit-codes | files | config | accessibility | security",
     disable_help_subcommand = true,
     infer_subcommands = false,
     max_term_width = 100
@@ -162,6 +164,12 @@ pub enum Command {
     /// Send one message, and say whether it was delivered
     #[command(display_order = 7)]
     Send(SendArgs),
+    /// Measure the way to somebody and back, inside the seal, and what is lost on it
+    #[command(display_order = 8)]
+    Ping(PingArgs),
+    /// Look for what is wrong: files, terminal, clock, network, and the way to a peer
+    #[command(display_order = 8)]
+    Doctor(DoctorArgs),
     /// The messages that are kept on this machine
     #[command(subcommand, display_order = 8)]
     History(HistoryCommand),

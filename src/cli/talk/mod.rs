@@ -10,6 +10,7 @@ mod goal;
 mod journal;
 mod leave;
 mod network;
+mod ping;
 mod profile;
 mod send;
 mod sent;
@@ -19,6 +20,7 @@ mod typed;
 pub(super) use self::contacts::unsaved;
 pub(super) use self::leave::Leave;
 pub(super) use self::network::no_threads;
+pub(super) use self::ping::{look, ping};
 pub(super) use self::profile::cannot_bind;
 pub(super) use self::send::send;
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
@@ -283,7 +285,7 @@ fn settings(context: &Context) -> Settings {
 }
 
 /// Whether the terminal takes UTF-8, as the locale says. Where there is none it does.
-fn is_unicode() -> bool {
+pub(super) fn is_unicode() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
         let value = std::env::var(name).ok()?;
         (!value.is_empty()).then(|| value.to_ascii_lowercase())

@@ -392,6 +392,7 @@ impl Delivery {
             | Event::Silent { .. }
             | Event::Resumed { .. }
             | Event::Pong { .. }
+            | Event::PingAnswered { .. }
             | Event::Unreachable { .. }
             | Event::Roamed { .. }
             | Event::OtherVersion { .. } => {}

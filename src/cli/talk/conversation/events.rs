@@ -48,6 +48,8 @@ impl Conversation {
             Event::Silent { peer } => self.on_silent(peer),
             Event::Resumed { peer } => self.on_resumed(peer)?,
             Event::Pong { peer, rtt } => self.on_pong(peer, rtt),
+            // Nobody here counts.
+            Event::PingAnswered { .. } => {}
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {
                 let label = self.label(&peer);
