@@ -111,3 +111,61 @@ fn each_connection_has_a_generation_of_its_own() {
     settle(&mut a, &mut b, now(2_000));
     assert!(a.endpoint.generation(b.id()).unwrap() > first);
 }
+
+fn inits(packets: &[(SocketAddr, Vec<u8>)]) -> Vec<SocketAddr> {
+    let inits = packets.iter().filter(|(_, packet)| packet[0] == 1);
+    inits.map(|(to, _)| *to).collect()
+}
+
+#[test]
+fn a_call_goes_to_the_path_first_and_to_no_more_addresses_than_are_kept() {
+    let (mut a, b) = connected();
+    let others: Vec<SocketAddr> = (1..=9)
+        .map(|last| SocketAddr::from(([198, 51, 100, last], 7_419)))
+        .collect();
+    a.endpoint.connect(b.id(), &others, now(1)).unwrap();
+    a.drain(now(1));
+    let at = now(200_000);
+    a.say(b.id(), b"are you there?", at);
+    let called = inits(&a.drain(at));
+    let mut expected = vec![b.address];
+    expected.extend(&others[..7]);
+    assert_eq!(called.len(), 16, "two halves to eight");
+    for to in expected {
+        assert_eq!(called.iter().filter(|it| **it == to).count(), 2, "{to}");
+    }
+}
+
+/// While the worker makes it the other side's handshake succeeds.
+#[test]
+fn a_message_1_that_is_no_longer_wanted_stays_here() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let job = a.endpoint.take_job().unwrap();
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    assert!(a.endpoint.status(b.id(), now(0)).unwrap().established);
+    assert_eq!(a.endpoint.stats().attempts, 1);
+    let outcome = job.run(a.rng.as_crypto());
+    a.endpoint.handle_outcome(outcome, now(1));
+    assert_eq!(inits(&a.drain(now(1))), []);
+    assert_eq!(a.endpoint.stats().attempts, 0);
+}
+
+#[test]
+fn a_responder_renews_keys_no_sooner_than_the_specification_says() {
+    let (a, mut b) = connected();
+    b.say(a.id(), b"not yet", now(169_990));
+    assert_eq!(inits(&b.drain(now(169_990))), []);
+    b.say(a.id(), b"now", now(170_400));
+    assert_eq!(inits(&b.drain(now(170_400))).len(), 2);
+}
+
+#[test]
+fn a_table_of_keys_is_empty_until_there_is_a_session() {
+    let (a, _) = acquainted();
+    let table = a.endpoint.key_table();
+    assert!(table.is_empty() && table.len() == 0);
+    let (a, _) = connected();
+    assert!(!a.endpoint.key_table().is_empty());
+}
