@@ -1,6 +1,7 @@
 //! Items of docs/checklist.md, "State", that whole endpoints show without a network.
 
 use super::*;
+use crate::proto::limits::MAX_EVENTS;
 
 /// The index in an INIT or RESP that `side` sends now.
 fn index_sent(side: &mut Side, kind: u8, at: Instant) -> Vec<u8> {
@@ -164,8 +165,47 @@ fn a_responder_renews_keys_no_sooner_than_the_specification_says() {
 #[test]
 fn a_table_of_keys_is_empty_until_there_is_a_session() {
     let (a, _) = acquainted();
-    let table = a.endpoint.key_table();
-    assert!(table.is_empty() && table.len() == 0);
+    assert!(a.endpoint.key_table().is_empty());
     let (a, _) = connected();
     assert!(!a.endpoint.key_table().is_empty());
+}
+
+#[test]
+fn each_attempt_that_may_still_be_answered_is_counted() {
+    let (mut a, b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let mut counts = Vec::new();
+    for at in [0, 1_000, 2_300, 3_600] {
+        a.endpoint.handle_timeout(now(at));
+        a.drain(now(at));
+        counts.push(a.endpoint.status(b.id(), now(at)).unwrap().attempts);
+    }
+    assert_eq!(counts, [1, 2, 3, 3], "of the oldest no answer is awaited");
+}
+
+#[test]
+fn an_owner_who_is_behind_keeps_new_sessions_out_and_no_rekey() {
+    let (mut a, mut b) = connected();
+    let mut c = Side::new(3, Trust::Strict);
+    c.knows(&b, None);
+    b.knows(&c, None);
+    let at = now(121_000);
+    c.endpoint.connect(b.id(), &[], at).unwrap();
+    a.say(b.id(), b"x", at);
+    for _ in 0..MAX_EVENTS {
+        b.endpoint.shared.event(Event::TimestampsLow);
+    }
+    let mut made = Vec::new();
+    for side in [&mut c, &mut a] {
+        let (from, before) = (side.address, b.endpoint.stats().keypairs);
+        for (_, packet) in side.drain(at).into_iter().filter(|(_, it)| it[0] == 1) {
+            b.receive(from, packet, at);
+        }
+        while let Some(job) = b.endpoint.take_job() {
+            let outcome = job.run(b.rng.as_crypto());
+            b.endpoint.handle_outcome(outcome, at);
+        }
+        made.push(b.endpoint.stats().keypairs - before);
+    }
+    assert_eq!(made, [0, 1]);
 }
