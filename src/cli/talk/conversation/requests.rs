@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::chat::ContactId;
 use crate::cli::history::{Record, begins_with};
+use crate::cli::json::Event;
 use crate::cli::peers::List;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::Fact;
@@ -12,7 +13,7 @@ use crate::cli::talk::request::{
     Accept, Call, HistoryFind, HistoryPurge, PeersAdd, PeersRename, PeersRevoke, Unclear, read_line,
 };
 use crate::cli::{Error, ExitCode};
-use crate::control::{Client, Code, Happening, Incoming, Request, error, result};
+use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
 use crate::store::{Filter, HostPort, KeyOffer, key_text};
@@ -142,6 +143,7 @@ impl Conversation {
                     From::StandardInput => 0,
                 };
                 self.answer(&asked, Ok(json!({ "unheard": unheard })));
+                self.tell_callers(&asked);
             }
             Call::Hello
             | Call::Accept(_)
@@ -166,6 +168,19 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// Tells a new subscriber who waits for a decision since before.
+    fn tell_callers(&self, asked: &Asked) {
+        let From::Client(client) = &asked.from else {
+            return;
+        };
+        let now = self.clock.unix_time();
+        for guest in &self.state.guests {
+            let caller = Fact::caller(guest.peer, guest.address, None);
+            // It may be gone.
+            let _ = client.push(event(&Event::new(now, &caller)), None);
+        }
     }
 
     fn do_call(&mut self, call: Call) -> Result<Value, Error> {
