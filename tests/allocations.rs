@@ -7,9 +7,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::net::SocketAddr;
-use std::alloc::System;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use allocation_counter::measure;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 use securechat::chat::{Draft, Event, Messenger, State, Update};
@@ -19,13 +19,6 @@ use securechat::proto::{
     self, Endpoint, EndpointConfig, Incoming, PeerConfig, Shown, StreamEvent, Transmit,
 };
 use securechat::time::{Instant, UnixTime};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// The allocator is everybody's: one test at a time.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// What a datagram takes from one side to the other.
 const HOP_US: u64 = 100;
@@ -242,16 +235,13 @@ fn drafts(count: usize) -> Vec<Draft> {
 /// Allocations and packets of some work.
 fn counted(pair: &mut Pair, work: impl FnOnce(&mut Pair)) -> (usize, usize) {
     let packets = pair.packets;
-    let region = Region::new(ALLOCATOR);
-    work(pair);
-    let change = region.change();
-    let allocations = change.allocations + change.reallocations;
+    let cost = measure(|| work(pair));
+    let allocations = usize::try_from(cost.count_total).unwrap();
     (allocations, pair.packets - packets)
 }
 
 #[test]
 fn a_packet_allocates_nothing_and_a_message_its_body_at_either_end() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut pair = Pair::connected();
     for window in [1, 64] {
         pair.say(drafts(3_000), window);
@@ -273,40 +263,37 @@ fn a_packet_allocates_nothing_and_a_message_its_body_at_either_end() {
     );
 }
 
-/// Bytes that are allocated now.
-fn live() -> usize {
-    let stats = ALLOCATOR.stats();
-    let allocated = stats
-        .bytes_allocated
-        .checked_add_signed(stats.bytes_reallocated);
-    allocated.unwrap() - stats.bytes_deallocated
-}
-
 #[test]
 fn a_session_that_was_silent_for_ten_minutes_keeps_four_kibibytes_and_no_deadline() {
     const SESSIONS: u8 = 30;
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut hub = Side::new(1);
-    let (mut us, before) = (0, live());
-    for member in 2..2 + SESSIONS {
-        let mut pair = Pair::connect(hub, Side::new(member), us);
-        (0..20).for_each(|_| pair.step());
-        us = pair.us;
-        [hub, _] = pair.sides;
-    }
-    let end = at(us + 600_000_000);
-    while let Some(now) = hub.messenger.poll_timeout().filter(|now| *now <= end) {
-        hub.messenger.handle_timeout(now);
-        hub.messenger.settle(now);
-        hub.attend(now);
-        while hub.messenger.endpoint_mut().poll_transmit(now).is_some() {}
-    }
-    let stats = hub.messenger.endpoint().stats();
+    let mut hub = Some(Side::new(1));
+    let kept = measure(|| {
+        let (mut side, mut us) = (hub.take().unwrap(), 0);
+        for member in 2..2 + SESSIONS {
+            let mut pair = Pair::connect(side, Side::new(member), us);
+            (0..20).for_each(|_| pair.step());
+            us = pair.us;
+            [side, _] = pair.sides;
+        }
+        hub = Some(silent(side, at(us + 600_000_000)));
+    });
+    let stats = hub.unwrap().messenger.endpoint().stats();
     assert_eq!(
         (stats.peers, stats.keypairs, stats.timers),
         (usize::from(SESSIONS), 0, 0)
     );
-    let each = (live() - before) / usize::from(SESSIONS);
+    let each = kept.bytes_current / i64::from(SESSIONS);
     println!("{each} bytes of an idle session");
     assert!(each <= 4_096, "{each} bytes");
+}
+
+/// A side to which nothing comes until `end`.
+fn silent(mut side: Side, end: Instant) -> Side {
+    while let Some(now) = side.messenger.poll_timeout().filter(|now| *now <= end) {
+        side.messenger.handle_timeout(now);
+        side.messenger.settle(now);
+        side.attend(now);
+        while side.messenger.endpoint_mut().poll_transmit(now).is_some() {}
+    }
+    side
 }

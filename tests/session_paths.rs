@@ -8,7 +8,7 @@ use core::cell::RefCell;
 use core::net::SocketAddr;
 use std::rc::Rc;
 
-use securechat::proto::{EndpointConfig, Event};
+use securechat::proto::{ApiMisuse, EndpointConfig, Event};
 use securechat::sim::{Filter, LinkConfig, NatConfig, NodeId, Pair, Sighting, Verdict, World};
 use simulated::{DATA, INIT, SOON, assert_well, clear, is, ms, secs, sent, talk_until_heard};
 
@@ -339,4 +339,49 @@ fn moves_survive_a_link_of_every_fault() {
         assert!(talk_until_heard(&mut pair, a, b, secs(20)), "seed {seed}");
         assert!(talk_until_heard(&mut pair, b, a, secs(20)), "seed {seed}");
     }
+}
+
+/// Pings that are counted: every fourth is lost, half of the others arrive twice, many out of order.
+#[test]
+fn a_counted_ping_is_answered_if_it_arrives_and_never_twice() {
+    let mut pair = Pair::connected(31);
+    let (a, b) = (pair.a, pair.b);
+    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+    pair.set_links(&LinkConfig {
+        duplicate_ppm: 500_000,
+        reorder_ppm: 300_000,
+        reorder_by: ms(700),
+        ..LinkConfig::delay(ms(20))
+    });
+    let peer = pair.id(b);
+    for id in 0..200 {
+        let is_lost = id % 4 == 0;
+        if is_lost {
+            pair.network_mut().block(host_a, host_b);
+        }
+        pair.command(a, |endpoint, now| {
+            endpoint.count_ping(peer, id, now).unwrap();
+        });
+        pair.network_mut().unblock(host_a, host_b);
+        pair.advance(ms(200));
+    }
+    pair.advance(secs(5));
+    let mut answered: Vec<u64> = Vec::new();
+    for (_, event) in pair.node(a).events() {
+        if let Event::PingAnswered { id, rtt, .. } = event {
+            assert!((ms(20)..secs(2)).contains(rtt), "{id}: {rtt:?}");
+            answered.push(*id);
+        }
+    }
+    answered.sort_unstable();
+    let expected: Vec<u64> = (0..200).filter(|id| id % 4 != 0).collect();
+    assert_eq!(answered, expected);
+}
+
+#[test]
+fn without_a_session_no_ping_is_counted() {
+    let mut pair = Pair::new(32);
+    let (a, peer) = (pair.a, pair.id(pair.b));
+    let asked = pair.command(a, |endpoint, now| endpoint.count_ping(peer, 1, now));
+    assert_eq!(asked, Some(Err(ApiMisuse::NotConnected)));
 }

@@ -1,7 +1,7 @@
 //! Signals, in processes of their own.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::process::Command;
 use std::sync::mpsc;
@@ -19,17 +19,29 @@ const CHILD: &str = "SECURECHAT_TEST_SIGNALS";
 
 /// Runs one test of this file again in a process of its own; its exit code.
 fn in_a_child(test: &str) -> Option<i32> {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    let child = child.args(["--exact", test, "--nocapture"]).env(CHILD, "1");
-    child.output().unwrap().status.code()
+    run_in_a_child(test).0
 }
 
-fn watch() -> (Signals, mpsc::Receiver<Signal>) {
+/// As [`in_a_child`], with what it printed.
+fn run_in_a_child(test: &str) -> (Option<i32>, String) {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let child = child.args(["--exact", test, "--nocapture"]).env(CHILD, "1");
+    let output = child.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), said)
+}
+
+fn watch(put_back: impl FnOnce() + Send + 'static) -> (Signals, mpsc::Receiver<Signal>) {
     let (deliver, signals) = mpsc::channel();
-    (
-        Signals::watch(move |signal| deliver.send(signal).unwrap()).unwrap(),
-        signals,
-    )
+    let deliver = move |signal| deliver.send(signal).unwrap();
+    (Signals::watch(deliver, put_back).unwrap(), signals)
+}
+
+/// Waits for the end of this process.
+fn wait_for_the_end() -> ! {
+    let (_never, end) = mpsc::channel::<()>();
+    let waited = end.recv_timeout(PATIENCE);
+    unreachable!("the signal ends the process: {waited:?}");
 }
 
 #[test]
@@ -37,7 +49,7 @@ fn the_first_signal_is_delivered() {
     if std::env::var_os(CHILD).is_none() {
         return assert_eq!(in_a_child("the_first_signal_is_delivered"), Some(0));
     }
-    let (watching, signals) = watch();
+    let (watching, signals) = watch(|| unreachable!("there is no second one"));
     raise(SIGTERM).unwrap();
     assert_eq!(signals.recv_timeout(PATIENCE), Ok(Signal::Terminate));
     drop(watching);
@@ -46,14 +58,34 @@ fn the_first_signal_is_delivered() {
 #[test]
 fn a_second_signal_ends_the_program_at_once() {
     if std::env::var_os(CHILD).is_none() {
-        return assert_eq!(
-            in_a_child("a_second_signal_ends_the_program_at_once"),
-            Some(143)
+        let (code, said) = run_in_a_child("a_second_signal_ends_the_program_at_once");
+        return assert!(
+            code == Some(143) && said.contains("put back"),
+            "{code:?}: {said}"
         );
     }
-    let (_watching, signals) = watch();
+    let (_watching, signals) = watch(|| println!("put back"));
     raise(SIGINT).unwrap();
     assert_eq!(signals.recv_timeout(PATIENCE), Ok(Signal::Interrupt));
     raise(SIGTERM).unwrap();
-    unreachable!("the second signal ends the process");
+    wait_for_the_end();
+}
+
+#[test]
+fn a_third_signal_does_not_wait_for_what_is_put_back() {
+    let test = "a_third_signal_does_not_wait_for_what_is_put_back";
+    if std::env::var_os(CHILD).is_none() {
+        return assert_eq!(in_a_child(test), Some(130));
+    }
+    let (hangs, is_hanging) = mpsc::channel();
+    let (_watching, signals) = watch(move || {
+        hangs.send(()).unwrap();
+        wait_for_the_end();
+    });
+    raise(SIGINT).unwrap();
+    assert_eq!(signals.recv_timeout(PATIENCE), Ok(Signal::Interrupt));
+    raise(SIGTERM).unwrap();
+    is_hanging.recv_timeout(PATIENCE).unwrap();
+    raise(SIGINT).unwrap();
+    unreachable!("the handler itself ends the process");
 }

@@ -13,11 +13,16 @@
 #[path = "talk/addresses.rs"]
 mod addresses;
 mod common;
+#[cfg(unix)]
+#[path = "talk/control.rs"]
+mod control;
 #[path = "talk/demo.rs"]
 mod demo;
 #[cfg(target_os = "linux")]
 #[path = "talk/disks.rs"]
 mod disks;
+#[path = "talk/doctor.rs"]
+mod doctor;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]
@@ -38,8 +43,12 @@ mod lines;
 mod logs;
 #[path = "talk/people.rs"]
 mod people;
+#[path = "talk/ping.rs"]
+mod ping;
 #[path = "talk/program.rs"]
 mod program;
+#[path = "talk/programs.rs"]
+mod programs;
 #[cfg(target_os = "linux")]
 #[path = "talk/purge.rs"]
 mod purge;
@@ -47,6 +56,8 @@ mod purge;
 mod receipts;
 #[path = "talk/rude.rs"]
 mod rude;
+#[path = "common/schema.rs"]
+mod schema;
 #[cfg(target_os = "linux")]
 #[path = "talk/screen.rs"]
 mod screen;

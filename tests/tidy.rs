@@ -19,6 +19,8 @@ mod links;
 mod logs;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/top.rs"]
+mod top;
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,9 @@
 //! What `listen` and `connect` are told: where to bind, whom to reach and where.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
-use crate::cli::args::{ConnectArgs, ListenArgs, SendArgs};
+use crate::cli::args::{ConnectArgs, Reachable, SendArgs};
 use crate::cli::{Error, input};
 use crate::net::{Bind, DEFAULT_PORT, Family};
 use crate::store::{HostPort, KeyOffer};
@@ -31,8 +32,24 @@ impl Target {
     /// # Errors
     /// SC03 or SC04 for the key, SC29 for the rest.
     pub(super) fn of(args: &ConnectArgs) -> Result<Self, Error> {
-        let words: Vec<&str> = args.target.iter().map(String::as_str).collect();
-        match (offer(args)?, words.as_slice()) {
+        Self::of_words(
+            &args.target,
+            args.peer_key.as_deref(),
+            args.peer_key_file.as_deref(),
+        )
+    }
+
+    /// Reads it from a name and an address, or from a key and an address.
+    ///
+    /// # Errors
+    /// As [`Target::of`].
+    pub(super) fn of_words(
+        words: &[String],
+        key: Option<&str>,
+        key_file: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match (offer(key, key_file)?, words.as_slice()) {
             (Some(offer), [] | [_]) => Self::of_key(offer, words.first().copied()),
             (Some(_), [name, ..]) => Err(wrong(
                 name,
@@ -79,8 +96,8 @@ impl Target {
     }
 }
 
-fn offer(args: &ConnectArgs) -> Result<Option<KeyOffer>, Error> {
-    match (&args.peer_key, &args.peer_key_file) {
+fn offer(key: Option<&str>, key_file: Option<&Path>) -> Result<Option<KeyOffer>, Error> {
+    match (key, key_file) {
         (Some(key), _) => input::key_offer(key).map(Some),
         (None, Some(file)) => input::key_file(file).map(Some),
         (None, None) => Ok(None),
@@ -99,7 +116,7 @@ fn wrong(given: &str, reason: &'static str) -> Error {
 ///
 /// # Errors
 /// SC29.
-pub(super) fn listen_on(args: &ListenArgs, settled: Option<SocketAddr>) -> Result<Bind, Error> {
+pub(super) fn listen_on(args: &Reachable, settled: Option<SocketAddr>) -> Result<Bind, Error> {
     let family = args.family.into();
     match (&args.address, settled) {
         (None, Some(address)) => settled_bind(address, family),
@@ -239,7 +256,9 @@ mod tests {
         let listen = |words: &[&str], settled: &str| {
             let args = ["securechat", "listen"].iter().chain(words);
             match Cli::try_parse_from(args).unwrap().command {
-                Some(Command::Listen(args)) => listen_on(&args, Some(settled.parse().unwrap())),
+                Some(Command::Listen(args)) => {
+                    listen_on(&args.reachable, Some(settled.parse().unwrap()))
+                }
                 other => panic!("{other:?}"),
             }
         };

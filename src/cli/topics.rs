@@ -5,11 +5,13 @@ pub(super) const NAMES: &[&str] = &[
     "messages",
     "keys",
     "trust",
+    "diagnosis",
     "exit-codes",
     "files",
     "config",
     "accessibility",
     "security",
+    "json",
 ];
 
 /// The text of a topic, if there is such a topic.
@@ -18,11 +20,13 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
         "messages" => Some(MESSAGES),
         "keys" => Some(KEYS),
         "trust" => Some(TRUST),
+        "diagnosis" => Some(DIAGNOSIS),
         "exit-codes" => Some(EXIT_CODES),
         "files" => Some(FILES),
         "config" => Some(CONFIG),
         "accessibility" => Some(ACCESSIBILITY),
         "security" => Some(SECURITY),
+        "json" => Some(JSON),
         _ => None,
     }
 }
@@ -120,6 +124,29 @@ If a key was lost or stolen:
   securechat peers remove bob       forget it; it may be added again
 
 With --stealth, listen answers nobody who is not a peer, not even to refuse.
+";
+
+const DIAGNOSIS: &str = "\
+DIAGNOSIS
+
+  securechat doctor                  this machine: files, terminal, clock, UDP
+  securechat doctor HOST:PORT        the name, the way there, what is reported
+  securechat doctor --peer NAME      and whether NAME answers, with your key
+  securechat ping NAME               round trips and losses, until Ctrl+C
+
+doctor changes nothing. Each thing has one line: ok, warn (it works, but you
+should know), FAIL, or skipped; below it stands what to do.
+
+What there may be in place of an answer:
+  the port is closed (SC07)   the machine is up, nobody listens there
+  silence (SC06)              nobody there, a firewall, or somebody who does not
+                              hold the key that you expect: he stays silent
+  refused (SC10)              NAME is there, and does not know your key
+
+  --log FILE -v           what the protocol decides; no text, no names, above
+                          -vv no addresses and nothing of a key
+  doctor --bundle FILE    a report for others: versions, outcomes, settings
+                          without their values; no keys, names, addresses
 ";
 
 const EXIT_CODES: &str = "\
@@ -239,6 +266,30 @@ UTF-8, its own signs are ASCII.
 
 Data goes to standard output and everything else to standard error. Every error
 is one line with a code such as SC06, then the cause, then what to try.
+";
+
+const JSON: &str = "\
+JSON
+
+With --json data is JSON, one object a line, safe to print and exact.
+
+  securechat peers list --json      also peers show, history, key show, pubkey,
+                                    status, send
+  securechat listen --json          events on standard output, requests from
+  securechat connect bob --json     standard input:
+    {\"cmd\":\"send\",\"id\":1,\"peer\":\"bob\",\"text\":\"hi\"}
+    {\"cmd\":\"quit\"}
+
+A running program answers others of yours through its control socket; send,
+status, history and peers use it by themselves.
+
+  securechat daemon                 runs without a terminal
+  securechat status                 who is connected, and why somebody is not
+
+The socket speaks JSON-RPC 2.0, a line each:
+  $XDG_RUNTIME_DIR/securechat/ctl.sock, or DIR/run/ctl.sock with --home DIR
+
+docs/json.md has all events and requests, docs/examples/echo.py is a bot.
 ";
 
 const SECURITY: &str = "\

@@ -27,6 +27,16 @@ pub fn seed() -> [u8; 32] {
     seed
 }
 
+/// Whether the operating system has random numbers to give.
+///
+/// # Errors
+///
+/// The system's.
+pub fn check_entropy() -> std::io::Result<()> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

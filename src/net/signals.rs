@@ -1,8 +1,10 @@
 //! Signals that ask the program to end. The first is delivered as a value, so that the program can
-//! say goodbye; a second one, of whichever kind, ends it at once.
+//! say goodbye; a second one, of whichever kind, ends it at once, after the owner has put back what must
+//! not stay as it is; a third one does not even wait for that.
 
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
+use std::process;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
@@ -63,7 +65,8 @@ fn wanted() -> impl Iterator<Item = Signal> {
 }
 
 /// The thread that waits for signals. Dropping it ends the thread; a signal that comes later ends
-/// the program at once if one had come before, and does nothing otherwise.
+/// the program at once if one had come before, and does nothing otherwise. Whoever drops it has put
+/// everything back by then.
 #[derive(Debug)]
 pub struct Signals {
     waiter: imp::Waiter,
@@ -71,24 +74,36 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Starts to listen for signals. `deliver` is called on a thread of its own, not in a signal
-    /// handler; dropping the watch waits until it has returned.
+    /// Starts to listen for signals. `deliver` is called with the first one, on a thread of its own, not in
+    /// a signal handler; dropping the watch waits until it has returned. `put_back` is called before a second
+    /// one ends the program, whatever `deliver` does meanwhile.
     ///
     /// # Errors
     ///
     /// The system's, if a handler cannot be installed or a thread not be started.
-    pub fn watch(mut deliver: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
-        let seen = Arc::new(AtomicBool::new(false));
+    pub fn watch(
+        deliver: impl FnOnce(Signal) + Send + 'static,
+        put_back: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let ends_at_once = Arc::new(AtomicBool::new(false));
         for signal in wanted() {
-            // In this order: the first signal finds the flag down and raises it.
-            let code = i32::from(signal.exit_code());
-            flag::register_conditional_shutdown(signal.number(), code, Arc::clone(&seen))?;
-            flag::register(signal.number(), Arc::clone(&seen))?;
+            let (code, flag) = (i32::from(signal.exit_code()), Arc::clone(&ends_at_once));
+            flag::register_conditional_shutdown(signal.number(), code, flag)?;
         }
         let (waiter, mut wait) = imp::open()?;
         let thread = Builder::new().name("signals".to_owned()).spawn(move || {
-            while let Some(signal) = wait() {
-                deliver(signal);
+            let Some(first) = wait() else { return };
+            let goodbye = Builder::new().name("goodbye".to_owned());
+            let goodbye = goodbye.spawn(move || deliver(first));
+            let second = wait();
+            // From here on the handler itself ends the program.
+            ends_at_once.store(true, Ordering::SeqCst);
+            if let Some(second) = second {
+                put_back();
+                process::exit(i32::from(second.exit_code()));
+            }
+            if let Ok(goodbye) = goodbye {
+                let _ = goodbye.join();
             }
         })?;
         Ok(Self {

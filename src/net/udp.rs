@@ -98,6 +98,19 @@ impl Socket {
         self.local
     }
 
+    /// What the system does for this socket.
+    #[must_use]
+    pub fn abilities(&self) -> Abilities {
+        let size = |result: io::Result<usize>| result.unwrap_or(0);
+        Abilities {
+            gso_segments: self.state.max_gso_segments(),
+            gro_segments: self.state.gro_segments(),
+            send_buffer: size(self.state.send_buffer_size((&self.io).into())),
+            receive_buffer: size(self.state.recv_buffer_size((&self.io).into())),
+            wanted_receive_buffer: RECV_BUFFER,
+        }
+    }
+
     /// Waits up to `wait` for datagrams and fills `batch` with them. Where the system has no way to wait
     /// for so long, it waits a quarter of a second.
     ///
@@ -303,6 +316,21 @@ impl Socket {
             SocketAddr::V4(_) | SocketAddr::V6(_) => to,
         }
     }
+}
+
+/// What the system does for a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Abilities {
+    /// Datagrams that one call can send; 1 without segmentation offload.
+    pub gso_segments: usize,
+    /// Datagrams that one receive can bring merged; 1 without it.
+    pub gro_segments: usize,
+    /// Bytes; 0 if it is not known.
+    pub send_buffer: usize,
+    /// Bytes; 0 if it is not known.
+    pub receive_buffer: usize,
+    /// The bytes that were asked for.
+    pub wanted_receive_buffer: usize,
 }
 
 /// What to do when the socket's buffer has no room.

@@ -105,6 +105,16 @@ pub enum Event {
         /// How long it took there and back.
         rtt: Duration,
     },
+    /// The answer to [`Endpoint::count_ping`](crate::proto::Endpoint::count_ping): one for each ping that
+    /// arrived, in any order.
+    PingAnswered {
+        /// From whom.
+        peer: PeerId,
+        /// Which.
+        id: u64,
+        /// The time from the packet's leaving to the answer, less what the peer waited with it.
+        rtt: Duration,
+    },
     /// Nobody answered for 90 s.
     Unreachable {
         /// Who.

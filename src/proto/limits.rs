@@ -107,7 +107,9 @@ pub const WINDOW_ROUNDS: u32 = 4;
 /// Bulk streams that may be open at once in one direction.
 pub const MAX_STREAMS: u64 = 16;
 /// Gaps that may be in a stream; a packet that makes more is dropped.
-pub const MAX_STREAM_GAPS: usize = 1_024;
+pub const MAX_STREAM_GAPS: usize = 8_192;
+/// After when memory that a burst has left is given back.
+pub const SHRINK_AFTER: Duration = Duration::from_secs(2);
 /// While the chat is busy, one byte in this many is for the bulk streams.
 pub const BULK_SHARE: u64 = 10;
 

@@ -24,6 +24,8 @@ pub enum Timer {
     Ask,
     /// When to send something so that a NAT keeps its mapping.
     Keepalive,
+    /// When to give memory back that a burst has left.
+    Shrink,
     /// When to forget attempts that nobody answered.
     Attempts,
     /// When to erase the oldest keypair.
@@ -34,7 +36,7 @@ pub enum Timer {
     Verification,
 }
 
-const TIMERS: usize = 12;
+const TIMERS: usize = 13;
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 impl Default for Armed {
@@ -141,6 +143,7 @@ const ALL: [Timer; TIMERS] = [
     Timer::Ack,
     Timer::Ask,
     Timer::Keepalive,
+    Timer::Shrink,
     Timer::Attempts,
     Timer::Erase,
     Timer::Guest,
@@ -164,6 +167,23 @@ mod tests {
         timers.stop_all(&mut armed, peer);
         assert_eq!((timers.next(), timers.len()), (None, 0));
         assert_eq!(armed.at(Timer::Retry), None);
+    }
+
+    #[test]
+    fn a_deadline_that_is_discarded_is_gone_and_no_other() {
+        let mut timers = Timers::default();
+        let mut armed = [Armed::default(); 2];
+        let peers = [1, 2].map(|seed| PeerId::new([seed; 32]));
+        let at = Instant::from_micros(10);
+        for (armed, peer) in armed.iter_mut().zip(peers) {
+            timers.set(armed, peer, Timer::Retry, Some(at));
+            timers.set(armed, peer, Timer::Erase, Some(NEVER));
+        }
+        assert_eq!(timers.len(), 2, "never is no deadline");
+        timers.discard(at, peers[0], Timer::Retry);
+        assert_eq!(timers.next(), Some((at, peers[1], Timer::Retry)));
+        assert_eq!(armed[0].at(Timer::Retry), Some(at));
+        assert_eq!(armed[0].at(Timer::Erase), None);
     }
 
     #[test]

@@ -76,6 +76,21 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Sends one ping inside the seal, once, and never again if it is lost:
+    /// [`Event::PingAnswered`](crate::proto::Event::PingAnswered) follows if it arrives, with `id`. At most
+    /// 64 wait for their answers; beyond that the oldest is given up.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::NotConnected`] without a session; one that has fallen silent takes pings.
+    pub fn count_ping(&mut self, peer: PeerId, id: u64, now: Instant) -> Result<(), ApiMisuse> {
+        let record = self.peers.get_mut(&peer).ok_or(ApiMisuse::UnknownPeer)?;
+        if !record.count_ping(id, now) {
+            return Err(ApiMisuse::NotConnected);
+        }
+        record.set_dirty(&mut self.shared);
+        Ok(())
+    }
+
     /// Says that nothing waits for a peer any more.
     pub fn rest(&mut self, peer: PeerId) {
         if let Some(peer) = self.peers.get_mut(&peer) {

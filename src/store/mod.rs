@@ -3,6 +3,7 @@
 
 mod archive;
 mod atomic;
+mod audit;
 mod config;
 mod day;
 mod error;
@@ -26,6 +27,7 @@ pub use archive::{
     StoreTrouble, Unconfirmed, survives_panic,
 };
 pub use atomic::{create_private, open_log};
+pub use audit::{check_place, free_space, timestamps_used_until, written_at};
 pub use config::{
     Callers, Config, ConfigError, ConfigProblem, Mode, Notify, config_keys, parse_config,
 };
@@ -41,6 +43,7 @@ pub use known_peers::{Damage, DamageReason, Imported, KnownPeers, Peer, Stamp, r
 pub use lock::IdentityLock;
 pub use passphrase::{Passphrase, Program};
 pub use paths::Paths;
+pub use permissions::private_dir;
 pub use psk::read_psk;
 pub use test_only::is_test_only;
 pub use timestamps::reserve_timestamps;

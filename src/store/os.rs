@@ -66,6 +66,19 @@ pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Where systemd keeps what is of one user and one run of the machine; for programs without its environment, such
+/// as cron's.
+#[cfg(target_os = "linux")]
+pub(super) fn runtime_dir() -> Option<PathBuf> {
+    let path = PathBuf::from(format!("/run/user/{}", current_user()));
+    path.is_dir().then_some(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn runtime_dir() -> Option<PathBuf> {
+    None
+}
+
 /// Makes a rename in this directory survive a power cut. Windows opens no directory for it: there a
 /// power cut may undo what was renamed in the last seconds, as a whole.
 #[cfg(unix)]
@@ -76,6 +89,18 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// The bytes that this user may still write on the file system of a path; none where it is not known.
+#[cfg(unix)]
+pub(super) fn free_space(path: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(not(unix))]
+pub(super) fn free_space(_: &Path) -> Option<u64> {
+    None
 }
 
 /// A number that changes when a file is replaced by another one of the same name. On Windows it may

@@ -40,7 +40,7 @@ pub fn reserve_timestamps(path: &Path, now: UnixTime) -> Result<Range<Timestamp>
     Ok(Timestamp(start)..Timestamp(end))
 }
 
-fn first_unused(path: &Path) -> Result<u64, Error> {
+pub(super) fn first_unused(path: &Path) -> Result<u64, Error> {
     let content = match read_checked(path, Access::OthersRead) {
         Ok(content) => content,
         Err(error) if error.is_missing() => return Ok(0),

@@ -166,6 +166,29 @@ fn a_signal_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_second_signal_within_the_goodbye_gives_the_terminal_back() {
+    for (first, second) in [
+        (Signal::TERM, Signal::INT),
+        (Signal::INT, Signal::TERM),
+        (Signal::HUP, Signal::TERM),
+    ] {
+        let home = Home::new();
+        let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+        person.sees("listening on");
+        person.program.signal(first);
+        person.program.signal(second);
+        let (ended, vt, modes) = person.ends();
+        assert!(
+            matches!(ended.code, Some(129 | 130 | 143)),
+            "{:?}: {}",
+            ended.code,
+            ended.transcript
+        );
+        assert!(is_given_back(&vt, &modes), "{second:?}: {:?}", vt.modes);
+    }
+}
+
+#[test]
 fn hostile_text_does_nothing_to_a_real_terminal() {
     let (alice, bob) = Home::friends();
     let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);

@@ -30,6 +30,7 @@ impl Aim {
             Who::Name(name) => {
                 let known = KnownPeers::load(&context.paths.known_peers())?;
                 let peer = peers::find(&known, &name)?;
+                check_not_aside(&known, &peer.key())?;
                 let saved = peer.addresses().first().cloned();
                 let name = Some(peer.name().clone());
                 (

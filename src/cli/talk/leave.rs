@@ -31,10 +31,10 @@ impl Leave {
     /// If no signal handler can be installed or no thread started.
     pub(in crate::cli) fn watch(
         handle: Handle,
-        deliver: impl Fn(Signal) + Send + 'static,
+        deliver: impl FnOnce(Signal) + Send + 'static,
     ) -> io::Result<Self> {
         let (runs, ended) = channel();
-        let signals = Signals::watch(move |signal| {
+        let say_goodbye = move |signal| {
             deliver(signal);
             if still_runs(&ended, TO_END) {
                 // If the network has failed there is nobody to tell.
@@ -44,7 +44,8 @@ impl Leave {
                     process::exit(ExitCode::from(signal) as i32);
                 }
             }
-        })?;
+        };
+        let signals = Signals::watch(say_goodbye, tui::restore)?;
         Ok(Self {
             _runs: runs,
             _signals: signals,

@@ -7,6 +7,7 @@ use crate::cli::Error;
 use crate::cli::talk::aim::meet;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::{Profile, cannot_bind};
+use crate::control::Happening;
 use crate::id::PeerId;
 use crate::net::{Bind, Clock, Driver, ResolveError, Signal, Socket};
 use crate::proto::EndpointConfig;
@@ -27,6 +28,8 @@ pub(super) enum Input {
     Found(PeerId, Result<Vec<SocketAddr>, ResolveError>),
     /// Something happened at the terminal that a screen is on.
     Screen(tui::Input),
+    /// Something happened at the control socket.
+    Control(Happening),
 }
 
 /// A running core, and what wakes its owner.

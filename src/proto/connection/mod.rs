@@ -5,6 +5,7 @@
 mod acks;
 mod echo;
 mod note;
+mod pings;
 mod received;
 
 use core::time::Duration;
@@ -18,6 +19,7 @@ use crate::proto::connection::acks::{Acks, Told};
 use crate::proto::connection::echo::Echo;
 pub(super) use crate::proto::connection::note::Note;
 pub use crate::proto::connection::note::NoteBody;
+use crate::proto::connection::pings::Pings;
 use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{Permit, Progress, Recovery, controller};
@@ -80,6 +82,8 @@ pub(super) struct Connection {
     /// When the owner asked for the round trip, until a packet carries the question; and the answer.
     asked: Option<Instant>,
     answer: Option<Duration>,
+    /// Pings that the owner counts, from the first one on.
+    pings: Option<Box<Pings>>,
     /// Packets that go out although the window or the pace forbids it (RFC 9002 §6.2.4).
     probes: u8,
     /// Receipts and rejects that wait for a packet.
@@ -169,6 +173,7 @@ impl Connection {
             ping_due: false,
             asked: None,
             answer: None,
+            pings: None,
             probes: 0,
             notes: VecDeque::new(),
             note_refused: false,
@@ -215,6 +220,9 @@ impl Connection {
         if let Some(asked) = progress.acked().filter_map(|it| it.asked).next_back() {
             let delay = Duration::from_micros(ack.delay_us).min(MAX_ACK_DELAY);
             self.answer = Some(now.saturating_since(asked).saturating_sub(delay));
+        }
+        if let Some(pings) = &mut self.pings {
+            pings.on_ack(ack, now);
         }
         for carried in progress.take_acked() {
             self.on_arrived(&carried, now);
@@ -317,6 +325,20 @@ impl Connection {
         self.answer.take()
     }
 
+    /// Sends one ping, and never again. `id` is the owner's, and comes back with the answer.
+    pub(super) fn count_ping(&mut self, id: u64) {
+        self.pings.get_or_insert_default().ask(id);
+    }
+
+    /// The next answer to [`Connection::count_ping`], and the time from the packet's leaving on.
+    pub(super) fn take_ping(&mut self) -> Option<(u64, Duration)> {
+        self.pings.as_mut()?.take_answer()
+    }
+
+    fn is_ping_due(&self) -> bool {
+        self.pings.as_ref().is_some_and(|pings| pings.is_due())
+    }
+
     /// The path works again after a silence: asks at once what has arrived, instead of waiting for a
     /// timeout that has backed off.
     pub(super) fn probe(&mut self) {
@@ -414,6 +436,9 @@ impl Connection {
             None
         };
         let eliciting = carried.is_some();
+        if eliciting && let Some(pings) = &mut self.pings {
+            pings.on_sent(number, now);
+        }
         if !eliciting && !must {
             self.give_back(number);
             scratch.buffers.put(datagram.into_vec());
@@ -560,7 +585,8 @@ impl Connection {
             carried.streams.push(record);
             any = true;
         }
-        let wants_ping = core::mem::take(&mut self.ping_due) || self.probes > 0;
+        let wants_ping =
+            core::mem::take(&mut self.ping_due) || self.probes > 0 || self.is_ping_due();
         if !any && wants_ping {
             writer.push(&Frame::Ping);
             any = true;
@@ -601,6 +627,7 @@ impl Connection {
     pub(super) fn has_content(&self) -> bool {
         self.hello == HelloState::Due
             || self.ping_due
+            || self.is_ping_due()
             || !self.notes.is_empty()
             || self.streams.has_frames()
             || !self.echo.is_empty()
@@ -665,6 +692,11 @@ impl Connection {
     /// The largest datagram that the path is known to carry.
     pub(super) const fn mtu(&self) -> usize {
         self.mtu.size()
+    }
+
+    /// Whether memory is kept for a burst that is over.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.streams.is_roomy()
     }
 
     /// Gives memory back that an idle connection does not need.

@@ -51,4 +51,16 @@ impl Peer {
         }
         can
     }
+
+    /// Sends one ping; false if there is no connection that could. One that has fallen silent can: what
+    /// is lost there is what is asked for.
+    pub(in crate::proto) fn count_ping(&mut self, id: u64, now: Instant) -> bool {
+        let sealing = self.keys.current().is_some_and(|it| it.is_usable(now));
+        let can = sealing && self.accepted && !self.is_guest();
+        if let Some(connection) = self.connection.as_mut().filter(|_| can) {
+            connection.count_ping(id);
+            return true;
+        }
+        false
+    }
 }

@@ -116,6 +116,10 @@ impl Peer {
                     let peer = self.id;
                     shared.event(Event::Pong { peer, rtt });
                 }
+                while let Some((id, rtt)) = connection.take_ping() {
+                    let peer = self.id;
+                    shared.event(Event::PingAnswered { peer, id, rtt });
+                }
                 self.arm_silence(shared, now);
             }
             Frame::Hello(hello) => return self.on_hello(hello, shared, now),

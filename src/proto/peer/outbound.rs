@@ -7,7 +7,7 @@ use tracing::trace;
 
 use crate::proto::connection::Poll;
 use crate::proto::keypair::Keypair;
-use crate::proto::limits::ASK_AFTER;
+use crate::proto::limits::{ASK_AFTER, SHRINK_AFTER};
 use crate::proto::peer::Peer;
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
@@ -67,6 +67,10 @@ impl Peer {
         self.arm(Timer::Ack, ack, shared);
         let owes = self.pending && self.generation().is_some() && recovery.is_none();
         self.arm(Timer::Ask, owes.then(|| now + ASK_AFTER), shared);
+        let is_roomy = self.connection.as_ref().is_some_and(|c| c.is_roomy());
+        if is_roomy && self.armed.at(Timer::Shrink).is_none() {
+            self.arm(Timer::Shrink, Some(now + SHRINK_AFTER), shared);
+        }
     }
 
     /// Lays out one packet to `to` under the current keypair: its plaintext, with room around it.

@@ -49,6 +49,11 @@ impl Peer {
                 self.keepalive_due = true;
                 self.set_dirty(shared);
             }
+            Timer::Shrink => {
+                if let Some(connection) = &mut self.connection {
+                    connection.shrink();
+                }
+            }
             Timer::Attempts => self.expire_attempts(shared, now),
             Timer::Erase => {
                 for keypair in self.keys.take_expired(now) {

@@ -204,6 +204,11 @@ impl Streams {
             .or_else(|| self.outgoing.poll_reset())
     }
 
+    /// Whether memory is kept that an idle connection does not need.
+    pub(crate) fn is_roomy(&self) -> bool {
+        self.incoming.is_roomy() || self.outgoing.is_roomy()
+    }
+
     /// Gives memory back that an idle connection does not need.
     pub(crate) fn shrink(&mut self) {
         self.incoming.shrink();

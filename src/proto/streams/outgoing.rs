@@ -335,6 +335,11 @@ impl Outgoing {
         Some(piece)
     }
 
+    /// Whether memory is kept that an idle connection does not need.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.chat.is_roomy() || self.bulk.values().any(Send::is_roomy)
+    }
+
     /// Gives memory back that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         self.chat.shrink();

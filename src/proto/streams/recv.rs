@@ -2,13 +2,14 @@
 //! §2.2, §3.2.
 
 use crate::id::StreamId;
-use crate::proto::limits::{STREAM_WINDOW, WINDOW_MAX};
+use crate::proto::limits::{MAX_STREAM_GAPS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::{Extent, OFFSET_MAX, Window};
 use crate::proto::streams::pages::{Pages, span};
 use crate::proto::streams::ranges::Ranges;
 use crate::proto::streams::run::Run;
 use crate::wire::frame::{Frame, StreamFrame};
+use crate::wire::limits::BASE_PLAINTEXT_LEN;
 
 /// What becomes of the bytes.
 #[derive(Debug)]
@@ -231,6 +232,11 @@ impl Recv {
         }
     }
 
+    /// Whether memory is kept that is not needed now.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.run.is_roomy()
+    }
+
     /// Gives memory back that is not needed now.
     pub(super) fn shrink(&mut self) {
         self.run.shrink();
@@ -244,3 +250,5 @@ impl Recv {
 }
 
 const _: () = assert!(WINDOW_MAX < OFFSET_MAX);
+// Every second full packet of the largest window may be missing, each with 20 bytes around its piece.
+const _: () = assert!(WINDOW_MAX / (2 * (BASE_PLAINTEXT_LEN as u64 - 20)) < MAX_STREAM_GAPS as u64);

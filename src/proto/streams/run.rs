@@ -8,6 +8,8 @@ use crate::proto::streams::pages::span;
 /// Memory that an empty run keeps for the next bytes, at most: what leaves at once, twice because memory
 /// grows by doubling. Small talk keeps as little as it needs, and an idle session nothing.
 const KEPT: usize = 128 * 1_024;
+/// Memory that it may keep while nothing happens: room for small talk.
+const SMALL: usize = 512;
 
 /// A window onto a stream without gaps.
 #[derive(Default)]
@@ -67,6 +69,11 @@ impl Run {
     /// Gives memory back that is not needed now.
     pub(super) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
+    }
+
+    /// Whether it is empty and keeps memory that is worth giving back.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.bytes.is_empty() && self.bytes.capacity() > SMALL
     }
 
     /// Where in the memory `offset` is.

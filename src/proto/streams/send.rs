@@ -310,6 +310,11 @@ impl Send {
         (core::mem::take(&mut self.writable) && writing).then_some(StreamEvent::Writable(id))
     }
 
+    /// Whether memory is kept that is not needed now.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.run.is_roomy()
+    }
+
     /// Gives memory back that is not needed now.
     pub(super) fn shrink(&mut self) {
         self.run.shrink();

@@ -1,5 +1,6 @@
 //! Bulk streams through whole endpoints.
 
+use super::losses::pass;
 use super::*;
 use crate::proto::{StreamError, StreamEvent};
 
@@ -102,4 +103,31 @@ fn streams_need_a_session_and_there_are_only_so_many() {
         a.endpoint.carrier(b.id()).unwrap().open_body(),
         Err(StreamError::Blocked)
     );
+}
+
+#[test]
+fn a_burst_leaves_no_buffers_in_an_idle_session() {
+    let (mut a, mut b) = with_bulk();
+    let id = a.endpoint.open_stream(b.id()).unwrap();
+    let is_roomy = |side: &Side, other: &Side| {
+        let peer = side.endpoint.peers.get(&other.id()).unwrap();
+        peer.connection.as_ref().unwrap().is_roomy()
+    };
+    let mut at = now(10);
+    for _ in 0..3 {
+        let written = a.endpoint.write_stream(b.id(), id, &[7; 60_000]);
+        assert_eq!(written, Ok(60_000));
+        pass(&mut a, &mut b, 2_000, at, at + Duration::from_secs(1));
+        let (a_id, mut read) = (a.id(), Vec::new());
+        let taken = b.endpoint.read_stream(a_id, id, usize::MAX, &mut read);
+        assert_eq!(taken, Ok(60_000));
+        settle(&mut a, &mut b, at + Duration::from_secs(1));
+        assert!(is_roomy(&a, &b) && is_roomy(&b, &a));
+        at = at + Duration::from_secs(10);
+        pass(&mut a, &mut b, 2_000, at - Duration::from_secs(8), at);
+        assert!(!is_roomy(&a, &b) && !is_roomy(&b, &a));
+    }
+    let deadline = |side: &Side| side.endpoint.poll_timeout().map(|(_, timer)| timer);
+    assert_eq!(deadline(&a), Some(Timer::Erase), "and no timer runs on");
+    assert_eq!(deadline(&b), Some(Timer::Erase));
 }

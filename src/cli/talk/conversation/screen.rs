@@ -73,7 +73,7 @@ impl Conversation {
                 if let Some(screen) = self.face.screen() {
                     screen.sending(ticket);
                 }
-                if let Some(end) = self.prepare(peer, text)? {
+                if let Some(end) = self.prepare(peer, text, None)? {
                     return Ok(Some(end));
                 }
                 return self.say_batch();
@@ -110,7 +110,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn drop_guest(&mut self, peer: PeerId) {
+    pub(super) fn drop_guest(&mut self, peer: PeerId) {
         self.state.guests.retain(|guest| guest.peer != peer);
         if let Some(screen) = self.face.screen() {
             screen.guest_gone(peer);
@@ -120,19 +120,19 @@ impl Conversation {
     /// Calls all those whose address is known, now and again.
     pub(in crate::cli::talk) fn call_everybody(&mut self) {
         let now = self.clock.now();
+        self.calls.call_everybody();
         for peer in self.profile.contacts.known().peers() {
-            if let Some(host) = peer
-                .addresses()
-                .first()
-                .filter(|_| !peer.is_revoked() && peer.differed().is_none())
-            {
+            if self.calls.has(&peer.key()) || peer.differed().is_some() {
+                continue;
+            }
+            if let Some(host) = peer.addresses().first().filter(|_| !peer.is_revoked()) {
                 self.calls.add(peer.key(), host.clone(), now);
             }
         }
     }
 
     /// Calls somebody whose address is known.
-    fn call_now(&mut self, peer: PeerId) {
+    pub(super) fn call_now(&mut self, peer: PeerId) {
         let known = self.profile.contacts.known().find_key(&peer);
         let host = known.and_then(|peer| peer.addresses().first().cloned());
         match host {
@@ -264,9 +264,10 @@ impl Conversation {
 
     /// Lines in the place of the screen, from the end of the loop on.
     pub(super) fn close_screen(&mut self) {
-        if let Some(screen) = self.face.screen() {
-            self.state.unsaid = screen.unsaid();
-        }
+        let Some(screen) = self.face.screen() else {
+            return;
+        };
+        self.state.unsaid = screen.unsaid();
         let quiet = self.is_quiet;
         let lines = Printer::new(
             Form::Transcript,

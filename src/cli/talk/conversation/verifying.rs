@@ -60,7 +60,7 @@ impl Conversation {
         if is_due && self.state.suggested.insert(peer) {
             let label = self.label(&peer);
             let words = Safe::from("to be sure that it is ") + &label + ", compare four words: ";
-            self.note_about(peer, words + "/verify " + label);
+            self.face.note(Some(peer), &(words + "/verify " + label));
         }
     }
 

@@ -4,6 +4,8 @@ use super::*;
 use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::pages::PAGE;
+use crate::proto::streams::recv::Recv;
+use crate::wire::limits::BASE_PLAINTEXT_LEN;
 
 #[test]
 fn bytes_come_out_in_order_whatever_order_they_came_in_and_the_first_of_two_counts() {
@@ -59,6 +61,38 @@ fn a_packet_that_makes_too_many_gaps_is_as_if_it_had_never_come() {
         // What closes a gap is welcome, and after it what opens one.
         deliver(&mut streams, &[piece(id, 3, false, b"y")]).unwrap();
         deliver(&mut streams, &[piece(id, offset, false, b"x")]).unwrap();
+    }
+}
+
+/// A path that loses a fifth, and one on which every second packet is late: no packet is refused, and the
+/// repetitions close every gap.
+#[test]
+fn a_lossy_fast_path_makes_no_more_gaps_than_there_may_be() {
+    const PIECE: usize = BASE_PLAINTEXT_LEN - 20;
+    let pieces = WINDOW_MAX / PIECE as u64;
+    let bytes = [7; PIECE];
+    let fifth = |at: u64| (at * 2_654_435_761) % (1 << 32) < (1 << 32) / 5;
+    let second = |at: u64| at.is_multiple_of(2);
+    for is_lost in [&fifth as &dyn Fn(u64) -> bool, &second] {
+        let mut recv = Recv::new();
+        recv.widen(WINDOW_MAX);
+        recv.poll_frame(StreamId(2)).expect("credit is due");
+        let mut most = 0;
+        for again in [false, true] {
+            for at in (0..pieces).filter(|at| is_lost(*at) == again) {
+                let frame = StreamFrame {
+                    id: StreamId(2),
+                    offset: at * PIECE as u64,
+                    fin: false,
+                    data: &bytes,
+                };
+                recv.on_stream(&frame);
+                most = most.max(recv.received().unwrap().gaps());
+            }
+        }
+        assert!((2_000..=MAX_STREAM_GAPS).contains(&most), "{most} gaps");
+        assert_eq!(recv.received().unwrap().gaps(), 0);
+        assert_eq!(recv.received().unwrap().prefix(), pieces * PIECE as u64);
     }
 }
 

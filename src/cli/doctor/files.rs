@@ -1,0 +1,158 @@
+//! The files: whether they can be read and written by us and by nobody else.
+
+use std::path::PathBuf;
+
+use crate::cli::doctor::Patient;
+use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::{Error, ExitCode};
+use crate::id::PeerId;
+use crate::store::{
+    self, Config, ErrorKind, KnownPeers, check_place, free_space, load_identity, public_path,
+    timestamps_used_until,
+};
+use crate::text::Safe;
+
+/// Less than this is soon nothing.
+const LITTLE_SPACE: u64 = 64 << 20;
+/// What a store needs to begin with.
+const NO_SPACE: u64 = 1 << 20;
+
+pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
+    let (identity, key) = identity(patient);
+    let mut checks = vec![identity, people(patient), settings(patient)];
+    let public = public_path(patient.paths.identity());
+    checks.push(place(patient, "public key file", public, false));
+    if let Some(key) = key {
+        let paths = &patient.paths;
+        let [messages, lock, timestamps] = [
+            paths.history(&key),
+            paths.lock(&key),
+            paths.timestamps(&key),
+        ];
+        checks.push(place(patient, "messages", messages, true));
+        checks.push(place(patient, "lock", lock, true));
+        checks.push(used_timestamps(patient, timestamps));
+    }
+    checks.push(place(patient, "log", patient.paths.log(), true));
+    checks.push(space(patient));
+    checks
+}
+
+fn trouble(patient: &Patient<'_>, what: &'static str, error: store::Error) -> Check {
+    let report = Error::Store(error).report();
+    Check::of_report(what, &report, patient.out)
+}
+
+/// The secret key file; and the public key, where the file says it.
+fn identity(patient: &Patient<'_>) -> (Check, Option<PeerId>) {
+    let what = "identity";
+    let path = patient.paths.identity();
+    let checked = check_place(path, true);
+    match checked.and_then(|_| load_identity(path)) {
+        Ok(key) if key.is_protected() => {
+            let words = Safe::from(path) + ", protected by a passphrase";
+            let check = Check::new(what, Outcome::Good, words);
+            (check.public("protected".to_owned()), key.public())
+        }
+        Ok(key) => {
+            let words = Safe::from(path) + ", without a passphrase: whoever reads it can be you";
+            let check = Check::new(what, Outcome::Warning, words)
+                .advice(command(patient, &["key", "passwd"]))
+                .public("not protected".to_owned());
+            (check, key.public())
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::NoIdentity) => {
+            let check = Check::plain(what, Outcome::Warning, "there is none yet")
+                .advice(command(patient, &["keygen"]));
+            (check, None)
+        }
+        Err(error) => (trouble(patient, what, error), None),
+    }
+}
+
+fn command(patient: &Patient<'_>, words: &[&'static str]) -> Safe {
+    let words = words.iter().copied();
+    patient
+        .out
+        .command(&crate::cli::Suggestion::securechat(words))
+}
+
+fn people(patient: &Patient<'_>) -> Check {
+    let (what, path) = ("known-peers", patient.paths.known_peers());
+    match check_place(&path, false) {
+        Ok(true) => {}
+        Ok(false) => return Check::plain(what, Outcome::Good, "nobody is known yet"),
+        Err(error) => return trouble(patient, what, error),
+    }
+    match KnownPeers::load(&path) {
+        Ok(known) => {
+            let (people, revoked) = (known.peers().len(), known.revoked().count());
+            let numbers = format!("people: {people}, revoked keys: {revoked}");
+            let words = Safe::from(path.as_path()) + ", " + crate::text::safe_line(&numbers);
+            Check::new(what, Outcome::Good, words).public(numbers)
+        }
+        Err(error) => trouble(patient, what, error),
+    }
+}
+
+fn settings(patient: &Patient<'_>) -> Check {
+    let (what, path) = ("config.toml", patient.paths.config());
+    let checked = check_place(&path, false);
+    match checked.and_then(|exists| Config::load(&path).map(|_| exists)) {
+        Ok(true) => Check::new(what, Outcome::Good, path.as_path()).public("read".to_owned()),
+        Ok(false) => Check::plain(
+            what,
+            Outcome::Good,
+            "there is none; every setting has its usual value",
+        ),
+        Err(error) => trouble(patient, what, error),
+    }
+}
+
+/// A file of which nothing is known but where it is.
+fn place(patient: &Patient<'_>, what: &'static str, path: PathBuf, is_secret: bool) -> Check {
+    match check_place(&path, is_secret) {
+        Ok(true) => Check::new(what, Outcome::Good, path.as_path()).public("there".to_owned()),
+        Ok(false) => Check::plain(what, Outcome::Good, "not there yet"),
+        Err(error) => trouble(patient, what, error),
+    }
+}
+
+/// Timestamps far ahead of the clock tell that the clock was once wrong, or is now.
+fn used_timestamps(patient: &Patient<'_>, path: PathBuf) -> Check {
+    let what = "timestamps";
+    match timestamps_used_until(&path) {
+        Ok(None) => Check::plain(what, Outcome::Good, "none was used yet"),
+        Ok(Some(until)) => {
+            let ahead = until.0.saturating_sub(patient.clock.unix_time().0) / 1_000;
+            if ahead <= 60 {
+                return Check::plain(what, Outcome::Good, "in step with the clock");
+            }
+            let words =
+                format!("{ahead} s ahead of the clock: it stood later once than it does now");
+            Check::plain(what, Outcome::Warning, &words).advice(
+                "set the clock; handshakes work on all the same, for they only have to count up",
+            )
+        }
+        Err(error) => trouble(patient, what, error),
+    }
+}
+
+fn space(patient: &Patient<'_>) -> Check {
+    let what = "disk space";
+    let Some(free) = free_space(&patient.paths.known_peers()) else {
+        return Check::plain(what, Outcome::Skipped, "the system does not tell");
+    };
+    let free = free.min(free_space(patient.paths.identity()).unwrap_or(free));
+    let words = format!("{} MiB free", free >> 20);
+    let outcome = match free {
+        ..NO_SPACE => Outcome::Failed(ExitCode::Storage),
+        NO_SPACE..LITTLE_SPACE => Outcome::Warning,
+        LITTLE_SPACE.. => Outcome::Good,
+    };
+    let check = Check::plain(what, outcome, &words);
+    if outcome == Outcome::Good {
+        return check;
+    }
+    check.advice("make room: no message is accepted that cannot be written down")
+}

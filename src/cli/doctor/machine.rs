@@ -1,0 +1,112 @@
+//! The machine and the terminal.
+
+use std::io::{IsTerminal, stdin, stdout};
+
+use crate::cli::ExitCode;
+use crate::cli::doctor::Patient;
+use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::talk;
+use crate::net::check_entropy;
+use crate::store::written_at;
+use crate::text::safe_line;
+use crate::time::UnixTime;
+use crate::tui::Terminal;
+
+/// No clock that is right stands before this program was written: 1 November 2026.
+const WRITTEN: UnixTime = UnixTime(1_793_491_200_000);
+
+/// The smallest screen that the full screen is drawn on.
+const SMALLEST: (u16, u16) = (20, 6);
+
+pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
+    vec![terminal(), text(patient), clock(patient), entropy()]
+}
+
+fn terminal() -> Check {
+    let what = "terminal";
+    if !stdin().is_terminal() || !stdout().is_terminal() {
+        return Check::plain(
+            what,
+            Outcome::Skipped,
+            "this is none: conversations are plain lines here",
+        );
+    }
+    let term = std::env::var("TERM").unwrap_or_default();
+    if term.is_empty() || term == "dumb" {
+        return Check::plain(
+            what,
+            Outcome::Warning,
+            "it cannot move its cursor (TERM): conversations are plain lines",
+        )
+        .advice("set TERM as your terminal wants it, such as TERM=xterm-256color");
+    }
+    let Ok((width, height)) = Terminal::size() else {
+        return Check::plain(what, Outcome::Warning, "its size is not known")
+            .advice("use securechat --plain");
+    };
+    let words = format!("{width} columns, {height} rows; it is taken to mark what is pasted");
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        let check = Check::plain(what, Outcome::Warning, &words);
+        return check.advice("make it 20 columns and 6 rows at least, or use --plain");
+    }
+    Check::plain(what, Outcome::Good, &words)
+}
+
+fn text(patient: &Patient<'_>) -> Check {
+    let what = "text";
+    let color = if patient.out.is_colored() {
+        "colours"
+    } else {
+        "no colours"
+    };
+    if patient.globals.ascii || talk::is_unicode() {
+        return Check::plain(what, Outcome::Good, &format!("UTF-8, {color}"));
+    }
+    Check::plain(
+        what,
+        Outcome::Warning,
+        &format!("the locale is not UTF-8, {color}: our own signs are ASCII"),
+    )
+    .advice("set LANG to a locale with UTF-8, such as C.UTF-8")
+}
+
+/// A clock that stands before what was written by it is wrong, or was.
+fn clock(patient: &Patient<'_>) -> Check {
+    let (what, now) = ("clock", patient.clock.unix_time());
+    let paths = &patient.paths;
+    let files = [
+        paths.identity().to_owned(),
+        paths.known_peers(),
+        paths.config(),
+        paths.log(),
+    ];
+    let newest = files.iter().filter_map(|path| written_at(path)).max();
+    let advice =
+        "set the clock; only what you see of times depends on it, and how long messages are kept";
+    if now < WRITTEN {
+        return Check::plain(
+            what,
+            Outcome::Warning,
+            "it stands before this program was written",
+        )
+        .advice(advice);
+    }
+    let behind = newest.map_or(0, |newest| newest.0.saturating_sub(now.0) / 1_000);
+    if behind > 60 {
+        let words = format!("it stands {behind} s before the newest of our files");
+        return Check::plain(what, Outcome::Warning, &words).advice(advice);
+    }
+    Check::plain(what, Outcome::Good, "later than all of our files")
+}
+
+fn entropy() -> Check {
+    match check_entropy() {
+        Ok(()) => Check::plain("random numbers", Outcome::Good, "the system has some"),
+        Err(error) => Check::new(
+            "random numbers",
+            Outcome::Failed(ExitCode::Fixable),
+            safe_line(&error.to_string()),
+        )
+        .advice("look at the system's log; without random numbers there are no keys"),
+    }
+}

@@ -1,0 +1,189 @@
+//! The network as far as this machine knows it: sockets, routes, the port.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::cli::ExitCode;
+use crate::cli::doctor::Patient;
+use crate::cli::doctor::check::{Check, Outcome};
+use crate::net::{
+    Abilities, Batch, Bind, DEFAULT_PORT, Family, Room, Socket, local_address_towards,
+};
+use crate::store::{self, ErrorKind, IdentityLock, load_identity};
+use crate::text::{Safe, safe_line};
+use crate::wire::limits::BASE_DATAGRAM_LEN;
+
+/// Looks for a datagram of our own: against a machine that is busy.
+const LOOKS: usize = 20;
+/// How long one look takes.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Of the ranges for documentation (RFC 5737, RFC 3849): they are routed as all of the world is. Nothing is
+/// sent there.
+const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
+    let (v4, abilities) = family("UDP over IPv4", Ipv4Addr::LOCALHOST.into());
+    let (v6, _) = family("UDP over IPv6", Ipv6Addr::LOCALHOST.into());
+    let mut checks = vec![v4, v6];
+    checks.extend(abilities.map(offload));
+    checks.push(route("route over IPv4", FAR_V4));
+    checks.push(route("route over IPv6", FAR_V6));
+    checks.push(port(patient));
+    checks
+}
+
+/// Sends a datagram of the size that every path must carry to ourselves, by our own sockets.
+fn family(what: &'static str, ip: IpAddr) -> (Check, Option<Abilities>) {
+    match echo(ip) {
+        Ok((true, abilities)) => {
+            let words = "a socket can be opened; what it sends to this machine arrives";
+            (Check::plain(what, Outcome::Good, words), Some(abilities))
+        }
+        Ok((false, abilities)) => {
+            let words = "what a socket sends to this machine itself does not arrive";
+            let check = Check::plain(what, Outcome::Failed(ExitCode::Network), words)
+                .advice("look at the firewall of this machine");
+            (check, Some(abilities))
+        }
+        Err(error) if ip.is_ipv6() => {
+            let words = Safe::from("this machine has none: ") + safe_line(&error.to_string());
+            let check = Check::new(what, Outcome::Skipped, words);
+            (check.public("none".to_owned()), None)
+        }
+        Err(error) => {
+            let words = safe_line(&error.to_string());
+            let check = Check::new(what, Outcome::Failed(ExitCode::Network), words);
+            (
+                check.advice("securechat needs UDP: is this a sandbox without a network?"),
+                None,
+            )
+        }
+    }
+}
+
+fn echo(ip: IpAddr) -> io::Result<(bool, Abilities)> {
+    let (one, other) = (
+        Socket::bind(Bind::At(SocketAddr::new(ip, 0)))?,
+        Socket::bind(Bind::At(SocketAddr::new(ip, 0)))?,
+    );
+    // Of a type that the protocol does not have.
+    let sent = vec![0; BASE_DATAGRAM_LEN];
+    let batch = [(other.local_addr(), sent.clone())];
+    one.send(&batch, &mut Vec::new(), Room::Wait, &mut |_| {})?;
+    let mut received = Batch::new();
+    for _ in 0..LOOKS {
+        if other.receive(&mut received, LOOK).is_ok() {
+            let mut datagrams = received.datagrams();
+            if datagrams.any(|(from, bytes)| from == one.local_addr() && *bytes == *sent) {
+                return Ok((true, one.abilities()));
+            }
+        }
+    }
+    Ok((false, one.abilities()))
+}
+
+fn offload(abilities: Abilities) -> Check {
+    let Abilities {
+        gso_segments,
+        gro_segments,
+        send_buffer,
+        receive_buffer,
+        wanted_receive_buffer,
+    } = abilities;
+    let words = format!(
+        "buffers: {} KiB out, {} KiB in; datagrams at once: {gso_segments} out, {gro_segments} in",
+        send_buffer >> 10,
+        receive_buffer >> 10
+    );
+    let check = Check::plain("sockets", Outcome::Good, &words);
+    if cfg!(target_os = "linux") && receive_buffer < wanted_receive_buffer {
+        let advice = format!(
+            "for more speed: sysctl -w net.core.rmem_max={}",
+            2 * wanted_receive_buffer
+        );
+        return check.advice(safe_line(&advice));
+    }
+    check
+}
+
+fn route(what: &'static str, far: IpAddr) -> Check {
+    match local_address_towards(SocketAddr::new(far, DEFAULT_PORT)) {
+        Ok(from) => {
+            let check = Check::new(
+                what,
+                Outcome::Good,
+                Safe::from("datagrams leave from ") + from,
+            );
+            check.public("there".to_owned())
+        }
+        Err(error) => {
+            let words = Safe::from("there is none: ") + safe_line(&error.to_string());
+            Check::new(what, Outcome::Warning, words)
+                .public("none".to_owned())
+                .advice("nothing, unless somebody has addresses of this family only")
+        }
+    }
+}
+
+/// Whether `listen` would get its port.
+fn port(patient: &Patient<'_>) -> Check {
+    let what = "port to listen on";
+    let bind = patient.config.listen.map_or(
+        Bind::Everywhere {
+            port: DEFAULT_PORT,
+            family: Family::Any,
+        },
+        Bind::At,
+    );
+    let number = patient
+        .config
+        .listen
+        .map_or(DEFAULT_PORT, |address| address.port());
+    let free = safe_line(&format!("{number}/udp is free"));
+    match Socket::bind(bind) {
+        Ok(_) => Check::new(what, Outcome::Good, free).public("free".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken(patient, number),
+        Err(error) => {
+            let words = Safe::from(number) + "/udp: " + safe_line(&error.to_string());
+            let check = Check::new(what, Outcome::Failed(ExitCode::Network), words);
+            check.advice("securechat listen ADDRESS:PORT, or [net] listen in config.toml")
+        }
+    }
+}
+
+fn taken(patient: &Patient<'_>, number: u16) -> Check {
+    let what = "port to listen on";
+    if let Some(pid) = ours(patient) {
+        let words = Safe::from(number) + "/udp is in use while your securechat runs";
+        let words = match pid {
+            Some(pid) => words + " (pid " + pid + ")",
+            None => words,
+        };
+        return Check::new(what, Outcome::Good, words).public("in use, ours runs".to_owned());
+    }
+    let words = Safe::from(number) + "/udp is in use by another program";
+    Check::new(what, Outcome::Warning, words)
+        .public("in use".to_owned())
+        .advice(safe_line(&format!(
+            "securechat listen [::]:{}",
+            number.wrapping_add(1).max(1024)
+        )))
+}
+
+/// Whether a program of ours has the identity open, and its number where it is known.
+pub(super) fn ours(patient: &Patient<'_>) -> Option<Option<u32>> {
+    let key = load_identity(patient.paths.identity()).ok()?.public()?;
+    let lock = patient.paths.lock(&key);
+    // Taking it would make it.
+    if !lock.exists() {
+        return None;
+    }
+    let error: store::Error = IdentityLock::acquire(&lock).err()?;
+    if let ErrorKind::InUse { pid } = error.kind() {
+        return Some(*pid);
+    }
+    None
+}

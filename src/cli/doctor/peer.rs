@@ -1,0 +1,242 @@
+//! Somebody else's machine: whether its name is found, what fits on the way, and whether anybody answers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::doctor::{Patient, network};
+use crate::cli::{Context, Error, ExitCode, talk};
+use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
+use crate::proto::limits::MTU_PROBES;
+use crate::store::{HostPort, KeyFile, KnownPeers, Peer, load_identity};
+use crate::text::{Safe, safe_line};
+use crate::wire::limits::BASE_DATAGRAM_LEN;
+
+/// How long a name server may take.
+const TO_RESOLVE: Duration = Duration::from_secs(5);
+/// How long a complaint of the network may take.
+const TO_COMPLAIN: Duration = Duration::from_millis(500);
+
+pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
+    let Some(host) = patient.host.clone().or_else(|| saved_host(patient)) else {
+        let words = "name HOST:PORT or --peer NAME to look at the way there";
+        return vec![Check::plain("the way to a peer", Outcome::Skipped, words)];
+    };
+    let addresses = match resolve(host.clone()) {
+        Ok(addresses) => addresses,
+        Err(check) => return vec![check],
+    };
+    let list = Safe::join(addresses.iter().map(|address| Safe::from(*address)), ", ");
+    let found = Check::new("name resolution", Outcome::Good, list)
+        .public(format!("{} addresses", addresses.len()));
+    let mut checks = vec![found];
+    for address in &addresses {
+        checks.extend(way(*address));
+    }
+    checks.push(answer(patient, &host));
+    checks
+}
+
+/// The address that is saved for `--peer`.
+fn saved_host(patient: &Patient<'_>) -> Option<Host> {
+    let name = patient.args.peer.as_deref()?;
+    let known = KnownPeers::load(&patient.paths.known_peers()).ok()?;
+    let address = known.find(name).ok()?.addresses().first()?.to_string();
+    Host::parse(&address, None).ok()
+}
+
+fn resolve(host: Host) -> Result<Vec<SocketAddr>, Check> {
+    let (sender, found) = mpsc::channel();
+    host.resolve(Family::Any, move |addresses| {
+        // Nobody may wait for it any more.
+        let _ = sender.send(addresses);
+    });
+    let failed = |words: Safe| {
+        Check::new("name resolution", Outcome::Failed(ExitCode::Network), words)
+            .advice("is it spelt right? is the network connected?")
+    };
+    match found.recv_timeout(TO_RESOLVE) {
+        Ok(Ok(addresses)) => Ok(addresses),
+        Ok(Err(error)) => Err(failed(safe_line(&error.to_string()))),
+        Err(_) => Err(failed("the name server does not answer".into())),
+    }
+}
+
+/// What the way to an address takes, and what it complains about. Sends a handful of datagrams that every
+/// securechat drops without an answer.
+fn way(address: SocketAddr) -> Vec<Check> {
+    let (what, result) = ("way there", probe(address));
+    let Probe {
+        largest,
+        complaints,
+    } = match result {
+        Ok(probe) => probe,
+        Err(error) => {
+            let words = Safe::from(address) + ": " + safe_line(&error.to_string());
+            let check = Check::new(what, Outcome::Failed(ExitCode::Network), words);
+            return vec![check.advice("this machine has no way there")];
+        }
+    };
+    let failed = |words: &str, advice: &'static str| {
+        let result = Safe::from(address) + ": " + safe_line(words);
+        let check = Check::new(what, Outcome::Failed(ExitCode::Network), result);
+        check.public(words.to_owned()).advice(advice)
+    };
+    let reported = |kind| complaints.iter().any(|complaint| complaint.kind == kind);
+    let first = if reported(IcmpKind::Refused) {
+        failed(
+            "the machine is up, and reports that this UDP port is closed",
+            "have the other side run securechat listen, and check the port number",
+        )
+    } else if reported(IcmpKind::HostUnreachable) || reported(IcmpKind::NetUnreachable) {
+        failed(
+            "the network reports that there is no way there",
+            "check the address, and the network on both sides",
+        )
+    } else if reported(IcmpKind::Prohibited) {
+        failed(
+            "a firewall reports that it lets nothing through",
+            "have UDP allowed to that address and port",
+        )
+    } else {
+        let words = "nothing is reported against it";
+        let result = Safe::from(address) + ": " + words;
+        Check::new(what, Outcome::Good, result).public(words.to_owned())
+    };
+    vec![first, size(largest, reported(IcmpKind::TooBig))]
+}
+
+fn size(largest: usize, complained: bool) -> Check {
+    let what = "largest datagram";
+    if largest < BASE_DATAGRAM_LEN {
+        let words = format!("the way there takes less than {BASE_DATAGRAM_LEN} bytes");
+        let check = Check::plain(what, Outcome::Failed(ExitCode::Network), &words);
+        return check.advice("every path of IPv6 takes 1280 with headers: look at the MTU of the interface or the tunnel");
+    }
+    if complained {
+        let words = format!(
+            "this machine lets {largest} bytes leave, and the network complains about some size"
+        );
+        return Check::plain(what, Outcome::Good, &words);
+    }
+    Check::plain(
+        what,
+        Outcome::Good,
+        &format!("{largest} bytes leave this machine"),
+    )
+}
+
+struct Probe {
+    /// The largest datagram that the system took.
+    largest: usize,
+    complaints: Vec<IcmpError>,
+}
+
+fn probe(address: SocketAddr) -> io::Result<Probe> {
+    let family = if address.is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    let socket = Socket::bind(Bind::Everywhere { port: 0, family })?;
+    let (mut largest, mut complaints) = (0, Vec::new());
+    for size in [BASE_DATAGRAM_LEN].into_iter().chain(MTU_PROBES) {
+        let batch = [(address, vec![0; size])];
+        let sent = socket.send(&batch, &mut Vec::new(), Room::Wait, &mut |error| {
+            complaints.push(error);
+        })?;
+        if sent.datagrams == 0 {
+            break;
+        }
+        largest = size;
+    }
+    let mut batch = Batch::new();
+    // An answer of any kind ends the wait; ours would be none.
+    let first = match socket.receive(&mut batch, TO_COMPLAIN) {
+        Ok(()) => None,
+        Err(error) => match crate::net::SocketError::classify(&error) {
+            crate::net::SocketError::Icmp(kind) => Some(kind),
+            crate::net::SocketError::Idle
+            | crate::net::SocketError::Passing
+            | crate::net::SocketError::Dead => None,
+        },
+    };
+    socket.complaints(first, &mut |error| complaints.push(error))?;
+    if largest == 0 && complaints.is_empty() {
+        return Err(io::ErrorKind::NetworkUnreachable.into());
+    }
+    Ok(Probe {
+        largest,
+        complaints,
+    })
+}
+
+/// Whether somebody answers who holds the key that is expected there.
+fn answer(patient: &Patient<'_>, host: &Host) -> Check {
+    let what = "the peer's answer";
+    let skipped = |words: &str| Check::plain(what, Outcome::Skipped, words);
+    let Some(name) = expected(patient, host) else {
+        return skipped(
+            "without the key of who is there nobody answers, by design; with --peer NAME a real connection is tried",
+        );
+    };
+    let is_protected =
+        load_identity(patient.paths.identity()).map(|key: KeyFile| key.is_protected());
+    match is_protected {
+        Err(_) => return skipped("there is no identity to call with"),
+        Ok(true) if !can_unlock(patient) => {
+            return skipped(
+                "the identity has a passphrase: give --passphrase-file or --passphrase-command",
+            );
+        }
+        Ok(_) => {}
+    }
+    if network::ours(patient).is_some() {
+        return skipped("a securechat of yours runs: /ping NAME there asks the same");
+    }
+    let context = Context {
+        globals: patient.globals.clone(),
+        paths: patient.paths.clone(),
+        config: patient.config.clone(),
+        out: patient.out.clone(),
+    };
+    match talk::look(&name, &host.to_string(), &context) {
+        Ok(Some(took)) => {
+            let ms = took.as_secs_f64() * 1_000.0;
+            let words = name + " answers after " + safe_line(&format!("{ms:.1} ms"));
+            Check::new(what, Outcome::Good, words).public(format!("after {ms:.1} ms"))
+        }
+        Ok(None) => {
+            let words = name + " has answered, and has not accepted you or does not answer pings";
+            Check::new(what, Outcome::Warning, words).public("no session".to_owned())
+        }
+        Err(error) => of_error(what, &error, patient),
+    }
+}
+
+fn of_error(what: &'static str, error: &Error, patient: &Patient<'_>) -> Check {
+    Check::of_report(what, &error.report(), patient.out)
+}
+
+fn can_unlock(patient: &Patient<'_>) -> bool {
+    let globals = patient.globals;
+    let given = globals.passphrase_file.is_some() || globals.passphrase_command.is_some();
+    given || patient.config.passphrase_command.is_some()
+}
+
+/// Who is expected there: `--peer`, or whoever has that address in known-peers.
+fn expected(patient: &Patient<'_>, host: &Host) -> Option<Safe> {
+    let known = KnownPeers::load(&patient.paths.known_peers()).ok()?;
+    if let Some(name) = &patient.args.peer {
+        return known.find(name).ok().map(|peer| peer.name().clone());
+    }
+    let there: HostPort = host.to_string().parse().ok()?;
+    let is_there = |peer: &&Peer| peer.addresses().contains(&there) && !peer.is_revoked();
+    known
+        .peers()
+        .iter()
+        .find(is_there)
+        .map(|peer| peer.name().clone())
+}

@@ -1,0 +1,392 @@
+//! `ping`: how long the way to a peer and back takes, inside the seal, and how much of it is lost.
+
+mod tally;
+
+use std::net::SocketAddr;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use crate::chat::{self, State, Update};
+use crate::cli::args::{Family, PingArgs};
+use crate::cli::talk::aim::Aim;
+use crate::cli::talk::conversation::{closed, refused};
+use crate::cli::talk::goal::{Goal, Progress, Reach};
+use crate::cli::talk::network::{Input, Network};
+use crate::cli::talk::ping::tally::Tally;
+use crate::cli::talk::profile::Profile;
+use crate::cli::target::Target;
+use crate::cli::{Context, Error, ExitCode, Out, Peer};
+use crate::id::PeerId;
+use crate::net::{Bind, Signal};
+use crate::proto::{ApiMisuse, EndpointConfig, Event, Trust};
+use crate::store;
+use crate::text::{Safe, safe_line};
+use crate::time::Instant;
+use crate::wire::limits::VERSION;
+
+/// How often it is looked at what the network reports.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// No more than ten pings a second: a tool to look, not to load.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Measures the way to a peer and back until the count is full or somebody presses Ctrl+C.
+///
+/// # Errors
+/// Those of `connect` if no connection comes about.
+pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCode, Error> {
+    let (code, _) = begin(args, context)?.run()?;
+    Ok(code)
+}
+
+/// Opens what is needed, and has the peer's address looked up.
+fn begin(args: &PingArgs, context: &Context) -> Result<Pinging, Error> {
+    let target = Target::of_words(
+        &args.target,
+        args.peer_key.as_deref(),
+        args.peer_key_file.as_deref(),
+    )?;
+    let aim = Aim::of(target, context)?;
+    let bind = aim.default_bind(args.family.into());
+    let profile = open(context, bind)?;
+    aim.check_test_keys(&profile)?;
+    let host = aim.host()?;
+    let config = EndpointConfig {
+        // Nobody else is wanted meanwhile.
+        trust: Trust::Strict,
+        stealth: true,
+        ..EndpointConfig::default()
+    };
+    let network = Network::start(profile, bind, config, Some(&aim.offer))?;
+    let contacts = &network.profile.contacts;
+    let peer = Peer {
+        label: contacts.label(&aim.offer.key),
+        saved: contacts.is_saved(&aim.offer.key),
+    };
+    let now = network.clock.now();
+    let reach = Reach::new(&aim, args.timeout, now);
+    let inputs = network.sender.clone();
+    host.resolve(args.family.into(), move |found| {
+        // Nobody may wait for it any more.
+        let _ = inputs.send(Input::Resolved(found));
+    });
+    Ok(Pinging {
+        id: aim.offer.key,
+        goal: Goal::Reach(reach),
+        out: context.out.clone(),
+        tally: Tally::new(args.wait, context.globals.json, peer.label.clone()),
+        peer,
+        count: args.count.unwrap_or(u64::MAX),
+        interval: args.interval.max(SHORTEST_INTERVAL),
+        next: None,
+        is_undecided: false,
+        give_up: now + args.timeout,
+        is_silent: false,
+        network,
+    })
+}
+
+/// Calls a saved peer and sends it one ping, without a word. Returns how long it took, if it was answered.
+///
+/// # Errors
+/// Those of [`ping`].
+pub(in crate::cli) fn look(
+    name: &Safe,
+    address: &str,
+    context: &Context,
+) -> Result<Option<Duration>, Error> {
+    let args = PingArgs {
+        target: vec![name.as_str().to_owned(), address.to_owned()],
+        peer_key: None,
+        peer_key_file: None,
+        count: Some(1),
+        interval: SHORTEST_INTERVAL,
+        wait: Duration::from_secs(2),
+        timeout: Duration::from_secs(5),
+        family: Family::default(),
+    };
+    let mut pinging = begin(&args, context)?;
+    pinging.is_silent = true;
+    let (_, tally) = pinging.run()?;
+    Ok(tally.average())
+}
+
+/// Opens the profile; where another program has it open, says what does the same there.
+fn open(context: &Context, bind: Bind) -> Result<Profile, Error> {
+    Profile::open(context, bind).inspect_err(|error| {
+        if let Error::Store(error) = error
+            && matches!(error.kind(), store::ErrorKind::InUse { .. })
+        {
+            context
+                .out
+                .note(&"in the window that has it open, /ping NAME measures the same".into());
+        }
+    })
+}
+
+struct Pinging {
+    network: Network,
+    goal: Goal,
+    out: Out,
+    id: PeerId,
+    peer: Peer,
+    tally: Tally,
+    count: u64,
+    interval: Duration,
+    /// When the next ping leaves; none before the connection stands.
+    next: Option<Instant>,
+    /// The other side's user has yet to accept us.
+    is_undecided: bool,
+    give_up: Instant,
+    /// Whether nothing of it is printed.
+    is_silent: bool,
+}
+
+impl Pinging {
+    fn run(mut self) -> Result<(ExitCode, Tally), Error> {
+        let end = self.turn_until_done();
+        let sum = if self.tally.sent() > 0 {
+            self.tally.sum_up()
+        } else {
+            Vec::new()
+        };
+        let told = sum.iter().try_for_each(|line| self.say(line));
+        let Network {
+            driver,
+            leave,
+            mut profile,
+            ..
+        } = self.network;
+        let written = profile.journal.catch_up();
+        drop(leave);
+        driver.stop(true);
+        let code = end?;
+        told?;
+        written?;
+        Ok((code, self.tally))
+    }
+
+    fn turn_until_done(&mut self) -> Result<ExitCode, Error> {
+        loop {
+            let handle = self.network.driver.handle().clone();
+            while let Some(update) = handle.poll_event()? {
+                if let Some(end) = self.on_update(update)? {
+                    return Ok(end);
+                }
+            }
+            for error in handle.take_icmp_errors() {
+                self.goal.on_icmp(&error);
+            }
+            self.network.profile.journal.catch_up()?;
+            let now = self.network.clock.now();
+            if let Some(end) = self.on_time(now)? {
+                return Ok(end);
+            }
+            match self.network.inputs.recv_timeout(self.patience(now)) {
+                // There is no screen, and nobody is called but the one.
+                Ok(Input::Wake | Input::Found(..) | Input::Screen(_) | Input::Control(_))
+                | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Signal(Signal::Interrupt)) if self.tally.sent() > 0 => {
+                    return Ok(self.verdict());
+                }
+                Ok(Input::Signal(signal)) => return Ok(signal.into()),
+                Ok(Input::Resolved(found)) => {
+                    if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
+                        self.connect(peer, &addresses)?;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.verdict()),
+            }
+        }
+    }
+
+    /// Prints a line of data.
+    fn say(&self, line: &Safe) -> Result<(), Error> {
+        if self.is_silent {
+            return Ok(());
+        }
+        self.out.data(line)
+    }
+
+    fn note(&self, words: &Safe) {
+        if !self.is_silent {
+            self.out.note(words);
+        }
+    }
+
+    /// Did anything come back?
+    const fn verdict(&self) -> ExitCode {
+        if self.tally.answered() > 0 {
+            ExitCode::Done
+        } else {
+            ExitCode::Network
+        }
+    }
+
+    /// Sends what is due, and tells what has no answer in time.
+    fn on_time(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
+        if let Some(peer) = self.goal.overdue(now) {
+            let tries = self.tries(peer)?;
+            return Err(self.goal.failure(self.peer.clone(), tries, now));
+        }
+        if self.is_undecided && now >= self.give_up {
+            let words =
+                self.peer.label.clone() + " has answered, and nobody has accepted you there";
+            if !self.is_silent {
+                self.out.warn(&words);
+            }
+            return Ok(Some(ExitCode::Trust));
+        }
+        for line in self.tally.overdue(now) {
+            self.say(&line)?;
+        }
+        if self.next.is_some_and(|next| next <= now) && self.tally.sent() < self.count {
+            self.ping(now)?;
+        }
+        let is_done = self.tally.sent() >= self.count && self.tally.awaits().is_none();
+        Ok(is_done.then(|| self.verdict()))
+    }
+
+    fn tries(&self, peer: PeerId) -> Result<u32, Error> {
+        let handle = self.network.driver.handle();
+        let status = handle.with(|messenger, now| messenger.endpoint().status(peer, now))?;
+        Ok(status.map_or(0, |status| status.tries))
+    }
+
+    fn ping(&mut self, now: Instant) -> Result<(), Error> {
+        let (id, number) = (self.id, self.tally.send(now));
+        self.next = Some(now + self.interval);
+        let handle = self.network.driver.handle();
+        // Without a session it is as good as lost, and is told as such.
+        let _ =
+            handle.with(|messenger, now| messenger.endpoint_mut().count_ping(id, number, now))?;
+        Ok(())
+    }
+
+    fn patience(&self, now: Instant) -> Duration {
+        let next = self.next.filter(|_| self.tally.sent() < self.count);
+        let times = [next, self.tally.awaits()].into_iter().flatten();
+        let times = times.map(|time| time.saturating_since(now));
+        let patience = times.chain(self.goal.patience(now)).chain([LOOK]).min();
+        patience.unwrap_or(LOOK)
+    }
+
+    fn on_update(&mut self, update: Update) -> Result<Option<ExitCode>, Error> {
+        match update {
+            Update::Session(event) => self.on_session(event),
+            Update::Chat(chat::Event::State {
+                contact,
+                name,
+                state,
+            }) => {
+                // What waited from before goes out on this connection as on any.
+                self.network.profile.journal.settled(contact, name, state);
+                if let State::Failed(reason) = state {
+                    let words = Safe::from("a message from before failed: ");
+                    self.out.warn(&(words + safe_line(&reason.to_string())));
+                }
+                Ok(None)
+            }
+            // What others say is not shown, so it is not taken: they keep it.
+            Update::Chat(_) => Ok(None),
+        }
+    }
+
+    fn on_session(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
+        let ours = self.id;
+        match event {
+            Event::Established { peer, address, .. } if peer == ours => self.on_stands(address),
+            Event::PingAnswered { peer, id, rtt } if peer == ours => {
+                if let Some(line) = self.tally.answer(id, rtt) {
+                    self.say(&line)?;
+                }
+            }
+            Event::Roamed { peer, to } if peer == ours => self.tally.at(to),
+            Event::Waiting { peer } if peer == ours => {
+                self.is_undecided = true;
+                self.goal.on_waiting(&peer);
+                let words = self.peer.label.clone() + " has to accept you first; waiting";
+                self.note(&words);
+            }
+            Event::Refused { peer, reason } if peer == ours => {
+                return Err(refused(self.peer.clone(), self.network.own, reason));
+            }
+            Event::Closed { peer, reason } if peer == ours => {
+                self.note(&closed(self.peer.label.clone(), reason));
+                let now = self.network.clock.now();
+                if let Progress::Stop(code) = self.goal.on_closed(&peer, reason, now) {
+                    let is_goodbye = code == ExitCode::Done;
+                    return Ok(Some(if is_goodbye { self.verdict() } else { code }));
+                }
+            }
+            Event::Silent { peer } if peer == ours => {
+                let words = Safe::from("nothing is heard from ") + &self.peer.label;
+                self.note(&(words + "; calling again"));
+            }
+            Event::TimestampsLow => {
+                let Network { profile, clock, .. } = &self.network;
+                let range = profile.timestamps.reserve(clock)?;
+                let handle = self.network.driver.handle();
+                handle.with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
+            }
+            Event::Introduced {
+                peer,
+                signing_key,
+                newest_version,
+            } => {
+                let contacts = &self.network.profile.contacts;
+                if let Err(error) = contacts.introduce(&peer, signing_key, newest_version) {
+                    self.out.error(&Error::from(error).report());
+                }
+            }
+            // Nobody else is wanted meanwhile, and the rest shows in the pings.
+            Event::Established { .. }
+            | Event::Verification { .. }
+            | Event::PingAnswered { .. }
+            | Event::Roamed { .. }
+            | Event::Waiting { .. }
+            | Event::Refused { .. }
+            | Event::Closed { .. }
+            | Event::Silent { .. }
+            | Event::Guest { .. }
+            | Event::GuestGone { .. }
+            | Event::Pinned { .. }
+            | Event::Stream { .. }
+            | Event::Resumed { .. }
+            | Event::Pong { .. }
+            | Event::Unreachable { .. }
+            | Event::OtherVersion { .. } => {}
+        }
+        Ok(None)
+    }
+
+    fn on_stands(&mut self, address: SocketAddr) {
+        let now = self.network.clock.now();
+        self.is_undecided = false;
+        self.goal.on_established(&self.id, now);
+        self.tally.at(address);
+        if self.next.is_none() {
+            let words = Safe::from("secure: ") + &self.peer.label + " at ";
+            self.note(&(words + address));
+            self.next = Some(now);
+        }
+    }
+
+    fn connect(&self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+        if let Some(first) = addresses.first() {
+            let words = Safe::from("connecting to ") + &self.peer.label + " at ";
+            self.note(&(words + *first));
+        }
+        let handle = self.network.driver.handle();
+        let started =
+            handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
+        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
+            return Err(Error::NewerVersion {
+                peer: self.peer.clone(),
+                theirs,
+                ours: VERSION,
+            });
+        }
+        Ok(())
+    }
+}

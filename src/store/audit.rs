@@ -1,0 +1,107 @@
+//! Looks at files without using them, for whoever wants to know what is wrong: the rules are those of
+//! their readers.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::error::{Error, Operation};
+use super::os;
+use super::permissions::{Access, check_file, check_parents};
+use super::timestamps::first_unused;
+use crate::time::UnixTime;
+
+/// Checks a file and every directory above it as its reader does; false if there is no such file: then
+/// the directories that exist are checked. `is_secret`: others must not even read it.
+///
+/// # Errors
+/// `UnsafePermissions`, `UnsafeDirectory`, `WrongOwner`, `Malformed` if it is no file, `Io`.
+pub fn check_place(path: &Path, is_secret: bool) -> Result<bool, Error> {
+    let access = if is_secret {
+        Access::Owner
+    } else {
+        Access::OthersRead
+    };
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    match fs::metadata(path) {
+        Ok(metadata) => {
+            check_file(path, &metadata, access)?;
+            check_parents(path)?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let above = path.ancestors().skip(1).find(|above| above.is_dir());
+            above.map_or(Ok(()), |above| {
+                check_parents(&above.join("a file to be made"))
+            })?;
+            Ok(false)
+        }
+        Err(error) => Err(fail(error)),
+    }
+}
+
+/// When a file was last written; none if there is none, or the system does not say.
+#[must_use]
+pub fn written_at(path: &Path) -> Option<UnixTime> {
+    let written = fs::metadata(path).ok()?.modified().ok()?;
+    let since = written.duration_since(std::time::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok().map(UnixTime)
+}
+
+/// The time that the handshake timestamps of an identity have come to; none if none was ever used.
+///
+/// # Errors
+/// Those of [`reserve_timestamps`](super::reserve_timestamps) for the file.
+pub fn timestamps_used_until(path: &Path) -> Result<Option<UnixTime>, Error> {
+    let first = first_unused(path)?;
+    Ok((first > 0).then_some(UnixTime(first / 1_000_000)))
+}
+
+/// The bytes that this user may still write on the file system of `path`, or of the nearest directory
+/// above it; none where the system does not tell.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|above| above.exists())?;
+    os::free_space(there)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::store::error::ErrorKind;
+    use crate::store::os::testing::set_mode;
+
+    #[test]
+    fn a_file_that_is_not_there_is_no_trouble_but_a_directory_that_others_can_write_to_is() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("not/there/yet");
+        assert!(!check_place(&path, true).unwrap());
+        set_mode(home.path(), 0o777);
+        let error = check_place(&path, true).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::UnsafeDirectory { .. }));
+    }
+
+    #[test]
+    fn what_is_there_is_held_to_the_rules_of_its_reader() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        fs::write(&path, "x").unwrap();
+        set_mode(&path, 0o644);
+        assert!(check_place(&path, false).unwrap());
+        let error = check_place(&path, true).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::UnsafePermissions { .. }));
+        assert!(written_at(&path).is_some() && free_space(&path).is_some());
+    }
+
+    #[test]
+    fn timestamps_that_were_reserved_are_a_time() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("ts");
+        assert_eq!(timestamps_used_until(&path).unwrap(), None);
+        let now = UnixTime(1_795_000_000_000);
+        crate::store::reserve_timestamps(&path, now).unwrap();
+        let used = timestamps_used_until(&path).unwrap().unwrap();
+        assert!(used > now && used.0 < now.0 + 2_000);
+    }
+}

@@ -1,0 +1,233 @@
+//! `doctor`: what it finds, what it says for it, and what its report does not say.
+
+use std::fs;
+use std::net::UdpSocket;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::home::{Home, Talk, free_port};
+use crate::program::Ended;
+
+/// The line about one thing: how it is, and what is said about it.
+fn line<'a>(ended: &'a Ended, what: &str) -> (&'a str, &'a str) {
+    let found = ended
+        .rest
+        .lines()
+        .find(|line| line.get(9..).is_some_and(|rest| rest.starts_with(what)));
+    let found = found.unwrap_or_else(|| panic!("no {what:?} in:\n{}", ended.transcript));
+    (found[..9].trim_end(), &found[9 + what.len()..])
+}
+
+#[test]
+fn a_first_user_is_told_what_is_there_and_nothing_is_made() {
+    let home = Home::empty();
+    let ended = home.attempt(&["doctor"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert_eq!(line(&ended, "identity").0, "warn");
+    assert!(
+        ended.rest.contains("to do: securechat --home"),
+        "{}",
+        ended.rest
+    );
+    for what in [
+        "UDP over IPv4",
+        "random numbers",
+        "clock",
+        "disk space",
+        "known-peers",
+    ] {
+        assert_eq!(line(&ended, what).0, "ok", "{}", ended.transcript);
+    }
+    assert_eq!(line(&ended, "the way to a peer").0, "skipped");
+    assert_eq!(fs::read_dir(home.path("")).unwrap().count(), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn files_that_others_can_touch_fail_with_what_mends_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let chmod = |name: &str, mode| {
+        fs::set_permissions(home.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod("identity.key", 0o644);
+    let ended = home.attempt(&["doctor"]);
+    assert_eq!(ended.code, Some(5), "{}", ended.transcript);
+    assert_eq!(line(&ended, "identity").0, "FAIL");
+    assert!(ended.rest.contains("to do: chmod 600 "), "{}", ended.rest);
+    chmod("identity.key", 0o600);
+    fs::write(home.path("config.toml"), "[history]\nkep = \"off\"\n").unwrap();
+    let ended = home.attempt(&["doctor"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.transcript);
+    assert!(
+        line(&ended, "config.toml")
+            .1
+            .contains("there is no kep in [history]")
+    );
+    fs::remove_file(home.path("config.toml")).unwrap();
+    chmod("", 0o777);
+    let ended = home.attempt(&["doctor"]);
+    assert_eq!(
+        line(&ended, "known-peers").0,
+        "FAIL",
+        "{}",
+        ended.transcript
+    );
+    chmod("", 0o700);
+    assert_eq!(home.attempt(&["doctor"]).code, Some(0));
+}
+
+#[test]
+fn a_closed_port_silence_a_wrong_key_and_an_answer_are_told_apart() {
+    let (alice, bob) = Home::friends();
+    let closed = free_port().to_string();
+    let ended = alice.attempt(&["doctor", &closed]);
+    assert_eq!(ended.code, Some(3), "{}", ended.transcript);
+    let (outcome, words) = line(&ended, "way there");
+    assert!(outcome == "FAIL" && words.contains("this UDP port is closed"));
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let hole = silent.local_addr().unwrap().to_string();
+    let ended = alice.attempt(&["doctor", &hole]);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(line(&ended, "way there").1.contains("nothing is reported"));
+    assert!(line(&ended, "the peer's answer").1.contains("by design"));
+    let ended = alice.attempt(&["doctor", &hole, "--peer", "bob"]);
+    let (outcome, words) = line(&ended, "the peer's answer");
+    assert_eq!(
+        (ended.code, outcome),
+        (Some(3), "FAIL"),
+        "{}",
+        ended.transcript
+    );
+    assert!(words.contains("no answer from bob"), "{words}");
+    let (_listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let ended = alice.attempt(&["doctor", &address, "--peer", "bob"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(
+        line(&ended, "the peer's answer")
+            .1
+            .contains("bob answers after ")
+    );
+    let stranger = Home::new();
+    stranger.run(&["peers", "add", "bob", &bob.key(), "--address", &address]);
+    let ended = stranger.attempt(&["doctor", &address]);
+    assert_eq!(
+        ended.code,
+        Some(4),
+        "found by its address: {}",
+        ended.transcript
+    );
+    assert!(
+        line(&ended, "the peer's answer")
+            .1
+            .contains("bob refused the connection")
+    );
+    let ended = alice.attempt(&["doctor", "no-such-host.invalid:7419"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.transcript);
+    assert_eq!(line(&ended, "name resolution").0, "FAIL");
+}
+
+#[test]
+fn while_a_program_runs_doctor_works_and_leaves_it_alone() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    let there = talk.address.to_string();
+    let ended = alice.attempt(&["doctor", &there, "--peer", "bob"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(line(&ended, "the peer's answer").1.contains("/ping NAME"));
+    talk.check();
+}
+
+#[test]
+fn as_json_it_is_one_object() {
+    let ended = Home::new().run(&["doctor", "--json"]);
+    let object: serde_json::Value = serde_json::from_str(&ended.rest).unwrap();
+    let checks = object["checks"].as_array().unwrap();
+    assert!(checks.len() > 15 && object["v"] == 1);
+    for check in checks {
+        let outcome = check["outcome"].as_str().unwrap();
+        assert!(
+            ["ok", "warn", "fail", "skipped"].contains(&outcome),
+            "{check}"
+        );
+    }
+}
+
+#[test]
+fn the_report_for_others_has_no_key_no_name_no_address_and_no_message() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let there = address.to_string();
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say("the treasure lies under the old oak");
+    listener.said("treasure");
+    caller.leave();
+    alice.run(&[
+        "peers",
+        "add",
+        "carol-of-the-hills",
+        &Home::new().key(),
+        "--address",
+        "203.0.113.77:7419",
+    ]);
+    let config = "[chat]\nnickname = \"alice-in-wonderland\"\n[net]\nlisten = \"127.0.0.9:7466\"\n\
+                  [keys]\npassphrase_command = [\"secret-tool\", \"lookup\", \"vault\"]\n";
+    fs::write(alice.path("config.toml"), config).unwrap();
+    let report = alice.path("report.txt").display().to_string();
+    let args = ["doctor", &there, "--peer", "bob", "--bundle", &report];
+    let ended = alice.attempt(&args);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    let text = fs::read_to_string(&report).unwrap();
+    for expected in [
+        "securechat 0.",
+        "identity",
+        "UDP over IPv4",
+        "people: 2",
+        "nickname             set",
+    ] {
+        assert!(text.contains(expected), "no {expected:?} in:\n{text}");
+    }
+    let port = address.port().to_string();
+    let home = alice.path("").display().to_string();
+    let mut secrets = vec![
+        "bob",
+        "carol",
+        "alice",
+        "wonderland",
+        "treasure",
+        "oak",
+        "secret-tool",
+        "vault",
+    ];
+    secrets.extend(["127.0.0", "203.0.113", "7466", "::1", &port, &home]);
+    for secret in secrets {
+        assert!(
+            !text.contains(secret),
+            "{secret:?} is in the report:\n{text}"
+        );
+    }
+    for key in [alice.key(), bob.key()] {
+        let hex: String = STANDARD
+            .decode(&key)
+            .unwrap()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        for part in [&key[..6], &hex[..8]] {
+            assert!(
+                !text.contains(part),
+                "{part:?} of a key is in the report:\n{text}"
+            );
+        }
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(&report).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    alice.attempt(&args).failed(1, "SC21");
+    assert_eq!(fs::read_to_string(&report).unwrap(), text);
+}
