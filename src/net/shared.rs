@@ -59,6 +59,9 @@ pub(super) struct Core {
     /// From when on nothing new is begun.
     pub(super) stopping: Option<Instant>,
     lock_use: LockUse,
+    /// Whether to panic when somebody looks whose turn it is.
+    #[cfg(test)]
+    is_broken: bool,
 }
 
 impl Core {
@@ -98,6 +101,8 @@ impl Core {
 
     /// Takes the baton with a batch, if there is one and it is `who`'s turn.
     fn take_turn(&mut self, who: Who, now: Instant) -> Option<Outgoing> {
+        #[cfg(test)]
+        assert!(!self.is_broken, "as a test wishes");
         let situation = Situation {
             transmits: self.has_transmits(),
             events: os::WAITS_SHORTLY && self.messenger.has_events(),
@@ -193,6 +198,8 @@ impl Shared {
                 owner_told: false,
                 stopping: None,
                 lock_use: LockUse::default(),
+                #[cfg(test)]
+                is_broken: false,
             }),
             sender: Condvar::new(),
             worker: Condvar::new(),
@@ -235,9 +242,11 @@ impl Shared {
     /// Settles what was changed, gives the lock back and wakes whoever has something to do now; what
     /// there is to send the caller sends itself, if it is its turn and the socket has room. Returns
     /// when the `recv` thread has to look whether the owner has sent what was left to it.
-    pub(super) fn release<'a>(&'a self, mut core: Locked<'a>, who: Who) -> Option<Instant> {
-        // Whoever panics with the baton in hand takes everybody along.
+    pub(super) fn release<'a>(&'a self, core: Locked<'a>, who: Who) -> Option<Instant> {
+        // Whoever panics with the baton in hand takes everybody along, and gives the lock back first: what is
+        // declared later is dropped earlier, but a parameter last of all.
         let _ending = Ending::new(self, name(who));
+        let mut core = core;
         for _ in 0..MAX_TURNS {
             let now = core.now;
             core.messenger.settle(now);
