@@ -260,6 +260,7 @@ impl Conversation {
             }
             match self.wait(has_more)? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Told(words)) => self.warn(words),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
