@@ -74,6 +74,7 @@ impl Conversation {
         } else {
             "not verified"
         };
+        self.state.complaints.remove(&address);
         let label = self.label(&peer);
         let words = Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")";
         self.note_about(peer, words);
