@@ -2,8 +2,10 @@
 
 pub mod chat;
 pub mod cli;
+pub mod control;
 pub mod crypto;
 pub mod id;
+pub mod json;
 pub mod net;
 pub mod plain;
 pub mod proto;

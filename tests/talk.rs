@@ -13,6 +13,9 @@
 #[path = "talk/addresses.rs"]
 mod addresses;
 mod common;
+#[cfg(unix)]
+#[path = "talk/control.rs"]
+mod control;
 #[path = "talk/demo.rs"]
 mod demo;
 #[cfg(target_os = "linux")]
@@ -44,6 +47,8 @@ mod people;
 mod ping;
 #[path = "talk/program.rs"]
 mod program;
+#[path = "talk/programs.rs"]
+mod programs;
 #[cfg(target_os = "linux")]
 #[path = "talk/purge.rs"]
 mod purge;
@@ -51,6 +56,8 @@ mod purge;
 mod receipts;
 #[path = "talk/rude.rs"]
 mod rude;
+#[path = "common/schema.rs"]
+mod schema;
 #[cfg(target_os = "linux")]
 #[path = "talk/screen.rs"]
 mod screen;

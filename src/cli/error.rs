@@ -143,6 +143,25 @@ pub enum Error {
     },
     /// SC18: there is no room for what goes to standard output.
     OutputFull,
+    /// SC40: a request of a program makes no sense, or cannot be done now.
+    BadRequest {
+        /// Why.
+        reason: Safe,
+    },
+    /// SC41: the control socket cannot be used.
+    Control {
+        /// Where it is.
+        path: PathBuf,
+        /// Why not.
+        reason: Safe,
+    },
+    /// SC42: this system does not have what the command needs.
+    NotHere {
+        /// The command.
+        command: &'static str,
+    },
+    /// What the program that runs already says of a request: its own code and words.
+    Elsewhere(Box<Report>),
     /// SC24: the operating system refused something.
     System {
         /// What was attempted, such as "write the manual pages".
@@ -290,6 +309,10 @@ impl Error {
             Self::Exists { path } => trouble::exists(path),
             Self::OutputExists { path } => wording::output_exists(path),
             Self::OutputFull => wording::output_full(),
+            Self::BadRequest { reason } => wording::bad_request(reason),
+            Self::Control { path, reason } => wording::control(path, reason),
+            Self::NotHere { command } => wording::not_here(command),
+            Self::Elsewhere(report) => Report::clone(report),
             Self::System { operation, reason } => wording::system(operation, reason),
         }
     }

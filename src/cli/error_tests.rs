@@ -145,6 +145,14 @@ fn samples() -> Vec<Report> {
             reason: "that is none".into(),
             example: &["help", "keys"],
         },
+        Error::BadRequest {
+            reason: "a request has a \"cmd\"".into(),
+        },
+        Error::Control {
+            path: "/run/user/1000/securechat/ctl.sock".into(),
+            reason: "it is in use".into(),
+        },
+        Error::NotHere { command: "daemon" },
         Error::System {
             operation: "read standard input",
             reason: "it is gone".into(),
@@ -216,7 +224,7 @@ fn every_code_of_this_version_can_be_printed() {
     let codes: BTreeSet<&str> = samples().iter().map(|report| report.code).collect();
     let expected = [
         1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27,
-        28, 29, 30, 31, 32,
+        28, 29, 30, 31, 32, 40, 41, 42,
     ];
     let expected: Vec<String> = expected.iter().map(|n| format!("SC{n:02}")).collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);

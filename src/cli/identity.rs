@@ -1,8 +1,12 @@
 //! `pubkey` and `key`: what there is to know and to change about a secret key.
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::cli::args::{KeyCommand, KeyExportArgs, PasswdArgs, PubkeyArgs, QrArgs};
+use crate::cli::json::{self, Versioned};
 use crate::cli::{Context, Error, ExitCode, Prompt, input, qr, unlock};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
@@ -16,6 +20,13 @@ pub(super) fn run(command: &KeyCommand, context: &Context) -> Result<ExitCode, E
         KeyCommand::Fingerprint(args) => {
             let (key, path) = read(args.file.as_deref(), context)?;
             let public = public(&key, path, context)?;
+            if context.globals.json {
+                let shown = Versioned::new(Shown::of(&key, &public, None));
+                return context
+                    .out
+                    .data(&json::line(&shown))
+                    .map(|()| ExitCode::Done);
+            }
             context.out.data(&fingerprint(&public))
         }
         KeyCommand::Qr(args) => qr(args, context),
@@ -33,6 +44,11 @@ pub(super) fn pubkey(args: &PubkeyArgs, context: &Context) -> Result<ExitCode, E
     } else {
         key_text(&public)
     };
+    if context.globals.json {
+        let shown = Versioned::new(Shown::of(&key, &public, None));
+        context.out.data(&json::line(&shown))?;
+        return Ok(ExitCode::Done);
+    }
     context.out.data(&text)?;
     Ok(ExitCode::Done)
 }
@@ -45,6 +61,22 @@ pub(super) fn unlock(context: &Context) -> Result<StaticSecret, Error> {
     let path = context.paths.identity();
     let key = store::load_identity(path)?;
     Ok(unlock::unlock(&key, path, context)?.secret)
+}
+
+/// Our own public key, without asking for a passphrase; none if there is no identity, or its file does not say.
+///
+/// # Errors
+/// What reading it says.
+pub(super) fn public_key(context: &Context) -> Result<Option<PeerId>, Error> {
+    let path = context.paths.identity();
+    let key = match store::load_identity(path) {
+        Err(error) if matches!(error.kind(), store::ErrorKind::NoIdentity) => return Ok(None),
+        key => key?,
+    };
+    if key.is_protected() {
+        return Ok(key.public());
+    }
+    Ok(Some(unlock::unlock(&key, path, context)?.secret.public()))
 }
 
 /// Reads the secret key file that was named (`-` is standard input), or the identity.
@@ -69,9 +101,42 @@ fn public(key: &KeyFile, path: &Path, context: &Context) -> Result<PeerId, Error
     }
 }
 
+/// A key, as programs are told of it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<Cow<'a, str>>,
+    public_key: Safe,
+    fingerprint: Safe,
+    uri: Safe,
+    protected: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<Safe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<Safe>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(key: &KeyFile, public: &PeerId, path: Option<&'a Path>) -> Self {
+        Self {
+            path: path.map(Path::to_string_lossy),
+            public_key: key_text(public),
+            fingerprint: fingerprint(public),
+            uri: key_uri(public, None, &[]),
+            protected: key.is_protected(),
+            created: key.created(),
+            comment: key.comment(),
+        }
+    }
+}
+
 fn show(file: Option<&Path>, context: &Context) -> Result<(), Error> {
     let (key, path) = read(file, context)?;
     let public = public(&key, path, context)?;
+    if context.globals.json {
+        let shown = Versioned::new(Shown::of(&key, &public, Some(path)));
+        return context.out.data(&json::line(&shown));
+    }
     let protection = if key.is_protected() {
         "passphrase"
     } else {

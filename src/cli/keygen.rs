@@ -1,16 +1,29 @@
 //! `keygen`: makes an identity.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::cli::args::KeygenArgs;
-use crate::cli::json::Object;
+use crate::cli::json::{self, Versioned};
 use crate::cli::{Context, Error, ExitCode, Prompt, Suggestion, unlock};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::{Clock, os_rng};
 use crate::store::{self, KeyFile, Passphrase, key_text};
 use crate::text::{Safe, safe_line};
+
+/// What `--json` tells of a new identity.
+#[derive(Serialize)]
+struct Made<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    path: Cow<'a, str>,
+    public_key: Safe,
+    protected: bool,
+}
 
 pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Error> {
     let path = args.output.as_deref();
@@ -89,13 +102,14 @@ fn tell(
     path: &Path,
     context: &Context,
 ) -> Result<(), Error> {
-    if args.json {
-        let object = Object::versioned()
-            .text("type", "identity")
-            .text("path", &path.to_string_lossy())
-            .text("public_key", key_text(public).as_str())
-            .flag("protected", key.is_protected());
-        return context.out.data(&object.line());
+    if context.globals.json {
+        let made = Made {
+            kind: "identity",
+            path: path.to_string_lossy(),
+            public_key: key_text(public),
+            protected: key.is_protected(),
+        };
+        return context.out.data(&json::line(&Versioned::new(made)));
     }
     let out = &context.out;
     let protection = if key.is_protected() {

@@ -1,6 +1,7 @@
 //! The command line: arguments, subcommands, errors in words, exit codes.
 
 pub mod args;
+mod control;
 mod demo;
 mod doctor;
 mod error;
@@ -17,6 +18,7 @@ mod peers;
 mod qr;
 mod report;
 mod run;
+mod status;
 mod talk;
 mod target;
 mod topics;

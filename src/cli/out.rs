@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::cli::Error;
 use crate::cli::args::{Color, Globals};
+use crate::cli::json::{self, Event, Failure, Trouble};
 use crate::cli::report::{Report, Suggestion};
+use crate::net::Clock;
 use crate::text::Safe;
 
 /// The printer of one command.
@@ -12,6 +14,8 @@ use crate::text::Safe;
 pub struct Out {
     quiet: bool,
     colored: bool,
+    /// Whether data is JSON.
+    json: bool,
     /// The flags that suggested commands need to mean the same profile.
     profile: Vec<Safe>,
 }
@@ -23,6 +27,7 @@ impl Out {
         Self {
             quiet: globals.quiet,
             colored: wants_color(globals.color),
+            json: globals.json,
             profile: profile(globals),
         }
     }
@@ -69,10 +74,28 @@ impl Out {
         self.colored
     }
 
+    /// An error as programs read it.
+    pub(super) fn trouble(&self, error: &Error) -> Trouble {
+        Trouble::of(&error.report(), &self.profile)
+    }
+
     /// An error as lines, for whoever shows them in another place.
     #[must_use]
     pub fn lines_of(&self, report: &Report) -> Vec<Safe> {
         report.render(&self.profile)
+    }
+
+    /// Prints the error that ends a command: with `--json` also as the last line of data.
+    pub fn failure(&self, error: &Error) {
+        let report = error.report();
+        if self.json {
+            let trouble = Trouble::of(&report, &self.profile);
+            let at = Clock::new().unix_time();
+            let line = json::line(&Event::new(at, Failure { trouble }));
+            // It is said once more below.
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        }
+        self.error(&report);
     }
 
     /// Prints an error.

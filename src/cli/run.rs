@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::{
-    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, talk,
+    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, status, talk,
 };
 use crate::store::{self, Config, Mode, Paths};
 use crate::text::safe_text;
@@ -85,6 +85,8 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::Peers(command) => peers::run(command, &context()?),
         Command::Listen(args) => talk::listen(args, &context()?),
         Command::Connect(args) => talk::connect(args, &context()?),
+        Command::Status(args) => status::run(args, &context()?),
+        Command::Daemon(args) => talk::daemon(args, &context()?),
         Command::Send(args) => talk::send(args, &context()?),
         Command::Ping(args) => talk::ping(args, &context()?),
         Command::Doctor(args) => doctor::run(args, globals, out),
@@ -97,9 +99,8 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
 }
 
 fn fail(error: &Error, out: &Out) -> ExitCode {
-    let report = error.report();
-    out.error(&report);
-    report.exit
+    out.failure(error);
+    error.exit_code()
 }
 
 /// Prints what clap has to say: help and version as they are, complaints as safe text because they

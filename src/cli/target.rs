@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::cli::args::{ConnectArgs, ListenArgs, SendArgs};
+use crate::cli::args::{ConnectArgs, Reachable, SendArgs};
 use crate::cli::{Error, input};
 use crate::net::{Bind, DEFAULT_PORT, Family};
 use crate::store::{HostPort, KeyOffer};
@@ -116,7 +116,7 @@ fn wrong(given: &str, reason: &'static str) -> Error {
 ///
 /// # Errors
 /// SC29.
-pub(super) fn listen_on(args: &ListenArgs, settled: Option<SocketAddr>) -> Result<Bind, Error> {
+pub(super) fn listen_on(args: &Reachable, settled: Option<SocketAddr>) -> Result<Bind, Error> {
     let family = args.family.into();
     match (&args.address, settled) {
         (None, Some(address)) => settled_bind(address, family),
@@ -256,7 +256,9 @@ mod tests {
         let listen = |words: &[&str], settled: &str| {
             let args = ["securechat", "listen"].iter().chain(words);
             match Cli::try_parse_from(args).unwrap().command {
-                Some(Command::Listen(args)) => listen_on(&args, Some(settled.parse().unwrap())),
+                Some(Command::Listen(args)) => {
+                    listen_on(&args.reachable, Some(settled.parse().unwrap()))
+                }
                 other => panic!("{other:?}"),
             }
         };

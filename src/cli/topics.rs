@@ -11,6 +11,7 @@ pub(super) const NAMES: &[&str] = &[
     "config",
     "accessibility",
     "security",
+    "json",
 ];
 
 /// The text of a topic, if there is such a topic.
@@ -25,6 +26,7 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
         "config" => Some(CONFIG),
         "accessibility" => Some(ACCESSIBILITY),
         "security" => Some(SECURITY),
+        "json" => Some(JSON),
         _ => None,
     }
 }
@@ -266,6 +268,30 @@ UTF-8, its own signs are ASCII.
 
 Data goes to standard output and everything else to standard error. Every error
 is one line with a code such as SC06, then the cause, then what to try.
+";
+
+const JSON: &str = "\
+JSON
+
+With --json data is JSON, one object a line, safe to print and exact.
+
+  securechat peers list --json      also peers show, history, key show, pubkey,
+                                    status, send
+  securechat listen --json          events on standard output, requests from
+  securechat connect bob --json     standard input:
+    {\"cmd\":\"send\",\"id\":1,\"peer\":\"bob\",\"text\":\"hi\"}
+    {\"cmd\":\"quit\"}
+
+A running program answers others of yours through its control socket; send,
+status, history and peers use it by themselves.
+
+  securechat daemon                 runs without a terminal
+  securechat status                 who is connected, and why somebody is not
+
+The socket speaks JSON-RPC 2.0, a line each:
+  $XDG_RUNTIME_DIR/securechat/ctl.sock, or DIR/run/ctl.sock with --home DIR
+
+docs/json.md has all events and requests, docs/examples/echo.py is a bot.
 ";
 
 const SECURITY: &str = "\

@@ -363,6 +363,25 @@ pub(super) fn bad_argument(
     report.attempt([ours(example.iter().copied())])
 }
 
+pub(super) fn bad_request(reason: &Safe) -> Report {
+    let title = Safe::from("that request was not done: ") + reason;
+    Report::new("SC40", ExitCode::Usage, title)
+}
+
+pub(super) fn control(path: &Path, reason: &Safe) -> Report {
+    let title = Safe::from("cannot use the control socket ") + path + ": " + reason;
+    Report::new("SC41", ExitCode::Fixable, title)
+        .cause("Other programs of yours reach a running securechat through it.")
+        .attempt([ours(["help", "json"])])
+}
+
+pub(super) fn not_here(command: &'static str) -> Report {
+    let title = Safe::from("there is no ") + command + " on this system: it needs Unix sockets";
+    Report::new("SC42", ExitCode::Usage, title)
+        .cause("For programs, events and requests also go through standard output and input:")
+        .attempt([ours(["listen", "--json"])])
+}
+
 pub(super) fn system(operation: &'static str, reason: &Safe) -> Report {
     let title = Safe::from("cannot ") + operation + ": " + reason;
     Report::new("SC24", ExitCode::Fixable, title)

@@ -17,6 +17,13 @@ impl Stamp {
         Self::in_zone(at, TimeZone::system())
     }
 
+    /// Reads what [`Stamp::utc_ms`] writes, for this machine's time zone.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let at: Timestamp = text.parse().ok()?;
+        Some(Self(at.to_zoned(TimeZone::system())))
+    }
+
     fn in_zone(at: UnixTime, zone: TimeZone) -> Self {
         let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
         let timestamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);

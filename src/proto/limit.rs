@@ -168,6 +168,22 @@ mod tests {
         assert_ne!(Source::from(v4(1)), Source::from(v4(2)));
     }
 
+    /// Whoever floods gets no fresh bucket by others' coming.
+    #[test]
+    fn at_the_bound_full_buckets_go_and_an_empty_one_stays() {
+        let mut rng = CoreRng::new([1; 32]);
+        let mut sources = Sources::new(20, 5, 4);
+        let source = |last| Source::from(IpAddr::from([192, 0, 2, last]));
+        for other in 2..5 {
+            assert!(sources.take(source(other), &mut rng, at(0)));
+        }
+        let mut flood = || sources.take(source(1), &mut rng, at(10_000));
+        assert_eq!((0..9).filter(|_| flood()).count(), 5);
+        assert!(sources.take(source(9), &mut rng, at(10_000)));
+        assert_eq!(sources.len(), 2, "the three full ones went");
+        assert!(!sources.take(source(1), &mut rng, at(10_000)));
+    }
+
     #[test]
     fn sources_stay_within_their_bound() {
         let mut rng = CoreRng::new([1; 32]);

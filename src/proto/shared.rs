@@ -350,9 +350,13 @@ mod tests {
     }
 
     fn queue(shared: &mut Shared, source: u8) {
+        queue_as(shared, source, SessionIndex(0));
+    }
+
+    fn queue_as(shared: &mut Shared, source: u8, index: SessionIndex) {
         let from = SocketAddr::from(([192, 0, 2, source], 1));
         let local = Arc::clone(&shared.local);
-        let slot = (from, SessionIndex(0));
+        let slot = (from, index);
         let message1 = Box::new([0; 1_320]);
         let work = Work::Accept(Accept {
             local,
@@ -382,6 +386,61 @@ mod tests {
         assert!(waiting(&shared, 1).abs_diff(waiting(&shared, 2)) <= 1);
         let dropped = u64::try_from(MAX_JOBS + 1).unwrap();
         assert_eq!(shared.dropped().get(&DropReason::QueueFull), Some(&dropped));
+    }
+
+    #[test]
+    fn a_source_that_fills_the_queue_gives_nothing_up_for_itself() {
+        let mut shared = empty();
+        (0..MAX_JOBS).for_each(|_| queue(&mut shared, 1));
+        queue_as(&mut shared, 1, SessionIndex(7));
+        let newest = shared.stranger_jobs.back().map(|(_, job)| &job.0);
+        let Some(Work::Accept(accept)) = newest else {
+            panic!("{newest:?}")
+        };
+        assert_eq!(accept.slot.1, SessionIndex(0), "the one that came too late");
+    }
+
+    #[test]
+    fn something_is_ready_until_it_was_taken() {
+        let mut shared = empty();
+        assert!(!shared.has_ready());
+        shared.transmit(SocketAddr::from(([192, 0, 2, 1], 1)), vec![0; 64]);
+        assert!(shared.has_ready());
+        assert!(shared.next_ready().is_some());
+        assert!(!shared.has_ready());
+    }
+
+    #[test]
+    fn a_hint_is_given_once_a_minute() {
+        let mut shared = empty();
+        let at = |ms: u64| Instant::from_micros(ms * 1_000);
+        let given = [100, 101, 60_099, 60_100, 60_101].map(|ms| shared.may_hint(at(ms)));
+        assert_eq!(given, [true, false, false, true, false]);
+    }
+
+    #[test]
+    fn notices_are_bounded_and_a_peer_to_look_at_is_one() {
+        let mut shared = empty();
+        let peer = PeerId::new([1; 32]);
+        assert!(!shared.has_notices());
+        shared.stirred.push_back(peer);
+        assert!(shared.has_notices());
+        shared.stirred.clear();
+        for _ in 0..MAX_EVENTS {
+            assert!(!shared.notes_are_full(1));
+            let body = Default::default();
+            shared.notice(Notice::Receipt { peer, body });
+            assert!(shared.has_notices());
+        }
+        assert!(shared.notes_are_full(1) && !shared.notes_are_full(0));
+    }
+
+    #[test]
+    fn timestamps_that_are_added_are_used() {
+        let mut shared = empty();
+        shared.add_timestamps(Timestamp(5)..Timestamp(6));
+        let taken = core::iter::from_fn(|| shared.take_timestamp());
+        assert_eq!(taken.collect::<Vec<_>>(), [Timestamp(0), Timestamp(5)]);
     }
 
     #[test]

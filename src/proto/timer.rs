@@ -167,6 +167,23 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_that_is_discarded_is_gone_and_no_other() {
+        let mut timers = Timers::default();
+        let mut armed = [Armed::default(); 2];
+        let peers = [1, 2].map(|seed| PeerId::new([seed; 32]));
+        let at = Instant::from_micros(10);
+        for (armed, peer) in armed.iter_mut().zip(peers) {
+            timers.set(armed, peer, Timer::Retry, Some(at));
+            timers.set(armed, peer, Timer::Erase, Some(NEVER));
+        }
+        assert_eq!(timers.len(), 2, "never is no deadline");
+        timers.discard(at, peers[0], Timer::Retry);
+        assert_eq!(timers.next(), Some((at, peers[1], Timer::Retry)));
+        assert_eq!(armed[0].at(Timer::Retry), Some(at));
+        assert_eq!(armed[0].at(Timer::Erase), None);
+    }
+
+    #[test]
     fn deadlines_fire_in_their_order_and_a_peer_stands_in_the_table_once() {
         let mut timers = Timers::default();
         let mut armed = [Armed::default(); 2];

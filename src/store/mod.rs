@@ -43,6 +43,7 @@ pub use known_peers::{Damage, DamageReason, Imported, KnownPeers, Peer, Stamp, r
 pub use lock::IdentityLock;
 pub use passphrase::{Passphrase, Program};
 pub use paths::Paths;
+pub use permissions::private_dir;
 pub use psk::read_psk;
 pub use test_only::is_test_only;
 pub use timestamps::reserve_timestamps;

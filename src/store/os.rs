@@ -66,6 +66,19 @@ pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Where systemd keeps what is of one user and one run of the machine; for programs without its environment, such
+/// as cron's.
+#[cfg(target_os = "linux")]
+pub(super) fn runtime_dir() -> Option<PathBuf> {
+    let path = PathBuf::from(format!("/run/user/{}", current_user()));
+    path.is_dir().then_some(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn runtime_dir() -> Option<PathBuf> {
+    None
+}
+
 /// Makes a rename in this directory survive a power cut. Windows opens no directory for it: there a
 /// power cut may undo what was renamed in the last seconds, as a whole.
 #[cfg(unix)]

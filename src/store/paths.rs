@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::error::{Error, ErrorKind, Operation};
+use super::os;
 use crate::id::PeerId;
 
 /// Our directory inside each of the user's.
@@ -16,7 +17,11 @@ pub struct Paths {
     config_dir: PathBuf,
     data_dir: PathBuf,
     state_dir: PathBuf,
+    /// For sockets, which are of this run of the machine only.
+    runtime_dir: PathBuf,
     identity: PathBuf,
+    /// Whether the identity is another one than the profile's own.
+    is_other: bool,
 }
 
 impl Paths {
@@ -32,6 +37,7 @@ impl Paths {
         };
         if let Some(identity) = identity {
             paths.identity = absolute(identity)?;
+            paths.is_other = true;
         }
         Ok(paths)
     }
@@ -41,7 +47,9 @@ impl Paths {
             config_dir: home.to_owned(),
             data_dir: home.to_owned(),
             state_dir: home.to_owned(),
+            runtime_dir: home.join("run"),
             identity: home.join("identity.key"),
+            is_other: false,
         }
     }
 
@@ -50,9 +58,17 @@ impl Paths {
             .map_err(|_| Error::without_path(Operation::Find, ErrorKind::NoHome))?;
         let state = base.state_dir().unwrap_or_else(|| base.cache_dir());
         let data_dir = base.data_dir().join(APPLICATION);
+        let state_dir = state.join(APPLICATION);
+        let runtime_dir = match base.runtime_dir().or_else(os::runtime_dir) {
+            Some(runtime) => runtime.join(APPLICATION),
+            // Never a directory that others can write to.
+            None => state_dir.join("run"),
+        };
         Ok(Self {
             config_dir: base.config_dir().join(APPLICATION),
-            state_dir: state.join(APPLICATION),
+            state_dir,
+            runtime_dir,
+            is_other: false,
             identity: data_dir.join("identity.key"),
             data_dir,
         })
@@ -86,6 +102,16 @@ impl Paths {
     #[must_use]
     pub fn lock(&self, identity: &PeerId) -> PathBuf {
         self.state_dir.join(format!("{}.lock", file_stem(identity)))
+    }
+
+    /// The control socket of a program that runs for this identity.
+    #[must_use]
+    pub fn control(&self, identity: &PeerId) -> PathBuf {
+        if self.is_other {
+            let name = format!("{}.sock", file_stem(identity));
+            return self.runtime_dir.join(name);
+        }
+        self.runtime_dir.join("ctl.sock")
     }
 
     /// The messages of the identity: what waits, what was received, and the history.
@@ -128,6 +154,7 @@ mod tests {
         assert_eq!(paths.config(), home.join("config.toml"));
         assert_eq!(paths.log(), home.join("securechat.log"));
         assert_eq!(paths.lock(&id), home.join("0707070707070707.lock"));
+        assert_eq!(paths.control(&id), home.join("run/ctl.sock"));
         assert_eq!(
             paths.history(&id),
             home.join("0707070707070707.history.redb")
@@ -144,6 +171,11 @@ mod tests {
         let key = std::path::absolute("/keys/alice.key").unwrap();
         let paths = Paths::resolve(Some(home), Some(&key)).unwrap();
         assert_eq!(paths.identity(), key);
+        let socket = paths.control(&PeerId::new([7; 32]));
+        assert!(
+            socket.ends_with("0707070707070707.sock"),
+            "its own: {socket:?}"
+        );
         assert_eq!(
             paths.known_peers(),
             Paths::resolve(Some(home), None).unwrap().known_peers()

@@ -83,6 +83,29 @@ pub(super) fn check_parents(path: &Path) -> Result<(), Error> {
         .try_for_each(check_directory)
 }
 
+/// Makes a directory for this user alone, unless it is there; then checks that it is that, and that nobody else can
+/// replace it.
+///
+/// # Errors
+/// `UnsafeDirectory`, `WrongOwner`, `Io`.
+pub fn private_dir(directory: &Path) -> Result<(), Error> {
+    let fail = |error: io::Error| Error::io(directory, Operation::Create, error);
+    os::create_private_dir(directory).map_err(fail)?;
+    check_parents(&directory.join("a file to be made"))?;
+    let metadata = fs::metadata(directory).map_err(fail)?;
+    let open = os::protection(&metadata).filter(|found| found.mode & 0o077 != 0);
+    match open {
+        Some(found) => {
+            let kind = ErrorKind::UnsafePermissions {
+                mode: found.mode,
+                wanted: 0o700,
+            };
+            Err(Error::new(directory, Operation::Create, kind))
+        }
+        None => Ok(()),
+    }
+}
+
 fn check_directory(directory: &Path) -> Result<(), Error> {
     let metadata =
         fs::metadata(directory).map_err(|error| Error::io(directory, Operation::Read, error))?;
@@ -111,7 +134,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::store::os::testing::{set_mode, symlink};
+    use crate::store::os::testing::{mode, set_mode, symlink};
 
     /// A directory of mode 0700 with a file of mode `mode` in it.
     fn file(mode: u32) -> (tempfile::TempDir, PathBuf) {
@@ -174,6 +197,20 @@ mod tests {
         }
         set_mode(home.path(), 0o1777);
         check_parents(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_for_a_socket_is_the_owners_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("run");
+        private_dir(&directory).unwrap();
+        let mode = mode(&directory);
+        assert_eq!(mode, 0o700);
+        private_dir(&directory).unwrap();
+        for mode in [0o750, 0o701, 0o755] {
+            set_mode(&directory, mode);
+            assert!(private_dir(&directory).is_err(), "{mode:o}");
+        }
     }
 
     #[test]

@@ -69,6 +69,12 @@ impl fmt::Debug for Safe {
     }
 }
 
+impl serde::Serialize for Safe {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 impl AsRef<str> for Safe {
     fn as_ref(&self) -> &str {
         &self.0

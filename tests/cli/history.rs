@@ -157,8 +157,18 @@ fn an_export_is_everything_for_its_owner_alone_and_overwrites_nothing() {
     #[cfg(unix)]
     assert_eq!(crate::mode(&file), 0o600);
     let before = home.read("export.json");
+    let refused = home.run(&args);
+    assert!(
+        refused
+            .stdout
+            .contains("\"type\":\"error\",\"code\":\"SC21\",\"exit\":1")
+    );
+    let refused = crate::Done {
+        stdout: String::new(),
+        ..refused
+    };
     assert_eq!(
-        home.run(&args),
+        refused,
         failed(
             1,
             "error: HOME/export.json exists already; it was not touched  [SC21]\n\

@@ -146,3 +146,30 @@ fn a_copy_of_the_key_has_a_passphrase_of_its_own() {
     assert_eq!(asked.code, 2);
     assert!(asked.stderr.contains("[SC17]"), "{}", asked.stderr);
 }
+
+#[test]
+fn what_prints_data_prints_it_as_json_too() {
+    let home = Home::with_identity();
+    let key = home.data(&["pubkey"]).trim_end().to_owned();
+    home.data(&["peers", "add", "bob", BOB]);
+    let json = |args: &[&str]| -> serde_json::Value {
+        let printed = home.data(&[args, &["--json"]].concat());
+        assert_eq!(printed.lines().count(), 1, "{args:?}");
+        let value: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(value["v"], 1, "{args:?}");
+        value
+    };
+    for args in [&["pubkey"][..], &["key", "show"], &["key", "fingerprint"]] {
+        let shown = json(args);
+        assert_eq!(shown["public_key"], key.as_str(), "{args:?}");
+        assert_eq!(shown["protected"], false);
+        assert!(shown.to_string().find("SECRET").is_none());
+    }
+    assert_eq!(json(&["peers", "show", "bob"])["key"], BOB);
+    assert_eq!(json(&["peers", "list"])["peers"][0]["name"], "bob");
+    let status = json(&["status"]);
+    assert_eq!(
+        (&status["running"], &status["key"]),
+        (&false.into(), &key.as_str().into())
+    );
+}

@@ -289,11 +289,20 @@ fn a_receivers_store_of_yesterday_takes_what_is_new_since() {
 }
 
 #[test]
-fn nothing_is_kept_while_a_program_has_the_identity() {
+fn what_is_kept_while_a_program_has_the_identity_is_kept_by_that_program() {
     let (alice, bob) = Home::friends();
-    let (_listener, _) = alice.listen(&[]);
-    let ended = alice.attempt(&["send", "bob", "hello", "--no-wait"]);
-    ended.failed(8, "SC15");
+    let (mut listener, _) = alice.listen(&[]);
+    // A second conversation is none.
+    alice.attempt(&["listen", "127.0.0.1:0"]).failed(8, "SC15");
+    if cfg!(unix) {
+        alice.run(&["send", "bob", "hello", "--no-wait"]);
+        listener.kill();
+        (listener, _) = alice.listen(&[]);
+        listener.told("1 message from before waits for bob");
+    } else {
+        let ended = alice.attempt(&["send", "bob", "hello", "--no-wait"]);
+        ended.failed(8, "SC15");
+    }
     drop(bob);
 }
 

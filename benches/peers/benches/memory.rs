@@ -6,6 +6,7 @@ use std::alloc::System;
 use std::net::{IpAddr, SocketAddr};
 
 use securechat::proto::Transmit;
+use securechat::time::Instant;
 use securechat_peers::measure::{
     Case, Scale, median, number, print, take_turns, thread_time, timed, wanted,
 };
@@ -22,6 +23,8 @@ const GROUP: usize = 100;
 const PAUSE_US: u64 = 30_000;
 /// What a session has said before it is measured, each way.
 const TALK: usize = 8;
+/// Members whose datagrams the hub takes in one go, as a driver does.
+const BATCH: usize = 20;
 
 fn main() {
     let scale = Scale::from_args();
@@ -268,52 +271,89 @@ impl Bench {
         }
     }
 
+    /// Some members say something, as the datagrams of one batch, and the hub answers all of them. Only the hub is
+    /// timed: other members are on other machines, and take no part of its caches.
     fn round(&mut self, messages: usize) -> f64 {
+        let group = BATCH.min(self.crowd.members.len());
         let (mut time, mut packets) = (0.0, 0);
         // To ask for the time takes time, which is no packet's.
         let mut clock = Vec::with_capacity(messages);
-        let mut outward = Vec::with_capacity(64);
-        for _ in 0..messages {
-            let crowd = &mut self.crowd;
-            let turn = self.turn % crowd.members.len();
-            self.turn += 1;
-            let (now, member) = (at(crowd.us), &mut crowd.members[turn]);
-            member.send(crowd.hub.id, TEXT, now);
-            member.transmits(now, &mut crowd.out);
-            let seal = |it: Transmit| Some((it.to, it.datagram.into_bytes(now)?));
-            let mut inward: Vec<_> = crowd.out.drain(..).filter_map(seal).collect();
-            let (from, to) = (member.address, member.id);
-            let (begun, before) = (thread_time(), allocations());
+        for _ in 0..messages / group {
+            let talkers: Vec<usize> = (self.turn..self.turn + group)
+                .map(|turn| turn % self.crowd.members.len())
+                .collect();
+            self.turn += group;
+            let mut inward = self.crowd.inward(&talkers);
             packets += inward.len();
-            for (_, datagram) in &mut inward {
-                crowd.hub.receive(from, datagram, now);
-            }
-            crowd.hub.listen(now);
-            crowd.hub.send(to, TEXT, now);
-            crowd.hub.wake(now);
-            crowd.hub.transmits(now, &mut crowd.out);
-            outward.extend(crowd.out.drain(..).filter_map(seal));
-            self.allocations += allocations() - before;
+            let (begun, before) = (thread_time(), allocations());
+            let outward = self.crowd.answer(&mut inward);
             time += thread_time() - begun;
+            self.allocations += allocations() - before;
             clock.push(timed(|| ()));
             packets += outward.len();
-            let (hub, own) = (crowd.hub.address, turn);
-            for (to, mut datagram) in outward.drain(..) {
-                let number = number_of(to);
-                if number.is_multiple_of(self.keep) {
-                    let member = &mut crowd.members[number / self.keep - 1];
-                    member.receive(hub, &mut datagram, now);
-                }
-                crowd.hub.messenger.endpoint_mut().recycle(datagram);
-            }
-            let member = &mut crowd.members[own];
-            member.work(now);
-            member.listen(now);
-            member.wake(now);
+            self.crowd.deliver(outward, self.keep, &talkers);
             // No key of 10,000 sessions grows old meanwhile.
-            crowd.us += if crowd.members.len() == 1 { 200 } else { 20 };
+            let pause = if group == 1 { 200 } else { 20 };
+            self.crowd.us += pause * group as u64;
         }
         self.packets += packets;
         (time - median(&clock) * clock.len() as f64) / packets as f64
+    }
+}
+
+/// A datagram, and who has sent it or is to get it.
+type Addressed = (SocketAddr, Vec<u8>);
+
+fn seal(transmit: Transmit, now: Instant) -> Option<Vec<u8>> {
+    transmit.datagram.into_bytes(now)
+}
+
+impl Crowd {
+    /// What these members send, who say something each.
+    fn inward(&mut self, talkers: &[usize]) -> Vec<(usize, Vec<Addressed>)> {
+        let now = at(self.us);
+        let say = |turn: &usize| {
+            let member = &mut self.members[*turn];
+            member.send(self.hub.id, TEXT, now);
+            member.transmits(now, &mut self.out);
+            let from = member.address;
+            let sealed = self.out.drain(..).filter_map(|it| seal(it, now));
+            (*turn, sealed.map(|bytes| (from, bytes)).collect())
+        };
+        talkers.iter().map(say).collect()
+    }
+
+    /// The hub takes it in and says something to each.
+    fn answer(&mut self, inward: &mut [(usize, Vec<Addressed>)]) -> Vec<Addressed> {
+        let now = at(self.us);
+        for (turn, datagrams) in inward {
+            for (from, datagram) in datagrams {
+                self.hub.receive(*from, datagram, now);
+            }
+            self.hub.listen(now);
+            self.hub.send(self.members[*turn].id, TEXT, now);
+        }
+        self.hub.wake(now);
+        self.hub.transmits(now, &mut self.out);
+        let sealed = |it: Transmit| Some((it.to, seal(it, now)?));
+        self.out.drain(..).filter_map(sealed).collect()
+    }
+
+    /// Those members get it that are here.
+    fn deliver(&mut self, outward: Vec<Addressed>, keep: usize, talkers: &[usize]) {
+        let (now, hub) = (at(self.us), self.hub.address);
+        for (to, mut datagram) in outward {
+            let number = number_of(to);
+            if number.is_multiple_of(keep) {
+                self.members[number / keep - 1].receive(hub, &mut datagram, now);
+            }
+            self.hub.messenger.endpoint_mut().recycle(datagram);
+        }
+        for turn in talkers {
+            let member = &mut self.members[*turn];
+            member.work(now);
+            member.listen(now);
+            member.wake(now);
+        }
     }
 }

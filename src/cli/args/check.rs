@@ -46,9 +46,6 @@ pub struct PingArgs {
     /// The address family.
     #[command(flatten)]
     pub family: Family,
-    /// Print one JSON object for each ping, and one in the end
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `doctor`.
@@ -68,7 +65,4 @@ pub struct DoctorArgs {
     /// Write a report for others to this file, which must not exist: no keys, names, addresses, messages
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }

@@ -42,9 +42,6 @@ pub struct HistoryShowArgs {
     /// Only so many, the newest
     #[arg(long, value_name = "N")]
     pub last: Option<usize>,
-    /// Print one JSON object for each message
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `history search`.
@@ -68,9 +65,6 @@ pub struct HistoryExportArgs {
     /// Write to this file, which must not exist yet and is for you alone ("-": standard output)
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Write one JSON object for each message
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `history purge`.

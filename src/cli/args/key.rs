@@ -19,9 +19,6 @@ pub struct KeygenArgs {
     /// A note to yourself in both files, such as alice@laptop
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
-    /// Print one JSON object (it never holds a secret)
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `pubkey`.

@@ -12,6 +12,17 @@ pub struct DemoArgs {
     pub script: bool,
 }
 
+/// `status`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "It asks the program that runs for this identity. If none does, it says what the files say."
+)]
+pub struct StatusArgs {
+    /// Only this peer
+    #[arg(value_name = "NAME")]
+    pub peer: Option<String>,
+}
+
 /// `completions`.
 #[derive(Args, Debug)]
 pub struct CompletionsArgs {
@@ -31,7 +42,7 @@ pub struct ManArgs {
 /// `help`.
 #[derive(Args, Debug)]
 pub struct HelpArgs {
-    /// messages, keys, trust, diagnosis, exit-codes, files, config, accessibility, security, or a command
+    /// messages, keys, trust, diagnosis, exit-codes, files, config, accessibility, security, json, or a command
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
 }

@@ -15,12 +15,12 @@ pub use self::history::{
 pub use self::key::{
     KeyCommand, KeyExportArgs, KeyFileArgs, KeygenArgs, PasswdArgs, PubkeyArgs, QrArgs,
 };
-pub use self::meta::{CompletionsArgs, DemoArgs, HelpArgs, ManArgs};
+pub use self::meta::{CompletionsArgs, DemoArgs, HelpArgs, ManArgs, StatusArgs};
 pub use self::peers::{
-    PeerArgs, PeersAddArgs, PeersCommand, PeersExportArgs, PeersImportArgs, PeersListArgs,
-    PeersRenameArgs, PeersReplaceArgs, PeersRevokeArgs,
+    PeerArgs, PeersAddArgs, PeersCommand, PeersExportArgs, PeersImportArgs, PeersRenameArgs,
+    PeersReplaceArgs, PeersRevokeArgs,
 };
-pub use self::talk::{ConnectArgs, Family, ListenArgs, SendArgs, Trust};
+pub use self::talk::{ConnectArgs, DaemonArgs, Family, ListenArgs, Reachable, SendArgs, Trust};
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -39,7 +39,7 @@ static VERSION: LazyLock<String> = LazyLock::new(version::long);
     version,
     long_version = VERSION.as_str(),
     about = "Private chat between two terminals: no server, no account.",
-    after_help = "Topics: securechat help messages | keys | trust | diagnosis | exit-codes | files | config | accessibility | security",
+    after_help = "Topics: securechat help messages | keys | trust | diagnosis | exit-codes | files | config | accessibility | security | json",
     disable_help_subcommand = true,
     infer_subcommands = false,
     max_term_width = 100
@@ -90,6 +90,9 @@ pub struct Globals {
     /// Plain lines: nothing is redrawn, states are words
     #[arg(long, global = true)]
     pub plain: bool,
+    /// Data as JSON, one object a line; a conversation as events, and commands from standard input
+    #[arg(long, global = true)]
+    pub json: bool,
     /// No sign of the full screen's own beyond ASCII
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -176,6 +179,12 @@ pub enum Command {
     /// The messages that are kept on this machine
     #[command(subcommand, display_order = 8)]
     History(HistoryCommand),
+    /// How things stand: who is connected, and why somebody is not
+    #[command(display_order = 9)]
+    Status(StatusArgs),
+    /// Run without a terminal, for other programs of yours
+    #[command(display_order = 9)]
+    Daemon(DaemonArgs),
     /// Chat with an echo peer in this process, over a real socket and without any file
     #[command(display_order = 9)]
     Demo(DemoArgs),

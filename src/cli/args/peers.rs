@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 #[derive(Subcommand, Debug)]
 pub enum PeersCommand {
     /// Print everybody you know
-    List(PeersListArgs),
+    List,
     /// Add somebody's public key under a name of your choice
     Add(PeersAddArgs),
     /// Print all that is saved about one of them
@@ -25,14 +25,6 @@ pub enum PeersCommand {
     Export(PeersExportArgs),
     /// Take over another list: whom you do not know yet, and keys that it revokes
     Import(PeersImportArgs),
-}
-
-/// `peers list`.
-#[derive(Args, Debug)]
-pub struct PeersListArgs {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `peers add`.

@@ -11,6 +11,33 @@ use crate::time::parse_duration;
 /// `listen`.
 #[derive(Args, Debug)]
 pub struct ListenArgs {
+    /// Where, and whom to let in.
+    #[command(flatten)]
+    pub reachable: Reachable,
+    /// Stop when the first conversation ends
+    #[arg(long)]
+    pub once: bool,
+    /// How long a pipe that has ended waits for its receipts; without any line in it, listen on
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub linger: Duration,
+}
+
+/// `daemon`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "It listens and calls as securechat alone does, without a terminal. Other programs of yours talk to \
+                  it through its control socket: send, status, history and peers, and your own by JSON-RPC. \
+                  With --json it also prints every event."
+)]
+pub struct DaemonArgs {
+    /// As for `listen`.
+    #[command(flatten)]
+    pub listen: Reachable,
+}
+
+/// How others reach us, and who.
+#[derive(Args, Debug)]
+pub struct Reachable {
     /// Where to listen.
     #[arg(
         value_name = "ADDR",
@@ -23,12 +50,6 @@ pub struct ListenArgs {
     /// Answer nobody who is not among your peers, not even with a refusal
     #[arg(long)]
     pub stealth: bool,
-    /// Stop when the first conversation ends
-    #[arg(long)]
-    pub once: bool,
-    /// How long a pipe that has ended waits for its receipts; without any line in it, listen on
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
-    pub linger: Duration,
     /// A name to suggest to those who do not know your key yet
     #[arg(long, value_name = "NAME")]
     pub nickname: Option<String>,

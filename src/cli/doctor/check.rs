@@ -1,9 +1,19 @@
 //! One thing that was looked at: what, how it is, what to do.
 
-use crate::cli::json::Object;
+use serde::Serialize;
+
 use crate::cli::report::{Part, Report};
 use crate::cli::{ExitCode, Out};
 use crate::text::Safe;
+
+/// A check, as programs are told of it.
+#[derive(Serialize)]
+pub(super) struct Record<'a> {
+    check: &'static str,
+    outcome: String,
+    result: &'a Safe,
+    advice: Option<&'a Safe>,
+}
 
 /// How it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,11 +112,12 @@ impl Check {
         std::iter::once(first).chain(below).collect()
     }
 
-    pub(super) fn object(&self) -> Object {
-        Object::default()
-            .text("check", self.what)
-            .text("outcome", &self.outcome.word().to_lowercase())
-            .text("result", self.result.as_str())
-            .optional("advice", self.advice.as_ref().map(Safe::as_str))
+    pub(super) fn record(&self) -> Record<'_> {
+        Record {
+            check: self.what,
+            outcome: self.outcome.word().to_lowercase(),
+            result: &self.result,
+            advice: self.advice.as_ref(),
+        }
     }
 }

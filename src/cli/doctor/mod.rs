@@ -8,13 +8,23 @@ mod machine;
 mod network;
 mod peer;
 
+use serde::Serialize;
+
 use crate::cli::args::{DoctorArgs, Globals};
-use crate::cli::doctor::check::{Check, Outcome};
-use crate::cli::json::Object;
+use crate::cli::doctor::check::{Check, Outcome, Record};
+use crate::cli::json::{self, Versioned};
 use crate::cli::{Error, ExitCode, Out};
 use crate::net::{Clock, Host};
 use crate::store::{Config, Paths};
 use crate::text::{Safe, safe_line};
+
+/// What programs are told.
+#[derive(Serialize)]
+struct Looked<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    checks: Vec<Record<'a>>,
+}
 
 /// What the checks work with.
 struct Patient<'a> {
@@ -49,16 +59,18 @@ pub(super) fn run(args: &DoctorArgs, globals: &Globals, out: &Out) -> Result<Exi
     let mut checks = Vec::new();
     for look in [files::look, machine::look, network::look, peer::look] {
         for check in look(&patient) {
-            if !args.json {
+            if !globals.json {
                 check.lines().iter().try_for_each(|line| out.data(line))?;
             }
             checks.push(check);
         }
     }
-    if args.json {
-        let objects = checks.iter().map(Check::object);
-        let object = Object::versioned().text("type", "doctor");
-        out.data(&object.objects("checks", objects).line())?;
+    if globals.json {
+        let doctor = Looked {
+            kind: "doctor",
+            checks: checks.iter().map(Check::record).collect(),
+        };
+        out.data(&json::line(&Versioned::new(doctor)))?;
     } else {
         out.note(&verdict(&checks));
     }

@@ -2,10 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::chat::{FailReason, Received};
 use crate::cli::history::people::People;
-use crate::cli::json::Object;
+use crate::cli::json::{self, Body, Versioned, message_id};
 use crate::plain::{Past, Stamp};
 use crate::store::{Entry, Standing, key_text};
 use crate::text::{Safe, safe_line};
@@ -22,14 +24,58 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// The line of a record of a running program; none if it is none.
+    pub(super) fn line_of(&self, record: &Value) -> Option<Safe> {
+        let past = past_of(record)?;
+        Some(match self {
+            Self::Transcript { now } => past.transcript(now),
+            Self::Records => past.record(),
+            Self::Json => json::line(&Versioned::new(record)),
+        })
+    }
+
     pub(super) fn line(&self, entry: &Entry, people: &People) -> Safe {
         let past = || past(entry, people);
         match self {
             Self::Transcript { now } => past().transcript(now),
             Self::Records => past().record(),
-            Self::Json => json(entry, people),
+            Self::Json => json::line(&Versioned::new(Record::of(
+                entry,
+                people.label(entry.contact),
+            ))),
         }
     }
+}
+
+/// A record of a running program, as people read it; none if it is none.
+fn past_of(record: &Value) -> Option<Past<'_>> {
+    let text = |name: &str| record.get(name).and_then(Value::as_str);
+    let state = text("state")?;
+    let missing = record.get("missing").and_then(Value::as_u64);
+    let standing = match text("reason") {
+        Some(reason) => safe_line(state) + ": " + safe_line(reason),
+        None => safe_line(state),
+    };
+    let remark = match (state, missing.unwrap_or(0)) {
+        ("received", 0) | ("delivered", _) => None,
+        ("received" | "unconfirmed", missing) => Some(received(missing, state == "unconfirmed")),
+        _ => Some(standing.clone()),
+    };
+    let body = match (text("text"), text("base64")) {
+        (Some(text), _) => Received::Text(text),
+        (None, Some(bytes)) => Received::Unreadable {
+            len: STANDARD.decode(bytes).ok()?.len(),
+        },
+        (None, None) => return None,
+    };
+    Some(Past {
+        at: Stamp::parse(text("t")?)?,
+        name: safe_line(text("peer")?),
+        is_ours: text("dir")? == "out",
+        standing,
+        remark,
+        body,
+    })
 }
 
 fn past<'a>(entry: &'a Entry, people: &People) -> Past<'a> {
@@ -87,34 +133,48 @@ fn words(reason: FailReason) -> Safe {
     safe_line(&reason.to_string())
 }
 
-fn json(entry: &Entry, people: &People) -> Safe {
-    let peer = entry.contact.peer();
-    let direction = if is_ours(entry.standing) { "out" } else { "in" };
-    let object = Object::versioned()
-        .text("type", "message")
-        .text("t", Stamp::local(entry.at).utc_ms().as_str())
-        .text("sent", Stamp::local(entry.sent_at).utc_ms().as_str())
-        .text("id", &id(entry))
-        .text("peer", people.label(entry.contact).as_str())
-        .text("key", key_text(&peer).as_str())
-        .text("dir", direction)
-        .text("state", word(entry));
-    let object = match entry.standing {
-        Standing::Failed(reason) => object.text("reason", words(reason).as_str()),
-        Standing::Received { missing } => object.number("missing", missing),
-        Standing::Waiting | Standing::Delivered => object,
-    };
-    let object = match Received::from(entry.body.as_slice()) {
-        Received::Text(text) => object.text("text", text),
-        // What is no text is lost in no other form.
-        Received::Unreadable { .. } => object.text("base64", &STANDARD.encode(&entry.body)),
-    };
-    object.line()
+/// A message that is kept, as programs read it.
+#[derive(Serialize)]
+pub(in crate::cli) struct Record {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    t: Safe,
+    sent: Safe,
+    id: String,
+    peer: Safe,
+    key: Safe,
+    dir: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Safe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
+    #[serde(flatten)]
+    body: Body,
 }
 
-/// The message's name, which both sides have for it.
-fn id(entry: &Entry) -> String {
-    format!("{:016x}-{}", entry.name.log.0, entry.name.sequence)
+impl Record {
+    /// `label`: what to call the other side.
+    pub(in crate::cli) fn of(entry: &Entry, label: Safe) -> Self {
+        let (reason, missing) = match entry.standing {
+            Standing::Failed(reason) => (Some(words(reason)), None),
+            Standing::Received { missing } => (None, Some(missing)),
+            Standing::Waiting | Standing::Delivered => (None, None),
+        };
+        Self {
+            kind: "message",
+            t: Stamp::local(entry.at).utc_ms(),
+            sent: Stamp::local(entry.sent_at).utc_ms(),
+            id: message_id(entry.name),
+            peer: label,
+            key: key_text(&entry.contact.peer()),
+            dir: if is_ours(entry.standing) { "out" } else { "in" },
+            state: word(entry),
+            reason,
+            missing,
+            body: Body::of(&entry.body),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +274,31 @@ mod tests {
                 transcript.line(&entry, &people).as_str(),
                 format!("{clock} {line}")
             );
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_running_program_reads_as_one_from_the_file() {
+        let people = nobody();
+        let now = Stamp::local(UnixTime(1_795_226_971_120));
+        let standings = [
+            Standing::Received { missing: 0 },
+            Standing::Received { missing: 2 },
+            Standing::Waiting,
+            Standing::Delivered,
+            Standing::Failed(FailReason::Expired),
+        ];
+        for standing in standings {
+            for (is_unconfirmed, body) in [(false, "yes\u{1b}".as_bytes()), (true, &[0xff, 0xfe])] {
+                let received = matches!(standing, Standing::Received { .. });
+                let entry = entry(standing, is_unconfirmed && received, body);
+                let record = Record::of(&entry, people.label(entry.contact));
+                let record = serde_json::to_value(&record).unwrap();
+                for form in [Form::Transcript { now: now.clone() }, Form::Records] {
+                    let line = form.line(&entry, &people);
+                    assert_eq!(form.line_of(&record), Some(line), "{standing:?}");
+                }
+            }
         }
     }
 

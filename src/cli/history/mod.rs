@@ -3,10 +3,14 @@
 mod form;
 mod kept;
 mod people;
+mod running;
 mod when;
 
+pub(in crate::cli) use self::form::Record;
+pub(in crate::cli) use self::people::begins_with;
 pub use self::when::When;
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 
@@ -14,10 +18,12 @@ use crate::cli::args::{
     HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
     HistoryShowArgs,
 };
+use crate::cli::control::Running;
 use crate::cli::history::form::Form;
 use crate::cli::history::kept::Kept;
 use crate::cli::history::people::People;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
+use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, ErrorKind, Filter, Found, Loss, Salvaged, Standing};
 use crate::text::{Safe, safe_line};
@@ -30,6 +36,23 @@ pub(super) fn run(command: &HistoryCommand, context: &Context) -> Result<ExitCod
         HistoryCommand::Export(args) => export(args, context),
         HistoryCommand::Purge(args) => purge(args, context),
     }
+}
+
+/// How many messages wait for whom, of an identity that no program has open.
+///
+/// # Errors
+/// SC15 if one has; what opening the store says.
+pub(super) fn waiting(context: &Context) -> Result<BTreeMap<PeerId, u64>, Error> {
+    let kept = Kept::open(context)?;
+    let mut waiting = BTreeMap::new();
+    if let Some(archive) = kept.archive()? {
+        let found = archive.find(&Filter::default())?;
+        let entries = found.entries.iter();
+        for entry in entries.filter(|it| it.standing == Standing::Waiting) {
+            *waiting.entry(entry.contact.peer()).or_insert(0) += 1;
+        }
+    }
+    Ok(waiting)
 }
 
 fn search(args: &HistorySearchArgs, context: &Context) -> Result<ExitCode, Error> {
@@ -49,6 +72,9 @@ fn show(
     words: Option<String>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
+    if let Some(running) = Running::find(context)? {
+        return running::show(running, args, words, context);
+    }
     let people = People::load(context)?;
     let who = people.who(args.filter.peer.as_deref())?;
     let kept = Kept::open(context)?;
@@ -65,7 +91,7 @@ fn show(
         ..times(&args.filter, &kept)
     };
     let found = archive.find(&filter)?;
-    let form = form(args.json, kept.now);
+    let form = form(context.globals.json, kept.now);
     for entry in &found.entries {
         context.out.data(&form.line(entry, &people))?;
     }
@@ -121,26 +147,40 @@ fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error
     if let Some(path) = output.filter(|it| it.exists()) {
         return Err(in_the_way(path));
     }
+    if let Some(running) = Running::find(context)? {
+        return running::export(running, output, context);
+    }
     let people = People::load(context)?;
     let kept = Kept::open(context)?;
     tell_if_off(context);
     let Salvaged { found, loss } = kept.salvage()?;
-    let form = if args.json { Form::Json } else { Form::Records };
+    let form = if context.globals.json {
+        Form::Json
+    } else {
+        Form::Records
+    };
     let lines = found.entries.iter().map(|entry| form.line(entry, &people));
-    let written = count(found.entries.len() as u64);
-    match output {
-        Some(path) => {
-            write(path, lines)?;
-            context.out.note(&(written + " written to " + path));
-        }
-        None => {
-            for line in lines {
-                context.out.data(&line)?;
-            }
-            context.out.note(&(written + " written"));
-        }
-    }
+    write_out(output, lines, found.entries.len() as u64, context)?;
     Ok(tell_loss(&loss, &kept.path, context))
+}
+
+fn write_out(
+    output: Option<&Path>,
+    lines: impl Iterator<Item = Safe>,
+    number: u64,
+    context: &Context,
+) -> Result<(), Error> {
+    let written = count(number) + " written";
+    let Some(path) = output else {
+        for line in lines {
+            context.out.data(&line)?;
+        }
+        context.out.note(&written);
+        return Ok(());
+    };
+    write(path, lines)?;
+    context.out.note(&(written + " to " + path));
+    Ok(())
 }
 
 /// Makes a file of these lines, for this user alone.
@@ -180,6 +220,9 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     if !args.yes && !input::can_ask(context.globals.no_input) {
         return Err(Error::NeedsInput(Prompt::Deletion));
     }
+    if let Some(running) = Running::find(context)? {
+        return running::purge(running, args, context);
+    }
     let people = People::load(context)?;
     let who = people.who(args.peer.as_deref())?;
     let kept = Kept::open(context)?;
@@ -212,7 +255,7 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
 }
 
 /// How many messages a purge takes: those that are over, and what cannot be read if all of it goes.
-fn over(found: &Found, filter: &Filter) -> u64 {
+pub(in crate::cli) fn over(found: &Found, filter: &Filter) -> u64 {
     let is_over = |standing| match standing {
         Standing::Waiting => false,
         Standing::Received { .. } | Standing::Delivered | Standing::Failed(_) => true,

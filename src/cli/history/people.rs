@@ -67,6 +67,15 @@ pub(super) enum Who {
 }
 
 impl Who {
+    /// The key, as a running program understands it.
+    pub(super) fn text(&self) -> Option<Safe> {
+        match self {
+            Self::Anybody => None,
+            Self::Contact(contact) => Some(key_text(&contact.peer())),
+            Self::Beginning(beginning) => Some(Safe::from("key:") + safe_line(beginning)),
+        }
+    }
+
     /// The contact, if one is meant. `everything` that is kept is gone through for a key that is known by
     /// its beginning only.
     ///
@@ -84,7 +93,7 @@ impl Who {
     }
 }
 
-fn begins_with(beginning: &str, kept: &[Entry]) -> Result<ContactId, Error> {
+pub(in crate::cli) fn begins_with(beginning: &str, kept: &[Entry]) -> Result<ContactId, Error> {
     let contacts: BTreeSet<PeerId> = kept.iter().map(|it| it.contact.peer()).collect();
     let begins = |peer: &&PeerId| key_text(peer).as_str().starts_with(beginning);
     let mut found = contacts.iter().filter(begins);

@@ -3,10 +3,13 @@
 mod exchange;
 mod replace;
 
-use crate::cli::args::{
-    PeerArgs, PeersAddArgs, PeersCommand, PeersListArgs, PeersRenameArgs, PeersRevokeArgs,
-};
-use crate::cli::json::Object;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::args::{PeerArgs, PeersAddArgs, PeersCommand, PeersRenameArgs, PeersRevokeArgs};
+use crate::cli::control::{Params, Running};
+use crate::cli::json::{self, Versioned};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::id::PeerId;
 use crate::store::{
@@ -16,7 +19,7 @@ use crate::text::{Safe, safe_line};
 
 pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode, Error> {
     match command {
-        PeersCommand::List(args) => list(args, context),
+        PeersCommand::List => list(context),
         PeersCommand::Add(args) => add(args, context),
         PeersCommand::Show(args) => show(args, context),
         PeersCommand::Rename(args) => rename(args, context),
@@ -26,15 +29,39 @@ pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode,
         PeersCommand::Export(args) => exchange::export(args, context),
         PeersCommand::Import(args) => exchange::import(args, context),
     }?;
+    if changes(command) {
+        tell_running(context);
+    }
     Ok(ExitCode::Done)
 }
 
+const fn changes(command: &PeersCommand) -> bool {
+    match command {
+        PeersCommand::List | PeersCommand::Show(_) | PeersCommand::Export(_) => false,
+        PeersCommand::Add(_)
+        | PeersCommand::Rename(_)
+        | PeersCommand::Replace(_)
+        | PeersCommand::Revoke(_)
+        | PeersCommand::Remove(_)
+        | PeersCommand::Import(_) => true,
+    }
+}
+
+/// Lets a running program go by the list at once. Without that it finds the change by itself, within two seconds.
+fn tell_running(context: &Context) {
+    if let Ok(Some(mut running)) = Running::find(context) {
+        let _: Result<serde_json::Value, Error> =
+            running.ask("reload", Params::default(), Duration::ZERO);
+    }
+}
+
 /// Prints every line that can be understood, then fails if there is one that cannot.
-fn list(args: &PeersListArgs, context: &Context) -> Result<(), Error> {
+fn list(context: &Context) -> Result<(), Error> {
     let path = context.paths.known_peers();
     let known = KnownPeers::load_despite_damage(&path)?;
-    if args.json {
-        context.out.data(&as_json(&known))?;
+    if context.globals.json {
+        let list = Versioned::new(List::of(&known));
+        context.out.data(&json::line(&list))?;
     } else {
         for line in as_table(&known) {
             context.out.data(&line)?;
@@ -82,28 +109,57 @@ fn noted(reason: Option<&Safe>) -> Safe {
     reason.map_or_else(Safe::default, |reason| Safe::from(": ") + reason)
 }
 
-fn as_json(known: &KnownPeers) -> Safe {
-    let peers = known.peers().iter().map(|peer| {
-        let addresses = peer.addresses().iter().map(HostPort::to_string);
+/// What programs are told of known-peers.
+#[derive(Serialize)]
+pub(super) struct List {
+    peers: Vec<Saved>,
+    revoked: Vec<Revoked>,
+}
+
+/// A peer, as programs are told of it.
+#[derive(Serialize)]
+pub(super) struct Saved {
+    name: Safe,
+    key: Safe,
+    addresses: Vec<String>,
+    seen: Option<String>,
+    verified: Option<String>,
+    psk: bool,
+    revoked: bool,
+}
+
+#[derive(Serialize)]
+struct Revoked {
+    key: Safe,
+    reason: Option<Safe>,
+}
+
+impl List {
+    pub(super) fn of(known: &KnownPeers) -> Self {
+        let revoked = known.revoked().map(|(key, reason)| Revoked {
+            key: key_text(key),
+            reason: reason.cloned(),
+        });
+        Self {
+            peers: known.peers().iter().map(Saved::of).collect(),
+            revoked: revoked.collect(),
+        }
+    }
+}
+
+impl Saved {
+    fn of(peer: &Peer) -> Self {
         let day = |day: Option<Day>| day.map(|day| day.to_string());
-        Object::default()
-            .text("name", peer.name().as_str())
-            .text("key", key_text(&peer.key()).as_str())
-            .texts("addresses", addresses)
-            .optional("seen", day(peer.seen()).as_deref())
-            .optional("verified", day(peer.verified()).as_deref())
-            .flag("psk", peer.has_psk())
-            .flag("revoked", peer.is_revoked())
-    });
-    let revoked = known.revoked().map(|(key, reason)| {
-        Object::default()
-            .text("key", key_text(key).as_str())
-            .optional("reason", reason.map(Safe::as_str))
-    });
-    Object::versioned()
-        .objects("peers", peers)
-        .objects("revoked", revoked)
-        .line()
+        Self {
+            name: peer.name().clone(),
+            key: key_text(&peer.key()),
+            addresses: peer.addresses().iter().map(HostPort::to_string).collect(),
+            seen: day(peer.seen()),
+            verified: day(peer.verified()),
+            psk: peer.has_psk(),
+            revoked: peer.is_revoked(),
+        }
+    }
 }
 
 fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
@@ -128,6 +184,10 @@ fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
 fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let peer = find(&known, &args.name)?;
+    if context.globals.json {
+        let saved = Versioned::new(Saved::of(peer));
+        return context.out.data(&json::line(&saved));
+    }
     let key = peer.key();
     let rows = [
         ("name", Some(peer.name().clone())),

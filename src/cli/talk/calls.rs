@@ -18,6 +18,8 @@ const PAUSES: [Duration; 4] = [
 /// Those who are called.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
+    /// Whether everybody is called who is known.
+    is_for_everybody: bool,
     of: BTreeMap<PeerId, Call>,
 }
 
@@ -31,6 +33,20 @@ struct Call {
 }
 
 impl Calls {
+    pub(super) const fn are_for_everybody(&self) -> bool {
+        self.is_for_everybody
+    }
+
+    /// Calls everybody from now on who is known by then.
+    pub(super) const fn call_everybody(&mut self) {
+        self.is_for_everybody = true;
+    }
+
+    /// Whether somebody is called already.
+    pub(super) fn has(&self, peer: &PeerId) -> bool {
+        self.of.contains_key(peer)
+    }
+
     /// Calls somebody now, and again whenever that ends.
     pub(super) fn add(&mut self, peer: PeerId, host: HostPort, now: Instant) {
         let call = Call {

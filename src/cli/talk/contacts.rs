@@ -90,6 +90,26 @@ impl Contacts {
         }))
     }
 
+    /// As [`Contacts::refresh`], by somebody who knows that the file is whole.
+    ///
+    /// # Errors
+    /// As [`Contacts::refresh`].
+    pub(super) fn reload(&mut self) -> Result<Option<Changes>, store::Error> {
+        self.seen = Stamp::of(&self.path);
+        self.refresh()
+    }
+
+    /// Changes the file.
+    ///
+    /// # Errors
+    /// If it cannot be used, or what `edit` says; nothing is changed then.
+    pub(super) fn update(
+        &self,
+        edit: impl FnOnce(&mut KnownPeers) -> Result<(), store::Error>,
+    ) -> Result<(), store::Error> {
+        KnownPeers::update(&self.path, edit)
+    }
+
     fn usable(&self) -> impl Iterator<Item = &Peer> {
         let allowed = |peer: &&Peer| self.test_keys || !is_test_only(&peer.key());
         self.known

@@ -189,8 +189,8 @@ impl Goal {
     }
 
     /// Notes that an address reported a closed port. It explains a failure and causes none. Returns
-    /// the address if this is news.
-    pub(super) fn on_icmp(&mut self, error: &IcmpError) -> Option<SocketAddr> {
+    /// whose address it is, and which, if this is news.
+    pub(super) fn on_icmp(&mut self, error: &IcmpError) -> Option<(PeerId, SocketAddr)> {
         let Self::Reach(reach) = self else {
             return None;
         };
@@ -201,7 +201,7 @@ impl Goal {
             return None;
         }
         reach.closed.push(address);
-        (reach.state == Stage::Trying).then_some(address)
+        (reach.state == Stage::Trying).then_some((reach.peer, address))
     }
 
     /// The peer that has not answered in time.

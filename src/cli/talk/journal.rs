@@ -6,7 +6,8 @@
 
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
-use crate::store::{Archive, Change, Error, Fault};
+use crate::store::{Archive, Change, Error, Fault, Filter, Found};
+use crate::time::UnixTime;
 
 /// The store, and what it is still to be told.
 #[derive(Debug)]
@@ -92,6 +93,26 @@ impl Journal {
             self.settled(contact, name, removed);
         }
         self.done.push(Done::Forgotten(contact));
+    }
+
+    /// Looks messages up, as far as they are written down.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn find(&self, filter: &Filter) -> Result<Found, Error> {
+        self.archive.find(filter)
+    }
+
+    /// Does away with history. Returns how many messages went.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn purge(
+        &mut self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+    ) -> Result<u64, Error> {
+        self.archive.purge(contact, before)
     }
 
     /// Whether something is only in memory yet.

@@ -6,14 +6,18 @@ mod calls;
 mod contacts;
 mod conversation;
 mod face;
+mod fact;
 mod goal;
 mod journal;
 mod leave;
 mod network;
 mod ping;
 mod profile;
+mod programs;
+mod request;
 mod send;
 mod sent;
+mod status;
 mod stdin;
 mod typed;
 
@@ -23,6 +27,7 @@ pub(super) use self::network::no_threads;
 pub(super) use self::ping::{look, ping};
 pub(super) use self::profile::cannot_bind;
 pub(super) use self::send::send;
+pub(super) use self::status::{PeerStatus, Status};
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
 pub(super) use self::typed::Typed;
 
@@ -32,16 +37,20 @@ use std::time::Duration;
 
 use crate::chat::Policy;
 use crate::cli::Prompt;
-use crate::cli::args::{self, ConnectArgs, Globals, ListenArgs};
+use crate::cli::args::{self, ConnectArgs, DaemonArgs, Globals, ListenArgs};
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::{Conversation, State, Typist};
 use crate::cli::talk::face::{Face, Screen, read_keys};
+use crate::cli::talk::fact::Fact;
 use crate::cli::talk::goal::{Goal, Reach};
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
+use crate::cli::talk::programs::Programs;
 use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, input};
+use crate::control::IS_SUPPORTED;
+use crate::json::LINE_MAX_LEN;
 use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{Congestion, EndpointConfig, Trust};
@@ -69,11 +78,12 @@ const GUIDE: &[&str] = &[
 /// # Errors
 /// Whatever ends it.
 pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, Error> {
-    let bind = target::listen_on(args, context.config.listen)?;
+    let reachable = &args.reachable;
+    let bind = target::listen_on(reachable, context.config.listen)?;
     let config = EndpointConfig {
-        trust: trust(args.trust, context)?,
-        stealth: args.stealth,
-        nickname: nickname(args.nickname.as_deref(), context),
+        trust: trust(reachable.trust, context)?,
+        stealth: reachable.stealth,
+        nickname: nickname(reachable.nickname.as_deref(), context),
         bulk: false,
         congestion: Congestion::default(),
         keepalive: context.config.keepalive,
@@ -110,6 +120,44 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
     conversation.run()
 }
 
+/// `daemon`: as `securechat` alone, without a terminal.
+///
+/// # Errors
+/// Whatever ends it; SC42 where there are no control sockets, SC41 if its own cannot be used.
+pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, Error> {
+    if !IS_SUPPORTED {
+        return Err(Error::NotHere { command: "daemon" });
+    }
+    let listen = &args.listen;
+    let bind = target::listen_on(listen, context.config.listen)?;
+    let trust = match listen.trust {
+        // Whoever listens to the socket answers.
+        Some(args::Trust::Ask) => Trust::Ask,
+        wanted => trust(wanted, context)?,
+    };
+    let config = EndpointConfig {
+        trust,
+        stealth: listen.stealth,
+        nickname: nickname(listen.nickname.as_deref(), context),
+        keepalive: context.config.keepalive,
+        ..EndpointConfig::default()
+    };
+    let profile = Profile::open(context, bind)?;
+    let goal = Goal::Listen { once: None };
+    let network = Network::start(profile, bind, config, None)?;
+    let ends = if context.globals.json {
+        (Face::events(), Typist::Nobody, Lines::none())
+    } else {
+        let printer = Printer::new(Form::Records, stdout(), stderr(), context.globals.quiet);
+        (Face::Service(printer), Typist::Nobody, Lines::none())
+    };
+    let mut conversation = conversation(network, ends, goal, LINGER, context);
+    conversation.serve_programs(&context.paths)?;
+    conversation.call_everybody();
+    announce(&mut conversation)?;
+    conversation.run()
+}
+
 /// The usual port, or any if another program has it: a second identity on one machine can call, and be called
 /// at the port that is shown.
 fn free_port() -> Bind {
@@ -126,8 +174,8 @@ fn free_port() -> Bind {
 /// Says where we listen, and what others have to type.
 fn announce(conversation: &mut Conversation) -> Result<(), Error> {
     let local = conversation.handle.local_addr();
-    let key = key_text(&conversation.own);
-    let listening = Safe::from("listening on ") + local + "/udp as " + &key;
+    let own = conversation.own;
+    let key = key_text(&own);
     let host = if local.ip().is_unspecified() {
         Safe::from("<this-host>:") + local.port()
     } else {
@@ -135,9 +183,11 @@ fn announce(conversation: &mut Conversation) -> Result<(), Error> {
     };
     let command = Safe::from("others can run:  securechat connect --peer-key ") + key + " " + host;
     conversation.tell_screen()?;
-    for words in [listening, command] {
-        conversation.face.note(None, &words);
-    }
+    conversation.tell(&Fact::Listening {
+        address: local,
+        key: own,
+    });
+    conversation.face.note(None, &command);
     Ok(())
 }
 
@@ -188,17 +238,33 @@ fn converse(
     linger: Duration,
     context: &Context,
 ) -> Result<Conversation, Error> {
-    let sender = network.sender;
+    let sender = network.sender.clone();
     let screen = if wants_screen(&context.globals) && context.config.mode == Mode::Auto {
         on_screen(&sender, network.clock, context)?
     } else {
         None
     };
-    let (face, typist, lines) = match screen {
+    let ends = match screen {
         Some(screen) => screen,
+        None if context.globals.json => as_events(&sender)?,
         None => in_lines(&sender, context)?,
     };
-    Ok(Conversation {
+    let mut conversation = conversation(network, ends, goal, linger, context);
+    // People can talk all the same.
+    if let Err(error) = conversation.serve_programs(&context.paths) {
+        conversation.complain(&error);
+    }
+    Ok(conversation)
+}
+
+fn conversation(
+    network: Network,
+    (face, typist, lines): Ends,
+    goal: Goal,
+    linger: Duration,
+    context: &Context,
+) -> Conversation {
+    Conversation {
         handle: network.driver.handle().clone(),
         driver: network.driver,
         profile: network.profile,
@@ -207,7 +273,7 @@ fn converse(
         is_quiet: context.globals.quiet,
         out: context.out.clone(),
         inputs: network.inputs,
-        sender,
+        sender: network.sender,
         lines,
         typist,
         calls: Calls::default(),
@@ -216,7 +282,8 @@ fn converse(
         linger,
         own: network.own,
         leave: network.leave,
-    })
+        programs: Programs::default(),
+    }
 }
 
 /// What a conversation is shown by, who types, and the lines that come.
@@ -245,13 +312,24 @@ fn on_screen(
     )))
 }
 
+/// A conversation of programs: events on standard output, requests from standard input.
+fn as_events(inputs: &Sender<Input>) -> Result<Ends, Error> {
+    let lines = read_lines(LINE_MAX_LEN, wake(inputs)).map_err(|error| no_threads(&error))?;
+    Ok((Face::events(), Typist::Program, lines))
+}
+
+fn wake(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {
+    let inputs = inputs.clone();
+    move || {
+        // The conversation may be over.
+        let _ = inputs.send(Input::Wake);
+    }
+}
+
 /// A conversation in lines.
 fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
-    let inputs = inputs.clone();
-    let wake = move || {
-        let _ = inputs.send(Input::Wake);
-    };
-    let lines = read_lines(Policy::default().largest, wake).map_err(|error| no_threads(&error))?;
+    let largest = Policy::default().largest;
+    let lines = read_lines(largest, wake(inputs)).map_err(|error| no_threads(&error))?;
     let printer = Printer::new(form(), stdout(), stderr(), context.globals.quiet);
     Ok((Face::Lines(printer), typist(), lines))
 }
@@ -264,7 +342,8 @@ pub(super) fn wants_screen(globals: &Globals) -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     let has_log = globals.verbose > 0 || globals.log_level.is_some();
     let logs_here = has_log && globals.log.is_none();
-    let wants_lines = globals.plain || globals.no_input || set("ACCESSIBLE") || is_dumb;
+    let wants_lines =
+        globals.json || globals.plain || globals.no_input || set("ACCESSIBLE") || is_dumb;
     let has_terminal = stdin().is_terminal() && stdout().is_terminal();
     has_terminal && !wants_lines && !logs_here && !cfg!(windows)
 }
@@ -314,8 +393,10 @@ fn form() -> Form {
 
 /// Asking needs somebody to ask.
 fn trust(wanted: Option<args::Trust>, context: &Context) -> Result<Trust, Error> {
-    let can_ask = input::can_ask(context.globals.no_input);
+    let can_ask = input::can_ask(context.globals.no_input) && !context.globals.json;
     match wanted {
+        // A program answers.
+        Some(args::Trust::Ask) if context.globals.json => Ok(Trust::Ask),
         Some(args::Trust::Ask) if !can_ask => Err(Error::NeedsInput(Prompt::Trust)),
         Some(args::Trust::Ask) => Ok(Trust::Ask),
         Some(args::Trust::Strict) => Ok(Trust::Strict),

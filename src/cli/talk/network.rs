@@ -11,6 +11,7 @@ use crate::cli::Error;
 use crate::cli::talk::aim::meet;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::{Profile, cannot_bind};
+use crate::control::Happening;
 use crate::id::PeerId;
 use crate::net::{
     Bind, Clock, Driver, ResolveError, Signal, Socket, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd,
@@ -36,6 +37,8 @@ pub(super) enum Input {
     Told(Safe),
     /// Something happened at the terminal that a screen is on.
     Screen(tui::Input),
+    /// Something happened at the control socket.
+    Control(Happening),
 }
 
 /// A running core, and what wakes its owner.

@@ -74,7 +74,7 @@ fn begin(args: &PingArgs, context: &Context) -> Result<Pinging, Error> {
         id: aim.offer.key,
         goal: Goal::Reach(reach),
         out: context.out.clone(),
-        tally: Tally::new(args.wait, args.json, peer.label.clone()),
+        tally: Tally::new(args.wait, context.globals.json, peer.label.clone()),
         peer,
         count: args.count.unwrap_or(u64::MAX),
         interval: args.interval.max(SHORTEST_INTERVAL),
@@ -104,7 +104,6 @@ pub(in crate::cli) fn look(
         wait: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         family: Family::default(),
-        json: false,
     };
     let mut pinging = begin(&args, context)?;
     pinging.is_silent = true;
@@ -185,7 +184,7 @@ impl Pinging {
             }
             match self.network.inputs.recv_timeout(self.patience(now)) {
                 // There is no screen, and nobody is called but the one.
-                Ok(Input::Wake | Input::Found(..) | Input::Screen(_))
+                Ok(Input::Wake | Input::Found(..) | Input::Screen(_) | Input::Control(_))
                 | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.out.warn(&words),
                 Ok(Input::Signal(Signal::Interrupt)) if self.tally.sent() > 0 => {

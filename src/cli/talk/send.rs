@@ -5,8 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::chat::{self, ContactId, Draft, Name, Policy, SendError, State, Update};
 use crate::cli::args::SendArgs;
+use crate::cli::control::{Params, Running};
+use crate::cli::json::{self, Versioned, message_id, ms};
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
@@ -19,7 +23,7 @@ use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, peers
 use crate::id::PeerId;
 use crate::net::Bind;
 use crate::proto::{ApiMisuse, CloseReason, EndpointConfig, Event, Trust};
-use crate::store::KnownPeers;
+use crate::store::{KnownPeers, key_text};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
@@ -33,6 +37,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// SC14 if none came in time; whatever keeps it from being tried.
 pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCode, Error> {
     let given = given(args)?;
+    if let Some(running) = Running::find(context)? {
+        return through(running, args, given, context);
+    }
     if args.no_wait {
         return keep(args, given, context);
     }
@@ -64,6 +71,7 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
         started,
         wait: args.wait,
         course: Course::default(),
+        delivered: None,
         network,
     };
     delivery.accept(text)?;
@@ -71,7 +79,46 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     host.resolve(args.family.into(), move |found| {
         let _ = inputs.send(Input::Resolved(found));
     });
-    delivery.run()
+    delivery.run(context)
+}
+
+/// Lets the program that runs already send it.
+fn through(
+    mut running: Running,
+    args: &SendArgs,
+    given: Given<'_>,
+    context: &Context,
+) -> Result<ExitCode, Error> {
+    let known = KnownPeers::load(&context.paths.known_peers())?;
+    let peer = peers::find(&known, &args.name)?;
+    known.check_not_revoked(&peer.key())?;
+    // Before standard input is read for nothing.
+    let target = Target::of_send(args)?;
+    let wait = (!args.no_wait).then_some(args.wait);
+    let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    let params = Params::default()
+        .with("peer", Some(key_text(&peer.key()).as_str()))
+        .with("text", Some(read(given)?))
+        .with("address", target.address.map(|it| it.to_string()))
+        .with("wait_ms", wait_ms);
+    let done: Value = running.ask("send", params, wait.unwrap_or_default())?;
+    tell_done(&done, peer.name(), context)?;
+    Ok(ExitCode::Done)
+}
+
+fn tell_done(done: &Value, to: &Safe, context: &Context) -> Result<(), Error> {
+    if context.globals.json {
+        let done = json::line(&Versioned::new(done));
+        return context.out.data(&done);
+    }
+    let words = match done.get("after_ms").and_then(Value::as_f64) {
+        Some(ms) => {
+            Safe::from("delivered to ") + to + " after " + safe_line(&format!("{ms:.0} ms"))
+        }
+        None => kept(1, core::slice::from_ref(to)),
+    };
+    context.out.note(&words);
+    Ok(())
 }
 
 /// `--no-wait`: writes a message down for whoever talks to the peer next. No network is needed.
@@ -90,12 +137,13 @@ fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode
     let draft = Draft::text(read(given)?, profile.clock.unix_time());
     let prepared = profile.client().prepare(contact, draft);
     let message = prepared.map_err(|error| not_accepted(&peer, &error))?;
+    let done = json!({ "message": message_id(message.name), "state": "queued" });
     profile.journal.queue(contact, &[message])?;
-    context.out.note(&kept(1, &[peer.label]));
+    tell_done(&done, &peer.label, context)?;
     Ok(ExitCode::Done)
 }
 
-fn not_accepted(peer: &Peer, error: &SendError) -> Error {
+pub(super) fn not_accepted(peer: &Peer, error: &SendError) -> Error {
     Error::NotDelivered(Box::new(Loss {
         to: vec![peer.label.clone()],
         messages: 1,
@@ -188,6 +236,8 @@ struct Delivery {
     started: Instant,
     wait: Duration,
     course: Course,
+    /// What is to be told of it once it is delivered.
+    delivered: Option<Value>,
 }
 
 impl Delivery {
@@ -221,8 +271,11 @@ impl Delivery {
         }
     }
 
-    fn run(mut self) -> Result<ExitCode, Error> {
+    fn run(mut self, context: &Context) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
+        if let Some(delivered) = &self.delivered {
+            tell_done(delivered, &self.peer.label, context)?;
+        }
         let is_told = matches!(end, Err(Error::NotDelivered(_)));
         if self.name.is_some() && !is_told {
             self.out
@@ -269,7 +322,7 @@ impl Delivery {
                 .recv_timeout(left.min(patience).min(LOOK))
             {
                 // There is no screen, and nobody is called but the one.
-                Ok(Input::Wake | Input::Found(..) | Input::Screen(_))
+                Ok(Input::Wake | Input::Found(..) | Input::Screen(_) | Input::Control(_))
                 | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.out.warn(&words),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
@@ -316,8 +369,11 @@ impl Delivery {
             State::Queued | State::Sent => Ok(None),
             State::Delivered => {
                 let took = self.network.clock.now().saturating_since(self.started);
-                let words = Safe::from("delivered to ") + &self.peer.label + " after ";
-                self.out.note(&(words + took.as_millis() + " ms"));
+                self.delivered = Some(json!({
+                    "message": message_id(name),
+                    "state": "delivered",
+                    "after_ms": ms(took),
+                }));
                 Ok(Some(ExitCode::Done))
             }
             State::Failed(reason) => {

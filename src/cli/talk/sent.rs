@@ -70,6 +70,7 @@ pub(super) struct Settled {
 pub(super) struct Late {
     pub(super) number: u64,
     pub(super) peer: PeerId,
+    pub(super) name: Name,
     pub(super) is_sent: bool,
 }
 
@@ -168,12 +169,13 @@ impl Sent {
     /// Messages whose receipt has not come soon; each once in each state.
     pub(super) fn late(&mut self, now: Instant) -> Vec<Late> {
         let mut late = Vec::new();
-        for ((contact, _), open) in &mut self.open {
+        for ((contact, name), open) in &mut self.open {
             if !open.told && now.saturating_since(open.since) >= SOON {
                 open.told = true;
                 late.push(Late {
                     number: open.number,
                     peer: contact.peer(),
+                    name: *name,
                     is_sent: open.is_sent,
                 });
             }
@@ -190,6 +192,12 @@ impl Sent {
     /// Whether anything was said in this run.
     pub(super) const fn has_said(&self) -> bool {
         self.said > 0
+    }
+
+    /// Whether any of a message may have left; none if it has come to its end.
+    pub(super) fn may_have_left(&self, contact: ContactId, name: Name) -> Option<bool> {
+        let open = self.open.get(&(contact, name))?;
+        Some(open.may_have_left)
     }
 
     /// What waits for a peer.
@@ -305,6 +313,7 @@ mod tests {
             vec![Late {
                 number: 1,
                 peer: BOB,
+                name: name(0),
                 is_sent,
             }]
         };

@@ -62,8 +62,8 @@ fn a_train_is_taken_apart_at_its_stride() {
 
 #[test]
 fn hostile_lengths_and_strides_stay_within_the_buffer() {
-    assert_eq!(sizes(0, 0), []);
-    assert_eq!(sizes(0, 30), []);
+    assert_eq!(sizes(0, 0), [0_usize; 0]);
+    assert_eq!(sizes(0, 30), [0_usize; 0]);
     assert_eq!(sizes(50, 0), [50]);
     assert_eq!(sizes(50, usize::MAX), [50]);
     assert_eq!(sizes(usize::MAX, 60), [60, 40]);

@@ -1,6 +1,7 @@
 //! Items of docs/checklist.md, "State", that whole endpoints show without a network.
 
 use super::*;
+use crate::proto::limits::MAX_EVENTS;
 
 /// The index in an INIT or RESP that `side` sends now.
 fn index_sent(side: &mut Side, kind: u8, at: Instant) -> Vec<u8> {
@@ -110,4 +111,101 @@ fn each_connection_has_a_generation_of_its_own() {
     a.endpoint.connect(b.id(), &[], now(2_000)).unwrap();
     settle(&mut a, &mut b, now(2_000));
     assert!(a.endpoint.generation(b.id()).unwrap() > first);
+}
+
+fn inits(packets: &[(SocketAddr, Vec<u8>)]) -> Vec<SocketAddr> {
+    let inits = packets.iter().filter(|(_, packet)| packet[0] == 1);
+    inits.map(|(to, _)| *to).collect()
+}
+
+#[test]
+fn a_call_goes_to_the_path_first_and_to_no_more_addresses_than_are_kept() {
+    let (mut a, b) = connected();
+    let others: Vec<SocketAddr> = (1..=9)
+        .map(|last| SocketAddr::from(([198, 51, 100, last], 7_419)))
+        .collect();
+    a.endpoint.connect(b.id(), &others, now(1)).unwrap();
+    a.drain(now(1));
+    let at = now(200_000);
+    a.say(b.id(), b"are you there?", at);
+    let called = inits(&a.drain(at));
+    let mut expected = vec![b.address];
+    expected.extend(&others[..7]);
+    assert_eq!(called.len(), 16, "two halves to eight");
+    for to in expected {
+        assert_eq!(called.iter().filter(|it| **it == to).count(), 2, "{to}");
+    }
+}
+
+/// While the worker makes it the other side's handshake succeeds.
+#[test]
+fn a_message_1_that_is_no_longer_wanted_stays_here() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let job = a.endpoint.take_job().unwrap();
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    assert!(a.endpoint.status(b.id(), now(0)).unwrap().established);
+    assert_eq!(a.endpoint.stats().attempts, 1);
+    let outcome = job.run(a.rng.as_crypto());
+    a.endpoint.handle_outcome(outcome, now(1));
+    assert_eq!(inits(&a.drain(now(1))), []);
+    assert_eq!(a.endpoint.stats().attempts, 0);
+}
+
+#[test]
+fn a_responder_renews_keys_no_sooner_than_the_specification_says() {
+    let (a, mut b) = connected();
+    b.say(a.id(), b"not yet", now(169_990));
+    assert_eq!(inits(&b.drain(now(169_990))), []);
+    b.say(a.id(), b"now", now(170_400));
+    assert_eq!(inits(&b.drain(now(170_400))).len(), 2);
+}
+
+#[test]
+fn a_table_of_keys_is_empty_until_there_is_a_session() {
+    let (a, _) = acquainted();
+    assert!(a.endpoint.key_table().is_empty());
+    let (a, _) = connected();
+    assert!(!a.endpoint.key_table().is_empty());
+}
+
+#[test]
+fn each_attempt_that_may_still_be_answered_is_counted() {
+    let (mut a, b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let mut counts = Vec::new();
+    for at in [0, 1_000, 2_300, 3_600] {
+        a.endpoint.handle_timeout(now(at));
+        a.drain(now(at));
+        counts.push(a.endpoint.status(b.id(), now(at)).unwrap().attempts);
+    }
+    assert_eq!(counts, [1, 2, 3, 3], "of the oldest no answer is awaited");
+}
+
+#[test]
+fn an_owner_who_is_behind_keeps_new_sessions_out_and_no_rekey() {
+    let (mut a, mut b) = connected();
+    let mut c = Side::new(3, Trust::Strict);
+    c.knows(&b, None);
+    b.knows(&c, None);
+    let at = now(121_000);
+    c.endpoint.connect(b.id(), &[], at).unwrap();
+    a.say(b.id(), b"x", at);
+    for _ in 0..MAX_EVENTS {
+        b.endpoint.shared.event(Event::TimestampsLow);
+    }
+    let mut made = Vec::new();
+    for side in [&mut c, &mut a] {
+        let (from, before) = (side.address, b.endpoint.stats().keypairs);
+        for (_, packet) in side.drain(at).into_iter().filter(|(_, it)| it[0] == 1) {
+            b.receive(from, packet, at);
+        }
+        while let Some(job) = b.endpoint.take_job() {
+            let outcome = job.run(b.rng.as_crypto());
+            b.endpoint.handle_outcome(outcome, at);
+        }
+        made.push(b.endpoint.stats().keypairs - before);
+    }
+    assert_eq!(made, [0, 1]);
 }

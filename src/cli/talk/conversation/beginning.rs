@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::chat::Name;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::fact::{Fact, Waits};
 use crate::cli::talk::profile::count;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
@@ -37,6 +38,12 @@ impl Conversation {
         let now = self.clock.now();
         for (peer, names) in left {
             let messages = names.len();
+            let fact = Fact::Outbox {
+                who: self.who(&peer),
+                messages,
+                state: Waits::FromBefore,
+            };
+            self.publish(&fact);
             let numbers = self.state.sent.take_over(peer, names.into_iter(), now);
             let verb = if messages == 1 { " waits" } else { " wait" };
             let words = count(messages) + " from before" + verb + " for " + self.label(&peer);

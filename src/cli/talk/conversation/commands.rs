@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::cli::Error;
+use crate::cli::json::ms;
 use crate::cli::talk::conversation::standing::{clock, span};
 use crate::cli::talk::conversation::{Conversation, Target};
+use crate::cli::talk::fact::Fact;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, fingerprint};
@@ -193,7 +195,10 @@ impl Conversation {
     }
 
     pub(super) fn on_pong(&mut self, peer: PeerId, rtt: Duration) {
+        self.answer_pings(peer, Some(rtt));
         if self.state.pings.remove(&peer).is_some() {
+            let (who, rtt_ms) = (self.who(&peer), Some(ms(rtt)));
+            self.publish(&Fact::Pong { who, rtt_ms });
             let label = self.label(&peer);
             self.warn(Safe::from("ping: ") + label + " answered after " + span(rtt));
         }
@@ -210,6 +215,9 @@ impl Conversation {
             waits
         });
         for peer in late {
+            let who = self.who(&peer);
+            self.publish(&Fact::Pong { who, rtt_ms: None });
+            self.answer_pings(peer, None);
             let words = Safe::from("ping: no answer from ") + self.label(&peer) + " for ";
             self.warn(words + PONG.as_secs() + " s");
         }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::news::News;
+use crate::cli::talk::conversation::{Conversation, Typist};
 use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Undelivered;
 use crate::cli::wording::kept;
@@ -52,7 +52,7 @@ impl Conversation {
         }
         match end {
             Err(Error::NotDelivered(_)) => end,
-            Ok(ExitCode::Done) if !self.is_person() => Err(self.not_delivered(End::Left)),
+            Ok(ExitCode::Done) if self.is_piped() => Err(self.not_delivered(End::Left)),
             Ok(_) | Err(_) => {
                 for words in self.undelivered_words() {
                     self.warn(words);
@@ -77,10 +77,10 @@ impl Conversation {
 
     /// How many messages were read and not accepted.
     fn unsaid(&self) -> usize {
-        let lines = if self.is_person() {
-            0
-        } else {
+        let lines = if self.typist == Typist::Pipe {
             self.lines.untaken()
+        } else {
+            0
         };
         lines
             + self.state.unsaid
@@ -90,7 +90,7 @@ impl Conversation {
 
     /// How a program that was done ends if a line that was piped in was refused, or failed.
     fn conclude(&self, code: ExitCode) -> ExitCode {
-        if self.state.has_failed && !self.is_person() && code == ExitCode::Done {
+        if self.state.has_failed && self.is_piped() && code == ExitCode::Done {
             ExitCode::NotDelivered
         } else {
             code

@@ -3,14 +3,16 @@
 use std::net::SocketAddr;
 
 use crate::chat::Update;
+use crate::cli::json::ms;
 use crate::cli::talk::conversation::standing::span;
-use crate::cli::talk::conversation::{Conversation, Link};
+use crate::cli::talk::conversation::{Conversation, Link, Typist};
+use crate::cli::talk::fact::{self, Change, Fact, Waits};
 use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode};
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{CloseReason, Event, Refusal};
 use crate::store::HostPort;
-use crate::text::{Safe, safe_line};
+use crate::text::Safe;
 use crate::wire::limits::VERSION;
 
 impl Conversation {
@@ -23,11 +25,15 @@ impl Conversation {
 
     fn on_session(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
         match event {
-            Event::Established { peer, address, .. } => self.on_established(peer, address)?,
+            Event::Established {
+                peer,
+                address,
+                initiator,
+            } => self.on_established(peer, address, initiator)?,
             Event::Waiting { peer } => {
                 self.goal.on_waiting(&peer);
-                let label = self.label(&peer);
-                self.note_about(peer, label + " has to accept you first; waiting");
+                let who = self.who(&peer);
+                self.tell(&Fact::Waiting { who });
             }
             Event::Refused { peer, reason } => return self.on_refused(peer, reason),
             Event::Guest {
@@ -52,8 +58,8 @@ impl Conversation {
             Event::PingAnswered { .. } => {}
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {
-                let label = self.label(&peer);
-                self.note_about(peer, Safe::from("link: ") + label + " is now at " + to);
+                let words = self.label(&peer) + " is now at " + to;
+                self.tell_link(peer, Change::Roamed { address: to }, words);
             }
             Event::TimestampsLow => {
                 let range = self.profile.timestamps.reserve(&self.clock)?;
@@ -61,23 +67,26 @@ impl Conversation {
                     .with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
             }
             Event::OtherVersion { version } => {
-                let words = Safe::from("somebody who has your key calls with protocol version ");
-                self.note(words + version + "; this program speaks version " + VERSION);
+                self.tell(&Fact::other_version(version));
             }
         }
         Ok(None)
     }
 
-    fn on_established(&mut self, peer: PeerId, address: SocketAddr) -> Result<(), Error> {
-        let trust = if self.profile.contacts.verified(&peer).is_some() {
-            "verified"
-        } else {
-            "not verified"
+    fn on_established(
+        &mut self,
+        peer: PeerId,
+        address: SocketAddr,
+        initiator: bool,
+    ) -> Result<(), Error> {
+        let fact = Fact::Secure {
+            who: self.who(&peer),
+            address,
+            verified: self.profile.contacts.verified(&peer).is_some(),
+            initiator,
         };
         self.state.complaints.remove(&address);
-        let label = self.label(&peer);
-        let words = Safe::from("secure: ") + &label + " at " + address + " (" + trust + ")";
-        self.note_about(peer, words);
+        self.tell(&fact);
         let since = Some(self.clock.unix_time());
         *self.link(peer) = Link {
             has_stood: true,
@@ -91,7 +100,8 @@ impl Conversation {
         if let Some((name, at)) = self.goal.on_established(&peer, now)
             && self.save(&name, &peer, at.as_slice())
         {
-            self.note_about(peer, Safe::from("saved as ") + safe_line(&name));
+            let who = self.who(&peer);
+            self.tell(&Fact::Saved { who, address: None });
         }
         self.tell_resumed(peer);
         Ok(())
@@ -99,14 +109,8 @@ impl Conversation {
 
     /// Says that what waited for a peer goes out now.
     fn tell_resumed(&mut self, peer: PeerId) {
-        let undelivered = self.state.sent.undelivered();
-        if let Some(waiting) = undelivered.get(&peer).filter(|_| self.is_person()) {
-            let words = if waiting.messages == 1 {
-                " message that waited is sent now"
-            } else {
-                " messages that waited are sent now"
-            };
-            self.note_about(peer, Safe::from(waiting.messages) + words);
+        if self.typist != Typist::Pipe {
+            self.tell_outbox(peer, Waits::Sending);
         }
     }
 
@@ -130,7 +134,9 @@ impl Conversation {
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let why = self.label(&peer) + " refused";
         self.link(peer).why = Some(why);
-        let error = refused(self.peer(&peer), self.own, reason);
+        let own = self.own;
+        self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
+        let error = refused(self.peer(&peer), own, reason);
         if self.goal.is_listening() {
             self.complain(&error);
             return Ok(None);
@@ -144,19 +150,38 @@ impl Conversation {
             self.complain(&Error::SigningKeyChanged { peer });
         }
         let why = closed(self.label(&peer), reason);
-        self.note_about(peer, why.clone());
+        let fact = Fact::Closed {
+            who: self.who(&peer),
+            reason: fact::reason(reason),
+            message: why.clone(),
+        };
+        self.tell(&fact);
         let link = self.link(peer);
-        (link.since, link.is_silent, link.why) = (None, false, Some(why));
+        (link.since, link.is_silent, link.why) = (None, false, Some(why.clone()));
         link.has_left = reason == CloseReason::Goodbye;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
         self.calls.on_end(&peer, self.clock.now());
         self.state.pings.remove(&peer);
+        self.answer_pings(peer, None);
+        match reason {
+            CloseReason::SigningKeyChanged => self.answer_refused(peer, |it| {
+                let peer = it.peer(&peer);
+                Error::SigningKeyChanged { peer }
+            }),
+            CloseReason::Declined => self.answer_ended(peer, &why),
+            CloseReason::Goodbye
+            | CloseReason::TheySayViolation
+            | CloseReason::Violation
+            | CloseReason::Unsupported
+            | CloseReason::Removed => {}
+        }
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
-            Progress::GoOn if reason == CloseReason::Goodbye => self.tell_waiting(peer),
+            Progress::GoOn if reason == CloseReason::Goodbye => self.tell_outbox(peer, Waits::Kept),
             Progress::GoOn => {}
             Progress::Again(pause) => {
-                let words = Safe::from("link: calling again in ") + pause.as_secs() + " s";
-                self.note_about(peer, words);
+                let words = Safe::from("calling again in ") + pause.as_secs() + " s";
+                let again_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                self.tell_link(peer, Change::Calling { again_ms }, words);
             }
             // A screen stays to be read, and for the others.
             Progress::Stop(_) if self.face.is_screen() && !self.goal.is_listening() => {}
@@ -165,36 +190,43 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Says what a peer that left has not got.
-    fn tell_waiting(&mut self, peer: PeerId) {
+    /// Says how much waits for a peer, if anything does.
+    fn tell_outbox(&mut self, peer: PeerId, state: Waits) {
         let undelivered = self.state.sent.undelivered();
         if let Some(waiting) = undelivered.get(&peer) {
-            let words = if waiting.messages == 1 {
-                " message waits until it is back"
-            } else {
-                " messages wait until it is back"
+            let fact = Fact::Outbox {
+                who: self.who(&peer),
+                messages: waiting.messages,
+                state,
             };
-            self.note_about(peer, Safe::from(waiting.messages) + words);
+            self.tell(&fact);
         }
     }
 
     fn on_silent(&mut self, peer: PeerId) {
         self.link(peer).is_silent = true;
-        let words = Safe::from("link: nothing heard from ") + self.label(&peer);
-        self.note_about(peer, words + " for 5 s; trying, and messages are queued");
+        let words = Safe::from("nothing heard from ") + self.label(&peer);
+        let words = words + " for 5 s; trying, and messages are queued";
+        self.tell_link(peer, Change::Silent, words);
     }
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
         self.link(peer).is_silent = false;
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
-        let words = Safe::from("link: ") + self.label(&peer) + " is back";
+        let words = self.label(&peer) + " is back";
         let rtt = self.status(peer)?.and_then(|status| status.rtt);
         let words = match rtt {
             Some(rtt) => words + ", round trip " + span(rtt),
             None => words,
         };
-        self.note_about(peer, words);
+        let fact = Fact::Link {
+            who: self.who(&peer),
+            change: Change::Back,
+            rtt_ms: rtt.map(ms),
+            message: words,
+        };
+        self.tell(&fact);
         Ok(())
     }
 
@@ -202,7 +234,7 @@ impl Conversation {
         let label = self.label(&peer);
         let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
         self.link(peer).why = Some(why.clone());
-        self.note_about(peer, Safe::from("link: ") + why);
+        self.tell_link(peer, Change::Unreachable { tries }, why);
         self.calls.on_end(&peer, self.clock.now());
         self.goal.on_unreachable(&peer)
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::cli::Error;
 use crate::cli::talk::answer::Answer;
 use crate::cli::talk::conversation::{Conversation, Guest};
+use crate::cli::talk::fact::Fact;
 use crate::id::PeerId;
 use crate::store::fingerprint;
 use crate::text::{Safe, safe_line, safe_name};
@@ -34,16 +35,17 @@ impl Conversation {
         {
             self.warn(Safe::from("an unknown key suggests to be called \"") + name + "\"");
         }
+        let nickname = nickname.as_deref().and_then(|name| safe_name(name).ok());
+        self.publish(&Fact::caller(peer, address, nickname.clone()));
         self.state.guests.push_back(Guest { peer, address });
         if let Some(screen) = self.face.screen() {
-            let nickname = nickname.as_deref().and_then(|name| safe_name(name).ok());
             screen.guest(tui::Guest {
                 peer,
                 fingerprint: fingerprint(&peer),
                 address,
                 nickname,
             });
-        } else if self.state.guests.len() == 1 {
+        } else if self.is_person() && self.state.guests.len() == 1 {
             self.ask();
         }
         Ok(())
@@ -78,11 +80,10 @@ impl Conversation {
             .front()
             .is_some_and(|guest| guest.peer == peer);
         self.state.guests.retain(|guest| guest.peer != peer);
-        let label = self.label(&peer);
-        self.warn(Safe::from("the unknown key ") + label + " is gone");
+        self.tell(&Fact::CallerGone { key: peer });
         if let Some(screen) = self.face.screen() {
             screen.guest_gone(peer);
-        } else if asked {
+        } else if asked && self.is_person() {
             self.state.unasked = Some(self.clock.now());
             self.ask();
         }
@@ -125,15 +126,21 @@ impl Conversation {
         if !self.save(name, &peer, &[]) {
             return Ok(false);
         }
-        self.note(Safe::from("saved as ") + safe_line(name));
-        if self
+        self.let_in(peer)?;
+        Ok(true)
+    }
+
+    /// Lets a guest in that is saved by now.
+    pub(super) fn let_in(&mut self, peer: PeerId) -> Result<(), Error> {
+        let who = self.who(&peer);
+        self.tell(&Fact::Saved { who, address: None });
+        let let_in = self
             .handle
-            .with(|messenger, _| messenger.endpoint_mut().accept_guest(peer))?
-            .is_err()
-        {
+            .with(|messenger, _| messenger.endpoint_mut().accept_guest(peer))?;
+        if let_in.is_err() {
             self.warn("it is gone meanwhile".into());
         }
-        Ok(true)
+        Ok(())
     }
 
     pub(super) fn on_pinned(&mut self, peer: PeerId, address: SocketAddr) {
@@ -141,13 +148,14 @@ impl Conversation {
         // Not under this label if it cannot be saved: three bytes of a key are soon found again, and
         // the name may be somebody else's.
         if self.save(name.as_str(), &peer, &[]) {
-            self.warn(Safe::from("new peer from ") + address + " saved as " + name);
+            let (who, address) = (self.who(&peer), Some(address));
+            self.tell(&Fact::Saved { who, address });
         }
     }
 }
 
 /// The name of somebody whom nobody has named: `guest-` and the first bytes of the key.
-fn guest_name(peer: &PeerId) -> Safe {
+pub(super) fn guest_name(peer: &PeerId) -> Safe {
     let [a, b, c, ..] = *peer.as_bytes();
     safe_line(&format!("guest-{a:02x}{b:02x}{c:02x}"))
 }

@@ -1,7 +1,9 @@
 //! What the core tells about messages.
 
 use crate::chat::{ContactId, Event, Incoming, Name, RejectReason, State};
+use crate::cli::json::message_id;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::sent::{Late, Outcome};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
@@ -19,11 +21,16 @@ impl Conversation {
                 state,
             } => self.on_state(contact, name, state),
             Event::TurnedAway {
-                contact, reason, ..
+                contact,
+                name,
+                reason,
             } => {
-                let peer = contact.peer();
-                let words = Safe::from("a message from ") + self.label(&peer);
-                self.warn_about(peer, words + " was turned away: " + turned_away(reason));
+                let fact = Fact::TurnedAway {
+                    id: message_id(name),
+                    who: self.who(&contact.peer()),
+                    reason: turned_away(reason),
+                };
+                self.tell(&fact);
                 Ok(None)
             }
             // The session ends, and that is told.
@@ -40,8 +47,17 @@ impl Conversation {
         if let Some(end) = self.print(contact, message, false)? {
             return Ok(Some(end));
         }
+        self.state
+            .counts
+            .entry(contact.peer())
+            .or_default()
+            .received += 1;
         if self.face.is_screen() {
             self.state.undrawn.push((contact, message.name));
+            return Ok(None);
+        }
+        if self.face.is_service() && self.programs.is_full() {
+            self.programs.leave_untaken(contact, message.name);
             return Ok(None);
         }
         self.take(contact, message.name)?;
@@ -65,6 +81,13 @@ impl Conversation {
             Err(error) => (false, Err(error)),
         };
         let end = self.printed(result)?;
+        let who = self.who(&peer);
+        if self.face.is_service() {
+            self.programs.hold(who, message, is_again, now);
+        } else if self.programs.are_listening() {
+            let said = Said::incoming(who, message, is_again);
+            self.programs.publish(&Fact::Message(said), now);
+        }
         if is_seen {
             self.profile.journal.shown(contact, message.name);
         }
@@ -78,10 +101,29 @@ impl Conversation {
         name: Name,
         state: State,
     ) -> Result<Option<ExitCode>, Error> {
+        self.publish_state(contact, name, state);
+        if state == State::Delivered {
+            self.state
+                .counts
+                .entry(contact.peer())
+                .or_default()
+                .delivered += 1;
+        }
         self.face.moved(contact.peer(), name, state);
         let end = self.tell_state(contact, name, state)?;
+        self.answer_waits(contact, name, state);
         self.profile.journal.settled(contact, name, state);
         Ok(end)
+    }
+
+    fn publish_state(&mut self, contact: ContactId, name: Name, state: State) {
+        let (word, reason) = match state {
+            State::Queued => ("queued", None),
+            State::Sent => ("sent", None),
+            State::Delivered => ("delivered", None),
+            State::Failed(reason) => ("failed", Some(safe_line(&reason.to_string()))),
+        };
+        self.publish_receipt(contact, name, word, reason);
     }
 
     fn tell_state(
@@ -140,14 +182,14 @@ impl Conversation {
         }
     }
 
-    /// Tells a person which messages have waited for longer than a receipt takes.
+    /// Tells which messages have waited for longer than a receipt takes.
     pub(super) fn tell_late(&mut self, now: Instant) -> Result<(), Error> {
-        if !self.is_person() {
-            return Ok(());
-        }
         for late in self.state.sent.late(now) {
             let words = self.words_for(late)?;
-            self.progress(late.number, late.peer, &words)?;
+            let state = if late.is_sent { "sent" } else { "queued" };
+            self.publish_receipt(late.peer.into(), late.name, state, Some(words.clone()));
+            let lead = if late.is_sent { "sent; " } else { "queued: " };
+            self.progress(late.number, late.peer, &(Safe::from(lead) + words))?;
         }
         self.tell_unanswered(now);
         Ok(())
@@ -156,9 +198,9 @@ impl Conversation {
     fn words_for(&self, late: Late) -> Result<Safe, Error> {
         let label = self.label(&late.peer);
         Ok(if late.is_sent {
-            Safe::from("sent; ") + label + " has not shown it yet"
+            label + " has not shown it yet"
         } else {
-            Safe::from("queued: ") + self.obstacle(late.peer)?
+            self.obstacle(late.peer)?
         })
     }
 }

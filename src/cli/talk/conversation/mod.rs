@@ -16,8 +16,12 @@ mod guests;
 mod messages;
 mod news;
 mod prompt;
+mod requests;
 mod screen;
+mod serving;
 mod standing;
+mod state;
+mod telling;
 mod typing;
 mod watch;
 
@@ -32,12 +36,15 @@ use std::time::Duration;
 use crate::chat::{ContactId, Name};
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::news::News;
+use crate::cli::talk::conversation::requests::{Asked, Ordered, Wait};
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
+use crate::cli::talk::fact::{Change, Fact};
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::network::Input;
 use crate::cli::talk::profile::Profile;
+use crate::cli::talk::programs::Programs;
 use crate::cli::talk::sent::Sent;
 use crate::cli::talk::stdin::Lines;
 use crate::cli::{Error, ExitCode, Out, Peer};
@@ -88,6 +95,8 @@ pub(in crate::cli::talk) struct Conversation {
     pub(in crate::cli::talk) own: PeerId,
     pub(in crate::cli::talk) state: State,
     pub(in crate::cli::talk) leave: Leave,
+    /// Other programs that ask and listen.
+    pub(in crate::cli::talk) programs: Programs,
 }
 
 /// Who types the lines.
@@ -95,6 +104,10 @@ pub(in crate::cli::talk) struct Conversation {
 pub(in crate::cli::talk) enum Typist {
     /// A program, or a file: every line is a message.
     Pipe,
+    /// A program that reads and writes JSON: every line is a request.
+    Program,
+    /// Nobody: requests come through the control socket alone.
+    Nobody,
     /// A person.
     Person {
         /// Whether standard error is a terminal too, so that a prompt can stand before what is typed.
@@ -116,7 +129,7 @@ pub(in crate::cli::talk) struct State {
     /// Messages that a screen had and nobody took, when it was closed.
     unsaid: usize,
     /// A message that the outbox had no room for, and whether there may be some now.
-    pending: Option<(PeerId, String)>,
+    pending: Option<(PeerId, String, Option<Ordered>)>,
     has_room: bool,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
@@ -139,6 +152,19 @@ pub(in crate::cli::talk) struct State {
     pings: BTreeMap<PeerId, Instant>,
     /// What the network last said about an address that somebody is looked for at.
     complaints: BTreeMap<SocketAddr, IcmpKind>,
+    /// Programs that wait for such an answer.
+    ping_waits: Vec<(PeerId, Asked)>,
+    /// Programs that wait for a delivery.
+    waits: Vec<Wait>,
+    /// How much was said with whom.
+    counts: BTreeMap<PeerId, Counts>,
+}
+
+/// Messages in this run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    received: u64,
+    delivered: u64,
 }
 
 /// Whom a bare line goes to.
@@ -233,6 +259,7 @@ impl Conversation {
         let end = self.turn_until_done();
         self.close_screen();
         let end = self.last_words(end);
+        self.tell_end(&end);
         let written = self.profile.journal.catch_up();
         drop(self.leave);
         self.driver.stop(true);
@@ -263,12 +290,20 @@ impl Conversation {
             if let Some(end) = self.check_time()? {
                 return Ok(end);
             }
+            if let Some(end) = self.check_reader()? {
+                return Ok(end);
+            }
             match self.wait(has_more)? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.warn(words),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
+                Ok(Input::Control(happening)) => {
+                    if let Some(end) = self.on_control(happening)? {
+                        return Ok(end);
+                    }
+                }
                 Ok(Input::Screen(input)) => {
                     if let Some(end) = self.on_screen(input)? {
                         return Ok(end);
@@ -324,8 +359,9 @@ impl Conversation {
         let now = self.clock.now();
         for error in self.handle.take_icmp_errors() {
             self.note_complaint(&error);
-            if let Some(address) = self.goal.on_icmp(&error) {
-                self.note(Safe::from("link: ") + address + " reports a closed port; trying on");
+            if let Some((peer, address)) = self.goal.on_icmp(&error) {
+                let words = Safe::from(address) + " reports a closed port; trying on";
+                self.tell_link(peer, Change::PortClosed { address }, words);
             }
         }
         if let Some(peer) = self.goal.overdue(now) {
@@ -336,6 +372,7 @@ impl Conversation {
             self.connect(peer, &addresses)?;
         }
         self.make_calls();
+        self.answer_late(now)?;
         match self.check_leave(now) {
             Some(end) => Ok(Some(end)),
             None => self.check_end(now),
@@ -356,7 +393,11 @@ impl Conversation {
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
         let now = self.clock.now();
-        let left = [self.goal.patience(now), self.calls.patience(now)];
+        let left = [
+            self.goal.patience(now),
+            self.calls.patience(now),
+            self.waits_patience(now),
+        ];
         let left = left.into_iter().flatten().min();
         let leaves = self.state.leaving.is_some() || self.state.ended.is_some();
         let most = if leaves { LEAVE_LOOK } else { LOOK };
@@ -371,9 +412,9 @@ impl Conversation {
     }
 
     fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
-        if let Some(first) = addresses.first() {
-            let label = self.label(&peer);
-            self.note_about(peer, Safe::from("connecting to ") + label + " at " + *first);
+        if let Some(address) = addresses.first().copied() {
+            let who = self.who(&peer);
+            self.tell(&Fact::Connecting { who, address });
         }
         let started = self
             .handle
@@ -398,7 +439,12 @@ impl Conversation {
     }
 
     fn is_person(&self) -> bool {
-        self.typist != Typist::Pipe
+        matches!(self.typist, Typist::Person { .. })
+    }
+
+    /// Whether the input is a program's, whose end ends the conversation and whose failures are in the exit code.
+    fn is_piped(&self) -> bool {
+        matches!(self.typist, Typist::Pipe | Typist::Program)
     }
 
     fn link(&mut self, peer: PeerId) -> &mut Link {
@@ -421,21 +467,12 @@ impl Conversation {
         self.face.note(None, &words);
     }
 
-    fn note_about(&mut self, peer: PeerId, words: Safe) {
-        self.face.note(Some(peer), &words);
-    }
-
     fn warn(&mut self, words: Safe) {
         self.face.warn(None, &words);
     }
 
     fn warn_about(&mut self, peer: PeerId, words: Safe) {
         self.face.warn(Some(peer), &words);
-    }
-
-    /// Prints an error that does not end the program.
-    fn complain(&mut self, error: &Error) {
-        self.face.complain(error, &self.out);
     }
 
     /// What follows from an attempt to print data. A reader that has left is no error, but the end.

@@ -73,7 +73,7 @@ impl Conversation {
                 if let Some(screen) = self.face.screen() {
                     screen.sending(ticket);
                 }
-                if let Some(end) = self.prepare(peer, text)? {
+                if let Some(end) = self.prepare(peer, text, None)? {
                     return Ok(Some(end));
                 }
                 return self.say_batch();
@@ -106,7 +106,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn drop_guest(&mut self, peer: PeerId) {
+    pub(super) fn drop_guest(&mut self, peer: PeerId) {
         self.state.guests.retain(|guest| guest.peer != peer);
         if let Some(screen) = self.face.screen() {
             screen.guest_gone(peer);
@@ -116,7 +116,11 @@ impl Conversation {
     /// Calls all those whose address is known, now and again.
     pub(in crate::cli::talk) fn call_everybody(&mut self) {
         let now = self.clock.now();
+        self.calls.call_everybody();
         for peer in self.profile.contacts.known().peers() {
+            if self.calls.has(&peer.key()) {
+                continue;
+            }
             if let Some(host) = peer.addresses().first().filter(|_| !peer.is_revoked()) {
                 self.calls.add(peer.key(), host.clone(), now);
             }
@@ -124,7 +128,7 @@ impl Conversation {
     }
 
     /// Calls somebody whose address is known.
-    fn call_now(&mut self, peer: PeerId) {
+    pub(super) fn call_now(&mut self, peer: PeerId) {
         let known = self.profile.contacts.known().find_key(&peer);
         let host = known.and_then(|peer| peer.addresses().first().cloned());
         match host {
@@ -255,9 +259,10 @@ impl Conversation {
 
     /// Lines in the place of the screen, from the end of the loop on.
     pub(super) fn close_screen(&mut self) {
-        if let Some(screen) = self.face.screen() {
-            self.state.unsaid = screen.unsaid();
-        }
+        let Some(screen) = self.face.screen() else {
+            return;
+        };
+        self.state.unsaid = screen.unsaid();
         let quiet = self.is_quiet;
         let lines = Printer::new(
             Form::Transcript,

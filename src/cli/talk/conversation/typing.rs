@@ -1,7 +1,9 @@
 //! What comes from standard input.
 
 use crate::chat::{ContactId, Draft, Messenger, OutboxError, Outgoing, Policy, SendError};
-use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn};
+use crate::cli::talk::conversation::requests::Ordered;
+use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
+use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
@@ -15,11 +17,18 @@ use crate::text::{Safe, safe_line};
 pub(super) struct Batch {
     peer: Option<PeerId>,
     messages: Vec<Outgoing>,
+    /// For each of them the program that has asked for it.
+    ordered: Vec<Option<Ordered>>,
 }
 
 impl Batch {
     pub(super) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    pub(super) fn is_of_standard_input(&self) -> bool {
+        let mut ordered = self.ordered.iter().flatten();
+        ordered.all(|it| it.asked.is_of_standard_input())
     }
 }
 
@@ -46,6 +55,7 @@ impl Conversation {
     fn on_input(&mut self, line: Stdin) -> Result<Option<ExitCode>, Error> {
         match line {
             Stdin::Line(line) => return self.on_typed(line),
+            Stdin::Overlong(len) if self.typist == Typist::Program => self.on_overlong_command(len),
             Stdin::Overlong(len) => {
                 self.face.entered();
                 let largest = Policy::default().largest;
@@ -64,15 +74,15 @@ impl Conversation {
     /// say its lines to; a person at a terminal may type at any time.
     pub(super) fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
         if core::mem::take(&mut self.state.has_room)
-            && let Some((peer, text)) = self.state.pending.take()
+            && let Some((peer, text, ordered)) = self.state.pending.take()
         {
-            self.prepare(peer, text)?;
+            self.prepare(peer, text, ordered)?;
         }
         let is_over = self.state.leaving.is_some() || self.state.ended.is_some();
         if is_over || self.state.pending.is_some() {
             return Ok(false);
         }
-        Ok(self.is_person() || self.has_hearer()?)
+        Ok(self.typist != Typist::Pipe || self.has_hearer()?)
     }
 
     /// Whether there is somebody to say a pipe's lines to: for a caller from the first session on, for
@@ -87,6 +97,9 @@ impl Conversation {
     }
 
     fn on_typed(&mut self, line: Vec<u8>) -> Result<Option<ExitCode>, Error> {
+        if self.typist == Typist::Program {
+            return self.on_command(&line);
+        }
         if !self.is_person() {
             return self.say(self.state.target.peer(), line);
         }
@@ -155,7 +168,7 @@ impl Conversation {
             return Ok(None);
         };
         match String::from_utf8(text) {
-            Ok(text) => self.prepare(peer, text),
+            Ok(text) => self.prepare(peer, text, None),
             Err(_) => {
                 self.refuse("it is not text in UTF-8");
                 Ok(None)
@@ -168,6 +181,7 @@ impl Conversation {
         &mut self,
         peer: PeerId,
         text: String,
+        ordered: Option<Ordered>,
     ) -> Result<Option<ExitCode>, Error> {
         if self.state.batch.peer != Some(peer)
             && let Some(end) = self.say_batch()?
@@ -181,19 +195,35 @@ impl Conversation {
             .handle
             .with(|messenger, _| messenger.prepare_after(peer.into(), draft, earlier))?;
         match prepared {
-            Ok(message) => self.state.batch.messages.push(message),
+            Ok(message) => {
+                self.state.batch.messages.push(message);
+                self.state.batch.ordered.push(ordered);
+            }
             Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
-                if !self.is_person() || self.is_connected(peer)? =>
+                if self.may_wait(peer, ordered.as_ref())? =>
             {
-                self.state.pending = Some((peer, text));
+                self.state.pending = Some((peer, text, ordered));
             }
             Err(error) => {
                 let end = self.say_batch()?;
-                self.refuse(&error.to_string());
+                match ordered {
+                    Some(ordered) => self.on_not_accepted(&ordered, peer, &error),
+                    None => self.refuse(&error.to_string()),
+                }
                 return Ok(end);
             }
         }
         Ok(None)
+    }
+
+    /// Whether a message that the outbox has no room for is kept until it has, and no line read meanwhile.
+    fn may_wait(&self, peer: PeerId, ordered: Option<&Ordered>) -> Result<bool, Error> {
+        match ordered {
+            // Others that ask are not to wait for this one.
+            Some(ordered) if !ordered.asked.is_of_standard_input() => Ok(false),
+            None if self.typist == Typist::Pipe => Ok(true),
+            Some(_) | None => self.is_connected(peer),
+        }
     }
 
     /// Writes down what is to be said, and says it.
@@ -211,12 +241,22 @@ impl Conversation {
         let accepted = self.handle.with(accept)?;
         let passage = self.way(peer)?.passage();
         let mut refused = Vec::new();
-        for (message, accepted) in messages.iter().zip(accepted) {
-            if let Err(error) = accepted {
-                refused.push(message.name);
-                self.refuse(&error.to_string());
-            } else if let Some(end) = self.tell_said(peer, message, passage)? {
-                return Ok(Some(end));
+        let each = messages.iter().zip(accepted).zip(batch.ordered);
+        for ((message, accepted), ordered) in each {
+            match (accepted, ordered) {
+                (Err(error), Some(ordered)) => {
+                    refused.push(message.name);
+                    self.on_not_accepted(&ordered, peer, &error);
+                }
+                (Err(error), None) => {
+                    refused.push(message.name);
+                    self.refuse(&error.to_string());
+                }
+                (Ok(_), ordered) => {
+                    if let Some(end) = self.tell_said(peer, message, passage, ordered)? {
+                        return Ok(Some(end));
+                    }
+                }
             }
         }
         if !refused.is_empty() {
@@ -241,9 +281,22 @@ impl Conversation {
         peer: PeerId,
         message: &Outgoing,
         passage: Passage,
+        ordered: Option<Ordered>,
     ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         let number = self.state.sent.add(peer, message.name, passage, now);
+        let said = Said::outgoing(self.who(&peer), message);
+        self.publish(&Fact::Message(said));
+        if let Some(ordered) = ordered {
+            if let Some(screen) = self.face.screen() {
+                screen.own_from_before(peer, message);
+            }
+            self.on_ordered(ordered, peer.into(), message.name);
+        }
+        if passage != Passage::Open {
+            let why = self.obstacle(peer)?;
+            self.publish_receipt(peer.into(), message.name, "queued", Some(why));
+        }
         if !self.is_person() {
             return Ok(None);
         }

@@ -1,11 +1,22 @@
 //! Watches known-peers.
 
 use crate::cli::Error;
+use crate::cli::talk::contacts::Changes;
 use crate::cli::talk::conversation::Conversation;
+use crate::store;
 
 impl Conversation {
     pub(super) fn look_at_known_peers(&mut self) -> Result<(), Error> {
-        match self.profile.contacts.refresh() {
+        let refreshed = self.profile.contacts.refresh();
+        self.take_over(refreshed)
+    }
+
+    /// Goes by a list that has changed.
+    pub(super) fn take_over(
+        &mut self,
+        refreshed: Result<Option<Changes>, store::Error>,
+    ) -> Result<(), Error> {
+        match refreshed {
             Ok(None) => {}
             Ok(Some(changes)) => {
                 let gone = changes.gone();
@@ -17,6 +28,9 @@ impl Conversation {
                 }
                 self.handle
                     .with(|messenger, now| changes.apply(messenger, now))?;
+                if self.calls.are_for_everybody() {
+                    self.call_everybody();
+                }
             }
             Err(error) => {
                 let words = "known-peers changed, but cannot be used; the former list counts";

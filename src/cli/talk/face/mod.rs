@@ -1,16 +1,20 @@
-//! Who shows a conversation: a printer of lines, or a screen.
+//! Who shows a conversation: a printer of lines, a screen, or a stream of events.
 //!
-//! The loop tells both the same, and in the same words. What differs is who knows what: lines are told
-//! once and stay, a screen shows how things stand, and asks for what is to be done.
+//! The loop tells all of them the same; people in the same words, programs the facts behind them. What differs is
+//! who knows what: lines and events are told once and stay, a screen shows how things stand, and asks for what is
+//! to be done.
 
+mod events;
 mod screen;
 
 use std::io::{self, Stderr, Stdout};
 use std::time::Duration;
 
+pub(super) use self::events::Events;
 pub(super) use self::screen::{Order, Screen, read_keys};
 
 use crate::chat::{Incoming, Name, Outgoing, Received, State};
+use crate::cli::talk::fact::{Fact, Said, Who};
 use crate::cli::{Error, Out};
 use crate::id::PeerId;
 use crate::plain::{Mark, Own, Printer, Stamp};
@@ -20,23 +24,61 @@ use crate::time::UnixTime;
 /// A message that was written so long ago shows when.
 const LATE: Duration = Duration::from_secs(120);
 
-/// One of the two.
+/// One of them.
 pub(super) enum Face {
     /// Lines that are only ever appended.
     Lines(Printer<Stdout, Stderr>),
     /// The whole terminal.
     Screen(Box<Screen>),
+    /// Standard output, for a program.
+    Events(Box<Events>),
+    /// Nobody: words about how things stand, and nothing of what is said.
+    Service(Printer<Stdout, Stderr>),
 }
 
 impl Face {
+    /// Events on standard output.
+    pub(super) fn events() -> Self {
+        Self::Events(Box::new(Events::new(io::stdout())))
+    }
+
     pub(super) const fn is_screen(&self) -> bool {
         matches!(self, Self::Screen(_))
     }
 
+    pub(super) const fn is_service(&self) -> bool {
+        matches!(self, Self::Service(_))
+    }
+
     pub(super) fn screen(&mut self) -> Option<&mut Screen> {
         match self {
-            Self::Lines(_) => None,
             Self::Screen(screen) => Some(screen),
+            Self::Lines(_) | Self::Events(_) | Self::Service(_) => None,
+        }
+    }
+
+    const fn printer(&mut self) -> Option<&mut Printer<Stdout, Stderr>> {
+        match self {
+            Self::Lines(printer) | Self::Service(printer) => Some(printer),
+            Self::Screen(_) | Self::Events(_) => None,
+        }
+    }
+
+    /// Tells a program what has happened.
+    pub(super) fn event(&mut self, fact: &Fact, at: UnixTime) {
+        if let Self::Events(events) = self {
+            events.tell(fact, at);
+        }
+    }
+
+    /// What telling it has failed with.
+    ///
+    /// # Errors
+    /// That.
+    pub(super) fn take_failure(&mut self) -> io::Result<()> {
+        match self {
+            Self::Events(events) => events.take_failure().map_or(Ok(()), Err),
+            Self::Lines(_) | Self::Screen(_) | Self::Service(_) => Ok(()),
         }
     }
 
@@ -63,6 +105,14 @@ impl Face {
                 screen.said((peer, label), message, at, is_again);
                 return Ok(false);
             }
+            Self::Events(events) => {
+                let (label, key) = (label.clone(), peer);
+                let said = Said::incoming(Who { label, key }, message, is_again);
+                events.write(&Fact::Message(said), at)?;
+                return Ok(true);
+            }
+            // Those who listen are told by the loop.
+            Self::Service(_) => return Ok(false),
             Self::Lines(printer) => printer,
         };
         if message.missing > 0 {
@@ -92,6 +142,7 @@ impl Face {
                 screen.accepted(message.name);
                 Ok(())
             }
+            Self::Events(_) | Self::Service(_) => Ok(()),
         }
     }
 
@@ -100,6 +151,8 @@ impl Face {
         match self {
             Self::Lines(printer) => printer.warn(&(Safe::from("not sent: ") + why)),
             Self::Screen(screen) => screen.refused(why),
+            // Whoever asked for it has an answer.
+            Self::Events(_) | Self::Service(_) => {}
         }
     }
 
@@ -119,7 +172,7 @@ impl Face {
     pub(super) fn progress(&mut self, at: UnixTime, own: &Own, state: &Safe) -> io::Result<()> {
         match self {
             Self::Lines(printer) => printer.progress(&Stamp::local(at), own, state),
-            Self::Screen(_) => Ok(()),
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) => Ok(()),
         }
     }
 
@@ -130,30 +183,33 @@ impl Face {
     pub(super) fn outcome(&mut self, at: UnixTime, own: &Own, state: &Safe) -> io::Result<()> {
         match self {
             Self::Lines(printer) => printer.outcome(&Stamp::local(at), own, state),
-            Self::Screen(_) => Ok(()),
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) => Ok(()),
         }
     }
 
     /// Tells how things stand, with somebody or at all.
     pub(super) fn note(&mut self, about: Option<PeerId>, words: &Safe) {
         match self {
-            Self::Lines(printer) => printer.note(words),
+            Self::Lines(printer) | Self::Service(printer) => printer.note(words),
             Self::Screen(screen) => screen.note(about, words),
+            // A program has the fact.
+            Self::Events(_) => {}
         }
     }
 
     /// Tells something that must be seen.
     pub(super) fn warn(&mut self, about: Option<PeerId>, words: &Safe) {
         match self {
-            Self::Lines(printer) => printer.warn(words),
+            Self::Lines(printer) | Self::Service(printer) => printer.warn(words),
             Self::Screen(screen) => screen.note(about, words),
+            Self::Events(_) => {}
         }
     }
 
     /// Tells an error that does not end the program.
     pub(super) fn complain(&mut self, error: &Error, out: &Out) {
         match self {
-            Self::Lines(printer) => {
+            Self::Lines(printer) | Self::Service(printer) => {
                 printer.interrupt();
                 out.error(&error.report());
             }
@@ -162,26 +218,27 @@ impl Face {
                     screen.note(None, &line);
                 }
             }
+            Self::Events(_) => {}
         }
     }
 
     /// Begins the line that is typed next. A screen has its own.
     pub(super) fn prompt(&mut self, words: &Safe) {
-        if let Self::Lines(printer) = self {
+        if let Some(printer) = self.printer() {
             printer.prompt(words);
         }
     }
 
     /// A line has been typed to its end.
     pub(super) fn entered(&mut self) {
-        if let Self::Lines(printer) = self {
+        if let Some(printer) = self.printer() {
             printer.entered();
         }
     }
 
     /// Ends the line that is being typed.
     pub(super) fn interrupt(&mut self) {
-        if let Self::Lines(printer) = self {
+        if let Some(printer) = self.printer() {
             printer.interrupt();
         }
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::json::Object;
+use serde::Serialize;
+
+use crate::cli::json::{self, Versioned};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -22,6 +24,38 @@ pub(super) struct Tally {
     shortest: Duration,
     longest: Duration,
     sum: Duration,
+}
+
+/// A ping, as programs are told of it.
+#[derive(Serialize)]
+struct Pinged<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    peer: &'a Safe,
+    address: Option<SocketAddr>,
+    seq: u64,
+    answered: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtt_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<bool>,
+}
+
+/// All of them.
+#[derive(Serialize)]
+struct Summary<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    peer: &'a Safe,
+    sent: u64,
+    answered: u64,
+    lost: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avg_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_us: Option<u64>,
 }
 
 impl Tally {
@@ -97,7 +131,7 @@ impl Tally {
 
     fn line(&self, number: u64, answer: Option<(Duration, bool)>) -> Safe {
         if self.json {
-            return self.object(number, answer).line();
+            return json::line(&Versioned::new(self.record(number, answer)));
         }
         let place = match self.address {
             Some(address) => self.label.clone() + " at " + address,
@@ -111,17 +145,15 @@ impl Tally {
         place + safe_line(&format!(": seq={number} {words}"))
     }
 
-    fn object(&self, number: u64, answer: Option<(Duration, bool)>) -> Object {
-        let address = self.address.map(|address| address.to_string());
-        let object = Object::versioned()
-            .text("type", "ping")
-            .text("peer", self.label.as_str())
-            .optional("address", address.as_deref())
-            .number("seq", number)
-            .flag("answered", answer.is_some());
-        match answer {
-            Some((took, is_late)) => object.number("rtt_us", micros(took)).flag("late", is_late),
-            None => object,
+    fn record(&self, number: u64, answer: Option<(Duration, bool)>) -> Pinged<'_> {
+        Pinged {
+            kind: "ping",
+            peer: &self.label,
+            address: self.address,
+            seq: number,
+            answered: answer.is_some(),
+            rtt_us: answer.map(|(took, _)| micros(took)),
+            late: answer.map(|(_, is_late)| is_late),
         }
     }
 
@@ -130,20 +162,17 @@ impl Tally {
         let lost = self.sent.saturating_sub(self.answered);
         let average = self.average();
         if self.json {
-            let object = Object::versioned()
-                .text("type", "ping-summary")
-                .text("peer", self.label.as_str())
-                .number("sent", self.sent)
-                .number("answered", self.answered)
-                .number("lost", lost);
-            let object = match average {
-                Some(average) => object
-                    .number("min_us", micros(self.shortest))
-                    .number("avg_us", micros(average))
-                    .number("max_us", micros(self.longest)),
-                None => object,
+            let summary = Summary {
+                kind: "ping-summary",
+                peer: &self.label,
+                sent: self.sent,
+                answered: self.answered,
+                lost,
+                min_us: average.map(|_| micros(self.shortest)),
+                avg_us: average.map(micros),
+                max_us: average.map(|_| micros(self.longest)),
             };
-            return vec![object.line()];
+            return vec![json::line(&Versioned::new(summary))];
         }
         let percent = (lost * 100).div_ceil(self.sent.max(1));
         let first = format!(

@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Says back what it is told: a bot on securechat's control socket. Usage: echo.py [SOCKET]"""
+import json
+import os
+import socket
+import sys
+
+default = os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), "securechat/ctl.sock")
+program = socket.socket(socket.AF_UNIX)
+program.connect(sys.argv[1] if len(sys.argv) > 1 else default)
+lines = program.makefile("r", encoding="utf-8")
+
+
+def ask(number, method, **params):
+    request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    program.sendall(json.dumps(request).encode() + b"\n")
+
+
+ask(0, "subscribe")
+count = 0
+for line in lines:
+    said = json.loads(line)
+    if "error" in said:
+        print("not done:", said["error"]["message"], file=sys.stderr)
+    event = said.get("params", {})
+    # Only texts of others; fields and events that are new to us are passed over.
+    if event.get("type") == "message" and event["dir"] == "in" and "text" in event:
+        count += 1
+        ask(count, "send", peer=event["key"], text="you said: " + event["text"])
+    if said.get("id") == 0 and "result" in said:
+        print("listening", flush=True)

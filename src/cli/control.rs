@@ -1,0 +1,148 @@
+//! Asks the program that runs for this identity, if one does.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::cli::report::{Line, Part, Report};
+use crate::cli::{Context, Error, ExitCode, identity};
+use crate::control::{Connection, IS_SUPPORTED, Place, Refusal};
+use crate::store::key_text;
+use crate::text::{Safe, safe_line};
+
+/// A program that runs for this identity.
+pub(super) struct Running {
+    connection: Connection,
+    path: Safe,
+}
+
+/// The parameters of a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Params(Map<String, Value>);
+
+impl Params {
+    /// With a value, if there is one, in the place of the one before.
+    pub(super) fn with(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        if let Some(value) = value {
+            self.0.insert(name.to_owned(), value.into());
+        }
+        self
+    }
+}
+
+/// Where a control socket is.
+///
+/// # Errors
+/// SC41 if none can be there.
+pub(super) fn place(path: &Path) -> Result<Place, Error> {
+    Place::new(path.to_owned()).map_err(|error| Error::Control {
+        path: path.to_owned(),
+        reason: safe_line(&error.to_string()),
+    })
+}
+
+impl Running {
+    /// Finds it; none if no program runs, or it is of another identity.
+    ///
+    /// # Errors
+    /// SC41; what reading the identity says, but for what needs its passphrase.
+    pub(super) fn find(context: &Context) -> Result<Option<Self>, Error> {
+        if !IS_SUPPORTED {
+            return Ok(None);
+        }
+        let Some(own) = identity::public_key(context)? else {
+            return Ok(None);
+        };
+        let path = context.paths.control(&own);
+        // Where there can be no socket there is no program behind one.
+        let Ok(place) = place(&path) else {
+            return Ok(None);
+        };
+        let fail = |error: std::io::Error| Error::Control {
+            path: path.clone(),
+            reason: safe_line(&error.to_string()),
+        };
+        let Some(connection) = Connection::open(&place).map_err(fail)? else {
+            return Ok(None);
+        };
+        let path = Safe::from(path.as_path());
+        let mut running = Self { connection, path };
+        let hello: Value = running.ask("hello", Params::default(), Duration::ZERO)?;
+        let key = hello.get("key").and_then(Value::as_str);
+        Ok((key == Some(key_text(&own).as_str())).then_some(running))
+    }
+
+    /// Asks for something. `wait`: how long it was asked to wait before it answers.
+    ///
+    /// # Errors
+    /// What the program says, in its own words; SC41 if it does not answer.
+    pub(super) fn ask<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: Params,
+        wait: Duration,
+    ) -> Result<T, Error> {
+        let asked = self.connection.ask(method, &Value::Object(params.0), wait);
+        let answer = asked.map_err(|error| self.fail(&error.to_string()))?;
+        let done = answer.map_err(|refusal| Error::Elsewhere(Box::new(report(&refusal))))?;
+        T::deserialize(done).map_err(|error| self.fail(&error.to_string()))
+    }
+
+    fn fail(&self, why: &str) -> Error {
+        Error::Control {
+            path: self.path.as_str().into(),
+            reason: Safe::from("the program there did not answer as it should: ") + safe_line(why),
+        }
+    }
+}
+
+/// The error that the other program tells of.
+fn report(refusal: &Refusal) -> Report {
+    let text = |name: &str| refusal.data.get(name).and_then(Value::as_str);
+    let exit = refusal.data.get("exit").and_then(Value::as_u64);
+    let title = text("message").unwrap_or(&refusal.message);
+    let code = text("code").and_then(known).unwrap_or("SC40");
+    let exit = exit.and_then(exit_code).unwrap_or(ExitCode::Fixable);
+    let help = refusal.data.get("help").and_then(Value::as_array);
+    let help = help.into_iter().flatten().filter_map(Value::as_str);
+    let lines = help.map(|line| {
+        let line = line.strip_prefix("  ").unwrap_or(line);
+        let (is_try, words) = match line.strip_prefix("try: ") {
+            Some(rest) => (true, rest),
+            None => (false, line),
+        };
+        let parts = vec![Part::Words(safe_line(words))];
+        Line { is_try, parts }
+    });
+    Report {
+        lines: lines.collect(),
+        ..Report::new(code, exit, safe_line(title))
+    }
+}
+
+/// A code as we know it. One of a later version has its words all the same.
+fn known(code: &str) -> Option<&'static str> {
+    const CODES: [&str; 33] = [
+        "SC01", "SC02", "SC03", "SC04", "SC05", "SC06", "SC07", "SC09", "SC10", "SC11", "SC12",
+        "SC13", "SC14", "SC15", "SC16", "SC17", "SC18", "SC19", "SC21", "SC22", "SC23", "SC24",
+        "SC25", "SC26", "SC27", "SC28", "SC29", "SC30", "SC31", "SC32", "SC40", "SC41", "SC42",
+    ];
+    CODES.into_iter().find(|known| *known == code)
+}
+
+fn exit_code(code: u64) -> Option<ExitCode> {
+    const CODES: [ExitCode; 9] = [
+        ExitCode::Done,
+        ExitCode::Fixable,
+        ExitCode::Usage,
+        ExitCode::Network,
+        ExitCode::Trust,
+        ExitCode::Identity,
+        ExitCode::NotDelivered,
+        ExitCode::Version,
+        ExitCode::Storage,
+    ];
+    CODES.into_iter().find(|known| *known as u64 == code)
+}

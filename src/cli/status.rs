@@ -1,0 +1,241 @@
+//! `status`: how things stand, from the program that runs, or from the files.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::cli::args::StatusArgs;
+use crate::cli::control::{Params, Running};
+use crate::cli::history;
+use crate::cli::json::{self, Versioned};
+use crate::cli::talk::{PeerStatus, Status};
+use crate::cli::{Context, Error, ExitCode, identity, peers};
+use crate::id::PeerId;
+use crate::store::{Day, HostPort, KnownPeers, Peer, key_text, load_identity};
+use crate::text::{Safe, safe_line};
+
+pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Error> {
+    let mut status = match Running::find(context)? {
+        Some(mut running) => running.ask("status", Params::default(), Duration::ZERO)?,
+        None => of_files(context)?,
+    };
+    if let Some(name) = &args.peer {
+        let known = KnownPeers::load(&context.paths.known_peers())?;
+        // Somebody who is met but not saved is known to the program only.
+        let is_met = status.peers.iter().any(|peer| peer.peer == *name);
+        if !is_met {
+            peers::find(&known, name)?;
+        }
+        status.peers.retain(|peer| peer.peer == *name);
+    }
+    if context.globals.json {
+        context.out.data(&json::line(&Versioned::new(&status)))?;
+        return Ok(ExitCode::Done);
+    }
+    for line in lines(&status) {
+        context.out.data(&line)?;
+    }
+    Ok(ExitCode::Done)
+}
+
+/// What can be said while no program runs.
+fn of_files(context: &Context) -> Result<Status, Error> {
+    // Says what is wrong with it, or that there is none.
+    load_identity(context.paths.identity())?;
+    let own = identity::public_key(context)?;
+    let waiting = waiting(context)?;
+    let known = KnownPeers::load(&context.paths.known_peers())?;
+    let of_peer = |peer: &Peer| PeerStatus {
+        peer: peer.name().to_string(),
+        key: key_text(&peer.key()).to_string(),
+        verified: peer.verified().map(|day: Day| day.to_string()),
+        state: if peer.is_revoked() {
+            "revoked"
+        } else {
+            "not connected"
+        }
+        .to_owned(),
+        reason: Some("no program runs for this identity".to_owned()),
+        address: peer.addresses().first().map(HostPort::to_string),
+        waiting: waiting
+            .as_ref()
+            .map(|waiting| waiting.get(&peer.key()).copied().unwrap_or(0)),
+        ..PeerStatus::default()
+    };
+    Ok(Status {
+        running: false,
+        key: own.map(|own| key_text(&own).to_string()),
+        peers: known.peers().iter().map(of_peer).collect(),
+        ..Status::default()
+    })
+}
+
+/// How much waits for whom; none if nobody gives the passphrase that this needs, or another program has it open.
+fn waiting(context: &Context) -> Result<Option<BTreeMap<PeerId, u64>>, Error> {
+    let key = load_identity(context.paths.identity())?;
+    let globals = &context.globals;
+    let is_given = globals.passphrase_file.is_some() || globals.passphrase_command.is_some();
+    if key.is_protected() && !is_given {
+        return Ok(None);
+    }
+    match history::waiting(context) {
+        // A short-lived one, such as `send`.
+        Err(Error::Store(error))
+            if matches!(error.kind(), crate::store::ErrorKind::InUse { .. }) =>
+        {
+            Ok(None)
+        }
+        result => result.map(Some),
+    }
+}
+
+/// As `wg show` does it.
+fn lines(status: &Status) -> Vec<Safe> {
+    let mut lines = vec![row(
+        "identity",
+        status.key.as_deref().unwrap_or("not known"),
+    )];
+    match (&status.address, status.pid) {
+        (Some(address), Some(pid)) => {
+            let words = safe_line(address) + "/udp (pid " + pid + ")";
+            lines.push(Safe::from("  listening on: ") + words);
+        }
+        (Some(_), None) | (None, _) => {
+            lines.push(
+                "  no program runs: start securechat, securechat listen or securechat daemon"
+                    .into(),
+            );
+        }
+    }
+    if let Some(traffic) = &status.traffic {
+        let words = Safe::from("  transfer: ") + bytes(traffic.bytes_in) + " received, ";
+        lines.push(words + bytes(traffic.bytes_out) + " sent");
+    }
+    for peer in &status.peers {
+        lines.push(Safe::default());
+        lines.extend(of_peer(peer));
+    }
+    lines
+}
+
+fn of_peer(peer: &PeerStatus) -> Vec<Safe> {
+    let mut lines = vec![row("peer", &peer.peer), inner("key", &peer.key)];
+    let verified = peer.verified.as_ref();
+    let verified = verified.map_or_else(|| "no".to_owned(), |day| format!("yes, on {day}"));
+    lines.push(inner("verified", &verified));
+    let why = peer.reason.iter().chain(&peer.next);
+    let why: Vec<&str> = why.map(String::as_str).collect();
+    let state = match why.as_slice() {
+        [] => peer.state.clone(),
+        why => format!("{} ({})", peer.state, why.join("; ")),
+    };
+    lines.push(inner("state", &state));
+    if let Some(address) = &peer.address {
+        lines.push(inner("endpoint", address));
+    }
+    if let Some(since) = peer.handshake_ms {
+        lines.push(inner("latest handshake", &ago(since)));
+    }
+    if let Some(heard) = peer.heard_ms {
+        lines.push(inner("last heard", &ago(heard)));
+    }
+    if let Some(rtt) = peer.rtt_ms {
+        lines.push(inner("round trip", &format!("{rtt:.1} ms")));
+    }
+    if let (Some(received), Some(delivered)) = (peer.received, peer.delivered) {
+        let words = format!("{received} received, {delivered} delivered");
+        lines.push(inner("messages", &words));
+    }
+    match peer.waiting {
+        Some(0) => {}
+        Some(waiting) => lines.push(inner("waiting", &format!("{waiting} to be sent"))),
+        None => lines.push(inner("waiting", "not known without the passphrase")),
+    }
+    lines
+}
+
+fn row(what: &'static str, value: &str) -> Safe {
+    Safe::from(what) + ": " + safe_line(value)
+}
+
+fn inner(what: &'static str, value: &str) -> Safe {
+    Safe::from("  ") + row(what, value)
+}
+
+/// `0.4 s ago`, `2 min 5 s ago`.
+fn ago(ms: f64) -> String {
+    let seconds = ms / 1_000.0;
+    if seconds < 10.0 {
+        return format!("{seconds:.1} s ago");
+    }
+    let seconds = Duration::try_from_secs_f64(seconds)
+        .unwrap_or_default()
+        .as_secs();
+    if seconds < 60 {
+        return format!("{seconds} s ago");
+    }
+    format!("{} min {} s ago", seconds / 60, seconds % 60)
+}
+
+/// `512 B`, `1.5 KiB`, `3.0 MiB`.
+fn bytes(count: u64) -> Safe {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return Safe::from(count) + " B";
+    }
+    let (mut whole, mut rest, mut unit) = (count / 1024, count % 1024, 0);
+    while whole >= 1024 && unit + 1 < UNITS.len() {
+        (whole, rest, unit) = (whole / 1024, whole % 1024, unit + 1);
+    }
+    let unit = UNITS.get(unit).copied().unwrap_or_default();
+    safe_line(&format!("{whole}.{} {unit}", rest * 10 / 1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_short() {
+        for (count, shown) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_536, "1.5 KiB"),
+            (3 << 20, "3.0 MiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
+            assert_eq!(bytes(count).as_str(), shown);
+        }
+        for (ms, shown) in [
+            (412.0, "0.4 s ago"),
+            (12_345.6, "12 s ago"),
+            (125_000.0, "2 min 5 s ago"),
+        ] {
+            assert_eq!(ago(ms), shown);
+        }
+    }
+
+    #[test]
+    fn a_state_has_its_reason_and_what_is_next() {
+        let peer = PeerStatus {
+            peer: "bob\u{1b}".to_owned(),
+            key: "K".to_owned(),
+            state: "not connected".to_owned(),
+            reason: Some("bob left".to_owned()),
+            next: Some("trying again in 3 s".to_owned()),
+            waiting: Some(2),
+            ..PeerStatus::default()
+        };
+        let lines = of_peer(&peer);
+        let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+        assert_eq!(
+            lines,
+            [
+                "peer: bob^[",
+                "  key: K",
+                "  verified: no",
+                "  state: not connected (bob left; trying again in 3 s)",
+                "  waiting: 2 to be sent",
+            ]
+        );
+    }
+}

@@ -1,0 +1,654 @@
+//! What programs ask for.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::chat::{ContactId, Name, State};
+use crate::cli::history::{Record, begins_with};
+use crate::cli::json::{message_id, ms};
+use crate::cli::peers::List;
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::fact::Fact;
+use crate::cli::talk::network::Input;
+use crate::cli::talk::request::{
+    Accept, Call, HistoryFind, HistoryPurge, PeersAdd, PeersRename, PeersRevoke, Send, Unclear,
+    read_line,
+};
+use crate::cli::talk::send::not_accepted;
+use crate::cli::{End, Error, ExitCode, Loss, Obstacle};
+use crate::control::{Client, Code, Happening, Incoming, Request, error, result};
+use crate::id::PeerId;
+use crate::json::LINE_MAX_LEN;
+use crate::net::{Family, Host};
+use crate::store::{Filter, HostPort, KeyOffer, key_text};
+use crate::text::{MAX_NAME_LEN, Safe, safe_line};
+use crate::time::{Instant, UnixTime};
+
+/// Messages in one answer at most.
+const PAGE: usize = 10_000;
+/// And their bytes, but for the last one.
+const PAGE_BYTES: usize = 8 << 20;
+
+/// Deliveries that are waited for at one time.
+const MAX_WAITS: usize = 1_024;
+
+/// Who asked, and what the answer has to carry.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    from: From,
+    id: Option<Value>,
+    cmd: Safe,
+}
+
+#[derive(Clone, Debug)]
+enum From {
+    StandardInput,
+    Client(Client),
+}
+
+/// Somebody waits for a delivery.
+#[derive(Debug)]
+pub(super) struct Wait {
+    asked: Asked,
+    contact: ContactId,
+    name: Name,
+    since: Instant,
+    wait: Duration,
+}
+
+/// A message that was asked for, and how long its delivery is waited for.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    pub(super) asked: Asked,
+    pub(super) wait: Option<Duration>,
+}
+
+impl Asked {
+    pub(super) const fn is_of_standard_input(&self) -> bool {
+        matches!(self.from, From::StandardInput)
+    }
+}
+
+impl Conversation {
+    /// A line of standard input with `--json`.
+    pub(super) fn on_command(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
+        let (id, cmd, call) = read_line(line);
+        let from = From::StandardInput;
+        let asked = Asked { from, id, cmd };
+        match call {
+            Ok(call) => self.on_call(asked, call),
+            Err(unclear) => {
+                self.refuse_unclear(&asked, unclear);
+                Ok(None)
+            }
+        }
+    }
+
+    /// A line of standard input that is too long.
+    pub(super) fn on_overlong_command(&mut self, len: usize) {
+        let (id, cmd) = (None, Safe::default());
+        let from = From::StandardInput;
+        self.refuse_unclear(&Asked { from, id, cmd }, overlong(len));
+    }
+
+    /// Something happened at the control socket.
+    pub(super) fn on_control(&mut self, happening: Happening) -> Result<Option<ExitCode>, Error> {
+        match happening {
+            Happening::Incoming(incoming) => self.on_incoming(&incoming),
+            Happening::Written(token) => {
+                if let Some((contact, name)) = self.programs.heard(token) {
+                    self.profile.journal.shown(contact, name);
+                }
+                while let Some((contact, name)) = self.programs.next_untaken() {
+                    self.take(contact, name)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn on_incoming(&mut self, incoming: &Incoming) -> Result<Option<ExitCode>, Error> {
+        let asked = |id, cmd| Asked {
+            from: From::Client(incoming.client.clone()),
+            id,
+            cmd,
+        };
+        let line = match &incoming.line {
+            Ok(line) => line,
+            Err(len) => {
+                let asked = asked(Some(Value::Null), Safe::default());
+                self.refuse_unclear(&asked, overlong(*len));
+                return Ok(None);
+            }
+        };
+        match Request::parse(line) {
+            Ok(request) => {
+                let asked = asked(request.id, safe_line(&request.method));
+                match Call::parse(&request.method, request.params) {
+                    Ok(call) => return self.on_call(asked, call),
+                    Err(unclear) => self.refuse_unclear(&asked, unclear),
+                }
+            }
+            Err((code, why, id)) => {
+                let unclear = if code == Code::Parse {
+                    Unclear::NotJson(safe_line(&why))
+                } else {
+                    Unclear::NotARequest(safe_line(&why))
+                };
+                self.refuse_unclear(&asked(Some(id), Safe::default()), unclear);
+            }
+        }
+        Ok(None)
+    }
+
+    fn on_call(&mut self, asked: Asked, call: Call) -> Result<Option<ExitCode>, Error> {
+        if self.state.leaving.is_some() && call != Call::Hello {
+            let reason = "the program is about to end".into();
+            self.answer(&asked, Err(Error::BadRequest { reason }));
+            return Ok(None);
+        }
+        match call {
+            Call::Send(send) => return self.on_send(asked, send),
+            Call::Ping(somebody) => {
+                self.on_ping_asked(asked, &somebody.peer)?;
+                return Ok(None);
+            }
+            Call::Quit => {
+                // What was asked for before it comes before it.
+                let end = self.say_batch()?;
+                self.answer(&asked, Ok(json!({})));
+                self.state.leaving = Some(self.clock.now());
+                return Ok(end);
+            }
+            Call::Subscribe => {
+                let unheard = match &asked.from {
+                    From::Client(client) => self.programs.subscribe(client.clone()),
+                    // It is told of everything anyway.
+                    From::StandardInput => 0,
+                };
+                self.answer(&asked, Ok(json!({ "unheard": unheard })));
+            }
+            Call::Hello
+            | Call::Accept(_)
+            | Call::Reject(_)
+            | Call::Connect(_)
+            | Call::Status
+            | Call::PeersList
+            | Call::PeersAdd(_)
+            | Call::PeersRename(_)
+            | Call::PeersRevoke(_)
+            | Call::PeersRemove(_)
+            | Call::Reload
+            | Call::HistoryFind(_)
+            | Call::HistoryPurge(_) => {
+                let done = self.do_call(call);
+                if let Err(Error::System { .. }) = &done
+                    && let Some(fatal) = self.handle.fatal()
+                {
+                    return Err(fatal.into());
+                }
+                self.answer(&asked, done);
+            }
+        }
+        Ok(None)
+    }
+
+    fn do_call(&mut self, call: Call) -> Result<Value, Error> {
+        match call {
+            Call::Hello => Ok(self.hello()),
+            Call::Status => Ok(value(&self.status_of_all()?)),
+            Call::Accept(accept) => self.accept(&accept),
+            Call::Reject(reject) => {
+                let peer = self.guest(&reject.key)?;
+                self.refuse_guest(peer)?;
+                self.drop_guest(peer);
+                Ok(json!({}))
+            }
+            Call::Connect(somebody) => {
+                let peer = self.peer_called(&somebody.peer)?;
+                self.call_now(peer);
+                Ok(json!({}))
+            }
+            Call::PeersList => Ok(value(&List::of(self.profile.contacts.known()))),
+            Call::PeersAdd(add) => self.peers_add(&add),
+            Call::PeersRename(rename) => self.peers_rename(&rename),
+            Call::PeersRevoke(revoke) => self.peers_revoke(&revoke),
+            Call::PeersRemove(somebody) => {
+                let name = self.saved_name(&somebody.peer)?;
+                self.change_peers(|known| known.remove(name.as_str()))
+            }
+            Call::Reload => {
+                let refreshed = self.profile.contacts.reload();
+                self.take_over(refreshed)?;
+                Ok(json!({}))
+            }
+            Call::HistoryFind(find) => self.history_find(&find),
+            Call::HistoryPurge(purge) => self.history_purge(&purge),
+            // Those have answered already.
+            Call::Send(_) | Call::Ping(_) | Call::Subscribe | Call::Quit => Ok(json!({})),
+        }
+    }
+
+    fn hello(&self) -> Value {
+        json!({
+            "v": crate::json::VERSION,
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "key": key_text(&self.own),
+        })
+    }
+
+    fn accept(&mut self, accept: &Accept) -> Result<Value, Error> {
+        let peer = self.guest(&accept.key)?;
+        let name = accept.name.as_deref().map_or_else(
+            || crate::cli::talk::conversation::guests::guest_name(&peer),
+            safe_line,
+        );
+        self.profile.contacts.save(name.as_str(), &peer, &[])?;
+        self.let_in(peer)?;
+        self.drop_guest(peer);
+        Ok(json!({ "peer": self.label(&peer) }))
+    }
+
+    /// The unknown key that waits for a decision.
+    fn guest(&self, key: &str) -> Result<PeerId, Error> {
+        let key = KeyOffer::parse(key)?.key;
+        let waits = self.state.guests.iter().any(|guest| guest.peer == key);
+        waits.then_some(key).ok_or_else(|| Error::BadRequest {
+            reason: "no caller with this key waits for an answer".into(),
+        })
+    }
+
+    /// Whom a request is about: a saved name, or a key.
+    fn peer_called(&self, typed: &str) -> Result<PeerId, Error> {
+        if let Some(peer) = self.profile.contacts.find(typed) {
+            return Ok(peer);
+        }
+        if typed.chars().count() > MAX_NAME_LEN {
+            return Ok(KeyOffer::parse(typed)?.key);
+        }
+        crate::cli::peers::find(self.profile.contacts.known(), typed).map(crate::store::Peer::key)
+    }
+
+    fn saved_name(&self, typed: &str) -> Result<Safe, Error> {
+        let peer = self.peer_called(typed)?;
+        Ok(self.label(&peer))
+    }
+
+    fn peers_add(&mut self, add: &PeersAdd) -> Result<Value, Error> {
+        let offer = KeyOffer::parse(&add.key)?;
+        let parsed = add.addresses.iter().map(|text| text.parse());
+        let mut addresses = parsed.collect::<Result<Vec<HostPort>, _>>()?;
+        if addresses.is_empty() {
+            addresses.clone_from(&offer.addresses);
+        }
+        self.change_peers(|known| known.add(&add.name, &offer.key, &addresses))
+    }
+
+    fn peers_rename(&mut self, rename: &PeersRename) -> Result<Value, Error> {
+        let name = self.saved_name(&rename.peer)?;
+        self.change_peers(|known| known.rename(name.as_str(), &rename.name))
+    }
+
+    fn peers_revoke(&mut self, revoke: &PeersRevoke) -> Result<Value, Error> {
+        let peer = self.peer_called(&revoke.peer)?;
+        self.change_peers(|known| known.revoke(&peer, revoke.reason.as_deref()))
+    }
+
+    /// Changes known-peers, and goes by it at once.
+    fn change_peers(
+        &mut self,
+        edit: impl FnOnce(&mut crate::store::KnownPeers) -> Result<(), crate::store::Error>,
+    ) -> Result<Value, Error> {
+        self.profile.contacts.update(edit)?;
+        let refreshed = self.profile.contacts.reload();
+        self.take_over(refreshed)?;
+        Ok(json!({}))
+    }
+
+    fn history_find(&mut self, find: &HistoryFind) -> Result<Value, Error> {
+        self.profile.journal.catch_up()?;
+        let wanted = find.most.unwrap_or(PAGE).min(PAGE);
+        let filter = Filter {
+            contact: self.contact_called(find.peer.as_deref())?,
+            since: find.since_ms.map(UnixTime),
+            before: find.before_ms.map(UnixTime),
+            words: find.words.clone(),
+            most: None,
+        };
+        let mut found = self.profile.journal.find(&filter)?;
+        let matches = found.entries.len();
+        found.entries.truncate(matches.saturating_sub(find.skip));
+        let mut bytes = 0;
+        let fits = found.entries.iter().rev().take(wanted).take_while(|entry| {
+            let is_first = bytes == 0;
+            bytes += entry.body.len().max(1);
+            is_first || bytes <= PAGE_BYTES
+        });
+        let fits = fits.count();
+        let older = found.entries.len() - fits;
+        let entries = found.entries.iter().skip(older);
+        let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
+        Ok(json!({
+            "messages": records.collect::<Vec<_>>(),
+            "older": older,
+            "unreadable": found.unreadable,
+        }))
+    }
+
+    fn history_purge(&mut self, purge: &HistoryPurge) -> Result<Value, Error> {
+        self.profile.journal.catch_up()?;
+        let contact = self.contact_called(purge.peer.as_deref())?;
+        let before = purge.before_ms.map(UnixTime);
+        if purge.count_only {
+            let filter = Filter {
+                contact,
+                before,
+                ..Filter::default()
+            };
+            let found = self.profile.journal.find(&filter)?;
+            let messages = crate::cli::history::over(&found, &filter);
+            return Ok(json!({ "messages": messages }));
+        }
+        let gone = self.profile.journal.purge(contact, before)?;
+        Ok(json!({ "messages": gone }))
+    }
+
+    fn contact_called(&self, typed: Option<&str>) -> Result<Option<ContactId>, Error> {
+        let Some(typed) = typed else {
+            return Ok(None);
+        };
+        // Perhaps somebody whose messages are kept and whom nobody knows any more.
+        if let Some(beginning) = typed.strip_prefix("key:")
+            && self.profile.contacts.find(typed).is_none()
+        {
+            let everything = self.profile.journal.find(&Filter::default())?;
+            return begins_with(beginning, &everything.entries).map(Some);
+        }
+        self.peer_called(typed).map(ContactId::from).map(Some)
+    }
+}
+
+impl Conversation {
+    fn on_send(&mut self, asked: Asked, send: Send) -> Result<Option<ExitCode>, Error> {
+        let peer = match self.check_send(&send) {
+            Ok(peer) => peer,
+            Err(error) => {
+                self.state.has_failed |= asked.is_of_standard_input();
+                self.answer(&asked, Err(error));
+                return Ok(None);
+            }
+        };
+        let wait = send.wait();
+        let end = self.prepare(peer, send.text, Some(Ordered { asked, wait }))?;
+        match end {
+            None => self.say_batch_of_client(),
+            Some(end) => Ok(Some(end)),
+        }
+    }
+
+    /// Requests of standard input come many at a time, and are written down together.
+    fn say_batch_of_client(&mut self) -> Result<Option<ExitCode>, Error> {
+        if self.state.batch.is_of_standard_input() {
+            return Ok(None);
+        }
+        self.say_batch()
+    }
+
+    fn check_send(&self, send: &Send) -> Result<PeerId, Error> {
+        let peer = self.peer_called(&send.peer)?;
+        self.profile.contacts.known().check_not_revoked(&peer)?;
+        if self.status(peer)?.is_none() {
+            return Err(Error::NoSuchPeer {
+                name: safe_line(&send.peer),
+                similar: None,
+            });
+        }
+        if send.text.is_empty() {
+            let reason = "there is nothing to send".into();
+            return Err(Error::BadRequest { reason });
+        }
+        if send.wait_ms.is_some() && self.state.waits.len() >= MAX_WAITS {
+            let reason = "too many deliveries are waited for already".into();
+            return Err(Error::BadRequest { reason });
+        }
+        let host = send.address.as_deref().map(str::parse).transpose()?;
+        if !self.way(peer)?.stands() {
+            self.call_once(peer, host);
+        }
+        Ok(peer)
+    }
+
+    /// Calls somebody now, where it is said or saved to be, and not again.
+    fn call_once(&self, peer: PeerId, host: Option<HostPort>) {
+        let known = self.profile.contacts.known().find_key(&peer);
+        let saved = known.and_then(|peer| peer.addresses().first().cloned());
+        let Some(host) = host.or(saved) else { return };
+        let inputs = self.sender.clone();
+        if let Ok(host) = Host::parse(&host.to_string(), None) {
+            host.resolve(Family::Any, move |found| {
+                // The conversation may be over.
+                let _ = inputs.send(Input::Found(peer, found));
+            });
+        }
+    }
+
+    /// A message that was asked for is accepted.
+    pub(super) fn on_ordered(&mut self, ordered: Ordered, contact: ContactId, name: Name) {
+        let Ordered { asked, wait } = ordered;
+        match wait {
+            Some(wait) => self.state.waits.push(Wait {
+                asked,
+                contact,
+                name,
+                since: self.clock.now(),
+                wait,
+            }),
+            None => {
+                let done = json!({ "message": message_id(name), "state": "queued" });
+                self.answer(&asked, Ok(done));
+            }
+        }
+    }
+
+    /// A message that was asked for is not accepted.
+    pub(super) fn on_not_accepted(
+        &mut self,
+        ordered: &Ordered,
+        peer: PeerId,
+        error: &crate::chat::SendError,
+    ) {
+        self.state.has_failed |= ordered.asked.is_of_standard_input();
+        let error = not_accepted(&self.peer(&peer), error);
+        self.answer(&ordered.asked, Err(error));
+    }
+
+    /// Answers those who wait for this message, if it has come to its end.
+    pub(super) fn answer_waits(&mut self, contact: ContactId, name: Name, state: State) {
+        if !state.is_final() {
+            return;
+        }
+        for wait in self.take_waits(|wait| wait.contact == contact && wait.name == name) {
+            let done = match state {
+                State::Failed(reason) => {
+                    let reason = safe_line(&reason.to_string());
+                    Err(self.loss(&wait, End::Failed(reason), None))
+                }
+                State::Queued | State::Sent | State::Delivered => Ok(json!({
+                    "message": message_id(name),
+                    "state": "delivered",
+                    "after_ms": ms(self.clock.now().saturating_since(wait.since)),
+                })),
+            };
+            self.answer(&wait.asked, done);
+        }
+    }
+
+    /// Answers those who have waited for as long as they wanted to.
+    pub(super) fn answer_late(&mut self, now: Instant) -> Result<(), Error> {
+        for wait in self.take_waits(|wait| now.saturating_since(wait.since) >= wait.wait) {
+            let obstacle = self.obstacle_of(wait.contact.peer())?;
+            let error = self.loss(&wait, End::After(wait.wait), obstacle);
+            self.answer(&wait.asked, Err(error));
+        }
+        Ok(())
+    }
+
+    /// Answers those who wait for a peer that wants nothing of us.
+    pub(super) fn answer_refused(&mut self, peer: PeerId, error: impl Fn(&Self) -> Error) {
+        for wait in self.take_waits(|wait| wait.contact.peer() == peer) {
+            let error = error(self);
+            self.answer(&wait.asked, Err(error));
+        }
+    }
+
+    /// Answers those who wait for a peer whose session has ended for good.
+    pub(super) fn answer_ended(&mut self, peer: PeerId, why: &Safe) {
+        for wait in self.take_waits(|wait| wait.contact.peer() == peer) {
+            let error = self.loss(&wait, End::Failed(why.clone()), None);
+            self.answer(&wait.asked, Err(error));
+        }
+    }
+
+    /// How long until somebody has waited long enough.
+    pub(super) fn waits_patience(&self, now: Instant) -> Option<Duration> {
+        let waits = self.state.waits.iter();
+        waits
+            .map(|wait| (wait.since + wait.wait).saturating_since(now))
+            .min()
+    }
+
+    fn take_waits(&mut self, is_meant: impl Fn(&Wait) -> bool) -> Vec<Wait> {
+        self.state
+            .waits
+            .extract_if(.., |wait| is_meant(wait))
+            .collect()
+    }
+
+    /// What is in the way of a peer, as far as one can tell.
+    fn obstacle_of(&self, peer: PeerId) -> Result<Option<Obstacle>, Error> {
+        let status = self.status(peer)?;
+        Ok(match status {
+            Some(status) if status.waiting => Some(Obstacle::Undecided),
+            Some(status) if !status.established => {
+                status.address.map(|address| Obstacle::Silence {
+                    peer: self.peer(&peer),
+                    address,
+                })
+            }
+            Some(_) | None => None,
+        })
+    }
+
+    fn loss(&self, wait: &Wait, end: End, obstacle: Option<Obstacle>) -> Error {
+        let state = self.state.sent.may_have_left(wait.contact, wait.name);
+        Error::NotDelivered(Box::new(Loss {
+            to: vec![self.label(&wait.contact.peer())],
+            messages: 1,
+            perhaps: usize::from(state == Some(true)),
+            // What has come to its end is not kept.
+            kept: usize::from(state.is_some()),
+            end,
+            obstacle,
+        }))
+    }
+}
+
+impl Conversation {
+    fn on_ping_asked(&mut self, asked: Asked, typed: &str) -> Result<(), Error> {
+        let peer = match self.peer_called(typed) {
+            Ok(peer) => peer,
+            Err(error) => {
+                self.answer(&asked, Err(error));
+                return Ok(());
+            }
+        };
+        let pinged = self
+            .handle
+            .with(|messenger, now| messenger.endpoint_mut().ping(peer, now))?;
+        if pinged.is_err() {
+            let reason = Safe::from("cannot ping: ") + self.obstacle(peer)?;
+            self.answer(&asked, Err(Error::BadRequest { reason }));
+            return Ok(());
+        }
+        let now = self.clock.now();
+        self.state.pings.insert(peer, now);
+        self.state.ping_waits.push((peer, asked));
+        Ok(())
+    }
+
+    /// Answers those who have pinged a peer.
+    pub(super) fn answer_pings(&mut self, peer: PeerId, rtt: Option<Duration>) {
+        let waits = &mut self.state.ping_waits;
+        let waits: Vec<_> = waits.extract_if(.., |(of, _)| *of == peer).collect();
+        for (_, asked) in waits {
+            let done = match rtt {
+                Some(rtt) => Ok(json!({ "rtt_ms": ms(rtt) })),
+                None => Err(Error::BadRequest {
+                    reason: Safe::from("no answer from ") + self.label(&peer),
+                }),
+            };
+            self.answer(&asked, done);
+        }
+    }
+
+    fn refuse_unclear(&mut self, asked: &Asked, unclear: Unclear) {
+        let code = match unclear {
+            Unclear::NotJson(_) => Code::Parse,
+            Unclear::NotARequest(_) => Code::Request,
+            Unclear::NoSuchMethod(_) => Code::Method,
+            Unclear::BadParams(_) => Code::Params,
+        };
+        self.answer_error(asked, code, &unclear.into());
+    }
+
+    fn answer(&mut self, asked: &Asked, done: Result<Value, Error>) {
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => return self.answer_error(asked, Code::Failed, &error),
+        };
+        match (&asked.from, &asked.id) {
+            (From::StandardInput, id) => {
+                let (id, cmd) = (id.clone(), asked.cmd.clone());
+                let fact = Fact::Answer {
+                    id,
+                    cmd,
+                    result: done,
+                };
+                self.face.event(&fact, self.clock.unix_time());
+            }
+            (From::Client(client), Some(id)) => {
+                // It may be gone.
+                let _ = client.push(result(id, &done), None);
+            }
+            (From::Client(_), None) => {}
+        }
+    }
+
+    fn answer_error(&mut self, asked: &Asked, code: Code, failed: &Error) {
+        let trouble = self.out.trouble(failed);
+        match (&asked.from, &asked.id) {
+            (From::StandardInput, id) => {
+                let trouble = trouble.answering(id.clone(), asked.cmd.clone());
+                self.face
+                    .event(&Fact::Error(trouble), self.clock.unix_time());
+            }
+            (From::Client(client), Some(id)) => {
+                let message = failed.report().title;
+                let _ = client.push(error(id, code, message.as_str(), &trouble), None);
+            }
+            (From::Client(_), None) => {}
+        }
+    }
+}
+
+fn overlong(len: usize) -> Unclear {
+    let words = Safe::from("the line has ") + len + " bytes, and at most ";
+    Unclear::NotARequest(words + LINE_MAX_LEN + " are read")
+}
+
+fn value(data: &impl Serialize) -> Value {
+    serde_json::to_value(data).unwrap_or_default()
+}

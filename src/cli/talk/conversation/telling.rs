@@ -1,0 +1,90 @@
+//! Tells what happens: people in words, programs as events.
+
+use crate::chat::{ContactId, Name};
+use crate::cli::json::message_id;
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::fact::{Change, Fact, Tone, Who};
+use crate::cli::{Error, ExitCode};
+use crate::id::PeerId;
+use crate::text::Safe;
+
+impl Conversation {
+    /// Tells everybody.
+    pub(in crate::cli::talk) fn tell(&mut self, fact: &Fact) {
+        self.publish(fact);
+        match fact.words() {
+            Some((Tone::Note, words)) => self.face.note(fact.about(), &words),
+            Some((Tone::Warning, words)) => self.face.warn(fact.about(), &words),
+            None => {}
+        }
+    }
+
+    /// Tells programs. People are told in another way, or need not be.
+    pub(super) fn publish(&mut self, fact: &Fact) {
+        let now = self.clock.unix_time();
+        self.face.event(fact, now);
+        self.programs.publish(fact, now);
+    }
+
+    /// Tells that the way to a peer has changed.
+    pub(super) fn tell_link(&mut self, peer: PeerId, change: Change, message: Safe) {
+        self.tell(&Fact::Link {
+            who: self.who(&peer),
+            change,
+            rtt_ms: None,
+            message,
+        });
+    }
+
+    /// Tells programs how far a message of ours has come.
+    pub(super) fn publish_receipt(
+        &mut self,
+        contact: ContactId,
+        name: Name,
+        state: &'static str,
+        reason: Option<Safe>,
+    ) {
+        let fact = Fact::Receipt {
+            id: message_id(name),
+            who: self.who(&contact.peer()),
+            state,
+            reason,
+        };
+        self.publish(&fact);
+    }
+
+    /// Prints an error that does not end the program.
+    pub(in crate::cli::talk) fn complain(&mut self, error: &Error) {
+        let trouble = self.out.trouble(error);
+        self.publish(&Fact::Error(trouble));
+        self.face.complain(error, &self.out);
+    }
+
+    /// Tells programs how this one ends. The error that ends a command is the last line of its own output.
+    pub(super) fn tell_end(&mut self, end: &Result<ExitCode, Error>) {
+        let now = self.clock.unix_time();
+        match end {
+            Ok(code) => self.publish(&Fact::End { exit: *code as u8 }),
+            Err(error) => {
+                let trouble = self.out.trouble(error);
+                self.programs.publish(&Fact::Error(trouble), now);
+                let exit = error.exit_code() as u8;
+                self.programs.publish(&Fact::End { exit }, now);
+            }
+        }
+    }
+
+    /// Somebody, as events name them.
+    pub(super) fn who(&self, peer: &PeerId) -> Who {
+        Who {
+            label: self.label(peer),
+            key: *peer,
+        }
+    }
+
+    /// Whether the reader of our events has left: then it is the end, and no error.
+    pub(super) fn check_reader(&mut self) -> Result<Option<ExitCode>, Error> {
+        let written = self.face.take_failure();
+        self.printed(written)
+    }
+}

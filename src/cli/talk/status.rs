@@ -1,0 +1,61 @@
+//! How things stand, as a value that goes to other programs and comes back. Source: docs/json.md#status.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::cli) struct Status {
+    /// Whether a program runs for this identity.
+    pub(in crate::cli) running: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) pid: Option<u32>,
+    /// Our own public key.
+    pub(in crate::cli) key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) address: Option<String>,
+    pub(in crate::cli) peers: Vec<PeerStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) traffic: Option<Transfer>,
+}
+
+/// Datagrams and their bytes since the start, with everybody.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(in crate::cli) struct Transfer {
+    pub(in crate::cli) datagrams_in: u64,
+    pub(in crate::cli) bytes_in: u64,
+    pub(in crate::cli) datagrams_out: u64,
+    pub(in crate::cli) bytes_out: u64,
+}
+
+/// How things stand with one peer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::cli) struct PeerStatus {
+    pub(in crate::cli) peer: String,
+    pub(in crate::cli) key: String,
+    /// When the key was compared with its owner.
+    pub(in crate::cli) verified: Option<String>,
+    /// One word, or two.
+    pub(in crate::cli) state: String,
+    /// Why it is not connected, and what is tried next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) address: Option<String>,
+    /// Since the last handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) handshake_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) heard_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) rtt_ms: Option<f64>,
+    /// Messages that came since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) received: Option<u64>,
+    /// Messages that were delivered since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) delivered: Option<u64>,
+    /// Messages that wait; none if that cannot be known without the passphrase.
+    pub(in crate::cli) waiting: Option<u64>,
+}

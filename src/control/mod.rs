@@ -1,0 +1,18 @@
+//! The control socket of a running program: line-delimited JSON-RPC 2.0 for other programs of the same user.
+//! Source: docs/json.md#the-control-socket.
+//!
+//! Each client has two threads, one that reads and one that writes. Requests go to the owner one at a time for
+//! each client; answers and events wait in a queue of bounded size. A client that does not read loses its
+//! connection and nothing else does.
+
+mod client;
+mod os;
+mod queue;
+mod rpc;
+mod server;
+
+pub use client::{Answer, Connection, Refusal};
+pub use os::{IS_SUPPORTED, Place};
+pub use queue::Client;
+pub use rpc::{Code, Request, error, event, request, result};
+pub use server::{Happening, Incoming, Server};

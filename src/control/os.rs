@@ -1,0 +1,311 @@
+//! Sockets that have a path: on Unix. Elsewhere there are none here.
+
+#[cfg(unix)]
+pub use self::unix::Place;
+#[cfg(unix)]
+pub(super) use self::unix::{Listener, Stream};
+
+#[cfg(not(unix))]
+pub use self::none::Place;
+#[cfg(not(unix))]
+pub(super) use self::none::{Listener, Stream};
+
+/// Whether this system has control sockets.
+pub const IS_SUPPORTED: bool = cfg!(unix);
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{self, Permissions};
+    use std::io;
+    use std::net::Shutdown;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::{Path, PathBuf};
+
+    /// Bytes of the longest path that the address of a socket has room for.
+    const PATH_MAX_LEN: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+    /// Where a control socket is, or may be. Its directory must be for its owner alone.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Place(PathBuf);
+
+    /// One end of a connection.
+    #[derive(Debug)]
+    pub(in crate::control) struct Stream(UnixStream);
+
+    /// A socket that takes connections. Its file goes with it.
+    #[derive(Debug)]
+    pub(in crate::control) struct Listener {
+        socket: UnixListener,
+        place: Place,
+    }
+
+    impl Place {
+        /// Checks that a socket can have this path.
+        ///
+        /// # Errors
+        /// `InvalidFilename` if it is too long.
+        pub fn new(path: PathBuf) -> io::Result<Self> {
+            let len = path.as_os_str().as_bytes().len();
+            if len > PATH_MAX_LEN {
+                let words = format!(
+                    "the path has {len} bytes, and a socket's has {PATH_MAX_LEN} at most; use a shorter --home"
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidFilename, words));
+            }
+            Ok(Self(path))
+        }
+
+        /// The path.
+        #[must_use]
+        pub fn path(&self) -> &Path {
+            &self.0
+        }
+
+        /// Connects to whoever serves it, which must be a process of this user.
+        pub(in crate::control) fn connect(&self) -> io::Result<Stream> {
+            let stream = Stream(UnixStream::connect(&self.0)?);
+            stream.check_user()?;
+            Ok(stream)
+        }
+
+        /// Takes the place. A file that nobody serves any more is replaced; the caller holds the identity's
+        /// lock, so that nobody else of this identity is about to.
+        pub(in crate::control) fn listen(self) -> io::Result<Listener> {
+            let socket = match UnixListener::bind(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    self.remove_stale()?;
+                    UnixListener::bind(&self.0)?
+                }
+                bound => bound?,
+            };
+            fs::set_permissions(&self.0, Permissions::from_mode(0o600))?;
+            Ok(Listener {
+                socket,
+                place: self,
+            })
+        }
+
+        fn remove_stale(&self) -> io::Result<()> {
+            match UnixStream::connect(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    fs::remove_file(&self.0)
+                }
+                Err(error) => Err(error),
+                Ok(_) => Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    "another securechat serves it, with another identity",
+                )),
+            }
+        }
+    }
+
+    impl Listener {
+        pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
+            let (stream, _) = self.socket.accept()?;
+            Ok(Stream(stream))
+        }
+    }
+
+    impl Drop for Listener {
+        fn drop(&mut self) {
+            // A file that stays is replaced next time.
+            let _ = fs::remove_file(&self.place.0);
+        }
+    }
+
+    impl Stream {
+        /// Checks that the other end is a process of this user. The directory keeps others out already.
+        #[cfg(target_os = "linux")]
+        pub(in crate::control) fn check_user(&self) -> io::Result<()> {
+            let other = rustix::net::sockopt::socket_peercred(&self.0)?;
+            if other.uid == rustix::process::geteuid() {
+                return Ok(());
+            }
+            let words = "another user of this machine is at the other end";
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, words))
+        }
+
+        /// The directory keeps other users out.
+        #[cfg(not(target_os = "linux"))]
+        pub(in crate::control) fn check_user(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        pub(in crate::control) fn try_clone(&self) -> io::Result<Self> {
+            self.0.try_clone().map(Self)
+        }
+
+        /// Ends it for both ends.
+        pub(in crate::control) fn shut_down(&self) {
+            // It may have ended already.
+            let _ = self.0.shutdown(Shutdown::Both);
+        }
+
+        /// Waits no longer for what is to be read.
+        pub(in crate::control) fn set_patience(
+            &self,
+            patience: std::time::Duration,
+        ) -> io::Result<()> {
+            self.0.set_read_timeout(Some(patience))
+        }
+    }
+
+    impl io::Read for Stream {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+
+    impl io::Write for Stream {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_path_that_is_too_long_is_refused_in_words() {
+            assert!(Place::new(PathBuf::from("x".repeat(PATH_MAX_LEN))).is_ok());
+            let error = Place::new(PathBuf::from("x".repeat(PATH_MAX_LEN + 1))).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidFilename);
+            assert!(
+                error.to_string().contains("use a shorter --home"),
+                "{error}"
+            );
+        }
+
+        #[test]
+        fn the_file_is_the_owners_alone_and_goes_with_the_listener() {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("ctl.sock");
+            let listener = Place::new(path.clone()).unwrap().listen().unwrap();
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            drop(listener);
+            assert!(!path.exists());
+        }
+
+        #[test]
+        fn what_a_crash_left_is_replaced_and_what_is_served_is_not() {
+            let home = tempfile::tempdir().unwrap();
+            let place = Place::new(home.path().join("ctl.sock")).unwrap();
+            // Dropping a listener of the standard library leaves its file behind, as a crash does.
+            drop(UnixListener::bind(place.path()).unwrap());
+            assert!(place.path().exists());
+            let listener = place.clone().listen().unwrap();
+            assert!(place.connect().is_ok());
+            let error = place.clone().listen().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            assert!(place.path().exists(), "the first one's");
+            drop(listener);
+        }
+
+        #[test]
+        fn a_file_that_is_no_socket_is_not_touched() {
+            let home = tempfile::tempdir().unwrap();
+            let place = Place::new(home.path().join("ctl.sock")).unwrap();
+            fs::write(place.path(), "mine").unwrap();
+            // Some systems say that nobody listens there.
+            let refused = place.clone().listen();
+            let kept = fs::read_to_string(place.path());
+            assert!(refused.is_err() || kept.is_err(), "{refused:?}");
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod none {
+    use std::convert::Infallible;
+    use std::io;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    fn unsupported() -> io::Error {
+        io::Error::from(io::ErrorKind::Unsupported)
+    }
+
+    /// Where a control socket would be: nowhere.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Place(Infallible);
+
+    /// None.
+    #[derive(Debug)]
+    pub(in crate::control) struct Stream(Infallible);
+
+    /// None.
+    #[derive(Debug)]
+    pub(in crate::control) struct Listener(Infallible);
+
+    impl Place {
+        /// There is none.
+        ///
+        /// # Errors
+        /// `Unsupported`, always.
+        pub fn new(_: PathBuf) -> io::Result<Self> {
+            Err(unsupported())
+        }
+
+        /// The path.
+        #[must_use]
+        pub fn path(&self) -> &Path {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn connect(&self) -> io::Result<Stream> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn listen(self) -> io::Result<Listener> {
+            match self.0 {}
+        }
+    }
+
+    impl Listener {
+        pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
+            match self.0 {}
+        }
+    }
+
+    impl Stream {
+        pub(in crate::control) fn check_user(&self) -> io::Result<()> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn try_clone(&self) -> io::Result<Self> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn shut_down(&self) {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn set_patience(&self, _: Duration) -> io::Result<()> {
+            match self.0 {}
+        }
+    }
+
+    impl io::Read for Stream {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            match self.0 {}
+        }
+    }
+
+    impl io::Write for Stream {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            match self.0 {}
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            match self.0 {}
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! JSON-RPC 2.0, a value a line. Batches are refused: a client writes several lines.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::json;
+
+/// The codes that JSON-RPC has for errors, and ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i64)]
+pub enum Code {
+    /// The line is no JSON.
+    Parse = -32_700,
+    /// It is no request.
+    Request = -32_600,
+    /// There is no such method.
+    Method = -32_601,
+    /// The parameters are others.
+    Params = -32_602,
+    /// It was understood and failed; `data` says how.
+    Failed = -32_000,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// None for a notification, which has no answer.
+    pub id: Option<Value>,
+    /// What is asked for.
+    pub method: String,
+    /// With what.
+    pub params: Value,
+}
+
+impl Request {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// The code, why in words, and the id if there is one.
+    pub fn parse(line: &[u8]) -> Result<Self, (Code, String, Value)> {
+        let wrong = |why: &str, id| Err((Code::Request, why.to_owned(), id));
+        let mut fields = match serde_json::from_slice(line) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(Value::Array(_)) => {
+                return wrong("batches are not taken: one line, one request", Value::Null);
+            }
+            Ok(_) => return wrong("a request is an object", Value::Null),
+            Err(error) => return Err((Code::Parse, error.to_string(), Value::Null)),
+        };
+        let id = fields.remove("id");
+        let known = id.clone().unwrap_or(Value::Null);
+        if known.is_array() || known.is_object() || known.is_boolean() {
+            return wrong("an id is a string or a number", Value::Null);
+        }
+        if fields.remove("jsonrpc") != Some(Value::from("2.0")) {
+            return wrong("\"jsonrpc\":\"2.0\" is missing", known);
+        }
+        let Some(Value::String(method)) = fields.remove("method") else {
+            return wrong("a \"method\" is missing", known);
+        };
+        let params = fields.remove("params").unwrap_or(Value::Null);
+        Ok(Self { id, method, params })
+    }
+}
+
+/// The line of a request.
+#[must_use]
+pub fn request(id: u64, method: &str, params: &Value) -> String {
+    json::line(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
+}
+
+/// The line of a result.
+#[must_use]
+pub fn result(id: &Value, result: &Value) -> String {
+    json::line(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
+}
+
+/// The line of an error. `message`: one sentence; `data`: what programs may want to know.
+#[must_use]
+pub fn error(id: &Value, code: Code, message: &str, data: &impl Serialize) -> String {
+    let error = json!({ "code": code as i64, "message": message, "data": data });
+    json::line(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
+}
+
+/// The line that tells a subscriber of an event.
+#[must_use]
+pub fn event(event: &impl Serialize) -> String {
+    let event = json::line(event);
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{event}}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_notifications_are_read() {
+        let read = |text: &str| Request::parse(text.as_bytes()).unwrap();
+        let call = read(r#"{"jsonrpc":"2.0","id":"a","method":"send","params":{"peer":"bob"}}"#);
+        assert_eq!((call.id, call.method.as_str()), (Some(json!("a")), "send"));
+        assert_eq!(call.params, json!({ "peer": "bob" }));
+        let note = read(r#"{"jsonrpc":"2.0","method":"quit"}"#);
+        assert_eq!((note.id, note.params), (None, Value::Null));
+    }
+
+    #[test]
+    fn what_is_none_has_the_code_that_the_specification_says() {
+        let code = |text: &[u8]| Request::parse(text).unwrap_err();
+        assert_eq!(code(b"{").0, Code::Parse);
+        assert_eq!(code(b"[]").0, Code::Request);
+        assert_eq!(code(b"1").0, Code::Request);
+        let (code, _, id) = code(b"{\"id\":7,\"method\":\"send\"}");
+        assert_eq!((code, id), (Code::Request, json!(7)));
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_is_in_it() {
+        let line = event(&json!({ "text": "a\nb\u{2028}\u{9b}" }));
+        assert_eq!(
+            line,
+            "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{\"text\":\"a\\nb\\u2028\\u009b\"}}"
+        );
+    }
+}

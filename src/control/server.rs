@@ -1,0 +1,250 @@
+//! The serving side: a thread that accepts, and two for each client.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crate::control::os::{Listener, Place, Stream};
+use crate::control::queue::Client;
+use crate::json::LINE_MAX_LEN;
+
+/// Clients at one time; one more is turned away at once.
+const MAX_CLIENTS: usize = 32;
+
+/// How long the last answers may take to be written at the end.
+const TO_END: Duration = Duration::from_millis(500);
+
+/// What the owner is told.
+#[derive(Debug)]
+pub enum Happening {
+    /// A client asks for something.
+    Incoming(Incoming),
+    /// A line with this token is on its way to its client.
+    Written(u64),
+}
+
+/// A line of a client. The next one of the same client comes when this is dropped.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Where the answer goes.
+    pub client: Client,
+    /// The line without its break; its length alone if it was longer than [`LINE_MAX_LEN`].
+    pub line: Result<Vec<u8>, usize>,
+    _taken: SyncSender<()>,
+}
+
+/// A socket that is served. Dropping it ends every connection, after what is still to be written.
+#[derive(Debug)]
+pub struct Server {
+    place: Place,
+    all: Arc<All>,
+    accepting: Option<JoinHandle<()>>,
+    /// Ends when every writer has.
+    writers: Receiver<()>,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    is_ending: AtomicBool,
+    count: AtomicUsize,
+    open: Mutex<Vec<(Client, Stream)>>,
+}
+
+impl Server {
+    /// Takes the place and serves it. `tell` is called by several threads, and must not block for long.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start(
+        place: Place,
+        tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
+    ) -> io::Result<Self> {
+        let listener = place.clone().listen()?;
+        let (alive, writers) = channel();
+        let all = Arc::new(All::default());
+        let shared = Arc::clone(&all);
+        let accept = move || accept(&listener, &shared, &tell, &alive);
+        let accepting = Builder::new().name("control".to_owned()).spawn(accept)?;
+        Ok(Self {
+            place,
+            all,
+            accepting: Some(accepting),
+            writers,
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.all.is_ending.store(true, Ordering::SeqCst);
+        // It waits for somebody to come.
+        let woken = self.place.connect();
+        if let Some(accepting) = self.accepting.take().filter(|_| woken.is_ok()) {
+            // A panic there has ended the program already.
+            let _ = accepting.join();
+        }
+        let open = core::mem::take(&mut *self.all.lock());
+        for (client, _) in &open {
+            client.finish();
+        }
+        let _ = self.writers.recv_timeout(TO_END);
+        for (client, stream) in open {
+            client.close();
+            stream.shut_down();
+        }
+    }
+}
+
+impl All {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Client, Stream)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn accept<T>(listener: &Listener, all: &Arc<All>, tell: &T, alive: &Sender<()>)
+where
+    T: Fn(Happening) + Send + Sync + Clone + 'static,
+{
+    loop {
+        let stream = listener.accept();
+        if all.is_ending.load(Ordering::SeqCst) {
+            return;
+        }
+        // A client that has left while it waited, or a process without a free descriptor, is no reason to end;
+        // whoever is another user, or one too many, is turned away by dropping the stream.
+        let Ok(stream) = stream else { continue };
+        if stream.check_user().is_err() || all.count.load(Ordering::SeqCst) >= MAX_CLIENTS {
+            continue;
+        }
+        // Without threads for it there is nothing to be done for this client.
+        let _ = serve(stream, all, tell, alive);
+    }
+}
+
+fn serve<T>(stream: Stream, all: &Arc<All>, tell: &T, alive: &Sender<()>) -> io::Result<()>
+where
+    T: Fn(Happening) + Send + Sync + Clone + 'static,
+{
+    let client = Client::new();
+    let (input, output) = (stream.try_clone()?, stream.try_clone()?);
+    let (writer, told, alive) = (client.clone(), tell.clone(), alive.clone());
+    let write = move || {
+        write_lines(&writer, output, &told);
+        drop(alive);
+    };
+    Builder::new().name("control-out".to_owned()).spawn(write)?;
+    all.lock().push((client.clone(), stream));
+    all.count.fetch_add(1, Ordering::SeqCst);
+    let (shared, told, reader) = (Arc::clone(all), tell.clone(), client.clone());
+    let read = move || {
+        read_lines(&reader, input, &told);
+        reader.finish();
+        shared.lock().retain(|(open, _)| !open.is(&reader));
+        shared.count.fetch_sub(1, Ordering::SeqCst);
+    };
+    let reading = Builder::new().name("control-in".to_owned()).spawn(read);
+    if reading.is_err() {
+        client.close();
+        all.lock().retain(|(open, _)| !open.is(&client));
+        all.count.fetch_sub(1, Ordering::SeqCst);
+    }
+    reading.map(drop)
+}
+
+fn write_lines(client: &Client, mut output: Stream, tell: &impl Fn(Happening)) {
+    while let Some(line) = client.next() {
+        let mut text = line.text.into_bytes();
+        let len = text.len();
+        text.push(b'\n');
+        if output.write_all(&text).is_err() {
+            break;
+        }
+        client.written(len);
+        if let Some(token) = line.token {
+            tell(Happening::Written(token));
+        }
+    }
+    client.close();
+    // The reader ends too.
+    output.shut_down();
+}
+
+fn read_lines(client: &Client, input: Stream, tell: &impl Fn(Happening)) {
+    let mut input = BufReader::new(input);
+    while client.has_room() {
+        let Some(line) = next_line(&mut input) else {
+            return;
+        };
+        let (taken, until_taken) = sync_channel(1);
+        tell(Happening::Incoming(Incoming {
+            client: client.clone(),
+            line,
+            _taken: taken,
+        }));
+        // It ends by being dropped.
+        let _ = until_taken.recv();
+    }
+}
+
+/// The next line; none at the end, and none of what was not ended by a break.
+pub(super) fn next_line(input: &mut impl BufRead) -> Option<Result<Vec<u8>, usize>> {
+    let mut line = Vec::new();
+    let most = u64::try_from(LINE_MAX_LEN)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    input
+        .by_ref()
+        .take(most)
+        .read_until(b'\n', &mut line)
+        .ok()?;
+    if line.pop_if(|byte| *byte == b'\n').is_some() {
+        return Some(Ok(line));
+    }
+    if line.len() <= LINE_MAX_LEN {
+        return None;
+    }
+    let rest = skip_line(input)?;
+    Some(Err(line.len() + rest))
+}
+
+/// Throws the rest of a line away; none if it does not end.
+fn skip_line(input: &mut impl BufRead) -> Option<usize> {
+    let mut skipped = 0;
+    loop {
+        let buffer = input.fill_buf().ok().filter(|buffer| !buffer.is_empty())?;
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let len = end.map_or(buffer.len(), |end| end + 1);
+        input.consume(len);
+        if end.is_some() {
+            return Some(skipped + len - 1);
+        }
+        skipped += len;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_counted_and_the_next_one_is_whole() {
+        let mut text = vec![b'x'; LINE_MAX_LEN + 5];
+        text.extend_from_slice(b"\nnext\nhalf");
+        let mut input = BufReader::new(io::Cursor::new(text));
+        assert_eq!(next_line(&mut input), Some(Err(LINE_MAX_LEN + 5)));
+        assert_eq!(next_line(&mut input), Some(Ok(b"next".to_vec())));
+        assert_eq!(next_line(&mut input), None, "a request ends with a break");
+    }
+
+    #[test]
+    fn the_longest_line_is_kept() {
+        let mut text = vec![b'x'; LINE_MAX_LEN];
+        text.push(b'\n');
+        let mut input = BufReader::new(io::Cursor::new(text));
+        let line = next_line(&mut input).and_then(Result::ok);
+        assert_eq!(line.map(|line| line.len()), Some(LINE_MAX_LEN));
+    }
+}

@@ -1,0 +1,493 @@
+//! The control socket: a daemon, and the commands that go through whatever program runs.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::home::{Home, check, listening, program};
+use crate::program::{PATIENCE, Program};
+use crate::schema;
+
+/// A client of the socket.
+struct Client {
+    lines: BufReader<UnixStream>,
+    last_id: u64,
+    /// Events that came before an answer.
+    events: Vec<Value>,
+}
+
+impl Client {
+    fn of(home: &Home) -> Self {
+        let stream = UnixStream::connect(home.path("run/ctl.sock")).unwrap();
+        // Against hanging only.
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            lines: BufReader::new(stream),
+            last_id: 0,
+            events: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        self.lines.get_mut().write_all(line.as_bytes()).unwrap();
+        self.lines.get_mut().write_all(b"\n").unwrap();
+    }
+
+    fn read(&mut self) -> Value {
+        let mut line = String::new();
+        let len = self.lines.read_line(&mut line).unwrap();
+        assert!(len > 0, "the program has closed the connection");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn request(&mut self, method: &str, params: &Value) {
+        self.last_id += 1;
+        let id = self.last_id;
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.write(&request.to_string());
+    }
+
+    /// The whole answer to the last request.
+    fn answer(&mut self) -> Value {
+        loop {
+            let line = self.read();
+            assert_eq!(line["jsonrpc"], "2.0");
+            if line["method"] == "event" {
+                self.events.push(line["params"].clone());
+            } else {
+                assert_eq!(line["id"], json!(self.last_id), "{line}");
+                return line;
+            }
+        }
+    }
+
+    /// The result of a request that must succeed.
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
+        self.request(method, params);
+        let answer = self.answer();
+        assert!(answer.get("error").is_none(), "{answer}");
+        answer["result"].clone()
+    }
+
+    /// The next event of this type, which must be as the schema says.
+    fn event(&mut self, kind: &str) -> Value {
+        let root = root();
+        loop {
+            let event = if self.events.is_empty() {
+                self.read()["params"].clone()
+            } else {
+                self.events.remove(0)
+            };
+            assert_eq!(schema::mismatch(&root, &root, &event), None, "{event}");
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+}
+
+fn root() -> Value {
+    serde_json::from_str(include_str!("../../docs/json.schema.json")).unwrap()
+}
+
+/// A daemon on a port that the system chooses.
+fn daemon(home: &Home) -> (Program, core::net::SocketAddr) {
+    let mut program = home.start(&["daemon", "127.0.0.1:0"]);
+    let address = listening(&mut program);
+    (program, address)
+}
+
+/// Alice's daemon and bob's listener, connected.
+fn connected(alice: &Home, bob: &Home) -> (Program, Program) {
+    let (mut daemon, address) = daemon(alice);
+    let mut other = bob.connect("alice", address, &[]);
+    other.told("secure: alice");
+    daemon.told("secure: bob");
+    (daemon, other)
+}
+
+#[test]
+fn the_socket_is_its_owners_alone_and_goes_with_the_program() {
+    let home = Home::new();
+    let (program, _) = daemon(&home);
+    let mode = |path: &str| fs::metadata(home.path(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("run"), mode("run/ctl.sock")), (0o700, 0o600));
+    program.signal(Signal::TERM);
+    let ended = program.end();
+    assert_eq!(ended.code, Some(143), "{}", ended.transcript);
+    assert!(!home.path("run/ctl.sock").exists());
+}
+
+#[test]
+fn a_directory_that_others_can_enter_is_refused() {
+    let home = Home::new();
+    fs::create_dir(home.path("run")).unwrap();
+    fs::set_permissions(home.path("run"), fs::Permissions::from_mode(0o755)).unwrap();
+    home.attempt(&["daemon", "127.0.0.1:0"]).failed(5, "SC02");
+}
+
+#[test]
+fn a_killed_daemon_is_followed_by_another_on_the_same_socket() {
+    let home = Home::new();
+    let (program, _) = daemon(&home);
+    program.kill();
+    assert!(home.path("run/ctl.sock").exists(), "nobody has removed it");
+    let (_program, _) = daemon(&home);
+    let mut client = Client::of(&home);
+    assert_eq!(client.ask("hello", &json!({}))["key"], json!(home.key()));
+}
+
+#[test]
+fn a_path_that_is_too_long_for_a_socket_says_so() {
+    let home = Home::empty();
+    let deep = home.path(&"d".repeat(100));
+    let start = |args: &[&str]| {
+        let mut command = program();
+        command.arg("--home").arg(&deep).args(args);
+        Program::start(command)
+    };
+    assert_eq!(start(&["keygen", "--no-passphrase"]).end().code, Some(0));
+    let ended = start(&["daemon", "127.0.0.1:0"]).end();
+    ended.failed(1, "SC41");
+    assert!(
+        ended.told.contains("use a shorter --home"),
+        "{}",
+        ended.told
+    );
+    // A conversation goes on without it.
+    let mut listener = start(&["listen", "127.0.0.1:0"]);
+    listener.told("[SC41]");
+    listener.told("listening on");
+}
+
+#[test]
+fn a_bot_and_a_person_talk() {
+    let (alice, bob) = Home::friends();
+    let (_daemon, mut person) = connected(&alice, &bob);
+    let mut bot = Client::of(&alice);
+    assert_eq!(bot.ask("subscribe", &json!({}))["unheard"], json!(0));
+    person.say("did the backup finish?");
+    let message = bot.event("message");
+    assert_eq!(message["text"], "did the backup finish?");
+    let done = bot.ask(
+        "send",
+        &json!({ "peer": "bob", "text": "yes", "wait_ms": 30_000 }),
+    );
+    assert_eq!(done["state"], "delivered");
+    person.said("\talice\tyes");
+    let receipt = bot.event("receipt");
+    assert_eq!(receipt["id"], done["message"]);
+}
+
+#[test]
+fn what_is_no_request_has_its_code_and_ends_nothing() {
+    let home = Home::new();
+    let (_daemon, _) = daemon(&home);
+    let mut client = Client::of(&home);
+    for (line, code) in [
+        ("{", -32_700),
+        ("[]", -32_600),
+        ("{\"id\":1,\"method\":\"status\"}", -32_600),
+        (
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"staus\"}",
+            -32_601,
+        ),
+        (
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"send\",\"params\":{}}",
+            -32_602,
+        ),
+        (
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"connect\",\"params\":{\"peer\":\"x\"}}",
+            -32_000,
+        ),
+    ] {
+        client.write(line);
+        let answer = client.read();
+        assert_eq!(answer["error"]["code"], json!(code), "{line}: {answer}");
+    }
+    // A notification has no answer, whatever it is.
+    client.write("{\"jsonrpc\":\"2.0\",\"method\":\"staus\"}");
+    let status = client.ask("status", &json!({}));
+    assert_eq!(status["running"], json!(true));
+    client.write(&"x".repeat((32 << 20) + 1));
+    let answer = client.read();
+    assert_eq!(answer["error"]["code"], json!(-32_600), "{answer}");
+    client.ask("status", &json!({}));
+}
+
+#[test]
+fn a_client_that_does_not_read_is_closed_and_nobody_else_notices() {
+    let (alice, bob) = Home::friends();
+    let (_daemon, mut person) = connected(&alice, &bob);
+    let mut deaf = Client::of(&alice);
+    deaf.request("subscribe", &json!({}));
+    let mut bot = Client::of(&alice);
+    bot.ask("subscribe", &json!({}));
+    // Ten megabytes: more than a socket and the queue hold.
+    let text = "x".repeat(1 << 20);
+    for number in 0..10 {
+        person.say(&format!("{number}{text}"));
+        assert!(
+            bot.event("message")["text"]
+                .as_str()
+                .unwrap()
+                .starts_with(&number.to_string())
+        );
+    }
+    let mut rest = Vec::new();
+    let end = std::io::Read::read_to_end(&mut deaf.lines, &mut rest);
+    assert!(
+        end.is_err() || rest.len() < 10 << 20,
+        "it was closed: {} bytes",
+        rest.len()
+    );
+    assert_eq!(
+        bot.ask("status", &json!({}))["peers"][0]["received"],
+        json!(10)
+    );
+}
+
+#[test]
+fn what_nobody_has_heard_is_told_to_who_comes_first_also_after_a_restart() {
+    let (alice, bob) = Home::friends();
+    let (daemon_before, mut person) = connected(&alice, &bob);
+    person.say("is anybody there?");
+    person.say("hello?");
+    let ended = person.leave();
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "both are receipted: {}",
+        ended.transcript
+    );
+    let mut bot = Client::of(&alice);
+    assert_eq!(bot.ask("subscribe", &json!({}))["unheard"], json!(2));
+    assert_eq!(bot.event("message")["text"], "is anybody there?");
+    assert_eq!(bot.event("message")["text"], "hello?");
+    // The second client has nothing to catch up on.
+    let mut late = Client::of(&alice);
+    assert_eq!(late.ask("subscribe", &json!({}))["unheard"], json!(0));
+    daemon_before.signal(Signal::TERM);
+    daemon_before.end();
+    // Unheard by anybody, then killed.
+    let (daemon_between, mut person) = connected(&alice, &bob);
+    person.say("and now?");
+    person.leave();
+    daemon_between.kill();
+    let (_daemon, _) = daemon(&alice);
+    let mut bot = Client::of(&alice);
+    assert_eq!(bot.ask("subscribe", &json!({}))["unheard"], json!(1));
+    let message = bot.event("message");
+    assert_eq!(
+        (&message["text"], &message["again"]),
+        (&json!("and now?"), &json!(true))
+    );
+}
+
+#[test]
+fn send_goes_through_what_runs_with_the_same_words_and_codes() {
+    let (alice, bob) = Home::friends();
+    let (_daemon, mut person) = connected(&alice, &bob);
+    let sent = alice.run(&["send", "bob", "backup done"]);
+    assert!(
+        sent.told.contains("delivered to bob after "),
+        "{}",
+        sent.told
+    );
+    person.said("\talice\tbackup done");
+    let sent = alice.run(&["send", "bob", "as json", "--json"]);
+    let done: Value = serde_json::from_str(sent.rest.trim_end()).unwrap();
+    assert_eq!(
+        (&done["v"], &done["state"]),
+        (&json!(1), &json!("delivered"))
+    );
+    let kept = alice.run(&["send", "bob", "no hurry", "--no-wait"]);
+    assert!(kept.told.contains("1 message is kept"), "{}", kept.told);
+    person.said("\talice\tno hurry");
+    alice.attempt(&["send", "bbo", "x"]).failed(4, "SC05");
+    person.kill();
+    let late = alice.attempt(&["send", "bob", "too late", "--wait", "1s"]);
+    late.failed(6, "SC14");
+    assert!(
+        late.told.contains("1 message is kept and will be sent"),
+        "{}",
+        late.told
+    );
+}
+
+#[test]
+fn send_goes_through_a_chat_too_and_is_in_its_transcript() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut chat = alice.connect("bob", address, &[]);
+    chat.told("secure: bob");
+    alice.run(&["send", "bob", "from beside"]);
+    listener.said("\talice\tfrom beside");
+    check(&mut chat, &mut listener);
+}
+
+#[test]
+fn status_says_how_things_stand_with_and_without_a_program() {
+    let (alice, bob) = Home::friends();
+    let alone = alice.run(&["status"]);
+    assert!(alone.rest.contains("no program runs"), "{}", alone.rest);
+    assert!(alone.rest.contains("peer: bob\n"), "{}", alone.rest);
+    alice.run(&["send", "bob", "later", "--no-wait"]);
+    assert!(
+        alice
+            .run(&["status"])
+            .rest
+            .contains("  waiting: 1 to be sent\n")
+    );
+    let (daemon, mut person) = connected(&alice, &bob);
+    person.said("later");
+    person.say("hi");
+    let mut bot = Client::of(&alice);
+    bot.ask("subscribe", &json!({}));
+    bot.event("message");
+    let shown = alice.run(&["status"]).rest;
+    for words in [
+        &format!("identity: {}", alice.key()),
+        "  listening on: 127.0.0.1:",
+        "peer: bob",
+        &format!("  key: {}", bob.key()),
+        "  verified: no",
+        "  state: connected",
+        "  endpoint: 127.0.0.1:",
+        "  latest handshake: ",
+        "  messages: 1 received, 1 delivered",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    person.leave();
+    bot.event("closed");
+    let shown = alice.run(&["status", "bob"]).rest;
+    assert!(
+        shown.contains("  state: not connected (bob left; "),
+        "{shown}"
+    );
+    let printed: Value =
+        serde_json::from_str(alice.run(&["status", "--json"]).rest.trim_end()).unwrap();
+    let root = root();
+    let (mut status, definition) = (printed, root["$defs"]["status"].clone());
+    assert_eq!(status.as_object_mut().unwrap().remove("v"), Some(json!(1)));
+    assert_eq!(
+        schema::mismatch(&root, &definition, &status),
+        None,
+        "{status}"
+    );
+    assert_eq!(status["pid"], json!(daemon.pid()));
+    alice.attempt(&["status", "bbo"]).failed(4, "SC05");
+}
+
+#[test]
+fn history_is_looked_up_written_out_and_deleted_by_what_runs() {
+    let (alice, bob) = Home::friends();
+    fs::write(alice.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    let (daemon, mut person) = connected(&alice, &bob);
+    let mut bot = Client::of(&alice);
+    bot.ask("subscribe", &json!({}));
+    for number in 0..3 {
+        person.say(&format!("line {number}"));
+        bot.event("message");
+    }
+    alice.run(&["send", "bob", "an answer"]);
+    let running = |args: &[&str]| alice.run(args).rest;
+    let shown = running(&["history", "show"]);
+    let texts: Vec<&str> = shown
+        .lines()
+        .map(|it| it.rsplit('\t').next().unwrap())
+        .collect();
+    assert_eq!(texts, ["line 0", "line 1", "line 2", "an answer"]);
+    let last = running(&["history", "search", "LINE", "--in", "bob", "--last", "2"]);
+    assert_eq!(last.lines().count(), 2);
+    let written = running(&["history", "export", "--json"]);
+    assert_eq!(written.lines().count(), 4);
+    person.leave();
+    bot.event("closed");
+    daemon.signal(Signal::TERM);
+    daemon.end();
+    assert_eq!(
+        running(&["history", "show"]),
+        shown,
+        "the same as from the file"
+    );
+    let (_again, _) = self::daemon(&alice);
+    let purged = alice.run(&["history", "purge", "--all", "--yes"]);
+    assert!(
+        purged.told.contains("4 messages deleted"),
+        "{}",
+        purged.told
+    );
+    assert_eq!(running(&["history", "show"]), "");
+}
+
+#[test]
+fn peers_that_are_added_beside_it_can_call_at_once() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut program, address) = daemon(&alice);
+    alice.knows("bob", &bob);
+    let mut caller = bob.call(&alice, address, &[]);
+    caller.told("secure: ");
+    program.told("secure: bob");
+    let mut client = Client::of(&alice);
+    client.ask("peers.rename", &json!({ "peer": "bob", "name": "robert" }));
+    assert_eq!(
+        client.ask("peers.list", &json!({}))["peers"][0]["name"],
+        "robert"
+    );
+    assert!(alice.known_peers().contains("robert"));
+    client.ask("peers.remove", &json!({ "peer": "robert" }));
+    caller.told("does not want another");
+}
+
+#[test]
+fn quit_is_answered_and_then_it_ends() {
+    let home = Home::new();
+    let (program, _) = daemon(&home);
+    let mut client = Client::of(&home);
+    client.ask("subscribe", &json!({}));
+    client.ask("quit", &json!({}));
+    assert_eq!(client.event("end")["exit"], json!(0));
+    let ended = program.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
+#[test]
+fn a_ping_is_answered_with_its_time() {
+    let (alice, bob) = Home::friends();
+    let (_daemon, person) = connected(&alice, &bob);
+    let mut client = Client::of(&alice);
+    assert!(client.ask("ping", &json!({ "peer": "bob" }))["rtt_ms"].is_number());
+    person.leave();
+    client.request("ping", &json!({ "peer": "bob" }));
+    assert_eq!(client.answer()["error"]["data"]["code"], "SC40");
+}
+
+/// docs/examples/echo.py is run where there is a python3: it is on every system that these tests are usually run on.
+#[test]
+fn the_bot_of_the_documentation_answers() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        // In the list of what was not checked.
+        println!("SKIPPED: there is no python3 to run docs/examples/echo.py with");
+        return;
+    }
+    let (alice, bob) = Home::friends();
+    let (_daemon, mut person) = connected(&alice, &bob);
+    let mut command = Command::new("python3");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/echo.py");
+    command.arg(script).arg(alice.path("run/ctl.sock"));
+    let mut bot = Program::start(command);
+    bot.wait_up_to(Duration::from_secs(60));
+    bot.said("listening");
+    person.say("is it \u{1f980} you?");
+    person.said("\talice\tyou said: is it \u{1f980} you?");
+    person.say("again");
+    person.said("\talice\tyou said: again");
+}

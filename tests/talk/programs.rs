@@ -1,0 +1,273 @@
+//! Programs that talk through it: events and requests with `--json`.
+
+use serde_json::{Value, json};
+
+use crate::home::{Home, check};
+use crate::program::{Ended, Program};
+use crate::schema;
+
+/// The next event of this type; those before it are checked and passed over.
+pub(crate) fn event(program: &mut Program, kind: &str) -> Value {
+    loop {
+        let event = parse(&program.said(""));
+        if event["type"] == kind {
+            return event;
+        }
+    }
+}
+
+/// A line as the event that it has to be.
+fn parse(line: &str) -> Value {
+    let forbidden = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{202e}' | '\u{2028}');
+    assert!(!line.contains(forbidden), "{line:?}");
+    let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let root: Value = serde_json::from_str(include_str!("../../docs/json.schema.json")).unwrap();
+    let why = schema::mismatch(&root, &root, &event);
+    assert_eq!(why, None, "{event}");
+    event
+}
+
+/// All that has not been read is events too.
+fn check_rest(ended: &Ended) {
+    ended.rest.lines().for_each(|line| drop(parse(line)));
+}
+
+/// Where a program says that it listens, by its event.
+pub(crate) fn listening(program: &mut Program) -> core::net::SocketAddr {
+    let event = event(program, "listening");
+    event["address"].as_str().unwrap().parse().unwrap()
+}
+
+fn ask(program: &mut Program, request: &Value) {
+    program.say(&request.to_string());
+}
+
+const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{202e}fdp.exe\u{2028}\u{e0041}\"\\\n\ttab \u{7f}";
+
+#[test]
+fn a_conversation_of_programs_is_events_and_requests_and_loses_no_character() {
+    let (alice, bob) = Home::friends();
+    let mut listener = bob.start(&["listen", "127.0.0.1:0", "--json"]);
+    let address = listening(&mut listener).to_string();
+    let mut caller = alice.start(&["connect", "bob", &address, "--json"]);
+    let connecting = event(&mut caller, "connecting");
+    assert_eq!(connecting["address"], json!(address));
+    let secure = event(&mut caller, "secure");
+    assert_eq!(secure["peer"], "bob");
+    assert_eq!(secure["key"], json!(bob.key()));
+    assert_eq!(
+        (&secure["verified"], &secure["initiator"]),
+        (&json!(false), &json!(true))
+    );
+    event(&mut listener, "secure");
+    ask(
+        &mut caller,
+        &json!({ "cmd": "send", "id": 7, "peer": "bob", "text": HOSTILE }),
+    );
+    let ours = event(&mut caller, "message");
+    assert_eq!(
+        (&ours["dir"], &ours["text"]),
+        (&json!("out"), &json!(HOSTILE))
+    );
+    let answer = event(&mut caller, "answer");
+    assert_eq!((&answer["id"], &answer["cmd"]), (&json!(7), &json!("send")));
+    assert_eq!(answer["result"]["message"], ours["id"]);
+    let theirs = event(&mut listener, "message");
+    assert_eq!(
+        (&theirs["dir"], &theirs["text"]),
+        (&json!("in"), &json!(HOSTILE))
+    );
+    assert_eq!(theirs["id"], ours["id"], "the same on both sides");
+    loop {
+        let receipt = event(&mut caller, "receipt");
+        assert_eq!(receipt["id"], ours["id"]);
+        if receipt["state"] == "delivered" {
+            break;
+        }
+    }
+    ask(&mut caller, &json!({ "cmd": "quit" }));
+    event(&mut caller, "answer");
+    let end = event(&mut caller, "end");
+    assert_eq!(end["exit"], json!(0));
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert_eq!(ended.rest, "", "it was the last line");
+    let closed = event(&mut listener, "closed");
+    assert_eq!(closed["reason"], "goodbye");
+    check_rest(&listener.kill());
+}
+
+#[test]
+fn a_program_and_a_person_talk_with_each_other() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.start(&["connect", "bob", &address.to_string(), "--json"]);
+    event(&mut caller, "secure");
+    listener.told("secure: alice");
+    ask(
+        &mut caller,
+        &json!({ "cmd": "send", "peer": "bob", "text": "can you hear me?" }),
+    );
+    listener.said("can you hear me?");
+    listener.say("loud and clear");
+    assert_eq!(event(&mut caller, "message")["dir"], "out");
+    assert_eq!(event(&mut caller, "message")["text"], "loud and clear");
+}
+
+#[test]
+fn a_bad_line_is_answered_and_ends_nothing() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.start(&["connect", "bob", &address.to_string(), "--json"]);
+    event(&mut caller, "secure");
+    for (line, says) in [
+        ("hello bob", "it is no JSON"),
+        ("[]", "a request is a JSON object"),
+        (
+            "{\"cmd\":\"sned\",\"id\":1}",
+            "there is no request \"sned\"",
+        ),
+        ("{\"cmd\":\"send\",\"id\":1}", "missing field `peer`"),
+        (
+            "{\"cmd\":\"send\",\"id\":1,\"peer\":\"bob\",\"text\":\"x\",\"to\":1}",
+            "unknown field `to`",
+        ),
+        (
+            "{\"cmd\":\"send\",\"id\":1,\"peer\":\"bbo\",\"text\":\"x\"}",
+            "no peer called \"bbo\"",
+        ),
+        (
+            "{\"cmd\":\"accept\",\"id\":1,\"key\":\"x\"}",
+            "is not a securechat public key",
+        ),
+        ("", "it is no JSON"),
+    ] {
+        caller.say(line);
+        let error = event(&mut caller, "error");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(says), "{line}: {error}");
+        assert!(
+            line.contains("\"id\"") == (error["id"] == json!(1)),
+            "{error}"
+        );
+    }
+    caller.say_bytes(b"\xff\xfe");
+    event(&mut caller, "error");
+    caller.say(&"x".repeat((32 << 20) + 1));
+    let error = event(&mut caller, "error");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("33554433 bytes"),
+        "{error}"
+    );
+    ask(
+        &mut caller,
+        &json!({ "cmd": "send", "peer": "bob", "text": "still here" }),
+    );
+    listener.said("still here");
+    caller.close();
+    let ended = caller.end();
+    assert_eq!(
+        ended.code,
+        Some(6),
+        "one was not sent: {}",
+        ended.transcript
+    );
+}
+
+#[test]
+fn a_file_of_requests_is_done_to_its_end() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.start(&["connect", "bob", &address.to_string(), "--json"]);
+    for number in 0..40 {
+        let text = format!("line {number}");
+        ask(
+            &mut caller,
+            &json!({ "cmd": "send", "id": number, "peer": "bob", "text": text }),
+        );
+    }
+    caller.close();
+    for number in 0..40 {
+        let answer = event(&mut caller, "answer");
+        assert_eq!(answer["id"], json!(number));
+        listener.said(&format!("line {number}"));
+    }
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    check_rest(&ended);
+}
+
+#[test]
+fn an_unknown_caller_is_an_event_and_waits_for_an_answer() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let mut listener = bob.start(&["listen", "127.0.0.1:0", "--json", "--trust", "ask"]);
+    let address = listening(&mut listener);
+    let carol = Home::new();
+    let mut stranger = carol.call(&bob, address, &[]);
+    let caller = event(&mut listener, "caller");
+    ask(
+        &mut listener,
+        &json!({ "cmd": "reject", "key": caller["key"] }),
+    );
+    assert_eq!(event(&mut listener, "answer")["cmd"], "reject");
+    stranger.told("does not want another");
+    let mut friend = alice.call(&bob, address, &[]);
+    let caller = event(&mut listener, "caller");
+    assert_eq!(caller["key"], json!(alice.key()));
+    ask(
+        &mut listener,
+        &json!({ "cmd": "accept", "key": caller["key"], "name": "alice" }),
+    );
+    let saved = event(&mut listener, "saved");
+    assert_eq!(
+        (&saved["peer"], &saved["key"]),
+        (&json!("alice"), &caller["key"])
+    );
+    assert_eq!(event(&mut listener, "answer")["result"]["peer"], "alice");
+    assert_eq!(event(&mut listener, "secure")["peer"], "alice");
+    friend.told("secure: ");
+}
+
+#[test]
+fn without_trust_ask_a_stranger_is_turned_away() {
+    let bob = Home::new();
+    let mut listener = bob.start(&["listen", "127.0.0.1:0", "--json"]);
+    let address = listening(&mut listener);
+    let carol = Home::new();
+    let stranger = carol.call(&bob, address, &[]);
+    stranger.end().failed(4, "SC10");
+}
+
+#[test]
+fn an_error_that_ends_a_command_is_its_last_line() {
+    let home = Home::new();
+    let ended = home.attempt(&["connect", "bob", "127.0.0.1:1", "--json"]);
+    assert_eq!(ended.code, Some(4));
+    let error = parse(ended.rest.lines().last().unwrap());
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&json!("error"), &json!("SC05"))
+    );
+    assert_eq!(error["exit"], json!(4));
+    assert!(
+        ended.told.contains("[SC05]"),
+        "and in words: {}",
+        ended.told
+    );
+}
+
+#[test]
+fn a_reader_that_has_left_is_the_end() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let caller = Program::without_reader(alice.command(&["connect", "bob", &address, "--json"]));
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    let mut again = alice.start(&["connect", "bob", &address]);
+    again.told("secure: bob");
+    check(&mut again, &mut listener);
+}
