@@ -327,6 +327,29 @@ fn after_thirty_days_history_goes_by_itself_if_the_settings_say_so() {
     );
 }
 
+/// Each `send` of a script opens the store: it must not open every message of the history.
+#[test]
+fn history_is_looked_through_once_a_day_for_what_is_too_old() {
+    let place = Place::new();
+    let hour = |hours: u64| UnixTime(NOW.0 + hours * 3_600_000);
+    let (mut archive, _) = place.open(Keep::ThirtyDays);
+    archive
+        .change(NOW, |it| {
+            it.receive(contact(7), &incoming(name(1, 0), "old"))?;
+            it.shown(contact(7), name(1, 0))
+        })
+        .unwrap();
+    drop(archive);
+    let count = |at| {
+        let (archive, _) = place.try_open(Keep::ThirtyDays, at).unwrap();
+        archive.find(&Filter::default()).unwrap().entries.len()
+    };
+    let month = 30 * 24;
+    let counts = [month - 1, month + 1, month + 22, month + 23].map(|at| count(hour(at)));
+    assert_eq!(counts, [1, 1, 1, 0]);
+    assert_eq!(count(NOW), 0, "a clock that went back is no reason to wait");
+}
+
 /// A script draws a log for each message. The clock is set back meanwhile.
 #[test]
 fn logs_beyond_the_bound_go_while_the_program_runs_and_the_oldest_first() {

@@ -10,6 +10,7 @@
 
 mod beginning;
 mod commands;
+mod deliveries;
 mod ending;
 mod events;
 mod guests;
@@ -35,8 +36,9 @@ use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
 use crate::cli::talk::calls::Calls;
+use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::news::News;
-use crate::cli::talk::conversation::requests::{Asked, Ordered, Wait};
+use crate::cli::talk::conversation::requests::Asked;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
