@@ -14,6 +14,7 @@ use crate::net::counters::Counters;
 use crate::net::icmp::IcmpError;
 use crate::net::os;
 use crate::net::outgoing::Outgoing;
+use crate::net::trace::Trace;
 use crate::net::turn::{Situation, Turn, Who};
 use crate::net::udp::{Room, Socket};
 use crate::proto::{KeyTable, Screen};
@@ -179,6 +180,8 @@ pub(super) struct Shared {
     pub(super) socket: Socket,
     pub(super) clock: Clock,
     pub(super) counters: Counters,
+    /// Where every datagram is noted, if somebody wants that.
+    pub(super) trace: Option<Arc<Trace>>,
 }
 
 impl Shared {
@@ -187,6 +190,7 @@ impl Shared {
         messenger: Messenger,
         clock: Clock,
         notify: Box<dyn Fn() + Send + Sync>,
+        trace: Option<Arc<Trace>>,
     ) -> Self {
         Self {
             screen: messenger.endpoint().screen(),
@@ -211,6 +215,7 @@ impl Shared {
             socket,
             clock,
             counters: Counters::default(),
+            trace,
         }
     }
 

@@ -20,7 +20,7 @@ fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
     let config = EndpointConfig::default();
     let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
     let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
-    Shared::new(socket, messenger, clock, notify)
+    Shared::new(socket, messenger, clock, notify, None)
 }
 
 #[test]
