@@ -101,8 +101,8 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::crypto::Comparison;
     use crate::id::PeerId;
+    use crate::proto::Comparison;
 
     fn code(byte: u8) -> ShortCode {
         let comparison = Comparison {

@@ -54,4 +54,6 @@ pub use timer::Timer;
 pub use transmit::{Datagram, Transmit, Unsealed};
 pub use verification::{Progress, Unfinished};
 
+#[cfg(test)]
+pub(crate) use crate::crypto::Comparison;
 pub use crate::crypto::ShortCode;

@@ -180,17 +180,28 @@ impl Found {
             if filter.admits(&record, words.as_deref()) {
                 self.entries.push(Entry::new(record, table));
             }
+            // Bodies may be large: at most twice as many are held as are wanted.
+            if filter
+                .most
+                .is_some_and(|most| self.entries.len() > 2 * most)
+            {
+                self.sort_and_trim(filter);
+            }
         })
     }
 
     /// Puts everything in order, and drops what is too much.
     pub(super) fn finish(mut self, filter: &Filter) -> Self {
+        self.sort_and_trim(filter);
+        self
+    }
+
+    fn sort_and_trim(&mut self, filter: &Filter) {
         self.entries.sort_by_key(|entry| entry.at);
         if let Some(most) = filter.most {
             let surplus = self.entries.len().saturating_sub(most);
             self.entries.drain(..surplus);
         }
-        self
     }
 }
 

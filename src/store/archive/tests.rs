@@ -297,6 +297,36 @@ fn looking_up_heeds_every_test_and_no_case() {
     assert_eq!(texts(&archive, newest), ["bye"]);
 }
 
+/// Each may have megabytes.
+#[test]
+fn looking_up_the_newest_holds_few_others_meanwhile() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    for at in (0..40).rev() {
+        let (name, now) = (name(1, at), UnixTime(NOW.0 + at));
+        let message = incoming(name, &at.to_string());
+        let write = |it: &mut Change<'_>| {
+            it.receive(contact(7), &message)?;
+            it.shown(contact(7), name)
+        };
+        archive.change(now, write).unwrap();
+    }
+    for most in [0, 1, 3, 40] {
+        let filter = Filter {
+            most: Some(most),
+            ..Filter::default()
+        };
+        let held = archive.read(|transaction| {
+            let mut found = Found::default();
+            found.add(transaction, &archive.keys, keys::Table::History, &filter)?;
+            Ok(found.entries.len())
+        });
+        assert!(held.unwrap() <= 2 * most);
+        let newest: Vec<String> = (40 - most as u64..40).map(|it| it.to_string()).collect();
+        assert_eq!(texts(&archive, filter), newest);
+    }
+}
+
 #[test]
 fn purging_takes_a_contact_or_an_age_or_all() {
     let place = Place::new();

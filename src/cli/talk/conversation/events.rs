@@ -87,6 +87,7 @@ impl Conversation {
             initiator,
             trust: self.trust_word(&peer),
         };
+        self.state.complaints.remove(&address);
         self.tell(&fact);
         self.suggest_verification(peer);
         let since = Some(self.clock.unix_time());

@@ -10,6 +10,7 @@
 use crate::chat::words::{Typed, compare, split_name, words};
 use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::fact::{Fact, Step};
 use crate::id::PeerId;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::Day;
@@ -54,6 +55,59 @@ impl Conversation {
         self.profile.contacts.differed_on(peer).is_some() || is_unsaved()
     }
 
+    /// Makes sure that nobody has to decide first whether this peer is who it should be.
+    ///
+    /// # Errors
+    /// SC33.
+    pub(super) fn check_not_aside(&self, peer: PeerId) -> Result<(), Error> {
+        if self.is_aside(&peer) {
+            let name = self.label(&peer);
+            return Err(Error::WordsDiffered { name });
+        }
+        Ok(())
+    }
+
+    /// Tells programs how far a comparison has come.
+    fn publish_step(&mut self, peer: PeerId, step: Step, code: Option<&ShortCode>) {
+        let fact = Fact::Verify {
+            who: self.who(&peer),
+            step,
+            words: code.map(words),
+            numbers: code.map(ShortCode::numbers),
+        };
+        self.publish(&fact);
+    }
+
+    /// A program asks to compare.
+    ///
+    /// # Errors
+    /// SC33, SC40.
+    pub(super) fn verify_asked(&mut self, peer: PeerId) -> Result<(), Error> {
+        self.check_not_aside(peer)?;
+        if !self.way(peer)?.stands() {
+            let reason = self.obstacle(peer)?;
+            return Err(Error::BadRequest { reason });
+        }
+        self.verify(peer)
+    }
+
+    /// A program judges the words: the same, which it may show by what it heard, or others.
+    ///
+    /// # Errors
+    /// SC40.
+    pub(super) fn judged(&mut self, peer: PeerId, same: bool, typed: &str) -> Result<(), Error> {
+        let unclear = |reason: Safe| Error::BadRequest { reason };
+        let code = self.state.comparing.get(&peer).and_then(|it| it.code);
+        let code = code.ok_or_else(|| unclear("no words are compared with this peer".into()))?;
+        if !same {
+            return self.differ(peer);
+        }
+        if let Some(complaint) = complaint(typed, &code) {
+            return Err(unclear(complaint + " (nothing changed)"));
+        }
+        self.on_same(peer, &code)
+    }
+
     /// Says once that words can be compared.
     pub(super) fn suggest_verification(&mut self, peer: PeerId) {
         let is_due = self.is_person() && self.profile.contacts.verified(&peer).is_none();
@@ -82,6 +136,7 @@ impl Conversation {
         match asked {
             Ok(()) => {
                 self.state.comparing.entry(peer).or_default();
+                self.publish_step(peer, Step::Asked, None);
                 let words = Safe::from("verify: asked ") + label + "; the words come at once";
                 self.warn_about(peer, words + " if its program answers (5 minutes at most)");
             }
@@ -113,22 +168,14 @@ impl Conversation {
         let Some(code) = self.words_of(peer) else {
             return Ok(());
         };
-        let complaint: Safe = match compare(typed, &code) {
-            Typed::Incomplete if typed.is_empty() => return self.on_same(peer, &code),
-            Typed::Same => return self.on_same(peer, &code),
-            Typed::Other => {
-                let words = Safe::from("those are other words than the ones here. Have them read ");
-                words + "once more; if they stay others: /differ " + self.label(&peer)
-            }
-            Typed::Incomplete => "four words or three numbers are read out".into(),
-            Typed::Unknown(at) => {
-                Safe::from("word ") + at + " is not on the list; have it read once more"
-            }
+        let Some(mut complaint) = complaint(typed, &code) else {
+            return self.on_same(peer, &code);
         };
-        self.warn_about(
-            peer,
-            Safe::from("verify: ") + complaint + " (nothing changed)",
-        );
+        if compare(typed, &code) == Typed::Other {
+            complaint = complaint + "; if they stay others: /differ " + self.label(&peer);
+        }
+        let words = Safe::from("verify: ") + complaint + " (nothing changed)";
+        self.warn_about(peer, words);
         Ok(())
     }
 
@@ -143,6 +190,7 @@ impl Conversation {
         if let Some(running) = self.state.comparing.get_mut(&peer) {
             running.is_ours = true;
         }
+        self.publish_step(peer, Step::Match, None);
         let label = self.label(&peer);
         let words = match self.note_comparison(peer, true) {
             Some(true) => label + " is [verified] from now on",
@@ -150,7 +198,8 @@ impl Conversation {
             None => return Ok(()),
         };
         self.warn_about(peer, Safe::from("verify: ") + words);
-        Ok(())
+        let refreshed = self.profile.contacts.reload();
+        self.take_over(refreshed)
     }
 
     /// The words differ: the session ends, whoever is there, and nothing more is sent.
@@ -175,6 +224,7 @@ impl Conversation {
             self.warn_about(peer, Safe::from("verify: nothing to compare with ") + label);
             return Ok(());
         }
+        self.publish_step(peer, Step::Withdrawn, None);
         self.handle
             .with(|messenger, _| messenger.endpoint_mut().withdraw(peer))?;
         let words = Safe::from("verify: another time; then: /verify ") + label;
@@ -188,6 +238,7 @@ impl Conversation {
         match progress {
             Progress::Asked => {
                 self.state.comparing.insert(peer, Comparing::default());
+                self.publish_step(peer, Step::TheyAsk, None);
                 let words = Safe::from("verify: ") + label + " wants to compare words with you";
                 self.warn_about(peer, words);
             }
@@ -197,9 +248,11 @@ impl Conversation {
                     code: Some(code),
                     is_ours: false,
                 };
+                self.publish_step(peer, Step::Words, Some(&code));
                 self.show_words(peer, &code);
             }
             Progress::Theirs => {
+                self.publish_step(peer, Step::TheyMatch, None);
                 let is_ours = self.state.comparing.get(&peer).is_some_and(|it| it.is_ours);
                 let words = Safe::from("verify: ") + &label + " has confirmed";
                 let words = match is_ours {
@@ -223,6 +276,7 @@ impl Conversation {
             .comparing
             .remove(&peer)
             .is_some_and(|it| it.is_ours);
+        self.publish_step(peer, Step::from(why), None);
         let label = self.label(&peer);
         if was_ours && why != Unfinished::Withdrawn {
             let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
@@ -274,6 +328,7 @@ impl Conversation {
     fn set_aside(&mut self, peer: PeerId) {
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
+        self.publish_step(peer, Step::Differ, None);
         let _ = self.note_comparison(peer, false);
         let label = self.label(&peer);
         let since =
@@ -308,6 +363,21 @@ impl Conversation {
                 self.complain(&error.into());
                 None
             }
+        }
+    }
+}
+
+/// What is wrong with the words that were read out. None are right: then a person has compared.
+fn complaint(typed: &str, code: &ShortCode) -> Option<Safe> {
+    match compare(typed, code) {
+        Typed::Same => None,
+        Typed::Incomplete if typed.is_empty() => None,
+        Typed::Other => {
+            Some("those are other words than the ones here. Have them read once more".into())
+        }
+        Typed::Incomplete => Some("four words or three numbers are read out".into()),
+        Typed::Unknown(at) => {
+            Some(Safe::from("word ") + at + " is not on the list; have it read once more")
         }
     }
 }
