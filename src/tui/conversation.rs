@@ -44,6 +44,7 @@ pub(super) struct Conversation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blocked {
     KeyChanged,
+    WordsDiffer,
     Revoked,
     Forgotten,
 }
@@ -95,6 +96,7 @@ impl Conversation {
     pub(super) const fn blocked(&self) -> Option<Blocked> {
         match self.standing {
             Standing::KeyChanged { .. } => Some(Blocked::KeyChanged),
+            Standing::WordsDiffer { .. } => Some(Blocked::WordsDiffer),
             Standing::Revoked => Some(Blocked::Revoked),
             Standing::Offline { .. }
             | Standing::Connecting { .. }

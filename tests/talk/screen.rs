@@ -132,7 +132,7 @@ fn two_people_talk_on_two_screens() {
     bob.says("yes, 41 GB 👧");
     alice.sees("bob      yes, 41 GB 👧");
     alice.says("/whois");
-    alice.sees("verified    no; compare the key");
+    alice.sees("verified    [not verified]; to compare words: /verify");
     alice.says("/ping");
     alice.sees("ping: bob answered after");
     alice.says("/sned secret");

@@ -82,7 +82,10 @@ impl App {
         self.active?;
         let here = self.current();
         if let Some(why) = here.blocked()
-            && !matches!(here.standing, Standing::KeyChanged { .. })
+            && !matches!(
+                here.standing,
+                Standing::KeyChanged { .. } | Standing::WordsDiffer { .. }
+            )
         {
             return Some(update::blocked(why, &here.name));
         }
@@ -95,7 +98,8 @@ impl App {
             Standing::Offline { why }
             | Standing::Connecting { why, .. }
             | Standing::Ended { why }
-            | Standing::KeyChanged { why } => why,
+            | Standing::KeyChanged { why }
+            | Standing::WordsDiffer { why } => why,
         };
         (!why.as_str().is_empty()).then(|| why.clone())
     }

@@ -24,11 +24,12 @@ mod standing;
 mod state;
 mod telling;
 mod typing;
+mod verifying;
 mod watch;
 
 pub(super) use self::events::{closed, refused};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -40,6 +41,7 @@ use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::requests::Asked;
 use crate::cli::talk::conversation::typing::Batch;
+use crate::cli::talk::conversation::verifying::Comparing;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
 use crate::cli::talk::goal::Goal;
@@ -154,6 +156,12 @@ pub(in crate::cli::talk) struct State {
     leaving: Option<Instant>,
     sent: Sent,
     links: BTreeMap<PeerId, Link>,
+    /// Whose words are on the table.
+    comparing: BTreeMap<PeerId, Comparing>,
+    /// Whose words differed, where known-peers has no line to say so.
+    aside: BTreeSet<PeerId>,
+    /// To whom it was suggested to compare words.
+    suggested: BTreeSet<PeerId>,
     /// Since when an answer to `/ping` is waited for.
     pings: BTreeMap<PeerId, Instant>,
     /// What the network last said about an address that somebody is looked for at.
