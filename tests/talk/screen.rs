@@ -386,6 +386,8 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     let home = Home::new();
     let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
     person.sees("listening on");
+    person.presses("\u{1b}m");
+    person.waits("the mouse", |vt| vt.modes.contains("?1000"));
     person.presses("half a thought");
     person.sees("> half a thought");
     person.presses("\u{1a}");
@@ -401,6 +403,10 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     person.program.signal(Signal::CONT);
     person.sees("> half a thought");
     assert!(person.vt.modes.contains("?1049"));
+    assert!(
+        person.vt.modes.contains("?1000"),
+        "the mouse is on as before"
+    );
     assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
 }
 

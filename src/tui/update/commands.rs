@@ -49,9 +49,7 @@ impl App {
             }
             Command::Close => self.close(),
             Command::Clear => {
-                let conversation = self.current_mut();
-                conversation.log.clear();
-                conversation.anchor = None;
+                self.current_mut().clear();
             }
             Command::Delete => self.delete_selected(),
             Command::Copy(number) => return self.copy_nth(number),

@@ -52,7 +52,11 @@ impl App {
             return Some((suggestion, plain));
         }
         if let Some(guest) = self.guests.front() {
-            let words = Safe::from("an unknown key calls from ") + guest.address;
+            let words = match self.guests.len() {
+                1 => Safe::from("an unknown key calls from "),
+                several => Safe::from(several) + " unknown keys call, the first from ",
+            };
+            let words = words + guest.address;
             return Some((words + ": /add NAME or /refuse", Theme::strong()));
         }
         self.obstacle().map(|words| (words, plain))

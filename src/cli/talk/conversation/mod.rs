@@ -68,6 +68,8 @@ const MAX_COMPLAINTS: usize = 256;
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
 /// How long a change of the prompt must have stood before a line can be meant for it.
 const GLANCE: Duration = Duration::from_millis(300);
+/// From one warning of an unknown key that claims somebody's name to the next.
+const CLAIM_PAUSE: Duration = Duration::from_secs(60);
 /// A screen is drawn at least so often while there is always something to do.
 const FRAME: Duration = Duration::from_millis(50);
 /// As many events are told before a typed line has its turn.
@@ -139,6 +141,8 @@ pub(in crate::cli::talk) struct State {
     guests: VecDeque<Guest>,
     /// When that question was put.
     asked: Instant,
+    /// When it was last told that an unknown key claims a name of somebody's.
+    claimed: Option<Instant>,
     /// When the last question went away unanswered.
     unasked: Option<Instant>,
     /// When standard input ended.
@@ -208,6 +212,17 @@ impl State {
     fn has_lost_question(&self, now: Instant) -> bool {
         let since = self.unasked.map(|since| now.saturating_since(since));
         self.guests.is_empty() && since.is_some_and(|since| since < GLANCE)
+    }
+
+    /// Whether a claim of somebody's name is told of: whoever can call can call often.
+    fn tells_of_claim(&mut self, now: Instant) -> bool {
+        let is_soon = self
+            .claimed
+            .is_some_and(|told| now.saturating_since(told) < CLAIM_PAUSE);
+        if !is_soon {
+            self.claimed = Some(now);
+        }
+        !is_soon
     }
 }
 
@@ -518,5 +533,14 @@ mod tests {
         state.unasked = Some(since);
         assert!(state.has_lost_question(since + GLANCE - Duration::from_millis(1)));
         assert!(!state.has_lost_question(since + GLANCE));
+    }
+
+    #[test]
+    fn strangers_who_claim_a_name_are_told_of_once_a_minute() {
+        let start = Instant::ZERO + Duration::from_secs(5);
+        let mut state = State::default();
+        let calls = (0..1_000).map(|call| start + Duration::from_millis(100 * call));
+        let told = calls.filter(|now| state.tells_of_claim(*now)).count();
+        assert_eq!(told, 2, "within 100 seconds");
     }
 }

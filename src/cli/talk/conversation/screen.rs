@@ -27,7 +27,7 @@ impl Conversation {
         self.printed(taken)
     }
 
-    /// Draws, lets the receipts of what is on the screen go, and notes what somebody has looked at.
+    /// Draws, lets the receipts of what the screen tells of go (by its text or by a count), and notes what somebody has looked at.
     pub(super) fn draw(&mut self) -> Result<Option<ExitCode>, Error> {
         let Some(screen) = self.face.screen() else {
             return Ok(None);
