@@ -98,16 +98,29 @@ fn closed_port_silence_wrong_key_and_refusal_have_words_of_their_own() {
 }
 
 #[test]
-fn where_a_program_has_the_identity_open_ping_says_what_does_the_same() {
+fn where_a_program_talks_already_it_sends_the_pings() {
     let (alice, bob) = Home::friends();
     let talk = Talk::between(&alice, &bob);
-    let ended = ping(&alice, &["bob", &talk.address.to_string()]);
-    ended.failed(8, "SC15");
+    let ended = ping(&alice, &["bob", "-c", "2"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    for words in [
+        "bob: seq=1 time=",
+        "bob: seq=2 time=",
+        "2 sent, 2 answered, 0 % lost",
+    ] {
+        assert!(ended.transcript.contains(words), "{}", ended.transcript);
+    }
+    bob.run(&["peers", "add", "carol", &Home::new().key()]);
+    let nowhere = ping(&bob, &["carol", "-c", "1"]);
+    nowhere.failed(2, "SC40");
     assert!(
-        ended.transcript.contains("/ping NAME"),
-        "{}",
-        ended.transcript
+        nowhere
+            .transcript
+            .contains("cannot ping: carol is not connected")
     );
+    // Nobody at the other window has asked for them.
+    let window = talk.alice.leave().transcript;
+    assert!(!window.contains("ping:"), "{window}");
 }
 
 #[test]

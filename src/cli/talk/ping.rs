@@ -1,6 +1,7 @@
 //! `ping`: how long the way to a peer and back takes, inside the seal, and how much of it is lost.
 
 mod tally;
+mod through;
 
 use std::net::SocketAddr;
 use std::sync::mpsc::RecvTimeoutError;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crate::chat::{self, State, Update};
 use crate::cli::args::{Family, PingArgs};
+use crate::cli::control::Running;
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
@@ -35,17 +37,24 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// # Errors
 /// Those of `connect` if no connection comes about.
 pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCode, Error> {
-    let (code, _) = begin(args, context)?.run()?;
+    let target = target(args)?;
+    if let Some(running) = Running::find(context)? {
+        return through::through(running, args, target, context);
+    }
+    let (code, _) = begin(args, target, context)?.run()?;
     Ok(code)
 }
 
-/// Opens what is needed, and has the peer's address looked up.
-fn begin(args: &PingArgs, context: &Context) -> Result<Pinging, Error> {
-    let target = Target::of_words(
+fn target(args: &PingArgs) -> Result<Target, Error> {
+    Target::of_words(
         &args.target,
         args.peer_key.as_deref(),
         args.peer_key_file.as_deref(),
-    )?;
+    )
+}
+
+/// Opens what is needed, and has the peer's address looked up.
+fn begin(args: &PingArgs, target: Target, context: &Context) -> Result<Pinging, Error> {
     let aim = Aim::of(target, context)?;
     let bind = aim.default_bind(args.family.into());
     let profile = open(context, bind)?;
@@ -105,7 +114,7 @@ pub(in crate::cli) fn look(
         timeout: Duration::from_secs(5),
         family: Family::default(),
     };
-    let mut pinging = begin(&args, context)?;
+    let mut pinging = begin(&args, target(&args)?, context)?;
     pinging.is_silent = true;
     let (_, tally) = pinging.run()?;
     Ok(tally.average())
@@ -188,7 +197,7 @@ impl Pinging {
                 | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.out.warn(&words),
                 Ok(Input::Signal(Signal::Interrupt)) if self.tally.sent() > 0 => {
-                    return Ok(self.verdict());
+                    return Ok(self.tally.verdict());
                 }
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => {
@@ -196,7 +205,7 @@ impl Pinging {
                         self.connect(peer, &addresses)?;
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(self.verdict()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.tally.verdict()),
             }
         }
     }
@@ -212,15 +221,6 @@ impl Pinging {
     fn note(&self, words: &Safe) {
         if !self.is_silent {
             self.out.note(words);
-        }
-    }
-
-    /// Did anything come back?
-    const fn verdict(&self) -> ExitCode {
-        if self.tally.answered() > 0 {
-            ExitCode::Done
-        } else {
-            ExitCode::Network
         }
     }
 
@@ -245,7 +245,7 @@ impl Pinging {
             self.ping(now)?;
         }
         let is_done = self.tally.sent() >= self.count && self.tally.awaits().is_none();
-        Ok(is_done.then(|| self.verdict()))
+        Ok(is_done.then(|| self.tally.verdict()))
     }
 
     fn tries(&self, peer: PeerId) -> Result<u32, Error> {
@@ -317,7 +317,11 @@ impl Pinging {
                 let now = self.network.clock.now();
                 if let Progress::Stop(code) = self.goal.on_closed(&peer, reason, now) {
                     let is_goodbye = code == ExitCode::Done;
-                    return Ok(Some(if is_goodbye { self.verdict() } else { code }));
+                    return Ok(Some(if is_goodbye {
+                        self.tally.verdict()
+                    } else {
+                        code
+                    }));
                 }
             }
             Event::Silent { peer } if peer == ours => {

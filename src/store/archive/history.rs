@@ -106,16 +106,18 @@ impl Archive {
     }
 
     /// Does away with what the settings do not keep any longer, once a day: every message has to be opened
-    /// for that, and a script opens the store with each `send`.
+    /// for that, and a script opens the store with each `send`. It goes by the clock of the look before, if
+    /// that was earlier: one start with a clock that is months ahead deletes nothing.
     pub(super) fn expire(&mut self, now: UnixTime) -> Result<(), Error> {
-        let Some(oldest) = self.keep.oldest(now) else {
-            return Ok(());
-        };
         let done_at = self.read(file::expired_at)?;
         let is_recent = |at: UnixTime| (at.0..at.0.saturating_add(DAY_MS)).contains(&now.0);
         if done_at.is_some_and(is_recent) {
             return Ok(());
         }
+        let trusted = done_at.unwrap_or(UnixTime(0)).min(now);
+        let Some(oldest) = self.keep.oldest(trusted) else {
+            return Ok(());
+        };
         self.purge(None, Some(oldest))?;
         self.change(now, |change| file::note_expired(change.transaction, now))
     }

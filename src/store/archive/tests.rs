@@ -350,11 +350,30 @@ fn after_thirty_days_history_goes_by_itself_if_the_settings_say_so() {
     drop(with_history(&place));
     let later = UnixTime(NOW.0 + 30 * 86_400_000 + 2_000);
     drop(place.try_open(Keep::Forever, later).unwrap());
-    let (archive, _) = place.try_open(Keep::ThirtyDays, later).unwrap();
+    // The first look notes the clock, the second goes by it.
+    drop(place.try_open(Keep::ThirtyDays, later).unwrap());
+    let day_after = UnixTime(later.0 + 86_400_000);
+    let (archive, _) = place.try_open(Keep::ThirtyDays, day_after).unwrap();
     assert_eq!(
         texts(&archive, Filter::default()),
         ["the INVOICE is paid", "bye"]
     );
+}
+
+#[test]
+fn one_start_with_a_clock_that_is_a_year_ahead_deletes_no_history() {
+    let place = Place::new();
+    drop(with_history(&place));
+    let at = |days: u64| UnixTime(NOW.0 + days * 86_400_000);
+    let count = |at| {
+        let (archive, _) = place.try_open(Keep::ThirtyDays, at).unwrap();
+        archive.find(&Filter::default()).unwrap().entries.len()
+    };
+    let all = count(at(1));
+    assert!(all > 2);
+    assert_eq!([365, 2, 3].map(|days| count(at(days))), [all; 3]);
+    // What is old by a clock that was right twice goes all the same.
+    assert_eq!([40, 41].map(|days| count(at(days))), [all, 0]);
 }
 
 /// Each `send` of a script opens the store: it must not open every message of the history.
@@ -375,7 +394,7 @@ fn history_is_looked_through_once_a_day_for_what_is_too_old() {
         archive.find(&Filter::default()).unwrap().entries.len()
     };
     let month = 30 * 24;
-    let counts = [month - 1, month + 1, month + 22, month + 23].map(|at| count(hour(at)));
+    let counts = [month + 1, month + 2, month + 24, month + 25].map(|at| count(hour(at)));
     assert_eq!(counts, [1, 1, 1, 0]);
     assert_eq!(count(NOW), 0, "a clock that went back is no reason to wait");
 }

@@ -197,6 +197,7 @@ impl Conversation {
         }
         let now = self.clock.now();
         self.state.pings.insert(peer, now);
+        self.state.ping_shown.insert(peer);
         Ok(())
     }
 
@@ -205,8 +206,10 @@ impl Conversation {
         if self.state.pings.remove(&peer).is_some() {
             let (who, rtt_ms) = (self.who(&peer), Some(ms(rtt)));
             self.publish(&Fact::Pong { who, rtt_ms });
-            let label = self.label(&peer);
-            self.warn(Safe::from("ping: ") + label + " answered after " + span(rtt));
+            if self.state.ping_shown.remove(&peer) {
+                let label = self.label(&peer);
+                self.warn(Safe::from("ping: ") + label + " answered after " + span(rtt));
+            }
         }
     }
 
@@ -224,8 +227,10 @@ impl Conversation {
             let who = self.who(&peer);
             self.publish(&Fact::Pong { who, rtt_ms: None });
             self.answer_pings(peer, None);
-            let words = Safe::from("ping: no answer from ") + self.label(&peer) + " for ";
-            self.warn(words + PONG.as_secs() + " s");
+            if self.state.ping_shown.remove(&peer) {
+                let words = Safe::from("ping: no answer from ") + self.label(&peer) + " for ";
+                self.warn(words + PONG.as_secs() + " s");
+            }
         }
     }
 

@@ -168,6 +168,8 @@ pub(in crate::cli::talk) struct State {
     complaints: BTreeMap<SocketAddr, IcmpKind>,
     /// Programs that wait for such an answer.
     ping_waits: Vec<(PeerId, Asked)>,
+    /// Whose answer a person waits for.
+    ping_shown: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
     /// How much was said with whom.

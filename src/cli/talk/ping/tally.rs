@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::cli::ExitCode;
 use crate::cli::json::{self, Versioned};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
@@ -79,8 +80,13 @@ impl Tally {
         self.sent
     }
 
-    pub(super) const fn answered(&self) -> u64 {
-        self.answered
+    /// Did anything come back?
+    pub(super) const fn verdict(&self) -> ExitCode {
+        if self.answered > 0 {
+            ExitCode::Done
+        } else {
+            ExitCode::Network
+        }
     }
 
     /// Where the peer is.
