@@ -4,9 +4,12 @@
 //! the same for whoever ends the process in another way.
 
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::panic;
 use std::sync::Once;
+use std::sync::mpsc::channel;
+use std::thread::Builder;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +38,9 @@ const WHEEL: i16 = 3;
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
 const POP_TITLE: &str = "\x1b[23;2t";
+
+/// How long the end of the screen may take to be written.
+const TO_WRITE: Duration = Duration::from_secs(1);
 
 /// Whether the terminal is ours at the moment.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
@@ -238,10 +244,21 @@ impl Drop for Terminal {
 }
 
 /// Gives the terminal back if it is ours. Nobody is left to tell if that fails.
+///
+/// The modes are the system's and change at once. What is written may have to wait for a terminal that takes
+/// nothing, or for a writer who waits for it: after [`TO_WRITE`] that is left behind.
 pub fn restore() {
-    if IS_OURS.swap(false, Ordering::SeqCst) {
+    if !IS_OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let _ = disable_raw_mode();
+    let (done, is_done) = channel();
+    let write = move || {
         let _ = leave(&mut stdout());
-        let _ = disable_raw_mode();
+        let _ = done.send(());
+    };
+    if Builder::new().name("leave".to_owned()).spawn(write).is_ok() {
+        let _ = is_done.recv_timeout(TO_WRITE);
     }
 }
 

@@ -1,11 +1,12 @@
 //! The real program on a real (pseudo-)terminal, full screen.
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
 use securechat::tui::Terminal;
 
@@ -13,6 +14,9 @@ use crate::home::Home;
 use crate::program::{Ended, Program};
 use crate::terminal::{open_pair, start_on};
 use crate::vt::Vt;
+
+/// How long a process has to end that nobody reads.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A person in front of a screen.
 struct Person {
@@ -186,6 +190,46 @@ fn a_second_signal_within_the_goodbye_gives_the_terminal_back() {
         );
         assert!(is_given_back(&vt, &modes), "{second:?}: {:?}", vt.modes);
     }
+}
+
+/// A terminal at rest (Ctrl+S, a frozen window) takes no byte: what gives it back must not wait for that.
+#[test]
+fn a_signal_ends_a_screen_whose_terminal_takes_nothing() {
+    let home = Home::new();
+    let (mut ours, theirs) = open_pair();
+    resize(&ours, 200, 60);
+    let mut command = home.command(&["listen", "127.0.0.1:0"]);
+    command.env("TERM", "xterm-256color");
+    command.env_remove("ACCESSIBLE");
+    let stream = || Stdio::from(theirs.try_clone().unwrap());
+    let streams = command.stdin(stream()).stdout(stream()).stderr(stream());
+    let mut child = streams.spawn().unwrap();
+    let mut begun = [0; 1];
+    ours.read_exact(&mut begun).unwrap();
+    let start = Instant::now();
+    let pid = Pid::from_child(&child);
+    // Once everything that fits is written, it waits in a write.
+    let (mut asked, mut ended) = (None, None);
+    while ended.is_none() && start.elapsed() < PATIENCE {
+        // Redrawn often enough, it waits in a write.
+        if asked.is_none() {
+            ours.write_all(b"\x0c").unwrap();
+        }
+        if start.elapsed() > PATIENCE / 10 {
+            // The first asks; one more and the handler alone would end it.
+            let _ = asked.get_or_insert_with(|| kill_process(pid, Signal::TERM));
+        }
+        ended = child.try_wait().unwrap();
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(143));
+    assert!(
+        tcgetattr(&ours)
+            .unwrap()
+            .local_modes
+            .contains(LocalModes::ICANON)
+    );
 }
 
 #[test]
