@@ -72,6 +72,8 @@ mod storm;
 #[cfg(target_os = "linux")]
 #[path = "talk/terminal.rs"]
 mod terminal;
+#[path = "talk/trace.rs"]
+mod trace;
 #[cfg(target_os = "linux")]
 #[path = "talk/transcript.rs"]
 mod transcript;

@@ -14,12 +14,15 @@ mod recv;
 mod send;
 #[path = "../../src/net/shared.rs"]
 mod shared;
+#[path = "../../src/net/trace.rs"]
+mod trace;
 #[path = "../../src/net/turn.rs"]
 mod turn;
 
 pub use counters::Traffic;
 pub use driver::{Driver, Handle};
 pub use shared::{Fatal, LockUse};
+pub use trace::{Fate, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd};
 
 pub mod os {
     /// As on Linux.

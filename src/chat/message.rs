@@ -205,6 +205,13 @@ pub(super) fn forget(buffer: &mut Vec<u8>) {
     }
 }
 
+/// Moves what follows the first `taken` bytes to the front, and wipes what is behind it then.
+fn move_to_front(bytes: &mut [u8], taken: usize) {
+    let waiting = bytes.len() - taken;
+    bytes.copy_within(taken.., 0);
+    bytes.iter_mut().skip(waiting).for_each(|byte| *byte = 0);
+}
+
 /// Bytes of the chat stream, cut into records. Holds one unfinished record and one piece as it was
 /// read, never more.
 #[derive(Default)]
@@ -220,7 +227,9 @@ impl Cutter {
         if self.taken == self.bytes.len() {
             forget(&mut self.bytes);
         } else {
-            self.bytes.drain(..self.taken);
+            let waiting = self.bytes.len() - self.taken;
+            move_to_front(&mut self.bytes, self.taken);
+            self.bytes.truncate(waiting);
         }
         self.taken = 0;
         read(&mut self.bytes)
@@ -331,6 +340,15 @@ mod tests {
             }
             assert_eq!(found, 2);
         }
+    }
+
+    #[test]
+    fn what_was_taken_does_not_linger_behind_what_waits() {
+        let mut bytes = *b"secretword";
+        move_to_front(&mut bytes, 6);
+        assert_eq!(&bytes, b"word\0\0\0\0\0\0");
+        move_to_front(&mut bytes, 0);
+        assert_eq!(&bytes, b"word\0\0\0\0\0\0");
     }
 
     #[test]

@@ -58,9 +58,12 @@ pub fn run(args: &[OsString]) -> ExitCode {
     done.unwrap_or_else(|error| fail(&error, &out))
 }
 
-/// Without a command: the people who are known, on a screen; a guide for whoever has no identity yet, or
+/// Without a command: the people who are known, on a screen or as events; a guide for whoever has no identity yet, or
 /// no terminal.
 fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
+    if globals.json {
+        return talk::open(&Context::new(globals, out)?);
+    }
     if !talk::wants_screen(globals) {
         return meta::guide(out);
     }

@@ -148,7 +148,10 @@ fn of_peer(peer: &PeerStatus) -> Vec<Safe> {
     match peer.waiting {
         Some(0) => {}
         Some(waiting) => lines.push(inner("waiting", &format!("{waiting} to be sent"))),
-        None => lines.push(inner("waiting", "not known without the passphrase")),
+        None => lines.push(inner(
+            "waiting",
+            "not known: the passphrase is needed, or a command has the store open",
+        )),
     }
     lines
 }

@@ -147,6 +147,8 @@ What there may be in place of an answer:
                           -vv no addresses and nothing of a key
   doctor --bundle FILE    a report for others: versions, outcomes, settings
                           without their values; no keys, names, addresses
+  --trace FILE            every datagram, for Wireshark: addresses, sizes, times
+                          and what was decided; nothing readable
 ";
 
 const EXIT_CODES: &str = "\

@@ -229,6 +229,59 @@ fn skip_line(input: &mut impl BufRead) -> Option<usize> {
 mod tests {
     use super::*;
 
+    /// Answers each line with itself, as an owner would from its loop.
+    #[cfg(unix)]
+    fn parrot(home: &tempfile::TempDir) -> (Server, Place) {
+        let place = Place::new(home.path().join("ctl.sock")).unwrap();
+        let tell = |happening| {
+            if let Happening::Incoming(Incoming { client, line, .. }) = happening {
+                let text = line.map_or_else(
+                    |len| len.to_string(),
+                    |line| String::from_utf8(line).unwrap(),
+                );
+                let _ = client.push(text, None);
+            }
+        };
+        (Server::start(place.clone(), tell).unwrap(), place)
+    }
+
+    #[cfg(unix)]
+    fn said(stream: &mut Stream, line: &str) -> Option<String> {
+        stream.write_all(format!("{line}\n").as_bytes()).ok()?;
+        let answer = next_line(&mut BufReader::new(stream))?.ok()?;
+        String::from_utf8(answer).ok()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn as_many_clients_as_are_allowed_are_served_and_one_more_after_one_has_left() {
+        let home = tempfile::tempdir().unwrap();
+        let (_server, place) = parrot(&home);
+        let mut clients: Vec<Stream> = (0..MAX_CLIENTS).map(|_| place.connect().unwrap()).collect();
+        for client in &mut clients {
+            assert_eq!(said(client, "hi").as_deref(), Some("hi"));
+        }
+        let turned_away = place.connect().map(|mut it| said(&mut it, "me too"));
+        assert_eq!(turned_away.ok().flatten(), None);
+        let gone = clients.pop().unwrap();
+        gone.shut_down();
+        // Its threads need a moment to notice.
+        let served = |place: &Place| said(&mut place.connect().ok()?, "and now?");
+        while served(&place).is_none() {}
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_asked_before_the_end_is_answered_and_the_connection_then_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let (server, place) = parrot(&home);
+        let mut client = place.connect().unwrap();
+        assert_eq!(said(&mut client, "one").as_deref(), Some("one"));
+        drop(server);
+        assert_eq!(said(&mut client, "two"), None);
+        assert!(!place.path().exists());
+    }
+
     #[test]
     fn a_line_that_is_too_long_is_counted_and_the_next_one_is_whole() {
         let mut text = vec![b'x'; LINE_MAX_LEN + 5];

@@ -140,7 +140,7 @@ pub(super) type DataKey = PortableKey;
 #[cfg(feature = "ring")]
 pub(super) use crate::crypto::ring_key::{open_once, seal_once};
 
-/// Encrypts `text` in place under a key that is used for nothing else, and returns the tag.
+/// Encrypts `text` in place under a key that is used for a message or two, and returns the tag.
 #[cfg(not(feature = "ring"))]
 pub(super) fn seal_once(
     key: &[u8; 32],
@@ -151,7 +151,7 @@ pub(super) fn seal_once(
     PortableKey::new(key).seal(nonce, aad, text)
 }
 
-/// Decrypts `text` in place under a key that is used for nothing else.
+/// Decrypts `text` in place, as [`seal_once`] encrypts.
 #[cfg(not(feature = "ring"))]
 pub(super) fn open_once(
     key: &[u8; 32],

@@ -33,8 +33,8 @@ impl RingKey {
     }
 }
 
-/// Encrypts `text` in place under a key that is used for nothing else, and returns the tag. The cipher lives
-/// on the stack, which the handshake scrubs.
+/// Encrypts `text` in place under a key that is used for a message or two, and returns the tag. The cipher is
+/// made for the one call and lives on the stack, which the handshake scrubs.
 #[inline(never)]
 pub(super) fn seal_once(
     key: &[u8; 32],
@@ -45,7 +45,7 @@ pub(super) fn seal_once(
     seal(&cipher(key), nonce, aad, text)
 }
 
-/// Decrypts `text` in place under a key that is used for nothing else, as [`seal_once`] encrypts.
+/// Decrypts `text` in place, as [`seal_once`] encrypts.
 #[inline(never)]
 pub(super) fn open_once(
     key: &[u8; 32],

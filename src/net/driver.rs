@@ -21,6 +21,7 @@ use crate::net::clock::Clock;
 use crate::net::counters::Traffic;
 use crate::net::icmp::IcmpError;
 use crate::net::shared::{Ending, Fatal, LockUse, Shared};
+use crate::net::trace::Trace;
 use crate::net::turn::Who;
 use crate::net::udp::Socket;
 use crate::net::{handshaker, recv, send};
@@ -61,7 +62,22 @@ impl Driver {
         clock: Clock,
         notify: Box<dyn Fn() + Send + Sync>,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(socket, messenger, clock, notify));
+        Self::start_traced(socket, messenger, clock, notify, None)
+    }
+
+    /// The same, with a record of every datagram.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::start`].
+    pub fn start_traced(
+        socket: Socket,
+        messenger: Messenger,
+        clock: Clock,
+        notify: Box<dyn Fn() + Send + Sync>,
+        trace: Option<Arc<Trace>>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(socket, messenger, clock, notify, trace));
         // If a thread cannot be started, dropping the driver stops those that were.
         let mut driver = Self {
             handle: Handle { shared },
@@ -103,6 +119,9 @@ impl Driver {
         for thread in self.threads.drain(..) {
             // A panic has been noted by the thread itself.
             let _ = thread.join();
+        }
+        if let Some(trace) = &shared.trace {
+            trace.finish();
         }
     }
 }

@@ -15,6 +15,7 @@ mod route;
 mod send;
 mod shared;
 mod signals;
+mod trace;
 mod turn;
 mod udp;
 
@@ -28,4 +29,5 @@ pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
 pub use route::local_address_towards;
 pub use shared::{Fatal, LockUse};
 pub use signals::{Signal, Signals, suspend};
+pub use trace::{Fate, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd};
 pub use udp::{Abilities, Batch, Room, Sent, Socket};

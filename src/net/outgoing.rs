@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::crypto::BatchWipe;
 use crate::net::shared::{Fatal, Shared};
+use crate::net::trace::Fate;
 use crate::net::udp::Room;
 use crate::proto::{Endpoint, Transmit};
 use crate::time::Instant;
@@ -59,6 +60,12 @@ impl Outgoing {
             .map_err(|_| Fatal::SocketDead)?;
         shared.counters.on_sent(sent);
         let done = self.sealed.len().saturating_sub(sent.left);
+        if let Some(trace) = &shared.trace {
+            let now = shared.clock.now();
+            for (to, bytes) in self.sealed.iter().take(done) {
+                trace.note(now, *to, bytes.clone(), Fate::Sent);
+            }
+        }
         let left = self.sealed.drain(..done);
         self.spent.extend(left.map(|(_, buffer)| buffer));
         Ok(self.sealed.is_empty())

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use crate::net::icmp::SocketError;
 use crate::net::shared::{Fatal, Locked, Shared};
+use crate::net::trace::Fate;
 use crate::net::turn::Who;
 use crate::net::udp::{Batch, RECV_WAIT};
 use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
@@ -24,6 +25,16 @@ enum Sorted<'a> {
     Opened(Opened<'a>),
     Handshake(SocketAddr, Screened<'a>),
     Dropped(DropReason),
+}
+
+impl Sorted<'_> {
+    const fn fate(&self) -> Fate {
+        match self {
+            Self::Opened(_) => Fate::Opened,
+            Self::Handshake(..) => Fate::Handshake,
+            Self::Dropped(reason) => Fate::Dropped(*reason),
+        }
+    }
 }
 
 /// Receives until the driver stops.
@@ -67,7 +78,16 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
         for (slot, (from, datagram)) in sorted.iter_mut().zip(&mut datagrams) {
             bytes += datagram.len();
             count += 1;
-            *slot = Some(sort(shared, &mut keys, from, datagram, now));
+            // Opening destroys it.
+            let copy = shared
+                .trace
+                .as_ref()
+                .map(|trace| (trace, datagram.to_vec()));
+            let sorted = sort(shared, &mut keys, from, datagram, now);
+            if let Some((trace, bytes)) = copy {
+                trace.note(now, from, bytes, sorted.fate());
+            }
+            *slot = Some(sorted);
         }
         drop(keys);
         shared.counters.on_received(count, bytes);

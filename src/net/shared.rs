@@ -14,6 +14,7 @@ use crate::net::counters::Counters;
 use crate::net::icmp::IcmpError;
 use crate::net::os;
 use crate::net::outgoing::Outgoing;
+use crate::net::trace::Trace;
 use crate::net::turn::{Situation, Turn, Who};
 use crate::net::udp::{Room, Socket};
 use crate::proto::{KeyTable, Screen};
@@ -59,6 +60,9 @@ pub(super) struct Core {
     /// From when on nothing new is begun.
     pub(super) stopping: Option<Instant>,
     lock_use: LockUse,
+    /// Whether to panic when somebody looks whose turn it is.
+    #[cfg(test)]
+    is_broken: bool,
 }
 
 impl Core {
@@ -98,6 +102,8 @@ impl Core {
 
     /// Takes the baton with a batch, if there is one and it is `who`'s turn.
     fn take_turn(&mut self, who: Who, now: Instant) -> Option<Outgoing> {
+        #[cfg(test)]
+        assert!(!self.is_broken, "as a test wishes");
         let situation = Situation {
             transmits: self.has_transmits(),
             events: os::WAITS_SHORTLY && self.messenger.has_events(),
@@ -174,6 +180,8 @@ pub(super) struct Shared {
     pub(super) socket: Socket,
     pub(super) clock: Clock,
     pub(super) counters: Counters,
+    /// Where every datagram is noted, if somebody wants that.
+    pub(super) trace: Option<Arc<Trace>>,
 }
 
 impl Shared {
@@ -182,6 +190,7 @@ impl Shared {
         messenger: Messenger,
         clock: Clock,
         notify: Box<dyn Fn() + Send + Sync>,
+        trace: Option<Arc<Trace>>,
     ) -> Self {
         Self {
             screen: messenger.endpoint().screen(),
@@ -193,6 +202,8 @@ impl Shared {
                 owner_told: false,
                 stopping: None,
                 lock_use: LockUse::default(),
+                #[cfg(test)]
+                is_broken: false,
             }),
             sender: Condvar::new(),
             worker: Condvar::new(),
@@ -204,6 +215,7 @@ impl Shared {
             socket,
             clock,
             counters: Counters::default(),
+            trace,
         }
     }
 
@@ -235,9 +247,11 @@ impl Shared {
     /// Settles what was changed, gives the lock back and wakes whoever has something to do now; what
     /// there is to send the caller sends itself, if it is its turn and the socket has room. Returns
     /// when the `recv` thread has to look whether the owner has sent what was left to it.
-    pub(super) fn release<'a>(&'a self, mut core: Locked<'a>, who: Who) -> Option<Instant> {
-        // Whoever panics with the baton in hand takes everybody along.
+    pub(super) fn release<'a>(&'a self, core: Locked<'a>, who: Who) -> Option<Instant> {
+        // Whoever panics with the baton in hand takes everybody along, and gives the lock back first: what is
+        // declared later is dropped earlier, but a parameter last of all.
         let _ending = Ending::new(self, name(who));
+        let mut core = core;
         for _ in 0..MAX_TURNS {
             let now = core.now;
             core.messenger.settle(now);

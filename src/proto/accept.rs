@@ -23,6 +23,7 @@ use crate::proto::limits::{
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::{Peer, Standing};
+use crate::proto::reassembly::SlotKey;
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timer;
 use crate::time::Instant;
@@ -196,7 +197,7 @@ impl Endpoint {
         &mut self,
         responder: Responder,
         welcome: Welcome,
-        slot: crate::proto::reassembly::SlotKey,
+        slot: SlotKey,
         ephemeral: [u8; 32],
         remote_connection: ConnectionId,
     ) {

@@ -179,10 +179,6 @@ impl Peer {
         now: Instant,
     ) {
         self.building.take_if(|building| *building == index);
-        let mut made = made;
-        if let Some(product) = made.as_mut().and_then(|it| it.initiator.take_product()) {
-            shared.local.remember(product);
-        }
         let wanted = self.retry.is_some();
         let made = made.filter(|made| wanted && made.connection == self.connection_id);
         let Some(made) = made else {
@@ -259,7 +255,7 @@ impl Peer {
     pub(super) fn on_finished(&mut self, done: Finished, shared: &mut Shared, now: Instant) {
         let Finished {
             index,
-            initiator,
+            mut initiator,
             completed,
             from,
             ..
@@ -307,6 +303,10 @@ impl Peer {
                     started,
                 };
                 let keypair = Keypair::new(info, completed.keys, now);
+                // Not before: it is forgotten with the last keypair.
+                if let Some(product) = initiator.take_product() {
+                    shared.local.remember(product);
+                }
                 self.on_welcome(&keypair, payload.welcome, from, shared, now);
             }
         }

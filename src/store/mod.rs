@@ -26,7 +26,7 @@ pub use archive::{
     Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Restored, Salvaged, Standing,
     StoreTrouble, Unconfirmed, survives_panic,
 };
-pub use atomic::{create_private, open_log};
+pub use atomic::{create_private, create_record, open_log};
 pub use audit::{check_place, free_space, timestamps_used_until, written_at};
 pub use config::{
     Callers, Config, ConfigError, ConfigProblem, Mode, Notify, config_keys, parse_config,

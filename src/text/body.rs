@@ -15,6 +15,10 @@ pub const MAX_LINES: usize = 200;
 /// over the neighbouring lines.
 pub const MAX_MARKS: usize = 4;
 
+/// Joiners that a cluster keeps, never two in a row: the longest emoji and the conjuncts of any script have
+/// fewer, and a cluster without an end is one cell of any size.
+const MAX_JOINERS: usize = 16;
+
 /// Makes a body safe to show; its line breaks stay, folded after [`MAX_LINES`].
 ///
 /// Applying it twice changes nothing more.
@@ -30,13 +34,21 @@ pub fn safe_text(text: &str) -> Safe {
 #[must_use]
 pub fn safe_text_marked(text: &str) -> (Safe, Vec<Range<usize>>) {
     let mut marks = Vec::new();
-    let whole = render_marked(text, Breaks::Keep, &mut |mark| marks.push(mark));
+    let whole = render_marked(text, Breaks::Keep, &mut |mark| join(&mut marks, mark));
     let (folded, note) = fold(whole);
     if let Some(note) = note {
         marks.retain(|mark| mark.end <= note.start);
         marks.push(note);
     }
     (Safe::new(folded), marks)
+}
+
+/// Adds a place. It becomes part of the last one if they touch: a text of controls alone has one.
+fn join(marks: &mut Vec<Range<usize>>, mark: Range<usize>) {
+    match marks.last_mut() {
+        Some(last) if last.end == mark.start => last.end = mark.end,
+        Some(_) | None => marks.push(mark),
+    }
 }
 
 /// What may stand in a text that a person is writing: without anything that [`safe_text`] would show in
@@ -89,7 +101,7 @@ enum Fate {
     Keep,
     /// Kept, but only [`MAX_MARKS`] in a row.
     Mark,
-    /// Kept, and the next character belongs to the same cluster.
+    /// Kept, and the next character belongs to the same cluster: at most [`MAX_JOINERS`] of it, one in a row.
     Joiner,
     Break,
     Tab,
@@ -230,7 +242,7 @@ fn push_kept(c: char, breaks: Breaks, out: &mut String) {
     }
 }
 
-/// Counts the marks of the cluster that is being written.
+/// Counts the marks and joiners of the cluster that is being written.
 ///
 /// A base character begins a new cluster, unless a joiner stands before it. Counting per base
 /// keeps Indic conjuncts whole, which are one grapheme of many consonants. Only what was written
@@ -238,15 +250,20 @@ fn push_kept(c: char, breaks: Breaks, out: &mut String) {
 #[derive(Default)]
 struct MarkCount {
     marks: usize,
+    joiners: usize,
     joined: bool,
 }
 
 impl MarkCount {
-    /// Takes the next character into account; true if it is a mark too many.
+    /// Takes the next character into account; true if it is one too many.
     fn exceeded_by(&mut self, fate: &Fate) -> bool {
         match fate {
             Fate::Drop => {}
-            Fate::Joiner => self.joined = true,
+            Fate::Joiner if self.joined || self.joiners == MAX_JOINERS => return true,
+            Fate::Joiner => {
+                self.joiners += 1;
+                self.joined = true;
+            }
             Fate::Mark if self.marks == MAX_MARKS => return true,
             Fate::Mark => {
                 self.marks += 1;
@@ -260,7 +277,7 @@ impl MarkCount {
             | Fate::Point
             | Fate::Replace => {
                 if !core::mem::take(&mut self.joined) {
-                    self.marks = 0;
+                    (self.marks, self.joiners) = (0, 0);
                 }
             }
         }

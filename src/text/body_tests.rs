@@ -222,7 +222,7 @@ fn what_stands_for_something_else_is_marked_and_what_was_typed_is_not() {
     };
     assert_eq!(marked("<U+202E> ^["), Vec::<String>::new());
     let hostile = "<U+202E>\u{202e}\u{1b}[2J\u{9b}\u{e000}\u{200b}\t\n";
-    assert_eq!(marked(hostile), ["<U+202E>", "^[", "<9B>", "\u{fffd}"]);
+    assert_eq!(marked(hostile), ["<U+202E>^[", "<9B>\u{fffd}"]);
     let long = "\u{7}\n".repeat(MAX_LINES + 1);
     let marks = marked(&long);
     assert_eq!(marks.len(), MAX_LINES);
@@ -274,4 +274,23 @@ fn undo(line: &str) -> String {
         }
     }
     out
+}
+
+#[test]
+fn marks_that_touch_are_one() {
+    let (safe, marks) = safe_text_marked(&"\u{1}".repeat(1 << 20));
+    let whole = 0..safe.as_str().len();
+    assert_eq!((marks.len(), marks.first()), (1, Some(&whole)));
+}
+
+#[test]
+fn joiners_do_not_pile_up_in_a_cluster() {
+    assert_eq!(
+        shown(&format!("a{}b", "\u{200d}".repeat(1_000))),
+        "a\u{200d}b"
+    );
+    let family = "👩\u{200d}".repeat(1_000);
+    let joined = shown(&family);
+    let longest = joined.split("👩👩").map(str::len).max();
+    assert!(longest.unwrap() <= (MAX_JOINERS + 2) * "👩\u{200d}".len());
 }

@@ -178,6 +178,13 @@ impl Entry {
         self
     }
 
+    /// Those of the marks that lie in these bytes of the text, at least in part.
+    pub(super) fn marks_in(&self, row: &Range<usize>) -> &[Range<usize>] {
+        let start = self.marks.partition_point(|mark| mark.end <= row.start);
+        let end = self.marks.partition_point(|mark| mark.start < row.end);
+        self.marks.get(start..end).unwrap_or(&[])
+    }
+
     /// What its author wrote.
     pub(super) fn raw(&self) -> &str {
         self.raw.as_deref().unwrap_or(self.text.as_str())
@@ -185,7 +192,8 @@ impl Entry {
 
     /// The bytes that it holds.
     pub(super) fn size(&self) -> usize {
-        self.text.as_str().len() + self.raw.as_ref().map_or(0, String::len)
+        let marks = self.marks.len() * size_of::<Range<usize>>();
+        self.text.as_str().len() + self.raw.as_ref().map_or(0, String::len) + marks
     }
 
     pub(super) const fn is_message(&self) -> bool {
@@ -221,5 +229,19 @@ impl Entry {
         self.kind = Kind::Deleted;
         (self.text, self.raw, self.laid) = (Safe::default(), None, None);
         self.marks.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_marks_that_lie_in_it_however_many_there_are() {
+        let text = "\u{1}a".repeat(1 << 16);
+        let entry = Entry::ours(UnixTime(0), &Zone::utc(), &text, Receipt::Sent, Ticket(1));
+        assert_eq!(entry.marks.len(), 1 << 16);
+        assert_eq!(entry.marks_in(&(4..9)), [3..5, 6..8]);
+        assert!(entry.size() > entry.marks.len() * size_of::<Range<usize>>());
     }
 }

@@ -66,17 +66,13 @@ impl Log {
             self.bytes -= gone.size();
             self.first += 1;
         }
-        let first = self.first;
-        self.names.retain(|_, entry| *entry >= first);
-        self.tickets.retain(|_, entry| *entry >= first);
     }
 
+    /// Empties it. What of ours has come to no end yet is still waited for.
     pub(super) fn clear(&mut self) {
         self.first = self.end();
         self.entries.clear();
         (self.bytes, self.marker) = (0, None);
-        self.names.clear();
-        self.tickets.clear();
     }
 
     /// The number that the next entry gets.
@@ -135,14 +131,17 @@ impl Log {
         self.names.insert(name, entry);
     }
 
-    pub(super) fn on_state(&mut self, name: Name, receipt: Receipt) {
+    /// A message of ours moved on; false if it does not stand here to show that.
+    pub(super) fn on_state(&mut self, name: Name, receipt: Receipt) -> bool {
         let Some(entry) = self.names.get(&name).copied() else {
-            return;
+            return false;
         };
         if receipt.rank() == 2 {
             self.names.remove(&name);
         }
         self.set_receipt(entry, receipt);
+        let of = self.get(entry).map(|entry| &entry.kind);
+        matches!(of, Some(Kind::Ours(..)))
     }
 
     fn set_receipt(&mut self, entry: u64, receipt: Receipt) {
@@ -459,8 +458,8 @@ mod tests {
             sequence: 0,
         };
         assert!(log.on_ticket(Ticket(1), Ok(name)));
-        log.on_state(name, Receipt::Delivered);
-        log.on_state(name, Receipt::Sent);
+        assert!(log.on_state(name, Receipt::Delivered));
+        assert!(!log.on_state(name, Receipt::Sent), "it has come to its end");
         let kind = &log.get(entry).unwrap().kind;
         assert_eq!(*kind, Kind::Ours(Receipt::Delivered, Ticket(1)));
         assert_eq!(log.open(), 0);

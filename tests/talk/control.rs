@@ -448,6 +448,22 @@ fn peers_that_are_added_beside_it_can_call_at_once() {
 }
 
 #[test]
+fn who_subscribes_late_is_told_who_waits_and_may_let_them_in() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let mut program = alice.start(&["daemon", "127.0.0.1:0", "--trust", "ask"]);
+    let address = listening(&mut program);
+    let mut caller = bob.call(&alice, address, &[]);
+    caller.told("has to accept you first");
+    let mut client = Client::of(&alice);
+    client.ask("subscribe", &json!({}));
+    let waits = client.event("caller");
+    assert_eq!(waits["key"], json!(bob.key()));
+    client.ask("accept", &json!({ "key": waits["key"], "name": "bob" }));
+    assert_eq!(client.event("secure")["peer"], "bob");
+    caller.told("secure: ");
+}
+
+#[test]
 fn quit_is_answered_and_then_it_ends() {
     let home = Home::new();
     let (program, _) = daemon(&home);

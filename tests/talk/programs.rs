@@ -271,3 +271,17 @@ fn a_reader_that_has_left_is_the_end() {
     again.told("secure: bob");
     check(&mut again, &mut listener);
 }
+
+#[test]
+fn alone_it_listens_and_calls_everybody_as_events() {
+    let (alice, bob) = Home::friends();
+    let settings = "[net]\nlisten = \"127.0.0.1:0\"\n";
+    std::fs::write(bob.path("config.toml"), settings).unwrap();
+    let mut program = bob.start(&["--json"]);
+    let address = listening(&mut program);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.told("secure: bob");
+    assert_eq!(event(&mut program, "secure")["peer"], "alice");
+    let nobody = Home::empty().attempt(&["--json"]);
+    assert_eq!(parse(nobody.rest.trim_end())["code"], "SC01");
+}

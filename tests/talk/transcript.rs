@@ -56,7 +56,8 @@ fn a_message_that_cannot_leave_says_why_and_what_is_tried_next() {
     caller.say("are you there?");
     let queued = caller.said(" [1] queued: ");
     let queued = after_clock(&queued);
-    let wait = queued.strip_prefix("[1] queued: bob is not connected; trying again in ");
+    let why = format!("[1] queued: {address} reports a closed port; trying again in ");
+    let wait = queued.strip_prefix(&why);
     let seconds = wait.and_then(|wait| wait.strip_suffix(" s")).unwrap();
     assert!(
         (1..=6).contains(&seconds.parse::<u32>().unwrap()),

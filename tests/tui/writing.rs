@@ -291,3 +291,28 @@ fn a_letter_that_is_no_command_of_a_selection_is_written() {
     screen.line("why");
     assert_eq!(texts(&screen), ["why"]);
 }
+
+#[test]
+fn a_message_that_was_cleared_away_does_not_fail_in_silence() {
+    let mut screen = Screen::with_bob(80, 16);
+    let name = screen.send("are you there?");
+    screen.line("/clear");
+    let failed = State::Failed(FailReason::Removed);
+    screen.state(BOB, name, failed);
+    assert!(
+        screen
+            .text()
+            .contains("a message to bob that is no longer shown failed: "),
+        "{}",
+        screen.text()
+    );
+}
+
+#[test]
+fn what_is_cleared_away_still_counts_as_not_delivered() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.send("are you there?");
+    screen.line("/clear");
+    screen.line("/quit");
+    assert!(!screen.actions().contains(&Action::Quit), "it asks first");
+}

@@ -111,6 +111,9 @@ pub struct Globals {
     /// Write the log to this file, readable by you alone
     #[arg(long, global = true, value_name = "FILE")]
     pub log: Option<PathBuf>,
+    /// Record every datagram in this new file, for Wireshark: addresses, sizes, times; nothing readable
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// How much the log tells
     #[arg(long, global = true, value_name = "LEVEL", value_enum)]
     pub log_level: Option<LogLevel>,

@@ -186,6 +186,7 @@ impl Pinging {
                 // There is no screen, and nobody is called but the one.
                 Ok(Input::Wake | Input::Found(..) | Input::Screen(_) | Input::Control(_))
                 | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Told(words)) => self.out.warn(&words),
                 Ok(Input::Signal(Signal::Interrupt)) if self.tally.sent() > 0 => {
                     return Ok(self.verdict());
                 }

@@ -26,6 +26,8 @@ pub(super) struct Profile {
     pub(super) journal: Journal,
     pub(super) left: Left,
     pub(super) clock: Clock,
+    /// Where every datagram is to be recorded.
+    pub(super) trace: Option<std::path::PathBuf>,
     /// Held as long as the process talks.
     _lock: IdentityLock,
 }
@@ -87,6 +89,7 @@ impl Profile {
             journal,
             left,
             clock,
+            trace: context.globals.trace.clone(),
             _lock: lock,
         })
     }

@@ -324,6 +324,7 @@ impl Delivery {
                 // There is no screen, and nobody is called but the one.
                 Ok(Input::Wake | Input::Found(..) | Input::Screen(_) | Input::Control(_))
                 | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Told(words)) => self.out.warn(&words),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => {
                     if let Some((peer, addresses)) = self.goal.on_resolved(found)? {

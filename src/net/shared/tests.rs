@@ -1,5 +1,6 @@
 use core::sync::atomic::AtomicUsize;
 use std::net::Ipv4Addr;
+use std::sync::mpsc;
 use std::thread;
 
 use super::*;
@@ -19,7 +20,7 @@ fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
     let config = EndpointConfig::default();
     let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
     let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
-    Shared::new(socket, messenger, clock, notify)
+    Shared::new(socket, messenger, clock, notify, None)
 }
 
 #[test]
@@ -130,4 +131,26 @@ fn the_time_under_the_lock_is_counted() {
     let used = shared.lock_use().unwrap();
     assert_eq!((used.taken, used.contended), (2, 0));
     assert!(used.held >= Duration::from_micros(1));
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a scope would wait for ever for a thread that hangs"
+)]
+#[test]
+fn who_panics_under_the_lock_gives_it_back_before_it_ends_everything() {
+    let (told, heard) = mpsc::channel();
+    let shared = Arc::new(shared(Box::new(move || {
+        let _ = told.send(());
+    })));
+    let other = Arc::clone(&shared);
+    let thread = thread::spawn(move || {
+        let mut core = other.lock().unwrap();
+        core.is_broken = true;
+        other.release(core, Who::Recv);
+    });
+    heard.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(thread.join().is_err());
+    let thread = "recv";
+    assert_eq!(shared.fatal(), Some(Fatal::Panicked { thread }));
 }

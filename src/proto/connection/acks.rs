@@ -22,6 +22,7 @@ pub(super) struct Acks {
     received: Received,
     /// The peer knows of all that arrived below: an ACK that said so is acknowledged itself.
     known_to: u64,
+    late: Late,
     /// The highest number that arrived, and when.
     highest: Option<(u64, Instant)>,
     /// The highest number of a packet that asked for an ACK.
@@ -34,7 +35,39 @@ pub(super) struct Acks {
 
 /// An ACK that left told of everything that had arrived up to this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told(u64);
+pub(super) struct Told {
+    highest: u64,
+    round: u64,
+}
+
+/// Numbers that came after higher ones, so that an ACK which left before tells of the higher and not of them.
+/// A round ends when an ACK that left in it is acknowledged: that one told of all that came before the round.
+#[derive(Debug, Default)]
+struct Late {
+    round: u64,
+    /// The lowest one of this round.
+    lowest: Option<u64>,
+    /// The lowest one of those before, until this round ends.
+    lowest_before: Option<u64>,
+}
+
+impl Late {
+    fn on_packet(&mut self, number: u64) {
+        let lowest = self.lowest.map_or(number, |it| it.min(number));
+        self.lowest = Some(lowest);
+    }
+
+    /// An ACK of this round, or an older one, is acknowledged. From where on the peer may not have heard of
+    /// everything.
+    fn on_told(&mut self, round: u64) -> Option<u64> {
+        if round == self.round {
+            self.lowest_before = self.lowest.take();
+            self.round += 1;
+        }
+        let lowest = self.lowest_before.into_iter().chain(self.lowest);
+        lowest.min()
+    }
+}
 
 impl Acks {
     /// Notes an arrived packet; false if it is a duplicate or too old to tell.
@@ -46,6 +79,8 @@ impl Acks {
         self.known_to = self.known_to.min(number);
         if self.highest.is_none_or(|(highest, _)| highest < number) {
             self.highest = Some((number, now));
+        } else {
+            self.late.on_packet(number);
         }
         if payload.is_ack_eliciting() {
             self.waiting += 1;
@@ -74,7 +109,9 @@ impl Acks {
         let mut ack = self.last_frame(now)?;
         let is_whole = ack.ranges.len() <= 1 + more;
         ack.ranges.truncate(1 + more);
-        let told = self.highest.filter(|_| is_whole).map(|(it, _)| Told(it));
+        let round = self.late.round;
+        let told = self.highest.filter(|_| is_whole);
+        let told = told.map(|(highest, _)| Told { highest, round });
         Some((ack, told))
     }
 
@@ -90,9 +127,10 @@ impl Acks {
     }
 
     /// The packet that carried an ACK is acknowledged: what it told need not be said again (RFC 9000
-    /// §13.2.4). What comes late all the same is told when it does.
-    pub(super) fn on_told(&mut self, Told(highest): Told) {
-        self.known_to = self.known_to.max(highest + 1);
+    /// §13.2.4). What has come late meanwhile is said until an ACK that named it is acknowledged.
+    pub(super) fn on_told(&mut self, Told { highest, round }: Told) {
+        let late = self.late.on_told(round).unwrap_or(u64::MAX);
+        self.known_to = self.known_to.max((highest + 1).min(late));
     }
 
     /// [`Acks::frame`] leaves.
@@ -132,6 +170,11 @@ mod tests {
         signing_key: VerifyingKey::new([0; 32]),
         nickname: b"",
     });
+
+    const FOUR: Told = Told {
+        highest: 4,
+        round: 0,
+    };
 
     const fn ms(ms: u64) -> Instant {
         Instant::from_micros(1_000 * ms)
@@ -241,14 +284,14 @@ mod tests {
         assert_eq!(ranges(&acks), [(3, 4), (0, 1)], "it may not have heard");
         acks.on_told(told.unwrap());
         assert_eq!(ranges(&acks), [(4, 4)]);
-        acks.on_told(Told(4));
+        acks.on_told(FOUR);
         assert_eq!(ranges(&acks), [(4, 4)], "the highest is always said");
     }
 
     #[test]
     fn a_packet_below_what_the_peer_knows_is_taken_once_and_told() {
         let mut acks = after(&[0, 1, 3, 4]);
-        acks.on_told(Told(4));
+        acks.on_told(FOUR);
         for copy in [0, 1, 3, 4] {
             assert!(!arrive(&mut acks, copy, &[Frame::Ping], ms(0)), "{copy}");
         }
@@ -258,6 +301,49 @@ mod tests {
         assert!(!arrive(&mut acks, 2, &[Frame::Ping], ms(0)));
     }
 
+    /// An ACK that leaves now tells this.
+    fn tell(acks: &mut Acks) -> Told {
+        acks.waiting = 1;
+        let (_, told) = acks.frame(1_000, ms(0)).unwrap();
+        acks.on_sent();
+        told.unwrap()
+    }
+
+    #[test]
+    fn what_came_late_is_told_until_an_ack_that_said_so_has_arrived() {
+        let mut acks = after(&[0, 1, 3]);
+        let before = tell(&mut acks);
+        arrive(&mut acks, 2, &[Frame::Ping], ms(0));
+        let with = tell(&mut acks);
+        acks.on_told(before);
+        assert_eq!(ranges(&acks), [(2, 3)], "the first ACK did not name 2");
+        acks.on_told(with);
+        let again = tell(&mut acks);
+        acks.on_told(again);
+        assert_eq!(ranges(&acks), [(3, 3)]);
+    }
+
+    /// Each packet comes after its successor, and each ACK is heard of while the next two are under way.
+    #[test]
+    fn a_path_that_reorders_for_ever_does_not_make_acks_grow() {
+        let mut acks = Acks::default();
+        let mut under_way = [tell_after(&mut acks, 1), tell_after(&mut acks, 0)];
+        for number in (2..200).step_by(4) {
+            let heard = under_way[0];
+            let late = tell_after(&mut acks, number + 1);
+            under_way = [late, tell_after(&mut acks, number)];
+            acks.on_told(heard);
+            let told = ranges(&acks);
+            let lowest = told.last().unwrap().0;
+            assert!(lowest + 12 >= number, "{told:?} at {number}");
+        }
+    }
+
+    fn tell_after(acks: &mut Acks, number: u64) -> Told {
+        arrive(acks, number, &[Frame::Ping], ms(0));
+        tell(acks)
+    }
+
     #[test]
     fn an_ack_that_was_cut_short_tells_nothing_for_good() {
         let acks = after(&[0, 2, 4]);
@@ -265,6 +351,6 @@ mod tests {
         let (ack, told) = acks.frame(FIRST_LEN + 1 + RANGE_LEN, ms(0)).unwrap();
         assert_eq!((&ack.ranges[..], told), (&[(4, 4), (2, 2)][..], None));
         let (ack, told) = acks.frame(FIRST_LEN + 1 + 2 * RANGE_LEN, ms(0)).unwrap();
-        assert_eq!((ack.ranges.len(), told), (3, Some(Told(4))));
+        assert_eq!((ack.ranges.len(), told), (3, Some(FOUR)));
     }
 }

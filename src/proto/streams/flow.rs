@@ -45,11 +45,6 @@ impl Window {
         self.granted
     }
 
-    /// So many are done with.
-    pub(super) const fn done(&self) -> u64 {
-        self.done
-    }
-
     /// Makes a window for bytes as large as `size`, never smaller.
     pub(super) const fn widen(&mut self, size: u64) {
         if size > self.size {

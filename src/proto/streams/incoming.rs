@@ -26,6 +26,8 @@ pub(super) struct Incoming {
     /// Bytes by which all bulk streams together reach.
     data: u64,
     data_window: Window,
+    /// Bytes of bulk streams that readers took, and not those that were given up.
+    taken: u64,
     streams_window: Window,
     tuner: Tuner,
 }
@@ -38,6 +40,7 @@ impl Incoming {
             opened: 0,
             data: 0,
             data_window: Window::new(DATA_WINDOW),
+            taken: 0,
             streams_window: Window::stepwise(MAX_STREAMS, 1),
             tuner: Tuner::new(),
         }
@@ -139,13 +142,14 @@ impl Incoming {
         let count = stream.map_or(0, |recv| recv.read(max, out));
         if id != CHAT {
             self.data_window.release(count as u64);
+            self.taken = self.taken.saturating_add(count as u64);
         }
         count
     }
 
-    /// Widens the windows of a peer that uses them up.
+    /// Widens the windows of a peer whose bytes are read as fast as they use them up.
     pub(super) fn tune(&mut self, rtt: Duration, now: Instant) {
-        let Some(size) = self.tuner.update(self.data_window.done(), rtt, now) else {
+        let Some(size) = self.tuner.update(self.taken, rtt, now) else {
             return;
         };
         self.data_window.widen(size);

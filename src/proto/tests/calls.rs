@@ -271,3 +271,21 @@ fn after_a_false_message_2_the_true_one_is_still_read() {
     settle(&mut a, &mut b, now(2));
     assert!(a.endpoint.status(b.id(), now(2)).unwrap().established);
 }
+
+#[test]
+fn a_product_is_kept_only_of_a_peer_that_has_answered() {
+    let secret = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
+    let (mut a, mut b) = acquainted();
+    let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
+    let config = EndpointConfig::default();
+    a.endpoint = Endpoint::new(config, Arc::clone(&secret), [1; 32], timestamps, now(0));
+    a.knows(&b, None);
+    a.endpoint.seek(b.id(), now(0));
+    let calls = a.drain(now(0));
+    assert!(!calls.is_empty() && !secret.remembers(&b.id()));
+    for (_, datagram) in calls {
+        b.receive(a.address, datagram, now(0));
+    }
+    settle(&mut a, &mut b, now(0));
+    assert!(secret.remembers(&b.id()));
+}

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use rand_core::CryptoRng;
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
+use redb::{
+    Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition,
+    TableError, WriteTransaction,
+};
 
 use super::change::definition;
 use super::keys::{Keys, Table};
@@ -17,12 +20,14 @@ use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::os;
 use crate::store::permissions::{Access, check_file, check_parents};
+use crate::time::UnixTime;
 
 /// What the file says of itself.
 pub(super) const META: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("meta");
 const FORMAT_ROW: &str = "format";
 const KEY_ROW: &str = "key";
+const EXPIRED_ROW: &str = "expired";
 /// The version of the tables and their values.
 const FORMAT: u32 = 1;
 
@@ -160,6 +165,18 @@ fn initialize(
         }
     }
     transaction.commit()?;
+    Ok(())
+}
+
+/// When the history was last looked through for what is too old, if that is known.
+pub(super) fn expired_at(transaction: &ReadTransaction) -> Result<Option<UnixTime>, Fault> {
+    let at = transaction.open_table(META)?.get(EXPIRED_ROW)?;
+    Ok(at.and_then(|bytes| Some(UnixTime(u64::from_le_bytes(bytes.value().try_into().ok()?)))))
+}
+
+pub(super) fn note_expired(transaction: &WriteTransaction, now: UnixTime) -> Result<(), Fault> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert(EXPIRED_ROW, now.0.to_le_bytes().as_slice())?;
     Ok(())
 }
 

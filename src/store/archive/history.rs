@@ -4,6 +4,7 @@ use redb::ReadTransaction;
 
 use super::Archive;
 use super::change::{definition, span};
+use super::file;
 use super::keys::{Keys, Table};
 use super::record::{Record, Standing};
 use super::restore::for_each;
@@ -104,6 +105,21 @@ impl Archive {
         Ok(count)
     }
 
+    /// Does away with what the settings do not keep any longer, once a day: every message has to be opened
+    /// for that, and a script opens the store with each `send`.
+    pub(super) fn expire(&mut self, now: UnixTime) -> Result<(), Error> {
+        let Some(oldest) = self.keep.oldest(now) else {
+            return Ok(());
+        };
+        let done_at = self.read(file::expired_at)?;
+        let is_recent = |at: UnixTime| (at.0..at.0.saturating_add(DAY_MS)).contains(&now.0);
+        if done_at.is_some_and(is_recent) {
+            return Ok(());
+        }
+        self.purge(None, Some(oldest))?;
+        self.change(now, |change| file::note_expired(change.transaction, now))
+    }
+
     fn remove_history(
         &self,
         contact: Option<ContactId>,
@@ -141,6 +157,8 @@ impl Archive {
     }
 }
 
+const DAY_MS: u64 = 86_400_000;
+
 /// The tables that hold messages, in the order in which those of one time are shown.
 pub(super) const MESSAGES: [Table; 3] = [Table::History, Table::Inbox, Table::Outbox];
 
@@ -162,17 +180,28 @@ impl Found {
             if filter.admits(&record, words.as_deref()) {
                 self.entries.push(Entry::new(record, table));
             }
+            // Bodies may be large: at most twice as many are held as are wanted.
+            if filter
+                .most
+                .is_some_and(|most| self.entries.len() > 2 * most)
+            {
+                self.sort_and_trim(filter);
+            }
         })
     }
 
     /// Puts everything in order, and drops what is too much.
     pub(super) fn finish(mut self, filter: &Filter) -> Self {
+        self.sort_and_trim(filter);
+        self
+    }
+
+    fn sort_and_trim(&mut self, filter: &Filter) {
         self.entries.sort_by_key(|entry| entry.at);
         if let Some(most) = filter.most {
             let surplus = self.entries.len().saturating_sub(most);
             self.entries.drain(..surplus);
         }
-        self
     }
 }
 

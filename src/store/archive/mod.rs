@@ -128,9 +128,7 @@ impl Archive {
             rng,
         };
         let restored = archive.restore(now)?;
-        if let Some(oldest) = keep.oldest(now) {
-            archive.purge(None, Some(oldest))?;
-        }
+        archive.expire(now)?;
         Ok((archive, restored))
     }
 

@@ -297,6 +297,36 @@ fn looking_up_heeds_every_test_and_no_case() {
     assert_eq!(texts(&archive, newest), ["bye"]);
 }
 
+/// Each may have megabytes.
+#[test]
+fn looking_up_the_newest_holds_few_others_meanwhile() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    for at in (0..40).rev() {
+        let (name, now) = (name(1, at), UnixTime(NOW.0 + at));
+        let message = incoming(name, &at.to_string());
+        let write = |it: &mut Change<'_>| {
+            it.receive(contact(7), &message)?;
+            it.shown(contact(7), name)
+        };
+        archive.change(now, write).unwrap();
+    }
+    for most in [0, 1, 3, 40] {
+        let filter = Filter {
+            most: Some(most),
+            ..Filter::default()
+        };
+        let held = archive.read(|transaction| {
+            let mut found = Found::default();
+            found.add(transaction, &archive.keys, keys::Table::History, &filter)?;
+            Ok(found.entries.len())
+        });
+        assert!(held.unwrap() <= 2 * most);
+        let newest: Vec<String> = (40 - most as u64..40).map(|it| it.to_string()).collect();
+        assert_eq!(texts(&archive, filter), newest);
+    }
+}
+
 #[test]
 fn purging_takes_a_contact_or_an_age_or_all() {
     let place = Place::new();
@@ -325,6 +355,29 @@ fn after_thirty_days_history_goes_by_itself_if_the_settings_say_so() {
         texts(&archive, Filter::default()),
         ["the INVOICE is paid", "bye"]
     );
+}
+
+/// Each `send` of a script opens the store: it must not open every message of the history.
+#[test]
+fn history_is_looked_through_once_a_day_for_what_is_too_old() {
+    let place = Place::new();
+    let hour = |hours: u64| UnixTime(NOW.0 + hours * 3_600_000);
+    let (mut archive, _) = place.open(Keep::ThirtyDays);
+    archive
+        .change(NOW, |it| {
+            it.receive(contact(7), &incoming(name(1, 0), "old"))?;
+            it.shown(contact(7), name(1, 0))
+        })
+        .unwrap();
+    drop(archive);
+    let count = |at| {
+        let (archive, _) = place.try_open(Keep::ThirtyDays, at).unwrap();
+        archive.find(&Filter::default()).unwrap().entries.len()
+    };
+    let month = 30 * 24;
+    let counts = [month - 1, month + 1, month + 22, month + 23].map(|at| count(hour(at)));
+    assert_eq!(counts, [1, 1, 1, 0]);
+    assert_eq!(count(NOW), 0, "a clock that went back is no reason to wait");
 }
 
 /// A script draws a log for each message. The clock is set back meanwhile.

@@ -1,5 +1,6 @@
 //! What the core tells.
 
+use crate::id::PeerId;
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::conversation::Conversation;
@@ -43,8 +44,11 @@ impl App {
                 }
             }
             Told::State { peer, name, state } => {
-                if let Some(conversation) = self.with(&peer) {
-                    conversation.log.on_state(name, Receipt::of(state));
+                let receipt = Receipt::of(state);
+                let of = self.with(&peer);
+                let is_shown = of.is_some_and(|it| it.log.on_state(name, receipt.clone()));
+                if !is_shown {
+                    self.note_failure(peer, receipt);
                 }
             }
             Told::Standing { peer, standing } => {
@@ -78,6 +82,17 @@ impl App {
         }
         self.conversations.push(Conversation::new(card));
         self.active.get_or_insert(self.conversations.len() - 1);
+    }
+
+    /// Tells of a failed message that does not stand on any screen: none fails in silence.
+    fn note_failure(&mut self, peer: PeerId, receipt: Receipt) {
+        let Receipt::Failed(why) = receipt else {
+            return;
+        };
+        let of = self.with(&peer).map(|it| it.name.clone());
+        let to = of.map_or_else(Safe::default, |name| Safe::from(" to ") + name);
+        let words = Safe::from("a message") + to + " that is no longer shown failed: " + why;
+        self.note(Some(peer), words);
     }
 
     fn on_said(&mut self, said: &Said) {

@@ -186,10 +186,8 @@ impl Paper<'_> {
             }
             Some(_) | None => Vec::new(),
         };
-        let marks = entry
-            .marks
-            .iter()
-            .map(|mark| (mark.clone(), Theme::chosen()));
+        let marks = entry.marks_in(&row).iter();
+        let marks = marks.map(|mark| (mark.clone(), Theme::chosen()));
         let mut special: Vec<(Range<usize>, Style)> = marks.chain(found).collect();
         special.sort_by_key(|(range, _)| range.start);
         let mut at = row.start;

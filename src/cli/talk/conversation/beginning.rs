@@ -47,13 +47,17 @@ impl Conversation {
             let numbers = self.state.sent.take_over(peer, names.into_iter(), now);
             let verb = if messages == 1 { " waits" } else { " wait" };
             let words = count(messages) + " from before" + verb + " for " + self.label(&peer);
-            let words = if self.status(peer)?.is_none() {
+            let is_stranger = self.status(peer)?.is_none();
+            let words = if is_stranger {
                 words + ", who is not among your peers"
             } else {
                 words
             };
-            // A screen has just shown them.
+            // A screen has just shown them, unless there is no conversation for them.
             if self.face.is_screen() {
+                if is_stranger {
+                    self.note(words);
+                }
                 continue;
             }
             self.note(match (self.is_person(), messages) {

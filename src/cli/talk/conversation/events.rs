@@ -85,6 +85,7 @@ impl Conversation {
             verified: self.profile.contacts.verified(&peer).is_some(),
             initiator,
         };
+        self.state.complaints.remove(&address);
         self.tell(&fact);
         let since = Some(self.clock.unix_time());
         *self.link(peer) = Link {

@@ -10,6 +10,7 @@
 
 mod beginning;
 mod commands;
+mod deliveries;
 mod ending;
 mod events;
 mod guests;
@@ -35,8 +36,9 @@ use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
 use crate::cli::talk::calls::Calls;
+use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::news::News;
-use crate::cli::talk::conversation::requests::{Asked, Ordered, Wait};
+use crate::cli::talk::conversation::requests::Asked;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
@@ -49,7 +51,7 @@ use crate::cli::talk::sent::Sent;
 use crate::cli::talk::stdin::Lines;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
-use crate::net::{Clock, Driver, Handle, ResolveError};
+use crate::net::{Clock, Driver, Handle, IcmpError, IcmpKind, ResolveError};
 use crate::proto::{ApiMisuse, SessionStatus};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
@@ -57,6 +59,9 @@ use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Addresses of which is remembered what the network said: more than people have peers on a screen.
+const MAX_COMPLAINTS: usize = 256;
 /// How often it is looked at whether the last words have arrived.
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
 /// How long a change of the prompt must have stood before a line can be meant for it.
@@ -147,6 +152,8 @@ pub(in crate::cli::talk) struct State {
     links: BTreeMap<PeerId, Link>,
     /// Since when an answer to `/ping` is waited for.
     pings: BTreeMap<PeerId, Instant>,
+    /// What the network last said about an address that somebody is looked for at.
+    complaints: BTreeMap<SocketAddr, IcmpKind>,
     /// Programs that wait for such an answer.
     ping_waits: Vec<(PeerId, Asked)>,
     /// Programs that wait for a delivery.
@@ -290,6 +297,7 @@ impl Conversation {
             }
             match self.wait(has_more)? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Told(words)) => self.warn(words),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
@@ -352,6 +360,7 @@ impl Conversation {
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         for error in self.handle.take_icmp_errors() {
+            self.note_complaint(&error);
             if let Some((peer, address)) = self.goal.on_icmp(&error) {
                 let words = Safe::from(address) + " reports a closed port; trying on";
                 self.tell_link(peer, Change::PortClosed { address }, words);
@@ -369,6 +378,17 @@ impl Conversation {
         match self.check_leave(now) {
             Some(end) => Ok(Some(end)),
             None => self.check_end(now),
+        }
+    }
+
+    /// Remembers what the network says, to explain why nobody answers.
+    fn note_complaint(&mut self, error: &IcmpError) {
+        let complaints = &mut self.state.complaints;
+        if complaints.len() >= MAX_COMPLAINTS {
+            complaints.clear();
+        }
+        if let Some(address) = error.peer {
+            complaints.insert(address, error.kind);
         }
     }
 

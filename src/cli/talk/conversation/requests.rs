@@ -1,38 +1,29 @@
 //! What programs ask for.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::chat::{ContactId, Name, State};
+use crate::chat::ContactId;
 use crate::cli::history::{Record, begins_with};
-use crate::cli::json::{message_id, ms};
+use crate::cli::json::Event;
 use crate::cli::peers::List;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::Fact;
-use crate::cli::talk::network::Input;
 use crate::cli::talk::request::{
-    Accept, Call, HistoryFind, HistoryPurge, PeersAdd, PeersRename, PeersRevoke, Send, Unclear,
-    read_line,
+    Accept, Call, HistoryFind, HistoryPurge, PeersAdd, PeersRename, PeersRevoke, Unclear, read_line,
 };
-use crate::cli::talk::send::not_accepted;
-use crate::cli::{End, Error, ExitCode, Loss, Obstacle};
-use crate::control::{Client, Code, Happening, Incoming, Request, error, result};
+use crate::cli::{Error, ExitCode};
+use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
-use crate::net::{Family, Host};
 use crate::store::{Filter, HostPort, KeyOffer, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
-use crate::time::{Instant, UnixTime};
+use crate::time::UnixTime;
 
 /// Messages in one answer at most.
 const PAGE: usize = 10_000;
 /// And their bytes, but for the last one.
 const PAGE_BYTES: usize = 8 << 20;
-
-/// Deliveries that are waited for at one time.
-const MAX_WAITS: usize = 1_024;
 
 /// Who asked, and what the answer has to carry.
 #[derive(Clone, Debug)]
@@ -46,23 +37,6 @@ pub(super) struct Asked {
 enum From {
     StandardInput,
     Client(Client),
-}
-
-/// Somebody waits for a delivery.
-#[derive(Debug)]
-pub(super) struct Wait {
-    asked: Asked,
-    contact: ContactId,
-    name: Name,
-    since: Instant,
-    wait: Duration,
-}
-
-/// A message that was asked for, and how long its delivery is waited for.
-#[derive(Debug)]
-pub(super) struct Ordered {
-    pub(super) asked: Asked,
-    pub(super) wait: Option<Duration>,
 }
 
 impl Asked {
@@ -169,6 +143,7 @@ impl Conversation {
                     From::StandardInput => 0,
                 };
                 self.answer(&asked, Ok(json!({ "unheard": unheard })));
+                self.tell_callers(&asked);
             }
             Call::Hello
             | Call::Accept(_)
@@ -193,6 +168,19 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// Tells a new subscriber who waits for a decision since before.
+    fn tell_callers(&self, asked: &Asked) {
+        let From::Client(client) = &asked.from else {
+            return;
+        };
+        let now = self.clock.unix_time();
+        for guest in &self.state.guests {
+            let caller = Fact::caller(guest.peer, guest.address, None);
+            // It may be gone.
+            let _ = client.push(event(&Event::new(now, &caller)), None);
+        }
     }
 
     fn do_call(&mut self, call: Call) -> Result<Value, Error> {
@@ -262,7 +250,7 @@ impl Conversation {
     }
 
     /// Whom a request is about: a saved name, or a key.
-    fn peer_called(&self, typed: &str) -> Result<PeerId, Error> {
+    pub(super) fn peer_called(&self, typed: &str) -> Result<PeerId, Error> {
         if let Some(peer) = self.profile.contacts.find(typed) {
             return Ok(peer);
         }
@@ -372,228 +360,6 @@ impl Conversation {
 }
 
 impl Conversation {
-    fn on_send(&mut self, asked: Asked, send: Send) -> Result<Option<ExitCode>, Error> {
-        let peer = match self.check_send(&send) {
-            Ok(peer) => peer,
-            Err(error) => {
-                self.state.has_failed |= asked.is_of_standard_input();
-                self.answer(&asked, Err(error));
-                return Ok(None);
-            }
-        };
-        let wait = send.wait();
-        let end = self.prepare(peer, send.text, Some(Ordered { asked, wait }))?;
-        match end {
-            None => self.say_batch_of_client(),
-            Some(end) => Ok(Some(end)),
-        }
-    }
-
-    /// Requests of standard input come many at a time, and are written down together.
-    fn say_batch_of_client(&mut self) -> Result<Option<ExitCode>, Error> {
-        if self.state.batch.is_of_standard_input() {
-            return Ok(None);
-        }
-        self.say_batch()
-    }
-
-    fn check_send(&self, send: &Send) -> Result<PeerId, Error> {
-        let peer = self.peer_called(&send.peer)?;
-        self.profile.contacts.known().check_not_revoked(&peer)?;
-        if self.status(peer)?.is_none() {
-            return Err(Error::NoSuchPeer {
-                name: safe_line(&send.peer),
-                similar: None,
-            });
-        }
-        if send.text.is_empty() {
-            let reason = "there is nothing to send".into();
-            return Err(Error::BadRequest { reason });
-        }
-        if send.wait_ms.is_some() && self.state.waits.len() >= MAX_WAITS {
-            let reason = "too many deliveries are waited for already".into();
-            return Err(Error::BadRequest { reason });
-        }
-        let host = send.address.as_deref().map(str::parse).transpose()?;
-        if !self.way(peer)?.stands() {
-            self.call_once(peer, host);
-        }
-        Ok(peer)
-    }
-
-    /// Calls somebody now, where it is said or saved to be, and not again.
-    fn call_once(&self, peer: PeerId, host: Option<HostPort>) {
-        let known = self.profile.contacts.known().find_key(&peer);
-        let saved = known.and_then(|peer| peer.addresses().first().cloned());
-        let Some(host) = host.or(saved) else { return };
-        let inputs = self.sender.clone();
-        if let Ok(host) = Host::parse(&host.to_string(), None) {
-            host.resolve(Family::Any, move |found| {
-                // The conversation may be over.
-                let _ = inputs.send(Input::Found(peer, found));
-            });
-        }
-    }
-
-    /// A message that was asked for is accepted.
-    pub(super) fn on_ordered(&mut self, ordered: Ordered, contact: ContactId, name: Name) {
-        let Ordered { asked, wait } = ordered;
-        match wait {
-            Some(wait) => self.state.waits.push(Wait {
-                asked,
-                contact,
-                name,
-                since: self.clock.now(),
-                wait,
-            }),
-            None => {
-                let done = json!({ "message": message_id(name), "state": "queued" });
-                self.answer(&asked, Ok(done));
-            }
-        }
-    }
-
-    /// A message that was asked for is not accepted.
-    pub(super) fn on_not_accepted(
-        &mut self,
-        ordered: &Ordered,
-        peer: PeerId,
-        error: &crate::chat::SendError,
-    ) {
-        self.state.has_failed |= ordered.asked.is_of_standard_input();
-        let error = not_accepted(&self.peer(&peer), error);
-        self.answer(&ordered.asked, Err(error));
-    }
-
-    /// Answers those who wait for this message, if it has come to its end.
-    pub(super) fn answer_waits(&mut self, contact: ContactId, name: Name, state: State) {
-        if !state.is_final() {
-            return;
-        }
-        for wait in self.take_waits(|wait| wait.contact == contact && wait.name == name) {
-            let done = match state {
-                State::Failed(reason) => {
-                    let reason = safe_line(&reason.to_string());
-                    Err(self.loss(&wait, End::Failed(reason), None))
-                }
-                State::Queued | State::Sent | State::Delivered => Ok(json!({
-                    "message": message_id(name),
-                    "state": "delivered",
-                    "after_ms": ms(self.clock.now().saturating_since(wait.since)),
-                })),
-            };
-            self.answer(&wait.asked, done);
-        }
-    }
-
-    /// Answers those who have waited for as long as they wanted to.
-    pub(super) fn answer_late(&mut self, now: Instant) -> Result<(), Error> {
-        for wait in self.take_waits(|wait| now.saturating_since(wait.since) >= wait.wait) {
-            let obstacle = self.obstacle_of(wait.contact.peer())?;
-            let error = self.loss(&wait, End::After(wait.wait), obstacle);
-            self.answer(&wait.asked, Err(error));
-        }
-        Ok(())
-    }
-
-    /// Answers those who wait for a peer that wants nothing of us.
-    pub(super) fn answer_refused(&mut self, peer: PeerId, error: impl Fn(&Self) -> Error) {
-        for wait in self.take_waits(|wait| wait.contact.peer() == peer) {
-            let error = error(self);
-            self.answer(&wait.asked, Err(error));
-        }
-    }
-
-    /// Answers those who wait for a peer whose session has ended for good.
-    pub(super) fn answer_ended(&mut self, peer: PeerId, why: &Safe) {
-        for wait in self.take_waits(|wait| wait.contact.peer() == peer) {
-            let error = self.loss(&wait, End::Failed(why.clone()), None);
-            self.answer(&wait.asked, Err(error));
-        }
-    }
-
-    /// How long until somebody has waited long enough.
-    pub(super) fn waits_patience(&self, now: Instant) -> Option<Duration> {
-        let waits = self.state.waits.iter();
-        waits
-            .map(|wait| (wait.since + wait.wait).saturating_since(now))
-            .min()
-    }
-
-    fn take_waits(&mut self, is_meant: impl Fn(&Wait) -> bool) -> Vec<Wait> {
-        self.state
-            .waits
-            .extract_if(.., |wait| is_meant(wait))
-            .collect()
-    }
-
-    /// What is in the way of a peer, as far as one can tell.
-    fn obstacle_of(&self, peer: PeerId) -> Result<Option<Obstacle>, Error> {
-        let status = self.status(peer)?;
-        Ok(match status {
-            Some(status) if status.waiting => Some(Obstacle::Undecided),
-            Some(status) if !status.established => {
-                status.address.map(|address| Obstacle::Silence {
-                    peer: self.peer(&peer),
-                    address,
-                })
-            }
-            Some(_) | None => None,
-        })
-    }
-
-    fn loss(&self, wait: &Wait, end: End, obstacle: Option<Obstacle>) -> Error {
-        let state = self.state.sent.may_have_left(wait.contact, wait.name);
-        Error::NotDelivered(Box::new(Loss {
-            to: vec![self.label(&wait.contact.peer())],
-            messages: 1,
-            perhaps: usize::from(state == Some(true)),
-            // What has come to its end is not kept.
-            kept: usize::from(state.is_some()),
-            end,
-            obstacle,
-        }))
-    }
-}
-
-impl Conversation {
-    fn on_ping_asked(&mut self, asked: Asked, typed: &str) -> Result<(), Error> {
-        let peer = match self.peer_called(typed) {
-            Ok(peer) => peer,
-            Err(error) => {
-                self.answer(&asked, Err(error));
-                return Ok(());
-            }
-        };
-        let pinged = self
-            .handle
-            .with(|messenger, now| messenger.endpoint_mut().ping(peer, now))?;
-        if pinged.is_err() {
-            let reason = Safe::from("cannot ping: ") + self.obstacle(peer)?;
-            self.answer(&asked, Err(Error::BadRequest { reason }));
-            return Ok(());
-        }
-        let now = self.clock.now();
-        self.state.pings.insert(peer, now);
-        self.state.ping_waits.push((peer, asked));
-        Ok(())
-    }
-
-    /// Answers those who have pinged a peer.
-    pub(super) fn answer_pings(&mut self, peer: PeerId, rtt: Option<Duration>) {
-        let waits = &mut self.state.ping_waits;
-        let waits: Vec<_> = waits.extract_if(.., |(of, _)| *of == peer).collect();
-        for (_, asked) in waits {
-            let done = match rtt {
-                Some(rtt) => Ok(json!({ "rtt_ms": ms(rtt) })),
-                None => Err(Error::BadRequest {
-                    reason: Safe::from("no answer from ") + self.label(&peer),
-                }),
-            };
-            self.answer(&asked, done);
-        }
-    }
-
     fn refuse_unclear(&mut self, asked: &Asked, unclear: Unclear) {
         let code = match unclear {
             Unclear::NotJson(_) => Code::Parse,
@@ -604,7 +370,7 @@ impl Conversation {
         self.answer_error(asked, code, &unclear.into());
     }
 
-    fn answer(&mut self, asked: &Asked, done: Result<Value, Error>) {
+    pub(super) fn answer(&mut self, asked: &Asked, done: Result<Value, Error>) {
         let done = match done {
             Ok(done) => done,
             Err(error) => return self.answer_error(asked, Code::Failed, &error),

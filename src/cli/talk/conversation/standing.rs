@@ -6,6 +6,7 @@ use crate::cli::Error;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
 use crate::id::PeerId;
+use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
 use crate::text::{Safe, safe_line};
 
@@ -17,13 +18,18 @@ pub(super) struct Way<'a> {
     pub(super) link: Option<&'a Link>,
     /// When it is called again, if that is up to us.
     again: Option<Duration>,
+    /// What the network says about the address where it is looked for.
+    complaint: Option<IcmpKind>,
 }
 
 impl Conversation {
     pub(super) fn way(&self, peer: PeerId) -> Result<Way<'_>, Error> {
+        let status = self.status(peer)?;
+        let address = status.and_then(|status| status.address);
         Ok(Way {
             label: self.label(&peer),
-            status: self.status(peer)?,
+            status,
+            complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
             link: self.state.links.get(&peer),
             again: self.calls_in(&peer),
         })
@@ -102,8 +108,33 @@ impl Way<'_> {
                 Safe::from("nothing heard from ") + label + heard
             }
             Some(status) if status.established => label.clone() + " has not acknowledged it yet",
-            Some(_) => why.unwrap_or_else(|| label.clone() + " is not connected"),
+            Some(status) if status.guest => label.clone() + " waits for your answer",
+            Some(status) => match (why, self.said(&status)) {
+                (Some(why), Some(said)) => why + ", and " + said,
+                (Some(words), None) | (None, Some(words)) => words,
+                (None, None) if status.tries > 0 => {
+                    let calls = if status.tries == 1 {
+                        " call)"
+                    } else {
+                        " calls)"
+                    };
+                    Safe::from("no answer from ") + label + " yet (" + status.tries + calls
+                }
+                (None, None) => label.clone() + " is not connected",
+            },
         }
+    }
+
+    /// What the network says about the way there. Anybody on it can forge that: it explains, and no more.
+    fn said(&self, status: &SessionStatus) -> Option<Safe> {
+        let (kind, address) = (self.complaint?, status.address?);
+        let words = match kind {
+            IcmpKind::Refused => " reports a closed port",
+            IcmpKind::HostUnreachable | IcmpKind::NetUnreachable => " cannot be reached",
+            IcmpKind::Prohibited => " is behind a firewall that lets nothing through",
+            IcmpKind::TooBig | IcmpKind::Other => return None,
+        };
+        Some(Safe::from(address) + words)
     }
 
     /// What is tried next.
@@ -113,6 +144,9 @@ impl Way<'_> {
         };
         if status.waiting {
             return "waiting".into();
+        }
+        if status.guest {
+            return "nothing is said before that".into();
         }
         let next = [self.again, status.next_try].into_iter().flatten().min();
         match next {
@@ -169,6 +203,7 @@ mod tests {
             status: Some(status),
             link: Some(link),
             again,
+            complaint: None,
         };
         [
             way.word().to_owned(),
@@ -204,6 +239,10 @@ mod tests {
         };
         let waits = SessionStatus {
             waiting: true,
+            ..NOBODY
+        };
+        let guest = SessionStatus {
+            guest: true,
             ..NOBODY
         };
         let idle = SessionStatus { address, ..NOBODY };
@@ -242,7 +281,21 @@ mod tests {
                 &link,
                 None,
                 "connecting",
-                "bob is not connected; trying again in 4 s",
+                "no answer from bob yet (2 calls); trying again in 4 s",
+            ),
+            (
+                calls,
+                &left(),
+                None,
+                "connecting",
+                "bob left; trying again in 4 s",
+            ),
+            (
+                guest,
+                &link,
+                None,
+                "waits for your answer",
+                "bob waits for your answer; nothing is said before that",
             ),
             (
                 waits,
@@ -267,6 +320,96 @@ mod tests {
             ),
         ] {
             assert_eq!(told(status, link, again), [word, sentence]);
+        }
+    }
+
+    #[test]
+    fn what_the_network_says_is_part_of_the_reason() {
+        let calls = SessionStatus {
+            tries: 2,
+            next_try: Some(Duration::from_secs(4)),
+            address: Some("192.0.2.7:7419".parse().unwrap()),
+            ..NOBODY
+        };
+        let left = Link {
+            why: Some("bob left".into()),
+            ..Link::default()
+        };
+        let reason = |link, complaint| {
+            let way = Way {
+                label: "bob".into(),
+                status: Some(calls),
+                link,
+                again: None,
+                complaint: Some(complaint),
+            };
+            way.reason().to_string()
+        };
+        for (link, complaint, words) in [
+            (
+                None,
+                IcmpKind::Refused,
+                "192.0.2.7:7419 reports a closed port",
+            ),
+            (
+                None,
+                IcmpKind::NetUnreachable,
+                "192.0.2.7:7419 cannot be reached",
+            ),
+            (
+                None,
+                IcmpKind::Prohibited,
+                "192.0.2.7:7419 is behind a firewall that lets nothing through",
+            ),
+            (None, IcmpKind::TooBig, "no answer from bob yet (2 calls)"),
+            (
+                Some(&left),
+                IcmpKind::Refused,
+                "bob left, and 192.0.2.7:7419 reports a closed port",
+            ),
+        ] {
+            assert_eq!(reason(link, complaint), words);
+        }
+    }
+
+    /// Every state there can be: a reason that says more than that there is no connection, or what has to
+    /// happen for one.
+    #[test]
+    fn no_state_is_without_its_reason() {
+        let both = [false, true];
+        let address = "192.0.2.7:7419".parse().unwrap();
+        for bits in 0..128_u32 {
+            let is = |bit: u32| bits >> bit & 1 == 1;
+            let status = SessionStatus {
+                established: is(0),
+                waiting: is(1),
+                guest: is(2),
+                tries: bits >> 3 & 1,
+                next_try: is(3).then_some(Duration::from_secs(2)),
+                address: is(4).then_some(address),
+                heard: is(5).then_some(Duration::from_secs(9)),
+                ..NOBODY
+            };
+            for is_silent in both {
+                let link = Link {
+                    is_silent,
+                    why: is(6).then(|| "bob left".into()),
+                    ..Link::default()
+                };
+                let [word, sentence] = told(status, &link, None);
+                let explains = ["no address is known", "your next message calls it"];
+                let is_bare = sentence.starts_with("bob is not connected");
+                let is_explained = explains.iter().any(|it| sentence.ends_with(it));
+                assert!(
+                    !word.is_empty()
+                        && (!is_bare || is_explained || sentence.contains(explains[0])),
+                    "{sentence}"
+                );
+                assert!(
+                    !sentence.ends_with("; ") && !sentence.starts_with("; "),
+                    "{sentence}"
+                );
+            }
         }
     }
 
@@ -299,6 +442,7 @@ mod tests {
                 status: Some(status),
                 link: Some(link),
                 again: None,
+                complaint: None,
             };
             assert_eq!(way.passage(), passage, "{status:?}");
         }

@@ -26,6 +26,11 @@ impl Conversation {
         self.programs.publish(fact, now);
     }
 
+    /// Whether any program is told: what nobody hears need not be made.
+    pub(super) const fn has_hearers(&self) -> bool {
+        self.face.is_events() || self.programs.are_listening()
+    }
+
     /// Tells that the way to a peer has changed.
     pub(super) fn tell_link(&mut self, peer: PeerId, change: Change, message: Safe) {
         self.tell(&Fact::Link {
@@ -44,6 +49,9 @@ impl Conversation {
         state: &'static str,
         reason: Option<Safe>,
     ) {
+        if !self.has_hearers() {
+            return;
+        }
         let fact = Fact::Receipt {
             id: message_id(name),
             who: self.who(&contact.peer()),

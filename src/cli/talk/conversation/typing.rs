@@ -1,7 +1,7 @@
 //! What comes from standard input.
 
 use crate::chat::{ContactId, Draft, Messenger, OutboxError, Outgoing, Policy, SendError};
-use crate::cli::talk::conversation::requests::Ordered;
+use crate::cli::talk::conversation::deliveries::Ordered;
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
 use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::profile::count;
@@ -285,17 +285,12 @@ impl Conversation {
     ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         let number = self.state.sent.add(peer, message.name, passage, now);
-        let said = Said::outgoing(self.who(&peer), message);
-        self.publish(&Fact::Message(said));
+        self.publish_said(peer, message, passage)?;
         if let Some(ordered) = ordered {
             if let Some(screen) = self.face.screen() {
                 screen.own_from_before(peer, message);
             }
             self.on_ordered(ordered, peer.into(), message.name);
-        }
-        if passage != Passage::Open {
-            let why = self.obstacle(peer)?;
-            self.publish_receipt(peer.into(), message.name, "queued", Some(why));
         }
         if !self.is_person() {
             return Ok(None);
@@ -310,6 +305,25 @@ impl Conversation {
         }
         let words = Safe::from("queued: ") + self.obstacle(peer)?;
         self.progress(number, peer, &words)
+    }
+
+    /// Tells programs of a message of ours, and why it waits if it does.
+    fn publish_said(
+        &mut self,
+        peer: PeerId,
+        message: &Outgoing,
+        passage: Passage,
+    ) -> Result<(), Error> {
+        if !self.has_hearers() {
+            return Ok(());
+        }
+        let said = Said::outgoing(self.who(&peer), message);
+        self.publish(&Fact::Message(said));
+        if passage != Passage::Open {
+            let why = self.obstacle(peer)?;
+            self.publish_receipt(peer.into(), message.name, "queued", Some(why));
+        }
+        Ok(())
     }
 
     /// Tells that a line is not sent. A script learns it from the exit code.

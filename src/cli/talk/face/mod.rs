@@ -46,6 +46,10 @@ impl Face {
         matches!(self, Self::Screen(_))
     }
 
+    pub(super) const fn is_events(&self) -> bool {
+        matches!(self, Self::Events(_))
+    }
+
     pub(super) const fn is_service(&self) -> bool {
         matches!(self, Self::Service(_))
     }

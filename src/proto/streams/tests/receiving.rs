@@ -440,6 +440,27 @@ fn a_stream_that_is_read_as_fast_as_it_comes_gets_more_credit() {
 }
 
 #[test]
+fn streams_that_are_given_up_unread_make_no_window_grow() {
+    let mut streams = Streams::new();
+    let mut now = Instant::ZERO;
+    let rounds = 2 * WINDOW_MAX / STREAM_WINDOW;
+    for id in 2..2 + rounds {
+        deliver(&mut streams, &[reset(id, 9, STREAM_WINDOW)]).unwrap();
+        events(&mut streams);
+        now = now + Duration::from_millis(1);
+        streams.tune(Duration::from_secs(1), now);
+        drain(&mut streams);
+    }
+    let count = DATA_WINDOW / STREAM_WINDOW;
+    for id in 2 + rounds..2 + rounds + count {
+        let full = piece(id, STREAM_WINDOW - 1, false, b"x");
+        deliver(&mut streams, &[full]).unwrap();
+    }
+    let beyond = piece(2 + rounds + count, 0, false, b"x");
+    assert_eq!(streams.check(&[beyond]), Err(StreamViolation::FlowControl));
+}
+
+#[test]
 fn a_hostile_peer_that_made_windows_grow_cannot_make_us_hold_more_than_the_largest() {
     let mut streams = Streams::new();
     let end = read_fast(&mut streams);
