@@ -40,7 +40,6 @@ pub(crate) enum Command<'a> {
     Whois(Option<&'a str>),
     Ping(Option<&'a str>),
     Connect(Option<&'a str>),
-    Disconnect(Option<&'a str>),
     MyId,
     MyQr,
     /// A name; without a key for the one that calls.
@@ -54,7 +53,7 @@ pub(crate) enum Command<'a> {
     Close,
     Clear,
     Delete,
-    /// Which message: on a screen the nth from the end, in lines the one of that number.
+    /// Which message: the nth from the end.
     Copy(Option<usize>),
     /// As [`Command::Copy`].
     Info(Option<usize>),
@@ -64,7 +63,6 @@ pub(crate) enum Command<'a> {
     Retry(Option<usize>),
     Receipts,
     Search(Wanted<'a>),
-    Mentions,
     Unread,
     Bare,
     Redraw,
@@ -125,7 +123,6 @@ impl<'a> Command<'a> {
             ("whois", _) if two.is_none() => Self::Whois(one),
             ("ping", _) if two.is_none() => Self::Ping(one),
             ("connect", _) if two.is_none() => Self::Connect(one),
-            ("disconnect", _) if two.is_none() => Self::Disconnect(one),
             ("save", Some(name)) if two.is_none() => Self::Save(name),
             ("go" | "query", Some(name)) if two.is_none() => Self::Go(name),
             ("rename", Some(new)) => match two {
@@ -155,7 +152,6 @@ impl<'a> Command<'a> {
             ("close", None) => Self::Close,
             ("clear", None) => Self::Clear,
             ("delete", None) => Self::Delete,
-            ("mentions", None) => Self::Mentions,
             ("unread", None) => Self::Unread,
             ("bare", None) => Self::Bare,
             ("redraw", None) => Self::Redraw,
@@ -301,9 +297,15 @@ mod tests {
             search("/lastlog since:7d  in:bob the  invoice"),
             wanted(words, with, since)
         );
-        assert_eq!(search("/search a from:bob"), wanted("a from:bob", None, None));
+        assert_eq!(
+            search("/search a from:bob"),
+            wanted("a from:bob", None, None)
+        );
         for misused in ["/search", "/search from:bob", "/search since:soon x"] {
-            assert!(matches!(Typed::parse(misused), Typed::Misused(_)), "{misused}");
+            assert!(
+                matches!(Typed::parse(misused), Typed::Misused(_)),
+                "{misused}"
+            );
         }
     }
 
@@ -311,7 +313,10 @@ mod tests {
     fn help_about_what_does_not_exist_names_what_does() {
         assert_eq!(explain("/quit").unwrap().as_str(), "/quit  leave");
         let wrong = explain("serach").unwrap_err();
-        assert_eq!(wrong.as_str(), "no command called /serach - did you mean /search?");
+        assert_eq!(
+            wrong.as_str(),
+            "no command called /serach - did you mean /search?"
+        );
     }
 
     #[test]

@@ -55,7 +55,6 @@ pub(crate) const COMMANDS: &[Usage] = &[
     named("whois", "[NAME]", "name, key, address"),
     named("ping", "[NAME]", "measure the way there and back"),
     named("connect", "[NAME]", "call now"),
-    named("disconnect", "[NAME]", "say goodbye and call no more"),
     plain("myid", "", "our own key, and what others have to type"),
     plain("myqr", "", "our own key as a QR code"),
     plain(
@@ -69,8 +68,6 @@ pub(crate) const COMMANDS: &[Usage] = &[
     named("go", "NAME", "turn to NAME"),
     named("query", "NAME", "as /go"),
     named("msg", "NAME TEXT", "say TEXT to NAME and stay here"),
-    plain("info", "[N]", "when a message was written, how far it is"),
-    plain("retry", "[N]", "send a failed message again"),
     plain("receipts", "", "what is told about what you have read"),
     plain(
         "search",
@@ -78,7 +75,8 @@ pub(crate) const COMMANDS: &[Usage] = &[
         "find in what is kept; also from:NAME since:7d",
     ),
     plain("lastlog", "WORDS", "as /search"),
-    plain("mentions", "", "messages that have your nickname in them"),
+    screen("info", "[N]", "when a message was written, how far it is"),
+    screen("retry", "[N]", "send a failed message again"),
     screen("reply", "[N]", "quote a message in what you write"),
     screen("copy", "[N]", "copy a message"),
     screen("delete", "", "delete the selected message, here only"),

@@ -118,17 +118,6 @@ pub enum Told {
         /// Its lines, not to be broken.
         lines: Vec<Safe>,
     },
-    /// Messages that were looked for, newest first or not; more may follow.
-    Found {
-        /// Which search it is.
-        search: Ticket,
-        /// What was found.
-        past: Vec<Past>,
-        /// Whether nothing more follows.
-        is_over: bool,
-        /// Why older messages may be missing.
-        remark: Option<Safe>,
-    },
     /// Words about somebody, or about everything.
     Note {
         /// About whom.
@@ -280,8 +269,6 @@ pub enum Ask {
     Ping(PeerId),
     /// Call somebody now.
     Connect(PeerId),
-    /// Say goodbye to somebody, and call it no more.
-    Disconnect(PeerId),
     /// Our own key, and what others have to type.
     MyId,
     /// Our own key as a QR code; it comes as [`Told::Page`].
@@ -300,8 +287,15 @@ pub enum Ask {
         /// The name, unchecked.
         new: String,
     },
-    /// Look in what is kept; it comes as [`Told::Found`].
-    Search(Search),
+    /// Look in what is kept; it comes as [`Told::Page`].
+    Search {
+        /// What the messages have in them, in whatever case.
+        words: String,
+        /// With whom.
+        with: Option<PeerId>,
+        /// How far back.
+        within: Option<Duration>,
+    },
     /// Take an unknown key in under a name.
     Welcome {
         /// The key.
@@ -318,36 +312,6 @@ pub enum Ask {
         /// The key in any form, unchecked.
         key: String,
     },
-}
-
-/// What is looked for among the messages that are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Search {
-    /// How the answer names it.
-    pub search: Ticket,
-    /// What the messages have in them, in whatever case.
-    pub words: String,
-    /// With whom.
-    pub with: Option<PeerId>,
-    /// Not older than this.
-    pub since: Option<UnixTime>,
-}
-
-/// A message that is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
-    /// With whom.
-    pub peer: PeerId,
-    /// What it is called.
-    pub label: Safe,
-    /// Which message.
-    pub name: Name,
-    /// When it came or was written.
-    pub at: UnixTime,
-    /// Whether it is ours.
-    pub is_ours: bool,
-    /// What it says; none of bytes that are no text.
-    pub text: Option<String>,
 }
 
 /// A call for the person's attention.

@@ -32,8 +32,8 @@ mod wrap;
 pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
-    Action, Ask, Card, Discretion, Guest, Input, LinkStatus, Notice, Now, Past, Said, Search,
-    Standing, Ticket, Told,
+    Action, Ask, Card, Discretion, Guest, Input, LinkStatus, Notice, Now, Said, Standing, Ticket,
+    Told,
 };
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use terminal::{Terminal, read, restore};

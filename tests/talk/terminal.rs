@@ -194,7 +194,7 @@ fn commands_are_not_sent_and_two_slashes_say_one() {
     listener.say("/sned secret");
     listener.said("unknown command \"/sned secret\" - try /help (nothing was sent)");
     listener.say("/pees");
-    listener.said("unknown command \"/pees\" - did you mean /peers? (nothing was sent)");
+    listener.said("unknown command /pees - did you mean /peers? (nothing was sent)");
     listener.say("@nobody secret");
     listener.said("no peer called \"nobody\" (nothing was sent)");
     listener.say("@alcie secret");

@@ -131,7 +131,7 @@ impl App {
                 self.current_mut().select(bind == Bind::SelectUp, window);
             }
             Bind::Copy => self.copy_selected(),
-            Bind::Search => self.start_search(""),
+            Bind::Search => self.start_search(),
             Bind::HistorySearch => {
                 self.mode = Mode::Past {
                     line: Line::default(),
@@ -250,14 +250,13 @@ impl App {
         }
     }
 
-    pub(super) fn start_search(&mut self, part: &str) {
+    pub(super) fn start_search(&mut self) {
         let conversation = self.current_mut();
         conversation.selected = None;
-        let mut search = Search {
+        let search = Search {
             before: conversation.anchor,
             ..Search::default()
         };
-        search.line.insert(part);
         self.mode = Mode::Search(search);
         self.find_hits();
     }
@@ -275,6 +274,16 @@ impl App {
             lines,
             above: 0,
         };
+    }
+
+    /// Shows what was asked for a moment ago. Whoever has turned to something else is not drawn away from it.
+    pub(super) fn show_page(&mut self, title: &'static str, lines: Vec<Safe>) {
+        if matches!(self.mode, Mode::Chat) {
+            return self.show_panel(title, lines);
+        }
+        for line in lines {
+            self.note(None, line);
+        }
     }
 
     pub(super) fn show_keys(&mut self) {

@@ -1,6 +1,6 @@
 //! Commands, and what is done with a selected message.
 
-use crate::commands::{self, COMMANDS, Command};
+use crate::commands::{self, COMMANDS, Command, Wanted};
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
 use crate::tui::entry::{Entry, Kind};
@@ -24,12 +24,14 @@ impl App {
             Command::Whois(name) => return self.ask_about(name, Ask::Whois),
             Command::Ping(name) => return self.ask_about(name, Ask::Ping),
             Command::Connect(name) => return self.ask_about(name, Ask::Connect),
-            Command::Disconnect(name) => return self.ask_about(name, Ask::Disconnect),
             Command::MyQr => self.act(Action::Ask(Ask::MyQr)),
             Command::Save(name) => return self.save(name),
             Command::Rename(of, new) => {
                 let new = new.to_owned();
-                return self.ask_about(of, move |peer| Ask::Rename { peer, new: new.clone() });
+                return self.ask_about(of, move |peer| Ask::Rename {
+                    peer,
+                    new: new.clone(),
+                });
             }
             Command::Receipts => self.tell(commands::RECEIPTS),
             Command::Add(name, Some(key)) => self.act(Action::Ask(Ask::Add {
@@ -57,8 +59,7 @@ impl App {
             Command::Info(number) => return self.explain_nth(number.unwrap_or(1)),
             Command::Reply(number) => return self.reply_to_nth(number.unwrap_or(1)),
             Command::Retry(number) => return self.retry(number.unwrap_or(1)),
-            Command::Search(wanted) => return self.search_everywhere(&wanted),
-            Command::Mentions => return self.list_mentions(),
+            Command::Search(wanted) => return self.search(wanted),
             Command::Unread => self.first_unread(),
             Command::Bare => self.enter_bare(),
             Command::Redraw => self.act(Action::Redraw),
@@ -72,6 +73,21 @@ impl App {
         let is_known = explained.is_ok();
         self.tell(explained.unwrap_or_else(|told| told));
         is_known
+    }
+
+    /// Looks in what is kept. Whom it is about is settled here.
+    fn search(&mut self, wanted: Wanted<'_>) -> bool {
+        let with = match wanted.with.map(|name| self.resolve(name)) {
+            None => None,
+            Some(None) => return false,
+            Some(Some(at)) => self.conversations.get(at).map(|it| it.peer),
+        };
+        self.act(Action::Ask(Ask::Search {
+            words: wanted.words.to_owned(),
+            with,
+            within: wanted.since,
+        }));
+        true
     }
 
     /// Saves the person on the screen, if it has no name of ours yet.

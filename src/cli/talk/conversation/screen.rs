@@ -91,6 +91,14 @@ impl Conversation {
             Ask::Ping(peer) => self.ping_peer(peer)?,
             Ask::Connect(peer) => self.call_now(peer),
             Ask::MyId => self.tell_own_id(),
+            Ask::MyQr => self.show_own_qr(),
+            Ask::Save { peer, name } => self.save_as(peer, &name)?,
+            Ask::Rename { peer, new } => self.rename(peer, &new)?,
+            Ask::Search {
+                words,
+                with,
+                within,
+            } => self.search(words, with, within),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
                 if waits && self.welcome(peer, Some(&name))? {
@@ -141,7 +149,7 @@ impl Conversation {
     }
 
     /// Saves a key under a name. Watching known-peers finds it there.
-    fn add(&mut self, name: &str, key: &str) {
+    pub(super) fn add(&mut self, name: &str, key: &str) {
         let offer = match KeyOffer::parse_argument(key) {
             Ok(offer) => offer,
             Err(error) => return self.complain(&error.into()),
@@ -154,7 +162,7 @@ impl Conversation {
         }
     }
 
-    fn tell_own_id(&mut self) {
+    pub(super) fn tell_own_id(&mut self) {
         let local = self.handle.local_addr();
         let key = key_text(&self.own);
         self.warn(Safe::from("listening on ") + local + "/udp as " + &key);
