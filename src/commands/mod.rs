@@ -167,7 +167,9 @@ impl<'a> Wanted<'a> {
         let (mut with, mut since) = (None, None);
         loop {
             let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-            let name = word.strip_prefix("from:").or(word.strip_prefix("in:"));
+            let name = word
+                .strip_prefix("from:")
+                .or_else(|| word.strip_prefix("in:"));
             if let (Some(name), None) = (name, with) {
                 with = Some(name);
             } else if let (Some(age), None) = (word.strip_prefix("since:"), since) {
@@ -282,9 +284,11 @@ mod tests {
 
     #[test]
     fn a_search_is_narrowed_in_front() {
-        let search = |line| match Typed::parse(line) {
-            Typed::Command(Command::Search(wanted)) => wanted,
-            other => panic!("{line}: {other:?}"),
+        let search = |line| {
+            let Typed::Command(Command::Search(wanted)) = Typed::parse(line) else {
+                panic!("{line} is no search");
+            };
+            wanted
         };
         let days = |days: u64| Some(Duration::from_secs(days * 86_400));
         let (words, with, since) = ("the  invoice", Some("bob"), days(7));

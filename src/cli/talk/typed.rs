@@ -97,9 +97,11 @@ mod tests {
 
     #[test]
     fn commands_are_known_by_their_names() {
-        let command = |line: &'static str| match Typed::parse(line.as_bytes()) {
-            Typed::Command(command) => command,
-            other => panic!("{line}: {other:?}"),
+        let command = |line: &'static str| {
+            let Typed::Command(command) = Typed::parse(line.as_bytes()) else {
+                panic!("{line} is no command");
+            };
+            command
         };
         assert_eq!(command("/quit"), Command::Quit);
         assert_eq!(command("/whois"), Command::Whois(None));

@@ -121,7 +121,7 @@ impl Conversation {
             lines.extend(told.as_str().lines().map(safe_line));
         }
         lines.push(match found.entries.len() {
-            0 => "nothing of what is kept has that in it".into(),
+            0 => "nothing of what is kept has that in it ([history] keep says what is kept)".into(),
             MOST_FOUND => Safe::from("the newest ") + MOST_FOUND + "; there may be older ones",
             len => Safe::from("found: ") + len,
         });
