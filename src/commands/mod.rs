@@ -40,6 +40,11 @@ pub(crate) enum Command<'a> {
     Whois(Option<&'a str>),
     Ping(Option<&'a str>),
     Connect(Option<&'a str>),
+    Verify(Option<&'a str>),
+    /// A name, what was read out, or both.
+    Match(&'a str),
+    Differ(Option<&'a str>),
+    Later(Option<&'a str>),
     MyId,
     MyQr,
     /// A name; without a key for the one that calls.
@@ -123,6 +128,10 @@ impl<'a> Command<'a> {
             ("whois", _) if two.is_none() => Self::Whois(one),
             ("ping", _) if two.is_none() => Self::Ping(one),
             ("connect", _) if two.is_none() => Self::Connect(one),
+            ("verify", _) if two.is_none() => Self::Verify(one),
+            ("match", _) => Self::Match(rest),
+            ("differ", _) if two.is_none() => Self::Differ(one),
+            ("later", _) if two.is_none() => Self::Later(one),
             ("save", Some(name)) if two.is_none() => Self::Save(name),
             ("go" | "query", Some(name)) if two.is_none() => Self::Go(name),
             ("rename", Some(new)) => match two {

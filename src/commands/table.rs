@@ -55,6 +55,22 @@ pub(crate) const COMMANDS: &[Usage] = &[
     named("whois", "[NAME]", "name, key, address"),
     named("ping", "[NAME]", "measure the way there and back"),
     named("connect", "[NAME]", "call now"),
+    named(
+        "verify",
+        "[NAME]",
+        "compare four words, to be sure who it is",
+    ),
+    named(
+        "match",
+        "[NAME] [WORDS]",
+        "the words are the same, or those that were read",
+    ),
+    named(
+        "differ",
+        "[NAME]",
+        "the words differ: end it, and send nothing more",
+    ),
+    named("later", "[NAME]", "compare words another time"),
     plain("myid", "", "our own key, and what others have to type"),
     plain("myqr", "", "our own key as a QR code"),
     plain(

@@ -1,5 +1,6 @@
 //! Keys, while they write.
 
+use crate::commands::Command;
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Mode, Search};
@@ -137,6 +138,9 @@ impl App {
                     line: Line::default(),
                     skip: 0,
                 };
+            }
+            Bind::Verify => {
+                let _ = self.run(Command::Verify(None));
             }
             Bind::Bare => self.enter_bare(),
             Bind::List => self.has_list = !self.has_list,

@@ -1,5 +1,6 @@
 //! Commands, and what is done with a selected message.
 
+use crate::chat::words;
 use crate::commands::{self, COMMANDS, Command, Wanted};
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
@@ -24,6 +25,14 @@ impl App {
             Command::Whois(name) => return self.ask_about(name, Ask::Whois),
             Command::Ping(name) => return self.ask_about(name, Ask::Ping),
             Command::Connect(name) => return self.ask_about(name, Ask::Connect),
+            Command::Verify(name) => return self.ask_about(name, Ask::Verify),
+            Command::Differ(name) => return self.ask_about(name, Ask::Differ),
+            Command::Later(name) => return self.ask_about(name, Ask::Later),
+            Command::Match(rest) => {
+                let (name, typed) = words::split_name(rest);
+                let typed = typed.to_owned();
+                return self.ask_about(name, |peer| Ask::Match(peer, typed.clone()));
+            }
             Command::MyQr => self.act(Action::Ask(Ask::MyQr)),
             Command::Save(name) => return self.save(name),
             Command::Rename(of, new) => {
@@ -50,9 +59,7 @@ impl App {
             }
             Command::Close => self.close(),
             Command::Clear => {
-                let conversation = self.current_mut();
-                conversation.log.clear();
-                conversation.anchor = None;
+                self.current_mut().clear();
             }
             Command::Delete => self.delete_selected(),
             Command::Copy(number) => return self.copy_nth(number.unwrap_or(1)),

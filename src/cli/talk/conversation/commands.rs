@@ -45,6 +45,10 @@ impl Conversation {
                     Ok(())
                 });
             }
+            Command::Verify(name) => return self.about(name, Self::verify),
+            Command::Differ(name) => return self.about(name, Self::differ),
+            Command::Later(name) => return self.about(name, Self::compare_later),
+            Command::Match(rest) => self.on_match(Some(rest).filter(|rest| !rest.is_empty()))?,
             Command::Save(name) => return self.about(None, |it, peer| it.save_as(peer, name)),
             Command::Rename(of, new) => return self.about(of, |it, peer| it.rename(peer, new)),
             Command::Add(name, Some(key)) => self.add(name, key),
@@ -120,7 +124,8 @@ impl Conversation {
             } else {
                 "  "
             };
-            let line = Safe::from(mark) + self.label(&peer) + "  " + self.way(peer)?.word();
+            let line = Safe::from(mark) + self.label(&peer) + "  " + self.trust_word(&peer);
+            let line = line + "  " + self.way(peer)?.word();
             self.warn(line);
         }
         Ok(())
@@ -141,8 +146,9 @@ impl Conversation {
 
     pub(super) fn tell_about(&mut self, peer: PeerId) -> Result<(), Error> {
         let verified = match self.profile.contacts.verified(&peer) {
-            Some(day) => Safe::from("yes, on ") + safe_line(&day.to_string()),
-            None => "no; compare the key with its owner by another way".into(),
+            _ if self.is_aside(&peer) => "NO: the words differed".into(),
+            Some(day) => Safe::from("[verified] on ") + safe_line(&day.to_string()),
+            None => "[not verified]; to compare words: /verify".into(),
         };
         let way = self.way(peer)?;
         let address = way.status.and_then(|status| status.address);
