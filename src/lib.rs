@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod cli;
+mod commands;
 pub mod control;
 pub mod crypto;
 pub mod id;

@@ -13,6 +13,7 @@ use crate::chat::{
 use crate::cli::args::DemoArgs;
 use crate::cli::talk::{Leave, Stdin, Typed, cannot_bind, no_threads, read_lines};
 use crate::cli::{Error, ExitCode, Out};
+use crate::commands::Command;
 use crate::crypto::{PROTOCOL_NAME, StaticSecret};
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Driver, Handle, Socket, os_rng, seed};
@@ -319,7 +320,7 @@ impl Demo {
     /// Acts on a typed line; true if the person wants to leave.
     fn typed(&self, line: &[u8], screen: &mut Screen) -> Result<bool, Error> {
         match Typed::parse(line) {
-            Typed::Quit => return Ok(true),
+            Typed::Command(Command::Quit) => return Ok(true),
             Typed::Say([]) => {}
             Typed::Say(text) | Typed::SayTo { text, .. } => match core::str::from_utf8(text) {
                 Ok(text) => {
@@ -331,16 +332,7 @@ impl Demo {
                     .printer
                     .warn(&"not sent: it is not text in UTF-8".into()),
             },
-            Typed::Help
-            | Typed::Peers
-            | Typed::Whois(_)
-            | Typed::Status
-            | Typed::Ping(_)
-            | Typed::Verify(_)
-            | Typed::Match(_)
-            | Typed::Differ(_)
-            | Typed::Later(_)
-            | Typed::Unknown { .. } => {
+            Typed::Command(_) | Typed::Misused(_) | Typed::Unknown { .. } => {
                 let words = "In the demo there is only /quit (nothing was sent).";
                 screen.printer.note(&words.into());
             }

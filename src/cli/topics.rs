@@ -51,6 +51,8 @@ the first who comes. Typed text is not repeated behind a new prompt.
   @NAME TEXT   to NAME, and later lines too   //TEXT, @@TEXT   say /TEXT, @TEXT
   /peers       who is there                   /status          how things stand
   /whois NAME  name, key, address             /ping NAME       there and back
+  /save NAME   give a name to this key        /rename NEW      another name
+  /search WORDS   in what is kept; from:NAME and since:7d before WORDS narrow it
   /help        the commands                   /quit            leave
 
 Without a terminal every line of the input is a message, and what is received is

@@ -249,10 +249,10 @@ impl Conversation {
         }
     }
 
-    /// The text of the `n`th message from the end, counted from 1.
-    pub(super) fn nth_message(&self, n: usize) -> Option<&Entry> {
+    /// The number of the `n`th message from the end, counted from 1.
+    pub(super) fn nth_message(&self, n: usize) -> Option<u64> {
         let mut messages = self.log.newest_first().filter(|(_, it)| it.is_message());
-        messages.nth(n.checked_sub(1)?).map(|(_, entry)| entry)
+        messages.nth(n.checked_sub(1)?).map(|(entry, _)| entry)
     }
 
     /// The number of the `n`th message from the end that failed, and its text.

@@ -111,6 +111,13 @@ pub enum Told {
     Guest(Guest),
     /// It is gone, or has its answer.
     GuestGone(PeerId),
+    /// A page to look at, on a screen of its own.
+    Page {
+        /// What it is.
+        title: &'static str,
+        /// Its lines, not to be broken.
+        lines: Vec<Safe>,
+    },
     /// Words about somebody, or about everything.
     Note {
         /// About whom.
@@ -277,6 +284,31 @@ pub enum Ask {
     Later(PeerId),
     /// Our own key, and what others have to type.
     MyId,
+    /// Our own key as a QR code; it comes as [`Told::Page`].
+    MyQr,
+    /// Save somebody who has no name yet.
+    Save {
+        /// Whom.
+        peer: PeerId,
+        /// The name, unchecked.
+        name: String,
+    },
+    /// Call somebody by another name.
+    Rename {
+        /// Whom.
+        peer: PeerId,
+        /// The name, unchecked.
+        new: String,
+    },
+    /// Look in what is kept; it comes as [`Told::Page`].
+    Search {
+        /// What the messages have in them, in whatever case.
+        words: String,
+        /// With whom.
+        with: Option<PeerId>,
+        /// How far back.
+        within: Option<Duration>,
+    },
     /// Take an unknown key in under a name.
     Welcome {
         /// The key.

@@ -13,7 +13,6 @@
 mod app;
 mod bell;
 mod clock;
-mod commands;
 mod conversation;
 mod editor;
 mod entry;

@@ -188,13 +188,13 @@ fn commands_are_not_sent_and_two_slashes_say_one() {
     listener.said("secure: alice");
     sees_prompt(&mut listener, "alice");
     listener.say("/help");
-    listener.said("/quit         leave");
+    listener.said("/quit                  leave");
     listener.say("/peers");
     listener.said("> alice  [not verified]  connected");
     listener.say("/sned secret");
-    listener.said("unknown command \"/sned secret\" - try /help (nothing was sent)");
+    listener.said("unknown command /sned - try /help (nothing was sent)");
     listener.say("/pees");
-    listener.said("unknown command \"/pees\" - did you mean /peers? (nothing was sent)");
+    listener.said("unknown command /pees - did you mean /peers? (nothing was sent)");
     listener.say("@nobody secret");
     listener.said("no peer called \"nobody\" (nothing was sent)");
     listener.say("@alcie secret");
@@ -208,6 +208,38 @@ fn commands_are_not_sent_and_two_slashes_say_one() {
     assert!(caller.said("").ends_with("\tbob\tto you"));
     let ended = quit(listener);
     assert_eq!(ended.code, Some(0));
+    caller.told("bob left");
+    assert_eq!(caller.end().code, Some(0));
+}
+
+#[test]
+fn names_are_given_and_what_is_kept_is_found_by_command() {
+    let (alice, bob) = Home::friends();
+    std::fs::write(bob.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    listener.said("secure: alice");
+    sees_prompt(&mut listener, "alice");
+    listener.say("the blue Needle");
+    assert!(caller.said("").ends_with("\tbob\tthe blue Needle"));
+    listener.say("/save other");
+    listener.said("saved already, as alice; another name: /rename NEW");
+    listener.say("/rename ally");
+    listener.said("alice is called ally now");
+    listener.say("/search from:alice needle");
+    listener.said("no peer called \"alice\"");
+    listener.say("/search from:ally since:1d needle");
+    listener.said(" me to ally");
+    listener.said("found: 1");
+    listener.say("/search haystack");
+    listener.said("nothing of what is kept has that in it ([history] keep says what is kept)");
+    listener.say("/rename a b c");
+    listener.said("usage: /rename [NAME] NEW (nothing was sent)");
+    listener.say("/bare");
+    listener.said("that is a command of the full screen only");
+    listener.say("SECURECHAT-SECRET-KEY-1:AAAA");
+    listener.said("that holds a SECRET key");
+    assert_eq!(quit(listener).code, Some(0));
     caller.told("bob left");
     assert_eq!(caller.end().code, Some(0));
 }

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("time", &[]),
     ("text", &[]),
+    ("commands", &["text", "time"]),
     ("wire", &["id"]),
     ("crypto", &["id", "sync"]),
     ("proto", &["id", "sync", "time", "wire", "crypto"]),
@@ -30,12 +31,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("json", &["text"]),
     ("control", &["json"]),
     ("plain", &["id", "time", "text", "chat"]),
-    ("tui", &["id", "time", "text", "chat"]),
+    ("tui", &["id", "time", "text", "commands", "chat"]),
     (
         "cli",
         &[
-            "id", "time", "text", "wire", "crypto", "proto", "chat", "sim", "store", "net",
-            "plain", "tui", "json", "control",
+            "id", "time", "text", "commands", "wire", "crypto", "proto", "chat", "sim", "store",
+            "net", "plain", "tui", "json", "control",
         ],
     ),
 ];

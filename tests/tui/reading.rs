@@ -123,9 +123,31 @@ fn a_search_steps_through_its_finds_and_comes_back() {
     assert!(screen.text().contains("(nothing found)"));
     screen.key("esc");
     assert!(screen.text().contains("59 hay"));
-    screen.line("/search needle");
+    screen.key("ctrl-s");
+    screen.type_in("needle");
     screen.key("enter");
     assert!(screen.text().contains("45 needle"), "Enter stays there");
+}
+
+#[test]
+fn what_is_kept_is_looked_through_by_the_core_and_comes_as_a_page() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.line("/search from:carol since:7d the  needle");
+    let search = Action::Ask(securechat::tui::Ask::Search {
+        words: "the  needle".into(),
+        with: Some(CAROL),
+        within: Some(core::time::Duration::from_secs(7 * 86_400)),
+    });
+    assert_eq!(screen.actions(), [search]);
+    screen.tell(Told::Page {
+        title: "found",
+        lines: vec!["09:12 carol: the  needle".into(), "found: 1".into()],
+    });
+    assert!(screen.text().contains("carol: the  needle"));
+    screen.key("esc");
+    assert!(!screen.text().contains("the  needle"));
+    screen.line("/search from:nobody needle");
+    assert_eq!(screen.actions(), [], "nobody is asked about");
 }
 
 #[test]

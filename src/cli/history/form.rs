@@ -35,7 +35,7 @@ impl Form {
     }
 
     pub(super) fn line(&self, entry: &Entry, people: &People) -> Safe {
-        let past = || past(entry, people);
+        let past = || past(entry, people.label(entry.contact));
         match self {
             Self::Transcript { now } => past().transcript(now),
             Self::Records => past().record(),
@@ -78,7 +78,12 @@ fn past_of(record: &Value) -> Option<Past<'_>> {
     })
 }
 
-fn past<'a>(entry: &'a Entry, people: &People) -> Past<'a> {
+/// A message that is kept, for a person; `label` is what to call the other side.
+pub(in crate::cli) fn transcript(entry: &Entry, label: Safe, now: &Stamp) -> Safe {
+    past(entry, label).transcript(now)
+}
+
+fn past(entry: &Entry, name: Safe) -> Past<'_> {
     let word = Safe::from(word(entry));
     let standing = match entry.standing {
         Standing::Failed(reason) => word.clone() + ": " + words(reason),
@@ -92,7 +97,7 @@ fn past<'a>(entry: &'a Entry, people: &People) -> Past<'a> {
     };
     Past {
         at: Stamp::local(entry.at),
-        name: people.label(entry.contact),
+        name,
         is_ours: is_ours(entry.standing),
         standing,
         remark,

@@ -6,7 +6,7 @@ mod people;
 mod running;
 mod when;
 
-pub(in crate::cli) use self::form::Record;
+pub(in crate::cli) use self::form::{Record, transcript};
 pub(in crate::cli) use self::people::begins_with;
 pub use self::when::When;
 

@@ -1,6 +1,7 @@
 //! What a typed line means.
 
-use crate::text::{Safe, nearest};
+use crate::commands::{self, Command, Usage};
+use crate::text::Safe;
 
 /// A line as a person at a terminal means it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,26 +15,10 @@ pub(in crate::cli) enum Typed<'a> {
         /// What to say.
         text: &'a [u8],
     },
-    /// Leave.
-    Quit,
-    /// Explain the commands.
-    Help,
-    /// Say who is there.
-    Peers,
-    /// Tell all about one of them; about whom the prompt shows without a name.
-    Whois(Option<&'a str>),
-    /// Tell how things stand.
-    Status,
-    /// Measure the way to a peer and back.
-    Ping(Option<&'a str>),
-    /// Compare words with a peer.
-    Verify(Option<&'a str>),
-    /// The words are the same: a name, what the other side reads out, or both.
-    Match(Option<&'a str>),
-    /// The words differ.
-    Differ(Option<&'a str>),
-    /// Compare no more for now.
-    Later(Option<&'a str>),
+    /// Do something.
+    Command(Command<'a>),
+    /// A command that cannot be done as it stands; how it is used.
+    Misused(&'static Usage),
     /// A command that does not exist. It is never sent.
     Unknown {
         /// As it was typed.
@@ -43,17 +28,12 @@ pub(in crate::cli) enum Typed<'a> {
     },
 }
 
-/// Every command by its full name.
-const COMMANDS: [&str; 10] = [
-    "help", "peers", "ping", "quit", "status", "whois", "verify", "match", "differ", "later",
-];
-
 impl<'a> Typed<'a> {
     /// Reads a line. `//` and `@@` stand for a `/` or `@` that is meant to be said.
     pub(in crate::cli) fn parse(line: &'a [u8]) -> Self {
         match line {
             [b'/', rest @ ..] if rest.starts_with(b"/") => Self::Say(rest),
-            [b'/', command @ ..] => Self::command(command),
+            [b'/', ..] => Self::command(line),
             [b'@', rest @ ..] if rest.starts_with(b"@") => Self::Say(rest),
             [b'@', rest @ ..] => Self::addressed(rest).unwrap_or(Self::Say(line)),
             _ => Self::Say(line),
@@ -62,39 +42,22 @@ impl<'a> Typed<'a> {
 
     /// Whether it is one of the commands.
     pub(super) const fn is_command(&self) -> bool {
-        match self {
-            Self::Say(_) | Self::SayTo { .. } | Self::Unknown { .. } => false,
-            Self::Quit
-            | Self::Help
-            | Self::Peers
-            | Self::Whois(_)
-            | Self::Status
-            | Self::Ping(_)
-            | Self::Verify(_)
-            | Self::Match(_)
-            | Self::Differ(_)
-            | Self::Later(_) => true,
-        }
+        matches!(self, Self::Command(_))
     }
 
-    fn command(command: &'a [u8]) -> Self {
-        let command = core::str::from_utf8(command).unwrap_or("").trim();
-        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
-        let name = Some(rest.trim()).filter(|rest| !rest.is_empty());
-        match (word, name) {
-            ("quit" | "q" | "exit", None) => Self::Quit,
-            ("help" | "h" | "?", _) => Self::Help,
-            ("peers", None) => Self::Peers,
-            ("status", None) => Self::Status,
-            ("whois", name) => Self::Whois(name),
-            ("ping", name) => Self::Ping(name),
-            ("verify", name) => Self::Verify(name),
-            ("match", rest) => Self::Match(rest),
-            ("differ", name) => Self::Differ(name),
-            ("later", name) => Self::Later(name),
-            _ => Self::Unknown {
-                command,
-                similar: nearest(word, COMMANDS.map(Safe::from).iter()),
+    fn command(line: &'a [u8]) -> Self {
+        let line = core::str::from_utf8(line).unwrap_or("/");
+        match commands::Typed::parse(line) {
+            commands::Typed::Command(command) => Self::Command(command),
+            commands::Typed::Misused(usage) => Self::Misused(usage),
+            commands::Typed::Unknown { word, similar } => Self::Unknown {
+                command: word,
+                similar,
+            },
+            // Of what begins with one `/` nothing is said.
+            commands::Typed::Say(_) | commands::Typed::SayTo { .. } => Self::Unknown {
+                command: "",
+                similar: None,
             },
         }
     }
@@ -134,14 +97,17 @@ mod tests {
 
     #[test]
     fn commands_are_known_by_their_names() {
-        assert_eq!(Typed::parse(b"/quit"), Typed::Quit);
-        assert_eq!(Typed::parse(b"/whois"), Typed::Whois(None));
-        assert_eq!(Typed::parse(b"/whois  bob "), Typed::Whois(Some("bob")));
-        assert_eq!(Typed::parse(b"/ping bob"), Typed::Ping(Some("bob")));
-        for command in COMMANDS {
-            let line = format!("/{command}");
-            assert!(Typed::parse(line.as_bytes()).is_command(), "{command}");
-        }
+        let command = |line: &'static str| {
+            let Typed::Command(command) = Typed::parse(line.as_bytes()) else {
+                panic!("{line} is no command");
+            };
+            command
+        };
+        assert_eq!(command("/quit"), Command::Quit);
+        assert_eq!(command("/whois"), Command::Whois(None));
+        assert_eq!(command("/whois  bob "), Command::Whois(Some("bob")));
+        assert_eq!(command("/ping bob"), Command::Ping(Some("bob")));
+        assert_eq!(command("/save bob"), Command::Save("bob"));
     }
 
     #[test]
@@ -156,7 +122,8 @@ mod tests {
         assert_eq!(unknown("/"), None);
         assert_eq!(unknown("/pees").as_deref(), Some("peers"));
         assert_eq!(unknown("/stauts").as_deref(), Some("status"));
-        assert_eq!(unknown("/quit now").as_deref(), Some("quit"));
+        assert!(matches!(Typed::parse(b"/quit now"), Typed::Misused(_)));
+        assert!(matches!(Typed::parse(b"/\xff"), Typed::Unknown { .. }));
         assert_eq!(unknown("/QUIT"), None);
     }
 }

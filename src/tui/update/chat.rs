@@ -1,9 +1,9 @@
 //! Keys, while they write.
 
+use crate::commands::Command;
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Mode, Search};
-use crate::tui::commands::Command;
 use crate::tui::editor::{Line, Move};
 use crate::tui::input::Action;
 use crate::tui::keys::{self, Bind, Stroke};
@@ -132,7 +132,7 @@ impl App {
                 self.current_mut().select(bind == Bind::SelectUp, window);
             }
             Bind::Copy => self.copy_selected(),
-            Bind::Search => self.start_search(""),
+            Bind::Search => self.start_search(),
             Bind::HistorySearch => {
                 self.mode = Mode::Past {
                     line: Line::default(),
@@ -254,14 +254,13 @@ impl App {
         }
     }
 
-    pub(super) fn start_search(&mut self, part: &str) {
+    pub(super) fn start_search(&mut self) {
         let conversation = self.current_mut();
         conversation.selected = None;
-        let mut search = Search {
+        let search = Search {
             before: conversation.anchor,
             ..Search::default()
         };
-        search.line.insert(part);
         self.mode = Mode::Search(search);
         self.find_hits();
     }
@@ -279,6 +278,16 @@ impl App {
             lines,
             above: 0,
         };
+    }
+
+    /// Shows what was asked for a moment ago. Whoever has turned to something else is not drawn away from it.
+    pub(super) fn show_page(&mut self, title: &'static str, lines: Vec<Safe>) {
+        if matches!(self.mode, Mode::Chat) {
+            return self.show_panel(title, lines);
+        }
+        for line in lines {
+            self.note(None, line);
+        }
     }
 
     pub(super) fn show_keys(&mut self) {

@@ -1,9 +1,9 @@
 //! Commands, and what is done with a selected message.
 
 use crate::chat::words;
-use crate::text::{Safe, safe_line};
+use crate::commands::{self, COMMANDS, Command, Wanted};
+use crate::text::Safe;
 use crate::tui::app::{App, Mode};
-use crate::tui::commands::{self, COMMANDS, Command};
 use crate::tui::entry::{Entry, Kind};
 use crate::tui::input::{Action, Ask};
 
@@ -33,6 +33,16 @@ impl App {
                 let typed = typed.to_owned();
                 return self.ask_about(name, |peer| Ask::Match(peer, typed.clone()));
             }
+            Command::MyQr => self.act(Action::Ask(Ask::MyQr)),
+            Command::Save(name) => return self.save(name),
+            Command::Rename(of, new) => {
+                let new = new.to_owned();
+                return self.ask_about(of, move |peer| Ask::Rename {
+                    peer,
+                    new: new.clone(),
+                });
+            }
+            Command::Receipts => self.tell(commands::RECEIPTS),
             Command::Add(name, Some(key)) => self.act(Action::Ask(Ask::Add {
                 name: name.to_owned(),
                 key: key.to_owned(),
@@ -52,9 +62,11 @@ impl App {
                 self.current_mut().clear();
             }
             Command::Delete => self.delete_selected(),
-            Command::Copy(number) => return self.copy_nth(number),
-            Command::Retry(number) => return self.retry(number),
-            Command::Search(part) => self.start_search(part),
+            Command::Copy(number) => return self.copy_nth(number.unwrap_or(1)),
+            Command::Info(number) => return self.explain_nth(number.unwrap_or(1)),
+            Command::Reply(number) => return self.reply_to_nth(number.unwrap_or(1)),
+            Command::Retry(number) => return self.retry(number.unwrap_or(1)),
+            Command::Search(wanted) => return self.search(wanted),
             Command::Unread => self.first_unread(),
             Command::Bare => self.enter_bare(),
             Command::Redraw => self.act(Action::Redraw),
@@ -64,12 +76,36 @@ impl App {
     }
 
     fn explain(&mut self, word: &str) -> bool {
-        let word = word.trim_start_matches('/');
-        let Some(usage) = commands::find(word) else {
-            self.tell(Safe::from("no command called /") + safe_line(word));
+        let explained = commands::explain(word);
+        let is_known = explained.is_ok();
+        self.tell(explained.unwrap_or_else(|told| told));
+        is_known
+    }
+
+    /// Looks in what is kept. Whom it is about is settled here.
+    fn search(&mut self, wanted: Wanted<'_>) -> bool {
+        let with = match wanted.with.map(|name| self.resolve(name)) {
+            None => None,
+            Some(None) => return false,
+            Some(Some(at)) => self.conversations.get(at).map(|it| it.peer),
+        };
+        self.act(Action::Ask(Ask::Search {
+            words: wanted.words.to_owned(),
+            with,
+            within: wanted.since,
+        }));
+        true
+    }
+
+    /// Saves the person on the screen, if it has no name of ours yet.
+    fn save(&mut self, name: &str) -> bool {
+        let here = self.active.and_then(|at| self.conversations.get(at));
+        let Some(here) = here else {
+            self.tell("nobody is here to be saved; to save a key: /add NAME KEY");
             return false;
         };
-        self.tell(usage.form() + "  " + usage.does);
+        let (peer, name) = (here.peer, name.to_owned());
+        self.act(Action::Ask(Ask::Save { peer, name }));
         true
     }
 
@@ -163,10 +199,34 @@ impl App {
         }
     }
 
-    fn copy_nth(&mut self, number: usize) -> bool {
-        let found = self.current().nth_message(number).map(copied);
-        let Some(text) = found else {
+    /// The number of the `n`th message from the end; says so if there are not so many.
+    fn nth(&mut self, n: usize) -> Option<u64> {
+        let found = self.current().nth_message(n);
+        if found.is_none() {
             self.tell("there is no such message");
+        }
+        found
+    }
+
+    fn explain_nth(&mut self, n: usize) -> bool {
+        let found = self.nth(n);
+        found.map(|entry| self.tell_details(entry)).is_some()
+    }
+
+    /// The command makes room for what is being written before it.
+    fn reply_to_nth(&mut self, n: usize) -> bool {
+        let Some(entry) = self.nth(n) else {
+            return false;
+        };
+        self.current_mut().editor.take();
+        self.quote(entry);
+        true
+    }
+
+    fn copy_nth(&mut self, n: usize) -> bool {
+        let entry = self.nth(n);
+        let found = entry.and_then(|entry| self.current().log.get(entry).map(copied));
+        let Some(text) = found else {
             return false;
         };
         self.act(Action::Copy(text));
@@ -222,21 +282,14 @@ fn copied(entry: &Entry) -> String {
 
 /// The commands, a line each.
 pub(super) fn help() -> Vec<Safe> {
-    let longest = COMMANDS
-        .iter()
-        .map(|usage| usage.form().as_str().len())
-        .max();
-    let longest = longest.unwrap_or(0);
-    let line = |usage: &commands::Usage| {
-        let form = usage.form();
-        let pad = Safe::concat((form.as_str().len()..longest + 2).map(|_| Safe::from(" ")));
-        form + pad + usage.does
-    };
-    let mut lines: Vec<Safe> = COMMANDS.iter().map(line).collect();
+    let mut lines = commands::lines(COMMANDS.iter());
     lines.push(Safe::default());
-    lines.push(
-        "@NAME TEXT says TEXT to NAME; //TEXT and @@TEXT say it with one / or @ in front".into(),
-    );
-    lines.push("/keys shows the keys".into());
+    for line in [
+        "N counts messages from the end: 1, or none, is the newest",
+        "@NAME TEXT says TEXT to NAME; //TEXT and @@TEXT say it with one / or @ in front",
+        "/keys shows the keys",
+    ] {
+        lines.push(line.into());
+    }
     lines
 }

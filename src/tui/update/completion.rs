@@ -1,8 +1,8 @@
 //! Tab.
 
+use crate::commands;
 use crate::text::{Safe, safe_line};
 use crate::tui::app::{App, Completion};
-use crate::tui::commands;
 
 impl App {
     /// Completes the word before the caret, or puts the next one in its place.
@@ -65,7 +65,7 @@ impl App {
             .filter(|rest| !rest.starts_with('/'))?;
         let word = rest.split([' ', '\n']).next().unwrap_or("");
         if let Some(usage) = commands::find(word) {
-            return Some(usage.form() + "  " + usage.does);
+            return Some(usage.line());
         }
         let names: Vec<Safe> = commands::beginning_with(word)
             .map(|usage| Safe::from("/") + usage.word)

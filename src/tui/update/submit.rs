@@ -1,18 +1,11 @@
 //! Enter.
 
 use crate::chat::Policy;
+use crate::commands::{self, Typed};
 use crate::text::{Safe, safe_line};
 use crate::tui::app::App;
-use crate::tui::commands::Typed;
 use crate::tui::conversation::Blocked;
 use crate::tui::input::Action;
-
-/// What a secret key begins with, whoever's it is: ours, age's, or one in PEM.
-const SECRETS: [&str; 3] = [
-    "SECURECHAT-SECRET-KEY",
-    "SECURECHAT-ENCRYPTED-KEY",
-    "AGE-SECRET-KEY-1",
-];
 
 impl App {
     /// Sends what was written, or does it. Whom it goes to is settled here and nowhere later.
@@ -37,7 +30,7 @@ impl App {
                 false
             }
             Typed::Unknown { word, similar } => {
-                self.tell(unknown(word, similar));
+                self.tell(commands::unknown(word, similar));
                 false
             }
         };
@@ -62,7 +55,7 @@ impl App {
             self.tell(blocked(why, &name) + " (nothing was sent)");
             return false;
         }
-        if holds_secret(text) {
+        if commands::holds_secret(text) {
             self.tell("that holds a SECRET key; it is not for anybody else (nothing was sent)");
             return false;
         }
@@ -117,15 +110,6 @@ impl App {
     }
 }
 
-fn unknown(word: &str, similar: Option<Safe>) -> Safe {
-    let words = Safe::from("unknown command /") + safe_line(word) + " - ";
-    let hint = match similar {
-        Some(similar) => Safe::from("did you mean /") + similar + "?",
-        None => "try /help".into(),
-    };
-    words + hint + " (nothing was sent)"
-}
-
 pub(in crate::tui) fn blocked(why: Blocked, name: &Safe) -> Safe {
     match why {
         Blocked::KeyChanged => name.clone() + " has another key now",
@@ -134,31 +118,5 @@ pub(in crate::tui) fn blocked(why: Blocked, name: &Safe) -> Safe {
         }
         Blocked::Revoked => name.clone() + "'s key was revoked",
         Blocked::Forgotten => name.clone() + " is no longer among your peers",
-    }
-}
-
-/// Whether a text has a secret key in it: nobody means to send that.
-fn holds_secret(text: &str) -> bool {
-    let is_pem = |line: &str| line.contains("-----BEGIN ") && line.contains("PRIVATE KEY-----");
-    SECRETS.iter().any(|secret| text.contains(secret)) || text.lines().any(is_pem)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secret_keys_are_known_by_their_beginnings() {
-        for text in [
-            "here: SECURECHAT-SECRET-KEY-1:AAAA",
-            "a\n-----BEGIN OPENSSH PRIVATE KEY-----\nb",
-            "-----BEGIN RSA PRIVATE KEY-----",
-            "-----BEGIN PRIVATE KEY-----",
-        ] {
-            assert!(holds_secret(text), "{text}");
-        }
-        for text in ["my private key is safe", "-----BEGIN PUBLIC KEY-----"] {
-            assert!(!holds_secret(text), "{text}");
-        }
     }
 }

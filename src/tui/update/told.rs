@@ -67,6 +67,7 @@ impl App {
             }
             Told::Guest(guest) => self.on_guest(guest),
             Told::GuestGone(peer) => self.guests.retain(|guest| guest.peer != peer),
+            Told::Page { title, lines } => self.show_page(title, lines),
             Told::Note { about, lines } => {
                 for line in lines {
                     self.note(about, line);

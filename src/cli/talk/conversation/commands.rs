@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::cli::Error;
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::standing::{clock, span};
 use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
+use crate::cli::{Error, ExitCode};
+use crate::commands::{self, COMMANDS, Command, Usage};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, fingerprint};
@@ -18,35 +19,89 @@ const PONG: Duration = Duration::from_secs(3);
 
 const HELP: &[&str] = &[
     "a line is sent to the peer that the prompt shows",
-    "@NAME TEXT    send TEXT to NAME, and later lines too (@NAME: later lines only)",
-    "//TEXT @@TEXT send TEXT with one / or @ in front",
-    "/peers        who is there",
-    "/whois NAME   name, key, address",
-    "/status       how things stand with each of them, and what is tried next",
-    "/ping NAME    measure the way there and back",
-    "/verify NAME  compare four words, to be sure who NAME is",
-    "/match NAME   the words are the same (or type what NAME reads: /match NAME WORDS)",
-    "/differ NAME  the words differ: end the session and send nothing more",
-    "/later NAME   compare another time",
-    "/quit         leave",
+    "@NAME TEXT says TEXT to NAME, and later lines too (@NAME: later lines only)",
+    "//TEXT and @@TEXT say it with one / or @ in front",
     "A message has a number: [3] delivered says that the other side has shown it. What is",
     "not delivered is kept when you leave, and sent next time its receiver is reachable.",
 ];
 
 impl Conversation {
-    pub(super) fn help(&mut self) {
+    /// Does what was typed in lines.
+    pub(super) fn do_command(&mut self, command: Command<'_>) -> Result<Option<ExitCode>, Error> {
+        match command {
+            Command::Quit => self.state.leaving = Some(self.clock.now()),
+            Command::Help(None) => self.help(),
+            Command::Help(Some(word)) => self.warn(commands::explain(word).unwrap_or_else(|it| it)),
+            Command::Peers => self.list_peers()?,
+            Command::Status => self.tell_status()?,
+            Command::MyId => self.tell_own_id(),
+            Command::MyQr => self.show_own_qr(),
+            Command::Receipts => self.warn(commands::RECEIPTS.into()),
+            Command::Whois(name) => return self.about(name, Self::tell_about),
+            Command::Ping(name) => return self.about(name, Self::ping_peer),
+            Command::Connect(name) => {
+                return self.about(name, |it, peer| {
+                    it.call_now(peer);
+                    Ok(())
+                });
+            }
+            Command::Verify(name) => return self.about(name, Self::verify),
+            Command::Differ(name) => return self.about(name, Self::differ),
+            Command::Later(name) => return self.about(name, Self::compare_later),
+            Command::Match(rest) => self.on_match(Some(rest).filter(|rest| !rest.is_empty()))?,
+            Command::Save(name) => return self.about(None, |it, peer| it.save_as(peer, name)),
+            Command::Rename(of, new) => return self.about(of, |it, peer| it.rename(peer, new)),
+            Command::Add(name, Some(key)) => self.add(name, key),
+            Command::Add(name, None) => self.add_guest(name)?,
+            Command::Refuse => self.refuse_first()?,
+            Command::Go(name) => {
+                self.go(name);
+            }
+            Command::Message(name, text) => {
+                let peer = self.named(Some(name));
+                return self.say(peer, text.as_bytes().to_vec());
+            }
+            Command::Search(wanted) => self.search_for(wanted)?,
+            Command::Keys
+            | Command::Close
+            | Command::Clear
+            | Command::Delete
+            | Command::Copy(_)
+            | Command::Info(_)
+            | Command::Reply(_)
+            | Command::Retry(_)
+            | Command::Unread
+            | Command::Bare
+            | Command::Redraw
+            | Command::Mute => self.warn("that is a command of the full screen only".into()),
+        }
+        Ok(None)
+    }
+
+    fn help(&mut self) {
+        let of_lines = COMMANDS.iter().filter(|usage| !usage.is_of_screen);
+        for line in commands::lines(of_lines) {
+            self.warn(line);
+        }
         for line in HELP {
             self.warn((*line).into());
         }
     }
 
-    pub(super) fn unknown(&mut self, command: &str, similar: Option<Safe>) {
-        let words = Safe::from("unknown command \"/") + safe_line(command) + "\" - ";
-        let hint = match similar {
-            Some(similar) => Safe::from("did you mean /") + similar + "?",
-            None => "try /help".into(),
-        };
-        self.warn(words + hint + " (nothing was sent)");
+    pub(super) fn misused(&mut self, usage: &Usage) {
+        self.warn(Safe::from("usage: ") + usage.form() + " (nothing was sent)");
+    }
+
+    /// Does it about the peer of that name, or the prompt's.
+    fn about(
+        &mut self,
+        name: Option<&str>,
+        act: impl FnOnce(&mut Self, PeerId) -> Result<(), Error>,
+    ) -> Result<Option<ExitCode>, Error> {
+        if let Some(peer) = self.named(name) {
+            act(self, peer)?;
+        }
+        Ok(None)
     }
 
     pub(super) fn no_such_peer(&mut self, name: &str) {
@@ -87,13 +142,6 @@ impl Conversation {
             }
         }
         peers
-    }
-
-    pub(super) fn whois(&mut self, name: Option<&str>) -> Result<(), Error> {
-        match self.named(name) {
-            Some(peer) => self.tell_about(peer),
-            None => Ok(()),
-        }
     }
 
     pub(super) fn tell_about(&mut self, peer: PeerId) -> Result<(), Error> {
@@ -177,13 +225,6 @@ impl Conversation {
             lines.push(Safe::from("  ") + way.reason() + "; " + way.next());
         }
         Ok(lines)
-    }
-
-    pub(super) fn ping(&mut self, name: Option<&str>) -> Result<(), Error> {
-        match self.named(name) {
-            Some(peer) => self.ping_peer(peer),
-            None => Ok(()),
-        }
     }
 
     pub(super) fn ping_peer(&mut self, peer: PeerId) -> Result<(), Error> {

@@ -8,6 +8,7 @@
 //! 4. ask whether it is time to stop,
 //! 5. with nothing else to do, write down what has been shown and told.
 
+mod asked;
 mod beginning;
 mod commands;
 mod deliveries;

@@ -302,7 +302,7 @@ impl Conversation {
     }
 
     /// Changes known-peers, and goes by it at once.
-    fn change_peers(
+    pub(super) fn change_peers(
         &mut self,
         edit: impl FnOnce(&mut crate::store::KnownPeers) -> Result<(), crate::store::Error>,
     ) -> Result<Value, Error> {

@@ -95,6 +95,14 @@ impl Conversation {
             Ask::Differ(peer) => self.differ(peer)?,
             Ask::Later(peer) => self.compare_later(peer)?,
             Ask::MyId => self.tell_own_id(),
+            Ask::MyQr => self.show_own_qr(),
+            Ask::Save { peer, name } => self.save_as(peer, &name)?,
+            Ask::Rename { peer, new } => self.rename(peer, &new)?,
+            Ask::Search {
+                words,
+                with,
+                within,
+            } => self.search(words, with, within),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
                 if waits && self.welcome(peer, Some(&name))? {
@@ -145,7 +153,7 @@ impl Conversation {
     }
 
     /// Saves a key under a name. Watching known-peers finds it there.
-    fn add(&mut self, name: &str, key: &str) {
+    pub(super) fn add(&mut self, name: &str, key: &str) {
         let offer = match KeyOffer::parse_argument(key) {
             Ok(offer) => offer,
             Err(error) => return self.complain(&error.into()),
@@ -158,7 +166,7 @@ impl Conversation {
         }
     }
 
-    fn tell_own_id(&mut self) {
+    pub(super) fn tell_own_id(&mut self) {
         let local = self.handle.local_addr();
         let key = key_text(&self.own);
         self.warn(Safe::from("listening on ") + local + "/udp as " + &key);

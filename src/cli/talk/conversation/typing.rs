@@ -9,6 +9,7 @@ use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
+use crate::commands;
 use crate::id::PeerId;
 use crate::text::{Safe, safe_line};
 
@@ -124,28 +125,26 @@ impl Conversation {
         match typed {
             Typed::Say([]) => return Ok(None),
             Typed::Say(text) => return self.say_to_target(text.to_vec()),
-            Typed::SayTo { name, text } => match self.profile.contacts.find(name) {
-                Some(peer) => {
-                    self.state.target = Target::Peer(peer, None);
-                    if !text.is_empty() {
-                        return self.say(Some(peer), text.to_vec());
-                    }
+            Typed::SayTo { name, text } => {
+                let peer = self.go(name);
+                if !text.is_empty() {
+                    return self.say(peer, text.to_vec());
                 }
-                None => self.no_such_peer(name),
-            },
-            Typed::Quit => self.state.leaving = Some(self.clock.now()),
-            Typed::Help => self.help(),
-            Typed::Peers => self.list_peers()?,
-            Typed::Whois(name) => self.whois(name)?,
-            Typed::Status => self.tell_status()?,
-            Typed::Ping(name) => self.ping(name)?,
-            Typed::Verify(name) => self.on_named(name, Self::verify)?,
-            Typed::Match(rest) => self.on_match(rest)?,
-            Typed::Differ(name) => self.on_named(name, Self::differ)?,
-            Typed::Later(name) => self.on_named(name, Self::compare_later)?,
-            Typed::Unknown { command, similar } => self.unknown(command, similar),
+            }
+            Typed::Command(command) => return self.do_command(command),
+            Typed::Misused(usage) => self.misused(usage),
+            Typed::Unknown { command, similar } => self.warn(commands::unknown(command, similar)),
         }
         Ok(None)
+    }
+
+    /// Turns to the peer of that name; says so if there is none.
+    pub(super) fn go(&mut self, name: &str) -> Option<PeerId> {
+        let found = self.named(Some(name));
+        if let Some(peer) = found {
+            self.state.target = Target::Peer(peer, None);
+        }
+        found
     }
 
     fn say_to_target(&mut self, text: Vec<u8>) -> Result<Option<ExitCode>, Error> {
@@ -167,11 +166,19 @@ impl Conversation {
     }
 
     /// Takes what was written, whatever it is, as one message.
-    fn say(&mut self, peer: Option<PeerId>, text: Vec<u8>) -> Result<Option<ExitCode>, Error> {
+    pub(super) fn say(
+        &mut self,
+        peer: Option<PeerId>,
+        text: Vec<u8>,
+    ) -> Result<Option<ExitCode>, Error> {
         let Some(peer) = peer else {
             return Ok(None);
         };
         match String::from_utf8(text) {
+            Ok(text) if self.is_person() && commands::holds_secret(&text) => {
+                self.refuse("that holds a SECRET key; it is not for anybody else");
+                Ok(None)
+            }
             Ok(text) => self.prepare(peer, text, None),
             Err(_) => {
                 self.refuse("it is not text in UTF-8");

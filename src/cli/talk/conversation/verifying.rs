@@ -26,18 +26,6 @@ pub(super) struct Comparing {
 }
 
 impl Conversation {
-    /// Does something with a peer of that name, or with the prompt's.
-    pub(super) fn on_named(
-        &mut self,
-        name: Option<&str>,
-        act: fn(&mut Self, PeerId) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        match self.named(name) {
-            Some(peer) => act(self, peer),
-            None => Ok(()),
-        }
-    }
-
     /// `[verified]`, or its opposite.
     pub(super) fn trust_word(&self, peer: &PeerId) -> &'static str {
         if self.is_aside(peer) {

@@ -218,6 +218,11 @@ impl Screen {
         self.tell(Told::Note { about, lines });
     }
 
+    /// Shows a page to look at.
+    pub(in crate::cli::talk) fn page(&mut self, title: &'static str, lines: Vec<Safe>) {
+        self.tell(Told::Page { title, lines });
+    }
+
     pub(in crate::cli::talk) fn guest(&mut self, guest: Guest) {
         self.tell(Told::Guest(guest));
     }

@@ -1,0 +1,143 @@
+//! What both faces can ask for beyond how things stand: names, our own key, what is kept.
+
+use std::time::Duration;
+
+use crate::cli::history::transcript;
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::{Error, qr};
+use crate::commands::Wanted;
+use crate::id::PeerId;
+use crate::plain::Stamp;
+use crate::store::{Filter, key_uri};
+use crate::text::{Safe, safe_line};
+use crate::time::UnixTime;
+
+/// Messages that a search shows at most: the newest.
+const MOST_FOUND: usize = 200;
+
+impl Conversation {
+    /// Saves somebody who has no name yet.
+    pub(super) fn save_as(&mut self, peer: PeerId, name: &str) -> Result<(), Error> {
+        if self.profile.contacts.is_saved(&peer) {
+            let words = Safe::from("saved already, as ") + self.label(&peer);
+            self.warn(words + "; another name: /rename NEW");
+        } else if self.save(name, &peer, &[]) {
+            self.warn(Safe::from("saved as ") + safe_line(name));
+        }
+        Ok(())
+    }
+
+    /// Calls somebody who is saved by another name.
+    pub(super) fn rename(&mut self, peer: PeerId, new: &str) -> Result<(), Error> {
+        let old = self.label(&peer);
+        if !self.profile.contacts.is_saved(&peer) {
+            self.warn(old + " is not saved yet: /save NAME");
+            return Ok(());
+        }
+        match self.change_peers(|known| known.rename(old.as_str(), new)) {
+            Ok(_) => self.warn(old + " is called " + safe_line(new) + " now"),
+            Err(error) => self.complain(&error),
+        }
+        Ok(())
+    }
+
+    /// Takes in the caller who has waited longest.
+    pub(super) fn add_guest(&mut self, name: &str) -> Result<(), Error> {
+        let Some(peer) = self.state.guests.front().map(|guest| guest.peer) else {
+            self.warn("nobody waits to be added; to add a key: /add NAME KEY".into());
+            return Ok(());
+        };
+        if self.welcome(peer, Some(name))? {
+            self.drop_guest(peer);
+        }
+        Ok(())
+    }
+
+    /// Sends the caller away who has waited longest.
+    pub(super) fn refuse_first(&mut self) -> Result<(), Error> {
+        let Some(peer) = self.state.guests.front().map(|guest| guest.peer) else {
+            self.warn("nobody waits to be added".into());
+            return Ok(());
+        };
+        self.refuse_guest(peer)?;
+        self.drop_guest(peer);
+        Ok(())
+    }
+
+    /// Draws our own key as `key qr` does, without an address.
+    pub(super) fn show_own_qr(&mut self) {
+        let uri = key_uri(&self.own, None, &[]);
+        match qr::lines(&uri, false) {
+            Ok(mut lines) => {
+                lines.push(uri);
+                self.show_page("my key", lines);
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Looks in what is kept, for a person in lines.
+    pub(super) fn search_for(&mut self, wanted: Wanted<'_>) -> Result<(), Error> {
+        let with = match wanted.with {
+            None => None,
+            Some(name) => match self.named(Some(name)) {
+                None => return Ok(()),
+                found => found,
+            },
+        };
+        self.search(wanted.words.to_owned(), with, wanted.since);
+        Ok(())
+    }
+
+    /// Looks in what is kept, as `history search` does. That it cannot is told and ends nothing.
+    pub(super) fn search(&mut self, words: String, with: Option<PeerId>, within: Option<Duration>) {
+        match self.found(words, with, within) {
+            Ok(lines) => self.show_page("found", lines),
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    fn found(
+        &mut self,
+        words: String,
+        with: Option<PeerId>,
+        within: Option<Duration>,
+    ) -> Result<Vec<Safe>, Error> {
+        self.profile.journal.catch_up()?;
+        let now = self.clock.unix_time();
+        let ago = |within: Duration| u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let filter = Filter {
+            contact: with.map(Into::into),
+            since: within.map(|within| UnixTime(now.0.saturating_sub(ago(within)))),
+            before: None,
+            words: Some(words),
+            most: Some(MOST_FOUND),
+        };
+        let found = self.profile.journal.find(&filter)?;
+        let now = Stamp::local(now);
+        let mut lines = Vec::new();
+        for entry in &found.entries {
+            let told = transcript(entry, self.label(&entry.contact.peer()), &now);
+            lines.extend(told.as_str().lines().map(safe_line));
+        }
+        lines.push(match found.entries.len() {
+            0 => "nothing of what is kept has that in it ([history] keep says what is kept)".into(),
+            MOST_FOUND => Safe::from("the newest ") + MOST_FOUND + "; there may be older ones",
+            len => Safe::from("found: ") + len,
+        });
+        if found.unreadable > 0 {
+            lines.push(Safe::from("not readable, and not searched: ") + found.unreadable);
+        }
+        Ok(lines)
+    }
+
+    /// Lines that belong together: a page of a screen, or lines.
+    fn show_page(&mut self, title: &'static str, lines: Vec<Safe>) {
+        if let Some(screen) = self.face.screen() {
+            return screen.page(title, lines);
+        }
+        for line in lines {
+            self.warn(line);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! What a typed line means, in lines and on the full screen alike.
+
+mod secret;
+mod table;
+
+pub(crate) use self::secret::holds_secret;
+pub(crate) use self::table::{COMMANDS, Usage, beginning_with, find, lines};
+
+use core::time::Duration;
+
+use crate::text::{Safe, nearest, safe_line};
+use crate::time::parse_duration;
+
+/// A line, as its author means it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Typed<'a> {
+    /// Say it to the person on the screen.
+    Say(&'a str),
+    /// Say it to somebody else; only go there without a text.
+    SayTo { name: &'a str, text: &'a str },
+    /// Do something.
+    Command(Command<'a>),
+    /// A command that cannot be done as it stands; how it is used.
+    Misused(&'static Usage),
+    /// A command that does not exist. It is never sent.
+    Unknown {
+        word: &'a str,
+        similar: Option<Safe>,
+    },
+}
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command<'a> {
+    Help(Option<&'a str>),
+    Keys,
+    Quit,
+    Peers,
+    Status,
+    Whois(Option<&'a str>),
+    Ping(Option<&'a str>),
+    Connect(Option<&'a str>),
+    Verify(Option<&'a str>),
+    /// A name, what was read out, or both.
+    Match(&'a str),
+    Differ(Option<&'a str>),
+    Later(Option<&'a str>),
+    MyId,
+    MyQr,
+    /// A name; without a key for the one that calls.
+    Add(&'a str, Option<&'a str>),
+    Refuse,
+    Save(&'a str),
+    /// Whom, unless whoever one talks to, and what to call it.
+    Rename(Option<&'a str>, &'a str),
+    Go(&'a str),
+    Message(&'a str, &'a str),
+    Close,
+    Clear,
+    Delete,
+    /// Which message: the nth from the end.
+    Copy(Option<usize>),
+    /// As [`Command::Copy`].
+    Info(Option<usize>),
+    /// As [`Command::Copy`].
+    Reply(Option<usize>),
+    /// Of those that failed.
+    Retry(Option<usize>),
+    Receipts,
+    Search(Wanted<'a>),
+    Unread,
+    Bare,
+    Redraw,
+    Mute,
+}
+
+/// What is searched: words, and what narrows the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted<'a> {
+    /// Not empty.
+    pub(crate) words: &'a str,
+    /// With whom.
+    pub(crate) with: Option<&'a str>,
+    /// How far back.
+    pub(crate) since: Option<Duration>,
+}
+
+impl<'a> Typed<'a> {
+    /// Reads a line. `//` and `@@` stand for a `/` or `@` that is meant to be said.
+    pub(crate) fn parse(line: &'a str) -> Self {
+        if let Some(rest) = line.strip_prefix('/') {
+            return if rest.starts_with('/') {
+                Self::Say(rest)
+            } else {
+                Self::command(rest)
+            };
+        }
+        let Some(rest) = line.strip_prefix('@') else {
+            return Self::Say(line);
+        };
+        let (name, text) = rest.split_once([' ', '\n']).unwrap_or((rest, ""));
+        if rest.starts_with('@') {
+            Self::Say(rest)
+        } else if name.is_empty() {
+            Self::Say(line)
+        } else {
+            Self::SayTo { name, text }
+        }
+    }
+
+    fn command(line: &'a str) -> Self {
+        let (word, rest) = line.split_once([' ', '\n']).unwrap_or((line, ""));
+        let Some(usage) = find(word) else {
+            let similar = nearest(word, names().iter());
+            return Self::Unknown { word, similar };
+        };
+        Command::parse(usage.word, rest.trim()).map_or(Self::Misused(usage), Self::Command)
+    }
+}
+
+impl<'a> Command<'a> {
+    /// None if the arguments do not fit.
+    fn parse(word: &str, rest: &'a str) -> Option<Self> {
+        let one = Some(rest).filter(|rest| !rest.is_empty());
+        let two = rest.split_once(char::is_whitespace);
+        Some(match (word, one) {
+            ("help", _) => Self::Help(one),
+            ("whois", _) if two.is_none() => Self::Whois(one),
+            ("ping", _) if two.is_none() => Self::Ping(one),
+            ("connect", _) if two.is_none() => Self::Connect(one),
+            ("verify", _) if two.is_none() => Self::Verify(one),
+            ("match", _) => Self::Match(rest),
+            ("differ", _) if two.is_none() => Self::Differ(one),
+            ("later", _) if two.is_none() => Self::Later(one),
+            ("save", Some(name)) if two.is_none() => Self::Save(name),
+            ("go" | "query", Some(name)) if two.is_none() => Self::Go(name),
+            ("rename", Some(new)) => match two {
+                None => Self::Rename(None, new),
+                Some((name, new)) => Self::Rename(Some(name), single(new)?),
+            },
+            ("msg", _) => two.map(|(name, text)| Self::Message(name, text.trim_start()))?,
+            ("add", Some(name)) => match two {
+                Some((name, key)) => Self::Add(name, Some(key.trim())),
+                None => Self::Add(name, None),
+            },
+            ("copy", _) => Self::Copy(number(one)?),
+            ("info", _) => Self::Info(number(one)?),
+            ("reply", _) => Self::Reply(number(one)?),
+            ("retry", _) => Self::Retry(number(one)?),
+            ("search" | "lastlog", _) => Self::Search(Wanted::parse(rest)?),
+            // Nothing can be switched: whoever tries is told so.
+            ("receipts", None | Some("on" | "off")) => Self::Receipts,
+            (_, Some(_)) => return None,
+            ("keys", None) => Self::Keys,
+            ("quit", None) => Self::Quit,
+            ("peers", None) => Self::Peers,
+            ("status", None) => Self::Status,
+            ("myid", None) => Self::MyId,
+            ("myqr", None) => Self::MyQr,
+            ("refuse", None) => Self::Refuse,
+            ("close", None) => Self::Close,
+            ("clear", None) => Self::Clear,
+            ("delete", None) => Self::Delete,
+            ("unread", None) => Self::Unread,
+            ("bare", None) => Self::Bare,
+            ("redraw", None) => Self::Redraw,
+            ("mute", None) => Self::Mute,
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> Wanted<'a> {
+    /// The limits come first, each once: what follows is searched as it is typed.
+    fn parse(mut rest: &'a str) -> Option<Self> {
+        let (mut with, mut since) = (None, None);
+        loop {
+            let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            let name = word
+                .strip_prefix("from:")
+                .or_else(|| word.strip_prefix("in:"));
+            if let (Some(name), None) = (name, with) {
+                with = Some(name);
+            } else if let (Some(age), None) = (word.strip_prefix("since:"), since) {
+                since = Some(parse_duration(age).ok()?);
+            } else {
+                break;
+            }
+            rest = after.trim_start();
+        }
+        (!rest.is_empty()).then_some(Self {
+            words: rest,
+            with,
+            since,
+        })
+    }
+}
+
+fn single(text: &str) -> Option<&str> {
+    let text = text.trim();
+    (!text.contains(char::is_whitespace)).then_some(text)
+}
+
+/// What is told of a command that does not exist.
+pub(crate) fn unknown(word: &str, similar: Option<Safe>) -> Safe {
+    let words = Safe::from("unknown command /") + safe_line(word) + " - ";
+    let hint = match similar {
+        Some(similar) => Safe::from("did you mean /") + similar + "?",
+        None => "try /help".into(),
+    };
+    words + hint + " (nothing was sent)"
+}
+
+/// What `/help WORD` tells; the command of nearly that name if there is none of that.
+pub(crate) fn explain(word: &str) -> Result<Safe, Safe> {
+    let word = word.trim_start_matches('/');
+    if let Some(usage) = find(word) {
+        return Ok(usage.line());
+    }
+    let words = Safe::from("no command called /") + safe_line(word);
+    Err(match nearest(word, names().iter()) {
+        Some(similar) => words + " - did you mean /" + similar + "?",
+        None => words,
+    })
+}
+
+fn names() -> Vec<Safe> {
+    COMMANDS.iter().map(|usage| usage.word.into()).collect()
+}
+
+/// What `/receipts` tells.
+pub(crate) const RECEIPTS: &str = "a receipt goes to the sender when a message is kept here and shown; \
+    it cannot be switched off, or the sender would have to send it again. That you looked at it is told to nobody";
+
+/// A number from 1 on, if one is given.
+fn number(text: Option<&str>) -> Option<Option<usize>> {
+    let number = match text {
+        Some(text) => Some(text.parse().ok().filter(|number| *number > 0)?),
+        None => None,
+    };
+    Some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubled_sign_says_one() {
+        assert_eq!(Typed::parse("hello /quit"), Typed::Say("hello /quit"));
+        assert_eq!(Typed::parse("//etc/hosts"), Typed::Say("/etc/hosts"));
+        assert_eq!(Typed::parse("@@home"), Typed::Say("@home"));
+        assert_eq!(Typed::parse("@ bob"), Typed::Say("@ bob"));
+    }
+
+    #[test]
+    fn a_name_in_front_is_somebody_else() {
+        let to_bob = |text| Typed::SayTo { name: "bob", text };
+        assert_eq!(Typed::parse("@bob did it?"), to_bob("did it?"));
+        assert_eq!(Typed::parse("@bob"), to_bob(""));
+    }
+
+    #[test]
+    fn every_command_of_the_list_is_one_and_says_how_it_is_used() {
+        for usage in COMMANDS {
+            let arguments: Vec<&str> = usage
+                .arguments
+                .split(' ')
+                .map(|argument| match argument.trim_matches(['[', ']']) {
+                    "" => "",
+                    "N" => "1",
+                    "COMMAND" => "quit",
+                    _ => "bob",
+                })
+                .collect();
+            let whole = format!("/{} {}", usage.word, arguments.join(" "));
+            let least = format!("/{}", usage.word);
+            let lines = if usage.arguments.starts_with('[') || usage.arguments.is_empty() {
+                vec![whole, least]
+            } else {
+                vec![whole]
+            };
+            // A form that ends with what must be there is none without it.
+            let lines = lines.iter().filter(|line| *line != "/rename");
+            for line in lines {
+                let typed = Typed::parse(line);
+                assert!(matches!(typed, Typed::Command(_)), "{line}: {typed:?}");
+            }
+            assert_eq!(find(usage.word), Some(usage));
+            assert!(usage.line().as_str().len() <= 76, "{}", usage.line());
+        }
+    }
+
+    #[test]
+    fn a_search_is_narrowed_in_front() {
+        let search = |line| {
+            let Typed::Command(Command::Search(wanted)) = Typed::parse(line) else {
+                panic!("{line} is no search");
+            };
+            wanted
+        };
+        let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+        let (words, with, since) = ("the  invoice", Some("bob"), days(7));
+        let wanted = |words, with, since| Wanted { words, with, since };
+        assert_eq!(
+            search("/search from:bob since:7d the  invoice"),
+            wanted(words, with, since)
+        );
+        assert_eq!(
+            search("/lastlog since:7d  in:bob the  invoice"),
+            wanted(words, with, since)
+        );
+        assert_eq!(
+            search("/search a from:bob"),
+            wanted("a from:bob", None, None)
+        );
+        for misused in ["/search", "/search from:bob", "/search since:soon x"] {
+            assert!(
+                matches!(Typed::parse(misused), Typed::Misused(_)),
+                "{misused}"
+            );
+        }
+    }
+
+    #[test]
+    fn help_about_what_does_not_exist_names_what_does() {
+        assert_eq!(explain("/quit").unwrap().as_str(), "/quit  leave");
+        let wrong = explain("serach").unwrap_err();
+        assert_eq!(
+            wrong.as_str(),
+            "no command called /serach - did you mean /search?"
+        );
+    }
+
+    #[test]
+    fn what_is_no_command_is_never_said() {
+        let similar = |line: &'static str| {
+            let Typed::Unknown { similar, .. } = Typed::parse(line) else {
+                panic!("{line} is something");
+            };
+            similar.map(|name| name.to_string())
+        };
+        assert_eq!(similar("/svae bob").as_deref(), Some("save"));
+        assert_eq!(similar("/xyz secret"), None);
+        assert_eq!(similar("/stauts").as_deref(), Some("status"));
+        assert_eq!(similar("/"), None);
+        assert_eq!(similar("/etc/passwd\nroot"), None);
+        for misused in [
+            "/go",
+            "/go a b",
+            "/quit now",
+            "/copy 0",
+            "/copy x",
+            "/msg bob",
+            "/rename",
+            "/rename a b c",
+            "/receipts maybe",
+        ] {
+            assert!(
+                matches!(Typed::parse(misused), Typed::Misused(_)),
+                "{misused}"
+            );
+        }
+    }
+}
