@@ -223,6 +223,7 @@ fn a_signal_ends_a_screen_whose_terminal_takes_nothing() {
         std::thread::yield_now();
     }
     child.kill().unwrap();
+    child.wait().unwrap();
     assert_eq!(ended.and_then(|status| status.code()), Some(143));
     assert!(
         tcgetattr(&ours)
