@@ -415,7 +415,10 @@ mod people {
         assert_eq!(added.stderr, format!("added carol  {CAROL}\n"));
         assert_eq!(
             home.data(&["peers", "list"]),
-            format!("bob    {BOB}\ncarol  {CAROL}  chat.example.org:7419\n")
+            format!(
+                "bob    {BOB}  [not verified]\n\
+                 carol  {CAROL}  [not verified]  chat.example.org:7419\n"
+            )
         );
         assert_eq!(home.run(&["peers", "rename", "bob", "robert"]).code, 0);
         assert_eq!(home.run(&["peers", "remove", "carol"]).code, 0);
@@ -479,7 +482,8 @@ mod people {
                 "name           bob\n\
                  key            {BOB}\n\
                  fingerprint    xTIBA 5rboU vnH4h todjb 6e697 QjLER t1NAB 4mZqp 8Dg\n\
-                 address        203.0.113.9:7419\n"
+                 address        203.0.113.9:7419\n\
+                 verified       no [not verified]\n"
             )
         );
     }
@@ -556,7 +560,7 @@ mod people {
         let line = damaged.lines().count();
         let listed = home.run(&["peers", "list"]);
         assert_eq!(listed.code, 1);
-        assert_eq!(listed.stdout, format!("bob  {BOB}\n"));
+        assert_eq!(listed.stdout, format!("bob  {BOB}  [not verified]\n"));
         let start = format!("error: HOME/known-peers, line {line}: ");
         assert!(listed.stderr.starts_with(&start), "{}", listed.stderr);
         let added = home.run(&["peers", "add", "carol", CAROL]);
@@ -591,7 +595,7 @@ mod people {
         assert_eq!(done.code, 0, "{}", done.stderr);
         assert_eq!(
             home.data(&["peers", "list"]),
-            format!("bob    {BOB}\ncarol  {CAROL}\n")
+            format!("bob    {BOB}  [not verified]\ncarol  {CAROL}  [not verified]\n")
         );
     }
 

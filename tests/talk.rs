@@ -78,6 +78,9 @@ mod trace;
 #[path = "talk/transcript.rs"]
 mod transcript;
 #[cfg(target_os = "linux")]
+#[path = "talk/verify.rs"]
+mod verify;
+#[cfg(target_os = "linux")]
 #[path = "talk/vt.rs"]
 mod vt;
 #[path = "talk/waiting.rs"]

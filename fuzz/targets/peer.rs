@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use securechat::chat::Messenger;
 use securechat::id::{StreamId, VerifyingKey};
-use securechat::wire::frame::{Ack, CloseCode, Frame, Hello, StreamFrame};
+use securechat::wire::frame::{
+    Ack, CloseCode, Frame, Hello, StreamFrame, Verdict, Verify, VerifyStep,
+};
 use securechat::wire::{Writer, packet::Packet};
 
 use super::hostile::{Scene, Terms, at};
@@ -163,6 +165,7 @@ impl Run {
                 } else {
                     CloseCode::Other(u64::from(code) + 3)
                 }),
+                9..=40 => Frame::Verify(verify(input, self.scene.hostile.handshake())),
                 _ => Frame::Ping,
             },
         }
@@ -362,6 +365,25 @@ impl Run {
         let plaintext = self.scene.hostile.payload(&[frame]);
         self.scene.send_plain(&plaintext);
     }
+}
+
+/// A step of a comparison, right or wrong.
+fn verify(input: &mut Input<'_>, handshake: [u8; 32]) -> Verify {
+    let nonce = [input.byte(); 32];
+    let step = match input.byte() % 7 {
+        0 => VerifyStep::Ask {
+            handshake,
+            commitment: nonce,
+        },
+        1 => VerifyStep::Answer { nonce },
+        2 => VerifyStep::Reveal { nonce },
+        3 => VerifyStep::Verdict(Verdict::Same),
+        4 => VerifyStep::Verdict(Verdict::Different),
+        5 => VerifyStep::Verdict(Verdict::Withdrawn),
+        _ => VerifyStep::Verdict(Verdict::Later),
+    };
+    let attempt = u64::from(input.byte());
+    Verify { attempt, step }
 }
 
 fn stream_id(input: &mut Input<'_>) -> StreamId {

@@ -26,6 +26,7 @@ mod sim_link;
 #[cfg(test)]
 mod tests;
 mod transport;
+pub mod words;
 
 pub use client::Client;
 pub use command::{Draft, SendError};

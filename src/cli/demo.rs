@@ -336,6 +336,10 @@ impl Demo {
             | Typed::Whois(_)
             | Typed::Status
             | Typed::Ping(_)
+            | Typed::Verify(_)
+            | Typed::Match(_)
+            | Typed::Differ(_)
+            | Typed::Later(_)
             | Typed::Unknown { .. } => {
                 let words = "In the demo there is only /quit (nothing was sent).";
                 screen.printer.note(&words.into());

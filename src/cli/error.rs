@@ -131,6 +131,11 @@ pub enum Error {
         /// Who.
         peer: Peer,
     },
+    /// SC33: words that were compared with this peer were different ones, and nobody has decided yet.
+    WordsDiffered {
+        /// The saved name.
+        name: Safe,
+    },
     /// SC21: a file is in the way.
     Exists {
         /// The file.
@@ -259,6 +264,8 @@ pub enum Prompt {
     Deletion,
     /// Whether a peer really has another key.
     NewKey,
+    /// What a peer reads out of its safety number.
+    SafetyNumber,
 }
 
 impl Error {
@@ -296,6 +303,7 @@ impl Error {
             Self::NewerVersion { peer, theirs, ours } => {
                 wording::newer_version(peer, *theirs, *ours)
             }
+            Self::WordsDiffered { name } => wording::words_differed(name),
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
             Self::NeedsInput(prompt) => wording::needs_input(*prompt),
             Self::NoPassphrase { reason } => wording::no_passphrase(reason),

@@ -128,6 +128,7 @@ fn samples() -> Vec<Report> {
             theirs: 2,
             ours: 1,
         },
+        Error::WordsDiffered { name: "bob".into() },
         Error::SigningKeyChanged { peer: bob() },
         Error::SigningKeyChanged {
             peer: Peer {
@@ -166,6 +167,7 @@ fn samples() -> Vec<Report> {
         Prompt::Trust,
         Prompt::Deletion,
         Prompt::NewKey,
+        Prompt::SafetyNumber,
     ];
     errors.extend(prompts.map(Error::NeedsInput));
     let reports = errors.iter().map(Error::report);
@@ -224,7 +226,7 @@ fn every_code_of_this_version_can_be_printed() {
     let codes: BTreeSet<&str> = samples().iter().map(|report| report.code).collect();
     let expected = [
         1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27,
-        28, 29, 30, 31, 32, 40, 41, 42,
+        28, 29, 30, 31, 32, 33, 40, 41, 42,
     ];
     let expected: Vec<String> = expected.iter().map(|n| format!("SC{n:02}")).collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);

@@ -63,6 +63,15 @@ pub(super) fn unlock(context: &Context) -> Result<StaticSecret, Error> {
     Ok(unlock::unlock(&key, path, context)?.secret)
 }
 
+/// Our public key, without asking for a passphrase if the file tells it.
+///
+/// # Errors
+/// As [`unlock`].
+pub(super) fn own_public(context: &Context) -> Result<PeerId, Error> {
+    let (key, path) = read(None, context)?;
+    public(&key, path, context)
+}
+
 /// Our own public key, without asking for a passphrase; none if there is no identity, or its file does not say.
 ///
 /// # Errors

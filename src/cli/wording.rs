@@ -257,6 +257,22 @@ pub(super) fn newer_version(peer: &Peer, theirs: u16, ours: u16) -> Report {
     .attempt([self::ours(["--version"])])
 }
 
+pub(super) fn words_differed(name: &Safe) -> Report {
+    let peers = |word: &'static str, rest: &[Safe]| {
+        let words = ["peers".into(), word.into(), name.clone()];
+        Suggestion::securechat(words.into_iter().chain(rest.iter().cloned()))
+    };
+    let title = Safe::from("the words that you compared with ") + name + " differed";
+    Report::new("SC33", ExitCode::Trust, title)
+        .cause("Somebody may have sat between you. Nothing is sent, and nothing is taken.")
+        .hint(
+            "Meet or call, and compare the keys themselves:",
+            peers("verify", &[]),
+        )
+        .hint("If there is a new key:", peers("replace", &["KEY".into()]))
+        .hint("Never to talk to this key again:", peers("revoke", &[]))
+}
+
 pub(super) fn signing_key_changed(peer: &Peer) -> Report {
     let label = &peer.label;
     let title = label.clone() + " shows another signing key than before";
@@ -316,6 +332,9 @@ pub(super) fn needs_input(prompt: Prompt) -> Report {
         Prompt::NewKey => report("somebody has to compare the new key with its owner")
             .cause("Once that is done:")
             .attempt([ours(["peers", "replace", "NAME", "KEY", "--yes"])]),
+        Prompt::SafetyNumber => report("somebody has to type what the other reads out")
+            .cause("Once you have the 60 digits from the other side:")
+            .attempt([ours(["peers", "verify", "NAME", "--number", "DIGITS"])]),
     }
 }
 

@@ -18,9 +18,11 @@ mod product;
 mod resolver;
 #[cfg(feature = "ring")]
 mod ring_key;
+mod safety_number;
 mod secret;
 mod stack;
 mod store_key;
+mod verification;
 
 pub use aead::{OpenError, OpenKey, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest};
 pub use cookie::{CookieKey, CookieSecret, MacKey, mac2, verify_mac2};
@@ -30,5 +32,7 @@ pub use noise::{
     PROTOCOL_NAME, Responder, Response, accept, initiate,
 };
 pub use product::StaticProduct;
+pub use safety_number::{SAFETY_NUMBER_LEN, safety_number};
 pub use stack::{BatchWipe, scrub_stack};
 pub use store_key::StoreKey;
+pub use verification::{Comparison, HASH_LEN, NONCE_LEN, ShortCode};

@@ -239,6 +239,7 @@ impl Endpoint {
             payload,
             remote_connection,
             keys,
+            handshake,
             datagrams,
         } = done;
         if shared.revoked.contains(&id) {
@@ -262,6 +263,7 @@ impl Endpoint {
                 remote_index: slot.1,
                 connection: (payload.connection, remote_connection),
                 initiator: false,
+                handshake,
                 proves: Some(slot.0),
                 started: now,
             };

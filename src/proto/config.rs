@@ -7,7 +7,7 @@ use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::limits::MESSAGE_MAX_LEN;
 use crate::wire::frame::Hello;
-use crate::wire::limits::{NICKNAME_MAX_LEN, VERSION};
+use crate::wire::limits::{CAPABILITY_VERIFY, NICKNAME_MAX_LEN, VERSION};
 
 /// What to do with an unknown key that completes a first handshake message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -58,7 +58,7 @@ impl EndpointConfig {
             oldest_version: VERSION,
             newest_version: VERSION,
             largest_message: MESSAGE_MAX_LEN as u64,
-            capabilities: 0,
+            capabilities: CAPABILITY_VERIFY,
             signing_key,
             nickname: nickname.as_bytes().get(..end).unwrap_or_default(),
         }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::connection::NoteBody;
 use crate::proto::streams::StreamEvent;
+use crate::proto::verification::Progress;
 
 /// Something that the owner may want to know or act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,13 @@ pub enum Event {
         peer: PeerId,
         /// What.
         event: StreamEvent,
+    },
+    /// A comparison of words has come further.
+    Verification {
+        /// With whom.
+        peer: PeerId,
+        /// How far.
+        progress: Progress,
     },
     /// The session ended.
     Closed {
@@ -174,6 +182,9 @@ pub enum CloseReason {
     Violation,
     /// The peer needs something that this version does not know.
     Unsupported,
+    /// The two people saw different words, as one of them said. The peer is treated as revoked until the
+    /// owner adds it anew.
+    WordsDiffer,
     /// We removed or revoked the peer.
     Removed,
     /// The peer showed another signing key than the one that is remembered of it. It comes with the
@@ -196,9 +207,12 @@ pub enum ApiMisuse {
     /// No address of the peer is known.
     #[error("no address of the peer is known")]
     NoAddress,
-    /// There is no session with the peer.
+    /// There is no session with the peer, or it has not introduced itself in it yet.
     #[error("not connected")]
     NotConnected,
+    /// The peer's program does not compare words.
+    #[error("the other program cannot compare words")]
+    CannotVerify,
     /// The peer has spoken a newer version than ours ([`Shown::version`](crate::proto::Shown)).
     #[error("the peer has spoken version {0}")]
     NewerVersion(u16),

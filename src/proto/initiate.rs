@@ -299,6 +299,7 @@ impl Peer {
                     remote_index: payload.index,
                     connection: pair,
                     initiator: true,
+                    handshake: completed.hash,
                     proves,
                     started,
                 };

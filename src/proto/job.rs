@@ -115,6 +115,7 @@ pub(super) struct Responded {
     pub(super) payload: RespPayload,
     pub(super) remote_connection: ConnectionId,
     pub(super) keys: TransportKeys,
+    pub(super) handshake: [u8; 32],
     pub(super) datagrams: [Vec<u8>; 2],
 }
 
@@ -214,7 +215,8 @@ impl Respond {
             remote_connection,
         } = self;
         let peer = responder.remote();
-        let (message2, keys, _) = responder.respond(psk.as_deref(), &payload.encode()).ok()?;
+        let (message2, keys, handshake) =
+            responder.respond(psk.as_deref(), &payload.encode()).ok()?;
         let mac1 = MacKey::for_resp(&ephemeral);
         let datagrams = encode_resp(slot.1, &message2, |b| mac1.mac(&[b]));
         Some(Responded {
@@ -223,6 +225,7 @@ impl Respond {
             payload,
             remote_connection,
             keys,
+            handshake,
             datagrams,
         })
     }

@@ -30,6 +30,8 @@ pub struct Keypair {
     pub(super) connection: ConnectionPair,
     /// Whether we started the handshake that made it.
     pub(super) initiator: bool,
+    /// The hash of the handshake that made it.
+    pub(super) handshake: [u8; 32],
     /// Where the other side was shown to receive, once the keypair is confirmed: the one address that
     /// its half of the handshake went to.
     pub(super) proves: Option<SocketAddr>,
@@ -54,6 +56,7 @@ pub(super) struct KeypairInfo {
     pub(super) remote_index: SessionIndex,
     pub(super) connection: ConnectionPair,
     pub(super) initiator: bool,
+    pub(super) handshake: [u8; 32],
     pub(super) proves: Option<SocketAddr>,
     pub(super) started: Instant,
 }
@@ -67,6 +70,7 @@ impl Keypair {
             remote_index,
             connection,
             initiator,
+            handshake,
             proves,
             started,
         } = info;
@@ -78,6 +82,7 @@ impl Keypair {
             remote_index,
             connection,
             initiator,
+            handshake,
             proves,
             started,
             created: now,
@@ -226,6 +231,11 @@ impl KeySlots {
 
     pub(super) fn current(&self) -> Option<&Arc<Keypair>> {
         self.current.as_ref()
+    }
+
+    /// Those that both sides are known to hold, the newest first.
+    pub(super) fn in_use(&self) -> impl Iterator<Item = &Arc<Keypair>> {
+        self.current.iter().chain(&self.previous)
     }
 
     /// The slot of `keypair`, if it has one.

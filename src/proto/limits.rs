@@ -211,6 +211,13 @@ pub const MAX_CHALLENGES: usize = 16;
 /// Challenges of the peer that wait for their answer; at the bound the oldest goes.
 pub const MAX_PATH_RESPONSES: usize = 8;
 
+// Verification (docs/protocol.md#verification).
+
+/// How long two people may take to compare words.
+pub const VERIFY_LIFE: Duration = Duration::from_secs(300);
+/// How long after a comparison that a peer asked for it gets no other.
+pub const VERIFY_PAUSE: Duration = Duration::from_secs(60);
+
 // Messages (docs/protocol.md#messages).
 
 /// Longest body that travels on the chat stream itself; a longer one has a stream of its own.

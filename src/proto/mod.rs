@@ -34,6 +34,7 @@ mod streams;
 mod timer;
 mod transmit;
 mod upper;
+mod verification;
 
 #[cfg(test)]
 mod tests;
@@ -51,3 +52,8 @@ pub use stats::{DropReason, Stats};
 pub use streams::StreamEvent;
 pub use timer::Timer;
 pub use transmit::{Datagram, Transmit, Unsealed};
+pub use verification::{Progress, Unfinished};
+
+#[cfg(test)]
+pub(crate) use crate::crypto::Comparison;
+pub use crate::crypto::ShortCode;

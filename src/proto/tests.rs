@@ -23,6 +23,7 @@ mod losses;
 mod paths;
 mod state;
 mod transport;
+mod verified;
 mod welcome;
 
 /// One side: an endpoint with its address and the generator of its worker.

@@ -32,9 +32,11 @@ pub enum Timer {
     Erase,
     /// When to forget an unknown peer that nobody accepted.
     Guest,
+    /// When a comparison of words has taken too long.
+    Verification,
 }
 
-const TIMERS: usize = 12;
+const TIMERS: usize = 13;
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 impl Default for Armed {
@@ -145,6 +147,7 @@ const ALL: [Timer; TIMERS] = [
     Timer::Attempts,
     Timer::Erase,
     Timer::Guest,
+    Timer::Verification,
 ];
 
 #[cfg(test)]

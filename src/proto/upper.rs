@@ -1,10 +1,12 @@
 //! What the layer above asks of an endpoint besides streams.
 
+use crate::crypto::ShortCode;
 use crate::id::PeerId;
 use crate::proto::endpoint::Endpoint;
 use crate::proto::event::{ApiMisuse, Notice};
 use crate::proto::timer::Timer;
 use crate::time::Instant;
+use crate::wire::frame::CloseCode;
 
 impl Endpoint {
     /// What the layer above has to look at; to be asked after every input until there is nothing.
@@ -101,5 +103,46 @@ impl Endpoint {
     #[must_use]
     pub fn is_known(&self, peer: PeerId) -> bool {
         self.peers.get(&peer).is_some_and(|peer| !peer.is_guest())
+    }
+
+    /// Asks a peer to compare words: [`Event::Verification`](crate::proto::Event::Verification) follows.
+    /// Does nothing while a comparison runs.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::UnknownPeer`]; [`ApiMisuse::NotConnected`] without a session in which the peer has
+    /// introduced itself; [`ApiMisuse::CannotVerify`] if its program is too old.
+    pub fn verify(&mut self, peer: PeerId, now: Instant) -> Result<(), ApiMisuse> {
+        let record = self.peers.get_mut(&peer).ok_or(ApiMisuse::UnknownPeer)?;
+        record.ask_to_verify(&mut self.shared, now)
+    }
+
+    /// Says whether our person saw these words, `code`, with the peer's. That they are not the `same`
+    /// ends the session as [`Endpoint::set_aside`]. `false`: they are not being compared, or no longer.
+    pub fn judge(&mut self, peer: PeerId, code: &ShortCode, same: bool, now: Instant) -> bool {
+        let record = self.peers.get_mut(&peer);
+        let judged = record.is_some_and(|peer| peer.judge(code, same, &mut self.shared));
+        if judged && !same {
+            self.set_aside(peer, now);
+        }
+        judged
+    }
+
+    /// Ends the session with somebody who is perhaps not who it should be:
+    /// [`CloseReason::WordsDiffer`](crate::proto::CloseReason::WordsDiffer) follows. The peer gets
+    /// nothing more and no answer until it is added anew.
+    pub fn set_aside(&mut self, peer: PeerId, now: Instant) {
+        if let Some(record) = self.peers.get_mut(&peer) {
+            record.say_close(CloseCode::Declined, &mut self.shared, now);
+            let _ = record.set_aside(&mut self.shared);
+        }
+        self.shared.revoked.insert(peer);
+        self.forget(peer);
+    }
+
+    /// Ends a comparison that runs, and says so to the peer.
+    pub fn withdraw(&mut self, peer: PeerId) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.withdraw(&mut self.shared);
+        }
     }
 }

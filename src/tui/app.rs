@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::Instant;
+use crate::tui::bell::Bell;
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
@@ -51,6 +52,9 @@ pub struct App {
     pub(super) notice: Option<Safe>,
     /// When Ctrl+C was pressed on an empty line.
     pub(super) interrupted: Option<Instant>,
+    /// When a key was pressed last.
+    pub(super) pressed: Option<Instant>,
+    pub(super) bell: Bell,
     pub(super) completion: Option<Completion>,
     pub(super) now: Now,
     last_ticket: u64,
@@ -129,6 +133,8 @@ impl App {
             was_at_end: false,
             notice: None,
             interrupted: None,
+            pressed: None,
+            bell: Bell::default(),
             completion: None,
             now,
             last_ticket: 0,
@@ -190,9 +196,13 @@ impl App {
 
     /// Whether somebody looks at the end of this conversation.
     pub(super) fn is_seen(&self, at: usize) -> bool {
-        let is_covered = matches!(self.mode, Mode::Panel { .. } | Mode::Switcher { .. });
+        let is_covered = matches!(
+            self.mode,
+            Mode::Panel { .. } | Mode::Switcher { .. } | Mode::Welcome { .. }
+        );
         self.is_focused
             && !is_covered
+            && self.window().height > 0
             && self.active == Some(at)
             && self
                 .conversations

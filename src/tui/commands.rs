@@ -31,6 +31,11 @@ pub(super) enum Command<'a> {
     Whois(Option<&'a str>),
     Ping(Option<&'a str>),
     Connect(Option<&'a str>),
+    Verify(Option<&'a str>),
+    /// A name, what was read out, or both.
+    Match(&'a str),
+    Differ(Option<&'a str>),
+    Later(Option<&'a str>),
     MyId,
     /// A name; without a key for the one that calls.
     Add(&'a str, Option<&'a str>),
@@ -90,6 +95,25 @@ pub(super) const COMMANDS: &[Usage] = &[
     usage("whois", "[NAME]", "name, key, address", true),
     usage("ping", "[NAME]", "measure the way there and back", true),
     usage("connect", "[NAME]", "call now", true),
+    usage(
+        "verify",
+        "[NAME]",
+        "compare four words, to be sure who it is",
+        true,
+    ),
+    usage(
+        "match",
+        "[NAME] [WORDS]",
+        "the words are the same, or those that were read",
+        true,
+    ),
+    usage(
+        "differ",
+        "[NAME]",
+        "the words differ: end it, and send nothing more",
+        true,
+    ),
+    usage("later", "[NAME]", "compare words another time", true),
     usage(
         "myid",
         "",
@@ -189,6 +213,10 @@ impl<'a> Command<'a> {
             "whois" if is_single => Self::Whois(one),
             "ping" if is_single => Self::Ping(one),
             "connect" if is_single => Self::Connect(one),
+            "verify" if is_single => Self::Verify(one),
+            "match" => Self::Match(rest),
+            "differ" if is_single => Self::Differ(one),
+            "later" if is_single => Self::Later(one),
             "go" | "query" if is_single => Self::Go(one?),
             "msg" => two.map(|(name, text)| Self::Message(name, text.trim_start()))?,
             "add" => match two {

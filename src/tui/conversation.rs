@@ -11,7 +11,7 @@ use crate::tui::editor::Editor;
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
 use crate::tui::input::{Card, LinkStatus, Said, Standing, Ticket};
-use crate::tui::log::{Anchor, Line, Log, MAX_ENTRIES};
+use crate::tui::log::{Anchor, Line, Log};
 
 /// A conversation.
 #[derive(Debug)]
@@ -29,8 +29,10 @@ pub(super) struct Conversation {
     pub(super) history: History,
     /// Where the screen stands, if not at the end.
     pub(super) anchor: Option<Anchor>,
-    /// Messages that were not seen.
-    pub(super) unseen: Vec<Name>,
+    /// Messages that were not seen, with their entries.
+    pub(super) unseen: Vec<(Name, u64)>,
+    /// Messages that were not seen and whose entries had to make room.
+    pub(super) lost: usize,
     pub(super) is_muted: bool,
     /// Whether it has a tab.
     pub(super) is_open: bool,
@@ -42,6 +44,7 @@ pub(super) struct Conversation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blocked {
     KeyChanged,
+    WordsDiffer,
     Revoked,
     Forgotten,
 }
@@ -69,6 +72,7 @@ impl Conversation {
             history: History::default(),
             anchor: None,
             unseen: Vec::new(),
+            lost: 0,
             is_muted: false,
             is_open: true,
             selected: None,
@@ -92,6 +96,7 @@ impl Conversation {
     pub(super) const fn blocked(&self) -> Option<Blocked> {
         match self.standing {
             Standing::KeyChanged { .. } => Some(Blocked::KeyChanged),
+            Standing::WordsDiffer { .. } => Some(Blocked::WordsDiffer),
             Standing::Revoked => Some(Blocked::Revoked),
             Standing::Offline { .. }
             | Standing::Connecting { .. }
@@ -108,7 +113,7 @@ impl Conversation {
 
     /// How many messages were not seen.
     pub(super) const fn unread(&self) -> usize {
-        self.unseen.len()
+        self.unseen.len() + self.lost
     }
 
     /// Takes a message in. `is_seen`: whether somebody looks at the end of this conversation.
@@ -118,13 +123,13 @@ impl Conversation {
         if said.missing > 0 {
             self.log.push(Entry::gap(said.at, zone, said.missing));
         }
-        self.log.push(Entry::theirs(said, zone));
+        let entry = self.log.push(Entry::theirs(said, zone));
+        if !said.old {
+            self.unseen.push((said.name, entry));
+        }
+        self.lose();
         if said.old {
             return;
-        }
-        // Those beyond are counted as seen by nobody: after a restart they come again.
-        if self.unseen.len() < MAX_ENTRIES {
-            self.unseen.push(said.name);
         }
         if !is_seen {
             self.log.marker.get_or_insert(first);
@@ -160,14 +165,31 @@ impl Conversation {
         self.log.push(Entry::note(at, zone, words));
     }
 
+    /// Counts what made room before anybody has seen it: to nobody it was shown, and after a restart it comes
+    /// again.
+    fn lose(&mut self) {
+        let before = self.unseen.len();
+        let log = &self.log;
+        self.unseen.retain(|(_, entry)| !log.has_dropped(*entry));
+        self.lost += before - self.unseen.len();
+    }
+
+    /// Empties the screen. Whoever does that wants to see no more of it.
+    pub(super) fn clear(&mut self) {
+        self.log.clear();
+        self.anchor = None;
+    }
+
     /// The end is looked at. Returns what is seen by that.
     pub(super) fn see(&mut self) -> Vec<Name> {
-        mem::take(&mut self.unseen)
+        self.lose();
+        let seen = mem::take(&mut self.unseen);
+        seen.into_iter().map(|(name, _)| name).collect()
     }
 
     /// Nobody looks any more: what is new from now on is new.
     pub(super) const fn leave(&mut self) {
-        if self.unseen.is_empty() {
+        if self.unread() == 0 {
             self.log.marker = None;
         }
     }

@@ -194,6 +194,11 @@ pub enum Standing {
         /// What happened, and what to do.
         why: Safe,
     },
+    /// Words that were compared were others. Nothing is sent until the person decides.
+    WordsDiffer {
+        /// What happened, and what to do.
+        why: Safe,
+    },
     /// The key was revoked. Nothing is sent, ever.
     Revoked,
 }
@@ -262,6 +267,14 @@ pub enum Ask {
     Ping(PeerId),
     /// Call somebody now.
     Connect(PeerId),
+    /// Compare words.
+    Verify(PeerId),
+    /// The words are the same, by what was read out if that was typed.
+    Match(PeerId, String),
+    /// The words differ.
+    Differ(PeerId),
+    /// Compare no more for now.
+    Later(PeerId),
     /// Our own key, and what others have to type.
     MyId,
     /// Take an unknown key in under a name.

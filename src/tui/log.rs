@@ -11,7 +11,7 @@ use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::input::Ticket;
 
 /// Entries that are kept; the oldest go first.
-pub(super) const MAX_ENTRIES: usize = 20_000;
+const MAX_ENTRIES: usize = 20_000;
 /// Bytes of text that are kept.
 const MAX_BYTES: usize = 32 << 20;
 
@@ -21,6 +21,8 @@ pub(super) struct Log {
     entries: VecDeque<Entry>,
     /// The number of the first of them.
     first: u64,
+    /// Those before this one had to make room.
+    dropped: u64,
     bytes: usize,
     names: BTreeMap<Name, u64>,
     tickets: BTreeMap<Ticket, u64>,
@@ -65,7 +67,13 @@ impl Log {
         if let Some(gone) = self.entries.pop_front() {
             self.bytes -= gone.size();
             self.first += 1;
+            self.dropped = self.first;
         }
+    }
+
+    /// Whether an entry had to make room. What was cleared away had not.
+    pub(super) const fn has_dropped(&self, entry: u64) -> bool {
+        entry < self.dropped
     }
 
     /// Empties it. What of ours has come to no end yet is still waited for.

@@ -11,6 +11,7 @@
 //! ```
 
 mod app;
+mod bell;
 mod clock;
 mod commands;
 mod conversation;

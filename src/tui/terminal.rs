@@ -57,6 +57,7 @@ pub struct Terminal {
     title: Safe,
     /// The text that stands there without a frame.
     bare: Option<Vec<Safe>>,
+    has_mouse: bool,
 }
 
 impl Terminal {
@@ -80,6 +81,7 @@ impl Terminal {
             caret: None,
             title: Safe::default(),
             bare: None,
+            has_mouse: false,
         })
     }
 
@@ -176,6 +178,7 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::draw`].
     pub fn set_mouse(&mut self, is_on: bool) -> io::Result<()> {
+        self.has_mouse = is_on;
         if is_on {
             execute!(self.out(), EnableMouseCapture)
         } else {
@@ -191,6 +194,9 @@ impl Terminal {
         restore();
         pause();
         take_over()?;
+        if self.has_mouse {
+            self.set_mouse(true)?;
+        }
         self.title = Safe::default();
         self.redraw()
     }

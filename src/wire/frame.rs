@@ -1,12 +1,17 @@
 //! What lies inside the seal: a packet number, then frames. Source: docs/protocol.md#frames.
 
+mod verify;
+
 use tinyvec::TinyVec;
 
 use crate::id::{PacketNumber, StreamId, VerifyingKey};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
 use crate::wire::limits::{
     ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN, PATH_TOKEN_LEN, RECEIPT_MAX_LEN,
+    VERIFY_MAX_LEN,
 };
+
+pub use verify::{Verdict, Verify, VerifyStep};
 
 const PADDING: u64 = 0x00;
 const PING: u64 = 0x01;
@@ -26,6 +31,7 @@ const PATH_CHALLENGE: u64 = 0x0f;
 const PATH_RESPONSE: u64 = 0x10;
 /// From here on a type is followed by a length, so that it can be skipped.
 const FIRST_EXTENSION: u64 = 0x40;
+const VERIFY: u64 = 0x40;
 
 /// The smallest sizes that a plaintext is padded to; above them it is padded to the path's size.
 const BUCKETS: [usize; 5] = [64, 128, 256, 512, 1_024];
@@ -79,6 +85,8 @@ pub enum Frame<'a> {
     PathChallenge([u8; PATH_TOKEN_LEN]),
     /// The bytes of a PATH_CHALLENGE, returned to where it came from.
     PathResponse([u8; PATH_TOKEN_LEN]),
+    /// Two people compare words.
+    Verify(Verify),
     /// An even extension type that this version skips.
     Skipped,
 }
@@ -100,6 +108,7 @@ impl Frame<'_> {
             | Self::Reject(_)
             | Self::PathChallenge(_)
             | Self::PathResponse(_)
+            | Self::Verify(_)
             | Self::Skipped => true,
             Self::Ack(_) | Self::Close(_) => false,
         }
@@ -445,6 +454,10 @@ fn parse_frame<'a>(reader: &mut Reader<'a>) -> Result<Option<Frame<'a>>, DecodeE
         REJECT => Frame::Reject(reader.prefixed(RECEIPT_MAX_LEN)?),
         PATH_CHALLENGE => Frame::PathChallenge(*reader.array()?),
         PATH_RESPONSE => Frame::PathResponse(*reader.array()?),
+        VERIFY => {
+            let verify = Verify::parse(reader.prefixed(VERIFY_MAX_LEN)?)?;
+            verify.map_or(Frame::Skipped, Frame::Verify)
+        }
         extension if extension >= FIRST_EXTENSION && extension % 2 == 0 => {
             reader.prefixed(usize::MAX)?;
             Frame::Skipped
@@ -498,6 +511,10 @@ fn encode_frame(frame: &Frame<'_>, writer: &mut Writer) {
         }
         Frame::PathResponse(token) => {
             writer.varint(PATH_RESPONSE).bytes(token);
+        }
+        Frame::Verify(verify) => {
+            writer.varint(VERIFY);
+            verify.encode(writer);
         }
         Frame::Skipped => {}
     }

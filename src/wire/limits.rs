@@ -32,6 +32,12 @@ pub const CLOSE_REASON_MAX_LEN: usize = 64;
 pub const NICKNAME_MAX_LEN: usize = 128;
 /// Bytes of a token that proves an address.
 pub const PATH_TOKEN_LEN: usize = 8;
+/// The bit of HELLO's capabilities that says: VERIFY is understood.
+pub const CAPABILITY_VERIFY: u64 = 1;
+/// Bytes of a nonce, a commitment or a handshake hash in a VERIFY frame.
+pub const VERIFY_NONCE_LEN: usize = 32;
+/// Longest body of a VERIFY frame, with room for later steps.
+pub const VERIFY_MAX_LEN: usize = 128;
 
 /// Longest body of a RECEIPT or REJECT frame.
 pub const RECEIPT_MAX_LEN: usize = 512;

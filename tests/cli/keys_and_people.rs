@@ -29,7 +29,7 @@ fn a_new_key_needs_somebody_who_compares_it() {
     );
     assert!(
         home.data(&["peers", "list"])
-            .starts_with(&format!("bob  {CAROL}\n"))
+            .starts_with(&format!("bob  {CAROL}  [not verified]\n"))
     );
     let back = home.run(&["peers", "replace", "bob", BOB, "--yes"]);
     assert_eq!(back.code, 4, "the former key is revoked: {}", back.stderr);
@@ -104,7 +104,10 @@ fn the_qr_code_is_drawn_and_its_address_is_told() {
     let uri = done.stderr.trim();
     home.data(&["peers", "add", "me", uri]);
     let list = home.data(&["peers", "list"]);
-    assert_eq!(list, format!("me  {}  a.example:7419\n", key.trim()));
+    assert_eq!(
+        list,
+        format!("me  {}  [not verified]  a.example:7419\n", key.trim())
+    );
     let lines: Vec<&str> = done.stdout.lines().collect();
     let widths = lines.iter().map(|line| line.chars().count());
     assert!(

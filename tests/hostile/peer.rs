@@ -7,7 +7,7 @@ use securechat::crypto::{Initiator, MacKey, StaticSecret, TransportKeys, accept,
 use securechat::id::{Counter, PacketNumber, PeerId, SessionIndex, StreamId, VerifyingKey};
 use securechat::sim::SimRng;
 use securechat::wire::Writer;
-use securechat::wire::frame::{Ack, CloseCode, Frame, Hello, Payload, StreamFrame};
+use securechat::wire::frame::{Ack, CloseCode, Frame, Hello, Payload, StreamFrame, Verify};
 use securechat::wire::limits::{
     ACK_MAX_RANGES, DATA_HEADER_LEN, MAX_DATAGRAM_LEN, TAG_LEN, VERSION,
 };
@@ -47,6 +47,7 @@ pub struct Received {
     pub closed: Option<CloseCode>,
     pub receipts: Vec<Vec<u8>>,
     pub rejects: Vec<Vec<u8>>,
+    pub verifies: Vec<Verify>,
     pub challenge: Option<[u8; 8]>,
     pub responses: u64,
     /// Bytes of the victim's streams, repeated ones too.
@@ -59,6 +60,7 @@ pub struct Received {
 
 struct Keys {
     keys: TransportKeys,
+    handshake: [u8; 32],
     remote: SessionIndex,
     sent: u64,
 }
@@ -84,6 +86,11 @@ impl Hostile {
             answers: None,
             outbox: Vec::new(),
         }
+    }
+
+    /// The hash of the handshake that made its newest keys.
+    pub fn handshake(&self) -> [u8; 32] {
+        self.keys.as_ref().map_or([0; 32], |keys| keys.handshake)
     }
 
     pub const fn id(&self) -> PeerId {
@@ -265,7 +272,8 @@ impl Hostile {
         };
         let remote = *done.payload.last_chunk().expect("a payload has 16 bytes");
         self.attempt = None;
-        self.use_keys(done.keys, SessionIndex(u32::from_le_bytes(remote)));
+        let remote = SessionIndex(u32::from_le_bytes(remote));
+        self.use_keys(done.keys, done.hash, remote);
     }
 
     /// Answers message 1 of the victim's, if both halves of it are there.
@@ -282,19 +290,20 @@ impl Hostile {
         payload.u32(self.fresh_index().0);
         let payload = payload.into_vec().try_into();
         let payload = payload.expect("16 bytes were written");
-        let Ok((message2, keys, _)) = responder.respond(None, &payload) else {
+        let Ok((message2, keys, hash)) = responder.respond(None, &payload) else {
             return;
         };
         let ephemeral = *message1.first_chunk().expect("message 1 begins with a key");
         let mac1 = MacKey::for_resp(&ephemeral);
         self.outbox
             .extend(encode_resp(sender, &message2, |it| mac1.mac(&[it])));
-        self.use_keys(keys, sender);
+        self.use_keys(keys, hash, sender);
     }
 
-    fn use_keys(&mut self, keys: TransportKeys, remote: SessionIndex) {
+    fn use_keys(&mut self, keys: TransportKeys, handshake: [u8; 32], remote: SessionIndex) {
         self.keys = Some(Keys {
             keys,
+            handshake,
             remote,
             sent: 0,
         });
@@ -311,6 +320,7 @@ impl Received {
                 Frame::Reject(body) => self.rejects.push(body.to_vec()),
                 Frame::PathChallenge(token) => self.challenge = Some(*token),
                 Frame::PathResponse(_) => self.responses += 1,
+                Frame::Verify(verify) => self.verifies.push(*verify),
                 Frame::Stream(stream) => self.bytes += stream.data.len() as u64,
                 Frame::MaxStreamData { id, max } if id.0 == 1 => self.credit = *max,
                 Frame::MaxStreams(max) => self.streams = Some(*max),

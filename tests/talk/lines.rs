@@ -26,7 +26,7 @@ fn a_key_and_an_address_are_enough_the_first_time_and_a_name_afterwards() {
     );
     let mut again = alice.start(&["connect", "bob"]);
     again.told(&format!("connecting to bob at {address}"));
-    again.told(&format!("secure: bob at {address} (not verified)"));
+    again.told(&format!("secure: bob at {address} [not verified]"));
     check(&mut again, &mut listener);
     again.leave();
 }

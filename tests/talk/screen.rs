@@ -132,7 +132,7 @@ fn two_people_talk_on_two_screens() {
     bob.says("yes, 41 GB 👧");
     alice.sees("bob      yes, 41 GB 👧");
     alice.says("/whois");
-    alice.sees("verified    no; compare the key");
+    alice.sees("verified    [not verified]; to compare words: /verify");
     alice.says("/ping");
     alice.sees("ping: bob answered after");
     alice.says("/sned secret");
@@ -386,6 +386,8 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     let home = Home::new();
     let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
     person.sees("listening on");
+    person.presses("\u{1b}m");
+    person.waits("the mouse", |vt| vt.modes.contains("?1000"));
     person.presses("half a thought");
     person.sees("> half a thought");
     person.presses("\u{1a}");
@@ -401,6 +403,10 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     person.program.signal(Signal::CONT);
     person.sees("> half a thought");
     assert!(person.vt.modes.contains("?1049"));
+    assert!(
+        person.vt.modes.contains("?1000"),
+        "the mouse is on as before"
+    );
     assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
 }
 

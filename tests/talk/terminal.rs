@@ -190,7 +190,7 @@ fn commands_are_not_sent_and_two_slashes_say_one() {
     listener.say("/help");
     listener.said("/quit         leave");
     listener.say("/peers");
-    listener.said("> alice  connected");
+    listener.said("> alice  [not verified]  connected");
     listener.say("/sned secret");
     listener.said("unknown command \"/sned secret\" - try /help (nothing was sent)");
     listener.say("/pees");
@@ -222,7 +222,7 @@ fn who_is_not_to_be_asked_still_has_commands() {
     listener.said("secure: alice");
     sees_prompt(&mut listener, "alice");
     listener.say("/peers");
-    listener.said("> alice  connected");
+    listener.said("> alice  [not verified]  connected");
     listener.say("said");
     assert!(caller.said("").ends_with("\tbob\tsaid"));
     assert_eq!(quit(listener).code, Some(0));

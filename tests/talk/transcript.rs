@@ -244,7 +244,7 @@ fn commands_tell_who_is_there_and_how_things_stand() {
         format!("{}=", key.trim_end()),
         format!("key{}", alice.key())
     );
-    listener.said("verified    no; ");
+    listener.said("verified    [not verified]; ");
     listener.said("address     127.0.0.1:");
     listener.said("state       connected since ");
     listener.said("round trip  ");

@@ -85,6 +85,8 @@ fn at_home_commands_work_and_nothing_can_be_said() {
     assert_eq!(name, "bob");
     screen.line("/whois");
     assert!(screen.rule().contains("Give a NAME"));
+    screen.key("ctrl-c");
+    screen.seconds(1);
     screen.meet(BOB, "bob");
     assert!(screen.rows()[0].contains("bob [not verified]"));
 }
@@ -123,4 +125,56 @@ fn the_conversation_that_the_program_was_started_for_comes_first() {
     assert!(screen.rows()[0].contains("carol"));
     screen.tell(Told::Show(EVE));
     assert!(screen.rows()[0].contains("carol"), "nobody knows that one");
+}
+
+#[test]
+fn what_is_typed_at_home_goes_to_nobody_who_appears_meanwhile() {
+    let mut screen = Screen::new(80, 12);
+    screen.type_in("to my");
+    screen.meet(BOB, "bob");
+    screen.line("self alone");
+    assert_eq!(screen.sent(), []);
+    assert!(screen.rule().contains("nobody is here to hear that"));
+    screen.key("ctrl-c");
+    screen.type_in("q");
+    screen.key("backspace");
+    screen.meet(EVE, "eve");
+    screen.line("and again");
+    assert_eq!(screen.sent(), [], "a hand that writes has seen nothing");
+    screen.key("ctrl-c");
+    screen.seconds(1);
+    assert!(screen.rows()[0].contains("bob [not verified]"));
+}
+
+#[test]
+fn a_caller_whose_name_is_taken_can_be_given_another() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.tell(guest(EVE, "xTIBA"));
+    for name in ["bob", "eve"] {
+        screen.line(&format!("/add {name}"));
+        screen.key("y");
+        let name = name.to_owned();
+        let welcome = Ask::Welcome { peer: EVE, name };
+        assert_eq!(screen.actions(), [Action::Ask(welcome)]);
+    }
+    screen.tell(Told::GuestGone(EVE));
+    screen.line("/refuse");
+    assert!(screen.rule().contains("nobody waits to be added"));
+}
+
+/// Whoever can call can call often: a conversation is not what that is written into.
+#[test]
+fn strangers_write_nothing_into_a_conversation() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.say(BOB, "the only line");
+    let before = screen.rows()[1..13].to_vec();
+    for number in 0..100 {
+        screen.tell(guest(PeerId::new([100 + number; 32]), "xTIBA 5rboU"));
+    }
+    assert_eq!(screen.rows()[1..13], before);
+    assert!(
+        screen.rule().contains("100 unknown keys call"),
+        "{}",
+        screen.rule()
+    );
 }

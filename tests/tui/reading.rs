@@ -210,3 +210,65 @@ fn clear_empties_the_screen_and_what_comes_then_is_shown() {
     screen.say(BOB, "after");
     assert!(screen.text().contains("after"));
 }
+
+/// What had to make room was never looked at: it must not count as seen, or the store forgets it.
+#[test]
+fn what_made_room_unseen_does_not_count_as_seen() {
+    let mut screen = Screen::with_three(80, 10);
+    for _ in 0..3 {
+        screen.say(CAROL, &"a".repeat(12 << 20));
+    }
+    assert_eq!(screen.app.unread(), 3);
+    screen.key("alt-2");
+    assert_eq!(screen.seen(), [(CAROL, 2)], "the first is not here");
+    assert_eq!(screen.app.unread(), 0);
+    (0..3).for_each(|_| screen.say(CAROL, "short"));
+    let text = screen.text();
+    assert!(text.contains("1 message was not seen"), "{text}");
+}
+
+#[test]
+fn what_a_panel_or_a_tiny_screen_hides_is_not_seen() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.tell(Told::Guest(securechat::tui::Guest {
+        peer: CAROL,
+        fingerprint: "xTIBA".into(),
+        address: "198.51.100.7:40000".parse().unwrap(),
+        nickname: None,
+    }));
+    screen.line("/add carol");
+    screen.say(BOB, "behind the question");
+    assert_eq!((screen.app.unread(), screen.seen()), (1, vec![]));
+    screen.key("esc");
+    assert_eq!(screen.seen(), [(BOB, 1)]);
+    screen.resize(10, 4);
+    screen.say(BOB, "nowhere");
+    assert_eq!((screen.app.unread(), screen.seen()), (1, vec![]));
+    screen.resize(80, 16);
+    assert_eq!(screen.seen(), [(BOB, 1)]);
+}
+
+#[test]
+fn many_messages_at_once_ring_once_and_are_counted() {
+    let settings = Settings {
+        notify: securechat::tui::Discretion::Full,
+        ..settings()
+    };
+    let mut screen = Screen::with(settings, 80, 10);
+    screen.meet(BOB, "bob");
+    screen.input(Input::Focus(false));
+    screen.say(BOB, &"long ".repeat(1 << 16));
+    (1..64).for_each(|_| screen.say(BOB, "again"));
+    let actions = screen.actions();
+    let [Action::Notify(Notice { words: Some(words) })] = &actions[..] else {
+        panic!("{} notifications", actions.len());
+    };
+    assert!(words.as_str().len() < 200, "{words:?}");
+    screen.seconds(1);
+    let rest = Notice {
+        words: Some("63 more messages".into()),
+    };
+    assert_eq!(screen.actions(), [Action::Notify(rest)]);
+    screen.seconds(5);
+    assert_eq!(screen.actions(), []);
+}

@@ -18,7 +18,7 @@ pub use self::key::{
 pub use self::meta::{CompletionsArgs, DemoArgs, HelpArgs, ManArgs, StatusArgs};
 pub use self::peers::{
     PeerArgs, PeersAddArgs, PeersCommand, PeersExportArgs, PeersImportArgs, PeersRenameArgs,
-    PeersReplaceArgs, PeersRevokeArgs,
+    PeersReplaceArgs, PeersRevokeArgs, PeersVerifyArgs,
 };
 pub use self::talk::{ConnectArgs, DaemonArgs, Family, ListenArgs, Reachable, SendArgs, Trust};
 

@@ -17,6 +17,8 @@ pub enum PeersCommand {
     Rename(PeersRenameArgs),
     /// Give somebody a new key; the one so far is refused from then on
     Replace(PeersReplaceArgs),
+    /// Compare the keys with somebody by their safety number
+    Verify(PeersVerifyArgs),
     /// Never talk to this key again, and refuse it when it calls
     Revoke(PeersRevokeArgs),
     /// Forget somebody
@@ -68,6 +70,16 @@ pub struct PeersReplaceArgs {
     /// Do not ask for what the peer reads out: you have compared the key already
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `peers verify`.
+#[derive(Args, Debug)]
+pub struct PeersVerifyArgs {
+    /// The name
+    pub name: String,
+    /// The safety number that the other side has: 60 digits, with or without spaces. Asks for it if left out
+    #[arg(long, value_name = "DIGITS")]
+    pub number: Option<String>,
 }
 
 /// `peers export`.

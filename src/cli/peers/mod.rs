@@ -2,6 +2,7 @@
 
 mod exchange;
 mod replace;
+mod verify;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode,
         PeersCommand::Show(args) => show(args, context),
         PeersCommand::Rename(args) => rename(args, context),
         PeersCommand::Replace(args) => replace::replace(args, context),
+        PeersCommand::Verify(args) => verify::verify(args, context),
         PeersCommand::Revoke(args) => revoke(args, context),
         PeersCommand::Remove(args) => remove(args, context),
         PeersCommand::Export(args) => exchange::export(args, context),
@@ -43,6 +45,7 @@ const fn changes(command: &PeersCommand) -> bool {
         | PeersCommand::Replace(_)
         | PeersCommand::Revoke(_)
         | PeersCommand::Remove(_)
+        | PeersCommand::Verify(_)
         | PeersCommand::Import(_) => true,
     }
 }
@@ -98,6 +101,13 @@ fn remarks(peer: &Peer) -> Safe {
     if peer.is_revoked() {
         remarks.push("revoked".into());
     }
+    if let Some(day) = peer.differed() {
+        remarks.push(Safe::from("[NOT VERIFIED: the words differed on ") + day + "]");
+    } else if peer.verified().is_some() {
+        remarks.push("[verified]".into());
+    } else if !peer.is_revoked() {
+        remarks.push("[not verified]".into());
+    }
     remarks.extend(peer.addresses().iter().map(Safe::from));
     if peer.has_psk() {
         remarks.push("psk".into());
@@ -124,6 +134,8 @@ pub(super) struct Saved {
     addresses: Vec<String>,
     seen: Option<String>,
     verified: Option<String>,
+    /// When words were compared and differed, and nobody has decided since.
+    differed: Option<String>,
     psk: bool,
     revoked: bool,
 }
@@ -156,6 +168,7 @@ impl Saved {
             addresses: peer.addresses().iter().map(HostPort::to_string).collect(),
             seen: day(peer.seen()),
             verified: day(peer.verified()),
+            differed: day(peer.differed()),
             psk: peer.has_psk(),
             revoked: peer.is_revoked(),
         }
@@ -196,10 +209,7 @@ fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
         ("revoked", revocation(&known, &key)),
         ("address", addresses(peer)),
         ("seen", peer.seen().map(|day| safe_line(&day.to_string()))),
-        (
-            "verified",
-            peer.verified().map(|day| safe_line(&day.to_string())),
-        ),
+        ("verified", Some(trust(peer))),
         ("shared secret", peer.has_psk().then(|| "yes (psk)".into())),
     ];
     for (label, value) in rows {
@@ -209,6 +219,14 @@ fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn trust(peer: &Peer) -> Safe {
+    match (peer.differed(), peer.verified()) {
+        (Some(day), _) => Safe::from("NO: the words that you compared differed on ") + day,
+        (None, Some(day)) => Safe::from(day) + " [verified]",
+        (None, None) => "no [not verified]".into(),
+    }
 }
 
 fn addresses(peer: &Peer) -> Option<Safe> {

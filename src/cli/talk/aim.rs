@@ -7,6 +7,7 @@ use crate::cli::talk::contacts::unsaved;
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{Target, Who};
 use crate::cli::{Context, Error, peers};
+use crate::id::PeerId;
 use crate::net::{Bind, Family, Host, ResolveError};
 use crate::proto::{PeerConfig, Shown};
 use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only};
@@ -29,6 +30,7 @@ impl Aim {
             Who::Name(name) => {
                 let known = KnownPeers::load(&context.paths.known_peers())?;
                 let peer = peers::find(&known, &name)?;
+                check_not_aside(&known, &peer.key())?;
                 let saved = peer.addresses().first().cloned();
                 let name = Some(peer.name().clone());
                 (
@@ -97,6 +99,7 @@ pub(super) fn meet(
 ) -> Result<(), Error> {
     let known = profile.contacts.known();
     known.check_not_revoked(&offer.key)?;
+    check_not_aside(known, &offer.key)?;
     if known.find_key(&offer.key).is_none() {
         profile.contacts.meet(offer);
         messenger.endpoint_mut().add_peer(PeerConfig {
@@ -107,6 +110,19 @@ pub(super) fn meet(
         });
     }
     Ok(())
+}
+
+/// Makes sure that nobody has to decide first whether a peer is who it should be.
+///
+/// # Errors
+/// SC33.
+pub(super) fn check_not_aside(known: &KnownPeers, key: &PeerId) -> Result<(), Error> {
+    match known.find_key(key).filter(|peer| peer.differed().is_some()) {
+        Some(peer) => Err(Error::WordsDiffered {
+            name: peer.name().clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn bad_address(text: &str, error: ResolveError) -> Error {

@@ -56,6 +56,16 @@ impl Contacts {
         for peer in self.usable() {
             endpoint.add_peer(config_of(peer));
         }
+        for peer in self.differed() {
+            endpoint.revoke_peer(peer);
+        }
+    }
+
+    /// Those whose words were others, and about whom nobody has decided.
+    fn differed(&self) -> Vec<PeerId> {
+        let peers = self.known.peers().iter();
+        let differed = peers.filter(|peer| peer.differed().is_some());
+        differed.map(Peer::key).collect()
     }
 
     /// Reads the file again if it changed and returns what is different. A file that cannot be read
@@ -78,14 +88,19 @@ impl Contacts {
         }
         self.stamp = stamp;
         let fresh = fresh?;
-        let before: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
+        let whose = |contacts: &Self| -> BTreeSet<PeerId> {
+            let usable = contacts.usable().map(Peer::key);
+            usable.chain(contacts.differed()).collect()
+        };
+        let before = whose(self);
         self.known = fresh;
         let known = &self.known;
         self.passing.retain(|key, _| known.find_key(key).is_none());
-        let after: BTreeSet<PeerId> = self.usable().map(Peer::key).collect();
+        let after = whose(self);
         Ok(Some(Changes {
             revoked: self.known.revoked().map(|(key, _)| *key).collect(),
             removed: before.difference(&after).copied().collect(),
+            aside: self.differed(),
             present: self.usable().map(config_of).collect(),
         }))
     }
@@ -115,7 +130,7 @@ impl Contacts {
         self.known
             .peers()
             .iter()
-            .filter(|peer| !peer.is_revoked())
+            .filter(|peer| !peer.is_revoked() && peer.differed().is_none())
             .filter(allowed)
     }
 
@@ -134,6 +149,38 @@ impl Contacts {
     /// When the peer's key was compared with its owner, if it was.
     pub(super) fn verified(&self, peer: &PeerId) -> Option<Day> {
         self.known.find_key(peer).and_then(Peer::verified)
+    }
+
+    /// When words that were compared with the peer were others, if nobody has decided since.
+    pub(super) fn differed_on(&self, peer: &PeerId) -> Option<Day> {
+        self.known.find_key(peer).and_then(Peer::differed)
+    }
+
+    /// Notes what came of a comparison; false if the peer has no line to note it on. A look at the file
+    /// finds it there.
+    ///
+    /// # Errors
+    /// If the file cannot be used; nothing is noted then.
+    pub(super) fn note_comparison(
+        &self,
+        peer: &PeerId,
+        same: bool,
+        day: Day,
+    ) -> Result<bool, store::Error> {
+        let mut is_noted = false;
+        KnownPeers::update(&self.path, |known| {
+            let name = known.find_key(peer).map(|peer| peer.name().to_string());
+            let Some(name) = name else {
+                return Ok(());
+            };
+            is_noted = true;
+            if same {
+                known.set_verified(&name, Some(day))
+            } else {
+                known.set_differed(&name, day)
+            }
+        })?;
+        Ok(is_noted)
     }
 
     pub(super) const fn known(&self) -> &KnownPeers {
@@ -236,6 +283,8 @@ pub(in crate::cli) fn unsaved(peer: &PeerId) -> Safe {
 pub(super) struct Changes {
     revoked: Vec<PeerId>,
     removed: Vec<PeerId>,
+    /// Whose words were others: no session, but what waits for them stays.
+    aside: Vec<PeerId>,
     present: Vec<PeerConfig>,
 }
 
@@ -252,6 +301,9 @@ impl Changes {
         }
         for key in self.removed {
             messenger.remove_peer(key, now);
+        }
+        for key in self.aside {
+            messenger.endpoint_mut().set_aside(key, now);
         }
         for peer in self.present {
             messenger.endpoint_mut().add_peer(peer);

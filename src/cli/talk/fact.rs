@@ -10,7 +10,7 @@ use crate::chat::{Incoming, Outgoing};
 use crate::cli::json::{Body, Trouble, message_id};
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::proto::CloseReason;
+use crate::proto::{CloseReason, Unfinished};
 use crate::store::{fingerprint, key_text};
 use crate::text::Safe;
 use crate::time::UnixTime;
@@ -49,6 +49,9 @@ pub(super) enum Fact {
         address: SocketAddr,
         verified: bool,
         initiator: bool,
+        /// The same for people, who also see when words differed.
+        #[serde(skip)]
+        trust: &'static str,
     },
     /// Somebody has to accept us first.
     Waiting {
@@ -128,6 +131,18 @@ pub(super) enum Fact {
         who: Who,
         rtt_ms: Option<f64>,
     },
+    /// How far a comparison of words has come.
+    Verify {
+        #[serde(flatten)]
+        who: Who,
+        step: Step,
+        /// What both sides are to see, for people who read English.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        words: Option<[&'static str; 4]>,
+        /// The same for everybody else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        numbers: Option<[u16; 3]>,
+    },
     /// Something went wrong; the program goes on.
     Error(Trouble),
     /// A request was done.
@@ -157,6 +172,43 @@ pub(super) enum Change {
     Unreachable { tries: u32 },
     /// The machine reports a closed port.
     PortClosed { address: SocketAddr },
+}
+
+/// How far a comparison of words has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Step {
+    /// We have asked.
+    Asked,
+    /// They want to compare.
+    TheyAsk,
+    /// The words are there.
+    Words,
+    /// They say that the words are the same.
+    TheyMatch,
+    /// We say so: they are verified.
+    Match,
+    /// Somebody says that they differ: the session is over, and nothing is sent.
+    Differ,
+    /// Somebody does not want to now.
+    Withdrawn,
+    /// They compared less than a minute ago.
+    TooSoon,
+    /// Nobody compared in time.
+    Expired,
+    /// The session ended before that.
+    Lost,
+}
+
+impl From<Unfinished> for Step {
+    fn from(why: Unfinished) -> Self {
+        match why {
+            Unfinished::Withdrawn => Self::Withdrawn,
+            Unfinished::TooSoon => Self::TooSoon,
+            Unfinished::Expired => Self::Expired,
+            Unfinished::Lost => Self::Lost,
+        }
+    }
 }
 
 /// Why messages are in the outbox.
@@ -242,6 +294,7 @@ impl Fact {
             | Self::Receipt { .. }
             | Self::OtherVersion { .. }
             | Self::Pong { .. }
+            | Self::Verify { .. }
             | Self::Error(_)
             | Self::Answer { .. }
             | Self::End { .. } => None,
@@ -262,16 +315,9 @@ impl Fact {
             Self::Secure {
                 who,
                 address,
-                verified,
+                trust,
                 ..
-            } => {
-                let trust = if *verified {
-                    " (verified)"
-                } else {
-                    " (not verified)"
-                };
-                note(Safe::from("secure: ") + &who.label + " at " + *address + trust)
-            }
+            } => note(Safe::from("secure: ") + &who.label + " at " + *address + " " + *trust),
             Self::Waiting { who } => note(who.label.clone() + " has to accept you first; waiting"),
             Self::CallerGone { key } => {
                 let label = crate::cli::talk::unsaved(key);
@@ -299,6 +345,7 @@ impl Fact {
             | Self::Message(_)
             | Self::Receipt { .. }
             | Self::Pong { .. }
+            | Self::Verify { .. }
             | Self::Error(_)
             | Self::Answer { .. }
             | Self::End { .. } => None,
@@ -346,6 +393,7 @@ pub(super) const fn reason(reason: CloseReason) -> &'static str {
         CloseReason::Unsupported => "unsupported",
         CloseReason::Removed => "removed",
         CloseReason::SigningKeyChanged => "signing_key_changed",
+        CloseReason::WordsDiffer => "words_differ",
     }
 }
 

@@ -76,6 +76,7 @@ fn samples() -> Vec<Fact> {
         Fact::Secure {
             who: who(),
             address: address(),
+            trust: "[not verified]",
             verified: false,
             initiator: true,
         },
@@ -142,7 +143,29 @@ fn samples() -> Vec<Fact> {
         CloseReason::Unsupported,
         CloseReason::Removed,
         CloseReason::SigningKeyChanged,
+        CloseReason::WordsDiffer,
     ];
+    let steps = [
+        Step::Asked,
+        Step::TheyAsk,
+        Step::Words,
+        Step::TheyMatch,
+        Step::Match,
+        Step::Differ,
+        Step::Withdrawn,
+        Step::TooSoon,
+        Step::Expired,
+        Step::Lost,
+    ];
+    facts.extend(steps.map(|step| {
+        let has_words = step == Step::Words;
+        Fact::Verify {
+            who: who(),
+            step,
+            words: has_words.then_some(["abandon", "zoo", "ability", "able"]),
+            numbers: has_words.then_some([1_000, 9_191, 4_711]),
+        }
+    }));
     facts.extend(reasons.map(|it| Fact::Closed {
         who: who(),
         reason: reason(it),
@@ -169,6 +192,7 @@ const fn name(fact: &Fact) -> &'static str {
         Fact::TurnedAway { .. } => "turned_away",
         Fact::OtherVersion { .. } => "other_version",
         Fact::Pong { .. } => "pong",
+        Fact::Verify { .. } => "verify",
         Fact::Error(_) => "error",
         Fact::Answer { .. } => "answer",
         Fact::End { .. } => "end",

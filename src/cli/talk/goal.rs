@@ -306,9 +306,10 @@ impl Reach {
     fn on_closed(&mut self, reason: CloseReason, now: Instant) -> Progress {
         let code = match reason {
             CloseReason::Goodbye => ExitCode::Done,
-            CloseReason::Declined | CloseReason::Removed | CloseReason::SigningKeyChanged => {
-                ExitCode::Trust
-            }
+            CloseReason::Declined
+            | CloseReason::Removed
+            | CloseReason::WordsDiffer
+            | CloseReason::SigningKeyChanged => ExitCode::Trust,
             CloseReason::Unsupported => ExitCode::Version,
             CloseReason::TheySayViolation | CloseReason::Violation => ExitCode::Network,
         };

@@ -342,6 +342,7 @@ impl Pinging {
             }
             // Nobody else is wanted meanwhile, and the rest shows in the pings.
             Event::Established { .. }
+            | Event::Verification { .. }
             | Event::PingAnswered { .. }
             | Event::Roamed { .. }
             | Event::Waiting { .. }

@@ -19,6 +19,9 @@ pub(super) enum Call {
     Reject(Reject),
     Connect(Somebody),
     Ping(Somebody),
+    Verify(Somebody),
+    Match(Match),
+    Differ(Somebody),
     Status,
     PeersList,
     PeersAdd(PeersAdd),
@@ -70,6 +73,15 @@ pub(super) struct Reject {
 #[serde(deny_unknown_fields)]
 pub(super) struct Somebody {
     pub(super) peer: String,
+}
+
+/// `match`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Match {
+    pub(super) peer: String,
+    /// What the other read out, to be compared; without it somebody has done that.
+    pub(super) words: Option<String>,
 }
 
 /// `peers.add`.
@@ -169,6 +181,9 @@ impl Call {
             "reject" => read(params).map(Self::Reject),
             "connect" => read(params).map(Self::Connect),
             "ping" => read(params).map(Self::Ping),
+            "verify" => read(params).map(Self::Verify),
+            "match" => read(params).map(Self::Match),
+            "differ" => read(params).map(Self::Differ),
             "peers.add" => read(params).map(Self::PeersAdd),
             "peers.rename" => read(params).map(Self::PeersRename),
             "peers.revoke" => read(params).map(Self::PeersRevoke),

@@ -11,7 +11,7 @@ use crate::chat::{self, ContactId, Draft, Name, Policy, SendError, State, Update
 use crate::cli::args::SendArgs;
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned, message_id, ms};
-use crate::cli::talk::aim::Aim;
+use crate::cli::talk::aim::{Aim, check_not_aside};
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
@@ -92,6 +92,7 @@ fn through(
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let peer = peers::find(&known, &args.name)?;
     known.check_not_revoked(&peer.key())?;
+    check_not_aside(&known, &peer.key())?;
     // Before standard input is read for nothing.
     let target = Target::of_send(args)?;
     let wait = (!args.no_wait).then_some(args.wait);
@@ -126,6 +127,7 @@ fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let peer = peers::find(&known, &args.name)?;
     known.check_not_revoked(&peer.key())?;
+    check_not_aside(&known, &peer.key())?;
     let contact = ContactId::from(peer.key());
     let peer = Peer {
         label: peer.name().clone(),
@@ -449,6 +451,7 @@ impl Delivery {
             | Event::Silent { .. }
             | Event::Resumed { .. }
             | Event::Pong { .. }
+            | Event::Verification { .. }
             | Event::PingAnswered { .. }
             | Event::Unreachable { .. }
             | Event::Roamed { .. }

@@ -26,6 +26,14 @@ pub(in crate::cli) enum Typed<'a> {
     Status,
     /// Measure the way to a peer and back.
     Ping(Option<&'a str>),
+    /// Compare words with a peer.
+    Verify(Option<&'a str>),
+    /// The words are the same: a name, what the other side reads out, or both.
+    Match(Option<&'a str>),
+    /// The words differ.
+    Differ(Option<&'a str>),
+    /// Compare no more for now.
+    Later(Option<&'a str>),
     /// A command that does not exist. It is never sent.
     Unknown {
         /// As it was typed.
@@ -36,7 +44,9 @@ pub(in crate::cli) enum Typed<'a> {
 }
 
 /// Every command by its full name.
-const COMMANDS: [&str; 6] = ["help", "peers", "ping", "quit", "status", "whois"];
+const COMMANDS: [&str; 10] = [
+    "help", "peers", "ping", "quit", "status", "whois", "verify", "match", "differ", "later",
+];
 
 impl<'a> Typed<'a> {
     /// Reads a line. `//` and `@@` stand for a `/` or `@` that is meant to be said.
@@ -59,7 +69,11 @@ impl<'a> Typed<'a> {
             | Self::Peers
             | Self::Whois(_)
             | Self::Status
-            | Self::Ping(_) => true,
+            | Self::Ping(_)
+            | Self::Verify(_)
+            | Self::Match(_)
+            | Self::Differ(_)
+            | Self::Later(_) => true,
         }
     }
 
@@ -74,6 +88,10 @@ impl<'a> Typed<'a> {
             ("status", None) => Self::Status,
             ("whois", name) => Self::Whois(name),
             ("ping", name) => Self::Ping(name),
+            ("verify", name) => Self::Verify(name),
+            ("match", rest) => Self::Match(rest),
+            ("differ", name) => Self::Differ(name),
+            ("later", name) => Self::Later(name),
             _ => Self::Unknown {
                 command,
                 similar: nearest(word, COMMANDS.map(Safe::from).iter()),

@@ -373,8 +373,8 @@ impl Connection {
     pub(super) fn take_back_receipt(&mut self) -> Option<NoteBody> {
         match self.notes.pop_back()? {
             Note::Receipt(body) => Some(body),
-            reject @ Note::Reject(_) => {
-                self.notes.push_back(reject);
+            other @ (Note::Reject(_) | Note::Verify(_)) => {
+                self.notes.push_back(other);
                 None
             }
         }

@@ -1,9 +1,9 @@
-//! RECEIPT and REJECT frames on their way out. The connection repeats them until they are acknowledged
+//! RECEIPT, REJECT and VERIFY frames on their way out. The connection repeats them until they are acknowledged
 //! and does not read them.
 
 use tinyvec::TinyVec;
 
-use crate::wire::frame::Frame;
+use crate::wire::frame::{Frame, Verify};
 use crate::wire::varint_len;
 
 /// The body of a RECEIPT or REJECT, in the words of the layer above. One of a single range fits without
@@ -17,6 +17,8 @@ pub(in crate::proto) enum Note {
     Receipt(NoteBody),
     /// What is not taken.
     Reject(NoteBody),
+    /// A step of a comparison.
+    Verify(Verify),
 }
 
 impl Default for Note {
@@ -30,12 +32,17 @@ impl Note {
         match self {
             Self::Receipt(body) => Frame::Receipt(body),
             Self::Reject(body) => Frame::Reject(body),
+            Self::Verify(verify) => Frame::Verify(*verify),
         }
     }
 
     /// Bytes of the frame.
     pub(super) fn frame_len(&self) -> usize {
-        let (Self::Receipt(body) | Self::Reject(body)) = self;
-        1 + varint_len(body.len() as u64) + body.len()
+        match self {
+            Self::Receipt(body) | Self::Reject(body) => {
+                1 + varint_len(body.len() as u64) + body.len()
+            }
+            Self::Verify(verify) => 2 + varint_len(verify.body_len() as u64) + verify.body_len(),
+        }
     }
 }

@@ -47,6 +47,7 @@ fn made(
         remote_index: SessionIndex(9),
         connection,
         initiator,
+        handshake: [0; 32],
         proves: None,
         started: created - Duration::from_secs(10),
     };

@@ -42,6 +42,7 @@ impl Peer {
         for keypair in self.keys.take_all() {
             shared.keys.remove(&keypair);
         }
+        self.lose_verification(shared);
         self.stop_handshake(shared);
         self.forget_attempts(shared);
         shared.timers.stop_all(&mut self.armed, self.id);

@@ -130,7 +130,8 @@ impl Peer {
             | Frame::MaxStreamData { .. }
             | Frame::MaxStreams(_)
             | Frame::Receipt(_)
-            | Frame::Reject(_) => {
+            | Frame::Reject(_)
+            | Frame::Verify(_) => {
                 // A guest has no credit before the user has decided.
                 if is_guest {
                     return self.on_violation(shared, now);
@@ -142,6 +143,10 @@ impl Peer {
                 } else if let Frame::Reject(body) = frame {
                     let body = NoteBody::from(*body);
                     shared.notice(Notice::Reject { peer, body });
+                } else if let Frame::Verify(verify) = frame {
+                    if self.on_verify(verify, shared, now) == Fate::Forget {
+                        return Fate::Forget;
+                    }
                 } else {
                     connection.on_stream_frame(frame);
                 }

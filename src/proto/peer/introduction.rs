@@ -6,13 +6,14 @@ use crate::proto::event::Event;
 use crate::proto::peer::Peer;
 use crate::proto::shared::Shared;
 use crate::wire::frame::Hello;
-use crate::wire::limits::VERSION;
+use crate::wire::limits::{CAPABILITY_VERIFY, VERSION};
 
 /// What counts of a HELLO.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Introduction {
     signing_key: VerifyingKey,
     newest_version: u16,
+    capabilities: u64,
 }
 
 impl From<&Hello<'_>> for Introduction {
@@ -20,6 +21,7 @@ impl From<&Hello<'_>> for Introduction {
         Self {
             signing_key: hello.signing_key,
             newest_version: hello.newest_version,
+            capabilities: hello.capabilities,
         }
     }
 }
@@ -34,11 +36,18 @@ impl Peer {
         pinned != said.signing_key
     }
 
+    /// Whether the peer's program can compare words, once it has introduced itself.
+    pub(super) fn can_verify(&self) -> Option<bool> {
+        let capabilities = self.introduction?.capabilities;
+        Some(capabilities & CAPABILITY_VERIFY != 0)
+    }
+
     /// Remembers what the peer said of itself, and tells the owner.
     pub(super) fn introduce(&mut self, shared: &mut Shared) {
         let Some(Introduction {
             signing_key,
             newest_version,
+            ..
         }) = self.introduction
         else {
             return;

@@ -48,6 +48,7 @@ impl Peer {
 
     fn start_connection(&mut self, keypair: &Keypair, shared: &mut Shared, now: Instant) {
         info!(peer = %self.label, "new connection");
+        self.lose_verification(shared);
         self.pair = Some(keypair.connection);
         self.generation = shared.next_generation();
         let connection = Connection::new(

@@ -5,7 +5,7 @@
 //! 3. [`Peer::on_opened`] (`inbound`) takes what arrives; `roam` follows the peer's address, and
 //!    `introduction` remembers what it says of itself.
 //! 4. [`Peer::poll_packet`] (`outbound`) gives what leaves; `timers` asks for it in time.
-//! 5. `carried` is the layer above's way to the streams.
+//! 5. `carried` is the layer above's way to the streams; `verification` compares words.
 //! 6. [`Peer::end`] (`ending`) erases everything but the record.
 
 mod carried;
@@ -16,6 +16,7 @@ mod keys;
 mod outbound;
 mod roam;
 mod timers;
+mod verification;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -36,6 +37,7 @@ use crate::proto::path::PathState;
 use crate::proto::peer::introduction::Introduction;
 use crate::proto::shared::Shared;
 use crate::proto::timer::{Armed, Timer};
+use crate::proto::verification::Verification;
 use crate::time::Instant;
 
 /// How we came to have a record of a peer.
@@ -98,6 +100,8 @@ pub(super) struct Peer {
     /// The highest counter that arrived under the current keypair.
     pub(super) highest: Option<(Epoch, Counter)>,
     rekey_jitter: Duration,
+    /// None before the first comparison of words.
+    verification: Option<Box<Verification>>,
 }
 
 /// The first eight of the 44 characters that people know a key by: six bytes in base64.
@@ -152,6 +156,7 @@ impl Peer {
             silent: false,
             highest: None,
             rekey_jitter: shared.rng.up_to(RETRY_JITTER),
+            verification: None,
         }
     }
 

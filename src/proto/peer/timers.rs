@@ -73,6 +73,7 @@ impl Peer {
                 // Whatever waits needs a new key now.
                 self.set_dirty(shared);
             }
+            Timer::Verification => self.on_verification_expired(shared),
             Timer::Guest => {
                 self.end(None, shared);
                 return Fate::Forget;

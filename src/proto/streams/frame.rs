@@ -56,6 +56,7 @@ impl StreamRecord {
             | Frame::Close(_)
             | Frame::Receipt(_)
             | Frame::Reject(_)
+            | Frame::Verify(_)
             | Frame::PathChallenge(_)
             | Frame::PathResponse(_)
             | Frame::Skipped => None,

@@ -63,6 +63,7 @@ impl Incoming {
                 | Frame::MaxStreams(_)
                 | Frame::Receipt(_)
                 | Frame::Reject(_)
+                | Frame::Verify(_)
                 | Frame::PathChallenge(_)
                 | Frame::PathResponse(_)
                 | Frame::Skipped => {}

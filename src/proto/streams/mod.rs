@@ -148,6 +148,7 @@ impl Streams {
                 | Frame::MaxStreams(_)
                 | Frame::Receipt(_)
                 | Frame::Reject(_)
+                | Frame::Verify(_)
                 | Frame::PathChallenge(_)
                 | Frame::PathResponse(_)
                 | Frame::Skipped => {}
@@ -175,6 +176,7 @@ impl Streams {
             | Frame::Close(_)
             | Frame::Receipt(_)
             | Frame::Reject(_)
+            | Frame::Verify(_)
             | Frame::PathChallenge(_)
             | Frame::PathResponse(_)
             | Frame::Skipped => {}

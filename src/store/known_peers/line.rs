@@ -38,7 +38,7 @@ pub enum DamageReason {
     BadQuote,
     /// `addr=` is not `host:port`.
     BadAddress,
-    /// `seen=` or `verified=` is not a day.
+    /// `seen=`, `verified=` or `differed=` is not a day.
     BadDay,
     /// `psk=` is not 32 bytes in base64.
     BadPsk,
@@ -77,7 +77,10 @@ impl fmt::Display for DamageReason {
             Self::BadOption => write!(f, "what follows the key is not option=value"),
             Self::BadQuote => write!(f, "a quotation mark is missing or stands in a wrong place"),
             Self::BadAddress => write!(f, "addr= is not host:port"),
-            Self::BadDay => write!(f, "seen= and verified= need a day such as 2026-11-21"),
+            Self::BadDay => write!(
+                f,
+                "seen=, verified= and differed= need a day such as 2026-11-21"
+            ),
             Self::BadPsk => write!(f, "psk= is not a key of 32 bytes"),
             Self::BadSigningKey => write!(f, "sign= is not a key of 32 bytes"),
             Self::BadVersion => write!(f, "version= is not the number of a version"),
@@ -108,6 +111,7 @@ pub(super) struct PeerLine {
     pub(super) addresses: Vec<HostPort>,
     pub(super) seen: Option<Day>,
     pub(super) verified: Option<Day>,
+    pub(super) differed: Option<Day>,
     pub(super) psk: Option<Arc<Psk>>,
     pub(super) signing_key: Option<VerifyingKey>,
     pub(super) version: Option<u16>,
@@ -161,6 +165,7 @@ fn parse_peer<'a>(
         addresses: Vec::new(),
         seen: None,
         verified: None,
+        differed: None,
         psk: None,
         signing_key: None,
         version: None,
@@ -180,6 +185,7 @@ fn take_option(option: &str, value: &str, peer: &mut PeerLine) -> Result<(), Dam
             .push(value.parse().map_err(|_| DamageReason::BadAddress)?),
         "seen" => set_once(&mut peer.seen, day()?)?,
         "verified" => set_once(&mut peer.verified, day()?)?,
+        "differed" => set_once(&mut peer.differed, day()?)?,
         "psk" => {
             set_once(&mut peer.psk, Arc::new(parse_psk(value)?))?;
             scrub_stack();

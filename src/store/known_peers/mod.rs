@@ -9,7 +9,8 @@
 //! - Names are local and unique; one that looks like another is refused. One key has one name.
 //! - A key that is `@revoked` on any line loses, whatever other lines say. Only an editor takes
 //!   such a line out.
-//! - Options: `addr=` (may be repeated), `seen=`, `verified=` (days in UTC), `psk=` (32 bytes in
+//! - Options: `addr=` (may be repeated), `seen=`, `verified=`, `differed=` (days in UTC; on the last one two
+//!   people who compared words saw different ones: nothing is sent to such a peer), `psk=` (32 bytes in
 //!   base64: a shared secret, so that the file and its `.bak` must be kept as secret as a key).
 //!   `sign=` (32 bytes in base64) and `version=`: what the peer showed of itself, which it must not
 //!   take back. Values with spaces stand in `"`; `\"` and `\\` are a quote and a backslash there.
@@ -117,6 +118,13 @@ impl Peer {
     #[must_use]
     pub fn verified(&self) -> Option<Day> {
         self.says.verified
+    }
+
+    /// The day on which words that were compared were different ones; nothing may be sent to such a peer
+    /// until somebody has decided what that means.
+    #[must_use]
+    pub fn differed(&self) -> Option<Day> {
+        self.says.differed
     }
 
     /// Whether the key is `@revoked`; nothing may be sent to such a peer.
@@ -361,13 +369,24 @@ impl KnownPeers {
         self.set_option(name, "seen", &[day.to_string()])
     }
 
-    /// Notes that the two people compared their keys, or takes the note away.
+    /// Notes that the two people compared their keys, or takes the note away. That words differed once is
+    /// settled by it.
     ///
     /// # Errors
     /// `NotFound`, `DamagedLine`.
     pub fn set_verified(&mut self, name: &str, day: Option<Day>) -> Result<(), Error> {
         let values: Vec<_> = day.iter().map(Day::to_string).collect();
-        self.set_option(name, "verified", &values)
+        self.set_option(name, "verified", &values)?;
+        self.set_option(name, "differed", &[])
+    }
+
+    /// Notes that the two people compared words and saw different ones. The peer is not verified then.
+    ///
+    /// # Errors
+    /// `NotFound`, `DamagedLine`.
+    pub fn set_differed(&mut self, name: &str, day: Day) -> Result<(), Error> {
+        self.set_option(name, "verified", &[])?;
+        self.set_option(name, "differed", &[day.to_string()])
     }
 
     /// Notes what a peer showed of itself: the signing key unless there is one, the version unless

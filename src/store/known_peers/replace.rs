@@ -5,7 +5,7 @@ use crate::id::PeerId;
 use crate::store::error::{Error, ErrorKind, Operation};
 
 /// Options that say something of a key and not of whose it is.
-const BOUND_TO_KEY: [&str; 5] = ["seen", "verified", "psk", "sign", "version"];
+const BOUND_TO_KEY: [&str; 6] = ["seen", "verified", "differed", "psk", "sign", "version"];
 
 impl KnownPeers {
     /// Gives a peer another key, and returns the one before, which is revoked. What was known of that

@@ -3,6 +3,7 @@
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Mode, Search};
+use crate::tui::commands::Command;
 use crate::tui::editor::{Line, Move};
 use crate::tui::input::Action;
 use crate::tui::keys::{self, Bind, Stroke};
@@ -137,6 +138,9 @@ impl App {
                     line: Line::default(),
                     skip: 0,
                 };
+            }
+            Bind::Verify => {
+                let _ = self.run(Command::Verify(None));
             }
             Bind::Bare => self.enter_bare(),
             Bind::List => self.has_list = !self.has_list,

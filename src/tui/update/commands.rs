@@ -1,5 +1,6 @@
 //! Commands, and what is done with a selected message.
 
+use crate::chat::words;
 use crate::text::{Safe, safe_line};
 use crate::tui::app::{App, Mode};
 use crate::tui::commands::{self, COMMANDS, Command};
@@ -24,6 +25,14 @@ impl App {
             Command::Whois(name) => return self.ask_about(name, Ask::Whois),
             Command::Ping(name) => return self.ask_about(name, Ask::Ping),
             Command::Connect(name) => return self.ask_about(name, Ask::Connect),
+            Command::Verify(name) => return self.ask_about(name, Ask::Verify),
+            Command::Differ(name) => return self.ask_about(name, Ask::Differ),
+            Command::Later(name) => return self.ask_about(name, Ask::Later),
+            Command::Match(rest) => {
+                let (name, typed) = words::split_name(rest);
+                let typed = typed.to_owned();
+                return self.ask_about(name, |peer| Ask::Match(peer, typed.clone()));
+            }
             Command::Add(name, Some(key)) => self.act(Action::Ask(Ask::Add {
                 name: name.to_owned(),
                 key: key.to_owned(),
@@ -40,9 +49,7 @@ impl App {
             }
             Command::Close => self.close(),
             Command::Clear => {
-                let conversation = self.current_mut();
-                conversation.log.clear();
-                conversation.anchor = None;
+                self.current_mut().clear();
             }
             Command::Delete => self.delete_selected(),
             Command::Copy(number) => return self.copy_nth(number),

@@ -10,14 +10,18 @@ mod told;
 pub(super) use submit::blocked;
 
 use core::mem;
+use core::time::Duration;
 
+use crate::text::Safe;
 use crate::tui::app::{App, Mode};
-use crate::tui::input::{Action, Input, Now};
+use crate::tui::input::{Action, Discretion, Input, Notice, Now};
 use crate::tui::keys::Stroke;
 use crate::tui::view;
 
 /// Lines from which on a paste is asked about (irssi asks from the sixth on).
 const ASK_FROM_LINES: usize = 6;
+/// Who has pressed a key for less than this has not seen yet what changed meanwhile.
+const GLANCE: Duration = Duration::from_millis(300);
 
 impl App {
     /// Takes what happens, and returns what is to be done, in this order.
@@ -25,7 +29,10 @@ impl App {
     pub fn update(&mut self, input: Input, now: Now) -> Vec<Action> {
         self.now = now;
         match input {
-            Input::Key(key) => self.on_stroke(Stroke::of(&key)),
+            Input::Key(key) => {
+                self.pressed = Some(now.instant);
+                self.on_stroke(Stroke::of(&key));
+            }
             Input::Paste(text) => self.on_paste(&text),
             Input::Wheel(rows) => self.scroll(isize::from(rows)),
             Input::Click(x, y) => self.on_click(x, y),
@@ -34,18 +41,52 @@ impl App {
             Input::Tick => {}
             Input::Told(told) => self.on_told(told),
         }
+        self.leave_home();
         self.settle();
+        self.ring();
         mem::take(&mut self.actions)
     }
 
-    /// What is looked at counts as seen.
+    /// Goes from home to the first who is there, but not under the hands of somebody who writes: what was
+    /// meant for nobody would go to whoever appears.
+    fn leave_home(&mut self) {
+        let now = self.now.instant;
+        let is_writing = self
+            .pressed
+            .is_some_and(|at| now.saturating_since(at) < GLANCE);
+        let is_free = self.home.editor.is_empty() && matches!(self.mode, Mode::Chat);
+        if self.active.is_none() && !self.conversations.is_empty() && is_free && !is_writing {
+            self.active = Some(0);
+        }
+    }
+
+    /// Tells of the messages that came too soon after one that was told of.
+    fn ring(&mut self) {
+        if self.unread() == 0 {
+            self.bell.hush();
+        }
+        if let Some(held) = self.bell.due(self.now.instant) {
+            let noun = if held == 1 { " message" } else { " messages" };
+            let words = Safe::from(held) + " more" + noun;
+            let has_words = !matches!(self.settings.notify, Discretion::Bell);
+            let words = has_words.then_some(words);
+            self.act(Action::Notify(Notice { words }));
+        }
+    }
+
+    /// What is looked at counts as seen. What made room before is not, and is told of.
     fn settle(&mut self) {
         if let Some(at) = self.active
             && self.is_seen(at)
             && let Some(conversation) = self.conversations.get_mut(at)
-            && !conversation.unseen.is_empty()
+            && conversation.unread() > 0
         {
             let (peer, names) = (conversation.peer, conversation.see());
+            let lost = mem::take(&mut conversation.lost);
+            if lost > 0 {
+                let (now, zone) = (self.now.unix, &self.settings.zone);
+                conversation.note(now, zone, made_room(lost));
+            }
             self.act(Action::Seen(peer, names));
         }
     }
@@ -122,4 +163,13 @@ impl App {
         (self.completion, self.mode) = (None, Mode::Chat);
         self.current_mut().is_open = true;
     }
+}
+
+fn made_room(lost: usize) -> Safe {
+    let words = if lost == 1 {
+        " message was not seen and had to make room; it comes"
+    } else {
+        " messages were not seen and had to make room; they come"
+    };
+    Safe::from(lost) + words + " again at the next start"
 }

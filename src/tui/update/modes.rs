@@ -187,7 +187,7 @@ impl App {
             Stroke::Char('y' | 'Y') => {
                 self.mode = Mode::Chat;
                 if self.guests.iter().any(|guest| guest.peer == peer) {
-                    self.guests.retain(|guest| guest.peer != peer);
+                    // It goes when the core says so: the name may be refused.
                     self.act(Action::Ask(Ask::Welcome { peer, name }));
                 } else {
                     self.tell("it is gone meanwhile");

@@ -129,6 +129,9 @@ fn unknown(word: &str, similar: Option<Safe>) -> Safe {
 pub(in crate::tui) fn blocked(why: Blocked, name: &Safe) -> Safe {
     match why {
         Blocked::KeyChanged => name.clone() + " has another key now",
+        Blocked::WordsDiffer => {
+            Safe::from("the words that you compared with ") + name + " differed"
+        }
         Blocked::Revoked => name.clone() + "'s key was revoked",
         Blocked::Forgotten => name.clone() + " is no longer among your peers",
     }

@@ -3,6 +3,7 @@
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::tui::app::App;
+use crate::tui::bell;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::Receipt;
 use crate::tui::input::{Action, Card, Discretion, Guest, Notice, Said, Standing, Told};
@@ -81,7 +82,6 @@ impl App {
             return;
         }
         self.conversations.push(Conversation::new(card));
-        self.active.get_or_insert(self.conversations.len() - 1);
     }
 
     /// Tells of a failed message that does not stand on any screen: none fails in silence.
@@ -109,6 +109,9 @@ impl App {
             return;
         }
         let name = conversation.name.clone();
+        if !self.bell.rings(self.now.instant) {
+            return;
+        }
         let words = self.notification(name, said);
         self.act(Action::Notify(Notice { words }));
     }
@@ -121,26 +124,26 @@ impl App {
             Discretion::Sender => Some(from()),
             Discretion::Full => {
                 let text = said.text.as_deref().unwrap_or("[unreadable message]");
-                Some(from() + ": " + crate::text::safe_line(text))
+                Some(from() + ": " + bell::beginning(text, self.theme.glyphs.more))
             }
         }
     }
 
     /// Tells of a caller. Nothing that is being typed can be taken for an answer: that is a command.
+    /// It is told at home and in the rule: whoever can call can call often, and would push what was said
+    /// out of a conversation.
     fn on_guest(&mut self, guest: Guest) {
         let from = Safe::from("an unknown key calls from ") + guest.address + ":";
         let key = Safe::from("  ") + &guest.fingerprint;
-        for line in [from, key] {
-            self.note(None, line);
-        }
+        let mut lines = vec![from, key];
         if let Some(name) = &guest.nickname {
             let words = Safe::from("  it suggests to be called \"") + name + "\"";
-            self.note(None, words);
+            lines.push(words);
         }
-        self.note(
-            None,
-            "/add NAME saves it and talks, /refuse sends it away".into(),
-        );
+        lines.push("/add NAME saves it and talks, /refuse sends it away".into());
+        for line in lines {
+            self.home.note(self.now.unix, &self.settings.zone, line);
+        }
         self.guests.retain(|other| other.peer != guest.peer);
         self.guests.push_back(guest);
     }

@@ -50,6 +50,7 @@ impl App {
         let queued = here.log.queued();
         match &here.standing {
             Standing::KeyChanged { .. } => ("[KEY CHANGED]".into(), true),
+            Standing::WordsDiffer { .. } => (Safe::from("[NOT ") + &here.name + "]", true),
             Standing::Revoked => ("[revoked]".into(), true),
             Standing::Up
             | Standing::Offline { .. }

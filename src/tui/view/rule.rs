@@ -52,7 +52,11 @@ impl App {
             return Some((suggestion, plain));
         }
         if let Some(guest) = self.guests.front() {
-            let words = Safe::from("an unknown key calls from ") + guest.address;
+            let words = match self.guests.len() {
+                1 => Safe::from("an unknown key calls from "),
+                several => Safe::from(several) + " unknown keys call, the first from ",
+            };
+            let words = words + guest.address;
             return Some((words + ": /add NAME or /refuse", Theme::strong()));
         }
         self.obstacle().map(|words| (words, plain))
@@ -78,7 +82,10 @@ impl App {
         self.active?;
         let here = self.current();
         if let Some(why) = here.blocked()
-            && !matches!(here.standing, Standing::KeyChanged { .. })
+            && !matches!(
+                here.standing,
+                Standing::KeyChanged { .. } | Standing::WordsDiffer { .. }
+            )
         {
             return Some(update::blocked(why, &here.name));
         }
@@ -91,7 +98,8 @@ impl App {
             Standing::Offline { why }
             | Standing::Connecting { why, .. }
             | Standing::Ended { why }
-            | Standing::KeyChanged { why } => why,
+            | Standing::KeyChanged { why }
+            | Standing::WordsDiffer { why } => why,
         };
         (!why.as_str().is_empty()).then(|| why.clone())
     }

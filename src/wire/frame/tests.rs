@@ -44,6 +44,51 @@ fn every_frame_round_trips_into_its_bucket() {
 }
 
 #[test]
+fn every_step_of_a_comparison_round_trips_at_the_length_that_it_says() {
+    let verdicts = [
+        Verdict::Same,
+        Verdict::Different,
+        Verdict::Withdrawn,
+        Verdict::Later,
+    ];
+    let steps = [
+        VerifyStep::Ask {
+            handshake: [4; 32],
+            commitment: [1; 32],
+        },
+        VerifyStep::Answer { nonce: [2; 32] },
+        VerifyStep::Reveal { nonce: [3; 32] },
+    ];
+    for step in steps.into_iter().chain(verdicts.map(VerifyStep::Verdict)) {
+        let verify = Verify { attempt: 7, step };
+        round_trip(vec![Frame::Verify(verify), Frame::Ping]);
+        let mut writer = Writer::default();
+        encode_frame(&Frame::Verify(verify), &mut writer);
+        let prefix = if verify.body_len() < 64 { 1 } else { 2 };
+        assert_eq!(writer.len(), 2 + prefix + verify.body_len());
+    }
+}
+
+#[test]
+fn a_step_that_is_too_short_or_too_long_is_refused_and_a_later_one_skipped() {
+    let parse = |body: &[u8]| {
+        let mut writer = Writer::default();
+        writer.bytes(&[0, 0x40, 0x40]).prefixed(body);
+        Payload::parse(&writer.into_vec())
+            .map(|payload| payload.frames.len() == 1 && payload.frames[0] == Frame::Skipped)
+    };
+    let step = |kind: u8, len: usize| [&[kind; 1], [0; 80].get(..len).unwrap()].concat();
+    for (kind, len) in [(0, 72), (1, 40), (2, 40), (3, 9)] {
+        assert_eq!(parse(&step(kind, len)), Ok(false));
+        assert!(parse(&step(kind, len - 1)).is_err());
+        assert!(parse(&step(kind, len + 1)).is_err());
+    }
+    assert_eq!(parse(&[&step(3, 8)[..], &[9]].concat()), Ok(true));
+    assert_eq!(parse(&step(4, 12)), Ok(true));
+    assert!(parse(&[0; 4]).is_err());
+}
+
+#[test]
 fn every_frame_of_the_connection_round_trips() {
     let id = StreamId(70_000);
     round_trip(vec![

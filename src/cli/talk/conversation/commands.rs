@@ -24,6 +24,10 @@ const HELP: &[&str] = &[
     "/whois NAME   name, key, address",
     "/status       how things stand with each of them, and what is tried next",
     "/ping NAME    measure the way there and back",
+    "/verify NAME  compare four words, to be sure who NAME is",
+    "/match NAME   the words are the same (or type what NAME reads: /match NAME WORDS)",
+    "/differ NAME  the words differ: end the session and send nothing more",
+    "/later NAME   compare another time",
     "/quit         leave",
     "A message has a number: [3] delivered says that the other side has shown it. What is",
     "not delivered is kept when you leave, and sent next time its receiver is reachable.",
@@ -65,7 +69,8 @@ impl Conversation {
             } else {
                 "  "
             };
-            let line = Safe::from(mark) + self.label(&peer) + "  " + self.way(peer)?.word();
+            let line = Safe::from(mark) + self.label(&peer) + "  " + self.trust_word(&peer);
+            let line = line + "  " + self.way(peer)?.word();
             self.warn(line);
         }
         Ok(())
@@ -93,8 +98,9 @@ impl Conversation {
 
     pub(super) fn tell_about(&mut self, peer: PeerId) -> Result<(), Error> {
         let verified = match self.profile.contacts.verified(&peer) {
-            Some(day) => Safe::from("yes, on ") + safe_line(&day.to_string()),
-            None => "no; compare the key with its owner by another way".into(),
+            _ if self.is_aside(&peer) => "NO: the words differed".into(),
+            Some(day) => Safe::from("[verified] on ") + safe_line(&day.to_string()),
+            None => "[not verified]; to compare words: /verify".into(),
         };
         let way = self.way(peer)?;
         let address = way.status.and_then(|status| status.address);
@@ -120,7 +126,7 @@ impl Conversation {
     }
 
     /// The peer of that name, or the prompt's; says so if there is none.
-    fn named(&mut self, name: Option<&str>) -> Option<PeerId> {
+    pub(super) fn named(&mut self, name: Option<&str>) -> Option<PeerId> {
         let Some(name) = name else {
             let peer = self.state.target.peer();
             if peer.is_none() {

@@ -67,6 +67,7 @@ impl Conversation {
     fn check_send(&self, send: &Send) -> Result<PeerId, Error> {
         let peer = self.peer_called(&send.peer)?;
         self.profile.contacts.known().check_not_revoked(&peer)?;
+        self.check_not_aside(peer)?;
         if self.status(peer)?.is_none() {
             return Err(Error::NoSuchPeer {
                 name: safe_line(&send.peer),

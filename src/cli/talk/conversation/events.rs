@@ -54,6 +54,7 @@ impl Conversation {
             Event::Silent { peer } => self.on_silent(peer),
             Event::Resumed { peer } => self.on_resumed(peer)?,
             Event::Pong { peer, rtt } => self.on_pong(peer, rtt),
+            Event::Verification { peer, progress } => self.on_verification(peer, progress),
             // Nobody here counts.
             Event::PingAnswered { .. } => {}
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
@@ -84,9 +85,11 @@ impl Conversation {
             address,
             verified: self.profile.contacts.verified(&peer).is_some(),
             initiator,
+            trust: self.trust_word(&peer),
         };
         self.state.complaints.remove(&address);
         self.tell(&fact);
+        self.suggest_verification(peer);
         let since = Some(self.clock.unix_time());
         *self.link(peer) = Link {
             has_stood: true,
@@ -161,6 +164,9 @@ impl Conversation {
         link.has_left = reason == CloseReason::Goodbye;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
         self.calls.on_end(&peer, self.clock.now());
+        if reason == CloseReason::WordsDiffer {
+            self.calls.forget(&[peer]);
+        }
         self.state.pings.remove(&peer);
         self.answer_pings(peer, None);
         match reason {
@@ -173,6 +179,7 @@ impl Conversation {
             | CloseReason::TheySayViolation
             | CloseReason::Violation
             | CloseReason::Unsupported
+            | CloseReason::WordsDiffer
             | CloseReason::Removed => {}
         }
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
@@ -261,6 +268,9 @@ pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
         CloseReason::Violation => label + " broke the protocol; the session was ended",
         CloseReason::Unsupported => label + " needs a newer securechat",
         CloseReason::SigningKeyChanged => label + " was put out",
+        CloseReason::WordsDiffer => {
+            Safe::from("the words differed: the session with ") + label + " was ended"
+        }
         CloseReason::Removed => label + " is no longer among your peers; the session was ended",
     }
 }

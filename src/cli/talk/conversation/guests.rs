@@ -23,11 +23,13 @@ impl Conversation {
             .and_then(|name| self.profile.contacts.claimed(name));
         if let Some(saved) = claimed {
             let (name, saved) = (saved.name().clone(), saved.key());
-            self.complain(&Error::NameClaimed {
-                name,
-                saved,
-                offered: peer,
-            });
+            if self.state.tells_of_claim(self.clock.now()) {
+                self.complain(&Error::NameClaimed {
+                    name,
+                    saved,
+                    offered: peer,
+                });
+            }
             return self.refuse_guest(peer);
         }
         if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok())
@@ -80,10 +82,15 @@ impl Conversation {
             .front()
             .is_some_and(|guest| guest.peer == peer);
         self.state.guests.retain(|guest| guest.peer != peer);
-        self.tell(&Fact::CallerGone { key: peer });
+        let gone = Fact::CallerGone { key: peer };
         if let Some(screen) = self.face.screen() {
+            // Its rule says who waits.
             screen.guest_gone(peer);
-        } else if asked && self.is_person() {
+            self.publish(&gone);
+            return;
+        }
+        self.tell(&gone);
+        if asked && self.is_person() {
             self.state.unasked = Some(self.clock.now());
             self.ask();
         }

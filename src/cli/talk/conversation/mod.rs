@@ -24,11 +24,12 @@ mod standing;
 mod state;
 mod telling;
 mod typing;
+mod verifying;
 mod watch;
 
 pub(super) use self::events::{closed, refused};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -40,6 +41,7 @@ use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::requests::Asked;
 use crate::cli::talk::conversation::typing::Batch;
+use crate::cli::talk::conversation::verifying::Comparing;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
 use crate::cli::talk::goal::Goal;
@@ -66,6 +68,8 @@ const MAX_COMPLAINTS: usize = 256;
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
 /// How long a change of the prompt must have stood before a line can be meant for it.
 const GLANCE: Duration = Duration::from_millis(300);
+/// From one warning of an unknown key that claims somebody's name to the next.
+const CLAIM_PAUSE: Duration = Duration::from_secs(60);
 /// A screen is drawn at least so often while there is always something to do.
 const FRAME: Duration = Duration::from_millis(50);
 /// As many events are told before a typed line has its turn.
@@ -137,6 +141,8 @@ pub(in crate::cli::talk) struct State {
     guests: VecDeque<Guest>,
     /// When that question was put.
     asked: Instant,
+    /// When it was last told that an unknown key claims a name of somebody's.
+    claimed: Option<Instant>,
     /// When the last question went away unanswered.
     unasked: Option<Instant>,
     /// When standard input ended.
@@ -150,6 +156,12 @@ pub(in crate::cli::talk) struct State {
     leaving: Option<Instant>,
     sent: Sent,
     links: BTreeMap<PeerId, Link>,
+    /// Whose words are on the table.
+    comparing: BTreeMap<PeerId, Comparing>,
+    /// Whose words differed, where known-peers has no line to say so.
+    aside: BTreeSet<PeerId>,
+    /// To whom it was suggested to compare words.
+    suggested: BTreeSet<PeerId>,
     /// Since when an answer to `/ping` is waited for.
     pings: BTreeMap<PeerId, Instant>,
     /// What the network last said about an address that somebody is looked for at.
@@ -200,6 +212,17 @@ impl State {
     fn has_lost_question(&self, now: Instant) -> bool {
         let since = self.unasked.map(|since| now.saturating_since(since));
         self.guests.is_empty() && since.is_some_and(|since| since < GLANCE)
+    }
+
+    /// Whether a claim of somebody's name is told of: whoever can call can call often.
+    fn tells_of_claim(&mut self, now: Instant) -> bool {
+        let is_soon = self
+            .claimed
+            .is_some_and(|told| now.saturating_since(told) < CLAIM_PAUSE);
+        if !is_soon {
+            self.claimed = Some(now);
+        }
+        !is_soon
     }
 }
 
@@ -510,5 +533,14 @@ mod tests {
         state.unasked = Some(since);
         assert!(state.has_lost_question(since + GLANCE - Duration::from_millis(1)));
         assert!(!state.has_lost_question(since + GLANCE));
+    }
+
+    #[test]
+    fn strangers_who_claim_a_name_are_told_of_once_a_minute() {
+        let start = Instant::ZERO + Duration::from_secs(5);
+        let mut state = State::default();
+        let calls = (0..1_000).map(|call| start + Duration::from_millis(100 * call));
+        let told = calls.filter(|now| state.tells_of_claim(*now)).count();
+        assert_eq!(told, 2, "within 100 seconds");
     }
 }

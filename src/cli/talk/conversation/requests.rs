@@ -149,6 +149,9 @@ impl Conversation {
             | Call::Accept(_)
             | Call::Reject(_)
             | Call::Connect(_)
+            | Call::Verify(_)
+            | Call::Match(_)
+            | Call::Differ(_)
             | Call::Status
             | Call::PeersList
             | Call::PeersAdd(_)
@@ -198,6 +201,19 @@ impl Conversation {
                 let peer = self.peer_called(&somebody.peer)?;
                 self.call_now(peer);
                 Ok(json!({}))
+            }
+            Call::Verify(somebody) => {
+                let peer = self.peer_called(&somebody.peer)?;
+                self.verify_asked(peer).map(|()| json!({}))
+            }
+            Call::Match(judged) => {
+                let peer = self.peer_called(&judged.peer)?;
+                let words = judged.words.as_deref().unwrap_or_default();
+                self.judged(peer, true, words).map(|()| json!({}))
+            }
+            Call::Differ(somebody) => {
+                let peer = self.peer_called(&somebody.peer)?;
+                self.judged(peer, false, "").map(|()| json!({}))
             }
             Call::PeersList => Ok(value(&List::of(self.profile.contacts.known()))),
             Call::PeersAdd(add) => self.peers_add(&add),

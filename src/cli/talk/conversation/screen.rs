@@ -27,7 +27,7 @@ impl Conversation {
         self.printed(taken)
     }
 
-    /// Draws, lets the receipts of what is on the screen go, and notes what somebody has looked at.
+    /// Draws, lets the receipts of what the screen tells of go (by its text or by a count), and notes what somebody has looked at.
     pub(super) fn draw(&mut self) -> Result<Option<ExitCode>, Error> {
         let Some(screen) = self.face.screen() else {
             return Ok(None);
@@ -90,6 +90,10 @@ impl Conversation {
             Ask::Whois(peer) => self.tell_about(peer)?,
             Ask::Ping(peer) => self.ping_peer(peer)?,
             Ask::Connect(peer) => self.call_now(peer),
+            Ask::Verify(peer) => self.verify(peer)?,
+            Ask::Match(peer, typed) => self.matches(peer, &typed)?,
+            Ask::Differ(peer) => self.differ(peer)?,
+            Ask::Later(peer) => self.compare_later(peer)?,
             Ask::MyId => self.tell_own_id(),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
@@ -118,7 +122,7 @@ impl Conversation {
         let now = self.clock.now();
         self.calls.call_everybody();
         for peer in self.profile.contacts.known().peers() {
-            if self.calls.has(&peer.key()) {
+            if self.calls.has(&peer.key()) || peer.differed().is_some() {
                 continue;
             }
             if let Some(host) = peer.addresses().first().filter(|_| !peer.is_revoked()) {
@@ -215,7 +219,7 @@ impl Conversation {
             };
             let is_revoked = self.is_revoked(peer);
             let way = self.way(*peer)?;
-            if way.status.is_none() && !is_revoked {
+            if way.status.is_none() && !is_revoked && !self.is_aside(peer) {
                 continue;
             }
             known.push(*peer);
@@ -245,6 +249,7 @@ impl Conversation {
         let why = way.reason() + "; " + way.next();
         match way.status {
             _ if is_revoked => Standing::Revoked,
+            _ if way.is_aside => Standing::WordsDiffer { why },
             _ if way.link.is_some_and(|link| link.has_another_key) => Standing::KeyChanged { why },
             None => Standing::Offline { why: way.reason() },
             Some(_) if way.stands() || way.is_silent() => Standing::Up,

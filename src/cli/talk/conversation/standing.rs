@@ -16,6 +16,8 @@ pub(super) struct Way<'a> {
     label: Safe,
     pub(super) status: Option<SessionStatus>,
     pub(super) link: Option<&'a Link>,
+    /// Whether the words that were compared differed.
+    pub(super) is_aside: bool,
     /// When it is called again, if that is up to us.
     again: Option<Duration>,
     /// What the network says about the address where it is looked for.
@@ -28,6 +30,7 @@ impl Conversation {
         let address = status.and_then(|status| status.address);
         Ok(Way {
             label: self.label(&peer),
+            is_aside: self.is_aside(&peer),
             status,
             complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
             link: self.state.links.get(&peer),
@@ -84,6 +87,7 @@ impl Way<'_> {
     /// One word, or two.
     pub(super) fn word(&self) -> &'static str {
         match self.status {
+            None if self.is_aside => "the words differed",
             None => "revoked",
             Some(status) if status.guest => "waits for your answer",
             Some(status) if status.waiting => "has to accept you",
@@ -99,6 +103,9 @@ impl Way<'_> {
         let label = &self.label;
         let why = self.link.and_then(|link| link.why.clone());
         match self.status {
+            None if self.is_aside => {
+                Safe::from("the words that you compared with ") + label + " differed"
+            }
             None => label.clone() + " is no peer of yours",
             Some(status) if status.waiting => label.clone() + " has to accept you first",
             Some(status) if self.is_silent() => {
@@ -140,7 +147,11 @@ impl Way<'_> {
     /// What is tried next.
     pub(super) fn next(&self) -> Safe {
         let Some(status) = self.status else {
-            return "nothing is tried".into();
+            return if self.is_aside {
+                Safe::from("compare the keys: securechat peers verify ") + &self.label
+            } else {
+                "nothing is tried".into()
+            };
         };
         if status.waiting {
             return "waiting".into();
@@ -200,6 +211,7 @@ mod tests {
     fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
         let way = Way {
             label: "bob".into(),
+            is_aside: false,
             status: Some(status),
             link: Some(link),
             again,
@@ -338,6 +350,7 @@ mod tests {
         let reason = |link, complaint| {
             let way = Way {
                 label: "bob".into(),
+                is_aside: false,
                 status: Some(calls),
                 link,
                 again: None,
@@ -439,6 +452,7 @@ mod tests {
         ] {
             let way = Way {
                 label: "bob".into(),
+                is_aside: false,
                 status: Some(status),
                 link: Some(link),
                 again: None,

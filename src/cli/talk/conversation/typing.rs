@@ -139,6 +139,10 @@ impl Conversation {
             Typed::Whois(name) => self.whois(name)?,
             Typed::Status => self.tell_status()?,
             Typed::Ping(name) => self.ping(name)?,
+            Typed::Verify(name) => self.on_named(name, Self::verify)?,
+            Typed::Match(rest) => self.on_match(rest)?,
+            Typed::Differ(name) => self.on_named(name, Self::differ)?,
+            Typed::Later(name) => self.on_named(name, Self::compare_later)?,
             Typed::Unknown { command, similar } => self.unknown(command, similar),
         }
         Ok(None)

@@ -19,6 +19,9 @@ impl Conversation {
         match refreshed {
             Ok(None) => {}
             Ok(Some(changes)) => {
+                // What the file says counts; of those who have no line there, this run remembers it.
+                let contacts = &self.profile.contacts;
+                self.state.aside.retain(|peer| !contacts.is_saved(peer));
                 let gone = changes.gone();
                 self.forget_target(&gone);
                 self.calls.forget(&gone);

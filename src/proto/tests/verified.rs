@@ -1,0 +1,144 @@
+//! Two people compare words over a session.
+
+use super::*;
+use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
+
+fn progress(side: &Side) -> Vec<Progress> {
+    let told = side.events.iter().filter_map(|event| {
+        let &Event::Verification { progress, .. } = event else {
+            return None;
+        };
+        Some(progress)
+    });
+    told.collect()
+}
+
+fn code(side: &Side) -> ShortCode {
+    let ready = progress(side).into_iter().find_map(|progress| {
+        let Progress::Ready(code) = progress else {
+            return None;
+        };
+        Some(code)
+    });
+    ready.unwrap()
+}
+
+fn established(side: &Side, peer: PeerId, now: Instant) -> bool {
+    let status = side.endpoint.status(peer, now);
+    status.is_some_and(|status| status.established)
+}
+
+#[test]
+fn both_sides_see_the_same_words_and_each_others_verdict() {
+    let (mut a, mut b) = connected();
+    a.endpoint.verify(b.id(), now(100)).unwrap();
+    settle(&mut a, &mut b, now(100));
+    assert_eq!(progress(&b).first(), Some(&Progress::Asked));
+    assert_eq!(code(&a), code(&b));
+    assert!(b.endpoint.judge(a.id(), &code(&b), true, now(150)));
+    assert!(a.endpoint.judge(b.id(), &code(&a), true, now(150)));
+    assert!(
+        !a.endpoint.judge(b.id(), &code(&a), true, now(150)),
+        "nobody judges twice"
+    );
+    settle(&mut a, &mut b, now(200));
+    assert_eq!(progress(&a).last(), Some(&Progress::Theirs));
+    assert_eq!(progress(&b).last(), Some(&Progress::Theirs));
+    let silent = progress(&a).len();
+    let late = now(400_000);
+    settle(&mut a, &mut b, late);
+    assert_eq!(progress(&a).len(), silent, "what is over does not expire");
+}
+
+#[test]
+fn a_comparison_that_nobody_ends_expires_on_both_sides() {
+    let (mut a, mut b) = connected();
+    a.endpoint.verify(b.id(), now(100)).unwrap();
+    settle(&mut a, &mut b, now(100));
+    let late = now(300_100);
+    a.endpoint.handle_timeout(late);
+    settle(&mut a, &mut b, late);
+    assert_eq!(
+        progress(&a).last(),
+        Some(&Progress::Over(Unfinished::Expired))
+    );
+    assert!(matches!(progress(&b).last(), Some(Progress::Over(_))));
+    let words = code(&b);
+    assert!(!b.endpoint.judge(a.id(), &words, true, late));
+}
+
+#[test]
+fn the_end_of_a_connection_ends_its_comparison() {
+    let (mut a, mut b) = connected();
+    a.endpoint.verify(b.id(), now(100)).unwrap();
+    settle(&mut a, &mut b, now(100));
+    a.endpoint.close(b.id(), now(200));
+    settle(&mut a, &mut b, now(200));
+    for side in [&a, &b] {
+        let lost = Progress::Over(Unfinished::Lost);
+        assert!(progress(side).contains(&lost));
+    }
+    let again = a.endpoint.verify(b.id(), now(300));
+    assert_eq!(again, Err(ApiMisuse::NotConnected));
+}
+
+#[test]
+fn a_comparison_goes_on_under_new_keys() {
+    let (mut a, mut b) = connected();
+    a.endpoint.verify(b.id(), now(119_000)).unwrap();
+    settle(&mut a, &mut b, now(119_000));
+    let late = now(121_000);
+    a.say(b.id(), b"rekey", late);
+    settle(&mut a, &mut b, late);
+    assert!(b.endpoint.judge(a.id(), &code(&b), true, now(150)));
+    settle(&mut a, &mut b, late);
+    assert_eq!(progress(&a).last(), Some(&Progress::Theirs));
+}
+
+#[test]
+fn words_that_differ_end_the_session_and_bar_the_peer_on_both_sides() {
+    let (mut a, mut b) = connected();
+    a.endpoint.verify(b.id(), now(100)).unwrap();
+    settle(&mut a, &mut b, now(100));
+    assert!(b.endpoint.judge(a.id(), &code(&b), false, now(200)));
+    settle(&mut a, &mut b, now(200));
+    assert_eq!(progress(&a).last(), Some(&Progress::Differs));
+    for side in [&a, &b] {
+        let closed = side.events.iter().find_map(|event| {
+            let Event::Closed { reason, .. } = event else {
+                return None;
+            };
+            Some(*reason)
+        });
+        assert_eq!(closed, Some(CloseReason::WordsDiffer));
+    }
+    let (of_a, of_b) = (a.id(), b.id());
+    let address = b.address;
+    let call = a.endpoint.connect(of_b, &[address], now(300));
+    assert_eq!(call, Err(ApiMisuse::Revoked));
+    assert!(!a.endpoint.is_known(of_b) && !b.endpoint.is_known(of_a));
+}
+
+#[test]
+fn a_peer_that_was_set_aside_gets_no_answer_until_it_is_added_anew() {
+    let (mut a, mut b) = connected();
+    a.endpoint.set_aside(b.id(), now(100));
+    settle(&mut a, &mut b, now(100));
+    let address = a.address;
+    let of_a = a.id();
+    b.endpoint.connect(of_a, &[address], now(200)).unwrap();
+    settle(&mut a, &mut b, now(200));
+    assert!(!established(&b, of_a, now(300)));
+    assert!(!established(&a, b.id(), now(300)));
+    a.endpoint.add_peer(PeerConfig {
+        id: b.id(),
+        psk: None,
+        addresses: Vec::new(),
+        shown: Shown::default(),
+    });
+    for second in 1..10 {
+        b.endpoint.handle_timeout(now(1_000 * second));
+        settle(&mut a, &mut b, now(1_000 * second));
+    }
+    assert!(established(&b, of_a, now(10_000)));
+}

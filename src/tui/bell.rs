@@ -1,0 +1,64 @@
+//! Notifications: how often, and how much in one.
+
+use core::time::Duration;
+
+use crate::text::{Safe, safe_line};
+use crate::time::Instant;
+use crate::tui::wrap;
+
+/// From one notification to the next.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Cells of a message that a notification has; desktops show no more.
+const CELLS: usize = 120;
+/// Characters of it that are looked at for them.
+const CHARS: usize = 4 * CELLS;
+
+/// When it was rung, and for how many messages it was not.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    rung: Option<Instant>,
+    held: usize,
+}
+
+impl Bell {
+    /// Whether a message may ring now; one that may not is counted.
+    pub(super) fn rings(&mut self, now: Instant) -> bool {
+        let may = self.held == 0 && self.is_ready(now);
+        if may {
+            self.rung = Some(now);
+        } else {
+            self.held += 1;
+        }
+        may
+    }
+
+    /// How many messages it is to be rung for that came too soon after another, if it is time.
+    pub(super) fn due(&mut self, now: Instant) -> Option<usize> {
+        if self.held == 0 || !self.is_ready(now) {
+            return None;
+        }
+        self.rung = Some(now);
+        Some(core::mem::take(&mut self.held))
+    }
+
+    /// Somebody has looked meanwhile.
+    pub(super) const fn hush(&mut self) {
+        self.held = 0;
+    }
+
+    fn is_ready(&self, now: Instant) -> bool {
+        self.rung
+            .is_none_or(|rung| now.saturating_since(rung) >= PAUSE)
+    }
+}
+
+/// The beginning of a message, with `more` behind it if it goes on.
+pub(super) fn beginning(text: &str, more: &'static str) -> Safe {
+    let start: String = text.chars().take(CHARS).collect();
+    let line = safe_line(&start);
+    let fitting = wrap::fitting(line.as_str(), CELLS);
+    if start.len() == text.len() && fitting.len() == line.as_str().len() {
+        return line;
+    }
+    safe_line(fitting) + more
+}

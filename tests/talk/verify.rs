@@ -1,0 +1,202 @@
+//! Two people compare words, or their safety number.
+
+use crate::home::Home;
+use crate::program::Program;
+use crate::terminal::{listen, quit, sees_prompt, start};
+
+/// Two at terminals, in lines, who talk: alice has called bob.
+fn two(alice: &Home, bob: &Home) -> (Program, Program) {
+    let (mut listener, address) = listen(bob, &[]);
+    let address = address.to_string();
+    let mut caller = start(alice.command(&["connect", "bob", &address]));
+    assert!(caller.said("secure: bob").contains("[not verified]"));
+    caller.said("compare four words: /verify bob");
+    listener.said("/verify alice");
+    sees_prompt(&mut caller, "bob");
+    sees_prompt(&mut listener, "alice");
+    (caller, listener)
+}
+
+/// The four words and the three numbers that one side is shown.
+fn words(program: &mut Program) -> (String, String) {
+    program.said("Do NOT use this chat for it");
+    let words = program.said("").trim().to_owned();
+    let numbers = program.said("without English, the numbers");
+    let numbers = numbers.rsplit("numbers").next().unwrap().trim().to_owned();
+    program.said("/later");
+    (words, numbers)
+}
+
+fn compare(caller: &mut Program, listener: &mut Program) -> String {
+    caller.say("/verify");
+    caller.said("verify: asked bob");
+    listener.said("alice wants to compare words with you");
+    let (here, there) = (words(caller), words(listener));
+    assert_eq!(here, there);
+    assert_eq!(here.0.split_whitespace().count(), 4);
+    here.0
+}
+
+#[test]
+fn two_who_see_the_same_words_are_verified_on_both_sides() {
+    let (alice, bob) = Home::friends();
+    let (mut caller, mut listener) = two(&alice, &bob);
+    let words = compare(&mut caller, &mut listener);
+    caller.say("/match");
+    caller.said("bob is [verified] from now on");
+    listener.said("alice has confirmed; waiting for you: /match alice or /differ alice");
+    // As it is heard on a bad line: in capitals, four letters of each.
+    let heard: Vec<String> = words
+        .split_whitespace()
+        .map(|word| word.chars().take(4).collect::<String>().to_uppercase())
+        .collect();
+    listener.say(&format!("/match alice {}", heard.join("  ")));
+    listener.said("alice is [verified] from now on");
+    caller.said("bob has confirmed too");
+    for home in [&alice, &bob] {
+        assert!(home.known_peers().contains(" verified="));
+        assert!(home.run(&["peers", "list"]).rest.contains("[verified]"));
+    }
+    listener.say("/whois");
+    listener.said("verified    [verified] on ");
+    // The verdict belongs to the key: a new one begins without it.
+    let other = Home::new();
+    bob.run(&["peers", "replace", "alice", &other.key(), "--yes"]);
+    assert!(!bob.known_peers().contains(" verified="));
+    assert_eq!(quit(caller).code, Some(0));
+    quit(listener);
+}
+
+#[test]
+fn words_that_differ_end_it_on_both_sides_and_nothing_goes_there_until_somebody_decides() {
+    let (alice, bob) = Home::friends();
+    bob.run(&[
+        "peers",
+        "verify",
+        "alice",
+        "--number",
+        &number(&bob, "alice"),
+    ]);
+    let (mut listener, address) = listen(&bob, &[]);
+    let place = address.to_string();
+    let mut caller = start(alice.command(&["connect", "bob", &place]));
+    listener.said("[verified]");
+    caller.said("secure: bob");
+    sees_prompt(&mut caller, "bob");
+    sees_prompt(&mut listener, "alice");
+    compare(&mut caller, &mut listener);
+    caller.say("/differ");
+    caller.said("THE WORDS DIFFER: somebody may sit between you and bob.");
+    caller.said("Nothing is sent to bob");
+    listener.said("alice says that the words differ");
+    listener.said("THE WORDS DIFFER");
+    listener.said("securechat peers verify alice");
+    // Whoever called has nobody to talk to any more.
+    assert_eq!(caller.end().code, Some(4));
+    for home in [&alice, &bob] {
+        let known = home.known_peers();
+        assert!(
+            known.contains(" differed=") && !known.contains(" verified="),
+            "{known}"
+        );
+        assert!(home.run(&["peers", "list"]).rest.contains("NOT VERIFIED"));
+    }
+    listener.say("a secret");
+    listener.said("not sent");
+    listener.say("/verify");
+    listener.said("securechat peers verify alice");
+    quit(listener);
+    alice.connect("bob", address, &[]).end().failed(4, "SC33");
+    alice
+        .attempt(&["send", "bob", "a secret"])
+        .failed(4, "SC33");
+    // Also after a restart bob does not answer.
+    let (_listener, address) = bob.listen(&["--trust", "new"]);
+    alice.run(&["peers", "verify", "bob", "--number", &number(&alice, "bob")]);
+    let called = alice.connect("bob", address, &["--timeout", "1s"]);
+    called.end().failed(3, "SC06");
+    // What the error suggests resolves it.
+    bob.run(&[
+        "peers",
+        "verify",
+        "alice",
+        "--number",
+        &number(&bob, "alice"),
+    ]);
+    let called = alice.connect("bob", address, &["--timeout", "30s"]);
+    let mut called = called;
+    called.told("secure: bob");
+}
+
+#[test]
+fn other_words_change_nothing_and_say_what_to_do() {
+    let (alice, bob) = Home::friends();
+    let (mut caller, mut listener) = two(&alice, &bob);
+    caller.say("/match");
+    caller.said("no words are compared with bob yet; to begin: /verify bob");
+    let words = compare(&mut caller, &mut listener);
+    let mut reversed: Vec<&str> = words.split_whitespace().collect();
+    reversed.reverse();
+    caller.say(&format!("/match bob {}", reversed.join(" ")));
+    caller.said("if they stay others: /differ bob (nothing changed)");
+    caller.say("/match zoo zoo zoo zooo");
+    caller.said("word 4 is not on the list");
+    assert!(!alice.known_peers().contains(" verified="));
+    caller.say("/verify");
+    assert_eq!(
+        self::words(&mut caller).0,
+        words,
+        "the same are shown again"
+    );
+    caller.say("/later");
+    caller.said("another time; then: /verify bob");
+    listener.said("alice does not compare now; to begin again with new words: /verify alice");
+    // A second question within a minute is one guess too many.
+    caller.say("/verify");
+    caller.said("bob compared less than a minute ago; wait that long");
+    quit(caller);
+    listener.said("alice left");
+    listener.say("/verify");
+    listener.said("verify: not now: alice left");
+    listener.said("without a connection: compare the safety number: securechat peers verify alice");
+    quit(listener);
+}
+
+/// The safety number as the one side would read it out.
+fn number(home: &Home, name: &str) -> String {
+    let mut program = start(home.command(&["peers", "verify", name]));
+    program.said("the safety number of you and ");
+    let lines = [0; 3].map(|_| program.said("").trim().to_owned());
+    program.shown("or Enter to stop:");
+    program.say("");
+    assert_eq!(program.end().code, Some(2));
+    lines.join(" ")
+}
+
+#[test]
+fn a_safety_number_is_compared_without_a_network() {
+    let (alice, bob) = Home::friends();
+    let (here, there) = (number(&alice, "bob"), number(&bob, "alice"));
+    assert_eq!(here, there);
+    assert_eq!(here.chars().filter(char::is_ascii_digit).count(), 60);
+    let asked = alice.attempt(&["peers", "verify", "bob", "--no-input"]);
+    asked.failed(2, "SC17");
+    assert!(asked.told.contains("peers verify NAME --number DIGITS"));
+    let wrong = here.replace('1', "2");
+    let refused = alice.attempt(&["peers", "verify", "bob", "--number", &wrong]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.told.contains("nothing was changed"),
+        "{}",
+        refused.told
+    );
+    assert!(!alice.known_peers().contains(" verified="));
+    let mut typed = start(alice.command(&["peers", "verify", "bob"]));
+    typed.shown("or Enter to stop:");
+    typed.say(&there);
+    typed.said("bob is [verified] from now on");
+    assert_eq!(typed.end().code, Some(0));
+    assert!(alice.known_peers().contains(" verified="));
+    let unknown = alice.attempt(&["peers", "verify", "bbo", "--number", &here]);
+    unknown.failed(4, "SC05");
+}
