@@ -1,4 +1,4 @@
-//! The tests that `docs/checklist.md` names exist.
+//! The tests that `docs/checklist.md` and `docs/complaints.md` name exist.
 
 use std::path::Path;
 
@@ -6,15 +6,24 @@ use crate::{read, report, root, source};
 
 #[test]
 fn every_test_that_the_checklist_names_exists() {
-    let document = read(Path::new("docs/checklist.md"));
+    check_tables("docs/checklist.md", 41);
+}
+
+#[test]
+fn every_test_that_the_complaints_name_exists() {
+    check_tables("docs/complaints.md", 23);
+}
+
+fn check_tables(name: &str, least: usize) {
+    let document = read(Path::new(name));
     let rows: Vec<_> = rows(&document).collect();
-    assert!(rows.len() > 40, "docs/checklist.md has lost its tables");
+    assert!(rows.len() >= least, "{name} has lost its tables");
     let findings = rows.iter().filter_map(|(line, file, tests)| {
         let why = check(file, tests).err()?;
-        Some(format!("docs/checklist.md:{line}: {why}"))
+        Some(format!("{name}:{line}: {why}"))
     });
     report(
-        "the checklist names what is not there",
+        &format!("{name} names what is not there"),
         &findings.collect::<Vec<_>>(),
     );
 }
