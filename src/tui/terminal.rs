@@ -246,7 +246,7 @@ impl Drop for Terminal {
 /// Gives the terminal back if it is ours. Nobody is left to tell if that fails.
 ///
 /// The modes are the system's and change at once. What is written may have to wait for a terminal that takes
-/// nothing, or for a writer who waits for it: after [`TO_WRITE`] that is left behind.
+/// nothing, or for a writer who waits for it: after `TO_WRITE` that is left behind.
 pub fn restore() {
     if !IS_OURS.swap(false, Ordering::SeqCst) {
         return;
