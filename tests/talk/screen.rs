@@ -379,6 +379,42 @@ fn what_waits_is_shown_and_what_nobody_has_seen_comes_again() {
     drop(bob);
 }
 
+/// With a history. It is not new, and rings no bell.
+#[test]
+fn what_was_said_in_an_earlier_run_is_there_again() {
+    let (alice, bob) = Home::friends();
+    let config = "[history]\nkeep = \"forever\"\n";
+    std::fs::write(alice.path("config.toml"), config).unwrap();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    talk.sees("secure: bob");
+    talk.says("did the backup finish?");
+    talk.sees("✓✓ me       did the backup finish?");
+    listener.said("did the backup finish?");
+    listener.say("yes, 41 GB");
+    talk.sees("bob      yes, 41 GB");
+    talk.says("/quit");
+    assert_eq!(talk.ends().0.code, Some(0));
+    let mut again = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    again.sees("secure: bob");
+    let text = again.vt.text();
+    let places = [
+        "✓✓ me       did the backup",
+        "bob      yes, 41",
+        "secure: bob",
+    ]
+    .map(|it| text.find(it));
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{text}"
+    );
+    assert!(
+        !text.contains("(again)") && !text.contains("── new ──"),
+        "{text}"
+    );
+    assert_eq!(again.vt.bells, 0, "{text}");
+}
+
 #[test]
 fn ascii_is_enough_for_all_that_is_not_said_by_people() {
     let home = Home::new();
