@@ -380,6 +380,9 @@ impl Conversation {
         self.state.has_room = true;
         self.tell_late(now)?;
         self.look_at_known_peers()?;
+        if let Some(screen) = self.face.screen() {
+            screen.check_size();
+        }
         self.tell_screen()
     }
 
