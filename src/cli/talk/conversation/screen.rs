@@ -37,14 +37,13 @@ impl Conversation {
             return Ok(None);
         };
         self.state.drawn = self.clock.now();
-        let drawn = screen.draw();
+        let result = screen.draw();
         let seen = screen.take_seen();
-        if let Some(end) = self.printed(drawn)? {
+        if let Some(end) = self.printed(result)? {
             return Ok(Some(end));
         }
-        for (contact, name) in core::mem::take(&mut self.state.undrawn) {
-            self.take(contact, name)?;
-        }
+        let drawn = core::mem::take(&mut self.state.undrawn);
+        self.take_all(&drawn)?;
         for (peer, name) in seen {
             self.profile.journal.shown(peer.into(), name);
         }
