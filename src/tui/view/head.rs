@@ -11,11 +11,18 @@ use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::NARROW;
 use crate::tui::theme::Theme;
 
+/// Before everything else, so that it stands on the narrowest screen.
+const KEYS_LOGGED: &str = "[KEYS LOGGED]";
+
 impl App {
     pub(super) fn draw_head(&self, canvas: &mut Canvas<'_>, area: Rect) {
         let here = self.current();
         let mut pen = canvas.row(area, 0);
-        pen.plain(" ").put(&here.name, Theme::strong());
+        pen.plain(" ");
+        if self.settings.keys_are_logged {
+            pen.put(KEYS_LOGGED, self.theme.alarm()).plain(" ");
+        }
+        pen.put(&here.name, Theme::strong());
         if self.active.is_none() {
             return;
         }
