@@ -94,6 +94,25 @@ fn the_smallest_screen_and_a_smaller_one() {
 }
 
 #[test]
+fn that_keys_are_written_down_stands_on_every_screen_as_long_as_it_is_so() {
+    let recording = Settings {
+        keys_are_logged: true,
+        ..settings()
+    };
+    for (width, known) in [(80, true), (20, true), (80, false)] {
+        let mut screen = Screen::with(recording.clone(), width, 8);
+        if known {
+            screen.meet(BOB, "bob");
+            talk(&mut screen);
+        }
+        let head = &screen.rows()[0];
+        assert!(head.starts_with(" [KEYS LOGGED]"), "{head}");
+    }
+    let head = &Screen::with_bob(80, 8).rows()[0];
+    assert!(!head.contains("KEYS"), "{head}");
+}
+
+#[test]
 fn ascii_without_colours() {
     let ascii = Settings {
         ascii: true,
