@@ -236,6 +236,42 @@ fn many_lines_queued_at_once_all_arrive_in_order() {
 /// Each thread sends what it has just changed if nobody else is about it: nothing may be left lying
 /// when they meet, and nothing may overtake.
 #[test]
+fn what_came_together_is_answered_together() {
+    const LINES: usize = 40;
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    for n in 0..LINES {
+        a.say(b.id, &format!("line {n}"));
+    }
+    let (mut updates, mut lines) = (Vec::new(), Vec::new());
+    while lines.len() < LINES {
+        // Fewer than asked for: then the owner is told when there are more.
+        b.handle().poll_events(LINES, &mut updates).unwrap();
+        assert!(updates.len() <= LINES);
+        let is_done = updates.len() < LINES;
+        lines.extend(updates.drain(..).filter_map(|update| match update {
+            Update::Chat(chat::Event::Message { contact, message }) => {
+                Some((contact, message.name))
+            }
+            Update::Chat(_) | Update::Session(_) => None,
+        }));
+        if is_done && lines.len() < LINES {
+            b.woken.recv_timeout(PATIENCE).expect("the event comes");
+        }
+    }
+    let before = b.handle().traffic().datagrams_out;
+    let take_all = |messenger: &mut Messenger, now| {
+        for (contact, name) in lines {
+            messenger.take(contact, name, now);
+        }
+    };
+    b.handle().with(take_all).unwrap();
+    let unsettled = |messenger: &mut Messenger, _| messenger.client().unsettled(b.id.into());
+    a.wait_until(|| a.handle().with(unsettled).unwrap() == 0);
+    let sent = b.handle().traffic().datagrams_out - before;
+    assert!(sent < 8, "{sent} datagrams for {LINES} receipts");
+}
+
+#[test]
 fn what_many_threads_send_at_once_arrives_each_in_its_order() {
     const THREADS: usize = 4;
     const EACH: usize = 100;

@@ -23,6 +23,9 @@ mod demo;
 mod disks;
 #[path = "talk/doctor.rs"]
 mod doctor;
+#[cfg(target_os = "linux")]
+#[path = "talk/drawing.rs"]
+mod drawing;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]
@@ -77,6 +80,9 @@ mod trace;
 #[cfg(target_os = "linux")]
 #[path = "talk/transcript.rs"]
 mod transcript;
+#[cfg(target_os = "linux")]
+#[path = "talk/typing.rs"]
+mod typing;
 #[cfg(target_os = "linux")]
 #[path = "talk/verify.rs"]
 mod verify;

@@ -50,8 +50,8 @@ impl Driver {
     ///
     /// `notify` is called without the core's lock, on any of the threads, when there may be events,
     /// complaints ([`Handle::take_icmp_errors`]) or a fatal error to see. It is not called again for
-    /// events before [`Handle::poll_event`] has returned `None` once. It must return soon and must
-    /// not stop the driver.
+    /// events before [`Handle::poll_event`] has returned `None` once, or [`Handle::poll_events`] fewer
+    /// than it was asked for. It must return soon and must not stop the driver.
     ///
     /// # Errors
     ///
@@ -176,18 +176,36 @@ impl Handle {
     ///
     /// [`Fatal`] if the driver no longer works.
     pub fn poll_event(&self) -> Result<Option<Update>, Fatal> {
+        let mut event = None;
+        self.poll(1, |it| event = Some(it))?;
+        Ok(event)
+    }
+
+    /// Appends the next events to `events`, oldest first and at most `most`, under one lock. Whoever
+    /// answers all of them by one [`Handle::with`] lets the answers travel together.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the driver no longer works.
+    pub fn poll_events(&self, most: usize, events: &mut Vec<Update>) -> Result<(), Fatal> {
+        self.poll(most, |it| events.push(it))
+    }
+
+    fn poll(&self, most: usize, take: impl FnMut(Update)) -> Result<(), Fatal> {
         let mut core = self.shared.lock()?;
-        let now = core.now;
-        let event = core.messenger.poll_event(now);
-        let who = if event.is_some() {
-            Who::OwnerWithEvent
-        } else {
+        let (now, messenger) = (core.now, &mut core.messenger);
+        let events = core::iter::from_fn(|| messenger.poll_event(now));
+        let count = events.take(most).map(take).count();
+        if count < most {
             core.owner_is_done();
-            Who::Owner
+        }
+        let who = match count {
+            0 => Who::Owner,
+            _ => Who::OwnerWithEvent,
         };
         // Whoever takes events makes room, and the peer is told so.
         self.shared.release(core, who);
-        Ok(event)
+        Ok(())
     }
 
     /// The address that the socket is bound to.

@@ -17,6 +17,7 @@ mod conversation;
 mod editor;
 mod entry;
 mod history;
+mod hold;
 mod input;
 mod keys;
 mod link;

@@ -3,7 +3,6 @@
 //! It is given back when the value is dropped, and before a panic prints its words: [`restore`] does
 //! the same for whoever ends the process in another way.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::panic;
@@ -31,6 +30,7 @@ use ratatui_crossterm::crossterm::{execute, queue};
 
 use crate::text::Safe;
 use crate::tui::app::App;
+use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::{Input, Notice};
 
 /// Rows that a notch of the wheel scrolls.
@@ -42,8 +42,7 @@ const POP_TITLE: &str = "\x1b[23;2t";
 /// How long the end of the screen may take to be written.
 const TO_WRITE: Duration = Duration::from_secs(1);
 
-/// Whether the terminal is ours at the moment.
-static IS_OURS: AtomicBool = AtomicBool::new(false);
+static HOLD: Hold = Hold::new();
 static HOOK: Once = Once::new();
 
 /// A terminal that is ours.
@@ -243,12 +242,12 @@ impl Drop for Terminal {
     }
 }
 
-/// Gives the terminal back if it is ours. Nobody is left to tell if that fails.
+/// Gives the terminal back if it is ours, or waits for the thread that does. Nobody is left to tell if that fails.
 ///
 /// The modes are the system's and change at once. What is written may have to wait for a terminal that takes
-/// nothing, or for a writer who waits for it: after [`TO_WRITE`] that is left behind.
+/// nothing, or for a writer who waits for it: after `TO_WRITE` that is left behind.
 pub fn restore() {
-    if !IS_OURS.swap(false, Ordering::SeqCst) {
+    if HOLD.leave(TO_WRITE) != Leave::Now {
         return;
     }
     let _ = disable_raw_mode();
@@ -260,6 +259,7 @@ pub fn restore() {
     if Builder::new().name("leave".to_owned()).spawn(write).is_ok() {
         let _ = is_done.recv_timeout(TO_WRITE);
     }
+    HOLD.left();
 }
 
 /// Waits for the next thing that happens at the terminal; none if it is nothing to the face.
@@ -293,7 +293,7 @@ fn of_mouse(mouse: MouseEvent) -> Option<Input> {
 
 fn take_over() -> io::Result<()> {
     enable_raw_mode()?;
-    IS_OURS.store(true, Ordering::SeqCst);
+    HOLD.take();
     enter(&mut stdout()).inspect_err(|_| restore())
 }
 
@@ -358,6 +358,6 @@ mod tests {
     #[test]
     fn a_terminal_that_is_not_ours_is_left_alone() {
         restore();
-        assert!(!IS_OURS.load(Ordering::SeqCst));
+        assert_eq!(HOLD.leave(TO_WRITE), Leave::Done);
     }
 }

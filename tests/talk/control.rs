@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::common::skipped;
 use crate::home::{Home, check, listening, program};
 use crate::program::{PATIENCE, Program};
 use crate::schema;
@@ -490,8 +491,7 @@ fn a_ping_is_answered_with_its_time() {
 #[test]
 fn the_bot_of_the_documentation_answers() {
     if Command::new("python3").arg("--version").output().is_err() {
-        // In the list of what was not checked.
-        println!("SKIPPED: there is no python3 to run docs/examples/echo.py with");
+        skipped("no python3 on this machine");
         return;
     }
     let (alice, bob) = Home::friends();

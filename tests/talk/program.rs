@@ -6,6 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use crate::common::skipped;
+
 /// Against hanging only: a busy machine may take long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -356,6 +359,22 @@ impl Program {
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
     }
+}
+
+/// Whether a program that is started here hears of a hang-up: under `nohup` it ignores it, as it should,
+/// and this says so.
+#[cfg(unix)]
+pub(crate) fn hears_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let is_ignored = mask.is_some_and(|mask| {
+        mask.trim()
+            .ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f'])
+    });
+    if is_ignored {
+        skipped("hang-ups are ignored here, as under nohup");
+    }
+    !is_ignored
 }
 
 impl Drop for Program {

@@ -6,7 +6,7 @@
 
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
-use crate::store::{Archive, Change, Error, Fault, Filter, Found};
+use crate::store::{Archive, Change, Entry, Error, Fault, Filter, Found};
 use crate::time::UnixTime;
 
 /// The store, and what it is still to be told.
@@ -101,6 +101,19 @@ impl Journal {
     /// What the store says.
     pub(super) fn find(&self, filter: &Filter) -> Result<Found, Error> {
         self.archive.find(filter)
+    }
+
+    /// What was last said with somebody, oldest first: [`Archive::latest`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn latest(
+        &self,
+        contact: ContactId,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        self.archive.latest(contact, most, bytes)
     }
 
     /// Does away with history. Returns how many messages went.

@@ -86,6 +86,43 @@ impl Archive {
         })
     }
 
+    /// The newest messages with somebody that are over, oldest first: at most `most`, with bodies of at most
+    /// `bytes` together. Only they are read, however long the history is; what cannot be read is left out.
+    ///
+    /// # Errors
+    /// `Io`, `Store`.
+    pub fn latest(
+        &self,
+        contact: ContactId,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let (low, high) = span(&self.keys.contact(Table::History, contact));
+        self.read(|transaction| {
+            let table = transaction.open_table(definition(Table::History))?;
+            let rows = table.range(low.as_slice()..=high.as_slice())?;
+            let mut entries = Vec::new();
+            let mut left = bytes;
+            for row in rows.rev().take(most) {
+                let (row, sealed) = row?;
+                let text = self
+                    .keys
+                    .open(Table::History, row.value(), sealed.value())
+                    .ok();
+                let Some(record) = text.and_then(|text| Record::decode(&text)) else {
+                    continue;
+                };
+                let Some(rest) = left.checked_sub(record.body.len()) else {
+                    break;
+                };
+                left = rest;
+                entries.push(Entry::new(record, Table::History));
+            }
+            entries.reverse();
+            Ok(entries)
+        })
+    }
+
     /// Does away with the history of a contact, or of all, and with what of it is older than `before`.
     /// The file shrinks. Says how many messages went.
     ///

@@ -66,6 +66,69 @@ impl Node {
         }
     }
 
+    /// The next updates, as many as there are; sleeps until there are some.
+    fn wait_for(&self, updates: &mut Vec<Update>) {
+        loop {
+            let polled = self.handle().poll_events(WINDOW, updates);
+            polled.expect("the driver works");
+            if !updates.is_empty() {
+                return;
+            }
+            thread::park();
+        }
+    }
+
+    /// What the server does. The receipts of what came together travel together.
+    fn answer_all(&self, updates: impl Iterator<Item = Update>) {
+        let (mut taken, mut echoes) = (Vec::new(), Vec::new());
+        for update in updates {
+            match update {
+                Update::Chat(Event::Message { message, .. }) => {
+                    taken.push(message.name);
+                    if message.body.first() == Some(&ECHO) {
+                        echoes.push(draft(&message.body));
+                    }
+                }
+                Update::Session(proto::Event::Stream {
+                    event: StreamEvent::Readable(stream),
+                    ..
+                }) => self.read_all(stream),
+                Update::Session(proto::Event::Stream {
+                    event: StreamEvent::Finished(_),
+                    ..
+                }) => self.say(&[DONE]),
+                Update::Chat(_) | Update::Session(_) => {}
+            }
+        }
+        if taken.is_empty() {
+            return;
+        }
+        let peer = self.peer.into();
+        let answer = |messenger: &mut Messenger, now| {
+            for name in taken {
+                messenger.take(peer, name, now);
+            }
+            for draft in echoes {
+                messenger.send(peer, draft, now).expect("there is room");
+            }
+        };
+        self.handle().with(answer).expect("the driver works");
+    }
+
+    fn read_all(&self, stream: StreamId) {
+        let (peer, mut bytes) = (self.peer, Vec::with_capacity(CHUNK));
+        let mut read = || {
+            bytes.clear();
+            let read = |messenger: &mut Messenger, _| {
+                let endpoint = messenger.endpoint_mut();
+                endpoint.read_stream(peer, stream, CHUNK, &mut bytes)
+            };
+            let count = self.handle().with(read).expect("the driver works");
+            count.expect("a session stands")
+        };
+        while read() > 0 {}
+    }
+
     fn say(&self, body: &[u8]) {
         let draft = draft(body);
         let peer = self.peer.into();
@@ -136,7 +199,7 @@ impl Node {
     }
 
     fn deliver(&self, message: &[u8], count: usize) {
-        let (mut sent, mut delivered) = (0, 0);
+        let (mut sent, mut delivered, mut updates) = (0, 0, Vec::new());
         while delivered < count {
             let more = (count - sent).min(WINDOW - (sent - delivered));
             if more > 0 {
@@ -151,11 +214,8 @@ impl Node {
                 self.handle().with(send).expect("the driver works");
                 sent += more;
             }
-            let mut update = Some(self.next());
-            while let Some(Update::Chat(Event::State { state, .. })) = update {
-                delivered += usize::from(state == State::Delivered);
-                update = self.handle().poll_event().expect("the driver works");
-            }
+            self.wait_for(&mut updates);
+            delivered += updates.drain(..).filter(is_delivery).count();
         }
     }
 
@@ -239,6 +299,16 @@ impl<'a> LockTime<'a> {
     }
 }
 
+const fn is_delivery(update: &Update) -> bool {
+    matches!(
+        update,
+        Update::Chat(Event::State {
+            state: State::Delivered,
+            ..
+        })
+    )
+}
+
 fn draft(body: &[u8]) -> Draft {
     Draft::text(
         String::from_utf8(body.to_vec()).expect("ASCII"),
@@ -257,43 +327,10 @@ fn clock_base() -> u64 {
 pub fn serve() {
     let node = Node::new(SERVER, CLIENT, Vec::new());
     ready(node.handle().local_addr(), &[]);
-    let peer = node.peer;
+    let mut updates = Vec::new();
     loop {
-        match node.next() {
-            Update::Chat(Event::Message { message, .. }) if message.body.first() == Some(&ECHO) => {
-                let (draft, name) = (draft(&message.body), message.name);
-                let answer = |messenger: &mut Messenger, now| {
-                    messenger.take(peer.into(), name, now);
-                    messenger.send(peer.into(), draft, now)
-                };
-                node.handle()
-                    .with(answer)
-                    .expect("the driver works")
-                    .expect("there is room");
-            }
-            Update::Chat(Event::Message { message, .. }) => node.take(&message),
-            Update::Session(proto::Event::Stream {
-                event: StreamEvent::Readable(stream),
-                ..
-            }) => {
-                let mut bytes = Vec::with_capacity(CHUNK);
-                let mut read = || {
-                    bytes.clear();
-                    let read = |messenger: &mut Messenger, _| {
-                        let endpoint = messenger.endpoint_mut();
-                        endpoint.read_stream(peer, stream, CHUNK, &mut bytes)
-                    };
-                    let count = node.handle().with(read).expect("the driver works");
-                    count.expect("a session stands")
-                };
-                while read() > 0 {}
-            }
-            Update::Session(proto::Event::Stream {
-                event: StreamEvent::Finished(_),
-                ..
-            }) => node.say(&[DONE]),
-            Update::Chat(_) | Update::Session(_) => {}
-        }
+        node.wait_for(&mut updates);
+        node.answer_all(updates.drain(..));
     }
 }
 

@@ -38,7 +38,7 @@ impl Conversation {
         }
     }
 
-    /// Shows a message that is written down, then takes it: what nobody could read has no receipt.
+    /// Shows a message that is written down; it is taken then: what nobody could read has no receipt.
     fn on_message(
         &mut self,
         contact: ContactId,
@@ -60,7 +60,7 @@ impl Conversation {
             self.programs.leave_untaken(contact, message.name);
             return Ok(None);
         }
-        self.take(contact, message.name)?;
+        self.state.shown.push((contact, message.name));
         Ok(None)
     }
 

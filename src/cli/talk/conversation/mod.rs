@@ -129,6 +129,8 @@ pub(in crate::cli::talk) struct State {
     target: Target,
     /// What the core has told and the user does not know yet.
     news: VecDeque<News>,
+    /// Messages that were shown and not taken yet.
+    shown: Vec<(ContactId, Name)>,
     /// Messages that a screen has and has not drawn yet.
     undrawn: Vec<(ContactId, Name)>,
     /// What is said next.
@@ -380,6 +382,9 @@ impl Conversation {
         self.state.has_room = true;
         self.tell_late(now)?;
         self.look_at_known_peers()?;
+        if let Some(screen) = self.face.screen() {
+            screen.check_size();
+        }
         self.tell_screen()
     }
 

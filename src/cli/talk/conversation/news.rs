@@ -17,11 +17,7 @@ impl Conversation {
     /// Takes what the core has, and writes its messages down, all at once. Returns how much it was.
     pub(super) fn take_news(&mut self) -> Result<usize, Error> {
         let mut updates = Vec::new();
-        while updates.len() < MAX_EVENTS
-            && let Some(update) = self.handle.poll_event()?
-        {
-            updates.push(update);
-        }
+        self.handle.poll_events(MAX_EVENTS, &mut updates)?;
         let count = updates.len();
         let mut is_new = match self.write_down(&updates) {
             Ok(is_new) => is_new.into_iter(),
@@ -52,13 +48,22 @@ impl Conversation {
         Ok(self.profile.journal.receive(messages)?)
     }
 
-    /// Tells what was taken.
+    /// Tells what was taken, then lets the receipts go, all at once.
     pub(super) fn tell_news(&mut self) -> Result<Option<ExitCode>, Error> {
+        let end = self.tell_each();
+        let shown = core::mem::take(&mut self.state.shown);
+        let taken = self.take_all(&shown);
+        let end = end?;
+        taken?;
+        Ok(end)
+    }
+
+    fn tell_each(&mut self) -> Result<Option<ExitCode>, Error> {
         while let Some(news) = self.state.news.pop_front() {
             let end = match news {
                 News::Of(update) => self.on_update(update)?,
                 News::Known(contact, name) => {
-                    self.take(contact, name)?;
+                    self.state.shown.push((contact, name));
                     None
                 }
             };
@@ -69,11 +74,16 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Lets the receipt of a message go.
-    pub(super) fn take(&self, contact: ContactId, name: Name) -> Result<(), Error> {
-        Ok(self
-            .handle
-            .with(|messenger, now| messenger.take(contact, name, now))?)
+    /// Lets the receipts of messages go: they share packets.
+    pub(super) fn take_all(&self, messages: &[(ContactId, Name)]) -> Result<(), Error> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        Ok(self.handle.with(|messenger, now| {
+            for &(contact, name) in messages {
+                messenger.take(contact, name, now);
+            }
+        })?)
     }
 
     /// Notes that a message of ours was delivered, without telling. One that has failed is told by the

@@ -75,9 +75,8 @@ impl Conversation {
                 if let Some((contact, name)) = self.programs.heard(token) {
                     self.profile.journal.shown(contact, name);
                 }
-                while let Some((contact, name)) = self.programs.next_untaken() {
-                    self.take(contact, name)?;
-                }
+                let taken: Vec<_> = core::iter::from_fn(|| self.programs.next_untaken()).collect();
+                self.take_all(&taken)?;
                 Ok(None)
             }
         }

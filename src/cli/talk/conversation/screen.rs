@@ -11,6 +11,10 @@ use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
 use crate::tui::{Ask, Card, LinkStatus, Standing};
 
+/// How much of the history a conversation begins with; `/search` and `history` have all of it.
+const EARLIER_MESSAGES: usize = 200;
+const EARLIER_BYTES: usize = 256 << 10;
+
 impl Conversation {
     /// Takes what happened at the terminal.
     pub(super) fn on_screen(
@@ -33,14 +37,13 @@ impl Conversation {
             return Ok(None);
         };
         self.state.drawn = self.clock.now();
-        let drawn = screen.draw();
+        let result = screen.draw();
         let seen = screen.take_seen();
-        if let Some(end) = self.printed(drawn)? {
+        if let Some(end) = self.printed(result)? {
             return Ok(Some(end));
         }
-        for (contact, name) in core::mem::take(&mut self.state.undrawn) {
-            self.take(contact, name)?;
-        }
+        let drawn = core::mem::take(&mut self.state.undrawn);
+        self.take_all(&drawn)?;
         for (peer, name) in seen {
             self.profile.journal.shown(peer.into(), name);
         }
@@ -232,10 +235,13 @@ impl Conversation {
             }
             known.push(*peer);
             let (standing, link) = (self.standing(&way, is_revoked), link_status(&way));
+            let is_first = self.face.screen().is_some_and(|screen| screen.know(card));
+            if is_first {
+                self.show_earlier(*peer);
+            }
             let Some(screen) = self.face.screen() else {
                 continue;
             };
-            screen.know(card);
             screen.stands(*peer, standing);
             if let Some(link) = link {
                 screen.link(*peer, link);
@@ -246,6 +252,21 @@ impl Conversation {
             screen.tick();
         }
         Ok(())
+    }
+
+    /// Shows what was last said with somebody in earlier runs, as far as it is kept.
+    fn show_earlier(&mut self, peer: PeerId) {
+        let found = (self.profile.journal).latest(peer.into(), EARLIER_MESSAGES, EARLIER_BYTES);
+        match found {
+            Ok(entries) => {
+                if let Some(screen) = self.face.screen() {
+                    entries
+                        .into_iter()
+                        .for_each(|entry| screen.kept_from_before(entry));
+                }
+            }
+            Err(error) => self.complain(&error.into()),
+        }
     }
 
     fn is_revoked(&self, peer: &PeerId) -> bool {

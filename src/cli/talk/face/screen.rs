@@ -1,6 +1,6 @@
 //! The full screen: hands over what happens, keeps what it asks for, draws.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::mpsc::Sender;
 use std::thread::Builder;
@@ -9,6 +9,7 @@ use crate::chat::{Incoming, Name, Outgoing, State};
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
 use crate::net::{Clock, Signal, suspend};
+use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::UnixTime;
 use crate::tui::{
@@ -27,6 +28,8 @@ pub(in crate::cli::talk) struct Screen {
     sending: Option<Ticket>,
     /// What it was told of somebody last.
     told: BTreeMap<PeerId, Known>,
+    /// Whom it was ever told of.
+    met: BTreeSet<PeerId>,
     /// Messages that were looked at.
     seen: Vec<(PeerId, Name)>,
     wants_to_leave: bool,
@@ -69,6 +72,7 @@ impl Screen {
             orders: VecDeque::new(),
             sending: None,
             told: BTreeMap::new(),
+            met: BTreeSet::new(),
             seen: Vec::new(),
             wants_to_leave: false,
             is_stale: true,
@@ -208,6 +212,37 @@ impl Screen {
         });
     }
 
+    /// Shows a message that an earlier run has shown.
+    pub(in crate::cli::talk) fn kept_from_before(&mut self, entry: Entry) {
+        let (peer, name, at) = (entry.contact.peer(), entry.name, entry.at);
+        let state = match entry.standing {
+            store::Standing::Received { missing } => {
+                return self.tell(Told::Said(Said {
+                    peer,
+                    name,
+                    len: entry.body.len(),
+                    text: String::from_utf8(entry.body).ok(),
+                    at,
+                    written: entry.sent_at,
+                    missing,
+                    again: false,
+                    old: true,
+                }));
+            }
+            store::Standing::Waiting => State::Queued,
+            store::Standing::Delivered => State::Delivered,
+            store::Standing::Failed(why) => State::Failed(why),
+        };
+        let text = String::from_utf8_lossy(&entry.body).into_owned();
+        self.tell(Told::Own {
+            peer,
+            name,
+            at,
+            text,
+            state,
+        });
+    }
+
     pub(super) fn moved(&mut self, peer: PeerId, name: Name, state: State) {
         self.tell(Told::State { peer, name, state });
     }
@@ -231,8 +266,9 @@ impl Screen {
         self.tell(Told::GuestGone(peer));
     }
 
-    /// Tells who somebody is, if that is news.
-    pub(in crate::cli::talk) fn know(&mut self, card: Card) {
+    /// Tells who somebody is, if that is news. Says whether it was never told of this one before.
+    pub(in crate::cli::talk) fn know(&mut self, card: Card) -> bool {
+        let is_first = self.met.insert(card.peer);
         let known = self.told.get(&card.peer);
         let is_news =
             known.is_none_or(|known| known.name != card.name || known.verified != card.verified);
@@ -245,6 +281,7 @@ impl Screen {
             self.told.insert(card.peer, known);
             self.tell(Told::Peer(card));
         }
+        is_first
     }
 
     /// Begins with this conversation.
@@ -283,6 +320,16 @@ impl Screen {
 
     pub(in crate::cli::talk) fn link(&mut self, peer: PeerId, link: LinkStatus) {
         self.tell(Told::Link { peer, link });
+    }
+
+    /// Looks how large the terminal is. Of a resize and a key that come at once, crossterm reads the key and
+    /// forgets the resize: `try_read` returns with the first of the events that one poll brings.
+    pub(in crate::cli::talk) fn check_size(&mut self) {
+        if let Ok((width, height)) = Terminal::size()
+            && (width, height) != self.app.size()
+        {
+            let _ = self.take(tui::Input::Resize { width, height });
+        }
     }
 
     /// Time has passed.
