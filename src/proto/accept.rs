@@ -94,9 +94,10 @@ impl Endpoint {
         let payload = InitPayload::parse(responder.payload()).map_err(|_| DropReason::Malformed)?;
         let peer = responder.remote();
         let welcome = self.receive(peer, &payload, slot.0, now)?;
-        let label = self.peers.get(&peer).map(|record| record.label);
-        match label {
-            Some(label) => debug!(peer = %label, ?welcome, "is called"),
+        let record = self.peers.get(&peer);
+        let label = record.map(|record| record.label);
+        match record {
+            Some(record) => debug!(peer = %record.label, ?welcome, "is called"),
             None => debug!(?welcome, "is called by a stranger"),
         }
         // Strangers come and go; what is kept for them would have no bound.

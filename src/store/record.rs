@@ -94,7 +94,7 @@ mod tests {
         assert!(matches!(error.kind(), ErrorKind::UnsafeDirectory { .. }));
         assert!(!record.exists() && !keys.exists());
         set_mode(home.path(), 0o700);
-        symlink(&home.path().join("elsewhere"), &keys).unwrap();
+        symlink(home.path().join("elsewhere"), &keys).unwrap();
         create_records(&record, Some(&keys)).unwrap_err();
         assert!(
             !home.path().join("elsewhere").exists(),
