@@ -147,12 +147,12 @@ mod unix {
             let _ = self.0.shutdown(Shutdown::Both);
         }
 
-        /// Waits no longer for what is to be read.
+        /// Waits no longer than this for what is to be read; none: as long as it takes.
         pub(in crate::control) fn set_patience(
             &self,
-            patience: std::time::Duration,
+            patience: Option<std::time::Duration>,
         ) -> io::Result<()> {
-            self.0.set_read_timeout(Some(patience))
+            self.0.set_read_timeout(patience)
         }
     }
 
@@ -290,7 +290,7 @@ mod none {
             match self.0 {}
         }
 
-        pub(in crate::control) fn set_patience(&self, _: Duration) -> io::Result<()> {
+        pub(in crate::control) fn set_patience(&self, _: Option<Duration>) -> io::Result<()> {
             match self.0 {}
         }
     }

@@ -481,10 +481,28 @@ fn a_ping_is_answered_with_its_time() {
     let (alice, bob) = Home::friends();
     let (_daemon, person) = connected(&alice, &bob);
     let mut client = Client::of(&alice);
-    assert!(client.ask("ping", &json!({ "peer": "bob" }))["rtt_ms"].is_number());
-    person.leave();
-    client.request("ping", &json!({ "peer": "bob" }));
+    let answer = client.ask("ping", &json!({ "peer": "bob", "wait_ms": 30_000 }));
+    assert!(answer["rtt_ms"].is_number(), "{answer}");
+    assert!(
+        answer["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
+    client.request("ping", &json!({ "peer": "bob", "family": 5 }));
     assert_eq!(client.answer()["error"]["data"]["code"], "SC40");
+    client.ask("subscribe", &json!({}));
+    person.leave();
+    client.event("closed");
+    client.request("ping", &json!({ "peer": "bob" }));
+    let error = client.answer()["error"].clone();
+    assert_eq!(error["data"]["code"], "SC43");
+    assert_eq!(error["data"]["exit"], json!(3));
+    let words = error["message"].as_str().unwrap();
+    assert!(
+        words.starts_with("not connected to bob: bob left; "),
+        "{words}"
+    );
 }
 
 /// docs/examples/echo.py is run where there is a python3: it is on every system that these tests are usually run on.

@@ -124,8 +124,8 @@ impl Conversation {
         }
         match call {
             Call::Send(send) => return self.on_send(asked, send),
-            Call::Ping(somebody) => {
-                self.on_ping_asked(asked, &somebody.peer)?;
+            Call::Ping(ping) => {
+                self.on_ping_asked(asked, &ping)?;
                 return Ok(None);
             }
             Call::Quit => {
