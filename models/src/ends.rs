@@ -105,7 +105,7 @@ fn deliver(to: &mut Endpoint, from: SocketAddr, transmit: Transmit) {
     match screen.check(&bytes) {
         Ok(Incoming::Handshake(packet)) => {
                 to.handle_handshake(from, packet, NOW);
-            }
+        }
         Ok(Incoming::Data) => {
             let opened = table.open(from, &mut bytes, NOW).expect("it is true");
             to.handle_opened(&opened, NOW);
