@@ -35,6 +35,9 @@ mod failures;
 mod filled;
 #[path = "talk/home.rs"]
 mod home;
+#[cfg(target_os = "linux")]
+#[path = "talk/idle.rs"]
+mod idle;
 #[path = "talk/introduced.rs"]
 mod introduced;
 #[cfg(target_os = "linux")]

@@ -10,6 +10,7 @@ use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
 use crate::cli::control::Running;
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
+use crate::cli::talk::record::Records;
 use crate::cli::{BindProblem, Context, Error, Out, identity};
 use crate::control::IS_SUPPORTED;
 use crate::crypto::StaticSecret;
@@ -39,8 +40,7 @@ pub(super) struct Profile {
     pub(super) journal: Journal,
     pub(super) left: Left,
     pub(super) clock: Clock,
-    /// Where every datagram is to be recorded.
-    pub(super) trace: Option<std::path::PathBuf>,
+    pub(super) records: Records,
     /// Held as long as the process talks.
     _lock: IdentityLock,
 }
@@ -138,7 +138,7 @@ impl Profile {
             journal,
             left,
             clock,
-            trace: context.globals.trace.clone(),
+            records: Records::of(context),
             _lock: lock,
         })
     }
