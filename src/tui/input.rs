@@ -217,6 +217,8 @@ pub struct LinkStatus {
     pub address: Option<SocketAddr>,
     /// There and back.
     pub rtt: Option<Duration>,
+    /// What was lost lately, in percent.
+    pub loss: Option<u32>,
     /// How long ago something was heard.
     pub heard: Option<Duration>,
     /// Something is due from there: that nothing is heard means something.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::json::ms;
+use crate::cli::talk::conversation::screen::link_status;
 use crate::cli::talk::conversation::standing::{clock, span};
 use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
@@ -209,6 +210,10 @@ impl Conversation {
             let parts = [
                 ("at ", status.address.map(Safe::from)),
                 ("round trip ", status.rtt.map(span)),
+                (
+                    "loss ",
+                    status.loss.map(|loss| Safe::from(loss.percent()) + "%"),
+                ),
                 ("heard ", status.heard.map(|heard| span(heard) + " ago")),
                 ("key ", status.key_age.map(|age| clock(age) + " old")),
             ];
@@ -223,6 +228,8 @@ impl Conversation {
         let mut lines = vec![line + ", " + waiting.messages + " undelivered"];
         if !way.stands() || way.word() == "silent" {
             lines.push(Safe::from("  ") + way.reason() + "; " + way.next());
+        } else if let Some(trouble) = link_status(&way).and_then(|link| link.trouble()) {
+            lines.push(Safe::from("  ") + trouble);
         }
         Ok(lines)
     }

@@ -7,6 +7,7 @@ use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
 use crate::net::Host;
 use crate::plain::{Form, Printer};
+use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
 use crate::tui::{Ask, Card, LinkStatus, Standing};
@@ -308,16 +309,17 @@ impl Conversation {
     }
 }
 
-fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
+/// How good the way is, while there is one.
+pub(super) fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
     let status = way.status?;
     let is_up = way.stands() || way.is_silent();
     is_up.then_some(LinkStatus {
         address: status.address,
         rtt: status.rtt,
+        loss: status.loss.map(Loss::percent),
         heard: status.heard,
         is_due: way.is_silent(),
-        // The core does not tell since when.
-        unacked: None,
+        unacked: status.unacked,
         key_age: status.key_age,
     })
 }
