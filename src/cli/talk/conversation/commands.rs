@@ -191,6 +191,10 @@ impl Conversation {
     }
 
     pub(super) fn tell_status(&mut self) -> Result<(), Error> {
+        if let Some(path) = self.profile.records.keys.as_deref() {
+            let words = Safe::from("the keys of this run are written to ") + path;
+            self.warn(words);
+        }
         let peers = self.everybody();
         if peers.is_empty() {
             self.warn("nobody is known yet".into());
