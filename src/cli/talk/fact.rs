@@ -400,6 +400,9 @@ impl Waits {
     }
 }
 
+/// The name of the reason of a session that the person here has ended.
+pub(super) const HUNG_UP: &str = "hung_up";
+
 /// The name of a reason.
 pub(super) const fn reason(reason: CloseReason) -> &'static str {
     match reason {

@@ -46,6 +46,7 @@ impl Conversation {
                     Ok(())
                 });
             }
+            Command::Disconnect(name) => return self.about(name, Self::hang_up),
             Command::Verify(name) => return self.about(name, Self::verify),
             Command::Differ(name) => return self.about(name, Self::differ),
             Command::Later(name) => return self.about(name, Self::compare_later),
@@ -63,6 +64,9 @@ impl Conversation {
                 return self.say(peer, text.as_bytes().to_vec());
             }
             Command::Search(wanted) => self.search_for(wanted)?,
+            Command::Export(file) => {
+                return self.about(None, |it, peer| it.export_kept(peer, file));
+            }
             Command::Keys
             | Command::Close
             | Command::Clear
@@ -74,7 +78,8 @@ impl Conversation {
             | Command::Unread
             | Command::Bare
             | Command::Redraw
-            | Command::Mute => self.warn("that is a command of the full screen only".into()),
+            | Command::Mute
+            | Command::Notify(_) => self.warn("that is a command of the full screen only".into()),
         }
         Ok(None)
     }
