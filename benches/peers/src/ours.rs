@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
-use securechat::chat::{Draft, Event, Messenger, State, Update};
+use securechat::chat::{ContactId, Draft, Event, Messenger, Name, State, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, StreamId, Timestamp};
 use securechat::proto::{
@@ -34,6 +34,8 @@ pub struct Side {
     table: Arc<KeyTable>,
     screen: Arc<Screen>,
     rng: ChaCha20Rng,
+    /// Messages that have come and are not taken yet.
+    taken: Vec<(ContactId, Name)>,
     pub established: usize,
     pub received: usize,
     pub delivered: usize,
@@ -67,6 +69,7 @@ impl Side {
             screen: endpoint.screen(),
             messenger: Messenger::in_memory(endpoint, seed, now),
             rng: ChaCha20Rng::from_seed(seed),
+            taken: Vec::new(),
             established: 0,
             received: 0,
             delivered: 0,
@@ -118,27 +121,40 @@ impl Side {
         }
     }
 
+    /// Takes all events, as the program does: what has come together is answered together.
     pub fn listen(&mut self, now: Instant) {
-        while let Some(update) = self.messenger.poll_event(now) {
-            match update {
-                Update::Chat(Event::Message { contact, message }) => {
-                    self.received += 1;
-                    self.messenger.take(contact, message.name, now);
-                }
-                Update::Chat(Event::State {
-                    state: State::Delivered,
-                    ..
-                }) => self.delivered += 1,
-                Update::Session(proto::Event::Established { .. }) => self.established += 1,
-                Update::Session(proto::Event::Stream { event, .. }) => match event {
-                    StreamEvent::Readable(id) => self.readable = Some(id),
-                    StreamEvent::Writable(_) => self.writable = true,
-                    StreamEvent::Finished(_) => self.finished = true,
-                    _ => {}
-                },
-                Update::Chat(_) | Update::Session(_) => {}
+        loop {
+            while let Some(update) = self.messenger.poll_event(now) {
+                self.note(update);
+            }
+            for (contact, name) in self.taken.drain(..) {
+                self.messenger.take(contact, name, now);
             }
             self.messenger.settle(now);
+            if !self.messenger.has_events() {
+                return;
+            }
+        }
+    }
+
+    fn note(&mut self, update: Update) {
+        match update {
+            Update::Chat(Event::Message { contact, message }) => {
+                self.received += 1;
+                self.taken.push((contact, message.name));
+            }
+            Update::Chat(Event::State {
+                state: State::Delivered,
+                ..
+            }) => self.delivered += 1,
+            Update::Session(proto::Event::Established { .. }) => self.established += 1,
+            Update::Session(proto::Event::Stream { event, .. }) => match event {
+                StreamEvent::Readable(id) => self.readable = Some(id),
+                StreamEvent::Writable(_) => self.writable = true,
+                StreamEvent::Finished(_) => self.finished = true,
+                _ => {}
+            },
+            Update::Chat(_) | Update::Session(_) => {}
         }
     }
 
