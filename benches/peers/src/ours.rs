@@ -90,11 +90,16 @@ impl Side {
     }
 
     pub fn send(&mut self, to: PeerId, text: &str, now: Instant) {
+        self.queue(to, text, now);
+        self.messenger.settle(now);
+    }
+
+    /// As [`Side::send`], for whoever settles after several.
+    pub fn queue(&mut self, to: PeerId, text: &str, now: Instant) {
         let draft = Draft::text(text.to_owned(), UnixTime(0));
         self.messenger
             .send(to.into(), draft, now)
             .expect("there is room for it");
-        self.messenger.settle(now);
     }
 
     pub fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
@@ -285,9 +290,10 @@ impl Pair {
         let (mut sent, end) = (self.a.delivered, self.a.delivered + count);
         while self.a.delivered < end {
             while sent < end && sent - self.a.delivered < window {
-                self.a.send(self.b.id, text, at(self.now));
+                self.a.queue(self.b.id, text, at(self.now));
                 sent += 1;
             }
+            self.a.messenger.settle(at(self.now));
             self.step();
         }
     }
