@@ -12,12 +12,14 @@ mod outgoing;
 mod recv;
 mod resolve;
 mod route;
+mod seat;
 mod send;
 mod shared;
 mod signals;
 mod trace;
 mod turn;
 mod udp;
+mod wait;
 
 pub use address::{Bind, DEFAULT_PORT, Family};
 pub use clock::Clock;
