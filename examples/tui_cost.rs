@@ -67,6 +67,7 @@ struct Face {
 impl Face {
     fn new(width: u16, height: u16) -> Self {
         let settings = Settings {
+            keys_are_logged: false,
             ascii: false,
             mono: false,
             zone: Zone::system(),

@@ -23,6 +23,9 @@ mod demo;
 mod disks;
 #[path = "talk/doctor.rs"]
 mod doctor;
+#[cfg(target_os = "linux")]
+#[path = "talk/drawing.rs"]
+mod drawing;
 #[path = "talk/ends.rs"]
 mod ends;
 #[path = "talk/failures.rs"]
@@ -32,6 +35,9 @@ mod failures;
 mod filled;
 #[path = "talk/home.rs"]
 mod home;
+#[cfg(target_os = "linux")]
+#[path = "talk/idle.rs"]
+mod idle;
 #[path = "talk/introduced.rs"]
 mod introduced;
 #[cfg(target_os = "linux")]
@@ -77,6 +83,9 @@ mod trace;
 #[cfg(target_os = "linux")]
 #[path = "talk/transcript.rs"]
 mod transcript;
+#[cfg(target_os = "linux")]
+#[path = "talk/typing.rs"]
+mod typing;
 #[cfg(target_os = "linux")]
 #[path = "talk/verify.rs"]
 mod verify;

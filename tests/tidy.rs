@@ -1,12 +1,14 @@
 //! Checks of the tree itself: which module uses which, that links in the documents lead somewhere,
 //! that the specification and the code agree on every constant, that the tests of the checklist exist,
-//! and that nothing is left half done.
+//! what the build needs, how errors are worded, and that nothing is left half done.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test that meets something unexpected should stop there"
 )]
 
+#[path = "tidy/c_code.rs"]
+mod c_code;
 #[path = "tidy/checklist.rs"]
 mod checklist;
 #[path = "tidy/constants.rs"]
@@ -21,6 +23,8 @@ mod logs;
 mod source;
 #[path = "tidy/top.rs"]
 mod top;
+#[path = "tidy/wording.rs"]
+mod wording;
 
 use std::path::{Path, PathBuf};
 

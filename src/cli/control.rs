@@ -8,13 +8,20 @@ use serde_json::{Map, Value};
 
 use crate::cli::report::{Line, Part, Report};
 use crate::cli::{Context, Error, ExitCode, identity};
-use crate::control::{Connection, IS_SUPPORTED, Place, Refusal};
+use crate::control::{Answer, Answers, Connection, IS_SUPPORTED, Place, Refusal, Requests};
 use crate::store::key_text;
 use crate::text::{Safe, safe_line};
 
 /// A program that runs for this identity.
 pub(super) struct Running {
     connection: Connection,
+    path: Safe,
+    pid: Option<u64>,
+}
+
+/// Requests to it whose answers come on another thread.
+pub(super) struct Asking {
+    requests: Requests,
     path: Safe,
 }
 
@@ -68,9 +75,14 @@ impl Running {
             return Ok(None);
         };
         let path = Safe::from(path.as_path());
-        let mut running = Self { connection, path };
+        let mut running = Self {
+            connection,
+            path,
+            pid: None,
+        };
         let hello: Value = running.ask("hello", Params::default(), Duration::ZERO)?;
         let key = hello.get("key").and_then(Value::as_str);
+        running.pid = hello.get("pid").and_then(Value::as_u64);
         Ok((key == Some(key_text(&own).as_str())).then_some(running))
     }
 
@@ -85,16 +97,63 @@ impl Running {
         wait: Duration,
     ) -> Result<T, Error> {
         let asked = self.connection.ask(method, &Value::Object(params.0), wait);
-        let answer = asked.map_err(|error| self.fail(&error.to_string()))?;
-        let done = answer.map_err(|refusal| Error::Elsewhere(Box::new(report(&refusal))))?;
-        T::deserialize(done).map_err(|error| self.fail(&error.to_string()))
+        let answer = asked.map_err(|error| fail(&self.path, &error.to_string()))?;
+        understand(answer, &self.path)
     }
 
-    fn fail(&self, why: &str) -> Error {
-        Error::Control {
-            path: self.path.as_str().into(),
-            reason: Safe::from("the program there did not answer as it should: ") + safe_line(why),
+    /// What to call the program: `securechat (pid 4711)`.
+    pub(super) fn name(&self) -> Safe {
+        match self.pid {
+            Some(pid) => Safe::from("the securechat that runs (pid ") + pid + ")",
+            None => "the securechat that runs".into(),
         }
+    }
+
+    /// Lets requests be asked without waiting for the answers.
+    ///
+    /// # Errors
+    /// SC41.
+    pub(super) fn split(self) -> Result<(Asking, Answers), Error> {
+        let path = self.path;
+        let split = self.connection.split();
+        let (requests, answers) = split.map_err(|error| fail(&path, &error.to_string()))?;
+        Ok((Asking { requests, path }, answers))
+    }
+}
+
+impl Asking {
+    /// Asks. Returns the number that the answer will have.
+    ///
+    /// # Errors
+    /// SC41 if the program has ended.
+    pub(super) fn ask(&mut self, method: &str, params: Params) -> Result<u64, Error> {
+        let asked = self.requests.ask(method, &Value::Object(params.0));
+        asked.map_err(|error| self.fail(&error))
+    }
+
+    /// What an answer says.
+    ///
+    /// # Errors
+    /// As of [`Running::ask`].
+    pub(super) fn understand<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, Error> {
+        understand(answer, &self.path)
+    }
+
+    /// SC41: no answer will come.
+    pub(super) fn fail(&self, error: &std::io::Error) -> Error {
+        fail(&self.path, &error.to_string())
+    }
+}
+
+fn understand<T: DeserializeOwned>(answer: Answer, path: &Safe) -> Result<T, Error> {
+    let done = answer.map_err(|refusal| Error::Elsewhere(Box::new(report(&refusal))))?;
+    T::deserialize(done).map_err(|error| fail(path, &error.to_string()))
+}
+
+fn fail(path: &Safe, why: &str) -> Error {
+    Error::Control {
+        path: path.as_str().into(),
+        reason: Safe::from("the program there did not answer as it should: ") + safe_line(why),
     }
 }
 
@@ -123,11 +182,12 @@ fn report(refusal: &Refusal) -> Report {
 }
 
 /// A code as we know it. One of a later version has its words all the same.
-fn known(code: &str) -> Option<&'static str> {
-    const CODES: [&str; 33] = [
+pub(super) fn known(code: &str) -> Option<&'static str> {
+    const CODES: [&str; 35] = [
         "SC01", "SC02", "SC03", "SC04", "SC05", "SC06", "SC07", "SC09", "SC10", "SC11", "SC12",
         "SC13", "SC14", "SC15", "SC16", "SC17", "SC18", "SC19", "SC21", "SC22", "SC23", "SC24",
-        "SC25", "SC26", "SC27", "SC28", "SC29", "SC30", "SC31", "SC32", "SC40", "SC41", "SC42",
+        "SC25", "SC26", "SC27", "SC28", "SC29", "SC30", "SC31", "SC32", "SC33", "SC40", "SC41",
+        "SC42", "SC43",
     ];
     CODES.into_iter().find(|known| *known == code)
 }

@@ -165,6 +165,15 @@ pub enum Error {
         /// The command.
         command: &'static str,
     },
+    /// SC43: the program that runs has no session with the peer.
+    NotConnected {
+        /// Who.
+        peer: Peer,
+        /// Why not.
+        reason: Safe,
+        /// What that program tries next.
+        next: Safe,
+    },
     /// What the program that runs already says of a request: its own code and words.
     Elsewhere(Box<Report>),
     /// SC24: the operating system refused something.
@@ -320,6 +329,7 @@ impl Error {
             Self::BadRequest { reason } => wording::bad_request(reason),
             Self::Control { path, reason } => wording::control(path, reason),
             Self::NotHere { command } => wording::not_here(command),
+            Self::NotConnected { peer, reason, next } => wording::not_connected(peer, reason, next),
             Self::Elsewhere(report) => Report::clone(report),
             Self::System { operation, reason } => wording::system(operation, reason),
         }

@@ -154,6 +154,19 @@ fn samples() -> Vec<Report> {
             reason: "it is in use".into(),
         },
         Error::NotHere { command: "daemon" },
+        Error::NotConnected {
+            peer: bob(),
+            reason: "bob left".into(),
+            next: "trying again in 3 s".into(),
+        },
+        Error::NotConnected {
+            peer: Peer {
+                saved: false,
+                ..bob()
+            },
+            reason: "bob left".into(),
+            next: "your next message calls it".into(),
+        },
         Error::System {
             operation: "read standard input",
             reason: "it is gone".into(),
@@ -226,10 +239,17 @@ fn every_code_of_this_version_can_be_printed() {
     let codes: BTreeSet<&str> = samples().iter().map(|report| report.code).collect();
     let expected = [
         1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27,
-        28, 29, 30, 31, 32, 33, 40, 41, 42,
+        28, 29, 30, 31, 32, 33, 40, 41, 42, 43,
     ];
     let expected: Vec<String> = expected.iter().map(|n| format!("SC{n:02}")).collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_another_program_says_keeps_its_code() {
+    for report in samples() {
+        assert_eq!(crate::cli::control::known(report.code), Some(report.code));
+    }
 }
 
 #[test]

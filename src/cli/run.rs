@@ -51,7 +51,8 @@ pub fn run(args: &[OsString]) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let out = Out::new(&cli.globals);
-    let done = log::start(&cli.globals).and_then(|()| match &cli.command {
+    let ready = talk::check_records(&cli.globals).and_then(|()| log::start(&cli.globals));
+    let done = ready.and_then(|()| match &cli.command {
         Some(command) => dispatch(command, &cli.globals, &out),
         None => alone(&cli.globals, &out),
     });

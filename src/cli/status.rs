@@ -110,6 +110,9 @@ fn lines(status: &Status) -> Vec<Safe> {
         let words = Safe::from("  transfer: ") + bytes(traffic.bytes_in) + " received, ";
         lines.push(words + bytes(traffic.bytes_out) + " sent");
     }
+    if let Some(path) = &status.key_log {
+        lines.push(Safe::from("  KEYS ARE WRITTEN TO: ") + safe_line(path) + " (--trace-keys)");
+    }
     for peer in &status.peers {
         lines.push(Safe::default());
         lines.extend(of_peer(peer));

@@ -151,6 +151,8 @@ What there may be in place of an answer:
                           without their values; no keys, names, addresses
   --trace FILE            every datagram, for Wireshark: addresses, sizes, times
                           and what was decided; nothing readable
+  --trace-keys FILE       with --trace: the keys to it. Whoever has both files
+                          reads what was said. docs/wireshark says what to do
 ";
 
 const EXIT_CODES: &str = "\

@@ -401,6 +401,21 @@ pub(super) fn not_here(command: &'static str) -> Report {
         .attempt([ours(["listen", "--json"])])
 }
 
+pub(super) fn not_connected(peer: &Peer, reason: &Safe, next: &Safe) -> Report {
+    let title = Safe::from("not connected to ") + &peer.label + ": " + reason + "; " + next;
+    let report = Report::new("SC43", ExitCode::Network, title);
+    if !peer.saved {
+        return report.attempt([ours(["status"])]);
+    }
+    let label = || peer.label.clone();
+    report
+        .attempt([
+            Suggestion::securechat(["status".into(), label()]),
+            Suggestion::securechat(["doctor".into(), "--peer".into(), label()]),
+        ])
+        .line(true, ask_to_listen(&peer.label))
+}
+
 pub(super) fn system(operation: &'static str, reason: &Safe) -> Report {
     let title = Safe::from("cannot ") + operation + ": " + reason;
     Report::new("SC24", ExitCode::Fixable, title)

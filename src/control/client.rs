@@ -1,4 +1,4 @@
-//! The asking side: one request after the other.
+//! The asking side: one request after the other, or several at a time.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::Duration;
@@ -20,6 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Connection {
     stream: BufReader<Stream>,
     last_id: u64,
+}
+
+/// The way in of a connection that was split. Dropping it ends both.
+#[derive(Debug)]
+pub struct Requests {
+    stream: Stream,
+    last_id: u64,
+}
+
+/// The way out of a connection that was split.
+#[derive(Debug)]
+pub struct Answers {
+    stream: BufReader<Stream>,
 }
 
 /// What a request has led to.
@@ -63,41 +76,95 @@ impl Connection {
     /// What the system says; `UnexpectedEof` if the program has ended.
     pub fn ask(&mut self, method: &str, params: &Value, wait: Duration) -> io::Result<Answer> {
         self.last_id += 1;
-        let mut line = rpc::request(self.last_id, method, params);
-        line.push('\n');
-        self.stream.get_ref().set_patience(wait + PATIENCE)?;
-        self.stream.get_mut().write_all(line.as_bytes())?;
+        let patience = Some(wait.saturating_add(PATIENCE));
+        self.stream.get_ref().set_patience(patience)?;
+        write(self.stream.get_mut(), self.last_id, method, params)?;
         loop {
-            if let Some(answer) = self.next_answer()? {
+            let (id, answer) = read(&mut self.stream)?;
+            if id == Some(self.last_id) {
                 return Ok(answer);
             }
         }
     }
 
-    /// The next line, if it is the answer.
-    fn next_answer(&mut self) -> io::Result<Option<Answer>> {
-        let mut line = Vec::new();
-        let mut bounded = self.stream.by_ref().take(ANSWER_MAX_LEN);
-        bounded.read_until(b'\n', &mut line)?;
-        if line.last() != Some(&b'\n') {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut answer: Value = serde_json::from_slice(&line)?;
-        if answer.get("id") != Some(&Value::from(self.last_id)) {
-            return Ok(None);
-        }
-        if let Some(result) = answer.get_mut("result") {
-            return Ok(Some(Ok(result.take())));
-        }
-        let mut error = answer.get_mut("error").map(Value::take).unwrap_or_default();
-        let text = error.get("message").and_then(Value::as_str);
-        Ok(Some(Err(Refusal {
-            code: error
-                .get("code")
-                .and_then(Value::as_i64)
-                .unwrap_or_default(),
-            message: text.unwrap_or_default().to_owned(),
-            data: error.get_mut("data").map(Value::take).unwrap_or_default(),
-        })))
+    /// Splits it for whoever has something else to do while answers are waited for.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn split(self) -> io::Result<(Requests, Answers)> {
+        self.stream.get_ref().set_patience(None)?;
+        let requests = Requests {
+            stream: self.stream.get_ref().try_clone()?,
+            last_id: self.last_id,
+        };
+        let answers = Answers {
+            stream: self.stream,
+        };
+        Ok((requests, answers))
     }
+}
+
+impl Requests {
+    /// Asks. Returns the number that the answer will have.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn ask(&mut self, method: &str, params: &Value) -> io::Result<u64> {
+        self.last_id += 1;
+        write(&mut self.stream, self.last_id, method, params)?;
+        Ok(self.last_id)
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        self.stream.shut_down();
+    }
+}
+
+impl Answers {
+    /// Waits for the next answer, of whichever request: its number, and what it says.
+    ///
+    /// # Errors
+    /// What the system says; `UnexpectedEof` if the program has ended.
+    pub fn next_answer(&mut self) -> io::Result<(u64, Answer)> {
+        loop {
+            if let (Some(id), answer) = read(&mut self.stream)? {
+                return Ok((id, answer));
+            }
+        }
+    }
+}
+
+fn write(stream: &mut Stream, id: u64, method: &str, params: &Value) -> io::Result<()> {
+    let mut line = rpc::request(id, method, params);
+    line.push('\n');
+    stream.write_all(line.as_bytes())
+}
+
+/// The next line as an answer, and which request it is to; none if it is of another kind.
+fn read(stream: &mut BufReader<Stream>) -> io::Result<(Option<u64>, Answer)> {
+    let mut line = Vec::new();
+    let mut bounded = stream.by_ref().take(ANSWER_MAX_LEN);
+    bounded.read_until(b'\n', &mut line)?;
+    if line.last() != Some(&b'\n') {
+        let words = "it has ended";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, words));
+    }
+    let mut answer: Value = serde_json::from_slice(&line)?;
+    let id = answer.get("id").and_then(Value::as_u64);
+    if let Some(result) = answer.get_mut("result") {
+        return Ok((id, Ok(result.take())));
+    }
+    let mut error = answer.get_mut("error").map(Value::take).unwrap_or_default();
+    let text = error.get("message").and_then(Value::as_str);
+    let refusal = Refusal {
+        code: error
+            .get("code")
+            .and_then(Value::as_i64)
+            .unwrap_or_default(),
+        message: text.unwrap_or_default().to_owned(),
+        data: error.get_mut("data").map(Value::take).unwrap_or_default(),
+    };
+    Ok((id, Err(refusal)))
 }

@@ -11,7 +11,7 @@ mod queue;
 mod rpc;
 mod server;
 
-pub use client::{Answer, Connection, Refusal};
+pub use client::{Answer, Answers, Connection, Refusal, Requests};
 pub use os::{IS_SUPPORTED, Place};
 pub use queue::Client;
 pub use rpc::{Code, Request, error, event, request, result};

@@ -3,12 +3,12 @@
 #[cfg(unix)]
 pub use self::unix::Place;
 #[cfg(unix)]
-pub(super) use self::unix::{Listener, Stream};
+pub(super) use self::unix::{Listener, Stream, Waker};
 
 #[cfg(not(unix))]
 pub use self::none::Place;
 #[cfg(not(unix))]
-pub(super) use self::none::{Listener, Stream};
+pub(super) use self::none::{Listener, Stream, Waker};
 
 /// Whether this system has control sockets.
 pub const IS_SUPPORTED: bool = cfg!(unix);
@@ -19,9 +19,12 @@ mod unix {
     use std::io;
     use std::net::Shutdown;
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     /// Bytes of the longest path that the address of a socket has room for.
     const PATH_MAX_LEN: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -39,7 +42,17 @@ mod unix {
     pub(in crate::control) struct Listener {
         socket: UnixListener,
         place: Place,
+        /// Device and inode of its file.
+        file: (u64, u64),
+        /// Has something to read once the waker is gone.
+        woken: UnixStream,
     }
+
+    /// Dropping it ends the wait of a [`Listener`].
+    #[derive(Debug)]
+    pub(in crate::control) struct Waker(
+        #[expect(dead_code, reason = "it is there to be dropped")] UnixStream,
+    );
 
     impl Place {
         /// Checks that a socket can have this path.
@@ -72,7 +85,7 @@ mod unix {
 
         /// Takes the place. A file that nobody serves any more is replaced; the caller holds the identity's
         /// lock, so that nobody else of this identity is about to.
-        pub(in crate::control) fn listen(self) -> io::Result<Listener> {
+        pub(in crate::control) fn listen(self) -> io::Result<(Listener, Waker)> {
             let socket = match UnixListener::bind(&self.0) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     self.remove_stale()?;
@@ -81,10 +94,22 @@ mod unix {
                 bound => bound?,
             };
             fs::set_permissions(&self.0, Permissions::from_mode(0o600))?;
-            Ok(Listener {
+            // One that does not wait: whoever came may have left before it is taken.
+            socket.set_nonblocking(true)?;
+            let (woken, waker) = UnixStream::pair()?;
+            let listener = Listener {
                 socket,
+                file: self.file()?,
                 place: self,
-            })
+                woken,
+            };
+            Ok((listener, Waker(waker)))
+        }
+
+        /// Device and inode of the file that is there.
+        fn file(&self) -> io::Result<(u64, u64)> {
+            let metadata = fs::symlink_metadata(&self.0)?;
+            Ok((metadata.dev(), metadata.ino()))
         }
 
         fn remove_stale(&self) -> io::Result<()> {
@@ -106,16 +131,42 @@ mod unix {
     }
 
     impl Listener {
+        /// Takes a connection. `WouldBlock` if there is none.
         pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
             let (stream, _) = self.socket.accept()?;
+            // Some systems hand that on.
+            stream.set_nonblocking(false)?;
             Ok(Stream(stream))
+        }
+
+        /// Waits until somebody comes; false if the waker is gone.
+        pub(in crate::control) fn waits(&self) -> bool {
+            let [socket, woken] = [PollFd::new(&self.socket, PollFlags::IN), self.poll_woken()];
+            let mut both = [socket, woken];
+            // A signal ends the wait without anybody having come; whatever else fails is met by what follows.
+            let _ = poll(&mut both, None);
+            let [_, woken] = both;
+            woken.revents().is_empty()
+        }
+
+        /// Lets time pass, unless the waker goes.
+        pub(in crate::control) fn pause(&self, time: Duration) {
+            let time = Timespec::try_from(time).ok();
+            let _ = poll(&mut [self.poll_woken()], time.as_ref());
+        }
+
+        fn poll_woken(&self) -> PollFd<'_> {
+            PollFd::new(&self.woken, PollFlags::IN)
         }
     }
 
     impl Drop for Listener {
         fn drop(&mut self) {
-            // A file that stays is replaced next time.
-            let _ = fs::remove_file(&self.place.0);
+            // Somebody may have removed it, and somebody else have taken the place. A file that stays is replaced
+            // next time.
+            if self.place.file().is_ok_and(|file| file == self.file) {
+                let _ = fs::remove_file(&self.place.0);
+            }
         }
     }
 
@@ -147,12 +198,17 @@ mod unix {
             let _ = self.0.shutdown(Shutdown::Both);
         }
 
-        /// Waits no longer for what is to be read.
+        /// Waits no longer than this for what is to be read; none: as long as it takes.
         pub(in crate::control) fn set_patience(
             &self,
-            patience: std::time::Duration,
+            patience: Option<Duration>,
         ) -> io::Result<()> {
-            self.0.set_read_timeout(Some(patience))
+            self.0.set_read_timeout(patience)
+        }
+
+        /// Writing fails when the other end takes nothing for so long.
+        pub(in crate::control) fn set_write_patience(&self, patience: Duration) -> io::Result<()> {
+            self.0.set_write_timeout(Some(patience))
         }
     }
 
@@ -191,7 +247,7 @@ mod unix {
         fn the_file_is_the_owners_alone_and_goes_with_the_listener() {
             let home = tempfile::tempdir().unwrap();
             let path = home.path().join("ctl.sock");
-            let listener = Place::new(path.clone()).unwrap().listen().unwrap();
+            let (listener, _waker) = Place::new(path.clone()).unwrap().listen().unwrap();
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
             drop(listener);
@@ -205,7 +261,7 @@ mod unix {
             // Dropping a listener of the standard library leaves its file behind, as a crash does.
             drop(UnixListener::bind(place.path()).unwrap());
             assert!(place.path().exists());
-            let listener = place.clone().listen().unwrap();
+            let (listener, _waker) = place.clone().listen().unwrap();
             assert!(place.connect().is_ok());
             let error = place.clone().listen().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -247,6 +303,10 @@ mod none {
     #[derive(Debug)]
     pub(in crate::control) struct Listener(Infallible);
 
+    /// None.
+    #[derive(Debug)]
+    pub(in crate::control) struct Waker;
+
     impl Place {
         /// There is none.
         ///
@@ -266,13 +326,21 @@ mod none {
             match self.0 {}
         }
 
-        pub(in crate::control) fn listen(self) -> io::Result<Listener> {
+        pub(in crate::control) fn listen(self) -> io::Result<(Listener, Waker)> {
             match self.0 {}
         }
     }
 
     impl Listener {
         pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn waits(&self) -> bool {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn pause(&self, _: Duration) {
             match self.0 {}
         }
     }
@@ -290,7 +358,11 @@ mod none {
             match self.0 {}
         }
 
-        pub(in crate::control) fn set_patience(&self, _: Duration) -> io::Result<()> {
+        pub(in crate::control) fn set_patience(&self, _: Option<Duration>) -> io::Result<()> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn set_write_patience(&self, _: Duration) -> io::Result<()> {
             match self.0 {}
         }
     }

@@ -14,6 +14,58 @@ fn published_vectors() {
     assert_eq!(shown("\u{9b}31mred"), "<9B>31mred");
 }
 
+/// Texts that drove terminals, and every row of what becomes of a character.
+#[test]
+fn every_row_of_the_policy_has_its_vector() {
+    let mut vectors = vec![
+        (
+            "hi\u{1b}]52;c;ZXZpbA==\u{7}".to_owned(),
+            "hi^[]52;c;ZXZpbA==^G".to_owned(),
+        ),
+        (
+            "invoice\u{202e}fdp.exe".into(),
+            "invoice<U+202E>fdp.exe".into(),
+        ),
+        ("\u{9b}31mred".into(), "<9B>31mred".into()),
+        (
+            "a\nb\r\nc\u{2028}d\u{2029}e\tf".into(),
+            "a\nb\nc\nd\ne    f".into(),
+        ),
+        ("a\u{200c}b\u{200d}c".into(), "a\u{200c}b\u{200d}c".into()),
+        ("\u{e000}\u{10ffff}\u{378}".into(), "\u{fffd}".repeat(3)),
+        (
+            "z\u{300}\u{301}\u{302}\u{303}\u{304}".into(),
+            "z\u{300}\u{301}\u{302}\u{303}".into(),
+        ),
+        ("שלום مرحبا 日本 👧".into(), "שלום مرحبا 日本 👧".into()),
+    ];
+    let c1 = ('\u{80}'..='\u{9f}').map(|c| (c.into(), format!("<{:02X}>", u32::from(c))));
+    let c0 = ('\u{0}'..='\u{1f}').filter(|c| !['\t', '\n'].contains(c));
+    let c0 = c0.chain(['\u{7f}']).map(|c| {
+        let caret = char::from_u32(u32::from(c) ^ 0x40).unwrap();
+        (c.into(), format!("^{caret}"))
+    });
+    let turns = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter();
+    let turns = turns
+        .chain('\u{202a}'..='\u{202e}')
+        .chain('\u{2066}'..='\u{2069}');
+    let turns = turns.map(|c| (c.into(), format!("<U+{:04X}>", u32::from(c))));
+    let gone = [
+        '\u{200b}', '\u{2060}', '\u{feff}', '\u{ad}', '\u{34f}', '\u{3164}', '\u{ffa0}',
+    ];
+    let gone = gone
+        .into_iter()
+        .chain('\u{115f}'..='\u{1160}')
+        .chain('\u{e0020}'..='\u{e007f}');
+    let gone = gone
+        .chain('\u{e0100}'..='\u{e01ef}')
+        .map(|c| (c.into(), String::new()));
+    vectors.extend(c0.chain(c1).chain(turns).chain(gone));
+    for (given, expected) in vectors {
+        assert_eq!(shown(&given), expected, "{given:?}");
+    }
+}
+
 #[test]
 fn every_line_break_is_one_line_break() {
     assert_eq!(shown("a\nb\r\nc\u{2028}d\u{2029}e"), "a\nb\nc\nd\ne");

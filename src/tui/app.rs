@@ -24,6 +24,8 @@ pub struct Settings {
     pub zone: Zone,
     /// What a notification may say.
     pub notify: Discretion,
+    /// Whether the keys of this run are written to a file, which the screen says as long as it runs.
+    pub keys_are_logged: bool,
     /// What a screen without conversations tells, a line each.
     pub guide: Vec<Safe>,
 }

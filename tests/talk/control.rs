@@ -223,35 +223,46 @@ fn what_is_no_request_has_its_code_and_ends_nothing() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_closed_and_nobody_else_notices() {
+fn a_client_that_does_not_read_stops_nobody_else() {
     let (alice, bob) = Home::friends();
     let (_daemon, mut person) = connected(&alice, &bob);
     let mut deaf = Client::of(&alice);
     deaf.request("subscribe", &json!({}));
     let mut bot = Client::of(&alice);
     bot.ask("subscribe", &json!({}));
-    // Ten megabytes: more than a socket and the queue hold.
+    // Ten megabytes: more than a socket holds.
     let text = "x".repeat(1 << 20);
     for number in 0..10 {
         person.say(&format!("{number}{text}"));
-        assert!(
-            bot.event("message")["text"]
-                .as_str()
-                .unwrap()
-                .starts_with(&number.to_string())
-        );
+        let event = bot.event("message");
+        let said = event["text"].as_str().unwrap();
+        assert!(said.starts_with(&number.to_string()));
     }
-    let mut rest = Vec::new();
-    let end = std::io::Read::read_to_end(&mut deaf.lines, &mut rest);
-    assert!(
-        end.is_err() || rest.len() < 10 << 20,
-        "it was closed: {} bytes",
-        rest.len()
-    );
     assert_eq!(
         bot.ask("status", &json!({}))["peers"][0]["received"],
         json!(10)
     );
+    drop(deaf);
+}
+
+/// It comes faster than anybody could read it.
+#[test]
+fn whoever_comes_to_many_megabytes_that_nobody_has_heard_gets_them_all() {
+    let (alice, bob) = Home::friends();
+    let (_daemon, mut person) = connected(&alice, &bob);
+    let text = "x".repeat(2 << 20);
+    for number in 0..5 {
+        person.say(&format!("{number}{text}"));
+    }
+    let mut bot = Client::of(&alice);
+    while bot.ask("status", &json!({}))["peers"][0]["received"] != json!(5) {}
+    let told = bot.ask("subscribe", &json!({}));
+    assert_eq!(told["unheard"], json!(5), "{told}");
+    for number in 0..5 {
+        let event = bot.event("message");
+        let said = event["text"].as_str().unwrap();
+        assert!(said.starts_with(&number.to_string()) && said.len() > 2 << 20);
+    }
 }
 
 #[test]
@@ -481,10 +492,28 @@ fn a_ping_is_answered_with_its_time() {
     let (alice, bob) = Home::friends();
     let (_daemon, person) = connected(&alice, &bob);
     let mut client = Client::of(&alice);
-    assert!(client.ask("ping", &json!({ "peer": "bob" }))["rtt_ms"].is_number());
-    person.leave();
-    client.request("ping", &json!({ "peer": "bob" }));
+    let answer = client.ask("ping", &json!({ "peer": "bob", "wait_ms": 30_000 }));
+    assert!(answer["rtt_ms"].is_number(), "{answer}");
+    assert!(
+        answer["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
+    client.request("ping", &json!({ "peer": "bob", "family": 5 }));
     assert_eq!(client.answer()["error"]["data"]["code"], "SC40");
+    client.ask("subscribe", &json!({}));
+    person.leave();
+    client.event("closed");
+    client.request("ping", &json!({ "peer": "bob" }));
+    let error = client.answer()["error"].clone();
+    assert_eq!(error["data"]["code"], "SC43");
+    assert_eq!(error["data"]["exit"], json!(3));
+    let words = error["message"].as_str().unwrap();
+    assert!(
+        words.starts_with("not connected to bob: bob left; "),
+        "{words}"
+    );
 }
 
 /// docs/examples/echo.py is run where there is a python3: it is on every system that these tests are usually run on.

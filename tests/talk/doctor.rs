@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::home::{Home, Talk, free_port};
 use crate::program::Ended;
+use crate::programs::parse;
 
 /// The line about one thing: how it is, and what is said about it.
 fn line<'a>(ended: &'a Ended, what: &str) -> (&'a str, &'a str) {
@@ -136,14 +137,18 @@ fn while_a_program_runs_doctor_works_and_leaves_it_alone() {
     let there = talk.address.to_string();
     let ended = alice.attempt(&["doctor", &there, "--peer", "bob"]);
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
-    assert!(line(&ended, "the peer's answer").1.contains("/ping NAME"));
+    assert!(
+        line(&ended, "the peer's answer")
+            .1
+            .contains("securechat ping NAME")
+    );
     talk.check();
 }
 
 #[test]
 fn as_json_it_is_one_object() {
     let ended = Home::new().run(&["doctor", "--json"]);
-    let object: serde_json::Value = serde_json::from_str(&ended.rest).unwrap();
+    let object = parse(ended.rest.trim_end());
     let checks = object["checks"].as_array().unwrap();
     assert!(checks.len() > 15 && object["v"] == 1);
     for check in checks {

@@ -1,14 +1,32 @@
 //! `ping`: answers, losses, and why there is no connection, each in words of its own.
 
 use std::net::UdpSocket;
+#[cfg(unix)]
+use std::time::Duration;
 
-use crate::home::{Home, Talk, free_port};
+#[cfg(unix)]
+use rustix::process::Signal;
+use serde_json::Value;
+#[cfg(unix)]
+use serde_json::json;
+
+#[cfg(unix)]
+use crate::home::Talk;
+use crate::home::{Home, free_port};
 use crate::program::Ended;
+#[cfg(unix)]
+use crate::program::within;
+use crate::programs::parse;
 
 const FAST: [&str; 4] = ["--interval", "100ms", "--wait", "500ms"];
 
 fn ping(home: &Home, args: &[&str]) -> Ended {
     home.attempt(&[&["ping"], args, &FAST].concat())
+}
+
+/// What was printed, each line of which must be as the schema says.
+fn json_lines(ended: &Ended) -> Vec<Value> {
+    ended.rest.lines().map(parse).collect()
 }
 
 #[test]
@@ -31,21 +49,17 @@ fn every_ping_of_a_good_way_is_answered_and_summed_up() {
     let key = bob.key();
     let by_key = ping(&alice, &["--peer-key", &key, &address, "-c", "1", "--json"]);
     assert_eq!(by_key.code, Some(0), "{}", by_key.transcript);
-    let objects: Vec<serde_json::Value> = by_key
-        .rest
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let objects = json_lines(&by_key);
     let [one, sum] = &objects[..] else {
         panic!("{}", by_key.transcript)
     };
     assert_eq!((&one["type"], &one["seq"]), (&"ping".into(), &1.into()));
-    assert!(one["rtt_us"].as_u64().unwrap() > 0);
+    assert!(one["rtt_ms"].as_f64().unwrap() > 0.0);
     assert_eq!(
         (&sum["type"], &sum["answered"]),
-        (&"ping-summary".into(), &1.into())
+        (&"ping_summary".into(), &1.into())
     );
-    assert_eq!(sum["avg_us"], one["rtt_us"]);
+    assert_eq!(sum["avg_ms"], one["rtt_ms"]);
 }
 
 #[test]
@@ -58,7 +72,7 @@ fn whoever_dies_loses_pings_and_ctrl_c_sums_up() {
     ping.said("seq=2 time=");
     listener.kill();
     let lost = ping.said("no answer after 0.5 s");
-    ping.signal(rustix::process::Signal::INT);
+    ping.signal(Signal::INT);
     let ended = ping.end();
     assert_eq!(
         ended.code,
@@ -97,6 +111,7 @@ fn closed_port_silence_wrong_key_and_refusal_have_words_of_their_own() {
     assert!(ended.transcript.contains("refused the connection"));
 }
 
+#[cfg(unix)]
 #[test]
 fn where_a_program_talks_already_it_sends_the_pings() {
     let (alice, bob) = Home::friends();
@@ -104,23 +119,190 @@ fn where_a_program_talks_already_it_sends_the_pings() {
     let ended = ping(&alice, &["bob", "-c", "2"]);
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
     for words in [
-        "bob: seq=1 time=",
-        "bob: seq=2 time=",
-        "2 sent, 2 answered, 0 % lost",
+        &format!("bob at {}: seq=1 time=", talk.address),
+        &format!("bob at {}: seq=2 time=", talk.address),
+        "--- bob ---\n2 sent, 2 answered, 0 % lost\n",
     ] {
-        assert!(ended.transcript.contains(words), "{}", ended.transcript);
+        assert!(ended.rest.contains(words), "{}", ended.transcript);
     }
-    bob.run(&["peers", "add", "carol", &Home::new().key()]);
-    let nowhere = ping(&bob, &["carol", "-c", "1"]);
-    nowhere.failed(2, "SC40");
-    assert!(
-        nowhere
-            .transcript
-            .contains("cannot ping: carol is not connected")
-    );
+    let pid = format!("(pid {}) sends the pings", talk.alice.pid());
+    assert!(ended.told.contains(&pid), "{}", ended.told);
     // Nobody at the other window has asked for them.
     let window = talk.alice.leave().transcript;
     assert!(!window.contains("ping:"), "{window}");
+}
+
+#[cfg(unix)]
+#[test]
+fn as_json_it_says_the_same_with_and_without_a_program() {
+    let (alice, bob) = Home::friends();
+    let talk = Talk::between(&alice, &bob);
+    let ended = ping(&alice, &["bob", "-c", "2", "--json"]);
+    let records = json_lines(&ended);
+    let kinds: Vec<&Value> = records.iter().map(|it| &it["type"]).collect();
+    assert_eq!(kinds, ["ping", "ping", "ping_summary"]);
+    assert_eq!(records[0]["address"], json!(talk.address.to_string()));
+    assert_eq!(records[1]["seq"], json!(2));
+    assert_eq!(records[2]["answered"], json!(2));
+    let _ = talk.alice.leave();
+    let alone = ping(
+        &alice,
+        &["bob", &talk.address.to_string(), "-c", "2", "--json"],
+    );
+    let fields = |records: &[Value]| -> Vec<Vec<String>> {
+        let names = |it: &Value| it.as_object().unwrap().keys().cloned().collect();
+        records.iter().map(names).collect()
+    };
+    assert_eq!(fields(&json_lines(&alone)), fields(&records));
+}
+
+#[cfg(unix)]
+#[test]
+fn through_a_program_whoever_is_not_connected_is_told_with_the_reason() {
+    let (alice, bob) = Home::friends();
+    let (_listener, _) = alice.listen(&[]);
+    let nowhere = ping(&alice, &["bob", "-c", "1"]);
+    nowhere.failed(3, "SC43");
+    let words =
+        "not connected to bob: bob is not connected; no address is known, so it has to call";
+    assert!(nowhere.told.contains(words), "{}", nowhere.told);
+    // One that can be called is called, for as long as is said.
+    let closed = free_port().to_string();
+    let args = ["bob", &closed, "-c", "1", "--timeout", "1s", "--json"];
+    let failed = within(Duration::from_secs(1), || ping(&alice, &args));
+    failed.failed(3, "SC43");
+    assert!(failed.told.contains("trying again in "), "{}", failed.told);
+    let records = json_lines(&failed);
+    assert_eq!(records[0]["code"], "SC43");
+    let (_bob, address) = bob.listen(&[]);
+    let reached = ping(&alice, &["bob", &address.to_string(), "-c", "1"]);
+    assert_eq!(reached.code, Some(0), "{}", reached.transcript);
+    let line = format!("bob at {address}: seq=1 time=");
+    assert!(reached.rest.contains(&line), "{}", reached.transcript);
+    alice
+        .attempt(&["ping", "--peer-key", &Home::new().key(), &closed])
+        .failed(4, "SC05");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_refusal_is_one_through_a_program_too() {
+    let (alice, bob) = (Home::new(), Home::new());
+    alice.knows("bob", &bob);
+    let (_listener, _) = alice.listen(&[]);
+    let (_bob, address) = bob.listen(&["--trust", "strict"]);
+    ping(&alice, &["bob", &address.to_string(), "-c", "1"]).failed(4, "SC10");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_is_connected_elsewhere_is_not_asked_for_what_it_cannot_do() {
+    let (alice, bob) = Home::friends();
+    let talk = Talk::between(&alice, &bob);
+    let there = talk.address.to_string();
+    let elsewhere = free_port().to_string();
+    for args in [&["bob", "-6"][..], &["bob", &elsewhere]] {
+        let ended = ping(&alice, &[args, &["-c", "1"]].concat());
+        ended.failed(2, "SC29");
+        let words = format!("is connected to bob at {there}, and pings go there; leave ");
+        assert!(ended.told.contains(&words), "{}", ended.told);
+        assert_eq!(ended.rest, "", "nothing was sent");
+    }
+    let here = ping(&alice, &["bob", &there, "-4", "-c", "1"]);
+    assert_eq!(here.code, Some(0), "{}", here.transcript);
+}
+
+#[cfg(unix)]
+#[test]
+fn through_a_program_ctrl_c_ends_at_once_and_sums_up() {
+    let (alice, bob) = Home::friends();
+    let talk = Talk::between(&alice, &bob);
+    // What is asked for next would come after an hour.
+    let mut ping = alice.start(&["ping", "bob", "--interval", "60m"]);
+    ping.said("seq=1 time=");
+    let ended = within(Duration::ZERO, || {
+        ping.signal(Signal::INT);
+        ping.end()
+    });
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(ended.rest.contains("1 sent, 1 answered"), "{}", ended.rest);
+    // Before anything was sent there is nothing to sum up.
+    let (carol, _carols) = (Home::new(), talk);
+    alice.knows("carol", &carol);
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let hole = silent.local_addr().unwrap().to_string();
+    let mut ping = alice.start(&["ping", "carol", &hole, "--timeout", "60m"]);
+    ping.told("sends the pings");
+    silent.recv(&mut [0; 2_048]).unwrap();
+    let ended = within(Duration::ZERO, || {
+        ping.signal(Signal::INT);
+        ping.end()
+    });
+    assert_eq!((ended.code, ended.rest.as_str()), (Some(130), ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn through_a_program_losses_are_told_after_the_wait_and_late_answers_as_such() {
+    let (alice, bob) = Home::friends();
+    let (listener, address) = bob.listen(&[]);
+    let mut chat = alice.connect("bob", address, &[]);
+    chat.told("secure: bob");
+    let mut ping = alice.start(&[&["ping", "bob"], &FAST[..]].concat());
+    ping.said("seq=1 time=");
+    listener.signal(Signal::STOP);
+    let lost = ping.said("no answer after 0.5 s");
+    let number = lost.split("seq=").nth(1).unwrap();
+    let number = number.split(' ').next().unwrap().to_owned();
+    listener.signal(Signal::CONT);
+    ping.said(&format!("seq={number} time="));
+    ping.signal(Signal::INT);
+    let ended = ping.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(ended.transcript.contains("(late)"), "{}", ended.transcript);
+}
+
+#[cfg(unix)]
+#[test]
+fn where_nothing_comes_back_through_a_program_the_code_says_so() {
+    let (alice, bob) = Home::friends();
+    let (listener, address) = bob.listen(&[]);
+    let mut chat = alice.connect("bob", address, &[]);
+    chat.told("secure: bob");
+    listener.signal(Signal::STOP);
+    let ended = ping(&alice, &["bob", "-c", "2", "--json"]);
+    listener.signal(Signal::CONT);
+    assert_eq!(ended.code, Some(3), "{}", ended.transcript);
+    let records = json_lines(&ended);
+    assert_eq!(records[0]["answered"], json!(false));
+    assert_eq!(records[2]["lost"], json!(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_ends_ends_the_pings_with_their_sum() {
+    let (alice, bob) = Home::friends();
+    let talk = Talk::between(&alice, &bob);
+    let mut ping = alice.start(&[&["ping", "bob"], &FAST[..]].concat());
+    ping.said("seq=1 time=");
+    talk.alice.kill();
+    talk.bob.kill();
+    let ended = ping.end();
+    ended.failed(1, "SC41");
+    assert!(ended.rest.contains("--- bob ---"), "{}", ended.transcript);
+    assert!(ended.told.contains("it has ended"), "{}", ended.told);
+    // Whoever listens stays when the peer leaves.
+    let (mut listener, address) = alice.listen(&[]);
+    let mut caller = bob.connect("alice", address, &[]);
+    caller.told("secure: alice");
+    listener.told("secure: bob");
+    let mut ping = alice.start(&[&["ping", "bob"], &FAST[..]].concat());
+    ping.said("seq=1 time=");
+    caller.leave();
+    let ended = ping.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    let words = "not connected to bob: bob left; ";
+    assert!(ended.told.contains(words), "{}", ended.told);
 }
 
 #[test]

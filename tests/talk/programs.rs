@@ -16,8 +16,8 @@ pub(crate) fn event(program: &mut Program, kind: &str) -> Value {
     }
 }
 
-/// A line as the event that it has to be.
-fn parse(line: &str) -> Value {
+/// A line as the event or the record that it has to be.
+pub(crate) fn parse(line: &str) -> Value {
     let forbidden = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{202e}' | '\u{2028}');
     assert!(!line.contains(forbidden), "{line:?}");
     let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));

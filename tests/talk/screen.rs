@@ -19,15 +19,15 @@ use crate::vt::Vt;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A person in front of a screen.
-struct Person {
-    program: Program,
-    vt: Vt,
+pub(crate) struct Person {
+    pub(crate) program: Program,
+    pub(crate) vt: Vt,
     /// The terminal, to look at its modes and change its size.
     terminal: File,
 }
 
 impl Person {
-    fn starts(home: &Home, args: &[&str]) -> Self {
+    pub(crate) fn starts(home: &Home, args: &[&str]) -> Self {
         Self::runs(home.command(args))
     }
 
@@ -47,16 +47,16 @@ impl Person {
     }
 
     /// Waits until the screen shows something.
-    fn sees(&mut self, wanted: &str) {
+    pub(crate) fn sees(&mut self, wanted: &str) {
         self.waits(wanted, |vt| vt.text().contains(wanted));
     }
 
     /// Waits until the screen does not show it any more.
-    fn sees_no(&mut self, unwanted: &str) {
+    pub(crate) fn sees_no(&mut self, unwanted: &str) {
         self.waits(unwanted, |vt| !vt.text().contains(unwanted));
     }
 
-    fn waits(&mut self, wanted: &str, until: impl Fn(&Vt) -> bool) {
+    pub(crate) fn waits(&mut self, wanted: &str, until: impl Fn(&Vt) -> bool) {
         let start = Instant::now();
         while !until(&self.vt) {
             let output = self.program.output(start, wanted);
@@ -64,14 +64,26 @@ impl Person {
         }
     }
 
-    fn presses(&mut self, keys: &str) {
+    pub(crate) fn presses(&mut self, keys: &str) {
         self.program.press(keys);
     }
 
-    fn says(&mut self, line: &str) {
+    pub(crate) fn says(&mut self, line: &str) {
         self.presses(line);
         self.sees(&format!("> {line}"));
         self.presses("\r");
+    }
+
+    /// Has a terminal of another size from now on.
+    pub(crate) fn resizes(&mut self, width: u16, height: u16) {
+        self.becomes(width, height);
+        self.program.signal(Signal::WINCH);
+    }
+
+    /// The same, without a signal that tells the program.
+    pub(crate) fn becomes(&mut self, width: u16, height: u16) {
+        resize(&self.terminal, width, height);
+        self.vt = Vt::new(width.into(), height.into());
     }
 
     fn modes(&self) -> Termios {
@@ -79,7 +91,7 @@ impl Person {
     }
 
     /// Waits for the end; the screen is as it was left.
-    fn ends(self) -> (Ended, Vt, Termios) {
+    pub(crate) fn ends(self) -> (Ended, Vt, Termios) {
         let Self {
             program,
             mut vt,
@@ -109,7 +121,7 @@ fn is_given_back(vt: &Vt, modes: &Termios) -> bool {
 }
 
 /// bob listens on a screen, and alice, who knows him, on another. Both are friends.
-fn two() -> (Person, Person, Home, Home) {
+pub(crate) fn two() -> (Person, Person, Home, Home) {
     let (alice, bob) = Home::friends();
     let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
     listener.sees("listening on 127.0.0.1:");
@@ -118,7 +130,7 @@ fn two() -> (Person, Person, Home, Home) {
     (caller, listener, alice, bob)
 }
 
-fn address_on(person: &Person) -> SocketAddr {
+pub(crate) fn address_on(person: &Person) -> SocketAddr {
     let text = person.vt.text();
     let after = text.split("listening on ").nth(1).unwrap();
     after.split('/').next().unwrap().parse().unwrap()
@@ -156,7 +168,7 @@ fn two_people_talk_on_two_screens() {
 
 #[test]
 fn a_signal_gives_the_terminal_back() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         if signal == Signal::HUP && !hears_hangups() {
             continue;
         }
@@ -263,9 +275,7 @@ fn another_size_is_drawn_and_what_is_typed_stays() {
     person.sees("listening on");
     person.presses("half a thought");
     person.sees("> half a thought");
-    resize(&person.terminal, 50, 10);
-    person.vt = Vt::new(50, 10);
-    person.program.signal(Signal::WINCH);
+    person.resizes(50, 10);
     person.sees("F1 help");
     person.sees("> half a thought");
 }
@@ -477,11 +487,11 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     person.presses("\u{1a}");
     person.program.stops();
     person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
+    person.waits("the cursor", |vt| vt.modes.contains("?25"));
     assert!(
-        person
-            .modes()
-            .local_modes
-            .contains(LocalModes::ICANON | LocalModes::ECHO)
+        is_given_back(&person.vt, &person.modes()),
+        "{:?}",
+        person.vt.modes
     );
     person.vt = Vt::new(80, 24);
     person.program.signal(Signal::CONT);

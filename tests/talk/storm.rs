@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::home::Home;
 use crate::program::{PATIENCE, Program};
+#[cfg(target_os = "linux")]
+use crate::screen::Person;
 use crate::wire::Wire;
 
 const SEED: u64 = 20;
@@ -98,4 +100,33 @@ fn a_caller_whose_port_changes_four_times_in_mid_talk_loses_nothing_and_needs_no
     check(&mut caller, "bob", "bob", LINES, None);
     assert_eq!(wire.inits(), inits, "no new handshake");
     caller.leave();
+}
+
+/// gurk#124, gurk#471: messages that are lost in silence.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_30_percent_are_lost_each_message_shows_that_it_came_or_that_it_failed() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let wire = Wire::to(address);
+    wire.loses(30, SEED);
+    let way = wire.address().to_string();
+    let mut screen = Person::starts(&alice, &["connect", "bob", &way, "--timeout", "90s"]);
+    screen.sees("secure: bob");
+    for n in 0..10 {
+        screen.says(&format!("message {n}"));
+    }
+    for n in 0..10 {
+        screen.sees(&format!("✓✓ me       message {n}"));
+        listener.said(&format!("\talice\tmessage {n}"));
+    }
+    assert!(wire.lost() > 0, "nothing was lost");
+    wire.loses(100, SEED);
+    screen.says("into the dark");
+    screen.sees("…  me       into the dark");
+    alice.run(&["peers", "remove", "bob"]);
+    let failure = "failed: the contact was removed - /retry sends it again";
+    screen.sees(&format!("!  me       into the dark\n{:18}{failure}", ""));
+    let ended = listener.kill();
+    assert!(!ended.transcript.contains("dark"), "{}", ended.transcript);
 }

@@ -2,14 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use unicode_width::UnicodeWidthChar;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+const BLANK: &str = " ";
 
 /// A terminal's screen.
 #[derive(Debug)]
 pub(crate) struct Vt {
     width: usize,
-    rows: Vec<Vec<char>>,
-    caret: (usize, usize),
+    /// What stands in each cell: a cluster; nothing where the one before is two cells wide.
+    rows: Vec<Vec<String>>,
+    /// Where the cursor is: column and row.
+    pub(crate) caret: (usize, usize),
+    /// Where the last cluster was printed, as long as more of it may come.
+    printed: Option<(usize, usize)>,
     /// Private modes that are on, and `>1u` while the keyboard is extended.
     pub(crate) modes: BTreeSet<String>,
     /// What was put into the clipboard, or told by OSC.
@@ -24,8 +31,9 @@ impl Vt {
     pub(crate) fn new(width: usize, height: usize) -> Self {
         Self {
             width,
-            rows: vec![vec![' '; width]; height],
+            rows: vec![vec![BLANK.to_owned(); width]; height],
             caret: (0, 0),
+            printed: None,
             modes: BTreeSet::new(),
             commands: Vec::new(),
             bells: 0,
@@ -35,7 +43,7 @@ impl Vt {
 
     /// The screen as text.
     pub(crate) fn text(&self) -> String {
-        let row = |row: &Vec<char>| row.iter().collect::<String>().trim_end().to_owned();
+        let row = |row: &Vec<String>| row.concat().trim_end().to_owned();
         self.rows.iter().map(row).collect::<Vec<_>>().join("\n")
     }
 
@@ -74,20 +82,33 @@ impl Vt {
         Some(c.len_utf8())
     }
 
+    /// A character joins the cluster before it, or begins one.
     fn print(&mut self, c: char) {
-        let cells = c.width().unwrap_or(0);
-        let (x, y) = self.caret;
-        if x + cells > self.width {
-            self.caret = (0, y + 1);
-            return self.print(c);
+        let before = self.printed.and_then(|(x, y)| self.rows.get(y)?.get(x));
+        let joined = before.map(|before| format!("{before}{c}"));
+        let joined = joined.filter(|it| it.graphemes(true).count() == 1);
+        match (joined, self.printed) {
+            (Some(cluster), Some(place)) => self.put(cluster, place),
+            _ => self.put(c.to_string(), self.caret),
         }
-        let Some(row) = self.rows.get_mut(y) else {
+    }
+
+    fn put(&mut self, cluster: String, (x, y): (usize, usize)) {
+        let cells = cluster.width();
+        if cells == 0 {
             return;
-        };
-        if cells > 0 {
-            row[x] = c;
-            self.caret.0 += cells;
         }
+        if x + cells > self.width {
+            assert_ne!(x, 0, "{cluster:?} has no room");
+            return self.put(cluster, (0, y + 1));
+        }
+        if let Some(row) = self.rows.get_mut(y) {
+            (x..x + cells).for_each(|at| free(row, at));
+            row[x + 1..x + cells].fill(String::new());
+            row[x] = cluster;
+            self.printed = Some((x, y));
+        }
+        self.caret = (x + cells, y);
     }
 
     fn escape(&mut self, text: &str) -> Option<usize> {
@@ -113,8 +134,14 @@ impl Vt {
             number.unwrap_or(1)
         };
         match kind {
-            "H" => self.caret = (number(1) - 1, number(0) - 1),
-            "J" => self.rows.iter_mut().for_each(|row| row.fill(' ')),
+            "H" => {
+                self.caret = (number(1) - 1, number(0) - 1);
+                self.printed = None;
+            }
+            "J" => self
+                .rows
+                .iter_mut()
+                .for_each(|row| row.fill(BLANK.to_owned())),
             "h" => {
                 self.modes.insert(arguments.to_owned());
             }
@@ -132,4 +159,23 @@ impl Vt {
         }
         Some(end + 1)
     }
+}
+
+/// Takes away what stands in a cell, whole: half a wide cluster does not stay.
+fn free(row: &mut [String], at: usize) {
+    let start = (0..=at).rev().find(|at| !row[*at].is_empty()).unwrap_or(0);
+    let end = row.len().min(start + row[start].width().max(1));
+    if at < end {
+        row[start..end].fill(BLANK.to_owned());
+    }
+}
+
+#[test]
+fn clusters_take_the_cells_that_they_are_wide_and_go_as_a_whole() {
+    let mut vt = Vt::new(12, 2);
+    vt.feed("日本👩\u{200d}👧❤\u{fe0f}🇳🇴e\u{301}".as_bytes());
+    assert_eq!(vt.text(), "日本👩\u{200d}👧❤\u{fe0f}🇳🇴e\u{301}\n");
+    assert_eq!(vt.caret, (11, 0));
+    vt.feed(b"\x1b[1;4Hx\x1b[1;5Hy");
+    assert_eq!(vt.text(), "日 xy ❤\u{fe0f}🇳🇴e\u{301}\n");
 }

@@ -32,17 +32,23 @@ struct State {
     weather: Option<[Weather; 2]>,
 }
 
-/// Loses 20 %, doubles 10 %, holds 10 % back until the next one has passed, and alters 2 %.
+/// How many of a hundred a storm loses.
+const STORM_LOSS: u32 = 20;
+
+/// Loses some, doubles 10 % of the others, holds 10 % back until the next one has passed, and alters 2 %.
 struct Weather {
     rng: ChaCha20Rng,
+    /// How many of a hundred are lost.
+    loss: u32,
     held: Option<Vec<u8>>,
     lost: usize,
 }
 
 impl Weather {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, loss: u32) -> Self {
         Self {
             rng: ChaCha20Rng::seed_from_u64(seed),
+            loss,
             held: None,
             lost: 0,
         }
@@ -60,16 +66,15 @@ impl Weather {
             let at = self.rng.next_u32() as usize % bytes.len();
             bytes[at] ^= 1;
         }
-        if self.strikes(10) && self.held.is_none() {
+        if self.strikes(10) && self.held.is_none() && self.loss < 100 {
             self.held = Some(bytes);
             return out;
         }
-        if self.strikes(20) {
+        if self.strikes(self.loss) {
             self.lost += 1;
+        } else if self.strikes(10) {
+            out.extend([bytes.clone(), bytes]);
         } else {
-            out.push(bytes.clone());
-        }
-        if self.strikes(10) {
             out.push(bytes);
         }
         out.extend(self.held.take());
@@ -135,7 +140,13 @@ impl Wire {
 
     /// From now on a fifth is lost, and what is not may be doubled, late or altered.
     pub(crate) fn storm(&self, seed: u64) {
-        self.shared.state().weather = Some([seed, seed + 1].map(Weather::new));
+        self.loses(STORM_LOSS, seed);
+    }
+
+    /// As a storm, from now on, that loses so many of a hundred.
+    pub(crate) fn loses(&self, percent: u32, seed: u64) {
+        let weather = |seed| Weather::new(seed, percent);
+        self.shared.state().weather = Some([seed, seed + 1].map(weather));
     }
 
     /// How many datagrams the storm has lost.

@@ -18,6 +18,11 @@ pub(crate) fn code_and_comments(source: &str) -> String {
     keep(source, |kind| kind != Kind::Literal)
 }
 
+/// The source with everything but string and character literals blanked out.
+pub(crate) fn literals(source: &str) -> String {
+    keep(source, |kind| kind == Kind::Literal)
+}
+
 /// The line number (from 1) of byte `at`.
 pub(crate) fn line(source: &str, at: usize) -> usize {
     source[..at].matches('\n').count() + 1

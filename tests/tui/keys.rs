@@ -1,5 +1,6 @@
 //! Keys that leave, suspend, complete and choose.
 
+use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use securechat::tui::{Action, Ask, Input};
 
 use crate::screen::{BOB, CAROL, DAVE, Screen};
@@ -199,4 +200,27 @@ fn a_closed_conversation_comes_back_when_something_is_said() {
     let mut alone = Screen::with_bob(80, 10);
     alone.line("/close");
     assert_eq!(alone.rule(), "this is the last one");
+}
+
+/// ratatui#347, ratatui#1810: on Windows a key is told of when it is let go too.
+#[test]
+fn a_key_counts_when_it_is_pressed_and_held_and_not_when_it_is_let_go() {
+    let mut screen = Screen::with_bob(80, 10);
+    for code in [KeyCode::Char('a'), KeyCode::Enter] {
+        for kind in [KeyEventKind::Press, KeyEventKind::Release] {
+            let none = KeyModifiers::NONE;
+            screen.input(Input::Key(KeyEvent::new_with_kind(code, none, kind)));
+        }
+    }
+    let texts: Vec<String> = screen.sent().into_iter().map(|(_, _, it)| it).collect();
+    assert_eq!(texts, ["a"]);
+    for kind in [
+        KeyEventKind::Press,
+        KeyEventKind::Repeat,
+        KeyEventKind::Repeat,
+    ] {
+        let (code, none) = (KeyCode::Char('b'), KeyModifiers::NONE);
+        screen.input(Input::Key(KeyEvent::new_with_kind(code, none, kind)));
+    }
+    assert!(screen.text().contains("> bbb"));
 }

@@ -94,6 +94,30 @@ fn the_smallest_screen_and_a_smaller_one() {
 }
 
 #[test]
+fn that_keys_are_written_down_stands_on_every_screen_as_long_as_it_is_so() {
+    let recording = Settings {
+        keys_are_logged: true,
+        ..settings()
+    };
+    for (width, people) in [(80, 1), (20, 1), (20, 2), (80, 0)] {
+        let mut screen = Screen::with(recording.clone(), width, 8);
+        for (peer, name) in [(BOB, "bob"), (CAROL, "carol")].into_iter().take(people) {
+            screen.meet(peer, name);
+        }
+        for key in ["esc", "f1", "esc", "ctrl-s", "esc", "alt-k", "esc"] {
+            screen.key(key);
+            let tabs = screen.rows()[6].clone();
+            assert!(
+                tabs.trim_end().ends_with("KEYS LOGGED"),
+                "{width}, {key}: {tabs}"
+            );
+            assert!(people == 0 || tabs.starts_with(" ["), "{tabs}");
+        }
+    }
+    assert!(!Screen::with_bob(80, 8).text().contains("KEYS LOGGED"));
+}
+
+#[test]
 fn ascii_without_colours() {
     let ascii = Settings {
         ascii: true,
@@ -152,6 +176,12 @@ fn every_standing_has_a_word_and_a_reason() {
                 ),
             },
         ),
+        (
+            "words-differ",
+            Standing::WordsDiffer {
+                why: why("the words differed; compare the keys: securechat peers verify bob"),
+            },
+        ),
         ("revoked", Standing::Revoked),
     ] {
         screen.tell(Told::Standing {
@@ -160,6 +190,59 @@ fn every_standing_has_a_word_and_a_reason() {
         });
         screen.seconds(3);
         screen.is_like(&format!("standing-{name}"));
+    }
+    screen.tell(Told::Forgotten(BOB));
+    let standing = Standing::Offline {
+        why: why("bob is no peer of yours"),
+    };
+    screen.tell(Told::Standing {
+        peer: BOB,
+        standing,
+    });
+    screen.is_like("standing-removed");
+}
+
+/// profanity#1052: nobody saw whether, and with whom. The word stands at every width, however long the name is.
+#[test]
+fn the_word_of_trust_is_on_every_screen() {
+    let since = Screen::new(80, 6).now().instant;
+    let why = Safe::from("a reason that is longer than any screen of this test is wide");
+    let standings = [
+        (Standing::Up, "[not verified]"),
+        (Standing::Offline { why: why.clone() }, "[not verified]"),
+        (
+            Standing::Connecting {
+                since,
+                why: why.clone(),
+            },
+            "[not verified]",
+        ),
+        (Standing::Ended { why: why.clone() }, "[not verified]"),
+        (Standing::KeyChanged { why: why.clone() }, "[KEY CHANGED]"),
+        (Standing::WordsDiffer { why }, "[NOT "),
+        (Standing::Revoked, "[revoked]"),
+    ];
+    for name in ["bob", "somebody-with-a-very-long-name-1", &"界".repeat(32)] {
+        for (width, height) in [(20, 6), (24, 8), (59, 8), (60, 8), (80, 24), (110, 24)] {
+            let mut screen = Screen::new(width, height);
+            screen.meet(BOB, name);
+            screen.link(BOB, direct());
+            for (standing, word) in standings.clone() {
+                screen.tell(Told::Standing {
+                    peer: BOB,
+                    standing,
+                });
+                for key in ["esc", "f1", "esc", "ctrl-s", "esc", "alt-k", "esc", "alt-b"] {
+                    screen.key(key);
+                    let top = screen.rows()[0].clone();
+                    let start: String = name.chars().take(1).collect();
+                    assert!(
+                        top.contains(word) && top.contains(&start),
+                        "{width}, {key}: {top}"
+                    );
+                }
+            }
+        }
     }
 }
 
@@ -300,4 +383,24 @@ fn a_resize_in_mid_typing() {
     screen.is_like("resized-narrow");
     screen.resize(80, 16);
     screen.is_like("resized-back");
+}
+
+/// iamb#131, gomuks#473: where the new ones begin, how many are below, and who else has said something.
+#[test]
+fn what_is_unread_is_marked_counted_and_one_key_away() {
+    let mut screen = Screen::with_three(80, 14);
+    (1..=9).for_each(|number| screen.say(CAROL, &format!("read {number}")));
+    screen.key("alt-2");
+    screen.key("alt-1");
+    (1..=12).for_each(|number| screen.say(CAROL, &format!("new {number}")));
+    screen.is_like("unread-elsewhere");
+    screen.key("alt-a");
+    screen.key("alt-u");
+    screen.say(CAROL, "newer still");
+    screen.say(BOB, "here too");
+    screen.is_like("unread");
+    screen.key("end");
+    assert!(screen.text().contains("newer still"));
+    screen.key("alt-a");
+    assert!(screen.rows()[0].contains("bob"));
 }

@@ -44,6 +44,7 @@ pub(crate) fn settings() -> Settings {
         mono: false,
         zone: Zone::utc(),
         notify: Discretion::Bell,
+        keys_are_logged: false,
         guide: ["Nobody is here yet.", "/add NAME KEY adds somebody."]
             .map(Safe::from)
             .to_vec(),

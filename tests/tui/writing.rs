@@ -72,6 +72,63 @@ fn nothing_is_sent_to_a_key_that_changed_was_revoked_or_removed() {
     assert!(screen.text().contains("> secret"), "the text is kept");
 }
 
+/// What was given to the core when the key changed comes back, and goes out neither by itself nor by `/retry`.
+#[test]
+fn what_the_core_refuses_after_enter_is_kept_and_not_sent_again() {
+    let mut screen = Screen::with_three(80, 12);
+    screen.line("for bob's key");
+    let [(to, ticket, _)] = &screen.sent()[..] else {
+        panic!("not one message");
+    };
+    assert_eq!(*to, BOB);
+    let refused = Told::NotAccepted {
+        ticket: *ticket,
+        why: "bob has another key now".into(),
+    };
+    let why = "another key".into();
+    screen.tell(Told::Standing {
+        peer: BOB,
+        standing: Standing::KeyChanged { why },
+    });
+    screen.key("alt-2");
+    screen.tell(refused);
+    screen.key("alt-1");
+    let text = screen.text();
+    assert!(
+        text.contains("for bob's key") && text.contains("failed: bob has another key now"),
+        "{text}"
+    );
+    screen.line("/retry");
+    assert!(screen.rule().contains("(nothing was sent)"));
+    assert_eq!(screen.sent().len(), 1);
+}
+
+/// A failure in a conversation that was closed in the moment of Enter would be one in silence.
+#[test]
+fn a_failure_brings_a_closed_conversation_back() {
+    for is_accepted in [true, false] {
+        let mut screen = Screen::with_three(80, 12);
+        screen.line("important");
+        let ticket = screen.sent()[0].1;
+        screen.line("/close");
+        assert!(!screen.text().contains("bob]"));
+        if is_accepted {
+            let name = securechat::chat::Name {
+                log: securechat::chat::LogId(1),
+                sequence: 0,
+            };
+            screen.tell(Told::Accepted { ticket, name });
+            screen.state(BOB, name, State::Sent);
+            assert!(!screen.text().contains("bob]"), "nothing has failed");
+            screen.state(BOB, name, State::Failed(FailReason::Expired));
+        } else {
+            let why = "the outbox is full".into();
+            screen.tell(Told::NotAccepted { ticket, why });
+        }
+        assert!(screen.text().contains("[1 bob"), "{}", screen.text());
+    }
+}
+
 #[test]
 fn an_unknown_command_is_never_sent() {
     let mut screen = Screen::with_bob(80, 10);

@@ -15,7 +15,8 @@ use crate::time::parse_duration;
                             securechat ping [OPTIONS] --peer-key KEY HOST:PORT\n       \
                             securechat ping [OPTIONS] --peer-key-file FILE HOST:PORT",
     after_help = "Each ping is one sealed packet that is never repeated: what is lost is counted. Ctrl+C ends it with \
-                  the summary. The exit code is 0 if anything came back, and 3 if nothing did."
+                  the summary. The exit code is 0 if anything came back, and 3 if nothing did. While a securechat of yours \
+                  talks for this identity, it sends the pings on the connection that it has."
 )]
 pub struct PingArgs {
     /// One of your peers, then (if none is saved) the address; only the address beside a key

@@ -194,7 +194,7 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
         Ok(_) => {}
     }
     if network::ours(patient).is_some() {
-        return skipped("a securechat of yours runs: /ping NAME there asks the same");
+        return skipped("a securechat of yours runs: securechat ping NAME asks it for the same");
     }
     let context = Context {
         globals: patient.globals.clone(),

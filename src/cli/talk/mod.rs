@@ -14,6 +14,7 @@ mod network;
 mod ping;
 mod profile;
 mod programs;
+mod record;
 mod request;
 mod send;
 mod sent;
@@ -26,6 +27,7 @@ pub(super) use self::leave::Leave;
 pub(super) use self::network::no_threads;
 pub(super) use self::ping::{look, ping};
 pub(super) use self::profile::cannot_bind;
+pub(super) use self::record::check as check_records;
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status};
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
@@ -359,6 +361,7 @@ fn settings(context: &Context) -> Settings {
             Notify::Sender => Discretion::Sender,
             Notify::Full => Discretion::Full,
         },
+        keys_are_logged: context.globals.trace_keys.is_some(),
         guide: GUIDE.iter().map(|line| (*line).into()).collect(),
     }
 }

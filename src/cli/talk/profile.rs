@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
+use crate::cli::talk::record::Records;
 use crate::cli::{BindProblem, Context, Error, Out, identity};
 use crate::crypto::StaticSecret;
 use crate::id::Timestamp;
@@ -26,8 +27,7 @@ pub(super) struct Profile {
     pub(super) journal: Journal,
     pub(super) left: Left,
     pub(super) clock: Clock,
-    /// Where every datagram is to be recorded.
-    pub(super) trace: Option<std::path::PathBuf>,
+    pub(super) records: Records,
     /// Held as long as the process talks.
     _lock: IdentityLock,
 }
@@ -89,7 +89,7 @@ impl Profile {
             journal,
             left,
             clock,
-            trace: context.globals.trace.clone(),
+            records: Records::of(context),
             _lock: lock,
         })
     }

@@ -18,7 +18,7 @@ pub(super) enum Call {
     Accept(Accept),
     Reject(Reject),
     Connect(Somebody),
-    Ping(Somebody),
+    Ping(Ping),
     Verify(Somebody),
     Match(Match),
     Differ(Somebody),
@@ -73,6 +73,21 @@ pub(super) struct Reject {
 #[serde(deny_unknown_fields)]
 pub(super) struct Somebody {
     pub(super) peer: String,
+}
+
+/// `ping`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ping {
+    pub(super) peer: String,
+    /// How long an answer is waited for.
+    pub(super) wait_ms: Option<u64>,
+    /// Call the peer if it is not connected, and wait so long for that.
+    pub(super) connect_ms: Option<u64>,
+    /// Where to call it, if that is not saved.
+    pub(super) address: Option<String>,
+    /// 4 or 6: call it through this family only.
+    pub(super) family: Option<u8>,
 }
 
 /// `match`.

@@ -16,6 +16,9 @@ pub(in crate::cli) struct Status {
     pub(in crate::cli) peers: Vec<PeerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) traffic: Option<Transfer>,
+    /// The file that the keys of this run are written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) key_log: Option<String>,
 }
 
 /// Datagrams and their bytes since the start, with everybody.

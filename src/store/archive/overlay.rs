@@ -202,6 +202,13 @@ pub(super) fn look<R>(act: impl FnOnce() -> R) -> Option<R> {
     result.ok()
 }
 
+/// As [`look`]: what `act` found before it panicked is kept.
+pub(super) fn look_and_keep<T, R>(act: impl FnOnce(&mut Option<T>) -> R) -> (Option<T>, Option<R>) {
+    let mut kept = None;
+    let result = look(|| act(&mut kept));
+    (kept, result)
+}
+
 #[cfg(test)]
 mod tests {
     use redb::backends::InMemoryBackend;
@@ -249,5 +256,22 @@ mod tests {
             overlay.base.read(0, &mut read).unwrap();
             assert!(read == base, "seed {seed}");
         }
+    }
+
+    /// A fuzzer met a database that was read to its end and panicked while it was closed.
+    #[test]
+    fn what_was_found_is_kept_if_closing_panics() {
+        struct Closing;
+        impl Drop for Closing {
+            fn drop(&mut self) {
+                panic!("while it is closed");
+            }
+        }
+        let (kept, result) = look_and_keep(|kept| {
+            let _database = Closing;
+            *kept = Some("rows");
+        });
+        assert_eq!((kept, result), (Some("rows"), None));
+        assert!(!survives_panic());
     }
 }

@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableDatabase, StorageBackend};
 use super::file;
 use super::history::{Filter, Found, MESSAGES};
 use super::keys::Keys;
-use super::overlay::{Overlay, look};
+use super::overlay::{Overlay, look, look_and_keep};
 use super::restore::for_each_log;
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
@@ -51,16 +51,25 @@ impl Salvaged {
         let fail = |fault: Fault| fault.at(path, Operation::Read);
         let overlay = Overlay::unlocked(backend);
         let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
-        let salvaged = look(|| {
+        // Closing a damaged database may panic as well.
+        let (read, looked) = look_and_keep(|read| {
             let database = file::build(overlay, path)?;
             let keys = file::keys(&database, path, secret)?;
             let transaction = database.begin_read().map_err(|error| fail(error.into()))?;
-            Ok(Self::collect(&transaction, &keys, filter))
+            *read = Some(Self::collect(&transaction, &keys, filter));
+            Ok(())
         });
-        salvaged.unwrap_or_else(|| {
-            let damaged = StoreTrouble::Damaged(Loss::FRAME);
-            Err(trouble(path, Operation::Read, damaged))
-        })
+        match (read, looked) {
+            (Some(mut salvaged), looked) => {
+                salvaged.loss.frame |= looked.is_none();
+                Ok(salvaged)
+            }
+            (None, Some(Err(error))) => Err(error),
+            (None, _) => {
+                let damaged = StoreTrouble::Damaged(Loss::FRAME);
+                Err(trouble(path, Operation::Read, damaged))
+            }
+        }
     }
 
     fn collect(transaction: &ReadTransaction, keys: &Keys, filter: &Filter) -> Self {

@@ -30,7 +30,12 @@ impl App {
             }
             Told::NotAccepted { ticket, why } => {
                 let mut all = self.conversations.iter_mut();
-                let _ = all.any(|it| it.log.on_ticket(ticket, Err(Receipt::Failed(why.clone()))));
+                let failed = || Err(Receipt::Failed(why.clone()));
+                let of = all.find_map(|it| it.log.on_ticket(ticket, failed()).then_some(it));
+                // Behind a closed tab it would fail in silence.
+                if let Some(conversation) = of {
+                    conversation.is_open = true;
+                }
             }
             Told::Own {
                 peer,
@@ -47,7 +52,10 @@ impl App {
             Told::State { peer, name, state } => {
                 let receipt = Receipt::of(state);
                 let of = self.with(&peer);
-                let is_shown = of.is_some_and(|it| it.log.on_state(name, receipt.clone()));
+                let is_shown = of.is_some_and(|it| {
+                    it.is_open |= matches!(receipt, Receipt::Failed(_));
+                    it.log.on_state(name, receipt.clone())
+                });
                 if !is_shown {
                     self.note_failure(peer, receipt);
                 }

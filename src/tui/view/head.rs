@@ -11,15 +11,23 @@ use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::NARROW;
 use crate::tui::theme::Theme;
 
+/// Cells that a name has in any case: on the narrowest screen the longest word of trust fits beside them.
+const LEAST_NAME: usize = 3;
+
 impl App {
     pub(super) fn draw_head(&self, canvas: &mut Canvas<'_>, area: Rect) {
         let here = self.current();
         let mut pen = canvas.row(area, 0);
-        pen.plain(" ").put(&here.name, Theme::strong());
+        pen.plain(" ");
         if self.active.is_none() {
+            pen.put(&here.name, Theme::strong());
             return;
         }
         let (label, is_alarm) = self.label(here);
+        // Whoever has a long name does not push the word of trust off the screen by it.
+        let after = Piece::from(&label).cells() + 1;
+        let room = pen.left().saturating_sub(after).max(LEAST_NAME);
+        pen.put(&self.cut(&here.name, room), Theme::strong());
         let style = if is_alarm {
             self.theme.alarm()
         } else {

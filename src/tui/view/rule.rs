@@ -28,7 +28,7 @@ impl App {
     }
 
     /// The beginning of the words that fits, with a sign that they go on.
-    fn cut(&self, words: &Safe, cells: usize) -> Safe {
+    pub(super) fn cut(&self, words: &Safe, cells: usize) -> Safe {
         use crate::tui::wrap;
         if wrap::cells(words.as_str()) <= cells {
             return words.clone();

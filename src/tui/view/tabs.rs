@@ -11,6 +11,8 @@ use crate::tui::places::Places;
 use crate::tui::theme::Theme;
 
 const HELP: &str = "F1 help ";
+/// In place of it. Beside this a tab fits on the narrowest screen.
+const KEYS_LOGGED: &str = "KEYS LOGGED ";
 
 /// A tab: which conversation, what stands there, and from which cell on.
 struct Tab {
@@ -21,6 +23,12 @@ struct Tab {
 
 impl App {
     pub(super) fn draw_tabs(&self, canvas: &mut Canvas<'_>, area: Rect) {
+        if self.settings.keys_are_logged {
+            let mut pen = canvas.row(area, 0);
+            let cells = Piece::from(KEYS_LOGGED).cells();
+            pen.before_end(cells).put(KEYS_LOGGED, self.theme.alarm());
+        }
+        let area = self.place_of_tabs(area);
         let mut pen = canvas.row(area, 0);
         for tab in self.tabs(usize::from(area.width)) {
             let is_here = self.active == Some(tab.at);
@@ -32,8 +40,20 @@ impl App {
             pen.plain(" ").put(&tab.words, style);
         }
         let cells = Piece::from(HELP).cells();
-        if pen.left() > cells {
+        if pen.left() > cells && !self.settings.keys_are_logged {
             pen.before_end(cells).plain(HELP);
+        }
+    }
+
+    /// What the row has left for tabs.
+    fn place_of_tabs(&self, row: Rect) -> Rect {
+        if !self.settings.keys_are_logged {
+            return row;
+        }
+        let cells = u16::try_from(Piece::from(KEYS_LOGGED).cells()).unwrap_or(u16::MAX);
+        Rect {
+            width: row.width.saturating_sub(cells),
+            ..row
         }
     }
 
@@ -80,7 +100,7 @@ impl App {
 
 /// The conversation whose tab is at this cell.
 pub(in crate::tui) fn tab_at(app: &App, x: u16, y: u16) -> Option<usize> {
-    let area = Places::of(app)?.tabs;
+    let area = app.place_of_tabs(Places::of(app)?.tabs);
     if !area.contains(Position { x, y }) {
         return None;
     }

@@ -15,7 +15,7 @@ use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
 /// How long an answer to `/ping` may take before it is told that none has come.
-const PONG: Duration = Duration::from_secs(3);
+pub(super) const PONG: Duration = Duration::from_secs(3);
 
 const HELP: &[&str] = &[
     "a line is sent to the peer that the prompt shows",
@@ -190,6 +190,10 @@ impl Conversation {
     }
 
     pub(super) fn tell_status(&mut self) -> Result<(), Error> {
+        if let Some(path) = self.profile.records.keys.as_deref() {
+            let words = Safe::from("the keys of this run are written to ") + path;
+            self.warn(words);
+        }
         let peers = self.everybody();
         if peers.is_empty() {
             self.warn("nobody is known yet".into());
@@ -243,7 +247,6 @@ impl Conversation {
     }
 
     pub(super) fn on_pong(&mut self, peer: PeerId, rtt: Duration) {
-        self.answer_pings(peer, Some(rtt));
         if self.state.pings.remove(&peer).is_some() {
             let (who, rtt_ms) = (self.who(&peer), Some(ms(rtt)));
             self.publish(&Fact::Pong { who, rtt_ms });
@@ -267,7 +270,6 @@ impl Conversation {
         for peer in late {
             let who = self.who(&peer);
             self.publish(&Fact::Pong { who, rtt_ms: None });
-            self.answer_pings(peer, None);
             if self.state.ping_shown.remove(&peer) {
                 let words = Safe::from("ping: no answer from ") + self.label(&peer) + " for ";
                 self.warn(words + PONG.as_secs() + " s");

@@ -1,4 +1,4 @@
-//! Messages and pings that programs ask for, and those who wait for what becomes of them.
+//! Messages that programs ask for, and those who wait for what becomes of them.
 
 use std::time::Duration;
 
@@ -84,19 +84,19 @@ impl Conversation {
         }
         let host = send.address.as_deref().map(str::parse).transpose()?;
         if !self.way(peer)?.stands() {
-            self.call_once(peer, host);
+            self.call_once(peer, host, Family::Any);
         }
         Ok(peer)
     }
 
     /// Calls somebody now, where it is said or saved to be, and not again.
-    fn call_once(&self, peer: PeerId, host: Option<HostPort>) {
+    pub(super) fn call_once(&self, peer: PeerId, host: Option<HostPort>, family: Family) {
         let known = self.profile.contacts.known().find_key(&peer);
         let saved = known.and_then(|peer| peer.addresses().first().cloned());
         let Some(host) = host.or(saved) else { return };
         let inputs = self.sender.clone();
         if let Ok(host) = Host::parse(&host.to_string(), None) {
-            host.resolve(Family::Any, move |found| {
+            host.resolve(family, move |found| {
                 // The conversation may be over.
                 let _ = inputs.send(Input::Found(peer, found));
             });
@@ -216,38 +216,5 @@ impl Conversation {
             end,
             obstacle,
         }))
-    }
-}
-
-impl Conversation {
-    pub(super) fn on_ping_asked(&mut self, asked: Asked, typed: &str) -> Result<(), Error> {
-        let peer = match self.peer_called(typed) {
-            Ok(peer) => peer,
-            Err(error) => {
-                self.answer(&asked, Err(error));
-                return Ok(());
-            }
-        };
-        let pinged = self
-            .handle
-            .with(|messenger, now| messenger.endpoint_mut().ping(peer, now))?;
-        if pinged.is_err() {
-            let reason = Safe::from("cannot ping: ") + self.obstacle(peer)?;
-            self.answer(&asked, Err(Error::BadRequest { reason }));
-            return Ok(());
-        }
-        let now = self.clock.now();
-        self.state.pings.insert(peer, now);
-        self.state.ping_waits.push((peer, asked));
-        Ok(())
-    }
-
-    /// Answers those who have pinged a peer.
-    pub(super) fn answer_pings(&mut self, peer: PeerId, rtt: Option<Duration>) {
-        let waits = &mut self.state.ping_waits;
-        let waits: Vec<_> = waits.extract_if(.., |(of, _)| *of == peer).collect();
-        for (_, asked) in waits {
-            self.answer(&asked, Ok(json!({ "rtt_ms": rtt.map(ms) })));
-        }
     }
 }

@@ -55,8 +55,7 @@ impl Conversation {
             Event::Resumed { peer } => self.on_resumed(peer)?,
             Event::Pong { peer, rtt } => self.on_pong(peer, rtt),
             Event::Verification { peer, progress } => self.on_verification(peer, progress),
-            // Nobody here counts.
-            Event::PingAnswered { .. } => {}
+            Event::PingAnswered { peer, id, rtt } => self.on_ping_answered(peer, id, rtt)?,
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {
                 let words = self.label(&peer) + " is now at " + to;
@@ -99,6 +98,7 @@ impl Conversation {
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         self.calls.on_established(&peer);
+        self.ping_those_who_waited(peer)?;
         self.on_arrival(peer)?;
         if let Some((name, at)) = self.goal.on_established(&peer, now)
             && self.save(&name, &peer, at.as_slice())
@@ -139,6 +139,7 @@ impl Conversation {
         self.link(peer).why = Some(why);
         let own = self.own;
         self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
+        self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
         let error = refused(self.peer(&peer), own, reason);
         if self.goal.is_listening() {
             self.complain(&error);
@@ -168,7 +169,7 @@ impl Conversation {
             self.calls.forget(&[peer]);
         }
         self.state.pings.remove(&peer);
-        self.answer_pings(peer, None);
+        self.lose_pings(peer)?;
         match reason {
             CloseReason::SigningKeyChanged => self.answer_refused(peer, |it| {
                 let peer = it.peer(&peer);

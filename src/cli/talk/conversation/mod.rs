@@ -17,6 +17,7 @@ mod events;
 mod guests;
 mod messages;
 mod news;
+mod pings;
 mod prompt;
 mod requests;
 mod screen;
@@ -40,7 +41,7 @@ use crate::chat::{ContactId, Name};
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::news::News;
-use crate::cli::talk::conversation::requests::Asked;
+use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::conversation::verifying::Comparing;
 use crate::cli::talk::face::Face;
@@ -169,8 +170,9 @@ pub(in crate::cli::talk) struct State {
     pings: BTreeMap<PeerId, Instant>,
     /// What the network last said about an address that somebody is looked for at.
     complaints: BTreeMap<SocketAddr, IcmpKind>,
-    /// Programs that wait for such an answer.
-    ping_waits: Vec<(PeerId, Asked)>,
+    /// Programs that wait for the answer to a ping of theirs, and the number of the last one.
+    pinging: Vec<Pinging>,
+    last_ping: u64,
     /// Whose answer a person waits for.
     ping_shown: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
@@ -382,6 +384,9 @@ impl Conversation {
         self.state.has_room = true;
         self.tell_late(now)?;
         self.look_at_known_peers()?;
+        if let Some(screen) = self.face.screen() {
+            screen.check_size();
+        }
         self.tell_screen()
     }
 
@@ -403,6 +408,7 @@ impl Conversation {
         }
         self.make_calls();
         self.answer_late(now)?;
+        self.answer_late_pings(now)?;
         match self.check_leave(now) {
             Some(end) => Ok(Some(end)),
             None => self.check_end(now),
@@ -427,6 +433,7 @@ impl Conversation {
             self.goal.patience(now),
             self.calls.patience(now),
             self.waits_patience(now),
+            self.pings_patience(now),
         ];
         let left = left.into_iter().flatten().min();
         let leaves = self.state.leaving.is_some() || self.state.ended.is_some();

@@ -124,8 +124,8 @@ impl Conversation {
         }
         match call {
             Call::Send(send) => return self.on_send(asked, send),
-            Call::Ping(somebody) => {
-                self.on_ping_asked(asked, &somebody.peer)?;
+            Call::Ping(ping) => {
+                self.on_ping_asked(asked, &ping)?;
                 return Ok(None);
             }
             Call::Quit => {
@@ -181,7 +181,7 @@ impl Conversation {
         for guest in &self.state.guests {
             let caller = Fact::caller(guest.peer, guest.address, None);
             // It may be gone.
-            let _ = client.push(event(&Event::new(now, &caller)), None);
+            let _ = client.tell(event(&Event::new(now, &caller)));
         }
     }
 
@@ -402,7 +402,7 @@ impl Conversation {
             }
             (From::Client(client), Some(id)) => {
                 // It may be gone.
-                let _ = client.push(result(id, &done), None);
+                let _ = client.answer(result(id, &done));
             }
             (From::Client(_), None) => {}
         }
@@ -418,7 +418,7 @@ impl Conversation {
             }
             (From::Client(client), Some(id)) => {
                 let message = failed.report().title;
-                let _ = client.push(error(id, code, message.as_str(), &trouble), None);
+                let _ = client.answer(error(id, code, message.as_str(), &trouble));
             }
             (From::Client(_), None) => {}
         }

@@ -103,9 +103,7 @@ impl Way<'_> {
         let label = &self.label;
         let why = self.link.and_then(|link| link.why.clone());
         match self.status {
-            None if self.is_aside => {
-                Safe::from("the words that you compared with ") + label + " differed"
-            }
+            None if self.is_aside => "the words differed".into(),
             None => label.clone() + " is no peer of yours",
             Some(status) if status.waiting => label.clone() + " has to accept you first",
             Some(status) if self.is_silent() => {

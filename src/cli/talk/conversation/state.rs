@@ -6,12 +6,14 @@ use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::status::{PeerStatus, Status, Transfer};
 use crate::id::PeerId;
 use crate::store::key_text;
+use crate::text::Safe;
 
 impl Conversation {
     pub(super) fn status_of_all(&self) -> Result<Status, Error> {
         let everybody = self.everybody();
         let peers = everybody.into_iter().map(|peer| self.peer_status(peer));
         let traffic = self.handle.traffic();
+        let key_log = self.profile.records.keys.as_deref();
         Ok(Status {
             running: true,
             pid: Some(std::process::id()),
@@ -24,6 +26,7 @@ impl Conversation {
                 datagrams_out: traffic.datagrams_out,
                 bytes_out: traffic.bytes_out,
             }),
+            key_log: key_log.map(|path| Safe::from(path).to_string()),
         })
     }
 

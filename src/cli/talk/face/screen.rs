@@ -322,6 +322,16 @@ impl Screen {
         self.tell(Told::Link { peer, link });
     }
 
+    /// Looks how large the terminal is. Of a resize and a key that come at once, crossterm reads the key and
+    /// forgets the resize: `try_read` returns with the first of the events that one poll brings.
+    pub(in crate::cli::talk) fn check_size(&mut self) {
+        if let Ok((width, height)) = Terminal::size()
+            && (width, height) != self.app.size()
+        {
+            let _ = self.take(tui::Input::Resize { width, height });
+        }
+    }
+
     /// Time has passed.
     pub(in crate::cli::talk) fn tick(&mut self) {
         let _ = self.take(tui::Input::Tick);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::cli::ExitCode;
-use crate::cli::json::{self, Versioned};
+use crate::cli::json::{self, Versioned, ms};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -37,7 +37,7 @@ struct Pinged<'a> {
     seq: u64,
     answered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rtt_us: Option<u64>,
+    rtt_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     late: Option<bool>,
 }
@@ -52,11 +52,11 @@ struct Summary<'a> {
     answered: u64,
     lost: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    min_us: Option<u64>,
+    min_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    avg_us: Option<u64>,
+    avg_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_us: Option<u64>,
+    max_ms: Option<f64>,
 }
 
 impl Tally {
@@ -158,7 +158,7 @@ impl Tally {
             address: self.address,
             seq: number,
             answered: answer.is_some(),
-            rtt_us: answer.map(|(took, _)| micros(took)),
+            rtt_ms: answer.map(|(took, _)| ms(took)),
             late: answer.map(|(_, is_late)| is_late),
         }
     }
@@ -169,14 +169,14 @@ impl Tally {
         let average = self.average();
         if self.json {
             let summary = Summary {
-                kind: "ping-summary",
+                kind: "ping_summary",
                 peer: &self.label,
                 sent: self.sent,
                 answered: self.answered,
                 lost,
-                min_us: average.map(|_| micros(self.shortest)),
-                avg_us: average.map(micros),
-                max_us: average.map(|_| micros(self.longest)),
+                min_ms: average.map(|_| ms(self.shortest)),
+                avg_ms: average.map(ms),
+                max_ms: average.map(|_| ms(self.longest)),
             };
             return vec![json::line(&Versioned::new(summary))];
         }
@@ -217,7 +217,7 @@ mod tests {
         Instant::from_micros(ms * 1_000)
     }
 
-    const fn ms(ms: u64) -> Duration {
+    const fn time(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
@@ -227,22 +227,22 @@ mod tests {
 
     /// Four pings: the first is answered, the second late, the third twice, the fourth never.
     fn course(json: bool) -> (Tally, Vec<Safe>) {
-        let mut tally = Tally::new(ms(2_000), json, "bob".into());
+        let mut tally = Tally::new(time(2_000), json, "bob".into());
         tally.at("192.0.2.7:7419".parse().unwrap());
         let mut lines = Vec::new();
         assert_eq!(tally.send(at(0)), 1);
-        lines.extend(tally.answer(1, ms(40)));
+        lines.extend(tally.answer(1, time(40)));
         tally.send(at(1_000));
         tally.send(at(2_000));
-        lines.extend(tally.answer(3, ms(50)));
-        lines.extend(tally.answer(3, ms(60)));
+        lines.extend(tally.answer(3, time(50)));
+        lines.extend(tally.answer(3, time(60)));
         tally.send(at(3_000));
         assert_eq!(tally.awaits(), Some(at(3_000)));
         lines.extend(tally.overdue(at(2_999)));
         lines.extend(tally.overdue(at(3_000)));
         lines.extend(tally.overdue(at(3_001)));
-        lines.extend(tally.answer(2, ms(2_100)));
-        lines.extend(tally.answer(9, ms(1)));
+        lines.extend(tally.answer(2, time(2_100)));
+        lines.extend(tally.answer(9, time(1)));
         lines.extend(tally.overdue(at(9_000)));
         assert_eq!(tally.awaits(), None);
         (tally, lines)
@@ -276,7 +276,7 @@ mod tests {
         let (tally, lines) = course(true);
         assert_eq!(
             lines.first().unwrap().as_str(),
-            r#"{"v":1,"type":"ping","peer":"bob","address":"192.0.2.7:7419","seq":1,"answered":true,"rtt_us":40000,"late":false}"#
+            r#"{"v":1,"type":"ping","peer":"bob","address":"192.0.2.7:7419","seq":1,"answered":true,"rtt_ms":40.0,"late":false}"#
         );
         assert_eq!(
             lines.last().unwrap().as_str(),
@@ -285,14 +285,14 @@ mod tests {
         assert_eq!(
             texts(&tally.sum_up()),
             [
-                r#"{"v":1,"type":"ping-summary","peer":"bob","sent":4,"answered":3,"lost":1,"min_us":40000,"avg_us":730000,"max_us":2100000}"#
+                r#"{"v":1,"type":"ping_summary","peer":"bob","sent":4,"answered":3,"lost":1,"min_ms":40.0,"avg_ms":730.0,"max_ms":2100.0}"#
             ]
         );
     }
 
     #[test]
     fn where_nothing_comes_back_there_are_no_times() {
-        let mut tally = Tally::new(ms(500), false, "bob".into());
+        let mut tally = Tally::new(time(500), false, "bob".into());
         tally.send(at(0));
         assert_eq!(
             texts(&tally.overdue(at(500))),

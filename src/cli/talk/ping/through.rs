@@ -1,91 +1,337 @@
-//! `ping` beside a program that talks for the same identity: that program sends the pings.
+//! `ping` beside a program that talks for the same identity: that program sends the pings, on its own session.
+//!
+//! 1. see how things stand there: a peer that is connected elsewhere than asked for is not pinged,
+//! 2. send the first ping, for which that program calls the peer if need be,
+//! 3. send the others as they fall due, whether or not those before were answered.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::Builder;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::cli::args::PingArgs;
-use crate::cli::control::{Params, Running};
-use crate::cli::talk::no_threads;
+use crate::cli::control::{Asking, Params, Running};
 use crate::cli::talk::ping::SHORTEST_INTERVAL;
 use crate::cli::talk::ping::tally::Tally;
+use crate::cli::talk::{Status, no_threads};
 use crate::cli::target::{Target, Who};
-use crate::cli::{Context, Error, ExitCode, peers};
+use crate::cli::{Context, Error, ExitCode, Out, peers};
+use crate::control::{Answer, Answers};
 use crate::id::PeerId;
-use crate::net::{Clock, Signal, Signals};
-use crate::store::{KnownPeers, key_text};
-use crate::text::Safe;
+use crate::net::{Clock, Family, Host, Signal, Signals};
+use crate::store::{HostPort, KnownPeers, key_text};
+use crate::text::{Safe, safe_line};
+use crate::time::Instant;
 
-/// How long the program that talks waits for an answer. Source: docs/json.md#requests.
-const WAITS: Duration = Duration::from_secs(3);
+/// How long an answer that is late may still come, to be told as such.
+const LATE: Duration = Duration::from_secs(60);
 
-/// What it says: nothing came back, if there is no time.
+/// What that program says of a ping: nothing came back, if there is no time.
 #[derive(Deserialize)]
 struct Pinged {
     rtt_ms: Option<f64>,
+    address: Option<SocketAddr>,
 }
 
-/// Has a peer pinged until the count is full or somebody presses Ctrl+C. Where it is reached, that program
-/// knows.
+/// What wakes the loop.
+enum Input {
+    /// The answer to a request, by its number.
+    Answered(u64, Answer),
+    /// No answers come any more.
+    Ended(io::Error),
+    Signal(Signal),
+}
+
+/// Where the peer is to be pinged, if that is said.
+struct Wanted {
+    family: Family,
+    /// As it was given.
+    host: Option<HostPort>,
+    /// What that is.
+    addresses: Vec<SocketAddr>,
+}
+
+/// Pings on their way.
+struct Pinging {
+    asking: Asking,
+    inputs: Receiver<Input>,
+    out: Out,
+    clock: Clock,
+    tally: Tally,
+    wanted: Wanted,
+    key: PeerId,
+    label: Safe,
+    /// What to call the program that sends them.
+    program: Safe,
+    wait: Duration,
+    /// The request for the first ping. It counts once it has left.
+    first: Option<u64>,
+    /// The number of a request, less that of its ping.
+    offset: u64,
+    count: u64,
+    interval: Duration,
+    /// When the next ping is asked for; none while the first waits for a connection.
+    next: Option<Instant>,
+}
+
+/// Has a peer pinged until the count is full or somebody presses Ctrl+C.
 ///
 /// # Errors
-/// SC40 with the reason, if the peer is not connected; SC41 if that program does not answer.
+/// SC43 with the reason, if the peer is not connected in time; SC29 if it is connected elsewhere than wanted; SC13
+/// if that cannot be looked up; SC41 if that program does not answer.
 pub(super) fn through(
     mut running: Running,
     args: &PingArgs,
     target: Target,
     context: &Context,
 ) -> Result<ExitCode, Error> {
-    let (key, label) = whom(target.who, context)?;
-    let (sender, signals) = channel();
+    let (sender, inputs) = channel();
+    let signals = sender.clone();
     let deliver = move |signal| {
         // The pings may be over.
-        let _ = sender.send(signal);
+        let _ = signals.send(Input::Signal(signal));
     };
     let _watch = Signals::watch(deliver, || {}).map_err(|error| no_threads(&error))?;
-    let mut tally = Tally::new(WAITS, context.globals.json, label);
-    let end = ping_all(&mut running, args, &key, &mut tally, &signals, context);
-    if tally.sent() > 0 {
-        for line in tally.sum_up() {
-            context.out.data(&line)?;
-        }
-    }
-    end?;
-    Ok(tally.verdict())
+    let wanted = Wanted::of(args, target.address)?;
+    let (key, label) = whom(target.who, context)?;
+    let program = running.name();
+    let status: Status = running.ask("status", Params::default(), Duration::ZERO)?;
+    let (asking, answers) = running.split()?;
+    hear(answers, sender)?;
+    let pinging = Pinging {
+        asking,
+        inputs,
+        out: context.out.clone(),
+        clock: Clock::new(),
+        tally: Tally::new(args.wait, context.globals.json, label.clone()),
+        wanted,
+        key,
+        label,
+        program,
+        wait: args.wait,
+        first: None,
+        offset: 0,
+        count: args.count.unwrap_or(u64::MAX),
+        interval: args.interval.max(SHORTEST_INTERVAL),
+        next: None,
+    };
+    pinging.run(&status, args.timeout)
 }
 
-fn ping_all(
-    running: &mut Running,
-    args: &PingArgs,
-    key: &PeerId,
-    tally: &mut Tally,
-    signals: &Receiver<Signal>,
-    context: &Context,
-) -> Result<(), Error> {
-    let clock = Clock::new();
-    let interval = args.interval.max(SHORTEST_INTERVAL);
-    for left in (0..args.count.unwrap_or(u64::MAX)).rev() {
-        let began = clock.now();
-        let params = Params::default().with("peer", Some(key_text(key).as_str()));
-        let pinged: Pinged = running.ask("ping", params, WAITS)?;
-        let number = tally.send(began);
+/// Takes the answers on a thread of its own, which ends with the connection.
+fn hear(mut answers: Answers, inputs: Sender<Input>) -> Result<(), Error> {
+    let hear = move || {
+        loop {
+            let input = match answers.next_answer() {
+                Ok((id, answer)) => Input::Answered(id, answer),
+                Err(error) => Input::Ended(error),
+            };
+            let is_last = matches!(input, Input::Ended(_));
+            if inputs.send(input).is_err() || is_last {
+                return;
+            }
+        }
+    };
+    let hearing = Builder::new().name("answers".to_owned()).spawn(hear);
+    hearing.map(drop).map_err(|error| no_threads(&error))
+}
+
+impl Pinging {
+    fn run(mut self, status: &Status, timeout: Duration) -> Result<ExitCode, Error> {
+        let end = self.turn_until_done(status, timeout);
+        if self.tally.sent() > 0 {
+            let mut lines = self.tally.sum_up().into_iter();
+            lines.try_for_each(|line| self.out.data(&line))?;
+        }
+        end
+    }
+
+    fn turn_until_done(&mut self, status: &Status, timeout: Duration) -> Result<ExitCode, Error> {
+        self.begin(status, timeout)?;
+        loop {
+            let now = self.clock.now();
+            for line in self.tally.overdue(now) {
+                self.out.data(&line)?;
+            }
+            if self.next.is_some_and(|next| next <= now) && self.tally.sent() < self.count {
+                self.ping(now)?;
+            }
+            if self.tally.sent() >= self.count && self.tally.awaits().is_none() {
+                return Ok(self.tally.verdict());
+            }
+            match self.next_input(now) {
+                Ok(Input::Answered(id, answer)) => {
+                    if let Some(end) = self.on_answer(id, answer)? {
+                        return Ok(end);
+                    }
+                }
+                Ok(Input::Ended(error)) => return Err(self.asking.fail(&error)),
+                Ok(Input::Signal(Signal::Interrupt)) if self.tally.sent() > 0 => {
+                    return Ok(self.tally.verdict());
+                }
+                Ok(Input::Signal(signal)) => return Ok(signal.into()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.tally.verdict()),
+            }
+        }
+    }
+
+    /// Waits for something to do; without a limit while there is nothing to be told by itself.
+    fn next_input(&self, now: Instant) -> Result<Input, RecvTimeoutError> {
+        let next = self.next.filter(|_| self.tally.sent() < self.count);
+        match next.into_iter().chain(self.tally.awaits()).min() {
+            Some(time) => self.inputs.recv_timeout(time.saturating_since(now)),
+            None => {
+                let heard = self.inputs.recv();
+                heard.map_err(|_| RecvTimeoutError::Disconnected)
+            }
+        }
+    }
+
+    /// Looks whether the peer is where it is wanted, and asks for the first ping.
+    fn begin(&mut self, status: &Status, timeout: Duration) -> Result<(), Error> {
+        let words = self.program.clone() + " sends the pings, on its own connection";
+        self.out.note(&words);
+        let key = key_text(&self.key);
+        let known = status.peers.iter().find(|it| it.key == key.as_str());
+        let stands = known.filter(|it| it.handshake_ms.is_some() && it.state != "connecting");
+        if let Some(address) = stands.and_then(|it| it.address.as_deref()?.parse().ok()) {
+            self.check_place(address)?;
+        }
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let family = match self.wanted.family {
+            Family::Any => None,
+            Family::V4 => Some(4),
+            Family::V6 => Some(6),
+        };
+        let params = self
+            .params(self.wait)
+            .with("connect_ms", Some(millis(timeout)))
+            .with(
+                "address",
+                self.wanted.host.as_ref().map(HostPort::to_string),
+            )
+            .with("family", family);
+        self.first = Some(self.asking.ask("ping", params)?);
+        Ok(())
+    }
+
+    fn params(&self, wait: Duration) -> Params {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        Params::default()
+            .with("peer", Some(key_text(&self.key).as_str()))
+            .with("wait_ms", Some(wait_ms))
+    }
+
+    fn ping(&mut self, now: Instant) -> Result<(), Error> {
+        let number = self.tally.send(now);
+        self.next = Some(now + self.interval);
+        let params = self.params(self.wait.saturating_add(LATE));
+        let id = self.asking.ask("ping", params)?;
+        self.offset = id.saturating_sub(number);
+        Ok(())
+    }
+
+    fn on_answer(&mut self, id: u64, answer: Answer) -> Result<Option<ExitCode>, Error> {
+        let pinged: Pinged = match self.asking.understand(answer) {
+            Ok(pinged) => pinged,
+            // Until now it was connected: that is the end, and how it went so far counts.
+            Err(Error::Elsewhere(report)) if report.code == "SC43" && self.tally.sent() > 0 => {
+                self.out.warn(&report.title);
+                return Ok(Some(self.tally.verdict()));
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(address) = pinged.address {
+            self.check_place(address)?;
+        }
+        let now = self.clock.now();
+        let is_first = self.first.take_if(|first| *first == id).is_some();
+        let number = if is_first {
+            self.next = Some(now + self.interval);
+            self.tally.send(now)
+        } else {
+            id.saturating_sub(self.offset)
+        };
         let took = pinged
             .rtt_ms
             .map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
-        let line = match took {
-            Some(took) => tally.answer(number, took),
-            None => tally.overdue(began + WAITS).pop(),
+        let lines = match took {
+            Some(took) => self.tally.answer(number, took).into_iter().collect(),
+            None if is_first => self.tally.overdue(now + self.wait),
+            // It is told when its time is over.
+            None => Vec::new(),
         };
-        if let Some(line) = line {
-            context.out.data(&line)?;
-        }
-        let pause = interval.saturating_sub(clock.now().saturating_since(began));
-        if left > 0 && signals.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-            break;
-        }
+        lines.iter().try_for_each(|line| self.out.data(line))?;
+        Ok(None)
     }
-    Ok(())
+
+    /// The peer is at this address: is that where it was to be pinged?
+    fn check_place(&mut self, address: SocketAddr) -> Result<(), Error> {
+        self.tally.at(address);
+        if self.wanted.is(address) {
+            return Ok(());
+        }
+        let given = match &self.wanted.host {
+            Some(host) => safe_line(&host.to_string()),
+            None if self.wanted.family == Family::V4 => "-4".into(),
+            None => "-6".into(),
+        };
+        let words = self.program.clone() + " is connected to " + &self.label + " at " + address;
+        Err(Error::BadArgument {
+            reason: words + ", and pings go there; leave " + &given + " out, or end that program",
+            given,
+            example: &[],
+        })
+    }
+}
+
+impl Wanted {
+    /// # Errors
+    /// SC13, SC29.
+    fn of(args: &PingArgs, host: Option<HostPort>) -> Result<Self, Error> {
+        let family = args.family.into();
+        let addresses = match &host {
+            Some(host) => look_up(host, family, args.timeout)?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            family,
+            host,
+            addresses,
+        })
+    }
+
+    fn is(&self, address: SocketAddr) -> bool {
+        let plain = |it: SocketAddr| (it.ip().to_canonical(), it.port());
+        let mut addresses = self.addresses.iter();
+        let is_there = addresses.any(|it| plain(*it) == plain(address));
+        self.family.allows(address.ip().to_canonical()) && (self.host.is_none() || is_there)
+    }
+}
+
+fn look_up(host: &HostPort, family: Family, patience: Duration) -> Result<Vec<SocketAddr>, Error> {
+    let text = host.to_string();
+    let name = || safe_line(host.host());
+    let not_found = |reason: Safe| Error::HostNotFound {
+        host: name(),
+        reason,
+    };
+    let parsed = Host::parse(&text, None);
+    let parsed = parsed.map_err(|error| not_found(safe_line(&error.to_string())))?;
+    let (sender, found) = channel();
+    parsed.resolve(family, move |addresses| {
+        // Nobody may wait for it any more.
+        let _ = sender.send(addresses);
+    });
+    match found.recv_timeout(patience) {
+        Ok(Ok(addresses)) => Ok(addresses),
+        Ok(Err(error)) => Err(not_found(safe_line(&error.to_string()))),
+        Err(_) => Err(not_found("the name server does not answer".into())),
+    }
 }
 
 /// The key to ask for, and what to call it.

@@ -1,0 +1,127 @@
+//! What a real (pseudo-)terminal shows after it was resized, written over, or filled with wide characters.
+
+use std::net::UdpSocket;
+
+use crate::home::{Home, free_port};
+use crate::screen::{Person, two};
+
+/// toxic#334, codex#11211, ratatui#2431: what is drawn over wide characters leaves half of them behind.
+#[test]
+fn wide_characters_leave_nothing_behind_and_ctrl_l_mends_what_others_wrote() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    let texts = [
+        "日本語のテキスト",
+        "family 👩\u{200d}👩\u{200d}👧\u{200d}👦 🇳🇴",
+        "heart ❤\u{fe0f} thumb 👍🏽",
+        "e\u{301}क्षत्रि 한국어",
+    ];
+    // More than the screen has rows: each draws over the one above it.
+    for number in 0..7 {
+        for text in texts {
+            bob.says(&format!("{text} {number}"));
+        }
+    }
+    alice.sees("한국어 6");
+    alice.presses("日本👩\u{200d}👧");
+    alice.sees("> 日本👩\u{200d}👧");
+    alice.presses("\u{7f}\u{7f}x");
+    alice.sees("> 日x");
+    alice.presses("\u{1b}[5~");
+    alice.sees("more below - End");
+    alice.presses("\u{1b}[F");
+    let before = settled(&mut alice);
+    alice
+        .vt
+        .feed("\u{1b}[3;1H日本 written by another program".as_bytes());
+    alice.presses("\u{c}");
+    alice.sees_no("written by another program");
+    assert_eq!(settled(&mut alice), before);
+}
+
+/// What the screen shows below the top line, which has figures of the moment, once the last key has been drawn.
+fn settled(person: &mut Person) -> String {
+    person.presses("!");
+    person.sees("> 日x!");
+    person.presses("\u{7f}");
+    person.sees_no("> 日x!");
+    let text = person.vt.text();
+    text.split_once('\n').unwrap().1.to_owned()
+}
+
+/// toxic#70, toxic#432, profanity#1235.
+#[test]
+fn the_newest_message_stays_above_the_line_at_every_size_down_to_the_smallest() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    for number in 1..=30 {
+        bob.says(&format!("message {number}"));
+    }
+    alice.sees("message 30");
+    alice.presses("half");
+    alice.sees("> half");
+    for (width, height) in [(20, 6), (132, 20), (61, 7), (80, 24)] {
+        alice.resizes(width, height);
+        alice.waits("the newest message above the line", |vt| {
+            let text = vt.text();
+            let rows: Vec<&str> = text.lines().collect();
+            let height = usize::from(height);
+            rows.len() == height
+                && rows[height - 1] == "> half"
+                && rows[height - 4].ends_with("message 30")
+        });
+    }
+    for (width, height) in [(19, 6), (20, 5)] {
+        alice.resizes(width, height);
+        alice.sees("needs 20x6 [SC20]");
+    }
+    // Nobody has to see what is typed for it to be there.
+    alice.presses("!");
+    alice.resizes(80, 24);
+    alice.sees("> half!");
+    alice.sees("message 30");
+}
+
+/// A window that is resized while somebody types: the library that reads the keys forgets the one for the other.
+#[test]
+fn a_resize_that_no_signal_tells_of_is_seen() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    alice.presses("half a thought");
+    alice.sees("> half a thought");
+    alice.becomes(60, 12);
+    alice.waits("the line on the last of twelve rows", |vt| {
+        vt.text().lines().nth(11) == Some("> half a thought")
+    });
+}
+
+/// mosh#1070, mosh#1254: it does not connect, and nothing says why.
+#[test]
+fn the_line_says_why_nobody_answers() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (_listener, address) = bob.listen(&[]);
+    let ways = [
+        ("closed", Home::new().key(), free_port()),
+        ("silent", Home::new().key(), silent.local_addr().unwrap()),
+        ("other", Home::new().key(), address),
+        ("bob", bob.key(), address),
+    ];
+    for (name, key, address) in &ways {
+        alice.run(&["peers", "add", name, key, "--address", &address.to_string()]);
+    }
+    let mut screen = Person::starts(&alice, &[]);
+    let why = [
+        format!("{} reports a closed port; trying again in", ways[0].2),
+        "no answer from silent yet (".to_owned(),
+        "no answer from other yet (".to_owned(),
+        "bob refused; ".to_owned(),
+    ];
+    for (number, why) in (1..).zip(why) {
+        screen.presses(&format!("\u{1b}{number}"));
+        screen.sees(&why);
+    }
+}

@@ -1,0 +1,91 @@
+//! A full screen with ten conversations open, and what it costs while nothing happens.
+//!
+//! `cargo idle` looks at it for a minute.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::home::Home;
+use crate::program::Program;
+use crate::terminal::{open_pair, start_on};
+use crate::vt::Vt;
+
+const CONVERSATIONS: usize = 10;
+
+/// For how long nothing happens.
+fn rest() -> Duration {
+    let seconds = std::env::var("SECURECHAT_IDLE_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(0, |text| text.parse().unwrap()))
+}
+
+/// Processor time of all threads of a process.
+fn processor_time(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let nanoseconds = threads.map(|thread| {
+        let text = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+    });
+    Duration::from_nanos(nanoseconds.sum())
+}
+
+/// A line of a process's status, with its unit.
+fn memory(pid: u32) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap().trim().to_owned()
+}
+
+fn connected(home: &Home) -> usize {
+    let ended = home.run(&["status", "--json"]);
+    let status: Value = serde_json::from_str(&ended.rest).unwrap();
+    let peers = status["peers"].as_array().unwrap();
+    peers.iter().filter(|it| it["state"] == "connected").count()
+}
+
+#[test]
+fn ten_conversations_are_open_at_once() {
+    let home = Home::new();
+    let key = home.key();
+    let mut others: Vec<(Home, Program)> = Vec::new();
+    for number in 0..CONVERSATIONS {
+        let other = Home::new();
+        other.run(&["peers", "add", "me", &key]);
+        let (listener, address) = other.listen(&[]);
+        let (name, address) = (format!("peer{number}"), address.to_string());
+        home.run(&["peers", "add", &name, &other.key(), "--address", &address]);
+        others.push((other, listener));
+    }
+    let (ours, theirs) = open_pair();
+    let mut command = home.command(&[]);
+    command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+    for name in ["ACCESSIBLE", "LC_ALL", "LC_CTYPE", "NO_COLOR"] {
+        command.env_remove(name);
+    }
+    let start = Instant::now();
+    let mut screen = start_on(command, ours, &theirs);
+    let mut vt = Vt::new(80, 24);
+    while !vt.text().contains("F1 help") {
+        vt.feed(&screen.output(start, "a first frame"));
+    }
+    println!("first frame: {:.0?}", start.elapsed());
+    for (_, listener) in &mut others {
+        listener.told("secure: me");
+    }
+    while connected(&home) < CONVERSATIONS {
+        vt.feed(&screen.output(start, "ten conversations"));
+    }
+    let pid = screen.pid();
+    let _ = screen.unread();
+    let (before, begun) = (processor_time(pid), Instant::now());
+    screen.is_read(rest());
+    let (used, passed) = (processor_time(pid) - before, begun.elapsed());
+    println!(
+        "{CONVERSATIONS} conversations, nothing said for {passed:.0?}: {used:.1?} of processor time ({:.3} % of a core), \
+         {} bytes for the terminal, {} resident",
+        100.0 * used.as_secs_f64() / passed.as_secs_f64(),
+        screen.unread().len(),
+        memory(pid)
+    );
+}
