@@ -115,8 +115,8 @@ pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
         shared.counters.on_received(count, bytes);
         // 3. With the lock, once for all of them: hand over.
         let mut core = shared.lock()?;
-        let datagrams = sorted.iter_mut().map_while(Option::take);
-        let ruled: Vec<Ruled> = datagrams
+        let sorted = sorted.iter_mut().map_while(Option::take);
+        let ruled: Vec<Ruled> = sorted
             .filter_map(|datagram| hand_over(&mut core, datagram))
             .collect();
         if let Some(trace) = shared.trace.as_ref().filter(|_| !ruled.is_empty()) {
