@@ -25,5 +25,7 @@ mod reading;
 mod screen;
 #[path = "tui/speed.rs"]
 mod speed;
+#[path = "tui/verifying.rs"]
+mod verifying;
 #[path = "tui/writing.rs"]
 mod writing;

@@ -129,6 +129,7 @@ fn samples() -> Vec<Report> {
             ours: 1,
         },
         Error::WordsDiffered { name: "bob".into() },
+        Error::NumberDiffers { name: "bob".into() },
         Error::SigningKeyChanged { peer: bob() },
         Error::SigningKeyChanged {
             peer: Peer {
