@@ -136,7 +136,7 @@ pub enum Error {
         /// The saved name.
         name: Safe,
     },
-    /// SC43: somebody reads out another safety number than the one of the two keys here.
+    /// SC34: somebody reads out another safety number than the one of the two keys here.
     NumberDiffers {
         /// The saved name.
         name: Safe,

@@ -283,7 +283,7 @@ pub(super) fn words_differed(name: &Safe) -> Report {
 
 pub(super) fn number_differs(name: &Safe) -> Report {
     let title = Safe::from("that is another safety number than the one of you and ") + name;
-    Report::new("SC43", ExitCode::Trust, title)
+    Report::new("SC34", ExitCode::Trust, title)
         .cause("It was misread, or one of you has a false key. Nothing was changed.")
         .hint("Have it read once more:", peers("verify", name, &[]))
         .hint(
