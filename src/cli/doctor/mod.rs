@@ -3,6 +3,7 @@
 
 mod bundle;
 mod check;
+mod control;
 mod files;
 mod machine;
 mod network;
@@ -57,7 +58,14 @@ pub(super) fn run(args: &DoctorArgs, globals: &Globals, out: &Out) -> Result<Exi
         host,
     };
     let mut checks = Vec::new();
-    for look in [files::look, machine::look, network::look, peer::look] {
+    let looks = [
+        files::look,
+        control::look,
+        machine::look,
+        network::look,
+        peer::look,
+    ];
+    for look in looks {
         for check in look(&patient) {
             if !globals.json {
                 check.lines().iter().try_for_each(|line| out.data(line))?;
