@@ -12,6 +12,12 @@ use crate::terminal::start;
 /// Words must have been on the screen for a second before a letter about them counts.
 const READING: Duration = Duration::from_millis(1_100);
 
+/// Presses Alt+V once both programs have introduced themselves, of which no screen tells.
+fn opens(person: &mut Person) {
+    person.program.is_read(READING);
+    person.presses("\u{1b}v");
+}
+
 /// The four words that somebody sees.
 fn words(person: &mut Person) -> String {
     person.sees("[M] they match");
@@ -29,7 +35,7 @@ fn two_people_verify_each_other_on_two_screens() {
     alice.sees("Compare four words with bob to be sure who it is: Alt+V");
     bob.sees("Compare four words with alice to be sure who it is: Alt+V");
     bob.presses("half a thou");
-    alice.presses("\u{1b}v");
+    opens(&mut alice);
     let here = words(&mut alice);
     bob.sees("alice wants to compare words with you: Alt+V");
     assert!(
@@ -42,7 +48,7 @@ fn two_people_verify_each_other_on_two_screens() {
     alice.sees("bob has not confirmed yet.");
     alice.sees("bob [verified]");
     bob.sees("alice has confirmed; waiting for you: Alt+V");
-    bob.presses("\u{1b}v");
+    opens(&mut bob);
     let there = words(&mut bob);
     assert_eq!(here, there);
     bob.sees("Step 2 of 2. alice has confirmed, and waits for you.");
@@ -72,9 +78,9 @@ fn words_that_differ_are_not_bob_and_what_waits_fails_where_it_stands() {
     let (mut alice, mut bob, a, b) = two();
     alice.sees("secure: bob");
     bob.sees("secure: alice");
-    alice.presses("\u{1b}v");
+    opens(&mut alice);
     words(&mut alice);
-    bob.presses("\u{1b}v");
+    opens(&mut bob);
     words(&mut bob);
     // bob's program stands still: what alice writes now waits.
     bob.program.signal(Signal::STOP);
@@ -82,7 +88,7 @@ fn words_that_differ_are_not_bob_and_what_waits_fails_where_it_stands() {
     alice.sees("F1 help");
     alice.says("for the real bob");
     alice.sees("me       for the real bob");
-    alice.presses("\u{1b}v");
+    opens(&mut alice);
     words(&mut alice);
     alice.program.is_read(READING);
     alice.presses("d");
@@ -98,7 +104,7 @@ fn words_that_differ_are_not_bob_and_what_waits_fails_where_it_stands() {
     bob.sees("alice [NOT alice]");
     assert!(b.known_peers().contains(" differed="));
     // What is left resolves it, in the same panel.
-    alice.presses("\u{1b}v");
+    opens(&mut alice);
     alice.sees("[NOT bob] Closed");
     alice.presses("s");
     alice.sees("[T] type what bob reads, and be sure");
@@ -116,7 +122,7 @@ fn without_a_session_the_safety_number_and_the_qr_code_are_left() {
     let (alice, bob) = Home::friends();
     let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     person.sees("bob [not verified] [offline]");
-    person.presses("\u{1b}v");
+    opens(&mut person);
     person.sees("No words can be compared: ");
     person.presses("s");
     person.sees("[T] type what bob reads, and be sure");
@@ -149,7 +155,7 @@ fn a_program_that_is_too_old_to_compare_words_is_said_to_be() {
     crate::terminal::quit(lines);
     let mut person = Person::starts(&alice, &["connect", "bob", &address]);
     person.sees("secure: bob");
-    person.presses("\u{1b}v");
+    opens(&mut person);
     person.sees("No words can be compared: the program of bob is too old for that.");
     person.sees("[S] safety number, which needs no connection");
 }
