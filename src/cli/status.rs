@@ -48,13 +48,20 @@ fn of_files(context: &Context) -> Result<Status, Error> {
         peer: peer.name().to_string(),
         key: key_text(&peer.key()).to_string(),
         verified: peer.verified().map(|day: Day| day.to_string()),
-        state: if peer.is_revoked() {
-            "revoked"
-        } else {
-            "not connected"
+        state: match (peer.is_revoked(), peer.differed()) {
+            (true, _) => "revoked",
+            (false, Some(_)) => "the words differed",
+            (false, None) => "not connected",
         }
         .to_owned(),
-        reason: Some("no program runs for this identity".to_owned()),
+        reason: Some(match peer.differed() {
+            Some(day) => format!("the words that you compared differed on {day}"),
+            None => "no program runs for this identity".to_owned(),
+        }),
+        next: peer.differed().map(|_| {
+            let name = peer.name();
+            format!("compare the keys: securechat peers verify {name}")
+        }),
         address: peer.addresses().first().map(HostPort::to_string),
         waiting: waiting
             .as_ref()

@@ -265,6 +265,7 @@ pub(super) fn words_differed(name: &Safe) -> Report {
     let title = Safe::from("the words that you compared with ") + name + " differed";
     Report::new("SC33", ExitCode::Trust, title)
         .cause("Somebody may have sat between you. Nothing is sent, and nothing is taken.")
+        .cause("What waited to be sent is kept, and goes out once the keys are compared.")
         .hint(
             "Meet or call, and compare the keys themselves:",
             peers("verify", &[]),

@@ -48,7 +48,11 @@ impl Conversation {
             let verb = if messages == 1 { " waits" } else { " wait" };
             let words = count(messages) + " from before" + verb + " for " + self.label(&peer);
             let is_stranger = self.status(peer)?.is_none();
-            let words = if is_stranger {
+            let words = if self.is_aside(&peer) {
+                words
+                    + ", until you decide: the words that you compared differed; "
+                    + self.other_ways(&peer)
+            } else if is_stranger {
                 words + ", who is not among your peers"
             } else {
                 words

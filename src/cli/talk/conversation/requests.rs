@@ -208,11 +208,12 @@ impl Conversation {
             Call::Match(judged) => {
                 let peer = self.peer_called(&judged.peer)?;
                 let words = judged.words.as_deref().unwrap_or_default();
-                self.judged(peer, true, words).map(|()| json!({}))
+                let is_noted = self.match_asked(peer, words)?;
+                Ok(json!({ "verified": is_noted }))
             }
             Call::Differ(somebody) => {
                 let peer = self.peer_called(&somebody.peer)?;
-                self.judged(peer, false, "").map(|()| json!({}))
+                self.differ_asked(peer).map(|()| json!({}))
             }
             Call::PeersList => Ok(value(&List::of(self.profile.contacts.known()))),
             Call::PeersAdd(add) => self.peers_add(&add),

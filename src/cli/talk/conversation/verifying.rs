@@ -11,10 +11,13 @@ use crate::chat::words::{Typed, compare, split_name, words};
 use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, Step};
+use crate::cli::talk::profile::count;
 use crate::id::PeerId;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
-use crate::store::Day;
+use crate::store::{self, Day};
 use crate::text::{Safe, safe_line};
+
+const NO_LONGER: &str = "those words are compared no longer";
 
 /// A comparison that runs.
 #[derive(Debug, Default)]
@@ -23,6 +26,17 @@ pub(super) struct Comparing {
     code: Option<ShortCode>,
     /// Whether our person has said that they are the same.
     is_ours: bool,
+}
+
+/// What came of it that our person has said that the words are the same.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// Whether there was a line to note it on.
+    Noted(bool),
+    Already,
+    /// The words are compared no longer: the other side has withdrawn or asked anew meanwhile.
+    Gone,
+    Unwritten(store::Error),
 }
 
 impl Conversation {
@@ -76,24 +90,43 @@ impl Conversation {
             let reason = self.obstacle(peer)?;
             return Err(Error::BadRequest { reason });
         }
-        self.verify(peer)
+        match self.ask_to_verify(peer)? {
+            None => Ok(()),
+            Some(reason) => Err(Error::BadRequest { reason }),
+        }
     }
 
-    /// A program judges the words: the same, which it may show by what it heard, or others.
+    /// A program says that the words are the same, which it may show by what it heard. Whether that was
+    /// noted: a peer without a saved name has no line for it.
+    ///
+    /// # Errors
+    /// SC40; what writing to known-peers fails with.
+    pub(super) fn match_asked(&mut self, peer: PeerId, typed: &str) -> Result<bool, Error> {
+        let unclear = |reason: Safe| Err(Error::BadRequest { reason });
+        let Some(code) = self.shown(peer) else {
+            return unclear("no words are compared with this peer".into());
+        };
+        if let Some(complaint) = complaint(typed, &code) {
+            return unclear(complaint + " (nothing changed)");
+        }
+        match self.on_same(peer, &code)? {
+            Judged::Noted(is_noted) => Ok(is_noted),
+            Judged::Already => Ok(self.profile.contacts.verified(&peer).is_some()),
+            Judged::Gone => unclear(Safe::from(NO_LONGER) + " (nothing changed)"),
+            Judged::Unwritten(error) => Err(error.into()),
+        }
+    }
+
+    /// A program says that the words differ.
     ///
     /// # Errors
     /// SC40.
-    pub(super) fn judged(&mut self, peer: PeerId, same: bool, typed: &str) -> Result<(), Error> {
-        let unclear = |reason: Safe| Error::BadRequest { reason };
-        let code = self.state.comparing.get(&peer).and_then(|it| it.code);
-        let code = code.ok_or_else(|| unclear("no words are compared with this peer".into()))?;
-        if !same {
-            return self.differ(peer);
+    pub(super) fn differ_asked(&mut self, peer: PeerId) -> Result<(), Error> {
+        if self.end_if_words(peer)? {
+            return Ok(());
         }
-        if let Some(complaint) = complaint(typed, &code) {
-            return Err(unclear(complaint + " (nothing changed)"));
-        }
-        self.on_same(peer, &code)
+        let reason = "no words are compared with this peer".into();
+        Err(Error::BadRequest { reason })
     }
 
     /// Says once that words can be compared.
@@ -108,39 +141,51 @@ impl Conversation {
 
     /// Asks a peer to compare words, or shows those that are being compared once more.
     pub(super) fn verify(&mut self, peer: PeerId) -> Result<(), Error> {
+        self.ask_to_verify(peer).map(|_| ())
+    }
+
+    /// As [`Conversation::verify`]; why nothing can be compared, which the face has been told.
+    fn ask_to_verify(&mut self, peer: PeerId) -> Result<Option<Safe>, Error> {
         if self.is_aside(&peer) {
             let words = self.label(&peer) + ": the words differed; " + self.other_ways(&peer);
-            self.warn_about(peer, words);
-            return Ok(());
+            self.warn_about(peer, words.clone());
+            return Ok(Some(words));
         }
-        if let Some(code) = self.state.comparing.get(&peer).and_then(|it| it.code) {
-            self.show_words(peer, &code);
-            return Ok(());
+        if let Some(code) = self.running(peer)? {
+            // Others than those that were shown are about to be told.
+            if self.shown(peer) == Some(code) {
+                self.publish_step(peer, Step::Words, Some(&code));
+                self.show_words(peer, &code);
+            }
+            return Ok(None);
         }
         let asked = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().verify(peer, now))?;
         let label = self.label(&peer);
-        match asked {
+        let why = match asked {
             Ok(()) => {
-                self.state.comparing.entry(peer).or_default();
+                self.state.comparing.insert(peer, Comparing::default());
                 self.publish_step(peer, Step::Asked, None);
                 let words = Safe::from("verify: asked ") + label + "; the words come at once";
                 self.warn_about(peer, words + " if its program answers (5 minutes at most)");
+                return Ok(None);
             }
             Err(ApiMisuse::CannotVerify) => {
-                let words = Safe::from("verify: the program of ") + label + " is too old; ";
-                let words = words + self.other_ways(&peer);
-                self.warn_about(peer, words);
+                let why = Safe::from("the program of ") + label + " is too old; ";
+                let why = why + self.other_ways(&peer);
+                self.warn_about(peer, Safe::from("verify: ") + &why);
+                why
             }
             Err(_) => {
-                let words = Safe::from("verify: not now: ") + self.obstacle(peer)?;
-                self.warn_about(peer, words);
+                let why = self.obstacle(peer)?;
+                self.warn_about(peer, Safe::from("verify: not now: ") + &why);
                 let words = Safe::from("  without a connection: ") + self.other_ways(&peer);
                 self.warn_about(peer, words);
+                why
             }
-        }
-        Ok(())
+        };
+        Ok(Some(why))
     }
 
     /// The words are the same: a name, the words that were read out, or both.
@@ -157,7 +202,17 @@ impl Conversation {
             return Ok(());
         };
         let Some(mut complaint) = complaint(typed, &code) else {
-            return self.on_same(peer, &code);
+            match self.on_same(peer, &code)? {
+                Judged::Noted(_) => {}
+                Judged::Already => self.warn_about(peer, "verify: you have said so already".into()),
+                Judged::Gone => {
+                    let words =
+                        Safe::from("verify: ") + NO_LONGER + ": /verify " + self.label(&peer);
+                    self.warn_about(peer, words + " (nothing changed)");
+                }
+                Judged::Unwritten(error) => self.complain(&error.into()),
+            }
+            return Ok(());
         };
         if compare(typed, &code) == Typed::Other {
             complaint = complaint + "; if they stay others: /differ " + self.label(&peer);
@@ -167,42 +222,56 @@ impl Conversation {
         Ok(())
     }
 
-    fn on_same(&mut self, peer: PeerId, code: &ShortCode) -> Result<(), Error> {
-        let judged = self
-            .handle
-            .with(|messenger, now| messenger.endpoint_mut().judge(peer, code, true, now))?;
-        if !judged {
-            self.warn_about(peer, "verify: you have said so already".into());
-            return Ok(());
+    /// What cannot be written down is not said either: it can be said again.
+    fn on_same(&mut self, peer: PeerId, code: &ShortCode) -> Result<Judged, Error> {
+        if self.running(peer)? != Some(*code) {
+            return Ok(Judged::Gone);
         }
+        let running = self.state.comparing.get(&peer);
+        if running.is_some_and(|it| it.is_ours) {
+            return Ok(Judged::Already);
+        }
+        let is_noted = match self.note_comparison(peer, true) {
+            Ok(is_noted) => is_noted,
+            Err(error) => return Ok(Judged::Unwritten(error)),
+        };
+        // Words that have gone meanwhile were the same all the same.
+        self.handle
+            .with(|messenger, now| messenger.endpoint_mut().judge(peer, code, true, now))?;
         if let Some(running) = self.state.comparing.get_mut(&peer) {
             running.is_ours = true;
         }
         self.publish_step(peer, Step::Match, None);
         let label = self.label(&peer);
-        let words = match self.note_comparison(peer, true) {
-            Some(true) => label + " is [verified] from now on",
-            Some(false) => label + " has no saved name, so this counts for nothing later",
-            None => return Ok(()),
+        let words = if is_noted {
+            label + " is [verified] from now on"
+        } else {
+            label + " has no saved name, so this counts for nothing later"
         };
         self.warn_about(peer, Safe::from("verify: ") + words);
         let refreshed = self.profile.contacts.reload();
-        self.take_over(refreshed)
+        self.take_over(refreshed)?;
+        Ok(Judged::Noted(is_noted))
     }
 
     /// The words differ: the session ends, whoever is there, and nothing more is sent.
     pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
-        let Some(code) = self.words_of(peer) else {
-            return Ok(());
-        };
-        self.set_aside(peer);
-        self.handle.with(|messenger, now| {
-            let endpoint = messenger.endpoint_mut();
-            if !endpoint.judge(peer, &code, false, now) {
-                endpoint.set_aside(peer, now);
-            }
-        })?;
+        if !self.end_if_words(peer)? {
+            self.words_of(peer);
+        }
         Ok(())
+    }
+
+    /// Ends it with a peer whose words differ, if there are any, or were on this connection.
+    fn end_if_words(&mut self, peer: PeerId) -> Result<bool, Error> {
+        let last = self
+            .handle
+            .with(|messenger, _| messenger.endpoint().words(peer))?;
+        let code = self.shown(peer).or_else(|| last.map(|words| words.code));
+        if code.is_some() {
+            self.set_aside(peer, code)?;
+        }
+        Ok(code.is_some())
     }
 
     /// Compares no more for now.
@@ -221,7 +290,11 @@ impl Conversation {
     }
 
     /// Tells how far a comparison has come.
-    pub(super) fn on_verification(&mut self, peer: PeerId, progress: Progress) {
+    pub(super) fn on_verification(
+        &mut self,
+        peer: PeerId,
+        progress: Progress,
+    ) -> Result<(), Error> {
         let label = self.label(&peer);
         match progress {
             Progress::Asked => {
@@ -249,13 +322,20 @@ impl Conversation {
                 };
                 self.warn_about(peer, words);
             }
+            // New words may be on the table by now.
+            Progress::Agreed(code) => {
+                if self.shown(peer) == Some(code) {
+                    self.state.comparing.remove(&peer);
+                }
+            }
             Progress::Differs => {
                 let words = Safe::from("verify: ") + label + " says that the words differ";
                 self.warn_about(peer, words);
-                self.set_aside(peer);
+                self.set_aside(peer, None)?;
             }
             Progress::Over(why) => self.on_unfinished(peer, why),
         }
+        Ok(())
     }
 
     fn on_unfinished(&mut self, peer: PeerId, why: Unfinished) {
@@ -266,7 +346,7 @@ impl Conversation {
             .is_some_and(|it| it.is_ours);
         self.publish_step(peer, Step::from(why), None);
         let label = self.label(&peer);
-        if was_ours && why != Unfinished::Withdrawn {
+        if was_ours {
             let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
             return self.warn_about(peer, words);
         }
@@ -301,9 +381,23 @@ impl Conversation {
         }
     }
 
-    /// The words that are compared with a peer; says so if there are none.
+    /// The words that our person was shown and has not done with.
+    fn shown(&self, peer: PeerId) -> Option<ShortCode> {
+        self.state.comparing.get(&peer).and_then(|it| it.code)
+    }
+
+    /// The words that are compared at this moment, if there are any. Those that were shown may not be.
+    fn running(&self, peer: PeerId) -> Result<Option<ShortCode>, Error> {
+        let words = self
+            .handle
+            .with(|messenger, _| messenger.endpoint().words(peer))?;
+        let running = words.filter(|words| words.is_running);
+        Ok(running.map(|words| words.code))
+    }
+
+    /// The words that were shown; says so if there are none.
     fn words_of(&mut self, peer: PeerId) -> Option<ShortCode> {
-        let code = self.state.comparing.get(&peer).and_then(|it| it.code);
+        let code = self.shown(peer);
         if code.is_none() {
             let label = self.label(&peer);
             let words = Safe::from("verify: no words are compared with ") + &label;
@@ -312,12 +406,18 @@ impl Conversation {
         code
     }
 
-    /// Nothing goes to this peer until somebody has decided.
-    fn set_aside(&mut self, peer: PeerId) {
+    /// Nothing goes to this peer until somebody has decided. `code`: what our person has found to differ.
+    fn set_aside(&mut self, peer: PeerId, code: Option<ShortCode>) -> Result<(), Error> {
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
         self.publish_step(peer, Step::Differ, None);
-        let _ = self.note_comparison(peer, false);
+        let verified = self.profile.contacts.verified(&peer);
+        if let Err(error) = self.note_comparison(peer, false) {
+            self.state.unwritten.insert(peer, verified);
+            self.complain(&error.into());
+            let words = "that is tried again; a program that starts before it is written would not know of it";
+            self.warn_about(peer, words.into());
+        }
         let label = self.label(&peer);
         let since =
             Safe::from("THE WORDS DIFFER: somebody may sit between you and ") + &label + ".";
@@ -329,10 +429,39 @@ impl Conversation {
         ] {
             self.warn_about(peer, line);
         }
+        self.say_what_waits(peer);
+        // Also if the core has done so itself: the list of peers may have brought the peer back since.
+        self.handle.with(|messenger, now| {
+            let endpoint = messenger.endpoint_mut();
+            let is_said = code.is_some_and(|code| endpoint.judge(peer, &code, false, now));
+            if !is_said {
+                endpoint.set_aside(peer, now);
+            }
+        })?;
+        Ok(())
+    }
+
+    /// What waits for a peer whose words differed is kept. Whoever waits for it hears why at once.
+    pub(super) fn say_what_waits(&mut self, peer: PeerId) {
+        self.refuse_waits(peer);
+        let undelivered = self.state.sent.undelivered();
+        if let Some(waiting) = undelivered.get(&peer).filter(|it| it.messages > 0) {
+            let words = Safe::from("  ") + count(waiting.messages) + " for " + self.label(&peer);
+            self.warn_about(peer, words + " not sent, and kept until then");
+        }
+    }
+
+    /// Answers the programs that wait for a peer whose words differed.
+    pub(super) fn refuse_waits(&mut self, peer: PeerId) {
+        let differed = |it: &Self| Error::WordsDiffered {
+            name: it.label(&peer),
+        };
+        self.answer_refused(peer, differed);
+        self.refuse_pings(peer, differed);
     }
 
     /// What is to be done without words.
-    fn other_ways(&self, peer: &PeerId) -> Safe {
+    pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
         if !self.profile.contacts.is_saved(peer) {
             return "compare the whole key with its owner by another way".into();
         }
@@ -340,18 +469,11 @@ impl Conversation {
         words + self.label(peer)
     }
 
-    /// Notes what came of a comparison. `Some(false)`: there is no line to note it on; `None`: it failed,
-    /// which is said.
-    fn note_comparison(&mut self, peer: PeerId, same: bool) -> Option<bool> {
+    /// Notes what came of a comparison; false: there is no line to note it on.
+    fn note_comparison(&self, peer: PeerId, same: bool) -> Result<bool, store::Error> {
         let day = Day::from(self.clock.unix_time());
-        let noted = self.profile.contacts.note_comparison(&peer, same, day);
-        match noted {
-            Ok(noted) => Some(noted),
-            Err(error) => {
-                self.complain(&error.into());
-                None
-            }
-        }
+        let contacts = &self.profile.contacts;
+        contacts.note_comparison(&peer, same, day)
     }
 }
 
