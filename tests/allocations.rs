@@ -76,7 +76,9 @@ impl Side {
     fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         let endpoint = self.messenger.endpoint_mut();
         match endpoint.screen().check(datagram).unwrap() {
-            Incoming::Handshake(packet) => endpoint.handle_handshake(from, packet, now),
+            Incoming::Handshake(packet) => {
+                endpoint.handle_handshake(from, packet, now);
+            }
             Incoming::Data => {
                 let table = endpoint.key_table();
                 let opened = table.open(from, datagram, now).unwrap();

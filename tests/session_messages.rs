@@ -69,7 +69,9 @@ impl Side {
         let endpoint = self.messenger.endpoint_mut();
         let table = endpoint.key_table();
         match endpoint.screen().check(&datagram) {
-            Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, now),
+            Ok(Incoming::Handshake(packet)) => {
+                endpoint.handle_handshake(from, packet, now);
+            }
             Ok(Incoming::Data) => {
                 if let Ok(opened) = table.open(from, &mut datagram, now) {
                     endpoint.handle_opened(&opened, now);

@@ -25,5 +25,9 @@ mod reading;
 mod screen;
 #[path = "tui/speed.rs"]
 mod speed;
+#[path = "tui/styles.rs"]
+mod styles;
+#[path = "tui/table.rs"]
+mod table;
 #[path = "tui/writing.rs"]
 mod writing;

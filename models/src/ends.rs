@@ -103,7 +103,9 @@ fn deliver(to: &mut Endpoint, from: SocketAddr, transmit: Transmit) {
     };
     let (screen, table) = (to.screen(), to.key_table());
     match screen.check(&bytes) {
-        Ok(Incoming::Handshake(packet)) => to.handle_handshake(from, packet, NOW),
+        Ok(Incoming::Handshake(packet)) => {
+            to.handle_handshake(from, packet, NOW);
+        }
         Ok(Incoming::Data) => {
             let opened = table.open(from, &mut bytes, NOW).expect("it is true");
             to.handle_opened(&opened, NOW);

@@ -1,13 +1,19 @@
 //! The driver's threads as they are, around a network without a system.
 
+#[path = "../../src/net/background.rs"]
+mod background;
 #[path = "../../src/net/counters.rs"]
 mod counters;
 #[path = "../../src/net/driver.rs"]
 mod driver;
 #[path = "../../src/net/handshaker.rs"]
 mod handshaker;
+#[path = "../../src/net/key_log.rs"]
+mod key_log;
 #[path = "../../src/net/outgoing.rs"]
 mod outgoing;
+#[path = "../../src/net/pcapng.rs"]
+mod pcapng;
 #[path = "../../src/net/recv.rs"]
 mod recv;
 #[path = "../../src/net/send.rs"]
@@ -22,6 +28,7 @@ mod turn;
 pub use counters::Traffic;
 pub use driver::{Driver, Handle};
 pub use shared::{Fatal, LockUse};
+pub use key_log::{KEY_LOG_MAX_LEN, KeyLogConfig};
 pub use trace::{Fate, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd};
 
 pub mod os {

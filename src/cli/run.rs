@@ -7,7 +7,8 @@ use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::{
-    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, status, talk,
+    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, settled,
+    status, talk,
 };
 use crate::store::{self, Config, Mode, Paths};
 use crate::text::safe_text;
@@ -29,7 +30,7 @@ impl Context {
     /// Finds out where the files are, and reads the settings; creates nothing.
     fn new(globals: &Globals, out: &Out) -> Result<Self, Error> {
         let paths = Paths::resolve(globals.home.as_deref(), globals.identity.as_deref())?;
-        let config = Config::load(&paths.config())?;
+        let config = settled::load(&paths.config())?;
         Ok(Self {
             globals: globals.clone(),
             paths,
@@ -51,7 +52,8 @@ pub fn run(args: &[OsString]) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let out = Out::new(&cli.globals);
-    let done = log::start(&cli.globals).and_then(|()| match &cli.command {
+    let ready = talk::check_records(&cli.globals).and_then(|()| log::start(&cli.globals));
+    let done = ready.and_then(|()| match &cli.command {
         Some(command) => dispatch(command, &cli.globals, &out),
         None => alone(&cli.globals, &out),
     });

@@ -3,12 +3,21 @@
 #[cfg(unix)]
 pub use self::unix::Place;
 #[cfg(unix)]
-pub(super) use self::unix::{Listener, Stream};
+pub(super) use self::unix::{Listener, Stream, Waker};
 
 #[cfg(not(unix))]
 pub use self::none::Place;
 #[cfg(not(unix))]
-pub(super) use self::none::{Listener, Stream};
+pub(super) use self::none::{Listener, Stream, Waker};
+
+/// What is in the place of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whether it is a socket.
+    pub is_socket: bool,
+    /// Its permission bits.
+    pub mode: u32,
+}
 
 /// Whether this system has control sockets.
 pub const IS_SUPPORTED: bool = cfg!(unix);
@@ -19,9 +28,16 @@ mod unix {
     use std::io;
     use std::net::Shutdown;
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::Inspected;
+    #[cfg(target_os = "linux")]
+    use rustix::process::Uid;
 
     /// Bytes of the longest path that the address of a socket has room for.
     const PATH_MAX_LEN: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -39,7 +55,17 @@ mod unix {
     pub(in crate::control) struct Listener {
         socket: UnixListener,
         place: Place,
+        /// Device and inode of its file.
+        file: (u64, u64),
+        /// Has something to read once the waker is gone.
+        woken: UnixStream,
     }
+
+    /// Dropping it ends the wait of a [`Listener`].
+    #[derive(Debug)]
+    pub(in crate::control) struct Waker(
+        #[expect(dead_code, reason = "it is there to be dropped")] UnixStream,
+    );
 
     impl Place {
         /// Checks that a socket can have this path.
@@ -63,6 +89,21 @@ mod unix {
             &self.0
         }
 
+        /// What is there, whether or not anybody serves it; none if nothing is.
+        ///
+        /// # Errors
+        /// What the system says.
+        pub fn inspect(&self) -> io::Result<Option<Inspected>> {
+            match fs::symlink_metadata(&self.0) {
+                Ok(metadata) => Ok(Some(Inspected {
+                    is_socket: metadata.file_type().is_socket(),
+                    mode: metadata.permissions().mode() & 0o7777,
+                })),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
+        }
+
         /// Connects to whoever serves it, which must be a process of this user.
         pub(in crate::control) fn connect(&self) -> io::Result<Stream> {
             let stream = Stream(UnixStream::connect(&self.0)?);
@@ -72,7 +113,7 @@ mod unix {
 
         /// Takes the place. A file that nobody serves any more is replaced; the caller holds the identity's
         /// lock, so that nobody else of this identity is about to.
-        pub(in crate::control) fn listen(self) -> io::Result<Listener> {
+        pub(in crate::control) fn listen(self) -> io::Result<(Listener, Waker)> {
             let socket = match UnixListener::bind(&self.0) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     self.remove_stale()?;
@@ -81,10 +122,22 @@ mod unix {
                 bound => bound?,
             };
             fs::set_permissions(&self.0, Permissions::from_mode(0o600))?;
-            Ok(Listener {
+            // One that does not wait: whoever came may have left before it is taken.
+            socket.set_nonblocking(true)?;
+            let (woken, waker) = UnixStream::pair()?;
+            let listener = Listener {
                 socket,
+                file: self.file()?,
                 place: self,
-            })
+                woken,
+            };
+            Ok((listener, Waker(waker)))
+        }
+
+        /// Device and inode of the file that is there.
+        fn file(&self) -> io::Result<(u64, u64)> {
+            let metadata = fs::symlink_metadata(&self.0)?;
+            Ok((metadata.dev(), metadata.ino()))
         }
 
         fn remove_stale(&self) -> io::Result<()> {
@@ -106,16 +159,42 @@ mod unix {
     }
 
     impl Listener {
+        /// Takes a connection. `WouldBlock` if there is none.
         pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
             let (stream, _) = self.socket.accept()?;
+            // Some systems hand that on.
+            stream.set_nonblocking(false)?;
             Ok(Stream(stream))
+        }
+
+        /// Waits until somebody comes; false if the waker is gone.
+        pub(in crate::control) fn waits(&self) -> bool {
+            let [socket, woken] = [PollFd::new(&self.socket, PollFlags::IN), self.poll_woken()];
+            let mut both = [socket, woken];
+            // A signal ends the wait without anybody having come; whatever else fails is met by what follows.
+            let _ = poll(&mut both, None);
+            let [_, woken] = both;
+            woken.revents().is_empty()
+        }
+
+        /// Lets time pass, unless the waker goes.
+        pub(in crate::control) fn pause(&self, time: Duration) {
+            let time = Timespec::try_from(time).ok();
+            let _ = poll(&mut [self.poll_woken()], time.as_ref());
+        }
+
+        fn poll_woken(&self) -> PollFd<'_> {
+            PollFd::new(&self.woken, PollFlags::IN)
         }
     }
 
     impl Drop for Listener {
         fn drop(&mut self) {
-            // A file that stays is replaced next time.
-            let _ = fs::remove_file(&self.place.0);
+            // Somebody may have removed it, and somebody else have taken the place. A file that stays is replaced
+            // next time.
+            if self.place.file().is_ok_and(|file| file == self.file) {
+                let _ = fs::remove_file(&self.place.0);
+            }
         }
     }
 
@@ -124,11 +203,7 @@ mod unix {
         #[cfg(target_os = "linux")]
         pub(in crate::control) fn check_user(&self) -> io::Result<()> {
             let other = rustix::net::sockopt::socket_peercred(&self.0)?;
-            if other.uid == rustix::process::geteuid() {
-                return Ok(());
-            }
-            let words = "another user of this machine is at the other end";
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, words))
+            check_uid(other.uid, rustix::process::geteuid())
         }
 
         /// The directory keeps other users out.
@@ -150,10 +225,25 @@ mod unix {
         /// Waits no longer than this for what is to be read; none: as long as it takes.
         pub(in crate::control) fn set_patience(
             &self,
-            patience: Option<std::time::Duration>,
+            patience: Option<Duration>,
         ) -> io::Result<()> {
             self.0.set_read_timeout(patience)
         }
+
+        /// Writing fails when the other end takes nothing for so long.
+        pub(in crate::control) fn set_write_patience(&self, patience: Duration) -> io::Result<()> {
+            self.0.set_write_timeout(Some(patience))
+        }
+    }
+
+    /// Nobody but this user: not even root, who needs no socket.
+    #[cfg(target_os = "linux")]
+    fn check_uid(other: Uid, own: Uid) -> io::Result<()> {
+        if other == own {
+            return Ok(());
+        }
+        let words = "another user of this machine is at the other end";
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, words))
     }
 
     impl io::Read for Stream {
@@ -176,6 +266,33 @@ mod unix {
     mod tests {
         use super::*;
 
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn nobody_but_the_same_user_is_talked_to() {
+            let [root, one, other] = [0, 1_000, 1_001].map(Uid::from_raw);
+            assert!(check_uid(one, one).is_ok() && check_uid(root, root).is_ok());
+            for (peer, own) in [(other, one), (one, other), (root, one), (one, root)] {
+                let error = check_uid(peer, own).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            }
+        }
+
+        #[test]
+        fn what_is_in_the_place_is_told_apart() {
+            let home = tempfile::tempdir().unwrap();
+            let place = Place::new(home.path().join("ctl.sock")).unwrap();
+            assert_eq!(place.inspect().unwrap(), None);
+            let listener = place.clone().listen().unwrap();
+            let socket = Inspected {
+                is_socket: true,
+                mode: 0o600,
+            };
+            assert_eq!(place.inspect().unwrap(), Some(socket));
+            drop(listener);
+            fs::write(place.path(), "mine").unwrap();
+            assert!(!place.inspect().unwrap().unwrap().is_socket);
+        }
+
         #[test]
         fn a_path_that_is_too_long_is_refused_in_words() {
             assert!(Place::new(PathBuf::from("x".repeat(PATH_MAX_LEN))).is_ok());
@@ -191,7 +308,7 @@ mod unix {
         fn the_file_is_the_owners_alone_and_goes_with_the_listener() {
             let home = tempfile::tempdir().unwrap();
             let path = home.path().join("ctl.sock");
-            let listener = Place::new(path.clone()).unwrap().listen().unwrap();
+            let (listener, _waker) = Place::new(path.clone()).unwrap().listen().unwrap();
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
             drop(listener);
@@ -205,7 +322,7 @@ mod unix {
             // Dropping a listener of the standard library leaves its file behind, as a crash does.
             drop(UnixListener::bind(place.path()).unwrap());
             assert!(place.path().exists());
-            let listener = place.clone().listen().unwrap();
+            let (listener, _waker) = place.clone().listen().unwrap();
             assert!(place.connect().is_ok());
             let error = place.clone().listen().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -231,6 +348,8 @@ mod none {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
+    use super::Inspected;
+
     fn unsupported() -> io::Error {
         io::Error::from(io::ErrorKind::Unsupported)
     }
@@ -247,6 +366,10 @@ mod none {
     #[derive(Debug)]
     pub(in crate::control) struct Listener(Infallible);
 
+    /// None.
+    #[derive(Debug)]
+    pub(in crate::control) struct Waker;
+
     impl Place {
         /// There is none.
         ///
@@ -262,17 +385,33 @@ mod none {
             match self.0 {}
         }
 
+        /// Nothing.
+        ///
+        /// # Errors
+        /// None.
+        pub fn inspect(&self) -> io::Result<Option<Inspected>> {
+            match self.0 {}
+        }
+
         pub(in crate::control) fn connect(&self) -> io::Result<Stream> {
             match self.0 {}
         }
 
-        pub(in crate::control) fn listen(self) -> io::Result<Listener> {
+        pub(in crate::control) fn listen(self) -> io::Result<(Listener, Waker)> {
             match self.0 {}
         }
     }
 
     impl Listener {
         pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn waits(&self) -> bool {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn pause(&self, _: Duration) {
             match self.0 {}
         }
     }
@@ -291,6 +430,10 @@ mod none {
         }
 
         pub(in crate::control) fn set_patience(&self, _: Option<Duration>) -> io::Result<()> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn set_write_patience(&self, _: Duration) -> io::Result<()> {
             match self.0 {}
         }
     }

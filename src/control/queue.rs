@@ -3,8 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// Bytes of answers and events that wait for one client. A single line may be longer.
-pub(super) const QUEUE_MAX_BYTES: usize = 4 << 20;
+/// Bytes of events that wait for one client. Messages are bounded by what may be unheard, and answers by
+/// [`Client::has_room`]: neither is a reason to close somebody who reads.
+pub(super) const EVENTS_MAX_BYTES: usize = 4 << 20;
+
+/// Bytes of whatever kind that wait for a client whose next request is read.
+const ROOM_BYTES: usize = 2 << 20;
 
 /// A client, as the owner of the server knows it. It may be gone already.
 #[derive(Clone, Debug)]
@@ -21,17 +25,29 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     lines: VecDeque<Line>,
+    /// Of all lines that are not written.
     bytes: usize,
+    /// Of those of them that are events.
+    event_bytes: usize,
     /// Nothing more comes; what is there is written.
     is_ending: bool,
     is_closed: bool,
 }
 
-/// One line, and what its writer says once it is written.
+/// One line.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) text: String,
-    pub(super) token: Option<u64>,
+    pub(super) kind: Kind,
+}
+
+/// What a line is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Answer,
+    Event,
+    /// Somebody's message; its writer says this once it is written.
+    Message(u64),
 }
 
 impl Client {
@@ -47,17 +63,37 @@ impl Client {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Queues a line. A client that does not read what it has asked for is closed. False if it is gone.
+    /// Queues the answer to a request. False if the client is gone.
     #[must_use]
-    pub fn push(&self, text: String, token: Option<u64>) -> bool {
+    pub fn answer(&self, text: String) -> bool {
+        self.push(text, Kind::Answer)
+    }
+
+    /// Queues an event. A client that leaves too many of them is closed. False if it is gone.
+    #[must_use]
+    pub fn tell(&self, text: String) -> bool {
+        self.push(text, Kind::Event)
+    }
+
+    /// Queues a message; `token` is told once it is written. False if the client is gone.
+    #[must_use]
+    pub fn hand_over(&self, text: String, token: u64) -> bool {
+        self.push(text, Kind::Message(token))
+    }
+
+    fn push(&self, text: String, kind: Kind) -> bool {
         let mut queue = self.lock();
-        if !queue.is_closed && queue.bytes > 0 && queue.bytes + text.len() > QUEUE_MAX_BYTES {
-            queue.is_closed = true;
-            queue.lines.clear();
+        let len = text.len();
+        if kind == Kind::Event {
+            if queue.event_bytes > 0 && queue.event_bytes + len > EVENTS_MAX_BYTES {
+                queue.is_closed = true;
+                queue.lines.clear();
+            }
+            queue.event_bytes += len;
         }
         if !queue.is_closed {
-            queue.bytes += text.len();
-            queue.lines.push_back(Line { text, token });
+            queue.bytes += len;
+            queue.lines.push_back(Line { text, kind });
         }
         self.shared.changed.notify_all();
         !queue.is_closed
@@ -99,16 +135,20 @@ impl Client {
         }
     }
 
-    /// A line was written.
-    pub(super) fn written(&self, len: usize) {
-        self.lock().bytes -= len;
+    /// A line of so many bytes was written.
+    pub(super) fn written(&self, len: usize, kind: Kind) {
+        let mut queue = self.lock();
+        queue.bytes -= len;
+        if kind == Kind::Event {
+            queue.event_bytes -= len;
+        }
         self.shared.changed.notify_all();
     }
 
     /// Waits until there is room for an answer: who does not read them asks for no more. False at the end.
     pub(super) fn has_room(&self) -> bool {
         let mut queue = self.lock();
-        while !queue.is_closed && queue.bytes > QUEUE_MAX_BYTES / 2 {
+        while !queue.is_closed && queue.bytes > ROOM_BYTES {
             let waited = self.shared.changed.wait(queue);
             queue = waited.unwrap_or_else(PoisonError::into_inner);
         }
@@ -128,30 +168,43 @@ mod tests {
     #[test]
     fn lines_come_out_in_their_order() {
         let client = Client::new();
-        assert!(client.push("a".to_owned(), None) && client.push("b".to_owned(), Some(1)));
-        let next = || client.next().map(|line| (line.text, line.token));
-        assert_eq!(next(), Some(("a".to_owned(), None)));
-        assert_eq!(next(), Some(("b".to_owned(), Some(1))));
+        assert!(client.tell("a".to_owned()) && client.hand_over("b".to_owned(), 1));
+        assert!(client.answer("c".to_owned()));
+        let next = || client.next().map(|line| (line.text, line.kind));
+        assert_eq!(next(), Some(("a".to_owned(), Kind::Event)));
+        assert_eq!(next(), Some(("b".to_owned(), Kind::Message(1))));
+        assert_eq!(next(), Some(("c".to_owned(), Kind::Answer)));
         client.close();
         assert_eq!(next(), None);
-        assert!(!client.push("c".to_owned(), None));
+        assert!(!client.answer("d".to_owned()));
     }
 
     #[test]
-    fn a_client_that_does_not_read_is_closed_and_a_long_line_alone_is_no_reason() {
+    fn a_client_that_leaves_its_events_is_closed_and_a_long_one_alone_is_no_reason() {
         let client = Client::new();
-        assert!(client.push("x".repeat(QUEUE_MAX_BYTES + 1), None));
-        assert!(!client.push("one too many".to_owned(), None));
+        assert!(client.tell("x".repeat(EVENTS_MAX_BYTES + 1)));
+        assert!(!client.tell("one too many".to_owned()));
         assert!(client.is_closed() && client.next().is_none());
+    }
+
+    /// They come at once and faster than anybody reads: what nobody has heard, and a page of history.
+    #[test]
+    fn messages_and_answers_of_any_size_close_nobody() {
+        let client = Client::new();
+        for token in 0..5 {
+            assert!(client.hand_over("x".repeat(EVENTS_MAX_BYTES), token));
+        }
+        assert!(client.answer("x".repeat(2 * EVENTS_MAX_BYTES)));
+        assert!(client.tell("an event".to_owned()) && !client.is_closed());
     }
 
     #[test]
     fn what_is_written_makes_room() {
         let client = Client::new();
         for _ in 0..8 {
-            assert!(client.push("x".repeat(QUEUE_MAX_BYTES), None));
+            assert!(client.tell("x".repeat(EVENTS_MAX_BYTES)));
             let line = client.next().unwrap();
-            client.written(line.text.len());
+            client.written(line.text.len(), line.kind);
         }
         assert!(client.has_room());
     }

@@ -1,14 +1,14 @@
 //! The serving side: a thread that accepts, and two for each client.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use crate::control::os::{Listener, Place, Stream};
-use crate::control::queue::Client;
+use crate::control::os::{Listener, Place, Stream, Waker};
+use crate::control::queue::{Client, Kind};
 use crate::json::LINE_MAX_LEN;
 
 /// Clients at one time; one more is turned away at once.
@@ -16,6 +16,13 @@ const MAX_CLIENTS: usize = 32;
 
 /// How long the last answers may take to be written at the end.
 const TO_END: Duration = Duration::from_millis(500);
+
+/// A client that takes nothing for so long, while there is something for it, is closed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait before somebody is let in again after that has failed: a process without a free descriptor
+/// leaves the next client waiting.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the owner is told.
 #[derive(Debug)]
@@ -39,16 +46,14 @@ pub struct Incoming {
 /// A socket that is served. Dropping it ends every connection, after what is still to be written.
 #[derive(Debug)]
 pub struct Server {
-    place: Place,
     all: Arc<All>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: Option<(Waker, JoinHandle<()>)>,
     /// Ends when every writer has.
     writers: Receiver<()>,
 }
 
 #[derive(Debug, Default)]
 struct All {
-    is_ending: AtomicBool,
     count: AtomicUsize,
     open: Mutex<Vec<(Client, Stream)>>,
 }
@@ -62,16 +67,23 @@ impl Server {
         place: Place,
         tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
     ) -> io::Result<Self> {
-        let listener = place.clone().listen()?;
+        Self::start_with(place, PATIENCE, tell)
+    }
+
+    fn start_with(
+        place: Place,
+        patience: Duration,
+        tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
+    ) -> io::Result<Self> {
+        let (listener, waker) = place.listen()?;
         let (alive, writers) = channel();
         let all = Arc::new(All::default());
         let shared = Arc::clone(&all);
-        let accept = move || accept(&listener, &shared, &tell, &alive);
+        let accept = move || accept(&listener, patience, &shared, &tell, &alive);
         let accepting = Builder::new().name("control".to_owned()).spawn(accept)?;
         Ok(Self {
-            place,
             all,
-            accepting: Some(accepting),
+            accepting: Some((waker, accepting)),
             writers,
         })
     }
@@ -79,10 +91,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.all.is_ending.store(true, Ordering::SeqCst);
-        // It waits for somebody to come.
-        let woken = self.place.connect();
-        if let Some(accepting) = self.accepting.take().filter(|_| woken.is_ok()) {
+        if let Some((waker, accepting)) = self.accepting.take() {
+            drop(waker);
             // A panic there has ended the program already.
             let _ = accepting.join();
         }
@@ -104,30 +114,37 @@ impl All {
     }
 }
 
-fn accept<T>(listener: &Listener, all: &Arc<All>, tell: &T, alive: &Sender<()>)
+fn accept<T>(listener: &Listener, patience: Duration, all: &Arc<All>, tell: &T, alive: &Sender<()>)
 where
     T: Fn(Happening) + Send + Sync + Clone + 'static,
 {
-    loop {
-        let stream = listener.accept();
-        if all.is_ending.load(Ordering::SeqCst) {
-            return;
+    while listener.waits() {
+        match listener.accept() {
+            // Whoever is another user, or one too many, is turned away by dropping the stream.
+            Ok(stream) if stream.check_user().is_err() => {}
+            Ok(_) if all.count.load(Ordering::SeqCst) >= MAX_CLIENTS => {}
+            // Without threads for it there is nothing to be done for this client.
+            Ok(stream) => {
+                let _ = serve(stream, patience, all, tell, alive);
+            }
+            // It has left while it waited.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => listener.pause(PAUSE),
         }
-        // A client that has left while it waited, or a process without a free descriptor, is no reason to end;
-        // whoever is another user, or one too many, is turned away by dropping the stream.
-        let Ok(stream) = stream else { continue };
-        if stream.check_user().is_err() || all.count.load(Ordering::SeqCst) >= MAX_CLIENTS {
-            continue;
-        }
-        // Without threads for it there is nothing to be done for this client.
-        let _ = serve(stream, all, tell, alive);
     }
 }
 
-fn serve<T>(stream: Stream, all: &Arc<All>, tell: &T, alive: &Sender<()>) -> io::Result<()>
+fn serve<T>(
+    stream: Stream,
+    patience: Duration,
+    all: &Arc<All>,
+    tell: &T,
+    alive: &Sender<()>,
+) -> io::Result<()>
 where
     T: Fn(Happening) + Send + Sync + Clone + 'static,
 {
+    stream.set_write_patience(patience)?;
     let client = Client::new();
     let (input, output) = (stream.try_clone()?, stream.try_clone()?);
     let (writer, told, alive) = (client.clone(), tell.clone(), alive.clone());
@@ -162,8 +179,8 @@ fn write_lines(client: &Client, mut output: Stream, tell: &impl Fn(Happening)) {
         if output.write_all(&text).is_err() {
             break;
         }
-        client.written(len);
-        if let Some(token) = line.token {
+        client.written(len, line.kind);
+        if let Kind::Message(token) = line.kind {
             tell(Happening::Written(token));
         }
     }
@@ -232,6 +249,11 @@ mod tests {
     /// Answers each line with itself, as an owner would from its loop.
     #[cfg(unix)]
     fn parrot(home: &tempfile::TempDir) -> (Server, Place) {
+        parrot_with(home, PATIENCE)
+    }
+
+    #[cfg(unix)]
+    fn parrot_with(home: &tempfile::TempDir, patience: Duration) -> (Server, Place) {
         let place = Place::new(home.path().join("ctl.sock")).unwrap();
         let tell = |happening| {
             if let Happening::Incoming(Incoming { client, line, .. }) = happening {
@@ -239,10 +261,11 @@ mod tests {
                     |len| len.to_string(),
                     |line| String::from_utf8(line).unwrap(),
                 );
-                let _ = client.push(text, None);
+                let _ = client.answer(text);
             }
         };
-        (Server::start(place.clone(), tell).unwrap(), place)
+        let server = Server::start_with(place.clone(), patience, tell);
+        (server.unwrap(), place)
     }
 
     #[cfg(unix)]
@@ -268,6 +291,35 @@ mod tests {
         // Its threads need a moment to notice.
         let served = |place: &Place| said(&mut place.connect().ok()?, "and now?");
         while served(&place).is_none() {}
+    }
+
+    /// They have asked for more than a socket holds, and take nothing of it.
+    #[cfg(unix)]
+    #[test]
+    fn clients_that_take_nothing_lose_their_places() {
+        let home = tempfile::tempdir().unwrap();
+        let (_server, place) = parrot_with(&home, Duration::from_millis(1));
+        let line = format!("{}\n", "x".repeat(8 << 20));
+        let ask = |_| {
+            let mut deaf = place.connect().unwrap();
+            deaf.write_all(line.as_bytes()).unwrap();
+            deaf
+        };
+        let _deaf: Vec<Stream> = (0..MAX_CLIENTS).map(ask).collect();
+        let served = || said(&mut place.connect().ok()?, "is there room?");
+        while served().is_none() {}
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_server_whose_file_somebody_else_has_by_now_ends_and_leaves_it_there() {
+        let home = tempfile::tempdir().unwrap();
+        let (server, place) = parrot(&home);
+        std::fs::remove_file(place.path()).unwrap();
+        let (_other, _) = parrot(&home);
+        drop(server);
+        let mut client = place.connect().unwrap();
+        assert_eq!(said(&mut client, "hi").as_deref(), Some("hi"));
     }
 
     #[cfg(unix)]

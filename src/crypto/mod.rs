@@ -10,6 +10,7 @@
 
 mod aead;
 mod cookie;
+mod disclosed;
 #[doc(hidden)]
 pub mod for_testing_only;
 mod keys;
@@ -26,6 +27,7 @@ mod verification;
 
 pub use aead::{OpenError, OpenKey, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest};
 pub use cookie::{CookieKey, CookieSecret, MacKey, mac2, verify_mac2};
+pub use disclosed::DisclosedKeys;
 pub use keys::{Psk, StaticSecret};
 pub use noise::{
     Completed, HandshakeError, Initiator, MESSAGE1_LEN, MESSAGE2_LEN, PAYLOAD1_LEN, PAYLOAD2_LEN,

@@ -24,6 +24,7 @@ use snow::{Builder, HandshakeState};
 use zeroize::Zeroizing;
 
 use crate::crypto::aead::TransportKeys;
+use crate::crypto::disclosed::DisclosedKeys;
 use crate::crypto::keys::{Psk, StaticSecret};
 use crate::crypto::product::{Found, Own, StaticProduct, Whom, multiply};
 use crate::crypto::resolver::Resolver;
@@ -163,7 +164,21 @@ impl Initiator {
     /// [`HandshakeError::Forged`] or [`HandshakeError::LowOrderKey`];
     /// [`HandshakeError::Completed`] after a success.
     pub fn finish(&mut self, message2: &[u8; MESSAGE2_LEN]) -> Result<Completed, HandshakeError> {
-        let completed = read_second(&mut self.state, message2);
+        let completed = read_second(&mut self.state, message2, None);
+        scrub_stack();
+        completed
+    }
+
+    /// The same, and puts the session's raw keys into `keys`, for a key log that somebody asked for.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn finish_and_disclose(
+        &mut self,
+        message2: &[u8; MESSAGE2_LEN],
+        keys: &mut Option<DisclosedKeys>,
+    ) -> Result<Completed, HandshakeError> {
+        let completed = read_second(&mut self.state, message2, Some(keys));
         scrub_stack();
         completed
     }
@@ -205,7 +220,22 @@ impl Responder {
         psk: Option<&Psk>,
         payload: &[u8; PAYLOAD2_LEN],
     ) -> Result<Response, HandshakeError> {
-        let responded = write_second(self.state, psk, payload);
+        let responded = write_second(self.state, psk, payload, None);
+        scrub_stack();
+        responded
+    }
+
+    /// The same, and puts the session's raw keys into `keys`, for a key log that somebody asked for.
+    ///
+    /// # Errors
+    /// As [`Self::respond`].
+    pub fn respond_and_disclose(
+        self,
+        psk: Option<&Psk>,
+        payload: &[u8; PAYLOAD2_LEN],
+        keys: &mut Option<DisclosedKeys>,
+    ) -> Result<Response, HandshakeError> {
+        let responded = write_second(self.state, psk, payload, Some(keys));
         scrub_stack();
         responded
     }
@@ -279,6 +309,7 @@ fn write_second(
     mut state: Box<HandshakeState>,
     psk: Option<&Psk>,
     payload: &[u8; PAYLOAD2_LEN],
+    disclosed: Option<&mut Option<DisclosedKeys>>,
 ) -> Result<Response, HandshakeError> {
     state
         .set_psk(usize::from(PSK_POSITION), psk_bytes(psk))
@@ -290,6 +321,9 @@ fn write_second(
     assert_eq!(written, MESSAGE2_LEN, "message 2 has one length");
     let (theirs, ours) = split(&mut state);
     let keys = TransportKeys::new(&ours, &theirs);
+    if let Some(disclosed) = disclosed {
+        *disclosed = Some(DisclosedKeys::new(&ours, &theirs));
+    }
     Ok((message, keys, handshake_hash(&state)))
 }
 
@@ -297,12 +331,16 @@ fn write_second(
 fn read_second(
     state: &mut HandshakeState,
     message2: &[u8; MESSAGE2_LEN],
+    disclosed: Option<&mut Option<DisclosedKeys>>,
 ) -> Result<Completed, HandshakeError> {
     let mut payload = [0; PAYLOAD2_LEN];
     state
         .read_message(message2, &mut payload)
         .map_err(refusal)?;
     let (ours, theirs) = split(state);
+    if let Some(disclosed) = disclosed {
+        *disclosed = Some(DisclosedKeys::new(&ours, &theirs));
+    }
     Ok(Completed {
         payload,
         keys: TransportKeys::new(&ours, &theirs),

@@ -1,14 +1,17 @@
 //! Threads, sockets, the operating system's clock and random numbers: all the impurity there is.
 
 mod address;
+mod background;
 mod clock;
 mod counters;
 mod driver;
 mod entropy;
 mod handshaker;
 mod icmp;
+mod key_log;
 mod os;
 mod outgoing;
+mod pcapng;
 mod recv;
 mod resolve;
 mod route;
@@ -25,6 +28,7 @@ pub use counters::Traffic;
 pub use driver::{Driver, Handle};
 pub use entropy::{OsRng, check_entropy, os_rng, seed};
 pub use icmp::{IcmpError, IcmpKind, SocketError};
+pub use key_log::{KEY_LOG_MAX_LEN, KeyLogConfig};
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
 pub use route::local_address_towards;
 pub use shared::{Fatal, LockUse};

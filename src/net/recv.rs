@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 
 use crate::net::icmp::SocketError;
 use crate::net::shared::{Fatal, Locked, Shared};
-use crate::net::trace::Fate;
+use crate::net::trace::{Fate, Trace};
 use crate::net::turn::Who;
 use crate::net::udp::{Batch, RECV_WAIT};
-use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
+use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Ruling, Screened};
 use crate::sync::thread;
 use crate::time::Instant;
 use crate::wire::packet::Packet;
@@ -23,19 +23,28 @@ const MAX_SORTED: usize = 64;
 /// What a datagram turned out to be, before the core sees it.
 enum Sorted<'a> {
     Opened(Opened<'a>),
-    Handshake(SocketAddr, Screened<'a>),
+    /// With a copy, if a record is kept.
+    Handshake(SocketAddr, Screened<'a>, Option<Vec<u8>>),
     Dropped(DropReason),
 }
 
 impl Sorted<'_> {
-    const fn fate(&self) -> Fate {
-        match self {
+    /// Notes what is decided already, and keeps the copy of what the core has to rule on.
+    fn record(&mut self, trace: &Trace, at: Instant, from: SocketAddr, copy: Vec<u8>) {
+        let fate = match self {
+            Self::Handshake(_, _, kept) => {
+                *kept = Some(copy);
+                return;
+            }
             Self::Opened(_) => Fate::Opened,
-            Self::Handshake(..) => Fate::Handshake,
             Self::Dropped(reason) => Fate::Dropped(*reason),
-        }
+        };
+        trace.note(at, from, copy, fate);
     }
 }
+
+/// A datagram that the core has ruled on, for the record.
+type Ruled = (SocketAddr, Vec<u8>, Ruling);
 
 /// Receives until the driver stops.
 pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
@@ -83,9 +92,9 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
                 .trace
                 .as_ref()
                 .map(|trace| (trace, datagram.to_vec()));
-            let sorted = sort(shared, &mut keys, from, datagram, now);
-            if let Some((trace, bytes)) = copy {
-                trace.note(now, from, bytes, sorted.fate());
+            let mut sorted = sort(shared, &mut keys, from, datagram, now);
+            if let Some((trace, copy)) = copy {
+                sorted.record(trace, now, from, copy);
             }
             *slot = Some(sorted);
         }
@@ -93,8 +102,12 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
         shared.counters.on_received(count, bytes);
         // 3. With the lock, once for all of them: hand over.
         let mut core = shared.lock()?;
-        for datagram in sorted.iter_mut().map_while(Option::take) {
-            hand_over(&mut core, datagram);
+        let datagrams = sorted.iter_mut().map_while(Option::take);
+        let ruled: Vec<Ruled> = datagrams
+            .filter_map(|datagram| hand_over(&mut core, datagram))
+            .collect();
+        if let Some(trace) = shared.trace.as_ref().filter(|_| !ruled.is_empty()) {
+            core = shared.aside(core, || note_all(trace, now, ruled))?;
         }
         // 4. Without the lock: send what that has brought about, and wake whoever has something to
         //    do now, or had long ago.
@@ -104,15 +117,26 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
     Ok(watched_until)
 }
 
-fn hand_over(core: &mut Locked<'_>, datagram: Sorted<'_>) {
+fn hand_over(core: &mut Locked<'_>, datagram: Sorted<'_>) -> Option<Ruled> {
     let now = core.now;
     let endpoint = core.messenger.endpoint_mut();
+    let mut ruled = None;
     match datagram {
         Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
-        Sorted::Handshake(from, packet) => endpoint.handle_handshake(from, packet, now),
+        Sorted::Handshake(from, packet, copy) => {
+            let ruling = endpoint.handle_handshake(from, packet, now);
+            ruled = copy.map(|copy| (from, copy, ruling));
+        }
         Sorted::Dropped(reason) => endpoint.handle_dropped(reason),
     }
     core.messenger.settle(now);
+    ruled
+}
+
+fn note_all(trace: &Trace, at: Instant, ruled: Vec<Ruled>) {
+    for (from, copy, ruling) in ruled {
+        trace.note(at, from, copy, Fate::Ruled(ruling));
+    }
 }
 
 fn sort<'a>(
@@ -129,7 +153,7 @@ fn sort<'a>(
         };
     }
     match shared.screen.check(datagram) {
-        Ok(Incoming::Handshake(packet)) => Sorted::Handshake(from, packet),
+        Ok(Incoming::Handshake(packet)) => Sorted::Handshake(from, packet, None),
         Ok(Incoming::Data) => Sorted::Dropped(DropReason::Malformed),
         Err(reason) => Sorted::Dropped(reason),
     }

@@ -1,18 +1,17 @@
-//! A record of every datagram, for `--trace`: pcapng, as Wireshark reads it. Written by a thread of its own, so
-//! that the threads which send and receive never wait for a disk: what it cannot follow is left out and counted.
-//!
-//! Source: draft-ietf-opsawg-pcapng, §§4.1 (section header), 4.2 (interface description), 4.3 (enhanced packet),
-//! 3.5 (options).
+//! A record of every datagram, for `--trace`. Written by a thread of its own, so that the threads which send and
+//! receive never wait for a disk: what it cannot follow is left out and counted.
 
 use core::fmt::Write as _;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
 
-use crate::proto::DropReason;
+use crate::net::background::{Background, Noted};
+use crate::net::key_log::{KeyLog, KeyLogConfig};
+use crate::net::pcapng::{self, Captured};
+use crate::proto::{Disclosure, DropReason, Finding, Ruling};
 use crate::time::Instant;
 use crate::wire::packet::{Packet, Part};
 
@@ -22,23 +21,26 @@ const MAX_WAITING: usize = 4_096;
 /// Bytes of a file, after which nothing more is written: an hour at 140 kbit/s.
 pub const TRACE_MAX_LEN: u64 = 64 << 20;
 
-/// What became of a datagram, as far as the threads around the core can tell.
+/// Findings that one comment has room for; more are only counted.
+const MAX_FINDINGS: usize = 4;
+
+/// What became of a datagram, as far as it was known at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
     /// The system took it.
     Sent,
     /// It opened under a key, and its counter is new.
     Opened,
-    /// It passed the first look, and the core judges it.
-    Handshake,
-    /// Dropped.
+    /// A handshake datagram that the core ruled on.
+    Ruled(Ruling),
+    /// Dropped before the core saw it.
     Dropped(DropReason),
 }
 
 /// Why a trace ended before the program did.
 #[derive(Debug)]
 pub enum TraceEnd {
-    /// [`TRACE_MAX_LEN`] bytes are written.
+    /// As many bytes are written as are allowed.
     Full,
     /// The file cannot be written.
     Failed(io::Error),
@@ -56,22 +58,27 @@ pub struct TraceConfig {
     pub local: Box<dyn Fn(SocketAddr) -> SocketAddr + Send>,
     /// Called once, on the trace's thread, if it ends before the program.
     pub on_end: Box<dyn Fn(TraceEnd) + Send>,
+    /// How the keys to it are written down, if somebody asked for that.
+    pub keys: Option<KeyLogConfig>,
 }
 
-struct Record {
-    at: Instant,
-    peer: SocketAddr,
-    bytes: Vec<u8>,
-    fate: Fate,
-    /// Datagrams that could not be noted before this one.
-    missing: u64,
+enum Item {
+    Datagram {
+        at: Instant,
+        peer: SocketAddr,
+        bytes: Vec<u8>,
+        fate: Fate,
+    },
+    /// What came of a handshake message, which is no datagram: it goes into the next one's comment.
+    Finding(Finding),
 }
 
 /// A trace that is being written. Dropping the last of it writes what waits.
 pub struct Trace {
-    records: Mutex<Option<SyncSender<Record>>>,
-    missing: AtomicU64,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    items: Background<Item>,
+    keys: Option<KeyLog>,
+    /// Whether nothing is written any more.
+    has_ended: Arc<AtomicBool>,
 }
 
 impl core::fmt::Debug for Trace {
@@ -81,55 +88,61 @@ impl core::fmt::Debug for Trace {
 }
 
 impl Trace {
-    /// Starts the thread that writes.
+    /// Starts the thread that writes, and one for the keys if these are wanted.
     ///
     /// # Errors
     ///
     /// The system's, if it gives no thread.
-    pub fn start(config: TraceConfig) -> io::Result<Arc<Self>> {
-        let (records, waiting) = sync_channel(MAX_WAITING);
-        let thread = Builder::new().name("trace".to_owned());
-        let writer = thread.spawn(move || write_all(config, &waiting))?;
+    pub fn start(mut config: TraceConfig) -> io::Result<Arc<Self>> {
+        let keys = config.keys.take().map(KeyLog::start).transpose()?;
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&has_ended);
+        let body = move |waiting: &Receiver<_>| {
+            let end = write_all(&mut config, waiting);
+            ended.store(true, Ordering::Relaxed);
+            if let Some(end) = end {
+                (config.on_end)(end);
+            }
+        };
         Ok(Arc::new(Self {
-            records: Mutex::new(Some(records)),
-            missing: AtomicU64::new(0),
-            writer: Mutex::new(Some(writer)),
+            items: Background::start("trace", MAX_WAITING, body)?,
+            keys,
+            has_ended,
         }))
     }
 
     /// Notes a datagram to or from `peer`.
     pub(super) fn note(&self, at: Instant, peer: SocketAddr, bytes: Vec<u8>, fate: Fate) {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sender) = &*records else { return };
-        let missing = self.missing.swap(0, Ordering::Relaxed);
-        let record = Record {
+        self.items.note(Item::Datagram {
             at,
             peer,
             bytes,
             fate,
-            missing,
-        };
-        if let Err(TrySendError::Full(_)) = sender.try_send(record) {
-            self.missing.fetch_add(missing + 1, Ordering::Relaxed);
+        });
+    }
+
+    /// Notes what came of a handshake message.
+    pub(super) fn note_finding(&self, finding: Finding) {
+        self.items.note(Item::Finding(finding));
+    }
+
+    /// Whether the keys to what is recorded are wanted: not those to what comes after the record has ended.
+    pub(super) fn wants_keys(&self) -> bool {
+        self.keys.is_some() && !self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Notes the keys to what will be recorded.
+    pub(super) fn note_keys(&self, disclosed: Disclosure) {
+        if let Some(keys) = &self.keys {
+            keys.note(disclosed);
         }
     }
-}
 
-impl Trace {
     /// Writes what waits, and ends.
     pub(super) fn finish(&self) {
-        let lock = |mutex: &Mutex<Option<SyncSender<Record>>>| {
-            mutex.lock().unwrap_or_else(PoisonError::into_inner).take()
-        };
-        drop(lock(&self.records));
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(writer) = writer {
-            // A panic has been noted by the thread itself.
-            let _ = writer.join();
+        self.items.finish();
+        if let Some(keys) = &self.keys {
+            keys.finish();
         }
     }
 }
@@ -140,94 +153,120 @@ impl Drop for Trace {
     }
 }
 
-fn write_all(mut config: TraceConfig, waiting: &Receiver<Record>) {
+/// Writes until nobody notes anything any more, or says why it cannot.
+fn write_all(config: &mut TraceConfig, waiting: &Receiver<Noted<Item>>) -> Option<TraceEnd> {
     let mut written = 0;
-    let mut next = header();
+    let mut before = Before::default();
+    let mut next = pcapng::header();
     loop {
         // The last block that fits says that it is the last.
         if written + next.len() as u64 > config.limit {
-            let _ = config.file.flush();
-            return (config.on_end)(TraceEnd::Full);
+            let flushed = config.file.flush();
+            return Some(flushed.map_or_else(TraceEnd::Failed, |()| TraceEnd::Full));
         }
         if let Err(error) = config.file.write_all(&next) {
-            return (config.on_end)(TraceEnd::Failed(error));
+            return Some(TraceEnd::Failed(error));
         }
         written += next.len() as u64;
-        let Ok(record) = waiting.recv() else { break };
-        let local = (config.local)(record.peer);
-        next = block(&record, local, config.epoch_us);
+        next = match next_block(config, waiting, &mut before) {
+            Ok(Some(block)) => block,
+            Ok(None) => return None,
+            Err(error) => return Some(TraceEnd::Failed(error)),
+        };
     }
-    if let Err(error) = config.file.flush() {
-        (config.on_end)(TraceEnd::Failed(error));
+}
+
+/// Waits for the next datagram; none if there will be no more.
+fn next_block(
+    config: &mut TraceConfig,
+    waiting: &Receiver<Noted<Item>>,
+    before: &mut Before,
+) -> io::Result<Option<Vec<u8>>> {
+    loop {
+        let noted = match waiting.try_recv() {
+            Ok(noted) => noted,
+            Err(TryRecvError::Disconnected) => return config.file.flush().map(|()| None),
+            // Whoever looks at the file meanwhile finds all that has happened.
+            Err(TryRecvError::Empty) => {
+                config.file.flush()?;
+                match waiting.recv() {
+                    Ok(noted) => noted,
+                    Err(RecvError) => return Ok(None),
+                }
+            }
+        };
+        before.missing += noted.missing;
+        match noted.item {
+            Item::Finding(finding) => before.add(finding),
+            Item::Datagram {
+                at,
+                peer,
+                bytes,
+                fate,
+            } => {
+                let local = (config.local)(peer);
+                let is_out = fate == Fate::Sent;
+                let (from, to) = if is_out { (local, peer) } else { (peer, local) };
+                let comment = comment(&bytes, fate, &core::mem::take(before));
+                return Ok(Some(pcapng::block(&Captured {
+                    at_us: config.epoch_us.saturating_add(at.as_micros()),
+                    from,
+                    to,
+                    is_out,
+                    bytes: &bytes,
+                    comment: &comment,
+                })));
+            }
+        }
     }
 }
 
-/// Section header and interface description. Everything is little-endian, as the magic number says.
-fn header() -> Vec<u8> {
-    const LINKTYPE_RAW: u16 = 101;
-    let mut section = Vec::new();
-    section.extend(0x1a2b_3c4d_u32.to_le_bytes());
-    section.extend([1, 0, 0, 0]);
-    // Its length is not known beforehand.
-    section.extend([0xff; 8]);
-    option(
-        &mut section,
-        4,
-        concat!("securechat ", env!("CARGO_PKG_VERSION")).as_bytes(),
-    );
-    end_options(&mut section);
-    let mut interface = Vec::new();
-    interface.extend(LINKTYPE_RAW.to_le_bytes());
-    interface.extend([0; 6]);
-    let mut out = enclose(0x0a0d_0d0a, &section);
-    out.extend(enclose(1, &interface));
-    out
+/// What has happened since the datagram before.
+#[derive(Default)]
+struct Before {
+    findings: Vec<Finding>,
+    /// Findings beyond [`MAX_FINDINGS`].
+    more: u64,
+    /// What could not be noted.
+    missing: u64,
 }
 
-fn block(record: &Record, local: SocketAddr, epoch_us: u64) -> Vec<u8> {
-    let is_out = record.fate == Fate::Sent;
-    let (from, to) = if is_out {
-        (local, record.peer)
-    } else {
-        (record.peer, local)
-    };
-    let packet = with_headers(from, to, &record.bytes);
-    let len = u32::try_from(packet.len())
-        .unwrap_or(u32::MAX)
-        .to_le_bytes();
-    let at = epoch_us.saturating_add(record.at.as_micros());
-    let [a, b, c, d, e, f, g, h] = at.to_le_bytes();
-    let mut body = vec![0; 4];
-    body.extend([e, f, g, h, a, b, c, d]);
-    body.extend(len);
-    body.extend(len);
-    body.extend(&packet);
-    pad(&mut body);
-    option(&mut body, 1, comment(record).as_bytes());
-    let direction: u32 = if is_out { 2 } else { 1 };
-    option(&mut body, 2, &direction.to_le_bytes());
-    end_options(&mut body);
-    enclose(6, &body)
+impl Before {
+    fn add(&mut self, finding: Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
 }
 
-/// What is known of a datagram beside its bytes.
-fn comment(record: &Record) -> String {
+/// What is known of a datagram beside its bytes: words of ours and numbers, a few hundred bytes at most.
+fn comment(bytes: &[u8], fate: Fate, before: &Before) -> String {
     let mut text = String::new();
-    let _ = match Packet::parse(&record.bytes) {
+    let _ = match Packet::parse(bytes) {
         Ok(Packet::Init(init)) => write!(text, "INIT part {}", number(init.part)),
         Ok(Packet::Resp(resp)) => write!(text, "RESP part {}", number(resp.part)),
         Ok(Packet::Cookie(_)) => write!(text, "COOKIE"),
         Ok(Packet::Data(data)) => write!(text, "DATA counter {}", data.counter.0),
         Err(_) => write!(text, "not ours"),
     };
-    let _ = match record.fate {
+    let _ = match fate {
         Fate::Sent => write!(text, ": sent"),
         Fate::Opened => write!(text, ": accepted"),
-        Fate::Handshake => write!(text, ": accepted at first look"),
-        Fate::Dropped(reason) => write!(text, ": dropped: {reason}"),
+        Fate::Ruled(Ruling::Dropped(reason)) | Fate::Dropped(reason) => {
+            write!(text, ": dropped: {reason}")
+        }
+        Fate::Ruled(ruling) => write!(text, ": accepted: {ruling}"),
     };
-    if record.missing > 0 {
-        let _ = write!(text, "; {} datagrams before it are missing", record.missing);
+    for finding in &before.findings {
+        let _ = write!(text, "; before it {finding}");
+    }
+    if before.more > 0 {
+        let _ = write!(text, "; before it {} more such findings", before.more);
+    }
+    if before.missing > 0 {
+        let _ = write!(text, "; {} records before it are missing", before.missing);
     }
     text
 }
@@ -240,91 +279,10 @@ const fn number(part: Part) -> u8 {
     }
 }
 
-/// The datagram with headers of IP and UDP, which we never see.
-fn with_headers(from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
-    let udp_len = u16::try_from(bytes.len() + 8).unwrap_or(u16::MAX);
-    let mut udp = Vec::with_capacity(bytes.len() + 8);
-    udp.extend(from.port().to_be_bytes());
-    udp.extend(to.port().to_be_bytes());
-    udp.extend(udp_len.to_be_bytes());
-    udp.extend([0, 0]);
-    udp.extend(bytes);
-    match (from.ip().to_canonical(), to.ip().to_canonical()) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => {
-            let (from, to) = (from.octets(), to.octets());
-            checksum_udp(&mut udp, &from, &to);
-            let total = udp_len.saturating_add(20).to_be_bytes();
-            let mut ip = vec![0x45, 0, total[0], total[1], 0, 0, 0x40, 0, 64, 17, 0, 0];
-            ip.extend(from);
-            ip.extend(to);
-            let sum = checksum([&ip[..]]).to_be_bytes();
-            ip.splice(10..12, sum);
-            ip.extend(udp);
-            ip
-        }
-        (from, to) => {
-            let [from, to] = [from, to].map(|ip| match ip {
-                IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-                IpAddr::V6(v6) => v6.octets(),
-            });
-            checksum_udp(&mut udp, &from, &to);
-            let len = udp_len.to_be_bytes();
-            let mut ip = vec![0x60, 0, 0, 0, len[0], len[1], 17, 64];
-            ip.extend(from);
-            ip.extend(to);
-            ip.extend(udp);
-            ip
-        }
-    }
-}
-
-fn checksum_udp(udp: &mut Vec<u8>, from: &[u8], to: &[u8]) {
-    let len = u32::try_from(udp.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let sum = match checksum([from, to, &len, &[0, 0, 0, 17], udp]) {
-        0 => 0xffff,
-        sum => sum,
-    };
-    udp.splice(6..8, sum.to_be_bytes());
-}
-
-/// RFC 1071. All parts but the last have an even length.
-fn checksum<const N: usize>(parts: [&[u8]; N]) -> u16 {
-    let mut sum = 0_u32;
-    for pair in parts.iter().flat_map(|part| part.chunks(2)) {
-        let high = pair.first().copied().unwrap_or(0);
-        let low = pair.get(1).copied().unwrap_or(0);
-        sum += u32::from(u16::from_be_bytes([high, low]));
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).unwrap_or(u16::MAX)
-}
-
-fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
-    let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
-    body.extend(code.to_le_bytes());
-    body.extend(len.to_le_bytes());
-    body.extend(value.iter().take(usize::from(len)));
-    pad(body);
-}
-
-fn end_options(body: &mut Vec<u8>) {
-    body.extend([0; 4]);
-}
-
-fn pad(body: &mut Vec<u8>) {
-    body.resize(body.len().next_multiple_of(4), 0);
-}
-
-/// Type and total length around a block's body, the length at both ends.
-fn enclose(kind: u32, body: &[u8]) -> Vec<u8> {
-    let total = u32::try_from(body.len() + 12)
-        .unwrap_or(u32::MAX)
-        .to_le_bytes();
-    [&kind.to_le_bytes()[..], &total, body, &total].concat()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     /// A file in memory that is full after so many bytes.
@@ -346,23 +304,30 @@ mod tests {
         }
     }
 
-    fn traced(count: u64, limit: u64, room: usize) -> (Vec<u8>, Vec<String>) {
-        let file = Memory(Arc::default(), room);
-        let ends = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&ends);
-        let trace = Trace::start(TraceConfig {
+    type Ends = Arc<Mutex<Vec<String>>>;
+
+    fn config(file: &Memory, limit: u64, ends: &Ends) -> TraceConfig {
+        let told = Arc::clone(ends);
+        TraceConfig {
             file: Box::new(file.clone()),
             limit,
             epoch_us: 1_000_000,
             local: Box::new(|_| SocketAddr::from(([192, 0, 2, 1], 7419))),
             on_end: Box::new(move |end| told.lock().unwrap().push(format!("{end:?}"))),
-        })
-        .unwrap();
-        let peer = SocketAddr::from(([192, 0, 2, 2], 5000));
-        for number in 0..count {
-            let at = Instant::from_micros(number);
-            trace.note(at, peer, vec![9; 96], Fate::Dropped(DropReason::Replayed));
+            keys: None,
         }
+    }
+
+    fn note(trace: &Trace, number: u64) {
+        let peer = SocketAddr::from(([192, 0, 2, 2], 5000));
+        let at = Instant::from_micros(number);
+        trace.note(at, peer, vec![9; 96], Fate::Dropped(DropReason::Replayed));
+    }
+
+    fn traced(count: u64, limit: u64, room: usize) -> (Vec<u8>, Vec<String>) {
+        let (file, ends) = (Memory(Arc::default(), room), Ends::default());
+        let trace = Trace::start(config(&file, limit, &ends)).unwrap();
+        (0..count).for_each(|number| note(&trace, number));
         drop(trace);
         let all = file.0.lock().unwrap().clone();
         let ends = ends.lock().unwrap().clone();
@@ -407,22 +372,39 @@ mod tests {
     }
 
     #[test]
-    fn headers_have_right_checksums() {
-        for (from, to) in [
-            ("192.0.2.1:7419", "198.51.100.7:9"),
-            ("[2001:db8::1]:7419", "[2001:db8::2]:9"),
-        ] {
-            let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
-            let packet = with_headers(from, to, b"odd");
-            let header = if from.is_ipv4() { 20 } else { 40 };
-            let addresses = if from.is_ipv4() { 12..20 } else { 8..40 };
-            let udp = &packet[header..];
-            if from.is_ipv4() {
-                assert_eq!(checksum([&packet[..20]]), 0);
-            }
-            let len = u32::try_from(udp.len()).unwrap().to_be_bytes();
-            let sum = checksum([&packet[addresses], &len, &[0, 0, 0, 17], udp]);
-            assert_eq!(sum, 0);
-        }
+    fn what_came_of_a_message_is_told_with_the_next_datagram_and_bounded() {
+        let finding = Finding::for_testing_only();
+        let mut before = Before::default();
+        (0..1_000).for_each(|_| before.add(finding));
+        before.missing = u64::MAX;
+        let text = comment(&[4; 40], Fate::Ruled(Ruling::Kept), &before);
+        assert!(text.len() < 512, "{text}");
+        assert_eq!(text.matches(&finding.to_string()).count(), MAX_FINDINGS);
+        assert!(text.contains("996 more such findings"), "{text}");
+    }
+
+    #[test]
+    fn no_key_is_wanted_that_opens_nothing_of_the_record() {
+        let (file, keys, ends) = (
+            Memory(Arc::default(), usize::MAX),
+            Memory(Arc::default(), usize::MAX),
+            Ends::default(),
+        );
+        let log = KeyLogConfig {
+            file: Box::new(keys),
+            limit: u64::MAX,
+            on_end: Box::new(|end| panic!("{end:?}")),
+        };
+        let with_keys = TraceConfig {
+            keys: Some(log),
+            ..config(&file, 2_000, &ends)
+        };
+        let trace = Trace::start(with_keys).unwrap();
+        assert!(trace.wants_keys());
+        (0..100).for_each(|number| note(&trace, number));
+        trace.items.finish();
+        assert!(!trace.wants_keys(), "the record is full");
+        let without = Trace::start(config(&file, TRACE_MAX_LEN, &ends)).unwrap();
+        assert!(!without.wants_keys(), "nobody asked for them");
     }
 }

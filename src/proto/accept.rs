@@ -11,7 +11,7 @@ use core::net::SocketAddr;
 use tracing::debug;
 
 use crate::crypto::Responder;
-use crate::id::{ConnectionId, PeerId};
+use crate::id::{ConnectionId, PeerId, PeerLabel, SessionIndex};
 use crate::proto::config::Trust;
 use crate::proto::endpoint::Endpoint;
 use crate::proto::guard::Verdict;
@@ -24,25 +24,28 @@ use crate::proto::limits::{
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::{Peer, Standing};
 use crate::proto::reassembly::SlotKey;
+use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timer;
 use crate::time::Instant;
 use crate::wire::packet::Init;
 
 impl Endpoint {
-    pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) {
+    pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
         let shared = &mut self.shared;
         let waiting = shared.waiting_jobs();
         match shared
             .guard
             .judge(from, init, waiting, &mut shared.rng, now)
         {
-            Verdict::Drop => shared.drop(DropReason::RateLimited),
+            Verdict::Drop => shared.rule_out(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
                 debug!("asks for a cookie");
                 shared.answer_stranger(from, cookie);
+                Ruling::CookieAsked
             }
             Verdict::Admit => {
+                let mut ruling = Ruling::Kept;
                 for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
                     let (local, slot) = (shared.local.clone(), (from, init.sender));
                     let work = Work::Accept(Accept {
@@ -50,34 +53,50 @@ impl Endpoint {
                         slot,
                         message1,
                     });
-                    shared.stranger_job(Source::from(from.ip()), work);
+                    ruling = if shared.stranger_job(Source::from(from.ip()), work) {
+                        Ruling::Whole
+                    } else {
+                        Ruling::Dropped(DropReason::QueueFull)
+                    };
                 }
+                ruling
             }
         }
     }
 
     /// Message 1 has been read, or was not true.
-    pub(super) fn on_accepted(&mut self, done: Accepted, now: Instant) {
+    pub(super) fn on_accepted(&mut self, done: Accepted, now: Instant) -> Finding {
+        let index = done.slot.1;
+        let result = self.welcome(done, now);
+        if let Err(reason) = result {
+            self.shared.drop(reason);
+        }
+        Finding {
+            message: Message::First,
+            index,
+            result,
+        }
+    }
+
+    /// Says who sent it, as far as there is a record, and how he is received; or why it is dropped.
+    fn welcome(
+        &mut self,
+        done: Accepted,
+        now: Instant,
+    ) -> Result<(Option<PeerLabel>, Welcome), DropReason> {
         let Accepted {
             slot,
             message1,
             responder,
         } = done;
-        let Some(mut responder) = responder else {
-            self.shared.drop(DropReason::Forged);
-            return;
-        };
+        let mut responder = responder.ok_or(DropReason::Forged)?;
         self.shared.reassembly.free(&slot);
-        let Ok(payload) = InitPayload::parse(responder.payload()) else {
-            self.shared.drop(DropReason::Malformed);
-            return;
-        };
+        let payload = InitPayload::parse(responder.payload()).map_err(|_| DropReason::Malformed)?;
         let peer = responder.remote();
-        let welcome = match self.receive(peer, &payload, slot.0, now) {
-            Ok(welcome) => welcome,
-            Err(reason) => return self.shared.drop(reason),
-        };
-        match self.peers.get(&peer) {
+        let welcome = self.receive(peer, &payload, slot.0, now)?;
+        let record = self.peers.get(&peer);
+        let label = record.map(|record| record.label);
+        match record {
             Some(record) => debug!(peer = %record.label, ?welcome, "is called"),
             None => debug!(?welcome, "is called by a stranger"),
         }
@@ -91,6 +110,7 @@ impl Endpoint {
             .first_chunk()
             .expect("message 1 begins with the key");
         self.respond(responder, welcome, slot, ephemeral, payload.connection);
+        Ok((label, welcome))
     }
 
     /// Decides how to receive `peer`, and remembers the timestamp of those with a record.
@@ -231,7 +251,24 @@ impl Endpoint {
     }
 
     /// Message 2 is made.
-    pub(super) fn on_responded(&mut self, done: Responded, now: Instant) {
+    pub(super) fn on_responded(
+        &mut self,
+        index: SessionIndex,
+        made: Option<Box<Responded>>,
+        now: Instant,
+    ) -> Option<Finding> {
+        // Without it a key in message 1 was not usable.
+        let answered = made.map(|made| self.answer(*made, now));
+        let reason = answered.unwrap_or(Err(DropReason::Forged)).err()?;
+        self.shared.drop(reason);
+        Some(Finding {
+            message: Message::First,
+            index,
+            result: Err(reason),
+        })
+    }
+
+    fn answer(&mut self, done: Responded, now: Instant) -> Result<(), DropReason> {
         let shared = &mut self.shared;
         let Responded {
             peer: id,
@@ -243,9 +280,9 @@ impl Endpoint {
             datagrams,
         } = done;
         if shared.revoked.contains(&id) {
-            return shared.drop(DropReason::NotWelcome);
+            return Err(DropReason::NotWelcome);
         }
-        if payload.welcome == Welcome::Known || payload.welcome == Welcome::Guest {
+        if payload.welcome.begins_session() {
             let is_free = shared.keys.find(payload.index).is_none()
                 && !shared.attempts.contains_key(&payload.index);
             let peer = self
@@ -253,9 +290,7 @@ impl Endpoint {
                 .get_mut(&id)
                 .filter(|peer| peer.connection_id == payload.connection)
                 .filter(|_| is_free);
-            let Some(peer) = peer else {
-                return shared.drop(DropReason::NotWelcome);
-            };
+            let peer = peer.ok_or(DropReason::NotWelcome)?;
             let info = KeypairInfo {
                 peer: id,
                 epoch: shared.next_epoch(),
@@ -277,5 +312,6 @@ impl Endpoint {
         for datagram in datagrams {
             shared.answer_stranger(slot.0, datagram);
         }
+        Ok(())
     }
 }

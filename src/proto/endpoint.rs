@@ -13,6 +13,7 @@ use crate::proto::job::{Done, Job, Outcome};
 use crate::proto::key_table::{KeyTable, Opened};
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::rng::CoreRng;
+use crate::proto::ruling::{Finding, Ruling};
 use crate::proto::screen::{Kind, Screen, Screened};
 use crate::proto::shared::Shared;
 use crate::proto::stats::{DropReason, Stats};
@@ -212,21 +213,26 @@ impl Endpoint {
 
     // --- inputs -------------------------------------------------------------------------------
 
-    /// Takes a handshake datagram that passed the screen.
-    pub fn handle_handshake(&mut self, from: SocketAddr, packet: Screened<'_>, now: Instant) {
+    /// Takes a handshake datagram that passed the screen, and says what it did with it.
+    pub fn handle_handshake(
+        &mut self,
+        from: SocketAddr,
+        packet: Screened<'_>,
+        now: Instant,
+    ) -> Ruling {
         match packet.0 {
             Kind::Init(init) => self.on_init(from, &init, now),
             Kind::OtherVersion(version) => {
-                self.shared.drop(DropReason::OtherVersion);
                 self.on_other_version(version, now);
+                self.shared.rule_out(DropReason::OtherVersion)
             }
             Kind::Resp(resp) => match self.attempt_owner(resp.receiver) {
                 Some((peer, shared)) => peer.on_resp(from, &resp, shared),
-                None => self.shared.drop(DropReason::UnknownIndex),
+                None => self.shared.rule_out(DropReason::UnknownIndex),
             },
             Kind::Cookie(cookie) => match self.attempt_owner(cookie.receiver) {
                 Some((peer, shared)) => peer.on_cookie(cookie.receiver, from, &cookie, shared),
-                None => self.shared.drop(DropReason::UnknownIndex),
+                None => self.shared.rule_out(DropReason::UnknownIndex),
             },
         }
     }
@@ -264,25 +270,26 @@ impl Endpoint {
         self.shared.next_job()
     }
 
-    /// Takes what a job came to.
-    pub fn handle_outcome(&mut self, outcome: Outcome, now: Instant) {
+    /// Takes what a job came to, and says what a message that it read turned out to be.
+    pub fn handle_outcome(&mut self, outcome: Outcome, now: Instant) -> Option<Finding> {
         match outcome.0 {
-            Done::Initiated { peer, index, made } => match self.peers.get_mut(&peer) {
-                Some(peer) => {
-                    peer.on_initiated(index, made.map(|made| *made), &mut self.shared, now);
+            Done::Initiated { peer, index, made } => {
+                match self.peers.get_mut(&peer) {
+                    Some(peer) => {
+                        peer.on_initiated(index, made.map(|made| *made), &mut self.shared, now);
+                    }
+                    None => {
+                        self.shared.attempts.remove(&index);
+                    }
                 }
-                None => {
-                    self.shared.attempts.remove(&index);
-                }
-            },
-            Done::Finished(done) => {
-                if let Some(peer) = self.peers.get_mut(&done.peer) {
-                    peer.on_finished(*done, &mut self.shared, now);
-                }
+                None
             }
-            Done::Accepted(done) => self.on_accepted(done, now),
-            Done::Responded(Some(done)) => self.on_responded(*done, now),
-            Done::Responded(None) => self.shared.drop(DropReason::Forged),
+            Done::Finished(done) => {
+                let peer = self.peers.get_mut(&done.peer)?;
+                peer.on_finished(*done, &mut self.shared, now)
+            }
+            Done::Accepted(done) => Some(self.on_accepted(done, now)),
+            Done::Responded { made, index } => self.on_responded(index, made, now),
         }
     }
 

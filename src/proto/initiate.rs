@@ -21,6 +21,7 @@ use crate::proto::limits::{
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::Peer;
+use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timer;
@@ -209,7 +210,7 @@ impl Peer {
         from: SocketAddr,
         cookie: &Cookie<'_>,
         shared: &mut Shared,
-    ) {
+    ) -> Ruling {
         let id = self.id;
         let answer = self
             .attempts
@@ -220,39 +221,73 @@ impl Peer {
                 debug!(peer = %self.label, "proves our address by a cookie");
                 self.call(from, first, shared);
                 self.call(from, second, shared);
+                Ruling::CookieTaken
             }
-            None => shared.drop(DropReason::Forged),
+            None => shared.rule_out(DropReason::Forged),
         }
     }
 
-    pub(super) fn on_resp(&mut self, from: SocketAddr, resp: &Resp<'_>, shared: &mut Shared) {
+    pub(super) fn on_resp(
+        &mut self,
+        from: SocketAddr,
+        resp: &Resp<'_>,
+        shared: &mut Shared,
+    ) -> Ruling {
         let Some(attempt) = self.attempts.find(resp.receiver) else {
-            shared.drop(DropReason::UnknownIndex);
-            return;
+            return shared.rule_out(DropReason::UnknownIndex);
         };
         if !attempt.on_resp(resp) {
-            shared.drop(DropReason::WrongMac);
-            return;
+            return shared.rule_out(DropReason::WrongMac);
         }
-        self.try_message2(resp.receiver, from, shared);
+        if self.try_message2(resp.receiver, from, shared) {
+            Ruling::Whole
+        } else {
+            Ruling::Kept
+        }
     }
 
-    fn try_message2(&mut self, index: SessionIndex, from: SocketAddr, shared: &mut Shared) {
+    /// Has message 2 read, if there are halves that make a new one.
+    fn try_message2(&mut self, index: SessionIndex, from: SocketAddr, shared: &mut Shared) -> bool {
         let taken = self.attempts.find(index).and_then(Attempt::take_message2);
-        if let Some((initiator, message2)) = taken {
-            let peer = self.id;
-            shared.own_job(Work::Finish(Finish {
-                peer,
-                index,
-                initiator,
-                message2,
-                from,
-            }));
-        }
+        let Some((initiator, message2)) = taken else {
+            return false;
+        };
+        shared.own_job(Work::Finish(Finish {
+            peer: self.id,
+            index,
+            initiator,
+            message2,
+            from,
+        }));
+        true
     }
 
     /// A message 2 has been read. A false one changes nothing: the true one may still come.
-    pub(super) fn on_finished(&mut self, done: Finished, shared: &mut Shared, now: Instant) {
+    pub(super) fn on_finished(
+        &mut self,
+        done: Finished,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Option<Finding> {
+        let index = done.index;
+        let result = self.answered(done, shared, now)?;
+        if let Err(reason) = result {
+            shared.drop(reason);
+        }
+        Some(Finding {
+            message: Message::Second,
+            index,
+            result: result.map(|welcome| (Some(self.label), welcome)),
+        })
+    }
+
+    /// Says what the answer is, or why it is dropped; nothing if nobody waits for it any more.
+    fn answered(
+        &mut self,
+        done: Finished,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Option<Result<Welcome, DropReason>> {
         let Finished {
             index,
             mut initiator,
@@ -260,28 +295,24 @@ impl Peer {
             from,
             ..
         } = done;
-        let Some(attempt) = self.attempts.find(index) else {
-            return;
-        };
+        let attempt = self.attempts.find(index)?;
         let Some(completed) = completed else {
-            shared.drop(DropReason::Forged);
             attempt.restore(initiator);
             self.try_message2(index, from, shared);
-            return;
+            return Some(Err(DropReason::Forged));
         };
         let (connection, started) = (attempt.connection, attempt.started);
         let proves = attempt.only_destination();
         self.forget_attempts(shared);
         let Ok(payload) = RespPayload::parse(&completed.payload) else {
-            shared.drop(DropReason::Malformed);
-            return;
+            return Some(Err(DropReason::Malformed));
         };
         let pair = (connection, payload.connection);
         debug!(peer = %self.label, welcome = ?payload.welcome, "was answered");
         match payload.welcome {
             // It was held back: the peer has spoken under a session since.
             Welcome::Refused | Welcome::Version if self.has_spoken_since(started) => {
-                shared.drop(DropReason::StaleKeypair);
+                return Some(Err(DropReason::StaleKeypair));
             }
             Welcome::Refused => self.on_refused(Refusal::UnknownKey, shared),
             Welcome::Version => self.on_refused(Refusal::Version, shared),
@@ -289,7 +320,7 @@ impl Peer {
             Welcome::Known | Welcome::Guest
                 if connection != self.connection_id || self.keys.is_late(pair, started) =>
             {
-                shared.drop(DropReason::StaleKeypair);
+                return Some(Err(DropReason::StaleKeypair));
             }
             Welcome::Known | Welcome::Guest => {
                 let info = KeypairInfo {
@@ -311,6 +342,7 @@ impl Peer {
                 self.on_welcome(&keypair, payload.welcome, from, shared, now);
             }
         }
+        Some(Ok(payload.welcome))
     }
 
     fn on_welcome(

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 
 use crate::crypto::{
-    Completed, Initiator, MacKey, Psk, Responder, StaticSecret, TransportKeys, accept, initiate,
+    Completed, DisclosedKeys, Initiator, MacKey, Psk, Responder, StaticSecret, TransportKeys,
+    accept, initiate,
 };
 use crate::id::{ConnectionId, PeerId, SessionIndex};
 use crate::proto::payload::{InitPayload, RespPayload, prologue};
@@ -23,6 +24,20 @@ pub struct Job(pub(super) Work);
 /// What a job came to; for [`Endpoint::handle_outcome`](crate::proto::Endpoint::handle_outcome).
 #[derive(Debug)]
 pub struct Outcome(pub(super) Done);
+
+/// The raw keys of a new keypair, with what DATA names them by; see [`DisclosedKeys`].
+#[derive(Debug)]
+pub struct Disclosure {
+    /// Our session index: the `receiver` of what the other side seals.
+    pub ours: SessionIndex,
+    /// Theirs: the `receiver` of what we seal.
+    pub theirs: SessionIndex,
+    /// The keys.
+    pub keys: DisclosedKeys,
+}
+
+/// Takes them, if anybody does.
+type Sink<'a> = Option<&'a mut dyn FnMut(Disclosure)>;
 
 #[derive(Debug)]
 pub(super) enum Work {
@@ -41,7 +56,10 @@ pub(super) enum Done {
     },
     Finished(Box<Finished>),
     Accepted(Accepted),
-    Responded(Option<Box<Responded>>),
+    Responded {
+        index: SessionIndex,
+        made: Option<Box<Responded>>,
+    },
 }
 
 /// Makes message 1.
@@ -122,15 +140,32 @@ pub(super) struct Responded {
 impl Job {
     /// Does the work. `rng` gives the ephemeral keys.
     pub fn run(self, rng: &mut dyn CryptoRng) -> Outcome {
+        self.work(rng, None)
+    }
+
+    /// The same, and shows the raw keys of a keypair that comes out of it to `sink`, before the core knows it: for
+    /// a key log that the user asked for, and for nothing else. They stay nowhere but there.
+    pub fn run_and_disclose(
+        self,
+        rng: &mut dyn CryptoRng,
+        sink: &mut dyn FnMut(Disclosure),
+    ) -> Outcome {
+        self.work(rng, Some(sink))
+    }
+
+    fn work(self, rng: &mut dyn CryptoRng, sink: Sink<'_>) -> Outcome {
         Outcome(match self.0 {
             Work::Initiate(job) => Done::Initiated {
                 peer: job.peer,
                 index: job.index,
                 made: job.run(rng).map(Box::new),
             },
-            Work::Finish(job) => Done::Finished(Box::new(job.run())),
+            Work::Finish(job) => Done::Finished(Box::new(job.run(sink))),
             Work::Accept(job) => Done::Accepted(job.run(rng)),
-            Work::Respond(job) => Done::Responded(job.run().map(Box::new)),
+            Work::Respond(job) => Done::Responded {
+                index: job.slot.1,
+                made: job.run(sink).map(Box::new),
+            },
         })
     }
 }
@@ -169,7 +204,7 @@ impl Initiate {
 }
 
 impl Finish {
-    fn run(self) -> Finished {
+    fn run(self, sink: Sink<'_>) -> Finished {
         let Self {
             peer,
             index,
@@ -177,7 +212,22 @@ impl Finish {
             message2,
             from,
         } = self;
-        let completed = initiator.finish(&message2).ok();
+        let mut keys = None;
+        let completed = match &sink {
+            None => initiator.finish(&message2),
+            Some(_) => initiator.finish_and_disclose(&message2, &mut keys),
+        };
+        let completed = completed.ok();
+        let answer = completed.as_ref().map(|it| RespPayload::parse(&it.payload));
+        if let (Some(sink), Some(keys), Some(Ok(answer))) = (sink, keys, answer)
+            && answer.welcome.begins_session()
+        {
+            sink(Disclosure {
+                ours: index,
+                theirs: answer.index,
+                keys,
+            });
+        }
         Finished {
             peer,
             index,
@@ -205,7 +255,7 @@ impl Accept {
 }
 
 impl Respond {
-    fn run(self) -> Option<Responded> {
+    fn run(self, sink: Sink<'_>) -> Option<Responded> {
         let Self {
             responder,
             psk,
@@ -215,8 +265,22 @@ impl Respond {
             remote_connection,
         } = self;
         let peer = responder.remote();
-        let (message2, keys, handshake) =
-            responder.respond(psk.as_deref(), &payload.encode()).ok()?;
+        let (psk, bytes) = (psk.as_deref(), payload.encode());
+        let mut disclosed = None;
+        let responded = match &sink {
+            None => responder.respond(psk, &bytes),
+            Some(_) => responder.respond_and_disclose(psk, &bytes, &mut disclosed),
+        };
+        let (message2, keys, handshake) = responded.ok()?;
+        if let (Some(sink), Some(keys)) = (sink, disclosed)
+            && payload.welcome.begins_session()
+        {
+            sink(Disclosure {
+                ours: payload.index,
+                theirs: slot.1,
+                keys,
+            });
+        }
         let mac1 = MacKey::for_resp(&ephemeral);
         let datagrams = encode_resp(slot.1, &message2, |b| mac1.mac(&[b]));
         Some(Responded {

@@ -27,6 +27,7 @@ mod reassembly;
 mod recovery;
 mod replay;
 mod rng;
+mod ruling;
 mod screen;
 mod shared;
 mod stats;
@@ -43,10 +44,13 @@ pub use carrier::Carrier;
 pub use config::{Congestion, EndpointConfig, PeerConfig, Shown, Trust};
 pub use connection::NoteBody;
 pub use endpoint::Endpoint;
-pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
-pub use job::{Job, Outcome};
+pub use event::{
+    ApiMisuse, CloseReason, Event, Loss, Notice, Refusal, SessionStatus, StreamError, Transfer,
+};
+pub use job::{Disclosure, Job, Outcome};
 pub use key_table::{KeyTable, OpenBatch, Opened};
 pub use keypair::Keypair;
+pub use ruling::{Finding, Ruling};
 pub use screen::{Incoming, Screen, Screened};
 pub use stats::{DropReason, Stats};
 pub use streams::StreamEvent;

@@ -70,6 +70,13 @@ pub(super) enum Welcome {
     Version,
 }
 
+impl Welcome {
+    /// Whether the handshake ends with a keypair.
+    pub(super) const fn begins_session(self) -> bool {
+        matches!(self, Self::Known | Self::Guest)
+    }
+}
+
 /// The payload of message 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RespPayload {

@@ -20,6 +20,7 @@ use crate::proto::limit::Source;
 use crate::proto::limits::{MAX_ANSWERS, MAX_EVENTS, MAX_JOBS};
 use crate::proto::reassembly::Reassembly;
 use crate::proto::rng::CoreRng;
+use crate::proto::ruling::Ruling;
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timers;
 use crate::proto::transmit::{Datagram, Transmit};
@@ -208,6 +209,12 @@ impl Shared {
         *self.dropped.entry(reason).or_default() += 1;
     }
 
+    /// The same, as the ruling on a datagram.
+    pub(super) fn rule_out(&mut self, reason: DropReason) -> Ruling {
+        self.drop(reason);
+        Ruling::Dropped(reason)
+    }
+
     pub(super) const fn dropped(&self) -> &BTreeMap<DropReason, u64> {
         &self.dropped
     }
@@ -218,15 +225,16 @@ impl Shared {
     }
 
     /// Queues work that a stranger at `source` causes. At [`MAX_JOBS`] the source with most waiting
-    /// gives one up, so that a crowd that floods the queue does not keep others out.
-    pub(super) fn stranger_job(&mut self, source: Source, work: Work) {
+    /// gives one up, so that a crowd that floods the queue does not keep others out. False if that is this work.
+    pub(super) fn stranger_job(&mut self, source: Source, work: Work) -> bool {
         if self.stranger_jobs.len() >= MAX_JOBS {
             self.drop(DropReason::QueueFull);
             if !self.make_room_for_job(source) {
-                return;
+                return false;
             }
         }
         self.stranger_jobs.push_back((source, Job(work)));
+        true
     }
 
     /// Takes the newest job of the source with most of them; false if that is `source` itself, or has

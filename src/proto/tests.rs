@@ -10,8 +10,8 @@ use crate::id::{PeerId, StreamId, Timestamp};
 use crate::proto::limits::{GRANULARITY, MAX_ACK_DELAY};
 use crate::proto::rng::CoreRng;
 use crate::proto::{
-    CloseReason, DropReason, Endpoint, EndpointConfig, Event, Incoming, Notice, PeerConfig,
-    Refusal, Shown, Timer, Trust,
+    CloseReason, Disclosure, DropReason, Endpoint, EndpointConfig, Event, Finding, Incoming,
+    Notice, PeerConfig, Refusal, Ruling, Shown, Timer, Trust,
 };
 use crate::time::Instant;
 
@@ -21,6 +21,7 @@ mod held_back;
 mod introduced;
 mod losses;
 mod paths;
+mod records;
 mod state;
 mod transport;
 mod verified;
@@ -33,6 +34,11 @@ struct Side {
     address: SocketAddr,
     rng: CoreRng,
     events: Vec<Event>,
+    /// What was said of handshake datagrams and messages.
+    rulings: Vec<Ruling>,
+    findings: Vec<Finding>,
+    /// The keys that were shown, if that is wanted.
+    disclosed: Option<Vec<Disclosure>>,
     /// Lines for peers that cannot be said yet.
     unsaid: Vec<(PeerId, Vec<u8>)>,
     /// To whom lines were written, on which connection, and how many bytes.
@@ -60,6 +66,9 @@ impl Side {
             address: SocketAddr::from(([192, 0, 2, seed], 7_419)),
             rng: CoreRng::new([seed ^ 0xff; 32]),
             events: Vec::new(),
+            rulings: Vec::new(),
+            findings: Vec::new(),
+            disclosed: None,
             unsaid: Vec::new(),
             written: BTreeMap::new(),
             beginning: Vec::new(),
@@ -85,7 +94,10 @@ impl Side {
     fn receive(&mut self, from: SocketAddr, mut datagram: Vec<u8>, now: Instant) {
         let (screen, table) = (self.endpoint.screen(), self.endpoint.key_table());
         match screen.check(&datagram) {
-            Ok(Incoming::Handshake(packet)) => self.endpoint.handle_handshake(from, packet, now),
+            Ok(Incoming::Handshake(packet)) => {
+                let ruling = self.endpoint.handle_handshake(from, packet, now);
+                self.rulings.push(ruling);
+            }
             Ok(Incoming::Data) => match table.open(from, &mut datagram, now) {
                 Ok(opened) => self.endpoint.handle_opened(&opened, now),
                 Err(reason) => self.endpoint.handle_dropped(reason),
@@ -152,8 +164,13 @@ impl Side {
             self.read();
             self.write();
             while let Some(job) = self.endpoint.take_job() {
-                let outcome = job.run(self.rng.as_crypto());
-                self.endpoint.handle_outcome(outcome, now);
+                let rng = self.rng.as_crypto();
+                let outcome = match &mut self.disclosed {
+                    Some(list) => job.run_and_disclose(rng, &mut |keys| list.push(keys)),
+                    None => job.run(rng),
+                };
+                self.findings
+                    .extend(self.endpoint.handle_outcome(outcome, now));
             }
             let before = out.len();
             while let Some(transmit) = self.endpoint.poll_transmit(now) {

@@ -358,7 +358,9 @@ impl Node {
         };
         let endpoint = messenger.endpoint_mut();
         match endpoint.screen().check(datagram) {
-            Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, local),
+            Ok(Incoming::Handshake(packet)) => {
+                endpoint.handle_handshake(from, packet, local);
+            }
             Ok(Incoming::Data) => match endpoint.key_table().open(from, datagram, local) {
                 Ok(opened) => endpoint.handle_opened(&opened, local),
                 Err(_) => self.ignored += 1,

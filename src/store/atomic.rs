@@ -152,19 +152,6 @@ pub fn open_log(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Creates a file that must not exist yet, to be written bit by bit, for this user only.
-///
-/// # Errors
-/// `AlreadyExists`, `DiskFull`, `Io`.
-pub fn create_record(path: &Path) -> Result<File, Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    os::set_creation_mode(&mut options, Access::Owner.mode());
-    options
-        .open(path)
-        .map_err(|error| Error::io(path, Operation::Create, error))
-}
-
 /// Makes the directory that `path` lies in, and its missing parents, for this user only.
 pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
     let parent = parent(path);

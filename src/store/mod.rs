@@ -19,6 +19,7 @@ mod paths;
 mod permissions;
 mod protection;
 mod psk;
+mod record;
 mod test_only;
 mod timestamps;
 
@@ -26,10 +27,11 @@ pub use archive::{
     Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Restored, Salvaged, Standing,
     StoreTrouble, Unconfirmed, survives_panic,
 };
-pub use atomic::{create_private, create_record, open_log};
-pub use audit::{check_place, free_space, timestamps_used_until, written_at};
+pub use atomic::{create_private, open_log};
+pub use audit::{check_place, check_private_dir, free_space, timestamps_used_until, written_at};
 pub use config::{
-    Callers, Config, ConfigError, ConfigProblem, Mode, Notify, config_keys, parse_config,
+    Binding, Callers, Config, ConfigError, ConfigProblem, Mode, Notify, Osc, config_keys,
+    parse_config,
 };
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};
@@ -45,5 +47,6 @@ pub use passphrase::{Passphrase, Program};
 pub use paths::Paths;
 pub use permissions::private_dir;
 pub use psk::read_psk;
+pub use record::create_records;
 pub use test_only::is_test_only;
 pub use timestamps::reserve_timestamps;

@@ -10,6 +10,8 @@ use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
 use crate::tui::input::{Action, Discretion, Guest, Now, Ticket};
+use crate::tui::keymap::Keymap;
+use crate::tui::keys::Bind;
 use crate::tui::log::Anchor;
 use crate::tui::theme::Theme;
 
@@ -24,6 +26,14 @@ pub struct Settings {
     pub zone: Zone,
     /// What a notification may say.
     pub notify: Discretion,
+    /// Whether one rings the bell.
+    pub bell: bool,
+    /// Which key does what.
+    pub keys: Keymap,
+    /// Whether the mouse is on at first.
+    pub mouse: bool,
+    /// Whether the keys of this run are written to a file, which the screen says as long as it runs.
+    pub keys_are_logged: bool,
     /// What a screen without conversations tells, a line each.
     pub guide: Vec<Safe>,
 }
@@ -119,6 +129,7 @@ impl App {
     pub fn new(settings: Settings, width: u16, height: u16, now: Now) -> Self {
         Self {
             theme: Theme::new(settings.ascii, settings.mono),
+            has_mouse: settings.mouse,
             settings,
             conversations: Vec::new(),
             active: None,
@@ -128,7 +139,6 @@ impl App {
             size: (width, height),
             is_focused: true,
             has_list: false,
-            has_mouse: false,
             is_bare: false,
             was_at_end: false,
             notice: None,
@@ -208,6 +218,12 @@ impl App {
                 .conversations
                 .get(at)
                 .is_some_and(|it| it.anchor.is_none())
+    }
+
+    /// The key to press for this, if there is one, or the command that does the same.
+    pub(super) fn key(&self, bind: Bind, command: &'static str) -> Safe {
+        let label = self.settings.keys.label(bind);
+        label.unwrap_or_else(|| command.into())
     }
 
     /// Tells the person something until the next key.

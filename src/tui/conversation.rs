@@ -249,6 +249,16 @@ impl Conversation {
         }
     }
 
+    /// Its messages and what is told between them, as they are read outside: with date, author and state.
+    pub(super) fn lines(&self, zone: &Zone) -> Vec<Safe> {
+        let mut entries: Vec<&Entry> = self.log.newest_first().map(|(_, it)| it).collect();
+        entries.reverse();
+        let lines = entries
+            .into_iter()
+            .map(|entry| entry.lines(&self.name, zone));
+        lines.flatten().collect()
+    }
+
     /// The number of the `n`th message from the end, counted from 1.
     pub(super) fn nth_message(&self, n: usize) -> Option<u64> {
         let mut messages = self.log.newest_first().filter(|(_, it)| it.is_message());

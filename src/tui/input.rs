@@ -217,6 +217,8 @@ pub struct LinkStatus {
     pub address: Option<SocketAddr>,
     /// There and back.
     pub rtt: Option<Duration>,
+    /// What was lost lately, in percent.
+    pub loss: Option<u32>,
     /// How long ago something was heard.
     pub heard: Option<Duration>,
     /// Something is due from there: that nothing is heard means something.
@@ -274,6 +276,8 @@ pub enum Ask {
     Ping(PeerId),
     /// Call somebody now.
     Connect(PeerId),
+    /// End the session with somebody, and do not call.
+    Disconnect(PeerId),
     /// Compare words.
     Verify(PeerId),
     /// The words are the same, by what was read out if that was typed.
@@ -309,6 +313,13 @@ pub enum Ask {
         /// How far back.
         within: Option<Duration>,
     },
+    /// Write a conversation into a file that does not exist yet.
+    Export {
+        /// Which file, unchecked.
+        file: String,
+        /// The conversation, a line each.
+        lines: Vec<Safe>,
+    },
     /// Take an unknown key in under a name.
     Welcome {
         /// The key.
@@ -330,13 +341,17 @@ pub enum Ask {
 /// A call for the person's attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What a notification may say; nothing but the bell if none.
+    /// What a notification may say; nothing if none.
     pub words: Option<Safe>,
+    /// Whether the bell rings.
+    pub rings: bool,
 }
 
 /// What a notification may say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Discretion {
+    /// Nothing, and there is none.
+    Off,
     /// Nothing: the bell alone.
     #[default]
     Bell,

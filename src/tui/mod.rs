@@ -19,9 +19,12 @@ mod entry;
 mod history;
 mod hold;
 mod input;
+mod key_name;
+mod keymap;
 mod keys;
 mod link;
 mod log;
+mod osc;
 mod paint;
 mod places;
 mod search;
@@ -37,5 +40,7 @@ pub use input::{
     Action, Ask, Card, Discretion, Guest, Input, LinkStatus, Notice, Now, Said, Standing, Ticket,
     Told,
 };
+pub use keymap::{BadKey, Keymap};
+pub use osc::Osc;
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use terminal::{Terminal, read, restore};

@@ -117,7 +117,9 @@ impl Party {
     pub fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         let endpoint = self.messenger.endpoint_mut();
         match endpoint.screen().check(datagram) {
-            Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, now),
+            Ok(Incoming::Handshake(packet)) => {
+                endpoint.handle_handshake(from, packet, now);
+            }
             Ok(Incoming::Data) => {
                 if let Ok(opened) = endpoint.key_table().open(from, datagram, now) {
                     endpoint.handle_opened(&opened, now);

@@ -1,8 +1,12 @@
 //! The control socket: a daemon, and the commands that go through whatever program runs.
 
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::io::ErrorKind;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
+#[cfg(target_os = "linux")]
+use std::os::unix::net::UnixListener;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
@@ -125,6 +129,76 @@ fn the_socket_is_its_owners_alone_and_goes_with_the_program() {
     assert!(!home.path("run/ctl.sock").exists());
 }
 
+/// Does something as another user of this machine, which only root can become; none, after saying so, for others.
+#[cfg(target_os = "linux")]
+fn as_another_user<R: Send + 'static>(act: impl FnOnce() -> R + Send + 'static) -> Option<R> {
+    use rustix::process::{Uid, geteuid};
+    if !geteuid().is_root() {
+        skipped("not running as root, who alone can be another user");
+        return None;
+    }
+    let become_and_act = move || {
+        // The system keeps users by thread, so that the others stay who they are.
+        let nobody = Uid::from_raw(65_534);
+        rustix::thread::set_thread_res_uid(None, nobody, None).unwrap();
+        act()
+    };
+    let thread = std::thread::Builder::new().spawn(become_and_act).unwrap();
+    Some(thread.join().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+fn open_to_all(home: &Home, modes: &[(&str, u32)]) {
+    for (name, mode) in modes {
+        fs::set_permissions(home.path(name), fs::Permissions::from_mode(*mode)).unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn another_user_is_kept_out_by_the_directory_and_refused_without_it() {
+    let home = Home::new();
+    let (_daemon, _) = daemon(&home);
+    open_to_all(&home, &[("", 0o711), ("run/ctl.sock", 0o666)]);
+    let path = home.path("run/ctl.sock");
+    let there = path.clone();
+    let Some(kept_out) = as_another_user(move || UnixStream::connect(there)) else {
+        return;
+    };
+    assert_eq!(kept_out.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    open_to_all(&home, &[("run", 0o711)]);
+    let refused = as_another_user(move || {
+        let mut stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // It may be closed before this is written.
+        let hello = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\"}\n";
+        let _ = stream.write_all(hello.as_bytes());
+        let mut line = String::new();
+        let read = BufReader::new(stream).read_line(&mut line);
+        (read.unwrap_or(0), line)
+    });
+    assert_eq!(refused, Some((0, String::new())), "closed without a word");
+    let mut ours = Client::of(&home);
+    assert_eq!(ours.ask("hello", &json!({}))["key"], json!(home.key()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_that_another_user_serves_is_not_talked_to() {
+    let home = Home::new();
+    fs::create_dir(home.path("run")).unwrap();
+    open_to_all(&home, &[("", 0o711), ("run", 0o777)]);
+    let path = home.path("run/ctl.sock");
+    let Some(_listener) = as_another_user(move || UnixListener::bind(path).unwrap()) else {
+        return;
+    };
+    open_to_all(&home, &[("run", 0o700)]);
+    let ended = home.attempt(&["status"]);
+    ended.failed(1, "SC41");
+    let words = "another user of this machine is at the other end";
+    assert!(ended.told.contains(words), "{}", ended.told);
+}
+
 #[test]
 fn a_directory_that_others_can_enter_is_refused() {
     let home = Home::new();
@@ -223,35 +297,46 @@ fn what_is_no_request_has_its_code_and_ends_nothing() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_closed_and_nobody_else_notices() {
+fn a_client_that_does_not_read_stops_nobody_else() {
     let (alice, bob) = Home::friends();
     let (_daemon, mut person) = connected(&alice, &bob);
     let mut deaf = Client::of(&alice);
     deaf.request("subscribe", &json!({}));
     let mut bot = Client::of(&alice);
     bot.ask("subscribe", &json!({}));
-    // Ten megabytes: more than a socket and the queue hold.
+    // Ten megabytes: more than a socket holds.
     let text = "x".repeat(1 << 20);
     for number in 0..10 {
         person.say(&format!("{number}{text}"));
-        assert!(
-            bot.event("message")["text"]
-                .as_str()
-                .unwrap()
-                .starts_with(&number.to_string())
-        );
+        let event = bot.event("message");
+        let said = event["text"].as_str().unwrap();
+        assert!(said.starts_with(&number.to_string()));
     }
-    let mut rest = Vec::new();
-    let end = std::io::Read::read_to_end(&mut deaf.lines, &mut rest);
-    assert!(
-        end.is_err() || rest.len() < 10 << 20,
-        "it was closed: {} bytes",
-        rest.len()
-    );
     assert_eq!(
         bot.ask("status", &json!({}))["peers"][0]["received"],
         json!(10)
     );
+    drop(deaf);
+}
+
+/// It comes faster than anybody could read it.
+#[test]
+fn whoever_comes_to_many_megabytes_that_nobody_has_heard_gets_them_all() {
+    let (alice, bob) = Home::friends();
+    let (_daemon, mut person) = connected(&alice, &bob);
+    let text = "x".repeat(2 << 20);
+    for number in 0..5 {
+        person.say(&format!("{number}{text}"));
+    }
+    let mut bot = Client::of(&alice);
+    while bot.ask("status", &json!({}))["peers"][0]["received"] != json!(5) {}
+    let told = bot.ask("subscribe", &json!({}));
+    assert_eq!(told["unheard"], json!(5), "{told}");
+    for number in 0..5 {
+        let event = bot.event("message");
+        let said = event["text"].as_str().unwrap();
+        assert!(said.starts_with(&number.to_string()) && said.len() > 2 << 20);
+    }
 }
 
 #[test]

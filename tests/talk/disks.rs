@@ -234,3 +234,39 @@ fn a_store_that_cannot_be_written_starts_nothing() {
         listener.kill();
     }
 }
+
+#[test]
+fn a_record_that_has_no_room_ends_and_is_told_once_and_the_conversation_goes_on() {
+    let (alice, bob) = Home::friends();
+    let place = alice.path("tmpfs");
+    fs::create_dir(&place).unwrap();
+    let small = place.display();
+    // Two pages for the record and one for the keys.
+    let script = format!("mount -t tmpfs -o size=12k,mode=700 none {small}");
+    let Some(namespace) = Namespace::with(&script) else {
+        return;
+    };
+    let (mut listener, address) = bob.listen(&[]);
+    let [trace, keys] = ["trace", "keys"].map(|name| place.join(name).display().to_string());
+    let address = address.to_string();
+    let connect = [
+        "connect",
+        "bob",
+        &address,
+        "--trace",
+        &trace,
+        "--trace-keys",
+        &keys,
+    ];
+    let mut caller = Program::start(namespace.command(&alice.command(&connect)));
+    for _ in 0..20 {
+        check(&mut caller, &mut listener);
+    }
+    caller.told(": the record of datagrams ends here: No space left on device");
+    check(&mut caller, &mut listener);
+    let ended = caller.leave();
+    assert_eq!(ended.code, Some(0));
+    let told = ended.transcript.matches("ends here").count();
+    assert_eq!(told, 1, "{}", ended.transcript);
+    listener.kill();
+}

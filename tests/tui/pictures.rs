@@ -11,6 +11,7 @@ use crate::screen::{BOB, CAROL, Screen, settings};
 const LINK: LinkStatus = LinkStatus {
     address: None,
     rtt: Some(Duration::from_millis(42)),
+    loss: Some(0),
     heard: Some(Duration::from_millis(400)),
     is_due: false,
     unacked: None,
@@ -91,6 +92,30 @@ fn the_smallest_screen_and_a_smaller_one() {
     assert_eq!(screen.rows()[0], "needs 20x6 [SC20]");
     screen.resize(1, 1);
     screen.draw();
+}
+
+#[test]
+fn that_keys_are_written_down_stands_on_every_screen_as_long_as_it_is_so() {
+    let recording = Settings {
+        keys_are_logged: true,
+        ..settings()
+    };
+    for (width, people) in [(80, 1), (20, 1), (20, 2), (80, 0)] {
+        let mut screen = Screen::with(recording.clone(), width, 8);
+        for (peer, name) in [(BOB, "bob"), (CAROL, "carol")].into_iter().take(people) {
+            screen.meet(peer, name);
+        }
+        for key in ["esc", "f1", "esc", "ctrl-s", "esc", "alt-k", "esc"] {
+            screen.key(key);
+            let tabs = screen.rows()[6].clone();
+            assert!(
+                tabs.trim_end().ends_with("KEYS LOGGED"),
+                "{width}, {key}: {tabs}"
+            );
+            assert!(people == 0 || tabs.starts_with(" ["), "{tabs}");
+        }
+    }
+    assert!(!Screen::with_bob(80, 8).text().contains("KEYS LOGGED"));
 }
 
 #[test]

@@ -499,7 +499,7 @@ macro_rules! of_build {
                     let (screen, table) = (end.screen(), end.key_table());
                     match screen.check(bytes) {
                         Ok(Incoming::Handshake(packet)) => {
-                            end.handle_handshake(ADDRESSES[from].into(), packet, now)
+                            end.handle_handshake(ADDRESSES[from].into(), packet, now);
                         }
                         Ok(Incoming::Data) => {
                             end.handle_opened(

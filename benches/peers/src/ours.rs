@@ -97,7 +97,9 @@ impl Side {
     pub fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         let endpoint = self.messenger.endpoint_mut();
         match self.screen.check(datagram) {
-            Ok(Incoming::Handshake(packet)) => endpoint.handle_handshake(from, packet, now),
+            Ok(Incoming::Handshake(packet)) => {
+                endpoint.handle_handshake(from, packet, now);
+            }
             Ok(Incoming::Data) => {
                 let opened = self
                     .table

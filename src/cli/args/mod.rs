@@ -114,6 +114,9 @@ pub struct Globals {
     /// Record every datagram in this new file, for Wireshark: addresses, sizes, times; nothing readable
     #[arg(long, global = true, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Write the keys to that record into this new file, so that Wireshark opens it: whoever has both reads what was said
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace_keys: Option<PathBuf>,
     /// How much the log tells
     #[arg(long, global = true, value_name = "LEVEL", value_enum)]
     pub log_level: Option<LogLevel>,

@@ -1,10 +1,6 @@
 //! Opens the socket and starts the threads that every talking program has.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::io::BufWriter;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::cli::Error;
@@ -13,12 +9,9 @@ use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::{Profile, cannot_bind};
 use crate::control::Happening;
 use crate::id::PeerId;
-use crate::net::{
-    Bind, Clock, Driver, ResolveError, Signal, Socket, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd,
-    local_address_towards,
-};
+use crate::net::{Bind, Clock, Driver, ResolveError, Signal, Socket};
 use crate::proto::EndpointConfig;
-use crate::store::{ErrorKind, KeyOffer, create_record};
+use crate::store::KeyOffer;
 use crate::text::{Safe, safe_line};
 use crate::tui;
 
@@ -77,7 +70,8 @@ impl Network {
             // Nobody is left to be woken when the loop has ended.
             let _ = wake.send(Input::Wake);
         });
-        let trace = record(&profile, socket.local_addr(), &sender)?;
+        let records = &profile.records;
+        let trace = records.start(clock, socket.local_addr(), &sender)?;
         let driver = Driver::start_traced(socket, messenger, clock, notify, trace);
         let driver = driver.map_err(|error| no_threads(&error))?;
         let deliver = sender.clone();
@@ -94,65 +88,6 @@ impl Network {
             leave: leave.map_err(|error| no_threads(&error))?,
         })
     }
-}
-
-/// Begins to record every datagram, if that is wanted.
-///
-/// # Errors
-/// SC21 if there is such a file; what else keeps it from being made.
-fn record(
-    profile: &Profile,
-    bound: SocketAddr,
-    inputs: &Sender<Input>,
-) -> Result<Option<Arc<Trace>>, Error> {
-    let Some(path) = profile.trace.clone() else {
-        return Ok(None);
-    };
-    let file = create_record(&path).map_err(|error| {
-        if matches!(error.kind(), ErrorKind::AlreadyExists) {
-            return Error::OutputExists { path: path.clone() };
-        }
-        error.into()
-    })?;
-    let clock = profile.clock;
-    let unix_us = clock.unix_time().0.saturating_mul(1_000);
-    let inputs = inputs.clone();
-    let config = TraceConfig {
-        file: Box::new(BufWriter::new(file)),
-        limit: TRACE_MAX_LEN,
-        epoch_us: unix_us.saturating_sub(clock.now().as_micros()),
-        local: local_address(bound),
-        on_end: Box::new(move |end| {
-            let words = Safe::from(path.as_path()) + ": the record of datagrams ends here: ";
-            let why = match end {
-                TraceEnd::Full => Safe::from(TRACE_MAX_LEN >> 20) + " MiB are full",
-                TraceEnd::Failed(error) => safe_line(&error.to_string()),
-            };
-            // Nobody is left to be told when the loop has ended.
-            let _ = inputs.send(Input::Told(words + why));
-        }),
-    };
-    let trace = Trace::start(config).map_err(|error| no_threads(&error))?;
-    Ok(Some(trace))
-}
-
-/// Says from which address we talk to another one. The system is asked once for each.
-fn local_address(bound: SocketAddr) -> Box<dyn Fn(SocketAddr) -> SocketAddr + Send> {
-    const MAX_KNOWN: usize = 1_024;
-    let known = RefCell::new(BTreeMap::new());
-    Box::new(move |peer| {
-        if !bound.ip().is_unspecified() {
-            return bound;
-        }
-        let mut known = known.borrow_mut();
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        let ip = known
-            .entry(peer.ip())
-            .or_insert_with(|| local_address_towards(peer).unwrap_or_else(|_| bound.ip()));
-        SocketAddr::new(*ip, bound.port())
-    })
 }
 
 pub(in crate::cli) fn no_threads(error: &std::io::Error) -> Error {

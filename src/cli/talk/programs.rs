@@ -48,7 +48,7 @@ impl Programs {
     pub(super) fn publish(&mut self, fact: &Fact, at: UnixTime) {
         if !self.subscribers.is_empty() {
             let line = event(&Event::new(at, fact));
-            self.push(&line, None);
+            self.subscribers.retain(|client| client.tell(line.clone()));
         }
     }
 
@@ -63,7 +63,9 @@ impl Programs {
             at,
         };
         if !self.subscribers.is_empty() {
-            self.push(&unheard.line(), Some(self.last_token));
+            let (line, token) = (unheard.line(), self.last_token);
+            self.subscribers
+                .retain(|client| client.hand_over(line.clone(), token));
         }
         self.unheard.insert(self.last_token, unheard);
     }
@@ -99,15 +101,10 @@ impl Programs {
             return 0;
         }
         let lines = self.unheard.iter();
-        let told = lines.take_while(|(token, unheard)| client.push(unheard.line(), Some(**token)));
+        let told = lines.take_while(|(token, unheard)| client.hand_over(unheard.line(), **token));
         let told = told.count();
         self.subscribers.push(client);
         told
-    }
-
-    fn push(&mut self, line: &str, token: Option<u64>) {
-        self.subscribers
-            .retain(|client| client.push(line.to_owned(), token));
     }
 }
 

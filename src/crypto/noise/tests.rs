@@ -66,6 +66,38 @@ fn both_sides_get_the_same_session() {
 }
 
 #[test]
+fn keys_that_are_disclosed_are_the_sessions_own_and_change_no_byte_of_the_handshake() {
+    let (mut alice, message1) = alice_calls(None);
+    let bob = bob_accepts(&message1).expect("message 1 is true");
+    let mut shown = None;
+    let (message2, bob, _) = bob
+        .respond_and_disclose(None, &PAYLOAD2, &mut shown)
+        .expect("keys are good");
+    assert_eq!(message2, bob_answers(&message1, None));
+    let of_bob = shown.take().expect("it was asked for");
+    let alice = alice
+        .finish_and_disclose(&message2, &mut shown)
+        .expect("message 2 is true");
+    let of_alice = shown.expect("it was asked for");
+    assert_eq!(of_alice.expose_seal(), of_bob.expose_open());
+    assert_eq!(of_alice.expose_open(), of_bob.expose_seal());
+    let rebuilt = TransportKeys::new(of_alice.expose_seal(), of_alice.expose_open());
+    assert_one_way(&alice.keys.seal, &bob.open);
+    assert_one_way(&bob.seal, &rebuilt.open);
+    assert_one_way(&rebuilt.seal, &bob.open);
+}
+
+#[test]
+fn a_refused_answer_discloses_nothing() {
+    let (mut alice, message1) = alice_calls(None);
+    let mut message2 = bob_answers(&message1, None);
+    message2[500] ^= 1;
+    let mut shown = None;
+    assert!(alice.finish_and_disclose(&message2, &mut shown).is_err());
+    assert!(shown.is_none());
+}
+
+#[test]
 fn the_two_directions_have_different_keys() {
     let (mut alice, message1) = alice_calls(None);
     let alice = alice.finish(&bob_answers(&message1, None)).expect("true");
@@ -358,9 +390,9 @@ fn every_step_stays_within_the_stack_that_is_scrubbed() {
         let (mut alice, message1) = started.expect("keys are good");
         let accepted = read_first(&remote, PROLOGUE, &message1, &mut rng(4));
         let state = accepted.expect("message 1 is true").state;
-        let responded = write_second(state, None, &PAYLOAD2);
+        let responded = write_second(state, None, &PAYLOAD2, None);
         let message2 = responded.expect("keys are good").0;
-        assert!(read_second(&mut alice.state, &message2).is_ok());
+        assert!(read_second(&mut alice.state, &message2, None).is_ok());
     };
     let thread = std::thread::Builder::new()
         .stack_size(std::env::var("SZ").map_or(SCRUB_LEN, |s| s.parse::<usize>().unwrap() * 1024));

@@ -31,7 +31,8 @@ impl App {
         match input {
             Input::Key(key) => {
                 self.pressed = Some(now.instant);
-                self.on_stroke(Stroke::of(&key));
+                let stroke = Stroke::of(&key, &self.settings.keys);
+                self.on_stroke(stroke);
             }
             Input::Paste(text) => self.on_paste(&text),
             Input::Wheel(rows) => self.scroll(isize::from(rows)),
@@ -67,11 +68,19 @@ impl App {
         }
         if let Some(held) = self.bell.due(self.now.instant) {
             let noun = if held == 1 { " message" } else { " messages" };
-            let words = Safe::from(held) + " more" + noun;
-            let has_words = !matches!(self.settings.notify, Discretion::Bell);
-            let words = has_words.then_some(words);
-            self.act(Action::Notify(Notice { words }));
+            self.notify(Safe::from(held) + " more" + noun);
         }
+    }
+
+    /// Calls the person, with these words if there may be any.
+    fn notify(&mut self, words: Safe) {
+        let words = match self.settings.notify {
+            Discretion::Off => return,
+            Discretion::Bell => None,
+            Discretion::Sender | Discretion::Full => Some(words),
+        };
+        let rings = self.settings.bell;
+        self.act(Action::Notify(Notice { words, rings }));
     }
 
     /// What is looked at counts as seen. What made room before is not, and is told of.

@@ -6,11 +6,13 @@ use ratatui_core::style::Style;
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::conversation::Conversation;
+use crate::tui::keys::Bind;
 use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::Places;
 use crate::tui::theme::Theme;
 
-const HELP: &str = "F1 help ";
+/// What stands in the place of the help while keys are logged. Beside this a tab fits on the narrowest screen.
+const KEYS_LOGGED: &str = "KEYS LOGGED ";
 
 /// A tab: which conversation, what stands there, and from which cell on.
 struct Tab {
@@ -21,6 +23,12 @@ struct Tab {
 
 impl App {
     pub(super) fn draw_tabs(&self, canvas: &mut Canvas<'_>, area: Rect) {
+        if self.settings.keys_are_logged {
+            let mut pen = canvas.row(area, 0);
+            let cells = Piece::from(KEYS_LOGGED).cells();
+            pen.before_end(cells).put(KEYS_LOGGED, self.theme.alarm());
+        }
+        let area = self.place_of_tabs(area);
         let mut pen = canvas.row(area, 0);
         for tab in self.tabs(usize::from(area.width)) {
             let is_here = self.active == Some(tab.at);
@@ -31,9 +39,22 @@ impl App {
             };
             pen.plain(" ").put(&tab.words, style);
         }
-        let cells = Piece::from(HELP).cells();
-        if pen.left() > cells {
-            pen.before_end(cells).plain(HELP);
+        let help = self.key(Bind::Help, "/help") + " help ";
+        let cells = Piece::from(&help).cells();
+        if pen.left() > cells && !self.settings.keys_are_logged {
+            pen.before_end(cells).plain(&help);
+        }
+    }
+
+    /// What the row has left for tabs.
+    fn place_of_tabs(&self, row: Rect) -> Rect {
+        if !self.settings.keys_are_logged {
+            return row;
+        }
+        let cells = u16::try_from(Piece::from(KEYS_LOGGED).cells()).unwrap_or(u16::MAX);
+        Rect {
+            width: row.width.saturating_sub(cells),
+            ..row
         }
     }
 
@@ -80,7 +101,7 @@ impl App {
 
 /// The conversation whose tab is at this cell.
 pub(in crate::tui) fn tab_at(app: &App, x: u16, y: u16) -> Option<usize> {
-    let area = Places::of(app)?.tabs;
+    let area = app.place_of_tabs(Places::of(app)?.tabs);
     if !area.contains(Position { x, y }) {
         return None;
     }

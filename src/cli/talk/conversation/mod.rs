@@ -19,6 +19,7 @@ mod messages;
 mod news;
 mod pings;
 mod prompt;
+mod quality;
 mod requests;
 mod screen;
 mod serving;
@@ -277,6 +278,8 @@ struct Link {
     has_another_key: bool,
     /// Why the last one ended, or none came about.
     why: Option<Safe>,
+    /// What was told about how good it is.
+    told: quality::Told,
 }
 
 #[derive(Debug)]
@@ -386,6 +389,7 @@ impl Conversation {
         self.state.looked = now;
         self.state.has_room = true;
         self.tell_late(now)?;
+        self.tell_quality(now)?;
         self.look_at_known_peers()?;
         if let Some(screen) = self.face.screen() {
             screen.check_size();

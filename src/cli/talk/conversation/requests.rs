@@ -148,6 +148,7 @@ impl Conversation {
             | Call::Accept(_)
             | Call::Reject(_)
             | Call::Connect(_)
+            | Call::Disconnect(_)
             | Call::Verify(_)
             | Call::Match(_)
             | Call::Differ(_)
@@ -181,7 +182,7 @@ impl Conversation {
         for guest in &self.state.guests {
             let caller = Fact::caller(guest.peer, guest.address, None);
             // It may be gone.
-            let _ = client.push(event(&Event::new(now, &caller)), None);
+            let _ = client.tell(event(&Event::new(now, &caller)));
         }
     }
 
@@ -200,6 +201,10 @@ impl Conversation {
                 let peer = self.peer_called(&somebody.peer)?;
                 self.call_now(peer);
                 Ok(json!({}))
+            }
+            Call::Disconnect(somebody) => {
+                let peer = self.peer_called(&somebody.peer)?;
+                self.hang_up(peer).map(|()| json!({}))
             }
             Call::Verify(somebody) => {
                 let peer = self.peer_called(&somebody.peer)?;
@@ -403,7 +408,7 @@ impl Conversation {
             }
             (From::Client(client), Some(id)) => {
                 // It may be gone.
-                let _ = client.push(result(id, &done), None);
+                let _ = client.answer(result(id, &done));
             }
             (From::Client(_), None) => {}
         }
@@ -419,7 +424,7 @@ impl Conversation {
             }
             (From::Client(client), Some(id)) => {
                 let message = failed.report().title;
-                let _ = client.push(error(id, code, message.as_str(), &trouble), None);
+                let _ = client.answer(error(id, code, message.as_str(), &trouble));
             }
             (From::Client(_), None) => {}
         }

@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::thread::Builder;
 
 use crate::chat::{Incoming, Name, Outgoing, State};
+use crate::cli::talk::hook::Hook;
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
 use crate::net::{Clock, Signal, suspend};
@@ -13,7 +14,7 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::UnixTime;
 use crate::tui::{
-    self, Action, App, Ask, Card, Guest, LinkStatus, Now, Said, Settings, Standing, Terminal,
+    self, Action, App, Ask, Card, Guest, LinkStatus, Now, Osc, Said, Settings, Standing, Terminal,
     Ticket, Told, read,
 };
 
@@ -33,8 +34,17 @@ pub(in crate::cli::talk) struct Screen {
     /// Messages that were looked at.
     seen: Vec<(PeerId, Name)>,
     wants_to_leave: bool,
+    alerts: Alerts,
     /// Whether something has changed since it was drawn.
     is_stale: bool,
+}
+
+/// Who is told of a notification.
+pub(in crate::cli::talk) struct Alerts {
+    /// The terminal, by this.
+    pub(in crate::cli::talk) osc: Osc,
+    /// A command.
+    pub(in crate::cli::talk) hook: Option<Hook>,
 }
 
 /// What the loop is to do.
@@ -62,8 +72,15 @@ impl Screen {
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::cli::talk) fn open(settings: Settings, clock: Clock) -> io::Result<Self> {
-        let terminal = Terminal::open()?;
+    pub(in crate::cli::talk) fn open(
+        settings: Settings,
+        alerts: Alerts,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let mut terminal = Terminal::open()?;
+        if settings.mouse {
+            terminal.set_mouse(true)?;
+        }
         let (width, height) = Terminal::size()?;
         Ok(Self {
             app: App::new(settings, width, height, now(clock)),
@@ -75,6 +92,7 @@ impl Screen {
             met: BTreeSet::new(),
             seen: Vec::new(),
             wants_to_leave: false,
+            alerts,
             is_stale: true,
         })
     }
@@ -100,7 +118,12 @@ impl Screen {
                     self.seen.extend(names.into_iter().map(|name| (peer, name)));
                 }
                 Action::Copy(text) => self.terminal.copy(&text)?,
-                Action::Notify(notice) => self.terminal.notify(&notice)?,
+                Action::Notify(notice) => {
+                    self.terminal.notify(&notice, self.alerts.osc)?;
+                    if let Some(hook) = &self.alerts.hook {
+                        hook.call(notice.words);
+                    }
+                }
                 Action::Mouse(is_on) => self.terminal.set_mouse(is_on)?,
                 Action::Redraw => self.terminal.redraw()?,
                 Action::Suspend => {

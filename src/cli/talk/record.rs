@@ -1,0 +1,145 @@
+//! The record of datagrams (`--trace`), and the keys to it (`--trace-keys`).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use crate::cli::args::Globals;
+use crate::cli::talk::network::{Input, no_threads};
+use crate::cli::{Context, Error, Out};
+use crate::net::{
+    Clock, KEY_LOG_MAX_LEN, KeyLogConfig, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd,
+    local_address_towards,
+};
+use crate::store::{ErrorKind, create_records};
+use crate::text::{Safe, safe_line};
+
+/// What is to be recorded, and where.
+#[derive(Debug)]
+pub(super) struct Records {
+    trace: Option<PathBuf>,
+    pub(super) keys: Option<PathBuf>,
+    out: Out,
+}
+
+/// Refuses keys without what they open.
+///
+/// # Errors
+/// SC29.
+pub(in crate::cli) fn check(globals: &Globals) -> Result<(), Error> {
+    if globals.trace_keys.is_none() || globals.trace.is_some() {
+        return Ok(());
+    }
+    Err(Error::BadArgument {
+        given: "--trace-keys".into(),
+        reason: "it writes the keys to a record of datagrams, and there is none without --trace"
+            .into(),
+        example: &["connect", "NAME", "--trace", "FILE", "--trace-keys", "FILE"],
+    })
+}
+
+impl Records {
+    pub(super) fn of(context: &Context) -> Self {
+        Self {
+            trace: context.globals.trace.clone(),
+            keys: context.globals.trace_keys.clone(),
+            out: context.out.clone(),
+        }
+    }
+
+    /// Begins to record every datagram, if that is wanted.
+    ///
+    /// # Errors
+    /// SC21 if there is such a file; SC03 if others could read or replace the keys; what else keeps the files from
+    /// being made.
+    pub(super) fn start(
+        &self,
+        clock: Clock,
+        bound: SocketAddr,
+        inputs: &Sender<Input>,
+    ) -> Result<Option<Arc<Trace>>, Error> {
+        let Some(path) = &self.trace else {
+            return Ok(None);
+        };
+        let (file, keys) = create_records(path, self.keys.as_deref()).map_err(refusal)?;
+        let keys = keys.zip(self.keys.as_deref());
+        if let Some((_, path)) = &keys {
+            self.out.warn(&(Safe::from(*path) + KEYS_WARNING));
+        }
+        let unix_us = clock.unix_time().0.saturating_mul(1_000);
+        let config = TraceConfig {
+            file: Box::new(BufWriter::new(file)),
+            limit: TRACE_MAX_LEN,
+            epoch_us: unix_us.saturating_sub(clock.now().as_micros()),
+            local: local_address(bound),
+            on_end: tell_end(path, "the record of datagrams", TRACE_MAX_LEN, inputs),
+            keys: keys.map(|(file, path)| key_log(file, path, inputs)),
+        };
+        Trace::start(config)
+            .map(Some)
+            .map_err(|error| no_threads(&error))
+    }
+}
+
+/// What is said of the file with the keys, whatever else is quiet.
+const KEYS_WARNING: &str = ": the keys of every session of this run are written here (--trace-keys). Whoever has the file \
+reads what is said, and can forge it while it is said. Delete it when you are done";
+
+fn key_log(file: File, path: &Path, inputs: &Sender<Input>) -> KeyLogConfig {
+    KeyLogConfig {
+        // Without a buffer, in which keys would stay.
+        file: Box::new(file),
+        limit: KEY_LOG_MAX_LEN,
+        on_end: tell_end(path, "the key log", KEY_LOG_MAX_LEN, inputs),
+    }
+}
+
+fn refusal(error: crate::store::Error) -> Error {
+    match (error.kind(), error.path()) {
+        (ErrorKind::AlreadyExists, Some(path)) => Error::OutputExists { path: path.into() },
+        _ => error.into(),
+    }
+}
+
+/// Tells that a file ends before the program, and why.
+fn tell_end(
+    path: &Path,
+    what: &'static str,
+    limit: u64,
+    inputs: &Sender<Input>,
+) -> Box<dyn Fn(TraceEnd) + Send> {
+    let (path, inputs) = (path.to_owned(), inputs.clone());
+    Box::new(move |end| {
+        let words = Safe::from(path.as_path()) + ": " + what + " ends here: ";
+        let why = match end {
+            TraceEnd::Full => Safe::from(limit >> 20) + " MiB are full",
+            TraceEnd::Failed(error) => safe_line(&error.to_string()),
+        };
+        // Nobody is left to be told when the loop has ended.
+        let _ = inputs.send(Input::Told(words + why));
+    })
+}
+
+/// Says from which address we talk to another one. The system is asked once for each.
+fn local_address(bound: SocketAddr) -> Box<dyn Fn(SocketAddr) -> SocketAddr + Send> {
+    const MAX_KNOWN: usize = 1_024;
+    let known = RefCell::new(BTreeMap::new());
+    Box::new(move |peer| {
+        if !bound.ip().is_unspecified() {
+            return bound;
+        }
+        let mut known = known.borrow_mut();
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        let ip = known
+            .entry(peer.ip())
+            .or_insert_with(|| local_address_towards(peer).unwrap_or_else(|_| bound.ip()));
+        SocketAddr::new(*ip, bound.port())
+    })
+}

@@ -1,0 +1,116 @@
+//! A thread that writes what others note, so that none of them waits for a disk.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+/// Something that was noted.
+pub(super) struct Noted<T> {
+    pub(super) item: T,
+    /// What found no room before it.
+    pub(super) missing: u64,
+}
+
+/// The way to the thread. A full queue loses what is noted, never time.
+pub(super) struct Background<T> {
+    queue: Mutex<Option<SyncSender<Noted<T>>>>,
+    missing: AtomicU64,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl<T: Send + 'static> Background<T> {
+    /// Starts a thread that takes what is noted, of which at most `room` waits.
+    ///
+    /// # Errors
+    /// The system's, if it gives no thread.
+    pub(super) fn start(
+        name: &str,
+        room: usize,
+        body: impl FnOnce(&Receiver<Noted<T>>) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (queue, waiting) = sync_channel(room);
+        let thread = Builder::new().name(name.to_owned());
+        let thread = thread.spawn(move || body(&waiting))?;
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            missing: AtomicU64::new(0),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Notes something, if there is room and the thread still takes it.
+    pub(super) fn note(&self, item: T) {
+        let queue = lock(&self.queue);
+        let Some(queue) = &*queue else { return };
+        let missing = self.missing.swap(0, Ordering::Relaxed);
+        if let Err(TrySendError::Full(_)) = queue.try_send(Noted { item, missing }) {
+            self.missing.fetch_add(missing + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<T> Background<T> {
+    /// Lets the thread take what waits, and end.
+    pub(super) fn finish(&self) {
+        drop(lock(&self.queue).take());
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            // A panic has been noted by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<T> Drop for Background<T> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_counted_by_what_does() {
+        let (go, gate) = mpsc::channel::<()>();
+        let (has_room, made_room) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let background = Background::start("test", 2, move |waiting| {
+            let _ = gate.recv();
+            for _ in 0..2 {
+                let noted: Noted<u8> = waiting.recv().unwrap();
+                tell.send((noted.item, noted.missing)).unwrap();
+            }
+            has_room.send(()).unwrap();
+            for noted in waiting {
+                tell.send((noted.item, noted.missing)).unwrap();
+            }
+        })
+        .unwrap();
+        (0..5).for_each(|number| background.note(number));
+        go.send(()).unwrap();
+        made_room.recv().unwrap();
+        background.note(5);
+        background.finish();
+        let seen: Vec<(u8, u64)> = told.iter().collect();
+        assert_eq!(seen, [(0, 0), (1, 0), (5, 3)]);
+    }
+
+    #[test]
+    fn nothing_is_noted_any_more_once_it_has_ended() {
+        let background = Background::start("test", 1, |waiting| drop(waiting.recv())).unwrap();
+        background.note(1);
+        background.finish();
+        background.note(2);
+        assert_eq!(background.missing.load(Ordering::Relaxed), 0);
+    }
+}
