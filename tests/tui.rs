@@ -29,5 +29,7 @@ mod speed;
 mod styles;
 #[path = "tui/table.rs"]
 mod table;
+#[path = "tui/verifying.rs"]
+mod verifying;
 #[path = "tui/writing.rs"]
 mod writing;

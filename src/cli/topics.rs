@@ -117,8 +117,8 @@ Nothing that an unknown caller writes is shown before you accept. A key that you
 accept for the first time may be anybody's: compare it over another channel, a
 phone call or a meeting.
 
-  /verify                           while you talk: four words, seen by both
-  securechat peers verify bob       60 digits, without a connection
+  /verify (Alt+V on a screen)       while you talk: four words, seen by both
+  securechat peers verify bob       60 digits, without a connection (or /number)
 
 If somebody has a new key (the one before is refused from then on):
   securechat peers replace bob KEY  asks for what bob reads out to you

@@ -8,7 +8,7 @@ pub(crate) use self::table::{COMMANDS, Usage, beginning_with, find, lines};
 
 use core::time::Duration;
 
-use crate::text::{Safe, nearest, safe_line};
+use crate::text::{MAX_NAME_LEN, Safe, nearest, safe_line};
 use crate::time::parse_duration;
 
 /// A line, as its author means it.
@@ -45,6 +45,8 @@ pub(crate) enum Command<'a> {
     /// A name, what was read out, or both.
     Match(&'a str),
     Differ(Option<&'a str>),
+    /// Whose safety number, and the digits that were read out.
+    Number(Option<&'a str>, &'a str),
     Later(Option<&'a str>),
     MyId,
     MyQr,
@@ -150,6 +152,7 @@ impl<'a> Command<'a> {
             ("verify", _) if two.is_none() => Self::Verify(one),
             ("match", _) => Self::Match(rest),
             ("differ", _) if two.is_none() => Self::Differ(one),
+            ("number", _) => Self::number(rest),
             ("later", _) if two.is_none() => Self::Later(one),
             ("save", Some(name)) if two.is_none() => Self::Save(name),
             ("go" | "query", Some(name)) if two.is_none() => Self::Go(name),
@@ -189,6 +192,20 @@ impl<'a> Command<'a> {
             ("mute", None) => Self::Mute,
             _ => return None,
         })
+    }
+}
+
+impl<'a> Command<'a> {
+    /// A name may be made of digits; several groups of them are a number.
+    fn number(rest: &'a str) -> Self {
+        let is_digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
+        let (first, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let is_read_out = is_digits(first) && (!after.is_empty() || first.len() > MAX_NAME_LEN);
+        if first.is_empty() || is_read_out {
+            Self::Number(None, rest)
+        } else {
+            Self::Number(Some(first), after.trim())
+        }
     }
 }
 

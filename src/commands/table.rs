@@ -73,7 +73,12 @@ pub(crate) const COMMANDS: &[Usage] = &[
     named(
         "differ",
         "[NAME]",
-        "the words differ: end it, and send nothing more",
+        "what was compared differs: end it, and send nothing",
+    ),
+    named(
+        "number",
+        "[NAME] [DIGITS]",
+        "the safety number, or whether it is what was read",
     ),
     named("later", "[NAME]", "compare words another time"),
     plain("myid", "", "our own key, and what others have to type"),

@@ -14,6 +14,7 @@ use crate::tui::keymap::Keymap;
 use crate::tui::keys::Bind;
 use crate::tui::log::Anchor;
 use crate::tui::theme::Theme;
+use crate::tui::verifying::Verifying;
 
 /// How the face is to look and behave.
 #[derive(Clone, Debug)]
@@ -62,8 +63,9 @@ pub struct App {
     pub(super) notice: Option<Safe>,
     /// When Ctrl+C was pressed on an empty line.
     pub(super) interrupted: Option<Instant>,
-    /// When a key was pressed last.
+    /// When a key was pressed last, and when the one before it.
     pub(super) pressed: Option<Instant>,
+    pub(super) pressed_before: Option<Instant>,
     pub(super) bell: Bell,
     pub(super) completion: Option<Completion>,
     pub(super) now: Now,
@@ -98,8 +100,23 @@ pub(super) enum Mode {
     Pasted(usize),
     /// They confirm that a caller is saved under a name.
     Welcome { guest: Guest, name: String },
+    /// They compare words with somebody.
+    Verify(Verifying),
+    /// They look at a QR code.
+    Code(Code),
     /// They confirm that something is left behind: so many messages, so many that are being written.
     Leave { waiting: usize, drafts: usize },
+}
+
+/// A QR code that fills the screen.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) lines: Vec<Safe>,
+    pub(super) text: Safe,
+    /// Whether light and dark have changed places.
+    pub(super) is_inverted: bool,
+    /// Where it was asked for.
+    pub(super) under: Option<Verifying>,
 }
 
 /// A search in a conversation.
@@ -144,6 +161,7 @@ impl App {
             notice: None,
             interrupted: None,
             pressed: None,
+            pressed_before: None,
             bell: Bell::default(),
             completion: None,
             now,
@@ -208,7 +226,11 @@ impl App {
     pub(super) fn is_seen(&self, at: usize) -> bool {
         let is_covered = matches!(
             self.mode,
-            Mode::Panel { .. } | Mode::Switcher { .. } | Mode::Welcome { .. }
+            Mode::Panel { .. }
+                | Mode::Switcher { .. }
+                | Mode::Welcome { .. }
+                | Mode::Verify(_)
+                | Mode::Code(_)
         );
         self.is_focused
             && !is_covered

@@ -31,14 +31,15 @@ mod search;
 mod terminal;
 mod theme;
 mod update;
+mod verifying;
 mod view;
 mod wrap;
 
 pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
-    Action, Ask, Card, Discretion, Guest, Input, LinkStatus, Notice, Now, Said, Standing, Ticket,
-    Told,
+    Action, Ask, Card, Comparison, Discretion, Guest, Input, LinkStatus, Notice, Now, Said,
+    Standing, Ticket, Told,
 };
 pub use keymap::{BadKey, Keymap};
 pub use osc::Osc;

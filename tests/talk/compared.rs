@@ -267,10 +267,6 @@ fn a_program_is_told_what_was_not_verified() {
         &answered(&mut listener, &request("match", 1, "bob")),
         "SC40",
     );
-    failed(
-        &answered(&mut listener, &request("differ", 2, "bob")),
-        "SC40",
-    );
     ask(&mut listener, &request("verify", 3, "bob"));
     let words = step(&mut listener, "words")["words"].clone();
     ask(&mut listener, &request("verify", 4, "bob"));

@@ -103,7 +103,7 @@ impl Person {
     }
 }
 
-fn resize(terminal: &File, width: u16, height: u16) {
+pub(crate) fn resize(terminal: &File, width: u16, height: u16) {
     let size = Winsize {
         ws_col: width,
         ws_row: height,

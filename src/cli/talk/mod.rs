@@ -57,7 +57,7 @@ use crate::control::IS_SUPPORTED;
 use crate::json::LINE_MAX_LEN;
 use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
-use crate::proto::{Congestion, EndpointConfig, Trust};
+use crate::proto::{EndpointConfig, Trust};
 use crate::store::{self, Callers, Mode, Notify, key_text};
 use crate::text::{Safe, safe_line};
 use crate::tui::{Discretion, Osc, Settings, Zone};
@@ -88,9 +88,8 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
         trust: trust(reachable.trust, context)?,
         stealth: reachable.stealth,
         nickname: nickname(reachable.nickname.as_deref(), context),
-        bulk: false,
-        congestion: Congestion::default(),
         keepalive: context.config.keepalive,
+        ..EndpointConfig::default()
     };
     let profile = Profile::open(context, bind)?;
     let goal = Goal::Listen {

@@ -1,6 +1,5 @@
 //! Keys, while they write.
 
-use crate::commands::Command;
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Mode, Search};
@@ -140,7 +139,7 @@ impl App {
                 };
             }
             Bind::Verify => {
-                let _ = self.run(Command::Verify(None));
+                let _ = self.open_verifying(None);
             }
             Bind::Bare => self.enter_bare(),
             Bind::List => self.has_list = !self.has_list,

@@ -27,13 +27,13 @@ impl App {
             Command::Ping(name) => return self.ask_about(name, Ask::Ping),
             Command::Connect(name) => return self.ask_about(name, Ask::Connect),
             Command::Disconnect(name) => return self.ask_about(name, Ask::Disconnect),
-            Command::Verify(name) => return self.ask_about(name, Ask::Verify),
+            Command::Verify(name) => return self.open_verifying(name),
+            Command::Number(name, typed) => return self.open_safety_number(name, typed),
             Command::Differ(name) => return self.ask_about(name, Ask::Differ),
             Command::Later(name) => return self.ask_about(name, Ask::Later),
             Command::Match(rest) => {
                 let (name, typed) = words::split_name(rest);
-                let typed = typed.to_owned();
-                return self.ask_about(name, |peer| Ask::Match(peer, typed.clone()));
+                return self.say_same(name, typed);
             }
             Command::MyQr => self.act(Action::Ask(Ask::MyQr)),
             Command::Save(name) => return self.save(name),
@@ -113,7 +113,11 @@ impl App {
         true
     }
 
-    fn ask_about(&mut self, name: Option<&str>, ask: impl Fn(crate::id::PeerId) -> Ask) -> bool {
+    pub(super) fn ask_about(
+        &mut self,
+        name: Option<&str>,
+        ask: impl Fn(crate::id::PeerId) -> Ask,
+    ) -> bool {
         let at = match name {
             Some(name) => self.resolve(name),
             None => self.active,

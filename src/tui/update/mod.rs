@@ -6,6 +6,7 @@ mod completion;
 mod modes;
 mod submit;
 mod told;
+mod verifying;
 
 pub(super) use submit::blocked;
 
@@ -21,7 +22,7 @@ use crate::tui::view;
 /// Lines from which on a paste is asked about (irssi asks from the sixth on).
 const ASK_FROM_LINES: usize = 6;
 /// Who has pressed a key for less than this has not seen yet what changed meanwhile.
-const GLANCE: Duration = Duration::from_millis(300);
+pub(super) const GLANCE: Duration = Duration::from_millis(300);
 
 impl App {
     /// Takes what happens, and returns what is to be done, in this order.
@@ -30,7 +31,7 @@ impl App {
         self.now = now;
         match input {
             Input::Key(key) => {
-                self.pressed = Some(now.instant);
+                self.pressed_before = self.pressed.replace(now.instant);
                 let stroke = Stroke::of(&key, &self.settings.keys);
                 self.on_stroke(stroke);
             }
@@ -131,8 +132,13 @@ impl App {
                 self.find_hits();
             }
             Mode::Past { line, .. } | Mode::Switcher { line, .. } => line.insert(text),
+            Mode::Verify(panel) => panel.paste(text),
             Mode::Chat => self.paste_into_message(text),
-            Mode::Panel { .. } | Mode::Pasted(_) | Mode::Welcome { .. } | Mode::Leave { .. } => {}
+            Mode::Panel { .. }
+            | Mode::Pasted(_)
+            | Mode::Welcome { .. }
+            | Mode::Code(_)
+            | Mode::Leave { .. } => {}
         }
     }
 
@@ -155,6 +161,11 @@ impl App {
             let most = panel.saturating_sub(window.height.saturating_sub(1));
             *above = above.saturating_add_signed(rows.saturating_neg()).min(most);
             return;
+        }
+        if let Mode::Verify(panel) = &self.mode {
+            let most = self.most_above(panel);
+            let above = panel.above.saturating_add_signed(rows.saturating_neg());
+            return self.scroll_panel_to(above.min(most));
         }
         self.current_mut().scroll(rows, window);
     }

@@ -75,6 +75,10 @@ impl App {
             }
             Told::Guest(guest) => self.on_guest(guest),
             Told::GuestGone(peer) => self.guests.retain(|guest| guest.peer != peer),
+            Told::Comparison { peer, comparison } => self.on_comparison(peer, comparison),
+            Told::SafetyNumber { peer, number } => self.on_safety_number(peer, number),
+            Told::NotProved { peer, why } => self.on_not_proved(peer, why),
+            Told::Code { lines, text } => self.show_code(lines, text),
             Told::Page { title, lines } => self.show_page(title, lines),
             Told::Note { about, lines } => {
                 for line in lines {

@@ -70,8 +70,13 @@ impl Conversation {
         let uri = key_uri(&self.own, None, &[]);
         match qr::lines(&uri, false) {
             Ok(mut lines) => {
+                if let Some(screen) = self.face.screen() {
+                    return screen.code(lines, uri);
+                }
                 lines.push(uri);
-                self.show_page("my key", lines);
+                for line in lines {
+                    self.warn(line);
+                }
             }
             Err(error) => self.complain(&error),
         }

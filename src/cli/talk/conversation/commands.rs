@@ -49,6 +49,9 @@ impl Conversation {
             Command::Disconnect(name) => return self.about(name, Self::hang_up),
             Command::Verify(name) => return self.about(name, Self::verify),
             Command::Differ(name) => return self.about(name, Self::differ),
+            Command::Number(name, typed) => {
+                return self.about(name, |it, peer| it.compare_safety_number(peer, typed));
+            }
             Command::Later(name) => return self.about(name, Self::compare_later),
             Command::Match(rest) => self.on_match(Some(rest).filter(|rest| !rest.is_empty()))?,
             Command::Save(name) => return self.about(None, |it, peer| it.save_as(peer, name)),

@@ -11,6 +11,7 @@
 mod asked;
 mod beginning;
 mod commands;
+mod comparing;
 mod deliveries;
 mod ending;
 mod events;
@@ -40,11 +41,11 @@ use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
 use crate::cli::talk::calls::Calls;
+use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
-use crate::cli::talk::conversation::verifying::Comparing;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
 use crate::cli::talk::goal::Goal;
@@ -168,6 +169,8 @@ pub(in crate::cli::talk) struct State {
     aside: BTreeSet<PeerId>,
     /// Of whom this could not be written down, and when they were verified by then.
     unwritten: BTreeMap<PeerId, Option<Day>>,
+    /// Since when the session stood in which that was found.
+    differed: BTreeMap<PeerId, UnixTime>,
     /// To whom it was suggested to compare words.
     suggested: BTreeSet<PeerId>,
     /// Since when an answer to `/ping` is waited for.

@@ -218,7 +218,7 @@ impl Conversation {
             }
             Call::Differ(somebody) => {
                 let peer = self.peer_called(&somebody.peer)?;
-                self.differ_asked(peer).map(|()| json!({}))
+                self.differ(peer).map(|()| json!({}))
             }
             Call::PeersList => Ok(value(&List::of(self.profile.contacts.known()))),
             Call::PeersAdd(add) => self.peers_add(&add),

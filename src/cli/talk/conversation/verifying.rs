@@ -1,36 +1,38 @@
-//! Two people compare words. Every step is told, with what to do next.
+//! Two people compare words. Every step is told, with what to do next: in lines by the commands, on a screen
+//! to its panel, which shows how things stand.
 //!
 //! ```text
-//! /verify ─▶ asked ─▶ words ─▶ /match        the peer is verified from now on
-//!                          ├─▶ /match WORDS  the same, if they are what the other reads out
-//!                          ├─▶ /differ       the session ends, nothing is sent until somebody decides
+//! /verify ─▶ asked ─▶ words ─▶ /match          the peer is verified from now on
+//!                          ├─▶ /match WORDS    the same, if they are what the other reads out
+//!                          ├─▶ /differ         the session ends, nothing is sent until somebody decides
 //!                          └─▶ /later
+//! /number ─▶ 60 digits ─────▶ /number DIGITS   without a session
 //! ```
 
 use crate::chat::words::{Typed, compare, split_name, words};
 use crate::cli::Error;
+use crate::cli::peers::verify::SafetyNumber;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::comparing::{
+    Comparing, Evidence, alone, complaint, unfinished,
+};
 use crate::cli::talk::fact::{Fact, Step};
+
 use crate::cli::talk::profile::count;
+use crate::crypto::safety_number;
 use crate::id::PeerId;
+use crate::plain::Stamp;
+use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::{self, Day};
-use crate::text::{Safe, safe_line};
+use crate::text::Safe;
+use crate::tui;
 
 const NO_LONGER: &str = "those words are compared no longer";
 
-/// A comparison that runs.
-#[derive(Debug, Default)]
-pub(super) struct Comparing {
-    /// The words, once they are there.
-    code: Option<ShortCode>,
-    /// Whether our person has said that they are the same.
-    is_ours: bool,
-}
-
 /// What came of it that our person has said that the words are the same.
 #[derive(Debug)]
-pub(super) enum Judged {
+enum Judged {
     /// Whether there was a line to note it on.
     Noted(bool),
     Already,
@@ -103,7 +105,7 @@ impl Conversation {
     /// SC40; what writing to known-peers fails with.
     pub(super) fn match_asked(&mut self, peer: PeerId, typed: &str) -> Result<bool, Error> {
         let unclear = |reason: Safe| Err(Error::BadRequest { reason });
-        let Some(code) = self.shown(peer) else {
+        let Some(code) = self.code(peer) else {
             return unclear("no words are compared with this peer".into());
         };
         if let Some(complaint) = complaint(typed, &code) {
@@ -117,25 +119,18 @@ impl Conversation {
         }
     }
 
-    /// A program says that the words differ.
-    ///
-    /// # Errors
-    /// SC40.
-    pub(super) fn differ_asked(&mut self, peer: PeerId) -> Result<(), Error> {
-        if self.end_if_words(peer)? {
-            return Ok(());
-        }
-        let reason = "no words are compared with this peer".into();
-        Err(Error::BadRequest { reason })
-    }
-
     /// Says once that words can be compared.
     pub(super) fn suggest_verification(&mut self, peer: PeerId) {
         let is_due = self.is_person() && self.profile.contacts.verified(&peer).is_none();
         if is_due && self.state.suggested.insert(peer) {
             let label = self.label(&peer);
-            let words = Safe::from("to be sure that it is ") + &label + ", compare four words: ";
-            self.face.note(Some(peer), &(words + "/verify " + label));
+            let words = Safe::from("Compare four words with ") + &label + " to be sure who it is: ";
+            let how = if self.face.is_screen() {
+                "Alt+V".into()
+            } else {
+                Safe::from("/verify ") + label
+            };
+            self.face.note(Some(peer), &(words + how));
         }
     }
 
@@ -147,45 +142,56 @@ impl Conversation {
     /// As [`Conversation::verify`]; why nothing can be compared, which the face has been told.
     fn ask_to_verify(&mut self, peer: PeerId) -> Result<Option<Safe>, Error> {
         if self.is_aside(&peer) {
+            let differs = self.differs(&peer);
+            self.show_comparison(peer, differs);
             let words = self.label(&peer) + ": the words differed; " + self.other_ways(&peer);
-            self.warn_about(peer, words.clone());
+            self.warn_in_lines(peer, words.clone());
             return Ok(Some(words));
         }
-        if let Some(code) = self.running(peer)? {
-            // Others than those that were shown are about to be told.
-            if self.shown(peer) == Some(code) {
-                self.publish_step(peer, Step::Words, Some(&code));
-                self.show_words(peer, &code);
+        let running = self.running(peer)?;
+        match self.state.comparing.get(&peer) {
+            Some(shown) if shown.code.is_none() || shown.code == running => {
+                let (code, stands) = (shown.code, shown.stands());
+                self.show_comparison(peer, stands);
+                match code {
+                    Some(code) => {
+                        self.publish_step(peer, Step::Words, Some(&code));
+                        self.show_words(peer, &code);
+                    }
+                    None => self.tell_asked(peer),
+                }
+                return Ok(None);
             }
-            return Ok(None);
+            // Others are about to be told.
+            Some(_) | None if running.is_some() => return Ok(None),
+            Some(_) | None => {}
         }
         let asked = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().verify(peer, now))?;
-        let label = self.label(&peer);
-        let why = match asked {
+        let (when, why) = match asked {
             Ok(()) => {
-                self.state.comparing.insert(peer, Comparing::default());
+                self.begin_comparing(peer);
                 self.publish_step(peer, Step::Asked, None);
-                let words = Safe::from("verify: asked ") + label + "; the words come at once";
-                self.warn_about(peer, words + " if its program answers (5 minutes at most)");
+                self.tell_asked(peer);
                 return Ok(None);
             }
             Err(ApiMisuse::CannotVerify) => {
-                let why = Safe::from("the program of ") + label + " is too old; ";
-                let why = why + self.other_ways(&peer);
-                self.warn_about(peer, Safe::from("verify: ") + &why);
-                why
+                let why =
+                    Safe::from("the program of ") + self.label(&peer) + " is too old for that";
+                ("", why)
             }
-            Err(_) => {
-                let why = self.obstacle(peer)?;
-                self.warn_about(peer, Safe::from("verify: not now: ") + &why);
-                let words = Safe::from("  without a connection: ") + self.other_ways(&peer);
-                self.warn_about(peer, words);
-                why
-            }
+            Err(_) => ("not now: ", self.obstacle(peer)?),
         };
+        self.tell_impossible(peer, when, why.clone());
         Ok(Some(why))
+    }
+
+    fn begin_comparing(&mut self, peer: PeerId) {
+        let running = Comparing::until(self.clock.now() + VERIFY_LIFE);
+        let stands = running.stands();
+        self.state.comparing.insert(peer, running);
+        self.show_comparison(peer, stands);
     }
 
     /// The words are the same: a name, the words that were read out, or both.
@@ -197,18 +203,33 @@ impl Conversation {
         self.matches(peer, typed)
     }
 
-    pub(super) fn matches(&mut self, peer: PeerId, typed: &str) -> Result<(), Error> {
+    /// The words on a screen are the same. By the time that it says so there may be others.
+    pub(super) fn matches_shown(
+        &mut self,
+        peer: PeerId,
+        shown: Option<ShortCode>,
+        typed: &str,
+    ) -> Result<(), Error> {
+        let code = self.code(peer);
+        if code.is_some() && code != shown {
+            let why = "the words have changed meanwhile: compare the new ones (nothing changed)";
+            self.not_proved(peer, why.into());
+            return Ok(());
+        }
+        self.matches(peer, typed)
+    }
+
+    fn matches(&mut self, peer: PeerId, typed: &str) -> Result<(), Error> {
         let Some(code) = self.words_of(peer) else {
             return Ok(());
         };
         let Some(mut complaint) = complaint(typed, &code) else {
             match self.on_same(peer, &code)? {
                 Judged::Noted(_) => {}
-                Judged::Already => self.warn_about(peer, "verify: you have said so already".into()),
+                Judged::Already => self.not_proved(peer, "you have said so already".into()),
                 Judged::Gone => {
-                    let words =
-                        Safe::from("verify: ") + NO_LONGER + ": /verify " + self.label(&peer);
-                    self.warn_about(peer, words + " (nothing changed)");
+                    let words = Safe::from(NO_LONGER) + ": /verify " + self.label(&peer);
+                    self.not_proved(peer, words + " (nothing changed)");
                 }
                 Judged::Unwritten(error) => self.complain(&error.into()),
             }
@@ -217,8 +238,7 @@ impl Conversation {
         if compare(typed, &code) == Typed::Other {
             complaint = complaint + "; if they stay others: /differ " + self.label(&peer);
         }
-        let words = Safe::from("verify: ") + complaint + " (nothing changed)";
-        self.warn_about(peer, words);
+        self.not_proved(peer, complaint + " (nothing changed)");
         Ok(())
     }
 
@@ -228,10 +248,10 @@ impl Conversation {
             return Ok(Judged::Gone);
         }
         let running = self.state.comparing.get(&peer);
-        if running.is_some_and(|it| it.is_ours) {
+        if running.is_some_and(|it| it.ours.is_some()) {
             return Ok(Judged::Already);
         }
-        let is_noted = match self.note_comparison(peer, true) {
+        let is_noted = match self.note_same(peer)? {
             Ok(is_noted) => is_noted,
             Err(error) => return Ok(Judged::Unwritten(error)),
         };
@@ -239,8 +259,18 @@ impl Conversation {
         self.handle
             .with(|messenger, now| messenger.endpoint_mut().judge(peer, code, true, now))?;
         if let Some(running) = self.state.comparing.get_mut(&peer) {
-            running.is_ours = true;
+            running.ours = Some(is_noted);
         }
+        self.show_or_close(peer);
+        Ok(Judged::Noted(is_noted))
+    }
+
+    /// Notes that a peer is who it should be, and says so. `Ok(false)`: there is no line to note it on.
+    fn note_same(&mut self, peer: PeerId) -> Result<Result<bool, store::Error>, Error> {
+        let is_noted = match self.note_comparison(peer, true) {
+            Ok(is_noted) => is_noted,
+            Err(error) => return Ok(Err(error)),
+        };
         self.publish_step(peer, Step::Match, None);
         let label = self.label(&peer);
         let words = if is_noted {
@@ -248,30 +278,59 @@ impl Conversation {
         } else {
             label + " has no saved name, so this counts for nothing later"
         };
+        self.state.differed.remove(&peer);
         self.warn_about(peer, Safe::from("verify: ") + words);
         let refreshed = self.profile.contacts.reload();
         self.take_over(refreshed)?;
-        Ok(Judged::Noted(is_noted))
+        Ok(Ok(is_noted))
     }
 
-    /// The words differ: the session ends, whoever is there, and nothing more is sent.
-    pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
-        if !self.end_if_words(peer)? {
-            self.words_of(peer);
+    /// Shows how a comparison stands; one that both have finished is over, and the next one has new words.
+    fn show_or_close(&mut self, peer: PeerId) {
+        let Some(running) = self.state.comparing.get(&peer) else {
+            return;
+        };
+        let (stands, is_over) = (running.stands(), running.ours.is_some() && running.theirs);
+        if is_over {
+            self.state.comparing.remove(&peer);
         }
-        Ok(())
+        self.show_comparison(peer, stands);
     }
 
-    /// Ends it with a peer whose words differ, if there are any, or were on this connection.
-    fn end_if_words(&mut self, peer: PeerId) -> Result<bool, Error> {
+    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. Words may
+    /// be those of a comparison that is over, on the connection that stands.
+    pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
         let last = self
             .handle
             .with(|messenger, _| messenger.endpoint().words(peer))?;
-        let code = self.shown(peer).or_else(|| last.map(|words| words.code));
-        if code.is_some() {
-            self.set_aside(peer, code)?;
+        let code = self.code(peer).or_else(|| last.map(|words| words.code));
+        let evidence = code.map_or(Evidence::Keys, |_| Evidence::Words);
+        self.set_aside(peer, evidence, code)
+    }
+
+    /// Shows the safety number, or compares it with the one that was read out.
+    pub(super) fn compare_safety_number(&mut self, peer: PeerId, typed: &str) -> Result<(), Error> {
+        let number = safety_number(&self.own, &peer);
+        if typed.is_empty() {
+            self.show_safety_number(peer, &number);
+            return Ok(());
         }
-        Ok(code.is_some())
+        let why = match SafetyNumber::compare(typed, &number) {
+            SafetyNumber::Same => {
+                match self.note_same(peer)? {
+                    Ok(is_noted) => self.show_comparison(peer, alone(is_noted)),
+                    Err(error) => self.complain(&error.into()),
+                }
+                return Ok(());
+            }
+            SafetyNumber::Other => {
+                let words = "that is another number than the one here. Have it read once more; if it stays another: /differ ";
+                Safe::from(words) + self.label(&peer)
+            }
+            SafetyNumber::Incomplete => "a safety number has 60 digits".into(),
+        };
+        self.not_proved(peer, why + " (nothing changed)");
+        Ok(())
     }
 
     /// Compares no more for now.
@@ -284,12 +343,17 @@ impl Conversation {
         self.publish_step(peer, Step::Withdrawn, None);
         self.handle
             .with(|messenger, _| messenger.endpoint_mut().withdraw(peer))?;
+        let why = "you have put it off".into();
+        self.show_comparison(peer, tui::Comparison::Over { why });
         let words = Safe::from("verify: another time; then: /verify ") + label;
         self.warn_about(peer, words);
         Ok(())
     }
 
     /// Tells how far a comparison has come.
+    ///
+    /// # Errors
+    /// If the core has stopped.
     pub(super) fn on_verification(
         &mut self,
         peer: PeerId,
@@ -298,91 +362,85 @@ impl Conversation {
         let label = self.label(&peer);
         match progress {
             Progress::Asked => {
-                self.state.comparing.insert(peer, Comparing::default());
+                self.begin_comparing(peer);
                 self.publish_step(peer, Step::TheyAsk, None);
                 let words = Safe::from("verify: ") + label + " wants to compare words with you";
-                self.warn_about(peer, words);
+                let how = if self.face.is_screen() { ": Alt+V" } else { "" };
+                self.warn_about(peer, words + how);
             }
             Progress::Ready(code) => {
-                let running = self.state.comparing.entry(peer).or_default();
+                let until = self.clock.now() + VERIFY_LIFE;
+                let running = self.state.comparing.entry(peer);
+                let running = running.or_insert_with(|| Comparing::until(until));
                 *running = Comparing {
                     code: Some(code),
-                    is_ours: false,
+                    ..Comparing::until(running.until)
                 };
+                let stands = running.stands();
                 self.publish_step(peer, Step::Words, Some(&code));
+                self.show_comparison(peer, stands);
                 self.show_words(peer, &code);
             }
-            Progress::Theirs => {
-                self.publish_step(peer, Step::TheyMatch, None);
-                let is_ours = self.state.comparing.get(&peer).is_some_and(|it| it.is_ours);
-                let words = Safe::from("verify: ") + &label + " has confirmed";
-                let words = match is_ours {
-                    true => words + " too",
-                    false => words + "; waiting for you: /match " + &label + " or /differ " + label,
-                };
-                self.warn_about(peer, words);
-            }
+            Progress::Theirs => self.on_theirs(peer),
             // New words may be on the table by now.
             Progress::Agreed(code) => {
-                if self.shown(peer) == Some(code) {
+                if self.code(peer) == Some(code) {
                     self.state.comparing.remove(&peer);
                 }
             }
             Progress::Differs => {
                 let words = Safe::from("verify: ") + label + " says that the words differ";
                 self.warn_about(peer, words);
-                self.set_aside(peer, None)?;
+                self.set_aside(peer, Evidence::Words, None)?;
             }
             Progress::Over(why) => self.on_unfinished(peer, why),
         }
         Ok(())
     }
 
+    fn on_theirs(&mut self, peer: PeerId) {
+        self.publish_step(peer, Step::TheyMatch, None);
+        let Some(running) = self.state.comparing.get_mut(&peer) else {
+            return;
+        };
+        running.theirs = true;
+        let is_ours = running.ours.is_some();
+        let label = self.label(&peer);
+        let words = Safe::from("verify: ") + &label + " has confirmed";
+        let words = match (is_ours, self.face.is_screen()) {
+            (true, _) => words + " too",
+            (false, true) => words + "; waiting for you: Alt+V",
+            (false, false) => {
+                words + "; waiting for you: /match " + &label + " or /differ " + label
+            }
+        };
+        self.warn_about(peer, words);
+        self.show_or_close(peer);
+    }
+
     fn on_unfinished(&mut self, peer: PeerId, why: Unfinished) {
-        let was_ours = self
-            .state
-            .comparing
-            .remove(&peer)
-            .is_some_and(|it| it.is_ours);
+        let running = self.state.comparing.remove(&peer);
         self.publish_step(peer, Step::from(why), None);
         let label = self.label(&peer);
-        if was_ours {
+        let ours = running.and_then(|it| it.ours);
+        if let Some(is_noted) = ours {
+            self.show_comparison(peer, alone(is_noted));
             let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
             return self.warn_about(peer, words);
         }
-        let words = match why {
-            Unfinished::Withdrawn => label.clone() + " does not compare now",
-            Unfinished::TooSoon => {
-                label.clone() + " compared less than a minute ago; wait that long"
-            }
-            Unfinished::Expired => Safe::from("nobody has compared within 5 minutes"),
-            Unfinished::Lost => Safe::from("the connection ended before you had compared"),
+        let why = unfinished(&label, why);
+        self.show_comparison(peer, tui::Comparison::Over { why: why.clone() });
+        let how = if self.face.is_screen() {
+            "Alt+V".into()
+        } else {
+            Safe::from("/verify ") + label
         };
-        let again = Safe::from("; to begin again with new words: /verify ") + label;
-        self.warn_about(peer, Safe::from("verify: ") + words + again);
-    }
-
-    fn show_words(&mut self, peer: PeerId, code: &ShortCode) {
-        let label = self.label(&peer);
-        let [a, b, c, d] = words(code);
-        let [x, y, z] = code.numbers();
-        let call = Safe::from("verify: call ") + &label + " or meet. Do NOT use this chat for it: ";
-        let numbers = Safe::from("    or, without English, the numbers  ") + u64::from(x) + "  ";
-        for line in [
-            call + "whoever is in the middle could answer. Both of you see:",
-            Safe::from("    ") + safe_line(&[a, b, c, d].join("   ")),
-            numbers + u64::from(y) + "  " + u64::from(z),
-            Safe::from("  they are the same:       /match ") + &label,
-            Safe::from("  type what you are read:  /match ") + &label + " WORD WORD WORD WORD",
-            Safe::from("  they differ:             /differ ") + &label,
-            Safe::from("  another time:            /later ") + label,
-        ] {
-            self.warn_about(peer, line);
-        }
+        let words = Safe::from("verify: ") + why + "; to begin again with new words: ";
+        self.warn_about(peer, words + how);
     }
 
     /// The words that our person was shown and has not done with.
-    fn shown(&self, peer: PeerId) -> Option<ShortCode> {
+    fn code(&self, peer: PeerId) -> Option<ShortCode> {
         self.state.comparing.get(&peer).and_then(|it| it.code)
     }
 
@@ -397,19 +455,29 @@ impl Conversation {
 
     /// The words that were shown; says so if there are none.
     fn words_of(&mut self, peer: PeerId) -> Option<ShortCode> {
-        let code = self.shown(peer);
+        let code = self.code(peer);
         if code.is_none() {
             let label = self.label(&peer);
-            let words = Safe::from("verify: no words are compared with ") + &label;
-            self.warn_about(peer, words + " yet; to begin: /verify " + label);
+            let words = Safe::from("no words are compared with ") + &label;
+            self.not_proved(peer, words + " yet; to begin: /verify " + label);
         }
         code
     }
 
     /// Nothing goes to this peer until somebody has decided. `code`: what our person has found to differ.
-    fn set_aside(&mut self, peer: PeerId, code: Option<ShortCode>) -> Result<(), Error> {
+    fn set_aside(
+        &mut self,
+        peer: PeerId,
+        evidence: Evidence,
+        code: Option<ShortCode>,
+    ) -> Result<(), Error> {
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
+        let link = self.state.links.get(&peer);
+        let since = link.and_then(|link| link.since);
+        if let Some(since) = since {
+            self.state.differed.insert(peer, since);
+        }
         self.publish_step(peer, Step::Differ, None);
         let verified = self.profile.contacts.verified(&peer);
         if let Err(error) = self.note_comparison(peer, false) {
@@ -418,12 +486,25 @@ impl Conversation {
             let words = "that is tried again; a program that starts before it is written would not know of it";
             self.warn_about(peer, words.into());
         }
+        let differs = self.differs(&peer);
+        self.show_comparison(peer, differs);
         let label = self.label(&peer);
-        let since =
-            Safe::from("THE WORDS DIFFER: somebody may sit between you and ") + &label + ".";
+        let what = match evidence {
+            Evidence::Words => "THE WORDS DIFFER",
+            Evidence::Keys => "THE KEYS DIFFER",
+        };
+        let what = Safe::from(what) + ": somebody may sit between you and " + &label + ".";
+        let trusted = since.map_or_else(
+            || "  Nothing that was said should be trusted.".into(),
+            |since| {
+                let clock = Stamp::local(since).clock();
+                let words = "  The session is closed. Nothing that was said since ";
+                Safe::from(words) + clock + " should be trusted."
+            },
+        );
         for line in [
-            since,
-            "  The session is closed. Nothing that was said in it should be trusted.".into(),
+            what,
+            trusted,
             Safe::from("  Nothing is sent to ") + label + " and nothing is taken until you decide:",
             Safe::from("  ") + self.other_ways(&peer),
         ] {
@@ -442,7 +523,7 @@ impl Conversation {
     }
 
     /// What waits for a peer whose words differed is kept. Whoever waits for it hears why at once.
-    pub(super) fn say_what_waits(&mut self, peer: PeerId) {
+    fn say_what_waits(&mut self, peer: PeerId) {
         self.refuse_waits(peer);
         let undelivered = self.state.sent.undelivered();
         if let Some(waiting) = undelivered.get(&peer).filter(|it| it.messages > 0) {
@@ -460,34 +541,10 @@ impl Conversation {
         self.refuse_pings(peer, differed);
     }
 
-    /// What is to be done without words.
-    pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
-        if !self.profile.contacts.is_saved(peer) {
-            return "compare the whole key with its owner by another way".into();
-        }
-        let words = Safe::from("compare the safety number: securechat peers verify ");
-        words + self.label(peer)
-    }
-
     /// Notes what came of a comparison; false: there is no line to note it on.
     fn note_comparison(&self, peer: PeerId, same: bool) -> Result<bool, store::Error> {
         let day = Day::from(self.clock.unix_time());
         let contacts = &self.profile.contacts;
         contacts.note_comparison(&peer, same, day)
-    }
-}
-
-/// What is wrong with the words that were read out. None are right: then a person has compared.
-fn complaint(typed: &str, code: &ShortCode) -> Option<Safe> {
-    match compare(typed, code) {
-        Typed::Same => None,
-        Typed::Incomplete if typed.is_empty() => None,
-        Typed::Other => {
-            Some("those are other words than the ones here. Have them read once more".into())
-        }
-        Typed::Incomplete => Some("four words or three numbers are read out".into()),
-        Typed::Unknown(at) => {
-            Some(Safe::from("word ") + at + " is not on the list; have it read once more")
-        }
     }
 }

@@ -14,8 +14,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::UnixTime;
 use crate::tui::{
-    self, Action, App, Ask, Card, Guest, LinkStatus, Now, Osc, Said, Settings, Standing, Terminal,
-    Ticket, Told, read,
+    self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Said, Settings,
+    Standing, Terminal, Ticket, Told, read,
 };
 
 /// A screen, and the terminal that it is on.
@@ -274,6 +274,25 @@ impl Screen {
         let lines = words.as_str().split('\n').map(crate::text::safe_line);
         let lines = lines.collect();
         self.tell(Told::Note { about, lines });
+    }
+
+    /// Tells how a comparison of words stands.
+    pub(in crate::cli::talk) fn compares(&mut self, peer: PeerId, comparison: Comparison) {
+        self.tell(Told::Comparison { peer, comparison });
+    }
+
+    pub(in crate::cli::talk) fn safety_number(&mut self, peer: PeerId, number: Safe) {
+        self.tell(Told::SafetyNumber { peer, number });
+    }
+
+    /// Tells why what was compared proves nothing.
+    pub(in crate::cli::talk) fn not_proved(&mut self, peer: PeerId, why: Safe) {
+        self.tell(Told::NotProved { peer, why });
+    }
+
+    /// Shows a QR code.
+    pub(in crate::cli::talk) fn code(&mut self, lines: Vec<Safe>, text: Safe) {
+        self.tell(Told::Code { lines, text });
     }
 
     /// Shows a page to look at.
