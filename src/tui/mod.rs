@@ -24,6 +24,7 @@ mod link;
 mod log;
 mod paint;
 mod places;
+mod reader;
 mod search;
 mod terminal;
 mod theme;
@@ -38,4 +39,5 @@ pub use input::{
     Told,
 };
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
-pub use terminal::{Terminal, read, restore};
+pub use reader::Reader;
+pub use terminal::{Terminal, restore};
