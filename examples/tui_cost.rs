@@ -17,7 +17,9 @@ use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use securechat::chat::{LogId, Name};
 use securechat::id::PeerId;
 use securechat::time::{Instant, UnixTime};
-use securechat::tui::{App, Card, Discretion, Input, Now, Said, Settings, Standing, Told, Zone};
+use securechat::tui::{
+    App, Card, Discretion, Input, Keymap, Now, Said, Settings, Standing, Told, Zone,
+};
 
 const MESSAGES: u64 = 10_000;
 const FRAMES: usize = 200;
@@ -72,6 +74,9 @@ impl Face {
             mono: false,
             zone: Zone::system(),
             notify: Discretion::Bell,
+            bell: true,
+            keys: Keymap::default(),
+            mouse: false,
             guide: Vec::new(),
         };
         let mut face = Self {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use securechat::chat::{self, Draft, Messenger, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
-use securechat::net::{Bind, Clock, Driver, Family, Fatal, Handle, Socket, os_rng, seed};
+use securechat::net::{Batch, Bind, Clock, Driver, Family, Fatal, Handle, Socket, os_rng, seed};
 use securechat::proto::{CloseReason, Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use securechat::time::UnixTime;
 
@@ -235,6 +235,47 @@ fn many_lines_queued_at_once_all_arrive_in_order() {
 
 /// Each thread sends what it has just changed if nobody else is about it: nothing may be left lying
 /// when they meet, and nothing may overtake.
+/// Answers `count` lines, receiving by itself while it waits.
+fn answer_lines(node: &Node, to: PeerId, count: usize) {
+    let (mut buffers, mut updates, mut seen) = (Batch::new(), Vec::new(), 0);
+    while seen < count {
+        node.handle().poll_events(8, &mut updates).unwrap();
+        for update in updates.drain(..) {
+            let Update::Chat(chat::Event::Message { contact, message }) = update else {
+                continue;
+            };
+            seen += 1;
+            let draft = Draft::text(format!("answer {seen}"), UnixTime(0));
+            let answer = |messenger: &mut Messenger, now| {
+                messenger.take(contact, message.name, now);
+                messenger.send(to.into(), draft, now).unwrap();
+            };
+            node.handle().with(answer).unwrap();
+        }
+        if seen < count && !node.handle().receive(&mut buffers).unwrap() {
+            node.woken.recv_timeout(PATIENCE).expect("the event comes");
+        }
+    }
+}
+
+#[test]
+fn owners_that_receive_while_they_wait_miss_nothing_and_may_stop_to_do_so() {
+    let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+    a.say(b.id, "first");
+    let (at_a, at_b) = (a.id, b.id);
+    let echo = std::thread::spawn(move || {
+        answer_lines(&b, at_a, 300);
+        b
+    });
+    answer_lines(&a, at_b, 299);
+    let b = echo.join().unwrap();
+    // Now they sleep in the usual way: `recv` receives again.
+    let unsettled = |messenger: &mut Messenger, _| messenger.client().unsettled(at_a.into());
+    assert_eq!(a.wait_for_line(), "answer 300");
+    b.wait_until(|| b.handle().with(unsettled).unwrap() == 0);
+    talk(&a, &b);
+}
+
 #[test]
 fn what_came_together_is_answered_together() {
     const LINES: usize = 40;

@@ -47,6 +47,9 @@ mod kills;
 mod lines;
 #[path = "talk/logs.rs"]
 mod logs;
+#[cfg(target_os = "linux")]
+#[path = "talk/panel.rs"]
+mod panel;
 #[path = "talk/people.rs"]
 mod people;
 #[path = "talk/ping.rs"]

@@ -25,5 +25,11 @@ mod reading;
 mod screen;
 #[path = "tui/speed.rs"]
 mod speed;
+#[path = "tui/styles.rs"]
+mod styles;
+#[path = "tui/table.rs"]
+mod table;
+#[path = "tui/verifying.rs"]
+mod verifying;
 #[path = "tui/writing.rs"]
 mod writing;

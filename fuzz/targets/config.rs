@@ -2,6 +2,7 @@
 
 use securechat::store::{Config, ConfigProblem, parse_config};
 use securechat::text::safe_name;
+use securechat::tui::Keymap;
 
 /// Settings: what is refused is refused in a line that there is, and what is repeated of it is safe.
 pub fn config(data: &[u8]) {
@@ -29,6 +30,18 @@ fn accepted(text: &str, config: &Config) {
     if let Some(keepalive) = config.keepalive {
         assert!((5..=3600).contains(&keepalive.as_secs()));
     }
+    bound(config);
+}
+
+/// A key and an action that somebody has written: what is refused of them is shown.
+fn bound(config: &Config) {
+    let lines = config.bindings.iter();
+    if let Err(bad) = Keymap::with(lines.map(|it| (it.key.as_str(), it.action.as_str()))) {
+        assert!(bad.at < config.bindings.len());
+        for shown in [&bad.words, &bad.advice] {
+            super::text::assert_shows_safely(shown.as_str(), false);
+        }
+    }
 }
 
 fn refused(problem: &ConfigProblem) {
@@ -37,6 +50,7 @@ fn refused(problem: &ConfigProblem) {
         ConfigProblem::Outside { name, .. } => (Some(name), None),
         ConfigProblem::UnknownSection { name, similar }
         | ConfigProblem::UnknownKey { name, similar, .. } => (Some(name), similar.as_ref()),
+        ConfigProblem::Binding { words, advice } => (Some(words), Some(advice)),
         ConfigProblem::TooLong
         | ConfigProblem::NotText
         | ConfigProblem::NotASection { .. }

@@ -16,6 +16,8 @@ mod outgoing;
 mod pcapng;
 #[path = "../../src/net/recv.rs"]
 mod recv;
+#[path = "../../src/net/seat.rs"]
+mod seat;
 #[path = "../../src/net/send.rs"]
 mod send;
 #[path = "../../src/net/shared.rs"]
@@ -49,8 +51,8 @@ pub mod clock {
         static NOW: Cell<u64> = const { Cell::new(START) };
     }
 
-    /// Moves only by the short waits of `recv` that a watch asks for. Whoever waits longer waits for ever,
-    /// unless somebody wakes it.
+    /// Moves only by short waits: those of `recv` for a watch or the owner, and the owner's on the socket.
+    /// Whoever waits longer waits for ever, unless somebody wakes it.
     #[derive(Clone, Copy, Debug)]
     pub struct Clock(());
 
@@ -69,6 +71,28 @@ pub mod clock {
     pub(super) fn pass(wait: Duration) {
         let us = u64::try_from(wait.as_micros()).expect("it is short");
         NOW.set(NOW.get() + us);
+    }
+}
+
+pub mod wait {
+    use core::time::Duration;
+
+    use shuttle::sync::{Condvar, Mutex, MutexGuard};
+    use shuttle::thread;
+
+    use crate::net::clock;
+
+    /// The time passes at once: shuttle's own wait never ends by itself.
+    pub fn wait_shortly<'a, T>(
+        _: &Condvar,
+        mutex: &'a Mutex<T>,
+        guard: MutexGuard<'a, T>,
+        wait: Duration,
+    ) -> Option<MutexGuard<'a, T>> {
+        drop(guard);
+        thread::yield_now();
+        clock::pass(wait);
+        mutex.lock().ok()
     }
 }
 

@@ -7,7 +7,7 @@ use securechat_models::ends::{NOW, address, endpoint};
 use securechat_models::explore::explore;
 use securechat_models::id::PeerId;
 use securechat_models::net::clock::Clock;
-use securechat_models::net::udp::{Network, Socket};
+use securechat_models::net::udp::{Batch, Network, Socket};
 use securechat_models::net::{Driver, Handle};
 use securechat_models::proto::limits::REKEY_AFTER_PACKETS;
 use securechat_models::time::UnixTime;
@@ -67,6 +67,17 @@ impl Side {
 
     /// Takes what comes until `is_it`; whoever sleeps too early never sees it.
     fn await_event(&self, is_it: impl Fn(&Event) -> bool) {
+        self.await_event_by(is_it, || false);
+    }
+
+    /// The same, and receives by itself before it sleeps.
+    fn receive_until(&self, is_it: impl Fn(&Event) -> bool) {
+        let mut buffers = Batch::new();
+        let handle = self.driver.handle();
+        self.await_event_by(is_it, || handle.receive(&mut buffers).expect("the driver works"));
+    }
+
+    fn await_event_by(&self, is_it: impl Fn(&Event) -> bool, mut receive: impl FnMut() -> bool) {
         let handle = self.driver.handle();
         loop {
             while let Some(update) = handle.poll_event().expect("the driver works") {
@@ -80,7 +91,9 @@ impl Side {
                     return;
                 }
             }
-            self.bell.wait();
+            if !receive() {
+                self.bell.wait();
+            }
         }
     }
 }
@@ -119,6 +132,27 @@ fn a_message_arrives_and_its_receipt_returns_and_nobody_is_woken_by_time() {
         a.await_event(is_receipt);
         a.driver.stop(true);
         b.driver.stop(true);
+    });
+}
+
+#[test]
+fn owners_that_receive_by_themselves_hear_everything_and_stop() {
+    explore(|| {
+        let [a, b] = sides();
+        a.say();
+        let answers = thread::spawn(move || {
+            for _ in 0..2 {
+                b.receive_until(is_message);
+                b.say();
+            }
+            b.receive_until(is_receipt);
+            b
+        });
+        a.receive_until(is_message);
+        a.say();
+        a.receive_until(is_message);
+        a.driver.stop(true);
+        answers.join().expect("it does not panic").driver.stop(true);
     });
 }
 

@@ -12,6 +12,14 @@ impl Ranges {
         if high < low {
             return;
         }
+        // What comes in its order only moves the end.
+        if let Some((start, end)) = self.0.last_mut()
+            && *start <= low
+            && low <= end.saturating_add(1)
+        {
+            *end = high.max(*end);
+            return;
+        }
         let first = self
             .0
             .partition_point(|&(_, end)| end < low.saturating_sub(1));
@@ -42,7 +50,9 @@ impl Ranges {
     /// Forgets the lowest ranges until at most `max` are left.
     pub(super) fn keep_highest(&mut self, max: usize) {
         let surplus = self.0.len().saturating_sub(max);
-        self.0.drain(..surplus);
+        if surplus > 0 {
+            self.0.drain(..surplus);
+        }
     }
 
     pub(super) fn as_slice(&self) -> &[(u64, u64)] {

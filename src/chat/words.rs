@@ -5,7 +5,7 @@
 //! byte for byte, as the crate bip39 2.2.2 has it (CC0-1.0; BIP 39 itself is under the MIT licence).
 //! Committed, because the crate brings three others for what is a text of 13 KB.
 
-use crate::proto::ShortCode;
+pub use crate::proto::ShortCode;
 
 const LIST: &str = include_str!("words/english.txt");
 /// From so many letters on, the beginning of a word stands for it.
@@ -20,6 +20,12 @@ fn word(number: u16) -> &'static str {
 #[must_use]
 pub fn words(code: &ShortCode) -> [&'static str; 4] {
     code.words().map(word)
+}
+
+/// The words that begin so, in lower case.
+pub fn beginning_with(part: &str) -> impl Iterator<Item = &'static str> {
+    let part = part.to_lowercase();
+    LIST.lines().filter(move |word| word.starts_with(&part))
 }
 
 /// What somebody typed who was read words or numbers.

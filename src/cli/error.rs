@@ -136,6 +136,11 @@ pub enum Error {
         /// The saved name.
         name: Safe,
     },
+    /// SC34: somebody reads out another safety number than the one of the two keys here.
+    NumberDiffers {
+        /// The saved name.
+        name: Safe,
+    },
     /// SC21: a file is in the way.
     Exists {
         /// The file.
@@ -313,6 +318,7 @@ impl Error {
                 wording::newer_version(peer, *theirs, *ours)
             }
             Self::WordsDiffered { name } => wording::words_differed(name),
+            Self::NumberDiffers { name } => wording::number_differs(name),
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
             Self::NeedsInput(prompt) => wording::needs_input(*prompt),
             Self::NoPassphrase { reason } => wording::no_passphrase(reason),

@@ -18,6 +18,7 @@ mod peers;
 mod qr;
 mod report;
 mod run;
+mod settled;
 mod status;
 mod talk;
 mod target;

@@ -7,7 +7,8 @@ use clap::error::ErrorKind;
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::{
-    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, status, talk,
+    Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, settled,
+    status, talk,
 };
 use crate::store::{self, Config, Mode, Paths};
 use crate::text::safe_text;
@@ -29,7 +30,7 @@ impl Context {
     /// Finds out where the files are, and reads the settings; creates nothing.
     fn new(globals: &Globals, out: &Out) -> Result<Self, Error> {
         let paths = Paths::resolve(globals.home.as_deref(), globals.identity.as_deref())?;
-        let config = Config::load(&paths.config())?;
+        let config = settled::load(&paths.config())?;
         Ok(Self {
             globals: globals.clone(),
             paths,

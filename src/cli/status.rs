@@ -156,6 +156,13 @@ fn of_peer(peer: &PeerStatus) -> Vec<Safe> {
     if let Some(rtt) = peer.rtt_ms {
         lines.push(inner("round trip", &format!("{rtt:.1} ms")));
     }
+    if let Some(loss) = peer.loss {
+        lines.push(inner("loss", &format!("{:.0}%", loss * 100.0)));
+    }
+    if let (Some(received), Some(sent)) = (peer.bytes_in, peer.bytes_out) {
+        let words = bytes(received) + " received, " + bytes(sent) + " sent";
+        lines.push(inner("transfer", words.as_str()));
+    }
     if let (Some(received), Some(delivered)) = (peer.received, peer.delivered) {
         let words = format!("{received} received, {delivered} delivered");
         lines.push(inner("messages", &words));
@@ -230,6 +237,33 @@ mod tests {
         ] {
             assert_eq!(ago(ms), shown);
         }
+    }
+
+    #[test]
+    fn a_peer_that_may_not_hear_us_is_shown_as_wg_shows_one() {
+        let peer = PeerStatus {
+            peer: "bob".to_owned(),
+            key: "K".to_owned(),
+            state: "connected".to_owned(),
+            reason: Some("last reply 14 s ago - they may not hear us".to_owned()),
+            handshake_ms: Some(65_000.0),
+            loss: Some(0.07),
+            bytes_in: Some(1_536),
+            bytes_out: Some(512),
+            waiting: Some(0),
+            ..PeerStatus::default()
+        };
+        let lines = of_peer(&peer);
+        let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+        assert_eq!(
+            lines[3..],
+            [
+                "  state: connected (last reply 14 s ago - they may not hear us)",
+                "  latest handshake: 1 min 5 s ago",
+                "  loss: 7%",
+                "  transfer: 1.5 KiB received, 512 B sent",
+            ]
+        );
     }
 
     #[test]

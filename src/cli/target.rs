@@ -10,7 +10,7 @@ use crate::store::{HostPort, KeyOffer};
 use crate::text::{Safe, safe_line};
 
 /// Whom to reach, and where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) who: Who,
     /// The address on the command line; there may be others in known-peers or in the key's URI.
@@ -18,7 +18,7 @@ pub(super) struct Target {
 }
 
 /// Whom to reach.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Who {
     /// A saved peer.
     Name(String),

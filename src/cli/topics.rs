@@ -53,6 +53,8 @@ the first who comes. Typed text is not repeated behind a new prompt.
   /whois NAME  name, key, address             /ping NAME       there and back
   /save NAME   give a name to this key        /rename NEW      another name
   /search WORDS   in what is kept; from:NAME and since:7d before WORDS narrow it
+  /export FILE    the conversation into a new file, for you alone
+  /disconnect     hang up                         /connect         call now
   /help        the commands                   /quit            leave
 
 Without a terminal every line of the input is a message, and what is received is
@@ -115,8 +117,8 @@ Nothing that an unknown caller writes is shown before you accept. A key that you
 accept for the first time may be anybody's: compare it over another channel, a
 phone call or a meeting.
 
-  /verify                           while you talk: four words, seen by both
-  securechat peers verify bob       60 digits, without a connection
+  /verify (Alt+V on a screen)       while you talk: four words, seen by both
+  securechat peers verify bob       60 digits, without a connection (or /number)
 
 If somebody has a new key (the one before is refused from then on):
   securechat peers replace bob KEY  asks for what bob reads out to you
@@ -222,6 +224,9 @@ CONFIG
 config.toml holds what you would say with every command. It is not made for you;
 everything in it is optional, and a flag wins over it. All there is to settle:
 
+  [bind]
+  \"f2\" = \"go\"             what a key does on the full screen: /keys there has
+                          the names, and \"none\" takes a meaning away
   [chat]
   nickname = \"alice\"      what we suggest others call us    (--nickname)
 
@@ -239,11 +244,19 @@ everything in it is optional, and a flag wins over it. All there is to settle:
   trust = \"strict\"        callers with an unknown key: \"ask\" (the rule; strict
                           without a terminal) or \"strict\"  (--trust)
   [notify]
-  desktop = \"sender\"      what a notification may say beside the bell:
+  bell = true             whether a message that nobody sees rings the bell
+  command = [\"blink\"]     a program that is run for it, without a shell; what
+                          desktop allows comes on its standard input
+  desktop = \"sender\"      what the terminal and the command may be told:
                           \"off\" (the rule), \"sender\", \"full\"
+  terminal = \"osc777\"     by which sequence: \"auto\" (the rule), \"osc9\",
+                          \"osc777\", \"osc99\"
   [ui]
+  ascii = true            nothing but ASCII around the text (--ascii)
   mode = \"plain\"          \"auto\" (the rule: the full screen on a terminal),
                           or \"plain\": lines               (--plain)
+  mouse = true            begin with the mouse on
+  theme = \"mono\"          no colours; \"terminal\" (the rule): its own
 
 Linux, macOS: ~/.config/securechat/config.toml, or below XDG_CONFIG_HOME
 Windows: %APPDATA%\\securechat\\config.toml

@@ -257,20 +257,43 @@ pub(super) fn newer_version(peer: &Peer, theirs: u16, ours: u16) -> Report {
     .attempt([self::ours(["--version"])])
 }
 
+/// `securechat peers WORD NAME REST`
+fn peers(word: &'static str, name: &Safe, rest: &[Safe]) -> Suggestion {
+    let words = ["peers".into(), word.into(), name.clone()];
+    Suggestion::securechat(words.into_iter().chain(rest.iter().cloned()))
+}
+
 pub(super) fn words_differed(name: &Safe) -> Report {
-    let peers = |word: &'static str, rest: &[Safe]| {
-        let words = ["peers".into(), word.into(), name.clone()];
-        Suggestion::securechat(words.into_iter().chain(rest.iter().cloned()))
-    };
     let title = Safe::from("the words that you compared with ") + name + " differed";
     Report::new("SC33", ExitCode::Trust, title)
         .cause("Somebody may have sat between you. Nothing is sent, and nothing is taken.")
         .hint(
             "Meet or call, and compare the keys themselves:",
-            peers("verify", &[]),
+            peers("verify", name, &[]),
         )
-        .hint("If there is a new key:", peers("replace", &["KEY".into()]))
-        .hint("Never to talk to this key again:", peers("revoke", &[]))
+        .hint(
+            "If there is a new key:",
+            peers("replace", name, &["KEY".into()]),
+        )
+        .hint(
+            "Never to talk to this key again:",
+            peers("revoke", name, &[]),
+        )
+}
+
+pub(super) fn number_differs(name: &Safe) -> Report {
+    let title = Safe::from("that is another safety number than the one of you and ") + name;
+    Report::new("SC34", ExitCode::Trust, title)
+        .cause("It was misread, or one of you has a false key. Nothing was changed.")
+        .hint("Have it read once more:", peers("verify", name, &[]))
+        .hint(
+            "If it stays another, and there is a new key:",
+            peers("replace", name, &["KEY".into()]),
+        )
+        .hint(
+            "Never to talk to this key again:",
+            peers("revoke", name, &[]),
+        )
 }
 
 pub(super) fn signing_key_changed(peer: &Peer) -> Report {

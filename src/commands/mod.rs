@@ -8,7 +8,7 @@ pub(crate) use self::table::{COMMANDS, Usage, beginning_with, find, lines};
 
 use core::time::Duration;
 
-use crate::text::{Safe, nearest, safe_line};
+use crate::text::{MAX_NAME_LEN, Safe, nearest, safe_line};
 use crate::time::parse_duration;
 
 /// A line, as its author means it.
@@ -40,10 +40,13 @@ pub(crate) enum Command<'a> {
     Whois(Option<&'a str>),
     Ping(Option<&'a str>),
     Connect(Option<&'a str>),
+    Disconnect(Option<&'a str>),
     Verify(Option<&'a str>),
     /// A name, what was read out, or both.
     Match(&'a str),
     Differ(Option<&'a str>),
+    /// Whose safety number, and the digits that were read out.
+    Number(Option<&'a str>, &'a str),
     Later(Option<&'a str>),
     MyId,
     MyQr,
@@ -68,10 +71,27 @@ pub(crate) enum Command<'a> {
     Retry(Option<usize>),
     Receipts,
     Search(Wanted<'a>),
+    /// Into which file.
+    Export(&'a str),
     Unread,
     Bare,
     Redraw,
     Mute,
+    /// What it may say; without it, what it says.
+    Notify(Option<Level>),
+}
+
+/// What calls the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Nothing.
+    Off,
+    /// The bell.
+    Bell,
+    /// That, and from whom a message is.
+    Sender,
+    /// And what it says.
+    Full,
 }
 
 /// What is searched: words, and what narrows the search.
@@ -128,9 +148,11 @@ impl<'a> Command<'a> {
             ("whois", _) if two.is_none() => Self::Whois(one),
             ("ping", _) if two.is_none() => Self::Ping(one),
             ("connect", _) if two.is_none() => Self::Connect(one),
+            ("disconnect", _) if two.is_none() => Self::Disconnect(one),
             ("verify", _) if two.is_none() => Self::Verify(one),
             ("match", _) => Self::Match(rest),
             ("differ", _) if two.is_none() => Self::Differ(one),
+            ("number", _) => Self::number(rest),
             ("later", _) if two.is_none() => Self::Later(one),
             ("save", Some(name)) if two.is_none() => Self::Save(name),
             ("go" | "query", Some(name)) if two.is_none() => Self::Go(name),
@@ -147,6 +169,9 @@ impl<'a> Command<'a> {
             ("info", _) => Self::Info(number(one)?),
             ("reply", _) => Self::Reply(number(one)?),
             ("retry", _) => Self::Retry(number(one)?),
+            // A name of a file may have blanks in it.
+            ("export", Some(file)) => Self::Export(file),
+            ("notify", _) => Self::Notify(Level::parse(one)?),
             ("search" | "lastlog", _) => Self::Search(Wanted::parse(rest)?),
             // Nothing can be switched: whoever tries is told so.
             ("receipts", None | Some("on" | "off")) => Self::Receipts,
@@ -166,6 +191,34 @@ impl<'a> Command<'a> {
             ("redraw", None) => Self::Redraw,
             ("mute", None) => Self::Mute,
             _ => return None,
+        })
+    }
+}
+
+impl<'a> Command<'a> {
+    /// A name may be made of digits; several groups of them are a number.
+    fn number(rest: &'a str) -> Self {
+        let is_digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
+        let (first, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let is_read_out = is_digits(first) && (!after.is_empty() || first.len() > MAX_NAME_LEN);
+        if first.is_empty() || is_read_out {
+            Self::Number(None, rest)
+        } else {
+            Self::Number(Some(first), after.trim())
+        }
+    }
+}
+
+impl Level {
+    /// None if it is none of them.
+    fn parse(word: Option<&str>) -> Option<Option<Self>> {
+        Some(match word {
+            None => None,
+            Some("off") => Some(Self::Off),
+            Some("bell") => Some(Self::Bell),
+            Some("sender") => Some(Self::Sender),
+            Some("full") => Some(Self::Full),
+            Some(_) => return None,
         })
     }
 }
@@ -270,6 +323,7 @@ mod tests {
                     "" => "",
                     "N" => "1",
                     "COMMAND" => "quit",
+                    "LEVEL" => "sender",
                     _ => "bob",
                 })
                 .collect();
@@ -323,6 +377,12 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_have_blanks_in_its_name() {
+        let typed = Typed::parse("/export  my talk.txt ");
+        assert_eq!(typed, Typed::Command(Command::Export("my talk.txt")));
+    }
+
+    #[test]
     fn help_about_what_does_not_exist_names_what_does() {
         assert_eq!(explain("/quit").unwrap().as_str(), "/quit  leave");
         let wrong = explain("serach").unwrap_err();
@@ -355,6 +415,9 @@ mod tests {
             "/rename",
             "/rename a b c",
             "/receipts maybe",
+            "/notify loudly",
+            "/export",
+            "/disconnect a b",
         ] {
             assert!(
                 matches!(Typed::parse(misused), Typed::Misused(_)),

@@ -56,6 +56,11 @@ pub(crate) const COMMANDS: &[Usage] = &[
     named("ping", "[NAME]", "measure the way there and back"),
     named("connect", "[NAME]", "call now"),
     named(
+        "disconnect",
+        "[NAME]",
+        "hang up, and do not call until /connect",
+    ),
+    named(
         "verify",
         "[NAME]",
         "compare four words, to be sure who it is",
@@ -68,7 +73,12 @@ pub(crate) const COMMANDS: &[Usage] = &[
     named(
         "differ",
         "[NAME]",
-        "the words differ: end it, and send nothing more",
+        "what was compared differs: end it, and send nothing",
+    ),
+    named(
+        "number",
+        "[NAME] [DIGITS]",
+        "the safety number, or whether it is what was read",
     ),
     named("later", "[NAME]", "compare words another time"),
     plain("myid", "", "our own key, and what others have to type"),
@@ -91,17 +101,23 @@ pub(crate) const COMMANDS: &[Usage] = &[
         "find in what is kept; also from:NAME since:7d",
     ),
     plain("lastlog", "WORDS", "as /search"),
+    plain("export", "FILE", "write this conversation into a new FILE"),
     screen("info", "[N]", "when a message was written, how far it is"),
     screen("retry", "[N]", "send a failed message again"),
     screen("reply", "[N]", "quote a message in what you write"),
     screen("copy", "[N]", "copy a message"),
-    screen("delete", "", "delete the selected message, here only"),
+    screen("delete", "", "take the selected message off this screen"),
     screen("unread", "", "go to the first message that was not seen"),
     screen("close", "", "close this conversation until it goes on"),
     screen("clear", "", "empty the screen, here only"),
     screen("bare", "", "the text alone, to copy from"),
     screen("redraw", "", "draw the screen anew"),
     screen("mute", "", "ring no bell here, or ring it again"),
+    screen(
+        "notify",
+        "[LEVEL]",
+        "off, bell, sender or full, until you leave",
+    ),
 ];
 
 /// The command of that name, or of one of the short names that people know from elsewhere.
@@ -110,6 +126,7 @@ pub(crate) fn find(word: &str) -> Option<&'static Usage> {
         "q" | "exit" => "quit",
         "h" | "?" => "help",
         "reconnect" => "connect",
+        "fingerprint" => "whois",
         word => word,
     };
     COMMANDS.iter().find(|usage| usage.word == word)

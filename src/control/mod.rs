@@ -12,7 +12,7 @@ mod rpc;
 mod server;
 
 pub use client::{Answer, Answers, Connection, Refusal, Requests};
-pub use os::{IS_SUPPORTED, Place};
+pub use os::{IS_SUPPORTED, Inspected, Place};
 pub use queue::Client;
 pub use rpc::{Code, Request, error, event, request, result};
 pub use server::{Happening, Incoming, Server};

@@ -10,6 +10,15 @@ pub use self::none::Place;
 #[cfg(not(unix))]
 pub(super) use self::none::{Listener, Stream, Waker};
 
+/// What is in the place of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whether it is a socket.
+    pub is_socket: bool,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
 /// Whether this system has control sockets.
 pub const IS_SUPPORTED: bool = cfg!(unix);
 
@@ -25,6 +34,10 @@ mod unix {
     use std::time::Duration;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::Inspected;
+    #[cfg(target_os = "linux")]
+    use rustix::process::Uid;
 
     /// Bytes of the longest path that the address of a socket has room for.
     const PATH_MAX_LEN: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -78,6 +91,21 @@ mod unix {
         #[must_use]
         pub fn path(&self) -> &Path {
             &self.0
+        }
+
+        /// What is there, whether or not anybody serves it; none if nothing is.
+        ///
+        /// # Errors
+        /// What the system says.
+        pub fn inspect(&self) -> io::Result<Option<Inspected>> {
+            match fs::symlink_metadata(&self.0) {
+                Ok(metadata) => Ok(Some(Inspected {
+                    is_socket: metadata.file_type().is_socket(),
+                    mode: metadata.permissions().mode() & 0o7777,
+                })),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
         }
 
         /// Connects to whoever serves it, which must be a process of this user.
@@ -179,11 +207,7 @@ mod unix {
         #[cfg(target_os = "linux")]
         pub(in crate::control) fn check_user(&self) -> io::Result<()> {
             let other = rustix::net::sockopt::socket_peercred(&self.0)?;
-            if other.uid == rustix::process::geteuid() {
-                return Ok(());
-            }
-            let words = "another user of this machine is at the other end";
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, words))
+            check_uid(other.uid, rustix::process::geteuid())
         }
 
         /// The directory keeps other users out.
@@ -216,6 +240,16 @@ mod unix {
         }
     }
 
+    /// Nobody but this user: not even root, who needs no socket.
+    #[cfg(target_os = "linux")]
+    fn check_uid(other: Uid, own: Uid) -> io::Result<()> {
+        if other == own {
+            return Ok(());
+        }
+        let words = "another user of this machine is at the other end";
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, words))
+    }
+
     impl io::Read for Stream {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.0.read(buffer)
@@ -235,6 +269,33 @@ mod unix {
     #[cfg(test)]
     mod tests {
         use super::*;
+
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn nobody_but_the_same_user_is_talked_to() {
+            let [root, one, other] = [0, 1_000, 1_001].map(Uid::from_raw);
+            assert!(check_uid(one, one).is_ok() && check_uid(root, root).is_ok());
+            for (peer, own) in [(other, one), (one, other), (root, one), (one, root)] {
+                let error = check_uid(peer, own).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            }
+        }
+
+        #[test]
+        fn what_is_in_the_place_is_told_apart() {
+            let home = tempfile::tempdir().unwrap();
+            let place = Place::new(home.path().join("ctl.sock")).unwrap();
+            assert_eq!(place.inspect().unwrap(), None);
+            let listener = place.clone().listen().unwrap();
+            let socket = Inspected {
+                is_socket: true,
+                mode: 0o600,
+            };
+            assert_eq!(place.inspect().unwrap(), Some(socket));
+            drop(listener);
+            fs::write(place.path(), "mine").unwrap();
+            assert!(!place.inspect().unwrap().unwrap().is_socket);
+        }
 
         #[test]
         fn a_path_that_is_too_long_is_refused_in_words() {
@@ -291,6 +352,8 @@ mod none {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
+    use super::Inspected;
+
     fn unsupported() -> io::Error {
         io::Error::from(io::ErrorKind::Unsupported)
     }
@@ -329,6 +392,14 @@ mod none {
         /// The path.
         #[must_use]
         pub fn path(&self) -> &Path {
+            match self.0 {}
+        }
+
+        /// Nothing.
+        ///
+        /// # Errors
+        /// None.
+        pub fn inspect(&self) -> io::Result<Option<Inspected>> {
             match self.0 {}
         }
 

@@ -23,7 +23,7 @@ use crate::net::icmp::IcmpError;
 use crate::net::shared::{Ending, Fatal, LockUse, Shared};
 use crate::net::trace::Trace;
 use crate::net::turn::Who;
-use crate::net::udp::Socket;
+use crate::net::udp::{Batch, Socket};
 use crate::net::{handshaker, recv, send};
 use crate::sync::thread::{Builder, JoinHandle, panicking};
 use crate::time::Instant;
@@ -189,6 +189,20 @@ impl Handle {
     /// [`Fatal`] if the driver no longer works.
     pub fn poll_events(&self, most: usize, events: &mut Vec<Update>) -> Result<(), Fatal> {
         self.poll(most, |it| events.push(it))
+    }
+
+    /// Receives by itself for a moment, at most a millisecond, where the `recv` thread leaves it to the
+    /// owner: what arrives is at hand without a switch of threads. Returns whether there may be events.
+    /// For an owner that found no events and is about to sleep, whose answers are waited for; if it
+    /// returns false it sleeps until `notify` calls.
+    ///
+    /// `buffers`: where datagrams come to lie, kept from call to call.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the driver no longer works.
+    pub fn receive(&self, buffers: &mut Batch) -> Result<bool, Fatal> {
+        self.shared.receive(buffers)
     }
 
     fn poll(&self, most: usize, take: impl FnMut(Update)) -> Result<(), Fatal> {

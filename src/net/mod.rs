@@ -15,12 +15,14 @@ mod pcapng;
 mod recv;
 mod resolve;
 mod route;
+mod seat;
 mod send;
 mod shared;
 mod signals;
 mod trace;
 mod turn;
 mod udp;
+mod wait;
 
 pub use address::{Bind, DEFAULT_PORT, Family};
 pub use clock::Clock;

@@ -56,13 +56,18 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
             until.saturating_since(shared.clock.now()).min(RECV_WAIT)
         });
         watched_until = match shared.socket.receive(&mut batch, wait) {
-            Ok(()) => take(shared, &mut batch)?,
+            Ok(()) => match take(shared, &mut batch)? {
+                Next::Look(until) => until,
+                Next::StandBy => shared.stand_by()?,
+            },
             // The owner has not answered yet.
             Err(error) if watched_until.is_some() && is_idle(&error) => {
                 shared.release(shared.lock()?, Who::Recv)
             }
             Err(error) => {
-                on_error(shared, &error)?;
+                if on_error(shared, &error)? {
+                    pause(shared);
+                }
                 watched_until
             }
         };
@@ -74,9 +79,17 @@ fn is_idle(error: &io::Error) -> bool {
     SocketError::classify(error) == SocketError::Idle
 }
 
-/// Takes what was received. Returns when to look whether the owner has answered.
-fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
-    let mut watched_until = None;
+/// What the `recv` thread does next.
+pub(super) enum Next {
+    /// Waits on the socket, at most until it has to look whether the owner has answered.
+    Look(Option<Instant>),
+    /// Leaves the socket to the owner.
+    StandBy,
+}
+
+/// Takes what was received.
+pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
+    let mut next = Next::Look(None);
     let mut datagrams = batch.datagrams().peekable();
     while datagrams.peek().is_some() {
         // 2. Without the lock: check MACs, find keys, open.
@@ -102,19 +115,27 @@ fn take(shared: &Shared, batch: &mut Batch) -> Result<Option<Instant>, Fatal> {
         shared.counters.on_received(count, bytes);
         // 3. With the lock, once for all of them: hand over.
         let mut core = shared.lock()?;
-        let datagrams = sorted.iter_mut().map_while(Option::take);
-        let ruled: Vec<Ruled> = datagrams
+        let sorted = sorted.iter_mut().map_while(Option::take);
+        let ruled: Vec<Ruled> = sorted
             .filter_map(|datagram| hand_over(&mut core, datagram))
             .collect();
         if let Some(trace) = shared.trace.as_ref().filter(|_| !ruled.is_empty()) {
             core = shared.aside(core, || note_all(trace, now, ruled))?;
         }
-        // 4. Without the lock: send what that has brought about, and wake whoever has something to
+        // 4. If this was all, the owner may have the seat.
+        let (events, now) = (core.messenger.has_events(), core.now);
+        let stands_by = datagrams.peek().is_none() && core.seat.pass_on(events, now);
+        // 5. Without the lock: send what that has brought about, and wake whoever has something to
         //    do now, or had long ago.
-        watched_until = shared.release(core, Who::Recv);
+        let until = shared.release(core, Who::Recv);
         shared.wake_late_sender();
+        next = if stands_by {
+            Next::StandBy
+        } else {
+            Next::Look(until)
+        };
     }
-    Ok(watched_until)
+    Ok(next)
 }
 
 fn hand_over(core: &mut Locked<'_>, datagram: Sorted<'_>) -> Option<Ruled> {
@@ -159,27 +180,21 @@ fn sort<'a>(
     }
 }
 
-/// No error but that of a dead socket ends the loop.
-fn on_error(shared: &Shared, error: &io::Error) -> Result<(), Fatal> {
-    let said = match SocketError::classify(error) {
+/// No error but that of a dead socket ends the loop. Returns whether to pause.
+pub(super) fn on_error(shared: &Shared, error: &io::Error) -> Result<bool, Fatal> {
+    let (said, is_odd) = match SocketError::classify(error) {
         SocketError::Dead => return Err(Fatal::SocketDead),
-        SocketError::Passing => {
-            pause(shared);
-            None
-        }
-        SocketError::Icmp(kind) => Some(kind),
+        SocketError::Passing => (None, true),
+        SocketError::Icmp(kind) => (Some(kind), false),
         SocketError::Idle => {
             shared.wake_late_sender();
-            None
+            (None, false)
         }
     };
     let complaints = shared
         .socket
         .complaints(said, &mut |error| shared.on_icmp_error(error));
-    if complaints.is_err() {
-        pause(shared);
-    }
-    Ok(())
+    Ok(is_odd || complaints.is_err())
 }
 
 fn pause(shared: &Shared) {

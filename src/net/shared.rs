@@ -14,9 +14,12 @@ use crate::net::counters::Counters;
 use crate::net::icmp::IcmpError;
 use crate::net::os;
 use crate::net::outgoing::Outgoing;
+use crate::net::recv;
+use crate::net::seat::{STAY, Seat};
 use crate::net::trace::Trace;
 use crate::net::turn::{Situation, Turn, Who};
-use crate::net::udp::{Room, Socket};
+use crate::net::udp::{Batch, Room, Socket};
+use crate::net::wait::wait_shortly;
 use crate::proto::{KeyTable, Screen};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::thread::panicking;
@@ -57,6 +60,8 @@ pub(super) struct Core {
     worker_idle: bool,
     /// Whether the owner has been told of events and has not yet found that there are no more.
     owner_told: bool,
+    /// Who waits on the socket.
+    pub(super) seat: Seat,
     /// From when on nothing new is begun.
     pub(super) stopping: Option<Instant>,
     lock_use: LockUse,
@@ -169,6 +174,8 @@ pub(super) struct Shared {
     core: Mutex<Core>,
     sender: Condvar,
     worker: Condvar,
+    /// Where `recv` stands by.
+    receiver: Condvar,
     stopping: AtomicBool,
     fatal: OnceLock<Fatal>,
     notify: Box<dyn Fn() + Send + Sync>,
@@ -200,6 +207,7 @@ impl Shared {
                 turn: Turn::new(Outgoing::new()),
                 worker_idle: false,
                 owner_told: false,
+                seat: Seat::new(),
                 stopping: None,
                 lock_use: LockUse::default(),
                 #[cfg(test)]
@@ -207,6 +215,7 @@ impl Shared {
             }),
             sender: Condvar::new(),
             worker: Condvar::new(),
+            receiver: Condvar::new(),
             stopping: AtomicBool::new(false),
             fatal: OnceLock::new(),
             notify,
@@ -363,6 +372,62 @@ impl Shared {
         Ok(core)
     }
 
+    /// The `recv` thread waits until the seat is its own again, and answers for what is left to the owner
+    /// meanwhile. Returns when it has to look for that again.
+    pub(super) fn stand_by(&self) -> Result<Option<Instant>, Fatal> {
+        let mut core = self.lock()?;
+        loop {
+            let now = core.now;
+            if core.seat.take_back(now) || self.is_stopping() {
+                return Ok(self.release(core, Who::Recv));
+            }
+            if core.turn.watched_until().is_some_and(|until| until <= now) {
+                self.release(core, Who::Recv);
+                core = self.lock()?;
+                continue;
+            }
+            self.count_use(&mut core);
+            let woken = wait_shortly(&self.receiver, &self.core, core.core, STAY);
+            core = self.locked(woken.ok_or_else(|| self.fail(Fatal::Poisoned))?);
+        }
+    }
+
+    /// The owner sits down at the socket, if that is left to it. None if not, or if there are events
+    /// already: whether there are.
+    fn sit_down(&self) -> Result<Option<bool>, Fatal> {
+        let mut core = self.lock()?;
+        let has_events = core.messenger.has_events();
+        let sits = os::WAITS_SHORTLY && !has_events && core.seat.take();
+        // It sees for itself.
+        core.owner_told |= sits;
+        self.give_back(core);
+        Ok((!sits).then_some(has_events))
+    }
+
+    /// The owner receives by itself, for a moment. Returns whether there may be events.
+    pub(super) fn receive(&self, batch: &mut Batch) -> Result<bool, Fatal> {
+        // `recv` stands by: whoever panics at the socket takes it along.
+        let _ending = Ending::new(self, name(Who::Owner));
+        if let Some(has_events) = self.sit_down()? {
+            return Ok(has_events);
+        }
+        match self.socket.receive(batch, STAY) {
+            Ok(()) => {
+                recv::take(self, batch)?;
+                return Ok(true);
+            }
+            // `recv`, which goes on, finds out by itself what else is to be done.
+            Err(error) => drop(recv::on_error(self, &error)),
+        }
+        let mut core = self.lock()?;
+        core.seat.leave();
+        core.owner_told = false;
+        let has_events = core.messenger.has_events();
+        self.give_back(core);
+        self.receiver.notify_one();
+        Ok(has_events)
+    }
+
     /// Wakes the `send` thread if it has overslept: while the machine is suspended its wait stands
     /// still, and our clock does not.
     pub(super) fn wake_late_sender(&self) {
@@ -400,6 +465,7 @@ impl Shared {
         drop(self.core.lock());
         self.sender.notify_all();
         self.worker.notify_all();
+        self.receiver.notify_all();
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -47,6 +47,8 @@ pub struct EndpointConfig {
     pub keepalive: Option<Duration>,
     /// How much may be on its way at once.
     pub congestion: Congestion,
+    /// Not to say that VERIFY is understood, as a program that is older than that.
+    pub without_verify_for_testing_only: bool,
 }
 
 impl EndpointConfig {
@@ -54,11 +56,12 @@ impl EndpointConfig {
     pub(super) fn hello(&self, signing_key: VerifyingKey) -> Hello<'_> {
         let nickname = self.nickname.as_deref().unwrap_or_default();
         let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
+        let is_old = self.without_verify_for_testing_only;
         Hello {
             oldest_version: VERSION,
             newest_version: VERSION,
             largest_message: MESSAGE_MAX_LEN as u64,
-            capabilities: CAPABILITY_VERIFY,
+            capabilities: if is_old { 0 } else { CAPABILITY_VERIFY },
             signing_key,
             nickname: nickname.as_bytes().get(..end).unwrap_or_default(),
         }

@@ -229,6 +229,42 @@ pub enum StreamError {
     Blocked,
 }
 
+/// Packets that were lost, of the newest 128 packet numbers. Only those count that ask for an acknowledgement,
+/// have it or were given up, and are no MTU probes; one that arrives after all is lost no longer.
+/// Source: docs/protocol.md#loss-and-congestion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// So many were lost,
+    pub lost: u32,
+    /// of so many; at least one.
+    pub of: u32,
+}
+
+impl Loss {
+    /// From 0.0, for none, to 1.0, for all.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        f64::from(self.lost) / f64::from(self.of.max(1))
+    }
+
+    /// In percent, rounded; but what is more than none is at least 1.
+    #[must_use]
+    pub fn percent(self) -> u32 {
+        let of = self.of.max(1);
+        let rounded = (self.lost * 100 + of / 2) / of;
+        rounded.max(u32::from(self.lost > 0))
+    }
+}
+
+/// Bytes of sealed packets, headers and tags included, without those of UDP and IP, and without handshakes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transfer {
+    /// In authentic packets that came, each counted once.
+    pub received: u64,
+    /// In packets that left.
+    pub sent: u64,
+}
+
 /// How things stand with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionStatus {
@@ -250,6 +286,15 @@ pub struct SessionStatus {
     pub guest: bool,
     /// The smoothed round-trip time, once there is a sample.
     pub rtt: Option<Duration>,
+    /// What was lost on the path lately; none before anything was acknowledged or lost.
+    pub loss: Option<Loss>,
+    /// For how long what was sent has not been acknowledged: since the oldest packet left that waits for it,
+    /// or since another one was acknowledged. None if nothing waits.
+    pub unacked: Option<Duration>,
+    /// Time since the last handshake with the peer ended.
+    pub handshake: Option<Duration>,
+    /// What went there and came from there since the record was made.
+    pub transfer: Transfer,
     /// Whether the newest packet that asked for an acknowledgement has none yet.
     pub awaits_ack: bool,
     /// Keypairs held.

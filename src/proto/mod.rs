@@ -44,7 +44,9 @@ pub use carrier::Carrier;
 pub use config::{Congestion, EndpointConfig, PeerConfig, Shown, Trust};
 pub use connection::NoteBody;
 pub use endpoint::Endpoint;
-pub use event::{ApiMisuse, CloseReason, Event, Notice, Refusal, SessionStatus, StreamError};
+pub use event::{
+    ApiMisuse, CloseReason, Event, Loss, Notice, Refusal, SessionStatus, StreamError, Transfer,
+};
 pub use job::{Disclosure, Job, Outcome};
 pub use key_table::{KeyTable, OpenBatch, Opened};
 pub use keypair::Keypair;

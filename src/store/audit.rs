@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::{Error, Operation};
 use super::os;
-use super::permissions::{Access, check_file, check_parents};
+use super::permissions::{Access, check_file, check_parents, check_private};
 use super::timestamps::first_unused;
 use crate::time::UnixTime;
 
@@ -37,6 +37,18 @@ pub fn check_place(path: &Path, is_secret: bool) -> Result<bool, Error> {
             Ok(false)
         }
         Err(error) => Err(fail(error)),
+    }
+}
+
+/// Checks that a directory is for its owner alone; false if there is none.
+///
+/// # Errors
+/// `UnsafePermissions`, `UnsafeDirectory`, `WrongOwner`, `Io`.
+pub fn check_private_dir(directory: &Path) -> Result<bool, Error> {
+    match fs::symlink_metadata(directory) {
+        Ok(_) => check_private(directory).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io(directory, Operation::Read, error)),
     }
 }
 

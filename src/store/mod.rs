@@ -28,9 +28,10 @@ pub use archive::{
     StoreTrouble, Unconfirmed, survives_panic,
 };
 pub use atomic::{create_private, open_log};
-pub use audit::{check_place, free_space, timestamps_used_until, written_at};
+pub use audit::{check_place, check_private_dir, free_space, timestamps_used_until, written_at};
 pub use config::{
-    Callers, Config, ConfigError, ConfigProblem, Mode, Notify, config_keys, parse_config,
+    Binding, Callers, Config, ConfigError, ConfigProblem, Mode, Notify, Osc, config_keys,
+    parse_config,
 };
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};

@@ -91,8 +91,14 @@ pub(super) fn check_parents(path: &Path) -> Result<(), Error> {
 pub fn private_dir(directory: &Path) -> Result<(), Error> {
     let fail = |error: io::Error| Error::io(directory, Operation::Create, error);
     os::create_private_dir(directory).map_err(fail)?;
+    check_private(directory)
+}
+
+/// Checks that others can neither enter a directory nor put another in its place.
+pub(super) fn check_private(directory: &Path) -> Result<(), Error> {
     check_parents(&directory.join("a file to be made"))?;
-    let metadata = fs::metadata(directory).map_err(fail)?;
+    let metadata =
+        fs::metadata(directory).map_err(|error| Error::io(directory, Operation::Create, error))?;
     let open = os::protection(&metadata).filter(|found| found.mode & 0o077 != 0);
     match open {
         Some(found) => {

@@ -10,8 +10,11 @@ use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
 use crate::tui::input::{Action, Discretion, Guest, Now, Ticket};
+use crate::tui::keymap::Keymap;
+use crate::tui::keys::Bind;
 use crate::tui::log::Anchor;
 use crate::tui::theme::Theme;
+use crate::tui::verifying::Verifying;
 
 /// How the face is to look and behave.
 #[derive(Clone, Debug)]
@@ -24,6 +27,12 @@ pub struct Settings {
     pub zone: Zone,
     /// What a notification may say.
     pub notify: Discretion,
+    /// Whether one rings the bell.
+    pub bell: bool,
+    /// Which key does what.
+    pub keys: Keymap,
+    /// Whether the mouse is on at first.
+    pub mouse: bool,
     /// Whether the keys of this run are written to a file, which the screen says as long as it runs.
     pub keys_are_logged: bool,
     /// What a screen without conversations tells, a line each.
@@ -54,8 +63,9 @@ pub struct App {
     pub(super) notice: Option<Safe>,
     /// When Ctrl+C was pressed on an empty line.
     pub(super) interrupted: Option<Instant>,
-    /// When a key was pressed last.
+    /// When a key was pressed last, and when the one before it.
     pub(super) pressed: Option<Instant>,
+    pub(super) pressed_before: Option<Instant>,
     pub(super) bell: Bell,
     pub(super) completion: Option<Completion>,
     pub(super) now: Now,
@@ -90,8 +100,23 @@ pub(super) enum Mode {
     Pasted(usize),
     /// They confirm that a caller is saved under a name.
     Welcome { guest: Guest, name: String },
+    /// They compare words with somebody.
+    Verify(Verifying),
+    /// They look at a QR code.
+    Code(Code),
     /// They confirm that something is left behind: so many messages, so many that are being written.
     Leave { waiting: usize, drafts: usize },
+}
+
+/// A QR code that fills the screen.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) lines: Vec<Safe>,
+    pub(super) text: Safe,
+    /// Whether light and dark have changed places.
+    pub(super) is_inverted: bool,
+    /// Where it was asked for.
+    pub(super) under: Option<Verifying>,
 }
 
 /// A search in a conversation.
@@ -121,6 +146,7 @@ impl App {
     pub fn new(settings: Settings, width: u16, height: u16, now: Now) -> Self {
         Self {
             theme: Theme::new(settings.ascii, settings.mono),
+            has_mouse: settings.mouse,
             settings,
             conversations: Vec::new(),
             active: None,
@@ -130,12 +156,12 @@ impl App {
             size: (width, height),
             is_focused: true,
             has_list: false,
-            has_mouse: false,
             is_bare: false,
             was_at_end: false,
             notice: None,
             interrupted: None,
             pressed: None,
+            pressed_before: None,
             bell: Bell::default(),
             completion: None,
             now,
@@ -200,7 +226,11 @@ impl App {
     pub(super) fn is_seen(&self, at: usize) -> bool {
         let is_covered = matches!(
             self.mode,
-            Mode::Panel { .. } | Mode::Switcher { .. } | Mode::Welcome { .. }
+            Mode::Panel { .. }
+                | Mode::Switcher { .. }
+                | Mode::Welcome { .. }
+                | Mode::Verify(_)
+                | Mode::Code(_)
         );
         self.is_focused
             && !is_covered
@@ -210,6 +240,12 @@ impl App {
                 .conversations
                 .get(at)
                 .is_some_and(|it| it.anchor.is_none())
+    }
+
+    /// The key to press for this, if there is one, or the command that does the same.
+    pub(super) fn key(&self, bind: Bind, command: &'static str) -> Safe {
+        let label = self.settings.keys.label(bind);
+        label.unwrap_or_else(|| command.into())
     }
 
     /// Tells the person something until the next key.

@@ -10,7 +10,7 @@ use crate::tui::clock::Zone;
 use crate::tui::editor::Editor;
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
-use crate::tui::input::{Card, LinkStatus, Said, Standing, Ticket};
+use crate::tui::input::{Card, Comparison, LinkStatus, Said, Standing, Ticket};
 use crate::tui::log::{Anchor, Line, Log};
 
 /// A conversation.
@@ -24,6 +24,8 @@ pub(super) struct Conversation {
     pub(super) standing: Standing,
     /// How good the way is, and when that was told.
     pub(super) link: Option<(LinkStatus, Instant)>,
+    /// How a comparison of words stands, if there was one.
+    pub(super) comparison: Option<Comparison>,
     pub(super) log: Log,
     pub(super) editor: Editor,
     pub(super) history: History,
@@ -67,6 +69,7 @@ impl Conversation {
                 why: Safe::default(),
             },
             link: None,
+            comparison: None,
             log: Log::default(),
             editor: Editor::default(),
             history: History::default(),
@@ -247,6 +250,16 @@ impl Conversation {
             (Some(of), true) => Some(numbers.find(|entry| *entry < of).unwrap_or(of)),
             (Some(of), false) => numbers.take_while(|entry| *entry > of).last(),
         }
+    }
+
+    /// Its messages and what is told between them, as they are read outside: with date, author and state.
+    pub(super) fn lines(&self, zone: &Zone) -> Vec<Safe> {
+        let mut entries: Vec<&Entry> = self.log.newest_first().map(|(_, it)| it).collect();
+        entries.reverse();
+        let lines = entries
+            .into_iter()
+            .map(|entry| entry.lines(&self.name, zone));
+        lines.flatten().collect()
     }
 
     /// The number of the `n`th message from the end, counted from 1.

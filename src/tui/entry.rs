@@ -12,6 +12,9 @@ use crate::tui::wrap::{self, Break};
 /// A message that is older than this on arrival shows when it was written.
 const LATE_MS: u64 = 120_000;
 
+/// What a further line of a message begins with in a file: as much as date and time have.
+const INDENT: &str = "                    ";
+
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -176,6 +179,23 @@ impl Entry {
         self.marks = own.chain(self.marks.iter().map(shift)).collect();
         self.text = lead.clone() + &self.text;
         self
+    }
+
+    /// Its lines in a file, those after the first moved in: none of them poses as another message. Words of
+    /// ours are not said by anybody, and stay out.
+    pub(super) fn lines(&self, with: &Safe, zone: &Zone) -> Vec<Safe> {
+        let author = match &self.kind {
+            Kind::Theirs => with.clone() + ": ",
+            Kind::Ours(Receipt::Delivered, _) => "me: ".into(),
+            Kind::Ours(receipt, _) => Safe::from("me (") + receipt.word() + "): ",
+            Kind::Gap => Safe::default(),
+            Kind::Note | Kind::Deleted => return Vec::new(),
+        };
+        let lead = zone.full(self.at) + " " + author;
+        let mut lines = self.text.as_str().split('\n').map(safe_line);
+        let first = lead + lines.next().unwrap_or_default();
+        let rest = lines.map(|line| Safe::from(INDENT) + line);
+        core::iter::once(first).chain(rest).collect()
     }
 
     /// Those of the marks that lie in these bytes of the text, at least in part.

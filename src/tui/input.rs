@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ratatui_crossterm::crossterm::event::KeyEvent;
 
+use crate::chat::words::ShortCode;
 use crate::chat::{Name, State};
 use crate::id::PeerId;
 use crate::text::Safe;
@@ -111,6 +112,34 @@ pub enum Told {
     Guest(Guest),
     /// It is gone, or has its answer.
     GuestGone(PeerId),
+    /// How a comparison of words with somebody stands.
+    Comparison {
+        /// With whom.
+        peer: PeerId,
+        /// How.
+        comparison: Comparison,
+    },
+    /// The safety number of us and somebody, which was asked for.
+    SafetyNumber {
+        /// Of whom.
+        peer: PeerId,
+        /// 60 digits.
+        number: Safe,
+    },
+    /// What was typed to be compared proves nothing.
+    NotProved {
+        /// With whom it was compared.
+        peer: PeerId,
+        /// Why not, and what to do.
+        why: Safe,
+    },
+    /// A QR code to be read off the screen, which was asked for.
+    Code {
+        /// Its rows, in blanks and half blocks, with the empty border that it needs.
+        lines: Vec<Safe>,
+        /// What it says.
+        text: Safe,
+    },
     /// A page to look at, on a screen of its own.
     Page {
         /// What it is.
@@ -210,6 +239,51 @@ pub enum Standing {
     Revoked,
 }
 
+/// How a comparison of words with somebody stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Words cannot be compared.
+    Impossible {
+        /// Why not.
+        why: Safe,
+    },
+    /// One side has asked; the words follow.
+    Begun {
+        /// When it has taken too long.
+        until: Instant,
+    },
+    /// These are the words.
+    Words {
+        /// Of which the words and the numbers are made.
+        code: ShortCode,
+        /// When it has taken too long.
+        until: Instant,
+        /// Whether the other person has confirmed.
+        theirs: bool,
+    },
+    /// Our person has confirmed.
+    Same {
+        /// Whether that is noted for later: somebody without a saved name has no place for it.
+        is_noted: bool,
+        /// Whether the other person has confirmed.
+        theirs: bool,
+        /// How long that is waited for; none if nobody waits any more.
+        until: Option<Instant>,
+    },
+    /// It ended without a result.
+    Over {
+        /// Why.
+        why: Safe,
+    },
+    /// Somebody has said that they differ.
+    Differ {
+        /// Since when the session stood that they were compared in; none if that was another run.
+        since: Option<UnixTime>,
+        /// What is to be done.
+        what_next: Safe,
+    },
+}
+
 /// How good the way to somebody is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkStatus {
@@ -217,6 +291,8 @@ pub struct LinkStatus {
     pub address: Option<SocketAddr>,
     /// There and back.
     pub rtt: Option<Duration>,
+    /// What was lost lately, in percent.
+    pub loss: Option<u32>,
     /// How long ago something was heard.
     pub heard: Option<Duration>,
     /// Something is due from there: that nothing is heard means something.
@@ -274,17 +350,28 @@ pub enum Ask {
     Ping(PeerId),
     /// Call somebody now.
     Connect(PeerId),
-    /// Compare words.
+    /// End the session with somebody, and do not call.
+    Disconnect(PeerId),
+    /// Compare words; it comes as [`Told::Comparison`].
     Verify(PeerId),
-    /// The words are the same, by what was read out if that was typed.
-    Match(PeerId, String),
-    /// The words differ.
+    /// The words are the same.
+    Match {
+        /// Whose.
+        peer: PeerId,
+        /// What was on the screen; none if nothing was.
+        code: Option<ShortCode>,
+        /// What was read out, if that was typed.
+        typed: String,
+    },
+    /// What was compared differs.
     Differ(PeerId),
+    /// Our safety number and somebody's: compare it with what was read out, or tell it if nothing was.
+    SafetyNumber(PeerId, String),
     /// Compare no more for now.
     Later(PeerId),
     /// Our own key, and what others have to type.
     MyId,
-    /// Our own key as a QR code; it comes as [`Told::Page`].
+    /// Our own key as a QR code; it comes as [`Told::Code`].
     MyQr,
     /// Save somebody who has no name yet.
     Save {
@@ -309,6 +396,13 @@ pub enum Ask {
         /// How far back.
         within: Option<Duration>,
     },
+    /// Write a conversation into a file that does not exist yet.
+    Export {
+        /// Which file, unchecked.
+        file: String,
+        /// The conversation, a line each.
+        lines: Vec<Safe>,
+    },
     /// Take an unknown key in under a name.
     Welcome {
         /// The key.
@@ -330,13 +424,17 @@ pub enum Ask {
 /// A call for the person's attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What a notification may say; nothing but the bell if none.
+    /// What a notification may say; nothing if none.
     pub words: Option<Safe>,
+    /// Whether the bell rings.
+    pub rings: bool,
 }
 
 /// What a notification may say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Discretion {
+    /// Nothing, and there is none.
+    Off,
     /// Nothing: the bell alone.
     #[default]
     Bell,

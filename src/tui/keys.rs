@@ -1,10 +1,11 @@
 //! Which key does what.
 //!
-//! A key has a name, `ctrl-a` or `alt-up`, which is also what `/keys` shows.
+//! A key has a name, `ctrl-a` or `alt-up`: settings say it so, and `/keys` shows it.
 
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::tui::editor::Move;
+use crate::tui::keymap::Keymap;
 
 /// What a key does in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub(super) enum Bind {
 }
 
 /// The table. Where several keys do the same, the first one is the one to show.
-const TABLE: &[(&str, Bind)] = &[
+pub(super) const TABLE: &[(&str, Bind)] = &[
     ("enter", Bind::Send),
     ("alt-enter", Bind::NewLine),
     ("ctrl-j", Bind::NewLine),
@@ -131,35 +132,6 @@ const TABLE: &[(&str, Bind)] = &[
     ("ctrl-z", Bind::Suspend),
 ];
 
-/// What `/keys` shows.
-pub(super) const HELP: &[&str] = &[
-    "Enter                send",
-    "Alt+Enter, Ctrl+J    new line",
-    "Up, Down             what was typed before",
-    "Tab, Shift+Tab       complete a command or a name",
-    "Ctrl+N, Ctrl+P       next, previous conversation",
-    "Alt+1 .. Alt+9, 0    conversation 1 to 10",
-    "Alt+A, Alt+K         next unread; find a conversation",
-    "PgUp, PgDn           a page; with Alt three lines",
-    "Alt+Home, Alt+End    oldest, newest",
-    "Alt+U                first message that was not seen",
-    "Alt+Up, Alt+Down     select a message; then:",
-    "                     Alt+Y copy, R quote, I details, D delete here",
-    "Ctrl+S, Ctrl+R       search here; search what was typed before",
-    "Alt+V                compare four words, to be sure who it is",
-    "Alt+L                bare text, to copy from",
-    "Alt+B                list of conversations, on 100 columns or more",
-    "Alt+M                mouse on, off",
-    "Ctrl+L               draw anew",
-    "Ctrl+A E B F, Alt+F  move",
-    "Ctrl+K U W, Alt+D    delete; Ctrl+Y brings it back",
-    "Ctrl+T, Ctrl+_       swap two letters, undo",
-    "Esc                  close, cancel",
-    "Ctrl+C               empty the line; on an empty one twice: quit",
-    "Ctrl+D               quit, on an empty line",
-    "Ctrl+Z               to the shell",
-];
-
 /// A key, as the face takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stroke {
@@ -173,15 +145,15 @@ pub(super) enum Stroke {
 
 impl Stroke {
     /// Letting a key go is nothing: Windows tells of it too.
-    pub(super) fn of(event: &KeyEvent) -> Self {
+    pub(super) fn of(event: &KeyEvent, keys: &Keymap) -> Self {
         if event.kind == KeyEventKind::Release {
             return Self::Other;
         }
         let Some(name) = name(event) else {
             return Self::Other;
         };
-        if let Some((_, bind)) = TABLE.iter().find(|(of, _)| *of == name) {
-            return Self::Bind(*bind);
+        if let Some(bind) = keys.bind(&name) {
+            return Self::Bind(bind);
         }
         if let KeyCode::Char(c) = event.code
             && !has_command(event.modifiers)
@@ -204,6 +176,7 @@ fn has_command(modifiers: KeyModifiers) -> bool {
 )]
 fn name(event: &KeyEvent) -> Option<String> {
     let key = match event.code {
+        KeyCode::Char(' ') => "space".to_owned(),
         KeyCode::Char(c) => c.to_lowercase().to_string(),
         KeyCode::Enter => "enter".to_owned(),
         KeyCode::Tab => "tab".to_owned(),
@@ -246,7 +219,7 @@ mod tests {
     use super::*;
 
     fn stroke(code: KeyCode, modifiers: KeyModifiers) -> Stroke {
-        Stroke::of(&KeyEvent::new(code, modifiers))
+        Stroke::of(&KeyEvent::new(code, modifiers), &Keymap::default())
     }
 
     #[test]
@@ -292,7 +265,7 @@ mod tests {
             KeyModifiers::NONE,
             KeyEventKind::Release,
         );
-        assert_eq!(Stroke::of(&released), Stroke::Other);
+        assert_eq!(Stroke::of(&released, &Keymap::default()), Stroke::Other);
     }
 
     #[test]

@@ -21,14 +21,49 @@ const SLOW_STEP: u64 = 3;
 /// What is wrong, if something is. `told`: when the status was.
 pub(super) fn trouble(link: &LinkStatus, told: Instant, now: Instant) -> Option<Safe> {
     let since = now.saturating_since(told);
-    let heard = link.heard? + since;
-    if link.is_due && heard > SILENCE {
+    if is_silent(link, since) {
+        let heard = link.heard? + since;
         let words = Safe::from("last contact ") + stepped(heard) + " s ago";
         return Some(words + " - trying (messages are queued)");
     }
     let unacked = link.unacked? + since;
     let words = Safe::from("last reply ") + stepped(unacked) + " s ago";
-    (unacked > UNACKED).then(|| words + " - they may not hear us")
+    is_unheard(link, since).then(|| words + " - they may not hear us")
+}
+
+fn is_silent(link: &LinkStatus, since: Duration) -> bool {
+    link.is_due && link.heard.is_some_and(|heard| heard + since > SILENCE)
+}
+
+fn is_unheard(link: &LinkStatus, since: Duration) -> bool {
+    let unacked = link.unacked.map(|unacked| unacked + since);
+    unacked.is_some_and(|unacked| unacked > UNACKED)
+}
+
+impl LinkStatus {
+    /// Whether nothing has been heard for longer than the way explains.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        is_silent(self, Duration::ZERO)
+    }
+
+    /// Whether nothing has been acknowledged for so long that the peer may not hear us.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        is_unheard(self, Duration::ZERO)
+    }
+
+    /// What is wrong, in words; none if nothing is.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Safe> {
+        trouble(self, Instant::ZERO, Instant::ZERO)
+    }
+
+    /// Where the peer is and how good the way there, in words.
+    #[must_use]
+    pub fn quality(&self) -> Safe {
+        quality(self, Instant::ZERO, Instant::ZERO)
+    }
 }
 
 /// Seconds that do not change too often.
@@ -41,15 +76,16 @@ fn stepped(time: Duration) -> u64 {
     }
 }
 
-/// `direct 203.0.113.9:7419   rtt 42 ms  heard 0.4 s`.
+/// `direct 203.0.113.9:7419   rtt 42 ms  loss 0%  heard 0.4 s`.
 pub(super) fn quality(link: &LinkStatus, told: Instant, now: Instant) -> Safe {
     let since = now.saturating_since(told);
     let address = link.address.map(|address| Safe::from("direct ") + address);
     let rtt = link.rtt.map(|rtt| Safe::from("rtt ") + span(rtt));
+    let loss = link.loss.map(|percent| Safe::from("loss ") + percent + "%");
     let heard = link
         .heard
         .map(|heard| Safe::from("heard ") + ago(heard + since));
-    let figures = Safe::join([rtt, heard].into_iter().flatten(), "  ");
+    let figures = Safe::join([rtt, loss, heard].into_iter().flatten(), "  ");
     let parts = [address, Some(figures)].into_iter().flatten();
     Safe::join(parts.filter(|part| !part.as_str().is_empty()), "   ")
 }
@@ -82,6 +118,7 @@ mod tests {
     const HEARD: LinkStatus = LinkStatus {
         address: None,
         rtt: None,
+        loss: None,
         heard: Some(Duration::ZERO),
         is_due: true,
         unacked: None,
@@ -134,13 +171,14 @@ mod tests {
         let link = LinkStatus {
             address: Some("203.0.113.9:7419".parse().unwrap()),
             rtt: Some(Duration::from_millis(42)),
+            loss: Some(0),
             heard: Some(Duration::from_millis(400)),
             ..HEARD
         };
         let words = quality(&link, Instant::ZERO, Instant::ZERO);
         assert_eq!(
             words.as_str(),
-            "direct 203.0.113.9:7419   rtt 42 ms  heard 0.4 s"
+            "direct 203.0.113.9:7419   rtt 42 ms  loss 0%  heard 0.4 s"
         );
     }
 }

@@ -19,9 +19,12 @@ mod entry;
 mod history;
 mod hold;
 mod input;
+mod key_name;
+mod keymap;
 mod keys;
 mod link;
 mod log;
+mod osc;
 mod paint;
 mod places;
 mod reader;
@@ -29,15 +32,18 @@ mod search;
 mod terminal;
 mod theme;
 mod update;
+mod verifying;
 mod view;
 mod wrap;
 
 pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
-    Action, Ask, Card, Discretion, Guest, Input, LinkStatus, Notice, Now, Said, Standing, Ticket,
-    Told,
+    Action, Ask, Card, Comparison, Discretion, Guest, Input, LinkStatus, Notice, Now, Said,
+    Standing, Ticket, Told,
 };
+pub use keymap::{BadKey, Keymap};
+pub use osc::Osc;
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use reader::Reader;
 pub use terminal::{Terminal, restore};

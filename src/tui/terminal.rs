@@ -32,6 +32,7 @@ use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::Notice;
+use crate::tui::osc::Osc;
 
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
@@ -165,15 +166,18 @@ impl Terminal {
         )
     }
 
-    /// Rings the bell, and gives words to the terminal's notifications (OSC 9) if there are any.
+    /// Calls whoever is near the terminal, `by` a notification of its own if there are words for one.
     ///
     /// # Errors
     /// As [`Terminal::draw`].
-    pub fn notify(&mut self, notice: &Notice) -> io::Result<()> {
+    pub fn notify(&mut self, notice: &Notice, by: Osc) -> io::Result<()> {
         if let Some(words) = &notice.words {
-            queue!(self.out(), Print("\x1b]9;"), Print(words), Print("\x07"))?;
+            queue!(self.out(), Print(by.sequence(words)))?;
         }
-        execute!(self.out(), Print("\x07"))
+        if notice.rings {
+            queue!(self.out(), Print("\x07"))?;
+        }
+        Write::flush(self.out())
     }
 
     /// Turns the mouse on or off.

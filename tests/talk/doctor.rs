@@ -236,3 +236,50 @@ fn the_report_for_others_has_no_key_no_name_no_address_and_no_message() {
     alice.attempt(&args).failed(1, "SC21");
     assert_eq!(fs::read_to_string(&report).unwrap(), text);
 }
+
+#[cfg(unix)]
+#[test]
+fn the_control_socket_is_looked_at_in_every_state() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let alice = Home::new();
+    let look = |code: i32| {
+        let ended = alice.attempt(&["doctor"]);
+        assert_eq!(ended.code, Some(code), "{}", ended.transcript);
+        ended
+    };
+    let check = |ended: &Ended, what: &str, word: &str, says: &str| {
+        let (outcome, result) = line(ended, what);
+        let is_so = outcome == word && result.contains(says);
+        assert!(is_so, "{word} {what} {says}:\n{}", ended.transcript);
+    };
+    let before = look(0);
+    check(&before, "runtime directory", "ok", "not there yet");
+    check(&before, "control socket", "ok", "while no program runs");
+    assert!(!alice.path("run").exists(), "looking makes nothing");
+    let (listener, _) = alice.listen(&[]);
+    let serves = format!("(pid {}) answers", listener.pid());
+    let running = look(0);
+    check(&running, "runtime directory", "ok", "yours alone");
+    check(&running, "control socket", "ok", &serves);
+    let (directory, socket) = (alice.path("run"), alice.path("run/ctl.sock"));
+    set_permissions(&socket, Permissions::from_mode(0o666)).unwrap();
+    set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
+    let open = look(5);
+    check(&open, "control socket", "FAIL", "its mode is 0666");
+    check(&open, "runtime directory", "FAIL", "");
+    for mends in [
+        format!("chmod 600 {}", socket.display()),
+        format!("chmod 700 {}", directory.display()),
+    ] {
+        assert!(open.rest.contains(&mends), "{mends}:\n{}", open.rest);
+    }
+    set_permissions(&socket, Permissions::from_mode(0o600)).unwrap();
+    set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    listener.kill();
+    check(&look(0), "control socket", "warn", "nobody serves it");
+    fs::remove_file(&socket).unwrap();
+    fs::write(&socket, "mine").unwrap();
+    check(&look(1), "control socket", "FAIL", "in the way");
+    assert_eq!(fs::read_to_string(&socket).unwrap(), "mine");
+}

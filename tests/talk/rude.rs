@@ -65,9 +65,22 @@ impl Rude {
 
     /// One that sends longer messages than others.
     pub(crate) fn of_policy(largest: usize) -> Self {
+        Self::of(largest, EndpointConfig::default())
+    }
+
+    /// One from before words could be compared.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn too_old() -> Self {
+        let config = EndpointConfig {
+            without_verify_for_testing_only: true,
+            ..EndpointConfig::default()
+        };
+        Self::of(Policy::default().largest, config)
+    }
+
+    fn of(largest: usize, config: EndpointConfig) -> Self {
         let clock = Clock::new();
         let secret = Arc::new(StaticSecret::generate(&mut os_rng()));
-        let config = EndpointConfig::default();
         let timestamps = Timestamp(1)..Timestamp(1_000);
         let endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
         let socket = Socket::bind(Bind::At("127.0.0.1:0".parse().unwrap())).unwrap();

@@ -103,7 +103,7 @@ impl Person {
     }
 }
 
-fn resize(terminal: &File, width: u16, height: u16) {
+pub(crate) fn resize(terminal: &File, width: u16, height: u16) {
     let size = Winsize {
         ws_col: width,
         ws_row: height,
@@ -530,4 +530,61 @@ fn a_process_that_panics() {
         let _terminal = Terminal::open().unwrap();
         panic!("this is a bug");
     }
+}
+
+#[test]
+fn a_session_is_ended_and_taken_up_again_and_written_out() {
+    let (mut alice, mut bob, a, _b) = two();
+    alice.sees("secure: bob");
+    alice.says("hello");
+    bob.sees("alice    hello");
+    alice.sees("✓✓ me       hello");
+    alice.says("/disconnect");
+    alice.sees("hung up: bob can still call");
+    alice.sees("[ended]");
+    bob.sees("alice left");
+    alice.says("/connect");
+    bob.sees("secure: alice");
+    alice.sees("bob [not verified]");
+    let file = a.path("talk.txt");
+    alice.says(&format!("/export {}", file.display()));
+    alice.sees("written, for you alone: ");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.ends_with(" me: hello\n"), "{text:?}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    alice.presses("\u{c}");
+    alice.says(&format!("/export {}", file.display()));
+    alice.sees("Name a file that does not exist yet.");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        text,
+        "nothing is overwritten"
+    );
+}
+
+#[test]
+fn a_command_is_told_of_a_message_that_nobody_sees_and_no_more_than_it_may_know() {
+    let (alice, bob) = Home::friends();
+    let seen = bob.path("seen");
+    let config = format!(
+        "[notify]\ndesktop = \"sender\"\ncommand = [\"sh\", \"-c\", \"cat > \\\"$1.new\\\" && mv \\\"$1.new\\\" \\\"$1\\\"\", \"sh\", \"{}\"]\n",
+        seen.display()
+    );
+    std::fs::write(bob.path("config.toml"), config).unwrap();
+    let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
+    listener.sees("listening on 127.0.0.1:");
+    let address = address_on(&listener);
+    let mut caller = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    caller.sees("secure: bob");
+    listener.sees("secure: alice");
+    listener.presses("\u{1b}[O");
+    caller.says("the secret");
+    listener.sees("alice    the secret");
+    let start = Instant::now();
+    while !seen.exists() {
+        listener.program.output(start, "the command to be run");
+    }
+    let told = std::fs::read_to_string(&seen).unwrap();
+    assert_eq!(told, "message from alice\n");
 }

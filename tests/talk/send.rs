@@ -217,3 +217,102 @@ fn a_signal_ends_the_wait() {
     });
     assert_eq!(ended.code, Some(130), "{}", ended.transcript);
 }
+
+#[test]
+fn several_at_once_are_all_delivered() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let senders: Vec<Program> = (0..5)
+        .map(|number| send(&alice, &address, &[&format!("message {number}")]))
+        .collect();
+    for sender in senders {
+        let ended = sender.end();
+        assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+        assert!(ended.told.contains("delivered to bob"), "{}", ended.told);
+    }
+    let mut texts: Vec<String> = (0..5)
+        .map(|_| listener.said("\talice\t"))
+        .map(|line| line.rsplit('\t').next().unwrap().to_owned())
+        .collect();
+    texts.sort();
+    let expected: Vec<String> = (0..5).map(|number| format!("message {number}")).collect();
+    assert_eq!(texts, expected);
+}
+
+#[test]
+fn several_at_once_for_somebody_who_is_away_are_all_kept() {
+    let (alice, bob) = Home::friends();
+    let address = free_port().to_string();
+    let senders: Vec<Program> = (0..4)
+        .map(|number| {
+            send(
+                &alice,
+                &address,
+                &[&format!("message {number}"), "--wait", "1s"],
+            )
+        })
+        .collect();
+    let last = alice.start(&["send", "bob", "later", "--no-wait"]);
+    for sender in senders {
+        sender.end().failed(6, "SC14");
+    }
+    assert_eq!(last.end().code, Some(0));
+    let shown = alice.run(&["status"]).rest;
+    assert!(shown.contains("  waiting: 5 to be sent\n"), "{shown}");
+    let (mut listener, address) = bob.listen(&[]);
+    send(&alice, &address.to_string(), &["now"]).end();
+    for _ in 0..6 {
+        listener.said("\talice\t");
+    }
+}
+
+#[test]
+fn a_message_waits_for_pings_of_the_same_identity_and_pings_for_a_message() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let fast = ["--interval", "100ms", "-c", "5"];
+    let mut pings = alice.start(&[&["ping", "bob", &address], &fast[..]].concat());
+    pings.said("seq=1 time=");
+    let mut sender = send(&alice, &address, &["after the pings"]);
+    sender.told("another securechat command has this identity open; waiting for it");
+    assert_eq!(pings.end().code, Some(0));
+    assert_eq!(sender.end().code, Some(0));
+    listener.said("\talice\tafter the pings");
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let hole = silent.local_addr().unwrap().to_string();
+    let mut sender = send(&alice, &hole, &["into the void", "--wait", "1s"]);
+    sender.told("connecting to bob");
+    let pings = alice.start(&[&["ping", "bob", &address], &fast[..]].concat());
+    sender.end().failed(6, "SC14");
+    assert_eq!(pings.end().code, Some(0));
+}
+
+#[test]
+fn a_conversation_waits_for_a_message_on_its_way() {
+    let (alice, bob) = Home::friends();
+    let (_listener, address) = bob.listen(&[]);
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let hole = silent.local_addr().unwrap().to_string();
+    let mut sender = send(&alice, &hole, &["into the void", "--wait", "1s"]);
+    sender.told("connecting to bob");
+    let mut chat = alice.connect("bob", address, &[]);
+    chat.told("waiting for it");
+    chat.told("secure: bob");
+    sender.end().failed(6, "SC14");
+}
+
+#[test]
+fn who_has_the_identity_for_too_long_is_named_and_nothing_is_claimed() {
+    let (alice, bob) = Home::friends();
+    let (_listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let mut pings = alice.start(&["ping", "bob", &address]);
+    pings.said("seq=1 time=");
+    let sender = send(&alice, &address, &["never", "--wait", "100ms"]);
+    let ended = within(Duration::from_secs(6), || sender.end());
+    ended.failed(8, "SC15");
+    let words = "the message was neither sent nor kept";
+    assert!(ended.told.contains(words), "{}", ended.told);
+}

@@ -239,6 +239,17 @@ fn names_are_given_and_what_is_kept_is_found_by_command() {
     listener.said("that is a command of the full screen only");
     listener.say("SECURECHAT-SECRET-KEY-1:AAAA");
     listener.said("that holds a SECRET key");
+    let file = bob.path("talk.txt");
+    listener.say(&format!("/export {}", file.display()));
+    listener.said("written, for you alone: ");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.ends_with(" me to ally: the blue Needle\n"), "{text:?}");
+    listener.say(&format!("/export {}", file.display()));
+    listener.said("exists already; it was not touched");
+    listener.say("/disconnect");
+    listener.said("hung up: ally can still call");
+    listener.say("/disconnect carol");
+    listener.said("no peer called \"carol\"");
     assert_eq!(quit(listener).code, Some(0));
     caller.told("bob left");
     assert_eq!(caller.end().code, Some(0));

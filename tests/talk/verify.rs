@@ -10,7 +10,7 @@ fn two(alice: &Home, bob: &Home) -> (Program, Program) {
     let address = address.to_string();
     let mut caller = start(alice.command(&["connect", "bob", &address]));
     assert!(caller.said("secure: bob").contains("[not verified]"));
-    caller.said("compare four words: /verify bob");
+    caller.said("Compare four words with bob to be sure who it is: /verify bob");
     listener.said("/verify alice");
     sees_prompt(&mut caller, "bob");
     sees_prompt(&mut listener, "alice");
@@ -158,7 +158,7 @@ fn other_words_change_nothing_and_say_what_to_do() {
     listener.said("alice left");
     listener.say("/verify");
     listener.said("verify: not now: alice left");
-    listener.said("without a connection: compare the safety number: securechat peers verify alice");
+    listener.said("without words: compare the safety number: securechat peers verify alice");
     quit(listener);
 }
 
@@ -184,12 +184,10 @@ fn a_safety_number_is_compared_without_a_network() {
     assert!(asked.told.contains("peers verify NAME --number DIGITS"));
     let wrong = here.replace('1', "2");
     let refused = alice.attempt(&["peers", "verify", "bob", "--number", &wrong]);
-    assert_eq!(refused.code, Some(2));
-    assert!(
-        refused.told.contains("nothing was changed"),
-        "{}",
-        refused.told
-    );
+    refused.failed(4, "SC34");
+    assert!(refused.told.contains("Nothing was changed"));
+    let cut = alice.attempt(&["peers", "verify", "bob", "--number", &here[..30]]);
+    cut.failed(2, "SC29");
     assert!(!alice.known_peers().contains(" verified="));
     let mut typed = start(alice.command(&["peers", "verify", "bob"]));
     typed.shown("or Enter to stop:");
@@ -199,4 +197,60 @@ fn a_safety_number_is_compared_without_a_network() {
     assert!(alice.known_peers().contains(" verified="));
     let unknown = alice.attempt(&["peers", "verify", "bbo", "--number", &here]);
     unknown.failed(4, "SC05");
+}
+
+#[test]
+fn a_safety_number_is_printed_to_take_along_and_changes_nothing() {
+    let (alice, bob) = Home::friends();
+    let before = alice.known_peers();
+    let (here, there) = (
+        alice.run(&["peers", "verify", "bob", "--print"]).rest,
+        bob.run(&["peers", "verify", "alice", "--print"]).rest,
+    );
+    let number = |sheet: &str| sheet.lines().skip(2).take(3).collect::<Vec<_>>().join(" ");
+    assert_eq!(number(&here), number(&there));
+    assert_eq!(number(&here).len(), 60 + 11);
+    assert!(here.starts_with("Safety number of you and bob\n"));
+    let keys: Vec<String> = [&here, &there]
+        .iter()
+        .flat_map(|sheet| sheet.lines().filter(|line| line.contains(" key   ")))
+        .map(|line| line.replace(' ', ""))
+        .collect();
+    for home in [&alice, &bob] {
+        let key = home.key();
+        let shown = keys
+            .iter()
+            .filter(|line| line.contains(key.trim_end_matches('=')));
+        assert_eq!(shown.count(), 2, "{keys:?}");
+    }
+    assert_eq!(alice.known_peers(), before);
+}
+
+/// In lines everything can be done that the panel can.
+#[test]
+fn the_safety_number_is_compared_in_lines_and_what_waits_fails_by_its_number() {
+    let (alice, bob) = Home::friends();
+    let (mut caller, mut listener) = two(&alice, &bob);
+    caller.say("/number");
+    caller.said("Do NOT use this chat for it");
+    let lines = [0; 3].map(|_| caller.said("").trim().to_owned());
+    caller.said("securechat peers verify bob --print");
+    let there = bob.run(&["peers", "verify", "alice", "--print"]).rest;
+    assert!(there.contains(&lines.join("\n")), "{there}");
+    let number = lines.join(" ");
+    caller.say(&format!("/number {}", number.replace('1', "2")));
+    caller.said("that is another number than the one here");
+    caller.say("/number bob 12345");
+    caller.said("a safety number has 60 digits (nothing changed)");
+    caller.say(&format!("/number bob {number}"));
+    caller.said("bob is [verified] from now on");
+    quit(caller);
+    listener.said("alice left");
+    listener.say("for the real alice");
+    listener.said("[1]: for the real alice");
+    listener.say("/differ");
+    listener.said("THE KEYS DIFFER");
+    listener.said("[1] failed: what you compared with its receiver differs");
+    assert!(bob.known_peers().contains(" differed="));
+    quit(listener);
 }

@@ -166,6 +166,10 @@ fn commands_of_the_core_are_asked_of_the_core() {
         "/whois",
         "/ping carol",
         "/connect",
+        "/reconnect carol",
+        "/disconnect",
+        "/disconnect carol",
+        "/fingerprint carol",
         "/add eve KEY",
     ] {
         screen.line(line);
@@ -181,6 +185,10 @@ fn commands_of_the_core_are_asked_of_the_core() {
         Ask::Whois(BOB),
         Ask::Ping(CAROL),
         Ask::Connect(BOB),
+        Ask::Connect(CAROL),
+        Ask::Disconnect(BOB),
+        Ask::Disconnect(CAROL),
+        Ask::Whois(CAROL),
         add,
     ];
     assert_eq!(screen.actions(), asked.map(Action::Ask));
@@ -200,6 +208,35 @@ fn a_closed_conversation_comes_back_when_something_is_said() {
     let mut alone = Screen::with_bob(80, 10);
     alone.line("/close");
     assert_eq!(alone.rule(), "this is the last one");
+}
+
+#[test]
+fn a_conversation_is_written_out_with_dates_authors_and_states() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.line("/export talk.txt");
+    assert_eq!(
+        screen.rule(),
+        "nothing was said here yet (no file was written)"
+    );
+    screen.say(BOB, "did it?\n02:10 me: no \u{1b}]52;c;x\u{7}");
+    let name = screen.send("yes");
+    screen.state(BOB, name, securechat::chat::State::Delivered);
+    screen.send("and this waits");
+    screen.actions();
+    screen.line("/export my talk.txt");
+    let actions = screen.actions();
+    let [Action::Ask(Ask::Export { file, lines })] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(file, "my talk.txt");
+    let lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
+    let expected = [
+        "2026-11-21 02:09:00 bob: did it?",
+        "                    02:10 me: no ^[]52;c;x^G",
+        "2026-11-21 02:09:00 me: yes",
+        "2026-11-21 02:09:00 me (queued): and this waits",
+    ];
+    assert_eq!(lines, expected);
 }
 
 /// ratatui#347, ratatui#1810: on Windows a key is told of when it is let go too.

@@ -11,6 +11,7 @@ use crate::screen::{BOB, CAROL, Screen, settings};
 const LINK: LinkStatus = LinkStatus {
     address: None,
     rtt: Some(Duration::from_millis(42)),
+    loss: Some(0),
     heard: Some(Duration::from_millis(400)),
     is_due: false,
     unacked: None,

@@ -156,7 +156,10 @@ fn the_bell_rings_for_what_nobody_sees_and_says_no_more_than_it_may() {
     screen.say(BOB, "seen");
     assert_eq!(screen.actions(), []);
     screen.say(CAROL, "secret");
-    let bell = Action::Notify(Notice { words: None });
+    let bell = Action::Notify(Notice {
+        words: None,
+        rings: true,
+    });
     assert_eq!(screen.actions(), [bell]);
     let mut old = screen.message(CAROL, "of an earlier run");
     old.old = true;
@@ -179,11 +182,78 @@ fn the_bell_rings_for_what_nobody_sees_and_says_no_more_than_it_may() {
         screen.meet(BOB, "bob");
         screen.input(Input::Focus(false));
         screen.say(BOB, "x\u{1b}y");
-        let Action::Notify(Notice { words: Some(said) }) = &screen.actions()[0] else {
+        let Action::Notify(Notice {
+            words: Some(said), ..
+        }) = &screen.actions()[0]
+        else {
             panic!("no notification");
         };
         assert_eq!(said.as_str(), words);
     }
+}
+
+/// Signal-Android#2151, keybase#7269: a notification told more than it was to.
+#[test]
+fn what_a_notification_says_can_be_settled_while_one_talks() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.input(Input::Focus(false));
+    let mut notice = |line: &str, told: &str| {
+        screen.line(line);
+        assert_eq!(screen.rule(), told);
+        screen.seconds(5);
+        screen.actions();
+        screen.say(BOB, "the secret");
+        let actions = screen.actions();
+        match actions.as_slice() {
+            [] => None,
+            [Action::Notify(notice)] => Some((notice.words.clone(), notice.rings)),
+            other => panic!("{other:?}"),
+        }
+    };
+    let bell = "notifications: the bell alone";
+    assert_eq!(notice("/notify", bell), Some((None, true)));
+    assert_eq!(notice("/notify off", "notifications: off"), None);
+    let sender = "notifications say from whom a message is";
+    let from = |words: &str| Some((Some(words.to_owned()), true));
+    let words = |notice: Option<(Option<securechat::text::Safe>, bool)>| {
+        notice.map(|(words, rings)| (words.map(|words| words.to_string()), rings))
+    };
+    let heard = words(notice("/notify sender", sender));
+    assert_eq!(heard, from("message from bob"));
+    let full = "notifications say from whom a message is, and what it says";
+    let heard = words(notice("/notify full", full));
+    assert_eq!(heard, from("message from bob: the secret"));
+    assert_eq!(notice("/notify bell", bell), Some((None, true)));
+}
+
+/// What came before calls nobody: whoever starts the program is there.
+#[test]
+fn what_an_earlier_run_had_calls_nobody() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.input(Input::Focus(false));
+    let mut before = screen.message(BOB, "perhaps shown before");
+    before.again = true;
+    screen.tell(Told::Said(before));
+    assert_eq!(screen.actions(), []);
+    assert_eq!(screen.app.unread(), 1, "it is shown as new all the same");
+}
+
+#[test]
+fn without_a_bell_there_are_words_alone() {
+    let settings = Settings {
+        notify: securechat::tui::Discretion::Sender,
+        bell: false,
+        ..settings()
+    };
+    let mut screen = Screen::with(settings, 80, 10);
+    screen.meet(BOB, "bob");
+    screen.input(Input::Focus(false));
+    screen.say(BOB, "hello");
+    let notice = Notice {
+        words: Some("message from bob".into()),
+        rings: false,
+    };
+    assert_eq!(screen.actions(), [Action::Notify(notice)]);
 }
 
 #[test]
@@ -282,13 +352,19 @@ fn many_messages_at_once_ring_once_and_are_counted() {
     screen.say(BOB, &"long ".repeat(1 << 16));
     (1..64).for_each(|_| screen.say(BOB, "again"));
     let actions = screen.actions();
-    let [Action::Notify(Notice { words: Some(words) })] = &actions[..] else {
+    let [
+        Action::Notify(Notice {
+            words: Some(words), ..
+        }),
+    ] = &actions[..]
+    else {
         panic!("{} notifications", actions.len());
     };
     assert!(words.as_str().len() < 200, "{words:?}");
     screen.seconds(1);
     let rest = Notice {
         words: Some("63 more messages".into()),
+        rings: true,
     };
     assert_eq!(screen.actions(), [Action::Notify(rest)]);
     screen.seconds(5);

@@ -15,8 +15,8 @@ use securechat::id::PeerId;
 use securechat::text::{Safe, safe_line};
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
-    Action, App, Card, Discretion, Input, LinkStatus, Now, Said, Settings, Standing, Ticket, Told,
-    Zone,
+    Action, App, Card, Discretion, Input, Keymap, LinkStatus, Now, Said, Settings, Standing,
+    Ticket, Told, Zone,
 };
 
 pub(crate) const BOB: PeerId = PeerId::new([2; 32]);
@@ -44,6 +44,9 @@ pub(crate) fn settings() -> Settings {
         mono: false,
         zone: Zone::utc(),
         notify: Discretion::Bell,
+        bell: true,
+        mouse: false,
+        keys: Keymap::default(),
         keys_are_logged: false,
         guide: ["Nobody is here yet.", "/add NAME KEY adds somebody."]
             .map(Safe::from)
@@ -194,7 +197,10 @@ impl Screen {
             "end" => KeyCode::End,
             "pageup" => KeyCode::PageUp,
             "pagedown" => KeyCode::PageDown,
-            "f1" => KeyCode::F(1),
+            "delete" => KeyCode::Delete,
+            function if function.len() == 2 && function.starts_with('f') => {
+                KeyCode::F(function[1..].parse().unwrap())
+            }
             letter => KeyCode::Char(letter.chars().next().unwrap()),
         };
         self.press(code, modifiers);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
-use securechat::chat::{Draft, Event, Messenger, State, Update};
+use securechat::chat::{ContactId, Draft, Event, Messenger, Name, State, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, StreamId, Timestamp};
 use securechat::proto::{
@@ -34,6 +34,8 @@ pub struct Side {
     table: Arc<KeyTable>,
     screen: Arc<Screen>,
     rng: ChaCha20Rng,
+    /// Messages that have come and are not taken yet.
+    taken: Vec<(ContactId, Name)>,
     pub established: usize,
     pub received: usize,
     pub delivered: usize,
@@ -67,6 +69,7 @@ impl Side {
             screen: endpoint.screen(),
             messenger: Messenger::in_memory(endpoint, seed, now),
             rng: ChaCha20Rng::from_seed(seed),
+            taken: Vec::new(),
             established: 0,
             received: 0,
             delivered: 0,
@@ -87,11 +90,16 @@ impl Side {
     }
 
     pub fn send(&mut self, to: PeerId, text: &str, now: Instant) {
+        self.queue(to, text, now);
+        self.messenger.settle(now);
+    }
+
+    /// As [`Side::send`], for whoever settles after several.
+    pub fn queue(&mut self, to: PeerId, text: &str, now: Instant) {
         let draft = Draft::text(text.to_owned(), UnixTime(0));
         self.messenger
             .send(to.into(), draft, now)
             .expect("there is room for it");
-        self.messenger.settle(now);
     }
 
     pub fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
@@ -120,27 +128,40 @@ impl Side {
         }
     }
 
+    /// Takes all events, as the program does: what has come together is answered together.
     pub fn listen(&mut self, now: Instant) {
-        while let Some(update) = self.messenger.poll_event(now) {
-            match update {
-                Update::Chat(Event::Message { contact, message }) => {
-                    self.received += 1;
-                    self.messenger.take(contact, message.name, now);
-                }
-                Update::Chat(Event::State {
-                    state: State::Delivered,
-                    ..
-                }) => self.delivered += 1,
-                Update::Session(proto::Event::Established { .. }) => self.established += 1,
-                Update::Session(proto::Event::Stream { event, .. }) => match event {
-                    StreamEvent::Readable(id) => self.readable = Some(id),
-                    StreamEvent::Writable(_) => self.writable = true,
-                    StreamEvent::Finished(_) => self.finished = true,
-                    _ => {}
-                },
-                Update::Chat(_) | Update::Session(_) => {}
+        loop {
+            while let Some(update) = self.messenger.poll_event(now) {
+                self.note(update);
+            }
+            for (contact, name) in self.taken.drain(..) {
+                self.messenger.take(contact, name, now);
             }
             self.messenger.settle(now);
+            if !self.messenger.has_events() {
+                return;
+            }
+        }
+    }
+
+    fn note(&mut self, update: Update) {
+        match update {
+            Update::Chat(Event::Message { contact, message }) => {
+                self.received += 1;
+                self.taken.push((contact, message.name));
+            }
+            Update::Chat(Event::State {
+                state: State::Delivered,
+                ..
+            }) => self.delivered += 1,
+            Update::Session(proto::Event::Established { .. }) => self.established += 1,
+            Update::Session(proto::Event::Stream { event, .. }) => match event {
+                StreamEvent::Readable(id) => self.readable = Some(id),
+                StreamEvent::Writable(_) => self.writable = true,
+                StreamEvent::Finished(_) => self.finished = true,
+                _ => {}
+            },
+            Update::Chat(_) | Update::Session(_) => {}
         }
     }
 
@@ -271,9 +292,10 @@ impl Pair {
         let (mut sent, end) = (self.a.delivered, self.a.delivered + count);
         while self.a.delivered < end {
             while sent < end && sent - self.a.delivered < window {
-                self.a.send(self.b.id, text, at(self.now));
+                self.a.queue(self.b.id, text, at(self.now));
                 sent += 1;
             }
+            self.a.messenger.settle(at(self.now));
             self.step();
         }
     }

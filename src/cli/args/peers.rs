@@ -78,8 +78,11 @@ pub struct PeersVerifyArgs {
     /// The name
     pub name: String,
     /// The safety number that the other side has: 60 digits, with or without spaces. Asks for it if left out
-    #[arg(long, value_name = "DIGITS")]
+    #[arg(long, value_name = "DIGITS", conflicts_with = "print")]
     pub number: Option<String>,
+    /// Print the safety number on a sheet to take along, and change nothing
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// `peers export`.

@@ -109,7 +109,8 @@ pub struct ConnectArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "The exit code is 0 only when the other side's program has shown the message; with \
-                  --no-wait when it is kept. What waits from before goes first, in its order."
+                  --no-wait when it is kept. What waits from before goes first, in its order. It goes through a securechat \
+                  that runs for this identity, and waits for another send or ping."
 )]
 pub struct SendArgs {
     /// One of your peers

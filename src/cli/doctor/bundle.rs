@@ -59,5 +59,12 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("trust", format!("{:?}", config.callers)),
         ("mode", format!("{:?}", config.mode)),
         ("desktop", format!("{:?}", config.notify)),
+        ("bell", format!("{:?}", config.bell)),
+        ("terminal", format!("{:?}", config.osc)),
+        ("command", whether(config.notify_command.is_some())),
+        ("theme", format!("colours: {:?}", config.has_colours)),
+        ("ascii", format!("{:?}", config.ascii)),
+        ("mouse", format!("{:?}", config.mouse)),
+        ("bind", format!("{} keys", config.bindings.len())),
     ]
 }

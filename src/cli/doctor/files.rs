@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
-use crate::cli::{Error, ExitCode};
+use crate::cli::{Error, ExitCode, settled};
 use crate::id::PeerId;
 use crate::store::{
-    self, Config, ErrorKind, KnownPeers, check_place, free_space, load_identity, public_path,
+    self, ErrorKind, KnownPeers, check_place, free_space, load_identity, public_path,
     timestamps_used_until,
 };
 use crate::text::Safe;
@@ -98,7 +98,7 @@ fn people(patient: &Patient<'_>) -> Check {
 fn settings(patient: &Patient<'_>) -> Check {
     let (what, path) = ("config.toml", patient.paths.config());
     let checked = check_place(&path, false);
-    match checked.and_then(|exists| Config::load(&path).map(|_| exists)) {
+    match checked.and_then(|exists| settled::load(&path).map(|_| exists)) {
         Ok(true) => Check::new(what, Outcome::Good, path.as_path()).public("read".to_owned()),
         Ok(false) => Check::plain(
             what,

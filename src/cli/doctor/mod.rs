@@ -3,6 +3,7 @@
 
 mod bundle;
 mod check;
+mod control;
 mod files;
 mod machine;
 mod network;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::cli::args::{DoctorArgs, Globals};
 use crate::cli::doctor::check::{Check, Outcome, Record};
 use crate::cli::json::{self, Versioned};
-use crate::cli::{Error, ExitCode, Out};
+use crate::cli::{Error, ExitCode, Out, settled};
 use crate::net::{Clock, Host};
 use crate::store::{Config, Paths};
 use crate::text::{Safe, safe_line};
@@ -46,7 +47,7 @@ struct Patient<'a> {
 pub(super) fn run(args: &DoctorArgs, globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
     let host = args.target.as_deref().map(parse_host).transpose()?;
     let paths = Paths::resolve(globals.home.as_deref(), globals.identity.as_deref())?;
-    let config = Config::load(&paths.config()).unwrap_or_default();
+    let config = settled::load(&paths.config()).unwrap_or_default();
     let patient = Patient {
         globals,
         args,
@@ -57,7 +58,14 @@ pub(super) fn run(args: &DoctorArgs, globals: &Globals, out: &Out) -> Result<Exi
         host,
     };
     let mut checks = Vec::new();
-    for look in [files::look, machine::look, network::look, peer::look] {
+    let looks = [
+        files::look,
+        control::look,
+        machine::look,
+        network::look,
+        peer::look,
+    ];
+    for look in looks {
         for check in look(&patient) {
             if !globals.json {
                 check.lines().iter().try_for_each(|line| out.data(line))?;

@@ -184,7 +184,10 @@ fn write_out(
 }
 
 /// Makes a file of these lines, for this user alone.
-fn write(path: &Path, lines: impl Iterator<Item = Safe>) -> Result<(), Error> {
+///
+/// # Errors
+/// SC21 if there is one of that name already; SC18.
+pub(in crate::cli) fn write(path: &Path, lines: impl Iterator<Item = Safe>) -> Result<(), Error> {
     let mut text = String::new();
     for line in lines {
         text.push_str(line.as_str());

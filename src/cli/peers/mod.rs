@@ -2,7 +2,7 @@
 
 mod exchange;
 mod replace;
-mod verify;
+pub(super) mod verify;
 
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode,
 const fn changes(command: &PeersCommand) -> bool {
     match command {
         PeersCommand::List | PeersCommand::Show(_) | PeersCommand::Export(_) => false,
+        PeersCommand::Verify(args) => !args.print,
         PeersCommand::Add(_)
         | PeersCommand::Rename(_)
         | PeersCommand::Replace(_)
         | PeersCommand::Revoke(_)
         | PeersCommand::Remove(_)
-        | PeersCommand::Verify(_)
         | PeersCommand::Import(_) => true,
     }
 }

@@ -5,8 +5,9 @@ use std::io;
 use crate::cli::args::PeersVerifyArgs;
 use crate::cli::{Context, Error, Prompt, identity, input};
 use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
+use crate::id::PeerId;
 use crate::net::Clock;
-use crate::store::{Day, KnownPeers};
+use crate::store::{Day, KnownPeers, fingerprint};
 use crate::text::{Safe, safe_line};
 
 /// Digits of a group, and groups of a line, as they are printed.
@@ -17,19 +18,29 @@ pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<(), Er
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let key = super::find(&known, &args.name)?.key();
     known.check_not_revoked(&key)?;
-    let number = safety_number(&identity::own_public(context)?, &key);
+    let own = identity::own_public(context)?;
+    if args.print {
+        return print(&args.name, [&own, &key], context);
+    }
+    let number = safety_number(&own, &key);
     let typed = match &args.number {
         Some(typed) => typed.clone(),
         None if input::can_ask(context.globals.no_input) => ask(&args.name, &number, context)?,
         None => return Err(Error::NeedsInput(Prompt::SafetyNumber)),
     };
-    let digits: String = typed.chars().filter(|it| !it.is_whitespace()).collect();
-    if digits != number {
-        return Err(Error::BadArgument {
-            given: safe_line(typed.trim()),
-            reason: complaint(&digits).into(),
-            example: &[],
-        });
+    match SafetyNumber::compare(&typed, &number) {
+        SafetyNumber::Same => {}
+        SafetyNumber::Other => {
+            let name = safe_line(&args.name);
+            return Err(Error::NumberDiffers { name });
+        }
+        SafetyNumber::Incomplete => {
+            return Err(Error::BadArgument {
+                given: safe_line(typed.trim()),
+                reason: "a safety number has 60 digits; nothing was changed".into(),
+                example: &[],
+            });
+        }
     }
     super::change(context, &args.name, |known| {
         // The key may have been replaced while somebody typed.
@@ -44,14 +55,52 @@ pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<(), Er
     Ok(())
 }
 
-fn complaint(digits: &str) -> &'static str {
-    let is_whole =
-        digits.len() == SAFETY_NUMBER_LEN && digits.bytes().all(|it| it.is_ascii_digit());
-    if is_whole {
-        "that is another number than the one here: one of you has a false key, or misread; nothing was changed"
-    } else {
-        "a safety number has 60 digits; nothing was changed"
+/// What somebody typed who was read a safety number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum SafetyNumber {
+    /// It is that of the two keys.
+    Same,
+    /// It is another one.
+    Other,
+    /// It is none.
+    Incomplete,
+}
+
+impl SafetyNumber {
+    /// Compares what somebody typed with a number. Spaces do not count.
+    pub(in crate::cli) fn compare(typed: &str, number: &str) -> Self {
+        let digits: String = typed.chars().filter(|it| !it.is_whitespace()).collect();
+        let is_whole =
+            digits.len() == SAFETY_NUMBER_LEN && digits.bytes().all(|it| it.is_ascii_digit());
+        if digits == number {
+            Self::Same
+        } else if is_whole {
+            Self::Other
+        } else {
+            Self::Incomplete
+        }
     }
+}
+
+/// A sheet to take along: what both have, and whose keys it is of.
+fn print(name: &str, keys: [&PeerId; 2], context: &Context) -> Result<(), Error> {
+    let [own, theirs] = keys;
+    let name = safe_line(name);
+    let mut sheet = vec![Safe::from("Safety number of you and ") + &name, "".into()];
+    sheet.extend(lines(&safety_number(own, theirs)));
+    sheet.extend([
+        "".into(),
+        Safe::from("your key    ") + fingerprint(own),
+        Safe::from("their key   ") + fingerprint(theirs) + "  (" + &name + ")",
+        "".into(),
+        Safe::from("Meet ") + name + ", who has the same 60 digits if nobody sits between you.",
+        "Theirs are shown by: securechat peers verify NAME --print".into(),
+        "Once compared: securechat peers verify NAME --number DIGITS".into(),
+    ]);
+    for line in sheet {
+        context.out.data(&line)?;
+    }
+    Ok(())
 }
 
 fn ask(name: &str, number: &str, context: &Context) -> Result<String, Error> {
@@ -60,7 +109,7 @@ fn ask(name: &str, number: &str, context: &Context) -> Result<String, Error> {
     let first = Safe::from("the safety number of you and ") + &name + ":";
     out.complaint(&first);
     for line in lines(number) {
-        out.complaint(&(Safe::from("    ") + safe_line(&line)));
+        out.complaint(&(Safe::from("    ") + line));
     }
     let how = Safe::from("call ")
         + &name
@@ -79,13 +128,11 @@ fn ask(name: &str, number: &str, context: &Context) -> Result<String, Error> {
 }
 
 /// In groups of five digits, four to a line.
-fn lines(number: &str) -> Vec<String> {
+pub(in crate::cli) fn lines(number: &str) -> Vec<Safe> {
     let digits: Vec<char> = number.chars().collect();
     let groups: Vec<String> = digits.chunks(GROUP).map(|it| it.iter().collect()).collect();
-    groups
-        .chunks(GROUPS_PER_LINE)
-        .map(|it| it.join(" "))
-        .collect()
+    let lines = groups.chunks(GROUPS_PER_LINE);
+    lines.map(|it| safe_line(&it.join(" "))).collect()
 }
 
 #[cfg(test)]
@@ -95,7 +142,19 @@ mod tests {
     #[test]
     fn a_number_is_read_in_twelve_groups_of_five() {
         let number: String = "12345".repeat(12);
-        let lines = lines(&number);
+        let lines: Vec<String> = lines(&number).iter().map(Safe::to_string).collect();
         assert_eq!(lines, vec!["12345 12345 12345 12345"; 3]);
+    }
+
+    #[test]
+    fn another_number_is_told_from_what_is_none() {
+        let number: String = "12345".repeat(12);
+        let spaced = Safe::join(lines(&number), "\n  ");
+        let compare = |typed: &str| SafetyNumber::compare(typed, &number);
+        assert_eq!(compare(spaced.as_str()), SafetyNumber::Same);
+        assert_eq!(compare(&number.replace('1', "2")), SafetyNumber::Other);
+        for typed in ["", "12345", &format!("{number}1"), &"x".repeat(60)] {
+            assert_eq!(compare(typed), SafetyNumber::Incomplete, "{typed}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Whom a program calls by itself, and when: everybody whose address is known, again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::id::PeerId;
@@ -21,6 +21,8 @@ pub(super) struct Calls {
     /// Whether everybody is called who is known.
     is_for_everybody: bool,
     of: BTreeMap<PeerId, Call>,
+    /// Those whom we hung up on, until they are called on purpose.
+    resting: BTreeSet<PeerId>,
 }
 
 #[derive(Debug)]
@@ -42,9 +44,15 @@ impl Calls {
         self.is_for_everybody = true;
     }
 
-    /// Whether somebody is called already.
+    /// Whether it is settled already whether somebody is called.
     pub(super) fn has(&self, peer: &PeerId) -> bool {
-        self.of.contains_key(peer)
+        self.of.contains_key(peer) || self.resting.contains(peer)
+    }
+
+    /// Does not call somebody any more until it is added again.
+    pub(super) fn rest(&mut self, peer: PeerId) {
+        self.of.remove(&peer);
+        self.resting.insert(peer);
     }
 
     /// Calls somebody now, and again whenever that ends.
@@ -54,12 +62,14 @@ impl Calls {
             due: Some(now),
             failures: 0,
         };
+        self.resting.remove(&peer);
         self.of.insert(peer, call);
     }
 
     /// Calls nobody of these any more.
     pub(super) fn forget(&mut self, gone: &[PeerId]) {
         self.of.retain(|peer, _| !gone.contains(peer));
+        self.resting.retain(|peer| !gone.contains(peer));
     }
 
     /// Whom to call now, and where; each once.
@@ -144,6 +154,17 @@ mod tests {
         assert_eq!(calls.patience(at(0)), None, "it stands");
         calls.on_end(&BOB, at(0));
         assert_eq!(calls.calls_in(&BOB, at(0)), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn who_was_hung_up_on_is_not_called_until_somebody_wants_to() {
+        let mut calls = calls();
+        calls.rest(BOB);
+        assert!(calls.has(&BOB), "else everybody who is called includes it");
+        calls.on_end(&BOB, at(10));
+        assert!(calls.due(at(1_000)).is_empty());
+        calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(2_000));
+        assert_eq!(calls.due(at(2_000)).len(), 1);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Contacts {
     }
 
     /// Those whose words were others, and about whom nobody has decided.
-    fn differed(&self) -> Vec<PeerId> {
+    pub(super) fn differed(&self) -> Vec<PeerId> {
         let peers = self.known.peers().iter();
         let differed = peers.filter(|peer| peer.differed().is_some());
         differed.map(Peer::key).collect()
@@ -283,7 +283,7 @@ pub(in crate::cli) fn unsaved(peer: &PeerId) -> Safe {
 pub(super) struct Changes {
     revoked: Vec<PeerId>,
     removed: Vec<PeerId>,
-    /// Whose words were others: no session, but what waits for them stays.
+    /// Whose words were others: no session, and what waits for them fails.
     aside: Vec<PeerId>,
     present: Vec<PeerConfig>,
 }
@@ -303,7 +303,7 @@ impl Changes {
             messenger.remove_peer(key, now);
         }
         for key in self.aside {
-            messenger.endpoint_mut().set_aside(key, now);
+            messenger.set_aside(key, now);
         }
         for peer in self.present {
             messenger.endpoint_mut().add_peer(peer);

@@ -157,7 +157,7 @@ pub(super) enum Fact {
 }
 
 /// What has changed about a way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(super) enum Change {
     /// Nothing is heard.
@@ -170,6 +170,23 @@ pub(super) enum Change {
     Calling { again_ms: u64 },
     /// Nobody answered so many handshakes.
     Unreachable { tries: u32 },
+    /// Nothing of ours has been acknowledged for so long, although it is heard.
+    Unheard { unacked_ms: f64 },
+    /// It acknowledges again.
+    Heard,
+    /// How good the way is has changed noticeably. Not for people: a screen shows it all the time.
+    Quality {
+        /// From 0 to 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        loss: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        heard_ms: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unacked_ms: Option<f64>,
+        path: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<SocketAddr>,
+    },
     /// The machine reports a closed port.
     PortClosed { address: SocketAddr },
 }
@@ -382,6 +399,9 @@ impl Waits {
         Some(Safe::from(messages) + words)
     }
 }
+
+/// The name of the reason of a session that the person here has ended.
+pub(super) const HUNG_UP: &str = "hung_up";
 
 /// The name of a reason.
 pub(super) const fn reason(reason: CloseReason) -> &'static str {

@@ -96,6 +96,33 @@ fn samples() -> Vec<Fact> {
         },
         link(Change::Back, Some(ms(Duration::from_micros(42_123)))),
         link(Change::Silent, None),
+        link(
+            Change::Unheard {
+                unacked_ms: 10_500.0,
+            },
+            None,
+        ),
+        link(Change::Heard, None),
+        link(
+            Change::Quality {
+                loss: Some(0.02),
+                heard_ms: Some(380.0),
+                unacked_ms: Some(12.0),
+                path: "direct",
+                address: Some(address()),
+            },
+            Some(42.0),
+        ),
+        link(
+            Change::Quality {
+                loss: None,
+                heard_ms: None,
+                unacked_ms: None,
+                path: "direct",
+                address: None,
+            },
+            None,
+        ),
         link(Change::Roamed { address: address() }, None),
         link(Change::Calling { again_ms: 5_000 }, None),
         link(Change::Unreachable { tries: 9 }, None),

@@ -94,6 +94,8 @@ pub(super) enum Stage {
     Waiting,
     /// It stands, or has stood.
     Stands,
+    /// It is not wanted any more.
+    Rests,
 }
 
 /// What follows from the end of a session.
@@ -182,6 +184,9 @@ impl Goal {
         match found {
             Ok(addresses) => {
                 reach.addresses.clone_from(&addresses);
+                if reach.state == Stage::Rests {
+                    return Ok(None);
+                }
                 Ok(Some((reach.peer, addresses)))
             }
             Err(error) => Err(not_found(&reach.host, safe_line(&error.to_string()))),
@@ -246,6 +251,25 @@ impl Goal {
         } else {
             Obstacle::Silence { peer, address }
         })
+    }
+
+    /// Where this peer was to be reached, if it is the one.
+    pub(super) fn host_of(&self, peer: &PeerId) -> Option<HostPort> {
+        match self {
+            Self::Reach(reach) if reach.peer == *peer => Some(reach.host.clone()),
+            Self::Listen { .. } | Self::Reach(_) => None,
+        }
+    }
+
+    /// The person does not want this peer to be called any more.
+    pub(super) fn rest(&mut self, peer: &PeerId) {
+        if let Self::Reach(reach) = self
+            && reach.peer == *peer
+        {
+            (reach.again.due, reach.retry) = (None, false);
+            // Nothing is tried whose time could run out.
+            reach.state = Stage::Rests;
+        }
     }
 
     /// Whom to call again, and where, if it is time to.
@@ -378,6 +402,20 @@ mod tests {
         goal.on_established(&peer, Instant::ZERO);
         let late = Instant::ZERO + Duration::from_secs(9);
         assert!(goal.call_again(late).is_none());
+    }
+
+    #[test]
+    fn who_was_hung_up_on_is_neither_called_nor_waited_for() {
+        let peer = PeerId::new([1; 32]);
+        let late = Instant::ZERO + Duration::from_secs(60);
+        for retry in [false, true] {
+            let mut goal = reach(peer, retry);
+            goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
+            goal.rest(&peer);
+            assert_eq!(goal.overdue(late), None);
+            assert!(goal.call_again(late).is_none());
+            assert_eq!(goal.patience(late), None);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod conversation;
 mod face;
 mod fact;
 mod goal;
+mod hook;
 mod journal;
 mod leave;
 mod network;
@@ -44,22 +45,23 @@ use crate::cli::args::{self, ConnectArgs, DaemonArgs, Globals, ListenArgs};
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::{Conversation, State, Typist};
-use crate::cli::talk::face::{Face, Screen, read_keys};
+use crate::cli::talk::face::{Alerts, Face, Screen, read_keys};
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::goal::{Goal, Reach};
+use crate::cli::talk::hook::Hook;
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
 use crate::cli::target::{self, Target};
-use crate::cli::{Context, Error, ExitCode, input};
+use crate::cli::{Context, Error, ExitCode, input, settled};
 use crate::control::IS_SUPPORTED;
 use crate::json::LINE_MAX_LEN;
 use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
-use crate::proto::{Congestion, EndpointConfig, Trust};
-use crate::store::{Callers, Mode, Notify, key_text};
+use crate::proto::{EndpointConfig, Trust};
+use crate::store::{self, Callers, Mode, Notify, key_text};
 use crate::text::{Safe, safe_line};
-use crate::tui::{Discretion, Settings, Zone};
+use crate::tui::{Discretion, Osc, Settings, Zone};
 
 /// As the flag of the same name says where it is not given.
 const LINGER: Duration = Duration::from_secs(10);
@@ -87,9 +89,8 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
         trust: trust(reachable.trust, context)?,
         stealth: reachable.stealth,
         nickname: nickname(reachable.nickname.as_deref(), context),
-        bulk: false,
-        congestion: Congestion::default(),
         keepalive: context.config.keepalive,
+        ..EndpointConfig::default()
     };
     let profile = Profile::open(context, bind)?;
     let goal = Goal::Listen {
@@ -298,7 +299,8 @@ fn on_screen(
     clock: Clock,
     context: &Context,
 ) -> Result<Option<Ends>, Error> {
-    let screen = match Screen::open(settings(context), clock) {
+    let alerts = alerts(inputs, clock, context)?;
+    let screen = match Screen::open(settings(context), alerts, clock) {
         Ok(screen) => screen,
         Err(error) => {
             let words = Safe::from("no full screen here: ") + safe_line(&error.to_string());
@@ -361,17 +363,36 @@ fn can_move(term: Option<&OsStr>, is_windows: bool) -> bool {
 /// How the screen looks on this terminal.
 fn settings(context: &Context) -> Settings {
     Settings {
-        ascii: context.globals.ascii || !is_unicode(),
-        mono: !context.out.is_colored(),
+        ascii: context.globals.ascii || context.config.ascii || !is_unicode(),
+        mono: !context.out.is_colored() || !context.config.has_colours,
         zone: Zone::system(),
         notify: match context.config.notify {
             Notify::Off => Discretion::Bell,
             Notify::Sender => Discretion::Sender,
             Notify::Full => Discretion::Full,
         },
+        bell: context.config.bell,
+        mouse: context.config.mouse,
+        // They were understood when the settings were read.
+        keys: settled::keymap(&context.config).unwrap_or_default(),
         keys_are_logged: context.globals.trace_keys.is_some(),
         guide: GUIDE.iter().map(|line| (*line).into()).collect(),
     }
+}
+
+/// Who is told of a notification: the terminal by what it takes, and a command if the settings have one.
+fn alerts(inputs: &Sender<Input>, clock: Clock, context: &Context) -> Result<Alerts, Error> {
+    let osc = match context.config.osc {
+        store::Osc::Auto => Osc::of(&std::env::var("TERM").unwrap_or_default()),
+        store::Osc::Osc9 => Osc::Nine,
+        store::Osc::Osc777 => Osc::SevenSevenSeven,
+        store::Osc::Osc99 => Osc::NinetyNine,
+    };
+    let command = context.config.notify_command.clone();
+    let start = |program| Hook::start(program, clock, inputs.clone());
+    let hook = command.map(start).transpose();
+    let hook = hook.map_err(|error| no_threads(&error))?;
+    Ok(Alerts { osc, hook })
 }
 
 /// Whether the terminal takes UTF-8, as the locale says. Where there is none it does.

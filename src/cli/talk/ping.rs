@@ -15,7 +15,7 @@ use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::ping::tally::Tally;
-use crate::cli::talk::profile::Profile;
+use crate::cli::talk::profile::{Found, Profile};
 use crate::cli::target::Target;
 use crate::cli::{Context, Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
@@ -41,8 +41,15 @@ pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCod
     if let Some(running) = Running::find(context)? {
         return through::through(running, args, target, context);
     }
-    let (code, _) = begin(args, target, context)?.run()?;
-    Ok(code)
+    let aim = Aim::of(target.clone(), context)?;
+    let bind = aim.default_bind(args.family.into());
+    match find(context, bind, args.timeout)? {
+        Found::Alone(profile) => {
+            let (code, _) = begin(args, &aim, bind, *profile, context)?.run()?;
+            Ok(code)
+        }
+        Found::Beside(running) => through::through(running, args, target, context),
+    }
 }
 
 fn target(args: &PingArgs) -> Result<Target, Error> {
@@ -54,10 +61,13 @@ fn target(args: &PingArgs) -> Result<Target, Error> {
 }
 
 /// Opens what is needed, and has the peer's address looked up.
-fn begin(args: &PingArgs, target: Target, context: &Context) -> Result<Pinging, Error> {
-    let aim = Aim::of(target, context)?;
-    let bind = aim.default_bind(args.family.into());
-    let profile = open(context, bind)?;
+fn begin(
+    args: &PingArgs,
+    aim: &Aim,
+    bind: Bind,
+    profile: Profile,
+    context: &Context,
+) -> Result<Pinging, Error> {
     aim.check_test_keys(&profile)?;
     let host = aim.host()?;
     let config = EndpointConfig {
@@ -73,7 +83,7 @@ fn begin(args: &PingArgs, target: Target, context: &Context) -> Result<Pinging, 
         saved: contacts.is_saved(&aim.offer.key),
     };
     let now = network.clock.now();
-    let reach = Reach::new(&aim, args.timeout, now);
+    let reach = Reach::new(aim, args.timeout, now);
     let inputs = network.sender.clone();
     host.resolve(args.family.into(), move |found| {
         // Nobody may wait for it any more.
@@ -114,15 +124,18 @@ pub(in crate::cli) fn look(
         timeout: Duration::from_secs(5),
         family: Family::default(),
     };
-    let mut pinging = begin(&args, target(&args)?, context)?;
+    let aim = Aim::of(target(&args)?, context)?;
+    let bind = aim.default_bind(args.family.into());
+    let profile = Profile::open(context, bind)?;
+    let mut pinging = begin(&args, &aim, bind, profile, context)?;
     pinging.is_silent = true;
     let (_, tally) = pinging.run()?;
     Ok(tally.average())
 }
 
-/// Opens the profile; where another program has it open, says what does the same there.
-fn open(context: &Context, bind: Bind) -> Result<Profile, Error> {
-    Profile::open(context, bind).inspect_err(|error| {
+/// Opens the profile, or finds who has it open; where that cannot be asked, says what does the same there.
+fn find(context: &Context, bind: Bind, patience: Duration) -> Result<Found, Error> {
+    Profile::find(context, bind, patience).inspect_err(|error| {
         if let Error::Store(error) = error
             && matches!(error.kind(), store::ErrorKind::InUse { .. })
         {

@@ -3,20 +3,33 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
+use crate::cli::control::Running;
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
 use crate::cli::talk::record::Records;
 use crate::cli::{BindProblem, Context, Error, Out, identity};
+use crate::control::IS_SUPPORTED;
 use crate::crypto::StaticSecret;
-use crate::id::Timestamp;
+use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Family, os_rng, seed};
 use crate::proto::{Endpoint, EndpointConfig};
 use crate::store::{
     self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only, reserve_timestamps,
 };
 use crate::text::{Safe, safe_line};
+
+/// How often it is looked whether the identity is free.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a program that talks waits for a command that has the identity open before it.
+const BRIEF: Duration = Duration::from_secs(5);
+
+/// How long the identity is waited for at most where no program can be asked: it may be one that talks for hours.
+const BLIND: Duration = Duration::from_secs(5);
 
 /// An identity that this process alone has open.
 #[derive(Debug)]
@@ -60,21 +73,57 @@ impl Timestamps {
     }
 }
 
+/// How the identity was found.
+pub(super) enum Found {
+    /// Nobody else has it open.
+    Alone(Box<Profile>),
+    /// A program has it open, which does for others what they ask.
+    Beside(Running),
+}
+
 impl Profile {
+    /// As [`Profile::open`], but waits for another command that has the identity open for a moment, such as
+    /// `send`; whatever talks for longer is found instead.
+    ///
+    /// # Errors
+    /// Those of [`Profile::open`]; SC15 after this much time.
+    pub(super) fn find(context: &Context, bind: Bind, patience: Duration) -> Result<Found, Error> {
+        if let Some(running) = Running::find(context)? {
+            return Ok(Found::Beside(running));
+        }
+        let secret = unlock(context, bind)?;
+        match turn(context, &secret.public(), patience)? {
+            Turn::Ours(lock) => {
+                let profile = Self::of(context, bind, secret, lock)?;
+                Ok(Found::Alone(Box::new(profile)))
+            }
+            Turn::Beside(running) => Ok(Found::Beside(running)),
+        }
+    }
+
     /// Unlocks the identity, reads the people and opens the store. `bind` decides whether test keys are
-    /// allowed.
+    /// allowed. Another command that has the identity open is waited for briefly, a program that talks is not.
     ///
     /// # Errors
     /// SC01, SC02, SC11, SC15, SC17 to SC19, SC22 and SC28, as the case may be.
     pub(super) fn open(context: &Context, bind: Bind) -> Result<Self, Error> {
-        let secret = identity::unlock(context)?;
+        let secret = unlock(context, bind)?;
         let id = secret.public();
-        let local_only = is_local(bind);
-        if is_test_only(&id) && !local_only {
-            return Err(Error::TestKey);
-        }
-        let lock = IdentityLock::acquire(&context.paths.lock(&id))?;
-        let contacts = Contacts::load(context.paths.known_peers(), local_only)?;
+        let lock = match turn(context, &id, BRIEF)? {
+            Turn::Ours(lock) => lock,
+            Turn::Beside(_) => IdentityLock::acquire(&context.paths.lock(&id))?,
+        };
+        Self::of(context, bind, secret, lock)
+    }
+
+    fn of(
+        context: &Context,
+        bind: Bind,
+        secret: StaticSecret,
+        lock: IdentityLock,
+    ) -> Result<Self, Error> {
+        let id = secret.public();
+        let contacts = Contacts::load(context.paths.known_peers(), is_local(bind))?;
         let timestamps = Timestamps(context.paths.timestamps(&id));
         let clock = Clock::new();
         let path = context.paths.history(&id);
@@ -111,6 +160,54 @@ impl Profile {
     pub(super) fn client(&mut self) -> Client {
         let restored = core::mem::take(&mut self.left.restored);
         restored.into_client(Policy::default(), seed(), self.clock.now())
+    }
+}
+
+fn unlock(context: &Context, bind: Bind) -> Result<StaticSecret, Error> {
+    let secret = identity::unlock(context)?;
+    if is_test_only(&secret.public()) && !is_local(bind) {
+        return Err(Error::TestKey);
+    }
+    Ok(secret)
+}
+
+/// Whose turn it is.
+enum Turn {
+    Ours(IdentityLock),
+    Beside(Running),
+}
+
+/// Waits for the identity's lock as long as nobody serves it.
+fn turn(context: &Context, id: &PeerId, patience: Duration) -> Result<Turn, Error> {
+    let path = context.paths.lock(id);
+    let patience = if IS_SUPPORTED {
+        patience
+    } else {
+        patience.min(BLIND)
+    };
+    let clock = Clock::new();
+    let end = clock.now() + patience;
+    // Nothing comes: it is there for its time limit.
+    let (_never, pause) = channel::<()>();
+    let mut is_told = false;
+    loop {
+        let error = match IdentityLock::acquire(&path) {
+            Ok(lock) => return Ok(Turn::Ours(lock)),
+            Err(error) => error,
+        };
+        let is_in_use = matches!(error.kind(), store::ErrorKind::InUse { .. });
+        if !is_in_use || clock.now() >= end {
+            return Err(error.into());
+        }
+        if let Some(running) = Running::find(context)? {
+            return Ok(Turn::Beside(running));
+        }
+        if !is_told {
+            let words = "another securechat command has this identity open; waiting for it";
+            context.out.note(&words.into());
+            is_told = true;
+        }
+        let _ = pause.recv_timeout(LOOK);
     }
 }
 

@@ -15,21 +15,25 @@ use crate::cli::talk::aim::{Aim, check_not_aside};
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
-use crate::cli::talk::profile::{Profile, count};
+use crate::cli::talk::profile::{Found, Profile, count};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
 use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, peers};
 use crate::id::PeerId;
-use crate::net::Bind;
+use crate::net::{Bind, Clock};
 use crate::proto::{ApiMisuse, CloseReason, EndpointConfig, Event, Trust};
-use crate::store::{KnownPeers, key_text};
+use crate::store::{ErrorKind, KnownPeers, key_text};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
 
 /// How often it is looked at what the network reports.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How much longer than for its receipt a message waits for another command that has the identity open: several
+/// that were started at once for somebody who is away give up one after the other, and each keeps its message.
+const TO_KEEP: Duration = Duration::from_secs(5);
 
 /// Sends one message and waits for its receipt.
 ///
@@ -45,7 +49,12 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     }
     let aim = Aim::of(Target::of_send(args)?, context)?;
     let bind = aim.default_bind(args.family.into());
-    let profile = Profile::open(context, bind)?;
+    let clock = Clock::new();
+    let begun = clock.now();
+    let profile = match find(args, context, bind)? {
+        Found::Alone(profile) => *profile,
+        Found::Beside(running) => return through(running, args, given, context),
+    };
     aim.check_test_keys(&profile)?;
     let host = aim.host()?;
     let text = read(given)?;
@@ -57,6 +66,8 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     };
     let network = Network::start(profile, bind, config, Some(&aim.offer))?;
     let started = network.clock.now();
+    // Waiting for another command counts.
+    let waited = clock.now().saturating_since(begun);
     let reach = Reach::new(&aim, args.wait, started);
     let label = network.profile.contacts.label(&aim.offer.key);
     let mut delivery = Delivery {
@@ -70,6 +81,7 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
         name: None,
         started,
         wait: args.wait,
+        left: args.wait.saturating_sub(waited),
         course: Course::default(),
         delivered: None,
         network,
@@ -80,6 +92,20 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
         let _ = inputs.send(Input::Resolved(found));
     });
     delivery.run(context)
+}
+
+/// Waits for another command that has the identity open.
+fn find(args: &SendArgs, context: &Context, bind: Bind) -> Result<Found, Error> {
+    let patience = args.wait.saturating_add(TO_KEEP);
+    Profile::find(context, bind, patience).inspect_err(|error| {
+        if let Error::Store(error) = error
+            && matches!(error.kind(), ErrorKind::InUse { .. })
+        {
+            let words =
+                "the message was neither sent nor kept; send it when that command has ended";
+            context.out.warn(&words.into());
+        }
+    })
 }
 
 /// Lets the program that runs already send it.
@@ -135,7 +161,10 @@ fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode
     };
     // Nothing leaves this machine now.
     let nowhere = Bind::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let mut profile = Profile::open(context, nowhere)?;
+    let mut profile = match find(args, context, nowhere)? {
+        Found::Alone(profile) => *profile,
+        Found::Beside(running) => return through(running, args, given, context),
+    };
     let draft = Draft::text(read(given)?, profile.clock.unix_time());
     let prepared = profile.client().prepare(contact, draft);
     let message = prepared.map_err(|error| not_accepted(&peer, &error))?;
@@ -237,6 +266,8 @@ struct Delivery {
     name: Option<Name>,
     started: Instant,
     wait: Duration,
+    /// What is left of it.
+    left: Duration,
     course: Course,
     /// What is to be told of it once it is delivered.
     delivered: Option<Value>,
@@ -309,7 +340,7 @@ impl Delivery {
                 self.goal.on_icmp(&error);
             }
             let now = self.network.clock.now();
-            let left = (self.started + self.wait).saturating_since(now);
+            let left = (self.started + self.left).saturating_since(now);
             if left.is_zero() {
                 return Err(self.out_of_time());
             }

@@ -53,6 +53,17 @@ pub(in crate::cli) struct PeerStatus {
     pub(in crate::cli) heard_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) rtt_ms: Option<f64>,
+    /// What was lost lately, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) loss: Option<f64>,
+    /// For how long what was sent has not been acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) unacked_ms: Option<f64>,
+    /// Bytes of sealed packets since the program knows the peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) bytes_in: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) bytes_out: Option<u64>,
     /// Messages that came since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) received: Option<u64>,

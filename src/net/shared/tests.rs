@@ -154,3 +154,31 @@ fn who_panics_under_the_lock_gives_it_back_before_it_ends_everything() {
     let thread = "recv";
     assert_eq!(shared.fatal(), Some(Fatal::Panicked { thread }));
 }
+
+#[test]
+fn the_owner_receives_where_the_seat_is_left_to_it_and_gives_it_back_when_nothing_comes() {
+    let shared = shared(Box::new(|| panic!("it sees for itself")));
+    let mut batch = Batch::new();
+    assert_eq!(shared.receive(&mut batch), Ok(false), "recv has the seat");
+    let now = shared.clock.now();
+    assert!(shared.lock().unwrap().seat.pass_on(true, now));
+    let from = loopback();
+    let garbage = [(shared.socket.local_addr(), vec![9; 40])];
+    from.send(&garbage, &mut Vec::new(), Room::Wait, &mut |_| {})
+        .unwrap();
+    assert_eq!(shared.receive(&mut batch), Ok(true));
+    assert_eq!(shared.counters.read().datagrams_in, 1);
+    assert_eq!(shared.receive(&mut batch), Ok(false), "nothing has come");
+    assert!(shared.lock().unwrap().seat.take_back(now));
+}
+
+#[test]
+fn whoever_stands_by_has_the_seat_again_when_the_owner_stays_away() {
+    let shared = shared(Box::new(|| {}));
+    let mut batch = Batch::new();
+    assert_eq!(shared.receive(&mut batch), Ok(false));
+    let now = shared.clock.now();
+    assert!(shared.lock().unwrap().seat.pass_on(true, now));
+    assert_eq!(shared.stand_by(), Ok(None));
+    assert_eq!(shared.receive(&mut batch), Ok(false), "it is taken");
+}

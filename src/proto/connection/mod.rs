@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
 use crate::proto::config::Congestion;
+use crate::proto::event::Loss;
 use tinyvec::TinyVec;
 
 use crate::proto::connection::acks::{Acks, Told};
@@ -687,6 +688,17 @@ impl Connection {
     /// The smoothed round-trip time, once there is a sample.
     pub(super) fn rtt(&self) -> Option<Duration> {
         self.recovery.rtt().map(|rtt| rtt.smoothed)
+    }
+
+    /// For how long an acknowledgement has been waited for in vain, if one is due.
+    pub(super) fn unacked(&self, now: Instant) -> Option<Duration> {
+        let since = self.recovery.unacked_since()?;
+        Some(now.saturating_since(since))
+    }
+
+    /// What was lost lately.
+    pub(super) const fn loss(&self) -> Option<Loss> {
+        self.recovery.loss()
     }
 
     /// The largest datagram that the path is known to carry.

@@ -7,6 +7,7 @@ use crate::proto::event::{CloseReason, Event, Notice};
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::Slot;
 use crate::proto::limits::SILENCE;
+use crate::proto::peer::roam::datagram_len;
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
@@ -31,6 +32,7 @@ impl Peer {
         if slot == Slot::Next {
             self.on_confirmed(opened, shared, now);
         }
+        self.transfer.received += datagram_len(opened) as u64;
         self.on_heard(shared, now);
         self.follow(opened, shared, now);
         let payload = match Payload::parse(opened.plaintext) {

@@ -29,6 +29,7 @@ impl Peer {
         self.arm_erase(shared);
         self.stop_handshake(shared);
         self.wanted = false;
+        self.handshaken = Some(now);
         debug!(peer = %self.label, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
         if self.is_new_connection(keypair) {
             self.start_connection(keypair, shared, now);

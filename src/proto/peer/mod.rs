@@ -29,7 +29,7 @@ use crate::id::{ConnectionId, Counter, Epoch, PeerId, PeerLabel, SessionIndex, T
 use crate::proto::attempt::Attempts;
 use crate::proto::config::Shown;
 use crate::proto::connection::Connection;
-use crate::proto::event::{CloseReason, SessionStatus};
+use crate::proto::event::{CloseReason, SessionStatus, Transfer};
 use crate::proto::initiate::Retry;
 use crate::proto::keypair::{ConnectionPair, KeySlots};
 use crate::proto::limits::{MAX_ADDRESSES, RETRY_JITTER};
@@ -100,6 +100,9 @@ pub(super) struct Peer {
     /// The highest counter that arrived under the current keypair.
     pub(super) highest: Option<(Epoch, Counter)>,
     rekey_jitter: Duration,
+    /// When the last handshake ended.
+    handshaken: Option<Instant>,
+    transfer: Transfer,
     /// None before the first comparison of words.
     verification: Option<Box<Verification>>,
 }
@@ -156,6 +159,8 @@ impl Peer {
             silent: false,
             highest: None,
             rekey_jitter: shared.rng.up_to(RETRY_JITTER),
+            handshaken: None,
+            transfer: Transfer::default(),
             verification: None,
         }
     }
@@ -241,6 +246,10 @@ impl Peer {
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
             rtt: self.connection.as_ref().and_then(|c| c.rtt()),
+            loss: self.connection.as_ref().and_then(|c| c.loss()),
+            unacked: self.connection.as_ref().and_then(|c| c.unacked(now)),
+            handshake: self.handshaken.map(|at| now.saturating_since(at)),
+            transfer: self.transfer,
             awaits_ack: self.connection.as_ref().is_some_and(|c| c.awaits_ack()),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),

@@ -87,6 +87,7 @@ impl Peer {
         let counter = keypair.next_counter()?;
         trace!(peer = %self.label, counter = counter.0, %to, "packet out");
         let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, datagram));
+        self.transfer.sent += datagram.len() as u64;
         if let Some(path) = &mut self.path {
             path.on_sent(to, datagram.len());
         }

@@ -217,6 +217,6 @@ impl Peer {
     }
 }
 
-fn datagram_len(opened: &Opened<'_>) -> usize {
+pub(super) fn datagram_len(opened: &Opened<'_>) -> usize {
     opened.plaintext.len() + OVERHEAD
 }

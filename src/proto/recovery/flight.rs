@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::id::PacketNumber;
+use crate::proto::event::Loss;
 use crate::proto::limits::{MAX_TRACKED_PACKETS, PACKET_THRESHOLD};
+use crate::proto::recovery::fates::Fates;
 use crate::proto::recovery::numbers::Numbers;
 use crate::proto::recovery::rate::Snapshot;
 use crate::time::Instant;
@@ -62,14 +64,16 @@ pub(super) struct Flight<R> {
     packets: VecDeque<(u64, Sent<R>)>,
     bytes: usize,
     largest_acked: Option<u64>,
+    fates: Fates,
 }
 
 impl<R> Flight<R> {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             packets: VecDeque::new(),
             bytes: 0,
             largest_acked: None,
+            fates: Fates::default(),
         }
     }
 
@@ -92,7 +96,11 @@ impl<R> Flight<R> {
 
     /// Adds a packet; at the bound the oldest leaves.
     pub(super) fn insert(&mut self, number: PacketNumber, mut sent: Sent<R>) -> Option<R> {
-        let oldest = if self.is_full() { self.pop() } else { None };
+        let oldest = if self.is_full() {
+            self.pop_lost()
+        } else {
+            None
+        };
         let last = self.packets.back().map(|(last, _)| *last);
         sent.after_acked = last < self.largest_acked;
         self.bytes += sent.bytes;
@@ -106,7 +114,14 @@ impl<R> Flight<R> {
             let first = self.packets.partition_point(|(number, _)| *number < low);
             let newly = self.packets.range(first..);
             let count = newly.take_while(|(number, _)| *number <= high).count();
-            acked.extend(self.packets.drain(first..first + count).rev());
+            let fates = &mut self.fates;
+            fates.take_back(low, high);
+            let newly = self.packets.drain(first..first + count).rev();
+            acked.extend(newly.inspect(|(number, sent)| {
+                if sent.role == Role::Ordinary {
+                    fates.on_acked(*number);
+                }
+            }));
             // For persistent congestion: something before the next packet arrived.
             if let Some((_, next)) = self.packets.get_mut(first) {
                 next.after_acked = true;
@@ -126,7 +141,7 @@ impl<R> Flight<R> {
         lost: &mut Vec<Sent<R>>,
     ) {
         while self.oldest_is_lost(numbers, delay, now) {
-            lost.extend(self.pop());
+            lost.extend(self.pop_lost());
         }
     }
 
@@ -153,15 +168,30 @@ impl<R> Flight<R> {
     /// What is in flight belongs to an earlier path, and takes no room in the window of this one.
     pub(super) fn on_path_change(&mut self) {
         self.bytes = 0;
+        self.fates = Fates::default();
         for (_, sent) in &mut self.packets {
             sent.role = Role::OldPath;
             sent.bytes = 0;
         }
     }
 
-    fn pop(&mut self) -> Option<Sent<R>> {
-        let (_, popped) = self.packets.pop_front()?;
+    /// When the oldest packet left.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.packets.front().map(|(_, sent)| sent.at)
+    }
+
+    /// What was lost on the present path lately.
+    pub(super) const fn loss(&self) -> Option<Loss> {
+        self.fates.loss()
+    }
+
+    /// Takes out the oldest packet, which is lost.
+    fn pop_lost(&mut self) -> Option<Sent<R>> {
+        let (number, popped) = self.packets.pop_front()?;
         self.bytes -= popped.bytes;
+        if popped.role == Role::Ordinary {
+            self.fates.on_lost(number);
+        }
         Some(popped)
     }
 

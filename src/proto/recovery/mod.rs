@@ -8,6 +8,7 @@
 
 mod bbr;
 mod controller;
+mod fates;
 mod flight;
 mod newreno;
 mod numbers;
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 use crate::id::PacketNumber;
 use crate::proto::config::Congestion;
+use crate::proto::event::Loss;
 use crate::proto::limits::{MAX_PTO, PERSISTENT_CONGESTION};
 use crate::proto::recovery::bbr::Bbr;
 use crate::proto::recovery::flight::{Flight, LostRun, Role, Sent};
@@ -121,6 +123,8 @@ pub(crate) struct Recovery<R> {
     pto_from: Instant,
     app_limited: bool,
     max_datagram: usize,
+    /// When something was newly acknowledged last.
+    acked_at: Option<Instant>,
 }
 
 /// The controller of that kind for datagrams of at most `max_datagram` bytes. `seed` is for its jitter.
@@ -151,6 +155,7 @@ impl<R> Recovery<R> {
             pto_from: now,
             app_limited: false,
             max_datagram,
+            acked_at: None,
         }
     }
 
@@ -223,6 +228,7 @@ impl<R> Recovery<R> {
         self.detect_lost(now, lost);
         if !acked.is_empty() {
             self.backoff = 0;
+            self.acked_at = Some(now);
         }
         self.tell_acked(acked, newly_acked, now);
         Ok(())
@@ -327,6 +333,18 @@ impl<R> Recovery<R> {
     #[must_use]
     pub(crate) fn awaits_ack(&self) -> bool {
         !self.flight.is_empty()
+    }
+
+    /// Since when an acknowledgement is waited for in vain: since the oldest packet in flight left, or
+    /// since something else was acknowledged, whichever is later.
+    pub(crate) fn unacked_since(&self) -> Option<Instant> {
+        let oldest = self.flight.oldest()?;
+        Some(self.acked_at.map_or(oldest, |acked| oldest.max(acked)))
+    }
+
+    /// What was lost on the present path lately; none before anything was acknowledged or lost.
+    pub(crate) const fn loss(&self) -> Option<Loss> {
+        self.flight.loss()
     }
 
     /// What the packets in flight carry, oldest first: a probe that has nothing new to send repeats

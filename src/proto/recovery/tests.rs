@@ -653,3 +653,22 @@ fn probes_leave_beyond_window_and_pace() {
     sender.send(2, due);
     assert!(sender.recovery.in_flight() >= 11 * SIZE);
 }
+
+/// Lost, of so many.
+fn loss(sender: &Sender) -> Option<(u32, u32)> {
+    let loss = sender.recovery.loss();
+    loss.map(|loss| (loss.lost, loss.of))
+}
+
+#[test]
+fn loss_counts_what_was_given_up_and_takes_back_what_arrives_after_all() {
+    let mut sender = Sender::sampled();
+    assert_eq!(loss(&sender), Some((0, 1)));
+    sender.send(10, at(100));
+    sender.ack(&[(6, 10)], at(200));
+    assert_eq!(loss(&sender), Some((5, 11)));
+    sender.ack(&[(4, 10)], at(201));
+    assert_eq!(loss(&sender), Some((3, 11)), "4 and 5 were late");
+    sender.recovery.on_path_change(1_200, at(300));
+    assert_eq!(loss(&sender), None, "of another path");
+}

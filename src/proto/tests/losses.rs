@@ -20,18 +20,29 @@ fn say(a: &mut Side, b: &Side, n: usize) -> Vec<Vec<u8>> {
 }
 
 /// Lets all timers fire until `end`, with a path that carries datagrams of at most `limit` bytes.
-pub(super) fn pass(a: &mut Side, b: &mut Side, limit: usize, mut at: Instant, end: Instant) {
+pub(super) fn pass(a: &mut Side, b: &mut Side, limit: usize, at: Instant, end: Instant) {
+    pass_each_way(a, b, [limit, limit], at, end);
+}
+
+/// As [`pass`], with a limit for what `a` sends and one for what `b` sends.
+fn pass_each_way(
+    a: &mut Side,
+    b: &mut Side,
+    [of_a, of_b]: [usize; 2],
+    mut at: Instant,
+    end: Instant,
+) {
     while at < end {
         loop {
             let (from_a, from_b) = (a.drain(at), b.drain(at));
             if from_a.is_empty() && from_b.is_empty() {
                 break;
             }
-            let passes = |(_, packet): &(SocketAddr, Vec<u8>)| packet.len() <= limit;
-            for (_, packet) in from_a.into_iter().filter(passes) {
+            let passes = |limit| move |(_, packet): &(SocketAddr, Vec<u8>)| packet.len() <= limit;
+            for (_, packet) in from_a.into_iter().filter(passes(of_a)) {
                 b.receive(a.address, packet, at);
             }
-            for (_, packet) in from_b.into_iter().filter(passes) {
+            for (_, packet) in from_b.into_iter().filter(passes(of_b)) {
                 a.receive(b.address, packet, at);
             }
         }
@@ -51,6 +62,73 @@ fn send_receipt(from: &mut Side, to: PeerId, body: &[u8]) -> bool {
 fn send_reject(from: &mut Side, to: PeerId, body: &[u8]) -> bool {
     let carrier = from.endpoint.carrier(to);
     carrier.is_some_and(|mut it| it.send_reject(body.into()))
+}
+
+#[test]
+fn a_way_that_works_in_one_direction_shows_as_time_without_an_acknowledgement() {
+    let (mut a, mut b) = connected();
+    pass(&mut a, &mut b, 2_000, now(1), now(30_000));
+    assert_eq!(status(&a, &b, now(30_000)).unacked, None);
+    a.say(b.id(), b"", now(30_000));
+    for second in 30..42 {
+        let (at, end) = (now(second * 1_000), now((second + 1) * 1_000));
+        b.say(a.id(), b"", at);
+        pass_each_way(&mut a, &mut b, [0, 2_000], at, end);
+        let told = status(&a, &b, end);
+        let unacked = Duration::from_secs(second + 1 - 30);
+        assert_eq!(told.unacked, Some(unacked));
+        assert!(told.heard.unwrap() <= Duration::from_secs(1), "{told:?}");
+        assert!(told.established, "{told:?}");
+    }
+    pass(&mut a, &mut b, 2_000, now(42_000), now(60_000));
+    assert_eq!(status(&a, &b, now(60_000)).unacked, None);
+}
+
+#[test]
+fn an_acknowledgement_of_something_else_is_a_reply() {
+    let (mut a, mut b) = connected();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    a.say(b.id(), b"lost", now(1_000));
+    drop(a.drain(now(1_000)));
+    a.say(b.id(), b"", now(1_010));
+    for (_, packet) in a.drain(now(1_010)) {
+        b.receive(a.address, packet, now(1_010));
+    }
+    b.endpoint.handle_timeout(now(1_040));
+    for (_, packet) in b.drain(now(1_040)) {
+        a.receive(b.address, packet, now(1_040));
+    }
+    let told = status(&a, &b, now(1_050)).unacked;
+    assert!(
+        told.is_none_or(|it| it <= Duration::from_millis(10)),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn bytes_are_counted_for_each_peer_alike_on_both_sides() {
+    let (mut a, mut b) = connected();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    let before = [status(&a, &b, now(1_000)), status(&b, &a, now(1_000))];
+    let (of_a, of_b) = (before[0].transfer, before[1].transfer);
+    assert!(of_a.sent > 0 && of_b.sent > 0);
+    assert_eq!((of_a.sent, of_a.received), (of_b.received, of_b.sent));
+    let lens: Vec<usize> = say(&mut a, &b, 3).iter().map(Vec::len).collect();
+    let sent = lens.iter().sum::<usize>() as u64;
+    assert_eq!(status(&a, &b, now(1_000)).transfer.sent, of_a.sent + sent);
+    assert_eq!(status(&b, &a, now(1_000)).transfer, of_b, "they were lost");
+}
+
+#[test]
+fn the_age_of_the_last_handshake_outlives_its_keys() {
+    let (mut a, mut b) = connected();
+    pass(&mut a, &mut b, 2_000, now(1), now(700_000));
+    let told = status(&a, &b, now(700_000));
+    assert_eq!((told.key_age, told.keypairs), (None, 0));
+    assert!(
+        told.handshake.unwrap() > Duration::from_secs(500),
+        "{told:?}"
+    );
 }
 
 #[test]

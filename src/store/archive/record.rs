@@ -98,6 +98,7 @@ const fn encode_standing(standing: Standing) -> (u8, u64) {
         Standing::Delivered => (2, 0),
         Standing::Failed(FailReason::Expired) => (3, 0),
         Standing::Failed(FailReason::Removed) => (4, 0),
+        Standing::Failed(FailReason::SetAside) => (4, 1),
         Standing::Failed(FailReason::OutboxLost) => (5, 0),
         Standing::Failed(FailReason::Rejected(reason)) => (6, reason.code()),
     }
@@ -109,6 +110,7 @@ const fn decode_standing(standing: u8, detail: u64) -> Option<Standing> {
         1 => Standing::Waiting,
         2 => Standing::Delivered,
         3 => Standing::Failed(FailReason::Expired),
+        4 if detail == 1 => Standing::Failed(FailReason::SetAside),
         4 => Standing::Failed(FailReason::Removed),
         5 => Standing::Failed(FailReason::OutboxLost),
         6 => Standing::Failed(FailReason::Rejected(RejectReason::from_code(detail))),
@@ -201,6 +203,7 @@ mod tests {
             FailReason::Expired,
             FailReason::Removed,
             FailReason::OutboxLost,
+            FailReason::SetAside,
             FailReason::Rejected(RejectReason::Refused),
             FailReason::Rejected(RejectReason::Other(1 << 40)),
         ];

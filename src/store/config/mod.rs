@@ -30,7 +30,7 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(5);
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(3600);
 
 /// What the user has settled once and for all. A flag wins over it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// What we suggest others call us; unset for nothing.
     pub nickname: Option<Safe>,
@@ -48,6 +48,53 @@ pub struct Config {
     pub mode: Mode,
     /// What a notification on the full screen may say.
     pub notify: Notify,
+    /// Whether it rings the bell.
+    pub bell: bool,
+    /// How a terminal is told of it.
+    pub osc: Osc,
+    /// What is run for it too.
+    pub notify_command: Option<Program>,
+    /// Whether the full screen has colours, where the terminal has.
+    pub has_colours: bool,
+    /// Whether none of our own glyphs is beyond ASCII.
+    pub ascii: bool,
+    /// Whether the full screen begins with the mouse on.
+    pub mouse: bool,
+    /// Keys of the full screen that mean something else than usual: what that is, the face knows.
+    pub bindings: Vec<Binding>,
+}
+
+/// A key that is to mean something else, as it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// In which line, counted from 1.
+    pub line: usize,
+    /// The key.
+    pub key: String,
+    /// What it does.
+    pub action: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            nickname: None,
+            keep: Keep::default(),
+            passphrase_command: None,
+            keepalive: None,
+            listen: None,
+            callers: Callers::default(),
+            mode: Mode::default(),
+            notify: Notify::default(),
+            bell: true,
+            osc: Osc::default(),
+            notify_command: None,
+            has_colours: true,
+            ascii: false,
+            mouse: false,
+            bindings: Vec::new(),
+        }
+    }
 }
 
 /// How a conversation is shown.
@@ -70,6 +117,20 @@ pub enum Notify {
     Sender,
     /// That, and what it says.
     Full,
+}
+
+/// The sequence that makes a terminal notify its user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Osc {
+    /// The one that the terminal is known to take.
+    #[default]
+    Auto,
+    /// OSC 9, iTerm2's, which most take.
+    Osc9,
+    /// OSC 777, rxvt's.
+    Osc777,
+    /// OSC 99, kitty's.
+    Osc99,
 }
 
 /// What becomes of callers with an unknown key. That all of them are let in is said for one run, by a flag.
@@ -102,6 +163,17 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The error of a binding that whoever knows the keys does not understand: the `at`th of those of the file.
+    #[must_use]
+    pub fn refuse_binding(&self, path: &Path, at: usize, words: Safe, advice: Safe) -> Error {
+        let problem = ConfigProblem::Binding { words, advice };
+        let line = self.bindings.get(at).map_or(1, |binding| binding.line);
+        let error = ConfigError { line, problem };
+        Error::new(path, Operation::Read, ErrorKind::Config(error))
+    }
+}
+
 /// Reads settings from the text of a file, of at most 64 KiB.
 ///
 /// # Errors
@@ -114,6 +186,10 @@ pub fn parse_config(text: &str) -> Result<Config, ConfigError> {
     let mut config = Config::default();
     let mut problems = Vec::new();
     for (name, value) in sections.get_ref() {
+        if name.get_ref() == BIND {
+            take_bindings(&mut config, text, value, &mut problems);
+            continue;
+        }
         take_section(&mut config, name, value, &mut problems);
     }
     let first = problems.into_iter().min_by_key(|(at, _)| *at);
@@ -146,6 +222,30 @@ fn take_section(config: &mut Config, name: &Name<'_>, value: &Value<'_>, problem
     }
 }
 
+/// Takes keys over as they are written, in the order of their lines.
+fn take_bindings(config: &mut Config, text: &str, value: &Value<'_>, problems: &mut Problems) {
+    let Some(keys) = value.get_ref().as_table() else {
+        problems.push((value.span().start, ConfigProblem::not_a_section(BIND)));
+        return;
+    };
+    for (key, value) in keys {
+        let Some(action) = value.get_ref().as_str() else {
+            let problem = ConfigProblem::WrongValue {
+                key: BIND,
+                form: "the name of an action, such as \"go\"",
+            };
+            problems.push((value.span().start, problem));
+            continue;
+        };
+        config.bindings.push(Binding {
+            line: problem::line_of(text, key.span().start),
+            key: key.get_ref().to_string(),
+            action: action.to_owned(),
+        });
+    }
+    config.bindings.sort_by_key(|binding| binding.line);
+}
+
 fn take(
     config: &mut Config,
     section: &'static str,
@@ -167,6 +267,9 @@ fn take(
         problems.push((value.span().start, problem));
     }
 }
+
+/// The section of the keys of the full screen, which have no fixed names. `[keys]` is about secret ones.
+const BIND: &str = "bind";
 
 /// One thing that can be settled.
 struct Setting {
@@ -236,10 +339,46 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: "notify",
+        key: "bell",
+        form: "true or false",
+        set: |config, value| {
+            config.bell = value.as_bool()?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "notify",
+        key: "command",
+        form: "a list: a program and its arguments, such as [\"notify-send\", \"securechat\"]",
+        set: |config, value| {
+            config.notify_command = Some(command(value)?);
+            Some(())
+        },
+    },
+    Setting {
+        section: "notify",
         key: "desktop",
         form: "\"off\", \"sender\" or \"full\"",
         set: |config, value| {
             config.notify = notify(value.as_str()?)?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "notify",
+        key: "terminal",
+        form: "\"auto\", \"osc9\", \"osc777\" or \"osc99\"",
+        set: |config, value| {
+            config.osc = osc(value.as_str()?)?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "ui",
+        key: "ascii",
+        form: "true or false",
+        set: |config, value| {
+            config.ascii = value.as_bool()?;
             Some(())
         },
     },
@@ -249,6 +388,28 @@ const SETTINGS: &[Setting] = &[
         form: "\"auto\" or \"plain\"",
         set: |config, value| {
             config.mode = mode(value.as_str()?)?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "ui",
+        key: "mouse",
+        form: "true or false",
+        set: |config, value| {
+            config.mouse = value.as_bool()?;
+            Some(())
+        },
+    },
+    Setting {
+        section: "ui",
+        key: "theme",
+        form: "\"terminal\" (its own colours) or \"mono\" (none)",
+        set: |config, value| {
+            config.has_colours = match value.as_str()? {
+                "terminal" => true,
+                "mono" => false,
+                _ => return None,
+            };
             Some(())
         },
     },
@@ -292,6 +453,16 @@ fn notify(text: &str) -> Option<Notify> {
         "off" => Some(Notify::Off),
         "sender" => Some(Notify::Sender),
         "full" => Some(Notify::Full),
+        _ => None,
+    }
+}
+
+fn osc(text: &str) -> Option<Osc> {
+    match text {
+        "auto" => Some(Osc::Auto),
+        "osc9" => Some(Osc::Osc9),
+        "osc777" => Some(Osc::Osc777),
+        "osc99" => Some(Osc::Osc99),
         _ => None,
     }
 }

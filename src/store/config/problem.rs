@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::Utf8Error;
 
-use super::config_keys;
+use super::{BIND, config_keys};
 use crate::text::{Safe, nearest, safe_line};
 
 /// Characters of a name or a remark from the file that are repeated.
@@ -60,6 +60,13 @@ pub enum ConfigProblem {
         /// Another section that has such a key.
         elsewhere: Option<&'static str>,
     },
+    /// A key of the keyboard cannot be given this meaning.
+    Binding {
+        /// What is wrong.
+        words: Safe,
+        /// What to do.
+        advice: Safe,
+    },
     /// The key cannot be set to this.
     WrongValue {
         /// The key.
@@ -72,9 +79,8 @@ pub enum ConfigProblem {
 impl ConfigError {
     /// `at`: the byte of `text` where the problem is.
     pub(super) fn new(text: &str, at: usize, problem: ConfigProblem) -> Self {
-        let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
         Self {
-            line: line_after(before),
+            line: line_of(text, at),
             problem,
         }
     }
@@ -92,6 +98,11 @@ impl ConfigError {
             problem: ConfigProblem::NotText,
         }
     }
+}
+
+/// The line of this byte of `text`, counted from 1.
+pub(super) fn line_of(text: &str, at: usize) -> usize {
+    line_after(text.as_bytes().get(..at).unwrap_or(text.as_bytes()))
 }
 
 fn line_after(before: &[u8]) -> usize {
@@ -120,11 +131,13 @@ impl ConfigProblem {
 
     pub(super) fn unknown_key(section: &'static str, name: &str) -> Self {
         let names: Vec<Safe> = keys_of(section).map(Safe::from).collect();
+        // No key of ours has a dash in its name, and every key of the keyboard with a modifier has.
+        let is_of_keyboard = name.contains('-');
         Self::UnknownKey {
             section,
             name: shown(name),
             similar: nearest(name, names.iter()),
-            elsewhere: section_with(name),
+            elsewhere: section_with(name).or_else(|| is_of_keyboard.then_some(BIND)),
         }
     }
 
@@ -133,6 +146,7 @@ impl ConfigProblem {
     pub fn advice(&self) -> Option<Safe> {
         match self {
             Self::TooLong | Self::NotText | Self::Syntax { .. } | Self::WrongValue { .. } => None,
+            Self::Binding { advice, .. } => Some(advice.clone()),
             Self::Outside {
                 section: Some(section),
                 ..
@@ -174,6 +188,7 @@ impl fmt::Display for ConfigProblem {
             Self::UnknownKey { section, name, .. } => {
                 write!(f, "there is no {name} in [{section}]")
             }
+            Self::Binding { words, .. } => f.write_str(words.as_str()),
             Self::WrongValue { key, form } => write!(f, "{key} must be {form}"),
         }
     }
@@ -203,6 +218,7 @@ fn all_sections() -> Safe {
 fn sections() -> impl Iterator<Item = &'static str> {
     let mut last = None;
     let names = config_keys().map(|(section, _)| section);
+    let names = core::iter::once(BIND).chain(names);
     names.filter(move |name| last.replace(*name) != Some(*name))
 }
 

@@ -44,12 +44,42 @@ fn the_example_settles_everything() {
             callers: Callers::Strict,
             mode: Mode::Plain,
             notify: Notify::Sender,
+            bell: true,
+            osc: Osc::Osc777,
+            notify_command: Some(Program {
+                name: "/usr/local/bin/blink".to_owned(),
+                args: vec!["--once".to_owned()],
+            }),
+            has_colours: false,
+            ascii: true,
+            mouse: true,
+            bindings: vec![binding(text, "f2", "go"), binding(text, "alt-k", "none")],
         }
     );
     for (section, key) in config_keys() {
         assert!(text.contains(&format!("[{section}]\n")), "{section}");
         assert!(text.contains(&format!("\n{key} = ")), "{key}");
     }
+}
+
+fn binding(text: &str, key: &str, action: &str) -> Binding {
+    let is_it = |line: &str| line.trim_matches('"').starts_with(key) && line.contains('=');
+    Binding {
+        line: 1 + text.lines().position(is_it).unwrap(),
+        key: key.to_owned(),
+        action: action.to_owned(),
+    }
+}
+
+#[test]
+fn keys_of_the_keyboard_have_a_section_of_their_own() {
+    let (words, advice) = said("[keys]\n\"alt-k\" = \"go\"");
+    assert_eq!(words, "line 2: there is no alt-k in [keys]");
+    assert_eq!(advice, "It belongs below [bind].");
+    let form = "bind must be the name of an action, such as \"go\"";
+    assert_eq!(said("[bind]\nf5 = 5").0, format!("line 2: {form}"));
+    assert_eq!(said("bind = \"f5\"").0, "line 1: bind is a section");
+    assert_eq!(said("[bnid]").1, "Did you mean [bind]?");
 }
 
 #[test]
@@ -69,6 +99,15 @@ fn every_value_that_is_allowed_is_taken() {
             notify
         );
     }
+    for (text, osc) in [
+        ("auto", Osc::Auto),
+        ("osc9", Osc::Osc9),
+        ("osc99", Osc::Osc99),
+    ] {
+        assert_eq!(config(&format!("notify.terminal = '{text}'")).osc, osc);
+    }
+    assert!(!config("notify.bell = false").bell);
+    assert!(config("ui.theme = 'terminal'").has_colours);
     let inline = config("net = { listen = \"127.0.0.1:7420\" }");
     assert_eq!(inline.listen, Some("127.0.0.1:7420".parse().unwrap()));
 }
@@ -99,6 +138,18 @@ fn a_value_that_is_not_allowed_is_told_what_is() {
         (
             "[net]\ntrust = \"new\"",
             "line 2: trust must be \"ask\" or \"strict\" (\"new\" is for the flag --trust alone)",
+        ),
+        (
+            "[ui]\ntheme = \"dark\"",
+            "line 2: theme must be \"terminal\" (its own colours) or \"mono\" (none)",
+        ),
+        (
+            "[notify]\nbell = \"no\"",
+            "line 2: bell must be true or false",
+        ),
+        (
+            "[notify]\ncommand = \"notify-send securechat\"",
+            "line 2: command must be a list: a program and its arguments, such as [\"notify-send\", \"securechat\"]",
         ),
         (
             "[chat]\nnickname = \"Alice!\"",
@@ -170,7 +221,7 @@ fn a_key_that_does_not_exist_leads_to_one_that_does() {
 
 #[test]
 fn a_section_that_does_not_exist_leads_to_one_that_does() {
-    let all = "There are: [chat], [history], [keys], [net], [notify], [ui].";
+    let all = "There are: [bind], [chat], [history], [keys], [net], [notify], [ui].";
     for (text, problem, advice) in [
         (
             "[hitsory]",

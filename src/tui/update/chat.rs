@@ -1,12 +1,11 @@
 //! Keys, while they write.
 
-use crate::commands::Command;
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Mode, Search};
 use crate::tui::editor::{Line, Move};
 use crate::tui::input::Action;
-use crate::tui::keys::{self, Bind, Stroke};
+use crate::tui::keys::{Bind, Stroke};
 use crate::tui::update::commands;
 
 /// Rows that a step scrolls.
@@ -140,7 +139,7 @@ impl App {
                 };
             }
             Bind::Verify => {
-                let _ = self.run(Command::Verify(None));
+                let _ = self.open_verifying(None);
             }
             Bind::Bare => self.enter_bare(),
             Bind::List => self.has_list = !self.has_list,
@@ -291,10 +290,8 @@ impl App {
     }
 
     pub(super) fn show_keys(&mut self) {
-        self.show_panel(
-            "keys",
-            keys::HELP.iter().map(|line| (*line).into()).collect(),
-        );
+        let lines = self.settings.keys.help();
+        self.show_panel("keys", lines);
     }
 
     fn interrupt(&mut self, before: Option<Instant>) {
@@ -302,7 +299,10 @@ impl App {
         let editor = &mut self.current_mut().editor;
         if !editor.is_empty() {
             editor.clear();
-            self.tell("emptied; Ctrl+_ brings it back");
+            self.tell(match self.settings.keys.label(Bind::Undo) {
+                Some(undo) => Safe::from("emptied; ") + undo + " brings it back",
+                None => "emptied".into(),
+            });
             return;
         }
         let is_second = before.is_some_and(|before| now.saturating_since(before).as_secs() < TWICE);
@@ -310,7 +310,8 @@ impl App {
             self.act(Action::Quit);
         } else {
             self.interrupted = Some(now);
-            self.tell("Ctrl+C again to quit");
+            let key = self.key(Bind::Interrupt, "");
+            self.tell(key + " again to quit");
         }
     }
 

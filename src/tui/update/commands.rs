@@ -1,11 +1,12 @@
 //! Commands, and what is done with a selected message.
 
 use crate::chat::words;
-use crate::commands::{self, COMMANDS, Command, Wanted};
+use crate::commands::{self, COMMANDS, Command, Level, Wanted};
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
 use crate::tui::entry::{Entry, Kind};
-use crate::tui::input::{Action, Ask};
+use crate::tui::input::{Action, Ask, Discretion};
+use crate::tui::keys::Bind;
 
 impl App {
     /// Does it; false if it could not be done and the line is to be mended.
@@ -25,13 +26,14 @@ impl App {
             Command::Whois(name) => return self.ask_about(name, Ask::Whois),
             Command::Ping(name) => return self.ask_about(name, Ask::Ping),
             Command::Connect(name) => return self.ask_about(name, Ask::Connect),
-            Command::Verify(name) => return self.ask_about(name, Ask::Verify),
+            Command::Disconnect(name) => return self.ask_about(name, Ask::Disconnect),
+            Command::Verify(name) => return self.open_verifying(name),
+            Command::Number(name, typed) => return self.open_safety_number(name, typed),
             Command::Differ(name) => return self.ask_about(name, Ask::Differ),
             Command::Later(name) => return self.ask_about(name, Ask::Later),
             Command::Match(rest) => {
                 let (name, typed) = words::split_name(rest);
-                let typed = typed.to_owned();
-                return self.ask_about(name, |peer| Ask::Match(peer, typed.clone()));
+                return self.say_same(name, typed);
             }
             Command::MyQr => self.act(Action::Ask(Ask::MyQr)),
             Command::Save(name) => return self.save(name),
@@ -67,10 +69,12 @@ impl App {
             Command::Reply(number) => return self.reply_to_nth(number.unwrap_or(1)),
             Command::Retry(number) => return self.retry(number.unwrap_or(1)),
             Command::Search(wanted) => return self.search(wanted),
+            Command::Export(file) => self.export(file),
             Command::Unread => self.first_unread(),
             Command::Bare => self.enter_bare(),
             Command::Redraw => self.act(Action::Redraw),
             Command::Mute => self.mute(),
+            Command::Notify(level) => self.set_notify(level),
         }
         true
     }
@@ -109,7 +113,11 @@ impl App {
         true
     }
 
-    fn ask_about(&mut self, name: Option<&str>, ask: impl Fn(crate::id::PeerId) -> Ask) -> bool {
+    pub(super) fn ask_about(
+        &mut self,
+        name: Option<&str>,
+        ask: impl Fn(crate::id::PeerId) -> Ask,
+    ) -> bool {
         let at = match name {
             Some(name) => self.resolve(name),
             None => self.active,
@@ -176,14 +184,52 @@ impl App {
         self.tell(words);
     }
 
+    /// Sets what calls the person, for this run, and tells how it is.
+    fn set_notify(&mut self, level: Option<Level>) {
+        match level {
+            None => {}
+            Some(Level::Off) => self.settings.notify = Discretion::Off,
+            Some(Level::Bell) => {
+                (self.settings.notify, self.settings.bell) = (Discretion::Bell, true);
+            }
+            Some(Level::Sender) => self.settings.notify = Discretion::Sender,
+            Some(Level::Full) => self.settings.notify = Discretion::Full,
+        }
+        self.tell(match self.settings.notify {
+            Discretion::Off => "notifications: off",
+            Discretion::Bell if self.settings.bell => "notifications: the bell alone",
+            Discretion::Bell => "notifications: without a word and without the bell",
+            Discretion::Sender => "notifications say from whom a message is",
+            Discretion::Full => "notifications say from whom a message is, and what it says",
+        });
+    }
+
+    /// Has the conversation on the screen written into a file.
+    fn export(&mut self, file: &str) {
+        let lines = self.current().lines(&self.settings.zone);
+        if lines.is_empty() {
+            self.tell("nothing was said here yet (no file was written)");
+            return;
+        }
+        let file = file.to_owned();
+        self.act(Action::Ask(Ask::Export { file, lines }));
+    }
+
+    fn tell_to_select(&mut self) {
+        self.tell(match self.settings.keys.label(Bind::SelectUp) {
+            Some(key) => Safe::from("select a message first: ") + key,
+            None => "no message is selected".into(),
+        });
+    }
+
     pub(super) fn delete_selected(&mut self) {
         let conversation = self.current_mut();
         match conversation.selected.take() {
             Some(entry) => {
                 conversation.log.delete(entry);
-                self.tell("deleted here; the other side keeps its own");
+                self.tell(DELETED);
             }
-            None => self.tell("select a message first: Alt+Up"),
+            None => self.tell_to_select(),
         }
     }
 
@@ -195,7 +241,7 @@ impl App {
                 self.act(Action::Copy(text));
                 self.tell("copied");
             }
-            None => self.tell("select a message first: Alt+Up"),
+            None => self.tell_to_select(),
         }
     }
 
@@ -273,6 +319,9 @@ impl App {
         self.tell(at + "  " + len + " bytes  " + state);
     }
 }
+
+/// What is told after a message was deleted.
+const DELETED: &str = "off this screen; the other side keeps its own, and so does a history";
 
 /// What is copied of an entry: what its author wrote, without controls.
 fn copied(entry: &Entry) -> String {

@@ -6,6 +6,7 @@ mod completion;
 mod modes;
 mod submit;
 mod told;
+mod verifying;
 
 pub(super) use submit::blocked;
 
@@ -21,7 +22,7 @@ use crate::tui::view;
 /// Lines from which on a paste is asked about (irssi asks from the sixth on).
 const ASK_FROM_LINES: usize = 6;
 /// Who has pressed a key for less than this has not seen yet what changed meanwhile.
-const GLANCE: Duration = Duration::from_millis(300);
+pub(super) const GLANCE: Duration = Duration::from_millis(300);
 
 impl App {
     /// Takes what happens, and returns what is to be done, in this order.
@@ -30,8 +31,9 @@ impl App {
         self.now = now;
         match input {
             Input::Key(key) => {
-                self.pressed = Some(now.instant);
-                self.on_stroke(Stroke::of(&key));
+                self.pressed_before = self.pressed.replace(now.instant);
+                let stroke = Stroke::of(&key, &self.settings.keys);
+                self.on_stroke(stroke);
             }
             Input::Paste(text) => self.on_paste(&text),
             Input::Wheel(rows) => self.scroll(isize::from(rows)),
@@ -67,11 +69,19 @@ impl App {
         }
         if let Some(held) = self.bell.due(self.now.instant) {
             let noun = if held == 1 { " message" } else { " messages" };
-            let words = Safe::from(held) + " more" + noun;
-            let has_words = !matches!(self.settings.notify, Discretion::Bell);
-            let words = has_words.then_some(words);
-            self.act(Action::Notify(Notice { words }));
+            self.notify(Safe::from(held) + " more" + noun);
         }
+    }
+
+    /// Calls the person, with these words if there may be any.
+    fn notify(&mut self, words: Safe) {
+        let words = match self.settings.notify {
+            Discretion::Off => return,
+            Discretion::Bell => None,
+            Discretion::Sender | Discretion::Full => Some(words),
+        };
+        let rings = self.settings.bell;
+        self.act(Action::Notify(Notice { words, rings }));
     }
 
     /// What is looked at counts as seen. What made room before is not, and is told of.
@@ -122,8 +132,13 @@ impl App {
                 self.find_hits();
             }
             Mode::Past { line, .. } | Mode::Switcher { line, .. } => line.insert(text),
+            Mode::Verify(panel) => panel.paste(text),
             Mode::Chat => self.paste_into_message(text),
-            Mode::Panel { .. } | Mode::Pasted(_) | Mode::Welcome { .. } | Mode::Leave { .. } => {}
+            Mode::Panel { .. }
+            | Mode::Pasted(_)
+            | Mode::Welcome { .. }
+            | Mode::Code(_)
+            | Mode::Leave { .. } => {}
         }
     }
 
@@ -146,6 +161,11 @@ impl App {
             let most = panel.saturating_sub(window.height.saturating_sub(1));
             *above = above.saturating_add_signed(rows.saturating_neg()).min(most);
             return;
+        }
+        if let Mode::Verify(panel) = &self.mode {
+            let most = self.most_above(panel);
+            let above = panel.above.saturating_add_signed(rows.saturating_neg());
+            return self.scroll_panel_to(above.min(most));
         }
         self.current_mut().scroll(rows, window);
     }

@@ -20,6 +20,8 @@ impl App {
             Mode::Panel { .. } => self.on_panel(stroke),
             Mode::Pasted(_) => self.on_pasted(stroke),
             Mode::Welcome { .. } => self.on_welcome(stroke),
+            Mode::Verify(_) => self.on_verify(stroke),
+            Mode::Code(_) => self.on_code(stroke),
             Mode::Leave { .. } => self.on_leave(stroke),
         }
     }
@@ -208,7 +210,7 @@ impl App {
 }
 
 /// Whether a key has changed a line.
-fn write(line: &mut Line, stroke: &Stroke) -> bool {
+pub(super) fn write(line: &mut Line, stroke: &Stroke) -> bool {
     match stroke {
         Stroke::Char(c) => line.insert(c.encode_utf8(&mut [0; 4])),
         Stroke::Bind(Bind::Delete(Move::Left)) => line.delete_last(),

@@ -6,7 +6,7 @@ use crate::tui::app::App;
 use crate::tui::bell;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::Receipt;
-use crate::tui::input::{Action, Card, Discretion, Guest, Notice, Said, Standing, Told};
+use crate::tui::input::{Card, Discretion, Guest, Said, Standing, Told};
 
 impl App {
     pub(super) fn on_told(&mut self, told: Told) {
@@ -75,6 +75,10 @@ impl App {
             }
             Told::Guest(guest) => self.on_guest(guest),
             Told::GuestGone(peer) => self.guests.retain(|guest| guest.peer != peer),
+            Told::Comparison { peer, comparison } => self.on_comparison(peer, comparison),
+            Told::SafetyNumber { peer, number } => self.on_safety_number(peer, number),
+            Told::NotProved { peer, why } => self.on_not_proved(peer, why),
+            Told::Code { lines, text } => self.show_code(lines, text),
             Told::Page { title, lines } => self.show_page(title, lines),
             Told::Note { about, lines } => {
                 for line in lines {
@@ -114,26 +118,25 @@ impl App {
             return;
         };
         conversation.on_said(said, &zone, is_seen);
-        if is_seen || said.old || conversation.is_muted {
+        // Whoever starts the program is there: what came before does not call.
+        if is_seen || said.old || said.again || conversation.is_muted {
             return;
         }
         let name = conversation.name.clone();
-        if !self.bell.rings(self.now.instant) {
-            return;
+        if self.bell.rings(self.now.instant) {
+            let words = self.notification(name, said);
+            self.notify(words);
         }
-        let words = self.notification(name, said);
-        self.act(Action::Notify(Notice { words }));
     }
 
-    /// What may be told about a message to whoever looks at the screen.
-    fn notification(&self, name: Safe, said: &Said) -> Option<Safe> {
-        let from = || Safe::from("message from ") + &name;
+    /// What is told about a message to whoever looks at the screen, if anything is.
+    fn notification(&self, name: Safe, said: &Said) -> Safe {
+        let from = Safe::from("message from ") + name;
         match self.settings.notify {
-            Discretion::Bell => None,
-            Discretion::Sender => Some(from()),
+            Discretion::Off | Discretion::Bell | Discretion::Sender => from,
             Discretion::Full => {
                 let text = said.text.as_deref().unwrap_or("[unreadable message]");
-                Some(from() + ": " + bell::beginning(text, self.theme.glyphs.more))
+                from + ": " + bell::beginning(text, self.theme.glyphs.more)
             }
         }
     }

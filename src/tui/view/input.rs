@@ -31,6 +31,8 @@ impl App {
             Mode::Chat
             | Mode::Panel { .. }
             | Mode::Pasted(_)
+            | Mode::Verify(_)
+            | Mode::Code(_)
             | Mode::Welcome { .. }
             | Mode::Leave { .. } => return self.draw_message(canvas, area),
         };

@@ -10,6 +10,7 @@ use crate::tui::app::{App, Mode};
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::{Entry, Kind, Receipt};
+use crate::tui::keys::Bind;
 use crate::tui::log::Line;
 use crate::tui::paint::{Canvas, Pen, Piece};
 use crate::tui::places::{NAME, NARROW, RECEIPT, TIME};
@@ -59,8 +60,13 @@ impl App {
         }
         let down = Safe::from(self.theme.glyphs.down);
         let words = match here.unread() {
-            0 => down + " more below - End",
-            unread => down + " " + unread + " new below - End",
+            0 => down + " more below",
+            unread => down + " " + unread + " new below",
+        };
+        let keys = &self.settings.keys;
+        let words = match keys.label(Bind::End).or_else(|| keys.label(Bind::Newest)) {
+            Some(key) => words + " - " + key,
+            None => words,
         };
         let words = Safe::from(" ") + words + " ";
         let cells = Piece::from(&words).cells();

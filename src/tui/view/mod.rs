@@ -7,6 +7,7 @@ mod log;
 mod panel;
 mod rule;
 mod tabs;
+mod verifying;
 
 pub(super) use tabs::tab_at;
 
@@ -62,6 +63,21 @@ impl App {
     }
 
     fn draw_all(&mut self, canvas: &mut Canvas<'_>, places: Places) -> Option<Position> {
+        match &self.mode {
+            Mode::Verify(panel) => return self.draw_verifying(canvas, panel),
+            Mode::Code(code) => {
+                self.draw_code(canvas, code);
+                return None;
+            }
+            Mode::Chat
+            | Mode::Search(_)
+            | Mode::Past { .. }
+            | Mode::Switcher { .. }
+            | Mode::Panel { .. }
+            | Mode::Pasted(_)
+            | Mode::Welcome { .. }
+            | Mode::Leave { .. } => {}
+        }
         let lines = self.draw_log(canvas, places.log);
         if self.is_bare {
             return None;
@@ -82,6 +98,8 @@ impl App {
             | Mode::Search(_)
             | Mode::Past { .. }
             | Mode::Pasted(_)
+            | Mode::Verify(_)
+            | Mode::Code(_)
             | Mode::Leave { .. } => {}
         }
         self.draw_rule(canvas, places.rule);

@@ -58,6 +58,8 @@ impl App {
             | Mode::Search(_)
             | Mode::Past { .. }
             | Mode::Pasted(_)
+            | Mode::Verify(_)
+            | Mode::Code(_)
             | Mode::Leave { .. } => None,
         }
     }

@@ -73,6 +73,8 @@ impl App {
             | Mode::Past { .. }
             | Mode::Switcher { .. }
             | Mode::Panel { .. }
+            | Mode::Verify(_)
+            | Mode::Code(_)
             | Mode::Welcome { .. } => None,
         }
     }

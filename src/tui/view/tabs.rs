@@ -6,12 +6,12 @@ use ratatui_core::style::Style;
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::conversation::Conversation;
+use crate::tui::keys::Bind;
 use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::Places;
 use crate::tui::theme::Theme;
 
-const HELP: &str = "F1 help ";
-/// In place of it. Beside this a tab fits on the narrowest screen.
+/// What stands in the place of the help while keys are logged. Beside this a tab fits on the narrowest screen.
 const KEYS_LOGGED: &str = "KEYS LOGGED ";
 
 /// A tab: which conversation, what stands there, and from which cell on.
@@ -39,9 +39,10 @@ impl App {
             };
             pen.plain(" ").put(&tab.words, style);
         }
-        let cells = Piece::from(HELP).cells();
+        let help = self.key(Bind::Help, "/help") + " help ";
+        let cells = Piece::from(&help).cells();
         if pen.left() > cells && !self.settings.keys_are_logged {
-            pen.before_end(cells).plain(HELP);
+            pen.before_end(cells).plain(&help);
         }
     }
 

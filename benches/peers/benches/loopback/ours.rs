@@ -1,5 +1,6 @@
 //! securechat: `net::Driver` with its three threads, and an application in a fourth, as the program has it.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, Thread};
@@ -7,7 +8,7 @@ use std::time::Instant;
 
 use securechat::chat::{Draft, Event, Incoming, Messenger, Name, State, Update};
 use securechat::id::{PeerId, StreamId, Timestamp};
-use securechat::net::{Bind, Clock, Driver, Handle, LockUse, Socket, seed};
+use securechat::net::{Batch, Bind, Clock, Driver, Handle, LockUse, Socket, seed};
 use securechat::proto::{self, Endpoint, EndpointConfig, PeerConfig, Shown, StreamEvent};
 use securechat::time::UnixTime;
 use securechat_peers::ours::secret;
@@ -23,6 +24,7 @@ const CHUNK: usize = 256 << 10;
 
 struct Node {
     driver: Driver,
+    buffers: RefCell<Batch>,
     peer: PeerId,
 }
 
@@ -49,7 +51,12 @@ impl Node {
         let application: Thread = thread::current();
         let notify = Box::new(move || application.unpark());
         let driver = Driver::start(socket, messenger, clock, notify).expect("threads");
-        Self { driver, peer }
+        let buffers = RefCell::new(Batch::new());
+        Self {
+            driver,
+            buffers,
+            peer,
+        }
     }
 
     fn handle(&self) -> &Handle {
@@ -61,7 +68,7 @@ impl Node {
         loop {
             match self.handle().poll_event().expect("the driver works") {
                 Some(update) => return update,
-                None => thread::park(),
+                None => self.sleep(),
             }
         }
     }
@@ -74,7 +81,7 @@ impl Node {
             if !updates.is_empty() {
                 return;
             }
-            thread::park();
+            self.sleep();
         }
     }
 
@@ -127,6 +134,15 @@ impl Node {
             count.expect("a session stands")
         };
         while read() > 0 {}
+    }
+
+    /// Until there may be events. The application receives by itself first.
+    fn sleep(&self) {
+        let mut buffers = self.buffers.borrow_mut();
+        let received = self.handle().receive(&mut buffers);
+        if !received.expect("the driver works") {
+            thread::park();
+        }
     }
 
     fn say(&self, body: &[u8]) {

@@ -1,8 +1,9 @@
 //! What both faces can ask for beyond how things stand: names, our own key, what is kept.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::history::transcript;
+use crate::cli::history::{self, transcript};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Error, qr};
 use crate::commands::Wanted;
@@ -69,8 +70,13 @@ impl Conversation {
         let uri = key_uri(&self.own, None, &[]);
         match qr::lines(&uri, false) {
             Ok(mut lines) => {
+                if let Some(screen) = self.face.screen() {
+                    return screen.code(lines, uri);
+                }
                 lines.push(uri);
-                self.show_page("my key", lines);
+                for line in lines {
+                    self.warn(line);
+                }
             }
             Err(error) => self.complain(&error),
         }
@@ -131,6 +137,38 @@ impl Conversation {
         Ok(lines)
     }
 
+    /// Writes what is kept of a conversation into a file: lines themselves keep nothing.
+    pub(super) fn export_kept(&mut self, peer: PeerId, file: &str) -> Result<(), Error> {
+        self.profile.journal.catch_up()?;
+        let filter = Filter {
+            contact: Some(peer.into()),
+            ..Filter::default()
+        };
+        let found = self.profile.journal.find(&filter)?;
+        let label = self.label(&peer);
+        // As of a day on which nothing was said: each line has its date.
+        let never = Stamp::local(UnixTime(0));
+        let lines = found.entries.iter();
+        let lines = lines.map(|entry| transcript(entry, label.clone(), &never));
+        let lines: Vec<Safe> = lines.collect();
+        if lines.is_empty() {
+            let words = Safe::from("nothing of the conversation with ") + label;
+            self.warn(words + " is kept ([history] keep says what is); no file was written");
+            return Ok(());
+        }
+        self.write_out(file, &lines);
+        Ok(())
+    }
+
+    /// Writes lines into a file that does not exist yet, for its owner alone.
+    pub(super) fn write_out(&mut self, file: &str, lines: &[Safe]) {
+        let path = in_home(file);
+        match history::write(&path, lines.iter().cloned()) {
+            Ok(()) => self.warn(Safe::from("written, for you alone: ") + path.as_path()),
+            Err(error) => self.complain(&error),
+        }
+    }
+
     /// Lines that belong together: a page of a screen, or lines.
     fn show_page(&mut self, title: &'static str, lines: Vec<Safe>) {
         if let Some(screen) = self.face.screen() {
@@ -140,4 +178,10 @@ impl Conversation {
             self.warn(line);
         }
     }
+}
+
+/// What a shell would make of `~/`, which no shell has read here.
+fn in_home(file: &str) -> PathBuf {
+    let home = file.strip_prefix("~/").zip(std::env::home_dir());
+    home.map_or_else(|| file.into(), |(rest, home)| Path::new(&home).join(rest))
 }

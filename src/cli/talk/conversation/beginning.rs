@@ -23,6 +23,11 @@ impl Conversation {
         }
         self.profile.journal.catch_up()?;
         self.tell_left()?;
+        // A program that was killed may have noted that words differ, and not that what waited failed.
+        for peer in self.profile.contacts.differed() {
+            self.handle
+                .with(|messenger, now| messenger.set_aside(peer, now))?;
+        }
         Ok(None)
     }
 

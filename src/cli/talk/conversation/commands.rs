@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::json::ms;
+use crate::cli::talk::conversation::screen::link_status;
 use crate::cli::talk::conversation::standing::{clock, span};
 use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
@@ -45,8 +46,12 @@ impl Conversation {
                     Ok(())
                 });
             }
+            Command::Disconnect(name) => return self.about(name, Self::hang_up),
             Command::Verify(name) => return self.about(name, Self::verify),
             Command::Differ(name) => return self.about(name, Self::differ),
+            Command::Number(name, typed) => {
+                return self.about(name, |it, peer| it.compare_safety_number(peer, typed));
+            }
             Command::Later(name) => return self.about(name, Self::compare_later),
             Command::Match(rest) => self.on_match(Some(rest).filter(|rest| !rest.is_empty()))?,
             Command::Save(name) => return self.about(None, |it, peer| it.save_as(peer, name)),
@@ -62,6 +67,9 @@ impl Conversation {
                 return self.say(peer, text.as_bytes().to_vec());
             }
             Command::Search(wanted) => self.search_for(wanted)?,
+            Command::Export(file) => {
+                return self.about(None, |it, peer| it.export_kept(peer, file));
+            }
             Command::Keys
             | Command::Close
             | Command::Clear
@@ -73,7 +81,8 @@ impl Conversation {
             | Command::Unread
             | Command::Bare
             | Command::Redraw
-            | Command::Mute => self.warn("that is a command of the full screen only".into()),
+            | Command::Mute
+            | Command::Notify(_) => self.warn("that is a command of the full screen only".into()),
         }
         Ok(None)
     }
@@ -213,6 +222,10 @@ impl Conversation {
             let parts = [
                 ("at ", status.address.map(Safe::from)),
                 ("round trip ", status.rtt.map(span)),
+                (
+                    "loss ",
+                    status.loss.map(|loss| Safe::from(loss.percent()) + "%"),
+                ),
                 ("heard ", status.heard.map(|heard| span(heard) + " ago")),
                 ("key ", status.key_age.map(|age| clock(age) + " old")),
             ];
@@ -227,6 +240,8 @@ impl Conversation {
         let mut lines = vec![line + ", " + waiting.messages + " undelivered"];
         if !way.stands() || way.word() == "silent" {
             lines.push(Safe::from("  ") + way.reason() + "; " + way.next());
+        } else if let Some(trouble) = link_status(&way).and_then(|link| link.trouble()) {
+            lines.push(Safe::from("  ") + trouble);
         }
         Ok(lines)
     }

@@ -54,7 +54,7 @@ impl Conversation {
             Event::Silent { peer } => self.on_silent(peer),
             Event::Resumed { peer } => self.on_resumed(peer)?,
             Event::Pong { peer, rtt } => self.on_pong(peer, rtt),
-            Event::Verification { peer, progress } => self.on_verification(peer, progress),
+            Event::Verification { peer, progress } => self.on_verification(peer, progress)?,
             Event::PingAnswered { peer, id, rtt } => self.on_ping_answered(peer, id, rtt)?,
             Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
             Event::Roamed { peer, to } => {

@@ -11,6 +11,7 @@
 mod asked;
 mod beginning;
 mod commands;
+mod comparing;
 mod deliveries;
 mod ending;
 mod events;
@@ -19,6 +20,7 @@ mod messages;
 mod news;
 mod pings;
 mod prompt;
+mod quality;
 mod requests;
 mod screen;
 mod serving;
@@ -39,11 +41,11 @@ use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
 use crate::cli::talk::calls::Calls;
+use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
-use crate::cli::talk::conversation::verifying::Comparing;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
 use crate::cli::talk::goal::Goal;
@@ -164,6 +166,8 @@ pub(in crate::cli::talk) struct State {
     comparing: BTreeMap<PeerId, Comparing>,
     /// Whose words differed, where known-peers has no line to say so.
     aside: BTreeSet<PeerId>,
+    /// Since when the session stood in which that was found.
+    differed: BTreeMap<PeerId, UnixTime>,
     /// To whom it was suggested to compare words.
     suggested: BTreeSet<PeerId>,
     /// Since when an answer to `/ping` is waited for.
@@ -274,6 +278,8 @@ struct Link {
     has_another_key: bool,
     /// Why the last one ended, or none came about.
     why: Option<Safe>,
+    /// What was told about how good it is.
+    told: quality::Told,
 }
 
 #[derive(Debug)]
@@ -383,6 +389,7 @@ impl Conversation {
         self.state.looked = now;
         self.state.has_room = true;
         self.tell_late(now)?;
+        self.tell_quality(now)?;
         self.look_at_known_peers()?;
         if let Some(screen) = self.face.screen() {
             screen.check_size();

@@ -148,6 +148,7 @@ impl Conversation {
             | Call::Accept(_)
             | Call::Reject(_)
             | Call::Connect(_)
+            | Call::Disconnect(_)
             | Call::Verify(_)
             | Call::Match(_)
             | Call::Differ(_)
@@ -200,6 +201,10 @@ impl Conversation {
                 let peer = self.peer_called(&somebody.peer)?;
                 self.call_now(peer);
                 Ok(json!({}))
+            }
+            Call::Disconnect(somebody) => {
+                let peer = self.peer_called(&somebody.peer)?;
+                self.hang_up(peer).map(|()| json!({}))
             }
             Call::Verify(somebody) => {
                 let peer = self.peer_called(&somebody.peer)?;

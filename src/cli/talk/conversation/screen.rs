@@ -3,10 +3,12 @@
 use crate::cli::talk::conversation::standing::Way;
 use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
 use crate::cli::talk::face::Order;
+use crate::cli::talk::fact::{Fact, HUNG_UP};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
 use crate::net::Host;
 use crate::plain::{Form, Printer};
+use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
 use crate::tui::{Ask, Card, LinkStatus, Standing};
@@ -93,8 +95,10 @@ impl Conversation {
             Ask::Whois(peer) => self.tell_about(peer)?,
             Ask::Ping(peer) => self.ping_peer(peer)?,
             Ask::Connect(peer) => self.call_now(peer),
+            Ask::Disconnect(peer) => self.hang_up(peer)?,
             Ask::Verify(peer) => self.verify(peer)?,
-            Ask::Match(peer, typed) => self.matches(peer, &typed)?,
+            Ask::Match { peer, code, typed } => self.matches_shown(peer, code, &typed)?,
+            Ask::SafetyNumber(peer, typed) => self.compare_safety_number(peer, &typed)?,
             Ask::Differ(peer) => self.differ(peer)?,
             Ask::Later(peer) => self.compare_later(peer)?,
             Ask::MyId => self.tell_own_id(),
@@ -106,6 +110,7 @@ impl Conversation {
                 with,
                 within,
             } => self.search(words, with, within),
+            Ask::Export { file, lines } => self.write_out(&file, &lines),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
                 if waits && self.welcome(peer, Some(&name))? {
@@ -146,13 +151,49 @@ impl Conversation {
     pub(super) fn call_now(&mut self, peer: PeerId) {
         let known = self.profile.contacts.known().find_key(&peer);
         let host = known.and_then(|peer| peer.addresses().first().cloned());
-        match host {
+        match host.or_else(|| self.goal.host_of(&peer)) {
             Some(host) => self.calls.add(peer, host, self.clock.now()),
             None => {
                 let words = Safe::from("no address of ") + self.label(&peer);
                 self.warn_about(peer, words + " is known; it has to call");
             }
         }
+    }
+
+    /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.
+    pub(super) fn hang_up(&mut self, peer: PeerId) -> Result<(), Error> {
+        let way = self.way(peer)?;
+        let had_session = way.stands();
+        if way.status.is_none() {
+            let why = way.reason();
+            self.warn_about(peer, why + "; there is no session");
+            return Ok(());
+        }
+        self.calls.rest(peer);
+        self.goal.rest(&peer);
+        self.handle
+            .with(|messenger, now| messenger.endpoint_mut().close(peer, now))?;
+        let label = self.label(&peer);
+        let link = self.link(peer);
+        (link.since, link.is_silent, link.has_left) = (None, false, true);
+        link.why = Some("you hung up".into());
+        self.state.pings.remove(&peer);
+        self.lose_pings(peer)?;
+        if had_session {
+            let message = Safe::from("you hung up on ") + &label;
+            let (who, reason) = (self.who(&peer), HUNG_UP);
+            self.publish(&Fact::Closed {
+                who,
+                reason,
+                message,
+            });
+        }
+        let words = Safe::from("hung up: ") + label;
+        self.warn_about(
+            peer,
+            words + " can still call, and so does your next message; to call: /connect",
+        );
+        Ok(())
     }
 
     /// Saves a key under a name. Watching known-peers finds it there.
@@ -308,16 +349,17 @@ impl Conversation {
     }
 }
 
-fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
+/// How good the way is, while there is one.
+pub(super) fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
     let status = way.status?;
     let is_up = way.stands() || way.is_silent();
     is_up.then_some(LinkStatus {
         address: status.address,
         rtt: status.rtt,
+        loss: status.loss.map(Loss::percent),
         heard: status.heard,
         is_due: way.is_silent(),
-        // The core does not tell since when.
-        unacked: None,
+        unacked: status.unacked,
         key_age: status.key_age,
     })
 }

@@ -200,6 +200,13 @@ mod tests {
         waiting: false,
         guest: false,
         rtt: None,
+        loss: None,
+        unacked: None,
+        handshake: None,
+        transfer: crate::proto::Transfer {
+            received: 0,
+            sent: 0,
+        },
         awaits_ack: false,
         keypairs: 0,
         attempts: 0,

@@ -3,6 +3,7 @@
 use crate::cli::Error;
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::screen::link_status;
 use crate::cli::talk::status::{PeerStatus, Status, Transfer};
 use crate::id::PeerId;
 use crate::store::key_text;
@@ -37,20 +38,29 @@ impl Conversation {
         let waiting = undelivered.get(&peer).map_or(0, |it| it.messages);
         let counts = self.state.counts.get(&peer).copied().unwrap_or_default();
         let verified = self.profile.contacts.verified(&peer);
+        let status = way.status;
+        let trouble = link_status(&way).and_then(|link| link.trouble());
         Ok(PeerStatus {
             peer: self.label(&peer).to_string(),
             key: key_text(&peer).to_string(),
             verified: verified.map(|day| day.to_string()),
             state: way.word().to_owned(),
-            reason: (!is_well).then(|| way.reason().to_string()),
+            reason: if is_well {
+                trouble.map(|words| words.to_string())
+            } else {
+                Some(way.reason().to_string())
+            },
             next: (!is_well).then(|| way.next().to_string()),
-            address: way
-                .status
-                .and_then(|it| it.address)
-                .map(|it| it.to_string()),
-            handshake_ms: way.status.and_then(|it| it.key_age).map(ms),
-            heard_ms: way.status.and_then(|it| it.heard).map(ms),
-            rtt_ms: way.status.and_then(|it| it.rtt).map(ms),
+            address: status.and_then(|it| it.address).map(|it| it.to_string()),
+            handshake_ms: status.and_then(|it| it.handshake).map(ms),
+            heard_ms: status.and_then(|it| it.heard).map(ms),
+            rtt_ms: status.and_then(|it| it.rtt).map(ms),
+            loss: status
+                .and_then(|it| it.loss)
+                .map(|loss| f64::from(loss.percent()) / 100.0),
+            unacked_ms: status.and_then(|it| it.unacked).map(ms),
+            bytes_in: status.map(|it| it.transfer.received),
+            bytes_out: status.map(|it| it.transfer.sent),
             received: Some(counts.received),
             delivered: Some(counts.delivered),
             waiting: Some(waiting as u64),

@@ -1,29 +1,31 @@
-//! Two people compare words. Every step is told, with what to do next.
+//! Two people compare words. Every step is told, with what to do next: in lines by the commands, on a screen
+//! to its panel, which shows how things stand.
 //!
 //! ```text
-//! /verify ─▶ asked ─▶ words ─▶ /match        the peer is verified from now on
-//!                          ├─▶ /match WORDS  the same, if they are what the other reads out
-//!                          ├─▶ /differ       the session ends, nothing is sent until somebody decides
+//! /verify ─▶ asked ─▶ words ─▶ /match          the peer is verified from now on
+//!                          ├─▶ /match WORDS    the same, if they are what the other reads out
+//!                          ├─▶ /differ         the session ends, nothing is sent until somebody decides
 //!                          └─▶ /later
+//! /number ─▶ 60 digits ─────▶ /number DIGITS   without a session
 //! ```
 
 use crate::chat::words::{Typed, compare, split_name, words};
 use crate::cli::Error;
+use crate::cli::peers::verify::SafetyNumber;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::comparing::{
+    Comparing, Evidence, alone, complaint, unfinished,
+};
 use crate::cli::talk::fact::{Fact, Step};
+
+use crate::crypto::safety_number;
 use crate::id::PeerId;
+use crate::plain::Stamp;
+use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::Day;
-use crate::text::{Safe, safe_line};
-
-/// A comparison that runs.
-#[derive(Debug, Default)]
-pub(super) struct Comparing {
-    /// The words, once they are there.
-    code: Option<ShortCode>,
-    /// Whether our person has said that they are the same.
-    is_ours: bool,
-}
+use crate::text::Safe;
+use crate::tui;
 
 impl Conversation {
     /// `[verified]`, or its opposite.
@@ -84,12 +86,12 @@ impl Conversation {
     /// # Errors
     /// SC40.
     pub(super) fn judged(&mut self, peer: PeerId, same: bool, typed: &str) -> Result<(), Error> {
-        let unclear = |reason: Safe| Error::BadRequest { reason };
-        let code = self.state.comparing.get(&peer).and_then(|it| it.code);
-        let code = code.ok_or_else(|| unclear("no words are compared with this peer".into()))?;
         if !same {
             return self.differ(peer);
         }
+        let unclear = |reason: Safe| Error::BadRequest { reason };
+        let code = self.code(peer);
+        let code = code.ok_or_else(|| unclear("no words are compared with this peer".into()))?;
         if let Some(complaint) = complaint(typed, &code) {
             return Err(unclear(complaint + " (nothing changed)"));
         }
@@ -101,46 +103,61 @@ impl Conversation {
         let is_due = self.is_person() && self.profile.contacts.verified(&peer).is_none();
         if is_due && self.state.suggested.insert(peer) {
             let label = self.label(&peer);
-            let words = Safe::from("to be sure that it is ") + &label + ", compare four words: ";
-            self.face.note(Some(peer), &(words + "/verify " + label));
+            let words = Safe::from("Compare four words with ") + &label + " to be sure who it is: ";
+            let how = if self.face.is_screen() {
+                "Alt+V".into()
+            } else {
+                Safe::from("/verify ") + label
+            };
+            self.face.note(Some(peer), &(words + how));
         }
     }
 
     /// Asks a peer to compare words, or shows those that are being compared once more.
     pub(super) fn verify(&mut self, peer: PeerId) -> Result<(), Error> {
         if self.is_aside(&peer) {
+            let differs = self.differs(&peer);
+            self.show_comparison(peer, differs);
             let words = self.label(&peer) + ": the words differed; " + self.other_ways(&peer);
-            self.warn_about(peer, words);
+            self.warn_in_lines(peer, words);
             return Ok(());
         }
-        if let Some(code) = self.state.comparing.get(&peer).and_then(|it| it.code) {
-            self.show_words(peer, &code);
+        if let Some(running) = self.state.comparing.get(&peer) {
+            let (code, stands) = (running.code, running.stands());
+            self.show_comparison(peer, stands);
+            match code {
+                Some(code) => self.show_words(peer, &code),
+                None => self.tell_asked(peer),
+            }
             return Ok(());
         }
         let asked = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().verify(peer, now))?;
-        let label = self.label(&peer);
         match asked {
             Ok(()) => {
-                self.state.comparing.entry(peer).or_default();
+                self.begin_comparing(peer);
                 self.publish_step(peer, Step::Asked, None);
-                let words = Safe::from("verify: asked ") + label + "; the words come at once";
-                self.warn_about(peer, words + " if its program answers (5 minutes at most)");
+                self.tell_asked(peer);
             }
             Err(ApiMisuse::CannotVerify) => {
-                let words = Safe::from("verify: the program of ") + label + " is too old; ";
-                let words = words + self.other_ways(&peer);
-                self.warn_about(peer, words);
+                let why =
+                    Safe::from("the program of ") + self.label(&peer) + " is too old for that";
+                self.tell_impossible(peer, "", why);
             }
             Err(_) => {
-                let words = Safe::from("verify: not now: ") + self.obstacle(peer)?;
-                self.warn_about(peer, words);
-                let words = Safe::from("  without a connection: ") + self.other_ways(&peer);
-                self.warn_about(peer, words);
+                let why = self.obstacle(peer)?;
+                self.tell_impossible(peer, "not now: ", why);
             }
         }
         Ok(())
+    }
+
+    fn begin_comparing(&mut self, peer: PeerId) {
+        let running = Comparing::until(self.clock.now() + VERIFY_LIFE);
+        let stands = running.stands();
+        self.state.comparing.insert(peer, running);
+        self.show_comparison(peer, stands);
     }
 
     /// The words are the same: a name, the words that were read out, or both.
@@ -152,7 +169,23 @@ impl Conversation {
         self.matches(peer, typed)
     }
 
-    pub(super) fn matches(&mut self, peer: PeerId, typed: &str) -> Result<(), Error> {
+    /// The words on a screen are the same. By the time that it says so there may be others.
+    pub(super) fn matches_shown(
+        &mut self,
+        peer: PeerId,
+        shown: Option<ShortCode>,
+        typed: &str,
+    ) -> Result<(), Error> {
+        let code = self.code(peer);
+        if code.is_some() && code != shown {
+            let why = "the words have changed meanwhile: compare the new ones (nothing changed)";
+            self.not_proved(peer, why.into());
+            return Ok(());
+        }
+        self.matches(peer, typed)
+    }
+
+    fn matches(&mut self, peer: PeerId, typed: &str) -> Result<(), Error> {
         let Some(code) = self.words_of(peer) else {
             return Ok(());
         };
@@ -162,8 +195,7 @@ impl Conversation {
         if compare(typed, &code) == Typed::Other {
             complaint = complaint + "; if they stay others: /differ " + self.label(&peer);
         }
-        let words = Safe::from("verify: ") + complaint + " (nothing changed)";
-        self.warn_about(peer, words);
+        self.not_proved(peer, complaint + " (nothing changed)");
         Ok(())
     }
 
@@ -172,36 +204,83 @@ impl Conversation {
             .handle
             .with(|messenger, now| messenger.endpoint_mut().judge(peer, code, true, now))?;
         if !judged {
-            self.warn_about(peer, "verify: you have said so already".into());
+            self.not_proved(peer, "you have said so already".into());
             return Ok(());
         }
-        if let Some(running) = self.state.comparing.get_mut(&peer) {
-            running.is_ours = true;
-        }
-        self.publish_step(peer, Step::Match, None);
-        let label = self.label(&peer);
-        let words = match self.note_comparison(peer, true) {
-            Some(true) => label + " is [verified] from now on",
-            Some(false) => label + " has no saved name, so this counts for nothing later",
-            None => return Ok(()),
+        let Some(is_noted) = self.note_same(peer)? else {
+            return Ok(());
         };
-        self.warn_about(peer, Safe::from("verify: ") + words);
-        let refreshed = self.profile.contacts.reload();
-        self.take_over(refreshed)
+        if let Some(running) = self.state.comparing.get_mut(&peer) {
+            running.ours = Some(is_noted);
+        }
+        self.show_or_close(peer);
+        Ok(())
     }
 
-    /// The words differ: the session ends, whoever is there, and nothing more is sent.
-    pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
-        let Some(code) = self.words_of(peer) else {
-            return Ok(());
+    /// Notes that a peer is who it should be, and says so. `Some(false)`: there is no line to note it on; `None`:
+    /// it failed, which is said.
+    fn note_same(&mut self, peer: PeerId) -> Result<Option<bool>, Error> {
+        self.publish_step(peer, Step::Match, None);
+        let noted = self.note_comparison(peer, true);
+        let label = self.label(&peer);
+        let words = match noted {
+            Some(true) => label + " is [verified] from now on",
+            Some(false) => label + " has no saved name, so this counts for nothing later",
+            None => return Ok(None),
         };
-        self.set_aside(peer);
-        self.handle.with(|messenger, now| {
-            let endpoint = messenger.endpoint_mut();
-            if !endpoint.judge(peer, &code, false, now) {
-                endpoint.set_aside(peer, now);
+        self.state.differed.remove(&peer);
+        self.warn_about(peer, Safe::from("verify: ") + words);
+        let refreshed = self.profile.contacts.reload();
+        self.take_over(refreshed)?;
+        Ok(noted)
+    }
+
+    /// Shows how a comparison stands; one that both have finished is over, and the next one has new words.
+    fn show_or_close(&mut self, peer: PeerId) {
+        let Some(running) = self.state.comparing.get(&peer) else {
+            return;
+        };
+        let (stands, is_over) = (running.stands(), running.ours.is_some() && running.theirs);
+        if is_over {
+            self.state.comparing.remove(&peer);
+        }
+        self.show_comparison(peer, stands);
+    }
+
+    /// What was compared differs: the session ends, whoever is there, and nothing more is sent.
+    pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
+        let code = self.code(peer);
+        let evidence = code.map_or(Evidence::Keys, |_| Evidence::Words);
+        if let Some(code) = code {
+            self.handle.with(|messenger, now| {
+                let endpoint = messenger.endpoint_mut();
+                endpoint.judge(peer, &code, false, now)
+            })?;
+        }
+        self.set_aside(peer, evidence)
+    }
+
+    /// Shows the safety number, or compares it with the one that was read out.
+    pub(super) fn compare_safety_number(&mut self, peer: PeerId, typed: &str) -> Result<(), Error> {
+        let number = safety_number(&self.own, &peer);
+        if typed.is_empty() {
+            self.show_safety_number(peer, &number);
+            return Ok(());
+        }
+        let why = match SafetyNumber::compare(typed, &number) {
+            SafetyNumber::Same => {
+                if let Some(is_noted) = self.note_same(peer)? {
+                    self.show_comparison(peer, alone(is_noted));
+                }
+                return Ok(());
             }
-        })?;
+            SafetyNumber::Other => {
+                let words = "that is another number than the one here. Have it read once more; if it stays another: /differ ";
+                Safe::from(words) + self.label(&peer)
+            }
+            SafetyNumber::Incomplete => "a safety number has 60 digits".into(),
+        };
+        self.not_proved(peer, why + " (nothing changed)");
         Ok(())
     }
 
@@ -215,129 +294,150 @@ impl Conversation {
         self.publish_step(peer, Step::Withdrawn, None);
         self.handle
             .with(|messenger, _| messenger.endpoint_mut().withdraw(peer))?;
+        let why = "you have put it off".into();
+        self.show_comparison(peer, tui::Comparison::Over { why });
         let words = Safe::from("verify: another time; then: /verify ") + label;
         self.warn_about(peer, words);
         Ok(())
     }
 
     /// Tells how far a comparison has come.
-    pub(super) fn on_verification(&mut self, peer: PeerId, progress: Progress) {
+    ///
+    /// # Errors
+    /// If the core has stopped.
+    pub(super) fn on_verification(
+        &mut self,
+        peer: PeerId,
+        progress: Progress,
+    ) -> Result<(), Error> {
         let label = self.label(&peer);
         match progress {
             Progress::Asked => {
-                self.state.comparing.insert(peer, Comparing::default());
+                self.begin_comparing(peer);
                 self.publish_step(peer, Step::TheyAsk, None);
                 let words = Safe::from("verify: ") + label + " wants to compare words with you";
-                self.warn_about(peer, words);
+                let how = if self.face.is_screen() { ": Alt+V" } else { "" };
+                self.warn_about(peer, words + how);
             }
             Progress::Ready(code) => {
-                let running = self.state.comparing.entry(peer).or_default();
+                let until = self.clock.now() + VERIFY_LIFE;
+                let running = self.state.comparing.entry(peer);
+                let running = running.or_insert_with(|| Comparing::until(until));
                 *running = Comparing {
                     code: Some(code),
-                    is_ours: false,
+                    ..Comparing::until(running.until)
                 };
+                let stands = running.stands();
                 self.publish_step(peer, Step::Words, Some(&code));
+                self.show_comparison(peer, stands);
                 self.show_words(peer, &code);
             }
-            Progress::Theirs => {
-                self.publish_step(peer, Step::TheyMatch, None);
-                let is_ours = self.state.comparing.get(&peer).is_some_and(|it| it.is_ours);
-                let words = Safe::from("verify: ") + &label + " has confirmed";
-                let words = match is_ours {
-                    true => words + " too",
-                    false => words + "; waiting for you: /match " + &label + " or /differ " + label,
-                };
-                self.warn_about(peer, words);
-            }
+            Progress::Theirs => self.on_theirs(peer),
             Progress::Differs => {
                 let words = Safe::from("verify: ") + label + " says that the words differ";
                 self.warn_about(peer, words);
-                self.set_aside(peer);
+                self.set_aside(peer, Evidence::Words)?;
             }
             Progress::Over(why) => self.on_unfinished(peer, why),
         }
+        Ok(())
+    }
+
+    fn on_theirs(&mut self, peer: PeerId) {
+        self.publish_step(peer, Step::TheyMatch, None);
+        let Some(running) = self.state.comparing.get_mut(&peer) else {
+            return;
+        };
+        running.theirs = true;
+        let is_ours = running.ours.is_some();
+        let label = self.label(&peer);
+        let words = Safe::from("verify: ") + &label + " has confirmed";
+        let words = match (is_ours, self.face.is_screen()) {
+            (true, _) => words + " too",
+            (false, true) => words + "; waiting for you: Alt+V",
+            (false, false) => {
+                words + "; waiting for you: /match " + &label + " or /differ " + label
+            }
+        };
+        self.warn_about(peer, words);
+        self.show_or_close(peer);
     }
 
     fn on_unfinished(&mut self, peer: PeerId, why: Unfinished) {
-        let was_ours = self
-            .state
-            .comparing
-            .remove(&peer)
-            .is_some_and(|it| it.is_ours);
+        let running = self.state.comparing.remove(&peer);
         self.publish_step(peer, Step::from(why), None);
         let label = self.label(&peer);
-        if was_ours && why != Unfinished::Withdrawn {
+        let ours = running.and_then(|it| it.ours);
+        if let Some(is_noted) = ours.filter(|_| why != Unfinished::Withdrawn) {
+            self.show_comparison(peer, alone(is_noted));
             let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
             return self.warn_about(peer, words);
         }
-        let words = match why {
-            Unfinished::Withdrawn => label.clone() + " does not compare now",
-            Unfinished::TooSoon => {
-                label.clone() + " compared less than a minute ago; wait that long"
-            }
-            Unfinished::Expired => Safe::from("nobody has compared within 5 minutes"),
-            Unfinished::Lost => Safe::from("the connection ended before you had compared"),
+        let why = unfinished(&label, why);
+        self.show_comparison(peer, tui::Comparison::Over { why: why.clone() });
+        let how = if self.face.is_screen() {
+            "Alt+V".into()
+        } else {
+            Safe::from("/verify ") + label
         };
-        let again = Safe::from("; to begin again with new words: /verify ") + label;
-        self.warn_about(peer, Safe::from("verify: ") + words + again);
+        let words = Safe::from("verify: ") + why + "; to begin again with new words: ";
+        self.warn_about(peer, words + how);
     }
 
-    fn show_words(&mut self, peer: PeerId, code: &ShortCode) {
-        let label = self.label(&peer);
-        let [a, b, c, d] = words(code);
-        let [x, y, z] = code.numbers();
-        let call = Safe::from("verify: call ") + &label + " or meet. Do NOT use this chat for it: ";
-        let numbers = Safe::from("    or, without English, the numbers  ") + u64::from(x) + "  ";
-        for line in [
-            call + "whoever is in the middle could answer. Both of you see:",
-            Safe::from("    ") + safe_line(&[a, b, c, d].join("   ")),
-            numbers + u64::from(y) + "  " + u64::from(z),
-            Safe::from("  they are the same:       /match ") + &label,
-            Safe::from("  type what you are read:  /match ") + &label + " WORD WORD WORD WORD",
-            Safe::from("  they differ:             /differ ") + &label,
-            Safe::from("  another time:            /later ") + label,
-        ] {
-            self.warn_about(peer, line);
-        }
+    fn code(&self, peer: PeerId) -> Option<ShortCode> {
+        self.state.comparing.get(&peer).and_then(|it| it.code)
     }
 
     /// The words that are compared with a peer; says so if there are none.
     fn words_of(&mut self, peer: PeerId) -> Option<ShortCode> {
-        let code = self.state.comparing.get(&peer).and_then(|it| it.code);
+        let code = self.code(peer);
         if code.is_none() {
             let label = self.label(&peer);
-            let words = Safe::from("verify: no words are compared with ") + &label;
-            self.warn_about(peer, words + " yet; to begin: /verify " + label);
+            let words = Safe::from("no words are compared with ") + &label;
+            self.not_proved(peer, words + " yet; to begin: /verify " + label);
         }
         code
     }
 
     /// Nothing goes to this peer until somebody has decided.
-    fn set_aside(&mut self, peer: PeerId) {
+    fn set_aside(&mut self, peer: PeerId, evidence: Evidence) -> Result<(), Error> {
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
+        let link = self.state.links.get(&peer);
+        let since = link.and_then(|link| link.since);
+        if let Some(since) = since {
+            self.state.differed.insert(peer, since);
+        }
         self.publish_step(peer, Step::Differ, None);
         let _ = self.note_comparison(peer, false);
+        let differs = self.differs(&peer);
+        self.show_comparison(peer, differs);
         let label = self.label(&peer);
-        let since =
-            Safe::from("THE WORDS DIFFER: somebody may sit between you and ") + &label + ".";
+        let what = match evidence {
+            Evidence::Words => "THE WORDS DIFFER",
+            Evidence::Keys => "THE KEYS DIFFER",
+        };
+        let what = Safe::from(what) + ": somebody may sit between you and " + &label + ".";
+        let trusted = since.map_or_else(
+            || "  Nothing that was said should be trusted.".into(),
+            |since| {
+                let clock = Stamp::local(since).clock();
+                let words = "  The session is closed. Nothing that was said since ";
+                Safe::from(words) + clock + " should be trusted."
+            },
+        );
         for line in [
-            since,
-            "  The session is closed. Nothing that was said in it should be trusted.".into(),
+            what,
+            trusted,
             Safe::from("  Nothing is sent to ") + label + " and nothing is taken until you decide:",
             Safe::from("  ") + self.other_ways(&peer),
         ] {
             self.warn_about(peer, line);
         }
-    }
-
-    /// What is to be done without words.
-    fn other_ways(&self, peer: &PeerId) -> Safe {
-        if !self.profile.contacts.is_saved(peer) {
-            return "compare the whole key with its owner by another way".into();
-        }
-        let words = Safe::from("compare the safety number: securechat peers verify ");
-        words + self.label(peer)
+        // What waits fails, and each message says so.
+        Ok(self
+            .handle
+            .with(|messenger, now| messenger.set_aside(peer, now))?)
     }
 
     /// Notes what came of a comparison. `Some(false)`: there is no line to note it on; `None`: it failed,
@@ -351,21 +451,6 @@ impl Conversation {
                 self.complain(&error.into());
                 None
             }
-        }
-    }
-}
-
-/// What is wrong with the words that were read out. None are right: then a person has compared.
-fn complaint(typed: &str, code: &ShortCode) -> Option<Safe> {
-    match compare(typed, code) {
-        Typed::Same => None,
-        Typed::Incomplete if typed.is_empty() => None,
-        Typed::Other => {
-            Some("those are other words than the ones here. Have them read once more".into())
-        }
-        Typed::Incomplete => Some("four words or three numbers are read out".into()),
-        Typed::Unknown(at) => {
-            Some(Safe::from("word ") + at + " is not on the list; have it read once more")
         }
     }
 }

@@ -11,7 +11,7 @@ use std::io::{self, Stderr, Stdout};
 use std::time::Duration;
 
 pub(super) use self::events::Events;
-pub(super) use self::screen::{Order, Screen, read_keys};
+pub(super) use self::screen::{Alerts, Order, Screen, read_keys};
 
 use crate::chat::{Incoming, Name, Outgoing, Received, State};
 use crate::cli::talk::fact::{Fact, Said, Who};

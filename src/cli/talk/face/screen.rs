@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::thread::Builder;
 
 use crate::chat::{Incoming, Name, Outgoing, State};
+use crate::cli::talk::hook::Hook;
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
 use crate::net::{Clock, Signal, suspend};
@@ -13,8 +14,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::UnixTime;
 use crate::tui::{
-    self, Action, App, Ask, Card, Guest, LinkStatus, Now, Reader, Said, Settings, Standing,
-    Terminal, Ticket, Told,
+    self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
+    Standing, Terminal, Ticket, Told,
 };
 
 /// A screen, and the terminal that it is on.
@@ -33,8 +34,17 @@ pub(in crate::cli::talk) struct Screen {
     /// Messages that were looked at.
     seen: Vec<(PeerId, Name)>,
     wants_to_leave: bool,
+    alerts: Alerts,
     /// Whether something has changed since it was drawn.
     is_stale: bool,
+}
+
+/// Who is told of a notification.
+pub(in crate::cli::talk) struct Alerts {
+    /// The terminal, by this.
+    pub(in crate::cli::talk) osc: Osc,
+    /// A command.
+    pub(in crate::cli::talk) hook: Option<Hook>,
 }
 
 /// What the loop is to do.
@@ -62,8 +72,15 @@ impl Screen {
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::cli::talk) fn open(settings: Settings, clock: Clock) -> io::Result<Self> {
-        let terminal = Terminal::open()?;
+    pub(in crate::cli::talk) fn open(
+        settings: Settings,
+        alerts: Alerts,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let mut terminal = Terminal::open()?;
+        if settings.mouse {
+            terminal.set_mouse(true)?;
+        }
         let (width, height) = Terminal::size()?;
         Ok(Self {
             app: App::new(settings, width, height, now(clock)),
@@ -75,6 +92,7 @@ impl Screen {
             met: BTreeSet::new(),
             seen: Vec::new(),
             wants_to_leave: false,
+            alerts,
             is_stale: true,
         })
     }
@@ -100,7 +118,12 @@ impl Screen {
                     self.seen.extend(names.into_iter().map(|name| (peer, name)));
                 }
                 Action::Copy(text) => self.terminal.copy(&text)?,
-                Action::Notify(notice) => self.terminal.notify(&notice)?,
+                Action::Notify(notice) => {
+                    self.terminal.notify(&notice, self.alerts.osc)?;
+                    if let Some(hook) = &self.alerts.hook {
+                        hook.call(notice.words);
+                    }
+                }
                 Action::Mouse(is_on) => self.terminal.set_mouse(is_on)?,
                 Action::Redraw => self.terminal.redraw()?,
                 Action::Suspend => {
@@ -251,6 +274,25 @@ impl Screen {
         let lines = words.as_str().split('\n').map(crate::text::safe_line);
         let lines = lines.collect();
         self.tell(Told::Note { about, lines });
+    }
+
+    /// Tells how a comparison of words stands.
+    pub(in crate::cli::talk) fn compares(&mut self, peer: PeerId, comparison: Comparison) {
+        self.tell(Told::Comparison { peer, comparison });
+    }
+
+    pub(in crate::cli::talk) fn safety_number(&mut self, peer: PeerId, number: Safe) {
+        self.tell(Told::SafetyNumber { peer, number });
+    }
+
+    /// Tells why what was compared proves nothing.
+    pub(in crate::cli::talk) fn not_proved(&mut self, peer: PeerId, why: Safe) {
+        self.tell(Told::NotProved { peer, why });
+    }
+
+    /// Shows a QR code.
+    pub(in crate::cli::talk) fn code(&mut self, lines: Vec<Safe>, text: Safe) {
+        self.tell(Told::Code { lines, text });
     }
 
     /// Shows a page to look at.

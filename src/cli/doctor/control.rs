@@ -1,0 +1,153 @@
+//! The control socket: whether others could use it, and who answers.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::cli::ExitCode;
+use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::doctor::{Patient, network};
+use crate::cli::{Error, Suggestion};
+use crate::control::{Connection, IS_SUPPORTED, Inspected, Place};
+use crate::id::PeerId;
+use crate::store::{check_private_dir, key_text, load_identity};
+use crate::text::{Safe, safe_line};
+
+/// What a socket may allow: its owner, everything.
+const MODE: u32 = 0o600;
+
+const DIRECTORY: &str = "runtime directory";
+const SOCKET: &str = "control socket";
+
+pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
+    if !IS_SUPPORTED {
+        let words = "this system has none: scripts use --json";
+        return vec![Check::plain(SOCKET, Outcome::Skipped, words)];
+    }
+    let key = load_identity(patient.paths.identity());
+    let Some(key) = key.ok().and_then(|key| key.public()) else {
+        let words = "without an identity there is none";
+        return vec![Check::plain(SOCKET, Outcome::Skipped, words)];
+    };
+    let path = patient.paths.control(&key);
+    let mut checks = Vec::new();
+    checks.extend(path.parent().map(|it| directory(patient, it)));
+    checks.push(socket(patient, &path, &key));
+    checks
+}
+
+fn directory(patient: &Patient<'_>, path: &Path) -> Check {
+    match check_private_dir(path) {
+        Ok(true) => Check::new(DIRECTORY, Outcome::Good, Safe::from(path) + ", yours alone")
+            .public("yours alone".to_owned()),
+        Ok(false) => Check::plain(
+            DIRECTORY,
+            Outcome::Good,
+            "not there yet: the first program that talks makes it",
+        ),
+        Err(error) => Check::of_report(DIRECTORY, &Error::Store(error).report(), patient.out),
+    }
+}
+
+fn socket(patient: &Patient<'_>, path: &Path, own: &PeerId) -> Check {
+    let place = match Place::new(path.to_owned()) {
+        Ok(place) => place,
+        Err(error) => {
+            let words = Safe::from(path) + ": " + safe_line(&error.to_string());
+            return Check::new(SOCKET, Outcome::Warning, words)
+                .public("its path is too long".to_owned())
+                .advice("until then no command can go through a program that runs");
+        }
+    };
+    match place.inspect() {
+        Ok(None) => absent(patient),
+        Ok(Some(found)) if !found.is_socket => {
+            let words = Safe::from(path) + " is no socket, and in the way of one";
+            Check::new(SOCKET, Outcome::Failed(ExitCode::Fixable), words)
+                .public("a file is in the way".to_owned())
+                .advice(remedy(patient, "rm", &[], path))
+        }
+        Ok(Some(found)) => served(patient, &place, found, own),
+        Err(error) => failed(path, &error),
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Check {
+    let words = Safe::from(path) + ": " + safe_line(&error.to_string());
+    Check::new(SOCKET, Outcome::Failed(ExitCode::Fixable), words)
+        .public("it cannot be used".to_owned())
+        .advice("see who made it, and remove it while no securechat of yours runs")
+}
+
+fn remedy(
+    patient: &Patient<'_>,
+    command: &'static str,
+    words: &[&'static str],
+    path: &Path,
+) -> Safe {
+    let words = words.iter().map(|word| Safe::from(*word));
+    let command = Suggestion::of(command, words.chain([Safe::from(path)]));
+    patient.out.command(&command)
+}
+
+/// Nobody serves it, which is right while nobody talks.
+fn absent(patient: &Patient<'_>) -> Check {
+    if network::ours(patient).is_none() {
+        let words = "there is none while no program runs";
+        return Check::plain(SOCKET, Outcome::Good, words);
+    }
+    let words = "there is none, and a command has the identity open: others wait for it";
+    Check::plain(SOCKET, Outcome::Warning, words)
+        .advice("if that is no send or ping, start that program anew")
+}
+
+fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) -> Check {
+    let path = place.path();
+    if found.mode != MODE {
+        let mode = format!(": its mode is {:04o} instead of {MODE:04o}", found.mode);
+        let words = Safe::from(path) + safe_line(&mode);
+        return Check::new(SOCKET, Outcome::Failed(ExitCode::Identity), words)
+            .public("its mode is wrong".to_owned())
+            .advice(remedy(patient, "chmod", &["600"], path));
+    }
+    match Connection::open(place) {
+        Ok(Some(connection)) => answer(path, connection, own),
+        Ok(None) => {
+            let words = Safe::from(path) + ": nobody serves it: a program was killed";
+            Check::new(SOCKET, Outcome::Warning, words)
+                .public("nobody serves it".to_owned())
+                .advice("nothing: the next program that talks replaces it")
+        }
+        Err(error) => failed(path, &error),
+    }
+}
+
+/// Asks whoever serves it who that is.
+fn answer(path: &Path, mut connection: Connection, own: &PeerId) -> Check {
+    let asked = connection.ask("hello", &json!({}), core::time::Duration::ZERO);
+    let hello = match asked {
+        Ok(Ok(hello)) => hello,
+        Ok(Err(refusal)) => return failed(path, &std::io::Error::other(refusal.message)),
+        Err(error) => return failed(path, &error),
+    };
+    let text = |name: &str| hello.get(name).and_then(Value::as_str).unwrap_or("?");
+    let pid = hello.get("pid").and_then(Value::as_u64).unwrap_or(0);
+    let version = safe_line(text("version"));
+    let words = Safe::from(path) + ": securechat " + &version + " (pid " + pid + ") answers";
+    if text("key") != key_text(own).as_str() {
+        return Check::new(SOCKET, Outcome::Warning, words + " for another identity")
+            .public("another identity's".to_owned())
+            .advice("give one of the two a --home of its own");
+    }
+    let public = format!("securechat {version} answers");
+    if version.as_str() != env!("CARGO_PKG_VERSION") {
+        return Check::new(
+            SOCKET,
+            Outcome::Warning,
+            words + ", of another version than this",
+        )
+        .public(public)
+        .advice("start it anew, so that it is of this version too");
+    }
+    Check::new(SOCKET, Outcome::Good, words).public(public)
+}

@@ -1,0 +1,232 @@
+//! How good the ways are: told to programs when it changes, and to everybody when one seems to work in one
+//! direction only.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::cli::Error;
+use crate::cli::json::ms;
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::screen::link_status;
+use crate::cli::talk::fact::{Change, Fact};
+use crate::id::PeerId;
+use crate::time::Instant;
+use crate::tui::LinkStatus;
+
+/// From one event about a way to the next, at least; and in the second minute of trouble and later. As the link
+/// line of a screen.
+const STEP: Duration = Duration::from_secs(1);
+const SLOW_STEP: Duration = Duration::from_secs(3);
+const SLOW_AFTER: Duration = Duration::from_secs(60);
+/// A round trip that has changed by less is the same: by this,
+const RTT_STEP: Duration = Duration::from_millis(5);
+/// or by this part of what was told.
+const RTT_PART: u32 = 4;
+
+/// What has been told about a way.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    last: Option<(Instant, Figures)>,
+    /// Whether it was told that they may not hear us.
+    is_unheard: bool,
+}
+
+/// What is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Figures {
+    address: Option<SocketAddr>,
+    rtt: Option<Duration>,
+    loss: Option<u32>,
+    is_in_trouble: bool,
+}
+
+impl Figures {
+    fn of(link: &LinkStatus) -> Self {
+        Self {
+            address: link.address,
+            rtt: link.rtt,
+            loss: link.loss,
+            is_in_trouble: link.is_silent() || link.is_unheard(),
+        }
+    }
+
+    fn differs(&self, told: &Self) -> bool {
+        let rtt = match (self.rtt, told.rtt) {
+            (Some(now), Some(then)) => now.abs_diff(then) >= RTT_STEP.max(then / RTT_PART),
+            (now, then) => now != then,
+        };
+        rtt || self.address != told.address
+            || self.loss != told.loss
+            || self.is_in_trouble != told.is_in_trouble
+    }
+}
+
+impl Told {
+    /// Whether programs are to be told, which then counts as done.
+    fn tells(&mut self, link: &LinkStatus, now: Instant) -> bool {
+        let figures = Figures::of(link);
+        let is_news = self.last.as_ref().is_none_or(|(at, told)| {
+            let trouble = link.heard.max(link.unacked).unwrap_or_default();
+            let is_old = figures.is_in_trouble && trouble >= SLOW_AFTER;
+            let step = if is_old { SLOW_STEP } else { STEP };
+            let is_due = now.saturating_since(*at) >= step;
+            is_due && (figures.is_in_trouble || figures.differs(told))
+        });
+        if is_news {
+            self.last = Some((now, figures));
+        }
+        is_news
+    }
+
+    /// Whether it is news that they hear us, or that they may not; a silence says neither.
+    fn turns(&mut self, link: &LinkStatus) -> Option<bool> {
+        let is_unheard = link.is_unheard();
+        let is_news = is_unheard != self.is_unheard && !link.is_silent();
+        is_news.then(|| {
+            self.is_unheard = is_unheard;
+            is_unheard
+        })
+    }
+}
+
+impl Conversation {
+    /// Looks at all ways.
+    pub(super) fn tell_quality(&mut self, now: Instant) -> Result<(), Error> {
+        let peers: Vec<PeerId> = self.state.links.keys().copied().collect();
+        for peer in peers {
+            let link = link_status(&self.way(peer)?);
+            let Some(link) = link else {
+                self.link(peer).told = Told::default();
+                continue;
+            };
+            if let Some(is_unheard) = self.link(peer).told.turns(&link) {
+                self.tell_turn(peer, &link, is_unheard);
+            }
+            if self.has_hearers() && self.link(peer).told.tells(&link, now) {
+                self.publish_quality(peer, &link);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_turn(&mut self, peer: PeerId, link: &LinkStatus, is_unheard: bool) {
+        if let (true, Some(unacked), Some(words)) = (is_unheard, link.unacked, link.trouble()) {
+            let unacked_ms = ms(unacked);
+            return self.tell_link(peer, Change::Unheard { unacked_ms }, words);
+        }
+        let words = self.label(&peer) + " hears us again";
+        self.tell_link(peer, Change::Heard, words);
+    }
+
+    fn publish_quality(&mut self, peer: PeerId, link: &LinkStatus) {
+        let fact = Fact::Link {
+            who: self.who(&peer),
+            change: Change::Quality {
+                loss: link.loss.map(|percent| f64::from(percent) / 100.0),
+                heard_ms: link.heard.map(ms),
+                unacked_ms: link.unacked.map(ms),
+                path: "direct",
+                address: link.address,
+            },
+            rtt_ms: link.rtt.map(ms),
+            message: link.trouble().unwrap_or_else(|| link.quality()),
+        };
+        self.publish(&fact);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: LinkStatus = LinkStatus {
+        address: None,
+        rtt: Some(Duration::from_millis(42)),
+        loss: Some(0),
+        heard: Some(Duration::ZERO),
+        is_due: false,
+        unacked: None,
+        key_age: None,
+    };
+
+    fn at(ms: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn what_is_the_same_is_told_once() {
+        let mut told = Told::default();
+        assert!(told.tells(&GOOD, at(0)));
+        let heard = Some(Duration::from_secs(24));
+        let rtt = Some(Duration::from_millis(47));
+        for second in 1..100 {
+            let quiet = LinkStatus { heard, rtt, ..GOOD };
+            assert!(!told.tells(&quiet, at(second * 1_000)));
+        }
+    }
+
+    #[test]
+    fn what_has_changed_noticeably_is_told_at_most_once_a_second() {
+        for changed in [
+            LinkStatus {
+                rtt: Some(Duration::from_millis(53)),
+                ..GOOD
+            },
+            LinkStatus {
+                loss: Some(1),
+                ..GOOD
+            },
+            LinkStatus {
+                address: Some("203.0.113.9:7419".parse().unwrap()),
+                ..GOOD
+            },
+        ] {
+            let mut told = Told::default();
+            assert!(told.tells(&GOOD, at(0)));
+            assert!(!told.tells(&changed, at(999)));
+            assert!(told.tells(&changed, at(1_000)));
+            assert!(!told.tells(&changed, at(9_000)));
+        }
+    }
+
+    #[test]
+    fn trouble_is_told_every_second_and_after_a_minute_every_three() {
+        let mut told = Told::default();
+        let mut times = Vec::new();
+        for ms in (0..70_000).step_by(500) {
+            let link = LinkStatus {
+                heard: Some(Duration::from_millis(ms)),
+                is_due: ms > 5_000,
+                ..GOOD
+            };
+            if told.tells(&link, at(ms)) {
+                times.push(ms);
+            }
+        }
+        let mut expected = vec![0, 7_000];
+        expected.extend((8_000..60_000).step_by(1_000));
+        expected.extend([62_000, 65_000, 68_000]);
+        assert_eq!(times, expected);
+        assert!(told.tells(&GOOD, at(71_000)), "it is over");
+    }
+
+    #[test]
+    fn a_way_in_one_direction_is_told_when_it_begins_and_when_it_ends() {
+        let unacked = |seconds| LinkStatus {
+            unacked: Some(Duration::from_secs(seconds)),
+            ..GOOD
+        };
+        let mut told = Told::default();
+        assert_eq!(told.turns(&unacked(10)), None);
+        assert_eq!(told.turns(&unacked(11)), Some(true));
+        assert_eq!(told.turns(&unacked(12)), None);
+        let silent = LinkStatus {
+            heard: Some(Duration::from_secs(7)),
+            is_due: true,
+            ..unacked(20)
+        };
+        assert_eq!(told.turns(&silent), None);
+        assert_eq!(told.turns(&GOOD), Some(false));
+        assert_eq!(told.turns(&GOOD), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! The panel in which two people make sure of each other: what it shows and what is typed into it. How the
+//! comparison itself stands is kept with the conversation, and goes on without the panel.
+
+use crate::chat::words;
+use crate::id::PeerId;
+use crate::text::Safe;
+use crate::time::Instant;
+use crate::tui::editor::Line;
+
+/// Words that are offered for a beginning that several of them have.
+const MAX_OFFERED: usize = 8;
+
+/// An open panel.
+#[derive(Debug)]
+pub(super) struct Verifying {
+    /// Who is compared with: settled when it was opened.
+    pub(super) peer: PeerId,
+    pub(super) view: View,
+    /// What is being typed of what the other reads out, if that is how it is compared.
+    pub(super) typed: Option<Line>,
+    /// What was said about that, or about the last key.
+    pub(super) told: Option<Safe>,
+    /// Since when what is compared is on the screen.
+    pub(super) shown: Instant,
+    /// Rows above the screen.
+    pub(super) above: usize,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum View {
+    /// The code of this session, as words.
+    #[default]
+    Words,
+    /// The same, as numbers.
+    Numbers,
+    /// The safety number; none until it is told.
+    Safety(Option<Safe>),
+}
+
+impl Verifying {
+    pub(super) fn new(peer: PeerId, now: Instant) -> Self {
+        Self {
+            peer,
+            view: View::Words,
+            typed: None,
+            told: None,
+            shown: now,
+            above: 0,
+        }
+    }
+
+    /// Shows something else from now on.
+    pub(super) fn show(&mut self, view: View, now: Instant) {
+        (self.view, self.shown) = (view, now);
+        (self.typed, self.told, self.above) = (None, None, 0);
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some(line) = &mut self.typed {
+            line.insert(text);
+        }
+    }
+
+    /// Completes the last word that is being typed, as far as it is clear, and offers what it could be.
+    pub(super) fn complete(&mut self) {
+        if matches!(self.view, View::Safety(_)) {
+            return;
+        }
+        let Some(line) = &mut self.typed else {
+            return;
+        };
+        let part = line
+            .text()
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        if part.is_empty() {
+            return;
+        }
+        let found: Vec<&'static str> = words::beginning_with(&part).collect();
+        self.told = match found.as_slice() {
+            [] => Some("no word of the list begins so".into()),
+            [word] => {
+                line.insert(&(rest(word, &part) + " "));
+                None
+            }
+            [first, ..] => {
+                let common = common_len(&found);
+                let common = first.get(..common).unwrap_or_default();
+                line.insert(&rest(common, &part));
+                Some(offered(&found))
+            }
+        };
+    }
+}
+
+/// What follows a beginning, in whatever case that was typed. Words of the list are ASCII.
+fn rest(word: &str, part: &str) -> String {
+    word.get(part.len()..).unwrap_or_default().to_owned()
+}
+
+/// How many bytes all of them begin with alike.
+fn common_len(words: &[&str]) -> usize {
+    let Some((first, others)) = words.split_first() else {
+        return 0;
+    };
+    let alike = |other: &&str| {
+        let pairs = first.bytes().zip(other.bytes());
+        pairs.take_while(|(one, other)| one == other).count()
+    };
+    others.iter().map(alike).min().unwrap_or(first.len())
+}
+
+fn offered(words: &[&'static str]) -> Safe {
+    let shown = words.iter().take(MAX_OFFERED).copied().map(Safe::from);
+    let offered = Safe::join(shown, "  ");
+    match words.len().checked_sub(MAX_OFFERED) {
+        None | Some(0) => offered,
+        Some(more) => offered + "  and " + more + " more",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typing(text: &str) -> Verifying {
+        let mut panel = Verifying::new(PeerId::new([2; 32]), Instant::ZERO);
+        panel.typed = Some(Line::default());
+        panel.paste(text);
+        panel
+    }
+
+    fn completed(text: &str) -> (String, Option<String>) {
+        let mut panel = typing(text);
+        panel.complete();
+        let typed = panel.typed.unwrap().text().to_owned();
+        (typed, panel.told.map(|told| told.to_string()))
+    }
+
+    #[test]
+    fn four_letters_complete_every_word() {
+        assert_eq!(completed("marb"), ("marble ".to_owned(), None));
+        assert_eq!(
+            completed("marble Cany"),
+            ("marble Canyon ".to_owned(), None)
+        );
+        for word in words::beginning_with("") {
+            let short = word.get(..4).unwrap_or(word);
+            let typed = completed(short).0;
+            assert!(
+                typed.trim_end() == word || word.len() == 3,
+                "{short}: {typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_clear_is_offered_and_goes_as_far_as_it_is() {
+        let (typed, told) = completed("velv");
+        assert_eq!((typed.as_str(), told), ("velvet ", None));
+        let (typed, told) = completed("abs");
+        assert_eq!(typed, "abs");
+        assert_eq!(told.as_deref(), Some("absent  absorb  abstract  absurd"));
+        let (typed, told) = completed("ab");
+        assert_eq!(typed, "ab");
+        assert!(told.unwrap().contains("and"), "not all of them");
+        let (typed, told) = completed("xq");
+        assert_eq!(typed, "xq");
+        assert_eq!(told.as_deref(), Some("no word of the list begins so"));
+        assert_eq!(completed("marble "), ("marble ".to_owned(), None));
+    }
+}

@@ -1,0 +1,535 @@
+//! The panel that verifies somebody, and the QR code: each has the screen for itself, below the line that says
+//! whether somebody is verified.
+//!
+//! ```text
+//! ─ Is this really bob? ──────────────────
+//!
+//!    Call bob or meet. Do NOT use this chat for it. Both of you see:
+//!
+//!          marble    canyon    often    velvet
+//!
+//!    [M] they match ...
+//! ```
+//!
+//! A small screen has the same in fewer words, the ones to compare first, and scrolls what is left.
+
+use core::time::Duration;
+
+use ratatui_core::layout::{Position, Rect};
+use ratatui_core::style::Style;
+
+use crate::chat::words::{ShortCode, words};
+use crate::text::{Safe, safe_line};
+use crate::time::{Instant, UnixTime};
+use crate::tui::app::{App, Code};
+use crate::tui::conversation::Conversation;
+use crate::tui::input::Comparison;
+use crate::tui::paint::{Canvas, Piece};
+use crate::tui::theme::Theme;
+use crate::tui::verifying::{Verifying, View};
+use crate::tui::wrap::{self, Break};
+
+/// Columns, and rows below the first line, from which on there is room for whole sentences.
+const ROOMY: (u16, u16) = (60, 17);
+/// Blanks before the lines of a roomy panel, and before what is compared.
+const INDENT: usize = 3;
+const COMPARED_INDENT: usize = 12;
+/// Blanks between words that are to be read out, where there is room.
+const WIDE_GAP: &str = "      ";
+/// Digits of a group of a safety number, and groups of a line where there is room.
+const GROUP: usize = 5;
+const GROUPS: usize = 4;
+/// What stands before what is typed.
+const TYPED: &str = "> ";
+
+/// A line of the panel before it is broken.
+struct Row {
+    words: Safe,
+    indent: usize,
+    style: Style,
+}
+
+/// What a panel shows, from top to bottom.
+struct Sheet {
+    is_roomy: bool,
+    rows: Vec<Row>,
+    /// Which of the rows is being typed.
+    typed: Option<usize>,
+}
+
+impl Sheet {
+    const fn new(is_roomy: bool) -> Self {
+        Self {
+            is_roomy,
+            rows: Vec::new(),
+            typed: None,
+        }
+    }
+
+    fn put(&mut self, words: impl Into<Safe>, style: Style) {
+        let indent = if self.is_roomy { INDENT } else { 0 };
+        let words = words.into();
+        self.rows.push(Row {
+            words,
+            indent,
+            style,
+        });
+    }
+
+    fn say(&mut self, words: impl Into<Safe>) {
+        self.put(words, Style::new());
+    }
+
+    /// The first where there is room, the second elsewhere.
+    fn either(&mut self, roomy: impl Into<Safe>, tight: impl Into<Safe>) {
+        let words = if self.is_roomy {
+            roomy.into()
+        } else {
+            tight.into()
+        };
+        self.say(words);
+    }
+
+    /// What there is no room for elsewhere.
+    fn roomy(&mut self, words: impl Into<Safe>) {
+        if self.is_roomy {
+            self.say(words);
+        }
+    }
+
+    fn gap(&mut self) {
+        self.roomy("");
+    }
+
+    /// What is to be compared, as large as a terminal has it.
+    fn compared(&mut self, parts: &[Safe]) {
+        let (indent, gap) = if self.is_roomy {
+            (COMPARED_INDENT, WIDE_GAP)
+        } else {
+            (0, " ")
+        };
+        self.rows.push(Row {
+            words: Safe::join(parts.iter().cloned(), gap),
+            indent,
+            style: Theme::strong(),
+        });
+    }
+}
+
+impl Sheet {
+    /// The rows as they stand on so many columns, and which of them ends what is typed.
+    fn broken(&self, width: u16) -> (Vec<(&Row, Piece<'_>)>, Option<usize>) {
+        let (mut broken, mut typed) = (Vec::new(), None);
+        for (number, row) in self.rows.iter().enumerate() {
+            let cells = usize::from(width).saturating_sub(row.indent + 1).max(1);
+            for range in wrap::rows(row.words.as_str(), cells, Break::Words) {
+                broken.push((row, Piece::of(&row.words, range)));
+            }
+            if self.typed == Some(number) {
+                typed = Some(broken.len() - 1);
+            }
+        }
+        (broken, typed)
+    }
+}
+
+impl App {
+    /// How many rows of the panel can be above the screen.
+    pub(in crate::tui) fn most_above(&self, panel: &Verifying) -> usize {
+        let area = self.panel_place();
+        let of = self.find(&panel.peer);
+        let of = of.and_then(|at| self.conversations.get(at));
+        let sheet = of.map(|of| self.sheet(panel, of, is_roomy(area)));
+        let rows = sheet.map_or(0, |sheet| sheet.broken(area.width).0.len());
+        rows.saturating_sub(usize::from(inner(area).height))
+    }
+
+    /// All but the line that says who it is.
+    const fn panel_place(&self) -> Rect {
+        let (width, height) = self.size;
+        Rect::new(0, 1, width, height.saturating_sub(1))
+    }
+
+    /// Draws the panel, and returns where the caret is, if something is typed.
+    pub(super) fn draw_verifying(
+        &self,
+        canvas: &mut Canvas<'_>,
+        panel: &Verifying,
+    ) -> Option<Position> {
+        let area = self.panel_place();
+        self.draw_head(
+            canvas,
+            Rect {
+                y: 0,
+                height: 1,
+                ..area
+            },
+        );
+        let of = self.find(&panel.peer);
+        let of = of.and_then(|at| self.conversations.get(at))?;
+        let sheet = self.sheet(panel, of, is_roomy(area));
+        if is_roomy(area) {
+            let rule = self.theme.glyphs.rule;
+            let mut pen = canvas.row(area, 0);
+            let title = Safe::from("Is this really ") + &of.name + "?";
+            pen.plain(rule).plain(" ").put(&title, Theme::strong());
+            pen.plain(" ").fill(rule, 0);
+            let last = usize::from(area.height) - 1;
+            canvas.row(area, last).fill(rule, 0);
+        }
+        self.draw_sheet(canvas, inner(area), &sheet, panel.above)
+    }
+
+    fn draw_sheet(
+        &self,
+        canvas: &mut Canvas<'_>,
+        area: Rect,
+        sheet: &Sheet,
+        above: usize,
+    ) -> Option<Position> {
+        let height = usize::from(area.height);
+        let (broken, typed) = sheet.broken(area.width);
+        let most = broken.len().saturating_sub(height);
+        let above = above.min(most);
+        for (at, (row, piece)) in broken.iter().skip(above).take(height).enumerate() {
+            let mut pen = canvas.row(area, at);
+            pen.field("", row.indent, Style::new())
+                .put(*piece, row.style);
+            let is_last = at + 1 == height && above < most;
+            if is_last {
+                pen.before_end(2).plain(" ").plain(self.theme.glyphs.down);
+            }
+        }
+        let at = typed?.checked_sub(above)?;
+        let (row, piece) = broken.get(typed?)?;
+        let x = u16::try_from(row.indent + piece.cells()).ok()?;
+        let y = u16::try_from(at).ok().filter(|y| *y < area.height)?;
+        Some(Position {
+            x: x.min(area.width.saturating_sub(1)),
+            y: area.y + y,
+        })
+    }
+
+    fn sheet(&self, panel: &Verifying, of: &Conversation, is_roomy: bool) -> Sheet {
+        let mut sheet = Sheet::new(is_roomy);
+        let name = &of.name;
+        if let Some(line) = &panel.typed {
+            typing(&mut sheet, panel, name, line.shown());
+        } else {
+            match (&panel.view, &of.comparison) {
+                (View::Safety(number), _) => safety(&mut sheet, name, number.as_ref()),
+                (_, None) => waiting(&mut sheet, "One moment.".into()),
+                (_, Some(Comparison::Begun { until })) => self.begun(&mut sheet, name, *until),
+                (
+                    View::Words,
+                    Some(Comparison::Words {
+                        code,
+                        until,
+                        theirs,
+                    }),
+                ) => {
+                    let parts = words(code).map(Safe::from);
+                    self.compare(&mut sheet, name, (&parts, "[N] numbers"), *until, *theirs);
+                }
+                (
+                    View::Numbers,
+                    Some(Comparison::Words {
+                        code,
+                        until,
+                        theirs,
+                    }),
+                ) => {
+                    let parts = numbers(code);
+                    self.compare(&mut sheet, name, (&parts, "[N] words"), *until, *theirs);
+                }
+                (
+                    _,
+                    Some(Comparison::Same {
+                        is_noted,
+                        theirs,
+                        until,
+                    }),
+                ) => self.same(&mut sheet, name, *is_noted, *theirs, *until),
+                (_, Some(Comparison::Impossible { why })) => {
+                    let words = Safe::from("No words can be compared: ") + why + ".";
+                    waiting(&mut sheet, words);
+                }
+                (_, Some(Comparison::Over { why })) => {
+                    waiting(&mut sheet, Safe::from("It is over: ") + why + ".");
+                    sheet.say("[Alt+V] begin again, with new words");
+                }
+                (_, Some(Comparison::Differ { since, what_next })) => {
+                    self.differ(&mut sheet, name, *since, what_next);
+                }
+            }
+        }
+        if let Some(told) = &panel.told {
+            sheet.gap();
+            sheet.put(told.clone(), Theme::strong());
+        }
+        sheet
+    }
+
+    fn begun(&self, sheet: &mut Sheet, name: &Safe, until: Instant) {
+        let left = self.left(until);
+        let step = Safe::from("Step 1 of 2. Waiting for the program of ") + name;
+        waiting(
+            sheet,
+            step + ": the words come as soon as it answers.   " + left,
+        );
+    }
+
+    /// What is read out, and what can be said to it. The time comes last where a line may be cut.
+    fn compare(
+        &self,
+        sheet: &mut Sheet,
+        name: &Safe,
+        (parts, other): (&[Safe], &'static str),
+        until: Instant,
+        theirs: bool,
+    ) {
+        let left = self.left(until);
+        let call =
+            Safe::from("Call ") + name + " or meet. Do NOT use this chat for it. Both of you see:";
+        sheet.roomy(call.clone());
+        sheet.gap();
+        sheet.compared(parts);
+        sheet.gap();
+        let state = if theirs {
+            name.clone() + " has confirmed, and waits for you."
+        } else {
+            name.clone() + " has not confirmed yet."
+        };
+        if sheet.is_roomy {
+            sheet.say(Safe::from("[M] they match: ") + name + " is verified from then on");
+            sheet.say("[D] they differ: somebody is in the middle; end it, and say what to do");
+            let typed = Safe::from("[T] type what ") + name + " reads   ";
+            sheet.say(typed + other + "   [S] safety number   [Q] QR");
+            sheet.say("[Esc] later");
+            sheet.gap();
+            sheet.say(Safe::from("Step 2 of 2. ") + state + "   " + left);
+        } else {
+            let clock = self.clock_left(until);
+            sheet.put(Safe::from("Call! No chat. ") + clock, Theme::strong());
+            sheet.say("M match  D differ");
+            sheet.say("T N S Q Esc");
+            sheet.say(state);
+            sheet.say(call);
+            sheet.say(
+                Safe::from("T: type what is read; ")
+                    + other
+                    + "; S: safety number; Q: QR; Esc: later",
+            );
+        }
+    }
+
+    fn same(
+        &self,
+        sheet: &mut Sheet,
+        name: &Safe,
+        is_noted: bool,
+        theirs: bool,
+        until: Option<Instant>,
+    ) {
+        if is_noted {
+            sheet.put(
+                name.clone() + " is [verified] from now on.",
+                Theme::strong(),
+            );
+        } else {
+            let words =
+                name.clone() + " has no saved name, so this counts for nothing later: /save NAME";
+            sheet.put(words, Theme::strong());
+        }
+        sheet.gap();
+        sheet.say(match (theirs, until) {
+            (true, _) => name.clone() + " has confirmed too.",
+            (false, Some(until)) => name.clone() + " has not confirmed yet.   " + self.left(until),
+            (false, None) => name.clone() + " has not confirmed; your word counts here.",
+        });
+        sheet.gap();
+        other_ways(sheet);
+    }
+
+    fn differ(&self, sheet: &mut Sheet, name: &Safe, since: Option<UnixTime>, what_next: &Safe) {
+        let alarm = self.theme.alarm();
+        let words = Safe::from("[NOT ") + name + "] Closed: somebody may sit between you.";
+        sheet.put(words, alarm);
+        let trusted = since.map_or_else(
+            || "Nothing that was said before is to be trusted.".into(),
+            |since| {
+                let clock = self.settings.zone.clock(since);
+                Safe::from("Nothing that was said since ") + clock + " is to be trusted."
+            },
+        );
+        sheet.put(trusted, Theme::strong());
+        sheet.gap();
+        let until =
+            Safe::from("Nothing is sent to ") + name + ", and nothing is taken, until you decide:";
+        sheet.say(until);
+        sheet.say(what_next.clone());
+        sheet.gap();
+        other_ways(sheet);
+    }
+
+    /// `4:42 left`
+    fn left(&self, until: Instant) -> Safe {
+        self.clock_left(until) + " left"
+    }
+
+    /// Whole seconds, the last of which begins at the end: what is drawn changes once a second.
+    fn clock_left(&self, until: Instant) -> Safe {
+        let left = until.saturating_since(self.now.instant);
+        let seconds = (left + Duration::from_millis(999)).as_secs();
+        safe_line(&format!("{}:{:02}", seconds / 60, seconds % 60))
+    }
+
+    /// Draws a QR code over everything: it needs every row there is.
+    pub(super) fn draw_code(&self, canvas: &mut Canvas<'_>, code: &Code) {
+        let (width, height) = self.size;
+        let all = Rect::new(0, 0, width, height);
+        let title: Safe = "your key   [I] invert  [Esc] back".into();
+        let cells = code
+            .lines
+            .first()
+            .map_or(0, |line| wrap::cells(line.as_str()));
+        let needed = code.lines.len() + 1;
+        let fits = cells <= usize::from(width) && needed <= usize::from(height);
+        if !fits || self.settings.ascii {
+            return self.draw_code_in_words(canvas, all, code, (cells, needed));
+        }
+        canvas.row(all, 0).plain(" ").put(&title, Theme::strong());
+        for (row, line) in code.lines.iter().enumerate() {
+            let line = if code.is_inverted {
+                safe_line(&line.as_str().chars().map(inverted).collect::<String>())
+            } else {
+                line.clone()
+            };
+            canvas.row(all, row + 1).plain(&line);
+        }
+    }
+
+    fn draw_code_in_words(
+        &self,
+        canvas: &mut Canvas<'_>,
+        area: Rect,
+        code: &Code,
+        (cells, rows): (usize, usize),
+    ) {
+        let mut sheet = Sheet::new(false);
+        sheet.put("[Esc] back", Theme::strong());
+        if self.settings.ascii {
+            sheet.say("A QR code is drawn with characters that --ascii leaves out.");
+        } else {
+            let words = Safe::from("The QR code needs ")
+                + cells
+                + "x"
+                + rows
+                + " cells, and this screen has ";
+            sheet.say(words + area.width + "x" + area.height + ": make it larger.");
+        }
+        sheet.say(code.text.clone());
+        let _ = self.draw_sheet(canvas, area, &sheet, 0);
+    }
+}
+
+const fn is_roomy(area: Rect) -> bool {
+    area.width >= ROOMY.0 && area.height >= ROOMY.1
+}
+
+/// The part between the rules.
+const fn inner(area: Rect) -> Rect {
+    if !is_roomy(area) {
+        return area;
+    }
+    Rect {
+        y: area.y + 2,
+        height: area.height - 3,
+        ..area
+    }
+}
+
+/// While there is nothing to compare.
+fn waiting(sheet: &mut Sheet, words: Safe) {
+    sheet.say(words);
+    sheet.gap();
+    other_ways(sheet);
+}
+
+fn other_ways(sheet: &mut Sheet) {
+    sheet.either(
+        "[S] safety number, which needs no connection   [Q] QR   [Esc] back",
+        "[S] safety number [Q] QR [Esc] back",
+    );
+}
+
+fn typing(sheet: &mut Sheet, panel: &Verifying, name: &Safe, typed: Safe) {
+    let is_number = matches!(panel.view, View::Safety(_));
+    let what = if is_number {
+        "the 60 digits; spaces do not count."
+    } else {
+        "four words, of which four letters each are enough, or three numbers."
+    };
+    sheet.roomy(Safe::from("Type what ") + name + " reads to you: " + what);
+    sheet.gap();
+    sheet.typed = Some(sheet.rows.len());
+    sheet.put(Safe::from(TYPED) + typed, Theme::strong());
+    sheet.gap();
+    if is_number {
+        sheet.either("[Enter] compare   [Esc] back", "[Enter] [Esc]");
+    } else {
+        sheet.either(
+            "[Tab] complete   [Enter] compare   [Esc] back",
+            "[Tab] [Enter] [Esc]",
+        );
+    }
+}
+
+/// Twelve groups of five, as on paper.
+fn safety(sheet: &mut Sheet, name: &Safe, number: Option<&Safe>) {
+    let Some(number) = number else {
+        return sheet.say("One moment.");
+    };
+    let digits: Vec<char> = number.as_str().chars().collect();
+    let groups: Vec<Safe> = digits
+        .chunks(GROUP)
+        .map(|group| safe_line(&group.iter().collect::<String>()))
+        .collect();
+    let print = Safe::from("On paper: securechat peers verify ") + name + " --print";
+    if sheet.is_roomy {
+        let call =
+            Safe::from("Call ") + name + " or meet. Do NOT use this chat for it. Both of you see:";
+        sheet.say(call);
+        sheet.gap();
+        for line in groups.chunks(GROUPS) {
+            sheet.compared(line);
+        }
+        sheet.gap();
+        sheet
+            .say("It hangs on both keys alone, needs no connection, and stays as long as they do.");
+        sheet.gap();
+        let typed = Safe::from("[T] type what ") + name + " reads, and be sure   ";
+        sheet.say(typed + "[D] it differs   [Q] QR   [Esc] back");
+        sheet.say(print);
+    } else {
+        sheet.compared(&groups);
+        sheet.say("T type D differ");
+        sheet.say("Call or meet. Do NOT use this chat for it.");
+        sheet.say(print);
+    }
+}
+
+fn numbers(code: &ShortCode) -> [Safe; 3] {
+    code.numbers().map(|number| Safe::from(u64::from(number)))
+}
+
+/// Light for dark.
+const fn inverted(half: char) -> char {
+    match half {
+        ' ' => '█',
+        '█' => ' ',
+        '▀' => '▄',
+        '▄' => '▀',
+        other => other,
+    }
+}

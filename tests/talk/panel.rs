@@ -1,0 +1,161 @@
+//! Two people make sure of each other in the panel of two real programs on two real (pseudo-)terminals.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::home::Home;
+use crate::rude::Rude;
+use crate::screen::{Person, two};
+use crate::terminal::start;
+
+/// Words must have been on the screen for a second before a letter about them counts.
+const READING: Duration = Duration::from_millis(1_100);
+
+/// Presses Alt+V once both programs have introduced themselves, of which no screen tells.
+fn opens(person: &mut Person) {
+    person.program.is_read(READING);
+    person.presses("\u{1b}v");
+}
+
+/// The four words that somebody sees.
+fn words(person: &mut Person) -> String {
+    person.sees("[M] they match");
+    let text = person.vt.text();
+    let after = text.split("Both of you see:").nth(1).unwrap();
+    let words = after.lines().map(str::trim).find(|line| !line.is_empty());
+    let words: Vec<&str> = words.unwrap().split_whitespace().collect();
+    assert_eq!(words.len(), 4, "{text}");
+    words.join(" ")
+}
+
+#[test]
+fn two_people_verify_each_other_on_two_screens() {
+    let (mut alice, mut bob, a, b) = two();
+    alice.sees("Compare four words with bob to be sure who it is: Alt+V");
+    bob.sees("Compare four words with alice to be sure who it is: Alt+V");
+    bob.presses("half a thou");
+    opens(&mut alice);
+    let here = words(&mut alice);
+    bob.sees("alice wants to compare words with you: Alt+V");
+    assert!(
+        !bob.vt.text().contains(&here),
+        "they are in the panel alone"
+    );
+    alice.program.is_read(READING);
+    alice.presses("m");
+    alice.sees("bob is [verified] from now on.");
+    alice.sees("bob has not confirmed yet.");
+    alice.sees("bob [verified]");
+    bob.sees("alice has confirmed; waiting for you: Alt+V");
+    opens(&mut bob);
+    let there = words(&mut bob);
+    assert_eq!(here, there);
+    bob.sees("Step 2 of 2. alice has confirmed, and waits for you.");
+    bob.presses("t");
+    bob.sees("Type what alice reads to you");
+    bob.presses("zoo zoo zoo zoo\r");
+    bob.sees("those are other words than the ones here.");
+    bob.presses("\u{15}");
+    for word in here.split(' ') {
+        bob.presses(&word[..word.len().min(4)]);
+        bob.presses(" ");
+    }
+    bob.presses("\r");
+    bob.sees("alice is [verified] from now on.");
+    bob.sees("alice has confirmed too.");
+    bob.sees("alice [verified]");
+    alice.sees("bob has confirmed too.");
+    bob.presses("\u{1b}");
+    bob.sees("> half a thou");
+    for home in [&a, &b] {
+        assert!(home.known_peers().contains(" verified="));
+    }
+}
+
+#[test]
+fn words_that_differ_are_not_bob_and_what_waits_fails_where_it_stands() {
+    let (mut alice, mut bob, a, b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    opens(&mut alice);
+    words(&mut alice);
+    opens(&mut bob);
+    words(&mut bob);
+    // bob's program stands still: what alice writes now waits.
+    bob.program.signal(Signal::STOP);
+    alice.presses("\u{1b}");
+    alice.sees("F1 help");
+    alice.says("for the real bob");
+    alice.sees("me       for the real bob");
+    opens(&mut alice);
+    words(&mut alice);
+    alice.program.is_read(READING);
+    alice.presses("d");
+    alice.sees("bob [NOT bob]");
+    alice.sees("[NOT bob] Closed: somebody may sit between you.");
+    alice.sees("Nothing that was said since ");
+    alice.sees("compare the safety number: securechat peers verify bob");
+    alice.presses("\u{1b}");
+    alice.sees("THE WORDS DIFFER");
+    alice.sees("!  me       for the real bob");
+    assert!(a.known_peers().contains(" differed="));
+    bob.program.signal(Signal::CONT);
+    bob.sees("alice [NOT alice]");
+    assert!(b.known_peers().contains(" differed="));
+    // What is left resolves it, in the same panel.
+    opens(&mut alice);
+    alice.sees("[NOT bob] Closed");
+    alice.presses("s");
+    alice.sees("[T] type what bob reads, and be sure");
+    let sheet = b.run(&["peers", "verify", "alice", "--print"]).rest;
+    let number: Vec<&str> = sheet.lines().skip(2).take(3).collect();
+    alice.presses("t");
+    alice.sees("the 60 digits; spaces do not count.");
+    alice.presses(&format!("{}\r", number.join(" ")));
+    alice.sees("bob is [verified] from now on.");
+    assert!(!a.known_peers().contains(" differed="));
+}
+
+#[test]
+fn without_a_session_the_safety_number_and_the_qr_code_are_left() {
+    let (alice, bob) = Home::friends();
+    let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    person.sees("bob [not verified] [offline]");
+    opens(&mut person);
+    person.sees("No words can be compared: ");
+    person.presses("s");
+    person.sees("[T] type what bob reads, and be sure");
+    let number = bob.run(&["peers", "verify", "alice", "--print"]).rest;
+    let shown = person.vt.text().replace("      ", " ");
+    for line in number.lines().skip(2).take(3) {
+        assert!(shown.contains(line), "{shown}");
+    }
+    person.presses("q");
+    person.sees("your key   [I] invert  [Esc] back");
+    person.sees("▀▀▀▀▀▀▀▀");
+    person.presses("\u{1b}");
+    person.sees("[T] type what bob reads, and be sure");
+}
+
+/// Somebody whose program cannot compare words is no reason to wait.
+#[test]
+fn a_program_that_is_too_old_to_compare_words_is_said_to_be() {
+    let (rude, alice) = (Rude::too_old(), Home::new());
+    rude.knows(&alice);
+    alice.run(&["peers", "add", "bob", &rude.key()]);
+    let address = rude.address().to_string();
+    let mut lines = start(alice.command(&["connect", "bob", &address]));
+    lines.said("secure: bob");
+    lines.said("Compare four words");
+    crate::terminal::sees_prompt(&mut lines, "bob");
+    lines.say("/verify");
+    lines.said("verify: the program of bob is too old for that");
+    lines.said("without words: compare the safety number: securechat peers verify bob");
+    crate::terminal::quit(lines);
+    let mut person = Person::starts(&alice, &["connect", "bob", &address]);
+    person.sees("secure: bob");
+    opens(&mut person);
+    person.sees("No words can be compared: the program of bob is too old for that.");
+    person.sees("[S] safety number, which needs no connection");
+}
