@@ -8,11 +8,12 @@ use core::time::Duration;
 use std::io;
 
 use ratatui_crossterm::crossterm::event::{
-    self, Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
+    self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
+    MouseEventKind,
 };
 
 use crate::tui::input::Input;
-use crate::tui::keys::{Bind, Stroke};
+use crate::tui::keys::has_command;
 
 /// Rows that a notch of the wheel scrolls.
 const WHEEL: i16 = 3;
@@ -123,10 +124,11 @@ impl Reader {
     }
 }
 
-/// The key that sends, if it is that.
+/// Enter by itself, whatever it does.
 fn enter(event: &Event) -> Option<KeyEvent> {
     let key = event.as_key_event()?;
-    (Stroke::of(&key) == Stroke::Bind(Bind::Send)).then_some(key)
+    let is_it = key.code == KeyCode::Enter && key.modifiers.is_empty() && !is_release(event);
+    is_it.then_some(key)
 }
 
 fn is_release(event: &Event) -> bool {
@@ -135,13 +137,18 @@ fn is_release(event: &Event) -> bool {
         .is_some_and(|key| key.kind == KeyEventKind::Release)
 }
 
-/// What a key writes in a text that is pasted.
+/// What a key writes in a text that is pasted. A line feed may come as Ctrl+J.
 fn written(event: &Event) -> Option<char> {
-    match Stroke::of(&event.as_key_event()?) {
-        Stroke::Char(c) => Some(c),
-        Stroke::Bind(Bind::Send | Bind::NewLine) => Some('\n'),
-        Stroke::Bind(Bind::Complete { back: false }) => Some('\t'),
-        Stroke::Bind(_) | Stroke::Other => None,
+    let key = event.as_key_event().filter(|_| !is_release(event))?;
+    if key.code == KeyCode::Enter {
+        return Some('\n');
+    }
+    if key.code == KeyCode::Tab {
+        return Some('\t');
+    }
+    match key.code.as_char()? {
+        'j' if key.modifiers == KeyModifiers::CONTROL => Some('\n'),
+        c => (!has_command(key.modifiers)).then_some(c),
     }
 }
 
@@ -173,8 +180,6 @@ fn of_mouse(mouse: MouseEvent) -> Option<Input> {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-
-    use ratatui_crossterm::crossterm::event::{KeyCode, KeyModifiers};
 
     use super::*;
 
