@@ -19,6 +19,8 @@ mod layers;
 mod links;
 #[path = "tidy/logs.rs"]
 mod logs;
+#[path = "tidy/pictures.rs"]
+mod pictures;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/top.rs"]

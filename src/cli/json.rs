@@ -125,5 +125,31 @@ pub(super) fn message_id(name: Name) -> String {
 
 /// A duration in milliseconds, to the microsecond.
 pub(super) fn ms(time: core::time::Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
+    // As whole microseconds, of which the quotient prints no longer than it is: 1.29, not 1.2899999999999998.
+    let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let half = |bits: u64| f64::from(u32::try_from(bits & 0xffff_ffff).unwrap_or_default());
+    half(us >> 32).mul_add(4_294_967_296.0, half(us)) / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn milliseconds_have_three_places_at_most() {
+        for (us, text) in [
+            (0, "0.0"),
+            (1_290, "1.29"),
+            (35_007, "35.007"),
+            (86_400_000_001, "86400000.001"),
+        ] {
+            assert_eq!(format!("{:?}", ms(Duration::from_micros(us))), text);
+        }
+        assert_eq!(
+            format!("{:?}", ms(Duration::from_nanos(1_289_999))),
+            "1.289"
+        );
+    }
 }

@@ -135,7 +135,9 @@ fn in_use(pid: Option<u32>) -> Report {
         None => title,
     };
     let parts = vec![
-        Part::Words("use that window, or a second identity: ".into()),
+        Part::Words(
+            "use that window, wait for that command to end, or make a second identity: ".into(),
+        ),
         // Another profile, so not with the flags of this one.
         Part::Theirs(ours(["--home", "~/other", "keygen"])),
     ];
@@ -403,7 +405,7 @@ pub(super) mod tests {
             shown(&ErrorKind::InUse { pid: Some(4121) }),
             "error: this profile is already open in another securechat (pid 4121)  [SC15]\n\
              \x20 Two programs on one identity would lose messages.\n\
-             \x20 try: use that window, or a second identity: securechat --home ~/other keygen"
+             \x20 try: use that window, wait for that command to end, or make a second identity: securechat --home ~/other keygen"
         );
     }
 

@@ -1,0 +1,35 @@
+//! The recorded screens of docs/pictures.
+
+use crate::{files, root};
+
+/// The one that README shows.
+const SHOWN: &str = "docs/pictures/5-verified.txt";
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+#[test]
+fn readme_shows_a_recorded_screen_as_it_was() {
+    let screen = read(SHOWN);
+    let block = format!("```text\n{}\n```", screen.trim_end());
+    assert!(
+        read("README.md").contains(&block),
+        "{SHOWN} is not in README as it is"
+    );
+}
+
+#[test]
+fn every_picture_that_the_script_takes_is_there_and_no_other() {
+    let script = read("docs/pictures/record");
+    let takes = script
+        .lines()
+        .filter_map(|line| line.strip_prefix("picture "));
+    let names = takes.map(|rest| rest.split_whitespace().nth(1).unwrap());
+    let taken: Vec<String> = names
+        .map(|name| format!("docs/pictures/{name}.txt"))
+        .collect();
+    let there = files("docs/pictures", "txt");
+    let there: Vec<&str> = there.iter().filter_map(|path| path.to_str()).collect();
+    assert_eq!(there, taken);
+}
