@@ -9,6 +9,7 @@ use crate::cli::history;
 use crate::cli::json::{self, Versioned};
 use crate::cli::talk::{PeerStatus, Status};
 use crate::cli::{Context, Error, ExitCode, identity, peers};
+use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::store::{Day, HostPort, KnownPeers, Peer, key_text, load_identity};
 use crate::text::{Safe, safe_line};
@@ -37,6 +38,20 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Erro
     Ok(ExitCode::Done)
 }
 
+/// Why there is nothing to be told, and what to do. Without control sockets a program may run unseen.
+const NOBODY: &str = if IS_SUPPORTED {
+    "no program runs: start securechat, securechat listen or securechat daemon"
+} else {
+    "this system has no control socket: ask the program that runs, with /status"
+};
+
+/// The same of each peer.
+const REASON: &str = if IS_SUPPORTED {
+    "no program runs for this identity"
+} else {
+    "as far as the files tell: this system has no control socket"
+};
+
 /// What can be said while no program runs.
 fn of_files(context: &Context) -> Result<Status, Error> {
     // Says what is wrong with it, or that there is none.
@@ -56,7 +71,7 @@ fn of_files(context: &Context) -> Result<Status, Error> {
         .to_owned(),
         reason: Some(match peer.differed() {
             Some(day) => format!("the words that you compared differed on {day}"),
-            None => "no program runs for this identity".to_owned(),
+            None => REASON.to_owned(),
         }),
         next: peer.differed().map(|_| {
             let name = peer.name();
@@ -107,10 +122,7 @@ fn lines(status: &Status) -> Vec<Safe> {
             lines.push(Safe::from("  listening on: ") + words);
         }
         (Some(_), None) | (None, _) => {
-            lines.push(
-                "  no program runs: start securechat, securechat listen or securechat daemon"
-                    .into(),
-            );
+            lines.push(Safe::from("  ") + NOBODY);
         }
     }
     if let Some(traffic) = &status.traffic {

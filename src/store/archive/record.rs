@@ -24,8 +24,8 @@ pub enum Standing {
     Failed(FailReason),
 }
 
-/// A message in any table.
-pub(super) struct Record {
+/// A message in any table; its body is its own, or stands in what was opened.
+pub(super) struct Record<Body = Zeroizing<Vec<u8>>> {
     pub(super) contact: ContactId,
     pub(super) name: Name,
     /// Its place among the messages of its table.
@@ -37,7 +37,7 @@ pub(super) struct Record {
     pub(super) standing: Standing,
     pub(super) kind: Kind,
     pub(super) conversation: ConversationId,
-    pub(super) body: Zeroizing<Vec<u8>>,
+    pub(super) body: Body,
 }
 
 /// Bytes before the conversation's name.
@@ -69,6 +69,24 @@ impl Record {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let view = Record::view(bytes)?;
+        Some(Self {
+            contact: view.contact,
+            name: view.name,
+            order: view.order,
+            at: view.at,
+            sent_at: view.sent_at,
+            standing: view.standing,
+            kind: view.kind,
+            conversation: view.conversation,
+            body: Zeroizing::new(view.body.to_vec()),
+        })
+    }
+}
+
+impl<'a> Record<&'a [u8]> {
+    /// Reads it without a copy of the body.
+    pub(super) fn view(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
         let contact = take_contact(&mut rest)?;
         let [log, sequence, order, at, sent_at, detail] = take_numbers(&mut rest)?;
@@ -86,7 +104,7 @@ impl Record {
             standing: decode_standing(standing, detail)?,
             kind: Kind::from_code(kind)?,
             conversation: ConversationId::new(conversation)?,
-            body: Zeroizing::new(body.to_vec()),
+            body,
         })
     }
 }
