@@ -88,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         words: Some("nothing has this".to_owned()),
         ..Filter::default()
     };
-    let (found, took) = timed(|| archive.find(&filter));
+    let (found, took) = timed(|| archive.page(&filter, 0, 200, 256 << 10));
     println!("search in them: {took:?}, {} found", found?.entries.len());
     drop(archive);
     let (opened, took) = timed(open);

@@ -13,6 +13,9 @@
 #[path = "talk/addresses.rs"]
 mod addresses;
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "talk/compared.rs"]
+mod compared;
 #[cfg(unix)]
 #[path = "talk/control.rs"]
 mod control;

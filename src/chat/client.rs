@@ -10,7 +10,7 @@ use rand_core::SeedableRng;
 use crate::chat::command::{Draft, SendError};
 use crate::chat::contact::ContactId;
 use crate::chat::conversation::Conversation;
-use crate::chat::event::{Event, FailReason, State};
+use crate::chat::event::{Event, State};
 use crate::chat::log::SeenLog;
 use crate::chat::message::{LogId, Name};
 use crate::chat::outbox::{Outbox, Outgoing};
@@ -175,17 +175,8 @@ impl Client {
     /// Forgets a contact; what waits for it fails. Its connection has to end too: a later conversation
     /// begins at the front of the streams.
     pub fn remove(&mut self, contact: ContactId) {
-        self.end(contact, FailReason::Removed);
-    }
-
-    /// As [`Client::remove`], for somebody who is perhaps not who it should be.
-    pub fn set_aside(&mut self, contact: ContactId) {
-        self.end(contact, FailReason::SetAside);
-    }
-
-    fn end(&mut self, contact: ContactId, why: FailReason) {
         self.with(contact, |conversation, ledger| {
-            conversation.sender.give_up(why, ledger);
+            conversation.sender.give_up(ledger);
         });
         self.conversations.remove(&contact);
         self.awake.retain(|awake| *awake != contact);

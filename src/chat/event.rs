@@ -48,8 +48,6 @@ pub enum FailReason {
     Expired,
     /// Its contact was removed.
     Removed,
-    /// What was compared with its receiver differs.
-    SetAside,
     /// The outbox no longer has it.
     OutboxLost,
 }
@@ -60,7 +58,6 @@ impl fmt::Display for FailReason {
             Self::Rejected(reason) => reason.fmt(f),
             Self::Expired => f.write_str("not delivered within 14 days"),
             Self::Removed => f.write_str("the contact was removed"),
-            Self::SetAside => f.write_str("what you compared with its receiver differs"),
             Self::OutboxLost => f.write_str("the outbox no longer has it"),
         }
     }

@@ -171,13 +171,6 @@ impl Messenger {
         self.endpoint.revoke_peer(peer);
     }
 
-    /// Ends the session with somebody who is perhaps not who it should be, as [`Endpoint::set_aside`]. What
-    /// waits for it fails: it was written to whoever was there.
-    pub fn set_aside(&mut self, peer: PeerId, now: Instant) {
-        self.client.set_aside(peer.into());
-        self.endpoint.set_aside(peer, now);
-    }
-
     // --- inputs -------------------------------------------------------------------------------
 
     /// Lets everything happen that is due at `now`.

@@ -396,9 +396,9 @@ impl Sender {
     }
 
     /// Gives up everything.
-    pub(super) fn give_up(&mut self, why: FailReason, ledger: &mut Ledger<'_>) {
+    pub(super) fn give_up(&mut self, ledger: &mut Ledger<'_>) {
         while !self.queue.is_empty() {
-            self.settle(0, State::Failed(why), ledger);
+            self.settle(0, State::Failed(FailReason::Removed), ledger);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::cli::report::{Line, Part, Report};
+use crate::cli::report::{CODES, Line, Part, Report};
 use crate::cli::{Context, Error, ExitCode, identity};
 use crate::control::{Answer, Answers, Connection, IS_SUPPORTED, Place, Refusal, Requests};
 use crate::store::key_text;
@@ -101,6 +101,26 @@ impl Running {
         understand(answer, &self.path)
     }
 
+    /// As [`Running::ask`], for what must not be done twice: none if the request went out and no answer came, so that
+    /// nobody knows whether it was done.
+    ///
+    /// # Errors
+    /// As of [`Running::ask`].
+    pub(super) fn ask_once<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: Params,
+        wait: Duration,
+    ) -> Result<Option<T>, Error> {
+        let params = Value::Object(params.0);
+        let asked = self.connection.request(method, &params, wait);
+        asked.map_err(|error| fail(&self.path, &error.to_string()))?;
+        let Ok(answer) = self.connection.answer() else {
+            return Ok(None);
+        };
+        understand(answer, &self.path).map(Some)
+    }
+
     /// What to call the program: `securechat (pid 4711)`.
     pub(super) fn name(&self) -> Safe {
         match self.pid {
@@ -183,12 +203,6 @@ fn report(refusal: &Refusal) -> Report {
 
 /// A code as we know it. One of a later version has its words all the same.
 pub(super) fn known(code: &str) -> Option<&'static str> {
-    const CODES: [&str; 36] = [
-        "SC01", "SC02", "SC03", "SC04", "SC05", "SC06", "SC07", "SC09", "SC10", "SC11", "SC12",
-        "SC13", "SC14", "SC15", "SC16", "SC17", "SC18", "SC19", "SC21", "SC22", "SC23", "SC24",
-        "SC25", "SC26", "SC27", "SC28", "SC29", "SC30", "SC31", "SC32", "SC33", "SC34", "SC40",
-        "SC41", "SC42", "SC43",
-    ];
     CODES.into_iter().find(|known| *known == code)
 }
 

@@ -85,6 +85,11 @@ pub enum Error {
     },
     /// SC14: messages have no receipt, and are not waited for any longer.
     NotDelivered(Box<Loss>),
+    /// SC14: the program that was to send a message took it, and was gone before it answered.
+    Unanswered {
+        /// To whom it was.
+        peer: Peer,
+    },
     /// SC16: the other side speaks another version of the protocol.
     OtherVersion {
         /// Who.
@@ -313,6 +318,7 @@ impl Error {
             Self::CannotListen { address, reason } => wording::cannot_listen(*address, reason),
             Self::HostNotFound { host, reason } => wording::host_not_found(host, reason),
             Self::NotDelivered(loss) => wording::not_delivered(loss),
+            Self::Unanswered { peer } => wording::unanswered(peer),
             Self::OtherVersion { peer, theirs, ours } => wording::version(peer, *theirs, *ours),
             Self::NewerVersion { peer, theirs, ours } => {
                 wording::newer_version(peer, *theirs, *ours)

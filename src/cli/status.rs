@@ -9,6 +9,7 @@ use crate::cli::history;
 use crate::cli::json::{self, Versioned};
 use crate::cli::talk::{PeerStatus, Status};
 use crate::cli::{Context, Error, ExitCode, identity, peers};
+use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::store::{Day, HostPort, KnownPeers, Peer, key_text, load_identity};
 use crate::text::{Safe, safe_line};
@@ -37,6 +38,20 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Erro
     Ok(ExitCode::Done)
 }
 
+/// Why there is nothing to be told, and what to do. Without control sockets a program may run unseen.
+const NOBODY: &str = if IS_SUPPORTED {
+    "no program runs: start securechat, securechat listen or securechat daemon"
+} else {
+    "this system has no control socket: ask the program that runs, with /status"
+};
+
+/// The same of each peer.
+const REASON: &str = if IS_SUPPORTED {
+    "no program runs for this identity"
+} else {
+    "as far as the files tell: this system has no control socket"
+};
+
 /// What can be said while no program runs.
 fn of_files(context: &Context) -> Result<Status, Error> {
     // Says what is wrong with it, or that there is none.
@@ -48,13 +63,20 @@ fn of_files(context: &Context) -> Result<Status, Error> {
         peer: peer.name().to_string(),
         key: key_text(&peer.key()).to_string(),
         verified: peer.verified().map(|day: Day| day.to_string()),
-        state: if peer.is_revoked() {
-            "revoked"
-        } else {
-            "not connected"
+        state: match (peer.is_revoked(), peer.differed()) {
+            (true, _) => "revoked",
+            (false, Some(_)) => "the words differed",
+            (false, None) => "not connected",
         }
         .to_owned(),
-        reason: Some("no program runs for this identity".to_owned()),
+        reason: Some(match peer.differed() {
+            Some(day) => format!("the words that you compared differed on {day}"),
+            None => REASON.to_owned(),
+        }),
+        next: peer.differed().map(|_| {
+            let name = peer.name();
+            format!("compare the keys: securechat peers verify {name}")
+        }),
         address: peer.addresses().first().map(HostPort::to_string),
         waiting: waiting
             .as_ref()
@@ -100,10 +122,7 @@ fn lines(status: &Status) -> Vec<Safe> {
             lines.push(Safe::from("  listening on: ") + words);
         }
         (Some(_), None) | (None, _) => {
-            lines.push(
-                "  no program runs: start securechat, securechat listen or securechat daemon"
-                    .into(),
-            );
+            lines.push(Safe::from("  ") + NOBODY);
         }
     }
     if let Some(traffic) = &status.traffic {

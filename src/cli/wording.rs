@@ -167,6 +167,22 @@ pub(super) fn not_delivered(loss: &Loss) -> Report {
     }
 }
 
+pub(super) fn unanswered(peer: &Peer) -> Report {
+    let title = Safe::from("not known to be delivered to ") + &peer.label;
+    let title = title + ": the securechat that was to send it did not answer";
+    let status = Suggestion::securechat(["status".into(), peer.label.clone()]);
+    let show = [
+        "history".into(),
+        "show".into(),
+        "--in".into(),
+        peer.label.clone(),
+    ];
+    Report::new("SC14", ExitCode::NotDelivered, title)
+        .cause("The message may be kept, and is then sent next time: look before you send it a second time.")
+        .hint("What still waits:", status)
+        .hint("What is kept, also of what was delivered:", Suggestion::securechat(show))
+}
+
 /// What becomes of messages that have no receipt.
 fn remainder(loss: &Loss) -> Safe {
     let kept = kept(loss.kept, &loss.to);
@@ -267,6 +283,7 @@ pub(super) fn words_differed(name: &Safe) -> Report {
     let title = Safe::from("the words that you compared with ") + name + " differed";
     Report::new("SC33", ExitCode::Trust, title)
         .cause("Somebody may have sat between you. Nothing is sent, and nothing is taken.")
+        .cause("What waited to be sent is kept, and goes out once the keys are compared.")
         .hint(
             "Meet or call, and compare the keys themselves:",
             peers("verify", name, &[]),

@@ -75,10 +75,26 @@ impl Connection {
     /// # Errors
     /// What the system says; `UnexpectedEof` if the program has ended.
     pub fn ask(&mut self, method: &str, params: &Value, wait: Duration) -> io::Result<Answer> {
+        self.request(method, params, wait)?;
+        self.answer()
+    }
+
+    /// The first half of [`Connection::ask`]. After an error the other side has no whole request.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn request(&mut self, method: &str, params: &Value, wait: Duration) -> io::Result<()> {
         self.last_id += 1;
         let patience = Some(wait.saturating_add(PATIENCE));
         self.stream.get_ref().set_patience(patience)?;
-        write(self.stream.get_mut(), self.last_id, method, params)?;
+        write(self.stream.get_mut(), self.last_id, method, params)
+    }
+
+    /// The second half of [`Connection::ask`]. After an error nobody knows whether the request was done.
+    ///
+    /// # Errors
+    /// Those of [`Connection::ask`].
+    pub fn answer(&mut self) -> io::Result<Answer> {
         loop {
             let (id, answer) = read(&mut self.stream)?;
             if id == Some(self.last_id) {

@@ -61,11 +61,15 @@ mod unix {
         woken: UnixStream,
     }
 
-    /// Dropping it ends the wait of a [`Listener`].
+    /// Ends the wait of a [`Listener`].
     #[derive(Debug)]
-    pub(in crate::control) struct Waker(
-        #[expect(dead_code, reason = "it is there to be dropped")] UnixStream,
-    );
+    pub(in crate::control) struct Waker(UnixStream);
+
+    impl Waker {
+        pub(in crate::control) fn wake(self) {
+            drop(self.0);
+        }
+    }
 
     impl Place {
         /// Checks that a socket can have this path.
@@ -368,7 +372,13 @@ mod none {
 
     /// None.
     #[derive(Debug)]
-    pub(in crate::control) struct Waker;
+    pub(in crate::control) struct Waker(Infallible);
+
+    impl Waker {
+        pub(in crate::control) fn wake(self) {
+            match self.0 {}
+        }
+    }
 
     impl Place {
         /// There is none.

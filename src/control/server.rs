@@ -92,7 +92,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some((waker, accepting)) = self.accepting.take() {
-            drop(waker);
+            waker.wake();
             // A panic there has ended the program already.
             let _ = accepting.join();
         }

@@ -56,7 +56,7 @@ pub use stats::{DropReason, Stats};
 pub use streams::StreamEvent;
 pub use timer::Timer;
 pub use transmit::{Datagram, Transmit, Unsealed};
-pub use verification::{Progress, Unfinished};
+pub use verification::{Progress, Unfinished, Words};
 
 #[cfg(test)]
 pub(crate) use crate::crypto::Comparison;

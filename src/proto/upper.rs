@@ -5,6 +5,7 @@ use crate::id::PeerId;
 use crate::proto::endpoint::Endpoint;
 use crate::proto::event::{ApiMisuse, Notice};
 use crate::proto::timer::Timer;
+use crate::proto::verification::Words;
 use crate::time::Instant;
 use crate::wire::frame::CloseCode;
 
@@ -117,7 +118,9 @@ impl Endpoint {
     }
 
     /// Says whether our person saw these words, `code`, with the peer's. That they are not the `same`
-    /// ends the session as [`Endpoint::set_aside`]. `false`: they are not being compared, or no longer.
+    /// ends the session as [`Endpoint::set_aside`], and can also be said of the last words on this connection
+    /// that are compared no longer. `false`: they are not being compared, it has been said already, or
+    /// the connection is another one.
     pub fn judge(&mut self, peer: PeerId, code: &ShortCode, same: bool, now: Instant) -> bool {
         let record = self.peers.get_mut(&peer);
         let judged = record.is_some_and(|peer| peer.judge(code, same, &mut self.shared));
@@ -125,6 +128,12 @@ impl Endpoint {
             self.set_aside(peer, now);
         }
         judged
+    }
+
+    /// The words that are compared with a peer, or the last ones that were, on the connection that stands.
+    #[must_use]
+    pub fn words(&self, peer: PeerId) -> Option<Words> {
+        self.peers.get(&peer)?.words()
     }
 
     /// Ends the session with somebody who is perhaps not who it should be:

@@ -32,6 +32,8 @@ pub enum Progress {
     Ready(ShortCode),
     /// The other person has seen the same words. Whether ours has, only ours can say.
     Theirs,
+    /// Both have seen these words: there is nothing more to compare, and new words need a new question.
+    Agreed(ShortCode),
     /// The other person has seen other words: the session is over.
     Differs,
     /// There is nothing to compare any more.
@@ -51,7 +53,16 @@ pub enum Unfinished {
     Lost,
 }
 
-/// What comes of a frame: what to say, and what to tell.
+/// Words that were compared on this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The words.
+    pub code: ShortCode,
+    /// Whether they still are. Of those that are not, only that they differed can be said.
+    pub is_running: bool,
+}
+
+/// What comes of a frame, or of what our person says: what to say, and what to tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reaction {
     pub(super) reply: Option<Verify>,
@@ -77,6 +88,9 @@ pub(super) struct Verification {
     stage: Option<Running>,
     /// When the peer last asked and was answered, and in which attempt.
     answered: Option<(Instant, u64)>,
+    /// The last comparison on this connection that had words and is over, in whatever way: somebody may
+    /// notice afterwards that they were others.
+    ended: Option<(u64, ShortCode)>,
 }
 
 /// A comparison that is not over.
@@ -168,31 +182,41 @@ impl Verification {
     }
 
     /// Our person has compared these words. `None`: they are not those of a comparison that runs, or it
-    /// has said so before. That they are the same can be taken back, that they differ cannot.
-    pub(super) fn judge(&mut self, code: &ShortCode, same: bool) -> Option<Verify> {
-        let running = self.stage.as_mut()?;
-        let is_shown = matches!(&running.stage, Stage::Comparing(shown) if shown == code);
-        if !is_shown || (same && running.ours) {
-            return None;
-        }
-        let attempt = running.attempt;
-        running.ours = same;
+    /// has said so before. That they are the same can be taken back, also when the comparison is over; that
+    /// they differ cannot.
+    pub(super) fn judge(&mut self, code: &ShortCode, same: bool) -> Option<Reaction> {
         if !same {
-            self.stage = None;
-            return Some(say(attempt, Verdict::Different));
+            let attempt = self.attempt_of(code)?;
+            self.lose();
+            return Some(Reaction::reply(say(attempt, Verdict::Different)));
         }
-        self.close_if_over();
-        Some(say(attempt, Verdict::Same))
+        let running = self.stage.as_mut();
+        let running = running.filter(|it| it.words() == Some(*code) && !it.ours)?;
+        running.ours = true;
+        let said = Reaction::reply(say(running.attempt, Verdict::Same));
+        Some(match self.end_if_agreed() {
+            Some(agreed) => said.and(agreed),
+            None => said,
+        })
+    }
+
+    /// The words that are compared, or the last ones that were, on this connection.
+    pub(super) fn words(&self) -> Option<Words> {
+        let words = |code, is_running| Words { code, is_running };
+        let running = self.stage.as_ref().and_then(Running::words);
+        let ended = || self.ended.map(|(_, code)| words(code, false));
+        running.map(|code| words(code, true)).or_else(ended)
     }
 
     /// Ends a comparison that runs, and says so to the peer.
     pub(super) fn withdraw(&mut self) -> Option<Verify> {
-        let running = self.stage.take()?;
-        Some(say(running.attempt, Verdict::Withdrawn))
+        let running = self.end()?;
+        Some(say(running, Verdict::Withdrawn))
     }
 
-    /// Ends a comparison that runs without a word; whether there was one.
+    /// Forgets every comparison without a word; whether one ran.
     pub(super) fn lose(&mut self) -> bool {
+        self.ended = None;
         self.stage.take().is_some()
     }
 
@@ -219,12 +243,19 @@ impl Verification {
         if is_smaller && crossed {
             return Reaction::default();
         }
+        if crossed && handshake.is_none() {
+            // The asker has ignored our question, and hears that its own gets no answer either.
+            self.end();
+            let later = Reaction::reply(say(attempt, Verdict::Later));
+            return later.and(Progress::Over(Unfinished::Withdrawn));
+        }
         let since = self.answered.map(|(at, _)| now.saturating_since(at));
         let is_soon = since.is_some_and(|since| since < VERIFY_PAUSE) && !crossed;
         let Some(handshake) = handshake.filter(|_| !is_soon) else {
             return Reaction::reply(say(attempt, Verdict::Later));
         };
         self.answered = Some((now, attempt));
+        self.end();
         let nonce = rng.array();
         let stage = Stage::Answered { commitment, nonce };
         self.stage = Some(Running::new(attempt, handshake, stage, now));
@@ -277,26 +308,34 @@ impl Verification {
         })
     }
 
-    /// A verdict may come before the nonce that the words need. That they differ counts at once, that
-    /// they are the same once they are there.
+    /// A verdict may come before the nonce that the words need. That they differ counts at once, and also
+    /// when the comparison is over; that they are the same counts once they are there.
     fn on_verdict(&mut self, attempt: u64, verdict: Verdict) -> Reaction {
+        let has_ended = self.ended.is_some_and(|(ended, _)| ended == attempt);
+        if verdict == Verdict::Different && has_ended {
+            self.lose();
+            return Reaction::default().and(Progress::Differs);
+        }
         let Some(running) = self.running(attempt) else {
             return Reaction::default();
         };
         match verdict {
             Verdict::Same => {
                 let is_first = !core::mem::replace(&mut running.theirs, true);
-                let is_shown = matches!(running.stage, Stage::Comparing(_));
-                self.close_if_over();
-                if is_first && is_shown {
-                    Reaction::default().and(Progress::Theirs)
-                } else {
-                    Reaction::default()
+                let is_shown = running.words().is_some();
+                let agreed = self.end_if_agreed();
+                let theirs = (is_first && is_shown).then_some(Progress::Theirs);
+                Reaction {
+                    reply: None,
+                    progress: [theirs, agreed],
                 }
             }
-            Verdict::Different => self.close(Progress::Differs),
-            Verdict::Withdrawn => self.close(Progress::Over(Unfinished::Withdrawn)),
-            Verdict::Later => self.close(Progress::Over(Unfinished::TooSoon)),
+            Verdict::Different => {
+                self.lose();
+                Reaction::default().and(Progress::Differs)
+            }
+            Verdict::Withdrawn => self.close(Unfinished::Withdrawn),
+            Verdict::Later => self.close(Unfinished::TooSoon),
         }
     }
 
@@ -304,15 +343,35 @@ impl Verification {
         self.stage.as_mut().filter(|it| it.attempt == attempt)
     }
 
-    fn close(&mut self, progress: Progress) -> Reaction {
-        self.stage = None;
-        Reaction::default().and(progress)
+    /// The attempt that these words are of, if it is the one that runs or the last one that did.
+    fn attempt_of(&self, code: &ShortCode) -> Option<u64> {
+        let running = self.stage.as_ref();
+        let running = running.filter(|it| it.words() == Some(*code));
+        let ended = self.ended.filter(|(_, ended)| ended == code);
+        let ended = ended.map(|(attempt, _)| attempt);
+        running.map(|it| it.attempt).or(ended)
     }
 
-    fn close_if_over(&mut self) {
-        if self.stage.as_ref().is_some_and(|it| it.ours && it.theirs) {
-            self.stage = None;
+    fn close(&mut self, why: Unfinished) -> Reaction {
+        self.end();
+        Reaction::default().and(Progress::Over(why))
+    }
+
+    /// Ends the comparison that runs, and keeps what is needed to say afterwards that the words differed.
+    /// One that had no words does not take the place of one that had.
+    fn end(&mut self) -> Option<u64> {
+        let running = self.stage.take()?;
+        if let Some(code) = running.words() {
+            self.ended = Some((running.attempt, code));
         }
+        Some(running.attempt)
+    }
+
+    fn end_if_agreed(&mut self) -> Option<Progress> {
+        let running = self.stage.as_ref().filter(|it| it.ours && it.theirs)?;
+        let agreed = running.words().map(Progress::Agreed);
+        self.end();
+        agreed
     }
 }
 
@@ -325,6 +384,13 @@ impl Running {
             stage,
             ours: false,
             theirs: false,
+        }
+    }
+
+    const fn words(&self) -> Option<ShortCode> {
+        match self.stage {
+            Stage::Comparing(code) => Some(code),
+            Stage::Asked(_) | Stage::Answered { .. } => None,
         }
     }
 

@@ -397,7 +397,7 @@ impl Account {
             State::Delivered => self.is_taken,
             State::Failed(FailReason::Rejected(reason)) => self.turned_away.contains(&reason),
             State::Failed(FailReason::Expired) => now >= self.expires,
-            State::Failed(FailReason::Removed | FailReason::SetAside) => self.is_removed,
+            State::Failed(FailReason::Removed) => self.is_removed,
         }
     }
 }

@@ -24,7 +24,7 @@ mod test_only;
 mod timestamps;
 
 pub use archive::{
-    Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Restored, Salvaged, Standing,
+    Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Page, Restored, Salvaged, Standing,
     StoreTrouble, Unconfirmed, survives_panic,
 };
 pub use atomic::{create_private, open_log};

@@ -165,7 +165,7 @@ impl Stroke {
 }
 
 /// Whether it is more than Shift. What AltGr writes comes as Ctrl and Alt on Windows.
-fn has_command(modifiers: KeyModifiers) -> bool {
+pub(super) fn has_command(modifiers: KeyModifiers) -> bool {
     let command = modifiers - KeyModifiers::SHIFT;
     !command.is_empty() && command != KeyModifiers::CONTROL | KeyModifiers::ALT
 }

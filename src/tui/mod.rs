@@ -27,6 +27,7 @@ mod log;
 mod osc;
 mod paint;
 mod places;
+mod reader;
 mod search;
 mod terminal;
 mod theme;
@@ -44,4 +45,5 @@ pub use input::{
 pub use keymap::{BadKey, Keymap};
 pub use osc::Osc;
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
-pub use terminal::{Terminal, read, restore};
+pub use reader::Reader;
+pub use terminal::{Terminal, restore};

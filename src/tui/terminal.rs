@@ -18,9 +18,9 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_crossterm::CrosstermBackend;
 use ratatui_crossterm::crossterm::cursor::{Hide, MoveTo, Show};
 use ratatui_crossterm::crossterm::event::{
-    self, DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
-    EnableFocusChange, EnableMouseCapture, Event, KeyboardEnhancementFlags, MouseButton,
-    MouseEvent, MouseEventKind, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags,
+    PushKeyboardEnhancementFlags,
 };
 use ratatui_crossterm::crossterm::style::Print;
 use ratatui_crossterm::crossterm::terminal::{
@@ -31,11 +31,9 @@ use ratatui_crossterm::crossterm::{execute, queue};
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
-use crate::tui::input::{Input, Notice};
+use crate::tui::input::Notice;
 use crate::tui::osc::Osc;
 
-/// Rows that a notch of the wheel scrolls.
-const WHEEL: i16 = 3;
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
 const POP_TITLE: &str = "\x1b[23;2t";
@@ -264,35 +262,6 @@ pub fn restore() {
         let _ = is_done.recv_timeout(TO_WRITE);
     }
     HOLD.left();
-}
-
-/// Waits for the next thing that happens at the terminal; none if it is nothing to the face.
-///
-/// # Errors
-/// If the terminal is gone.
-pub fn read() -> io::Result<Option<Input>> {
-    Ok(match event::read()? {
-        Event::Key(key) => Some(Input::Key(key)),
-        Event::Paste(text) => Some(Input::Paste(text)),
-        Event::Resize(width, height) => Some(Input::Resize { width, height }),
-        Event::FocusGained => Some(Input::Focus(true)),
-        Event::FocusLost => Some(Input::Focus(false)),
-        Event::Mouse(mouse) => of_mouse(mouse),
-    })
-}
-
-fn of_mouse(mouse: MouseEvent) -> Option<Input> {
-    match mouse.kind {
-        MouseEventKind::ScrollUp => Some(Input::Wheel(WHEEL)),
-        MouseEventKind::ScrollDown => Some(Input::Wheel(-WHEEL)),
-        MouseEventKind::Down(MouseButton::Left) => Some(Input::Click(mouse.column, mouse.row)),
-        MouseEventKind::Down(_)
-        | MouseEventKind::Up(_)
-        | MouseEventKind::Drag(_)
-        | MouseEventKind::Moved
-        | MouseEventKind::ScrollLeft
-        | MouseEventKind::ScrollRight => None,
-    }
 }
 
 fn take_over() -> io::Result<()> {

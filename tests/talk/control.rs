@@ -5,9 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-#[cfg(target_os = "linux")]
-use std::os::unix::net::UnixListener;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -405,6 +403,66 @@ fn send_goes_through_what_runs_with_the_same_words_and_codes() {
         "{}",
         late.told
     );
+}
+
+/// Whoever waits for a delivery is not left without a word: a script would send the message twice.
+#[test]
+fn a_message_that_is_waited_for_when_the_program_ends_is_told_to_be_kept() {
+    let (alice, _bob) = Home::friends();
+    let (program, _) = daemon(&alice);
+    let mut client = Client::of(&alice);
+    client.ask("subscribe", &json!({}));
+    let sender = alice.start(&["send", "bob", "hello", "--wait", "1h"]);
+    client.event("message");
+    client.request(
+        "send",
+        &json!({ "peer": "bob", "text": "and I", "wait_ms": 3_600_000 }),
+    );
+    client.event("message");
+    program.signal(Signal::INT);
+    let error = client.answer()["error"]["data"].clone();
+    assert_eq!(
+        (&error["code"], &error["exit"]),
+        (&json!("SC14"), &json!(6))
+    );
+    let ended = sender.end();
+    ended.failed(6, "SC14");
+    let kept = "1 message is kept and will be sent next time bob is reachable.";
+    assert!(ended.told.contains(kept), "{}", ended.told);
+    assert_eq!(program.end().code, Some(130));
+    let shown = alice.run(&["status"]).rest;
+    assert!(shown.contains("  waiting: 2 to be sent\n"), "{shown}");
+}
+
+#[test]
+fn a_message_whose_answer_is_lost_is_told_to_be_perhaps_kept() {
+    let (alice, _bob) = Home::friends();
+    fs::create_dir(alice.path("run")).unwrap();
+    fs::set_permissions(alice.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let served = UnixListener::bind(alice.path("run/ctl.sock")).unwrap();
+    let key = alice.key();
+    // It takes the message, and is killed.
+    let killed = std::thread::Builder::new().spawn(move || {
+        let mut lines = BufReader::new(served.accept().unwrap().0);
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let hello = json!({ "jsonrpc": "2.0", "id": 1, "result": { "key": key, "pid": 1 } });
+        lines
+            .get_mut()
+            .write_all(format!("{hello}\n").as_bytes())
+            .unwrap();
+        lines.read_line(&mut line).unwrap();
+    });
+    let ended = alice.attempt(&["send", "bob", "hello", "--wait", "1h"]);
+    ended.failed(6, "SC14");
+    for words in [
+        "The message may be kept",
+        "status bob",
+        "history show --in bob",
+    ] {
+        assert!(ended.told.contains(words), "{words}: {}", ended.told);
+    }
+    killed.unwrap().join().unwrap();
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn two_people_verify_each_other_on_two_screens() {
 }
 
 #[test]
-fn words_that_differ_are_not_bob_and_what_waits_fails_where_it_stands() {
+fn words_that_differ_are_not_bob_and_what_waits_is_kept() {
     let (mut alice, mut bob, a, b) = two();
     alice.sees("secure: bob");
     bob.sees("secure: alice");
@@ -98,7 +98,7 @@ fn words_that_differ_are_not_bob_and_what_waits_fails_where_it_stands() {
     alice.sees("compare the safety number: securechat peers verify bob");
     alice.presses("\u{1b}");
     alice.sees("THE WORDS DIFFER");
-    alice.sees("!  me       for the real bob");
+    alice.sees("1 message for bob not sent, and kept until then");
     assert!(a.known_peers().contains(" differed="));
     bob.program.signal(Signal::CONT);
     bob.sees("alice [NOT alice]");

@@ -212,6 +212,25 @@ fn commands_are_not_sent_and_two_slashes_say_one() {
     assert_eq!(caller.end().code, Some(0));
 }
 
+/// How large a message is its author decides.
+#[test]
+fn a_search_shows_the_newest_page_and_says_how_many_are_older() {
+    let (alice, _bob) = Home::friends();
+    for number in ["first", "second"] {
+        let mut sender = alice.start(&["send", "bob", "-", "--no-wait"]);
+        sender.say(&format!("{number} {}needle", "hay ".repeat(40_000)));
+        sender.close();
+        assert_eq!(sender.end().code, Some(0));
+    }
+    let (mut program, _) = listen(&alice, &[]);
+    program.say("/search NEEDLE");
+    program.said("second hay ");
+    let words =
+        "the newest 1; older ones with that in them: 1 (securechat history search shows all)";
+    program.said(words);
+    quit(program);
+}
+
 #[test]
 fn names_are_given_and_what_is_kept_is_found_by_command() {
     let (alice, bob) = Home::friends();

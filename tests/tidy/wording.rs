@@ -57,6 +57,23 @@ fn what_is_to_be_done_again_is_named() {
     report("sentences of tests/tidy/wording.rs that nobody says", &gone);
 }
 
+/// A code that another program does not know is told as that of a request that was not done.
+#[test]
+fn every_code_of_an_error_is_in_the_one_list_of_codes() {
+    let list = read(Path::new("src/cli/report.rs"));
+    let list = list.split_once("const CODES: [").unwrap().1;
+    let list = list.split_once("];").unwrap().0;
+    let is_code = |word: &&str| word.len() == 4 && word.starts_with("SC");
+    let used = sources().flat_map(|path| {
+        let said = sentences(&path);
+        said.into_iter().filter(move |it| is_code(&it.as_str()))
+    });
+    let missing: Vec<String> = used
+        .filter(|code| !list.contains(&format!("\"{code}\"")))
+        .collect();
+    report("codes that CODES in src/cli/report.rs lacks", &missing);
+}
+
 /// The sources without the files of tests.
 fn sources() -> impl Iterator<Item = PathBuf> {
     let is_test = |path: &Path| path.to_string_lossy().contains("tests");

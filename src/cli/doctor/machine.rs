@@ -18,6 +18,13 @@ const WRITTEN: UnixTime = UnixTime(1_793_491_200_000);
 /// The smallest screen that the full screen is drawn on.
 const SMALLEST: (u16, u16) = (20, 6);
 
+/// How a paste is known from what is typed.
+const PASTES: &str = if cfg!(windows) {
+    "what comes as fast as nobody types is taken for pasted"
+} else {
+    "it is taken to mark what is pasted"
+};
+
 pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     vec![terminal(), text(patient), clock(patient), entropy()]
 }
@@ -31,8 +38,7 @@ fn terminal() -> Check {
             "this is none: conversations are plain lines here",
         );
     }
-    let term = std::env::var("TERM").unwrap_or_default();
-    if term.is_empty() || term == "dumb" {
+    if !talk::moves_cursor() {
         return Check::plain(
             what,
             Outcome::Warning,
@@ -44,7 +50,7 @@ fn terminal() -> Check {
         return Check::plain(what, Outcome::Warning, "its size is not known")
             .advice("use securechat --plain");
     };
-    let words = format!("{width} columns, {height} rows; it is taken to mark what is pasted");
+    let words = format!("{width} columns, {height} rows; {PASTES}");
     if width < SMALLEST.0 || height < SMALLEST.1 {
         let check = Check::plain(what, Outcome::Warning, &words);
         return check.advice("make it 20 columns and 6 rows at least, or use --plain");

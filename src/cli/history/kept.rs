@@ -10,7 +10,7 @@ use crate::cli::history::When;
 use crate::cli::{Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::net::{Clock, os_rng};
-use crate::store::{Archive, Filter, IdentityLock, Keep, Salvaged};
+use crate::store::{Archive, Filter, IdentityLock, Keep, Restored, Salvaged};
 use crate::time::UnixTime;
 
 /// The messages of an identity that no other process uses meanwhile.
@@ -40,17 +40,17 @@ impl Kept {
         })
     }
 
-    /// The store; none if nothing was ever kept, since looking makes none.
+    /// The store, and what waits there; none if nothing was ever kept, since looking makes none.
     ///
     /// # Errors
     /// SC18 or SC19.
-    pub(super) fn archive(&self) -> Result<Option<Archive>, Error> {
+    pub(super) fn archive(&self) -> Result<Option<(Archive, Restored)>, Error> {
         if self.is_missing() {
             return Ok(None);
         }
         let rng = Box::new(os_rng());
-        let (archive, _) = Archive::open(&self.path, &self.secret, self.keep, rng, self.now)?;
-        Ok(Some(archive))
+        let opened = Archive::open(&self.path, &self.secret, self.keep, rng, self.now)?;
+        Ok(Some(opened))
     }
 
     /// Everything that can be read, and what cannot. Changes nothing.

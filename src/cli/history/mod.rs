@@ -25,7 +25,7 @@ use crate::cli::history::people::People;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{self, ErrorKind, Filter, Found, Loss, Salvaged, Standing};
+use crate::store::{self, ErrorKind, Filter, Loss, Salvaged};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
@@ -45,11 +45,9 @@ pub(super) fn run(command: &HistoryCommand, context: &Context) -> Result<ExitCod
 pub(super) fn waiting(context: &Context) -> Result<BTreeMap<PeerId, u64>, Error> {
     let kept = Kept::open(context)?;
     let mut waiting = BTreeMap::new();
-    if let Some(archive) = kept.archive()? {
-        let found = archive.find(&Filter::default())?;
-        let entries = found.entries.iter();
-        for entry in entries.filter(|it| it.standing == Standing::Waiting) {
-            *waiting.entry(entry.contact.peer()).or_insert(0) += 1;
+    if let Some((_, restored)) = kept.archive()? {
+        for (contact, _) in restored.waiting() {
+            *waiting.entry(contact.peer()).or_insert(0) += 1;
         }
     }
     Ok(waiting)
@@ -79,26 +77,26 @@ fn show(
     let who = people.who(args.filter.peer.as_deref())?;
     let kept = Kept::open(context)?;
     tell_if_off(context);
-    let Some(archive) = kept.archive()? else {
+    let Some((archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
         return Ok(ExitCode::Done);
     };
-    let everything = || archive.find(&Filter::default());
     let filter = Filter {
-        contact: who.contact(everything)?,
+        contact: who.contact(|| archive.contacts())?,
         words,
-        most: args.last,
         ..times(&args.filter, &kept)
     };
-    let found = archive.find(&filter)?;
     let form = form(context.globals.json, kept.now);
-    for entry in &found.entries {
-        context.out.data(&form.line(entry, &people))?;
+    let mut printed = None;
+    let unreadable = archive.visit(&filter, args.last, |entry| {
+        let line = context.out.data(&form.line(&entry, &people));
+        printed.insert(line).is_ok()
+    })?;
+    match printed {
+        Some(printed) => printed?,
+        None => context.out.note(&"no such message is kept".into()),
     }
-    if found.entries.is_empty() {
-        context.out.note(&"no such message is kept".into());
-    }
-    Ok(tell_unreadable(&found, context))
+    Ok(tell_unreadable(unreadable, context))
 }
 
 fn times(filter: &HistoryFilter, kept: &Kept) -> Filter {
@@ -131,11 +129,11 @@ fn tell_if_off(context: &Context) {
     context.out.note(&(words + path.as_path()));
 }
 
-fn tell_unreadable(found: &Found, context: &Context) -> ExitCode {
-    if found.unreadable == 0 {
+fn tell_unreadable(unreadable: u64, context: &Context) -> ExitCode {
+    if unreadable == 0 {
         return ExitCode::Done;
     }
-    let words = count(found.unreadable) + " of the history cannot be read";
+    let words = count(unreadable) + " of the history cannot be read";
     context.out.warn(&words);
     ExitCode::Storage
 }
@@ -229,19 +227,14 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     let people = People::load(context)?;
     let who = people.who(args.peer.as_deref())?;
     let kept = Kept::open(context)?;
-    let Some(mut archive) = kept.archive()? else {
+    let Some((mut archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
         return Ok(ExitCode::Done);
     };
-    let contact = who.contact(|| archive.find(&Filter::default()))?;
+    let contact = who.contact(|| archive.contacts())?;
     let before = args.before.map(|it| kept.moment(it));
     if !args.yes {
-        let filter = Filter {
-            contact,
-            before,
-            ..Filter::default()
-        };
-        let found = over(&archive.find(&filter)?, &filter);
+        let found = archive.count_purged(contact, before)?;
         if found == 0 {
             context.out.note(&"there is nothing to delete".into());
             return Ok(ExitCode::Done);
@@ -255,18 +248,6 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     let gone = archive.purge(contact, before)?;
     context.out.note(&(count(gone) + " deleted"));
     Ok(ExitCode::Done)
-}
-
-/// How many messages a purge takes: those that are over, and what cannot be read if all of it goes.
-pub(in crate::cli) fn over(found: &Found, filter: &Filter) -> u64 {
-    let is_over = |standing| match standing {
-        Standing::Waiting => false,
-        Standing::Received { .. } | Standing::Delivered | Standing::Failed(_) => true,
-    };
-    let entries = found.entries.iter();
-    let readable = entries.filter(|it| is_over(it.standing) && !it.is_unconfirmed);
-    let all = *filter == Filter::default();
-    readable.count() as u64 + if all { found.unreadable } else { 0 }
 }
 
 /// `delete 12 messages with bob from before 2026-10-01 02:15?`

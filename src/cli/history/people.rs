@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use crate::chat::ContactId;
 use crate::cli::talk::unsaved;
 use crate::cli::{Context, Error, peers};
-use crate::id::PeerId;
-use crate::store::{self, Entry, Found, KeyOffer, KnownPeers, key_text};
+use crate::store::{self, KeyOffer, KnownPeers, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 
 /// The people, as far as known-peers can be read: a line that is damaged there hides no message.
@@ -76,26 +75,28 @@ impl Who {
         }
     }
 
-    /// The contact, if one is meant. `everything` that is kept is gone through for a key that is known by
-    /// its beginning only.
+    /// The contact, if one is meant. `contacts`, with whom messages are kept, are gone through for a key that
+    /// is known by its beginning only.
     ///
     /// # Errors
-    /// SC29 if none or several begin like that; what `everything` fails with.
+    /// SC29 if none or several begin like that; what `contacts` fails with.
     pub(super) fn contact(
         &self,
-        everything: impl FnOnce() -> Result<Found, store::Error>,
+        contacts: impl FnOnce() -> Result<BTreeSet<ContactId>, store::Error>,
     ) -> Result<Option<ContactId>, Error> {
         match self {
             Self::Anybody => Ok(None),
             Self::Contact(contact) => Ok(Some(*contact)),
-            Self::Beginning(text) => begins_with(text, &everything()?.entries).map(Some),
+            Self::Beginning(text) => begins_with(text, &contacts()?).map(Some),
         }
     }
 }
 
-pub(in crate::cli) fn begins_with(beginning: &str, kept: &[Entry]) -> Result<ContactId, Error> {
-    let contacts: BTreeSet<PeerId> = kept.iter().map(|it| it.contact.peer()).collect();
-    let begins = |peer: &&PeerId| key_text(peer).as_str().starts_with(beginning);
+pub(in crate::cli) fn begins_with(
+    beginning: &str,
+    contacts: &BTreeSet<ContactId>,
+) -> Result<ContactId, Error> {
+    let begins = |it: &&ContactId| key_text(&it.peer()).as_str().starts_with(beginning);
     let mut found = contacts.iter().filter(begins);
     let fail = |reason: &'static str| Error::BadArgument {
         given: Safe::from("key:") + safe_line(beginning),
@@ -103,7 +104,7 @@ pub(in crate::cli) fn begins_with(beginning: &str, kept: &[Entry]) -> Result<Con
         example: &["history", "show"],
     };
     match (found.next(), found.next()) {
-        (Some(peer), None) => Ok((*peer).into()),
+        (Some(contact), None) => Ok(*contact),
         (Some(_), Some(_)) => Err(fail("several keys begin like that; give more of it")),
         (None, _) => Err(fail("no message is kept with a key that begins like that")),
     }
@@ -112,30 +113,13 @@ pub(in crate::cli) fn begins_with(beginning: &str, kept: &[Entry]) -> Result<Con
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Kind, LogId, Name};
-    use crate::store::Standing;
-    use crate::time::UnixTime;
-
-    fn with(byte: u8) -> Entry {
-        Entry {
-            contact: PeerId::new([byte; 32]).into(),
-            name: Name {
-                log: LogId(1),
-                sequence: 0,
-            },
-            at: UnixTime(0),
-            sent_at: UnixTime(0),
-            standing: Standing::Delivered,
-            is_unconfirmed: false,
-            kind: Kind::Text,
-            body: Vec::new(),
-        }
-    }
+    use crate::id::PeerId;
 
     #[test]
     fn the_beginning_of_a_key_means_the_one_that_begins_like_it() {
         // AQEB, AQEB, AgIC.
-        let kept = [with(1), with(1), with(2)];
+        let kept = [[1; 32], [1; 32], [2; 32]].map(|key| PeerId::new(key).into());
+        let kept = BTreeSet::from(kept);
         let contact = |beginning| begins_with(beginning, &kept).ok().map(ContactId::peer);
         assert_eq!(contact("AQ"), Some(PeerId::new([1; 32])));
         assert_eq!(contact("AgICAgIC"), Some(PeerId::new([2; 32])));

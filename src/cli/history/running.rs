@@ -15,7 +15,6 @@ use crate::cli::history::when::When;
 use crate::cli::history::{count, form, question, tell_if_off, tell_unreadable, write_out};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::Clock;
-use crate::store::Found;
 use crate::text::Safe;
 use crate::time::UnixTime;
 
@@ -147,11 +146,7 @@ fn lines(found: &Pages, form: &Form) -> impl Iterator<Item = Safe> {
 }
 
 fn conclude(found: &Pages, context: &Context) -> ExitCode {
-    let found = Found {
-        unreadable: found.unreadable,
-        ..Found::default()
-    };
-    tell_unreadable(&found, context)
+    tell_unreadable(found.unreadable, context)
 }
 
 fn ms(when: Option<When>, now: UnixTime) -> Option<u64> {

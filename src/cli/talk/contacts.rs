@@ -62,7 +62,7 @@ impl Contacts {
     }
 
     /// Those whose words were others, and about whom nobody has decided.
-    pub(super) fn differed(&self) -> Vec<PeerId> {
+    fn differed(&self) -> Vec<PeerId> {
         let peers = self.known.peers().iter();
         let differed = peers.filter(|peer| peer.differed().is_some());
         differed.map(Peer::key).collect()
@@ -183,6 +183,26 @@ impl Contacts {
         Ok(is_noted)
     }
 
+    /// Notes that words differed, if nobody has decided since: then the peer is gone, or verified on
+    /// another day than the one that was known, `verified`.
+    ///
+    /// # Errors
+    /// If the file cannot be used; nothing is noted then.
+    pub(super) fn note_late(
+        &self,
+        peer: &PeerId,
+        verified: Option<Day>,
+        day: Day,
+    ) -> Result<(), store::Error> {
+        KnownPeers::update(&self.path, |known| match known.find_key(peer) {
+            Some(saved) if saved.verified().is_none() || saved.verified() == verified => {
+                let name = saved.name().to_string();
+                known.set_differed(&name, day)
+            }
+            Some(_) | None => Ok(()),
+        })
+    }
+
     pub(super) const fn known(&self) -> &KnownPeers {
         &self.known
     }
@@ -283,7 +303,7 @@ pub(in crate::cli) fn unsaved(peer: &PeerId) -> Safe {
 pub(super) struct Changes {
     revoked: Vec<PeerId>,
     removed: Vec<PeerId>,
-    /// Whose words were others: no session, and what waits for them fails.
+    /// Whose words were others: no session, but what waits for them stays.
     aside: Vec<PeerId>,
     present: Vec<PeerConfig>,
 }
@@ -294,7 +314,19 @@ impl Changes {
         self.revoked.iter().chain(&self.removed).copied().collect()
     }
 
-    /// Ends the sessions of those who are gone, whose messages fail, and takes in the others.
+    /// Lets nobody in of whom it is only known here that their words were others.
+    pub(super) fn keep_aside(&mut self, aside: &BTreeSet<PeerId>) {
+        let barred = self.present.extract_if(.., |peer| aside.contains(&peer.id));
+        self.aside.extend(barred.map(|peer| peer.id));
+    }
+
+    /// Those whose words were others, and about whom nobody has decided.
+    pub(super) fn aside(&self) -> Vec<PeerId> {
+        self.aside.clone()
+    }
+
+    /// Ends the sessions of those who are gone, whose messages fail, and takes in the others. What waits for
+    /// somebody about whom has been decided goes out.
     pub(super) fn apply(self, messenger: &mut Messenger, now: Instant) {
         for key in self.revoked {
             messenger.revoke_peer(key);
@@ -303,10 +335,15 @@ impl Changes {
             messenger.remove_peer(key, now);
         }
         for key in self.aside {
-            messenger.set_aside(key, now);
+            messenger.endpoint_mut().set_aside(key, now);
         }
         for peer in self.present {
+            let id = peer.id;
+            let is_new = !messenger.endpoint().is_known(id);
             messenger.endpoint_mut().add_peer(peer);
+            if is_new && messenger.client().unsettled(id.into()) > 0 {
+                messenger.endpoint_mut().seek(id, now);
+            }
         }
     }
 }

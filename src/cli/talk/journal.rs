@@ -4,9 +4,11 @@
 //! only be done once more after a crash, goes there with the next change, or when there is nothing else
 //! to do: each change waits for the disk.
 
+use std::collections::BTreeSet;
+
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
-use crate::store::{Archive, Change, Entry, Error, Fault, Filter, Found};
+use crate::store::{Archive, Change, Entry, Error, Fault, Filter, Page};
 use crate::time::UnixTime;
 
 /// The store, and what it is still to be told.
@@ -95,12 +97,38 @@ impl Journal {
         self.done.push(Done::Forgotten(contact));
     }
 
-    /// Looks messages up, as far as they are written down.
+    /// Looks messages up, as far as they are written down: [`Archive::page`].
     ///
     /// # Errors
     /// What the store says.
-    pub(super) fn find(&self, filter: &Filter) -> Result<Found, Error> {
-        self.archive.find(filter)
+    pub(super) fn page(
+        &self,
+        filter: &Filter,
+        skip: usize,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Page, Error> {
+        self.archive.page(filter, skip, most, bytes)
+    }
+
+    /// Shows what is written down and passes, oldest first and one at a time.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn visit(&self, filter: &Filter, mut show: impl FnMut(&Entry)) -> Result<(), Error> {
+        let every = |entry| {
+            show(&entry);
+            true
+        };
+        self.archive.visit(filter, None, every).map(|_| ())
+    }
+
+    /// With whom messages are written down.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn contacts(&self) -> Result<BTreeSet<ContactId>, Error> {
+        self.archive.contacts()
     }
 
     /// What was last said with somebody, oldest first: [`Archive::latest`].
@@ -126,6 +154,18 @@ impl Journal {
         before: Option<UnixTime>,
     ) -> Result<u64, Error> {
         self.archive.purge(contact, before)
+    }
+
+    /// How many messages [`Journal::purge`] would take.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn count_purged(
+        &self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+    ) -> Result<u64, Error> {
+        self.archive.count_purged(contact, before)
     }
 
     /// Whether something is only in memory yet.

@@ -34,6 +34,7 @@ pub(super) use self::status::{PeerStatus, Status};
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
 pub(super) use self::typed::Typed;
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -339,17 +340,24 @@ fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
 }
 
 /// Whether there is a terminal for a whole screen, and nobody who wants lines: by `--plain`, by
-/// `ACCESSIBLE`, by a terminal that cannot move its cursor, or by a log that goes to the terminal. On
-/// Windows nobody has tried it, and a paste there would be many messages (crossterm#737).
+/// `ACCESSIBLE`, by a terminal that cannot move its cursor, or by a log that goes to the terminal.
 pub(super) fn wants_screen(globals: &Globals) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     let has_log = globals.verbose > 0 || globals.log_level.is_some();
     let logs_here = has_log && globals.log.is_none();
-    let wants_lines =
-        globals.json || globals.plain || globals.no_input || set("ACCESSIBLE") || is_dumb;
+    let wants_lines = globals.json || globals.plain || globals.no_input || set("ACCESSIBLE");
     let has_terminal = stdin().is_terminal() && stdout().is_terminal();
-    has_terminal && !wants_lines && !logs_here && !cfg!(windows)
+    has_terminal && moves_cursor() && !wants_lines && !logs_here
+}
+
+/// Whether the terminal can move its cursor, as `TERM` says.
+pub(super) fn moves_cursor() -> bool {
+    can_move(std::env::var_os("TERM").as_deref(), cfg!(windows))
+}
+
+/// The consoles of Windows can, and set no `TERM`.
+fn can_move(term: Option<&OsStr>, is_windows: bool) -> bool {
+    term.map_or(is_windows, |term| term != "dumb" && !term.is_empty())
 }
 
 /// How the screen looks on this terminal.
@@ -434,4 +442,23 @@ fn trust(wanted: Option<args::Trust>, context: &Context) -> Result<Trust, Error>
 fn nickname(wanted: Option<&str>, context: &Context) -> Option<String> {
     let settled = context.config.nickname.as_ref().map(Safe::as_str);
     wanted.or(settled).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_of_windows_needs_no_term() {
+        for (term, unix, windows) in [
+            (None, false, true),
+            (Some("xterm"), true, true),
+            (Some("dumb"), false, false),
+            (Some(""), false, false),
+        ] {
+            let term = term.map(OsStr::new);
+            assert_eq!(can_move(term, false), unix, "{term:?}");
+            assert_eq!(can_move(term, true), windows, "{term:?}");
+        }
+    }
 }

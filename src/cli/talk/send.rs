@@ -128,7 +128,12 @@ fn through(
         .with("text", Some(read(given)?))
         .with("address", target.address.map(|it| it.to_string()))
         .with("wait_ms", wait_ms);
-    let done: Value = running.ask("send", params, wait.unwrap_or_default())?;
+    let done: Option<Value> = running.ask_once("send", params, wait.unwrap_or_default())?;
+    let Some(done) = done else {
+        let label = peer.name().clone();
+        let peer = Peer { label, saved: true };
+        return Err(Error::Unanswered { peer });
+    };
     tell_done(&done, peer.name(), context)?;
     Ok(ExitCode::Done)
 }

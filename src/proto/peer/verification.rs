@@ -8,7 +8,7 @@ use crate::proto::event::{ApiMisuse, CloseReason, Event};
 use crate::proto::peer::{Fate, Peer};
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
-use crate::proto::verification::{Between, Progress, Unfinished, Verification};
+use crate::proto::verification::{Between, Progress, Unfinished, Verification, Words};
 use crate::time::Instant;
 use crate::wire::frame::{CloseCode, Verify};
 
@@ -38,16 +38,27 @@ impl Peer {
         Ok(())
     }
 
-    /// Says what our person has seen; false if those are not the words that are compared.
+    /// Says what our person has seen; false if those are not the words that are compared, or, that they
+    /// differ, not the last that were.
     pub(in crate::proto) fn judge(
         &mut self,
         code: &ShortCode,
         same: bool,
         shared: &mut Shared,
     ) -> bool {
-        let verdict = self.verification().judge(code, same);
-        self.say_verify(verdict, shared);
-        verdict.is_some()
+        let Some(said) = self.verification().judge(code, same) else {
+            return false;
+        };
+        self.say_verify(said.reply, shared);
+        for progress in said.progress.into_iter().flatten() {
+            self.tell_verification(progress, shared);
+        }
+        true
+    }
+
+    /// The words that are compared on this connection, or the last ones that were.
+    pub(in crate::proto) fn words(&self) -> Option<Words> {
+        self.verification.as_ref().and_then(|it| it.words())
     }
 
     /// Compares no more.

@@ -42,8 +42,10 @@ fn both_sides_see_the_same_words_and_each_others_verdict() {
         "nobody judges twice"
     );
     settle(&mut a, &mut b, now(200));
-    assert_eq!(progress(&a).last(), Some(&Progress::Theirs));
-    assert_eq!(progress(&b).last(), Some(&Progress::Theirs));
+    for side in [&a, &b] {
+        let both = [Progress::Theirs, Progress::Agreed(code(side))];
+        assert!(both.iter().all(|it| progress(side).contains(it)));
+    }
     let silent = progress(&a).len();
     let late = now(400_000);
     settle(&mut a, &mut b, late);
@@ -117,6 +119,24 @@ fn words_that_differ_end_the_session_and_bar_the_peer_on_both_sides() {
     let call = a.endpoint.connect(of_b, &[address], now(300));
     assert_eq!(call, Err(ApiMisuse::Revoked));
     assert!(!a.endpoint.is_known(of_b) && !b.endpoint.is_known(of_a));
+}
+
+#[test]
+fn who_notices_after_both_have_agreed_that_the_words_differ_ends_it_on_both_sides() {
+    let (mut a, mut b) = connected();
+    a.endpoint.verify(b.id(), now(100)).unwrap();
+    settle(&mut a, &mut b, now(100));
+    let words = code(&a);
+    assert!(a.endpoint.judge(b.id(), &words, true, now(150)));
+    assert!(b.endpoint.judge(a.id(), &words, true, now(150)));
+    settle(&mut a, &mut b, now(200));
+    let kept = b.endpoint.words(a.id()).unwrap();
+    assert_eq!((kept.code, kept.is_running), (words, false));
+    let late = now(100_000);
+    assert!(b.endpoint.judge(a.id(), &words, false, late));
+    settle(&mut a, &mut b, late);
+    assert_eq!(progress(&a).last(), Some(&Progress::Differs));
+    assert!(!a.endpoint.is_known(b.id()) && !b.endpoint.is_known(a.id()));
 }
 
 #[test]

@@ -63,13 +63,19 @@ impl Side {
 
     fn judge(&mut self, same: bool) -> Option<Verify> {
         let code = self.code();
-        self.verification.judge(&code, same)
+        let said = self.verification.judge(&code, same)?;
+        self.told.extend(said.progress.into_iter().flatten());
+        said.reply
     }
 
     fn code(&self) -> ShortCode {
         let code = self.told.iter().rev().find_map(|progress| match progress {
             Progress::Ready(code) => Some(*code),
-            Progress::Asked | Progress::Theirs | Progress::Differs | Progress::Over(_) => None,
+            Progress::Asked
+            | Progress::Theirs
+            | Progress::Agreed(_)
+            | Progress::Differs
+            | Progress::Over(_) => None,
         });
         code.unwrap()
     }
@@ -106,7 +112,9 @@ fn both_see_the_same_words_and_hear_each_others_verdict() {
     assert_eq!(a.told.last(), Some(&Progress::Theirs));
     let verdict = a.judge(true).unwrap();
     b.hear(&verdict, at(2));
-    assert_eq!(b.told.last(), Some(&Progress::Theirs));
+    let both = [Progress::Theirs, Progress::Agreed(b.code())];
+    assert!(b.told.ends_with(&both));
+    assert_eq!(a.told.last(), Some(&Progress::Agreed(a.code())));
     assert_eq!(
         (a.verification.deadline(), b.verification.deadline()),
         (None, None)
@@ -278,6 +286,97 @@ fn that_the_words_are_the_same_can_be_taken_back() {
     let differs = a.judge(false).unwrap();
     b.hear(&differs, at(1));
     assert_eq!(b.told.last(), Some(&Progress::Differs));
+}
+
+/// Two who have the same words, and have said so.
+fn agreed() -> (Side, Side) {
+    let (mut a, mut b) = sides();
+    let ask = a.ask(at(0));
+    talk(ask, &mut a, &mut b, at(0));
+    let same = a.judge(true).unwrap();
+    b.hear(&same, at(1));
+    let same = b.judge(true).unwrap();
+    a.hear(&same, at(1));
+    (a, b)
+}
+
+#[test]
+fn who_has_agreed_can_still_say_that_the_words_differed() {
+    for a_says in [true, false] {
+        let (mut a, mut b) = agreed();
+        let (says, hears) = if a_says {
+            (&mut a, &mut b)
+        } else {
+            (&mut b, &mut a)
+        };
+        let words = says.verification.words().unwrap();
+        assert_eq!((words.code, words.is_running), (says.code(), false));
+        let differs = says.judge(false).unwrap();
+        assert_eq!(says.judge(true), None, "it is not taken back");
+        hears.hear(&differs, at(9_000));
+        assert_eq!(hears.told.last(), Some(&Progress::Differs));
+        assert_eq!(hears.verification.words(), None);
+    }
+}
+
+#[test]
+fn after_an_agreement_there_are_new_words() {
+    let (mut a, mut b) = agreed();
+    let (old, later) = (a.code(), at(60));
+    let ask = b.ask(later);
+    talk(ask, &mut b, &mut a, later);
+    assert_eq!(a.code(), b.code());
+    assert_ne!(a.code(), old);
+    let words = a.verification.words().unwrap();
+    assert_eq!((words.code, words.is_running), (a.code(), true));
+    assert_eq!(a.verification.judge(&old, true), None, "of other words");
+    // The old ones may be what somebody has read out only now.
+    let differs = a.verification.judge(&old, false).unwrap().reply.unwrap();
+    b.hear(&differs, later);
+    assert_eq!(b.told.last(), Some(&Progress::Differs));
+}
+
+#[test]
+fn words_that_nobody_judged_in_time_can_still_be_said_to_differ() {
+    let (mut a, mut b) = sides();
+    let ask = a.ask(at(0));
+    talk(ask, &mut a, &mut b, at(0));
+    let withdrawn = a.verification.withdraw().unwrap();
+    b.hear(&withdrawn, at(300));
+    assert_eq!(b.judge(true), None);
+    // A question that comes to nothing does not take their place.
+    let ask = a.ask(at(301));
+    b.hear(&ask, at(301));
+    let withdrawn = a.verification.withdraw().unwrap();
+    b.hear(&withdrawn, at(301));
+    let differs = b.judge(false).unwrap();
+    a.hear(&differs, at(302));
+    assert_eq!(a.told.last(), Some(&Progress::Differs));
+}
+
+#[test]
+fn with_the_connection_every_comparison_is_forgotten() {
+    let (mut a, mut b) = agreed();
+    assert!(!a.verification.lose(), "none runs");
+    assert_eq!(a.verification.words(), None);
+    assert_eq!(a.judge(false), None);
+    let differs = b.judge(false).unwrap();
+    a.hear(&differs, at(2));
+    assert_eq!(a.told.last(), Some(&Progress::Agreed(a.code())));
+}
+
+/// The one would wait five minutes for an answer to a question that the other has ignored.
+#[test]
+fn of_two_who_ask_at_once_over_new_keys_neither_waits_in_vain() {
+    let (mut a, mut b) = sides();
+    b.handshakes = vec![[8; 32]];
+    let (from_a, from_b) = (a.ask(at(0)), b.ask(at(0)));
+    assert_eq!(a.hear(&from_b, at(0)), None);
+    talk(from_a, &mut a, &mut b, at(0));
+    for side in [&a, &b] {
+        assert!(matches!(side.told[..], [Progress::Over(_)]));
+        assert_eq!(side.verification.deadline(), None);
+    }
 }
 
 #[test]

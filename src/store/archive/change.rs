@@ -236,8 +236,16 @@ impl Change<'_> {
     }
 }
 
-fn damaged(table: Table) -> Fault {
+pub(super) fn damaged(table: Table) -> Fault {
     StoreTrouble::Damaged(Loss::row(table)).into()
+}
+
+/// Between which all rows lie that a table has about a contact, or about anybody: none is as long as the last.
+pub(super) fn rows_of(keys: &Keys, table: Table, contact: Option<ContactId>) -> (Vec<u8>, Vec<u8>) {
+    match contact {
+        Some(contact) => span(&keys.contact(table, contact)),
+        None => (Vec::new(), vec![0xff; 4 * TAG_LEN]),
+    }
 }
 
 /// Between which all rows lie that begin with a contact's tag: they have at most twice its length.

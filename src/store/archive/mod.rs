@@ -22,6 +22,7 @@ mod overlay;
 mod record;
 mod restore;
 mod salvage;
+mod search;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -36,14 +37,14 @@ use super::error::{Error, Operation};
 use crate::crypto::StaticSecret;
 use crate::time::UnixTime;
 pub use change::Change;
-pub use history::{Entry, Filter, Found};
 pub use keep::Keep;
 use keys::Keys;
 use logs::Logs;
 pub use overlay::survives_panic;
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
-pub use salvage::Salvaged;
+pub use salvage::{Found, Salvaged};
+pub use search::{Entry, Filter, Page};
 pub use trouble::{Fault, Loss, StoreTrouble};
 
 /// The store of one identity, opened for this process alone.

@@ -24,8 +24,8 @@ pub enum Standing {
     Failed(FailReason),
 }
 
-/// A message in any table.
-pub(super) struct Record {
+/// A message in any table; its body is its own, or stands in what was opened.
+pub(super) struct Record<Body = Zeroizing<Vec<u8>>> {
     pub(super) contact: ContactId,
     pub(super) name: Name,
     /// Its place among the messages of its table.
@@ -37,7 +37,7 @@ pub(super) struct Record {
     pub(super) standing: Standing,
     pub(super) kind: Kind,
     pub(super) conversation: ConversationId,
-    pub(super) body: Zeroizing<Vec<u8>>,
+    pub(super) body: Body,
 }
 
 /// Bytes before the conversation's name.
@@ -69,6 +69,24 @@ impl Record {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let view = Record::view(bytes)?;
+        Some(Self {
+            contact: view.contact,
+            name: view.name,
+            order: view.order,
+            at: view.at,
+            sent_at: view.sent_at,
+            standing: view.standing,
+            kind: view.kind,
+            conversation: view.conversation,
+            body: Zeroizing::new(view.body.to_vec()),
+        })
+    }
+}
+
+impl<'a> Record<&'a [u8]> {
+    /// Reads it without a copy of the body.
+    pub(super) fn view(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
         let contact = take_contact(&mut rest)?;
         let [log, sequence, order, at, sent_at, detail] = take_numbers(&mut rest)?;
@@ -86,7 +104,7 @@ impl Record {
             standing: decode_standing(standing, detail)?,
             kind: Kind::from_code(kind)?,
             conversation: ConversationId::new(conversation)?,
-            body: Zeroizing::new(body.to_vec()),
+            body,
         })
     }
 }
@@ -98,7 +116,6 @@ const fn encode_standing(standing: Standing) -> (u8, u64) {
         Standing::Delivered => (2, 0),
         Standing::Failed(FailReason::Expired) => (3, 0),
         Standing::Failed(FailReason::Removed) => (4, 0),
-        Standing::Failed(FailReason::SetAside) => (4, 1),
         Standing::Failed(FailReason::OutboxLost) => (5, 0),
         Standing::Failed(FailReason::Rejected(reason)) => (6, reason.code()),
     }
@@ -110,7 +127,6 @@ const fn decode_standing(standing: u8, detail: u64) -> Option<Standing> {
         1 => Standing::Waiting,
         2 => Standing::Delivered,
         3 => Standing::Failed(FailReason::Expired),
-        4 if detail == 1 => Standing::Failed(FailReason::SetAside),
         4 => Standing::Failed(FailReason::Removed),
         5 => Standing::Failed(FailReason::OutboxLost),
         6 => Standing::Failed(FailReason::Rejected(RejectReason::from_code(detail))),
@@ -203,7 +219,6 @@ mod tests {
             FailReason::Expired,
             FailReason::Removed,
             FailReason::OutboxLost,
-            FailReason::SetAside,
             FailReason::Rejected(RejectReason::Refused),
             FailReason::Rejected(RejectReason::Other(1 << 40)),
         ];

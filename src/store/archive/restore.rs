@@ -3,11 +3,11 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use redb::{ReadTransaction, ReadableTable};
+use redb::ReadTransaction;
 use zeroize::Zeroizing;
 
 use super::Archive;
-use super::change::definition;
+use super::change::{definition, rows_of};
 use super::keys::{Keys, Table};
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
@@ -197,10 +197,22 @@ pub(super) fn for_each(
     transaction: &ReadTransaction,
     keys: &Keys,
     table: Table,
+    show: impl FnMut(&[u8], Option<Zeroizing<Vec<u8>>>),
+) -> Result<(), Fault> {
+    for_each_of(transaction, keys, table, None, show)
+}
+
+/// As [`for_each`], of the rows about one contact, or all.
+pub(super) fn for_each_of(
+    transaction: &ReadTransaction,
+    keys: &Keys,
+    table: Table,
+    contact: Option<ContactId>,
     mut show: impl FnMut(&[u8], Option<Zeroizing<Vec<u8>>>),
 ) -> Result<(), Fault> {
+    let (low, high) = rows_of(keys, table, contact);
     let rows = transaction.open_table(definition(table))?;
-    for row in rows.iter()? {
+    for row in rows.range(low.as_slice()..=high.as_slice())? {
         let (row, sealed) = row?;
         show(
             row.value(),

@@ -5,10 +5,11 @@ use std::path::Path;
 use redb::{ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::file;
-use super::history::{Filter, Found, MESSAGES};
-use super::keys::Keys;
+use super::keys::{Keys, Table};
 use super::overlay::{Overlay, look, look_and_keep};
-use super::restore::for_each_log;
+use super::record::Record;
+use super::restore::{for_each, for_each_log};
+use super::search::{Entry, Filter, MESSAGES};
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, Operation};
@@ -20,6 +21,15 @@ pub struct Salvaged {
     pub found: Found,
     /// What cannot be read.
     pub loss: Loss,
+}
+
+/// What was looked up, all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The messages, oldest first.
+    pub entries: Vec<Entry>,
+    /// How many of all messages in the store cannot be read.
+    pub unreadable: u64,
 }
 
 impl Salvaged {
@@ -87,10 +97,30 @@ impl Salvaged {
             })
         });
         loss.frame |= !matches!(counted, Some(Ok(())));
-        Self {
-            found: found.finish(filter),
-            loss,
-        }
+        found.entries.sort_by_key(|entry| entry.at);
+        Self { found, loss }
+    }
+}
+
+impl Found {
+    /// Adds what one table has. After an error it has what came before.
+    fn add(
+        &mut self,
+        transaction: &ReadTransaction,
+        keys: &Keys,
+        table: Table,
+        filter: &Filter,
+    ) -> Result<(), Fault> {
+        let words = filter.words.as_ref().map(|words| words.to_lowercase());
+        for_each(transaction, keys, table, |_, text| {
+            let Some(record) = text.as_deref().and_then(|text| Record::view(text)) else {
+                self.unreadable += 1;
+                return;
+            };
+            if filter.admits(&record, words.as_deref()) {
+                self.entries.push(Entry::new(&record, table));
+            }
+        })
     }
 }
 

@@ -225,7 +225,7 @@ fn history_holds_what_is_over_if_there_is_to_be_one() {
             .unwrap();
         drop(archive);
         let (archive, _) = place.open(keep);
-        let found = archive.find(&Filter::default()).unwrap();
+        let found = everything(&archive, &Filter::default());
         assert_eq!(found.entries.len(), expected, "{keep:?}");
         if expected > 0 {
             let standings: Vec<Standing> = found.entries.iter().map(|it| it.standing).collect();
@@ -255,13 +255,19 @@ fn with_history(place: &Place) -> Archive {
     archive
 }
 
+fn everything(archive: &Archive, filter: &Filter) -> Page {
+    archive.page(filter, 0, usize::MAX, usize::MAX).unwrap()
+}
+
 fn texts(archive: &Archive, filter: Filter) -> Vec<String> {
-    let found = archive.find(&filter).unwrap();
-    assert_eq!(found.unreadable, 0);
-    let texts = found
-        .entries
-        .into_iter()
-        .map(|it| String::from_utf8(it.body));
+    let found = everything(archive, &filter);
+    assert_eq!((found.unreadable, found.older), (0, 0));
+    texts_of(&found)
+}
+
+fn texts_of(found: &Page) -> Vec<String> {
+    let bodies = found.entries.iter().map(|it| it.body.clone());
+    let texts = bodies.map(String::from_utf8);
     texts.map(Result::unwrap).collect()
 }
 
@@ -290,11 +296,9 @@ fn looking_up_heeds_every_test_and_no_case() {
         ..Filter::default()
     };
     assert_eq!(texts(&archive, since), ["invoice 7", "the INVOICE is paid"]);
-    let newest = Filter {
-        most: Some(1),
-        ..Filter::default()
-    };
-    assert_eq!(texts(&archive, newest), ["bye"]);
+    let newest = archive.page(&words("invoice"), 0, 1, 999).unwrap();
+    assert_eq!(texts_of(&newest), ["the INVOICE is paid"]);
+    assert_eq!(newest.older, 1);
 }
 
 #[test]
@@ -314,33 +318,114 @@ fn the_latest_of_somebody_are_read_without_the_others() {
     assert_eq!(latest(9, 9, 999).len(), 0);
 }
 
-/// Each may have megabytes.
+/// Each may have megabytes, and its sender decides about that.
 #[test]
-fn looking_up_the_newest_holds_few_others_meanwhile() {
+fn a_page_holds_no_more_bodies_than_it_may_and_says_how_many_are_older() {
     let place = Place::new();
     let (mut archive, _) = place.open(Keep::Forever);
+    // The newest comes first in the table.
     for at in (0..40).rev() {
         let (name, now) = (name(1, at), UnixTime(NOW.0 + at));
-        let message = incoming(name, &at.to_string());
+        let message = incoming(name, &format!("{at:02}"));
         let write = |it: &mut Change<'_>| {
             it.receive(contact(7), &message)?;
             it.shown(contact(7), name)
         };
         archive.change(now, write).unwrap();
     }
-    for most in [0, 1, 3, 40] {
-        let filter = Filter {
-            most: Some(most),
-            ..Filter::default()
-        };
-        let held = archive.read(|transaction| {
-            let mut found = Found::default();
-            found.add(transaction, &archive.keys, keys::Table::History, &filter)?;
-            Ok(found.entries.len())
+    let page = |skip, most, bytes| {
+        let page = archive.page(&Filter::default(), skip, most, bytes).unwrap();
+        (texts_of(&page).concat(), page.older)
+    };
+    let is = |text: &str, older| (text.to_owned(), older);
+    assert_eq!(page(0, 3, 99), is("373839", 37));
+    assert_eq!(page(0, 99, 6), is("373839", 37));
+    assert_eq!(page(0, 99, 5), is("3839", 38));
+    assert_eq!(page(3, 99, 4), is("3536", 35));
+    assert_eq!(page(38, 99, 99), is("0001", 0));
+    assert_eq!(page(0, 99, 0), is("39", 39), "one in any case");
+    assert_eq!(page(0, 0, 99), is("", 40));
+    assert_eq!(page(40, 3, 99), is("", 0));
+    assert_eq!(page(usize::MAX, usize::MAX, 99), is("", 0));
+}
+
+#[test]
+fn looking_up_notes_few_more_places_than_are_wanted() {
+    let mut found = search::Matches::default();
+    for at in (0..40).rev() {
+        found.add(search::Place::at(UnixTime(at)), 3);
+        assert!(found.places.len() <= 2 * 3 + 1);
+    }
+}
+
+#[test]
+fn those_who_look_one_after_the_other_see_the_newest_oldest_first() {
+    let place = Place::new();
+    let archive = with_history(&place);
+    let visited = |most, stop_after: usize| {
+        let mut seen = Vec::new();
+        let unreadable = archive.visit(&Filter::default(), most, |entry| {
+            seen.push(String::from_utf8(entry.body).unwrap());
+            seen.len() < stop_after
         });
-        assert!(held.unwrap() <= 2 * most);
-        let newest: Vec<String> = (40 - most as u64..40).map(|it| it.to_string()).collect();
-        assert_eq!(texts(&archive, filter), newest);
+        assert_eq!(unreadable.unwrap(), 0);
+        seen
+    };
+    assert_eq!(visited(Some(2), 9), ["the INVOICE is paid", "bye"]);
+    assert_eq!(visited(None, 9).len(), 4);
+    assert_eq!(visited(None, 1), ["Gr\u{fc}\u{df}e aus K\u{f6}ln"]);
+}
+
+/// What others have written is not even opened for it.
+#[test]
+fn whoever_asks_about_somebody_meets_the_rows_of_that_one_alone() {
+    let place = Place::new();
+    let archive = with_history(&place);
+    let spoil = archive.database.begin_write().unwrap();
+    {
+        let mut table = spoil
+            .open_table(change::definition(keys::Table::History))
+            .unwrap();
+        let (low, high) = change::rows_of(&archive.keys, keys::Table::History, Some(contact(7)));
+        let spoilt = table.range(low.as_slice()..=high.as_slice()).unwrap();
+        let spoilt: Vec<Vec<u8>> = spoilt.map(|row| row.unwrap().0.value().to_vec()).collect();
+        for row in &spoilt {
+            table
+                .insert(row.as_slice(), b"not sealed".as_slice())
+                .unwrap();
+        }
+        assert_eq!(spoilt.len(), 2);
+    }
+    spoil.commit().unwrap();
+    let of = |whose| Filter {
+        contact: Some(contact(whose)),
+        ..Filter::default()
+    };
+    let unreadable = |filter| everything(&archive, &filter).unreadable;
+    assert_eq!([7, 8].map(|whose| unreadable(of(whose))), [2, 0]);
+    assert_eq!(unreadable(Filter::default()), 2);
+    let contacts = archive.contacts().unwrap();
+    assert_eq!(contacts.into_iter().collect::<Vec<_>>(), [contact(8)]);
+}
+
+#[test]
+fn as_many_are_counted_as_a_purge_takes() {
+    for (whose, before) in [
+        (None, None),
+        (Some(contact(7)), None),
+        (None, Some(2_000)),
+        (Some(contact(8)), Some(2_000)),
+    ] {
+        let place = Place::new();
+        let mut archive = with_history(&place);
+        let waits = outgoing(name(9, 0), "waits");
+        archive
+            .change(NOW, |it| it.queue(contact(7), &waits))
+            .unwrap();
+        let before = before.map(|ms| UnixTime(NOW.0 + ms));
+        let counted = archive.count_purged(whose, before).unwrap();
+        assert!(counted > 0);
+        assert_eq!(archive.purge(whose, before).unwrap(), counted);
     }
 }
 
@@ -384,7 +469,7 @@ fn one_start_with_a_clock_that_is_a_year_ahead_deletes_no_history() {
     let at = |days: u64| UnixTime(NOW.0 + days * 86_400_000);
     let count = |at| {
         let (archive, _) = place.try_open(Keep::ThirtyDays, at).unwrap();
-        archive.find(&Filter::default()).unwrap().entries.len()
+        everything(&archive, &Filter::default()).entries.len()
     };
     let all = count(at(1));
     assert!(all > 2);
@@ -408,7 +493,7 @@ fn history_is_looked_through_once_a_day_for_what_is_too_old() {
     drop(archive);
     let count = |at| {
         let (archive, _) = place.try_open(Keep::ThirtyDays, at).unwrap();
-        archive.find(&Filter::default()).unwrap().entries.len()
+        everything(&archive, &Filter::default()).entries.len()
     };
     let month = 30 * 24;
     let counts = [month + 1, month + 2, month + 24, month + 25].map(|at| count(hour(at)));

@@ -13,8 +13,9 @@ use crate::store::{Filter, key_uri};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
-/// Messages that a search shows at most: the newest.
+/// Messages that a search shows at most, and their bytes: the newest, and one in any case.
 const MOST_FOUND: usize = 200;
+const MOST_FOUND_BYTES: usize = 256 << 10;
 
 impl Conversation {
     /// Saves somebody who has no name yet.
@@ -117,19 +118,24 @@ impl Conversation {
             since: within.map(|within| UnixTime(now.0.saturating_sub(ago(within)))),
             before: None,
             words: Some(words),
-            most: Some(MOST_FOUND),
         };
-        let found = self.profile.journal.find(&filter)?;
+        let journal = &self.profile.journal;
+        let found = journal.page(&filter, 0, MOST_FOUND, MOST_FOUND_BYTES)?;
         let now = Stamp::local(now);
         let mut lines = Vec::new();
         for entry in &found.entries {
             let told = transcript(entry, self.label(&entry.contact.peer()), &now);
             lines.extend(told.as_str().lines().map(safe_line));
         }
-        lines.push(match found.entries.len() {
-            0 => "nothing of what is kept has that in it ([history] keep says what is kept)".into(),
-            MOST_FOUND => Safe::from("the newest ") + MOST_FOUND + "; there may be older ones",
-            len => Safe::from("found: ") + len,
+        lines.push(match (found.entries.len(), found.older) {
+            (0, _) => {
+                "nothing of what is kept has that in it ([history] keep says what is kept)".into()
+            }
+            (len, 0) => Safe::from("found: ") + len,
+            (len, older) => {
+                let words = Safe::from("the newest ") + len + "; older ones with that in them: ";
+                words + older + " (securechat history search shows all)"
+            }
         });
         if found.unreadable > 0 {
             lines.push(Safe::from("not readable, and not searched: ") + found.unreadable);
@@ -144,13 +150,13 @@ impl Conversation {
             contact: Some(peer.into()),
             ..Filter::default()
         };
-        let found = self.profile.journal.find(&filter)?;
         let label = self.label(&peer);
         // As of a day on which nothing was said: each line has its date.
         let never = Stamp::local(UnixTime(0));
-        let lines = found.entries.iter();
-        let lines = lines.map(|entry| transcript(entry, label.clone(), &never));
-        let lines: Vec<Safe> = lines.collect();
+        let mut lines = Vec::new();
+        (self.profile.journal).visit(&filter, |entry| {
+            lines.push(transcript(entry, label.clone(), &never));
+        })?;
         if lines.is_empty() {
             let words = Safe::from("nothing of the conversation with ") + label;
             self.warn(words + " is kept ([history] keep says what is); no file was written");

@@ -23,11 +23,6 @@ impl Conversation {
         }
         self.profile.journal.catch_up()?;
         self.tell_left()?;
-        // A program that was killed may have noted that words differ, and not that what waited failed.
-        for peer in self.profile.contacts.differed() {
-            self.handle
-                .with(|messenger, now| messenger.set_aside(peer, now))?;
-        }
         Ok(None)
     }
 
@@ -53,7 +48,11 @@ impl Conversation {
             let verb = if messages == 1 { " waits" } else { " wait" };
             let words = count(messages) + " from before" + verb + " for " + self.label(&peer);
             let is_stranger = self.status(peer)?.is_none();
-            let words = if is_stranger {
+            let words = if self.is_aside(&peer) {
+                words
+                    + ", until you decide: the words that you compared differed; "
+                    + self.other_ways(&peer)
+            } else if is_stranger {
                 words + ", who is not among your peers"
             } else {
                 words

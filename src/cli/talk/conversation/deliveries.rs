@@ -175,6 +175,14 @@ impl Conversation {
         }
     }
 
+    /// Answers everybody who still waits when the conversation is over: their messages are kept.
+    pub(super) fn answer_left(&mut self) {
+        for wait in self.take_waits(|_| true) {
+            let error = self.loss(&wait, End::Left, None);
+            self.answer(&wait.asked, Err(error));
+        }
+    }
+
     /// How long until somebody has waited long enough.
     pub(super) fn waits_patience(&self, now: Instant) -> Option<Duration> {
         let waits = self.state.waits.iter();

@@ -46,6 +46,7 @@ impl Conversation {
     /// Tells at the end what has not arrived. A pipe ends with an error then.
     pub(super) fn last_words(&mut self, end: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
         self.take_last_receipts();
+        self.answer_left();
         self.face.interrupt();
         if self.state.sent.is_settled() && self.unsaid() == 0 {
             return end.map(|code| self.conclude(code));

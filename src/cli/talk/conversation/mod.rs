@@ -59,6 +59,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpError, IcmpKind, ResolveError};
 use crate::proto::{ApiMisuse, SessionStatus};
+use crate::store::Day;
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 use crate::wire::limits::VERSION;
@@ -166,6 +167,8 @@ pub(in crate::cli::talk) struct State {
     comparing: BTreeMap<PeerId, Comparing>,
     /// Whose words differed, where known-peers has no line to say so.
     aside: BTreeSet<PeerId>,
+    /// Of whom this could not be written down, and when they were verified by then.
+    unwritten: BTreeMap<PeerId, Option<Day>>,
     /// Since when the session stood in which that was found.
     differed: BTreeMap<PeerId, UnixTime>,
     /// To whom it was suggested to compare words.

@@ -98,6 +98,7 @@ impl Conversation {
             let (now, state) = (self.clock.now(), State::Delivered);
             self.state.sent.on_state(*contact, *name, state, now);
             self.profile.journal.settled(*contact, *name, state);
+            self.answer_waits(*contact, *name, state);
         }
     }
 }

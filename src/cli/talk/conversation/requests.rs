@@ -22,7 +22,7 @@ use crate::time::UnixTime;
 
 /// Messages in one answer at most.
 const PAGE: usize = 10_000;
-/// And their bytes, but for the last one.
+/// And their bytes; one comes in any case.
 const PAGE_BYTES: usize = 8 << 20;
 
 /// Who asked, and what the answer has to carry.
@@ -213,11 +213,12 @@ impl Conversation {
             Call::Match(judged) => {
                 let peer = self.peer_called(&judged.peer)?;
                 let words = judged.words.as_deref().unwrap_or_default();
-                self.judged(peer, true, words).map(|()| json!({}))
+                let is_noted = self.match_asked(peer, words)?;
+                Ok(json!({ "verified": is_noted }))
             }
             Call::Differ(somebody) => {
                 let peer = self.peer_called(&somebody.peer)?;
-                self.judged(peer, false, "").map(|()| json!({}))
+                self.differ(peer).map(|()| json!({}))
             }
             Call::PeersList => Ok(value(&List::of(self.profile.contacts.known()))),
             Call::PeersAdd(add) => self.peers_add(&add),
@@ -318,31 +319,20 @@ impl Conversation {
 
     fn history_find(&mut self, find: &HistoryFind) -> Result<Value, Error> {
         self.profile.journal.catch_up()?;
-        let wanted = find.most.unwrap_or(PAGE).min(PAGE);
         let filter = Filter {
             contact: self.contact_called(find.peer.as_deref())?,
             since: find.since_ms.map(UnixTime),
             before: find.before_ms.map(UnixTime),
             words: find.words.clone(),
-            most: None,
         };
-        let mut found = self.profile.journal.find(&filter)?;
-        let matches = found.entries.len();
-        found.entries.truncate(matches.saturating_sub(find.skip));
-        let mut bytes = 0;
-        let fits = found.entries.iter().rev().take(wanted).take_while(|entry| {
-            let is_first = bytes == 0;
-            bytes += entry.body.len().max(1);
-            is_first || bytes <= PAGE_BYTES
-        });
-        let fits = fits.count();
-        let older = found.entries.len() - fits;
-        let entries = found.entries.iter().skip(older);
+        let most = find.most.unwrap_or(PAGE).min(PAGE);
+        let page = (self.profile.journal).page(&filter, find.skip, most, PAGE_BYTES)?;
+        let entries = page.entries.iter();
         let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
         Ok(json!({
             "messages": records.collect::<Vec<_>>(),
-            "older": older,
-            "unreadable": found.unreadable,
+            "older": page.older,
+            "unreadable": page.unreadable,
         }))
     }
 
@@ -351,13 +341,7 @@ impl Conversation {
         let contact = self.contact_called(purge.peer.as_deref())?;
         let before = purge.before_ms.map(UnixTime);
         if purge.count_only {
-            let filter = Filter {
-                contact,
-                before,
-                ..Filter::default()
-            };
-            let found = self.profile.journal.find(&filter)?;
-            let messages = crate::cli::history::over(&found, &filter);
+            let messages = self.profile.journal.count_purged(contact, before)?;
             return Ok(json!({ "messages": messages }));
         }
         let gone = self.profile.journal.purge(contact, before)?;
@@ -372,8 +356,8 @@ impl Conversation {
         if let Some(beginning) = typed.strip_prefix("key:")
             && self.profile.contacts.find(typed).is_none()
         {
-            let everything = self.profile.journal.find(&Filter::default())?;
-            return begins_with(beginning, &everything.entries).map(Some);
+            let contacts = self.profile.journal.contacts()?;
+            return begins_with(beginning, &contacts).map(Some);
         }
         self.peer_called(typed).map(ContactId::from).map(Some)
     }

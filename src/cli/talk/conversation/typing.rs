@@ -219,7 +219,7 @@ impl Conversation {
                 let end = self.say_batch()?;
                 match ordered {
                     Some(ordered) => self.on_not_accepted(&ordered, peer, &error),
-                    None => self.refuse(&error.to_string()),
+                    None => self.refuse_for(peer, &error),
                 }
                 return Ok(end);
             }
@@ -261,7 +261,7 @@ impl Conversation {
                 }
                 (Err(error), None) => {
                     refused.push(message.name);
-                    self.refuse(&error.to_string());
+                    self.refuse_for(peer, &error);
                 }
                 (Ok(_), ordered) => {
                     if let Some(end) = self.tell_said(peer, message, passage, ordered)? {
@@ -335,6 +335,15 @@ impl Conversation {
             self.publish_receipt(peer.into(), message.name, "queued", Some(why));
         }
         Ok(())
+    }
+
+    fn refuse_for(&mut self, peer: PeerId, error: &SendError) {
+        if self.is_aside(&peer) {
+            let label = self.label(&peer);
+            let words = Safe::from("the words that you compared with ") + label + " differed";
+            return self.refuse(words.as_str());
+        }
+        self.refuse(&error.to_string());
     }
 
     /// Tells that a line is not sent. A script learns it from the exit code.

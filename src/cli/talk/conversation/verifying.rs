@@ -18,14 +18,28 @@ use crate::cli::talk::conversation::comparing::{
 };
 use crate::cli::talk::fact::{Fact, Step};
 
+use crate::cli::talk::profile::count;
 use crate::crypto::safety_number;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
-use crate::store::Day;
+use crate::store::{self, Day};
 use crate::text::Safe;
 use crate::tui;
+
+const NO_LONGER: &str = "those words are compared no longer";
+
+/// What came of it that our person has said that the words are the same.
+#[derive(Debug)]
+enum Judged {
+    /// Whether there was a line to note it on.
+    Noted(bool),
+    Already,
+    /// The words are compared no longer: the other side has withdrawn or asked anew meanwhile.
+    Gone,
+    Unwritten(store::Error),
+}
 
 impl Conversation {
     /// `[verified]`, or its opposite.
@@ -78,24 +92,31 @@ impl Conversation {
             let reason = self.obstacle(peer)?;
             return Err(Error::BadRequest { reason });
         }
-        self.verify(peer)
+        match self.ask_to_verify(peer)? {
+            None => Ok(()),
+            Some(reason) => Err(Error::BadRequest { reason }),
+        }
     }
 
-    /// A program judges the words: the same, which it may show by what it heard, or others.
+    /// A program says that the words are the same, which it may show by what it heard. Whether that was
+    /// noted: a peer without a saved name has no line for it.
     ///
     /// # Errors
-    /// SC40.
-    pub(super) fn judged(&mut self, peer: PeerId, same: bool, typed: &str) -> Result<(), Error> {
-        if !same {
-            return self.differ(peer);
-        }
-        let unclear = |reason: Safe| Error::BadRequest { reason };
-        let code = self.code(peer);
-        let code = code.ok_or_else(|| unclear("no words are compared with this peer".into()))?;
+    /// SC40; what writing to known-peers fails with.
+    pub(super) fn match_asked(&mut self, peer: PeerId, typed: &str) -> Result<bool, Error> {
+        let unclear = |reason: Safe| Err(Error::BadRequest { reason });
+        let Some(code) = self.code(peer) else {
+            return unclear("no words are compared with this peer".into());
+        };
         if let Some(complaint) = complaint(typed, &code) {
-            return Err(unclear(complaint + " (nothing changed)"));
+            return unclear(complaint + " (nothing changed)");
         }
-        self.on_same(peer, &code)
+        match self.on_same(peer, &code)? {
+            Judged::Noted(is_noted) => Ok(is_noted),
+            Judged::Already => Ok(self.profile.contacts.verified(&peer).is_some()),
+            Judged::Gone => unclear(Safe::from(NO_LONGER) + " (nothing changed)"),
+            Judged::Unwritten(error) => Err(error.into()),
+        }
     }
 
     /// Says once that words can be compared.
@@ -115,42 +136,55 @@ impl Conversation {
 
     /// Asks a peer to compare words, or shows those that are being compared once more.
     pub(super) fn verify(&mut self, peer: PeerId) -> Result<(), Error> {
+        self.ask_to_verify(peer).map(|_| ())
+    }
+
+    /// As [`Conversation::verify`]; why nothing can be compared, which the face has been told.
+    fn ask_to_verify(&mut self, peer: PeerId) -> Result<Option<Safe>, Error> {
         if self.is_aside(&peer) {
             let differs = self.differs(&peer);
             self.show_comparison(peer, differs);
             let words = self.label(&peer) + ": the words differed; " + self.other_ways(&peer);
-            self.warn_in_lines(peer, words);
-            return Ok(());
+            self.warn_in_lines(peer, words.clone());
+            return Ok(Some(words));
         }
-        if let Some(running) = self.state.comparing.get(&peer) {
-            let (code, stands) = (running.code, running.stands());
-            self.show_comparison(peer, stands);
-            match code {
-                Some(code) => self.show_words(peer, &code),
-                None => self.tell_asked(peer),
+        let running = self.running(peer)?;
+        match self.state.comparing.get(&peer) {
+            Some(shown) if shown.code.is_none() || shown.code == running => {
+                let (code, stands) = (shown.code, shown.stands());
+                self.show_comparison(peer, stands);
+                match code {
+                    Some(code) => {
+                        self.publish_step(peer, Step::Words, Some(&code));
+                        self.show_words(peer, &code);
+                    }
+                    None => self.tell_asked(peer),
+                }
+                return Ok(None);
             }
-            return Ok(());
+            // Others are about to be told.
+            Some(_) | None if running.is_some() => return Ok(None),
+            Some(_) | None => {}
         }
         let asked = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().verify(peer, now))?;
-        match asked {
+        let (when, why) = match asked {
             Ok(()) => {
                 self.begin_comparing(peer);
                 self.publish_step(peer, Step::Asked, None);
                 self.tell_asked(peer);
+                return Ok(None);
             }
             Err(ApiMisuse::CannotVerify) => {
                 let why =
                     Safe::from("the program of ") + self.label(&peer) + " is too old for that";
-                self.tell_impossible(peer, "", why);
+                ("", why)
             }
-            Err(_) => {
-                let why = self.obstacle(peer)?;
-                self.tell_impossible(peer, "not now: ", why);
-            }
-        }
-        Ok(())
+            Err(_) => ("not now: ", self.obstacle(peer)?),
+        };
+        self.tell_impossible(peer, when, why.clone());
+        Ok(Some(why))
     }
 
     fn begin_comparing(&mut self, peer: PeerId) {
@@ -190,7 +224,16 @@ impl Conversation {
             return Ok(());
         };
         let Some(mut complaint) = complaint(typed, &code) else {
-            return self.on_same(peer, &code);
+            match self.on_same(peer, &code)? {
+                Judged::Noted(_) => {}
+                Judged::Already => self.not_proved(peer, "you have said so already".into()),
+                Judged::Gone => {
+                    let words = Safe::from(NO_LONGER) + ": /verify " + self.label(&peer);
+                    self.not_proved(peer, words + " (nothing changed)");
+                }
+                Judged::Unwritten(error) => self.complain(&error.into()),
+            }
+            return Ok(());
         };
         if compare(typed, &code) == Typed::Other {
             complaint = complaint + "; if they stay others: /differ " + self.label(&peer);
@@ -199,40 +242,47 @@ impl Conversation {
         Ok(())
     }
 
-    fn on_same(&mut self, peer: PeerId, code: &ShortCode) -> Result<(), Error> {
-        let judged = self
-            .handle
-            .with(|messenger, now| messenger.endpoint_mut().judge(peer, code, true, now))?;
-        if !judged {
-            self.not_proved(peer, "you have said so already".into());
-            return Ok(());
+    /// What cannot be written down is not said either: it can be said again.
+    fn on_same(&mut self, peer: PeerId, code: &ShortCode) -> Result<Judged, Error> {
+        if self.running(peer)? != Some(*code) {
+            return Ok(Judged::Gone);
         }
-        let Some(is_noted) = self.note_same(peer)? else {
-            return Ok(());
+        let running = self.state.comparing.get(&peer);
+        if running.is_some_and(|it| it.ours.is_some()) {
+            return Ok(Judged::Already);
+        }
+        let is_noted = match self.note_same(peer)? {
+            Ok(is_noted) => is_noted,
+            Err(error) => return Ok(Judged::Unwritten(error)),
         };
+        // Words that have gone meanwhile were the same all the same.
+        self.handle
+            .with(|messenger, now| messenger.endpoint_mut().judge(peer, code, true, now))?;
         if let Some(running) = self.state.comparing.get_mut(&peer) {
             running.ours = Some(is_noted);
         }
         self.show_or_close(peer);
-        Ok(())
+        Ok(Judged::Noted(is_noted))
     }
 
-    /// Notes that a peer is who it should be, and says so. `Some(false)`: there is no line to note it on; `None`:
-    /// it failed, which is said.
-    fn note_same(&mut self, peer: PeerId) -> Result<Option<bool>, Error> {
+    /// Notes that a peer is who it should be, and says so. `Ok(false)`: there is no line to note it on.
+    fn note_same(&mut self, peer: PeerId) -> Result<Result<bool, store::Error>, Error> {
+        let is_noted = match self.note_comparison(peer, true) {
+            Ok(is_noted) => is_noted,
+            Err(error) => return Ok(Err(error)),
+        };
         self.publish_step(peer, Step::Match, None);
-        let noted = self.note_comparison(peer, true);
         let label = self.label(&peer);
-        let words = match noted {
-            Some(true) => label + " is [verified] from now on",
-            Some(false) => label + " has no saved name, so this counts for nothing later",
-            None => return Ok(None),
+        let words = if is_noted {
+            label + " is [verified] from now on"
+        } else {
+            label + " has no saved name, so this counts for nothing later"
         };
         self.state.differed.remove(&peer);
         self.warn_about(peer, Safe::from("verify: ") + words);
         let refreshed = self.profile.contacts.reload();
         self.take_over(refreshed)?;
-        Ok(noted)
+        Ok(Ok(is_noted))
     }
 
     /// Shows how a comparison stands; one that both have finished is over, and the next one has new words.
@@ -247,17 +297,15 @@ impl Conversation {
         self.show_comparison(peer, stands);
     }
 
-    /// What was compared differs: the session ends, whoever is there, and nothing more is sent.
+    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. Words may
+    /// be those of a comparison that is over, on the connection that stands.
     pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
-        let code = self.code(peer);
+        let last = self
+            .handle
+            .with(|messenger, _| messenger.endpoint().words(peer))?;
+        let code = self.code(peer).or_else(|| last.map(|words| words.code));
         let evidence = code.map_or(Evidence::Keys, |_| Evidence::Words);
-        if let Some(code) = code {
-            self.handle.with(|messenger, now| {
-                let endpoint = messenger.endpoint_mut();
-                endpoint.judge(peer, &code, false, now)
-            })?;
-        }
-        self.set_aside(peer, evidence)
+        self.set_aside(peer, evidence, code)
     }
 
     /// Shows the safety number, or compares it with the one that was read out.
@@ -269,8 +317,9 @@ impl Conversation {
         }
         let why = match SafetyNumber::compare(typed, &number) {
             SafetyNumber::Same => {
-                if let Some(is_noted) = self.note_same(peer)? {
-                    self.show_comparison(peer, alone(is_noted));
+                match self.note_same(peer)? {
+                    Ok(is_noted) => self.show_comparison(peer, alone(is_noted)),
+                    Err(error) => self.complain(&error.into()),
                 }
                 return Ok(());
             }
@@ -333,10 +382,16 @@ impl Conversation {
                 self.show_words(peer, &code);
             }
             Progress::Theirs => self.on_theirs(peer),
+            // New words may be on the table by now.
+            Progress::Agreed(code) => {
+                if self.code(peer) == Some(code) {
+                    self.state.comparing.remove(&peer);
+                }
+            }
             Progress::Differs => {
                 let words = Safe::from("verify: ") + label + " says that the words differ";
                 self.warn_about(peer, words);
-                self.set_aside(peer, Evidence::Words)?;
+                self.set_aside(peer, Evidence::Words, None)?;
             }
             Progress::Over(why) => self.on_unfinished(peer, why),
         }
@@ -368,7 +423,7 @@ impl Conversation {
         self.publish_step(peer, Step::from(why), None);
         let label = self.label(&peer);
         let ours = running.and_then(|it| it.ours);
-        if let Some(is_noted) = ours.filter(|_| why != Unfinished::Withdrawn) {
+        if let Some(is_noted) = ours {
             self.show_comparison(peer, alone(is_noted));
             let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
             return self.warn_about(peer, words);
@@ -384,11 +439,21 @@ impl Conversation {
         self.warn_about(peer, words + how);
     }
 
+    /// The words that our person was shown and has not done with.
     fn code(&self, peer: PeerId) -> Option<ShortCode> {
         self.state.comparing.get(&peer).and_then(|it| it.code)
     }
 
-    /// The words that are compared with a peer; says so if there are none.
+    /// The words that are compared at this moment, if there are any. Those that were shown may not be.
+    fn running(&self, peer: PeerId) -> Result<Option<ShortCode>, Error> {
+        let words = self
+            .handle
+            .with(|messenger, _| messenger.endpoint().words(peer))?;
+        let running = words.filter(|words| words.is_running);
+        Ok(running.map(|words| words.code))
+    }
+
+    /// The words that were shown; says so if there are none.
     fn words_of(&mut self, peer: PeerId) -> Option<ShortCode> {
         let code = self.code(peer);
         if code.is_none() {
@@ -399,8 +464,13 @@ impl Conversation {
         code
     }
 
-    /// Nothing goes to this peer until somebody has decided.
-    fn set_aside(&mut self, peer: PeerId, evidence: Evidence) -> Result<(), Error> {
+    /// Nothing goes to this peer until somebody has decided. `code`: what our person has found to differ.
+    fn set_aside(
+        &mut self,
+        peer: PeerId,
+        evidence: Evidence,
+        code: Option<ShortCode>,
+    ) -> Result<(), Error> {
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
         let link = self.state.links.get(&peer);
@@ -409,7 +479,13 @@ impl Conversation {
             self.state.differed.insert(peer, since);
         }
         self.publish_step(peer, Step::Differ, None);
-        let _ = self.note_comparison(peer, false);
+        let verified = self.profile.contacts.verified(&peer);
+        if let Err(error) = self.note_comparison(peer, false) {
+            self.state.unwritten.insert(peer, verified);
+            self.complain(&error.into());
+            let words = "that is tried again; a program that starts before it is written would not know of it";
+            self.warn_about(peer, words.into());
+        }
         let differs = self.differs(&peer);
         self.show_comparison(peer, differs);
         let label = self.label(&peer);
@@ -434,23 +510,41 @@ impl Conversation {
         ] {
             self.warn_about(peer, line);
         }
-        // What waits fails, and each message says so.
-        Ok(self
-            .handle
-            .with(|messenger, now| messenger.set_aside(peer, now))?)
+        self.say_what_waits(peer);
+        // Also if the core has done so itself: the list of peers may have brought the peer back since.
+        self.handle.with(|messenger, now| {
+            let endpoint = messenger.endpoint_mut();
+            let is_said = code.is_some_and(|code| endpoint.judge(peer, &code, false, now));
+            if !is_said {
+                endpoint.set_aside(peer, now);
+            }
+        })?;
+        Ok(())
     }
 
-    /// Notes what came of a comparison. `Some(false)`: there is no line to note it on; `None`: it failed,
-    /// which is said.
-    fn note_comparison(&mut self, peer: PeerId, same: bool) -> Option<bool> {
-        let day = Day::from(self.clock.unix_time());
-        let noted = self.profile.contacts.note_comparison(&peer, same, day);
-        match noted {
-            Ok(noted) => Some(noted),
-            Err(error) => {
-                self.complain(&error.into());
-                None
-            }
+    /// What waits for a peer whose words differed is kept. Whoever waits for it hears why at once.
+    fn say_what_waits(&mut self, peer: PeerId) {
+        self.refuse_waits(peer);
+        let undelivered = self.state.sent.undelivered();
+        if let Some(waiting) = undelivered.get(&peer).filter(|it| it.messages > 0) {
+            let words = Safe::from("  ") + count(waiting.messages) + " for " + self.label(&peer);
+            self.warn_about(peer, words + " not sent, and kept until then");
         }
+    }
+
+    /// Answers the programs that wait for a peer whose words differed.
+    pub(super) fn refuse_waits(&mut self, peer: PeerId) {
+        let differed = |it: &Self| Error::WordsDiffered {
+            name: it.label(&peer),
+        };
+        self.answer_refused(peer, differed);
+        self.refuse_pings(peer, differed);
+    }
+
+    /// Notes what came of a comparison; false: there is no line to note it on.
+    fn note_comparison(&self, peer: PeerId, same: bool) -> Result<bool, store::Error> {
+        let day = Day::from(self.clock.unix_time());
+        let contacts = &self.profile.contacts;
+        contacts.note_comparison(&peer, same, day)
     }
 }

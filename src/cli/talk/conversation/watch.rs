@@ -3,12 +3,24 @@
 use crate::cli::Error;
 use crate::cli::talk::contacts::Changes;
 use crate::cli::talk::conversation::Conversation;
-use crate::store;
+use crate::id::PeerId;
+use crate::store::{self, Day};
 
 impl Conversation {
     pub(super) fn look_at_known_peers(&mut self) -> Result<(), Error> {
+        self.write_what_is_unwritten();
         let refreshed = self.profile.contacts.refresh();
         self.take_over(refreshed)
+    }
+
+    /// Tries again to note whose words differed. It is said once that it failed.
+    fn write_what_is_unwritten(&mut self) {
+        let day = Day::from(self.clock.unix_time());
+        let contacts = &self.profile.contacts;
+        let is_unwritten = |peer: &PeerId, verified: &mut Option<Day>| {
+            contacts.note_late(peer, *verified, day).is_err()
+        };
+        self.state.unwritten.retain(is_unwritten);
     }
 
     /// Goes by a list that has changed.
@@ -18,10 +30,17 @@ impl Conversation {
     ) -> Result<(), Error> {
         match refreshed {
             Ok(None) => {}
-            Ok(Some(changes)) => {
-                // What the file says counts; of those who have no line there, this run remembers it.
-                let contacts = &self.profile.contacts;
-                self.state.aside.retain(|peer| !contacts.is_saved(peer));
+            Ok(Some(mut changes)) => {
+                // What the file says counts, once it has been told; of those who have no line there, this
+                // run remembers it.
+                let (contacts, unwritten) = (&self.profile.contacts, &self.state.unwritten);
+                let is_ours =
+                    |peer: &PeerId| !contacts.is_saved(peer) || unwritten.contains_key(peer);
+                self.state.aside.retain(is_ours);
+                changes.keep_aside(&self.state.aside);
+                for peer in changes.aside() {
+                    self.refuse_waits(peer);
+                }
                 let gone = changes.gone();
                 self.forget_target(&gone);
                 self.calls.forget(&gone);

@@ -14,8 +14,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::UnixTime;
 use crate::tui::{
-    self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Said, Settings,
-    Standing, Terminal, Ticket, Told, read,
+    self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
+    Standing, Terminal, Ticket, Told,
 };
 
 /// A screen, and the terminal that it is on.
@@ -394,8 +394,9 @@ fn now(clock: Clock) -> Now {
 /// If no thread can be started.
 pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>) -> io::Result<()> {
     let forward = move || {
+        let mut reader = Reader::default();
         loop {
-            let input = match read() {
+            let input = match reader.read() {
                 Ok(Some(input)) => Input::Screen(input),
                 Ok(None) => continue,
                 Err(_) => Input::Signal(Signal::Hangup),
