@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::mpsc::Sender;
 use std::thread::Builder;
+use std::time::Duration;
 
 use crate::chat::{Incoming, Name, Outgoing, State};
 use crate::cli::talk::hook::Hook;
@@ -12,7 +13,7 @@ use crate::id::PeerId;
 use crate::net::{Clock, Signal, suspend};
 use crate::store::{self, Entry};
 use crate::text::Safe;
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
     Standing, Terminal, Ticket, Told,
@@ -35,6 +36,8 @@ pub(in crate::cli::talk) struct Screen {
     seen: Vec<(PeerId, Name)>,
     wants_to_leave: bool,
     alerts: Alerts,
+    /// When it was last told that time has passed.
+    ticked: Instant,
     /// Whether something has changed since it was drawn.
     is_stale: bool,
 }
@@ -46,6 +49,8 @@ pub(in crate::cli::talk) struct Alerts {
     /// A command.
     pub(in crate::cli::talk) hook: Option<Hook>,
 }
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What the loop is to do.
 #[derive(Debug)]
@@ -93,6 +98,7 @@ impl Screen {
             seen: Vec::new(),
             wants_to_leave: false,
             alerts,
+            ticked: clock.now(),
             is_stale: true,
         })
     }
@@ -360,8 +366,11 @@ impl Screen {
         }
     }
 
+    /// Tells how good the way to somebody is. It always differs a little, and shows with the next tick.
     pub(in crate::cli::talk) fn link(&mut self, peer: PeerId, link: LinkStatus) {
+        let was_stale = self.is_stale;
         self.tell(Told::Link { peer, link });
+        self.is_stale = was_stale;
     }
 
     /// Looks how large the terminal is. Of a resize and a key that come at once, crossterm reads the key and
@@ -374,9 +383,13 @@ impl Screen {
         }
     }
 
-    /// Time has passed.
+    /// Time has passed. What only that changes is drawn once a second at most.
     pub(in crate::cli::talk) fn tick(&mut self) {
-        let _ = self.take(tui::Input::Tick);
+        let now = self.clock.now();
+        if now.saturating_since(self.ticked) >= SECOND {
+            self.ticked = now;
+            let _ = self.take(tui::Input::Tick);
+        }
     }
 }
 
