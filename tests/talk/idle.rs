@@ -5,6 +5,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 
 use crate::home::Home;
@@ -58,6 +59,13 @@ fn ten_conversations_are_open_at_once() {
         others.push((other, listener));
     }
     let (ours, theirs) = open_pair();
+    let size = Winsize {
+        ws_col: 80,
+        ws_row: 24,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&ours, size).unwrap();
     let mut command = home.command(&[]);
     command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
     for name in ["ACCESSIBLE", "LC_ALL", "LC_CTYPE", "NO_COLOR"] {
@@ -66,7 +74,7 @@ fn ten_conversations_are_open_at_once() {
     let start = Instant::now();
     let mut screen = start_on(command, ours, &theirs);
     let mut vt = Vt::new(80, 24);
-    while !vt.text().contains("F1 help") {
+    while !vt.text().contains("[1 peer0]") {
         vt.feed(&screen.output(start, "a first frame"));
     }
     println!("first frame: {:.0?}", start.elapsed());
