@@ -69,11 +69,11 @@ fn of_files(context: &Context) -> Result<Status, Error> {
             (false, None) => "not connected",
         }
         .to_owned(),
-        reason: Some(match peer.differed() {
+        reason: Some(match peer.differed().filter(|_| !peer.is_revoked()) {
             Some(day) => format!("the words that you compared differed on {day}"),
             None => REASON.to_owned(),
         }),
-        next: peer.differed().map(|_| {
+        next: peer.differed().filter(|_| !peer.is_revoked()).map(|_| {
             let name = peer.name();
             format!("compare the keys: securechat peers verify {name}")
         }),

@@ -111,7 +111,7 @@ fn alt_enter_and_ctrl_j_are_new_lines() {
         "alice    one\n{indent}two\n{indent}three\n{indent}four\n"
     ));
     alice.says("/keys");
-    alice.sees("Alt+Enter, Ctrl+J   new line");
+    alice.sees("Alt+Enter, Ctrl+J ");
 }
 
 /// zellij#4951: the window of an input method stands where the terminal's own cursor does.
