@@ -120,6 +120,10 @@ phone call or a meeting.
   /verify (Alt+V on a screen)       while you talk: four words, seen by both
   securechat peers verify bob       60 digits, without a connection (or /number)
 
+Words that differ while the 60 digits are the same were misheard, or somebody
+has stolen the secret keys of both. Compare words once more; if they differ
+again, both make new keys.
+
 If somebody has a new key (the one before is refused from then on):
   securechat peers replace bob KEY  asks for what bob reads out to you
 

@@ -394,10 +394,14 @@ impl Conversation {
         self.tell_late(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
-        if let Some(screen) = self.face.screen() {
-            screen.check_size();
+        let Some(screen) = self.face.screen() else {
+            return Ok(());
+        };
+        screen.check_size();
+        if screen.is_due() {
+            self.tell_screen()?;
         }
-        self.tell_screen()
+        Ok(())
     }
 
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {

@@ -383,11 +383,15 @@ impl Screen {
         }
     }
 
-    /// Time has passed. What only that changes is drawn once a second at most.
+    /// Whether a second has passed since the last tick: what only time changes is told and drawn that often.
+    pub(in crate::cli::talk) fn is_due(&self) -> bool {
+        self.clock.now().saturating_since(self.ticked) >= SECOND
+    }
+
+    /// Time has passed.
     pub(in crate::cli::talk) fn tick(&mut self) {
-        let now = self.clock.now();
-        if now.saturating_since(self.ticked) >= SECOND {
-            self.ticked = now;
+        if self.is_due() {
+            self.ticked = self.clock.now();
             let _ = self.take(tui::Input::Tick);
         }
     }
