@@ -17,7 +17,7 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
         let now = core.now;
         let found = core.messenger.endpoint_mut().handle_outcome(outcome, now);
         if let (Some(trace), Some(finding)) = (&shared.trace, found) {
-            core = shared.aside(core, || trace.note_finding(finding))?;
+            trace.note_finding(finding);
         }
         shared.release(core, Who::Handshake);
     }

@@ -9,7 +9,7 @@ use crate::net::shared::{Fatal, Locked, Shared};
 use crate::net::trace::{Fate, Trace};
 use crate::net::turn::Who;
 use crate::net::udp::{Batch, RECV_WAIT};
-use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Ruling, Screened};
+use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
 use crate::sync::thread;
 use crate::time::Instant;
 use crate::wire::packet::Packet;
@@ -42,9 +42,6 @@ impl Sorted<'_> {
         trace.note(at, from, copy, fate);
     }
 }
-
-/// A datagram that the core has ruled on, for the record.
-type Ruled = (SocketAddr, Vec<u8>, Ruling);
 
 /// Receives until the driver stops.
 pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
@@ -87,11 +84,10 @@ pub(super) enum Next {
     StandBy,
 }
 
-/// Takes what was received.
+/// Takes what was received, be it a datagram without a byte: whoever waited goes on as after any other.
 pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
-    let mut next = Next::Look(None);
     let mut datagrams = batch.datagrams().peekable();
-    while datagrams.peek().is_some() {
+    loop {
         // 2. Without the lock: check MACs, find keys, open.
         let mut sorted = [const { None }; MAX_SORTED];
         let now = shared.clock.now();
@@ -115,12 +111,8 @@ pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
         shared.counters.on_received(count, bytes);
         // 3. With the lock, once for all of them: hand over.
         let mut core = shared.lock()?;
-        let sorted = sorted.iter_mut().map_while(Option::take);
-        let ruled: Vec<Ruled> = sorted
-            .filter_map(|datagram| hand_over(&mut core, datagram))
-            .collect();
-        if let Some(trace) = shared.trace.as_ref().filter(|_| !ruled.is_empty()) {
-            core = shared.aside(core, || note_all(trace, now, ruled))?;
+        for datagram in sorted.iter_mut().map_while(Option::take) {
+            hand_over(shared, &mut core, datagram);
         }
         // 4. If this was all, the owner may have the seat.
         let (events, now) = (core.messenger.has_events(), core.now);
@@ -129,35 +121,31 @@ pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
         //    do now, or had long ago.
         let until = shared.release(core, Who::Recv);
         shared.wake_late_sender();
-        next = if stands_by {
-            Next::StandBy
-        } else {
-            Next::Look(until)
-        };
+        if datagrams.peek().is_none() {
+            return Ok(if stands_by {
+                Next::StandBy
+            } else {
+                Next::Look(until)
+            });
+        }
     }
-    Ok(next)
 }
 
-fn hand_over(core: &mut Locked<'_>, datagram: Sorted<'_>) -> Option<Ruled> {
+fn hand_over(shared: &Shared, core: &mut Locked<'_>, datagram: Sorted<'_>) {
     let now = core.now;
     let endpoint = core.messenger.endpoint_mut();
-    let mut ruled = None;
     match datagram {
         Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
         Sorted::Handshake(from, packet, copy) => {
             let ruling = endpoint.handle_handshake(from, packet, now);
-            ruled = copy.map(|copy| (from, copy, ruling));
+            // Before its answer can leave. It goes into a queue, and waits for no disk.
+            if let (Some(trace), Some(copy)) = (&shared.trace, copy) {
+                trace.note(now, from, copy, Fate::Ruled(ruling));
+            }
         }
         Sorted::Dropped(reason) => endpoint.handle_dropped(reason),
     }
     core.messenger.settle(now);
-    ruled
-}
-
-fn note_all(trace: &Trace, at: Instant, ruled: Vec<Ruled>) {
-    for (from, copy, ruling) in ruled {
-        trace.note(at, from, copy, Fate::Ruled(ruling));
-    }
 }
 
 fn sort<'a>(

@@ -85,6 +85,8 @@ impl Seat {
             Holder::Away(since) => now.saturating_since(since) >= STAY,
         };
         if is_over {
+            // Whoever stayed away has to ask again: it may never come.
+            self.is_wanted &= !matches!(self.holder, Holder::Away(_));
             self.holder = Holder::Recv;
         }
         is_over
@@ -144,5 +146,12 @@ mod tests {
         assert!(!seat.pass_on(true, NOW), "recv does not have it yet");
         assert!(seat.take_back(NOW));
         assert!(seat.pass_on(true, NOW));
+    }
+
+    #[test]
+    fn an_owner_that_never_comes_again_is_not_waited_for_again() {
+        let mut seat = left();
+        assert!(seat.take_back(NOW + STAY));
+        assert!(!seat.pass_on(true, NOW + STAY * 2), "it did not ask again");
     }
 }

@@ -306,20 +306,6 @@ impl Shared {
         }
     }
 
-    /// Does something without the lock that has to happen before anything is sent that follows from what was done under it.
-    pub(super) fn aside<'a>(
-        &'a self,
-        mut core: Locked<'a>,
-        act: impl FnOnce(),
-    ) -> Result<Locked<'a>, Fatal> {
-        let now = core.now;
-        core.messenger.settle(now);
-        self.count_use(&mut core);
-        drop(core);
-        act();
-        self.lock()
-    }
-
     fn count_use(&self, core: &mut Locked<'_>) {
         let held = self.clock.now().saturating_since(core.since);
         core.lock_use.held += held;

@@ -182,3 +182,23 @@ fn whoever_stands_by_has_the_seat_again_when_the_owner_stays_away() {
     assert_eq!(shared.stand_by(), Ok(None));
     assert_eq!(shared.receive(&mut batch), Ok(false), "it is taken");
 }
+
+/// A stranger sends an empty datagram while the owner sits at the socket.
+#[test]
+fn an_empty_datagram_does_not_nail_the_owner_to_its_seat() {
+    let shared = shared(Box::new(|| {}));
+    let mut batch = Batch::new();
+    assert_eq!(shared.receive(&mut batch), Ok(false), "recv has the seat");
+    let now = shared.clock.now();
+    assert!(shared.lock().unwrap().seat.pass_on(true, now));
+    let stranger = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    stranger.send_to(&[], shared.socket.local_addr()).unwrap();
+    let _ = shared.receive(&mut batch);
+    let late = shared.clock.now() + STAY * 1_000;
+    let mut core = shared.lock().unwrap();
+    assert!(
+        core.seat.take_back(late),
+        "recv stands by for ever: {:?}",
+        core.seat
+    );
+}
