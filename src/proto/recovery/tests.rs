@@ -672,3 +672,13 @@ fn loss_counts_what_was_given_up_and_takes_back_what_arrives_after_all() {
     sender.recovery.on_path_change(1_200, at(300));
     assert_eq!(loss(&sender), None, "of another path");
 }
+
+/// An acknowledgement of something else is a reply too.
+#[test]
+fn an_acknowledgement_of_a_later_packet_starts_the_wait_anew() {
+    let mut sender = Sender::sampled();
+    sender.send(3, at(100));
+    sender.ack(&[(3, 3)], at(150));
+    assert!(sender.recovery.awaits_ack(), "1 and 2 may be late");
+    assert_eq!(sender.recovery.unacked_since(), Some(at(150)));
+}

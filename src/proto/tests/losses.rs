@@ -85,27 +85,6 @@ fn a_way_that_works_in_one_direction_shows_as_time_without_an_acknowledgement() 
 }
 
 #[test]
-fn an_acknowledgement_of_something_else_is_a_reply() {
-    let (mut a, mut b) = connected();
-    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
-    a.say(b.id(), b"lost", now(1_000));
-    drop(a.drain(now(1_000)));
-    a.say(b.id(), b"", now(1_010));
-    for (_, packet) in a.drain(now(1_010)) {
-        b.receive(a.address, packet, now(1_010));
-    }
-    b.endpoint.handle_timeout(now(1_040));
-    for (_, packet) in b.drain(now(1_040)) {
-        a.receive(b.address, packet, now(1_040));
-    }
-    let told = status(&a, &b, now(1_050)).unacked;
-    assert!(
-        told.is_none_or(|it| it <= Duration::from_millis(10)),
-        "{told:?}"
-    );
-}
-
-#[test]
 fn bytes_are_counted_for_each_peer_alike_on_both_sides() {
     let (mut a, mut b) = connected();
     pass(&mut a, &mut b, 2_000, now(1), now(1_000));
