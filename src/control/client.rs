@@ -153,9 +153,7 @@ impl Answers {
 }
 
 fn write(stream: &mut Stream, id: u64, method: &str, params: &Value) -> io::Result<()> {
-    let mut line = rpc::request(id, method, params);
-    line.push('\n');
-    stream.write_all(line.as_bytes())
+    stream.write_all(rpc::request(id, method, params).as_bytes())
 }
 
 /// The next line as an answer, and which request it is to; none if it is of another kind.

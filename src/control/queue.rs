@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// Bytes of events that wait for one client. Messages are bounded by what may be unheard, and answers by
-/// [`Client::has_room`]: neither is a reason to close somebody who reads.
-pub(super) const EVENTS_MAX_BYTES: usize = 4 << 20;
+/// Bytes of events that wait for one client. Answers are bounded by [`Client::has_room`].
+const EVENTS_MAX_BYTES: usize = 4 << 20;
+
+/// Bytes of messages that wait for one client and that somebody else has: all that may be unheard, twice. Those
+/// that nobody else has are bounded by whoever hands them over, and close nobody.
+const BEHIND_MAX_BYTES: usize = 32 << 20;
 
 /// Bytes of whatever kind that wait for a client whose next request is read.
 const ROOM_BYTES: usize = 2 << 20;
@@ -29,15 +32,17 @@ struct Queue {
     bytes: usize,
     /// Of those of them that are events.
     event_bytes: usize,
+    /// Of messages that wait, without the one that is being written.
+    message_bytes: usize,
     /// Nothing more comes; what is there is written.
     is_ending: bool,
     is_closed: bool,
 }
 
-/// One line.
+/// One line, with its break. What several clients are told is in memory once.
 #[derive(Debug)]
 pub(super) struct Line {
-    pub(super) text: String,
+    pub(super) text: Arc<str>,
     pub(super) kind: Kind,
 }
 
@@ -63,37 +68,44 @@ impl Client {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Queues the answer to a request. False if the client is gone.
+    /// Queues the answer to a request, a line with its break. False if the client is gone.
     #[must_use]
-    pub fn answer(&self, text: String) -> bool {
-        self.push(text, Kind::Answer)
+    pub fn answer(&self, text: impl Into<Arc<str>>) -> bool {
+        self.push(text.into(), Kind::Answer, |_, _| false)
     }
 
-    /// Queues an event. A client that leaves too many of them is closed. False if it is gone.
+    /// Queues an event, a line with its break. A client that leaves too many of them is closed. False if it is gone.
     #[must_use]
-    pub fn tell(&self, text: String) -> bool {
-        self.push(text, Kind::Event)
+    pub fn tell(&self, text: impl Into<Arc<str>>) -> bool {
+        self.push(text.into(), Kind::Event, |queue, len| {
+            queue.event_bytes > 0 && queue.event_bytes + len > EVENTS_MAX_BYTES
+        })
     }
 
-    /// Queues a message; `token` is told once it is written. False if the client is gone.
+    /// Queues a message, a line with its break; `token` is told once it is written. `unheard`: how many bytes of
+    /// messages nobody has heard. A client that is further behind than that, by too much, is closed. False if it is
+    /// gone.
     #[must_use]
-    pub fn hand_over(&self, text: String, token: u64) -> bool {
-        self.push(text, Kind::Message(token))
+    pub fn hand_over(&self, text: impl Into<Arc<str>>, token: u64, unheard: usize) -> bool {
+        self.push(text.into(), Kind::Message(token), |queue, _| {
+            queue.message_bytes.saturating_sub(unheard) > BEHIND_MAX_BYTES
+        })
     }
 
-    fn push(&self, text: String, kind: Kind) -> bool {
+    /// `is_too_much`: whether this many bytes more close the client.
+    fn push(
+        &self,
+        text: Arc<str>,
+        kind: Kind,
+        is_too_much: impl FnOnce(&Queue, usize) -> bool,
+    ) -> bool {
         let mut queue = self.lock();
-        let len = text.len();
-        if kind == Kind::Event {
-            if queue.event_bytes > 0 && queue.event_bytes + len > EVENTS_MAX_BYTES {
-                queue.is_closed = true;
-                queue.lines.clear();
-            }
-            queue.event_bytes += len;
+        if is_too_much(&queue, text.len()) {
+            queue.is_closed = true;
+            queue.lines.clear();
         }
         if !queue.is_closed {
-            queue.bytes += len;
-            queue.lines.push_back(Line { text, kind });
+            queue.push(Line { text, kind });
         }
         self.shared.changed.notify_all();
         !queue.is_closed
@@ -124,7 +136,7 @@ impl Client {
             if queue.is_closed {
                 return None;
             }
-            if let Some(line) = queue.lines.pop_front() {
+            if let Some(line) = queue.pop() {
                 return Some(line);
             }
             if queue.is_ending {
@@ -161,41 +173,109 @@ impl Client {
     }
 }
 
+impl Queue {
+    fn push(&mut self, line: Line) {
+        let len = line.text.len();
+        self.bytes += len;
+        match line.kind {
+            Kind::Answer => {}
+            Kind::Event => self.event_bytes += len,
+            Kind::Message(_) => self.message_bytes += len,
+        }
+        self.lines.push_back(line);
+    }
+
+    fn pop(&mut self) -> Option<Line> {
+        let line = self.lines.pop_front()?;
+        if let Kind::Message(_) = line.kind {
+            self.message_bytes -= line.text.len();
+        }
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+impl Client {
+    /// Without a connection, for tests of others.
+    pub(crate) fn unserved() -> Self {
+        Self::new()
+    }
+
+    /// Writes the next line, if one waits.
+    pub(crate) fn write_next(&self) -> Option<Arc<str>> {
+        let is_idle = self.lock().lines.is_empty();
+        let line = (!is_idle).then(|| self.next()).flatten()?;
+        self.written(line.text.len(), line.kind);
+        Some(line.text)
+    }
+
+    /// Bytes of what waits to be written.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.lock().lines.iter().map(|line| line.text.len()).sum()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A message that somebody else has.
+    const HEARD: usize = 0;
+
     #[test]
     fn lines_come_out_in_their_order() {
         let client = Client::new();
-        assert!(client.tell("a".to_owned()) && client.hand_over("b".to_owned(), 1));
-        assert!(client.answer("c".to_owned()));
-        let next = || client.next().map(|line| (line.text, line.kind));
+        assert!(client.tell("a") && client.hand_over("b", 1, 1));
+        assert!(client.answer("c"));
+        let next = || client.next().map(|line| (line.text.to_string(), line.kind));
         assert_eq!(next(), Some(("a".to_owned(), Kind::Event)));
         assert_eq!(next(), Some(("b".to_owned(), Kind::Message(1))));
         assert_eq!(next(), Some(("c".to_owned(), Kind::Answer)));
         client.close();
         assert_eq!(next(), None);
-        assert!(!client.answer("d".to_owned()));
+        assert!(!client.answer("d"));
     }
 
     #[test]
     fn a_client_that_leaves_its_events_is_closed_and_a_long_one_alone_is_no_reason() {
         let client = Client::new();
         assert!(client.tell("x".repeat(EVENTS_MAX_BYTES + 1)));
-        assert!(!client.tell("one too many".to_owned()));
+        assert!(!client.tell("one too many"));
         assert!(client.is_closed() && client.next().is_none());
     }
 
     /// They come at once and faster than anybody reads: what nobody has heard, and a page of history.
     #[test]
-    fn messages_and_answers_of_any_size_close_nobody() {
+    fn messages_that_nobody_has_heard_and_answers_of_any_size_close_nobody() {
         let client = Client::new();
-        for token in 0..5 {
-            assert!(client.hand_over("x".repeat(EVENTS_MAX_BYTES), token));
+        let long: Arc<str> = "x".repeat(BEHIND_MAX_BYTES).into();
+        for token in 1..=4 {
+            let unheard = token * BEHIND_MAX_BYTES;
+            assert!(client.hand_over(Arc::clone(&long), token as u64, unheard));
         }
-        assert!(client.answer("x".repeat(2 * EVENTS_MAX_BYTES)));
-        assert!(client.tell("an event".to_owned()) && !client.is_closed());
+        assert!(client.answer(long));
+        assert!(client.tell("an event") && !client.is_closed());
+    }
+
+    #[test]
+    fn a_client_that_falls_behind_others_by_too_much_is_closed() {
+        let client = Client::new();
+        let half: Arc<str> = "x".repeat(BEHIND_MAX_BYTES / 2).into();
+        for token in 1..=3 {
+            assert!(client.hand_over(Arc::clone(&half), token, HEARD));
+        }
+        assert!(!client.hand_over("one too many", 4, HEARD));
+        assert!(client.is_closed() && client.next().is_none());
+    }
+
+    /// However long it is: the client is reading it.
+    #[test]
+    fn the_message_that_is_being_written_does_not_count() {
+        let client = Client::new();
+        assert!(client.hand_over("x".repeat(2 * BEHIND_MAX_BYTES), 1, HEARD));
+        assert!(client.next().is_some());
+        assert!(client.hand_over("y", 2, HEARD));
+        assert!(client.hand_over("z", 3, HEARD));
     }
 
     #[test]
@@ -203,8 +283,7 @@ mod tests {
         let client = Client::new();
         for _ in 0..8 {
             assert!(client.tell("x".repeat(EVENTS_MAX_BYTES)));
-            let line = client.next().unwrap();
-            client.written(line.text.len(), line.kind);
+            assert!(client.write_next().is_some());
         }
         assert!(client.has_room());
     }

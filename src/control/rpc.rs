@@ -63,30 +63,36 @@ impl Request {
     }
 }
 
-/// The line of a request.
+/// The line of a request, with its break.
 #[must_use]
 pub fn request(id: u64, method: &str, params: &Value) -> String {
-    json::line(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
+    line(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
 }
 
-/// The line of a result.
+/// The line of a result, with its break.
 #[must_use]
 pub fn result(id: &Value, result: &Value) -> String {
-    json::line(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
+    line(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
 }
 
-/// The line of an error. `message`: one sentence; `data`: what programs may want to know.
+/// The line of an error, with its break. `message`: one sentence; `data`: what programs may want to know.
 #[must_use]
 pub fn error(id: &Value, code: Code, message: &str, data: &impl Serialize) -> String {
     let error = json!({ "code": code as i64, "message": message, "data": data });
-    json::line(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
+    line(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
 }
 
-/// The line that tells a subscriber of an event.
+/// The line that tells a subscriber of an event, with its break.
 #[must_use]
 pub fn event(event: &impl Serialize) -> String {
     let event = json::line(event);
-    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{event}}}")
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{event}}}\n")
+}
+
+fn line(value: &Value) -> String {
+    let mut line = json::line(value);
+    line.push('\n');
+    line
 }
 
 #[cfg(test)]
@@ -118,7 +124,7 @@ mod tests {
         let line = event(&json!({ "text": "a\nb\u{2028}\u{9b}" }));
         assert_eq!(
             line,
-            "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{\"text\":\"a\\nb\\u2028\\u009b\"}}"
+            "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{\"text\":\"a\\nb\\u2028\\u009b\"}}\n"
         );
     }
 }

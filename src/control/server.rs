@@ -173,13 +173,10 @@ where
 
 fn write_lines(client: &Client, mut output: Stream, tell: &impl Fn(Happening)) {
     while let Some(line) = client.next() {
-        let mut text = line.text.into_bytes();
-        let len = text.len();
-        text.push(b'\n');
-        if output.write_all(&text).is_err() {
+        if output.write_all(line.text.as_bytes()).is_err() {
             break;
         }
-        client.written(len, line.kind);
+        client.written(line.text.len(), line.kind);
         if let Kind::Message(token) = line.kind {
             tell(Happening::Written(token));
         }
@@ -261,7 +258,7 @@ mod tests {
                     |len| len.to_string(),
                     |line| String::from_utf8(line).unwrap(),
                 );
-                let _ = client.answer(text);
+                let _ = client.answer(text + "\n");
             }
         };
         let server = Server::start_with(place.clone(), patience, tell);

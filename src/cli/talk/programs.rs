@@ -1,17 +1,18 @@
 //! Programs that listen to this one through its control socket, and what they have not heard yet.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::chat::{ContactId, Incoming, Name};
+use crate::chat::{ContactId, Name};
 use crate::cli::json::Event;
-use crate::cli::talk::fact::{Fact, Said, Who};
+use crate::cli::talk::fact::{Fact, Said};
 use crate::control::{Client, Server, event};
 use crate::time::UnixTime;
 
 /// Messages that nobody has heard and that are receipted all the same, since they are on the disk. What comes
 /// beyond that waits with its sender.
 const UNHEARD_MAX: usize = 1_000;
-/// And their bytes.
+/// And their bytes, as they are told.
 const UNHEARD_MAX_BYTES: usize = 16 << 20;
 
 /// The socket, and who listens.
@@ -29,10 +30,9 @@ pub(super) struct Programs {
 
 #[derive(Debug)]
 struct Unheard {
-    who: Who,
-    message: Incoming,
-    is_again: bool,
-    at: UnixTime,
+    contact: ContactId,
+    name: Name,
+    line: Arc<str>,
 }
 
 impl Programs {
@@ -46,28 +46,39 @@ impl Programs {
 
     /// Tells everybody who listens.
     pub(super) fn publish(&mut self, fact: &Fact, at: UnixTime) {
-        if !self.subscribers.is_empty() {
-            let line = event(&Event::new(at, fact));
-            self.subscribers.retain(|client| client.tell(line.clone()));
+        if self.are_listening() {
+            let line = line(fact, at);
+            self.subscribers
+                .retain(|client| client.tell(Arc::clone(&line)));
         }
     }
 
-    /// Keeps a message until somebody has heard it.
-    pub(super) fn hold(&mut self, who: Who, message: &Incoming, is_again: bool, at: UnixTime) {
-        self.last_token += 1;
-        self.unheard_bytes += message.body.len();
+    /// Tells a message to everybody who listens, and keeps it until somebody has heard it.
+    pub(super) fn hold(&mut self, said: Said, from: (ContactId, Name), at: UnixTime) {
+        self.hold_line(line(&Fact::Message(said), at), from);
+    }
+
+    fn hold_line(&mut self, line: Arc<str>, (contact, name): (ContactId, Name)) {
+        self.unheard_bytes += line.len();
+        self.hand_over(&line);
         let unheard = Unheard {
-            who,
-            message: message.clone(),
-            is_again,
-            at,
+            contact,
+            name,
+            line,
         };
-        if !self.subscribers.is_empty() {
-            let (line, token) = (unheard.line(), self.last_token);
-            self.subscribers
-                .retain(|client| client.hand_over(line.clone(), token));
-        }
         self.unheard.insert(self.last_token, unheard);
+    }
+
+    /// Tells a message that a face has shown to everybody who listens.
+    pub(super) fn pass_on(&mut self, said: Said, at: UnixTime) {
+        self.hand_over(&line(&Fact::Message(said), at));
+    }
+
+    fn hand_over(&mut self, line: &Arc<str>) {
+        self.last_token += 1;
+        let (token, unheard) = (self.last_token, self.unheard_bytes);
+        self.subscribers
+            .retain(|client| client.hand_over(Arc::clone(line), token, unheard));
     }
 
     /// Whether so much is unheard that no more is to be receipted.
@@ -91,8 +102,8 @@ impl Programs {
     /// A message is on its way to somebody. Returns which, the first time.
     pub(super) fn heard(&mut self, token: u64) -> Option<(ContactId, Name)> {
         let heard = self.unheard.remove(&token)?;
-        self.unheard_bytes -= heard.message.body.len();
-        Some((heard.who.key.into(), heard.message.name))
+        self.unheard_bytes -= heard.line.len();
+        Some((heard.contact, heard.name))
     }
 
     /// Somebody wants to be told from now on, and of what nobody has heard. Returns how much that is.
@@ -101,16 +112,95 @@ impl Programs {
             return 0;
         }
         let lines = self.unheard.iter();
-        let told = lines.take_while(|(token, unheard)| client.hand_over(unheard.line(), **token));
+        let told = lines.take_while(|(token, unheard)| {
+            client.hand_over(Arc::clone(&unheard.line), **token, self.unheard_bytes)
+        });
         let told = told.count();
         self.subscribers.push(client);
         told
     }
 }
 
-impl Unheard {
-    fn line(&self) -> String {
-        let said = Said::incoming(self.who.clone(), &self.message, self.is_again);
-        event(&Event::new(self.at, &Fact::Message(said)))
+fn line(fact: &Fact, at: UnixTime) -> Arc<str> {
+    event(&Event::new(at, fact)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::LogId;
+    use crate::id::PeerId;
+
+    const MIB: usize = 1 << 20;
+
+    /// Holds a message whose line has so many bytes.
+    fn hold(programs: &mut Programs, sequence: u64, len: usize) {
+        let log = LogId(1);
+        let from = (PeerId::new([2; 32]).into(), Name { log, sequence });
+        programs.hold_line("x".repeat(len).into(), from);
+    }
+
+    fn subscribed(programs: &mut Programs) -> Client {
+        let client = Client::unserved();
+        programs.subscribe(client.clone());
+        client
+    }
+
+    #[test]
+    fn a_subscriber_that_is_slower_than_another_does_not_make_us_keep_everything() {
+        let mut programs = Programs::default();
+        let (fast, slow) = (subscribed(&mut programs), subscribed(&mut programs));
+        for token in 1..=100 {
+            hold(&mut programs, token, MIB);
+            assert!(fast.write_next().is_some());
+            assert!(programs.heard(token).is_some());
+            assert!(slow.waiting_bytes() < 35 * MIB, "after {token} messages");
+        }
+        assert!(slow.is_closed() && !fast.is_closed());
+    }
+
+    #[test]
+    fn a_subscriber_that_is_behind_by_less_gets_everything() {
+        let mut programs = Programs::default();
+        let (fast, slow) = (subscribed(&mut programs), subscribed(&mut programs));
+        for token in 1..=30 {
+            hold(&mut programs, token, MIB);
+            assert!(fast.write_next().is_some());
+            assert!(programs.heard(token).is_some());
+        }
+        let told = core::iter::from_fn(|| slow.write_next());
+        assert_eq!(told.count(), 30);
+    }
+
+    #[test]
+    fn a_subscriber_that_is_alone_is_told_all_that_nobody_has_heard() {
+        let mut programs = Programs::default();
+        let client = subscribed(&mut programs);
+        let mut held = 0;
+        while !programs.is_full() {
+            held += 1;
+            hold(&mut programs, held, MIB);
+        }
+        assert_eq!(held, 16);
+        // What is with the core, without a receipt.
+        for sequence in held..held + 40 {
+            hold(&mut programs, sequence, MIB);
+        }
+        assert!(!client.is_closed());
+        let told = core::iter::from_fn(|| client.write_next());
+        assert_eq!(told.count(), 56);
+    }
+
+    /// As beside a screen: the person has it, and size alone closes nobody.
+    #[test]
+    fn long_messages_at_once_beside_a_face_close_no_subscriber() {
+        let mut programs = Programs::default();
+        let client = subscribed(&mut programs);
+        let line = "x".repeat(10 * MIB).into();
+        for _ in 0..3 {
+            programs.hand_over(&line);
+        }
+        assert!(!client.is_closed());
+        assert_eq!(programs.heard(1), None, "nothing waits for it");
     }
 }

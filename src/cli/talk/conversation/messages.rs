@@ -81,12 +81,12 @@ impl Conversation {
             Err(error) => (false, Err(error)),
         };
         let end = self.printed(result)?;
-        let who = self.who(&peer);
         if self.face.is_service() {
-            self.programs.hold(who, message, is_again, now);
+            let said = Said::incoming(self.who(&peer), message, is_again);
+            self.programs.hold(said, (contact, message.name), now);
         } else if self.programs.are_listening() {
-            let said = Said::incoming(who, message, is_again);
-            self.programs.publish(&Fact::Message(said), now);
+            let said = Said::incoming(self.who(&peer), message, is_again);
+            self.programs.pass_on(said, now);
         }
         if is_seen {
             self.profile.journal.shown(contact, message.name);
