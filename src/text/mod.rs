@@ -4,11 +4,13 @@
 //! as another name. [`Safe`] is the proof that a text went through this module's policy; printers
 //! accept nothing else.
 
+mod amount;
 mod body;
 mod name;
 mod nearest;
 mod safe;
 
+pub use amount::{count_messages, span};
 pub use body::{
     MAX_LINES, MAX_MARKS, safe_line, safe_text, safe_text_marked, single_line, typeable,
 };

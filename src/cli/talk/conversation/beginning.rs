@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::chat::Name;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, Waits};
-use crate::cli::talk::profile::count;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
+use crate::text::count_messages;
 
 impl Conversation {
     /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
@@ -46,7 +46,8 @@ impl Conversation {
             self.publish(&fact);
             let numbers = self.state.sent.take_over(peer, names.into_iter(), now);
             let verb = if messages == 1 { " waits" } else { " wait" };
-            let words = count(messages) + " from before" + verb + " for " + self.label(&peer);
+            let words =
+                count_messages(messages) + " from before" + verb + " for " + self.label(&peer);
             let is_stranger = self.status(peer)?.is_none();
             let words = if self.is_aside(&peer) {
                 words
