@@ -100,7 +100,7 @@ impl Messenger {
         now: Instant,
     ) -> Result<Name, SendError> {
         let message = self.prepare(contact, draft)?;
-        self.accept(contact, message, now)
+        self.accept_known(contact, message, now)
     }
 
     /// The first half of [`Messenger::send`]: the message under the name that it is to have. With a
@@ -139,6 +139,15 @@ impl Messenger {
         now: Instant,
     ) -> Result<Name, SendError> {
         self.check_contact(contact)?;
+        self.accept_known(contact, message, now)
+    }
+
+    fn accept_known(
+        &mut self,
+        contact: ContactId,
+        message: Outgoing,
+        now: Instant,
+    ) -> Result<Name, SendError> {
         let name = self.client.accept(contact, message, now)?;
         self.endpoint.seek(contact.peer(), now);
         Ok(name)
