@@ -250,14 +250,14 @@ impl Client {
     /// What happened, oldest first.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        if let Event::TurnedAway { contact, .. } = event
+        if let Some(&Event::TurnedAway { contact, .. }) = self.events.front()
             && let Some(conversation) = self.conversations.get_mut(&contact)
         {
             conversation.receiver.on_polled();
             self.wake(contact);
         }
-        Some(event)
+        // Taken whole: an event that is taken apart and put together is copied in pieces.
+        self.events.pop_front()
     }
 
     /// When [`Client::handle_timeout`] is due. `None` while nothing waits for delivery.

@@ -259,7 +259,7 @@ impl Messenger {
             match self.next_half() {
                 Half::Client => {
                     let event = self.client.poll_event()?;
-                    let Event::Misbehaved { contact, .. } = event else {
+                    let Event::Misbehaved { contact, .. } = &event else {
                         return Some(Update::Chat(event));
                     };
                     self.endpoint.close_for_violation(contact.peer(), now);

@@ -28,7 +28,7 @@ pub fn secret(number: u32) -> StaticSecret {
 }
 
 /// Datagrams that are opened together.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 
 enum Sorted<'a> {
     Opened(Opened<'a>),
@@ -150,7 +150,7 @@ impl Side {
                 *slot = Some(sort(&screen, &mut keys, from, datagram, now));
             }
             drop(keys);
-            for it in sorted.into_iter().flatten() {
+            for it in sorted.iter_mut().map_while(Option::take) {
                 let endpoint = self.messenger.endpoint_mut();
                 match it {
                     Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
