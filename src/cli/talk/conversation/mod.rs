@@ -277,6 +277,8 @@ struct Link {
     is_silent: bool,
     /// It said goodbye.
     has_left: bool,
+    /// It has said that it wants nothing of us.
+    wants_nothing: bool,
     /// It showed another signing key than before.
     has_another_key: bool,
     /// Why the last one ended, or none came about.
