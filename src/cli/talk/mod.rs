@@ -2,6 +2,7 @@
 
 mod aim;
 mod answer;
+mod backlog;
 mod calls;
 mod contacts;
 mod conversation;

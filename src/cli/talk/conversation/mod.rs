@@ -21,6 +21,7 @@ mod news;
 mod pings;
 mod prompt;
 mod quality;
+mod recalled;
 mod requests;
 mod screen;
 mod serving;
@@ -40,6 +41,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
+use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
@@ -162,6 +164,10 @@ pub(in crate::cli::talk) struct State {
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
+    /// What lines have shown.
+    backlog: Backlog,
+    /// What the next line to somebody answers.
+    quote: Option<(PeerId, String)>,
     links: BTreeMap<PeerId, Link>,
     /// Whose words are on the table.
     comparing: BTreeMap<PeerId, Comparing>,
