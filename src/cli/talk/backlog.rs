@@ -93,8 +93,8 @@ impl Backlog {
 
     /// The `n`th message with somebody from the end, counted from 1.
     pub(super) fn nth(&self, peer: PeerId, n: usize) -> Option<&Spoken> {
-        let newest = self.messages.iter().rev().filter(|it| it.peer == peer);
-        newest.skip(n.checked_sub(1)?).next()
+        let mut newest = self.messages.iter().rev().filter(|it| it.peer == peer);
+        newest.nth(n.checked_sub(1)?)
     }
 
     /// The message of ours that has this number, if it has failed.
