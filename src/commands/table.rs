@@ -10,6 +10,8 @@ pub(crate) struct Usage {
     pub(crate) does: &'static str,
     /// Whether its first argument is somebody's name.
     pub(crate) takes_name: bool,
+    /// Whether all behind it is the name of a file.
+    pub(crate) takes_file: bool,
     /// Why lines do not have it, if they do not: it is about what only a screen has.
     pub(crate) left_out: Option<&'static str>,
 }
@@ -21,6 +23,7 @@ const fn plain(word: &'static str, arguments: &'static str, does: &'static str) 
         arguments,
         does,
         takes_name: false,
+        takes_file: false,
         left_out: None,
     }
 }
@@ -29,6 +32,14 @@ const fn plain(word: &'static str, arguments: &'static str, does: &'static str) 
 const fn named(word: &'static str, arguments: &'static str, does: &'static str) -> Usage {
     Usage {
         takes_name: true,
+        ..plain(word, arguments, does)
+    }
+}
+
+/// About a file.
+const fn file(word: &'static str, arguments: &'static str, does: &'static str) -> Usage {
+    Usage {
+        takes_file: true,
         ..plain(word, arguments, does)
     }
 }
@@ -111,7 +122,7 @@ pub(crate) const COMMANDS: &[Usage] = &[
         "find in what is kept; also from:NAME since:7d",
     ),
     plain("lastlog", "WORDS", "as /search"),
-    plain("export", "FILE", "write this conversation into a new FILE"),
+    file("export", "FILE", "write this conversation into a new FILE"),
     plain("info", "[N]", "when a message was written, how far it is"),
     plain("retry", "[N]", "send a failed message again"),
     plain("reply", "[N]", "quote a message in what you write"),

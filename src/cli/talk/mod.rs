@@ -8,6 +8,7 @@ mod contacts;
 mod conversation;
 mod face;
 mod fact;
+mod files;
 mod goal;
 mod hook;
 mod journal;

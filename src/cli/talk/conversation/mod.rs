@@ -50,6 +50,7 @@ use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
+use crate::cli::talk::files::Lookup;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::network::Input;
@@ -164,6 +165,8 @@ pub(in crate::cli::talk) struct State {
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
+    /// Who looks for the names of files.
+    lookup: Lookup,
     /// What lines have shown.
     backlog: Backlog,
     /// What the next line to somebody answers.
