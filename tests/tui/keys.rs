@@ -163,7 +163,7 @@ fn found(screen: &mut Screen, part: &str, names: &[&str]) {
 #[test]
 fn tab_completes_the_names_of_files() {
     let mut screen = Screen::with_bob(80, 10);
-    screen.paste("/export  my ta");
+    screen.type_in("/export  my ta");
     screen.key("tab");
     assert_eq!(looked_for(&mut screen).as_deref(), Some("my ta"));
     // All of them go on in the same way.
@@ -203,7 +203,7 @@ fn tab_completes_the_names_of_files() {
 #[test]
 fn names_of_files_that_come_late_change_nothing() {
     let mut screen = Screen::with_bob(80, 10);
-    screen.paste("/export ta");
+    screen.type_in("/export ta");
     screen.key("tab");
     screen.key("l");
     found(&mut screen, "ta", &["tale.txt"]);
@@ -219,7 +219,7 @@ fn names_of_files_that_come_late_change_nothing() {
         screen.text()
     );
     let mut screen = Screen::with_bob(80, 10);
-    screen.paste("/help ta");
+    screen.type_in("/help ta");
     screen.key("tab");
     assert_eq!(looked_for(&mut screen), None, "no file is meant");
 }
