@@ -110,6 +110,7 @@ impl Conversation {
                 with,
                 within,
             } => self.search(words, with, within),
+            Ask::Files(part) => self.state.lookup.look(part, &self.sender),
             Ask::Export { file, lines } => self.write_out(&file, &lines),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
