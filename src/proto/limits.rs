@@ -172,6 +172,8 @@ pub const PACING_GAIN_PERCENT: u32 = 125;
 pub const BURST_TIME: Duration = Duration::from_millis(1);
 /// Most bytes of that.
 pub const BURST_MAX_BYTES: u64 = 64 * 1024;
+/// Packets that would follow each other sooner leave together, up to half of what may leave at once.
+pub const PACE_STEP: Duration = Duration::from_micros(250);
 /// Hundredths of what is in flight whose loss, while there is a queue, makes BBR send less.
 pub const LOSS_LIMIT_PERCENT: u64 = 2;
 /// The same while there is no queue.
