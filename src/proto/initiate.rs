@@ -161,9 +161,8 @@ impl Peer {
     /// another.
     fn repeat(&mut self, since: Instant, shared: &mut Shared, now: Instant) -> bool {
         let to = self.destinations();
-        let own = self.connection_id;
         let newest = self.attempts.newest();
-        let Some(attempt) = newest.filter(|it| it.started >= since && it.connection == own) else {
+        let Some(attempt) = newest.filter(|it| it.started >= since) else {
             return false;
         };
         if !attempt.may_repeat(now) {

@@ -234,6 +234,32 @@ mod tests {
     }
 
     #[test]
+    fn a_half_that_comes_again_waits_anew() {
+        let mut table = Reassembly::default();
+        let [first, second] = halves(1, 5);
+        let step = SLOT_LIFE - core::time::Duration::from_micros(1);
+        for nth in 0..4 {
+            let at = Instant::ZERO + step * nth;
+            assert_eq!(add(&mut table, "192.0.2.1:1", &first, at), 0);
+        }
+        let at = Instant::ZERO + step * 4;
+        assert_eq!(add(&mut table, "192.0.2.1:1", &second, at), 1);
+    }
+
+    #[test]
+    fn halves_beside_a_message_that_proved_true_are_joined_with_each_other_only() {
+        let mut table = Reassembly::default();
+        let from = "192.0.2.1:1";
+        for half in halves(1, 5) {
+            add(&mut table, from, &half, Instant::ZERO);
+        }
+        let key = (from.parse().unwrap(), SessionIndex(1));
+        table.prove(&key, Box::new([5; MESSAGE1_LEN]));
+        let found = halves(1, 6).map(|half| add(&mut table, from, &half, Instant::ZERO));
+        assert_eq!(found, [0, 1]);
+    }
+
+    #[test]
     fn the_table_is_bounded_in_all_and_for_each_source() {
         let mut table = Reassembly::default();
         for index in 0..100 {

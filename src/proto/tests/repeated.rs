@@ -86,6 +86,17 @@ fn a_new_series_begins_with_a_new_message_1() {
 }
 
 #[test]
+fn a_repetition_to_one_address_proves_it_as_a_first_call_does() {
+    let (mut a, mut b) = acquainted();
+    call(&mut a, &b);
+    let (again, at) = next_call(&mut a);
+    let answer = answers(&mut b, a.address, &again, at);
+    answers(&mut a, b.address, &answer, at);
+    let keypair = a.endpoint.current_keypair_for_testing_only(b.id()).unwrap();
+    assert_eq!(keypair.proves, Some(b.address));
+}
+
+#[test]
 fn a_repetition_goes_to_addresses_that_were_learned_since() {
     let (mut a, b) = acquainted();
     let first = call(&mut a, &b);
@@ -177,6 +188,19 @@ fn an_answer_waits_for_the_life_of_a_slot_since_it_was_last_sent() {
     let late = now(0) + pause * 2 + SLOT_LIFE;
     assert!(answers(&mut b, a.address, &sent, late).is_empty());
     assert_eq!(b.endpoint.stats().dropped[&DropReason::OldTimestamp], 1);
+}
+
+#[test]
+fn an_answer_that_took_its_time_waits_from_when_it_was_made() {
+    let (mut a, mut b) = acquainted();
+    let sent = call(&mut a, &b);
+    for datagram in &sent {
+        b.receive(a.address, datagram.clone(), now(0));
+    }
+    let made = now(0) + SLOT_LIFE - Duration::from_secs(1);
+    let answer = bytes(b.drain(made));
+    let late = made + SLOT_LIFE - Duration::from_secs(1);
+    assert_eq!(answers(&mut b, a.address, &sent[..1], late), answer);
 }
 
 #[test]
