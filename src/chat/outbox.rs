@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -10,7 +10,9 @@ use thiserror::Error;
 use crate::chat::contact::ContactId;
 use crate::chat::event::State;
 use crate::chat::message::{ConversationId, Kind, Name};
+use crate::id::PeerId;
 use crate::proto::limits::MAX_LOGS;
+use crate::proto::{Directory, Keyed};
 use crate::time::UnixTime;
 
 /// Messages that wait for one contact in memory.
@@ -105,30 +107,30 @@ pub trait Outbox: fmt::Debug + Send {
 /// An outbox that ends with the process.
 #[derive(Debug)]
 pub struct MemoryOutbox {
-    queues: BTreeMap<ContactId, Queue>,
+    queues: Directory<Queue>,
     max_messages: usize,
     max_bytes: usize,
     /// What an earlier process left behind, in order.
     waiting: Vec<Waiting>,
     /// The memory of the last queue that was emptied, for the next one.
-    spare: Queue,
+    spare: VecDeque<Outgoing>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
+    contact: ContactId,
     /// In the order in which they were pushed.
     messages: VecDeque<Outgoing>,
     bytes: usize,
 }
 
-impl Queue {
-    const fn new() -> Self {
-        Self {
-            messages: VecDeque::new(),
-            bytes: 0,
-        }
+impl Keyed for Queue {
+    fn key(&self) -> &PeerId {
+        self.contact.key()
     }
+}
 
+impl Queue {
     /// Where a message stands. Where none is missing in between, its number tells.
     fn position(&self, name: Name) -> Option<usize> {
         let first = self.messages.front()?.name;
@@ -141,19 +143,20 @@ impl Queue {
     }
 }
 
-impl Default for MemoryOutbox {
-    fn default() -> Self {
-        Self::with_bounds(OUTBOX_MAX_MESSAGES, OUTBOX_MAX_BYTES)
-    }
-}
-
 impl MemoryOutbox {
-    /// An outbox of at most so many messages and bytes a contact.
+    /// An outbox with the usual bounds. `seed`: 32 random bytes, that nobody may choose contacts which are slow to
+    /// find.
     #[must_use]
-    pub const fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self::with_bounds(seed, OUTBOX_MAX_MESSAGES, OUTBOX_MAX_BYTES)
+    }
+
+    /// An outbox of at most so many messages and bytes a contact. `seed`: as [`MemoryOutbox::new`].
+    #[must_use]
+    pub fn with_bounds(seed: [u8; 32], max_messages: usize, max_bytes: usize) -> Self {
         Self {
-            queues: BTreeMap::new(),
-            spare: Queue::new(),
+            queues: Directory::new(seed),
+            spare: VecDeque::new(),
             max_messages,
             max_bytes,
             waiting: Vec::new(),
@@ -173,11 +176,19 @@ impl MemoryOutbox {
     }
 
     fn keep(&mut self, contact: ContactId, message: Outgoing) {
-        let spare = &mut self.spare;
-        let queue = self.queues.entry(contact);
-        let queue = queue.or_insert_with(|| core::mem::take(spare));
-        queue.bytes = queue.bytes.saturating_add(message.body.len());
-        queue.messages.push_back(message);
+        let bytes = message.body.len();
+        if let Some(queue) = self.queues.get_mut(contact.key()) {
+            queue.bytes = queue.bytes.saturating_add(bytes);
+            queue.messages.push_back(message);
+            return;
+        }
+        let mut messages = core::mem::take(&mut self.spare);
+        messages.push_back(message);
+        self.queues.insert(Queue {
+            contact,
+            messages,
+            bytes,
+        });
     }
 }
 
@@ -188,7 +199,7 @@ impl Outbox for MemoryOutbox {
         messages: usize,
         bytes: usize,
     ) -> Result<(), OutboxError> {
-        let held = self.queues.get(&contact);
+        let held = self.queues.get(contact.key());
         let (held, held_bytes) = held.map_or((0, 0), |it| (it.messages.len(), it.bytes));
         if held.saturating_add(messages) > self.max_messages {
             return Err(OutboxError::TooMany);
@@ -206,12 +217,12 @@ impl Outbox for MemoryOutbox {
     }
 
     fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
-        let queue = self.queues.get(&contact)?;
+        let queue = self.queues.get(contact.key())?;
         queue.messages.get(queue.position(name)?).cloned()
     }
 
     fn settle(&mut self, contact: ContactId, name: Name, _: State) {
-        let Some(queue) = self.queues.get_mut(&contact) else {
+        let Some(queue) = self.queues.get_mut(contact.key()) else {
             return;
         };
         let message = queue
@@ -221,9 +232,9 @@ impl Outbox for MemoryOutbox {
             queue.bytes -= message.body.len();
         }
         if queue.messages.is_empty()
-            && let Some(empty) = self.queues.remove(&contact)
+            && let Some(empty) = self.queues.remove(contact.key())
         {
-            self.spare = empty;
+            self.spare = empty.messages;
         }
     }
 
@@ -236,7 +247,6 @@ impl Outbox for MemoryOutbox {
 mod tests {
     use super::*;
     use crate::chat::message::LogId;
-    use crate::id::PeerId;
 
     fn message(sequence: u64, len: usize) -> Outgoing {
         Outgoing {
@@ -254,7 +264,7 @@ mod tests {
     #[test]
     fn both_bounds_count_for_each_contact_and_room_comes_back() {
         let (alice, bob) = (PeerId::new([1; 32]).into(), PeerId::new([2; 32]).into());
-        let mut outbox = MemoryOutbox::with_bounds(2, 10);
+        let mut outbox = MemoryOutbox::with_bounds([1; 32], 2, 10);
         assert_eq!(outbox.push(alice, message(0, 8)), Ok(()));
         assert_eq!(outbox.push(alice, message(1, 3)), Err(OutboxError::TooMuch));
         assert_eq!(outbox.push(alice, message(1, 2)), Ok(()));
@@ -271,9 +281,9 @@ mod tests {
     #[test]
     fn an_empty_queue_takes_no_memory() {
         let alice = PeerId::new([1; 32]).into();
-        let mut outbox = MemoryOutbox::default();
+        let mut outbox = MemoryOutbox::new([1; 32]);
         outbox.push(alice, message(0, 1)).unwrap();
         outbox.settle(alice, message(0, 1).name, State::Delivered);
-        assert!(outbox.queues.is_empty());
+        assert_eq!(outbox.queues.len(), 0);
     }
 }

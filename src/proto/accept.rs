@@ -22,7 +22,7 @@ use crate::proto::limits::{
     GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, TIMESTAMP_LIFE,
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
-use crate::proto::peer::{Peer, Standing};
+use crate::proto::peer::Standing;
 use crate::proto::reassembly::SlotKey;
 use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::stats::DropReason;
@@ -129,7 +129,7 @@ impl Endpoint {
         if self.shared.is_owner_behind() && !goes_on {
             return Err(DropReason::Overflow);
         }
-        if !self.peers.contains_key(&id) && !self.admit_unknown(id, from, now)? {
+        if !self.peers.contains(&id) && !self.admit_unknown(id, from, now)? {
             return Ok(Welcome::Refused);
         }
         let peer = self.peers.get_mut(&id).ok_or(DropReason::NotWelcome)?;
@@ -172,15 +172,16 @@ impl Endpoint {
                 }
             }
         };
-        let mut peer = Peer::new(id, standing, &mut self.shared);
-        peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
-        self.peers.insert(id, Box::new(peer));
+        self.add_record(id, standing);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
+        }
         Ok(true)
     }
 
     /// Keys pinned since the start, and those about to be.
     fn pinned(&self) -> usize {
-        let standings = self.peers.values().map(|peer| peer.standing);
+        let standings = self.peers.iter().map(|peer| peer.standing);
         let is_new = |it: &Standing| matches!(it, Standing::Pinned { told: false });
         self.shared.pinned + standings.filter(is_new).count()
     }
@@ -189,7 +190,7 @@ impl Endpoint {
     fn make_room_for_guest(&mut self, from: SocketAddr) {
         let mut guests: Vec<(Instant, PeerId, Source)> = self
             .peers
-            .values()
+            .iter()
             .filter_map(|peer| match peer.standing {
                 Standing::Guest { since, source, .. } => {
                     Some((since, peer.id, Source::from(source.ip())))
@@ -293,6 +294,7 @@ impl Endpoint {
             let peer = peer.ok_or(DropReason::NotWelcome)?;
             let info = KeypairInfo {
                 peer: id,
+                place: peer.place,
                 epoch: shared.next_epoch(),
                 local_index: payload.index,
                 remote_index: slot.1,
