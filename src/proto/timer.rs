@@ -173,7 +173,7 @@ mod tests {
     fn a_deadline_that_is_discarded_is_gone_and_no_other() {
         let mut timers = Timers::default();
         let mut armed = [Armed::default(); 2];
-        let peers = [1, 2].map(|seed| Place::for_testing_only(seed));
+        let peers = [1, 2].map(Place::for_testing_only);
         let at = Instant::from_micros(10);
         for (armed, peer) in armed.iter_mut().zip(peers) {
             timers.set(armed, peer, Timer::Retry, Some(at));
@@ -190,7 +190,7 @@ mod tests {
     fn deadlines_fire_in_their_order_and_a_peer_stands_in_the_table_once() {
         let mut timers = Timers::default();
         let mut armed = [Armed::default(); 2];
-        let peers = [1, 2].map(|seed| Place::for_testing_only(seed));
+        let peers = [1, 2].map(Place::for_testing_only);
         let at = Instant::from_micros;
         let (a, b) = (peers[0], peers[1]);
         for (timer, due) in [(Timer::Silence, 40), (Timer::Ack, 20), (Timer::Path, 20)] {
