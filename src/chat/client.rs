@@ -17,7 +17,7 @@ use crate::chat::policy::Policy;
 use crate::chat::sender::Ledger;
 use crate::chat::transport::{Transport, Transports};
 use crate::proto::limits::MESSAGE_LIFE;
-use crate::proto::{Directory, Place};
+use crate::proto::{Directory, Keyed, Place};
 use crate::time::Instant;
 
 /// Messages, their receipts and their order, for every contact; without packets, sockets or clock.
@@ -133,12 +133,15 @@ impl Client {
         now: Instant,
     ) -> Result<Name, SendError> {
         let (name, len) = (message.name, message.body.len());
-        if name != self.conversation(contact).sender.next_name() {
+        let conversation = known(&mut self.conversations, contact, &mut self.log_ids);
+        if name != conversation.sender.next_name() {
             return Err(SendError::NameTaken);
         }
         self.outbox.push(contact, message)?;
         let expires = now + self.policy.life;
-        self.enqueue(contact, name, len, expires);
+        conversation.sender.enqueue(name, len, expires);
+        self.deadlines.note(conversation);
+        self.wake(contact);
         Ok(name)
     }
 
@@ -158,7 +161,7 @@ impl Client {
 
     /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.
     pub fn take(&mut self, contact: ContactId, name: Name, now: Instant) {
-        if let Some(conversation) = self.conversations.get_mut(&contact.peer()) {
+        if let Some(conversation) = self.conversations.get_mut(contact.key()) {
             conversation.receiver.take(name, now);
             self.wake(contact);
         }
@@ -166,7 +169,7 @@ impl Client {
 
     /// The application does not want a message of [`Event::Message`]: its sender is told.
     pub fn refuse(&mut self, contact: ContactId, name: Name) {
-        if let Some(conversation) = self.conversations.get_mut(&contact.peer()) {
+        if let Some(conversation) = self.conversations.get_mut(contact.key()) {
             conversation.receiver.refuse(name);
             self.wake(contact);
         }
@@ -178,14 +181,14 @@ impl Client {
         self.with(contact, |conversation, ledger| {
             conversation.sender.give_up(ledger);
         });
-        self.conversations.remove(&contact.peer());
+        self.conversations.remove(contact.key());
         self.awake.retain(|awake| *awake != contact);
     }
 
     /// Something about the contact's connection changed: it began or ended, a stream can be read or
     /// written, ended, was reset or stopped, or more of ours is acknowledged.
     pub fn handle_transport(&mut self, contact: ContactId) {
-        if let Some(conversation) = self.conversations.get_mut(&contact.peer()) {
+        if let Some(conversation) = self.conversations.get_mut(contact.key()) {
             conversation.is_stirred = true;
         }
         self.wake(contact);
@@ -226,10 +229,10 @@ impl Client {
         while let Some(contact) = self.awake.pop_front() {
             let mut transport = transports.to(contact.peer());
             // Strangers come and go: only who can say something has a conversation.
-            if transport.is_none() && !self.conversations.contains(&contact.peer()) {
+            if transport.is_none() && !self.conversations.contains(contact.key()) {
                 continue;
             }
-            let conversation = of(&mut self.conversations, contact, &mut self.log_ids);
+            let conversation = known(&mut self.conversations, contact, &mut self.log_ids);
             conversation.pump(
                 transport.as_mut().map(|it| it as &mut dyn Transport),
                 &mut *self.outbox,
@@ -249,14 +252,14 @@ impl Client {
     /// What happened, oldest first.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        if let Event::TurnedAway { contact, .. } = event
-            && let Some(conversation) = self.conversations.get_mut(&contact.peer())
+        if let Some(&Event::TurnedAway { contact, .. }) = self.events.front()
+            && let Some(conversation) = self.conversations.get_mut(contact.key())
         {
             conversation.receiver.on_polled();
             self.wake(contact);
         }
-        Some(event)
+        // Taken whole: an event that is taken apart and put together is copied in pieces.
+        self.events.pop_front()
     }
 
     /// When [`Client::handle_timeout`] is due. `None` while nothing waits for delivery.
@@ -268,13 +271,13 @@ impl Client {
     /// How far a message of ours has come; `None` once that is final, or if there is no such message.
     #[must_use]
     pub fn state(&self, contact: ContactId, name: Name) -> Option<State> {
-        self.conversations.get(&contact.peer())?.sender.state(name)
+        self.conversations.get(contact.key())?.sender.state(name)
     }
 
     /// How many messages to a contact are neither delivered nor failed.
     #[must_use]
     pub fn unsettled(&self, contact: ContactId) -> usize {
-        let conversation = self.conversations.get(&contact.peer());
+        let conversation = self.conversations.get(contact.key());
         conversation.map_or(0, |it| it.sender.len())
     }
 
@@ -304,11 +307,11 @@ impl Client {
     }
 
     fn conversation(&mut self, contact: ContactId) -> &mut Conversation {
-        of(&mut self.conversations, contact, &mut self.log_ids)
+        known(&mut self.conversations, contact, &mut self.log_ids)
     }
 
     fn enqueue(&mut self, contact: ContactId, name: Name, len: usize, expires: Instant) {
-        let conversation = of(&mut self.conversations, contact, &mut self.log_ids);
+        let conversation = known(&mut self.conversations, contact, &mut self.log_ids);
         conversation.sender.enqueue(name, len, expires);
         self.deadlines.note(conversation);
         self.wake(contact);
@@ -316,7 +319,7 @@ impl Client {
 
     /// Does something to a conversation, if there is one, with the outbox and the events at hand.
     fn with(&mut self, contact: ContactId, act: impl FnOnce(&mut Conversation, &mut Ledger<'_>)) {
-        let Some(conversation) = self.conversations.get_mut(&contact.peer()) else {
+        let Some(conversation) = self.conversations.get_mut(contact.key()) else {
             return;
         };
         let mut ledger = Ledger {
@@ -344,24 +347,20 @@ impl Client {
 
     /// Bytes of unfinished and untaken messages of a contact that are held in memory.
     pub(crate) fn held_bytes(&self, contact: ContactId) -> usize {
-        let conversation = self.conversations.get(&contact.peer());
+        let conversation = self.conversations.get(contact.key());
         conversation.map_or(0, |it| it.receiver.held_bytes())
     }
 }
 
-/// The conversation with a contact, which begins if there is none.
-fn of<'a>(
+/// The conversation with a contact, begun if there was none.
+fn known<'a>(
     conversations: &'a mut Directory<Box<Conversation>>,
     contact: ContactId,
     log_ids: &mut ChaCha20Rng,
 ) -> &'a mut Conversation {
-    let place = conversations.place(&contact.peer());
-    let place = place.unwrap_or_else(|| {
-        let place = conversations.next_place();
-        conversations.insert(Conversation::new(contact, place, log_ids));
-        place
-    });
-    conversations.at_mut(place).expect("it is there by now")
+    conversations.get_or_insert_with(contact.key(), |place| {
+        Conversation::new(contact, place, log_ids)
+    })
 }
 
 /// When the first message of each conversation expires.

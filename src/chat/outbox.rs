@@ -94,7 +94,7 @@ pub trait Outbox: fmt::Debug + Send {
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError>;
 
     /// A message that was pushed and not settled. `None` if it has been lost: it then fails.
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing>;
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing>;
 
     /// Forgets a message: it has been delivered or has failed.
     fn settle(&mut self, contact: ContactId, name: Name, state: State);
@@ -108,12 +108,37 @@ pub trait Outbox: fmt::Debug + Send {
 #[derive(Debug)]
 pub struct MemoryOutbox {
     queues: Directory<Queue>,
-    max_messages: usize,
-    max_bytes: usize,
+    bounds: Bounds,
     /// What an earlier process left behind, in order.
     waiting: Vec<Waiting>,
     /// The memory of the last queue that was emptied, for the next one.
     spare: VecDeque<Outgoing>,
+}
+
+/// What may wait for one contact.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Bounds {
+    /// Whether so many messages of so many bytes together may join the queue, if there is one.
+    fn check(
+        self,
+        queue: Option<&Queue>,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError> {
+        let (held, held_bytes) = queue.map_or((0, 0), |it| (it.messages.len(), it.bytes));
+        if held.saturating_add(messages) > self.messages {
+            return Err(OutboxError::TooMany);
+        }
+        if held_bytes.saturating_add(bytes) > self.bytes {
+            return Err(OutboxError::TooMuch);
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -131,6 +156,11 @@ impl Keyed for Queue {
 }
 
 impl Queue {
+    fn push(&mut self, message: Outgoing) {
+        self.bytes = self.bytes.saturating_add(message.body.len());
+        self.messages.push_back(message);
+    }
+
     /// Where a message stands. Where none is missing in between, its number tells.
     fn position(&self, name: Name) -> Option<usize> {
         let first = self.messages.front()?.name;
@@ -157,8 +187,10 @@ impl MemoryOutbox {
         Self {
             queues: Directory::new(seed),
             spare: VecDeque::new(),
-            max_messages,
-            max_bytes,
+            bounds: Bounds {
+                messages: max_messages,
+                bytes: max_bytes,
+            },
             waiting: Vec::new(),
         }
     }
@@ -172,23 +204,16 @@ impl MemoryOutbox {
             body_len: message.body.len(),
             age,
         });
-        self.keep(contact, message);
+        self.queue(contact).push(message);
     }
 
-    fn keep(&mut self, contact: ContactId, message: Outgoing) {
-        let bytes = message.body.len();
-        if let Some(queue) = self.queues.get_mut(contact.key()) {
-            queue.bytes = queue.bytes.saturating_add(bytes);
-            queue.messages.push_back(message);
-            return;
-        }
-        let mut messages = core::mem::take(&mut self.spare);
-        messages.push_back(message);
-        self.queues.insert(Queue {
+    fn queue(&mut self, contact: ContactId) -> &mut Queue {
+        let spare = &mut self.spare;
+        self.queues.get_or_insert_with(contact.key(), |_| Queue {
             contact,
-            messages,
-            bytes,
-        });
+            messages: core::mem::take(spare),
+            bytes: 0,
+        })
     }
 }
 
@@ -199,26 +224,25 @@ impl Outbox for MemoryOutbox {
         messages: usize,
         bytes: usize,
     ) -> Result<(), OutboxError> {
-        let held = self.queues.get(contact.key());
-        let (held, held_bytes) = held.map_or((0, 0), |it| (it.messages.len(), it.bytes));
-        if held.saturating_add(messages) > self.max_messages {
-            return Err(OutboxError::TooMany);
-        }
-        if held_bytes.saturating_add(bytes) > self.max_bytes {
-            return Err(OutboxError::TooMuch);
-        }
-        Ok(())
+        let queue = self.queues.get(contact.key());
+        self.bounds.check(queue, messages, bytes)
     }
 
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
-        self.has_room(contact, 1, message.body.len())?;
-        self.keep(contact, message);
-        Ok(())
+        let bounds = self.bounds;
+        let queue = self.queue(contact);
+        let refused = bounds.check(Some(queue), 1, message.body.len());
+        if refused.is_ok() {
+            queue.push(message);
+        } else if queue.messages.is_empty() {
+            self.queues.remove(contact.key());
+        }
+        refused
     }
 
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing> {
         let queue = self.queues.get(contact.key())?;
-        queue.messages.get(queue.position(name)?).cloned()
+        queue.messages.get(queue.position(name)?)
     }
 
     fn settle(&mut self, contact: ContactId, name: Name, _: State) {
@@ -271,7 +295,7 @@ mod tests {
         assert_eq!(outbox.push(alice, message(2, 0)), Err(OutboxError::TooMany));
         assert_eq!(outbox.push(bob, message(0, 10)), Ok(()));
         let name = message(0, 0).name;
-        assert_eq!(outbox.load(alice, name), Some(message(0, 8)));
+        assert_eq!(outbox.load(alice, name), Some(&message(0, 8)));
         outbox.settle(alice, name, State::Delivered);
         outbox.settle(alice, name, State::Delivered);
         assert_eq!(outbox.load(alice, name), None);

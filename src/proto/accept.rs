@@ -23,7 +23,7 @@ use crate::proto::limits::{
     GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, TIMESTAMP_LIFE,
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
-use crate::proto::peer::Standing;
+use crate::proto::peer::{Peer, Standing};
 use crate::proto::reassembly::{Answer, SlotKey};
 use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::stats::DropReason;
@@ -217,10 +217,9 @@ impl Endpoint {
                 }
             }
         };
-        self.add_record(id, standing);
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
-        }
+        let mut peer = Peer::new(id, self.peers.next_place(), standing, &mut self.shared);
+        peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
+        self.peers.insert(Box::new(peer));
         Ok(true)
     }
 

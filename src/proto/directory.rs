@@ -75,6 +75,7 @@ impl<T: Keyed> Directory<T> {
     }
 
     /// Where the record under this key is.
+    #[cfg(test)]
     pub(crate) fn place(&self, key: &PeerId) -> Option<Place> {
         let number = self.number(key)?;
         let round = self.slots.get(number as usize)?.round;
@@ -109,6 +110,20 @@ impl<T: Keyed> Directory<T> {
         let number = self.free.last().copied().unwrap_or_else(fresh);
         let round = self.slots.get(number as usize).map_or(0, |slot| slot.round);
         Place { number, round }
+    }
+
+    /// The record under this key; if there is none, `make` makes it for the place that it is to have.
+    pub(crate) fn get_or_insert_with(
+        &mut self,
+        key: &PeerId,
+        make: impl FnOnce(Place) -> T,
+    ) -> &mut T {
+        let Some(number) = self.number(key) else {
+            return self.insert(make(self.next_place()));
+        };
+        let slot = self.slots.get_mut(number as usize);
+        let record = slot.and_then(|slot| slot.record.as_mut());
+        record.expect("only records have numbers")
     }
 
     /// Adds a record whose key has none yet.

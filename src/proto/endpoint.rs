@@ -94,23 +94,14 @@ impl Endpoint {
         if id == self.shared.id {
             return;
         }
-        if !self.peers.contains(&id) {
-            self.add_record(id, Standing::Known);
-        }
-        let (Some(peer), shared) = (self.peers.get_mut(&id), &mut self.shared) else {
-            return;
-        };
+        let shared = &mut self.shared;
+        let peer = self.peers.get_or_insert_with(&id, |place| {
+            Box::new(Peer::new(id, place, Standing::Known, shared))
+        });
         peer.psk = psk.map(Arc::new);
         peer.shown = shown;
         peer.learn_addresses(&addresses);
         peer.accept(Standing::Known, shared);
-    }
-
-    /// Makes a record of a peer that has none.
-    pub(super) fn add_record(&mut self, id: PeerId, standing: Standing) -> &mut Peer {
-        let place = self.peers.next_place();
-        let peer = Peer::new(id, place, standing, &mut self.shared);
-        self.peers.insert(Box::new(peer))
     }
 
     /// Forgets a peer; a live session ends, and the peer is told.
