@@ -6,8 +6,11 @@
 //! `--toggle-collect='*Crowd*answer*'`, which then counts what the hub does and no member.
 
 use std::alloc::System;
+use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
 
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
 use securechat::proto::Transmit;
 use securechat::time::Instant;
 use securechat_peers::measure::{
@@ -250,12 +253,53 @@ fn cost(scale: Scale) {
         &all,
         &["1 session"],
     );
+    let mut chase = Chase::new();
+    let chase = Case::new(CHASE, || chase.round(scale.of(200_000, 1_000)));
+    let waits = take_turns(rounds, vec![chase]);
+    let unit = "ns of processor time each";
+    print("Waiting for memory", unit, &waits, &[]);
     println!();
     for (name, bench) in [("1 session", &one), ("many", &many)] {
         println!(
             "allocations per packet in the hub, {name}: {:.1}",
             bench.allocations as f64 / bench.packets as f64
         );
+    }
+}
+
+const CHASE: &str = "a line of 10 MiB, each found in the one before";
+
+/// Lines of a cache in a random order, each of which says where the next one is: what a session costs that lies where
+/// these do, for each line of it that the processor waits for.
+struct Chase {
+    lines: Vec<Line>,
+    at: usize,
+}
+
+#[repr(align(64))]
+struct Line(usize);
+
+impl Chase {
+    /// About as much as a thousand sessions that talk.
+    fn new() -> Self {
+        let count = (10 << 20) / size_of::<Line>();
+        let mut rng = ChaCha20Rng::from_seed([7; 32]);
+        let mut order: Vec<usize> = (0..count).collect();
+        for last in (1..count).rev() {
+            order.swap(last, rng.next_u64() as usize % last);
+        }
+        let lines = order.into_iter().map(Line).collect();
+        Self { lines, at: 0 }
+    }
+
+    fn round(&mut self, count: usize) -> f64 {
+        let time = timed(|| {
+            for _ in 0..count {
+                self.at = self.lines[self.at].0;
+            }
+        });
+        black_box(self.at);
+        time / count as f64
     }
 }
 
