@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -203,6 +204,15 @@ impl MemoryOutbox {
         let queue = self.queues.entry(contact);
         queue.or_insert_with(|| core::mem::take(spare))
     }
+
+    /// Keeps the memory of a queue in which nothing waits for the next one.
+    fn forget_empty(&mut self, contact: ContactId) {
+        if let Entry::Occupied(queue) = self.queues.entry(contact)
+            && queue.get().messages.is_empty()
+        {
+            self.spare = queue.remove();
+        }
+    }
 }
 
 impl Outbox for MemoryOutbox {
@@ -221,13 +231,13 @@ impl Outbox for MemoryOutbox {
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
         let bounds = self.bounds;
         let queue = self.queue(contact);
-        let refused = bounds.check(queue, 1, message.body.len());
-        if refused.is_ok() {
+        let room = bounds.check(queue, 1, message.body.len());
+        if room.is_ok() {
             queue.push(message);
-        } else if queue.messages.is_empty() {
-            self.queues.remove(&contact);
+        } else {
+            self.forget_empty(contact);
         }
-        refused
+        room
     }
 
     fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing> {
@@ -245,10 +255,8 @@ impl Outbox for MemoryOutbox {
         if let Some(message) = message {
             queue.bytes -= message.body.len();
         }
-        if queue.messages.is_empty()
-            && let Some(empty) = self.queues.remove(&contact)
-        {
-            self.spare = empty;
+        if queue.messages.is_empty() {
+            self.forget_empty(contact);
         }
     }
 
