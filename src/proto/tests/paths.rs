@@ -213,6 +213,25 @@ fn a_move_is_proved_by_full_datagrams_to_the_new_and_the_old_address() {
 }
 
 #[test]
+fn somebody_is_moving_from_the_first_packet_until_the_proof_or_the_return() {
+    let (mut a, mut b) = connected();
+    let is_moving = |side: &Side, of: &Side| status(side, of, now(1)).moving;
+    assert!(!is_moving(&b, &a), "a first address is no move");
+    a.address.set_port(9);
+    say(&mut a, &b, b"moved", now(1));
+    let sent = a.drain(now(1));
+    deliver(sent, a.address, &mut b, now(1));
+    assert!(is_moving(&b, &a) && !is_moving(&a, &b));
+    pass(&mut a, &mut b, now(1), now(100));
+    assert_eq!(moves(&b), [a.address]);
+    assert!(!is_moving(&b, &a), "it was proved");
+    race(&mut a, &mut b, now(200));
+    assert!(is_moving(&b, &a));
+    carry(&mut a, &mut b, now(200));
+    assert!(!is_moving(&b, &a), "it is where it was");
+}
+
+#[test]
 fn both_ends_are_silent_and_without_timers_once_an_address_is_proved() {
     let (mut a, mut b) = connected();
     a.address.set_port(9);

@@ -17,6 +17,7 @@ mod ending;
 mod events;
 mod guests;
 mod messages;
+mod moving;
 mod news;
 mod pings;
 mod prompt;
@@ -43,6 +44,7 @@ use crate::chat::{ContactId, Name};
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
+use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
@@ -162,6 +164,8 @@ pub(in crate::cli::talk) struct State {
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
+    /// From where packets leave.
+    routes: Routes,
     links: BTreeMap<PeerId, Link>,
     /// Whose words are on the table.
     comparing: BTreeMap<PeerId, Comparing>,
@@ -275,6 +279,8 @@ struct Link {
     since: Option<UnixTime>,
     /// Nothing is heard.
     is_silent: bool,
+    /// This machine has another address, and nothing that left since has been acknowledged.
+    has_new_address: bool,
     /// It said goodbye.
     has_left: bool,
     /// It showed another signing key than before.
@@ -392,6 +398,7 @@ impl Conversation {
         self.state.looked = now;
         self.state.has_room = true;
         self.tell_late(now)?;
+        self.look_at_network(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
         let Some(screen) = self.face.screen() else {
