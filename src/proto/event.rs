@@ -207,7 +207,7 @@ pub enum ApiMisuse {
     /// No address of the peer is known.
     #[error("no address of the peer is known")]
     NoAddress,
-    /// There is no session with the peer, or it has not introduced itself in it yet.
+    /// There is no session with the peer.
     #[error("not connected")]
     NotConnected,
     /// The peer's program does not compare words.

@@ -15,7 +15,7 @@ const AGAIN: [&str; 14] = [
     "Nothing was changed. Make room and do the same again.",
     "Nothing was written. Do the same again.",
     " - /retry sends it again",
-    "[Alt+V] begin again, with new words",
+    " begin again, with new words",
     "calling again in ",
     "it cannot be switched off, or the sender would have to send it again. That you looked at it is told to nobody",
     "it starts again, marked (again); as a record it has a fourth field: again.",

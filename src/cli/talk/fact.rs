@@ -246,6 +246,8 @@ pub(super) enum Step {
     Expired,
     /// The session ended before that.
     Lost,
+    /// Their program does not compare words.
+    Impossible,
 }
 
 impl From<Unfinished> for Step {
@@ -255,6 +257,7 @@ impl From<Unfinished> for Step {
             Unfinished::TooSoon => Self::TooSoon,
             Unfinished::Expired => Self::Expired,
             Unfinished::Lost => Self::Lost,
+            Unfinished::Impossible => Self::Impossible,
         }
     }
 }

@@ -132,7 +132,7 @@ fn with_room(plaintext: &[u8]) -> Vec<u8> {
 }
 
 /// A packet of `a` with frames that its program would not send.
-fn hostile(a: &Side, b: &Side, number: u64, frames: Vec<Frame<'_>>) -> Vec<u8> {
+pub(super) fn hostile(a: &Side, b: &Side, number: u64, frames: Vec<Frame<'_>>) -> Vec<u8> {
     let keypair = a.endpoint.current_keypair_for_testing_only(b.id()).unwrap();
     let counter = keypair.next_counter().unwrap();
     let number = PacketNumber(number);

@@ -282,6 +282,11 @@ impl Screen {
         self.tell(Told::Note { about, lines });
     }
 
+    /// The key that opens the panel which verifies somebody, if there is one.
+    pub(in crate::cli::talk) fn key_to_verify(&self) -> Option<Safe> {
+        self.app.key_to_verify()
+    }
+
     /// Tells how a comparison of words stands.
     pub(in crate::cli::talk) fn compares(&mut self, peer: PeerId, comparison: Comparison) {
         self.tell(Told::Comparison { peer, comparison });
