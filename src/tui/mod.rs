@@ -43,7 +43,7 @@ pub use input::{
     Standing, Ticket, Told,
 };
 pub use keymap::{BadKey, Keymap};
-pub use osc::Osc;
+pub use osc::{Osc, Through};
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use reader::Reader;
 pub use terminal::{Terminal, restore};

@@ -16,7 +16,7 @@ use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
-    Standing, Terminal, Ticket, Told,
+    Standing, Terminal, Through, Ticket, Told,
 };
 
 /// A screen, and the terminal that it is on.
@@ -46,6 +46,8 @@ pub(in crate::cli::talk) struct Screen {
 pub(in crate::cli::talk) struct Alerts {
     /// The terminal, by this.
     pub(in crate::cli::talk) osc: Osc,
+    /// What has to pass it on.
+    pub(in crate::cli::talk) through: Through,
     /// A command.
     pub(in crate::cli::talk) hook: Option<Hook>,
 }
@@ -125,7 +127,8 @@ impl Screen {
                 }
                 Action::Copy(text) => self.terminal.copy(&text)?,
                 Action::Notify(notice) => {
-                    self.terminal.notify(&notice, self.alerts.osc)?;
+                    let (osc, through) = (self.alerts.osc, self.alerts.through);
+                    self.terminal.notify(&notice, osc, through)?;
                     if let Some(hook) = &self.alerts.hook {
                         hook.call(notice.words);
                     }
