@@ -220,12 +220,10 @@ impl Entry {
         matches!(self.kind, Kind::Theirs | Kind::Ours(..))
     }
 
-    /// Why it failed, and what to do.
+    /// Why it failed.
     pub(super) fn failure(&self) -> Option<Safe> {
         match &self.kind {
-            Kind::Ours(Receipt::Failed(why), _) => {
-                Some(Safe::from("failed: ") + why + " - /retry sends it again")
-            }
+            Kind::Ours(Receipt::Failed(why), _) => Some(Safe::from("failed: ") + why),
             Kind::Ours(..) | Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => None,
         }
     }

@@ -2,11 +2,13 @@
 
 mod aim;
 mod answer;
+mod backlog;
 mod calls;
 mod contacts;
 mod conversation;
 mod face;
 mod fact;
+mod files;
 mod goal;
 mod hook;
 mod journal;

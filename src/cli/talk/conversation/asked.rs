@@ -1,10 +1,10 @@
 //! What both faces can ask for beyond how things stand: names, our own key, what is kept.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::history::{self, transcript};
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::files::in_home;
 use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
@@ -184,10 +184,4 @@ impl Conversation {
             self.warn(line);
         }
     }
-}
-
-/// What a shell would make of `~/`, which no shell has read here.
-fn in_home(file: &str) -> PathBuf {
-    let home = file.strip_prefix("~/").zip(std::env::home_dir());
-    home.map_or_else(|| file.into(), |(rest, home)| Path::new(&home).join(rest))
 }

@@ -136,7 +136,8 @@ impl Conversation {
 
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let why = self.label(&peer) + " refused";
-        self.link(peer).why = Some(why);
+        let link = self.link(peer);
+        (link.why, link.wants_nothing) = (Some(why), true);
         let own = self.own;
         self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
         self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
@@ -163,6 +164,7 @@ impl Conversation {
         let link = self.link(peer);
         (link.since, link.is_silent, link.why) = (None, false, Some(why.clone()));
         link.has_left = reason == CloseReason::Goodbye;
+        link.wants_nothing = reason == CloseReason::Declined;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
         self.calls.on_end(&peer, self.clock.now());
         if reason == CloseReason::WordsDiffer {

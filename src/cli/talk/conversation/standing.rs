@@ -170,6 +170,9 @@ impl Way<'_> {
             None if status.established => "sending again".into(),
             None if status.tries > 0 => "calling".into(),
             None if status.address.is_none() => "no address is known, so it has to call".into(),
+            None if self.link.is_some_and(|link| link.wants_nothing) => {
+                "your next message asks it to take you in again".into()
+            }
             None => "your next message calls it".into(),
         }
     }
@@ -243,6 +246,11 @@ mod tests {
             why: Some("bob left".into()),
             ..Link::default()
         };
+        let declined = Link {
+            why: Some("bob does not want another".into()),
+            wants_nothing: true,
+            ..Link::default()
+        };
         let silent = Link {
             is_silent: true,
             ..Link::default()
@@ -298,6 +306,13 @@ mod tests {
                 None,
                 "not connected",
                 "bob left; your next message calls it",
+            ),
+            (
+                idle,
+                &declined,
+                None,
+                "not connected",
+                "bob does not want another; your next message asks it to take you in again",
             ),
             (
                 idle,

@@ -123,12 +123,13 @@ impl Conversation {
             return Ok(None);
         }
         match typed {
-            Typed::Say([]) => return Ok(None),
+            Typed::Say([]) => self.drop_quote(),
             Typed::Say(text) => return self.say_to_target(text.to_vec()),
             Typed::SayTo { name, text } => {
                 let peer = self.go(name);
-                if !text.is_empty() {
-                    return self.say(peer, text.to_vec());
+                if let Some(peer) = peer.filter(|_| !text.is_empty()) {
+                    let text = self.behind_quote(peer, text.to_vec());
+                    return self.say(Some(peer), text);
                 }
             }
             Typed::Command(command) => return self.do_command(command),
@@ -162,6 +163,7 @@ impl Conversation {
             self.warn(words + " came (nothing was sent)");
             return Ok(None);
         }
+        let text = self.behind_quote(peer, text);
         self.say(Some(peer), text)
     }
 
@@ -296,6 +298,7 @@ impl Conversation {
     ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         let number = self.state.sent.add(peer, message.name, passage, now);
+        self.remember_ours(peer, number, message);
         self.publish_said(peer, message, passage)?;
         if let Some(ordered) = ordered {
             if let Some(screen) = self.face.screen() {

@@ -295,13 +295,19 @@ impl Conversation {
         self.show_comparison(peer, stands);
     }
 
-    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. Words may
-    /// be those of a comparison that is over, on the connection that stands.
+    /// What was compared differs. In lines all words are shown, also those of a comparison that is over, on the
+    /// connection that stands.
     pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
         let last = self
             .handle
             .with(|messenger, _| messenger.endpoint().words(peer))?;
         let code = self.code(peer).or_else(|| last.map(|words| words.code));
+        self.differ_by(peer, code)
+    }
+
+    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. `code`: the words
+    /// that were shown; none if it is about the keys.
+    pub(super) fn differ_by(&mut self, peer: PeerId, code: Option<ShortCode>) -> Result<(), Error> {
         let evidence = code.map_or(Evidence::Keys, |_| Evidence::Words);
         self.set_aside(peer, evidence, code)
     }
