@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::history::{self, transcript};
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::profile::count;
 use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
@@ -154,9 +155,13 @@ impl Conversation {
         // As of a day on which nothing was said: each line has its date.
         let never = Stamp::local(UnixTime(0));
         let mut lines = Vec::new();
-        (self.profile.journal).visit(&filter, |entry| {
+        let unreadable = (self.profile.journal).visit(&filter, |entry| {
             lines.push(transcript(entry, label.clone(), &never));
         })?;
+        if unreadable > 0 {
+            let words = Safe::from("cannot be read, and left out: ") + count(unreadable);
+            self.warn(words);
+        }
         if lines.is_empty() {
             let words = Safe::from("nothing of the conversation with ") + label;
             self.warn(words + " is kept ([history] keep says what is); no file was written");
