@@ -52,18 +52,20 @@ impl Guard {
         }
     }
 
-    /// Judges a part whose mac1 is right; `waiting_jobs` is the length of the handshake queue.
+    /// Judges a part whose mac1 is right. `has_answer`: it is known, and would be answered by itself.
+    /// `waiting_jobs` is the length of the handshake queue.
     pub(super) fn judge(
         &mut self,
         from: SocketAddr,
         init: &Init<'_>,
+        has_answer: bool,
         waiting_jobs: usize,
         rng: &mut CoreRng,
         now: Instant,
     ) -> Verdict {
         self.rotate(rng, now);
         let proved = self.has_cookie(from, init);
-        if init.part == Part::Second {
+        if init.part == Part::Second && !has_answer {
             let admitted = proved || !self.is_loaded(waiting_jobs, now);
             return if admitted {
                 Verdict::Admit
@@ -86,7 +88,10 @@ impl Guard {
                 return Verdict::Admit;
             }
         }
-        Verdict::AskCookie(self.cookie_for(from, init, rng))
+        match init.part {
+            Part::First => Verdict::AskCookie(self.cookie_for(from, init, rng)),
+            Part::Second => Verdict::Drop,
+        }
     }
 
     fn has_cookie(&self, from: SocketAddr, init: &Init<'_>) -> bool {
@@ -191,7 +196,8 @@ mod tests {
             let Ok(Packet::Init(init)) = Packet::parse(half) else {
                 panic!("it is an INIT")
             };
-            self.guard.judge(from, &init, jobs, &mut self.rng, now)
+            self.guard
+                .judge(from, &init, false, jobs, &mut self.rng, now)
         }
 
         /// Uses up what `from` may ask for, and gets a cookie.

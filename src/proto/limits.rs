@@ -52,6 +52,10 @@ pub const RETRY_JITTER_PART: u32 = 8;
 pub const RETRY_FOR: Duration = Duration::from_secs(90);
 /// The pace afterwards, while something waits.
 pub const RETRY_SLOW: Duration = Duration::from_secs(60);
+/// How often an initiator sends one message 1 before it makes another attempt.
+pub const INIT_SENDINGS: u32 = 4;
+/// How often a responder sends one message 2.
+pub const RESP_SENDINGS: u32 = 4;
 /// Attempts of one initiator that may still be answered.
 pub const MAX_ATTEMPTS: usize = 3;
 /// How long an attempt may still be answered.
@@ -69,8 +73,9 @@ pub const SKIP_WITHIN: usize = 1_024;
 pub const MAX_SLOTS: usize = 256;
 /// INIT messages in reassembly at once from one source.
 pub const MAX_SLOTS_PER_SOURCE: usize = 4;
-/// How long a half waits for the other.
-pub const SLOT_LIFE: Duration = Duration::from_secs(3);
+/// How long a half waits for the other, and a message 2 for a repeated half. Attempts are repeated at
+/// shorter waits only.
+pub const SLOT_LIFE: Duration = Duration::from_secs(6);
 /// Distinct variants of each half of a stranger's INIT that are kept and tried.
 pub const MAX_VARIANTS: usize = 2;
 /// Distinct variants of each half of a RESP that are kept and tried.

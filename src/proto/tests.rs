@@ -22,6 +22,7 @@ mod introduced;
 mod losses;
 mod paths;
 mod records;
+mod repeated;
 mod state;
 mod transport;
 mod verified;

@@ -121,18 +121,25 @@ impl Log {
         self.tickets.insert(ticket, entry);
     }
 
-    /// The core has named, or refused, what this ticket stands for; false if that is not here.
-    pub(super) fn on_ticket(&mut self, ticket: Ticket, named: Result<Name, Receipt>) -> bool {
-        let Some(entry) = self.tickets.remove(&ticket) else {
-            return false;
-        };
+    /// The core has named, or refused, what this ticket stands for. None if that is not here; false if
+    /// it was, and does not stand here any more to show it.
+    pub(super) fn on_ticket(
+        &mut self,
+        ticket: Ticket,
+        named: Result<Name, Receipt>,
+    ) -> Option<bool> {
+        let entry = self.tickets.remove(&ticket)?;
         match named {
             Ok(name) => {
                 self.names.insert(name, entry);
             }
             Err(receipt) => self.set_receipt(entry, receipt),
         }
-        true
+        Some(self.is_ours(entry))
+    }
+
+    fn is_ours(&self, entry: u64) -> bool {
+        matches!(self.get(entry).map(|it| &it.kind), Some(Kind::Ours(..)))
     }
 
     pub(super) fn name(&mut self, name: Name, entry: u64) {
@@ -148,8 +155,7 @@ impl Log {
             self.names.remove(&name);
         }
         self.set_receipt(entry, receipt);
-        let of = self.get(entry).map(|entry| &entry.kind);
-        matches!(of, Some(Kind::Ours(..)))
+        self.is_ours(entry)
     }
 
     fn set_receipt(&mut self, entry: u64, receipt: Receipt) {
@@ -465,7 +471,7 @@ mod tests {
             log: crate::chat::LogId(1),
             sequence: 0,
         };
-        assert!(log.on_ticket(Ticket(1), Ok(name)));
+        assert_eq!(log.on_ticket(Ticket(1), Ok(name)), Some(true));
         assert!(log.on_state(name, Receipt::Delivered));
         assert!(!log.on_state(name, Receipt::Sent), "it has come to its end");
         let kind = &log.get(entry).unwrap().kind;

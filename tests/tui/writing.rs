@@ -365,6 +365,22 @@ fn a_message_that_was_cleared_away_does_not_fail_in_silence() {
     );
 }
 
+/// The core is asked at once and answers in a later turn: `/clear` may come in between.
+#[test]
+fn a_message_that_was_cleared_away_is_not_refused_in_silence() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.line("are you there?");
+    let ticket = screen.sent()[0].1;
+    screen.line("/clear");
+    let why = "the outbox is full".into();
+    screen.tell(Told::NotAccepted { ticket, why });
+    let text = screen.text();
+    assert!(
+        text.contains("to bob that is no longer shown failed: the outbox is"),
+        "{text}"
+    );
+}
+
 #[test]
 fn what_is_cleared_away_still_counts_as_not_delivered() {
     let mut screen = Screen::with_bob(80, 16);
