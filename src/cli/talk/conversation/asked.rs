@@ -159,6 +159,7 @@ impl Conversation {
             lines.push(transcript(entry, label.clone(), &never));
         })?;
         if unreadable > 0 {
+            let unreadable = usize::try_from(unreadable).unwrap_or(usize::MAX);
             let words = Safe::from("cannot be read, and left out: ") + count(unreadable);
             self.warn(words);
         }

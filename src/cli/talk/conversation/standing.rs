@@ -358,7 +358,10 @@ mod tests {
         };
         let reason = |link, complaint| {
             let way = Way {
-                label: "bob".into(),
+                peer: Peer {
+                    label: "bob".into(),
+                    saved: true,
+                },
                 is_aside: false,
                 status: Some(calls),
                 link,
@@ -460,7 +463,10 @@ mod tests {
             (NOBODY, &silent, Passage::Closed),
         ] {
             let way = Way {
-                label: "bob".into(),
+                peer: Peer {
+                    label: "bob".into(),
+                    saved: true,
+                },
                 is_aside: false,
                 status: Some(status),
                 link: Some(link),
