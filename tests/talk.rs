@@ -64,6 +64,9 @@ mod programs;
 #[cfg(target_os = "linux")]
 #[path = "talk/purge.rs"]
 mod purge;
+#[cfg(target_os = "linux")]
+#[path = "talk/recalled.rs"]
+mod recalled;
 #[path = "talk/receipts.rs"]
 mod receipts;
 #[path = "talk/rude.rs"]

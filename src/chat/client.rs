@@ -133,12 +133,16 @@ impl Client {
         now: Instant,
     ) -> Result<Name, SendError> {
         let (name, len) = (message.name, message.body.len());
-        if name != self.conversation(contact).sender.next_name() {
+        let entry = self.conversations.entry(contact);
+        let conversation = known(entry, &mut self.log_ids);
+        if name != conversation.sender.next_name() {
             return Err(SendError::NameTaken);
         }
         self.outbox.push(contact, message)?;
         let expires = now + self.policy.life;
-        self.enqueue(contact, name, len, expires);
+        conversation.sender.enqueue(name, len, expires);
+        self.deadlines.note(conversation);
+        self.wake(contact);
         Ok(name)
     }
 
@@ -246,14 +250,14 @@ impl Client {
     /// What happened, oldest first.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        if let Event::TurnedAway { contact, .. } = event
+        if let Some(&Event::TurnedAway { contact, .. }) = self.events.front()
             && let Some(conversation) = self.conversations.get_mut(&contact)
         {
             conversation.receiver.on_polled();
             self.wake(contact);
         }
-        Some(event)
+        // Taken whole: an event that is taken apart and put together is copied in pieces.
+        self.events.pop_front()
     }
 
     /// When [`Client::handle_timeout`] is due. `None` while nothing waits for delivery.
@@ -301,15 +305,11 @@ impl Client {
     }
 
     fn conversation(&mut self, contact: ContactId) -> &mut Conversation {
-        let log_ids = &mut self.log_ids;
-        let entry = self.conversations.entry(contact);
-        entry.or_insert_with(|| Conversation::new(contact, log_ids))
+        known(self.conversations.entry(contact), &mut self.log_ids)
     }
 
     fn enqueue(&mut self, contact: ContactId, name: Name, len: usize, expires: Instant) {
-        let log_ids = &mut self.log_ids;
-        let entry = self.conversations.entry(contact);
-        let conversation = entry.or_insert_with(|| Conversation::new(contact, log_ids));
+        let conversation = known(self.conversations.entry(contact), &mut self.log_ids);
         conversation.sender.enqueue(name, len, expires);
         self.deadlines.note(conversation);
         self.wake(contact);
@@ -348,6 +348,15 @@ impl Client {
         let conversation = self.conversations.get(&contact);
         conversation.map_or(0, |it| it.receiver.held_bytes())
     }
+}
+
+/// The conversation that stands there, begun if there was none.
+fn known<'a>(
+    entry: Entry<'a, ContactId, Box<Conversation>>,
+    log_ids: &mut ChaCha20Rng,
+) -> &'a mut Conversation {
+    let contact = *entry.key();
+    entry.or_insert_with(|| Conversation::new(contact, log_ids))
 }
 
 /// When the first message of each conversation expires.

@@ -92,7 +92,7 @@ pub trait Outbox: fmt::Debug + Send {
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError>;
 
     /// A message that was pushed and not settled. `None` if it has been lost: it then fails.
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing>;
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing>;
 
     /// Forgets a message: it has been delivered or has failed.
     fn settle(&mut self, contact: ContactId, name: Name, state: State);
@@ -106,12 +106,31 @@ pub trait Outbox: fmt::Debug + Send {
 #[derive(Debug)]
 pub struct MemoryOutbox {
     queues: BTreeMap<ContactId, Queue>,
-    max_messages: usize,
-    max_bytes: usize,
+    bounds: Bounds,
     /// What an earlier process left behind, in order.
     waiting: Vec<Waiting>,
     /// The memory of the last queue that was emptied, for the next one.
     spare: Queue,
+}
+
+/// What may wait for one contact.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Bounds {
+    /// Whether so many messages of so many bytes together may join the queue.
+    fn check(self, queue: &Queue, messages: usize, bytes: usize) -> Result<(), OutboxError> {
+        if queue.messages.len().saturating_add(messages) > self.messages {
+            return Err(OutboxError::TooMany);
+        }
+        if queue.bytes.saturating_add(bytes) > self.bytes {
+            return Err(OutboxError::TooMuch);
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -127,6 +146,11 @@ impl Queue {
             messages: VecDeque::new(),
             bytes: 0,
         }
+    }
+
+    fn push(&mut self, message: Outgoing) {
+        self.bytes = self.bytes.saturating_add(message.body.len());
+        self.messages.push_back(message);
     }
 
     /// Where a message stands. Where none is missing in between, its number tells.
@@ -154,8 +178,10 @@ impl MemoryOutbox {
         Self {
             queues: BTreeMap::new(),
             spare: Queue::new(),
-            max_messages,
-            max_bytes,
+            bounds: Bounds {
+                messages: max_messages,
+                bytes: max_bytes,
+            },
             waiting: Vec::new(),
         }
     }
@@ -169,15 +195,13 @@ impl MemoryOutbox {
             body_len: message.body.len(),
             age,
         });
-        self.keep(contact, message);
+        self.queue(contact).push(message);
     }
 
-    fn keep(&mut self, contact: ContactId, message: Outgoing) {
+    fn queue(&mut self, contact: ContactId) -> &mut Queue {
         let spare = &mut self.spare;
         let queue = self.queues.entry(contact);
-        let queue = queue.or_insert_with(|| core::mem::take(spare));
-        queue.bytes = queue.bytes.saturating_add(message.body.len());
-        queue.messages.push_back(message);
+        queue.or_insert_with(|| core::mem::take(spare))
     }
 }
 
@@ -188,26 +212,27 @@ impl Outbox for MemoryOutbox {
         messages: usize,
         bytes: usize,
     ) -> Result<(), OutboxError> {
-        let held = self.queues.get(&contact);
-        let (held, held_bytes) = held.map_or((0, 0), |it| (it.messages.len(), it.bytes));
-        if held.saturating_add(messages) > self.max_messages {
-            return Err(OutboxError::TooMany);
+        match self.queues.get(&contact) {
+            Some(queue) => self.bounds.check(queue, messages, bytes),
+            None => self.bounds.check(&Queue::new(), messages, bytes),
         }
-        if held_bytes.saturating_add(bytes) > self.max_bytes {
-            return Err(OutboxError::TooMuch);
-        }
-        Ok(())
     }
 
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
-        self.has_room(contact, 1, message.body.len())?;
-        self.keep(contact, message);
-        Ok(())
+        let bounds = self.bounds;
+        let queue = self.queue(contact);
+        let refused = bounds.check(queue, 1, message.body.len());
+        if refused.is_ok() {
+            queue.push(message);
+        } else if queue.messages.is_empty() {
+            self.queues.remove(&contact);
+        }
+        refused
     }
 
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing> {
         let queue = self.queues.get(&contact)?;
-        queue.messages.get(queue.position(name)?).cloned()
+        queue.messages.get(queue.position(name)?)
     }
 
     fn settle(&mut self, contact: ContactId, name: Name, _: State) {
@@ -261,7 +286,7 @@ mod tests {
         assert_eq!(outbox.push(alice, message(2, 0)), Err(OutboxError::TooMany));
         assert_eq!(outbox.push(bob, message(0, 10)), Ok(()));
         let name = message(0, 0).name;
-        assert_eq!(outbox.load(alice, name), Some(message(0, 8)));
+        assert_eq!(outbox.load(alice, name), Some(&message(0, 8)));
         outbox.settle(alice, name, State::Delivered);
         outbox.settle(alice, name, State::Delivered);
         assert_eq!(outbox.load(alice, name), None);

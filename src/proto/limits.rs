@@ -124,6 +124,14 @@ pub const BULK_SHARE: u64 = 10;
 pub const MAX_GUESTS: usize = 8;
 /// Unknown peers from one source that wait for a decision.
 pub const MAX_GUESTS_PER_SOURCE: usize = 2;
+/// Unknown peers a minute from one source that the owner is asked about.
+pub const GUEST_RATE: u32 = 2;
+/// Unknown peers at once from one source that the owner is asked about.
+pub const GUEST_BURST: u32 = 4;
+/// Unknown peers a minute from all sources that the owner is asked about.
+pub const ALL_GUESTS_RATE: u32 = 6;
+/// Unknown peers at once from all sources that the owner is asked about.
+pub const ALL_GUESTS_BURST: u32 = 8;
 /// How long an unknown peer waits for a decision.
 pub const GUEST_LIFE: Duration = Duration::from_secs(300);
 /// Keys that one process pins by itself under `--trust new`.
@@ -164,6 +172,8 @@ pub const PACING_GAIN_PERCENT: u32 = 125;
 pub const BURST_TIME: Duration = Duration::from_millis(1);
 /// Most bytes of that.
 pub const BURST_MAX_BYTES: u64 = 64 * 1024;
+/// Packets that would follow each other sooner leave together, up to half of what may leave at once.
+pub const PACE_STEP: Duration = Duration::from_micros(250);
 /// Hundredths of what is in flight whose loss, while there is a queue, makes BBR send less.
 pub const LOSS_LIMIT_PERCENT: u64 = 2;
 /// The same while there is no queue.

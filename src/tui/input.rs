@@ -147,6 +147,13 @@ pub enum Told {
         /// Its lines, not to be broken.
         lines: Vec<Safe>,
     },
+    /// What the beginning of a file's name could become, which was asked for.
+    Files {
+        /// The beginning, as it was asked for.
+        part: String,
+        /// What it could become, or why that cannot be said.
+        found: Result<Files, Safe>,
+    },
     /// Words about somebody, or about everything.
     Note {
         /// About whom.
@@ -154,6 +161,15 @@ pub enum Told {
         /// The words, a line each.
         lines: Vec<Safe>,
     },
+}
+
+/// What the beginning of a file's name could become.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Each as it would be typed, in their order; a directory ends with a slash.
+    pub names: Vec<Safe>,
+    /// There are more of them.
+    pub has_more: bool,
 }
 
 /// Somebody who is known.
@@ -364,7 +380,12 @@ pub enum Ask {
         typed: String,
     },
     /// What was compared differs.
-    Differ(PeerId),
+    Differ {
+        /// With whom.
+        peer: PeerId,
+        /// The words or numbers that were on the screen; none if it is about the keys.
+        code: Option<ShortCode>,
+    },
     /// Our safety number and somebody's: compare it with what was read out, or tell it if nothing was.
     SafetyNumber(PeerId, String),
     /// Compare no more for now.
@@ -396,6 +417,8 @@ pub enum Ask {
         /// How far back.
         within: Option<Duration>,
     },
+    /// Find files whose names begin like this; they come as [`Told::Files`].
+    Files(String),
     /// Write a conversation into a file that does not exist yet.
     Export {
         /// Which file, unchecked.

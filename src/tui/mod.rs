@@ -39,7 +39,7 @@ mod wrap;
 pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
-    Action, Ask, Card, Comparison, Discretion, Guest, Input, LinkStatus, Notice, Now, Said,
+    Action, Ask, Card, Comparison, Discretion, Files, Guest, Input, LinkStatus, Notice, Now, Said,
     Standing, Ticket, Told,
 };
 pub use keymap::{BadKey, Keymap};

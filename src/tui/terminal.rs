@@ -10,8 +10,6 @@ use std::sync::Once;
 use std::sync::mpsc::channel;
 use std::thread::Builder;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ratatui_core::backend::{Backend, ClearType};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
@@ -28,6 +26,7 @@ use ratatui_crossterm::crossterm::terminal::{
 };
 use ratatui_crossterm::crossterm::{execute, queue};
 
+use crate::commands::clipboard;
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
@@ -157,13 +156,7 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::draw`].
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        let encoded = STANDARD.encode(text);
-        execute!(
-            self.out(),
-            Print("\x1b]52;c;"),
-            Print(encoded),
-            Print("\x07")
-        )
+        execute!(self.out(), Print(clipboard(text)))
     }
 
     /// Calls whoever is near the terminal, `by` a notification of its own if there are words for one.

@@ -38,7 +38,7 @@ impl Outbox for Leaky {
         self.0.push(contact, message)
     }
 
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing> {
         let message = self.0.load(contact, name);
         message.filter(|message| *message.body != *LOST)
     }

@@ -309,6 +309,19 @@ fn a_failed_message_is_sent_again_on_request() {
     assert_eq!(screen.rule(), "no message has failed here");
 }
 
+/// It could not be sent: the person is no peer any more.
+#[test]
+fn nothing_is_offered_to_be_sent_again_to_somebody_who_was_removed() {
+    let mut screen = Screen::with_bob(80, 10);
+    let name = screen.send("important");
+    screen.state(BOB, name, State::Failed(FailReason::Removed));
+    assert!(screen.text().contains("the contact was removed - /retry"));
+    screen.tell(Told::Forgotten(BOB));
+    let text = screen.text();
+    assert!(text.contains("failed: the contact was removed"), "{text}");
+    assert!(!text.contains("/retry"), "{text}");
+}
+
 #[test]
 fn a_refused_message_says_why_where_it_stands() {
     let mut screen = Screen::with_bob(80, 10);

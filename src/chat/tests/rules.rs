@@ -440,8 +440,8 @@ impl Outbox for Restored {
         Ok(())
     }
 
-    fn load(&self, _: ContactId, name: Name) -> Option<Outgoing> {
-        self.0.iter().find(|it| it.name == name).cloned()
+    fn load(&self, _: ContactId, name: Name) -> Option<&Outgoing> {
+        self.0.iter().find(|it| it.name == name)
     }
 
     fn settle(&mut self, _: ContactId, name: Name, _: State) {

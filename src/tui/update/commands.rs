@@ -29,7 +29,7 @@ impl App {
             Command::Disconnect(name) => return self.ask_about(name, Ask::Disconnect),
             Command::Verify(name) => return self.open_verifying(name),
             Command::Number(name, typed) => return self.open_safety_number(name, typed),
-            Command::Differ(name) => return self.ask_about(name, Ask::Differ),
+            Command::Differ(name) => return self.say_other(name),
             Command::Later(name) => return self.ask_about(name, Ask::Later),
             Command::Match(rest) => {
                 let (name, typed) = words::split_name(rest);
@@ -296,12 +296,11 @@ impl App {
     /// Puts the first line of a message before what is being written.
     pub(super) fn quote(&mut self, entry: u64) {
         let conversation = self.current_mut();
-        let Some(text) = conversation.log.get(entry).map(copied) else {
+        let Some(quote) = (conversation.log.get(entry)).map(|it| commands::quoted(it.raw())) else {
             return;
         };
-        let first = text.lines().next().unwrap_or("");
-        let quoted = format!("> {first}\n{}", conversation.editor.text());
-        conversation.editor.set(&quoted);
+        let text = quote + conversation.editor.text();
+        conversation.editor.set(&text);
         (conversation.selected, conversation.anchor) = (None, None);
     }
 
@@ -316,17 +315,16 @@ impl App {
             Kind::Ours(receipt, _) => receipt.word(),
             Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => "received".into(),
         };
-        self.tell(at + "  " + len + " bytes  " + state);
+        self.tell(commands::details(at, len, state));
     }
 }
 
 /// What is told after a message was deleted.
 const DELETED: &str = "off this screen; the other side keeps its own, and so does a history";
 
-/// What is copied of an entry: what its author wrote, without controls.
+/// What is copied of an entry.
 fn copied(entry: &Entry) -> String {
-    let is_kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    entry.raw().chars().filter(is_kept).collect()
+    commands::copied(entry.raw())
 }
 
 /// The commands, a line each.

@@ -1,17 +1,16 @@
 //! What both faces can ask for beyond how things stand: names, our own key, what is kept.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::history::{self, transcript};
 use crate::cli::talk::conversation::Conversation;
-use crate::cli::talk::profile::count;
+use crate::cli::talk::files::in_home;
 use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Filter, key_uri};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
 /// Messages that a search shows at most, and their bytes: the newest, and one in any case.
@@ -159,8 +158,7 @@ impl Conversation {
             lines.push(transcript(entry, label.clone(), &never));
         })?;
         if unreadable > 0 {
-            let unreadable = usize::try_from(unreadable).unwrap_or(usize::MAX);
-            let words = Safe::from("cannot be read, and left out: ") + count(unreadable);
+            let words = Safe::from("cannot be read, and left out: ") + count_messages(unreadable);
             self.warn(words);
         }
         if lines.is_empty() {
@@ -190,10 +188,4 @@ impl Conversation {
             self.warn(line);
         }
     }
-}
-
-/// What a shell would make of `~/`, which no shell has read here.
-fn in_home(file: &str) -> PathBuf {
-    let home = file.strip_prefix("~/").zip(std::env::home_dir());
-    home.map_or_else(|| file.into(), |(rest, home)| Path::new(&home).join(rest))
 }

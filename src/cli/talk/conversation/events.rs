@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use crate::chat::Update;
 use crate::cli::json::ms;
-use crate::cli::talk::conversation::standing::span;
 use crate::cli::talk::conversation::{Conversation, Link, Typist};
 use crate::cli::talk::fact::{self, Change, Fact, Waits};
 use crate::cli::talk::goal::Progress;
@@ -12,7 +11,7 @@ use crate::cli::{Error, ExitCode};
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{CloseReason, Event, Refusal};
 use crate::store::{self, Day, HostPort};
-use crate::text::Safe;
+use crate::text::{Safe, span};
 use crate::wire::limits::VERSION;
 
 impl Conversation {
@@ -150,7 +149,8 @@ impl Conversation {
 
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let why = self.label(&peer) + " refused";
-        self.link(peer).why = Some(why);
+        let link = self.link(peer);
+        (link.why, link.wants_nothing) = (Some(why), true);
         let own = self.own;
         self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
         self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
@@ -177,6 +177,7 @@ impl Conversation {
         let link = self.link(peer);
         (link.since, link.is_silent, link.why) = (None, false, Some(why.clone()));
         link.has_left = reason == CloseReason::Goodbye;
+        link.wants_nothing = reason == CloseReason::Declined;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
         self.calls.on_end(&peer, self.clock.now());
         if reason == CloseReason::WordsDiffer {

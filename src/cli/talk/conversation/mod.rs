@@ -21,6 +21,7 @@ mod news;
 mod pings;
 mod prompt;
 mod quality;
+mod recalled;
 mod requests;
 mod screen;
 mod serving;
@@ -40,6 +41,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
+use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
@@ -48,6 +50,7 @@ use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
+use crate::cli::talk::files::Lookup;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::network::Input;
@@ -162,6 +165,12 @@ pub(in crate::cli::talk) struct State {
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
+    /// Who looks for the names of files.
+    lookup: Lookup,
+    /// What lines have shown.
+    backlog: Backlog,
+    /// What the next line to somebody answers.
+    quote: Option<(PeerId, String)>,
     links: BTreeMap<PeerId, Link>,
     /// Whose words are on the table.
     comparing: BTreeMap<PeerId, Comparing>,
@@ -277,6 +286,8 @@ struct Link {
     is_silent: bool,
     /// It said goodbye.
     has_left: bool,
+    /// It has said that it wants nothing of us.
+    wants_nothing: bool,
     /// It showed another signing key than before.
     has_another_key: bool,
     /// Why the last one ended, or none came about.

@@ -99,7 +99,7 @@ impl Conversation {
             Ask::Verify(peer) => self.verify(peer)?,
             Ask::Match { peer, code, typed } => self.matches_shown(peer, code, &typed)?,
             Ask::SafetyNumber(peer, typed) => self.compare_safety_number(peer, &typed)?,
-            Ask::Differ(peer) => self.differ(peer)?,
+            Ask::Differ { peer, code } => self.differ_by(peer, code)?,
             Ask::Later(peer) => self.compare_later(peer)?,
             Ask::MyId => self.tell_own_id(),
             Ask::MyQr => self.show_own_qr(),
@@ -110,6 +110,7 @@ impl Conversation {
                 with,
                 within,
             } => self.search(words, with, within),
+            Ask::Files(part) => self.state.lookup.look(part, &self.sender),
             Ask::Export { file, lines } => self.write_out(&file, &lines),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);

@@ -164,21 +164,12 @@ impl Way<'_> {
             None if status.established => "sending again".into(),
             None if status.tries > 0 => "calling".into(),
             None if status.address.is_none() => "no address is known, so it has to call".into(),
+            None if self.link.is_some_and(|link| link.wants_nothing) => {
+                "your next message asks it to take you in again".into()
+            }
             None => "your next message calls it".into(),
         }
     }
-}
-
-/// `0.4 ms`, `42 ms`, `3.1 s`.
-pub(super) fn span(time: Duration) -> Safe {
-    let ms = time.as_secs_f64() * 1_000.0;
-    safe_line(&if ms < 10.0 {
-        format!("{ms:.1} ms")
-    } else if ms < 1_000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1_000.0)
-    })
 }
 
 /// Minutes and seconds: `1:05`.
@@ -239,6 +230,11 @@ mod tests {
             why: Some("bob left".into()),
             ..Link::default()
         };
+        let declined = Link {
+            why: Some("bob does not want another".into()),
+            wants_nothing: true,
+            ..Link::default()
+        };
         let silent = Link {
             is_silent: true,
             ..Link::default()
@@ -289,6 +285,13 @@ mod tests {
                 None,
                 "not connected",
                 "bob left; your next message calls it",
+            ),
+            (
+                idle,
+                &declined,
+                None,
+                "not connected",
+                "bob does not want another; your next message asks it to take you in again",
             ),
             (
                 idle,
@@ -478,10 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_short_and_have_their_unit() {
-        for (us, shown) in [(412, "0.4 ms"), (42_123, "42 ms"), (3_140_000, "3.1 s")] {
-            assert_eq!(span(Duration::from_micros(us)).as_str(), shown);
-        }
+    fn a_clock_shows_minutes_and_seconds() {
         assert_eq!(clock(Duration::from_secs(65)).as_str(), "1:05");
     }
 }
