@@ -9,8 +9,8 @@ use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Filter, key_uri};
-use crate::text::{Safe, safe_line};
+use crate::store::{Filter, Search, Way, key_uri};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
 /// Messages that a search shows at most, and their bytes: the newest, and one in any case.
@@ -120,14 +120,15 @@ impl Conversation {
             words: Some(words),
         };
         let journal = &self.profile.journal;
-        let found = journal.page(&filter, 0, MOST_FOUND, MOST_FOUND_BYTES)?;
+        let mut search = Search::new(filter, Way::Back, None);
+        let found = journal.page(&mut search, MOST_FOUND, MOST_FOUND_BYTES)?;
         let now = Stamp::local(now);
         let mut lines = Vec::new();
         for entry in &found.entries {
             let told = transcript(entry, self.label(&entry.contact.peer()), &now);
             lines.extend(told.as_str().lines().map(safe_line));
         }
-        lines.push(match (found.entries.len(), found.older) {
+        lines.push(match (found.entries.len(), found.more) {
             (0, _) => {
                 "nothing of what is kept has that in it ([history] keep says what is kept)".into()
             }
@@ -154,9 +155,13 @@ impl Conversation {
         // As of a day on which nothing was said: each line has its date.
         let never = Stamp::local(UnixTime(0));
         let mut lines = Vec::new();
-        (self.profile.journal).visit(&filter, |entry| {
+        let unreadable = (self.profile.journal).visit(&filter, |entry| {
             lines.push(transcript(entry, label.clone(), &never));
         })?;
+        if unreadable > 0 {
+            let words = Safe::from("cannot be read, and left out: ") + count_messages(unreadable);
+            self.warn(words);
+        }
         if lines.is_empty() {
             let words = Safe::from("nothing of the conversation with ") + label;
             self.warn(words + " is kept ([history] keep says what is); no file was written");
