@@ -24,8 +24,8 @@ mod test_only;
 mod timestamps;
 
 pub use archive::{
-    Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Page, Restored, Salvaged, Standing,
-    StoreTrouble, Unconfirmed, survives_panic,
+    Archive, Around, Change, Deletion, Entry, Fault, Filter, Found, Keep, Loss, Page, Restored,
+    Salvaged, Standing, StoreTrouble, Unconfirmed, Which, survives_panic,
 };
 pub use atomic::{create_private, open_log};
 pub use audit::{check_place, check_private_dir, free_space, timestamps_used_until, written_at};

@@ -147,6 +147,10 @@ pub enum Told {
         /// Its lines, not to be broken.
         lines: Vec<Safe>,
     },
+    /// A message was done away with, wherever it was kept.
+    Deleted(Which),
+    /// It was not, and why.
+    NotDeleted(Safe),
     /// What the beginning of a file's name could become, which was asked for.
     Files {
         /// The beginning, as it was asked for.
@@ -161,6 +165,17 @@ pub enum Told {
         /// The words, a line each.
         lines: Vec<Safe>,
     },
+}
+
+/// Which message it is. Each side draws the names of its messages by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Which {
+    /// With whom.
+    pub peer: PeerId,
+    /// Its name.
+    pub name: Name,
+    /// Whether we wrote it.
+    pub is_ours: bool,
 }
 
 /// What the beginning of a file's name could become.
@@ -412,6 +427,8 @@ pub enum Ask {
         /// How far back.
         within: Option<Duration>,
     },
+    /// Do away with a message here; it comes as [`Told::Deleted`] or [`Told::NotDeleted`].
+    Delete(Which),
     /// Find files whose names begin like this; they come as [`Told::Files`].
     Files(String),
     /// Write a conversation into a file that does not exist yet.

@@ -40,7 +40,7 @@ pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
     Action, Ask, Card, Comparison, Discretion, Files, Guest, Input, LinkStatus, Notice, Now, Said,
-    Standing, Ticket, Told,
+    Standing, Ticket, Told, Which,
 };
 pub use keymap::{BadKey, Keymap};
 pub use osc::Osc;

@@ -564,6 +564,32 @@ fn a_session_is_ended_and_taken_up_again_and_written_out() {
 }
 
 #[test]
+fn what_is_deleted_on_the_screen_is_gone_from_the_disk() {
+    let (alice, bob) = Home::friends();
+    let config = "[history]\nkeep = \"forever\"\n";
+    std::fs::write(alice.path("config.toml"), config).unwrap();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    talk.sees("secure: bob");
+    talk.says("harmless");
+    talk.sees("✓✓ me       harmless");
+    listener.say("a secret of bob's");
+    talk.sees("bob      a secret of bob's");
+    // The newest is selected, and deleted.
+    talk.presses("\u{1b}[1;3A");
+    talk.presses("d");
+    talk.sees("deleted here; the other side keeps its own");
+    talk.sees_no("a secret of bob's");
+    talk.says("/quit");
+    assert_eq!(talk.ends().0.code, Some(0));
+    let kept = alice.run(&["history", "show"]).rest;
+    assert!(
+        kept.contains("harmless") && !kept.contains("secret"),
+        "{kept}"
+    );
+}
+
+#[test]
 fn tab_completes_the_name_of_a_file() {
     let (mut alice, mut bob, a, _b) = two();
     alice.sees("secure: bob");

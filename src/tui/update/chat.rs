@@ -86,7 +86,9 @@ impl App {
         match c.to_ascii_lowercase() {
             'r' => self.quote(selected),
             'i' => self.tell_details(selected),
-            'd' => self.delete_selected(),
+            'd' => {
+                let _ = self.delete_selected();
+            }
             _ => return false,
         }
         true

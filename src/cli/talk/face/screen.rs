@@ -16,7 +16,7 @@ use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
-    Standing, Terminal, Ticket, Told,
+    Standing, Terminal, Ticket, Told, Which,
 };
 
 /// A screen, and the terminal that it is on.
@@ -304,6 +304,16 @@ impl Screen {
     /// Shows a page to look at.
     pub(in crate::cli::talk) fn page(&mut self, title: &'static str, lines: Vec<Safe>) {
         self.tell(Told::Page { title, lines });
+    }
+
+    /// A message is kept nowhere any more.
+    pub(in crate::cli::talk) fn deleted(&mut self, which: Which) {
+        self.tell(Told::Deleted(which));
+    }
+
+    /// Tells why a message is not deleted.
+    pub(in crate::cli::talk) fn not_deleted(&mut self, why: Safe) {
+        self.tell(Told::NotDeleted(why));
     }
 
     pub(in crate::cli::talk) fn guest(&mut self, guest: Guest) {
