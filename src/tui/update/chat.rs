@@ -278,17 +278,8 @@ impl App {
             title,
             lines,
             above: 0,
+            under: None,
         };
-    }
-
-    /// Shows what was asked for a moment ago. Whoever has turned to something else is not drawn away from it.
-    pub(super) fn show_page(&mut self, title: &'static str, lines: Vec<Safe>) {
-        if matches!(self.mode, Mode::Chat) {
-            return self.show_panel(title, lines);
-        }
-        for line in lines {
-            self.note(None, line);
-        }
     }
 
     pub(super) fn show_keys(&mut self) {

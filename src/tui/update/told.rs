@@ -76,7 +76,8 @@ impl App {
             Told::Deleted(which) => self.on_deleted(which),
             Told::NotDeleted(why) => self.tell(why),
             Told::Files { part, found } => self.on_files(&part, found),
-            Told::Page { title, lines } => self.show_page(title, lines),
+            Told::Found { hits, sum } => self.on_found(hits, sum),
+            Told::Around { messages, at } => self.on_around(messages, at),
             Told::Note { about, lines } => {
                 for line in lines {
                     self.note(about, line);

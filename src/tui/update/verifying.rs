@@ -293,6 +293,7 @@ impl App {
             | Mode::Past { .. }
             | Mode::Switcher { .. }
             | Mode::Panel { .. }
+            | Mode::Found(_)
             | Mode::Pasted(_)
             | Mode::Welcome { .. }
             | Mode::Code(_)

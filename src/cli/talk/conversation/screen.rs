@@ -115,6 +115,7 @@ impl Conversation {
                 with,
                 within,
             } => self.search(words, with, within),
+            Ask::Around(which) => self.show_around(which),
             Ask::Delete(which) => self.delete_of_screen(which),
             Ask::Files(part) => self.state.lookup.look(part, &self.sender),
             Ask::Export { file, lines } => self.write_out(&file, &lines),
