@@ -63,6 +63,10 @@ pub struct App {
     pub(super) notice: Option<Safe>,
     /// When Ctrl+C was pressed on an empty line.
     pub(super) interrupted: Option<Instant>,
+    /// Counts what the person does: keys, pastes, the mouse, another size or window.
+    pub(super) done: u64,
+    /// Whether the key that was pressed last is one that is held, as far as terminals tell.
+    pub(super) is_held: bool,
     /// When a key was pressed last, and when the one before it.
     pub(super) pressed: Option<Instant>,
     pub(super) pressed_before: Option<Instant>,
@@ -154,6 +158,25 @@ pub(super) struct Completion {
     pub(super) at: usize,
 }
 
+impl Mode {
+    /// The panel that verifies somebody, also below a QR code.
+    pub(super) const fn panel_mut(&mut self) -> Option<&mut Verifying> {
+        match self {
+            Self::Verify(panel) => Some(panel),
+            Self::Code(code) => code.under.as_mut(),
+            Self::Chat
+            | Self::Search(_)
+            | Self::Past { .. }
+            | Self::Switcher { .. }
+            | Self::Panel { .. }
+            | Self::Found(_)
+            | Self::Pasted(_)
+            | Self::Welcome { .. }
+            | Self::Leave { .. } => None,
+        }
+    }
+}
+
 impl App {
     /// A face without conversations on a screen of `width` columns and `height` rows.
     #[must_use]
@@ -174,6 +197,8 @@ impl App {
             was_at_end: false,
             notice: None,
             interrupted: None,
+            done: 0,
+            is_held: false,
             pressed: None,
             pressed_before: None,
             bell: Bell::default(),

@@ -3,6 +3,7 @@
 use core::mem;
 
 use crate::chat::Name;
+use crate::chat::words::ShortCode;
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
@@ -26,6 +27,8 @@ pub(super) struct Conversation {
     pub(super) link: Option<(LinkStatus, Instant)>,
     /// How a comparison of words stands, if there was one.
     pub(super) comparison: Option<Comparison>,
+    /// The words of the last comparison that were on the screen.
+    pub(super) seen_code: Option<ShortCode>,
     pub(super) log: Log,
     pub(super) editor: Editor,
     pub(super) history: History,
@@ -70,6 +73,7 @@ impl Conversation {
             },
             link: None,
             comparison: None,
+            seen_code: None,
             log: Log::default(),
             editor: Editor::default(),
             history: History::default(),

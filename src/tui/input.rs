@@ -411,7 +411,12 @@ pub enum Ask {
         typed: String,
     },
     /// What was compared differs.
-    Differ(PeerId),
+    Differ {
+        /// With whom.
+        peer: PeerId,
+        /// The words or numbers that were on the screen; none if it is about the keys.
+        code: Option<ShortCode>,
+    },
     /// Our safety number and somebody's: compare it with what was read out, or tell it if nothing was.
     SafetyNumber(PeerId, String),
     /// Compare no more for now.

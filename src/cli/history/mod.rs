@@ -26,7 +26,7 @@ use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, ErrorKind, Filter, Loss, Salvaged};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
 pub(super) fn run(command: &HistoryCommand, context: &Context) -> Result<ExitCode, Error> {
@@ -133,7 +133,7 @@ fn tell_unreadable(unreadable: u64, context: &Context) -> ExitCode {
     if unreadable == 0 {
         return ExitCode::Done;
     }
-    let words = count(unreadable) + " of the history cannot be read";
+    let words = count_messages(unreadable) + " of the history cannot be read";
     context.out.warn(&words);
     ExitCode::Storage
 }
@@ -168,7 +168,7 @@ fn write_out(
     number: u64,
     context: &Context,
 ) -> Result<(), Error> {
-    let written = count(number) + " written";
+    let written = count_messages(number) + " written";
     let Some(path) = output else {
         for line in lines {
             context.out.data(&line)?;
@@ -246,13 +246,13 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
         }
     }
     let gone = archive.purge(contact, before)?;
-    context.out.note(&(count(gone) + " deleted"));
+    context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
 }
 
 /// `delete 12 messages with bob from before 2026-10-01 02:15?`
 fn question(found: u64, with: Option<&Safe>, before: Option<UnixTime>, now: UnixTime) -> Safe {
-    let words = Safe::from("delete ") + count(found);
+    let words = Safe::from("delete ") + count_messages(found);
     let words = match with {
         Some(name) => words + " with " + name,
         None => words,
@@ -262,16 +262,6 @@ fn question(found: u64, with: Option<&Safe>, before: Option<UnixTime>, now: Unix
         None => words,
     };
     words + "?"
-}
-
-/// `1 message`, `2 messages`.
-fn count(messages: u64) -> Safe {
-    let noun = if messages == 1 {
-        " message"
-    } else {
-        " messages"
-    };
-    Safe::from(messages) + noun
 }
 
 #[cfg(test)]

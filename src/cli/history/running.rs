@@ -12,10 +12,10 @@ use crate::cli::control::{Params, Running};
 use crate::cli::history::form::Form;
 use crate::cli::history::people::People;
 use crate::cli::history::when::When;
-use crate::cli::history::{count, form, question, tell_if_off, tell_unreadable, write_out};
+use crate::cli::history::{form, question, tell_if_off, tell_unreadable, write_out};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::Clock;
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
 use crate::time::UnixTime;
 
 /// What was looked up, oldest first.
@@ -94,7 +94,7 @@ pub(super) fn purge(
         }
     }
     let gone = messages(&mut running, params)?;
-    context.out.note(&(count(gone) + " deleted"));
+    context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
 }
 

@@ -20,7 +20,7 @@ use crate::proto::{Endpoint, EndpointConfig};
 use crate::store::{
     self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only, reserve_timestamps,
 };
-use crate::text::{Safe, safe_line};
+use crate::text::{count_messages, safe_line};
 
 /// How often it is looked whether the identity is free.
 const LOOK: Duration = Duration::from_millis(50);
@@ -229,7 +229,7 @@ impl Left {
             let of_revoked = waiting.extract_if(.., |(contact, _)| *contact == revoked);
             let names: Vec<Name> = of_revoked.map(|(_, message)| message.name).collect();
             if !names.is_empty() {
-                let words = count(names.len()) + " for " + contacts.label(key);
+                let words = count_messages(names.len()) + " for " + contacts.label(key);
                 out.warn(&(words + " will not be sent: the key is revoked"));
             }
             if restored.forget(revoked) {
@@ -243,16 +243,6 @@ impl Left {
             restored,
         })
     }
-}
-
-/// `1 message`, `2 messages`.
-pub(super) fn count(messages: usize) -> Safe {
-    Safe::from(messages)
-        + if messages == 1 {
-            " message"
-        } else {
-            " messages"
-        }
 }
 
 /// Whether a socket that is bound like this can be reached from this machine only.

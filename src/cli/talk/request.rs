@@ -274,6 +274,29 @@ pub(super) fn read_line(line: &[u8]) -> (Option<Value>, Safe, Result<Call, Uncle
     (id, safe_line(&cmd), call)
 }
 
+/// As [`Call::parse`], for fuzzing: what is understood, or why not, in words.
+#[doc(hidden)]
+pub fn read_call_for_testing_only(method: &str, params: Value) -> Result<String, Safe> {
+    shown(Call::parse(method, params))
+}
+
+/// As [`read_line`], for fuzzing.
+#[doc(hidden)]
+pub fn read_line_for_testing_only(line: &[u8]) -> (Option<Value>, Safe, Result<String, Safe>) {
+    let (id, cmd, call) = read_line(line);
+    (id, cmd, shown(call))
+}
+
+fn shown(call: Result<Call, Unclear>) -> Result<String, Safe> {
+    let call = call.map_err(|unclear| match unclear {
+        Unclear::NotJson(words)
+        | Unclear::NotARequest(words)
+        | Unclear::NoSuchMethod(words)
+        | Unclear::BadParams(words) => words,
+    })?;
+    Ok(format!("{call:?}"))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -58,6 +58,9 @@ impl Pacer {
             packet
         };
         let missing = wanted.saturating_sub(self.filled(pace, now));
+        if missing == 0 {
+            return now;
+        }
         let wait = missing.div_ceil(u128::from(pace.rate.max(1)));
         now + Duration::from_micros(u64::try_from(wait).unwrap_or(u64::MAX))
     }

@@ -29,7 +29,7 @@ impl App {
             Command::Disconnect(name) => return self.ask_about(name, Ask::Disconnect),
             Command::Verify(name) => return self.open_verifying(name),
             Command::Number(name, typed) => return self.open_safety_number(name, typed),
-            Command::Differ(name) => return self.ask_about(name, Ask::Differ),
+            Command::Differ(name) => return self.say_other(name),
             Command::Later(name) => return self.ask_about(name, Ask::Later),
             Command::Match(rest) => {
                 let (name, typed) = words::split_name(rest);

@@ -24,9 +24,10 @@ use crate::time::{Instant, UnixTime};
 use crate::tui::app::{App, Code};
 use crate::tui::conversation::Conversation;
 use crate::tui::input::Comparison;
+use crate::tui::keys::Bind;
 use crate::tui::paint::{Canvas, Piece};
 use crate::tui::theme::Theme;
-use crate::tui::verifying::{Verifying, View};
+use crate::tui::verifying::{Compared, Verdict, Verifying, View};
 use crate::tui::wrap::{self, Break};
 
 /// Columns, and rows below the first line, from which on there is room for whole sentences.
@@ -144,6 +145,10 @@ impl App {
         rows.saturating_sub(usize::from(inner(area).height))
     }
 
+    const fn is_roomy(&self) -> bool {
+        is_roomy(self.panel_place())
+    }
+
     /// All but the line that says who it is.
     const fn panel_place(&self) -> Rect {
         let (width, height) = self.size;
@@ -213,11 +218,20 @@ impl App {
     fn sheet(&self, panel: &Verifying, of: &Conversation, is_roomy: bool) -> Sheet {
         let mut sheet = Sheet::new(is_roomy);
         let name = &of.name;
+        // On a small screen what is asked comes first: below what is compared nobody would see it.
+        let asks = self.question_of(panel, name);
+        if !is_roomy && panel.typed.is_none() {
+            for words in asks.iter().chain(&panel.told) {
+                sheet.put(words.clone(), Theme::strong());
+            }
+        }
         if let Some(line) = &panel.typed {
             typing(&mut sheet, panel, name, line.shown());
         } else {
             match (&panel.view, &of.comparison) {
-                (View::Safety(number), _) => safety(&mut sheet, name, number.as_ref()),
+                (View::Safety(number), _) => {
+                    self.safety(&mut sheet, name, number.as_ref(), panel);
+                }
                 (_, None) => waiting(&mut sheet, "One moment.".into()),
                 (_, Some(Comparison::Begun { until })) => self.begun(&mut sheet, name, *until),
                 (
@@ -229,7 +243,13 @@ impl App {
                     }),
                 ) => {
                     let parts = words(code).map(Safe::from);
-                    self.compare(&mut sheet, name, (&parts, "[N] numbers"), *until, *theirs);
+                    self.compare(
+                        &mut sheet,
+                        name,
+                        (&parts, "[N] numbers"),
+                        (*until, *theirs),
+                        panel,
+                    );
                 }
                 (
                     View::Numbers,
@@ -240,7 +260,13 @@ impl App {
                     }),
                 ) => {
                     let parts = numbers(code);
-                    self.compare(&mut sheet, name, (&parts, "[N] words"), *until, *theirs);
+                    self.compare(
+                        &mut sheet,
+                        name,
+                        (&parts, "[N] words"),
+                        (*until, *theirs),
+                        panel,
+                    );
                 }
                 (
                     _,
@@ -263,7 +289,9 @@ impl App {
                 }
             }
         }
-        if let Some(told) = &panel.told {
+        if let Some(told) = &panel.told
+            && (is_roomy || panel.typed.is_some())
+        {
             sheet.gap();
             sheet.put(told.clone(), Theme::strong());
         }
@@ -285,13 +313,11 @@ impl App {
         sheet: &mut Sheet,
         name: &Safe,
         (parts, other): (&[Safe], &'static str),
-        until: Instant,
-        theirs: bool,
+        (until, theirs): (Instant, bool),
+        panel: &Verifying,
     ) {
         let left = self.left(until);
-        let call =
-            Safe::from("Call ") + name + " or meet. Do NOT use this chat for it. Both of you see:";
-        sheet.roomy(call.clone());
+        sheet.roomy(call(name));
         sheet.gap();
         sheet.compared(parts);
         sheet.gap();
@@ -301,8 +327,10 @@ impl App {
             name.clone() + " has not confirmed yet."
         };
         if sheet.is_roomy {
-            sheet.say(Safe::from("[M] they match: ") + name + " is verified from then on");
-            sheet.say("[D] they differ: somebody is in the middle; end it, and say what to do");
+            let same = Safe::from("[M] they match: ") + name + " is verified from then on";
+            self.verdict(sheet, Verdict::Same, same, (panel, name));
+            let differ = "[D] they differ: somebody is in the middle; end it, and say what to do";
+            self.verdict(sheet, Verdict::Differ, differ.into(), (panel, name));
             let typed = Safe::from("[T] type what ") + name + " reads   ";
             sheet.say(typed + other + "   [S] safety number   [Q] QR");
             sheet.say("[Esc] later");
@@ -314,13 +342,89 @@ impl App {
             sheet.say("M match  D differ");
             sheet.say("T N S Q Esc");
             sheet.say(state);
-            sheet.say(call);
+            sheet.say(call(name));
             sheet.say(
                 Safe::from("T: type what is read; ")
                     + other
                     + "; S: safety number; Q: QR; Esc: later",
             );
         }
+    }
+
+    /// Twelve groups of five, as on paper.
+    fn safety(&self, sheet: &mut Sheet, name: &Safe, number: Option<&Safe>, panel: &Verifying) {
+        let Some(number) = number else {
+            return sheet.say("One moment.");
+        };
+        let digits: Vec<char> = number.as_str().chars().collect();
+        let groups: Vec<Safe> = digits
+            .chunks(GROUP)
+            .map(|group| safe_line(&group.iter().collect::<String>()))
+            .collect();
+        let print = Safe::from("On paper: securechat peers verify ") + name + " --print";
+        if !sheet.is_roomy {
+            sheet.compared(&groups);
+            sheet.say("T type D differ");
+            sheet.say("Call or meet. Do NOT use this chat for it.");
+            return sheet.say(print);
+        }
+        sheet.say(call(name));
+        sheet.gap();
+        for line in groups.chunks(GROUPS) {
+            sheet.compared(line);
+        }
+        sheet.gap();
+        sheet
+            .say("It hangs on both keys alone, needs no connection, and stays as long as they do.");
+        sheet.gap();
+        let typed = Safe::from("[T] type what ") + name + " reads, and be sure";
+        sheet.say(typed + "   [Q] QR   [Esc] back");
+        let differs = "[D] it differs: somebody is in the middle; end it, and say what to do";
+        self.verdict(sheet, Verdict::Differ, differs.into(), (panel, name));
+        sheet.say(print);
+    }
+
+    /// What a key says, or what it asks once it was pressed.
+    fn verdict(
+        &self,
+        sheet: &mut Sheet,
+        of: Verdict,
+        says: Safe,
+        (panel, name): (&Verifying, &Safe),
+    ) {
+        let is_armed = panel.armed(self.done).is_some_and(|it| it.verdict == of);
+        match self.question_of(panel, name).filter(|_| is_armed) {
+            Some(question) => {
+                let esc = Safe::from("   [") + self.key(Bind::Escape, "") + "] takes it back";
+                sheet.put(question + esc, Theme::strong());
+            }
+            None => sheet.say(says),
+        }
+    }
+
+    /// What the next press of the key does that was pressed last.
+    fn question_of(&self, panel: &Verifying, name: &Safe) -> Option<Safe> {
+        let verdict = panel.armed(self.done)?.verdict;
+        let compared = panel.compared()?;
+        let key = if self.is_roomy() {
+            ("[M]", "[D]")
+        } else {
+            ("M", "D")
+        };
+        let what = match compared {
+            Compared::Words(_) => "words",
+            Compared::Numbers(_) => "numbers",
+            Compared::SafetyNumber => "number",
+        };
+        let differs = if compared == Compared::SafetyNumber {
+            "it differs, "
+        } else {
+            "they differ, "
+        };
+        Some(match verdict {
+            Verdict::Same => Safe::from(key.0) + " once more: these are " + name + "'s " + what,
+            Verdict::Differ => Safe::from(key.1) + " once more: " + differs + name + " is barred",
+        })
     }
 
     fn same(
@@ -456,6 +560,11 @@ fn waiting(sheet: &mut Sheet, words: Safe) {
     other_ways(sheet);
 }
 
+/// By which way people compare, and what they look at.
+fn call(name: &Safe) -> Safe {
+    Safe::from("Call ") + name + " or meet. Do NOT use this chat for it. Both of you see:"
+}
+
 fn other_ways(sheet: &mut Sheet) {
     sheet.either(
         "[S] safety number, which needs no connection   [Q] QR   [Esc] back",
@@ -482,40 +591,6 @@ fn typing(sheet: &mut Sheet, panel: &Verifying, name: &Safe, typed: Safe) {
             "[Tab] complete   [Enter] compare   [Esc] back",
             "[Tab] [Enter] [Esc]",
         );
-    }
-}
-
-/// Twelve groups of five, as on paper.
-fn safety(sheet: &mut Sheet, name: &Safe, number: Option<&Safe>) {
-    let Some(number) = number else {
-        return sheet.say("One moment.");
-    };
-    let digits: Vec<char> = number.as_str().chars().collect();
-    let groups: Vec<Safe> = digits
-        .chunks(GROUP)
-        .map(|group| safe_line(&group.iter().collect::<String>()))
-        .collect();
-    let print = Safe::from("On paper: securechat peers verify ") + name + " --print";
-    if sheet.is_roomy {
-        let call =
-            Safe::from("Call ") + name + " or meet. Do NOT use this chat for it. Both of you see:";
-        sheet.say(call);
-        sheet.gap();
-        for line in groups.chunks(GROUPS) {
-            sheet.compared(line);
-        }
-        sheet.gap();
-        sheet
-            .say("It hangs on both keys alone, needs no connection, and stays as long as they do.");
-        sheet.gap();
-        let typed = Safe::from("[T] type what ") + name + " reads, and be sure   ";
-        sheet.say(typed + "[D] it differs   [Q] QR   [Esc] back");
-        sheet.say(print);
-    } else {
-        sheet.compared(&groups);
-        sheet.say("T type D differ");
-        sheet.say("Call or meet. Do NOT use this chat for it.");
-        sheet.say(print);
     }
 }
 

@@ -104,7 +104,7 @@ impl Conversation {
             Ask::Verify(peer) => self.verify(peer)?,
             Ask::Match { peer, code, typed } => self.matches_shown(peer, code, &typed)?,
             Ask::SafetyNumber(peer, typed) => self.compare_safety_number(peer, &typed)?,
-            Ask::Differ(peer) => self.differ(peer)?,
+            Ask::Differ { peer, code } => self.differ_by(peer, code)?,
             Ask::Later(peer) => self.compare_later(peer)?,
             Ask::MyId => self.tell_own_id(),
             Ask::MyQr => self.show_own_qr(),

@@ -18,14 +18,13 @@ use crate::cli::talk::conversation::comparing::{
 };
 use crate::cli::talk::fact::{Fact, Step};
 
-use crate::cli::talk::profile::count;
 use crate::crypto::safety_number;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::{self, Day};
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
 use crate::tui;
 
 const NO_LONGER: &str = "those words are compared no longer";
@@ -297,13 +296,19 @@ impl Conversation {
         self.show_comparison(peer, stands);
     }
 
-    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. Words may
-    /// be those of a comparison that is over, on the connection that stands.
+    /// What was compared differs. In lines all words are shown, also those of a comparison that is over, on the
+    /// connection that stands.
     pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
         let last = self
             .handle
             .with(|messenger, _| messenger.endpoint().words(peer))?;
         let code = self.code(peer).or_else(|| last.map(|words| words.code));
+        self.differ_by(peer, code)
+    }
+
+    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. `code`: the words
+    /// that were shown; none if it is about the keys.
+    pub(super) fn differ_by(&mut self, peer: PeerId, code: Option<ShortCode>) -> Result<(), Error> {
         let evidence = code.map_or(Evidence::Keys, |_| Evidence::Words);
         self.set_aside(peer, evidence, code)
     }
@@ -527,7 +532,8 @@ impl Conversation {
         self.refuse_waits(peer);
         let undelivered = self.state.sent.undelivered();
         if let Some(waiting) = undelivered.get(&peer).filter(|it| it.messages > 0) {
-            let words = Safe::from("  ") + count(waiting.messages) + " for " + self.label(&peer);
+            let words =
+                Safe::from("  ") + count_messages(waiting.messages) + " for " + self.label(&peer);
             self.warn_about(peer, words + " not sent, and kept until then");
         }
     }
