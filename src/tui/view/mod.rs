@@ -93,7 +93,7 @@ impl App {
         self.draw_below(canvas, places.log, lines);
         match &self.mode {
             Mode::Panel { .. } | Mode::Found(_) | Mode::Switcher { .. } | Mode::Welcome { .. } => {
-                self.draw_panel(canvas, places.log)
+                self.draw_panel(canvas, places.log);
             }
             Mode::Chat
             | Mode::Search(_)
