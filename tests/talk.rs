@@ -31,6 +31,9 @@ mod doctor;
 mod drawing;
 #[path = "talk/ends.rs"]
 mod ends;
+#[cfg(unix)]
+#[path = "talk/export.rs"]
+mod export;
 #[path = "talk/failures.rs"]
 mod failures;
 #[cfg(target_os = "linux")]
@@ -50,6 +53,9 @@ mod kills;
 mod lines;
 #[path = "talk/logs.rs"]
 mod logs;
+#[cfg(target_os = "linux")]
+#[path = "talk/moves.rs"]
+mod moves;
 #[cfg(target_os = "linux")]
 #[path = "talk/panel.rs"]
 mod panel;

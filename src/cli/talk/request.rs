@@ -135,11 +135,13 @@ pub(super) struct HistoryFind {
     pub(super) words: Option<String>,
     pub(super) since_ms: Option<u64>,
     pub(super) before_ms: Option<u64>,
-    /// At most so many, the newest.
+    /// At most so many.
     pub(super) most: Option<usize>,
-    /// Leave out so many of the newest.
+    /// From the oldest on, not from the newest back.
     #[serde(default)]
-    pub(super) skip: usize,
+    pub(super) oldest_first: bool,
+    /// Where to go on, as the answer before says.
+    pub(super) cursor: Option<String>,
 }
 
 /// `history.purge`: of everybody if no peer is named, of all times if none is.

@@ -198,6 +198,7 @@ impl Peer {
         }
         if is_first && !self.is_guest() {
             self.introduce(shared);
+            self.ask_what_waited(shared, now);
         }
         Fate::Stay
     }

@@ -20,6 +20,7 @@ mod keys;
 mod logs;
 mod one;
 mod overlay;
+mod pages;
 mod record;
 mod restore;
 mod salvage;
@@ -43,10 +44,11 @@ use keys::Keys;
 use logs::Logs;
 pub use one::{Around, Deletion, Which};
 pub use overlay::survives_panic;
+pub use pages::{Cursor, NotACursor, Page, Search};
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
 pub use salvage::{Found, Salvaged};
-pub use search::{Entry, Filter, Page};
+pub use search::{Entry, Filter, Way};
 pub use trouble::{Fault, Loss, StoreTrouble};
 
 /// The store of one identity, opened for this process alone.

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::chat::State;
     use crate::store::archive::tests::{NOW, Place, contact, incoming, name, outgoing};
-    use crate::store::archive::{Filter, Keep};
+    use crate::store::archive::{Filter, Keep, Search, Way};
 
     fn which(is_ours: bool, log: u64, sequence: u64) -> Which {
         Which {
@@ -206,7 +206,8 @@ mod tests {
     }
 
     fn all(archive: &Archive) -> Vec<String> {
-        let page = archive.page(&Filter::default(), 0, 100, 1 << 20).unwrap();
+        let mut search = Search::new(Filter::default(), Way::Back, None);
+        let page = search.page(archive, 100, 1 << 20).unwrap();
         let mut all: Vec<String> = bodies(&page.entries)
             .into_iter()
             .map(str::to_owned)

@@ -8,6 +8,7 @@ use core::ops::Range;
 use crate::text::{Safe, safe_line};
 use crate::tui::app::{App, Found, Mode};
 use crate::tui::input::Guest;
+use crate::tui::keys::Bind;
 use crate::tui::paint::Canvas;
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{self, Break};
@@ -48,14 +49,14 @@ impl App {
     fn panel(&self, height: usize) -> Option<Panel> {
         match &self.mode {
             Mode::Panel { title, above, .. } => Some(Panel {
-                title: Safe::from(*title) + " - Esc closes, PgUp PgDn scroll",
+                title: Safe::from(*title) + self.panel_keys(),
                 lines: self.panel_rows(),
                 chosen: 0..0,
                 above: *above,
             }),
             Mode::Found(found) => Some(self.found_panel(found, height)),
             Mode::Switcher { chosen, .. } => Some(self.switcher(*chosen)),
-            Mode::Welcome { guest, name } => Some(question(guest, name)),
+            Mode::Welcome { guest, name } => Some(question(guest, name, &self.escape_key())),
             Mode::Chat
             | Mode::Search(_)
             | Mode::Past { .. }
@@ -99,10 +100,25 @@ impl App {
         let rows = height.saturating_sub(1);
         let most = lines.len().saturating_sub(rows);
         Panel {
-            title: "found - Enter goes there, Esc closes".into(),
+            title: Safe::from("found - ")
+                + self.send_key()
+                + " goes there, "
+                + self.escape_key()
+                + " closes",
             above: chosen.start.saturating_sub(rows / 2).min(most),
             lines,
             chosen,
+        }
+    }
+
+    /// ` - Esc closes, PgUp PgDn scroll`
+    fn panel_keys(&self) -> Safe {
+        let close = Safe::from(" - ") + self.escape_key() + " closes";
+        let keys = &self.settings.keys;
+        let scroll = [Bind::PageUp, Bind::PageDown].map(|bind| keys.label(bind));
+        match scroll {
+            [Some(up), Some(down)] => close + ", " + up + " " + down + " scroll",
+            _ => close,
         }
     }
 
@@ -117,7 +133,11 @@ impl App {
             })
         };
         Panel {
-            title: "go to - Enter goes, Esc stays".into(),
+            title: Safe::from("go to - ")
+                + self.send_key()
+                + " goes, "
+                + self.escape_key()
+                + " stays",
             lines: found.into_iter().filter_map(line).collect(),
             chosen: chosen..chosen + 1,
             above: 0,
@@ -126,7 +146,7 @@ impl App {
 }
 
 /// Whether a caller is saved: what is typed by habit is no answer.
-fn question(guest: &Guest, name: &str) -> Panel {
+fn question(guest: &Guest, name: &str, escape: &Safe) -> Panel {
     let name = safe_line(name);
     let lines = vec![
         Safe::default(),
@@ -137,7 +157,7 @@ fn question(guest: &Guest, name: &str) -> Panel {
         Safe::default(),
         "Compare the key with its owner by another way, or it may be anybody.".into(),
         Safe::default(),
-        "[y] yes, save it   [Esc] not now; /refuse sends it away".into(),
+        Safe::from("[y] yes, save it   [") + escape + "] not now; /refuse sends it away",
     ];
     Panel {
         title: "an unknown key".into(),

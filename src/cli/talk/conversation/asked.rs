@@ -9,7 +9,7 @@ use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Entry, Filter, Page, Standing, Which, key_uri};
+use crate::store::{Entry, Filter, Page, Search, Standing, Way, Which, key_uri};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{self, Hit};
@@ -145,7 +145,8 @@ impl Conversation {
             words: Some(words),
         };
         let journal = &self.profile.journal;
-        Ok(journal.page(&filter, 0, MOST_FOUND, MOST_FOUND_BYTES)?)
+        let mut search = Search::new(filter, Way::Back, None);
+        Ok(journal.page(&mut search, MOST_FOUND, MOST_FOUND_BYTES)?)
     }
 
     /// Shows a message that was found among its neighbours.
@@ -205,7 +206,7 @@ impl Conversation {
 
 /// What is told about all that was found.
 fn summary(page: &Page) -> Vec<Safe> {
-    let mut lines = vec![match (page.entries.len(), page.older) {
+    let mut lines = vec![match (page.entries.len(), page.more) {
         (0, _) => {
             "nothing of what is kept has that in it ([history] keep says what is kept)".into()
         }

@@ -17,6 +17,7 @@ mod ending;
 mod events;
 mod guests;
 mod messages;
+mod moving;
 mod news;
 mod pings;
 mod prompt;
@@ -45,6 +46,7 @@ use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
+use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
@@ -62,7 +64,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpError, IcmpKind, ResolveError};
 use crate::proto::{ApiMisuse, SessionStatus};
-use crate::store::Day;
+use crate::store::{Day, Search};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 use crate::wire::limits::VERSION;
@@ -165,6 +167,8 @@ pub(in crate::cli::talk) struct State {
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
+    /// From where packets leave.
+    routes: Routes,
     /// Who looks for the names of files.
     lookup: Lookup,
     /// What lines have shown.
@@ -193,6 +197,8 @@ pub(in crate::cli::talk) struct State {
     ping_shown: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
+    /// What somebody looks through page by page, and when it was asked for last.
+    search: Option<(Search, Instant)>,
     /// How much was said with whom.
     counts: BTreeMap<PeerId, Counts>,
 }
@@ -284,6 +290,8 @@ struct Link {
     since: Option<UnixTime>,
     /// Nothing is heard.
     is_silent: bool,
+    /// This machine has another address, and nothing that left since has been acknowledged.
+    has_new_address: bool,
     /// It said goodbye.
     has_left: bool,
     /// It has said that it wants nothing of us.
@@ -402,7 +410,9 @@ impl Conversation {
         }
         self.state.looked = now;
         self.state.has_room = true;
+        self.drop_old_search(now);
         self.tell_late(now)?;
+        self.look_at_network(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
         let Some(screen) = self.face.screen() else {
