@@ -30,6 +30,7 @@ impl App {
             Mode::Switcher { line, .. } => ("go to: ", line.shown(), Safe::default()),
             Mode::Chat
             | Mode::Panel { .. }
+            | Mode::Found(_)
             | Mode::Pasted(_)
             | Mode::Verify(_)
             | Mode::Code(_)

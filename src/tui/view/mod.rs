@@ -74,6 +74,7 @@ impl App {
             | Mode::Past { .. }
             | Mode::Switcher { .. }
             | Mode::Panel { .. }
+            | Mode::Found(_)
             | Mode::Pasted(_)
             | Mode::Welcome { .. }
             | Mode::Leave { .. } => {}
@@ -91,7 +92,7 @@ impl App {
         }
         self.draw_below(canvas, places.log, lines);
         match &self.mode {
-            Mode::Panel { .. } | Mode::Switcher { .. } | Mode::Welcome { .. } => {
+            Mode::Panel { .. } | Mode::Found(_) | Mode::Switcher { .. } | Mode::Welcome { .. } => {
                 self.draw_panel(canvas, places.log);
             }
             Mode::Chat

@@ -77,6 +77,7 @@ impl App {
             | Mode::Past { .. }
             | Mode::Switcher { .. }
             | Mode::Panel { .. }
+            | Mode::Found(_)
             | Mode::Verify(_)
             | Mode::Code(_)
             | Mode::Welcome { .. } => None,
