@@ -51,6 +51,9 @@ mod lines;
 #[path = "talk/logs.rs"]
 mod logs;
 #[cfg(target_os = "linux")]
+#[path = "talk/moves.rs"]
+mod moves;
+#[cfg(target_os = "linux")]
 #[path = "talk/panel.rs"]
 mod panel;
 #[path = "talk/people.rs"]

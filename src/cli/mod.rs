@@ -24,6 +24,7 @@ mod talk;
 mod target;
 mod topics;
 mod trouble;
+mod turn;
 mod unlock;
 mod version;
 mod wording;

@@ -122,7 +122,7 @@ Nothing that an unknown caller writes is shown before you accept. A key that you
 accept for the first time may be anybody's: compare it over another channel, a
 phone call or a meeting.
 
-  /verify (Alt+V on a screen)       while you talk: four words, seen by both
+  /verify (usually Alt+V)           while you talk: four words, seen by both
   securechat peers verify bob       60 digits, without a connection (or /number)
 
 Words that differ while the 60 digits are the same were misheard, or somebody

@@ -266,10 +266,26 @@ impl App {
                 .is_some_and(|it| it.anchor.is_none())
     }
 
+    /// The key to press to open the panel that verifies somebody, if there is one.
+    #[must_use]
+    pub fn key_to_verify(&self) -> Option<Safe> {
+        self.settings.keys.label(Bind::Verify)
+    }
+
     /// The key to press for this, if there is one, or the command that does the same.
     pub(super) fn key(&self, bind: Bind, command: &'static str) -> Safe {
         let label = self.settings.keys.label(bind);
         label.unwrap_or_else(|| command.into())
+    }
+
+    /// The key that sends, and says yes; there always is one.
+    pub(super) fn send_key(&self) -> Safe {
+        self.key(Bind::Send, "Enter")
+    }
+
+    /// The key that goes back, and says no; there always is one.
+    pub(super) fn escape_key(&self) -> Safe {
+        self.key(Bind::Escape, "Esc")
     }
 
     /// Tells the person something until the next key.

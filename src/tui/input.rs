@@ -317,6 +317,17 @@ pub struct LinkStatus {
     pub unacked: Option<Duration>,
     /// How old the keys are.
     pub key_age: Option<Duration>,
+    /// What has another address than before, while it is found out whether the way leads on.
+    pub moved: Option<Moved>,
+}
+
+/// What has another address than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// This machine; nothing that left since has been acknowledged.
+    Here,
+    /// The peer, as its packets say; it has yet to prove that it receives there.
+    There(SocketAddr),
 }
 
 /// The number that the face gives a message before the core has named it.

@@ -31,7 +31,7 @@ use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::Notice;
-use crate::tui::osc::Osc;
+use crate::tui::osc::{Osc, Through};
 
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
@@ -159,13 +159,14 @@ impl Terminal {
         execute!(self.out(), Print(clipboard(text)))
     }
 
-    /// Calls whoever is near the terminal, `by` a notification of its own if there are words for one.
+    /// Calls whoever is near the terminal, `by` a notification of its own if there are words for one. The bell
+    /// needs nobody to pass it on.
     ///
     /// # Errors
     /// As [`Terminal::draw`].
-    pub fn notify(&mut self, notice: &Notice, by: Osc) -> io::Result<()> {
+    pub fn notify(&mut self, notice: &Notice, by: Osc, through: Through) -> io::Result<()> {
         if let Some(words) = &notice.words {
-            queue!(self.out(), Print(by.sequence(words)))?;
+            queue!(self.out(), Print(through.wrap(by.sequence(words))))?;
         }
         if notice.rings {
             queue!(self.out(), Print("\x07"))?;

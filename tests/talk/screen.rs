@@ -64,6 +64,16 @@ impl Person {
         }
     }
 
+    /// What the screen shows by what has come so far.
+    pub(crate) fn shows(&mut self) -> String {
+        self.program.is_read(Duration::ZERO);
+        if !self.program.unread().is_empty() {
+            let output = self.program.output(Instant::now(), "what has come");
+            self.vt.feed(&output);
+        }
+        self.vt.text()
+    }
+
     pub(crate) fn presses(&mut self, keys: &str) {
         self.program.press(keys);
     }

@@ -18,9 +18,8 @@ use crate::cli::args::{
     HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
     HistoryShowArgs,
 };
-use crate::cli::control::Running;
 use crate::cli::history::form::Form;
-use crate::cli::history::kept::Kept;
+use crate::cli::history::kept::{Found, Kept};
 use crate::cli::history::people::People;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
@@ -70,12 +69,12 @@ fn show(
     words: Option<String>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
-    if let Some(running) = Running::find(context)? {
-        return running::show(running, args, words, context);
-    }
     let people = People::load(context)?;
     let who = people.who(args.filter.peer.as_deref())?;
-    let kept = Kept::open(context)?;
+    let kept = match Kept::find(context)? {
+        Found::Alone(kept) => kept,
+        Found::Beside(running) => return running::show(running, args, words, context),
+    };
     tell_if_off(context);
     let Some((archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
@@ -145,11 +144,11 @@ fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error
     if let Some(path) = output.filter(|it| it.exists()) {
         return Err(in_the_way(path));
     }
-    if let Some(running) = Running::find(context)? {
-        return running::export(running, output, context);
-    }
     let people = People::load(context)?;
-    let kept = Kept::open(context)?;
+    let kept = match Kept::find(context)? {
+        Found::Alone(kept) => kept,
+        Found::Beside(running) => return running::export(running, output, context),
+    };
     tell_if_off(context);
     let Salvaged { found, loss } = kept.salvage()?;
     let form = if context.globals.json {
@@ -221,12 +220,12 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     if !args.yes && !input::can_ask(context.globals.no_input) {
         return Err(Error::NeedsInput(Prompt::Deletion));
     }
-    if let Some(running) = Running::find(context)? {
-        return running::purge(running, args, context);
-    }
     let people = People::load(context)?;
     let who = people.who(args.peer.as_deref())?;
-    let kept = Kept::open(context)?;
+    let kept = match Kept::find(context)? {
+        Found::Alone(kept) => kept,
+        Found::Beside(running) => return running::purge(running, args, context),
+    };
     let Some((mut archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
         return Ok(ExitCode::Done);

@@ -193,6 +193,7 @@ impl Peer {
         }
         if is_first && !self.is_guest() {
             self.introduce(shared);
+            self.ask_what_waited(shared, now);
         }
         Fate::Stay
     }

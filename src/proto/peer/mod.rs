@@ -236,6 +236,7 @@ impl Peer {
         SessionStatus {
             established: self.is_established(now),
             address: self.address().or_else(|| self.addresses.first().copied()),
+            moving: self.path.as_ref().is_some_and(PathState::is_moving),
             tries: self.retry.map_or(0, |retry| retry.tries),
             next_try: self
                 .armed

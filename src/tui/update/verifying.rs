@@ -291,7 +291,8 @@ impl App {
         );
         self.mode = Mode::Chat;
         if is_open {
-            self.tell("another time; Alt+V shows it again, /later ends it");
+            let key = self.key(Bind::Verify, "/verify");
+            self.tell(Safe::from("another time; ") + key + " shows it again, /later ends it");
         }
     }
 

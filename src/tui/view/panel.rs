@@ -6,6 +6,7 @@ use ratatui_core::style::Style;
 use crate::text::{Safe, safe_line};
 use crate::tui::app::{App, Mode};
 use crate::tui::input::Guest;
+use crate::tui::keys::Bind;
 use crate::tui::paint::Canvas;
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{self, Break};
@@ -47,13 +48,13 @@ impl App {
     fn panel(&self) -> Option<Panel> {
         match &self.mode {
             Mode::Panel { title, above, .. } => Some(Panel {
-                title: Safe::from(*title) + " - Esc closes, PgUp PgDn scroll",
+                title: Safe::from(*title) + self.panel_keys(),
                 lines: self.panel_rows(),
                 chosen: None,
                 above: *above,
             }),
             Mode::Switcher { chosen, .. } => Some(self.switcher(*chosen)),
-            Mode::Welcome { guest, name } => Some(question(guest, name)),
+            Mode::Welcome { guest, name } => Some(question(guest, name, &self.escape_key())),
             Mode::Chat
             | Mode::Search(_)
             | Mode::Past { .. }
@@ -78,6 +79,17 @@ impl App {
         lines.iter().flat_map(broken).collect()
     }
 
+    /// ` - Esc closes, PgUp PgDn scroll`
+    fn panel_keys(&self) -> Safe {
+        let close = Safe::from(" - ") + self.escape_key() + " closes";
+        let keys = &self.settings.keys;
+        let scroll = [Bind::PageUp, Bind::PageDown].map(|bind| keys.label(bind));
+        match scroll {
+            [Some(up), Some(down)] => close + ", " + up + " " + down + " scroll",
+            _ => close,
+        }
+    }
+
     fn switcher(&self, chosen: usize) -> Panel {
         let found = self.switchable();
         let line = |at: usize| {
@@ -89,7 +101,11 @@ impl App {
             })
         };
         Panel {
-            title: "go to - Enter goes, Esc stays".into(),
+            title: Safe::from("go to - ")
+                + self.send_key()
+                + " goes, "
+                + self.escape_key()
+                + " stays",
             lines: found.into_iter().filter_map(line).collect(),
             chosen: Some(chosen),
             above: 0,
@@ -98,7 +114,7 @@ impl App {
 }
 
 /// Whether a caller is saved: what is typed by habit is no answer.
-fn question(guest: &Guest, name: &str) -> Panel {
+fn question(guest: &Guest, name: &str, escape: &Safe) -> Panel {
     let name = safe_line(name);
     let lines = vec![
         Safe::default(),
@@ -109,7 +125,7 @@ fn question(guest: &Guest, name: &str) -> Panel {
         Safe::default(),
         "Compare the key with its owner by another way, or it may be anybody.".into(),
         Safe::default(),
-        "[y] yes, save it   [Esc] not now; /refuse sends it away".into(),
+        Safe::from("[y] yes, save it   [") + escape + "] not now; /refuse sends it away",
     ];
     Panel {
         title: "an unknown key".into(),

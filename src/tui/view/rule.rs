@@ -65,9 +65,13 @@ impl App {
     fn question(&self) -> Option<Safe> {
         match &self.mode {
             Mode::Pasted(lines) => {
-                Some(Safe::from(*lines) + " lines: Enter send as one message, Esc edit")
+                let (send, escape) = (self.send_key(), self.escape_key());
+                let words = Safe::from(*lines) + " lines: " + send + " send as one message, ";
+                Some(words + escape + " edit")
             }
-            Mode::Leave { waiting, drafts } => Some(left_behind(*waiting, *drafts)),
+            Mode::Leave { waiting, drafts } => {
+                Some(left_behind(*waiting, *drafts, &self.escape_key()))
+            }
             Mode::Chat
             | Mode::Search(_)
             | Mode::Past { .. }
@@ -108,7 +112,7 @@ impl App {
 }
 
 /// What is not delivered, what is written and not sent, and whether that is to stay so.
-fn left_behind(waiting: usize, drafts: usize) -> Safe {
+fn left_behind(waiting: usize, drafts: usize, escape: &Safe) -> Safe {
     let waiting = match waiting {
         0 => None,
         1 => Some("1 message is not delivered".into()),
@@ -120,5 +124,5 @@ fn left_behind(waiting: usize, drafts: usize) -> Safe {
         several => Some(Safe::from(several) + " drafts are not sent"),
     };
     let words = Safe::join(waiting.into_iter().chain(drafts), ", ");
-    words + ". Leave? y yes, Esc no"
+    words + ". Leave? y yes, " + escape + " no"
 }

@@ -53,15 +53,18 @@ struct Row {
 /// What a panel shows, from top to bottom.
 struct Sheet {
     is_roomy: bool,
+    /// The key that goes back.
+    escape: Safe,
     rows: Vec<Row>,
     /// Which of the rows is being typed.
     typed: Option<usize>,
 }
 
 impl Sheet {
-    const fn new(is_roomy: bool) -> Self {
+    const fn new(is_roomy: bool, escape: Safe) -> Self {
         Self {
             is_roomy,
+            escape,
             rows: Vec::new(),
             typed: None,
         }
@@ -75,6 +78,11 @@ impl Sheet {
             indent,
             style,
         });
+    }
+
+    /// `[Esc] back`
+    fn back(&self) -> Safe {
+        Safe::from("[") + &self.escape + "] back"
     }
 
     fn say(&mut self, words: impl Into<Safe>) {
@@ -216,7 +224,7 @@ impl App {
     }
 
     fn sheet(&self, panel: &Verifying, of: &Conversation, is_roomy: bool) -> Sheet {
-        let mut sheet = Sheet::new(is_roomy);
+        let mut sheet = Sheet::new(is_roomy, self.escape_key());
         let name = &of.name;
         // On a small screen what is asked comes first: below what is compared nobody would see it.
         let asks = self.question_of(panel, name);
@@ -226,7 +234,9 @@ impl App {
             }
         }
         if let Some(line) = &panel.typed {
-            typing(&mut sheet, panel, name, line.shown());
+            let complete = self.settings.keys.label(Bind::Complete { back: false });
+            let keys = (self.send_key(), complete);
+            typing(&mut sheet, panel, name, line.shown(), keys);
         } else {
             match (&panel.view, &of.comparison) {
                 (View::Safety(number), _) => {
@@ -282,7 +292,12 @@ impl App {
                 }
                 (_, Some(Comparison::Over { why })) => {
                     waiting(&mut sheet, Safe::from("It is over: ") + why + ".");
-                    sheet.say("[Alt+V] begin again, with new words");
+                    let escape = sheet.escape.clone();
+                    let how = match self.settings.keys.label(Bind::Verify) {
+                        Some(key) => Safe::from("[") + key + "]",
+                        None => Safe::from("[") + escape + "], then /verify:",
+                    };
+                    sheet.say(how + " begin again, with new words");
                 }
                 (_, Some(Comparison::Differ { since, what_next })) => {
                     self.differ(&mut sheet, name, *since, what_next);
@@ -333,20 +348,22 @@ impl App {
             self.verdict(sheet, Verdict::Differ, differ.into(), (panel, name));
             let typed = Safe::from("[T] type what ") + name + " reads   ";
             sheet.say(typed + other + "   [S] safety number   [Q] QR");
-            sheet.say("[Esc] later");
+            sheet.say(Safe::from("[") + &sheet.escape + "] later");
             sheet.gap();
             sheet.say(Safe::from("Step 2 of 2. ") + state + "   " + left);
         } else {
             let clock = self.clock_left(until);
             sheet.put(Safe::from("Call! No chat. ") + clock, Theme::strong());
             sheet.say("M match  D differ");
-            sheet.say("T N S Q Esc");
+            sheet.say(Safe::from("T N S Q ") + &sheet.escape);
             sheet.say(state);
             sheet.say(call(name));
             sheet.say(
                 Safe::from("T: type what is read; ")
                     + other
-                    + "; S: safety number; Q: QR; Esc: later",
+                    + "; S: safety number; Q: QR; "
+                    + &sheet.escape
+                    + ": later",
             );
         }
     }
@@ -378,7 +395,7 @@ impl App {
             .say("It hangs on both keys alone, needs no connection, and stays as long as they do.");
         sheet.gap();
         let typed = Safe::from("[T] type what ") + name + " reads, and be sure";
-        sheet.say(typed + "   [Q] QR   [Esc] back");
+        sheet.say(typed + "   [Q] QR   " + sheet.back());
         let differs = "[D] it differs: somebody is in the middle; end it, and say what to do";
         self.verdict(sheet, Verdict::Differ, differs.into(), (panel, name));
         sheet.say(print);
@@ -492,7 +509,7 @@ impl App {
     pub(super) fn draw_code(&self, canvas: &mut Canvas<'_>, code: &Code) {
         let (width, height) = self.size;
         let all = Rect::new(0, 0, width, height);
-        let title: Safe = "your key   [I] invert  [Esc] back".into();
+        let title = Safe::from("your key   [I] invert  [") + self.escape_key() + "] back";
         let cells = code
             .lines
             .first()
@@ -520,8 +537,8 @@ impl App {
         code: &Code,
         (cells, rows): (usize, usize),
     ) {
-        let mut sheet = Sheet::new(false);
-        sheet.put("[Esc] back", Theme::strong());
+        let mut sheet = Sheet::new(false, self.escape_key());
+        sheet.put(sheet.back(), Theme::strong());
         if self.settings.ascii {
             sheet.say("A QR code is drawn with characters that --ascii leaves out.");
         } else {
@@ -567,12 +584,18 @@ fn call(name: &Safe) -> Safe {
 
 fn other_ways(sheet: &mut Sheet) {
     sheet.either(
-        "[S] safety number, which needs no connection   [Q] QR   [Esc] back",
-        "[S] safety number [Q] QR [Esc] back",
+        Safe::from("[S] safety number, which needs no connection   [Q] QR   ") + sheet.back(),
+        Safe::from("[S] safety number [Q] QR ") + sheet.back(),
     );
 }
 
-fn typing(sheet: &mut Sheet, panel: &Verifying, name: &Safe, typed: Safe) {
+fn typing(
+    sheet: &mut Sheet,
+    panel: &Verifying,
+    name: &Safe,
+    typed: Safe,
+    (send, complete): (Safe, Option<Safe>),
+) {
     let is_number = matches!(panel.view, View::Safety(_));
     let what = if is_number {
         "the 60 digits; spaces do not count."
@@ -584,14 +607,19 @@ fn typing(sheet: &mut Sheet, panel: &Verifying, name: &Safe, typed: Safe) {
     sheet.typed = Some(sheet.rows.len());
     sheet.put(Safe::from(TYPED) + typed, Theme::strong());
     sheet.gap();
-    if is_number {
-        sheet.either("[Enter] compare   [Esc] back", "[Enter] [Esc]");
-    } else {
-        sheet.either(
-            "[Tab] complete   [Enter] compare   [Esc] back",
-            "[Tab] [Enter] [Esc]",
-        );
-    }
+    let complete = complete.filter(|_| !is_number);
+    let keys = [(complete, " complete"), (Some(send), " compare")];
+    let keys = keys
+        .into_iter()
+        .filter_map(|(key, does)| Some((key?, does)));
+    let short = |key: Safe| Safe::from("[") + key + "]";
+    let roomy = keys.clone().map(|(key, does)| short(key) + does);
+    let tight = keys.map(|(key, _)| short(key));
+    let (back, escape) = (sheet.back(), short(sheet.escape.clone()));
+    sheet.either(
+        Safe::join(roomy.chain([back]), "   "),
+        Safe::join(tight.chain([escape]), " "),
+    );
 }
 
 fn numbers(code: &ShortCode) -> [Safe; 3] {

@@ -177,7 +177,12 @@ pub(super) fn unfinished(label: &Safe, why: Unfinished) -> Safe {
         Unfinished::TooSoon => label.clone() + " compared less than a minute ago; wait that long",
         Unfinished::Expired => "nobody has compared within 5 minutes".into(),
         Unfinished::Lost => "the connection ended before you had compared".into(),
+        Unfinished::Impossible => too_old(label),
     }
+}
+
+pub(super) fn too_old(label: &Safe) -> Safe {
+    Safe::from("the program of ") + label + " is too old for that"
 }
 
 /// What is wrong with the words that were read out. None are right: then a person has compared.
@@ -219,8 +224,6 @@ mod tests {
     #[test]
     fn five_minutes_that_pass_are_told() {
         let mut pair = Pair::connected(1);
-        // They introduce themselves first.
-        pair.advance(Duration::from_secs(1));
         let peer = pair.id(pair.b);
         let a = pair.a;
         let asked = pair.command(a, |endpoint, now| endpoint.verify(peer, now));
@@ -249,6 +252,10 @@ mod tests {
             (
                 Unfinished::TooSoon,
                 "bob compared less than a minute ago; wait that long",
+            ),
+            (
+                Unfinished::Impossible,
+                "the program of bob is too old for that",
             ),
             (
                 Unfinished::Lost,

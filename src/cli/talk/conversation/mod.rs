@@ -17,6 +17,7 @@ mod ending;
 mod events;
 mod guests;
 mod messages;
+mod moving;
 mod news;
 mod pings;
 mod prompt;
@@ -45,6 +46,7 @@ use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
+use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
@@ -165,6 +167,8 @@ pub(in crate::cli::talk) struct State {
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
+    /// From where packets leave.
+    routes: Routes,
     /// Who looks for the names of files.
     lookup: Lookup,
     /// What lines have shown.
@@ -284,6 +288,8 @@ struct Link {
     since: Option<UnixTime>,
     /// Nothing is heard.
     is_silent: bool,
+    /// This machine has another address, and nothing that left since has been acknowledged.
+    has_new_address: bool,
     /// It said goodbye.
     has_left: bool,
     /// It has said that it wants nothing of us.
@@ -403,6 +409,7 @@ impl Conversation {
         self.state.looked = now;
         self.state.has_room = true;
         self.tell_late(now)?;
+        self.look_at_network(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
         let Some(screen) = self.face.screen() else {

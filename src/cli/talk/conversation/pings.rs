@@ -97,7 +97,7 @@ impl Conversation {
     }
 
     /// Sends one, if there is a session to send it through. Returns its number.
-    fn send_ping(&mut self, peer: PeerId) -> Result<Option<u64>, Error> {
+    pub(super) fn send_ping(&mut self, peer: PeerId) -> Result<Option<u64>, Error> {
         self.state.last_ping += 1;
         let number = self.state.last_ping;
         let sent = self

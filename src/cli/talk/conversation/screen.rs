@@ -11,7 +11,7 @@ use crate::plain::{Form, Printer};
 use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
-use crate::tui::{Ask, Card, LinkStatus, Standing};
+use crate::tui::{Ask, Card, LinkStatus, Moved, Standing};
 
 /// How much of the history a conversation begins with; `/search` and `history` have all of it.
 const EARLIER_MESSAGES: usize = 200;
@@ -354,6 +354,7 @@ impl Conversation {
 pub(super) fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
     let status = way.status?;
     let is_up = way.stands() || way.is_silent();
+    let is_moving = status.address.filter(|_| status.moving);
     is_up.then_some(LinkStatus {
         address: status.address,
         rtt: status.rtt,
@@ -362,5 +363,10 @@ pub(super) fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
         is_due: way.is_silent(),
         unacked: status.unacked,
         key_age: status.key_age,
+        moved: if way.link.is_some_and(|link| link.has_new_address) {
+            Some(Moved::Here)
+        } else {
+            is_moving.map(Moved::There)
+        },
     })
 }

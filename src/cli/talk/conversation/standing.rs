@@ -110,7 +110,14 @@ impl Way<'_> {
                 let heard = status.heard.map_or_else(Safe::default, |heard| {
                     Safe::from(" for ") + heard.as_secs() + " s"
                 });
-                Safe::from("nothing heard from ") + label + heard
+                let words = Safe::from("nothing heard from ") + label + heard;
+                let has_moved = self.link.is_some_and(|link| link.has_new_address);
+                words
+                    + if has_moved {
+                        ", and this machine has a new address"
+                    } else {
+                        ""
+                    }
             }
             Some(status) if status.established => label.clone() + " has not acknowledged it yet",
             Some(status) if status.guest => label.clone() + " waits for your answer",
@@ -196,6 +203,7 @@ mod tests {
     const NOBODY: SessionStatus = SessionStatus {
         established: false,
         address: None,
+        moving: false,
         tries: 0,
         next_try: None,
         key_age: None,
@@ -245,6 +253,11 @@ mod tests {
         };
         let silent = Link {
             is_silent: true,
+            ..Link::default()
+        };
+        let moved = Link {
+            is_silent: true,
+            has_new_address: true,
             ..Link::default()
         };
         let address = Some("127.0.0.1:7419".parse().unwrap());
@@ -349,6 +362,13 @@ mod tests {
                 None,
                 "silent",
                 "nothing heard from bob for 8 s; trying again in 1 s",
+            ),
+            (
+                lost,
+                &moved,
+                None,
+                "silent",
+                "nothing heard from bob for 8 s, and this machine has a new address; trying again in 1 s",
             ),
         ] {
             assert_eq!(told(status, link, again), [word, sentence]);

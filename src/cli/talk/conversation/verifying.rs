@@ -14,7 +14,7 @@ use crate::cli::Error;
 use crate::cli::peers::verify::SafetyNumber;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::comparing::{
-    Comparing, Evidence, alone, complaint, unfinished,
+    Comparing, Evidence, alone, complaint, too_old, unfinished,
 };
 use crate::cli::talk::fact::{Fact, Step};
 
@@ -119,17 +119,19 @@ impl Conversation {
         }
     }
 
+    /// What to press or to type: the key, where there is a panel and a key for it.
+    fn how_to_verify(&mut self, label: &Safe) -> Safe {
+        let key = self.face.screen().and_then(|screen| screen.key_to_verify());
+        key.unwrap_or_else(|| Safe::from("/verify ") + label)
+    }
+
     /// Says once that words can be compared.
     pub(super) fn suggest_verification(&mut self, peer: PeerId) {
         let is_due = self.is_person() && self.profile.contacts.verified(&peer).is_none();
         if is_due && self.state.suggested.insert(peer) {
             let label = self.label(&peer);
             let words = Safe::from("Compare four words with ") + &label + " to be sure who it is: ";
-            let how = if self.face.is_screen() {
-                "Alt+V".into()
-            } else {
-                Safe::from("/verify ") + label
-            };
+            let how = self.how_to_verify(&label);
             self.face.note(Some(peer), &(words + how));
         }
     }
@@ -176,11 +178,7 @@ impl Conversation {
                 self.tell_asked(peer);
                 return Ok(None);
             }
-            Err(ApiMisuse::CannotVerify) => {
-                let why =
-                    Safe::from("the program of ") + self.label(&peer) + " is too old for that";
-                ("", why)
-            }
+            Err(ApiMisuse::CannotVerify) => ("", too_old(&self.label(&peer))),
             Err(_) => ("not now: ", self.obstacle(peer)?),
         };
         self.tell_impossible(peer, when, why.clone());
@@ -370,8 +368,12 @@ impl Conversation {
             Progress::Asked => {
                 self.begin_comparing(peer);
                 self.publish_step(peer, Step::TheyAsk, None);
-                let words = Safe::from("verify: ") + label + " wants to compare words with you";
-                let how = if self.face.is_screen() { ": Alt+V" } else { "" };
+                let words = Safe::from("verify: ") + &label + " wants to compare words with you";
+                let how = if self.face.is_screen() {
+                    Safe::from(": ") + self.how_to_verify(&label)
+                } else {
+                    Safe::default()
+                };
                 self.warn_about(peer, words + how);
             }
             Progress::Ready(code) => {
@@ -415,7 +417,7 @@ impl Conversation {
         let words = Safe::from("verify: ") + &label + " has confirmed";
         let words = match (is_ours, self.face.is_screen()) {
             (true, _) => words + " too",
-            (false, true) => words + "; waiting for you: Alt+V",
+            (false, true) => words + "; waiting for you: " + self.how_to_verify(&label),
             (false, false) => {
                 words + "; waiting for you: /match " + &label + " or /differ " + label
             }
@@ -436,11 +438,7 @@ impl Conversation {
         }
         let why = unfinished(&label, why);
         self.show_comparison(peer, tui::Comparison::Over { why: why.clone() });
-        let how = if self.face.is_screen() {
-            "Alt+V".into()
-        } else {
-            Safe::from("/verify ") + label
-        };
+        let how = self.how_to_verify(&label);
         let words = Safe::from("verify: ") + why + "; to begin again with new words: ";
         self.warn_about(peer, words + how);
     }

@@ -16,7 +16,7 @@ use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
-    Standing, Terminal, Ticket, Told,
+    Standing, Terminal, Through, Ticket, Told,
 };
 
 /// A screen, and the terminal that it is on.
@@ -46,6 +46,8 @@ pub(in crate::cli::talk) struct Screen {
 pub(in crate::cli::talk) struct Alerts {
     /// The terminal, by this.
     pub(in crate::cli::talk) osc: Osc,
+    /// What has to pass it on.
+    pub(in crate::cli::talk) through: Through,
     /// A command.
     pub(in crate::cli::talk) hook: Option<Hook>,
 }
@@ -125,7 +127,8 @@ impl Screen {
                 }
                 Action::Copy(text) => self.terminal.copy(&text)?,
                 Action::Notify(notice) => {
-                    self.terminal.notify(&notice, self.alerts.osc)?;
+                    let (osc, through) = (self.alerts.osc, self.alerts.through);
+                    self.terminal.notify(&notice, osc, through)?;
                     if let Some(hook) = &self.alerts.hook {
                         hook.call(notice.words);
                     }
@@ -280,6 +283,11 @@ impl Screen {
         let lines = words.as_str().split('\n').map(crate::text::safe_line);
         let lines = lines.collect();
         self.tell(Told::Note { about, lines });
+    }
+
+    /// The key that opens the panel which verifies somebody, if there is one.
+    pub(in crate::cli::talk) fn key_to_verify(&self) -> Option<Safe> {
+        self.app.key_to_verify()
     }
 
     /// Tells how a comparison of words stands.
