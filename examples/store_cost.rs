@@ -12,7 +12,7 @@ use securechat::chat::{ContactId, ConversationId, Incoming, Kind, LogId, Name};
 use securechat::crypto::StaticSecret;
 use securechat::id::PeerId;
 use securechat::net::os_rng;
-use securechat::store::{Archive, Filter, Keep};
+use securechat::store::{Archive, Filter, Keep, Search, Way};
 use securechat::time::UnixTime;
 
 /// Changes that are timed one by one.
@@ -88,7 +88,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         words: Some("nothing has this".to_owned()),
         ..Filter::default()
     };
-    let (found, took) = timed(|| archive.page(&filter, 0, 200, 256 << 10));
+    let mut search = Search::new(filter, Way::Back, None);
+    let (found, took) = timed(|| search.page(&archive, 200, 256 << 10));
     println!("search in them: {took:?}, {} found", found?.entries.len());
     drop(archive);
     let (opened, took) = timed(open);

@@ -31,6 +31,9 @@ mod doctor;
 mod drawing;
 #[path = "talk/ends.rs"]
 mod ends;
+#[cfg(unix)]
+#[path = "talk/export.rs"]
+mod export;
 #[path = "talk/failures.rs"]
 mod failures;
 #[cfg(target_os = "linux")]

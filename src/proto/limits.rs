@@ -124,6 +124,14 @@ pub const BULK_SHARE: u64 = 10;
 pub const MAX_GUESTS: usize = 8;
 /// Unknown peers from one source that wait for a decision.
 pub const MAX_GUESTS_PER_SOURCE: usize = 2;
+/// Unknown peers a minute from one source that the owner is asked about.
+pub const GUEST_RATE: u32 = 2;
+/// Unknown peers at once from one source that the owner is asked about.
+pub const GUEST_BURST: u32 = 4;
+/// Unknown peers a minute from all sources that the owner is asked about.
+pub const ALL_GUESTS_RATE: u32 = 6;
+/// Unknown peers at once from all sources that the owner is asked about.
+pub const ALL_GUESTS_BURST: u32 = 8;
 /// How long an unknown peer waits for a decision.
 pub const GUEST_LIFE: Duration = Duration::from_secs(300);
 /// Keys that one process pins by itself under `--trust new`.

@@ -23,6 +23,7 @@ mod losses;
 mod paths;
 mod records;
 mod repeated;
+mod standing;
 mod state;
 mod transport;
 mod verified;

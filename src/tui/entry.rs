@@ -253,12 +253,31 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::MAX_SHOWN_LEN;
+
+    #[test]
+    fn no_message_is_laid_out_beyond_what_is_shown_of_one() {
+        let shape = Shape {
+            width: 2,
+            how: Break::Words,
+            has_rules: false,
+        };
+        for text in [
+            "x".repeat(16 << 20),
+            "x ".repeat(8 << 20),
+            "\u{1}\n".repeat(1 << 20),
+        ] {
+            let mut entry = Entry::ours(UnixTime(0), &Zone::utc(), &text, Receipt::Sent, Ticket(1));
+            assert!(entry.rows(shape).len() <= MAX_SHOWN_LEN, "{}", &text[..4]);
+            assert_eq!(entry.raw(), text, "it is copied and quoted whole");
+        }
+    }
 
     #[test]
     fn a_row_has_the_marks_that_lie_in_it_however_many_there_are() {
-        let text = "\u{1}a".repeat(1 << 16);
+        let text = "\u{1}a".repeat(1 << 14);
         let entry = Entry::ours(UnixTime(0), &Zone::utc(), &text, Receipt::Sent, Ticket(1));
-        assert_eq!(entry.marks.len(), 1 << 16);
+        assert_eq!(entry.marks.len(), 1 << 14);
         assert_eq!(entry.marks_in(&(4..9)), [3..5, 6..8]);
         assert!(entry.size() > entry.marks.len() * size_of::<Range<usize>>());
     }

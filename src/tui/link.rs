@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, safe_line, span};
 use crate::time::Instant;
 use crate::tui::input::{LinkStatus, Moved};
 
@@ -104,18 +104,6 @@ pub(super) fn quality(link: &LinkStatus, told: Instant, now: Instant) -> Safe {
     let figures = Safe::join([rtt, loss, heard].into_iter().flatten(), "  ");
     let parts = [address, Some(figures)].into_iter().flatten();
     Safe::join(parts.filter(|part| !part.as_str().is_empty()), "   ")
-}
-
-/// `0.4 ms`, `42 ms`, `3.1 s`.
-pub(super) fn span(time: Duration) -> Safe {
-    let ms = time.as_secs_f64() * 1_000.0;
-    safe_line(&if ms < 10.0 {
-        format!("{ms:.1} ms")
-    } else if ms < 1_000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1_000.0)
-    })
 }
 
 fn ago(time: Duration) -> Safe {

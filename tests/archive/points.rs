@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use securechat::chat::{ContactId, ConversationId, FailReason, Incoming, Kind, LogId, Name};
 use securechat::chat::{Outgoing, State};
-use securechat::store::{Archive, Entry, Error, Filter, Restored, Standing};
+use securechat::store::{Archive, Entry, Error, Filter, Restored, Search, Standing, Way};
 use securechat::time::UnixTime;
 
 use crate::disk::{Disk, Fault};
@@ -199,9 +199,8 @@ impl Truth {
 
     /// A process begins with what the store holds.
     fn check(&mut self, archive: &Archive, restored: &Restored) {
-        let found = archive
-            .page(&Filter::default(), 0, usize::MAX, usize::MAX)
-            .unwrap();
+        let mut search = Search::new(Filter::default(), Way::Back, None);
+        let found = search.page(archive, usize::MAX, usize::MAX).unwrap();
         assert_eq!(found.unreadable, 0);
         let mut entries = BTreeMap::new();
         for entry in &found.entries {

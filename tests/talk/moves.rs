@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::skipped;
 use crate::home::Home;
-use crate::program::Program;
+use crate::program::{PATIENCE, Program};
 use crate::programs::{event, listening};
 use crate::screen::{Person, address_on};
 use crate::wire::Wire;
@@ -77,8 +77,9 @@ fn a_new_address_and_a_way_in_one_direction_are_told_with_their_reasons_until_th
     assert_eq!(told["state"], "connected", "{told}");
     assert!(told["unacked_ms"].as_f64().unwrap() > 10_000.0);
     wire.is_one_way(false);
-    // Else it may be half a minute until the next attempt of whoever hears nothing.
+    // Else, and if that is lost, it may be a minute until the next attempt of whoever hears nothing.
     ping(&mut caller);
+    listener.program.wait_up_to(4 * PATIENCE);
     let to = format!("alice is now at 127.0.0.1:{}", wire.port());
     listener.sees(&to);
     listener.sees("alice hears us again");

@@ -12,7 +12,7 @@ use crate::cli::turn::{BRIEF, Turn};
 use crate::cli::{Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::net::{Clock, os_rng};
-use crate::store::{Archive, Filter, IdentityLock, Keep, Restored, Salvaged};
+use crate::store::{Archive, Entry, Filter, IdentityLock, Keep, Loss, Restored, Salvaged};
 use crate::time::UnixTime;
 
 /// The messages of an identity that no other process uses meanwhile.
@@ -86,16 +86,22 @@ impl Kept {
         Ok(Some(opened))
     }
 
-    /// Everything that can be read, and what cannot. Changes nothing.
+    /// Shows everything that can be read, oldest first, until `show` says false, and says what cannot be. Changes
+    /// nothing.
     ///
     /// # Errors
     /// SC19 if not even the key can be read.
-    pub(super) fn salvage(&self) -> Result<Salvaged, Error> {
+    pub(super) fn salvage(&self, show: &mut dyn FnMut(Entry) -> bool) -> Result<Loss, Error> {
         if self.is_missing() {
-            return Ok(Salvaged::default());
+            return Ok(Loss::default());
         }
         let everything = Filter::default();
-        Ok(Salvaged::read(&self.path, &self.secret, &everything)?)
+        Ok(Salvaged::visit(
+            &self.path,
+            &self.secret,
+            &everything,
+            show,
+        )?)
     }
 
     fn is_missing(&self) -> bool {

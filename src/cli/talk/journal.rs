@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
-use crate::store::{Archive, Change, Entry, Error, Fault, Filter, Page};
+use crate::store::{Archive, Change, Entry, Error, Fault, Filter, Page, Search};
 use crate::time::UnixTime;
 
 /// The store, and what it is still to be told.
@@ -97,18 +97,17 @@ impl Journal {
         self.done.push(Done::Forgotten(contact));
     }
 
-    /// Looks messages up, as far as they are written down: [`Archive::page`].
+    /// The next page of a search, as far as messages are written down: [`Search::page`].
     ///
     /// # Errors
     /// What the store says.
     pub(super) fn page(
         &self,
-        filter: &Filter,
-        skip: usize,
+        search: &mut Search,
         most: usize,
         bytes: usize,
     ) -> Result<Page, Error> {
-        self.archive.page(filter, skip, most, bytes)
+        search.page(&self.archive, most, bytes)
     }
 
     /// Shows what is written down and passes, oldest first and one at a time.

@@ -19,7 +19,7 @@ use crate::proto::{Endpoint, EndpointConfig};
 use crate::store::{
     self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only, reserve_timestamps,
 };
-use crate::text::{Safe, safe_line};
+use crate::text::{count_messages, safe_line};
 
 /// An identity that this process alone has open.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ impl Left {
             let of_revoked = waiting.extract_if(.., |(contact, _)| *contact == revoked);
             let names: Vec<Name> = of_revoked.map(|(_, message)| message.name).collect();
             if !names.is_empty() {
-                let words = count(names.len()) + " for " + contacts.label(key);
+                let words = count_messages(names.len()) + " for " + contacts.label(key);
                 out.warn(&(words + " will not be sent: the key is revoked"));
             }
             if restored.forget(revoked) {
@@ -193,16 +193,6 @@ impl Left {
             restored,
         })
     }
-}
-
-/// `1 message`, `2 messages`.
-pub(super) fn count(messages: usize) -> Safe {
-    Safe::from(messages)
-        + if messages == 1 {
-            " message"
-        } else {
-            " messages"
-        }
 }
 
 /// Whether a socket that is bound like this can be reached from this machine only.

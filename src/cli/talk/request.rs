@@ -134,11 +134,13 @@ pub(super) struct HistoryFind {
     pub(super) words: Option<String>,
     pub(super) since_ms: Option<u64>,
     pub(super) before_ms: Option<u64>,
-    /// At most so many, the newest.
+    /// At most so many.
     pub(super) most: Option<usize>,
-    /// Leave out so many of the newest.
+    /// From the oldest on, not from the newest back.
     #[serde(default)]
-    pub(super) skip: usize,
+    pub(super) oldest_first: bool,
+    /// Where to go on, as the answer before says.
+    pub(super) cursor: Option<String>,
 }
 
 /// `history.purge`: of everybody if no peer is named, of all times if none is.
@@ -251,6 +253,29 @@ pub(super) fn read_line(line: &[u8]) -> (Option<Value>, Safe, Result<Call, Uncle
     };
     let call = Call::parse(&cmd, Value::Object(fields));
     (id, safe_line(&cmd), call)
+}
+
+/// As [`Call::parse`], for fuzzing: what is understood, or why not, in words.
+#[doc(hidden)]
+pub fn read_call_for_testing_only(method: &str, params: Value) -> Result<String, Safe> {
+    shown(Call::parse(method, params))
+}
+
+/// As [`read_line`], for fuzzing.
+#[doc(hidden)]
+pub fn read_line_for_testing_only(line: &[u8]) -> (Option<Value>, Safe, Result<String, Safe>) {
+    let (id, cmd, call) = read_line(line);
+    (id, cmd, shown(call))
+}
+
+fn shown(call: Result<Call, Unclear>) -> Result<String, Safe> {
+    let call = call.map_err(|unclear| match unclear {
+        Unclear::NotJson(words)
+        | Unclear::NotARequest(words)
+        | Unclear::NoSuchMethod(words)
+        | Unclear::BadParams(words) => words,
+    })?;
+    Ok(format!("{call:?}"))
 }
 
 #[cfg(test)]

@@ -273,13 +273,38 @@ fn after_a_false_message_2_the_true_one_is_still_read() {
     assert!(a.endpoint.status(b.id(), now(2)).unwrap().established);
 }
 
+/// A side of which the secret can be looked at.
+fn with_secret(seed: u8, trust: Trust) -> (Side, Arc<StaticSecret>) {
+    let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));
+    let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
+    let config = EndpointConfig {
+        trust,
+        ..EndpointConfig::default()
+    };
+    let mut side = Side::new(seed, trust);
+    side.endpoint = Endpoint::new(config, Arc::clone(&secret), [seed; 32], timestamps, now(0));
+    (side, secret)
+}
+
+#[test]
+fn a_product_is_kept_of_a_caller_that_is_known_and_of_no_guest() {
+    for is_known in [true, false] {
+        let mut a = Side::new(1, Trust::Strict);
+        let (mut b, secret) = with_secret(2, Trust::Ask);
+        a.knows(&b, None);
+        if is_known {
+            b.knows(&a, None);
+        }
+        a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+        settle(&mut a, &mut b, now(0));
+        assert_eq!(secret.remembers(&a.id()), is_known);
+    }
+}
+
 #[test]
 fn a_product_is_kept_only_of_a_peer_that_has_answered() {
-    let secret = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
-    let (mut a, mut b) = acquainted();
-    let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
-    let config = EndpointConfig::default();
-    a.endpoint = Endpoint::new(config, Arc::clone(&secret), [1; 32], timestamps, now(0));
+    let (_, mut b) = acquainted();
+    let (mut a, secret) = with_secret(1, Trust::Strict);
     a.knows(&b, None);
     a.endpoint.seek(b.id(), now(0));
     let calls = a.drain(now(0));

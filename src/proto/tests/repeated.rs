@@ -244,6 +244,15 @@ fn a_false_half_is_not_answered_and_does_not_end_the_repetition() {
 }
 
 #[test]
+fn a_guest_is_answered_again_too() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    let sent = call(&mut a, &b);
+    let answer = answers(&mut b, a.address, &sent, now(0));
+    assert_eq!(answers(&mut b, a.address, &sent[1..], now(1)), answer);
+}
+
+#[test]
 fn whoever_is_refused_is_read_anew_each_time_and_nothing_is_kept() {
     let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
     a.knows(&b, None);

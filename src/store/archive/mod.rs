@@ -19,6 +19,7 @@ mod keep;
 mod keys;
 mod logs;
 mod overlay;
+mod pages;
 mod record;
 mod restore;
 mod salvage;
@@ -41,10 +42,11 @@ pub use keep::Keep;
 use keys::Keys;
 use logs::Logs;
 pub use overlay::survives_panic;
+pub use pages::{Cursor, NotACursor, Page, Search};
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
 pub use salvage::{Found, Salvaged};
-pub use search::{Entry, Filter, Page};
+pub use search::{Entry, Filter, Way};
 pub use trouble::{Fault, Loss, StoreTrouble};
 
 /// The store of one identity, opened for this process alone.

@@ -9,7 +9,7 @@ use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Filter, key_uri};
+use crate::store::{Filter, Search, Way, key_uri};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
@@ -120,14 +120,15 @@ impl Conversation {
             words: Some(words),
         };
         let journal = &self.profile.journal;
-        let found = journal.page(&filter, 0, MOST_FOUND, MOST_FOUND_BYTES)?;
+        let mut search = Search::new(filter, Way::Back, None);
+        let found = journal.page(&mut search, MOST_FOUND, MOST_FOUND_BYTES)?;
         let now = Stamp::local(now);
         let mut lines = Vec::new();
         for entry in &found.entries {
             let told = transcript(entry, self.label(&entry.contact.peer()), &now);
             lines.extend(told.as_str().lines().map(safe_line));
         }
-        lines.push(match (found.entries.len(), found.older) {
+        lines.push(match (found.entries.len(), found.more) {
             (0, _) => {
                 "nothing of what is kept has that in it ([history] keep says what is kept)".into()
             }

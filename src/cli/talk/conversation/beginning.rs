@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::chat::Outgoing;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, Waits};
-use crate::cli::talk::profile::count;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
+use crate::text::count_messages;
 
 impl Conversation {
     /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
@@ -50,7 +50,8 @@ impl Conversation {
                 self.remember_ours(peer, number, message);
             }
             let verb = if messages == 1 { " waits" } else { " wait" };
-            let words = count(messages) + " from before" + verb + " for " + self.label(&peer);
+            let words =
+                count_messages(messages) + " from before" + verb + " for " + self.label(&peer);
             let is_stranger = self.status(peer)?.is_none();
             let words = if self.is_aside(&peer) {
                 words

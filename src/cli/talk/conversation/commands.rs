@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::screen::link_status;
-use crate::cli::talk::conversation::standing::{clock, span};
+use crate::cli::talk::conversation::standing::clock;
 use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
 use crate::cli::{Error, ExitCode};
@@ -12,7 +12,7 @@ use crate::commands::{self, COMMANDS, Command, Usage};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, fingerprint};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, safe_line, span};
 use crate::time::Instant;
 
 /// How long an answer to `/ping` may take before it is told that none has come.

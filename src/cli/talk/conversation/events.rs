@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use crate::chat::Update;
 use crate::cli::json::ms;
-use crate::cli::talk::conversation::standing::span;
 use crate::cli::talk::conversation::{Conversation, Link, Typist};
 use crate::cli::talk::fact::{self, Change, Fact, Waits};
 use crate::cli::talk::goal::Progress;
@@ -12,7 +11,7 @@ use crate::cli::{Error, ExitCode};
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{CloseReason, Event, Refusal};
 use crate::store::HostPort;
-use crate::text::Safe;
+use crate::text::{Safe, span};
 use crate::wire::limits::VERSION;
 
 impl Conversation {

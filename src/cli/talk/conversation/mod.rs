@@ -64,7 +64,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpError, IcmpKind, ResolveError};
 use crate::proto::{ApiMisuse, SessionStatus};
-use crate::store::Day;
+use crate::store::{Day, Search};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 use crate::wire::limits::VERSION;
@@ -197,6 +197,8 @@ pub(in crate::cli::talk) struct State {
     ping_shown: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
+    /// What somebody looks through page by page, and when it was asked for last.
+    search: Option<(Search, Instant)>,
     /// How much was said with whom.
     counts: BTreeMap<PeerId, Counts>,
 }
@@ -408,6 +410,7 @@ impl Conversation {
         }
         self.state.looked = now;
         self.state.has_room = true;
+        self.drop_old_search(now);
         self.tell_late(now)?;
         self.look_at_network(now)?;
         self.tell_quality(now)?;

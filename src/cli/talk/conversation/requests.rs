@@ -1,5 +1,7 @@
 //! What programs ask for.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,14 +18,16 @@ use crate::cli::{Error, ExitCode};
 use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
-use crate::store::{Filter, HostPort, KeyOffer, key_text};
+use crate::store::{Cursor, Filter, HostPort, KeyOffer, Search, Way, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// Messages in one answer at most.
 const PAGE: usize = 10_000;
 /// And their bytes; one comes in any case.
 const PAGE_BYTES: usize = 8 << 20;
+/// How long what lies ahead of a page is remembered.
+const SEARCH_LIFE: Duration = Duration::from_secs(60);
 
 /// Who asked, and what the answer has to carry.
 #[derive(Clone, Debug)]
@@ -319,21 +323,53 @@ impl Conversation {
 
     fn history_find(&mut self, find: &HistoryFind) -> Result<Value, Error> {
         self.profile.journal.catch_up()?;
+        let mut search = self.take_search(find)?;
+        let most = find.most.unwrap_or(PAGE).clamp(1, PAGE);
+        let page = (self.profile.journal).page(&mut search, most, PAGE_BYTES)?;
+        let entries = page.entries.iter();
+        let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
+        let rest = if find.oldest_first { "newer" } else { "older" };
+        let mut answer = json!({
+            "messages": records.collect::<Vec<_>>(),
+            rest: page.more,
+            "unreadable": page.unreadable,
+        });
+        if let (Some(cursor), Some(fields)) = (page.cursor, answer.as_object_mut()) {
+            fields.insert("cursor".to_owned(), json!(cursor.to_string()));
+            self.state.search = Some((search, self.clock.now()));
+        }
+        Ok(answer)
+    }
+
+    /// The search that is asked for: the one of the page before, if it goes on there.
+    fn take_search(&mut self, find: &HistoryFind) -> Result<Search, Error> {
         let filter = Filter {
             contact: self.contact_called(find.peer.as_deref())?,
             since: find.since_ms.map(UnixTime),
             before: find.before_ms.map(UnixTime),
             words: find.words.clone(),
         };
-        let most = find.most.unwrap_or(PAGE).min(PAGE);
-        let page = (self.profile.journal).page(&filter, find.skip, most, PAGE_BYTES)?;
-        let entries = page.entries.iter();
-        let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
-        Ok(json!({
-            "messages": records.collect::<Vec<_>>(),
-            "older": page.older,
-            "unreadable": page.unreadable,
-        }))
+        let way = if find.oldest_first {
+            Way::On
+        } else {
+            Way::Back
+        };
+        let cursor = find.cursor.as_deref().map(str::parse::<Cursor>).transpose();
+        let cursor = cursor.map_err(|error| Error::BadRequest {
+            reason: safe_line(&error.to_string()),
+        })?;
+        let last = self.state.search.take().map(|(search, _)| search);
+        let goes_on = |it: &Search| cursor.is_some_and(|at| it.goes_on(&filter, way, at));
+        Ok(match last.filter(goes_on) {
+            Some(search) => search,
+            None => Search::new(filter, way, cursor),
+        })
+    }
+
+    /// Forgets a search that nobody goes on with.
+    pub(super) fn drop_old_search(&mut self, now: Instant) {
+        let is_old = |(_, at): &mut (Search, Instant)| now.saturating_since(*at) >= SEARCH_LIFE;
+        self.state.search.take_if(is_old);
     }
 
     fn history_purge(&mut self, purge: &HistoryPurge) -> Result<Value, Error> {

@@ -178,18 +178,6 @@ impl Way<'_> {
     }
 }
 
-/// `0.4 ms`, `42 ms`, `3.1 s`.
-pub(super) fn span(time: Duration) -> Safe {
-    let ms = time.as_secs_f64() * 1_000.0;
-    safe_line(&if ms < 10.0 {
-        format!("{ms:.1} ms")
-    } else if ms < 1_000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1_000.0)
-    })
-}
-
 /// Minutes and seconds: `1:05`.
 pub(super) fn clock(time: Duration) -> Safe {
     let seconds = time.as_secs();
@@ -503,10 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_short_and_have_their_unit() {
-        for (us, shown) in [(412, "0.4 ms"), (42_123, "42 ms"), (3_140_000, "3.1 s")] {
-            assert_eq!(span(Duration::from_micros(us)).as_str(), shown);
-        }
+    fn a_clock_shows_minutes_and_seconds() {
         assert_eq!(clock(Duration::from_secs(65)).as_str(), "1:05");
     }
 }

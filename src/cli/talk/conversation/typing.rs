@@ -4,14 +4,13 @@ use crate::chat::{ContactId, Draft, Messenger, OutboxError, Outgoing, Policy, Se
 use crate::cli::talk::conversation::deliveries::Ordered;
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
 use crate::cli::talk::fact::{Fact, Said};
-use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 
 /// Messages to one peer that are written down together, and then said.
 #[derive(Debug, Default)]
@@ -282,7 +281,7 @@ impl Conversation {
         let written = self.profile.journal.queue(contact, messages);
         if written.is_err() {
             self.state.has_failed = true;
-            let words = Safe::from("not sent: ") + count(messages.len());
+            let words = Safe::from("not sent: ") + count_messages(messages.len());
             self.warn(words + " could not be written down");
         }
         Ok(written?)

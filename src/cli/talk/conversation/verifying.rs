@@ -18,14 +18,13 @@ use crate::cli::talk::conversation::comparing::{
 };
 use crate::cli::talk::fact::{Fact, Step};
 
-use crate::cli::talk::profile::count;
 use crate::crypto::safety_number;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::{self, Day};
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
 use crate::tui;
 
 const NO_LONGER: &str = "those words are compared no longer";
@@ -531,7 +530,8 @@ impl Conversation {
         self.refuse_waits(peer);
         let undelivered = self.state.sent.undelivered();
         if let Some(waiting) = undelivered.get(&peer).filter(|it| it.messages > 0) {
-            let words = Safe::from("  ") + count(waiting.messages) + " for " + self.label(&peer);
+            let words =
+                Safe::from("  ") + count_messages(waiting.messages) + " for " + self.label(&peer);
             self.warn_about(peer, words + " not sent, and kept until then");
         }
     }
