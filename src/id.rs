@@ -36,8 +36,7 @@ impl PeerId {
 }
 
 impl Ord for PeerId {
-    /// As the bytes, first byte first. Every packet and every message looks for its peer in a few trees,
-    /// and a library call for each comparison there adds up.
+    /// As the bytes, first byte first, without a library call for each comparison.
     fn cmp(&self, other: &Self) -> Ordering {
         let [a, b, c, d] = self.words();
         let [e, f, g, h] = other.words();

@@ -65,7 +65,7 @@ impl Messenger {
     /// at every process start; the names of messages come from it.
     #[must_use]
     pub fn in_memory(endpoint: Endpoint, seed: [u8; 32], now: Instant) -> Self {
-        let outbox = Box::new(MemoryOutbox::default());
+        let outbox = Box::new(MemoryOutbox::new(seed));
         let client = Client::new(Policy::default(), outbox, seed, now);
         Self::new(endpoint, client, now)
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -10,7 +10,9 @@ use thiserror::Error;
 use crate::chat::contact::ContactId;
 use crate::chat::event::State;
 use crate::chat::message::{ConversationId, Kind, Name};
+use crate::id::PeerId;
 use crate::proto::limits::MAX_LOGS;
+use crate::proto::{Directory, Keyed};
 use crate::time::UnixTime;
 
 /// Messages that wait for one contact in memory.
@@ -105,12 +107,12 @@ pub trait Outbox: fmt::Debug + Send {
 /// An outbox that ends with the process.
 #[derive(Debug)]
 pub struct MemoryOutbox {
-    queues: BTreeMap<ContactId, Queue>,
+    queues: Directory<Queue>,
     bounds: Bounds,
     /// What an earlier process left behind, in order.
     waiting: Vec<Waiting>,
     /// The memory of the last queue that was emptied, for the next one.
-    spare: Queue,
+    spare: VecDeque<Outgoing>,
 }
 
 /// What may wait for one contact.
@@ -121,33 +123,39 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// Whether so many messages of so many bytes together may join the queue.
-    fn check(self, queue: &Queue, messages: usize, bytes: usize) -> Result<(), OutboxError> {
-        if queue.messages.len().saturating_add(messages) > self.messages {
+    /// Whether so many messages of so many bytes together may join the queue, if there is one.
+    fn check(
+        self,
+        queue: Option<&Queue>,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError> {
+        let (held, held_bytes) = queue.map_or((0, 0), |it| (it.messages.len(), it.bytes));
+        if held.saturating_add(messages) > self.messages {
             return Err(OutboxError::TooMany);
         }
-        if queue.bytes.saturating_add(bytes) > self.bytes {
+        if held_bytes.saturating_add(bytes) > self.bytes {
             return Err(OutboxError::TooMuch);
         }
         Ok(())
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
+    contact: ContactId,
     /// In the order in which they were pushed.
     messages: VecDeque<Outgoing>,
     bytes: usize,
 }
 
-impl Queue {
-    const fn new() -> Self {
-        Self {
-            messages: VecDeque::new(),
-            bytes: 0,
-        }
+impl Keyed for Queue {
+    fn key(&self) -> &PeerId {
+        self.contact.key()
     }
+}
 
+impl Queue {
     fn push(&mut self, message: Outgoing) {
         self.bytes = self.bytes.saturating_add(message.body.len());
         self.messages.push_back(message);
@@ -165,19 +173,20 @@ impl Queue {
     }
 }
 
-impl Default for MemoryOutbox {
-    fn default() -> Self {
-        Self::with_bounds(OUTBOX_MAX_MESSAGES, OUTBOX_MAX_BYTES)
-    }
-}
-
 impl MemoryOutbox {
-    /// An outbox of at most so many messages and bytes a contact.
+    /// An outbox with the usual bounds. `seed`: 32 random bytes, that nobody may choose contacts which are slow to
+    /// find.
     #[must_use]
-    pub const fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self::with_bounds(seed, OUTBOX_MAX_MESSAGES, OUTBOX_MAX_BYTES)
+    }
+
+    /// An outbox of at most so many messages and bytes a contact. `seed`: as [`MemoryOutbox::new`].
+    #[must_use]
+    pub fn with_bounds(seed: [u8; 32], max_messages: usize, max_bytes: usize) -> Self {
         Self {
-            queues: BTreeMap::new(),
-            spare: Queue::new(),
+            queues: Directory::new(seed),
+            spare: VecDeque::new(),
             bounds: Bounds {
                 messages: max_messages,
                 bytes: max_bytes,
@@ -200,8 +209,11 @@ impl MemoryOutbox {
 
     fn queue(&mut self, contact: ContactId) -> &mut Queue {
         let spare = &mut self.spare;
-        let queue = self.queues.entry(contact);
-        queue.or_insert_with(|| core::mem::take(spare))
+        self.queues.get_or_insert_with(contact.key(), |_| Queue {
+            contact,
+            messages: core::mem::take(spare),
+            bytes: 0,
+        })
     }
 }
 
@@ -212,31 +224,29 @@ impl Outbox for MemoryOutbox {
         messages: usize,
         bytes: usize,
     ) -> Result<(), OutboxError> {
-        match self.queues.get(&contact) {
-            Some(queue) => self.bounds.check(queue, messages, bytes),
-            None => self.bounds.check(&Queue::new(), messages, bytes),
-        }
+        let queue = self.queues.get(contact.key());
+        self.bounds.check(queue, messages, bytes)
     }
 
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
         let bounds = self.bounds;
         let queue = self.queue(contact);
-        let refused = bounds.check(queue, 1, message.body.len());
+        let refused = bounds.check(Some(queue), 1, message.body.len());
         if refused.is_ok() {
             queue.push(message);
         } else if queue.messages.is_empty() {
-            self.queues.remove(&contact);
+            self.queues.remove(contact.key());
         }
         refused
     }
 
     fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing> {
-        let queue = self.queues.get(&contact)?;
+        let queue = self.queues.get(contact.key())?;
         queue.messages.get(queue.position(name)?)
     }
 
     fn settle(&mut self, contact: ContactId, name: Name, _: State) {
-        let Some(queue) = self.queues.get_mut(&contact) else {
+        let Some(queue) = self.queues.get_mut(contact.key()) else {
             return;
         };
         let message = queue
@@ -246,9 +256,9 @@ impl Outbox for MemoryOutbox {
             queue.bytes -= message.body.len();
         }
         if queue.messages.is_empty()
-            && let Some(empty) = self.queues.remove(&contact)
+            && let Some(empty) = self.queues.remove(contact.key())
         {
-            self.spare = empty;
+            self.spare = empty.messages;
         }
     }
 
@@ -261,7 +271,6 @@ impl Outbox for MemoryOutbox {
 mod tests {
     use super::*;
     use crate::chat::message::LogId;
-    use crate::id::PeerId;
 
     fn message(sequence: u64, len: usize) -> Outgoing {
         Outgoing {
@@ -279,7 +288,7 @@ mod tests {
     #[test]
     fn both_bounds_count_for_each_contact_and_room_comes_back() {
         let (alice, bob) = (PeerId::new([1; 32]).into(), PeerId::new([2; 32]).into());
-        let mut outbox = MemoryOutbox::with_bounds(2, 10);
+        let mut outbox = MemoryOutbox::with_bounds([1; 32], 2, 10);
         assert_eq!(outbox.push(alice, message(0, 8)), Ok(()));
         assert_eq!(outbox.push(alice, message(1, 3)), Err(OutboxError::TooMuch));
         assert_eq!(outbox.push(alice, message(1, 2)), Ok(()));
@@ -296,9 +305,9 @@ mod tests {
     #[test]
     fn an_empty_queue_takes_no_memory() {
         let alice = PeerId::new([1; 32]).into();
-        let mut outbox = MemoryOutbox::default();
+        let mut outbox = MemoryOutbox::new([1; 32]);
         outbox.push(alice, message(0, 1)).unwrap();
         outbox.settle(alice, message(0, 1).name, State::Delivered);
-        assert!(outbox.queues.is_empty());
+        assert_eq!(outbox.queues.len(), 0);
     }
 }

@@ -174,7 +174,7 @@ impl Endpoint {
         if self.shared.is_owner_behind() && !goes_on {
             return Err(DropReason::Overflow);
         }
-        if !self.peers.contains_key(&id) && !self.admit_unknown(id, from, now)? {
+        if !self.peers.contains(&id) && !self.admit_unknown(id, from, now)? {
             return Ok(Welcome::Refused);
         }
         let peer = self.peers.get_mut(&id).ok_or(DropReason::NotWelcome)?;
@@ -217,15 +217,15 @@ impl Endpoint {
                 }
             }
         };
-        let mut peer = Peer::new(id, standing, &mut self.shared);
+        let mut peer = Peer::new(id, self.peers.next_place(), standing, &mut self.shared);
         peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
-        self.peers.insert(id, Box::new(peer));
+        self.peers.insert(Box::new(peer));
         Ok(true)
     }
 
     /// Keys pinned since the start, and those about to be.
     fn pinned(&self) -> usize {
-        let standings = self.peers.values().map(|peer| peer.standing);
+        let standings = self.peers.iter().map(|peer| peer.standing);
         let is_new = |it: &Standing| matches!(it, Standing::Pinned { told: false });
         self.shared.pinned + standings.filter(is_new).count()
     }
@@ -234,7 +234,7 @@ impl Endpoint {
     fn make_room_for_guest(&mut self, from: SocketAddr) {
         let mut guests: Vec<(Instant, PeerId, Source)> = self
             .peers
-            .values()
+            .iter()
             .filter_map(|peer| match peer.standing {
                 Standing::Guest { since, source, .. } => {
                     Some((since, peer.id, Source::from(source.ip())))
@@ -340,6 +340,7 @@ impl Endpoint {
             let peer = peer.ok_or(DropReason::NotWelcome)?;
             let info = KeypairInfo {
                 peer: id,
+                place: peer.place,
                 epoch: shared.next_epoch(),
                 local_index: payload.index,
                 remote_index: slot.1,

@@ -343,6 +343,7 @@ impl Peer {
             Welcome::Known | Welcome::Guest => {
                 let info = KeypairInfo {
                     peer: self.id,
+                    place: self.place,
                     epoch: shared.next_epoch(),
                     local_index: index,
                     remote_index: payload.index,

@@ -21,7 +21,7 @@ use crate::program::PATIENCE;
 pub(crate) const LOST: &[u8] = b"lost";
 
 /// An outbox that loses what says so.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Leaky(MemoryOutbox);
 
 impl Outbox for Leaky {
@@ -92,7 +92,7 @@ impl Rude {
             largest,
             ..Policy::default()
         };
-        let outbox = Box::new(Leaky::default());
+        let outbox = Box::new(Leaky(MemoryOutbox::new(seed())));
         let client = Client::new(policy, outbox, seed(), clock.now());
         let messenger = Messenger::new(endpoint, client, clock.now());
         let driver = Driver::start(socket, messenger, clock, notify).unwrap();
