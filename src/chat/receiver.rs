@@ -216,13 +216,12 @@ impl Receiver {
         }
     }
 
-    /// Whether the application has it and has not decided. What is untaken of one log ascends, so that the
-    /// newest of it mostly tells.
+    /// Whether the application has it and has not decided. What is untaken of a log that is remembered ascends, so
+    /// that the newest mostly tells.
     fn is_untaken(&self, name: Name) -> bool {
-        let is_above =
-            |(last, _): &(Name, usize)| last.log == name.log && last.sequence < name.sequence;
-        !self.untaken.back().is_none_or(is_above)
-            && self.untaken.iter().any(|(untaken, _)| *untaken == name)
+        let newest = self.untaken.back().map(|(newest, _)| newest);
+        let is_above = newest.is_some_and(|it| it.log == name.log && it.sequence < name.sequence);
+        !is_above && self.untaken.iter().any(|(untaken, _)| *untaken == name)
     }
 
     /// Reads on in a body of its own. `false`: nothing more has come.

@@ -110,16 +110,21 @@ impl Journal {
         search.page(&self.archive, most, bytes)
     }
 
-    /// Shows what is written down and passes, oldest first and one at a time.
+    /// Shows what is written down and passes, oldest first and one at a time. Says how many messages cannot be
+    /// read, of the filter's contact or of all.
     ///
     /// # Errors
     /// What the store says.
-    pub(super) fn visit(&self, filter: &Filter, mut show: impl FnMut(&Entry)) -> Result<(), Error> {
+    pub(super) fn visit(
+        &self,
+        filter: &Filter,
+        mut show: impl FnMut(&Entry),
+    ) -> Result<u64, Error> {
         let every = |entry| {
             show(&entry);
             true
         };
-        self.archive.visit(filter, None, every).map(|_| ())
+        self.archive.visit(filter, None, every)
     }
 
     /// With whom messages are written down.

@@ -10,7 +10,7 @@ use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Filter, Search, Way, key_uri};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
 /// Messages that a search shows at most, and their bytes: the newest, and one in any case.
@@ -155,9 +155,13 @@ impl Conversation {
         // As of a day on which nothing was said: each line has its date.
         let never = Stamp::local(UnixTime(0));
         let mut lines = Vec::new();
-        (self.profile.journal).visit(&filter, |entry| {
+        let unreadable = (self.profile.journal).visit(&filter, |entry| {
             lines.push(transcript(entry, label.clone(), &never));
         })?;
+        if unreadable > 0 {
+            let words = Safe::from("cannot be read, and left out: ") + count_messages(unreadable);
+            self.warn(words);
+        }
         if lines.is_empty() {
             let words = Safe::from("nothing of the conversation with ") + label;
             self.warn(words + " is kept ([history] keep says what is); no file was written");

@@ -1,6 +1,7 @@
 //! How a comparison stands, and how that is shown: to a screen as a value, in lines with the commands.
 
 use crate::chat::words::{Typed, compare, words};
+use crate::cli::Peer;
 use crate::cli::peers::verify::lines;
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
@@ -147,11 +148,7 @@ impl Conversation {
 
     /// What is to be done without words.
     pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
-        if !self.profile.contacts.is_saved(peer) {
-            return "compare the whole key with its owner by another way".into();
-        }
-        let words = Safe::from("compare the safety number: securechat peers verify ");
-        words + self.label(peer)
+        other_ways(&self.peer(peer))
     }
 }
 
@@ -159,6 +156,20 @@ impl Conversation {
 fn call(label: &Safe) -> Safe {
     let words = Safe::from("verify: call ") + label + " or meet. Do NOT use this chat for it: ";
     words + "whoever is in the middle could answer."
+}
+
+/// As [`Conversation::other_ways`]. Only a saved peer has a line that says what came of it.
+pub(super) fn other_ways(peer: &Peer) -> Safe {
+    let (first, name) = if peer.saved {
+        ("", &peer.label)
+    } else {
+        (
+            "save it under a name (/save NAME) and ",
+            &Safe::from("NAME"),
+        )
+    };
+    let words = Safe::from(first) + "compare the safety number: securechat peers verify ";
+    words + name
 }
 
 /// Verified by our person alone: nobody waits for the other one.

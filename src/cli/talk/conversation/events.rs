@@ -10,7 +10,7 @@ use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode};
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{CloseReason, Event, Refusal};
-use crate::store::HostPort;
+use crate::store::{self, Day, HostPort};
 use crate::text::{Safe, span};
 use crate::wire::limits::VERSION;
 
@@ -125,12 +125,26 @@ impl Conversation {
 
     /// Saves a peer; false, after saying why, if that cannot be done.
     pub(super) fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
-        let saved = self.profile.contacts.save(name, peer, addresses);
-        if let Err(error) = saved {
+        if let Err(error) = self.save_contact(name, peer, addresses) {
             self.complain(&error.into());
             return false;
         }
         true
+    }
+
+    /// As [`Conversation::save`]; a name is no decision about whose words differed.
+    ///
+    /// # Errors
+    /// As [`Contacts::save`](crate::cli::talk::contacts::Contacts::save).
+    pub(super) fn save_contact(
+        &mut self,
+        name: &str,
+        peer: &PeerId,
+        addresses: &[HostPort],
+    ) -> Result<(), store::Error> {
+        let today = Day::from(self.clock.unix_time());
+        let differed = self.is_aside(peer).then_some(today);
+        (self.profile.contacts).save(name, peer, addresses, differed)
     }
 
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {

@@ -202,12 +202,11 @@ impl Conversation {
                 Ok(json!({}))
             }
             Call::Connect(somebody) => {
-                let peer = self.peer_called(&somebody.peer)?;
-                self.call_now(peer);
-                Ok(json!({}))
+                let peer = self.peer_to_talk_to(&somebody.peer)?;
+                self.call(peer).map(|()| json!({}))
             }
             Call::Disconnect(somebody) => {
-                let peer = self.peer_called(&somebody.peer)?;
+                let peer = self.peer_to_talk_to(&somebody.peer)?;
                 self.hang_up(peer).map(|()| json!({}))
             }
             Call::Verify(somebody) => {
@@ -221,7 +220,7 @@ impl Conversation {
                 Ok(json!({ "verified": is_noted }))
             }
             Call::Differ(somebody) => {
-                let peer = self.peer_called(&somebody.peer)?;
+                let peer = self.peer_to_judge(&somebody.peer)?;
                 self.differ(peer).map(|()| json!({}))
             }
             Call::PeersList => Ok(value(&List::of(self.profile.contacts.known()))),
@@ -259,7 +258,7 @@ impl Conversation {
             || crate::cli::talk::conversation::guests::guest_name(&peer),
             safe_line,
         );
-        self.profile.contacts.save(name.as_str(), &peer, &[])?;
+        self.save_contact(name.as_str(), &peer, &[])?;
         self.let_in(peer)?;
         self.drop_guest(peer);
         Ok(json!({ "peer": self.label(&peer) }))
@@ -283,6 +282,32 @@ impl Conversation {
             return Ok(KeyOffer::parse(typed)?.key);
         }
         crate::cli::peers::find(self.profile.contacts.known(), typed).map(crate::store::Peer::key)
+    }
+
+    /// As [`Conversation::peer_called`], if there may be a session with it.
+    ///
+    /// # Errors
+    /// As for [`Conversation::peer_called`]; revoked, SC33, SC05.
+    pub(super) fn peer_to_talk_to(&self, typed: &str) -> Result<PeerId, Error> {
+        let peer = self.peer_to_judge(typed)?;
+        self.check_not_aside(peer)?;
+        Ok(peer)
+    }
+
+    /// As [`Conversation::peer_called`], if it is a peer, or was one until its words differed.
+    ///
+    /// # Errors
+    /// As for [`Conversation::peer_called`]; revoked, SC05.
+    fn peer_to_judge(&self, typed: &str) -> Result<PeerId, Error> {
+        let peer = self.peer_called(typed)?;
+        self.profile.contacts.known().check_not_revoked(&peer)?;
+        if self.status(peer)?.is_none() && !self.is_aside(&peer) {
+            return Err(Error::NoSuchPeer {
+                name: safe_line(typed),
+                similar: None,
+            });
+        }
+        Ok(peer)
     }
 
     fn saved_name(&self, typed: &str) -> Result<Safe, Error> {

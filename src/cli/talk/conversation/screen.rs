@@ -148,17 +148,34 @@ impl Conversation {
         }
     }
 
-    /// Calls somebody whose address is known.
+    /// As [`Conversation::call`]; says why not.
     pub(super) fn call_now(&mut self, peer: PeerId) {
-        let known = self.profile.contacts.known().find_key(&peer);
-        let host = known.and_then(|peer| peer.addresses().first().cloned());
-        match host.or_else(|| self.goal.host_of(&peer)) {
-            Some(host) => self.calls.add(peer, host, self.clock.now()),
-            None => {
-                let words = Safe::from("no address of ") + self.label(&peer);
+        match self.call(peer) {
+            Ok(()) => {}
+            Err(Error::NoAddress { name }) => {
+                let words = Safe::from("no address of ") + name;
                 self.warn_about(peer, words + " is known; it has to call");
             }
+            Err(error) => self.complain(&error),
         }
+    }
+
+    /// Calls somebody whose address is known.
+    ///
+    /// # Errors
+    /// If it is revoked; SC33, SC27.
+    pub(super) fn call(&mut self, peer: PeerId) -> Result<(), Error> {
+        let known = self.profile.contacts.known();
+        known.check_not_revoked(&peer)?;
+        self.check_not_aside(peer)?;
+        let saved = known.find_key(&peer);
+        let saved = saved.and_then(|peer| peer.addresses().first().cloned());
+        let Some(host) = saved.or_else(|| self.goal.host_of(&peer)) else {
+            let name = self.label(&peer);
+            return Err(Error::NoAddress { name });
+        };
+        self.calls.add(peer, host, self.clock.now());
+        Ok(())
     }
 
     /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cli::Error;
+use crate::cli::talk::conversation::comparing::other_ways;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
+use crate::cli::{Error, Peer};
 use crate::id::PeerId;
 use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
@@ -13,7 +14,7 @@ use crate::text::{Safe, safe_line};
 /// What is known about the way to a peer.
 #[derive(Debug)]
 pub(super) struct Way<'a> {
-    label: Safe,
+    peer: Peer,
     pub(super) status: Option<SessionStatus>,
     pub(super) link: Option<&'a Link>,
     /// Whether the words that were compared differed.
@@ -29,7 +30,7 @@ impl Conversation {
         let status = self.status(peer)?;
         let address = status.and_then(|status| status.address);
         Ok(Way {
-            label: self.label(&peer),
+            peer: self.peer(&peer),
             is_aside: self.is_aside(&peer),
             status,
             complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
@@ -100,7 +101,7 @@ impl Way<'_> {
 
     /// Why a message has to wait.
     pub(super) fn reason(&self) -> Safe {
-        let label = &self.label;
+        let label = &self.peer.label;
         let why = self.link.and_then(|link| link.why.clone());
         match self.status {
             None if self.is_aside => "the words differed".into(),
@@ -153,7 +154,7 @@ impl Way<'_> {
     pub(super) fn next(&self) -> Safe {
         let Some(status) = self.status else {
             return if self.is_aside {
-                Safe::from("compare the keys: securechat peers verify ") + &self.label
+                other_ways(&self.peer)
             } else {
                 "nothing is tried".into()
             };
@@ -214,7 +215,10 @@ mod tests {
 
     fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
         let way = Way {
-            label: "bob".into(),
+            peer: Peer {
+                label: "bob".into(),
+                saved: true,
+            },
             is_aside: false,
             status: Some(status),
             link: Some(link),
@@ -377,7 +381,10 @@ mod tests {
         };
         let reason = |link, complaint| {
             let way = Way {
-                label: "bob".into(),
+                peer: Peer {
+                    label: "bob".into(),
+                    saved: true,
+                },
                 is_aside: false,
                 status: Some(calls),
                 link,
@@ -479,7 +486,10 @@ mod tests {
             (NOBODY, &silent, Passage::Closed),
         ] {
             let way = Way {
-                label: "bob".into(),
+                peer: Peer {
+                    label: "bob".into(),
+                    saved: true,
+                },
                 is_aside: false,
                 status: Some(status),
                 link: Some(link),

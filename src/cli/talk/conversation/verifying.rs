@@ -64,8 +64,8 @@ impl Conversation {
     /// SC33.
     pub(super) fn check_not_aside(&self, peer: PeerId) -> Result<(), Error> {
         if self.is_aside(&peer) {
-            let name = self.label(&peer);
-            return Err(Error::WordsDiffered { name });
+            let peer = self.peer(&peer);
+            return Err(Error::WordsDiffered { peer });
         }
         Ok(())
     }
@@ -273,7 +273,12 @@ impl Conversation {
         let words = if is_noted {
             label + " is [verified] from now on"
         } else {
-            label + " has no saved name, so this counts for nothing later"
+            let way_in = if self.is_aside(&peer) {
+                "; to let it in again: /save NAME, then the same once more"
+            } else {
+                ""
+            };
+            label + " has no saved name, so this counts for nothing later" + way_in
         };
         self.state.differed.remove(&peer);
         self.warn_about(peer, Safe::from("verify: ") + words);
@@ -539,7 +544,7 @@ impl Conversation {
     /// Answers the programs that wait for a peer whose words differed.
     pub(super) fn refuse_waits(&mut self, peer: PeerId) {
         let differed = |it: &Self| Error::WordsDiffered {
-            name: it.label(&peer),
+            peer: it.peer(&peer),
         };
         self.answer_refused(peer, differed);
         self.refuse_pings(peer, differed);
