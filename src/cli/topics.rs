@@ -57,6 +57,7 @@ the first who comes. Typed text is not repeated behind a new prompt.
   /disconnect  hang up                        /connect         call now
   /info [N]    when it was written, its state /copy [N]        to the clipboard
   /reply [N]   your next line answers it      /retry [N]       send it once more
+  /delete N    away with it here, kept or not
   /help        the commands                   /quit            leave
 
 N of /retry is the number of the message; else it counts from the end of the

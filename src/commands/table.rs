@@ -127,12 +127,7 @@ pub(crate) const COMMANDS: &[Usage] = &[
     plain("retry", "[N]", "send a failed message again"),
     plain("reply", "[N]", "quote a message in what you write"),
     plain("copy", "[N]", "copy a message"),
-    screen(
-        "delete",
-        "",
-        "take the selected message off this screen",
-        "what lines have printed stays printed",
-    ),
+    plain("delete", "[N]", "do away with a message here, kept or not"),
     screen(
         "unread",
         "",

@@ -24,8 +24,9 @@ mod test_only;
 mod timestamps;
 
 pub use archive::{
-    Archive, Change, Cursor, Entry, Fault, Filter, Found, Keep, Loss, NotACursor, Page, Restored,
-    Salvaged, Search, Standing, StoreTrouble, Unconfirmed, Way, survives_panic,
+    Archive, Around, Change, Cursor, Deletion, Entry, Fault, Filter, Found, Keep, Loss, NotACursor,
+    Page, Restored, Salvaged, Search, Standing, StoreTrouble, Unconfirmed, Way, Which,
+    survives_panic,
 };
 pub use atomic::{Fresh, create_private, open_log};
 pub use audit::{check_place, check_private_dir, free_space, timestamps_used_until, written_at};

@@ -9,7 +9,7 @@ use crate::tui::bell::Bell;
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
-use crate::tui::input::{Action, Discretion, Guest, Now, Ticket};
+use crate::tui::input::{Action, Discretion, Guest, Hit, Now, Ticket};
 use crate::tui::keymap::Keymap;
 use crate::tui::keys::Bind;
 use crate::tui::log::Anchor;
@@ -99,7 +99,11 @@ pub(super) enum Mode {
         lines: Vec<Safe>,
         /// Lines above the screen.
         above: usize,
+        /// Where it was asked for.
+        under: Option<Found>,
     },
+    /// They choose a message that was found.
+    Found(Found),
     /// What was pasted has so many lines: they send or edit it.
     Pasted(usize),
     /// They confirm that a caller is saved under a name.
@@ -121,6 +125,16 @@ pub(super) struct Code {
     pub(super) is_inverted: bool,
     /// Where it was asked for.
     pub(super) under: Option<Verifying>,
+}
+
+/// What was found of what is kept.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Newest first.
+    pub(super) hits: Vec<Hit>,
+    /// What is said about all of them.
+    pub(super) sum: Vec<Safe>,
+    pub(super) chosen: usize,
 }
 
 /// A search in a conversation.
@@ -161,6 +175,7 @@ impl Mode {
         matches!(
             self,
             Self::Panel { .. }
+                | Self::Found(_)
                 | Self::Switcher { .. }
                 | Self::Welcome { .. }
                 | Self::Verify(_)

@@ -161,7 +161,8 @@ impl Conversation {
         receipt: Receipt,
     ) {
         let is_open = receipt.rank() < 2;
-        let entry = Entry::ours(at, zone, text, receipt, Ticket(0));
+        let mut entry = Entry::ours(at, zone, text, receipt, Ticket(0));
+        entry.name = Some(name);
         let entry = self.log.push(entry);
         if is_open {
             self.log.name(name, entry);
@@ -192,6 +193,13 @@ impl Conversation {
         self.lose();
         let seen = mem::take(&mut self.unseen);
         seen.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Somebody has looked at a message, wherever the screen stands; false if that is no news.
+    pub(super) fn see_one(&mut self, name: Name) -> bool {
+        let before = self.unseen.len();
+        self.unseen.retain(|(unseen, _)| *unseen != name);
+        self.unseen.len() < before
     }
 
     /// Nobody looks any more: what is new from now on is new.

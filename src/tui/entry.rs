@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::chat::State;
+use crate::chat::{Name, State};
 use crate::text::{Safe, safe_line, safe_text_marked};
 use crate::time::UnixTime;
 use crate::tui::clock::{Day, Zone};
@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) at: UnixTime,
     pub(super) day: Day,
     pub(super) kind: Kind,
+    /// What both sides call it, once that is known.
+    pub(super) name: Option<Name>,
     pub(super) text: Safe,
     /// Bytes of the text that the author did not write: drawn in another way.
     pub(super) marks: Vec<Range<usize>>,
@@ -109,7 +111,8 @@ impl Entry {
             Some(text) => Self::written(said.at, day, Kind::Theirs, text),
             None => Self::unreadable(said, day),
         };
-        entry.led_by(&lead)
+        let name = Some(said.name);
+        Self { name, ..entry }.led_by(&lead)
     }
 
     fn unreadable(said: &Said, day: Day) -> Self {
@@ -160,6 +163,7 @@ impl Entry {
             at,
             day,
             kind,
+            name: None,
             text,
             marks: Vec::new(),
             raw: None,
@@ -246,6 +250,7 @@ impl Entry {
     pub(super) fn delete(&mut self) {
         self.kind = Kind::Deleted;
         (self.text, self.raw, self.laid) = (Safe::default(), None, None);
+        self.name = None;
         self.marks.clear();
     }
 }

@@ -130,9 +130,7 @@ impl Log {
     ) -> Option<bool> {
         let entry = self.tickets.remove(&ticket)?;
         match named {
-            Ok(name) => {
-                self.names.insert(name, entry);
-            }
+            Ok(name) => self.name(name, entry),
             Err(receipt) => self.set_receipt(entry, receipt),
         }
         Some(self.is_ours(entry))
@@ -142,8 +140,22 @@ impl Log {
         matches!(self.get(entry).map(|it| &it.kind), Some(Kind::Ours(..)))
     }
 
+    /// An entry of ours has this name, and comes to an end.
     pub(super) fn name(&mut self, name: Name, entry: u64) {
         self.names.insert(name, entry);
+        if let Some(entry) = self.get_mut(entry) {
+            entry.name = Some(name);
+        }
+    }
+
+    /// Where a message stands.
+    pub(super) fn find(&self, name: Name, is_ours: bool) -> Option<u64> {
+        let is_meant = |entry: &Entry| {
+            let ours = matches!(entry.kind, Kind::Ours(..));
+            entry.name == Some(name) && entry.is_message() && ours == is_ours
+        };
+        let mut newest = self.newest_first();
+        newest.find(|(_, it)| is_meant(it)).map(|(entry, _)| entry)
     }
 
     /// A message of ours moved on; false if it does not stand here to show that.

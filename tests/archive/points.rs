@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use securechat::chat::{ContactId, ConversationId, FailReason, Incoming, Kind, LogId, Name};
 use securechat::chat::{Outgoing, State};
-use securechat::store::{Archive, Entry, Error, Filter, Restored, Search, Standing, Way};
+use securechat::store::{
+    Archive, Deletion, Entry, Error, Filter, Restored, Search, Standing, Way, Which,
+};
 use securechat::time::UnixTime;
 
 use crate::disk::{Disk, Fault};
@@ -73,6 +75,7 @@ impl Truth {
             6 | 7 => self.show(archive, dice),
             8 => self.settle(archive, dice),
             _ if dice.one_in(6) => self.purge(archive),
+            _ if dice.one_in(3) => self.delete(archive),
             _ => self.receive_again(archive, dice),
         }
     }
@@ -195,6 +198,22 @@ impl Truth {
         self.purged.extend(&self.ending);
         self.purged.extend(&self.confirming);
         archive.purge(None, None).map(|_| ())
+    }
+
+    /// A message that is over is done away with.
+    fn delete(&mut self, archive: &mut Archive) -> Result<(), Error> {
+        let theirs = self.confirmed.difference(&self.purged).next();
+        let Some(&key) = self.settled.difference(&self.purged).next().or(theirs) else {
+            return Ok(());
+        };
+        self.purged.insert(key);
+        let deleted = archive.delete(Which {
+            contact: key.0,
+            name: key.1,
+            is_ours: self.settled.contains(&key),
+        })?;
+        assert_eq!(deleted, Deletion::Done, "{key:?}");
+        Ok(())
     }
 
     /// A process begins with what the store holds.

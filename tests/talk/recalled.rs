@@ -172,6 +172,39 @@ fn a_clipboard_that_cannot_be_reached_is_said_to_be_so() {
     );
 }
 
+/// Those who look up what was said find nothing of it any more.
+#[test]
+fn what_is_deleted_in_lines_is_gone_from_the_disk() {
+    let (alice, bob) = Home::friends();
+    std::fs::write(bob.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    let (mut listener, address) = listen(&bob, &[]);
+    listener.say("@alice for later");
+    listener.said("[1] queued: ");
+    listener.say("/delete 1");
+    listener.said("not deleted: it is not delivered yet, and is sent all the same");
+    let mut caller = alice.connect("bob", address, &[]);
+    assert!(caller.said("").ends_with("\tbob\tfor later"));
+    listener.said("[1] delivered");
+    caller.say("a secret of alice's");
+    listener.said("a secret of alice's");
+    caller.say("harmless");
+    listener.said("harmless");
+    listener.say("/delete");
+    listener.said("which one? /delete N; 1 is the newest");
+    listener.say("/delete 2");
+    listener.said("deleted: a secret of alice's; the other side keeps its own");
+    listener.say("/info 2");
+    listener.said("me [1]: 20");
+    listener.say("/search secret");
+    listener.said("nothing of what is kept has that in it");
+    listener.say("/delete 2");
+    listener.said("deleted: for later;");
+    assert_eq!(quit(listener).code, Some(0));
+    let kept = bob.run(&["history", "show"]).rest;
+    assert!(kept.trim_end().ends_with("harmless"), "{kept}");
+    assert_eq!(kept.lines().count(), 1, "{kept}");
+}
+
 /// A message of alice's to bob that has waited too long.
 fn too_old(alice: &Path, bob: &str) {
     let mut kept = Kept::in_home(alice);

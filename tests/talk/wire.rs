@@ -152,9 +152,9 @@ impl Wire {
         self.shared.state().weather = Some([seed, seed + 1].map(weather));
     }
 
-    /// From now on nothing comes back to the caller, or what came back before does.
-    pub(crate) fn is_one_way(&self, is_one_way: bool) {
-        self.shared.state().is_one_way = is_one_way;
+    /// From now on nothing comes back to the caller.
+    pub(crate) fn gives_nothing_back(&self) {
+        self.shared.state().is_one_way = true;
     }
 
     /// How many datagrams the storm has lost.

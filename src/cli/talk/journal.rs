@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
-use crate::store::{Archive, Change, Entry, Error, Fault, Filter, Page, Search};
+use crate::store::{
+    Archive, Around, Change, Deletion, Entry, Error, Fault, Filter, Page, Search, Which,
+};
 use crate::time::UnixTime;
 
 /// The store, and what it is still to be told.
@@ -170,6 +172,28 @@ impl Journal {
         before: Option<UnixTime>,
     ) -> Result<u64, Error> {
         self.archive.count_purged(contact, before)
+    }
+
+    /// Does away with one message, as far as it is written down: [`Archive::delete`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn delete(&mut self, which: Which) -> Result<Deletion, Error> {
+        self.catch_up()?;
+        self.archive.delete(which)
+    }
+
+    /// A message and what was said around it: [`Archive::around`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn around(
+        &self,
+        which: Which,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Option<Around>, Error> {
+        self.archive.around(which, most, bytes)
     }
 
     /// Whether something is only in memory yet.

@@ -32,6 +32,7 @@ pub(super) enum Call {
     Reload,
     HistoryFind(HistoryFind),
     HistoryPurge(HistoryPurge),
+    HistoryDelete(HistoryDelete),
     Subscribe,
     Quit,
 }
@@ -154,6 +155,25 @@ pub(super) struct HistoryPurge {
     pub(super) count_only: bool,
 }
 
+/// `history.delete`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryDelete {
+    pub(super) peer: String,
+    /// The name of the message.
+    pub(super) message: String,
+    /// `in` or `out`: each side draws names by itself.
+    pub(super) dir: Direction,
+}
+
+/// Whether a message came, or is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Direction {
+    In,
+    Out,
+}
+
 /// What is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unclear {
@@ -208,6 +228,7 @@ impl Call {
             "peers.revoke" => read(params).map(Self::PeersRevoke),
             "peers.remove" => read(params).map(Self::PeersRemove),
             "history.find" => read(params).map(Self::HistoryFind),
+            "history.delete" => read(params).map(Self::HistoryDelete),
             "history.purge" => read(params).map(Self::HistoryPurge),
             other => Err(Unclear::NoSuchMethod(safe_line(other))),
         }

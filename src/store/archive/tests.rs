@@ -34,7 +34,7 @@ impl Dice {
     }
 }
 
-const NOW: UnixTime = UnixTime(1_795_000_000_000);
+pub(super) const NOW: UnixTime = UnixTime(1_795_000_000_000);
 
 fn secret(byte: u8) -> StaticSecret {
     StaticSecret::from_bytes(&mut [byte; 32])
@@ -46,18 +46,18 @@ fn rng() -> Box<dyn CryptoRng + Send> {
     Box::new(ChaCha20Rng::from_seed(seed))
 }
 
-fn contact(byte: u8) -> ContactId {
+pub(super) fn contact(byte: u8) -> ContactId {
     PeerId::new([byte; 32]).into()
 }
 
-fn name(log: u64, sequence: u64) -> Name {
+pub(super) fn name(log: u64, sequence: u64) -> Name {
     Name {
         log: LogId(log),
         sequence,
     }
 }
 
-fn outgoing(name: Name, body: &str) -> Outgoing {
+pub(super) fn outgoing(name: Name, body: &str) -> Outgoing {
     Outgoing {
         name,
         kind: Kind::Text,
@@ -67,7 +67,7 @@ fn outgoing(name: Name, body: &str) -> Outgoing {
     }
 }
 
-fn incoming(name: Name, body: &str) -> Incoming {
+pub(super) fn incoming(name: Name, body: &str) -> Incoming {
     Incoming {
         name,
         kind: Kind::Text,
@@ -78,10 +78,10 @@ fn incoming(name: Name, body: &str) -> Incoming {
     }
 }
 
-struct Place(TempDir);
+pub(super) struct Place(TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -93,7 +93,7 @@ impl Place {
         Archive::open(&self.path(), &secret(1), keep, rng(), now)
     }
 
-    fn open(&self, keep: Keep) -> (Archive, Restored) {
+    pub(super) fn open(&self, keep: Keep) -> (Archive, Restored) {
         self.try_open(keep, NOW).unwrap()
     }
 }

@@ -3,6 +3,7 @@
 mod chat;
 mod commands;
 mod completion;
+mod found;
 mod modes;
 mod submit;
 mod told;
@@ -141,6 +142,7 @@ impl App {
             Mode::Verify(panel) => panel.paste(text),
             Mode::Chat => self.paste_into_message(text),
             Mode::Panel { .. }
+            | Mode::Found(_)
             | Mode::Pasted(_)
             | Mode::Welcome { .. }
             | Mode::Code(_)

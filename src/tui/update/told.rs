@@ -73,8 +73,11 @@ impl App {
             Told::SafetyNumber { peer, number } => self.on_safety_number(peer, number),
             Told::NotProved { peer, why } => self.on_not_proved(peer, why),
             Told::Code { lines, text } => self.show_code(lines, text),
+            Told::Deleted(which) => self.on_deleted(which),
+            Told::NotDeleted(why) => self.tell(why),
             Told::Files { part, found } => self.on_files(&part, found),
-            Told::Page { title, lines } => self.show_page(title, lines),
+            Told::Found { hits, sum } => self.on_found(hits, sum),
+            Told::Around { messages, at } => self.on_around(messages, at),
             Told::Note { about, lines } => {
                 for line in lines {
                     self.note(about, line);

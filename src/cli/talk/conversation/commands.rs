@@ -77,7 +77,7 @@ impl Conversation {
             Command::Reply(n) => self.quote_message(n),
             Command::Retry(number) => return self.retry(number),
             Command::Keys => self.left_out("keys"),
-            Command::Delete => self.left_out("delete"),
+            Command::Delete(n) => self.delete_message(n),
             Command::Close => self.left_out("close"),
             Command::Clear => self.left_out("clear"),
             Command::Unread => self.left_out("unread"),

@@ -7,7 +7,9 @@ use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
 use crate::plain::Stamp;
+use crate::store::{Deletion, Which};
 use crate::text::{Safe, safe_line};
+use crate::tui;
 
 impl Conversation {
     /// Whether what is printed can be named again.
@@ -61,6 +63,72 @@ impl Conversation {
             Ok(()) => self.warn(Safe::from("copied: ") + beginning(&message.text)),
             Err(why) => self.warn(Safe::from("not copied: ") + why),
         }
+    }
+
+    /// Does away with a message, kept or not; what is printed stays printed.
+    pub(super) fn delete_message(&mut self, n: Option<usize>) {
+        if n.is_none() {
+            let words =
+                "which one? /delete N; 1 is the newest of the conversation that the prompt shows";
+            return self.warn(words.into());
+        }
+        let Some(message) = self.recall(n) else {
+            return;
+        };
+        let which = Which {
+            contact: message.peer.into(),
+            name: message.name,
+            is_ours: message.own.is_some(),
+        };
+        match self.delete_kept(which) {
+            Ok(Deletion::Done | Deletion::NotKept) => {
+                self.state.backlog.forget(&message);
+                let words = Safe::from("deleted: ") + beginning(&message.text);
+                self.warn(
+                    words + "; the other side keeps its own, and what is printed stays printed",
+                );
+            }
+            Ok(stays @ (Deletion::Waiting | Deletion::Unconfirmed)) => {
+                self.warn(Safe::from("not deleted: ") + why_it_stays(stays));
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Does away with a message that the screen has.
+    pub(super) fn delete_of_screen(&mut self, which: tui::Which) {
+        self.note_seen();
+        let which = Which {
+            contact: which.peer.into(),
+            name: which.name,
+            is_ours: which.is_ours,
+        };
+        let why = match self.delete_kept(which) {
+            Ok(Deletion::Done | Deletion::NotKept) => return,
+            Ok(stays) => Safe::from("not deleted: ") + why_it_stays(stays),
+            Err(error) => {
+                self.complain(&error);
+                "not deleted".into()
+            }
+        };
+        if let Some(screen) = self.face.screen() {
+            screen.not_deleted(why);
+        }
+    }
+
+    /// Does away with a message wherever it is kept, and takes it off a screen.
+    pub(super) fn delete_kept(&mut self, which: Which) -> Result<Deletion, Error> {
+        let done = self.profile.journal.delete(which)?;
+        if matches!(done, Deletion::Done | Deletion::NotKept)
+            && let Some(screen) = self.face.screen()
+        {
+            screen.deleted(tui::Which {
+                peer: which.contact.peer(),
+                name: which.name,
+                is_ours: which.is_ours,
+            });
+        }
+        Ok(done)
     }
 
     /// Quotes a message in what is said next.
@@ -132,6 +200,17 @@ impl Conversation {
         } else {
             Safe::from(" - /retry ") + number + " sends it again"
         })
+    }
+}
+
+/// Why a message is not deleted.
+pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
+    match stays {
+        Deletion::Waiting => {
+            "it is not delivered yet, and is sent all the same: delete it when it is"
+        }
+        Deletion::Unconfirmed => "nobody has seen it yet: it is shown first",
+        Deletion::Done | Deletion::NotKept => "",
     }
 }
 

@@ -7,18 +7,20 @@ use serde_json::{Value, json};
 
 use crate::chat::ContactId;
 use crate::cli::history::{Record, begins_with};
-use crate::cli::json::Event;
+use crate::cli::json::{Event, parse_message_id};
 use crate::cli::peers::List;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::recalled::why_it_stays;
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::request::{
-    Accept, Call, HistoryFind, HistoryPurge, PeersAdd, PeersRename, PeersRevoke, Unclear, read_line,
+    Accept, Call, Direction, HistoryDelete, HistoryFind, HistoryPurge, PeersAdd, PeersRename,
+    PeersRevoke, Unclear, read_line,
 };
 use crate::cli::{Error, ExitCode};
 use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
-use crate::store::{Cursor, Filter, HostPort, KeyOffer, Search, Way, key_text};
+use crate::store::{Cursor, Deletion, Filter, HostPort, KeyOffer, Search, Way, Which, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 
@@ -164,7 +166,8 @@ impl Conversation {
             | Call::PeersRemove(_)
             | Call::Reload
             | Call::HistoryFind(_)
-            | Call::HistoryPurge(_) => {
+            | Call::HistoryPurge(_)
+            | Call::HistoryDelete(_) => {
                 let done = self.do_call(call);
                 if let Err(Error::System { .. }) = &done
                     && let Some(fatal) = self.handle.fatal()
@@ -238,6 +241,7 @@ impl Conversation {
             }
             Call::HistoryFind(find) => self.history_find(&find),
             Call::HistoryPurge(purge) => self.history_purge(&purge),
+            Call::HistoryDelete(delete) => self.history_delete(&delete),
             // Those have answered already.
             Call::Send(_) | Call::Ping(_) | Call::Subscribe | Call::Quit => Ok(json!({})),
         }
@@ -407,6 +411,30 @@ impl Conversation {
         }
         let gone = self.profile.journal.purge(contact, before)?;
         Ok(json!({ "messages": gone }))
+    }
+
+    fn history_delete(&mut self, delete: &HistoryDelete) -> Result<Value, Error> {
+        let Some(name) = parse_message_id(&delete.message) else {
+            let given = safe_line(&delete.message);
+            let reason = Safe::from("\"") + given + "\" is no name of a message";
+            return Err(Error::BadRequest { reason });
+        };
+        let Some(contact) = self.contact_called(Some(&delete.peer))? else {
+            return Ok(json!({ "messages": 0 }));
+        };
+        let is_ours = delete.dir == Direction::Out;
+        let which = Which {
+            contact,
+            name,
+            is_ours,
+        };
+        match self.delete_kept(which)? {
+            Deletion::Done => Ok(json!({ "messages": 1 })),
+            Deletion::NotKept => Ok(json!({ "messages": 0 })),
+            stays @ (Deletion::Waiting | Deletion::Unconfirmed) => Err(Error::BadRequest {
+                reason: why_it_stays(stays).into(),
+            }),
+        }
     }
 
     fn contact_called(&self, typed: Option<&str>) -> Result<Option<ContactId>, Error> {

@@ -40,16 +40,21 @@ impl Conversation {
         };
         self.state.drawn = self.clock.now();
         let result = screen.draw();
-        let seen = screen.take_seen();
         if let Some(end) = self.printed(result)? {
             return Ok(Some(end));
         }
         let drawn = core::mem::take(&mut self.state.undrawn);
         self.take_all(&drawn)?;
-        for (peer, name) in seen {
+        self.note_seen();
+        Ok(None)
+    }
+
+    /// Notes what somebody has looked at.
+    pub(super) fn note_seen(&mut self) {
+        let seen = self.face.screen().map(|screen| screen.take_seen());
+        for (peer, name) in seen.unwrap_or_default() {
             self.profile.journal.shown(peer.into(), name);
         }
-        Ok(None)
     }
 
     /// Does what the screen asks for.
@@ -110,6 +115,8 @@ impl Conversation {
                 with,
                 within,
             } => self.search(words, with, within),
+            Ask::Around(which) => self.show_around(which),
+            Ask::Delete(which) => self.delete_of_screen(which),
             Ask::Files(part) => self.state.lookup.look(part, &self.sender),
             Ask::Export { file, lines } => self.write_out(&file, &lines),
             Ask::Welcome { peer, name } => {

@@ -15,8 +15,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
-    self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
-    Standing, Terminal, Through, Ticket, Told,
+    self, Action, App, Ask, Card, Comparison, Guest, Hit, LinkStatus, Now, Osc, Reader, Said,
+    Settings, Standing, Terminal, Through, Ticket, Told, Which,
 };
 
 /// A screen, and the terminal that it is on.
@@ -309,9 +309,24 @@ impl Screen {
         self.tell(Told::Code { lines, text });
     }
 
-    /// Shows a page to look at.
-    pub(in crate::cli::talk) fn page(&mut self, title: &'static str, lines: Vec<Safe>) {
-        self.tell(Told::Page { title, lines });
+    /// Shows what was found of what is kept.
+    pub(in crate::cli::talk) fn found(&mut self, hits: Vec<Hit>, sum: Vec<Safe>) {
+        self.tell(Told::Found { hits, sum });
+    }
+
+    /// Shows a message among its neighbours.
+    pub(in crate::cli::talk) fn around(&mut self, messages: Vec<Vec<Safe>>, at: usize) {
+        self.tell(Told::Around { messages, at });
+    }
+
+    /// A message is kept nowhere any more.
+    pub(in crate::cli::talk) fn deleted(&mut self, which: Which) {
+        self.tell(Told::Deleted(which));
+    }
+
+    /// Tells why a message is not deleted.
+    pub(in crate::cli::talk) fn not_deleted(&mut self, why: Safe) {
+        self.tell(Told::NotDeleted(why));
     }
 
     pub(in crate::cli::talk) fn guest(&mut self, guest: Guest) {
