@@ -161,19 +161,26 @@ pub(super) struct Completion {
 impl Mode {
     /// The panel that verifies somebody, also below a QR code.
     pub(super) const fn panel_mut(&mut self) -> Option<&mut Verifying> {
-        match self {
-            Self::Verify(panel) => Some(panel),
-            Self::Code(code) => code.under.as_mut(),
-            Self::Chat
-            | Self::Search(_)
-            | Self::Past { .. }
-            | Self::Switcher { .. }
-            | Self::Panel { .. }
-            | Self::Found(_)
-            | Self::Pasted(_)
-            | Self::Welcome { .. }
-            | Self::Leave { .. } => None,
+        if let Self::Verify(panel) = self {
+            Some(panel)
+        } else if let Self::Code(code) = self {
+            code.under.as_mut()
+        } else {
+            None
         }
+    }
+
+    /// Whether nothing of the conversation can be seen for it.
+    const fn covers(&self) -> bool {
+        matches!(
+            self,
+            Self::Panel { .. }
+                | Self::Found(_)
+                | Self::Switcher { .. }
+                | Self::Welcome { .. }
+                | Self::Verify(_)
+                | Self::Code(_)
+        )
     }
 }
 
@@ -263,17 +270,8 @@ impl App {
 
     /// Whether somebody looks at the end of this conversation.
     pub(super) fn is_seen(&self, at: usize) -> bool {
-        let is_covered = matches!(
-            self.mode,
-            Mode::Panel { .. }
-                | Mode::Found(_)
-                | Mode::Switcher { .. }
-                | Mode::Welcome { .. }
-                | Mode::Verify(_)
-                | Mode::Code(_)
-        );
         self.is_focused
-            && !is_covered
+            && !self.mode.covers()
             && self.window().height > 0
             && self.active == Some(at)
             && self

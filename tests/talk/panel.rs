@@ -62,7 +62,7 @@ fn two_people_verify_each_other_on_two_screens() {
         !bob.vt.text().contains(&here),
         "they are in the panel alone"
     );
-    judges(&mut alice, "m", "[M] once more: these are bob's words");
+    judges(&mut alice, "m", "M once more: these are bob's words");
     alice.sees("bob is [verified] from now on.");
     alice.sees("bob has not confirmed yet.");
     alice.sees("bob [verified]");
@@ -109,7 +109,7 @@ fn words_that_differ_are_not_bob_and_what_waits_is_kept() {
     alice.sees("me       for the real bob");
     opens(&mut alice);
     words(&mut alice);
-    judges(&mut alice, "d", "[D] once more: they differ, bob is barred");
+    judges(&mut alice, "d", "D once more: they differ, bob is barred");
     alice.sees("bob [NOT bob]");
     alice.sees("[NOT bob] Closed: somebody may sit between you.");
     alice.sees("Nothing that was said since ");

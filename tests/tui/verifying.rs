@@ -384,7 +384,7 @@ fn whatever_comes_between_takes_a_verdict_back() {
         screen.seconds(2);
         between(&mut screen);
         screen.actions();
-        assert!(!screen.text().contains("[M] once more"), "{what}");
+        assert!(!screen.text().contains("M once more"), "{what}");
         screen.seconds(2);
         screen.key("m");
         assert_eq!(screen.actions(), [], "{what}");

@@ -47,23 +47,21 @@ impl App {
     }
 
     fn panel(&self, height: usize) -> Option<Panel> {
-        match &self.mode {
-            Mode::Panel { title, above, .. } => Some(Panel {
+        if let Mode::Panel { title, above, .. } = &self.mode {
+            Some(Panel {
                 title: Safe::from(*title) + self.panel_keys(),
                 lines: self.panel_rows(),
                 chosen: 0..0,
                 above: *above,
-            }),
-            Mode::Found(found) => Some(self.found_panel(found, height)),
-            Mode::Switcher { chosen, .. } => Some(self.switcher(*chosen)),
-            Mode::Welcome { guest, name } => Some(question(guest, name, &self.escape_key())),
-            Mode::Chat
-            | Mode::Search(_)
-            | Mode::Past { .. }
-            | Mode::Pasted(_)
-            | Mode::Verify(_)
-            | Mode::Code(_)
-            | Mode::Leave { .. } => None,
+            })
+        } else if let Mode::Found(found) = &self.mode {
+            Some(self.found_panel(found, height))
+        } else if let Mode::Switcher { chosen, .. } = &self.mode {
+            Some(self.switcher(*chosen))
+        } else if let Mode::Welcome { guest, name } = &self.mode {
+            Some(question(guest, name, &self.escape_key()))
+        } else {
+            None
         }
     }
 

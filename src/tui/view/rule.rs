@@ -62,25 +62,16 @@ impl App {
         self.obstacle().map(|words| (words, plain))
     }
 
+    /// What is asked here; what covers the conversation asks in a panel of its own.
     fn question(&self) -> Option<Safe> {
-        match &self.mode {
-            Mode::Pasted(lines) => {
-                let (send, escape) = (self.send_key(), self.escape_key());
-                let words = Safe::from(*lines) + " lines: " + send + " send as one message, ";
-                Some(words + escape + " edit")
-            }
-            Mode::Leave { waiting, drafts } => {
-                Some(left_behind(*waiting, *drafts, &self.escape_key()))
-            }
-            Mode::Chat
-            | Mode::Search(_)
-            | Mode::Past { .. }
-            | Mode::Switcher { .. }
-            | Mode::Panel { .. }
-            | Mode::Found(_)
-            | Mode::Verify(_)
-            | Mode::Code(_)
-            | Mode::Welcome { .. } => None,
+        let (send, escape) = (self.send_key(), self.escape_key());
+        if let Mode::Pasted(lines) = &self.mode {
+            let words = Safe::from(*lines) + " lines: " + send + " send as one message, ";
+            Some(words + escape + " edit")
+        } else if let Mode::Leave { waiting, drafts } = &self.mode {
+            Some(left_behind(*waiting, *drafts, &escape))
+        } else {
+            None
         }
     }
 

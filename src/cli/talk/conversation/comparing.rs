@@ -106,12 +106,7 @@ impl Conversation {
             return screen.safety_number(peer, safe_line(number));
         }
         let label = self.label(&peer);
-        let first =
-            Safe::from("verify: call ") + &label + " or meet. Do NOT use this chat for it: ";
-        self.warn_about(
-            peer,
-            first + "whoever is in the middle could answer. Both of you have:",
-        );
+        self.warn_about(peer, call(&label) + " Both of you have:");
         for line in lines(number) {
             self.warn_about(peer, Safe::from("    ") + line);
         }
@@ -129,10 +124,9 @@ impl Conversation {
         let label = self.label(&peer);
         let [a, b, c, d] = words(code);
         let [x, y, z] = code.numbers();
-        let call = Safe::from("verify: call ") + &label + " or meet. Do NOT use this chat for it: ";
         let numbers = Safe::from("    or, without English, the numbers  ") + u64::from(x) + "  ";
         for line in [
-            call + "whoever is in the middle could answer. Both of you see:",
+            call(&label) + " Both of you see:",
             Safe::from("    ") + safe_line(&[a, b, c, d].join("   ")),
             numbers + u64::from(y) + "  " + u64::from(z),
             Safe::from("  they are the same:       /match ") + &label,
@@ -156,6 +150,12 @@ impl Conversation {
     pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
         other_ways(&self.peer(peer))
     }
+}
+
+/// By which way people compare.
+fn call(label: &Safe) -> Safe {
+    let words = Safe::from("verify: call ") + label + " or meet. Do NOT use this chat for it: ";
+    words + "whoever is in the middle could answer."
 }
 
 /// As [`Conversation::other_ways`]. Only a saved peer has a line that says what came of it.
