@@ -12,7 +12,7 @@ use securechat::chat::{ContactId, ConversationId, Incoming, Kind, LogId, Name};
 use securechat::crypto::StaticSecret;
 use securechat::id::PeerId;
 use securechat::net::os_rng;
-use securechat::store::{Archive, Filter, Keep};
+use securechat::store::{Archive, Filter, Keep, Search, Way, Which};
 use securechat::time::UnixTime;
 
 /// Changes that are timed one by one.
@@ -88,8 +88,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         words: Some("nothing has this".to_owned()),
         ..Filter::default()
     };
-    let (found, took) = timed(|| archive.page(&filter, 0, 200, 256 << 10));
+    let mut search = Search::new(filter, Way::Back, None);
+    let (found, took) = timed(|| search.page(&archive, 200, 256 << 10));
     println!("search in them: {took:?}, {} found", found?.entries.len());
+    for (which, sequence) in [("newest", HISTORY - 1), ("oldest", CHANGES)] {
+        let (contact, message) = message(sequence);
+        let message = Which {
+            contact,
+            name: message.name,
+            is_ours: false,
+        };
+        let (deleted, took) = timed(|| archive.delete(message));
+        println!("the {which} of them deleted: {took:?}, {:?}", deleted?);
+    }
     drop(archive);
     let (opened, took) = timed(open);
     drop(opened?);

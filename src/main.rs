@@ -5,6 +5,7 @@ use std::io::Write;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
+use securechat::net::LogLine;
 use securechat::{cli, store};
 
 /// Frees are wiped, so that no copy of a secret that a library made outlives it.
@@ -35,6 +36,7 @@ fn on_panic(info: &PanicHookInfo<'_>) {
         "error: securechat {version} met a bug of its own at {place} and stopped\n  \
          Please report this line and what you did. It holds nothing of a conversation."
     );
+    LogLine::finish();
     std::process::exit(cli::ExitCode::Bug as i32);
 }
 

@@ -8,9 +8,10 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use securechat::id::SessionIndex;
+use securechat::proto::limits::{AMPLIFICATION, RESP_SENDINGS};
 use securechat::proto::{DropReason, Endpoint, EndpointConfig};
 use securechat::sim::{Forger, NodeId, Pair, SimRng, World};
-use securechat::wire::limits::MESSAGE1_LEN;
+use securechat::wire::limits::{INIT_LEN, MESSAGE1_LEN, RESP_LEN};
 use simulated::stranger::{JOB, Stranger, any_datagram, source};
 use simulated::{COOKIE, RESP, SOON, assert_well, check_bounds, clear, ms, secs, sent};
 
@@ -66,6 +67,28 @@ fn a_reply_is_never_larger_than_the_request() {
         answers += stranger.collect(&mut pair).len();
     }
     assert!(answers > 0, "there was something to compare");
+}
+
+#[test]
+fn who_repeats_a_true_message_1_in_anothers_name_gets_little_sent_to_him() {
+    let mut pair = Pair::connected(8);
+    let (a, b) = (pair.a, pair.b);
+    let inits = sent(&pair, a, simulated::INIT);
+    // It remembers no timestamp: the recorded message 1 is as good as new.
+    pair.restart(b);
+    pair.stop(a);
+    clear(&mut pair);
+    for _ in 0..200 {
+        for init in &inits {
+            pair.inject(init.from, init.to, init.datagram.clone());
+        }
+        pair.advance(ms(100));
+    }
+    let to_victim: usize = sent(&pair, b, RESP).iter().map(|s| s.datagram.len()).sum();
+    let paid = 2 * INIT_LEN + (RESP_SENDINGS as usize - 1) * INIT_LEN;
+    assert_eq!(to_victim, 2 * RESP_LEN * RESP_SENDINGS as usize);
+    assert!(to_victim < 3 * paid / 2 && to_victim < AMPLIFICATION * paid);
+    assert_eq!(endpoint(&pair, b).stats().keypairs, 1);
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod config;
 mod history;
 #[path = "common/kept.rs"]
 mod kept;
+#[path = "common/schema.rs"]
+mod schema;
 
 use std::fs;
 use std::io::Write;
@@ -68,6 +70,9 @@ impl Home {
         let mut command = program();
         command.args(["--home", home]).args(args);
         let done = finish(command, input);
+        if args.contains(&"--json") {
+            done.stdout.lines().for_each(is_described);
+        }
         let placed = |text: &str| text.replace(home, "HOME").replace("HOME\\", "HOME/");
         Done {
             stdout: placed(&done.stdout),
@@ -94,6 +99,13 @@ impl Home {
         home.data(&["peers", "add", "bob", BOB]);
         home
     }
+}
+
+/// A line that is printed with `--json` is what docs/json.schema.json says.
+fn is_described(line: &str) {
+    let parse = |text: &str| -> serde_json::Value { serde_json::from_str(text).expect(line) };
+    let (root, record) = (parse(include_str!("../docs/json.schema.json")), parse(line));
+    assert_eq!(schema::mismatch(&root, &root, &record), None, "{line}");
 }
 
 /// The program with nothing of the tester's own settings.

@@ -55,7 +55,7 @@ macro_rules! replay {
     };
 }
 
-replay! { packet frame handshake peer chat known_peers key_file key_offer text secrets record store config list }
+replay! { packet frame handshake peer chat known_peers key_file key_offer text secrets record store config list json }
 
 #[test]
 fn every_target_has_a_program_and_is_replayed() {

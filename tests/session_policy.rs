@@ -124,7 +124,8 @@ fn there_are_at_most_eight_guests_and_two_of_a_source() {
         .collect();
     for node in &crowd {
         world.connect(*node, host).unwrap();
-        world.advance(SOON);
+        // No faster are so many asked about.
+        world.advance(secs(10));
         assert!(world.node(host).endpoint().unwrap().stats().guests <= limits::MAX_GUESTS);
     }
     assert_eq!(
@@ -152,6 +153,58 @@ fn there_are_at_most_eight_guests_and_two_of_a_source() {
             world.node(host).endpoint().unwrap().stats().guests <= limits::MAX_GUESTS_PER_SOURCE
         );
     }
+}
+
+/// A guest of that number calls `host`, from a port of this host.
+fn call_from(world: &mut World, host: NodeId, nth: u16, source: [u8; 4]) -> NodeId {
+    let node = world.add_node(&format!("guest {nth}"), EndpointConfig::default());
+    let at = world.node(node).host();
+    world.network_mut().roam(at, (source, 1_000 + nth).into());
+    world.add_peer(node, host);
+    world.connect(node, host).unwrap();
+    node
+}
+
+fn questions(world: &World, host: NodeId) -> usize {
+    count(world, host, |event| matches!(event, Event::Guest { .. }))
+}
+
+#[test]
+fn a_source_of_ever_new_keys_asks_a_person_twice_a_minute() {
+    let mut world = World::new(6);
+    let host = world.add_node("host", policy(Trust::Ask, false));
+    let mut crowd = Vec::new();
+    for nth in 0..60 {
+        crowd.push(call_from(&mut world, host, nth, [10, 0, 200, 1]));
+        world.advance(secs(2));
+    }
+    let asked = questions(&world, host);
+    let most = (limits::GUEST_BURST + 2 * limits::GUEST_RATE) as usize;
+    assert!((most - 1..=most).contains(&asked), "{asked} questions");
+    // Nobody else has to wait for that.
+    call_from(&mut world, host, 100, [10, 0, 201, 1]);
+    world.advance(SOON);
+    assert_eq!(questions(&world, host), asked + 1);
+    // And at that source whoever goes on calling is asked about when the others are gone.
+    let late = call_from(&mut world, host, 101, [10, 0, 200, 1]);
+    crowd.into_iter().for_each(|node| world.stop(node));
+    let key = world.id(late);
+    let is_late = |event: &Event| matches!(event, Event::Guest { peer, .. } if *peer == key);
+    assert!(world.advance_until(secs(90), |w| count(w, host, is_late) == 1));
+}
+
+#[test]
+fn ever_new_keys_from_everywhere_ask_a_person_six_times_a_minute() {
+    let mut world = World::new(7);
+    let host = world.add_node("host", policy(Trust::Ask, false));
+    for nth in 0..60u16 {
+        let source = [10, 0, 200, u8::try_from(nth).unwrap()];
+        call_from(&mut world, host, nth, source);
+        world.advance(secs(2));
+    }
+    let asked = questions(&world, host);
+    let most = (limits::ALL_GUESTS_BURST + 2 * limits::ALL_GUESTS_RATE) as usize;
+    assert!((most - 1..=most).contains(&asked), "{asked} questions");
 }
 
 #[test]

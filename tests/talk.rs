@@ -31,6 +31,9 @@ mod doctor;
 mod drawing;
 #[path = "talk/ends.rs"]
 mod ends;
+#[cfg(unix)]
+#[path = "talk/export.rs"]
+mod export;
 #[path = "talk/failures.rs"]
 mod failures;
 #[cfg(target_os = "linux")]
@@ -51,6 +54,9 @@ mod lines;
 #[path = "talk/logs.rs"]
 mod logs;
 #[cfg(target_os = "linux")]
+#[path = "talk/moves.rs"]
+mod moves;
+#[cfg(target_os = "linux")]
 #[path = "talk/panel.rs"]
 mod panel;
 #[path = "talk/people.rs"]
@@ -64,6 +70,9 @@ mod programs;
 #[cfg(target_os = "linux")]
 #[path = "talk/purge.rs"]
 mod purge;
+#[cfg(target_os = "linux")]
+#[path = "talk/recalled.rs"]
+mod recalled;
 #[path = "talk/receipts.rs"]
 mod receipts;
 #[path = "talk/rude.rs"]

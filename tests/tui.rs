@@ -9,6 +9,8 @@
     reason = "a test that meets something unexpected should stop there"
 )]
 
+#[path = "tui/bound.rs"]
+mod bound;
 #[path = "tui/hostile.rs"]
 mod hostile;
 #[path = "tui/keys.rs"]

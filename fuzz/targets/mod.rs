@@ -6,6 +6,7 @@ mod handshake;
 #[path = "../../tests/hostile/mod.rs"]
 mod hostile;
 mod input;
+mod json;
 mod list;
 mod memory;
 mod parsers;
@@ -17,6 +18,7 @@ mod text;
 
 pub use config::config;
 pub use handshake::handshake;
+pub use json::json;
 pub use list::list;
 pub use parsers::{frame, key_file, key_offer, known_peers, packet};
 pub use peer::{chat, peer};
@@ -29,7 +31,7 @@ pub use text::text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const ALL: [Target; 14] = [
+pub const ALL: [Target; 15] = [
     ("packet", packet),
     ("frame", frame),
     ("handshake", handshake),
@@ -44,4 +46,5 @@ pub const ALL: [Target; 14] = [
     ("store", store),
     ("config", config),
     ("list", list),
+    ("json", json),
 ];

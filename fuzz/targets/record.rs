@@ -14,7 +14,7 @@ use securechat::chat::{ContactId, ConversationId, Incoming, Kind, LogId, Name, P
 use securechat::crypto::{StaticSecret, StoreKey};
 use securechat::id::PeerId;
 use securechat::store::{
-    Archive, Error, ErrorKind, Filter, Keep, Loss, Restored, Salvaged, StoreTrouble,
+    Archive, Error, ErrorKind, Filter, Keep, Loss, Restored, Salvaged, Search, StoreTrouble, Way,
 };
 use securechat::time::{Instant, UnixTime};
 use securechat::wire::Writer;
@@ -54,7 +54,8 @@ pub fn record(data: &[u8]) {
     match open(disk.clone(), keep) {
         Ok((archive, restored)) => {
             assert!(opening.is_none(), "{opening:?}");
-            let found = archive.page(&Filter::default(), 0, 1_000, usize::MAX);
+            let mut search = Search::new(Filter::default(), Way::Back, None);
+            let found = search.page(&archive, 1_000, usize::MAX);
             let found = found.expect("the file is sound");
             assert!(keep == Keep::ThirtyDays || found.unreadable == lost.history);
             go_on(archive, restored, &mut input);

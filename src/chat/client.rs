@@ -1,8 +1,7 @@
 //! All conversations of one identity.
 
 use core::time::Duration;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -18,6 +17,7 @@ use crate::chat::policy::Policy;
 use crate::chat::sender::Ledger;
 use crate::chat::transport::{Transport, Transports};
 use crate::proto::limits::MESSAGE_LIFE;
+use crate::proto::{Directory, Keyed, Place};
 use crate::time::Instant;
 
 /// Messages, their receipts and their order, for every contact; without packets, sockets or clock.
@@ -30,7 +30,7 @@ pub struct Client {
     policy: Policy,
     outbox: Box<dyn Outbox>,
     log_ids: ChaCha20Rng,
-    conversations: BTreeMap<ContactId, Box<Conversation>>,
+    conversations: Directory<Box<Conversation>>,
     /// Whose bytes may have to move.
     awake: VecDeque<ContactId>,
     deadlines: Deadlines,
@@ -57,7 +57,7 @@ impl Client {
             policy,
             outbox,
             log_ids: ChaCha20Rng::from_seed(seed),
-            conversations: BTreeMap::new(),
+            conversations: Directory::new(seed),
             awake: VecDeque::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
@@ -133,12 +133,15 @@ impl Client {
         now: Instant,
     ) -> Result<Name, SendError> {
         let (name, len) = (message.name, message.body.len());
-        if name != self.conversation(contact).sender.next_name() {
+        let conversation = known(&mut self.conversations, contact, &mut self.log_ids);
+        if name != conversation.sender.next_name() {
             return Err(SendError::NameTaken);
         }
         self.outbox.push(contact, message)?;
         let expires = now + self.policy.life;
-        self.enqueue(contact, name, len, expires);
+        conversation.sender.enqueue(name, len, expires);
+        self.deadlines.note(conversation);
+        self.wake(contact);
         Ok(name)
     }
 
@@ -158,7 +161,7 @@ impl Client {
 
     /// The application has a message of [`Event::Message`] safe: its sender gets the receipt.
     pub fn take(&mut self, contact: ContactId, name: Name, now: Instant) {
-        if let Some(conversation) = self.conversations.get_mut(&contact) {
+        if let Some(conversation) = self.conversations.get_mut(contact.key()) {
             conversation.receiver.take(name, now);
             self.wake(contact);
         }
@@ -166,7 +169,7 @@ impl Client {
 
     /// The application does not want a message of [`Event::Message`]: its sender is told.
     pub fn refuse(&mut self, contact: ContactId, name: Name) {
-        if let Some(conversation) = self.conversations.get_mut(&contact) {
+        if let Some(conversation) = self.conversations.get_mut(contact.key()) {
             conversation.receiver.refuse(name);
             self.wake(contact);
         }
@@ -178,14 +181,14 @@ impl Client {
         self.with(contact, |conversation, ledger| {
             conversation.sender.give_up(ledger);
         });
-        self.conversations.remove(&contact);
+        self.conversations.remove(contact.key());
         self.awake.retain(|awake| *awake != contact);
     }
 
     /// Something about the contact's connection changed: it began or ended, a stream can be read or
     /// written, ended, was reset or stopped, or more of ours is acknowledged.
     pub fn handle_transport(&mut self, contact: ContactId) {
-        if let Some(conversation) = self.conversations.get_mut(&contact) {
+        if let Some(conversation) = self.conversations.get_mut(contact.key()) {
             conversation.is_stirred = true;
         }
         self.wake(contact);
@@ -207,9 +210,14 @@ impl Client {
 
     /// Gives up what has waited for too long.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(deadline, contact)) = self.deadlines.queue.first()
+        while let Some(&(deadline, place)) = self.deadlines.queue.first()
             && deadline <= now
         {
+            let Some(conversation) = self.conversations.at_mut(place) else {
+                self.deadlines.queue.pop_first();
+                continue;
+            };
+            let contact = conversation.contact;
             self.with(contact, |conversation, ledger| {
                 conversation.sender.expire(ledger, now);
             });
@@ -220,13 +228,11 @@ impl Client {
     pub fn drive(&mut self, transports: &mut impl Transports, now: Instant) {
         while let Some(contact) = self.awake.pop_front() {
             let mut transport = transports.to(contact.peer());
-            let log_ids = &mut self.log_ids;
-            let conversation = match self.conversations.entry(contact) {
-                Entry::Occupied(known) => known.into_mut(),
-                // Strangers come and go: only who can say something has a conversation.
-                Entry::Vacant(_) if transport.is_none() => continue,
-                Entry::Vacant(new) => new.insert(Conversation::new(contact, log_ids)),
-            };
+            // Strangers come and go: only who can say something has a conversation.
+            if transport.is_none() && !self.conversations.contains(contact.key()) {
+                continue;
+            }
+            let conversation = known(&mut self.conversations, contact, &mut self.log_ids);
             conversation.pump(
                 transport.as_mut().map(|it| it as &mut dyn Transport),
                 &mut *self.outbox,
@@ -246,14 +252,14 @@ impl Client {
     /// What happened, oldest first.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        if let Event::TurnedAway { contact, .. } = event
-            && let Some(conversation) = self.conversations.get_mut(&contact)
+        if let Some(&Event::TurnedAway { contact, .. }) = self.events.front()
+            && let Some(conversation) = self.conversations.get_mut(contact.key())
         {
             conversation.receiver.on_polled();
             self.wake(contact);
         }
-        Some(event)
+        // Taken whole: an event that is taken apart and put together is copied in pieces.
+        self.events.pop_front()
     }
 
     /// When [`Client::handle_timeout`] is due. `None` while nothing waits for delivery.
@@ -265,19 +271,19 @@ impl Client {
     /// How far a message of ours has come; `None` once that is final, or if there is no such message.
     #[must_use]
     pub fn state(&self, contact: ContactId, name: Name) -> Option<State> {
-        self.conversations.get(&contact)?.sender.state(name)
+        self.conversations.get(contact.key())?.sender.state(name)
     }
 
     /// How many messages to a contact are neither delivered nor failed.
     #[must_use]
     pub fn unsettled(&self, contact: ContactId) -> usize {
-        let conversation = self.conversations.get(&contact);
+        let conversation = self.conversations.get(contact.key());
         conversation.map_or(0, |it| it.sender.len())
     }
 
     /// To whom messages are neither delivered nor failed.
     pub fn unsettled_contacts(&self) -> impl Iterator<Item = ContactId> + '_ {
-        let contacts = self.conversations.values();
+        let contacts = self.conversations.iter();
         let unsettled = contacts.filter(|it| it.sender.len() > 0);
         unsettled.map(|it| it.contact)
     }
@@ -301,15 +307,11 @@ impl Client {
     }
 
     fn conversation(&mut self, contact: ContactId) -> &mut Conversation {
-        let log_ids = &mut self.log_ids;
-        let entry = self.conversations.entry(contact);
-        entry.or_insert_with(|| Conversation::new(contact, log_ids))
+        known(&mut self.conversations, contact, &mut self.log_ids)
     }
 
     fn enqueue(&mut self, contact: ContactId, name: Name, len: usize, expires: Instant) {
-        let log_ids = &mut self.log_ids;
-        let entry = self.conversations.entry(contact);
-        let conversation = entry.or_insert_with(|| Conversation::new(contact, log_ids));
+        let conversation = known(&mut self.conversations, contact, &mut self.log_ids);
         conversation.sender.enqueue(name, len, expires);
         self.deadlines.note(conversation);
         self.wake(contact);
@@ -317,7 +319,7 @@ impl Client {
 
     /// Does something to a conversation, if there is one, with the outbox and the events at hand.
     fn with(&mut self, contact: ContactId, act: impl FnOnce(&mut Conversation, &mut Ledger<'_>)) {
-        let Some(conversation) = self.conversations.get_mut(&contact) else {
+        let Some(conversation) = self.conversations.get_mut(contact.key()) else {
             return;
         };
         let mut ledger = Ledger {
@@ -345,15 +347,26 @@ impl Client {
 
     /// Bytes of unfinished and untaken messages of a contact that are held in memory.
     pub(crate) fn held_bytes(&self, contact: ContactId) -> usize {
-        let conversation = self.conversations.get(&contact);
+        let conversation = self.conversations.get(contact.key());
         conversation.map_or(0, |it| it.receiver.held_bytes())
     }
+}
+
+/// The conversation with a contact, begun if there was none.
+fn known<'a>(
+    conversations: &'a mut Directory<Box<Conversation>>,
+    contact: ContactId,
+    log_ids: &mut ChaCha20Rng,
+) -> &'a mut Conversation {
+    conversations.get_or_insert_with(contact.key(), |place| {
+        Conversation::new(contact, place, log_ids)
+    })
 }
 
 /// When the first message of each conversation expires.
 #[derive(Default)]
 struct Deadlines {
-    queue: BTreeSet<(Instant, ContactId)>,
+    queue: BTreeSet<(Instant, Place)>,
     /// Whose last waiting message is settled.
     settled: Vec<ContactId>,
 }
@@ -361,18 +374,18 @@ struct Deadlines {
 impl Deadlines {
     /// Looks at a conversation in which a message was queued or settled.
     fn note(&mut self, conversation: &mut Conversation) {
-        let (contact, deadline) = (conversation.contact, conversation.sender.deadline());
+        let (place, deadline) = (conversation.place, conversation.sender.deadline());
         if deadline == conversation.noted {
             return;
         }
         if let Some(old) = core::mem::replace(&mut conversation.noted, deadline) {
-            self.queue.remove(&(old, contact));
+            self.queue.remove(&(old, place));
         }
         match deadline {
             Some(new) => {
-                self.queue.insert((new, contact));
+                self.queue.insert((new, place));
             }
-            None => self.settled.push(contact),
+            None => self.settled.push(conversation.contact),
         }
     }
 }

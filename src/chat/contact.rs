@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::id::PeerId;
+use crate::proto::Keyed;
 
 /// A person on the other side. One key belongs to a contact now; several may later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +14,12 @@ impl ContactId {
     #[must_use]
     pub const fn peer(self) -> PeerId {
         self.0
+    }
+}
+
+impl Keyed for ContactId {
+    fn key(&self) -> &PeerId {
+        &self.0
     }
 }
 

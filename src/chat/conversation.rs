@@ -14,10 +14,14 @@ use crate::chat::receipt::{Receipt, Reject};
 use crate::chat::receiver::{Receiver, Turn};
 use crate::chat::sender::{Ledger, Sender};
 use crate::chat::transport::Transport;
+use crate::id::PeerId;
+use crate::proto::{Keyed, Place};
 use crate::time::Instant;
 
 pub(super) struct Conversation {
     pub(super) contact: ContactId,
+    /// Where the client has it.
+    pub(super) place: Place,
     /// The connection that both halves are on.
     generation: Option<u64>,
     pub(super) sender: Sender,
@@ -28,10 +32,17 @@ pub(super) struct Conversation {
     pub(super) noted: Option<Instant>,
 }
 
+impl Keyed for Conversation {
+    fn key(&self) -> &PeerId {
+        self.contact.key()
+    }
+}
+
 impl Conversation {
-    pub(super) fn new(contact: ContactId, log_ids: &mut ChaCha20Rng) -> Box<Self> {
+    pub(super) fn new(contact: ContactId, place: Place, log_ids: &mut ChaCha20Rng) -> Box<Self> {
         Box::new(Self {
             contact,
+            place,
             generation: None,
             sender: Sender::new(LogId(log_ids.next_u64())),
             receiver: Receiver::default(),

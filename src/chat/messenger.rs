@@ -65,7 +65,7 @@ impl Messenger {
     /// at every process start; the names of messages come from it.
     #[must_use]
     pub fn in_memory(endpoint: Endpoint, seed: [u8; 32], now: Instant) -> Self {
-        let outbox = Box::new(MemoryOutbox::default());
+        let outbox = Box::new(MemoryOutbox::new(seed));
         let client = Client::new(Policy::default(), outbox, seed, now);
         Self::new(endpoint, client, now)
     }
@@ -100,7 +100,7 @@ impl Messenger {
         now: Instant,
     ) -> Result<Name, SendError> {
         let message = self.prepare(contact, draft)?;
-        self.accept(contact, message, now)
+        self.accept_known(contact, message, now)
     }
 
     /// The first half of [`Messenger::send`]: the message under the name that it is to have. With a
@@ -139,6 +139,15 @@ impl Messenger {
         now: Instant,
     ) -> Result<Name, SendError> {
         self.check_contact(contact)?;
+        self.accept_known(contact, message, now)
+    }
+
+    fn accept_known(
+        &mut self,
+        contact: ContactId,
+        message: Outgoing,
+        now: Instant,
+    ) -> Result<Name, SendError> {
         let name = self.client.accept(contact, message, now)?;
         self.endpoint.seek(contact.peer(), now);
         Ok(name)
@@ -250,7 +259,7 @@ impl Messenger {
             match self.next_half() {
                 Half::Client => {
                     let event = self.client.poll_event()?;
-                    let Event::Misbehaved { contact, .. } = event else {
+                    let Event::Misbehaved { contact, .. } = &event else {
                         return Some(Update::Chat(event));
                     };
                     self.endpoint.close_for_violation(contact.peer(), now);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -10,7 +10,9 @@ use thiserror::Error;
 use crate::chat::contact::ContactId;
 use crate::chat::event::State;
 use crate::chat::message::{ConversationId, Kind, Name};
+use crate::id::PeerId;
 use crate::proto::limits::MAX_LOGS;
+use crate::proto::{Directory, Keyed};
 use crate::time::UnixTime;
 
 /// Messages that wait for one contact in memory.
@@ -92,7 +94,7 @@ pub trait Outbox: fmt::Debug + Send {
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError>;
 
     /// A message that was pushed and not settled. `None` if it has been lost: it then fails.
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing>;
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing>;
 
     /// Forgets a message: it has been delivered or has failed.
     fn settle(&mut self, contact: ContactId, name: Name, state: State);
@@ -105,28 +107,58 @@ pub trait Outbox: fmt::Debug + Send {
 /// An outbox that ends with the process.
 #[derive(Debug)]
 pub struct MemoryOutbox {
-    queues: BTreeMap<ContactId, Queue>,
-    max_messages: usize,
-    max_bytes: usize,
+    queues: Directory<Queue>,
+    bounds: Bounds,
     /// What an earlier process left behind, in order.
     waiting: Vec<Waiting>,
     /// The memory of the last queue that was emptied, for the next one.
-    spare: Queue,
+    spare: VecDeque<Outgoing>,
 }
 
-#[derive(Debug, Default)]
+/// What may wait for one contact.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Bounds {
+    /// Whether so many messages of so many bytes together may join the queue, if there is one.
+    fn check(
+        self,
+        queue: Option<&Queue>,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), OutboxError> {
+        let (held, held_bytes) = queue.map_or((0, 0), |it| (it.messages.len(), it.bytes));
+        if held.saturating_add(messages) > self.messages {
+            return Err(OutboxError::TooMany);
+        }
+        if held_bytes.saturating_add(bytes) > self.bytes {
+            return Err(OutboxError::TooMuch);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
 struct Queue {
+    contact: ContactId,
     /// In the order in which they were pushed.
     messages: VecDeque<Outgoing>,
     bytes: usize,
 }
 
+impl Keyed for Queue {
+    fn key(&self) -> &PeerId {
+        self.contact.key()
+    }
+}
+
 impl Queue {
-    const fn new() -> Self {
-        Self {
-            messages: VecDeque::new(),
-            bytes: 0,
-        }
+    fn push(&mut self, message: Outgoing) {
+        self.bytes = self.bytes.saturating_add(message.body.len());
+        self.messages.push_back(message);
     }
 
     /// Where a message stands. Where none is missing in between, its number tells.
@@ -141,21 +173,24 @@ impl Queue {
     }
 }
 
-impl Default for MemoryOutbox {
-    fn default() -> Self {
-        Self::with_bounds(OUTBOX_MAX_MESSAGES, OUTBOX_MAX_BYTES)
-    }
-}
-
 impl MemoryOutbox {
-    /// An outbox of at most so many messages and bytes a contact.
+    /// An outbox with the usual bounds. `seed`: 32 random bytes, that nobody may choose contacts which are slow to
+    /// find.
     #[must_use]
-    pub const fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self::with_bounds(seed, OUTBOX_MAX_MESSAGES, OUTBOX_MAX_BYTES)
+    }
+
+    /// An outbox of at most so many messages and bytes a contact. `seed`: as [`MemoryOutbox::new`].
+    #[must_use]
+    pub fn with_bounds(seed: [u8; 32], max_messages: usize, max_bytes: usize) -> Self {
         Self {
-            queues: BTreeMap::new(),
-            spare: Queue::new(),
-            max_messages,
-            max_bytes,
+            queues: Directory::new(seed),
+            spare: VecDeque::new(),
+            bounds: Bounds {
+                messages: max_messages,
+                bytes: max_bytes,
+            },
             waiting: Vec::new(),
         }
     }
@@ -169,15 +204,16 @@ impl MemoryOutbox {
             body_len: message.body.len(),
             age,
         });
-        self.keep(contact, message);
+        self.queue(contact).push(message);
     }
 
-    fn keep(&mut self, contact: ContactId, message: Outgoing) {
+    fn queue(&mut self, contact: ContactId) -> &mut Queue {
         let spare = &mut self.spare;
-        let queue = self.queues.entry(contact);
-        let queue = queue.or_insert_with(|| core::mem::take(spare));
-        queue.bytes = queue.bytes.saturating_add(message.body.len());
-        queue.messages.push_back(message);
+        self.queues.get_or_insert_with(contact.key(), |_| Queue {
+            contact,
+            messages: core::mem::take(spare),
+            bytes: 0,
+        })
     }
 }
 
@@ -188,30 +224,29 @@ impl Outbox for MemoryOutbox {
         messages: usize,
         bytes: usize,
     ) -> Result<(), OutboxError> {
-        let held = self.queues.get(&contact);
-        let (held, held_bytes) = held.map_or((0, 0), |it| (it.messages.len(), it.bytes));
-        if held.saturating_add(messages) > self.max_messages {
-            return Err(OutboxError::TooMany);
-        }
-        if held_bytes.saturating_add(bytes) > self.max_bytes {
-            return Err(OutboxError::TooMuch);
-        }
-        Ok(())
+        let queue = self.queues.get(contact.key());
+        self.bounds.check(queue, messages, bytes)
     }
 
     fn push(&mut self, contact: ContactId, message: Outgoing) -> Result<(), OutboxError> {
-        self.has_room(contact, 1, message.body.len())?;
-        self.keep(contact, message);
-        Ok(())
+        let bounds = self.bounds;
+        let queue = self.queue(contact);
+        let refused = bounds.check(Some(queue), 1, message.body.len());
+        if refused.is_ok() {
+            queue.push(message);
+        } else if queue.messages.is_empty() {
+            self.queues.remove(contact.key());
+        }
+        refused
     }
 
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
-        let queue = self.queues.get(&contact)?;
-        queue.messages.get(queue.position(name)?).cloned()
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing> {
+        let queue = self.queues.get(contact.key())?;
+        queue.messages.get(queue.position(name)?)
     }
 
     fn settle(&mut self, contact: ContactId, name: Name, _: State) {
-        let Some(queue) = self.queues.get_mut(&contact) else {
+        let Some(queue) = self.queues.get_mut(contact.key()) else {
             return;
         };
         let message = queue
@@ -221,9 +256,9 @@ impl Outbox for MemoryOutbox {
             queue.bytes -= message.body.len();
         }
         if queue.messages.is_empty()
-            && let Some(empty) = self.queues.remove(&contact)
+            && let Some(empty) = self.queues.remove(contact.key())
         {
-            self.spare = empty;
+            self.spare = empty.messages;
         }
     }
 
@@ -236,7 +271,6 @@ impl Outbox for MemoryOutbox {
 mod tests {
     use super::*;
     use crate::chat::message::LogId;
-    use crate::id::PeerId;
 
     fn message(sequence: u64, len: usize) -> Outgoing {
         Outgoing {
@@ -254,14 +288,14 @@ mod tests {
     #[test]
     fn both_bounds_count_for_each_contact_and_room_comes_back() {
         let (alice, bob) = (PeerId::new([1; 32]).into(), PeerId::new([2; 32]).into());
-        let mut outbox = MemoryOutbox::with_bounds(2, 10);
+        let mut outbox = MemoryOutbox::with_bounds([1; 32], 2, 10);
         assert_eq!(outbox.push(alice, message(0, 8)), Ok(()));
         assert_eq!(outbox.push(alice, message(1, 3)), Err(OutboxError::TooMuch));
         assert_eq!(outbox.push(alice, message(1, 2)), Ok(()));
         assert_eq!(outbox.push(alice, message(2, 0)), Err(OutboxError::TooMany));
         assert_eq!(outbox.push(bob, message(0, 10)), Ok(()));
         let name = message(0, 0).name;
-        assert_eq!(outbox.load(alice, name), Some(message(0, 8)));
+        assert_eq!(outbox.load(alice, name), Some(&message(0, 8)));
         outbox.settle(alice, name, State::Delivered);
         outbox.settle(alice, name, State::Delivered);
         assert_eq!(outbox.load(alice, name), None);
@@ -271,9 +305,9 @@ mod tests {
     #[test]
     fn an_empty_queue_takes_no_memory() {
         let alice = PeerId::new([1; 32]).into();
-        let mut outbox = MemoryOutbox::default();
+        let mut outbox = MemoryOutbox::new([1; 32]);
         outbox.push(alice, message(0, 1)).unwrap();
         outbox.settle(alice, message(0, 1).name, State::Delivered);
-        assert!(outbox.queues.is_empty());
+        assert_eq!(outbox.queues.len(), 0);
     }
 }

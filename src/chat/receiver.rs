@@ -54,7 +54,7 @@ pub(super) struct Receiver {
     may_read: bool,
     seen: Seen,
     /// What the application has and has not decided on, with its length.
-    untaken: Vec<(Name, usize)>,
+    untaken: VecDeque<(Name, usize)>,
     untaken_bytes: usize,
     /// What was turned away and waits in the events.
     unpolled: usize,
@@ -193,7 +193,7 @@ impl Receiver {
     fn judge(&mut self, arrival: &Arrival, turn: &Turn<'_>) -> Result<Option<u64>, RejectReason> {
         let name = arrival.message.name;
         self.seen.on_heard(name.log, turn.now);
-        if self.untaken.iter().any(|(untaken, _)| *untaken == name) {
+        if self.is_untaken(name) {
             return Ok(None);
         }
         let verdict = self.seen.judge(name, turn.now);
@@ -214,6 +214,14 @@ impl Receiver {
             Verdict::Late => Err(RejectReason::OutOfOrder),
             Verdict::TooManyLogs => Err(RejectReason::TooManyLogs),
         }
+    }
+
+    /// Whether the application has it and has not decided. What is untaken of a log that is remembered ascends, so
+    /// that the newest mostly tells.
+    fn is_untaken(&self, name: Name) -> bool {
+        let newest = self.untaken.back().map(|(newest, _)| newest);
+        let is_above = newest.is_some_and(|it| it.log == name.log && it.sequence < name.sequence);
+        !is_above && self.untaken.iter().any(|(untaken, _)| *untaken == name)
     }
 
     /// Reads on in a body of its own. `false`: nothing more has come.
@@ -243,7 +251,7 @@ impl Receiver {
 
     fn show(&mut self, message: Incoming, turn: &mut Turn<'_>) {
         self.seen.on_met(message.name, turn.now);
-        self.untaken.push((message.name, message.body.len()));
+        self.untaken.push_back((message.name, message.body.len()));
         self.untaken_bytes += message.body.len();
         let contact = turn.contact;
         turn.events.push_back(Event::Message { contact, message });
@@ -284,9 +292,9 @@ impl Receiver {
 
     fn decide(&mut self, name: Name) -> bool {
         let at = self.untaken.iter().position(|(it, _)| *it == name);
-        let len = at.map(|at| self.untaken.remove(at).1);
-        self.untaken_bytes -= len.unwrap_or(0);
-        len.is_some()
+        let decided = at.and_then(|at| self.untaken.remove(at));
+        self.untaken_bytes -= decided.map_or(0, |(_, len)| len);
+        decided.is_some()
     }
 
     fn owe_receipt(&mut self, name: Name) {

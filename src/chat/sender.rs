@@ -297,7 +297,6 @@ impl Sender {
         let Some(queued) = self.queue.get(at) else {
             return false;
         };
-        let place = queued.place;
         let (name, is_long) = (queued.name, queued.body_len > INLINE_BODY_MAX_LEN);
         if is_long && self.wire.body.is_some() {
             return false;
@@ -315,12 +314,16 @@ impl Sender {
         } else {
             None
         };
-        self.put(place, &message, stream);
+        self.put(at, message, stream);
         true
     }
 
-    /// Puts a message where `write_record` and `write_body` take it from.
-    fn put(&mut self, place: u64, message: &Outgoing, stream: Option<StreamId>) {
+    /// Puts the message that stands there where `write_record` and `write_body` take it from.
+    fn put(&mut self, at: usize, message: &Outgoing, stream: Option<StreamId>) {
+        let Some(queued) = self.queue.get_mut(at) else {
+            return;
+        };
+        let place = queued.place;
         let len = message.body.len() as u64;
         let record = Record {
             body: stream.map_or(Body::Here(&message.body), |stream| Body::Elsewhere {
@@ -343,13 +346,10 @@ impl Sender {
                 written: 0,
             });
         }
-        let record_end = wire.record_end;
-        if let Some(queued) = self.find(place) {
-            queued.trace = Some(Trace {
-                record_end,
-                body: stream.map(|stream| (stream, len)),
-            });
-        }
+        queued.trace = Some(Trace {
+            record_end: wire.record_end,
+            body: stream.map(|stream| (stream, len)),
+        });
     }
 
     /// The application on the other side has taken these.

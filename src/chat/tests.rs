@@ -75,7 +75,7 @@ fn client(seed: u64, largest: usize, now: Instant) -> Client {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     Client::new(
         policy(largest),
-        Box::new(MemoryOutbox::default()),
+        Box::new(MemoryOutbox::new([0; 32])),
         bytes,
         now,
     )

@@ -138,8 +138,8 @@ pub enum Error {
     },
     /// SC33: words that were compared with this peer were different ones, and nobody has decided yet.
     WordsDiffered {
-        /// The saved name.
-        name: Safe,
+        /// Who.
+        peer: Peer,
     },
     /// SC34: somebody reads out another safety number than the one of the two keys here.
     NumberDiffers {
@@ -323,7 +323,7 @@ impl Error {
             Self::NewerVersion { peer, theirs, ours } => {
                 wording::newer_version(peer, *theirs, *ours)
             }
-            Self::WordsDiffered { name } => wording::words_differed(name),
+            Self::WordsDiffered { peer } => wording::words_differed(peer),
             Self::NumberDiffers { name } => wording::number_differs(name),
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
             Self::NeedsInput(prompt) => wording::needs_input(*prompt),

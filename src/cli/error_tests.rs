@@ -129,7 +129,13 @@ fn samples() -> Vec<Report> {
             theirs: 2,
             ours: 1,
         },
-        Error::WordsDiffered { name: "bob".into() },
+        Error::WordsDiffered { peer: bob() },
+        Error::WordsDiffered {
+            peer: Peer {
+                saved: false,
+                ..bob()
+            },
+        },
         Error::NumberDiffers { name: "bob".into() },
         Error::SigningKeyChanged { peer: bob() },
         Error::SigningKeyChanged {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::chat::{Name, Received};
+use crate::chat::{LogId, Name, Received};
 use crate::cli::report::Report;
 use crate::json;
 use crate::plain::Stamp;
@@ -121,6 +121,17 @@ impl Body {
 /// The name of a message that both sides have for it.
 pub(super) fn message_id(name: Name) -> String {
     format!("{:016x}-{}", name.log.0, name.sequence)
+}
+
+/// Reads what [`message_id`] writes.
+pub(super) fn parse_message_id(text: &str) -> Option<Name> {
+    let (log, sequence) = text.split_once('-')?;
+    let name = Name {
+        log: LogId(u64::from_str_radix(log, 16).ok()?),
+        sequence: sequence.parse().ok()?,
+    };
+    // In no other form.
+    (message_id(name) == text).then_some(name)
 }
 
 /// A duration in milliseconds, to the microsecond.

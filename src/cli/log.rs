@@ -1,6 +1,7 @@
-//! Sets up the log: to standard error for `-v`, or to a file that only its owner can read.
+//! Sets up the log: to standard error for `-v`, or to a file that only its owner can read. A thread writes it
+//! ([`LogLine`]).
 
-use std::fs::File;
+use std::io::{Write, stderr};
 
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
@@ -9,25 +10,25 @@ use tracing_subscriber::fmt::format::{DefaultFields, Format};
 
 use crate::cli::Error;
 use crate::cli::args::{Globals, LogLevel};
+use crate::net::LogLine;
 use crate::store;
+use crate::text::safe_line;
 
 /// Starts logging as the flags want it; without them there is no log.
 pub(super) fn start(globals: &Globals) -> Result<(), Error> {
     let level = level(globals);
-    // A second start in one process would fail, and the first log stays: nothing to be done.
-    let _ = match &globals.log {
-        Some(path) => {
-            let file: File = store::open_log(path)?;
-            let writer = std::sync::Mutex::new(file);
-            let log = builder(level).with_ansi(false).with_writer(writer);
-            tracing::subscriber::set_global_default(log.finish())
-        }
-        None if globals.verbose > 0 || globals.log_level.is_some() => {
-            let log = builder(level).with_ansi(false).with_writer(std::io::stderr);
-            tracing::subscriber::set_global_default(log.finish())
-        }
+    let target: Box<dyn Write + Send> = match &globals.log {
+        Some(path) => Box::new(store::open_log(path)?),
+        None if globals.verbose > 0 || globals.log_level.is_some() => Box::new(stderr()),
         None => return Ok(()),
     };
+    LogLine::start(target).map_err(|error| Error::System {
+        operation: "start the log",
+        reason: safe_line(&error.to_string()),
+    })?;
+    let log = builder(level).with_ansi(false).with_writer(|| LogLine);
+    // A second start in one process would fail, and the first log stays: nothing to be done.
+    let _ = tracing::subscriber::set_global_default(log.finish());
     Ok(())
 }
 

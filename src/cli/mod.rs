@@ -24,6 +24,7 @@ mod talk;
 mod target;
 mod topics;
 mod trouble;
+mod turn;
 mod unlock;
 mod version;
 mod wording;
@@ -35,3 +36,5 @@ pub use history::When;
 pub use out::Out;
 pub use report::{Line, Part, Report, Suggestion};
 pub use run::{Context, run};
+#[doc(hidden)]
+pub use talk::{read_call_for_testing_only, read_line_for_testing_only};

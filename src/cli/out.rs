@@ -6,7 +6,7 @@ use crate::cli::Error;
 use crate::cli::args::{Color, Globals};
 use crate::cli::json::{self, Event, Failure, Trouble};
 use crate::cli::report::{Report, Suggestion};
-use crate::net::Clock;
+use crate::net::{Clock, LogLine};
 use crate::text::Safe;
 
 /// The printer of one command.
@@ -119,7 +119,10 @@ impl Out {
 
 fn written(result: io::Result<()>) -> Result<(), Error> {
     match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            LogLine::finish();
+            std::process::exit(0)
+        }
         Err(error) => Err(Error::output(&error)),
         Ok(()) => Ok(()),
     }

@@ -10,6 +10,7 @@ use crate::cli::{
     Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, settled,
     status, talk,
 };
+use crate::net::LogLine;
 use crate::store::{self, Config, Mode, Paths};
 use crate::text::safe_text;
 
@@ -57,7 +58,9 @@ pub fn run(args: &[OsString]) -> ExitCode {
         Some(command) => dispatch(command, &cli.globals, &out),
         None => alone(&cli.globals, &out),
     });
-    done.unwrap_or_else(|error| fail(&error, &out))
+    let code = done.unwrap_or_else(|error| fail(&error, &out));
+    LogLine::finish();
+    code
 }
 
 /// Without a command: the people who are known, on a screen or as events; a guide for whoever has no identity yet, or

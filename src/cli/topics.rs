@@ -54,8 +54,14 @@ the first who comes. Typed text is not repeated behind a new prompt.
   /save NAME   give a name to this key        /rename NEW      another name
   /search WORDS   in what is kept; from:NAME and since:7d before WORDS narrow it
   /export FILE    the conversation into a new file, for you alone
-  /disconnect     hang up                         /connect         call now
+  /disconnect  hang up                        /connect         call now
+  /info [N]    when it was written, its state /copy [N]        to the clipboard
+  /reply [N]   your next line answers it      /retry [N]       send it once more
+  /delete N    away with it here, kept or not
   /help        the commands                   /quit            leave
+
+N of /retry is the number of the message; else it counts from the end of the
+conversation that the prompt shows: 1, or none, is the newest.
 
 Without a terminal every line of the input is a message, and what is received is
 printed as TIME, NAME and TEXT with tabs between, one line a message; a line
@@ -117,7 +123,7 @@ Nothing that an unknown caller writes is shown before you accept. A key that you
 accept for the first time may be anybody's: compare it over another channel, a
 phone call or a meeting.
 
-  /verify (Alt+V on a screen)       while you talk: four words, seen by both
+  /verify (usually Alt+V)           while you talk: four words, seen by both
   securechat peers verify bob       60 digits, without a connection (or /number)
 
 Words that differ while the 60 digits are the same were misheard, or somebody
@@ -277,7 +283,8 @@ ACCESSIBILITY
 
 With --plain every line is printed once, below the one before: nothing is
 redrawn, nothing moves, states are words and not symbols or colours. It is also
-the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1.
+the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1. Everything
+that can be done on the full screen can be done in lines.
 
 The full screen has a caret where you type, for input methods and magnifiers.
 Nothing in it is told by colour alone; with --ascii, and in a locale without

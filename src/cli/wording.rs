@@ -279,11 +279,29 @@ fn peers(word: &'static str, name: &Safe, rest: &[Safe]) -> Suggestion {
     Suggestion::securechat(words.into_iter().chain(rest.iter().cloned()))
 }
 
-pub(super) fn words_differed(name: &Safe) -> Report {
+pub(super) fn words_differed(peer: &Peer) -> Report {
+    let name = &peer.label;
     let title = Safe::from("the words that you compared with ") + name + " differed";
-    Report::new("SC33", ExitCode::Trust, title)
+    let report = Report::new("SC33", ExitCode::Trust, title)
         .cause("Somebody may have sat between you. Nothing is sent, and nothing is taken.")
-        .cause("What waited to be sent is kept, and goes out once the keys are compared.")
+        .cause("What waited to be sent is kept, and goes out once the keys are compared.");
+    if !peer.saved {
+        let (name, key) = (Safe::from("NAME"), Safe::from("KEY"));
+        return report
+            .hint(
+                "Save it under a name, which lets nobody in:",
+                peers("add", &name, std::slice::from_ref(&key)),
+            )
+            .hint(
+                "Then meet or call, and compare the keys themselves:",
+                peers("verify", &name, &[]),
+            )
+            .hint(
+                "Never to talk to this key again:",
+                peers("revoke", &key, &[]),
+            );
+    }
+    report
         .hint(
             "Meet or call, and compare the keys themselves:",
             peers("verify", name, &[]),

@@ -1,8 +1,10 @@
 //! What a typed line means, in lines and on the full screen alike.
 
+mod message;
 mod secret;
 mod table;
 
+pub(crate) use self::message::{clipboard, copied, details, quoted};
 pub(crate) use self::secret::holds_secret;
 pub(crate) use self::table::{COMMANDS, Usage, beginning_with, find, lines};
 
@@ -60,7 +62,8 @@ pub(crate) enum Command<'a> {
     Message(&'a str, &'a str),
     Close,
     Clear,
-    Delete,
+    /// As [`Command::Copy`]; without a number none, or the selected one.
+    Delete(Option<usize>),
     /// Which message: the nth from the end.
     Copy(Option<usize>),
     /// As [`Command::Copy`].
@@ -165,6 +168,7 @@ impl<'a> Command<'a> {
                 Some((name, key)) => Self::Add(name, Some(key.trim())),
                 None => Self::Add(name, None),
             },
+            ("delete", _) => Self::Delete(number(one)?),
             ("copy", _) => Self::Copy(number(one)?),
             ("info", _) => Self::Info(number(one)?),
             ("reply", _) => Self::Reply(number(one)?),
@@ -185,7 +189,6 @@ impl<'a> Command<'a> {
             ("refuse", None) => Self::Refuse,
             ("close", None) => Self::Close,
             ("clear", None) => Self::Clear,
-            ("delete", None) => Self::Delete,
             ("unread", None) => Self::Unread,
             ("bare", None) => Self::Bare,
             ("redraw", None) => Self::Redraw,

@@ -10,8 +10,10 @@ pub(crate) struct Usage {
     pub(crate) does: &'static str,
     /// Whether its first argument is somebody's name.
     pub(crate) takes_name: bool,
-    /// Whether it is about what only the full screen has.
-    pub(crate) is_of_screen: bool,
+    /// Whether all behind it is the name of a file.
+    pub(crate) takes_file: bool,
+    /// Why lines do not have it, if they do not: it is about what only a screen has.
+    pub(crate) left_out: Option<&'static str>,
 }
 
 /// About everything.
@@ -21,7 +23,8 @@ const fn plain(word: &'static str, arguments: &'static str, does: &'static str) 
         arguments,
         does,
         takes_name: false,
-        is_of_screen: false,
+        takes_file: false,
+        left_out: None,
     }
 }
 
@@ -33,10 +36,23 @@ const fn named(word: &'static str, arguments: &'static str, does: &'static str) 
     }
 }
 
-/// About the full screen.
-const fn screen(word: &'static str, arguments: &'static str, does: &'static str) -> Usage {
+/// About a file.
+const fn file(word: &'static str, arguments: &'static str, does: &'static str) -> Usage {
     Usage {
-        is_of_screen: true,
+        takes_file: true,
+        ..plain(word, arguments, does)
+    }
+}
+
+/// About what only the full screen has, and lines do not for this reason.
+const fn screen(
+    word: &'static str,
+    arguments: &'static str,
+    does: &'static str,
+    reason: &'static str,
+) -> Usage {
+    Usage {
+        left_out: Some(reason),
         ..plain(word, arguments, does)
     }
 }
@@ -44,7 +60,12 @@ const fn screen(word: &'static str, arguments: &'static str, does: &'static str)
 /// Every command by its full name, in the order in which help shows them.
 pub(crate) const COMMANDS: &[Usage] = &[
     plain("help", "[COMMAND]", "explain the commands, or one"),
-    screen("keys", "", "show the keys"),
+    screen(
+        "keys",
+        "",
+        "show the keys",
+        "in lines the keys are those of the terminal",
+    ),
     plain("quit", "", "leave"),
     plain("peers", "", "who is there"),
     plain(
@@ -101,22 +122,53 @@ pub(crate) const COMMANDS: &[Usage] = &[
         "find in what is kept; also from:NAME since:7d",
     ),
     plain("lastlog", "WORDS", "as /search"),
-    plain("export", "FILE", "write this conversation into a new FILE"),
-    screen("info", "[N]", "when a message was written, how far it is"),
-    screen("retry", "[N]", "send a failed message again"),
-    screen("reply", "[N]", "quote a message in what you write"),
-    screen("copy", "[N]", "copy a message"),
-    screen("delete", "", "take the selected message off this screen"),
-    screen("unread", "", "go to the first message that was not seen"),
-    screen("close", "", "close this conversation until it goes on"),
-    screen("clear", "", "empty the screen, here only"),
-    screen("bare", "", "the text alone, to copy from"),
-    screen("redraw", "", "draw the screen anew"),
-    screen("mute", "", "ring no bell here, or ring it again"),
+    file("export", "FILE", "write this conversation into a new FILE"),
+    plain("info", "[N]", "when a message was written, how far it is"),
+    plain("retry", "[N]", "send a failed message again"),
+    plain("reply", "[N]", "quote a message in what you write"),
+    plain("copy", "[N]", "copy a message"),
+    plain("delete", "[N]", "do away with a message here, kept or not"),
+    screen(
+        "unread",
+        "",
+        "go to the first message that was not seen",
+        "lines print every message as it comes",
+    ),
+    screen(
+        "close",
+        "",
+        "close this conversation until it goes on",
+        "lines have no tab to close",
+    ),
+    screen(
+        "clear",
+        "",
+        "empty the screen, here only",
+        "what lines have printed stays printed",
+    ),
+    screen(
+        "bare",
+        "",
+        "the text alone, to copy from",
+        "lines have nothing beside the text",
+    ),
+    screen(
+        "redraw",
+        "",
+        "draw the screen anew",
+        "what lines have printed stays printed",
+    ),
+    screen(
+        "mute",
+        "",
+        "ring no bell here, or ring it again",
+        "lines ring no bell",
+    ),
     screen(
         "notify",
         "[LEVEL]",
         "off, bell, sender or full, until you leave",
+        "lines ring no bell and notify nobody",
     ),
 ];
 

@@ -109,6 +109,23 @@ mod tests {
         assert_eq!((note.id, note.params), (None, Value::Null));
     }
 
+    /// A client finds its request by the id.
+    #[test]
+    fn a_number_as_an_id_comes_back_as_the_same_number() {
+        for id in [
+            "7.0758525882214556e19",
+            "0.1",
+            "-1.7976931348623157e308",
+            "18446744073709551615",
+        ] {
+            let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"hello\"}}");
+            let asked = Request::parse(text.as_bytes()).unwrap().id.unwrap();
+            let answer = result(&asked, &Value::Null);
+            let answered: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(answered["id"].as_f64(), id.parse().ok(), "{answer}");
+        }
+    }
+
     #[test]
     fn what_is_none_has_the_code_that_the_specification_says() {
         let code = |text: &[u8]| Request::parse(text).unwrap_err();

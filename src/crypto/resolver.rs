@@ -6,7 +6,8 @@
 
 use core::cell::Cell;
 
-use blake2::{Blake2s256, Digest};
+use blake2::digest::block_api::{Buffer, UpdateCore, VariableOutputCore};
+use blake2::{Blake2s256, Blake2sVarCore, Digest};
 use libcrux_ml_kem::mlkem768::{
     MlKem768Ciphertext, MlKem768PrivateKey, MlKem768PublicKey, decapsulate, encapsulate,
     generate_key_pair, validate_public_key,
@@ -275,9 +276,7 @@ impl Hash for Blake2s {
         let mut pad = Zeroizing::new([0x36_u8; BLOCK_LEN]);
         xor(pad.as_mut_slice(), key);
         Self::hash(&[pad.as_slice(), data], &mut inner);
-        for byte in pad.iter_mut() {
-            *byte ^= 0x36 ^ 0x5c;
-        }
+        swap_pad(&mut pad);
         Self::hash(&[pad.as_slice(), inner.as_slice()], out);
     }
 
@@ -294,13 +293,62 @@ impl Hash for Blake2s {
         let mut temp = Zeroizing::new([0; HASH_LEN]);
         let mut input = Zeroizing::new([0; HASH_LEN + 1]);
         self.hmac(chaining_key, input_key_material, temp.as_mut_slice());
-        self.hmac(temp.as_slice(), &[1], out1);
+        let keyed = Keyed::new(temp.as_slice());
+        keyed.sum(&[1], out1);
         if outputs >= 2 {
-            self.hmac(temp.as_slice(), next_input(&mut input, out1, 2), out2);
+            keyed.sum(next_input(&mut input, out1, 2), out2);
         }
         if outputs >= 3 {
-            self.hmac(temp.as_slice(), next_input(&mut input, out2, 3), out3);
+            keyed.sum(next_input(&mut input, out2, 3), out3);
         }
+    }
+}
+
+/// HMAC under a key for several inputs: the block of key and pad is hashed once. None of them is empty, for
+/// of nothing it would be the last block, and BLAKE2s hashes that in another way.
+struct Keyed {
+    inner: Blake2sVarCore,
+    outer: Blake2sVarCore,
+}
+
+impl Keyed {
+    fn new(key: &[u8]) -> Self {
+        let mut pad = Zeroizing::new([0x36_u8; BLOCK_LEN]);
+        xor(pad.as_mut_slice(), key);
+        let inner = begun(&pad);
+        swap_pad(&mut pad);
+        Self {
+            inner,
+            outer: begun(&pad),
+        }
+    }
+
+    fn sum(&self, input: &[u8], out: &mut [u8]) {
+        let out: &mut [u8; HASH_LEN] = out.first_chunk_mut().expect("snow's buffers hold a hash");
+        let mut inner = Zeroizing::new([0; HASH_LEN]);
+        ended(self.inner.clone(), input, &mut inner);
+        ended(self.outer.clone(), inner.as_slice(), out);
+    }
+}
+
+/// A hash after its first block.
+fn begun(block: &[u8; BLOCK_LEN]) -> Blake2sVarCore {
+    let mut hash = Blake2sVarCore::new(HASH_LEN).expect("BLAKE2s has outputs of this length");
+    hash.update_blocks(core::slice::from_ref(block.into()));
+    hash
+}
+
+/// The hash with one more piece.
+fn ended(mut hash: Blake2sVarCore, piece: &[u8], out: &mut [u8; HASH_LEN]) {
+    let mut buffer = Buffer::<Blake2sVarCore>::default();
+    buffer.digest_blocks(piece, |blocks| hash.update_blocks(blocks));
+    hash.finalize_variable_core(&mut buffer, out.into());
+}
+
+/// From the pad of HMAC's inner hash to that of its outer one.
+fn swap_pad(pad: &mut [u8; BLOCK_LEN]) {
+    for byte in pad {
+        *byte ^= 0x36 ^ 0x5c;
     }
 }
 

@@ -1,9 +1,10 @@
 //! A thread that writes what others note, so that none of them waits for a disk.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// Something that was noted.
@@ -16,27 +17,37 @@ pub(super) struct Noted<T> {
 /// The way to the thread. A full queue loses what is noted, never time.
 pub(super) struct Background<T> {
     queue: Mutex<Option<SyncSender<Noted<T>>>>,
-    missing: AtomicU64,
+    missing: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Closed by the thread when it ends.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl<T: Send + 'static> Background<T> {
-    /// Starts a thread that takes what is noted, of which at most `room` waits.
+    /// Starts a thread that takes what is noted, of which at most `room` waits. When that has ended, the number tells
+    /// what found no room after the last of it.
     ///
     /// # Errors
     /// The system's, if it gives no thread.
     pub(super) fn start(
         name: &str,
         room: usize,
-        body: impl FnOnce(&Receiver<Noted<T>>) + Send + 'static,
+        body: impl FnOnce(&Receiver<Noted<T>>, &AtomicU64) + Send + 'static,
     ) -> io::Result<Self> {
         let (queue, waiting) = sync_channel(room);
+        let missing = Arc::new(AtomicU64::new(0));
+        let unsaid = Arc::clone(&missing);
+        let (runs, ended): (Sender<()>, _) = channel();
         let thread = Builder::new().name(name.to_owned());
-        let thread = thread.spawn(move || body(&waiting))?;
+        let thread = thread.spawn(move || {
+            let _runs = runs;
+            body(&waiting, &unsaid);
+        })?;
         Ok(Self {
             queue: Mutex::new(Some(queue)),
-            missing: AtomicU64::new(0),
+            missing,
             thread: Mutex::new(Some(thread)),
+            ended: Mutex::new(ended),
         })
     }
 
@@ -48,6 +59,13 @@ impl<T: Send + 'static> Background<T> {
         if let Err(TrySendError::Full(_)) = queue.try_send(Noted { item, missing }) {
             self.missing.fetch_add(missing + 1, Ordering::Relaxed);
         }
+    }
+
+    /// As [`Background::finish`], but waits no longer than `time`, and leaves the thread to itself then.
+    pub(super) fn finish_within(&self, time: Duration) {
+        drop(lock(&self.queue).take());
+        let _ = lock(&self.ended).recv_timeout(time);
+        drop(lock(&self.thread).take());
     }
 }
 
@@ -75,16 +93,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
 
     #[test]
     fn what_finds_no_room_is_counted_by_what_does() {
-        let (go, gate) = mpsc::channel::<()>();
-        let (has_room, made_room) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
-        let background = Background::start("test", 2, move |waiting| {
+        let (go, gate) = channel::<()>();
+        let (has_room, made_room) = channel();
+        let (tell, told) = channel();
+        let background = Background::start("test", 2, move |waiting, _| {
             let _ = gate.recv();
             for _ in 0..2 {
                 let noted: Noted<u8> = waiting.recv().unwrap();
@@ -107,7 +123,7 @@ mod tests {
 
     #[test]
     fn nothing_is_noted_any_more_once_it_has_ended() {
-        let background = Background::start("test", 1, |waiting| drop(waiting.recv())).unwrap();
+        let background = Background::start("test", 1, |waiting, _| drop(waiting.recv())).unwrap();
         background.note(1);
         background.finish();
         background.note(2);

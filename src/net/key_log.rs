@@ -48,7 +48,7 @@ impl KeyLog {
     /// # Errors
     /// The system's, if it gives no thread.
     pub(super) fn start(config: KeyLogConfig) -> io::Result<Self> {
-        let body = move |waiting: &Receiver<_>| write_all(config, waiting);
+        let body = move |waiting: &Receiver<_>, _: &_| write_all(config, waiting);
         Background::start("key log", MAX_WAITING, body).map(Self)
     }
 

@@ -11,7 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::net::os;
+use crate::net::{LogLine, os};
 
 /// A request to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +100,7 @@ impl Signals {
             ends_at_once.store(true, Ordering::SeqCst);
             if let Some(second) = second {
                 put_back();
+                LogLine::finish();
                 process::exit(i32::from(second.exit_code()));
             }
             if let Ok(goodbye) = goodbye {

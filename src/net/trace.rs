@@ -97,7 +97,7 @@ impl Trace {
         let keys = config.keys.take().map(KeyLog::start).transpose()?;
         let has_ended = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&has_ended);
-        let body = move |waiting: &Receiver<_>| {
+        let body = move |waiting: &Receiver<_>, _: &_| {
             let end = write_all(&mut config, waiting);
             ended.store(true, Ordering::Relaxed);
             if let Some(end) = end {

@@ -45,6 +45,12 @@ impl Stamp {
         safe_line(&self.0.strftime("%Y-%m-%d %H:%M").to_string())
     }
 
+    /// Date and time to the second, for people: `2026-11-21 02:09:31`.
+    #[must_use]
+    pub fn full(&self) -> Safe {
+        safe_line(&self.0.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
     /// As [`Stamp::utc`], to the millisecond: `2026-11-21T02:09:31.120Z`.
     #[must_use]
     pub fn utc_ms(&self) -> Safe {
@@ -69,6 +75,7 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let stamp = Stamp::in_zone(UnixTime(1_795_226_971_120), zone);
         assert_eq!(stamp.clock().as_str(), "03:09");
+        assert_eq!(stamp.full().as_str(), "2026-11-21 03:09:31");
         assert_eq!(stamp.utc().as_str(), "2026-11-21T02:09:31Z");
         assert_eq!(stamp.utc_ms().as_str(), "2026-11-21T02:09:31.120Z");
     }

@@ -1,6 +1,7 @@
 //! The responder's side: who is calling, and may he come in.
 //!
-//! 1. `on_init` lets the guard judge a part and reassembles message 1.
+//! 1. `on_init` lets the guard judge a part and reassembles message 1, or says again what it was
+//!    answered by.
 //! 2. `on_accepted` knows who sent it: revoked and unknown keys part ways with known ones here, before
 //!    anything costly is spent on message 2.
 //! 3. `on_responded` checks again, since the world may have changed, and sends message 2. Nothing is
@@ -23,20 +24,25 @@ use crate::proto::limits::{
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::{Peer, Standing};
-use crate::proto::reassembly::SlotKey;
+use crate::proto::reassembly::{Answer, SlotKey};
 use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timer;
 use crate::time::Instant;
+use crate::wire::limits::MESSAGE1_LEN;
 use crate::wire::packet::Init;
 
 impl Endpoint {
     pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
         let shared = &mut self.shared;
-        let waiting = shared.waiting_jobs();
+        let slot = (from, init.sender);
+        let (known, waiting) = (
+            shared.reassembly.is_proved(&slot, init, now),
+            shared.waiting_jobs(),
+        );
         match shared
             .guard
-            .judge(from, init, waiting, &mut shared.rng, now)
+            .judge(from, init, known, waiting, &mut shared.rng, now)
         {
             Verdict::Drop => shared.rule_out(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
@@ -44,24 +50,47 @@ impl Endpoint {
                 shared.answer_stranger(from, cookie);
                 Ruling::CookieAsked
             }
-            Verdict::Admit => {
-                let mut ruling = Ruling::Kept;
-                for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
-                    let (local, slot) = (shared.local.clone(), (from, init.sender));
-                    let work = Work::Accept(Accept {
-                        local,
-                        slot,
-                        message1,
-                    });
-                    ruling = if shared.stranger_job(Source::from(from.ip()), work) {
-                        Ruling::Whole
-                    } else {
-                        Ruling::Dropped(DropReason::QueueFull)
-                    };
-                }
-                ruling
+            Verdict::Admit if known => self.answer_again(&slot, now),
+            Verdict::Admit => self.reassemble(from, init, now),
+        }
+    }
+
+    /// A half of a message came again: so does the answer, as long as its keypair waits.
+    fn answer_again(&mut self, slot: &SlotKey, now: Instant) -> Ruling {
+        let shared = &mut self.shared;
+        let Some((peer, index)) = shared.reassembly.announced(slot) else {
+            return Ruling::Kept;
+        };
+        if shared.keys.find(index).is_none_or(|it| it.peer != peer) {
+            return shared.rule_out(DropReason::StaleKeypair);
+        }
+        let Some(datagrams) = shared.reassembly.answer_again(slot, now) else {
+            return shared.rule_out(DropReason::RateLimited);
+        };
+        for datagram in datagrams {
+            shared.answer_stranger(slot.0, datagram);
+        }
+        Ruling::AnsweredAgain
+    }
+
+    fn reassemble(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
+        let shared = &mut self.shared;
+        let mut ruling = Ruling::Kept;
+        for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
+            let (local, slot) = (shared.local.clone(), (from, init.sender));
+            let work = Work::Accept(Accept {
+                local,
+                slot,
+                message1,
+            });
+            ruling = Ruling::Whole;
+            if !shared.stranger_job(Source::from(from.ip()), work) {
+                // Its next sending shall not find it handed out.
+                shared.reassembly.free(&slot);
+                ruling = Ruling::Dropped(DropReason::QueueFull);
             }
         }
+        ruling
     }
 
     /// Message 1 has been read, or was not true.
@@ -89,8 +118,18 @@ impl Endpoint {
             message1,
             responder,
         } = done;
-        let mut responder = responder.ok_or(DropReason::Forged)?;
-        self.shared.reassembly.free(&slot);
+        let responder = responder.ok_or(DropReason::Forged)?;
+        self.welcome_sender(slot, message1, responder, now)
+            .inspect_err(|_| self.shared.reassembly.free(&slot))
+    }
+
+    fn welcome_sender(
+        &mut self,
+        slot: SlotKey,
+        message1: Box<[u8; MESSAGE1_LEN]>,
+        mut responder: Responder,
+        now: Instant,
+    ) -> Result<(Option<PeerLabel>, Welcome), DropReason> {
         let payload = InitPayload::parse(responder.payload()).map_err(|_| DropReason::Malformed)?;
         let peer = responder.remote();
         let welcome = self.receive(peer, &payload, slot.0, now)?;
@@ -109,6 +148,12 @@ impl Endpoint {
         let ephemeral = *message1
             .first_chunk()
             .expect("message 1 begins with the key");
+        if welcome.begins_session() {
+            self.shared.reassembly.prove(&slot, message1);
+        } else {
+            // Nothing is kept of whoever is refused: he is read anew.
+            self.shared.reassembly.free(&slot);
+        }
         self.respond(responder, welcome, slot, ephemeral, payload.connection);
         Ok((label, welcome))
     }
@@ -129,7 +174,7 @@ impl Endpoint {
         if self.shared.is_owner_behind() && !goes_on {
             return Err(DropReason::Overflow);
         }
-        if !self.peers.contains_key(&id) && !self.admit_unknown(id, from, now)? {
+        if !self.peers.contains(&id) && !self.admit_unknown(id, from, now)? {
             return Ok(Welcome::Refused);
         }
         let peer = self.peers.get_mut(&id).ok_or(DropReason::NotWelcome)?;
@@ -172,15 +217,15 @@ impl Endpoint {
                 }
             }
         };
-        let mut peer = Peer::new(id, standing, &mut self.shared);
+        let mut peer = Peer::new(id, self.peers.next_place(), standing, &mut self.shared);
         peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
-        self.peers.insert(id, Box::new(peer));
+        self.peers.insert(Box::new(peer));
         Ok(true)
     }
 
     /// Keys pinned since the start, and those about to be.
     fn pinned(&self) -> usize {
-        let standings = self.peers.values().map(|peer| peer.standing);
+        let standings = self.peers.iter().map(|peer| peer.standing);
         let is_new = |it: &Standing| matches!(it, Standing::Pinned { told: false });
         self.shared.pinned + standings.filter(is_new).count()
     }
@@ -189,7 +234,7 @@ impl Endpoint {
     fn make_room_for_guest(&mut self, from: SocketAddr) {
         let mut guests: Vec<(Instant, PeerId, Source)> = self
             .peers
-            .values()
+            .iter()
             .filter_map(|peer| match peer.standing {
                 Standing::Guest { since, source, .. } => {
                     Some((since, peer.id, Source::from(source.ip())))
@@ -245,7 +290,9 @@ impl Endpoint {
         match welcome {
             Welcome::Known => shared.own_job(work),
             Welcome::Guest | Welcome::Refused | Welcome::Version => {
-                shared.stranger_job(Source::from(slot.0.ip()), work);
+                if !shared.stranger_job(Source::from(slot.0.ip()), work) {
+                    shared.reassembly.free(&slot);
+                }
             }
         }
     }
@@ -293,6 +340,7 @@ impl Endpoint {
             let peer = peer.ok_or(DropReason::NotWelcome)?;
             let info = KeypairInfo {
                 peer: id,
+                place: peer.place,
                 epoch: shared.next_epoch(),
                 local_index: payload.index,
                 remote_index: slot.1,
@@ -308,6 +356,8 @@ impl Endpoint {
                 shared.keys.remove(&oldest);
             }
             peer.arm_erase(shared);
+            let answer = Answer::new(id, payload.index, datagrams.clone());
+            shared.reassembly.answered(&slot, answer, now);
         }
         for datagram in datagrams {
             shared.answer_stranger(slot.0, datagram);

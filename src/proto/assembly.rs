@@ -26,15 +26,20 @@ impl<const HALF: usize, const VARIANTS: usize> Default for Assembly<HALF, VARIAN
 }
 
 impl<const HALF: usize, const VARIANTS: usize> Assembly<HALF, VARIANTS> {
-    /// Keeps `half` if it is new and there is room.
-    pub(super) fn add(&mut self, part: Part, half: &[u8; HALF]) {
+    /// Keeps `half` if it is new and there is room. False if it is not kept.
+    pub(super) fn add(&mut self, part: Part, half: &[u8; HALF]) -> bool {
         let variants = match part {
             Part::First => &mut self.first,
             Part::Second => &mut self.second,
         };
-        if variants.len() < VARIANTS && !variants.iter().any(|known| **known == *half) {
+        if variants.iter().any(|known| **known == *half) {
+            return true;
+        }
+        let has_room = variants.len() < VARIANTS;
+        if has_room {
             variants.push(Box::new(*half));
         }
+        has_room
     }
 
     /// A combination that has not been handed out yet. `WHOLE` is twice `HALF`.

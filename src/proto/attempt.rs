@@ -1,4 +1,5 @@
-//! One handshake that we started and that may still be answered.
+//! One handshake that we started and that may still be answered. Its message 1 is sent up to
+//! `INIT_SENDINGS` times. Source: docs/protocol.md#attempts.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
@@ -7,7 +8,9 @@ use crate::crypto::{CookieKey, Initiator, MacKey, mac2};
 use crate::id::{ConnectionId, PeerId, SessionIndex};
 use crate::proto::assembly::Assembly;
 use crate::proto::job::Initiated;
-use crate::proto::limits::{ATTEMPT_LIFE, MAX_ATTEMPTS, MAX_RESP_VARIANTS};
+use crate::proto::limits::{
+    ATTEMPT_LIFE, INIT_SENDINGS, MAX_ATTEMPTS, MAX_RESP_VARIANTS, SLOT_LIFE,
+};
 use crate::time::Instant;
 use crate::wire::limits::{MAC_LEN, MESSAGE2_LEN, RESP_HALF_LEN};
 use crate::wire::packet::{Cookie, Init, Packet, Resp};
@@ -18,16 +21,23 @@ pub(super) struct Attempt {
     pub(super) index: SessionIndex,
     pub(super) connection: ConnectionId,
     pub(super) started: Instant,
+    /// Everywhere that it was sent.
     destinations: Vec<SocketAddr>,
+    sendings: u32,
+    last_sent: Instant,
     datagrams: [Vec<u8>; 2],
     resp_mac1: MacKey,
     initiator: Option<Initiator>,
     halves: Assembly<RESP_HALF_LEN, MAX_RESP_VARIANTS>,
+    /// Whether somebody has slipped in a message 2 that was not true.
+    spoiled: bool,
+    /// Whether the last sending was repeated with a cookie.
     cookie_used: bool,
 }
 
 impl Attempt {
-    pub(super) fn new(made: Initiated, destinations: Vec<SocketAddr>, now: Instant) -> Self {
+    /// One that has yet to be sent.
+    pub(super) fn new(made: Initiated, now: Instant) -> Self {
         let ephemeral = made
             .message1
             .first_chunk()
@@ -36,13 +46,24 @@ impl Attempt {
             index: made.index,
             connection: made.connection,
             started: now,
-            destinations,
+            destinations: Vec::new(),
+            sendings: 0,
+            last_sent: now,
             resp_mac1: MacKey::for_resp(ephemeral),
             datagrams: made.datagrams,
             initiator: Some(made.initiator),
             halves: Assembly::default(),
+            spoiled: false,
             cookie_used: false,
         }
+    }
+
+    /// Whether a responder that has read it may still say the same again, so that it is worth sending
+    /// once more. Not if false halves of an answer may have taken the places of true ones.
+    pub(super) fn may_repeat(&self, now: Instant) -> bool {
+        self.sendings < INIT_SENDINGS
+            && now.saturating_since(self.last_sent) < SLOT_LIFE
+            && !self.spoiled
     }
 
     /// The address, if the attempt went to one and to no other: whoever answers, from wherever, received
@@ -54,13 +75,27 @@ impl Attempt {
         }
     }
 
-    /// The datagrams to send, each with its destination.
-    pub(super) fn transmits(&self) -> impl Iterator<Item = (SocketAddr, Vec<u8>)> {
-        let one = |to: &SocketAddr| self.datagrams.clone().map(|datagram| (*to, datagram));
-        self.destinations.iter().flat_map(one)
+    /// The datagrams to send now, each with its destination.
+    pub(super) fn send(
+        &mut self,
+        to: &[SocketAddr],
+        now: Instant,
+    ) -> impl Iterator<Item = (SocketAddr, Vec<u8>)> + use<> {
+        self.sendings += 1;
+        self.last_sent = now;
+        self.cookie_used = false;
+        for address in to {
+            if !self.destinations.contains(address) {
+                self.destinations.push(*address);
+            }
+        }
+        let (to, datagrams) = (to.to_vec(), self.datagrams.clone());
+        let one = move |to| datagrams.clone().map(|datagram| (to, datagram));
+        to.into_iter().flat_map(one)
     }
 
-    /// Answers a true COOKIE from an address that was asked: the same two parts with mac2, once.
+    /// Answers a true COOKIE from an address that was asked: the same two parts with mac2, once a
+    /// sending.
     pub(super) fn on_cookie(
         &mut self,
         peer: &PeerId,
@@ -107,6 +142,7 @@ impl Attempt {
 
     /// Takes the Noise state back after a message 2 that was not true.
     pub(super) fn restore(&mut self, initiator: Initiator) {
+        self.spoiled = true;
         self.initiator = Some(initiator);
     }
 
@@ -146,6 +182,10 @@ impl Attempts {
 
     pub(super) fn find(&mut self, index: SessionIndex) -> Option<&mut Attempt> {
         self.0.iter_mut().find(|attempt| attempt.index == index)
+    }
+
+    pub(super) fn newest(&mut self) -> Option<&mut Attempt> {
+        self.0.back_mut()
     }
 
     /// Takes out those that nobody may answer any more.

@@ -2,12 +2,12 @@
 
 use core::net::SocketAddr;
 use core::ops::Range;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::crypto::StaticSecret;
 use crate::id::{PeerId, SessionIndex, Timestamp};
 use crate::proto::config::{EndpointConfig, PeerConfig};
+use crate::proto::directory::Directory;
 use crate::proto::event::{ApiMisuse, CloseReason, Event, SessionStatus};
 use crate::proto::job::{Done, Job, Outcome};
 use crate::proto::key_table::{KeyTable, Opened};
@@ -37,7 +37,7 @@ use crate::wire::frame::CloseCode;
 #[derive(Debug)]
 pub struct Endpoint {
     pub(super) shared: Shared,
-    pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
+    pub(super) peers: Directory<Box<Peer>>,
     screen: Arc<Screen>,
 }
 
@@ -56,7 +56,7 @@ impl Endpoint {
         let screen = Arc::new(Screen::new(&shared.id));
         Self {
             shared,
-            peers: BTreeMap::new(),
+            peers: Directory::new(seed),
             screen,
         }
     }
@@ -95,10 +95,9 @@ impl Endpoint {
             return;
         }
         let shared = &mut self.shared;
-        let peer = self
-            .peers
-            .entry(id)
-            .or_insert_with(|| Box::new(Peer::new(id, Standing::Known, shared)));
+        let peer = self.peers.get_or_insert_with(&id, |place| {
+            Box::new(Peer::new(id, place, Standing::Known, shared))
+        });
         peer.psk = psk.map(Arc::new);
         peer.shown = shown;
         peer.learn_addresses(&addresses);
@@ -200,7 +199,7 @@ impl Endpoint {
 
     /// Says goodbye to everybody.
     pub fn close_all(&mut self, now: Instant) {
-        let ids: Vec<PeerId> = self.peers.keys().copied().collect();
+        let ids: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).collect();
         for id in ids {
             self.close(id, now);
         }
@@ -250,12 +249,11 @@ impl Endpoint {
 
     /// Takes a packet that [`KeyTable::open`] opened.
     pub fn handle_opened(&mut self, opened: &Opened<'_>, now: Instant) {
-        let id = opened.keypair.peer;
-        let Some(peer) = self.peers.get_mut(&id) else {
+        let Some(peer) = self.peers.at_mut(opened.keypair.place) else {
             return self.shared.drop(DropReason::StaleKeypair);
         };
         if peer.on_opened(opened, &mut self.shared, now) == Fate::Forget {
-            self.forget(id);
+            self.forget(opened.keypair.peer);
         }
     }
 
@@ -295,16 +293,17 @@ impl Endpoint {
 
     /// Lets every timer fire that is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((at, id, timer)) = self.shared.timers.next() {
+        while let Some((at, place, timer)) = self.shared.timers.next() {
             if at > now {
                 break;
             }
-            let Some(peer) = self.peers.get_mut(&id) else {
-                self.shared.timers.discard(at, id, timer);
+            let Some(peer) = self.peers.at_mut(place) else {
+                self.shared.timers.discard(at, place, timer);
                 continue;
             };
             peer.arm(timer, None, &mut self.shared);
             if peer.on_timeout(timer, &mut self.shared, now) == Fate::Forget {
+                let id = peer.id;
                 self.forget(id);
             }
         }
@@ -319,8 +318,8 @@ impl Endpoint {
             if let Some(ready) = self.shared.next_ready() {
                 return Some(ready);
             }
-            let id = self.shared.dirty.front()?;
-            if let Some(peer) = self.peers.get_mut(id) {
+            let place = *self.shared.dirty.front()?;
+            if let Some(peer) = self.peers.at_mut(place) {
                 let packet = peer.poll_packet(&mut self.shared, now);
                 if packet.is_some() {
                     return packet;
@@ -385,7 +384,7 @@ impl Endpoint {
         Stats {
             dropped: self.shared.dropped().clone(),
             peers: self.peers.len(),
-            guests: self.peers.values().filter(|peer| peer.is_guest()).count(),
+            guests: self.peers.iter().filter(|peer| peer.is_guest()).count(),
             keypairs: self.shared.keys.len(),
             attempts: self.shared.attempts.len(),
             slots: self.shared.reassembly.len(),

@@ -207,7 +207,7 @@ pub enum ApiMisuse {
     /// No address of the peer is known.
     #[error("no address of the peer is known")]
     NoAddress,
-    /// There is no session with the peer, or it has not introduced itself in it yet.
+    /// There is no session with the peer.
     #[error("not connected")]
     NotConnected,
     /// The peer's program does not compare words.
@@ -272,6 +272,9 @@ pub struct SessionStatus {
     pub established: bool,
     /// Where the peer was heard last, or where it is tried first.
     pub address: Option<SocketAddr>,
+    /// Whether the peer seems to have moved there from an address that it had proved, and has yet to
+    /// prove that it receives there. Anybody on the way can cause that by sending packets on.
+    pub moving: bool,
     /// Attempts of the handshake that is under way; 0 if none is.
     pub tries: u32,
     /// How long until the next attempt; none if there will be none.

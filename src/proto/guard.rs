@@ -5,10 +5,10 @@ use core::net::SocketAddr;
 
 use crate::crypto::{CookieKey, CookieSecret, verify_mac2};
 use crate::id::PeerId;
-use crate::proto::limit::{Source, Sources, TokenBucket};
+use crate::proto::limit::{Rate, Source, Sources, TokenBucket};
 use crate::proto::limits::{
-    COOKIE_LIFE, LOAD_HOLD, LOAD_RATE, MAX_JOBS, MAX_SOURCES, PROVED_RATE, SOURCE_BURST,
-    SOURCE_RATE,
+    ALL_GUESTS_BURST, ALL_GUESTS_RATE, COOKIE_LIFE, GUEST_BURST, GUEST_RATE, LOAD_HOLD, LOAD_RATE,
+    MAX_JOBS, MAX_SOURCES, PROVED_RATE, SOURCE_BURST, SOURCE_RATE,
 };
 use crate::proto::rng::CoreRng;
 use crate::time::Instant;
@@ -35,6 +35,9 @@ pub(super) struct Guard {
     unproved: Sources,
     proved: Sources,
     all: TokenBucket,
+    /// Those who are shown to a person.
+    guests: Sources,
+    all_guests: TokenBucket,
     loaded_until: Instant,
 }
 
@@ -45,25 +48,29 @@ impl Guard {
             secret: CookieSecret::generate(rng.as_crypto()),
             previous: None,
             rotated: now,
-            unproved: Sources::new(SOURCE_RATE, SOURCE_BURST, MAX_SOURCES),
-            proved: Sources::new(PROVED_RATE, PROVED_RATE, MAX_SOURCES),
-            all: TokenBucket::new(LOAD_RATE, LOAD_RATE, now),
+            unproved: Sources::new(Rate::per_second(SOURCE_RATE), SOURCE_BURST, MAX_SOURCES),
+            proved: Sources::new(Rate::per_second(PROVED_RATE), PROVED_RATE, MAX_SOURCES),
+            all: TokenBucket::new(Rate::per_second(LOAD_RATE), LOAD_RATE, now),
+            guests: Sources::new(Rate::per_minute(GUEST_RATE), GUEST_BURST, MAX_SOURCES),
+            all_guests: TokenBucket::new(Rate::per_minute(ALL_GUESTS_RATE), ALL_GUESTS_BURST, now),
             loaded_until: Instant::ZERO,
         }
     }
 
-    /// Judges a part whose mac1 is right; `waiting_jobs` is the length of the handshake queue.
+    /// Judges a part whose mac1 is right. `has_answer`: it is known, and would be answered by itself.
+    /// `waiting_jobs` is the length of the handshake queue.
     pub(super) fn judge(
         &mut self,
         from: SocketAddr,
         init: &Init<'_>,
+        has_answer: bool,
         waiting_jobs: usize,
         rng: &mut CoreRng,
         now: Instant,
     ) -> Verdict {
         self.rotate(rng, now);
         let proved = self.has_cookie(from, init);
-        if init.part == Part::Second {
+        if init.part == Part::Second && !has_answer {
             let admitted = proved || !self.is_loaded(waiting_jobs, now);
             return if admitted {
                 Verdict::Admit
@@ -86,7 +93,10 @@ impl Guard {
                 return Verdict::Admit;
             }
         }
-        Verdict::AskCookie(self.cookie_for(from, init, rng))
+        match init.part {
+            Part::First => Verdict::AskCookie(self.cookie_for(from, init, rng)),
+            Part::Second => Verdict::Drop,
+        }
     }
 
     fn has_cookie(&self, from: SocketAddr, init: &Init<'_>) -> bool {
@@ -139,9 +149,14 @@ impl Guard {
         self.rotated = now;
     }
 
+    /// Whether a person may be asked about one more guest, who has proved that he is at `from`.
+    pub(super) fn may_ask(&mut self, from: SocketAddr, rng: &mut CoreRng, now: Instant) -> bool {
+        self.guests.take(Source::from(from.ip()), rng, now) && self.all_guests.take(now)
+    }
+
     /// Sources whose rates are kept.
     pub(super) fn sources(&self) -> usize {
-        self.unproved.len() + self.proved.len()
+        self.unproved.len() + self.proved.len() + self.guests.len()
     }
 }
 
@@ -191,7 +206,8 @@ mod tests {
             let Ok(Packet::Init(init)) = Packet::parse(half) else {
                 panic!("it is an INIT")
             };
-            self.guard.judge(from, &init, jobs, &mut self.rng, now)
+            self.guard
+                .judge(from, &init, false, jobs, &mut self.rng, now)
         }
 
         /// Uses up what `from` may ask for, and gets a cookie.

@@ -1,7 +1,7 @@
 //! The initiator's side: attempts, their pace, their answers.
 //!
-//! 1. `start_handshake` begins a series; each try has new ephemeral keys, made by the worker.
-//! 2. `on_initiated` sends message 1 to every known address.
+//! 1. `start_handshake` begins a series; each attempt has new ephemeral keys, made by the worker.
+//! 2. `on_initiated` sends message 1 to every known address, and the next tries `repeat` it.
 //! 3. `on_cookie` repeats it with a proof of our address, `on_resp` collects message 2.
 //! 4. `on_finished` turns a true message 2 into a keypair and ends the series.
 
@@ -133,10 +133,10 @@ impl Peer {
         let Some(retry) = &mut self.retry else { return };
         retry.tries += 1;
         debug!(peer = %self.label, tries = retry.tries, "calls");
-        let delay = retry.delay(now);
+        let (since, delay) = (retry.since, retry.delay(now));
         let wait = delay + jitter(delay, shared);
         self.arm(Timer::Retry, Some(now + wait), shared);
-        if self.building.is_some() {
+        if self.building.is_some() || self.repeat(since, shared, now) {
             return;
         }
         let Some(timestamp) = shared.take_timestamp() else {
@@ -155,6 +155,23 @@ impl Peer {
                 connection: self.connection_id,
             },
         }));
+    }
+
+    /// Sends the newest attempt of the series that began at `since` once more; false if it is time for
+    /// another.
+    fn repeat(&mut self, since: Instant, shared: &mut Shared, now: Instant) -> bool {
+        let to = self.destinations();
+        let newest = self.attempts.newest();
+        let Some(attempt) = newest.filter(|it| it.started >= since) else {
+            return false;
+        };
+        if !attempt.may_repeat(now) {
+            return false;
+        }
+        for (to, datagram) in attempt.send(&to, now) {
+            self.call(to, datagram, shared);
+        }
+        true
     }
 
     /// Every address that the peer may have: where it was last, where that was last proved, then where
@@ -186,8 +203,8 @@ impl Peer {
             shared.attempts.remove(&index);
             return;
         };
-        let attempt = Attempt::new(made, self.destinations(), now);
-        for (to, datagram) in attempt.transmits() {
+        let mut attempt = Attempt::new(made, now);
+        for (to, datagram) in attempt.send(&self.destinations(), now) {
             self.call(to, datagram, shared);
         }
         if let Some(oldest) = self.attempts.add(attempt) {
@@ -325,6 +342,7 @@ impl Peer {
             Welcome::Known | Welcome::Guest => {
                 let info = KeypairInfo {
                     peer: self.id,
+                    place: self.place,
                     epoch: shared.next_epoch(),
                     local_index: index,
                     remote_index: payload.index,

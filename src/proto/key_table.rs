@@ -1,13 +1,13 @@
 //! Finds keys by session index, for whichever thread has a datagram to open.
 
 use core::net::SocketAddr;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::crypto::BatchWipe;
 use crate::id::{Counter, SessionIndex};
 use crate::proto::keypair::Keypair;
 use crate::proto::stats::DropReason;
+use crate::proto::table::Table;
 use crate::sync::{PoisonError, RwLock};
 use crate::time::Instant;
 use crate::wire::limits::DATA_HEADER_LEN;
@@ -17,7 +17,8 @@ use crate::wire::packet::Packet;
 /// without the core's lock and hold a keypair for one batch only.
 #[derive(Debug, Default)]
 pub struct KeyTable {
-    keypairs: RwLock<BTreeMap<SessionIndex, Arc<Keypair>>>,
+    /// Indices are drawn at random and by us, so that they are as good as hashes.
+    keypairs: RwLock<Table<Arc<Keypair>>>,
 }
 
 /// A DATA packet that the holder of the key sealed and that was never seen before. Only
@@ -133,7 +134,7 @@ impl KeyTable {
         self.keypairs
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&index)
+            .find(index.0, |_| true)
             .cloned()
     }
 
@@ -142,7 +143,8 @@ impl KeyTable {
             .keypairs
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        keypairs.insert(keypair.local_index, Arc::clone(keypair));
+        keypairs.remove(keypair.local_index.0, |_| true);
+        keypairs.insert(keypair.local_index.0, Arc::clone(keypair));
     }
 
     pub(super) fn remove(&self, keypair: &Keypair) {
@@ -150,6 +152,6 @@ impl KeyTable {
             .keypairs
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        keypairs.remove(&keypair.local_index);
+        keypairs.remove(keypair.local_index.0, |_| true);
     }
 }

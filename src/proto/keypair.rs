@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::crypto::{BatchWipe, OpenError, OpenKey, SealKey, TransportKeys};
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex};
+use crate::proto::directory::Place;
 use crate::proto::limits::{
     ATTEMPT_LIFE, ERASE_AFTER, GLARE_WINDOW, MAX_NEXT_KEYPAIRS, REJECT_AFTER, REJECT_AFTER_PACKETS,
     REKEY_AFTER_FORGERIES, REKEY_AFTER_PACKETS,
@@ -24,6 +25,8 @@ pub(super) type ConnectionPair = (ConnectionId, ConnectionId);
 #[derive(Debug)]
 pub struct Keypair {
     pub(super) peer: PeerId,
+    /// Where the endpoint has its record.
+    pub(super) place: Place,
     pub(super) epoch: Epoch,
     pub(super) local_index: SessionIndex,
     pub(super) remote_index: SessionIndex,
@@ -51,6 +54,8 @@ pub struct Keypair {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeypairInfo {
     pub(super) peer: PeerId,
+    /// Where the endpoint has its record.
+    pub(super) place: Place,
     pub(super) epoch: Epoch,
     pub(super) local_index: SessionIndex,
     pub(super) remote_index: SessionIndex,
@@ -65,6 +70,7 @@ impl Keypair {
     pub(super) fn new(info: KeypairInfo, keys: TransportKeys, now: Instant) -> Arc<Self> {
         let KeypairInfo {
             peer,
+            place,
             epoch,
             local_index,
             remote_index,
@@ -77,6 +83,7 @@ impl Keypair {
         let TransportKeys { seal, open } = keys;
         Arc::new(Self {
             peer,
+            place,
             epoch,
             local_index,
             remote_index,

@@ -7,24 +7,45 @@ use std::collections::BTreeMap;
 use crate::proto::rng::CoreRng;
 use crate::time::Instant;
 
-const TOKEN_US: u64 = 1_000_000;
+/// Millionths of a token that a rate of one a minute adds in a microsecond are one; so many make a token.
+const TOKEN: u64 = 60_000_000;
 
-/// Lets through `rate` things a second and `burst` at once.
+/// How fast tokens come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    per_minute: u64,
+}
+
+impl Rate {
+    pub(super) const fn per_second(tokens: u32) -> Self {
+        Self {
+            per_minute: 60 * tokens as u64,
+        }
+    }
+
+    pub(super) const fn per_minute(tokens: u32) -> Self {
+        Self {
+            per_minute: tokens as u64,
+        }
+    }
+}
+
+/// Lets through things at a rate, and `burst` at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenBucket {
-    rate: u64,
+    rate: Rate,
     burst: u64,
-    /// In millionths of a token, so that a microsecond adds exactly `rate`.
+    /// In parts of which [`TOKEN`] are one, so that a microsecond adds exactly the rate.
     tokens: u64,
     updated: Instant,
 }
 
 impl TokenBucket {
     /// Starts full.
-    pub(super) fn new(rate: u32, burst: u32, now: Instant) -> Self {
-        let burst = u64::from(burst) * TOKEN_US;
+    pub(super) fn new(rate: Rate, burst: u32, now: Instant) -> Self {
+        let burst = u64::from(burst) * TOKEN;
         Self {
-            rate: u64::from(rate),
+            rate,
             burst,
             tokens: burst,
             updated: now,
@@ -34,7 +55,7 @@ impl TokenBucket {
     /// Takes a token if there is one.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         self.refill(now);
-        let Some(left) = self.tokens.checked_sub(TOKEN_US) else {
+        let Some(left) = self.tokens.checked_sub(TOKEN) else {
             return false;
         };
         self.tokens = left;
@@ -45,7 +66,7 @@ impl TokenBucket {
         let passed = micros(now.saturating_since(self.updated));
         self.tokens = self
             .tokens
-            .saturating_add(passed.saturating_mul(self.rate))
+            .saturating_add(passed.saturating_mul(self.rate.per_minute))
             .min(self.burst);
         self.updated = self.updated.max(now);
     }
@@ -79,14 +100,14 @@ impl From<IpAddr> for Source {
 /// One bucket a source, for at most `capacity` sources.
 #[derive(Debug)]
 pub(super) struct Sources {
-    rate: u32,
+    rate: Rate,
     burst: u32,
     capacity: usize,
     buckets: BTreeMap<Source, TokenBucket>,
 }
 
 impl Sources {
-    pub(super) const fn new(rate: u32, burst: u32, capacity: usize) -> Self {
+    pub(super) const fn new(rate: Rate, burst: u32, capacity: usize) -> Self {
         Self {
             rate,
             burst,
@@ -144,17 +165,25 @@ mod tests {
 
     #[test]
     fn a_bucket_allows_its_burst_and_then_its_rate() {
-        let mut bucket = TokenBucket::new(20, 5, at(0));
+        let mut bucket = TokenBucket::new(Rate::per_second(20), 5, at(0));
         assert_eq!((0..9).filter(|_| bucket.take(at(0))).count(), 5);
         assert_eq!((0..9).filter(|_| bucket.take(at(100))).count(), 2);
         assert_eq!((0..9).filter(|_| bucket.take(at(10_000))).count(), 5);
     }
 
     #[test]
+    fn a_slow_bucket_counts_by_the_minute() {
+        let mut bucket = TokenBucket::new(Rate::per_minute(2), 1, at(0));
+        assert!(bucket.take(at(0)));
+        assert!(!bucket.take(at(29_999)));
+        assert!(bucket.take(at(30_000)));
+    }
+
+    #[test]
     fn a_bucket_cannot_overflow_nor_profit_from_a_clock_that_goes_back() {
-        let mut bucket = TokenBucket::new(u32::MAX, u32::MAX, at(0));
+        let mut bucket = TokenBucket::new(Rate::per_second(u32::MAX), u32::MAX, at(0));
         assert!(bucket.take(Instant::from_micros(u64::MAX)));
-        let mut bucket = TokenBucket::new(20, 1, at(1_000));
+        let mut bucket = TokenBucket::new(Rate::per_second(20), 1, at(1_000));
         assert!(bucket.take(at(1_000)));
         assert!(!bucket.take(at(0)));
         assert!(!bucket.take(at(1_000)));
@@ -172,7 +201,7 @@ mod tests {
     #[test]
     fn at_the_bound_full_buckets_go_and_an_empty_one_stays() {
         let mut rng = CoreRng::new([1; 32]);
-        let mut sources = Sources::new(20, 5, 4);
+        let mut sources = Sources::new(Rate::per_second(20), 5, 4);
         let source = |last| Source::from(IpAddr::from([192, 0, 2, last]));
         for other in 2..5 {
             assert!(sources.take(source(other), &mut rng, at(0)));
@@ -187,7 +216,7 @@ mod tests {
     #[test]
     fn sources_stay_within_their_bound() {
         let mut rng = CoreRng::new([1; 32]);
-        let mut sources = Sources::new(20, 5, 100);
+        let mut sources = Sources::new(Rate::per_second(20), 5, 100);
         for address in 0..10_000u32 {
             sources.take(
                 Source::from(IpAddr::from(address.to_be_bytes())),

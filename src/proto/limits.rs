@@ -52,6 +52,10 @@ pub const RETRY_JITTER_PART: u32 = 8;
 pub const RETRY_FOR: Duration = Duration::from_secs(90);
 /// The pace afterwards, while something waits.
 pub const RETRY_SLOW: Duration = Duration::from_secs(60);
+/// How often an initiator sends one message 1 before it makes another attempt.
+pub const INIT_SENDINGS: u32 = 4;
+/// How often a responder sends one message 2.
+pub const RESP_SENDINGS: u32 = 4;
 /// Attempts of one initiator that may still be answered.
 pub const MAX_ATTEMPTS: usize = 3;
 /// How long an attempt may still be answered.
@@ -69,8 +73,9 @@ pub const SKIP_WITHIN: usize = 1_024;
 pub const MAX_SLOTS: usize = 256;
 /// INIT messages in reassembly at once from one source.
 pub const MAX_SLOTS_PER_SOURCE: usize = 4;
-/// How long a half waits for the other.
-pub const SLOT_LIFE: Duration = Duration::from_secs(3);
+/// How long a half waits for the other, and a message 2 for a repeated half. Attempts are repeated at
+/// shorter waits only.
+pub const SLOT_LIFE: Duration = Duration::from_secs(6);
 /// Distinct variants of each half of a stranger's INIT that are kept and tried.
 pub const MAX_VARIANTS: usize = 2;
 /// Distinct variants of each half of a RESP that are kept and tried.
@@ -119,6 +124,14 @@ pub const BULK_SHARE: u64 = 10;
 pub const MAX_GUESTS: usize = 8;
 /// Unknown peers from one source that wait for a decision.
 pub const MAX_GUESTS_PER_SOURCE: usize = 2;
+/// Unknown peers a minute from one source that the owner is asked about.
+pub const GUEST_RATE: u32 = 2;
+/// Unknown peers at once from one source that the owner is asked about.
+pub const GUEST_BURST: u32 = 4;
+/// Unknown peers a minute from all sources that the owner is asked about.
+pub const ALL_GUESTS_RATE: u32 = 6;
+/// Unknown peers at once from all sources that the owner is asked about.
+pub const ALL_GUESTS_BURST: u32 = 8;
 /// How long an unknown peer waits for a decision.
 pub const GUEST_LIFE: Duration = Duration::from_secs(300);
 /// Keys that one process pins by itself under `--trust new`.
@@ -159,6 +172,8 @@ pub const PACING_GAIN_PERCENT: u32 = 125;
 pub const BURST_TIME: Duration = Duration::from_millis(1);
 /// Most bytes of that.
 pub const BURST_MAX_BYTES: u64 = 64 * 1024;
+/// Packets that would follow each other sooner leave together, up to half of what may leave at once.
+pub const PACE_STEP: Duration = Duration::from_micros(250);
 /// Hundredths of what is in flight whose loss, while there is a queue, makes BBR send less.
 pub const LOSS_LIMIT_PERCENT: u64 = 2;
 /// The same while there is no queue.

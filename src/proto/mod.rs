@@ -10,6 +10,7 @@ mod bulk;
 mod carrier;
 mod config;
 mod connection;
+mod directory;
 mod endpoint;
 mod event;
 mod guard;
@@ -32,6 +33,7 @@ mod screen;
 mod shared;
 mod stats;
 mod streams;
+mod table;
 mod timer;
 mod transmit;
 mod upper;
@@ -43,6 +45,7 @@ mod tests;
 pub use carrier::Carrier;
 pub use config::{Congestion, EndpointConfig, PeerConfig, Shown, Trust};
 pub use connection::NoteBody;
+pub(crate) use directory::{Directory, Keyed, Place};
 pub use endpoint::Endpoint;
 pub use event::{
     ApiMisuse, CloseReason, Event, Loss, Notice, Refusal, SessionStatus, StreamError, Transfer,

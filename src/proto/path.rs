@@ -207,6 +207,12 @@ impl PathState {
         self.proving.is_none()
     }
 
+    /// Whether the path left a proved address for one that is none yet.
+    pub(crate) fn is_moving(&self) -> bool {
+        let proving = self.proving.as_deref();
+        proving.is_some_and(|it| it.budget.is_some() && it.old.is_some())
+    }
+
     /// The bytes that may still be sent to an unproved address; none means without limit.
     pub(crate) fn allowance(&self) -> Option<usize> {
         let budget = self.proving.as_ref()?.budget?;

@@ -1,16 +1,19 @@
-//! Strangers' INITs in reassembly: a bounded table of slots. Source: docs/protocol.md#reassembly.
+//! Strangers' INITs in reassembly, and what those that proved true were answered by: a bounded table of
+//! slots. Source: docs/protocol.md#reassembly.
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
-use crate::id::SessionIndex;
+use crate::id::{PeerId, SessionIndex};
 use crate::proto::assembly::{Assembly, Whole};
 use crate::proto::limit::Source;
-use crate::proto::limits::{MAX_SLOTS, MAX_SLOTS_PER_SOURCE, MAX_VARIANTS, SLOT_LIFE};
+use crate::proto::limits::{
+    MAX_SLOTS, MAX_SLOTS_PER_SOURCE, MAX_VARIANTS, RESP_SENDINGS, SLOT_LIFE,
+};
 use crate::proto::rng::CoreRng;
 use crate::time::Instant;
 use crate::wire::limits::{INIT_HALF_LEN, MESSAGE1_LEN};
-use crate::wire::packet::Init;
+use crate::wire::packet::{Init, Part};
 
 /// Whose halves belong together.
 pub(super) type SlotKey = (SocketAddr, SessionIndex);
@@ -18,10 +21,52 @@ pub(super) type SlotKey = (SocketAddr, SessionIndex);
 #[derive(Debug)]
 struct Slot {
     halves: Assembly<INIT_HALF_LEN, MAX_VARIANTS>,
-    opened: Instant,
+    proved: Option<Proved>,
+    /// When it last took a half, or answered one.
+    used: Instant,
 }
 
-/// At most [`MAX_SLOTS`] messages, [`MAX_SLOTS_PER_SOURCE`] of one source, [`SLOT_LIFE`] each.
+/// A message 1 that proved true, and what it is answered by once that is made.
+#[derive(Debug)]
+struct Proved {
+    message1: Whole<MESSAGE1_LEN>,
+    answer: Option<Answer>,
+}
+
+/// A message 2 that may be sent again, and whose keypair it announced under which index.
+#[derive(Debug)]
+pub(super) struct Answer {
+    peer: PeerId,
+    index: SessionIndex,
+    datagrams: [Vec<u8>; 2],
+    sendings: u32,
+}
+
+impl Answer {
+    /// One that is being sent for the first time.
+    pub(super) const fn new(peer: PeerId, index: SessionIndex, datagrams: [Vec<u8>; 2]) -> Self {
+        Self {
+            peer,
+            index,
+            datagrams,
+            sendings: 1,
+        }
+    }
+}
+
+impl Proved {
+    fn has(&self, init: &Init<'_>) -> bool {
+        let (first, second) = self.message1.split_at(INIT_HALF_LEN);
+        let own = match init.part {
+            Part::First => first,
+            Part::Second => second,
+        };
+        own == init.body
+    }
+}
+
+/// At most [`MAX_SLOTS`] messages, [`MAX_SLOTS_PER_SOURCE`] of one source, each until nothing of it has
+/// come for [`SLOT_LIFE`].
 #[derive(Debug, Default)]
 pub(super) struct Reassembly {
     slots: BTreeMap<SlotKey, Slot>,
@@ -43,21 +88,70 @@ impl Reassembly {
         }
         let fresh = || Slot {
             halves: Assembly::default(),
-            opened: now,
+            proved: None,
+            used: now,
         };
         let slot = self.slots.entry(key).or_insert_with(fresh);
-        slot.halves.add(init.part, init.body);
+        if slot.halves.add(init.part, init.body) {
+            slot.used = now;
+        }
         slot.halves.take_all()
     }
 
-    /// Frees the slot of a message that proved true.
+    /// Whether a half belongs to a message 1 that has proved true, so that it is not to be read again.
+    pub(super) fn is_proved(&mut self, key: &SlotKey, init: &Init<'_>, now: Instant) -> bool {
+        self.forget_old(now);
+        let proved = self.slots.get(key).and_then(|slot| slot.proved.as_ref());
+        proved.is_some_and(|proved| proved.has(init))
+    }
+
+    /// A message proved true: its slot has room for other halves again, and keeps the answer to come.
+    pub(super) fn prove(&mut self, key: &SlotKey, message1: Whole<MESSAGE1_LEN>) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.halves = Assembly::default();
+            slot.proved = Some(Proved {
+                message1,
+                answer: None,
+            });
+        }
+    }
+
+    /// Keeps what a message that proved true was answered by.
+    pub(super) fn answered(&mut self, key: &SlotKey, answer: Answer, now: Instant) {
+        if let Some(slot) = self.slots.get_mut(key)
+            && let Some(proved) = &mut slot.proved
+        {
+            proved.answer = Some(answer);
+            slot.used = now;
+        }
+    }
+
+    /// The keypair that a slot's answer announced, if one was made.
+    pub(super) fn announced(&self, key: &SlotKey) -> Option<(PeerId, SessionIndex)> {
+        let answer = self.slots.get(key)?.proved.as_ref()?.answer.as_ref()?;
+        Some((answer.peer, answer.index))
+    }
+
+    /// The same two datagrams once more, unless they were sent [`RESP_SENDINGS`] times.
+    pub(super) fn answer_again(&mut self, key: &SlotKey, now: Instant) -> Option<[Vec<u8>; 2]> {
+        let slot = self.slots.get_mut(key)?;
+        let answer = slot.proved.as_mut()?.answer.as_mut()?;
+        if answer.sendings >= RESP_SENDINGS {
+            return None;
+        }
+        answer.sendings += 1;
+        slot.used = now;
+        Some(answer.datagrams.clone())
+    }
+
+    /// Frees a slot: its initiator has the answer, or shall be read anew.
     pub(super) fn free(&mut self, key: &SlotKey) {
         self.slots.remove(key);
     }
 
     fn forget_old(&mut self, now: Instant) {
         self.slots
-            .retain(|_, slot| now.saturating_since(slot.opened) < SLOT_LIFE);
+            .retain(|_, slot| now.saturating_since(slot.used) < SLOT_LIFE);
     }
 
     /// Makes room for one more slot of `from`. At either bound a random slot goes, the source's own
@@ -137,6 +231,32 @@ mod tests {
             ),
             0
         );
+    }
+
+    #[test]
+    fn a_half_that_comes_again_waits_anew() {
+        let mut table = Reassembly::default();
+        let [first, second] = halves(1, 5);
+        let step = SLOT_LIFE - core::time::Duration::from_micros(1);
+        for nth in 0..4 {
+            let at = Instant::ZERO + step * nth;
+            assert_eq!(add(&mut table, "192.0.2.1:1", &first, at), 0);
+        }
+        let at = Instant::ZERO + step * 4;
+        assert_eq!(add(&mut table, "192.0.2.1:1", &second, at), 1);
+    }
+
+    #[test]
+    fn halves_beside_a_message_that_proved_true_are_joined_with_each_other_only() {
+        let mut table = Reassembly::default();
+        let from = "192.0.2.1:1";
+        for half in halves(1, 5) {
+            add(&mut table, from, &half, Instant::ZERO);
+        }
+        let key = (from.parse().unwrap(), SessionIndex(1));
+        table.prove(&key, Box::new([5; MESSAGE1_LEN]));
+        let found = halves(1, 6).map(|half| add(&mut table, from, &half, Instant::ZERO));
+        assert_eq!(found, [0, 1]);
     }
 
     #[test]

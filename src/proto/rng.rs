@@ -14,6 +14,13 @@ impl CoreRng {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
+    /// Another generator of the same seed: what is drawn here tells nothing of what is drawn there.
+    pub(super) fn aside(seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        rng.set_stream(1);
+        Self(rng)
+    }
+
     pub(super) fn u32(&mut self) -> u32 {
         self.0.next_u32()
     }

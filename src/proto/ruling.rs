@@ -17,6 +17,8 @@ pub enum Ruling {
     Whole,
     /// Its sender is asked to prove his address.
     CookieAsked,
+    /// It is half of a message that was answered before: the same answer goes out again.
+    AnsweredAgain,
     /// It was the cookie that we needed: our INIT goes out again.
     CookieTaken,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Ruling {
             Self::Kept => f.write_str("half of a message"),
             Self::Whole => f.write_str("makes the message whole"),
             Self::CookieAsked => f.write_str("answered by COOKIE"),
+            Self::AnsweredAgain => f.write_str("answered by the same RESP again"),
             Self::CookieTaken => f.write_str("INIT goes out again with it"),
         }
     }

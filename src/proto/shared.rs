@@ -12,6 +12,7 @@ use crate::crypto::StaticSecret;
 use crate::id::{Epoch, PeerId, PeerLabel, SessionIndex, Timestamp, VerifyingKey};
 use crate::proto::config::EndpointConfig;
 use crate::proto::connection::Scratch;
+use crate::proto::directory::Place;
 use crate::proto::event::{Event, Notice};
 use crate::proto::guard::Guard;
 use crate::proto::job::{Job, Work};
@@ -46,12 +47,12 @@ pub(super) struct Shared {
     /// Peers whose stream events wait until the owner has taken earlier ones.
     pub(super) unread: BTreeSet<PeerId>,
     /// Peers that may have something to send.
-    pub(super) dirty: VecDeque<PeerId>,
+    pub(super) dirty: VecDeque<Place>,
     pub(super) scratch: Scratch,
     ready: VecDeque<Transmit>,
     events: VecDeque<Event>,
     /// Peers whose connection or streams have changed since the layer above looked.
-    pub(super) stirred: VecDeque<PeerId>,
+    pub(super) stirred: VecDeque<(Place, PeerId)>,
     /// Receipts and rejects for the layer above.
     notices: VecDeque<Notice>,
     generation: u64,
@@ -431,7 +432,7 @@ mod tests {
         let mut shared = empty();
         let peer = PeerId::new([1; 32]);
         assert!(!shared.has_notices());
-        shared.stirred.push_back(peer);
+        shared.stirred.push_back((Place::for_testing_only(0), peer));
         assert!(shared.has_notices());
         shared.stirred.clear();
         for _ in 0..MAX_EVENTS {

@@ -22,6 +22,8 @@ mod introduced;
 mod losses;
 mod paths;
 mod records;
+mod repeated;
+mod standing;
 mod state;
 mod transport;
 mod verified;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::id::PeerId;
+use crate::proto::directory::Place;
 use crate::time::Instant;
 
 /// What a deadline is for.
@@ -59,7 +59,7 @@ pub(super) struct Armed {
 /// deadline nothing at all.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    queue: BTreeSet<(Instant, PeerId, Timer)>,
+    queue: BTreeSet<(Instant, Place, Timer)>,
     /// How many deadlines are armed.
     armed: usize,
 }
@@ -69,7 +69,7 @@ impl Timers {
     pub(super) fn set(
         &mut self,
         armed: &mut Armed,
-        peer: PeerId,
+        peer: Place,
         timer: Timer,
         at: Option<Instant>,
     ) {
@@ -99,19 +99,19 @@ impl Timers {
     }
 
     /// Stops all timers of a peer.
-    pub(super) fn stop_all(&mut self, armed: &mut Armed, peer: PeerId) {
+    pub(super) fn stop_all(&mut self, armed: &mut Armed, peer: Place) {
         for timer in ALL {
             self.set(armed, peer, timer, None);
         }
     }
 
     /// Removes a deadline whose peer is gone.
-    pub(super) fn discard(&mut self, at: Instant, peer: PeerId, timer: Timer) {
+    pub(super) fn discard(&mut self, at: Instant, peer: Place, timer: Timer) {
         self.queue.remove(&(at, peer, timer));
     }
 
     /// The earliest deadline.
-    pub(super) fn next(&self) -> Option<(Instant, PeerId, Timer)> {
+    pub(super) fn next(&self) -> Option<(Instant, Place, Timer)> {
         self.queue.first().copied()
     }
 
@@ -158,7 +158,7 @@ mod tests {
     fn a_timer_set_again_replaces_its_old_deadline() {
         let mut timers = Timers::default();
         let mut armed = Armed::default();
-        let peer = PeerId::new([1; 32]);
+        let peer = Place::for_testing_only(1);
         let at = Instant::from_micros;
         timers.set(&mut armed, peer, Timer::Retry, Some(at(10)));
         timers.set(&mut armed, peer, Timer::Erase, Some(at(20)));
@@ -173,7 +173,7 @@ mod tests {
     fn a_deadline_that_is_discarded_is_gone_and_no_other() {
         let mut timers = Timers::default();
         let mut armed = [Armed::default(); 2];
-        let peers = [1, 2].map(|seed| PeerId::new([seed; 32]));
+        let peers = [1, 2].map(Place::for_testing_only);
         let at = Instant::from_micros(10);
         for (armed, peer) in armed.iter_mut().zip(peers) {
             timers.set(armed, peer, Timer::Retry, Some(at));
@@ -190,7 +190,7 @@ mod tests {
     fn deadlines_fire_in_their_order_and_a_peer_stands_in_the_table_once() {
         let mut timers = Timers::default();
         let mut armed = [Armed::default(); 2];
-        let peers = [1, 2].map(|seed| PeerId::new([seed; 32]));
+        let peers = [1, 2].map(Place::for_testing_only);
         let at = Instant::from_micros;
         let (a, b) = (peers[0], peers[1]);
         for (timer, due) in [(Timer::Silence, 40), (Timer::Ack, 20), (Timer::Path, 20)] {

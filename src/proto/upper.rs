@@ -16,8 +16,8 @@ impl Endpoint {
         if let Some(received) = self.shared.next_notice() {
             return Some(received);
         }
-        let peer = self.shared.stirred.pop_front()?;
-        if let Some(record) = self.peers.get_mut(&peer) {
+        let (place, peer) = self.shared.stirred.pop_front()?;
+        if let Some(record) = self.peers.at_mut(place) {
             record.is_stirred = false;
         }
         Some(Notice::Streams(peer))

@@ -51,6 +51,8 @@ pub enum Unfinished {
     Expired,
     /// The connection ended.
     Lost,
+    /// The other side's program does not compare words, as it has said meanwhile.
+    Impossible,
 }
 
 /// Words that were compared on this connection.
@@ -86,6 +88,8 @@ pub(super) struct BrokenCommitment;
 #[derive(Debug, Default)]
 pub(super) struct Verification {
     stage: Option<Running>,
+    /// A question of ours waits until the peer has introduced itself, at most so long.
+    wanted: Option<Instant>,
     /// When the peer last asked and was answered, and in which attempt.
     answered: Option<(Instant, u64)>,
     /// The last comparison on this connection that had words and is over, in whatever way: somebody may
@@ -140,6 +144,7 @@ impl Verification {
             return None;
         }
         let handshake = *between.handshakes.first()?;
+        self.wanted = None;
         let (attempt, nonce) = (rng.u64(), rng.array());
         self.stage = Some(Running::new(attempt, handshake, Stage::Asked(nonce), now));
         let comparison = Comparison {
@@ -154,6 +159,18 @@ impl Verification {
             commitment,
         };
         Some(Verify { attempt, step })
+    }
+
+    /// Begins a comparison when [`Verification::take_wanted`] says so, unless one runs.
+    pub(super) fn want(&mut self, now: Instant) {
+        if self.stage.is_none() {
+            self.wanted.get_or_insert(now + VERIFY_LIFE);
+        }
+    }
+
+    /// Whether a question waits; it does no longer.
+    pub(super) const fn take_wanted(&mut self) -> bool {
+        self.wanted.take().is_some()
     }
 
     /// Takes what the peer says.
@@ -208,21 +225,24 @@ impl Verification {
         running.map(|code| words(code, true)).or_else(ended)
     }
 
-    /// Ends a comparison that runs, and says so to the peer.
+    /// Ends a comparison that runs, and says so to the peer. A question that waits is not asked.
     pub(super) fn withdraw(&mut self) -> Option<Verify> {
+        self.wanted = None;
         let running = self.end()?;
         Some(say(running, Verdict::Withdrawn))
     }
 
-    /// Forgets every comparison without a word; whether one ran.
+    /// Forgets every comparison without a word; whether one ran, or was to.
     pub(super) fn lose(&mut self) -> bool {
         self.ended = None;
-        self.stage.take().is_some()
+        let was_wanted = self.take_wanted();
+        self.stage.take().is_some() || was_wanted
     }
 
-    /// When a comparison that runs has taken too long.
+    /// When a comparison that runs, or waits to, has taken too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.stage.as_ref().map(|running| running.until)
+        let running = self.stage.as_ref().map(|running| running.until);
+        running.or(self.wanted)
     }
 
     /// An asker whose smaller key decides waits for the answer to its own question. The other one's
@@ -256,6 +276,7 @@ impl Verification {
         };
         self.answered = Some((now, attempt));
         self.end();
+        self.wanted = None;
         let nonce = rng.array();
         let stage = Stage::Answered { commitment, nonce };
         self.stage = Some(Running::new(attempt, handshake, stage, now));

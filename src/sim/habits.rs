@@ -38,7 +38,7 @@ impl Default for Habits {
 
 impl Habits {
     pub(super) fn client(&self, seed: [u8; 32], now: Instant) -> Client {
-        let outbox = MemoryOutbox::with_bounds(self.outbox_messages, self.outbox_bytes);
+        let outbox = MemoryOutbox::with_bounds(seed, self.outbox_messages, self.outbox_bytes);
         Client::new(self.policy, Box::new(outbox), seed, now)
     }
 

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -33,6 +33,70 @@ pub(super) fn create_new(path: &Path, content: &[u8], access: Access) -> Result<
 /// `AlreadyExists`, `DiskFull`, `Io`.
 pub fn create_private(path: &Path, content: &[u8]) -> Result<(), Error> {
     create_new(path, content, Access::Owner)
+}
+
+/// A file that does not exist yet, for this user only, written piece by piece beside its place: it is there as a
+/// whole, or not at all. Dropping it undoes it.
+#[derive(Debug)]
+pub struct Fresh {
+    destination: PathBuf,
+    written: Temporary,
+    file: BufWriter<File>,
+}
+
+impl Fresh {
+    /// Begins it.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`.
+    pub fn begin(destination: &Path) -> Result<Self, Error> {
+        let opened = Temporary::open(destination, Access::Owner);
+        let (path, file) =
+            opened.map_err(|error| Error::io(destination, Operation::Create, error))?;
+        Ok(Self {
+            destination: destination.to_owned(),
+            written: Temporary { path },
+            file: BufWriter::new(file),
+        })
+    }
+
+    /// Adds to it.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let added = self.file.write_all(bytes);
+        added.map_err(|error| self.fail(error))
+    }
+
+    /// Puts it in its place, once it is on the disk.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `DiskFull`, `Io`.
+    pub fn finish(mut self) -> Result<(), Error> {
+        let synced = self
+            .file
+            .flush()
+            .and_then(|()| self.file.get_ref().sync_all());
+        synced.map_err(|error| self.fail(error))?;
+        let placed = match fs::hard_link(&self.written.path, &self.destination) {
+            // No hard links here (FAT): an empty file holds the place until the whole one takes it.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => self.replace_empty(),
+            placed => placed,
+        };
+        let synced = placed.and_then(|()| sync_parent(&self.destination));
+        synced.map_err(|error| self.fail(error))
+    }
+
+    fn replace_empty(&self) -> io::Result<()> {
+        drop(open_new(&self.destination, Access::Owner)?);
+        let moved = self.written.move_to(&self.destination);
+        moved.inspect_err(|_| remove(&self.destination))
+    }
+
+    fn fail(&self, error: io::Error) -> Error {
+        Error::io(&self.destination, Operation::Create, error)
+    }
 }
 
 /// Creates a file or replaces its whole content.
@@ -199,7 +263,8 @@ pub(super) fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
-/// A complete, synced file beside the place it is meant for. Dropping it removes it.
+/// A file beside the place it is meant for. Dropping it removes it.
+#[derive(Debug)]
 struct Temporary {
     path: PathBuf,
 }
@@ -270,6 +335,39 @@ mod tests {
         let content = read_checked(&path, Access::Owner).unwrap();
         assert_eq!(*content.bytes, b"secret");
         assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[test]
+    fn a_file_that_is_written_in_pieces_is_there_once_it_is_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        let mut fresh = Fresh::begin(&path).unwrap();
+        fresh.add(b"first").unwrap();
+        assert!(!path.exists());
+        drop(fresh);
+        assert!(names(home.path()).is_empty(), "what is given up is gone");
+        let [mut one, mut other] = [(); 2].map(|()| Fresh::begin(&path).unwrap());
+        one.add(&[b'x'; 100_000]).unwrap();
+        other.add(b"second").unwrap();
+        one.finish().unwrap();
+        let error = other.finish().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::AlreadyExists));
+        let content = read_checked(&path, Access::Owner).unwrap();
+        assert_eq!(content.bytes.len(), 100_000);
+        assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[test]
+    fn without_hard_links_it_takes_the_place_of_an_empty_file() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        let mut fresh = Fresh::begin(&path).unwrap();
+        fresh.add(b"whole").unwrap();
+        fresh.file.flush().unwrap();
+        fresh.replace_empty().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let error = fresh.replace_empty().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     }
 
     #[test]

@@ -24,10 +24,11 @@ mod test_only;
 mod timestamps;
 
 pub use archive::{
-    Archive, Change, Entry, Fault, Filter, Found, Keep, Loss, Page, Restored, Salvaged, Standing,
-    StoreTrouble, Unconfirmed, survives_panic,
+    Archive, Around, Change, Cursor, Deletion, Entry, Fault, Filter, Found, Keep, Loss, NotACursor,
+    Page, Restored, Salvaged, Search, Standing, StoreTrouble, Unconfirmed, Way, Which,
+    survives_panic,
 };
-pub use atomic::{create_private, open_log};
+pub use atomic::{Fresh, create_private, open_log};
 pub use audit::{check_place, check_private_dir, free_space, timestamps_used_until, written_at};
 pub use config::{
     Binding, Callers, Config, ConfigError, ConfigProblem, Mode, Notify, Osc, config_keys,

@@ -11,6 +11,12 @@ use super::safe::Safe;
 /// Lines of one text that are shown; of a longer one the first 199 and how many follow.
 pub const MAX_LINES: usize = 200;
 
+/// Bytes of one text that are shown, in whatever lines: a screen lays out no more of it, at each change of its width.
+pub const MAX_SHOWN_LEN: usize = 65_536;
+
+/// Room for the note that tells of the rest.
+const NOTE_MAX_LEN: usize = 64;
+
 /// Combining marks that one base character keeps; a script needs no more, a stack of them paints
 /// over the neighbouring lines.
 pub const MAX_MARKS: usize = 4;
@@ -19,7 +25,7 @@ pub const MAX_MARKS: usize = 4;
 /// fewer, and a cluster without an end is one cell of any size.
 const MAX_JOINERS: usize = 16;
 
-/// Makes a body safe to show; its line breaks stay, folded after [`MAX_LINES`].
+/// Makes a body safe to show; its line breaks stay, folded after [`MAX_LINES`] or [`MAX_SHOWN_LEN`].
 ///
 /// Applying it twice changes nothing more.
 #[must_use]
@@ -37,8 +43,11 @@ pub fn safe_text_marked(text: &str) -> (Safe, Vec<Range<usize>>) {
     let whole = render_marked(text, Breaks::Keep, &mut |mark| join(&mut marks, mark));
     let (folded, note) = fold(whole);
     if let Some(note) = note {
-        marks.retain(|mark| mark.end <= note.start);
-        marks.push(note);
+        marks.retain(|mark| mark.start < note.start);
+        if let Some(last) = marks.last_mut() {
+            last.end = last.end.min(note.start);
+        }
+        join(&mut marks, note);
     }
     (Safe::new(folded), marks)
 }
@@ -285,18 +294,31 @@ impl MarkCount {
     }
 }
 
-/// Cuts a text of too many lines; the note, whose place is told, takes that of the last line that fits.
-fn fold(text: String) -> (String, Option<Range<usize>>) {
+/// Cuts a text of too many lines or bytes; the note, whose place is told, takes that of the last line that fits.
+fn fold(mut text: String) -> (String, Option<Range<usize>>) {
     let total = text.lines().count();
-    if total <= MAX_LINES {
+    if total <= MAX_LINES && text.len() <= MAX_SHOWN_LEN {
         return (text, None);
     }
     let shown = MAX_LINES - 1;
-    let mut folded: String = text.split_inclusive('\n').take(shown).collect();
-    let start = folded.len();
-    folded.push_str(&format!("[{} more lines]", total - shown));
-    let note = start..folded.len();
-    (folded, Some(note))
+    let first: usize = text.split_inclusive('\n').take(shown).map(str::len).sum();
+    let room = MAX_SHOWN_LEN - NOTE_MAX_LEN;
+    let note = if total > MAX_LINES && first <= room {
+        text.truncate(first);
+        format!("[{} more lines]", total - shown)
+    } else {
+        let whole = text.len();
+        let is_end = |at: &usize| text.is_char_boundary(*at);
+        let end = (0..=first.min(room)).rev().find(is_end).unwrap_or(0);
+        text.truncate(end);
+        format!("[{} more bytes]", whole - end)
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let start = text.len();
+    text.push_str(&note);
+    (text, Some(start..start + note.len()))
 }
 
 #[cfg(test)]

@@ -146,6 +146,35 @@ fn two_hundred_lines_are_shown_and_more_are_folded() {
 }
 
 #[test]
+fn a_text_of_too_many_bytes_is_folded_in_whatever_lines_it_comes() {
+    let exact = "x".repeat(MAX_SHOWN_LEN);
+    assert_eq!(shown(&exact), exact);
+    for unit in [
+        "x",
+        "é",
+        "日 ",
+        "👩\u{200d}👧",
+        "\u{1}",
+        "line of some length\n",
+    ] {
+        for len in [MAX_SHOWN_LEN + 1, 1 << 20] {
+            let long = unit.repeat(len / unit.len() + 1);
+            let folded = shown(&long);
+            assert!(folded.len() <= MAX_SHOWN_LEN, "{unit:?}");
+            let (_, note) = folded.rsplit_once('\n').unwrap();
+            assert!(note.starts_with('[') && note.contains(" more "), "{note}");
+            assert_eq!(shown(&folded), folded, "{unit:?}");
+        }
+    }
+    let two_hundred = format!("{}\n", "x".repeat(1_000)).repeat(200);
+    let folded = shown(&two_hundred);
+    assert!(folded.lines().count() <= MAX_LINES && folded.len() <= MAX_SHOWN_LEN);
+    let whole = safe_text(&two_hundred).as_str().len();
+    assert_eq!(whole, folded.len());
+    assert!(folded.ends_with(" more bytes]"), "{}", &folded[65_000..]);
+}
+
+#[test]
 fn machine_lines_can_be_taken_apart_again() {
     assert_eq!(single_line("a\nb\r\nc").as_str(), r"a\nb\nc");
     assert_eq!(single_line(r"a\nb").as_str(), r"a\\nb");

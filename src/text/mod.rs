@@ -4,13 +4,16 @@
 //! as another name. [`Safe`] is the proof that a text went through this module's policy; printers
 //! accept nothing else.
 
+mod amount;
 mod body;
 mod name;
 mod nearest;
 mod safe;
 
+pub use amount::{count_messages, span};
 pub use body::{
-    MAX_LINES, MAX_MARKS, safe_line, safe_text, safe_text_marked, single_line, typeable,
+    MAX_LINES, MAX_MARKS, MAX_SHOWN_LEN, safe_line, safe_text, safe_text_marked, single_line,
+    typeable,
 };
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
 pub use nearest::nearest;

@@ -9,7 +9,7 @@ use crate::tui::bell::Bell;
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
-use crate::tui::input::{Action, Discretion, Guest, Now, Ticket};
+use crate::tui::input::{Action, Discretion, Guest, Hit, Now, Ticket};
 use crate::tui::keymap::Keymap;
 use crate::tui::keys::Bind;
 use crate::tui::log::Anchor;
@@ -63,6 +63,10 @@ pub struct App {
     pub(super) notice: Option<Safe>,
     /// When Ctrl+C was pressed on an empty line.
     pub(super) interrupted: Option<Instant>,
+    /// Counts what the person does: keys, pastes, the mouse, another size or window.
+    pub(super) done: u64,
+    /// Whether the key that was pressed last is one that is held, as far as terminals tell.
+    pub(super) is_held: bool,
     /// When a key was pressed last, and when the one before it.
     pub(super) pressed: Option<Instant>,
     pub(super) pressed_before: Option<Instant>,
@@ -95,7 +99,11 @@ pub(super) enum Mode {
         lines: Vec<Safe>,
         /// Lines above the screen.
         above: usize,
+        /// Where it was asked for.
+        under: Option<Found>,
     },
+    /// They choose a message that was found.
+    Found(Found),
     /// What was pasted has so many lines: they send or edit it.
     Pasted(usize),
     /// They confirm that a caller is saved under a name.
@@ -119,6 +127,16 @@ pub(super) struct Code {
     pub(super) under: Option<Verifying>,
 }
 
+/// What was found of what is kept.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Newest first.
+    pub(super) hits: Vec<Hit>,
+    /// What is said about all of them.
+    pub(super) sum: Vec<Safe>,
+    pub(super) chosen: usize,
+}
+
 /// A search in a conversation.
 #[derive(Debug, Default)]
 pub(super) struct Search {
@@ -138,6 +156,32 @@ pub(super) struct Completion {
     pub(super) start: usize,
     pub(super) words: Vec<Safe>,
     pub(super) at: usize,
+}
+
+impl Mode {
+    /// The panel that verifies somebody, also below a QR code.
+    pub(super) const fn panel_mut(&mut self) -> Option<&mut Verifying> {
+        if let Self::Verify(panel) = self {
+            Some(panel)
+        } else if let Self::Code(code) = self {
+            code.under.as_mut()
+        } else {
+            None
+        }
+    }
+
+    /// Whether nothing of the conversation can be seen for it.
+    const fn covers(&self) -> bool {
+        matches!(
+            self,
+            Self::Panel { .. }
+                | Self::Found(_)
+                | Self::Switcher { .. }
+                | Self::Welcome { .. }
+                | Self::Verify(_)
+                | Self::Code(_)
+        )
+    }
 }
 
 impl App {
@@ -160,6 +204,8 @@ impl App {
             was_at_end: false,
             notice: None,
             interrupted: None,
+            done: 0,
+            is_held: false,
             pressed: None,
             pressed_before: None,
             bell: Bell::default(),
@@ -224,16 +270,8 @@ impl App {
 
     /// Whether somebody looks at the end of this conversation.
     pub(super) fn is_seen(&self, at: usize) -> bool {
-        let is_covered = matches!(
-            self.mode,
-            Mode::Panel { .. }
-                | Mode::Switcher { .. }
-                | Mode::Welcome { .. }
-                | Mode::Verify(_)
-                | Mode::Code(_)
-        );
         self.is_focused
-            && !is_covered
+            && !self.mode.covers()
             && self.window().height > 0
             && self.active == Some(at)
             && self
@@ -242,10 +280,26 @@ impl App {
                 .is_some_and(|it| it.anchor.is_none())
     }
 
+    /// The key to press to open the panel that verifies somebody, if there is one.
+    #[must_use]
+    pub fn key_to_verify(&self) -> Option<Safe> {
+        self.settings.keys.label(Bind::Verify)
+    }
+
     /// The key to press for this, if there is one, or the command that does the same.
     pub(super) fn key(&self, bind: Bind, command: &'static str) -> Safe {
         let label = self.settings.keys.label(bind);
         label.unwrap_or_else(|| command.into())
+    }
+
+    /// The key that sends, and says yes; there always is one.
+    pub(super) fn send_key(&self) -> Safe {
+        self.key(Bind::Send, "Enter")
+    }
+
+    /// The key that goes back, and says no; there always is one.
+    pub(super) fn escape_key(&self) -> Safe {
+        self.key(Bind::Escape, "Esc")
     }
 
     /// Tells the person something until the next key.

@@ -3,6 +3,7 @@
 use core::mem;
 
 use crate::chat::Name;
+use crate::chat::words::ShortCode;
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
@@ -26,6 +27,8 @@ pub(super) struct Conversation {
     pub(super) link: Option<(LinkStatus, Instant)>,
     /// How a comparison of words stands, if there was one.
     pub(super) comparison: Option<Comparison>,
+    /// The words of the last comparison that were on the screen.
+    pub(super) seen_code: Option<ShortCode>,
     pub(super) log: Log,
     pub(super) editor: Editor,
     pub(super) history: History,
@@ -70,6 +73,7 @@ impl Conversation {
             },
             link: None,
             comparison: None,
+            seen_code: None,
             log: Log::default(),
             editor: Editor::default(),
             history: History::default(),
@@ -157,7 +161,8 @@ impl Conversation {
         receipt: Receipt,
     ) {
         let is_open = receipt.rank() < 2;
-        let entry = Entry::ours(at, zone, text, receipt, Ticket(0));
+        let mut entry = Entry::ours(at, zone, text, receipt, Ticket(0));
+        entry.name = Some(name);
         let entry = self.log.push(entry);
         if is_open {
             self.log.name(name, entry);
@@ -188,6 +193,13 @@ impl Conversation {
         self.lose();
         let seen = mem::take(&mut self.unseen);
         seen.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Somebody has looked at a message, wherever the screen stands; false if that is no news.
+    pub(super) fn see_one(&mut self, name: Name) -> bool {
+        let before = self.unseen.len();
+        self.unseen.retain(|(unseen, _)| *unseen != name);
+        self.unseen.len() < before
     }
 
     /// Nobody looks any more: what is new from now on is new.

@@ -210,7 +210,8 @@ impl Editor {
         true
     }
 
-    fn before(&self) -> &str {
+    /// What stands before the caret.
+    pub(super) fn before(&self) -> &str {
         self.text.get(..self.caret).unwrap_or("")
     }
 

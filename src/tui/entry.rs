@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::chat::State;
+use crate::chat::{Name, State};
 use crate::text::{Safe, safe_line, safe_text_marked};
 use crate::time::UnixTime;
 use crate::tui::clock::{Day, Zone};
@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) at: UnixTime,
     pub(super) day: Day,
     pub(super) kind: Kind,
+    /// What both sides call it, once that is known.
+    pub(super) name: Option<Name>,
     pub(super) text: Safe,
     /// Bytes of the text that the author did not write: drawn in another way.
     pub(super) marks: Vec<Range<usize>>,
@@ -109,7 +111,8 @@ impl Entry {
             Some(text) => Self::written(said.at, day, Kind::Theirs, text),
             None => Self::unreadable(said, day),
         };
-        entry.led_by(&lead)
+        let name = Some(said.name);
+        Self { name, ..entry }.led_by(&lead)
     }
 
     fn unreadable(said: &Said, day: Day) -> Self {
@@ -160,6 +163,7 @@ impl Entry {
             at,
             day,
             kind,
+            name: None,
             text,
             marks: Vec::new(),
             raw: None,
@@ -220,12 +224,10 @@ impl Entry {
         matches!(self.kind, Kind::Theirs | Kind::Ours(..))
     }
 
-    /// Why it failed, and what to do.
+    /// Why it failed.
     pub(super) fn failure(&self) -> Option<Safe> {
         match &self.kind {
-            Kind::Ours(Receipt::Failed(why), _) => {
-                Some(Safe::from("failed: ") + why + " - /retry sends it again")
-            }
+            Kind::Ours(Receipt::Failed(why), _) => Some(Safe::from("failed: ") + why),
             Kind::Ours(..) | Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => None,
         }
     }
@@ -248,6 +250,7 @@ impl Entry {
     pub(super) fn delete(&mut self) {
         self.kind = Kind::Deleted;
         (self.text, self.raw, self.laid) = (Safe::default(), None, None);
+        self.name = None;
         self.marks.clear();
     }
 }
@@ -255,12 +258,31 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::MAX_SHOWN_LEN;
+
+    #[test]
+    fn no_message_is_laid_out_beyond_what_is_shown_of_one() {
+        let shape = Shape {
+            width: 2,
+            how: Break::Words,
+            has_rules: false,
+        };
+        for text in [
+            "x".repeat(16 << 20),
+            "x ".repeat(8 << 20),
+            "\u{1}\n".repeat(1 << 20),
+        ] {
+            let mut entry = Entry::ours(UnixTime(0), &Zone::utc(), &text, Receipt::Sent, Ticket(1));
+            assert!(entry.rows(shape).len() <= MAX_SHOWN_LEN, "{}", &text[..4]);
+            assert_eq!(entry.raw(), text, "it is copied and quoted whole");
+        }
+    }
 
     #[test]
     fn a_row_has_the_marks_that_lie_in_it_however_many_there_are() {
-        let text = "\u{1}a".repeat(1 << 16);
+        let text = "\u{1}a".repeat(1 << 14);
         let entry = Entry::ours(UnixTime(0), &Zone::utc(), &text, Receipt::Sent, Ticket(1));
-        assert_eq!(entry.marks.len(), 1 << 16);
+        assert_eq!(entry.marks.len(), 1 << 14);
         assert_eq!(entry.marks_in(&(4..9)), [3..5, 6..8]);
         assert!(entry.size() > entry.marks.len() * size_of::<Range<usize>>());
     }

@@ -140,12 +140,30 @@ pub enum Told {
         /// What it says.
         text: Safe,
     },
-    /// A page to look at, on a screen of its own.
-    Page {
-        /// What it is.
-        title: &'static str,
-        /// Its lines, not to be broken.
-        lines: Vec<Safe>,
+    /// What was found of what is kept.
+    Found {
+        /// The messages, newest first.
+        hits: Vec<Hit>,
+        /// What is to be said about all of them.
+        sum: Vec<Safe>,
+    },
+    /// A message of a search and what was said around it, oldest first.
+    Around {
+        /// The messages, some lines each.
+        messages: Vec<Vec<Safe>>,
+        /// Which of them it is.
+        at: usize,
+    },
+    /// A message was done away with, wherever it was kept.
+    Deleted(Which),
+    /// It was not, and why.
+    NotDeleted(Safe),
+    /// What the beginning of a file's name could become, which was asked for.
+    Files {
+        /// The beginning, as it was asked for.
+        part: String,
+        /// What it could become, or why that cannot be said.
+        found: Result<Files, Safe>,
     },
     /// Words about somebody, or about everything.
     Note {
@@ -154,6 +172,35 @@ pub enum Told {
         /// The words, a line each.
         lines: Vec<Safe>,
     },
+}
+
+/// Which message it is. Each side draws the names of its messages by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Which {
+    /// With whom.
+    pub peer: PeerId,
+    /// Its name.
+    pub name: Name,
+    /// Whether we wrote it.
+    pub is_ours: bool,
+}
+
+/// A message that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Which it is.
+    pub which: Which,
+    /// What is shown of it.
+    pub lines: Vec<Safe>,
+}
+
+/// What the beginning of a file's name could become.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Each as it would be typed, in their order; a directory ends with a slash.
+    pub names: Vec<Safe>,
+    /// There are more of them.
+    pub has_more: bool,
 }
 
 /// Somebody who is known.
@@ -301,6 +348,17 @@ pub struct LinkStatus {
     pub unacked: Option<Duration>,
     /// How old the keys are.
     pub key_age: Option<Duration>,
+    /// What has another address than before, while it is found out whether the way leads on.
+    pub moved: Option<Moved>,
+}
+
+/// What has another address than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// This machine; nothing that left since has been acknowledged.
+    Here,
+    /// The peer, as its packets say; it has yet to prove that it receives there.
+    There(SocketAddr),
 }
 
 /// The number that the face gives a message before the core has named it.
@@ -364,7 +422,12 @@ pub enum Ask {
         typed: String,
     },
     /// What was compared differs.
-    Differ(PeerId),
+    Differ {
+        /// With whom.
+        peer: PeerId,
+        /// The words or numbers that were on the screen; none if it is about the keys.
+        code: Option<ShortCode>,
+    },
     /// Our safety number and somebody's: compare it with what was read out, or tell it if nothing was.
     SafetyNumber(PeerId, String),
     /// Compare no more for now.
@@ -387,7 +450,7 @@ pub enum Ask {
         /// The name, unchecked.
         new: String,
     },
-    /// Look in what is kept; it comes as [`Told::Page`].
+    /// Look in what is kept; it comes as [`Told::Found`].
     Search {
         /// What the messages have in them, in whatever case.
         words: String,
@@ -396,6 +459,12 @@ pub enum Ask {
         /// How far back.
         within: Option<Duration>,
     },
+    /// Do away with a message here; it comes as [`Told::Deleted`] or [`Told::NotDeleted`].
+    Delete(Which),
+    /// Look up what was said around a message; it comes as [`Told::Around`].
+    Around(Which),
+    /// Find files whose names begin like this; they come as [`Told::Files`].
+    Files(String),
     /// Write a conversation into a file that does not exist yet.
     Export {
         /// Which file, unchecked.

@@ -234,6 +234,13 @@ impl Keymap {
         self.keys_for(bind).next().map(label)
     }
 
+    /// The key to press for an action, by the name that settings use, as people read it.
+    #[must_use]
+    pub fn key_of(&self, action: &str) -> Option<Safe> {
+        let (_, bind) = ACTIONS.iter().find(|(name, _)| *name == action)?;
+        self.label(*bind)
+    }
+
     /// The keys, a line each, and behind them their names for the settings.
     pub(super) fn help(&self) -> Vec<Safe> {
         let groups = GROUPS
@@ -334,6 +341,9 @@ mod tests {
         assert_eq!(keys.bind("ctrl-t"), Some(Bind::NextUnread));
         assert_eq!(keys.label(Bind::NextUnread).unwrap().as_str(), "Ctrl+T");
         assert_eq!(keys.label(Bind::Transpose), None);
+        assert_eq!(keys.key_of("go").unwrap().as_str(), "F5");
+        assert_eq!(keys.key_of("transpose"), None);
+        assert_eq!(keys.key_of("frobnicate"), None);
         assert_eq!(keys.bind("alt-a"), Some(Bind::NextUnread), "as before");
     }
 

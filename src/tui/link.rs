@@ -1,13 +1,13 @@
 //! How good the way to somebody is, in words.
 //!
-//! The thresholds and the two sentences are mosh's, whose users have known them for years: silence, and
-//! a way that perhaps works in one direction only.
+//! The thresholds and the sentences about silence and about a way that perhaps works in one direction only are
+//! mosh's, whose users have known them for years.
 
 use std::time::Duration;
 
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, safe_line, span};
 use crate::time::Instant;
-use crate::tui::input::LinkStatus;
+use crate::tui::input::{LinkStatus, Moved};
 
 /// Silence is told after this.
 const SILENCE: Duration = Duration::from_millis(6_500);
@@ -23,12 +23,28 @@ pub(super) fn trouble(link: &LinkStatus, told: Instant, now: Instant) -> Option<
     let since = now.saturating_since(told);
     if is_silent(link, since) {
         let heard = link.heard? + since;
-        let words = Safe::from("last contact ") + stepped(heard) + " s ago";
-        return Some(words + " - trying (messages are queued)");
+        let words = Safe::from("last contact ") + stepped(heard) + " s ago - trying";
+        let from = match link.moved {
+            Some(Moved::Here) => " from a new address",
+            Some(Moved::There(_)) | None => "",
+        };
+        return Some(words + from + " (messages are queued)");
     }
-    let unacked = link.unacked? + since;
-    let words = Safe::from("last reply ") + stepped(unacked) + " s ago";
-    is_unheard(link, since).then(|| words + " - they may not hear us")
+    if is_unheard(link, since) {
+        let unacked = link.unacked? + since;
+        let words = Safe::from("last reply ") + stepped(unacked) + " s ago";
+        return Some(words + " - they may not hear us");
+    }
+    link.moved.map(reconnecting)
+}
+
+/// That the way is being found anew, and why.
+fn reconnecting(moved: Moved) -> Safe {
+    let words = Safe::from("new address, reconnecting: ");
+    match moved {
+        Moved::Here => words + "this machine has another one now",
+        Moved::There(address) => words + "packets come from " + address + " now",
+    }
 }
 
 fn is_silent(link: &LinkStatus, since: Duration) -> bool {
@@ -90,18 +106,6 @@ pub(super) fn quality(link: &LinkStatus, told: Instant, now: Instant) -> Safe {
     Safe::join(parts.filter(|part| !part.as_str().is_empty()), "   ")
 }
 
-/// `0.4 ms`, `42 ms`, `3.1 s`.
-pub(super) fn span(time: Duration) -> Safe {
-    let ms = time.as_secs_f64() * 1_000.0;
-    safe_line(&if ms < 10.0 {
-        format!("{ms:.1} ms")
-    } else if ms < 1_000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1_000.0)
-    })
-}
-
 fn ago(time: Duration) -> Safe {
     let seconds = time.as_secs_f64();
     if seconds < 10.0 {
@@ -123,6 +127,7 @@ mod tests {
         is_due: true,
         unacked: None,
         key_age: None,
+        moved: None,
     };
 
     fn after(link: LinkStatus, ms: u64) -> Option<String> {
@@ -156,6 +161,40 @@ mod tests {
         assert_eq!(after(deaf, 6_000), None);
         let told = "last reply 11 s ago - they may not hear us";
         assert_eq!(after(deaf, 7_000).as_deref(), Some(told));
+    }
+
+    #[test]
+    fn a_new_address_is_told_until_there_is_worse_to_tell() {
+        let here = LinkStatus {
+            moved: Some(Moved::Here),
+            ..HEARD
+        };
+        let there = LinkStatus {
+            moved: Some(Moved::There("[2001:db8::1]:7".parse().unwrap())),
+            unacked: Some(Duration::ZERO),
+            is_due: false,
+            ..HEARD
+        };
+        for (link, ms, words) in [
+            (
+                here,
+                6_500,
+                "new address, reconnecting: this machine has another one now",
+            ),
+            (
+                here,
+                7_000,
+                "last contact 7 s ago - trying from a new address (messages are queued)",
+            ),
+            (
+                there,
+                10_000,
+                "new address, reconnecting: packets come from [2001:db8::1]:7 now",
+            ),
+            (there, 11_000, "last reply 11 s ago - they may not hear us"),
+        ] {
+            assert_eq!(after(link, ms).as_deref(), Some(words));
+        }
     }
 
     #[test]

@@ -121,22 +121,41 @@ impl Log {
         self.tickets.insert(ticket, entry);
     }
 
-    /// The core has named, or refused, what this ticket stands for; false if that is not here.
-    pub(super) fn on_ticket(&mut self, ticket: Ticket, named: Result<Name, Receipt>) -> bool {
-        let Some(entry) = self.tickets.remove(&ticket) else {
-            return false;
-        };
+    /// The core has named, or refused, what this ticket stands for. None if that is not here; false if
+    /// it was, and does not stand here any more to show it.
+    pub(super) fn on_ticket(
+        &mut self,
+        ticket: Ticket,
+        named: Result<Name, Receipt>,
+    ) -> Option<bool> {
+        let entry = self.tickets.remove(&ticket)?;
         match named {
-            Ok(name) => {
-                self.names.insert(name, entry);
-            }
+            Ok(name) => self.name(name, entry),
             Err(receipt) => self.set_receipt(entry, receipt),
         }
-        true
+        Some(self.is_ours(entry))
     }
 
+    fn is_ours(&self, entry: u64) -> bool {
+        matches!(self.get(entry).map(|it| &it.kind), Some(Kind::Ours(..)))
+    }
+
+    /// An entry of ours has this name, and comes to an end.
     pub(super) fn name(&mut self, name: Name, entry: u64) {
         self.names.insert(name, entry);
+        if let Some(entry) = self.get_mut(entry) {
+            entry.name = Some(name);
+        }
+    }
+
+    /// Where a message stands.
+    pub(super) fn find(&self, name: Name, is_ours: bool) -> Option<u64> {
+        let is_meant = |entry: &Entry| {
+            let ours = matches!(entry.kind, Kind::Ours(..));
+            entry.name == Some(name) && entry.is_message() && ours == is_ours
+        };
+        let mut newest = self.newest_first();
+        newest.find(|(_, it)| is_meant(it)).map(|(entry, _)| entry)
     }
 
     /// A message of ours moved on; false if it does not stand here to show that.
@@ -148,8 +167,7 @@ impl Log {
             self.names.remove(&name);
         }
         self.set_receipt(entry, receipt);
-        let of = self.get(entry).map(|entry| &entry.kind);
-        matches!(of, Some(Kind::Ours(..)))
+        self.is_ours(entry)
     }
 
     fn set_receipt(&mut self, entry: u64, receipt: Receipt) {
@@ -465,7 +483,7 @@ mod tests {
             log: crate::chat::LogId(1),
             sequence: 0,
         };
-        assert!(log.on_ticket(Ticket(1), Ok(name)));
+        assert_eq!(log.on_ticket(Ticket(1), Ok(name)), Some(true));
         assert!(log.on_state(name, Receipt::Delivered));
         assert!(!log.on_state(name, Receipt::Sent), "it has come to its end");
         let kind = &log.get(entry).unwrap().kind;

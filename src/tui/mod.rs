@@ -39,11 +39,11 @@ mod wrap;
 pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
-    Action, Ask, Card, Comparison, Discretion, Guest, Input, LinkStatus, Notice, Now, Said,
-    Standing, Ticket, Told,
+    Action, Ask, Card, Comparison, Discretion, Files, Guest, Hit, Input, LinkStatus, Moved, Notice,
+    Now, Said, Standing, Ticket, Told, Which,
 };
 pub use keymap::{BadKey, Keymap};
-pub use osc::Osc;
+pub use osc::{Osc, Through};
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use reader::Reader;
 pub use terminal::{Terminal, restore};

@@ -38,10 +38,110 @@ impl Osc {
     }
 }
 
+/// What stands between us and the terminal, and keeps what is meant for that unless it is told to pass it on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Through {
+    /// Nothing that is known.
+    #[default]
+    Nothing,
+    /// tmux. From version 3.3 on it passes on only with its option `allow-passthrough`.
+    Tmux,
+    /// GNU screen.
+    Screen,
+}
+
+/// Bytes of what screen is given at once. Beyond 768 (its `MAXSTR`) it forgets the rest.
+const SCREEN_PIECE: usize = 512;
+
+impl Through {
+    /// What there is, as `TERM` says, and whether `TMUX` and `STY` are set. Of both the inner one counts.
+    #[must_use]
+    pub fn of(term: &str, has_tmux: bool, has_screen: bool) -> Self {
+        match (has_tmux, has_screen) {
+            (true, true) if term.starts_with("screen") => Self::Screen,
+            (true, _) => Self::Tmux,
+            (false, true) => Self::Screen,
+            (false, false) => Self::Nothing,
+        }
+    }
+
+    /// The sequence, wrapped so that it is passed on.
+    pub(super) fn wrap(self, sequence: String) -> String {
+        match self {
+            Self::Nothing => sequence,
+            Self::Tmux => {
+                let doubled = sequence.replace('\x1b', "\x1b\x1b");
+                format!("\x1bPtmux;{doubled}\x1b\\")
+            }
+            Self::Screen => {
+                // It passes on the lowest 8 bits of each character: some letters would become controls.
+                let ascii = |c: char| if c.is_ascii() { c } else { '?' };
+                let bytes: Vec<char> = sequence.chars().map(ascii).collect();
+                let pieces = bytes.chunks(SCREEN_PIECE);
+                let wrap = |piece: &[char]| {
+                    let piece: String = piece.iter().collect();
+                    format!("\x1bP{piece}\x1b\\")
+                };
+                pieces.map(wrap).collect()
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::text::safe_line;
+
+    #[test]
+    fn tmux_and_screen_are_told_to_pass_a_sequence_on() {
+        let sequence = || Osc::Nine.sequence(&"message from bob".into());
+        let plain = "\u{1b}]9;message from bob\u{7}";
+        assert_eq!(Through::Nothing.wrap(sequence()), plain);
+        assert_eq!(
+            Through::Tmux.wrap(sequence()),
+            "\u{1b}Ptmux;\u{1b}\u{1b}]9;message from bob\u{7}\u{1b}\\"
+        );
+        assert_eq!(
+            Through::Screen.wrap(sequence()),
+            "\u{1b}P\u{1b}]9;message from bob\u{7}\u{1b}\\"
+        );
+    }
+
+    #[test]
+    fn screen_gets_what_is_long_in_pieces_that_it_takes() {
+        let long = Osc::NinetyNine.sequence(&safe_line(&"x".repeat(1_400)));
+        let wrapped = Through::Screen.wrap(long.clone());
+        let mut whole = String::new();
+        for piece in wrapped.split_inclusive("\u{1b}\\") {
+            assert!(piece.len() <= SCREEN_PIECE + 4);
+            let inner = piece.strip_prefix("\u{1b}P").unwrap();
+            whole += inner.strip_suffix("\u{1b}\\").unwrap();
+        }
+        assert_eq!(whole, long);
+    }
+
+    /// Measured with screen 4.9: U+041B comes out as 1B, and whoever writes it at the terminal's clipboard.
+    #[test]
+    fn no_letter_becomes_a_control_on_its_way_through_screen() {
+        let hostile = safe_line("\u{41b}]52;c;AAAA\u{407}\u{4f60}");
+        let wrapped = Through::Screen.wrap(Osc::Nine.sequence(&hostile));
+        assert_eq!(wrapped, "\u{1b}P\u{1b}]9;?]52;c;AAAA??\u{7}\u{1b}\\");
+    }
+
+    #[test]
+    fn the_environment_says_what_stands_between() {
+        for (term, has_tmux, has_screen, through) in [
+            ("xterm-256color", false, false, Through::Nothing),
+            ("tmux-256color", true, false, Through::Tmux),
+            ("screen-256color", true, false, Through::Tmux),
+            ("screen", false, true, Through::Screen),
+            ("tmux-256color", true, true, Through::Tmux),
+            ("screen.xterm-256color", true, true, Through::Screen),
+        ] {
+            assert_eq!(Through::of(term, has_tmux, has_screen), through, "{term}");
+        }
+    }
 
     /// jayshah5696/pi-agent-extensions#30: a text closed the sequence that it was in and opened others.
     #[test]

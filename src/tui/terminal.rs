@@ -10,8 +10,6 @@ use std::sync::Once;
 use std::sync::mpsc::channel;
 use std::thread::Builder;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ratatui_core::backend::{Backend, ClearType};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
@@ -28,11 +26,12 @@ use ratatui_crossterm::crossterm::terminal::{
 };
 use ratatui_crossterm::crossterm::{execute, queue};
 
+use crate::commands::clipboard;
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::Notice;
-use crate::tui::osc::Osc;
+use crate::tui::osc::{Osc, Through};
 
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
@@ -157,22 +156,17 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::draw`].
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        let encoded = STANDARD.encode(text);
-        execute!(
-            self.out(),
-            Print("\x1b]52;c;"),
-            Print(encoded),
-            Print("\x07")
-        )
+        execute!(self.out(), Print(clipboard(text)))
     }
 
-    /// Calls whoever is near the terminal, `by` a notification of its own if there are words for one.
+    /// Calls whoever is near the terminal, `by` a notification of its own if there are words for one. The bell
+    /// needs nobody to pass it on.
     ///
     /// # Errors
     /// As [`Terminal::draw`].
-    pub fn notify(&mut self, notice: &Notice, by: Osc) -> io::Result<()> {
+    pub fn notify(&mut self, notice: &Notice, by: Osc, through: Through) -> io::Result<()> {
         if let Some(words) = &notice.words {
-            queue!(self.out(), Print(by.sequence(words)))?;
+            queue!(self.out(), Print(through.wrap(by.sequence(words))))?;
         }
         if notice.rings {
             queue!(self.out(), Print("\x07"))?;

@@ -1,7 +1,7 @@
 //! The panel in which two people make sure of each other: what it shows and what is typed into it. How the
 //! comparison itself stands is kept with the conversation, and goes on without the panel.
 
-use crate::chat::words;
+use crate::chat::words::{self, ShortCode};
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::Instant;
@@ -20,13 +20,17 @@ pub(super) struct Verifying {
     pub(super) typed: Option<Line>,
     /// What was said about that, or about the last key.
     pub(super) told: Option<Safe>,
-    /// Since when what is compared is on the screen.
-    pub(super) shown: Instant,
+    /// What is compared and on the screen, and since when it was there without a break.
+    pub(super) shown: Option<(Compared, Instant)>,
+    /// What the key says that was pressed last, if it is pressed once more.
+    pub(super) armed: Option<Armed>,
+    /// Whether the key that was pressed last means nothing here: somebody may be typing.
+    pub(super) is_stray: bool,
     /// Rows above the screen.
     pub(super) above: usize,
 }
 
-/// What is compared.
+/// What is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum View {
     /// The code of this session, as words.
@@ -38,22 +42,78 @@ pub(super) enum View {
     Safety(Option<Safe>),
 }
 
+/// What two people can compare by eye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compared {
+    Words(ShortCode),
+    /// The same code, as numbers.
+    Numbers(ShortCode),
+    SafetyNumber,
+}
+
+/// What a person says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Same,
+    Differ,
+}
+
+/// A verdict that counts when its key is pressed once more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Armed {
+    pub(super) verdict: Verdict,
+    /// When its key was pressed last.
+    pub(super) at: Instant,
+    /// What the person did then, as [`App::done`](crate::tui::app::App) counts it. Whatever else is done takes the
+    /// verdict back.
+    pub(super) done: u64,
+}
+
+impl Compared {
+    /// What words and numbers are made of.
+    pub(super) const fn code(self) -> Option<ShortCode> {
+        match self {
+            Self::Words(code) | Self::Numbers(code) => Some(code),
+            Self::SafetyNumber => None,
+        }
+    }
+}
+
 impl Verifying {
-    pub(super) fn new(peer: PeerId, now: Instant) -> Self {
+    pub(super) const fn new(peer: PeerId, view: View) -> Self {
         Self {
             peer,
-            view: View::Words,
+            view,
             typed: None,
             told: None,
-            shown: now,
+            shown: None,
+            armed: None,
+            is_stray: false,
             above: 0,
         }
     }
 
     /// Shows something else from now on.
-    pub(super) fn show(&mut self, view: View, now: Instant) {
-        (self.view, self.shown) = (view, now);
+    pub(super) fn show(&mut self, view: View) {
+        self.view = view;
         (self.typed, self.told, self.above) = (None, None, 0);
+    }
+
+    /// Notes what is on the screen to be compared. Only what stays there is read.
+    pub(super) fn sees(&mut self, compared: Option<Compared>, now: Instant) {
+        if self.compared() != compared {
+            self.shown = compared.map(|compared| (compared, now));
+            self.armed = None;
+        }
+    }
+
+    pub(super) fn compared(&self) -> Option<Compared> {
+        self.shown.map(|(compared, _)| compared)
+    }
+
+    /// The verdict that counts if its key is pressed once more, while nothing was done since `done`.
+    pub(super) fn armed(&self, done: u64) -> Option<Armed> {
+        self.armed.filter(|armed| armed.done == done)
     }
 
     pub(super) fn paste(&mut self, text: &str) {
@@ -127,7 +187,7 @@ mod tests {
     use super::*;
 
     fn typing(text: &str) -> Verifying {
-        let mut panel = Verifying::new(PeerId::new([2; 32]), Instant::ZERO);
+        let mut panel = Verifying::new(PeerId::new([2; 32]), View::Words);
         panel.typed = Some(Line::default());
         panel.paste(text);
         panel

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use securechat::chat::{ContactId, ConversationId, FailReason, Incoming, Kind, LogId, Name};
 use securechat::chat::{Outgoing, State};
-use securechat::store::{Archive, Entry, Error, Filter, Restored, Standing};
+use securechat::store::{
+    Archive, Deletion, Entry, Error, Filter, Restored, Search, Standing, Way, Which,
+};
 use securechat::time::UnixTime;
 
 use crate::disk::{Disk, Fault};
@@ -73,6 +75,7 @@ impl Truth {
             6 | 7 => self.show(archive, dice),
             8 => self.settle(archive, dice),
             _ if dice.one_in(6) => self.purge(archive),
+            _ if dice.one_in(3) => self.delete(archive),
             _ => self.receive_again(archive, dice),
         }
     }
@@ -197,11 +200,26 @@ impl Truth {
         archive.purge(None, None).map(|_| ())
     }
 
+    /// A message that is over is done away with.
+    fn delete(&mut self, archive: &mut Archive) -> Result<(), Error> {
+        let theirs = self.confirmed.difference(&self.purged).next();
+        let Some(&key) = self.settled.difference(&self.purged).next().or(theirs) else {
+            return Ok(());
+        };
+        self.purged.insert(key);
+        let deleted = archive.delete(Which {
+            contact: key.0,
+            name: key.1,
+            is_ours: self.settled.contains(&key),
+        })?;
+        assert_eq!(deleted, Deletion::Done, "{key:?}");
+        Ok(())
+    }
+
     /// A process begins with what the store holds.
     fn check(&mut self, archive: &Archive, restored: &Restored) {
-        let found = archive
-            .page(&Filter::default(), 0, usize::MAX, usize::MAX)
-            .unwrap();
+        let mut search = Search::new(Filter::default(), Way::Back, None);
+        let found = search.page(archive, usize::MAX, usize::MAX).unwrap();
         assert_eq!(found.unreadable, 0);
         let mut entries = BTreeMap::new();
         for entry in &found.entries {

@@ -162,6 +162,18 @@ fn what_prints_data_prints_it_as_json_too() {
         assert_eq!(value["v"], 1, "{args:?}");
         value
     };
+    home.data(&[
+        "peers",
+        "add",
+        "carol",
+        CAROL,
+        "--address",
+        "203.0.113.9:7419",
+    ]);
+    home.data(&["peers", "revoke", "carol", "--reason", "lost"]);
+    let carol = json(&["peers", "show", "carol"]);
+    assert_eq!(carol["addresses"][0], "203.0.113.9:7419");
+    assert_eq!(json(&["peers", "list"])["revoked"][0]["reason"], "lost");
     for args in [&["pubkey"][..], &["key", "show"], &["key", "fingerprint"]] {
         let shown = json(args);
         assert_eq!(shown["public_key"], key.as_str(), "{args:?}");

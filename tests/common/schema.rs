@@ -52,6 +52,7 @@ fn check<'a>(
                 parts.find_map(|part| check(root, part, value, named))
             }
             "oneOf" => one_of(root, wanted.as_array().expect("a list"), value, named),
+            "anyOf" => any_of(root, wanted.as_array().expect("a list"), value, named),
             "type" => (!has_type(wanted, value)).then(|| format!("{value} is no {wanted}")),
             "const" => (value != wanted).then(|| format!("{value} is not {wanted}")),
             "enum" => {
@@ -86,26 +87,31 @@ fn check<'a>(
     None
 }
 
+/// The properties of the choices that fit, and why the others do not.
+fn fitting<'a>(
+    root: &'a Value,
+    choices: &'a [Value],
+    value: &Value,
+) -> (Vec<Vec<&'a String>>, Vec<String>) {
+    let (mut fitting, mut reasons) = (Vec::new(), Vec::new());
+    for choice in choices {
+        let mut of_choice = Vec::new();
+        let choice = choice.as_object().expect("a schema");
+        match check(root, choice, value, &mut of_choice) {
+            None => fitting.push(of_choice),
+            Some(why) => reasons.push(why),
+        }
+    }
+    (fitting, reasons)
+}
+
 fn one_of<'a>(
     root: &'a Value,
     choices: &'a [Value],
     value: &Value,
     named: &mut Vec<&'a String>,
 ) -> Option<String> {
-    let mut fitting = Vec::new();
-    let mut reasons = Vec::new();
-    for choice in choices {
-        let mut of_choice = Vec::new();
-        match check(
-            root,
-            choice.as_object().expect("a schema"),
-            value,
-            &mut of_choice,
-        ) {
-            None => fitting.push(of_choice),
-            Some(why) => reasons.push(why),
-        }
-    }
+    let (mut fitting, reasons) = fitting(root, choices, value);
     match fitting.len() {
         1 => {
             named.append(&mut fitting[0]);
@@ -114,6 +120,21 @@ fn one_of<'a>(
         0 => Some(format!("none fits: {}", reasons.join("; "))),
         _ => Some("several fit".to_owned()),
     }
+}
+
+/// Those properties count that one of the choices has which fit: a reader of one passes over those of another.
+fn any_of<'a>(
+    root: &'a Value,
+    choices: &'a [Value],
+    value: &Value,
+    named: &mut Vec<&'a String>,
+) -> Option<String> {
+    let (fitting, reasons) = fitting(root, choices, value);
+    if fitting.is_empty() {
+        return Some(format!("none fits: {}", reasons.join("; ")));
+    }
+    named.extend(fitting.into_iter().flatten());
+    None
 }
 
 fn has_type(wanted: &Value, value: &Value) -> bool {

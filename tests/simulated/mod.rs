@@ -103,7 +103,7 @@ pub fn check_bounds(endpoint: &Endpoint, peers: usize) {
         ("attempts", stats.attempts, attempts),
         ("slots", stats.slots, limits::MAX_SLOTS),
         ("jobs", stats.jobs, limits::MAX_JOBS),
-        ("sources", stats.sources, 2 * limits::MAX_SOURCES),
+        ("sources", stats.sources, 3 * limits::MAX_SOURCES),
         ("timers", stats.timers, 16 * (stats.peers + 1)),
         ("events", stats.events, limits::MAX_EVENTS),
     ];

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::program::{Ended, Program};
 use crate::programs::{event, listening};
+use crate::screen::Person;
 use crate::terminal::{listen, quit, sees_prompt, start};
 
 /// Two at terminals, in lines: alice listens, and bob has called her.
@@ -298,4 +299,32 @@ fn a_program_is_told_what_was_not_verified() {
         "SC40",
     );
     drop::<[Ended; 2]>([caller.kill(), listener.kill()]);
+}
+
+/// Whoever was unsaved came back by a name: what the run remembered of it went with the first line about it.
+#[test]
+fn a_name_lets_nobody_in_whose_words_differed() {
+    for by_another_program in [false, true] {
+        let (alice, bob) = Home::friends();
+        bob.run(&["peers", "remove", "alice"]);
+        let (listener, address) = listen(&alice, &[]);
+        let (key, address) = (alice.key(), address.to_string());
+        let mut person = Person::starts(&bob, &["connect", "--peer-key", &key, &address]);
+        person.sees("secure: key:");
+        person.says("/differ");
+        person.sees("THE KEYS DIFFER");
+        person.sees("save it under a name (/save NAME) and");
+        if by_another_program {
+            bob.run(&["peers", "add", "alice", &key]);
+        } else {
+            person.says("/save alice");
+        }
+        person.sees("alice [NOT alice]");
+        person.says("a secret");
+        person.sees("the words that you compared with alice differed");
+        assert!(bob.known_peers().contains(" differed="));
+        decide(&bob, "alice");
+        person.sees("alice [verified]");
+        quit(listener);
+    }
 }

@@ -573,6 +573,41 @@ fn history_is_looked_up_written_out_and_deleted_by_what_runs() {
 }
 
 #[test]
+fn one_message_is_deleted_by_its_name_and_what_is_under_way_stays() {
+    let (alice, bob) = Home::friends();
+    fs::write(alice.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    let (_daemon, address) = daemon(&alice);
+    let mut client = Client::of(&alice);
+    client.ask("subscribe", &json!({}));
+    let sent = client.ask("send", &json!({ "peer": "bob", "text": "for later" }));
+    let delete = |id: &Value, dir: &str| json!({ "peer": "bob", "message": id, "dir": dir });
+    client.request("history.delete", &delete(&sent["message"], "out"));
+    let refused = client.answer()["error"].to_string();
+    assert!(refused.contains("it is not delivered yet"), "{refused}");
+    let mut person = bob.connect("alice", address, &[]);
+    person.said("for later");
+    person.say("a secret");
+    let said = client.event("message");
+    let said = if said["dir"] == "in" {
+        said
+    } else {
+        client.event("message")
+    };
+    let gone = delete(&said["id"], "in");
+    assert_eq!(
+        client.ask("history.delete", &delete(&said["id"], "out"))["messages"],
+        0
+    );
+    assert_eq!(client.ask("history.delete", &gone)["messages"], 1);
+    assert_eq!(client.ask("history.delete", &gone)["messages"], 0);
+    let found = client.ask("history.find", &json!({}));
+    assert_eq!(found["messages"].as_array().unwrap().len(), 1, "{found}");
+    client.request("history.delete", &delete(&json!("1-x"), "in"));
+    let refused = client.answer()["error"].to_string();
+    assert!(refused.contains("is no name of a message"), "{refused}");
+}
+
+#[test]
 fn peers_that_are_added_beside_it_can_call_at_once() {
     let (alice, bob) = (Home::new(), Home::new());
     let (mut program, address) = daemon(&alice);

@@ -285,3 +285,35 @@ fn alone_it_listens_and_calls_everybody_as_events() {
     let nobody = Home::empty().attempt(&["--json"]);
     assert_eq!(parse(nobody.rest.trim_end())["code"], "SC01");
 }
+
+/// These were answered by success, and nothing happened.
+#[test]
+fn what_cannot_be_done_with_a_peer_is_an_error() {
+    let (alice, _) = Home::friends();
+    let (carol, dave, nobody) = (Home::new(), Home::new(), Home::new());
+    alice.run(&["peers", "add", "carol", &carol.key()]);
+    alice.run(&["peers", "revoke", "carol"]);
+    alice.run(&["peers", "add", "dave", &dave.key()]);
+    let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    listening(&mut program);
+    let mut refused = |cmd: &str, peer: &str, code: &str| {
+        ask(&mut program, &json!({ "cmd": cmd, "id": 1, "peer": peer }));
+        let error = event(&mut program, "error");
+        assert_eq!(error["code"], json!(code), "{cmd} {peer}: {error}");
+    };
+    for cmd in ["connect", "disconnect", "differ", "ping"] {
+        refused(cmd, &nobody.key(), "SC05");
+        refused(cmd, "carol", "SC25");
+    }
+    refused("connect", "dave", "SC27");
+    let differ = json!({ "cmd": "differ", "peer": "dave" });
+    ask(&mut program, &differ);
+    event(&mut program, "answer");
+    for cmd in ["connect", "disconnect", "ping", "verify"] {
+        let request = json!({ "cmd": cmd, "id": 1, "peer": "dave" });
+        ask(&mut program, &request);
+        assert_eq!(event(&mut program, "error")["code"], json!("SC33"), "{cmd}");
+    }
+    ask(&mut program, &json!({ "cmd": "quit" }));
+    check_rest(&program.end());
+}

@@ -21,7 +21,7 @@ use crate::program::PATIENCE;
 pub(crate) const LOST: &[u8] = b"lost";
 
 /// An outbox that loses what says so.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Leaky(MemoryOutbox);
 
 impl Outbox for Leaky {
@@ -38,7 +38,7 @@ impl Outbox for Leaky {
         self.0.push(contact, message)
     }
 
-    fn load(&self, contact: ContactId, name: Name) -> Option<Outgoing> {
+    fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing> {
         let message = self.0.load(contact, name);
         message.filter(|message| *message.body != *LOST)
     }
@@ -92,7 +92,7 @@ impl Rude {
             largest,
             ..Policy::default()
         };
-        let outbox = Box::new(Leaky::default());
+        let outbox = Box::new(Leaky(MemoryOutbox::new(seed())));
         let client = Client::new(policy, outbox, seed(), clock.now());
         let messenger = Messenger::new(endpoint, client, clock.now());
         let driver = Driver::start(socket, messenger, clock, notify).unwrap();

@@ -64,6 +64,16 @@ impl Person {
         }
     }
 
+    /// What the screen shows by what has come so far.
+    pub(crate) fn shows(&mut self) -> String {
+        self.program.is_read(Duration::ZERO);
+        if !self.program.unread().is_empty() {
+            let output = self.program.output(Instant::now(), "what has come");
+            self.vt.feed(&output);
+        }
+        self.vt.text()
+    }
+
     pub(crate) fn presses(&mut self, keys: &str) {
         self.program.press(keys);
     }
@@ -561,6 +571,80 @@ fn a_session_is_ended_and_taken_up_again_and_written_out() {
         text,
         "nothing is overwritten"
     );
+}
+
+/// Of a long history the newest messages are loaded; an older one is found, and shown with what was said then.
+#[test]
+fn a_message_of_long_ago_is_found_and_shown_among_its_neighbours() {
+    let (alice, bob) = Home::friends();
+    let config = "[history]\nkeep = \"forever\"\n";
+    std::fs::write(alice.path("config.toml"), config).unwrap();
+    let mut kept = crate::filled::Kept::in_home(&alice.path(""));
+    for number in 0..300 {
+        let text = format!("message {number}.");
+        kept.add(&bob.key(), 0, crate::filled::Fate::Read, text.as_bytes());
+    }
+    drop(kept);
+    let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    person.sees("message 299.");
+    person.says("/search message 20.");
+    person.sees("found: 1");
+    person.presses("\r");
+    person.sees("around it");
+    person.sees(" bob: message 20.");
+    person.sees(" bob: message 21.");
+    person.presses("\u{1b}");
+    person.sees("found: 1");
+    person.presses("\u{1b}");
+    person.sees_no("found: 1");
+    person.says("/search message 150.");
+    person.sees("found: 1");
+    person.presses("\r");
+    person.sees("bob      message 150.");
+    person.sees_no("message 299.");
+}
+
+#[test]
+fn what_is_deleted_on_the_screen_is_gone_from_the_disk() {
+    let (alice, bob) = Home::friends();
+    let config = "[history]\nkeep = \"forever\"\n";
+    std::fs::write(alice.path("config.toml"), config).unwrap();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    talk.sees("secure: bob");
+    talk.says("harmless");
+    talk.sees("✓✓ me       harmless");
+    listener.say("a secret of bob's");
+    talk.sees("bob      a secret of bob's");
+    // The newest is selected, and deleted.
+    talk.presses("\u{1b}[1;3A");
+    talk.presses("d");
+    talk.sees("deleted here; the other side keeps its own");
+    talk.sees_no("a secret of bob's");
+    talk.says("/quit");
+    assert_eq!(talk.ends().0.code, Some(0));
+    let kept = alice.run(&["history", "show"]).rest;
+    assert!(
+        kept.contains("harmless") && !kept.contains("secret"),
+        "{kept}"
+    );
+}
+
+#[test]
+fn tab_completes_the_name_of_a_file() {
+    let (mut alice, mut bob, a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    std::fs::create_dir(a.path("minutes of may")).unwrap();
+    alice.says("hello");
+    alice.sees("✓✓ me       hello");
+    alice.presses(&format!("/export {}", a.path("min").display()));
+    alice.presses("\t");
+    alice.sees("minutes of may/");
+    alice.presses("talk.txt\r");
+    alice.sees("written, for you alone: ");
+    let text = std::fs::read_to_string(a.path("minutes of may/talk.txt")).unwrap();
+    assert!(text.ends_with(" me: hello\n"), "{text:?}");
 }
 
 #[test]

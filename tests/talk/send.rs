@@ -304,6 +304,42 @@ fn a_conversation_waits_for_a_message_on_its_way() {
 }
 
 #[test]
+#[cfg(unix)]
+fn history_and_doctor_wait_for_a_command_that_has_the_identity_for_a_moment() {
+    let (alice, bob) = Home::friends();
+    let keep = "[history]\nkeep = \"forever\"\n";
+    std::fs::write(alice.path("config.toml"), keep).unwrap();
+    crate::waiting::keep(&alice, "into the void");
+    let (_listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let show = ["history", "search", "void"];
+    let file = alice.path("written").display().to_string();
+    let export = ["history", "export", "-o", &file];
+    let look = ["doctor", &address, "--peer", "bob"];
+    let all: [&[&str]; 3] = [&show, &export, &look];
+    let ended = all.map(|args| {
+        let mut pings = alice.start(&["ping", "bob", &address]);
+        pings.said("seq=1 time=");
+        let mut other = alice.start(args);
+        other.told("another securechat command has this identity open; waiting for it");
+        pings.signal(rustix::process::Signal::INT);
+        assert_eq!(pings.end().code, Some(0));
+        let ended = other.end();
+        assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+        ended
+    });
+    let [shown, _, looked] = ended;
+    assert!(shown.rest.contains("\tbob\t"), "{}", shown.rest);
+    let exported = std::fs::read_to_string(&file).unwrap();
+    assert!(exported.ends_with("into the void\n"), "{exported}");
+    assert!(
+        looked.rest.contains("bob answers after "),
+        "{}",
+        looked.rest
+    );
+}
+
+#[test]
 fn who_has_the_identity_for_too_long_is_named_and_nothing_is_claimed() {
     let (alice, bob) = Home::friends();
     let (_listener, address) = bob.listen(&[]);

@@ -255,7 +255,7 @@ fn names_are_given_and_what_is_kept_is_found_by_command() {
     listener.say("/rename a b c");
     listener.said("usage: /rename [NAME] NEW (nothing was sent)");
     listener.say("/bare");
-    listener.said("that is a command of the full screen only");
+    listener.said("/bare is of the full screen only: lines have nothing beside the text");
     listener.say("SECURECHAT-SECRET-KEY-1:AAAA");
     listener.said("that holds a SECRET key");
     let file = bob.path("talk.txt");

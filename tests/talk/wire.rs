@@ -30,6 +30,8 @@ struct State {
     seen: Vec<Datagram>,
     /// What befalls datagrams on the way there and on the way back; nothing on a good wire.
     weather: Option<[Weather; 2]>,
+    /// Whether nothing comes out on the way back.
+    is_one_way: bool,
 }
 
 /// How many of a hundred a storm loses.
@@ -116,6 +118,7 @@ impl Wire {
             back: Arc::clone(&back),
             seen: Vec::new(),
             weather: None,
+            is_one_way: false,
         };
         let shared = Arc::new(Shared {
             listener,
@@ -147,6 +150,11 @@ impl Wire {
     pub(crate) fn loses(&self, percent: u32, seed: u64) {
         let weather = |seed| Weather::new(seed, percent);
         self.shared.state().weather = Some([seed, seed + 1].map(weather));
+    }
+
+    /// From now on nothing comes back to the caller.
+    pub(crate) fn gives_nothing_back(&self) {
+        self.shared.state().is_one_way = true;
     }
 
     /// How many datagrams the storm has lost.
@@ -227,7 +235,7 @@ impl Shared {
                 bytes: bytes.to_vec(),
             };
             state.seen.push(datagram);
-            let is_gone = port(back) != port(&state.back);
+            let is_gone = state.is_one_way || port(back) != port(&state.back);
             if let (Some(caller), false) = (state.caller, is_gone) {
                 for bytes in state.pass(1, bytes) {
                     let _ = front.send_to(&bytes, caller);

@@ -7,7 +7,7 @@ use crate::{files, read, report};
 
 /// What a person is told to do again, or that the program does again. Whoever adds one has asked whether the
 /// same thing done once more can succeed, and if not, what else is to be done.
-const AGAIN: [&str; 14] = [
+const AGAIN: [&str; 15] = [
     "; calling again",
     "; to begin again with new words: ",
     "Make room and start again. What was not written out is shown then, marked (again).",
@@ -15,7 +15,8 @@ const AGAIN: [&str; 14] = [
     "Nothing was changed. Make room and do the same again.",
     "Nothing was written. Do the same again.",
     " - /retry sends it again",
-    "[Alt+V] begin again, with new words",
+    " begin again, with new words",
+    " sends it again",
     "calling again in ",
     "it cannot be switched off, or the sender would have to send it again. That you looked at it is told to nobody",
     "it starts again, marked (again); as a record it has a fourth field: again.",

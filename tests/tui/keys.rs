@@ -1,7 +1,8 @@
 //! Keys that leave, suspend, complete and choose.
 
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use securechat::tui::{Action, Ask, Input};
+use securechat::text::safe_line;
+use securechat::tui::{Action, Ask, Files, Input, Told};
 
 use crate::screen::{BOB, CAROL, DAVE, Screen};
 
@@ -137,6 +138,89 @@ fn alt_a_goes_where_something_is_unread() {
     screen.key("alt-a");
     assert!(screen.rows()[0].contains("dave"));
     assert_eq!(screen.app.unread(), 0);
+}
+
+/// What files are asked for.
+fn looked_for(screen: &mut Screen) -> Option<String> {
+    screen.actions().into_iter().find_map(|action| {
+        let Action::Ask(Ask::Files(part)) = action else {
+            return None;
+        };
+        Some(part)
+    })
+}
+
+fn found(screen: &mut Screen, part: &str, names: &[&str]) {
+    let files = Files {
+        names: names.iter().map(|name| safe_line(name)).collect(),
+        has_more: false,
+    };
+    let (part, found) = (part.to_owned(), Ok(files));
+    screen.tell(Told::Files { part, found });
+}
+
+#[test]
+fn tab_completes_the_names_of_files() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.type_in("/export  my ta");
+    screen.key("tab");
+    assert_eq!(looked_for(&mut screen).as_deref(), Some("my ta"));
+    // All of them go on in the same way.
+    found(&mut screen, "my ta", &["my talk.txt", "my talks/"]);
+    assert!(
+        screen.text().ends_with("> /export  my talk"),
+        "{}",
+        screen.text()
+    );
+    assert_eq!(screen.rule(), "my talk.txt  my talks/");
+    screen.key("tab");
+    assert_eq!(looked_for(&mut screen).as_deref(), Some("my talk"));
+    found(&mut screen, "my talk", &["my talk.txt", "my talks/"]);
+    assert!(
+        screen.text().ends_with("> /export  my talk.txt"),
+        "{}",
+        screen.text()
+    );
+    screen.key("tab");
+    assert!(
+        screen.text().ends_with("> /export  my talks/"),
+        "{}",
+        screen.text()
+    );
+    assert_eq!(looked_for(&mut screen), None, "they are known");
+    screen.key("x");
+    screen.key("tab");
+    assert_eq!(looked_for(&mut screen).as_deref(), Some("my talks/x"));
+    found(&mut screen, "my talks/x", &[]);
+    assert_eq!(screen.rule(), "no file there begins like that");
+    let (part, found) = ("my talks/x".to_owned(), Err("permission denied".into()));
+    screen.tell(Told::Files { part, found });
+    assert_eq!(screen.rule(), "no file names: permission denied");
+}
+
+/// A slow directory answers when the line is another one already.
+#[test]
+fn names_of_files_that_come_late_change_nothing() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.type_in("/export ta");
+    screen.key("tab");
+    screen.key("l");
+    found(&mut screen, "ta", &["tale.txt"]);
+    assert!(
+        screen.text().ends_with("> /export tal"),
+        "{}",
+        screen.text()
+    );
+    found(&mut screen, "tal", &["tale.txt"]);
+    assert!(
+        screen.text().ends_with("> /export tale.txt"),
+        "{}",
+        screen.text()
+    );
+    let mut screen = Screen::with_bob(80, 10);
+    screen.type_in("/help ta");
+    screen.key("tab");
+    assert_eq!(looked_for(&mut screen), None, "no file is meant");
 }
 
 #[test]

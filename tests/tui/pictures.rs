@@ -16,6 +16,7 @@ const LINK: LinkStatus = LinkStatus {
     is_due: false,
     unacked: None,
     key_age: None,
+    moved: None,
 };
 
 fn direct() -> LinkStatus {

@@ -9,7 +9,7 @@ use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::layout::Position;
 use ratatui_core::style::Modifier;
 use ratatui_core::terminal::Terminal;
-use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use securechat::chat::{LogId, Name, State};
 use securechat::id::PeerId;
 use securechat::text::{Safe, safe_line};
@@ -168,6 +168,12 @@ impl Screen {
 
     pub(crate) fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
         self.input(Input::Key(KeyEvent::new(code, modifiers)));
+    }
+
+    /// Something else that a terminal tells of a key.
+    pub(crate) fn event(&mut self, code: KeyCode, kind: KeyEventKind) {
+        let event = KeyEvent::new_with_kind(code, KeyModifiers::NONE, kind);
+        self.input(Input::Key(event));
     }
 
     /// Presses a key by its name: `enter`, `ctrl-a`, `alt-up`.

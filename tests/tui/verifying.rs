@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
+use ratatui_crossterm::crossterm::event::{KeyCode, KeyEventKind};
 use securechat::chat::words::{ShortCode, words};
 use securechat::crypto::Comparison as Nonces;
 use securechat::text::{Safe, safe_line};
+use securechat::time::Instant;
 use securechat::tui::{Action, Ask, Card, Comparison, Input, Settings, Standing, Told};
 
 use crate::screen::{BOB, CAROL, Screen, settings};
 
+/// After which the second press of a verdict's key counts.
+const READ: Duration = Duration::from_secs(2);
 const LIFE: Duration = Duration::from_secs(300);
 const NUMBER: &str = "367493304035513371073028300438611649671313236100488797616747";
 
@@ -66,6 +70,13 @@ fn same(byte: u8, typed: &str) -> Action {
     })
 }
 
+/// A verdict, as somebody gives it who reads what the first press brings up.
+fn twice(screen: &mut Screen, key: &str) {
+    screen.key(key);
+    screen.pass(READ);
+    screen.key(key);
+}
+
 fn differ(screen: &mut Screen) {
     let since = Some(screen.now().unix);
     screen.tell(Told::Standing {
@@ -81,6 +92,44 @@ fn differ(screen: &mut Screen) {
             what_next: "compare the safety number: securechat peers verify bob".into(),
         },
     );
+}
+
+fn told_same(screen: &mut Screen, until: Option<Instant>) {
+    let same = Comparison::Same {
+        is_noted: true,
+        theirs: true,
+        until,
+    };
+    told(screen, same);
+}
+
+fn differs(byte: Option<u8>) -> Action {
+    Action::Ask(Ask::Differ {
+        peer: BOB,
+        code: byte.map(code),
+    })
+}
+
+/// What was said about words or a number.
+fn verdicts(screen: &mut Screen) -> Vec<Action> {
+    let mut actions = screen.actions();
+    let is_verdict =
+        |it: &Action| matches!(it, Action::Ask(Ask::Match { .. } | Ask::Differ { .. }));
+    actions.retain(is_verdict);
+    actions
+}
+
+/// A panel with the safety number, which was there long enough to be read.
+fn with_number(width: u16, height: u16) -> Screen {
+    let mut screen = comparing(width, height);
+    screen.key("s");
+    screen.tell(Told::SafetyNumber {
+        peer: BOB,
+        number: NUMBER.into(),
+    });
+    screen.seconds(2);
+    screen.actions();
+    screen
 }
 
 fn qr(screen: &mut Screen) {
@@ -192,18 +241,227 @@ fn m_and_d_say_what_was_seen_about_the_words_on_the_screen() {
     for (key, asked) in [
         ("m", same(7, "")),
         ("M", same(7, "")),
-        ("d", Action::Ask(Ask::Differ(BOB))),
-        ("D", Action::Ask(Ask::Differ(BOB))),
+        ("d", differs(Some(7))),
+        ("D", differs(Some(7))),
     ] {
         let mut screen = comparing(80, 24);
-        screen.key(key);
+        twice(&mut screen, key);
         assert_eq!(screen.actions(), [asked]);
     }
     let mut screen = comparing(80, 24);
     screen.key("n");
     screen.seconds(2);
-    screen.key("m");
+    twice(&mut screen, "m");
     assert_eq!(screen.actions(), [same(7, "")], "by the numbers too");
+}
+
+#[test]
+fn the_first_press_says_what_the_second_one_does() {
+    for (name, width, height) in [("", 80, 24), ("-smallest", 20, 6)] {
+        let mut screen = comparing(width, height);
+        screen.key("m");
+        screen.is_like(&format!("verify-once-m{name}"));
+        screen.key("esc");
+        screen.seconds(1);
+        screen.key("d");
+        screen.is_like(&format!("verify-once-d{name}"));
+        assert_eq!(screen.actions(), []);
+    }
+    let mut screen = comparing(80, 24);
+    screen.key("n");
+    screen.seconds(2);
+    screen.key("m");
+    assert!(screen.text().contains("once more: these are bob's numbers"));
+    let mut screen = with_number(80, 24);
+    screen.key("d");
+    assert!(
+        screen
+            .text()
+            .contains("once more: it differs, bob is barred")
+    );
+}
+
+/// A letter that begins what somebody types, without having pressed T, is no verdict.
+#[test]
+fn what_is_typed_or_pasted_without_t_says_nothing() {
+    for text in [
+        "marble canyon",
+        "dad",
+        "mad",
+        "md",
+        "common",
+        "add middle",
+        "mm",
+        "ddd",
+    ] {
+        for between in [1, 30, 150, 600, 1_900] {
+            let mut screen = comparing(80, 24);
+            for c in text.chars() {
+                screen.type_in(&c.to_string());
+                screen.pass(Duration::from_millis(between));
+            }
+            assert_eq!(verdicts(&mut screen), [], "{text} every {between} ms");
+        }
+    }
+    // Spelt to somebody who types each letter as it comes.
+    for text in ["common", "add", "summer", "saddle", "odd mad dad mum"] {
+        let mut screen = comparing(80, 24);
+        for c in text.chars() {
+            screen.type_in(&c.to_string());
+            screen.seconds(5);
+        }
+        assert_eq!(verdicts(&mut screen), [], "{text}");
+    }
+}
+
+/// Terminals tell of a key that is held as of one that is pressed again and again.
+#[test]
+fn a_key_that_is_held_is_not_pressed_twice() {
+    for (delay, rate) in [(250, 30), (500, 33), (1_000, 400), (1_800, 90)] {
+        for key in ["m", "d"] {
+            let mut screen = comparing(80, 24);
+            screen.key(key);
+            screen.pass(Duration::from_millis(delay));
+            for _ in 0..100 {
+                screen.key(key);
+                screen.pass(Duration::from_millis(rate));
+            }
+            assert_eq!(screen.actions(), [], "{key} after {delay} ms");
+            screen.key("esc");
+            screen.seconds(2);
+            twice(&mut screen, key);
+            assert_eq!(screen.actions().len(), 1, "let go and pressed twice");
+        }
+    }
+    let mut screen = comparing(80, 24);
+    screen.key("m");
+    screen.seconds(3);
+    screen.event(KeyCode::Char('m'), KeyEventKind::Repeat);
+    assert_eq!(screen.actions(), [], "where they do tell");
+}
+
+/// Windows tells of both.
+#[test]
+fn letting_a_key_go_is_no_second_press_and_no_other_key() {
+    let mut screen = comparing(80, 24);
+    screen.key("m");
+    screen.pass(Duration::from_millis(90));
+    screen.event(KeyCode::Char('m'), KeyEventKind::Release);
+    screen.pass(READ);
+    screen.event(KeyCode::Char('m'), KeyEventKind::Release);
+    assert_eq!(screen.actions(), []);
+    screen.key("m");
+    assert_eq!(screen.actions(), [same(7, "")]);
+}
+
+type Happening = fn(&mut Screen);
+
+#[test]
+fn whatever_comes_between_takes_a_verdict_back() {
+    let cases: [(&str, Happening); 12] = [
+        ("esc", |screen| screen.key("esc")),
+        ("the other letter", |screen| screen.key("d")),
+        ("a key without a meaning", |screen| screen.key("x")),
+        ("enter", |screen| screen.key("enter")),
+        ("a key that is nothing anywhere", |screen| screen.key("f9")),
+        ("paging", |screen| screen.key("pagedown")),
+        ("a paste", |screen| {
+            screen.input(Input::Paste("m".to_owned()));
+        }),
+        ("the wheel", |screen| screen.input(Input::Wheel(3))),
+        ("a click", |screen| screen.input(Input::Click(1, 1))),
+        ("another window", |screen| screen.input(Input::Focus(false))),
+        ("no room for a while", |screen| {
+            screen.resize(19, 24);
+            screen.resize(80, 24);
+        }),
+        ("new words", |screen| words_of(screen, 8, false)),
+    ];
+    for (what, between) in cases {
+        let mut screen = comparing(80, 24);
+        screen.key("m");
+        assert!(screen.text().contains("once more"), "{what}");
+        screen.seconds(2);
+        between(&mut screen);
+        screen.actions();
+        assert!(!screen.text().contains("M once more"), "{what}");
+        screen.seconds(2);
+        screen.key("m");
+        assert_eq!(screen.actions(), [], "{what}");
+        screen.seconds(2);
+        screen.key("m");
+        screen.seconds(2);
+        screen.key("m");
+        assert_eq!(
+            verdicts(&mut screen).len(),
+            1,
+            "{what}: and then it can be given"
+        );
+    }
+    let mut screen = comparing(80, 24);
+    screen.key("m");
+    screen.key("esc");
+    assert!(screen.text().contains("[M] they match"), "the panel stays");
+}
+
+/// The screen says nothing but how many cells it needs.
+#[test]
+fn nothing_is_judged_on_a_screen_that_is_too_small_to_show_it() {
+    for (width, height) in [(80, 5), (19, 24)] {
+        let mut screen = comparing(80, 24);
+        screen.resize(width, height);
+        screen.actions();
+        screen.seconds(5);
+        for key in ["m", "d", "t"] {
+            twice(&mut screen, key);
+            screen.seconds(5);
+        }
+        assert_eq!(screen.actions(), []);
+        screen.resize(80, 24);
+        screen.actions();
+        assert!(screen.text().contains("[M] they match"), "nothing is typed");
+        screen.key("m");
+        screen.seconds(3);
+        screen.key("d");
+        assert_eq!(screen.actions(), [], "the words are there again just now");
+        twice(&mut screen, "d");
+        assert_eq!(screen.actions(), [differs(Some(7))]);
+    }
+}
+
+/// A line may say the same as the panel: about words that the panel has shown.
+#[test]
+fn lines_judge_only_words_that_were_on_the_screen() {
+    let mut screen = Screen::with_bob(80, 24);
+    words_of(&mut screen, 7, true);
+    screen.line("/match");
+    assert_eq!(screen.actions(), [], "nobody has seen them");
+    let told = "the words were not on the screen yet; to see them: Alt+V (nothing changed)";
+    assert_eq!(screen.rule(), told);
+    screen.key("ctrl-c");
+    screen.line("/match bob a b c d");
+    assert_eq!(
+        screen.actions(),
+        [same(7, "a b c d")],
+        "what is typed is compared"
+    );
+    screen.line("/differ");
+    assert_eq!(screen.actions(), [differs(None)], "not about words");
+    open(&mut screen);
+    screen.key("esc");
+    screen.line("/match");
+    screen.line("/differ bob");
+    assert_eq!(screen.actions(), [same(7, ""), differs(Some(7))]);
+    words_of(&mut screen, 8, true);
+    screen.line("/match");
+    assert_eq!(screen.actions(), [], "those are others");
+    screen.key("ctrl-c");
+    // What two people have agreed upon may turn out to have been others.
+    let until = None;
+    words_of(&mut screen, 7, true);
+    told_same(&mut screen, until);
+    screen.line("/differ");
+    assert_eq!(screen.actions(), [differs(Some(7))]);
 }
 
 /// No habit, and nothing that is pasted, says whom somebody trusts.
@@ -249,33 +507,48 @@ fn letters_that_cannot_have_been_meant_do_not_count() {
     open(&mut screen);
     screen.type_in("md");
     assert_eq!(screen.actions(), [], "there are no words yet");
+    screen.key("alt-v");
+    screen.actions();
     screen.seconds(5);
     words_of(&mut screen, 7, false);
     screen.pass(Duration::from_millis(900));
     screen.key("m");
-    assert_eq!(screen.actions(), [], "nobody has read them");
+    assert!(
+        !screen.text().contains("once more: "),
+        "nobody has read them"
+    );
     assert!(screen.text().contains("press it once more"));
     screen.seconds(5);
     screen.key("x");
-    screen.pass(Duration::from_millis(100));
+    screen.seconds(5);
     screen.key("d");
-    assert_eq!(screen.actions(), [], "somebody types");
+    assert!(!screen.text().contains("once more: "), "somebody types");
     screen.seconds(1);
     screen.key("d");
-    assert_eq!(screen.actions(), [Action::Ask(Ask::Differ(BOB))]);
+    assert!(screen.text().contains("once more: "));
+    screen.seconds(1);
+    screen.key("d");
+    assert_eq!(screen.actions(), [], "that could be a key that is held");
+    assert!(screen.text().contains("wait two seconds"));
+    assert!(screen.text().contains("once more: "));
+    screen.seconds(2);
+    screen.key("d");
+    assert_eq!(screen.actions(), [differs(Some(7))]);
 }
 
 /// Whoever sits in between could begin anew in the moment in which somebody says that they match.
 #[test]
 fn new_words_have_to_be_compared_anew() {
     let mut screen = comparing(80, 24);
+    screen.key("m");
+    screen.seconds(2);
     words_of(&mut screen, 8, false);
     screen.key("m");
     assert_eq!(screen.actions(), [], "the words have just changed");
     words_of(&mut screen, 9, false);
     assert!(screen.text().contains("these are new words"));
     screen.seconds(2);
-    screen.key("m");
+    twice(&mut screen, "m");
     assert_eq!(screen.actions(), [same(9, "")]);
 }
 
@@ -343,7 +616,7 @@ fn the_safety_number_needs_no_session() {
     screen.tell(number);
     screen.is_like("verify-safety");
     screen.seconds(2);
-    screen.key("m");
+    twice(&mut screen, "m");
     assert_eq!(screen.actions(), [], "a number is typed, not waved through");
     screen.key("t");
     screen.type_in("36749 33040");
@@ -351,8 +624,8 @@ fn the_safety_number_needs_no_session() {
     assert_eq!(screen.actions(), [ask("36749 33040")]);
     screen.key("esc");
     screen.seconds(2);
-    screen.key("d");
-    assert_eq!(screen.actions(), [Action::Ask(Ask::Differ(BOB))]);
+    twice(&mut screen, "d");
+    assert_eq!(screen.actions(), [differs(None)]);
     screen.resize(20, 6);
     screen.is_like("verify-safety-smallest");
     screen.resize(80, 24);
@@ -376,7 +649,8 @@ fn the_qr_code_has_the_screen_for_itself() {
     screen.key("i");
     assert_eq!(screen.rows(), drawn);
     screen.key("enter");
-    screen.key("m");
+    screen.seconds(2);
+    twice(&mut screen, "m");
     assert_eq!(screen.actions(), []);
     screen.resize(40, 20);
     screen.is_like("verify-qr-too-large");
@@ -384,9 +658,8 @@ fn the_qr_code_has_the_screen_for_itself() {
     screen.actions();
     screen.key("esc");
     screen.key("m");
-    assert_eq!(
-        screen.actions(),
-        [],
+    assert!(
+        screen.text().contains("press it once more"),
         "the words are on the screen again just now"
     );
     assert!(screen.text().contains("[M] they match"));
@@ -396,6 +669,38 @@ fn the_qr_code_has_the_screen_for_itself() {
     screen.key("esc");
     screen.type_in("back");
     assert!(screen.text().contains("> back"));
+}
+
+/// What happens below the code is there when it is left.
+#[test]
+fn what_comes_while_a_qr_code_is_shown_is_told_after_it() {
+    let mut screen = comparing(80, 24);
+    screen.key("q");
+    qr(&mut screen);
+    words_of(&mut screen, 8, false);
+    screen.seconds(5);
+    screen.key("esc");
+    assert!(screen.text().contains("these are new words"));
+    screen.key("m");
+    assert!(screen.text().contains("press it once more"), "they are new");
+
+    let mut screen = with_number(80, 24);
+    screen.key("q");
+    qr(&mut screen);
+    differ(&mut screen);
+    screen.key("esc");
+    assert!(screen.text().contains("[NOT bob] Closed"), "not the number");
+
+    let mut screen = comparing(80, 24);
+    screen.key("s");
+    screen.key("q");
+    qr(&mut screen);
+    screen.tell(Told::SafetyNumber {
+        peer: BOB,
+        number: NUMBER.into(),
+    });
+    screen.key("esc");
+    assert!(screen.text().contains("36749      33040"));
 }
 
 #[test]
@@ -519,7 +824,7 @@ fn the_panel_is_of_whom_it_was_opened_for() {
         "the words are bob's: {text}"
     );
     screen.seconds(2);
-    screen.key("m");
+    twice(&mut screen, "m");
     assert_eq!(screen.actions(), []);
     screen.key("esc");
     screen.line("/verify nobody");

@@ -1,7 +1,7 @@
 //! Real sockets, two processes, each pinned: round trips, messages a second, a large transfer, and the time from a
 //! program's start to its first receipt.
 //!
-//! `cargo bench --bench loopback -- [--small] [udp] [ours] [quinn] [tls]`
+//! `cargo bench --bench loopback -- [--small] [udp] [ours] [quinn] [quinn-chacha] [tls]`
 //!
 //! Needs `taskset`. Without a second processor everything runs on the first one.
 
@@ -20,6 +20,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use securechat_peers::measure::{Scale, Series, print, wanted};
+use securechat_peers::tls::Cipher;
 
 #[cfg(feature = "wipe")]
 #[global_allocator]
@@ -34,7 +35,8 @@ pub const TAKE: u8 = b'P';
 pub const DONE: u8 = b'D';
 /// Messages without a receipt.
 pub const WINDOW: usize = 64;
-const CONTESTANTS: [&str; 4] = ["udp", "ours", "quinn", "tls"];
+/// `quinn-chacha`: quinn with the cipher that ours uses.
+const CONTESTANTS: [&str; 5] = ["udp", "ours", "quinn", "quinn-chacha", "tls"];
 const STARTED: &str = "SECURECHAT_BENCH_STARTED";
 
 /// How much a client does.
@@ -75,11 +77,12 @@ fn play(role: &str, who: &str, server: &str, load: Load) {
     match (role, who) {
         ("server", "udp") => udp::serve(),
         ("server", "ours") => ours::serve(),
-        ("server", "quinn") => quinn::serve(),
+        ("server", "quinn" | "quinn-chacha") => quinn::serve(),
         ("server", "tls") => tls::serve(),
         ("client", "udp") => udp::call(server, load),
         ("client", "ours") => ours::call(server, load),
-        ("client", "quinn") => quinn::call(server, load),
+        ("client", "quinn") => quinn::call(server, Cipher::Usual, load),
+        ("client", "quinn-chacha") => quinn::call(server, Cipher::ChaCha20, load),
         ("client", "tls") => tls::call(server, load),
         _ => panic!("no such role: {role} {who}"),
     }
@@ -256,7 +259,12 @@ fn compare(scale: Scale) {
                 })
             };
             let all: Vec<Series> = who.iter().filter_map(|name| series(&name)).collect();
-            print(&format!("{title}, {place}"), unit, &all, &["udp", "quinn"]);
+            print(
+                &format!("{title}, {place}"),
+                unit,
+                &all,
+                &["udp", "quinn", "quinn-chacha"],
+            );
         }
     }
 }

@@ -1,10 +1,16 @@
 //! Memory of a session and cost of a packet in an endpoint with many sessions.
 //!
 //! `cargo bench --bench memory -- [--small] [memory] [cost]`
+//!
+//! `walk N` instead lets N members talk and tells nothing: for callgrind with its cache simulation and
+//! `--toggle-collect='*Crowd*answer*'`, which then counts what the hub does and no member.
 
 use std::alloc::System;
+use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
 
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
 use securechat::proto::Transmit;
 use securechat::time::Instant;
 use securechat_peers::measure::{
@@ -28,6 +34,10 @@ const BATCH: usize = 20;
 
 fn main() {
     let scale = Scale::from_args();
+    let mut args = std::env::args().skip_while(|arg| arg != "walk").skip(1);
+    if let Some(members) = args.next().and_then(|arg| arg.parse().ok()) {
+        return walk(members);
+    }
     if wanted("memory") {
         memory(scale);
     }
@@ -243,6 +253,11 @@ fn cost(scale: Scale) {
         &all,
         &["1 session"],
     );
+    let mut chase = Chase::new();
+    let chase = Case::new(CHASE, || chase.round(scale.of(200_000, 1_000)));
+    let waits = take_turns(rounds, vec![chase]);
+    let unit = "ns of processor time each";
+    print("Waiting for memory", unit, &waits, &[]);
     println!();
     for (name, bench) in [("1 session", &one), ("many", &many)] {
         println!(
@@ -250,6 +265,52 @@ fn cost(scale: Scale) {
             bench.allocations as f64 / bench.packets as f64
         );
     }
+}
+
+const CHASE: &str = "a line of 10 MiB, each found in the one before";
+
+/// Lines of a cache in a random order, each of which says where the next one is: what a session costs that lies where
+/// these do, for each line of it that the processor waits for.
+struct Chase {
+    lines: Vec<Line>,
+    at: usize,
+}
+
+#[repr(align(64))]
+struct Line(usize);
+
+impl Chase {
+    /// About as much as a thousand sessions that talk.
+    fn new() -> Self {
+        let count = (10 << 20) / size_of::<Line>();
+        let mut rng = ChaCha20Rng::from_seed([7; 32]);
+        let mut order: Vec<usize> = (0..count).collect();
+        for last in (1..count).rev() {
+            order.swap(last, rng.next_u64() as usize % last);
+        }
+        let lines = order.into_iter().map(Line).collect();
+        Self { lines, at: 0 }
+    }
+
+    fn round(&mut self, count: usize) -> f64 {
+        let time = timed(|| {
+            for _ in 0..count {
+                self.at = self.lines[self.at].0;
+            }
+        });
+        black_box(self.at);
+        time / count as f64
+    }
+}
+
+/// Each of so many members has ten turns.
+fn walk(members: usize) {
+    let mut bench = Bench::new(members, 1);
+    let group = BATCH.min(members);
+    for _ in 0..10 * members / group {
+        bench.step(group, |crowd, inward| (crowd.answer(inward), 0));
+    }
+    println!("{} packets", bench.packets);
 }
 
 struct Bench {
@@ -271,35 +332,50 @@ impl Bench {
         }
     }
 
-    /// Some members say something, as the datagrams of one batch, and the hub answers all of them. Only the hub is
-    /// timed: other members are on other machines, and take no part of its caches.
+    /// What a packet costs the hub, the mean of a round.
     fn round(&mut self, messages: usize) -> f64 {
         let group = BATCH.min(self.crowd.members.len());
         let (mut time, mut packets) = (0.0, 0);
         // To ask for the time takes time, which is no packet's.
         let mut clock = Vec::with_capacity(messages);
         for _ in 0..messages / group {
-            let talkers: Vec<usize> = (self.turn..self.turn + group)
-                .map(|turn| turn % self.crowd.members.len())
-                .collect();
-            self.turn += group;
-            let mut inward = self.crowd.inward(&talkers);
-            packets += inward.len();
-            let (begun, before) = (thread_time(), allocations());
-            let outward = self.crowd.answer(&mut inward);
-            time += thread_time() - begun;
-            self.allocations += allocations() - before;
+            packets += self.step(group, |crowd, inward| {
+                let (begun, before) = (thread_time(), allocations());
+                let outward = crowd.answer(inward);
+                time += thread_time() - begun;
+                (outward, allocations() - before)
+            });
             clock.push(timed(|| ()));
-            packets += outward.len();
-            self.crowd.deliver(outward, self.keep, &talkers);
-            // No key of 10,000 sessions grows old meanwhile.
-            let pause = if group == 1 { 200 } else { 20 };
-            self.crowd.us += pause * group as u64;
         }
-        self.packets += packets;
         (time - median(&clock) * clock.len() as f64) / packets as f64
     }
+
+    /// Some members say something, as the datagrams of one batch, and the hub answers all of them. Only the hub is
+    /// measured: other members are on other machines, and take no part of its caches.
+    fn step(
+        &mut self,
+        group: usize,
+        measure: impl FnOnce(&mut Crowd, &mut [Inward]) -> (Vec<Addressed>, usize),
+    ) -> usize {
+        let talkers: Vec<usize> = (self.turn..self.turn + group)
+            .map(|turn| turn % self.crowd.members.len())
+            .collect();
+        self.turn += group;
+        let mut inward = self.crowd.inward(&talkers);
+        let (outward, allocations) = measure(&mut self.crowd, &mut inward);
+        let packets = inward.len() + outward.len();
+        self.crowd.deliver(outward, self.keep, &talkers);
+        // No key of 10,000 sessions grows old meanwhile.
+        let pause = if group == 1 { 200 } else { 20 };
+        self.crowd.us += pause * group as u64;
+        self.packets += packets;
+        self.allocations += allocations;
+        packets
+    }
 }
+
+/// Who says something, and its datagrams.
+type Inward = (usize, Vec<Addressed>);
 
 /// A datagram, and who has sent it or is to get it.
 type Addressed = (SocketAddr, Vec<u8>);
@@ -310,7 +386,7 @@ fn seal(transmit: Transmit, now: Instant) -> Option<Vec<u8>> {
 
 impl Crowd {
     /// What these members send, who say something each.
-    fn inward(&mut self, talkers: &[usize]) -> Vec<(usize, Vec<Addressed>)> {
+    fn inward(&mut self, talkers: &[usize]) -> Vec<Inward> {
         let now = at(self.us);
         let say = |turn: &usize| {
             let member = &mut self.members[*turn];
@@ -324,7 +400,8 @@ impl Crowd {
     }
 
     /// The hub takes it in and says something to each.
-    fn answer(&mut self, inward: &mut [(usize, Vec<Addressed>)]) -> Vec<Addressed> {
+    #[inline(never)]
+    fn answer(&mut self, inward: &mut [Inward]) -> Vec<Addressed> {
         let now = at(self.us);
         for (turn, datagrams) in inward {
             for (from, datagram) in datagrams {

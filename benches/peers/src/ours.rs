@@ -7,13 +7,14 @@ use std::sync::Arc;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 use securechat::chat::{ContactId, Draft, Event, Messenger, Name, State, Update};
-use securechat::crypto::StaticSecret;
+use securechat::crypto::{BatchWipe, StaticSecret};
 use securechat::id::{PeerId, StreamId, Timestamp};
 use securechat::proto::{
-    self, Congestion, Endpoint, EndpointConfig, Incoming, KeyTable, PeerConfig, Screen, Shown,
-    StreamEvent, Transmit,
+    self, Congestion, Endpoint, EndpointConfig, Incoming, KeyTable, OpenBatch, Opened, PeerConfig,
+    Screen, Screened, Shown, StreamEvent, Transmit,
 };
 use securechat::time::{Instant, UnixTime};
+use securechat::wire::packet::Packet;
 
 /// What a datagram takes from one side to the other.
 pub const HOP_US: u64 = 100;
@@ -26,6 +27,30 @@ pub fn secret(number: u32) -> StaticSecret {
     StaticSecret::from_bytes(&mut bytes)
 }
 
+/// Datagrams that are opened together.
+const BATCH: usize = 8;
+
+enum Sorted<'a> {
+    Opened(Opened<'a>),
+    Handshake(Screened<'a>),
+}
+
+fn sort<'a>(
+    screen: &Screen,
+    keys: &mut OpenBatch<'_>,
+    from: SocketAddr,
+    datagram: &'a mut [u8],
+    now: Instant,
+) -> Sorted<'a> {
+    if matches!(Packet::parse(datagram), Ok(Packet::Data(_))) {
+        return Sorted::Opened(keys.open(from, datagram, now).expect("an honest wire"));
+    }
+    match screen.check(datagram) {
+        Ok(Incoming::Handshake(packet)) => Sorted::Handshake(packet),
+        other => panic!("an honest wire: {other:?}"),
+    }
+}
+
 /// An endpoint with its chat, and what it has told.
 pub struct Side {
     pub messenger: Messenger,
@@ -36,6 +61,8 @@ pub struct Side {
     rng: ChaCha20Rng,
     /// Messages that have come and are not taken yet.
     taken: Vec<(ContactId, Name)>,
+    /// Datagrams on their way, sealed.
+    sealed: Vec<Vec<u8>>,
     pub established: usize,
     pub received: usize,
     pub delivered: usize,
@@ -70,6 +97,7 @@ impl Side {
             messenger: Messenger::in_memory(endpoint, seed, now),
             rng: ChaCha20Rng::from_seed(seed),
             taken: Vec::new(),
+            sealed: Vec::new(),
             established: 0,
             received: 0,
             delivered: 0,
@@ -103,21 +131,34 @@ impl Side {
     }
 
     pub fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
-        let endpoint = self.messenger.endpoint_mut();
-        match self.screen.check(datagram) {
-            Ok(Incoming::Handshake(packet)) => {
-                endpoint.handle_handshake(from, packet, now);
+        self.receive_all(from, [datagram].into_iter(), now);
+    }
+
+    /// Takes what arrived together, as the driver does: all of it is opened, then handed over.
+    fn receive_all<'a>(
+        &mut self,
+        from: SocketAddr,
+        datagrams: impl Iterator<Item = &'a mut [u8]>,
+        now: Instant,
+    ) {
+        let (table, screen) = (Arc::clone(&self.table), Arc::clone(&self.screen));
+        let mut datagrams = datagrams.peekable();
+        while datagrams.peek().is_some() {
+            let mut sorted = [const { None }; BATCH];
+            let mut keys = table.batch();
+            for (slot, datagram) in sorted.iter_mut().zip(&mut datagrams) {
+                *slot = Some(sort(&screen, &mut keys, from, datagram, now));
             }
-            Ok(Incoming::Data) => {
-                let opened = self
-                    .table
-                    .open(from, datagram, now)
-                    .expect("an honest wire");
-                endpoint.handle_opened(&opened, now);
+            drop(keys);
+            for it in sorted.iter_mut().map_while(Option::take) {
+                let endpoint = self.messenger.endpoint_mut();
+                match it {
+                    Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
+                    Sorted::Handshake(packet) => drop(endpoint.handle_handshake(from, packet, now)),
+                }
+                self.messenger.settle(now);
             }
-            Err(reason) => panic!("an honest wire: {reason:?}"),
         }
-        self.messenger.settle(now);
     }
 
     pub fn work(&mut self, now: Instant) {
@@ -180,12 +221,20 @@ impl Side {
     ) -> usize {
         self.transmits(now, out);
         let count = out.len();
-        for transmit in out.drain(..) {
-            if let Some(mut bytes) = transmit.datagram.into_bytes(now) {
-                other.receive(self.address, &mut bytes, arrives);
-                self.messenger.endpoint_mut().recycle(bytes);
-            }
+        let mut sealed = core::mem::take(&mut self.sealed);
+        let wipe = BatchWipe::new();
+        let seal = |it: Transmit| it.datagram.into_bytes_in_batch(now, &wipe);
+        sealed.extend(out.drain(..).filter_map(seal));
+        drop(wipe);
+        other.receive_all(
+            self.address,
+            sealed.iter_mut().map(Vec::as_mut_slice),
+            arrives,
+        );
+        for buffer in sealed.drain(..) {
+            self.messenger.endpoint_mut().recycle(buffer);
         }
+        self.sealed = sealed;
         other.work(arrives);
         other.listen(arrives);
         count

@@ -13,7 +13,7 @@ use quinn_proto::{
 };
 
 use crate::ours::HOP_US;
-use crate::tls;
+use crate::tls::{self, Cipher};
 
 /// Datagrams that one call may lay out as a train.
 const TRAIN: usize = 10;
@@ -30,11 +30,21 @@ impl Configs {
         Self::with(TransportConfig::default())
     }
 
+    /// With the cipher that ours uses.
+    pub fn with_chacha20() -> Self {
+        Self::of(TransportConfig::default(), Cipher::ChaCha20)
+    }
+
     /// `transport`: for either side.
     pub fn with(transport: TransportConfig) -> Self {
+        Self::of(transport, Cipher::Usual)
+    }
+
+    fn of(transport: TransportConfig, cipher: Cipher) -> Self {
         let (server, certificate) = tls::server();
         let server = QuicServerConfig::try_from(server).expect("TLS 1.3");
-        let client = QuicClientConfig::try_from(tls::client(certificate)).expect("TLS 1.3");
+        let client = tls::client(certificate, cipher);
+        let client = QuicClientConfig::try_from(client).expect("TLS 1.3");
         let transport = Arc::new(transport);
         let mut server = ServerConfig::with_crypto(Arc::new(server));
         server.transport_config(Arc::clone(&transport));

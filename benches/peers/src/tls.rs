@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::ring::cipher_suite::{
+    TLS13_AES_128_GCM_SHA256, TLS13_CHACHA20_POLY1305_SHA256,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
@@ -25,11 +28,24 @@ pub fn server() -> (ServerConfig, CertificateDer<'static>) {
     (config, certificate)
 }
 
-pub fn client(certificate: CertificateDer<'static>) -> ClientConfig {
+/// What the client asks for; the server follows.
+#[derive(Clone, Copy)]
+pub enum Cipher {
+    /// What rustls prefers: AES-256-GCM.
+    Usual,
+    /// The cipher that ours uses.
+    ChaCha20,
+}
+
+pub fn client(certificate: CertificateDer<'static>, cipher: Cipher) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).expect("it was just made");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let mut provider = rustls::crypto::ring::default_provider();
+    if let Cipher::ChaCha20 = cipher {
+        // QUIC's first packets need the second.
+        provider.cipher_suites = vec![TLS13_CHACHA20_POLY1305_SHA256, TLS13_AES_128_GCM_SHA256];
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("ring has TLS 1.3")
         .with_root_certificates(roots)

@@ -440,8 +440,8 @@ impl Outbox for Restored {
         Ok(())
     }
 
-    fn load(&self, _: ContactId, name: Name) -> Option<Outgoing> {
-        self.0.iter().find(|it| it.name == name).cloned()
+    fn load(&self, _: ContactId, name: Name) -> Option<&Outgoing> {
+        self.0.iter().find(|it| it.name == name)
     }
 
     fn settle(&mut self, _: ContactId, name: Name, _: State) {
@@ -497,7 +497,7 @@ fn restored_messages_keep_their_names_their_order_and_their_age() {
 fn several_messages_are_prepared_for_one_write_as_if_each_had_been_accepted() {
     let now = Instant::ZERO;
     let bob = contact(0);
-    let outbox = Box::new(MemoryOutbox::with_bounds(3, 10));
+    let outbox = Box::new(MemoryOutbox::with_bounds([0; 32], 3, 10));
     let mut client = Client::new(policy(8), outbox, [1; 32], now);
     client.send(bob, draft(vec![0; 4]), now).unwrap();
     let mut prepared = Vec::new();
@@ -558,7 +558,7 @@ fn what_an_earlier_process_took_is_receipted_again_and_not_shown() {
 
 #[test]
 fn an_outbox_that_was_restored_is_sent_in_order_whatever_its_bounds() {
-    let mut outbox = MemoryOutbox::with_bounds(1, 1);
+    let mut outbox = MemoryOutbox::with_bounds([0; 32], 1, 1);
     let names = [9, 3].map(|log| Name {
         log: LogId(log),
         sequence: 0,

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, stdin, stdout};
 use crate::cli::ExitCode;
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::doctor::notifications;
 use crate::cli::talk;
 use crate::net::check_entropy;
 use crate::store::written_at;
@@ -26,7 +27,13 @@ const PASTES: &str = if cfg!(windows) {
 };
 
 pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
-    vec![terminal(), text(patient), clock(patient), entropy()]
+    vec![
+        terminal(),
+        text(patient),
+        notifications::look(patient),
+        clock(patient),
+        entropy(),
+    ]
 }
 
 fn terminal() -> Check {

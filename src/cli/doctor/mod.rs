@@ -7,6 +7,7 @@ mod control;
 mod files;
 mod machine;
 mod network;
+mod notifications;
 mod peer;
 
 use serde::Serialize;

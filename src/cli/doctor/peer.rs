@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::cli::control::Running;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::{Patient, network};
 use crate::cli::{Context, Error, ExitCode, talk};
+use crate::control::IS_SUPPORTED;
 use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
 use crate::proto::limits::MTU_PROBES;
 use crate::store::{HostPort, KeyFile, KnownPeers, Peer, load_identity};
@@ -193,15 +195,22 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
         }
         Ok(_) => {}
     }
-    if network::ours(patient).is_some() {
-        return skipped("a securechat of yours runs: securechat ping NAME asks it for the same");
-    }
     let context = Context {
         globals: patient.globals.clone(),
         paths: patient.paths.clone(),
         config: patient.config.clone(),
         out: patient.out.clone(),
     };
+    let runs = match Running::find(&context) {
+        // Where nobody can be asked, whoever has the identity is taken for one that talks.
+        Ok(None) => !IS_SUPPORTED && network::ours(patient).is_some(),
+        Ok(Some(_)) => true,
+        Err(error) => return of_error(what, &error, patient),
+    };
+    if runs {
+        return skipped("a securechat of yours runs: securechat ping NAME asks it for the same");
+    }
+    // A command that has the identity for a moment is waited for.
     match talk::look(&name, &host.to_string(), &context) {
         Ok(Some(took)) => {
             let ms = took.as_secs_f64() * 1_000.0;

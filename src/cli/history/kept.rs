@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use crate::cli::control::Running;
 use crate::cli::history::When;
+use crate::cli::turn::{BRIEF, Turn};
 use crate::cli::{Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::net::{Clock, os_rng};
-use crate::store::{Archive, Filter, IdentityLock, Keep, Restored, Salvaged};
+use crate::store::{Archive, Entry, Filter, IdentityLock, Keep, Loss, Restored, Salvaged};
 use crate::time::UnixTime;
 
 /// The messages of an identity that no other process uses meanwhile.
@@ -22,22 +24,53 @@ pub(super) struct Kept {
     _lock: IdentityLock,
 }
 
+/// How what is kept was found.
+pub(super) enum Found {
+    /// Nobody else has it open.
+    Alone(Box<Kept>),
+    /// A program has it open, which looks things up for others.
+    Beside(Running),
+}
+
 impl Kept {
-    /// Unlocks the identity and takes its lock.
+    /// Unlocks the identity and takes its lock, or finds the program that has it. Another command that has it for
+    /// a moment is waited for.
+    ///
+    /// # Errors
+    /// SC01, SC02, SC11, SC15, SC17 or SC41.
+    pub(super) fn find(context: &Context) -> Result<Found, Error> {
+        if let Some(running) = Running::find(context)? {
+            return Ok(Found::Beside(running));
+        }
+        let secret = identity::unlock(context)?;
+        match Turn::wait(context, &secret.public(), BRIEF)? {
+            Turn::Ours(lock) => {
+                let kept = Self::of(context, secret, lock);
+                Ok(Found::Alone(Box::new(kept)))
+            }
+            Turn::Beside(running) => Ok(Found::Beside(running)),
+        }
+    }
+
+    /// Unlocks the identity and takes its lock, without waiting for anybody.
     ///
     /// # Errors
     /// SC01, SC02, SC11, SC15 or SC17.
     pub(super) fn open(context: &Context) -> Result<Self, Error> {
         let secret = identity::unlock(context)?;
+        let lock = IdentityLock::acquire(&context.paths.lock(&secret.public()))?;
+        Ok(Self::of(context, secret, lock))
+    }
+
+    fn of(context: &Context, secret: StaticSecret, lock: IdentityLock) -> Self {
         let id = secret.public();
-        let lock = IdentityLock::acquire(&context.paths.lock(&id))?;
-        Ok(Self {
+        Self {
             path: context.paths.history(&id),
             now: Clock::new().unix_time(),
             secret,
             keep: context.config.keep,
             _lock: lock,
-        })
+        }
     }
 
     /// The store, and what waits there; none if nothing was ever kept, since looking makes none.
@@ -53,16 +86,22 @@ impl Kept {
         Ok(Some(opened))
     }
 
-    /// Everything that can be read, and what cannot. Changes nothing.
+    /// Shows everything that can be read, oldest first, until `show` says false, and says what cannot be. Changes
+    /// nothing.
     ///
     /// # Errors
     /// SC19 if not even the key can be read.
-    pub(super) fn salvage(&self) -> Result<Salvaged, Error> {
+    pub(super) fn salvage(&self, show: &mut dyn FnMut(Entry) -> bool) -> Result<Loss, Error> {
         if self.is_missing() {
-            return Ok(Salvaged::default());
+            return Ok(Loss::default());
         }
         let everything = Filter::default();
-        Ok(Salvaged::read(&self.path, &self.secret, &everything)?)
+        Ok(Salvaged::visit(
+            &self.path,
+            &self.secret,
+            &everything,
+            show,
+        )?)
     }
 
     fn is_missing(&self) -> bool {

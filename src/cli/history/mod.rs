@@ -18,15 +18,14 @@ use crate::cli::args::{
     HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
     HistoryShowArgs,
 };
-use crate::cli::control::Running;
 use crate::cli::history::form::Form;
-use crate::cli::history::kept::Kept;
+use crate::cli::history::kept::{Found, Kept};
 use crate::cli::history::people::People;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{self, ErrorKind, Filter, Loss, Salvaged};
-use crate::text::{Safe, safe_line};
+use crate::store::{ErrorKind, Filter, Fresh, Loss};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
 pub(super) fn run(command: &HistoryCommand, context: &Context) -> Result<ExitCode, Error> {
@@ -70,12 +69,12 @@ fn show(
     words: Option<String>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
-    if let Some(running) = Running::find(context)? {
-        return running::show(running, args, words, context);
-    }
     let people = People::load(context)?;
     let who = people.who(args.filter.peer.as_deref())?;
-    let kept = Kept::open(context)?;
+    let kept = match Kept::find(context)? {
+        Found::Alone(kept) => kept,
+        Found::Beside(running) => return running::show(running, args, words, context),
+    };
     tell_if_off(context);
     let Some((archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
@@ -133,7 +132,7 @@ fn tell_unreadable(unreadable: u64, context: &Context) -> ExitCode {
     if unreadable == 0 {
         return ExitCode::Done;
     }
-    let words = count(unreadable) + " of the history cannot be read";
+    let words = count_messages(unreadable) + " of the history cannot be read";
     context.out.warn(&words);
     ExitCode::Storage
 }
@@ -145,58 +144,93 @@ fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error
     if let Some(path) = output.filter(|it| it.exists()) {
         return Err(in_the_way(path));
     }
-    if let Some(running) = Running::find(context)? {
-        return running::export(running, output, context);
-    }
     let people = People::load(context)?;
-    let kept = Kept::open(context)?;
+    let kept = match Kept::find(context)? {
+        Found::Alone(kept) => kept,
+        Found::Beside(running) => return running::export(running, output, context),
+    };
     tell_if_off(context);
-    let Salvaged { found, loss } = kept.salvage()?;
     let form = if context.globals.json {
         Form::Json
     } else {
         Form::Records
     };
-    let lines = found.entries.iter().map(|entry| form.line(entry, &people));
-    write_out(output, lines, found.entries.len() as u64, context)?;
+    let mut sink = Sink::begin(output, context)?;
+    let loss = kept.salvage(&mut |entry| sink.put(&form.line(&entry, &people)))?;
+    sink.finish()?;
     Ok(tell_loss(&loss, &kept.path, context))
 }
 
-fn write_out(
-    output: Option<&Path>,
-    lines: impl Iterator<Item = Safe>,
-    number: u64,
-    context: &Context,
-) -> Result<(), Error> {
-    let written = count(number) + " written";
-    let Some(path) = output else {
-        for line in lines {
-            context.out.data(&line)?;
+/// Where lines are written out to, one after the other.
+struct Sink<'a> {
+    context: &'a Context,
+    file: Option<(&'a Path, Fresh)>,
+    written: u64,
+    failure: Option<Error>,
+}
+
+impl<'a> Sink<'a> {
+    /// Standard output, or a file that is in its place only once it is whole.
+    fn begin(output: Option<&'a Path>, context: &'a Context) -> Result<Self, Error> {
+        let begin = |path: &'a Path| Ok::<_, Error>((path, Fresh::begin(path)?));
+        Ok(Self {
+            context,
+            file: output.map(begin).transpose()?,
+            written: 0,
+            failure: None,
+        })
+    }
+
+    /// Whether it takes more after this.
+    fn put(&mut self, line: &Safe) -> bool {
+        let put = match &mut self.file {
+            Some((_, file)) => add(file, line),
+            None => self.context.out.data(line),
+        };
+        self.failure = put.err();
+        self.written += u64::from(self.failure.is_none());
+        self.failure.is_none()
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
         }
-        context.out.note(&written);
-        return Ok(());
-    };
-    write(path, lines)?;
-    context.out.note(&(written + " to " + path));
-    Ok(())
+        let mut written = count_messages(self.written) + " written";
+        if let Some((path, file)) = self.file {
+            place(path, file)?;
+            written = written + " to " + path;
+        }
+        self.context.out.note(&written);
+        Ok(())
+    }
+}
+
+fn add(file: &mut Fresh, line: &Safe) -> Result<(), Error> {
+    file.add(line.as_str().as_bytes())?;
+    Ok(file.add(b"\n")?)
+}
+
+fn place(path: &Path, file: Fresh) -> Result<(), Error> {
+    file.finish().map_err(|error| {
+        if matches!(error.kind(), ErrorKind::AlreadyExists) {
+            return in_the_way(path);
+        }
+        error.into()
+    })
 }
 
 /// Makes a file of these lines, for this user alone.
 ///
 /// # Errors
 /// SC21 if there is one of that name already; SC18.
-pub(in crate::cli) fn write(path: &Path, lines: impl Iterator<Item = Safe>) -> Result<(), Error> {
-    let mut text = String::new();
-    for line in lines {
-        text.push_str(line.as_str());
-        text.push('\n');
-    }
-    store::create_private(path, text.as_bytes()).map_err(|error| {
-        if matches!(error.kind(), ErrorKind::AlreadyExists) {
-            return in_the_way(path);
-        }
-        error.into()
-    })
+pub(in crate::cli) fn write(
+    path: &Path,
+    mut lines: impl Iterator<Item = Safe>,
+) -> Result<(), Error> {
+    let mut file = Fresh::begin(path)?;
+    lines.try_for_each(|line| add(&mut file, &line))?;
+    place(path, file)
 }
 
 fn in_the_way(path: &Path) -> Error {
@@ -221,12 +255,12 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     if !args.yes && !input::can_ask(context.globals.no_input) {
         return Err(Error::NeedsInput(Prompt::Deletion));
     }
-    if let Some(running) = Running::find(context)? {
-        return running::purge(running, args, context);
-    }
     let people = People::load(context)?;
     let who = people.who(args.peer.as_deref())?;
-    let kept = Kept::open(context)?;
+    let kept = match Kept::find(context)? {
+        Found::Alone(kept) => kept,
+        Found::Beside(running) => return running::purge(running, args, context),
+    };
     let Some((mut archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
         return Ok(ExitCode::Done);
@@ -246,13 +280,13 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
         }
     }
     let gone = archive.purge(contact, before)?;
-    context.out.note(&(count(gone) + " deleted"));
+    context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
 }
 
 /// `delete 12 messages with bob from before 2026-10-01 02:15?`
 fn question(found: u64, with: Option<&Safe>, before: Option<UnixTime>, now: UnixTime) -> Safe {
-    let words = Safe::from("delete ") + count(found);
+    let words = Safe::from("delete ") + count_messages(found);
     let words = match with {
         Some(name) => words + " with " + name,
         None => words,
@@ -262,16 +296,6 @@ fn question(found: u64, with: Option<&Safe>, before: Option<UnixTime>, now: Unix
         None => words,
     };
     words + "?"
-}
-
-/// `1 message`, `2 messages`.
-fn count(messages: u64) -> Safe {
-    let noun = if messages == 1 {
-        " message"
-    } else {
-        " messages"
-    };
-    Safe::from(messages) + noun
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `history` while a program runs: it has the store open, and looks things up.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,17 +11,11 @@ use crate::cli::control::{Params, Running};
 use crate::cli::history::form::Form;
 use crate::cli::history::people::People;
 use crate::cli::history::when::When;
-use crate::cli::history::{count, form, question, tell_if_off, tell_unreadable, write_out};
+use crate::cli::history::{Sink, form, question, tell_if_off, tell_unreadable};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::Clock;
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
 use crate::time::UnixTime;
-
-/// What was looked up, oldest first.
-struct Pages {
-    records: Vec<Value>,
-    unreadable: u64,
-}
 
 pub(super) fn show(
     mut running: Running,
@@ -39,15 +32,23 @@ pub(super) fn show(
         .with("words", words)
         .with("since_ms", ms(args.filter.since, now))
         .with("before_ms", ms(args.filter.before, now));
-    let found = find(&mut running, &filter, args.last)?;
     let form = form(context.globals.json, now);
-    for line in lines(&found, &form) {
-        context.out.data(&line)?;
-    }
-    if found.records.is_empty() {
+    let mut is_none = true;
+    let mut print = |record: &Value| {
+        let Some(line) = form.line_of(record) else {
+            return Ok(true);
+        };
+        is_none = false;
+        context.out.data(&line).map(|()| true)
+    };
+    let unreadable = match args.last {
+        Some(most) => newest(&mut running, &filter, most, &mut print)?,
+        None => every(&mut running, &filter, &mut print)?,
+    };
+    if is_none {
         context.out.note(&"no such message is kept".into());
     }
-    Ok(conclude(&found, context))
+    Ok(tell_unreadable(unreadable, context))
 }
 
 pub(super) fn export(
@@ -56,15 +57,16 @@ pub(super) fn export(
     context: &Context,
 ) -> Result<ExitCode, Error> {
     tell_if_off(context);
-    let found = find(&mut running, &Params::default(), None)?;
     let form = if context.globals.json {
         Form::Json
     } else {
         Form::Records
     };
-    let number = found.records.len() as u64;
-    write_out(output, lines(&found, &form), number, context)?;
-    Ok(conclude(&found, context))
+    let mut sink = Sink::begin(output, context)?;
+    let mut put = |record: &Value| Ok(form.line_of(record).is_none_or(|line| sink.put(&line)));
+    let unreadable = every(&mut running, &Params::default(), &mut put)?;
+    sink.finish()?;
+    Ok(tell_unreadable(unreadable, context))
 }
 
 pub(super) fn purge(
@@ -94,7 +96,7 @@ pub(super) fn purge(
         }
     }
     let gone = messages(&mut running, params)?;
-    context.out.note(&(count(gone) + " deleted"));
+    context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
 }
 
@@ -103,50 +105,78 @@ fn messages(running: &mut Running, params: Params) -> Result<u64, Error> {
     Ok(done.get("messages").and_then(Value::as_u64).unwrap_or(0))
 }
 
-/// Asks for one page after the other, from the newest on. What comes meanwhile moves the rest by a place: it is not
-/// taken twice.
-fn find(running: &mut Running, filter: &Params, most: Option<usize>) -> Result<Pages, Error> {
-    let mut pages: Vec<Vec<Value>> = Vec::new();
-    let (mut seen, mut number, mut unreadable) = (BTreeSet::new(), 0, 0);
-    loop {
-        let left = most.map(|most| most.saturating_sub(number));
-        let params = filter.clone().with("most", left).with("skip", Some(number));
-        let mut page: Value = running.ask("history.find", params, Duration::ZERO)?;
-        let field = |name: &str| page.get(name).and_then(Value::as_u64).unwrap_or(0);
-        let older = field("older");
-        unreadable = unreadable.max(field("unreadable"));
-        let records = page.get_mut("messages").map(Value::take);
-        let Some(Value::Array(mut records)) = records else {
-            break;
-        };
-        number += records.len();
-        let is_last = older == 0 || records.is_empty() || most.is_some_and(|most| number >= most);
-        records.retain(|record| seen.insert(name(record)));
-        pages.push(records);
-        if is_last {
-            break;
-        }
-    }
-    let records = pages.into_iter().rev().flatten().collect();
-    Ok(Pages {
+/// Takes a record, and says whether there may be more.
+type Take<'a> = &'a mut dyn FnMut(&Value) -> Result<bool, Error>;
+
+/// Some of what was looked up, oldest first.
+struct Page {
+    records: Vec<Value>,
+    /// Where it goes on.
+    cursor: Option<String>,
+    unreadable: u64,
+}
+
+fn page(running: &mut Running, filter: Params, cursor: Option<String>) -> Result<Page, Error> {
+    let params = filter.with("cursor", cursor);
+    let mut page: Value = running.ask("history.find", params, Duration::ZERO)?;
+    let cursor = page.get("cursor").and_then(Value::as_str);
+    let unreadable = page.get("unreadable").and_then(Value::as_u64);
+    let (cursor, unreadable) = (cursor.map(str::to_owned), unreadable.unwrap_or(0));
+    let records = match page.get_mut("messages").map(Value::take) {
+        Some(Value::Array(records)) => records,
+        Some(_) | None => Vec::new(),
+    };
+    Ok(Page {
         records,
+        cursor,
         unreadable,
     })
 }
 
-/// What a message is known by: both sides use names of their own making.
-fn name(record: &Value) -> String {
-    let part = |name: &str| record.get(name).map(Value::to_string).unwrap_or_default();
-    part("key") + &part("dir") + &part("id")
+/// Hands over all, oldest first and a page at a time. Says how many cannot be read.
+fn every(running: &mut Running, filter: &Params, take: Take<'_>) -> Result<u64, Error> {
+    let filter = filter.clone().with("oldest_first", Some(true));
+    let (mut cursor, mut unreadable) = (None, 0);
+    loop {
+        let page = page(running, filter.clone(), cursor)?;
+        unreadable = unreadable.max(page.unreadable);
+        for record in &page.records {
+            if !take(record)? {
+                return Ok(unreadable);
+            }
+        }
+        cursor = page.cursor;
+        if cursor.is_none() {
+            return Ok(unreadable);
+        }
+    }
 }
 
-fn lines(found: &Pages, form: &Form) -> impl Iterator<Item = Safe> {
-    let records = found.records.iter();
-    records.filter_map(|record| form.line_of(record))
-}
-
-fn conclude(found: &Pages, context: &Context) -> ExitCode {
-    tell_unreadable(found.unreadable, context)
+/// Hands over the newest `most`, oldest first.
+fn newest(
+    running: &mut Running,
+    filter: &Params,
+    most: usize,
+    take: Take<'_>,
+) -> Result<u64, Error> {
+    let (mut pages, mut cursor) = (Vec::new(), None);
+    let (mut left, mut unreadable) = (most, 0);
+    while left > 0 {
+        let found = page(running, filter.clone().with("most", Some(left)), cursor)?;
+        left = left.saturating_sub(found.records.len());
+        unreadable = unreadable.max(found.unreadable);
+        pages.push(found.records);
+        cursor = found.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    for record in pages.iter().rev().flatten() {
+        if !take(record)? {
+            break;
+        }
+    }
+    Ok(unreadable)
 }
 
 fn ms(when: Option<When>, now: UnixTime) -> Option<u64> {

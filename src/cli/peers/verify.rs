@@ -7,7 +7,7 @@ use crate::cli::{Context, Error, Prompt, identity, input};
 use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
 use crate::id::PeerId;
 use crate::net::Clock;
-use crate::store::{Day, KnownPeers, fingerprint};
+use crate::store::{self, Day, KnownPeers, fingerprint};
 use crate::text::{Safe, safe_line};
 
 /// Digits of a group, and groups of a line, as they are printed.
@@ -42,17 +42,34 @@ pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<(), Er
             });
         }
     }
+    let today = Day::from(Clock::new().unix_time());
+    let mut is_noted = false;
     super::change(context, &args.name, |known| {
-        // The key may have been replaced while somebody typed.
-        if known.find(&args.name)?.key() == key {
-            known.set_verified(&args.name, Some(Day::from(Clock::new().unix_time())))
-        } else {
-            Ok(())
-        }
+        is_noted = note(known, &args.name, &key, today)?;
+        Ok(())
     })?;
+    if !is_noted {
+        let name = safe_line(&args.name);
+        return Err(Error::NumberDiffers { name });
+    }
     let done = safe_line(&args.name) + " is [verified] from now on";
     context.out.note(&done);
     Ok(())
+}
+
+/// Notes that the owner of `key` is who it should be; false if the name has another key, which may have been
+/// given to it while somebody typed.
+fn note(
+    known: &mut KnownPeers,
+    name: &str,
+    key: &PeerId,
+    today: Day,
+) -> Result<bool, store::Error> {
+    if known.find(name)?.key() != *key {
+        return Ok(false);
+    }
+    known.set_verified(name, Some(today))?;
+    Ok(true)
 }
 
 /// What somebody typed who was read a safety number.
@@ -144,6 +161,18 @@ mod tests {
         let number: String = "12345".repeat(12);
         let lines: Vec<String> = lines(&number).iter().map(Safe::to_string).collect();
         assert_eq!(lines, vec!["12345 12345 12345 12345"; 3]);
+    }
+
+    #[test]
+    fn a_key_that_was_replaced_while_somebody_typed_is_not_verified() {
+        let (compared, other) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
+        let today: Day = "2026-11-28".parse().unwrap();
+        let mut known = KnownPeers::default();
+        known.add("bob", &other, &[]).unwrap();
+        assert!(!note(&mut known, "bob", &compared, today).unwrap());
+        assert_eq!(known.find("bob").unwrap().verified(), None);
+        assert!(note(&mut known, "bob", &other, today).unwrap());
+        assert_eq!(known.find("bob").unwrap().verified(), Some(today));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::chat::Messenger;
 use crate::cli::talk::contacts::unsaved;
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{Target, Who};
-use crate::cli::{Context, Error, peers};
+use crate::cli::{Context, Error, Peer, peers};
 use crate::id::PeerId;
 use crate::net::{Bind, Family, Host, ResolveError};
 use crate::proto::{PeerConfig, Shown};
@@ -119,7 +119,10 @@ pub(super) fn meet(
 pub(super) fn check_not_aside(known: &KnownPeers, key: &PeerId) -> Result<(), Error> {
     match known.find_key(key).filter(|peer| peer.differed().is_some()) {
         Some(peer) => Err(Error::WordsDiffered {
-            name: peer.name().clone(),
+            peer: Peer {
+                label: peer.name().clone(),
+                saved: true,
+            },
         }),
         None => Ok(()),
     }

@@ -100,6 +100,13 @@ impl Calls {
         }
     }
 
+    /// The network is another one: whoever is to be called later is called now.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        for call in self.of.values_mut().filter(|call| call.due.is_some()) {
+            (call.due, call.failures) = (Some(now), 0);
+        }
+    }
+
     /// How long until somebody is called.
     pub(super) fn calls_in(&self, peer: &PeerId, now: Instant) -> Option<Duration> {
         let due = self.of.get(peer)?.due?;
@@ -154,6 +161,20 @@ mod tests {
         assert_eq!(calls.patience(at(0)), None, "it stands");
         calls.on_end(&BOB, at(0));
         assert_eq!(calls.calls_in(&BOB, at(0)), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn in_another_network_whoever_waits_for_a_call_has_it_at_once() {
+        let mut calls = calls();
+        for _ in 0..3 {
+            calls.on_end(&BOB, at(0));
+        }
+        calls.hurry(at(1));
+        assert_eq!(calls.due(at(1)).len(), 1);
+        calls.hurry(at(2));
+        assert!(calls.due(at(1_000)).is_empty(), "a call is under way");
+        calls.on_end(&BOB, at(2));
+        assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::from_secs(5)));
     }
 
     #[test]

@@ -156,6 +156,11 @@ impl Contacts {
         self.known.find_key(peer).and_then(Peer::differed)
     }
 
+    /// Whether known-peers says how a comparison with the peer ended.
+    pub(super) fn has_decision(&self, peer: &PeerId) -> bool {
+        self.verified(peer).is_some() || self.differed_on(peer).is_some()
+    }
+
     /// Notes what came of a comparison; false if the peer has no line to note it on. A look at the file
     /// finds it there.
     ///
@@ -245,8 +250,8 @@ impl Contacts {
         self.passing.insert(offer.key, unsaved(&offer.key));
     }
 
-    /// Saves a peer under a name. [`Contacts::refresh`] then reads the file, which may say more that
-    /// is new: a revocation, for instance.
+    /// Saves a peer under a name, and when words that were compared with it differed. [`Contacts::refresh`]
+    /// then reads the file, which may say more that is new: a revocation, for instance.
     ///
     /// # Errors
     /// If the name or the file cannot be used; nothing is saved then.
@@ -255,8 +260,12 @@ impl Contacts {
         name: &str,
         peer: &PeerId,
         addresses: &[HostPort],
+        differed: Option<Day>,
     ) -> Result<(), store::Error> {
-        KnownPeers::update(&self.path, |known| known.add(name, peer, addresses))?;
+        KnownPeers::update(&self.path, |known| {
+            known.add(name, peer, addresses)?;
+            differed.map_or(Ok(()), |day| known.set_differed(name, day))
+        })?;
         let label = safe_name(name).unwrap_or_else(|_| unsaved(peer));
         self.passing.insert(*peer, label);
         Ok(())
@@ -382,7 +391,7 @@ mod tests {
         KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
         let mut contacts = Contacts::load(path.clone(), false).unwrap();
         KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
-        contacts.save("carol", &carol, &[]).unwrap();
+        contacts.save("carol", &carol, &[], None).unwrap();
         assert_eq!(contacts.label(&carol).as_str(), "carol");
         assert_eq!(contacts.find("carol"), Some(carol));
         assert!(contacts.refresh().unwrap().is_none());
@@ -444,8 +453,8 @@ mod tests {
         let path = home.path().join("known-peers");
         let (first, second) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
         let mut contacts = Contacts::load(path, false).unwrap();
-        contacts.save("guest-010203", &first, &[]).unwrap();
-        assert!(contacts.save("guest-010203", &second, &[]).is_err());
+        contacts.save("guest-010203", &first, &[], None).unwrap();
+        assert!(contacts.save("guest-010203", &second, &[], None).is_err());
         assert_eq!(contacts.label(&second).as_str(), "key:AwMDAwMD");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::chat::{Incoming, Outgoing};
@@ -14,6 +14,7 @@ use crate::proto::{CloseReason, Unfinished};
 use crate::store::{fingerprint, key_text};
 use crate::text::Safe;
 use crate::time::UnixTime;
+use crate::tui::Moved;
 use crate::wire::limits::VERSION;
 
 /// Somebody, as an event names them.
@@ -166,6 +167,17 @@ pub(super) enum Change {
     Back,
     /// It is elsewhere now.
     Roamed { address: SocketAddr },
+    /// Somebody has a new address, and whether the way leads on is being found out.
+    Moving {
+        moved: Whose,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<SocketAddr>,
+    },
+    /// It does, or leads where it led.
+    Settled {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<SocketAddr>,
+    },
     /// It is called again after this time.
     Calling { again_ms: u64 },
     /// Nobody answered so many handshakes.
@@ -186,9 +198,28 @@ pub(super) enum Change {
         path: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         address: Option<SocketAddr>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        moved: Option<Whose>,
     },
     /// The machine reports a closed port.
     PortClosed { address: SocketAddr },
+}
+
+/// Whose address is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::cli) enum Whose {
+    Ours,
+    Theirs,
+}
+
+impl From<Moved> for Whose {
+    fn from(moved: Moved) -> Self {
+        match moved {
+            Moved::Here => Self::Ours,
+            Moved::There(_) => Self::Theirs,
+        }
+    }
 }
 
 /// How far a comparison of words has come.
@@ -215,6 +246,8 @@ pub(super) enum Step {
     Expired,
     /// The session ended before that.
     Lost,
+    /// Their program does not compare words.
+    Impossible,
 }
 
 impl From<Unfinished> for Step {
@@ -224,6 +257,7 @@ impl From<Unfinished> for Step {
             Unfinished::TooSoon => Self::TooSoon,
             Unfinished::Expired => Self::Expired,
             Unfinished::Lost => Self::Lost,
+            Unfinished::Impossible => Self::Impossible,
         }
     }
 }

@@ -48,6 +48,8 @@ fn samples() -> Vec<Fact> {
         rtt_ms,
         message: "as it is".into(),
     };
+    let moving = |moved, address| link(Change::Moving { moved, address }, None);
+    let settled = |address| link(Change::Settled { address }, None);
     let outbox = |state| Fact::Outbox {
         who: who(),
         messages: 2,
@@ -110,6 +112,7 @@ fn samples() -> Vec<Fact> {
                 unacked_ms: Some(12.0),
                 path: "direct",
                 address: Some(address()),
+                moved: Some(Whose::Theirs),
             },
             Some(42.0),
         ),
@@ -120,10 +123,15 @@ fn samples() -> Vec<Fact> {
                 unacked_ms: None,
                 path: "direct",
                 address: None,
+                moved: None,
             },
             None,
         ),
         link(Change::Roamed { address: address() }, None),
+        moving(Whose::Ours, None),
+        moving(Whose::Theirs, Some(address())),
+        settled(None),
+        settled(Some(address())),
         link(Change::Calling { again_ms: 5_000 }, None),
         link(Change::Unreachable { tries: 9 }, None),
         link(Change::PortClosed { address: address() }, None),

@@ -281,6 +281,15 @@ impl Goal {
         Some((reach.peer, reach.addresses.clone()))
     }
 
+    /// The network is another one: what is to be tried later is tried now.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if let Self::Reach(reach) = self
+            && let Some(due) = &mut reach.again.due
+        {
+            *due = now.min(*due);
+        }
+    }
+
     /// How long until this peer is called again, if that is planned.
     pub(super) fn calls_in(&self, peer: &PeerId, now: Instant) -> Option<Duration> {
         let Self::Reach(reach) = self else {
@@ -402,6 +411,17 @@ mod tests {
         goal.on_established(&peer, Instant::ZERO);
         let late = Instant::ZERO + Duration::from_secs(9);
         assert!(goal.call_again(late).is_none());
+    }
+
+    #[test]
+    fn in_another_network_a_peer_is_called_without_a_pause() {
+        let peer = PeerId::new([1; 32]);
+        let mut goal = reach(peer, true);
+        goal.hurry(Instant::ZERO);
+        assert!(goal.call_again(Instant::ZERO).is_none(), "there is none");
+        goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
+        goal.hurry(Instant::ZERO);
+        assert!(goal.call_again(Instant::ZERO).is_some());
     }
 
     #[test]

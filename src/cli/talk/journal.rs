@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
-use crate::store::{Archive, Change, Entry, Error, Fault, Filter, Page};
+use crate::store::{
+    Archive, Around, Change, Deletion, Entry, Error, Fault, Filter, Page, Search, Which,
+};
 use crate::time::UnixTime;
 
 /// The store, and what it is still to be told.
@@ -97,30 +99,34 @@ impl Journal {
         self.done.push(Done::Forgotten(contact));
     }
 
-    /// Looks messages up, as far as they are written down: [`Archive::page`].
+    /// The next page of a search, as far as messages are written down: [`Search::page`].
     ///
     /// # Errors
     /// What the store says.
     pub(super) fn page(
         &self,
-        filter: &Filter,
-        skip: usize,
+        search: &mut Search,
         most: usize,
         bytes: usize,
     ) -> Result<Page, Error> {
-        self.archive.page(filter, skip, most, bytes)
+        search.page(&self.archive, most, bytes)
     }
 
-    /// Shows what is written down and passes, oldest first and one at a time.
+    /// Shows what is written down and passes, oldest first and one at a time. Says how many messages cannot be
+    /// read, of the filter's contact or of all.
     ///
     /// # Errors
     /// What the store says.
-    pub(super) fn visit(&self, filter: &Filter, mut show: impl FnMut(&Entry)) -> Result<(), Error> {
+    pub(super) fn visit(
+        &self,
+        filter: &Filter,
+        mut show: impl FnMut(&Entry),
+    ) -> Result<u64, Error> {
         let every = |entry| {
             show(&entry);
             true
         };
-        self.archive.visit(filter, None, every).map(|_| ())
+        self.archive.visit(filter, None, every)
     }
 
     /// With whom messages are written down.
@@ -166,6 +172,28 @@ impl Journal {
         before: Option<UnixTime>,
     ) -> Result<u64, Error> {
         self.archive.count_purged(contact, before)
+    }
+
+    /// Does away with one message, as far as it is written down: [`Archive::delete`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn delete(&mut self, which: Which) -> Result<Deletion, Error> {
+        self.catch_up()?;
+        self.archive.delete(which)
+    }
+
+    /// A message and what was said around it: [`Archive::around`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn around(
+        &self,
+        which: Which,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Option<Around>, Error> {
+        self.archive.around(which, most, bytes)
     }
 
     /// Whether something is only in memory yet.

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use crate::cli::ExitCode;
-use crate::net::{Handle, Signal, Signals};
+use crate::net::{Handle, LogLine, Signal, Signals};
 use crate::tui;
 
 /// How long the loop has to end by itself after a signal.
@@ -41,6 +41,7 @@ impl Leave {
                 let _ = handle.with(|messenger, now| messenger.endpoint_mut().close_all(now));
                 if still_runs(&ended, TO_LEAVE) {
                     tui::restore();
+                    LogLine::finish();
                     process::exit(ExitCode::from(signal) as i32);
                 }
             }

@@ -2,11 +2,13 @@
 
 mod aim;
 mod answer;
+mod backlog;
 mod calls;
 mod contacts;
 mod conversation;
 mod face;
 mod fact;
+mod files;
 mod goal;
 mod hook;
 mod journal;
@@ -29,6 +31,7 @@ pub(super) use self::network::no_threads;
 pub(super) use self::ping::{look, ping};
 pub(super) use self::profile::cannot_bind;
 pub(super) use self::record::check as check_records;
+pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status};
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
@@ -59,24 +62,40 @@ use crate::json::LINE_MAX_LEN;
 use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, Trust};
-use crate::store::{self, Callers, Mode, Notify, key_text};
+use crate::store::{self, Callers, Config, Mode, Notify, key_text};
 use crate::text::{Safe, safe_line};
-use crate::tui::{Discretion, Osc, Settings, Zone};
+use crate::tui::{Discretion, Keymap, Osc, Settings, Through, Zone};
 
 /// As the flag of the same name says where it is not given.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// Cells of the first column of the guide, and two blanks.
+const GUIDE_COLUMN: usize = 23;
+
 /// What a screen shows while nobody is known.
-const GUIDE: &[&str] = &[
-    "Nobody is known yet.",
-    "",
-    "/myid                  your own key, to give to others",
-    "/add NAME KEY          save somebody's key under a name of your choice",
-    "/help, F1              all commands; /keys the keys",
-    "/quit, Ctrl+D          leave",
-    "",
-    "Somebody who has your key can call this machine now; you will be asked.",
-];
+fn guide(keys: &Keymap) -> Vec<Safe> {
+    let row = |command: &'static str, action, does: &'static str| {
+        let key = keys.key_of(action).map(|key| Safe::from(", ") + key);
+        let left = Safe::from(command) + key.unwrap_or_default();
+        let len = left.as_str().chars().count();
+        let blanks = GUIDE_COLUMN.saturating_sub(len).max(2);
+        left + Safe::concat((0..blanks).map(|_| Safe::from(" "))) + does
+    };
+    vec![
+        "Nobody is known yet.".into(),
+        Safe::default(),
+        row("/myid", "", "your own key, to give to others"),
+        row(
+            "/add NAME KEY",
+            "",
+            "save somebody's key under a name of your choice",
+        ),
+        row("/help", "help", "all commands; /keys the keys"),
+        row("/quit", "end-of-input", "leave"),
+        Safe::default(),
+        "Somebody who has your key can call this machine now; you will be asked.".into(),
+    ]
+}
 
 /// `listen`: waits for others.
 ///
@@ -362,6 +381,8 @@ fn can_move(term: Option<&OsStr>, is_windows: bool) -> bool {
 
 /// How the screen looks on this terminal.
 fn settings(context: &Context) -> Settings {
+    // They were understood when the settings were read.
+    let keys = settled::keymap(&context.config).unwrap_or_default();
     Settings {
         ascii: context.globals.ascii || context.config.ascii || !is_unicode(),
         mono: !context.out.is_colored() || !context.config.has_colours,
@@ -373,26 +394,33 @@ fn settings(context: &Context) -> Settings {
         },
         bell: context.config.bell,
         mouse: context.config.mouse,
-        // They were understood when the settings were read.
-        keys: settled::keymap(&context.config).unwrap_or_default(),
+        guide: guide(&keys),
+        keys,
         keys_are_logged: context.globals.trace_keys.is_some(),
-        guide: GUIDE.iter().map(|line| (*line).into()).collect(),
     }
 }
 
 /// Who is told of a notification: the terminal by what it takes, and a command if the settings have one.
 fn alerts(inputs: &Sender<Input>, clock: Clock, context: &Context) -> Result<Alerts, Error> {
-    let osc = match context.config.osc {
-        store::Osc::Auto => Osc::of(&std::env::var("TERM").unwrap_or_default()),
-        store::Osc::Osc9 => Osc::Nine,
-        store::Osc::Osc777 => Osc::SevenSevenSeven,
-        store::Osc::Osc99 => Osc::NinetyNine,
-    };
+    let (osc, through) = by_terminal(&context.config);
     let command = context.config.notify_command.clone();
     let start = |program| Hook::start(program, clock, inputs.clone());
     let hook = command.map(start).transpose();
     let hook = hook.map_err(|error| no_threads(&error))?;
-    Ok(Alerts { osc, hook })
+    Ok(Alerts { osc, through, hook })
+}
+
+/// By which sequence the terminal is told, and what has to pass that on.
+pub(super) fn by_terminal(config: &Config) -> (Osc, Through) {
+    let term = std::env::var("TERM").unwrap_or_default();
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let osc = match config.osc {
+        store::Osc::Auto => Osc::of(&term),
+        store::Osc::Osc9 => Osc::Nine,
+        store::Osc::Osc777 => Osc::SevenSevenSeven,
+        store::Osc::Osc99 => Osc::NinetyNine,
+    };
+    (osc, Through::of(&term, is_set("TMUX"), is_set("STY")))
 }
 
 /// Whether the terminal takes UTF-8, as the locale says. Where there is none it does.
@@ -447,6 +475,34 @@ fn nickname(wanted: Option<&str>, context: &Context) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_guide_names_the_keys_that_do_it() {
+        let guide = |keys: &Keymap| Safe::join(guide(keys), "\n").to_string();
+        let usual = guide(&Keymap::default());
+        assert!(
+            usual.contains("\n/myid                  your own key,"),
+            "{usual}"
+        );
+        assert!(
+            usual.contains("\n/help, F1              all commands;"),
+            "{usual}"
+        );
+        assert!(
+            usual.contains("\n/quit, Ctrl+D          leave\n"),
+            "{usual}"
+        );
+        let bound = [("f5", "help"), ("f1", "none"), ("ctrl-d", "none")];
+        let bound = guide(&Keymap::with(bound).unwrap());
+        assert!(
+            bound.contains("\n/help, F5              all commands;"),
+            "{bound}"
+        );
+        assert!(
+            bound.contains("\n/quit                  leave\n"),
+            "{bound}"
+        );
+    }
 
     #[test]
     fn a_console_of_windows_needs_no_term() {

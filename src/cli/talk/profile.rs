@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
@@ -11,25 +10,16 @@ use crate::cli::control::Running;
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
 use crate::cli::talk::record::Records;
+use crate::cli::turn::{BRIEF, Turn};
 use crate::cli::{BindProblem, Context, Error, Out, identity};
-use crate::control::IS_SUPPORTED;
 use crate::crypto::StaticSecret;
-use crate::id::{PeerId, Timestamp};
+use crate::id::Timestamp;
 use crate::net::{Bind, Clock, Family, os_rng, seed};
 use crate::proto::{Endpoint, EndpointConfig};
 use crate::store::{
     self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only, reserve_timestamps,
 };
-use crate::text::{Safe, safe_line};
-
-/// How often it is looked whether the identity is free.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// How long a program that talks waits for a command that has the identity open before it.
-const BRIEF: Duration = Duration::from_secs(5);
-
-/// How long the identity is waited for at most where no program can be asked: it may be one that talks for hours.
-const BLIND: Duration = Duration::from_secs(5);
+use crate::text::{count_messages, safe_line};
 
 /// An identity that this process alone has open.
 #[derive(Debug)]
@@ -92,7 +82,7 @@ impl Profile {
             return Ok(Found::Beside(running));
         }
         let secret = unlock(context, bind)?;
-        match turn(context, &secret.public(), patience)? {
+        match Turn::wait(context, &secret.public(), patience)? {
             Turn::Ours(lock) => {
                 let profile = Self::of(context, bind, secret, lock)?;
                 Ok(Found::Alone(Box::new(profile)))
@@ -109,7 +99,7 @@ impl Profile {
     pub(super) fn open(context: &Context, bind: Bind) -> Result<Self, Error> {
         let secret = unlock(context, bind)?;
         let id = secret.public();
-        let lock = match turn(context, &id, BRIEF)? {
+        let lock = match Turn::wait(context, &id, BRIEF)? {
             Turn::Ours(lock) => lock,
             Turn::Beside(_) => IdentityLock::acquire(&context.paths.lock(&id))?,
         };
@@ -171,46 +161,6 @@ fn unlock(context: &Context, bind: Bind) -> Result<StaticSecret, Error> {
     Ok(secret)
 }
 
-/// Whose turn it is.
-enum Turn {
-    Ours(IdentityLock),
-    Beside(Running),
-}
-
-/// Waits for the identity's lock as long as nobody serves it.
-fn turn(context: &Context, id: &PeerId, patience: Duration) -> Result<Turn, Error> {
-    let path = context.paths.lock(id);
-    let patience = if IS_SUPPORTED {
-        patience
-    } else {
-        patience.min(BLIND)
-    };
-    let clock = Clock::new();
-    let end = clock.now() + patience;
-    // Nothing comes: it is there for its time limit.
-    let (_never, pause) = channel::<()>();
-    let mut is_told = false;
-    loop {
-        let error = match IdentityLock::acquire(&path) {
-            Ok(lock) => return Ok(Turn::Ours(lock)),
-            Err(error) => error,
-        };
-        let is_in_use = matches!(error.kind(), store::ErrorKind::InUse { .. });
-        if !is_in_use || clock.now() >= end {
-            return Err(error.into());
-        }
-        if let Some(running) = Running::find(context)? {
-            return Ok(Turn::Beside(running));
-        }
-        if !is_told {
-            let words = "another securechat command has this identity open; waiting for it";
-            context.out.note(&words.into());
-            is_told = true;
-        }
-        let _ = pause.recv_timeout(LOOK);
-    }
-}
-
 impl Left {
     /// Takes over what was restored, but for what waits for somebody who was revoked since: that is
     /// given up, and said.
@@ -229,7 +179,7 @@ impl Left {
             let of_revoked = waiting.extract_if(.., |(contact, _)| *contact == revoked);
             let names: Vec<Name> = of_revoked.map(|(_, message)| message.name).collect();
             if !names.is_empty() {
-                let words = count(names.len()) + " for " + contacts.label(key);
+                let words = count_messages(names.len()) + " for " + contacts.label(key);
                 out.warn(&(words + " will not be sent: the key is revoked"));
             }
             if restored.forget(revoked) {
@@ -243,16 +193,6 @@ impl Left {
             restored,
         })
     }
-}
-
-/// `1 message`, `2 messages`.
-pub(super) fn count(messages: usize) -> Safe {
-    Safe::from(messages)
-        + if messages == 1 {
-            " message"
-        } else {
-            " messages"
-        }
 }
 
 /// Whether a socket that is bound like this can be reached from this machine only.

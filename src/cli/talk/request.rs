@@ -32,6 +32,7 @@ pub(super) enum Call {
     Reload,
     HistoryFind(HistoryFind),
     HistoryPurge(HistoryPurge),
+    HistoryDelete(HistoryDelete),
     Subscribe,
     Quit,
 }
@@ -134,11 +135,13 @@ pub(super) struct HistoryFind {
     pub(super) words: Option<String>,
     pub(super) since_ms: Option<u64>,
     pub(super) before_ms: Option<u64>,
-    /// At most so many, the newest.
+    /// At most so many.
     pub(super) most: Option<usize>,
-    /// Leave out so many of the newest.
+    /// From the oldest on, not from the newest back.
     #[serde(default)]
-    pub(super) skip: usize,
+    pub(super) oldest_first: bool,
+    /// Where to go on, as the answer before says.
+    pub(super) cursor: Option<String>,
 }
 
 /// `history.purge`: of everybody if no peer is named, of all times if none is.
@@ -150,6 +153,25 @@ pub(super) struct HistoryPurge {
     /// Only say how many it would be.
     #[serde(default)]
     pub(super) count_only: bool,
+}
+
+/// `history.delete`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryDelete {
+    pub(super) peer: String,
+    /// The name of the message.
+    pub(super) message: String,
+    /// `in` or `out`: each side draws names by itself.
+    pub(super) dir: Direction,
+}
+
+/// Whether a message came, or is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Direction {
+    In,
+    Out,
 }
 
 /// What is wrong with a request.
@@ -206,6 +228,7 @@ impl Call {
             "peers.revoke" => read(params).map(Self::PeersRevoke),
             "peers.remove" => read(params).map(Self::PeersRemove),
             "history.find" => read(params).map(Self::HistoryFind),
+            "history.delete" => read(params).map(Self::HistoryDelete),
             "history.purge" => read(params).map(Self::HistoryPurge),
             other => Err(Unclear::NoSuchMethod(safe_line(other))),
         }
@@ -251,6 +274,29 @@ pub(super) fn read_line(line: &[u8]) -> (Option<Value>, Safe, Result<Call, Uncle
     };
     let call = Call::parse(&cmd, Value::Object(fields));
     (id, safe_line(&cmd), call)
+}
+
+/// As [`Call::parse`], for fuzzing: what is understood, or why not, in words.
+#[doc(hidden)]
+pub fn read_call_for_testing_only(method: &str, params: Value) -> Result<String, Safe> {
+    shown(Call::parse(method, params))
+}
+
+/// As [`read_line`], for fuzzing.
+#[doc(hidden)]
+pub fn read_line_for_testing_only(line: &[u8]) -> (Option<Value>, Safe, Result<String, Safe>) {
+    let (id, cmd, call) = read_line(line);
+    (id, cmd, shown(call))
+}
+
+fn shown(call: Result<Call, Unclear>) -> Result<String, Safe> {
+    let call = call.map_err(|unclear| match unclear {
+        Unclear::NotJson(words)
+        | Unclear::NotARequest(words)
+        | Unclear::NoSuchMethod(words)
+        | Unclear::BadParams(words) => words,
+    })?;
+    Ok(format!("{call:?}"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::cli::talk::aim::{Aim, check_not_aside};
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
-use crate::cli::talk::profile::{Found, Profile, count};
+use crate::cli::talk::profile::{Found, Profile};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
@@ -24,7 +24,7 @@ use crate::id::PeerId;
 use crate::net::{Bind, Clock};
 use crate::proto::{ApiMisuse, CloseReason, EndpointConfig, Event, Trust};
 use crate::store::{ErrorKind, KnownPeers, key_text};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::Instant;
 use crate::wire::limits::VERSION;
 
@@ -305,7 +305,7 @@ impl Delivery {
         if left > 0 {
             let verb = if left == 1 { " goes" } else { " go" };
             self.out
-                .note(&(count(left) + " from before" + verb + " first"));
+                .note(&(count_messages(left) + " from before" + verb + " first"));
         }
     }
 

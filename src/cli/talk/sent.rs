@@ -194,6 +194,11 @@ impl Sent {
         self.said > 0
     }
 
+    /// How many messages were said in this run.
+    pub(super) const fn said(&self) -> u64 {
+        self.said
+    }
+
     /// Whether any of a message may have left; none if it has come to its end.
     pub(super) fn may_have_left(&self, contact: ContactId, name: Name) -> Option<bool> {
         let open = self.open.get(&(contact, name))?;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cli::talk::fact::Whose;
+
 /// Everything.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::cli) struct Status {
@@ -59,6 +61,9 @@ pub(in crate::cli) struct PeerStatus {
     /// For how long what was sent has not been acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) unacked_ms: Option<f64>,
+    /// Whose address is new, while it is found out whether the way leads on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) moved: Option<Whose>,
     /// Bytes of sealed packets since the program knows the peer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) bytes_in: Option<u64>,

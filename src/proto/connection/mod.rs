@@ -431,12 +431,8 @@ impl Connection {
         if let Some(ack) = ack {
             writer.push(&Frame::Ack(ack));
         }
-        let carried = if may_fill {
-            self.fill(&mut writer, hello)
-        } else {
-            None
-        };
-        let eliciting = carried.is_some();
+        let mut carried = Carried::default();
+        let eliciting = may_fill && self.fill(&mut writer, hello, &mut carried);
         if eliciting && let Some(pings) = &mut self.pings {
             pings.on_sent(number, now);
         }
@@ -450,11 +446,7 @@ impl Connection {
         let datagram = end(datagram);
         let size = datagram.len();
         self.was_full = size == self.mtu.size();
-        let carried = Carried {
-            size,
-            told: told.flatten(),
-            ..carried.unwrap_or_default()
-        };
+        (carried.size, carried.told) = (size, told.flatten());
         let given_up = self.recovery.on_sent(number, size, eliciting, carried, now);
         if let Some(given_up) = given_up {
             self.on_lost(given_up, now);
@@ -560,14 +552,19 @@ impl Connection {
         end(datagram)
     }
 
-    /// Fills a packet with whatever asks for an acknowledgement. `None` if there is nothing.
-    fn fill(&mut self, writer: &mut PayloadWriter<'_>, hello: &Hello<'_>) -> Option<Carried> {
+    /// Fills a packet with whatever asks for an acknowledgement, and notes what it carries. `false` if there is
+    /// nothing.
+    fn fill(
+        &mut self,
+        writer: &mut PayloadWriter<'_>,
+        hello: &Hello<'_>,
+        carried: &mut Carried,
+    ) -> bool {
         if self.probes > 0 {
             self.repeat_oldest();
         }
         let echo = core::mem::take(&mut self.echo);
         self.repeat(&echo.streams, &echo.notes);
-        let mut carried = Carried::default();
         let mut any = false;
         if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
             writer.push(&Frame::Hello(*hello));
@@ -596,8 +593,8 @@ impl Connection {
             self.probes = self.probes.saturating_sub(1);
             carried.asked = self.asked.take();
         }
-        self.echo = Echo::of(&carried, &echo);
-        any.then_some(carried)
+        self.echo = Echo::of(carried, &echo);
+        any
     }
 
     /// A probe had better carry what is missing than nothing (RFC 9002 §6.2.4).

@@ -42,6 +42,7 @@ fn made(
 ) -> Arc<Keypair> {
     let info = KeypairInfo {
         peer,
+        place: Place::for_testing_only(0),
         epoch: Epoch(epoch),
         local_index: SessionIndex(u32::try_from(epoch).unwrap()),
         remote_index: SessionIndex(9),

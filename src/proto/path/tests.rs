@@ -337,6 +337,7 @@ fn after_an_unproved_address_what_was_measured_still_belongs_to_the_proved_one()
 #[test]
 fn a_first_address_without_proof_is_asked_again_when_it_is_heard_again() {
     let mut path = PathState::unproved(new(), FULL, PTO, at(0));
+    assert!(!path.is_moving(), "from nowhere");
     assert_eq!(
         targets(&challenges(&mut path, 1)),
         [(new(), FULL)],

@@ -35,7 +35,7 @@ impl Peer {
                 return;
             };
             if !core::mem::replace(&mut self.is_stirred, true) {
-                shared.stirred.push_back(peer);
+                shared.stirred.push_back((self.place, peer));
             }
             if bulk && !event.is_about(CHAT) {
                 shared.event(Event::Stream { peer, event });

@@ -45,7 +45,7 @@ impl Peer {
         self.lose_verification(shared);
         self.stop_handshake(shared);
         self.forget_attempts(shared);
-        shared.timers.stop_all(&mut self.armed, self.id);
+        shared.timers.stop_all(&mut self.armed, self.place);
         self.connection_id = ConnectionId(shared.rng.u64());
         self.connection = None;
         self.introduction = None;

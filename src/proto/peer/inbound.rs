@@ -175,6 +175,12 @@ impl Peer {
             told: false,
         } = self.standing
         {
+            let address = self.address().unwrap_or(source);
+            if !shared.guard.may_ask(address, &mut shared.rng, now) {
+                // It calls again by itself, for it is not acknowledged.
+                shared.drop(DropReason::RateLimited);
+                return self.end(None, shared);
+            }
             self.standing = Standing::Guest {
                 since,
                 source,
@@ -182,7 +188,6 @@ impl Peer {
             };
             let nickname = String::from_utf8(hello.nickname.to_vec()).ok();
             let nickname = nickname.filter(|name| !name.is_empty());
-            let address = self.address().unwrap_or(source);
             shared.event(Event::Guest {
                 peer: self.id,
                 address,
@@ -193,6 +198,7 @@ impl Peer {
         }
         if is_first && !self.is_guest() {
             self.introduce(shared);
+            self.ask_what_waited(shared, now);
         }
         Fate::Stay
     }

@@ -26,6 +26,12 @@ impl Peer {
         for erased in self.keys.promote(Arc::clone(keypair), shared.id) {
             shared.keys.remove(&erased);
         }
+        if !keypair.initiator
+            && let Some(address) = keypair.proves
+        {
+            // The initiator has message 2: nobody asks for it again.
+            shared.reassembly.free(&(address, keypair.remote_index));
+        }
         self.arm_erase(shared);
         self.stop_handshake(shared);
         self.wanted = false;

@@ -29,6 +29,7 @@ use crate::id::{ConnectionId, Counter, Epoch, PeerId, PeerLabel, SessionIndex, T
 use crate::proto::attempt::Attempts;
 use crate::proto::config::Shown;
 use crate::proto::connection::Connection;
+use crate::proto::directory::{Keyed, Place};
 use crate::proto::event::{CloseReason, SessionStatus, Transfer};
 use crate::proto::initiate::Retry;
 use crate::proto::keypair::{ConnectionPair, KeySlots};
@@ -59,6 +60,8 @@ pub(super) enum Standing {
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: PeerId,
+    /// Where the endpoint has this record.
+    pub(super) place: Place,
     /// What the log calls it.
     pub(super) label: PeerLabel,
     pub(super) standing: Standing,
@@ -107,6 +110,12 @@ pub(super) struct Peer {
     verification: Option<Box<Verification>>,
 }
 
+impl Keyed for Peer {
+    fn key(&self) -> &PeerId {
+        &self.id
+    }
+}
+
 /// The first eight of the 44 characters that people know a key by: six bytes in base64.
 fn beginning(id: &PeerId) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -127,11 +136,12 @@ pub(super) enum Fate {
 }
 
 impl Peer {
-    pub(super) fn new(id: PeerId, standing: Standing, shared: &mut Shared) -> Self {
+    pub(super) fn new(id: PeerId, place: Place, standing: Standing, shared: &mut Shared) -> Self {
         let label = shared.next_label();
         trace!(peer = %label, key = beginning(&id), "has a record");
         Self {
             id,
+            place,
             label,
             standing,
             psk: None,
@@ -183,19 +193,19 @@ impl Peer {
     /// There may be something to send.
     pub(super) fn set_dirty(&mut self, shared: &mut Shared) {
         if !core::mem::replace(&mut self.is_dirty, true) {
-            shared.dirty.push_back(self.id);
+            shared.dirty.push_back(self.place);
         }
     }
 
     /// Something about the connection or its streams has changed: the layer above is to look.
     pub(super) fn stir(&mut self, shared: &mut Shared) {
         if !core::mem::replace(&mut self.is_stirred, true) {
-            shared.stirred.push_back(self.id);
+            shared.stirred.push_back((self.place, self.id));
         }
     }
 
     pub(super) fn arm(&mut self, timer: Timer, at: Option<Instant>, shared: &mut Shared) {
-        shared.timers.set(&mut self.armed, self.id, timer, at);
+        shared.timers.set(&mut self.armed, self.place, timer, at);
     }
 
     pub(super) fn arm_erase(&mut self, shared: &mut Shared) {
@@ -236,6 +246,7 @@ impl Peer {
         SessionStatus {
             established: self.is_established(now),
             address: self.address().or_else(|| self.addresses.first().copied()),
+            moving: self.path.as_ref().is_some_and(PathState::is_moving),
             tries: self.retry.map_or(0, |retry| retry.tries),
             next_try: self
                 .armed

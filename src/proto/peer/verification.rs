@@ -13,19 +13,26 @@ use crate::time::Instant;
 use crate::wire::frame::{CloseCode, Verify};
 
 impl Peer {
-    /// Asks the peer to compare words; nothing happens if a comparison runs.
+    /// Asks the peer to compare words; nothing happens if a comparison runs. A peer that has yet to introduce
+    /// itself is asked once it has.
     ///
     /// # Errors
-    /// [`ApiMisuse::NotConnected`] without a session in which the peer has introduced itself,
-    /// [`ApiMisuse::CannotVerify`] if its program does not compare words.
+    /// [`ApiMisuse::NotConnected`] without a session, [`ApiMisuse::CannotVerify`] if its program does not
+    /// compare words.
     pub(in crate::proto) fn ask_to_verify(
         &mut self,
         shared: &mut Shared,
         now: Instant,
     ) -> Result<(), ApiMisuse> {
-        let can_verify = self.generation().and_then(|_| self.can_verify());
-        if !can_verify.ok_or(ApiMisuse::NotConnected)? {
-            return Err(ApiMisuse::CannotVerify);
+        self.generation().ok_or(ApiMisuse::NotConnected)?;
+        match self.can_verify() {
+            Some(true) => {}
+            Some(false) => return Err(ApiMisuse::CannotVerify),
+            None => {
+                self.verification().want(now);
+                self.say_verify(None, shared);
+                return Ok(());
+            }
         }
         let handshakes = self.handshakes();
         let between = Between {
@@ -36,6 +43,15 @@ impl Peer {
         let ask = self.verification().ask(between, &mut shared.rng, now);
         self.say_verify(ask, shared);
         Ok(())
+    }
+
+    /// The peer has introduced itself: asks what waited for that.
+    pub(super) fn ask_what_waited(&mut self, shared: &mut Shared, now: Instant) {
+        let waited = self.verification.as_mut().map(|it| it.take_wanted());
+        if waited == Some(true) && self.ask_to_verify(shared, now).is_err() {
+            self.say_verify(None, shared);
+            self.tell_verification(Progress::Over(Unfinished::Impossible), shared);
+        }
     }
 
     /// Says what our person has seen; false if those are not the words that are compared, or, that they
@@ -107,8 +123,9 @@ impl Peer {
 
     /// A comparison has taken too long.
     pub(super) fn on_verification_expired(&mut self, shared: &mut Shared) {
+        let waited = self.verification().take_wanted();
         let withdrawn = self.verification().withdraw();
-        if withdrawn.is_some() {
+        if withdrawn.is_some() || waited {
             self.say_verify(withdrawn, shared);
             self.tell_verification(Progress::Over(Unfinished::Expired), shared);
         }

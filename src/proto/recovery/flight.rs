@@ -114,14 +114,12 @@ impl<R> Flight<R> {
             let first = self.packets.partition_point(|(number, _)| *number < low);
             let newly = self.packets.range(first..);
             let count = newly.take_while(|(number, _)| *number <= high).count();
-            let fates = &mut self.fates;
-            fates.take_back(low, high);
-            let newly = self.packets.drain(first..first + count).rev();
-            acked.extend(newly.inspect(|(number, sent)| {
-                if sent.role == Role::Ordinary {
-                    fates.on_acked(*number);
-                }
-            }));
+            self.fates.take_back(low, high);
+            let newly = self.packets.range(first..first + count).rev();
+            for (number, _) in newly.filter(|(_, sent)| sent.role == Role::Ordinary) {
+                self.fates.on_acked(*number);
+            }
+            acked.extend(self.packets.drain(first..first + count).rev());
             // For persistent congestion: something before the next packet arrived.
             if let Some((_, next)) = self.packets.get_mut(first) {
                 next.after_acked = true;

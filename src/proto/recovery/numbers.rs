@@ -13,6 +13,8 @@ use crate::wire::frame::Ack;
 pub(super) struct Numbers {
     used: Range<u64>,
     skipped: BTreeSet<u64>,
+    /// The highest of those: most acknowledgements are of what was sent since.
+    newest_skipped: u64,
 }
 
 impl Numbers {
@@ -26,6 +28,7 @@ impl Numbers {
     pub(super) fn skip(&mut self, number: PacketNumber) {
         self.advance(number.0);
         self.skipped.insert(number.0);
+        self.newest_skipped = number.0;
         if self.skipped.len() > MAX_SKIPPED {
             self.skipped.pop_first();
         }
@@ -43,7 +46,7 @@ impl Numbers {
             if !(self.used.contains(low) && self.used.contains(high)) {
                 return Err(AckViolation::NeverSent);
             }
-            if self.skipped.range(low..=high).next().is_some() {
+            if *low <= self.newest_skipped && self.skipped.range(low..=high).next().is_some() {
                 return Err(AckViolation::Skipped);
             }
         }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::proto::limits::PACE_STEP;
 use crate::time::Instant;
 
 const US_PER_SECOND: u128 = 1_000_000;
@@ -19,6 +20,13 @@ impl Pace {
     const fn capacity(self) -> u128 {
         (self.burst as u128) * US_PER_SECOND
     }
+
+    /// What has to come together before anything leaves of a bucket that was empty. Only half of the bucket:
+    /// what comes while its owner wakes up late has to find room.
+    fn portion(self) -> u128 {
+        let step = PACE_STEP.as_micros().saturating_mul(u128::from(self.rate));
+        step.min(self.capacity() / 2)
+    }
 }
 
 /// A leaky bucket: holds what may leave at once, and fills at the controller's rate.
@@ -27,6 +35,8 @@ pub(super) struct Pacer {
     /// In millionths of a byte, so that a microsecond adds exactly the rate in bytes a second.
     tokens: u128,
     updated: Instant,
+    /// Whether the last packet left too little for another one like it.
+    is_empty: bool,
 }
 
 impl Pacer {
@@ -35,13 +45,22 @@ impl Pacer {
         Self {
             tokens: u128::MAX,
             updated: now,
+            is_empty: false,
         }
     }
 
     /// When `bytes` may leave: `now` or later.
     pub(super) fn ready_at(&self, bytes: usize, pace: Pace, now: Instant) -> Instant {
-        let wanted = ((bytes as u128) * US_PER_SECOND).min(pace.capacity());
+        let packet = ((bytes as u128) * US_PER_SECOND).min(pace.capacity());
+        let wanted = if self.is_empty {
+            packet.max(pace.portion())
+        } else {
+            packet
+        };
         let missing = wanted.saturating_sub(self.filled(pace, now));
+        if missing == 0 {
+            return now;
+        }
         let wait = missing.div_ceil(u128::from(pace.rate.max(1)));
         now + Duration::from_micros(u64::try_from(wait).unwrap_or(u64::MAX))
     }
@@ -49,7 +68,9 @@ impl Pacer {
     /// `bytes` left, whether they asked or not.
     pub(super) fn on_sent(&mut self, bytes: usize, pace: Pace, now: Instant) {
         let filled = self.filled(pace, now);
-        self.tokens = filled.saturating_sub((bytes as u128) * US_PER_SECOND);
+        let packet = (bytes as u128) * US_PER_SECOND;
+        self.tokens = filled.saturating_sub(packet);
+        self.is_empty = self.tokens < packet;
         self.updated = self.updated.max(now);
     }
 
@@ -93,6 +114,34 @@ mod tests {
             assert_eq!(pacer.ready_at(SIZE, PACE, at(ms - 1)), at(ms));
             assert_eq!(burst(&mut pacer, at(ms)), 1);
         }
+    }
+
+    #[test]
+    fn packets_that_would_follow_each_other_closely_leave_together() {
+        let fast = Pace {
+            rate: 100_000_000,
+            burst: 64 * SIZE,
+        };
+        let mut pacer = Pacer::new(at(0));
+        let (mut now, mut portions) = (at(0), Vec::new());
+        while portions.len() < 20 {
+            let mut sent = 0;
+            while pacer.ready_at(SIZE, fast, now) == now {
+                pacer.on_sent(SIZE, fast, now);
+                sent += 1;
+                // Time passes while they are sealed.
+                now = now + Duration::from_micros(2);
+            }
+            portions.push(sent);
+            now = pacer.ready_at(SIZE, fast, now);
+        }
+        let (first, rest) = portions.split_first().expect("there were some");
+        assert!(*first >= 64, "{first}");
+        assert!(rest.iter().all(|sent| *sent >= 25), "{rest:?}");
+        let sent = (portions.iter().sum::<usize>() * SIZE) as u128;
+        let passed = now.saturating_since(at(0)).as_micros();
+        let bound = 64_000 + passed * 100;
+        assert!(sent <= bound, "{sent} of {bound} bytes");
     }
 
     #[test]

@@ -9,7 +9,24 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-const US_PER_SECOND: u128 = 1_000_000;
+pub(super) const US_PER_SECOND: u64 = 1_000_000;
+
+/// `value` times `by`, divided by `per`, rounded down; more than fits is [`u64::MAX`], and so is all that is
+/// divided by nothing. Nearly everything fits 64 bits: the division of 128 is a library call, and each
+/// acknowledgement brings a dozen.
+pub(super) fn scaled(value: u64, by: u64, per: u64) -> u64 {
+    if let Some(quotient) = value.checked_mul(by).and_then(|it| it.checked_div(per)) {
+        return quotient;
+    }
+    let product = u128::from(value) * u128::from(by);
+    let quotient = product.checked_div(u128::from(per));
+    quotient.map_or(u64::MAX, |it| u64::try_from(it).unwrap_or(u64::MAX))
+}
+
+/// In whole microseconds.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
 
 /// What was known when a packet left (§4.1.2.1, "per-packet state").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +69,11 @@ pub(crate) struct Sample {
 impl Sample {
     /// Bytes a second. `None` if the sample is shorter than a round trip can be (§4.1.2.3).
     pub(crate) fn rate(&self, min_rtt: Duration) -> Option<u64> {
-        let us = self.interval.as_micros();
+        let us = micros(self.interval);
         if us == 0 || self.interval < min_rtt {
             return None;
         }
-        let rate = u128::from(self.delivered) * US_PER_SECOND / us;
-        Some(u64::try_from(rate).unwrap_or(u64::MAX))
+        Some(scaled(self.delivered, US_PER_SECOND, us))
     }
 }
 
@@ -189,6 +205,15 @@ mod tests {
         let sample = ack(&mut sampler, &[second, first], 0, 100);
         assert_eq!(sample.rate(NONE), Some(20_000));
         assert_eq!((sample.newly_acked, sample.delivered), (2_000, 2_000));
+    }
+
+    #[test]
+    fn a_product_that_does_not_fit_is_divided_all_the_same() {
+        assert_eq!(scaled(7, 10, 4), 17);
+        assert_eq!(scaled(u64::MAX, 1_000, 2_000), u64::MAX / 2);
+        assert_eq!(scaled(u64::MAX, 3, 2), u64::MAX);
+        assert_eq!(scaled(1, 1, 0), u64::MAX);
+        assert_eq!(micros(Duration::MAX), u64::MAX);
     }
 
     #[test]

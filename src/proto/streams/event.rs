@@ -7,7 +7,7 @@ use crate::id::StreamId;
 /// Something that the reader or the writer of a stream should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEvent {
-    /// There is more to read.
+    /// There is more to read. Not told again before something was read.
     Readable(StreamId),
     /// Everything up to the stream's end has been read. The stream is over.
     Finished(StreamId),

@@ -46,6 +46,8 @@ pub(super) struct Recv {
     state: State,
     /// There is more to read than the reader was told.
     readable: bool,
+    /// The reader was told that there is something, and has not read since: it need not hear it again.
+    is_told: bool,
 }
 
 impl Recv {
@@ -59,6 +61,7 @@ impl Recv {
             window: Window::new(STREAM_WINDOW),
             state: State::Open,
             readable: false,
+            is_told: false,
         }
     }
 
@@ -144,6 +147,7 @@ impl Recv {
 
     /// Appends up to `max` bytes to `out`; says how many.
     pub(super) fn read(&mut self, max: usize, out: &mut Vec<u8>) -> usize {
+        self.is_told = false;
         let end = self.run.end().min(self.read.saturating_add(max as u64));
         if !matches!(self.state, State::Open) || end <= self.read {
             return 0;
@@ -198,8 +202,12 @@ impl Recv {
         if self.is_finished() {
             return Some(StreamEvent::Finished(id));
         }
+        if self.is_told {
+            return None;
+        }
         let unread = self.received.prefix() > self.read;
-        (core::mem::take(&mut self.readable) && unread).then_some(StreamEvent::Readable(id))
+        self.is_told = core::mem::take(&mut self.readable) && unread;
+        self.is_told.then_some(StreamEvent::Readable(id))
     }
 
     fn credit_is_due(&self) -> bool {

@@ -4,8 +4,8 @@ use super::*;
 use crate::crypto::MacKey;
 use crate::id::SessionIndex;
 use crate::proto::limits::{
-    ATTEMPT_LIFE, MAX_ADDRESSES, MAX_ATTEMPTS, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_SLOW,
-    SOURCE_BURST,
+    ATTEMPT_LIFE, INIT_SENDINGS, MAX_ADDRESSES, MAX_ATTEMPTS, RETRY_DELAYS, RETRY_FOR,
+    RETRY_JITTER, RETRY_SLOW, SOURCE_BURST,
 };
 use crate::wire::limits::MESSAGE2_LEN;
 use crate::wire::packet::encode_resp;
@@ -162,18 +162,19 @@ fn the_newest_attempts_may_be_answered_and_older_ones_not() {
         a.endpoint.connect(b.id(), &[], now(0)).unwrap();
         let mut calls = Vec::new();
         let mut at = now(0);
-        while calls.len() <= MAX_ATTEMPTS {
+        let each = INIT_SENDINGS as usize;
+        while calls.len() <= MAX_ATTEMPTS * each {
             let sent = a.drain(at);
             if !sent.is_empty() {
                 calls.push(sent);
             }
-            if calls.len() <= MAX_ATTEMPTS {
+            if calls.len() <= MAX_ATTEMPTS * each {
                 at = a.endpoint.poll_timeout().unwrap().0;
                 a.endpoint.handle_timeout(at);
             }
         }
         assert_eq!(a.endpoint.stats().attempts, MAX_ATTEMPTS);
-        for (_, datagram) in &calls[nth] {
+        for (_, datagram) in &calls[nth * each] {
             b.receive(a.address, datagram.clone(), at);
         }
         settle(&mut a, &mut b, at);
@@ -244,7 +245,7 @@ fn a_true_cookie_is_answered_once_with_both_parts_and_the_call_succeeds() {
     assert_eq!(proved.len(), 2);
     assert!(proved.iter().all(|(_, it)| it[it.len() - 16..] != [0; 16]));
     a.receive(b.address, cookie.clone(), now(3));
-    assert!(a.drain(now(3)).is_empty(), "once an attempt");
+    assert!(a.drain(now(3)).is_empty(), "once a sending");
     for (_, datagram) in proved {
         b.receive(a.address, datagram, now(4));
     }
@@ -272,13 +273,38 @@ fn after_a_false_message_2_the_true_one_is_still_read() {
     assert!(a.endpoint.status(b.id(), now(2)).unwrap().established);
 }
 
+/// A side of which the secret can be looked at.
+fn with_secret(seed: u8, trust: Trust) -> (Side, Arc<StaticSecret>) {
+    let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));
+    let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
+    let config = EndpointConfig {
+        trust,
+        ..EndpointConfig::default()
+    };
+    let mut side = Side::new(seed, trust);
+    side.endpoint = Endpoint::new(config, Arc::clone(&secret), [seed; 32], timestamps, now(0));
+    (side, secret)
+}
+
+#[test]
+fn a_product_is_kept_of_a_caller_that_is_known_and_of_no_guest() {
+    for is_known in [true, false] {
+        let mut a = Side::new(1, Trust::Strict);
+        let (mut b, secret) = with_secret(2, Trust::Ask);
+        a.knows(&b, None);
+        if is_known {
+            b.knows(&a, None);
+        }
+        a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+        settle(&mut a, &mut b, now(0));
+        assert_eq!(secret.remembers(&a.id()), is_known);
+    }
+}
+
 #[test]
 fn a_product_is_kept_only_of_a_peer_that_has_answered() {
-    let secret = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
-    let (mut a, mut b) = acquainted();
-    let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
-    let config = EndpointConfig::default();
-    a.endpoint = Endpoint::new(config, Arc::clone(&secret), [1; 32], timestamps, now(0));
+    let (_, mut b) = acquainted();
+    let (mut a, secret) = with_secret(1, Trust::Strict);
     a.knows(&b, None);
     a.endpoint.seek(b.id(), now(0));
     let calls = a.drain(now(0));

@@ -132,7 +132,7 @@ fn with_room(plaintext: &[u8]) -> Vec<u8> {
 }
 
 /// A packet of `a` with frames that its program would not send.
-fn hostile(a: &Side, b: &Side, number: u64, frames: Vec<Frame<'_>>) -> Vec<u8> {
+pub(super) fn hostile(a: &Side, b: &Side, number: u64, frames: Vec<Frame<'_>>) -> Vec<u8> {
     let keypair = a.endpoint.current_keypair_for_testing_only(b.id()).unwrap();
     let counter = keypair.next_counter().unwrap();
     let number = PacketNumber(number);
@@ -210,6 +210,25 @@ fn a_move_is_proved_by_full_datagrams_to_the_new_and_the_old_address() {
         .map(|(to, _)| *to)
         .collect();
     assert_eq!(full, [a.address, old]);
+}
+
+#[test]
+fn somebody_is_moving_from_the_first_packet_until_the_proof_or_the_return() {
+    let (mut a, mut b) = connected();
+    let is_moving = |side: &Side, of: &Side| status(side, of, now(1)).moving;
+    assert!(!is_moving(&b, &a), "a first address is no move");
+    a.address.set_port(9);
+    say(&mut a, &b, b"moved", now(1));
+    let sent = a.drain(now(1));
+    deliver(sent, a.address, &mut b, now(1));
+    assert!(is_moving(&b, &a) && !is_moving(&a, &b));
+    pass(&mut a, &mut b, now(1), now(100));
+    assert_eq!(moves(&b), [a.address]);
+    assert!(!is_moving(&b, &a), "it was proved");
+    race(&mut a, &mut b, now(200));
+    assert!(is_moving(&b, &a));
+    carry(&mut a, &mut b, now(200));
+    assert!(!is_moving(&b, &a), "it is where it was");
 }
 
 #[test]

@@ -24,13 +24,14 @@ fn every_handshake_datagram_is_ruled_on_and_every_message_found_something() {
 }
 
 #[test]
-fn a_replayed_call_is_found_old_and_a_lost_answer_unknown() {
+fn a_call_replayed_from_elsewhere_is_found_old_and_a_lost_answer_unknown() {
     let (mut a, mut b) = acquainted();
     a.endpoint.connect(b.id(), &[], now(0)).unwrap();
     let call = a.drain(now(0));
-    for _ in 0..2 {
+    let elsewhere = SocketAddr::from(([198, 51, 100, 9], 7_419));
+    for from in [a.address, elsewhere] {
         for (_, datagram) in call.clone() {
-            b.receive(a.address, datagram, now(1));
+            b.receive(from, datagram, now(1));
         }
         let answer = b.drain(now(1));
         for (_, datagram) in answer {

@@ -1,7 +1,12 @@
 //! Two people compare words over a session.
 
+use super::paths::hostile;
 use super::*;
+use crate::id::VerifyingKey;
+use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
+use crate::wire::frame::{Frame, Hello};
+use crate::wire::limits::VERSION;
 
 fn progress(side: &Side) -> Vec<Progress> {
     let told = side.events.iter().filter_map(|event| {
@@ -161,4 +166,96 @@ fn a_peer_that_was_set_aside_gets_no_answer_until_it_is_added_anew() {
         settle(&mut a, &mut b, now(1_000 * second));
     }
     assert!(established(&b, of_a, now(10_000)));
+}
+
+/// A session that stands for `b`, though the HELLO of `a`, which is handed over, is still on its way. `a` has
+/// called at two addresses, and asks the one that answered to prove itself before it says anything else.
+fn not_introduced() -> (Side, Side, Vec<(SocketAddr, Vec<u8>)>) {
+    let (mut a, mut b) = acquainted();
+    let elsewhere = SocketAddr::from(([198, 51, 100, 66], 66));
+    a.endpoint.connect(b.id(), &[elsewhere], now(0)).unwrap();
+    let to_b = |a: &mut Side, b: &Side| {
+        let sent = a.drain(now(0)).into_iter();
+        let sent = sent.filter(|(to, _)| *to == b.address);
+        sent.collect::<Vec<_>>()
+    };
+    for (_, init) in to_b(&mut a, &b) {
+        b.receive(a.address, init, now(0));
+    }
+    for (_, resp) in b.drain(now(0)) {
+        a.receive(b.address, resp, now(0));
+    }
+    let mut hello = to_b(&mut a, &b);
+    let (_, challenge) = hello.remove(0);
+    b.receive(a.address, challenge, now(0));
+    assert!(!hello.is_empty() && !introduced(&b));
+    assert!(established(&b, a.id(), now(0)));
+    (a, b, hello)
+}
+
+fn introduced(side: &Side) -> bool {
+    let is = |event: &Event| matches!(event, Event::Introduced { .. });
+    side.events.iter().any(is)
+}
+
+#[test]
+fn what_is_asked_before_the_peer_has_introduced_itself_is_asked_once_it_has() {
+    let (mut a, mut b, hello) = not_introduced();
+    b.endpoint.verify(a.id(), now(1)).unwrap();
+    b.endpoint.verify(a.id(), now(2)).unwrap();
+    for (_, datagram) in b.drain(now(2)) {
+        a.receive(b.address, datagram, now(2));
+    }
+    assert!(progress(&a).is_empty(), "nothing was asked");
+    for (_, datagram) in hello {
+        b.receive(a.address, datagram, now(3));
+    }
+    settle(&mut a, &mut b, now(3));
+    assert!(introduced(&b));
+    assert_eq!(progress(&a).first(), Some(&Progress::Asked));
+    assert_eq!(code(&a), code(&b));
+    assert_eq!(progress(&b).len(), 1, "it was asked once");
+}
+
+#[test]
+fn a_question_that_waits_ends_as_one_that_runs() {
+    let [lost, expired] = [Unfinished::Lost, Unfinished::Expired].map(Progress::Over);
+    let (a, mut b, _) = not_introduced();
+    b.endpoint.verify(a.id(), now(1)).unwrap();
+    b.endpoint.close(a.id(), now(2));
+    b.drain(now(2));
+    assert_eq!(progress(&b), [lost]);
+    let (a, mut b, _) = not_introduced();
+    b.endpoint.verify(a.id(), now(1)).unwrap();
+    b.endpoint.handle_timeout(now(1) + VERIFY_LIFE);
+    b.drain(now(1) + VERIFY_LIFE);
+    assert_eq!(progress(&b), [expired]);
+    let (mut a, mut b, hello) = not_introduced();
+    b.endpoint.verify(a.id(), now(1)).unwrap();
+    b.endpoint.withdraw(a.id());
+    for (_, datagram) in hello {
+        b.receive(a.address, datagram, now(2));
+    }
+    settle(&mut a, &mut b, now(2));
+    assert!(introduced(&b) && progress(&a).is_empty() && progress(&b).is_empty());
+}
+
+#[test]
+fn a_program_that_turns_out_not_to_compare_words_is_told_of() {
+    let (a, mut b, _) = not_introduced();
+    b.endpoint.verify(a.id(), now(1)).unwrap();
+    let hello = Frame::Hello(Hello {
+        oldest_version: VERSION,
+        newest_version: VERSION,
+        largest_message: 0,
+        capabilities: 0,
+        signing_key: VerifyingKey::new([8; 32]),
+        nickname: b"",
+    });
+    let hello = hostile(&a, &b, 901, vec![hello]);
+    b.receive(a.address, hello, now(2));
+    b.drain(now(2));
+    assert_eq!(progress(&b), [Progress::Over(Unfinished::Impossible)]);
+    let again = b.endpoint.verify(a.id(), now(3));
+    assert_eq!(again, Err(ApiMisuse::CannotVerify));
 }

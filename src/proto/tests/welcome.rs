@@ -1,7 +1,9 @@
 //! Who is received, and what is remembered of those who call.
 
 use super::*;
-use crate::proto::limits::{MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, TIMESTAMP_LIFE};
+use crate::proto::limits::{
+    MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, SLOT_LIFE, TIMESTAMP_LIFE,
+};
 
 /// The datagrams with which a stranger of that number calls.
 fn call(stranger: u8, of: &Side) -> (PeerId, Vec<Vec<u8>>) {
@@ -105,7 +107,8 @@ fn a_revoked_key_gets_no_answer() {
 #[test]
 fn a_message_1_is_taken_once_for_as_long_as_it_is_remembered() {
     let life = u64::try_from(TIMESTAMP_LIFE.as_millis()).unwrap();
-    for (later, answers) in [(1_000, 0), (life - 1, 0), (life, 2)] {
+    let slot = u64::try_from(SLOT_LIFE.as_millis()).unwrap();
+    for (later, answers) in [(slot, 0), (life - 1, 0), (life, 2)] {
         let (a, mut b) = acquainted();
         let (id, datagrams) = call(1, &b);
         assert_eq!(id, a.id());

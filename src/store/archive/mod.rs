@@ -18,7 +18,9 @@ mod history;
 mod keep;
 mod keys;
 mod logs;
+mod one;
 mod overlay;
+mod pages;
 mod record;
 mod restore;
 mod salvage;
@@ -40,11 +42,13 @@ pub use change::Change;
 pub use keep::Keep;
 use keys::Keys;
 use logs::Logs;
+pub use one::{Around, Deletion, Which};
 pub use overlay::survives_panic;
+pub use pages::{Cursor, NotACursor, Page, Search};
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
 pub use salvage::{Found, Salvaged};
-pub use search::{Entry, Filter, Page};
+pub use search::{Entry, Filter, Way};
 pub use trouble::{Fault, Loss, StoreTrouble};
 
 /// The store of one identity, opened for this process alone.

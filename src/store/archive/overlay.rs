@@ -202,6 +202,14 @@ pub(super) fn look<R>(act: impl FnOnce() -> R) -> Option<R> {
     result.ok()
 }
 
+/// Does something in the middle of that which has nothing to do with the store: a panic of it is a bug.
+pub(super) fn not_looking<R>(act: impl FnOnce() -> R) -> R {
+    let was_looking = IS_LOOKING.replace(false);
+    let result = act();
+    IS_LOOKING.set(was_looking);
+    result
+}
+
 /// As [`look`]: what `act` found before it panicked is kept.
 pub(super) fn look_and_keep<T, R>(act: impl FnOnce(&mut Option<T>) -> R) -> (Option<T>, Option<R>) {
     let mut kept = None;

@@ -59,7 +59,7 @@ impl Restored {
     /// A client that goes on with it. `seed`: fresh at every process start; log ids come from it.
     #[must_use]
     pub fn into_client(self, policy: Policy, seed: [u8; 32], now: Instant) -> Client {
-        let mut outbox = MemoryOutbox::default();
+        let mut outbox = MemoryOutbox::new(seed);
         for (contact, message, age) in self.waiting {
             outbox.restore(contact, message, age);
         }

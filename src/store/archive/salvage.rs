@@ -5,11 +5,11 @@ use std::path::Path;
 use redb::{ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::file;
-use super::keys::{Keys, Table};
-use super::overlay::{Overlay, look, look_and_keep};
+use super::keys::Keys;
+use super::overlay::{Overlay, look, look_and_keep, not_looking};
 use super::record::Record;
 use super::restore::{for_each, for_each_log};
-use super::search::{Entry, Filter, MESSAGES};
+use super::search::{Entry, Filter, MESSAGES, Place};
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, Operation};
@@ -32,6 +32,9 @@ pub struct Found {
     pub unreadable: u64,
 }
 
+/// Takes what is found, one message after the other, until it says false.
+type Show<'a> = &'a mut dyn FnMut(Entry) -> bool;
+
 impl Salvaged {
     /// Reads what a store at `path` still has. What it mends, it mends in
     /// memory.
@@ -39,13 +42,7 @@ impl Salvaged {
     /// # Errors
     /// `UnsafePermissions`, `WrongOwner`, `Io`; `Store` if not even the key can be read.
     pub fn read(path: &Path, secret: &StaticSecret, filter: &Filter) -> Result<Self, Error> {
-        let open = || file::open_checked(path, false);
-        let mut salvaged = Self::over(open()?, path, secret, filter)?;
-        let overlay = Overlay::unlocked(open()?);
-        let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
-        // Every row that is there may open, and others be gone.
-        salvaged.loss.frame |= file::check_over(overlay, path).is_err();
-        Ok(salvaged)
+        collected(|show| Self::visit(path, secret, filter, show))
     }
 
     /// As [`Salvaged::read`], of a store that lies in something else than a file.
@@ -58,38 +55,104 @@ impl Salvaged {
         secret: &StaticSecret,
         filter: &Filter,
     ) -> Result<Self, Error> {
-        let fail = |fault: Fault| fault.at(path, Operation::Read);
-        let overlay = Overlay::unlocked(backend);
-        let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
-        // Closing a damaged database may panic as well.
-        let (read, looked) = look_and_keep(|read| {
-            let database = file::build(overlay, path)?;
-            let keys = file::keys(&database, path, secret)?;
-            let transaction = database.begin_read().map_err(|error| fail(error.into()))?;
-            *read = Some(Self::collect(&transaction, &keys, filter));
-            Ok(())
-        });
-        match (read, looked) {
-            (Some(mut salvaged), looked) => {
-                salvaged.loss.frame |= looked.is_none();
-                Ok(salvaged)
-            }
-            (None, Some(Err(error))) => Err(error),
-            (None, _) => {
-                let damaged = StoreTrouble::Damaged(Loss::FRAME);
-                Err(trouble(path, Operation::Read, damaged))
-            }
-        }
+        collected(|show| visit_over(backend, path, secret, filter, show))
     }
 
-    fn collect(transaction: &ReadTransaction, keys: &Keys, filter: &Filter) -> Self {
-        let (mut found, mut loss) = (Found::default(), Loss::default());
+    /// As [`Salvaged::read`], but shows each message, oldest first, until `show` says false, and holds none. Says
+    /// what cannot be read.
+    ///
+    /// # Errors
+    /// Those of [`Salvaged::read`].
+    pub fn visit(
+        path: &Path,
+        secret: &StaticSecret,
+        filter: &Filter,
+        show: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<Loss, Error> {
+        let open = || file::open_checked(path, false);
+        let mut loss = visit_over(open()?, path, secret, filter, show)?;
+        let overlay = Overlay::unlocked(open()?);
+        let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+        // Every row that is there may open, and others be gone.
+        loss.frame |= file::check_over(overlay, path).is_err();
+        Ok(loss)
+    }
+}
+
+/// All that `visit` shows.
+fn collected(visit: impl FnOnce(Show<'_>) -> Result<Loss, Error>) -> Result<Salvaged, Error> {
+    let mut entries = Vec::new();
+    let loss = visit(&mut |entry| {
+        entries.push(entry);
+        true
+    })?;
+    let unreadable = loss.outbox + loss.inbox + loss.history;
+    let found = Found {
+        entries,
+        unreadable,
+    };
+    Ok(Salvaged { found, loss })
+}
+
+fn visit_over(
+    backend: impl StorageBackend,
+    path: &Path,
+    secret: &StaticSecret,
+    filter: &Filter,
+    show: Show<'_>,
+) -> Result<Loss, Error> {
+    let fail = |fault: Fault| fault.at(path, Operation::Read);
+    let overlay = Overlay::unlocked(backend);
+    let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+    // Closing a damaged database may panic as well.
+    let (read, looked) = look_and_keep(|read| {
+        let database = file::build(overlay, path)?;
+        let keys = file::keys(&database, path, secret)?;
+        let transaction = database.begin_read().map_err(|error| fail(error.into()))?;
+        let mut left = Left::find(&transaction, &keys, filter);
+        left.show(&transaction, &keys, show);
+        *read = Some(left.loss);
+        Ok(())
+    });
+    match (read, looked) {
+        (Some(mut loss), looked) => {
+            loss.frame |= looked.is_none();
+            Ok(loss)
+        }
+        (None, Some(Err(error))) => Err(error),
+        (None, _) => {
+            let damaged = StoreTrouble::Damaged(Loss::FRAME);
+            Err(trouble(path, Operation::Read, damaged))
+        }
+    }
+}
+
+/// What is left: where the messages are, oldest first, and what is lost.
+struct Left {
+    places: Vec<Place>,
+    loss: Loss,
+}
+
+impl Left {
+    fn find(transaction: &ReadTransaction, keys: &Keys, filter: &Filter) -> Self {
+        let (mut places, mut loss) = (Vec::new(), Loss::default());
+        let words = filter.words.as_ref().map(|words| words.to_lowercase());
         for table in MESSAGES {
-            let before = found.unreadable;
+            let mut lost = 0;
             // Each by itself: what was read before a panic is kept.
-            let added = look(|| found.add(transaction, keys, table, filter));
+            let added = look(|| {
+                for_each(transaction, keys, table, |row, text| {
+                    match text.as_deref().and_then(|text| Record::view(text)) {
+                        Some(record) if filter.admits(&record, words.as_deref()) => {
+                            places.push(Place::of(&record, table, row));
+                        }
+                        Some(_) => {}
+                        None => lost += 1,
+                    }
+                })
+            });
             loss.frame |= !matches!(added, Some(Ok(())));
-            *loss.count(table) += found.unreadable - before;
+            *loss.count(table) += lost;
         }
         let counted = look(|| {
             for_each_log(transaction, keys, |_, log| {
@@ -97,30 +160,23 @@ impl Salvaged {
             })
         });
         loss.frame |= !matches!(counted, Some(Ok(())));
-        found.entries.sort_by_key(|entry| entry.at);
-        Self { found, loss }
+        places.sort_by_key(|place| place.position);
+        Self { places, loss }
     }
-}
 
-impl Found {
-    /// Adds what one table has. After an error it has what came before.
-    fn add(
-        &mut self,
-        transaction: &ReadTransaction,
-        keys: &Keys,
-        table: Table,
-        filter: &Filter,
-    ) -> Result<(), Fault> {
-        let words = filter.words.as_ref().map(|words| words.to_lowercase());
-        for_each(transaction, keys, table, |_, text| {
-            let Some(record) = text.as_deref().and_then(|text| Record::view(text)) else {
-                self.unreadable += 1;
-                return;
+    /// What was opened before and cannot be opened now is lost as well.
+    fn show(&mut self, transaction: &ReadTransaction, keys: &Keys, show: Show<'_>) {
+        for place in &self.places {
+            let opened = look(|| place.open(transaction, keys));
+            let Some(Ok(Some(entry))) = opened else {
+                self.loss.frame = true;
+                *self.loss.count(place.table) += 1;
+                continue;
             };
-            if filter.admits(&record, words.as_deref()) {
-                self.entries.push(Entry::new(&record, table));
+            if !not_looking(|| show(entry)) {
+                return;
             }
-        })
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Looking messages up. What passes is found first, one message at a time, and then opened once more: bodies
-//! are large and many, and at most those of one page are held.
+//! are large and many. `pages` goes through them page by page.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::keys::{Keys, TAG_LEN, Table};
 use super::record::{Record, Standing};
 use super::restore::for_each_of;
 use super::trouble::Fault;
-use crate::chat::{ContactId, Kind, Name};
+use crate::chat::{ContactId, Kind, LogId, Name};
 use crate::store::error::Error;
 use crate::time::UnixTime;
 
@@ -63,43 +63,7 @@ pub struct Filter {
     pub words: Option<String>,
 }
 
-/// Some of what was looked up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The messages, oldest first.
-    pub entries: Vec<Entry>,
-    /// How many more there are before them.
-    pub older: usize,
-    /// How many messages cannot be read, of the filter's contact or of all.
-    pub unreadable: u64,
-}
-
 impl Archive {
-    /// Looks messages up: those that are over, and also what waits in the outbox and the inbox. Without the
-    /// `skip` newest of them the next `most`, with bodies of at most `bytes` together; one comes in any case.
-    /// Every message of the filter's contact, or of all, is opened for that.
-    ///
-    /// # Errors
-    /// `Io`, `Store`.
-    pub fn page(
-        &self,
-        filter: &Filter,
-        skip: usize,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Page, Error> {
-        self.read(|transaction| {
-            let found = Matches::find(transaction, &self.keys, filter, skip.saturating_add(most))?;
-            let places = found.page(skip, most, bytes);
-            let entries = places.iter().map(|it| it.open(transaction, &self.keys));
-            Ok(Page {
-                older: found.count.saturating_sub(skip) - places.len(),
-                unreadable: found.unreadable,
-                entries: entries.collect::<Result<_, _>>()?,
-            })
-        })
-    }
-
     /// Shows what passes, oldest first and one at a time, until `show` says false: the newest `most`, or all.
     /// Says how many messages cannot be read, of the filter's contact or of all.
     ///
@@ -113,9 +77,11 @@ impl Archive {
     ) -> Result<u64, Error> {
         self.read(|transaction| {
             let most = most.unwrap_or(usize::MAX);
-            let found = Matches::find(transaction, &self.keys, filter, most)?;
+            let span = Span::default();
+            let found = Matches::find(transaction, &self.keys, filter, &span, most)?;
             for place in &found.places {
-                if !show(place.open(transaction, &self.keys)?) {
+                let entry = place.open(transaction, &self.keys)?;
+                if !show(entry.ok_or_else(|| damaged(place.table))?) {
                     break;
                 }
             }
@@ -199,31 +165,66 @@ fn add_contacts(
     Ok(())
 }
 
+/// Which way somebody goes who looks through messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// From the newest back.
+    #[default]
+    Back,
+    /// From the oldest on.
+    On,
+}
+
+/// What lies ahead of somebody who goes this way and has come so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Span<'a> {
+    pub(super) way: Way,
+    pub(super) from: Option<&'a Position>,
+}
+
+impl Span<'_> {
+    fn is_ahead(&self, position: &Position) -> bool {
+        self.from.is_none_or(|from| match self.way {
+            Way::Back => position < from,
+            Way::On => position > from,
+        })
+    }
+}
+
+/// The place of a message among all: it stays what it is when the message moves from one table to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    pub(super) at: UnixTime,
+    pub(super) log: LogId,
+    pub(super) sequence: u64,
+    pub(super) contact: ContactId,
+}
+
 /// What passes a filter.
 #[derive(Default)]
 pub(super) struct Matches {
-    /// Where the newest of it are, oldest first.
+    /// Where those are that come first on the way, oldest first.
     pub(super) places: Vec<Place>,
-    count: usize,
-    unreadable: u64,
+    pub(super) count: usize,
+    pub(super) unreadable: u64,
 }
 
 /// Where a message is, and in a list of them.
 pub(super) struct Place {
-    at: UnixTime,
-    table: Table,
-    order: u64,
+    pub(super) position: Position,
+    pub(super) table: Table,
     row: Vec<u8>,
     /// Bytes of its body.
-    len: usize,
+    pub(super) len: usize,
 }
 
 impl Matches {
-    /// Finds the newest `most` that pass, and counts all of them.
+    /// Finds the first `most` that pass and lie ahead, and counts all of them.
     pub(super) fn find(
         transaction: &ReadTransaction,
         keys: &Keys,
         filter: &Filter,
+        span: &Span<'_>,
         most: usize,
     ) -> Result<Self, Fault> {
         let words = filter.words.as_ref().map(|words| words.to_lowercase());
@@ -234,78 +235,83 @@ impl Matches {
                     found.unreadable += 1;
                     return;
                 };
-                if filter.admits(&record, words.as_deref()) {
-                    found.add(Place::of(&record, table, row), most);
+                let place = Place::of(&record, table, row);
+                if span.is_ahead(&place.position) && filter.admits(&record, words.as_deref()) {
+                    found.add(place, span.way, most);
                 }
             })?;
         }
-        found.trim(most);
+        found.trim(span.way, most);
         Ok(found)
     }
 
     /// At most twice as many are held as are wanted, and one.
-    pub(super) fn add(&mut self, place: Place, most: usize) {
+    pub(super) fn add(&mut self, place: Place, way: Way, most: usize) {
         self.count += 1;
         self.places.push(place);
         if self.places.len() / 2 > most {
-            self.trim(most);
+            self.trim(way, most);
         }
     }
 
-    fn trim(&mut self, most: usize) {
-        let rank = |it: &Place| MESSAGES.iter().position(|table| *table == it.table);
-        self.places.sort_by_key(|it| (it.at, rank(it), it.order));
+    fn trim(&mut self, way: Way, most: usize) {
+        self.places.sort_unstable_by_key(|it| it.position);
         let surplus = self.places.len().saturating_sub(most);
-        self.places.drain(..surplus);
-    }
-
-    /// What is on a page, oldest first.
-    fn page(&self, skip: usize, most: usize, bytes: usize) -> &[Place] {
-        let end = self.places.len().saturating_sub(skip);
-        let upto = self.places.get(..end).unwrap_or_default();
-        let mut sum = 0_usize;
-        let newest = upto.iter().rev().take(most).enumerate();
-        let fits = newest.take_while(|(number, place)| {
-            sum = sum.saturating_add(place.len);
-            *number == 0 || sum <= bytes
-        });
-        upto.get(end - fits.count()..).unwrap_or_default()
+        match way {
+            Way::Back => drop(self.places.drain(..surplus)),
+            Way::On => self.places.truncate(most),
+        }
     }
 }
 
 impl Place {
     #[cfg(test)]
-    pub(super) const fn at(at: UnixTime) -> Self {
+    pub(super) fn at(at: UnixTime) -> Self {
+        let contact = crate::id::PeerId::new([0; 32]).into();
+        let (log, sequence) = (LogId(0), 0);
         Self {
-            at,
+            position: Position {
+                at,
+                log,
+                sequence,
+                contact,
+            },
             table: Table::History,
-            order: 0,
             row: Vec::new(),
             len: 0,
         }
     }
 
-    fn of(record: &Record<&[u8]>, table: Table, row: &[u8]) -> Self {
+    pub(super) fn of(record: &Record<&[u8]>, table: Table, row: &[u8]) -> Self {
         Self {
-            at: record.at,
+            position: Position {
+                at: record.at,
+                log: record.name.log,
+                sequence: record.name.sequence,
+                contact: record.contact,
+            },
             table,
-            order: record.order,
             row: row.to_vec(),
             len: record.body.len(),
         }
     }
 
-    /// Opens again what has been opened in this transaction.
-    fn open(&self, transaction: &ReadTransaction, keys: &Keys) -> Result<Entry, Fault> {
+    /// Opens again what has been opened before; none if it is there no longer.
+    pub(super) fn open(
+        &self,
+        transaction: &ReadTransaction,
+        keys: &Keys,
+    ) -> Result<Option<Entry>, Fault> {
         let table = self.table;
         let rows = transaction.open_table(definition(table))?;
+        let Some(sealed) = rows.get(self.row.as_slice())? else {
+            return Ok(None);
+        };
         // What has opened and does not any more has changed on the disk.
-        let changed = || damaged(table);
-        let sealed = rows.get(self.row.as_slice())?.ok_or_else(changed)?;
         let opened = keys.open(table, &self.row, sealed.value());
-        let text = opened.map_err(|_| changed())?;
-        let record = Record::view(&text).ok_or_else(changed)?;
-        Ok(Entry::new(&record, table))
+        let text = opened.map_err(|_| damaged(table))?;
+        let record = Record::view(&text).ok_or_else(|| damaged(table))?;
+        Ok(Some(Entry::new(&record, table)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What must hold of a store on a disk that works.
 
+mod pages;
+
 use std::fs;
 
 use chacha20::ChaCha20Rng;
@@ -32,7 +34,7 @@ impl Dice {
     }
 }
 
-const NOW: UnixTime = UnixTime(1_795_000_000_000);
+pub(super) const NOW: UnixTime = UnixTime(1_795_000_000_000);
 
 fn secret(byte: u8) -> StaticSecret {
     StaticSecret::from_bytes(&mut [byte; 32])
@@ -44,18 +46,18 @@ fn rng() -> Box<dyn CryptoRng + Send> {
     Box::new(ChaCha20Rng::from_seed(seed))
 }
 
-fn contact(byte: u8) -> ContactId {
+pub(super) fn contact(byte: u8) -> ContactId {
     PeerId::new([byte; 32]).into()
 }
 
-fn name(log: u64, sequence: u64) -> Name {
+pub(super) fn name(log: u64, sequence: u64) -> Name {
     Name {
         log: LogId(log),
         sequence,
     }
 }
 
-fn outgoing(name: Name, body: &str) -> Outgoing {
+pub(super) fn outgoing(name: Name, body: &str) -> Outgoing {
     Outgoing {
         name,
         kind: Kind::Text,
@@ -65,7 +67,7 @@ fn outgoing(name: Name, body: &str) -> Outgoing {
     }
 }
 
-fn incoming(name: Name, body: &str) -> Incoming {
+pub(super) fn incoming(name: Name, body: &str) -> Incoming {
     Incoming {
         name,
         kind: Kind::Text,
@@ -76,10 +78,10 @@ fn incoming(name: Name, body: &str) -> Incoming {
     }
 }
 
-struct Place(TempDir);
+pub(super) struct Place(TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -91,7 +93,7 @@ impl Place {
         Archive::open(&self.path(), &secret(1), keep, rng(), now)
     }
 
-    fn open(&self, keep: Keep) -> (Archive, Restored) {
+    pub(super) fn open(&self, keep: Keep) -> (Archive, Restored) {
         self.try_open(keep, NOW).unwrap()
     }
 }
@@ -256,12 +258,13 @@ fn with_history(place: &Place) -> Archive {
 }
 
 fn everything(archive: &Archive, filter: &Filter) -> Page {
-    archive.page(filter, 0, usize::MAX, usize::MAX).unwrap()
+    let mut search = Search::new(filter.clone(), Way::Back, None);
+    search.page(archive, usize::MAX, usize::MAX).unwrap()
 }
 
 fn texts(archive: &Archive, filter: Filter) -> Vec<String> {
     let found = everything(archive, &filter);
-    assert_eq!((found.unreadable, found.older), (0, 0));
+    assert_eq!((found.unreadable, found.more), (0, 0));
     texts_of(&found)
 }
 
@@ -296,9 +299,10 @@ fn looking_up_heeds_every_test_and_no_case() {
         ..Filter::default()
     };
     assert_eq!(texts(&archive, since), ["invoice 7", "the INVOICE is paid"]);
-    let newest = archive.page(&words("invoice"), 0, 1, 999).unwrap();
+    let mut search = Search::new(words("invoice"), Way::Back, None);
+    let newest = search.page(&archive, 1, 999).unwrap();
     assert_eq!(texts_of(&newest), ["the INVOICE is paid"]);
-    assert_eq!(newest.older, 1);
+    assert_eq!(newest.more, 1);
 }
 
 #[test]
@@ -318,43 +322,14 @@ fn the_latest_of_somebody_are_read_without_the_others() {
     assert_eq!(latest(9, 9, 999).len(), 0);
 }
 
-/// Each may have megabytes, and its sender decides about that.
-#[test]
-fn a_page_holds_no_more_bodies_than_it_may_and_says_how_many_are_older() {
-    let place = Place::new();
-    let (mut archive, _) = place.open(Keep::Forever);
-    // The newest comes first in the table.
-    for at in (0..40).rev() {
-        let (name, now) = (name(1, at), UnixTime(NOW.0 + at));
-        let message = incoming(name, &format!("{at:02}"));
-        let write = |it: &mut Change<'_>| {
-            it.receive(contact(7), &message)?;
-            it.shown(contact(7), name)
-        };
-        archive.change(now, write).unwrap();
-    }
-    let page = |skip, most, bytes| {
-        let page = archive.page(&Filter::default(), skip, most, bytes).unwrap();
-        (texts_of(&page).concat(), page.older)
-    };
-    let is = |text: &str, older| (text.to_owned(), older);
-    assert_eq!(page(0, 3, 99), is("373839", 37));
-    assert_eq!(page(0, 99, 6), is("373839", 37));
-    assert_eq!(page(0, 99, 5), is("3839", 38));
-    assert_eq!(page(3, 99, 4), is("3536", 35));
-    assert_eq!(page(38, 99, 99), is("0001", 0));
-    assert_eq!(page(0, 99, 0), is("39", 39), "one in any case");
-    assert_eq!(page(0, 0, 99), is("", 40));
-    assert_eq!(page(40, 3, 99), is("", 0));
-    assert_eq!(page(usize::MAX, usize::MAX, 99), is("", 0));
-}
-
 #[test]
 fn looking_up_notes_few_more_places_than_are_wanted() {
-    let mut found = search::Matches::default();
-    for at in (0..40).rev() {
-        found.add(search::Place::at(UnixTime(at)), 3);
-        assert!(found.places.len() <= 2 * 3 + 1);
+    for way in [Way::Back, Way::On] {
+        let mut found = search::Matches::default();
+        for at in (0..40).rev() {
+            found.add(search::Place::at(UnixTime(at)), way, 3);
+            assert!(found.places.len() <= 2 * 3 + 1);
+        }
     }
 }
 
@@ -646,7 +621,7 @@ fn a_value_that_was_moved_or_altered_is_damage_and_is_counted() {
         .iter()
         .map(|it| it.body.as_slice())
         .collect();
-    assert_eq!(texts, [b"z", b"x"]);
+    assert_eq!(texts, [b"x", b"z"]);
 }
 
 /// Writes a value that opens in its row, as a bug of ours might.

@@ -86,7 +86,9 @@ impl App {
         match c.to_ascii_lowercase() {
             'r' => self.quote(selected),
             'i' => self.tell_details(selected),
-            'd' => self.delete_selected(),
+            'd' => {
+                let _ = self.delete_selected();
+            }
             _ => return false,
         }
         true
@@ -276,17 +278,8 @@ impl App {
             title,
             lines,
             above: 0,
+            under: None,
         };
-    }
-
-    /// Shows what was asked for a moment ago. Whoever has turned to something else is not drawn away from it.
-    pub(super) fn show_page(&mut self, title: &'static str, lines: Vec<Safe>) {
-        if matches!(self.mode, Mode::Chat) {
-            return self.show_panel(title, lines);
-        }
-        for line in lines {
-            self.note(None, line);
-        }
     }
 
     pub(super) fn show_keys(&mut self) {

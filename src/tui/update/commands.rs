@@ -5,7 +5,7 @@ use crate::commands::{self, COMMANDS, Command, Level, Wanted};
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
 use crate::tui::entry::{Entry, Kind};
-use crate::tui::input::{Action, Ask, Discretion};
+use crate::tui::input::{Action, Ask, Discretion, Which};
 use crate::tui::keys::Bind;
 
 impl App {
@@ -29,7 +29,7 @@ impl App {
             Command::Disconnect(name) => return self.ask_about(name, Ask::Disconnect),
             Command::Verify(name) => return self.open_verifying(name),
             Command::Number(name, typed) => return self.open_safety_number(name, typed),
-            Command::Differ(name) => return self.ask_about(name, Ask::Differ),
+            Command::Differ(name) => return self.say_other(name),
             Command::Later(name) => return self.ask_about(name, Ask::Later),
             Command::Match(rest) => {
                 let (name, typed) = words::split_name(rest);
@@ -63,7 +63,8 @@ impl App {
             Command::Clear => {
                 self.current_mut().clear();
             }
-            Command::Delete => self.delete_selected(),
+            Command::Delete(None) => return self.delete_selected(),
+            Command::Delete(Some(number)) => return self.delete_nth(number),
             Command::Copy(number) => return self.copy_nth(number.unwrap_or(1)),
             Command::Info(number) => return self.explain_nth(number.unwrap_or(1)),
             Command::Reply(number) => return self.reply_to_nth(number.unwrap_or(1)),
@@ -222,14 +223,64 @@ impl App {
         });
     }
 
-    pub(super) fn delete_selected(&mut self) {
+    pub(super) fn delete_selected(&mut self) -> bool {
+        let selected = self.current_mut().selected.take();
+        match selected {
+            Some(entry) => self.delete(entry),
+            None => {
+                self.tell_to_select();
+                true
+            }
+        }
+    }
+
+    fn delete_nth(&mut self, n: usize) -> bool {
+        self.nth(n).is_some_and(|entry| self.delete(entry))
+    }
+
+    /// Has a message done away with. Whoever does that has seen it. What is under way stays: it is sent all the
+    /// same, and what becomes of it must stand somewhere.
+    fn delete(&mut self, entry: u64) -> bool {
         let conversation = self.current_mut();
-        match conversation.selected.take() {
-            Some(entry) => {
+        let peer = conversation.peer;
+        let Some(found) = conversation.log.get(entry) else {
+            return false;
+        };
+        let (is_ours, is_open) = match &found.kind {
+            Kind::Ours(receipt, _) => (true, receipt.rank() < 2),
+            Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => (false, false),
+        };
+        let Some(name) = found.name.filter(|_| !is_open) else {
+            if is_open {
+                self.tell(UNDER_WAY);
+            } else {
+                // It was never accepted, and is nowhere else.
                 conversation.log.delete(entry);
                 self.tell(DELETED);
             }
-            None => self.tell_to_select(),
+            return !is_open;
+        };
+        if !is_ours && conversation.see_one(name) {
+            self.act(Action::Seen(peer, vec![name]));
+        }
+        let which = Which {
+            peer,
+            name,
+            is_ours,
+        };
+        self.act(Action::Ask(Ask::Delete(which)));
+        true
+    }
+
+    /// A message is gone from where it was kept, and goes from the screen.
+    pub(super) fn on_deleted(&mut self, which: Which) {
+        let Some(conversation) = self.with(&which.peer) else {
+            return;
+        };
+        if let Some(entry) = conversation.log.find(which.name, which.is_ours) {
+            conversation.selected = conversation.selected.filter(|it| *it != entry);
+            conversation.log.delete(entry);
+            self.tell(DELETED);
         }
     }
 
@@ -296,12 +347,11 @@ impl App {
     /// Puts the first line of a message before what is being written.
     pub(super) fn quote(&mut self, entry: u64) {
         let conversation = self.current_mut();
-        let Some(text) = conversation.log.get(entry).map(copied) else {
+        let Some(quote) = (conversation.log.get(entry)).map(|it| commands::quoted(it.raw())) else {
             return;
         };
-        let first = text.lines().next().unwrap_or("");
-        let quoted = format!("> {first}\n{}", conversation.editor.text());
-        conversation.editor.set(&quoted);
+        let text = quote + conversation.editor.text();
+        conversation.editor.set(&text);
         (conversation.selected, conversation.anchor) = (None, None);
     }
 
@@ -316,17 +366,19 @@ impl App {
             Kind::Ours(receipt, _) => receipt.word(),
             Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => "received".into(),
         };
-        self.tell(at + "  " + len + " bytes  " + state);
+        self.tell(commands::details(at, len, state));
     }
 }
 
 /// What is told after a message was deleted.
-const DELETED: &str = "off this screen; the other side keeps its own, and so does a history";
+const DELETED: &str = "deleted here; the other side keeps its own";
 
-/// What is copied of an entry: what its author wrote, without controls.
+/// What is told of a message that cannot be deleted yet.
+const UNDER_WAY: &str = "it is not delivered yet, and is sent all the same: delete it when it is";
+
+/// What is copied of an entry.
 fn copied(entry: &Entry) -> String {
-    let is_kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    entry.raw().chars().filter(is_kept).collect()
+    commands::copied(entry.raw())
 }
 
 /// The commands, a line each.

@@ -2,7 +2,11 @@
 
 use crate::commands;
 use crate::text::{Safe, safe_line};
-use crate::tui::app::{App, Completion};
+use crate::tui::app::{App, Completion, Mode};
+use crate::tui::input::{Action, Ask, Files};
+
+/// Names that are told while one of them is chosen.
+const MAX_TOLD: usize = 20;
 
 impl App {
     /// Completes the word before the caret, or puts the next one in its place.
@@ -11,9 +15,16 @@ impl App {
             let count = completion.words.len();
             let step = if back { count - 1 } else { 1 };
             completion.at = (completion.at + step) % count;
+        } else if let Some((_, part)) = self.file_part() {
+            let part = part.to_owned();
+            return self.act(Action::Ask(Ask::Files(part)));
         } else {
             self.completion = self.candidates();
         }
+        self.put_candidate();
+    }
+
+    fn put_candidate(&mut self) {
         let Some(completion) = &self.completion else {
             return;
         };
@@ -22,6 +33,50 @@ impl App {
             return;
         };
         self.current_mut().editor.complete(start, &word);
+    }
+
+    /// The beginning of a file's name that the caret stands behind, and where it starts.
+    fn file_part(&self) -> Option<(usize, &str)> {
+        let before = self.current().editor.before();
+        let (word, rest) = before.strip_prefix('/')?.split_once(' ')?;
+        commands::find(word).filter(|usage| usage.takes_file)?;
+        let part = rest.trim_start();
+        Some((before.len() - part.len(), part))
+    }
+
+    /// Files were found. Whoever has typed on since, or turned to something else, has not asked for them.
+    pub(super) fn on_files(&mut self, part: &str, found: Result<Files, Safe>) {
+        let is_free = matches!(self.mode, Mode::Chat) && self.completion.is_none();
+        let place = self
+            .file_part()
+            .filter(|(_, typed)| is_free && *typed == part);
+        let Some((start, _)) = place else {
+            return;
+        };
+        let Files { names, has_more } = match found {
+            Ok(files) => files,
+            Err(why) => return self.tell(Safe::from("no file names: ") + why),
+        };
+        if names.is_empty() {
+            return self.tell("no file there begins like that");
+        }
+        let common = common_beginning(&names);
+        if names.len() == 1 || common.len() > part.len() {
+            let common = safe_line(common);
+            self.current_mut().editor.complete(start, &common);
+        }
+        if names.len() > 1 {
+            self.tell(listed(&names, has_more));
+        }
+        if names.len() > 1 && common_beginning(&names).len() <= part.len() {
+            let at = 0;
+            self.completion = Some(Completion {
+                start,
+                words: names,
+                at,
+            });
+            self.put_candidate();
+        }
     }
 
     fn candidates(&self) -> Option<Completion> {
@@ -74,6 +129,35 @@ impl App {
             return Some(Safe::from("no command begins with /") + safe_line(word));
         }
         Some(Safe::join(names, "  "))
+    }
+}
+
+/// With what all of them begin.
+fn common_beginning(names: &[Safe]) -> &str {
+    let mut names = names.iter().map(Safe::as_str);
+    let first = names.next().unwrap_or("");
+    names.fold(first, |common, name| {
+        let same = common.char_indices().zip(name.chars());
+        let len = same
+            .take_while(|((_, a), b)| a == b)
+            .map(|((at, a), _)| at + a.len_utf8());
+        common.get(..len.last().unwrap_or(0)).unwrap_or("")
+    })
+}
+
+/// The last parts of these names, as far as they are told.
+fn listed(names: &[Safe], has_more: bool) -> Safe {
+    let last = |name: &Safe| {
+        let path = name.as_str();
+        let end = path.strip_suffix('/').unwrap_or(path);
+        let start = end.rfind('/').map_or(0, |at| at + 1);
+        safe_line(path.get(start..).unwrap_or(path))
+    };
+    let told = Safe::join(names.iter().take(MAX_TOLD).map(last), "  ");
+    if has_more || names.len() > MAX_TOLD {
+        told + "  ..."
+    } else {
+        told
     }
 }
 

@@ -3,6 +3,7 @@
 mod chat;
 mod commands;
 mod completion;
+mod found;
 mod modes;
 mod submit;
 mod told;
@@ -12,6 +13,8 @@ pub(super) use submit::blocked;
 
 use core::mem;
 use core::time::Duration;
+
+use ratatui_crossterm::crossterm::event::KeyEventKind;
 
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
@@ -29,8 +32,11 @@ impl App {
     #[must_use = "what is to be done is not done yet"]
     pub fn update(&mut self, input: Input, now: Now) -> Vec<Action> {
         self.now = now;
+        self.done += u64::from(is_done_by_somebody(&input));
         match input {
+            Input::Key(key) if key.kind == KeyEventKind::Release => {}
             Input::Key(key) => {
+                self.is_held = key.kind == KeyEventKind::Repeat;
                 self.pressed_before = self.pressed.replace(now.instant);
                 let stroke = Stroke::of(&key, &self.settings.keys);
                 self.on_stroke(stroke);
@@ -44,6 +50,7 @@ impl App {
             Input::Told(told) => self.on_told(told),
         }
         self.leave_home();
+        self.see_compared();
         self.settle();
         self.ring();
         mem::take(&mut self.actions)
@@ -135,6 +142,7 @@ impl App {
             Mode::Verify(panel) => panel.paste(text),
             Mode::Chat => self.paste_into_message(text),
             Mode::Panel { .. }
+            | Mode::Found(_)
             | Mode::Pasted(_)
             | Mode::Welcome { .. }
             | Mode::Code(_)
@@ -182,6 +190,19 @@ impl App {
         self.active = Some(to);
         (self.completion, self.mode) = (None, Mode::Chat);
         self.current_mut().is_open = true;
+    }
+}
+
+/// Whether somebody did it who sits before the terminal. Windows tells of keys that are let go: they were pressed.
+fn is_done_by_somebody(input: &Input) -> bool {
+    match input {
+        Input::Key(key) => key.kind != KeyEventKind::Release,
+        Input::Paste(_)
+        | Input::Wheel(_)
+        | Input::Click(..)
+        | Input::Resize { .. }
+        | Input::Focus(_) => true,
+        Input::Tick | Input::Told(_) => false,
     }
 }
 

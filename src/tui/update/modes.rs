@@ -18,6 +18,7 @@ impl App {
             Mode::Past { .. } => self.on_past(stroke),
             Mode::Switcher { .. } => self.on_switcher(stroke),
             Mode::Panel { .. } => self.on_panel(stroke),
+            Mode::Found(_) => self.on_found_stroke(stroke),
             Mode::Pasted(_) => self.on_pasted(stroke),
             Mode::Welcome { .. } => self.on_welcome(stroke),
             Mode::Verify(_) => self.on_verify(stroke),
@@ -161,9 +162,18 @@ impl App {
             Stroke::Bind(Bind::PageUp) => self.scroll(page),
             Stroke::Bind(Bind::PageDown) => self.scroll(-page),
             Stroke::Bind(Bind::Escape | Bind::Interrupt | Bind::Send | Bind::Help) => {
-                self.mode = Mode::Chat;
+                self.close_panel();
             }
             Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other => {}
+        }
+    }
+
+    /// What the panel was asked for in comes back.
+    fn close_panel(&mut self) {
+        if let Mode::Panel { under, .. } = core::mem::take(&mut self.mode)
+            && let Some(found) = under
+        {
+            self.mode = Mode::Found(found);
         }
     }
 

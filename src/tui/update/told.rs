@@ -6,7 +6,7 @@ use crate::tui::app::App;
 use crate::tui::bell;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::Receipt;
-use crate::tui::input::{Card, Discretion, Guest, Said, Standing, Told};
+use crate::tui::input::{Card, Discretion, Guest, Said, Standing, Ticket, Told};
 
 impl App {
     pub(super) fn on_told(&mut self, told: Told) {
@@ -26,16 +26,10 @@ impl App {
             Told::Said(said) => self.on_said(&said),
             Told::Accepted { ticket, name } => {
                 let mut all = self.conversations.iter_mut();
-                let _ = all.any(|it| it.log.on_ticket(ticket, Ok(name)));
+                let _ = all.find_map(|it| it.log.on_ticket(ticket, Ok(name)));
             }
             Told::NotAccepted { ticket, why } => {
-                let mut all = self.conversations.iter_mut();
-                let failed = || Err(Receipt::Failed(why.clone()));
-                let of = all.find_map(|it| it.log.on_ticket(ticket, failed()).then_some(it));
-                // Behind a closed tab it would fail in silence.
-                if let Some(conversation) = of {
-                    conversation.is_open = true;
-                }
+                self.on_not_accepted(ticket, &Receipt::Failed(why));
             }
             Told::Own {
                 peer,
@@ -79,12 +73,28 @@ impl App {
             Told::SafetyNumber { peer, number } => self.on_safety_number(peer, number),
             Told::NotProved { peer, why } => self.on_not_proved(peer, why),
             Told::Code { lines, text } => self.show_code(lines, text),
-            Told::Page { title, lines } => self.show_page(title, lines),
+            Told::Deleted(which) => self.on_deleted(which),
+            Told::NotDeleted(why) => self.tell(why),
+            Told::Files { part, found } => self.on_files(&part, found),
+            Told::Found { hits, sum } => self.on_found(hits, sum),
+            Told::Around { messages, at } => self.on_around(messages, at),
             Told::Note { about, lines } => {
                 for line in lines {
                     self.note(about, line);
                 }
             }
+        }
+    }
+
+    fn on_not_accepted(&mut self, ticket: Ticket, failed: &Receipt) {
+        let found = self.conversations.iter_mut().find_map(|it| {
+            let is_shown = it.log.on_ticket(ticket, Err(failed.clone()))?;
+            // Behind a closed tab it would fail in silence.
+            it.is_open |= is_shown;
+            Some((it.peer, is_shown))
+        });
+        if let Some((peer, false)) = found {
+            self.note_failure(peer, failed.clone());
         }
     }
 

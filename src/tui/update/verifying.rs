@@ -1,8 +1,13 @@
 //! Keys in the panel that verifies somebody, and what the core tells about it.
 //!
-//! A letter there says whom we trust. Nothing has a default, Enter does nothing but hand over what was typed,
-//! and a letter that cannot have been meant does not count: one that comes before what is compared can have
-//! been read, or in a run of other keys.
+//! A letter there says whom we trust. Nothing has a default, and Enter does nothing but hand over what was typed. M
+//! and D ask what they mean and count when they are pressed once more. What cannot have been meant does not count:
+//!
+//! ```text
+//! first press   the words were there for a second, no other key just before it, none without a meaning
+//! second press  two seconds later: keys that are held repeat sooner; nothing else was done meanwhile, and what
+//!               is compared has stayed on the screen
+//! ```
 
 use core::time::Duration;
 
@@ -13,14 +18,20 @@ use crate::tui::app::{App, Code, Mode};
 use crate::tui::editor::Line;
 use crate::tui::input::{Action, Ask, Comparison};
 use crate::tui::keys::{Bind, Stroke};
+use crate::tui::places::Places;
 use crate::tui::update::GLANCE;
 use crate::tui::update::modes::write;
-use crate::tui::verifying::{Verifying, View};
+use crate::tui::verifying::{Armed, Compared, Verdict, Verifying, View};
 
 /// Nobody has compared four words after less than this.
 const READING: Duration = Duration::from_secs(1);
+/// A key that is held begins to repeat before this: after 1 s at most on Windows, 1.8 s on macOS, 2 s in GNOME.
+/// Terminals tell of that as of one that is pressed again.
+const HELD: Duration = Duration::from_secs(2);
 
 const TOO_SOON: &str = "that came too soon to be meant; press it once more";
+const AMONG_OTHERS: &str = "that came among other keys; press it once more if it is meant";
+const AT_ONCE: &str = "that came too soon; let go, wait two seconds and press it once more";
 
 impl App {
     /// Opens the panel, and asks to compare words if that is not under way.
@@ -44,11 +55,9 @@ impl App {
         if !self.ask_about(None, ask) {
             return false;
         }
-        let now = self.now.instant;
         self.forget_result();
-        let mut panel = Verifying::new(self.current().peer, now);
-        panel.show(view, now);
-        self.mode = Mode::Verify(panel);
+        let peer = self.current().peer;
+        self.mode = Mode::Verify(Verifying::new(peer, view));
         true
     }
 
@@ -65,22 +74,39 @@ impl App {
         conversation.comparison = conversation.comparison.take().filter(is_running);
     }
 
-    /// What was on the screen goes along: the words may be others by the time that the core is asked.
+    /// What was on the screen goes along: the words may be others by the time that the core is asked. Who types
+    /// what was read out need not have seen them.
     pub(super) fn say_same(&mut self, name: Option<&str>, typed: &str) -> bool {
-        let at = match name {
-            Some(name) => self.resolve(name),
-            None => self.active,
-        };
-        let code = at.and_then(|at| self.code_with(at));
-        let typed = typed.to_owned();
+        let of = self.meant(name);
+        let code = of.and_then(|of| self.code_with(of));
+        let seen = of.and_then(|of| self.conversations.get(of)?.seen_code);
+        if typed.is_empty() && code.is_some() && code != seen {
+            let words = Safe::from("the words were not on the screen yet; to see them: ");
+            let key = self.key(Bind::Verify, "/verify");
+            self.tell(words + key + " (nothing changed)");
+            return false;
+        }
         self.ask_about(name, |peer| Ask::Match {
             peer,
             code,
-            typed: typed.clone(),
+            typed: typed.to_owned(),
         })
     }
 
+    /// Also of the words of a comparison that is over, if they were on the screen: otherwise it is about the keys.
+    pub(super) fn say_other(&mut self, name: Option<&str>) -> bool {
+        let of = self.meant(name);
+        let code = of.and_then(|of| self.conversations.get(of)?.seen_code);
+        self.ask_about(name, |peer| Ask::Differ { peer, code })
+    }
+
+    /// The conversation that a command is about.
+    fn meant(&mut self, name: Option<&str>) -> Option<usize> {
+        name.map_or(self.active, |name| self.resolve(name))
+    }
+
     pub(super) fn on_verify(&mut self, stroke: &Stroke) {
+        let before = self.done - 1;
         let Mode::Verify(panel) = &mut self.mode else {
             return;
         };
@@ -88,68 +114,122 @@ impl App {
         if panel.typed.is_some() {
             return self.on_typed(stroke);
         }
+        let was_armed = panel.armed(before).is_some();
         let page = isize::try_from(self.size.1 / 2).unwrap_or(1);
         match stroke {
             Stroke::Char(c) => self.on_letter(c.to_ascii_lowercase()),
+            Stroke::Bind(Bind::Escape | Bind::Interrupt) if was_armed => {}
             Stroke::Bind(Bind::Escape | Bind::Interrupt) => self.step_back(),
             Stroke::Bind(Bind::Verify) => self.ask_again(),
             Stroke::Bind(Bind::Up | Bind::LinesUp) => self.scroll(1),
             Stroke::Bind(Bind::Down | Bind::LinesDown) => self.scroll(-1),
             Stroke::Bind(Bind::PageUp) => self.scroll(page),
             Stroke::Bind(Bind::PageDown) => self.scroll(-page),
-            Stroke::Bind(_) | Stroke::Other => {}
+            Stroke::Bind(_) | Stroke::Other => panel.is_stray = true,
         }
     }
 
     fn on_letter(&mut self, letter: char) {
-        let now = self.now.instant;
-        let (has_words, has_number) = (self.code_on_screen().is_some(), self.has_safety_number());
         let Mode::Verify(panel) = &mut self.mode else {
             return;
         };
-        let peer = panel.peer;
+        let (peer, compared) = (panel.peer, panel.compared());
+        let code = compared.and_then(Compared::code);
         match letter {
-            'm' if has_words => self.judge_same(),
-            'd' if has_words || has_number => self.judge_other(peer),
-            't' if has_words || has_number => panel.typed = Some(Line::default()),
-            'n' if has_words && panel.view == View::Words => panel.show(View::Numbers, now),
-            'n' if has_words && panel.view == View::Numbers => panel.show(View::Words, now),
-            's' if !has_number => {
-                panel.show(View::Safety(None), now);
+            'm' if code.is_some() => self.press(Verdict::Same),
+            'd' if compared.is_some() => self.press(Verdict::Differ),
+            't' if compared.is_some() => {
+                (panel.typed, panel.is_stray) = (Some(Line::default()), false);
+            }
+            'n' if code.is_some() && panel.view == View::Words => panel.show(View::Numbers),
+            'n' if code.is_some() && panel.view == View::Numbers => panel.show(View::Words),
+            's' if !matches!(panel.view, View::Safety(Some(_))) => {
+                panel.show(View::Safety(None));
                 self.act(Action::Ask(Ask::SafetyNumber(peer, String::new())));
             }
             'q' => self.act(Action::Ask(Ask::MyQr)),
-            _ => {}
+            _ => panel.is_stray = true,
         }
     }
 
-    fn judge_same(&mut self) {
-        let (Some(code), true) = (self.code_on_screen(), self.is_meant()) else {
+    /// Takes a verdict whose key was pressed twice; the first time it is asked whether that is meant.
+    fn press(&mut self, verdict: Verdict) {
+        let (now, done, why_not) = (self.now.instant, self.done, self.why_not_meant());
+        let Mode::Verify(panel) = &mut self.mode else {
             return;
         };
-        if let Mode::Verify(panel) = &self.mode {
-            let ask = Ask::Match {
-                peer: panel.peer,
-                code: Some(code),
-                typed: String::new(),
-            };
-            self.act(Action::Ask(ask));
+        let before = panel.armed(done - 1);
+        let before = before.filter(|armed| armed.verdict == verdict);
+        let is_again = |it: Armed| now.saturating_since(it.at) >= HELD && !self.is_held;
+        if before.is_some_and(is_again) {
+            panel.armed = None;
+            return self.judge(verdict);
+        }
+        let why_not = before.map_or(why_not, |_| Some(AT_ONCE));
+        let is_asked = before.is_some() || why_not.is_none();
+        let at = now;
+        panel.armed = is_asked.then_some(Armed { verdict, at, done });
+        (panel.told, panel.is_stray, panel.above) = (why_not.map(Safe::from), false, 0);
+    }
+
+    /// Why a letter cannot have been meant.
+    fn why_not_meant(&self) -> Option<&'static str> {
+        let Mode::Verify(panel) = &self.mode else {
+            return Some(TOO_SOON);
+        };
+        let now = self.now.instant;
+        let is_read = |(_, since)| now.saturating_since(since) >= READING;
+        let is_alone = |before| now.saturating_since(before) >= GLANCE;
+        if !panel.shown.is_some_and(is_read) || !self.pressed_before.is_none_or(is_alone) {
+            Some(TOO_SOON)
+        } else if panel.is_stray {
+            Some(AMONG_OTHERS)
+        } else {
+            None
         }
     }
 
-    fn judge_other(&mut self, peer: PeerId) {
-        if self.is_meant() {
-            self.act(Action::Ask(Ask::Differ(peer)));
+    /// What was on the screen goes along.
+    fn judge(&mut self, verdict: Verdict) {
+        let Mode::Verify(panel) = &self.mode else {
+            return;
+        };
+        let (peer, typed) = (panel.peer, String::new());
+        let code = panel.compared().and_then(Compared::code);
+        self.act(Action::Ask(match verdict {
+            Verdict::Same => Ask::Match { peer, code, typed },
+            Verdict::Differ => Ask::Differ { peer, code },
+        }));
+    }
+
+    /// Notes what there is to be compared on the screen, and what of it a person has seen.
+    pub(super) fn see_compared(&mut self) {
+        let (compared, now) = (self.compared(), self.now.instant);
+        let Some(panel) = self.mode.panel_mut() else {
+            return;
+        };
+        panel.sees(compared, now);
+        let peer = panel.peer;
+        if let Some(code) = compared.and_then(Compared::code)
+            && let Some(conversation) = self.with(&peer)
+        {
+            conversation.seen_code = Some(code);
         }
     }
 
-    /// What the words or numbers are made of that are on the screen.
-    fn code_on_screen(&self) -> Option<ShortCode> {
+    /// What there is to be compared on the screen: nothing if it is too small, or somebody types what is read out.
+    fn compared(&self) -> Option<Compared> {
         let Mode::Verify(panel) = &self.mode else {
             return None;
         };
-        let of = self.find(&panel.peer)?;
-        self.code_with(of).filter(|_| panel.view.is_of_session())
+        let is_there = panel.typed.is_none() && Places::of(self).is_some();
+        let code = || self.code_with(self.find(&panel.peer)?);
+        match &panel.view {
+            _ if !is_there => None,
+            View::Words => code().map(Compared::Words),
+            View::Numbers => code().map(Compared::Numbers),
+            View::Safety(number) => number.as_ref().map(|_| Compared::SafetyNumber),
+        }
     }
 
     fn code_with(&self, at: usize) -> Option<ShortCode> {
@@ -159,28 +239,12 @@ impl App {
         }
     }
 
-    const fn has_safety_number(&self) -> bool {
-        matches!(&self.mode, Mode::Verify(panel) if matches!(panel.view, View::Safety(Some(_))))
-    }
-
-    /// Whether a letter can have been meant; says so if not.
-    fn is_meant(&mut self) -> bool {
-        let now = self.now.instant;
-        let before = self.pressed_before;
-        let Mode::Verify(panel) = &mut self.mode else {
-            return false;
-        };
-        let is_read = now.saturating_since(panel.shown) >= READING;
-        let is_alone = before.is_none_or(|before| now.saturating_since(before) >= GLANCE);
-        if !(is_read && is_alone) {
-            panel.told = Some(TOO_SOON.into());
-        }
-        is_read && is_alone
-    }
-
     /// What is typed is handed over by Enter, and stays until it is right.
     fn on_typed(&mut self, stroke: &Stroke) {
-        let code = self.code_on_screen();
+        let Mode::Verify(panel) = &self.mode else {
+            return;
+        };
+        let code = self.find(&panel.peer).and_then(|of| self.code_with(of));
         let Mode::Verify(panel) = &mut self.mode else {
             return;
         };
@@ -214,13 +278,12 @@ impl App {
 
     /// From the safety number to the words, and from those to the conversation. A comparison that runs goes on.
     fn step_back(&mut self) {
-        let now = self.now.instant;
         let is_asked = self.current().comparison.is_some();
         let Mode::Verify(panel) = &mut self.mode else {
             return;
         };
         if !panel.view.is_of_session() && is_asked {
-            return panel.show(View::Words, now);
+            return panel.show(View::Words);
         }
         let is_open = matches!(
             self.current().comparison,
@@ -228,7 +291,8 @@ impl App {
         );
         self.mode = Mode::Chat;
         if is_open {
-            self.tell("another time; Alt+V shows it again, /later ends it");
+            let key = self.key(Bind::Verify, "/verify");
+            self.tell(Safe::from("another time; ") + key + " shows it again, /later ends it");
         }
     }
 
@@ -237,7 +301,7 @@ impl App {
         self.forget_result();
         if let Mode::Verify(panel) = &mut self.mode {
             let peer = panel.peer;
-            panel.show(View::Words, self.now.instant);
+            panel.show(View::Words);
             self.act(Action::Ask(Ask::Verify(peer)));
         }
     }
@@ -249,20 +313,17 @@ impl App {
             return;
         };
         let before = conversation.comparison.replace(comparison.clone());
-        let now = self.now.instant;
-        let Mode::Verify(panel) = &mut self.mode else {
+        let panel = self.mode.panel_mut().filter(|panel| panel.peer == peer);
+        let Some(panel) = panel.filter(|_| !is_same_matter(before.as_ref(), &comparison)) else {
             return;
         };
-        if panel.peer != peer || is_same_matter(before.as_ref(), &comparison) {
-            return;
-        }
         // The safety number is compared on its own; only a verdict takes it off the screen.
         let is_verdict = matches!(
             comparison,
             Comparison::Same { .. } | Comparison::Differ { .. }
         );
         if is_verdict || panel.view.is_of_session() {
-            panel.show(View::Words, now);
+            panel.show(View::Words);
         }
         let is_other_code = matches!(
             (before, comparison),
@@ -274,29 +335,19 @@ impl App {
     }
 
     pub(super) fn on_safety_number(&mut self, peer: PeerId, number: Safe) {
-        let now = self.now.instant;
-        if let Mode::Verify(panel) = &mut self.mode
+        if let Some(panel) = self.mode.panel_mut()
             && panel.peer == peer
             && panel.view == View::Safety(None)
         {
-            panel.show(View::Safety(Some(number)), now);
+            panel.show(View::Safety(Some(number)));
         }
     }
 
     /// Says what is wrong with what was typed, where it was typed.
     pub(super) fn on_not_proved(&mut self, peer: PeerId, why: Safe) {
-        match &mut self.mode {
-            Mode::Verify(panel) if panel.peer == peer => panel.told = Some(why),
-            Mode::Verify(_)
-            | Mode::Chat
-            | Mode::Search(_)
-            | Mode::Past { .. }
-            | Mode::Switcher { .. }
-            | Mode::Panel { .. }
-            | Mode::Pasted(_)
-            | Mode::Welcome { .. }
-            | Mode::Code(_)
-            | Mode::Leave { .. } => self.note(Some(peer), why),
+        match self.mode.panel_mut() {
+            Some(panel) if panel.peer == peer => panel.told = Some(why),
+            Some(_) | None => self.note(Some(peer), why),
         }
     }
 
@@ -319,18 +370,13 @@ impl App {
     }
 
     pub(super) fn on_code(&mut self, stroke: &Stroke) {
-        let now = self.now.instant;
         let Mode::Code(code) = &mut self.mode else {
             return;
         };
         match stroke {
             Stroke::Char('i' | 'I') => code.is_inverted = !code.is_inverted,
             Stroke::Bind(Bind::Escape | Bind::Interrupt) | Stroke::Char('q' | 'Q') => {
-                let under = code.under.take().map(|mut panel| {
-                    panel.shown = now;
-                    panel
-                });
-                self.mode = under.map_or(Mode::Chat, Mode::Verify);
+                self.mode = code.under.take().map_or(Mode::Chat, Mode::Verify);
             }
             Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other => {}
         }

@@ -11,30 +11,23 @@ use crate::tui::places::PROMPT;
 impl App {
     /// Draws it, and returns where the caret is.
     pub(super) fn draw_input(&self, canvas: &mut Canvas<'_>, area: Rect) -> Position {
-        let (words, line, rest) = match &self.mode {
-            Mode::Search(search) => {
-                let count = match search.hits.len() {
-                    0 if search.line.text().is_empty() => Safe::default(),
-                    0 => "  (nothing found)".into(),
-                    count => Safe::from("  (") + (search.at + 1) + " of " + count + ")",
-                };
-                ("search: ", search.line.shown(), count)
-            }
-            Mode::Past { line, .. } => {
-                let found = match self.found_in_past() {
-                    Some(found) => Safe::from("  -> ") + safe_line(found),
-                    None => "  (nothing found)".into(),
-                };
-                ("typed before: ", line.shown(), found)
-            }
-            Mode::Switcher { line, .. } => ("go to: ", line.shown(), Safe::default()),
-            Mode::Chat
-            | Mode::Panel { .. }
-            | Mode::Pasted(_)
-            | Mode::Verify(_)
-            | Mode::Code(_)
-            | Mode::Welcome { .. }
-            | Mode::Leave { .. } => return self.draw_message(canvas, area),
+        let (words, line, rest) = if let Mode::Search(search) = &self.mode {
+            let count = match search.hits.len() {
+                0 if search.line.text().is_empty() => Safe::default(),
+                0 => "  (nothing found)".into(),
+                count => Safe::from("  (") + (search.at + 1) + " of " + count + ")",
+            };
+            ("search: ", search.line.shown(), count)
+        } else if let Mode::Past { line, .. } = &self.mode {
+            let found = match self.found_in_past() {
+                Some(found) => Safe::from("  -> ") + safe_line(found),
+                None => "  (nothing found)".into(),
+            };
+            ("typed before: ", line.shown(), found)
+        } else if let Mode::Switcher { line, .. } = &self.mode {
+            ("go to: ", line.shown(), Safe::default())
+        } else {
+            return self.draw_message(canvas, area);
         };
         let mut pen = canvas.row(area, 0);
         pen.plain(words).plain(&line).plain(&rest);

@@ -93,6 +93,11 @@ impl Paper<'_> {
             Line::New => self.rule(canvas, area, row, &"new".into()),
             Line::Failure { entry } => {
                 let failure = self.here.log.get(entry).and_then(Entry::failure);
+                // To whom nothing can be said, nothing is sent again.
+                let failure = match self.here.blocked() {
+                    None => failure.map(|words| words + " - /retry sends it again"),
+                    Some(_) => failure,
+                };
                 let mut pen = canvas.row(area, row);
                 pen.field("", self.gutter, Style::new());
                 pen.put(&failure.unwrap_or_default(), self.theme.alarm());

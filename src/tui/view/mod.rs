@@ -1,11 +1,13 @@
 //! Draws the state. Nothing here changes it, except that texts remember where they break.
 
+mod code;
 mod head;
 mod input;
 mod list;
 mod log;
 mod panel;
 mod rule;
+mod sheet;
 mod tabs;
 mod verifying;
 
@@ -63,20 +65,12 @@ impl App {
     }
 
     fn draw_all(&mut self, canvas: &mut Canvas<'_>, places: Places) -> Option<Position> {
-        match &self.mode {
-            Mode::Verify(panel) => return self.draw_verifying(canvas, panel),
-            Mode::Code(code) => {
-                self.draw_code(canvas, code);
-                return None;
-            }
-            Mode::Chat
-            | Mode::Search(_)
-            | Mode::Past { .. }
-            | Mode::Switcher { .. }
-            | Mode::Panel { .. }
-            | Mode::Pasted(_)
-            | Mode::Welcome { .. }
-            | Mode::Leave { .. } => {}
+        if let Mode::Verify(panel) = &self.mode {
+            return self.draw_verifying(canvas, panel);
+        }
+        if let Mode::Code(code) = &self.mode {
+            self.draw_code(canvas, code);
+            return None;
         }
         let lines = self.draw_log(canvas, places.log);
         if self.is_bare {
@@ -90,18 +84,7 @@ impl App {
             self.draw_guide(canvas, guide);
         }
         self.draw_below(canvas, places.log, lines);
-        match &self.mode {
-            Mode::Panel { .. } | Mode::Switcher { .. } | Mode::Welcome { .. } => {
-                self.draw_panel(canvas, places.log);
-            }
-            Mode::Chat
-            | Mode::Search(_)
-            | Mode::Past { .. }
-            | Mode::Pasted(_)
-            | Mode::Verify(_)
-            | Mode::Code(_)
-            | Mode::Leave { .. } => {}
-        }
+        self.draw_panel(canvas, places.log);
         self.draw_rule(canvas, places.rule);
         self.draw_tabs(canvas, places.tabs);
         Some(self.draw_input(canvas, places.input))

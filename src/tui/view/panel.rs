@@ -3,24 +3,27 @@
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
+use core::ops::Range;
+
 use crate::text::{Safe, safe_line};
-use crate::tui::app::{App, Mode};
+use crate::tui::app::{App, Found, Mode};
 use crate::tui::input::Guest;
+use crate::tui::keys::Bind;
 use crate::tui::paint::Canvas;
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{self, Break};
 
-/// A panel: a title, and lines of which one may be chosen.
+/// A panel: a title, and lines of which some may be chosen.
 struct Panel {
     title: Safe,
     lines: Vec<Safe>,
-    chosen: Option<usize>,
+    chosen: Range<usize>,
     above: usize,
 }
 
 impl App {
     pub(super) fn draw_panel(&self, canvas: &mut Canvas<'_>, area: Rect) {
-        let Some(panel) = self.panel() else {
+        let Some(panel) = self.panel(usize::from(area.height)) else {
             return;
         };
         for row in 0..usize::from(area.height) {
@@ -34,8 +37,7 @@ impl App {
         pen.plain(" ").fill(rule, 0);
         let shown = panel.lines.iter().enumerate().skip(panel.above);
         for (row, (number, line)) in (1..usize::from(area.height)).zip(shown) {
-            let is_chosen = panel.chosen == Some(number);
-            let style = if is_chosen {
+            let style = if panel.chosen.contains(&number) {
                 Theme::chosen()
             } else {
                 Style::new()
@@ -44,23 +46,22 @@ impl App {
         }
     }
 
-    fn panel(&self) -> Option<Panel> {
-        match &self.mode {
-            Mode::Panel { title, above, .. } => Some(Panel {
-                title: Safe::from(*title) + " - Esc closes, PgUp PgDn scroll",
+    fn panel(&self, height: usize) -> Option<Panel> {
+        if let Mode::Panel { title, above, .. } = &self.mode {
+            Some(Panel {
+                title: Safe::from(*title) + self.panel_keys(),
                 lines: self.panel_rows(),
-                chosen: None,
+                chosen: 0..0,
                 above: *above,
-            }),
-            Mode::Switcher { chosen, .. } => Some(self.switcher(*chosen)),
-            Mode::Welcome { guest, name } => Some(question(guest, name)),
-            Mode::Chat
-            | Mode::Search(_)
-            | Mode::Past { .. }
-            | Mode::Pasted(_)
-            | Mode::Verify(_)
-            | Mode::Code(_)
-            | Mode::Leave { .. } => None,
+            })
+        } else if let Mode::Found(found) = &self.mode {
+            Some(self.found_panel(found, height))
+        } else if let Mode::Switcher { chosen, .. } = &self.mode {
+            Some(self.switcher(*chosen))
+        } else if let Mode::Welcome { guest, name } = &self.mode {
+            Some(question(guest, name, &self.escape_key()))
+        } else {
+            None
         }
     }
 
@@ -69,6 +70,11 @@ impl App {
         let Mode::Panel { lines, .. } = &self.mode else {
             return Vec::new();
         };
+        self.rows_of(lines)
+    }
+
+    /// Lines of ours, broken where the screen ends.
+    pub(in crate::tui) fn rows_of(&self, lines: &[Safe]) -> Vec<Safe> {
         let width = usize::from(self.size.0).saturating_sub(2);
         let broken = |line: &Safe| {
             let rows = wrap::rows(line.as_str(), width, Break::Words);
@@ -76,6 +82,42 @@ impl App {
             rows.into_iter().map(row).collect::<Vec<_>>()
         };
         lines.iter().flat_map(broken).collect()
+    }
+
+    /// What was found, newest first, with the chosen one in the middle.
+    fn found_panel(&self, found: &Found, height: usize) -> Panel {
+        let (mut lines, mut chosen) = (Vec::new(), 0..0);
+        for (number, hit) in found.hits.iter().enumerate() {
+            let start = lines.len();
+            lines.extend(self.rows_of(&hit.lines));
+            if number == found.chosen {
+                chosen = start..lines.len();
+            }
+        }
+        lines.extend(self.rows_of(&found.sum));
+        let rows = height.saturating_sub(1);
+        let most = lines.len().saturating_sub(rows);
+        Panel {
+            title: Safe::from("found - ")
+                + self.send_key()
+                + " goes there, "
+                + self.escape_key()
+                + " closes",
+            above: chosen.start.saturating_sub(rows / 2).min(most),
+            lines,
+            chosen,
+        }
+    }
+
+    /// ` - Esc closes, PgUp PgDn scroll`
+    fn panel_keys(&self) -> Safe {
+        let close = Safe::from(" - ") + self.escape_key() + " closes";
+        let keys = &self.settings.keys;
+        let scroll = [Bind::PageUp, Bind::PageDown].map(|bind| keys.label(bind));
+        match scroll {
+            [Some(up), Some(down)] => close + ", " + up + " " + down + " scroll",
+            _ => close,
+        }
     }
 
     fn switcher(&self, chosen: usize) -> Panel {
@@ -89,16 +131,20 @@ impl App {
             })
         };
         Panel {
-            title: "go to - Enter goes, Esc stays".into(),
+            title: Safe::from("go to - ")
+                + self.send_key()
+                + " goes, "
+                + self.escape_key()
+                + " stays",
             lines: found.into_iter().filter_map(line).collect(),
-            chosen: Some(chosen),
+            chosen: chosen..chosen + 1,
             above: 0,
         }
     }
 }
 
 /// Whether a caller is saved: what is typed by habit is no answer.
-fn question(guest: &Guest, name: &str) -> Panel {
+fn question(guest: &Guest, name: &str, escape: &Safe) -> Panel {
     let name = safe_line(name);
     let lines = vec![
         Safe::default(),
@@ -109,12 +155,12 @@ fn question(guest: &Guest, name: &str) -> Panel {
         Safe::default(),
         "Compare the key with its owner by another way, or it may be anybody.".into(),
         Safe::default(),
-        "[y] yes, save it   [Esc] not now; /refuse sends it away".into(),
+        Safe::from("[y] yes, save it   [") + escape + "] not now; /refuse sends it away",
     ];
     Panel {
         title: "an unknown key".into(),
         lines,
-        chosen: None,
+        chosen: 0..0,
         above: 0,
     }
 }

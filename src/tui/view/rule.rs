@@ -62,20 +62,16 @@ impl App {
         self.obstacle().map(|words| (words, plain))
     }
 
+    /// What is asked here; what covers the conversation asks in a panel of its own.
     fn question(&self) -> Option<Safe> {
-        match &self.mode {
-            Mode::Pasted(lines) => {
-                Some(Safe::from(*lines) + " lines: Enter send as one message, Esc edit")
-            }
-            Mode::Leave { waiting, drafts } => Some(left_behind(*waiting, *drafts)),
-            Mode::Chat
-            | Mode::Search(_)
-            | Mode::Past { .. }
-            | Mode::Switcher { .. }
-            | Mode::Panel { .. }
-            | Mode::Verify(_)
-            | Mode::Code(_)
-            | Mode::Welcome { .. } => None,
+        let (send, escape) = (self.send_key(), self.escape_key());
+        if let Mode::Pasted(lines) = &self.mode {
+            let words = Safe::from(*lines) + " lines: " + send + " send as one message, ";
+            Some(words + escape + " edit")
+        } else if let Mode::Leave { waiting, drafts } = &self.mode {
+            Some(left_behind(*waiting, *drafts, &escape))
+        } else {
+            None
         }
     }
 
@@ -108,7 +104,7 @@ impl App {
 }
 
 /// What is not delivered, what is written and not sent, and whether that is to stay so.
-fn left_behind(waiting: usize, drafts: usize) -> Safe {
+fn left_behind(waiting: usize, drafts: usize, escape: &Safe) -> Safe {
     let waiting = match waiting {
         0 => None,
         1 => Some("1 message is not delivered".into()),
@@ -120,5 +116,5 @@ fn left_behind(waiting: usize, drafts: usize) -> Safe {
         several => Some(Safe::from(several) + " drafts are not sent"),
     };
     let words = Safe::join(waiting.into_iter().chain(drafts), ", ");
-    words + ". Leave? y yes, Esc no"
+    words + ". Leave? y yes, " + escape + " no"
 }

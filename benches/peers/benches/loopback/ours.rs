@@ -86,8 +86,8 @@ impl Node {
     }
 
     /// What the server does. The receipts of what came together travel together.
-    fn answer_all(&self, updates: impl Iterator<Item = Update>) {
-        let (mut taken, mut echoes) = (Vec::new(), Vec::new());
+    fn answer_all(&self, updates: impl Iterator<Item = Update>, taken: &mut Vec<Name>) {
+        let mut echoes = Vec::new();
         for update in updates {
             match update {
                 Update::Chat(Event::Message { message, .. }) => {
@@ -112,7 +112,7 @@ impl Node {
         }
         let peer = self.peer.into();
         let answer = |messenger: &mut Messenger, now| {
-            for name in taken {
+            for name in taken.drain(..) {
                 messenger.take(peer, name, now);
             }
             for draft in echoes {
@@ -343,10 +343,10 @@ fn clock_base() -> u64 {
 pub fn serve() {
     let node = Node::new(SERVER, CLIENT, Vec::new());
     ready(node.handle().local_addr(), &[]);
-    let mut updates = Vec::new();
+    let (mut updates, mut taken) = (Vec::new(), Vec::new());
     loop {
         node.wait_for(&mut updates);
-        node.answer_all(updates.drain(..));
+        node.answer_all(updates.drain(..), &mut taken);
     }
 }
 

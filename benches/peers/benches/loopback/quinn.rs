@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig};
 use rustls::pki_types::CertificateDer;
-use securechat_peers::tls;
+use securechat_peers::tls::{self, Cipher};
 
 use crate::tls::{Frames, Window, frame};
 use crate::{
@@ -74,11 +74,12 @@ struct Client {
 }
 
 impl Client {
-    fn new(server: &str) -> Self {
+    fn new(server: &str, cipher: Cipher) -> Self {
         let runtime = runtime();
         let certificate = CertificateDer::from(bytes_of(server));
         let (connection, (send, receive)) = runtime.block_on(async {
-            let config = QuicClientConfig::try_from(tls::client(certificate)).expect("TLS 1.3");
+            let config = tls::client(certificate, cipher);
+            let config = QuicClientConfig::try_from(config).expect("TLS 1.3");
             let mut endpoint = Endpoint::client(local()).expect("a free port");
             endpoint.set_default_client_config(ClientConfig::new(Arc::new(config)));
             let connecting = endpoint
@@ -155,8 +156,8 @@ async fn wait_for_one(receive: &mut RecvStream, frames: &mut Frames) {
     }
 }
 
-pub fn call(server: &str, load: Load) {
-    let mut client = Client::new(server);
+pub fn call(server: &str, cipher: Cipher, load: Load) {
+    let mut client = Client::new(server, cipher);
     client.deliver(&[TAKE; 100], 1);
     first_message();
     round_trips(100, load.round_trips, |message| client.round_trip(message));

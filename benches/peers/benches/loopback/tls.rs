@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConnection, ServerConnection, StreamOwned};
-use securechat_peers::tls;
+use securechat_peers::tls::{self, Cipher};
 
 use crate::{
     DONE, ECHO, Load, TAKE, WINDOW, address_of, bulk, bytes_of, client_done, first_message,
@@ -137,7 +137,7 @@ struct Client {
 
 impl Client {
     fn new(server: &str) -> Self {
-        let config = tls::client(CertificateDer::from(bytes_of(server)));
+        let config = tls::client(CertificateDer::from(bytes_of(server)), Cipher::Usual);
         let socket = TcpStream::connect(address_of(server)).expect("the server listens");
         socket.set_nodelay(true).expect("TCP");
         let name = tls::NAME.try_into().expect("a name");

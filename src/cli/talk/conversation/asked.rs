@@ -1,21 +1,27 @@
 //! What both faces can ask for beyond how things stand: names, our own key, what is kept.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::history::{self, transcript};
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::files::in_home;
 use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Filter, key_uri};
-use crate::text::{Safe, safe_line};
+use crate::store::{Entry, Filter, Page, Search, Standing, Way, Which, key_uri};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
+use crate::tui::{self, Hit};
 
 /// Messages that a search shows at most, and their bytes: the newest, and one in any case.
 const MOST_FOUND: usize = 200;
 const MOST_FOUND_BYTES: usize = 256 << 10;
+/// Lines of one of them that a list has.
+const MOST_LINES: usize = 6;
+/// Messages on either side that are shown around one of them, and their bytes.
+const MOST_AROUND: usize = 50;
+const MOST_AROUND_BYTES: usize = 128 << 10;
 
 impl Conversation {
     /// Saves somebody who has no name yet.
@@ -98,9 +104,28 @@ impl Conversation {
 
     /// Looks in what is kept, as `history search` does. That it cannot is told and ends nothing.
     pub(super) fn search(&mut self, words: String, with: Option<PeerId>, within: Option<Duration>) {
-        match self.found(words, with, within) {
-            Ok(lines) => self.show_page("found", lines),
-            Err(error) => self.complain(&error),
+        let page = match self.found(words.clone(), with, within) {
+            Ok(page) => page,
+            Err(error) => return self.complain(&error),
+        };
+        let sum = summary(&page);
+        let now = Stamp::local(self.clock.unix_time());
+        let told = |it: &Entry| transcript(it, self.label(&it.contact.peer()), &now);
+        if self.face.is_screen() {
+            let hit = |it: &Entry| Hit {
+                which: which_of(it),
+                lines: excerpt(&told(it), &words),
+            };
+            let hits = page.entries.iter().rev().map(hit).collect();
+            if let Some(screen) = self.face.screen() {
+                screen.found(hits, sum);
+            }
+            return;
+        }
+        let told: Vec<Safe> = page.entries.iter().map(told).collect();
+        let lines = told.iter().flat_map(lines_of);
+        for line in lines.chain(sum).collect::<Vec<_>>() {
+            self.warn(line);
         }
     }
 
@@ -109,7 +134,7 @@ impl Conversation {
         words: String,
         with: Option<PeerId>,
         within: Option<Duration>,
-    ) -> Result<Vec<Safe>, Error> {
+    ) -> Result<Page, Error> {
         self.profile.journal.catch_up()?;
         let now = self.clock.unix_time();
         let ago = |within: Duration| u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
@@ -120,27 +145,30 @@ impl Conversation {
             words: Some(words),
         };
         let journal = &self.profile.journal;
-        let found = journal.page(&filter, 0, MOST_FOUND, MOST_FOUND_BYTES)?;
-        let now = Stamp::local(now);
-        let mut lines = Vec::new();
-        for entry in &found.entries {
-            let told = transcript(entry, self.label(&entry.contact.peer()), &now);
-            lines.extend(told.as_str().lines().map(safe_line));
+        let mut search = Search::new(filter, Way::Back, None);
+        Ok(journal.page(&mut search, MOST_FOUND, MOST_FOUND_BYTES)?)
+    }
+
+    /// Shows a message that was found among its neighbours.
+    pub(super) fn show_around(&mut self, which: tui::Which) {
+        let of = Which {
+            contact: which.peer.into(),
+            name: which.name,
+            is_ours: which.is_ours,
+        };
+        let found = (self.profile.journal).around(of, MOST_AROUND, MOST_AROUND_BYTES);
+        let around = match found {
+            Ok(Some(around)) => around,
+            Ok(None) => return self.warn("that message is not in the history any more".into()),
+            Err(error) => return self.complain(&error.into()),
+        };
+        let label = self.label(&which.peer);
+        let now = Stamp::local(self.clock.unix_time());
+        let told = |it: &Entry| lines_of(&transcript(it, label.clone(), &now)).collect();
+        let messages = around.entries.iter().map(told).collect();
+        if let Some(screen) = self.face.screen() {
+            screen.around(messages, around.at);
         }
-        lines.push(match (found.entries.len(), found.older) {
-            (0, _) => {
-                "nothing of what is kept has that in it ([history] keep says what is kept)".into()
-            }
-            (len, 0) => Safe::from("found: ") + len,
-            (len, older) => {
-                let words = Safe::from("the newest ") + len + "; older ones with that in them: ";
-                words + older + " (securechat history search shows all)"
-            }
-        });
-        if found.unreadable > 0 {
-            lines.push(Safe::from("not readable, and not searched: ") + found.unreadable);
-        }
-        Ok(lines)
     }
 
     /// Writes what is kept of a conversation into a file: lines themselves keep nothing.
@@ -154,9 +182,13 @@ impl Conversation {
         // As of a day on which nothing was said: each line has its date.
         let never = Stamp::local(UnixTime(0));
         let mut lines = Vec::new();
-        (self.profile.journal).visit(&filter, |entry| {
+        let unreadable = (self.profile.journal).visit(&filter, |entry| {
             lines.push(transcript(entry, label.clone(), &never));
         })?;
+        if unreadable > 0 {
+            let words = Safe::from("cannot be read, and left out: ") + count_messages(unreadable);
+            self.warn(words);
+        }
         if lines.is_empty() {
             let words = Safe::from("nothing of the conversation with ") + label;
             self.warn(words + " is kept ([history] keep says what is); no file was written");
@@ -174,20 +206,93 @@ impl Conversation {
             Err(error) => self.complain(&error),
         }
     }
+}
 
-    /// Lines that belong together: a page of a screen, or lines.
-    fn show_page(&mut self, title: &'static str, lines: Vec<Safe>) {
-        if let Some(screen) = self.face.screen() {
-            return screen.page(title, lines);
+/// What is told about all that was found.
+fn summary(page: &Page) -> Vec<Safe> {
+    let mut lines = vec![match (page.entries.len(), page.more) {
+        (0, _) => {
+            "nothing of what is kept has that in it ([history] keep says what is kept)".into()
         }
-        for line in lines {
-            self.warn(line);
+        (len, 0) => Safe::from("found: ") + len,
+        (len, older) => {
+            let words = Safe::from("the newest ") + len + "; older ones with that in them: ";
+            words + older + " (securechat history search shows all)"
         }
+    }];
+    if page.unreadable > 0 {
+        lines.push(Safe::from("not readable, and not searched: ") + page.unreadable);
+    }
+    lines
+}
+
+fn which_of(entry: &Entry) -> tui::Which {
+    tui::Which {
+        peer: entry.contact.peer(),
+        name: entry.name,
+        is_ours: !matches!(entry.standing, Standing::Received { .. }),
     }
 }
 
-/// What a shell would make of `~/`, which no shell has read here.
-fn in_home(file: &str) -> PathBuf {
-    let home = file.strip_prefix("~/").zip(std::env::home_dir());
-    home.map_or_else(|| file.into(), |(rest, home)| Path::new(&home).join(rest))
+fn lines_of(told: &Safe) -> impl Iterator<Item = Safe> {
+    told.as_str().lines().map(safe_line)
+}
+
+/// As much of a message as is looked at in a list: its first line, and those around the words.
+fn excerpt(told: &Safe, words: &str) -> Vec<Safe> {
+    let lines: Vec<Safe> = lines_of(told).collect();
+    if lines.len() <= MOST_LINES {
+        return lines;
+    }
+    let words = words.to_lowercase();
+    let has = |line: &Safe| line.as_str().to_lowercase().contains(&words);
+    let at = lines.iter().position(has).unwrap_or(0);
+    let from = at.saturating_sub(1).clamp(1, lines.len() - 1);
+    let upto = (from + MOST_LINES - 2).min(lines.len());
+    let gap = |is_there: bool| is_there.then(|| Safe::from("      ..."));
+    let mut shown: Vec<Safe> = lines.iter().take(1).cloned().collect();
+    shown.extend(gap(from > 1));
+    shown.extend_from_slice(lines.get(from..upto).unwrap_or(&[]));
+    shown.extend(gap(upto < lines.len()));
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::safe_text;
+
+    #[test]
+    fn of_a_long_message_the_first_line_and_those_with_the_words_are_listed() {
+        let long = |needle: usize| {
+            let line = |at: usize| {
+                if at == needle {
+                    "the NEEDLE".into()
+                } else {
+                    format!("line {at}")
+                }
+            };
+            safe_text(&(0..50).map(line).collect::<Vec<_>>().join("\n"))
+        };
+        let listed = |needle| {
+            let lines = excerpt(&long(needle), "needle");
+            lines.iter().map(|it| it.to_string()).collect::<Vec<_>>()
+        };
+        let gap = "      ...";
+        let wanted = [
+            "line 0",
+            gap,
+            "line 19",
+            "the NEEDLE",
+            "line 21",
+            "line 22",
+            gap,
+        ];
+        assert_eq!(listed(20), wanted);
+        assert_eq!(listed(0)[..2], ["the NEEDLE", "line 1"]);
+        let end = listed(49);
+        assert_eq!(end[end.len() - 2..], ["line 48", "the NEEDLE"]);
+        let short = safe_text("one\ntwo");
+        assert_eq!(excerpt(&short, "two").len(), 2);
+    }
 }

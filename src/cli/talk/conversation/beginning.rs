@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::Name;
+use crate::chat::Outgoing;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, Waits};
-use crate::cli::talk::profile::count;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
+use crate::text::count_messages;
 
 impl Conversation {
     /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
@@ -28,25 +28,30 @@ impl Conversation {
 
     /// Each message that waits gets a number, so that its receipt can be told.
     fn tell_left(&mut self) -> Result<(), Error> {
-        let mut left: BTreeMap<PeerId, Vec<Name>> = BTreeMap::new();
+        let mut left: BTreeMap<PeerId, Vec<Outgoing>> = BTreeMap::new();
         for (contact, message) in core::mem::take(&mut self.profile.left.waiting) {
-            left.entry(contact.peer()).or_default().push(message.name);
             if let Some(screen) = self.face.screen() {
                 screen.own_from_before(contact.peer(), &message);
             }
+            left.entry(contact.peer()).or_default().push(message);
         }
         let now = self.clock.now();
-        for (peer, names) in left {
-            let messages = names.len();
+        for (peer, waiting) in left {
+            let messages = waiting.len();
             let fact = Fact::Outbox {
                 who: self.who(&peer),
                 messages,
                 state: Waits::FromBefore,
             };
             self.publish(&fact);
-            let numbers = self.state.sent.take_over(peer, names.into_iter(), now);
+            let names = waiting.iter().map(|it| it.name);
+            let numbers = self.state.sent.take_over(peer, names, now);
+            for (number, message) in numbers.clone().zip(&waiting) {
+                self.remember_ours(peer, number, message);
+            }
             let verb = if messages == 1 { " waits" } else { " wait" };
-            let words = count(messages) + " from before" + verb + " for " + self.label(&peer);
+            let words =
+                count_messages(messages) + " from before" + verb + " for " + self.label(&peer);
             let is_stranger = self.status(peer)?.is_none();
             let words = if self.is_aside(&peer) {
                 words

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::screen::link_status;
-use crate::cli::talk::conversation::standing::{clock, span};
+use crate::cli::talk::conversation::standing::clock;
 use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
 use crate::cli::{Error, ExitCode};
@@ -12,7 +12,7 @@ use crate::commands::{self, COMMANDS, Command, Usage};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, fingerprint};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, safe_line, span};
 use crate::time::Instant;
 
 /// How long an answer to `/ping` may take before it is told that none has come.
@@ -22,8 +22,10 @@ const HELP: &[&str] = &[
     "a line is sent to the peer that the prompt shows",
     "@NAME TEXT says TEXT to NAME, and later lines too (@NAME: later lines only)",
     "//TEXT and @@TEXT say it with one / or @ in front",
-    "A message has a number: [3] delivered says that the other side has shown it. What is",
-    "not delivered is kept when you leave, and sent next time its receiver is reachable.",
+    "A message of yours has a number: [3] delivered says that the other side has shown it. What",
+    "is not delivered is kept when you leave, and sent next time its receiver is reachable.",
+    "N of /retry is that number; else it counts from the end of the conversation that the prompt",
+    "shows, theirs and yours: 1, or none, is the newest.",
 ];
 
 impl Conversation {
@@ -70,31 +72,38 @@ impl Conversation {
             Command::Export(file) => {
                 return self.about(None, |it, peer| it.export_kept(peer, file));
             }
-            Command::Keys
-            | Command::Close
-            | Command::Clear
-            | Command::Delete
-            | Command::Copy(_)
-            | Command::Info(_)
-            | Command::Reply(_)
-            | Command::Retry(_)
-            | Command::Unread
-            | Command::Bare
-            | Command::Redraw
-            | Command::Mute
-            | Command::Notify(_) => self.warn("that is a command of the full screen only".into()),
+            Command::Info(n) => self.tell_details(n),
+            Command::Copy(n) => self.copy_message(n),
+            Command::Reply(n) => self.quote_message(n),
+            Command::Retry(number) => return self.retry(number),
+            Command::Keys => self.left_out("keys"),
+            Command::Delete(n) => self.delete_message(n),
+            Command::Close => self.left_out("close"),
+            Command::Clear => self.left_out("clear"),
+            Command::Unread => self.left_out("unread"),
+            Command::Bare => self.left_out("bare"),
+            Command::Redraw => self.left_out("redraw"),
+            Command::Mute => self.left_out("mute"),
+            Command::Notify(_) => self.left_out("notify"),
         }
         Ok(None)
     }
 
     fn help(&mut self) {
-        let of_lines = COMMANDS.iter().filter(|usage| !usage.is_of_screen);
+        let of_lines = COMMANDS.iter().filter(|usage| usage.left_out.is_none());
         for line in commands::lines(of_lines) {
             self.warn(line);
         }
         for line in HELP {
             self.warn((*line).into());
         }
+    }
+
+    /// Tells why a command of the full screen does nothing here.
+    fn left_out(&mut self, word: &'static str) {
+        let reason = commands::find(word).and_then(|usage| usage.left_out);
+        let words = Safe::from("/") + word + " is of the full screen only: ";
+        self.warn(words + reason.unwrap_or("lines do not have it"));
     }
 
     pub(super) fn misused(&mut self, usage: &Usage) {

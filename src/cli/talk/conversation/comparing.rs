@@ -1,6 +1,7 @@
 //! How a comparison stands, and how that is shown: to a screen as a value, in lines with the commands.
 
 use crate::chat::words::{Typed, compare, words};
+use crate::cli::Peer;
 use crate::cli::peers::verify::lines;
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
@@ -105,12 +106,7 @@ impl Conversation {
             return screen.safety_number(peer, safe_line(number));
         }
         let label = self.label(&peer);
-        let first =
-            Safe::from("verify: call ") + &label + " or meet. Do NOT use this chat for it: ";
-        self.warn_about(
-            peer,
-            first + "whoever is in the middle could answer. Both of you have:",
-        );
+        self.warn_about(peer, call(&label) + " Both of you have:");
         for line in lines(number) {
             self.warn_about(peer, Safe::from("    ") + line);
         }
@@ -128,10 +124,9 @@ impl Conversation {
         let label = self.label(&peer);
         let [a, b, c, d] = words(code);
         let [x, y, z] = code.numbers();
-        let call = Safe::from("verify: call ") + &label + " or meet. Do NOT use this chat for it: ";
         let numbers = Safe::from("    or, without English, the numbers  ") + u64::from(x) + "  ";
         for line in [
-            call + "whoever is in the middle could answer. Both of you see:",
+            call(&label) + " Both of you see:",
             Safe::from("    ") + safe_line(&[a, b, c, d].join("   ")),
             numbers + u64::from(y) + "  " + u64::from(z),
             Safe::from("  they are the same:       /match ") + &label,
@@ -153,12 +148,28 @@ impl Conversation {
 
     /// What is to be done without words.
     pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
-        if !self.profile.contacts.is_saved(peer) {
-            return "compare the whole key with its owner by another way".into();
-        }
-        let words = Safe::from("compare the safety number: securechat peers verify ");
-        words + self.label(peer)
+        other_ways(&self.peer(peer))
     }
+}
+
+/// By which way people compare.
+fn call(label: &Safe) -> Safe {
+    let words = Safe::from("verify: call ") + label + " or meet. Do NOT use this chat for it: ";
+    words + "whoever is in the middle could answer."
+}
+
+/// As [`Conversation::other_ways`]. Only a saved peer has a line that says what came of it.
+pub(super) fn other_ways(peer: &Peer) -> Safe {
+    let (first, name) = if peer.saved {
+        ("", &peer.label)
+    } else {
+        (
+            "save it under a name (/save NAME) and ",
+            &Safe::from("NAME"),
+        )
+    };
+    let words = Safe::from(first) + "compare the safety number: securechat peers verify ";
+    words + name
 }
 
 /// Verified by our person alone: nobody waits for the other one.
@@ -177,7 +188,12 @@ pub(super) fn unfinished(label: &Safe, why: Unfinished) -> Safe {
         Unfinished::TooSoon => label.clone() + " compared less than a minute ago; wait that long",
         Unfinished::Expired => "nobody has compared within 5 minutes".into(),
         Unfinished::Lost => "the connection ended before you had compared".into(),
+        Unfinished::Impossible => too_old(label),
     }
+}
+
+pub(super) fn too_old(label: &Safe) -> Safe {
+    Safe::from("the program of ") + label + " is too old for that"
 }
 
 /// What is wrong with the words that were read out. None are right: then a person has compared.
@@ -219,8 +235,6 @@ mod tests {
     #[test]
     fn five_minutes_that_pass_are_told() {
         let mut pair = Pair::connected(1);
-        // They introduce themselves first.
-        pair.advance(Duration::from_secs(1));
         let peer = pair.id(pair.b);
         let a = pair.a;
         let asked = pair.command(a, |endpoint, now| endpoint.verify(peer, now));
@@ -249,6 +263,10 @@ mod tests {
             (
                 Unfinished::TooSoon,
                 "bob compared less than a minute ago; wait that long",
+            ),
+            (
+                Unfinished::Impossible,
+                "the program of bob is too old for that",
             ),
             (
                 Unfinished::Lost,

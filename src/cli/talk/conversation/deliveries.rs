@@ -65,15 +65,7 @@ impl Conversation {
     }
 
     fn check_send(&self, send: &Send) -> Result<PeerId, Error> {
-        let peer = self.peer_called(&send.peer)?;
-        self.profile.contacts.known().check_not_revoked(&peer)?;
-        self.check_not_aside(peer)?;
-        if self.status(peer)?.is_none() {
-            return Err(Error::NoSuchPeer {
-                name: safe_line(&send.peer),
-                similar: None,
-            });
-        }
+        let peer = self.peer_to_talk_to(&send.peer)?;
         if send.text.is_empty() {
             let reason = "there is nothing to send".into();
             return Err(Error::BadRequest { reason });

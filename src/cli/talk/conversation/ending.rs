@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::{Conversation, Typist};
-use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Undelivered;
 use crate::cli::wording::kept;
 use crate::cli::{End, Error, ExitCode, Loss};
 use crate::id::PeerId;
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
 use crate::time::Instant;
 
 /// How long somebody who leaves waits for receipts.
@@ -130,7 +129,7 @@ impl Conversation {
         let unsaid = self.unsaid();
         if unsaid > 0 {
             let verb = if unsaid == 1 { " was" } else { " were" };
-            words.push(count(unsaid) + verb + " not taken");
+            words.push(count_messages(unsaid) + verb + " not taken");
         }
         words
     }

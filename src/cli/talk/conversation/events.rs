@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 
 use crate::chat::Update;
 use crate::cli::json::ms;
-use crate::cli::talk::conversation::standing::span;
 use crate::cli::talk::conversation::{Conversation, Link, Typist};
 use crate::cli::talk::fact::{self, Change, Fact, Waits};
 use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode};
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{CloseReason, Event, Refusal};
-use crate::store::HostPort;
-use crate::text::Safe;
+use crate::store::{self, Day, HostPort};
+use crate::text::{Safe, span};
 use crate::wire::limits::VERSION;
 
 impl Conversation {
@@ -126,17 +125,32 @@ impl Conversation {
 
     /// Saves a peer; false, after saying why, if that cannot be done.
     pub(super) fn save(&mut self, name: &str, peer: &PeerId, addresses: &[HostPort]) -> bool {
-        let saved = self.profile.contacts.save(name, peer, addresses);
-        if let Err(error) = saved {
+        if let Err(error) = self.save_contact(name, peer, addresses) {
             self.complain(&error.into());
             return false;
         }
         true
     }
 
+    /// As [`Conversation::save`]; a name is no decision about whose words differed.
+    ///
+    /// # Errors
+    /// As [`Contacts::save`](crate::cli::talk::contacts::Contacts::save).
+    pub(super) fn save_contact(
+        &mut self,
+        name: &str,
+        peer: &PeerId,
+        addresses: &[HostPort],
+    ) -> Result<(), store::Error> {
+        let today = Day::from(self.clock.unix_time());
+        let differed = self.is_aside(peer).then_some(today);
+        (self.profile.contacts).save(name, peer, addresses, differed)
+    }
+
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let why = self.label(&peer) + " refused";
-        self.link(peer).why = Some(why);
+        let link = self.link(peer);
+        (link.why, link.wants_nothing) = (Some(why), true);
         let own = self.own;
         self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
         self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
@@ -163,6 +177,7 @@ impl Conversation {
         let link = self.link(peer);
         (link.since, link.is_silent, link.why) = (None, false, Some(why.clone()));
         link.has_left = reason == CloseReason::Goodbye;
+        link.wants_nothing = reason == CloseReason::Declined;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
         self.calls.on_end(&peer, self.clock.now());
         if reason == CloseReason::WordsDiffer {

@@ -81,6 +81,7 @@ impl Conversation {
             Err(error) => (false, Err(error)),
         };
         let end = self.printed(result)?;
+        self.remember_theirs(peer, message);
         if self.face.is_service() {
             let said = Said::incoming(self.who(&peer), message, is_again);
             self.programs.hold(said, (contact, message.name), now);
@@ -110,6 +111,7 @@ impl Conversation {
                 .delivered += 1;
         }
         self.face.moved(contact.peer(), name, state);
+        self.state.backlog.moved(contact.peer(), name, state);
         let end = self.tell_state(contact, name, state)?;
         self.answer_waits(contact, name, state);
         self.profile.journal.settled(contact, name, state);
@@ -144,6 +146,7 @@ impl Conversation {
                 self.state.has_failed |= !settled.is_earlier;
                 let reason = Safe::from("failed: ") + safe_line(&reason.to_string());
                 if self.is_person() {
+                    let reason = reason + self.remedy(peer, number)?;
                     let own = self.own_message(number, peer);
                     let printed = self.face.outcome(self.clock.unix_time(), &own, &reason);
                     return self.printed(printed);

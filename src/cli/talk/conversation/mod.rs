@@ -17,10 +17,12 @@ mod ending;
 mod events;
 mod guests;
 mod messages;
+mod moving;
 mod news;
 mod pings;
 mod prompt;
 mod quality;
+mod recalled;
 mod requests;
 mod screen;
 mod serving;
@@ -40,14 +42,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
+use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
+use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::{Change, Fact};
+use crate::cli::talk::files::Lookup;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::network::Input;
@@ -59,7 +64,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpError, IcmpKind, ResolveError};
 use crate::proto::{ApiMisuse, SessionStatus};
-use crate::store::Day;
+use crate::store::{Day, Search};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 use crate::wire::limits::VERSION;
@@ -162,6 +167,14 @@ pub(in crate::cli::talk) struct State {
     /// When the person said that it wants to leave.
     leaving: Option<Instant>,
     sent: Sent,
+    /// From where packets leave.
+    routes: Routes,
+    /// Who looks for the names of files.
+    lookup: Lookup,
+    /// What lines have shown.
+    backlog: Backlog,
+    /// What the next line to somebody answers.
+    quote: Option<(PeerId, String)>,
     links: BTreeMap<PeerId, Link>,
     /// Whose words are on the table.
     comparing: BTreeMap<PeerId, Comparing>,
@@ -184,6 +197,8 @@ pub(in crate::cli::talk) struct State {
     ping_shown: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
+    /// What somebody looks through page by page, and when it was asked for last.
+    search: Option<(Search, Instant)>,
     /// How much was said with whom.
     counts: BTreeMap<PeerId, Counts>,
 }
@@ -275,8 +290,12 @@ struct Link {
     since: Option<UnixTime>,
     /// Nothing is heard.
     is_silent: bool,
+    /// This machine has another address, and nothing that left since has been acknowledged.
+    has_new_address: bool,
     /// It said goodbye.
     has_left: bool,
+    /// It has said that it wants nothing of us.
+    wants_nothing: bool,
     /// It showed another signing key than before.
     has_another_key: bool,
     /// Why the last one ended, or none came about.
@@ -391,7 +410,9 @@ impl Conversation {
         }
         self.state.looked = now;
         self.state.has_room = true;
+        self.drop_old_search(now);
         self.tell_late(now)?;
+        self.look_at_network(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
         let Some(screen) = self.face.screen() else {

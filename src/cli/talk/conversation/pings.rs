@@ -15,7 +15,6 @@ use crate::cli::talk::request::Ping;
 use crate::id::PeerId;
 use crate::net::Family;
 use crate::store::HostPort;
-use crate::text::safe_line;
 use crate::time::Instant;
 
 /// Answers that are waited for at one time: ten pings a second for more than a minute, for somebody beside.
@@ -75,15 +74,7 @@ impl Conversation {
     }
 
     fn check_ping(&self, ping: &Ping) -> Result<(PeerId, Option<HostPort>), Error> {
-        let peer = self.peer_called(&ping.peer)?;
-        self.profile.contacts.known().check_not_revoked(&peer)?;
-        self.check_not_aside(peer)?;
-        if self.status(peer)?.is_none() {
-            return Err(Error::NoSuchPeer {
-                name: safe_line(&ping.peer),
-                similar: None,
-            });
-        }
+        let peer = self.peer_to_talk_to(&ping.peer)?;
         if !matches!(ping.family, None | Some(4 | 6)) {
             let reason = "the family is 4 or 6".into();
             return Err(Error::BadRequest { reason });
@@ -97,7 +88,7 @@ impl Conversation {
     }
 
     /// Sends one, if there is a session to send it through. Returns its number.
-    fn send_ping(&mut self, peer: PeerId) -> Result<Option<u64>, Error> {
+    pub(super) fn send_ping(&mut self, peer: PeerId) -> Result<Option<u64>, Error> {
         self.state.last_ping += 1;
         let number = self.state.last_ping;
         let sent = self

@@ -1,5 +1,5 @@
 //! How good the ways are: told to programs when it changes, and to everybody when one seems to work in one
-//! direction only.
+//! direction only, or is being found anew.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use crate::cli::Error;
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::screen::link_status;
-use crate::cli::talk::fact::{Change, Fact};
+use crate::cli::talk::fact::{Change, Fact, Whose};
 use crate::id::PeerId;
+use crate::text::Safe;
 use crate::time::Instant;
-use crate::tui::LinkStatus;
+use crate::tui::{LinkStatus, Moved};
 
 /// From one event about a way to the next, at least; and in the second minute of trouble and later. As the link
 /// line of a screen.
@@ -23,12 +24,32 @@ const RTT_STEP: Duration = Duration::from_millis(5);
 /// or by this part of what was told.
 const RTT_PART: u32 = 4;
 
+/// From one word about a new address to the next: whoever sends a peer's packets on makes it seem to move.
+const MOVE_PAUSE: Duration = Duration::from_secs(60);
+
 /// What has been told about a way.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     last: Option<(Instant, Figures)>,
     /// Whether it was told that they may not hear us.
     is_unheard: bool,
+    /// The move that was told and is not over.
+    moved: Option<Moved>,
+    /// When one was told last.
+    moved_at: Option<Instant>,
+}
+
+/// What people are told of as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// They may not hear us.
+    Unheard,
+    /// They hear us.
+    Heard,
+    /// Somebody has a new address.
+    Moving(Moved),
+    /// It works, or the old one does.
+    Settled(Moved),
 }
 
 /// What is told.
@@ -37,6 +58,7 @@ struct Figures {
     address: Option<SocketAddr>,
     rtt: Option<Duration>,
     loss: Option<u32>,
+    moved: Option<Moved>,
     is_in_trouble: bool,
 }
 
@@ -46,6 +68,7 @@ impl Figures {
             address: link.address,
             rtt: link.rtt,
             loss: link.loss,
+            moved: link.moved,
             is_in_trouble: link.is_silent() || link.is_unheard(),
         }
     }
@@ -57,6 +80,7 @@ impl Figures {
         };
         rtt || self.address != told.address
             || self.loss != told.loss
+            || self.moved != told.moved
             || self.is_in_trouble != told.is_in_trouble
     }
 }
@@ -78,14 +102,33 @@ impl Told {
         is_news
     }
 
-    /// Whether it is news that they hear us, or that they may not; a silence says neither.
-    fn turns(&mut self, link: &LinkStatus) -> Option<bool> {
+    /// What is news for people; in a silence nothing is.
+    fn turns(&mut self, link: &LinkStatus, now: Instant) -> Option<Turn> {
+        if link.is_silent() {
+            return None;
+        }
         let is_unheard = link.is_unheard();
-        let is_news = is_unheard != self.is_unheard && !link.is_silent();
-        is_news.then(|| {
+        if is_unheard != self.is_unheard {
             self.is_unheard = is_unheard;
-            is_unheard
-        })
+            return Some(if is_unheard {
+                Turn::Unheard
+            } else {
+                Turn::Heard
+            });
+        }
+        self.moves(link.moved, now)
+    }
+
+    fn moves(&mut self, moved: Option<Moved>, now: Instant) -> Option<Turn> {
+        let Some(moved) = moved else {
+            return self.moved.take().map(Turn::Settled);
+        };
+        let told = self.moved_at.map(|at| now.saturating_since(at));
+        if self.moved.is_some() || told.is_some_and(|since| since < MOVE_PAUSE) {
+            return None;
+        }
+        (self.moved, self.moved_at) = (Some(moved), Some(now));
+        Some(Turn::Moving(moved))
     }
 }
 
@@ -99,8 +142,8 @@ impl Conversation {
                 self.link(peer).told = Told::default();
                 continue;
             };
-            if let Some(is_unheard) = self.link(peer).told.turns(&link) {
-                self.tell_turn(peer, &link, is_unheard);
+            if let Some(turn) = self.link(peer).told.turns(&link, now) {
+                self.tell_turn(peer, &link, turn);
             }
             if self.has_hearers() && self.link(peer).told.tells(&link, now) {
                 self.publish_quality(peer, &link);
@@ -109,13 +152,29 @@ impl Conversation {
         Ok(())
     }
 
-    fn tell_turn(&mut self, peer: PeerId, link: &LinkStatus, is_unheard: bool) {
-        if let (true, Some(unacked), Some(words)) = (is_unheard, link.unacked, link.trouble()) {
-            let unacked_ms = ms(unacked);
-            return self.tell_link(peer, Change::Unheard { unacked_ms }, words);
-        }
-        let words = self.label(&peer) + " hears us again";
-        self.tell_link(peer, Change::Heard, words);
+    fn tell_turn(&mut self, peer: PeerId, link: &LinkStatus, turn: Turn) {
+        let label = self.label(&peer);
+        let trouble = link.trouble().unwrap_or_default();
+        let (change, words) = match turn {
+            Turn::Unheard => {
+                let unacked_ms = link.unacked.map_or(0.0, ms);
+                (Change::Unheard { unacked_ms }, trouble)
+            }
+            Turn::Heard => (Change::Heard, label + " hears us again"),
+            Turn::Moving(moved) => {
+                let address = link.address.filter(|_| moved != Moved::Here);
+                let moved = Whose::from(moved);
+                (Change::Moving { moved, address }, trouble)
+            }
+            // That it is there now has been told.
+            Turn::Settled(Moved::There(to)) if link.address == Some(to) => return,
+            Turn::Settled(_) => {
+                let address = link.address;
+                let at = address.map_or_else(Safe::default, |at| Safe::from(" at ") + at);
+                (Change::Settled { address }, label + " answers" + at)
+            }
+        };
+        self.tell_link(peer, change, words);
     }
 
     fn publish_quality(&mut self, peer: PeerId, link: &LinkStatus) {
@@ -127,6 +186,7 @@ impl Conversation {
                 unacked_ms: link.unacked.map(ms),
                 path: "direct",
                 address: link.address,
+                moved: link.moved.map(Whose::from),
             },
             rtt_ms: link.rtt.map(ms),
             message: link.trouble().unwrap_or_else(|| link.quality()),
@@ -147,6 +207,7 @@ mod tests {
         is_due: false,
         unacked: None,
         key_age: None,
+        moved: None,
     };
 
     fn at(ms: u64) -> Instant {
@@ -217,16 +278,65 @@ mod tests {
             ..GOOD
         };
         let mut told = Told::default();
-        assert_eq!(told.turns(&unacked(10)), None);
-        assert_eq!(told.turns(&unacked(11)), Some(true));
-        assert_eq!(told.turns(&unacked(12)), None);
+        let mut turns = |link: &LinkStatus| told.turns(link, at(0));
+        assert_eq!(turns(&unacked(10)), None);
+        assert_eq!(turns(&unacked(11)), Some(Turn::Unheard));
+        assert_eq!(turns(&unacked(12)), None);
         let silent = LinkStatus {
             heard: Some(Duration::from_secs(7)),
             is_due: true,
             ..unacked(20)
         };
-        assert_eq!(told.turns(&silent), None);
-        assert_eq!(told.turns(&GOOD), Some(false));
-        assert_eq!(told.turns(&GOOD), None);
+        assert_eq!(turns(&silent), None);
+        assert_eq!(turns(&GOOD), Some(Turn::Heard));
+        assert_eq!(turns(&GOOD), None);
+    }
+
+    fn moved(moved: Moved) -> LinkStatus {
+        LinkStatus {
+            moved: Some(moved),
+            ..GOOD
+        }
+    }
+
+    #[test]
+    fn a_new_address_is_told_when_it_begins_and_when_it_ends() {
+        let there = Moved::There("192.0.2.7:7".parse().unwrap());
+        for new in [Moved::Here, there] {
+            let mut told = Told::default();
+            assert_eq!(told.turns(&GOOD, at(0)), None);
+            assert_eq!(told.turns(&moved(new), at(500)), Some(Turn::Moving(new)));
+            assert_eq!(told.turns(&moved(new), at(1_000)), None);
+            assert_eq!(told.turns(&GOOD, at(1_500)), Some(Turn::Settled(new)));
+            assert_eq!(told.turns(&GOOD, at(2_000)), None);
+        }
+    }
+
+    #[test]
+    fn whoever_makes_a_peer_seem_to_move_again_and_again_is_told_of_once_a_minute() {
+        let there = |port| Moved::There(([192, 0, 2, 7], port).into());
+        let mut told = Told::default();
+        let mut turns = Vec::new();
+        for port in 0..90 {
+            turns.extend(told.turns(&moved(there(port)), at(u64::from(port) * 1_000)));
+            turns.extend(told.turns(&GOOD, at(u64::from(port) * 1_000 + 500)));
+        }
+        let [first, second] = [0, 60].map(there);
+        let expected = [
+            Turn::Moving(first),
+            Turn::Settled(first),
+            Turn::Moving(second),
+            Turn::Settled(second),
+        ];
+        assert_eq!(turns, expected);
+    }
+
+    #[test]
+    fn programs_are_told_of_a_new_address_as_of_other_changes() {
+        let mut told = Told::default();
+        assert!(told.tells(&GOOD, at(0)));
+        assert!(told.tells(&moved(Moved::Here), at(1_000)));
+        assert!(!told.tells(&moved(Moved::Here), at(2_000)));
+        assert!(told.tells(&GOOD, at(3_000)));
     }
 }

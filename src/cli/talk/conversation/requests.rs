@@ -1,29 +1,35 @@
 //! What programs ask for.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::chat::ContactId;
 use crate::cli::history::{Record, begins_with};
-use crate::cli::json::Event;
+use crate::cli::json::{Event, parse_message_id};
 use crate::cli::peers::List;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::recalled::why_it_stays;
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::request::{
-    Accept, Call, HistoryFind, HistoryPurge, PeersAdd, PeersRename, PeersRevoke, Unclear, read_line,
+    Accept, Call, Direction, HistoryDelete, HistoryFind, HistoryPurge, PeersAdd, PeersRename,
+    PeersRevoke, Unclear, read_line,
 };
 use crate::cli::{Error, ExitCode};
 use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
-use crate::store::{Filter, HostPort, KeyOffer, key_text};
+use crate::store::{Cursor, Deletion, Filter, HostPort, KeyOffer, Search, Way, Which, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// Messages in one answer at most.
 const PAGE: usize = 10_000;
 /// And their bytes; one comes in any case.
 const PAGE_BYTES: usize = 8 << 20;
+/// How long what lies ahead of a page is remembered.
+const SEARCH_LIFE: Duration = Duration::from_secs(60);
 
 /// Who asked, and what the answer has to carry.
 #[derive(Clone, Debug)]
@@ -160,7 +166,8 @@ impl Conversation {
             | Call::PeersRemove(_)
             | Call::Reload
             | Call::HistoryFind(_)
-            | Call::HistoryPurge(_) => {
+            | Call::HistoryPurge(_)
+            | Call::HistoryDelete(_) => {
                 let done = self.do_call(call);
                 if let Err(Error::System { .. }) = &done
                     && let Some(fatal) = self.handle.fatal()
@@ -198,12 +205,11 @@ impl Conversation {
                 Ok(json!({}))
             }
             Call::Connect(somebody) => {
-                let peer = self.peer_called(&somebody.peer)?;
-                self.call_now(peer);
-                Ok(json!({}))
+                let peer = self.peer_to_talk_to(&somebody.peer)?;
+                self.call(peer).map(|()| json!({}))
             }
             Call::Disconnect(somebody) => {
-                let peer = self.peer_called(&somebody.peer)?;
+                let peer = self.peer_to_talk_to(&somebody.peer)?;
                 self.hang_up(peer).map(|()| json!({}))
             }
             Call::Verify(somebody) => {
@@ -217,7 +223,7 @@ impl Conversation {
                 Ok(json!({ "verified": is_noted }))
             }
             Call::Differ(somebody) => {
-                let peer = self.peer_called(&somebody.peer)?;
+                let peer = self.peer_to_judge(&somebody.peer)?;
                 self.differ(peer).map(|()| json!({}))
             }
             Call::PeersList => Ok(value(&List::of(self.profile.contacts.known()))),
@@ -235,6 +241,7 @@ impl Conversation {
             }
             Call::HistoryFind(find) => self.history_find(&find),
             Call::HistoryPurge(purge) => self.history_purge(&purge),
+            Call::HistoryDelete(delete) => self.history_delete(&delete),
             // Those have answered already.
             Call::Send(_) | Call::Ping(_) | Call::Subscribe | Call::Quit => Ok(json!({})),
         }
@@ -255,7 +262,7 @@ impl Conversation {
             || crate::cli::talk::conversation::guests::guest_name(&peer),
             safe_line,
         );
-        self.profile.contacts.save(name.as_str(), &peer, &[])?;
+        self.save_contact(name.as_str(), &peer, &[])?;
         self.let_in(peer)?;
         self.drop_guest(peer);
         Ok(json!({ "peer": self.label(&peer) }))
@@ -279,6 +286,32 @@ impl Conversation {
             return Ok(KeyOffer::parse(typed)?.key);
         }
         crate::cli::peers::find(self.profile.contacts.known(), typed).map(crate::store::Peer::key)
+    }
+
+    /// As [`Conversation::peer_called`], if there may be a session with it.
+    ///
+    /// # Errors
+    /// As for [`Conversation::peer_called`]; revoked, SC33, SC05.
+    pub(super) fn peer_to_talk_to(&self, typed: &str) -> Result<PeerId, Error> {
+        let peer = self.peer_to_judge(typed)?;
+        self.check_not_aside(peer)?;
+        Ok(peer)
+    }
+
+    /// As [`Conversation::peer_called`], if it is a peer, or was one until its words differed.
+    ///
+    /// # Errors
+    /// As for [`Conversation::peer_called`]; revoked, SC05.
+    fn peer_to_judge(&self, typed: &str) -> Result<PeerId, Error> {
+        let peer = self.peer_called(typed)?;
+        self.profile.contacts.known().check_not_revoked(&peer)?;
+        if self.status(peer)?.is_none() && !self.is_aside(&peer) {
+            return Err(Error::NoSuchPeer {
+                name: safe_line(typed),
+                similar: None,
+            });
+        }
+        Ok(peer)
     }
 
     fn saved_name(&self, typed: &str) -> Result<Safe, Error> {
@@ -319,21 +352,53 @@ impl Conversation {
 
     fn history_find(&mut self, find: &HistoryFind) -> Result<Value, Error> {
         self.profile.journal.catch_up()?;
+        let mut search = self.take_search(find)?;
+        let most = find.most.unwrap_or(PAGE).clamp(1, PAGE);
+        let page = (self.profile.journal).page(&mut search, most, PAGE_BYTES)?;
+        let entries = page.entries.iter();
+        let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
+        let rest = if find.oldest_first { "newer" } else { "older" };
+        let mut answer = json!({
+            "messages": records.collect::<Vec<_>>(),
+            rest: page.more,
+            "unreadable": page.unreadable,
+        });
+        if let (Some(cursor), Some(fields)) = (page.cursor, answer.as_object_mut()) {
+            fields.insert("cursor".to_owned(), json!(cursor.to_string()));
+            self.state.search = Some((search, self.clock.now()));
+        }
+        Ok(answer)
+    }
+
+    /// The search that is asked for: the one of the page before, if it goes on there.
+    fn take_search(&mut self, find: &HistoryFind) -> Result<Search, Error> {
         let filter = Filter {
             contact: self.contact_called(find.peer.as_deref())?,
             since: find.since_ms.map(UnixTime),
             before: find.before_ms.map(UnixTime),
             words: find.words.clone(),
         };
-        let most = find.most.unwrap_or(PAGE).min(PAGE);
-        let page = (self.profile.journal).page(&filter, find.skip, most, PAGE_BYTES)?;
-        let entries = page.entries.iter();
-        let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
-        Ok(json!({
-            "messages": records.collect::<Vec<_>>(),
-            "older": page.older,
-            "unreadable": page.unreadable,
-        }))
+        let way = if find.oldest_first {
+            Way::On
+        } else {
+            Way::Back
+        };
+        let cursor = find.cursor.as_deref().map(str::parse::<Cursor>).transpose();
+        let cursor = cursor.map_err(|error| Error::BadRequest {
+            reason: safe_line(&error.to_string()),
+        })?;
+        let last = self.state.search.take().map(|(search, _)| search);
+        let goes_on = |it: &Search| cursor.is_some_and(|at| it.goes_on(&filter, way, at));
+        Ok(match last.filter(goes_on) {
+            Some(search) => search,
+            None => Search::new(filter, way, cursor),
+        })
+    }
+
+    /// Forgets a search that nobody goes on with.
+    pub(super) fn drop_old_search(&mut self, now: Instant) {
+        let is_old = |(_, at): &mut (Search, Instant)| now.saturating_since(*at) >= SEARCH_LIFE;
+        self.state.search.take_if(is_old);
     }
 
     fn history_purge(&mut self, purge: &HistoryPurge) -> Result<Value, Error> {
@@ -346,6 +411,30 @@ impl Conversation {
         }
         let gone = self.profile.journal.purge(contact, before)?;
         Ok(json!({ "messages": gone }))
+    }
+
+    fn history_delete(&mut self, delete: &HistoryDelete) -> Result<Value, Error> {
+        let Some(name) = parse_message_id(&delete.message) else {
+            let given = safe_line(&delete.message);
+            let reason = Safe::from("\"") + given + "\" is no name of a message";
+            return Err(Error::BadRequest { reason });
+        };
+        let Some(contact) = self.contact_called(Some(&delete.peer))? else {
+            return Ok(json!({ "messages": 0 }));
+        };
+        let is_ours = delete.dir == Direction::Out;
+        let which = Which {
+            contact,
+            name,
+            is_ours,
+        };
+        match self.delete_kept(which)? {
+            Deletion::Done => Ok(json!({ "messages": 1 })),
+            Deletion::NotKept => Ok(json!({ "messages": 0 })),
+            stays @ (Deletion::Waiting | Deletion::Unconfirmed) => Err(Error::BadRequest {
+                reason: why_it_stays(stays).into(),
+            }),
+        }
     }
 
     fn contact_called(&self, typed: Option<&str>) -> Result<Option<ContactId>, Error> {

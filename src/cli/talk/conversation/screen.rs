@@ -11,7 +11,7 @@ use crate::plain::{Form, Printer};
 use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
-use crate::tui::{Ask, Card, LinkStatus, Standing};
+use crate::tui::{Ask, Card, LinkStatus, Moved, Standing};
 
 /// How much of the history a conversation begins with; `/search` and `history` have all of it.
 const EARLIER_MESSAGES: usize = 200;
@@ -40,16 +40,21 @@ impl Conversation {
         };
         self.state.drawn = self.clock.now();
         let result = screen.draw();
-        let seen = screen.take_seen();
         if let Some(end) = self.printed(result)? {
             return Ok(Some(end));
         }
         let drawn = core::mem::take(&mut self.state.undrawn);
         self.take_all(&drawn)?;
-        for (peer, name) in seen {
+        self.note_seen();
+        Ok(None)
+    }
+
+    /// Notes what somebody has looked at.
+    pub(super) fn note_seen(&mut self) {
+        let seen = self.face.screen().map(|screen| screen.take_seen());
+        for (peer, name) in seen.unwrap_or_default() {
             self.profile.journal.shown(peer.into(), name);
         }
-        Ok(None)
     }
 
     /// Does what the screen asks for.
@@ -99,7 +104,7 @@ impl Conversation {
             Ask::Verify(peer) => self.verify(peer)?,
             Ask::Match { peer, code, typed } => self.matches_shown(peer, code, &typed)?,
             Ask::SafetyNumber(peer, typed) => self.compare_safety_number(peer, &typed)?,
-            Ask::Differ(peer) => self.differ(peer)?,
+            Ask::Differ { peer, code } => self.differ_by(peer, code)?,
             Ask::Later(peer) => self.compare_later(peer)?,
             Ask::MyId => self.tell_own_id(),
             Ask::MyQr => self.show_own_qr(),
@@ -110,6 +115,9 @@ impl Conversation {
                 with,
                 within,
             } => self.search(words, with, within),
+            Ask::Around(which) => self.show_around(which),
+            Ask::Delete(which) => self.delete_of_screen(which),
+            Ask::Files(part) => self.state.lookup.look(part, &self.sender),
             Ask::Export { file, lines } => self.write_out(&file, &lines),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
@@ -147,17 +155,34 @@ impl Conversation {
         }
     }
 
-    /// Calls somebody whose address is known.
+    /// As [`Conversation::call`]; says why not.
     pub(super) fn call_now(&mut self, peer: PeerId) {
-        let known = self.profile.contacts.known().find_key(&peer);
-        let host = known.and_then(|peer| peer.addresses().first().cloned());
-        match host.or_else(|| self.goal.host_of(&peer)) {
-            Some(host) => self.calls.add(peer, host, self.clock.now()),
-            None => {
-                let words = Safe::from("no address of ") + self.label(&peer);
+        match self.call(peer) {
+            Ok(()) => {}
+            Err(Error::NoAddress { name }) => {
+                let words = Safe::from("no address of ") + name;
                 self.warn_about(peer, words + " is known; it has to call");
             }
+            Err(error) => self.complain(&error),
         }
+    }
+
+    /// Calls somebody whose address is known.
+    ///
+    /// # Errors
+    /// If it is revoked; SC33, SC27.
+    pub(super) fn call(&mut self, peer: PeerId) -> Result<(), Error> {
+        let known = self.profile.contacts.known();
+        known.check_not_revoked(&peer)?;
+        self.check_not_aside(peer)?;
+        let saved = known.find_key(&peer);
+        let saved = saved.and_then(|peer| peer.addresses().first().cloned());
+        let Some(host) = saved.or_else(|| self.goal.host_of(&peer)) else {
+            let name = self.label(&peer);
+            return Err(Error::NoAddress { name });
+        };
+        self.calls.add(peer, host, self.clock.now());
+        Ok(())
     }
 
     /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.
@@ -353,6 +378,7 @@ impl Conversation {
 pub(super) fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
     let status = way.status?;
     let is_up = way.stands() || way.is_silent();
+    let is_moving = status.address.filter(|_| status.moving);
     is_up.then_some(LinkStatus {
         address: status.address,
         rtt: status.rtt,
@@ -361,5 +387,10 @@ pub(super) fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
         is_due: way.is_silent(),
         unacked: status.unacked,
         key_age: status.key_age,
+        moved: if way.link.is_some_and(|link| link.has_new_address) {
+            Some(Moved::Here)
+        } else {
+            is_moving.map(Moved::There)
+        },
     })
 }

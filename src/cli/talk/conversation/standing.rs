@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cli::Error;
+use crate::cli::talk::conversation::comparing::other_ways;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
+use crate::cli::{Error, Peer};
 use crate::id::PeerId;
 use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
@@ -13,7 +14,7 @@ use crate::text::{Safe, safe_line};
 /// What is known about the way to a peer.
 #[derive(Debug)]
 pub(super) struct Way<'a> {
-    label: Safe,
+    peer: Peer,
     pub(super) status: Option<SessionStatus>,
     pub(super) link: Option<&'a Link>,
     /// Whether the words that were compared differed.
@@ -29,7 +30,7 @@ impl Conversation {
         let status = self.status(peer)?;
         let address = status.and_then(|status| status.address);
         Ok(Way {
-            label: self.label(&peer),
+            peer: self.peer(&peer),
             is_aside: self.is_aside(&peer),
             status,
             complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
@@ -100,7 +101,7 @@ impl Way<'_> {
 
     /// Why a message has to wait.
     pub(super) fn reason(&self) -> Safe {
-        let label = &self.label;
+        let label = &self.peer.label;
         let why = self.link.and_then(|link| link.why.clone());
         match self.status {
             None if self.is_aside => "the words differed".into(),
@@ -110,7 +111,14 @@ impl Way<'_> {
                 let heard = status.heard.map_or_else(Safe::default, |heard| {
                     Safe::from(" for ") + heard.as_secs() + " s"
                 });
-                Safe::from("nothing heard from ") + label + heard
+                let words = Safe::from("nothing heard from ") + label + heard;
+                let has_moved = self.link.is_some_and(|link| link.has_new_address);
+                words
+                    + if has_moved {
+                        ", and this machine has a new address"
+                    } else {
+                        ""
+                    }
             }
             Some(status) if status.established => label.clone() + " has not acknowledged it yet",
             Some(status) if status.guest => label.clone() + " waits for your answer",
@@ -146,7 +154,7 @@ impl Way<'_> {
     pub(super) fn next(&self) -> Safe {
         let Some(status) = self.status else {
             return if self.is_aside {
-                Safe::from("compare the keys: securechat peers verify ") + &self.label
+                other_ways(&self.peer)
             } else {
                 "nothing is tried".into()
             };
@@ -163,21 +171,12 @@ impl Way<'_> {
             None if status.established => "sending again".into(),
             None if status.tries > 0 => "calling".into(),
             None if status.address.is_none() => "no address is known, so it has to call".into(),
+            None if self.link.is_some_and(|link| link.wants_nothing) => {
+                "your next message asks it to take you in again".into()
+            }
             None => "your next message calls it".into(),
         }
     }
-}
-
-/// `0.4 ms`, `42 ms`, `3.1 s`.
-pub(super) fn span(time: Duration) -> Safe {
-    let ms = time.as_secs_f64() * 1_000.0;
-    safe_line(&if ms < 10.0 {
-        format!("{ms:.1} ms")
-    } else if ms < 1_000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1_000.0)
-    })
 }
 
 /// Minutes and seconds: `1:05`.
@@ -193,6 +192,7 @@ mod tests {
     const NOBODY: SessionStatus = SessionStatus {
         established: false,
         address: None,
+        moving: false,
         tries: 0,
         next_try: None,
         key_age: None,
@@ -215,7 +215,10 @@ mod tests {
 
     fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
         let way = Way {
-            label: "bob".into(),
+            peer: Peer {
+                label: "bob".into(),
+                saved: true,
+            },
             is_aside: false,
             status: Some(status),
             link: Some(link),
@@ -235,8 +238,18 @@ mod tests {
             why: Some("bob left".into()),
             ..Link::default()
         };
+        let declined = Link {
+            why: Some("bob does not want another".into()),
+            wants_nothing: true,
+            ..Link::default()
+        };
         let silent = Link {
             is_silent: true,
+            ..Link::default()
+        };
+        let moved = Link {
+            is_silent: true,
+            has_new_address: true,
             ..Link::default()
         };
         let address = Some("127.0.0.1:7419".parse().unwrap());
@@ -288,6 +301,13 @@ mod tests {
             ),
             (
                 idle,
+                &declined,
+                None,
+                "not connected",
+                "bob does not want another; your next message asks it to take you in again",
+            ),
+            (
+                idle,
                 &left(),
                 seconds(3),
                 "not connected",
@@ -335,6 +355,13 @@ mod tests {
                 "silent",
                 "nothing heard from bob for 8 s; trying again in 1 s",
             ),
+            (
+                lost,
+                &moved,
+                None,
+                "silent",
+                "nothing heard from bob for 8 s, and this machine has a new address; trying again in 1 s",
+            ),
         ] {
             assert_eq!(told(status, link, again), [word, sentence]);
         }
@@ -354,7 +381,10 @@ mod tests {
         };
         let reason = |link, complaint| {
             let way = Way {
-                label: "bob".into(),
+                peer: Peer {
+                    label: "bob".into(),
+                    saved: true,
+                },
                 is_aside: false,
                 status: Some(calls),
                 link,
@@ -456,7 +486,10 @@ mod tests {
             (NOBODY, &silent, Passage::Closed),
         ] {
             let way = Way {
-                label: "bob".into(),
+                peer: Peer {
+                    label: "bob".into(),
+                    saved: true,
+                },
                 is_aside: false,
                 status: Some(status),
                 link: Some(link),
@@ -468,10 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_short_and_have_their_unit() {
-        for (us, shown) in [(412, "0.4 ms"), (42_123, "42 ms"), (3_140_000, "3.1 s")] {
-            assert_eq!(span(Duration::from_micros(us)).as_str(), shown);
-        }
+    fn a_clock_shows_minutes_and_seconds() {
         assert_eq!(clock(Duration::from_secs(65)).as_str(), "1:05");
     }
 }

@@ -4,6 +4,7 @@ use crate::cli::Error;
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::screen::link_status;
+use crate::cli::talk::fact::Whose;
 use crate::cli::talk::status::{PeerStatus, Status, Transfer};
 use crate::id::PeerId;
 use crate::store::key_text;
@@ -39,7 +40,8 @@ impl Conversation {
         let counts = self.state.counts.get(&peer).copied().unwrap_or_default();
         let verified = self.profile.contacts.verified(&peer);
         let status = way.status;
-        let trouble = link_status(&way).and_then(|link| link.trouble());
+        let link = link_status(&way);
+        let trouble = link.and_then(|link| link.trouble());
         Ok(PeerStatus {
             peer: self.label(&peer).to_string(),
             key: key_text(&peer).to_string(),
@@ -59,6 +61,7 @@ impl Conversation {
                 .and_then(|it| it.loss)
                 .map(|loss| f64::from(loss.percent()) / 100.0),
             unacked_ms: status.and_then(|it| it.unacked).map(ms),
+            moved: link.and_then(|link| link.moved).map(Whose::from),
             bytes_in: status.map(|it| it.transfer.received),
             bytes_out: status.map(|it| it.transfer.sent),
             received: Some(counts.received),

@@ -4,14 +4,13 @@ use crate::chat::{ContactId, Draft, Messenger, OutboxError, Outgoing, Policy, Se
 use crate::cli::talk::conversation::deliveries::Ordered;
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
 use crate::cli::talk::fact::{Fact, Said};
-use crate::cli::talk::profile::count;
 use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
 use crate::cli::talk::typed::Typed;
 use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 
 /// Messages to one peer that are written down together, and then said.
 #[derive(Debug, Default)]
@@ -123,12 +122,13 @@ impl Conversation {
             return Ok(None);
         }
         match typed {
-            Typed::Say([]) => return Ok(None),
+            Typed::Say([]) => self.drop_quote(),
             Typed::Say(text) => return self.say_to_target(text.to_vec()),
             Typed::SayTo { name, text } => {
                 let peer = self.go(name);
-                if !text.is_empty() {
-                    return self.say(peer, text.to_vec());
+                if let Some(peer) = peer.filter(|_| !text.is_empty()) {
+                    let text = self.behind_quote(peer, text.to_vec());
+                    return self.say(Some(peer), text);
                 }
             }
             Typed::Command(command) => return self.do_command(command),
@@ -162,6 +162,7 @@ impl Conversation {
             self.warn(words + " came (nothing was sent)");
             return Ok(None);
         }
+        let text = self.behind_quote(peer, text);
         self.say(Some(peer), text)
     }
 
@@ -280,7 +281,7 @@ impl Conversation {
         let written = self.profile.journal.queue(contact, messages);
         if written.is_err() {
             self.state.has_failed = true;
-            let words = Safe::from("not sent: ") + count(messages.len());
+            let words = Safe::from("not sent: ") + count_messages(messages.len());
             self.warn(words + " could not be written down");
         }
         Ok(written?)
@@ -296,6 +297,7 @@ impl Conversation {
     ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         let number = self.state.sent.add(peer, message.name, passage, now);
+        self.remember_ours(peer, number, message);
         self.publish_said(peer, message, passage)?;
         if let Some(ordered) = ordered {
             if let Some(screen) = self.face.screen() {

@@ -14,18 +14,17 @@ use crate::cli::Error;
 use crate::cli::peers::verify::SafetyNumber;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::comparing::{
-    Comparing, Evidence, alone, complaint, unfinished,
+    Comparing, Evidence, alone, complaint, too_old, unfinished,
 };
 use crate::cli::talk::fact::{Fact, Step};
 
-use crate::cli::talk::profile::count;
 use crate::crypto::safety_number;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::{self, Day};
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
 use crate::tui;
 
 const NO_LONGER: &str = "those words are compared no longer";
@@ -65,8 +64,8 @@ impl Conversation {
     /// SC33.
     pub(super) fn check_not_aside(&self, peer: PeerId) -> Result<(), Error> {
         if self.is_aside(&peer) {
-            let name = self.label(&peer);
-            return Err(Error::WordsDiffered { name });
+            let peer = self.peer(&peer);
+            return Err(Error::WordsDiffered { peer });
         }
         Ok(())
     }
@@ -119,17 +118,19 @@ impl Conversation {
         }
     }
 
+    /// What to press or to type: the key, where there is a panel and a key for it.
+    fn how_to_verify(&mut self, label: &Safe) -> Safe {
+        let key = self.face.screen().and_then(|screen| screen.key_to_verify());
+        key.unwrap_or_else(|| Safe::from("/verify ") + label)
+    }
+
     /// Says once that words can be compared.
     pub(super) fn suggest_verification(&mut self, peer: PeerId) {
         let is_due = self.is_person() && self.profile.contacts.verified(&peer).is_none();
         if is_due && self.state.suggested.insert(peer) {
             let label = self.label(&peer);
             let words = Safe::from("Compare four words with ") + &label + " to be sure who it is: ";
-            let how = if self.face.is_screen() {
-                "Alt+V".into()
-            } else {
-                Safe::from("/verify ") + label
-            };
+            let how = self.how_to_verify(&label);
             self.face.note(Some(peer), &(words + how));
         }
     }
@@ -176,11 +177,7 @@ impl Conversation {
                 self.tell_asked(peer);
                 return Ok(None);
             }
-            Err(ApiMisuse::CannotVerify) => {
-                let why =
-                    Safe::from("the program of ") + self.label(&peer) + " is too old for that";
-                ("", why)
-            }
+            Err(ApiMisuse::CannotVerify) => ("", too_old(&self.label(&peer))),
             Err(_) => ("not now: ", self.obstacle(peer)?),
         };
         self.tell_impossible(peer, when, why.clone());
@@ -276,7 +273,12 @@ impl Conversation {
         let words = if is_noted {
             label + " is [verified] from now on"
         } else {
-            label + " has no saved name, so this counts for nothing later"
+            let way_in = if self.is_aside(&peer) {
+                "; to let it in again: /save NAME, then the same once more"
+            } else {
+                ""
+            };
+            label + " has no saved name, so this counts for nothing later" + way_in
         };
         self.state.differed.remove(&peer);
         self.warn_about(peer, Safe::from("verify: ") + words);
@@ -297,13 +299,19 @@ impl Conversation {
         self.show_comparison(peer, stands);
     }
 
-    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. Words may
-    /// be those of a comparison that is over, on the connection that stands.
+    /// What was compared differs. In lines all words are shown, also those of a comparison that is over, on the
+    /// connection that stands.
     pub(super) fn differ(&mut self, peer: PeerId) -> Result<(), Error> {
         let last = self
             .handle
             .with(|messenger, _| messenger.endpoint().words(peer))?;
         let code = self.code(peer).or_else(|| last.map(|words| words.code));
+        self.differ_by(peer, code)
+    }
+
+    /// What was compared differs: the session ends, whoever is there, and nothing more is sent. `code`: the words
+    /// that were shown; none if it is about the keys.
+    pub(super) fn differ_by(&mut self, peer: PeerId, code: Option<ShortCode>) -> Result<(), Error> {
         let evidence = code.map_or(Evidence::Keys, |_| Evidence::Words);
         self.set_aside(peer, evidence, code)
     }
@@ -364,8 +372,12 @@ impl Conversation {
             Progress::Asked => {
                 self.begin_comparing(peer);
                 self.publish_step(peer, Step::TheyAsk, None);
-                let words = Safe::from("verify: ") + label + " wants to compare words with you";
-                let how = if self.face.is_screen() { ": Alt+V" } else { "" };
+                let words = Safe::from("verify: ") + &label + " wants to compare words with you";
+                let how = if self.face.is_screen() {
+                    Safe::from(": ") + self.how_to_verify(&label)
+                } else {
+                    Safe::default()
+                };
                 self.warn_about(peer, words + how);
             }
             Progress::Ready(code) => {
@@ -409,7 +421,7 @@ impl Conversation {
         let words = Safe::from("verify: ") + &label + " has confirmed";
         let words = match (is_ours, self.face.is_screen()) {
             (true, _) => words + " too",
-            (false, true) => words + "; waiting for you: Alt+V",
+            (false, true) => words + "; waiting for you: " + self.how_to_verify(&label),
             (false, false) => {
                 words + "; waiting for you: /match " + &label + " or /differ " + label
             }
@@ -430,11 +442,7 @@ impl Conversation {
         }
         let why = unfinished(&label, why);
         self.show_comparison(peer, tui::Comparison::Over { why: why.clone() });
-        let how = if self.face.is_screen() {
-            "Alt+V".into()
-        } else {
-            Safe::from("/verify ") + label
-        };
+        let how = self.how_to_verify(&label);
         let words = Safe::from("verify: ") + why + "; to begin again with new words: ";
         self.warn_about(peer, words + how);
     }
@@ -527,7 +535,8 @@ impl Conversation {
         self.refuse_waits(peer);
         let undelivered = self.state.sent.undelivered();
         if let Some(waiting) = undelivered.get(&peer).filter(|it| it.messages > 0) {
-            let words = Safe::from("  ") + count(waiting.messages) + " for " + self.label(&peer);
+            let words =
+                Safe::from("  ") + count_messages(waiting.messages) + " for " + self.label(&peer);
             self.warn_about(peer, words + " not sent, and kept until then");
         }
     }
@@ -535,7 +544,7 @@ impl Conversation {
     /// Answers the programs that wait for a peer whose words differed.
     pub(super) fn refuse_waits(&mut self, peer: PeerId) {
         let differed = |it: &Self| Error::WordsDiffered {
-            name: it.label(&peer),
+            peer: it.peer(&peer),
         };
         self.answer_refused(peer, differed);
         self.refuse_pings(peer, differed);

@@ -23,6 +23,21 @@ impl Conversation {
         self.state.unwritten.retain(is_unwritten);
     }
 
+    /// Whose words differed: what the file says counts, once it has been told. Of those who have no line there,
+    /// this run remembers it, and notes it on a line that they get: a name alone is no decision.
+    fn go_by_the_file(&mut self) {
+        let contacts = &self.profile.contacts;
+        self.state
+            .aside
+            .retain(|peer| !contacts.has_decision(peer) || self.state.unwritten.contains_key(peer));
+        for peer in &self.state.aside {
+            if contacts.is_saved(peer) {
+                self.state.unwritten.entry(*peer).or_insert(None);
+            }
+        }
+        self.write_what_is_unwritten();
+    }
+
     /// Goes by a list that has changed.
     pub(super) fn take_over(
         &mut self,
@@ -31,12 +46,7 @@ impl Conversation {
         match refreshed {
             Ok(None) => {}
             Ok(Some(mut changes)) => {
-                // What the file says counts, once it has been told; of those who have no line there, this
-                // run remembers it.
-                let (contacts, unwritten) = (&self.profile.contacts, &self.state.unwritten);
-                let is_ours =
-                    |peer: &PeerId| !contacts.is_saved(peer) || unwritten.contains_key(peer);
-                self.state.aside.retain(is_ours);
+                self.go_by_the_file();
                 changes.keep_aside(&self.state.aside);
                 for peer in changes.aside() {
                     self.refuse_waits(peer);

@@ -7,7 +7,7 @@
 mod events;
 mod screen;
 
-use std::io::{self, Stderr, Stdout};
+use std::io::{self, IsTerminal as _, Stderr, Stdout, stderr, stdout};
 use std::time::Duration;
 
 pub(super) use self::events::Events;
@@ -15,10 +15,12 @@ pub(super) use self::screen::{Alerts, Order, Screen, read_keys};
 
 use crate::chat::{Incoming, Name, Outgoing, Received, State};
 use crate::cli::talk::fact::{Fact, Said, Who};
+use crate::cli::talk::moves_cursor;
 use crate::cli::{Error, Out};
+use crate::commands::clipboard;
 use crate::id::PeerId;
 use crate::plain::{Mark, Own, Printer, Stamp};
-use crate::text::Safe;
+use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
 /// A message that was written so long ago shows when.
@@ -39,7 +41,7 @@ pub(super) enum Face {
 impl Face {
     /// Events on standard output.
     pub(super) fn events() -> Self {
-        Self::Events(Box::new(Events::new(io::stdout())))
+        Self::Events(Box::new(Events::new(stdout())))
     }
 
     pub(super) const fn is_screen(&self) -> bool {
@@ -226,6 +228,26 @@ impl Face {
         }
     }
 
+    /// Puts a text into the clipboard of whoever looks at the terminal, in lines.
+    ///
+    /// # Errors
+    /// Why that cannot be done, and what can.
+    pub(super) fn copy(&self, text: &str) -> Result<(), Safe> {
+        if !stderr().is_terminal() && !stdout().is_terminal() {
+            return Err(NO_TERMINAL.into());
+        }
+        if !moves_cursor() {
+            return Err(DUMB.into());
+        }
+        let sequence = clipboard(text);
+        let written = if stderr().is_terminal() {
+            write(stderr(), &sequence)
+        } else {
+            write(stdout(), &sequence)
+        };
+        written.map_err(|error| safe_line(&error.to_string()))
+    }
+
     /// Begins the line that is typed next. A screen has its own.
     pub(super) fn prompt(&mut self, words: &Safe) {
         if let Some(printer) = self.printer() {
@@ -246,6 +268,17 @@ impl Face {
             printer.interrupt();
         }
     }
+}
+
+/// Why there is no clipboard.
+const NO_TERMINAL: &str = "neither standard output nor standard error is a terminal, whose clipboard it would be; \
+    what is kept of the conversation: /export FILE";
+const DUMB: &str = "TERM says that this terminal takes no commands, and so none for its clipboard; \
+    what is kept of the conversation: /export FILE";
+
+fn write(mut to: impl io::Write, text: &str) -> io::Result<()> {
+    to.write_all(text.as_bytes())?;
+    to.flush()
 }
 
 fn is_late(written: UnixTime, now: UnixTime) -> bool {

@@ -15,8 +15,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
-    self, Action, App, Ask, Card, Comparison, Guest, LinkStatus, Now, Osc, Reader, Said, Settings,
-    Standing, Terminal, Ticket, Told,
+    self, Action, App, Ask, Card, Comparison, Guest, Hit, LinkStatus, Now, Osc, Reader, Said,
+    Settings, Standing, Terminal, Through, Ticket, Told, Which,
 };
 
 /// A screen, and the terminal that it is on.
@@ -46,6 +46,8 @@ pub(in crate::cli::talk) struct Screen {
 pub(in crate::cli::talk) struct Alerts {
     /// The terminal, by this.
     pub(in crate::cli::talk) osc: Osc,
+    /// What has to pass it on.
+    pub(in crate::cli::talk) through: Through,
     /// A command.
     pub(in crate::cli::talk) hook: Option<Hook>,
 }
@@ -125,7 +127,8 @@ impl Screen {
                 }
                 Action::Copy(text) => self.terminal.copy(&text)?,
                 Action::Notify(notice) => {
-                    self.terminal.notify(&notice, self.alerts.osc)?;
+                    let (osc, through) = (self.alerts.osc, self.alerts.through);
+                    self.terminal.notify(&notice, osc, through)?;
                     if let Some(hook) = &self.alerts.hook {
                         hook.call(notice.words);
                     }
@@ -282,6 +285,11 @@ impl Screen {
         self.tell(Told::Note { about, lines });
     }
 
+    /// The key that opens the panel which verifies somebody, if there is one.
+    pub(in crate::cli::talk) fn key_to_verify(&self) -> Option<Safe> {
+        self.app.key_to_verify()
+    }
+
     /// Tells how a comparison of words stands.
     pub(in crate::cli::talk) fn compares(&mut self, peer: PeerId, comparison: Comparison) {
         self.tell(Told::Comparison { peer, comparison });
@@ -301,9 +309,24 @@ impl Screen {
         self.tell(Told::Code { lines, text });
     }
 
-    /// Shows a page to look at.
-    pub(in crate::cli::talk) fn page(&mut self, title: &'static str, lines: Vec<Safe>) {
-        self.tell(Told::Page { title, lines });
+    /// Shows what was found of what is kept.
+    pub(in crate::cli::talk) fn found(&mut self, hits: Vec<Hit>, sum: Vec<Safe>) {
+        self.tell(Told::Found { hits, sum });
+    }
+
+    /// Shows a message among its neighbours.
+    pub(in crate::cli::talk) fn around(&mut self, messages: Vec<Vec<Safe>>, at: usize) {
+        self.tell(Told::Around { messages, at });
+    }
+
+    /// A message is kept nowhere any more.
+    pub(in crate::cli::talk) fn deleted(&mut self, which: Which) {
+        self.tell(Told::Deleted(which));
+    }
+
+    /// Tells why a message is not deleted.
+    pub(in crate::cli::talk) fn not_deleted(&mut self, why: Safe) {
+        self.tell(Told::NotDeleted(why));
     }
 
     pub(in crate::cli::talk) fn guest(&mut self, guest: Guest) {

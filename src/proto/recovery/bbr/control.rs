@@ -6,7 +6,7 @@ use crate::proto::limits::{BURST_MAX_BYTES, BURST_TIME};
 use crate::proto::recovery::bbr::model::volume;
 use crate::proto::recovery::bbr::{Bbr, Phase, percent};
 use crate::proto::recovery::newreno::initial_window;
-use crate::proto::recovery::rate::Sample;
+use crate::proto::recovery::rate::{Sample, US_PER_SECOND, micros, scaled};
 
 /// The smallest gain that doubles the rate each round trip, 4 ln 2 (§2.5).
 const STARTUP_GAIN: u64 = 277;
@@ -53,9 +53,8 @@ impl Bbr {
 
     /// The time that `bytes` take at the path's bandwidth.
     pub(super) fn time_of(&self, bytes: u64) -> Duration {
-        let rate = u128::from(self.model.max_bandwidth().max(1));
-        let us = u128::from(bytes) * 1_000_000 / rate;
-        Duration::from_micros(u64::try_from(us).unwrap_or(u64::MAX))
+        let rate = self.model.max_bandwidth().max(1);
+        Duration::from_micros(scaled(bytes, US_PER_SECOND, rate))
     }
 
     /// Hundredths of the bandwidth-delay product (§5.6.4.2, `BDPMultiple`).
@@ -121,12 +120,9 @@ impl Bbr {
         if self.full_pipe.reached {
             return self.rate.max(1);
         }
-        let window = initial_window(self.max_datagram) as u128;
-        let rate = window * 10_000 * u128::from(STARTUP_GAIN) / rtt.as_micros().max(1);
-        u64::try_from(rate)
-            .unwrap_or(u64::MAX)
-            .max(self.rate)
-            .max(1)
+        let window = initial_window(self.max_datagram) as u64;
+        let rate = scaled(window, 10_000 * STARTUP_GAIN, micros(rtt).max(1));
+        rate.max(self.rate).max(1)
     }
 
     /// §5.6.4.6. Before the pipe is known to be full, small talk does not widen the window either (RFC

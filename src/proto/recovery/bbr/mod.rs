@@ -33,7 +33,7 @@ use crate::proto::recovery::bbr::probe_rtt::ProbeRtt;
 use crate::proto::recovery::bbr::startup::FullPipe;
 use crate::proto::recovery::controller::Controller;
 use crate::proto::recovery::newreno::initial_window;
-use crate::proto::recovery::rate::{Lost, Sample, Snapshot};
+use crate::proto::recovery::rate::{Lost, Sample, Snapshot, scaled};
 use crate::proto::recovery::rtt::RttEstimate;
 use crate::proto::rng::CoreRng;
 use crate::time::Instant;
@@ -215,6 +215,5 @@ impl Controller for Bbr {
 
 /// So many hundredths of a value.
 fn percent(value: u64, hundredths: u64) -> u64 {
-    let scaled = u128::from(value) * u128::from(hundredths) / 100;
-    u64::try_from(scaled).unwrap_or(u64::MAX)
+    scaled(value, hundredths, 100)
 }

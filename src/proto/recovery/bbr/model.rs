@@ -4,17 +4,15 @@
 use core::time::Duration;
 
 use crate::proto::limits::MIN_RTT_LIFE;
-use crate::proto::recovery::rate::Sample;
+use crate::proto::recovery::rate::{Sample, US_PER_SECOND, micros, scaled};
 use crate::time::Instant;
 
 /// Rounds over which the most bunched acknowledgements are remembered (§2.12).
 const AGGREGATION_ROUNDS: u64 = 10;
-const US_PER_SECOND: u128 = 1_000_000;
 
 /// Bytes that a rate moves in a time.
 pub(super) fn volume(rate: u64, time: Duration) -> u64 {
-    let bytes = u128::from(rate).saturating_mul(time.as_micros()) / US_PER_SECOND;
-    u64::try_from(bytes).unwrap_or(u64::MAX)
+    scaled(rate, micros(time), US_PER_SECOND)
 }
 
 /// Round trips as packets make them: one ends when a packet arrives that left after its beginning

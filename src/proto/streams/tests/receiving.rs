@@ -503,3 +503,23 @@ fn streams_opened_and_given_up_in_a_row_leave_nothing_behind() {
         deliver(&mut streams, &[reset(id, 0, 100)]).unwrap();
     }
 }
+
+#[test]
+fn a_reader_is_told_once_until_it_reads_and_never_forgotten() {
+    let mut streams = Streams::new();
+    let readable = [StreamEvent::Readable(StreamId(2))];
+    deliver(&mut streams, &[piece(2, 0, false, b"ab")]).unwrap();
+    assert_eq!(events(&mut streams), readable);
+    deliver(&mut streams, &[piece(2, 2, false, b"cd")]).unwrap();
+    assert_eq!(events(&mut streams), [], "it knows");
+    assert_eq!(read(&mut streams, StreamId(2), 1), b"a");
+    assert_eq!(
+        events(&mut streams),
+        readable,
+        "c and d came since it was told"
+    );
+    assert_eq!(read(&mut streams, StreamId(2), 9), b"bcd");
+    assert_eq!(events(&mut streams), []);
+    deliver(&mut streams, &[piece(2, 4, false, b"e")]).unwrap();
+    assert_eq!(events(&mut streams), readable);
+}

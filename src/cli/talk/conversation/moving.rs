@@ -1,0 +1,162 @@
+//! What follows when this machine gets another address: those with whom a session stands hear from there at once, so
+//! that they send to it, and those who are to be called are called at once.
+//!
+//! The system is asked from where a packet would leave. The socket itself has no address and needs nothing.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::cli::Error;
+use crate::cli::talk::conversation::Conversation;
+use crate::id::PeerId;
+use crate::net::local_address_towards;
+use crate::time::Instant;
+
+/// So many peers are looked at each time, in turn: a question to the system takes some microseconds.
+const LOOKS: usize = 4;
+
+/// From where packets leave.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    of: BTreeMap<PeerId, Route>,
+    /// Who was looked at last.
+    last: Option<PeerId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Route {
+    to: IpAddr,
+    from: IpAddr,
+}
+
+impl Routes {
+    /// Who is looked at now, of `everybody`.
+    fn turn(&mut self, everybody: &[PeerId]) -> Vec<PeerId> {
+        self.of.retain(|peer, _| everybody.contains(peer));
+        let mut order = everybody.to_vec();
+        order.sort_unstable();
+        let first = order.partition_point(|peer| Some(*peer) <= self.last);
+        order.rotate_left(first);
+        order.truncate(LOOKS);
+        self.last = order.last().copied().or(self.last);
+        order
+    }
+
+    /// Notes from where packets to a peer leave. Whether that is news: another way to the same host.
+    fn note(&mut self, peer: PeerId, to: IpAddr, from: IpAddr) -> bool {
+        let before = self.of.insert(peer, Route { to, from });
+        before.is_some_and(|before| before.to == to && before.from != from)
+    }
+}
+
+impl Conversation {
+    pub(super) fn look_at_network(&mut self, now: Instant) -> Result<(), Error> {
+        self.settle()?;
+        if !self.handle.local_addr().ip().is_unspecified() {
+            return Ok(());
+        }
+        let everybody = self.everybody();
+        let looked_at = self.state.routes.turn(&everybody);
+        let mut moved = self.of_whom_we_moved(&looked_at)?;
+        if moved.is_empty() {
+            return Ok(());
+        }
+        // The ways to the others have probably changed with it.
+        let others = everybody.iter().filter(|peer| !looked_at.contains(peer));
+        let others: Vec<PeerId> = others.copied().collect();
+        moved.extend(self.of_whom_we_moved(&others)?);
+        for peer in moved {
+            self.on_new_address(peer)?;
+        }
+        self.calls.hurry(now);
+        self.goal.hurry(now);
+        Ok(())
+    }
+
+    /// Those of `peers` to whom packets leave from another address than before.
+    fn of_whom_we_moved(&mut self, peers: &[PeerId]) -> Result<Vec<PeerId>, Error> {
+        let mut moved = Vec::new();
+        for peer in peers {
+            let address = self.status(*peer)?.and_then(|status| status.address);
+            // While there is no way at all, silence tells so; what counts is the next one.
+            let from = address.and_then(|to| local_address_towards(to).ok());
+            let (Some(to), Some(from)) = (address.as_ref().map(SocketAddr::ip), from) else {
+                continue;
+            };
+            if self.state.routes.note(*peer, to, from) {
+                moved.push(*peer);
+            }
+        }
+        Ok(moved)
+    }
+
+    fn on_new_address(&mut self, peer: PeerId) -> Result<(), Error> {
+        // Its answer says nothing that is not known without: it only has to leave, and to be acknowledged.
+        if self.send_ping(peer)?.is_some() {
+            self.link(peer).has_new_address = true;
+        }
+        if self.status(peer)?.is_some_and(|status| status.tries > 0) {
+            // Attempts that have become rare begin anew. If it may not be called, it is not.
+            let _ = self
+                .handle
+                .with(|messenger, now| messenger.endpoint_mut().connect(peer, &[], now))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets that we moved, with whoever has acknowledged what left since.
+    fn settle(&mut self) -> Result<(), Error> {
+        let links = self.state.links.iter();
+        let moved = links.filter(|(_, link)| link.has_new_address);
+        let moved: Vec<PeerId> = moved.map(|(peer, _)| *peer).collect();
+        for peer in moved {
+            let is_due = self.status(peer)?.is_some_and(|status| status.awaits_ack);
+            self.link(peer).has_new_address = is_due;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u8) -> PeerId {
+        PeerId::new([number; 32])
+    }
+
+    #[test]
+    fn everybody_is_looked_at_in_turn() {
+        let mut routes = Routes::default();
+        let everybody: Vec<PeerId> = [5, 1, 4, 2, 6, 3].map(peer).to_vec();
+        let mut turn = || routes.turn(&everybody);
+        assert_eq!(turn(), [1, 2, 3, 4].map(peer));
+        assert_eq!(turn(), [5, 6, 1, 2].map(peer));
+        assert_eq!(turn(), [3, 4, 5, 6].map(peer));
+        assert_eq!(turn(), [1, 2, 3, 4].map(peer));
+        assert_eq!(routes.turn(&[peer(2)]), [peer(2)]);
+        assert_eq!(routes.turn(&[]), []);
+        assert_eq!(routes.turn(&[peer(1)]), [peer(1)]);
+    }
+
+    #[test]
+    fn another_way_to_the_same_host_is_news_and_a_way_to_another_host_is_none() {
+        let [host, other, home, train] = [1, 2, 3, 4].map(|n| IpAddr::from([192, 0, 2, n]));
+        let mut routes = Routes::default();
+        assert!(!routes.note(peer(1), host, home), "the first");
+        assert!(!routes.note(peer(1), host, home));
+        assert!(routes.note(peer(1), host, train));
+        assert!(!routes.note(peer(1), host, train), "it is told once");
+        assert!(!routes.note(peer(1), other, home), "the peer moved");
+        assert!(!routes.note(peer(2), host, home), "another peer");
+    }
+
+    #[test]
+    fn whoever_is_gone_is_forgotten() {
+        let mut routes = Routes::default();
+        let host = IpAddr::from([192, 0, 2, 1]);
+        routes.note(peer(1), host, host);
+        routes.turn(&[peer(2)]);
+        assert!(routes.of.is_empty());
+    }
+}

@@ -1,0 +1,237 @@
+//! Messages that a person in lines names again: to copy, to quote, to send once more. A screen has its own.
+
+use crate::chat::{Incoming, Outgoing, State};
+use crate::cli::talk::backlog::Spoken;
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::{Error, ExitCode};
+use crate::commands;
+use crate::id::PeerId;
+use crate::plain::Stamp;
+use crate::store::{Deletion, Which};
+use crate::text::{Safe, safe_line};
+use crate::tui;
+
+impl Conversation {
+    /// Whether what is printed can be named again.
+    fn remembers(&self) -> bool {
+        self.is_person() && !self.face.is_screen()
+    }
+
+    pub(super) fn remember_theirs(&mut self, peer: PeerId, message: &Incoming) {
+        if self.remembers() {
+            let at = self.clock.unix_time();
+            self.state.backlog.push(Spoken::theirs(peer, message, at));
+        }
+    }
+
+    pub(super) fn remember_ours(&mut self, peer: PeerId, number: u64, message: &Outgoing) {
+        if self.remembers() {
+            self.state.backlog.push(Spoken::ours(peer, number, message));
+        }
+    }
+
+    /// The `n`th message from the end with whoever the prompt shows; says so if there is none.
+    fn recall(&mut self, n: Option<usize>) -> Option<Spoken> {
+        let peer = self.named(None)?;
+        let found = self.state.backlog.nth(peer, n.unwrap_or(1)).cloned();
+        if found.is_none() {
+            let words = Safe::from("there is no such message with ") + self.label(&peer);
+            self.warn(words + " in this run; /search finds what is kept of others");
+        }
+        found
+    }
+
+    /// Tells when a message was written, and how far it is.
+    pub(super) fn tell_details(&mut self, n: Option<usize>) {
+        let Some(message) = self.recall(n) else {
+            return;
+        };
+        let (author, state) = match message.own {
+            None => (self.label(&message.peer), "received".into()),
+            Some((number, state)) => (Safe::from("me [") + number + "]", words_of(state)),
+        };
+        let at = Stamp::local(message.at).full();
+        self.warn(author + ": " + commands::details(at, message.len, state));
+    }
+
+    /// Puts a message into the clipboard.
+    pub(super) fn copy_message(&mut self, n: Option<usize>) {
+        let Some(message) = self.recall(n) else {
+            return;
+        };
+        match self.face.copy(&commands::copied(&message.text)) {
+            Ok(()) => self.warn(Safe::from("copied: ") + beginning(&message.text)),
+            Err(why) => self.warn(Safe::from("not copied: ") + why),
+        }
+    }
+
+    /// Does away with a message, kept or not; what is printed stays printed.
+    pub(super) fn delete_message(&mut self, n: Option<usize>) {
+        if n.is_none() {
+            let words =
+                "which one? /delete N; 1 is the newest of the conversation that the prompt shows";
+            return self.warn(words.into());
+        }
+        let Some(message) = self.recall(n) else {
+            return;
+        };
+        let which = Which {
+            contact: message.peer.into(),
+            name: message.name,
+            is_ours: message.own.is_some(),
+        };
+        match self.delete_kept(which) {
+            Ok(Deletion::Done | Deletion::NotKept) => {
+                self.state.backlog.forget(&message);
+                let words = Safe::from("deleted: ") + beginning(&message.text);
+                self.warn(
+                    words + "; the other side keeps its own, and what is printed stays printed",
+                );
+            }
+            Ok(stays @ (Deletion::Waiting | Deletion::Unconfirmed)) => {
+                self.warn(Safe::from("not deleted: ") + why_it_stays(stays));
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Does away with a message that the screen has.
+    pub(super) fn delete_of_screen(&mut self, which: tui::Which) {
+        self.note_seen();
+        let which = Which {
+            contact: which.peer.into(),
+            name: which.name,
+            is_ours: which.is_ours,
+        };
+        let why = match self.delete_kept(which) {
+            Ok(Deletion::Done | Deletion::NotKept) => return,
+            Ok(stays) => Safe::from("not deleted: ") + why_it_stays(stays),
+            Err(error) => {
+                self.complain(&error);
+                "not deleted".into()
+            }
+        };
+        if let Some(screen) = self.face.screen() {
+            screen.not_deleted(why);
+        }
+    }
+
+    /// Does away with a message wherever it is kept, and takes it off a screen.
+    pub(super) fn delete_kept(&mut self, which: Which) -> Result<Deletion, Error> {
+        let done = self.profile.journal.delete(which)?;
+        if matches!(done, Deletion::Done | Deletion::NotKept)
+            && let Some(screen) = self.face.screen()
+        {
+            screen.deleted(tui::Which {
+                peer: which.contact.peer(),
+                name: which.name,
+                is_ours: which.is_ours,
+            });
+        }
+        Ok(done)
+    }
+
+    /// Quotes a message in what is said next.
+    pub(super) fn quote_message(&mut self, n: Option<usize>) {
+        let Some(message) = self.recall(n) else {
+            return;
+        };
+        let quote = commands::quoted(&message.text);
+        let words = Safe::from("your next line answers \"") + beginning(&message.text);
+        self.state.quote = Some((message.peer, quote));
+        self.warn(words + "\" (an empty one: none does)");
+    }
+
+    /// What is said to somebody, behind what it answers.
+    pub(super) fn behind_quote(&mut self, peer: PeerId, text: Vec<u8>) -> Vec<u8> {
+        match self.state.quote.take_if(|(of, _)| *of == peer) {
+            Some((_, quote)) => [quote.into_bytes(), text].concat(),
+            None => text,
+        }
+    }
+
+    /// Whether the next line to somebody answers a message.
+    pub(super) fn is_answering(&self, peer: PeerId) -> bool {
+        (self.state.quote.as_ref()).is_some_and(|(of, _)| *of == peer)
+    }
+
+    /// Nothing is answered after all.
+    pub(super) fn drop_quote(&mut self) {
+        if self.state.quote.take().is_some() {
+            self.warn("no answer then (nothing was sent)".into());
+        }
+    }
+
+    /// Sends a message again that has failed: the one with this number, or the last one to whoever the
+    /// prompt shows.
+    pub(super) fn retry(&mut self, number: Option<usize>) -> Result<Option<ExitCode>, Error> {
+        let backlog = &self.state.backlog;
+        let found = match number {
+            Some(number) => backlog.failed(number),
+            None => (self.state.target.peer()).and_then(|peer| backlog.last_failed(peer)),
+        };
+        let Some(message) = found.cloned() else {
+            self.warn(match number {
+                Some(number) => {
+                    Safe::from("no message [") + number + "] has failed (nothing was sent)"
+                }
+                None => "no message has failed here (nothing was sent)".into(),
+            });
+            return Ok(None);
+        };
+        let before = self.state.sent.said();
+        let text = message.text.clone().into_bytes();
+        if let Some(end) = self.say(Some(message.peer), text)? {
+            return Ok(Some(end));
+        }
+        let end = self.say_batch()?;
+        if self.state.sent.said() > before || self.state.pending.is_some() {
+            self.state.backlog.forget(&message);
+        }
+        Ok(end)
+    }
+
+    /// What to do about a message that has failed; nothing where nothing can be said any more.
+    pub(super) fn remedy(&self, peer: PeerId, number: u64) -> Result<Safe, Error> {
+        let way = self.way(peer)?;
+        let has_another_key = way.link.is_some_and(|link| link.has_another_key);
+        Ok(if way.status.is_none() || has_another_key {
+            Safe::default()
+        } else {
+            Safe::from(" - /retry ") + number + " sends it again"
+        })
+    }
+}
+
+/// Why a message is not deleted.
+pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
+    match stays {
+        Deletion::Waiting => {
+            "it is not delivered yet, and is sent all the same: delete it when it is"
+        }
+        Deletion::Unconfirmed => "nobody has seen it yet: it is shown first",
+        Deletion::Done | Deletion::NotKept => "",
+    }
+}
+
+/// As much of a message as tells which one it is.
+fn beginning(text: &str) -> Safe {
+    const MOST: usize = 40;
+    let line = text.lines().next().unwrap_or("");
+    let part: String = line.chars().take(MOST).collect();
+    if part.len() < text.len() {
+        safe_line(&part) + "..."
+    } else {
+        safe_line(&part)
+    }
+}
+
+/// How far a message of ours is.
+fn words_of(state: State) -> Safe {
+    match state {
+        State::Queued => "queued".into(),
+        State::Sent => "sent".into(),
+        State::Delivered => "delivered".into(),
+        State::Failed(reason) => Safe::from("failed: ") + safe_line(&reason.to_string()),
+    }
+}

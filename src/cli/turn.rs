@@ -1,0 +1,67 @@
+//! Waits until this command may have the identity: one process has it at a time.
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::cli::control::Running;
+use crate::cli::{Context, Error};
+use crate::control::IS_SUPPORTED;
+use crate::id::PeerId;
+use crate::net::Clock;
+use crate::store::{ErrorKind, IdentityLock};
+
+/// How often it is looked whether the identity is free.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long whoever wants the identity waits for a command that has it for a moment, such as `send`.
+pub(super) const BRIEF: Duration = Duration::from_secs(5);
+
+/// How long the identity is waited for at most where no program can be asked: it may be one that talks for hours.
+const BLIND: Duration = Duration::from_secs(5);
+
+/// Whose turn it is.
+pub(super) enum Turn {
+    /// Nobody else has the identity.
+    Ours(IdentityLock),
+    /// A program has it which does for others what they ask.
+    Beside(Running),
+}
+
+impl Turn {
+    /// Waits for the identity's lock as long as nobody serves it, and says so.
+    ///
+    /// # Errors
+    /// SC15 after this much time; SC41.
+    pub(super) fn wait(context: &Context, id: &PeerId, patience: Duration) -> Result<Self, Error> {
+        let path = context.paths.lock(id);
+        let patience = if IS_SUPPORTED {
+            patience
+        } else {
+            patience.min(BLIND)
+        };
+        let clock = Clock::new();
+        let end = clock.now() + patience;
+        // Nothing comes: it is there for its time limit.
+        let (_never, pause) = channel::<()>();
+        let mut is_told = false;
+        loop {
+            let error = match IdentityLock::acquire(&path) {
+                Ok(lock) => return Ok(Self::Ours(lock)),
+                Err(error) => error,
+            };
+            let is_in_use = matches!(error.kind(), ErrorKind::InUse { .. });
+            if !is_in_use || clock.now() >= end {
+                return Err(error.into());
+            }
+            if let Some(running) = Running::find(context)? {
+                return Ok(Self::Beside(running));
+            }
+            if !is_told {
+                let words = "another securechat command has this identity open; waiting for it";
+                context.out.note(&words.into());
+                is_told = true;
+            }
+            let _ = pause.recv_timeout(LOOK);
+        }
+    }
+}

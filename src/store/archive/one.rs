@@ -1,0 +1,298 @@
+//! One message of the history: doing away with it, and what was said around it.
+
+use redb::ReadTransaction;
+
+use super::Archive;
+use super::change::{definition, span};
+use super::keys::{Keys, Table};
+use super::record::{Record, Standing};
+use super::search::Entry;
+use super::trouble::Fault;
+use crate::chat::{ContactId, Name};
+use crate::store::error::{Error, Operation};
+
+/// Which message it is. Each side draws the names of its messages by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Which {
+    /// With whom.
+    pub contact: ContactId,
+    /// Its name.
+    pub name: Name,
+    /// Whether we wrote it.
+    pub is_ours: bool,
+}
+
+/// What became of a message that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is gone.
+    Done,
+    /// It is not in the history.
+    NotKept,
+    /// It stays: it is ours and waits for its receipt.
+    Waiting,
+    /// It stays: it came, and nobody knows if it was shown.
+    Unconfirmed,
+}
+
+/// A message and its neighbours, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Around {
+    /// All of them.
+    pub entries: Vec<Entry>,
+    /// Which of them it is.
+    pub at: usize,
+}
+
+impl Archive {
+    /// Does away with a message that is over, as [`Archive::purge`] does with many: the file shrinks. What waits
+    /// for its receipt, and what is not known to have been shown, stays. Messages of the contact are opened until
+    /// it is found, the newest first.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`, `Store`.
+    pub fn delete(&mut self, which: Which) -> Result<Deletion, Error> {
+        let found = self.read(|transaction| {
+            if let Some(stays) = stays(transaction, &self.keys, which)? {
+                return Ok(Err(stays));
+            }
+            let row = find(transaction, &self.keys, which)?;
+            Ok(row.ok_or(Deletion::NotKept))
+        })?;
+        let row = match found {
+            Ok(row) => row,
+            Err(stays) => return Ok(stays),
+        };
+        let removed = self.remove_row(&row).and_then(|()| {
+            self.database.compact()?;
+            Ok(())
+        });
+        removed.map_err(|fault: Fault| fault.at(&self.path, Operation::Write))?;
+        Ok(Deletion::Done)
+    }
+
+    fn remove_row(&self, row: &[u8]) -> Result<(), Fault> {
+        let transaction = self.database.begin_write()?;
+        transaction
+            .open_table(definition(Table::History))?
+            .remove(row)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// A message that is over, with at most `most` before it and as many after it, of at most `bytes` of bodies on
+    /// either side; none if it is not in the history. What cannot be read is left out.
+    ///
+    /// # Errors
+    /// `Io`, `Store`.
+    pub fn around(&self, which: Which, most: usize, bytes: usize) -> Result<Option<Around>, Error> {
+        self.read(|transaction| {
+            let Some(row) = find(transaction, &self.keys, which)? else {
+                return Ok(None);
+            };
+            let (low, high) = span(&self.keys.contact(Table::History, which.contact));
+            let table = transaction.open_table(definition(Table::History))?;
+            let before = table.range(low.as_slice()..row.as_slice())?.rev();
+            let mut entries = self.open_some(before, most, bytes)?;
+            entries.reverse();
+            let at = entries.len();
+            // It comes in any case, however long it is.
+            let itself = table.range(row.as_slice()..=row.as_slice())?;
+            entries.extend(self.open_some(itself, 1, usize::MAX)?);
+            let after = table.range(row.as_slice()..=high.as_slice())?.skip(1);
+            entries.extend(self.open_some(after, most, bytes)?);
+            Ok(Some(Around { entries, at }))
+        })
+    }
+
+    fn open_some<'a>(
+        &self,
+        rows: impl Iterator<Item = Result<Row<'a>, redb::StorageError>>,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
+        let mut left = bytes;
+        for row in rows.take(most) {
+            let (row, sealed) = row?;
+            let opened = self.keys.open(Table::History, row.value(), sealed.value());
+            let Some(record) = opened.as_deref().ok().and_then(|it| Record::view(it)) else {
+                continue;
+            };
+            let Some(rest) = left.checked_sub(record.body.len()) else {
+                break;
+            };
+            left = rest;
+            entries.push(Entry::new(&record, Table::History));
+        }
+        Ok(entries)
+    }
+}
+
+type Row<'a> = (
+    redb::AccessGuard<'a, &'static [u8]>,
+    redb::AccessGuard<'a, &'static [u8]>,
+);
+
+/// Why a message has to stay, if it has.
+fn stays(
+    transaction: &ReadTransaction,
+    keys: &Keys,
+    which: Which,
+) -> Result<Option<Deletion>, Fault> {
+    let (table, stays) = if which.is_ours {
+        (Table::Outbox, Deletion::Waiting)
+    } else {
+        (Table::Inbox, Deletion::Unconfirmed)
+    };
+    let row = keys.message(table, which.contact, which.name);
+    let rows = transaction.open_table(definition(table))?;
+    Ok(rows.get(row.as_slice())?.map(|_| stays))
+}
+
+/// The row of a message in the history.
+fn find(
+    transaction: &ReadTransaction,
+    keys: &Keys,
+    which: Which,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let (low, high) = span(&keys.contact(Table::History, which.contact));
+    let table = transaction.open_table(definition(Table::History))?;
+    for row in table.range(low.as_slice()..=high.as_slice())?.rev() {
+        let (row, sealed) = row?;
+        let opened = keys.open(Table::History, row.value(), sealed.value());
+        let record = opened.as_deref().ok().and_then(|it| Record::view(it));
+        if record.is_some_and(|it| which.is(&it)) {
+            return Ok(Some(row.value().to_vec()));
+        }
+    }
+    Ok(None)
+}
+
+impl Which {
+    fn is(&self, record: &Record<&[u8]>) -> bool {
+        let is_theirs = matches!(record.standing, Standing::Received { .. });
+        record.name == self.name && is_theirs != self.is_ours
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::State;
+    use crate::store::archive::tests::{NOW, Place, contact, incoming, name, outgoing};
+    use crate::store::archive::{Filter, Keep, Search, Way};
+
+    fn which(is_ours: bool, log: u64, sequence: u64) -> Which {
+        Which {
+            contact: contact(7),
+            name: name(log, sequence),
+            is_ours,
+        }
+    }
+
+    fn comes(archive: &mut Archive, from: u8, sequence: u64, body: &str) {
+        let (contact, message) = (contact(from), incoming(name(1, sequence), body));
+        let changed = archive.change(NOW, |it| {
+            it.receive(contact, &message)?;
+            it.shown(contact, message.name)
+        });
+        changed.unwrap();
+    }
+
+    fn bodies(entries: &[Entry]) -> Vec<&str> {
+        let bodies = entries.iter().map(|it| core::str::from_utf8(&it.body));
+        bodies.map(Result::unwrap).collect()
+    }
+
+    fn all(archive: &Archive) -> Vec<String> {
+        let mut search = Search::new(Filter::default(), Way::Back, None);
+        let page = search.page(archive, 100, 1 << 20).unwrap();
+        let mut all: Vec<String> = bodies(&page.entries)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn one_message_is_deleted_and_no_other() {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        comes(&mut archive, 7, 0, "theirs");
+        comes(&mut archive, 7, 1, "another");
+        comes(&mut archive, 8, 0, "somebody else's");
+        let ours = outgoing(name(1, 0), "ours");
+        let changed = archive.change(NOW, |it| {
+            it.queue(contact(7), &ours)?;
+            it.settle(contact(7), ours.name, State::Delivered)
+        });
+        changed.unwrap();
+        let left = ["another", "ours", "somebody else's"];
+        let theirs = which(false, 1, 0);
+        assert_eq!(archive.delete(theirs).unwrap(), Deletion::Done);
+        assert_eq!(archive.delete(theirs).unwrap(), Deletion::NotKept);
+        assert_eq!(all(&archive), left);
+        drop(archive);
+        let (mut archive, _) = place.open(Keep::Forever);
+        assert_eq!(all(&archive), left);
+        // Its sender sends it once more: it is known, and not shown again.
+        let again = incoming(name(1, 0), "theirs");
+        let is_new = archive.change(NOW, |it| it.receive(contact(7), &again));
+        assert!(!is_new.unwrap());
+        assert_eq!(archive.delete(which(true, 1, 0)).unwrap(), Deletion::Done);
+        assert_eq!(all(&archive), ["another", "somebody else's"]);
+    }
+
+    #[test]
+    fn what_waits_and_what_nobody_has_seen_is_not_deleted() {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        let (ours, theirs) = (outgoing(name(1, 0), "ours"), incoming(name(2, 0), "theirs"));
+        let changed = archive.change(NOW, |it| {
+            it.queue(contact(7), &ours)?;
+            it.receive(contact(7), &theirs)
+        });
+        assert!(changed.unwrap());
+        let delete = |archive: &mut Archive, which| archive.delete(which).unwrap();
+        assert_eq!(delete(&mut archive, which(true, 1, 0)), Deletion::Waiting);
+        let unseen = which(false, 2, 0);
+        assert_eq!(delete(&mut archive, unseen), Deletion::Unconfirmed);
+        drop(archive);
+        let (_, restored) = place.open(Keep::Forever);
+        assert_eq!(restored.waiting().count(), 1);
+        assert_eq!(restored.unconfirmed.len(), 1);
+    }
+
+    #[test]
+    fn a_message_stands_among_its_neighbours() {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        for sequence in 0..10 {
+            comes(&mut archive, 7, sequence, &format!("text {sequence}"));
+            comes(&mut archive, 8, sequence, "somebody else's");
+        }
+        let around = |archive: &Archive, sequence, most, bytes| {
+            let found = archive.around(which(false, 1, sequence), most, bytes);
+            let found = found.unwrap().unwrap();
+            let texts = bodies(&found.entries).join(", ");
+            (texts, found.at)
+        };
+        let wanted = ("text 3, text 4, text 5, text 6, text 7".to_owned(), 2);
+        assert_eq!(around(&archive, 5, 2, 1 << 20), wanted);
+        let wanted = ("text 0, text 1".to_owned(), 0);
+        assert_eq!(around(&archive, 0, 1, 1 << 20), wanted);
+        let wanted = ("text 7, text 8, text 9".to_owned(), 2);
+        assert_eq!(around(&archive, 9, 2, 1 << 20), wanted);
+        // Its own length counts for nothing.
+        let wanted = ("text 4, text 5, text 6".to_owned(), 1);
+        assert_eq!(around(&archive, 5, 9, 11), wanted);
+        assert_eq!(around(&archive, 5, 9, 0), ("text 5".to_owned(), 0));
+        archive.delete(which(false, 1, 4)).unwrap();
+        let wanted = ("text 3, text 5, text 6".to_owned(), 1);
+        assert_eq!(around(&archive, 5, 1, 1 << 20), wanted);
+        assert_eq!(archive.around(which(false, 1, 4), 1, 9).unwrap(), None);
+        assert_eq!(archive.around(which(true, 1, 5), 1, 9).unwrap(), None);
+    }
+}

@@ -1,0 +1,228 @@
+//! Looking through messages page by page. Whoever goes on says how far it has come; what lies ahead is remembered, so
+//! that not every page opens every message.
+
+use core::fmt::{self, Display, Formatter};
+use core::str::FromStr;
+use std::collections::VecDeque;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use redb::ReadTransaction;
+use thiserror::Error;
+
+use super::Archive;
+use super::change::damaged;
+use super::keys::{Keys, Table};
+use super::search::{Entry, Filter, Matches, Place, Position, Span, Way};
+use super::trouble::Fault;
+use crate::chat::LogId;
+use crate::id::PeerId;
+use crate::store::error;
+use crate::time::UnixTime;
+
+/// So many messages that lie ahead are remembered where they are, some 150 bytes each. Beyond them every message
+/// is opened once more.
+const AHEAD: usize = 100_000;
+
+/// How far somebody has come who looks through messages: a text for whoever goes on later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(Position);
+
+/// The text is none of a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("that is no cursor")]
+pub struct NotACursor;
+
+impl Display for Cursor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let at = self.0;
+        let mut bytes = Vec::new();
+        for number in [at.at.0, at.log.0, at.sequence] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(at.contact.peer().as_bytes());
+        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NotACursor;
+
+    fn from_str(text: &str) -> Result<Self, NotACursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotACursor)?;
+        let mut rest = bytes.as_slice();
+        let mut number = || {
+            let (number, after) = rest.split_first_chunk().ok_or(NotACursor)?;
+            rest = after;
+            Ok(u64::from_be_bytes(*number))
+        };
+        let (at, log, sequence) = (UnixTime(number()?), LogId(number()?), number()?);
+        let peer = <[u8; 32]>::try_from(rest).map_err(|_| NotACursor)?;
+        Ok(Self(Position {
+            at,
+            log,
+            sequence,
+            contact: PeerId::new(peer).into(),
+        }))
+    }
+}
+
+/// Some of what was looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The messages, oldest first.
+    pub entries: Vec<Entry>,
+    /// How many more there are, that way.
+    pub more: usize,
+    /// Where it goes on; none if there are no more.
+    pub cursor: Option<Cursor>,
+    /// How many messages cannot be read, of the filter's contact or of all.
+    pub unreadable: u64,
+}
+
+/// Somebody who looks through messages: those that are over, and also what waits in the outbox and the inbox.
+pub struct Search {
+    filter: Filter,
+    way: Way,
+    cursor: Option<Cursor>,
+    /// What comes next, as far as it is known.
+    ahead: VecDeque<Place>,
+    /// How many come behind that.
+    beyond: usize,
+    unreadable: u64,
+}
+
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let known = self.ahead.len();
+        write!(f, "Search({known} known, {} beyond)", self.beyond)
+    }
+}
+
+impl Search {
+    /// Begins at one end, or goes on at a cursor.
+    #[must_use]
+    pub const fn new(filter: Filter, way: Way, cursor: Option<Cursor>) -> Self {
+        Self {
+            filter,
+            way,
+            cursor,
+            ahead: VecDeque::new(),
+            beyond: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// Whether it goes on there, so that what it remembers is what is asked for.
+    #[must_use]
+    pub fn goes_on(&self, filter: &Filter, way: Way, cursor: Cursor) -> bool {
+        (&self.filter, self.way, self.cursor) == (filter, way, Some(cursor))
+    }
+
+    /// The next `most`, with bodies of at most `bytes` together; one comes in any case. Every message of the
+    /// filter's contact, or of all, is opened where nothing is remembered.
+    ///
+    /// # Errors
+    /// `Io`, `Store`.
+    pub fn page(
+        &mut self,
+        archive: &Archive,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Page, error::Error> {
+        archive.read(|transaction| {
+            let keys = &archive.keys;
+            if self.ahead.is_empty() {
+                self.look(transaction, keys)?;
+            }
+            if let Some(page) = self.take(transaction, keys, most, bytes)? {
+                return Ok(page);
+            }
+            // Something was deleted meanwhile, or is over by now and lies elsewhere.
+            self.look(transaction, keys)?;
+            let page = self.take(transaction, keys, most, bytes)?;
+            page.ok_or_else(|| damaged(Table::History))
+        })
+    }
+
+    fn look(&mut self, transaction: &ReadTransaction, keys: &Keys) -> Result<(), Fault> {
+        let span = Span {
+            way: self.way,
+            from: self.cursor.as_ref().map(|it| &it.0),
+        };
+        let found = Matches::find(transaction, keys, &self.filter, &span, AHEAD)?;
+        self.beyond = found.count - found.places.len();
+        self.unreadable = found.unreadable;
+        self.ahead = found.places.into();
+        Ok(())
+    }
+
+    /// The next page of what is remembered; none if some of it is gone.
+    fn take(
+        &mut self,
+        transaction: &ReadTransaction,
+        keys: &Keys,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Option<Page>, Fault> {
+        let (mut entries, mut sum, mut cursor) = (Vec::new(), 0_usize, self.cursor);
+        while entries.len() < most {
+            let Some(place) = self.pop() else { break };
+            sum = sum.saturating_add(place.len);
+            if !entries.is_empty() && sum > bytes {
+                self.put_back(place);
+                break;
+            }
+            let Some(entry) = place.open(transaction, keys)? else {
+                return Ok(None);
+            };
+            cursor = Some(Cursor(place.position));
+            entries.push(entry);
+        }
+        if self.way == Way::Back {
+            entries.reverse();
+        }
+        self.cursor = cursor;
+        let more = self.ahead.len() + self.beyond;
+        Ok(Some(Page {
+            entries,
+            more,
+            cursor: cursor.filter(|_| more > 0),
+            unreadable: self.unreadable,
+        }))
+    }
+
+    fn pop(&mut self) -> Option<Place> {
+        match self.way {
+            Way::Back => self.ahead.pop_back(),
+            Way::On => self.ahead.pop_front(),
+        }
+    }
+
+    fn put_back(&mut self, place: Place) {
+        match self.way {
+            Way::Back => self.ahead.push_back(place),
+            Way::On => self.ahead.push_front(place),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_a_text_and_comes_back_as_what_it_was() {
+        let cursor = Cursor(Position {
+            at: UnixTime(1_795_226_971_120),
+            log: LogId(u64::MAX),
+            sequence: 7,
+            contact: PeerId::new([9; 32]).into(),
+        });
+        let text = cursor.to_string();
+        assert_eq!(text.parse(), Ok(cursor));
+        for wrong in ["", "x", &text[1..], &format!("{text}AAAA"), "\u{1b}"] {
+            assert_eq!(wrong.parse::<Cursor>(), Err(NotACursor), "{wrong:?}");
+        }
+    }
+}

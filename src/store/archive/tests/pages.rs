@@ -1,0 +1,122 @@
+//! Looking through many messages page by page.
+
+use super::*;
+
+/// Forty messages that came one after the other; the newest comes first in the table.
+fn forty(archive: &mut Archive) {
+    for at in (0..40).rev() {
+        let (name, now) = (name(1, at), UnixTime(NOW.0 + at));
+        let message = incoming(name, &format!("{at:02}"));
+        let write = |it: &mut Change<'_>| {
+            it.receive(contact(7), &message)?;
+            it.shown(contact(7), name)
+        };
+        archive.change(now, write).unwrap();
+    }
+}
+
+/// All pages of so many, as they come; each anew from its cursor if `is_anew`.
+fn pages(archive: &Archive, way: Way, most: usize, is_anew: bool) -> Vec<String> {
+    let begin = |cursor| Search::new(Filter::default(), way, cursor);
+    let (mut search, mut texts) = (begin(None), Vec::new());
+    loop {
+        let page = search.page(archive, most, usize::MAX).unwrap();
+        texts.push(texts_of(&page).concat());
+        let Some(cursor) = page.cursor else {
+            return texts;
+        };
+        assert!(search.goes_on(&Filter::default(), way, cursor));
+        if is_anew {
+            search = begin(Some(cursor.to_string().parse().unwrap()));
+        }
+    }
+}
+
+/// Each may have megabytes, and its sender decides about that.
+#[test]
+fn a_page_holds_no_more_bodies_than_it_may_and_says_how_many_are_left() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    forty(&mut archive);
+    let page = |way, most, bytes| {
+        let mut search = Search::new(Filter::default(), way, None);
+        let page = search.page(&archive, most, bytes).unwrap();
+        (texts_of(&page).concat(), page.more)
+    };
+    let is = |text: &str, more| (text.to_owned(), more);
+    assert_eq!(page(Way::Back, 3, 99), is("373839", 37));
+    assert_eq!(page(Way::Back, 99, 6), is("373839", 37));
+    assert_eq!(page(Way::Back, 99, 5), is("3839", 38));
+    assert_eq!(page(Way::Back, 99, 0), is("39", 39), "one in any case");
+    assert_eq!(page(Way::Back, 0, 99), is("", 40));
+    assert_eq!(page(Way::On, 3, 99), is("000102", 37));
+    assert_eq!(page(Way::On, 99, 5), is("0001", 38));
+    assert_eq!(page(Way::On, 99, 0), is("00", 39));
+}
+
+#[test]
+fn pages_are_all_there_is_either_way_whether_somebody_remembers_or_not() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    forty(&mut archive);
+    let all: Vec<String> = (0..40).map(|at| format!("{at:02}")).collect();
+    for is_anew in [false, true] {
+        let on = pages(&archive, Way::On, 7, is_anew);
+        assert_eq!((on.len(), on.concat()), (6, all.concat()));
+        let mut back = pages(&archive, Way::Back, 7, is_anew);
+        assert_eq!(back[0], "33343536373839");
+        back.reverse();
+        assert_eq!((back.len(), back.concat()), (6, all.concat()));
+    }
+    let nobody = Filter {
+        contact: Some(contact(9)),
+        ..Filter::default()
+    };
+    let page = Search::new(nobody, Way::On, None).page(&archive, 7, 99);
+    assert_eq!(page.unwrap(), Page::default());
+}
+
+/// All were written down at one moment, and what has its receipt moves to another table.
+#[test]
+fn what_moves_goes_or_comes_while_somebody_looks_through_is_neither_missed_nor_seen_twice() {
+    for way in [Way::On, Way::Back] {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        let queue = |archive: &mut Archive, sequence| {
+            let text = format!("{sequence:02}");
+            let message = outgoing(name(5, sequence), &text);
+            archive
+                .change(NOW, |it| it.queue(contact(7), &message))
+                .unwrap();
+        };
+        (0..40).for_each(|sequence| queue(&mut archive, sequence));
+        let mut search = Search::new(Filter::default(), way, None);
+        let mut texts = Vec::new();
+        for round in 0..8 {
+            let page = search.page(&archive, 6, 999).unwrap();
+            texts.extend(texts_of(&page));
+            // Some that were looked at, and some that were not.
+            for sequence in [round, 39 - round, 20 + round] {
+                let settle = |it: &mut Change<'_>| {
+                    it.settle(contact(7), name(5, sequence), State::Delivered)
+                };
+                archive.change(NOW, settle).unwrap();
+            }
+            if page.cursor.is_none() {
+                break;
+            }
+        }
+        texts.sort();
+        let all: Vec<String> = (0..40).map(|at| format!("{at:02}")).collect();
+        assert_eq!(texts, all, "{way:?}");
+        let mut search = Search::new(Filter::default(), way, None);
+        search.page(&archive, 6, 999).unwrap();
+        archive.purge(Some(contact(7)), None).unwrap();
+        let rest = search.page(&archive, 99, 999).unwrap();
+        assert!(
+            rest.entries
+                .iter()
+                .all(|it| it.standing == Standing::Waiting)
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Ways that change between real programs: what is told while an address is new, and of a way that leads in one
+//! direction only.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::common::skipped;
+use crate::home::Home;
+use crate::program::Program;
+use crate::programs::{event, listening};
+use crate::screen::{Person, address_on};
+use crate::wire::Wire;
+
+/// Rounds of half a second: far more than anything here takes.
+const ROUNDS: usize = 240;
+
+/// The caller says something every half second that is no message, until `is_so`. Whoever it calls hears it, if
+/// the way leads there, and may have to be heard for what is waited for.
+fn while_heard(caller: &mut Program, wanted: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..ROUNDS {
+        if is_so() {
+            return;
+        }
+        ping(caller);
+        event(caller, "answer");
+    }
+    panic!("{wanted} never came");
+}
+
+fn ping(caller: &mut Program) {
+    let ping = json!({ "cmd": "ping", "peer": "bob", "wait_ms": 500 });
+    caller.say(&ping.to_string());
+}
+
+/// How things stand with alice, as bob's program tells.
+fn status(bob: &Home) -> Value {
+    let record: Value = serde_json::from_str(&bob.run(&["status", "--json"]).rest).unwrap();
+    record["peers"][0].clone()
+}
+
+#[test]
+fn a_new_address_and_a_way_in_one_direction_are_told_with_their_reasons() {
+    let (alice, bob) = Home::friends();
+    let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
+    listener.sees("listening on 127.0.0.1:");
+    let mut wire = Wire::to(address_on(&listener));
+    let mut caller = alice.connect("bob", wire.address(), &["--json"]);
+    event(&mut caller, "secure");
+    listener.sees("secure: alice");
+    assert_eq!(status(&bob).get("reason"), None);
+    wire.gives_nothing_back();
+    wire.move_port();
+    let reason = format!(
+        "new address, reconnecting: packets come from 127.0.0.1:{} now",
+        wire.port()
+    );
+    let shows = |listener: &mut Person, words: &str| listener.shows().contains(words);
+    while_heard(&mut caller, &reason, || {
+        shows(&mut listener, &format!("─── {reason} "))
+    });
+    // It returns to the proved address, and moves again with the next packet.
+    while_heard(&mut caller, "the status", || {
+        let status = status(&bob);
+        status["moved"] == "theirs" && status["reason"] == json!(reason)
+    });
+    listener.says("can you hear me?");
+    let (words, reply) = ("they may not hear us", "─── last reply 1");
+    while_heard(&mut caller, words, || {
+        let text = listener.shows();
+        text.contains(reply) && text.contains(words)
+    });
+    let told = status(&bob);
+    let reason = told["reason"].as_str().unwrap();
+    assert!(reason.starts_with("last reply ") && reason.ends_with(words));
+    assert_eq!(told["state"], "connected", "{told}");
+    assert!(told["unacked_ms"].as_f64().unwrap() > 10_000.0);
+}
+
+/// A network of its own in which a machine has two addresses, and its way to a third leaves from one of them.
+struct Network {
+    shell: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Network {
+    /// None where a user may not have one; says so.
+    fn new() -> Option<Self> {
+        let mut command = Command::new("unshare");
+        let pipes = command.args(["-Urn", "sh"]).stdin(Stdio::piped());
+        let pipes = pipes.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut shell = pipes.spawn().ok()?;
+        let (input, output) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
+        let mut network = Self {
+            shell,
+            input,
+            output: BufReader::new(output),
+        };
+        let addresses =
+            "ip link set lo up && for n in 1 2 9; do ip addr add 192.0.2.$n/32 dev lo; done";
+        let is_there = network.does(addresses) && network.leaves_from("192.0.2.1");
+        if !is_there {
+            skipped("no network namespace for a user");
+        }
+        is_there.then_some(network)
+    }
+
+    /// Whether the shell does that.
+    fn does(&mut self, line: &str) -> bool {
+        let mut answer = String::new();
+        let asked = writeln!(self.input, "{line} && echo done || echo failed");
+        asked.is_ok() && self.output.read_line(&mut answer).is_ok() && answer == "done\n"
+    }
+
+    /// From now on packets to 192.0.2.9 have this source.
+    fn leaves_from(&mut self, address: &str) -> bool {
+        let route = "ip route replace local 192.0.2.9 dev lo table local src";
+        self.does(&format!("{route} {address}"))
+    }
+
+    fn start(&self, home: &Home, args: &[&str]) -> Program {
+        let command = home.command(args);
+        let mut inside = Command::new("nsenter");
+        inside.args(["--preserve-credentials", "-U", "-n", "-t"]);
+        inside.arg(self.shell.id().to_string());
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        Program::start(inside)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+#[test]
+fn whoever_gets_another_address_says_so_and_is_heard_from_there_at_once() {
+    let Some(mut network) = Network::new() else {
+        return;
+    };
+    let (alice, bob) = Home::friends();
+    let mut listener = network.start(&bob, &["listen", "192.0.2.9:0", "--json"]);
+    let address = listening(&mut listener).to_string();
+    let mut caller = network.start(&alice, &["connect", "bob", &address, "--json"]);
+    event(&mut caller, "secure");
+    let from = |event: &Value| event["address"].as_str().unwrap().to_owned();
+    let before = from(&event(&mut listener, "secure"));
+    assert!(before.starts_with("192.0.2.1:"), "{before}");
+    // Nobody says anything from here on.
+    let link = |program: &mut Program, states: &[&str]| loop {
+        let link = event(program, "link");
+        if states.contains(&link["state"].as_str().unwrap()) {
+            break link;
+        }
+    };
+    link(&mut caller, &["quality"]);
+    assert!(network.leaves_from("192.0.2.2"));
+    let told = link(&mut caller, &["moving"]);
+    assert_eq!(
+        (&told["moved"], told.get("address")),
+        (&json!("ours"), None)
+    );
+    assert_eq!(
+        told["message"],
+        "new address, reconnecting: this machine has another one now"
+    );
+    let roamed = link(&mut listener, &["roamed"]);
+    assert!(from(&roamed).starts_with("192.0.2.2:"), "{roamed}");
+    let settled = link(&mut caller, &["settled"]);
+    assert_eq!(
+        settled["message"],
+        json!(format!("bob answers at {address}"))
+    );
+}
