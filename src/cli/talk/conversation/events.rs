@@ -97,7 +97,7 @@ impl Conversation {
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         self.calls.on_established(&peer);
-        self.ping_those_who_waited(peer)?;
+        self.ping_those_who_waited()?;
         self.on_arrival(peer)?;
         if let Some((name, at)) = self.goal.on_established(&peer, now)
             && self.save(&name, &peer, at.as_slice())

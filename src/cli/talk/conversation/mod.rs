@@ -443,6 +443,7 @@ impl Conversation {
         }
         self.make_calls();
         self.answer_late(now)?;
+        self.ping_those_who_waited()?;
         self.answer_late_pings(now)?;
         match self.check_leave(now) {
             Some(end) => Ok(Some(end)),

@@ -119,15 +119,16 @@ impl Conversation {
         })
     }
 
-    /// A session stands: what waited for it leaves.
-    pub(super) fn ping_those_who_waited(&mut self, peer: PeerId) -> Result<(), Error> {
-        let waits = self.take_pinging(|it| it.peer == peer && it.number().is_none());
+    /// What waited for a session leaves, if one stands. That a session which stood all the time has a key
+    /// again is no event, so this is tried every time.
+    pub(super) fn ping_those_who_waited(&mut self) -> Result<(), Error> {
+        let waits = self.take_pinging(|it| it.number().is_none());
         let now = self.clock.now();
         for mut waiting in waits {
             let Stage::Calling(wait) = waiting.stage else {
                 continue;
             };
-            if let Some(number) = self.send_ping(peer)? {
+            if let Some(number) = self.send_ping(waiting.peer)? {
                 (waiting.stage, waiting.due) = (Stage::Sent(number), now + wait);
             }
             self.state.pinging.push(waiting);
