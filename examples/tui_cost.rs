@@ -121,7 +121,6 @@ impl Face {
             written: now().unix,
             missing: 0,
             again: false,
-            old: false,
         })));
     }
 

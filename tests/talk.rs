@@ -29,6 +29,9 @@ mod doctor;
 #[cfg(target_os = "linux")]
 #[path = "talk/drawing.rs"]
 mod drawing;
+#[cfg(target_os = "linux")]
+#[path = "talk/earlier.rs"]
+mod earlier;
 #[path = "talk/ends.rs"]
 mod ends;
 #[cfg(unix)]
@@ -88,6 +91,9 @@ mod secrecy;
 mod send;
 #[path = "talk/settings.rs"]
 mod settings;
+#[cfg(target_os = "linux")]
+#[path = "talk/stopped.rs"]
+mod stopped;
 #[path = "talk/storm.rs"]
 mod storm;
 #[cfg(target_os = "linux")]

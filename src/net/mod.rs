@@ -36,6 +36,6 @@ pub use log::LogLine;
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
 pub use route::local_address_towards;
 pub use shared::{Fatal, LockUse};
-pub use signals::{Signal, Signals, suspend};
+pub use signals::{Signal, Signals, on_continue, suspend};
 pub use trace::{Fate, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd};
 pub use udp::{Abilities, Batch, Room, Sent, Socket};

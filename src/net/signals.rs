@@ -55,6 +55,28 @@ pub fn suspend() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
+/// Calls `tell` each time this process goes on after it was stopped, by whomever, on a thread that ends with it.
+/// Never where processes are not stopped.
+///
+/// # Errors
+///
+/// The system's, if a handler cannot be installed or a thread not be started.
+#[cfg_attr(
+    not(unix),
+    expect(clippy::missing_const_for_fn, reason = "it is one there alone")
+)]
+pub fn on_continue(tell: impl Fn() + Send + 'static) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGCONT])?;
+        let wait = move || signals.forever().for_each(|_| tell());
+        Builder::new().name("continue".to_owned()).spawn(wait)?;
+    }
+    #[cfg(not(unix))]
+    drop(tell);
+    Ok(())
+}
+
 /// The signals that end the program.
 const ALL: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
 

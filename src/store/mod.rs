@@ -24,8 +24,8 @@ mod test_only;
 mod timestamps;
 
 pub use archive::{
-    Archive, Around, Change, Cursor, Deletion, Entry, Fault, Filter, Found, Keep, Loss, NotACursor,
-    Page, Restored, Salvaged, Search, Standing, StoreTrouble, Unconfirmed, Way, Which,
+    Archive, Around, Change, Cursor, Deletion, Earlier, Entry, Fault, Filter, Found, Keep, Loss,
+    NotACursor, Page, Restored, Salvaged, Search, Standing, StoreTrouble, Unconfirmed, Way, Which,
     survives_panic,
 };
 pub use atomic::{Fresh, create_private, open_log};

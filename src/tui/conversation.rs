@@ -12,7 +12,7 @@ use crate::tui::editor::Editor;
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
 use crate::tui::input::{Card, Comparison, LinkStatus, Said, Standing, Ticket};
-use crate::tui::log::{Anchor, Line, Log};
+use crate::tui::log::{Anchor, Line, Log, shifted};
 
 /// A conversation.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub(super) struct Conversation {
     pub(super) is_open: bool,
     /// The entry that is selected.
     pub(super) selected: Option<u64>,
+    /// Whether what was said before this run was asked for.
+    pub(super) is_recalled: bool,
 }
 
 /// Why nothing can be said to somebody.
@@ -83,6 +85,7 @@ impl Conversation {
             is_muted: false,
             is_open: true,
             selected: None,
+            is_recalled: false,
         }
     }
 
@@ -126,20 +129,21 @@ impl Conversation {
     /// Takes a message in. `is_seen`: whether somebody looks at the end of this conversation.
     pub(super) fn on_said(&mut self, said: &Said, zone: &Zone, is_seen: bool) {
         self.is_open = true;
-        let first = self.log.end();
-        if said.missing > 0 {
-            self.log.push(Entry::gap(said.at, zone, said.missing));
+        let mut first = u64::MAX;
+        let mut last = 0;
+        for entry in Entry::of_said(said, zone) {
+            last = if said.again {
+                self.recall(entry)
+            } else {
+                self.log.push(entry)
+            };
+            first = first.min(last);
         }
-        let entry = self.log.push(Entry::theirs(said, zone));
-        if !said.old {
-            self.unseen.push((said.name, entry));
-        }
+        self.unseen.push((said.name, last));
         self.lose();
-        if said.old {
-            return;
-        }
         if !is_seen {
-            self.log.marker.get_or_insert(first);
+            let marker = self.log.marker.unwrap_or(first);
+            self.log.marker = Some(marker.min(first));
         }
     }
 
@@ -151,22 +155,23 @@ impl Conversation {
         (self.log.marker, self.anchor, self.selected) = (None, None, None);
     }
 
-    /// Adds what we said before this run.
-    pub(super) fn said_before(
-        &mut self,
-        text: &str,
-        at: UnixTime,
-        zone: &Zone,
-        name: Name,
-        receipt: Receipt,
-    ) {
-        let is_open = receipt.rank() < 2;
-        let mut entry = Entry::ours(at, zone, text, receipt, Ticket(0));
-        entry.name = Some(name);
-        let entry = self.log.push(entry);
-        if is_open {
-            self.log.name(name, entry);
+    /// Puts what was said before this run where it was said. Returns its number.
+    pub(super) fn recall(&mut self, entry: Entry) -> u64 {
+        let number = self.log.insert(entry);
+        let unseen = self.unseen.iter_mut().map(|(_, entry)| entry);
+        for entry in unseen.chain(&mut self.selected) {
+            *entry = shifted(*entry, number);
         }
+        self.anchor = self.anchor.map(|anchor| anchor.shifted(number));
+        self.lose();
+        number
+    }
+
+    /// Adds what we said before this run, and what waits since.
+    pub(super) fn said_before(&mut self, text: &str, at: UnixTime, zone: &Zone, name: Name) {
+        let entry = Entry::ours(at, zone, text, Receipt::Queued, Ticket(0));
+        let entry = self.recall(entry);
+        self.log.name(name, entry);
     }
 
     pub(super) fn note(&mut self, at: UnixTime, zone: &Zone, words: Safe) {

@@ -6,7 +6,7 @@ use crate::chat::{Name, State};
 use crate::text::{Safe, safe_line, safe_text_marked};
 use crate::time::UnixTime;
 use crate::tui::clock::{Day, Zone};
-use crate::tui::input::{Said, Ticket};
+use crate::tui::input::{Earlier, Said, Ticket};
 use crate::tui::wrap::{self, Break};
 
 /// A message that is older than this on arrival shows when it was written.
@@ -96,15 +96,41 @@ impl Receipt {
     }
 }
 
+impl Earlier {
+    /// As it is shown.
+    pub(super) fn entries(&self, zone: &Zone) -> Vec<Entry> {
+        match self {
+            Self::Theirs(said) => Entry::of_said(said, zone).collect(),
+            Self::Ours {
+                name,
+                at,
+                text,
+                state,
+            } => {
+                let receipt = Receipt::of(*state);
+                let mut entry = Entry::ours(*at, zone, text, receipt, Ticket(0));
+                entry.name = Some(*name);
+                vec![entry]
+            }
+        }
+    }
+}
+
 impl Entry {
-    pub(super) fn theirs(said: &Said, zone: &Zone) -> Self {
+    /// A message of somebody's, behind what is missing before it.
+    pub(super) fn of_said(said: &Said, zone: &Zone) -> impl Iterator<Item = Self> {
+        let gap = (said.missing > 0).then(|| Self::gap(said.at, zone, said.missing));
+        gap.into_iter().chain([Self::theirs(said, zone)])
+    }
+
+    fn theirs(said: &Said, zone: &Zone) -> Self {
         let day = zone.day(said.at);
         let mut lead = Safe::default();
         if said.again {
             lead = lead + "(again) ";
         }
         let is_late = said.at.0.saturating_sub(said.written.0) > LATE_MS;
-        if is_late && !said.old {
+        if is_late {
             lead = lead + "(sent " + zone.moment(said.written, day) + ") ";
         }
         let entry = match &said.text {
@@ -138,7 +164,7 @@ impl Entry {
         Self::of(at, zone.day(at), Kind::Note, words)
     }
 
-    pub(super) fn gap(at: UnixTime, zone: &Zone, missing: u64) -> Self {
+    fn gap(at: UnixTime, zone: &Zone, missing: u64) -> Self {
         let noun = if missing == 1 {
             " message"
         } else {

@@ -72,7 +72,16 @@ pub enum Told {
         /// Why.
         why: Safe,
     },
-    /// A message of ours from before this run.
+    /// What was last said with somebody before this run and was over by then, which was asked for.
+    Earlier {
+        /// With whom.
+        peer: PeerId,
+        /// The messages, oldest first.
+        messages: Vec<Earlier>,
+        /// Whether there are more before them.
+        has_older: bool,
+    },
+    /// A message of ours from before this run that waits.
     Own {
         /// To whom.
         peer: PeerId,
@@ -82,8 +91,6 @@ pub enum Told {
         at: UnixTime,
         /// What it says.
         text: String,
-        /// How far it has come.
-        state: State,
     },
     /// A message of ours moved on.
     State {
@@ -233,8 +240,24 @@ pub struct Said {
     pub missing: u64,
     /// It may have been shown before.
     pub again: bool,
-    /// It was shown in an earlier run, and is here to be looked up.
-    pub old: bool,
+}
+
+/// A message that was said before this run.
+#[derive(Debug)]
+pub enum Earlier {
+    /// Somebody's.
+    Theirs(Said),
+    /// Ours.
+    Ours {
+        /// Its name.
+        name: Name,
+        /// When it was written.
+        at: UnixTime,
+        /// What it says.
+        text: String,
+        /// What became of it.
+        state: State,
+    },
 }
 
 /// An unknown key that calls.
@@ -402,6 +425,8 @@ pub enum Ask {
     Peers,
     /// How things stand with each.
     Status,
+    /// What was said with somebody before this run; it comes as [`Told::Earlier`].
+    Earlier(PeerId),
     /// All about one.
     Whois(PeerId),
     /// Measure the way there and back.

@@ -2,13 +2,33 @@
 
 use crate::text::{Safe, nearest, safe_line};
 
-/// Keys that most terminals send as another one.
-const TWINS: [(&str, &str); 4] = [
+/// Keys that most terminals send as another one, which has a use of its own.
+const TWINS: [(&str, &str); 6] = [
     ("ctrl-i", "tab"),
     ("ctrl-m", "enter"),
     ("ctrl-[", "esc"),
-    ("ctrl-space", "ctrl-@"),
+    ("ctrl-2", "ctrl-space"),
+    ("ctrl-3", "esc"),
+    ("ctrl-8", "backspace"),
 ];
+
+/// Names of what is one key to most terminals, and the one that we call it by. They send a control character, which
+/// crossterm names after a digit; one with an extended keyboard tells what was pressed, and leaves Shift out of it.
+const SAME: [(&str, &str); 7] = [
+    ("ctrl-7", "ctrl-_"),
+    ("ctrl-/", "ctrl-_"),
+    ("ctrl--", "ctrl-_"),
+    ("ctrl-@", "ctrl-space"),
+    ("ctrl-4", "ctrl-\\"),
+    ("ctrl-5", "ctrl-]"),
+    ("ctrl-6", "ctrl-^"),
+];
+
+/// Characters beside the letters that Ctrl makes a control character of.
+const WITH_CTRL: &str = "_\\]^";
+
+/// Keys that Shift and Ctrl do not change on a terminal without an extended keyboard.
+const UNCHANGED: [&str; 5] = ["enter", "tab", "backspace", "esc", "space"];
 
 /// Names of keys beside the letters and `f1` to `f24`, and how people read them.
 const NAMED: [(&str, &str); 15] = [
@@ -32,8 +52,9 @@ const NAMED: [(&str, &str); 15] = [
 /// The modifiers in the order in which a key names them.
 const MODIFIERS: [(&str, &str); 3] = [("ctrl-", "Ctrl+"), ("alt-", "Alt+"), ("shift-", "Shift+")];
 
-/// The last function key.
+/// The last function key, and the last that every terminal has.
 const LAST_F: u8 = 24;
+const LAST_COMMON_F: u8 = 12;
 
 /// What is wrong, and what to do.
 pub(super) type Wrong = (Safe, Safe);
@@ -66,30 +87,65 @@ fn split(name: &str) -> (Vec<&'static str>, &str) {
 pub(super) fn name(written: &str) -> Result<String, Wrong> {
     let lower = written.to_lowercase();
     let (held, key) = held(&lower);
-    let key = match key {
+    let key = usual(key);
+    let shown = || Safe::from("\"") + safe_line(written) + "\" ";
+    check(held, key).map_err(|(words, advice)| (shown() + words, advice))?;
+    let prefixes = held.into_iter().zip(MODIFIERS);
+    let prefixes = prefixes.filter_map(|(is_held, (prefix, _))| is_held.then_some(prefix));
+    let name = match prefixes.collect::<String>() + key {
+        tab if tab == "shift-tab" => "backtab".to_owned(),
+        name => name,
+    };
+    if let Some((_, twin)) = TWINS.iter().find(|(of, _)| *of == name) {
+        let words = shown() + "is " + *twin + " to most terminals";
+        return Err((words, "Take another key.".into()));
+    }
+    Ok(one_name(name))
+}
+
+/// The one name of a key that has several.
+pub(super) fn one_name(name: String) -> String {
+    let same = SAME.iter().find(|(of, _)| *of == name);
+    same.map_or(name, |(_, one)| (*one).to_owned())
+}
+
+/// Whether a key reaches us from every terminal, as itself.
+pub(super) fn is_everywhere(name: &str) -> bool {
+    let (held, key) = held(name);
+    let [ctrl, alt, shift] = held;
+    let mut letters = key.chars();
+    if let (Some(c), None) = (letters.next(), letters.next()) {
+        // With Alt it begins what keys like the arrows send.
+        let begins_a_sequence = alt && c == '[';
+        return !begins_a_sequence && (!ctrl || c.is_ascii_lowercase() || WITH_CTRL.contains(c));
+    }
+    if UNCHANGED.contains(&key) {
+        let is_lost = shift || (ctrl && key != "space") || (alt && key == "esc");
+        return !is_lost;
+    }
+    function_key(key).is_none_or(|number| number <= LAST_COMMON_F)
+}
+
+/// The name of a key that is written in another way, too.
+fn usual(key: &str) -> &str {
+    match key {
         "return" => "enter",
         "escape" => "esc",
         "pgup" | "page-up" => "pageup",
         "pgdn" | "page-down" => "pagedown",
         "del" => "delete",
         key => key,
-    };
-    let wrong = |words: &'static str, advice: &'static str| {
-        let shown = Safe::from("\"") + safe_line(written) + "\" ";
-        Err((shown + words, Safe::from(advice)))
-    };
+    }
+}
+
+/// What is wrong with a key, if something is.
+fn check([ctrl, alt, shift]: [bool; 3], key: &str) -> Result<(), Wrong> {
     let mut letters = key.chars();
     let is_letter = letters.next().is_some_and(|c| !c.is_control()) && letters.next().is_none();
-    let is_named = NAMED.iter().any(|(name, _)| *name == key) || is_function_key(key);
-    let [ctrl, alt, shift] = held;
+    let is_named = NAMED.iter().any(|(name, _)| *name == key) || function_key(key).is_some();
+    let wrong = |words: &'static str, advice: &'static str| Err((words.into(), advice.into()));
     if !is_letter && !is_named {
-        let names: Vec<Safe> = NAMED.iter().map(|(name, _)| Safe::from(*name)).collect();
-        let shown = Safe::from("\"") + safe_line(written) + "\" is no key";
-        let advice = match nearest(key, names.iter()) {
-            Some(similar) => Safe::from("Did you mean ") + similar + "?",
-            None => "A key is written as alt-k, ctrl-up or f5.".into(),
-        };
-        return Err((shown, advice));
+        return Err(("is no key".into(), meant(key)));
     }
     if (is_letter || key == "space") && !ctrl && !alt {
         return wrong("is text", "Write ctrl- or alt- before it.");
@@ -100,19 +156,16 @@ pub(super) fn name(written: &str) -> Result<String, Wrong> {
             "Terminals do not tell it from the key without Shift.",
         );
     }
-    let mut name = String::new();
-    for (is_held, (prefix, _)) in held.into_iter().zip(MODIFIERS) {
-        name.push_str(if is_held { prefix } else { "" });
+    Ok(())
+}
+
+/// What was perhaps meant by a key that there is not.
+fn meant(key: &str) -> Safe {
+    let names: Vec<Safe> = NAMED.iter().map(|(name, _)| Safe::from(*name)).collect();
+    match nearest(key, names.iter()) {
+        Some(similar) => Safe::from("Did you mean ") + similar + "?",
+        None => "A key is written as alt-k, ctrl-up or f5.".into(),
     }
-    let name = match (name + key).as_str() {
-        "shift-tab" => "backtab".to_owned(),
-        name => name.to_owned(),
-    };
-    if let Some((_, twin)) = TWINS.iter().find(|(of, _)| *of == name) {
-        let words = Safe::from("\"") + safe_line(written) + "\" is " + *twin + " to most terminals";
-        return Err((words, Safe::from("Take another key.")));
-    }
-    Ok(name)
 }
 
 /// Which modifiers stand before a key, in whatever order and way, and the key.
@@ -140,9 +193,11 @@ fn held(written: &str) -> ([bool; 3], &str) {
     }
 }
 
-fn is_function_key(key: &str) -> bool {
-    let number = key.strip_prefix('f').and_then(|number| number.parse().ok());
-    number.is_some_and(|number: u8| (1..=LAST_F).contains(&number) && !key.contains('+'))
+/// The number of a function key.
+fn function_key(key: &str) -> Option<u8> {
+    let digits = key.strip_prefix('f').filter(|it| !it.contains('+'))?;
+    let number = digits.parse().ok();
+    number.filter(|number| (1..=LAST_F).contains(number))
 }
 
 #[cfg(test)]
@@ -158,12 +213,57 @@ mod tests {
             ("shift-alt-f5", "alt-shift-f5"),
             ("PgUp", "pageup"),
             ("Shift+Tab", "backtab"),
-            ("ctrl--", "ctrl--"),
+            ("ctrl--", "ctrl-_"),
+            ("Ctrl+/", "ctrl-_"),
+            ("ctrl-Space", "ctrl-space"),
+            ("ctrl-@", "ctrl-space"),
+            ("ctrl-\\", "ctrl-\\"),
             ("ctrl-+", "ctrl-+"),
             ("alt-Space", "alt-space"),
             ("c-up", "ctrl-up"),
         ] {
             assert_eq!(name(written).as_deref(), Ok(expected), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_some_terminals_do_not_send_is_not_everywhere() {
+        for key in [
+            "enter",
+            "alt-enter",
+            "esc",
+            "backtab",
+            "f1",
+            "f12",
+            "shift-f5",
+            "ctrl-up",
+            "ctrl-a",
+            "ctrl-_",
+            "ctrl-space",
+            "ctrl-\\",
+            "alt-k",
+            "alt-/",
+            "alt-backspace",
+            "ctrl-alt-k",
+        ] {
+            assert!(is_everywhere(key), "{key}");
+        }
+        for key in [
+            "shift-enter",
+            "ctrl-enter",
+            "ctrl-tab",
+            "ctrl-backspace",
+            "alt-esc",
+            "alt-[",
+            "f13",
+            "ctrl-1",
+            "ctrl-;",
+            "ctrl-+",
+            "ctrl-alt-,",
+            "shift-esc",
+            "ctrl-ä",
+        ] {
+            assert!(!is_everywhere(key), "{key}");
         }
     }
 }

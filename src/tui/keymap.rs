@@ -2,7 +2,7 @@
 
 use crate::text::{Safe, nearest, safe_line};
 use crate::tui::editor::Move;
-use crate::tui::key_name::{Wrong, label, name};
+use crate::tui::key_name::{Wrong, is_everywhere, label, name};
 use crate::tui::keys::{Bind, TABLE};
 
 /// What a key can do, by the names that settings use. Those of one kind stand together.
@@ -70,7 +70,7 @@ const ACTIONS: &[(&str, Bind)] = &[
 /// What takes a key's meaning away.
 const NOTHING: &str = "none";
 
-/// Actions without which nothing can be said, or no question left.
+/// Actions without which nothing can be said, or no question left, and which every terminal has to have a key for.
 const NEEDED: [(&str, Bind); 2] = [("send", Bind::Send), ("cancel", Bind::Escape)];
 
 /// What `/keys` shows: what a few keys do together.
@@ -180,6 +180,7 @@ impl Keymap {
     pub fn with<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, BadKey> {
         let mut keys = Self::default();
         let mut settled: Vec<(String, &str)> = Vec::new();
+        let mut given = 0;
         for (at, (key, action)) in lines.into_iter().enumerate() {
             let bad = |(words, advice)| BadKey { at, words, advice };
             let name = name(key).map_err(bad)?;
@@ -190,8 +191,8 @@ impl Keymap {
             keys.0.retain(|(of, _)| *of != name);
             if let Some(bind) = bind {
                 // The first key that does something is the one that is shown.
-                keys.0
-                    .insert(settled.len().min(keys.0.len()), (name.clone(), bind));
+                keys.0.insert(given, (name.clone(), bind));
+                given += 1;
             }
             settled.push((name, action));
         }
@@ -203,12 +204,10 @@ impl Keymap {
 
     fn has_what_is_needed(&self) -> Result<(), (Safe, Safe)> {
         for (action, bind) in NEEDED {
-            if self.keys_for(bind).next().is_none() {
-                let words = Safe::from("no key is left that does \"") + action + "\"";
-                return Err((
-                    words,
-                    Safe::from("Give it another one: \"f2\" = \"") + action + "\".",
-                ));
+            if !self.keys_for(bind).any(is_everywhere) {
+                let words = Safe::from("no key is left that does \"") + action + "\" everywhere";
+                let advice = Safe::from("Give it one that every terminal sends: \"f2\" = \"");
+                return Err((words, advice + action + "\"."));
             }
         }
         Ok(())
@@ -348,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_was_given_is_shown_whatever_was_taken_away_before() {
+        let lines = [
+            ("f3", "none"),
+            ("f4", "none"),
+            ("f5", "none"),
+            ("f2", "send"),
+        ];
+        let keys = Keymap::with(lines).unwrap();
+        assert_eq!(keys.label(Bind::Send).unwrap().as_str(), "F2");
+        let every_key_is_none = TABLE.iter().map(|(key, _)| (*key, "none"));
+        let two = [("f2", "send"), ("f3", "cancel")];
+        let keys = Keymap::with(every_key_is_none.chain(two)).unwrap();
+        assert_eq!(keys.names().collect::<Vec<_>>(), ["f2", "f3"]);
+    }
+
+    #[test]
     fn a_slip_is_told_with_what_was_perhaps_meant() {
         for (key, action, words, advice) in [
             (
@@ -395,13 +410,22 @@ mod tests {
         assert_eq!(at, 2);
         assert_eq!(words, "the key alt-k has two meanings: go and unread");
         let (_, words, advice) = bad(&[("enter", "new-line")]);
-        assert_eq!(words, "no key is left that does \"send\"");
-        assert_eq!(advice, "Give it another one: \"f2\" = \"send\".");
+        assert_eq!(words, "no key is left that does \"send\" everywhere");
+        let f2 = "Give it one that every terminal sends: \"f2\" = \"send\".";
+        assert_eq!(advice, f2);
         assert!(Keymap::with([("enter", "new-line"), ("f2", "send")]).is_ok());
         assert_eq!(
             bad(&[("esc", "none")]).1,
-            "no key is left that does \"cancel\""
+            "no key is left that does \"cancel\" everywhere"
         );
+        // What cannot be said to every terminal leaves somebody without a way to speak.
+        for key in ["shift-enter", "ctrl-;", "f13"] {
+            assert_eq!(bad(&[("enter", "new-line"), (key, "send")]).2, f2, "{key}");
+        }
+        let undo = [("enter", "new-line"), ("ctrl-/", "send")];
+        assert_eq!(Keymap::with(undo).unwrap().bind("ctrl-_"), Some(Bind::Send));
+        let both = bad(&[("ctrl-/", "send"), ("ctrl-7", "undo")]);
+        assert_eq!(both.1, "the key ctrl-_ has two meanings: send and undo");
     }
 
     #[test]

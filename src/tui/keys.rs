@@ -5,6 +5,7 @@
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::tui::editor::Move;
+use crate::tui::key_name::one_name;
 use crate::tui::keymap::Keymap;
 
 /// What a key does in a conversation.
@@ -82,12 +83,7 @@ pub(super) const TABLE: &[(&str, Bind)] = &[
     ("alt-d", Bind::Delete(Move::WordRight)),
     ("ctrl-y", Bind::Yank),
     ("ctrl-t", Bind::Transpose),
-    // What a terminal without an extended keyboard sends for ctrl-_ and ctrl-/ arrives as ctrl-7.
     ("ctrl-_", Bind::Undo),
-    ("ctrl-7", Bind::Undo),
-    ("ctrl-/", Bind::Undo),
-    // With an extended one, Shift is left out of what it changes.
-    ("ctrl--", Bind::Undo),
     ("tab", Bind::Complete { back: false }),
     ("backtab", Bind::Complete { back: true }),
     ("ctrl-n", Bind::NextTab),
@@ -209,9 +205,7 @@ fn name(event: &KeyEvent) -> Option<String> {
     }
     // A letter alone is text.
     let is_text = name.is_empty() && matches!(event.code, KeyCode::Char(_));
-    (!is_text)
-        .then(|| name + &key)
-        .or_else(|| Some(String::new()))
+    Some(if is_text { name } else { one_name(name + &key) })
 }
 
 #[cfg(test)]
@@ -254,6 +248,32 @@ mod tests {
         assert_eq!(
             stroke(KeyCode::BackTab, KeyModifiers::SHIFT),
             Stroke::Bind(Bind::Complete { back: true })
+        );
+    }
+
+    /// Settings could name keys that arrive by another name, and did nothing then.
+    #[test]
+    fn a_key_of_several_names_does_what_any_of_them_was_given() {
+        let keys = Keymap::with([("ctrl-@", "go"), ("ctrl-]", "list")]).unwrap();
+        let stroke = |c| {
+            let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
+            Stroke::of(&event, &keys)
+        };
+        // What crossterm makes of 0x00, 0x1d and 0x1f, and of an extended keyboard.
+        assert_eq!(
+            [' ', '@'].map(stroke),
+            [Stroke::Bind(Bind::Switcher), Stroke::Bind(Bind::Switcher)]
+        );
+        assert_eq!(
+            ['5', ']'].map(stroke),
+            [Stroke::Bind(Bind::List), Stroke::Bind(Bind::List)]
+        );
+        let undo = Stroke::Bind(Bind::Undo);
+        assert!(
+            ['7', '/', '_', '-']
+                .map(stroke)
+                .iter()
+                .all(|it| *it == undo)
         );
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Log {
     first: u64,
     /// Those before this one had to make room.
     dropped: u64,
+    /// Those before this one were said before this run.
+    live: u64,
     bytes: usize,
     names: BTreeMap<Name, u64>,
     tickets: BTreeMap<Ticket, u64>,
@@ -43,6 +45,11 @@ pub(super) enum Line {
     Failure { entry: u64 },
 }
 
+/// The number of an entry after another one was put in under this one.
+pub(super) const fn shifted(entry: u64, inserted: u64) -> u64 {
+    if entry < inserted { entry } else { entry + 1 }
+}
+
 /// Where the lowest line of the screen is: so many lines above the last one of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Anchor {
@@ -54,13 +61,37 @@ impl Log {
     pub(super) fn push(&mut self, entry: Entry) -> u64 {
         self.bytes += entry.size();
         self.entries.push_back(entry);
+        self.make_room();
+        self.end() - 1
+    }
+
+    /// Puts what was said before this run behind what stands here of that and is not newer. Returns its number;
+    /// those that had this one or a later one have the next from now on.
+    pub(super) fn insert(&mut self, entry: Entry) -> u64 {
+        let old = usize::try_from(self.live.saturating_sub(self.first)).unwrap_or(0);
+        let mut before = self.entries.iter().take(old);
+        let index = before
+            .rposition(|it| it.at <= entry.at)
+            .map_or(0, |at| at + 1);
+        let number = self.first + index as u64;
+        self.bytes += entry.size();
+        self.entries.insert(index, entry);
+        let named = self.names.values_mut().chain(self.tickets.values_mut());
+        for entry in named.chain(&mut self.marker) {
+            *entry = shifted(*entry, number);
+        }
+        self.live = self.live.max(self.first) + 1;
+        self.make_room();
+        number
+    }
+
+    fn make_room(&mut self) {
         while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
             if self.entries.len() == 1 {
                 break;
             }
             self.drop_first();
         }
-        self.end() - 1
     }
 
     fn drop_first(&mut self) {
@@ -375,6 +406,14 @@ impl Log {
 }
 
 impl Anchor {
+    /// The same place after an entry was put in under this number.
+    pub(super) const fn shifted(self, inserted: u64) -> Self {
+        Self {
+            entry: shifted(self.entry, inserted),
+            ..self
+        }
+    }
+
     /// The last line of an entry.
     #[cfg(test)]
     pub(super) const fn at(entry: u64) -> Self {
@@ -462,6 +501,50 @@ mod tests {
         assert!(log.get(4).is_none() && log.get(5).is_some());
         let gone = Some(Anchor::at(2));
         assert_eq!(shown(&mut log, gone, 1), [5]);
+    }
+
+    #[test]
+    fn what_was_said_before_stands_by_its_time_before_all_of_this_run() {
+        let note = |at| Entry::note(UnixTime(at), &Zone::utc(), Safe::from(at));
+        let mut log = Log::default();
+        log.push(note(5));
+        let waiting = log.insert(note(40));
+        let name = Name {
+            log: crate::chat::LogId(1),
+            sequence: 0,
+        };
+        log.name(name, waiting);
+        log.marker = Some(log.insert(note(20)));
+        for at in [10, 20, 30, 50] {
+            log.insert(note(at));
+        }
+        log.push(note(6));
+        let times: Vec<u64> = log.entries.iter().map(|it| it.at.0).collect();
+        assert_eq!(times, [10, 20, 20, 30, 40, 50, 5, 6]);
+        assert_eq!((log.marker, log.names[&name]), (Some(1), 4));
+        let sizes = log.entries.iter().map(Entry::size);
+        assert_eq!(log.bytes, sizes.sum::<usize>());
+    }
+
+    #[test]
+    fn what_was_said_before_pushes_nothing_of_this_run_out() {
+        let mut log = log(MAX_ENTRIES as u64);
+        let before = Entry::note(UnixTime(0), &Zone::utc(), "before".into());
+        assert_eq!(log.insert(before), 0);
+        assert_eq!(log.entries.len(), MAX_ENTRIES);
+        assert_eq!(shown(&mut log, None, 1), [MAX_ENTRIES as u64]);
+        assert!(log.get(1).is_some() && log.get(0).is_none());
+    }
+
+    #[test]
+    fn after_it_was_emptied_what_was_said_before_still_comes_first() {
+        let mut log = log(3);
+        log.clear();
+        log.push(Entry::note(UnixTime(0), &Zone::utc(), "now".into()));
+        let before = Entry::note(UnixTime(9), &Zone::utc(), "before".into());
+        assert_eq!(log.insert(before), 3);
+        assert_eq!(shown(&mut log, None, 2), [3, 4]);
+        assert_eq!(log.get(4).unwrap().text.as_str(), "now");
     }
 
     #[test]

@@ -39,8 +39,8 @@ mod wrap;
 pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
-    Action, Ask, Card, Comparison, Discretion, Files, Guest, Hit, Input, LinkStatus, Moved, Notice,
-    Now, Said, Standing, Ticket, Told, Which,
+    Action, Ask, Card, Comparison, Discretion, Earlier, Files, Guest, Hit, Input, LinkStatus,
+    Moved, Notice, Now, Said, Standing, Ticket, Told, Which,
 };
 pub use keymap::{BadKey, Keymap};
 pub use osc::{Osc, Through};

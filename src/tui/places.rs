@@ -52,7 +52,8 @@ impl Places {
             return None;
         }
         if app.is_bare {
-            return Some(Self::bare(width, height));
+            let warned = u16::from(app.settings.keys_are_logged);
+            return Some(Self::bare(Rect::new(0, warned, width, height - warned)));
         }
         let input = app.input_rows(width).min(height - OTHERS);
         let log = height - input - (OTHERS - 1);
@@ -85,13 +86,13 @@ impl Places {
     }
 
     /// Nothing but the conversation.
-    const fn bare(width: u16, height: u16) -> Self {
+    const fn bare(log: Rect) -> Self {
         let none = Rect::new(0, 0, 0, 0);
         Self {
             top: none,
             list: None,
             guide: None,
-            log: Rect::new(0, 0, width, height),
+            log,
             rule: none,
             tabs: none,
             input: none,

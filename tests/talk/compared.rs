@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::home::Home;
-use crate::program::{Ended, Program};
+use crate::program::{Ended, Program, until};
 use crate::programs::{event, listening};
 use crate::screen::Person;
 use crate::terminal::{listen, quit, sees_prompt, start};
@@ -136,19 +136,19 @@ fn somebody_whose_words_differed_is_not_let_in_again_because_that_could_not_be_w
     // Somebody else's line changes.
     let changed = alice.known_peers() + &format!("carol {}\n", carol.key());
     fs::write(alice.path("known-peers"), changed).unwrap();
-    loop {
+    until("carol", || {
         listener.say("/whois carol");
-        if !listener.said("carol").contains("no peer called") {
-            break;
-        }
-    }
+        let told = listener.said("carol");
+        (!told.contains("no peer called")).then_some(())
+    });
     listener.say("/msg bob a secret");
     listener.said("the words that you compared with bob differed");
     assert!(!alice.known_peers().contains(" differed="));
     fs::remove_dir(alice.path(".known-peers.lock")).unwrap();
-    while !alice.known_peers().contains(" differed=") {
+    until("a line that says so", || {
         listener.is_read(core::time::Duration::from_millis(20));
-    }
+        alice.known_peers().contains(" differed=").then_some(())
+    });
     quit(listener);
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::common::skipped;
 use crate::home::{Home, check, listening, program};
-use crate::program::{PATIENCE, Program};
+use crate::program::{PATIENCE, Program, until};
 use crate::schema;
 
 /// A client of the socket.
@@ -327,7 +327,10 @@ fn whoever_comes_to_many_megabytes_that_nobody_has_heard_gets_them_all() {
         person.say(&format!("{number}{text}"));
     }
     let mut bot = Client::of(&alice);
-    while bot.ask("status", &json!({}))["peers"][0]["received"] != json!(5) {}
+    until("five messages", || {
+        let status = bot.ask("status", &json!({}));
+        (status["peers"][0]["received"] == json!(5)).then_some(())
+    });
     let told = bot.ask("subscribe", &json!({}));
     assert_eq!(told["unheard"], json!(5), "{told}");
     for number in 0..5 {

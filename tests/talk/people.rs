@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::home::{Home, Talk, check, free_port, listening};
-use crate::program::{Program, within};
+use crate::program::{Program, until, within};
 use crate::wire::Wire;
 
 /// How soon a change of known-peers counts.
@@ -139,13 +139,14 @@ fn a_new_peer_is_known_within_two_seconds() {
 /// Calls until the listener has taken up its new list.
 fn until_let_in(alice: &Home, address: SocketAddr) -> Program {
     within(SOON, || {
-        loop {
+        until("a session", || {
             let mut caller = alice.connect("bob", address, &[]);
             caller.told("connecting to bob");
-            if caller.told("bob").starts_with("secure: bob") {
-                return caller;
-            }
-        }
+            caller
+                .told("bob")
+                .starts_with("secure: bob")
+                .then_some(caller)
+        })
     })
 }
 

@@ -431,6 +431,20 @@ fn read(stream: Stream, mut from: impl Read + Send + 'static, to: Sender<Chunk>)
     thread::Builder::new().spawn(forward).unwrap();
 }
 
+/// Tries until it is done, for as long as anything is waited for.
+pub(crate) fn until<R>(what: &str, mut attempt: impl FnMut() -> Option<R>) -> R {
+    let start = Instant::now();
+    loop {
+        if let Some(done) = attempt() {
+            return done;
+        }
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{what} did not come within {PATIENCE:?}"
+        );
+    }
+}
+
 /// Does something that is promised to take no longer than `promise`.
 pub(crate) fn within<R>(promise: Duration, act: impl FnOnce() -> R) -> R {
     let start = Instant::now();

@@ -23,7 +23,7 @@ pub(crate) struct Person {
     pub(crate) program: Program,
     pub(crate) vt: Vt,
     /// The terminal, to look at its modes and change its size.
-    terminal: File,
+    pub(crate) terminal: File,
 }
 
 impl Person {
@@ -96,7 +96,7 @@ impl Person {
         self.vt = Vt::new(width.into(), height.into());
     }
 
-    fn modes(&self) -> Termios {
+    pub(crate) fn modes(&self) -> Termios {
         tcgetattr(&self.terminal).unwrap()
     }
 
@@ -124,7 +124,7 @@ pub(crate) fn resize(terminal: &File, width: u16, height: u16) {
 }
 
 /// The modes that a shell expects to find.
-fn is_given_back(vt: &Vt, modes: &Termios) -> bool {
+pub(crate) fn is_given_back(vt: &Vt, modes: &Termios) -> bool {
     let cooked = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
     let left: Vec<&String> = vt.modes.iter().filter(|mode| *mode != "?25").collect();
     modes.local_modes.contains(cooked) && left.is_empty() && vt.modes.contains("?25")
@@ -399,42 +399,6 @@ fn what_waits_is_shown_and_what_nobody_has_seen_comes_again() {
     drop(bob);
 }
 
-/// With a history. It is not new, and rings no bell.
-#[test]
-fn what_was_said_in_an_earlier_run_is_there_again() {
-    let (alice, bob) = Home::friends();
-    let config = "[history]\nkeep = \"forever\"\n";
-    std::fs::write(alice.path("config.toml"), config).unwrap();
-    let (mut listener, address) = bob.listen(&[]);
-    let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
-    talk.sees("secure: bob");
-    talk.says("did the backup finish?");
-    talk.sees("✓✓ me       did the backup finish?");
-    listener.said("did the backup finish?");
-    listener.say("yes, 41 GB");
-    talk.sees("bob      yes, 41 GB");
-    talk.says("/quit");
-    assert_eq!(talk.ends().0.code, Some(0));
-    let mut again = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
-    again.sees("secure: bob");
-    let text = again.vt.text();
-    let places = [
-        "✓✓ me       did the backup",
-        "bob      yes, 41",
-        "secure: bob",
-    ]
-    .map(|it| text.find(it));
-    assert!(
-        places.iter().all(Option::is_some) && places.is_sorted(),
-        "{text}"
-    );
-    assert!(
-        !text.contains("(again)") && !text.contains("── new ──"),
-        "{text}"
-    );
-    assert_eq!(again.vt.bells, 0, "{text}");
-}
-
 #[test]
 fn ascii_is_enough_for_all_that_is_not_said_by_people() {
     let home = Home::new();
@@ -483,35 +447,6 @@ fn plain_still_means_lines() {
     let Person { mut program, .. } = person;
     let line = program.said("listening on");
     assert!(!line.contains('\u{1b}'), "{line:?}");
-}
-
-#[test]
-fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
-    let home = Home::new();
-    let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
-    person.sees("listening on");
-    person.presses("\u{1b}m");
-    person.waits("the mouse", |vt| vt.modes.contains("?1000"));
-    person.presses("half a thought");
-    person.sees("> half a thought");
-    person.presses("\u{1a}");
-    person.program.stops();
-    person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
-    person.waits("the cursor", |vt| vt.modes.contains("?25"));
-    assert!(
-        is_given_back(&person.vt, &person.modes()),
-        "{:?}",
-        person.vt.modes
-    );
-    person.vt = Vt::new(80, 24);
-    person.program.signal(Signal::CONT);
-    person.sees("> half a thought");
-    assert!(person.vt.modes.contains("?1049"));
-    assert!(
-        person.vt.modes.contains("?1000"),
-        "the mouse is on as before"
-    );
-    assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
 }
 
 /// Set in the process that is to panic.

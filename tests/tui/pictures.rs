@@ -116,6 +116,30 @@ fn that_keys_are_written_down_stands_on_every_screen_as_long_as_it_is_so() {
             assert!(people == 0 || tabs.starts_with(" ["), "{tabs}");
         }
     }
+    for (width, height) in [(80, 24), (20, 6)] {
+        let mut screen = Screen::with(recording.clone(), width, height);
+        screen.meet(BOB, "bob");
+        screen.say(BOB, "the last line");
+        screen.key("alt-v");
+        let last = usize::from(height) - 1;
+        assert!(screen.rows()[last].trim_end().ends_with("KEYS LOGGED"));
+        screen.key("q");
+        let (lines, text) = (vec!["\u{2580}".into(); last - 1], "key".into());
+        screen.tell(Told::Code { lines, text });
+        assert!(screen.text().contains("your key"), "{}", screen.text());
+        assert!(screen.rows()[last].trim_end().ends_with("KEYS LOGGED"));
+        for key in ["esc", "esc", "alt-l"] {
+            screen.key(key);
+        }
+        let bare = screen.app.bare().unwrap();
+        assert_eq!(bare[0].as_str().trim_end(), "KEYS LOGGED");
+        assert_eq!(bare.last().unwrap().as_str(), "the last line");
+        assert!(screen.rows()[0].trim_end().ends_with("KEYS LOGGED"));
+    }
+    let mut small = Screen::with(recording, 12, 2);
+    assert!(small.rows()[1].starts_with("KEYS LOGGED"));
+    small.resize(12, 1);
+    assert!(small.rows()[0].starts_with("KEYS LOGGED"));
     assert!(!Screen::with_bob(80, 8).text().contains("KEYS LOGGED"));
 }
 

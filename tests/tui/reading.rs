@@ -3,7 +3,8 @@
 use securechat::chat::{Name, State};
 use securechat::id::PeerId;
 use securechat::text::safe_line;
-use securechat::tui::{Action, Ask, Hit, Input, Notice, Settings, Told, Which};
+use securechat::time::UnixTime;
+use securechat::tui::{Action, Ask, Earlier, Hit, Input, Notice, Said, Settings, Told, Which};
 
 use crate::screen::{BOB, CAROL, Screen, settings};
 
@@ -236,9 +237,9 @@ fn the_bell_rings_for_what_nobody_sees_and_says_no_more_than_it_may() {
         rings: true,
     });
     assert_eq!(screen.actions(), [bell]);
-    let mut old = screen.message(CAROL, "of an earlier run");
-    old.old = true;
-    screen.tell(Told::Said(old));
+    let of_carol = screen.message(CAROL, "of an earlier run");
+    let messages = vec![Earlier::Theirs(of_carol)];
+    screen.tell(earlier(CAROL, messages));
     assert_eq!(screen.actions(), [], "what was shown before rings nothing");
     screen.key("alt-2");
     screen.line("/mute");
@@ -344,12 +345,25 @@ fn days_have_a_line() {
     );
 }
 
+fn earlier(peer: PeerId, messages: Vec<Earlier>) -> Told {
+    Told::Earlier {
+        peer,
+        messages,
+        has_older: false,
+    }
+}
+
+/// A message of theirs that came so many seconds ago.
+fn ago(screen: &mut Screen, seconds: u64, text: &str) -> Said {
+    let mut said = screen.message(BOB, text);
+    said.at.0 -= seconds * 1_000;
+    said.written = said.at;
+    said
+}
+
 #[test]
 fn what_was_said_before_this_run_is_shown_and_is_not_new() {
     let mut screen = Screen::with_bob(80, 12);
-    let mut said = screen.message(BOB, "of yesterday");
-    (said.old, said.at.0) = (true, said.at.0 - 86_400_000);
-    screen.tell(Told::Said(said));
     let name = Name {
         log: securechat::chat::LogId(7),
         sequence: 3,
@@ -360,12 +374,73 @@ fn what_was_said_before_this_run_is_shown_and_is_not_new() {
         name,
         at,
         text: "still waiting".to_owned(),
-        state: State::Queued,
     });
+    let said = ago(&mut screen, 86_400, "of yesterday");
+    screen.tell(earlier(BOB, vec![Earlier::Theirs(said)]));
     assert_eq!((screen.app.unread(), screen.actions()), (0, vec![]));
-    assert!(screen.text().contains("…  me       still waiting"));
+    let text = screen.text();
+    assert!(text.contains("…  me       still waiting"));
+    assert!(text.find("of yesterday") < text.find("still waiting"));
     screen.state(BOB, name, State::Delivered);
     assert!(screen.text().contains("✓✓ me       still waiting"));
+}
+
+#[test]
+fn what_was_said_before_is_asked_for_once_and_when_somebody_looks() {
+    let mut screen = Screen::with_three(80, 12);
+    assert_eq!(screen.recalled(), [BOB]);
+    screen.say(CAROL, "not looked at yet");
+    assert_eq!(screen.recalled(), []);
+    screen.key("alt-2");
+    assert_eq!(screen.recalled(), [CAROL]);
+    screen.key("alt-1");
+    screen.key("alt-2");
+    assert_eq!(screen.recalled(), []);
+}
+
+/// By the time of each among what nobody had read and what waits, and before all of this run: the clock may
+/// have been set back.
+#[test]
+fn what_was_said_before_stands_where_it_was_said() {
+    let mut screen = Screen::with_bob(80, 14);
+    let mut unread = ago(&mut screen, 30, "2, perhaps read");
+    unread.again = true;
+    screen.tell(Told::Said(unread));
+    screen.say(BOB, "4, of this run");
+    let first = ago(&mut screen, 40, "1, read");
+    let third = Earlier::Ours {
+        name: Name {
+            log: securechat::chat::LogId(1),
+            sequence: 0,
+        },
+        at: UnixTime(screen.now().unix.0 + 60_000),
+        text: "3, delivered".to_owned(),
+        state: State::Delivered,
+    };
+    screen.key("alt-up");
+    let messages = vec![Earlier::Theirs(first), third];
+    screen.tell(Told::Earlier {
+        peer: BOB,
+        messages,
+        has_older: true,
+    });
+    let text = screen.text();
+    let wanted = [
+        "more was said before",
+        "1, read",
+        "2, perhaps",
+        "3, deli",
+        "4, of this",
+    ];
+    let places = wanted.map(|it| text.find(it));
+    assert!(places.iter().all(Option::is_some), "{text}");
+    assert!(places.is_sorted(), "{text}");
+    screen.key("i");
+    assert!(
+        screen.rule().contains("14 bytes"),
+        "the same is selected: {}",
+        screen.rule()
+    );
 }
 
 #[test]

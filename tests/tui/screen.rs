@@ -15,7 +15,7 @@ use securechat::id::PeerId;
 use securechat::text::{Safe, safe_line};
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
-    Action, App, Card, Discretion, Input, Keymap, LinkStatus, Now, Said, Settings, Standing,
+    Action, App, Ask, Card, Discretion, Input, Keymap, LinkStatus, Now, Said, Settings, Standing,
     Ticket, Told, Zone,
 };
 
@@ -148,7 +148,6 @@ impl Screen {
             written: self.now.unix,
             missing: 0,
             again: false,
-            old: false,
         }
     }
 
@@ -234,11 +233,25 @@ impl Screen {
         self.tell(Told::State { peer, name, state });
     }
 
-    /// What was to be done since this was last asked, but for what was seen.
+    /// What was to be done since this was last asked, but for what was seen and what was said before.
     pub(crate) fn actions(&mut self) -> Vec<Action> {
         let mut actions = std::mem::take(&mut self.actions);
-        actions.retain(|action| !matches!(action, Action::Seen(..)));
+        let is_asked = |it: &Action| !matches!(it, Action::Seen(..) | Action::Ask(Ask::Earlier(_)));
+        actions.retain(is_asked);
         actions
+    }
+
+    /// With whom it was asked since this was last asked what was said before.
+    pub(crate) fn recalled(&mut self) -> Vec<PeerId> {
+        let recalled = |action: &Action| {
+            let Action::Ask(Ask::Earlier(peer)) = action else {
+                return None;
+            };
+            Some(*peer)
+        };
+        let found = self.actions.iter().filter_map(recalled).collect();
+        self.actions.retain(|action| recalled(action).is_none());
+        found
     }
 
     /// What was seen since this was last asked: how many messages of whom.

@@ -31,9 +31,6 @@ const EDITS: &[(&str, &[&str], &str, u16)] = &[
     ("ctrl-y", &["ctrl-w"], "one two", 7),
     ("ctrl-t", &[], "one tow", 7),
     ("ctrl-_", &["ctrl-w"], "one two", 7),
-    ("ctrl-7", &["ctrl-w"], "one two", 7),
-    ("ctrl-/", &["ctrl-w"], "one two", 7),
-    ("ctrl--", &["ctrl-w"], "one two", 7),
 ];
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
 use crate::store::{
-    Archive, Around, Change, Deletion, Entry, Error, Fault, Filter, Page, Search, Which,
+    Archive, Around, Change, Deletion, Earlier, Entry, Error, Fault, Filter, Page, Search, Which,
 };
 use crate::time::UnixTime;
 
@@ -137,17 +137,17 @@ impl Journal {
         self.archive.contacts()
     }
 
-    /// What was last said with somebody, oldest first: [`Archive::latest`].
+    /// What was last said with somebody before this run: [`Archive::earlier`].
     ///
     /// # Errors
     /// What the store says.
-    pub(super) fn latest(
+    pub(super) fn earlier(
         &self,
         contact: ContactId,
         most: usize,
         bytes: usize,
-    ) -> Result<Vec<Entry>, Error> {
-        self.archive.latest(contact, most, bytes)
+    ) -> Result<Earlier, Error> {
+        self.archive.earlier(contact, most, bytes)
     }
 
     /// Does away with history. Returns how many messages went.

@@ -59,7 +59,7 @@ use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, input, settled};
 use crate::control::IS_SUPPORTED;
 use crate::json::LINE_MAX_LEN;
-use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket};
+use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket, on_continue};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, Trust};
 use crate::store::{self, Callers, Config, Mode, Notify, key_text};
@@ -328,6 +328,7 @@ fn on_screen(
         }
     };
     read_keys(inputs.clone()).map_err(|error| no_threads(&error))?;
+    on_continue(continued(inputs)).map_err(|error| no_threads(&error))?;
     let typist = Typist::Person { sees_prompt: false };
     Ok(Some((
         Face::Screen(Box::new(screen)),
@@ -340,6 +341,14 @@ fn on_screen(
 fn as_events(inputs: &Sender<Input>) -> Result<Ends, Error> {
     let lines = read_lines(LINE_MAX_LEN, wake(inputs)).map_err(|error| no_threads(&error))?;
     Ok((Face::events(), Typist::Program, lines))
+}
+
+fn continued(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {
+    let inputs = inputs.clone();
+    move || {
+        // The conversation may be over.
+        let _ = inputs.send(Input::Continued);
+    }
 }
 
 fn wake(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {

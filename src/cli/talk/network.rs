@@ -30,6 +30,8 @@ pub(super) enum Input {
     Told(Safe),
     /// Something happened at the terminal that a screen is on.
     Screen(tui::Input),
+    /// The process goes on after it was stopped.
+    Continued,
     /// Something happened at the control socket.
     Control(Happening),
 }

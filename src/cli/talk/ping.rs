@@ -206,7 +206,13 @@ impl Pinging {
             }
             match self.network.inputs.recv_timeout(self.patience(now)) {
                 // There is no screen, and nobody is called but the one.
-                Ok(Input::Wake | Input::Found(..) | Input::Screen(_) | Input::Control(_))
+                Ok(
+                    Input::Wake
+                    | Input::Found(..)
+                    | Input::Screen(_)
+                    | Input::Continued
+                    | Input::Control(_),
+                )
                 | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.out.warn(&words),
                 Ok(Input::Signal(Signal::Interrupt)) if self.tally.sent() > 0 => {

@@ -360,7 +360,13 @@ impl Delivery {
                 .recv_timeout(left.min(patience).min(LOOK))
             {
                 // There is no screen, and nobody is called but the one.
-                Ok(Input::Wake | Input::Found(..) | Input::Screen(_) | Input::Control(_))
+                Ok(
+                    Input::Wake
+                    | Input::Found(..)
+                    | Input::Screen(_)
+                    | Input::Continued
+                    | Input::Control(_),
+                )
                 | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.out.warn(&words),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),

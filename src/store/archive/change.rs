@@ -1,5 +1,7 @@
 //! What is written: any number of steps, which are on the disk together or not at all.
 
+use std::collections::BTreeMap;
+
 use rand_core::CryptoRng;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use zeroize::Zeroizing;
@@ -24,6 +26,8 @@ pub struct Change<'a> {
     pub(super) keys: &'a Keys,
     pub(super) rng: &'a mut dyn CryptoRng,
     pub(super) next_order: &'a mut u64,
+    /// Of each contact the place of the first message that was over since the store was opened.
+    pub(super) fresh: &'a mut BTreeMap<ContactId, u64>,
     pub(super) logs: &'a mut Logs,
     pub(super) keep: Keep,
     pub(super) now: UnixTime,
@@ -188,6 +192,9 @@ impl Change<'_> {
             last.and_then(|(row, _)| Some(u64::from_be_bytes(*row.value().last_chunk()?)))
         };
         let order = last.map_or(0, |last| last.saturating_add(1));
+        // After a purge they begin anew.
+        let first = self.fresh.entry(record.contact).or_insert(order);
+        *first = order.min(*first);
         let row = [prefix.as_slice(), &order.to_be_bytes()].concat();
         self.put(Table::History, &row, &Record { order, ..record }.encode())
     }

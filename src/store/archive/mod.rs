@@ -30,12 +30,14 @@ mod tests;
 mod trouble;
 
 use core::fmt;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::error::{Error, Operation};
+use crate::chat::ContactId;
 use crate::crypto::StaticSecret;
 use crate::time::UnixTime;
 pub use change::Change;
@@ -48,7 +50,7 @@ pub use pages::{Cursor, NotACursor, Page, Search};
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
 pub use salvage::{Found, Salvaged};
-pub use search::{Entry, Filter, Way};
+pub use search::{Earlier, Entry, Filter, Way};
 pub use trouble::{Fault, Loss, StoreTrouble};
 
 /// The store of one identity, opened for this process alone.
@@ -61,6 +63,7 @@ pub struct Archive {
     path: PathBuf,
     keep: Keep,
     next_order: u64,
+    fresh: BTreeMap<ContactId, u64>,
     logs: Logs,
     rng: Box<dyn CryptoRng + Send>,
 }
@@ -129,6 +132,7 @@ impl Archive {
             path: path.to_owned(),
             keep,
             next_order: 0,
+            fresh: BTreeMap::new(),
             logs: Logs::default(),
             rng,
         };
@@ -157,6 +161,7 @@ impl Archive {
             keys: &self.keys,
             rng: &mut *self.rng,
             next_order: &mut self.next_order,
+            fresh: &mut self.fresh,
             logs: &mut self.logs,
             keep: self.keep,
             now,

@@ -63,6 +63,15 @@ pub struct Filter {
     pub words: Option<String>,
 }
 
+/// What was said with somebody before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// The newest messages of it, oldest first by the own clock.
+    pub entries: Vec<Entry>,
+    /// Whether there are more before them.
+    pub has_older: bool,
+}
+
 impl Archive {
     /// Shows what passes, oldest first and one at a time, until `show` says false: the newest `most`, or all.
     /// Says how many messages cannot be read, of the filter's contact or of all.
@@ -89,37 +98,35 @@ impl Archive {
         })
     }
 
-    /// The newest messages with somebody that are over, oldest first: at most `most`, with bodies of at most
-    /// `bytes` together. Only they are read, however long the history is; what cannot be read is left out.
+    /// What was said with somebody and was over when the store was opened: the newest `most` messages, with
+    /// bodies of at most `bytes` together; one comes in any case. Only they are read, however long the history
+    /// is; what cannot be read is left out.
     ///
     /// # Errors
     /// `Io`, `Store`.
-    pub fn latest(
-        &self,
-        contact: ContactId,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Vec<Entry>, Error> {
-        let (low, high) = span(&self.keys.contact(Table::History, contact));
+    pub fn earlier(&self, contact: ContactId, most: usize, bytes: usize) -> Result<Earlier, Error> {
+        let prefix = self.keys.contact(Table::History, contact);
+        let (low, high) = span(&prefix);
+        let fresh = self.fresh.get(&contact);
+        let end = fresh.map_or(high, |it| [prefix.as_slice(), &it.to_be_bytes()].concat());
         self.read(|transaction| {
             let table = transaction.open_table(definition(Table::History))?;
-            let rows = table.range(low.as_slice()..=high.as_slice())?;
-            let mut entries = Vec::new();
-            let mut left = bytes;
-            for row in rows.rev().take(most) {
+            let mut earlier = Earlier::default();
+            for row in table.range(low.as_slice()..end.as_slice())?.rev() {
                 let (row, sealed) = row?;
                 let opened = self.keys.open(Table::History, row.value(), sealed.value());
                 let Some(record) = opened.as_deref().ok().and_then(|it| Record::view(it)) else {
                     continue;
                 };
-                let Some(rest) = left.checked_sub(record.body.len()) else {
+                if !earlier.has_room(&record, most, bytes) {
+                    earlier.has_older = true;
                     break;
-                };
-                left = rest;
-                entries.push(Entry::new(&record, Table::History));
+                }
+                earlier.entries.push(Entry::new(&record, Table::History));
             }
-            entries.reverse();
-            Ok(entries)
+            earlier.entries.reverse();
+            earlier.entries.sort_by_key(|it| it.at);
+            Ok(earlier)
         })
     }
 
@@ -312,6 +319,15 @@ impl Place {
         let text = opened.map_err(|_| damaged(table))?;
         let record = Record::view(&text).ok_or_else(|| damaged(table))?;
         Ok(Some(Entry::new(&record, table)))
+    }
+}
+
+impl Earlier {
+    /// Whether one more message fits. The first always does.
+    fn has_room(&self, record: &Record<&[u8]>, most: usize, bytes: usize) -> bool {
+        let held: usize = self.entries.iter().map(|it| it.body.len()).sum();
+        let fits = held.saturating_add(record.body.len()) <= bytes;
+        self.entries.len() < most && (fits || self.entries.is_empty())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What must hold of a store on a disk that works.
 
+mod earlier;
 mod pages;
 
 use std::fs;
@@ -303,23 +304,6 @@ fn looking_up_heeds_every_test_and_no_case() {
     let newest = search.page(&archive, 1, 999).unwrap();
     assert_eq!(texts_of(&newest), ["the INVOICE is paid"]);
     assert_eq!(newest.more, 1);
-}
-
-#[test]
-fn the_latest_of_somebody_are_read_without_the_others() {
-    let place = Place::new();
-    let archive = with_history(&place);
-    let latest = |whose, most, bytes| {
-        let entries = archive.latest(contact(whose), most, bytes).unwrap();
-        let texts = entries.into_iter().map(|it| String::from_utf8(it.body));
-        texts.map(Result::unwrap).collect::<Vec<_>>()
-    };
-    assert_eq!(latest(8, 9, 999), ["invoice 7", "bye"]);
-    assert_eq!(latest(8, 1, 999), ["bye"]);
-    assert_eq!(latest(8, 9, "invoice 7bye".len()), ["invoice 7", "bye"]);
-    assert_eq!(latest(8, 9, "invoice 7bye".len() - 1), ["bye"]);
-    assert_eq!(latest(8, 0, 999).len(), 0);
-    assert_eq!(latest(9, 9, 999).len(), 0);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use ratatui_crossterm::crossterm::event::KeyEventKind;
 
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
-use crate::tui::input::{Action, Discretion, Input, Notice, Now};
+use crate::tui::input::{Action, Ask, Discretion, Input, Notice, Now};
 use crate::tui::keys::Stroke;
 use crate::tui::view;
 
@@ -50,6 +50,7 @@ impl App {
             Input::Told(told) => self.on_told(told),
         }
         self.leave_home();
+        self.recall();
         self.see_compared();
         self.settle();
         self.ring();
@@ -89,6 +90,16 @@ impl App {
         };
         let rings = self.settings.bell;
         self.act(Action::Notify(Notice { words, rings }));
+    }
+
+    /// Asks for what was said before with whoever is on the screen for the first time.
+    fn recall(&mut self) {
+        let conversation = self.active.and_then(|at| self.conversations.get_mut(at));
+        if let Some(it) = conversation.filter(|it| !it.is_recalled) {
+            it.is_recalled = true;
+            let peer = it.peer;
+            self.act(Action::Ask(Ask::Earlier(peer)));
+        }
     }
 
     /// What is looked at counts as seen. What made room before is not, and is told of.

@@ -5,8 +5,11 @@ use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::bell;
 use crate::tui::conversation::Conversation;
-use crate::tui::entry::Receipt;
-use crate::tui::input::{Card, Discretion, Guest, Said, Standing, Ticket, Told};
+use crate::tui::entry::{Entry, Receipt};
+use crate::tui::input::{Card, Discretion, Earlier, Guest, Said, Standing, Ticket, Told};
+
+/// What stands before the oldest message of an earlier run that is shown.
+const OLDER: &str = "more was said before; /search WORDS looks through all that is kept";
 
 impl App {
     pub(super) fn on_told(&mut self, told: Told) {
@@ -36,13 +39,17 @@ impl App {
                 name,
                 at,
                 text,
-                state,
             } => {
                 let zone = self.settings.zone.clone();
                 if let Some(conversation) = self.with(&peer) {
-                    conversation.said_before(&text, at, &zone, name, Receipt::of(state));
+                    conversation.said_before(&text, at, &zone, name);
                 }
             }
+            Told::Earlier {
+                peer,
+                messages,
+                has_older,
+            } => self.on_earlier(peer, &messages, has_older),
             Told::State { peer, name, state } => {
                 let receipt = Receipt::of(state);
                 let of = self.with(&peer);
@@ -107,6 +114,27 @@ impl App {
         self.conversations.push(Conversation::new(card));
     }
 
+    /// Shows what was said before this run, and that there is more of it.
+    fn on_earlier(&mut self, peer: PeerId, messages: &[Earlier], has_older: bool) {
+        let zone = self.settings.zone.clone();
+        let mut entries: Vec<Entry> = messages
+            .iter()
+            .flat_map(|message| message.entries(&zone))
+            .collect();
+        if let Some(oldest) = entries.first().filter(|_| has_older) {
+            entries.insert(0, Entry::note(oldest.at, &zone, OLDER.into()));
+        }
+        let is_active = self.active == self.find(&peer);
+        if let Some(conversation) = self.with(&peer) {
+            entries.into_iter().for_each(|entry| {
+                conversation.recall(entry);
+            });
+        }
+        if is_active {
+            self.find_hits();
+        }
+    }
+
     /// Tells of a failed message that does not stand on any screen: none fails in silence.
     fn note_failure(&mut self, peer: PeerId, receipt: Receipt) {
         let Receipt::Failed(why) = receipt else {
@@ -129,7 +157,7 @@ impl App {
         };
         conversation.on_said(said, &zone, is_seen);
         // Whoever starts the program is there: what came before does not call.
-        if is_seen || said.old || said.again || conversation.is_muted {
+        if is_seen || said.again || conversation.is_muted {
             return;
         }
         let name = conversation.name.clone();

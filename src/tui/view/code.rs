@@ -12,15 +12,14 @@ use crate::tui::wrap;
 impl App {
     /// Draws it over everything, or says why not.
     pub(super) fn draw_code(&self, canvas: &mut Canvas<'_>, code: &Code) {
-        let (width, height) = self.size;
-        let all = Rect::new(0, 0, width, height);
+        let all = self.whole_place();
         let title = Safe::from("your key   [I] invert  [") + self.escape_key() + "] back";
         let cells = code
             .lines
             .first()
             .map_or(0, |line| wrap::cells(line.as_str()));
         let needed = code.lines.len() + 1;
-        let fits = cells <= usize::from(width) && needed <= usize::from(height);
+        let fits = cells <= usize::from(all.width) && needed <= usize::from(all.height);
         if !fits || self.settings.ascii {
             return self.draw_code_in_words(canvas, all, code, (cells, needed));
         }

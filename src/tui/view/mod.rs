@@ -23,6 +23,7 @@ use crate::tui::app::{App, Mode};
 use crate::tui::log::{Line, Log};
 use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::{MIN_HEIGHT, MIN_WIDTH, Places};
+use crate::tui::view::tabs::KEYS_LOGGED;
 
 impl App {
     /// Draws the face into an empty buffer, and returns where the cursor is: at the caret of what is
@@ -49,7 +50,8 @@ impl App {
         let window = self.window();
         let rows = self.current_mut().visible(window);
         let log = &self.current().log;
-        let mut lines: Vec<Safe> = Vec::new();
+        let is_logged = self.settings.keys_are_logged;
+        let mut lines: Vec<Safe> = is_logged.then(|| KEYS_LOGGED.into()).into_iter().collect();
         let mut end = None;
         for row in rows {
             let Some((entry, range, piece)) = piece(log, row) else {
@@ -66,14 +68,17 @@ impl App {
 
     fn draw_all(&mut self, canvas: &mut Canvas<'_>, places: Places) -> Option<Position> {
         if let Mode::Verify(panel) = &self.mode {
+            self.warn_of_logged_keys(canvas, self.last_row());
             return self.draw_verifying(canvas, panel);
         }
         if let Mode::Code(code) = &self.mode {
+            self.warn_of_logged_keys(canvas, self.last_row());
             self.draw_code(canvas, code);
             return None;
         }
         let lines = self.draw_log(canvas, places.log);
         if self.is_bare {
+            self.warn_of_logged_keys(canvas, Rect::new(0, 0, self.size.0, 1));
             return None;
         }
         self.draw_head(canvas, places.top);
@@ -90,10 +95,17 @@ impl App {
         Some(self.draw_input(canvas, places.input))
     }
 
+    fn last_row(&self) -> Rect {
+        let (width, height) = self.size;
+        Rect::new(0, height.saturating_sub(1), width, 1)
+    }
+
     fn draw_too_small(&self, canvas: &mut Canvas<'_>) {
         let (width, height) = self.size;
         let words = Safe::from("needs ") + MIN_WIDTH + "x" + MIN_HEIGHT + " [SC20]";
         canvas.row(Rect::new(0, 0, width, height), 0).plain(&words);
+        let second = 1.min(height.saturating_sub(1));
+        self.warn_of_logged_keys(canvas, Rect::new(0, second, width, 1));
     }
 }
 

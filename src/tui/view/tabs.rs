@@ -11,8 +11,9 @@ use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::Places;
 use crate::tui::theme::Theme;
 
-/// What stands in the place of the help while keys are logged. Beside this a tab fits on the narrowest screen.
-const KEYS_LOGGED: &str = "KEYS LOGGED ";
+/// What stands on every screen while keys are logged, here in the place of the help. Beside this a tab fits on the
+/// narrowest screen.
+pub(super) const KEYS_LOGGED: &str = "KEYS LOGGED ";
 
 /// A tab: which conversation, what stands there, and from which cell on.
 struct Tab {
@@ -23,11 +24,7 @@ struct Tab {
 
 impl App {
     pub(super) fn draw_tabs(&self, canvas: &mut Canvas<'_>, area: Rect) {
-        if self.settings.keys_are_logged {
-            let mut pen = canvas.row(area, 0);
-            let cells = Piece::from(KEYS_LOGGED).cells();
-            pen.before_end(cells).put(KEYS_LOGGED, self.theme.alarm());
-        }
+        self.warn_of_logged_keys(canvas, area);
         let area = self.place_of_tabs(area);
         let mut pen = canvas.row(area, 0);
         for tab in self.tabs(usize::from(area.width)) {
@@ -43,6 +40,15 @@ impl App {
         let cells = Piece::from(&help).cells();
         if pen.left() > cells && !self.settings.keys_are_logged {
             pen.before_end(cells).plain(&help);
+        }
+    }
+
+    /// Says at the end of a row that keys are logged, if they are.
+    pub(super) fn warn_of_logged_keys(&self, canvas: &mut Canvas<'_>, row: Rect) {
+        if self.settings.keys_are_logged {
+            let mut pen = canvas.row(row, 0);
+            let cells = Piece::from(KEYS_LOGGED).cells();
+            pen.before_end(cells).put(KEYS_LOGGED, self.theme.alarm());
         }
     }
 

@@ -47,8 +47,15 @@ impl App {
 
     /// All but the line that says who it is.
     const fn panel_place(&self) -> Rect {
-        let (width, height) = self.size;
+        let Rect { width, height, .. } = self.whole_place();
         Rect::new(0, 1, width, height.saturating_sub(1))
+    }
+
+    /// All but the line that says that keys are logged.
+    pub(super) const fn whole_place(&self) -> Rect {
+        let (width, height) = self.size;
+        let warned = if self.settings.keys_are_logged { 1 } else { 0 };
+        Rect::new(0, 0, width, height.saturating_sub(warned))
     }
 
     /// Draws the panel, and returns where the caret is, if something is typed.

@@ -17,7 +17,7 @@ impl Conversation {
             screen.show(peer);
         }
         for it in core::mem::take(&mut self.profile.left.unconfirmed) {
-            if let Some(end) = self.print(it.contact, &it.message, true)? {
+            if let Some(end) = self.print(it.contact, &it.message, Some(it.received_at))? {
                 return Ok(Some(end));
             }
         }

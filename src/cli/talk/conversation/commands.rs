@@ -266,7 +266,6 @@ impl Conversation {
         }
         let now = self.clock.now();
         self.state.pings.insert(peer, now);
-        self.state.ping_shown.insert(peer);
         Ok(())
     }
 
@@ -274,10 +273,8 @@ impl Conversation {
         if self.state.pings.remove(&peer).is_some() {
             let (who, rtt_ms) = (self.who(&peer), Some(ms(rtt)));
             self.publish(&Fact::Pong { who, rtt_ms });
-            if self.state.ping_shown.remove(&peer) {
-                let label = self.label(&peer);
-                self.warn(Safe::from("ping: ") + label + " answered after " + span(rtt));
-            }
+            let label = self.label(&peer);
+            self.warn(Safe::from("ping: ") + label + " answered after " + span(rtt));
         }
     }
 
@@ -294,10 +291,8 @@ impl Conversation {
         for peer in late {
             let who = self.who(&peer);
             self.publish(&Fact::Pong { who, rtt_ms: None });
-            if self.state.ping_shown.remove(&peer) {
-                let words = Safe::from("ping: no answer from ") + self.label(&peer) + " for ";
-                self.warn(words + PONG.as_secs() + " s");
-            }
+            let words = Safe::from("ping: no answer from ") + self.label(&peer) + " for ";
+            self.warn(words + PONG.as_secs() + " s");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
 use crate::plain::Own;
 use crate::text::{Safe, safe_line};
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 impl Conversation {
     pub(super) fn on_chat(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
@@ -44,7 +44,7 @@ impl Conversation {
         contact: ContactId,
         message: &Incoming,
     ) -> Result<Option<ExitCode>, Error> {
-        if let Some(end) = self.print(contact, message, false)? {
+        if let Some(end) = self.print(contact, message, None)? {
             return Ok(Some(end));
         }
         self.state
@@ -64,18 +64,18 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Shows a message, marked if it was perhaps shown before. A screen says later when somebody has
-    /// looked at it.
+    /// Shows a message, marked if it was perhaps shown before: `came` says when it came then. A screen says
+    /// later when somebody has looked at it.
     pub(super) fn print(
         &mut self,
         contact: ContactId,
         message: &Incoming,
-        is_again: bool,
+        came: Option<UnixTime>,
     ) -> Result<Option<ExitCode>, Error> {
-        let peer = contact.peer();
+        let (peer, is_again) = (contact.peer(), came.is_some());
         let label = self.label(&peer);
         let now = self.clock.unix_time();
-        let shown = self.face.said((peer, &label), message, now, is_again);
+        let shown = self.face.said((peer, &label), message, now, came);
         let (is_seen, result) = match shown {
             Ok(is_seen) => (is_seen, Ok(())),
             Err(error) => (false, Err(error)),

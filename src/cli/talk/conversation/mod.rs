@@ -10,6 +10,7 @@
 
 mod asked;
 mod beginning;
+mod calling;
 mod commands;
 mod comparing;
 mod deliveries;
@@ -51,7 +52,7 @@ use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
-use crate::cli::talk::fact::{Change, Fact};
+use crate::cli::talk::fact::Change;
 use crate::cli::talk::files::Lookup;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
@@ -62,18 +63,15 @@ use crate::cli::talk::sent::Sent;
 use crate::cli::talk::stdin::Lines;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
-use crate::net::{Clock, Driver, Handle, IcmpError, IcmpKind, ResolveError};
-use crate::proto::{ApiMisuse, SessionStatus};
+use crate::net::{Clock, Driver, Handle, IcmpKind};
+use crate::proto::SessionStatus;
 use crate::store::{Day, Search};
-use crate::text::{Safe, safe_line};
+use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
-use crate::wire::limits::VERSION;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Addresses of which is remembered what the network said: more than people have peers on a screen.
-const MAX_COMPLAINTS: usize = 256;
 /// How often it is looked at whether the last words have arrived.
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
 /// How long a change of the prompt must have stood before a line can be meant for it.
@@ -193,8 +191,6 @@ pub(in crate::cli::talk) struct State {
     /// Programs that wait for the answer to a ping of theirs, and the number of the last one.
     pinging: Vec<Pinging>,
     last_ping: u64,
-    /// Whose answer a person waits for.
-    ping_shown: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
     /// What somebody looks through page by page, and when it was asked for last.
@@ -359,6 +355,11 @@ impl Conversation {
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
+                Ok(Input::Continued) => {
+                    if let Some(end) = self.on_continued()? {
+                        return Ok(end);
+                    }
+                }
                 Ok(Input::Control(happening)) => {
                     if let Some(end) = self.on_control(happening)? {
                         return Ok(end);
@@ -451,17 +452,6 @@ impl Conversation {
         }
     }
 
-    /// Remembers what the network says, to explain why nobody answers.
-    fn note_complaint(&mut self, error: &IcmpError) {
-        let complaints = &mut self.state.complaints;
-        if complaints.len() >= MAX_COMPLAINTS {
-            complaints.clear();
-        }
-        if let Some(address) = error.peer {
-            complaints.insert(address, error.kind);
-        }
-    }
-
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
         let now = self.clock.now();
@@ -475,34 +465,6 @@ impl Conversation {
         let leaves = self.state.leaving.is_some() || self.state.ended.is_some();
         let most = if leaves { LEAVE_LOOK } else { LOOK };
         left.map_or(most, |left| left.min(most))
-    }
-
-    fn on_resolved(&mut self, found: Result<Vec<SocketAddr>, ResolveError>) -> Result<(), Error> {
-        match self.goal.on_resolved(found)? {
-            Some((peer, addresses)) => self.connect(peer, &addresses),
-            None => Ok(()),
-        }
-    }
-
-    fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
-        if let Some(address) = addresses.first().copied() {
-            let who = self.who(&peer);
-            self.tell(&Fact::Connecting { who, address });
-        }
-        let started = self
-            .handle
-            .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
-        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
-            return Err(Error::NewerVersion {
-                peer: self.peer(&peer),
-                theirs,
-                ours: VERSION,
-            });
-        }
-        if let Err(error) = started {
-            self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
-        }
-        Ok(())
     }
 
     fn status(&self, peer: PeerId) -> Result<Option<SessionStatus>, Error> {

@@ -3,19 +3,18 @@
 use crate::cli::talk::conversation::standing::Way;
 use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
 use crate::cli::talk::face::Order;
-use crate::cli::talk::fact::{Fact, HUNG_UP};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::net::Host;
 use crate::plain::{Form, Printer};
 use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
 use crate::tui::{Ask, Card, LinkStatus, Moved, Standing};
 
-/// How much of the history a conversation begins with; `/search` and `history` have all of it.
+/// How much of the history a conversation begins with when it is opened; `/search` and `history` have all of it.
 const EARLIER_MESSAGES: usize = 200;
-const EARLIER_BYTES: usize = 256 << 10;
+/// Bytes of their bodies, or those of the newest alone.
+const EARLIER_BYTES: usize = 1 << 20;
 
 impl Conversation {
     /// Takes what happened at the terminal.
@@ -30,6 +29,15 @@ impl Conversation {
         if screen.wants_to_leave() && self.state.leaving.is_none() {
             self.state.leaving = Some(self.clock.now());
         }
+        self.printed(taken)
+    }
+
+    /// Takes the terminal over again: whoever had stopped us may have left it to others meanwhile.
+    pub(super) fn on_continued(&mut self) -> Result<Option<ExitCode>, Error> {
+        let Some(screen) = self.face.screen() else {
+            return Ok(None);
+        };
+        let taken = screen.go_on();
         self.printed(taken)
     }
 
@@ -60,8 +68,10 @@ impl Conversation {
     /// Does what the screen asks for.
     pub(super) fn take_orders(&mut self) -> Result<Turn, Error> {
         let mut taken = 0;
-        while taken < MAX_LINES && self.is_ready_for_a_line()? {
-            let Some(order) = self.face.screen().and_then(|screen| screen.next_order()) else {
+        while taken < MAX_LINES {
+            let may_say = self.is_ready_for_a_line()?;
+            let next = self.face.screen().and_then(|it| it.next_order(may_say));
+            let Some(order) = next else {
                 break;
             };
             taken += 1;
@@ -97,6 +107,7 @@ impl Conversation {
         match ask {
             Ask::Peers => self.list_peers()?,
             Ask::Status => self.tell_status()?,
+            Ask::Earlier(peer) => self.show_earlier(peer),
             Ask::Whois(peer) => self.tell_about(peer)?,
             Ask::Ping(peer) => self.ping_peer(peer)?,
             Ask::Connect(peer) => self.call_now(peer),
@@ -141,86 +152,6 @@ impl Conversation {
         }
     }
 
-    /// Calls all those whose address is known, now and again.
-    pub(in crate::cli::talk) fn call_everybody(&mut self) {
-        let now = self.clock.now();
-        self.calls.call_everybody();
-        for peer in self.profile.contacts.known().peers() {
-            if self.calls.has(&peer.key()) || peer.differed().is_some() {
-                continue;
-            }
-            if let Some(host) = peer.addresses().first().filter(|_| !peer.is_revoked()) {
-                self.calls.add(peer.key(), host.clone(), now);
-            }
-        }
-    }
-
-    /// As [`Conversation::call`]; says why not.
-    pub(super) fn call_now(&mut self, peer: PeerId) {
-        match self.call(peer) {
-            Ok(()) => {}
-            Err(Error::NoAddress { name }) => {
-                let words = Safe::from("no address of ") + name;
-                self.warn_about(peer, words + " is known; it has to call");
-            }
-            Err(error) => self.complain(&error),
-        }
-    }
-
-    /// Calls somebody whose address is known.
-    ///
-    /// # Errors
-    /// If it is revoked; SC33, SC27.
-    pub(super) fn call(&mut self, peer: PeerId) -> Result<(), Error> {
-        let known = self.profile.contacts.known();
-        known.check_not_revoked(&peer)?;
-        self.check_not_aside(peer)?;
-        let saved = known.find_key(&peer);
-        let saved = saved.and_then(|peer| peer.addresses().first().cloned());
-        let Some(host) = saved.or_else(|| self.goal.host_of(&peer)) else {
-            let name = self.label(&peer);
-            return Err(Error::NoAddress { name });
-        };
-        self.calls.add(peer, host, self.clock.now());
-        Ok(())
-    }
-
-    /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.
-    pub(super) fn hang_up(&mut self, peer: PeerId) -> Result<(), Error> {
-        let way = self.way(peer)?;
-        let had_session = way.stands();
-        if way.status.is_none() {
-            let why = way.reason();
-            self.warn_about(peer, why + "; there is no session");
-            return Ok(());
-        }
-        self.calls.rest(peer);
-        self.goal.rest(&peer);
-        self.handle
-            .with(|messenger, now| messenger.endpoint_mut().close(peer, now))?;
-        let label = self.label(&peer);
-        let link = self.link(peer);
-        (link.since, link.is_silent, link.has_left) = (None, false, true);
-        link.why = Some("you hung up".into());
-        self.state.pings.remove(&peer);
-        self.lose_pings(peer)?;
-        if had_session {
-            let message = Safe::from("you hung up on ") + &label;
-            let (who, reason) = (self.who(&peer), HUNG_UP);
-            self.publish(&Fact::Closed {
-                who,
-                reason,
-                message,
-            });
-        }
-        let words = Safe::from("hung up: ") + label;
-        self.warn_about(
-            peer,
-            words + " can still call, and so does your next message; to call: /connect",
-        );
-        Ok(())
-    }
-
     /// Saves a key under a name. Watching known-peers finds it there.
     pub(super) fn add(&mut self, name: &str, key: &str) {
         let offer = match KeyOffer::parse_argument(key) {
@@ -243,44 +174,6 @@ impl Conversation {
         self.warn(Safe::from("others can run:  securechat connect --peer-key ") + key + " " + host);
     }
 
-    /// Calls those whose time has come.
-    pub(super) fn make_calls(&mut self) {
-        for (peer, host) in self.calls.due(self.clock.now()) {
-            let inputs = self.sender.clone();
-            let done = move |found| {
-                // The conversation may be over.
-                let _ = inputs.send(crate::cli::talk::network::Input::Found(peer, found));
-            };
-            match Host::parse(&host.to_string(), None) {
-                Ok(host) => host.resolve(crate::net::Family::Any, done),
-                Err(error) => done(Err(error)),
-            }
-        }
-    }
-
-    /// The addresses of somebody who is to be called were looked up.
-    pub(super) fn on_found(
-        &mut self,
-        peer: PeerId,
-        found: Result<Vec<std::net::SocketAddr>, crate::net::ResolveError>,
-    ) -> Result<(), Error> {
-        match found {
-            Ok(addresses) => match self.connect(peer, &addresses) {
-                Err(error @ Error::NewerVersion { .. }) => {
-                    self.complain(&error);
-                    Ok(())
-                }
-                result => result,
-            },
-            Err(error) => {
-                let why = Safe::from("the address of ") + self.label(&peer) + " was not found (";
-                self.link(peer).why = Some(why + safe_line(&error.to_string()) + ")");
-                self.calls.on_end(&peer, self.clock.now());
-                Ok(())
-            }
-        }
-    }
-
     /// Tells a screen how things stand with everybody.
     pub(in crate::cli::talk) fn tell_screen(&mut self) -> Result<(), Error> {
         if !self.face.is_screen() {
@@ -301,13 +194,10 @@ impl Conversation {
             }
             known.push(*peer);
             let (standing, link) = (self.standing(&way, is_revoked), link_status(&way));
-            let is_first = self.face.screen().is_some_and(|screen| screen.know(card));
-            if is_first {
-                self.show_earlier(*peer);
-            }
             let Some(screen) = self.face.screen() else {
                 continue;
             };
+            screen.know(card);
             screen.stands(*peer, standing);
             if let Some(link) = link {
                 screen.link(*peer, link);
@@ -322,13 +212,11 @@ impl Conversation {
 
     /// Shows what was last said with somebody in earlier runs, as far as it is kept.
     fn show_earlier(&mut self, peer: PeerId) {
-        let found = (self.profile.journal).latest(peer.into(), EARLIER_MESSAGES, EARLIER_BYTES);
+        let found = (self.profile.journal).earlier(peer.into(), EARLIER_MESSAGES, EARLIER_BYTES);
         match found {
-            Ok(entries) => {
+            Ok(earlier) => {
                 if let Some(screen) = self.face.screen() {
-                    entries
-                        .into_iter()
-                        .for_each(|entry| screen.kept_from_before(entry));
+                    screen.earlier(peer, earlier);
                 }
             }
             Err(error) => self.complain(&error.into()),

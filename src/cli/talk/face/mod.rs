@@ -5,13 +5,15 @@
 //! to be done.
 
 mod events;
+mod orders;
 mod screen;
 
 use std::io::{self, IsTerminal as _, Stderr, Stdout, stderr, stdout};
 use std::time::Duration;
 
 pub(super) use self::events::Events;
-pub(super) use self::screen::{Alerts, Order, Screen, read_keys};
+pub(super) use self::orders::Order;
+pub(super) use self::screen::{Alerts, Screen, read_keys};
 
 use crate::chat::{Incoming, Name, Outgoing, Received, State};
 use crate::cli::talk::fact::{Fact, Said, Who};
@@ -95,7 +97,8 @@ impl Face {
         }
     }
 
-    /// Shows a message of somebody's. Returns whether it is before somebody's eyes by that.
+    /// Shows a message of somebody's at this time, marked if it was perhaps shown before: it came at `came` then.
+    /// Returns whether it is before somebody's eyes by that.
     ///
     /// # Errors
     /// What printing it fails with.
@@ -104,11 +107,12 @@ impl Face {
         (peer, label): (PeerId, &Safe),
         message: &Incoming,
         at: UnixTime,
-        is_again: bool,
+        came: Option<UnixTime>,
     ) -> io::Result<bool> {
+        let is_again = came.is_some();
         let printer = match self {
             Self::Screen(screen) => {
-                screen.said((peer, label), message, at, is_again);
+                screen.said((peer, label), message, came.unwrap_or(at), is_again);
                 return Ok(false);
             }
             Self::Events(events) => {

@@ -1,12 +1,13 @@
 //! The full screen: hands over what happens, keeps what it asks for, draws.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::Sender;
 use std::thread::Builder;
 use std::time::Duration;
 
 use crate::chat::{Incoming, Name, Outgoing, State};
+use crate::cli::talk::face::orders::{Order, Orders};
 use crate::cli::talk::hook::Hook;
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
@@ -15,7 +16,7 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
-    self, Action, App, Ask, Card, Comparison, Guest, Hit, LinkStatus, Now, Osc, Reader, Said,
+    self, Action, App, Card, Comparison, Earlier, Guest, Hit, LinkStatus, Now, Osc, Reader, Said,
     Settings, Standing, Terminal, Through, Ticket, Told, Which,
 };
 
@@ -25,16 +26,16 @@ pub(in crate::cli::talk) struct Screen {
     terminal: Terminal,
     clock: Clock,
     /// What it asks for, until the loop has time for it.
-    orders: VecDeque<Order>,
+    orders: Orders,
     /// The message that is being accepted.
     sending: Option<Ticket>,
     /// What it was told of somebody last.
     told: BTreeMap<PeerId, Known>,
-    /// Whom it was ever told of.
-    met: BTreeSet<PeerId>,
     /// Messages that were looked at.
     seen: Vec<(PeerId, Name)>,
     wants_to_leave: bool,
+    /// When Ctrl+Z was over last, until the system has told of that.
+    resumed: Option<Instant>,
     alerts: Alerts,
     /// When it was last told that time has passed.
     ticked: Instant,
@@ -53,19 +54,6 @@ pub(in crate::cli::talk) struct Alerts {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// What the loop is to do.
-#[derive(Debug)]
-pub(in crate::cli::talk) enum Order {
-    /// Say this to somebody.
-    Send {
-        peer: PeerId,
-        ticket: Ticket,
-        text: String,
-    },
-    /// Do or find something out.
-    Ask(Ask),
-}
 
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
@@ -93,12 +81,12 @@ impl Screen {
             app: App::new(settings, width, height, now(clock)),
             terminal,
             clock,
-            orders: VecDeque::new(),
+            orders: Orders::default(),
             sending: None,
             told: BTreeMap::new(),
-            met: BTreeSet::new(),
             seen: Vec::new(),
             wants_to_leave: false,
+            resumed: None,
             alerts,
             ticked: clock.now(),
             is_stale: true,
@@ -119,9 +107,9 @@ impl Screen {
         for action in self.app.update(input, now(self.clock)) {
             match action {
                 Action::Send { peer, ticket, text } => {
-                    self.orders.push_back(Order::Send { peer, ticket, text });
+                    self.orders.push(Order::Send { peer, ticket, text });
                 }
-                Action::Ask(ask) => self.orders.push_back(Order::Ask(ask)),
+                Action::Ask(ask) => self.orders.push(Order::Ask(ask)),
                 Action::Seen(peer, names) => {
                     self.seen.extend(names.into_iter().map(|name| (peer, name)));
                 }
@@ -136,16 +124,34 @@ impl Screen {
                 Action::Mouse(is_on) => self.terminal.set_mouse(is_on)?,
                 Action::Redraw => self.terminal.redraw()?,
                 Action::Suspend => {
-                    self.terminal.suspend(suspend)?;
-                    // Its size may have changed meanwhile.
-                    let (width, height) = Terminal::size()?;
-                    let resize = tui::Input::Resize { width, height };
-                    let _ = self.app.update(resize, now(self.clock));
+                    self.give_back_during(suspend)?;
+                    self.resumed = Some(self.clock.now());
                 }
                 Action::Quit => self.wants_to_leave = true,
             }
         }
         Ok(())
+    }
+
+    /// The process goes on after it was stopped, perhaps by others, who left the terminal as they liked.
+    ///
+    /// # Errors
+    /// What writing to the terminal fails with.
+    pub(in crate::cli::talk) fn go_on(&mut self) -> io::Result<()> {
+        let now = self.clock.now();
+        let resumed = self.resumed.take();
+        // That was our own pause, after which it is ours again.
+        if resumed.is_some_and(|at| now.saturating_since(at) < SECOND) {
+            return Ok(());
+        }
+        self.give_back_during(|| {})
+    }
+
+    /// Gives the terminal back during a pause, after which it may have another size.
+    fn give_back_during(&mut self, pause: impl FnOnce()) -> io::Result<()> {
+        self.terminal.suspend(pause)?;
+        let (width, height) = Terminal::size()?;
+        self.take(tui::Input::Resize { width, height })
     }
 
     /// Hands over what the core tells. What the terminal says to that is told by the next drawing.
@@ -164,8 +170,9 @@ impl Screen {
         Ok(())
     }
 
-    pub(in crate::cli::talk) fn next_order(&mut self) -> Option<Order> {
-        self.orders.pop_front()
+    /// What is to be done next: [`Orders::next`].
+    pub(in crate::cli::talk) fn next_order(&mut self, may_say: bool) -> Option<Order> {
+        self.orders.next(may_say)
     }
 
     pub(in crate::cli::talk) fn take_seen(&mut self) -> Vec<(PeerId, Name)> {
@@ -174,10 +181,7 @@ impl Screen {
 
     /// How many messages wait to be accepted.
     pub(in crate::cli::talk) fn unsaid(&self) -> usize {
-        let orders = self.orders.iter();
-        orders
-            .filter(|order| matches!(order, Order::Send { .. }))
-            .count()
+        self.orders.messages()
     }
 
     pub(in crate::cli::talk) const fn wants_to_leave(&self) -> bool {
@@ -229,7 +233,6 @@ impl Screen {
             written: message.sent_at,
             missing: message.missing,
             again,
-            old: false,
         }));
     }
 
@@ -240,38 +243,16 @@ impl Screen {
             name: message.name,
             at: message.sent_at,
             text: String::from_utf8_lossy(&message.body).into_owned(),
-            state: State::Queued,
         });
     }
 
-    /// Shows a message that an earlier run has shown.
-    pub(in crate::cli::talk) fn kept_from_before(&mut self, entry: Entry) {
-        let (peer, name, at) = (entry.contact.peer(), entry.name, entry.at);
-        let state = match entry.standing {
-            store::Standing::Received { missing } => {
-                return self.tell(Told::Said(Said {
-                    peer,
-                    name,
-                    len: entry.body.len(),
-                    text: String::from_utf8(entry.body).ok(),
-                    at,
-                    written: entry.sent_at,
-                    missing,
-                    again: false,
-                    old: true,
-                }));
-            }
-            store::Standing::Waiting => State::Queued,
-            store::Standing::Delivered => State::Delivered,
-            store::Standing::Failed(why) => State::Failed(why),
-        };
-        let text = String::from_utf8_lossy(&entry.body).into_owned();
-        self.tell(Told::Own {
+    /// Shows what was said before this run.
+    pub(in crate::cli::talk) fn earlier(&mut self, peer: PeerId, earlier: store::Earlier) {
+        let messages = earlier.entries.into_iter().map(said_before);
+        self.tell(Told::Earlier {
             peer,
-            name,
-            at,
-            text,
-            state,
+            messages: messages.collect(),
+            has_older: earlier.has_older,
         });
     }
 
@@ -337,9 +318,8 @@ impl Screen {
         self.tell(Told::GuestGone(peer));
     }
 
-    /// Tells who somebody is, if that is news. Says whether it was never told of this one before.
-    pub(in crate::cli::talk) fn know(&mut self, card: Card) -> bool {
-        let is_first = self.met.insert(card.peer);
+    /// Tells who somebody is, if that is news.
+    pub(in crate::cli::talk) fn know(&mut self, card: Card) {
         let known = self.told.get(&card.peer);
         let is_news =
             known.is_none_or(|known| known.name != card.name || known.verified != card.verified);
@@ -352,7 +332,6 @@ impl Screen {
             self.told.insert(card.peer, known);
             self.tell(Told::Peer(card));
         }
-        is_first
     }
 
     /// Begins with this conversation.
@@ -417,6 +396,32 @@ impl Screen {
             self.ticked = self.clock.now();
             let _ = self.take(tui::Input::Tick);
         }
+    }
+}
+
+fn said_before(entry: Entry) -> Earlier {
+    let state = match entry.standing {
+        store::Standing::Received { missing } => {
+            return Earlier::Theirs(Said {
+                peer: entry.contact.peer(),
+                name: entry.name,
+                len: entry.body.len(),
+                text: String::from_utf8(entry.body).ok(),
+                at: entry.at,
+                written: entry.sent_at,
+                missing,
+                again: false,
+            });
+        }
+        store::Standing::Waiting => State::Queued,
+        store::Standing::Delivered => State::Delivered,
+        store::Standing::Failed(why) => State::Failed(why),
+    };
+    Earlier::Ours {
+        name: entry.name,
+        at: entry.at,
+        text: String::from_utf8_lossy(&entry.body).into_owned(),
+        state,
     }
 }
 

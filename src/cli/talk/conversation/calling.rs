@@ -1,0 +1,179 @@
+//! Calling others, and hanging up.
+
+use std::net::SocketAddr;
+
+use crate::cli::Error;
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::fact::{Fact, HUNG_UP};
+use crate::cli::talk::network::Input;
+use crate::id::PeerId;
+use crate::net::{Family, Host, IcmpError, ResolveError};
+use crate::proto::ApiMisuse;
+use crate::text::{Safe, safe_line};
+use crate::wire::limits::VERSION;
+
+/// Addresses of which is remembered what the network said: more than people have peers on a screen.
+const MAX_COMPLAINTS: usize = 256;
+
+impl Conversation {
+    /// The addresses of the one that the program is to reach were looked up.
+    pub(super) fn on_resolved(
+        &mut self,
+        found: Result<Vec<SocketAddr>, ResolveError>,
+    ) -> Result<(), Error> {
+        match self.goal.on_resolved(found)? {
+            Some((peer, addresses)) => self.connect(peer, &addresses),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+        if let Some(address) = addresses.first().copied() {
+            let who = self.who(&peer);
+            self.tell(&Fact::Connecting { who, address });
+        }
+        let started = self
+            .handle
+            .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
+        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
+            return Err(Error::NewerVersion {
+                peer: self.peer(&peer),
+                theirs,
+                ours: VERSION,
+            });
+        }
+        if let Err(error) = started {
+            self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Calls all those whose address is known, now and again.
+    pub(in crate::cli::talk) fn call_everybody(&mut self) {
+        let now = self.clock.now();
+        self.calls.call_everybody();
+        for peer in self.profile.contacts.known().peers() {
+            if self.calls.has(&peer.key()) || peer.differed().is_some() {
+                continue;
+            }
+            if let Some(host) = peer.addresses().first().filter(|_| !peer.is_revoked()) {
+                self.calls.add(peer.key(), host.clone(), now);
+            }
+        }
+    }
+
+    /// As [`Conversation::call`]; says why not.
+    pub(super) fn call_now(&mut self, peer: PeerId) {
+        match self.call(peer) {
+            Ok(()) => {}
+            Err(Error::NoAddress { name }) => {
+                let words = Safe::from("no address of ") + name;
+                self.warn_about(peer, words + " is known; it has to call");
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Calls somebody whose address is known.
+    ///
+    /// # Errors
+    /// If it is revoked; SC33, SC27.
+    pub(super) fn call(&mut self, peer: PeerId) -> Result<(), Error> {
+        let known = self.profile.contacts.known();
+        known.check_not_revoked(&peer)?;
+        self.check_not_aside(peer)?;
+        let saved = known.find_key(&peer);
+        let saved = saved.and_then(|peer| peer.addresses().first().cloned());
+        let Some(host) = saved.or_else(|| self.goal.host_of(&peer)) else {
+            let name = self.label(&peer);
+            return Err(Error::NoAddress { name });
+        };
+        self.calls.add(peer, host, self.clock.now());
+        Ok(())
+    }
+
+    /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.
+    pub(super) fn hang_up(&mut self, peer: PeerId) -> Result<(), Error> {
+        let way = self.way(peer)?;
+        let had_session = way.stands();
+        if way.status.is_none() {
+            let why = way.reason();
+            self.warn_about(peer, why + "; there is no session");
+            return Ok(());
+        }
+        self.calls.rest(peer);
+        self.goal.rest(&peer);
+        self.handle
+            .with(|messenger, now| messenger.endpoint_mut().close(peer, now))?;
+        let label = self.label(&peer);
+        let link = self.link(peer);
+        (link.since, link.is_silent, link.has_left) = (None, false, true);
+        link.why = Some("you hung up".into());
+        self.state.pings.remove(&peer);
+        self.lose_pings(peer)?;
+        if had_session {
+            let message = Safe::from("you hung up on ") + &label;
+            let (who, reason) = (self.who(&peer), HUNG_UP);
+            self.publish(&Fact::Closed {
+                who,
+                reason,
+                message,
+            });
+        }
+        let words = Safe::from("hung up: ") + label;
+        self.warn_about(
+            peer,
+            words + " can still call, and so does your next message; to call: /connect",
+        );
+        Ok(())
+    }
+
+    /// Calls those whose time has come.
+    pub(super) fn make_calls(&mut self) {
+        for (peer, host) in self.calls.due(self.clock.now()) {
+            let inputs = self.sender.clone();
+            let done = move |found| {
+                // The conversation may be over.
+                let _ = inputs.send(Input::Found(peer, found));
+            };
+            match Host::parse(&host.to_string(), None) {
+                Ok(host) => host.resolve(Family::Any, done),
+                Err(error) => done(Err(error)),
+            }
+        }
+    }
+
+    /// The addresses of somebody who is to be called were looked up.
+    pub(super) fn on_found(
+        &mut self,
+        peer: PeerId,
+        found: Result<Vec<SocketAddr>, ResolveError>,
+    ) -> Result<(), Error> {
+        match found {
+            Ok(addresses) => match self.connect(peer, &addresses) {
+                Err(error @ Error::NewerVersion { .. }) => {
+                    self.complain(&error);
+                    Ok(())
+                }
+                result => result,
+            },
+            Err(error) => {
+                let why = Safe::from("the address of ") + self.label(&peer) + " was not found (";
+                self.link(peer).why = Some(why + safe_line(&error.to_string()) + ")");
+                self.calls.on_end(&peer, self.clock.now());
+                Ok(())
+            }
+        }
+    }
+
+    /// Remembers what the network says, to explain why nobody answers.
+    pub(super) fn note_complaint(&mut self, error: &IcmpError) {
+        let complaints = &mut self.state.complaints;
+        if complaints.len() >= MAX_COMPLAINTS {
+            complaints.clear();
+        }
+        if let Some(address) = error.peer {
+            complaints.insert(address, error.kind);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A screen whose process is stopped, by its own Ctrl+Z or by others.
+
+use rustix::process::Signal;
+use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
+
+use crate::home::Home;
+use crate::screen::{Person, is_given_back, two};
+use crate::vt::Vt;
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on");
+    person.presses("\u{1b}m");
+    person.waits("the mouse", |vt| vt.modes.contains("?1000"));
+    person.presses("half a thought");
+    person.sees("> half a thought");
+    person.presses("\u{1a}");
+    person.program.stops();
+    person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
+    person.waits("the cursor", |vt| vt.modes.contains("?25"));
+    assert!(
+        is_given_back(&person.vt, &person.modes()),
+        "{:?}",
+        person.vt.modes
+    );
+    person.vt = Vt::new(80, 24);
+    person.program.signal(Signal::CONT);
+    person.sees("> half a thought");
+    assert!(person.vt.modes.contains("?1049"));
+    assert!(
+        person.vt.modes.contains("?1000"),
+        "the mouse is on as before"
+    );
+    assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
+}
+
+/// The shell, or whoever used the terminal meanwhile, left it in other modes, with other text on it.
+#[test]
+fn a_program_that_others_stop_takes_its_terminal_over_again_when_it_goes_on() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on");
+    let found = person.modes();
+    person.presses("half a thought");
+    person.sees("> half a thought");
+    person.program.signal(Signal::STOP);
+    person.program.stops();
+    let mut cooked = found;
+    cooked.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+    tcsetattr(&person.terminal, OptionalActions::Now, &cooked).unwrap();
+    person.vt = Vt::new(80, 24);
+    person.program.signal(Signal::CONT);
+    person.sees("> half a thought");
+    assert!(person.vt.modes.contains("?1049"), "{:?}", person.vt.modes);
+    let modes = person.modes().local_modes;
+    assert!(!modes.contains(LocalModes::ECHO) && !modes.contains(LocalModes::ICANON));
+    person.presses("\u{15}/quit\r");
+    let (ended, vt, modes) = person.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(is_given_back(&vt, &modes), "{:?}", vt.modes);
+}
+
+/// What a size makes visible that the terminal got meanwhile was looked at, and was forgotten.
+#[test]
+fn what_is_seen_after_ctrl_z_is_not_shown_again() {
+    let (mut alice, mut bob, home, _bob) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    alice.resizes(80, 5);
+    alice.sees("needs 20x6");
+    bob.says("into the small screen");
+    bob.sees("✓✓ me       into the small screen");
+    alice.presses("\u{1a}");
+    alice.program.stops();
+    alice.becomes(80, 24);
+    alice.program.signal(Signal::CONT);
+    alice.sees("bob      into the small screen");
+    alice.presses("/quit\r");
+    assert_eq!(alice.ends().0.code, Some(0));
+    let mut again = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+    again.sees("listening on");
+    assert!(
+        !again.vt.text().contains("into the small"),
+        "{}",
+        again.vt.text()
+    );
+}
