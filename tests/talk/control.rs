@@ -657,6 +657,23 @@ fn quit_is_answered_and_then_it_ends() {
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
 }
 
+/// It was refused, and so neither sent nor kept.
+#[test]
+fn what_another_program_sends_while_this_one_leaves_is_kept() {
+    let (alice, _bob) = Home::friends();
+    let (program, _) = daemon(&alice);
+    let mut client = Client::of(&alice);
+    let say = |text: &str| json!({ "peer": "bob", "text": text });
+    client.ask("send", &say("first"));
+    // It stays for a second, since something is not delivered.
+    client.ask("quit", &json!({}));
+    client.request("send", &json!({ "peer": "bob", "text": "second", "wait_ms": 60_000 }));
+    assert_eq!(client.answer()["error"]["data"]["code"], "SC14");
+    program.end();
+    let shown = alice.run(&["status"]).rest;
+    assert!(shown.contains("  waiting: 2 to be sent\n"), "{shown}");
+}
+
 #[test]
 fn a_ping_is_answered_with_its_time() {
     let (alice, bob) = Home::friends();

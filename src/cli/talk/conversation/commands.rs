@@ -136,7 +136,11 @@ impl Conversation {
     }
 
     pub(super) fn list_peers(&mut self) -> Result<(), Error> {
-        for peer in self.everybody() {
+        let everybody = self.everybody();
+        if everybody.is_empty() {
+            self.warn("you have no peers yet; to add one: /add NAME KEY".into());
+        }
+        for peer in everybody {
             let mark = if self.state.target.peer() == Some(peer) {
                 "> "
             } else {

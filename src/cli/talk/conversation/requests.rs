@@ -123,7 +123,9 @@ impl Conversation {
     }
 
     fn on_call(&mut self, asked: Asked, call: Call) -> Result<Option<ExitCode>, Error> {
-        if self.state.leaving.is_some() && call != Call::Hello {
+        // A message of another program is kept, and answered for, like those that wait already.
+        let is_of_another = !asked.is_of_standard_input() && matches!(call, Call::Send(_));
+        if self.state.leaving.is_some() && call != Call::Hello && !is_of_another {
             let reason = "the program is about to end".into();
             self.answer(&asked, Err(Error::BadRequest { reason }));
             return Ok(None);

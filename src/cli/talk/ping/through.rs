@@ -258,7 +258,7 @@ impl Pinging {
         };
         let took = pinged
             .rtt_ms
-            .map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
+            .and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok());
         let lines = match took {
             Some(took) => self.tally.answer(number, took).into_iter().collect(),
             None if is_first => self.tally.overdue(now + self.wait),
