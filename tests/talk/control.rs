@@ -667,7 +667,10 @@ fn what_another_program_sends_while_this_one_leaves_is_kept() {
     client.ask("send", &say("first"));
     // It stays for a second, since something is not delivered.
     client.ask("quit", &json!({}));
-    client.request("send", &json!({ "peer": "bob", "text": "second", "wait_ms": 60_000 }));
+    client.request(
+        "send",
+        &json!({ "peer": "bob", "text": "second", "wait_ms": 60_000 }),
+    );
     assert_eq!(client.answer()["error"]["data"]["code"], "SC14");
     program.end();
     let shown = alice.run(&["status"]).rest;
