@@ -17,14 +17,14 @@ pub fn json(data: &[u8]) {
 fn on_the_socket(line: &[u8]) {
     let Request { id, method, params } = match Request::parse(line) {
         Ok(request) => request,
-        Err((code, why, id)) => return told(&error(&id, code, &why, &Value::Null)),
+        Err((code, why, id)) => return answered(&error(&id, code, &why, &Value::Null)),
     };
     let written = request(7, &method, &params);
-    told(&written);
+    answered(&written);
     let again = Request::parse(written.as_bytes()).expect("it is a request");
     assert_eq!((&again.method, &again.params), (&method, &params));
-    told(&result(id.as_ref().unwrap_or(&Value::Null), &params));
-    told(&event(&params));
+    answered(&result(id.as_ref().unwrap_or(&Value::Null), &params));
+    answered(&event(&params));
     same_on_standard_input(&method, params);
 }
 
@@ -57,6 +57,11 @@ fn on_standard_input(line: &[u8]) {
         assert!(!id.is_null());
         told(&json::line(&id));
     }
+}
+
+/// As [`told`], with the break that ends the line on the socket.
+fn answered(line: &str) {
+    told(line.strip_suffix('\n').expect("it ends with its break"));
 }
 
 /// A line that a program reads: one line, visible, and the value that was meant.

@@ -11,7 +11,7 @@ use crate::control::os::{Listener, Place, Stream, Waker};
 use crate::control::queue::{Client, Kind};
 use crate::json::LINE_MAX_LEN;
 
-/// Clients at one time; one more is turned away at once.
+/// Clients at one time. One more waits in the system's queue until another one has left.
 const MAX_CLIENTS: usize = 32;
 
 /// How long the last answers may take to be written at the end.
@@ -119,10 +119,13 @@ where
     T: Fn(Happening) + Send + Sync + Clone + 'static,
 {
     while listener.waits() {
+        if all.count.load(Ordering::SeqCst) >= MAX_CLIENTS {
+            listener.pause(PAUSE);
+            continue;
+        }
         match listener.accept() {
-            // Whoever is another user, or one too many, is turned away by dropping the stream.
+            // Another user is turned away by dropping the stream.
             Ok(stream) if stream.check_user().is_err() => {}
-            Ok(_) if all.count.load(Ordering::SeqCst) >= MAX_CLIENTS => {}
             // Without threads for it there is nothing to be done for this client.
             Ok(stream) => {
                 let _ = serve(stream, patience, all, tell, alive);
@@ -274,20 +277,22 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn as_many_clients_as_are_allowed_are_served_and_one_more_after_one_has_left() {
+    fn as_many_clients_as_are_allowed_are_served_and_one_more_waits_until_one_has_left() {
         let home = tempfile::tempdir().unwrap();
         let (_server, place) = parrot(&home);
         let mut clients: Vec<Stream> = (0..MAX_CLIENTS).map(|_| place.connect().unwrap()).collect();
         for client in &mut clients {
             assert_eq!(said(client, "hi").as_deref(), Some("hi"));
         }
-        let turned_away = place.connect().map(|mut it| said(&mut it, "me too"));
-        assert_eq!(turned_away.ok().flatten(), None);
-        let gone = clients.pop().unwrap();
-        gone.shut_down();
-        // Its threads need a moment to notice.
-        let served = |place: &Place| said(&mut place.connect().ok()?, "and now?");
-        while served(&place).is_none() {}
+        let mut waits = place.connect().unwrap();
+        waits
+            .set_patience(Some(Duration::from_millis(100)))
+            .unwrap();
+        assert_eq!(said(&mut waits, "me too"), None);
+        waits.set_patience(None).unwrap();
+        clients.pop().unwrap().shut_down();
+        let answer = next_line(&mut BufReader::new(waits)).unwrap().unwrap();
+        assert_eq!(answer, b"me too");
     }
 
     /// They have asked for more than a socket holds, and take nothing of it.

@@ -657,6 +657,27 @@ fn quit_is_answered_and_then_it_ends() {
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
 }
 
+/// Both ended well, and no file was there.
+#[test]
+fn what_another_program_sends_is_said_not_to_be_recorded() {
+    let (alice, _bob) = Home::friends();
+    let (_daemon, _) = daemon(&alice);
+    let record = alice.path("record.pcapng");
+    let args = ["--trace", record.to_str().unwrap()];
+    let sent = alice.run(&[&args[..], &["send", "bob", "later", "--no-wait"]].concat());
+    assert!(sent.told.contains("--trace records nothing here: "));
+    let mut pinged = alice.start(
+        &[
+            &args[..],
+            &["ping", "bob", "--count", "1", "--timeout", "1s"],
+        ]
+        .concat(),
+    );
+    pinged.told("--trace records nothing here: ");
+    pinged.end();
+    assert!(!record.exists());
+}
+
 /// It was refused, and so neither sent nor kept.
 #[test]
 fn what_another_program_sends_while_this_one_leaves_is_kept() {

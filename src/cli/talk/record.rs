@@ -43,6 +43,14 @@ pub(in crate::cli) fn check(globals: &Globals) -> Result<(), Error> {
     })
 }
 
+/// Says that nothing is recorded, if that was wanted: another program sends what this one was asked for.
+pub(super) fn warn_beside(context: &Context) {
+    if context.globals.trace.is_some() {
+        let words = "--trace records nothing here: the securechat that runs does the sending, and only its own --trace records it";
+        context.out.warn(&words.into());
+    }
+}
+
 impl Records {
     pub(super) fn of(context: &Context) -> Self {
         Self {

@@ -16,6 +16,7 @@ use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::{Found, Profile};
+use crate::cli::talk::record::warn_beside;
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
@@ -115,6 +116,7 @@ fn through(
     given: Given<'_>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
+    warn_beside(context);
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let peer = peers::find(&known, &args.name)?;
     known.check_not_revoked(&peer.key())?;

@@ -16,6 +16,7 @@ use crate::cli::args::PingArgs;
 use crate::cli::control::{Asking, Params, Running};
 use crate::cli::talk::ping::SHORTEST_INTERVAL;
 use crate::cli::talk::ping::tally::Tally;
+use crate::cli::talk::record::warn_beside;
 use crate::cli::talk::{Status, no_threads};
 use crate::cli::target::{Target, Who};
 use crate::cli::{Context, Error, ExitCode, Out, peers};
@@ -88,6 +89,7 @@ pub(super) fn through(
     target: Target,
     context: &Context,
 ) -> Result<ExitCode, Error> {
+    warn_beside(context);
     let (sender, inputs) = channel();
     let signals = sender.clone();
     let deliver = move |signal| {
