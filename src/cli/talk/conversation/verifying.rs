@@ -440,7 +440,12 @@ impl Conversation {
             let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
             return self.warn_about(peer, words);
         }
+        let is_impossible = why == Unfinished::Impossible;
         let why = unfinished(&label, why);
+        if is_impossible {
+            // To begin again would not help.
+            return self.tell_impossible(peer, "", why);
+        }
         self.show_comparison(peer, tui::Comparison::Over { why: why.clone() });
         let how = self.how_to_verify(&label);
         let words = Safe::from("verify: ") + why + "; to begin again with new words: ";
