@@ -4,7 +4,7 @@
 //!    goes there, and both it and the old address are challenged.
 //! 2. The new address answers: it stays, whatever the old one does. If the challenge had to be
 //!    smaller than the base size, a full one follows.
-//! 3. It does not answer in [`PATH_PTOS`] PTOs: back to the last proved address.
+//! 3. It does not answer in [`PATH_PTOS`](crate::proto::limits::PATH_PTOS) PTOs: back to the last proved address.
 //! 4. A handshake whose half went there proves it too, but not that the base size passes.
 //!
 //! ```text
@@ -17,27 +17,20 @@
 //! any        ── the newest packet is from the old one ▶ settled on the old address
 //! ```
 
+mod proving;
+mod size;
+
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use crate::proto::limits::{
-    AMPLIFICATION, MAX_CHALLENGES, MAX_PATH_RESPONSES, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS,
-};
+use crate::proto::limits::{AMPLIFICATION, MAX_CHALLENGES, MAX_PATH_RESPONSES};
+use crate::proto::path::proving::{Asked, Old, Proving, Whom};
+use crate::proto::path::size::{MIN_DATAGRAM_LEN, bucket_within};
 use crate::time::Instant;
-use crate::wire::limits::{
-    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, PATH_TOKEN_LEN, TAG_LEN,
-};
+use crate::wire::limits::BASE_DATAGRAM_LEN;
 
-/// What a challenge carries and its answer returns: random bytes that nobody can guess.
-pub(crate) type Token = [u8; PATH_TOKEN_LEN];
-
-/// The least PTO; RFC 9002's timer granularity.
-const GRANULARITY: Duration = Duration::from_millis(1);
-/// The smallest DATA datagram that is ever sent.
-const MIN_DATAGRAM_LEN: usize = DATA_HEADER_LEN + 64 + TAG_LEN;
-/// The largest plaintext that is not padded to the path's size.
-const MAX_BUCKET_LEN: usize = 1_024;
+pub(crate) use crate::proto::path::proving::Token;
 
 /// The address of one peer.
 ///
@@ -61,77 +54,6 @@ pub(crate) struct PathState {
     responses: VecDeque<Response>,
     /// The address that the owner knows.
     told: SocketAddr,
-}
-
-/// An address on its way to be proved.
-#[derive(Debug)]
-struct Proving {
-    /// What may be sent there; none once it answered a challenge that was too small to prove that
-    /// the base size passes.
-    budget: Option<Budget>,
-    /// The address that is due to be challenged.
-    due: bool,
-    old: Option<Old>,
-    /// Moves in a row without a proof.
-    moves: u32,
-    series: Option<Series>,
-    pto: Duration,
-    /// How long the next challenge waits; doubles.
-    wait: Duration,
-    /// Challenges that may still be answered, oldest first.
-    asked: VecDeque<Asked>,
-}
-
-/// The last proved address.
-#[derive(Clone, Copy, Debug)]
-struct Old {
-    address: SocketAddr,
-    due: bool,
-    answered: bool,
-}
-
-impl Old {
-    /// Makes a challenge due, unless there was one within a PTO.
-    fn ask(&mut self, last: &mut Option<Instant>, pto: Duration, now: Instant) {
-        if !self.answered && last.is_none_or(|at| now >= at + pto) {
-            self.due = true;
-            *last = Some(now);
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    received: usize,
-    sent: usize,
-}
-
-impl Budget {
-    const fn left(self) -> usize {
-        let allowed = self.received.saturating_mul(AMPLIFICATION);
-        allowed.saturating_sub(self.sent)
-    }
-}
-
-/// Challenges a PTO apart, then twice as long each time, until nobody waits for an answer any more.
-#[derive(Clone, Copy, Debug)]
-struct Series {
-    repeat: Instant,
-    deadline: Instant,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    token: Token,
-    whom: Whom,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whom {
-    /// The new address; whether by a datagram of the base size.
-    New { full: bool },
-    /// The last proved address.
-    Old,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -539,84 +461,9 @@ impl PathState {
     }
 }
 
-impl Proving {
-    fn new(received: usize, pto: Duration, now: Instant) -> Self {
-        let pto = pto.max(GRANULARITY);
-        let mut proving = Self {
-            budget: Some(Budget { received, sent: 0 }),
-            due: true,
-            old: None,
-            moves: 1,
-            series: None,
-            pto,
-            wait: pto,
-            asked: VecDeque::new(),
-        };
-        proving.start(now);
-        proving
-    }
-
-    /// Starts a series of challenges.
-    fn start(&mut self, now: Instant) {
-        self.due = true;
-        self.wait = self.pto;
-        let patience = self.pto.max(PATH_PTO).saturating_mul(PATH_PTOS);
-        self.series = Some(Series {
-            repeat: now + self.wait,
-            deadline: now + patience,
-        });
-    }
-
-    /// Takes over from an address that the path left before it was proved.
-    fn inherit(&mut self, last: Self, now: Instant) {
-        self.old = last.old;
-        self.asked = last.asked;
-        self.asked.retain(|asked| asked.whom == Whom::Old);
-        self.moves = last.moves.saturating_add(1);
-        self.wait = last.wait;
-        let (Some(series), Some(before)) = (&mut self.series, last.series) else {
-            return;
-        };
-        series.repeat = now + self.wait;
-        if self.moves > MAX_UNPROVED_MOVES {
-            series.deadline = before.deadline;
-        }
-    }
-
-    fn on_received(&mut self, len: usize, pto: Duration, now: Instant) {
-        if let Some(budget) = &mut self.budget {
-            budget.received = budget.received.saturating_add(len);
-        }
-        if self.series.is_none() {
-            self.pto = pto.max(GRANULARITY);
-            self.start(now);
-        }
-    }
-
-    /// Takes the challenge that `token` answers.
-    fn take_asked(&mut self, token: Token) -> Option<Whom> {
-        let at = self.asked.iter().position(|asked| asked.token == token)?;
-        Some(self.asked.remove(at)?.whom)
-    }
-}
-
 /// Who a port belongs to, however the socket writes it.
 const fn host(address: SocketAddr) -> IpAddr {
     address.ip().to_canonical()
-}
-
-/// The largest of the usual sizes of DATA that `room` bytes hold, the base at most; zero if none.
-fn bucket_within(room: usize) -> usize {
-    if room >= BASE_DATAGRAM_LEN {
-        return BASE_DATAGRAM_LEN;
-    }
-    if room < MIN_DATAGRAM_LEN {
-        return 0;
-    }
-    let overhead = BASE_DATAGRAM_LEN - BASE_PLAINTEXT_LEN;
-    // The plaintexts below the base are powers of two.
-    let plaintext = 1 << (room - overhead).ilog2();
-    overhead + MAX_BUCKET_LEN.min(plaintext)
 }
 
 #[cfg(test)]

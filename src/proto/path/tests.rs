@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::proto::limits::SILENCE;
+use crate::proto::limits::{PATH_PTO, PATH_PTOS, SILENCE};
 use crate::proto::rng::CoreRng;
+use crate::wire::limits::PATH_TOKEN_LEN;
 
 const PTO: Duration = Duration::from_millis(100);
 const SMALL: usize = 96;

@@ -1,0 +1,147 @@
+//! An address on its way to be proved: what may go there, and when it is asked.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use crate::proto::limits::{AMPLIFICATION, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS};
+use crate::time::Instant;
+use crate::wire::limits::PATH_TOKEN_LEN;
+
+/// What a challenge carries and its answer returns: random bytes that nobody can guess.
+pub(crate) type Token = [u8; PATH_TOKEN_LEN];
+
+/// The least PTO; RFC 9002's timer granularity.
+const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// An address on its way to be proved.
+#[derive(Debug)]
+pub(super) struct Proving {
+    /// What may be sent there; none once it answered a challenge that was too small to prove that
+    /// the base size passes.
+    pub(super) budget: Option<Budget>,
+    /// The address that is due to be challenged.
+    pub(super) due: bool,
+    pub(super) old: Option<Old>,
+    /// Moves in a row without a proof.
+    pub(super) moves: u32,
+    pub(super) series: Option<Series>,
+    pub(super) pto: Duration,
+    /// How long the next challenge waits; doubles.
+    pub(super) wait: Duration,
+    /// Challenges that may still be answered, oldest first.
+    pub(super) asked: VecDeque<Asked>,
+}
+
+/// The last proved address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Old {
+    pub(super) address: SocketAddr,
+    pub(super) due: bool,
+    pub(super) answered: bool,
+}
+
+impl Old {
+    /// Makes a challenge due, unless there was one within a PTO.
+    pub(super) fn ask(&mut self, last: &mut Option<Instant>, pto: Duration, now: Instant) {
+        if !self.answered && last.is_none_or(|at| now >= at + pto) {
+            self.due = true;
+            *last = Some(now);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    pub(super) received: usize,
+    pub(super) sent: usize,
+}
+
+impl Budget {
+    pub(super) const fn left(self) -> usize {
+        let allowed = self.received.saturating_mul(AMPLIFICATION);
+        allowed.saturating_sub(self.sent)
+    }
+}
+
+/// Challenges a PTO apart, then twice as long each time, until nobody waits for an answer any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Series {
+    pub(super) repeat: Instant,
+    pub(super) deadline: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) token: Token,
+    pub(super) whom: Whom,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// The new address; whether by a datagram of the base size.
+    New { full: bool },
+    /// The last proved address.
+    Old,
+}
+
+impl Proving {
+    pub(super) fn new(received: usize, pto: Duration, now: Instant) -> Self {
+        let pto = pto.max(GRANULARITY);
+        let mut proving = Self {
+            budget: Some(Budget { received, sent: 0 }),
+            due: true,
+            old: None,
+            moves: 1,
+            series: None,
+            pto,
+            wait: pto,
+            asked: VecDeque::new(),
+        };
+        proving.start(now);
+        proving
+    }
+
+    /// Starts a series of challenges.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.due = true;
+        self.wait = self.pto;
+        let patience = self.pto.max(PATH_PTO).saturating_mul(PATH_PTOS);
+        self.series = Some(Series {
+            repeat: now + self.wait,
+            deadline: now + patience,
+        });
+    }
+
+    /// Takes over from an address that the path left before it was proved.
+    pub(super) fn inherit(&mut self, last: Self, now: Instant) {
+        self.old = last.old;
+        self.asked = last.asked;
+        self.asked.retain(|asked| asked.whom == Whom::Old);
+        self.moves = last.moves.saturating_add(1);
+        self.wait = last.wait;
+        let (Some(series), Some(before)) = (&mut self.series, last.series) else {
+            return;
+        };
+        series.repeat = now + self.wait;
+        if self.moves > MAX_UNPROVED_MOVES {
+            series.deadline = before.deadline;
+        }
+    }
+
+    pub(super) fn on_received(&mut self, len: usize, pto: Duration, now: Instant) {
+        if let Some(budget) = &mut self.budget {
+            budget.received = budget.received.saturating_add(len);
+        }
+        if self.series.is_none() {
+            self.pto = pto.max(GRANULARITY);
+            self.start(now);
+        }
+    }
+
+    /// Takes the challenge that `token` answers.
+    pub(super) fn take_asked(&mut self, token: Token) -> Option<Whom> {
+        let at = self.asked.iter().position(|asked| asked.token == token)?;
+        Some(self.asked.remove(at)?.whom)
+    }
+}
