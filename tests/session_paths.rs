@@ -6,6 +6,7 @@ mod simulated;
 
 use core::cell::RefCell;
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::rc::Rc;
 
 use securechat::proto::{ApiMisuse, EndpointConfig, Event};
@@ -384,4 +385,148 @@ fn without_a_session_no_ping_is_counted() {
     let (a, peer) = (pair.a, pair.id(pair.b));
     let asked = pair.command(a, |endpoint, now| endpoint.count_ping(peer, 1, now));
     assert_eq!(asked, Some(Err(ApiMisuse::NotConnected)));
+}
+
+/// Two who talk over a NAT in front of `a`, and what happens to them.
+#[derive(Debug)]
+struct Outage {
+    /// How long nothing from `b` arrives once the NAT has another port, though all of `a` does.
+    lasts: Duration,
+    /// When `b` says its line.
+    line: Duration,
+    /// When `a` sends its last ping, one every half second before. It need not send anything after.
+    last_ping: Duration,
+}
+
+impl Outage {
+    /// How long after both its end and the last ping the line arrives; none if not in 200 s.
+    fn heals_in(&self, seed: u64) -> Option<Duration> {
+        let mut pair = Pair::new(seed);
+        let (a, b) = (pair.a, pair.b);
+        let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+        let config = NatConfig {
+            outside: [203, 0, 113, 1].into(),
+            idle: secs(30),
+        };
+        let nat = pair.network_mut().add_nat(config);
+        pair.network_mut().put_behind(host_a, Some(nat));
+        pair.connect_both_ways();
+        let start = pair.now();
+        pair.network_mut().rebind(nat);
+        pair.network_mut().block(host_b, host_a);
+        let mut line = None;
+        let (mut at, mut pings) = (Duration::ZERO, 0);
+        let end = self.lasts.max(self.last_ping).max(self.line);
+        while at <= end {
+            if at == self.lasts {
+                pair.network_mut().heal_all();
+            }
+            let before_last = (self.last_ping.as_millis()).checked_sub(at.as_millis());
+            if before_last.is_some_and(|left| left % 500 == 0) {
+                ping(&mut pair, pings);
+                pings += 1;
+            }
+            if at == self.line {
+                line = pair.talk(b, a).ok();
+            }
+            at += STEP;
+            let step = (start + at).saturating_since(pair.now());
+            pair.advance(step);
+        }
+        let line = line.expect("there is a session");
+        let healed = start + self.lasts.max(self.last_ping);
+        let arrives = pair.advance_until(secs(200), |w| w.has_seen(a, &line));
+        arrives.then(|| pair.now().saturating_since(healed))
+    }
+
+    fn assert_heals(&self, seed: u64) {
+        let took = self.heals_in(seed);
+        assert!(
+            took.is_some_and(|took| took < secs(2)),
+            "{self:?}: {took:?}"
+        );
+    }
+}
+
+const STEP: Duration = ms(20);
+
+/// `a` counts a ping of `b`.
+fn ping(pair: &mut Pair, id: u64) {
+    let (a, peer) = (pair.a, pair.id(pair.b));
+    let asked = pair.command(a, |endpoint, now| endpoint.count_ping(peer, id, now));
+    asked.unwrap().unwrap();
+}
+
+#[test]
+fn a_rebound_nat_and_a_way_in_one_direction_are_healed_soon_after_both_ways_work() {
+    for half_seconds in 20..110 {
+        let lasts = ms(500 * half_seconds);
+        for line in [ms(2_500), lasts - secs(2)] {
+            let outage = Outage {
+                lasts,
+                line,
+                last_ping: lasts,
+            };
+            outage.assert_heals(half_seconds);
+        }
+    }
+}
+
+/// Outages that end around the first return to the dead address, and last words around their end.
+#[test]
+fn whoever_is_last_heard_as_a_way_heals_and_a_path_returns_is_found_without_another_word() {
+    for step in 125..225 {
+        let lasts = STEP * step;
+        for last_ping in [
+            lasts - ms(500),
+            lasts - ms(40),
+            lasts - ms(20),
+            lasts,
+            lasts + ms(20),
+            lasts + ms(300),
+        ] {
+            let outage = Outage {
+                lasts,
+                line: secs(1),
+                last_ping,
+            };
+            outage.assert_heals(u64::from(step));
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_packets_over_a_long_round_trip_evicts_no_challenge_that_is_under_way() {
+    let mut pair = Pair::connected(44);
+    let (a, b) = (pair.a, pair.b);
+    // So that they measure a short one first, and challenges are many.
+    for _ in 0..20 {
+        let line = pair.talk(b, a).unwrap();
+        assert!(pair.advance_until(SOON, |w| w.has_seen(a, &line)));
+        assert_well(&mut pair);
+    }
+    pair.set_links(&LinkConfig::delay(ms(1_400)));
+    change_port(&mut pair, 10_000);
+    clear(&mut pair);
+    let moved = pair.now();
+    for id in 0..900 {
+        ping(&mut pair, id);
+        pair.advance(ms(5));
+    }
+    assert_eq!(told(&pair, b), [pair.address(a)]);
+    let news = pair.node(b).events().iter();
+    let mut proved = news.filter(|(_, event)| matches!(event, Event::Roamed { .. }));
+    let (at, _) = proved.next().unwrap();
+    let took = at.saturating_since(moved);
+    assert!(
+        took < ms(3 * 1_400 + 50),
+        "by the first challenge: {took:?}"
+    );
+    pair.set_links(&LinkConfig::home());
+    pair.advance(secs(10));
+    assert_well(&mut pair);
+    assert_eq!(
+        (sent(&pair, a, INIT), sent(&pair, b, INIT)),
+        (vec![], vec![])
+    );
 }

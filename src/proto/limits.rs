@@ -221,8 +221,12 @@ pub const PATH_PTO: Duration = Duration::from_millis(1_024);
 pub const PATH_PTOS: u32 = 3;
 /// Moves in a row, none proved, after which a further one no longer puts off the return.
 pub const MAX_UNPROVED_MOVES: u32 = 8;
+/// The least time between a challenge of an unproved address and one that a packet from there calls for.
+pub const CHALLENGE_PAUSE: Duration = Duration::from_millis(256);
+/// How long an unproved address that was left for one that does not answer either may still prove itself.
+pub const UNPROVED_LIFE: Duration = Duration::from_secs(30);
 /// Challenges of ours that may still be answered.
-pub const MAX_CHALLENGES: usize = 16;
+pub const MAX_CHALLENGES: usize = 32;
 /// Challenges of the peer that wait for their answer; at the bound the oldest goes.
 pub const MAX_PATH_RESPONSES: usize = 8;
 

@@ -4,19 +4,22 @@
 //!    goes there, and both it and the old address are challenged.
 //! 2. The new address answers: it stays, whatever the old one does. If the challenge had to be
 //!    smaller than the base size, a full one follows.
-//! 3. It does not answer in [`PATH_PTOS`](crate::proto::limits::PATH_PTOS) PTOs: back to the last proved address.
+//! 3. It does not answer in [`PATH_PTOS`](crate::proto::limits::PATH_PTOS) PTOs: back to the last proved address. If
+//!    that does not answer either, the new one may still do so later.
 //! 4. A handshake whose half went there proves it too, but not that the base size passes.
 //!
 //! ```text
 //! settled    ── the newest packet is from elsewhere ──▶ proving
 //! proving    ── full answer ──────────────────────────▶ settled on the new address
 //!            ── small answer ─────────────────────────▶ half proved
-//!            ── no answer ────────────────────────────▶ settled on the old address
+//!            ── no answer ────────────────────────────▶ settled on the old address, and kept
+//! kept       ── late answer ──────────────────────────▶ as proving
 //! half       ── full answer, or none from either ─────▶ settled on the new address
 //! half       ── only the old one answers full size ───▶ settled on the old address
 //! any        ── the newest packet is from the old one ▶ settled on the old address
 //! ```
 
+mod kept;
 mod proving;
 mod size;
 
@@ -25,6 +28,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::proto::limits::{AMPLIFICATION, MAX_CHALLENGES, MAX_PATH_RESPONSES};
+use crate::proto::path::kept::Kept;
 use crate::proto::path::proving::{Asked, Old, Proving, Whom};
 use crate::proto::path::size::{MIN_DATAGRAM_LEN, bucket_within};
 use crate::time::Instant;
@@ -45,6 +49,8 @@ pub(crate) struct PathState {
     measured: IpAddr,
     /// Rare, and large.
     proving: Option<Box<Proving>>,
+    /// What the path returned from, if nothing answered. None while an address is being proved.
+    kept: Option<Kept>,
     /// When a challenge of an old address was last due; at most once a PTO, however often the path
     /// moves.
     old_asked: Option<Instant>,
@@ -101,6 +107,7 @@ impl PathState {
             address,
             measured: host(address),
             proving: None,
+            kept: None,
             old_asked: None,
             arrived: None,
             responses: VecDeque::new(),
@@ -208,6 +215,8 @@ impl PathState {
             if let Some(proving) = &mut self.proving {
                 proving.on_received(len, pto, now);
             }
+            // The peer is here.
+            self.kept.take_if(|_| newest);
             return None;
         }
         if !newest {
@@ -240,13 +249,12 @@ impl PathState {
 
     /// A datagram of `len` bytes left.
     pub(crate) fn on_sent(&mut self, to: SocketAddr, len: usize) {
-        if to != self.address {
-            return;
-        }
-        if let Some(proving) = &mut self.proving
-            && let Some(budget) = &mut proving.budget
+        if to == self.address
+            && let Some(proving) = &mut self.proving
         {
-            budget.sent = budget.sent.saturating_add(len);
+            proving.on_sent(len);
+        } else if let Some(kept) = self.kept.as_mut().filter(|kept| kept.address == to) {
+            kept.proving.on_sent(len);
         }
     }
 
@@ -269,6 +277,9 @@ impl PathState {
     /// A PATH_RESPONSE arrived, from wherever: it speaks for the address that was challenged
     /// (RFC 9000 §8.2.3). One that was not asked for, or too late, tells nothing.
     pub(crate) fn on_response(&mut self, token: Token, now: Instant) -> Option<Change> {
+        if let Some(kept) = self.kept.take_if(|kept| kept.has_asked(token)) {
+            (self.address, self.proving) = (kept.address, Some(kept.proving));
+        }
         let proving = self.proving.as_mut()?;
         match proving.take_asked(token)? {
             Whom::Old => {
@@ -310,7 +321,7 @@ impl PathState {
     /// The next challenge, with a fresh random `token`; goes in a PATH_CHALLENGE.
     pub(crate) fn poll_challenge(&mut self, token: Token) -> Option<PathProbe> {
         let (whom, to, size) = self.challenge()?;
-        let proving = self.proving.as_mut()?;
+        let proving = self.asking()?;
         match whom {
             Whom::New { .. } => proving.due = false,
             Whom::Old => {
@@ -328,34 +339,39 @@ impl PathState {
 
     /// When [`PathState::on_timeout`] is due.
     pub(crate) fn timeout(&self) -> Option<Instant> {
-        let series = self.proving.as_ref()?.series?;
-        Some(series.repeat.min(series.deadline))
+        let kept = self.kept.as_ref().map(|kept| &kept.proving);
+        self.proving.as_ref().or(kept)?.timeout()
     }
 
     /// Repeats challenges, or gives the new address up.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> Option<Change> {
-        let proving = self.proving.as_mut()?;
-        let series = proving.series.as_mut()?;
-        if now >= series.deadline {
-            return self.on_deadline();
+        self.kept.take_if(|kept| kept.is_over(now));
+        let proving = self.asking()?;
+        if proving.is_over(now) {
+            return self.on_deadline(now);
         }
-        if now >= series.repeat {
-            proving.wait = proving.wait.saturating_mul(2);
-            series.repeat = now + proving.wait;
-            proving.due = true;
-            if let Some(old) = &mut proving.old {
-                old.ask(&mut self.old_asked, proving.pto, now);
-            }
+        if proving.repeat(now)
+            && let Some(proving) = &mut self.proving
+            && let Some(old) = &mut proving.old
+        {
+            old.ask(&mut self.old_asked, proving.pto, now);
         }
         None
     }
 
     // --- inside -------------------------------------------------------------------------------
 
-    fn on_deadline(&mut self) -> Option<Change> {
+    /// What is being asked: the path, or the address that it returned from.
+    fn asking(&mut self) -> Option<&mut Proving> {
+        let kept = self.kept.as_mut().map(|kept| &mut kept.proving);
+        self.proving.as_mut().or(kept).map(|it| &mut **it)
+    }
+
+    fn on_deadline(&mut self, now: Instant) -> Option<Change> {
         let proving = self.proving.as_mut()?;
         let is_proved = proving.budget.is_none();
         match proving.old {
+            Some(old) if !is_proved && !old.answered => Some(self.give_up(old.address, now)),
             Some(old) if !is_proved || old.answered => Some(self.go_back(old.address)),
             // It answers, if not at full size, and nobody does better.
             Some(_) | None if is_proved => {
@@ -393,6 +409,14 @@ impl PathState {
         Change::Returned { restart }
     }
 
+    /// Settles on the last proved address, although it does not answer either.
+    fn give_up(&mut self, last_proved: SocketAddr, now: Instant) -> Change {
+        self.leave();
+        let kept = self.proving.take();
+        self.kept = kept.map(|proving| Kept::new(self.address, proving, now));
+        self.go_back(last_proved)
+    }
+
     fn move_to(&mut self, address: SocketAddr, len: usize, pto: Duration, now: Instant) {
         self.leave();
         let mut next = Proving::new(len, pto, now);
@@ -408,6 +432,9 @@ impl PathState {
                 old.ask(&mut self.old_asked, next.pto, now);
                 next.old = Some(old);
             }
+        }
+        if let Some(kept) = self.kept.take().filter(|kept| kept.address == address) {
+            next.resume(*kept.proving);
         }
         self.address = address;
         self.proving = Some(Box::new(next));
@@ -444,6 +471,9 @@ impl PathState {
 
     /// The challenge that is due and may be sent.
     fn challenge(&self) -> Option<(Whom, SocketAddr, usize)> {
+        if let Some(kept) = &self.kept {
+            return kept.challenge();
+        }
         let proving = self.proving.as_ref()?;
         let left = self.allowance().unwrap_or(BASE_DATAGRAM_LEN);
         let full = left >= BASE_DATAGRAM_LEN;

@@ -4,7 +4,9 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use crate::proto::limits::{AMPLIFICATION, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS};
+use crate::proto::limits::{
+    AMPLIFICATION, CHALLENGE_PAUSE, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS,
+};
 use crate::time::Instant;
 use crate::wire::limits::PATH_TOKEN_LEN;
 
@@ -64,11 +66,28 @@ impl Budget {
     }
 }
 
-/// Challenges a PTO apart, then twice as long each time, until nobody waits for an answer any more.
+/// Challenges a PTO apart, then twice as long each time, until nobody waits for an answer any more;
+/// and between them one for what was heard meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Series {
+    /// When a challenge was last due.
+    pub(super) asked: Instant,
+    /// Whether anything came from the address since.
+    pub(super) heard: bool,
     pub(super) repeat: Instant,
     pub(super) deadline: Instant,
+}
+
+impl Series {
+    /// When the next challenge is due. What was heard may be the last for long, and the way there may
+    /// have healed just before: it does not wait for its turn.
+    fn next(self, pto: Duration) -> Instant {
+        if self.heard {
+            self.repeat.min(self.asked + pto.max(CHALLENGE_PAUSE))
+        } else {
+            self.repeat
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +127,8 @@ impl Proving {
         self.wait = self.pto;
         let patience = self.pto.max(PATH_PTO).saturating_mul(PATH_PTOS);
         self.series = Some(Series {
+            asked: now,
+            heard: false,
             repeat: now + self.wait,
             deadline: now + patience,
         });
@@ -129,14 +150,60 @@ impl Proving {
         }
     }
 
-    pub(super) fn on_received(&mut self, len: usize, pto: Duration, now: Instant) {
-        if let Some(budget) = &mut self.budget {
-            budget.received = budget.received.saturating_add(len);
+    /// Takes over what is left of an earlier time at the same address.
+    pub(super) fn resume(&mut self, earlier: Self) {
+        if let (Some(budget), Some(before)) = (&mut self.budget, earlier.budget) {
+            budget.received = budget.received.saturating_add(before.received);
+            budget.sent = budget.sent.saturating_add(before.sent);
         }
-        if self.series.is_none() {
+        self.asked = earlier.asked;
+    }
+
+    pub(super) fn on_received(&mut self, len: usize, pto: Duration, now: Instant) {
+        let Some(budget) = &mut self.budget else {
+            return;
+        };
+        budget.received = budget.received.saturating_add(len);
+        if let Some(series) = &mut self.series {
+            series.heard = true;
+        } else {
             self.pto = pto.max(GRANULARITY);
             self.start(now);
         }
+    }
+
+    pub(super) fn on_sent(&mut self, len: usize) {
+        if let Some(budget) = &mut self.budget {
+            budget.sent = budget.sent.saturating_add(len);
+        }
+    }
+
+    /// When to [`repeat`](Self::repeat), or to stop.
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        let series = self.series?;
+        Some(series.next(self.pto).min(series.deadline))
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.series.is_some_and(|series| now >= series.deadline)
+    }
+
+    /// Makes the challenge due whose time has come; whether its turn has come too, and it is not only
+    /// for what was heard.
+    pub(super) fn repeat(&mut self, now: Instant) -> bool {
+        let Some(series) = &mut self.series else {
+            return false;
+        };
+        if now < series.next(self.pto) {
+            return false;
+        }
+        let is_turn = now >= series.repeat;
+        if is_turn {
+            self.wait = self.wait.saturating_mul(2);
+            series.repeat = now + self.wait;
+        }
+        (self.due, series.asked, series.heard) = (true, now, false);
+        is_turn
     }
 
     /// Takes the challenge that `token` answers.

@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+mod model;
+mod unproved;
 
 use super::*;
 use crate::proto::limits::{PATH_PTO, PATH_PTOS, SILENCE};
-use crate::proto::rng::CoreRng;
 use crate::wire::limits::PATH_TOKEN_LEN;
 
 const PTO: Duration = Duration::from_millis(100);
@@ -263,10 +263,8 @@ fn an_address_that_does_not_answer_in_three_pto_is_left_for_the_last_proved_one(
     assert_eq!(targets(&sent), [(new(), FULL), (old(), FULL)].repeat(5));
     assert_eq!(path.timeout(), Some(at(3_072)));
     assert_eq!(path.on_timeout(at(3_072)), RETURNED);
-    assert_eq!((path.address(), path.timeout()), (old(), None));
-    // Whoever answers now is too late.
-    assert_eq!(path.on_response(sent[0].token, at(3_073)), None);
     assert_eq!(path.address(), old());
+    assert!(path.is_settled() && path.allowance().is_none());
 }
 
 #[test]
@@ -481,114 +479,4 @@ fn flapping_between_two_addresses_asks_the_old_one_once_a_pto() {
         to_old += sent.iter().filter(|probe| probe.to == old()).count();
     }
     assert!(to_old <= 10_000 / 100, "{to_old} challenges");
-}
-
-// --- against a model ------------------------------------------------------------------------------
-
-/// What a bystander counts.
-struct Model {
-    current: SocketAddr,
-    proved: SocketAddr,
-    /// Bytes from and to each address while it was not proved.
-    received: BTreeMap<SocketAddr, usize>,
-    sent: BTreeMap<SocketAddr, usize>,
-    /// Challenges under way: which address they prove.
-    tokens: BTreeMap<Token, SocketAddr>,
-}
-
-impl Model {
-    fn on_change(&mut self, path: &PathState, change: Option<Change>, cause: SocketAddr) {
-        match change {
-            None => assert_eq!(path.address(), self.current),
-            Some(Change::Moved) => self.current = cause,
-            Some(Change::Proved { .. }) => self.proved = self.current,
-            Some(Change::Returned { .. }) => self.current = path.address(),
-        }
-        assert_eq!(path.address(), self.current);
-    }
-
-    fn on_sent(
-        &mut self,
-        path: &mut PathState,
-        to: SocketAddr,
-        size: usize,
-        old: Option<SocketAddr>,
-    ) {
-        let is_free = to == self.current && path.allowance().is_none() || Some(to) == old;
-        path.on_sent(to, size);
-        if is_free {
-            return;
-        }
-        *self.sent.entry(to).or_default() += size;
-        assert!(self.sent[&to] <= 3 * self.received.get(&to).copied().unwrap_or(0));
-    }
-}
-
-#[test]
-fn whatever_happens_the_limit_holds_and_time_goes_on() {
-    for seed in 0..100 {
-        run_against_model(seed);
-    }
-}
-
-fn run_against_model(seed: u8) {
-    let mut rng = CoreRng::new([seed; 32]);
-    let mut path = PathState::proved(old());
-    let mut now = at(0);
-    let mut model = Model {
-        current: old(),
-        proved: old(),
-        received: BTreeMap::new(),
-        sent: BTreeMap::new(),
-        tokens: BTreeMap::new(),
-    };
-    println!("seed {seed}");
-    for _ in 0..2_000 {
-        now = now + rng.up_to(Duration::from_millis(400));
-        match rng.below(5) {
-            0 | 1 => {
-                let from = host_no(u8::try_from(1 + rng.below(5)).unwrap());
-                let len = SMALL + rng.below(FULL - SMALL + 1);
-                *model.received.entry(from).or_default() += len;
-                let newest = rng.below(3) == 0;
-                let change = path.on_packet(from, len, newest, PTO, now);
-                model.on_change(&path, change, from);
-                if rng.below(3) == 0 {
-                    path.on_challenge(rng.array());
-                }
-            }
-            2 => {
-                let Some((token, target)) = model.tokens.pop_first() else {
-                    continue;
-                };
-                let change = path.on_response(token, now);
-                assert!(change.is_none() || target == path.address(), "seed {seed}");
-                model.on_change(&path, change, target);
-            }
-            3 => {
-                let change = path.on_timeout(now);
-                let proved = model.proved;
-                model.on_change(&path, change, proved);
-                assert!(path.timeout().is_none_or(|due| due > now), "spins");
-            }
-            _ => {
-                let size = path.datagram_limit(MTU);
-                if size > 0 {
-                    let to = path.address();
-                    model.on_sent(&mut path, to, size, None);
-                }
-            }
-        }
-        let old = path.old_address();
-        while let Some(answer) = path.poll_response() {
-            model.on_sent(&mut path, answer.to, answer.size, old);
-        }
-        while path.is_challenge_due() {
-            let probe = path.poll_challenge(rng.array()).unwrap();
-            assert!(probe.to == path.address() || Some(probe.to) == old);
-            model.tokens.insert(probe.token, probe.to);
-            model.on_sent(&mut path, probe.to, probe.size, old);
-        }
-        assert!(path.responses.len() <= MAX_PATH_RESPONSES);
-    }
 }

@@ -141,7 +141,7 @@ impl Peer {
     fn on_path_change(&mut self, change: Option<Change>, shared: &mut Shared, now: Instant) {
         let Some(path) = &mut self.path else { return };
         let (timeout, news, proved) = (path.timeout(), path.take_news(), path.last_proved());
-        if !path.is_settled() || change.is_some() {
+        if !path.is_settled() || path.is_challenge_due() || change.is_some() {
             self.set_dirty(shared);
         }
         self.arm(Timer::Path, timeout, shared);

@@ -1,0 +1,44 @@
+//! An address that was given up without a proof, while the one before it does not answer either.
+
+use core::net::SocketAddr;
+
+use crate::proto::limits::UNPROVED_LIFE;
+use crate::proto::path::proving::{Proving, Token, Whom};
+use crate::proto::path::size::MIN_DATAGRAM_LEN;
+use crate::time::Instant;
+
+/// Authentic packets came from there, and its peer may have no reason to send another. What they paid
+/// for and was not spent goes on small challenges, and any that is out may still be answered.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) address: SocketAddr,
+    pub(super) proving: Box<Proving>,
+}
+
+impl Kept {
+    pub(super) fn new(address: SocketAddr, mut proving: Box<Proving>, now: Instant) -> Self {
+        proving.asked.retain(|asked| asked.whom != Whom::Old);
+        if let Some(series) = &mut proving.series {
+            series.deadline = now + UNPROVED_LIFE;
+        }
+        // A challenge may have fallen due with the return.
+        proving.repeat(now);
+        Self { address, proving }
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.proving.is_over(now)
+    }
+
+    /// Whether `token` is one that was sent there.
+    pub(super) fn has_asked(&self, token: Token) -> bool {
+        self.proving.asked.iter().any(|asked| asked.token == token)
+    }
+
+    /// The challenge that is due and paid for.
+    pub(super) fn challenge(&self) -> Option<(Whom, SocketAddr, usize)> {
+        let left = self.proving.budget?.left();
+        let may = self.proving.due && left >= MIN_DATAGRAM_LEN;
+        may.then_some((Whom::New { full: false }, self.address, MIN_DATAGRAM_LEN))
+    }
+}
