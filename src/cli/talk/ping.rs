@@ -209,7 +209,8 @@ impl Pinging {
                 Ok(
                     Input::Wake
                     | Input::Found(..)
-                    | Input::Screen(_)
+                    | Input::Screen(..)
+                    | Input::Files(..)
                     | Input::Continued
                     | Input::Control(_),
                 )

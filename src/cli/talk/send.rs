@@ -365,7 +365,8 @@ impl Delivery {
                 Ok(
                     Input::Wake
                     | Input::Found(..)
-                    | Input::Screen(_)
+                    | Input::Screen(..)
+                    | Input::Files(..)
                     | Input::Continued
                     | Input::Control(_),
                 )
