@@ -21,6 +21,7 @@ mod record;
 mod request;
 mod send;
 mod sent;
+mod single;
 mod status;
 mod stdin;
 mod typed;

@@ -281,6 +281,10 @@ impl Conversation {
             label + " has no saved name, so this counts for nothing later" + way_in
         };
         self.state.differed.remove(&peer);
+        if is_noted {
+            self.state.unwritten.remove(&peer);
+            self.state.aside.remove(&peer);
+        }
         self.warn_about(peer, Safe::from("verify: ") + words);
         let refreshed = self.profile.contacts.reload();
         self.take_over(refreshed)?;
