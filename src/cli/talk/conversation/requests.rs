@@ -418,7 +418,7 @@ impl Conversation {
             is_ours,
         };
         match self.delete_kept(which)? {
-            Deletion::Done => Ok(json!({ "messages": 1 })),
+            Deletion::Done | Deletion::Lingers => Ok(json!({ "messages": 1 })),
             Deletion::NotKept => Ok(json!({ "messages": 0 })),
             stays @ (Deletion::Waiting | Deletion::Unconfirmed) => Err(Error::BadRequest {
                 reason: why_it_stays(stays).into(),
