@@ -1,5 +1,6 @@
 //! Asks the program that runs for this identity, if one does.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,20 +68,26 @@ impl Running {
         let Ok(place) = place(&path) else {
             return Ok(None);
         };
-        let fail = |error: std::io::Error| Error::Control {
-            path: path.clone(),
-            reason: safe_line(&error.to_string()),
-        };
-        let Some(connection) = Connection::open(&place).map_err(fail)? else {
+        let path = Safe::from(path.as_path());
+        let opened = Connection::open(&place);
+        let opened = opened.map_err(|error| fail(&path, &error.to_string()))?;
+        let Some(connection) = opened else {
             return Ok(None);
         };
-        let path = Safe::from(path.as_path());
         let mut running = Self {
             connection,
             path,
             pid: None,
         };
-        let hello: Value = running.ask("hello", Params::default(), Duration::ZERO)?;
+        let params = Value::Object(Params::default().0);
+        let hello: Value = match running.connection.ask("hello", &params, Duration::ZERO) {
+            // It has ended meanwhile.
+            Err(error) if is_gone(&error) => return Ok(None),
+            answer => {
+                let answer = answer.map_err(|error| fail(&running.path, &error.to_string()))?;
+                understand(answer, &running.path)?
+            }
+        };
         let key = hello.get("key").and_then(Value::as_str);
         running.pid = hello.get("pid").and_then(Value::as_u64);
         Ok((key == Some(key_text(&own).as_str())).then_some(running))
@@ -163,6 +170,14 @@ impl Asking {
     pub(super) fn fail(&self, error: &std::io::Error) -> Error {
         fail(&self.path, &error.to_string())
     }
+}
+
+/// Whether the other side has closed a connection, as at its end.
+fn is_gone(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    )
 }
 
 fn understand<T: DeserializeOwned>(answer: Answer, path: &Safe) -> Result<T, Error> {

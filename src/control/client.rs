@@ -156,11 +156,23 @@ fn write(stream: &mut Stream, id: u64, method: &str, params: &Value) -> io::Resu
     stream.write_all(rpc::request(id, method, params).as_bytes())
 }
 
+/// That patience is over has no words of the system's own.
+fn in_words(error: io::Error) -> io::Error {
+    if !matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    ) {
+        return error;
+    }
+    let words = "no answer came in time: it is busy, or has as many clients as it serves at a time";
+    io::Error::new(io::ErrorKind::TimedOut, words)
+}
+
 /// The next line as an answer, and which request it is to; none if it is of another kind.
 fn read(stream: &mut BufReader<Stream>) -> io::Result<(Option<u64>, Answer)> {
     let mut line = Vec::new();
     let mut bounded = stream.by_ref().take(ANSWER_MAX_LEN);
-    bounded.read_until(b'\n', &mut line)?;
+    bounded.read_until(b'\n', &mut line).map_err(in_words)?;
     if line.last() != Some(&b'\n') {
         let words = "it has ended";
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, words));

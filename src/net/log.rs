@@ -56,33 +56,83 @@ impl Write for LogLine {
 
 fn begin(target: Box<dyn Write + Send>, room: usize) -> io::Result<Background<Vec<u8>>> {
     let body = move |waiting: &Receiver<_>, unsaid: &AtomicU64| {
-        // A log that cannot be written ends in silence: there is nowhere to say it.
-        let _ = write_all(target, waiting, unsaid);
+        let mut file = File {
+            target,
+            missing: 0,
+            is_torn: false,
+        };
+        // When the reader of a pipe is gone, the log ends in silence: there is nowhere to say it.
+        let _ = file.write_all(waiting, unsaid);
     };
     Background::start("log", room, body)
 }
 
-/// Each line at once: whoever looks on sees what has happened.
-fn write_all(
-    mut target: impl Write,
-    waiting: &Receiver<Noted<Vec<u8>>>,
-    unsaid: &AtomicU64,
-) -> io::Result<()> {
-    for Noted { item, missing } in waiting {
-        tell_missing(&mut target, missing)?;
-        target.write_all(&item)?;
-        target.flush()?;
-    }
-    tell_missing(&mut target, unsaid.load(Ordering::Relaxed))?;
-    target.flush()
+/// What the log goes to. A line that cannot be written is counted, and the next is tried: a disk may have room
+/// again, a terminal take more.
+struct File<W> {
+    target: W,
+    /// Lines that are not there, and of which the log does not say so yet.
+    missing: u64,
+    /// Whether the last line is there in part.
+    is_torn: bool,
 }
 
-fn tell_missing(target: &mut impl Write, missing: u64) -> io::Result<()> {
-    if missing == 0 {
-        return Ok(());
+impl<W: Write> File<W> {
+    /// Each line at once: whoever looks on sees what has happened. Ends with an error when nobody can read it
+    /// any more.
+    fn write_all(
+        &mut self,
+        waiting: &Receiver<Noted<Vec<u8>>>,
+        unsaid: &AtomicU64,
+    ) -> io::Result<()> {
+        for Noted { item, missing } in waiting {
+            self.missing += missing;
+            if !self.tell_missing()? || !self.put(&item)? {
+                self.missing += 1;
+            }
+        }
+        self.missing += unsaid.load(Ordering::Relaxed);
+        self.tell_missing().map(|_| ())
     }
-    let words = format!("({missing} lines found no room here and are missing)\n");
-    target.write_all(words.as_bytes())
+
+    /// Whether the log says now all that it lacks.
+    fn tell_missing(&mut self) -> io::Result<bool> {
+        if self.missing == 0 {
+            return Ok(true);
+        }
+        let new_line = if self.is_torn { "\n" } else { "" };
+        let missing = self.missing;
+        let words = format!("{new_line}({missing} lines found no room here and are missing)\n");
+        let told = self.put(words.as_bytes())?;
+        if told {
+            self.missing = 0;
+        }
+        Ok(told)
+    }
+
+    /// Whether all of it was written. An error only if nothing ever will be.
+    fn put(&mut self, line: &[u8]) -> io::Result<bool> {
+        let mut rest = line;
+        while !rest.is_empty() {
+            match self.target.write(rest) {
+                Ok(0) => return Ok(false),
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return unless_broken(error),
+            }
+            self.is_torn = !rest.is_empty();
+        }
+        self.target
+            .flush()
+            .map_or_else(unless_broken, |()| Ok(true))
+    }
+}
+
+fn unless_broken(error: io::Error) -> io::Result<bool> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Err(error);
+    }
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -133,6 +183,53 @@ mod tests {
         let missing = 6 - kept.len();
         let words = format!("({missing} lines found no room here and are missing)\n");
         assert_eq!(told, [words]);
+    }
+
+    /// A disk that answers each write with the next of these: how much it takes, or why it takes nothing.
+    struct Scripted {
+        answers: std::vec::IntoIter<Result<usize, io::ErrorKind>>,
+        seen: Sender<Vec<u8>>,
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            let taken = self.answers.next().unwrap_or(Ok(line.len()))?;
+            let taken = taken.min(line.len());
+            self.seen.send(line[..taken].to_vec()).unwrap();
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is there of the lines `0` to `3` on such a disk.
+    fn written(answers: Vec<Result<usize, io::ErrorKind>>) -> String {
+        let (seen, lines) = mpsc::channel();
+        let answers = answers.into_iter();
+        let log = begin(Box::new(Scripted { answers, seen }), 9).unwrap();
+        (0..4).for_each(|number| log.note(format!("{number}\n").into_bytes()));
+        log.finish();
+        String::from_utf8(lines.try_iter().flatten().collect()).unwrap()
+    }
+
+    #[test]
+    fn a_disk_that_fails_for_a_while_costs_the_lines_of_that_while_and_they_are_counted() {
+        use io::ErrorKind::{Interrupted, StorageFull, WouldBlock};
+        let lacks = |count| format!("({count} lines found no room here and are missing)\n");
+        let full = written(vec![Ok(9), Err(StorageFull), Err(StorageFull), Ok(99)]);
+        assert_eq!(full, format!("0\n{}3\n", lacks(2)));
+        let torn = written(vec![Ok(1), Err(WouldBlock)]);
+        assert_eq!(torn, format!("0\n{}1\n2\n3\n", lacks(1)));
+        let end = written(vec![Ok(9), Ok(9), Ok(9), Ok(0)]);
+        assert_eq!(end, format!("0\n1\n2\n{}", lacks(1)));
+        assert_eq!(written(vec![Err(Interrupted)]), "0\n1\n2\n3\n");
+    }
+
+    #[test]
+    fn a_log_that_nobody_reads_any_more_ends() {
+        assert_eq!(written(vec![Ok(9), Err(io::ErrorKind::BrokenPipe)]), "0\n");
     }
 
     #[test]

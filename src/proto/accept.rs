@@ -12,7 +12,7 @@ use core::net::SocketAddr;
 use tracing::debug;
 
 use crate::crypto::Responder;
-use crate::id::{ConnectionId, PeerId, PeerLabel, SessionIndex};
+use crate::id::{ConnectionId, PeerId, PeerLabel};
 use crate::proto::config::Trust;
 use crate::proto::endpoint::Endpoint;
 use crate::proto::guard::Verdict;
@@ -78,17 +78,16 @@ impl Endpoint {
         let mut ruling = Ruling::Kept;
         for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
             let (local, slot) = (shared.local.clone(), (from, init.sender));
-            let work = Work::Accept(Accept {
+            let work = Accept {
                 local,
                 slot,
                 message1,
-            });
-            ruling = Ruling::Whole;
-            if !shared.stranger_job(Source::from(from.ip()), work) {
-                // Its next sending shall not find it handed out.
-                shared.reassembly.free(&slot);
-                ruling = Ruling::Dropped(DropReason::QueueFull);
-            }
+            };
+            ruling = if shared.stranger_job(work) {
+                Ruling::Whole
+            } else {
+                Ruling::Dropped(DropReason::QueueFull)
+            };
         }
         ruling
     }
@@ -287,27 +286,23 @@ impl Endpoint {
             payload,
             remote_connection,
         }));
-        match welcome {
-            Welcome::Known => shared.own_job(work),
-            Welcome::Guest | Welcome::Refused | Welcome::Version => {
-                if !shared.stranger_job(Source::from(slot.0.ip()), work) {
-                    shared.reassembly.free(&slot);
-                }
-            }
-        }
+        // Not given up for others' calls: its timestamp is taken, so that reading it again would help nobody.
+        shared.own_job(work);
     }
 
     /// Message 2 is made.
     pub(super) fn on_responded(
         &mut self,
-        index: SessionIndex,
+        slot: SlotKey,
         made: Option<Box<Responded>>,
         now: Instant,
     ) -> Option<Finding> {
         // Without it a key in message 1 was not usable.
         let answered = made.map(|made| self.answer(*made, now));
         let reason = answered.unwrap_or(Err(DropReason::Forged)).err()?;
+        self.shared.reassembly.free(&slot);
         self.shared.drop(reason);
+        let index = slot.1;
         Some(Finding {
             message: Message::First,
             index,

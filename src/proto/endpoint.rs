@@ -287,7 +287,7 @@ impl Endpoint {
                 peer.on_finished(*done, &mut self.shared, now)
             }
             Done::Accepted(done) => Some(self.on_accepted(done, now)),
-            Done::Responded { made, index } => self.on_responded(index, made, now),
+            Done::Responded { made, slot } => self.on_responded(slot, made, now),
         }
     }
 

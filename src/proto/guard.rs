@@ -151,7 +151,10 @@ impl Guard {
 
     /// Whether a person may be asked about one more guest, who has proved that he is at `from`.
     pub(super) fn may_ask(&mut self, from: SocketAddr, rng: &mut CoreRng, now: Instant) -> bool {
-        self.guests.take(Source::from(from.ip()), rng, now) && self.all_guests.take(now)
+        // From both or neither: what others use up costs nobody the calls that he has left.
+        self.all_guests.has_one(now)
+            && self.guests.take(Source::from(from.ip()), rng, now)
+            && self.all_guests.take(now)
     }
 
     /// Sources whose rates are kept.
@@ -351,5 +354,21 @@ mod tests {
         assert_eq!(held, Verdict::Drop, "load does not flicker");
         let over = door.part(Part::Second, host(2), 0, at(0) + LOAD_HOLD);
         assert_eq!(over, Verdict::Admit);
+    }
+
+    #[test]
+    fn what_others_use_up_costs_nobody_the_calls_he_has_left() {
+        let mut door = Door::new();
+        let mut may_ask = |n: u32, now| {
+            let from = SocketAddr::from((n.to_be_bytes(), 1));
+            door.guard.may_ask(from, &mut door.rng, now)
+        };
+        let others = 0x0a00_0000;
+        assert!((0..ALL_GUESTS_BURST).all(|n| may_ask(others + n, at(0))));
+        let honest = 0x0b00_0000;
+        assert!((0..2 * GUEST_BURST).all(|_| !may_ask(honest, at(0))));
+        // As soon as there is room for everybody, he has all of his.
+        let minutes = u64::from(GUEST_BURST.div_ceil(ALL_GUESTS_RATE));
+        assert!((0..GUEST_BURST).all(|_| may_ask(honest, at(minutes * 60_000))));
     }
 }

@@ -57,7 +57,7 @@ pub(super) enum Done {
     Finished(Box<Finished>),
     Accepted(Accepted),
     Responded {
-        index: SessionIndex,
+        slot: SlotKey,
         made: Option<Box<Responded>>,
     },
 }
@@ -163,7 +163,7 @@ impl Job {
             Work::Finish(job) => Done::Finished(Box::new(job.run(sink))),
             Work::Accept(job) => Done::Accepted(job.run(rng)),
             Work::Respond(job) => Done::Responded {
-                index: job.slot.1,
+                slot: job.slot,
                 made: job.run(sink).map(Box::new),
             },
         })

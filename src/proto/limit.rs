@@ -62,6 +62,12 @@ impl TokenBucket {
         true
     }
 
+    /// Whether there is a token.
+    pub(super) fn has_one(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.tokens >= TOKEN
+    }
+
     fn refill(&mut self, now: Instant) {
         let passed = micros(now.saturating_since(self.updated));
         self.tokens = self

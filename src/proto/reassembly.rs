@@ -54,6 +54,12 @@ impl Answer {
     }
 }
 
+impl Slot {
+    fn is_alive(&self, now: Instant) -> bool {
+        now.saturating_since(self.used) < SLOT_LIFE
+    }
+}
+
 impl Proved {
     fn has(&self, init: &Init<'_>) -> bool {
         let (first, second) = self.message1.split_at(INIT_HALF_LEN);
@@ -99,9 +105,9 @@ impl Reassembly {
     }
 
     /// Whether a half belongs to a message 1 that has proved true, so that it is not to be read again.
-    pub(super) fn is_proved(&mut self, key: &SlotKey, init: &Init<'_>, now: Instant) -> bool {
-        self.forget_old(now);
-        let proved = self.slots.get(key).and_then(|slot| slot.proved.as_ref());
+    pub(super) fn is_proved(&self, key: &SlotKey, init: &Init<'_>, now: Instant) -> bool {
+        let slot = self.slots.get(key).filter(|slot| slot.is_alive(now));
+        let proved = slot.and_then(|slot| slot.proved.as_ref());
         proved.is_some_and(|proved| proved.has(init))
     }
 
@@ -144,14 +150,21 @@ impl Reassembly {
         Some(answer.datagrams.clone())
     }
 
+    /// A message that was handed out is not read after all: its halves may come again. What has proved true,
+    /// or is still being read, keeps the slot.
+    pub(super) fn take_back(&mut self, key: &SlotKey) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.halves = Assembly::default();
+        }
+    }
+
     /// Frees a slot: its initiator has the answer, or shall be read anew.
     pub(super) fn free(&mut self, key: &SlotKey) {
         self.slots.remove(key);
     }
 
     fn forget_old(&mut self, now: Instant) {
-        self.slots
-            .retain(|_, slot| now.saturating_since(slot.used) < SLOT_LIFE);
+        self.slots.retain(|_, slot| slot.is_alive(now));
     }
 
     /// Makes room for one more slot of `from`. At either bound a random slot goes, the source's own

@@ -15,7 +15,7 @@ use crate::proto::connection::Scratch;
 use crate::proto::directory::Place;
 use crate::proto::event::{Event, Notice};
 use crate::proto::guard::Guard;
-use crate::proto::job::{Job, Work};
+use crate::proto::job::{Accept, Job, Work};
 use crate::proto::key_table::KeyTable;
 use crate::proto::limit::Source;
 use crate::proto::limits::{MAX_ANSWERS, MAX_EVENTS, MAX_JOBS};
@@ -57,9 +57,9 @@ pub(super) struct Shared {
     notices: VecDeque<Notice>,
     generation: u64,
     label: PeerLabel,
-    /// Work for peers that we know goes before work for strangers.
+    /// Work for peers that we know, and answers to whoever was read, go before reading strangers.
     own_jobs: VecDeque<Job>,
-    stranger_jobs: VecDeque<(Source, Job)>,
+    stranger_jobs: VecDeque<(Source, Accept)>,
     timestamps: Timestamps,
     dropped: BTreeMap<DropReason, u64>,
     epoch: Epoch,
@@ -220,46 +220,51 @@ impl Shared {
         &self.dropped
     }
 
-    /// Queues work for a peer that we know.
+    /// Queues work for a peer that we know, or what is half done already. Of that there is as much as was
+    /// taken of the strangers' queue and no more, because it is taken before any other of theirs.
     pub(super) fn own_job(&mut self, work: Work) {
         self.own_jobs.push_back(Job(work));
     }
 
     /// Queues work that a stranger at `source` causes. At [`MAX_JOBS`] the source with most waiting
     /// gives one up, so that a crowd that floods the queue does not keep others out. False if that is this work.
-    pub(super) fn stranger_job(&mut self, source: Source, work: Work) -> bool {
+    /// What is given up is read when it is sent again.
+    pub(super) fn stranger_job(&mut self, work: Accept) -> bool {
+        let source = Source::from(work.slot.0.ip());
         if self.stranger_jobs.len() >= MAX_JOBS {
             self.drop(DropReason::QueueFull);
-            if !self.make_room_for_job(source) {
+            let Some(given_up) = self.make_room_for_job(source) else {
+                self.reassembly.take_back(&work.slot);
                 return false;
-            }
+            };
+            self.reassembly.take_back(&given_up.slot);
         }
-        self.stranger_jobs.push_back((source, Job(work)));
+        self.stranger_jobs.push_back((source, work));
         true
     }
 
-    /// Takes the newest job of the source with most of them; false if that is `source` itself, or has
+    /// Takes the newest job of the source with most of them; none if that is `source` itself, or has
     /// no more than it.
-    fn make_room_for_job(&mut self, source: Source) -> bool {
+    fn make_room_for_job(&mut self, source: Source) -> Option<Accept> {
         let mut waiting: BTreeMap<Source, usize> = BTreeMap::new();
         for (source, _) in &self.stranger_jobs {
             *waiting.entry(*source).or_default() += 1;
         }
         let own = waiting.get(&source).copied().unwrap_or(0);
-        let Some((busiest, most)) = waiting.into_iter().max_by_key(|(_, jobs)| *jobs) else {
-            return false;
-        };
-        let newest = self
-            .stranger_jobs
-            .iter()
-            .rposition(|(source, _)| *source == busiest);
-        most > own && newest.is_some_and(|at| self.stranger_jobs.remove(at).is_some())
+        let (busiest, most) = waiting.into_iter().max_by_key(|(_, jobs)| *jobs)?;
+        if most <= own {
+            return None;
+        }
+        let mut jobs = self.stranger_jobs.iter();
+        let newest = jobs.rposition(|(source, _)| *source == busiest)?;
+        self.stranger_jobs.remove(newest).map(|(_, work)| work)
     }
 
     pub(super) fn next_job(&mut self) -> Option<Job> {
-        self.own_jobs
-            .pop_front()
-            .or_else(|| self.stranger_jobs.pop_front().map(|(_, job)| job))
+        self.own_jobs.pop_front().or_else(|| {
+            let (_, work) = self.stranger_jobs.pop_front()?;
+            Some(Job(Work::Accept(work)))
+        })
     }
 
     pub(super) fn waiting_jobs(&self) -> usize {
@@ -349,7 +354,6 @@ const fn half(range: &Range<u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::job::Accept;
 
     fn empty() -> Shared {
         let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
@@ -367,12 +371,12 @@ mod tests {
         let local = Arc::clone(&shared.local);
         let slot = (from, index);
         let message1 = Box::new([0; 1_320]);
-        let work = Work::Accept(Accept {
+        let work = Accept {
             local,
             slot,
             message1,
-        });
-        shared.stranger_job(Source::from(from.ip()), work);
+        };
+        shared.stranger_job(work);
     }
 
     fn waiting(shared: &Shared, source: u8) -> usize {
@@ -402,11 +406,8 @@ mod tests {
         let mut shared = empty();
         (0..MAX_JOBS).for_each(|_| queue(&mut shared, 1));
         queue_as(&mut shared, 1, SessionIndex(7));
-        let newest = shared.stranger_jobs.back().map(|(_, job)| &job.0);
-        let Some(Work::Accept(accept)) = newest else {
-            panic!("{newest:?}")
-        };
-        assert_eq!(accept.slot.1, SessionIndex(0), "the one that came too late");
+        let newest = shared.stranger_jobs.back().map(|(_, work)| work.slot.1);
+        assert_eq!(newest, Some(SessionIndex(0)), "the one that came too late");
     }
 
     #[test]

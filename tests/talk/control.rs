@@ -437,6 +437,19 @@ fn a_message_that_is_waited_for_when_the_program_ends_is_told_to_be_kept() {
     assert!(shown.contains("  waiting: 2 to be sent\n"), "{shown}");
 }
 
+/// It was said that the program did not answer as it should, and the message was gone.
+#[test]
+fn a_program_that_ends_before_it_is_asked_is_none_that_runs() {
+    let (alice, _bob) = Home::friends();
+    fs::create_dir(alice.path("run")).unwrap();
+    fs::set_permissions(alice.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let served = UnixListener::bind(alice.path("run/ctl.sock")).unwrap();
+    let ending = std::thread::Builder::new().spawn(move || drop(served.accept().unwrap()));
+    let sent = alice.run(&["send", "bob", "later", "--no-wait"]);
+    assert!(sent.told.contains("kept"), "{}", sent.told);
+    ending.unwrap().join().unwrap();
+}
+
 #[test]
 fn a_message_whose_answer_is_lost_is_told_to_be_perhaps_kept() {
     let (alice, _bob) = Home::friends();

@@ -189,7 +189,7 @@ impl Contacts {
     }
 
     /// Notes that words differed, if nobody has decided since: then the peer is gone, or verified on
-    /// another day than the one that was known, `verified`.
+    /// another day than the one that was known, `verified`. A decision is seen where nothing can be written, too.
     ///
     /// # Errors
     /// If the file cannot be used; nothing is noted then.
@@ -199,12 +199,17 @@ impl Contacts {
         verified: Option<Day>,
         day: Day,
     ) -> Result<(), store::Error> {
-        KnownPeers::update(&self.path, |known| match known.find_key(peer) {
-            Some(saved) if saved.verified().is_none() || saved.verified() == verified => {
-                let name = saved.name().to_string();
-                known.set_differed(&name, day)
-            }
-            Some(_) | None => Ok(()),
+        let undecided = |known: &KnownPeers| {
+            let saved = known.find_key(peer)?;
+            let is_open = saved.verified().is_none() || saved.verified() == verified;
+            (is_open && saved.differed().is_none()).then(|| saved.name().to_string())
+        };
+        if undecided(&KnownPeers::load(&self.path)?).is_none() {
+            return Ok(());
+        }
+        KnownPeers::update(&self.path, |known| match undecided(known) {
+            Some(name) => known.set_differed(&name, day),
+            None => Ok(()),
         })
     }
 
@@ -398,6 +403,27 @@ mod tests {
         let changes = contacts.refresh().unwrap().unwrap();
         assert_eq!((changes.revoked, changes.removed), (vec![bob], vec![bob]));
         assert_eq!(contacts.label(&carol).as_str(), "carol");
+    }
+
+    #[test]
+    fn a_decision_counts_also_where_nothing_can_be_written() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("known-peers");
+        let bob = PeerId::new([2; 32]);
+        let day: Day = "2026-11-28".parse().unwrap();
+        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+        let contacts = Contacts::load(path.clone(), false).unwrap();
+        let verified = |day| KnownPeers::update(&path, |known| known.set_verified("bob", day));
+        verified(Some(day)).unwrap();
+        let lock = home.path().join(".known-peers.lock");
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        assert!(contacts.note_late(&bob, None, day).is_ok());
+        assert!(contacts.note_late(&bob, Some(day), day).is_err());
+        fs::remove_dir(&lock).unwrap();
+        contacts.note_late(&bob, Some(day), day).unwrap();
+        let known = KnownPeers::load(&path).unwrap();
+        assert_eq!(known.find("bob").unwrap().differed(), Some(day));
     }
 
     #[test]

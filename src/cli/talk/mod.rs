@@ -21,6 +21,7 @@ mod record;
 mod request;
 mod send;
 mod sent;
+mod single;
 mod status;
 mod stdin;
 mod typed;
@@ -327,7 +328,7 @@ fn on_screen(
             return Ok(None);
         }
     };
-    read_keys(inputs.clone()).map_err(|error| no_threads(&error))?;
+    read_keys(inputs.clone(), clock).map_err(|error| no_threads(&error))?;
     on_continue(continued(inputs)).map_err(|error| no_threads(&error))?;
     let typist = Typist::Person { sees_prompt: false };
     Ok(Some((

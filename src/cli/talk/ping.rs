@@ -4,7 +4,6 @@ mod tally;
 mod through;
 
 use std::net::SocketAddr;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::chat::{self, State, Update};
@@ -16,18 +15,15 @@ use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::ping::tally::Tally;
 use crate::cli::talk::profile::{Found, Profile};
+use crate::cli::talk::single::{LOOK, Woken};
 use crate::cli::target::Target;
 use crate::cli::{Context, Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Bind, Signal};
-use crate::proto::{ApiMisuse, EndpointConfig, Event, Trust};
+use crate::proto::Event;
 use crate::store;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
-use crate::wire::limits::VERSION;
-
-/// How often it is looked at what the network reports.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// No more than ten pings a second: a tool to look, not to load.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -70,13 +66,7 @@ fn begin(
 ) -> Result<Pinging, Error> {
     aim.check_test_keys(&profile)?;
     let host = aim.host()?;
-    let config = EndpointConfig {
-        // Nobody else is wanted meanwhile.
-        trust: Trust::Strict,
-        stealth: true,
-        ..EndpointConfig::default()
-    };
-    let network = Network::start(profile, bind, config, Some(&aim.offer))?;
+    let network = Network::start_for(&aim.offer, profile, bind)?;
     let contacts = &network.profile.contacts;
     let peer = Peer {
         label: contacts.label(&aim.offer.key),
@@ -173,18 +163,10 @@ impl Pinging {
             Vec::new()
         };
         let told = sum.iter().try_for_each(|line| self.say(line));
-        let Network {
-            driver,
-            leave,
-            mut profile,
-            ..
-        } = self.network;
-        let written = profile.journal.catch_up();
-        drop(leave);
-        driver.stop(true);
+        let ended = self.network.end();
         let code = end?;
         told?;
-        written?;
+        ended?;
         Ok((code, self.tally))
     }
 
@@ -204,27 +186,18 @@ impl Pinging {
             if let Some(end) = self.on_time(now)? {
                 return Ok(end);
             }
-            match self.network.inputs.recv_timeout(self.patience(now)) {
-                // There is no screen, and nobody is called but the one.
-                Ok(
-                    Input::Wake
-                    | Input::Found(..)
-                    | Input::Screen(_)
-                    | Input::Continued
-                    | Input::Control(_),
-                )
-                | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Input::Told(words)) => self.out.warn(&words),
-                Ok(Input::Signal(Signal::Interrupt)) if self.tally.sent() > 0 => {
+            match self.network.wait(self.patience(now), &self.out) {
+                Woken::Look => {}
+                Woken::Signal(Signal::Interrupt) if self.tally.sent() > 0 => {
                     return Ok(self.tally.verdict());
                 }
-                Ok(Input::Signal(signal)) => return Ok(signal.into()),
-                Ok(Input::Resolved(found)) => {
+                Woken::Signal(signal) => return Ok(signal.into()),
+                Woken::Resolved(found) => {
                     if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
                         self.connect(peer, &addresses)?;
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(self.tally.verdict()),
+                Woken::Gone => return Ok(self.tally.verdict()),
             }
         }
     }
@@ -347,21 +320,8 @@ impl Pinging {
                 let words = Safe::from("nothing is heard from ") + &self.peer.label;
                 self.note(&(words + "; calling again"));
             }
-            Event::TimestampsLow => {
-                let Network { profile, clock, .. } = &self.network;
-                let range = profile.timestamps.reserve(clock)?;
-                let handle = self.network.driver.handle();
-                handle.with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
-            }
-            Event::Introduced {
-                peer,
-                signing_key,
-                newest_version,
-            } => {
-                let contacts = &self.network.profile.contacts;
-                if let Err(error) = contacts.introduce(&peer, signing_key, newest_version) {
-                    self.out.error(&Error::from(error).report());
-                }
+            event @ (Event::TimestampsLow | Event::Introduced { .. }) => {
+                self.network.on_upkeep(event, &self.out)?;
             }
             // Nobody else is wanted meanwhile, and the rest shows in the pings.
             Event::Established { .. }
@@ -397,20 +357,7 @@ impl Pinging {
     }
 
     fn connect(&self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
-        if let Some(first) = addresses.first() {
-            let words = Safe::from("connecting to ") + &self.peer.label + " at ";
-            self.note(&(words + *first));
-        }
-        let handle = self.network.driver.handle();
-        let started =
-            handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
-        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
-            return Err(Error::NewerVersion {
-                peer: self.peer.clone(),
-                theirs,
-                ours: VERSION,
-            });
-        }
-        Ok(())
+        let note = |words: &Safe| self.note(words);
+        self.network.call(peer, &self.peer, addresses, note)
     }
 }

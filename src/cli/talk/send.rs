@@ -2,7 +2,6 @@
 
 use std::io::{Read, stdin};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,20 +16,17 @@ use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::{Found, Profile};
 use crate::cli::talk::record::warn_beside;
+use crate::cli::talk::single::{LOOK, Woken};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
 use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, peers};
 use crate::id::PeerId;
 use crate::net::{Bind, Clock};
-use crate::proto::{ApiMisuse, CloseReason, EndpointConfig, Event, Trust};
+use crate::proto::{CloseReason, Event};
 use crate::store::{ErrorKind, KnownPeers, key_text};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::Instant;
-use crate::wire::limits::VERSION;
-
-/// How often it is looked at what the network reports.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// How much longer than for its receipt a message waits for another command that has the identity open: several
 /// that were started at once for somebody who is away give up one after the other, and each keeps its message.
@@ -59,13 +55,7 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     aim.check_test_keys(&profile)?;
     let host = aim.host()?;
     let text = read(given)?;
-    let config = EndpointConfig {
-        // Nobody else is wanted meanwhile.
-        trust: Trust::Strict,
-        stealth: true,
-        ..EndpointConfig::default()
-    };
-    let network = Network::start(profile, bind, config, Some(&aim.offer))?;
+    let network = Network::start_for(&aim.offer, profile, bind)?;
     let started = network.clock.now();
     // Waiting for another command counts.
     let waited = clock.now().saturating_since(begun);
@@ -321,17 +311,9 @@ impl Delivery {
             self.out
                 .note(&kept(1, core::slice::from_ref(&self.peer.label)));
         }
-        let Network {
-            driver,
-            leave,
-            mut profile,
-            ..
-        } = self.network;
-        let written = profile.journal.catch_up();
-        drop(leave);
-        driver.stop(true);
+        let ended = self.network.end();
         let code = end?;
-        written?;
+        ended?;
         Ok(code)
     }
 
@@ -356,28 +338,15 @@ impl Delivery {
             }
             self.network.profile.journal.catch_up()?;
             let patience = self.goal.patience(now).unwrap_or(LOOK);
-            match self
-                .network
-                .inputs
-                .recv_timeout(left.min(patience).min(LOOK))
-            {
-                // There is no screen, and nobody is called but the one.
-                Ok(
-                    Input::Wake
-                    | Input::Found(..)
-                    | Input::Screen(_)
-                    | Input::Continued
-                    | Input::Control(_),
-                )
-                | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Input::Told(words)) => self.out.warn(&words),
-                Ok(Input::Signal(signal)) => return Ok(signal.into()),
-                Ok(Input::Resolved(found)) => {
+            match self.network.wait(left.min(patience), &self.out) {
+                Woken::Look => {}
+                Woken::Signal(signal) => return Ok(signal.into()),
+                Woken::Resolved(found) => {
                     if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
                         self.connect(peer, &addresses)?;
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::NotDelivered),
+                Woken::Gone => return Ok(ExitCode::NotDelivered),
             }
         }
     }
@@ -467,21 +436,8 @@ impl Delivery {
                 }
                 self.out.note(&why);
             }
-            Event::TimestampsLow => {
-                let Network { profile, clock, .. } = &self.network;
-                let range = profile.timestamps.reserve(clock)?;
-                let handle = self.network.driver.handle();
-                handle.with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
-            }
-            Event::Introduced {
-                peer,
-                signing_key,
-                newest_version,
-            } => {
-                let contacts = &self.network.profile.contacts;
-                if let Err(error) = contacts.introduce(&peer, signing_key, newest_version) {
-                    self.out.error(&Error::from(error).report());
-                }
+            event @ (Event::TimestampsLow | Event::Introduced { .. }) => {
+                self.network.on_upkeep(event, &self.out)?;
             }
             // Nobody else is wanted meanwhile, and the rest shows in the end.
             Event::Established { .. }
@@ -514,21 +470,8 @@ impl Delivery {
     }
 
     fn connect(&self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
-        if let Some(first) = addresses.first() {
-            let words = Safe::from("connecting to ") + &self.peer.label + " at ";
-            self.out.note(&(words + *first));
-        }
-        let handle = self.network.driver.handle();
-        let started =
-            handle.with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
-        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
-            return Err(Error::NewerVersion {
-                peer: self.peer.clone(),
-                theirs,
-                ours: VERSION,
-            });
-        }
-        Ok(())
+        let note = |words: &Safe| self.out.note(words);
+        self.network.call(peer, &self.peer, addresses, note)
     }
 
     fn out_of_time(&self) -> Error {

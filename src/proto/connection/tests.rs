@@ -4,8 +4,11 @@ use core::time::Duration;
 
 use super::*;
 use crate::id::VerifyingKey;
+use crate::proto::connection::packets::{OVERHEAD, Packet};
 use crate::proto::limits::{GRANULARITY, MAX_ACK_DELAY, PACING_BURST};
 use crate::proto::streams::CHAT;
+use crate::wire::frame::Hello;
+use crate::wire::limits::{BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN};
 
 const OURS: Hello<'_> = Hello {
     oldest_version: 1,

@@ -3,7 +3,10 @@
 use super::*;
 use crate::crypto::MacKey;
 use crate::id::SessionIndex;
-use crate::proto::limits::{INIT_SENDINGS, RESP_SENDINGS, SLOT_LIFE, SOURCE_BURST};
+use crate::proto::job::Accept;
+use crate::proto::limits::{
+    INIT_SENDINGS, MAX_JOBS, RESP_SENDINGS, RETRY_DELAYS, SLOT_LIFE, SOURCE_BURST,
+};
 use crate::wire::limits::{MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
 use crate::wire::packet::{encode_init, encode_resp};
 
@@ -326,4 +329,95 @@ fn a_cookie_is_taken_once_more_with_each_sending() {
     assert_eq!(asked.len(), 1);
     let proved = answers(&mut a, b.address, &asked, at);
     assert_eq!(answers(&mut b, address, &proved, at).len(), 2);
+}
+
+/// Somebody's call that waits to be read.
+fn waiting_call(side: &Side, from: SocketAddr) -> Accept {
+    Accept {
+        local: Arc::clone(&side.endpoint.shared.local),
+        slot: (from, SessionIndex(0)),
+        message1: Box::new([0; MESSAGE1_LEN]),
+    }
+}
+
+#[test]
+fn a_call_given_up_for_others_is_read_when_it_comes_again() {
+    let (mut a, mut b) = acquainted();
+    let mut neighbour = a.address;
+    neighbour.set_port(1);
+    let hosts = (0..).map(|host: u16| {
+        let [high, low] = host.to_be_bytes();
+        SocketAddr::from(([10, 0, high, low], 1))
+    });
+    let sent = call(&mut a, &b);
+    assert!(b.endpoint.shared.stranger_job(waiting_call(&b, neighbour)));
+    for datagram in &sent {
+        b.receive(a.address, datagram.clone(), now(0));
+    }
+    assert_eq!(b.endpoint.stats().jobs, 2);
+    for host in hosts.take(MAX_JOBS - 1) {
+        assert!(b.endpoint.shared.stranger_job(waiting_call(&b, host)));
+    }
+    assert!(
+        b.drain(now(0)).is_empty(),
+        "it was the newest of its source"
+    );
+    assert_eq!(b.findings.len(), MAX_JOBS);
+    assert_eq!(answers(&mut b, a.address, &sent, now(5_000)).len(), 2);
+}
+
+/// Its timestamp is taken: read once more it would be a replay.
+#[test]
+fn an_answer_that_is_to_be_made_is_not_given_up_for_others() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    let sent = call(&mut a, &b);
+    for datagram in &sent {
+        b.receive(a.address, datagram.clone(), now(0));
+    }
+    let job = b.endpoint.take_job().unwrap();
+    let outcome = job.run(b.rng.as_crypto());
+    let mut neighbour = a.address;
+    neighbour.set_port(1);
+    for _ in 0..MAX_JOBS {
+        b.endpoint.shared.stranger_job(waiting_call(&b, neighbour));
+    }
+    b.endpoint.handle_outcome(outcome, now(0));
+    assert_eq!(b.drain(now(0)).len(), 2);
+}
+
+#[test]
+fn a_call_whose_answer_fails_keeps_no_slot() {
+    let (mut a, mut b) = acquainted();
+    let sent = call(&mut a, &b);
+    for datagram in &sent {
+        b.receive(a.address, datagram.clone(), now(0));
+    }
+    let job = b.endpoint.take_job().unwrap();
+    let outcome = job.run(b.rng.as_crypto());
+    b.endpoint.handle_outcome(outcome, now(0));
+    assert_eq!(b.endpoint.stats().slots, 1);
+    // Meanwhile we say goodbye: what is being made is for a connection that is over.
+    b.endpoint.close(a.id(), now(0));
+    assert!(b.drain(now(0)).is_empty());
+    assert_eq!(b.endpoint.stats().slots, 0);
+}
+
+/// Decision 0027: that is what its last section says it costs.
+#[test]
+fn who_moves_between_two_sendings_is_answered_when_his_next_attempt_comes() {
+    let (mut a, mut b) = acquainted();
+    let first = call(&mut a, &b);
+    answers(&mut b, a.address, &first, now(0));
+    let elsewhere = SocketAddr::from(([198, 51, 100, 9], 7_419));
+    for _ in 1..INIT_SENDINGS {
+        let (again, at) = next_call(&mut a);
+        assert!(answers(&mut b, elsewhere, &again, at).is_empty());
+    }
+    let (second, at) = next_call(&mut a);
+    let longest: Duration = RETRY_DELAYS[..4].iter().map(|it| *it * 9 / 8).sum();
+    assert!(at.saturating_since(now(0)) <= longest, "{at:?}");
+    let answer = answers(&mut b, elsewhere, &second, at);
+    answers(&mut a, b.address, &answer, at);
+    assert!(is_established(&a, &b, at));
 }

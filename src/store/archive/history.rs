@@ -12,10 +12,11 @@ use crate::time::UnixTime;
 
 impl Archive {
     /// Does away with the history of a contact, or of all, and with what of it is older than `before`.
-    /// The file shrinks. Says how many messages went.
+    /// The file shrinks, also if nothing is left to go: an earlier process may have come no further than that.
+    /// Says how many messages went.
     ///
     /// # Errors
-    /// `DiskFull`, `Io`, `Store`.
+    /// `DiskFull`, `Io`, `Store`. The messages may be gone nevertheless, and only the file be as long as before.
     pub fn purge(
         &mut self,
         contact: Option<ContactId>,
@@ -23,11 +24,14 @@ impl Archive {
     ) -> Result<u64, Error> {
         let count = self.remove_history(contact, before);
         let count = count.map_err(|fault| fault.at(&self.path, Operation::Write))?;
-        if count > 0 {
-            let compacted = self.database.compact().map_err(Fault::from);
-            compacted.map_err(|fault| fault.at(&self.path, Operation::Write))?;
-        }
+        self.shrink()?;
         Ok(count)
+    }
+
+    fn shrink(&mut self) -> Result<(), Error> {
+        let compacted = self.database.compact().map_err(Fault::from);
+        compacted.map_err(|fault| fault.at(&self.path, Operation::Write))?;
+        Ok(())
     }
 
     /// How many messages [`Archive::purge`] would take.
@@ -75,7 +79,10 @@ impl Archive {
         let Some(oldest) = self.keep.oldest(trusted) else {
             return Ok(());
         };
-        self.purge(None, Some(oldest))?;
+        let count = self.remove_history(None, Some(oldest));
+        if count.map_err(|fault| fault.at(&self.path, Operation::Write))? > 0 {
+            self.shrink()?;
+        }
         self.change(now, |change| file::note_expired(change.transaction, now))
     }
 

@@ -27,6 +27,9 @@ pub struct Which {
 pub enum Deletion {
     /// It is gone.
     Done,
+    /// It is gone from the history, but the file could not be rewritten without it: its sealed bytes lie there
+    /// until a later deletion can.
+    Lingers,
     /// It is not in the history.
     NotKept,
     /// It stays: it is ours and waits for its receipt.
@@ -63,12 +66,12 @@ impl Archive {
             Ok(row) => row,
             Err(stays) => return Ok(stays),
         };
-        let removed = self.remove_row(&row).and_then(|()| {
-            self.database.compact()?;
-            Ok(())
-        });
-        removed.map_err(|fault: Fault| fault.at(&self.path, Operation::Write))?;
-        Ok(Deletion::Done)
+        let removed = self.remove_row(&row);
+        removed.map_err(|fault| fault.at(&self.path, Operation::Write))?;
+        Ok(match self.database.compact() {
+            Ok(_) => Deletion::Done,
+            Err(_) => Deletion::Lingers,
+        })
     }
 
     fn remove_row(&self, row: &[u8]) -> Result<(), Fault> {

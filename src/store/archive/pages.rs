@@ -130,19 +130,39 @@ impl Search {
         most: usize,
         bytes: usize,
     ) -> Result<Page, error::Error> {
-        archive.read(|transaction| {
+        let page = archive.read(|transaction| {
             let keys = &archive.keys;
             if self.ahead.is_empty() {
-                self.look(transaction, keys)?;
+                return self.look_and_take(transaction, keys, most, bytes);
             }
-            if let Some(page) = self.take(transaction, keys, most, bytes)? {
-                return Ok(page);
+            match self.take(transaction, keys, most, bytes)? {
+                // What came since it looked lies behind the last that it remembers.
+                Some(page) if self.way == Way::On && page.more == 0 => {
+                    self.look(transaction, keys)?;
+                    Ok(self.with_rest(page))
+                }
+                Some(page) => Ok(page),
+                // Something was deleted meanwhile, or is over by now and lies elsewhere.
+                None => self.look_and_take(transaction, keys, most, bytes),
             }
-            // Something was deleted meanwhile, or is over by now and lies elsewhere.
-            self.look(transaction, keys)?;
-            let page = self.take(transaction, keys, most, bytes)?;
-            page.ok_or_else(|| damaged(Table::History))
-        })
+        });
+        if page.is_err() {
+            // It has come no further than before: what was taken out is still to come.
+            self.ahead.clear();
+        }
+        page
+    }
+
+    fn look_and_take(
+        &mut self,
+        transaction: &ReadTransaction,
+        keys: &Keys,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Page, Fault> {
+        self.look(transaction, keys)?;
+        let page = self.take(transaction, keys, most, bytes)?;
+        page.ok_or_else(|| damaged(Table::History))
     }
 
     fn look(&mut self, transaction: &ReadTransaction, keys: &Keys) -> Result<(), Fault> {
@@ -183,13 +203,22 @@ impl Search {
             entries.reverse();
         }
         self.cursor = cursor;
-        let more = self.ahead.len() + self.beyond;
-        Ok(Some(Page {
+        let page = Page {
             entries,
+            ..Page::default()
+        };
+        Ok(Some(self.with_rest(page)))
+    }
+
+    /// The page, and what comes behind it.
+    fn with_rest(&self, page: Page) -> Page {
+        let more = self.ahead.len() + self.beyond;
+        Page {
             more,
-            cursor: cursor.filter(|_| more > 0),
+            cursor: self.cursor.filter(|_| more > 0),
             unreadable: self.unreadable,
-        }))
+            ..page
+        }
     }
 
     fn pop(&mut self) -> Option<Place> {

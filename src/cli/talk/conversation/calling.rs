@@ -149,6 +149,7 @@ impl Conversation {
         peer: PeerId,
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<(), Error> {
+        self.state.looked_up.remove(&peer);
         match found {
             Ok(addresses) => match self.connect(peer, &addresses) {
                 Err(error @ Error::NewerVersion { .. }) => {

@@ -64,7 +64,7 @@ impl Conversation {
         self.say_batch()
     }
 
-    fn check_send(&self, send: &Send) -> Result<PeerId, Error> {
+    fn check_send(&mut self, send: &Send) -> Result<PeerId, Error> {
         let peer = self.peer_to_talk_to(&send.peer)?;
         if send.text.is_empty() {
             let reason = "there is nothing to send".into();
@@ -81,13 +81,16 @@ impl Conversation {
         Ok(peer)
     }
 
-    /// Calls somebody now, where it is said or saved to be, and not again.
-    pub(super) fn call_once(&self, peer: PeerId, host: Option<HostPort>, family: Family) {
+    /// Calls somebody now, where it is said or saved to be, and not again. While its address is being looked up
+    /// that is enough.
+    pub(super) fn call_once(&mut self, peer: PeerId, host: Option<HostPort>, family: Family) {
         let known = self.profile.contacts.known().find_key(&peer);
         let saved = known.and_then(|peer| peer.addresses().first().cloned());
         let Some(host) = host.or(saved) else { return };
         let inputs = self.sender.clone();
-        if let Ok(host) = Host::parse(&host.to_string(), None) {
+        if let Ok(host) = Host::parse(&host.to_string(), None)
+            && self.state.looked_up.insert(peer)
+        {
             host.resolve(family, move |found| {
                 // The conversation may be over.
                 let _ = inputs.send(Input::Found(peer, found));

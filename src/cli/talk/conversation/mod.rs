@@ -26,6 +26,7 @@ mod quality;
 mod recalled;
 mod requests;
 mod screen;
+mod searches;
 mod serving;
 mod standing;
 mod state;
@@ -50,6 +51,7 @@ use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
 use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
+use crate::cli::talk::conversation::searches::Searches;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::Change;
@@ -65,7 +67,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpKind};
 use crate::proto::SessionStatus;
-use crate::store::{Day, Search};
+use crate::store::Day;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 
@@ -193,8 +195,10 @@ pub(in crate::cli::talk) struct State {
     last_ping: u64,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
-    /// What somebody looks through page by page, and when it was asked for last.
-    search: Option<(Search, Instant)>,
+    /// What programs look through page by page.
+    searches: Searches,
+    /// Whose addresses are being looked up for somebody who asked.
+    looked_up: BTreeSet<PeerId>,
     /// How much was said with whom.
     counts: BTreeMap<PeerId, Counts>,
 }
@@ -365,8 +369,9 @@ impl Conversation {
                         return Ok(end);
                     }
                 }
-                Ok(Input::Screen(input)) => {
-                    if let Some(end) = self.on_screen(input)? {
+                Ok(Input::Files(part, found)) => self.on_files(part, found),
+                Ok(Input::Screen(input, happened)) => {
+                    if let Some(end) = self.on_screen(input, happened)? {
                         return Ok(end);
                     }
                 }
@@ -411,7 +416,7 @@ impl Conversation {
         }
         self.state.looked = now;
         self.state.has_room = true;
-        self.drop_old_search(now);
+        self.state.searches.drop_old(now);
         self.tell_late(now)?;
         self.look_at_network(now)?;
         self.tell_quality(now)?;

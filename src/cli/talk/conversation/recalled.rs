@@ -81,7 +81,7 @@ impl Conversation {
             is_ours: message.own.is_some(),
         };
         match self.delete_kept(which) {
-            Ok(Deletion::Done | Deletion::NotKept) => {
+            Ok(Deletion::Done | Deletion::Lingers | Deletion::NotKept) => {
                 self.state.backlog.forget(&message);
                 let words = Safe::from("deleted: ") + beginning(&message.text);
                 self.warn(
@@ -104,7 +104,7 @@ impl Conversation {
             is_ours: which.is_ours,
         };
         let why = match self.delete_kept(which) {
-            Ok(Deletion::Done | Deletion::NotKept) => return,
+            Ok(Deletion::Done | Deletion::Lingers | Deletion::NotKept) => return,
             Ok(stays) => Safe::from("not deleted: ") + why_it_stays(stays),
             Err(error) => {
                 self.complain(&error);
@@ -119,7 +119,10 @@ impl Conversation {
     /// Does away with a message wherever it is kept, and takes it off a screen.
     pub(super) fn delete_kept(&mut self, which: Which) -> Result<Deletion, Error> {
         let done = self.profile.journal.delete(which)?;
-        if matches!(done, Deletion::Done | Deletion::NotKept)
+        if done == Deletion::Lingers {
+            self.warn(LINGERS.into());
+        }
+        if matches!(done, Deletion::Done | Deletion::Lingers | Deletion::NotKept)
             && let Some(screen) = self.face.screen()
         {
             screen.deleted(tui::Which {
@@ -203,6 +206,10 @@ impl Conversation {
     }
 }
 
+/// What is said of a message that is deleted and whose bytes are not.
+const LINGERS: &str = "the message is deleted, but the file of the history could not be rewritten: its encrypted bytes \
+                       lie there until a later deletion succeeds";
+
 /// Why a message is not deleted.
 pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
     match stays {
@@ -210,7 +217,7 @@ pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
             "it is not delivered yet, and is sent all the same: delete it when it is"
         }
         Deletion::Unconfirmed => "nobody has seen it yet: it is shown first",
-        Deletion::Done | Deletion::NotKept => "",
+        Deletion::Done | Deletion::Lingers | Deletion::NotKept => "",
     }
 }
 

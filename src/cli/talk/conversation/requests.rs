@@ -1,7 +1,5 @@
 //! What programs ask for.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -22,14 +20,12 @@ use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
 use crate::store::{Cursor, Deletion, Filter, HostPort, KeyOffer, Search, Way, Which, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
-use crate::time::{Instant, UnixTime};
+use crate::time::UnixTime;
 
 /// Messages in one answer at most.
 const PAGE: usize = 10_000;
 /// And their bytes; one comes in any case.
 const PAGE_BYTES: usize = 8 << 20;
-/// How long what lies ahead of a page is remembered.
-const SEARCH_LIFE: Duration = Duration::from_secs(60);
 
 /// Who asked, and what the answer has to carry.
 #[derive(Clone, Debug)]
@@ -367,7 +363,7 @@ impl Conversation {
         });
         if let (Some(cursor), Some(fields)) = (page.cursor, answer.as_object_mut()) {
             fields.insert("cursor".to_owned(), json!(cursor.to_string()));
-            self.state.search = Some((search, self.clock.now()));
+            self.state.searches.keep(search, self.clock.now());
         }
         Ok(answer)
     }
@@ -389,18 +385,9 @@ impl Conversation {
         let cursor = cursor.map_err(|error| Error::BadRequest {
             reason: safe_line(&error.to_string()),
         })?;
-        let last = self.state.search.take().map(|(search, _)| search);
-        let goes_on = |it: &Search| cursor.is_some_and(|at| it.goes_on(&filter, way, at));
-        Ok(match last.filter(goes_on) {
-            Some(search) => search,
-            None => Search::new(filter, way, cursor),
-        })
-    }
-
-    /// Forgets a search that nobody goes on with.
-    pub(super) fn drop_old_search(&mut self, now: Instant) {
-        let is_old = |(_, at): &mut (Search, Instant)| now.saturating_since(*at) >= SEARCH_LIFE;
-        self.state.search.take_if(is_old);
+        let known =
+            cursor.and_then(|at| self.state.searches.take(|it| it.goes_on(&filter, way, at)));
+        Ok(known.unwrap_or_else(|| Search::new(filter, way, cursor)))
     }
 
     fn history_purge(&mut self, purge: &HistoryPurge) -> Result<Value, Error> {
@@ -431,7 +418,7 @@ impl Conversation {
             is_ours,
         };
         match self.delete_kept(which)? {
-            Deletion::Done => Ok(json!({ "messages": 1 })),
+            Deletion::Done | Deletion::Lingers => Ok(json!({ "messages": 1 })),
             Deletion::NotKept => Ok(json!({ "messages": 0 })),
             stays @ (Deletion::Waiting | Deletion::Unconfirmed) => Err(Error::BadRequest {
                 reason: why_it_stays(stays).into(),

@@ -208,7 +208,12 @@ impl Conversation {
         typed: &str,
     ) -> Result<(), Error> {
         let code = self.code(peer);
-        if code.is_some() && code != shown {
+        // Words that somebody has said to be the same are on the screen no longer.
+        let is_said = || {
+            let running = self.state.comparing.get(&peer);
+            shown.is_none() && running.is_some_and(|it| it.ours.is_some())
+        };
+        if code.is_some() && code != shown && !is_said() {
             let why = "the words have changed meanwhile: compare the new ones (nothing changed)";
             self.not_proved(peer, why.into());
             return Ok(());
@@ -281,6 +286,10 @@ impl Conversation {
             label + " has no saved name, so this counts for nothing later" + way_in
         };
         self.state.differed.remove(&peer);
+        if is_noted {
+            self.state.unwritten.remove(&peer);
+            self.state.aside.remove(&peer);
+        }
         self.warn_about(peer, Safe::from("verify: ") + words);
         let refreshed = self.profile.contacts.reload();
         self.take_over(refreshed)?;

@@ -27,15 +27,16 @@ impl Conversation {
     /// this run remembers it, and notes it on a line that they get: a name alone is no decision.
     fn go_by_the_file(&mut self) {
         let contacts = &self.profile.contacts;
-        self.state
-            .aside
-            .retain(|peer| !contacts.has_decision(peer) || self.state.unwritten.contains_key(peer));
         for peer in &self.state.aside {
-            if contacts.is_saved(peer) {
+            if contacts.is_saved(peer) && !contacts.has_decision(peer) {
                 self.state.unwritten.entry(*peer).or_insert(None);
             }
         }
         self.write_what_is_unwritten();
+        let (contacts, unwritten) = (&self.profile.contacts, &self.state.unwritten);
+        self.state
+            .aside
+            .retain(|peer| !contacts.has_decision(peer) || unwritten.contains_key(peer));
     }
 
     /// Goes by a list that has changed.

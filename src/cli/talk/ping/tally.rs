@@ -11,6 +11,9 @@ use crate::cli::json::{self, Versioned, ms};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
+/// Pings without an answer that are remembered: one that comes later still is not counted.
+const MOST_OPEN: usize = 1_024;
+
 /// Pings and answers so far.
 #[derive(Debug)]
 pub(super) struct Tally {
@@ -20,7 +23,7 @@ pub(super) struct Tally {
     address: Option<SocketAddr>,
     sent: u64,
     answered: u64,
-    /// Those without an answer, and when that is told; none of those for which it was told.
+    /// Those without an answer, and when that is told; none of those for which it was told, which are the first.
     open: BTreeMap<u64, Option<Instant>>,
     shortest: Duration,
     longest: Duration,
@@ -97,6 +100,12 @@ impl Tally {
     /// One leaves now. Returns its number, from 1 on.
     pub(super) fn send(&mut self, now: Instant) -> u64 {
         self.sent += 1;
+        if self.open.len() >= MOST_OPEN
+            && let Some(first) = self.open.first_entry()
+            && first.get().is_none()
+        {
+            first.remove();
+        }
         self.open.insert(self.sent, Some(now + self.wait));
         self.sent
     }
@@ -108,7 +117,7 @@ impl Tally {
 
     /// When the first of those that wait is overdue.
     pub(super) fn awaits(&self) -> Option<Instant> {
-        self.open.values().flatten().min().copied()
+        self.open.values().find_map(|due| *due)
     }
 
     /// One came back; what is to be said of it.
@@ -223,6 +232,31 @@ mod tests {
 
     fn texts(lines: &[Safe]) -> Vec<&str> {
         lines.iter().map(Safe::as_str).collect()
+    }
+
+    #[test]
+    fn what_was_lost_long_ago_is_forgotten() {
+        let mut tally = Tally::new(time(2_000), false, "bob".into());
+        for second in 0..5_000 {
+            tally.send(at(second * 1_000));
+            assert_eq!(
+                tally.overdue(at(second * 1_000)).len(),
+                usize::from(second >= 2)
+            );
+        }
+        assert_eq!(tally.open.len(), MOST_OPEN);
+        assert!(tally.answer(1, time(1)).is_none());
+        assert!(tally.answer(4_900, time(1)).is_some());
+    }
+
+    #[test]
+    fn what_is_still_waited_for_is_not_forgotten() {
+        let mut tally = Tally::new(time(5_000_000), false, "bob".into());
+        for second in 0..5_000 {
+            tally.send(at(second * 1_000));
+        }
+        assert_eq!(tally.awaits(), Some(at(5_000_000)));
+        assert!(tally.answer(1, time(1)).is_some());
     }
 
     /// Four pings: the first is answered, the second late, the third twice, the fourth never.

@@ -30,6 +30,9 @@ use crate::time::Instant;
 /// How long an answer that is late may still come, to be told as such.
 const LATE: Duration = Duration::from_secs(60);
 
+/// Pings whose answers are waited for at most: the program that sends them waits for some more than that in all.
+const AT_ONCE: u32 = 512;
+
 /// What that program says of a ping: nothing came back, if there is no time.
 #[derive(Deserialize)]
 struct Pinged {
@@ -231,7 +234,8 @@ impl Pinging {
     fn ping(&mut self, now: Instant) -> Result<(), Error> {
         let number = self.tally.send(now);
         self.next = Some(now + self.interval);
-        let params = self.params(self.wait.saturating_add(LATE));
+        let wait = self.wait.saturating_add(LATE);
+        let params = self.params(wait.min(self.interval.saturating_mul(AT_ONCE)));
         let id = self.asking.ask("ping", params)?;
         self.offset = id.saturating_sub(number);
         Ok(())

@@ -1,6 +1,10 @@
 //! Looking through many messages page by page.
 
 use super::*;
+use crate::store::archive::change::definition;
+use crate::store::archive::keys::Table;
+
+type Row = (Vec<u8>, Vec<u8>);
 
 /// Forty messages that came one after the other; the newest comes first in the table.
 fn forty(archive: &mut Archive) {
@@ -119,4 +123,59 @@ fn what_moves_goes_or_comes_while_somebody_looks_through_is_neither_missed_nor_s
                 .all(|it| it.standing == Standing::Waiting)
         );
     }
+}
+
+/// A message of the history, as it lies there.
+fn sealed(archive: &Archive, nth: usize) -> Row {
+    let transaction = archive.database.begin_read().unwrap();
+    let table = transaction.open_table(definition(Table::History)).unwrap();
+    let (row, sealed) = table.iter().unwrap().nth(nth).unwrap().unwrap();
+    (row.value().to_vec(), sealed.value().to_vec())
+}
+
+fn put(archive: &Archive, row: &[u8], sealed: &[u8]) {
+    let transaction = archive.database.begin_write().unwrap();
+    let mut table = transaction.open_table(definition(Table::History)).unwrap();
+    table.insert(row, sealed).unwrap();
+    drop(table);
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn what_an_error_stopped_is_shown_by_the_next_page() {
+    for way in [Way::On, Way::Back] {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        forty(&mut archive);
+        let mut search = Search::new(Filter::default(), way, None);
+        let mut texts = texts_of(&search.page(&archive, 7, 999).unwrap());
+        let (row, sealed) = sealed(&archive, 20);
+        put(&archive, &row, &sealed[1..]);
+        assert!(search.page(&archive, 40, 999).is_err());
+        put(&archive, &row, &sealed);
+        texts.extend(texts_of(&search.page(&archive, 40, 999).unwrap()));
+        texts.sort();
+        let all: Vec<String> = (0..40).map(|at| format!("{at:02}")).collect();
+        assert_eq!(texts, all, "{way:?}");
+    }
+}
+
+#[test]
+fn what_came_meanwhile_is_said_to_be_there_by_whoever_goes_on() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    forty(&mut archive);
+    let mut search = Search::new(Filter::default(), Way::On, None);
+    search.page(&archive, 20, 999).unwrap();
+    let late = UnixTime(NOW.0 + 40);
+    let message = incoming(name(1, 40), "40");
+    archive
+        .change(late, |it| it.receive(contact(7), &message))
+        .unwrap();
+    let page = search.page(&archive, 20, 999).unwrap();
+    assert_eq!((page.entries.len(), page.more), (20, 1));
+    assert!(page.cursor.is_some());
+    let page = search.page(&archive, 20, 999).unwrap();
+    assert_eq!(texts_of(&page), ["40"]);
+    assert_eq!((page.more, page.cursor), (0, None));
 }
