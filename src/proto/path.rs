@@ -50,7 +50,7 @@ pub(crate) struct PathState {
     /// Rare, and large.
     proving: Option<Box<Proving>>,
     /// What the path returned from, if nothing answered. None while an address is being proved.
-    kept: Option<Kept>,
+    kept: Option<Box<Kept>>,
     /// When a challenge of an old address was last due; at most once a PTO, however often the path
     /// moves.
     old_asked: Option<Instant>,
@@ -413,7 +413,7 @@ impl PathState {
     fn give_up(&mut self, last_proved: SocketAddr, now: Instant) -> Change {
         self.leave();
         let kept = self.proving.take();
-        self.kept = kept.map(|proving| Kept::new(self.address, proving, now));
+        self.kept = kept.map(|proving| Box::new(Kept::new(self.address, proving, now)));
         self.go_back(last_proved)
     }
 
