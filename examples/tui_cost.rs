@@ -159,6 +159,7 @@ fn now() -> Now {
     Now {
         instant: Instant::ZERO,
         unix: UnixTime(1_795_226_940_000),
+        happened: Instant::ZERO,
     }
 }
 

@@ -65,9 +65,9 @@ pub struct App {
     pub(super) interrupted: Option<Instant>,
     /// Counts what the person does: keys, pastes, the mouse, another size or window.
     pub(super) done: u64,
-    /// Whether the key that was pressed last is one that is held, as far as terminals tell.
-    pub(super) is_held: bool,
-    /// When a key was pressed last, and when the one before it.
+    /// When a key was taken last.
+    pub(super) taken: Option<Instant>,
+    /// When that one was pressed, and when the one before it.
     pub(super) pressed: Option<Instant>,
     pub(super) pressed_before: Option<Instant>,
     pub(super) bell: Bell,
@@ -205,7 +205,7 @@ impl App {
             notice: None,
             interrupted: None,
             done: 0,
-            is_held: false,
+            taken: None,
             pressed: None,
             pressed_before: None,
             bell: Bell::default(),

@@ -11,13 +11,15 @@ use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 
-/// The two clocks at one moment.
+/// The two clocks at one moment, and what led to it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
     /// For what passes.
     pub instant: Instant,
     /// For what is shown.
     pub unix: UnixTime,
+    /// When what is told of happened at the terminal: before `instant`, if nobody had time for it.
+    pub happened: Instant,
 }
 
 /// What happens to the face.

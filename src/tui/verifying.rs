@@ -10,6 +10,10 @@ use crate::tui::editor::Line;
 /// Words that are offered for a beginning that several of them have.
 const MAX_OFFERED: usize = 8;
 
+/// What answers a question, letter by letter: no key that is held, pressed twice, or repeated by a slow connection
+/// says it.
+pub(super) const YES: &str = "yes";
+
 /// An open panel.
 #[derive(Debug)]
 pub(super) struct Verifying {
@@ -20,10 +24,10 @@ pub(super) struct Verifying {
     pub(super) typed: Option<Line>,
     /// What was said about that, or about the last key.
     pub(super) told: Option<Safe>,
-    /// What is compared and on the screen, and since when it was there without a break.
-    pub(super) shown: Option<(Compared, Instant)>,
-    /// What the key says that was pressed last, if it is pressed once more.
-    pub(super) armed: Option<Armed>,
+    /// What there is on the screen to be compared.
+    pub(super) shown: Option<Shown<Compared>>,
+    /// The verdict that it is asked about whether it is meant.
+    pub(super) asked: Option<Shown<Asked>>,
     /// Whether the key that was pressed last means nothing here: somebody may be typing.
     pub(super) is_stray: bool,
     /// Rows above the screen.
@@ -58,15 +62,55 @@ pub(super) enum Verdict {
     Differ,
 }
 
-/// A verdict that counts when its key is pressed once more.
+/// A verdict that counts when its question is answered.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Armed {
+pub(super) struct Asked {
     pub(super) verdict: Verdict,
-    /// When its key was pressed last.
-    pub(super) at: Instant,
-    /// What the person did then, as [`App::done`](crate::tui::app::App) counts it. Whatever else is done takes the
+    /// How many letters of [`YES`] were typed.
+    pub(super) typed: usize,
+    /// What the person did last, as [`App::done`](crate::tui::app::App) counts it. Whatever else is done takes the
     /// verdict back.
     pub(super) done: u64,
+}
+
+/// What a person has to have seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown<T> {
+    pub(super) what: T,
+    /// Since when it stands on the terminal without a break; none until it was drawn.
+    pub(super) since: Option<Instant>,
+}
+
+impl Verdict {
+    /// The key that asks about it.
+    pub(super) const fn letter(self) -> char {
+        match self {
+            Self::Same => 'm',
+            Self::Differ => 'd',
+        }
+    }
+}
+
+impl<T> Shown<T> {
+    const fn new(what: T) -> Self {
+        Self { what, since: None }
+    }
+
+    fn drawn(&mut self, at: Instant) {
+        self.since.get_or_insert(at);
+    }
+}
+
+impl Asked {
+    /// What was typed of the answer.
+    pub(super) fn answer(&self) -> &'static str {
+        YES.get(..self.typed).unwrap_or(YES)
+    }
+
+    /// The letter that goes on with the answer.
+    pub(super) fn expects(&self) -> Option<char> {
+        YES.chars().nth(self.typed)
+    }
 }
 
 impl Compared {
@@ -87,7 +131,7 @@ impl Verifying {
             typed: None,
             told: None,
             shown: None,
-            armed: None,
+            asked: None,
             is_stray: false,
             above: 0,
         }
@@ -100,20 +144,40 @@ impl Verifying {
     }
 
     /// Notes what is on the screen to be compared. Only what stays there is read.
-    pub(super) fn sees(&mut self, compared: Option<Compared>, now: Instant) {
+    pub(super) fn sees(&mut self, compared: Option<Compared>) {
         if self.compared() != compared {
-            self.shown = compared.map(|compared| (compared, now));
-            self.armed = None;
+            self.shown = compared.map(Shown::new);
+            self.asked = None;
+        }
+    }
+
+    /// What is there now stands on the terminal.
+    pub(super) fn drawn(&mut self, at: Instant) {
+        if let Some(shown) = &mut self.shown {
+            shown.drawn(at);
+        }
+        if let Some(asked) = &mut self.asked {
+            asked.drawn(at);
         }
     }
 
     pub(super) fn compared(&self) -> Option<Compared> {
-        self.shown.map(|(compared, _)| compared)
+        self.shown.map(|shown| shown.what)
     }
 
-    /// The verdict that counts if its key is pressed once more, while nothing was done since `done`.
-    pub(super) fn armed(&self, done: u64) -> Option<Armed> {
-        self.armed.filter(|armed| armed.done == done)
+    /// Asks whether a verdict is meant.
+    pub(super) const fn ask(&mut self, verdict: Verdict, done: u64) {
+        let typed = 0;
+        self.asked = Some(Shown::new(Asked {
+            verdict,
+            typed,
+            done,
+        }));
+    }
+
+    /// The question that is open, if nothing was done since `done`.
+    pub(super) fn asked(&self, done: u64) -> Option<Shown<Asked>> {
+        self.asked.filter(|asked| asked.what.done == done)
     }
 
     pub(super) fn paste(&mut self, text: &str) {

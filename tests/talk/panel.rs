@@ -40,13 +40,14 @@ fn passes(person: &mut Person, seconds: u32) {
     });
 }
 
-/// Says what somebody has seen who has read the words, and then what the first press of the key brings up.
+/// Says what somebody has seen who has read the words, and then the question that the key brings up. What is drawn a
+/// second later shows that the program knows that the question was.
 fn judges(person: &mut Person, key: &str, question: &str) {
     passes(person, 1);
     person.presses(key);
     person.sees(question);
-    passes(person, 2);
-    person.presses(key);
+    passes(person, 1);
+    person.presses("yes\r");
 }
 
 #[test]
@@ -62,11 +63,30 @@ fn two_people_verify_each_other_on_two_screens() {
         !bob.vt.text().contains(&here),
         "they are in the panel alone"
     );
-    judges(&mut alice, "m", "M once more: these are bob's words");
+    judges(
+        &mut alice,
+        "m",
+        "These are bob's words? Type yes, then Enter:",
+    );
     alice.sees("bob is [verified] from now on.");
     alice.sees("bob has not confirmed yet.");
     alice.sees("bob [verified]");
     bob.sees("alice has confirmed; waiting for you: Alt+V");
+    // Nothing has changed meanwhile.
+    alice.presses("\u{1b}");
+    alice.sees("F1 help");
+    for (number, line) in ["/match", &format!("/match {here}")]
+        .into_iter()
+        .enumerate()
+    {
+        alice.says(line);
+        alice.waits("an answer to each", |vt| {
+            let said = vt.text().matches("you have said so already").count();
+            said == number + 1
+        });
+    }
+    opens(&mut alice);
+    alice.sees("bob has not confirmed yet.");
     opens(&mut bob);
     let there = words(&mut bob);
     assert_eq!(here, there);
@@ -109,7 +129,11 @@ fn words_that_differ_are_not_bob_and_what_waits_is_kept() {
     alice.sees("me       for the real bob");
     opens(&mut alice);
     words(&mut alice);
-    judges(&mut alice, "d", "D once more: they differ, bob is barred");
+    judges(
+        &mut alice,
+        "d",
+        "They differ, bob is barred? Type yes, then Enter:",
+    );
     alice.sees("bob [NOT bob]");
     alice.sees("[NOT bob] Closed: somebody may sit between you.");
     alice.sees("Nothing that was said since ");

@@ -31,6 +31,8 @@ pub(crate) struct Screen {
     pub(crate) app: App,
     terminal: Terminal<TestBackend>,
     now: Now,
+    /// How long ago what happens now happened at the terminal, while the program had no time for it.
+    lag: Duration,
     actions: Vec<Action>,
     /// Messages that were accepted.
     accepted: u64,
@@ -63,11 +65,13 @@ impl Screen {
         let now = Now {
             instant: Instant::ZERO + Duration::from_secs(1_000),
             unix: UnixTime(START),
+            happened: Instant::ZERO,
         };
         Self {
             app: App::new(settings, width, height, now),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
             now,
+            lag: Duration::ZERO,
             actions: Vec::new(),
             accepted: 0,
             said: 0,
@@ -106,12 +110,31 @@ impl Screen {
         }));
     }
 
+    /// Takes what happens, and draws unless there are things to catch up with.
     pub(crate) fn input(&mut self, input: Input) {
-        let actions = self.app.update(input, self.now);
+        let happened =
+            Instant::ZERO + (self.now.instant.saturating_since(Instant::ZERO) - self.lag);
+        let now = Now {
+            happened,
+            ..self.now
+        };
+        let actions = self.app.update(input, now);
         if actions.contains(&Action::Redraw) {
             self.terminal.clear().unwrap();
         }
+        if self.lag.is_zero() {
+            self.app.drawn(self.now.instant);
+        }
         self.actions.extend(actions);
+    }
+
+    /// What happens next happened so long ago: nobody had time for it, and nothing was drawn since. With none, the
+    /// program has caught up and draws.
+    pub(crate) fn lag(&mut self, lag: Duration) {
+        self.lag = lag;
+        if lag.is_zero() {
+            self.app.drawn(self.now.instant);
+        }
     }
 
     pub(crate) fn tell(&mut self, told: Told) {

@@ -13,8 +13,6 @@ use securechat::tui::{Action, Ask, Card, Comparison, Input, Settings, Standing, 
 
 use crate::screen::{BOB, CAROL, Screen, settings};
 
-/// After which the second press of a verdict's key counts.
-const READ: Duration = Duration::from_secs(2);
 const LIFE: Duration = Duration::from_secs(300);
 const NUMBER: &str = "367493304035513371073028300438611649671313236100488797616747";
 
@@ -70,11 +68,10 @@ fn same(byte: u8, typed: &str) -> Action {
     })
 }
 
-/// A verdict, as somebody gives it who reads what the first press brings up.
-fn twice(screen: &mut Screen, key: &str) {
+/// A verdict, as somebody gives it who answers what its key asks.
+fn judge(screen: &mut Screen, key: &str) {
     screen.key(key);
-    screen.pass(READ);
-    screen.key(key);
+    screen.line("yes");
 }
 
 fn differ(screen: &mut Screen) {
@@ -245,18 +242,18 @@ fn m_and_d_say_what_was_seen_about_the_words_on_the_screen() {
         ("D", differs(Some(7))),
     ] {
         let mut screen = comparing(80, 24);
-        twice(&mut screen, key);
+        judge(&mut screen, key);
         assert_eq!(screen.actions(), [asked]);
     }
     let mut screen = comparing(80, 24);
     screen.key("n");
     screen.seconds(2);
-    twice(&mut screen, "m");
+    judge(&mut screen, "m");
     assert_eq!(screen.actions(), [same(7, "")], "by the numbers too");
 }
 
 #[test]
-fn the_first_press_says_what_the_second_one_does() {
+fn a_verdict_is_asked_about_before_it_counts() {
     for (name, width, height) in [("", 80, 24), ("-smallest", 20, 6)] {
         let mut screen = comparing(width, height);
         screen.key("m");
@@ -271,14 +268,25 @@ fn the_first_press_says_what_the_second_one_does() {
     screen.key("n");
     screen.seconds(2);
     screen.key("m");
-    assert!(screen.text().contains("once more: these are bob's numbers"));
+    assert!(
+        screen
+            .text()
+            .contains("These are bob's numbers? Type yes, then Enter:")
+    );
     let mut screen = with_number(80, 24);
     screen.key("d");
     assert!(
         screen
             .text()
-            .contains("once more: it differs, bob is barred")
+            .contains("It differs, bob is barred? Type yes, then Enter:")
     );
+}
+
+fn types(screen: &mut Screen, c: char) {
+    match c {
+        '\n' => screen.key("enter"),
+        c => screen.type_in(&c.to_string()),
+    }
 }
 
 /// A letter that begins what somebody types, without having pressed T, is no verdict.
@@ -293,21 +301,28 @@ fn what_is_typed_or_pasted_without_t_says_nothing() {
         "add middle",
         "mm",
         "ddd",
+        "my eyes",
+        "m yes\n",
+        "mad yes\n",
+        "mm, yes\n",
+        "m\nyes\n",
+        "dy\nes\n",
+        "my\nyes\n",
     ] {
         for between in [1, 30, 150, 600, 1_900] {
             let mut screen = comparing(80, 24);
             for c in text.chars() {
-                screen.type_in(&c.to_string());
+                types(&mut screen, c);
                 screen.pass(Duration::from_millis(between));
             }
             assert_eq!(verdicts(&mut screen), [], "{text} every {between} ms");
         }
     }
     // Spelt to somebody who types each letter as it comes.
-    for text in ["common", "add", "summer", "saddle", "odd mad dad mum"] {
+    for text in ["common", "add", "mm, yes\n", "saddle", "odd my dad mum\n"] {
         let mut screen = comparing(80, 24);
         for c in text.chars() {
-            screen.type_in(&c.to_string());
+            types(&mut screen, c);
             screen.seconds(5);
         }
         assert_eq!(verdicts(&mut screen), [], "{text}");
@@ -316,8 +331,14 @@ fn what_is_typed_or_pasted_without_t_says_nothing() {
 
 /// Terminals tell of a key that is held as of one that is pressed again and again.
 #[test]
-fn a_key_that_is_held_is_not_pressed_twice() {
-    for (delay, rate) in [(250, 30), (500, 33), (1_000, 400), (1_800, 90)] {
+fn a_key_that_is_held_or_pressed_twice_says_nothing() {
+    for (delay, rate) in [
+        (250, 30),
+        (500, 33),
+        (1_000, 400),
+        (1_800, 90),
+        (5_000, 2_500),
+    ] {
         for key in ["m", "d"] {
             let mut screen = comparing(80, 24);
             screen.key(key);
@@ -325,32 +346,81 @@ fn a_key_that_is_held_is_not_pressed_twice() {
             for _ in 0..100 {
                 screen.key(key);
                 screen.pass(Duration::from_millis(rate));
+                assert!(screen.text().contains("Type yes"), "the question stays");
             }
             assert_eq!(screen.actions(), [], "{key} after {delay} ms");
-            screen.key("esc");
-            screen.seconds(2);
-            twice(&mut screen, key);
-            assert_eq!(screen.actions().len(), 1, "let go and pressed twice");
+            screen.line("yes");
+            assert_eq!(screen.actions().len(), 1, "let go and answered");
         }
     }
     let mut screen = comparing(80, 24);
     screen.key("m");
-    screen.seconds(3);
     screen.event(KeyCode::Char('m'), KeyEventKind::Repeat);
+    screen.key("enter");
     assert_eq!(screen.actions(), [], "where they do tell");
+    for held in ["yyes", "yees", "yess"] {
+        let mut screen = comparing(80, 24);
+        screen.key("m");
+        screen.line(held);
+        assert_eq!(screen.actions(), [], "{held}");
+    }
+}
+
+/// While a program's request or a terminal that takes nothing keeps the loop, keys wait: each is as old as its press.
+#[test]
+fn keys_that_waited_are_as_old_as_when_they_were_pressed() {
+    let mut screen = comparing(80, 24);
+    screen.lag(Duration::from_secs(4));
+    screen.key("m");
+    screen.pass(Duration::from_millis(500));
+    screen.key("m");
+    screen.seconds(2);
+    screen.line("yes");
+    assert_eq!(screen.actions(), [], "the question was never drawn");
+    screen.lag(Duration::ZERO);
+    screen.seconds(2);
+    judge(&mut screen, "m");
+    assert_eq!(screen.actions(), [same(7, "")]);
+}
+
+#[test]
+fn what_was_not_drawn_is_not_answered() {
+    // The words come while nothing is drawn, and the keys are of before that.
+    let mut screen = Screen::with_bob(80, 24);
+    open(&mut screen);
+    screen.lag(Duration::from_secs(4));
+    words_of(&mut screen, 7, false);
+    screen.seconds(3);
+    judge(&mut screen, "m");
+    screen.lag(Duration::ZERO);
+    judge(&mut screen, "m");
+    assert_eq!(screen.actions(), [], "they were drawn just now");
+    screen.seconds(2);
+    // The answer was typed before its question was drawn.
+    screen.key("m");
+    screen.seconds(3);
+    screen.lag(Duration::from_secs(4));
+    screen.line("yes");
+    assert_eq!(screen.actions(), []);
+    screen.lag(Duration::ZERO);
+    screen.seconds(2);
+    judge(&mut screen, "d");
+    assert_eq!(screen.actions(), [differs(Some(7))]);
 }
 
 /// Windows tells of both.
 #[test]
-fn letting_a_key_go_is_no_second_press_and_no_other_key() {
+fn letting_a_key_go_is_no_other_key() {
     let mut screen = comparing(80, 24);
     screen.key("m");
-    screen.pass(Duration::from_millis(90));
     screen.event(KeyCode::Char('m'), KeyEventKind::Release);
-    screen.pass(READ);
-    screen.event(KeyCode::Char('m'), KeyEventKind::Release);
+    for key in ['y', 'e', 's'] {
+        screen.type_in(&key.to_string());
+        screen.event(KeyCode::Char(key), KeyEventKind::Release);
+    }
+    screen.event(KeyCode::Enter, KeyEventKind::Release);
     assert_eq!(screen.actions(), []);
-    screen.key("m");
+    screen.key("enter");
     assert_eq!(screen.actions(), [same(7, "")]);
 }
 
@@ -378,25 +448,31 @@ fn whatever_comes_between_takes_a_verdict_back() {
         ("new words", |screen| words_of(screen, 8, false)),
     ];
     for (what, between) in cases {
-        let mut screen = comparing(80, 24);
-        screen.key("m");
-        assert!(screen.text().contains("once more"), "{what}");
-        screen.seconds(2);
-        between(&mut screen);
-        screen.actions();
-        assert!(!screen.text().contains("M once more"), "{what}");
-        screen.seconds(2);
-        screen.key("m");
-        assert_eq!(screen.actions(), [], "{what}");
-        screen.seconds(2);
-        screen.key("m");
-        screen.seconds(2);
-        screen.key("m");
-        assert_eq!(
-            verdicts(&mut screen).len(),
-            1,
-            "{what}: and then it can be given"
-        );
+        for typed in ["", "y", "ye", "yes"] {
+            let mut screen = comparing(80, 24);
+            screen.key("m");
+            screen.type_in(typed);
+            assert!(screen.text().contains("Type yes"), "{what}");
+            screen.seconds(2);
+            between(&mut screen);
+            if what == "enter" && typed == "yes" {
+                continue;
+            }
+            assert_eq!(verdicts(&mut screen), [], "{what} after {typed}");
+            assert!(!screen.text().contains("These are"), "{what}");
+            if what != "the other letter" {
+                screen.line(&"yes"[typed.len()..]);
+                screen.line("yes");
+            }
+            assert_eq!(verdicts(&mut screen), [], "{what} after {typed}");
+            screen.seconds(2);
+            screen.key("esc");
+            open(&mut screen);
+            screen.seconds(2);
+            judge(&mut screen, "m");
+            let given = verdicts(&mut screen).len();
+            assert_eq!(given, 1, "{what}: and then it can be given");
+        }
     }
     let mut screen = comparing(80, 24);
     screen.key("m");
@@ -413,18 +489,20 @@ fn nothing_is_judged_on_a_screen_that_is_too_small_to_show_it() {
         screen.actions();
         screen.seconds(5);
         for key in ["m", "d", "t"] {
-            twice(&mut screen, key);
+            judge(&mut screen, key);
             screen.seconds(5);
         }
         assert_eq!(screen.actions(), []);
         screen.resize(80, 24);
         screen.actions();
         assert!(screen.text().contains("[M] they match"), "nothing is typed");
-        screen.key("m");
-        screen.seconds(3);
-        screen.key("d");
+        judge(&mut screen, "m");
         assert_eq!(screen.actions(), [], "the words are there again just now");
-        twice(&mut screen, "d");
+        screen.seconds(2);
+        screen.key("d");
+        screen.key("esc");
+        screen.seconds(1);
+        judge(&mut screen, "d");
         assert_eq!(screen.actions(), [differs(Some(7))]);
     }
 }
@@ -513,26 +591,26 @@ fn letters_that_cannot_have_been_meant_do_not_count() {
     words_of(&mut screen, 7, false);
     screen.pass(Duration::from_millis(900));
     screen.key("m");
-    assert!(
-        !screen.text().contains("once more: "),
-        "nobody has read them"
-    );
+    assert!(!screen.text().contains("Type yes"), "nobody has read them");
     assert!(screen.text().contains("press it once more"));
     screen.seconds(5);
     screen.key("x");
     screen.seconds(5);
     screen.key("d");
-    assert!(!screen.text().contains("once more: "), "somebody types");
+    assert!(!screen.text().contains("Type yes"), "somebody types");
     screen.seconds(1);
     screen.key("d");
-    assert!(screen.text().contains("once more: "));
+    assert!(screen.text().contains("Type yes"));
+    screen.line("ye");
+    assert_eq!(screen.actions(), [], "in part");
+    assert!(
+        screen
+            .text()
+            .contains("that was no \"yes\", so nothing is said")
+    );
     screen.seconds(1);
-    screen.key("d");
-    assert_eq!(screen.actions(), [], "that could be a key that is held");
-    assert!(screen.text().contains("wait two seconds"));
-    assert!(screen.text().contains("once more: "));
-    screen.seconds(2);
-    screen.key("d");
+    screen.key("D");
+    screen.line("YES");
     assert_eq!(screen.actions(), [differs(Some(7))]);
 }
 
@@ -541,14 +619,14 @@ fn letters_that_cannot_have_been_meant_do_not_count() {
 fn new_words_have_to_be_compared_anew() {
     let mut screen = comparing(80, 24);
     screen.key("m");
-    screen.seconds(2);
+    screen.type_in("yes");
     words_of(&mut screen, 8, false);
-    screen.key("m");
+    screen.key("enter");
     assert_eq!(screen.actions(), [], "the words have just changed");
     words_of(&mut screen, 9, false);
     assert!(screen.text().contains("these are new words"));
     screen.seconds(2);
-    twice(&mut screen, "m");
+    judge(&mut screen, "m");
     assert_eq!(screen.actions(), [same(9, "")]);
 }
 
@@ -616,7 +694,7 @@ fn the_safety_number_needs_no_session() {
     screen.tell(number);
     screen.is_like("verify-safety");
     screen.seconds(2);
-    twice(&mut screen, "m");
+    judge(&mut screen, "m");
     assert_eq!(screen.actions(), [], "a number is typed, not waved through");
     screen.key("t");
     screen.type_in("36749 33040");
@@ -624,7 +702,7 @@ fn the_safety_number_needs_no_session() {
     assert_eq!(screen.actions(), [ask("36749 33040")]);
     screen.key("esc");
     screen.seconds(2);
-    twice(&mut screen, "d");
+    judge(&mut screen, "d");
     assert_eq!(screen.actions(), [differs(None)]);
     screen.resize(20, 6);
     screen.is_like("verify-safety-smallest");
@@ -650,7 +728,7 @@ fn the_qr_code_has_the_screen_for_itself() {
     assert_eq!(screen.rows(), drawn);
     screen.key("enter");
     screen.seconds(2);
-    twice(&mut screen, "m");
+    judge(&mut screen, "m");
     assert_eq!(screen.actions(), []);
     screen.resize(40, 20);
     screen.is_like("verify-qr-too-large");
@@ -731,8 +809,8 @@ fn without_a_session_there_is_a_reason_and_what_is_left() {
     told(&mut screen, Comparison::Impossible { why });
     screen.is_like("verify-no-session");
     screen.seconds(2);
-    screen.type_in("mdtn");
-    assert_eq!(screen.actions(), []);
+    screen.type_in("mdtns");
+    assert_eq!(screen.actions(), [], "somebody types");
     screen.key("s");
     assert_eq!(screen.actions().len(), 1);
     screen.key("q");
@@ -824,7 +902,7 @@ fn the_panel_is_of_whom_it_was_opened_for() {
         "the words are bob's: {text}"
     );
     screen.seconds(2);
-    twice(&mut screen, "m");
+    judge(&mut screen, "m");
     assert_eq!(screen.actions(), []);
     screen.key("esc");
     screen.line("/verify nobody");
@@ -854,4 +932,96 @@ fn the_commands_of_lines_work_on_the_screen_too() {
     screen.key("esc");
     screen.line("/later");
     assert_eq!(screen.actions(), [Action::Ask(Ask::Later(BOB))]);
+}
+
+/// What is asked and told takes its place from what is compared.
+#[test]
+fn what_is_pushed_off_a_small_screen_is_not_compared() {
+    let wide = "abcdefghijklmnopqrstuvwxyz123456";
+    for (name, is_logged, width, height) in [
+        ("bob", false, 20, 6),
+        ("bob", true, 20, 6),
+        (wide, true, 20, 6),
+        (wide, false, 24, 7),
+    ] {
+        let settings = Settings {
+            keys_are_logged: is_logged,
+            ..settings()
+        };
+        for (key, says) in [("m", same(7, "")), ("d", differs(Some(7)))] {
+            let mut screen = Screen::with(settings.clone(), width, height);
+            screen.meet(BOB, name);
+            open(&mut screen);
+            words_of(&mut screen, 7, false);
+            screen.key(key);
+            screen.seconds(2);
+            screen.key("x");
+            screen.seconds(2);
+            screen.key(key);
+            let whole = |screen: &mut Screen| {
+                let text = screen.text();
+                words(&code(7)).iter().all(|word| text.contains(word))
+            };
+            assert!(whole(&mut screen), "{}", screen.text());
+            screen.seconds(2);
+            screen.key(key);
+            assert!(whole(&mut screen), "{}", screen.text());
+            let why = "that is told in so many words that on such a screen nothing else has room beside it, and a few words more";
+            screen.tell(Told::NotProved {
+                peer: BOB,
+                why: why.into(),
+            });
+            assert!(!whole(&mut screen));
+            screen.line("yes");
+            assert_eq!(screen.actions(), [], "the words were away meanwhile");
+            screen.seconds(2);
+            screen.key("esc");
+            open(&mut screen);
+            screen.seconds(2);
+            screen.key("pagedown");
+            screen.seconds(2);
+            judge(&mut screen, key);
+            assert_eq!(screen.actions(), [], "they are above the screen");
+            screen.key("pageup");
+            screen.seconds(2);
+            judge(&mut screen, key);
+            assert_eq!(screen.actions(), std::slice::from_ref(&says));
+        }
+    }
+}
+
+/// Twelve groups take four rows, and the line that says that keys are logged one more.
+#[test]
+fn a_question_without_room_says_so() {
+    let settings = Settings {
+        keys_are_logged: true,
+        ..settings()
+    };
+    let mut screen = Screen::with(settings, 20, 6);
+    screen.meet(BOB, "bob");
+    open(&mut screen);
+    screen.key("s");
+    screen.tell(Told::SafetyNumber {
+        peer: BOB,
+        number: NUMBER.into(),
+    });
+    screen.seconds(2);
+    screen.actions();
+    screen.key("d");
+    assert!(screen.text().contains("make it larger"));
+    screen.line("yes");
+    for _ in 0..4 {
+        screen.seconds(2);
+        judge(&mut screen, "d");
+    }
+    assert_eq!(screen.actions(), []);
+    screen.resize(20, 7);
+    screen.seconds(2);
+    screen.actions();
+    screen.key("x");
+    screen.seconds(2);
+    screen.key("d");
+    screen.seconds(2);
+    judge(&mut screen, "d");
+    assert_eq!(screen.actions(), [differs(None)]);
 }

@@ -3,14 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::Builder;
 
 use crate::cli::talk::network::Input;
 use crate::text::{Safe, safe_line};
-use crate::tui::{self, Files, Told};
+use crate::tui::Files;
 
 /// Names of a directory that are looked at; whoever has more types more.
 const MAX_LOOKED_AT: usize = 10_000;
@@ -24,28 +22,56 @@ pub(super) fn in_home(file: &str) -> PathBuf {
 }
 
 /// Looks names up on a thread of its own, since a directory may be on a machine that does not answer. One at a
-/// time: what is asked meanwhile has no answer.
+/// time, and then what was asked last.
 #[derive(Debug, Default)]
 pub(super) struct Lookup {
-    is_looking: Arc<AtomicBool>,
+    /// What is looked up.
+    looking: Option<String>,
+    /// What was asked meanwhile.
+    next: Option<String>,
 }
 
 impl Lookup {
-    /// Tells the screen what `part` could become.
-    pub(super) fn look(&self, part: String, inputs: &Sender<Input>) {
-        if self.is_looking.swap(true, Ordering::AcqRel) {
-            return;
+    /// Begins to look up what `part` could become, which comes as [`Input::Files`].
+    ///
+    /// # Errors
+    /// Why that takes longer.
+    pub(super) fn look(&mut self, part: String, inputs: &Sender<Input>) -> Result<(), Safe> {
+        if let Some(looking) = &self.looking {
+            let directory = match split(looking).0 {
+                "" => "this directory",
+                directory => directory,
+            };
+            let words = safe_line(directory) + " has not answered yet";
+            self.next = (part != *looking).then_some(part);
+            return Err(words);
         }
-        let (is_looking, inputs) = (Arc::clone(&self.is_looking), inputs.clone());
+        self.looking = Some(part.clone());
+        let inputs = inputs.clone();
         let look = move || {
             let found = found(&part).map_err(|error| safe_line(&error.to_string()));
-            is_looking.store(false, Ordering::Release);
             // The conversation may be over.
-            let _ = inputs.send(Input::Screen(tui::Input::Told(Told::Files { part, found })));
+            let _ = inputs.send(Input::Files(part, found));
         };
-        if Builder::new().name("files".to_owned()).spawn(look).is_err() {
-            self.is_looking.store(false, Ordering::Release);
-        }
+        let started = Builder::new().name("files".to_owned()).spawn(look);
+        started.map(|_| ()).map_err(|error| {
+            self.looking = None;
+            safe_line(&error.to_string())
+        })
+    }
+
+    /// It was looked up. What is to be looked up next, if that was asked meanwhile.
+    pub(super) fn looked_up(&mut self) -> Option<String> {
+        self.looking = None;
+        self.next.take()
+    }
+}
+
+/// The directory of what is typed, as it was typed, and the beginning of the name.
+fn split(part: &str) -> (&str, &str) {
+    match part.rfind('/') {
+        Some(slash) => part.split_at(slash + 1),
+        None => ("", part),
     }
 }
 
@@ -57,10 +83,7 @@ fn found(part: &str) -> io::Result<Files> {
             has_more: false,
         });
     }
-    let (directory, beginning) = match part.rfind('/') {
-        Some(slash) => part.split_at(slash + 1),
-        None => ("", part),
-    };
+    let (directory, beginning) = split(part);
     let place = match directory {
         "" => PathBuf::from("."),
         directory => in_home(directory),
@@ -137,5 +160,29 @@ mod tests {
         }
         let found = found(&format!("{}/f", home.path().display())).unwrap();
         assert_eq!((found.names.len(), found.has_more), (MAX_OFFERED, true));
+    }
+
+    /// Such as one of a machine that is away: the threads of others would wait there too.
+    #[test]
+    fn a_directory_that_does_not_answer_is_named_and_what_is_asked_meanwhile_comes_after_it() {
+        let (inputs, answers) = std::sync::mpsc::channel();
+        let mut lookup = Lookup {
+            looking: Some("/dead/a".to_owned()),
+            next: None,
+        };
+        for part in ["/dead/a", "/dead/b", "~"] {
+            let why = lookup.look(part.to_owned(), &inputs).unwrap_err();
+            assert_eq!(why.as_str(), "/dead/ has not answered yet");
+        }
+        let next = lookup.looked_up().unwrap();
+        lookup.look(next, &inputs).unwrap();
+        let Ok(Input::Files(part, Ok(found))) = answers.recv() else {
+            panic!("no answer");
+        };
+        assert_eq!((part.as_str(), found.names.len()), ("~", 1));
+        assert_eq!(lookup.looked_up(), None, "what was asked last");
+        lookup.looking = Some("a".to_owned());
+        let why = lookup.look("b".to_owned(), &inputs).unwrap_err();
+        assert_eq!(why.as_str(), "this directory has not answered yet");
     }
 }

@@ -328,7 +328,7 @@ fn on_screen(
             return Ok(None);
         }
     };
-    read_keys(inputs.clone()).map_err(|error| no_threads(&error))?;
+    read_keys(inputs.clone(), clock).map_err(|error| no_threads(&error))?;
     on_continue(continued(inputs)).map_err(|error| no_threads(&error))?;
     let typist = Typist::Person { sees_prompt: false };
     Ok(Some((

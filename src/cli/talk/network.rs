@@ -13,7 +13,8 @@ use crate::net::{Bind, Clock, Driver, ResolveError, Signal, Socket};
 use crate::proto::EndpointConfig;
 use crate::store::KeyOffer;
 use crate::text::{Safe, safe_line};
-use crate::tui;
+use crate::time::Instant;
+use crate::tui::{self, Files};
 
 /// What wakes the loop.
 #[derive(Debug)]
@@ -29,7 +30,9 @@ pub(super) enum Input {
     /// Something that the user should know.
     Told(Safe),
     /// Something happened at the terminal that a screen is on.
-    Screen(tui::Input),
+    Screen(tui::Input, Instant),
+    /// What a part of a file name could become.
+    Files(String, Result<Files, Safe>),
     /// The process goes on after it was stopped.
     Continued,
     /// Something happened at the control socket.

@@ -49,7 +49,8 @@ impl Network {
             Ok(
                 Input::Wake
                 | Input::Found(..)
-                | Input::Screen(_)
+                | Input::Screen(..)
+                | Input::Files(..)
                 | Input::Continued
                 | Input::Control(_),
             )

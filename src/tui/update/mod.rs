@@ -17,9 +17,11 @@ use core::time::Duration;
 use ratatui_crossterm::crossterm::event::KeyEventKind;
 
 use crate::text::Safe;
+use crate::time::Instant;
 use crate::tui::app::{App, Mode};
 use crate::tui::input::{Action, Ask, Discretion, Input, Notice, Now};
 use crate::tui::keys::Stroke;
+use crate::tui::verifying::Compared;
 use crate::tui::view;
 
 /// Lines from which on a paste is asked about (irssi asks from the sixth on).
@@ -36,8 +38,8 @@ impl App {
         match input {
             Input::Key(key) if key.kind == KeyEventKind::Release => {}
             Input::Key(key) => {
-                self.is_held = key.kind == KeyEventKind::Repeat;
-                self.pressed_before = self.pressed.replace(now.instant);
+                self.taken = Some(now.instant);
+                self.pressed_before = self.pressed.replace(now.happened);
                 let stroke = Stroke::of(&key, &self.settings.keys);
                 self.on_stroke(stroke);
             }
@@ -57,12 +59,23 @@ impl App {
         mem::take(&mut self.actions)
     }
 
+    /// The terminal has taken a drawing of what there is, at this moment. Nobody answers what was not drawn.
+    pub fn drawn(&mut self, at: Instant) {
+        if let Mode::Verify(panel) = &mut self.mode {
+            panel.drawn(at);
+            let (peer, code) = (panel.peer, panel.compared().and_then(Compared::code));
+            if let (Some(code), Some(conversation)) = (code, self.with(&peer)) {
+                conversation.seen_code = Some(code);
+            }
+        }
+    }
+
     /// Goes from home to the first who is there, but not under the hands of somebody who writes: what was
     /// meant for nobody would go to whoever appears.
     fn leave_home(&mut self) {
         let now = self.now.instant;
         let is_writing = self
-            .pressed
+            .taken
             .is_some_and(|at| now.saturating_since(at) < GLANCE);
         let is_free = self.home.editor.is_empty() && matches!(self.mode, Mode::Chat);
         if self.active.is_none() && !self.conversations.is_empty() && is_free && !is_writing {

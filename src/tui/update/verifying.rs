@@ -1,13 +1,17 @@
 //! Keys in the panel that verifies somebody, and what the core tells about it.
 //!
 //! A letter there says whom we trust. Nothing has a default, and Enter does nothing but hand over what was typed. M
-//! and D ask what they mean and count when they are pressed once more. What cannot have been meant does not count:
+//! and D ask whether that is meant, and count when `yes` is typed and handed over. What cannot have been meant does
+//! not count:
 //!
 //! ```text
-//! first press   the words were there for a second, no other key just before it, none without a meaning
-//! second press  two seconds later: keys that are held repeat sooner; nothing else was done meanwhile, and what
-//!               is compared has stayed on the screen
+//! M, D    what is compared was drawn a second before the key was pressed; no other key just before it, none without
+//!         a meaning
+//! yes     its first letter was pressed when the question had been drawn; nothing else was done meanwhile, and what
+//!         is compared has stayed on the screen
 //! ```
+//!
+//! Moments are those at the terminal: a program that was busy takes keys later than they were pressed.
 
 use core::time::Duration;
 
@@ -21,17 +25,29 @@ use crate::tui::keys::{Bind, Stroke};
 use crate::tui::places::Places;
 use crate::tui::update::GLANCE;
 use crate::tui::update::modes::write;
-use crate::tui::verifying::{Armed, Compared, Verdict, Verifying, View};
+use crate::tui::verifying::{Asked, Compared, Shown, Verdict, Verifying, View};
 
 /// Nobody has compared four words after less than this.
 const READING: Duration = Duration::from_secs(1);
-/// A key that is held begins to repeat before this: after 1 s at most on Windows, 1.8 s on macOS, 2 s in GNOME.
-/// Terminals tell of that as of one that is pressed again.
-const HELD: Duration = Duration::from_secs(2);
 
-const TOO_SOON: &str = "that came too soon to be meant; press it once more";
-const AMONG_OTHERS: &str = "that came among other keys; press it once more if it is meant";
-const AT_ONCE: &str = "that came too soon; let go, wait two seconds and press it once more";
+/// What is told, and the same in a row of the smallest screen, which has to go on showing what is compared.
+type Telling = (&'static str, &'static str);
+const TOO_SOON: Telling = (
+    "that came too soon to be meant; press it once more",
+    "too soon; once more",
+);
+const AMONG_OTHERS: Telling = (
+    "that came among other keys; press it once more if it is meant",
+    "typing? once more",
+);
+const NOT_YES: Telling = (
+    "that was no \"yes\", so nothing is said",
+    "not yes: not said",
+);
+const NO_ROOM: Telling = (
+    "the question has no room beside what is compared: make the screen larger",
+    "make it larger",
+);
 
 impl App {
     /// Opens the panel, and asks to compare words if that is not under way.
@@ -114,18 +130,56 @@ impl App {
         if panel.typed.is_some() {
             return self.on_typed(stroke);
         }
-        let was_armed = panel.armed(before).is_some();
+        let asked = panel.asked(before);
+        panel.asked = None;
+        if let Some(asked) = asked {
+            return self.on_answer(asked, stroke);
+        }
+        self.on_key_of_panel(stroke);
+    }
+
+    fn on_key_of_panel(&mut self, stroke: &Stroke) {
         let page = isize::try_from(self.size.1 / 2).unwrap_or(1);
         match stroke {
             Stroke::Char(c) => self.on_letter(c.to_ascii_lowercase()),
-            Stroke::Bind(Bind::Escape | Bind::Interrupt) if was_armed => {}
             Stroke::Bind(Bind::Escape | Bind::Interrupt) => self.step_back(),
             Stroke::Bind(Bind::Verify) => self.ask_again(),
             Stroke::Bind(Bind::Up | Bind::LinesUp) => self.scroll(1),
             Stroke::Bind(Bind::Down | Bind::LinesDown) => self.scroll(-1),
             Stroke::Bind(Bind::PageUp) => self.scroll(page),
             Stroke::Bind(Bind::PageDown) => self.scroll(-page),
-            Stroke::Bind(_) | Stroke::Other => panel.is_stray = true,
+            // What was typed ends with it.
+            Stroke::Bind(Bind::Send) => self.set_stray(false),
+            Stroke::Bind(_) | Stroke::Other => self.set_stray(true),
+        }
+    }
+
+    const fn set_stray(&mut self, is_stray: bool) {
+        if let Mode::Verify(panel) = &mut self.mode {
+            panel.is_stray = is_stray;
+        }
+    }
+
+    /// Goes on with the answer to a question, or takes the question back.
+    fn on_answer(&mut self, asked: Shown<Asked>, stroke: &Stroke) {
+        let (was, at) = (asked.what, self.now.happened);
+        let is_seen = asked.since.is_some_and(|since| at >= since);
+        match stroke {
+            Stroke::Bind(Bind::Escape | Bind::Interrupt) => {}
+            Stroke::Bind(Bind::Send) if was.expects().is_none() => self.judge(was.verdict),
+            Stroke::Char(c) if was.expects() == Some(c.to_ascii_lowercase()) && is_seen => {
+                self.go_on_asking(asked, was.typed + 1);
+            }
+            // It is held, or pressed twice.
+            Stroke::Char(c) if was.typed == 0 && was.verdict.letter() == c.to_ascii_lowercase() => {
+                self.go_on_asking(asked, 0);
+            }
+            Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other if was.typed > 0 => {
+                // What follows of it is no command.
+                self.set_stray(!matches!(stroke, Stroke::Bind(Bind::Send)));
+                self.tell_in_panel(NOT_YES);
+            }
+            Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other => self.on_key_of_panel(stroke),
         }
     }
 
@@ -138,6 +192,10 @@ impl App {
         match letter {
             'm' if code.is_some() => self.press(Verdict::Same),
             'd' if compared.is_some() => self.press(Verdict::Differ),
+            't' | 'n' | 's' | 'q' if panel.is_stray => {
+                panel.is_stray = false;
+                self.tell_in_panel(AMONG_OTHERS);
+            }
             't' if compared.is_some() => {
                 (panel.typed, panel.is_stray) = (Some(Line::default()), false);
             }
@@ -152,35 +210,54 @@ impl App {
         }
     }
 
-    /// Takes a verdict whose key was pressed twice; the first time it is asked whether that is meant.
+    /// Asks whether a verdict is meant, if it can be.
     fn press(&mut self, verdict: Verdict) {
-        let (now, done, why_not) = (self.now.instant, self.done, self.why_not_meant());
+        let (done, why_not) = (self.done, self.why_not_meant());
         let Mode::Verify(panel) = &mut self.mode else {
             return;
         };
-        let before = panel.armed(done - 1);
-        let before = before.filter(|armed| armed.verdict == verdict);
-        let is_again = |it: Armed| now.saturating_since(it.at) >= HELD && !self.is_held;
-        if before.is_some_and(is_again) {
-            panel.armed = None;
-            return self.judge(verdict);
+        (panel.told, panel.is_stray, panel.above) = (None, false, 0);
+        match why_not {
+            Some(why_not) => self.tell_in_panel(why_not),
+            None => panel.ask(verdict, done),
         }
-        let why_not = before.map_or(why_not, |_| Some(AT_ONCE));
-        let is_asked = before.is_some() || why_not.is_none();
-        let at = now;
-        panel.armed = is_asked.then_some(Armed { verdict, at, done });
-        (panel.told, panel.is_stray, panel.above) = (why_not.map(Safe::from), false, 0);
+        if self.compared().is_none() {
+            self.take_back(NO_ROOM);
+        }
+    }
+
+    fn take_back(&mut self, why: Telling) {
+        if let Mode::Verify(panel) = &mut self.mode {
+            panel.asked = None;
+        }
+        self.tell_in_panel(why);
+    }
+
+    /// The question stays, with so many letters of its answer.
+    const fn go_on_asking(&mut self, mut asked: Shown<Asked>, typed: usize) {
+        (asked.what.typed, asked.what.done) = (typed, self.done);
+        if let Mode::Verify(panel) = &mut self.mode {
+            panel.asked = Some(asked);
+        }
+    }
+
+    fn tell_in_panel(&mut self, (roomy, short): Telling) {
+        let words = if self.has_roomy_panel() { roomy } else { short };
+        if let Mode::Verify(panel) = &mut self.mode {
+            panel.told = Some(words.into());
+        }
     }
 
     /// Why a letter cannot have been meant.
-    fn why_not_meant(&self) -> Option<&'static str> {
+    fn why_not_meant(&self) -> Option<Telling> {
         let Mode::Verify(panel) = &self.mode else {
             return Some(TOO_SOON);
         };
-        let now = self.now.instant;
-        let is_read = |(_, since)| now.saturating_since(since) >= READING;
-        let is_alone = |before| now.saturating_since(before) >= GLANCE;
-        if !panel.shown.is_some_and(is_read) || !self.pressed_before.is_none_or(is_alone) {
+        let at = self.now.happened;
+        let since = panel.shown.and_then(|shown| shown.since);
+        let is_read = |since| at.saturating_since(since) >= READING;
+        let is_alone = |before| at.saturating_since(before) >= GLANCE;
+        if !since.is_some_and(is_read) || !self.pressed_before.is_none_or(is_alone) {
             Some(TOO_SOON)
         } else if panel.is_stray {
             Some(AMONG_OTHERS)
@@ -202,28 +279,24 @@ impl App {
         }));
     }
 
-    /// Notes what there is to be compared on the screen, and what of it a person has seen.
+    /// Notes what there is to be compared on the screen.
     pub(super) fn see_compared(&mut self) {
-        let (compared, now) = (self.compared(), self.now.instant);
-        let Some(panel) = self.mode.panel_mut() else {
-            return;
-        };
-        panel.sees(compared, now);
-        let peer = panel.peer;
-        if let Some(code) = compared.and_then(Compared::code)
-            && let Some(conversation) = self.with(&peer)
-        {
-            conversation.seen_code = Some(code);
+        let compared = self.compared();
+        if let Some(panel) = self.mode.panel_mut() {
+            panel.sees(compared);
         }
     }
 
-    /// What there is to be compared on the screen: nothing if it is too small, or somebody types what is read out.
+    /// What there is to be compared on the screen: nothing if that does not hold all of it, or somebody types what is
+    /// read out.
     fn compared(&self) -> Option<Compared> {
         let Mode::Verify(panel) = &self.mode else {
             return None;
         };
-        let is_there = panel.typed.is_none() && Places::of(self).is_some();
-        let code = || self.code_with(self.find(&panel.peer)?);
+        let at = self.find(&panel.peer)?;
+        let is_whole = self.shows_compared(panel, self.conversations.get(at)?);
+        let is_there = panel.typed.is_none() && Places::of(self).is_some() && is_whole;
+        let code = || self.code_with(at);
         match &panel.view {
             _ if !is_there => None,
             View::Words => code().map(Compared::Words),

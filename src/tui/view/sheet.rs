@@ -17,11 +17,16 @@ const COMPARED_INDENT: usize = 12;
 /// Blanks between words that are to be read out, where there is room.
 const WIDE_GAP: &str = "      ";
 
+/// Columns of the mark where it goes on.
+const MARK: usize = 2;
+
 /// A line before it is broken.
 struct Row {
     words: Safe,
     indent: usize,
     style: Style,
+    /// Whether it is to be compared.
+    is_compared: bool,
 }
 
 /// What is shown, from top to bottom.
@@ -51,6 +56,7 @@ impl Sheet {
             words,
             indent,
             style,
+            is_compared: false,
         });
     }
 
@@ -95,6 +101,7 @@ impl Sheet {
             words: Safe::join(parts.iter().cloned(), gap),
             indent,
             style: Theme::strong(),
+            is_compared: true,
         });
     }
 
@@ -108,6 +115,23 @@ impl Sheet {
     pub(super) fn beyond(&self, area: Rect) -> usize {
         let rows = self.broken(area.width).0.len();
         rows.saturating_sub(usize::from(area.height))
+    }
+
+    /// Whether what is to be compared stands whole in so large an area, without so many rows of the beginning.
+    pub(super) fn shows_compared(&self, area: Rect, above: usize) -> bool {
+        let broken = self.broken(area.width).0;
+        let height = usize::from(area.height);
+        let most = broken.len().saturating_sub(height);
+        let above = above.min(most);
+        let has_room = |at: usize, cells: usize| {
+            // Where it goes on, a mark stands on the last row.
+            let is_marked = at + 1 == above + height && above < most;
+            let taken = if is_marked { MARK } else { 0 };
+            (above..above + height).contains(&at) && cells + taken <= usize::from(area.width)
+        };
+        let compared = broken.iter().enumerate();
+        let mut compared = compared.filter(|(_, (row, _))| row.is_compared);
+        compared.all(|(at, (row, piece))| has_room(at, row.indent + piece.cells()))
     }
 
     /// The rows as they stand on so many columns, and which of them ends what is typed.
@@ -144,7 +168,7 @@ impl Sheet {
                 .put(*piece, row.style);
             let is_last = at + 1 == height && above < most;
             if is_last {
-                pen.before_end(2).plain(" ").plain(more);
+                pen.before_end(MARK).plain(" ").plain(more);
             }
         }
         let at = typed?.checked_sub(above)?;

@@ -45,6 +45,18 @@ impl App {
         sheet.map_or(0, |sheet| sheet.beyond(inner(area)))
     }
 
+    /// Whether all that is to be compared stands whole on the screen.
+    pub(in crate::tui) fn shows_compared(&self, panel: &Verifying, of: &Conversation) -> bool {
+        let area = self.panel_place();
+        let sheet = self.sheet(panel, of, is_roomy(area));
+        sheet.shows_compared(inner(area), panel.above)
+    }
+
+    /// Whether the panel has room for whole sentences.
+    pub(in crate::tui) const fn has_roomy_panel(&self) -> bool {
+        is_roomy(self.panel_place())
+    }
+
     /// All but the line that says who it is.
     const fn panel_place(&self) -> Rect {
         let Rect { width, height, .. } = self.whole_place();
@@ -99,7 +111,7 @@ impl App {
             self.say_what_stands(&mut sheet, panel, of);
         } else {
             // Below what is compared nobody would see it.
-            let asked = self.asked(panel, &of.name).map(|(_, words)| words);
+            let asked = self.asked(panel, &of.name, false).map(|(_, words)| words);
             for words in asked.into_iter().chain(told) {
                 sheet.put(words, Theme::strong());
             }
@@ -116,7 +128,7 @@ impl App {
     fn say_what_stands(&self, sheet: &mut Sheet, panel: &Verifying, of: &Conversation) {
         let name = &of.name;
         if let View::Safety(number) = &panel.view {
-            let asked = self.asked(panel, name);
+            let asked = self.asked(panel, name, sheet.is_roomy);
             return safety(sheet, name, number.as_ref(), asked.as_ref());
         }
         match &of.comparison {
@@ -183,7 +195,7 @@ impl App {
         sheet.compared(&parts);
         sheet.gap();
         if sheet.is_roomy {
-            keys(sheet, name, other, self.asked(panel, name).as_ref());
+            keys(sheet, name, other, self.asked(panel, name, true).as_ref());
             sheet.gap();
             sheet.say(Safe::from("Step 2 of 2. ") + state + "   " + self.left(until));
         } else {
@@ -191,19 +203,28 @@ impl App {
         }
     }
 
-    /// What the next press of the key does that was pressed last.
-    fn asked(&self, panel: &Verifying, name: &Safe) -> Option<(Verdict, Safe)> {
-        let verdict = panel.armed(self.done)?.verdict;
+    /// The question that is open, and what was typed of its answer. On a small screen it takes a row, so that what is
+    /// compared stays whole.
+    fn asked(&self, panel: &Verifying, name: &Safe, is_roomy: bool) -> Option<(Verdict, Safe)> {
+        let asked = panel.asked(self.done)?.what;
         let (what, differs) = match panel.compared()? {
-            Compared::Words(_) => ("words", "they differ, "),
-            Compared::Numbers(_) => ("numbers", "they differ, "),
-            Compared::SafetyNumber => ("number", "it differs, "),
+            Compared::Words(_) => ("words", "They differ, "),
+            Compared::Numbers(_) => ("numbers", "They differ, "),
+            Compared::SafetyNumber => ("number", "It differs, "),
         };
-        let words = match verdict {
-            Verdict::Same => Safe::from("M once more: these are ") + name + "'s " + what,
-            Verdict::Differ => Safe::from("D once more: ") + differs + name + " is barred",
+        let question = match (asked.verdict, is_roomy) {
+            (Verdict::Same, true) => Safe::from("These are ") + name + "'s " + what + "?",
+            (Verdict::Differ, true) => Safe::from(differs) + name + " is barred?",
+            (Verdict::Same, false) => "same?".into(),
+            (Verdict::Differ, false) => "bar?".into(),
         };
-        Some((verdict, words))
+        let (how, then) = if is_roomy {
+            (" Type yes, then ", ": ")
+        } else {
+            (" yes+", ":")
+        };
+        let words = question + how + self.send_key() + then + asked.answer();
+        Some((asked.verdict, words))
     }
 
     fn same(

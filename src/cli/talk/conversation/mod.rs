@@ -369,8 +369,9 @@ impl Conversation {
                         return Ok(end);
                     }
                 }
-                Ok(Input::Screen(input)) => {
-                    if let Some(end) = self.on_screen(input)? {
+                Ok(Input::Files(part, found)) => self.on_files(part, found),
+                Ok(Input::Screen(input, happened)) => {
+                    if let Some(end) = self.on_screen(input, happened)? {
                         return Ok(end);
                     }
                 }

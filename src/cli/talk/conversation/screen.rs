@@ -9,7 +9,8 @@ use crate::plain::{Form, Printer};
 use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
-use crate::tui::{Ask, Card, LinkStatus, Moved, Standing};
+use crate::time::Instant;
+use crate::tui::{Ask, Card, Files, LinkStatus, Moved, Standing};
 
 /// How much of the history a conversation begins with when it is opened; `/search` and `history` have all of it.
 const EARLIER_MESSAGES: usize = 200;
@@ -21,15 +22,34 @@ impl Conversation {
     pub(super) fn on_screen(
         &mut self,
         input: crate::tui::Input,
+        happened: Instant,
     ) -> Result<Option<ExitCode>, Error> {
         let Some(screen) = self.face.screen() else {
             return Ok(None);
         };
-        let taken = screen.take(input);
+        let taken = screen.take(input, happened);
         if screen.wants_to_leave() && self.state.leaving.is_none() {
             self.state.leaving = Some(self.clock.now());
         }
         self.printed(taken)
+    }
+
+    fn look_up(&mut self, part: String) {
+        let began = self.state.lookup.look(part.clone(), &self.sender);
+        if let (Err(why), Some(screen)) = (began, self.face.screen()) {
+            screen.files(part, Err(why));
+        }
+    }
+
+    /// Names of files were looked up.
+    pub(super) fn on_files(&mut self, part: String, found: Result<Files, Safe>) {
+        let next = self.state.lookup.looked_up();
+        if let Some(screen) = self.face.screen() {
+            screen.files(part, found);
+        }
+        if let Some(next) = next {
+            self.look_up(next);
+        }
     }
 
     /// Takes the terminal over again: whoever had stopped us may have left it to others meanwhile.
@@ -128,7 +148,7 @@ impl Conversation {
             } => self.search(words, with, within),
             Ask::Around(which) => self.show_around(which),
             Ask::Delete(which) => self.delete_of_screen(which),
-            Ask::Files(part) => self.state.lookup.look(part, &self.sender),
+            Ask::Files(part) => self.look_up(part),
             Ask::Export { file, lines } => self.write_out(&file, &lines),
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);

@@ -16,8 +16,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
-    self, Action, App, Card, Comparison, Earlier, Guest, Hit, LinkStatus, Now, Osc, Reader, Said,
-    Settings, Standing, Terminal, Through, Ticket, Told, Which,
+    self, Action, App, Card, Comparison, Earlier, Files, Guest, Hit, LinkStatus, Now, Osc, Reader,
+    Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
 };
 
 /// A screen, and the terminal that it is on.
@@ -78,7 +78,7 @@ impl Screen {
         }
         let (width, height) = Terminal::size()?;
         Ok(Self {
-            app: App::new(settings, width, height, now(clock)),
+            app: App::new(settings, width, height, now(clock, clock.now())),
             terminal,
             clock,
             orders: Orders::default(),
@@ -93,18 +93,22 @@ impl Screen {
         })
     }
 
-    /// Takes what happens at the terminal.
+    /// Takes what happened at the terminal, at this moment: keys may have waited since.
     ///
     /// # Errors
     /// What writing to the terminal fails with.
-    pub(in crate::cli::talk) fn take(&mut self, input: tui::Input) -> io::Result<()> {
+    pub(in crate::cli::talk) fn take(
+        &mut self,
+        input: tui::Input,
+        happened: Instant,
+    ) -> io::Result<()> {
         // What is typed after the goodbye would be neither sent nor missed.
         let is_typed = matches!(input, tui::Input::Key(_) | tui::Input::Paste(_));
         if self.wants_to_leave && is_typed {
             return Ok(());
         }
         self.is_stale = true;
-        for action in self.app.update(input, now(self.clock)) {
+        for action in self.app.update(input, now(self.clock, happened)) {
             match action {
                 Action::Send { peer, ticket, text } => {
                     self.orders.push(Order::Send { peer, ticket, text });
@@ -151,12 +155,16 @@ impl Screen {
     fn give_back_during(&mut self, pause: impl FnOnce()) -> io::Result<()> {
         self.terminal.suspend(pause)?;
         let (width, height) = Terminal::size()?;
-        self.take(tui::Input::Resize { width, height })
+        self.take_now(tui::Input::Resize { width, height })
+    }
+
+    fn take_now(&mut self, input: tui::Input) -> io::Result<()> {
+        self.take(input, self.clock.now())
     }
 
     /// Hands over what the core tells. What the terminal says to that is told by the next drawing.
     fn tell(&mut self, told: Told) {
-        let _ = self.take(tui::Input::Told(told));
+        let _ = self.take_now(tui::Input::Told(told));
     }
 
     /// Draws, if something has changed.
@@ -166,6 +174,7 @@ impl Screen {
     pub(in crate::cli::talk) fn draw(&mut self) -> io::Result<()> {
         if core::mem::take(&mut self.is_stale) {
             self.terminal.draw(&mut self.app)?;
+            self.app.drawn(self.clock.now());
         }
         Ok(())
     }
@@ -310,6 +319,11 @@ impl Screen {
         self.tell(Told::NotDeleted(why));
     }
 
+    /// Tells what a part of a file name could become.
+    pub(in crate::cli::talk) fn files(&mut self, part: String, found: Result<Files, Safe>) {
+        self.tell(Told::Files { part, found });
+    }
+
     pub(in crate::cli::talk) fn guest(&mut self, guest: Guest) {
         self.tell(Told::Guest(guest));
     }
@@ -381,7 +395,7 @@ impl Screen {
         if let Ok((width, height)) = Terminal::size()
             && (width, height) != self.app.size()
         {
-            let _ = self.take(tui::Input::Resize { width, height });
+            let _ = self.take_now(tui::Input::Resize { width, height });
         }
     }
 
@@ -394,7 +408,7 @@ impl Screen {
     pub(in crate::cli::talk) fn tick(&mut self) {
         if self.is_due() {
             self.ticked = self.clock.now();
-            let _ = self.take(tui::Input::Tick);
+            let _ = self.take_now(tui::Input::Tick);
         }
     }
 }
@@ -425,24 +439,25 @@ fn said_before(entry: Entry) -> Earlier {
     }
 }
 
-fn now(clock: Clock) -> Now {
+fn now(clock: Clock, happened: Instant) -> Now {
     Now {
         instant: clock.now(),
         unix: clock.unix_time(),
+        happened,
     }
 }
 
-/// Reads what happens at the terminal, on a thread that ends with the process. A terminal that is gone
+/// Reads what happens at the terminal and when, on a thread that ends with the process. A terminal that is gone
 /// ends the program as a hang-up does.
 ///
 /// # Errors
 /// If no thread can be started.
-pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>) -> io::Result<()> {
+pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io::Result<()> {
     let forward = move || {
         let mut reader = Reader::default();
         loop {
             let input = match reader.read() {
-                Ok(Some(input)) => Input::Screen(input),
+                Ok(Some(input)) => Input::Screen(input, clock.now()),
                 Ok(None) => continue,
                 Err(_) => Input::Signal(Signal::Hangup),
             };
