@@ -106,6 +106,11 @@ impl Seen {
             .map_or(Verdict::Late, |missing| Verdict::New { missing })
     }
 
+    /// Whether anything is known of a log.
+    pub(super) fn remembers(&self, log: LogId) -> bool {
+        self.log(log).is_some()
+    }
+
     /// Another connection begins: its sender starts with all that waits, oldest first.
     pub(super) const fn start_anew(&mut self) {
         self.meetings_before = self.meetings;

@@ -196,7 +196,7 @@ impl Receiver {
         if self.is_untaken(name) {
             return Ok(None);
         }
-        let verdict = self.seen.judge(name, turn.now);
+        let verdict = self.verdict(name, turn.now);
         if verdict == Verdict::Taken {
             self.owe_receipt(name);
             return Ok(None);
@@ -216,8 +216,23 @@ impl Receiver {
         }
     }
 
-    /// Whether the application has it and has not decided. What is untaken of a log that is remembered ascends, so
-    /// that the newest mostly tells.
+    /// What is to be done with a message that is not untaken. What is untaken of one log ascends, also if that was
+    /// forgotten meanwhile.
+    fn verdict(&self, name: Name, now: Instant) -> Verdict {
+        let verdict = self.seen.judge(name, now);
+        let is_above = |it: &Name| it.log == name.log && it.sequence > name.sequence;
+        let is_passed = || {
+            let mut untaken = self.untaken.iter().map(|(untaken, _)| untaken);
+            !self.seen.remembers(name.log) && untaken.any(is_above)
+        };
+        match verdict {
+            Verdict::New { .. } if is_passed() => Verdict::Late,
+            Verdict::New { .. } | Verdict::Taken | Verdict::Late | Verdict::TooManyLogs => verdict,
+        }
+    }
+
+    /// Whether the application has it and has not decided. What is untaken of one log ascends, so that the
+    /// newest mostly tells.
     fn is_untaken(&self, name: Name) -> bool {
         let newest = self.untaken.back().map(|(newest, _)| newest);
         let is_above = newest.is_some_and(|it| it.log == name.log && it.sequence < name.sequence);
@@ -385,5 +400,24 @@ impl From<Record<'_>> for Arrival {
             len: record.body.len(),
             stream,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_untaken_of_a_log_ascends_although_the_log_was_forgotten() {
+        let name = |sequence| Name {
+            log: LogId(1),
+            sequence,
+        };
+        let (mut receiver, now) = (Receiver::default(), Instant::ZERO);
+        receiver.untaken.push_back((name(5), 0));
+        assert_eq!(receiver.verdict(name(3), now), Verdict::Late);
+        let new = Verdict::New { missing: 0 };
+        assert_eq!(receiver.verdict(name(6), now), new);
+        assert!(Receiver::default().verdict(name(3), now) == new);
     }
 }

@@ -163,6 +163,8 @@ pub enum Told {
         /// Which of them it is.
         at: usize,
     },
+    /// Nothing is shown around a message that was found, and why.
+    NotAround(Safe),
     /// A message was done away with, wherever it was kept.
     Deleted(Which),
     /// It was not, and why.
@@ -488,7 +490,7 @@ pub enum Ask {
     },
     /// Do away with a message here; it comes as [`Told::Deleted`] or [`Told::NotDeleted`].
     Delete(Which),
-    /// Look up what was said around a message; it comes as [`Told::Around`].
+    /// Look up what was said around a message; it comes as [`Told::Around`] or [`Told::NotAround`].
     Around(Which),
     /// Find files whose names begin like this; they come as [`Told::Files`].
     Files(String),

@@ -263,3 +263,26 @@ fn who_has_put_us_out_is_said_to_be_asked_again() {
     caller.kill();
     assert_eq!(quit(program).code, Some(0));
 }
+
+#[test]
+fn what_an_earlier_run_left_tells_when_it_came_and_goes_with_the_history() {
+    let (alice, bob) = Home::friends();
+    std::fs::write(bob.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    Kept::in_home(&bob.path("")).add(&alice.key(), 800 * 24, Fate::Unread, b"of long ago");
+    let (mut listener, _) = listen(&bob, &[]);
+    listener.said("of long ago");
+    listener.say("@alice for later");
+    listener.said("[1] queued: ");
+    listener.say("/info 2");
+    let told = listener.said("alice: 20");
+    let year = |line: &str| line.split("alice: ").nth(1)?.get(..4)?.parse::<u32>().ok();
+    listener.say("/info 1");
+    let today = listener.said("me [1]: 20").replace("me [1]: ", "alice: ");
+    assert!(year(&told) < year(&today), "{told:?} {today:?}");
+    bob.run(&["history", "purge", "--all", "--yes"]);
+    listener.say("/info 2");
+    listener.said("there is no such message with alice in this run");
+    listener.say("/info 1");
+    listener.said("me [1]: 20");
+    assert_eq!(quit(listener).code, Some(0));
+}

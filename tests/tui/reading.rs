@@ -520,3 +520,25 @@ fn many_messages_at_once_ring_once_and_are_counted() {
     screen.seconds(5);
     assert_eq!(screen.actions(), []);
 }
+
+/// What covers a conversation covers words of ours there.
+#[test]
+fn a_hit_that_is_gone_says_so_over_the_list() {
+    let mut screen = Screen::with_three(80, 10);
+    let name = screen.message(CAROL, "").name;
+    screen.tell(Told::Found {
+        hits: vec![hit(CAROL, name, "09:12 carol: the needle")],
+        sum: vec!["found: 1".into()],
+    });
+    screen.key("enter");
+    let which = Which {
+        peer: CAROL,
+        name,
+        is_ours: false,
+    };
+    assert_eq!(screen.actions(), [Action::Ask(Ask::Around(which))]);
+    let why = "that message is not in the history any more";
+    screen.tell(Told::NotAround(why.into()));
+    assert_eq!(screen.rule(), why);
+    assert!(screen.text().contains("carol: the needle"), "still there");
+}

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::chat::{Incoming, Name, Outgoing, Received, State};
+use crate::chat::{ContactId, Incoming, Name, Outgoing, Received, State};
 use crate::id::PeerId;
+use crate::store::Which;
 use crate::text::Safe;
 use crate::time::UnixTime;
 
@@ -65,6 +66,19 @@ impl Spoken {
         }
     }
 
+    /// What the store calls it.
+    pub(super) fn which(&self) -> Which {
+        Which {
+            contact: self.peer.into(),
+            name: self.name,
+            is_ours: self.own.is_some(),
+        }
+    }
+
+    const fn waits(&self) -> bool {
+        matches!(self.own, Some((_, State::Queued | State::Sent)))
+    }
+
     const fn has_failed(&self) -> bool {
         matches!(self.own, Some((_, State::Failed(_))))
     }
@@ -116,6 +130,26 @@ impl Backlog {
         let found = self.messages.iter().rposition(|it| it == message);
         let gone = found.and_then(|at| self.messages.remove(at));
         self.bytes -= gone.map_or(0, |it| it.text.len());
+    }
+
+    /// Takes a message away that was deleted, whoever did that.
+    pub(super) fn forget_deleted(&mut self, which: Which) {
+        self.retain(|it| it.which() != which);
+    }
+
+    /// Takes away what is history no longer: that of a contact, or of all, and what of it is older than `before`. What
+    /// waits is no history yet.
+    pub(super) fn forget_purged(&mut self, contact: Option<ContactId>, before: Option<UnixTime>) {
+        self.retain(|it| {
+            let is_of_another = contact.is_some_and(|contact| contact.peer() != it.peer);
+            let is_newer = before.is_some_and(|before| it.at >= before);
+            is_of_another || is_newer || it.waits()
+        });
+    }
+
+    fn retain(&mut self, stays: impl Fn(&Spoken) -> bool) {
+        self.messages.retain(stays);
+        self.bytes = self.messages.iter().map(|it| it.text.len()).sum();
     }
 }
 
@@ -171,6 +205,52 @@ mod tests {
         assert_eq!(backlog.last_failed(BOB), Some(&found));
         backlog.forget(&found);
         assert_eq!(backlog.failed(1), None);
+    }
+
+    #[test]
+    fn what_was_deleted_or_purged_can_be_named_no_longer() {
+        let filled = || {
+            let mut backlog = Backlog::default();
+            for (peer, sequence, number) in [
+                (BOB, 0, None),
+                (BOB, 0, Some(1)),
+                (CAROL, 0, None),
+                (BOB, 1, None),
+                (BOB, 1, Some(2)),
+            ] {
+                let at = UnixTime(sequence);
+                backlog.push(Spoken {
+                    at,
+                    ..spoken(peer, sequence, number)
+                });
+            }
+            backlog.moved(BOB, spoken(BOB, 0, None).name, State::Delivered);
+            backlog
+        };
+        let left = |backlog: &Backlog| {
+            let all = backlog.messages.iter();
+            assert_eq!(backlog.bytes, 6 * all.len());
+            let told = |it: &Spoken| (it.peer == BOB, it.at.0, it.own.is_some());
+            all.map(told).collect::<Vec<_>>()
+        };
+        let mut backlog = filled();
+        backlog.forget_deleted(spoken(BOB, 0, None).which());
+        let others = [
+            (true, 0, true),
+            (false, 0, false),
+            (true, 1, false),
+            (true, 1, true),
+        ];
+        assert_eq!(
+            left(&backlog),
+            others,
+            "not ours, nor another's of that name"
+        );
+        let mut backlog = filled();
+        backlog.forget_purged(Some(BOB.into()), Some(UnixTime(1)));
+        assert_eq!(left(&backlog), others[1..]);
+        backlog.forget_purged(None, None);
+        assert_eq!(left(&backlog), [(true, 1, true)], "it waits");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::id::StreamId;
 /// Something that the reader or the writer of a stream should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEvent {
-    /// There is more to read. Not told again before something was read.
+    /// There is more to read. Not told again before something was read, and then of what has come since: whoever
+    /// leaves something unread knows of it.
     Readable(StreamId),
     /// Everything up to the stream's end has been read. The stream is over.
     Finished(StreamId),

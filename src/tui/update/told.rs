@@ -81,7 +81,7 @@ impl App {
             Told::NotProved { peer, why } => self.on_not_proved(peer, why),
             Told::Code { lines, text } => self.show_code(lines, text),
             Told::Deleted(which) => self.on_deleted(which),
-            Told::NotDeleted(why) => self.tell(why),
+            Told::NotDeleted(why) | Told::NotAround(why) => self.tell(why),
             Told::Files { part, found } => self.on_files(&part, found),
             Told::Found { hits, sum } => self.on_found(hits, sum),
             Told::Around { messages, at } => self.on_around(messages, at),

@@ -159,8 +159,11 @@ impl Conversation {
         let found = (self.profile.journal).around(of, MOST_AROUND, MOST_AROUND_BYTES);
         let around = match found {
             Ok(Some(around)) => around,
-            Ok(None) => return self.warn("that message is not in the history any more".into()),
-            Err(error) => return self.complain(&error.into()),
+            Ok(None) => return self.nothing_around("that message is not in the history any more"),
+            Err(error) => {
+                self.complain(&error.into());
+                return self.nothing_around("that message cannot be read");
+            }
         };
         let label = self.label(&which.peer);
         let now = Stamp::local(self.clock.unix_time());
@@ -168,6 +171,12 @@ impl Conversation {
         let messages = around.entries.iter().map(told).collect();
         if let Some(screen) = self.face.screen() {
             screen.around(messages, around.at);
+        }
+    }
+
+    fn nothing_around(&mut self, why: &'static str) {
+        if let Some(screen) = self.face.screen() {
+            screen.nothing_around(why.into());
         }
     }
 

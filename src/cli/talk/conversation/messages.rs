@@ -81,7 +81,7 @@ impl Conversation {
             Err(error) => (false, Err(error)),
         };
         let end = self.printed(result)?;
-        self.remember_theirs(peer, message);
+        self.remember_theirs(peer, message, came.unwrap_or(now));
         if self.face.is_service() {
             let said = Said::incoming(self.who(&peer), message, is_again);
             self.programs.hold(said, (contact, message.name), now);

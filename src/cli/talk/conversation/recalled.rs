@@ -1,6 +1,6 @@
 //! Messages that a person in lines names again: to copy, to quote, to send once more. A screen has its own.
 
-use crate::chat::{Incoming, Outgoing, State};
+use crate::chat::{ContactId, Incoming, Outgoing, State};
 use crate::cli::talk::backlog::Spoken;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Error, ExitCode};
@@ -9,6 +9,7 @@ use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Deletion, Which};
 use crate::text::{Safe, safe_line};
+use crate::time::UnixTime;
 use crate::tui;
 
 impl Conversation {
@@ -17,9 +18,9 @@ impl Conversation {
         self.is_person() && !self.face.is_screen()
     }
 
-    pub(super) fn remember_theirs(&mut self, peer: PeerId, message: &Incoming) {
+    /// `at`: when it came.
+    pub(super) fn remember_theirs(&mut self, peer: PeerId, message: &Incoming, at: UnixTime) {
         if self.remembers() {
-            let at = self.clock.unix_time();
             self.state.backlog.push(Spoken::theirs(peer, message, at));
         }
     }
@@ -75,14 +76,8 @@ impl Conversation {
         let Some(message) = self.recall(n) else {
             return;
         };
-        let which = Which {
-            contact: message.peer.into(),
-            name: message.name,
-            is_ours: message.own.is_some(),
-        };
-        match self.delete_kept(which) {
+        match self.delete_kept(message.which()) {
             Ok(Deletion::Done | Deletion::Lingers | Deletion::NotKept) => {
-                self.state.backlog.forget(&message);
                 let words = Safe::from("deleted: ") + beginning(&message.text);
                 self.warn(
                     words + "; the other side keeps its own, and what is printed stays printed",
@@ -122,16 +117,28 @@ impl Conversation {
         if done == Deletion::Lingers {
             self.warn(LINGERS.into());
         }
-        if matches!(done, Deletion::Done | Deletion::Lingers | Deletion::NotKept)
-            && let Some(screen) = self.face.screen()
-        {
-            screen.deleted(tui::Which {
-                peer: which.contact.peer(),
-                name: which.name,
-                is_ours: which.is_ours,
-            });
+        if matches!(done, Deletion::Done | Deletion::Lingers | Deletion::NotKept) {
+            self.state.backlog.forget_deleted(which);
+            if let Some(screen) = self.face.screen() {
+                screen.deleted(tui::Which {
+                    peer: which.contact.peer(),
+                    name: which.name,
+                    is_ours: which.is_ours,
+                });
+            }
         }
         Ok(done)
+    }
+
+    /// Does away with history, also with what lines have of it. Says how many messages went.
+    pub(super) fn purge_kept(
+        &mut self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+    ) -> Result<u64, Error> {
+        let gone = self.profile.journal.purge(contact, before)?;
+        self.state.backlog.forget_purged(contact, before);
+        Ok(gone)
     }
 
     /// Quotes a message in what is said next.

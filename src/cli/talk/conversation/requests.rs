@@ -398,7 +398,7 @@ impl Conversation {
             let messages = self.profile.journal.count_purged(contact, before)?;
             return Ok(json!({ "messages": messages }));
         }
-        let gone = self.profile.journal.purge(contact, before)?;
+        let gone = self.purge_kept(contact, before)?;
         Ok(json!({ "messages": gone }))
     }
 

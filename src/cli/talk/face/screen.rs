@@ -309,6 +309,11 @@ impl Screen {
         self.tell(Told::Around { messages, at });
     }
 
+    /// Tells why there is nothing around a message.
+    pub(in crate::cli::talk) fn nothing_around(&mut self, why: Safe) {
+        self.tell(Told::NotAround(why));
+    }
+
     /// A message is kept nowhere any more.
     pub(in crate::cli::talk) fn deleted(&mut self, which: Which) {
         self.tell(Told::Deleted(which));

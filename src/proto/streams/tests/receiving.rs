@@ -523,3 +523,25 @@ fn a_reader_is_told_once_until_it_reads_and_never_forgotten() {
     deliver(&mut streams, &[piece(2, 4, false, b"e")]).unwrap();
     assert_eq!(events(&mut streams), readable);
 }
+
+#[test]
+fn whoever_reads_in_part_gets_the_rest_and_is_told_of_what_comes_and_of_the_end() {
+    let mut streams = Streams::new();
+    let id = StreamId(2);
+    let readable = [StreamEvent::Readable(id)];
+    deliver(&mut streams, &[piece(2, 0, false, b"abcd")]).unwrap();
+    assert_eq!(events(&mut streams), readable);
+    assert_eq!(read(&mut streams, id, 1), b"a");
+    assert_eq!(events(&mut streams), [], "the reader left it");
+    assert_eq!(read(&mut streams, id, 1), b"b");
+    // Out of order: nothing can be read of it yet.
+    deliver(&mut streams, &[piece(2, 6, true, b"gh")]).unwrap();
+    assert_eq!(events(&mut streams), []);
+    deliver(&mut streams, &[piece(2, 4, false, b"ef")]).unwrap();
+    assert_eq!(events(&mut streams), readable);
+    deliver(&mut streams, &[piece(2, 8, true, b"")]).unwrap();
+    assert_eq!(read(&mut streams, id, 5), b"cdefg");
+    assert_eq!(events(&mut streams), [], "h was there when it was told");
+    assert_eq!(read(&mut streams, id, 5), b"h");
+    assert_eq!(events(&mut streams), [StreamEvent::Finished(id)]);
+}
