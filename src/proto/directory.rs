@@ -1,5 +1,7 @@
 //! What is kept of people: found by their keys, or at once by their places.
 
+use core::cell::Cell;
+
 use crate::id::PeerId;
 use crate::proto::rng::CoreRng;
 use crate::proto::table::{KeyHash, Table};
@@ -41,6 +43,8 @@ pub(crate) struct Directory<T> {
     numbers: Table<u32>,
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
+    /// What was found last: a packet asks for the same several times.
+    last: Cell<u32>,
 }
 
 #[derive(Debug)]
@@ -57,6 +61,7 @@ impl<T: Keyed> Directory<T> {
             numbers: Table::default(),
             slots: Vec::new(),
             free: Vec::new(),
+            last: Cell::new(0),
         }
     }
 
@@ -67,7 +72,13 @@ impl<T: Keyed> Directory<T> {
 
     fn number(&self, key: &PeerId) -> Option<u32> {
         let is_it = |number: &u32| self.numbered(*number).is_some_and(|it| it.key() == key);
-        self.numbers.find(self.hash.of(key), is_it).copied()
+        let last = self.last.get();
+        if is_it(&last) {
+            return Some(last);
+        }
+        let number = self.numbers.find(self.hash.of(key), is_it).copied()?;
+        self.last.set(number);
+        Some(number)
     }
 
     fn numbered(&self, number: u32) -> Option<&T> {
