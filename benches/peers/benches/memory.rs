@@ -234,6 +234,7 @@ fn cost(scale: Scale) {
     let mut one = Bench::new(1, 1);
     let mut few = Bench::new(count / 10, 1);
     let mut many = Bench::new(count, 10);
+    let mut lone = Bench::new(count, count);
     let messages = scale.of(5_000, 100);
     let all = take_turns(
         rounds,
@@ -244,6 +245,9 @@ fn cost(scale: Scale) {
             }),
             Case::new(format!("{count} sessions, every tenth talks"), || {
                 many.round(messages)
+            }),
+            Case::new(format!("{count} sessions, one of them talks"), || {
+                lone.round(messages)
             }),
         ],
     );
