@@ -13,6 +13,9 @@ use core::time::Duration;
 use crate::text::{MAX_NAME_LEN, Safe, nearest, safe_line};
 use crate::time::parse_duration;
 
+/// Digits of a safety number, however they are grouped.
+pub(crate) const SAFETY_NUMBER_DIGITS: usize = 60;
+
 /// A line, as its author means it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Typed<'a> {
@@ -199,11 +202,13 @@ impl<'a> Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// A name may be made of digits; several groups of them are a number.
+    /// A name may be made of digits; several groups of them are a number, unless a whole one follows the first.
     fn number(rest: &'a str) -> Self {
         let is_digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
         let (first, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        let is_read_out = is_digits(first) && (!after.is_empty() || first.len() > MAX_NAME_LEN);
+        let digits = after.bytes().filter(u8::is_ascii_digit).count();
+        let is_group = !after.is_empty() && digits != SAFETY_NUMBER_DIGITS;
+        let is_read_out = is_digits(first) && (is_group || first.len() > MAX_NAME_LEN);
         if first.is_empty() || is_read_out {
             Self::Number(None, rest)
         } else {
@@ -377,6 +382,28 @@ mod tests {
                 "{misused}"
             );
         }
+    }
+
+    #[test]
+    fn a_name_of_digits_may_stand_before_a_whole_number() {
+        let number = "12345 ".repeat(12);
+        let (whole, rest) = (number.trim(), number.trim().split_once(' ').unwrap().1);
+        let read = |line: &str| {
+            let Typed::Command(Command::Number(name, digits)) = Typed::parse(line) else {
+                panic!("{line} is no number");
+            };
+            (name.map(str::to_owned), digits.to_owned())
+        };
+        let for_2024 = (Some("2024".to_owned()), whole.to_owned());
+        assert_eq!(read(&format!("/number 2024 {whole}")), for_2024);
+        assert_eq!(read(&format!("/number {whole}")), (None, whole.to_owned()));
+        assert_eq!(read(&format!("/number {rest}")), (None, rest.to_owned()));
+        assert_eq!(
+            read("/number 2024"),
+            (Some("2024".to_owned()), String::new())
+        );
+        let joined = whole.replace(' ', "");
+        assert_eq!(read(&format!("/number {joined}")), (None, joined.clone()));
     }
 
     #[test]

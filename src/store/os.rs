@@ -8,7 +8,7 @@ use std::fs::File;
 use std::fs::{DirBuilder, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// Who owns a file and what others may do with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -151,6 +151,28 @@ pub(super) fn shell(command_line: &str) -> Command {
     command.args(["/D", "/S", "/C"]);
     command.raw_arg(format!("\"{command_line}\""));
     command
+}
+
+/// Has a command lead a group of its own, which what it starts belongs to as well.
+#[cfg(unix)]
+pub(crate) fn lead_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+pub(crate) fn lead_group(_: &mut Command) {}
+
+/// Kills a command that leads a group and that nobody has waited for yet, and what stayed in its group; on Windows
+/// the command alone.
+pub(crate) fn end_group(child: &mut Child) {
+    #[cfg(unix)]
+    let _ = rustix::process::kill_process_group(
+        rustix::process::Pid::from_child(child),
+        rustix::process::Signal::KILL,
+    );
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Modes and links, for tests of the checks.

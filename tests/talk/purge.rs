@@ -1,7 +1,13 @@
 //! What somebody at a terminal sees of the history, and is asked before it is deleted.
 
-use crate::filled::{Fate, Kept};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use securechat::store::IdentityLock;
+
+use crate::filled::{self, Fate, Kept};
 use crate::home::Home;
+use crate::program::until;
 use crate::terminal;
 
 fn filled() -> (Home, Home) {
@@ -43,4 +49,47 @@ fn only_yes_deletes() {
     let mut again = purge();
     again.said("there is nothing to delete");
     assert_eq!(again.end().code, Some(0));
+}
+
+/// The lock of alice's identity, if nobody has it.
+fn lock(alice: &Home) -> Option<IdentityLock> {
+    let home = alice.path("");
+    IdentityLock::acquire(&filled::paths(&home).lock(&filled::identity(&home))).ok()
+}
+
+/// Nobody could talk for as long as the question stood on some terminal.
+#[test]
+fn others_may_have_the_identity_while_somebody_thinks() {
+    let (alice, _bob) = filled();
+    let mut asked = terminal::start(alice.command(&["history", "purge", "--in", "bob"]));
+    asked.shown("delete 1 message with bob? (yes, no) ");
+    drop(until("the identity", || lock(&alice)));
+    asked.say("yes");
+    asked.said("1 message deleted");
+    assert_eq!(asked.end().code, Some(0));
+}
+
+/// Nobody could talk for as long as a page of it stood on some terminal.
+#[test]
+fn others_may_have_the_identity_while_somebody_reads() {
+    let (alice, bob) = Home::friends();
+    let mut kept = Kept::in_home(&alice.path(""));
+    // More than a pipe holds.
+    let body = "x".repeat(10_000);
+    for _ in 0..20 {
+        kept.add(&bob.key(), 1, Fate::Read, body.as_bytes());
+    }
+    drop(kept);
+    let mut show = alice.command(&["history", "show"]);
+    let mut reader = show
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().ends_with(&body));
+    drop(until("the identity", || lock(&alice)));
+    assert!(reader.try_wait().unwrap().is_none(), "it is not read yet");
+    assert_eq!(lines.count(), 19);
+    assert!(reader.wait().unwrap().success());
 }

@@ -73,6 +73,22 @@ fn who_leaves_is_asked_about_what_was_written_and_not_sent() {
 }
 
 #[test]
+fn nobody_leaves_by_an_answer_to_what_the_screen_is_too_small_to_ask() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.type_in("half a thought");
+    screen.key("alt-2");
+    screen.line("/quit");
+    screen.resize(19, 10);
+    screen.actions();
+    screen.key("y");
+    assert_eq!(screen.actions(), []);
+    screen.resize(80, 10);
+    screen.actions();
+    screen.key("y");
+    assert_eq!(screen.actions(), [Action::Quit], "it is asked still");
+}
+
+#[test]
 fn the_terminal_is_given_back_redrawn_and_its_mouse_is_off() {
     let mut screen = Screen::with_bob(80, 10);
     screen.key("ctrl-z");

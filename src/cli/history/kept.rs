@@ -42,7 +42,14 @@ impl Kept {
         if let Some(running) = Running::find(context)? {
             return Ok(Found::Beside(running));
         }
-        let secret = identity::unlock(context)?;
+        Self::by(identity::unlock(context)?, context)
+    }
+
+    /// Takes the lock of an identity that is unlocked, or finds the program that has it.
+    ///
+    /// # Errors
+    /// SC15 or SC41.
+    pub(super) fn by(secret: StaticSecret, context: &Context) -> Result<Found, Error> {
         match Turn::wait(context, &secret.public(), BRIEF)? {
             Turn::Ours(lock) => {
                 let kept = Self::of(context, secret, lock);
@@ -71,6 +78,11 @@ impl Kept {
             keep: context.config.keep,
             _lock: lock,
         }
+    }
+
+    /// Lets others have the identity, until [`Kept::by`].
+    pub(super) fn release(self) -> StaticSecret {
+        self.secret
     }
 
     /// The store, and what waits there; none if nothing was ever kept, since looking makes none.

@@ -4,6 +4,7 @@ mod form;
 mod kept;
 mod people;
 mod running;
+mod spool;
 mod when;
 
 pub(in crate::cli) use self::form::{Record, transcript};
@@ -20,7 +21,8 @@ use crate::cli::args::{
 };
 use crate::cli::history::form::Form;
 use crate::cli::history::kept::{Found, Kept};
-use crate::cli::history::people::People;
+use crate::cli::history::people::{People, Who};
+use crate::cli::history::spool::Spool;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
@@ -86,14 +88,13 @@ fn show(
         ..times(&args.filter, &kept)
     };
     let form = form(context.globals.json, kept.now);
-    let mut printed = None;
+    let mut spool = Spool::new(&context.out);
     let unreadable = archive.visit(&filter, args.last, |entry| {
-        let line = context.out.data(&form.line(&entry, &people));
-        printed.insert(line).is_ok()
+        spool.put(form.line(&entry, &people))
     })?;
-    match printed {
-        Some(printed) => printed?,
-        None => context.out.note(&"no such message is kept".into()),
+    drop((archive, kept));
+    if !spool.finish()? {
+        context.out.note(&"no such message is kept".into());
     }
     Ok(tell_unreadable(unreadable, context))
 }
@@ -250,38 +251,59 @@ fn tell_loss(loss: &Loss, path: &Path, context: &Context) -> ExitCode {
     ExitCode::Storage
 }
 
-/// Deletes what is over.
+/// Deletes what is over, once somebody has said so. Others may have the identity while nobody has.
 fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> {
     if !args.yes && !input::can_ask(context.globals.no_input) {
         return Err(Error::NeedsInput(Prompt::Deletion));
     }
     let people = People::load(context)?;
     let who = people.who(args.peer.as_deref())?;
-    let kept = match Kept::find(context)? {
+    let mut kept = match Kept::find(context)? {
         Found::Alone(kept) => kept,
         Found::Beside(running) => return running::purge(running, args, context),
     };
+    let before = args.before.map(|it| kept.moment(it));
+    if !args.yes {
+        let Some(question) = ask_of(&kept, &who, before, &people)? else {
+            context.out.note(&"there is nothing to delete".into());
+            return Ok(ExitCode::Done);
+        };
+        let secret = kept.release();
+        if !input::confirm(&question)? {
+            context.out.note(&"nothing was deleted".into());
+            return Ok(ExitCode::Done);
+        }
+        kept = match Kept::by(secret, context)? {
+            Found::Alone(kept) => kept,
+            Found::Beside(running) => {
+                return running::purge_unasked(running, args, before, context);
+            }
+        };
+    }
     let Some((mut archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
         return Ok(ExitCode::Done);
     };
     let contact = who.contact(|| archive.contacts())?;
-    let before = args.before.map(|it| kept.moment(it));
-    if !args.yes {
-        let found = archive.count_purged(contact, before)?;
-        if found == 0 {
-            context.out.note(&"there is nothing to delete".into());
-            return Ok(ExitCode::Done);
-        }
-        let with = contact.map(|it| people.label(it));
-        if !input::confirm(&question(found, with.as_ref(), before, kept.now))? {
-            context.out.note(&"nothing was deleted".into());
-            return Ok(ExitCode::Done);
-        }
-    }
     let gone = archive.purge(contact, before)?;
     context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
+}
+
+/// What is asked before so much is deleted; none if there is nothing.
+fn ask_of(
+    kept: &Kept,
+    who: &Who,
+    before: Option<UnixTime>,
+    people: &People,
+) -> Result<Option<Safe>, Error> {
+    let Some((archive, _)) = kept.archive()? else {
+        return Ok(None);
+    };
+    let contact = who.contact(|| archive.contacts())?;
+    let found = archive.count_purged(contact, before)?;
+    let with = contact.map(|it| people.label(it));
+    Ok((found > 0).then(|| question(found, with.as_ref(), before, kept.now)))
 }
 
 /// `delete 12 messages with bob from before 2026-10-01 02:15?`

@@ -74,30 +74,47 @@ pub(super) fn purge(
     args: &HistoryPurgeArgs,
     context: &Context,
 ) -> Result<ExitCode, Error> {
-    let people = People::load(context)?;
-    let who = people.who(args.peer.as_deref())?.text();
     let now = Clock::new().unix_time();
-    let before = ms(args.before, now);
-    let params = Params::default()
-        .with("peer", who.as_ref().map(Safe::to_string))
-        .with("before_ms", before);
+    let before = ms(args.before, now).map(UnixTime);
     if !args.yes {
-        let only_count = params.clone().with("count_only", Some(true));
+        let only_count = purged(args, before, context)?.with("count_only", Some(true));
         let found = messages(&mut running, only_count)?;
         if found == 0 {
             context.out.note(&"there is nothing to delete".into());
             return Ok(ExitCode::Done);
         }
         let name = args.peer.as_deref().map(crate::text::safe_line);
-        let before = before.map(UnixTime);
         if !input::confirm(&question(found, name.as_ref(), before, now))? {
             context.out.note(&"nothing was deleted".into());
             return Ok(ExitCode::Done);
         }
     }
-    let gone = messages(&mut running, params)?;
+    purge_unasked(running, args, before, context)
+}
+
+/// The same without a question, from before a moment that does not move while somebody thinks.
+pub(super) fn purge_unasked(
+    mut running: Running,
+    args: &HistoryPurgeArgs,
+    before: Option<UnixTime>,
+    context: &Context,
+) -> Result<ExitCode, Error> {
+    let gone = messages(&mut running, purged(args, before, context)?)?;
     context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
+}
+
+/// What is to be deleted.
+fn purged(
+    args: &HistoryPurgeArgs,
+    before: Option<UnixTime>,
+    context: &Context,
+) -> Result<Params, Error> {
+    let people = People::load(context)?;
+    let who = people.who(args.peer.as_deref())?.text();
+    Ok(Params::default()
+        .with("peer", who.as_ref().map(Safe::to_string))
+        .with("before_ms", before.map(|it| it.0)))
 }
 
 fn messages(running: &mut Running, params: Params) -> Result<u64, Error> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::cli::talk::network::Input;
 use crate::net::Clock;
-use crate::store::Program;
+use crate::store::{Program, end_group, lead_group};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -99,12 +99,14 @@ impl Runner {
 
     /// The words of one notification fit into an empty pipe: writing them does not wait for whoever reads.
     fn spawn(&self, words: Option<Safe>) -> io::Result<Child> {
-        let mut child = Command::new(&self.program.name)
+        let mut command = Command::new(&self.program.name);
+        command
             .args(&self.program.args)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+            .stderr(Stdio::null());
+        lead_group(&mut command);
+        let mut child = command.spawn()?;
         if let (Some(mut input), Some(words)) = (child.stdin.take(), words) {
             // It need not be read.
             let _ = writeln!(input, "{words}");
@@ -117,8 +119,7 @@ impl Runner {
         let mut failure = None;
         self.children.retain_mut(|(child, since)| {
             if now.saturating_since(*since) >= PATIENCE {
-                let _ = child.kill();
-                let _ = child.wait();
+                end_group(child);
                 failure = Some(Safe::from("it ran for more than ") + PATIENCE.as_secs() + " s");
                 return false;
             }
@@ -156,6 +157,7 @@ impl Runner {
 #[cfg(unix)]
 mod tests {
     use std::fs;
+    use std::io::Read;
     use std::sync::mpsc::channel;
 
     use super::*;
@@ -225,6 +227,24 @@ mod tests {
             told(&told_to),
             ["the command of [notify], sleep, failed: it ran for more than 30 s"]
         );
+    }
+
+    /// The shell alone was killed, and what it had started went on.
+    #[test]
+    fn what_a_command_has_started_ends_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let script = "(sleep 100; echo it went on) > \"$1\"; true";
+        let (mut runner, _told) = runner(&["sh", "-c", script, "sh", pipe.to_str().unwrap()]);
+        let now = runner.clock.now();
+        runner.run(None, now);
+        let mut pipe = fs::File::open(&pipe).unwrap();
+        runner.reap(now + PATIENCE);
+        let mut said = String::new();
+        pipe.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "");
     }
 
     #[test]

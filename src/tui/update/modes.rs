@@ -4,12 +4,19 @@ use crate::tui::app::{App, Mode};
 use crate::tui::editor::{Line, Move};
 use crate::tui::input::{Action, Ask};
 use crate::tui::keys::{Bind, Stroke};
+use crate::tui::places::Places;
 use crate::tui::search;
 
 impl App {
     pub(super) fn on_mode_stroke(&mut self, stroke: &Stroke) {
         if matches!(stroke, Stroke::Bind(Bind::Redraw)) {
             self.act(Action::Redraw);
+            return;
+        }
+        // Nobody answers a question that the screen is too small to show.
+        if Places::of(self).is_none()
+            && !matches!(stroke, Stroke::Bind(Bind::Escape | Bind::Interrupt))
+        {
             return;
         }
         match &self.mode {

@@ -17,8 +17,8 @@ use crate::cli::talk::conversation::comparing::{
     Comparing, Evidence, alone, complaint, too_old, unfinished,
 };
 use crate::cli::talk::fact::{Fact, Step};
-
-use crate::crypto::safety_number;
+use crate::commands::SAFETY_NUMBER_DIGITS;
+use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::proto::limits::VERIFY_LIFE;
@@ -26,6 +26,9 @@ use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::{self, Day};
 use crate::text::{Safe, count_messages};
 use crate::tui;
+
+// `commands` reads what was typed, and knows no keys.
+const _: () = assert!(SAFETY_NUMBER_DIGITS == SAFETY_NUMBER_LEN);
 
 const NO_LONGER: &str = "those words are compared no longer";
 
