@@ -3,10 +3,7 @@
 use crate::{files, root};
 
 /// Those that README shows, each down to where it is empty.
-const SHOWN: [&str; 2] = [
-    "docs/pictures/4-words.txt",
-    "docs/pictures/5-verified.txt",
-];
+const SHOWN: [&str; 2] = ["docs/pictures/4-words.txt", "docs/pictures/5-verified.txt"];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
