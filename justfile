@@ -1,10 +1,10 @@
-# Each recipe is one line; .cargo/config.toml has the same ones as cargo aliases.
+# Each recipe is one line; .cargo/config.toml has most of them as cargo aliases.
 
 # lints of the whole tree, warnings are errors
 check:
     cargo clippy --all-targets --locked -- -D warnings
 
-# the whole test suite, offline
+# the whole test suite; none of its tests needs a network
 test:
     cargo test --locked
 
@@ -57,9 +57,13 @@ deny:
 bench *args:
     cargo peers -- {{args}}
 
-# what the continuous integration runs
+# all that must hold before a change is taken
 ci:
     .ci/run
+
+# what a full screen costs in a minute in which nothing happens, and how fast it opens
+idle:
+    cargo idle
 
 # man pages, into target/man
 man:

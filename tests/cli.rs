@@ -648,15 +648,17 @@ mod people {
 mod words {
     use super::*;
 
-    const TOPICS: [&str; 8] = [
+    const TOPICS: [&str; 10] = [
         "messages",
         "keys",
         "trust",
+        "diagnosis",
         "exit-codes",
         "files",
         "config",
         "accessibility",
         "security",
+        "json",
     ];
 
     #[test]

@@ -39,6 +39,8 @@ const MESSAGE_STREAM: u64 = 1 << 51;
 const HEALED_WITHIN: Duration = secs(70);
 /// Erasing the oldest key takes 540 s, and a guest waits for 300 s.
 const AT_REST_WITHIN: Duration = secs(1_200);
+/// A datagram is under way for no longer, whatever the links.
+const UNDER_WAY: Duration = secs(1);
 
 /// Something that happens. Peers may be the same; then it does nothing.
 #[derive(Clone, Copy, Debug)]
@@ -422,6 +424,8 @@ impl Run {
             self.world.advance_until(secs(500), |world| !asleep(world)),
             "all wake in time"
         );
+        // A refusal that is under way says how things were, and whoever gets it does not call again by itself.
+        self.world.advance(UNDER_WAY);
         for (a, b) in self.pairs() {
             if a < b && !(self.are_friends(a, b) && self.check_talk(a, b)) {
                 self.world.close(a, self.world.id(b));

@@ -78,6 +78,9 @@ mod purge;
 mod recalled;
 #[path = "talk/receipts.rs"]
 mod receipts;
+#[cfg(target_os = "linux")]
+#[path = "talk/refused.rs"]
+mod refused;
 #[path = "talk/rude.rs"]
 mod rude;
 #[path = "common/schema.rs"]

@@ -5,7 +5,8 @@ import os
 import socket
 import sys
 
-default = os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), "securechat/ctl.sock")
+runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+default = os.path.join(runtime, "securechat/ctl.sock")
 program = socket.socket(socket.AF_UNIX)
 program.connect(sys.argv[1] if len(sys.argv) > 1 else default)
 lines = program.makefile("r", encoding="utf-8")

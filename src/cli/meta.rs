@@ -9,7 +9,7 @@ use crate::text::{Safe, safe_line};
 /// The program's name.
 const NAME: &str = "securechat";
 
-/// What `securechat` alone prints.
+/// What `securechat` alone prints where it opens no screen: without an identity, without a terminal, in lines.
 const GUIDE: &str = "\
 securechat - private chat between two terminals: no server, no account
 
@@ -25,11 +25,13 @@ securechat - private chat between two terminals: no server, no account
   afterwards, by name:
     securechat peers add bob KEY --address HOST:PORT
     securechat connect bob
+    securechat                          everybody you know, on the full screen
 
   more:
     securechat --help                   every command and flag
-    securechat help keys                also: trust, exit-codes, files,
-                                        accessibility, security
+    securechat help keys                also: messages, trust, diagnosis,
+                                        exit-codes, files, config,
+                                        accessibility, security, json
 ";
 
 pub(super) fn guide(out: &Out) -> Result<ExitCode, Error> {

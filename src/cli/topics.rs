@@ -74,8 +74,8 @@ break in it is \\n and a backslash \\\\. What is not UTF-8 is shown as unreadabl
 
 What is not delivered is kept on disk, 1,000 messages or 64 MiB for each peer at
 most, and goes out next time its receiver is reachable: in its order, before
-anything new, whichever of listen, connect and send is running. After 14 days it
-has failed. A program says at its start what waits, and at its end what is kept.
+anything new, by whatever program talks to him then. After 14 days it has
+failed. A program says at its start what waits, and at its end what is kept.
 
 What had come and was perhaps not shown when a program was killed is shown when
 it starts again, marked (again); as a record it has a fourth field: again.
@@ -159,6 +159,8 @@ What there may be in place of an answer:
 
   --log FILE -v           what the protocol decides; no text, no names, above
                           -vv no addresses and nothing of a key
+  --log-level LEVEL       how much that is: error, warn, info, debug (as -v),
+                          trace (as -vv)
   doctor --bundle FILE    a report for others: versions, outcomes, settings
                           without their values; no keys, names, addresses
   --trace FILE            every datagram, for Wireshark: addresses, sizes, times
@@ -180,6 +182,7 @@ EXIT CODES
     7  the peer speaks an incompatible version
     8  local storage: disk full, read-only, damaged, or in use elsewhere
    70  a bug in securechat
+  129  the terminal was closed (SIGHUP), after a goodbye
   130  stopped by Ctrl+C (SIGINT), after a goodbye
   143  stopped by SIGTERM, after a goodbye
 
@@ -194,27 +197,33 @@ FILES
   known-peers    one line for each of your peers             (0600)
   config.toml    your settings, if you make it: help config  (0600 or 0644)
   *.history.redb what waits, and what was perhaps not shown  (0600)
+  *.timestamps   which times handshakes have used up         (0600)
+  ctl.sock       how your other programs reach a running one (0600)
 
                  Linux, macOS                         environment
   identity.*     ~/.local/share/securechat/           XDG_DATA_HOME
   *.history.redb ~/.local/share/securechat/           XDG_DATA_HOME
   known-peers,   ~/.config/securechat/                XDG_CONFIG_HOME
   config.toml
-  locks          ~/.local/state/securechat/           XDG_STATE_HOME
+  locks,         ~/.local/state/securechat/           XDG_STATE_HOME
+  *.timestamps
+  ctl.sock       /run/user/UID/securechat/            XDG_RUNTIME_DIR
+                 (where that is missing: ~/.local/state/securechat/run/)
 
                  Windows
   identity.*     %APPDATA%\\securechat\\
   *.history.redb %APPDATA%\\securechat\\
   known-peers,   %APPDATA%\\securechat\\
   config.toml
-  locks          %LOCALAPPDATA%\\securechat\\
+  locks,         %LOCALAPPDATA%\\securechat\\
+  *.timestamps
 
 On Windows files have no such modes, and who else may read them is not checked:
 they get the access list of the directory they are in.
 
 --home DIR (or SECURECHAT_HOME) puts all of them into one directory. -i FILE (or
 SECURECHAT_IDENTITY) names another secret key. The flag wins over the
-environment.
+environment. keygen --force keeps the key before as identity.key.old.
 
 Messages are sealed: without your secret key the file says how many there are
 and how long, not what or with whom. Deleted ones are not wiped from the drive.
@@ -284,7 +293,8 @@ ACCESSIBILITY
 With --plain every line is printed once, below the one before: nothing is
 redrawn, nothing moves, states are words and not symbols or colours. It is also
 the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1. Everything
-that can be done on the full screen can be done in lines.
+that can be done on the full screen can be done in lines, but for what is about
+the screen itself: of each such command lines say why.
 
 The full screen has a caret where you type, for input methods and magnifiers.
 Nothing in it is told by colour alone; with --ascii, and in a locale without
@@ -337,7 +347,7 @@ What is not
   That you talk, when, how much, and between which addresses.
   A machine that somebody else controls: then your key is his.
   The first contact, if the key came over a channel that can be tampered with.
-  Compare fingerprints.
+  Compare: help trust says how.
 
 The secret key file is protected by your passphrase (argon2id). Core dumps and
 debuggers are refused in release builds. No secret is ever taken from the
@@ -348,6 +358,18 @@ command line or the environment, because other users can see those.
 mod tests {
     use super::*;
     use crate::store::config_keys;
+
+    #[test]
+    fn every_exit_code_is_explained() {
+        let codes = include_str!("exit.rs").lines();
+        let codes: Vec<&str> = codes
+            .filter_map(|line| line.split_once(" = ")?.1.strip_suffix(','))
+            .collect();
+        assert_eq!(codes.first(), Some(&"0"));
+        for code in codes {
+            assert!(EXIT_CODES.contains(&format!("\n{code:>5}  ")), "{code}");
+        }
+    }
 
     #[test]
     fn everything_that_can_be_settled_is_explained() {

@@ -151,6 +151,22 @@ fn until_let_in(alice: &Home, address: SocketAddr) -> Program {
 }
 
 #[test]
+fn who_refuses_us_beside_a_conversation_does_not_end_it() {
+    let ((alice, bob), carol) = (Home::friends(), Home::new());
+    let (_strict, address) = carol.listen(&["--trust", "strict"]);
+    let address = address.to_string();
+    alice.run(&["peers", "add", "carol", &carol.key(), "--address", &address]);
+    // What waits for her calls her as soon as a program of alice's runs.
+    alice.run(&["send", "carol", "are you there?", "--no-wait"]);
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    let error = caller.told("carol refused the connection");
+    assert!(error.ends_with("  [SC10]"), "{error}");
+    check(&mut caller, &mut listener);
+    caller.leave();
+}
+
+#[test]
 fn a_list_that_is_damaged_meanwhile_warns_and_the_former_one_counts() {
     let (alice, bob) = Home::friends();
     let carol = Home::new();

@@ -41,6 +41,29 @@ fn the_specification_and_the_code_agree_on_every_constant() {
     );
 }
 
+#[test]
+fn every_timer_of_the_core_has_its_row_in_the_specification() {
+    let code = source::code(&read(Path::new("src/proto/timer.rs")));
+    let variants = code.split_once("pub enum Timer {").unwrap().1;
+    let variants = variants.split_once('}').unwrap().0;
+    let mut kinds: Vec<&str> = variants
+        .split(',')
+        .map(str::trim)
+        .filter(|kind| !kind.is_empty())
+        .collect();
+    kinds.sort_unstable();
+    let document = read(Path::new("docs/protocol.md"));
+    let table = document.split_once("\n### Timers\n").unwrap().1;
+    let table = table.split_once("\n#").unwrap().0;
+    let mut rows: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .filter(|name| *name != "timer")
+        .collect();
+    rows.sort_unstable();
+    assert_eq!(rows, kinds, "docs/protocol.md#timers, src/proto/timer.rs");
+}
+
 fn differences(document: &Constants, code: &Constants) -> Vec<String> {
     let mut findings = Vec::new();
     for (name, value) in document {

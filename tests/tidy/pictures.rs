@@ -2,21 +2,22 @@
 
 use crate::{files, root};
 
-/// The one that README shows.
-const SHOWN: &str = "docs/pictures/5-verified.txt";
+/// Those that README shows, each down to where it is empty.
+const SHOWN: [&str; 2] = ["docs/pictures/4-words.txt", "docs/pictures/5-verified.txt"];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
 #[test]
-fn readme_shows_a_recorded_screen_as_it_was() {
-    let screen = read(SHOWN);
-    let block = format!("```text\n{}\n```", screen.trim_end());
-    assert!(
-        read("README.md").contains(&block),
-        "{SHOWN} is not in README as it is"
-    );
+fn readme_shows_recorded_screens_as_they_were() {
+    let readme = read("README.md");
+    for path in SHOWN {
+        let screen = read(path);
+        let (shown, _) = screen.split_once("\n\n\n").unwrap_or((&screen, ""));
+        let block = format!("```text\n{}\n```", shown.trim_end());
+        assert!(readme.contains(&block), "{path} is not in README as it is");
+    }
 }
 
 #[test]

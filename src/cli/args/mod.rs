@@ -48,7 +48,7 @@ pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
     pub globals: Globals,
-    /// What to do; without it a short guide is shown.
+    /// What to do; without it the full screen opens, or a short guide is shown where there can be none yet.
     #[command(subcommand)]
     pub command: Option<Command>,
 }

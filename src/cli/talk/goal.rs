@@ -112,6 +112,11 @@ impl Goal {
         matches!(self, Self::Listen { .. })
     }
 
+    /// Whether this peer is the one to be reached.
+    pub(super) fn is_to_reach(&self, peer: &PeerId) -> bool {
+        matches!(self, Self::Reach(reach) if reach.peer == *peer)
+    }
+
     pub(super) fn on_waiting(&mut self, peer: &PeerId) {
         if let Self::Reach(reach) = self
             && reach.peer == *peer
@@ -160,8 +165,8 @@ impl Goal {
         }
     }
 
-    /// Nobody answered for a long time, after a session stood.
-    pub(super) fn on_unreachable(&self, peer: &PeerId) -> Option<ExitCode> {
+    /// A session is over that nobody has closed: for a long time nobody answered, or who did wants nothing of us.
+    pub(super) fn on_lost(&self, peer: &PeerId) -> Option<ExitCode> {
         match self {
             Self::Listen {
                 once: Some(Some(first)),
@@ -436,6 +441,17 @@ mod tests {
             assert!(goal.call_again(late).is_none());
             assert_eq!(goal.patience(late), None);
         }
+    }
+
+    #[test]
+    fn a_listener_for_one_conversation_is_done_when_that_is_lost_and_no_other() {
+        let [first, other] = [1, 2].map(|byte| PeerId::new([byte; 32]));
+        let mut goal = Goal::Listen { once: Some(None) };
+        assert_eq!(goal.on_lost(&first), None, "there was none");
+        goal.on_established(&first, Instant::ZERO);
+        goal.on_established(&other, Instant::ZERO);
+        assert_eq!(goal.on_lost(&other), None);
+        assert_eq!(goal.on_lost(&first), Some(ExitCode::Done));
     }
 
     #[test]

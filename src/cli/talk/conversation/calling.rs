@@ -107,8 +107,8 @@ impl Conversation {
             .with(|messenger, now| messenger.endpoint_mut().close(peer, now))?;
         let label = self.label(&peer);
         let link = self.link(peer);
-        (link.since, link.is_silent, link.has_left) = (None, false, true);
-        link.why = Some("you hung up".into());
+        link.fall();
+        (link.has_left, link.why) = (true, Some("you hung up".into()));
         self.state.pings.remove(&peer);
         self.lose_pings(peer)?;
         if had_session {

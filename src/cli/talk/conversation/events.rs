@@ -31,6 +31,7 @@ impl Conversation {
             } => self.on_established(peer, address, initiator)?,
             Event::Waiting { peer } => {
                 self.goal.on_waiting(&peer);
+                self.on_kept_out(peer)?;
                 let who = self.who(&peer);
                 self.tell(&Fact::Waiting { who });
             }
@@ -147,19 +148,33 @@ impl Conversation {
         (self.profile.contacts).save(name, peer, addresses, differed)
     }
 
+    /// Somebody has answered a call, and is not, or not yet, one to talk to.
+    fn on_kept_out(&mut self, peer: PeerId) -> Result<(), Error> {
+        self.link(peer).fall();
+        // The port that it answers from is open by now.
+        if let Some(address) = self.address_of(peer)? {
+            self.state.complaints.remove(&address);
+        }
+        Ok(())
+    }
+
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let why = self.label(&peer) + " refused";
+        self.on_kept_out(peer)?;
         let link = self.link(peer);
         (link.why, link.wants_nothing) = (Some(why), true);
+        self.state.pings.remove(&peer);
         let own = self.own;
         self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
         self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
         let error = refused(self.peer(&peer), own, reason);
-        if self.goal.is_listening() {
-            self.complain(&error);
-            return Ok(None);
+        // A screen stays to be read, and for the others.
+        let stays = self.face.is_screen() && self.link(peer).has_stood;
+        if self.goal.is_to_reach(&peer) && !stays {
+            return Err(error);
         }
-        Err(error)
+        self.complain(&error);
+        Ok(self.goal.on_lost(&peer))
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
@@ -175,7 +190,8 @@ impl Conversation {
         };
         self.tell(&fact);
         let link = self.link(peer);
-        (link.since, link.is_silent, link.why) = (None, false, Some(why.clone()));
+        link.fall();
+        link.why = Some(why.clone());
         link.has_left = reason == CloseReason::Goodbye;
         link.wants_nothing = reason == CloseReason::Declined;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
@@ -259,7 +275,7 @@ impl Conversation {
         self.link(peer).why = Some(why.clone());
         self.tell_link(peer, Change::Unreachable { tries }, why);
         self.calls.on_end(&peer, self.clock.now());
-        self.goal.on_unreachable(&peer)
+        self.goal.on_lost(&peer)
     }
 }
 

@@ -304,6 +304,13 @@ struct Link {
     told: quality::Told,
 }
 
+impl Link {
+    /// The session does not stand any more, so that there is nothing to hear from.
+    fn fall(&mut self) {
+        (self.since, self.is_silent) = (None, false);
+    }
+}
+
 #[derive(Debug)]
 struct Guest {
     peer: PeerId,

@@ -105,7 +105,7 @@ impl Conversation {
         Ok(host.is_some() || is_saved || was_met)
     }
 
-    fn address_of(&self, peer: PeerId) -> Result<Option<SocketAddr>, Error> {
+    pub(super) fn address_of(&self, peer: PeerId) -> Result<Option<SocketAddr>, Error> {
         Ok(self.status(peer)?.and_then(|status| status.address))
     }
 

@@ -255,7 +255,7 @@ impl Conversation {
             _ if way.is_aside => Standing::WordsDiffer { why },
             _ if way.link.is_some_and(|link| link.has_another_key) => Standing::KeyChanged { why },
             None => Standing::Offline { why: way.reason() },
-            Some(_) if way.stands() || way.is_silent() => Standing::Up,
+            Some(_) if way.is_up() => Standing::Up,
             Some(status) if status.tries > 0 || status.waiting => Standing::Connecting {
                 since: self.clock.now(),
                 why,
@@ -285,9 +285,8 @@ impl Conversation {
 /// How good the way is, while there is one.
 pub(super) fn link_status(way: &Way<'_>) -> Option<LinkStatus> {
     let status = way.status?;
-    let is_up = way.stands() || way.is_silent();
     let is_moving = status.address.filter(|_| status.moving);
-    is_up.then_some(LinkStatus {
+    way.is_up().then_some(LinkStatus {
         address: status.address,
         rtt: status.rtt,
         loss: status.loss.map(Loss::percent),

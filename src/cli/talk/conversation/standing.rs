@@ -66,6 +66,12 @@ impl Way<'_> {
         self.status.is_some_and(|status| status.established)
     }
 
+    /// Whether there is a session, also while nothing is heard.
+    pub(super) fn is_up(&self) -> bool {
+        let waits = self.status.is_some_and(|status| status.waiting);
+        self.stands() || self.is_silent() && !waits
+    }
+
     /// What a message meets that is sent now. While nothing is heard it leaves all the same.
     pub(super) fn passage(&self) -> Passage {
         let Some(status) = self.status else {
@@ -213,8 +219,8 @@ mod tests {
         initiator: None,
     };
 
-    fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
-        let way = Way {
+    fn way(status: SessionStatus, link: &Link) -> Way<'_> {
+        Way {
             peer: Peer {
                 label: "bob".into(),
                 saved: true,
@@ -222,8 +228,15 @@ mod tests {
             is_aside: false,
             status: Some(status),
             link: Some(link),
-            again,
+            again: None,
             complaint: None,
+        }
+    }
+
+    fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
+        let way = Way {
+            again,
+            ..way(status, link)
         };
         [
             way.word().to_owned(),
@@ -485,18 +498,31 @@ mod tests {
             (waiting, &Link::default(), Passage::Closed),
             (NOBODY, &silent, Passage::Closed),
         ] {
-            let way = Way {
-                peer: Peer {
-                    label: "bob".into(),
-                    saved: true,
-                },
-                is_aside: false,
-                status: Some(status),
-                link: Some(link),
-                again: None,
-                complaint: None,
-            };
-            assert_eq!(way.passage(), passage, "{status:?}");
+            assert_eq!(way(status, link).passage(), passage, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_has_to_accept_us_first_is_not_there_however_long_nothing_is_heard() {
+        let stands = SessionStatus {
+            established: true,
+            ..NOBODY
+        };
+        let waiting = SessionStatus {
+            waiting: true,
+            ..NOBODY
+        };
+        let silent = Link {
+            is_silent: true,
+            ..Link::default()
+        };
+        for (status, link, is_up) in [
+            (stands, &Link::default(), true),
+            (NOBODY, &silent, true),
+            (NOBODY, &Link::default(), false),
+            (waiting, &silent, false),
+        ] {
+            assert_eq!(way(status, link).is_up(), is_up, "{status:?}");
         }
     }
 
