@@ -5,7 +5,7 @@ use redb::ReadTransaction;
 use super::Archive;
 use super::change::{definition, span};
 use super::keys::{Keys, Table};
-use super::record::{Record, Standing};
+use super::record::Record;
 use super::search::Entry;
 use super::trouble::Fault;
 use crate::chat::{ContactId, Name};
@@ -174,8 +174,7 @@ fn find(
 
 impl Which {
     fn is(&self, record: &Record<&[u8]>) -> bool {
-        let is_theirs = matches!(record.standing, Standing::Received { .. });
-        record.name == self.name && is_theirs != self.is_ours
+        record.name == self.name && record.is_ours() == self.is_ours
     }
 }
 
