@@ -39,6 +39,47 @@ fn a_mistyped_command_is_suggested_and_nothing_else_happens() {
     assert_eq!(run(&["bob"]).code, 2);
 }
 
+/// A record that is not there is missed when it is too late.
+#[test]
+fn commands_that_record_nothing_refuse_to_be_told_to() {
+    let home = Home::new();
+    let file = home.path("trace").display().to_string();
+    let silent: [&[&str]; 14] = [
+        &["keygen", "--no-passphrase"],
+        &["pubkey"],
+        &["key", "show"],
+        &["peers", "list"],
+        &["peers", "add", "bob", BOB],
+        &["history", "show"],
+        &["status"],
+        &["doctor"],
+        &["demo"],
+        &["completions", "bash"],
+        &["man"],
+        &["help"],
+        &["help", "peers", "add"],
+        &["history", "purge", "--yes", "--all"],
+    ];
+    for command in silent {
+        let done = home.run(&[&["--trace", &file], command].concat());
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{command:?}");
+        assert!(done.stderr.contains("[SC29]"), "{}", done.stderr);
+        let example = " connect NAME --trace FILE\n";
+        assert!(done.stderr.contains(example), "{}", done.stderr);
+    }
+    let made: Vec<_> = fs::read_dir(home.path("")).unwrap().collect();
+    assert!(made.is_empty(), "{made:?}");
+    let home = Home::with_bob();
+    home.data(&["keygen", "--no-passphrase"]);
+    let done = home.run(&["send", "bob", "hi", "--no-wait", "--trace", &file]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("--trace records nothing here"),
+        "{}",
+        done.stderr
+    );
+}
+
 #[test]
 fn arguments_cannot_drive_the_terminal() {
     for args in [
