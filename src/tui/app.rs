@@ -174,13 +174,13 @@ impl Mode {
     const fn covers(&self) -> bool {
         matches!(
             self,
-            Self::Panel { .. }
-                | Self::Found(_)
-                | Self::Switcher { .. }
-                | Self::Welcome { .. }
-                | Self::Verify(_)
-                | Self::Code(_)
-        )
+            Self::Panel { .. } | Self::Found(_) | Self::Switcher { .. } | Self::Welcome { .. }
+        ) || self.covers_tabs()
+    }
+
+    /// Whether the tabs cannot be seen for it either.
+    pub(super) const fn covers_tabs(&self) -> bool {
+        matches!(self, Self::Verify(_) | Self::Code(_))
     }
 }
 

@@ -316,7 +316,12 @@ pub enum Standing {
 /// How a comparison of words with somebody stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// Words cannot be compared.
+    /// Words cannot be compared as things stand.
+    NotNow {
+        /// Why not.
+        why: Safe,
+    },
+    /// Words can never be compared.
     Impossible {
         /// Why not.
         why: Safe,

@@ -256,6 +256,62 @@ fn a_click_on_a_tab_goes_there() {
     screen.input(Input::Click(200, 0));
 }
 
+type Opening = fn(&mut Screen);
+
+/// What is typed would go to somebody else.
+#[test]
+fn a_click_where_tabs_would_be_goes_nowhere() {
+    let open: [Opening; 2] = [
+        |screen| screen.key("alt-v"),
+        |screen| {
+            screen.line("/myqr");
+            screen.tell(Told::Code {
+                lines: vec!["code".into()],
+                text: "text".into(),
+            });
+        },
+    ];
+    for open in open {
+        let mut screen = Screen::with_three(80, 10);
+        open(&mut screen);
+        let shown = screen.rows();
+        assert!(!screen.text().contains("[2 carol]"));
+        for y in 0..10 {
+            for x in 0..80 {
+                screen.input(Input::Click(x, y));
+            }
+        }
+        assert_eq!(screen.rows(), shown);
+    }
+}
+
+#[test]
+fn ctrl_z_leads_to_the_shell_from_everywhere() {
+    let modes: [(&str, Opening); 7] = [
+        ("search", |screen| screen.key("ctrl-s")),
+        ("past", |screen| screen.key("ctrl-r")),
+        ("help", |screen| screen.line("/help")),
+        ("paste", |screen| {
+            screen.input(Input::Paste("line\n".repeat(9)));
+        }),
+        ("verification", |screen| screen.key("alt-v")),
+        ("bare", |screen| screen.line("/bare")),
+        ("too small", |screen| {
+            screen.key("alt-v");
+            screen.resize(19, 5);
+        }),
+    ];
+    for (mode, open) in modes {
+        let mut screen = Screen::with_bob(80, 24);
+        open(&mut screen);
+        screen.actions();
+        let shown = screen.rows();
+        screen.key("ctrl-z");
+        assert_eq!(screen.actions(), [Action::Suspend], "{mode}");
+        assert_eq!(screen.rows(), shown, "{mode}: it stays as it was");
+    }
+}
+
 #[test]
 fn commands_of_the_core_are_asked_of_the_core() {
     let mut screen = Screen::with_three(80, 10);

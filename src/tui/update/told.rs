@@ -61,13 +61,7 @@ impl App {
                     self.note_failure(peer, receipt);
                 }
             }
-            Told::Standing { peer, standing } => {
-                if let Some(conversation) = self.with(&peer) {
-                    let is_up = standing == Standing::Up;
-                    conversation.link = conversation.link.take().filter(|_| is_up);
-                    conversation.standing = standing;
-                }
-            }
+            Told::Standing { peer, standing } => self.on_standing(peer, standing),
             Told::Link { peer, link } => {
                 let now = self.now.instant;
                 if let Some(conversation) = self.with(&peer) {
@@ -91,6 +85,16 @@ impl App {
                 }
             }
         }
+    }
+
+    fn on_standing(&mut self, peer: PeerId, standing: Standing) {
+        let Some(conversation) = self.with(&peer) else {
+            return;
+        };
+        let is_up = standing == Standing::Up;
+        conversation.link = conversation.link.take().filter(|_| is_up);
+        conversation.standing = standing;
+        self.compare_once_connected(peer);
     }
 
     fn on_not_accepted(&mut self, ticket: Ticket, failed: &Receipt) {

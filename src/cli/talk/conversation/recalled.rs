@@ -152,12 +152,23 @@ impl Conversation {
         self.warn(words + "\" (an empty one: none does)");
     }
 
-    /// What is said to somebody, behind what it answers.
-    pub(super) fn behind_quote(&mut self, peer: PeerId, text: Vec<u8>) -> Vec<u8> {
-        match self.state.quote.take_if(|(of, _)| *of == peer) {
-            Some((_, quote)) => [quote.into_bytes(), text].concat(),
-            None => text,
+    /// Says something to somebody, behind what it answers: that goes with the first line that is not refused.
+    pub(super) fn say_or_answer(
+        &mut self,
+        peer: PeerId,
+        text: Vec<u8>,
+    ) -> Result<Option<ExitCode>, Error> {
+        let Some((of, quote)) = self.state.quote.take_if(|(of, _)| *of == peer) else {
+            return self.say(Some(peer), text);
+        };
+        if let Some(end) = self.say_batch()? {
+            return Ok(Some(end));
         }
+        let end = self.say(Some(peer), [quote.as_bytes(), &text].concat())?;
+        if !self.has_unsaid() {
+            self.state.quote = Some((of, quote));
+        }
+        Ok(end)
     }
 
     /// Whether the next line to somebody answers a message.
