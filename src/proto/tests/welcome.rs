@@ -155,11 +155,13 @@ fn a_guest_is_asked_about_and_counted_by_the_address_that_it_has_proved() {
             b.receive(said, hello, now(0));
         }
         b.drain(now(0));
-        let asked = b.events.drain(..).filter_map(|event| match event {
-            Event::Guest { address, .. } => Some((caller.address, address)),
-            _ => None,
-        });
-        asked.collect::<Vec<_>>()
+        let mut asked = Vec::new();
+        for event in b.events.drain(..) {
+            if let Event::Guest { address, .. } = event {
+                asked.push((caller.address, address));
+            }
+        }
+        asked
     };
     let mut asked = Vec::new();
     for nth in 0..=u8::try_from(GUEST_BURST).unwrap() {

@@ -227,8 +227,8 @@ impl Conversation {
 /// What is said of a message that is deleted and whose bytes are not. The store is at its end with that: the next
 /// message that is to be written down ends the program.
 const LINGERS: &str = "the message is deleted, but the disk failed before its file could be rewritten: its encrypted bytes \
-                       lie there, and nothing more is written down in this run. Leave (/quit) and start again; the next \
-                       deletion rewrites the file";
+                       lie there, and nothing more is written down in this run. \
+                       Leave (/quit) and start again; the next deletion rewrites the file";
 
 /// Why a message is not deleted.
 pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
