@@ -1,6 +1,7 @@
 //! One person: what was said, what is being written, how things stand.
 
 use core::mem;
+use std::collections::BTreeSet;
 
 use crate::chat::Name;
 use crate::chat::words::ShortCode;
@@ -267,6 +268,29 @@ impl Conversation {
             (Some(of), true) => Some(numbers.find(|entry| *entry < of).unwrap_or(of)),
             (Some(of), false) => numbers.take_while(|entry| *entry > of).last(),
         }
+    }
+
+    /// Takes away what is history no longer: all of it, or what is older than `before`. What waits, or nobody has
+    /// seen, is no history yet. Returns how many messages went.
+    pub(super) fn purge(&mut self, before: Option<UnixTime>) -> usize {
+        let unseen: BTreeSet<u64> = self.unseen.iter().map(|(_, entry)| *entry).collect();
+        let is_over = |number: u64, entry: &Entry| match &entry.kind {
+            Kind::Theirs => !unseen.contains(&number),
+            // It stands before the message that showed it.
+            Kind::Gap => !unseen.contains(&(number + 1)),
+            Kind::Ours(receipt, _) => receipt.rank() == 2 && entry.name.is_some(),
+            Kind::Older => true,
+            Kind::Note | Kind::Deleted => false,
+        };
+        let is_old = |entry: &Entry| before.is_none_or(|before| entry.at < before);
+        let all = self.log.newest_first();
+        let gone = all.filter(|(number, it)| is_old(it) && is_over(*number, it));
+        let gone: Vec<(u64, bool)> = gone.map(|(at, it)| (at, it.is_message())).collect();
+        for (entry, _) in &gone {
+            self.selected = self.selected.filter(|it| it != entry);
+            self.log.delete(*entry);
+        }
+        gone.iter().filter(|(_, is_message)| *is_message).count()
     }
 
     /// Its messages and what is told between them, as they are read outside: with date, author and state.

@@ -169,6 +169,13 @@ pub enum Told {
     Deleted(Which),
     /// It was not, and why.
     NotDeleted(Safe),
+    /// What was over was done away with, wherever it was kept.
+    Purged {
+        /// With whom; with everybody if none.
+        with: Option<PeerId>,
+        /// What was older than this; all of it if none.
+        before: Option<UnixTime>,
+    },
     /// What the beginning of a file's name could become, which was asked for.
     Files {
         /// The beginning, as it was asked for.

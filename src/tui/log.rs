@@ -228,19 +228,20 @@ impl Log {
 
     /// The lines of an entry on a screen of this shape, from top to bottom.
     fn lines(&mut self, entry: u64, shape: Shape) -> Vec<Line> {
-        let before = entry.checked_sub(1).and_then(|before| self.day_of(before));
+        let before = self.day_before(entry);
         let is_new = self.marker == Some(entry);
         let Some(found) = self.get_mut(entry) else {
             return Vec::new();
         };
         let mut lines = Vec::new();
-        if before != Some(found.day) && shape.has_rules {
+        let is_gone = found.kind == Kind::Deleted;
+        if before != Some(found.day) && shape.has_rules && !is_gone {
             lines.push(Line::Day(found.day));
         }
         if is_new && shape.has_rules {
             lines.push(Line::New);
         }
-        if found.kind != Kind::Deleted {
+        if !is_gone {
             let rows = found.rows(shape).len();
             lines.extend((0..rows).map(|row| Line::Text { entry, row }));
         }
@@ -250,8 +251,11 @@ impl Log {
         lines
     }
 
-    fn day_of(&self, entry: u64) -> Option<Day> {
-        self.get(entry).map(|entry| entry.day)
+    /// The day of what stands before an entry and is not deleted.
+    fn day_before(&self, entry: u64) -> Option<Day> {
+        let index = self.index(entry)?.min(self.entries.len());
+        let mut before = self.entries.range(..index).rev();
+        before.find(|it| it.kind != Kind::Deleted).map(|it| it.day)
     }
 
     /// The lines that a screen of so many rows shows, from top to bottom.

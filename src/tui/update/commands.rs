@@ -248,7 +248,7 @@ impl App {
         };
         let (is_ours, is_open) = match &found.kind {
             Kind::Ours(receipt, _) => (true, receipt.rank() < 2),
-            Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => (false, false),
+            Kind::Theirs | Kind::Note | Kind::Older | Kind::Gap | Kind::Deleted => (false, false),
         };
         let Some(name) = found.name.filter(|_| !is_open) else {
             if is_open {
@@ -364,7 +364,9 @@ impl App {
         let len = found.raw().len();
         let state = match &found.kind {
             Kind::Ours(receipt, _) => receipt.word(),
-            Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => "received".into(),
+            Kind::Theirs | Kind::Note | Kind::Older | Kind::Gap | Kind::Deleted => {
+                "received".into()
+            }
         };
         self.tell(commands::details(at, len, state));
     }

@@ -319,6 +319,11 @@ impl Screen {
         self.tell(Told::Deleted(which));
     }
 
+    /// What was over is kept nowhere any more.
+    pub(in crate::cli::talk) fn purged(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
+        self.tell(Told::Purged { with, before });
+    }
+
     /// Tells why a message is not deleted.
     pub(in crate::cli::talk) fn not_deleted(&mut self, why: Safe) {
         self.tell(Told::NotDeleted(why));
