@@ -12,7 +12,7 @@ use crate::tui::clock::Zone;
 use crate::tui::editor::Editor;
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
-use crate::tui::input::{Card, Comparison, LinkStatus, Said, Standing, Ticket};
+use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket};
 use crate::tui::log::{Anchor, Line, Log, shifted};
 
 /// A conversation.
@@ -293,14 +293,18 @@ impl Conversation {
         gone.iter().filter(|(_, is_message)| *is_message).count()
     }
 
-    /// Its messages and what is told between them, as they are read outside: with date, author and state.
-    pub(super) fn lines(&self, zone: &Zone) -> Vec<Safe> {
+    /// What is here of it, as it is read outside.
+    pub(super) fn held(&self, zone: &Zone) -> Held {
         let mut entries: Vec<&Entry> = self.log.newest_first().map(|(_, it)| it).collect();
         entries.reverse();
-        let lines = entries
-            .into_iter()
-            .map(|entry| entry.lines(&self.name, zone));
-        lines.flatten().collect()
+        let older = entries.iter().find(|it| it.kind == Kind::Older);
+        let older_than = older.map(|it| it.at);
+        let lines = entries.iter().map(|entry| entry.lines(&self.name, zone));
+        Held {
+            lines: lines.flatten().collect(),
+            made_room: self.log.made_room(),
+            older_than,
+        }
     }
 
     /// The number of the `n`th message from the end, counted from 1.

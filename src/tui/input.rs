@@ -192,6 +192,17 @@ pub enum Told {
     },
 }
 
+/// What a screen holds of a conversation, as it is read outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Its messages with date, author and state, a line each.
+    pub lines: Vec<Safe>,
+    /// How many messages had to make room.
+    pub made_room: u64,
+    /// When the oldest one was said, if there are older ones that were not loaded.
+    pub older_than: Option<UnixTime>,
+}
+
 /// Which message it is. Each side draws the names of its messages by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Which {
@@ -506,12 +517,13 @@ pub enum Ask {
     Around(Which),
     /// Find files whose names begin like this; they come as [`Told::Files`].
     Files(String),
-    /// Write a conversation into a file that does not exist yet.
+    /// Write the conversation with somebody into a file that does not exist yet: what is kept of it, or
+    /// [`App::held`](crate::tui::App::held).
     Export {
+        /// With whom.
+        peer: PeerId,
         /// Which file, unchecked.
         file: String,
-        /// The conversation, a line each.
-        lines: Vec<Safe>,
     },
     /// Take an unknown key in under a name.
     Welcome {

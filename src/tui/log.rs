@@ -23,6 +23,8 @@ pub(super) struct Log {
     first: u64,
     /// Those before this one had to make room.
     dropped: u64,
+    /// How many messages are among those, since it was emptied last.
+    made_room: u64,
     /// Those before this one were said before this run.
     live: u64,
     bytes: usize,
@@ -97,6 +99,7 @@ impl Log {
     fn drop_first(&mut self) {
         if let Some(gone) = self.entries.pop_front() {
             self.bytes -= gone.size();
+            self.made_room += u64::from(gone.is_message());
             self.first += 1;
             self.dropped = self.first;
         }
@@ -111,7 +114,12 @@ impl Log {
     pub(super) fn clear(&mut self) {
         self.first = self.end();
         self.entries.clear();
-        (self.bytes, self.marker) = (0, None);
+        (self.bytes, self.made_room, self.marker) = (0, 0, None);
+    }
+
+    /// How many messages had to make room. What was cleared away is not missed.
+    pub(super) const fn made_room(&self) -> u64 {
+        self.made_room
     }
 
     /// The number that the next entry gets.

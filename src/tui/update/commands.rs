@@ -207,13 +207,13 @@ impl App {
 
     /// Has the conversation on the screen written into a file.
     fn export(&mut self, file: &str) {
-        let lines = self.current().lines(&self.settings.zone);
-        if lines.is_empty() {
+        let here = self.active.and_then(|at| self.conversations.get(at));
+        let Some(peer) = here.map(|it| it.peer) else {
             self.tell("nothing was said here yet (no file was written)");
             return;
-        }
+        };
         let file = file.to_owned();
-        self.act(Action::Ask(Ask::Export { file, lines }));
+        self.act(Action::Ask(Ask::Export { peer, file }));
     }
 
     fn tell_to_select(&mut self) {
