@@ -36,13 +36,13 @@ impl Endpoint {
     pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
         let shared = &mut self.shared;
         let slot = (from, init.sender);
-        let (known, waiting) = (
+        let (is_repeated, waiting) = (
             shared.reassembly.is_proved(&slot, init, now),
             shared.waiting_jobs(),
         );
         match shared
             .guard
-            .judge(from, init, known, waiting, &mut shared.rng, now)
+            .judge(from, init, is_repeated, waiting, &mut shared.rng, now)
         {
             Verdict::Drop => shared.rule_out(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
@@ -50,7 +50,7 @@ impl Endpoint {
                 shared.answer_stranger(from, cookie);
                 Ruling::CookieAsked
             }
-            Verdict::Admit if known => self.answer_again(&slot, now),
+            Verdict::Admit if is_repeated => self.answer_again(&slot, now),
             Verdict::Admit => self.reassemble(from, init, now),
         }
     }

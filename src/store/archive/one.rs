@@ -27,8 +27,9 @@ pub struct Which {
 pub enum Deletion {
     /// It is gone.
     Done,
-    /// It is gone from the history, but the file could not be rewritten without it: its sealed bytes lie there
-    /// until a later deletion can.
+    /// It is gone from the history, but the disk failed before the file was rewritten without it. Its sealed bytes lie
+    /// there until a later deletion can, for which the store has to be opened anew: till then it is
+    /// [`Stopped`](super::StoreTrouble::Stopped).
     Lingers,
     /// It is not in the history.
     NotKept,

@@ -227,9 +227,11 @@ impl Conversation {
     }
 }
 
-/// What is said of a message that is deleted and whose bytes are not.
-const LINGERS: &str = "the message is deleted, but the file of the history could not be rewritten: its encrypted bytes \
-                       lie there until a later deletion succeeds";
+/// What is said of a message that is deleted and whose bytes are not. The store is at its end with that: the next
+/// message that is to be written down ends the program.
+const LINGERS: &str = "the message is deleted, but the disk failed before its file could be rewritten: its encrypted bytes \
+                       lie there, and nothing more is written down in this run. \
+                       Leave (/quit) and start again; the next deletion rewrites the file";
 
 /// Why a message is not deleted.
 pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
@@ -261,5 +263,21 @@ fn words_of(state: State) -> Safe {
         State::Sent => "sent".into(),
         State::Delivered => "delivered".into(),
         State::Failed(reason) => Safe::from("failed: ") + safe_line(&reason.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::{Command, Typed};
+
+    #[test]
+    fn what_is_to_be_done_about_bytes_that_are_left_can_be_done() {
+        let (_, rest) = LINGERS.split_once('(').unwrap();
+        let (typed, _) = rest.split_once(')').unwrap();
+        assert!(
+            matches!(Typed::parse(typed), Typed::Command(Command::Quit)),
+            "{typed}"
+        );
     }
 }
