@@ -123,3 +123,6 @@ mod vt;
 mod waiting;
 #[path = "talk/wire.rs"]
 mod wire;
+#[cfg(target_os = "linux")]
+#[path = "talk/written.rs"]
+mod written;

@@ -1,5 +1,6 @@
 //! What must hold between two clients over a connection that fails.
 
+mod outbox;
 mod random;
 mod rules;
 

@@ -53,7 +53,8 @@ pub fn run(args: &[OsString]) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let out = Out::new(&cli.globals);
-    let ready = talk::check_records(&cli.globals).and_then(|()| log::start(&cli.globals));
+    let ready = talk::check_records(&cli.globals, cli.command.as_ref())
+        .and_then(|()| log::start(&cli.globals));
     let done = ready.and_then(|()| match &cli.command {
         Some(command) => dispatch(command, &cli.globals, &out),
         None => alone(&cli.globals, &out),

@@ -164,7 +164,8 @@ What there may be in place of an answer:
   doctor --bundle FILE    a report for others: versions, outcomes, settings
                           without their values; no keys, names, addresses
   --trace FILE            every datagram, for Wireshark: addresses, sizes, times
-                          and what was decided; nothing readable
+                          and what was decided; nothing readable. Only of
+                          commands that talk
   --trace-keys FILE       with --trace: the keys to it. Whoever has both files
                           reads what was said. docs/wireshark says what to do
 ";

@@ -24,7 +24,7 @@ use crate::proto::limits::{
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::{Peer, Standing};
-use crate::proto::reassembly::{Answer, SlotKey};
+use crate::proto::reassembly::{Answer, Ephemeral, SlotKey};
 use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timer;
@@ -36,13 +36,13 @@ impl Endpoint {
     pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
         let shared = &mut self.shared;
         let slot = (from, init.sender);
-        let (known, waiting) = (
+        let (is_repeated, waiting) = (
             shared.reassembly.is_proved(&slot, init, now),
             shared.waiting_jobs(),
         );
         match shared
             .guard
-            .judge(from, init, known, waiting, &mut shared.rng, now)
+            .judge(from, init, is_repeated, waiting, &mut shared.rng, now)
         {
             Verdict::Drop => shared.rule_out(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
@@ -50,7 +50,7 @@ impl Endpoint {
                 shared.answer_stranger(from, cookie);
                 Ruling::CookieAsked
             }
-            Verdict::Admit if known => self.answer_again(&slot, now),
+            Verdict::Admit if is_repeated => self.answer_again(&slot, now),
             Verdict::Admit => self.reassemble(from, init, now),
         }
     }
@@ -119,7 +119,7 @@ impl Endpoint {
         } = done;
         let responder = responder.ok_or(DropReason::Forged)?;
         self.welcome_sender(slot, message1, responder, now)
-            .inspect_err(|_| self.shared.reassembly.free(&slot))
+            .inspect_err(|_| self.shared.reassembly.give_up(&slot))
     }
 
     fn welcome_sender(
@@ -151,7 +151,7 @@ impl Endpoint {
             self.shared.reassembly.prove(&slot, message1);
         } else {
             // Nothing is kept of whoever is refused: he is read anew.
-            self.shared.reassembly.free(&slot);
+            self.shared.reassembly.give_up(&slot);
         }
         self.respond(responder, welcome, slot, ephemeral, payload.connection);
         Ok((label, welcome))
@@ -262,7 +262,7 @@ impl Endpoint {
         responder: Responder,
         welcome: Welcome,
         slot: SlotKey,
-        ephemeral: [u8; 32],
+        ephemeral: Ephemeral,
         remote_connection: ConnectionId,
     ) {
         let shared = &mut self.shared;
@@ -294,13 +294,14 @@ impl Endpoint {
     pub(super) fn on_responded(
         &mut self,
         slot: SlotKey,
+        ephemeral: &Ephemeral,
         made: Option<Box<Responded>>,
         now: Instant,
     ) -> Option<Finding> {
         // Without it a key in message 1 was not usable.
-        let answered = made.map(|made| self.answer(*made, now));
+        let answered = made.map(|made| self.answer(*made, ephemeral, now));
         let reason = answered.unwrap_or(Err(DropReason::Forged)).err()?;
-        self.shared.reassembly.free(&slot);
+        self.shared.reassembly.unanswered(&slot, ephemeral);
         self.shared.drop(reason);
         let index = slot.1;
         Some(Finding {
@@ -310,7 +311,12 @@ impl Endpoint {
         })
     }
 
-    fn answer(&mut self, done: Responded, now: Instant) -> Result<(), DropReason> {
+    fn answer(
+        &mut self,
+        done: Responded,
+        ephemeral: &Ephemeral,
+        now: Instant,
+    ) -> Result<(), DropReason> {
         let shared = &mut self.shared;
         let Responded {
             peer: id,
@@ -352,7 +358,7 @@ impl Endpoint {
             }
             peer.arm_erase(shared);
             let answer = Answer::new(id, payload.index, datagrams.clone());
-            shared.reassembly.answered(&slot, answer, now);
+            shared.reassembly.answered(&slot, ephemeral, answer, now);
         }
         for datagram in datagrams {
             shared.answer_stranger(slot.0, datagram);

@@ -287,7 +287,11 @@ impl Endpoint {
                 peer.on_finished(*done, &mut self.shared, now)
             }
             Done::Accepted(done) => Some(self.on_accepted(done, now)),
-            Done::Responded { made, slot } => self.on_responded(slot, made, now),
+            Done::Responded {
+                slot,
+                ephemeral,
+                made,
+            } => self.on_responded(slot, &ephemeral, made, now),
         }
     }
 

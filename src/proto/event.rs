@@ -38,7 +38,7 @@ pub enum Event {
     Guest {
         /// Whose key.
         peer: PeerId,
-        /// Where it is.
+        /// Where it has proved to be: where our half of the handshake reached it, as a rule.
         address: SocketAddr,
         /// What it would like to be called; at most 128 bytes, otherwise unchecked.
         nickname: Option<String>,

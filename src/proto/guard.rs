@@ -57,20 +57,21 @@ impl Guard {
         }
     }
 
-    /// Judges a part whose mac1 is right. `has_answer`: it is known, and would be answered by itself.
+    /// Judges a part whose mac1 is right. `is_repeated`: it is of a message that has proved true, and if it is answered, then
+    /// by itself.
     /// `waiting_jobs` is the length of the handshake queue.
     pub(super) fn judge(
         &mut self,
         from: SocketAddr,
         init: &Init<'_>,
-        has_answer: bool,
+        is_repeated: bool,
         waiting_jobs: usize,
         rng: &mut CoreRng,
         now: Instant,
     ) -> Verdict {
         self.rotate(rng, now);
         let proved = self.has_cookie(from, init);
-        if init.part == Part::Second && !has_answer {
+        if init.part == Part::Second && !is_repeated {
             let admitted = proved || !self.is_loaded(waiting_jobs, now);
             return if admitted {
                 Verdict::Admit

@@ -13,7 +13,7 @@ use crate::crypto::{
 };
 use crate::id::{ConnectionId, PeerId, SessionIndex};
 use crate::proto::payload::{InitPayload, RespPayload, prologue};
-use crate::proto::reassembly::SlotKey;
+use crate::proto::reassembly::{Ephemeral, SlotKey};
 use crate::wire::limits::{MAC_LEN, MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
 use crate::wire::packet::{encode_init, encode_resp};
 
@@ -58,6 +58,7 @@ pub(super) enum Done {
     Accepted(Accepted),
     Responded {
         slot: SlotKey,
+        ephemeral: Ephemeral,
         made: Option<Box<Responded>>,
     },
 }
@@ -121,7 +122,7 @@ pub(super) struct Respond {
     pub(super) responder: Responder,
     pub(super) psk: Option<Arc<Psk>>,
     pub(super) slot: SlotKey,
-    pub(super) ephemeral: [u8; 32],
+    pub(super) ephemeral: Ephemeral,
     pub(super) payload: RespPayload,
     pub(super) remote_connection: ConnectionId,
 }
@@ -164,6 +165,7 @@ impl Job {
             Work::Accept(job) => Done::Accepted(job.run(rng)),
             Work::Respond(job) => Done::Responded {
                 slot: job.slot,
+                ephemeral: job.ephemeral,
                 made: job.run(sink).map(Box::new),
             },
         })

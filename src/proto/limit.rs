@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::proto::rng::CoreRng;
 use crate::time::Instant;
 
-/// Millionths of a token that a rate of one a minute adds in a microsecond are one; so many make a token.
+/// A rate of one a minute adds one part of a token in a microsecond; so many parts make a token.
 const TOKEN: u64 = 60_000_000;
 
 /// How fast tokens come.
@@ -109,8 +109,13 @@ pub(super) struct Sources {
     rate: Rate,
     burst: u32,
     capacity: usize,
-    buckets: BTreeMap<Source, TokenBucket>,
+    buckets: Vec<(Source, TokenBucket)>,
+    /// Where the bucket of each is.
+    places: BTreeMap<Source, usize>,
 }
+
+/// So many buckets are looked at for full ones.
+const LOOKED_AT: usize = 16;
 
 impl Sources {
     pub(super) const fn new(rate: Rate, burst: u32, capacity: usize) -> Self {
@@ -118,39 +123,59 @@ impl Sources {
             rate,
             burst,
             capacity,
-            buckets: BTreeMap::new(),
+            buckets: Vec::new(),
+            places: BTreeMap::new(),
         }
     }
 
     /// Takes a token of `source` if it has one.
     pub(super) fn take(&mut self, source: Source, rng: &mut CoreRng, now: Instant) -> bool {
-        if !self.buckets.contains_key(&source) && self.buckets.len() >= self.capacity {
+        let place = match self.places.get(&source) {
+            Some(place) => *place,
+            None => self.add(source, rng, now),
+        };
+        let bucket = self.buckets.get_mut(place);
+        bucket.is_some_and(|(_, bucket)| bucket.take(now))
+    }
+
+    fn add(&mut self, source: Source, rng: &mut CoreRng, now: Instant) -> usize {
+        if self.len() >= self.capacity {
             self.make_room(rng, now);
         }
-        let fresh = TokenBucket::new(self.rate, self.burst, now);
-        self.buckets.entry(source).or_insert(fresh).take(now)
+        let (place, bucket) = (self.len(), TokenBucket::new(self.rate, self.burst, now));
+        self.buckets.push((source, bucket));
+        self.places.insert(source, place);
+        place
     }
 
     /// At the bound: a full bucket says nothing, so those near a random place go first; if there is
-    /// none, the one at that place goes. A fixed number of steps, whatever a stranger sends.
+    /// none, the one at that place goes. Places are drawn and not addresses, of which a stranger could choose such that
+    /// his own goes sooner. A fixed number of steps, whatever he sends.
     fn make_room(&mut self, rng: &mut CoreRng, now: Instant) {
-        let from = Source(rng.u64(), rng.u32().is_multiple_of(2));
-        let near = || {
-            self.buckets
-                .range(from..)
-                .chain(self.buckets.iter())
-                .take(16)
-        };
-        let mut candidates: Vec<(Source, TokenBucket)> = near().map(|(k, v)| (*k, *v)).collect();
-        let full: Vec<Source> = candidates
-            .iter_mut()
-            .filter_map(|(k, v)| v.is_full(now).then_some(*k))
-            .collect();
-        for source in &full {
-            self.buckets.remove(source);
+        let len = self.len();
+        let from = rng.below(len);
+        let near = (from..from + len.min(LOOKED_AT)).map(|place| place % len);
+        let mut going = Vec::new();
+        for place in near {
+            if let Some((source, bucket)) = self.buckets.get_mut(place)
+                && bucket.is_full(now)
+            {
+                going.push(*source);
+            }
         }
-        if let (true, Some((source, _))) = (full.is_empty(), candidates.first()) {
-            self.buckets.remove(source);
+        if going.is_empty() {
+            going.extend(self.buckets.get(from).map(|(source, _)| *source));
+        }
+        going.iter().for_each(|source| self.remove(source));
+    }
+
+    fn remove(&mut self, source: &Source) {
+        let Some(place) = self.places.remove(source) else {
+            return;
+        };
+        self.buckets.swap_remove(place);
+        if let Some((moved, _)) = self.buckets.get(place) {
+            self.places.insert(*moved, place);
         }
     }
 
@@ -217,6 +242,25 @@ mod tests {
         assert!(sources.take(source(9), &mut rng, at(10_000)));
         assert_eq!(sources.len(), 2, "the three full ones went");
         assert!(!sources.take(source(1), &mut rng, at(10_000)));
+    }
+
+    /// Nor by an address of his own that lies before, among or behind those that others bring.
+    #[test]
+    fn at_the_bound_whoever_floods_goes_no_sooner_than_others() {
+        let others = (0..).map(|it: u32| IpAddr::from((0x0a00_0000 + it).to_be_bytes()));
+        for flooder in ["0.0.0.1", "10.0.1.0", "255.0.0.1", "::1", "ffff::1"] {
+            let mut rng = CoreRng::new([1; 32]);
+            let mut sources = Sources::new(Rate::per_second(20), 5, 64);
+            let source = Source::from(flooder.parse::<IpAddr>().unwrap());
+            let mut let_in = 0;
+            for other in others.clone().take(10 * 64) {
+                while sources.take(source, &mut rng, at(0)) {
+                    let_in += 1;
+                }
+                sources.take(Source::from(other), &mut rng, at(0));
+            }
+            assert!((5..=20 * 5).contains(&let_in), "{flooder}: {let_in}");
+        }
     }
 
     #[test]

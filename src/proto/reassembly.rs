@@ -15,8 +15,11 @@ use crate::time::Instant;
 use crate::wire::limits::{INIT_HALF_LEN, MESSAGE1_LEN};
 use crate::wire::packet::{Init, Part};
 
-/// Whose halves belong together.
+/// Whose halves belong together. Whoever sees a call can send a message 1 of his own under the same.
 pub(super) type SlotKey = (SocketAddr, SessionIndex);
+
+/// What a message 1 begins with. Nobody else can make a true one of it.
+pub(super) type Ephemeral = [u8; 32];
 
 #[derive(Debug)]
 struct Slot {
@@ -61,6 +64,10 @@ impl Slot {
 }
 
 impl Proved {
+    fn is(&self, ephemeral: &Ephemeral) -> bool {
+        self.message1.starts_with(ephemeral)
+    }
+
     fn has(&self, init: &Init<'_>) -> bool {
         let (first, second) = self.message1.split_at(INIT_HALF_LEN);
         let own = match init.part {
@@ -111,9 +118,12 @@ impl Reassembly {
         proved.is_some_and(|proved| proved.has(init))
     }
 
-    /// A message proved true: its slot has room for other halves again, and keeps the answer to come.
+    /// A message proved true: its slot has room for other halves again, and keeps the answer to come. Beside
+    /// one that is kept already nothing is: its halves stay where they are, so that it is not read again.
     pub(super) fn prove(&mut self, key: &SlotKey, message1: Whole<MESSAGE1_LEN>) {
-        if let Some(slot) = self.slots.get_mut(key) {
+        if let Some(slot) = self.slots.get_mut(key)
+            && slot.proved.is_none()
+        {
             slot.halves = Assembly::default();
             slot.proved = Some(Proved {
                 message1,
@@ -122,10 +132,16 @@ impl Reassembly {
         }
     }
 
-    /// Keeps what a message that proved true was answered by.
-    pub(super) fn answered(&mut self, key: &SlotKey, answer: Answer, now: Instant) {
+    /// Keeps what a message was answered by, if it is the one that its slot keeps.
+    pub(super) fn answered(
+        &mut self,
+        key: &SlotKey,
+        ephemeral: &Ephemeral,
+        answer: Answer,
+        now: Instant,
+    ) {
         if let Some(slot) = self.slots.get_mut(key)
-            && let Some(proved) = &mut slot.proved
+            && let Some(proved) = slot.proved.as_mut().filter(|it| it.is(ephemeral))
         {
             proved.answer = Some(answer);
             slot.used = now;
@@ -158,9 +174,35 @@ impl Reassembly {
         }
     }
 
-    /// Frees a slot: its initiator has the answer, or shall be read anew.
-    pub(super) fn free(&mut self, key: &SlotKey) {
-        self.slots.remove(key);
+    /// A message that was read comes to nothing: it is read anew if it comes again. It has no part in
+    /// another that the slot keeps.
+    pub(super) fn give_up(&mut self, key: &SlotKey) {
+        match self.slots.get_mut(key) {
+            Some(slot) if slot.proved.is_some() => slot.halves = Assembly::default(),
+            Some(_) | None => drop(self.slots.remove(key)),
+        }
+    }
+
+    /// A message that proved true has no answer after all: frees the slot that keeps it.
+    pub(super) fn unanswered(&mut self, key: &SlotKey, ephemeral: &Ephemeral) {
+        self.free_if(key, |proved| proved.is(ephemeral));
+    }
+
+    /// The keypair that an answer announced under `index` is confirmed: nobody asks for it again. Frees the
+    /// slot that keeps it.
+    pub(super) fn confirmed(&mut self, key: &SlotKey, index: SessionIndex) {
+        let is_it = |proved: &Proved| proved.answer.as_ref().is_some_and(|it| it.index == index);
+        self.free_if(key, is_it);
+    }
+
+    fn free_if(&mut self, key: &SlotKey, is_it: impl FnOnce(&Proved) -> bool) {
+        let slot = self.slots.get(key);
+        if slot
+            .and_then(|slot| slot.proved.as_ref())
+            .is_some_and(is_it)
+        {
+            self.slots.remove(key);
+        }
     }
 
     fn forget_old(&mut self, now: Instant) {

@@ -26,6 +26,7 @@ mod repeated;
 mod standing;
 mod state;
 mod transport;
+mod usurped;
 mod verified;
 mod welcome;
 
@@ -55,9 +56,14 @@ const CHAT: StreamId = StreamId(1);
 
 impl Side {
     fn new(seed: u8, trust: Trust) -> Self {
+        Self::with(seed, trust, false)
+    }
+
+    fn with(seed: u8, trust: Trust, stealth: bool) -> Self {
         let secret = StaticSecret::from_bytes(&mut [seed; 32]);
         let config = EndpointConfig {
             trust,
+            stealth,
             ..EndpointConfig::default()
         };
         let timestamps = Timestamp(1_000)..Timestamp(1_000_000);

@@ -27,7 +27,8 @@ pub(super) fn create_new(path: &Path, content: &[u8], access: Access) -> Result<
     sync_parent(path).map_err(fail)
 }
 
-/// Creates a file that must not exist yet, for this user only: as a whole, or not at all.
+/// Creates a file that must not exist yet, for this user only: as a whole, or not at all. Where the file system has no
+/// hard links (FAT) a crash may leave half of it.
 ///
 /// # Errors
 /// `AlreadyExists`, `DiskFull`, `Io`.
@@ -36,7 +37,8 @@ pub fn create_private(path: &Path, content: &[u8]) -> Result<(), Error> {
 }
 
 /// A file that does not exist yet, for this user only, written piece by piece beside its place: it is there as a
-/// whole, or not at all. Dropping it undoes it.
+/// whole, or not at all. Where the file system has no hard links (FAT) a crash may leave an empty one. Dropping it
+/// undoes it.
 #[derive(Debug)]
 pub struct Fresh {
     destination: PathBuf,

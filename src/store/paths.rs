@@ -92,12 +92,6 @@ impl Paths {
         self.config_dir.join("config.toml")
     }
 
-    /// The log that the full screen writes to.
-    #[must_use]
-    pub fn log(&self) -> PathBuf {
-        self.state_dir.join("securechat.log")
-    }
-
     /// The lock that keeps a second process off the identity.
     #[must_use]
     pub fn lock(&self, identity: &PeerId) -> PathBuf {
@@ -152,7 +146,6 @@ mod tests {
         assert_eq!(paths.identity(), home.join("identity.key"));
         assert_eq!(paths.known_peers(), home.join("known-peers"));
         assert_eq!(paths.config(), home.join("config.toml"));
-        assert_eq!(paths.log(), home.join("securechat.log"));
         assert_eq!(paths.lock(&id), home.join("0707070707070707.lock"));
         assert_eq!(paths.control(&id), home.join("run/ctl.sock"));
         assert_eq!(
@@ -189,7 +182,7 @@ mod tests {
         };
         for path in [
             paths.known_peers(),
-            paths.log(),
+            paths.lock(&PeerId::new([7; 32])),
             paths.identity().to_owned(),
         ] {
             assert!(path.parent().unwrap().ends_with(APPLICATION), "{path:?}");

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use securechat::chat::{ContactId, ConversationId, FailReason, Incoming, Kind, LogId, Name};
 use securechat::chat::{Outgoing, State};
 use securechat::store::{
-    Archive, Deletion, Entry, Error, Filter, Restored, Search, Standing, Way, Which,
+    Archive, Deletion, Entry, Error, ErrorKind, Filter, Restored, Search, Standing, StoreTrouble,
+    Way, Which,
 };
 use securechat::time::UnixTime;
 
@@ -428,6 +429,36 @@ fn a_message_whose_file_cannot_be_rewritten_is_deleted_all_the_same_and_the_next
         found.iter().all(|(before, after)| after < before),
         "{found:?}"
     );
+}
+
+/// A disk that fails once while the file is rewritten: the process can do nothing more there, the next one can.
+#[test]
+fn a_store_whose_file_could_not_be_rewritten_takes_nothing_until_it_is_opened_anew() {
+    let mut dice = Dice::new(9);
+    let mut tried = 0;
+    for points in (0..).step_by(3) {
+        let (disk, [first, second]) = with_two(&mut dice);
+        let (mut archive, _) = open(&disk, 1, &mut dice, UnixTime(2)).unwrap();
+        disk.fail_after(points, Fault::Error);
+        match archive.delete(first) {
+            Err(_) => continue,
+            Ok(Deletion::Lingers) => tried += 1,
+            Ok(_) => break,
+        }
+        let is_stopped = |error: Error| {
+            let is_it = matches!(error.kind(), ErrorKind::Store(StoreTrouble::Stopped));
+            assert!(is_it, "{error}");
+        };
+        is_stopped(archive.delete(second).unwrap_err());
+        is_stopped(archive.purge(None, None).unwrap_err());
+        let change = archive.change(UnixTime(2), |it| it.forget(second.contact));
+        is_stopped(change.unwrap_err());
+        drop(archive);
+        let (mut archive, _) = open(&disk, 1, &mut dice, UnixTime(3)).unwrap();
+        assert_eq!(archive.delete(first).unwrap(), Deletion::NotKept);
+        assert_eq!(archive.delete(second).unwrap(), Deletion::Done);
+    }
+    assert!(tried > 0);
 }
 
 #[test]

@@ -131,6 +131,25 @@ fn answers(listener: &mut Program, caller: &mut Program) {
     );
     listener.say("and more");
     assert!(caller.said("").ends_with("\tbob\tand more"));
+    answers_again_what_is_not_sent(listener, caller);
+}
+
+fn answers_again_what_is_not_sent(listener: &mut Program, caller: &mut Program) {
+    listener.say("/reply 5");
+    listener.shown("alice (answer)> ");
+    for to in ["", "@alice "] {
+        listener.say(&format!("{to}SECURECHAT-SECRET-KEY-1:AAAA"));
+        listener.said("that holds a SECRET key");
+        listener.shown("alice (answer)> ");
+    }
+    listener.say("yes");
+    let line = caller.said("");
+    assert!(
+        line.ends_with("\tbob\t> see ]0;ownedhttps://example.org\\nyes"),
+        "{line:?}"
+    );
+    listener.say("no more");
+    assert!(caller.said("").ends_with("\tbob\tno more"));
 }
 
 #[test]

@@ -256,6 +256,62 @@ fn a_click_on_a_tab_goes_there() {
     screen.input(Input::Click(200, 0));
 }
 
+type Opening = fn(&mut Screen);
+
+/// What is typed would go to somebody else.
+#[test]
+fn a_click_where_tabs_would_be_goes_nowhere() {
+    let open: [Opening; 2] = [
+        |screen| screen.key("alt-v"),
+        |screen| {
+            screen.line("/myqr");
+            screen.tell(Told::Code {
+                lines: vec!["code".into()],
+                text: "text".into(),
+            });
+        },
+    ];
+    for open in open {
+        let mut screen = Screen::with_three(80, 10);
+        open(&mut screen);
+        let shown = screen.rows();
+        assert!(!screen.text().contains("[2 carol]"));
+        for y in 0..10 {
+            for x in 0..80 {
+                screen.input(Input::Click(x, y));
+            }
+        }
+        assert_eq!(screen.rows(), shown);
+    }
+}
+
+#[test]
+fn ctrl_z_leads_to_the_shell_from_everywhere() {
+    let modes: [(&str, Opening); 7] = [
+        ("search", |screen| screen.key("ctrl-s")),
+        ("past", |screen| screen.key("ctrl-r")),
+        ("help", |screen| screen.line("/help")),
+        ("paste", |screen| {
+            screen.input(Input::Paste("line\n".repeat(9)));
+        }),
+        ("verification", |screen| screen.key("alt-v")),
+        ("bare", |screen| screen.line("/bare")),
+        ("too small", |screen| {
+            screen.key("alt-v");
+            screen.resize(19, 5);
+        }),
+    ];
+    for (mode, open) in modes {
+        let mut screen = Screen::with_bob(80, 24);
+        open(&mut screen);
+        screen.actions();
+        let shown = screen.rows();
+        screen.key("ctrl-z");
+        assert_eq!(screen.actions(), [Action::Suspend], "{mode}");
+        assert_eq!(screen.rows(), shown, "{mode}: it stays as it was");
+    }
+}
+
 #[test]
 fn commands_of_the_core_are_asked_of_the_core() {
     let mut screen = Screen::with_three(80, 10);
@@ -312,24 +368,25 @@ fn a_closed_conversation_comes_back_when_something_is_said() {
 
 #[test]
 fn a_conversation_is_written_out_with_dates_authors_and_states() {
-    let mut screen = Screen::with_bob(80, 10);
+    let mut screen = Screen::new(80, 10);
     screen.line("/export talk.txt");
     assert_eq!(
         screen.rule(),
         "nothing was said here yet (no file was written)"
     );
+    let mut screen = Screen::with_bob(80, 10);
     screen.say(BOB, "did it?\n02:10 me: no \u{1b}]52;c;x\u{7}");
     let name = screen.send("yes");
     screen.state(BOB, name, securechat::chat::State::Delivered);
     screen.send("and this waits");
     screen.actions();
     screen.line("/export my talk.txt");
-    let actions = screen.actions();
-    let [Action::Ask(Ask::Export { file, lines })] = actions.as_slice() else {
-        panic!("{actions:?}");
-    };
-    assert_eq!(file, "my talk.txt");
-    let lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
+    let file = "my talk.txt".to_owned();
+    let asked = Action::Ask(Ask::Export { peer: BOB, file });
+    assert_eq!(screen.actions(), [asked]);
+    let held = screen.app.held(&BOB);
+    assert_eq!((held.made_room, held.older_than), (0, None));
+    let lines: Vec<&str> = held.lines.iter().map(|line| line.as_str()).collect();
     let expected = [
         "2026-11-21 02:09:00 bob: did it?",
         "                    02:10 me: no ^[]52;c;x^G",

@@ -497,6 +497,17 @@ fn what_made_room_unseen_does_not_count_as_seen() {
     (0..3).for_each(|_| screen.say(CAROL, "short"));
     let text = screen.text();
     assert!(text.contains("1 message was not seen"), "{text}");
+    assert_eq!(
+        screen.app.held(&CAROL).made_room,
+        1,
+        "nor is it written out"
+    );
+    screen.line("/clear");
+    assert_eq!(
+        screen.app.held(&CAROL).made_room,
+        0,
+        "who clears misses nothing"
+    );
 }
 
 #[test]

@@ -714,6 +714,39 @@ fn the_safety_number_needs_no_session() {
     );
 }
 
+/// What the core answers about a safety number.
+fn answer_about_the_number(screen: &mut Screen) {
+    for action in screen.actions() {
+        let Action::Ask(Ask::SafetyNumber(peer, typed)) = action else {
+            panic!("{action:?}");
+        };
+        screen.tell(if typed.is_empty() {
+            let number = NUMBER.into();
+            Told::SafetyNumber { peer, number }
+        } else {
+            let why = "that is another number than the one here".into();
+            Told::NotProved { peer, why }
+        });
+    }
+}
+
+#[test]
+fn a_number_that_is_wrong_is_told_beside_the_right_one() {
+    let mut screen = Screen::with_bob(80, 24);
+    screen.line("/number 36749 33040");
+    answer_about_the_number(&mut screen);
+    let text = screen.text();
+    assert!(text.contains("36749") && text.contains("[Q] QR"), "{text}");
+    assert!(text.contains("that is another number than the one here"));
+    screen.seconds(2);
+    screen.key("x");
+    assert!(!screen.text().contains("One moment."));
+    screen.key("enter");
+    screen.seconds(2);
+    judge(&mut screen, "d");
+    assert_eq!(screen.actions(), [differs(None)]);
+}
+
 #[test]
 fn the_qr_code_has_the_screen_for_itself() {
     let mut screen = comparing(80, 24);
@@ -806,7 +839,7 @@ fn without_a_session_there_is_a_reason_and_what_is_left() {
     });
     open(&mut screen);
     let why: Safe = "bob left; your next message calls it".into();
-    told(&mut screen, Comparison::Impossible { why });
+    told(&mut screen, Comparison::NotNow { why });
     screen.is_like("verify-no-session");
     screen.seconds(2);
     screen.type_in("mdtns");
@@ -815,6 +848,63 @@ fn without_a_session_there_is_a_reason_and_what_is_left() {
     assert_eq!(screen.actions().len(), 1);
     screen.key("q");
     assert_eq!(screen.actions(), [Action::Ask(Ask::MyQr)]);
+}
+
+/// Why they cannot be compared now is as true as the rest of the screen, and does not outlive its reason.
+#[test]
+fn words_that_cannot_be_compared_now_are_asked_for_when_they_can() {
+    let offline = |why: &'static str| Told::Standing {
+        peer: BOB,
+        standing: Standing::Offline { why: why.into() },
+    };
+    let mut screen = Screen::with_bob(80, 24);
+    screen.tell(offline(
+        "no answer from bob yet (2 calls); trying again in 3 s",
+    ));
+    open(&mut screen);
+    let why: Safe = "no answer from bob yet (2 calls); trying again in 3 s".into();
+    told(&mut screen, Comparison::NotNow { why });
+    assert!(screen.text().contains("[Alt+V] ask now"));
+    screen.tell(offline(
+        "no answer from bob yet (3 calls); trying again in 9 s",
+    ));
+    let text = screen.text();
+    assert!(
+        text.contains("(3 calls)") && !text.contains("(2 calls)"),
+        "{text}"
+    );
+    let up = || Told::Standing {
+        peer: BOB,
+        standing: Standing::Up,
+    };
+    screen.tell(up());
+    assert_eq!(screen.actions(), [Action::Ask(Ask::Verify(BOB))]);
+    assert!(screen.text().contains("One moment."));
+    let until = screen.now().instant + LIFE;
+    told(&mut screen, Comparison::Begun { until });
+    screen.tell(offline("bob left"));
+    screen.tell(up());
+    assert_eq!(screen.actions(), [], "once for what somebody asked");
+}
+
+#[test]
+fn nobody_is_asked_for_words_that_nobody_waits_for_any_more() {
+    let mut screen = Screen::with_bob(80, 24);
+    open(&mut screen);
+    let why: Safe = "bob is not connected; calling".into();
+    told(&mut screen, Comparison::NotNow { why });
+    screen.key("alt-v");
+    assert_eq!(screen.actions(), [Action::Ask(Ask::Verify(BOB))], "again");
+    let why: Safe = "bob is not connected; calling".into();
+    told(&mut screen, Comparison::NotNow { why });
+    screen.key("esc");
+    screen.tell(Told::Standing {
+        peer: BOB,
+        standing: Standing::Up,
+    });
+    assert_eq!(screen.actions(), []);
+    open(&mut screen);
+    assert!(screen.text().contains("One moment."), "{}", screen.text());
 }
 
 #[test]
@@ -829,6 +919,7 @@ fn a_program_that_is_too_old_is_said_to_be() {
         "{text}"
     );
     assert!(text.contains("[S] safety number, which needs no connection"));
+    assert!(!text.contains("again"), "that would not help: {text}");
 }
 
 #[test]
@@ -916,18 +1007,13 @@ fn the_commands_of_lines_work_on_the_screen_too() {
     screen.line("/match");
     screen.line("/match bob a b c d");
     assert_eq!(screen.actions(), [same(7, ""), same(7, "a b c d")]);
+    let number = |typed: &str| Action::Ask(Ask::SafetyNumber(BOB, typed.to_owned()));
     screen.line(&format!("/number {NUMBER}"));
-    assert_eq!(
-        screen.actions(),
-        [Action::Ask(Ask::SafetyNumber(BOB, NUMBER.to_owned()))]
-    );
+    assert_eq!(screen.actions(), [number(""), number(NUMBER)]);
     screen.key("esc");
     screen.key("esc");
     screen.line("/number bob");
-    assert_eq!(
-        screen.actions(),
-        [Action::Ask(Ask::SafetyNumber(BOB, String::new()))]
-    );
+    assert_eq!(screen.actions(), [number("")]);
     screen.key("esc");
     screen.key("esc");
     screen.line("/later");

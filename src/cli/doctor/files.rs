@@ -33,7 +33,6 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
         checks.push(place(patient, "lock", lock, true));
         checks.push(used_timestamps(patient, timestamps));
     }
-    checks.push(place(patient, "log", patient.paths.log(), true));
     checks.push(space(patient));
     checks
 }

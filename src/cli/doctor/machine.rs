@@ -91,7 +91,6 @@ fn clock(patient: &Patient<'_>) -> Check {
         paths.identity().to_owned(),
         paths.known_peers(),
         paths.config(),
-        paths.log(),
     ];
     let newest = files.iter().filter_map(|path| written_at(path)).max();
     let advice =

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use crate::cli::args::Globals;
+use crate::cli::args::{Command, Globals};
 use crate::cli::talk::network::{Input, no_threads};
 use crate::cli::{Context, Error, Out};
 use crate::net::{
@@ -27,27 +27,73 @@ pub(super) struct Records {
     out: Out,
 }
 
-/// Refuses keys without what they open.
+/// Refuses keys without what they open, and a record of a command (none: `securechat` alone) that makes none.
 ///
 /// # Errors
 /// SC29.
-pub(in crate::cli) fn check(globals: &Globals) -> Result<(), Error> {
-    if globals.trace_keys.is_none() || globals.trace.is_some() {
-        return Ok(());
+pub(in crate::cli) fn check(globals: &Globals, command: Option<&Command>) -> Result<(), Error> {
+    if globals.trace.is_none() && globals.trace_keys.is_some() {
+        return Err(Error::BadArgument {
+            given: "--trace-keys".into(),
+            reason:
+                "it writes the keys to a record of datagrams, and there is none without --trace"
+                    .into(),
+            example: &["connect", "NAME", "--trace", "FILE", "--trace-keys", "FILE"],
+        });
     }
-    Err(Error::BadArgument {
-        given: "--trace-keys".into(),
-        reason: "it writes the keys to a record of datagrams, and there is none without --trace"
-            .into(),
-        example: &["connect", "NAME", "--trace", "FILE", "--trace-keys", "FILE"],
-    })
+    if globals.trace.is_some() && !command.is_none_or(may_record) {
+        return Err(Error::BadArgument {
+            given: "--trace".into(),
+            reason: "this command records nothing; listen, connect, daemon, send, ping and \
+                     securechat without a command do"
+                .into(),
+            example: &["connect", "NAME", "--trace", "FILE"],
+        });
+    }
+    Ok(())
+}
+
+const fn may_record(command: &Command) -> bool {
+    match command {
+        Command::Listen(_)
+        | Command::Connect(_)
+        | Command::Daemon(_)
+        | Command::Send(_)
+        | Command::Ping(_) => true,
+        Command::Keygen(_)
+        | Command::Pubkey(_)
+        | Command::Key(_)
+        | Command::Peers(_)
+        | Command::Status(_)
+        | Command::Doctor(_)
+        | Command::History(_)
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Help(_) => false,
+    }
 }
 
 /// Says that nothing is recorded, if that was wanted: another program sends what this one was asked for.
 pub(super) fn warn_beside(context: &Context) {
+    warn_unrecorded(
+        context,
+        "the securechat that runs does the sending, and only its own --trace records it",
+    );
+}
+
+/// The same: nothing is sent yet.
+pub(super) fn warn_unsent(context: &Context) {
+    warn_unrecorded(
+        context,
+        "nothing is sent yet, and only --trace of the securechat that sends it records that",
+    );
+}
+
+fn warn_unrecorded(context: &Context, why: &'static str) {
     if context.globals.trace.is_some() {
-        let words = "--trace records nothing here: the securechat that runs does the sending, and only its own --trace records it";
-        context.out.warn(&words.into());
+        let words = Safe::from("--trace records nothing here: ") + why;
+        context.out.warn(&words);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach};
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::{Found, Profile};
-use crate::cli::talk::record::warn_beside;
+use crate::cli::talk::record::{warn_beside, warn_unsent};
 use crate::cli::talk::single::{LOOK, Woken};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
@@ -162,6 +162,7 @@ fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode
         Found::Alone(profile) => *profile,
         Found::Beside(running) => return through(running, args, given, context),
     };
+    warn_unsent(context);
     let draft = Draft::text(read(given)?, profile.clock.unix_time());
     let prepared = profile.client().prepare(contact, draft);
     let message = prepared.map_err(|error| not_accepted(&peer, &error))?;

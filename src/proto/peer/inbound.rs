@@ -7,6 +7,7 @@ use crate::proto::event::{CloseReason, Event, Notice};
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::Slot;
 use crate::proto::limits::SILENCE;
+use crate::proto::path::PathState;
 use crate::proto::peer::roam::datagram_len;
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::shared::Shared;
@@ -175,7 +176,8 @@ impl Peer {
             told: false,
         } = self.standing
         {
-            let address = self.address().unwrap_or(source);
+            let proved = self.path.as_ref().and_then(PathState::last_proved);
+            let address = proved.unwrap_or(source);
             if !shared.guard.may_ask(address, &mut shared.rng, now) {
                 // It calls again by itself, for it is not acknowledged.
                 shared.drop(DropReason::RateLimited);

@@ -29,8 +29,8 @@ impl Peer {
         if !keypair.initiator
             && let Some(address) = keypair.proves
         {
-            // The initiator has message 2: nobody asks for it again.
-            shared.reassembly.free(&(address, keypair.remote_index));
+            let slot = (address, keypair.remote_index);
+            shared.reassembly.confirmed(&slot, keypair.local_index);
         }
         self.arm_erase(shared);
         self.stop_handshake(shared);

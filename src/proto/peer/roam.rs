@@ -193,7 +193,10 @@ impl Peer {
         let (rng, scratch) = (&mut shared.rng, &mut shared.scratch);
         let datagram = connection.path_packet(&frame, probe.size, is_path, rng, scratch, now);
         let transmit = self.lay_out(probe.to, datagram, now)?;
-        self.on_sent(false, shared, now);
+        // What goes elsewhere keeps no way to the path open.
+        if is_path {
+            self.on_sent(false, shared, now);
+        }
         Some(transmit)
     }
 

@@ -1,6 +1,7 @@
 //! Moves, races and proofs through whole endpoints. A datagram arrives only where it was sent to.
 
 mod handshakes;
+mod keepalive;
 
 use super::*;
 use crate::id::PacketNumber;

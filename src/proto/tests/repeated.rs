@@ -10,27 +10,32 @@ use crate::proto::limits::{
 use crate::wire::limits::{MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
 use crate::wire::packet::{encode_init, encode_resp};
 
-type Datagrams = Vec<Vec<u8>>;
+pub(super) type Datagrams = Vec<Vec<u8>>;
 
 /// `a` calls `b`, for the first time.
-fn call(a: &mut Side, b: &Side) -> Datagrams {
+pub(super) fn call(a: &mut Side, b: &Side) -> Datagrams {
     a.endpoint.connect(b.id(), &[], now(0)).unwrap();
     bytes(a.drain(now(0)))
 }
 
 /// Its next try, and when that was.
-fn next_call(a: &mut Side) -> (Datagrams, Instant) {
+pub(super) fn next_call(a: &mut Side) -> (Datagrams, Instant) {
     let (at, _) = a.endpoint.poll_timeout().unwrap();
     a.endpoint.handle_timeout(at);
     (bytes(a.drain(at)), at)
 }
 
-fn bytes(sent: Vec<(SocketAddr, Vec<u8>)>) -> Datagrams {
+pub(super) fn bytes(sent: Vec<(SocketAddr, Vec<u8>)>) -> Datagrams {
     sent.into_iter().map(|(_, datagram)| datagram).collect()
 }
 
 /// What `side` sends after it has got these from `from`.
-fn answers(side: &mut Side, from: SocketAddr, to_it: &[Vec<u8>], at: Instant) -> Datagrams {
+pub(super) fn answers(
+    side: &mut Side,
+    from: SocketAddr,
+    to_it: &[Vec<u8>],
+    at: Instant,
+) -> Datagrams {
     for datagram in to_it {
         side.receive(from, datagram.clone(), at);
     }
@@ -50,7 +55,7 @@ fn forged(call: &[Vec<u8>], b: &Side) -> Vec<u8> {
     first
 }
 
-fn index(call: &[Vec<u8>]) -> SessionIndex {
+pub(super) fn index(call: &[Vec<u8>]) -> SessionIndex {
     SessionIndex(u32::from_le_bytes(call[0][4..8].try_into().unwrap()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::limits::{
-    MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, SLOT_LIFE, TIMESTAMP_LIFE,
+    GUEST_BURST, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, SLOT_LIFE, TIMESTAMP_LIFE,
 };
 
 /// The datagrams with which a stranger of that number calls.
@@ -133,4 +133,44 @@ fn a_message_1_of_a_live_session_is_remembered_as_long_as_it_lives() {
     assert_eq!(deliver(&mut b, &first, 1, late), 0);
     let dropped = b.endpoint.stats().dropped;
     assert_eq!(dropped[&DropReason::OldTimestamp], 1);
+}
+
+/// A handshake proves the address that RESP went to. What comes afterwards can bear anybody's.
+#[test]
+fn a_guest_is_asked_about_and_counted_by_the_address_that_it_has_proved() {
+    let mut b = Side::new(2, Trust::Ask);
+    let mut calls_from = |stranger: u8, host: u8, then: u8| {
+        let mut caller = Side::new(stranger, Trust::Strict);
+        caller.address = SocketAddr::from(([203, 0, 113, host], 7_419));
+        caller.knows(&b, None);
+        let said = SocketAddr::from(([198, 51, 100, then], 7_419));
+        caller.endpoint.connect(b.id(), &[], now(0)).unwrap();
+        for (_, init) in caller.drain(now(0)) {
+            b.receive(caller.address, init, now(0));
+        }
+        for (_, resp) in b.drain(now(0)) {
+            caller.receive(b.address, resp, now(0));
+        }
+        for (_, hello) in caller.drain(now(0)) {
+            b.receive(said, hello, now(0));
+        }
+        b.drain(now(0));
+        let mut asked = Vec::new();
+        for event in b.events.drain(..) {
+            if let Event::Guest { address, .. } = event {
+                asked.push((caller.address, address));
+            }
+        }
+        asked
+    };
+    let mut asked = Vec::new();
+    for nth in 0..=u8::try_from(GUEST_BURST).unwrap() {
+        asked.extend(calls_from(10 + nth, 7, nth));
+    }
+    assert_eq!(asked.len(), GUEST_BURST as usize);
+    assert!(
+        asked.iter().all(|(proved, told)| proved == told),
+        "{asked:?}"
+    );
+    assert_eq!(calls_from(30, 8, 9).len(), 1, "others have all of theirs");
 }

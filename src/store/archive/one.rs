@@ -5,7 +5,7 @@ use redb::ReadTransaction;
 use super::Archive;
 use super::change::{definition, span};
 use super::keys::{Keys, Table};
-use super::record::{Record, Standing};
+use super::record::Record;
 use super::search::Entry;
 use super::trouble::Fault;
 use crate::chat::{ContactId, Name};
@@ -27,8 +27,9 @@ pub struct Which {
 pub enum Deletion {
     /// It is gone.
     Done,
-    /// It is gone from the history, but the file could not be rewritten without it: its sealed bytes lie there
-    /// until a later deletion can.
+    /// It is gone from the history, but the disk failed before the file was rewritten without it. Its sealed bytes lie
+    /// there until a later deletion can, for which the store has to be opened anew: till then it is
+    /// [`Stopped`](super::StoreTrouble::Stopped).
     Lingers,
     /// It is not in the history.
     NotKept,
@@ -174,8 +175,7 @@ fn find(
 
 impl Which {
     fn is(&self, record: &Record<&[u8]>) -> bool {
-        let is_theirs = matches!(record.standing, Standing::Received { .. });
-        record.name == self.name && is_theirs != self.is_ours
+        record.name == self.name && record.is_ours() == self.is_ours
     }
 }
 

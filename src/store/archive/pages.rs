@@ -41,6 +41,7 @@ impl Display for Cursor {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         bytes.extend_from_slice(at.contact.peer().as_bytes());
+        bytes.push(u8::from(at.is_ours));
         f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
     }
 }
@@ -57,12 +58,18 @@ impl FromStr for Cursor {
             Ok(u64::from_be_bytes(*number))
         };
         let (at, log, sequence) = (UnixTime(number()?), LogId(number()?), number()?);
-        let peer = <[u8; 32]>::try_from(rest).map_err(|_| NotACursor)?;
+        let (peer, rest) = rest.split_first_chunk().ok_or(NotACursor)?;
+        let is_ours = match rest {
+            [0] => false,
+            [1] => true,
+            _ => return Err(NotACursor),
+        };
         Ok(Self(Position {
             at,
             log,
             sequence,
-            contact: PeerId::new(peer).into(),
+            contact: PeerId::new(*peer).into(),
+            is_ours,
         }))
     }
 }
@@ -247,10 +254,13 @@ mod tests {
             log: LogId(u64::MAX),
             sequence: 7,
             contact: PeerId::new([9; 32]).into(),
+            is_ours: true,
         });
         let text = cursor.to_string();
         assert_eq!(text.parse(), Ok(cursor));
-        for wrong in ["", "x", &text[1..], &format!("{text}AAAA"), "\u{1b}"] {
+        let long = format!("{text}AAAA");
+        let neither = format!("{}C", text.strip_suffix('B').unwrap());
+        for wrong in ["", "x", &text[1..], &long, &neither, "\u{1b}"] {
             assert_eq!(wrong.parse::<Cursor>(), Err(NotACursor), "{wrong:?}");
         }
     }

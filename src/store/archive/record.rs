@@ -40,6 +40,13 @@ pub(super) struct Record<Body = Zeroizing<Vec<u8>>> {
     pub(super) body: Body,
 }
 
+impl<Body> Record<Body> {
+    /// Whether we wrote it.
+    pub(super) const fn is_ours(&self) -> bool {
+        !matches!(self.standing, Standing::Received { .. })
+    }
+}
+
 /// Bytes before the conversation's name.
 const FIXED_LEN: usize = 32 + 6 * 8 + 3;
 

@@ -205,6 +205,20 @@ pub(super) struct Position {
     pub(super) log: LogId,
     pub(super) sequence: u64,
     pub(super) contact: ContactId,
+    /// Each side draws the names of its messages by itself.
+    pub(super) is_ours: bool,
+}
+
+impl Position {
+    const fn of(record: &Record<&[u8]>) -> Self {
+        Self {
+            at: record.at,
+            log: record.name.log,
+            sequence: record.name.sequence,
+            contact: record.contact,
+            is_ours: record.is_ours(),
+        }
+    }
 }
 
 /// What passes a filter.
@@ -282,6 +296,7 @@ impl Place {
                 log,
                 sequence,
                 contact,
+                is_ours: false,
             },
             table: Table::History,
             row: Vec::new(),
@@ -291,19 +306,14 @@ impl Place {
 
     pub(super) fn of(record: &Record<&[u8]>, table: Table, row: &[u8]) -> Self {
         Self {
-            position: Position {
-                at: record.at,
-                log: record.name.log,
-                sequence: record.name.sequence,
-                contact: record.contact,
-            },
+            position: Position::of(record),
             table,
             row: row.to_vec(),
             len: record.body.len(),
         }
     }
 
-    /// Opens again what has been opened before; none if it is there no longer.
+    /// Opens again what has been opened before; none if it is there no longer. Its row may be another's by now.
     pub(super) fn open(
         &self,
         transaction: &ReadTransaction,
@@ -318,7 +328,8 @@ impl Place {
         let opened = keys.open(table, &self.row, sealed.value());
         let text = opened.map_err(|_| damaged(table))?;
         let record = Record::view(&text).ok_or_else(|| damaged(table))?;
-        Ok(Some(Entry::new(&record, table)))
+        let is_it = Position::of(&record) == self.position;
+        Ok(is_it.then(|| Entry::new(&record, table)))
     }
 }
 

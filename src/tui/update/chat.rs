@@ -18,7 +18,7 @@ impl App {
         if stroke == Stroke::Other {
             return;
         }
-        if self.is_bare && !self.scrolls_bare(&stroke) {
+        if self.is_bare && !stays_bare(&stroke) {
             self.leave_bare();
             return;
         }
@@ -28,22 +28,12 @@ impl App {
         }
         let interrupted = self.interrupted.take();
         match (&self.mode, stroke) {
+            // No terminal does it by itself while we have it.
+            (_, Stroke::Bind(Bind::Suspend)) => self.act(Action::Suspend),
             (Mode::Chat, Stroke::Bind(Bind::Interrupt)) => self.interrupt(interrupted),
             (Mode::Chat, stroke) => self.on_chat_stroke(&stroke),
             (_, stroke) => self.on_mode_stroke(&stroke),
         }
-    }
-
-    fn scrolls_bare(&self, stroke: &Stroke) -> bool {
-        let scrolls = [
-            Bind::PageUp,
-            Bind::PageDown,
-            Bind::LinesUp,
-            Bind::LinesDown,
-            Bind::Oldest,
-            Bind::Newest,
-        ];
-        matches!(stroke, Stroke::Bind(bind) if scrolls.contains(bind))
     }
 
     /// Shows the text alone. It stays as it is while somebody copies from it.
@@ -158,9 +148,8 @@ impl App {
             Bind::Redraw => self.act(Action::Redraw),
             Bind::Help => self.show_panel("help", commands::help()),
             Bind::Escape => self.escape(),
-            Bind::Interrupt => {}
             Bind::EndOfInput => self.end_of_input(),
-            Bind::Suspend => self.act(Action::Suspend),
+            Bind::Interrupt | Bind::Suspend => {}
         }
     }
 
@@ -327,4 +316,18 @@ impl App {
             self.mode = Mode::Leave { waiting, drafts };
         }
     }
+}
+
+/// Whether the text stays alone on the screen: that is scrolled, or left for the shell.
+fn stays_bare(stroke: &Stroke) -> bool {
+    let stays = [
+        Bind::PageUp,
+        Bind::PageDown,
+        Bind::LinesUp,
+        Bind::LinesDown,
+        Bind::Oldest,
+        Bind::Newest,
+        Bind::Suspend,
+    ];
+    matches!(stroke, Stroke::Bind(bind) if stays.contains(bind))
 }

@@ -20,7 +20,7 @@ use crate::id::PeerId;
 use crate::text::Safe;
 use crate::tui::app::{App, Code, Mode};
 use crate::tui::editor::Line;
-use crate::tui::input::{Action, Ask, Comparison};
+use crate::tui::input::{Action, Ask, Comparison, Standing};
 use crate::tui::keys::{Bind, Stroke};
 use crate::tui::places::Places;
 use crate::tui::update::GLANCE;
@@ -55,10 +55,17 @@ impl App {
         self.open_panel(name, Ask::Verify, View::Words)
     }
 
-    /// Opens the panel with the safety number, or compares that with what was read out.
+    /// Opens the panel with the safety number, and compares that with what was read out, if anything was.
     pub(super) fn open_safety_number(&mut self, name: Option<&str>, typed: &str) -> bool {
-        let ask = |peer| Ask::SafetyNumber(peer, typed.to_owned());
-        self.open_panel(name, ask, View::Safety(None))
+        let number = |peer| Ask::SafetyNumber(peer, String::new());
+        if !self.open_panel(name, number, View::Safety(None)) {
+            return false;
+        }
+        if !typed.is_empty() {
+            let peer = self.current().peer;
+            self.act(Action::Ask(Ask::SafetyNumber(peer, typed.to_owned())));
+        }
+        true
     }
 
     fn open_panel(&mut self, name: Option<&str>, ask: impl Fn(PeerId) -> Ask, view: View) -> bool {
@@ -83,9 +90,10 @@ impl App {
         let is_running = |it: &Comparison| match it {
             Comparison::Begun { .. } | Comparison::Words { .. } => true,
             Comparison::Same { until, .. } => until.is_some(),
-            Comparison::Impossible { .. } | Comparison::Over { .. } | Comparison::Differ { .. } => {
-                false
-            }
+            Comparison::NotNow { .. }
+            | Comparison::Impossible { .. }
+            | Comparison::Over { .. }
+            | Comparison::Differ { .. } => false,
         };
         conversation.comparison = conversation.comparison.take().filter(is_running);
     }
@@ -376,6 +384,31 @@ impl App {
             let peer = panel.peer;
             panel.show(View::Words);
             self.act(Action::Ask(Ask::Verify(peer)));
+        }
+    }
+
+    /// Goes on with a comparison that there was no connection for, if somebody still waits for it.
+    pub(super) fn compare_once_connected(&mut self, peer: PeerId) {
+        let Some(conversation) = self.with(&peer) else {
+            return;
+        };
+        let Some(Comparison::NotNow { why }) = &mut conversation.comparison else {
+            return;
+        };
+        match &conversation.standing {
+            Standing::Offline { why: now }
+            | Standing::Connecting { why: now, .. }
+            | Standing::Ended { why: now }
+            | Standing::KeyChanged { why: now }
+            | Standing::WordsDiffer { why: now } => *why = now.clone(),
+            Standing::Revoked => {}
+            Standing::Up => {
+                conversation.comparison = None;
+                let panel = self.mode.panel_mut().filter(|panel| panel.peer == peer);
+                if panel.is_some() {
+                    self.act(Action::Ask(Ask::Verify(peer)));
+                }
+            }
         }
     }
 

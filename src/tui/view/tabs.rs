@@ -108,7 +108,7 @@ impl App {
 /// The conversation whose tab is at this cell.
 pub(in crate::tui) fn tab_at(app: &App, x: u16, y: u16) -> Option<usize> {
     let area = app.place_of_tabs(Places::of(app)?.tabs);
-    if !area.contains(Position { x, y }) {
+    if app.mode.covers_tabs() || !area.contains(Position { x, y }) {
         return None;
     }
     let tabs = app.tabs(usize::from(area.width));

@@ -146,20 +146,30 @@ impl App {
                 theirs,
                 until,
             }) => self.same(sheet, name, *is_noted, *theirs, *until),
+            Some(Comparison::NotNow { why }) => {
+                waiting(sheet, Safe::from("No words can be compared: ") + why + ".");
+                let again = self.key_to_begin(sheet) + " ask now";
+                let waits =
+                    Safe::from("; as long as this is open, ") + name + " is asked once connected";
+                sheet.either(again.clone() + waits, again);
+            }
             Some(Comparison::Impossible { why }) => {
                 waiting(sheet, Safe::from("No words can be compared: ") + why + ".");
             }
             Some(Comparison::Over { why }) => {
                 waiting(sheet, Safe::from("It is over: ") + why + ".");
-                let how = match self.settings.keys.label(Bind::Verify) {
-                    Some(key) => Safe::from("[") + key + "]",
-                    None => Safe::from("[") + &sheet.escape + "], then /verify:",
-                };
-                sheet.say(how + " begin again, with new words");
+                sheet.say(self.key_to_begin(sheet) + " begin again, with new words");
             }
             Some(Comparison::Differ { since, what_next }) => {
                 self.differ(sheet, name, *since, what_next);
             }
+        }
+    }
+
+    fn key_to_begin(&self, sheet: &Sheet) -> Safe {
+        match self.settings.keys.label(Bind::Verify) {
+            Some(key) => Safe::from("[") + key + "]",
+            None => Safe::from("[") + &sheet.escape + "], then /verify:",
         }
     }
 

@@ -93,10 +93,20 @@ impl Conversation {
         }
     }
 
-    pub(super) fn tell_impossible(&mut self, peer: PeerId, when: &'static str, why: Safe) {
-        let words = Safe::from("verify: ") + when + &why;
+    pub(super) fn tell_impossible(&mut self, peer: PeerId, why: Safe) {
+        let words = Safe::from("verify: ") + &why;
         self.show_comparison(peer, tui::Comparison::Impossible { why });
-        self.warn_in_lines(peer, words);
+        self.tell_without_words(peer, words);
+    }
+
+    pub(super) fn tell_not_now(&mut self, peer: PeerId, why: Safe) {
+        let words = Safe::from("verify: not now: ") + &why;
+        self.show_comparison(peer, tui::Comparison::NotNow { why });
+        self.tell_without_words(peer, words);
+    }
+
+    fn tell_without_words(&mut self, peer: PeerId, why_not: Safe) {
+        self.warn_in_lines(peer, why_not);
         let ways = Safe::from("  without words: ") + self.other_ways(&peer);
         self.warn_in_lines(peer, ways);
     }

@@ -3,7 +3,7 @@
 //! The loop waits in one place. Its order:
 //! 1. write down the messages that the core brings, and tell what it tells,
 //! 2. take what the user typed, as long as the outbox takes it; write down what is to be said, and say
-//!    it,
+//!    it; write a page of what is exported,
 //! 3. twice a second look whether known-peers changed, and what has waited for long,
 //! 4. ask whether it is time to stop,
 //! 5. with nothing else to do, write down what has been shown and told.
@@ -16,6 +16,7 @@ mod comparing;
 mod deliveries;
 mod ending;
 mod events;
+mod exporting;
 mod guests;
 mod messages;
 mod moving;
@@ -48,6 +49,7 @@ use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::Wait;
+use crate::cli::talk::conversation::exporting::Export;
 use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
@@ -197,6 +199,8 @@ pub(in crate::cli::talk) struct State {
     waits: Vec<Wait>,
     /// What programs look through page by page.
     searches: Searches,
+    /// What is being written into files, one after the other.
+    exports: VecDeque<Export>,
     /// Whose addresses are being looked up for somebody who asked.
     looked_up: BTreeSet<PeerId>,
     /// How much was said with whom.
@@ -353,6 +357,7 @@ impl Conversation {
                 Turn::Took(lines) => lines,
             };
             has_more |= taken == MAX_LINES;
+            has_more |= self.write_on();
             self.look_around()?;
             if let Some(end) = self.check_time()? {
                 return Ok(end);

@@ -130,7 +130,7 @@ impl Conversation {
         Ok(done)
     }
 
-    /// Does away with history, also with what lines have of it. Says how many messages went.
+    /// Does away with history, also with what a face has of it. Says how many messages went.
     pub(super) fn purge_kept(
         &mut self,
         contact: Option<ContactId>,
@@ -138,6 +138,9 @@ impl Conversation {
     ) -> Result<u64, Error> {
         let gone = self.profile.journal.purge(contact, before)?;
         self.state.backlog.forget_purged(contact, before);
+        if let Some(screen) = self.face.screen() {
+            screen.purged(contact.map(ContactId::peer), before);
+        }
         Ok(gone)
     }
 
@@ -152,12 +155,23 @@ impl Conversation {
         self.warn(words + "\" (an empty one: none does)");
     }
 
-    /// What is said to somebody, behind what it answers.
-    pub(super) fn behind_quote(&mut self, peer: PeerId, text: Vec<u8>) -> Vec<u8> {
-        match self.state.quote.take_if(|(of, _)| *of == peer) {
-            Some((_, quote)) => [quote.into_bytes(), text].concat(),
-            None => text,
+    /// Says something to somebody, behind what it answers: that goes with the first line that is not refused.
+    pub(super) fn say_or_answer(
+        &mut self,
+        peer: PeerId,
+        text: Vec<u8>,
+    ) -> Result<Option<ExitCode>, Error> {
+        let Some((of, quote)) = self.state.quote.take_if(|(of, _)| *of == peer) else {
+            return self.say(Some(peer), text);
+        };
+        if let Some(end) = self.say_batch()? {
+            return Ok(Some(end));
         }
+        let end = self.say(Some(peer), [quote.as_bytes(), &text].concat())?;
+        if !self.has_unsaid() {
+            self.state.quote = Some((of, quote));
+        }
+        Ok(end)
     }
 
     /// Whether the next line to somebody answers a message.
@@ -213,9 +227,11 @@ impl Conversation {
     }
 }
 
-/// What is said of a message that is deleted and whose bytes are not.
-const LINGERS: &str = "the message is deleted, but the file of the history could not be rewritten: its encrypted bytes \
-                       lie there until a later deletion succeeds";
+/// What is said of a message that is deleted and whose bytes are not. The store is at its end with that: the next
+/// message that is to be written down ends the program.
+const LINGERS: &str = "the message is deleted, but the disk failed before its file could be rewritten: its encrypted bytes \
+                       lie there, and nothing more is written down in this run. \
+                       Leave (/quit) and start again; the next deletion rewrites the file";
 
 /// Why a message is not deleted.
 pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
@@ -247,5 +263,21 @@ fn words_of(state: State) -> Safe {
         State::Sent => "sent".into(),
         State::Delivered => "delivered".into(),
         State::Failed(reason) => Safe::from("failed: ") + safe_line(&reason.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::{Command, Typed};
+
+    #[test]
+    fn what_is_to_be_done_about_bytes_that_are_left_can_be_done() {
+        let (_, rest) = LINGERS.split_once('(').unwrap();
+        let (typed, _) = rest.split_once(')').unwrap();
+        assert!(
+            matches!(Typed::parse(typed), Typed::Command(Command::Quit)),
+            "{typed}"
+        );
     }
 }

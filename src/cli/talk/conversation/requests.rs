@@ -391,6 +391,7 @@ impl Conversation {
     }
 
     fn history_purge(&mut self, purge: &HistoryPurge) -> Result<Value, Error> {
+        self.note_seen();
         self.profile.journal.catch_up()?;
         let contact = self.contact_called(purge.peer.as_deref())?;
         let before = purge.before_ms.map(UnixTime);
@@ -417,13 +418,7 @@ impl Conversation {
             name,
             is_ours,
         };
-        match self.delete_kept(which)? {
-            Deletion::Done | Deletion::Lingers => Ok(json!({ "messages": 1 })),
-            Deletion::NotKept => Ok(json!({ "messages": 0 })),
-            stays @ (Deletion::Waiting | Deletion::Unconfirmed) => Err(Error::BadRequest {
-                reason: why_it_stays(stays).into(),
-            }),
-        }
+        deleted(self.delete_kept(which)?)
     }
 
     fn contact_called(&self, typed: Option<&str>) -> Result<Option<ContactId>, Error> {
@@ -499,4 +494,31 @@ fn overlong(len: usize) -> Unclear {
 
 fn value(data: &impl Serialize) -> Value {
     serde_json::to_value(data).unwrap_or_default()
+}
+
+/// What a message that was to be deleted is answered by.
+fn deleted(done: Deletion) -> Result<Value, Error> {
+    match done {
+        Deletion::Done => Ok(json!({ "messages": 1 })),
+        Deletion::Lingers => Ok(json!({ "messages": 1, "lingers": true })),
+        Deletion::NotKept => Ok(json!({ "messages": 0 })),
+        stays @ (Deletion::Waiting | Deletion::Unconfirmed) => Err(Error::BadRequest {
+            reason: why_it_stays(stays).into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_told_of_bytes_that_are_left_and_of_no_others() {
+        let told = |done| deleted(done).unwrap().to_string();
+        assert_eq!(told(Deletion::Done), r#"{"messages":1}"#);
+        assert_eq!(told(Deletion::Lingers), r#"{"lingers":true,"messages":1}"#);
+        assert_eq!(told(Deletion::NotKept), r#"{"messages":0}"#);
+        assert!(deleted(Deletion::Waiting).is_err());
+        assert!(deleted(Deletion::Unconfirmed).is_err());
+    }
 }

@@ -144,7 +144,7 @@ impl Conversation {
             Ask::Around(which) => self.show_around(which),
             Ask::Delete(which) => self.delete_of_screen(which),
             Ask::Files(part) => self.look_up(part),
-            Ask::Export { file, lines } => self.write_out(&file, &lines),
+            Ask::Export { peer, file } => self.export(peer, &file)?,
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
                 if waits && self.welcome(peer, Some(&name))? {

@@ -47,7 +47,7 @@ mod tests {
             words,
             ..Filter::default()
         };
-        (filter, "A".repeat(75).parse().unwrap())
+        (filter, "A".repeat(76).parse().unwrap())
     }
 
     fn search(words: &str) -> Search {

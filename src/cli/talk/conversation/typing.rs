@@ -142,8 +142,7 @@ impl Conversation {
             Typed::SayTo { name, text } => {
                 let peer = self.go(name);
                 if let Some(peer) = peer.filter(|_| !text.is_empty()) {
-                    let text = self.behind_quote(peer, text.to_vec());
-                    return self.say(Some(peer), text);
+                    return self.say_or_answer(peer, text.to_vec());
                 }
             }
             Typed::Command(command) => return self.do_command(command),
@@ -177,8 +176,7 @@ impl Conversation {
             self.warn(words + " came (nothing was sent)");
             return Ok(None);
         }
-        let text = self.behind_quote(peer, text);
-        self.say(Some(peer), text)
+        self.say_or_answer(peer, text)
     }
 
     /// Takes what was written, whatever it is, as one message.
@@ -238,6 +236,11 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// Whether anything that was written is taken and not said yet. What was refused is not among it.
+    pub(super) fn has_unsaid(&self) -> bool {
+        self.state.batch.len() > 0 || self.state.pending.is_some()
     }
 
     /// Whether a message that the outbox has no room for is kept until it has, and no line read meanwhile.

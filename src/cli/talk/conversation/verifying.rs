@@ -173,17 +173,24 @@ impl Conversation {
         let asked = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().verify(peer, now))?;
-        let (when, why) = match asked {
+        let why = match asked {
             Ok(()) => {
                 self.begin_comparing(peer);
                 self.publish_step(peer, Step::Asked, None);
                 self.tell_asked(peer);
                 return Ok(None);
             }
-            Err(ApiMisuse::CannotVerify) => ("", too_old(&self.label(&peer))),
-            Err(_) => ("not now: ", self.obstacle(peer)?),
+            Err(ApiMisuse::CannotVerify) => {
+                let why = too_old(&self.label(&peer));
+                self.tell_impossible(peer, why.clone());
+                why
+            }
+            Err(_) => {
+                let why = self.obstacle(peer)?;
+                self.tell_not_now(peer, why.clone());
+                why
+            }
         };
-        self.tell_impossible(peer, when, why.clone());
         Ok(Some(why))
     }
 
@@ -456,7 +463,7 @@ impl Conversation {
         let why = unfinished(&label, why);
         if is_impossible {
             // To begin again would not help.
-            return self.tell_impossible(peer, "", why);
+            return self.tell_impossible(peer, why);
         }
         self.show_comparison(peer, tui::Comparison::Over { why: why.clone() });
         let how = self.how_to_verify(&label);

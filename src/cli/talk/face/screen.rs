@@ -16,8 +16,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
-    self, Action, App, Card, Comparison, Earlier, Files, Guest, Hit, LinkStatus, Now, Osc, Reader,
-    Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
+    self, Action, App, Card, Comparison, Earlier, Files, Guest, Held, Hit, LinkStatus, Now, Osc,
+    Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
 };
 
 /// A screen, and the terminal that it is on.
@@ -323,6 +323,16 @@ impl Screen {
     /// A message is kept nowhere any more.
     pub(in crate::cli::talk) fn deleted(&mut self, which: Which) {
         self.tell(Told::Deleted(which));
+    }
+
+    /// What it holds of the conversation with somebody.
+    pub(in crate::cli::talk) fn held(&self, peer: &PeerId) -> Held {
+        self.app.held(peer)
+    }
+
+    /// What was over is kept nowhere any more.
+    pub(in crate::cli::talk) fn purged(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
+        self.tell(Told::Purged { with, before });
     }
 
     /// Tells why a message is not deleted.

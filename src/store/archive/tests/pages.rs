@@ -179,3 +179,73 @@ fn what_came_meanwhile_is_said_to_be_there_by_whoever_goes_on() {
     assert_eq!(texts_of(&page), ["40"]);
     assert_eq!((page.more, page.cursor), (0, None));
 }
+
+/// Messages with these words, one after the other, which are shown at once.
+fn say(archive: &mut Archive, words: &str, numbers: core::ops::Range<u64>) {
+    for at in numbers {
+        let name = name(1, at);
+        let message = incoming(name, &format!("{words}{at}"));
+        let write = |it: &mut Change<'_>| {
+            it.receive(contact(7), &message)?;
+            it.shown(contact(7), name)
+        };
+        archive.change(UnixTime(NOW.0 + at), write).unwrap();
+    }
+}
+
+#[test]
+fn a_message_in_the_place_of_one_that_was_deleted_is_not_shown_twice() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    say(&mut archive, " ", 0..10);
+    let mut search = Search::new(Filter::default(), Way::On, None);
+    let mut texts = texts_of(&search.page(&archive, 5, 999).unwrap());
+    let newest = Which {
+        contact: contact(7),
+        name: name(1, 9),
+        is_ours: false,
+    };
+    archive.delete(newest).unwrap();
+    say(&mut archive, " ", 10..11);
+    for _ in 0..2 {
+        texts.extend(texts_of(&search.page(&archive, 5, 999).unwrap()));
+    }
+    assert_eq!(texts.concat(), " 0 1 2 3 4 5 6 7 8 10");
+}
+
+#[test]
+fn what_came_after_a_purge_is_not_taken_for_what_was_found_before_it() {
+    for way in [Way::On, Way::Back] {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        say(&mut archive, "old ", 0..10);
+        let filter = Filter {
+            words: Some("old".to_owned()),
+            ..Filter::default()
+        };
+        let mut search = Search::new(filter, way, None);
+        search.page(&archive, 5, 999).unwrap();
+        archive.purge(Some(contact(7)), None).unwrap();
+        say(&mut archive, "new ", 10..20);
+        let page = search.page(&archive, 99, 999).unwrap();
+        assert_eq!(page, Page::default(), "{way:?}");
+    }
+}
+
+/// Each side draws the names of its messages by itself.
+#[test]
+fn two_messages_of_one_name_and_moment_are_both_shown_wherever_a_page_ends() {
+    for way in [Way::On, Way::Back] {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        let (theirs, ours) = (incoming(name(1, 4), "theirs"), outgoing(name(1, 4), "ours"));
+        let write = |it: &mut Change<'_>| {
+            it.receive(contact(7), &theirs)?;
+            it.queue(contact(7), &ours)
+        };
+        archive.change(NOW, write).unwrap();
+        let mut both = pages(&archive, way, 1, true);
+        both.sort();
+        assert_eq!(both, ["ours", "theirs"], "{way:?}");
+    }
+}

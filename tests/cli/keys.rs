@@ -1,0 +1,240 @@
+//! `keygen` and `key`.
+
+use super::*;
+
+#[test]
+fn keygen_makes_an_identity_and_says_what_is_next() {
+    let home = Home::new();
+    let done = home.run(&["keygen", "--no-passphrase"]);
+    let key = home.data(&["pubkey"]);
+    let key = key.trim_end();
+    assert_eq!(key.len(), 44);
+    let mode = if cfg!(unix) { "0600, " } else { "" };
+    assert_eq!(
+        done.stderr,
+        format!(
+            "  secret key  HOME/identity.key   ({mode}not protected by a passphrase)\n\
+             \x20 public key  {key}\n\
+             \x20 Give the public key to the people you want to talk to.\n\
+             \x20 next: securechat --home HOME listen     or     \
+             securechat --home HOME connect --peer-key KEY HOST:PORT\n"
+        )
+    );
+    assert_eq!((done.code, done.stdout.as_str()), (0, ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_secret_key_is_private_and_says_what_it_is() {
+    let home = Home::new();
+    home.data(&["keygen", "--no-passphrase", "--comment", "alice@laptop"]);
+    assert_eq!(mode(&home.path("identity.key")), 0o600);
+    assert_eq!(mode(&home.path("identity.pub")), 0o644);
+    let secret = home.read("identity.key");
+    assert!(
+        secret.starts_with("# securechat secret key - anyone who reads this file can be you\n")
+    );
+    assert!(secret.contains("comment: alice@laptop\n"));
+    assert!(secret.contains("\nSECURECHAT-SECRET-KEY-1:"));
+    let key = home.data(&["pubkey"]);
+    assert_eq!(
+        home.read("identity.pub"),
+        format!("{} alice@laptop\n", key.trim_end())
+    );
+}
+
+#[test]
+fn keygen_never_overwrites_without_force() {
+    let home = Home::with_identity();
+    let before = home.read("identity.key");
+    assert_eq!(
+        home.run(&["keygen", "--no-passphrase"]),
+        failed(
+            1,
+            "error: HOME/identity.key exists already; it was not touched  [SC21]\n\
+             \x20 Whoever knows you by the key in it would no longer reach you by a new one.\n\
+             \x20 To replace it (the old one is kept as .old): securechat --home HOME keygen --force\n"
+        )
+    );
+    assert_eq!(home.read("identity.key"), before);
+}
+
+#[test]
+fn force_keeps_the_old_key() {
+    let home = Home::with_identity();
+    let before = home.read("identity.key");
+    let done = home.run(&["keygen", "--no-passphrase", "--force"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(home.read("identity.key.old"), before);
+    assert_ne!(home.read("identity.key"), before);
+}
+
+#[test]
+fn keygen_speaks_json_without_a_secret() {
+    let home = Home::new();
+    let done = home.data(&["keygen", "--no-passphrase", "--json", "-q"]);
+    let value: serde_json::Value = serde_json::from_str(&done).unwrap();
+    let key = home.data(&["pubkey"]);
+    assert_eq!(value["v"], 1);
+    assert_eq!(value["public_key"], key.trim_end());
+    assert_eq!(value["protected"], false);
+    assert!(!done.contains("SECRET"));
+}
+
+#[test]
+fn a_key_can_go_through_a_pipe_and_never_touch_the_disk() {
+    let home = Home::new();
+    let made = home.run(&["keygen", "--no-passphrase", "-o", "-"]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let shown = home.run_with_input(&["pubkey", "-"], &made.stdout);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    assert!(made.stderr.contains(shown.stdout.trim_end()));
+    assert!(!made.stderr.contains("SECRET-KEY-1"));
+    assert_eq!(fs::read_dir(home.0.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_output_file_gets_its_public_half_beside_it() {
+    let home = Home::new();
+    let file = home.path("alice.key");
+    let file = file.to_str().unwrap();
+    home.data(&["keygen", "--no-passphrase", "-o", file]);
+    let key = home.data(&["pubkey", file]);
+    assert_eq!(home.read("alice.pub").trim_end(), key.trim_end());
+    assert!(!home.path("identity.key").exists());
+}
+
+#[test]
+fn the_key_can_be_printed_as_a_uri_that_is_accepted_again() {
+    let home = Home::with_identity();
+    let uri = home.data(&["pubkey", "--uri"]);
+    assert!(uri.starts_with("securechat:1:"), "{uri}");
+    home.data(&["peers", "add", "me", uri.trim_end()]);
+    let key = home.data(&["pubkey"]);
+    assert!(home.data(&["peers", "list"]).contains(key.trim_end()));
+}
+
+#[test]
+fn without_a_terminal_the_missing_flag_is_named() {
+    let home = Home::new();
+    assert_eq!(
+        home.run(&["keygen", "--no-input"]),
+        failed(
+            2,
+            "error: a passphrase for the new key is needed  [SC17]\n\
+             \x20 There is no terminal to ask on, or --no-input forbids it.\n\
+             \x20 try: securechat --home HOME keygen --passphrase-file FILE     or: \
+             securechat --home HOME keygen --no-passphrase\n"
+        )
+    );
+    assert_eq!(fs::read_dir(home.0.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_passphrase_protects_and_a_wrong_one_is_refused() {
+    let home = Home::new();
+    let right = home.write("right", "correct horse\n");
+    let wrong = home.write("wrong", "battery staple\n");
+    let right = right.to_str().unwrap();
+    let wrong = wrong.to_str().unwrap();
+    home.data(&["keygen", "--passphrase-file", right]);
+    let secret = home.read("identity.key");
+    assert!(secret.contains("\nSECURECHAT-ENCRYPTED-KEY-1:argon2id:m=65536,t=3,p=4:"));
+    let passwd = |old: &str| {
+        let args = ["key", "passwd", "--passphrase-file", old, "--no-passphrase"];
+        home.run(&args)
+    };
+    assert_eq!(
+        passwd(wrong),
+        failed(
+            5,
+            "error: wrong passphrase for HOME/identity.key  [SC11]\n\
+             \x20 Caps Lock? Keyboard layout? The passphrase cannot be recovered.\n"
+        )
+    );
+    assert_eq!(home.read("identity.key"), secret);
+    let key = home.data(&["pubkey"]);
+    assert_eq!(passwd(right).code, 0);
+    assert!(
+        home.read("identity.key")
+            .contains("\nSECURECHAT-SECRET-KEY-1:")
+    );
+    assert_eq!(home.data(&["pubkey"]), key);
+}
+
+#[test]
+fn a_command_may_give_the_passphrase() {
+    let home = Home::new();
+    home.data(&["keygen", "--passphrase-command", "echo correct horse"]);
+    let pass = home.write("pass", "correct horse");
+    let new = home.write("new", "battery staple");
+    let (pass, new) = (pass.to_str().unwrap(), new.to_str().unwrap());
+    let args = [
+        "key",
+        "passwd",
+        "--passphrase-file",
+        pass,
+        "--new-passphrase-file",
+        new,
+    ];
+    assert_eq!(home.run(&args).code, 0);
+    assert_eq!(home.run(&args).code, 5, "the old passphrase is gone");
+    let failing = home.run(&[
+        "key",
+        "passwd",
+        "--passphrase-command",
+        "exit 3",
+        "--no-passphrase",
+    ]);
+    assert_eq!(failing.code, 5);
+    assert!(
+        failing.stderr.starts_with("error: no passphrase: "),
+        "{}",
+        failing.stderr
+    );
+}
+
+#[test]
+fn no_identity_is_no_riddle() {
+    let home = Home::new();
+    assert_eq!(
+        home.run(&["pubkey"]),
+        failed(
+            5,
+            "error: you have no identity yet  [SC01]\n\
+             \x20 There is no file HOME/identity.key.\n\
+             \x20 try: securechat --home HOME keygen\n"
+        )
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    let home = Home::with_identity();
+    set_mode(&home.path("identity.key"), 0o644);
+    assert_eq!(
+        home.run(&["pubkey"]),
+        failed(
+            5,
+            "error: refusing to use HOME/identity.key  [SC02]\n\
+             \x20 Other users of this machine can read it (mode 0644).\n\
+             \x20 try: chmod 600 HOME/identity.key\n\
+             \x20 If others may have copied it, make a new key instead: \
+             securechat --home HOME keygen --force\n"
+        )
+    );
+}
+
+#[test]
+fn key_show_and_fingerprint_tell_the_same_key() {
+    let home = Home::with_identity();
+    let key = home.data(&["pubkey"]);
+    let shown = home.data(&["key", "show"]);
+    assert!(shown.contains(key.trim_end()), "{shown}");
+    assert!(shown.contains("HOME/identity.key"), "{shown}");
+    let groups = home.data(&["key", "fingerprint"]);
+    let joined = format!("{}=", groups.trim_end().replace(' ', ""));
+    assert_eq!(joined, key.trim_end());
+    assert_eq!(groups.split(' ').next().unwrap().len(), 5);
+}

@@ -1,0 +1,242 @@
+//! `peers`.
+
+use super::*;
+
+#[test]
+fn peers_come_and_go_and_remarks_stay() {
+    let home = Home::new();
+    let list = home.write(
+        "known-peers",
+        &format!("# my friends\n\nbob   {BOB} colour=blue # the tall one\n"),
+    );
+    #[cfg(unix)]
+    set_mode(&list, 0o600);
+    let args = [
+        "peers",
+        "add",
+        "carol",
+        CAROL,
+        "--address",
+        "chat.example.org:7419",
+    ];
+    let added = home.run(&args);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    assert_eq!(added.stderr, format!("added carol  {CAROL}\n"));
+    assert_eq!(
+        home.data(&["peers", "list"]),
+        format!(
+            "bob    {BOB}  [not verified]\n\
+             carol  {CAROL}  [not verified]  chat.example.org:7419\n"
+        )
+    );
+    assert_eq!(home.run(&["peers", "rename", "bob", "robert"]).code, 0);
+    assert_eq!(home.run(&["peers", "remove", "carol"]).code, 0);
+    let text = fs::read_to_string(&list).unwrap();
+    assert_eq!(
+        text,
+        format!("# my friends\n\nrobert   {BOB} colour=blue # the tall one\n")
+    );
+}
+
+#[test]
+fn a_revoked_key_is_listed_as_such_and_cannot_come_back() {
+    let home = Home::with_bob();
+    let revoke = ["peers", "revoke", "bob", "--reason", "laptop stolen"];
+    assert_eq!(home.run(&revoke).code, 0);
+    assert!(home.data(&["peers", "list"]).contains("revoked"));
+    assert_eq!(home.run(&["peers", "remove", "bob"]).code, 0);
+    assert_eq!(
+        home.run(&["peers", "add", "bob", BOB]),
+        failed(
+            4,
+            "error: this key is revoked  [SC25]\n\
+             \x20 Your note then: laptop stolen\n\
+             \x20 try: securechat --home HOME peers list\n"
+        )
+    );
+    let by_key = home.run(&["peers", "revoke", CAROL]);
+    assert_eq!(by_key.code, 0, "{}", by_key.stderr);
+    assert!(
+        home.read("known-peers")
+            .contains(&format!("@revoked {CAROL}\n"))
+    );
+}
+
+#[test]
+fn the_list_as_json_keeps_every_character_and_does_nothing() {
+    let home = Home::with_bob();
+    let reason = "stolen \"\u{1b}[2J\u{9b}\u{202e}";
+    assert_eq!(
+        home.run(&["peers", "revoke", CAROL, "--reason", reason])
+            .code,
+        0
+    );
+    let line = home.data(&["peers", "list", "--json"]);
+    assert!(line.trim_end().chars().all(|c| !c.is_control()), "{line:?}");
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["peers"][0]["name"], "bob");
+    assert_eq!(value["peers"][0]["key"], BOB);
+    assert_eq!(value["peers"][0]["revoked"], false);
+    assert_eq!(value["revoked"][0]["key"], CAROL);
+}
+
+#[test]
+fn show_prints_what_is_known() {
+    let home = Home::new();
+    let args = ["peers", "add", "bob", BOB, "--address", "203.0.113.9:7419"];
+    home.data(&args);
+    assert_eq!(
+        home.data(&["peers", "show", "bob"]),
+        format!(
+            "name           bob\n\
+             key            {BOB}\n\
+             fingerprint    xTIBA 5rboU vnH4h todjb 6e697 QjLER t1NAB 4mZqp 8Dg\n\
+             address        203.0.113.9:7419\n\
+             verified       no [not verified]\n"
+        )
+    );
+}
+
+#[test]
+fn a_mistyped_name_finds_its_neighbour() {
+    let home = Home::with_bob();
+    for command in [
+        vec!["peers", "show", "bbo"],
+        vec!["peers", "remove", "bbo"],
+        vec!["peers", "revoke", "bbo"],
+        vec!["peers", "rename", "bbo", "x"],
+    ] {
+        assert_eq!(
+            home.run(&command),
+            failed(
+                4,
+                "error: no peer called \"bbo\"  [SC05]\n\
+                 \x20 Did you mean \"bob\"?\n\
+                 \x20 try: securechat --home HOME peers list\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_cut_key_says_what_is_wrong_with_it() {
+    let home = Home::new();
+    assert_eq!(
+        home.run(&["peers", "add", "bob", "xTIBA5rb"]),
+        failed(
+            2,
+            "error: that is not a securechat public key: \"xTIBA5rb\" (6 bytes, 32 needed)  [SC03]\n\
+             \x20 A key is 44 characters and ends with \"=\". It may have been cut while copying.\n"
+        )
+    );
+}
+
+#[test]
+fn a_secret_key_is_never_taken_for_a_public_one_nor_repeated() {
+    let home = Home::with_identity();
+    let file = home.read("identity.key");
+    let secret = file.lines().last().unwrap();
+    let path = home.path("identity.key");
+    let at_file = format!("@{}", path.to_str().unwrap());
+    let half = &secret["SECURECHAT-SECRET-KEY-1:".len()..];
+    for args in [
+        vec!["peers", "add", "bob", secret],
+        vec!["peers", "add", secret, BOB],
+        vec!["peers", "add", "bob", &at_file],
+        vec!["peers", "revoke", secret],
+        vec!["connect", "--peer-key", secret, "127.0.0.1:7419"],
+        vec!["--no-such-flag", secret],
+    ] {
+        let done = home.run(&args);
+        assert_eq!(done.code, 2, "{args:?}");
+        assert!(
+            done.stderr.starts_with(
+                "error: that is a SECRET key - it was not used and must not be shared  [SC04]\n"
+            ),
+            "{}",
+            done.stderr
+        );
+        assert!(!done.stderr.contains(half) && !done.stdout.contains(half));
+    }
+    assert!(!home.path("known-peers").exists());
+}
+
+#[test]
+fn a_damaged_line_is_named_and_no_other_is_lost() {
+    let home = Home::with_bob();
+    let damaged = home.read("known-peers") + "carol nonsense\n";
+    home.write("known-peers", &damaged);
+    let line = damaged.lines().count();
+    let listed = home.run(&["peers", "list"]);
+    assert_eq!(listed.code, 1);
+    assert_eq!(listed.stdout, format!("bob  {BOB}  [not verified]\n"));
+    let start = format!("error: HOME/known-peers, line {line}: ");
+    assert!(listed.stderr.starts_with(&start), "{}", listed.stderr);
+    let added = home.run(&["peers", "add", "carol", CAROL]);
+    assert_eq!(added.code, 1);
+    assert!(added.stderr.starts_with(&start), "{}", added.stderr);
+    assert_eq!(home.read("known-peers"), damaged);
+}
+
+#[test]
+fn names_and_keys_are_unique() {
+    let home = Home::with_bob();
+    let cases = [
+        (["peers", "add", "robert", BOB], "[SC30]"),
+        (["peers", "add", "bob", CAROL], "[SC23]"),
+        (["peers", "add", "b0b", CAROL], "[SC23]"),
+        (["peers", "add", "Carol", CAROL], "[SC23]"),
+    ];
+    for (args, code) in cases {
+        let done = home.run(&args);
+        assert_eq!(done.code, 1, "{args:?}");
+        assert!(done.stderr.contains(code), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_key_may_come_from_a_file_or_a_pipe() {
+    let home = Home::new();
+    let file = home.write("bob.pub", &format!("# from the meeting\n{BOB} bob@desk\n"));
+    let argument = format!("@{}", file.to_str().unwrap());
+    home.data(&["peers", "add", "bob", &argument]);
+    let done = home.run_with_input(&["peers", "add", "carol", "-"], &format!("{CAROL}\n"));
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(
+        home.data(&["peers", "list"]),
+        format!("bob    {BOB}  [not verified]\ncarol  {CAROL}  [not verified]\n")
+    );
+}
+
+#[test]
+fn a_shared_secret_is_taken_from_a_file_and_never_shown() {
+    let home = Home::new();
+    let file = home.write("psk", &format!("{CAROL}\n"));
+    #[cfg(unix)]
+    set_mode(&file, 0o600);
+    let file = file.to_str().unwrap();
+    home.data(&["peers", "add", "bob", BOB, "--psk-file", file]);
+    assert!(home.read("known-peers").contains(&format!("psk={CAROL}")));
+    for args in [
+        vec!["peers", "list"],
+        vec!["peers", "list", "--json"],
+        vec!["peers", "show", "bob"],
+    ] {
+        let shown = home.data(&args);
+        assert!(shown.contains("psk") && !shown.contains(CAROL), "{shown}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_that_others_can_change_is_refused() {
+    let home = Home::with_bob();
+    set_mode(&home.path("known-peers"), 0o666);
+    let done = home.run(&["peers", "list"]);
+    assert_eq!(done.code, 5);
+    assert!(
+        done.stderr
+            .starts_with("error: refusing to use HOME/known-peers  [SC02]\n")
+    );
+    assert!(done.stderr.contains("try: chmod "), "{}", done.stderr);
+}

@@ -1,0 +1,209 @@
+//! What it says of itself: the guide, help, versions, suggestions.
+
+use super::*;
+
+const TOPICS: [&str; 10] = [
+    "messages",
+    "keys",
+    "trust",
+    "diagnosis",
+    "exit-codes",
+    "files",
+    "config",
+    "accessibility",
+    "security",
+    "json",
+];
+
+#[test]
+fn alone_it_shows_a_short_guide() {
+    let done = run(&[]);
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+    assert!(
+        done.stdout
+            .starts_with("securechat - private chat between two terminals")
+    );
+    assert!(done.stdout.contains("securechat keygen"));
+}
+
+#[test]
+fn a_mistyped_command_is_suggested_and_nothing_else_happens() {
+    let done = run(&["lisen"]);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert!(
+        done.stderr.contains("unrecognized subcommand 'lisen'"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("listen"), "{}", done.stderr);
+    assert_eq!(run(&["bob"]).code, 2);
+}
+
+/// A record that is not there is missed when it is too late.
+#[test]
+fn commands_that_record_nothing_refuse_to_be_told_to() {
+    let home = Home::new();
+    let file = home.path("trace").display().to_string();
+    let silent: [&[&str]; 14] = [
+        &["keygen", "--no-passphrase"],
+        &["pubkey"],
+        &["key", "show"],
+        &["peers", "list"],
+        &["peers", "add", "bob", BOB],
+        &["history", "show"],
+        &["status"],
+        &["doctor"],
+        &["demo"],
+        &["completions", "bash"],
+        &["man"],
+        &["help"],
+        &["help", "peers", "add"],
+        &["history", "purge", "--yes", "--all"],
+    ];
+    for command in silent {
+        let done = home.run(&[&["--trace", &file], command].concat());
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{command:?}");
+        assert!(done.stderr.contains("[SC29]"), "{}", done.stderr);
+        let example = " connect NAME --trace FILE\n";
+        assert!(done.stderr.contains(example), "{}", done.stderr);
+    }
+    let made: Vec<_> = fs::read_dir(home.path("")).unwrap().collect();
+    assert!(made.is_empty(), "{made:?}");
+    let home = Home::with_bob();
+    home.data(&["keygen", "--no-passphrase"]);
+    let done = home.run(&["send", "bob", "hi", "--no-wait", "--trace", &file]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("--trace records nothing here"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn arguments_cannot_drive_the_terminal() {
+    for args in [
+        ["\u{1b}[2J", ""],
+        ["peers", "\u{9b}31m"],
+        ["--\u{1b}]0;x\u{7}", ""],
+    ] {
+        let done = run(&args);
+        assert_eq!(done.code, 2);
+        let harmless = |c: char| c == '\n' || !c.is_control();
+        assert!(done.stderr.chars().all(harmless), "{:?}", done.stderr);
+    }
+}
+
+#[test]
+fn the_version_names_protocol_suite_and_commit() {
+    let done = run(&["--version"]);
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    let version = format!("securechat {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(done.code, 0);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(
+        lines.get(..3).unwrap(),
+        [
+            version.as_str(),
+            "protocol  sc1 version 1",
+            "suite     Noise_IKhfs+psk2_25519+MLKEM768_ChaChaPoly_BLAKE2s"
+        ]
+    );
+    assert!(lines.get(3).unwrap().starts_with("commit    "));
+}
+
+#[test]
+fn every_topic_and_command_has_its_help() {
+    for topic in TOPICS {
+        let done = run(&["help", topic]);
+        assert_eq!(done.code, 0, "{topic}");
+        let heading = topic.replace('-', " ").to_uppercase();
+        assert!(done.stdout.starts_with(&heading), "{topic}");
+    }
+    for command in [vec!["help", "keygen"], vec!["help", "peers", "add"]] {
+        let done = run(&command);
+        assert_eq!(done.code, 0, "{command:?}");
+        assert!(done.stdout.contains("Usage: securechat"), "{}", done.stdout);
+    }
+    let done = run(&["help", "nonsense"]);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert!(done.stderr.contains("[SC29]"));
+}
+
+#[test]
+fn help_fits_a_terminal() {
+    let mut texts = vec![run(&[]).stdout];
+    texts.extend(TOPICS.map(|topic| run(&["help", topic]).stdout));
+    for text in texts {
+        let wide = text.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None);
+    }
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let done = run(&["completions", shell]);
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+        assert!(done.stdout.contains("peer-key"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_gets_its_manual_page() {
+    let home = Home::new();
+    let one = run(&["man"]);
+    assert_eq!(one.code, 0);
+    assert!(one.stdout.contains(".TH securechat 1"));
+    let dir = home.path("man");
+    assert_eq!(run(&["man", "--out", dir.to_str().unwrap()]).code, 0);
+    for page in [
+        "securechat.1",
+        "securechat-connect.1",
+        "securechat-peers-add.1",
+    ] {
+        assert!(dir.join(page).exists(), "{page}");
+    }
+}
+
+#[test]
+fn contradicting_flags_are_wrong_usage() {
+    let wrong = [
+        vec!["-q", "-v", "pubkey"],
+        vec!["keygen", "--no-passphrase", "--passphrase-file", "x"],
+        vec!["connect"],
+        vec!["connect", "-4", "-6", "bob"],
+        vec!["connect", "bob", "--timeout", "10"],
+        vec!["listen", "--trust", "off"],
+    ];
+    for args in wrong {
+        assert_eq!(run(&args).code, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn colour_is_for_those_who_want_it() {
+    let home = Home::new();
+    let plain = home.run(&["pubkey"]).stderr;
+    assert!(!plain.contains('\u{1b}'));
+    let colored = home.run(&["pubkey", "--color", "always"]).stderr;
+    assert!(colored.starts_with("\u{1b}[1;31merror:\u{1b}[0m "));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_is_for_its_owner_only() {
+    let home = Home::with_bob();
+    let log = home.path("log");
+    home.data(&["--log", log.to_str().unwrap(), "peers", "list"]);
+    assert_eq!(mode(&log), 0o600);
+    set_mode(&log, 0o644);
+    let refused = home.run(&["--log", log.to_str().unwrap(), "peers", "list"]);
+    assert_eq!(refused.code, 5);
+    assert_eq!(
+        refused.stderr,
+        "error: refusing to use HOME/log  [SC02]\n\
+         \x20 Other users of this machine can read it (mode 0644).\n\
+         \x20 try: chmod 600 HOME/log\n"
+    );
+}

@@ -1,0 +1,153 @@
+//! `status`, `history` and `peers` beside a program that runs.
+
+use super::*;
+
+#[test]
+fn status_says_how_things_stand_with_and_without_a_program() {
+    let (alice, bob) = Home::friends();
+    let alone = alice.run(&["status"]);
+    assert!(alone.rest.contains("no program runs"), "{}", alone.rest);
+    assert!(alone.rest.contains("peer: bob\n"), "{}", alone.rest);
+    alice.run(&["send", "bob", "later", "--no-wait"]);
+    assert!(
+        alice
+            .run(&["status"])
+            .rest
+            .contains("  waiting: 1 to be sent\n")
+    );
+    let (daemon, mut person) = connected(&alice, &bob);
+    person.said("later");
+    person.say("hi");
+    let mut bot = Client::of(&alice);
+    bot.ask("subscribe", &json!({}));
+    bot.event("message");
+    let shown = alice.run(&["status"]).rest;
+    for words in [
+        &format!("identity: {}", alice.key()),
+        "  listening on: 127.0.0.1:",
+        "peer: bob",
+        &format!("  key: {}", bob.key()),
+        "  verified: no",
+        "  state: connected",
+        "  endpoint: 127.0.0.1:",
+        "  latest handshake: ",
+        "  messages: 1 received, 1 delivered",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    person.leave();
+    bot.event("closed");
+    let shown = alice.run(&["status", "bob"]).rest;
+    assert!(
+        shown.contains("  state: not connected (bob left; "),
+        "{shown}"
+    );
+    let printed: Value =
+        serde_json::from_str(alice.run(&["status", "--json"]).rest.trim_end()).unwrap();
+    let root = root();
+    let (mut status, definition) = (printed, root["$defs"]["status"].clone());
+    assert_eq!(status.as_object_mut().unwrap().remove("v"), Some(json!(1)));
+    assert_eq!(
+        schema::mismatch(&root, &definition, &status),
+        None,
+        "{status}"
+    );
+    assert_eq!(status["pid"], json!(daemon.pid()));
+    alice.attempt(&["status", "bbo"]).failed(4, "SC05");
+}
+
+#[test]
+fn history_is_looked_up_written_out_and_deleted_by_what_runs() {
+    let (alice, bob) = Home::friends();
+    fs::write(alice.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    let (daemon, mut person) = connected(&alice, &bob);
+    let mut bot = Client::of(&alice);
+    bot.ask("subscribe", &json!({}));
+    for number in 0..3 {
+        person.say(&format!("line {number}"));
+        bot.event("message");
+    }
+    alice.run(&["send", "bob", "an answer"]);
+    let running = |args: &[&str]| alice.run(args).rest;
+    let shown = running(&["history", "show"]);
+    let texts: Vec<&str> = shown
+        .lines()
+        .map(|it| it.rsplit('\t').next().unwrap())
+        .collect();
+    assert_eq!(texts, ["line 0", "line 1", "line 2", "an answer"]);
+    let last = running(&["history", "search", "LINE", "--in", "bob", "--last", "2"]);
+    assert_eq!(last.lines().count(), 2);
+    let written = running(&["history", "export", "--json"]);
+    assert_eq!(written.lines().count(), 4);
+    person.leave();
+    bot.event("closed");
+    daemon.signal(Signal::TERM);
+    daemon.end();
+    assert_eq!(
+        running(&["history", "show"]),
+        shown,
+        "the same as from the file"
+    );
+    let (_again, _) = self::daemon(&alice);
+    let purged = alice.run(&["history", "purge", "--all", "--yes"]);
+    assert!(
+        purged.told.contains("4 messages deleted"),
+        "{}",
+        purged.told
+    );
+    assert_eq!(running(&["history", "show"]), "");
+}
+
+#[test]
+fn one_message_is_deleted_by_its_name_and_what_is_under_way_stays() {
+    let (alice, bob) = Home::friends();
+    fs::write(alice.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    let (_daemon, address) = daemon(&alice);
+    let mut client = Client::of(&alice);
+    client.ask("subscribe", &json!({}));
+    let sent = client.ask("send", &json!({ "peer": "bob", "text": "for later" }));
+    let delete = |id: &Value, dir: &str| json!({ "peer": "bob", "message": id, "dir": dir });
+    client.request("history.delete", &delete(&sent["message"], "out"));
+    let refused = client.answer()["error"].to_string();
+    assert!(refused.contains("it is not delivered yet"), "{refused}");
+    let mut person = bob.connect("alice", address, &[]);
+    person.said("for later");
+    person.say("a secret");
+    let said = client.event("message");
+    let said = if said["dir"] == "in" {
+        said
+    } else {
+        client.event("message")
+    };
+    let gone = delete(&said["id"], "in");
+    assert_eq!(
+        client.ask("history.delete", &delete(&said["id"], "out"))["messages"],
+        0
+    );
+    assert_eq!(client.ask("history.delete", &gone)["messages"], 1);
+    assert_eq!(client.ask("history.delete", &gone)["messages"], 0);
+    let found = client.ask("history.find", &json!({}));
+    assert_eq!(found["messages"].as_array().unwrap().len(), 1, "{found}");
+    client.request("history.delete", &delete(&json!("1-x"), "in"));
+    let refused = client.answer()["error"].to_string();
+    assert!(refused.contains("is no name of a message"), "{refused}");
+}
+
+#[test]
+fn peers_that_are_added_beside_it_can_call_at_once() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut program, address) = daemon(&alice);
+    alice.knows("bob", &bob);
+    let mut caller = bob.call(&alice, address, &[]);
+    caller.told("secure: ");
+    program.told("secure: bob");
+    let mut client = Client::of(&alice);
+    client.ask("peers.rename", &json!({ "peer": "bob", "name": "robert" }));
+    assert_eq!(
+        client.ask("peers.list", &json!({}))["peers"][0]["name"],
+        "robert"
+    );
+    assert!(alice.known_peers().contains("robert"));
+    client.ask("peers.remove", &json!({ "peer": "robert" }));
+    caller.told("does not want another");
+}

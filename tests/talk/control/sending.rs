@@ -1,0 +1,159 @@
+//! `send` beside a program that runs, starts or ends.
+
+use super::*;
+
+#[test]
+fn send_goes_through_what_runs_with_the_same_words_and_codes() {
+    let (alice, bob) = Home::friends();
+    let (_daemon, mut person) = connected(&alice, &bob);
+    let sent = alice.run(&["send", "bob", "backup done"]);
+    assert!(
+        sent.told.contains("delivered to bob after "),
+        "{}",
+        sent.told
+    );
+    person.said("\talice\tbackup done");
+    let sent = alice.run(&["send", "bob", "as json", "--json"]);
+    let done: Value = serde_json::from_str(sent.rest.trim_end()).unwrap();
+    assert_eq!(
+        (&done["v"], &done["state"]),
+        (&json!(1), &json!("delivered"))
+    );
+    let kept = alice.run(&["send", "bob", "no hurry", "--no-wait"]);
+    assert!(kept.told.contains("1 message is kept"), "{}", kept.told);
+    person.said("\talice\tno hurry");
+    alice.attempt(&["send", "bbo", "x"]).failed(4, "SC05");
+    person.kill();
+    let late = alice.attempt(&["send", "bob", "too late", "--wait", "1s"]);
+    late.failed(6, "SC14");
+    assert!(
+        late.told.contains("1 message is kept and will be sent"),
+        "{}",
+        late.told
+    );
+}
+
+/// Whoever waits for a delivery is not left without a word: a script would send the message twice.
+#[test]
+fn a_message_that_is_waited_for_when_the_program_ends_is_told_to_be_kept() {
+    let (alice, _bob) = Home::friends();
+    let (program, _) = daemon(&alice);
+    let mut client = Client::of(&alice);
+    client.ask("subscribe", &json!({}));
+    let sender = alice.start(&["send", "bob", "hello", "--wait", "1h"]);
+    client.event("message");
+    client.request(
+        "send",
+        &json!({ "peer": "bob", "text": "and I", "wait_ms": 3_600_000 }),
+    );
+    client.event("message");
+    program.signal(Signal::INT);
+    let error = client.answer()["error"]["data"].clone();
+    assert_eq!(
+        (&error["code"], &error["exit"]),
+        (&json!("SC14"), &json!(6))
+    );
+    let ended = sender.end();
+    ended.failed(6, "SC14");
+    let kept = "1 message is kept and will be sent next time bob is reachable.";
+    assert!(ended.told.contains(kept), "{}", ended.told);
+    assert_eq!(program.end().code, Some(130));
+    let shown = alice.run(&["status"]).rest;
+    assert!(shown.contains("  waiting: 2 to be sent\n"), "{shown}");
+}
+
+/// It was said that the program did not answer as it should, and the message was gone.
+#[test]
+fn a_program_that_ends_before_it_is_asked_is_none_that_runs() {
+    let (alice, _bob) = Home::friends();
+    fs::create_dir(alice.path("run")).unwrap();
+    fs::set_permissions(alice.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let served = UnixListener::bind(alice.path("run/ctl.sock")).unwrap();
+    let ending = std::thread::Builder::new().spawn(move || drop(served.accept().unwrap()));
+    let sent = alice.run(&["send", "bob", "later", "--no-wait"]);
+    assert!(sent.told.contains("kept"), "{}", sent.told);
+    ending.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_message_whose_answer_is_lost_is_told_to_be_perhaps_kept() {
+    let (alice, _bob) = Home::friends();
+    fs::create_dir(alice.path("run")).unwrap();
+    fs::set_permissions(alice.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let served = UnixListener::bind(alice.path("run/ctl.sock")).unwrap();
+    let key = alice.key();
+    // It takes the message, and is killed.
+    let killed = std::thread::Builder::new().spawn(move || {
+        let mut lines = BufReader::new(served.accept().unwrap().0);
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let hello = json!({ "jsonrpc": "2.0", "id": 1, "result": { "key": key, "pid": 1 } });
+        lines
+            .get_mut()
+            .write_all(format!("{hello}\n").as_bytes())
+            .unwrap();
+        lines.read_line(&mut line).unwrap();
+    });
+    let ended = alice.attempt(&["send", "bob", "hello", "--wait", "1h"]);
+    ended.failed(6, "SC14");
+    for words in [
+        "The message may be kept",
+        "status bob",
+        "history show --in bob",
+    ] {
+        assert!(ended.told.contains(words), "{words}: {}", ended.told);
+    }
+    killed.unwrap().join().unwrap();
+}
+
+#[test]
+fn send_goes_through_a_chat_too_and_is_in_its_transcript() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut chat = alice.connect("bob", address, &[]);
+    chat.told("secure: bob");
+    alice.run(&["send", "bob", "from beside"]);
+    listener.said("\talice\tfrom beside");
+    check(&mut chat, &mut listener);
+}
+
+/// Both ended well, and no file was there.
+#[test]
+fn what_another_program_sends_is_said_not_to_be_recorded() {
+    let (alice, _bob) = Home::friends();
+    let (_daemon, _) = daemon(&alice);
+    let record = alice.path("record.pcapng");
+    let args = ["--trace", record.to_str().unwrap()];
+    let sent = alice.run(&[&args[..], &["send", "bob", "later", "--no-wait"]].concat());
+    assert!(sent.told.contains("--trace records nothing here: "));
+    let mut pinged = alice.start(
+        &[
+            &args[..],
+            &["ping", "bob", "--count", "1", "--timeout", "1s"],
+        ]
+        .concat(),
+    );
+    pinged.told("--trace records nothing here: ");
+    pinged.end();
+    assert!(!record.exists());
+}
+
+/// It was refused, and so neither sent nor kept.
+#[test]
+fn what_another_program_sends_while_this_one_leaves_is_kept() {
+    let (alice, _bob) = Home::friends();
+    let (program, _) = daemon(&alice);
+    let mut client = Client::of(&alice);
+    let say = |text: &str| json!({ "peer": "bob", "text": text });
+    client.ask("send", &say("first"));
+    // It stays for a second, since something is not delivered.
+    client.ask("quit", &json!({}));
+    client.request(
+        "send",
+        &json!({ "peer": "bob", "text": "second", "wait_ms": 60_000 }),
+    );
+    assert_eq!(client.answer()["error"]["data"]["code"], "SC14");
+    program.end();
+    let shown = alice.run(&["status"]).rest;
+    assert!(shown.contains("  waiting: 2 to be sent\n"), "{shown}");
+}

@@ -1,0 +1,127 @@
+//! Whose the socket is, and where it can be.
+
+use super::*;
+
+#[test]
+fn the_socket_is_its_owners_alone_and_goes_with_the_program() {
+    let home = Home::new();
+    let (program, _) = daemon(&home);
+    let mode = |path: &str| fs::metadata(home.path(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("run"), mode("run/ctl.sock")), (0o700, 0o600));
+    program.signal(Signal::TERM);
+    let ended = program.end();
+    assert_eq!(ended.code, Some(143), "{}", ended.transcript);
+    assert!(!home.path("run/ctl.sock").exists());
+}
+
+/// Does something as another user of this machine, which only root can become; none, after saying so, for others.
+#[cfg(target_os = "linux")]
+fn as_another_user<R: Send + 'static>(act: impl FnOnce() -> R + Send + 'static) -> Option<R> {
+    use rustix::process::{Uid, geteuid};
+    if !geteuid().is_root() {
+        skipped("not running as root, who alone can be another user");
+        return None;
+    }
+    let become_and_act = move || {
+        // The system keeps users by thread, so that the others stay who they are.
+        let nobody = Uid::from_raw(65_534);
+        rustix::thread::set_thread_res_uid(None, nobody, None).unwrap();
+        act()
+    };
+    let thread = std::thread::Builder::new().spawn(become_and_act).unwrap();
+    Some(thread.join().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+fn open_to_all(home: &Home, modes: &[(&str, u32)]) {
+    for (name, mode) in modes {
+        fs::set_permissions(home.path(name), fs::Permissions::from_mode(*mode)).unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn another_user_is_kept_out_by_the_directory_and_refused_without_it() {
+    let home = Home::new();
+    let (_daemon, _) = daemon(&home);
+    open_to_all(&home, &[("", 0o711), ("run/ctl.sock", 0o666)]);
+    let path = home.path("run/ctl.sock");
+    let there = path.clone();
+    let Some(kept_out) = as_another_user(move || UnixStream::connect(there)) else {
+        return;
+    };
+    assert_eq!(kept_out.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    open_to_all(&home, &[("run", 0o711)]);
+    let refused = as_another_user(move || {
+        let mut stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // It may be closed before this is written.
+        let hello = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\"}\n";
+        let _ = stream.write_all(hello.as_bytes());
+        let mut line = String::new();
+        let read = BufReader::new(stream).read_line(&mut line);
+        (read.unwrap_or(0), line)
+    });
+    assert_eq!(refused, Some((0, String::new())), "closed without a word");
+    let mut ours = Client::of(&home);
+    assert_eq!(ours.ask("hello", &json!({}))["key"], json!(home.key()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_that_another_user_serves_is_not_talked_to() {
+    let home = Home::new();
+    fs::create_dir(home.path("run")).unwrap();
+    open_to_all(&home, &[("", 0o711), ("run", 0o777)]);
+    let path = home.path("run/ctl.sock");
+    let Some(_listener) = as_another_user(move || UnixListener::bind(path).unwrap()) else {
+        return;
+    };
+    open_to_all(&home, &[("run", 0o700)]);
+    let ended = home.attempt(&["status"]);
+    ended.failed(1, "SC41");
+    let words = "another user of this machine is at the other end";
+    assert!(ended.told.contains(words), "{}", ended.told);
+}
+
+#[test]
+fn a_directory_that_others_can_enter_is_refused() {
+    let home = Home::new();
+    fs::create_dir(home.path("run")).unwrap();
+    fs::set_permissions(home.path("run"), fs::Permissions::from_mode(0o755)).unwrap();
+    home.attempt(&["daemon", "127.0.0.1:0"]).failed(5, "SC02");
+}
+
+#[test]
+fn a_killed_daemon_is_followed_by_another_on_the_same_socket() {
+    let home = Home::new();
+    let (program, _) = daemon(&home);
+    program.kill();
+    assert!(home.path("run/ctl.sock").exists(), "nobody has removed it");
+    let (_program, _) = daemon(&home);
+    let mut client = Client::of(&home);
+    assert_eq!(client.ask("hello", &json!({}))["key"], json!(home.key()));
+}
+
+#[test]
+fn a_path_that_is_too_long_for_a_socket_says_so() {
+    let home = Home::empty();
+    let deep = home.path(&"d".repeat(100));
+    let start = |args: &[&str]| {
+        let mut command = program();
+        command.arg("--home").arg(&deep).args(args);
+        Program::start(command)
+    };
+    assert_eq!(start(&["keygen", "--no-passphrase"]).end().code, Some(0));
+    let ended = start(&["daemon", "127.0.0.1:0"]).end();
+    ended.failed(1, "SC41");
+    assert!(
+        ended.told.contains("use a shorter --home"),
+        "{}",
+        ended.told
+    );
+    // A conversation goes on without it.
+    let mut listener = start(&["listen", "127.0.0.1:0"]);
+    listener.told("[SC41]");
+    listener.told("listening on");
+}
