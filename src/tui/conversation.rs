@@ -156,6 +156,13 @@ impl Conversation {
         (self.log.marker, self.anchor, self.selected) = (None, None, None);
     }
 
+    /// Adds what a program says in our name. Whoever looks at something else goes on looking at it.
+    pub(super) fn said_beside(&mut self, text: &str, at: UnixTime, zone: &Zone, name: Name) {
+        let entry = Entry::ours(at, zone, text, Receipt::Queued, Ticket(0));
+        let entry = self.log.push(entry);
+        self.log.name(name, entry);
+    }
+
     /// Puts what was said before this run where it was said. Returns its number.
     pub(super) fn recall(&mut self, entry: Entry) -> u64 {
         let number = self.log.insert(entry);

@@ -94,6 +94,17 @@ pub enum Told {
         /// What it says.
         text: String,
     },
+    /// A message of ours that another program has said just now.
+    Sent {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        name: Name,
+        /// When it was written.
+        at: UnixTime,
+        /// What it says.
+        text: String,
+    },
     /// A message of ours moved on.
     State {
         /// To whom it goes.

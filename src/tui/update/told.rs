@@ -43,6 +43,17 @@ impl App {
                     conversation.said_before(&text, at, &zone, name);
                 }
             }
+            Told::Sent {
+                peer,
+                name,
+                at,
+                text,
+            } => {
+                let zone = self.settings.zone.clone();
+                if let Some(conversation) = self.with(&peer) {
+                    conversation.said_beside(&text, at, &zone, name);
+                }
+            }
             Told::Earlier {
                 peer,
                 messages,

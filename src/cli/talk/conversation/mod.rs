@@ -48,13 +48,13 @@ use crate::chat::{ContactId, Name};
 use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
-use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
+use crate::cli::talk::conversation::deliveries::Wait;
 use crate::cli::talk::conversation::exporting::Export;
 use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::searches::Searches;
-use crate::cli::talk::conversation::typing::Batch;
+use crate::cli::talk::conversation::typing::{Author, Batch};
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::Change;
 use crate::cli::talk::files::Lookup;
@@ -149,7 +149,7 @@ pub(in crate::cli::talk) struct State {
     /// Messages that a screen had and nobody took, when it was closed.
     unsaid: usize,
     /// A message that the outbox had no room for, and whether there may be some now.
-    pending: Option<(PeerId, String, Option<Ordered>)>,
+    pending: Option<(PeerId, String, Author)>,
     has_room: bool,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,

@@ -27,8 +27,6 @@ pub(in crate::cli::talk) struct Screen {
     clock: Clock,
     /// What it asks for, until the loop has time for it.
     orders: Orders,
-    /// The message that is being accepted.
-    sending: Option<Ticket>,
     /// What it was told of somebody last.
     told: BTreeMap<PeerId, Known>,
     /// Messages that were looked at.
@@ -82,7 +80,6 @@ impl Screen {
             terminal,
             clock,
             orders: Orders::default(),
-            sending: None,
             told: BTreeMap::new(),
             seen: Vec::new(),
             wants_to_leave: false,
@@ -197,22 +194,12 @@ impl Screen {
         self.wants_to_leave
     }
 
-    /// What is accepted or refused next is this.
-    pub(in crate::cli::talk) const fn sending(&mut self, ticket: Ticket) {
-        self.sending = Some(ticket);
+    pub(in crate::cli::talk) fn accepted(&mut self, ticket: Ticket, name: Name) {
+        self.tell(Told::Accepted { ticket, name });
     }
 
-    pub(super) fn accepted(&mut self, name: Name) {
-        if let Some(ticket) = self.sending.take() {
-            self.tell(Told::Accepted { ticket, name });
-        }
-    }
-
-    pub(super) fn refused(&mut self, why: &Safe) {
-        if let Some(ticket) = self.sending.take() {
-            let why = why.clone();
-            self.tell(Told::NotAccepted { ticket, why });
-        }
+    pub(in crate::cli::talk) fn refused(&mut self, ticket: Ticket, why: Safe) {
+        self.tell(Told::NotAccepted { ticket, why });
     }
 
     pub(super) fn said(
@@ -222,15 +209,7 @@ impl Screen {
         at: UnixTime,
         again: bool,
     ) {
-        // Nobody may say anything that is not shown.
-        if !self.told.contains_key(&peer) {
-            let (name, verified) = (label.clone(), false);
-            self.know(Card {
-                peer,
-                name,
-                verified,
-            });
-        }
+        self.meet(peer, label);
         let len = message.body.len();
         let text = String::from_utf8(message.body.clone()).ok();
         self.tell(Told::Said(Said {
@@ -243,6 +222,33 @@ impl Screen {
             missing: message.missing,
             again,
         }));
+    }
+
+    /// Nothing is said with anybody that is not shown.
+    fn meet(&mut self, peer: PeerId, label: &Safe) {
+        if !self.told.contains_key(&peer) {
+            let (name, verified) = (label.clone(), false);
+            self.know(Card {
+                peer,
+                name,
+                verified,
+            });
+        }
+    }
+
+    /// Shows a message of ours that a program has said.
+    pub(in crate::cli::talk) fn sent(
+        &mut self,
+        (peer, label): (PeerId, &Safe),
+        message: &Outgoing,
+    ) {
+        self.meet(peer, label);
+        self.tell(Told::Sent {
+            peer,
+            name: message.name,
+            at: message.sent_at,
+            text: String::from_utf8_lossy(&message.body).into_owned(),
+        });
     }
 
     /// Shows a message of ours that an earlier run left behind.
