@@ -99,16 +99,17 @@ fn find(args: &SendArgs, context: &Context, bind: Bind) -> Result<Found, Error> 
 
 /// Says what is with the message if whoever has the identity is the reason that nobody has taken it.
 fn tell_untaken(error: &Error, context: &Context) {
-    let words = match error {
-        Error::Store(error) if matches!(error.kind(), ErrorKind::InUse { .. }) => {
-            "the message was neither sent nor kept; send it when that command has ended"
-        }
-        Error::Control { .. } => {
-            "the message was neither sent nor kept; send it when that program answers again"
-        }
-        _ => return,
+    let is_in_use =
+        matches!(error, Error::Store(error) if matches!(error.kind(), ErrorKind::InUse { .. }));
+    let then = if is_in_use {
+        "when that command has ended"
+    } else if matches!(error, Error::Control { .. }) {
+        "when that program answers again"
+    } else {
+        return;
     };
-    context.out.warn(&words.into());
+    let words = Safe::from("the message was neither sent nor kept; send it ");
+    context.out.warn(&(words + then));
 }
 
 /// Lets the program that runs already send it.
