@@ -12,6 +12,9 @@
 
 #[path = "talk/addresses.rs"]
 mod addresses;
+#[cfg(target_os = "linux")]
+#[path = "talk/beside.rs"]
+mod beside;
 mod common;
 #[cfg(target_os = "linux")]
 #[path = "talk/compared.rs"]
@@ -120,3 +123,6 @@ mod vt;
 mod waiting;
 #[path = "talk/wire.rs"]
 mod wire;
+#[cfg(target_os = "linux")]
+#[path = "talk/written.rs"]
+mod written;

@@ -21,6 +21,8 @@ mod links;
 mod people;
 #[path = "tui/pictures.rs"]
 mod pictures;
+#[path = "tui/purged.rs"]
+mod purged;
 #[path = "tui/reading.rs"]
 mod reading;
 #[path = "tui/screen.rs"]

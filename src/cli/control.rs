@@ -52,11 +52,12 @@ pub(super) fn place(path: &Path) -> Result<Place, Error> {
 }
 
 impl Running {
-    /// Finds it; none if no program runs, or it is of another identity.
+    /// Finds it; none if no program runs, or it is of another identity. `patience`: how long one that is busy, or has
+    /// as many clients as it serves, has to answer; more than nothing.
     ///
     /// # Errors
     /// SC41; what reading the identity says, but for what needs its passphrase.
-    pub(super) fn find(context: &Context) -> Result<Option<Self>, Error> {
+    pub(super) fn find(context: &Context, patience: Duration) -> Result<Option<Self>, Error> {
         if !IS_SUPPORTED {
             return Ok(None);
         }
@@ -80,7 +81,8 @@ impl Running {
             pid: None,
         };
         let params = Value::Object(Params::default().0);
-        let hello: Value = match running.connection.ask("hello", &params, Duration::ZERO) {
+        let hello = running.connection.ask_within("hello", &params, patience);
+        let hello: Value = match hello {
             // It has ended meanwhile.
             Err(error) if is_gone(&error) => return Ok(None),
             answer => {

@@ -71,11 +71,11 @@ fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
         return talk::open(&Context::new(globals, out)?);
     }
     if !talk::wants_screen(globals) {
-        return meta::guide(out);
+        return guide(globals, out);
     }
     let context = Context::new(globals, out)?;
     if context.config.mode == Mode::Plain {
-        return meta::guide(out);
+        return guide(globals, out);
     }
     match talk::open(&context) {
         Err(Error::Store(error)) if matches!(error.kind(), store::ErrorKind::NoIdentity) => {
@@ -83,6 +83,11 @@ fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
         }
         result => result,
     }
+}
+
+fn guide(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
+    talk::check_unrecorded(globals)?;
+    meta::guide(out)
 }
 
 fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode, Error> {

@@ -13,7 +13,8 @@ use crate::store::{ErrorKind, IdentityLock};
 /// How often it is looked whether the identity is free.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long whoever wants the identity waits for a command that has it for a moment, such as `send`.
+/// How long whoever wants the identity waits for a command that has it for a moment, such as `send`, and for a
+/// program that has it to answer.
 pub(super) const BRIEF: Duration = Duration::from_secs(5);
 
 /// How long the identity is waited for at most where no program can be asked: it may be one that talks for hours.
@@ -50,10 +51,11 @@ impl Turn {
                 Err(error) => error,
             };
             let is_in_use = matches!(error.kind(), ErrorKind::InUse { .. });
-            if !is_in_use || clock.now() >= end {
+            let left = end.saturating_since(clock.now());
+            if !is_in_use || left.is_zero() {
                 return Err(error.into());
             }
-            if let Some(running) = Running::find(context)? {
+            if let Some(running) = Running::find(context, left)? {
                 return Ok(Self::Beside(running));
             }
             if !is_told {

@@ -79,14 +79,31 @@ impl Connection {
         self.answer()
     }
 
+    /// As [`Connection::ask`], with no more patience than this, which is not nothing.
+    ///
+    /// # Errors
+    /// As of [`Connection::ask`].
+    pub fn ask_within(
+        &mut self,
+        method: &str,
+        params: &Value,
+        patience: Duration,
+    ) -> io::Result<Answer> {
+        self.send(method, params, patience)?;
+        self.answer()
+    }
+
     /// The first half of [`Connection::ask`]. After an error the other side has no whole request.
     ///
     /// # Errors
     /// What the system says.
     pub fn request(&mut self, method: &str, params: &Value, wait: Duration) -> io::Result<()> {
+        self.send(method, params, wait.saturating_add(PATIENCE))
+    }
+
+    fn send(&mut self, method: &str, params: &Value, patience: Duration) -> io::Result<()> {
         self.last_id += 1;
-        let patience = Some(wait.saturating_add(PATIENCE));
-        self.stream.get_ref().set_patience(patience)?;
+        self.stream.get_ref().set_patience(Some(patience))?;
         write(self.stream.get_mut(), self.last_id, method, params)
     }
 

@@ -9,7 +9,7 @@ use crate::tui::bell::Bell;
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
-use crate::tui::input::{Action, Discretion, Guest, Hit, Now, Ticket};
+use crate::tui::input::{Action, Discretion, Guest, Held, Hit, Now, Ticket};
 use crate::tui::keymap::Keymap;
 use crate::tui::keys::Bind;
 use crate::tui::log::Anchor;
@@ -223,6 +223,13 @@ impl App {
             0 => "securechat".into(),
             unread => Safe::from("securechat (") + unread + ")",
         }
+    }
+
+    /// What it holds of the conversation with somebody, as that is read outside.
+    #[must_use]
+    pub fn held(&self, peer: &PeerId) -> Held {
+        let of = self.find(peer).and_then(|at| self.conversations.get(at));
+        of.map_or_else(Held::default, |of| of.held(&self.settings.zone))
     }
 
     /// Columns and rows that it is drawn on.

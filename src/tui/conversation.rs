@@ -1,6 +1,7 @@
 //! One person: what was said, what is being written, how things stand.
 
 use core::mem;
+use std::collections::BTreeSet;
 
 use crate::chat::Name;
 use crate::chat::words::ShortCode;
@@ -11,7 +12,7 @@ use crate::tui::clock::Zone;
 use crate::tui::editor::Editor;
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
-use crate::tui::input::{Card, Comparison, LinkStatus, Said, Standing, Ticket};
+use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket};
 use crate::tui::log::{Anchor, Line, Log, shifted};
 
 /// A conversation.
@@ -155,6 +156,13 @@ impl Conversation {
         (self.log.marker, self.anchor, self.selected) = (None, None, None);
     }
 
+    /// Adds what a program says in our name. Whoever looks at something else goes on looking at it.
+    pub(super) fn said_beside(&mut self, text: &str, at: UnixTime, zone: &Zone, name: Name) {
+        let entry = Entry::ours(at, zone, text, Receipt::Queued, Ticket(0));
+        let entry = self.log.push(entry);
+        self.log.name(name, entry);
+    }
+
     /// Puts what was said before this run where it was said. Returns its number.
     pub(super) fn recall(&mut self, entry: Entry) -> u64 {
         let number = self.log.insert(entry);
@@ -269,14 +277,41 @@ impl Conversation {
         }
     }
 
-    /// Its messages and what is told between them, as they are read outside: with date, author and state.
-    pub(super) fn lines(&self, zone: &Zone) -> Vec<Safe> {
+    /// Takes away what is history no longer: all of it, or what is older than `before`. What waits, or nobody has
+    /// seen, is no history yet. Returns how many messages went.
+    pub(super) fn purge(&mut self, before: Option<UnixTime>) -> usize {
+        let unseen: BTreeSet<u64> = self.unseen.iter().map(|(_, entry)| *entry).collect();
+        let is_over = |number: u64, entry: &Entry| match &entry.kind {
+            Kind::Theirs => !unseen.contains(&number),
+            // It stands before the message that showed it.
+            Kind::Gap => !unseen.contains(&(number + 1)),
+            Kind::Ours(receipt, _) => receipt.rank() == 2 && entry.name.is_some(),
+            Kind::Older => true,
+            Kind::Note | Kind::Deleted => false,
+        };
+        let is_old = |entry: &Entry| before.is_none_or(|before| entry.at < before);
+        let all = self.log.newest_first();
+        let gone = all.filter(|(number, it)| is_old(it) && is_over(*number, it));
+        let gone: Vec<(u64, bool)> = gone.map(|(at, it)| (at, it.is_message())).collect();
+        for (entry, _) in &gone {
+            self.selected = self.selected.filter(|it| it != entry);
+            self.log.delete(*entry);
+        }
+        gone.iter().filter(|(_, is_message)| *is_message).count()
+    }
+
+    /// What is here of it, as it is read outside.
+    pub(super) fn held(&self, zone: &Zone) -> Held {
         let mut entries: Vec<&Entry> = self.log.newest_first().map(|(_, it)| it).collect();
         entries.reverse();
-        let lines = entries
-            .into_iter()
-            .map(|entry| entry.lines(&self.name, zone));
-        lines.flatten().collect()
+        let older = entries.iter().find(|it| it.kind == Kind::Older);
+        let older_than = older.map(|it| it.at);
+        let lines = entries.iter().map(|entry| entry.lines(&self.name, zone));
+        Held {
+            lines: lines.flatten().collect(),
+            made_room: self.log.made_room(),
+            older_than,
+        }
     }
 
     /// The number of the `n`th message from the end, counted from 1.

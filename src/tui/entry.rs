@@ -15,6 +15,8 @@ const LATE_MS: u64 = 120_000;
 /// What a further line of a message begins with in a file: as much as date and time have.
 const INDENT: &str = "                    ";
 
+const OLDER: &str = "more was said before; /search WORDS looks through all that is kept";
+
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -41,6 +43,8 @@ pub(super) enum Kind {
     Ours(Receipt, Ticket),
     /// Our program's words.
     Note,
+    /// Our program's words that more was said before.
+    Older,
     /// Messages that never came.
     Gap,
     /// It was deleted here.
@@ -164,6 +168,11 @@ impl Entry {
         Self::of(at, zone.day(at), Kind::Note, words)
     }
 
+    /// What stands before the oldest message that is shown, if there are older ones.
+    pub(super) fn older(at: UnixTime, zone: &Zone) -> Self {
+        Self::of(at, zone.day(at), Kind::Older, OLDER.into())
+    }
+
     fn gap(at: UnixTime, zone: &Zone, missing: u64) -> Self {
         let noun = if missing == 1 {
             " message"
@@ -219,7 +228,7 @@ impl Entry {
             Kind::Ours(Receipt::Delivered, _) => "me: ".into(),
             Kind::Ours(receipt, _) => Safe::from("me (") + receipt.word() + "): ",
             Kind::Gap => Safe::default(),
-            Kind::Note | Kind::Deleted => return Vec::new(),
+            Kind::Note | Kind::Older | Kind::Deleted => return Vec::new(),
         };
         let lead = zone.full(self.at) + " " + author;
         let mut lines = self.text.as_str().split('\n').map(safe_line);
@@ -254,7 +263,12 @@ impl Entry {
     pub(super) fn failure(&self) -> Option<Safe> {
         match &self.kind {
             Kind::Ours(Receipt::Failed(why), _) => Some(Safe::from("failed: ") + why),
-            Kind::Ours(..) | Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => None,
+            Kind::Ours(..)
+            | Kind::Theirs
+            | Kind::Note
+            | Kind::Older
+            | Kind::Gap
+            | Kind::Deleted => None,
         }
     }
 

@@ -94,6 +94,17 @@ pub enum Told {
         /// What it says.
         text: String,
     },
+    /// A message of ours that another program has said just now.
+    Sent {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        name: Name,
+        /// When it was written.
+        at: UnixTime,
+        /// What it says.
+        text: String,
+    },
     /// A message of ours moved on.
     State {
         /// To whom it goes.
@@ -169,6 +180,13 @@ pub enum Told {
     Deleted(Which),
     /// It was not, and why.
     NotDeleted(Safe),
+    /// What was over was done away with, wherever it was kept.
+    Purged {
+        /// With whom; with everybody if none.
+        with: Option<PeerId>,
+        /// What was older than this; all of it if none.
+        before: Option<UnixTime>,
+    },
     /// What the beginning of a file's name could become, which was asked for.
     Files {
         /// The beginning, as it was asked for.
@@ -183,6 +201,17 @@ pub enum Told {
         /// The words, a line each.
         lines: Vec<Safe>,
     },
+}
+
+/// What a screen holds of a conversation, as it is read outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Its messages with date, author and state, a line each.
+    pub lines: Vec<Safe>,
+    /// How many messages had to make room.
+    pub made_room: u64,
+    /// When the oldest one was said, if there are older ones that were not loaded.
+    pub older_than: Option<UnixTime>,
 }
 
 /// Which message it is. Each side draws the names of its messages by itself.
@@ -499,12 +528,13 @@ pub enum Ask {
     Around(Which),
     /// Find files whose names begin like this; they come as [`Told::Files`].
     Files(String),
-    /// Write a conversation into a file that does not exist yet.
+    /// Write the conversation with somebody into a file that does not exist yet: what is kept of it, or
+    /// [`App::held`](crate::tui::App::held).
     Export {
+        /// With whom.
+        peer: PeerId,
         /// Which file, unchecked.
         file: String,
-        /// The conversation, a line each.
-        lines: Vec<Safe>,
     },
     /// Take an unknown key in under a name.
     Welcome {

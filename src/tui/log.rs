@@ -23,6 +23,8 @@ pub(super) struct Log {
     first: u64,
     /// Those before this one had to make room.
     dropped: u64,
+    /// How many messages are among those, since it was emptied last.
+    made_room: u64,
     /// Those before this one were said before this run.
     live: u64,
     bytes: usize,
@@ -97,6 +99,7 @@ impl Log {
     fn drop_first(&mut self) {
         if let Some(gone) = self.entries.pop_front() {
             self.bytes -= gone.size();
+            self.made_room += u64::from(gone.is_message());
             self.first += 1;
             self.dropped = self.first;
         }
@@ -111,7 +114,12 @@ impl Log {
     pub(super) fn clear(&mut self) {
         self.first = self.end();
         self.entries.clear();
-        (self.bytes, self.marker) = (0, None);
+        (self.bytes, self.made_room, self.marker) = (0, 0, None);
+    }
+
+    /// How many messages had to make room. What was cleared away is not missed.
+    pub(super) const fn made_room(&self) -> u64 {
+        self.made_room
     }
 
     /// The number that the next entry gets.
@@ -228,19 +236,20 @@ impl Log {
 
     /// The lines of an entry on a screen of this shape, from top to bottom.
     fn lines(&mut self, entry: u64, shape: Shape) -> Vec<Line> {
-        let before = entry.checked_sub(1).and_then(|before| self.day_of(before));
+        let before = self.day_before(entry);
         let is_new = self.marker == Some(entry);
         let Some(found) = self.get_mut(entry) else {
             return Vec::new();
         };
         let mut lines = Vec::new();
-        if before != Some(found.day) && shape.has_rules {
+        let is_gone = found.kind == Kind::Deleted;
+        if before != Some(found.day) && shape.has_rules && !is_gone {
             lines.push(Line::Day(found.day));
         }
         if is_new && shape.has_rules {
             lines.push(Line::New);
         }
-        if found.kind != Kind::Deleted {
+        if !is_gone {
             let rows = found.rows(shape).len();
             lines.extend((0..rows).map(|row| Line::Text { entry, row }));
         }
@@ -250,8 +259,11 @@ impl Log {
         lines
     }
 
-    fn day_of(&self, entry: u64) -> Option<Day> {
-        self.get(entry).map(|entry| entry.day)
+    /// The day of what stands before an entry and is not deleted.
+    fn day_before(&self, entry: u64) -> Option<Day> {
+        let index = self.index(entry)?.min(self.entries.len());
+        let mut before = self.entries.range(..index).rev();
+        before.find(|it| it.kind != Kind::Deleted).map(|it| it.day)
     }
 
     /// The lines that a screen of so many rows shows, from top to bottom.

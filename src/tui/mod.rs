@@ -39,7 +39,7 @@ mod wrap;
 pub use app::{App, Settings};
 pub use clock::Zone;
 pub use input::{
-    Action, Ask, Card, Comparison, Discretion, Earlier, Files, Guest, Hit, Input, LinkStatus,
+    Action, Ask, Card, Comparison, Discretion, Earlier, Files, Guest, Held, Hit, Input, LinkStatus,
     Moved, Notice, Now, Said, Standing, Ticket, Told, Which,
 };
 pub use keymap::{BadKey, Keymap};

@@ -67,6 +67,10 @@ fn commands_that_record_nothing_refuse_to_be_told_to() {
         let example = " connect NAME --trace FILE\n";
         assert!(done.stderr.contains(example), "{}", done.stderr);
     }
+    // Without a terminal there is no screen, and a guide is printed.
+    let guided = home.run(&["--trace", &file]);
+    assert_eq!((guided.code, guided.stdout.as_str()), (2, ""));
+    assert!(guided.stderr.contains("[SC29]"), "{}", guided.stderr);
     let made: Vec<_> = fs::read_dir(home.path("")).unwrap().collect();
     assert!(made.is_empty(), "{made:?}");
     let home = Home::with_bob();

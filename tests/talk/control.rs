@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::common::skipped;
 use crate::home::{Home, check, listening, program};
-use crate::program::{PATIENCE, Program, until};
+use crate::program::{PATIENCE, Program, until, within};
 use crate::schema;
 
 /// A client of the socket.

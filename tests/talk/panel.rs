@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use crate::home::Home;
 use crate::rude::Rude;
-use crate::screen::{Person, two};
+use crate::screen::{Person, address_on, two};
 use crate::terminal::start;
 use crate::vt::Vt;
 
@@ -178,6 +178,20 @@ fn without_a_session_the_safety_number_and_the_qr_code_are_left() {
     person.sees("▀▀▀▀▀▀▀▀");
     person.presses("\u{1b}");
     person.sees("[T] type what bob reads, and be sure");
+}
+
+/// Whoever has opened the panel waits for somebody.
+#[test]
+fn a_panel_that_is_open_when_somebody_connects_asks_for_the_words() {
+    let (alice, bob) = Home::friends();
+    let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on 127.0.0.1:");
+    let address = address_on(&person);
+    opens(&mut person);
+    person.sees("No words can be compared: ");
+    person.sees("[Alt+V] ask now");
+    let _bob = bob.connect("alice", address, &[]);
+    words(&mut person);
 }
 
 /// Somebody whose program cannot compare words is no reason to wait.

@@ -10,13 +10,15 @@ use serde_json::Value;
 #[cfg(unix)]
 use serde_json::json;
 
-#[cfg(unix)]
-use crate::home::Talk;
 use crate::home::{Home, free_port};
+#[cfg(unix)]
+use crate::home::{Talk, listening};
 use crate::program::Ended;
 #[cfg(unix)]
-use crate::program::within;
+use crate::program::{Program, within};
 use crate::programs::parse;
+#[cfg(unix)]
+use crate::programs::{self, event};
 
 const FAST: [&str; 4] = ["--interval", "100ms", "--wait", "500ms"];
 
@@ -182,6 +184,30 @@ fn through_a_program_whoever_is_not_connected_is_told_with_the_reason() {
     alice
         .attempt(&["ping", "--peer-key", &Home::new().key(), &closed])
         .failed(4, "SC05");
+}
+
+#[cfg(unix)]
+#[test]
+fn who_has_called_is_called_back_where_it_was() {
+    let (alice, bob) = Home::friends();
+    let mut chat = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    let address = programs::listening(&mut chat).to_string();
+    let mut daemon = bob.start(&["daemon", "127.0.0.1:0"]);
+    let bobs = listening(&mut daemon);
+    bob.run(&["send", "alice", "hello", "--address", &address]);
+    let mut hangs_up = |chat: &mut Program| {
+        chat.say(&json!({ "cmd": "disconnect", "peer": "bob" }).to_string());
+        daemon.told("alice left");
+    };
+    hangs_up(&mut chat);
+    chat.say(&json!({ "cmd": "connect", "id": 1, "peer": "bob" }).to_string());
+    let calls = event(&mut chat, "connecting");
+    assert_eq!(calls["address"], json!(bobs));
+    let secure = event(&mut chat, "secure");
+    assert_eq!(secure["initiator"], json!(true));
+    hangs_up(&mut chat);
+    let answered = ping(&alice, &["bob", "-c", "1"]);
+    assert_eq!(answered.code, Some(0), "{}", answered.transcript);
 }
 
 #[cfg(unix)]

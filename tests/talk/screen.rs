@@ -566,6 +566,29 @@ fn what_is_deleted_on_the_screen_is_gone_from_the_disk() {
 }
 
 #[test]
+fn what_another_command_purges_leaves_the_screen() {
+    let (alice, bob) = Home::friends();
+    let config = "[history]\nkeep = \"forever\"\n";
+    std::fs::write(alice.path("config.toml"), config).unwrap();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    talk.sees("secure: bob");
+    talk.says("from here");
+    talk.sees("✓✓ me       from here");
+    listener.say("from there");
+    talk.sees("bob      from there");
+    let purged = alice.run(&["history", "purge", "--in", "bob", "--yes"]);
+    assert!(
+        purged.transcript.contains("2 messages deleted"),
+        "{}",
+        purged.transcript
+    );
+    talk.sees("2 messages deleted here; the other side keeps its own");
+    talk.sees_no("from here");
+    talk.sees_no("from there");
+}
+
+#[test]
 fn tab_completes_the_name_of_a_file() {
     let (mut alice, mut bob, a, _b) = two();
     alice.sees("secure: bob");

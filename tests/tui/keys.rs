@@ -368,24 +368,25 @@ fn a_closed_conversation_comes_back_when_something_is_said() {
 
 #[test]
 fn a_conversation_is_written_out_with_dates_authors_and_states() {
-    let mut screen = Screen::with_bob(80, 10);
+    let mut screen = Screen::new(80, 10);
     screen.line("/export talk.txt");
     assert_eq!(
         screen.rule(),
         "nothing was said here yet (no file was written)"
     );
+    let mut screen = Screen::with_bob(80, 10);
     screen.say(BOB, "did it?\n02:10 me: no \u{1b}]52;c;x\u{7}");
     let name = screen.send("yes");
     screen.state(BOB, name, securechat::chat::State::Delivered);
     screen.send("and this waits");
     screen.actions();
     screen.line("/export my talk.txt");
-    let actions = screen.actions();
-    let [Action::Ask(Ask::Export { file, lines })] = actions.as_slice() else {
-        panic!("{actions:?}");
-    };
-    assert_eq!(file, "my talk.txt");
-    let lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
+    let file = "my talk.txt".to_owned();
+    let asked = Action::Ask(Ask::Export { peer: BOB, file });
+    assert_eq!(screen.actions(), [asked]);
+    let held = screen.app.held(&BOB);
+    assert_eq!((held.made_room, held.older_than), (0, None));
+    let lines: Vec<&str> = held.lines.iter().map(|line| line.as_str()).collect();
     let expected = [
         "2026-11-21 02:09:00 bob: did it?",
         "                    02:10 me: no ^[]52;c;x^G",

@@ -385,6 +385,36 @@ fn what_was_said_before_this_run_is_shown_and_is_not_new() {
     assert!(screen.text().contains("✓✓ me       still waiting"));
 }
 
+/// Whatever its time says: the clock may have been set back.
+#[test]
+fn what_a_program_says_stands_at_the_end_and_takes_nobody_there() {
+    let mut screen = Screen::with_bob(80, 12);
+    for number in 0..20 {
+        screen.say(BOB, &format!("line {number}"));
+    }
+    let sent = |screen: &mut Screen, sequence, text: &str| {
+        let log = securechat::chat::LogId(7);
+        let name = Name { log, sequence };
+        screen.tell(Told::Sent {
+            peer: BOB,
+            name,
+            at: UnixTime(0),
+            text: text.to_owned(),
+        });
+        name
+    };
+    let name = sent(&mut screen, 0, "backup done");
+    let text = screen.text();
+    assert!(text.contains("…  me       backup done"), "{text}");
+    assert!(text.find("line 19") < text.find("backup done"), "{text}");
+    screen.state(BOB, name, State::Delivered);
+    assert!(screen.text().contains("✓✓ me       backup done"));
+    screen.key("pageup");
+    let before = screen.text();
+    sent(&mut screen, 1, "and again");
+    assert_eq!(screen.text(), before);
+}
+
 #[test]
 fn what_was_said_before_is_asked_for_once_and_when_somebody_looks() {
     let mut screen = Screen::with_three(80, 12);
@@ -467,6 +497,17 @@ fn what_made_room_unseen_does_not_count_as_seen() {
     (0..3).for_each(|_| screen.say(CAROL, "short"));
     let text = screen.text();
     assert!(text.contains("1 message was not seen"), "{text}");
+    assert_eq!(
+        screen.app.held(&CAROL).made_room,
+        1,
+        "nor is it written out"
+    );
+    screen.line("/clear");
+    assert_eq!(
+        screen.app.held(&CAROL).made_room,
+        0,
+        "who clears misses nothing"
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Kept {
     /// # Errors
     /// SC01, SC02, SC11, SC15, SC17 or SC41.
     pub(super) fn find(context: &Context) -> Result<Found, Error> {
-        if let Some(running) = Running::find(context)? {
+        if let Some(running) = Running::find(context, BRIEF)? {
             return Ok(Found::Beside(running));
         }
         Self::by(identity::unlock(context)?, context)

@@ -6,14 +6,16 @@ mod people;
 mod running;
 mod spool;
 mod when;
+mod written;
 
 pub(in crate::cli) use self::form::{Record, transcript};
 pub(in crate::cli) use self::people::begins_with;
 pub use self::when::When;
+pub(in crate::cli) use self::written::Written;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::args::{
     HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
@@ -26,7 +28,7 @@ use crate::cli::history::spool::Spool;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{ErrorKind, Filter, Fresh, Loss};
+use crate::store::{Filter, Loss};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
@@ -142,9 +144,7 @@ fn tell_unreadable(unreadable: u64, context: &Context) -> ExitCode {
 fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error> {
     let output = args.output.as_deref().filter(|it| *it != Path::new("-"));
     // Before anybody types a passphrase for nothing.
-    if let Some(path) = output.filter(|it| it.exists()) {
-        return Err(in_the_way(path));
-    }
+    output.map_or(Ok(()), written::check_free)?;
     let people = People::load(context)?;
     let kept = match Kept::find(context)? {
         Found::Alone(kept) => kept,
@@ -165,18 +165,17 @@ fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error
 /// Where lines are written out to, one after the other.
 struct Sink<'a> {
     context: &'a Context,
-    file: Option<(&'a Path, Fresh)>,
+    file: Option<Written>,
     written: u64,
     failure: Option<Error>,
 }
 
 impl<'a> Sink<'a> {
     /// Standard output, or a file that is in its place only once it is whole.
-    fn begin(output: Option<&'a Path>, context: &'a Context) -> Result<Self, Error> {
-        let begin = |path: &'a Path| Ok::<_, Error>((path, Fresh::begin(path)?));
+    fn begin(output: Option<&Path>, context: &'a Context) -> Result<Self, Error> {
         Ok(Self {
             context,
-            file: output.map(begin).transpose()?,
+            file: output.map(Written::begin).transpose()?,
             written: 0,
             failure: None,
         })
@@ -185,7 +184,7 @@ impl<'a> Sink<'a> {
     /// Whether it takes more after this.
     fn put(&mut self, line: &Safe) -> bool {
         let put = match &mut self.file {
-            Some((_, file)) => add(file, line),
+            Some(file) => file.add(line),
             None => self.context.out.data(line),
         };
         self.failure = put.err();
@@ -198,45 +197,12 @@ impl<'a> Sink<'a> {
             return Err(failure);
         }
         let mut written = count_messages(self.written) + " written";
-        if let Some((path, file)) = self.file {
-            place(path, file)?;
-            written = written + " to " + path;
+        if let Some(file) = self.file {
+            written = written + " to " + file.path();
+            file.finish()?;
         }
         self.context.out.note(&written);
         Ok(())
-    }
-}
-
-fn add(file: &mut Fresh, line: &Safe) -> Result<(), Error> {
-    file.add(line.as_str().as_bytes())?;
-    Ok(file.add(b"\n")?)
-}
-
-fn place(path: &Path, file: Fresh) -> Result<(), Error> {
-    file.finish().map_err(|error| {
-        if matches!(error.kind(), ErrorKind::AlreadyExists) {
-            return in_the_way(path);
-        }
-        error.into()
-    })
-}
-
-/// Makes a file of these lines, for this user alone.
-///
-/// # Errors
-/// SC21 if there is one of that name already; SC18.
-pub(in crate::cli) fn write(
-    path: &Path,
-    mut lines: impl Iterator<Item = Safe>,
-) -> Result<(), Error> {
-    let mut file = Fresh::begin(path)?;
-    lines.try_for_each(|line| add(&mut file, &line))?;
-    place(path, file)
-}
-
-fn in_the_way(path: &Path) -> Error {
-    Error::OutputExists {
-        path: PathBuf::from(path),
     }
 }
 

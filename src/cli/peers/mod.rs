@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cli::args::{PeerArgs, PeersAddArgs, PeersCommand, PeersRenameArgs, PeersRevokeArgs};
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned};
+use crate::cli::turn::BRIEF;
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::id::PeerId;
 use crate::store::{
@@ -52,7 +53,7 @@ const fn changes(command: &PeersCommand) -> bool {
 
 /// Lets a running program go by the list at once. Without that it finds the change by itself, within two seconds.
 fn tell_running(context: &Context) {
-    if let Ok(Some(mut running)) = Running::find(context) {
+    if let Ok(Some(mut running)) = Running::find(context, BRIEF) {
         let _: Result<serde_json::Value, Error> =
             running.ask("reload", Params::default(), Duration::ZERO);
     }

@@ -55,6 +55,11 @@ impl Calls {
         self.resting.insert(peer);
     }
 
+    /// Somebody who was hung up on is called as others are.
+    pub(super) fn wake(&mut self, peer: &PeerId) {
+        self.resting.remove(peer);
+    }
+
     /// Calls somebody now, and again whenever that ends.
     pub(super) fn add(&mut self, peer: PeerId, host: HostPort, now: Instant) {
         let call = Call {
@@ -62,7 +67,7 @@ impl Calls {
             due: Some(now),
             failures: 0,
         };
-        self.resting.remove(&peer);
+        self.wake(&peer);
         self.of.insert(peer, call);
     }
 
@@ -186,6 +191,14 @@ mod tests {
         assert!(calls.due(at(1_000)).is_empty());
         calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(2_000));
         assert_eq!(calls.due(at(2_000)).len(), 1);
+    }
+
+    #[test]
+    fn who_was_hung_up_on_and_called_back_is_among_everybody_again() {
+        let mut calls = Calls::default();
+        calls.rest(BOB);
+        calls.wake(&BOB);
+        assert!(!calls.has(&BOB), "else an address of it would not count");
     }
 
     #[test]

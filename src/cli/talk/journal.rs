@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::net::Clock;
-use crate::store::{
-    Archive, Around, Change, Deletion, Earlier, Entry, Error, Fault, Filter, Page, Search, Which,
-};
+use crate::store::{Archive, Around, Change, Deletion, Earlier, Error, Fault, Page, Search, Which};
 use crate::time::UnixTime;
 
 /// The store, and what it is still to be told.
@@ -99,6 +97,11 @@ impl Journal {
         self.done.push(Done::Forgotten(contact));
     }
 
+    /// Whether what is over is written down.
+    pub(super) const fn keeps_history(&self) -> bool {
+        self.archive.keep().is_on_disk()
+    }
+
     /// The next page of a search, as far as messages are written down: [`Search::page`].
     ///
     /// # Errors
@@ -110,23 +113,6 @@ impl Journal {
         bytes: usize,
     ) -> Result<Page, Error> {
         search.page(&self.archive, most, bytes)
-    }
-
-    /// Shows what is written down and passes, oldest first and one at a time. Says how many messages cannot be
-    /// read, of the filter's contact or of all.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub(super) fn visit(
-        &self,
-        filter: &Filter,
-        mut show: impl FnMut(&Entry),
-    ) -> Result<u64, Error> {
-        let every = |entry| {
-            show(&entry);
-            true
-        };
-        self.archive.visit(filter, None, every)
     }
 
     /// With whom messages are written down.

@@ -78,7 +78,7 @@ impl Profile {
     /// # Errors
     /// Those of [`Profile::open`]; SC15 after this much time.
     pub(super) fn find(context: &Context, bind: Bind, patience: Duration) -> Result<Found, Error> {
-        if let Some(running) = Running::find(context)? {
+        if let Some(running) = Running::find(context, patience.max(BRIEF))? {
             return Ok(Found::Beside(running));
         }
         let secret = unlock(context, bind)?;

@@ -41,16 +41,27 @@ pub(in crate::cli) fn check(globals: &Globals, command: Option<&Command>) -> Res
             example: &["connect", "NAME", "--trace", "FILE", "--trace-keys", "FILE"],
         });
     }
-    if globals.trace.is_some() && !command.is_none_or(may_record) {
-        return Err(Error::BadArgument {
-            given: "--trace".into(),
-            reason: "this command records nothing; listen, connect, daemon, send, ping and \
-                     securechat without a command do"
-                .into(),
-            example: &["connect", "NAME", "--trace", "FILE"],
-        });
+    if command.is_none_or(may_record) {
+        return Ok(());
     }
-    Ok(())
+    check_unrecorded(globals)
+}
+
+/// Refuses a record where none is made.
+///
+/// # Errors
+/// SC29.
+pub(in crate::cli) fn check_unrecorded(globals: &Globals) -> Result<(), Error> {
+    if globals.trace.is_none() {
+        return Ok(());
+    }
+    Err(Error::BadArgument {
+        given: "--trace".into(),
+        reason: "this command records nothing; listen, connect, daemon, send, ping and the \
+                 screen of securechat alone do"
+            .into(),
+        example: &["connect", "NAME", "--trace", "FILE"],
+    })
 }
 
 const fn may_record(command: &Command) -> bool {

@@ -38,7 +38,8 @@ const TO_KEEP: Duration = Duration::from_secs(5);
 /// SC14 if none came in time; whatever keeps it from being tried.
 pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCode, Error> {
     let given = given(args)?;
-    if let Some(running) = Running::find(context)? {
+    let running = Running::find(context, patience(args));
+    if let Some(running) = running.inspect_err(|error| tell_untaken(error, context))? {
         return through(running, args, given, context);
     }
     if args.no_wait {
@@ -85,18 +86,30 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     delivery.run(context)
 }
 
+/// How long another command or program that has the identity is waited for.
+const fn patience(args: &SendArgs) -> Duration {
+    args.wait.saturating_add(TO_KEEP)
+}
+
 /// Waits for another command that has the identity open.
 fn find(args: &SendArgs, context: &Context, bind: Bind) -> Result<Found, Error> {
-    let patience = args.wait.saturating_add(TO_KEEP);
-    Profile::find(context, bind, patience).inspect_err(|error| {
-        if let Error::Store(error) = error
-            && matches!(error.kind(), ErrorKind::InUse { .. })
-        {
-            let words =
-                "the message was neither sent nor kept; send it when that command has ended";
-            context.out.warn(&words.into());
-        }
-    })
+    let found = Profile::find(context, bind, patience(args));
+    found.inspect_err(|error| tell_untaken(error, context))
+}
+
+/// Says what is with the message if whoever has the identity is the reason that nobody has taken it.
+fn tell_untaken(error: &Error, context: &Context) {
+    let is_in_use =
+        matches!(error, Error::Store(error) if matches!(error.kind(), ErrorKind::InUse { .. }));
+    let then = if is_in_use {
+        "when that command has ended"
+    } else if matches!(error, Error::Control { .. }) {
+        "when that program answers again"
+    } else {
+        return;
+    };
+    let words = Safe::from("the message was neither sent nor kept; send it ");
+    context.out.warn(&(words + then));
 }
 
 /// Lets the program that runs already send it.
@@ -120,7 +133,8 @@ fn through(
         .with("text", Some(read(given)?))
         .with("address", target.address.map(|it| it.to_string()))
         .with("wait_ms", wait_ms);
-    let done: Option<Value> = running.ask_once("send", params, wait.unwrap_or_default())?;
+    let done = running.ask_once("send", params, wait.unwrap_or_default());
+    let done: Option<Value> = done.inspect_err(|error| tell_untaken(error, context))?;
     let Some(done) = done else {
         let label = peer.name().clone();
         let peer = Peer { label, saved: true };

@@ -207,13 +207,13 @@ impl App {
 
     /// Has the conversation on the screen written into a file.
     fn export(&mut self, file: &str) {
-        let lines = self.current().lines(&self.settings.zone);
-        if lines.is_empty() {
+        let here = self.active.and_then(|at| self.conversations.get(at));
+        let Some(peer) = here.map(|it| it.peer) else {
             self.tell("nothing was said here yet (no file was written)");
             return;
-        }
+        };
         let file = file.to_owned();
-        self.act(Action::Ask(Ask::Export { file, lines }));
+        self.act(Action::Ask(Ask::Export { peer, file }));
     }
 
     fn tell_to_select(&mut self) {
@@ -248,7 +248,7 @@ impl App {
         };
         let (is_ours, is_open) = match &found.kind {
             Kind::Ours(receipt, _) => (true, receipt.rank() < 2),
-            Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => (false, false),
+            Kind::Theirs | Kind::Note | Kind::Older | Kind::Gap | Kind::Deleted => (false, false),
         };
         let Some(name) = found.name.filter(|_| !is_open) else {
             if is_open {
@@ -364,7 +364,9 @@ impl App {
         let len = found.raw().len();
         let state = match &found.kind {
             Kind::Ours(receipt, _) => receipt.word(),
-            Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => "received".into(),
+            Kind::Theirs | Kind::Note | Kind::Older | Kind::Gap | Kind::Deleted => {
+                "received".into()
+            }
         };
         self.tell(commands::details(at, len, state));
     }

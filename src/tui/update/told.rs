@@ -1,15 +1,13 @@
 //! What the core tells.
 
 use crate::id::PeerId;
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
+use crate::time::UnixTime;
 use crate::tui::app::App;
 use crate::tui::bell;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::{Entry, Receipt};
 use crate::tui::input::{Card, Discretion, Earlier, Guest, Said, Standing, Ticket, Told};
-
-/// What stands before the oldest message of an earlier run that is shown.
-const OLDER: &str = "more was said before; /search WORDS looks through all that is kept";
 
 impl App {
     pub(super) fn on_told(&mut self, told: Told) {
@@ -45,6 +43,17 @@ impl App {
                     conversation.said_before(&text, at, &zone, name);
                 }
             }
+            Told::Sent {
+                peer,
+                name,
+                at,
+                text,
+            } => {
+                let zone = self.settings.zone.clone();
+                if let Some(conversation) = self.with(&peer) {
+                    conversation.said_beside(&text, at, &zone, name);
+                }
+            }
             Told::Earlier {
                 peer,
                 messages,
@@ -75,6 +84,7 @@ impl App {
             Told::NotProved { peer, why } => self.on_not_proved(peer, why),
             Told::Code { lines, text } => self.show_code(lines, text),
             Told::Deleted(which) => self.on_deleted(which),
+            Told::Purged { with, before } => self.on_purged(with, before),
             Told::NotDeleted(why) | Told::NotAround(why) => self.tell(why),
             Told::Files { part, found } => self.on_files(&part, found),
             Told::Found { hits, sum } => self.on_found(hits, sum),
@@ -126,7 +136,7 @@ impl App {
             .flat_map(|message| message.entries(&zone))
             .collect();
         if let Some(oldest) = entries.first().filter(|_| has_older) {
-            entries.insert(0, Entry::note(oldest.at, &zone, OLDER.into()));
+            entries.insert(0, Entry::older(oldest.at, &zone));
         }
         let is_active = self.active == self.find(&peer);
         if let Some(conversation) = self.with(&peer) {
@@ -136,6 +146,17 @@ impl App {
         }
         if is_active {
             self.find_hits();
+        }
+    }
+
+    /// What was over is kept no longer, and goes from the screen.
+    fn on_purged(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
+        let is_meant = |it: &&mut Conversation| with.is_none_or(|peer| peer == it.peer);
+        let meant = self.conversations.iter_mut().filter(is_meant);
+        let gone: usize = meant.map(|it| it.purge(before)).sum();
+        if gone > 0 {
+            self.find_hits();
+            self.tell(count_messages(gone) + " deleted here; the other side keeps its own");
         }
     }
 

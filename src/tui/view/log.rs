@@ -163,7 +163,7 @@ impl Paper<'_> {
         match entry.kind {
             Kind::Theirs => (self.here.name.clone(), self.theme.name(&self.here.peer)),
             Kind::Ours(..) => ("me".into(), Theme::strong()),
-            Kind::Note | Kind::Gap | Kind::Deleted => ("*".into(), Style::new()),
+            Kind::Note | Kind::Older | Kind::Gap | Kind::Deleted => ("*".into(), Style::new()),
         }
     }
 
@@ -175,7 +175,7 @@ impl Paper<'_> {
             Kind::Ours(Receipt::Sent, _) => (glyphs.sent, plain),
             Kind::Ours(Receipt::Delivered, _) => (glyphs.delivered, plain),
             Kind::Ours(Receipt::Failed(_), _) => (glyphs.failed, self.theme.alarm()),
-            Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => ("", plain),
+            Kind::Theirs | Kind::Note | Kind::Older | Kind::Gap | Kind::Deleted => ("", plain),
         }
     }
 
@@ -183,7 +183,12 @@ impl Paper<'_> {
     fn text(&self, pen: &mut Pen<'_, '_>, number: u64, entry: &Entry, row: Range<usize>) {
         let style = match &entry.kind {
             Kind::Ours(Receipt::Queued, _) => Theme::pending(),
-            Kind::Ours(..) | Kind::Theirs | Kind::Note | Kind::Gap | Kind::Deleted => Style::new(),
+            Kind::Ours(..)
+            | Kind::Theirs
+            | Kind::Note
+            | Kind::Older
+            | Kind::Gap
+            | Kind::Deleted => Style::new(),
         };
         let found = match self.found {
             Some((part, at)) if entry.is_message() => {

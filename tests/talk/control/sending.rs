@@ -157,3 +157,26 @@ fn what_another_program_sends_while_this_one_leaves_is_kept() {
     let shown = alice.run(&["status"]).rest;
     assert!(shown.contains("  waiting: 2 to be sent\n"), "{shown}");
 }
+
+/// As many as a program serves, and none of them leaves.
+#[test]
+fn clients_that_sit_there_hold_nobody_up_for_long_and_take_no_message() {
+    let (alice, _bob) = Home::friends();
+    let (_daemon, _) = daemon(&alice);
+    let mut sitting: Vec<Client> = (0..32).map(|_| Client::of(&alice)).collect();
+    for client in &mut sitting {
+        client.ask("hello", &json!({}));
+    }
+    let five = Duration::from_secs(5);
+    within(five, || alice.run(&["peers", "rename", "bob", "robert"]));
+    let sent = within(Duration::from_secs(6), || {
+        alice.attempt(&["send", "robert", "hello", "--wait", "1s"])
+    });
+    sent.failed(1, "SC41");
+    let words = "the message was neither sent nor kept";
+    assert!(sent.told.contains(words), "{}", sent.told);
+    // One that leaves makes room, for which a message waits.
+    let sender = alice.start(&["send", "robert", "hello", "--no-wait"]);
+    drop(sitting);
+    assert_eq!(sender.end().code, Some(0));
+}

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use crate::cli::history::{self, transcript};
+use crate::cli::history::transcript;
 use crate::cli::talk::conversation::Conversation;
-use crate::cli::talk::files::in_home;
 use crate::cli::{Error, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Entry, Filter, Page, Search, Standing, Way, Which, key_uri};
-use crate::text::{Safe, count_messages, safe_line};
+use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{self, Hit};
 
@@ -177,42 +176,6 @@ impl Conversation {
     fn nothing_around(&mut self, why: &'static str) {
         if let Some(screen) = self.face.screen() {
             screen.nothing_around(why.into());
-        }
-    }
-
-    /// Writes what is kept of a conversation into a file: lines themselves keep nothing.
-    pub(super) fn export_kept(&mut self, peer: PeerId, file: &str) -> Result<(), Error> {
-        self.profile.journal.catch_up()?;
-        let filter = Filter {
-            contact: Some(peer.into()),
-            ..Filter::default()
-        };
-        let label = self.label(&peer);
-        // As of a day on which nothing was said: each line has its date.
-        let never = Stamp::local(UnixTime(0));
-        let mut lines = Vec::new();
-        let unreadable = (self.profile.journal).visit(&filter, |entry| {
-            lines.push(transcript(entry, label.clone(), &never));
-        })?;
-        if unreadable > 0 {
-            let words = Safe::from("cannot be read, and left out: ") + count_messages(unreadable);
-            self.warn(words);
-        }
-        if lines.is_empty() {
-            let words = Safe::from("nothing of the conversation with ") + label;
-            self.warn(words + " is kept ([history] keep says what is); no file was written");
-            return Ok(());
-        }
-        self.write_out(file, &lines);
-        Ok(())
-    }
-
-    /// Writes lines into a file that does not exist yet, for its owner alone.
-    pub(super) fn write_out(&mut self, file: &str, lines: &[Safe]) {
-        let path = in_home(file);
-        match history::write(&path, lines.iter().cloned()) {
-            Ok(()) => self.warn(Safe::from("written, for you alone: ") + path.as_path()),
-            Err(error) => self.complain(&error),
         }
     }
 }

@@ -32,6 +32,11 @@ impl Conversation {
             let who = self.who(&peer);
             self.tell(&Fact::Connecting { who, address });
         }
+        self.seek_session(peer, addresses)
+    }
+
+    /// Seeks a session at these addresses and those that the core knows.
+    fn seek_session(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         let started = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
@@ -74,10 +79,10 @@ impl Conversation {
         }
     }
 
-    /// Calls somebody whose address is known.
+    /// Calls somebody whose address is known: from now on, or once if that is only where it was met.
     ///
     /// # Errors
-    /// If it is revoked; SC33, SC27.
+    /// If it is revoked; SC33, SC27; as [`Conversation::call_back`].
     pub(super) fn call(&mut self, peer: PeerId) -> Result<(), Error> {
         let known = self.profile.contacts.known();
         known.check_not_revoked(&peer)?;
@@ -85,11 +90,25 @@ impl Conversation {
         let saved = known.find_key(&peer);
         let saved = saved.and_then(|peer| peer.addresses().first().cloned());
         let Some(host) = saved.or_else(|| self.goal.host_of(&peer)) else {
-            let name = self.label(&peer);
-            return Err(Error::NoAddress { name });
+            self.calls.wake(&peer);
+            return self.call_back(peer);
         };
         self.calls.add(peer, host, self.clock.now());
         Ok(())
+    }
+
+    /// Calls somebody where it was met.
+    ///
+    /// # Errors
+    /// SC27 if that is not known; SC16.
+    pub(super) fn call_back(&mut self, peer: PeerId) -> Result<(), Error> {
+        let Some(address) = self.address_of(peer)? else {
+            let name = self.label(&peer);
+            return Err(Error::NoAddress { name });
+        };
+        let who = self.who(&peer);
+        self.tell(&Fact::Connecting { who, address });
+        self.seek_session(peer, &[])
     }
 
     /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.

@@ -70,7 +70,7 @@ impl Conversation {
             }
             Command::Search(wanted) => self.search_for(wanted)?,
             Command::Export(file) => {
-                return self.about(None, |it, peer| it.export_kept(peer, file));
+                return self.about(None, |it, peer| it.export(peer, file));
             }
             Command::Info(n) => self.tell_details(n),
             Command::Copy(n) => self.copy_message(n),

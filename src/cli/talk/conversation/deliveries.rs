@@ -8,6 +8,7 @@ use crate::chat::{ContactId, Name, SendError, State};
 use crate::cli::json::{message_id, ms};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::requests::Asked;
+use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::network::Input;
 use crate::cli::talk::request::Send;
 use crate::cli::talk::send::not_accepted;
@@ -49,7 +50,7 @@ impl Conversation {
             }
         };
         let wait = send.wait();
-        let end = self.prepare(peer, send.text, Some(Ordered { asked, wait }))?;
+        let end = self.prepare(peer, send.text, Author::Program(Ordered { asked, wait }))?;
         match end {
             None => self.say_batch_of_client(),
             Some(end) => Ok(Some(end)),

@@ -17,9 +17,13 @@ use crate::time::Instant;
 const LEAVE: Duration = Duration::from_secs(1);
 
 impl Conversation {
-    /// Whether somebody who wants to leave can: what was said last should arrive before the goodbye.
+    /// Whether somebody who wants to leave can: what was said last should arrive before the goodbye, and what is
+    /// exported be whole.
     pub(super) fn check_leave(&self, now: Instant) -> Option<ExitCode> {
-        let since = self.state.leaving?;
+        let since = self
+            .state
+            .leaving
+            .filter(|_| self.state.exports.is_empty())?;
         let is_over = now.saturating_since(since) >= LEAVE || self.state.sent.is_settled();
         is_over.then_some(ExitCode::Done)
     }
@@ -47,6 +51,7 @@ impl Conversation {
         self.take_last_receipts();
         self.answer_left();
         self.face.interrupt();
+        self.give_up_exports();
         if self.state.sent.is_settled() && self.unsaid() == 0 {
             return end.map(|code| self.conclude(code));
         }

@@ -3,7 +3,7 @@
 //! The loop waits in one place. Its order:
 //! 1. write down the messages that the core brings, and tell what it tells,
 //! 2. take what the user typed, as long as the outbox takes it; write down what is to be said, and say
-//!    it,
+//!    it; write a page of what is exported,
 //! 3. twice a second look whether known-peers changed, and what has waited for long,
 //! 4. ask whether it is time to stop,
 //! 5. with nothing else to do, write down what has been shown and told.
@@ -16,6 +16,7 @@ mod comparing;
 mod deliveries;
 mod ending;
 mod events;
+mod exporting;
 mod guests;
 mod messages;
 mod moving;
@@ -47,12 +48,13 @@ use crate::chat::{ContactId, Name};
 use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::comparing::Comparing;
-use crate::cli::talk::conversation::deliveries::{Ordered, Wait};
+use crate::cli::talk::conversation::deliveries::Wait;
+use crate::cli::talk::conversation::exporting::Export;
 use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::searches::Searches;
-use crate::cli::talk::conversation::typing::Batch;
+use crate::cli::talk::conversation::typing::{Author, Batch};
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::Change;
 use crate::cli::talk::files::Lookup;
@@ -147,7 +149,7 @@ pub(in crate::cli::talk) struct State {
     /// Messages that a screen had and nobody took, when it was closed.
     unsaid: usize,
     /// A message that the outbox had no room for, and whether there may be some now.
-    pending: Option<(PeerId, String, Option<Ordered>)>,
+    pending: Option<(PeerId, String, Author)>,
     has_room: bool,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
@@ -197,6 +199,8 @@ pub(in crate::cli::talk) struct State {
     waits: Vec<Wait>,
     /// What programs look through page by page.
     searches: Searches,
+    /// What is being written into files, one after the other.
+    exports: VecDeque<Export>,
     /// Whose addresses are being looked up for somebody who asked.
     looked_up: BTreeSet<PeerId>,
     /// How much was said with whom.
@@ -353,6 +357,7 @@ impl Conversation {
                 Turn::Took(lines) => lines,
             };
             has_more |= taken == MAX_LINES;
+            has_more |= self.write_on();
             self.look_around()?;
             if let Some(end) = self.check_time()? {
                 return Ok(end);

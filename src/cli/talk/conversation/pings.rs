@@ -57,12 +57,16 @@ impl Conversation {
         let wait = ping.wait_ms.map_or(PONG, Duration::from_millis);
         let (stage, due) = match (self.send_ping(peer)?, ping.connect_ms) {
             (Some(number), _) => (Stage::Sent(number), now + wait),
-            (None, Some(connect_ms)) if self.may_be_reached(peer, host.as_ref())? => {
-                self.call_once(peer, host, ping.family());
+            (None, Some(connect_ms)) => {
+                match self.call_to_ping(peer, host, ping.family()) {
+                    Ok(()) => {}
+                    Err(Error::NoAddress { .. }) => return Ok(Err(self.not_connected(peer)?)),
+                    Err(error) => return Ok(Err(error)),
+                }
                 let due = now + Duration::from_millis(connect_ms);
                 (Stage::Calling(wait), due)
             }
-            (None, _) => return Ok(Err(self.not_connected(peer)?)),
+            (None, None) => return Ok(Err(self.not_connected(peer)?)),
         };
         self.state.pinging.push(Pinging {
             asked: asked.clone(),
@@ -97,12 +101,23 @@ impl Conversation {
         Ok(sent.is_ok().then_some(number))
     }
 
-    /// Whether there is an address to call, or a call under way.
-    fn may_be_reached(&self, peer: PeerId, host: Option<&HostPort>) -> Result<bool, Error> {
+    /// Calls somebody where it is said or saved to be, or where it was met.
+    ///
+    /// # Errors
+    /// As [`Conversation::call_back`].
+    fn call_to_ping(
+        &mut self,
+        peer: PeerId,
+        host: Option<HostPort>,
+        family: Family,
+    ) -> Result<(), Error> {
         let known = self.profile.contacts.known().find_key(&peer);
         let is_saved = known.is_some_and(|peer| !peer.addresses().is_empty());
-        let was_met = self.address_of(peer)?.is_some();
-        Ok(host.is_some() || is_saved || was_met)
+        if host.is_none() && !is_saved {
+            return self.call_back(peer);
+        }
+        self.call_once(peer, host, family);
+        Ok(())
     }
 
     pub(super) fn address_of(&self, peer: PeerId) -> Result<Option<SocketAddr>, Error> {

@@ -130,7 +130,7 @@ impl Conversation {
         Ok(done)
     }
 
-    /// Does away with history, also with what lines have of it. Says how many messages went.
+    /// Does away with history, also with what a face has of it. Says how many messages went.
     pub(super) fn purge_kept(
         &mut self,
         contact: Option<ContactId>,
@@ -138,6 +138,9 @@ impl Conversation {
     ) -> Result<u64, Error> {
         let gone = self.profile.journal.purge(contact, before)?;
         self.state.backlog.forget_purged(contact, before);
+        if let Some(screen) = self.face.screen() {
+            screen.purged(contact.map(ContactId::peer), before);
+        }
         Ok(gone)
     }
 

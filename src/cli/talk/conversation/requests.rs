@@ -391,6 +391,7 @@ impl Conversation {
     }
 
     fn history_purge(&mut self, purge: &HistoryPurge) -> Result<Value, Error> {
+        self.note_seen();
         self.profile.journal.catch_up()?;
         let contact = self.contact_called(purge.peer.as_deref())?;
         let before = purge.before_ms.map(UnixTime);

@@ -1,6 +1,7 @@
 //! What only a screen asks for and is told.
 
 use crate::cli::talk::conversation::standing::Way;
+use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
 use crate::cli::talk::face::Order;
 use crate::cli::{Error, ExitCode};
@@ -105,22 +106,16 @@ impl Conversation {
 
     fn on_order(&mut self, order: Order) -> Result<Option<ExitCode>, Error> {
         match order {
-            Order::Send { peer, ticket, text } => {
-                // One after the other: each has its own answer.
+            Order::Send { peer, ticket, text } => self.prepare(peer, text, Author::Screen(ticket)),
+            Order::Ask(ask) => {
+                // What was said before it comes before it.
                 if let Some(end) = self.say_batch()? {
                     return Ok(Some(end));
                 }
-                if let Some(screen) = self.face.screen() {
-                    screen.sending(ticket);
-                }
-                if let Some(end) = self.prepare(peer, text, None)? {
-                    return Ok(Some(end));
-                }
-                return self.say_batch();
+                self.on_ask(ask)?;
+                Ok(None)
             }
-            Order::Ask(ask) => self.on_ask(ask)?,
         }
-        Ok(None)
     }
 
     fn on_ask(&mut self, ask: Ask) -> Result<(), Error> {
@@ -149,7 +144,7 @@ impl Conversation {
             Ask::Around(which) => self.show_around(which),
             Ask::Delete(which) => self.delete_of_screen(which),
             Ask::Files(part) => self.look_up(part),
-            Ask::Export { file, lines } => self.write_out(&file, &lines),
+            Ask::Export { peer, file } => self.export(peer, &file)?,
             Ask::Welcome { peer, name } => {
                 let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
                 if waits && self.welcome(peer, Some(&name))? {

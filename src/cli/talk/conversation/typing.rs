@@ -11,14 +11,26 @@ use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
+use crate::tui::Ticket;
 
 /// Messages to one peer that are written down together, and then said.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     peer: Option<PeerId>,
     messages: Vec<Outgoing>,
-    /// For each of them the program that has asked for it.
-    ordered: Vec<Option<Ordered>>,
+    /// Who says each of them.
+    authors: Vec<Author>,
+}
+
+/// Who says a message, and is told what becomes of it.
+#[derive(Debug)]
+pub(super) enum Author {
+    /// Whoever has typed the line, or piped it in.
+    Line,
+    /// The screen, which shows it under this ticket.
+    Screen(Ticket),
+    /// A program.
+    Program(Ordered),
 }
 
 impl Batch {
@@ -27,8 +39,11 @@ impl Batch {
     }
 
     pub(super) fn is_of_standard_input(&self) -> bool {
-        let mut ordered = self.ordered.iter().flatten();
-        ordered.all(|it| it.asked.is_of_standard_input())
+        let is_of_another = |author: &Author| match author {
+            Author::Program(ordered) => !ordered.asked.is_of_standard_input(),
+            Author::Line | Author::Screen(_) => false,
+        };
+        !self.authors.iter().any(is_of_another)
     }
 }
 
@@ -74,9 +89,9 @@ impl Conversation {
     /// say its lines to; a person at a terminal may type at any time.
     pub(super) fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
         if core::mem::take(&mut self.state.has_room)
-            && let Some((peer, text, ordered)) = self.state.pending.take()
+            && let Some((peer, text, author)) = self.state.pending.take()
         {
-            self.prepare(peer, text, ordered)?;
+            self.prepare(peer, text, author)?;
         }
         let is_over = self.state.leaving.is_some() || self.state.ended.is_some();
         if is_over || self.state.pending.is_some() {
@@ -178,7 +193,7 @@ impl Conversation {
                 self.refuse("that holds a SECRET key; it is not for anybody else");
                 Ok(None)
             }
-            Ok(text) => self.prepare(peer, text, None),
+            Ok(text) => self.prepare(peer, text, Author::Line),
             Err(_) => {
                 self.refuse("it is not text in UTF-8");
                 Ok(None)
@@ -191,7 +206,7 @@ impl Conversation {
         &mut self,
         peer: PeerId,
         text: String,
-        ordered: Option<Ordered>,
+        author: Author,
     ) -> Result<Option<ExitCode>, Error> {
         if self.state.batch.peer != Some(peer)
             && let Some(end) = self.say_batch()?
@@ -207,19 +222,16 @@ impl Conversation {
         match prepared {
             Ok(message) => {
                 self.state.batch.messages.push(message);
-                self.state.batch.ordered.push(ordered);
+                self.state.batch.authors.push(author);
             }
             Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
-                if self.may_wait(peer, ordered.as_ref())? =>
+                if self.may_wait(peer, &author)? =>
             {
-                self.state.pending = Some((peer, text, ordered));
+                self.state.pending = Some((peer, text, author));
             }
             Err(error) => {
                 let end = self.say_batch()?;
-                match ordered {
-                    Some(ordered) => self.on_not_accepted(&ordered, peer, &error),
-                    None => self.refuse_for(peer, &error),
-                }
+                self.refuse_for(peer, &author, &error);
                 return Ok(end);
             }
         }
@@ -232,12 +244,12 @@ impl Conversation {
     }
 
     /// Whether a message that the outbox has no room for is kept until it has, and no line read meanwhile.
-    fn may_wait(&self, peer: PeerId, ordered: Option<&Ordered>) -> Result<bool, Error> {
-        match ordered {
+    fn may_wait(&self, peer: PeerId, author: &Author) -> Result<bool, Error> {
+        match author {
             // Others that ask are not to wait for this one.
-            Some(ordered) if !ordered.asked.is_of_standard_input() => Ok(false),
-            None if self.typist == Typist::Pipe => Ok(true),
-            Some(_) | None => self.is_connected(peer),
+            Author::Program(ordered) if !ordered.asked.is_of_standard_input() => Ok(false),
+            Author::Line if self.typist == Typist::Pipe => Ok(true),
+            Author::Line | Author::Screen(_) | Author::Program(_) => self.is_connected(peer),
         }
     }
 
@@ -256,22 +268,13 @@ impl Conversation {
         let accepted = self.handle.with(accept)?;
         let passage = self.way(peer)?.passage();
         let mut refused = Vec::new();
-        let each = messages.iter().zip(accepted).zip(batch.ordered);
-        for ((message, accepted), ordered) in each {
-            match (accepted, ordered) {
-                (Err(error), Some(ordered)) => {
-                    refused.push(message.name);
-                    self.on_not_accepted(&ordered, peer, &error);
-                }
-                (Err(error), None) => {
-                    refused.push(message.name);
-                    self.refuse_for(peer, &error);
-                }
-                (Ok(_), ordered) => {
-                    if let Some(end) = self.tell_said(peer, message, passage, ordered)? {
-                        return Ok(Some(end));
-                    }
-                }
+        let each = messages.iter().zip(accepted).zip(batch.authors);
+        for ((message, accepted), author) in each {
+            if let Err(error) = accepted {
+                refused.push(message.name);
+                self.refuse_for(peer, &author, &error);
+            } else if let Some(end) = self.tell_said(peer, message, passage, author)? {
+                return Ok(Some(end));
             }
         }
         if !refused.is_empty() {
@@ -296,17 +299,26 @@ impl Conversation {
         peer: PeerId,
         message: &Outgoing,
         passage: Passage,
-        ordered: Option<Ordered>,
+        author: Author,
     ) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         let number = self.state.sent.add(peer, message.name, passage, now);
         self.remember_ours(peer, number, message);
         self.publish_said(peer, message, passage)?;
-        if let Some(ordered) = ordered {
-            if let Some(screen) = self.face.screen() {
-                screen.own_from_before(peer, message);
+        match author {
+            Author::Line => {}
+            Author::Screen(ticket) => {
+                if let Some(screen) = self.face.screen() {
+                    screen.accepted(ticket, message.name);
+                }
             }
-            self.on_ordered(ordered, peer.into(), message.name);
+            Author::Program(ordered) => {
+                let label = self.label(&peer);
+                if let Some(screen) = self.face.screen() {
+                    screen.sent((peer, &label), message);
+                }
+                self.on_ordered(ordered, peer.into(), message.name);
+            }
         }
         if !self.is_person() {
             return Ok(None);
@@ -342,13 +354,23 @@ impl Conversation {
         Ok(())
     }
 
-    fn refuse_for(&mut self, peer: PeerId, error: &SendError) {
-        if self.is_aside(&peer) {
+    /// Tells whoever says a message why it is not sent.
+    fn refuse_for(&mut self, peer: PeerId, author: &Author, error: &SendError) {
+        let why = if self.is_aside(&peer) {
             let label = self.label(&peer);
-            let words = Safe::from("the words that you compared with ") + label + " differed";
-            return self.refuse(words.as_str());
+            Safe::from("the words that you compared with ") + label + " differed"
+        } else {
+            safe_line(&error.to_string())
+        };
+        match author {
+            Author::Line => self.refuse(why.as_str()),
+            Author::Screen(ticket) => {
+                if let Some(screen) = self.face.screen() {
+                    screen.refused(*ticket, why);
+                }
+            }
+            Author::Program(ordered) => self.on_not_accepted(ordered, peer, error),
         }
-        self.refuse(&error.to_string());
     }
 
     /// Tells that a line is not sent. A script learns it from the exit code.

@@ -138,7 +138,7 @@ impl Face {
         Ok(true)
     }
 
-    /// Tells that a message of ours was accepted, and under which number and name.
+    /// Tells that a message of ours was accepted, and under which number and name. A screen has its own answer.
     ///
     /// # Errors
     /// As [`Face::said`].
@@ -148,21 +148,16 @@ impl Face {
                 let at = Stamp::local(message.sent_at);
                 printer.own(&at, own, &String::from_utf8_lossy(&message.body))
             }
-            Self::Screen(screen) => {
-                screen.accepted(message.name);
-                Ok(())
-            }
-            Self::Events(_) | Self::Service(_) => Ok(()),
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) => Ok(()),
         }
     }
 
-    /// Tells that what was to be said was not accepted.
+    /// Tells that a line was not accepted.
     pub(super) fn refused(&mut self, why: &Safe) {
         match self {
             Self::Lines(printer) => printer.warn(&(Safe::from("not sent: ") + why)),
-            Self::Screen(screen) => screen.refused(why),
             // Whoever asked for it has an answer.
-            Self::Events(_) | Self::Service(_) => {}
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) => {}
         }
     }
 

@@ -16,8 +16,8 @@ use crate::store::{self, Entry};
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
-    self, Action, App, Card, Comparison, Earlier, Files, Guest, Hit, LinkStatus, Now, Osc, Reader,
-    Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
+    self, Action, App, Card, Comparison, Earlier, Files, Guest, Held, Hit, LinkStatus, Now, Osc,
+    Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
 };
 
 /// A screen, and the terminal that it is on.
@@ -27,8 +27,6 @@ pub(in crate::cli::talk) struct Screen {
     clock: Clock,
     /// What it asks for, until the loop has time for it.
     orders: Orders,
-    /// The message that is being accepted.
-    sending: Option<Ticket>,
     /// What it was told of somebody last.
     told: BTreeMap<PeerId, Known>,
     /// Messages that were looked at.
@@ -82,7 +80,6 @@ impl Screen {
             terminal,
             clock,
             orders: Orders::default(),
-            sending: None,
             told: BTreeMap::new(),
             seen: Vec::new(),
             wants_to_leave: false,
@@ -197,22 +194,12 @@ impl Screen {
         self.wants_to_leave
     }
 
-    /// What is accepted or refused next is this.
-    pub(in crate::cli::talk) const fn sending(&mut self, ticket: Ticket) {
-        self.sending = Some(ticket);
+    pub(in crate::cli::talk) fn accepted(&mut self, ticket: Ticket, name: Name) {
+        self.tell(Told::Accepted { ticket, name });
     }
 
-    pub(super) fn accepted(&mut self, name: Name) {
-        if let Some(ticket) = self.sending.take() {
-            self.tell(Told::Accepted { ticket, name });
-        }
-    }
-
-    pub(super) fn refused(&mut self, why: &Safe) {
-        if let Some(ticket) = self.sending.take() {
-            let why = why.clone();
-            self.tell(Told::NotAccepted { ticket, why });
-        }
+    pub(in crate::cli::talk) fn refused(&mut self, ticket: Ticket, why: Safe) {
+        self.tell(Told::NotAccepted { ticket, why });
     }
 
     pub(super) fn said(
@@ -222,15 +209,7 @@ impl Screen {
         at: UnixTime,
         again: bool,
     ) {
-        // Nobody may say anything that is not shown.
-        if !self.told.contains_key(&peer) {
-            let (name, verified) = (label.clone(), false);
-            self.know(Card {
-                peer,
-                name,
-                verified,
-            });
-        }
+        self.meet(peer, label);
         let len = message.body.len();
         let text = String::from_utf8(message.body.clone()).ok();
         self.tell(Told::Said(Said {
@@ -243,6 +222,33 @@ impl Screen {
             missing: message.missing,
             again,
         }));
+    }
+
+    /// Nothing is said with anybody that is not shown.
+    fn meet(&mut self, peer: PeerId, label: &Safe) {
+        if !self.told.contains_key(&peer) {
+            let (name, verified) = (label.clone(), false);
+            self.know(Card {
+                peer,
+                name,
+                verified,
+            });
+        }
+    }
+
+    /// Shows a message of ours that a program has said.
+    pub(in crate::cli::talk) fn sent(
+        &mut self,
+        (peer, label): (PeerId, &Safe),
+        message: &Outgoing,
+    ) {
+        self.meet(peer, label);
+        self.tell(Told::Sent {
+            peer,
+            name: message.name,
+            at: message.sent_at,
+            text: String::from_utf8_lossy(&message.body).into_owned(),
+        });
     }
 
     /// Shows a message of ours that an earlier run left behind.
@@ -317,6 +323,16 @@ impl Screen {
     /// A message is kept nowhere any more.
     pub(in crate::cli::talk) fn deleted(&mut self, which: Which) {
         self.tell(Told::Deleted(which));
+    }
+
+    /// What it holds of the conversation with somebody.
+    pub(in crate::cli::talk) fn held(&self, peer: &PeerId) -> Held {
+        self.app.held(peer)
+    }
+
+    /// What was over is kept nowhere any more.
+    pub(in crate::cli::talk) fn purged(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
+        self.tell(Told::Purged { with, before });
     }
 
     /// Tells why a message is not deleted.

@@ -1,0 +1,197 @@
+//! `/export`: a conversation that is written into a file, a page in each turn of the loop, so that nobody waits for it.
+
+use std::path::Path;
+
+use crate::cli::Error;
+use crate::cli::history::{Written, transcript};
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::files::in_home;
+use crate::cli::talk::journal::Journal;
+use crate::id::PeerId;
+use crate::plain::Stamp;
+use crate::store::{Filter, Search, Way};
+use crate::text::{Safe, count_messages};
+use crate::time::UnixTime;
+use crate::tui::Held;
+
+/// Messages that are written in a turn of the loop, and their bytes, or one.
+const PAGE: usize = 200;
+const PAGE_BYTES: usize = 256 << 10;
+
+/// What writes out all that is kept.
+const ALL: &str = "securechat history export -o FILE";
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct Export {
+    file: Written,
+    search: Search,
+    label: Safe,
+    messages: u64,
+}
+
+/// How far an [`Export`] is.
+enum Progress {
+    Goes,
+    /// All is written; so many messages could not be read.
+    Done {
+        unreadable: u64,
+    },
+}
+
+impl Export {
+    fn write_page(&mut self, journal: &Journal) -> Result<Progress, Error> {
+        let page = journal.page(&mut self.search, PAGE, PAGE_BYTES)?;
+        // As of a day on which nothing was said: each line has its date.
+        let never = Stamp::local(UnixTime(0));
+        for entry in &page.entries {
+            self.file
+                .add(&transcript(entry, self.label.clone(), &never))?;
+            self.messages += 1;
+        }
+        let unreadable = page.unreadable;
+        Ok(match page.cursor {
+            Some(_) => Progress::Goes,
+            None => Progress::Done { unreadable },
+        })
+    }
+}
+
+impl Conversation {
+    /// Writes the conversation with somebody into a file that does not exist yet, for its owner alone: all that is
+    /// kept of it, or what a screen holds where no history is kept.
+    pub(super) fn export(&mut self, peer: PeerId, file: &str) -> Result<(), Error> {
+        let path = in_home(file);
+        self.profile.journal.catch_up()?;
+        let is_kept = self.profile.journal.keeps_history();
+        let held = self.face.screen().filter(|_| !is_kept);
+        let held = held.map(|screen| screen.held(&peer));
+        let begun = match held {
+            Some(held) => self.write_held(peer, &path, &held),
+            None => self.begin_export(peer, &path),
+        };
+        if let Err(error) = begun {
+            self.complain(&error);
+        }
+        Ok(())
+    }
+
+    fn begin_export(&mut self, peer: PeerId, path: &Path) -> Result<(), Error> {
+        let filter = Filter {
+            contact: Some(peer.into()),
+            ..Filter::default()
+        };
+        self.state.exports.push_back(Export {
+            file: Written::begin(path)?,
+            search: Search::new(filter, Way::On, None),
+            label: self.label(&peer),
+            messages: 0,
+        });
+        Ok(())
+    }
+
+    /// Writes the next page. Whether there is more to write.
+    pub(super) fn write_on(&mut self) -> bool {
+        let Some(mut export) = self.state.exports.pop_front() else {
+            return false;
+        };
+        match export.write_page(&self.profile.journal) {
+            Ok(Progress::Goes) => self.state.exports.push_front(export),
+            Ok(Progress::Done { unreadable }) => self.end_export(export, unreadable),
+            Err(error) => self.complain(&error),
+        }
+        !self.state.exports.is_empty()
+    }
+
+    fn end_export(&mut self, export: Export, unreadable: u64) {
+        if unreadable > 0 {
+            let words = Safe::from("cannot be read, and left out: ") + count_messages(unreadable);
+            self.warn(words);
+        }
+        if export.messages == 0 {
+            let words = Safe::from("nothing of the conversation with ") + export.label;
+            return self
+                .warn(words + " is kept ([history] keep says what is); no file was written");
+        }
+        self.put_in_place(export.file, &count_messages(export.messages));
+    }
+
+    /// What is not written when the program ends is not there.
+    pub(super) fn give_up_exports(&mut self) {
+        for export in core::mem::take(&mut self.state.exports) {
+            let words = Safe::from(export.file.path())
+                + " was not written: the program ended before it was whole";
+            self.warn(words);
+        }
+    }
+
+    fn put_in_place(&mut self, file: Written, how_much: &Safe) {
+        let path = Safe::from(file.path());
+        match file.finish() {
+            Ok(()) => {
+                let words = Safe::from("written, for you alone: ") + path;
+                self.warn(words + " (" + how_much + ")");
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Writes what a screen holds, and says what it does not.
+    fn write_held(&mut self, peer: PeerId, path: &Path, held: &Held) -> Result<(), Error> {
+        let mut file = Written::begin(path)?;
+        if held.lines.is_empty() {
+            let words = Safe::from("nothing was said with ") + self.label(&peer);
+            self.warn(words + " yet (no file was written)");
+            return Ok(());
+        }
+        let lacks = self.lacks(peer, held)?;
+        for words in &lacks {
+            file.add(&(Safe::from("-- ") + words + " --"))?;
+        }
+        held.lines.iter().try_for_each(|line| file.add(line))?;
+        for words in lacks {
+            self.warn(words);
+        }
+        let lines = held.lines.len();
+        self.put_in_place(
+            file,
+            &(Safe::from(lines) + if lines == 1 { " line" } else { " lines" }),
+        );
+        Ok(())
+    }
+
+    /// What was said and a screen does not hold.
+    fn lacks(&self, peer: PeerId, held: &Held) -> Result<Vec<Safe>, Error> {
+        let mut lacks = Vec::new();
+        if let Some(before) = held.older_than {
+            let filter = Filter {
+                contact: Some(peer.into()),
+                before: Some(before),
+                ..Filter::default()
+            };
+            let mut search = Search::new(filter, Way::Back, None);
+            let page = self.profile.journal.page(&mut search, 1, 0)?;
+            let older = page.entries.len() + page.more;
+            let words = Safe::from("not in it: ") + count_messages(older as u64);
+            lacks.push(words + " that were said before; they are kept: " + ALL);
+        }
+        if held.made_room > 0 {
+            let words = Safe::from("not in it: ") + count_messages(held.made_room);
+            lacks.push(words + " that had to make room on the screen; no history is kept");
+        }
+        Ok(lacks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn the_command_that_writes_out_the_rest_is_one() {
+        assert!(Cli::try_parse_from(ALL.split(' ')).is_ok());
+    }
+}

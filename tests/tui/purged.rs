@@ -1,0 +1,130 @@
+//! Messages that another program of the user does away with.
+
+use securechat::chat::State;
+use securechat::id::PeerId;
+use securechat::time::UnixTime;
+use securechat::tui::{Action, Earlier, Told};
+
+use crate::screen::{BOB, CAROL, Screen};
+
+const DAY_MS: u64 = 86_400_000;
+
+fn purged(with: Option<PeerId>, before: Option<UnixTime>) -> Told {
+    Told::Purged { with, before }
+}
+
+/// Five days of messages with bob, of which there are more; the last of them a minute ago.
+fn with_days(width: u16, height: u16) -> Screen {
+    let mut screen = Screen::with_three(width, height);
+    let days = (0..5_u64).map(|day| {
+        let mut said = screen.message(BOB, &format!("day {day}"));
+        said.at.0 -= (4 - day) * DAY_MS + 60_000;
+        said.written = said.at;
+        Earlier::Theirs(said)
+    });
+    let messages = days.collect();
+    screen.tell(Told::Earlier {
+        peer: BOB,
+        messages,
+        has_older: true,
+    });
+    screen
+}
+
+/// Somebody was told that they are gone, and they could be copied, answered and exported.
+#[test]
+fn what_is_purged_leaves_the_screen_and_what_is_no_history_yet_stays() {
+    let mut screen = with_days(80, 24);
+    screen.say(BOB, "theirs");
+    let delivered = screen.send("delivered");
+    screen.state(BOB, delivered, State::Delivered);
+    screen.send("waits");
+    screen.tell(Told::Note {
+        about: Some(BOB),
+        lines: vec!["bob is at another address".into()],
+    });
+    screen.key("alt-up");
+    screen.key("pageup");
+    screen.tell(purged(None, None));
+    assert_eq!(
+        screen.rule(),
+        "7 messages deleted here; the other side keeps its own"
+    );
+    screen.key("esc");
+    let text = screen.text();
+    for gone in ["day ", "theirs", "delivered", "more was said before"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    assert!(text.contains("waits") && text.contains("bob is at another address"));
+    assert_eq!(
+        text.matches(" Nov ─").count(),
+        1,
+        "days without a message: {text}"
+    );
+    screen.line("/copy 1");
+    assert_eq!(
+        screen.actions().last(),
+        Some(&Action::Copy("waits".to_owned()))
+    );
+    screen.line("/copy 2");
+    assert!(screen.rule().contains("there is no such message"));
+}
+
+#[test]
+fn what_nobody_has_seen_is_not_purged() {
+    let mut screen = Screen::with_three(80, 12);
+    let mut said = screen.message(CAROL, "unseen");
+    said.missing = 2;
+    screen.tell(Told::Said(said));
+    screen.tell(purged(None, None));
+    assert_eq!(screen.rule(), "", "nothing has happened here");
+    assert_eq!(screen.app.unread(), 1);
+    screen.line("/go carol");
+    let text = screen.text();
+    assert!(
+        text.contains("-- 2 messages missing --") && text.contains("unseen"),
+        "{text}"
+    );
+    screen.tell(purged(Some(CAROL), None));
+    let text = screen.text();
+    assert!(
+        !text.contains("missing") && !text.contains("unseen"),
+        "{text}"
+    );
+}
+
+#[test]
+fn only_what_is_older_goes_and_only_with_whom_it_is_said() {
+    let mut screen = with_days(80, 24);
+    screen.say(CAROL, "of carol's");
+    screen.line("/go carol");
+    screen.line("/go bob");
+    let before = UnixTime(screen.now().unix.0 - 2 * DAY_MS);
+    screen.tell(purged(Some(BOB), Some(before)));
+    let text = screen.text();
+    for gone in ["day 0", "day 1", "day 2", "more was said before"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    assert!(text.contains("day 3") && text.contains("day 4"), "{text}");
+    assert_eq!(
+        screen.rule(),
+        "3 messages deleted here; the other side keeps its own"
+    );
+    screen.line("/go carol");
+    assert!(screen.text().contains("of carol's"));
+}
+
+/// Its finds would lead to what is gone.
+#[test]
+fn a_search_that_is_open_finds_nothing_of_it_any_more() {
+    let mut screen = with_days(80, 24);
+    screen.key("ctrl-s");
+    screen.type_in("day");
+    assert!(screen.text().contains("(1 of 5)"), "{}", screen.text());
+    screen.tell(purged(None, None));
+    assert!(
+        screen.text().contains("(nothing found)"),
+        "{}",
+        screen.text()
+    );
+}
