@@ -15,6 +15,8 @@ use crate::time::parse_duration;
 
 /// Digits of a safety number, however they are grouped.
 pub(crate) const SAFETY_NUMBER_DIGITS: usize = 60;
+/// Digits that are shown together.
+const SAFETY_NUMBER_GROUP: usize = 5;
 
 /// A line, as its author means it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,12 +204,14 @@ impl<'a> Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// A name may be made of digits; several groups of them are a number, unless a whole one follows the first.
+    /// A name may be made of digits; several groups of them are a number, unless a whole one follows the first and that
+    /// is no group of one.
     fn number(rest: &'a str) -> Self {
         let is_digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
         let (first, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let digits = after.bytes().filter(u8::is_ascii_digit).count();
-        let is_group = !after.is_empty() && digits != SAFETY_NUMBER_DIGITS;
+        let is_name = digits == SAFETY_NUMBER_DIGITS && first.len() != SAFETY_NUMBER_GROUP;
+        let is_group = !after.is_empty() && !is_name;
         let is_read_out = is_digits(first) && (is_group || first.len() > MAX_NAME_LEN);
         if first.is_empty() || is_read_out {
             Self::Number(None, rest)
@@ -402,6 +406,8 @@ mod tests {
             read("/number 2024"),
             (Some("2024".to_owned()), String::new())
         );
+        let more = format!("12345 {whole}");
+        assert_eq!(read(&format!("/number {more}")), (None, more.clone()));
         let joined = whole.replace(' ', "");
         assert_eq!(read(&format!("/number {joined}")), (None, joined.clone()));
     }

@@ -236,13 +236,14 @@ impl Log {
 
     /// The lines of an entry on a screen of this shape, from top to bottom.
     fn lines(&mut self, entry: u64, shape: Shape) -> Vec<Line> {
-        let before = self.day_before(entry);
         let is_new = self.marker == Some(entry);
+        let is_gone = self.get(entry).is_some_and(|it| it.kind == Kind::Deleted);
+        // Not of each one of thousands that were purged: it looks back over all before it.
+        let before = (!is_gone).then(|| self.day_before(entry)).flatten();
         let Some(found) = self.get_mut(entry) else {
             return Vec::new();
         };
         let mut lines = Vec::new();
-        let is_gone = found.kind == Kind::Deleted;
         if before != Some(found.day) && shape.has_rules && !is_gone {
             lines.push(Line::Day(found.day));
         }

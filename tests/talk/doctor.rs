@@ -104,13 +104,16 @@ fn a_closed_port_silence_a_wrong_key_and_an_answer_are_told_apart() {
     assert!(words.contains("no answer from bob"), "{words}");
     let (_listener, address) = bob.listen(&[]);
     let address = address.to_string();
-    let ended = alice.attempt(&["doctor", &address, "--peer", "bob"]);
+    let record = alice.path("record");
+    let trace = record.display().to_string();
+    let ended = alice.attempt(&["doctor", &address, "--peer", "bob", "--trace", &trace]);
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
     assert!(
         line(&ended, "the peer's answer")
             .1
             .contains("bob answers after ")
     );
+    assert!(std::fs::metadata(&record).unwrap().len() > 4_000, "a call");
     let stranger = Home::new();
     stranger.run(&["peers", "add", "bob", &bob.key(), "--address", &address]);
     let ended = stranger.attempt(&["doctor", &address]);
@@ -135,13 +138,18 @@ fn while_a_program_runs_doctor_works_and_leaves_it_alone() {
     let (alice, bob) = Home::friends();
     let mut talk = Talk::between(&alice, &bob);
     let there = talk.address.to_string();
-    let ended = alice.attempt(&["doctor", &there, "--peer", "bob"]);
+    let record = alice.path("record");
+    let trace = record.display().to_string();
+    let ended = alice.attempt(&["doctor", &there, "--peer", "bob", "--trace", &trace]);
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
     assert!(
         line(&ended, "the peer's answer")
             .1
             .contains("securechat ping NAME")
     );
+    let warned = "--trace records nothing here: nobody is called";
+    assert!(ended.transcript.contains(warned), "{}", ended.transcript);
+    assert!(!record.exists());
     talk.check();
 }
 

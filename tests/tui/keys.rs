@@ -89,6 +89,16 @@ fn nobody_leaves_by_an_answer_to_what_the_screen_is_too_small_to_ask() {
 }
 
 #[test]
+fn nothing_is_pasted_into_what_the_screen_is_too_small_to_show() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.key("ctrl-s");
+    screen.resize(19, 10);
+    screen.input(Input::Paste("unseen".to_owned()));
+    screen.resize(80, 10);
+    assert!(!screen.text().contains("unseen"), "{}", screen.text());
+}
+
+#[test]
 fn the_terminal_is_given_back_redrawn_and_its_mouse_is_off() {
     let mut screen = Screen::with_bob(80, 10);
     screen.key("ctrl-z");

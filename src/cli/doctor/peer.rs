@@ -179,7 +179,10 @@ fn probe(address: SocketAddr) -> io::Result<Probe> {
 /// Whether somebody answers who holds the key that is expected there.
 fn answer(patient: &Patient<'_>, host: &Host) -> Check {
     let what = "the peer's answer";
-    let skipped = |words: &str| Check::plain(what, Outcome::Skipped, words);
+    let skipped = |words: &str| {
+        talk::warn_uncalled(patient.globals, patient.out);
+        Check::plain(what, Outcome::Skipped, words)
+    };
     let Some(name) = expected(patient, host) else {
         return skipped(
             "without the key of who is there nobody answers, by design; with --peer NAME a real connection is tried",

@@ -31,7 +31,7 @@ pub(super) use self::leave::Leave;
 pub(super) use self::network::no_threads;
 pub(super) use self::ping::{look, ping};
 pub(super) use self::profile::cannot_bind;
-pub(super) use self::record::{check as check_records, check_unrecorded};
+pub(super) use self::record::{check as check_records, check_unrecorded, warn_uncalled};
 pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status};

@@ -57,8 +57,8 @@ pub(in crate::cli) fn check_unrecorded(globals: &Globals) -> Result<(), Error> {
     }
     Err(Error::BadArgument {
         given: "--trace".into(),
-        reason: "this command records nothing; listen, connect, daemon, send, ping and the \
-                 screen of securechat alone do"
+        reason: "this command records nothing; listen, connect, daemon, send, ping, doctor \
+                 with somebody to call, and the screen of securechat alone do"
             .into(),
         example: &["connect", "NAME", "--trace", "FILE"],
     })
@@ -71,12 +71,13 @@ const fn may_record(command: &Command) -> bool {
         | Command::Daemon(_)
         | Command::Send(_)
         | Command::Ping(_) => true,
+        // It calls if it is told whom or where.
+        Command::Doctor(args) => args.target.is_some() || args.peer.is_some(),
         Command::Keygen(_)
         | Command::Pubkey(_)
         | Command::Key(_)
         | Command::Peers(_)
         | Command::Status(_)
-        | Command::Doctor(_)
         | Command::History(_)
         | Command::Demo(_)
         | Command::Completions(_)
@@ -88,7 +89,8 @@ const fn may_record(command: &Command) -> bool {
 /// Says that nothing is recorded, if that was wanted: another program sends what this one was asked for.
 pub(super) fn warn_beside(context: &Context) {
     warn_unrecorded(
-        context,
+        &context.globals,
+        &context.out,
         "the securechat that runs does the sending, and only its own --trace records it",
     );
 }
@@ -96,15 +98,21 @@ pub(super) fn warn_beside(context: &Context) {
 /// The same: nothing is sent yet.
 pub(super) fn warn_unsent(context: &Context) {
     warn_unrecorded(
-        context,
+        &context.globals,
+        &context.out,
         "nothing is sent yet, and only --trace of the securechat that sends it records that",
     );
 }
 
-fn warn_unrecorded(context: &Context, why: &'static str) {
-    if context.globals.trace.is_some() {
+/// The same: nobody is called.
+pub(in crate::cli) fn warn_uncalled(globals: &Globals, out: &Out) {
+    warn_unrecorded(globals, out, "nobody is called");
+}
+
+fn warn_unrecorded(globals: &Globals, out: &Out, why: &'static str) {
+    if globals.trace.is_some() {
         let words = Safe::from("--trace records nothing here: ") + why;
-        context.out.warn(&words);
+        out.warn(&words);
     }
 }
 

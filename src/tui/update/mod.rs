@@ -21,6 +21,7 @@ use crate::time::Instant;
 use crate::tui::app::{App, Mode};
 use crate::tui::input::{Action, Ask, Discretion, Input, Notice, Now};
 use crate::tui::keys::Stroke;
+use crate::tui::places::Places;
 use crate::tui::verifying::Compared;
 use crate::tui::view;
 
@@ -156,6 +157,9 @@ impl App {
     fn on_paste(&mut self, text: &str) {
         if self.is_bare {
             self.leave_bare();
+        }
+        if !matches!(self.mode, Mode::Chat) && Places::of(self).is_none() {
+            return;
         }
         match &mut self.mode {
             Mode::Search(search) => {
