@@ -32,7 +32,7 @@ impl Conversation {
     /// Does what was typed in lines.
     pub(super) fn do_command(&mut self, command: Command<'_>) -> Result<Option<ExitCode>, Error> {
         match command {
-            Command::Quit => self.state.leaving = Some(self.clock.now()),
+            Command::Quit => self.begin_to_leave(),
             Command::Help(None) => self.help(),
             Command::Help(Some(word)) => self.warn(commands::explain(word).unwrap_or_else(|it| it)),
             Command::Peers => self.list_peers()?,

@@ -15,17 +15,29 @@ use crate::time::Instant;
 
 /// How long somebody who leaves waits for receipts.
 const LEAVE: Duration = Duration::from_secs(1);
+/// How long somebody who leaves waits for what is exported.
+const LEAVE_EXPORTS: Duration = Duration::from_secs(10);
+
+/// Whether somebody who leaves has waited for long enough.
+fn is_enough(waited: Duration, is_settled: bool, is_written: bool) -> bool {
+    (is_settled || waited >= LEAVE) && (is_written || waited >= LEAVE_EXPORTS)
+}
 
 impl Conversation {
+    /// Somebody wants to leave.
+    pub(super) fn begin_to_leave(&mut self) {
+        if self.state.leaving.is_none() {
+            self.state.leaving = Some(self.clock.now());
+            self.tell_exports(LEAVE_EXPORTS);
+        }
+    }
+
     /// Whether somebody who wants to leave can: what was said last should arrive before the goodbye, and what is
     /// exported be whole.
     pub(super) fn check_leave(&self, now: Instant) -> Option<ExitCode> {
-        let since = self
-            .state
-            .leaving
-            .filter(|_| self.state.exports.is_empty())?;
-        let is_over = now.saturating_since(since) >= LEAVE || self.state.sent.is_settled();
-        is_over.then_some(ExitCode::Done)
+        let waited = now.saturating_since(self.state.leaving?);
+        let (sent, exports) = (&self.state.sent, &self.state.exports);
+        is_enough(waited, sent.is_settled(), exports.is_empty()).then_some(ExitCode::Done)
     }
 
     /// Whether an input that has ended has also arrived, or does not in time. A listener that had
@@ -137,5 +149,20 @@ impl Conversation {
             words.push(count_messages(unsaid) + verb + " not taken");
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_waited_for_keeps_somebody_who_leaves_for_ever() {
+        let just_before = |it: Duration| it - Duration::from_millis(1);
+        assert!(is_enough(Duration::ZERO, true, true));
+        assert!(!is_enough(just_before(LEAVE), false, true));
+        assert!(is_enough(LEAVE, false, true));
+        assert!(!is_enough(just_before(LEAVE_EXPORTS), false, false));
+        assert!(is_enough(LEAVE_EXPORTS, false, false));
     }
 }

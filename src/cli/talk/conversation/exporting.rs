@@ -1,6 +1,7 @@
 //! `/export`: a conversation that is written into a file, a page in each turn of the loop, so that nobody waits for it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::Error;
 use crate::cli::history::{Written, transcript};
@@ -28,6 +29,8 @@ pub(super) struct Export {
     search: Search,
     label: Safe,
     messages: u64,
+    /// How many more there were when it began: a lively conversation has no end that could be waited for.
+    left: Option<usize>,
 }
 
 /// How far an [`Export`] is.
@@ -40,8 +43,23 @@ enum Progress {
 }
 
 impl Export {
+    fn begin(path: &Path, peer: PeerId, label: Safe) -> Result<Self, Error> {
+        let filter = Filter {
+            contact: Some(peer.into()),
+            ..Filter::default()
+        };
+        Ok(Self {
+            file: Written::begin(path)?,
+            search: Search::new(filter, Way::On, None),
+            label,
+            messages: 0,
+            left: None,
+        })
+    }
+
     fn write_page(&mut self, journal: &Journal) -> Result<Progress, Error> {
-        let page = journal.page(&mut self.search, PAGE, PAGE_BYTES)?;
+        let most = self.left.map_or(PAGE, |left| left.min(PAGE));
+        let page = journal.page(&mut self.search, most, PAGE_BYTES)?;
         // As of a day on which nothing was said: each line has its date.
         let never = Stamp::local(UnixTime(0));
         for entry in &page.entries {
@@ -49,10 +67,14 @@ impl Export {
                 .add(&transcript(entry, self.label.clone(), &never))?;
             self.messages += 1;
         }
+        let left = self
+            .left
+            .map_or(page.more, |left| left.saturating_sub(page.entries.len()));
+        self.left = Some(left);
         let unreadable = page.unreadable;
         Ok(match page.cursor {
-            Some(_) => Progress::Goes,
-            None => Progress::Done { unreadable },
+            Some(_) if left > 0 => Progress::Goes,
+            Some(_) | None => Progress::Done { unreadable },
         })
     }
 }
@@ -77,16 +99,8 @@ impl Conversation {
     }
 
     fn begin_export(&mut self, peer: PeerId, path: &Path) -> Result<(), Error> {
-        let filter = Filter {
-            contact: Some(peer.into()),
-            ..Filter::default()
-        };
-        self.state.exports.push_back(Export {
-            file: Written::begin(path)?,
-            search: Search::new(filter, Way::On, None),
-            label: self.label(&peer),
-            messages: 0,
-        });
+        let export = Export::begin(path, peer, self.label(&peer))?;
+        self.state.exports.push_back(export);
         Ok(())
     }
 
@@ -114,6 +128,15 @@ impl Conversation {
                 .warn(words + " is kept ([history] keep says what is); no file was written");
         }
         self.put_in_place(export.file, &count_messages(export.messages));
+    }
+
+    /// Says what somebody who leaves waits for.
+    pub(super) fn tell_exports(&mut self, patience: Duration) {
+        let Some(export) = self.state.exports.front() else {
+            return;
+        };
+        let words = Safe::from("leaving once ") + export.file.path() + " is written, within ";
+        self.warn(words + patience.as_secs() + " s");
     }
 
     /// What is not written when the program ends is not there.
@@ -188,7 +211,52 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::chat::{ConversationId, Incoming, Kind, LogId, Name};
     use crate::cli::args::Cli;
+    use crate::crypto::StaticSecret;
+    use crate::net::{Clock, os_rng};
+    use crate::store::{Archive, Keep};
+
+    const BOB: PeerId = PeerId::new([2; 32]);
+
+    fn receive(journal: &mut Journal, sequences: core::ops::Range<u64>) {
+        let messages: Vec<Incoming> = sequences.map(incoming).collect();
+        let messages = messages.iter().map(|message| (BOB.into(), message));
+        journal.receive(messages).unwrap();
+    }
+
+    fn incoming(sequence: u64) -> Incoming {
+        let log = LogId(1);
+        Incoming {
+            name: Name { log, sequence },
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: UnixTime(0),
+            body: b"hi".to_vec(),
+            missing: 0,
+        }
+    }
+
+    #[test]
+    fn what_is_said_while_it_is_written_does_not_draw_it_out() {
+        let home = tempfile::tempdir().unwrap();
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let clock = Clock::new();
+        let path = home.path().join("a.history.redb");
+        let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
+        let (archive, _) = Archive::open(&path, &secret, Keep::Forever, rng, now).unwrap();
+        let mut journal = Journal::new(archive, clock);
+        let old = PAGE as u64 + 5;
+        receive(&mut journal, 0..old);
+        let file = home.path().join("bob.txt");
+        let mut export = Export::begin(&file, BOB, "bob".into()).unwrap();
+        for turn in 0..2 {
+            let progress = export.write_page(&journal).unwrap();
+            assert_eq!(matches!(progress, Progress::Done { .. }), turn == 1);
+            receive(&mut journal, old + turn..old + turn + 1);
+        }
+        assert_eq!(export.messages, old);
+    }
 
     #[test]
     fn the_command_that_writes_out_the_rest_is_one() {

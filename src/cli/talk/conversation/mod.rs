@@ -4,7 +4,8 @@
 //! 1. write down the messages that the core brings, and tell what it tells,
 //! 2. take what the user typed, as long as the outbox takes it; write down what is to be said, and say
 //!    it; write a page of what is exported,
-//! 3. twice a second look whether known-peers changed, and what has waited for long,
+//! 3. twice a second look whether known-peers changed, and what has waited for long, and write down what
+//!    has been shown and told, if 5 does not come to it,
 //! 4. ask whether it is time to stop,
 //! 5. with nothing else to do, write down what has been shown and told.
 
@@ -433,6 +434,7 @@ impl Conversation {
         self.look_at_network(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
+        self.profile.journal.catch_up()?;
         let Some(screen) = self.face.screen() else {
             return Ok(());
         };

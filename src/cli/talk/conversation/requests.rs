@@ -136,7 +136,7 @@ impl Conversation {
                 // What was asked for before it comes before it.
                 let end = self.say_batch()?;
                 self.answer(&asked, Ok(json!({})));
-                self.state.leaving = Some(self.clock.now());
+                self.begin_to_leave();
                 return Ok(end);
             }
             Call::Subscribe => {

@@ -29,8 +29,8 @@ impl Conversation {
             return Ok(None);
         };
         let taken = screen.take(input, happened);
-        if screen.wants_to_leave() && self.state.leaving.is_none() {
-            self.state.leaving = Some(self.clock.now());
+        if screen.wants_to_leave() {
+            self.begin_to_leave();
         }
         self.printed(taken)
     }

@@ -78,7 +78,7 @@ impl Conversation {
             }
             Stdin::End if self.is_person() => {
                 self.face.interrupt();
-                self.state.leaving = Some(self.clock.now());
+                self.begin_to_leave();
             }
             Stdin::End => self.state.ended = Some(self.clock.now()),
         }
