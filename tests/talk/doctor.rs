@@ -113,7 +113,7 @@ fn a_closed_port_silence_a_wrong_key_and_an_answer_are_told_apart() {
             .1
             .contains("bob answers after ")
     );
-    assert!(std::fs::metadata(&record).unwrap().len() > 4_000, "a call");
+    assert!(fs::metadata(&record).unwrap().len() > 4_000, "a call");
     let stranger = Home::new();
     stranger.run(&["peers", "add", "bob", &bob.key(), "--address", &address]);
     let ended = stranger.attempt(&["doctor", &address]);
