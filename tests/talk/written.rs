@@ -63,6 +63,23 @@ fn a_screen_writes_all_that_is_kept_and_not_only_what_it_has_loaded() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+/// The file said that it was perhaps not read.
+#[test]
+fn what_was_seen_a_moment_ago_is_written_as_seen() {
+    let (alice, _bob) = Home::friends();
+    let carol = Home::new();
+    alice.knows("carol", &carol);
+    keeps(&alice, "forever");
+    Kept::in_home(&alice.path("")).add(&carol.key(), 1, Fate::Unread, b"psst");
+    let mut talk = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    talk.sees("carol");
+    let file = alice.path("talk.txt");
+    talk.presses(&format!("/go carol\r/export {}\r", file.display()));
+    talk.sees("written, for you alone: ");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.ends_with(" carol: psst\n"), "{text:?}");
+}
+
 #[test]
 fn who_leaves_at_once_has_the_whole_file() {
     let (alice, _bob) = with_history();

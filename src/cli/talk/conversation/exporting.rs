@@ -84,6 +84,7 @@ impl Conversation {
     /// kept of it, or what a screen holds where no history is kept.
     pub(super) fn export(&mut self, peer: PeerId, file: &str) -> Result<(), Error> {
         let path = in_home(file);
+        self.note_seen();
         self.profile.journal.catch_up()?;
         let is_kept = self.profile.journal.keeps_history();
         let held = self.face.screen().filter(|_| !is_kept);
