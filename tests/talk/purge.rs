@@ -51,6 +51,21 @@ fn only_yes_deletes() {
     assert_eq!(again.end().code, Some(0));
 }
 
+/// Whoever had come to have the name by then lost the messages.
+#[test]
+fn who_is_meant_is_settled_before_the_question() {
+    let (alice, bob) = Home::friends();
+    Kept::in_home(&alice.path("")).add(&bob.key(), 1, Fate::Read, b"one");
+    let (_runs, _) = alice.listen(&[]);
+    let mut asked = terminal::start(alice.command(&["history", "purge", "--in", "bob"]));
+    asked.shown("delete 1 message with bob? (yes, no) ");
+    alice.run(&["peers", "rename", "bob", "rob"]);
+    alice.knows("bob", &Home::new());
+    asked.say("yes");
+    asked.said("1 message deleted");
+    assert_eq!(asked.end().code, Some(0));
+}
+
 /// The lock of alice's identity, if nobody has it.
 fn lock(alice: &Home) -> Option<IdentityLock> {
     let home = alice.path("");

@@ -226,7 +226,7 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     let who = people.who(args.peer.as_deref())?;
     let mut kept = match Kept::find(context)? {
         Found::Alone(kept) => kept,
-        Found::Beside(running) => return running::purge(running, args, context),
+        Found::Beside(running) => return running::purge(running, &who, args, context),
     };
     let before = args.before.map(|it| kept.moment(it));
     if !args.yes {
@@ -242,7 +242,7 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
         kept = match Kept::by(secret, context)? {
             Found::Alone(kept) => kept,
             Found::Beside(running) => {
-                return running::purge_unasked(running, args, before, context);
+                return running::purge_unasked(running, &who, before, context);
             }
         };
     }

@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::cli::args::{HistoryPurgeArgs, HistoryShowArgs};
 use crate::cli::control::{Params, Running};
 use crate::cli::history::form::Form;
-use crate::cli::history::people::People;
+use crate::cli::history::people::{People, Who};
 use crate::cli::history::when::When;
 use crate::cli::history::{Sink, form, question, tell_if_off, tell_unreadable};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::Clock;
-use crate::text::{Safe, count_messages};
+use crate::text::count_messages;
 use crate::time::UnixTime;
 
 pub(super) fn show(
@@ -71,13 +71,14 @@ pub(super) fn export(
 
 pub(super) fn purge(
     mut running: Running,
+    who: &Who,
     args: &HistoryPurgeArgs,
     context: &Context,
 ) -> Result<ExitCode, Error> {
     let now = Clock::new().unix_time();
     let before = ms(args.before, now).map(UnixTime);
     if !args.yes {
-        let only_count = purged(args, before, context)?.with("count_only", Some(true));
+        let only_count = purged(who, before).with("count_only", Some(true));
         let found = messages(&mut running, only_count)?;
         if found == 0 {
             context.out.note(&"there is nothing to delete".into());
@@ -89,32 +90,26 @@ pub(super) fn purge(
             return Ok(ExitCode::Done);
         }
     }
-    purge_unasked(running, args, before, context)
+    purge_unasked(running, who, before, context)
 }
 
-/// The same without a question, from before a moment that does not move while somebody thinks.
+/// The same without a question, with somebody and from before a moment that do not change while somebody thinks.
 pub(super) fn purge_unasked(
     mut running: Running,
-    args: &HistoryPurgeArgs,
+    who: &Who,
     before: Option<UnixTime>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
-    let gone = messages(&mut running, purged(args, before, context)?)?;
+    let gone = messages(&mut running, purged(who, before))?;
     context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
 }
 
 /// What is to be deleted.
-fn purged(
-    args: &HistoryPurgeArgs,
-    before: Option<UnixTime>,
-    context: &Context,
-) -> Result<Params, Error> {
-    let people = People::load(context)?;
-    let who = people.who(args.peer.as_deref())?.text();
-    Ok(Params::default()
-        .with("peer", who.as_ref().map(Safe::to_string))
-        .with("before_ms", before.map(|it| it.0)))
+fn purged(who: &Who, before: Option<UnixTime>) -> Params {
+    Params::default()
+        .with("peer", who.text().map(|text| text.to_string()))
+        .with("before_ms", before.map(|it| it.0))
 }
 
 fn messages(running: &mut Running, params: Params) -> Result<u64, Error> {
