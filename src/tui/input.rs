@@ -230,6 +230,8 @@ pub struct Which {
 pub struct Hit {
     /// Which it is.
     pub which: Which,
+    /// When it came or was queued, by our clock.
+    pub at: UnixTime,
     /// What is shown of it.
     pub lines: Vec<Safe>,
 }

@@ -3,7 +3,7 @@
 use securechat::chat::State;
 use securechat::id::PeerId;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Earlier, Told};
+use securechat::tui::{Action, Earlier, Hit, Told, Which};
 
 use crate::screen::{BOB, CAROL, Screen};
 
@@ -127,4 +127,59 @@ fn a_search_that_is_open_finds_nothing_of_it_any_more() {
         "{}",
         screen.text()
     );
+}
+
+/// What was deleted could be read there, and what was said around it.
+#[test]
+fn a_list_of_what_was_found_loses_it() {
+    let mut screen = Screen::with_three(80, 12);
+    let now = screen.now().unix;
+    let hit = |peer, days: u64, line: &'static str| Hit {
+        which: Which {
+            peer,
+            name: securechat::chat::Name {
+                log: securechat::chat::LogId(9),
+                sequence: days,
+            },
+            is_ours: false,
+        },
+        at: UnixTime(now.0 - days * DAY_MS),
+        lines: vec![line.into()],
+    };
+    let of_carol = hit(CAROL, 6, "carol: oldest");
+    let deleted = of_carol.which;
+    let hits = vec![
+        hit(BOB, 2, "bob: new"),
+        hit(BOB, 4, "bob: old"),
+        hit(BOB, 5, "bob: older"),
+        of_carol,
+    ];
+    let sum = vec!["found: 4".into()];
+    screen.tell(Told::Found { hits, sum });
+    screen.key("down");
+    screen.key("enter");
+    let messages = vec![vec!["bob: beside it".into()]];
+    screen.tell(Told::Around { messages, at: 0 });
+    assert!(screen.text().contains("beside it"), "{}", screen.text());
+    let before = UnixTime(now.0 - 3 * DAY_MS);
+    screen.tell(purged(Some(BOB), Some(before)));
+    let text = screen.text();
+    for gone in ["bob: old", "beside it"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    for stays in ["bob: new", "carol: oldest", "deleted since: 2"] {
+        assert!(text.contains(stays), "{stays}: {text}");
+    }
+    screen.tell(Told::Deleted(deleted));
+    assert!(
+        !screen.text().contains("carol: oldest"),
+        "{}",
+        screen.text()
+    );
+    screen.actions();
+    screen.key("enter");
+    let Some(Action::Ask(securechat::tui::Ask::Around(which))) = screen.actions().pop() else {
+        panic!("it is not the chosen one any more");
+    };
+    assert_eq!((which.peer, which.name.sequence), (BOB, 2));
 }

@@ -140,6 +140,7 @@ fn hit(peer: PeerId, name: Name, line: &'static str) -> Hit {
             name,
             is_ours,
         },
+        at: UnixTime(0),
         lines: vec![line.into()],
     }
 }

@@ -1,5 +1,6 @@
 //! What was found of what is kept, and the way to it.
 
+use crate::id::PeerId;
 use crate::text::Safe;
 use crate::tui::app::{App, Found, Mode};
 use crate::tui::input::{Action, Ask, Hit, Which};
@@ -19,6 +20,41 @@ impl App {
         let lines = hits.into_iter().flat_map(|hit| hit.lines);
         for line in lines.chain(sum).collect::<Vec<_>>() {
             self.note(None, line);
+        }
+    }
+
+    /// Messages with somebody, or anybody, are kept no longer: none of them is shown any more, nor what was said around
+    /// them. What waits may go from the list as well; a new search finds it.
+    pub(super) fn forget_found(&mut self, with: Option<PeerId>, is_gone: impl Fn(&Hit) -> bool) {
+        let (Mode::Found(found)
+        | Mode::Panel {
+            under: Some(found), ..
+        }) = &mut self.mode
+        else {
+            return;
+        };
+        let is_meant = |hit: &Hit| with.is_none_or(|peer| peer == hit.which.peer);
+        let is_around = found.hits.get(found.chosen).is_some_and(is_meant);
+        let stays = |hit: &Hit| !(is_meant(hit) && is_gone(hit));
+        let before = found.hits.iter().take(found.chosen);
+        let (chosen, all) = (before.filter(|hit| stays(hit)).count(), found.hits.len());
+        found.hits.retain(stays);
+        found.chosen = chosen.min(found.hits.len().saturating_sub(1));
+        let gone = all - found.hits.len();
+        if gone > 0 {
+            found.sum.push(Safe::from("deleted since: ") + gone);
+        }
+        if is_around {
+            self.leave_around();
+        }
+    }
+
+    /// Goes from what was said around a message back to what was found.
+    fn leave_around(&mut self) {
+        if let Mode::Panel { under, .. } = &mut self.mode
+            && let Some(found) = under.take()
+        {
+            self.mode = Mode::Found(found);
         }
     }
 

@@ -83,7 +83,10 @@ impl App {
             Told::SafetyNumber { peer, number } => self.on_safety_number(peer, number),
             Told::NotProved { peer, why } => self.on_not_proved(peer, why),
             Told::Code { lines, text } => self.show_code(lines, text),
-            Told::Deleted(which) => self.on_deleted(which),
+            Told::Deleted(which) => {
+                self.on_deleted(which);
+                self.forget_found(Some(which.peer), |hit| hit.which == which);
+            }
             Told::Purged { with, before } => self.on_purged(with, before),
             Told::NotDeleted(why) | Told::NotAround(why) => self.tell(why),
             Told::Files { part, found } => self.on_files(&part, found),
@@ -154,6 +157,7 @@ impl App {
         let is_meant = |it: &&mut Conversation| with.is_none_or(|peer| peer == it.peer);
         let meant = self.conversations.iter_mut().filter(is_meant);
         let gone: usize = meant.map(|it| it.purge(before)).sum();
+        self.forget_found(with, |hit| before.is_none_or(|before| hit.at < before));
         if gone > 0 {
             self.find_hits();
             self.tell(count_messages(gone) + " deleted here; the other side keeps its own");

@@ -113,6 +113,7 @@ impl Conversation {
         if self.face.is_screen() {
             let hit = |it: &Entry| Hit {
                 which: which_of(it),
+                at: it.at,
                 lines: excerpt(&told(it), &words),
             };
             let hits = page.entries.iter().rev().map(hit).collect();

@@ -136,12 +136,15 @@ impl Conversation {
         contact: Option<ContactId>,
         before: Option<UnixTime>,
     ) -> Result<u64, Error> {
-        let gone = self.profile.journal.purge(contact, before)?;
-        self.state.backlog.forget_purged(contact, before);
-        if let Some(screen) = self.face.screen() {
-            screen.purged(contact.map(ContactId::peer), before);
+        let gone = self.profile.journal.purge(contact, before);
+        let is_gone = is_gone(&gone, || self.profile.journal.count_purged(contact, before));
+        if is_gone {
+            self.state.backlog.forget_purged(contact, before);
+            if let Some(screen) = self.face.screen() {
+                screen.purged(contact.map(ContactId::peer), before);
+            }
         }
-        Ok(gone)
+        Ok(gone?)
     }
 
     /// Quotes a message in what is said next.
@@ -233,6 +236,12 @@ const LINGERS: &str = "the message is deleted, but the disk failed before its fi
                        lie there, and nothing more is written down in this run. \
                        Leave (/quit) and start again; the next deletion rewrites the file";
 
+/// Whether messages that were to be purged are gone. `left`: how many of them are there. The file may only not have
+/// been rewritten without them; what a store that has stopped does not tell is gone from the faces.
+fn is_gone<E>(purged: &Result<u64, E>, left: impl FnOnce() -> Result<u64, E>) -> bool {
+    purged.is_ok() || matches!(left(), Ok(0) | Err(_))
+}
+
 /// Why a message is not deleted.
 pub(super) const fn why_it_stays(stays: Deletion) -> &'static str {
     match stays {
@@ -270,6 +279,14 @@ fn words_of(state: State) -> Safe {
 mod tests {
     use super::*;
     use crate::commands::{Command, Typed};
+
+    #[test]
+    fn what_is_purged_is_gone_though_its_file_could_not_be_rewritten() {
+        assert!(is_gone(&Ok::<_, ()>(2), || Ok(3)), "others came");
+        assert!(is_gone(&Err(()), || Ok(0)));
+        assert!(is_gone(&Err(()), || Err(())));
+        assert!(!is_gone(&Err(()), || Ok(2)));
+    }
 
     #[test]
     fn what_is_to_be_done_about_bytes_that_are_left_can_be_done() {
