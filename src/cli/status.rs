@@ -8,7 +8,7 @@ use crate::cli::control::{Params, Running};
 use crate::cli::history;
 use crate::cli::json::{self, Versioned};
 use crate::cli::talk::{PeerStatus, Status};
-use crate::cli::turn::BRIEF;
+use crate::cli::turn::PATIENCE;
 use crate::cli::{Context, Error, ExitCode, identity, peers};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
@@ -16,7 +16,7 @@ use crate::store::{Day, HostPort, KnownPeers, Peer, key_text, load_identity};
 use crate::text::{Safe, safe_line};
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Error> {
-    let mut status = match Running::find(context, BRIEF)? {
+    let mut status = match Running::find(context, PATIENCE)? {
         Some(mut running) => running.ask("status", Params::default(), Duration::ZERO)?,
         None => of_files(context)?,
     };

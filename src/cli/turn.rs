@@ -17,6 +17,13 @@ const LOOK: Duration = Duration::from_millis(50);
 /// program that has it to answer.
 pub(super) const BRIEF: Duration = Duration::from_secs(5);
 
+/// How long whoever wants its answer waits for a program that is busy: it answers nobody while it rewrites its history
+/// without what was deleted, 0.4 s for each 35 MiB.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A history of 1 GiB is not too much.
+const _: () = assert!(PATIENCE.as_millis() > 1_024 / 35 * 400);
+
 /// How long the identity is waited for at most where no program can be asked: it may be one that talks for hours.
 const BLIND: Duration = Duration::from_secs(5);
 

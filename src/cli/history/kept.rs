@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::control::Running;
 use crate::cli::history::When;
-use crate::cli::turn::{BRIEF, Turn};
+use crate::cli::turn::{BRIEF, PATIENCE, Turn};
 use crate::cli::{Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::net::{Clock, os_rng};
@@ -39,7 +39,7 @@ impl Kept {
     /// # Errors
     /// SC01, SC02, SC11, SC15, SC17 or SC41.
     pub(super) fn find(context: &Context) -> Result<Found, Error> {
-        if let Some(running) = Running::find(context, BRIEF)? {
+        if let Some(running) = Running::find(context, PATIENCE)? {
             return Ok(Found::Beside(running));
         }
         Self::by(identity::unlock(context)?, context)

@@ -17,7 +17,7 @@ use crate::cli::talk::ping::tally::Tally;
 use crate::cli::talk::profile::{Found, Profile};
 use crate::cli::talk::single::{LOOK, Woken};
 use crate::cli::target::Target;
-use crate::cli::turn::BRIEF;
+use crate::cli::turn::PATIENCE;
 use crate::cli::{Context, Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Bind, Signal};
@@ -35,7 +35,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// Those of `connect` if no connection comes about.
 pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCode, Error> {
     let target = target(args)?;
-    if let Some(running) = Running::find(context, BRIEF)? {
+    if let Some(running) = Running::find(context, PATIENCE)? {
         return through::through(running, args, target, context);
     }
     let aim = Aim::of(target.clone(), context)?;
