@@ -61,10 +61,6 @@ pub fn suspend() {
 /// # Errors
 ///
 /// The system's, if a handler cannot be installed or a thread not be started.
-#[cfg_attr(
-    not(unix),
-    expect(clippy::missing_const_for_fn, reason = "it is one there alone")
-)]
 pub fn on_continue(tell: impl Fn() + Send + 'static) -> io::Result<()> {
     #[cfg(unix)]
     {

@@ -148,7 +148,10 @@ impl Endpoint {
             .first_chunk()
             .expect("message 1 begins with the key");
         if welcome.begins_session() {
-            self.shared.reassembly.prove(&slot, message1);
+            let shared = &mut self.shared;
+            shared
+                .reassembly
+                .prove(&slot, message1, &mut shared.rng, now);
         } else {
             // Nothing is kept of whoever is refused: he is read anew.
             self.shared.reassembly.give_up(&slot);

@@ -96,19 +96,22 @@ impl Reassembly {
     ) -> Vec<Whole<MESSAGE1_LEN>> {
         let key = (from, init.sender);
         self.forget_old(now);
-        if !self.slots.contains_key(&key) {
-            self.make_room(from, rng);
-        }
-        let fresh = || Slot {
-            halves: Assembly::default(),
-            proved: None,
-            used: now,
-        };
-        let slot = self.slots.entry(key).or_insert_with(fresh);
+        let slot = self.slot(key, rng, now);
         if slot.halves.add(init.part, init.body) {
             slot.used = now;
         }
         slot.halves.take_all()
+    }
+
+    fn slot(&mut self, key: SlotKey, rng: &mut CoreRng, now: Instant) -> &mut Slot {
+        if !self.slots.contains_key(&key) {
+            self.make_room(key.0, rng);
+        }
+        self.slots.entry(key).or_insert_with(|| Slot {
+            halves: Assembly::default(),
+            proved: None,
+            used: now,
+        })
     }
 
     /// Whether a half belongs to a message 1 that has proved true, so that it is not to be read again.
@@ -119,11 +122,17 @@ impl Reassembly {
     }
 
     /// A message proved true: its slot has room for other halves again, and keeps the answer to come. Beside
-    /// one that is kept already nothing is: its halves stay where they are, so that it is not read again.
-    pub(super) fn prove(&mut self, key: &SlotKey, message1: Whole<MESSAGE1_LEN>) {
-        if let Some(slot) = self.slots.get_mut(key)
-            && slot.proved.is_none()
-        {
+    /// one that is kept already nothing is: its halves stay where they are, so that it is not read again. The slot
+    /// may have gone while it was read, by another message of the slot that came to nothing or at a bound.
+    pub(super) fn prove(
+        &mut self,
+        key: &SlotKey,
+        message1: Whole<MESSAGE1_LEN>,
+        rng: &mut CoreRng,
+        now: Instant,
+    ) {
+        let slot = self.slot(*key, rng, now);
+        if slot.proved.is_none() {
             slot.halves = Assembly::default();
             slot.proved = Some(Proved {
                 message1,
@@ -309,7 +318,8 @@ mod tests {
             add(&mut table, from, &half, Instant::ZERO);
         }
         let key = (from.parse().unwrap(), SessionIndex(1));
-        table.prove(&key, Box::new([5; MESSAGE1_LEN]));
+        let mut rng = CoreRng::new([7; 32]);
+        table.prove(&key, Box::new([5; MESSAGE1_LEN]), &mut rng, Instant::ZERO);
         let found = halves(1, 6).map(|half| add(&mut table, from, &half, Instant::ZERO));
         assert_eq!(found, [0, 1]);
     }

@@ -88,6 +88,22 @@ fn who_is_refused_beside_an_answer_that_is_kept_is_read_anew() {
     assert_eq!(b.findings.len(), 3);
 }
 
+/// His halves come between the two of hers, and are read before they are together.
+#[test]
+fn who_is_refused_while_a_message_1_of_the_slot_waits_to_be_read_takes_its_answer_from_nobody() {
+    let [mut a, mut b, mut w] = watched(Trust::Strict, false, |_, _| {});
+    let sent = call(&mut a, &b);
+    let his = message1(&mut w, &b, index(&sent));
+    for half in [&sent[0], &his[0], &his[1], &sent[1]] {
+        b.receive(a.address, half.clone(), now(0));
+    }
+    let answer: Vec<_> = bytes(b.drain(now(0)));
+    assert!(b.findings.len() > 1, "his are read as well");
+    let again = answers(&mut b, a.address, &sent[..1], now(1));
+    assert_eq!(again.len(), 2);
+    assert!(again.iter().all(|it| answer.contains(it)), "the same");
+}
+
 /// The first that proved true keeps the slot; what is kept is no more than one.
 #[test]
 fn a_second_message_1_in_a_slot_is_answered_once() {

@@ -7,7 +7,7 @@ use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Deletion, Which};
+use crate::store::{Deletion, ErrorKind, StoreTrouble, Which};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 use crate::tui;
@@ -137,7 +137,10 @@ impl Conversation {
         before: Option<UnixTime>,
     ) -> Result<u64, Error> {
         let gone = self.profile.journal.purge(contact, before);
-        let is_gone = is_gone(&gone, || self.profile.journal.count_purged(contact, before));
+        let is_stopped = |kind: &_| matches!(kind, ErrorKind::Store(StoreTrouble::Stopped));
+        let had_stopped = gone.as_ref().is_err_and(|error| is_stopped(error.kind()));
+        let left = || self.profile.journal.count_purged(contact, before);
+        let is_gone = is_gone(&gone, had_stopped, left);
         if is_gone {
             self.state.backlog.forget_purged(contact, before);
             if let Some(screen) = self.face.screen() {
@@ -237,9 +240,14 @@ const LINGERS: &str = "the message is deleted, but the disk failed before its fi
                        Leave (/quit) and start again; the next deletion rewrites the file";
 
 /// Whether messages that were to be purged are gone. `left`: how many of them are there. The file may only not have
-/// been rewritten without them; what a store that has stopped does not tell is gone from the faces.
-fn is_gone<E>(purged: &Result<u64, E>, left: impl FnOnce() -> Result<u64, E>) -> bool {
-    purged.is_ok() || matches!(left(), Ok(0) | Err(_))
+/// been rewritten without them; what the store does not tell then is gone from the faces. One that had stopped before
+/// has not begun.
+fn is_gone<E>(
+    purged: &Result<u64, E>,
+    had_stopped: bool,
+    left: impl FnOnce() -> Result<u64, E>,
+) -> bool {
+    purged.is_ok() || (!had_stopped && matches!(left(), Ok(0) | Err(_)))
 }
 
 /// Why a message is not deleted.
@@ -282,10 +290,11 @@ mod tests {
 
     #[test]
     fn what_is_purged_is_gone_though_its_file_could_not_be_rewritten() {
-        assert!(is_gone(&Ok::<_, ()>(2), || Ok(3)), "others came");
-        assert!(is_gone(&Err(()), || Ok(0)));
-        assert!(is_gone(&Err(()), || Err(())));
-        assert!(!is_gone(&Err(()), || Ok(2)));
+        assert!(is_gone(&Ok::<_, ()>(2), false, || Ok(3)), "others came");
+        assert!(is_gone(&Err(()), false, || Ok(0)));
+        assert!(is_gone(&Err(()), false, || Err(())));
+        assert!(!is_gone(&Err(()), false, || Ok(2)));
+        assert!(!is_gone(&Err(()), true, || Err(())), "nothing was begun");
     }
 
     #[test]
