@@ -153,6 +153,7 @@ impl Wire {
     }
 
     /// From now on nothing comes back to the caller.
+    #[cfg(target_os = "linux")]
     pub(crate) fn gives_nothing_back(&self) {
         self.shared.state().is_one_way = true;
     }
