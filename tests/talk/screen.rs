@@ -539,14 +539,20 @@ fn a_message_of_long_ago_is_found_and_shown_among_its_neighbours() {
     person.sees_no("message 299.");
 }
 
-#[test]
-fn what_is_deleted_on_the_screen_is_gone_from_the_disk() {
+/// Alice, who keeps a history, and bob; her screen, and his program.
+fn with_a_history() -> ([Home; 2], Person, Program) {
     let (alice, bob) = Home::friends();
     let config = "[history]\nkeep = \"forever\"\n";
     std::fs::write(alice.path("config.toml"), config).unwrap();
-    let (mut listener, address) = bob.listen(&[]);
+    let (listener, address) = bob.listen(&[]);
     let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
     talk.sees("secure: bob");
+    ([alice, bob], talk, listener)
+}
+
+#[test]
+fn what_is_deleted_on_the_screen_is_gone_from_the_disk() {
+    let ([alice, _bob], mut talk, mut listener) = with_a_history();
     talk.says("harmless");
     talk.sees("✓✓ me       harmless");
     listener.say("a secret of bob's");
@@ -567,12 +573,7 @@ fn what_is_deleted_on_the_screen_is_gone_from_the_disk() {
 
 #[test]
 fn what_another_command_purges_leaves_the_screen() {
-    let (alice, bob) = Home::friends();
-    let config = "[history]\nkeep = \"forever\"\n";
-    std::fs::write(alice.path("config.toml"), config).unwrap();
-    let (mut listener, address) = bob.listen(&[]);
-    let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
-    talk.sees("secure: bob");
+    let ([alice, _bob], mut talk, mut listener) = with_a_history();
     talk.says("from here");
     talk.sees("✓✓ me       from here");
     listener.say("from there");
