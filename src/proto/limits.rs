@@ -107,8 +107,8 @@ pub const STREAM_WINDOW: u64 = 1 << 20;
 pub const DATA_WINDOW: u64 = 1 << 22;
 /// What either window may become for a peer that uses it up, see [`WINDOW_ROUNDS`].
 pub const WINDOW_MAX: u64 = 1 << 24;
-/// Round trips within which readers have to take half a window for it to be doubled.
-pub const WINDOW_ROUNDS: u32 = 4;
+/// How many times what comes in a round trip a window is.
+pub const WINDOW_ROUNDS: u64 = 16;
 /// Bulk streams that may be open at once in one direction.
 pub const MAX_STREAMS: u64 = 16;
 /// Gaps that may be in a stream; a packet that makes more is dropped.
@@ -174,7 +174,8 @@ pub const BURST_TIME: Duration = Duration::from_millis(1);
 pub const BURST_MAX_BYTES: u64 = 64 * 1024;
 /// Packets that would follow each other sooner leave together, up to half of what may leave at once.
 pub const PACE_STEP: Duration = Duration::from_micros(250);
-/// Hundredths of what is in flight whose loss, while there is a queue, makes BBR send less.
+/// Hundredths of what is in flight whose loss, beyond what the path loses by itself, makes BBR send less while there is a
+/// queue.
 pub const LOSS_LIMIT_PERCENT: u64 = 2;
 /// The same while there is no queue.
 pub const LOSS_LIMIT_UNQUEUED_PERCENT: u64 = 10;

@@ -80,15 +80,15 @@ impl Window {
     }
 }
 
-/// How large the windows of bulk streams should be: eight times what readers take in a round trip, so that a stream
-/// which waits for the repetition of a repetition is not held up, between [`STREAM_WINDOW`] and [`WINDOW_MAX`]. A
-/// window once given is not taken back: that would break a promise (RFC 9000 §4.1).
+/// How large the windows of bulk streams should be: [`WINDOW_ROUNDS`] times what comes in a round trip, between
+/// [`STREAM_WINDOW`] and [`WINDOW_MAX`]. A window once given is not taken back: that would break a promise (RFC 9000
+/// §4.1).
 #[derive(Debug)]
 pub(super) struct Tuner {
     size: u64,
-    /// When half a window had been taken the last time, and how much that was in all.
+    /// When the round trip began that is being counted, and what had come until then.
     since: Instant,
-    taken: u64,
+    come: u64,
 }
 
 impl Tuner {
@@ -96,22 +96,28 @@ impl Tuner {
         Self {
             size: STREAM_WINDOW,
             since: Instant::ZERO,
-            taken: 0,
+            come: 0,
         }
     }
 
-    /// Learns what readers have taken in all by now. Each time that this is half a window more, it says how large
-    /// windows should be.
-    pub(super) fn update(&mut self, taken: u64, rtt: Duration, now: Instant) -> Option<u64> {
-        if taken.saturating_sub(self.taken) < self.size / 2 {
+    /// Learns what has come in all by now. At the end of a round trip it says how large windows should be.
+    pub(super) fn update(&mut self, come: u64, rtt: Duration, now: Instant) -> Option<u64> {
+        let passed = now.saturating_since(self.since);
+        if passed < rtt {
             return None;
         }
-        if now.saturating_since(self.since) < rtt * WINDOW_ROUNDS {
-            self.size = (self.size * 2).min(WINDOW_MAX);
-        }
-        (self.since, self.taken) = (now, taken);
-        Some(self.size)
+        let more = come.saturating_sub(self.come);
+        (self.since, self.come) = (now, come);
+        let window = in_time(more, rtt, passed).saturating_mul(WINDOW_ROUNDS);
+        self.size = self.size.max(window.min(WINDOW_MAX));
+        (more > 0).then_some(self.size)
     }
+}
+
+/// How many of the bytes that came in `passed` that is in `time`.
+fn in_time(bytes: u64, time: Duration, passed: Duration) -> u64 {
+    let part = u128::from(bytes) * time.as_micros() / passed.as_micros().max(1);
+    u64::try_from(part).unwrap_or(u64::MAX)
 }
 
 /// How far a stream reaches and where it ends.
@@ -193,33 +199,60 @@ mod tests {
 
     const RTT: Duration = Duration::from_millis(100);
 
-    /// What the windows come to if so much is taken in each round trip, and after how many of them.
-    fn tuned(a_round_trip: u64) -> (u64, u64) {
-        let (mut tuner, mut last) = (Tuner::new(), (0, 0));
-        for tenth in 1..2_000 {
-            let now = Instant::ZERO + RTT * tenth / 10;
-            let taken = u64::from(tenth) * a_round_trip / 10;
-            if tuner.update(taken, RTT, now).is_some() && tuner.size > last.0 {
-                last = (tuner.size, u64::from(tenth / 10));
-            }
+    /// What the windows come to if so much comes in each round trip.
+    fn tuned(a_round_trip: u64) -> u64 {
+        let mut tuner = Tuner::new();
+        for tenth in 1..200 {
+            let come = u64::from(tenth) * a_round_trip / 10;
+            tuner.update(come, RTT, Instant::ZERO + RTT * tenth / 10);
         }
-        last
+        tuner.size
     }
 
     #[test]
-    fn windows_grow_to_eight_times_what_a_round_trip_takes() {
-        for a_round_trip in [300_000, 500_000, 1_000_000] {
-            let (size, rounds) = tuned(a_round_trip);
-            let times = 8 * a_round_trip;
-            assert!(size >= times && size < 2 * times, "{size}");
-            assert!(rounds < 20, "{rounds}");
+    fn windows_are_so_many_times_what_a_round_trip_brings() {
+        for a_round_trip in [100_000, 500_000, 1_000_000] {
+            assert_eq!(tuned(a_round_trip), WINDOW_ROUNDS * a_round_trip);
         }
     }
 
     #[test]
     fn windows_neither_shrink_nor_pass_their_bound() {
-        assert_eq!(tuned(STREAM_WINDOW / 9).0, STREAM_WINDOW);
-        assert_eq!(tuned(1 << 40).0, WINDOW_MAX);
+        assert_eq!(tuned(STREAM_WINDOW / 17), STREAM_WINDOW);
+        assert_eq!(tuned(1 << 40), WINDOW_MAX);
+        let mut tuner = Tuner::new();
+        let wide = tuner.update(1_000_000, RTT, Instant::ZERO + RTT);
+        assert_eq!(wide, Some(16_000_000));
+        let later = tuner.update(1_000_001, RTT, Instant::ZERO + RTT * 2);
+        assert_eq!(later, wide);
+        assert_eq!(tuner.update(1_000_001, RTT, Instant::ZERO + RTT * 3), None);
+    }
+
+    /// In a path that doubles its rate, what leaves before the next window is known is eight times the last round
+    /// trip: that must be covered even if nothing can be read meanwhile, and if one frame of credit is lost.
+    #[test]
+    fn a_doubling_sender_is_never_short_of_credit_while_something_is_missing() {
+        let (mut tuner, mut come, mut size, mut before) = (Tuner::new(), 0, 0, 0);
+        for round in 0..8 {
+            come += 12_000 << round;
+            before = size;
+            size = tuner
+                .update(come, RTT, Instant::ZERO + RTT * (round + 1))
+                .unwrap();
+            let sent = 4 * come;
+            assert!(
+                size.min(WINDOW_MAX) >= sent,
+                "round {round}: {size} < {sent}"
+            );
+        }
+        assert!(before >= 2 * come, "as of the frame before");
+    }
+
+    #[test]
+    fn a_round_trip_that_is_looked_at_late_counts_by_its_length() {
+        let mut tuner = Tuner::new();
+        let size = tuner.update(8_000_000, RTT, Instant::ZERO + RTT * 10);
+        assert_eq!(size, Some(12_800_000));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tinyvec::TinyVec;
 
 use crate::id::StreamId;
-use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::limits::{DATA_WINDOW, MAX_STREAM_GAPS, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::streams::event::StreamEvent;
 use crate::proto::streams::flow::{Extent, Tuner, Window};
 use crate::proto::streams::ranges::Ranges;
@@ -148,12 +148,17 @@ impl Incoming {
         count
     }
 
-    /// Widens the windows of a peer whose bytes are read as fast as they use them up.
+    /// Widens the windows of a peer that has use for it. What counts is what readers took, and what came on streams
+    /// that they read but has to wait for something that is missing. All streams together have a window more than
+    /// one, which a transfer [leaves](super::Streams::open_transfer) to others.
     pub(super) fn tune(&mut self, rtt: Duration, now: Instant) {
-        let Some(size) = self.tuner.update(self.taken, rtt, now) else {
+        let waiting: u64 = self.bulk.values().map(Recv::beyond_gap).sum();
+        let come = self.taken.saturating_add(waiting);
+        let Some(size) = self.tuner.update(come, rtt, now) else {
             return;
         };
-        self.data_window.widen(size);
+        self.data_window
+            .widen((size + STREAM_WINDOW).min(WINDOW_MAX));
         self.bulk.values_mut().for_each(|recv| recv.widen(size));
     }
 

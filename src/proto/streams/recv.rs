@@ -40,6 +40,8 @@ pub(super) struct Recv {
     run: Run,
     /// What lies beyond something that is missing.
     pages: Pages,
+    /// Bytes of that.
+    beyond: u64,
     /// Everything before it has been read or thrown away.
     read: u64,
     window: Window,
@@ -57,6 +59,7 @@ impl Recv {
             received: Ranges::default(),
             run: Run::default(),
             pages: Pages::default(),
+            beyond: 0,
             read: 0,
             window: Window::new(STREAM_WINDOW),
             state: State::Open,
@@ -68,6 +71,11 @@ impl Recv {
     /// Lets it reach further ahead of its reader.
     pub(super) const fn widen(&mut self, size: u64) {
         self.window.widen(size);
+    }
+
+    /// Bytes that the reader would have if nothing were missing before them. A stream that nobody reads has none.
+    pub(super) const fn beyond_gap(&self) -> u64 {
+        if self.read == 0 { 0 } else { self.beyond }
     }
 
     pub(super) const fn extent(&self) -> Extent {
@@ -108,6 +116,7 @@ impl Recv {
                 self.run.push(bytes);
             } else {
                 self.pages.write(part.start, bytes);
+                self.beyond += bytes.len() as u64;
             }
         }
         self.received.insert(frame.offset..end);
@@ -122,6 +131,7 @@ impl Recv {
         if from < to {
             self.run.push(&self.pages.read(from..to));
             self.pages.release_before(to);
+            self.beyond -= to - from;
             if self.received.gaps() == 0 {
                 self.pages.clear();
             }
@@ -178,6 +188,7 @@ impl Recv {
         self.read = self.extent.highest;
         self.run.clear();
         self.pages.clear();
+        self.beyond = 0;
         self.received = Ranges::default();
         self.readable = false;
         self.window.release(released);

@@ -21,6 +21,8 @@ network-matrix [options] [contestant ...] [section ...]
   --seconds N        length of a transfer (60)
   --line-ms N        a line so often beside it (1000)
   --share-loss PERCENT,...  of the paths that are shared (0)
+  --share-seconds N  length of a shared run (120)
+  --share-beside CONTESTANT  the other flow (quinn-newreno)
   --share-seeds N    runs of each shared path in either order (2)
   --jobs N           threads (the machine's)
   --plots DIR        where the plots go";
@@ -58,6 +60,8 @@ pub struct Options {
     pub length: Duration,
     pub line_every: Duration,
     pub share_length: Duration,
+    /// Whose file the other one is.
+    pub share_beside: Kind,
     pub share_seeds: u64,
     pub jobs: usize,
     pub plots: PathBuf,
@@ -86,6 +90,10 @@ impl Options {
                 "--first-seed" => first = number(&value()?)?,
                 "--seconds" => options.length = Duration::from_secs(number(&value()?)?),
                 "--line-ms" => options.line_every = Duration::from_millis(number(&value()?)?),
+                "--share-seconds" => {
+                    options.share_length = Duration::from_secs(number(&value()?)?);
+                }
+                "--share-beside" => options.share_beside = Kind::of(&value()?)?,
                 "--share-seeds" => options.share_seeds = number(&value()?)?,
                 "--jobs" => options.jobs = number(&value()?)?,
                 "--plots" => options.plots = value()?.into(),
@@ -111,6 +119,7 @@ impl Options {
             length: Duration::from_secs(60),
             line_every: Duration::from_secs(1),
             share_length: Duration::from_secs(120),
+            share_beside: Kind::QuinnNewReno,
             share_seeds: 2,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             plots: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
@@ -180,12 +189,13 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "transfers of {} s with seeds {:?}, lines every {} ms; first lines of {} connections; shares of {} s with seeds 1 to {}",
+            "transfers of {} s with seeds {:?}, lines every {} ms; first lines of {} connections; shares of {} s beside {} with seeds 1 to {}",
             self.length.as_secs(),
             self.seeds,
             self.line_every.as_millis(),
             self.tries,
             self.share_length.as_secs(),
+            self.share_beside.key(),
             self.share_seeds,
         )
     }

@@ -45,7 +45,7 @@ pub struct First {
     pub times: Vec<Duration>,
 }
 
-/// Shares of a contestant beside quinn's NewReno, ascending.
+/// Shares of a contestant beside another flow, quinn's NewReno unless another is named, ascending.
 #[derive(Clone, Debug)]
 pub struct Share {
     pub kind: Kind,
@@ -192,8 +192,7 @@ fn shares(options: &Options) -> Vec<Share> {
     side_by_side(options.jobs, &cells, |(kind, path)| {
         let runs =
             (1..=options.share_seeds).flat_map(|seed| [false, true].map(|later| (seed, later)));
-        let shares =
-            runs.map(|(seed, later)| share(*kind, *path, seed, later, options.share_length));
+        let shares = runs.map(|(seed, later)| share(*kind, *path, seed, later, options));
         let mut shares: Vec<f64> = shares.collect();
         shares.sort_by(f64::total_cmp);
         Share {
@@ -204,8 +203,8 @@ fn shares(options: &Options) -> Vec<Share> {
     })
 }
 
-/// The part of a contestant in what it and quinn's NewReno bring through; `later`: it begins second.
-fn share(kind: Kind, path: Path, seed: u64, later: bool, length: Duration) -> f64 {
+/// The part of a contestant in what it and the flow beside it bring through; `later`: it begins second.
+fn share(kind: Kind, path: Path, seed: u64, later: bool, options: &Options) -> f64 {
     let starts = if later {
         [LATER, Duration::ZERO]
     } else {
@@ -222,10 +221,10 @@ fn share(kind: Kind, path: Path, seed: u64, later: bool, length: Duration) -> f6
     let seed8 = seed as u8;
     let flows = vec![
         flow(kind, starts[0], seed8),
-        flow(Kind::QuinnNewReno, starts[1], seed8 + 100),
+        flow(options.share_beside, starts[1], seed8 + 100),
     ];
     let mut net = Dumbbell::new(path, seed, flows);
-    net.run(Instant::ZERO + length, |_| false);
+    net.run(Instant::ZERO + options.share_length, |_| false);
     let [ours, theirs] = [0, 1].map(|flow| net.flows[flow].moved() as f64);
     ours / (ours + theirs)
 }

@@ -105,7 +105,8 @@ fn shares(all: &[Share], options: &Options) {
     if all.is_empty() {
         return;
     }
-    println!("\n**Share beside quinn's NewReno: mean (least-most)**\n");
+    let beside = options.share_beside.name();
+    println!("\n**Share beside {beside}: mean (least-most)**\n");
     let names: Vec<&str> = options.kinds.iter().map(|kind| kind.name()).collect();
     println!(
         "| path | {} |\n|---|{}",

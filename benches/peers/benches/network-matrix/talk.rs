@@ -39,6 +39,11 @@ impl Kind {
         }
     }
 
+    /// As named on the command line.
+    pub fn of(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.key() == key)
+    }
+
     /// For people.
     pub const fn name(self) -> &'static str {
         match self {

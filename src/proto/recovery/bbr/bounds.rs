@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::proto::limits::{LOSS_LIMIT_PERCENT, LOSS_LIMIT_UNQUEUED_PERCENT};
 use crate::proto::recovery::bbr::control::WINDOW_GAIN;
 use crate::proto::recovery::bbr::{Bbr, Phase, percent};
-use crate::proto::recovery::rate::{Lost, Sample};
+use crate::proto::recovery::rate::{Lost, Sample, scaled};
 use crate::proto::recovery::rtt::RttEstimate;
 use crate::time::Instant;
 
@@ -19,6 +19,8 @@ const QUEUED_PART: u32 = 8;
 /// round trip has the two packets that are seen.
 const TALLY_PACKETS: u64 = 200;
 const TALLY_FROM_PACKETS: u64 = 16;
+/// Packets without a queue after which those before them count half in what the path loses by itself.
+const OWN_LOSS_PACKETS: u64 = 1_000;
 /// What is left of a bound when losses reduce it, in hundredths (§2.8, Beta).
 const BETA: u64 = 70;
 
@@ -44,6 +46,7 @@ pub(super) struct Bounds {
     /// Bytes delivered in all.
     pub(super) delivered: u64,
     tally: Tally,
+    own: OwnLoss,
 }
 
 /// How much is lost over more packets than a short path holds at a time: of seventeen in flight two are lost by
@@ -75,10 +78,36 @@ impl Tally {
     }
 }
 
+/// What the path loses by itself: what is lost while there is no queue.
+#[derive(Debug, Default)]
+struct OwnLoss {
+    delivered: u64,
+    lost: u64,
+    /// In thousandths; none before there are enough packets to tell.
+    rate: u64,
+}
+
+impl OwnLoss {
+    fn on_delivered(&mut self, bytes: u64, datagram: u64) {
+        self.delivered = self.delivered.saturating_add(bytes);
+        let sent = self.delivered.saturating_add(self.lost);
+        if sent >= TALLY_PACKETS.saturating_mul(datagram) {
+            self.rate = scaled(self.lost, 1_000, sent).min(10 * LOSS_LIMIT_UNQUEUED_PERCENT);
+        }
+        if sent >= OWN_LOSS_PACKETS.saturating_mul(datagram) {
+            self.delivered /= 2;
+            self.lost /= 2;
+        }
+    }
+}
+
 impl Bounds {
-    /// §5.5.10.3, `UpdateLatestDeliverySignals`.
-    pub(super) fn on_sample(&mut self, sample: &Sample, rate: u64, datagram: u64) {
+    /// §5.5.10.3, `UpdateLatestDeliverySignals`. `queued`: the round trip shows a queue.
+    pub(super) fn on_sample(&mut self, sample: &Sample, rate: u64, datagram: u64, queued: bool) {
         self.delivered = sample.total_delivered;
+        if !queued {
+            self.own.on_delivered(sample.newly_acked, datagram);
+        }
         self.tally.on_sample(self.delivered, datagram);
         self.bandwidth_latest = self.bandwidth_latest.max(rate);
         self.inflight_latest = self.inflight_latest.max(sample.delivered);
@@ -117,10 +146,11 @@ impl Bounds {
     }
 
     /// Whether so much of what was in flight is lost that it has been too much (§5.5.10.2,
-    /// `IsInflightTooHigh`).
+    /// `IsInflightTooHigh`): with a queue, more than the path loses by itself and the limit.
     pub(super) fn is_too_much(&self, lost: u64, in_flight: u64) -> bool {
         if self.queued {
-            return lost > percent(in_flight, LOSS_LIMIT_PERCENT);
+            let limit = 10 * LOSS_LIMIT_PERCENT + self.own.rate;
+            return lost > scaled(in_flight, limit, 1_000);
         }
         lost > percent(in_flight, LOSS_LIMIT_UNQUEUED_PERCENT)
             && !self.tally.may_be_chance(in_flight)
@@ -162,6 +192,10 @@ impl Bbr {
         self.bounds.queued = self.is_queued(rtt.latest);
         let tally = &mut self.bounds.tally;
         tally.lost = tally.lost.saturating_add(lost.bytes);
+        if !self.bounds.queued {
+            let own = &mut self.bounds.own;
+            own.lost = own.lost.saturating_add(lost.bytes);
+        }
         let too_much = self.bounds.is_too_much(lost.lost, lost.sent.in_flight);
         if !self.bounds.queued && !too_much {
             return;

@@ -10,6 +10,8 @@ use crate::proto::recovery::rate::{Sample, US_PER_SECOND, micros, scaled};
 
 /// The smallest gain that doubles the rate each round trip, 4 ln 2 (§2.5).
 const STARTUP_GAIN: u64 = 277;
+/// The pace that takes a window out within a round trip (RFC 9002 §7.7).
+const WINDOW_PACE_GAIN: u64 = 125;
 /// The pace while it probes for bandwidth (§5.3.3.5).
 pub(super) const UP_GAIN: u64 = 125;
 /// The pace stays so much below what the path delivers, in hundredths, that a queue shrinks (§5.6.2).
@@ -115,13 +117,15 @@ impl Bbr {
         }
     }
 
-    /// At first, the initial window within a round trip.
+    /// At first, the initial window within a round trip; until the pipe is known to be full, never so slowly that the
+    /// window takes longer than one (RFC 9002 §7.7).
     pub(super) fn paced_rate(&self, rtt: Duration) -> u64 {
         if self.full_pipe.reached {
             return self.rate.max(1);
         }
-        let window = initial_window(self.max_datagram) as u64;
-        let rate = scaled(window, 10_000 * STARTUP_GAIN, micros(rtt).max(1));
+        let per_rtt = |bytes, gain| scaled(bytes, 10_000 * gain, micros(rtt).max(1));
+        let initial = initial_window(self.max_datagram) as u64;
+        let rate = per_rtt(initial, STARTUP_GAIN).max(per_rtt(self.window, WINDOW_PACE_GAIN));
         rate.max(self.rate).max(1)
     }
 
@@ -132,13 +136,22 @@ impl Bbr {
         let extra = self.model.aggregation.extra().min(self.window);
         let most = self.with_budget(inflight.saturating_add(extra));
         let grown = self.window.saturating_add(sample.newly_acked);
-        let early = sample.total_delivered < initial_window(self.max_datagram) as u64;
+        let early = self.is_early(sample);
         if self.full_pipe.reached {
             self.window = grown.min(most);
         } else if !sample.sent.app_limited && (early || self.window < most) {
             self.window = grown;
         }
         self.window = self.window.min(self.window_bound()).max(self.min_window());
+    }
+
+    /// Whether no sample can show yet what the window brings (§5.6.4.6). The first flight leaves at once and the second
+    /// spread out, so that a sample of the second spans more than a round trip: unless there is a queue, the window
+    /// grows with what is delivered until both have come back.
+    fn is_early(&self, sample: &Sample) -> bool {
+        let initial = initial_window(self.max_datagram) as u64;
+        let flights = if self.is_queued(sample.rtt) { 1 } else { 3 };
+        sample.total_delivered < flights * initial
     }
 
     /// §5.6.4.5, §5.6.4.7.

@@ -129,10 +129,14 @@ impl Bbr {
     fn update_model(&mut self, sample: &Sample, now: Instant) {
         let rate = sample.rate(self.model.min_rtt().unwrap_or_default());
         self.model.on_sample(sample, rate, now);
+        let queued = self.is_queued(sample.rtt);
         self.bounds
-            .on_sample(sample, rate.unwrap_or(0), self.max_datagram as u64);
+            .on_sample(sample, rate.unwrap_or(0), self.max_datagram as u64, queued);
         self.adapt_lower_bounds();
-        self.full_pipe.on_sample(sample, rate, &self.model.rounds);
+        let fastest = self.model.rounds.fastest();
+        let waited = fastest.is_some_and(|rtt| self.is_queued(rtt));
+        self.full_pipe
+            .on_sample(sample, rate, &self.model.rounds, waited);
         self.check_startup_done(sample);
         self.check_drain_done(sample, now);
         self.update_cycle(sample, rate, now);

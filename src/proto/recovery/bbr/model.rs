@@ -23,6 +23,8 @@ pub(super) struct Rounds {
     pub(super) count: u64,
     /// Whether this acknowledgement began one.
     pub(super) started: bool,
+    /// The shortest round trip in this one, and in the one before.
+    fastest: [Option<Duration>; 2],
     window_full: bool,
     /// Whether the window was in full use in the last round or is in this one.
     pub(super) window_limited: bool,
@@ -40,13 +42,21 @@ impl Rounds {
         self.window_limited |= full;
     }
 
+    /// The round trip of the fastest packet in the last round.
+    pub(super) const fn fastest(&self) -> Option<Duration> {
+        self.fastest[1]
+    }
+
     fn on_sample(&mut self, sample: &Sample) {
         self.started = sample.sent.delivered >= self.end;
         if self.started {
             self.restart(sample.total_delivered);
             self.count += 1;
             self.window_limited = core::mem::take(&mut self.window_full);
+            self.fastest = [None, self.fastest[0]];
         }
+        let fastest = self.fastest[0].unwrap_or(sample.rtt);
+        self.fastest[0] = Some(fastest.min(sample.rtt));
     }
 }
 

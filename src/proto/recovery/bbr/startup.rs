@@ -7,6 +7,9 @@ use crate::time::Instant;
 
 /// Rounds without growth that make a full pipe (§5.3.1.2).
 const FLAT_ROUNDS: u32 = 3;
+/// As many while even the fastest packet of a round meets a queue: then the bottleneck worked without a pause, and
+/// nothing but the path has kept the rate from growing.
+const QUEUED_FLAT_ROUNDS: u32 = 1;
 /// What counts as growth, in hundredths.
 const GROWTH: u64 = 125;
 /// Lost packets in a round that end Startup (§5.3.1.3).
@@ -34,7 +37,14 @@ impl FullPipe {
         self.now = false;
     }
 
-    pub(super) fn on_sample(&mut self, sample: &Sample, rate: Option<u64>, rounds: &Rounds) {
+    /// `waited`: all packets of the last round met a queue.
+    pub(super) fn on_sample(
+        &mut self,
+        sample: &Sample,
+        rate: Option<u64>,
+        rounds: &Rounds,
+        waited: bool,
+    ) {
         let Some(rate) = rate else { return };
         if self.now || !rounds.started || sample.sent.app_limited {
             return;
@@ -44,7 +54,12 @@ impl FullPipe {
             return;
         }
         self.flat += 1;
-        self.now = self.flat >= FLAT_ROUNDS;
+        let enough = if waited && !self.reached {
+            QUEUED_FLAT_ROUNDS
+        } else {
+            FLAT_ROUNDS
+        };
+        self.now = self.flat >= enough;
         self.reached |= self.now;
     }
 }

@@ -423,7 +423,7 @@ fn read_fast(streams: &mut Streams) -> u64 {
         deliver(streams, &[piece(2, end, false, &chunk)]).unwrap();
         end += streams.read(StreamId(2), chunk.len(), &mut Vec::new()) as u64;
         now = now + Duration::from_millis(1);
-        streams.tune(Duration::from_secs(1), now);
+        streams.tune(Duration::from_millis(100), now);
         drain(streams);
     }
     end
@@ -437,6 +437,42 @@ fn a_stream_that_is_read_as_fast_as_it_comes_gets_more_credit() {
     assert_eq!(streams.check(&[piece(2, far, false, b"x")]), Ok(()));
     let beyond = piece(2, end + WINDOW_MAX, false, b"x");
     assert_eq!(streams.check(&[beyond]), Err(StreamViolation::FlowControl));
+}
+
+/// Sends pages of stream 2 in round trips, all but the one at `missing`; says how many were let through.
+fn send_pages(streams: &mut Streams, missing: u64, reads: bool) -> u64 {
+    let page = [7; PAGE];
+    let (mut passed, mut now) = (0, Instant::ZERO);
+    for number in (0..2 * WINDOW_MAX / PAGE as u64).filter(|number| *number != missing) {
+        let piece = piece(2, number * PAGE as u64, false, &page);
+        passed += u64::from(deliver(streams, &[piece]).is_ok());
+        if reads {
+            streams.read(StreamId(2), PAGE, &mut Vec::new());
+        }
+        now = now + Duration::from_millis(4);
+        streams.tune(Duration::from_secs(1), now);
+        drain(streams);
+    }
+    passed
+}
+
+#[test]
+fn what_waits_behind_a_gap_of_a_stream_that_is_read_makes_its_window_grow() {
+    let mut streams = Streams::new();
+    let pages = send_pages(&mut streams, 3, true);
+    let first = STREAM_WINDOW / PAGE as u64;
+    assert!(pages > 10 * first, "{pages}");
+    assert!(pages < WINDOW_MAX / PAGE as u64 + 3, "{pages}");
+}
+
+#[test]
+fn streams_that_nobody_reads_make_no_window_grow_with_or_without_a_gap() {
+    for missing in [0, 3, u64::MAX] {
+        let mut streams = Streams::new();
+        let gap = u64::from(missing != u64::MAX);
+        let pages = send_pages(&mut streams, missing, false);
+        assert_eq!(pages, STREAM_WINDOW / PAGE as u64 - gap);
+    }
 }
 
 #[test]

@@ -71,6 +71,20 @@ fn bbr_fills_paths_that_lose_nothing_a_hundredth_and_a_twentieth() {
 }
 
 #[test]
+fn losses_of_the_path_do_not_bound_bbr_when_it_probes() {
+    let result = solo(Congestion::Bbr, Path::new(20, 50, 50), ms(40_000));
+    assert!(result.used >= 91.0, "{}", result.used);
+    assert!(result.own_loss <= 1.0, "{}", result.own_loss);
+}
+
+#[test]
+fn the_start_on_a_long_path_ends_once_its_queue_is_seen() {
+    let result = solo(Congestion::Bbr, Path::new(100, 300, 0), ms(10_000));
+    assert!(result.used >= 70.0, "{}", result.used);
+    assert!(result.queue <= 0.22, "{}", result.queue);
+}
+
+#[test]
 fn bbr_leaves_newreno_its_share_whoever_comes_first() {
     for late in [false, true] {
         let kinds = [Congestion::Bbr, Congestion::NewReno];
