@@ -160,7 +160,7 @@ impl Left {
             })
         });
         loss.frame |= !matches!(counted, Some(Ok(())));
-        places.sort_by_key(|place| place.position);
+        places.sort_unstable_by_key(|place| place.position);
         Self { places, loss }
     }
 
