@@ -8,5 +8,24 @@ pub(crate) mod atomic {
 }
 
 pub(crate) mod thread {
-    pub(crate) use std::thread::{Builder, JoinHandle, panicking, park_timeout};
+    use std::io;
+    use std::thread::Builder;
+
+    pub(crate) use std::thread::{JoinHandle, panicking, park_timeout};
+
+    /// Starts a thread called `name`.
+    ///
+    /// # Errors
+    /// The system's, if it gives no thread.
+    pub(crate) fn start(
+        name: &str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        start_boxed(name, Box::new(body))
+    }
+
+    /// Of one type, since the standard library's part of a thread is compiled anew for each.
+    fn start_boxed(name: &str, body: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
+        Builder::new().name(name.to_owned()).spawn(body)
+    }
 }

@@ -6,12 +6,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
 use std::process;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::net::{LogLine, os};
+use crate::sync::thread;
 
 /// A request to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +66,7 @@ pub fn on_continue(tell: impl Fn() + Send + 'static) -> io::Result<()> {
     {
         let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGCONT])?;
         let wait = move || signals.forever().for_each(|_| tell());
-        Builder::new().name("continue".to_owned()).spawn(wait)?;
+        thread::start("continue", wait)?;
     }
     #[cfg(not(unix))]
     drop(tell);
@@ -88,7 +88,7 @@ fn wanted() -> impl Iterator<Item = Signal> {
 #[derive(Debug)]
 pub struct Signals {
     waiter: imp::Waiter,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Signals {
@@ -109,10 +109,9 @@ impl Signals {
             flag::register_conditional_shutdown(signal.number(), code, flag)?;
         }
         let (waiter, mut wait) = imp::open()?;
-        let thread = Builder::new().name("signals".to_owned()).spawn(move || {
+        let thread = thread::start("signals", move || {
             let Some(first) = wait() else { return };
-            let goodbye = Builder::new().name("goodbye".to_owned());
-            let goodbye = goodbye.spawn(move || deliver(first));
+            let goodbye = thread::start("goodbye", move || deliver(first));
             let second = wait();
             // From here on the handler itself ends the program.
             ends_at_once.store(true, Ordering::SeqCst);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::Sender;
-use std::thread::Builder;
 use std::time::Duration;
 
 use crate::chat::{Incoming, Name, Outgoing, State};
@@ -13,6 +12,7 @@ use crate::cli::talk::network::Input;
 use crate::id::PeerId;
 use crate::net::{Clock, Signal, suspend};
 use crate::store::{self, Entry};
+use crate::sync::thread;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
@@ -488,6 +488,6 @@ pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io
             }
         }
     };
-    Builder::new().name("input".to_owned()).spawn(forward)?;
+    thread::start("input", forward)?;
     Ok(())
 }
