@@ -459,7 +459,7 @@ impl Conversation {
             return Err(self.goal.failure(self.peer(&peer), tries, now));
         }
         if let Some((peer, addresses)) = self.goal.call_again(now) {
-            self.connect(peer, &addresses)?;
+            self.reach(peer, &addresses)?;
         }
         self.make_calls();
         self.answer_late(now)?;
