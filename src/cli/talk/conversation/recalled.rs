@@ -209,13 +209,13 @@ impl Conversation {
             });
             return Ok(None);
         };
-        let before = self.state.sent.said();
+        let (before, waiting) = (self.state.sent.said(), self.state.pending.len());
         let text = message.text.clone().into_bytes();
         if let Some(end) = self.say(Some(message.peer), text)? {
             return Ok(Some(end));
         }
         let end = self.say_batch()?;
-        if self.state.sent.said() > before || self.state.pending.is_some() {
+        if self.state.sent.said() > before || self.state.pending.len() > waiting {
             self.state.backlog.forget(&message);
         }
         Ok(end)
