@@ -374,8 +374,8 @@ impl Conversation {
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
-                Ok(Input::Continued) => {
-                    if let Some(end) = self.on_continued()? {
+                Ok(Input::Job(what)) => {
+                    if let Some(end) = self.on_job_control(what)? {
                         return Ok(end);
                     }
                 }
