@@ -29,3 +29,18 @@ pub(crate) mod thread {
         Builder::new().name(name.to_owned()).spawn(body)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread::current;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_has_its_name() {
+        let (named, names) = std::sync::mpsc::channel();
+        let tell = move || named.send(current().name().map(str::to_owned)).unwrap();
+        thread::start("wood", tell).unwrap().join().unwrap();
+        assert_eq!(names.recv().unwrap().as_deref(), Some("wood"));
+    }
+}
