@@ -48,38 +48,13 @@ impl Signal {
     }
 }
 
-/// Stops this process, and those that were started with it, until the shell lets them go on: what Ctrl+Z
-/// does where a terminal does not do it. Nothing where there is no such thing.
-pub fn suspend() {
-    #[cfg(unix)]
-    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
-}
-
-/// Calls `tell` each time this process goes on after it was stopped, by whomever, on a thread that ends with it.
-/// Never where processes are not stopped.
-///
-/// # Errors
-///
-/// The system's, if a handler cannot be installed or a thread not be started.
-pub fn on_continue(tell: impl Fn() + Send + 'static) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGCONT])?;
-        let wait = move || signals.forever().for_each(|_| tell());
-        Builder::new().name("continue".to_owned()).spawn(wait)?;
-    }
-    #[cfg(not(unix))]
-    drop(tell);
-    Ok(())
-}
-
 /// The signals that end the program.
 const ALL: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
 
 /// Those of them that nobody has told the system to ignore: `nohup` still works.
 fn wanted() -> impl Iterator<Item = Signal> {
     ALL.into_iter()
-        .filter(|&signal| signal != Signal::Hangup || !os::hangup_is_ignored())
+        .filter(|&signal| signal != Signal::Hangup || !os::is_ignored(signal.number()))
 }
 
 /// The thread that waits for signals. Dropping it ends the thread; a signal that comes later ends

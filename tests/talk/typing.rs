@@ -247,14 +247,15 @@ fn what_is_asked_for_in_lines_does_not_wait_for_a_message_that_waits_for_room() 
         let mut all = String::new();
         std::io::Read::read_to_string(&mut printed, &mut all).map(|_| all)
     });
-    for text in ["first", "second", "third"] {
-        person.said(&format!("]: {text}"));
-    }
+    let texts = ["first", "second", "third"];
+    let said = texts.map(|text| person.said(&format!("]: {text}")));
+    let number = said[2].split(['[', ']']).nth(1).unwrap();
+    person.said(&format!("[{number}] delivered"));
     person.say("/quit");
     person.end();
     drop(listener.kill());
     let all = read.join().unwrap().unwrap();
     assert!(!all.contains("never taken"));
-    let at = ["first", "second", "third"].map(|text| all.find(&format!("\talice\t{text}\n")));
+    let at = texts.map(|text| all.find(&format!("\talice\t{text}\n")));
     assert!(at.is_sorted() && at[0].is_some(), "{at:?}");
 }

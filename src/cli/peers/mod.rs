@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::args::{PeerArgs, PeersAddArgs, PeersCommand, PeersRenameArgs, PeersRevokeArgs};
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned};
-use crate::cli::turn::BRIEF;
+use crate::cli::turn::{BRIEF, PATIENCE};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::id::PeerId;
 use crate::store::{
@@ -55,9 +55,10 @@ const fn changes(command: &PeersCommand) -> bool {
 /// Lets a running program go by the list at once. Without that it finds the change by itself, within two seconds.
 ///
 /// `decided`: who was verified. A program in which the words differed, and which could not write that down, can see
-/// no decision in a file that says what it said before.
+/// no decision in a file that says what it said before, so that it is waited for if it is busy.
 fn tell_running(decided: Option<&PeerId>, context: &Context) {
-    if let Ok(Some(mut running)) = Running::find(context, BRIEF) {
+    let patience = decided.map_or(BRIEF, |_| PATIENCE);
+    if let Ok(Some(mut running)) = Running::find(context, patience) {
         let decided = decided.map(|key| key_text(key).to_string());
         let params = Params::default().with("decided", decided);
         let _: Result<serde_json::Value, Error> = running.ask("reload", params, Duration::ZERO);

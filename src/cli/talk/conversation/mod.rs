@@ -56,6 +56,7 @@ use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pending::Pending;
 use crate::cli::talk::conversation::pings::Pinging;
+use crate::cli::talk::conversation::recalled::Quote;
 use crate::cli::talk::conversation::searches::Searches;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
@@ -179,7 +180,7 @@ pub(in crate::cli::talk) struct State {
     /// What lines have shown.
     backlog: Backlog,
     /// What the next line to somebody answers.
-    quote: Option<(PeerId, String)>,
+    quote: Option<Quote>,
     links: BTreeMap<PeerId, Link>,
     /// Whose words are on the table.
     comparing: BTreeMap<PeerId, Comparing>,
@@ -374,8 +375,8 @@ impl Conversation {
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
-                Ok(Input::Continued) => {
-                    if let Some(end) = self.on_continued()? {
+                Ok(Input::Job(what)) => {
+                    if let Some(end) = self.on_job_control(what)? {
                         return Ok(end);
                     }
                 }
