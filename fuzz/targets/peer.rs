@@ -15,6 +15,8 @@ use super::input::Input;
 
 /// Commands of one run; each costs a packet and what it causes.
 const MAX_COMMANDS: usize = 200;
+/// Messages of one contact that are shown to an owner who takes none.
+const MAX_UNTAKEN: usize = 64;
 /// Time that may pass in one run: a timer that fires too often is seen in less.
 const MAX_TIME: Duration = Duration::from_secs(20 * 60);
 
@@ -230,10 +232,17 @@ impl Run {
     }
 
     fn honest(&mut self, input: &mut Input<'_>) {
-        if self.has_innocent && input.byte() < 64 {
+        if self.has_innocent && input.byte() < 64 && self.is_shown_more() {
             self.scene.victim.polls = true;
             self.scene.chat();
         }
+    }
+
+    /// Whether the victim's owner would be shown another line of the innocent.
+    fn is_shown_more(&self) -> bool {
+        let innocent = self.scene.innocent.id().into();
+        let untaken = self.scene.victim.untaken.iter();
+        self.scene.victim.takes || untaken.filter(|it| it.0 == innocent).count() < MAX_UNTAKEN
     }
 
     /// The victim writes to the hostile peer, now and then at length.

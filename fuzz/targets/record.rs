@@ -255,7 +255,8 @@ fn fresh() -> Fresh {
     let disk = Memory::new(Vec::new());
     drop(open(disk.clone(), Keep::Off).expect("memory takes everything"));
     let wrapped = {
-        let reading = database(disk.clone()).begin_read().expect("it is sound");
+        let database = database(disk.clone());
+        let reading = database.begin_read().expect("it is sound");
         let meta = TableDefinition::<&str, &[u8]>::new("meta");
         let meta = reading.open_table(meta).expect("it is sound");
         let row = meta.get("key").expect("it is sound");

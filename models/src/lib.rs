@@ -31,6 +31,16 @@ pub(crate) mod sync {
     }
 
     pub(crate) mod thread {
-        pub(crate) use shuttle::thread::{Builder, JoinHandle, panicking, park_timeout};
+        use shuttle::thread::Builder;
+        use std::io;
+
+        pub(crate) use shuttle::thread::{JoinHandle, panicking, park_timeout};
+
+        pub(crate) fn start(
+            name: &str,
+            body: impl FnOnce() + Send + 'static,
+        ) -> io::Result<JoinHandle<()>> {
+            Builder::new().name(name.to_owned()).spawn(body)
+        }
     }
 }

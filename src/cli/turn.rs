@@ -14,7 +14,7 @@ use crate::store::{ErrorKind, IdentityLock};
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How long whoever wants the identity waits for a command that has it for a moment, such as `send`, and for a
-/// program that has it to answer.
+/// program that has it to answer; and whoever can do without that answer.
 pub(super) const BRIEF: Duration = Duration::from_secs(5);
 
 /// How long whoever wants its answer waits for a program that is busy: it answers nobody while it rewrites its history

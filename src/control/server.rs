@@ -4,12 +4,12 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::control::os::{Listener, Place, Stream, Waker};
 use crate::control::queue::{Client, Kind};
 use crate::json::LINE_MAX_LEN;
+use crate::sync::thread;
 
 /// Clients at one time. One more waits in the system's queue until another one has left.
 const MAX_CLIENTS: usize = 32;
@@ -47,7 +47,7 @@ pub struct Incoming {
 #[derive(Debug)]
 pub struct Server {
     all: Arc<All>,
-    accepting: Option<(Waker, JoinHandle<()>)>,
+    accepting: Option<(Waker, thread::JoinHandle<()>)>,
     /// Ends when every writer has.
     writers: Receiver<()>,
 }
@@ -80,7 +80,7 @@ impl Server {
         let all = Arc::new(All::default());
         let shared = Arc::clone(&all);
         let accept = move || accept(&listener, patience, &shared, &tell, &alive);
-        let accepting = Builder::new().name("control".to_owned()).spawn(accept)?;
+        let accepting = thread::start("control", accept)?;
         Ok(Self {
             all,
             accepting: Some((waker, accepting)),
@@ -155,7 +155,7 @@ where
         write_lines(&writer, output, &told);
         drop(alive);
     };
-    Builder::new().name("control-out".to_owned()).spawn(write)?;
+    thread::start("control-out", write)?;
     all.lock().push((client.clone(), stream));
     all.count.fetch_add(1, Ordering::SeqCst);
     let (shared, told, reader) = (Arc::clone(all), tell.clone(), client.clone());
@@ -165,7 +165,7 @@ where
         shared.lock().retain(|(open, _)| !open.is(&reader));
         shared.count.fetch_sub(1, Ordering::SeqCst);
     };
-    let reading = Builder::new().name("control-in".to_owned()).spawn(read);
+    let reading = thread::start("control-in", read);
     if reading.is_err() {
         client.close();
         all.lock().retain(|(open, _)| !open.is(&client));

@@ -5,7 +5,8 @@ use core::time::Duration;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+
+use crate::sync::thread;
 
 /// Something that was noted.
 pub(super) struct Noted<T> {
@@ -18,7 +19,7 @@ pub(super) struct Noted<T> {
 pub(super) struct Background<T> {
     queue: Mutex<Option<SyncSender<Noted<T>>>>,
     missing: Arc<AtomicU64>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
     /// Closed by the thread when it ends.
     ended: Mutex<Receiver<()>>,
 }
@@ -38,8 +39,7 @@ impl<T: Send + 'static> Background<T> {
         let missing = Arc::new(AtomicU64::new(0));
         let unsaid = Arc::clone(&missing);
         let (runs, ended): (Sender<()>, _) = channel();
-        let thread = Builder::new().name(name.to_owned());
-        let thread = thread.spawn(move || {
+        let thread = thread::start(name, move || {
             let _runs = runs;
             body(&waiting, &unsaid);
         })?;

@@ -25,7 +25,7 @@ use crate::net::trace::Trace;
 use crate::net::turn::Who;
 use crate::net::udp::{Batch, Socket};
 use crate::net::{handshaker, recv, send};
-use crate::sync::thread::{Builder, JoinHandle, panicking};
+use crate::sync::thread::{JoinHandle, panicking, start};
 use crate::time::Instant;
 
 /// The body of a thread.
@@ -85,10 +85,8 @@ impl Driver {
         };
         for (name, body) in THREADS {
             let shared = Arc::clone(&driver.handle.shared);
-            let thread = Builder::new().name(name.to_owned());
-            driver
-                .threads
-                .push(thread.spawn(move || watch(&shared, name, body))?);
+            let thread = start(name, move || watch(&shared, name, body))?;
+            driver.threads.push(thread);
         }
         Ok(driver)
     }

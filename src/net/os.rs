@@ -15,6 +15,7 @@ mod imp {
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
+    use rustix::process::{getpgid, getpgrp, getppid, getsid};
     use rustix::time::{ClockId, clock_gettime};
 
     /// Time since an arbitrary point.
@@ -105,17 +106,33 @@ mod imp {
         Ok(None)
     }
 
-    /// Whether our parent told the system to ignore hang-ups for us, as `nohup` does. Known on Linux
+    /// Whether our parent told the system to ignore a signal for us, as `nohup` does with hang-ups. Known on Linux
     /// only.
-    pub(crate) fn hangup_is_ignored() -> bool {
-        std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
+    pub(crate) fn is_ignored(signal: i32) -> bool {
+        std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
     }
 
-    /// Whether signal 1, the lowest bit of the hexadecimal mask, is in `SigIgn:`.
-    fn ignores_hangup(status: &str) -> bool {
+    /// Whether a signal is in `SigIgn:`. Signal 1 is the lowest bit of the hexadecimal mask.
+    fn ignores(status: &str, signal: i32) -> bool {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-            .is_some_and(|m| m & 1 == 1)
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| {
+            mask.checked_shr(signal.cast_unsigned() - 1)
+                .is_some_and(|m| m & 1 == 1)
+        })
+    }
+
+    /// Whether somebody is there who could let this process go on once it has stopped: a parent in its session
+    /// and in another process group, as a shell is. The system stops nobody by SIGTSTP for whom there is none
+    /// (POSIX, "orphaned process group"). A parent in the same group may have such a parent itself, unless it
+    /// leads the session.
+    pub(crate) fn can_be_continued() -> bool {
+        let Some(parent) = getppid() else {
+            return false;
+        };
+        let session = getsid(Some(parent)).ok();
+        let is_ours = session.is_some() && session == getsid(None).ok();
+        is_ours && (getpgid(Some(parent)).ok() != Some(getpgrp()) || session != Some(parent))
     }
 
     /// Whether a complaint is always in the queue of [`next_complaint`], so that an error of the
@@ -136,13 +153,10 @@ mod imp {
 
         #[test]
         fn an_ignored_hangup_is_read_from_the_mask() {
-            assert!(ignores_hangup(
-                "Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"
-            ));
-            assert!(!ignores_hangup(
-                "Name:\tx\nSigIgn:\t0000000000001000\nSigCgt:\t1\n"
-            ));
-            assert!(!ignores_hangup("Name:\tx\n"));
+            let status = "Name:\tx\nSigIgn:\t0000000000081001\nSigCgt:\t2\n";
+            let ignored = (1..=64).filter(|signal| ignores(status, *signal));
+            assert_eq!(ignored.collect::<Vec<_>>(), [1, 13, 20]);
+            assert!(!ignores("Name:\tx\n", 1));
         }
 
         #[test]
@@ -225,7 +239,7 @@ mod imp {
     }
 
     /// There is nothing like it.
-    pub(crate) fn hangup_is_ignored() -> bool {
+    pub(crate) fn is_ignored(_signal: i32) -> bool {
         false
     }
 

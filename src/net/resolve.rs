@@ -4,11 +4,11 @@
 use core::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
-use std::thread;
 
 use thiserror::Error;
 
 use crate::net::address::Family;
+use crate::sync::thread;
 
 /// The most addresses of one name that are tried: a name's owner must not choose how many datagrams
 /// we send.
@@ -95,9 +95,7 @@ impl Host {
             Self::Name { name, port } => {
                 let lookup = move || done(lookup(&name, port, family));
                 // Whoever waits at the other end of a channel sees it closed if this fails.
-                let _ = thread::Builder::new()
-                    .name("resolve".to_owned())
-                    .spawn(lookup);
+                let _ = thread::start("resolve", lookup);
             }
         }
     }

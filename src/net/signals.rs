@@ -6,12 +6,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
 use std::process;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::net::{LogLine, os};
+use crate::sync::thread;
 
 /// A request to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,38 +48,13 @@ impl Signal {
     }
 }
 
-/// Stops this process, and those that were started with it, until the shell lets them go on: what Ctrl+Z
-/// does where a terminal does not do it. Nothing where there is no such thing.
-pub fn suspend() {
-    #[cfg(unix)]
-    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
-}
-
-/// Calls `tell` each time this process goes on after it was stopped, by whomever, on a thread that ends with it.
-/// Never where processes are not stopped.
-///
-/// # Errors
-///
-/// The system's, if a handler cannot be installed or a thread not be started.
-pub fn on_continue(tell: impl Fn() + Send + 'static) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGCONT])?;
-        let wait = move || signals.forever().for_each(|_| tell());
-        Builder::new().name("continue".to_owned()).spawn(wait)?;
-    }
-    #[cfg(not(unix))]
-    drop(tell);
-    Ok(())
-}
-
 /// The signals that end the program.
 const ALL: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
 
 /// Those of them that nobody has told the system to ignore: `nohup` still works.
 fn wanted() -> impl Iterator<Item = Signal> {
     ALL.into_iter()
-        .filter(|&signal| signal != Signal::Hangup || !os::hangup_is_ignored())
+        .filter(|&signal| signal != Signal::Hangup || !os::is_ignored(signal.number()))
 }
 
 /// The thread that waits for signals. Dropping it ends the thread; a signal that comes later ends
@@ -88,7 +63,7 @@ fn wanted() -> impl Iterator<Item = Signal> {
 #[derive(Debug)]
 pub struct Signals {
     waiter: imp::Waiter,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Signals {
@@ -109,10 +84,9 @@ impl Signals {
             flag::register_conditional_shutdown(signal.number(), code, flag)?;
         }
         let (waiter, mut wait) = imp::open()?;
-        let thread = Builder::new().name("signals".to_owned()).spawn(move || {
+        let thread = thread::start("signals", move || {
             let Some(first) = wait() else { return };
-            let goodbye = Builder::new().name("goodbye".to_owned());
-            let goodbye = goodbye.spawn(move || deliver(first));
+            let goodbye = thread::start("goodbye", move || deliver(first));
             let second = wait();
             // From here on the handler itself ends the program.
             ends_at_once.store(true, Ordering::SeqCst);

@@ -287,6 +287,8 @@ pub struct SessionStatus {
     pub waiting: bool,
     /// Whether the peer is unknown and waits for our decision.
     pub guest: bool,
+    /// The version that the peer has shown, if it is not called because that is newer than ours.
+    pub newer_version: Option<u16>,
     /// The smoothed round-trip time, once there is a sample.
     pub rtt: Option<Duration>,
     /// What was lost on the path lately; none before anything was acknowledged or lost.

@@ -189,6 +189,12 @@ impl PathState {
         here.into_iter().chain(self.old_address())
     }
 
+    /// Where a goodbye of `len` bytes goes: the peer may be where it was heard last, though nothing answered there.
+    pub(crate) fn farewell(&self, len: usize) -> impl Iterator<Item = SocketAddr> + use<> {
+        let kept = self.kept.as_ref().and_then(|kept| kept.within(len));
+        self.everywhere(len).chain(kept)
+    }
+
     /// The present address, if it is proved and not the last that the owner was told of.
     pub(crate) fn take_news(&mut self) -> Option<SocketAddr> {
         let is_news = self.last_proved() == Some(self.address) && self.address != self.told;

@@ -46,15 +46,20 @@ impl Safe {
 
     /// All parts in a row with our own words between them.
     pub fn join(parts: impl IntoIterator<Item = Self>, separator: &'static str) -> Self {
-        let mut joined = String::new();
-        for (position, part) in parts.into_iter().enumerate() {
-            if position > 0 {
-                joined.push_str(separator);
-            }
-            joined.push_str(&part.0);
-        }
-        Self(joined)
+        join(&mut parts.into_iter(), separator)
     }
+}
+
+/// Compiled once, not anew for each sort of iterator.
+fn join(parts: &mut dyn Iterator<Item = Safe>, separator: &str) -> Safe {
+    let mut joined = String::new();
+    for (position, part) in parts.enumerate() {
+        if position > 0 {
+            joined.push_str(separator);
+        }
+        joined.push_str(&part.0);
+    }
+    Safe(joined)
 }
 
 impl fmt::Display for Safe {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use crate::chat::Name;
 use crate::chat::words::ShortCode;
+use crate::commands::{self, Typed};
 use crate::id::PeerId;
-use crate::text::Safe;
+use crate::text::{Safe, typeable};
 use crate::time::{Instant, UnixTime};
 use crate::tui::clock::Zone;
 use crate::tui::editor::Editor;
@@ -14,6 +15,7 @@ use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
 use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket};
 use crate::tui::log::{Anchor, Line, Log, shifted};
+use crate::tui::quotes::{Quote, Quotes};
 
 /// A conversation.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(super) struct Conversation {
     pub(super) log: Log,
     pub(super) editor: Editor,
     pub(super) history: History,
+    /// What the text quotes that is being written.
+    pub(super) quotes: Quotes,
     /// Where the screen stands, if not at the end.
     pub(super) anchor: Option<Anchor>,
     /// Messages that were not seen, with their entries.
@@ -80,6 +84,7 @@ impl Conversation {
             log: Log::default(),
             editor: Editor::default(),
             history: History::default(),
+            quotes: Quotes::default(),
             anchor: None,
             unseen: Vec::new(),
             lost: 0,
@@ -170,6 +175,7 @@ impl Conversation {
         for entry in unseen.chain(&mut self.selected) {
             *entry = shifted(*entry, number);
         }
+        self.quotes.shift(number);
         self.anchor = self.anchor.map(|anchor| anchor.shifted(number));
         self.lose();
         number
@@ -297,7 +303,65 @@ impl Conversation {
             self.selected = self.selected.filter(|it| it != entry);
             self.log.delete(*entry);
         }
+        // Of what is not here any more only its time is known.
+        self.forget_quotes(before);
         gone.iter().filter(|(_, is_message)| *is_message).count()
+    }
+
+    /// Puts the first line of a message before what is being written.
+    pub(super) fn quote(&mut self, entry: u64) {
+        let Some(found) = self.log.get(entry) else {
+            return;
+        };
+        let quote = commands::quoted(found.raw());
+        self.quotes.push(entry, found.at, &quote);
+        self.editor.set(&(quote + self.editor.text()));
+        (self.selected, self.anchor) = (None, None);
+    }
+
+    /// Takes away a message. Nothing that is being written quotes it any more, and it is not among what was typed.
+    pub(super) fn delete(&mut self, entry: u64) {
+        let Some(found) = self.log.get(entry) else {
+            return;
+        };
+        let said = matches!(found.kind, Kind::Ours(..)).then(|| found.raw().to_owned());
+        self.selected = self.selected.filter(|it| *it != entry);
+        self.log.delete(entry);
+        self.forget_quotes(Some(UnixTime(0)));
+        self.forget_typed(|line, _| said.as_deref().is_some_and(|said| is_said(line, said)));
+    }
+
+    /// Takes quotes of what is deleted, or not here any more and older than `before`, out of what is being written.
+    fn forget_quotes(&mut self, before: Option<UnixTime>) {
+        let log = &self.log;
+        let is_gone = |quote: &Quote| match log.get(quote.entry) {
+            Some(entry) => entry.kind == Kind::Deleted,
+            None => before.is_none_or(|before| quote.at < before),
+        };
+        for quote in self.quotes.forget(is_gone) {
+            self.editor.forget(|text| quote.find(text));
+            self.history.forget_written(|text| quote.find(text));
+        }
+    }
+
+    /// Forgets lines that were typed at some time. Whoever looks at one of them has back what was being written.
+    pub(super) fn forget_typed(&mut self, goes: impl Fn(&str, UnixTime) -> bool) {
+        let forgotten = self.history.forget(goes);
+        if forgotten.lines.is_empty() {
+            return;
+        }
+        let is_it = |text: &str| {
+            let shown = forgotten
+                .lines
+                .iter()
+                .any(|line| typeable(line).as_str() == text);
+            shown.then_some(0..text.len())
+        };
+        let is_shown = is_it(self.editor.text()).is_some();
+        self.editor.forget(is_it);
+        if let Some(written) = forgotten.written.filter(|_| is_shown) {
+            self.editor.put_back(&written);
+        }
     }
 
     /// What is here of it, as it is read outside.
@@ -327,4 +391,9 @@ impl Conversation {
         let (number, entry) = failed.nth(n.checked_sub(1)?)?;
         Some((number, entry.raw().to_owned()))
     }
+}
+
+/// Whether this line says that to the person in whose conversation it was typed.
+fn is_said(line: &str, said: &str) -> bool {
+    matches!(Typed::parse(line), Typed::Say(text) if text == said)
 }

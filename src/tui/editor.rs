@@ -89,6 +89,25 @@ impl Editor {
         text
     }
 
+    /// Takes what `find` finds out of the text and of what could be yanked, for good: nothing is left to undo.
+    pub(super) fn forget(&mut self, find: impl Fn(&str) -> Option<Range<usize>>) {
+        (self.is_typing, self.undo) = (false, Vec::new());
+        if let Some(range) = find(&self.text) {
+            let inside = self.caret.clamp(range.start, range.end) - range.start;
+            self.text.drain(range);
+            self.caret = self.at_boundary(self.caret - inside);
+        }
+        if let Some(range) = find(&self.killed) {
+            self.killed.drain(range);
+        }
+    }
+
+    /// Shows what was being written before; nothing is left to undo.
+    pub(super) fn put_back(&mut self, text: &str) {
+        self.set(text);
+        self.undo.clear();
+    }
+
     pub(super) fn go(&mut self, way: Move) {
         self.is_typing = false;
         self.caret = self.target(way);

@@ -1,26 +1,82 @@
 //! What was typed before, newest last.
 
+use core::ops::Range;
+
+use crate::time::UnixTime;
+
 /// Lines that are remembered.
 const MAX_LINES: usize = 500;
 
 /// The lines, and where in them somebody stands who looks through them.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    lines: Vec<String>,
+    lines: Vec<Past>,
     /// The line that is shown, and what was being written before that.
     shown: Option<(usize, String)>,
 }
 
+/// A line, and when it was typed last.
+#[derive(Debug)]
+struct Past {
+    line: String,
+    at: UnixTime,
+}
+
+/// Lines that are remembered no longer.
+#[derive(Debug, Default)]
+pub(super) struct Forgotten {
+    pub(super) lines: Vec<String>,
+    /// What was being written before one of them was shown, if one was.
+    pub(super) written: Option<String>,
+}
+
 impl History {
-    pub(super) fn push(&mut self, line: &str) {
+    pub(super) fn push(&mut self, line: &str, at: UnixTime) {
         self.shown = None;
-        if self.lines.last().is_some_and(|last| last == line) {
+        if let Some(last) = self.lines.last_mut().filter(|last| last.line == line) {
+            last.at = at;
             return;
         }
         if self.lines.len() == MAX_LINES {
             self.lines.remove(0);
         }
-        self.lines.push(line.to_owned());
+        let line = line.to_owned();
+        self.lines.push(Past { line, at });
+    }
+
+    /// Takes lines away.
+    pub(super) fn forget(&mut self, goes: impl Fn(&str, UnixTime) -> bool) -> Forgotten {
+        let mut forgotten = Forgotten::default();
+        let shown = self.shown.take();
+        let (mut index, mut left) = (0, 0);
+        let mut shown_at = None;
+        self.lines.retain(|past| {
+            let stays = !goes(&past.line, past.at);
+            if stays {
+                if shown.as_ref().is_some_and(|(at, _)| *at == index) {
+                    shown_at = Some(left);
+                }
+                left += 1;
+            } else {
+                forgotten.lines.push(past.line.clone());
+            }
+            index += 1;
+            stays
+        });
+        match (shown, shown_at) {
+            (Some((_, written)), Some(at)) => self.shown = Some((at, written)),
+            (shown, _) => forgotten.written = shown.map(|(_, written)| written),
+        }
+        forgotten
+    }
+
+    /// Takes what `find` finds out of what was being written before a line was shown.
+    pub(super) fn forget_written(&mut self, find: impl Fn(&str) -> Option<Range<usize>>) {
+        if let Some((_, written)) = &mut self.shown
+            && let Some(range) = find(written)
+        {
+            written.drain(range);
+        }
     }
 
     /// The line before the one that is shown; `written` comes back at the other end.
@@ -34,16 +90,16 @@ impl History {
         }
         let at = at.saturating_sub(1);
         self.shown = Some((at, written));
-        self.lines.get(at).map(String::as_str)
+        self.lines.get(at).map(|past| past.line.as_str())
     }
 
     /// The line after the one that is shown; at the end what was being written.
     pub(super) fn newer(&mut self) -> Option<String> {
         let (at, written) = self.shown.take()?;
         match self.lines.get(at + 1) {
-            Some(line) => {
+            Some(past) => {
                 self.shown = Some((at + 1, written));
-                Some(line.clone())
+                Some(past.line.clone())
             }
             None => Some(written),
         }
@@ -51,8 +107,8 @@ impl History {
 
     /// The `skip`th line from the end that contains `part`.
     pub(super) fn find(&self, part: &str, skip: usize) -> Option<&str> {
-        let found = self.lines.iter().rev().filter(|line| line.contains(part));
-        found.map(String::as_str).nth(skip)
+        let newest = self.lines.iter().rev().map(|past| past.line.as_str());
+        newest.filter(|line| line.contains(part)).nth(skip)
     }
 }
 
@@ -65,7 +121,7 @@ mod tests {
         let mut history = History::default();
         assert_eq!(history.older("draft"), None);
         for line in ["one", "two", "two"] {
-            history.push(line);
+            history.push(line, UnixTime(0));
         }
         assert_eq!(history.older("draft"), Some("two"));
         assert_eq!(history.older("two"), Some("one"));
@@ -79,10 +135,28 @@ mod tests {
     fn lines_are_found_from_the_end() {
         let mut history = History::default();
         for line in ["go bob", "say", "go carol"] {
-            history.push(line);
+            history.push(line, UnixTime(0));
         }
         assert_eq!(history.find("go", 0), Some("go carol"));
         assert_eq!(history.find("go", 1), Some("go bob"));
         assert_eq!(history.find("go", 2), None);
+    }
+
+    #[test]
+    fn whoever_looks_through_them_stays_where_he_is_when_others_go() {
+        let mut history = History::default();
+        for (line, at) in [("one", 1), ("two", 2), ("three", 3), ("four", 4)] {
+            history.push(line, UnixTime(at));
+        }
+        history.older("draft");
+        assert_eq!(history.older("four"), Some("three"));
+        let forgotten = history.forget(|_, at| at < UnixTime(3));
+        assert_eq!(forgotten.lines, ["one", "two"]);
+        assert_eq!(forgotten.written, None);
+        assert_eq!(history.older("three"), Some("three"), "it is the oldest");
+        let forgotten = history.forget(|line, _| line == "three");
+        assert_eq!(forgotten.written.as_deref(), Some("draft"));
+        assert_eq!(history.older("draft"), Some("four"));
+        assert_eq!(history.newer().as_deref(), Some("draft"));
     }
 }

@@ -27,6 +27,7 @@ mod log;
 mod osc;
 mod paint;
 mod places;
+mod quotes;
 mod reader;
 mod search;
 mod terminal;

@@ -8,7 +8,6 @@ use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::panic;
 use std::sync::Once;
 use std::sync::mpsc::channel;
-use std::thread::Builder;
 
 use ratatui_core::backend::{Backend, ClearType};
 use ratatui_core::buffer::Buffer;
@@ -27,6 +26,7 @@ use ratatui_crossterm::crossterm::terminal::{
 use ratatui_crossterm::crossterm::{execute, queue};
 
 use crate::commands::clipboard;
+use crate::sync::thread;
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
@@ -252,7 +252,7 @@ pub fn restore() {
         let _ = leave(&mut stdout());
         let _ = done.send(());
     };
-    if Builder::new().name("leave".to_owned()).spawn(write).is_ok() {
+    if thread::start("leave", write).is_ok() {
         let _ = is_done.recv_timeout(TO_WRITE);
     }
     HOLD.left();

@@ -62,7 +62,7 @@ fn what_a_program_says_meanwhile_is_not_taken_for_a_message_that_waits_for_room(
 }
 
 /// As many messages wait for bob as can.
-fn fill(alice: &Home) {
+pub(crate) fn fill(alice: &Home) {
     let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
     for id in 1..=OUTBOX {
         let request = json!({ "cmd": "send", "id": id, "peer": "bob", "text": "for later" });

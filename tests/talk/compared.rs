@@ -152,6 +152,36 @@ fn somebody_whose_words_differed_is_not_let_in_again_because_that_could_not_be_w
     quit(listener);
 }
 
+/// The decision leaves the file as it was, so that no look at it finds anything.
+#[test]
+fn a_decision_elsewhere_counts_though_the_file_says_what_it_said_before() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, mut caller) = two(&alice, &bob);
+    agree(&mut listener, &mut caller);
+    // Nothing new can be written.
+    let backup = alice.path("known-peers.bak");
+    fs::remove_file(&backup).unwrap();
+    fs::create_dir(&backup).unwrap();
+    listener.say("/differ");
+    listener.said("that is tried again");
+    caller.end();
+    listener.say("a secret");
+    listener.said("the words that you compared with bob differed");
+    decide(&alice, "bob");
+    assert!(alice.known_peers().contains(" verified="));
+    listener.say("for bob");
+    listener.said(" me [");
+    // Another comparison of the same day counts again, and is noted when it can be.
+    listener.say("/differ");
+    listener.said("that is tried again");
+    fs::remove_dir(backup).unwrap();
+    until("a line that says so", || {
+        listener.is_read(core::time::Duration::from_millis(20));
+        alice.known_peers().contains(" differed=").then_some(())
+    });
+    quit(listener);
+}
+
 #[test]
 fn what_waits_for_somebody_whose_words_differed_is_kept_until_somebody_decides() {
     let (alice, bob) = Home::friends();

@@ -305,3 +305,31 @@ fn what_an_earlier_run_left_tells_when_it_came_and_goes_with_the_history() {
     listener.said("me [1]: 20");
     assert_eq!(quit(listener).code, Some(0));
 }
+
+/// The next line would have sent it when it was gone.
+#[test]
+fn what_is_deleted_meanwhile_is_not_quoted_in_lines() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    sees_prompt(&mut listener, "alice");
+    for gone in [true, false] {
+        caller.say("a secret");
+        listener.said("a secret");
+        listener.say("/reply");
+        listener.shown("alice (answer)> ");
+        let before = if gone { "2126-11-28" } else { "2026-01-01" };
+        bob.run(&[
+            "history", "purge", "--in", "alice", "--before", before, "--yes",
+        ]);
+        if gone {
+            listener.said("what your next line would have answered is deleted");
+        }
+        listener.say("plain");
+        let line = caller.said("plain");
+        let quotes = line.ends_with("\tbob\t> a secret\\nplain");
+        assert_eq!(quotes, !gone, "{line:?}");
+        assert_eq!(line.ends_with("\tbob\tplain"), gone, "{line:?}");
+    }
+    assert_eq!(quit(listener).code, Some(0));
+}

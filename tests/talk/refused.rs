@@ -1,18 +1,25 @@
 //! What becomes of a screen when somebody wants nothing of us.
 
+use std::fs;
 use std::net::SocketAddr;
 
 use rustix::process::Signal;
 
-use crate::home::Home;
-use crate::program::Program;
+use crate::home::{Home, free_port};
+use crate::program::{Program, until};
 use crate::screen::Person;
 
 /// alice has connected to bob on a screen; he listens in lines.
 fn talking() -> (Person, Program, SocketAddr, Home, Home) {
+    talking_with(&[])
+}
+
+fn talking_with(options: &[&str]) -> (Person, Program, SocketAddr, Home, Home) {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);
-    let mut person = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
+    let address_text = address.to_string();
+    let connect = [&["connect", "bob", &address_text], options].concat();
+    let mut person = Person::starts(&alice, &connect);
     person.sees("secure: bob");
     listener.told("secure: alice");
     (person, listener, address, alice, bob)
@@ -52,6 +59,32 @@ fn who_has_talked_and_then_refuses_us_ends_no_screen() {
     person.sees("bob refused the connection");
     person.says("/whois");
     person.sees("your next message asks it to take you in again");
+}
+
+/// bob has a newer program by now, which he has shown; `--retry` would call him in an older version.
+#[test]
+fn who_has_talked_and_then_speaks_a_newer_version_ends_no_screen() {
+    let own = free_port();
+    let (mut person, mut listener, _, alice, bob) =
+        talking_with(&["--retry", "--bind", &own.to_string()]);
+    person.says("hello");
+    listener.said("hello");
+    let known = until("what he has shown", || {
+        let known = alice.known_peers();
+        known.contains(" version=1").then_some(known)
+    });
+    let newer = known.replace(" version=1", " version=2");
+    fs::write(alice.path("known-peers"), newer).unwrap();
+    // Somebody else's line tells when the file counts.
+    alice.knows("carol", &Home::new());
+    person.sees("2 carol");
+    listener.signal(Signal::TERM);
+    listener.end();
+    person.sees("error: bob has used protocol version 2 before; this program");
+    person.sees("─── bob has used protocol version 2, this program speaks 1; it has to call ─");
+    person.says("until you call");
+    let mut caller = bob.connect("alice", own, &[]);
+    caller.said("until you call");
 }
 
 #[test]

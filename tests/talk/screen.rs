@@ -31,7 +31,7 @@ impl Person {
         Self::runs(home.command(args))
     }
 
-    fn runs(mut command: Command) -> Self {
+    pub(crate) fn runs(mut command: Command) -> Self {
         let (ours, theirs) = open_pair();
         let terminal = ours.try_clone().unwrap();
         resize(&terminal, 80, 24);

@@ -1,7 +1,11 @@
 //! A screen whose process is stopped, by its own Ctrl+Z or by others.
 
-use rustix::process::Signal;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
+
+use serde_json::Value;
 
 use crate::home::Home;
 use crate::screen::{Person, is_given_back, two};
@@ -34,6 +38,55 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
         "the mouse is on as before"
     );
     assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
+}
+
+/// `kill -TSTP` stopped it with the screen on the terminal, and the shell in its modes.
+#[test]
+fn whoever_stops_it_as_a_shell_does_finds_the_terminal_given_back() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on");
+    person.presses("half a thought");
+    person.sees("> half a thought");
+    for _ in 0..2 {
+        person.program.signal(Signal::TSTP);
+        person.program.stops();
+        person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
+        person.waits("the cursor", |vt| vt.modes.contains("?25"));
+        assert!(
+            is_given_back(&person.vt, &person.modes()),
+            "{:?}",
+            person.vt.modes
+        );
+        person.vt = Vt::new(80, 24);
+        person.program.signal(Signal::CONT);
+        person.sees("> half a thought");
+        assert!(person.vt.modes.contains("?1049"));
+        assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
+    }
+    person.presses("\u{15}/quit\r");
+    assert_eq!(person.ends().0.code, Some(0));
+}
+
+/// Nobody could let it go on who is not in its session: `xterm -e securechat`.
+#[test]
+fn without_a_shell_that_could_let_it_go_on_nothing_stops_it() {
+    let home = Home::new();
+    let program = home.command(&["listen", "127.0.0.1:0"]);
+    let mut alone = Command::new("setsid");
+    alone.arg("--wait").arg(program.get_program());
+    alone.args(program.get_args());
+    let mut person = Person::runs(alone);
+    person.sees("listening on");
+    let status = home.run(&["status", "--json"]).rest;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let pid = Pid::from_raw(i32::try_from(status["pid"].as_i64().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::TSTP).unwrap();
+    person.presses("\u{1a}");
+    person.says("/myid");
+    person.sees("others can run:");
+    person.says("/quit");
+    assert_eq!(person.ends().0.code, Some(0));
 }
 
 /// The shell, or whoever used the terminal meanwhile, left it in other modes, with other text on it.

@@ -1,7 +1,10 @@
 //! What is typed at a real (pseudo-)terminal: to whom it goes, in how many messages, and where the cursor stands.
 
-use crate::home::Home;
+use crate::beside::fill;
+use crate::home::{Home, listening};
+use crate::program::Program;
 use crate::screen::{Person, address_on, two};
+use crate::terminal::{sees_prompt, start};
 use crate::vt::Vt;
 
 /// The last row of a screen of 24.
@@ -210,4 +213,49 @@ fn what_was_read_in_an_earlier_run_rings_nothing_at_the_next() {
     );
     screen.presses("\u{1b}2");
     screen.sees("bob      read long ago");
+}
+
+/// In lines: a command stood in the queue behind the message, and even `/quit` waited for the other side.
+#[test]
+fn what_is_asked_for_in_lines_does_not_wait_for_a_message_that_waits_for_room() {
+    let (alice, bob) = Home::friends();
+    fill(&alice);
+    // Nothing is receipted before it is printed, so that there will be no room.
+    let (mut listener, mut printed) =
+        Program::with_stuck_reader(bob.command(&["listen", "127.0.0.1:0"]));
+    let address = listening(&mut listener).to_string();
+    let connect = || start(alice.command(&["connect", "bob", &address]));
+    let waits = "waits for room: too much of what was said before has yet to reach bob";
+    let mut person = connect();
+    sees_prompt(&mut person, "bob");
+    person.say("never taken");
+    person.said(waits);
+    person.say("/quit");
+    person.said("1 message was not taken");
+    person.end();
+    let mut person = connect();
+    sees_prompt(&mut person, "bob");
+    person.say("first");
+    person.said(waits);
+    person.say("second");
+    person.say("/help quit");
+    person.said("/quit  leave");
+    person.say("third");
+    person.say("/peers");
+    person.said("> bob  [not verified]  connected");
+    let read = std::thread::spawn(move || {
+        let mut all = String::new();
+        std::io::Read::read_to_string(&mut printed, &mut all).map(|_| all)
+    });
+    let texts = ["first", "second", "third"];
+    let said = texts.map(|text| person.said(&format!("]: {text}")));
+    let number = said[2].split(['[', ']']).nth(1).unwrap();
+    person.said(&format!("[{number}] delivered"));
+    person.say("/quit");
+    person.end();
+    drop(listener.kill());
+    let all = read.join().unwrap().unwrap();
+    assert!(!all.contains("never taken"));
+    let at = texts.map(|text| all.find(&format!("\talice\t{text}\n")));
+    assert!(at.is_sorted() && at[0].is_some(), "{at:?}");
 }

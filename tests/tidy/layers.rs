@@ -29,14 +29,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("json", &["text"]),
-    ("control", &["json"]),
+    ("control", &["sync", "json"]),
     ("plain", &["id", "time", "text", "chat"]),
-    ("tui", &["id", "time", "text", "commands", "chat"]),
+    ("tui", &["id", "sync", "time", "text", "commands", "chat"]),
     (
         "cli",
         &[
-            "id", "time", "text", "commands", "wire", "crypto", "proto", "chat", "sim", "store",
-            "net", "plain", "tui", "json", "control",
+            "id", "sync", "time", "text", "commands", "wire", "crypto", "proto", "chat", "sim",
+            "store", "net", "plain", "tui", "json", "control",
         ],
     ),
 ];

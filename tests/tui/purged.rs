@@ -183,3 +183,117 @@ fn a_list_of_what_was_found_loses_it() {
     };
     assert_eq!((which.peer, which.name.sequence), (BOB, 2));
 }
+
+/// It could be read, brought back and sent when the message was gone.
+#[test]
+fn a_draft_quotes_nothing_that_is_purged_and_stays() {
+    let mut screen = Screen::with_three(80, 24);
+    screen.say(BOB, "their secret\nand more");
+    screen.key("alt-up");
+    screen.key("r");
+    screen.type_in("my words");
+    screen.key("up");
+    screen.key("ctrl-e");
+    screen.key("ctrl-u");
+    screen.key("ctrl-y");
+    assert!(screen.text().contains("\n> > their secret\n  my words"));
+    screen.tell(purged(Some(CAROL), None));
+    assert!(
+        screen.text().contains("> their secret"),
+        "with somebody else"
+    );
+    screen.tell(purged(Some(BOB), None));
+    assert!(screen.text().contains("\n> my words"), "{}", screen.text());
+    for key in ["ctrl-y", "ctrl-_", "ctrl-_", "ctrl-_", "ctrl-_"] {
+        assert!(!screen.text().contains("secret"), "{}", screen.text());
+        screen.key(key);
+    }
+    assert!(!screen.text().contains("secret"), "{}", screen.text());
+    assert!(screen.text().contains("\n> my words"), "{}", screen.text());
+}
+
+#[test]
+fn a_draft_goes_on_quoting_what_stays_and_nothing_that_is_deleted_alone() {
+    let mut screen = Screen::with_three(80, 24);
+    screen.say(BOB, "old");
+    screen.seconds(60);
+    let before = screen.now().unix;
+    screen.say(BOB, "new");
+    screen.send("waits");
+    for above in (1..=3).rev() {
+        (0..above).for_each(|_| screen.key("alt-up"));
+        screen.key("r");
+    }
+    screen.type_in("mine");
+    assert!(
+        screen
+            .text()
+            .contains("\n> > waits\n  > new\n  > old\n  mine")
+    );
+    screen.tell(purged(None, Some(before)));
+    assert!(screen.text().contains("\n> > waits\n  > new\n  mine"));
+    let said = screen.message(BOB, "");
+    let name = securechat::chat::Name {
+        sequence: said.name.sequence - 1,
+        ..said.name
+    };
+    let which = Which {
+        peer: BOB,
+        name,
+        is_ours: false,
+    };
+    screen.tell(Told::Deleted(which));
+    screen.tell(purged(None, None));
+    assert!(
+        screen.text().contains("\n> > waits\n  mine"),
+        "{}",
+        screen.text()
+    );
+}
+
+#[test]
+fn what_was_typed_to_say_it_cannot_be_brought_back() {
+    let mut screen = Screen::with_three(80, 24);
+    for line in ["my secret", "@carol for carol", "//bin/sh"] {
+        let name = screen.send(line);
+        let peer = if line.starts_with('@') { CAROL } else { BOB };
+        screen.state(peer, name, State::Delivered);
+    }
+    screen.line("/info");
+    screen.seconds(60);
+    let before = screen.now().unix;
+    screen.line("/msg bob lately");
+    screen.type_in("draft");
+    let past = |screen: &mut Screen| {
+        let shown = |screen: &mut Screen| screen.rows().last().unwrap().clone();
+        let mut lines = Vec::new();
+        loop {
+            screen.key("up");
+            let line = shown(screen);
+            if lines.last() == Some(&line) {
+                break;
+            }
+            lines.push(line);
+        }
+        lines
+    };
+    let all = [
+        "/msg bob lately",
+        "/info",
+        "//bin/sh",
+        "@carol for carol",
+        "my secret",
+    ];
+    let wanted = |at: &[usize]| {
+        at.iter()
+            .map(|at| format!("> {}", all[*at]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(past(&mut screen), wanted(&[0, 1, 2, 3, 4]));
+    screen.tell(purged(Some(BOB), Some(before)));
+    assert_eq!(screen.rows().last().unwrap(), "> draft", "it was shown");
+    assert_eq!(past(&mut screen), wanted(&[0, 1, 3]));
+    screen.tell(purged(None, None));
+    assert_eq!(screen.rows().last().unwrap(), "> draft");
+    assert_eq!(past(&mut screen), wanted(&[1]));
+}

@@ -3,11 +3,8 @@
 //! `cargo bench --bench stack -- [--small] [handshake] [seal] [tunnel] [messages] [bulk]`
 
 use std::hint::black_box;
-use std::sync::Arc;
 
-use boringtun::noise::rate_limiter::RateLimiter;
-use boringtun::noise::{Tunn, TunnResult};
-use boringtun::x25519;
+use boringtun::noise::TunnResult;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
@@ -15,6 +12,7 @@ use securechat::crypto::for_testing_only::resolver_of;
 use securechat::crypto::{StaticSecret, accept, initiate};
 use securechat::id::PeerId;
 use securechat_peers::measure::{Case, Scale, median, print, take_turns, timed, wanted};
+use securechat_peers::wireguard::{Boring, ip_packet, wire};
 use securechat_peers::{ours, quic};
 use snow::Builder;
 use snow::params::NoiseParams;
@@ -132,46 +130,6 @@ fn ml_kem_alone() {
     assert!(validate_public_key(black_box(pair.public_key())));
     let (ciphertext, _) = encapsulate(pair.public_key(), black_box([4; 32]));
     black_box(decapsulate(pair.private_key(), black_box(&ciphertext)));
-}
-
-/// Two WireGuard tunnels that answer any number of handshakes.
-struct Boring {
-    a: Tunn,
-    b: Tunn,
-}
-
-impl Boring {
-    fn new() -> Self {
-        let secrets = [[1; 32], [2; 32]].map(x25519::StaticSecret::from);
-        let publics = [0, 1].map(|at: usize| x25519::PublicKey::from(&secrets[at]));
-        let [a, b] = secrets;
-        let limiter = |own| Some(Arc::new(RateLimiter::new(own, u64::MAX)));
-        let psk = Some([3; 32]);
-        Self {
-            a: Tunn::new(a, publics[1], psk, None, 1, limiter(&publics[0])),
-            b: Tunn::new(b, publics[0], psk, None, 2, limiter(&publics[1])),
-        }
-    }
-
-    fn handshake(&mut self) {
-        let (mut init, mut response, mut confirmation, mut last) =
-            ([0; 256], [0; 256], [0; 256], [0; 256]);
-        let init = wire(self.a.format_handshake_initiation(&mut init, true));
-        let response = wire(self.b.decapsulate(None, init, &mut response));
-        let confirmation = wire(self.a.decapsulate(None, response, &mut confirmation));
-        let done = self.b.decapsulate(None, confirmation, &mut last);
-        assert!(
-            matches!(done, TunnResult::Done),
-            "the keepalive confirms the session"
-        );
-    }
-}
-
-fn wire<'a>(result: TunnResult<'a>) -> &'a [u8] {
-    match result {
-        TunnResult::WriteToNetwork(bytes) => bytes,
-        other => panic!("nothing to send: {other:?}"),
-    }
 }
 
 /// Lets two keys that meet again and again meet once, as boringtun does at a tunnel's start.
@@ -379,14 +337,6 @@ fn seals(scale: Scale) {
             &["boringtun 0.7"],
         );
     }
-}
-
-/// What boringtun lets through.
-fn ip_packet(len: usize) -> Vec<u8> {
-    let mut packet = vec![0; len];
-    packet[0] = 0x45;
-    packet[2..4].copy_from_slice(&u16::try_from(len).expect("it is short").to_be_bytes());
-    packet
 }
 
 /// Both ends of a session of each build: the AEAD alone, and what a driver's threads do with a datagram.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::ExitCode;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::{Patient, network};
+use crate::cli::turn::PATIENCE;
 use crate::cli::{Error, Suggestion};
 use crate::control::{Connection, IS_SUPPORTED, Inspected, Place};
 use crate::id::PeerId;
@@ -124,7 +125,7 @@ fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) 
 
 /// Asks whoever serves it who that is.
 fn answer(path: &Path, mut connection: Connection, own: &PeerId) -> Check {
-    let asked = connection.ask("hello", &json!({}), core::time::Duration::ZERO);
+    let asked = connection.ask_within("hello", &json!({}), PATIENCE);
     let hello = match asked {
         Ok(Ok(hello)) => hello,
         Ok(Err(refusal)) => return failed(path, &std::io::Error::other(refusal.message)),

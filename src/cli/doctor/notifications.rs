@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, Read, stdout};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::sync_channel;
-use std::thread::Builder;
 use std::time::Duration;
 
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::talk;
 use crate::store::Notify;
+use crate::sync::thread;
 use crate::tui::{Osc, Through};
 
 const WHAT: &str = "notifications";
@@ -89,7 +89,7 @@ fn answer(mut child: Child) -> Option<String> {
         // Nobody waits any more if it took too long.
         let _ = sender.send(is_read.then_some(text));
     };
-    let reads = Builder::new().name("tmux".to_owned()).spawn(read);
+    let reads = thread::start("tmux", read);
     let text = reads.ok().and_then(|_| answers.recv_timeout(PATIENCE).ok());
     if text.is_none() {
         let _ = child.kill();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cli::control::Running;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::{Patient, network};
-use crate::cli::turn::BRIEF;
+use crate::cli::turn::PATIENCE;
 use crate::cli::{Context, Error, ExitCode, talk};
 use crate::control::IS_SUPPORTED;
 use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
@@ -205,7 +205,7 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
         config: patient.config.clone(),
         out: patient.out.clone(),
     };
-    let runs = match Running::find(&context, BRIEF) {
+    let runs = match Running::find(&context, PATIENCE) {
         // Where nobody can be asked, whoever has the identity is taken for one that talks.
         Ok(None) => !IS_SUPPORTED && network::ours(patient).is_some(),
         Ok(Some(_)) => true,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::args::{PeerArgs, PeersAddArgs, PeersCommand, PeersRenameArgs, PeersRevokeArgs};
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned};
-use crate::cli::turn::BRIEF;
+use crate::cli::turn::{BRIEF, PATIENCE};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::id::PeerId;
 use crate::store::{
@@ -20,20 +20,21 @@ use crate::store::{
 use crate::text::{Safe, safe_line};
 
 pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode, Error> {
+    let mut decided = None;
     match command {
         PeersCommand::List => list(context),
         PeersCommand::Add(args) => add(args, context),
         PeersCommand::Show(args) => show(args, context),
         PeersCommand::Rename(args) => rename(args, context),
         PeersCommand::Replace(args) => replace::replace(args, context),
-        PeersCommand::Verify(args) => verify::verify(args, context),
+        PeersCommand::Verify(args) => verify::verify(args, context).map(|key| decided = key),
         PeersCommand::Revoke(args) => revoke(args, context),
         PeersCommand::Remove(args) => remove(args, context),
         PeersCommand::Export(args) => exchange::export(args, context),
         PeersCommand::Import(args) => exchange::import(args, context),
     }?;
     if changes(command) {
-        tell_running(context);
+        tell_running(decided.as_ref(), context);
     }
     Ok(ExitCode::Done)
 }
@@ -52,10 +53,15 @@ const fn changes(command: &PeersCommand) -> bool {
 }
 
 /// Lets a running program go by the list at once. Without that it finds the change by itself, within two seconds.
-fn tell_running(context: &Context) {
-    if let Ok(Some(mut running)) = Running::find(context, BRIEF) {
-        let _: Result<serde_json::Value, Error> =
-            running.ask("reload", Params::default(), Duration::ZERO);
+///
+/// `decided`: who was verified. A program in which the words differed, and which could not write that down, can see
+/// no decision in a file that says what it said before, so that it is waited for if it is busy.
+fn tell_running(decided: Option<&PeerId>, context: &Context) {
+    let patience = decided.map_or(BRIEF, |_| PATIENCE);
+    if let Ok(Some(mut running)) = Running::find(context, patience) {
+        let decided = decided.map(|key| key_text(key).to_string());
+        let params = Params::default().with("decided", decided);
+        let _: Result<serde_json::Value, Error> = running.ask("reload", params, Duration::ZERO);
     }
 }
 

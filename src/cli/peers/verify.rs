@@ -14,13 +14,18 @@ use crate::text::{Safe, safe_line};
 const GROUP: usize = 5;
 const GROUPS_PER_LINE: usize = 4;
 
-pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<(), Error> {
+/// Whom our person has found to be who it should be; nobody if it was only asked for the sheet.
+///
+/// # Errors
+/// What it was typed or found instead; nothing is noted then.
+pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<Option<PeerId>, Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let key = super::find(&known, &args.name)?.key();
     known.check_not_revoked(&key)?;
     let own = identity::own_public(context)?;
     if args.print {
-        return print(&args.name, [&own, &key], context);
+        print(&args.name, [&own, &key], context)?;
+        return Ok(None);
     }
     let number = safety_number(&own, &key);
     let typed = match &args.number {
@@ -54,7 +59,7 @@ pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<(), Er
     }
     let done = safe_line(&args.name) + " is [verified] from now on";
     context.out.note(&done);
-    Ok(())
+    Ok(Some(key))
 }
 
 /// Notes that the owner of `key` is who it should be; false if the name has another key, which may have been

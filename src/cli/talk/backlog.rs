@@ -111,6 +111,11 @@ impl Backlog {
         newest.nth(n.checked_sub(1)?)
     }
 
+    /// Whether a message is among them.
+    pub(super) fn has(&self, which: Which) -> bool {
+        self.messages.iter().any(|it| it.which() == which)
+    }
+
     /// The message of ours that has this number, if it has failed.
     pub(super) fn failed(&self, number: usize) -> Option<&Spoken> {
         let number = u64::try_from(number).ok()?;

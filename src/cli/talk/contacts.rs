@@ -20,8 +20,8 @@ use crate::time::Instant;
 pub(super) struct Contacts {
     path: PathBuf,
     known: KnownPeers,
-    /// The file that `known` was read from.
-    stamp: Stamp,
+    /// The file that `known` was read from; none if it is to be read again in any case.
+    stamp: Option<Stamp>,
     /// The file as it was at the last look.
     seen: Stamp,
     /// Peers of this run only, by a key on the command line or a "yes" that could not be saved.
@@ -41,7 +41,7 @@ impl Contacts {
         Ok(Self {
             path,
             known,
-            stamp,
+            stamp: Some(stamp),
             seen: stamp,
             passing: BTreeMap::new(),
             test_keys,
@@ -79,14 +79,14 @@ impl Contacts {
     pub(super) fn refresh(&mut self) -> Result<Option<Changes>, store::Error> {
         let stamp = Stamp::of(&self.path);
         let is_settled = mem::replace(&mut self.seen, stamp) == stamp;
-        if !is_settled || stamp == self.stamp {
+        if !is_settled || self.stamp == Some(stamp) {
             return Ok(None);
         }
         let fresh = KnownPeers::load(&self.path);
         if Stamp::of(&self.path) != stamp {
             return Ok(None);
         }
-        self.stamp = stamp;
+        self.stamp = Some(stamp);
         let fresh = fresh?;
         let whose = |contacts: &Self| -> BTreeSet<PeerId> {
             let usable = contacts.usable().map(Peer::key);
@@ -112,6 +112,15 @@ impl Contacts {
     pub(super) fn reload(&mut self) -> Result<Option<Changes>, store::Error> {
         self.seen = Stamp::of(&self.path);
         self.refresh()
+    }
+
+    /// As [`Contacts::reload`], also if the file is the one that was read last.
+    ///
+    /// # Errors
+    /// As [`Contacts::refresh`].
+    pub(super) fn read_again(&mut self) -> Result<Option<Changes>, store::Error> {
+        self.stamp = None;
+        self.reload()
     }
 
     /// Changes the file.

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
-use std::thread::Builder;
 
 use crate::cli::talk::network::Input;
+use crate::sync::thread;
 use crate::text::{Safe, safe_line};
 use crate::tui::Files;
 
@@ -53,7 +53,7 @@ impl Lookup {
             // The conversation may be over.
             let _ = inputs.send(Input::Files(part, found));
         };
-        let started = Builder::new().name("files".to_owned()).spawn(look);
+        let started = thread::start("files", look);
         started.map(|_| ()).map_err(|error| {
             self.looking = None;
             safe_line(&error.to_string())
@@ -96,7 +96,7 @@ fn found(part: &str) -> io::Result<Files> {
             names.push(safe_line(directory) + name);
         }
     }
-    names.sort();
+    names.sort_unstable();
     let has_more = names.len() > MAX_OFFERED || entries.next().is_some();
     names.truncate(MAX_OFFERED);
     Ok(Files { names, has_more })

@@ -7,12 +7,12 @@
 use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
-use std::thread::Builder;
 use std::time::Duration;
 
 use crate::cli::talk::network::Input;
 use crate::net::Clock;
 use crate::store::{Program, end_group, lead_group};
+use crate::sync::thread;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -37,9 +37,7 @@ impl Hook {
     pub(super) fn start(program: Program, clock: Clock, inputs: Sender<Input>) -> io::Result<Self> {
         let (calls, waiting) = sync_channel(MAX_WAITING);
         let runner = Runner::new(program, clock, inputs);
-        Builder::new()
-            .name("notify".to_owned())
-            .spawn(move || runner.serve(&waiting))?;
+        thread::start("notify", move || runner.serve(&waiting))?;
         Ok(Self(calls))
     }
 

@@ -60,7 +60,7 @@ use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, input, settled};
 use crate::control::IS_SUPPORTED;
 use crate::json::LINE_MAX_LEN;
-use crate::net::{Bind, Clock, DEFAULT_PORT, Family, Socket, on_continue};
+use crate::net::{Bind, Clock, DEFAULT_PORT, Family, JobControl, Socket, on_job_control};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, Trust};
 use crate::store::{self, Callers, Config, Mode, Notify, key_text};
@@ -329,7 +329,7 @@ fn on_screen(
         }
     };
     read_keys(inputs.clone(), clock).map_err(|error| no_threads(&error))?;
-    on_continue(continued(inputs)).map_err(|error| no_threads(&error))?;
+    on_job_control(job_control(inputs)).map_err(|error| no_threads(&error))?;
     let typist = Typist::Person { sees_prompt: false };
     Ok(Some((
         Face::Screen(Box::new(screen)),
@@ -344,11 +344,11 @@ fn as_events(inputs: &Sender<Input>) -> Result<Ends, Error> {
     Ok((Face::events(), Typist::Program, lines))
 }
 
-fn continued(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {
+fn job_control(inputs: &Sender<Input>) -> impl Fn(JobControl) + Send + 'static + use<> {
     let inputs = inputs.clone();
-    move || {
+    move |what| {
         // The conversation may be over.
-        let _ = inputs.send(Input::Continued);
+        let _ = inputs.send(Input::Job(what));
     }
 }
 

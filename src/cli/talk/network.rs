@@ -9,7 +9,7 @@ use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::{Profile, cannot_bind};
 use crate::control::Happening;
 use crate::id::PeerId;
-use crate::net::{Bind, Clock, Driver, ResolveError, Signal, Socket};
+use crate::net::{Bind, Clock, Driver, JobControl, ResolveError, Signal, Socket};
 use crate::proto::EndpointConfig;
 use crate::store::KeyOffer;
 use crate::text::{Safe, safe_line};
@@ -33,8 +33,8 @@ pub(super) enum Input {
     Screen(tui::Input, Instant),
     /// What a part of a file name could become.
     Files(String, Result<Files, Safe>),
-    /// The process goes on after it was stopped.
-    Continued,
+    /// The process is to stop, or goes on.
+    Job(JobControl),
     /// Something happened at the control socket.
     Control(Happening),
 }

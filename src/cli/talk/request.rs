@@ -29,7 +29,7 @@ pub(super) enum Call {
     PeersRename(PeersRename),
     PeersRevoke(PeersRevoke),
     PeersRemove(Somebody),
-    Reload,
+    Reload(Reload),
     HistoryFind(HistoryFind),
     HistoryPurge(HistoryPurge),
     HistoryDelete(HistoryDelete),
@@ -127,6 +127,14 @@ pub(super) struct PeersRevoke {
     pub(super) reason: Option<String>,
 }
 
+/// `reload`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reload {
+    /// About whom a person has decided whether it is who it should be, as known-peers says.
+    pub(super) decided: Option<String>,
+}
+
 /// `history.find`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -211,7 +219,6 @@ impl Call {
             "hello" => nothing(Self::Hello),
             "status" => nothing(Self::Status),
             "peers.list" => nothing(Self::PeersList),
-            "reload" => nothing(Self::Reload),
             "subscribe" => nothing(Self::Subscribe),
             "quit" => nothing(Self::Quit),
             "send" => read(params).map(Self::Send),
@@ -227,6 +234,7 @@ impl Call {
             "peers.rename" => read(params).map(Self::PeersRename),
             "peers.revoke" => read(params).map(Self::PeersRevoke),
             "peers.remove" => read(params).map(Self::PeersRemove),
+            "reload" => read(params).map(Self::Reload),
             "history.find" => read(params).map(Self::HistoryFind),
             "history.delete" => read(params).map(Self::HistoryDelete),
             "history.purge" => read(params).map(Self::HistoryPurge),

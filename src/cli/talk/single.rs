@@ -51,7 +51,7 @@ impl Network {
                 | Input::Found(..)
                 | Input::Screen(..)
                 | Input::Files(..)
-                | Input::Continued
+                | Input::Job(_)
                 | Input::Control(_),
             )
             | Err(RecvTimeoutError::Timeout) => Woken::Look,

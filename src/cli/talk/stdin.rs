@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+
+use crate::sync::thread;
 
 /// What came from standard input.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,9 +72,7 @@ pub(in crate::cli) fn read_lines(
         let mut input = BufReader::with_capacity(READ_LEN, io::stdin().lock());
         forward(&mut input, largest, &sender, &wake);
     };
-    thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(read)?;
+    thread::start("input", read)?;
     Ok(Lines {
         handed_over,
         at_hand: VecDeque::new(),

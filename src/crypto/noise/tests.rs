@@ -394,8 +394,7 @@ fn every_step_stays_within_the_stack_that_is_scrubbed() {
         let message2 = responded.expect("keys are good").0;
         assert!(read_second(&mut alice.state, &message2, None).is_ok());
     };
-    let thread = std::thread::Builder::new()
-        .stack_size(std::env::var("SZ").map_or(SCRUB_LEN, |s| s.parse::<usize>().unwrap() * 1024));
+    let thread = std::thread::Builder::new().stack_size(SCRUB_LEN);
     let thread = thread.spawn(steps).expect("a thread starts");
     thread.join().expect("the handshake completes");
 }

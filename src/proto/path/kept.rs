@@ -8,7 +8,9 @@ use crate::proto::path::size::MIN_DATAGRAM_LEN;
 use crate::time::Instant;
 
 /// Authentic packets came from there, and its peer may have no reason to send another. What they paid
-/// for and was not spent goes on small challenges, and any that is out may still be answered.
+/// for and was not spent goes on small challenges, and any that is out may still be answered. A handshake
+/// would cost as much as 29 of them, and finds nobody whom they do not find while the keys last. Only a CLOSE has no
+/// second time.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) address: SocketAddr,
@@ -33,6 +35,12 @@ impl Kept {
     /// Whether `token` is one that was sent there.
     pub(super) fn has_asked(&self, token: Token) -> bool {
         self.proving.asked.iter().any(|asked| asked.token == token)
+    }
+
+    /// The address, if so many bytes are paid for.
+    pub(super) fn within(&self, len: usize) -> Option<SocketAddr> {
+        let left = self.proving.budget?.left();
+        (len <= left).then_some(self.address)
     }
 
     /// The challenge that is due and paid for.

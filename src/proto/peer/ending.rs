@@ -11,7 +11,7 @@ use crate::wire::frame::{CloseCode, Frame};
 
 impl Peer {
     /// Queues a sealed CLOSE, if there is a key to seal it with: also to the last proved address, if
-    /// the present one is not.
+    /// the present one is not, and to one that is kept in mind.
     pub(in crate::proto) fn say_close(
         &mut self,
         code: CloseCode,
@@ -24,7 +24,7 @@ impl Peer {
         let frame = Frame::Close(code);
         let (rng, scratch) = (&mut shared.rng, &mut shared.scratch);
         let datagram = connection.last_packet(&frame, rng, scratch, now);
-        for to in self.everywhere(datagram.len()) {
+        for to in self.farewell(datagram.len()) {
             if let Some(transmit) = self.lay_out(to, datagram.clone(), now) {
                 shared.transmit_unsealed(transmit);
             }

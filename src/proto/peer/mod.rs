@@ -256,6 +256,7 @@ impl Peer {
             heard: self.heard.map(|heard| now.saturating_since(heard)),
             waiting: self.pair.is_some() && !self.accepted,
             guest: self.is_guest(),
+            newer_version: (!self.may_be_called()).then_some(self.shown.version),
             rtt: self.connection.as_ref().and_then(|c| c.rtt()),
             loss: self.connection.as_ref().and_then(|c| c.loss()),
             unacked: self.connection.as_ref().and_then(|c| c.unacked(now)),

@@ -209,9 +209,9 @@ impl Peer {
     }
 
     /// Where a datagram of `len` bytes goes that is said once.
-    pub(super) fn everywhere(&self, len: usize) -> Vec<SocketAddr> {
+    pub(super) fn farewell(&self, len: usize) -> Vec<SocketAddr> {
         let path = self.path.iter();
-        path.flat_map(|path| path.everywhere(len)).collect()
+        path.flat_map(|path| path.farewell(len)).collect()
     }
 
     /// What an answer may take before a challenge is repeated.

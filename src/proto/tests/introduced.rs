@@ -162,6 +162,7 @@ fn whoever_turns_out_to_be_pinned_otherwise_is_put_out() {
 #[test]
 fn a_peer_that_spoke_a_newer_version_is_not_called_in_an_older_one() {
     let (mut a, mut b) = acquainted();
+    let b_id = b.id();
     let newer = Shown {
         signing_key: None,
         version: 2,
@@ -169,12 +170,15 @@ fn a_peer_that_spoke_a_newer_version_is_not_called_in_an_older_one() {
     remembers(&mut a, &b, newer);
     let refused = a.endpoint.connect(b.id(), &[], now(0));
     assert_eq!(refused, Err(ApiMisuse::NewerVersion(2)));
+    let newer_version = |a: &Side| a.endpoint.status(b_id, now(1)).unwrap().newer_version;
+    assert_eq!(newer_version(&a), Some(2));
     a.say(b.id(), b"wait", now(0));
     assert_eq!(settle(&mut a, &mut b, now(0)), 0);
     // It may call, and what it began goes on.
     b.endpoint.connect(a.id(), &[], now(1)).unwrap();
     settle(&mut a, &mut b, now(1));
     assert_eq!(b.lines(), [b"wait"]);
+    assert_eq!(newer_version(&a), None);
     a.endpoint.handle_timeout(now(175_000));
     a.say(b.id(), b"rekey", now(175_000));
     settle(&mut a, &mut b, now(175_000));

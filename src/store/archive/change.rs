@@ -156,7 +156,7 @@ impl Change<'_> {
     /// Forgets logs of a contact that has more of them than are remembered: those heard longest ago.
     pub(super) fn trim_logs(&mut self, contact: ContactId) -> Result<(), Fault> {
         let mut logs = self.logs_of(contact)?;
-        logs.sort();
+        logs.sort_unstable();
         let surplus = logs.len().saturating_sub(SeenLog::MOST);
         for (_, row) in logs.drain(..surplus) {
             self.remove(Table::Seen, &row)?;

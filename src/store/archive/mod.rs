@@ -19,6 +19,7 @@ mod keep;
 mod keys;
 mod logs;
 mod one;
+mod orders;
 mod overlay;
 mod pages;
 mod record;

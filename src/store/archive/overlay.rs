@@ -1,4 +1,5 @@
-//! Looking at a store without changing it: the database writes as soon as it opens one.
+//! Looking at a store without changing it: the database writes as soon as it opens one. Nor can a damaged one
+//! make it take more memory for a page than the file is long.
 
 use core::cell::Cell;
 use core::ops::Bound;
@@ -8,6 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
+
+use super::orders;
 
 /// Bytes that are kept together. A power of two.
 const BLOCK_LEN: usize = 4_096;
@@ -77,6 +80,26 @@ impl<B: StorageBackend> Overlay<B> {
         }
         Ok(block)
     }
+
+    fn read_as_it_is(&self, state: &State, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let end = offset.checked_add(out.len() as u64);
+        if end.is_none_or(|end| end > state.len) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let last = end.map_or(0, |end| end / BLOCK_LEN as u64);
+        let mut touched = state.blocks.range(offset / BLOCK_LEN as u64..=last);
+        if touched.next().is_none() && end.is_some_and(|end| end <= state.base_len) {
+            return self.base.read(offset, out);
+        }
+        let mut out = out;
+        for (number, within, count) in pieces(offset, out.len()) {
+            let block = self.block(state, number)?;
+            let (piece, rest) = out.split_at_mut(count);
+            piece.copy_from_slice(block.get(within..within + count).unwrap_or_default());
+            out = rest;
+        }
+        Ok(())
+    }
 }
 
 /// The pieces of `len` bytes from `offset` on: a block's number, where in it, and how many.
@@ -102,22 +125,8 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let state = self.state();
-        let end = offset.checked_add(out.len() as u64);
-        if end.is_none_or(|end| end > state.len) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let last = end.map_or(0, |end| end / BLOCK_LEN as u64);
-        let mut touched = state.blocks.range(offset / BLOCK_LEN as u64..=last);
-        if touched.next().is_none() && end.is_some_and(|end| end <= state.base_len) {
-            return self.base.read(offset, out);
-        }
-        let mut out = out;
-        for (number, within, count) in pieces(offset, out.len()) {
-            let block = self.block(&state, number)?;
-            let (piece, rest) = out.split_at_mut(count);
-            piece.copy_from_slice(block.get(within..within + count).unwrap_or_default());
-            out = rest;
-        }
+        self.read_as_it_is(&state, offset, out)?;
+        orders::bound(out, state.len);
         Ok(())
     }
 

@@ -160,7 +160,7 @@ impl Left {
             })
         });
         loss.frame |= !matches!(counted, Some(Ok(())));
-        places.sort_by_key(|place| place.position);
+        places.sort_unstable_by_key(|place| place.position);
         Self { places, loss }
     }
 
@@ -188,8 +188,8 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
-    use crate::chat::{ConversationId, Kind, LogId, Name, Outgoing};
     use crate::id::PeerId;
+    use crate::store::archive::tests::{incoming, name, outgoing};
     use crate::store::{Archive, Keep};
     use crate::time::UnixTime;
 
@@ -203,16 +203,7 @@ mod tests {
             Archive::open(&path, &secret, Keep::Forever, rng, UnixTime(1))
         };
         let (mut archive, _) = open().unwrap();
-        let message = Outgoing {
-            name: Name {
-                log: LogId(1),
-                sequence: 0,
-            },
-            kind: Kind::Text,
-            conversation: ConversationId::default(),
-            sent_at: UnixTime(1),
-            body: b"hello".as_slice().into(),
-        };
+        let message = outgoing(name(1, 0), "hello");
         let contact = PeerId::new([7; 32]).into();
         let queued = archive.change(UnixTime(1), |change| change.queue(contact, &message));
         queued.unwrap();
@@ -236,5 +227,40 @@ mod tests {
             (salvaged.found.entries.len(), salvaged.loss),
             (1, Loss::FRAME)
         );
+    }
+
+    /// A fuzzer met a page number that made the database take 4 GiB for a page, and fail over it.
+    #[test]
+    fn a_page_that_claims_to_be_larger_than_the_file_costs_neither_memory_nor_messages() {
+        const NAMES: &[u8] = b"historyinboxmetaoutboxseen";
+        const DESCRIPTION_LEN: usize = 76;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store");
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let rng = Box::new(ChaCha20Rng::from_seed([9; 32]));
+        let opened = Archive::open(&path, &secret, Keep::Forever, rng, UnixTime(1));
+        let (mut archive, _) = opened.unwrap();
+        let contact = PeerId::new([7; 32]).into();
+        let changed = archive.change(UnixTime(1), |change| {
+            change.receive(contact, &incoming(name(2, 0), "came"))?;
+            change.queue(contact, &outgoing(name(1, 0), "went"))
+        });
+        changed.unwrap();
+        drop(archive);
+        let mut bytes = fs::read(&path).unwrap();
+        let lists = bytes.windows(NAMES.len()).enumerate();
+        let lists: Vec<_> = lists.filter(|it| it.1 == NAMES).map(|it| it.0).collect();
+        for list in lists {
+            let inbox = list + NAMES.len() + DESCRIPTION_LEN;
+            assert_eq!(bytes[inbox], 3, "a table that is no multimap");
+            bytes[inbox + 17] |= 20 << 3;
+        }
+        fs::write(&path, &bytes).unwrap();
+        let salvaged = Salvaged::read(&path, &secret, &Filter::default()).unwrap();
+        let mut entries = salvaged.found.entries.into_iter();
+        let mut next = || entries.next().map(|it| it.body);
+        let bodies = [next(), next()].map(Option::unwrap_or_default);
+        assert_eq!(bodies, [b"went", b"came"], "{:?}", salvaged.loss);
+        assert_eq!(salvaged.loss, Loss::FRAME);
     }
 }

@@ -82,18 +82,44 @@ impl KnownPeers {
         path: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let mut held = Held::open(path)?;
+        let result = change(&mut held.peers).map_err(|error| error.at(&held.path))?;
+        held.save()?;
+        Ok(result)
+    }
+}
+
+/// A list that nobody else changes meanwhile.
+struct Held {
+    path: PathBuf,
+    peers: KnownPeers,
+    /// What the file said.
+    before: Option<Bytes>,
+    _lock: fs::File,
+}
+
+impl Held {
+    /// Waits for others who change the file, and reads it.
+    fn open(path: &Path) -> Result<Self, Error> {
         create_parent(path)?;
         check_parents(path)?;
-        let path = &follow(path);
-        let _held = hold(path)?;
-        let (mut peers, before) = match read(path)? {
+        let path = follow(path);
+        let lock = hold(&path)?;
+        let (peers, before) = match read(&path)? {
             Some((peers, before)) => (peers, Some(before)),
-            None => (Self::default(), None),
+            None => (KnownPeers::default(), None),
         };
-        peers.check_intact().map_err(|error| error.at(path))?;
-        let result = change(&mut peers).map_err(|error| error.at(path))?;
-        save(path, &peers.render(), before)?;
-        Ok(result)
+        peers.check_intact().map_err(|error| error.at(&path))?;
+        Ok(Self {
+            path,
+            peers,
+            before,
+            _lock: lock,
+        })
+    }
+
+    fn save(self) -> Result<(), Error> {
+        save(&self.path, &self.peers.render(), self.before)
     }
 }
 

@@ -74,7 +74,7 @@ impl App {
             return false;
         };
         match c.to_ascii_lowercase() {
-            'r' => self.quote(selected),
+            'r' => self.current_mut().quote(selected),
             'i' => self.tell_details(selected),
             'd' => {
                 let _ = self.delete_selected();

@@ -278,8 +278,7 @@ impl App {
             return;
         };
         if let Some(entry) = conversation.log.find(which.name, which.is_ours) {
-            conversation.selected = conversation.selected.filter(|it| *it != entry);
-            conversation.log.delete(entry);
+            conversation.delete(entry);
             self.tell(DELETED);
         }
     }
@@ -315,8 +314,9 @@ impl App {
         let Some(entry) = self.nth(n) else {
             return false;
         };
-        self.current_mut().editor.take();
-        self.quote(entry);
+        let conversation = self.current_mut();
+        conversation.editor.take();
+        conversation.quote(entry);
         true
     }
 
@@ -342,17 +342,6 @@ impl App {
             self.current_mut().log.delete(entry);
         }
         is_said
-    }
-
-    /// Puts the first line of a message before what is being written.
-    pub(super) fn quote(&mut self, entry: u64) {
-        let conversation = self.current_mut();
-        let Some(quote) = (conversation.log.get(entry)).map(|it| commands::quoted(it.raw())) else {
-            return;
-        };
-        let text = quote + conversation.editor.text();
-        conversation.editor.set(&text);
-        (conversation.selected, conversation.anchor) = (None, None);
     }
 
     pub(super) fn tell_details(&mut self, entry: u64) {

@@ -35,12 +35,14 @@ impl App {
             }
         };
         if is_done {
+            let at = self.now.unix;
             let of = here.and_then(|at| self.conversations.get_mut(at));
             let conversation = of.unwrap_or(&mut self.home);
-            conversation.history.push(&text);
+            conversation.history.push(&text, at);
             // A command may have put something there.
             if conversation.editor.text() == text {
                 conversation.editor.take();
+                conversation.quotes.clear();
             }
         }
     }

@@ -1,7 +1,10 @@
 //! What the core tells.
 
+use std::collections::BTreeSet;
+
+use crate::commands::{Command, Typed};
 use crate::id::PeerId;
-use crate::text::{Safe, count_messages};
+use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 use crate::tui::app::App;
 use crate::tui::bell;
@@ -158,9 +161,31 @@ impl App {
         let meant = self.conversations.iter_mut().filter(is_meant);
         let gone: usize = meant.map(|it| it.purge(before)).sum();
         self.forget_found(with, |hit| before.is_none_or(|before| hit.at < before));
+        self.forget_typed(with, before);
         if gone > 0 {
             self.find_hits();
             self.tell(count_messages(gone) + " deleted here; the other side keeps its own");
+        }
+    }
+
+    /// What was typed to say something that is kept no longer cannot be brought back either.
+    fn forget_typed(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
+        let others: BTreeSet<Safe> = (self.conversations.iter())
+            .filter(|it| with.is_some_and(|peer| peer != it.peer))
+            .map(|it| it.name.clone())
+            .collect();
+        for it in self.conversations.iter_mut().chain([&mut self.home]) {
+            let is_of_other = with.is_some_and(|peer| peer != it.peer);
+            it.forget_typed(|line, at| {
+                let is_to_other = match Typed::parse(line) {
+                    Typed::Say(_) => is_of_other,
+                    Typed::SayTo { name, .. } | Typed::Command(Command::Message(name, _)) => {
+                        others.contains(&safe_line(name))
+                    }
+                    Typed::Command(_) | Typed::Misused(_) | Typed::Unknown { .. } => true,
+                };
+                !is_to_other && before.is_none_or(|before| at < before)
+            });
         }
     }
 

@@ -22,12 +22,27 @@ impl Conversation {
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<(), Error> {
         match self.goal.on_resolved(found)? {
-            Some((peer, addresses)) => self.connect(peer, &addresses),
+            Some((peer, addresses)) => self.reach(peer, &addresses),
             None => Ok(()),
         }
     }
 
-    pub(super) fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+    /// Calls the one that the program is to reach.
+    ///
+    /// # Errors
+    /// SC16 if it speaks a newer version of the protocol, and there has been no talk that a screen stays for: it may
+    /// call then, but is not called.
+    pub(super) fn reach(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+        match self.connect(peer, addresses) {
+            Err(error @ Error::NewerVersion { .. }) if self.stays_after(peer) => {
+                self.complain(&error);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         if let Some(address) = addresses.first().copied() {
             let who = self.who(&peer);
             self.tell(&Fact::Connecting { who, address });

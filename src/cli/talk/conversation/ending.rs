@@ -49,7 +49,7 @@ impl Conversation {
         if self.goal.is_listening() && !self.state.sent.has_said() && !self.state.has_failed {
             return Ok(None);
         }
-        if self.state.sent.is_settled() && self.state.pending.is_none() {
+        if self.state.sent.is_settled() && self.state.pending.is_empty() {
             return Ok(Some(ExitCode::Done));
         }
         if now.saturating_since(ended) < self.linger {
@@ -99,10 +99,7 @@ impl Conversation {
         } else {
             0
         };
-        lines
-            + self.state.unsaid
-            + self.state.batch.len()
-            + usize::from(self.state.pending.is_some())
+        lines + self.state.unsaid + self.state.batch.len() + self.state.pending.len()
     }
 
     /// How a program that was done ends if a line that was piped in was refused, or failed.

@@ -159,22 +159,26 @@ impl Conversation {
     }
 
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
-        let why = self.label(&peer) + " refused";
+        let why = refusal(self.label(&peer), reason);
         self.on_kept_out(peer)?;
         let link = self.link(peer);
-        (link.why, link.wants_nothing) = (Some(why), true);
+        (link.why, link.wants_nothing) = (Some(why), reason == Refusal::UnknownKey);
         self.state.pings.remove(&peer);
         let own = self.own;
         self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
         self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
         let error = refused(self.peer(&peer), own, reason);
-        // A screen stays to be read, and for the others.
-        let stays = self.face.is_screen() && self.link(peer).has_stood;
-        if self.goal.is_to_reach(&peer) && !stays {
+        if self.goal.is_to_reach(&peer) && !self.stays_after(peer) {
             return Err(error);
         }
         self.complain(&error);
         Ok(self.goal.on_lost(&peer))
+    }
+
+    /// A screen that has talked stays, to be read and for the others, when there can be no session any more.
+    pub(super) fn stays_after(&self, peer: PeerId) -> bool {
+        let link = self.state.links.get(&peer);
+        self.face.is_screen() && link.is_some_and(|link| link.has_stood)
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
@@ -288,6 +292,14 @@ pub(in crate::cli::talk) fn refused(peer: crate::cli::Peer, own: PeerId, reason:
             theirs: VERSION.saturating_add(1),
             ours: VERSION,
         },
+    }
+}
+
+/// What somebody who answered with a refusal has done.
+fn refusal(label: Safe, reason: Refusal) -> Safe {
+    match reason {
+        Refusal::UnknownKey => label + " refused",
+        Refusal::Version => label + " no longer speaks version " + VERSION + " of the protocol",
     }
 }
 

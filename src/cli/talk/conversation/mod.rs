@@ -22,6 +22,7 @@ mod guests;
 mod messages;
 mod moving;
 mod news;
+mod pending;
 mod pings;
 mod prompt;
 mod quality;
@@ -53,9 +54,11 @@ use crate::cli::talk::conversation::deliveries::Wait;
 use crate::cli::talk::conversation::exporting::Export;
 use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
+use crate::cli::talk::conversation::pending::Pending;
 use crate::cli::talk::conversation::pings::Pinging;
+use crate::cli::talk::conversation::recalled::Quote;
 use crate::cli::talk::conversation::searches::Searches;
-use crate::cli::talk::conversation::typing::{Author, Batch};
+use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::Change;
 use crate::cli::talk::files::Lookup;
@@ -149,8 +152,8 @@ pub(in crate::cli::talk) struct State {
     batch: Batch,
     /// Messages that a screen had and nobody took, when it was closed.
     unsaid: usize,
-    /// A message that the outbox had no room for, and whether there may be some now.
-    pending: Option<(PeerId, String, Author)>,
+    /// Messages that the outbox had no room for, and whether there may be some now.
+    pending: Pending,
     has_room: bool,
     /// Unknown keys that wait for an answer; the first one has been asked about.
     guests: VecDeque<Guest>,
@@ -177,7 +180,7 @@ pub(in crate::cli::talk) struct State {
     /// What lines have shown.
     backlog: Backlog,
     /// What the next line to somebody answers.
-    quote: Option<(PeerId, String)>,
+    quote: Option<Quote>,
     links: BTreeMap<PeerId, Link>,
     /// Whose words are on the table.
     comparing: BTreeMap<PeerId, Comparing>,
@@ -372,8 +375,8 @@ impl Conversation {
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
                 Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
-                Ok(Input::Continued) => {
-                    if let Some(end) = self.on_continued()? {
+                Ok(Input::Job(what)) => {
+                    if let Some(end) = self.on_job_control(what)? {
                         return Ok(end);
                     }
                 }
@@ -459,7 +462,7 @@ impl Conversation {
             return Err(self.goal.failure(self.peer(&peer), tries, now));
         }
         if let Some((peer, addresses)) = self.goal.call_again(now) {
-            self.connect(peer, &addresses)?;
+            self.reach(peer, &addresses)?;
         }
         self.make_calls();
         self.answer_late(now)?;

@@ -12,6 +12,22 @@ use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 use crate::tui;
 
+/// What the next line to somebody answers.
+#[derive(Debug)]
+pub(super) struct Quote {
+    of: Which,
+    /// When that came, or was written.
+    at: UnixTime,
+    /// What stands before the line.
+    text: String,
+}
+
+impl Quote {
+    const fn peer(&self) -> PeerId {
+        self.of.contact.peer()
+    }
+}
+
 impl Conversation {
     /// Whether what is printed can be named again.
     fn remembers(&self) -> bool {
@@ -119,6 +135,7 @@ impl Conversation {
         }
         if matches!(done, Deletion::Done | Deletion::Lingers | Deletion::NotKept) {
             self.state.backlog.forget_deleted(which);
+            self.drop_quote_of(|quote| quote.of == which);
             if let Some(screen) = self.face.screen() {
                 screen.deleted(tui::Which {
                     peer: which.contact.peer(),
@@ -143,6 +160,12 @@ impl Conversation {
         let is_gone = is_gone(&gone, had_stopped, left);
         if is_gone {
             self.state.backlog.forget_purged(contact, before);
+            let kept = self.state.quote.as_ref().map(|quote| quote.of);
+            let is_kept = kept.is_some_and(|of| self.state.backlog.has(of));
+            self.drop_quote_of(|quote| {
+                let is_meant = contact.is_none_or(|contact| contact == quote.of.contact);
+                is_meant && !is_kept && before.is_none_or(|before| quote.at < before)
+            });
             if let Some(screen) = self.face.screen() {
                 screen.purged(contact.map(ContactId::peer), before);
             }
@@ -155,9 +178,13 @@ impl Conversation {
         let Some(message) = self.recall(n) else {
             return;
         };
-        let quote = commands::quoted(&message.text);
+        let quote = Quote {
+            of: message.which(),
+            at: message.at,
+            text: commands::quoted(&message.text),
+        };
         let words = Safe::from("your next line answers \"") + beginning(&message.text);
-        self.state.quote = Some((message.peer, quote));
+        self.state.quote = Some(quote);
         self.warn(words + "\" (an empty one: none does)");
     }
 
@@ -167,28 +194,37 @@ impl Conversation {
         peer: PeerId,
         text: Vec<u8>,
     ) -> Result<Option<ExitCode>, Error> {
-        let Some((of, quote)) = self.state.quote.take_if(|(of, _)| *of == peer) else {
+        let Some(quote) = self.state.quote.take_if(|quote| quote.peer() == peer) else {
             return self.say(Some(peer), text);
         };
         if let Some(end) = self.say_batch()? {
             return Ok(Some(end));
         }
-        let end = self.say(Some(peer), [quote.as_bytes(), &text].concat())?;
+        let end = self.say(Some(peer), [quote.text.as_bytes(), &text].concat())?;
         if !self.has_unsaid() {
-            self.state.quote = Some((of, quote));
+            self.state.quote = Some(quote);
         }
         Ok(end)
     }
 
     /// Whether the next line to somebody answers a message.
     pub(super) fn is_answering(&self, peer: PeerId) -> bool {
-        (self.state.quote.as_ref()).is_some_and(|(of, _)| *of == peer)
+        (self.state.quote.as_ref()).is_some_and(|quote| quote.peer() == peer)
     }
 
     /// Nothing is answered after all.
     pub(super) fn drop_quote(&mut self) {
         if self.state.quote.take().is_some() {
             self.warn("no answer then (nothing was sent)".into());
+        }
+    }
+
+    /// What is kept no longer is not quoted either.
+    fn drop_quote_of(&mut self, is_gone: impl FnOnce(&Quote) -> bool) {
+        if self.state.quote.take_if(|quote| is_gone(quote)).is_some() {
+            self.warn(
+                "what your next line would have answered is deleted: it answers nothing".into(),
+            );
         }
     }
 
@@ -209,13 +245,13 @@ impl Conversation {
             });
             return Ok(None);
         };
-        let before = self.state.sent.said();
+        let (before, waiting) = (self.state.sent.said(), self.state.pending.len());
         let text = message.text.clone().into_bytes();
         if let Some(end) = self.say(Some(message.peer), text)? {
             return Ok(Some(end));
         }
         let end = self.say_batch()?;
-        if self.state.sent.said() > before || self.state.pending.is_some() {
+        if self.state.sent.said() > before || self.state.pending.len() > waiting {
             self.state.backlog.forget(&message);
         }
         Ok(end)

@@ -12,7 +12,7 @@ use crate::cli::talk::conversation::recalled::why_it_stays;
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::request::{
     Accept, Call, Direction, HistoryDelete, HistoryFind, HistoryPurge, PeersAdd, PeersRename,
-    PeersRevoke, Unclear, read_line,
+    PeersRevoke, Reload, Unclear, read_line,
 };
 use crate::cli::{Error, ExitCode};
 use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
@@ -162,7 +162,7 @@ impl Conversation {
             | Call::PeersRename(_)
             | Call::PeersRevoke(_)
             | Call::PeersRemove(_)
-            | Call::Reload
+            | Call::Reload(_)
             | Call::HistoryFind(_)
             | Call::HistoryPurge(_)
             | Call::HistoryDelete(_) => {
@@ -232,11 +232,7 @@ impl Conversation {
                 let name = self.saved_name(&somebody.peer)?;
                 self.change_peers(|known| known.remove(name.as_str()))
             }
-            Call::Reload => {
-                let refreshed = self.profile.contacts.reload();
-                self.take_over(refreshed)?;
-                Ok(json!({}))
-            }
+            Call::Reload(reload) => self.reload(&reload).map(|()| json!({})),
             Call::HistoryFind(find) => self.history_find(&find),
             Call::HistoryPurge(purge) => self.history_purge(&purge),
             Call::HistoryDelete(delete) => self.history_delete(&delete),
@@ -315,6 +311,15 @@ impl Conversation {
     fn saved_name(&self, typed: &str) -> Result<Safe, Error> {
         let peer = self.peer_called(typed)?;
         Ok(self.label(&peer))
+    }
+
+    fn reload(&mut self, reload: &Reload) -> Result<(), Error> {
+        let Some(decided) = &reload.decided else {
+            let refreshed = self.profile.contacts.reload();
+            return self.take_over(refreshed);
+        };
+        let peer = self.peer_called(decided)?;
+        self.take_decision(peer)
     }
 
     fn peers_add(&mut self, add: &PeersAdd) -> Result<Value, Error> {

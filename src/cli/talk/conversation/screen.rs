@@ -6,6 +6,7 @@ use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
 use crate::cli::talk::face::Order;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
+use crate::net::JobControl;
 use crate::plain::{Form, Printer};
 use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
@@ -53,12 +54,16 @@ impl Conversation {
         }
     }
 
-    /// Takes the terminal over again: whoever had stopped us may have left it to others meanwhile.
-    pub(super) fn on_continued(&mut self) -> Result<Option<ExitCode>, Error> {
+    /// Stops and gives the terminal back meanwhile; or takes it over again, for whoever had stopped us may have left
+    /// it to others.
+    pub(super) fn on_job_control(&mut self, what: JobControl) -> Result<Option<ExitCode>, Error> {
         let Some(screen) = self.face.screen() else {
             return Ok(None);
         };
-        let taken = screen.go_on();
+        let taken = match what {
+            JobControl::Stop => screen.stop(),
+            JobControl::Continue => screen.go_on(),
+        };
         self.printed(taken)
     }
 

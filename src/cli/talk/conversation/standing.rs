@@ -10,6 +10,7 @@ use crate::id::PeerId;
 use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
 use crate::text::{Safe, safe_line};
+use crate::wire::limits::VERSION;
 
 /// What is known about the way to a peer.
 #[derive(Debug)]
@@ -128,6 +129,13 @@ impl Way<'_> {
             }
             Some(status) if status.established => label.clone() + " has not acknowledged it yet",
             Some(status) if status.guest => label.clone() + " waits for your answer",
+            Some(SessionStatus {
+                newer_version: Some(version),
+                ..
+            }) => {
+                let words = label.clone() + " has used protocol version " + version;
+                words + ", this program speaks " + VERSION
+            }
             Some(status) => match (why, self.said(&status)) {
                 (Some(why), Some(said)) => why + ", and " + said,
                 (Some(words), None) | (None, Some(words)) => words,
@@ -171,6 +179,9 @@ impl Way<'_> {
         if status.guest {
             return "nothing is said before that".into();
         }
+        if status.newer_version.is_some() {
+            return "it has to call".into();
+        }
         let next = [self.again, status.next_try].into_iter().flatten().min();
         match next {
             Some(wait) => Safe::from("trying again in ") + wait.as_secs().max(1) + " s",
@@ -205,6 +216,7 @@ mod tests {
         heard: None,
         waiting: false,
         guest: false,
+        newer_version: None,
         rtt: None,
         loss: None,
         unacked: None,
@@ -289,6 +301,10 @@ mod tests {
             ..NOBODY
         };
         let idle = SessionStatus { address, ..NOBODY };
+        let newer = SessionStatus {
+            newer_version: Some(2),
+            ..idle
+        };
         // A session does not count as established while nothing is heard.
         let lost = SessionStatus {
             established: false,
@@ -318,6 +334,13 @@ mod tests {
                 None,
                 "not connected",
                 "bob does not want another; your next message asks it to take you in again",
+            ),
+            (
+                newer,
+                &left(),
+                None,
+                "not connected",
+                "bob has used protocol version 2, this program speaks 1; it has to call",
             ),
             (
                 idle,

@@ -33,6 +33,16 @@ pub(super) enum Author {
     Program(Ordered),
 }
 
+impl Author {
+    /// Whether its message may wait for those that wait for room already. Other programs are not to wait for them.
+    fn waits_its_turn(&self) -> bool {
+        match self {
+            Self::Line | Self::Screen(_) => true,
+            Self::Program(ordered) => ordered.asked.is_of_standard_input(),
+        }
+    }
+}
+
 impl Batch {
     pub(super) fn len(&self) -> usize {
         self.messages.len()
@@ -85,19 +95,25 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Offers a message that waits to the outbox again. A pipe is read only once there is somebody to
-    /// say its lines to; a person at a terminal may type at any time.
+    /// Offers messages that wait to the outbox again. A pipe is read only once there is somebody to
+    /// say its lines to; a person at a terminal may type at any time, and what is asked for does not wait for a
+    /// message that does.
     pub(super) fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
-        if core::mem::take(&mut self.state.has_room)
-            && let Some((peer, text, author)) = self.state.pending.take()
-        {
-            self.prepare(peer, text, author)?;
+        if core::mem::take(&mut self.state.has_room) {
+            for (peer, text, author) in core::mem::take(&mut self.state.pending) {
+                self.prepare(peer, text, author)?;
+            }
         }
-        let is_over = self.state.leaving.is_some() || self.state.ended.is_some();
-        if is_over || self.state.pending.is_some() {
+        if self.state.leaving.is_some() || self.state.ended.is_some() {
             return Ok(false);
         }
-        Ok(self.typist != Typist::Pipe || self.has_hearer()?)
+        let pending = &self.state.pending;
+        match self.typist {
+            Typist::Person { .. } if !self.face.is_screen() => Ok(!pending.is_full()),
+            _ if !pending.is_empty() => Ok(false),
+            Typist::Pipe => self.has_hearer(),
+            Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(true),
+        }
     }
 
     /// Whether there is somebody to say a pipe's lines to: for a caller from the first session on, for
@@ -193,7 +209,14 @@ impl Conversation {
                 self.refuse("that holds a SECRET key; it is not for anybody else");
                 Ok(None)
             }
-            Ok(text) => self.prepare(peer, text, Author::Line),
+            Ok(text) => {
+                let others_wait = self.state.pending.waits_for(&peer);
+                let end = self.prepare(peer, text, Author::Line)?;
+                if !others_wait && self.state.pending.waits_for(&peer) {
+                    self.tell_wait(peer);
+                }
+                Ok(end)
+            }
             Err(_) => {
                 self.refuse("it is not text in UTF-8");
                 Ok(None)
@@ -208,6 +231,10 @@ impl Conversation {
         text: String,
         author: Author,
     ) -> Result<Option<ExitCode>, Error> {
+        if self.state.pending.waits_for(&peer) && author.waits_its_turn() {
+            self.state.pending.push((peer, text, author));
+            return Ok(None);
+        }
         if self.state.batch.peer != Some(peer)
             && let Some(end) = self.say_batch()?
         {
@@ -227,7 +254,7 @@ impl Conversation {
             Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
                 if self.may_wait(peer, &author)? =>
             {
-                self.state.pending = Some((peer, text, author));
+                self.state.pending.push((peer, text, author));
             }
             Err(error) => {
                 let end = self.say_batch()?;
@@ -238,16 +265,27 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Whether anything that was written is taken and not said yet. What was refused is not among it.
-    pub(super) fn has_unsaid(&self) -> bool {
-        self.state.batch.len() > 0 || self.state.pending.is_some()
+    /// Says that a line waits, of which nothing is to be seen until there is room for it.
+    fn tell_wait(&mut self, peer: PeerId) {
+        if self.is_person() {
+            let words =
+                Safe::from("waits for room: too much of what was said before has yet to reach ");
+            let words = words + self.label(&peer);
+            self.warn_about(peer, words);
+        }
     }
 
-    /// Whether a message that the outbox has no room for is kept until it has, and no line read meanwhile.
+    /// Whether anything that was written is taken and not said yet. What was refused is not among it.
+    pub(super) fn has_unsaid(&self) -> bool {
+        self.state.batch.len() > 0 || !self.state.pending.is_empty()
+    }
+
+    /// Whether a message that the outbox has no room for is kept until it has.
     fn may_wait(&self, peer: PeerId, author: &Author) -> Result<bool, Error> {
+        if !author.waits_its_turn() {
+            return Ok(false);
+        }
         match author {
-            // Others that ask are not to wait for this one.
-            Author::Program(ordered) if !ordered.asked.is_of_standard_input() => Ok(false),
             Author::Line if self.typist == Typist::Pipe => Ok(true),
             Author::Line | Author::Screen(_) | Author::Program(_) => self.is_connected(peer),
         }

@@ -39,6 +39,15 @@ impl Conversation {
             .retain(|peer| !contacts.has_decision(peer) || unwritten.contains_key(peer));
     }
 
+    /// Somebody has decided about this peer outside of this program, and the file says how. By the file alone that
+    /// cannot be seen if it says what it said before: a peer that was verified earlier on the same day.
+    pub(super) fn take_decision(&mut self, peer: PeerId) -> Result<(), Error> {
+        // If the file says nothing of it, it is noted there that the words differed, as before.
+        self.state.unwritten.remove(&peer);
+        let read = self.profile.contacts.read_again();
+        self.take_over(read)
+    }
+
     /// Goes by a list that has changed.
     pub(super) fn take_over(
         &mut self,

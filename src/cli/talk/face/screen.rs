@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::Sender;
-use std::thread::Builder;
 use std::time::Duration;
 
 use crate::chat::{Incoming, Name, Outgoing, State};
@@ -11,8 +10,9 @@ use crate::cli::talk::face::orders::{Order, Orders};
 use crate::cli::talk::hook::Hook;
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
-use crate::net::{Clock, Signal, suspend};
+use crate::net::{Clock, Signal, stop, suspend};
 use crate::store::{self, Entry};
+use crate::sync::thread;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
@@ -32,7 +32,7 @@ pub(in crate::cli::talk) struct Screen {
     /// Messages that were looked at.
     seen: Vec<(PeerId, Name)>,
     wants_to_leave: bool,
-    /// When Ctrl+Z was over last, until the system has told of that.
+    /// When a pause was over last, until the system has told of that.
     resumed: Option<Instant>,
     alerts: Alerts,
     /// When it was last told that time has passed.
@@ -124,13 +124,21 @@ impl Screen {
                 }
                 Action::Mouse(is_on) => self.terminal.set_mouse(is_on)?,
                 Action::Redraw => self.terminal.redraw()?,
-                Action::Suspend => {
-                    self.give_back_during(suspend)?;
-                    self.resumed = Some(self.clock.now());
-                }
+                // The system tells of it, as it does if others want us to stop.
+                Action::Suspend => suspend(),
                 Action::Quit => self.wants_to_leave = true,
             }
         }
+        Ok(())
+    }
+
+    /// Stops the process, and takes the terminal over again when it goes on.
+    ///
+    /// # Errors
+    /// What writing to the terminal fails with.
+    pub(in crate::cli::talk) fn stop(&mut self) -> io::Result<()> {
+        self.give_back_during(stop)?;
+        self.resumed = Some(self.clock.now());
         Ok(())
     }
 
@@ -488,6 +496,6 @@ pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io
             }
         }
     };
-    Builder::new().name("input".to_owned()).spawn(forward)?;
+    thread::start("input", forward)?;
     Ok(())
 }

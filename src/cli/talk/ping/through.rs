@@ -7,7 +7,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::Builder;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -24,6 +23,7 @@ use crate::control::{Answer, Answers};
 use crate::id::PeerId;
 use crate::net::{Clock, Family, Host, Signal, Signals};
 use crate::store::{HostPort, KnownPeers, key_text};
+use crate::sync::thread;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -140,7 +140,7 @@ fn hear(mut answers: Answers, inputs: Sender<Input>) -> Result<(), Error> {
             }
         }
     };
-    let hearing = Builder::new().name("answers".to_owned()).spawn(hear);
+    let hearing = thread::start("answers", hear);
     hearing.map(drop).map_err(|error| no_threads(&error))
 }
 

@@ -1,0 +1,82 @@
+//! Job control: a shell stops a program, or somebody else does, and it goes on later.
+
+use std::io;
+
+/// What a shell, or anybody, does with this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JobControl {
+    /// It is to stop: the owner puts back what must not stay as it is, then calls [`stop`].
+    Stop,
+    /// It goes on after it was stopped, by whomever.
+    Continue,
+}
+
+pub use imp::{on_job_control, stop, suspend};
+
+#[cfg(unix)]
+mod imp {
+    use super::{JobControl, io};
+
+    use rustix::process::{Signal, kill_current_process_group};
+    use signal_hook::consts::{SIGCONT, SIGTSTP};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+
+    use crate::net::os;
+    use crate::sync::thread;
+
+    /// Asks this process, and those that were started with it, to stop until the shell lets them go on: what
+    /// Ctrl+Z does where a terminal does not do it. Nothing where there is no such thing.
+    pub fn suspend() {
+        let _ = kill_current_process_group(Signal::TSTP);
+    }
+
+    /// Stops this process at once, until somebody lets it go on. Nothing where there is no such thing.
+    pub fn stop() {
+        // To the thread that calls, so that it does not run on for a moment.
+        let _ = emulate_default_handler(SIGTSTP);
+    }
+
+    /// Calls `tell` each time this process is to stop or goes on, on a thread that ends with it. It does not stop by
+    /// itself any more. Nothing is told of a stop that was over before it was seen, that nobody could end, or that
+    /// the parent had the system ignore. Never where processes are not stopped.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if a handler cannot be installed or a thread not be started.
+    pub fn on_job_control(tell: impl Fn(JobControl) + Send + 'static) -> io::Result<()> {
+        let stops = Some(SIGTSTP).filter(|signal| !os::is_ignored(*signal));
+        let mut signals = Signals::new(stops.into_iter().chain([SIGCONT]))?;
+        let wait = move || {
+            while !signals.is_closed() {
+                match signals.wait().max_by_key(|signal| *signal == SIGCONT) {
+                    Some(SIGTSTP) if os::can_be_continued() => tell(JobControl::Stop),
+                    Some(SIGCONT) => tell(JobControl::Continue),
+                    Some(_) | None => {}
+                }
+            }
+        };
+        thread::start("job control", wait)?;
+        Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use super::{JobControl, io};
+
+    /// Nothing: there is no such thing here.
+    pub fn suspend() {}
+
+    /// Nothing: there is no such thing here.
+    pub fn stop() {}
+
+    /// Never calls anybody: processes are not stopped here.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn on_job_control(_tell: impl Fn(JobControl) + Send + 'static) -> io::Result<()> {
+        Ok(())
+    }
+}
