@@ -84,6 +84,14 @@ fn the_start_on_a_long_path_ends_once_its_queue_is_seen() {
     assert!(result.queue <= 0.22, "{}", result.queue);
 }
 
+/// By the rate alone, which lags behind the first two, six round trips bring 2.1 % of the link.
+#[test]
+fn the_first_flights_grow_by_what_they_deliver() {
+    let path = Path::new(100, 300, 0);
+    let result = solo(Congestion::Bbr, path, path.rtt * 6);
+    assert!(result.used >= 2.5, "{}", result.used);
+}
+
 #[test]
 fn bbr_leaves_newreno_its_share_whoever_comes_first() {
     for late in [false, true] {
