@@ -359,8 +359,11 @@ impl Conversation {
         };
         let is_shown = is_it(self.editor.text()).is_some();
         self.editor.forget(is_it);
-        if let Some(written) = forgotten.written.filter(|_| is_shown) {
-            self.editor.put_back(&written);
+        match forgotten.written {
+            Some(written) if is_shown => self.editor.put_back(&written),
+            // The line was written on, which makes it words of theirs.
+            Some(written) => self.history.keep_written(written),
+            None => {}
         }
     }
 
@@ -396,4 +399,40 @@ impl Conversation {
 /// Whether this line says that to the person in whose conversation it was typed.
 fn is_said(line: &str, said: &str) -> bool {
     matches!(Typed::parse(line), Typed::Say(text) if text == said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody who writes, looks at a line typed before, and changes it; then that line is purged.
+    fn after_a_purge(change: &str) -> Conversation {
+        let mut it = Conversation::home();
+        it.history.push("a secret of before", UnixTime(1));
+        it.editor.set("my own draft");
+        let line = it.history.older(it.editor.text()).map(str::to_owned);
+        it.editor.set(&line.unwrap());
+        it.editor.insert(change);
+        it.forget_typed(|_, _| true);
+        it
+    }
+
+    #[test]
+    fn a_draft_outlives_the_purge_of_a_line_that_was_looked_at_meanwhile() {
+        assert_eq!(after_a_purge("").editor.text(), "my own draft");
+        let mut changed = after_a_purge("!");
+        assert_eq!(changed.editor.text(), "a secret of before!");
+        assert_eq!(changed.history.newer().as_deref(), Some("my own draft"));
+    }
+
+    #[test]
+    fn a_quote_that_stands_twice_goes_twice() {
+        let mut quotes = Quotes::default();
+        quotes.push(7, UnixTime(0), "> did it work?\n");
+        let quote = quotes.forget(|_| true).pop().unwrap();
+        let mut editor = Editor::default();
+        editor.set("> did it work?\n> did it work? no\nyes");
+        editor.forget(|text| quote.find(text));
+        assert_eq!(editor.text(), " no\nyes");
+    }
 }

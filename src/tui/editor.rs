@@ -92,12 +92,12 @@ impl Editor {
     /// Takes what `find` finds out of the text and of what could be yanked, for good: nothing is left to undo.
     pub(super) fn forget(&mut self, find: impl Fn(&str) -> Option<Range<usize>>) {
         (self.is_typing, self.undo) = (false, Vec::new());
-        if let Some(range) = find(&self.text) {
+        while let Some(range) = find(&self.text).filter(|it| !it.is_empty()) {
             let inside = self.caret.clamp(range.start, range.end) - range.start;
             self.text.drain(range);
             self.caret = self.at_boundary(self.caret - inside);
         }
-        if let Some(range) = find(&self.killed) {
+        while let Some(range) = find(&self.killed).filter(|it| !it.is_empty()) {
             self.killed.drain(range);
         }
     }

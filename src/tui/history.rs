@@ -72,11 +72,16 @@ impl History {
 
     /// Takes what `find` finds out of what was being written before a line was shown.
     pub(super) fn forget_written(&mut self, find: impl Fn(&str) -> Option<Range<usize>>) {
-        if let Some((_, written)) = &mut self.shown
-            && let Some(range) = find(written)
-        {
-            written.drain(range);
+        if let Some((_, written)) = &mut self.shown {
+            while let Some(range) = find(written).filter(|it| !it.is_empty()) {
+                written.drain(range);
+            }
         }
+    }
+
+    /// What was being written before a line that is no longer remembered: it comes back as if that were the newest.
+    pub(super) fn keep_written(&mut self, written: String) {
+        self.shown = Some((self.lines.len(), written));
     }
 
     /// The line before the one that is shown; `written` comes back at the other end.

@@ -46,7 +46,8 @@ impl Quotes {
 }
 
 impl Quote {
-    /// Where it stands in a text, with its break: as it was put there, or without its end.
+    /// Where it stands in a text, with its break: as it was put there, without its end, or before what was written on
+    /// its line, which stays.
     pub(super) fn find(&self, text: &str) -> Option<core::ops::Range<usize>> {
         let mut start = 0;
         for line in text.split_inclusive('\n') {
@@ -57,6 +58,9 @@ impl Quote {
                     && self.line.starts_with(words);
             if is_it {
                 return Some(start..start + line.len());
+            }
+            if words.starts_with(&self.line) {
+                return Some(start..start + self.line.len());
             }
             start += line.len();
         }
@@ -82,7 +86,8 @@ mod tests {
         assert_eq!(found("first\n> did it work?\nyes"), whole);
         assert_eq!(found("> did it\nyes"), Some("> did it\n"));
         assert_eq!(found("yes\n> did it work?"), Some("> did it work?"));
-        for own in ["> \nyes", ">", "did it work?", "> did it work? yes\n", ""] {
+        assert_eq!(found("> did it work? yes\n"), Some("> did it work?"));
+        for own in ["> \nyes", ">", "did it work?", "> did I work? yes\n", ""] {
             assert_eq!(found(own), None, "{own:?}");
         }
     }

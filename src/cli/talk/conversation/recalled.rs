@@ -200,8 +200,10 @@ impl Conversation {
         if let Some(end) = self.say_batch()? {
             return Ok(Some(end));
         }
+        let waiting = self.state.pending.len();
         let end = self.say(Some(peer), [quote.text.as_bytes(), &text].concat())?;
-        if !self.has_unsaid() {
+        let is_taken = self.state.batch.len() > 0 || self.state.pending.len() > waiting;
+        if !is_taken {
             self.state.quote = Some(quote);
         }
         Ok(end)

@@ -100,9 +100,7 @@ impl Conversation {
     /// message that does.
     pub(super) fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
         if core::mem::take(&mut self.state.has_room) {
-            for (peer, text, author) in core::mem::take(&mut self.state.pending) {
-                self.prepare(peer, text, author)?;
-            }
+            self.offer_again()?;
         }
         if self.state.leaving.is_some() || self.state.ended.is_some() {
             return Ok(false);
@@ -114,6 +112,18 @@ impl Conversation {
             Typist::Pipe => self.has_hearer(),
             Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(true),
         }
+    }
+
+    /// What waits again is what still has no room; after an error, also what was not offered.
+    fn offer_again(&mut self) -> Result<(), Error> {
+        let mut waiting = core::mem::take(&mut self.state.pending).into_iter();
+        while let Some((peer, text, author)) = waiting.next() {
+            if let Err(error) = self.prepare(peer, text, author) {
+                waiting.for_each(|it| self.state.pending.push(it));
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is somebody to say a pipe's lines to: for a caller from the first session on, for
@@ -273,11 +283,6 @@ impl Conversation {
             let words = words + self.label(&peer);
             self.warn_about(peer, words);
         }
-    }
-
-    /// Whether anything that was written is taken and not said yet. What was refused is not among it.
-    pub(super) fn has_unsaid(&self) -> bool {
-        self.state.batch.len() > 0 || !self.state.pending.is_empty()
     }
 
     /// Whether a message that the outbox has no room for is kept until it has.

@@ -42,9 +42,11 @@ impl Conversation {
     /// Somebody has decided about this peer outside of this program, and the file says how. By the file alone that
     /// cannot be seen if it says what it said before: a peer that was verified earlier on the same day.
     pub(super) fn take_decision(&mut self, peer: PeerId) -> Result<(), Error> {
-        // If the file says nothing of it, it is noted there that the words differed, as before.
-        self.state.unwritten.remove(&peer);
         let read = self.profile.contacts.read_again();
+        if matches!(read, Ok(Some(_))) {
+            // If the file says nothing of it, it is noted there that the words differed, as before.
+            self.state.unwritten.remove(&peer);
+        }
         self.take_over(read)
     }
 
