@@ -107,7 +107,8 @@ impl Tuner {
             return None;
         }
         let more = come.saturating_sub(self.come);
-        (self.since, self.come) = (now, come);
+        // It falls when a gap closes, until what had to wait there is taken: that has been counted.
+        (self.since, self.come) = (now, self.come.max(come));
         let window = in_time(more, rtt, passed).saturating_mul(WINDOW_ROUNDS);
         self.size = self.size.max(window.min(WINDOW_MAX));
         (more > 0).then_some(self.size)
@@ -246,6 +247,15 @@ mod tests {
             );
         }
         assert!(before >= 2 * come, "as of the frame before");
+    }
+
+    #[test]
+    fn what_had_to_wait_behind_a_gap_counts_once() {
+        let mut tuner = Tuner::new();
+        let rounds = [1_000_000, 200_000, 1_000_000].into_iter().zip(1..);
+        let sizes = rounds.map(|(come, at)| tuner.update(come, RTT, Instant::ZERO + RTT * at));
+        assert_eq!(sizes.collect::<Vec<_>>(), [Some(16_000_000), None, None]);
+        assert_eq!(tuner.come, 1_000_000);
     }
 
     #[test]
