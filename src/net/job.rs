@@ -15,6 +15,8 @@ pub use imp::{on_job_control, stop, suspend};
 
 #[cfg(unix)]
 mod imp {
+    use core::sync::atomic::{AtomicBool, Ordering};
+
     use super::{JobControl, io};
 
     use rustix::process::{Signal, kill_current_process_group};
@@ -25,16 +27,35 @@ mod imp {
     use crate::net::os;
     use crate::sync::thread;
 
+    static STOP: Wanted = Wanted(AtomicBool::new(false));
+
+    /// Whether a stop that was told of is still wanted. Its owner may be busy, and somebody let the process go on
+    /// meanwhile, who would not do so again.
+    struct Wanted(AtomicBool);
+
+    impl Wanted {
+        fn note(&self, what: JobControl) {
+            self.0.store(what == JobControl::Stop, Ordering::SeqCst);
+        }
+
+        fn take(&self) -> bool {
+            self.0.swap(false, Ordering::SeqCst)
+        }
+    }
+
     /// Asks this process, and those that were started with it, to stop until the shell lets them go on: what
     /// Ctrl+Z does where a terminal does not do it. Nothing where there is no such thing.
     pub fn suspend() {
         let _ = kill_current_process_group(Signal::TSTP);
     }
 
-    /// Stops this process at once, until somebody lets it go on. Nothing where there is no such thing.
+    /// Stops this process at once, until somebody lets it go on; not if somebody has since it was to stop. Nothing
+    /// where there is no such thing.
     pub fn stop() {
-        // To the thread that calls, so that it does not run on for a moment.
-        let _ = emulate_default_handler(SIGTSTP);
+        if STOP.take() {
+            // To the thread that calls, so that it does not run on for a moment.
+            let _ = emulate_default_handler(SIGTSTP);
+        }
     }
 
     /// Calls `tell` each time this process is to stop or goes on, on a thread that ends with it. It does not stop by
@@ -49,15 +70,33 @@ mod imp {
         let mut signals = Signals::new(stops.into_iter().chain([SIGCONT]))?;
         let wait = move || {
             while !signals.is_closed() {
-                match signals.wait().max_by_key(|signal| *signal == SIGCONT) {
-                    Some(SIGTSTP) if os::can_be_continued() => tell(JobControl::Stop),
-                    Some(SIGCONT) => tell(JobControl::Continue),
-                    Some(_) | None => {}
-                }
+                let what = match signals.wait().max_by_key(|signal| *signal == SIGCONT) {
+                    Some(SIGTSTP) if os::can_be_continued() => JobControl::Stop,
+                    Some(SIGCONT) => JobControl::Continue,
+                    Some(_) | None => continue,
+                };
+                STOP.note(what);
+                tell(what);
             }
         };
         thread::start("job control", wait)?;
         Ok(())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_stop_that_is_over_before_it_was_carried_out_stops_nothing() {
+            let stop = Wanted(AtomicBool::new(false));
+            assert!(!stop.take());
+            stop.note(JobControl::Stop);
+            stop.note(JobControl::Continue);
+            assert!(!stop.take());
+            stop.note(JobControl::Stop);
+            assert!(stop.take() && !stop.take());
+        }
     }
 }
 
