@@ -49,6 +49,10 @@ impl Quote {
     /// Where it stands in a text, with its break: as it was put there, without its end, or before what was written on
     /// its line, which stays.
     pub(super) fn find(&self, text: &str) -> Option<core::ops::Range<usize>> {
+        // Of a message that begins with an empty line there is nothing to be found.
+        if self.line.len() <= MARK.len() {
+            return None;
+        }
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             let words = line.strip_suffix('\n').unwrap_or(line);
@@ -73,8 +77,12 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Option<&str> {
+        found_of("> did it\u{1b} work?\n", text)
+    }
+
+    fn found_of<'a>(quote: &str, text: &'a str) -> Option<&'a str> {
         let mut quotes = Quotes::default();
-        quotes.push(7, UnixTime(0), "> did it\u{1b} work?\n");
+        quotes.push(7, UnixTime(0), quote);
         let quote = quotes.forget(|quote| quote.entry == 7).pop().unwrap();
         quote.find(text).and_then(|range| text.get(range))
     }
@@ -90,5 +98,10 @@ mod tests {
         for own in ["> \nyes", ">", "did it work?", "> did I work? yes\n", ""] {
             assert_eq!(found(own), None, "{own:?}");
         }
+    }
+
+    #[test]
+    fn a_quote_of_nothing_takes_no_mark_from_others() {
+        assert_eq!(found_of("> \n", "> what another has said\nyes"), None);
     }
 }
