@@ -11,6 +11,25 @@ use crate::home::Home;
 use crate::screen::{Person, is_given_back, two};
 use crate::vt::Vt;
 
+/// It has stopped, and whoever looks finds the terminal as it was.
+fn has_given_back(person: &mut Person) {
+    person.program.stops();
+    person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
+    person.waits("the cursor", |vt| vt.modes.contains("?25"));
+    let modes = person.modes();
+    assert!(is_given_back(&person.vt, &modes), "{:?}", person.vt.modes);
+}
+
+/// It goes on, and draws all of it again.
+fn goes_on(person: &mut Person, drawn: &str) {
+    person.vt = Vt::new(80, 24);
+    person.program.signal(Signal::CONT);
+    person.sees(drawn);
+    assert!(person.vt.modes.contains("?1049"), "{:?}", person.vt.modes);
+    let modes = person.modes().local_modes;
+    assert!(!modes.contains(LocalModes::ECHO) && !modes.contains(LocalModes::ICANON));
+}
+
 #[test]
 fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     let home = Home::new();
@@ -21,23 +40,12 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     person.presses("half a thought");
     person.sees("> half a thought");
     person.presses("\u{1a}");
-    person.program.stops();
-    person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
-    person.waits("the cursor", |vt| vt.modes.contains("?25"));
-    assert!(
-        is_given_back(&person.vt, &person.modes()),
-        "{:?}",
-        person.vt.modes
-    );
-    person.vt = Vt::new(80, 24);
-    person.program.signal(Signal::CONT);
-    person.sees("> half a thought");
-    assert!(person.vt.modes.contains("?1049"));
+    has_given_back(&mut person);
+    goes_on(&mut person, "> half a thought");
     assert!(
         person.vt.modes.contains("?1000"),
         "the mouse is on as before"
     );
-    assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
 }
 
 /// `kill -TSTP` stopped it with the screen on the terminal, and the shell in its modes.
@@ -50,19 +58,8 @@ fn whoever_stops_it_as_a_shell_does_finds_the_terminal_given_back() {
     person.sees("> half a thought");
     for _ in 0..2 {
         person.program.signal(Signal::TSTP);
-        person.program.stops();
-        person.waits("the end of the screen", |vt| !vt.modes.contains("?1049"));
-        person.waits("the cursor", |vt| vt.modes.contains("?25"));
-        assert!(
-            is_given_back(&person.vt, &person.modes()),
-            "{:?}",
-            person.vt.modes
-        );
-        person.vt = Vt::new(80, 24);
-        person.program.signal(Signal::CONT);
-        person.sees("> half a thought");
-        assert!(person.vt.modes.contains("?1049"));
-        assert!(!person.modes().local_modes.contains(LocalModes::ECHO));
+        has_given_back(&mut person);
+        goes_on(&mut person, "> half a thought");
     }
     person.presses("\u{15}/quit\r");
     assert_eq!(person.ends().0.code, Some(0));
@@ -103,12 +100,7 @@ fn a_program_that_others_stop_takes_its_terminal_over_again_when_it_goes_on() {
     let mut cooked = found;
     cooked.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
     tcsetattr(&person.terminal, OptionalActions::Now, &cooked).unwrap();
-    person.vt = Vt::new(80, 24);
-    person.program.signal(Signal::CONT);
-    person.sees("> half a thought");
-    assert!(person.vt.modes.contains("?1049"), "{:?}", person.vt.modes);
-    let modes = person.modes().local_modes;
-    assert!(!modes.contains(LocalModes::ECHO) && !modes.contains(LocalModes::ICANON));
+    goes_on(&mut person, "> half a thought");
     person.presses("\u{15}/quit\r");
     let (ended, vt, modes) = person.ends();
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);

@@ -1,6 +1,7 @@
 //! What is typed at a real (pseudo-)terminal: to whom it goes, in how many messages, and where the cursor stands.
 
 use crate::beside::fill;
+use crate::filled::{Fate, Kept};
 use crate::home::{Home, listening};
 use crate::program::Program;
 use crate::screen::{Person, address_on, two};
@@ -258,4 +259,26 @@ fn what_is_asked_for_in_lines_does_not_wait_for_a_message_that_waits_for_room() 
     assert!(!all.contains("never taken"));
     let at = texts.map(|text| all.find(&format!("\talice\t{text}\n")));
     assert!(at.is_sorted() && at[0].is_some(), "{at:?}");
+}
+
+/// It was taken for one that waits as the first one does, and the next line answered nothing.
+#[test]
+fn a_refused_line_keeps_its_quote_while_another_waits_for_room() {
+    let (alice, bob) = Home::friends();
+    fill(&alice);
+    Kept::in_home(&alice.path("")).add(&bob.key(), 0, Fate::Unread, b"a question");
+    let (mut listener, _printed) =
+        Program::with_stuck_reader(bob.command(&["listen", "127.0.0.1:0"]));
+    let address = listening(&mut listener).to_string();
+    let mut person = start(alice.command(&["connect", "bob", &address]));
+    person.said("a question");
+    person.said("secure: bob");
+    person.say("first");
+    person.said("waits for room");
+    person.say("/reply");
+    person.shown("bob (answer)> ");
+    person.say("SECURECHAT-SECRET-KEY-1:AAAA");
+    person.said("that holds a SECRET key");
+    person.shown("bob (answer)> ");
+    drop((person.kill(), listener.kill()));
 }
