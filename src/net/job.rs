@@ -14,10 +14,13 @@ pub enum JobControl {
 pub use imp::{on_job_control, stop, suspend};
 
 #[cfg(unix)]
+mod ancestors;
+
+#[cfg(unix)]
 mod imp {
     use core::sync::atomic::{AtomicBool, Ordering};
 
-    use super::{JobControl, io};
+    use super::{JobControl, ancestors, io};
 
     use rustix::process::{Signal, kill_current_process_group};
     use signal_hook::consts::{SIGCONT, SIGTSTP};
@@ -71,7 +74,7 @@ mod imp {
         let wait = move || {
             while !signals.is_closed() {
                 let what = match signals.wait().max_by_key(|signal| *signal == SIGCONT) {
-                    Some(SIGTSTP) if os::can_be_continued() => JobControl::Stop,
+                    Some(SIGTSTP) if ancestors::could_continue_us() => JobControl::Stop,
                     Some(SIGCONT) => JobControl::Continue,
                     Some(_) | None => continue,
                 };

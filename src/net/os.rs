@@ -1,5 +1,6 @@
 //! What differs between operating systems, and nothing else: waiting for a socket, reading whom an
-//! ICMP error is about, and the clock. The only file of this module that names an operating system.
+//! ICMP error is about, and the clock. Only here and in `job` does this module name an
+//! operating system.
 
 use core::time::Duration;
 use std::io;
@@ -15,7 +16,6 @@ mod imp {
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
-    use rustix::process::{getpgid, getpgrp, getppid, getsid};
     use rustix::time::{ClockId, clock_gettime};
 
     /// Time since an arbitrary point.
@@ -120,19 +120,6 @@ mod imp {
             mask.checked_shr(signal.cast_unsigned() - 1)
                 .is_some_and(|m| m & 1 == 1)
         })
-    }
-
-    /// Whether somebody is there who could let this process go on once it has stopped: a parent in its session
-    /// and in another process group, as a shell is. The system stops nobody by SIGTSTP for whom there is none
-    /// (POSIX, "orphaned process group"). A parent in the same group may have such a parent itself, unless it
-    /// leads the session.
-    pub(crate) fn can_be_continued() -> bool {
-        let Some(parent) = getppid() else {
-            return false;
-        };
-        let session = getsid(Some(parent)).ok();
-        let is_ours = session.is_some() && session == getsid(None).ok();
-        is_ours && (getpgid(Some(parent)).ok() != Some(getpgrp()) || session != Some(parent))
     }
 
     /// Whether a complaint is always in the queue of [`next_complaint`], so that an error of the
