@@ -19,6 +19,9 @@ mod common;
 #[cfg(target_os = "linux")]
 #[path = "talk/compared.rs"]
 mod compared;
+#[cfg(target_os = "linux")]
+#[path = "talk/container.rs"]
+mod container;
 #[cfg(unix)]
 #[path = "talk/control.rs"]
 mod control;

@@ -37,7 +37,9 @@ mod unix {
 
     use super::Inspected;
     #[cfg(target_os = "linux")]
-    use rustix::process::Uid;
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+    #[cfg(target_os = "linux")]
+    use rustix::process::{Uid, geteuid};
 
     /// Bytes of the longest path that the address of a socket has room for.
     const PATH_MAX_LEN: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -206,8 +208,8 @@ mod unix {
         /// Checks that the other end is a process of this user. The directory keeps others out already.
         #[cfg(target_os = "linux")]
         pub(in crate::control) fn check_user(&self) -> io::Result<()> {
-            let other = rustix::net::sockopt::socket_peercred(&self.0)?;
-            check_uid(other.uid, rustix::process::geteuid())
+            let other = getsockopt(&self.0, PeerCredentials)?;
+            check_uid(Uid::from_raw(other.uid()), geteuid())
         }
 
         /// The directory keeps other users out.

@@ -1,14 +1,12 @@
 //! A screen whose process is stopped, by its own Ctrl+Z or by others.
 
-use std::env::current_exe;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
 
 use serde_json::Value;
 
-use crate::common::skipped;
 use crate::home::Home;
 use crate::screen::{Person, is_given_back, two};
 use crate::vt::Vt;
@@ -86,34 +84,6 @@ fn without_a_shell_that_could_let_it_go_on_nothing_stops_it() {
     person.sees("others can run:");
     person.says("/quit");
     assert_eq!(person.ends().0.code, Some(0));
-}
-
-/// A container's session often began outside of it, where getsid() is zero: that ended the program.
-#[test]
-fn in_a_container_whose_session_began_outside_it_stops_and_goes_on() {
-    let ways: [&[&str]; 2] = [&[], &["--user", "--map-root-user"]];
-    let contained = |way: &[&str]| {
-        let mut unshare = Command::new("unshare");
-        unshare.args(way).args(["--pid", "--fork", "--mount-proc"]);
-        unshare
-    };
-    let is_allowed = |way: &&&[&str]| {
-        let status = contained(way).arg("true").stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    let Some(way) = ways.iter().find(is_allowed) else {
-        return skipped("no PID namespace for a user");
-    };
-    let mut same = contained(way);
-    same.arg(current_exe().unwrap());
-    same.args([
-        "--exact",
-        "stopped::ctrl_z_gives_the_terminal_back_until_the_program_goes_on",
-    ]);
-    let output = same.output().unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{shown}");
-    assert!(shown.contains("1 passed"), "{shown}");
 }
 
 /// The shell, or whoever used the terminal meanwhile, left it in other modes, with other text on it.
