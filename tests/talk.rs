@@ -56,6 +56,9 @@ mod idle;
 #[path = "talk/introduced.rs"]
 mod introduced;
 #[cfg(target_os = "linux")]
+#[path = "talk/kept.rs"]
+mod kept;
+#[cfg(target_os = "linux")]
 #[path = "talk/kills.rs"]
 mod kills;
 #[path = "talk/lines.rs"]

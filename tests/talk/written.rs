@@ -146,3 +146,34 @@ fn nothing_is_written_where_nothing_was_said_or_a_file_is() {
     alice.sees("Name a file that does not exist yet.");
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
 }
+
+#[test]
+fn a_session_is_ended_and_taken_up_again_and_written_out() {
+    let (mut alice, mut bob, a, _b) = two();
+    alice.sees("secure: bob");
+    alice.says("hello");
+    bob.sees("alice    hello");
+    alice.sees("✓✓ me       hello");
+    alice.says("/disconnect");
+    alice.sees("hung up: bob can still call");
+    alice.sees("[ended]");
+    bob.sees("alice left");
+    alice.says("/connect");
+    bob.sees("secure: alice");
+    alice.sees("bob [not verified]");
+    let file = a.path("talk.txt");
+    alice.says(&format!("/export {}", file.display()));
+    alice.sees("written, for you alone: ");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.ends_with(" me: hello\n"), "{text:?}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    alice.presses("\u{c}");
+    alice.says(&format!("/export {}", file.display()));
+    alice.sees("Name a file that does not exist yet.");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        text,
+        "nothing is overwritten"
+    );
+}

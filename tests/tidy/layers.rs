@@ -44,6 +44,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// The only files that may name what one operating system has and another lacks.
 const OS_FILES: &[&str] = &["src/net/os.rs", "src/store/os.rs", "src/control/os.rs"];
 
+/// Where our code is.
+const TREES: [&str; 6] = ["src", "tests", "benches", "fuzz", "models", "examples"];
+
+/// Lines of a file. Most have 100 to 300.
+const LONGEST: usize = 600;
+
 #[test]
 fn every_module_uses_only_what_the_table_allows() {
     let mut findings = Vec::new();
@@ -86,8 +92,7 @@ fn nothing_is_left_half_done() {
     let words = ["TODO", "FIXME", "XXX", "HACK"];
     let calls = ["#[ignore", "todo!(", "unimplemented!("];
     let mut findings = Vec::new();
-    let trees = ["src", "tests", "benches", "fuzz", "examples"];
-    for path in trees.iter().flat_map(|tree| files(tree, "rs")) {
+    for path in TREES.iter().flat_map(|tree| files(tree, "rs")) {
         let text = source::code_and_comments(&read(&path));
         for mark in words {
             for (at, _) in text.match_indices(mark) {
@@ -103,6 +108,18 @@ fn nothing_is_left_half_done() {
         }
     }
     report("left half done", &findings);
+}
+
+#[test]
+fn no_file_is_longer_than_can_be_read_at_once() {
+    let mut findings = Vec::new();
+    for path in TREES.iter().flat_map(|tree| files(tree, "rs")) {
+        let lines = read(&path).lines().count();
+        if lines > LONGEST {
+            findings.push(format!("{}: {lines} lines", path.display()));
+        }
+    }
+    report("files of more than 600 lines", &findings);
 }
 
 /// Every use of another module that the table does not allow.

@@ -1,0 +1,37 @@
+//! Handshakes, sealing and whole stacks in one thread, without a network: processor time, each contestant in turn.
+//!
+//! `cargo bench --bench stack -- [--small] [handshake] [seal] [tunnel] [messages] [bulk]`
+
+mod handshake;
+mod messages;
+mod seal;
+mod tunnel;
+
+use securechat_peers::measure::{Scale, wanted};
+
+#[cfg(feature = "wipe")]
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() {
+    let scale = Scale::from_args();
+    type Section = (&'static str, fn(Scale));
+    let sections: [Section; 5] = [
+        ("handshake", handshake::handshakes),
+        ("seal", seal::seals),
+        ("tunnel", tunnel::tunnels),
+        ("messages", messages::messages),
+        ("bulk", messages::bulk),
+    ];
+    for (name, section) in sections {
+        if wanted(name) {
+            section(scale);
+        }
+    }
+}
+
+/// What a number of turns is divided by.
+fn each(count: usize) -> f64 {
+    count as f64
+}
