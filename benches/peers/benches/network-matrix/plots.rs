@@ -171,9 +171,13 @@ fn matrix(
 
 fn firsts(options: &Options, all: &[First]) -> Outcome {
     let path = file(options, "first");
+    // It hardly depends on the rate.
+    let Some(mbit) = options.rates.get(options.rates.len() / 2).copied() else {
+        return Ok(());
+    };
     let areas = panels(
         &path,
-        "Time to the first line: p99 in ms",
+        &format!("Time to the first line: p99 in ms, {mbit} Mbit/s"),
         (1, options.rtts.len()),
     )?;
     let mut labels: Vec<String> = options.losses.iter().map(|loss| percent(*loss)).collect();
@@ -182,7 +186,7 @@ fn firsts(options: &Options, all: &[First]) -> Outcome {
         let curve = |kind: &Kind| {
             let here = all
                 .iter()
-                .filter(|it| it.path.rtt_ms == *rtt_ms && it.kind == *kind);
+                .filter(|it| (it.path.mbit, it.path.rtt_ms) == (mbit, *rtt_ms) && it.kind == *kind);
             let points: Vec<f64> = here
                 .map(|it| percentile(&it.times, 99).as_secs_f64() * 1e3)
                 .collect();

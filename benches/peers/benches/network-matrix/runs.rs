@@ -13,8 +13,6 @@ use crate::talk::{Kind, Load, Talk};
 const FIRST_LINE: Duration = Duration::from_secs(3);
 /// The second of two flows begins so much later.
 const LATER: Duration = Duration::from_secs(2);
-/// The path that a first line takes, but for its round trip and loss.
-pub const FIRST_MBIT: u64 = 20;
 /// Whatever leaves before belongs to the first flight.
 const FLIGHT: Duration = Duration::from_millis(1);
 /// A first line that takes longer counts as that.
@@ -141,11 +139,7 @@ fn firsts(options: &Options) -> Vec<First> {
         .into_iter()
         .filter(|kind| options.kinds.contains(kind))
         .collect();
-    let one_rate = Options {
-        rates: vec![FIRST_MBIT],
-        ..options.clone()
-    };
-    let cells = cells(&kinds, &one_rate.paths(&options.losses));
+    let cells = cells(&kinds, &options.paths(&options.losses));
     let lossless = cells.iter().filter(|(_, path)| path.loss_ppm == 0);
     let lost = lossless.map(|cell| (*cell, true));
     let cells: Vec<((Kind, Path), bool)> = cells

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use crate::options::Options;
 use crate::path::Path;
-use crate::runs::{FIRST_MBIT, First, Results, Share, Transfer, mean, percentile};
+use crate::runs::{First, Results, Share, Transfer, mean, percentile};
 use crate::talk::Kind;
 
 pub fn print(results: &Results, options: &Options) {
     for kind in &options.kinds {
         transfers(*kind, &results.transfers, options);
     }
-    firsts(&results.firsts);
+    for kind in [Kind::OursBbr, Kind::QuinnNewReno] {
+        firsts(kind, &results.firsts, options);
+    }
     shares(&results.shares, options);
 }
 
@@ -54,11 +56,15 @@ fn matrix(all: &[&Transfer], options: &Options, cell: impl Fn(&Transfer) -> Stri
 }
 
 fn head(first: &str, losses: &[u32]) {
-    let losses: Vec<String> = losses.iter().map(|loss| percent(*loss)).collect();
+    head_of(first, losses.iter().map(|loss| percent(*loss)));
+}
+
+fn head_of(first: &str, columns: impl Iterator<Item = String>) {
+    let columns: Vec<String> = columns.collect();
     println!(
         "| {first} | {} |\n|---|{}",
-        losses.join(" | "),
-        "---|".repeat(losses.len())
+        columns.join(" | "),
+        "---|".repeat(columns.len())
     );
 }
 
@@ -66,27 +72,29 @@ pub fn percent(ppm: u32) -> String {
     format!("{} %", f64::from(ppm) / 1e4)
 }
 
-fn firsts(all: &[First]) {
-    let Some(one) = all.first() else { return };
+/// A row for each rate and round trip, a cell for each loss and one for the loss of the first flight.
+fn firsts(kind: Kind, all: &[First], options: &Options) {
+    let of_kind: Vec<&First> = all.iter().filter(|it| it.kind == kind).collect();
+    let Some(one) = of_kind.first() else { return };
     println!(
-        "\n**First line: p50, p99, longest in ms; {FIRST_MBIT} Mbit/s, {} connections each**\n",
+        "\n**{}: first line, p50, p99, longest in ms; {} connections each**\n",
+        first_name(kind),
         one.times.len()
     );
-    println!("| contestant, round trip | loss | p50, p99, longest |\n|---|---|---|");
-    for first in all {
-        let [p50, p99, most] =
-            [50, 99, 100].map(|hundredths| millis(percentile(&first.times, hundredths)));
-        let loss = if first.flight_lost {
-            "the first flight".to_owned()
-        } else {
-            percent(first.path.loss_ppm)
-        };
-        println!(
-            "| {}, {} ms | {loss} | {p50}, {p99}, {most} |",
-            first_name(first.kind),
-            first.path.rtt_ms
-        );
+    let losses = options.losses.iter().map(|loss| percent(*loss));
+    head_of("path", losses.chain(["the first flight".to_owned()]));
+    for (mbit, rtt_ms) in options.rows() {
+        let row = of_kind
+            .iter()
+            .filter(|it| (it.path.mbit, it.path.rtt_ms) == (mbit, rtt_ms));
+        let cells: Vec<String> = row.map(|it| first_cell(&it.times)).collect();
+        println!("| {mbit} Mbit/s, {rtt_ms} ms | {} |", cells.join(" | "));
     }
+}
+
+fn first_cell(times: &[Duration]) -> String {
+    let of = |hundredths| percentile(times, hundredths).as_millis().to_string();
+    [50, 99, 100].map(of).join(", ")
 }
 
 /// The controller does not matter there.
@@ -95,10 +103,6 @@ pub const fn first_name(kind: Kind) -> &'static str {
         Kind::OursBbr | Kind::OursNewReno => "ours",
         Kind::QuinnNewReno | Kind::QuinnCubic | Kind::QuinnBbr => "quinn",
     }
-}
-
-fn millis(time: Duration) -> u128 {
-    time.as_millis()
 }
 
 fn shares(all: &[Share], options: &Options) {
