@@ -3,16 +3,17 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::args::{Cli, Command, Globals};
+use crate::cli::report::Suggestion;
 use crate::cli::{
     Error, ExitCode, Out, demo, doctor, history, identity, keygen, log, meta, peers, settled,
     status, talk,
 };
 use crate::net::LogLine;
 use crate::store::{self, Config, Mode, Paths};
-use crate::text::safe_text;
+use crate::text::{Safe, safe_line, safe_text};
 
 /// What a command that uses files works with.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, args),
     };
     let out = Out::new(&cli.globals);
     let ready = talk::check_records(&cli.globals, cli.command.as_ref())
@@ -119,7 +120,7 @@ fn fail(error: &Error, out: &Out) -> ExitCode {
 
 /// Prints what clap has to say: help and version as they are, complaints as safe text because they
 /// repeat the arguments.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -128,9 +129,25 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::Done;
     }
-    let words = safe_text(error.render().to_string().trim_end());
+    let mut words = safe_text(error.render().to_string().trim_end());
+    if let Some(meant) = meant(error, args) {
+        words = words + "\n\n  tip: a person is named by --in: " + &meant.shell(&[]);
+    }
     Out::new(&Globals::default()).complaint(&words);
     ExitCode::Usage
+}
+
+/// What is perhaps meant by a name behind `history show` or `history purge`, as other commands take one.
+fn meant(error: &clap::Error, args: &[OsString]) -> Option<Suggestion> {
+    let is_extra = error.kind() == ErrorKind::UnknownArgument;
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let given = args.iter().skip_while(|word| *word != "history").nth(1)?;
+    let command = ["show", "purge"].into_iter().find(|it| given == it)?;
+    let words = ["history", command, "--in"].map(Safe::from);
+    let is_name = is_extra && !name.starts_with('-');
+    is_name.then(|| Suggestion::securechat(words.into_iter().chain([safe_line(name)])))
 }
 
 /// Whether an argument is one of our secret keys, which belongs into no argument at all.

@@ -269,14 +269,36 @@ fn somebody_who_is_not_there_is_an_error_before_anything_happens() {
 }
 
 #[test]
+fn a_name_behind_a_command_leads_to_the_flag_for_it() {
+    let home = filled();
+    for command in ["show", "purge"] {
+        let refused = home.run(&["history", command, "bob"]);
+        let meant =
+            format!("tip: a person is named by --in: securechat history {command} --in bob");
+        assert_eq!(refused.code, 2);
+        assert!(refused.stderr.contains(&meant), "{}", refused.stderr);
+        let done = home.run(&["history", command, "--in", "bob", "--no-input"]);
+        assert!(!done.stderr.contains("Usage:"), "{}", done.stderr);
+    }
+    for args in [["history", "show", "--bob"], ["history", "export", "bob"]] {
+        assert!(!home.run(&args).stderr.contains("tip: a person"));
+    }
+}
+
+#[test]
 fn whoever_keeps_no_history_is_told_how_to() {
     let home = filled();
-    let note = "no history is kept: to keep one, put keep = \"30d\" below [history] in \
-                HOME/config.toml\n";
-    for settings in ["", "[history]\nkeep = \"session\"\n"] {
+    let how = ": to keep one, put keep = \"30d\" below [history] in HOME/config.toml\n";
+    for (settings, what) in [
+        ("", "no history is kept"),
+        (
+            "[history]\nkeep = \"session\"\n",
+            "the history of a run ends with it",
+        ),
+    ] {
         home.write("config.toml", settings);
         let shown = home.run(&["history", "show"]);
-        assert_eq!((shown.code, shown.stderr.as_str()), (0, note));
+        assert_eq!((shown.code, shown.stderr), (0, format!("{what}{how}")));
         assert_eq!(shown.stdout.lines().count(), 6, "what is there is shown");
         assert_eq!(home.run(&["history", "show", "--quiet"]).stderr, "");
     }

@@ -28,7 +28,7 @@ use crate::cli::history::spool::Spool;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Filter, Loss};
+use crate::store::{Filter, Keep, Loss};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
@@ -126,9 +126,13 @@ fn tell_if_off(context: &Context) {
         return;
     }
     let path = context.paths.config();
-    let words =
-        Safe::from("no history is kept: to keep one, put keep = \"30d\" below [history] in ");
-    context.out.note(&(words + path.as_path()));
+    let what = if context.config.keep == Keep::Session {
+        "the history of a run ends with it"
+    } else {
+        "no history is kept"
+    };
+    let how = ": to keep one, put keep = \"30d\" below [history] in ";
+    context.out.note(&(Safe::from(what) + how + path.as_path()));
 }
 
 fn tell_unreadable(unreadable: u64, context: &Context) -> ExitCode {
