@@ -44,7 +44,7 @@ models:
 orders:
     cargo orders
 
-# what the unit tests would not notice, in wire, crypto and proto; `just mutants --re '^src/proto/replay'` for one
+# what the unit tests would not notice, in id, wire, crypto and proto; `just mutants --re '^src/proto/replay'` for one
 # file, `just mutants --shard 0/8` for an eighth; needs cargo-mutants
 mutants *args:
     cargo mutants {{args}}

@@ -205,7 +205,7 @@ fn a_stream_of_gaps_is_not_taken_beyond_its_bound() {
 }
 
 #[test]
-fn one_byte_in_every_page_of_every_window_is_bounded() {
+fn one_byte_in_every_page_of_many_windows_is_bounded() {
     let turn = turn();
     let mut scene = Scene::connected();
     for id in 1..=17 {

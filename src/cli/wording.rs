@@ -417,7 +417,7 @@ pub(super) fn no_address(name: &Safe) -> Report {
             Suggestion::securechat(connect),
             send(&["--address", "HOST:PORT"]),
         ])
-        .hint("To keep it until it calls:", send(&["--no-wait"]))
+        .hint("To keep a message until it calls:", send(&["--no-wait"]))
 }
 
 pub(super) fn test_key() -> Report {

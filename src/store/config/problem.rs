@@ -34,8 +34,10 @@ pub enum ConfigProblem {
     Outside {
         /// The key.
         name: Safe,
-        /// The section that has such a key.
+        /// The section that has such a key, or `similar`.
         section: Option<&'static str>,
+        /// A key with nearly that name, if none has it.
+        similar: Option<Safe>,
     },
     /// There is no such section.
     UnknownSection {
@@ -111,9 +113,14 @@ fn line_after(before: &[u8]) -> usize {
 
 impl ConfigProblem {
     pub(super) fn outside(name: &str) -> Self {
+        let exact = section_with(name);
+        let names: Vec<Safe> = config_keys().map(|(_, key)| Safe::from(key)).collect();
+        let similar = nearest(name, names.iter()).filter(|_| exact.is_none());
+        let section = similar.as_ref().and_then(|key| section_with(key.as_str()));
         Self::Outside {
             name: shown(name),
-            section: section_with(name),
+            section: exact.or(section),
+            similar,
         }
     }
 
@@ -149,8 +156,15 @@ impl ConfigProblem {
             Self::Binding { advice, .. } => Some(advice.clone()),
             Self::Outside {
                 section: Some(section),
+                similar,
                 ..
-            } => Some(belongs(section)),
+            } => {
+                let place = belongs(section);
+                Some(match similar {
+                    Some(key) => did_you_mean(key) + " " + &place,
+                    None => place,
+                })
+            }
             Self::Outside { section: None, .. } => Some(all_sections()),
             Self::UnknownSection { similar, .. } => Some(match similar {
                 Some(similar) => did_you_mean(&(Safe::from("[") + similar + "]")),

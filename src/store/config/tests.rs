@@ -234,7 +234,12 @@ fn a_section_that_does_not_exist_leads_to_one_that_does() {
             "keep stands in no section",
             "It belongs below [history].",
         ),
-        ("kep = 1", "kep stands in no section", all),
+        (
+            "kep = 1",
+            "kep stands in no section",
+            "Did you mean keep? It belongs below [history].",
+        ),
+        ("windows = 1", "windows stands in no section", all),
         (
             "net = 1",
             "net is a section",
