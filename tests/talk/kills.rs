@@ -19,6 +19,8 @@ use crate::program::{PATIENCE, Program, Stream};
 const SUITE_KILLS: u64 = 10;
 /// Kills of one conversation.
 const KILLS: u64 = 25;
+/// Of ten letters each, in a long text: a line of a terminal has at most 4,095.
+const LONG: usize = 350;
 /// How long a program is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long it may print nothing more until it is killed all the same.
@@ -95,8 +97,7 @@ impl Side {
     }
 
     fn say(&mut self, count: u64) {
-        let lines = (self.typed..self.typed + count).map(|number| format!("line {number}"));
-        let lines: Vec<String> = lines.collect();
+        let lines: Vec<String> = (self.typed..self.typed + count).map(text_of).collect();
         self.program.as_mut().unwrap().say(&lines.join("\n"));
         self.typed += count;
     }
@@ -172,10 +173,21 @@ impl Side {
     }
 }
 
-/// What a text of ours stands for.
+/// What is typed as the text of that number: every fifth takes several packets.
+fn text_of(number: u64) -> String {
+    let is_long = number % 5 == 4;
+    let rest = if is_long { LONG } else { 0 };
+    format!("line {number} {}", "and so on ".repeat(rest))
+        .trim_end()
+        .to_owned()
+}
+
+/// What a text of ours stands for, which is whole.
 fn number_of(text: &str) -> u64 {
-    let number = text.strip_prefix("line ").map(str::parse);
-    number.unwrap_or_else(|| panic!("{text:?}")).unwrap()
+    let number = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+    let number = number.unwrap_or_else(|| panic!("{text:?}"));
+    assert_eq!(text, text_of(number));
+    number
 }
 
 /// Those that were written to their end.
