@@ -8,9 +8,7 @@ use rand_core::SeedableRng;
 
 use crate::crypto::StaticSecret;
 use crate::id::{PeerId, Timestamp};
-use crate::proto::{
-    Endpoint, EndpointConfig, Incoming, Keypair, PeerConfig, Shown, Transmit,
-};
+use crate::proto::{Endpoint, EndpointConfig, Incoming, Keypair, PeerConfig, Shown, Transmit};
 use crate::time::Instant;
 
 pub const NOW: Instant = Instant::from_micros(1_000_000);
@@ -91,7 +89,9 @@ impl Ends {
     pub fn packet(&mut self) -> Vec<u8> {
         let b: PeerId = self.b.id();
         let stream = self.a.open_stream(b).expect("a session stands");
-        self.a.write_stream(b, stream, b"a packet").expect("it stands");
+        self.a
+            .write_stream(b, stream, b"a packet")
+            .expect("it stands");
         let transmit = self.a.poll_transmit(NOW).expect("there is room to send");
         transmit.datagram.into_bytes(NOW).expect("the key is young")
     }

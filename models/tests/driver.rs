@@ -74,14 +74,18 @@ impl Side {
     fn receive_until(&self, is_it: impl Fn(&Event) -> bool) {
         let mut buffers = Batch::new();
         let handle = self.driver.handle();
-        self.await_event_by(is_it, || handle.receive(&mut buffers).expect("the driver works"));
+        self.await_event_by(is_it, || {
+            handle.receive(&mut buffers).expect("the driver works")
+        });
     }
 
     fn await_event_by(&self, is_it: impl Fn(&Event) -> bool, mut receive: impl FnMut() -> bool) {
         let handle = self.driver.handle();
         loop {
             while let Some(update) = handle.poll_event().expect("the driver works") {
-                let Update::Chat(event) = update else { continue };
+                let Update::Chat(event) = update else {
+                    continue;
+                };
                 if let Event::Message { contact, message } = &event {
                     let (contact, name) = (*contact, message.name);
                     let take = |messenger: &mut Messenger, now| messenger.take(contact, name, now);
@@ -101,7 +105,8 @@ impl Side {
 fn say(handle: &Handle, to: PeerId) {
     let draft = Draft::text("hello".to_owned(), UnixTime(0));
     let sent = handle.with(|messenger, now| messenger.send(ContactId::from(to), draft, now));
-    sent.expect("the driver works").expect("they know each other");
+    sent.expect("the driver works")
+        .expect("they know each other");
 }
 
 fn is_message(event: &Event) -> bool {
@@ -124,7 +129,9 @@ fn a_message_arrives_and_its_receipt_returns_and_nobody_is_woken_by_time() {
         let worn = a.driver.handle().with(|messenger, _| {
             let endpoint = messenger.endpoint();
             let keypair = endpoint.current_keypair_for_testing_only(a.other);
-            keypair.expect("a session stands").set_sent_for_testing_only(REKEY_AFTER_PACKETS);
+            keypair
+                .expect("a session stands")
+                .set_sent_for_testing_only(REKEY_AFTER_PACKETS);
         });
         worn.expect("the driver works");
         a.say();

@@ -56,15 +56,21 @@ fn a_window_that_moves_on_meanwhile_lets_nothing_in_twice() {
         ends.keypair().set_sent_for_testing_only(2 * REPLAY_WINDOW);
         let new = ends.packet();
         let table = ends.b.key_table();
-        let threads = [vec![old.clone(), new.clone()], vec![new, old.clone()], vec![old]]
-            .map(|packets| open_all(&table, packets));
+        let threads = [
+            vec![old.clone(), new.clone()],
+            vec![new, old.clone()],
+            vec![old],
+        ]
+        .map(|packets| open_all(&table, packets));
         let [first, second, third] = threads.map(joined);
-        let taken = |results: &[Result<(), DropReason>]| {
-            results.iter().filter(|it| it.is_ok()).count()
-        };
+        let taken =
+            |results: &[Result<(), DropReason>]| results.iter().filter(|it| it.is_ok()).count();
         assert_eq!(taken(&[first[1], second[0]]), 1, "the new one is taken");
         // It may have become too old before anybody took it.
-        assert!(taken(&[first[0], second[1], third[0]]) <= 1, "the old one, twice");
+        assert!(
+            taken(&[first[0], second[1], third[0]]) <= 1,
+            "the old one, twice"
+        );
     });
 }
 
@@ -75,9 +81,7 @@ fn nothing_is_taken_under_a_keypair_that_has_lost_its_slot() {
 }
 
 /// One thread opens a packet and hands it over; meanwhile `end` lets the session end.
-fn lose_the_slot(
-    end: fn(&mut securechat_models::proto::Endpoint, securechat_models::id::PeerId),
-) {
+fn lose_the_slot(end: fn(&mut securechat_models::proto::Endpoint, securechat_models::id::PeerId)) {
     let mut ends = Ends::joined();
     let packet = ends.packet();
     let peer = ends.a.id();
@@ -93,7 +97,12 @@ fn lose_the_slot(
             };
             let mut core = core.lock().unwrap();
             core.0.handle_opened(&opened, NOW);
-            let stale = core.0.stats().dropped.get(&DropReason::StaleKeypair).copied();
+            let stale = core
+                .0
+                .stats()
+                .dropped
+                .get(&DropReason::StaleKeypair)
+                .copied();
             assert_eq!(stale, core.1.then_some(1));
         }
     });
