@@ -109,7 +109,9 @@ mod imp {
     /// Whether our parent told the system to ignore a signal for us, as `nohup` does with hang-ups. Known on Linux
     /// only.
     pub(crate) fn is_ignored(signal: i32) -> bool {
-        std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
+        // The name of the program need not be text.
+        std::fs::read("/proc/self/status")
+            .is_ok_and(|status| ignores(&String::from_utf8_lossy(&status), signal))
     }
 
     /// Whether a signal is in `SigIgn:`. Signal 1 is the lowest bit of the hexadecimal mask.

@@ -21,11 +21,13 @@ mod imp {
     impl Process {
         /// Of `/proc/ID/stat`; `self` is this one.
         fn of(id: &str) -> Option<Self> {
-            Self::parse(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
+            Self::parse(&fs::read(format!("/proc/{id}/stat")).ok()?)
         }
 
-        /// `PID (NAME) STATE PARENT GROUP SESSION ...`, where a name may hold blanks and parentheses (proc_pid_stat(5)).
-        fn parse(stat: &str) -> Option<Self> {
+        /// `PID (NAME) STATE PARENT GROUP SESSION ...`, where a name may hold blanks and parentheses (proc_pid_stat(5)),
+        /// and half a letter at its end.
+        fn parse(stat: &[u8]) -> Option<Self> {
+            let stat = String::from_utf8_lossy(stat);
             let (_, rest) = stat.rsplit_once(") ")?;
             let mut numbers = rest.split(' ').skip(1).map(str::parse);
             let mut next = || numbers.next()?.ok();
@@ -101,10 +103,10 @@ mod imp {
         }
 
         #[test]
-        fn a_name_may_hold_what_ends_it() {
-            let stat = "7 (a) S 1 2 3) R 4 5 0 34816 7 4194304 0\n";
+        fn a_name_may_hold_what_ends_it_and_no_text() {
+            let stat = b"7 (a) S 1 2 3\xc3) R 4 5 0 34816 7 4194304 0\n";
             assert_eq!(Process::parse(stat), Some(process(4, 5, 0)));
-            assert_eq!(Process::parse("7 (a) R 4 5"), None);
+            assert_eq!(Process::parse(b"7 (a) R 4 5"), None);
             assert!(Process::of("self").is_some());
         }
     }
