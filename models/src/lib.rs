@@ -4,7 +4,12 @@
 //! The core, the chat and the driver are the real ones. Only what is outside the process is not: the clock
 //! stands still, the socket is a queue, and randomness is seeded.
 
-#![allow(unused_imports, dead_code, missing_docs, reason = "what the sources that are left out use")]
+#![allow(
+    unused_imports,
+    dead_code,
+    missing_docs,
+    reason = "what the sources that are left out use"
+)]
 
 #[path = "../../src/chat/mod.rs"]
 pub mod chat;

@@ -29,8 +29,8 @@ mod turn;
 
 pub use counters::Traffic;
 pub use driver::{Driver, Handle};
-pub use shared::{Fatal, LockUse};
 pub use key_log::{KEY_LOG_MAX_LEN, KeyLogConfig};
+pub use shared::{Fatal, LockUse};
 pub use trace::{Fate, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd};
 
 pub mod os {
@@ -176,7 +176,9 @@ pub mod udp {
         pub fn receive(&self, batch: &mut Batch, wait: Duration) -> io::Result<()> {
             batch.0.clear();
             let mut inboxes = self.network.0.lock().expect("nobody panics with it");
-            batch.0.extend(inboxes.entry(self.address).or_default().drain(..));
+            batch
+                .0
+                .extend(inboxes.entry(self.address).or_default().drain(..));
             drop(inboxes);
             if batch.0.is_empty() {
                 thread::yield_now();
@@ -238,7 +240,9 @@ pub mod udp {
         }
 
         pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
-            self.0.iter_mut().map(|(from, bytes)| (*from, bytes.as_mut_slice()))
+            self.0
+                .iter_mut()
+                .map(|(from, bytes)| (*from, bytes.as_mut_slice()))
         }
     }
 }
