@@ -34,12 +34,11 @@ pub struct Transfer {
     pub lines: Vec<Duration>,
 }
 
-/// Times to the first line, ascending.
+/// Times to the first line, ascending. Of one contestant and path the last is that where the first flight is lost.
 #[derive(Clone, Debug)]
 pub struct First {
     pub kind: Kind,
     pub path: Path,
-    pub flight_lost: bool,
     pub times: Vec<Duration>,
 }
 
@@ -154,7 +153,6 @@ fn firsts(options: &Options) -> Vec<First> {
         First {
             kind: *kind,
             path: *path,
-            flight_lost: *flight_lost,
             times,
         }
     })
