@@ -13,7 +13,7 @@ use crate::cli::{
 };
 use crate::net::LogLine;
 use crate::store::{self, Config, Mode, Paths};
-use crate::text::{Safe, safe_line, safe_text};
+use crate::text::{safe_line, safe_text};
 
 /// What a command that uses files works with.
 #[derive(Debug)]
@@ -137,17 +137,24 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     ExitCode::Usage
 }
 
-/// What is perhaps meant by a name behind `history show` or `history purge`, as other commands take one.
+/// What is perhaps meant by a name behind `history show` or `history purge`, as other commands take one: all that was
+/// typed, with the name behind its flag, if that is understood.
 fn meant(error: &clap::Error, args: &[OsString]) -> Option<Suggestion> {
-    let is_extra = error.kind() == ErrorKind::UnknownArgument;
     let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    let given = args.iter().skip_while(|word| *word != "history").nth(1)?;
-    let command = ["show", "purge"].into_iter().find(|it| given == it)?;
-    let words = ["history", command, "--in"].map(Safe::from);
-    let is_name = is_extra && !name.starts_with('-');
-    is_name.then(|| Suggestion::securechat(words.into_iter().chain([safe_line(name)])))
+    let history = args.iter().position(|word| word == "history")?;
+    let mut after = args.iter().skip(history + 1);
+    after
+        .next()
+        .filter(|word| *word == "show" || *word == "purge")?;
+    let at = after.position(|word| word == name.as_str())?;
+    let mut words = args.to_vec();
+    words.insert(history + 2 + at, "--in".into());
+    let is_understood = Cli::try_parse_from(&words).is_ok();
+    let words = words.iter().skip(1);
+    let words = words.map(|word| safe_line(&word.to_string_lossy()));
+    is_understood.then(|| Suggestion::securechat(words))
 }
 
 /// Whether an argument is one of our secret keys, which belongs into no argument at all.

@@ -268,20 +268,32 @@ fn somebody_who_is_not_there_is_an_error_before_anything_happens() {
     home.data(&["history", "show"]);
 }
 
+/// With the same profile: what is purged there is gone.
 #[test]
 fn a_name_behind_a_command_leads_to_the_flag_for_it() {
     let home = filled();
-    for command in ["show", "purge"] {
-        let refused = home.run(&["history", command, "bob"]);
-        let meant =
-            format!("tip: a person is named by --in: securechat history {command} --in bob");
-        assert_eq!(refused.code, 2);
-        assert!(refused.stderr.contains(&meant), "{}", refused.stderr);
-        let done = home.run(&["history", command, "--in", "bob", "--no-input"]);
-        assert!(!done.stderr.contains("Usage:"), "{}", done.stderr);
-    }
-    for args in [["history", "show", "--bob"], ["history", "export", "bob"]] {
-        assert!(!home.run(&args).stderr.contains("tip: a person"));
+    let meant = |args: &[&str]| {
+        let refused = home.run(args);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        let tip = refused
+            .stderr
+            .split_once("\n  tip: a person is named by --in: ");
+        tip.map(|(_, command)| command.trim_end().to_owned())
+    };
+    let of = |words: &str| Some(format!("securechat --home HOME history {words}"));
+    assert_eq!(meant(&["history", "show", "bob"]), of("show --in bob"));
+    assert_eq!(
+        meant(&["history", "purge", "--yes", "bob"]),
+        of("purge --yes --in bob")
+    );
+    home.data(&["history", "show", "--in", "bob"]);
+    for args in [
+        &["history", "show", "--bob"][..],
+        &["history", "show", "--last", "3", "3"],
+        &["history", "show", "bob", "carol"],
+        &["history", "export", "bob"],
+    ] {
+        assert_eq!(meant(args), None);
     }
 }
 
