@@ -36,7 +36,7 @@ pub const ASK_AFTER: Duration = Duration::from_secs(5);
 
 /// Waits before the second attempt, the third and so on; later ones use the last.
 pub const RETRY_DELAYS: [Duration; 7] = [
-    Duration::from_millis(750),
+    Duration::from_millis(740),
     Duration::from_secs(1),
     Duration::from_secs(1),
     Duration::from_secs(1),

@@ -84,7 +84,7 @@ impl Acks {
         }
         if payload.is_ack_eliciting() {
             self.waiting += 1;
-            let at_once = self.waiting >= ACK_EVERY || is_hello(payload) || self.is_odd(number);
+            let at_once = self.waiting >= ACK_EVERY || asks(payload) || self.is_odd(number);
             let due = if at_once { now } else { now + HOLD };
             self.due = Some(self.due.map_or(due, |held| held.min(due)));
             self.highest_eliciting = self.highest_eliciting.max(Some(number));
@@ -150,10 +150,11 @@ impl Acks {
     }
 }
 
-/// HELLO brings the first sample of the round trip, from which no delay is subtracted (RFC 9002 §5.3).
-fn is_hello(payload: &Payload<'_>) -> bool {
-    let is_hello = |frame: &Frame<'_>| matches!(frame, Frame::Hello(_));
-    payload.frames.iter().any(is_hello)
+/// Whether the sender wants to know at once: HELLO brings the first sample of the round trip, from which no delay is
+/// subtracted (RFC 9002 §5.3), and PING asks for nothing else.
+fn asks(payload: &Payload<'_>) -> bool {
+    let asks = |frame: &Frame<'_>| matches!(frame, Frame::Hello(_) | Frame::Ping);
+    payload.frames.iter().any(asks)
 }
 
 #[cfg(test)]
@@ -170,6 +171,9 @@ mod tests {
         signing_key: VerifyingKey::new([0; 32]),
         nickname: b"",
     });
+
+    /// Asks for an acknowledgement, but not at once.
+    const CREDIT: Frame<'_> = Frame::MaxData(0);
 
     const FOUR: Told = Told {
         highest: 4,
@@ -192,7 +196,7 @@ mod tests {
     fn after(numbers: &[u64]) -> Acks {
         let mut acks = Acks::default();
         for number in numbers {
-            arrive(&mut acks, *number, &[Frame::Ping], ms(0));
+            arrive(&mut acks, *number, &[CREDIT], ms(0));
         }
         acks.on_sent();
         acks
@@ -201,10 +205,10 @@ mod tests {
     #[test]
     fn one_packet_waits_and_the_second_does_not() {
         let mut acks = after(&[0, 1]);
-        arrive(&mut acks, 2, &[Frame::Ping], ms(10));
+        arrive(&mut acks, 2, &[CREDIT], ms(10));
         assert_eq!(acks.due(), Some(ms(10) + HOLD));
         assert!(!acks.is_due(ms(33)) && acks.is_due(ms(34)));
-        arrive(&mut acks, 3, &[Frame::Ping], ms(12));
+        arrive(&mut acks, 3, &[CREDIT], ms(12));
         assert!(acks.is_due(ms(12)));
         acks.on_sent();
         assert_eq!((acks.due(), acks.frame(1_000, ms(12))), (None, None));
@@ -216,7 +220,7 @@ mod tests {
         let nothing = Frame::Ack(Ack::default());
         assert!(arrive(&mut acks, 0, &[nothing], ms(0)));
         assert_eq!((acks.due(), acks.frame(1_000, ms(0))), (None, None));
-        arrive(&mut acks, 1, &[Frame::Ping], ms(0));
+        arrive(&mut acks, 1, &[CREDIT], ms(0));
         assert!(!acks.is_due(ms(0)), "nothing is missing");
     }
 
@@ -232,39 +236,41 @@ mod tests {
             (&[0, 1, 4], 2, true),
         ] {
             let mut acks = after(before);
-            arrive(&mut acks, number, &[Frame::Ping], ms(5));
+            arrive(&mut acks, number, &[CREDIT], ms(5));
             assert_eq!(acks.is_due(ms(5)), odd, "{number} after {before:?}");
         }
         let mut acks = after(&[0]);
-        arrive(&mut acks, 2, &[Frame::Ping], ms(5));
-        arrive(&mut acks, 3, &[Frame::Ping], ms(6));
+        arrive(&mut acks, 2, &[CREDIT], ms(5));
+        arrive(&mut acks, 3, &[CREDIT], ms(6));
         assert_eq!(acks.due(), Some(ms(5)), "what is due stays due");
         // What is missing may have asked for an ACK, whatever came after it did not.
         let mut acks = after(&[0]);
         arrive(&mut acks, 2, &[], ms(5));
-        arrive(&mut acks, 3, &[Frame::Ping], ms(5));
+        arrive(&mut acks, 3, &[CREDIT], ms(5));
         assert!(acks.is_due(ms(5)));
     }
 
     #[test]
     fn a_copy_asks_for_nothing() {
         let mut acks = after(&[0, 1]);
-        assert!(!arrive(&mut acks, 1, &[Frame::Ping], ms(5)));
+        assert!(!arrive(&mut acks, 1, &[CREDIT], ms(5)));
         assert_eq!(acks.due(), None);
     }
 
     #[test]
-    fn hello_is_acknowledged_at_once() {
-        let mut acks = after(&[]);
-        arrive(&mut acks, 0, &[HELLO], ms(5));
-        assert!(acks.is_due(ms(5)));
+    fn hello_and_ping_are_acknowledged_at_once() {
+        for (frame, at_once) in [(HELLO, true), (Frame::Ping, true), (CREDIT, false)] {
+            let mut acks = after(&[]);
+            arrive(&mut acks, 0, &[frame], ms(5));
+            assert_eq!(acks.is_due(ms(5)), at_once);
+        }
     }
 
     #[test]
     fn the_delay_counts_from_the_highest_number() {
         let mut acks = after(&[0]);
-        arrive(&mut acks, 2, &[Frame::Ping], ms(10));
-        arrive(&mut acks, 1, &[Frame::Ping], ms(13));
+        arrive(&mut acks, 2, &[CREDIT], ms(10));
+        arrive(&mut acks, 1, &[CREDIT], ms(13));
         let (ack, _) = acks.frame(1_000, ms(17)).unwrap();
         assert_eq!((ack.delay_us, &ack.ranges[..]), (7_000, &[(0, 2)][..]));
         assert_eq!(acks.last_frame(ms(18)).unwrap().delay_us, 8_000);
@@ -276,11 +282,11 @@ mod tests {
     #[test]
     fn what_the_peer_knows_is_not_said_again() {
         let mut acks = after(&[0, 1]);
-        arrive(&mut acks, 3, &[Frame::Ping], ms(0));
+        arrive(&mut acks, 3, &[CREDIT], ms(0));
         let (ack, told) = acks.frame(1_000, ms(0)).unwrap();
         assert_eq!(ack.ranges[..], [(3, 3), (0, 1)]);
         acks.on_sent();
-        arrive(&mut acks, 4, &[Frame::Ping], ms(0));
+        arrive(&mut acks, 4, &[CREDIT], ms(0));
         assert_eq!(ranges(&acks), [(3, 4), (0, 1)], "it may not have heard");
         acks.on_told(told.unwrap());
         assert_eq!(ranges(&acks), [(4, 4)]);
@@ -293,12 +299,12 @@ mod tests {
         let mut acks = after(&[0, 1, 3, 4]);
         acks.on_told(FOUR);
         for copy in [0, 1, 3, 4] {
-            assert!(!arrive(&mut acks, copy, &[Frame::Ping], ms(0)), "{copy}");
+            assert!(!arrive(&mut acks, copy, &[CREDIT], ms(0)), "{copy}");
         }
-        assert!(arrive(&mut acks, 2, &[Frame::Ping], ms(0)));
+        assert!(arrive(&mut acks, 2, &[CREDIT], ms(0)));
         assert!(acks.is_due(ms(0)));
         assert_eq!(ranges(&acks), [(2, 4)]);
-        assert!(!arrive(&mut acks, 2, &[Frame::Ping], ms(0)));
+        assert!(!arrive(&mut acks, 2, &[CREDIT], ms(0)));
     }
 
     /// An ACK that leaves now tells this.
@@ -313,7 +319,7 @@ mod tests {
     fn what_came_late_is_told_until_an_ack_that_said_so_has_arrived() {
         let mut acks = after(&[0, 1, 3]);
         let before = tell(&mut acks);
-        arrive(&mut acks, 2, &[Frame::Ping], ms(0));
+        arrive(&mut acks, 2, &[CREDIT], ms(0));
         let with = tell(&mut acks);
         acks.on_told(before);
         assert_eq!(ranges(&acks), [(2, 3)], "the first ACK did not name 2");
@@ -340,7 +346,7 @@ mod tests {
     }
 
     fn tell_after(acks: &mut Acks, number: u64) -> Told {
-        arrive(acks, number, &[Frame::Ping], ms(0));
+        arrive(acks, number, &[CREDIT], ms(0));
         tell(acks)
     }
 

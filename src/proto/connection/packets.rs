@@ -257,6 +257,10 @@ impl Connection {
             carried.notes.push(note);
             any = true;
         }
+        if self.wants_prompt_ack() && writer.room() > 0 {
+            writer.push(&Frame::Ping);
+            any = true;
+        }
         while let Some(record) = self.streams.write_frame(writer) {
             carried.streams.push(record);
             any = true;
@@ -273,6 +277,11 @@ impl Connection {
         }
         self.echo = Echo::of(carried, &echo);
         any
+    }
+
+    /// Whether a packet of a transfer had better be acknowledged at once.
+    fn wants_prompt_ack(&self) -> bool {
+        self.recovery.wants_prompt_acks() && self.streams.is_busy() && self.streams.has_frames()
     }
 
     /// A probe had better carry what is missing than nothing (RFC 9002 §6.2.4).

@@ -367,7 +367,7 @@ fn a_single_packet_is_acknowledged_in_time_and_the_round_trip_stays_what_it_is()
     line.run();
     assert_eq!(line.a.rtt(), Some(Duration::from_millis(40)));
     for _ in 0..20 {
-        line.a.ping();
+        line.a.streams_mut().write(CHAT, b"a line");
         line.run();
         assert!(!line.a.awaits_ack());
         assert_eq!(line.a.rtt(), Some(Duration::from_millis(40)));
@@ -381,11 +381,11 @@ fn an_acknowledgement_travels_with_what_is_said_anyway() {
     let mut line = Line::new();
     line.run();
     let (rng, now) = (&mut CoreRng::new([3; 32]), line.now);
-    line.a.ping();
-    let Poll::Packet(ping) = line.a.poll(&OURS, false, rng, &mut Scratch::default(), now) else {
-        panic!("no PING");
+    line.a.streams_mut().write(CHAT, b"a line");
+    let Poll::Packet(asks) = line.a.poll(&OURS, false, rng, &mut Scratch::default(), now) else {
+        panic!("no packet");
     };
-    receive(&mut line.b, plain(&ping), now);
+    receive(&mut line.b, plain(&asks), now);
     assert!(matches!(
         line.b.poll(&OURS, false, rng, &mut Scratch::default(), now),
         Poll::Nothing
@@ -400,7 +400,7 @@ fn an_acknowledgement_travels_with_what_is_said_anyway() {
     let [Frame::Ack(ack), Frame::Stream(_)] = &payload.frames[..] else {
         panic!("{:?}", payload.frames);
     };
-    let number = Payload::parse(plain(&ping)).unwrap().number;
+    let number = Payload::parse(plain(&asks)).unwrap().number;
     assert!(ack.contains(number));
     assert_eq!(line.b.ack_timeout(), None);
 }

@@ -51,4 +51,10 @@ pub(crate) trait Controller: fmt::Debug + Send {
     fn holds_back(&self) -> bool {
         false
     }
+
+    /// Whether so little may be in flight that to wait for the acknowledgement of every second packet would leave the
+    /// path empty.
+    fn wants_prompt_acks(&self) -> bool {
+        false
+    }
 }

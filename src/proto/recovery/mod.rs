@@ -274,6 +274,11 @@ impl<R> Recovery<R> {
         }
     }
 
+    /// Whether the packets of a transfer had better be acknowledged one by one.
+    pub(crate) fn wants_prompt_acks(&self) -> bool {
+        self.controller.wants_prompt_acks()
+    }
+
     /// There is nothing more to send, by want of data or of the peer's credit: if the window has
     /// room, acknowledgements do not enlarge it until the next packet leaves (RFC 9002 §7.8).
     pub(crate) fn on_app_limited(&mut self) {

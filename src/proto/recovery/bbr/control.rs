@@ -17,7 +17,7 @@ pub(super) const UP_GAIN: u64 = 125;
 /// The pace stays so much below what the path delivers, in hundredths, that a queue shrinks (§5.6.2).
 const PACING_MARGIN: u64 = 1;
 /// Full datagrams that keep a path going whose receiver acknowledges every second (§2.8).
-const MIN_PIPE_PACKETS: u64 = 4;
+pub(super) const MIN_PIPE_PACKETS: u64 = 4;
 /// Full datagrams that may leave at once at any rate (§5.6.3).
 const MIN_BURST_PACKETS: u64 = 2;
 /// Hundredths of the BDP in flight (§2.6): in Startup; between probes, where the draft has 200; while
@@ -82,9 +82,10 @@ impl Bbr {
         }
     }
 
-    /// §5.6.4.3.
-    pub(super) const fn min_window(&self) -> u64 {
-        MIN_PIPE_PACKETS * self.datagram()
+    /// §5.6.4.3, and less on a [short](super::short) path that others use.
+    pub(super) fn min_window(&self) -> u64 {
+        let least = MIN_PIPE_PACKETS * self.datagram();
+        self.shared_window().unwrap_or(least)
     }
 
     /// §5.6.4.5.
@@ -156,6 +157,9 @@ impl Bbr {
 
     /// §5.6.4.5, §5.6.4.7.
     fn window_bound(&self) -> u64 {
+        if let Some(window) = self.shared_window() {
+            return window;
+        }
         let long_term = match self.phase {
             Phase::Startup | Phase::Drain => None,
             Phase::Down | Phase::Refill | Phase::Up => self.bounds.inflight_hi,

@@ -11,13 +11,14 @@
 //!
 //! 1. Every acknowledgement updates the model of the path: [`model`], and what loss says in [`bounds`].
 //! 2. The model moves the state machine: [`startup`], [`cycle`], [`probe_rtt`].
-//! 3. Pace and window follow from both: [`control`].
+//! 3. Pace and window follow from both: [`control`], on paths of a few packets [`short`].
 
 mod bounds;
 mod control;
 mod cycle;
 mod model;
 mod probe_rtt;
+mod short;
 mod startup;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::proto::recovery::bbr::bounds::Bounds;
 use crate::proto::recovery::bbr::cycle::Cycle;
 use crate::proto::recovery::bbr::model::Model;
 use crate::proto::recovery::bbr::probe_rtt::ProbeRtt;
+use crate::proto::recovery::bbr::short::Others;
 use crate::proto::recovery::bbr::startup::FullPipe;
 use crate::proto::recovery::controller::Controller;
 use crate::proto::recovery::newreno::initial_window;
@@ -84,6 +86,7 @@ pub(crate) struct Bbr {
     saved_window: u64,
     /// Bytes a second; 0 before the first sample.
     rate: u64,
+    others: Others,
     /// The next packet is the first after a pause.
     idle_restart: bool,
     /// What the next draw begins with: draws are rare, and a generator takes 300 bytes of each connection.
@@ -109,6 +112,7 @@ impl Bbr {
             window: initial_window(max_datagram) as u64,
             saved_window: 0,
             rate: 0,
+            others: Others::new(now),
             idle_restart: false,
             seed,
         }
@@ -129,6 +133,7 @@ impl Bbr {
     fn update_model(&mut self, sample: &Sample, now: Instant) {
         let rate = sample.rate(self.model.min_rtt().unwrap_or_default());
         self.model.on_sample(sample, rate, now);
+        self.look_for_others(sample, now);
         let queued = self.is_queued(sample.rtt);
         self.bounds
             .on_sample(sample, rate.unwrap_or(0), self.max_datagram as u64, queued);
@@ -204,11 +209,21 @@ impl Controller for Bbr {
         self.paced_rate(rtt)
     }
 
+    /// On a short path each packet counts.
+    fn wants_prompt_acks(&self) -> bool {
+        self.is_short()
+    }
+
     fn burst(&self) -> usize {
         if self.rate == 0 {
             return INITIAL_WINDOW_PACKETS * self.max_datagram;
         }
-        usize::try_from(self.quantum()).unwrap_or(usize::MAX)
+        let burst = if self.is_short() {
+            self.short_burst()
+        } else {
+            self.quantum()
+        };
+        usize::try_from(burst).unwrap_or(usize::MAX)
     }
 
     /// §5.3.4.3, `HandleProbeRTT`.

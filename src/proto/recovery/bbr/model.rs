@@ -103,6 +103,8 @@ pub(super) struct Model {
     pub(super) aggregation: Aggregation,
     /// The highest rate of this cycle and of the one before (§5.5.3).
     max_bandwidth: [u64; 2],
+    /// The highest rate of all cycles.
+    most_bandwidth: u64,
     min_rtt: Option<Duration>,
     min_rtt_at: Instant,
 }
@@ -118,6 +120,7 @@ impl Model {
                 period_start: 0,
             },
             max_bandwidth: [0; 2],
+            most_bandwidth: 0,
             min_rtt: None,
             min_rtt_at: now,
         }
@@ -131,6 +134,16 @@ impl Model {
     /// What fits into the path without a queue.
     pub(super) fn bdp(&self) -> u64 {
         volume(self.max_bandwidth(), self.min_rtt.unwrap_or_default())
+    }
+
+    /// The most that it ever delivered to this flow.
+    pub(super) const fn most_bandwidth(&self) -> u64 {
+        self.most_bandwidth
+    }
+
+    /// What fits into the path without a queue when it delivers that much.
+    pub(super) fn most_bdp(&self) -> u64 {
+        volume(self.most_bandwidth, self.min_rtt.unwrap_or_default())
     }
 
     /// The round trip without a queue.
@@ -164,6 +177,7 @@ impl Model {
             && (!sample.sent.app_limited || rate >= bandwidth)
         {
             self.max_bandwidth[0] = self.max_bandwidth[0].max(rate);
+            self.most_bandwidth = self.most_bandwidth.max(rate);
         }
     }
 }

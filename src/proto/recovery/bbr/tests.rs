@@ -25,6 +25,8 @@ struct Flow {
     flying: Vec<(Instant, Instant, Snapshot)>,
     busy_until: Instant,
     rtt: Duration,
+    /// How long somebody else's packets are in the queue before each of ours.
+    foreign: Duration,
     /// Bytes that the pace lets leave.
     budget: u64,
 }
@@ -38,6 +40,7 @@ impl Flow {
             flying: Vec::new(),
             busy_until: at(0),
             rtt: RTT,
+            foreign: Duration::ZERO,
             budget: 0,
         }
     }
@@ -58,7 +61,7 @@ impl Flow {
         let snapshot = self.sampler.on_sent(SIZE, self.in_flight(), self.now);
         self.bbr.on_sent(SIZE, &snapshot, self.now);
         self.busy_until = self.busy_until.max(self.now) + Duration::from_millis(1);
-        let arrival = self.busy_until + self.rtt;
+        let arrival = self.busy_until + self.rtt + self.foreign;
         self.flying.push((arrival, self.now, snapshot));
     }
 
@@ -83,11 +86,11 @@ impl Flow {
             self.now = self.now + Duration::from_millis(1);
             self.acknowledge();
             self.budget += self.bbr.pacing_rate(self.rtt) / 1_000;
+            self.budget = self.budget.min(self.bbr.burst() as u64);
             while self.budget >= SIZE as u64 && self.in_flight() + SIZE <= self.bbr.window() {
                 self.send();
                 self.budget -= SIZE as u64;
             }
-            self.budget = self.budget.min(self.bbr.burst() as u64);
         }
     }
 
@@ -240,6 +243,60 @@ fn a_round_trip_that_grows_is_looked_at_with_little_in_flight() {
     assert_eq!(flow.bbr.phase, Phase::Cruise);
     flow.run(11_000);
     assert!(flow.bbr.model.min_rtt().unwrap() >= RTT * 3 / 2);
+}
+
+impl Flow {
+    /// On a path that holds three packets.
+    fn short() -> Self {
+        let mut flow = Self::new();
+        flow.rtt = Duration::from_millis(2);
+        flow.run(2_000);
+        assert!(flow.bbr.is_short());
+        flow
+    }
+
+    fn packets_allowed(&self) -> usize {
+        self.bbr.window() / SIZE
+    }
+}
+
+#[test]
+fn others_on_a_short_path_are_left_room_until_they_are_gone() {
+    let mut flow = Flow::short();
+    assert!(flow.packets_allowed() >= 4);
+    flow.foreign = Duration::from_millis(1);
+    flow.run(20);
+    assert_eq!(flow.packets_allowed(), 2);
+    flow.foreign = Duration::ZERO;
+    flow.run(50);
+    assert!(flow.packets_allowed() >= 4, "{}", flow.packets_allowed());
+}
+
+#[test]
+fn on_a_path_that_bunches_acknowledgements_a_wait_is_nobody_else() {
+    let mut flow = Flow::short();
+    flow.now = flow.now + Duration::from_millis(1);
+    flow.run(1);
+    flow.foreign = Duration::from_millis(1);
+    for _ in 0..100 {
+        flow.run(1);
+        assert!(flow.packets_allowed() >= 4);
+    }
+    flow.run(400);
+    assert_eq!(flow.packets_allowed(), 2, "it has not done so for long");
+}
+
+#[test]
+fn only_on_a_short_path_each_packet_is_acknowledged_and_leaves_alone() {
+    let short = Flow::short().bbr;
+    assert!(short.wants_prompt_acks());
+    assert_eq!(short.burst(), SIZE * 3 / 2);
+    let long = Flow::under_way().bbr;
+    assert!(!long.wants_prompt_acks());
+    assert_eq!(long.burst(), 2 * SIZE);
+    let mut fast = Flow::short().bbr;
+    fast.max_datagram = SIZE / 2;
+    assert!(!fast.wants_prompt_acks(), "timers are later than that");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A sender with endless data and a receiver that acknowledges every second packet.
+//! A sender with endless data and a receiver that acknowledges every second packet, or each if asked.
 
 use super::dumbbell::{End, Flow};
 use crate::proto::limits::{ACK_EVERY, MAX_ACK_DELAY};
@@ -9,7 +9,8 @@ const DATAGRAM: usize = 1_472;
 const ACK_LEN: usize = 80;
 
 pub(super) enum Packet {
-    Data(u64),
+    /// Its number, and whether it is to be acknowledged at once.
+    Data(u64, bool),
     Ack(Ack),
 }
 
@@ -32,7 +33,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn take(&mut self, number: u64, now: Instant) {
+    fn take(&mut self, number: u64, prompt: bool, now: Instant) {
         let next = self.ranges.first().map_or(0, |(_, high)| high + 1);
         if number == next && next > 0 {
             self.ranges[0].1 = number;
@@ -42,7 +43,7 @@ impl Receiver {
         }
         self.highest_at = now;
         self.waiting += 1;
-        let at_once = self.waiting >= ACK_EVERY || number != next;
+        let at_once = prompt || self.waiting >= ACK_EVERY || number != next;
         let due = if at_once { now } else { now + MAX_ACK_DELAY };
         self.due = Some(self.due.map_or(due, |held| held.min(due)));
     }
@@ -76,7 +77,8 @@ impl Bulk {
         self.next += 1;
         let evicted = self.recovery.on_sent(number, DATAGRAM, true, (), now);
         assert_eq!(evicted, None);
-        (DATAGRAM, Packet::Data(number.0))
+        let prompt = self.recovery.wants_prompt_acks();
+        (DATAGRAM, Packet::Data(number.0, prompt))
     }
 }
 
@@ -108,7 +110,7 @@ impl Flow for Bulk {
 
     fn deliver(&mut self, _end: End, packet: Packet, now: Instant) {
         match packet {
-            Packet::Data(number) => self.receiver.take(number, now),
+            Packet::Data(number, prompt) => self.receiver.take(number, prompt, now),
             Packet::Ack(ack) => {
                 let progress = &mut Progress::default();
                 self.recovery.on_ack(&ack, now, progress).unwrap();

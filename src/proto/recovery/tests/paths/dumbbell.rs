@@ -42,6 +42,8 @@ pub(super) struct Path {
     pub(super) queue: u64,
     /// Whether packets get lost behind the bottleneck instead of before it.
     pub(super) behind: bool,
+    /// Acknowledgements come later by up to so much, in the order in which they left.
+    pub(super) jitter: Duration,
     /// Decides which packets are lost.
     pub(super) seed: u8,
 }
@@ -56,6 +58,7 @@ impl Path {
             loss,
             queue: 100,
             behind: false,
+            jitter: Duration::ZERO,
             seed: 1,
         }
     }
@@ -117,6 +120,8 @@ pub(super) struct Dumbbell<F: Flow> {
     /// By arrival, and in the order of launch.
     flying: BTreeMap<(Instant, u64), Flying<F::Packet>>,
     launched: u64,
+    /// When the last acknowledgement arrives.
+    last_return: Instant,
 }
 
 impl<F: Flow> Dumbbell<F> {
@@ -130,6 +135,7 @@ impl<F: Flow> Dumbbell<F> {
             busy_until: Instant::ZERO,
             flying: BTreeMap::new(),
             launched: 0,
+            last_return: Instant::ZERO,
         }
     }
 
@@ -166,9 +172,16 @@ impl<F: Flow> Dumbbell<F> {
                     bytes,
                     packet,
                 };
-                self.fly(self.now + self.path.rtt / 2, flying);
+                let at = self.acknowledgement_arrives_at();
+                self.fly(at, flying);
             }
         }
+    }
+
+    fn acknowledgement_arrives_at(&mut self) -> Instant {
+        let at = self.now + self.path.rtt / 2 + self.rng.up_to(self.path.jitter);
+        self.last_return = self.last_return.max(at);
+        self.last_return
     }
 
     fn is_unlucky(&mut self) -> bool {

@@ -59,7 +59,7 @@ fn losses_on_the_way_make_newreno_collapse_and_not_bbr() {
 
 #[test]
 fn bbr_fills_paths_that_lose_nothing_a_hundredth_and_a_twentieth() {
-    for (mbit, rtt) in [(2, 10), (2, 300), (20, 50)] {
+    for (mbit, rtt) in [(2, 10), (3, 10), (5, 5), (2, 300), (20, 50)] {
         for (loss, least) in [(0, 90.0), (10, 80.0), (50, 80.0)] {
             let result = solo(Congestion::Bbr, Path::new(mbit, rtt, loss), ms(20_000));
             let cell = format!("{mbit} Mbit/s, {rtt} ms, {loss} ‰");
@@ -101,6 +101,27 @@ fn bbr_leaves_newreno_its_share_whoever_comes_first() {
     }
 }
 
+/// With four packets in flight, as many as that path and its queue hold, it had 0.76 and 0.79.
+#[test]
+fn bbr_leaves_newreno_its_share_of_a_path_of_few_packets() {
+    for late in [false, true] {
+        let kinds = [Congestion::Bbr, Congestion::NewReno];
+        let share = share(kinds, Path::new(2, 10, 0), late, ms(60_000));
+        assert!((0.3..=0.7).contains(&share), "{share}");
+    }
+}
+
+#[test]
+fn round_trips_that_vary_are_not_taken_for_somebody_else() {
+    for (mbit, rtt, jitter) in [(2, 10, 5), (3, 10, 2), (5, 5, 2)] {
+        let path = Path::new(mbit, rtt, 0);
+        let jitter = ms(jitter);
+        let result = solo(Congestion::Bbr, Path { jitter, ..path }, ms(20_000));
+        let cell = format!("{mbit} Mbit/s, {rtt} ms, up to {jitter:?} more");
+        assert!(result.used >= 90.0, "{cell}: {}", result.used);
+    }
+}
+
 #[test]
 fn a_line_beside_a_transfer_takes_no_longer_than_two_round_trips_and_a_repetition() {
     let path = Path::new(20, 50, 10);
@@ -110,6 +131,14 @@ fn a_line_beside_a_transfer_takes_no_longer_than_two_round_trips_and_a_repetitio
     assert!(outcome.p50 <= path.rtt, "{:?}", outcome.p50);
     assert!(outcome.p99 <= most, "{:?}", outcome.p99);
     assert!(outcome.goodput >= 80.0, "{}", outcome.goodput);
+}
+
+#[test]
+fn packets_of_a_transfer_are_acknowledged_one_by_one_only_on_a_path_of_few() {
+    for (mbit, rtt, answers) in [(2, 10, 0.95..=1.05), (20, 50, 0.5..=0.55)] {
+        let outcome = talk(Congestion::Bbr, Path::new(mbit, rtt, 0), ms(12_000));
+        assert!(answers.contains(&outcome.answers), "{}", outcome.answers);
+    }
 }
 
 #[test]

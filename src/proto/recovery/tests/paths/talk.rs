@@ -40,6 +40,8 @@ pub(super) struct Talk {
     pub(super) delays: Vec<Duration>,
     /// Bytes of the bulk streams that were read.
     pub(super) moved: u64,
+    /// Packets that arrived at the near end, and at the far one.
+    arrived: [usize; 2],
 }
 
 impl Talk {
@@ -62,6 +64,7 @@ impl Talk {
             read: 0,
             delays: Vec::new(),
             moved: 0,
+            arrived: [0; 2],
         }
     }
 
@@ -130,6 +133,7 @@ impl Flow for Talk {
         } else {
             &mut self.far
         };
+        self.arrived[usize::from(end == End::Far)] += 1;
         let payload = Payload::parse(&plaintext).unwrap();
         assert_eq!(to.check(&payload), Ok(()));
         if !to.on_packet(&payload, now) {
@@ -177,15 +181,19 @@ pub(super) struct Outcome {
     pub(super) goodput: f64,
     pub(super) p50: Duration,
     pub(super) p99: Duration,
+    /// Packets that came back for each that arrived.
+    pub(super) answers: f64,
 }
 
 pub(super) fn talk(congestion: Congestion, path: Path, length: Duration) -> Outcome {
     let mut link = Dumbbell::new(path, vec![Talk::new(congestion, path.seed)]);
     link.run(Instant::ZERO + length);
     let moved = link.flows[0].moved;
+    let [back, there] = link.flows[0].arrived;
     Outcome {
         goodput: link.hundredths(moved),
         p50: link.flows[0].percentile(50),
         p99: link.flows[0].percentile(99),
+        answers: back as f64 / there as f64,
     }
 }
