@@ -152,6 +152,33 @@ fn somebody_whose_words_differed_is_not_let_in_again_because_that_could_not_be_w
     quit(listener);
 }
 
+/// What the file says of a day ago and what it says now are not the same, and neither is later than the difference.
+#[test]
+fn what_differs_is_noted_although_the_file_was_told_otherwise_a_moment_before() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, mut caller) = two(&alice, &bob);
+    caller.say("/verify");
+    words(&mut listener);
+    words(&mut caller);
+    lock(&alice);
+    let known = alice.known_peers();
+    let verified = |line: &str| match line.starts_with("bob ") {
+        true => format!("{line} verified=2026-01-02\n"),
+        false => format!("{line}\n"),
+    };
+    let told: String = known.lines().map(verified).collect();
+    fs::write(alice.path("known-peers"), told).unwrap();
+    listener.say("/differ");
+    listener.said("that is tried again");
+    caller.end();
+    fs::remove_dir(alice.path(".known-peers.lock")).unwrap();
+    until("a line that says so", || {
+        listener.is_read(core::time::Duration::from_millis(20));
+        alice.known_peers().contains(" differed=").then_some(())
+    });
+    quit(listener);
+}
+
 /// The decision leaves the file as it was, so that no look at it finds anything.
 #[test]
 fn a_decision_elsewhere_counts_though_the_file_says_what_it_said_before() {
@@ -328,6 +355,31 @@ fn a_program_is_told_what_was_not_verified() {
         &answered(&mut caller, &request("match", 9, "alice")),
         "SC40",
     );
+    drop::<[Ended; 2]>([caller.kill(), listener.kill()]);
+}
+
+/// Whoever decided had not heard of it yet.
+#[test]
+fn what_is_found_to_differ_after_a_decision_elsewhere_counts_though_it_cannot_be_written() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, caller) = programs(&alice, &bob);
+    let request = |cmd: &str, id: u64| json!({ "cmd": cmd, "id": id, "peer": "bob" });
+    ask(&mut listener, &request("verify", 1));
+    step(&mut listener, "words");
+    let answer = answered(&mut listener, &request("match", 2));
+    assert_eq!(answer["result"], json!({ "verified": true }), "{answer}");
+    lock(&alice);
+    answered(&mut listener, &request("differ", 3));
+    let mut is_kept_out = |id: u64, decision: Value| {
+        let answer = answered(&mut listener, &decision);
+        assert_eq!(answer["type"], "answer", "{answer}");
+        let send = json!({ "cmd": "send", "id": id, "peer": "bob", "text": "a secret" });
+        answered(&mut listener, &send)["code"] == "SC33"
+    };
+    let decided =
+        |id: u64, ms: u64| json!({ "cmd": "reload", "id": id, "decided": "bob", "decided_ms": ms });
+    assert!(is_kept_out(5, decided(4, 1)));
+    assert!(!is_kept_out(7, decided(6, u64::MAX)), "that one is later");
     drop::<[Ended; 2]>([caller.kill(), listener.kill()]);
 }
 

@@ -18,6 +18,7 @@ use crate::store::{
     self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text,
 };
 use crate::text::{Safe, safe_line};
+use crate::time::UnixTime;
 
 pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode, Error> {
     let mut decided = None;
@@ -27,14 +28,14 @@ pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode,
         PeersCommand::Show(args) => show(args, context),
         PeersCommand::Rename(args) => rename(args, context),
         PeersCommand::Replace(args) => replace::replace(args, context),
-        PeersCommand::Verify(args) => verify::verify(args, context).map(|key| decided = key),
+        PeersCommand::Verify(args) => verify::verify(args, context).map(|it| decided = it),
         PeersCommand::Revoke(args) => revoke(args, context),
         PeersCommand::Remove(args) => remove(args, context),
         PeersCommand::Export(args) => exchange::export(args, context),
         PeersCommand::Import(args) => exchange::import(args, context),
     }?;
     if changes(command) {
-        tell_running(decided.as_ref(), context);
+        tell_running(decided, context);
     }
     Ok(ExitCode::Done)
 }
@@ -54,13 +55,17 @@ const fn changes(command: &PeersCommand) -> bool {
 
 /// Lets a running program go by the list at once. Without that it finds the change by itself, within two seconds.
 ///
-/// `decided`: who was verified. A program in which the words differed, and which could not write that down, can see
-/// no decision in a file that says what it said before, so that it is waited for if it is busy.
-fn tell_running(decided: Option<&PeerId>, context: &Context) {
-    let patience = decided.map_or(BRIEF, |_| PATIENCE);
+/// `decided`: who was verified, and when. A program in which the words differed, and which could not write that down, can
+/// see no decision in a file that says what it said before, so that it is waited for if it is busy.
+fn tell_running(decided: Option<(PeerId, UnixTime)>, context: &Context) {
+    let patience = if decided.is_some() { PATIENCE } else { BRIEF };
     if let Ok(Some(mut running)) = Running::find(context, patience) {
-        let decided = decided.map(|key| key_text(key).to_string());
-        let params = Params::default().with("decided", decided);
+        let (decided, at) = decided.unzip();
+        let decided = decided.map(|key| key_text(&key).to_string());
+        let at = at.map(|UnixTime(ms)| ms);
+        let params = Params::default()
+            .with("decided", decided)
+            .with("decided_ms", at);
         let _: Result<serde_json::Value, Error> = running.ask("reload", params, Duration::ZERO);
     }
 }

@@ -9,16 +9,20 @@ use crate::id::PeerId;
 use crate::net::Clock;
 use crate::store::{self, Day, KnownPeers, fingerprint};
 use crate::text::{Safe, safe_line};
+use crate::time::UnixTime;
 
 /// Digits of a group, and groups of a line, as they are printed.
 const GROUP: usize = 5;
 const GROUPS_PER_LINE: usize = 4;
 
-/// Whom our person has found to be who it should be; nobody if it was only asked for the sheet.
+/// Whom our person has found to be who it should be, and when; nobody if it was only asked for the sheet.
 ///
 /// # Errors
 /// What it was typed or found instead; nothing is noted then.
-pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<Option<PeerId>, Error> {
+pub(super) fn verify(
+    args: &PeersVerifyArgs,
+    context: &Context,
+) -> Result<Option<(PeerId, UnixTime)>, Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let key = super::find(&known, &args.name)?.key();
     known.check_not_revoked(&key)?;
@@ -47,10 +51,10 @@ pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<Option
             });
         }
     }
-    let today = Day::from(Clock::new().unix_time());
+    let now = Clock::new().unix_time();
     let mut is_noted = false;
     super::change(context, &args.name, |known| {
-        is_noted = note(known, &args.name, &key, today)?;
+        is_noted = note(known, &args.name, &key, now.into())?;
         Ok(())
     })?;
     if !is_noted {
@@ -59,7 +63,7 @@ pub(super) fn verify(args: &PeersVerifyArgs, context: &Context) -> Result<Option
     }
     let done = safe_line(&args.name) + " is [verified] from now on";
     context.out.note(&done);
-    Ok(Some(key))
+    Ok(Some((key, now)))
 }
 
 /// Notes that the owner of `key` is who it should be; false if the name has another key, which may have been

@@ -160,6 +160,13 @@ impl Contacts {
         self.known.find_key(peer).and_then(Peer::verified)
     }
 
+    /// As [`Contacts::verified`], by what the file says now if it can be read.
+    pub(super) fn verified_by_now(&self, peer: &PeerId) -> Option<Day> {
+        let read = KnownPeers::load(&self.path);
+        let known = read.as_ref().unwrap_or(&self.known);
+        known.find_key(peer).and_then(Peer::verified)
+    }
+
     /// When words that were compared with the peer were others, if nobody has decided since.
     pub(super) fn differed_on(&self, peer: &PeerId) -> Option<Day> {
         self.known.find_key(peer).and_then(Peer::differed)

@@ -133,6 +133,8 @@ pub(super) struct PeersRevoke {
 pub(super) struct Reload {
     /// About whom a person has decided whether it is who it should be, as known-peers says.
     pub(super) decided: Option<String>,
+    /// When, in Unix time; just now if it is not said.
+    pub(super) decided_ms: Option<u64>,
 }
 
 /// `history.find`.

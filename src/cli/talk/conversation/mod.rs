@@ -59,6 +59,7 @@ use crate::cli::talk::conversation::pings::Pinging;
 use crate::cli::talk::conversation::recalled::Quote;
 use crate::cli::talk::conversation::searches::Searches;
 use crate::cli::talk::conversation::typing::Batch;
+use crate::cli::talk::conversation::watch::Unnoted;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::Change;
 use crate::cli::talk::files::Lookup;
@@ -73,7 +74,6 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpKind};
 use crate::proto::SessionStatus;
-use crate::store::Day;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 
@@ -186,8 +186,8 @@ pub(in crate::cli::talk) struct State {
     comparing: BTreeMap<PeerId, Comparing>,
     /// Whose words differed, where known-peers has no line to say so.
     aside: BTreeSet<PeerId>,
-    /// Of whom this could not be written down, and when they were verified by then.
-    unwritten: BTreeMap<PeerId, Option<Day>>,
+    /// Of whom this could not be written down.
+    unwritten: BTreeMap<PeerId, Unnoted>,
     /// Since when the session stood in which that was found.
     differed: BTreeMap<PeerId, UnixTime>,
     /// To whom it was suggested to compare words.

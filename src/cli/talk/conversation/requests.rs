@@ -319,7 +319,8 @@ impl Conversation {
             return self.take_over(refreshed);
         };
         let peer = self.peer_called(decided)?;
-        self.take_decision(peer)
+        let at = reload.decided_ms.map(UnixTime);
+        self.take_decision(peer, at.unwrap_or_else(|| self.clock.unix_time()))
     }
 
     fn peers_add(&mut self, add: &PeersAdd) -> Result<Value, Error> {

@@ -16,6 +16,7 @@ use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::comparing::{
     Comparing, Evidence, alone, complaint, too_old, unfinished,
 };
+use crate::cli::talk::conversation::watch::Unnoted;
 use crate::cli::talk::fact::{Fact, Step};
 use crate::commands::SAFETY_NUMBER_DIGITS;
 use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
@@ -511,9 +512,11 @@ impl Conversation {
             self.state.differed.insert(peer, since);
         }
         self.publish_step(peer, Step::Differ, None);
-        let verified = self.profile.contacts.verified(&peer);
         if let Err(error) = self.note_comparison(peer, false) {
-            self.state.unwritten.insert(peer, verified);
+            let verified = self.profile.contacts.verified_by_now(&peer);
+            let at = self.clock.unix_time();
+            let unwritten = Unnoted { verified, at };
+            self.state.unwritten.insert(peer, unwritten);
             self.complain(&error.into());
             let words = "that is tried again; a program that starts before it is written would not know of it";
             self.warn_about(peer, words.into());

@@ -5,6 +5,16 @@ use crate::cli::talk::contacts::Changes;
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
 use crate::store::{self, Day};
+use crate::time::UnixTime;
+
+/// Words differed, and known-peers could not be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unnoted {
+    /// When the peer had been verified, as the file said by then.
+    pub(super) verified: Option<Day>,
+    /// When it was found.
+    pub(super) at: UnixTime,
+}
 
 impl Conversation {
     pub(super) fn look_at_known_peers(&mut self) -> Result<(), Error> {
@@ -17,9 +27,8 @@ impl Conversation {
     fn write_what_is_unwritten(&mut self) {
         let day = Day::from(self.clock.unix_time());
         let contacts = &self.profile.contacts;
-        let is_unwritten = |peer: &PeerId, verified: &mut Option<Day>| {
-            contacts.note_late(peer, *verified, day).is_err()
-        };
+        let is_unwritten =
+            |peer: &PeerId, it: &mut Unnoted| contacts.note_late(peer, it.verified, day).is_err();
         self.state.unwritten.retain(is_unwritten);
     }
 
@@ -29,7 +38,9 @@ impl Conversation {
         let contacts = &self.profile.contacts;
         for peer in &self.state.aside {
             if contacts.is_saved(peer) && !contacts.has_decision(peer) {
-                self.state.unwritten.entry(*peer).or_insert(None);
+                let at = self.clock.unix_time();
+                let unwritten = Unnoted { verified: None, at };
+                self.state.unwritten.entry(*peer).or_insert(unwritten);
             }
         }
         self.write_what_is_unwritten();
@@ -40,10 +51,12 @@ impl Conversation {
     }
 
     /// Somebody has decided about this peer outside of this program, and the file says how. By the file alone that
-    /// cannot be seen if it says what it said before: a peer that was verified earlier on the same day.
-    pub(super) fn take_decision(&mut self, peer: PeerId) -> Result<(), Error> {
+    /// cannot be seen if it says what it said before: a peer that was verified earlier on the same day. What was found
+    /// to differ after that, `at`, still counts.
+    pub(super) fn take_decision(&mut self, peer: PeerId, at: UnixTime) -> Result<(), Error> {
         let read = self.profile.contacts.read_again();
-        if matches!(read, Ok(Some(_))) {
+        let unwritten = self.state.unwritten.get(&peer);
+        if matches!(read, Ok(Some(_))) && unwritten.is_some_and(|it| it.at < at) {
             // If the file says nothing of it, it is noted there that the words differed, as before.
             self.state.unwritten.remove(&peer);
         }
