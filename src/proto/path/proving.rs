@@ -61,8 +61,17 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) const fn left(self) -> usize {
-        let allowed = self.received.saturating_mul(AMPLIFICATION);
-        allowed.saturating_sub(self.sent)
+        self.allowed().saturating_sub(self.sent)
+    }
+
+    const fn allowed(self) -> usize {
+        self.received.saturating_mul(AMPLIFICATION)
+    }
+
+    /// Handshakes to an address of known-peers go out whatever is left. They leave no debt, for which what arrives
+    /// next would have to pay.
+    fn spend(&mut self, len: usize) {
+        self.sent = self.sent.saturating_add(len).min(self.allowed());
     }
 }
 
@@ -174,7 +183,7 @@ impl Proving {
 
     pub(super) fn on_sent(&mut self, len: usize) {
         if let Some(budget) = &mut self.budget {
-            budget.sent = budget.sent.saturating_add(len);
+            budget.spend(len);
         }
     }
 

@@ -155,6 +155,17 @@ fn at_most_three_times_what_came_in_goes_to_an_unproved_address() {
     assert_eq!(path.allowance(), Some(0));
 }
 
+/// A peer that slept was called for minutes; when it answered, nothing could be said to it for hours.
+#[test]
+fn handshakes_to_who_does_not_answer_leave_no_debt() {
+    let mut path = moved(old(), new(), 200);
+    for _ in 0..100 {
+        path.on_sent(new(), 700);
+    }
+    path.on_packet(new(), 200, false, PTO, at(1));
+    assert_eq!(path.allowance(), Some(600));
+}
+
 #[test]
 fn a_challenge_without_room_waits_until_more_comes_in() {
     let mut path = moved(old(), new(), SMALL);
