@@ -53,19 +53,18 @@ impl Out {
     /// Tells the user something on standard error, unless `--quiet`.
     pub fn note(&self, line: &Safe) {
         if !self.quiet {
-            // Nobody is left to tell when standard error is gone.
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            tell(&format!("{line}\n"));
         }
     }
 
     /// Warns the user on standard error, also with `--quiet`.
     pub fn warn(&self, line: &Safe) {
-        let _ = writeln!(io::stderr().lock(), "warning: {line}");
+        tell(&format!("warning: {line}\n"));
     }
 
     /// Prints a complaint about the command line.
     pub fn complaint(&self, words: &Safe) {
-        let _ = writeln!(io::stderr().lock(), "{words}");
+        tell(&format!("{words}\n"));
     }
 
     /// Whether what is printed has colours.
@@ -100,14 +99,15 @@ impl Out {
 
     /// Prints an error.
     pub fn error(&self, report: &Report) {
-        let mut stderr = io::stderr().lock();
+        let mut text = String::new();
         for line in report.render(&self.profile) {
             let line = line.as_str();
-            let _ = match line.strip_prefix("error:").filter(|_| self.colored) {
-                Some(rest) => writeln!(stderr, "\u{1b}[1;31merror:\u{1b}[0m{rest}"),
-                None => writeln!(stderr, "{line}"),
-            };
+            match line.strip_prefix("error:").filter(|_| self.colored) {
+                Some(rest) => text += &format!("\u{1b}[1;31merror:\u{1b}[0m{rest}\n"),
+                None => text += &format!("{line}\n"),
+            }
         }
+        tell(&text);
     }
 
     /// A command for the user, with the flags that it needs to mean the same profile.
@@ -115,6 +115,12 @@ impl Out {
     pub fn command(&self, command: &Suggestion) -> Safe {
         command.shell(&self.profile)
     }
+}
+
+/// Prints text on standard error, in one piece: it may share a terminal or a file with what others print.
+fn tell(text: &str) {
+    // Nobody is left to tell when standard error is gone.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn written(result: io::Result<()>) -> Result<(), Error> {

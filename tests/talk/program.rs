@@ -409,7 +409,7 @@ impl Ended {
         assert_eq!(self.code, Some(code), "{}", self.transcript);
         assert_eq!(errors.len(), 1, "{}", self.transcript);
         assert!(
-            errors[0].contains(&format!("  [{error}]")),
+            errors[0].ends_with(&format!("  [{error}]")),
             "{}",
             self.transcript
         );
