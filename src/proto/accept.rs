@@ -232,21 +232,24 @@ impl Endpoint {
         self.shared.pinned + standings.filter(is_new).count()
     }
 
-    /// At a bound the oldest guest goes: the source's own, or anybody's.
+    /// At a bound the oldest guest goes, the source's own or anybody's: before one that the user was asked about, one
+    /// that was not. A message 1 costs nothing but a datagram under a source that may be false.
     fn make_room_for_guest(&mut self, from: SocketAddr) {
-        let mut guests: Vec<(Instant, PeerId, Source)> = self
+        let mut guests: Vec<(bool, Instant, PeerId, Source)> = self
             .peers
             .iter()
             .filter_map(|peer| match peer.standing {
-                Standing::Guest { since, source, .. } => {
-                    Some((since, peer.id, Source::from(source.ip())))
-                }
+                Standing::Guest {
+                    since,
+                    source,
+                    told,
+                } => Some((told, since, peer.id, Source::from(source.ip()))),
                 Standing::Known | Standing::Pinned { .. } => None,
             })
             .collect();
-        guests.sort_unstable_by_key(|(since, id, _)| (*since, *id));
+        guests.sort_unstable_by_key(|(told, since, id, _)| (*told, *since, *id));
         let source = Source::from(from.ip());
-        let is_own = |guest: &&(Instant, PeerId, Source)| guest.2 == source;
+        let is_own = |guest: &&(bool, Instant, PeerId, Source)| guest.3 == source;
         let own = guests.iter().filter(is_own).count();
         let victim = if own >= MAX_GUESTS_PER_SOURCE {
             guests.iter().find(is_own)
@@ -255,7 +258,7 @@ impl Endpoint {
         } else {
             None
         };
-        if let Some((_, id, _)) = victim {
+        if let Some((_, _, id, _)) = victim {
             self.forget(*id);
         }
     }

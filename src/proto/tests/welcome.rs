@@ -69,6 +69,30 @@ fn beyond_the_bound_of_all_guests_the_oldest_of_anybody_goes() {
     assert!(guests[1..].iter().all(|it| is_there(&b, *it)));
 }
 
+/// A message 1 costs its sender a datagram, and its source may be false.
+#[test]
+fn a_guest_whom_the_user_was_asked_about_is_not_displaced_by_calls_that_go_no_further() {
+    let mut b = Side::new(2, Trust::Ask);
+    let mut a = Side::new(1, Trust::Strict);
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    for nth in 0..3 * u8::try_from(MAX_GUESTS).unwrap() {
+        let (_, datagrams) = call(10 + nth, &b);
+        for datagram in datagrams {
+            let from = match nth {
+                0..4 => a.address,
+                _ => SocketAddr::from(([203, 0, 113, nth], 7_419)),
+            };
+            b.receive(from, datagram, now(1_000));
+        }
+        b.drain(now(1_000));
+    }
+    assert_eq!(b.endpoint.stats().guests, MAX_GUESTS);
+    assert!(is_there(&b, a.id()));
+    assert!(b.endpoint.accept_guest(a.id()).is_ok());
+}
+
 #[test]
 fn keys_are_pinned_up_to_the_bound_and_then_refused() {
     let mut b = Side::new(2, Trust::New);
