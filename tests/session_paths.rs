@@ -177,6 +177,56 @@ fn keepalives_hold_a_nat_open() {
     assert_well(&mut pair);
 }
 
+/// One that nobody answered for as long as attempts last was the last of all.
+#[test]
+fn keepalives_go_on_after_the_network_was_away() {
+    let keepalive = EndpointConfig {
+        keepalive: Some(secs(25)),
+        ..EndpointConfig::default()
+    };
+    let mut pair = Pair::strangers(31, keepalive, EndpointConfig::default());
+    let (a, b) = (pair.a, pair.b);
+    pair.introduce(a, b);
+    let config = NatConfig {
+        outside: [203, 0, 113, 1].into(),
+        idle: secs(30),
+    };
+    let nat = pair.network_mut().add_nat(config);
+    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+    pair.network_mut().put_behind(host_a, Some(nat));
+    pair.connect_both_ways();
+    pair.network_mut().partition(host_a, host_b);
+    pair.advance(secs(1_200));
+    pair.network_mut().heal_all();
+    pair.advance(secs(150));
+    let line = pair.talk(b, a).unwrap();
+    assert!(pair.advance_until(secs(1), |w| w.has_seen(a, &line)));
+    assert_well(&mut pair);
+}
+
+/// Each that was answered began the next at once.
+#[test]
+fn a_path_that_carries_handshakes_and_no_packets_sees_one_at_a_time() {
+    let mut pair = Pair::connected(32);
+    let (a, b) = (pair.a, pair.b);
+    pair.talk(a, b).unwrap();
+    pair.network_mut().set_filter(Some(Box::new(|seen| {
+        if is(DATA, &seen.datagram) {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
+        }
+    })));
+    pair.talk(a, b).unwrap();
+    clear(&mut pair);
+    pair.advance(secs(30));
+    let datagrams = sent(&pair, a, INIT).len();
+    assert!((2..=24).contains(&datagrams), "{datagrams}");
+    pair.network_mut().set_filter(None);
+    assert!(talk_until_heard(&mut pair, a, b, secs(15)));
+    assert_well(&mut pair);
+}
+
 /// Gives `a` another port of its host.
 fn change_port(pair: &mut Pair, port: u16) {
     let a = pair.a;

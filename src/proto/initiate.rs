@@ -123,10 +123,19 @@ impl Peer {
             }
             if !waits {
                 self.retry = None;
-                return;
+                return self.hold_open_later(shared, now);
             }
         }
         self.try_once(shared, now);
+    }
+
+    /// Whoever is asked to hold a mapping open tries again, as slowly as whoever waits.
+    fn hold_open_later(&mut self, shared: &mut Shared, now: Instant) {
+        let asked = shared.config.keepalive.filter(|_| self.has_connection());
+        if let Some(interval) = asked {
+            let at = now + interval.max(RETRY_SLOW);
+            self.arm(Timer::Keepalive, Some(at), shared);
+        }
     }
 
     fn try_once(&mut self, shared: &mut Shared, now: Instant) {

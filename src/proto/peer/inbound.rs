@@ -79,11 +79,16 @@ impl Peer {
 
     /// The other side proved that it holds a keypair that we answered with.
     fn on_confirmed(&mut self, opened: &Opened<'_>, shared: &mut Shared, now: Instant) {
-        self.on_confirming(opened, shared, now);
-        if self.is_new_connection(&opened.keypair) {
+        let is_new = self.is_new_connection(&opened.keypair);
+        if is_new {
+            self.on_confirming(opened, shared, now);
             self.accepted = true;
         }
         self.confirm(&opened.keypair, shared, now);
+        // One that lost against another says where the peer was, not where it is.
+        if !is_new && self.keys.slot_of(&opened.keypair) == Some(Slot::Current) {
+            self.on_confirming(opened, shared, now);
+        }
     }
 
     fn on_heard(&mut self, shared: &mut Shared, now: Instant) {
@@ -94,6 +99,7 @@ impl Peer {
                 connection.probe();
             }
             self.stop_handshake(shared);
+            self.wanted = false;
             shared.event(Event::Resumed { peer: self.id });
         }
     }

@@ -7,7 +7,7 @@ use tracing::trace;
 
 use crate::proto::connection::Poll;
 use crate::proto::keypair::Keypair;
-use crate::proto::limits::{ASK_AFTER, SHRINK_AFTER};
+use crate::proto::limits::{ASK_AFTER, SHRINK_AFTER, SILENCE};
 use crate::proto::peer::Peer;
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
@@ -102,11 +102,19 @@ impl Peer {
             return;
         }
         if self.silent {
-            self.start_handshake(shared, now);
+            self.call_in_silence(shared, now);
         } else if self.armed.at(Timer::Silence).is_none() {
             self.arm_silence(shared, now);
         }
         self.rekey_if_due(true, shared, now);
+    }
+
+    /// The answer to what was sent under the keys of a handshake that has just ended may be on its way.
+    fn call_in_silence(&mut self, shared: &mut Shared, now: Instant) {
+        let is_recent = |at| now.saturating_since(at) < SILENCE;
+        if !self.handshaken.is_some_and(is_recent) {
+            self.start_handshake(shared, now);
+        }
     }
 
     /// Without a key to send under, whatever asks for an ACK starts a handshake; an ACK does not.
