@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use crate::common::skipped;
 use crate::home::{Home, check, free_port, program};
 use crate::program::{Ended, Program};
+use crate::screen::Person;
 use crate::waiting::{keep, numbers, once, store};
 
 /// A command for which a file cannot grow by more than a little over the store as it is.
@@ -85,6 +86,27 @@ fn a_disk_that_refuses_ends_a_caller_and_what_was_accepted_arrives_later() {
     let shown = numbers(&listener.kill().transcript);
     assert!(shown.len() >= accepted, "{} of {accepted}", shown.len());
     assert_eq!(once(&shown), (0..shown.len()).collect::<Vec<_>>());
+}
+
+/// What a screen says goes with it.
+#[test]
+fn what_could_not_be_written_down_is_told_behind_a_screen_that_was_closed() {
+    let (alice, _bob) = Home::friends();
+    keep(&alice, "makes the store");
+    let nobody = free_port().to_string();
+    let connect = with_little_room(&alice, &["connect", "bob", &nobody, "--retry"]);
+    let mut person = Person::runs(connect);
+    person.sees("1 queued");
+    let text = "x".repeat(1_500_000);
+    person.presses(&format!("\u{1b}[200~{text} is too much\u{1b}[201~"));
+    person.sees("is too much");
+    person.presses("\r");
+    let ended = person.ends().0;
+    assert_eq!(ended.code, Some(8), "{}", ended.rest);
+    let told = ended.transcript.rsplit_once("\u{1b}[?1049l").unwrap().1;
+    for words in ["1 message was not taken", "1 message is kept", "SC18"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
 }
 
 /// A process that sees other file systems than we do, and lets others see them too.

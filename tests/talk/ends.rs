@@ -11,6 +11,26 @@ use crate::program::{Program, within};
 #[cfg(unix)]
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// They were read into memory, and ended with it without a word.
+#[cfg(target_os = "linux")]
+#[test]
+fn lines_of_a_pipe_that_nobody_was_there_to_hear_are_counted() {
+    let (alice, _bob) = Home::friends();
+    let nobody = free_port().to_string();
+    let mut caller = alice.start(&["connect", "bob", &nobody, "--retry"]);
+    caller.say("one");
+    caller.say("two");
+    caller.is_read(GOODBYE);
+    caller.signal(rustix::process::Signal::TERM);
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(143), "{}", ended.transcript);
+    assert!(
+        ended.told.contains("2 messages were not taken"),
+        "{}",
+        ended.told
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_each_side_with_a_goodbye() {

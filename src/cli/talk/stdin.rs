@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::sync::thread;
@@ -30,16 +32,29 @@ const READ_LEN: usize = 64 * 1024;
 pub(in crate::cli) struct Lines {
     handed_over: Receiver<Vec<Stdin>>,
     at_hand: VecDeque<Stdin>,
+    untaken: Arc<AtomicUsize>,
 }
 
 impl Lines {
     /// None ever come.
     pub(super) fn none() -> Self {
-        let (_, handed_over) = sync_channel(1);
-        Self {
+        Self::handed_over().1
+    }
+
+    /// The reader's end, and ours.
+    fn handed_over() -> (Sender, Self) {
+        let (lots, handed_over) = sync_channel(1);
+        let untaken = Arc::<AtomicUsize>::default();
+        let sender = Sender {
+            lots,
+            untaken: Arc::clone(&untaken),
+        };
+        let lines = Self {
             handed_over,
             at_hand: VecDeque::new(),
-        }
+            untaken,
+        };
+        (sender, lines)
     }
 
     /// The next line, if one has come.
@@ -48,13 +63,32 @@ impl Lines {
             // A reader that has ended has said so.
             self.at_hand = self.handed_over.try_recv().ok()?.into();
         }
-        self.at_hand.pop_front()
+        let line = self.at_hand.pop_front()?;
+        if line != Stdin::End {
+            self.untaken.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(line)
     }
 
-    /// How many lines were read and not taken.
+    /// How many lines were read and not taken, wherever they are.
     pub(super) fn untaken(&self) -> usize {
-        let lines = self.at_hand.iter();
-        lines.filter(|line| **line != Stdin::End).count()
+        self.untaken.load(Ordering::Relaxed)
+    }
+}
+
+/// Hands lines over, a lot at a time.
+struct Sender {
+    lots: SyncSender<Vec<Stdin>>,
+    /// Counts what the reader holds until there is room for it, too.
+    untaken: Arc<AtomicUsize>,
+}
+
+impl Sender {
+    /// Waits for room; whether there is still somebody who takes them.
+    fn send(&self, lines: Vec<Stdin>) -> bool {
+        let count = lines.iter().filter(|line| **line != Stdin::End).count();
+        self.untaken.fetch_add(count, Ordering::Relaxed);
+        self.lots.send(lines).is_ok()
     }
 }
 
@@ -67,28 +101,20 @@ pub(in crate::cli) fn read_lines(
     largest: usize,
     wake: impl Fn() + Send + 'static,
 ) -> io::Result<Lines> {
-    let (sender, handed_over) = sync_channel(1);
+    let (sender, lines) = Lines::handed_over();
     let read = move || {
         let mut input = BufReader::with_capacity(READ_LEN, io::stdin().lock());
         forward(&mut input, largest, &sender, &wake);
     };
     thread::start("input", read)?;
-    Ok(Lines {
-        handed_over,
-        at_hand: VecDeque::new(),
-    })
+    Ok(lines)
 }
 
-fn forward<R: Read>(
-    input: &mut BufReader<R>,
-    largest: usize,
-    sender: &SyncSender<Vec<Stdin>>,
-    wake: &impl Fn(),
-) {
+fn forward<R: Read>(input: &mut BufReader<R>, largest: usize, sender: &Sender, wake: &impl Fn()) {
     loop {
         let lines = next_lines(input, largest);
         let is_end = lines.contains(&Stdin::End);
-        if sender.send(lines).is_err() {
+        if !sender.send(lines) {
             return;
         }
         wake();
@@ -172,6 +198,25 @@ mod tests {
         let rest: Vec<&Stdin> = handed_over[1..].iter().flatten().skip(1).collect();
         assert_eq!(rest[..2], [&line("three"), &line("half")]);
         assert_eq!(rest[2], &Stdin::End);
+    }
+
+    #[test]
+    fn lines_that_wait_for_room_to_be_handed_over_count_as_read() {
+        let (sender, mut lines) = Lines::handed_over();
+        let line = || Stdin::Line(b"a line".to_vec());
+        assert!(sender.send(vec![line(), line()]));
+        assert_eq!((lines.next(), lines.untaken()), (Some(line()), 1));
+        assert!(sender.send(vec![line()]));
+        let reader = std::thread::spawn(move || sender.send(vec![line(), Stdin::End]));
+        while lines.untaken() < 3 {
+            std::thread::yield_now();
+        }
+        let mut left = Vec::new();
+        while lines.untaken() > 0 {
+            left.extend(lines.next().map(|_| lines.untaken()));
+        }
+        assert_eq!(left, [2, 1, 0]);
+        assert!(reader.join().expect("it does not panic"));
     }
 
     #[test]

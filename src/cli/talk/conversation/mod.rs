@@ -150,7 +150,7 @@ pub(in crate::cli::talk) struct State {
     undrawn: Vec<(ContactId, Name)>,
     /// What is said next.
     batch: Batch,
-    /// Messages that a screen had and nobody took, when it was closed.
+    /// Messages that nobody took: a screen had them when it was closed, or the end came while they were looked at.
     unsaid: usize,
     /// Messages that the outbox had no room for, and whether there may be some now.
     pending: Pending,

@@ -197,7 +197,7 @@ impl Conversation {
         let Some(quote) = self.state.quote.take_if(|quote| quote.peer() == peer) else {
             return self.say(Some(peer), text);
         };
-        if let Some(end) = self.say_batch()? {
+        if let Some(end) = self.say_batch_before_another()? {
             return Ok(Some(end));
         }
         let waiting = self.state.pending.len();

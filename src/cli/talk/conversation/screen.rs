@@ -270,7 +270,7 @@ impl Conversation {
         let Some(screen) = self.face.screen() else {
             return;
         };
-        self.state.unsaid = screen.unsaid();
+        self.state.unsaid += screen.unsaid();
         let quiet = self.is_quiet;
         let lines = Printer::new(
             Form::Transcript,

@@ -147,10 +147,13 @@ impl Conversation {
         self.face.entered();
         let typed = Typed::parse(&line);
         // What was said before a command or an answer comes before it.
-        if (!matches!(typed, Typed::Say(_)) || !self.state.guests.is_empty())
-            && let Some(end) = self.say_batch()?
-        {
-            return Ok(Some(end));
+        let said = match typed {
+            Typed::SayTo { text: [_, ..], .. } => self.say_batch_before_another()?,
+            Typed::Say(_) if self.state.guests.is_empty() => None,
+            _ => self.say_batch()?,
+        };
+        if said.is_some() {
+            return Ok(said);
         }
         // While a question is open a line answers it, unless it is one of our commands. A key may
         // begin with `/` too.
@@ -246,7 +249,7 @@ impl Conversation {
             return Ok(None);
         }
         if self.state.batch.peer != Some(peer)
-            && let Some(end) = self.say_batch()?
+            && let Some(end) = self.say_batch_before_another()?
         {
             return Ok(Some(end));
         }
@@ -267,9 +270,9 @@ impl Conversation {
                 self.state.pending.push((peer, text, author));
             }
             Err(error) => {
-                let end = self.say_batch()?;
+                let end = self.say_batch();
                 self.refuse_for(peer, &author, &error);
-                return Ok(end);
+                return end;
             }
         }
         Ok(None)
@@ -294,6 +297,15 @@ impl Conversation {
             Author::Line if self.typist == Typist::Pipe => Ok(true),
             Author::Line | Author::Screen(_) | Author::Program(_) => self.is_connected(peer),
         }
+    }
+
+    /// Says what comes before a message, which counts as not taken if that is the end.
+    pub(super) fn say_batch_before_another(&mut self) -> Result<Option<ExitCode>, Error> {
+        let end = self.say_batch();
+        if !matches!(end, Ok(None)) {
+            self.state.unsaid += 1;
+        }
+        end
     }
 
     /// Writes down what is to be said, and says it.
@@ -330,10 +342,19 @@ impl Conversation {
         let written = self.profile.journal.queue(contact, messages);
         if written.is_err() {
             self.state.has_failed = true;
-            let words = Safe::from("not sent: ") + count_messages(messages.len());
-            self.warn(words + " could not be written down");
+            self.tell_unwritten(messages.len());
         }
         Ok(written?)
+    }
+
+    /// A screen is closed next, with all that it says: it is told behind it that they were not taken.
+    fn tell_unwritten(&mut self, messages: usize) {
+        if self.face.is_screen() {
+            self.state.unsaid += messages;
+        } else {
+            let words = Safe::from("not sent: ") + count_messages(messages);
+            self.warn(words + " could not be written down");
+        }
     }
 
     /// Gives a message of ours its number, and tells a person.
