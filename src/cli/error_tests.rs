@@ -450,7 +450,8 @@ fn a_full_disk_loses_no_message() {
     assert_eq!(
         shown(&Error::OutputFull),
         "error: cannot write to standard output: there is no room on the disk  [SC18]\n\
-         \x20 Make room and start again. What was not written out is shown then, marked (again)."
+         \x20 Make room. A message that came and was not written out is shown at the next start, marked (again).\n\
+         \x20 What else was to be done may be done: look before you repeat it."
     );
     assert_eq!(Error::OutputFull.exit_code(), ExitCode::Storage);
     let full = io::Error::from(io::ErrorKind::StorageFull);

@@ -238,7 +238,8 @@ fn arrival(loss: &Loss) -> Safe {
 pub(super) fn output_full() -> Report {
     let title = "cannot write to standard output: there is no room on the disk";
     Report::new("SC18", ExitCode::Storage, title)
-        .cause("Make room and start again. What was not written out is shown then, marked (again).")
+        .cause("Make room. A message that came and was not written out is shown at the next start, marked (again).")
+        .cause("What else was to be done may be done: look before you repeat it.")
 }
 
 pub(super) fn output_exists(path: &Path) -> Report {
