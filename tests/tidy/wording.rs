@@ -7,10 +7,11 @@ use crate::{files, read, report};
 
 /// What a person is told to do again, or that the program does again. Whoever adds one has asked whether the
 /// same thing done once more can succeed, and if not, what else is to be done.
-const AGAIN: [&str; 15] = [
+const AGAIN: [&str; 16] = [
     "; calling again",
     "; to begin again with new words: ",
     "Leave (/quit) and start again; the next deletion rewrites the file",
+    "Make room. A message that came and was not written out is shown at the next start, marked (again).",
     "Mend that, and start again.",
     "Nothing was changed. Make room and do the same again.",
     "Nothing was written. Do the same again.",
