@@ -66,7 +66,9 @@ impl Peer {
         let ack = self.connection.as_ref().and_then(|c| c.ack_timeout());
         self.arm(Timer::Ack, ack, shared);
         let owes = self.pending && self.generation().is_some() && recovery.is_none();
-        self.arm(Timer::Ask, owes.then(|| now + ASK_AFTER), shared);
+        // A keepalive in between, which nobody acknowledges, does not put it off.
+        let ask = owes.then(|| self.armed.at(Timer::Ask).unwrap_or(now + ASK_AFTER));
+        self.arm(Timer::Ask, ask, shared);
         let is_roomy = self.connection.as_ref().is_some_and(|c| c.is_roomy());
         if is_roomy && self.armed.at(Timer::Shrink).is_none() {
             self.arm(Timer::Shrink, Some(now + SHRINK_AFTER), shared);

@@ -12,6 +12,10 @@ pub(super) const OFFSET_MAX: u64 = (1 << 62) - 1;
 /// A window's credit goes out again when it has grown by this part of it.
 const STEP: u64 = 8;
 
+/// However wide it is, by no more than this: whoever has used up all but the [`STREAM_WINDOW`] that a transfer leaves to
+/// others, and then that, is given more.
+const STEP_MAX: u64 = STREAM_WINDOW / 2;
+
 /// Credit for bytes or streams: as many as the window's size beyond those that are done with.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -49,7 +53,8 @@ impl Window {
     pub(super) const fn widen(&mut self, size: u64) {
         if size > self.size {
             self.size = size;
-            self.step = size / STEP;
+            let step = size / STEP;
+            self.step = if step < STEP_MAX { step } else { STEP_MAX };
         }
     }
 

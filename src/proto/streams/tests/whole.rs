@@ -1,9 +1,10 @@
 //! Two sides, a network that loses, doubles and reorders, and random readers and writers.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::proto::limits::{DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW};
+use crate::proto::limits::{DATA_WINDOW, MAX_STREAMS, STREAM_WINDOW, WINDOW_MAX};
 use crate::proto::rng::CoreRng;
 use crate::proto::streams::pages::PAGE;
 
@@ -251,4 +252,44 @@ fn the_same_seed_gives_the_same_frames() {
         format!("{:?} {:?}", world.writer, world.reader)
     };
     assert_eq!(run(), run());
+}
+
+/// Reads what came of a transfer, and says whether its writer is given credit for all streams.
+fn read_on(from: &mut Streams, to: &mut Streams, transfer: StreamId) -> bool {
+    from.write(transfer, &[7; PAGE]);
+    settle(from, to);
+    to.read(transfer, PAGE, &mut Vec::new());
+    let credit = drain(to);
+    for frame in &credit {
+        deliver(from, &[frame.as_frame()]).unwrap();
+    }
+    let is_for_all = |frame: &OwnedFrame| matches!(frame.record(), StreamRecord::MaxData { .. });
+    credit.iter().any(is_for_all)
+}
+
+/// Its credit went out in steps of 2 MiB by then, and a transfer leaves 1 MiB to others.
+#[test]
+fn a_transfer_that_was_fast_and_is_not_read_any_more_holds_up_no_body() {
+    const BODY: usize = 3 << 20;
+    let (mut a, mut b) = (Streams::new(), Streams::new());
+    let transfer = a.open_transfer().unwrap();
+    let mut now = Instant::ZERO;
+    for _ in 0..2 * WINDOW_MAX / PAGE as u64 {
+        read_on(&mut a, &mut b, transfer);
+        now = now + Duration::from_micros(50);
+        b.tune(Duration::from_millis(100), now);
+    }
+    while !read_on(&mut a, &mut b, transfer) {}
+    while a.write(transfer, &[7; PAGE]) > 0 {
+        settle(&mut a, &mut b);
+    }
+    let body = a.open().unwrap();
+    let mut come = 0;
+    for _ in 0..BODY / PAGE {
+        a.write(body, &[8; PAGE]);
+        settle(&mut a, &mut b);
+        come += b.read(body, PAGE, &mut Vec::new());
+        settle(&mut b, &mut a);
+    }
+    assert_eq!(come, BODY);
 }
