@@ -146,6 +146,11 @@ pub enum Error {
         /// The saved name.
         name: Safe,
     },
+    /// SC30: the key of somebody else is needed, and that is our own.
+    OwnKey {
+        /// The name that it is saved under, if it came by that.
+        saved: Option<Safe>,
+    },
     /// SC21: a file is in the way.
     Exists {
         /// The file.
@@ -325,6 +330,7 @@ impl Error {
             }
             Self::WordsDiffered { peer } => wording::words_differed(peer),
             Self::NumberDiffers { name } => wording::number_differs(name),
+            Self::OwnKey { saved } => wording::own_key(saved.as_ref()),
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
             Self::NeedsInput(prompt) => wording::needs_input(*prompt),
             Self::NoPassphrase { reason } => wording::no_passphrase(reason),

@@ -137,6 +137,10 @@ fn samples() -> Vec<Report> {
             },
         },
         Error::NumberDiffers { name: "bob".into() },
+        Error::OwnKey { saved: None },
+        Error::OwnKey {
+            saved: Some("bob".into()),
+        },
         Error::SigningKeyChanged { peer: bob() },
         Error::SigningKeyChanged {
             peer: Peer {

@@ -11,7 +11,7 @@ use crate::cli::{Context, Error, ExitCode, Prompt, input, qr, unlock};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::os_rng;
-use crate::store::{self, KeyFile, fingerprint, key_text, key_uri};
+use crate::store::{self, KeyFile, KeyOffer, fingerprint, key_text, key_uri};
 use crate::text::Safe;
 
 pub(super) fn run(command: &KeyCommand, context: &Context) -> Result<ExitCode, Error> {
@@ -86,6 +86,32 @@ pub(super) fn public_key(context: &Context) -> Result<Option<PeerId>, Error> {
         return Ok(key.public());
     }
     Ok(Some(unlock::unlock(&key, path, context)?.secret.public()))
+}
+
+/// Makes sure that a key, perhaps of somebody who is `saved` under a name, is not our own.
+///
+/// # Errors
+/// SC30.
+pub(super) fn check_not_own(
+    key: &PeerId,
+    saved: Option<&Safe>,
+    context: &Context,
+) -> Result<(), Error> {
+    if told_public(context) == Some(*key) {
+        let saved = saved.cloned();
+        return Err(Error::OwnKey { saved });
+    }
+    Ok(())
+}
+
+/// Our own public key, as far as the identity or the file beside it tells it without a passphrase. What is wrong with
+/// them is said by whoever needs them.
+pub(super) fn told_public(context: &Context) -> Option<PeerId> {
+    let by_identity = public_key(context).ok().flatten();
+    by_identity.or_else(|| {
+        let beside = KeyOffer::read_file(&store::public_path(context.paths.identity()));
+        beside.ok().map(|offer| offer.key)
+    })
 }
 
 /// Reads the secret key file that was named (`-` is standard input), or the identity.

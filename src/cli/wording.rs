@@ -332,6 +332,21 @@ pub(super) fn number_differs(name: &Safe) -> Report {
         )
 }
 
+pub(super) fn own_key(saved: Option<&Safe>) -> Report {
+    let title = match saved {
+        Some(name) => Safe::from("the key that is saved as \"") + name + "\" is your own",
+        None => "that is your own key".into(),
+    };
+    let title = title + "; the key of the other side is needed";
+    let there = Part::Words("There it is printed by: ".into());
+    let report = Report::new("SC30", ExitCode::Fixable, title)
+        .line(false, vec![there, Part::Theirs(ours(["pubkey"]))]);
+    match saved {
+        Some(name) => report.hint("To take yours out of the list:", peers("remove", name, &[])),
+        None => report,
+    }
+}
+
 pub(super) fn signing_key_changed(peer: &Peer) -> Report {
     let label = &peer.label;
     let title = label.clone() + " shows another signing key than before";

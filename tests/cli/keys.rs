@@ -109,9 +109,10 @@ fn the_key_can_be_printed_as_a_uri_that_is_accepted_again() {
     let home = Home::with_identity();
     let uri = home.data(&["pubkey", "--uri"]);
     assert!(uri.starts_with("securechat:1:"), "{uri}");
-    home.data(&["peers", "add", "me", uri.trim_end()]);
+    let theirs = Home::new();
+    theirs.data(&["peers", "add", "bob", uri.trim_end()]);
     let key = home.data(&["pubkey"]);
-    assert!(home.data(&["peers", "list"]).contains(key.trim_end()));
+    assert!(theirs.data(&["peers", "list"]).contains(key.trim_end()));
 }
 
 #[test]

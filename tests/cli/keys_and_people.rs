@@ -69,6 +69,21 @@ fn a_list_goes_from_one_machine_to_another() {
 }
 
 #[test]
+fn our_own_line_in_the_list_of_somebody_who_knows_us_is_left_out() {
+    let home = Home::with_identity();
+    let key = home.data(&["pubkey"]);
+    home.data(&["peers", "add", "bob", BOB]);
+    // The name is no obstacle: nobody gets it.
+    let list = format!("carol {CAROL}\nbob {key}");
+    let done = home.run_with_input(&["peers", "import", "-"], &list);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (0, "added carol\nbob: that is your own key, left out\n")
+    );
+    assert!(!home.read("known-peers").contains(key.trim_end()));
+}
+
+#[test]
 fn a_list_that_takes_a_name_or_is_damaged_changes_nothing() {
     let home = Home::with_bob();
     let before = home.read("known-peers");
@@ -102,11 +117,12 @@ fn the_qr_code_is_drawn_and_its_address_is_told() {
     let done = home.run(&args);
     assert_eq!(done.code, 0, "{}", done.stderr);
     let uri = done.stderr.trim();
-    home.data(&["peers", "add", "me", uri]);
-    let list = home.data(&["peers", "list"]);
+    let theirs = Home::new();
+    theirs.data(&["peers", "add", "bob", uri]);
+    let list = theirs.data(&["peers", "list"]);
     assert_eq!(
         list,
-        format!("me  {}  [not verified]  a.example:7419\n", key.trim())
+        format!("bob  {}  [not verified]  a.example:7419\n", key.trim())
     );
     let lines: Vec<&str> = done.stdout.lines().collect();
     let widths = lines.iter().map(|line| line.chars().count());

@@ -240,3 +240,38 @@ fn a_list_that_others_can_change_is_refused() {
     );
     assert!(done.stderr.contains("try: chmod "), "{}", done.stderr);
 }
+
+/// What is said of a key that is our own.
+fn own_key() -> Done {
+    failed(
+        1,
+        "error: that is your own key; the key of the other side is needed  [SC30]\n\
+         \x20 There it is printed by: securechat pubkey\n",
+    )
+}
+
+#[test]
+fn your_own_key_is_nobody_elses() {
+    let home = Home::with_identity();
+    let key = home.data(&["pubkey"]).trim_end().to_owned();
+    home.data(&["peers", "add", "bob", BOB]);
+    let before = home.read("known-peers");
+    let add = ["peers", "add", "me", &key];
+    assert_eq!(home.run(&add), own_key());
+    let replace = ["peers", "replace", "bob", &key, "--yes"];
+    assert_eq!(home.run(&replace), own_key());
+    fs::remove_file(home.path("identity.key")).unwrap();
+    assert_eq!(home.run(&add), own_key(), "identity.pub tells it");
+    assert_eq!(home.read("known-peers"), before);
+    Home::new().data(&add);
+}
+
+#[test]
+fn a_locked_identity_needs_no_passphrase_for_peers() {
+    let home = Home::new();
+    let phrase = home.write("phrase", "correct horse\n");
+    home.data(&["keygen", "--passphrase-file", phrase.to_str().unwrap()]);
+    let key = home.data(&["pubkey"]).trim_end().to_owned();
+    assert_eq!(home.run(&["peers", "add", "me", &key]), own_key());
+    home.data(&["peers", "add", "bob", BOB]);
+}

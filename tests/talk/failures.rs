@@ -3,10 +3,13 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use serde_json::json;
+
 #[cfg(unix)]
 use crate::common::skipped;
 use crate::home::{Home, Talk, check, free_port};
 use crate::program::within;
+use crate::programs::{ask, event};
 use crate::wire::Wire;
 
 #[test]
@@ -136,6 +139,67 @@ fn a_revoked_key_is_not_called() {
     alice.attempt(&args).failed(4, "SC25");
     let args = ["connect", "bob", "127.0.0.1:7419"];
     alice.attempt(&args).failed(4, "SC25");
+}
+
+#[test]
+fn nobody_talks_to_the_own_key() {
+    let alice = Home::new();
+    let key = alice.key();
+    let address = "127.0.0.1:7419";
+    for command in ["connect", "ping"] {
+        let ended = alice.attempt(&[command, "--peer-key", &key, address]);
+        ended.failed(1, "SC30");
+    }
+    // As an earlier version let it in.
+    std::fs::write(alice.path("known-peers"), format!("me {key}\n")).unwrap();
+    #[cfg(unix)]
+    only_ours(&alice.path("known-peers"));
+    let cases: [&[&str]; 4] = [
+        &["connect", "me", address],
+        &["ping", "me", address],
+        &["send", "me", "hi", "--address", address],
+        &["send", "me", "hi", "--no-wait"],
+    ];
+    for args in cases {
+        let ended = alice.attempt(args);
+        ended.failed(1, "SC30");
+        assert!(ended.told.contains(" peers remove me"), "{}", ended.told);
+    }
+    let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    event(&mut program, "listening");
+    #[cfg(unix)]
+    for args in &cases[1..] {
+        alice.attempt(args).failed(1, "SC30");
+    }
+    let add = json!({ "cmd": "peers.add", "id": 1, "name": "self", "key": key });
+    ask(&mut program, &add);
+    assert_eq!(event(&mut program, "error")["code"], "SC30");
+}
+
+#[test]
+fn a_call_to_the_own_key_ends_at_once_where_only_the_passphrase_tells_it() {
+    let alice = Home::empty();
+    let phrase = alice.path("phrase");
+    std::fs::write(&phrase, "correct horse\n").unwrap();
+    let phrase = phrase.to_str().unwrap();
+    alice.run(&["keygen", "--passphrase-file", phrase]);
+    let (file, key) = (alice.path("identity.key"), alice.key());
+    let secret = std::fs::read_to_string(&file).unwrap();
+    let lines = secret.lines().filter(|line| !line.contains("public key"));
+    let silent: Vec<&str> = lines.collect();
+    std::fs::write(&file, silent.join("\n") + "\n").unwrap();
+    std::fs::remove_file(alice.path("identity.pub")).unwrap();
+    let call = ["connect", "--peer-key", &key, "127.0.0.1:7419"];
+    let call = [&call[..], &["--passphrase-file", phrase]].concat();
+    let call = [&call[..], &["--timeout", "25s"]].concat();
+    let ended = within(Duration::from_secs(10), || alice.attempt(&call));
+    ended.failed(1, "SC30");
+}
+
+#[cfg(unix)]
+fn only_ours(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(crate) fn listening(program: &mut Program) -> core::net::SocketAddr {
     event["address"].as_str().unwrap().parse().unwrap()
 }
 
-fn ask(program: &mut Program, request: &Value) {
+pub(crate) fn ask(program: &mut Program, request: &Value) {
     program.say(&request.to_string());
 }
 

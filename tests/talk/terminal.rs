@@ -351,7 +351,7 @@ pub(crate) fn quit(mut program: Program) -> Ended {
 #[test]
 fn a_new_key_is_typed_as_its_owner_reads_it_out() {
     let (home, other) = (Home::new(), Home::new());
-    home.run(&["peers", "add", "bob", &home.key()]);
+    home.knows("bob", &Home::new());
     let new = other.key();
     let asked = || start(home.command(&["peers", "replace", "bob", &new]));
     let mut program = asked();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::args::{PeersExportArgs, PeersImportArgs};
-use crate::cli::{Context, Error, input};
+use crate::cli::{Context, Error, identity, input};
 use crate::store::{self, Imported, KnownPeers};
 use crate::text::{Safe, safe_line};
 
@@ -17,19 +17,35 @@ pub(super) fn export(args: &PeersExportArgs, context: &Context) -> Result<(), Er
 }
 
 pub(super) fn import(args: &PeersImportArgs, context: &Context) -> Result<(), Error> {
-    let other = if args.file == Path::new("-") {
+    let mut other = if args.file == Path::new("-") {
         KnownPeers::parse(input::standard_input()?.as_bytes())
     } else {
         store::read_list(&args.file)?
     };
     let intact = other.check_intact();
     intact.map_err(|error| error.at(&args.file))?;
+    let own = take_out_own(&mut other, context)?;
     let path = context.paths.known_peers();
     let imported = KnownPeers::update(&path, |known| known.import(&other))?;
     for words in told(&imported) {
         context.out.note(&words);
     }
+    if let Some(name) = own {
+        let words = name + ": that is your own key, left out";
+        context.out.note(&words);
+    }
     Ok(())
+}
+
+/// Takes us out of the list of somebody who knows us, and returns the name that we have there.
+fn take_out_own(other: &mut KnownPeers, context: &Context) -> Result<Option<Safe>, Error> {
+    let own = identity::told_public(context);
+    let Some(line) = own.and_then(|own| other.find_key(&own)) else {
+        return Ok(None);
+    };
+    let name = line.name().clone();
+    other.remove(name.as_str())?;
+    Ok(Some(name))
 }
 
 /// What came of it, in words.

@@ -12,7 +12,7 @@ use crate::cli::args::{PeerArgs, PeersAddArgs, PeersCommand, PeersRenameArgs, Pe
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned};
 use crate::cli::turn::{BRIEF, PATIENCE};
-use crate::cli::{Context, Error, ExitCode, input};
+use crate::cli::{Context, Error, ExitCode, identity, input};
 use crate::id::PeerId;
 use crate::store::{
     self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text,
@@ -189,6 +189,7 @@ impl Saved {
 
 fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
     let offer = input::key_offer(&args.key)?;
+    identity::check_not_own(&offer.key, None, context)?;
     let mut addresses = input::addresses(&args.address)?;
     if addresses.is_empty() {
         addresses.clone_from(&offer.addresses);

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::cli::args::PeersReplaceArgs;
-use crate::cli::{Context, Error, Prompt, input};
+use crate::cli::{Context, Error, Prompt, identity, input};
 use crate::id::PeerId;
 use crate::store::{KnownPeers, fingerprint};
 use crate::text::{Safe, safe_line};
@@ -14,6 +14,7 @@ const GROUPS: usize = 2;
 pub(super) fn replace(args: &PeersReplaceArgs, context: &Context) -> Result<(), Error> {
     let path = context.paths.known_peers();
     let offer = input::key_offer(&args.key)?;
+    identity::check_not_own(&offer.key, None, context)?;
     let mut known = KnownPeers::load(&path)?;
     let saved = super::find(&known, &args.name)?.key();
     let had_psk = super::find(&known, &args.name)?.has_psk();

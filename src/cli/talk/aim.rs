@@ -6,7 +6,7 @@ use crate::chat::Messenger;
 use crate::cli::talk::contacts::unsaved;
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{Target, Who};
-use crate::cli::{Context, Error, Peer, peers};
+use crate::cli::{Context, Error, Peer, identity, peers};
 use crate::id::PeerId;
 use crate::net::{Bind, Family, Host, ResolveError};
 use crate::proto::{PeerConfig, Shown};
@@ -23,7 +23,7 @@ impl Aim {
     /// Looks a name up in known-peers; a key needs no looking up.
     ///
     /// # Errors
-    /// SC05 or SC27, or what reading known-peers fails with.
+    /// SC05, SC27 or SC30, or what reading known-peers fails with.
     pub(super) fn of(target: Target, context: &Context) -> Result<Self, Error> {
         let (offer, name, saved) = match target.who {
             Who::Key(offer) => (offer, None, None),
@@ -44,6 +44,7 @@ impl Aim {
                 )
             }
         };
+        identity::check_not_own(&offer.key, name.as_ref(), context)?;
         let host = target.address.or(saved);
         let host = host.ok_or_else(|| Error::NoAddress {
             name: name.unwrap_or_else(|| unsaved(&offer.key)),

@@ -20,11 +20,11 @@ use crate::cli::talk::single::{LOOK, Woken};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
-use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, peers};
+use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity, peers};
 use crate::id::PeerId;
 use crate::net::{Bind, Clock};
 use crate::proto::{CloseReason, Event};
-use crate::store::{ErrorKind, KnownPeers, key_text};
+use crate::store::{self, ErrorKind, KnownPeers, key_text};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::Instant;
 
@@ -121,9 +121,7 @@ fn through(
 ) -> Result<ExitCode, Error> {
     warn_beside(context);
     let known = KnownPeers::load(&context.paths.known_peers())?;
-    let peer = peers::find(&known, &args.name)?;
-    known.check_not_revoked(&peer.key())?;
-    check_not_aside(&known, &peer.key())?;
+    let peer = addressee(&known, args, context)?;
     // Before standard input is read for nothing.
     let target = Target::of_send(args)?;
     let wait = (!args.no_wait).then_some(args.wait);
@@ -144,6 +142,19 @@ fn through(
     Ok(ExitCode::Done)
 }
 
+/// The saved peer that a message is for, if it may have one.
+fn addressee<'a>(
+    known: &'a KnownPeers,
+    args: &SendArgs,
+    context: &Context,
+) -> Result<&'a store::Peer, Error> {
+    let peer = peers::find(known, &args.name)?;
+    known.check_not_revoked(&peer.key())?;
+    check_not_aside(known, &peer.key())?;
+    identity::check_not_own(&peer.key(), Some(peer.name()), context)?;
+    Ok(peer)
+}
+
 fn tell_done(done: &Value, to: &Safe, context: &Context) -> Result<(), Error> {
     if context.globals.json {
         let done = json::line(&Versioned::new(done));
@@ -162,9 +173,7 @@ fn tell_done(done: &Value, to: &Safe, context: &Context) -> Result<(), Error> {
 /// `--no-wait`: writes a message down for whoever talks to the peer next. No network is needed.
 fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode, Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
-    let peer = peers::find(&known, &args.name)?;
-    known.check_not_revoked(&peer.key())?;
-    check_not_aside(&known, &peer.key())?;
+    let peer = addressee(&known, args, context)?;
     let contact = ContactId::from(peer.key());
     let peer = Peer {
         label: peer.name().clone(),

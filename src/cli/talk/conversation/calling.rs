@@ -30,11 +30,11 @@ impl Conversation {
     /// Calls the one that the program is to reach.
     ///
     /// # Errors
-    /// SC16 if it speaks a newer version of the protocol, and there has been no talk that a screen stays for: it may
-    /// call then, but is not called.
+    /// If there has been no talk that a screen stays for: SC16 if it speaks a newer version of the protocol, it may call
+    /// then, but is not called; SC05 or SC30 if it is no peer, so that no time would bring an answer.
     pub(super) fn reach(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         match self.connect(peer, addresses) {
-            Err(error @ Error::NewerVersion { .. }) if self.stays_after(peer) => {
+            Err(error) if is_of_peer(&error) && self.stays_after(peer) => {
                 self.complain(&error);
                 Ok(())
             }
@@ -62,10 +62,30 @@ impl Conversation {
                 ours: VERSION,
             });
         }
+        if let Err(ApiMisuse::UnknownPeer) = started {
+            self.check_not_own(&peer)?;
+            return Err(Error::NoSuchPeer {
+                name: self.label(&peer),
+                similar: None,
+            });
+        }
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }
         Ok(())
+    }
+
+    /// Makes sure that a key is not our own.
+    ///
+    /// # Errors
+    /// SC30.
+    pub(super) fn check_not_own(&self, key: &PeerId) -> Result<(), Error> {
+        if *key != self.own {
+            return Ok(());
+        }
+        let saved = self.profile.contacts.known().find_key(key);
+        let saved = saved.map(|peer| peer.name().clone());
+        Err(Error::OwnKey { saved })
     }
 
     /// Calls all those whose address is known, now and again.
@@ -115,7 +135,7 @@ impl Conversation {
     /// Calls somebody where it was met.
     ///
     /// # Errors
-    /// SC27 if that is not known; SC16.
+    /// SC27 if that is not known; SC05, SC16, SC30.
     pub(super) fn call_back(&mut self, peer: PeerId) -> Result<(), Error> {
         let Some(address) = self.address_of(peer)? else {
             let name = self.label(&peer);
@@ -186,7 +206,7 @@ impl Conversation {
         self.state.looked_up.remove(&peer);
         match found {
             Ok(addresses) => match self.connect(peer, &addresses) {
-                Err(error @ Error::NewerVersion { .. }) => {
+                Err(error) if is_of_peer(&error) => {
                     self.complain(&error);
                     Ok(())
                 }
@@ -211,4 +231,12 @@ impl Conversation {
             complaints.insert(address, error.kind);
         }
     }
+}
+
+/// Whether somebody cannot be called for good, about which others who are talked to need not care.
+const fn is_of_peer(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NewerVersion { .. } | Error::NoSuchPeer { .. } | Error::OwnKey { .. }
+    )
 }

@@ -325,6 +325,7 @@ impl Conversation {
 
     fn peers_add(&mut self, add: &PeersAdd) -> Result<Value, Error> {
         let offer = KeyOffer::parse(&add.key)?;
+        self.check_not_own(&offer.key)?;
         let parsed = add.addresses.iter().map(|text| text.parse());
         let mut addresses = parsed.collect::<Result<Vec<HostPort>, _>>()?;
         if addresses.is_empty() {

@@ -172,11 +172,17 @@ impl Conversation {
         }
     }
 
+    fn offer_of_other(&self, key: &str) -> Result<KeyOffer, Error> {
+        let offer = KeyOffer::parse_argument(key)?;
+        self.check_not_own(&offer.key)?;
+        Ok(offer)
+    }
+
     /// Saves a key under a name. Watching known-peers finds it there.
     pub(super) fn add(&mut self, name: &str, key: &str) {
-        let offer = match KeyOffer::parse_argument(key) {
+        let offer = match self.offer_of_other(key) {
             Ok(offer) => offer,
-            Err(error) => return self.complain(&error.into()),
+            Err(error) => return self.complain(&error),
         };
         if self.save(name, &offer.key, &offer.addresses) {
             self.warn(Safe::from("saved as ") + safe_line(name));

@@ -18,11 +18,11 @@ use crate::cli::talk::ping::tally::Tally;
 use crate::cli::talk::record::warn_beside;
 use crate::cli::talk::{Status, no_threads};
 use crate::cli::target::{Target, Who};
-use crate::cli::{Context, Error, ExitCode, Out, peers};
+use crate::cli::{Context, Error, ExitCode, Out, identity, peers};
 use crate::control::{Answer, Answers};
 use crate::id::PeerId;
 use crate::net::{Clock, Family, Host, Signal, Signals};
-use crate::store::{HostPort, KnownPeers, key_text};
+use crate::store::{self, HostPort, KnownPeers, key_text};
 use crate::sync::thread;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
@@ -343,15 +343,15 @@ fn look_up(host: &HostPort, family: Family, patience: Duration) -> Result<Vec<So
 /// The key to ask for, and what to call it.
 fn whom(who: Who, context: &Context) -> Result<(PeerId, Safe), Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
-    match who {
-        Who::Name(name) => {
-            let peer = peers::find(&known, &name)?;
-            Ok((peer.key(), peer.name().clone()))
+    let name = |peer: &store::Peer| peer.name().clone();
+    let (key, saved) = match who {
+        Who::Name(typed) => {
+            let peer = peers::find(&known, &typed)?;
+            (peer.key(), Some(name(peer)))
         }
-        Who::Key(offer) => {
-            let saved = known.find_key(&offer.key).map(|peer| peer.name().clone());
-            let label = saved.unwrap_or_else(|| crate::cli::talk::unsaved(&offer.key));
-            Ok((offer.key, label))
-        }
-    }
+        Who::Key(offer) => (offer.key, known.find_key(&offer.key).map(name)),
+    };
+    identity::check_not_own(&key, saved.as_ref(), context)?;
+    let label = saved.unwrap_or_else(|| crate::cli::talk::unsaved(&key));
+    Ok((key, label))
 }
