@@ -9,7 +9,7 @@ use crate::cli::history;
 use crate::cli::json::{self, Versioned};
 use crate::cli::talk::{PeerStatus, Status};
 use crate::cli::turn::PATIENCE;
-use crate::cli::{Context, Error, ExitCode, identity, peers};
+use crate::cli::{Context, Error, ExitCode, Suggestion, identity, peers};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::store::{Day, HostPort, KnownPeers, Peer, key_text, load_identity};
@@ -75,8 +75,9 @@ fn of_files(context: &Context) -> Result<Status, Error> {
             None => REASON.to_owned(),
         }),
         next: peer.differed().filter(|_| !peer.is_revoked()).map(|_| {
-            let name = peer.name();
-            format!("compare the keys: securechat peers verify {name}")
+            let verify = ["peers".into(), "verify".into(), peer.name().clone()];
+            let verify = context.out.command(&Suggestion::securechat(verify));
+            format!("compare the keys: {verify}")
         }),
         address: peer.addresses().first().map(HostPort::to_string),
         waiting: waiting

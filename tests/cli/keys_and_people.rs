@@ -84,6 +84,15 @@ fn our_own_line_in_the_list_of_somebody_who_knows_us_is_left_out() {
 }
 
 #[test]
+fn what_a_list_revokes_of_ours_is_revoked_in_the_same_home() {
+    let home = Home::with_bob();
+    let list = format!("@revoked {BOB}\n");
+    let done = home.run_with_input(&["peers", "import", "-"], &list);
+    let command = "if that is right: securechat --home HOME peers revoke bob\n";
+    assert!(done.stderr.ends_with(command), "{}", done.stderr);
+}
+
+#[test]
 fn a_list_that_takes_a_name_or_is_damaged_changes_nothing() {
     let home = Home::with_bob();
     let before = home.read("known-peers");

@@ -275,3 +275,34 @@ fn a_locked_identity_needs_no_passphrase_for_peers() {
     assert_eq!(home.run(&["peers", "add", "me", &key]), own_key());
     home.data(&["peers", "add", "bob", BOB]);
 }
+
+#[test]
+fn an_empty_list_leads_to_the_list_of_the_same_home() {
+    let listed = Home::new().run(&["peers", "list"]);
+    let hint = "you have no peers yet; add one: securechat --home HOME peers add NAME KEY\n";
+    assert_eq!(listed.stderr, hint);
+}
+
+#[test]
+fn whose_words_differed_is_to_be_compared_in_this_home() {
+    let home = Home::with_identity();
+    let list = format!("bob {BOB} differed=2026-11-20\n");
+    let list = home.write("known-peers", &list);
+    #[cfg(unix)]
+    set_mode(&list, 0o600);
+    let status: serde_json::Value =
+        serde_json::from_str(&home.data(&["status", "--json"])).unwrap();
+    let next = "compare the keys: securechat --home HOME peers verify bob";
+    assert_eq!(status["peers"][0]["next"], next, "{status}");
+}
+
+#[test]
+fn a_sheet_names_who_was_compared_in_this_home() {
+    let home = Home::with_identity();
+    home.data(&["peers", "add", "bob", BOB]);
+    let sheet = home.data(&["peers", "verify", "bob", "--print"]);
+    let last = "Once compared: securechat --home HOME peers verify bob --number DIGITS\n";
+    assert!(sheet.ends_with(last), "{sheet}");
+    let theirs = "\nTheirs are shown by: securechat peers verify NAME --print\n";
+    assert!(sheet.contains(theirs), "{sheet}");
+}

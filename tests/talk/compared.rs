@@ -228,7 +228,7 @@ fn what_waits_for_somebody_whose_words_differed_is_kept_until_somebody_decides()
     // In another run too.
     let status = alice.run(&["status"]).rest;
     assert!(status.contains("  state: the words differed ("), "{status}");
-    assert!(status.contains("securechat peers verify bob"), "{status}");
+    assert!(status.contains(" peers verify bob)"), "{status}");
     assert!(status.contains("  waiting: 1 to be sent"), "{status}");
     let status = alice.run(&["status", "--json"]).rest;
     let status: Value = serde_json::from_str(&status).unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::args::{PeersExportArgs, PeersImportArgs};
-use crate::cli::{Context, Error, identity, input};
+use crate::cli::{Context, Error, Out, Suggestion, identity, input};
 use crate::store::{self, Imported, KnownPeers};
 use crate::text::{Safe, safe_line};
 
@@ -27,7 +27,7 @@ pub(super) fn import(args: &PeersImportArgs, context: &Context) -> Result<(), Er
     let own = take_out_own(&mut other, context)?;
     let path = context.paths.known_peers();
     let imported = KnownPeers::update(&path, |known| known.import(&other))?;
-    for words in told(&imported) {
+    for words in told(&imported, &context.out) {
         context.out.note(&words);
     }
     if let Some(name) = own {
@@ -49,7 +49,7 @@ fn take_out_own(other: &mut KnownPeers, context: &Context) -> Result<Option<Safe
 }
 
 /// What came of it, in words.
-fn told(imported: &Imported) -> Vec<Safe> {
+fn told(imported: &Imported, out: &Out) -> Vec<Safe> {
     let Imported {
         added,
         known,
@@ -72,11 +72,11 @@ fn told(imported: &Imported) -> Vec<Safe> {
         )));
     }
     for name in disputed {
-        let revoke = Safe::from("securechat peers revoke ") + name;
+        let revoke = Suggestion::securechat(["peers".into(), "revoke".into(), name.clone()]);
         let says = Safe::from("the list revokes the key of ")
             + name
             + ", who stays as before; if that is right: ";
-        words.push(says + revoke);
+        words.push(says + out.command(&revoke));
     }
     words
 }

@@ -12,7 +12,7 @@ use crate::cli::args::{PeerArgs, PeersAddArgs, PeersCommand, PeersRenameArgs, Pe
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned};
 use crate::cli::turn::{BRIEF, PATIENCE};
-use crate::cli::{Context, Error, ExitCode, identity, input};
+use crate::cli::{Context, Error, ExitCode, Suggestion, identity, input};
 use crate::id::PeerId;
 use crate::store::{
     self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text,
@@ -82,8 +82,9 @@ fn list(context: &Context) -> Result<(), Error> {
             context.out.data(&line)?;
         }
         if known.peers().is_empty() {
-            let hint = "you have no peers yet; add one: securechat peers add NAME KEY";
-            context.out.note(&hint.into());
+            let add = Suggestion::securechat(["peers", "add", "NAME", "KEY"]);
+            let hint = Safe::from("you have no peers yet; add one: ");
+            context.out.note(&(hint + context.out.command(&add)));
         }
     }
     KnownPeers::load(&path)?;

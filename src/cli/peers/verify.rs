@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::cli::args::PeersVerifyArgs;
-use crate::cli::{Context, Error, Prompt, identity, input};
+use crate::cli::{Context, Error, Prompt, Suggestion, identity, input};
 use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
 use crate::id::PeerId;
 use crate::net::Clock;
@@ -112,6 +112,11 @@ impl SafetyNumber {
 fn print(name: &str, keys: [&PeerId; 2], context: &Context) -> Result<(), Error> {
     let [own, theirs] = keys;
     let name = safe_line(name);
+    let verify = ["peers".into(), "verify".into(), name.clone()];
+    let verify = verify
+        .into_iter()
+        .chain(["--number".into(), "DIGITS".into()]);
+    let verify = Suggestion::securechat(verify);
     let mut sheet = vec![Safe::from("Safety number of you and ") + &name, "".into()];
     sheet.extend(lines(&safety_number(own, theirs)));
     sheet.extend([
@@ -121,7 +126,7 @@ fn print(name: &str, keys: [&PeerId; 2], context: &Context) -> Result<(), Error>
         "".into(),
         Safe::from("Meet ") + name + ", who has the same 60 digits if nobody sits between you.",
         "Theirs are shown by: securechat peers verify NAME --print".into(),
-        "Once compared: securechat peers verify NAME --number DIGITS".into(),
+        Safe::from("Once compared: ") + context.out.command(&verify),
     ]);
     for line in sheet {
         context.out.data(&line)?;
