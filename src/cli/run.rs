@@ -1,9 +1,10 @@
 //! From the arguments to the exit code.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::report::Suggestion;
@@ -47,7 +48,7 @@ impl Context {
 pub fn run(args: &[OsString]) -> ExitCode {
     // Before anything could repeat it on the screen.
     if args.iter().any(|arg| is_secret_key(arg)) {
-        return fail(&Error::SecretKey, &Out::new(&Globals::default()));
+        return fail(&Error::SecretKey, &Out::new(&globals(args)));
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -63,6 +64,31 @@ pub fn run(args: &[OsString]) -> ExitCode {
     let code = done.unwrap_or_else(|error| fail(&error, &out));
     LogLine::finish();
     code
+}
+
+/// The flags that every command takes, as far as the arguments are understood: one that a secret key stands in is left out.
+fn globals(args: &[OsString]) -> Globals {
+    let read = Cli::try_parse_from(args).map(|cli| cli.globals);
+    let mut globals = read.or_else(|_| guessed(args)).unwrap_or_default();
+    let is_secret = |path: &mut PathBuf| is_secret_key(path.as_os_str());
+    globals.home.take_if(is_secret);
+    globals.identity.take_if(is_secret);
+    globals
+}
+
+/// As [`globals`], of arguments that are wrong. What says where the files are is read first: behind a word that is not
+/// understood nothing is.
+fn guessed(args: &[OsString]) -> Result<Globals, clap::Error> {
+    let (program, words) = args.split_at(args.len().min(1));
+    let is_place = |word: &OsString| {
+        let word = word.to_string_lossy();
+        word.starts_with("--home") || word.starts_with("--identity")
+    };
+    let place = words.iter().position(is_place);
+    let (before, after) = words.split_at(place.unwrap_or(0));
+    let lenient = Cli::command().ignore_errors(true);
+    let read = lenient.try_get_matches_from([program, after, before].concat())?;
+    Globals::from_arg_matches(&read)
 }
 
 /// Without a command: the people who are known, on a screen or as events; a guide for whoever has no identity yet, or

@@ -146,6 +146,7 @@ fn a_secret_key_is_never_taken_for_a_public_one_nor_repeated() {
         vec!["peers", "revoke", secret],
         vec!["connect", "--peer-key", secret, "127.0.0.1:7419"],
         vec!["--no-such-flag", secret],
+        vec!["--identity", secret, "peers", "list"],
     ] {
         let done = home.run(&args);
         assert_eq!(done.code, 2, "{args:?}");
@@ -305,4 +306,33 @@ fn a_sheet_names_who_was_compared_in_this_home() {
     assert!(sheet.ends_with(last), "{sheet}");
     let theirs = "\nTheirs are shown by: securechat peers verify NAME --print\n";
     assert!(sheet.contains(theirs), "{sheet}");
+}
+
+#[test]
+fn a_secret_key_that_was_given_away_is_replaced_where_it_is() {
+    let home = Home::with_identity();
+    let file = home.read("identity.key");
+    let secret = file.lines().last().unwrap();
+    let keygen = "securechat --home HOME keygen --force\n";
+    for args in [
+        vec!["peers", "add", "bob", secret],
+        vec!["peers", "add", secret, BOB],
+        vec!["--no-such-flag", secret],
+    ] {
+        let done = home.run(&args);
+        assert!(done.stderr.contains(keygen), "{args:?}: {}", done.stderr);
+    }
+    let place = home.0.path().to_str().unwrap();
+    let mut wrong = program();
+    wrong.args(["peers", "add", "bob", secret, "--no-such-flag"]);
+    wrong.args(["--home", place]);
+    let done = finish(wrong, "");
+    assert!(done.stderr.contains(&keygen.replace("HOME", place)));
+    let done = home.run(&["--json", "peers", "add", "bob", secret]);
+    let line: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!((&line["code"], done.code), (&"SC04".into(), 2));
+    assert!(
+        line["help"].to_string().contains(keygen.trim_end()),
+        "{line}"
+    );
 }
