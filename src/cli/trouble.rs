@@ -55,9 +55,10 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Rep
         ErrorKind::Malformed { reason } => malformed(path, reason),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
         ErrorKind::NoHome => no_home(),
-        ErrorKind::Io(error) if is_messages(path) => {
+        ErrorKind::ReadOnly(error) | ErrorKind::Io(error) if is_messages(path) => {
             unwritable(path, safe_line(&error.to_string()))
         }
+        ErrorKind::ReadOnly(error) => read_only(path, &safe_line(&error.to_string())),
         ErrorKind::Io(_) => Report::new("SC24", ExitCode::Fixable, said),
     }
 }
@@ -150,6 +151,13 @@ fn disk_full(path: &Path) -> Report {
     let title = Safe::from("cannot write ") + path + ": there is no room on the disk";
     Report::new("SC18", ExitCode::Storage, title)
         .cause("Nothing was changed. Make room and do the same again.")
+}
+
+fn read_only(path: &Path, why: &Safe) -> Report {
+    let title = Safe::from("cannot write ") + path + ": " + why;
+    Report::new("SC18", ExitCode::Storage, title).cause(
+        "Nothing was changed. Make its directory one that you can write to and do the same again.",
+    )
 }
 
 /// Whether a file is the one that messages are kept in.
@@ -310,6 +318,7 @@ pub(super) mod tests {
             ErrorKind::InUse { pid: Some(4121) },
             ErrorKind::InUse { pid: None },
             ErrorKind::DiskFull,
+            ErrorKind::ReadOnly(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)),
             ErrorKind::DamagedLine {
                 line: 3,
                 reason: DamageReason::BadPsk,
@@ -415,6 +424,16 @@ pub(super) mod tests {
             shown(&ErrorKind::DiskFull),
             "error: cannot write /h/identity.key: there is no room on the disk  [SC18]\n\
              \x20 Nothing was changed. Make room and do the same again."
+        );
+    }
+
+    #[test]
+    fn a_place_that_is_read_only_is_told_with_what_the_system_says() {
+        let said = io::Error::other("Read-only file system");
+        assert_eq!(
+            shown_of(&ErrorKind::ReadOnly(said), "/h/0707.lock"),
+            "error: cannot write /h/0707.lock: Read-only file system  [SC18]\n\
+             \x20 Nothing was changed. Make its directory one that you can write to and do the same again."
         );
     }
 

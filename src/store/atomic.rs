@@ -122,7 +122,7 @@ impl<'a> Staged<'a> {
         access: Access,
     ) -> Result<Self, Error> {
         let written = Temporary::write(destination, content, access)
-            .map_err(|error| Error::io(destination, Operation::Write, error))?;
+            .map_err(|error| Error::writing(destination, Operation::Write, error))?;
         Ok(Self {
             destination,
             written,
@@ -134,7 +134,7 @@ impl<'a> Staged<'a> {
         let moved = self.written.move_to(self.destination);
         moved
             .and_then(|()| sync_parent(self.destination))
-            .map_err(|error| Error::io(self.destination, Operation::Write, error))
+            .map_err(|error| Error::writing(self.destination, Operation::Write, error))
     }
 }
 

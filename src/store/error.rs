@@ -78,6 +78,8 @@ pub enum ErrorKind {
     },
     /// No room on the disk, or the quota is used up (SC18).
     DiskFull,
+    /// The file system is read-only, or a file of ours or its directory is not for us to write (SC18).
+    ReadOnly(io::Error),
     /// A line of known-peers cannot be understood; nothing is rewritten until it is mended.
     DamagedLine {
         /// Counted from 1.
@@ -165,6 +167,14 @@ impl Error {
         Self::new(path, operation, error.into())
     }
 
+    /// As [`Error::io`], about a file of our own that has to be written.
+    pub(super) fn writing(path: &Path, operation: Operation, error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return Self::new(path, operation, ErrorKind::ReadOnly(error));
+        }
+        Self::io(path, operation, error)
+    }
+
     /// The same error, concerning this file unless another one is named already.
     #[must_use]
     pub fn at(mut self, path: &Path) -> Self {
@@ -212,6 +222,8 @@ impl From<io::Error> for ErrorKind {
             Self::DiskFull
         } else if kind == io::ErrorKind::AlreadyExists {
             Self::AlreadyExists
+        } else if kind == io::ErrorKind::ReadOnlyFilesystem {
+            Self::ReadOnly(error)
         } else {
             Self::Io(error)
         }
@@ -230,7 +242,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        if let ErrorKind::Io(error) = &self.0.kind {
+        if let ErrorKind::Io(error) | ErrorKind::ReadOnly(error) = &self.0.kind {
             Some(error)
         } else {
             None
@@ -294,7 +306,7 @@ impl fmt::Display for ErrorKind {
             Self::Malformed { reason } => write!(f, "{reason}"),
             Self::Store(trouble) => write!(f, "{trouble}"),
             Self::NoHome => write!(f, "there is no home directory"),
-            Self::Io(error) => write!(f, "{error}"),
+            Self::ReadOnly(error) | Self::Io(error) => write!(f, "{error}"),
         }
     }
 }
@@ -311,6 +323,18 @@ mod tests {
                 ErrorKind::DiskFull
             ));
         }
+    }
+
+    #[test]
+    fn what_is_ours_and_refused_is_read_only_and_what_is_not_ours_is_refused() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let (path, lock) = (Path::new("/h/x"), Operation::Lock);
+        let ours = Error::writing(path, lock, denied());
+        assert!(matches!(ours.kind(), ErrorKind::ReadOnly(_)));
+        let other = Error::io(path, lock, denied());
+        assert!(matches!(other.kind(), ErrorKind::Io(_)));
+        let read_only = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        assert!(matches!(read_only.into(), ErrorKind::ReadOnly(_)));
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl IdentityLock {
     /// `UnsafeDirectory`; `InUse` with the other process's number if it is taken (on Windows without the number: a
     /// locked file cannot be read there).
     pub fn acquire(path: &Path) -> Result<Self, Error> {
-        let fail = |error: io::Error| Error::io(path, Operation::Lock, error);
+        let fail = |error: io::Error| Error::writing(path, Operation::Lock, error);
         create_parent(path)?;
         check_parents(path)?;
         let mut file = open(path).map_err(fail)?;

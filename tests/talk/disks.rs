@@ -110,7 +110,7 @@ fn what_could_not_be_written_down_is_told_behind_a_screen_that_was_closed() {
 }
 
 /// A process that sees other file systems than we do, and lets others see them too.
-struct Namespace {
+pub(crate) struct Namespace {
     holder: Child,
     flags: &'static [&'static str],
 }
@@ -143,6 +143,15 @@ impl Namespace {
         None
     }
 
+    /// Where nothing can be written in somebody's directory.
+    pub(crate) fn read_only(home: &Home) -> Option<Self> {
+        let dir = home.path("");
+        let dir = dir.display();
+        Self::with(&format!(
+            "mount --bind {dir} {dir} && mount -o remount,bind,ro {dir}"
+        ))
+    }
+
     /// The command, in there.
     fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
@@ -158,7 +167,7 @@ impl Namespace {
         inside
     }
 
-    fn run(&self, command: &Command) -> Ended {
+    pub(crate) fn run(&self, command: &Command) -> Ended {
         let mut program = Program::start(self.command(command));
         program.close();
         program.end()
@@ -255,6 +264,37 @@ fn a_store_that_cannot_be_written_starts_nothing() {
         crate::home::listening(&mut listener);
         listener.kill();
     }
+}
+
+#[test]
+fn a_home_that_is_read_only_is_told_as_such_by_whatever_would_write_there() {
+    let (alice, _bob) = Home::friends();
+    alice.run(&["send", "bob", "makes the store", "--no-wait"]);
+    let Some(namespace) = Namespace::read_only(&alice) else {
+        return;
+    };
+    let key = Home::new().key();
+    let commands: [&[&str]; 6] = [
+        &["listen", "127.0.0.1:0"],
+        &["send", "bob", "hello", "--no-wait"],
+        &["peers", "add", "carol", &key],
+        &["history", "show"],
+        &["keygen", "--force", "--no-passphrase"],
+        &[
+            "history",
+            "export",
+            "-o",
+            &alice.path("all").display().to_string(),
+        ],
+    ];
+    for args in commands {
+        let ended = namespace.run(&alice.command(args));
+        ended.failed(8, "SC18");
+        let says = "Read-only file system";
+        assert!(ended.told.contains(says), "{args:?}: {}", ended.told);
+    }
+    let shown = namespace.run(&alice.command(&["peers", "list"]));
+    assert_eq!(shown.code, Some(0), "{}", shown.transcript);
 }
 
 #[test]

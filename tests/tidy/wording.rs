@@ -7,12 +7,13 @@ use crate::{files, read, report};
 
 /// What a person is told to do again, or that the program does again. Whoever adds one has asked whether the
 /// same thing done once more can succeed, and if not, what else is to be done.
-const AGAIN: [&str; 16] = [
+const AGAIN: [&str; 17] = [
     "; calling again",
     "; to begin again with new words: ",
     "Leave (/quit) and start again; the next deletion rewrites the file",
     "Make room. A message that came and was not written out is shown at the next start, marked (again).",
     "Mend that, and start again.",
+    "Nothing was changed. Make its directory one that you can write to and do the same again.",
     "Nothing was changed. Make room and do the same again.",
     "Nothing was written. Do the same again.",
     " - /retry sends it again",

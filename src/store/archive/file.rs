@@ -40,20 +40,18 @@ pub(super) fn open(
     rng: &mut dyn CryptoRng,
 ) -> Result<Database, Error> {
     find_or_create(path, secret, rng).map_err(|error| {
-        if let ErrorKind::Io(said) = error.kind()
-            && is_read_only(said)
-        {
+        if is_read_only(error.kind()) {
             return trouble(path, Operation::Write, StoreTrouble::ReadOnly);
         }
         error
     })
 }
 
-fn is_read_only(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
-    )
+fn is_read_only(kind: &ErrorKind) -> bool {
+    if let ErrorKind::Io(said) = kind {
+        return said.kind() == io::ErrorKind::PermissionDenied;
+    }
+    matches!(kind, ErrorKind::ReadOnly(_))
 }
 
 fn find_or_create(

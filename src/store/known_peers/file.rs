@@ -143,7 +143,7 @@ fn follow(path: &Path) -> PathBuf {
 fn hold(path: &Path) -> Result<fs::File, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lock_path = path.with_file_name(format!(".{name}.lock"));
-    let fail = |error: io::Error| Error::io(&lock_path, Operation::Lock, error);
+    let fail = |error: io::Error| Error::writing(&lock_path, Operation::Lock, error);
     let file = lock::open(&lock_path).map_err(fail)?;
     file.lock().map_err(fail)?;
     Ok(file)
