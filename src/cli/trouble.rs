@@ -51,6 +51,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Rep
         ErrorKind::SecretKeyGiven => secret_key(),
         ErrorKind::NotAnAddress => not_an_address(),
         ErrorKind::AlreadyExists => exists(path),
+        ErrorKind::LinkToNothing => link_to_nothing(path),
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
         ErrorKind::Malformed { reason } => malformed(path, reason),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
@@ -275,6 +276,18 @@ fn changed_meanwhile(path: &Path) -> Report {
     Report::new("SC24", ExitCode::Fixable, title).cause("Nothing was written. Do the same again.")
 }
 
+fn link_to_nothing(path: &Path) -> Report {
+    let remove = Suggestion::of("rm", [Safe::from(path)]);
+    let parts = vec![
+        Part::Words("bring back what it points to, or take the link away: ".into()),
+        Part::Ours(remove),
+    ];
+    let title = Safe::from(path) + " is a link that points to nothing";
+    Report::new("SC24", ExitCode::Fixable, title)
+        .cause("What should be read there is missing, which is not the same as none at all.")
+        .line(true, parts)
+}
+
 fn no_home() -> Report {
     let parts = vec![
         Part::Words("say where the files are: ".into()),
@@ -343,6 +356,7 @@ pub(super) mod tests {
             ErrorKind::SecretKeyGiven,
             ErrorKind::NotAnAddress,
             ErrorKind::AlreadyExists,
+            ErrorKind::LinkToNothing,
             ErrorKind::ChangedMeanwhile,
             ErrorKind::Malformed {
                 reason: "there is no key in it",

@@ -143,12 +143,23 @@ impl<'a> Staged<'a> {
 pub(super) fn read_checked(path: &Path, access: Access) -> Result<Content, Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
     // Before opening, too: opening a pipe would wait for a writer.
-    check_file(path, &fs::metadata(path).map_err(fail)?, access)?;
+    check_file(path, &look(path)?, access)?;
     let file = File::open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
     check_file(path, &metadata, access)?;
     let bytes = read_bounded(file).map_err(fail)?;
     Ok(Content { bytes, metadata })
+}
+
+/// What the system says about a file. A link to nothing is an error of its own: who made it does not take its file
+/// for one that was never there.
+pub(super) fn look(path: &Path) -> Result<fs::Metadata, Error> {
+    fs::metadata(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() {
+            return Error::new(path, Operation::Read, ErrorKind::LinkToNothing);
+        }
+        Error::io(path, Operation::Read, error)
+    })
 }
 
 /// What was read, and what the file was like just before.

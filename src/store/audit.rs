@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::atomic::look;
 use super::error::{Error, Operation};
 use super::os;
 use super::permissions::{Access, check_file, check_parents, check_private};
@@ -15,28 +16,27 @@ use crate::time::UnixTime;
 /// the directories that exist are checked. `is_secret`: others must not even read it.
 ///
 /// # Errors
-/// `UnsafePermissions`, `UnsafeDirectory`, `WrongOwner`, `Malformed` if it is no file, `Io`.
+/// `UnsafePermissions`, `UnsafeDirectory`, `WrongOwner`, `Malformed` if it is no file, `LinkToNothing`, `Io`.
 pub fn check_place(path: &Path, is_secret: bool) -> Result<bool, Error> {
     let access = if is_secret {
         Access::Owner
     } else {
         Access::OthersRead
     };
-    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
-    match fs::metadata(path) {
+    match look(path) {
         Ok(metadata) => {
             check_file(path, &metadata, access)?;
             check_parents(path)?;
             Ok(true)
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.is_missing() => {
             let above = path.ancestors().skip(1).find(|above| above.is_dir());
             above.map_or(Ok(()), |above| {
                 check_parents(&above.join("a file to be made"))
             })?;
             Ok(false)
         }
-        Err(error) => Err(fail(error)),
+        Err(error) => Err(error),
     }
 }
 

@@ -129,6 +129,8 @@ pub enum ErrorKind {
     NotAnAddress,
     /// The file exists and is not overwritten.
     AlreadyExists,
+    /// A link stands where the file should, and leads nowhere: that is no file that was never made (SC24).
+    LinkToNothing,
     /// Somebody else wrote the file at the same moment; nothing was changed.
     ChangedMeanwhile,
     /// The content is not of the expected form.
@@ -302,6 +304,7 @@ impl fmt::Display for ErrorKind {
             Self::SecretKeyGiven => write!(f, "this is a secret key; it was not used"),
             Self::NotAnAddress => write!(f, "an address has the form host:port"),
             Self::AlreadyExists => write!(f, "it exists and is not overwritten"),
+            Self::LinkToNothing => write!(f, "it is a link that points to nothing"),
             Self::ChangedMeanwhile => write!(f, "it was changed at the same moment"),
             Self::Malformed { reason } => write!(f, "{reason}"),
             Self::Store(trouble) => write!(f, "{trouble}"),

@@ -28,7 +28,7 @@ pub fn public_path(path: &Path) -> PathBuf {
 /// Reads a secret key file, if nobody else can read or replace it.
 ///
 /// # Errors
-/// `NoIdentity`, `UnsafePermissions`, `WrongOwner`, `UnsafeDirectory`, `Malformed`, `Io`.
+/// `NoIdentity`, `UnsafePermissions`, `WrongOwner`, `UnsafeDirectory`, `Malformed`, `LinkToNothing`, `Io`.
 pub fn load_identity(path: &Path) -> Result<KeyFile, Error> {
     let content = read_checked(path, Access::Owner).map_err(|error| {
         if error.is_missing() {

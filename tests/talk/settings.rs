@@ -20,6 +20,35 @@ fn where_to_listen_can_be_settled_and_an_address_in_the_command_wins() {
     assert_eq!(listening(&mut program), other);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_is_no_file_that_is_not_there() {
+    use std::os::unix::fs::symlink;
+    let (alice, bob) = (Home::new(), Home::new());
+    let key = bob.key();
+    let commands: [(&str, &[&str]); 3] = [
+        ("config.toml", &["listen", "127.0.0.1:0"]),
+        ("known-peers", &["peers", "list"]),
+        ("known-peers", &["peers", "add", "bob", &key]),
+    ];
+    for (name, args) in commands {
+        let link = alice.path(name);
+        symlink("gone/away", &link).unwrap();
+        let ended = alice.attempt(args);
+        ended.failed(1, "SC24");
+        let says = format!("{name} is a link that points to nothing");
+        assert!(ended.told.contains(&says), "{}", ended.told);
+        let doctor = alice.attempt(&["doctor"]);
+        assert_eq!(doctor.code, Some(1), "{}", doctor.transcript);
+        assert!(doctor.rest.contains(&says), "{}", doctor.transcript);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let advice = format!("rm {}", link.display());
+        assert!(ended.told.contains(&advice), "{}", ended.told);
+        fs::remove_file(&link).unwrap();
+        assert_eq!(alice.attempt(&["peers", "list"]).code, Some(0));
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_settled_name_is_suggested_to_strangers_unless_the_command_has_another() {

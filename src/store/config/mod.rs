@@ -148,7 +148,7 @@ impl Config {
     ///
     /// # Errors
     /// `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have written it: it names a
-    /// command that is run. `Config` if it is not understood; `Io`.
+    /// command that is run. `Config` if it is not understood; `LinkToNothing`, `Io`.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let content = match read_checked(path, Access::OthersRead) {
             Ok(content) => content,

@@ -48,7 +48,7 @@ impl KnownPeers {
     ///
     /// # Errors
     /// `DamagedLine`; `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have
-    /// added a key, or could read a psk; `Io`.
+    /// added a key, or could read a psk; `LinkToNothing`, `Io`.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let peers = Self::load_despite_damage(path)?;
         peers.check_intact().map_err(|error| error.at(path))?;
