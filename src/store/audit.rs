@@ -40,6 +40,17 @@ pub fn check_place(path: &Path, is_secret: bool) -> Result<bool, Error> {
     }
 }
 
+/// Checks that this user can make or replace a file, in its directory or in the nearest one above that exists.
+///
+/// # Errors
+/// `ReadOnly`.
+pub fn check_writable(path: &Path) -> Result<(), Error> {
+    let Some(there) = path.ancestors().skip(1).find(|above| above.is_dir()) else {
+        return Ok(());
+    };
+    os::check_writable(there).map_err(|error| Error::writing(path, Operation::Write, error))
+}
+
 /// Checks that a directory is for its owner alone; false if there is none.
 ///
 /// # Errors

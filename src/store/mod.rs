@@ -26,10 +26,12 @@ mod timestamps;
 pub use archive::{
     Archive, Around, Change, Cursor, Deletion, Earlier, Entry, Fault, Filter, Found, Keep, Loss,
     NotACursor, Page, Restored, Salvaged, Search, Standing, StoreTrouble, Unconfirmed, Way, Which,
-    survives_panic,
+    check_beginning, survives_panic,
 };
 pub use atomic::{Fresh, create_private, open_log};
-pub use audit::{check_place, check_private_dir, free_space, timestamps_used_until, written_at};
+pub use audit::{
+    check_place, check_private_dir, check_writable, free_space, timestamps_used_until, written_at,
+};
 pub use config::{
     Binding, Callers, Config, ConfigError, ConfigProblem, Mode, Notify, Osc, config_keys,
     parse_config,

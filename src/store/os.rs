@@ -103,6 +103,23 @@ pub(super) fn free_space(_: &Path) -> Option<u64> {
     None
 }
 
+/// Whether this user may make files in a directory. What the system does not tell counts as yes.
+#[cfg(unix)]
+pub(super) fn check_writable(directory: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    use rustix::io::Errno;
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    match accessat(CWD, directory, wanted, AtFlags::EACCESS) {
+        Err(error) if [Errno::ROFS, Errno::ACCESS].contains(&error) => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_writable(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// A number that changes when a file is replaced by another one of the same name. On Windows it may
 /// stay for the first seconds, since a name that comes back gets its old time of creation.
 #[cfg(unix)]

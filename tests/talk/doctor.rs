@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::home::{Home, Talk, free_port};
 use crate::program::Ended;
 use crate::programs::parse;
+use crate::waiting::store;
 
 /// The line about one thing: how it is, and what is said about it.
 fn line<'a>(ended: &'a Ended, what: &str) -> (&'a str, &'a str) {
@@ -77,6 +78,56 @@ fn files_that_others_can_touch_fail_with_what_mends_them() {
     );
     chmod("", 0o700);
     assert_eq!(home.attempt(&["doctor"]).code, Some(0));
+}
+
+#[test]
+fn a_store_that_is_none_fails_with_what_its_users_are_told() {
+    let (alice, _bob) = Home::friends();
+    alice.run(&["send", "bob", "makes the store", "--no-wait"]);
+    let store = store(&alice);
+    let whole = fs::read(&store).unwrap();
+    let doctor = alice.run(&["doctor"]);
+    assert_eq!(line(&doctor, "messages").0, "ok", "{}", doctor.transcript);
+    let noise = [0x5a; 5_000];
+    for content in [&[], &whole[..8], &noise] {
+        fs::write(&store, content).unwrap();
+        let used = alice.attempt(&["history", "show"]);
+        used.failed(8, "SC19");
+        let doctor = alice.attempt(&["doctor"]);
+        assert_eq!(doctor.code, Some(8), "{}", doctor.transcript);
+        let (outcome, says) = line(&doctor, "messages");
+        assert!(
+            outcome == "FAIL" && says.contains("it is damaged"),
+            "{says}"
+        );
+        for told in [&used.told, &doctor.rest] {
+            assert!(told.contains(" history export -o FILE"), "{told}");
+        }
+        assert_eq!(
+            fs::read(&store).unwrap(),
+            content,
+            "looking changes nothing"
+        );
+    }
+    fs::write(&store, &whole).unwrap();
+    alice.run(&["doctor"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn directories_that_cannot_be_written_fail() {
+    for home in [Home::empty(), Home::new()] {
+        let writable = home.run(&["doctor"]);
+        assert_eq!(line(&writable, "directories").0, "ok");
+        let Some(namespace) = crate::disks::Namespace::read_only(&home) else {
+            return;
+        };
+        let ended = namespace.run(&home.command(&["doctor"]));
+        assert_eq!(ended.code, Some(8), "{}", ended.transcript);
+        let (outcome, says) = line(&ended, "directories");
+        assert_eq!(outcome, "FAIL", "{}", ended.transcript);
+        assert!(says.contains("Read-only file system"), "{says}");
+    }
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The files: whether they can be read and written by us and by nobody else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::{Error, ExitCode, settled};
 use crate::id::PeerId;
 use crate::store::{
-    self, ErrorKind, KnownPeers, check_place, free_space, load_identity, public_path,
-    timestamps_used_until,
+    self, ErrorKind, KnownPeers, check_beginning, check_place, check_writable, free_space,
+    load_identity, public_path, timestamps_used_until,
 };
 use crate::text::Safe;
 
@@ -21,7 +21,13 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     let (identity, key) = identity(patient);
     let mut checks = vec![identity, people(patient), settings(patient)];
     let public = public_path(patient.paths.identity());
-    checks.push(place(patient, "public key file", public, false));
+    let place = |what, path: &Path, looked| place(patient, what, path, looked);
+    checks.push(place(
+        "public key file",
+        &public,
+        check_place(&public, false),
+    ));
+    let mut written = vec![patient.paths.identity().to_owned()];
     if let Some(key) = key {
         let paths = &patient.paths;
         let [messages, lock, timestamps] = [
@@ -29,10 +35,12 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
             paths.lock(&key),
             paths.timestamps(&key),
         ];
-        checks.push(place(patient, "messages", messages, true));
-        checks.push(place(patient, "lock", lock, true));
+        checks.push(place("messages", &messages, look_at_messages(&messages)));
+        checks.push(place("lock", &lock, check_place(&lock, true)));
         checks.push(used_timestamps(patient, timestamps));
+        written = vec![messages, lock];
     }
+    checks.push(directories(patient, &written));
     checks.push(space(patient));
     checks
 }
@@ -108,11 +116,34 @@ fn settings(patient: &Patient<'_>) -> Check {
     }
 }
 
-/// A file of which nothing is known but where it is.
-fn place(patient: &Patient<'_>, what: &'static str, path: PathBuf, is_secret: bool) -> Check {
-    match check_place(&path, is_secret) {
-        Ok(true) => Check::new(what, Outcome::Good, path.as_path()).public("there".to_owned()),
+/// A file of which nothing is known but where it is, and whether it is there.
+fn place(
+    patient: &Patient<'_>,
+    what: &'static str,
+    path: &Path,
+    looked: Result<bool, store::Error>,
+) -> Check {
+    match looked {
+        Ok(true) => Check::new(what, Outcome::Good, path).public("there".to_owned()),
         Ok(false) => Check::plain(what, Outcome::Good, "not there yet"),
+        Err(error) => trouble(patient, what, error),
+    }
+}
+
+/// Whether there are messages. They are not opened: a program may hold them.
+fn look_at_messages(path: &Path) -> Result<bool, store::Error> {
+    let is_there = check_place(path, true)?;
+    if is_there {
+        check_beginning(path)?;
+    }
+    Ok(is_there)
+}
+
+/// Whether what every conversation writes can be written where it lies, or will lie.
+fn directories(patient: &Patient<'_>, written: &[PathBuf]) -> Check {
+    let what = "directories";
+    match written.iter().try_for_each(|path| check_writable(path)) {
+        Ok(()) => Check::plain(what, Outcome::Good, "can be written"),
         Err(error) => trouble(patient, what, error),
     }
 }

@@ -1,7 +1,7 @@
 //! The file of a store: made whole, opened by one process, readable by its owner only.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use rand_core::CryptoRng;
@@ -14,7 +14,7 @@ use redb::{
 use super::change::definition;
 use super::keys::{Keys, Table};
 use super::overlay::{Overlay, look};
-use super::trouble::{Fault, Loss, StoreTrouble, trouble};
+use super::trouble::{Fault, Loss, StoreTrouble, is_damage, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
 use crate::store::error::{Error, ErrorKind, Operation};
@@ -83,6 +83,26 @@ pub(super) fn open_checked(path: &Path, write: bool) -> Result<FileBackend, Erro
         return Err(trouble(path, Operation::Read, damaged_frame()));
     }
     as_backend(file, path)
+}
+
+/// What every file of redb begins with.
+const MAGIC: [u8; 9] = *b"redb\x1a\n\xa9\r\n";
+
+/// Whether a file can be a store at all, by its first bytes: for whoever looks without opening it, which would keep
+/// its user off. What is damaged further on is not met.
+///
+/// # Errors
+/// `Store`, `Io`.
+pub fn check_beginning(path: &Path) -> Result<(), Error> {
+    let mut beginning = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    match read {
+        Ok(()) if beginning == MAGIC => Ok(()),
+        // On Windows nobody can read what another program has locked.
+        Err(error) if cfg!(windows) && !is_damage(&error) => Ok(()),
+        Err(error) if !is_damage(&error) => Err(Error::io(path, Operation::Read, error)),
+        Ok(()) | Err(_) => Err(trouble(path, Operation::Read, damaged_frame())),
+    }
 }
 
 fn as_backend(file: File, path: &Path) -> Result<FileBackend, Error> {

@@ -42,6 +42,7 @@ use crate::chat::ContactId;
 use crate::crypto::StaticSecret;
 use crate::time::UnixTime;
 pub use change::Change;
+pub use file::check_beginning;
 pub use keep::Keep;
 use keys::Keys;
 use logs::Logs;

@@ -139,7 +139,7 @@ pub(super) fn failure(path: &Path, operation: Operation, error: redb::Error) -> 
 }
 
 /// What a file that was cut short or is none of ours gives.
-fn is_damage(error: &io::Error) -> bool {
+pub(super) fn is_damage(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
