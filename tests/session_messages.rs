@@ -125,11 +125,15 @@ impl Side {
 }
 
 fn start(seed: u8, trust: Trust, timestamps: u64) -> Messenger {
-    let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));
     let config = EndpointConfig {
         trust,
         ..EndpointConfig::default()
     };
+    start_with(config, seed, timestamps)
+}
+
+fn start_with(config: EndpointConfig, seed: u8, timestamps: u64) -> Messenger {
+    let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));
     let range = Timestamp(timestamps)..Timestamp(timestamps + 1_000);
     let random = [seed.wrapping_add(u8::try_from(timestamps % 251).unwrap()); 32];
     let endpoint = Endpoint::new(config, secret, random, range, now(0));
@@ -290,6 +294,26 @@ fn a_receiver_that_is_killed_before_it_takes_what_it_acknowledged_is_found_soon(
     pass(&mut a, &mut b, true, 2_000, 15_000);
     assert_eq!(a.states(name), [State::Sent, State::Delivered]);
     assert_eq!(b.texts(), ["hello", "hello"], "once in each process");
+}
+
+/// Each keepalive put the question off, and nobody acknowledges those.
+#[test]
+fn whoever_holds_a_mapping_open_asks_whether_the_receiver_is_there_all_the_same() {
+    let (mut a, mut b) = acquainted();
+    let keepalive = EndpointConfig {
+        keepalive: Some(core::time::Duration::from_secs(2)),
+        ..EndpointConfig::default()
+    };
+    a.messenger = start_with(keepalive, a.seed, 3_000);
+    a.knows(&b);
+    b.takes = false;
+    let name = a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 2_000);
+    b.restart(5_000);
+    b.knows(&a);
+    b.takes = true;
+    pass(&mut a, &mut b, true, 2_000, 15_000);
+    assert_eq!(a.states(name), [State::Sent, State::Delivered]);
 }
 
 #[test]
