@@ -207,16 +207,17 @@ mod tests {
         assert!(sender.send(vec![line(), line()]));
         assert_eq!((lines.next(), lines.untaken()), (Some(line()), 1));
         assert!(sender.send(vec![line()]));
-        let reader = std::thread::spawn(move || sender.send(vec![line(), Stdin::End]));
-        while lines.untaken() < 3 {
-            std::thread::yield_now();
-        }
-        let mut left = Vec::new();
-        while lines.untaken() > 0 {
-            left.extend(lines.next().map(|_| lines.untaken()));
-        }
-        assert_eq!(left, [2, 1, 0]);
-        assert!(reader.join().expect("it does not panic"));
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert!(sender.send(vec![line(), Stdin::End])));
+            while lines.untaken() < 3 {
+                std::thread::yield_now();
+            }
+            let mut left = Vec::new();
+            while lines.untaken() > 0 {
+                left.extend(lines.next().map(|_| lines.untaken()));
+            }
+            assert_eq!(left, [2, 1, 0]);
+        });
     }
 
     #[test]

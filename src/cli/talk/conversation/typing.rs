@@ -150,7 +150,11 @@ impl Conversation {
         let said = match typed {
             Typed::SayTo { text: [_, ..], .. } => self.say_batch_before_another()?,
             Typed::Say(_) if self.state.guests.is_empty() => None,
-            _ => self.say_batch()?,
+            Typed::Say(_)
+            | Typed::SayTo { .. }
+            | Typed::Command(_)
+            | Typed::Misused(_)
+            | Typed::Unknown { .. } => self.say_batch()?,
         };
         if said.is_some() {
             return Ok(said);
