@@ -154,13 +154,13 @@ fn a_path_that_carries_only_1232_bytes_carries_every_message() {
     }
 }
 
-#[test]
-fn keepalives_hold_a_nat_open() {
+/// `a` is behind a box that forgets after 30 s, and sends a keepalive each 25 s.
+fn behind_a_nat(seed: u64) -> Pair {
     let keepalive = EndpointConfig {
         keepalive: Some(secs(25)),
         ..EndpointConfig::default()
     };
-    let mut pair = Pair::strangers(30, keepalive, EndpointConfig::default());
+    let mut pair = Pair::strangers(seed, keepalive, EndpointConfig::default());
     let (a, b) = (pair.a, pair.b);
     pair.introduce(a, b);
     let config = NatConfig {
@@ -171,6 +171,13 @@ fn keepalives_hold_a_nat_open() {
     let host_a = pair.node(a).host();
     pair.network_mut().put_behind(host_a, Some(nat));
     pair.connect_both_ways();
+    pair
+}
+
+#[test]
+fn keepalives_hold_a_nat_open() {
+    let mut pair = behind_a_nat(30);
+    let (a, b) = (pair.a, pair.b);
     pair.advance(secs(3_600));
     let line = pair.talk(b, a).unwrap();
     assert!(pair.advance_until(secs(1), |w| w.has_seen(a, &line)));
@@ -180,21 +187,9 @@ fn keepalives_hold_a_nat_open() {
 /// One that nobody answered for as long as attempts last was the last of all.
 #[test]
 fn keepalives_go_on_after_the_network_was_away() {
-    let keepalive = EndpointConfig {
-        keepalive: Some(secs(25)),
-        ..EndpointConfig::default()
-    };
-    let mut pair = Pair::strangers(31, keepalive, EndpointConfig::default());
+    let mut pair = behind_a_nat(31);
     let (a, b) = (pair.a, pair.b);
-    pair.introduce(a, b);
-    let config = NatConfig {
-        outside: [203, 0, 113, 1].into(),
-        idle: secs(30),
-    };
-    let nat = pair.network_mut().add_nat(config);
     let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
-    pair.network_mut().put_behind(host_a, Some(nat));
-    pair.connect_both_ways();
     pair.network_mut().partition(host_a, host_b);
     pair.advance(secs(1_200));
     pair.network_mut().heal_all();
