@@ -2,7 +2,9 @@
 //!
 //! `cargo idle` looks at it for a minute.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, DirEntry};
 use std::time::{Duration, Instant};
 
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -21,14 +23,22 @@ fn rest() -> Duration {
     Duration::from_secs(seconds.map_or(0, |text| text.parse().unwrap()))
 }
 
-/// Processor time of all threads of a process.
-fn processor_time(pid: u32) -> Duration {
+/// Processor time of each thread of a process that has not ended meanwhile.
+fn processor_times(pid: u32) -> BTreeMap<OsString, Duration> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let nanoseconds = threads.map(|thread| {
-        let text = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
-        text.split(' ').next().unwrap().parse::<u64>().unwrap()
-    });
-    Duration::from_nanos(nanoseconds.sum())
+    let time = |thread: DirEntry| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let nanoseconds = text.split(' ').next()?.parse().unwrap();
+        Some((thread.file_name(), Duration::from_nanos(nanoseconds)))
+    };
+    threads.filter_map(|thread| time(thread.ok()?)).collect()
+}
+
+/// Processor time that the threads used that are there `after`.
+fn used(before: &BTreeMap<OsString, Duration>, after: &BTreeMap<OsString, Duration>) -> Duration {
+    let since =
+        |(thread, time): (_, &Duration)| *time - before.get(thread).copied().unwrap_or_default();
+    after.iter().map(since).sum()
 }
 
 /// A line of a process's status, with its unit.
@@ -86,9 +96,9 @@ fn ten_conversations_are_open_at_once() {
     }
     let pid = screen.pid();
     let _ = screen.unread();
-    let (before, begun) = (processor_time(pid), Instant::now());
+    let (before, begun) = (processor_times(pid), Instant::now());
     screen.is_read(rest());
-    let (used, passed) = (processor_time(pid) - before, begun.elapsed());
+    let (used, passed) = (used(&before, &processor_times(pid)), begun.elapsed());
     println!(
         "{CONVERSATIONS} conversations, nothing said for {passed:.0?}: {used:.1?} of processor time ({:.3} % of a core), \
          {} bytes for the terminal, {} resident",
