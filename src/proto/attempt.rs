@@ -1,18 +1,19 @@
 //! One handshake that we started and that may still be answered. Its message 1 is sent up to
 //! `INIT_SENDINGS` times. Source: docs/protocol.md#attempts.
 
+mod called;
+
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
 use crate::crypto::{CookieKey, Initiator, MacKey, mac2};
 use crate::id::{ConnectionId, PeerId, SessionIndex};
-use crate::proto::assembly::Assembly;
+use crate::proto::assembly::Whole;
+use crate::proto::attempt::called::Called;
 use crate::proto::job::Initiated;
-use crate::proto::limits::{
-    ATTEMPT_LIFE, INIT_SENDINGS, MAX_ATTEMPTS, MAX_RESP_VARIANTS, SLOT_LIFE,
-};
+use crate::proto::limits::{ATTEMPT_LIFE, INIT_SENDINGS, MAX_ATTEMPTS, SLOT_LIFE};
 use crate::time::Instant;
-use crate::wire::limits::{MAC_LEN, MESSAGE2_LEN, RESP_HALF_LEN};
+use crate::wire::limits::{MAC_LEN, MESSAGE2_LEN};
 use crate::wire::packet::{Cookie, Init, Packet, Resp};
 
 /// An INIT that is out. Its Noise state is with the worker while a RESP is being read.
@@ -21,18 +22,12 @@ pub(super) struct Attempt {
     pub(super) index: SessionIndex,
     pub(super) connection: ConnectionId,
     pub(super) started: Instant,
-    /// Everywhere that it was sent.
-    destinations: Vec<SocketAddr>,
+    called: Called,
     sendings: u32,
     last_sent: Instant,
     datagrams: [Vec<u8>; 2],
     resp_mac1: MacKey,
     initiator: Option<Initiator>,
-    halves: Assembly<RESP_HALF_LEN, MAX_RESP_VARIANTS>,
-    /// Whether somebody has slipped in a message 2 that was not true.
-    spoiled: bool,
-    /// Whether the last sending was repeated with a cookie.
-    cookie_used: bool,
 }
 
 impl Attempt {
@@ -46,33 +41,27 @@ impl Attempt {
             index: made.index,
             connection: made.connection,
             started: now,
-            destinations: Vec::new(),
+            called: Called::default(),
             sendings: 0,
             last_sent: now,
             resp_mac1: MacKey::for_resp(ephemeral),
             datagrams: made.datagrams,
             initiator: Some(made.initiator),
-            halves: Assembly::default(),
-            spoiled: false,
-            cookie_used: false,
         }
     }
 
     /// Whether a responder that has read it may still say the same again, so that it is worth sending
-    /// once more. Not if false halves of an answer may have taken the places of true ones.
+    /// once more. Not if false halves of an answer may have taken the places of true ones wherever it was sent.
     pub(super) fn may_repeat(&self, now: Instant) -> bool {
         self.sendings < INIT_SENDINGS
             && now.saturating_since(self.last_sent) < SLOT_LIFE
-            && !self.spoiled
+            && !self.called.is_spoiled()
     }
 
     /// The address, if the attempt went to one and to no other: whoever answers, from wherever, received
     /// there.
     pub(super) fn only_destination(&self) -> Option<SocketAddr> {
-        match self.destinations.as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        }
+        self.called.only()
     }
 
     /// The datagrams to send now, each with its destination.
@@ -83,26 +72,21 @@ impl Attempt {
     ) -> impl Iterator<Item = (SocketAddr, Vec<u8>)> + use<> {
         self.sendings += 1;
         self.last_sent = now;
-        self.cookie_used = false;
-        for address in to {
-            if !self.destinations.contains(address) {
-                self.destinations.push(*address);
-            }
-        }
+        self.called.send(to);
         let (to, datagrams) = (to.to_vec(), self.datagrams.clone());
         let one = move |to| datagrams.clone().map(|datagram| (to, datagram));
         to.into_iter().flat_map(one)
     }
 
     /// Answers a true COOKIE from an address that was asked: the same two parts with mac2, once a
-    /// sending.
+    /// sending and address.
     pub(super) fn on_cookie(
         &mut self,
         peer: &PeerId,
         from: SocketAddr,
         cookie: &Cookie<'_>,
     ) -> Option<[Vec<u8>; 2]> {
-        if self.cookie_used || !self.destinations.contains(&from) {
+        if !self.called.wants_cookie(from) {
             return None;
         }
         let [first, _] = &self.datagrams;
@@ -112,7 +96,7 @@ impl Attempt {
         let cookie = CookieKey::for_responder(peer)
             .open(cookie.nonce, cookie.sealed, mac1)
             .ok()?;
-        self.cookie_used = true;
+        self.called.use_cookie(from);
         Some(
             self.datagrams
                 .clone()
@@ -121,28 +105,28 @@ impl Attempt {
     }
 
     /// Takes a half of message 2 whose mac1 is right; false if it is not.
-    pub(super) fn on_resp(&mut self, resp: &Resp<'_>) -> bool {
+    pub(super) fn on_resp(&mut self, from: SocketAddr, resp: &Resp<'_>) -> bool {
         let genuine = self.resp_mac1.verify(&[resp.mac1_input], resp.mac1);
         if genuine {
-            self.halves.add(resp.part, resp.body);
+            self.called.add(from, resp);
         }
         genuine
     }
 
-    /// The next message 2 to try, with the Noise state to try it on. The state comes back by
+    /// The next message 2 to try, where it came from, and the Noise state to try it on. The state comes back by
     /// [`Attempt::restore`].
-    pub(super) fn take_message2(&mut self) -> Option<(Initiator, Box<[u8; MESSAGE2_LEN]>)> {
+    pub(super) fn take_message2(&mut self) -> Option<(Initiator, SocketAddr, Whole<MESSAGE2_LEN>)> {
         let initiator = self.initiator.take()?;
-        let Some(message2) = self.halves.take() else {
+        let Some((from, message2)) = self.called.take() else {
             self.initiator = Some(initiator);
             return None;
         };
-        Some((initiator, message2))
+        Some((initiator, from, message2))
     }
 
-    /// Takes the Noise state back after a message 2 that was not true.
-    pub(super) fn restore(&mut self, initiator: Initiator) {
-        self.spoiled = true;
+    /// Takes the Noise state back after a message 2 from `from` that was not true.
+    pub(super) fn restore(&mut self, initiator: Initiator, from: SocketAddr) {
+        self.called.spoil(from);
         self.initiator = Some(initiator);
     }
 

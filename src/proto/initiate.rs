@@ -262,10 +262,10 @@ impl Peer {
         let Some(attempt) = self.attempts.find(resp.receiver) else {
             return shared.rule_out(DropReason::UnknownIndex);
         };
-        if !attempt.on_resp(resp) {
+        if !attempt.on_resp(from, resp) {
             return shared.rule_out(DropReason::WrongMac);
         }
-        if self.try_message2(resp.receiver, from, shared) {
+        if self.try_message2(resp.receiver, shared) {
             Ruling::Whole
         } else {
             Ruling::Kept
@@ -273,9 +273,9 @@ impl Peer {
     }
 
     /// Has message 2 read, if there are halves that make a new one.
-    fn try_message2(&mut self, index: SessionIndex, from: SocketAddr, shared: &mut Shared) -> bool {
+    fn try_message2(&mut self, index: SessionIndex, shared: &mut Shared) -> bool {
         let taken = self.attempts.find(index).and_then(Attempt::take_message2);
-        let Some((initiator, message2)) = taken else {
+        let Some((initiator, from, message2)) = taken else {
             return false;
         };
         shared.own_job(Work::Finish(Finish {
@@ -323,8 +323,8 @@ impl Peer {
         } = done;
         let attempt = self.attempts.find(index)?;
         let Some(completed) = completed else {
-            attempt.restore(initiator);
-            self.try_message2(index, from, shared);
+            attempt.restore(initiator, from);
+            self.try_message2(index, shared);
             return Some(Err(DropReason::Forged));
         };
         let (connection, started) = (attempt.connection, attempt.started);

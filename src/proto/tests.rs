@@ -23,6 +23,7 @@ mod losses;
 mod paths;
 mod records;
 mod repeated;
+mod stale;
 mod standing;
 mod state;
 mod transport;
