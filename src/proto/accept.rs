@@ -23,7 +23,7 @@ use crate::proto::limits::{
     GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, TIMESTAMP_LIFE,
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
-use crate::proto::peer::{Peer, Standing};
+use crate::proto::peer::{Arrival, Peer, Standing};
 use crate::proto::reassembly::{Answer, Ephemeral, SlotKey};
 use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::stats::DropReason;
@@ -31,6 +31,14 @@ use crate::proto::timer::Timer;
 use crate::time::Instant;
 use crate::wire::limits::MESSAGE1_LEN;
 use crate::wire::packet::Init;
+
+/// Whether the user was asked about somebody who waits, since when he does, who he is and whence he came.
+type Waiting = (bool, Instant, PeerId, Source);
+
+fn waiting(peer: &Peer) -> Option<Waiting> {
+    let (told, Arrival { since, source }) = peer.standing.waits()?;
+    Some((told, since, peer.id, Source::from(source.ip())))
+}
 
 impl Endpoint {
     pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
@@ -206,17 +214,19 @@ impl Endpoint {
         if self.shared.config.stealth {
             return Err(DropReason::NotWelcome);
         }
+        let (since, source) = (now, from);
+        let arrival = Arrival { since, source };
         let standing = match self.shared.config.trust {
             Trust::Strict => return Ok(false),
-            Trust::New if self.pinned() >= MAX_PINNED => return Ok(false),
-            Trust::New => Standing::Pinned { told: false },
+            Trust::New if self.shared.pinned >= MAX_PINNED => return Ok(false),
+            Trust::New => {
+                self.make_room(from, MAX_PINNED - self.shared.pinned);
+                Standing::Newcomer(arrival)
+            }
             Trust::Ask => {
-                self.make_room_for_guest(from);
-                Standing::Guest {
-                    since: now,
-                    source: from,
-                    told: false,
-                }
+                self.make_room(from, MAX_GUESTS);
+                let told = false;
+                Standing::Guest { arrival, told }
             }
         };
         let mut peer = Peer::new(id, self.peers.next_place(), standing, &mut self.shared);
@@ -225,36 +235,18 @@ impl Endpoint {
         Ok(true)
     }
 
-    /// Keys pinned since the start, and those about to be.
-    fn pinned(&self) -> usize {
-        let standings = self.peers.iter().map(|peer| peer.standing);
-        let is_new = |it: &Standing| matches!(it, Standing::Pinned { told: false });
-        self.shared.pinned + standings.filter(is_new).count()
-    }
-
-    /// At a bound the oldest guest goes, the source's own or anybody's: before one that the user was asked about, one
-    /// that was not. A message 1 costs nothing but a datagram under a source that may be false.
-    fn make_room_for_guest(&mut self, from: SocketAddr) {
-        let mut guests: Vec<(bool, Instant, PeerId, Source)> = self
-            .peers
-            .iter()
-            .filter_map(|peer| match peer.standing {
-                Standing::Guest {
-                    since,
-                    source,
-                    told,
-                } => Some((told, since, peer.id, Source::from(source.ip()))),
-                Standing::Known | Standing::Pinned { .. } => None,
-            })
-            .collect();
-        guests.sort_unstable_by_key(|(told, since, id, _)| (*told, *since, *id));
+    /// Makes room for one more who came by himself and waits. At a bound the oldest goes, the source's own or, of `most`,
+    /// anybody's: before one that the user was asked about, one that was not. A message 1 costs nothing but a datagram
+    /// under a source that may be false.
+    fn make_room(&mut self, from: SocketAddr, most: usize) {
+        let mut all: Vec<Waiting> = self.peers.iter().filter_map(|it| waiting(it)).collect();
+        all.sort_unstable_by_key(|(told, since, id, _)| (*told, *since, *id));
         let source = Source::from(from.ip());
-        let is_own = |guest: &&(bool, Instant, PeerId, Source)| guest.3 == source;
-        let own = guests.iter().filter(is_own).count();
-        let victim = if own >= MAX_GUESTS_PER_SOURCE {
-            guests.iter().find(is_own)
-        } else if guests.len() >= MAX_GUESTS {
-            guests.first()
+        let is_own = |it: &&Waiting| it.3 == source;
+        let victim = if all.iter().filter(is_own).count() >= MAX_GUESTS_PER_SOURCE {
+            all.iter().find(is_own)
+        } else if all.len() >= most {
+            all.first()
         } else {
             None
         };

@@ -122,7 +122,7 @@ pub const BULK_SHARE: u64 = 10;
 
 /// Unknown peers that wait for a decision.
 pub const MAX_GUESTS: usize = 8;
-/// Unknown peers from one source that wait for a decision.
+/// Unknown peers from one source that wait for a decision, or under `--trust new` have yet to confirm.
 pub const MAX_GUESTS_PER_SOURCE: usize = 2;
 /// Unknown peers a minute from one source that the owner is asked about.
 pub const GUEST_RATE: u32 = 2;

@@ -31,7 +31,7 @@ impl Peer {
         }
     }
 
-    /// Ends the session: keys, attempts and connection are gone. A guest's record goes with them.
+    /// Ends the session: keys, attempts and connection are gone. The record of whoever came by himself and waits goes with them.
     pub(in crate::proto) fn end(
         &mut self,
         reason: Option<CloseReason>,
@@ -62,13 +62,14 @@ impl Peer {
                 }
                 return Fate::Forget;
             }
-            (Standing::Known | Standing::Pinned { .. }, Some(reason)) if existed => {
+            (Standing::Newcomer(_), _) => return Fate::Forget,
+            (Standing::Known, Some(reason)) if existed => {
                 shared.event(Event::Closed {
                     peer: self.id,
                     reason,
                 });
             }
-            (Standing::Known | Standing::Pinned { .. }, _) => {}
+            (Standing::Known, _) => {}
         }
         Fate::Stay
     }

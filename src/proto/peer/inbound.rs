@@ -177,23 +177,19 @@ impl Peer {
             return self.end(Some(CloseReason::SigningKeyChanged), shared);
         }
         if let Standing::Guest {
-            since,
-            source,
+            arrival,
             told: false,
         } = self.standing
         {
             let proved = self.path.as_ref().and_then(PathState::last_proved);
-            let address = proved.unwrap_or(source);
+            let address = proved.unwrap_or(arrival.source);
             if !shared.guard.may_ask(address, &mut shared.rng, now) {
                 // It calls again by itself, for it is not acknowledged.
                 shared.drop(DropReason::RateLimited);
                 return self.end(None, shared);
             }
-            self.standing = Standing::Guest {
-                since,
-                source,
-                told: true,
-            };
+            let told = true;
+            self.standing = Standing::Guest { arrival, told };
             let nickname = String::from_utf8(hello.nickname.to_vec()).ok();
             let nickname = nickname.filter(|name| !name.is_empty());
             shared.event(Event::Guest {

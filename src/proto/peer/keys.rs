@@ -79,8 +79,8 @@ impl Peer {
         let (peer, Some(address)) = (self.id, self.address()) else {
             return;
         };
-        if let Standing::Pinned { told: false } = self.standing {
-            self.standing = Standing::Pinned { told: true };
+        if let Standing::Newcomer(_) = self.standing {
+            self.standing = Standing::Known;
             shared.pinned += 1;
             self.arm(Timer::Guest, None, shared);
             shared.event(Event::Pinned { peer, address });

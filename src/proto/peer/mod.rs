@@ -6,7 +6,7 @@
 //!    `introduction` remembers what it says of itself.
 //! 4. [`Peer::poll_packet`] (`outbound`) gives what leaves; `timers` asks for it in time.
 //! 5. `carried` is the layer above's way to the streams; `verification` compares words.
-//! 6. [`Peer::end`] (`ending`) erases everything but the record.
+//! 6. `standing` says how we came to have a record; [`Peer::end`] (`ending`) erases everything but the record.
 
 mod carried;
 mod ending;
@@ -15,6 +15,7 @@ mod introduction;
 mod keys;
 mod outbound;
 mod roam;
+mod standing;
 mod timers;
 mod verification;
 
@@ -36,25 +37,11 @@ use crate::proto::keypair::{ConnectionPair, KeySlots};
 use crate::proto::limits::{MAX_ADDRESSES, RETRY_JITTER};
 use crate::proto::path::PathState;
 use crate::proto::peer::introduction::Introduction;
+pub(super) use crate::proto::peer::standing::{Arrival, Standing};
 use crate::proto::shared::Shared;
 use crate::proto::timer::{Armed, Timer};
 use crate::proto::verification::Verification;
 use crate::time::Instant;
-
-/// How we came to have a record of a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// The owner named it.
-    Known,
-    /// It came by itself and was pinned, for `--trust new`; the event has been told or not.
-    Pinned { told: bool },
-    /// It came by itself and waits for the user, who has been told or not.
-    Guest {
-        since: Instant,
-        source: SocketAddr,
-        told: bool,
-    },
-}
 
 /// Everything about one peer.
 #[derive(Debug)]

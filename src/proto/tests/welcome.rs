@@ -93,30 +93,70 @@ fn a_guest_whom_the_user_was_asked_about_is_not_displaced_by_calls_that_go_no_fu
     assert!(b.endpoint.accept_guest(a.id()).is_ok());
 }
 
-#[test]
-fn keys_are_pinned_up_to_the_bound_and_then_refused() {
-    let mut b = Side::new(2, Trust::New);
-    for nth in 0..=MAX_PINNED {
-        let host = 10 + u8::try_from(nth).unwrap();
-        let (id, answers) = receive(&mut b, host, host, now(1_000 * nth as u64));
-        assert_eq!(answers, 2, "who is refused is told so");
-        assert_eq!(is_there(&b, id), nth < MAX_PINNED, "number {nth}");
-    }
+/// A stranger, host and key of that number, who calls `b` and confirms; whether he was taken.
+fn is_taken(b: &mut Side, stranger: u8, at: Instant) -> bool {
+    let mut a = Side::new(stranger, Trust::Strict);
+    a.address = SocketAddr::from(([203, 0, 113, stranger], 7_419));
+    a.knows(b, None);
+    a.endpoint.connect(b.id(), &[], at).unwrap();
+    settle(&mut a, b, at);
+    let status = b.endpoint.status(a.id(), at);
+    status.is_some_and(|status| status.established)
 }
 
 #[test]
-fn a_key_that_was_pinned_counts_for_ever() {
+fn keys_are_pinned_up_to_the_bound_and_then_refused() {
+    let mut b = Side::new(2, Trust::New);
+    for nth in 0..MAX_PINNED {
+        let stranger = 10 + u8::try_from(nth).unwrap();
+        assert!(is_taken(&mut b, stranger, now(1_000 * nth as u64)), "{nth}");
+    }
+    let (id, answers) = receive(&mut b, 9, 9, now(100_000));
+    assert_eq!(answers, 2, "who is refused is told so");
+    assert!(!is_there(&b, id));
+    let pinned = |event: &&Event| matches!(event, Event::Pinned { .. });
+    assert_eq!(b.events.iter().filter(pinned).count(), MAX_PINNED);
+}
+
+#[test]
+fn calls_that_are_not_confirmed_keep_nobody_from_being_pinned() {
+    let mut b = Side::new(2, Trust::New);
+    assert!(is_taken(&mut b, 1, now(0)));
+    let mut unconfirmed = Vec::new();
+    for nth in 0..2 * MAX_PINNED {
+        let host = 10 + u8::try_from(nth).unwrap();
+        unconfirmed.push(receive(&mut b, host, host, now(1_000)).0);
+    }
+    let held = unconfirmed.iter().filter(|it| is_there(&b, **it)).count();
+    assert_eq!(held, MAX_PINNED - 1, "memory is bounded");
+    assert!(is_taken(&mut b, 5, now(2_000)));
+}
+
+#[test]
+fn calls_from_one_source_that_are_not_confirmed_push_out_each_other() {
+    let mut b = Side::new(2, Trust::New);
+    let (other, _) = receive(&mut b, 1, 1, now(0));
+    for nth in 0..MAX_PINNED {
+        let stranger = 10 + u8::try_from(nth).unwrap();
+        receive(&mut b, stranger, 7, now(1_000 * nth as u64));
+    }
+    assert!(is_there(&b, other));
+    assert_eq!(b.endpoint.stats().peers, 1 + MAX_GUESTS_PER_SOURCE);
+}
+
+/// Their names have been told, and what they said is on the screen.
+#[test]
+fn who_was_pinned_is_not_pushed_out_by_calls_that_are_not_confirmed() {
     let mut b = Side::new(2, Trust::New);
     let mut a = Side::new(1, Trust::Strict);
     a.knows(&b, None);
     a.endpoint.connect(b.id(), &[], now(0)).unwrap();
     settle(&mut a, &mut b, now(0));
-    assert!(b.endpoint.status(a.id(), now(0)).unwrap().established);
-    for nth in 1..=MAX_PINNED {
+    for nth in 0..2 * MAX_PINNED {
         let host = 10 + u8::try_from(nth).unwrap();
-        let (id, _) = receive(&mut b, host, host, now(1_000 * nth as u64));
-        assert_eq!(is_there(&b, id), nth < MAX_PINNED, "number {nth}");
+        receive(&mut b, host, host, now(1_000));
     }
+    assert!(b.endpoint.status(a.id(), now(1_000)).unwrap().established);
 }
 
 #[test]
