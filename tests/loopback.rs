@@ -452,12 +452,23 @@ mod linux {
         }
     }
 
-    /// The names of this process's threads.
-    fn own_threads() -> Vec<String> {
+    /// The threads of drivers in this process.
+    fn own_threads() -> usize {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
         let names =
             tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-        names.map(|name| name.trim().to_owned()).collect()
+        let is_own = |name: &String| ["recv", "send", "handshake"].contains(&name.trim());
+        names.filter(is_own).count()
+    }
+
+    /// A thread names itself when it first runs, and the system lists it a moment longer than it can be waited for.
+    #[track_caller]
+    fn wait_for_own_threads(count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while own_threads() != count {
+            assert!(Instant::now() < deadline, "{} threads", own_threads());
+            std::thread::yield_now();
+        }
     }
 
     /// The other tests of this file start threads of the same names, so this one looks at a process of
@@ -473,18 +484,11 @@ mod linux {
             assert!(child.status().unwrap().success());
             return;
         }
-        let ours = ["recv", "send", "handshake"];
-        let alive = || {
-            own_threads()
-                .iter()
-                .filter(|name| ours.contains(&name.as_str()))
-                .count()
-        };
         let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
-        assert_eq!(alive(), 6);
+        wait_for_own_threads(6);
         a.driver.stop(true);
-        assert_eq!(alive(), 3);
+        wait_for_own_threads(3);
         drop(b);
-        assert_eq!(alive(), 0);
+        wait_for_own_threads(0);
     }
 }
