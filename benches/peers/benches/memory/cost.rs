@@ -8,7 +8,7 @@ use securechat_peers::measure::{Case, Scale, median, print, take_turns, thread_t
 
 use crate::allocations;
 use crate::crowd::{Addressed, Crowd, Inward};
-use crate::peers::{Connections, Tunnels};
+use crate::peers::{Clock, Connections, Tunnels};
 
 /// Members whose datagrams the hub takes in one go, as a driver does.
 pub const BATCH: usize = 20;
@@ -39,6 +39,27 @@ pub fn cost(scale: Scale) {
     );
     print(
         "Cost of a packet in the hub (in or out, sealing and chat included)",
+        UNIT,
+        &all,
+        &["1 session"],
+    );
+    let all = take_turns(
+        rounds,
+        vec![
+            Case::new("1 session", || one.carry(messages)),
+            Case::new(format!("{} sessions, all of them talk", count / 10), || {
+                few.carry(messages)
+            }),
+            Case::new(format!("{count} sessions, every tenth talks"), || {
+                many.carry(messages)
+            }),
+            Case::new(format!("{count} sessions, one of them talks"), || {
+                lone.carry(messages)
+            }),
+        ],
+    );
+    print(
+        "Of it what a tunnel does: to find a key and open, or to seal",
         UNIT,
         &all,
         &["1 session"],
@@ -170,6 +191,16 @@ impl Bench {
             clock.push(timed(|| ()));
         }
         (time - median(&clock) * clock.len() as f64) / packets as f64
+    }
+
+    /// What of it is opening and sealing.
+    fn carry(&mut self, messages: usize) -> f64 {
+        let group = BATCH.min(self.crowd.members.len());
+        let (mut clock, mut packets) = (Clock::default(), 0);
+        for _ in 0..messages / group {
+            packets += self.step(group, |crowd, inward| (crowd.carry(inward, &mut clock), 0));
+        }
+        clock.each(packets)
     }
 
     /// Some members say something, as the datagrams of one batch, and the hub answers all of them. Only the hub is

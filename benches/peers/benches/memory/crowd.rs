@@ -2,9 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use securechat::proto::Transmit;
+use securechat::crypto::BatchWipe;
+use securechat::proto::{Opened, Transmit};
 use securechat::time::Instant;
 use securechat_peers::ours::{Side, at};
+
+use crate::peers::Clock;
 
 /// Sessions that are begun together.
 const GROUP: usize = 100;
@@ -166,6 +169,35 @@ impl Crowd {
         self.hub.transmits(now, &mut self.out);
         let sealed = |it: Transmit| Some((it.to, seal(it, now)?));
         self.out.drain(..).filter_map(sealed).collect()
+    }
+
+    /// As [`Crowd::answer`]; of it only what a tunnel does is measured: to open what came in, and to seal what goes out.
+    pub fn carry(&mut self, inward: &mut [Inward], clock: &mut Clock) -> Vec<Addressed> {
+        let now = at(self.us);
+        let table = self.hub.messenger.endpoint_mut().key_table();
+        let opened: Vec<Opened<'_>> = clock.measure(|| {
+            let mut keys = table.batch();
+            let mut opened = Vec::with_capacity(inward.len());
+            for (from, datagram) in inward.iter_mut().flat_map(|(_, all)| all) {
+                opened.push(keys.open(*from, datagram, now).expect("honest"));
+            }
+            opened
+        });
+        for it in opened {
+            self.hub.messenger.endpoint_mut().handle_opened(&it, now);
+            self.hub.messenger.settle(now);
+        }
+        self.hub.listen(now);
+        for (turn, _) in inward {
+            self.hub.send(self.members[*turn].id, TEXT, now);
+        }
+        self.hub.wake(now);
+        self.hub.transmits(now, &mut self.out);
+        clock.measure(|| {
+            let wipe = BatchWipe::new();
+            let sealed = |it: Transmit| Some((it.to, it.datagram.into_bytes_in_batch(now, &wipe)?));
+            self.out.drain(..).filter_map(sealed).collect()
+        })
     }
 
     /// Those members get it that are here.

@@ -26,13 +26,13 @@ fn batches(len: usize, at: &mut usize, count: usize) -> impl Iterator<Item = Vec
 
 /// The time between, of which a look at the clock is no part.
 #[derive(Default)]
-struct Clock {
+pub struct Clock {
     time: f64,
     looks: Vec<f64>,
 }
 
 impl Clock {
-    fn measure<R>(&mut self, work: impl FnOnce() -> R) -> R {
+    pub fn measure<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let begun = thread_time();
         let result = work();
         self.time += thread_time() - begun;
@@ -40,7 +40,8 @@ impl Clock {
         result
     }
 
-    fn each(self, packets: usize) -> f64 {
+    /// What each of so many packets took.
+    pub fn each(self, packets: usize) -> f64 {
         (self.time - median(&self.looks) * self.looks.len() as f64) / packets as f64
     }
 }

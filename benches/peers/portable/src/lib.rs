@@ -1,7 +1,11 @@
 //! securechat's core as it is built without `ring`: its own source files, compiled a second time. Cargo takes one
 //! package with one set of features, so that the two could not stand beside each other otherwise.
 
-#![allow(dead_code, unused_imports, reason = "what the modules that are left out use")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "what the modules that are left out use"
+)]
 
 #[path = "../../../../src/crypto/mod.rs"]
 pub mod crypto;
