@@ -235,6 +235,31 @@ fn two_peers_that_are_cut_off_fall_silent_when_their_keys_are_dead() {
     assert_eq!(b.endpoint.poll_timeout(), None);
 }
 
+#[test]
+fn who_is_asked_to_connect_in_a_silence_calls_nobody_once_it_has_ended() {
+    let (mut a, mut b) = with_bulk();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    a.say(b.id(), b"lost", now(1_000));
+    pass(&mut a, &mut b, 0, now(1_000), now(8_000));
+    let silent = |event: &Event| matches!(event, Event::Silent { .. });
+    assert!(a.events.iter().any(silent), "{:?}", a.events);
+    a.endpoint.connect(b.id(), &[], now(8_000)).unwrap();
+    // What is heard is no answer to a handshake.
+    b.say(a.id(), b"here", now(8_000));
+    for (_, packet) in b.drain(now(8_000)) {
+        a.receive(b.address, packet, now(8_000));
+    }
+    pass(&mut a, &mut b, 2_000, now(8_000), now(100_000));
+    let resumed = |event: &Event| matches!(event, Event::Resumed { .. });
+    assert!(a.events.iter().any(resumed), "{:?}", a.events);
+    let before = status(&a, &b, now(100_000)).handshake.unwrap();
+    assert!(before > Duration::from_secs(99), "none was needed");
+    pass(&mut a, &mut b, 2_000, now(100_000), now(2_000_000));
+    let since = status(&a, &b, now(2_000_000)).handshake.unwrap();
+    assert_eq!(since - before, Duration::from_secs(1_900), "no other");
+    assert_eq!(a.endpoint.poll_timeout(), None);
+}
+
 /// A guest `a` that waits for `b`'s user, and both idle.
 fn waiting() -> (Side, Side) {
     let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));

@@ -186,6 +186,38 @@ fn an_initiator_that_moves_before_it_confirms_is_challenged() {
     assert_eq!(moves(&b), [a.address]);
 }
 
+/// Of two handshakes at once one loses. Its last message tells where the peer was.
+#[test]
+fn a_confirmation_that_lost_and_comes_late_does_not_lead_the_path_back() {
+    let (mut a, mut b) = connected();
+    if a.id() < b.id() {
+        (a, b) = (b, a);
+    }
+    let (at, old) = (now(172_000), a.address);
+    a.endpoint.handle_timeout(at);
+    b.endpoint.handle_timeout(at);
+    say(&mut a, &b, b"both", at);
+    say(&mut b, &a, b"call", at);
+    let (from_a, from_b) = (a.drain(at), b.drain(at));
+    let calls = |sent: &Sent| sent.iter().filter(|(_, d)| d[0] == 1).count();
+    assert_eq!((calls(&from_a), calls(&from_b)), (2, 2));
+    deliver(from_a, old, &mut b, at);
+    deliver(from_b, b.address, &mut a, at);
+    let (by_a, by_b) = (a.drain(at), b.drain(at));
+    deliver(by_b, b.address, &mut a, at);
+    let held = a.drain(at);
+    deliver(by_a, old, &mut b, at);
+    let winning = b.drain(at);
+    deliver(winning, b.address, &mut a, at);
+    a.address.set_port(9);
+    say(&mut a, &b, b"from here", now(173_000));
+    carry(&mut a, &mut b, now(173_000));
+    assert_eq!(address(&b, &a), Some(a.address));
+    deliver(held, old, &mut b, now(174_000));
+    assert_eq!(address(&b, &a), Some(a.address));
+    assert_eq!(bytes_to(old, &b.drain(now(174_000))), 0);
+}
+
 #[test]
 fn a_rekey_answered_from_another_address_moves_the_path_until_that_is_proved_or_not() {
     for is_honest in [true, false] {
