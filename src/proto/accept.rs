@@ -20,7 +20,8 @@ use crate::proto::job::{Accept, Accepted, Respond, Responded, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
 use crate::proto::limit::Source;
 use crate::proto::limits::{
-    GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, TIMESTAMP_LIFE,
+    GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_NEWCOMERS_PER_SOURCE, MAX_PINNED,
+    TIMESTAMP_LIFE,
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::{Arrival, Peer, Standing};
@@ -32,11 +33,11 @@ use crate::time::Instant;
 use crate::wire::limits::MESSAGE1_LEN;
 use crate::wire::packet::Init;
 
-/// Whether the user was asked about somebody who waits, since when he does, who he is and whence he came.
-type Waiting = (bool, Instant, PeerId, Source);
+/// Whether the user was asked about somebody who came by himself, since when he is there, who he is and whence he came.
+type Applicant = (bool, Instant, PeerId, Source);
 
-fn waiting(peer: &Peer) -> Option<Waiting> {
-    let (told, Arrival { since, source }) = peer.standing.waits()?;
+fn applicant(peer: &Peer) -> Option<Applicant> {
+    let (told, Arrival { since, source }) = peer.standing.arrival()?;
     Some((told, since, peer.id, Source::from(source.ip())))
 }
 
@@ -146,7 +147,7 @@ impl Endpoint {
             Some(record) => debug!(peer = %record.label, ?welcome, "is called"),
             None => debug!(?welcome, "is called by a stranger"),
         }
-        // Strangers come and go; what is kept for them would have no bound.
+        // Guests come and go; a newcomer is one of few, and it is forgotten with him.
         if welcome == Welcome::Known
             && let Some(product) = responder.take_product()
         {
@@ -220,11 +221,12 @@ impl Endpoint {
             Trust::Strict => return Ok(false),
             Trust::New if self.shared.pinned >= MAX_PINNED => return Ok(false),
             Trust::New => {
-                self.make_room(from, MAX_PINNED - self.shared.pinned);
+                let most = MAX_PINNED - self.shared.pinned;
+                self.make_room(from, MAX_NEWCOMERS_PER_SOURCE, most);
                 Standing::Newcomer(arrival)
             }
             Trust::Ask => {
-                self.make_room(from, MAX_GUESTS);
+                self.make_room(from, MAX_GUESTS_PER_SOURCE, MAX_GUESTS);
                 let told = false;
                 Standing::Guest { arrival, told }
             }
@@ -235,15 +237,15 @@ impl Endpoint {
         Ok(true)
     }
 
-    /// Makes room for one more who came by himself and waits. At a bound the oldest goes, the source's own or, of `most`,
-    /// anybody's: before one that the user was asked about, one that was not. A message 1 costs nothing but a datagram
-    /// under a source that may be false.
-    fn make_room(&mut self, from: SocketAddr, most: usize) {
-        let mut all: Vec<Waiting> = self.peers.iter().filter_map(|it| waiting(it)).collect();
+    /// Makes room for one more who came by himself and waits. At a bound the oldest goes, the source's own (`of_source`) or
+    /// anybody's (`most`): before one that the user was asked about, one that was not. A message 1 costs nothing but a
+    /// datagram under a source that may be false.
+    fn make_room(&mut self, from: SocketAddr, of_source: usize, most: usize) {
+        let mut all: Vec<Applicant> = self.peers.iter().filter_map(|it| applicant(it)).collect();
         all.sort_unstable_by_key(|(told, since, id, _)| (*told, *since, *id));
         let source = Source::from(from.ip());
-        let is_own = |it: &&Waiting| it.3 == source;
-        let victim = if all.iter().filter(is_own).count() >= MAX_GUESTS_PER_SOURCE {
+        let is_own = |it: &&Applicant| it.3 == source;
+        let victim = if all.iter().filter(is_own).count() >= of_source {
             all.iter().find(is_own)
         } else if all.len() >= most {
             all.first()
@@ -251,8 +253,25 @@ impl Endpoint {
             None
         };
         if let Some((_, _, id, _)) = victim {
-            self.forget(*id);
+            self.displace(*id);
         }
+    }
+
+    /// Forgets somebody who has to make room. The message 1 that he came with is read anew if it comes again.
+    fn displace(&mut self, id: PeerId) {
+        let keypairs = self
+            .peers
+            .get(&id)
+            .into_iter()
+            .flat_map(|it| it.keys.iter());
+        for keypair in keypairs {
+            if let Some(address) = keypair.proves {
+                let slot = (address, keypair.remote_index);
+                let reassembly = &mut self.shared.reassembly;
+                reassembly.confirmed(&slot, keypair.local_index);
+            }
+        }
+        self.forget(id);
     }
 
     fn respond(

@@ -28,18 +28,34 @@ impl<const HALF: usize, const VARIANTS: usize> Default for Assembly<HALF, VARIAN
 impl<const HALF: usize, const VARIANTS: usize> Assembly<HALF, VARIANTS> {
     /// Keeps `half` if it is new and there is room. False if it is not kept.
     pub(super) fn add(&mut self, part: Part, half: &[u8; HALF]) -> bool {
+        if self.holds(part, half) {
+            return true;
+        }
         let variants = match part {
             Part::First => &mut self.first,
             Part::Second => &mut self.second,
         };
-        if variants.iter().any(|known| **known == *half) {
-            return true;
-        }
         let has_room = variants.len() < VARIANTS;
         if has_room {
             variants.push(Box::new(*half));
         }
         has_room
+    }
+
+    /// Whether `half` is kept already.
+    pub(super) fn holds(&self, part: Part, half: &[u8; HALF]) -> bool {
+        let variants = match part {
+            Part::First => &self.first,
+            Part::Second => &self.second,
+        };
+        variants.iter().any(|known| **known == *half)
+    }
+
+    /// Whether there is no room for a first half, or none for a second one.
+    pub(super) fn is_full(&self) -> bool {
+        [&self.first, &self.second]
+            .iter()
+            .any(|variants| variants.len() == VARIANTS)
     }
 
     /// A combination that has not been handed out yet. `WHOLE` is twice `HALF`.

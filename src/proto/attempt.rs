@@ -51,11 +51,9 @@ impl Attempt {
     }
 
     /// Whether a responder that has read it may still say the same again, so that it is worth sending
-    /// once more. Not if false halves of an answer may have taken the places of true ones wherever it was sent.
+    /// once more.
     pub(super) fn may_repeat(&self, now: Instant) -> bool {
-        self.sendings < INIT_SENDINGS
-            && now.saturating_since(self.last_sent) < SLOT_LIFE
-            && !self.called.is_spoiled()
+        self.sendings < INIT_SENDINGS && now.saturating_since(self.last_sent) < SLOT_LIFE
     }
 
     /// The address, if the attempt went to one and to no other: whoever answers, from wherever, received
@@ -124,9 +122,8 @@ impl Attempt {
         Some((initiator, from, message2))
     }
 
-    /// Takes the Noise state back after a message 2 from `from` that was not true.
-    pub(super) fn restore(&mut self, initiator: Initiator, from: SocketAddr) {
-        self.called.spoil(from);
+    /// Takes the Noise state back after a message 2 that was not true.
+    pub(super) fn restore(&mut self, initiator: Initiator) {
         self.initiator = Some(initiator);
     }
 

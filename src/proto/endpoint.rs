@@ -161,7 +161,7 @@ impl Endpoint {
         if self.shared.revoked.contains(&peer) {
             return Err(ApiMisuse::Revoked);
         }
-        let peer = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest());
+        let peer = self.peers.get_mut(&peer).filter(|peer| peer.is_known());
         let peer = peer.ok_or(ApiMisuse::UnknownPeer)?;
         peer.learn_addresses(addresses);
         if peer.addresses.is_empty() && peer.path.is_none() {

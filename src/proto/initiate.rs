@@ -59,7 +59,7 @@ fn jitter(wait: Duration, shared: &mut Shared) -> Duration {
 }
 
 impl Peer {
-    /// Begins a series of attempts unless one is under way. A guest is never called, nor a peer to
+    /// Begins a series of attempts unless one is under way. Whoever came by himself is never called, nor a peer to
     /// whom we would have to speak an older version than it has spoken.
     pub(super) fn start_handshake(&mut self, shared: &mut Shared, now: Instant) {
         if self.begin_series(now) {
@@ -77,7 +77,7 @@ impl Peer {
     }
 
     fn begin_series(&mut self, now: Instant) -> bool {
-        if self.retry.is_some() || self.is_guest() || self.destinations().is_empty() {
+        if self.retry.is_some() || !self.is_known() || self.destinations().is_empty() {
             return false;
         }
         if !self.may_be_called() {
@@ -323,7 +323,7 @@ impl Peer {
         } = done;
         let attempt = self.attempts.find(index)?;
         let Some(completed) = completed else {
-            attempt.restore(initiator, from);
+            attempt.restore(initiator);
             self.try_message2(index, shared);
             return Some(Err(DropReason::Forged));
         };

@@ -122,7 +122,7 @@ pub const BULK_SHARE: u64 = 10;
 
 /// Unknown peers that wait for a decision.
 pub const MAX_GUESTS: usize = 8;
-/// Unknown peers from one source that wait for a decision, or under `--trust new` have yet to confirm.
+/// Unknown peers from one source that wait for a decision.
 pub const MAX_GUESTS_PER_SOURCE: usize = 2;
 /// Unknown peers a minute from one source that the owner is asked about.
 pub const GUEST_RATE: u32 = 2;
@@ -134,8 +134,10 @@ pub const ALL_GUESTS_RATE: u32 = 6;
 pub const ALL_GUESTS_BURST: u32 = 8;
 /// How long an unknown peer waits for a decision.
 pub const GUEST_LIFE: Duration = Duration::from_secs(300);
-/// Keys that one process pins by itself under `--trust new`.
+/// Keys that one process pins by itself under `--trust new`, with those that have yet to confirm.
 pub const MAX_PINNED: usize = 64;
+/// Keys from one source that have yet to confirm under `--trust new`.
+pub const MAX_NEWCOMERS_PER_SOURCE: usize = 16;
 /// Addresses kept of one peer.
 pub const MAX_ADDRESSES: usize = 8;
 /// Events that wait for the owner; beyond, moves are dropped and counted, packets with receipts are not taken,

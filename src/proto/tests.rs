@@ -20,6 +20,7 @@ mod calls;
 mod held_back;
 mod introduced;
 mod losses;
+mod newcomers;
 mod paths;
 mod records;
 mod repeated;

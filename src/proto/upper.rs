@@ -39,7 +39,7 @@ impl Endpoint {
     /// Says that something waits for a peer: a session is sought at its addresses, and kept, until
     /// [`Endpoint::rest`] or until the peer ends it or refuses.
     pub fn seek(&mut self, peer: PeerId, now: Instant) {
-        let Some(peer) = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest()) else {
+        let Some(peer) = self.peers.get_mut(&peer).filter(|peer| peer.is_known()) else {
             return;
         };
         peer.pending = true;
@@ -53,7 +53,7 @@ impl Endpoint {
     /// As [`Endpoint::seek`], for a peer that has just left: it is called a moment later, so that one
     /// who comes and leaves again and again does not make us call in a circle.
     pub fn seek_later(&mut self, peer: PeerId, now: Instant) {
-        let Some(peer) = self.peers.get_mut(&peer).filter(|peer| !peer.is_guest()) else {
+        let Some(peer) = self.peers.get_mut(&peer).filter(|peer| peer.is_known()) else {
             return;
         };
         peer.pending = true;
@@ -100,10 +100,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether messages may be queued for a peer: it is known, and no guest.
+    /// Whether messages may be queued for a peer: it is neither a guest nor a newcomer.
     #[must_use]
     pub fn is_known(&self, peer: PeerId) -> bool {
-        self.peers.get(&peer).is_some_and(|peer| !peer.is_guest())
+        self.peers.get(&peer).is_some_and(|peer| peer.is_known())
     }
 
     /// Asks a peer to compare words: [`Event::Verification`](crate::proto::Event::Verification) follows.

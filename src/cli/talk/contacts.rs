@@ -2,7 +2,7 @@
 
 use core::mem;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::chat::Messenger;
@@ -381,10 +381,9 @@ impl Changes {
 /// What the endpoint needs to know. Names of hosts are looked up when somebody connects.
 fn config_of(peer: &Peer) -> PeerConfig {
     let literal = |address: &HostPort| {
-        Some(SocketAddr::new(
-            address.host().parse().ok()?,
-            address.port(),
-        ))
+        let ip: IpAddr = address.host().parse().ok()?;
+        // As the sockets say it.
+        Some(SocketAddr::new(ip.to_canonical(), address.port()))
     };
     let addresses = peer.addresses().iter().filter_map(literal).collect();
     PeerConfig {
@@ -419,6 +418,21 @@ mod tests {
         let changes = contacts.refresh().unwrap().unwrap();
         assert_eq!((changes.revoked, changes.removed), (vec![bob], vec![bob]));
         assert_eq!(contacts.label(&carol).as_str(), "carol");
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_one_that_datagrams_come_from() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("known-peers");
+        let mapped = ["[::ffff:192.0.2.7]:7419".parse().unwrap()];
+        let add = |known: &mut KnownPeers| known.add("bob", &PeerId::new([2; 32]), &mapped);
+        KnownPeers::update(&path, add).unwrap();
+        let known = KnownPeers::load(&path).unwrap();
+        let config = config_of(known.find("bob").unwrap());
+        assert_eq!(
+            config.addresses,
+            [SocketAddr::from(([192, 0, 2, 7], 7_419))]
+        );
     }
 
     #[test]

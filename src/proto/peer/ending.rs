@@ -38,7 +38,9 @@ impl Peer {
         shared: &mut Shared,
     ) -> Fate {
         let existed = self.pair.take().is_some();
-        info!(peer = %self.label, ?reason, "session ends");
+        if existed {
+            info!(peer = %self.label, ?reason, "session ends");
+        }
         for keypair in self.keys.take_all() {
             shared.keys.remove(&keypair);
         }

@@ -166,6 +166,11 @@ impl Peer {
         matches!(self.standing, Standing::Guest { .. })
     }
 
+    /// Whether it is neither a guest nor a newcomer.
+    pub(super) const fn is_known(&self) -> bool {
+        matches!(self.standing, Standing::Known)
+    }
+
     /// Puts `addresses` in front of those known; the first [`MAX_ADDRESSES`] are kept.
     pub(super) fn learn_addresses(&mut self, addresses: &[SocketAddr]) {
         let known = core::mem::take(&mut self.addresses);

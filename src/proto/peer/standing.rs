@@ -30,8 +30,8 @@ pub(in crate::proto) struct Arrival {
 }
 
 impl Standing {
-    /// Who waits, and whether the user has been asked about him.
-    pub(in crate::proto) const fn waits(&self) -> Option<(bool, Arrival)> {
+    /// Of whoever came by himself and is not known yet, and whether the user has been asked about him.
+    pub(in crate::proto) const fn arrival(&self) -> Option<(bool, Arrival)> {
         match *self {
             Self::Known => None,
             Self::Newcomer(arrival) => Some((false, arrival)),

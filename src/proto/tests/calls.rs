@@ -274,7 +274,7 @@ fn after_a_false_message_2_the_true_one_is_still_read() {
 }
 
 /// A side of which the secret can be looked at.
-fn with_secret(seed: u8, trust: Trust) -> (Side, Arc<StaticSecret>) {
+pub(super) fn with_secret(seed: u8, trust: Trust) -> (Side, Arc<StaticSecret>) {
     let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));
     let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
     let config = EndpointConfig {

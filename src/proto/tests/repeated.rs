@@ -5,7 +5,8 @@ use crate::crypto::MacKey;
 use crate::id::SessionIndex;
 use crate::proto::job::Accept;
 use crate::proto::limits::{
-    INIT_SENDINGS, MAX_JOBS, RESP_SENDINGS, RETRY_DELAYS, SLOT_LIFE, SOURCE_BURST,
+    INIT_SENDINGS, MAX_JOBS, MAX_RESP_VARIANTS, RESP_SENDINGS, RETRY_DELAYS, SLOT_LIFE,
+    SOURCE_BURST,
 };
 use crate::wire::limits::{MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
 use crate::wire::packet::{encode_init, encode_resp};
@@ -72,14 +73,23 @@ fn a_message_1_is_sent_so_often_and_then_another_one_is_made() {
     assert_eq!(next_call(&mut a).0, second);
 }
 
+/// As somebody on the way can answer, who sees the call.
 #[test]
-fn a_call_that_was_answered_falsely_is_not_repeated_but_made_anew() {
-    let (mut a, b) = acquainted();
+fn where_false_answers_left_no_room_there_is_room_again_for_the_answer_to_the_next_sending() {
+    let (mut a, mut b) = acquainted();
     let first = call(&mut a, &b);
     let mac1 = MacKey::for_resp(&first[0][8..40].try_into().unwrap());
-    let resp = encode_resp(index(&first), &[7; MESSAGE2_LEN], |it| mac1.mac(&[it]));
-    assert!(answers(&mut a, b.address, &resp, now(1)).is_empty());
-    assert_ne!(index(&next_call(&mut a).0), index(&first));
+    for fill in 0..u8::try_from(MAX_RESP_VARIANTS).unwrap() {
+        let resp = encode_resp(index(&first), &[fill; MESSAGE2_LEN], |it| mac1.mac(&[it]));
+        assert!(answers(&mut a, b.address, &resp, now(1)).is_empty());
+    }
+    let answer = answers(&mut b, a.address, &first, now(1));
+    assert!(answers(&mut a, b.address, &answer, now(1)).is_empty());
+    let (again, at) = next_call(&mut a);
+    assert_eq!(again, first);
+    let answer = answers(&mut b, a.address, &again, at);
+    answers(&mut a, b.address, &answer, at);
+    assert!(is_established(&a, &b, at));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::limits::{
-    GUEST_BURST, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_PINNED, SLOT_LIFE, TIMESTAMP_LIFE,
+    GUEST_BURST, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, SLOT_LIFE, TIMESTAMP_LIFE,
 };
 
 /// The datagrams with which a stranger of that number calls.
@@ -15,7 +15,7 @@ fn call(stranger: u8, of: &Side) -> (PeerId, Vec<Vec<u8>>) {
 }
 
 /// `of` is called from that host; says who called and with how many datagrams it answers.
-fn receive(of: &mut Side, stranger: u8, host: u8, at: Instant) -> (PeerId, usize) {
+pub(super) fn receive(of: &mut Side, stranger: u8, host: u8, at: Instant) -> (PeerId, usize) {
     let (id, datagrams) = call(stranger, of);
     (id, deliver(of, &datagrams, host, at))
 }
@@ -28,7 +28,7 @@ fn deliver(of: &mut Side, datagrams: &[Vec<u8>], host: u8, at: Instant) -> usize
     of.drain(at).len()
 }
 
-fn is_there(side: &Side, peer: PeerId) -> bool {
+pub(super) fn is_there(side: &Side, peer: PeerId) -> bool {
     side.endpoint.status(peer, now(0)).is_some()
 }
 
@@ -91,72 +91,6 @@ fn a_guest_whom_the_user_was_asked_about_is_not_displaced_by_calls_that_go_no_fu
     assert_eq!(b.endpoint.stats().guests, MAX_GUESTS);
     assert!(is_there(&b, a.id()));
     assert!(b.endpoint.accept_guest(a.id()).is_ok());
-}
-
-/// A stranger, host and key of that number, who calls `b` and confirms; whether he was taken.
-fn is_taken(b: &mut Side, stranger: u8, at: Instant) -> bool {
-    let mut a = Side::new(stranger, Trust::Strict);
-    a.address = SocketAddr::from(([203, 0, 113, stranger], 7_419));
-    a.knows(b, None);
-    a.endpoint.connect(b.id(), &[], at).unwrap();
-    settle(&mut a, b, at);
-    let status = b.endpoint.status(a.id(), at);
-    status.is_some_and(|status| status.established)
-}
-
-#[test]
-fn keys_are_pinned_up_to_the_bound_and_then_refused() {
-    let mut b = Side::new(2, Trust::New);
-    for nth in 0..MAX_PINNED {
-        let stranger = 10 + u8::try_from(nth).unwrap();
-        assert!(is_taken(&mut b, stranger, now(1_000 * nth as u64)), "{nth}");
-    }
-    let (id, answers) = receive(&mut b, 9, 9, now(100_000));
-    assert_eq!(answers, 2, "who is refused is told so");
-    assert!(!is_there(&b, id));
-    let pinned = |event: &&Event| matches!(event, Event::Pinned { .. });
-    assert_eq!(b.events.iter().filter(pinned).count(), MAX_PINNED);
-}
-
-#[test]
-fn calls_that_are_not_confirmed_keep_nobody_from_being_pinned() {
-    let mut b = Side::new(2, Trust::New);
-    assert!(is_taken(&mut b, 1, now(0)));
-    let mut unconfirmed = Vec::new();
-    for nth in 0..2 * MAX_PINNED {
-        let host = 10 + u8::try_from(nth).unwrap();
-        unconfirmed.push(receive(&mut b, host, host, now(1_000)).0);
-    }
-    let held = unconfirmed.iter().filter(|it| is_there(&b, **it)).count();
-    assert_eq!(held, MAX_PINNED - 1, "memory is bounded");
-    assert!(is_taken(&mut b, 5, now(2_000)));
-}
-
-#[test]
-fn calls_from_one_source_that_are_not_confirmed_push_out_each_other() {
-    let mut b = Side::new(2, Trust::New);
-    let (other, _) = receive(&mut b, 1, 1, now(0));
-    for nth in 0..MAX_PINNED {
-        let stranger = 10 + u8::try_from(nth).unwrap();
-        receive(&mut b, stranger, 7, now(1_000 * nth as u64));
-    }
-    assert!(is_there(&b, other));
-    assert_eq!(b.endpoint.stats().peers, 1 + MAX_GUESTS_PER_SOURCE);
-}
-
-/// Their names have been told, and what they said is on the screen.
-#[test]
-fn who_was_pinned_is_not_pushed_out_by_calls_that_are_not_confirmed() {
-    let mut b = Side::new(2, Trust::New);
-    let mut a = Side::new(1, Trust::Strict);
-    a.knows(&b, None);
-    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
-    settle(&mut a, &mut b, now(0));
-    for nth in 0..2 * MAX_PINNED {
-        let host = 10 + u8::try_from(nth).unwrap();
-        receive(&mut b, host, host, now(1_000));
-    }
-    assert!(b.endpoint.status(a.id(), now(1_000)).unwrap().established);
 }
 
 #[test]
