@@ -105,6 +105,8 @@ fn samples() -> Vec<Report> {
         loss(1, 0, waited(), Some(closed())),
         loss(1, 0, waited(), Some(Obstacle::Undecided)),
         Error::Unanswered { peer: bob() },
+        Error::Undone { requests: 1 },
+        Error::Undone { requests: 3 },
         Error::OutputFull,
         Error::OutputExists {
             path: "old.json".into(),

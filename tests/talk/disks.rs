@@ -6,8 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::common::skipped;
+use serde_json::{Value, json};
+
 use crate::home::{Home, check, free_port, program};
 use crate::program::{Ended, Program};
+use crate::programs::{event, parse};
 use crate::screen::Person;
 use crate::waiting::{keep, numbers, once, store};
 
@@ -86,6 +89,44 @@ fn a_disk_that_refuses_ends_a_caller_and_what_was_accepted_arrives_later() {
     let shown = numbers(&listener.kill().transcript);
     assert!(shown.len() >= accepted, "{} of {accepted}", shown.len());
     assert_eq!(once(&shown), (0..shown.len()).collect::<Vec<_>>());
+}
+
+/// They had no answer but the error that ended the program, and what was behind them was not counted.
+#[test]
+fn each_request_whose_message_could_not_be_written_down_has_its_own_answer() {
+    let (alice, _bob) = Home::friends();
+    alice.knows("carol", &Home::new());
+    keep(&alice, "makes the store");
+    let nobody = free_port().to_string();
+    let connect = ["connect", "bob", &nobody, "--retry", "--json"];
+    let mut caller = Program::start(with_little_room(&alice, &connect));
+    event(&mut caller, "connecting");
+    let send = |id: usize, peer: &str, len: usize| {
+        json!({ "cmd": "send", "id": id, "peer": peer, "text": "x".repeat(len) }).to_string()
+    };
+    // The first has no room; the others share the last page of a pipe with its end.
+    let status = |id: usize| json!({ "cmd": "status", "id": id }).to_string();
+    caller.say_together(&[send(1, "bob", 1_500_000), send(2, "carol", 9), status(3)]);
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(8), "{}", ended.told);
+    let events: Vec<Value> = ended.rest.lines().map(parse).collect();
+    let codes = |id: usize| {
+        let answers = events.iter().filter(|it| it["id"] == json!(id));
+        answers.map(|it| it["code"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (codes(1), codes(2)),
+        (vec![json!("SC18")], vec![json!("SC14")])
+    );
+    let [.., undone, last] = &events[..] else {
+        panic!("{events:?}");
+    };
+    let says = json!("1 request was read and not done: the program was over");
+    assert_eq!(
+        (&undone["code"], &undone["message"]),
+        (&json!("SC14"), &says)
+    );
+    assert_eq!((&last["code"], &last["exit"]), (&json!("SC18"), &json!(8)));
 }
 
 /// What a screen says goes with it.

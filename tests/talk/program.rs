@@ -177,6 +177,15 @@ impl Program {
         core::mem::take(&mut self.unread[Stream::Out as usize])
     }
 
+    /// Types lines that come together.
+    pub(crate) fn say_together(&mut self, lines: &[String]) {
+        let input = self.input.as_mut().expect("the input is open");
+        input
+            .write_all((lines.join("\n") + "\n").as_bytes())
+            .unwrap();
+        input.flush().unwrap();
+    }
+
     /// Types a line of any bytes.
     pub(crate) fn say_bytes(&mut self, line: &[u8]) {
         let input = self.input.as_mut().expect("the input is open");

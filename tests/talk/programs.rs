@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::home::{Home, check};
+#[cfg(target_os = "linux")]
+use crate::program::until;
 use crate::program::{Ended, Program};
 use crate::schema;
 
@@ -284,6 +286,95 @@ fn alone_it_listens_and_calls_everybody_as_events() {
     assert_eq!(event(&mut program, "secure")["peer"], "alice");
     let nobody = Home::empty().attempt(&["--json"]);
     assert_eq!(parse(nobody.rest.trim_end())["code"], "SC01");
+}
+
+/// They were not looked at, and the exit code was that of success.
+#[test]
+fn requests_behind_quit_are_told_that_they_come_too_late() {
+    let (alice, _) = Home::friends();
+    let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    listening(&mut program);
+    let send = json!({ "cmd": "send", "id": 2, "peer": "bob", "text": "too late" });
+    let (quit, status) = (
+        json!({ "cmd": "quit", "id": 1 }),
+        json!({ "cmd": "status", "id": 3 }),
+    );
+    program.say_together(&[quit, send, status].map(|it| it.to_string()));
+    assert_eq!(event(&mut program, "answer")["id"], json!(1));
+    for id in [2, 3] {
+        let error = event(&mut program, "error");
+        assert_eq!((&error["id"], &error["code"]), (&json!(id), &json!("SC40")));
+    }
+    let ended = program.end();
+    assert_eq!(
+        ended.code,
+        Some(6),
+        "one was not sent: {}",
+        ended.transcript
+    );
+}
+
+/// They ended with the program without a word, and its exit code was that of success.
+#[test]
+fn requests_that_were_read_and_not_looked_at_are_counted_at_the_end() {
+    const MANY: usize = 300;
+    let (alice, _) = Home::friends();
+    let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    listening(&mut program);
+    let status = json!({ "cmd": "status" }).to_string();
+    let quit = json!({ "cmd": "quit" }).to_string();
+    program.say_together(&[vec![quit], vec![status; MANY]].concat());
+    let ended = program.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
+    let events: Vec<Value> = ended.rest.lines().map(parse).collect();
+    let late = events.iter().filter(|it| it["cmd"] == "status").count();
+    let last = events.last().unwrap();
+    let left = MANY - late;
+    assert!(left > 0, "{last}");
+    let says = format!("{left} requests were read and not done: the program was over");
+    assert_eq!(
+        (&last["message"], &last["code"]),
+        (&json!(says), &json!("SC14"))
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn requests_that_wait_at_the_end_are_answered() {
+    use rustix::process::Signal;
+    const ROOM: usize = 1_000;
+    let (alice, bob) = Home::friends();
+    alice.knows("carol", &Home::new());
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.start(&["connect", "bob", &address.to_string(), "--json"]);
+    event(&mut caller, "secure");
+    listener.told("secure: alice");
+    listener.signal(Signal::STOP);
+    let stat = format!("/proc/{}/stat", listener.pid());
+    until("the stop", || {
+        let stat = std::fs::read_to_string(&stat).unwrap();
+        stat.contains(") T ").then_some(())
+    });
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let ping = json!({ "cmd": "ping", "id": "ping", "peer": "carol", "address": address, "connect_ms": 600_000 });
+    ask(&mut caller, &ping);
+    for id in 0..=ROOM {
+        let send = json!({ "cmd": "send", "id": id, "peer": "bob", "text": "x" });
+        ask(&mut caller, &send);
+    }
+    while event(&mut caller, "answer")["id"] != json!(ROOM - 1) {}
+    caller.signal(Signal::TERM);
+    let ended = caller.end();
+    listener.kill();
+    assert_eq!(ended.code, Some(143), "{}", ended.transcript);
+    let events: Vec<Value> = ended.rest.lines().map(parse).collect();
+    let code = |id: Value| {
+        let found = events.iter().find(|it| it["id"] == id);
+        found.map(|it| it["code"].clone())
+    };
+    assert_eq!(code(json!("ping")), Some(json!("SC40")));
+    assert_eq!(code(json!(ROOM)), Some(json!("SC14")));
 }
 
 /// These were answered by success, and nothing happened.

@@ -124,6 +124,43 @@ impl Conversation {
         self.answer(&ordered.asked, Err(error));
     }
 
+    /// Tells the programs among these authors why their messages are not written down.
+    pub(super) fn answer_unwritten(&mut self, authors: &[Author], error: &Error) {
+        for author in authors {
+            if let Author::Program(ordered) = author {
+                self.answer_failed(&ordered.asked, error);
+            }
+        }
+    }
+
+    /// Tells a program whose message was asked for that the conversation is over before it is taken.
+    pub(super) fn answer_untaken(&mut self, peer: PeerId, author: Author) {
+        let Author::Program(Ordered { asked, .. }) = author else {
+            return;
+        };
+        let error = Error::NotDelivered(Box::new(Loss {
+            to: vec![self.label(&peer)],
+            messages: 1,
+            perhaps: 0,
+            kept: 0,
+            end: End::Left,
+            obstacle: None,
+        }));
+        self.answer(&asked, Err(error));
+    }
+
+    /// Counts what was not taken when the conversation is over, and tells the programs that asked for it.
+    fn answer_all_untaken(&mut self) {
+        let (peer, authors) = core::mem::take(&mut self.state.batch).into_authors();
+        let batch = authors.into_iter().filter_map(|it| Some((peer?, it)));
+        let pending = core::mem::take(&mut self.state.pending).into_iter();
+        let pending = pending.map(|(peer, _, author)| (peer, author));
+        for (peer, author) in batch.chain(pending) {
+            self.state.unsaid += 1;
+            self.answer_untaken(peer, author);
+        }
+    }
+
     /// Answers those who wait for this message, if it has come to its end.
     pub(super) fn answer_waits(&mut self, contact: ContactId, name: Name, state: State) {
         if !state.is_final() {
@@ -171,8 +208,10 @@ impl Conversation {
         }
     }
 
-    /// Answers everybody who still waits when the conversation is over: their messages are kept.
+    /// Answers everybody who still waits when the conversation is over. Messages that were taken are kept.
     pub(super) fn answer_left(&mut self) {
+        self.answer_all_untaken();
+        self.answer_pings_left();
         for wait in self.take_waits(|_| true) {
             let error = self.loss(&wait, End::Left, None);
             self.answer(&wait.asked, Err(error));

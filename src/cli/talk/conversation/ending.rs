@@ -64,9 +64,17 @@ impl Conversation {
         self.answer_left();
         self.face.interrupt();
         self.give_up_exports();
+        let requests = self.undone();
         if self.state.sent.is_settled() && self.unsaid() == 0 {
-            return end.map(|code| self.conclude(code));
+            return match end {
+                Ok(ExitCode::Done) if requests > 0 => Err(Error::Undone { requests }),
+                end => {
+                    self.tell_undone(requests);
+                    end.map(|code| self.conclude(code))
+                }
+            };
         }
+        self.tell_undone(requests);
         match end {
             Err(Error::NotDelivered(_)) => end,
             Ok(ExitCode::Done) if self.is_piped() => Err(self.not_delivered(End::Left)),
@@ -100,6 +108,21 @@ impl Conversation {
             0
         };
         lines + self.state.unsaid + self.state.batch.len() + self.state.pending.len()
+    }
+
+    /// How many requests were read and not looked at.
+    fn undone(&self) -> usize {
+        match self.typist {
+            Typist::Program => self.lines.untaken(),
+            Typist::Pipe | Typist::Nobody | Typist::Person { .. } => 0,
+        }
+    }
+
+    /// An error that says something else is the last one: this goes before it.
+    fn tell_undone(&mut self, requests: usize) {
+        if requests > 0 {
+            self.complain(&Error::Undone { requests });
+        }
     }
 
     /// How a program that was done ends if a line that was piped in was refused, or failed.

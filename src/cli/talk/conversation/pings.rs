@@ -9,7 +9,7 @@ use crate::cli::Error;
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::commands::PONG;
-use crate::cli::talk::conversation::requests::Asked;
+use crate::cli::talk::conversation::requests::{Asked, about_to_end};
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::request::Ping;
 use crate::id::PeerId;
@@ -132,6 +132,13 @@ impl Conversation {
             reason: way.reason(),
             next: way.next(),
         })
+    }
+
+    /// Answers those who still wait for an answer when the conversation is over.
+    pub(super) fn answer_pings_left(&mut self) {
+        for waiting in self.take_pinging(|_| true) {
+            self.answer(&waiting.asked, Err(about_to_end()));
+        }
     }
 
     /// What waited for a session leaves, if one stands. That a session which stood all the time has a key

@@ -122,8 +122,9 @@ impl Conversation {
         // A message of another program is kept, and answered for, like those that wait already.
         let is_of_another = !asked.is_of_standard_input() && matches!(call, Call::Send(_));
         if self.state.leaving.is_some() && call != Call::Hello && !is_of_another {
-            let reason = "the program is about to end".into();
-            self.answer(&asked, Err(Error::BadRequest { reason }));
+            let is_unsent = matches!(call, Call::Send(_));
+            self.state.has_failed |= is_unsent && asked.is_of_standard_input();
+            self.answer(&asked, Err(about_to_end()));
             return Ok(None);
         }
         match call {
@@ -134,10 +135,10 @@ impl Conversation {
             }
             Call::Quit => {
                 // What was asked for before it comes before it.
-                let end = self.say_batch()?;
+                let end = self.say_batch();
                 self.answer(&asked, Ok(json!({})));
                 self.begin_to_leave();
-                return Ok(end);
+                return end;
             }
             Call::Subscribe => {
                 let unheard = match &asked.from {
@@ -457,7 +458,7 @@ impl Conversation {
     pub(super) fn answer(&mut self, asked: &Asked, done: Result<Value, Error>) {
         let done = match done {
             Ok(done) => done,
-            Err(error) => return self.answer_error(asked, Code::Failed, &error),
+            Err(error) => return self.answer_failed(asked, &error),
         };
         match (&asked.from, &asked.id) {
             (From::StandardInput, id) => {
@@ -477,6 +478,11 @@ impl Conversation {
         }
     }
 
+    /// Answers by an error that is not about this request alone.
+    pub(super) fn answer_failed(&mut self, asked: &Asked, error: &Error) {
+        self.answer_error(asked, Code::Failed, error);
+    }
+
     fn answer_error(&mut self, asked: &Asked, code: Code, failed: &Error) {
         let trouble = self.out.trouble(failed);
         match (&asked.from, &asked.id) {
@@ -492,6 +498,12 @@ impl Conversation {
             (From::Client(_), None) => {}
         }
     }
+}
+
+/// Why nothing is done any more.
+pub(super) fn about_to_end() -> Error {
+    let reason = "the program is about to end".into();
+    Error::BadRequest { reason }
 }
 
 fn overlong(len: usize) -> Unclear {

@@ -48,6 +48,11 @@ impl Batch {
         self.messages.len()
     }
 
+    /// To whom it is, and who says each message.
+    pub(super) fn into_authors(self) -> (Option<PeerId>, Vec<Author>) {
+        (self.peer, self.authors)
+    }
+
     pub(super) fn is_of_standard_input(&self) -> bool {
         let is_of_another = |author: &Author| match author {
             Author::Program(ordered) => !ordered.asked.is_of_standard_input(),
@@ -102,7 +107,9 @@ impl Conversation {
         if core::mem::take(&mut self.state.has_room) {
             self.offer_again()?;
         }
-        if self.state.leaving.is_some() || self.state.ended.is_some() {
+        // A program is told of each request that it comes too late.
+        let is_over = self.state.leaving.is_some() && self.typist != Typist::Program;
+        if is_over || self.state.ended.is_some() {
             return Ok(false);
         }
         let pending = &self.state.pending;
@@ -252,10 +259,12 @@ impl Conversation {
             self.state.pending.push((peer, text, author));
             return Ok(None);
         }
-        if self.state.batch.peer != Some(peer)
-            && let Some(end) = self.say_batch_before_another()?
-        {
-            return Ok(Some(end));
+        if self.state.batch.peer != Some(peer) {
+            let said = self.say_batch_before_another();
+            if !matches!(said, Ok(None)) {
+                self.answer_untaken(peer, author);
+                return said;
+            }
         }
         self.state.batch.peer = Some(peer);
         let draft = Draft::text(text.clone(), self.clock.unix_time());
@@ -319,7 +328,10 @@ impl Conversation {
             return Ok(None);
         };
         let (contact, messages) = (ContactId::from(peer), batch.messages);
-        self.write_batch(contact, &messages)?;
+        if let Err(error) = self.write_batch(contact, &messages) {
+            self.answer_unwritten(&batch.authors, &error);
+            return Err(error);
+        }
         let accept = |messenger: &mut Messenger, now| {
             let accept = |it: &Outgoing| messenger.accept(contact, it.clone(), now);
             messages.iter().map(accept).collect::<Vec<_>>()
