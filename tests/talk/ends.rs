@@ -31,6 +31,25 @@ fn lines_of_a_pipe_that_nobody_was_there_to_hear_are_counted() {
     );
 }
 
+/// Those behind the first one were kept, and counted as never said.
+#[cfg(target_os = "linux")]
+#[test]
+fn messages_that_were_taken_together_are_all_counted_when_the_terminal_is_gone() {
+    let (alice, _bob) = Home::friends();
+    let (terminal, shown) = crate::terminal::open_pair();
+    let nobody = free_port().to_string();
+    let mut connect = alice.command(&["connect", "bob", &nobody, "--retry"]);
+    connect.env("ACCESSIBLE", "1");
+    let mut caller = Program::pasted_into(connect, shown);
+    caller.told("reports a closed port; trying on");
+    drop(terminal);
+    caller.say_together(&["one", "two", "three"].map(str::to_owned));
+    let ended = caller.end();
+    ended.failed(1, "SC24");
+    let kept = "3 messages are kept and will be sent next time bob is reachable";
+    assert!(ended.told.contains(kept), "{}", ended.told);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_each_side_with_a_goodbye() {

@@ -113,6 +113,26 @@ impl Program {
         Self::of(&command, child, Box::new(keyboard), chunks, 2)
     }
 
+    /// Starts a command that somebody pastes into, so that lines come together, and whose standard output goes
+    /// somewhere else.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn pasted_into(mut command: Command, output: impl Into<Stdio>) -> Self {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let (keyboard, typed) = crate::terminal::open_pair();
+        let mut modes = tcgetattr(&typed).unwrap();
+        modes
+            .local_modes
+            .remove(LocalModes::ICANON | LocalModes::ECHO);
+        tcsetattr(&typed, OptionalActions::Now, &modes).unwrap();
+        let pipes = command.stdin(typed).stdout(output);
+        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+        // With the command its ends of terminals are dropped.
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let (sender, chunks) = channel();
+        read(Stream::Err, child.stderr.take().unwrap(), sender);
+        Self::of(&command, child, Box::new(keyboard), chunks, 1)
+    }
+
     /// Takes a process whose only stream is a terminal.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_terminal(command: &Command, child: Child, terminal: std::fs::File) -> Self {

@@ -1,6 +1,6 @@
 //! What comes from standard input.
 
-use crate::chat::{ContactId, Draft, Messenger, OutboxError, Outgoing, Policy, SendError};
+use crate::chat::{ContactId, Draft, Messenger, Name, OutboxError, Outgoing, Policy, SendError};
 use crate::cli::talk::conversation::deliveries::Ordered;
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
 use crate::cli::talk::fact::{Fact, Said};
@@ -337,21 +337,45 @@ impl Conversation {
             messages.iter().map(accept).collect::<Vec<_>>()
         };
         let accepted = self.handle.with(accept)?;
-        let passage = self.way(peer)?.passage();
-        let mut refused = Vec::new();
-        let each = messages.iter().zip(accepted).zip(batch.authors);
-        for ((message, accepted), author) in each {
-            if let Err(error) = accepted {
-                refused.push(message.name);
-                self.refuse_for(peer, &author, &error);
-            } else if let Some(end) = self.tell_said(peer, message, passage, author)? {
-                return Ok(Some(end));
-            }
-        }
+        let withdrawn = self.withdraw(contact, messages.iter().zip(&accepted));
+        let end = self.tell_batch(peer, messages.iter().zip(accepted).zip(batch.authors));
+        withdrawn?;
+        end
+    }
+
+    /// Takes back what was not accepted, whatever can be told of it: it would be sent next time.
+    fn withdraw<'a>(
+        &mut self,
+        contact: ContactId,
+        accepted: impl Iterator<Item = (&'a Outgoing, &'a Result<Name, SendError>)>,
+    ) -> Result<(), Error> {
+        let refused = accepted.filter(|(_, accepted)| accepted.is_err());
+        let refused: Vec<Name> = refused.map(|(message, _)| message.name).collect();
         if !refused.is_empty() {
             self.profile.journal.withdraw(contact, &refused)?;
         }
-        Ok(None)
+        Ok(())
+    }
+
+    /// Tells what became of each message. Where nothing can be printed any more the others count as said all the same.
+    fn tell_batch<'a>(
+        &mut self,
+        peer: PeerId,
+        each: impl Iterator<Item = ((&'a Outgoing, Result<Name, SendError>), Author)>,
+    ) -> Result<Option<ExitCode>, Error> {
+        let passage = self.way(peer)?.passage();
+        let mut end = Ok(None);
+        for ((message, accepted), author) in each {
+            if let Err(error) = accepted {
+                self.refuse_for(peer, &author, &error);
+                continue;
+            }
+            let number = self.note_said(peer, message, passage, author)?;
+            if let Ok(None) = end {
+                end = self.print_said(peer, number, message, passage);
+            }
+        }
+        end
     }
 
     fn write_batch(&mut self, contact: ContactId, messages: &[Outgoing]) -> Result<(), Error> {
@@ -373,14 +397,14 @@ impl Conversation {
         }
     }
 
-    /// Gives a message of ours its number, and tells a person.
-    fn tell_said(
+    /// Gives a message of ours its number, and tells programs and a screen.
+    fn note_said(
         &mut self,
         peer: PeerId,
         message: &Outgoing,
         passage: Passage,
         author: Author,
-    ) -> Result<Option<ExitCode>, Error> {
+    ) -> Result<u64, Error> {
         let now = self.clock.now();
         let number = self.state.sent.add(peer, message.name, passage, now);
         self.remember_ours(peer, number, message);
@@ -400,6 +424,17 @@ impl Conversation {
                 self.on_ordered(ordered, peer.into(), message.name);
             }
         }
+        Ok(number)
+    }
+
+    /// Shows a person a message of ours, and why it waits if it does.
+    fn print_said(
+        &mut self,
+        peer: PeerId,
+        number: u64,
+        message: &Outgoing,
+        passage: Passage,
+    ) -> Result<Option<ExitCode>, Error> {
         if !self.is_person() {
             return Ok(None);
         }
