@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::common::skipped;
 use crate::home::{Home, Talk, check, free_port};
 use crate::program::within;
-use crate::programs::{ask, event};
+use crate::programs::{ask, event, parse};
 use crate::wire::Wire;
 
 #[test]
@@ -189,11 +189,34 @@ fn a_call_to_the_own_key_ends_at_once_where_only_the_passphrase_tells_it() {
     let silent: Vec<&str> = lines.collect();
     std::fs::write(&file, silent.join("\n") + "\n").unwrap();
     std::fs::remove_file(alice.path("identity.pub")).unwrap();
-    let call = ["connect", "--peer-key", &key, "127.0.0.1:7419"];
-    let call = [&call[..], &["--passphrase-file", phrase]].concat();
-    let call = [&call[..], &["--timeout", "25s"]].concat();
-    let ended = within(Duration::from_secs(10), || alice.attempt(&call));
-    ended.failed(1, "SC30");
+    std::fs::write(alice.path("known-peers"), format!("me {key}\n")).unwrap();
+    #[cfg(unix)]
+    only_ours(&alice.path("known-peers"));
+    let (address, open) = ("127.0.0.1:7419", ["--passphrase-file", phrase]);
+    let cases: [&[&str]; 5] = [
+        &["connect", "--peer-key", &key, address, "--timeout", "25s"],
+        &["ping", "--peer-key", &key, address, "--timeout", "25s"],
+        &["ping", "me", address, "--timeout", "25s"],
+        &["send", "me", "hi", "--address", address, "--wait", "25s"],
+        &["send", "me", "hi", "--no-wait"],
+    ];
+    for args in cases {
+        let args = [args, &open].concat();
+        let ended = within(Duration::from_secs(10), || alice.attempt(&args));
+        ended.failed(1, "SC30");
+    }
+    let status = [&["status", "--json"][..], &open].concat();
+    let status = parse(alice.run(&status).rest.trim_end());
+    assert_eq!(
+        status["peers"][0]["waiting"], 0,
+        "nothing is kept: {status}"
+    );
+    let listen = [&["listen", "127.0.0.1:0", "--json"][..], &open].concat();
+    let mut program = alice.start(&listen);
+    event(&mut program, "listening");
+    let send = json!({ "cmd": "send", "id": 1, "peer": "me", "text": "hi" });
+    ask(&mut program, &send);
+    assert_eq!(event(&mut program, "error")["code"], "SC30");
 }
 
 #[cfg(unix)]

@@ -227,6 +227,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
     };
     let trust = trust(args.trust, context)?;
     let profile = Profile::open(context, bind)?;
+    profile.check_not_own(&aim.offer.key)?;
     aim.check_test_keys(&profile)?;
     let save_as = match &args.save_as {
         Some(name) => profile.contacts.to_save(name, &aim.offer.key)?,

@@ -65,6 +65,7 @@ fn begin(
     profile: Profile,
     context: &Context,
 ) -> Result<Pinging, Error> {
+    profile.check_not_own(&aim.offer.key)?;
     aim.check_test_keys(&profile)?;
     let host = aim.host()?;
     let network = Network::start_for(&aim.offer, profile, bind)?;

@@ -13,7 +13,7 @@ use crate::cli::talk::record::Records;
 use crate::cli::turn::{BRIEF, Turn};
 use crate::cli::{BindProblem, Context, Error, Out, identity};
 use crate::crypto::StaticSecret;
-use crate::id::Timestamp;
+use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Family, os_rng, seed};
 use crate::proto::{Endpoint, EndpointConfig};
 use crate::store::{
@@ -131,6 +131,19 @@ impl Profile {
             records: Records::of(context),
             _lock: lock,
         })
+    }
+
+    /// Makes sure that a key is not our own, which the files need not tell before the identity is open.
+    ///
+    /// # Errors
+    /// SC30.
+    pub(super) fn check_not_own(&self, key: &PeerId) -> Result<(), Error> {
+        if *key != self.secret.public() {
+            return Ok(());
+        }
+        let saved = self.contacts.known().find_key(key);
+        let saved = saved.map(|peer| peer.name().clone());
+        Err(Error::OwnKey { saved })
     }
 
     /// Makes the core that knows these people, and goes on with what an earlier process left.

@@ -53,6 +53,7 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
         Found::Alone(profile) => *profile,
         Found::Beside(running) => return through(running, args, given, context),
     };
+    profile.check_not_own(&aim.offer.key)?;
     aim.check_test_keys(&profile)?;
     let host = aim.host()?;
     let text = read(given)?;
@@ -185,6 +186,7 @@ fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode
         Found::Alone(profile) => *profile,
         Found::Beside(running) => return through(running, args, given, context),
     };
+    profile.check_not_own(&contact.peer())?;
     warn_unsent(context);
     let draft = Draft::text(read(given)?, profile.clock.unix_time());
     let prepared = profile.client().prepare(contact, draft);

@@ -68,7 +68,7 @@ impl Network {
     /// Calls the peer.
     ///
     /// # Errors
-    /// SC30 if it has shown a newer version than ours.
+    /// SC16 if it has shown a newer version than ours; SC05 if it is no peer, so that no time would bring an answer.
     pub(super) fn call(
         &self,
         id: PeerId,
@@ -84,14 +84,18 @@ impl Network {
             .driver
             .handle()
             .with(|messenger, now| messenger.endpoint_mut().connect(id, addresses, now))?;
-        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
-            return Err(Error::NewerVersion {
+        match started {
+            Err(ApiMisuse::NewerVersion(theirs)) => Err(Error::NewerVersion {
                 peer: peer.clone(),
                 theirs,
                 ours: VERSION,
-            });
+            }),
+            Err(ApiMisuse::UnknownPeer) => Err(Error::NoSuchPeer {
+                name: peer.label.clone(),
+                similar: None,
+            }),
+            Ok(()) | Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Does what every program does about an event that is not about how things go with the peer.

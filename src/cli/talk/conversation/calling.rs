@@ -80,12 +80,7 @@ impl Conversation {
     /// # Errors
     /// SC30.
     pub(super) fn check_not_own(&self, key: &PeerId) -> Result<(), Error> {
-        if *key != self.own {
-            return Ok(());
-        }
-        let saved = self.profile.contacts.known().find_key(key);
-        let saved = saved.map(|peer| peer.name().clone());
-        Err(Error::OwnKey { saved })
+        self.profile.check_not_own(key)
     }
 
     /// Calls all those whose address is known, now and again.

@@ -286,7 +286,7 @@ impl Conversation {
     /// As [`Conversation::peer_called`], if there may be a session with it.
     ///
     /// # Errors
-    /// As for [`Conversation::peer_called`]; revoked, SC33, SC05.
+    /// As for [`Conversation::peer_called`]; revoked, SC33, SC05, SC30.
     pub(super) fn peer_to_talk_to(&self, typed: &str) -> Result<PeerId, Error> {
         let peer = self.peer_to_judge(typed)?;
         self.check_not_aside(peer)?;
@@ -296,11 +296,12 @@ impl Conversation {
     /// As [`Conversation::peer_called`], if it is a peer, or was one until its words differed.
     ///
     /// # Errors
-    /// As for [`Conversation::peer_called`]; revoked, SC05.
+    /// As for [`Conversation::peer_called`]; revoked, SC05, SC30.
     fn peer_to_judge(&self, typed: &str) -> Result<PeerId, Error> {
         let peer = self.peer_called(typed)?;
         self.profile.contacts.known().check_not_revoked(&peer)?;
         if self.status(peer)?.is_none() && !self.is_aside(&peer) {
+            self.check_not_own(&peer)?;
             return Err(Error::NoSuchPeer {
                 name: safe_line(typed),
                 similar: None,
