@@ -83,6 +83,24 @@ fn our_own_line_in_the_list_of_somebody_who_knows_us_is_left_out() {
     assert!(!home.read("known-peers").contains(key.trim_end()));
 }
 
+/// It was revoked here, too, and handed on as such.
+#[test]
+fn a_list_does_not_revoke_our_own_key() {
+    let home = Home::with_identity();
+    let key = home.data(&["pubkey"]);
+    let list = format!("us {key}@revoked {key}@revoked {DAVE}\ncarol {CAROL}\n");
+    let done = home.run_with_input(&["peers", "import", "-"], &list);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (
+            0,
+            "added carol\n1 more revoked: these keys are refused from now on\n\
+             warning: the list revokes your own key, which was left out; whoever made it refuses your calls: ask why\n"
+        )
+    );
+    assert!(!home.read("known-peers").contains(key.trim_end()));
+}
+
 #[test]
 fn what_a_list_revokes_of_ours_is_revoked_in_the_same_home() {
     let home = Home::with_bob();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::args::{PeersExportArgs, PeersImportArgs};
 use crate::cli::{Context, Error, Out, Suggestion, identity, input};
-use crate::store::{self, Imported, KnownPeers};
+use crate::store::{self, Imported, KnownPeers, LeftOut};
 use crate::text::{Safe, safe_line};
 
 pub(super) fn export(args: &PeersExportArgs, context: &Context) -> Result<(), Error> {
@@ -24,28 +24,24 @@ pub(super) fn import(args: &PeersImportArgs, context: &Context) -> Result<(), Er
     };
     let intact = other.check_intact();
     intact.map_err(|error| error.at(&args.file))?;
-    let own = take_out_own(&mut other, context)?;
+    let own = identity::told_public(context).map(|own| other.leave_out(&own));
     let path = context.paths.known_peers();
     let imported = KnownPeers::update(&path, |known| known.import(&other))?;
     for words in told(&imported, &context.out) {
         context.out.note(&words);
     }
-    if let Some(name) = own {
-        let words = name + ": that is your own key, left out";
-        context.out.note(&words);
-    }
+    own.iter().for_each(|own| tell_own(own, &context.out));
     Ok(())
 }
 
-/// Takes us out of the list of somebody who knows us, and returns the name that we have there.
-fn take_out_own(other: &mut KnownPeers, context: &Context) -> Result<Option<Safe>, Error> {
-    let own = identity::told_public(context);
-    let Some(line) = own.and_then(|own| other.find_key(&own)) else {
-        return Ok(None);
-    };
-    let name = line.name().clone();
-    other.remove(name.as_str())?;
-    Ok(Some(name))
+/// Says what the list of somebody who knows us says of us, which was left out.
+fn tell_own(own: &LeftOut, out: &Out) {
+    if own.is_revoked {
+        let words = "the list revokes your own key, which was left out; whoever made it refuses your calls: ask why";
+        out.warn(&words.into());
+    } else if let Some(name) = &own.name {
+        out.note(&(name.clone() + ": that is your own key, left out"));
+    }
 }
 
 /// What came of it, in words.

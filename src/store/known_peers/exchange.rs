@@ -3,7 +3,7 @@
 //! A list that is handed on has names, keys, addresses and revocations. It never has a shared secret,
 //! nor what only its owner knows: whom he compared keys with, and when he last talked to them.
 
-use super::{HEADER, KnownPeers, Peer, REVOKED_MARK, line};
+use super::{Content, HEADER, KnownPeers, Peer, REVOKED_MARK, line};
 use crate::id::PeerId;
 use crate::store::error::Error;
 use crate::store::host_port::HostPort;
@@ -23,6 +23,15 @@ pub struct Imported {
     pub revoked: usize,
     /// Peers of ours whose keys the other list revokes; they stay as they are.
     pub disputed: Vec<Safe>,
+}
+
+/// What a list said of a key.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LeftOut {
+    /// The name that it has there.
+    pub name: Option<Safe>,
+    /// Whether it is revoked there.
+    pub is_revoked: bool,
 }
 
 impl KnownPeers {
@@ -45,6 +54,21 @@ impl KnownPeers {
         }
         lines.push(String::new());
         Ok(lines.join("\n"))
+    }
+
+    /// Takes all out of a list that it says of a key, and returns what that was.
+    pub fn leave_out(&mut self, key: &PeerId) -> LeftOut {
+        let left_out = LeftOut {
+            name: self.find_key(key).map(|peer| peer.name().clone()),
+            is_revoked: self.is_revoked(key),
+        };
+        self.lines.retain(|line| match line::parse(line.parts().1) {
+            Ok(Content::Peer(says)) => says.key != *key,
+            Ok(Content::Revoked { key: revoked, .. }) => revoked != *key,
+            Ok(Content::Nothing) | Err(_) => true,
+        });
+        self.read_lines();
+        left_out
     }
 
     /// Takes another list over: everybody who is not known yet, and what it revokes of keys that have
@@ -152,6 +176,19 @@ mod tests {
         assert_eq!(peers.export(&[], true).unwrap(), handed_on);
         let again = peers.import(&list(&handed_on)).unwrap();
         assert_eq!((again.added.len(), again.known, again.revoked), (0, 2, 0));
+    }
+
+    #[test]
+    fn all_that_a_list_says_of_a_key_can_be_left_out() {
+        let text = format!("# ours\nbob {BOB}\n@revoked {BOB}\n@revoked {DAVE}\ncarol {CAROL}\n");
+        let mut left = list(&text);
+        let bob = left.leave_out(&key(BOB));
+        assert_eq!((bob.name, bob.is_revoked), (Some("bob".into()), true));
+        let rest = format!("# ours\n@revoked {DAVE}\ncarol {CAROL}\n");
+        assert_eq!(rendered(&left), rest);
+        assert_eq!(left.leave_out(&key(BOB)), LeftOut::default());
+        let dave = left.leave_out(&key(DAVE));
+        assert_eq!((dave.name, dave.is_revoked), (None, true));
     }
 
     #[test]

@@ -39,7 +39,7 @@ use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
 
-pub use self::exchange::Imported;
+pub use self::exchange::{Imported, LeftOut};
 pub use self::file::{Stamp, read_list};
 pub use self::line::DamageReason;
 
