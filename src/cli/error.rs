@@ -194,6 +194,13 @@ pub enum Error {
         /// What that program tries next.
         next: Safe,
     },
+    /// SC44: the command line is not understood.
+    Usage {
+        /// What is wrong with it.
+        complaint: Safe,
+        /// What would be right, a line each.
+        help: Vec<Safe>,
+    },
     /// What the program that runs already says of a request: its own code and words.
     Elsewhere(Box<Report>),
     /// SC24: the operating system refused something.
@@ -354,6 +361,7 @@ impl Error {
             Self::Control { path, reason } => wording::control(path, reason),
             Self::NotHere { command } => wording::not_here(command),
             Self::NotConnected { peer, reason, next } => wording::not_connected(peer, reason, next),
+            Self::Usage { complaint, help } => wording::usage(complaint, help),
             Self::Elsewhere(report) => Report::clone(report),
             Self::System { operation, reason } => wording::system(operation, reason),
         }

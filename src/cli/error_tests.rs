@@ -105,6 +105,10 @@ fn samples() -> Vec<Report> {
         loss(1, 0, waited(), Some(closed())),
         loss(1, 0, waited(), Some(Obstacle::Undecided)),
         Error::Unanswered { peer: bob() },
+        Error::Usage {
+            complaint: "unrecognized subcommand 'lisen'".into(),
+            help: vec!["Usage: securechat peers list --json".into()],
+        },
         Error::Undone { requests: 1 },
         Error::Undone { requests: 3 },
         Error::OutputFull,

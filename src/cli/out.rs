@@ -62,7 +62,7 @@ impl Out {
         tell(&format!("warning: {line}\n"));
     }
 
-    /// Prints a complaint about the command line.
+    /// Prints a complaint about what was typed.
     pub fn complaint(&self, words: &Safe) {
         tell(&format!("{words}\n"));
     }
@@ -87,14 +87,24 @@ impl Out {
     /// Prints the error that ends a command: with `--json` also as the last line of data.
     pub fn failure(&self, error: &Error) {
         let report = error.report();
+        self.failed(&report);
+        self.error(&report);
+    }
+
+    /// Prints in these words what is wrong with the command line: with `--json` also as the only line of data.
+    pub fn misuse(&self, error: &Error, words: &Safe) {
+        self.failed(&error.report());
+        self.complaint(words);
+    }
+
+    /// With `--json`, an error as the last line of data. It is said once more in words.
+    fn failed(&self, report: &Report) {
         if self.json {
-            let trouble = Trouble::of(&report, &self.profile);
+            let trouble = Trouble::of(report, &self.profile);
             let at = Clock::new().unix_time();
             let line = json::line(&Event::new(at, Failure { trouble }));
-            // It is said once more below.
             let _ = writeln!(io::stdout().lock(), "{line}");
         }
-        self.error(&report);
     }
 
     /// Prints an error.

@@ -14,7 +14,7 @@ use crate::cli::{
 };
 use crate::net::LogLine;
 use crate::store::{self, Config, Mode, Paths};
-use crate::text::{safe_line, safe_text};
+use crate::text::{Safe, safe_line, safe_text};
 
 /// What a command that uses files works with.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
 fn globals(args: &[OsString]) -> Globals {
     let read = Cli::try_parse_from(args).map(|cli| cli.globals);
     let mut globals = read.or_else(|_| guessed(args)).unwrap_or_default();
+    globals.json |= wants_json(args);
     let is_secret = |path: &mut PathBuf| is_secret_key(path.as_os_str());
     globals.home.take_if(is_secret);
     globals.identity.take_if(is_secret);
@@ -159,8 +160,25 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if let Some(meant) = meant(error, args) {
         words = words + "\n\n  tip: a person is named by --in: " + &meant.shell(&[]);
     }
-    Out::new(&Globals::default()).complaint(&words);
+    Out::new(&globals(args)).misuse(&misuse(&words), &words);
     ExitCode::Usage
+}
+
+/// Whether data is to be JSON, wherever among wrong arguments that is said.
+fn wants_json(args: &[OsString]) -> bool {
+    let mut flags = args.iter().take_while(|word| *word != "--");
+    flags.any(|word| word == "--json")
+}
+
+/// What clap complains about, as an error.
+fn misuse(words: &Safe) -> Error {
+    let lines = words.as_str().lines().map(str::trim_end);
+    let mut lines = lines.filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    Error::Usage {
+        complaint: safe_line(first.strip_prefix("error: ").unwrap_or(first)),
+        help: lines.map(safe_line).collect(),
+    }
 }
 
 /// What is perhaps meant by a name behind `history show` or `history purge`, as other commands take one: all that was

@@ -501,6 +501,11 @@ pub(super) fn not_connected(peer: &Peer, reason: &Safe, next: &Safe) -> Report {
         .line(true, ask_to_listen(&peer.label))
 }
 
+pub(super) fn usage(complaint: &Safe, help: &[Safe]) -> Report {
+    let report = Report::new("SC44", ExitCode::Usage, complaint.clone());
+    help.iter().cloned().fold(report, Report::cause)
+}
+
 pub(super) fn system(operation: &'static str, reason: &Safe) -> Report {
     let title = Safe::from("cannot ") + operation + ": " + reason;
     Report::new("SC24", ExitCode::Fixable, title)

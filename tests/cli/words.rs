@@ -39,6 +39,49 @@ fn a_mistyped_command_is_suggested_and_nothing_else_happens() {
     assert_eq!(run(&["bob"]).code, 2);
 }
 
+/// Standard output was empty, and nothing had a code.
+#[test]
+fn wrong_usage_with_json_is_an_error_on_standard_output_too() {
+    let home = Home::new();
+    let cases: [(&[&str], &str); 6] = [
+        (
+            &["peers", "list", "--bogus", "--json"],
+            "unexpected argument '--bogus' found",
+        ),
+        (&["--json", "lisen"], "unrecognized subcommand 'lisen'"),
+        (
+            &["peers", "add", "--json"],
+            "the following required arguments were not provided:",
+        ),
+        (
+            &["peers", "--json"],
+            "'securechat peers' requires a subcommand but one was not provided",
+        ),
+        (
+            &["history", "search", "--last", "x", "y", "--json"],
+            "invalid value 'x' for '--last <N>'",
+        ),
+        (
+            &["history", "show", "bob", "--json"],
+            "unexpected argument 'bob' found",
+        ),
+    ];
+    for (args, says) in cases {
+        let done = home.run(args);
+        assert_eq!(done.code, 2, "{args:?}");
+        let told: serde_json::Value = serde_json::from_str(done.stdout.trim_end()).unwrap();
+        let (code, exit) = (&told["code"], &told["exit"]);
+        assert_eq!((code.as_str(), exit.as_u64()), (Some("SC44"), Some(2)));
+        let message = told["message"].as_str().unwrap();
+        assert!(message.starts_with(says), "{message}");
+        assert!(told["help"].to_string().contains("try '--help'"), "{told}");
+        let words = format!("error: {message}\n");
+        assert!(done.stderr.starts_with(&words), "{}", done.stderr);
+    }
+    let text = home.run(&["send", "bob", "--bogus", "--", "--json"]);
+    assert_eq!((text.code, text.stdout.as_str()), (2, ""));
+}
+
 /// A record that is not there is missed when it is too late.
 #[test]
 fn commands_that_record_nothing_refuse_to_be_told_to() {
