@@ -157,8 +157,8 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
         return ExitCode::Done;
     }
     let mut words = safe_text(error.render().to_string().trim_end());
-    if let Some(meant) = meant(error, args) {
-        words = words + "\n\n  tip: a person is named by --in: " + &meant.shell(&[]);
+    for (tip, meant) in meant(error, args) {
+        words = words + "\n\n  tip: " + tip + &meant.shell(&[]);
     }
     Out::new(&globals(args)).misuse(&misuse(&words), &words);
     ExitCode::Usage
@@ -181,24 +181,55 @@ fn misuse(words: &Safe) -> Error {
     }
 }
 
-/// What is perhaps meant by a name behind `history show` or `history purge`, as other commands take one: all that was
-/// typed, with the name behind its flag, if that is understood.
-fn meant(error: &clap::Error, args: &[OsString]) -> Option<Suggestion> {
-    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else {
+/// What is perhaps meant by a word too many behind a command of `history`, and why: all that was typed, with a name behind
+/// its flag, as other commands take one, or with what is looked for in one word; as far as that is understood.
+fn meant(error: &clap::Error, args: &[OsString]) -> Vec<(&'static str, Suggestion)> {
+    let Some((command, at)) = surplus(error, args) else {
+        return Vec::new();
+    };
+    let (before, after) = args.split_at(at);
+    let named = [before, &["--in".into()], after].concat();
+    let named = ("a person is named by --in: ", understood(&named));
+    let joined = match (args.get(command), before, after) {
+        (Some(word), [before @ .., first], [second, after @ ..])
+            if word == "search" && before.len() == command + 1 =>
+        {
+            let words = [first.as_os_str(), second].join(OsStr::new(" "));
+            understood(&[before, &[words], after].concat())
+        }
+        _ => None,
+    };
+    let joined = ("what is looked for is one argument: ", joined);
+    let tips = [joined, named].into_iter();
+    tips.filter_map(|(tip, meant)| Some((tip, meant?)))
+        .collect()
+}
+
+/// Where a command of `history` stands, and a word behind it that it does not take.
+fn surplus(error: &clap::Error, args: &[OsString]) -> Option<(usize, usize)> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    let history = args.iter().position(|word| word == "history")?;
-    let mut after = args.iter().skip(history + 1);
-    after
-        .next()
-        .filter(|word| *word == "show" || *word == "purge")?;
-    let at = after.position(|word| word == name.as_str())?;
-    let mut words = args.to_vec();
-    words.insert(history + 2 + at, "--in".into());
-    let is_understood = Cli::try_parse_from(&words).is_ok();
-    let words = words.iter().skip(1);
+    let command = args.iter().position(|word| word == "history")? + 1;
+    let taken = match args.get(command)?.to_str()? {
+        "show" | "purge" => 0,
+        "search" => 1,
+        _ => return None,
+    };
+    let behind = command + 1 + taken;
+    let at = args
+        .iter()
+        .skip(behind)
+        .position(|it| it == word.as_str())?;
+    Some((command, behind + at))
+}
+
+/// A command line as a suggestion, if it is understood.
+fn understood(args: &[OsString]) -> Option<Suggestion> {
+    Cli::try_parse_from(args).ok()?;
+    let words = args.iter().skip(1);
     let words = words.map(|word| safe_line(&word.to_string_lossy()));
-    is_understood.then(|| Suggestion::securechat(words))
+    Some(Suggestion::securechat(words))
 }
 
 /// Whether an argument is one of our secret keys, which belongs into no argument at all.

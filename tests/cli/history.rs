@@ -297,6 +297,34 @@ fn a_name_behind_a_command_leads_to_the_flag_for_it() {
     }
 }
 
+/// Of the words that are looked for too many are one argument, or one of them is a person.
+#[test]
+fn a_name_among_the_words_that_are_looked_for_leads_to_the_flag_for_it() {
+    let home = filled();
+    let refused = home.run(&["history", "search", "one", "bob"]);
+    let tips = "\n  tip: what is looked for is one argument: securechat --home HOME history search 'one bob'\n\
+                \n  tip: a person is named by --in: securechat --home HOME history search one --in bob\n";
+    assert_eq!(refused.code, 2);
+    let told = refused.stderr.replace('"', "'");
+    assert!(told.ends_with(tips), "{told}");
+    for (words, tip) in [
+        ("one bob", Some("search one --in bob")),
+        ("what was  it bob ", Some("search 'what was  it' --in bob")),
+        ("bob", Some("show --in bob")),
+        ("bob one", None),
+        ("bobby", None),
+    ] {
+        let done = home.run(&["history", "search", words]);
+        let lead = "what was said with bob: securechat --home HOME history ";
+        let tip = tip.map(|tip| format!("{lead}{tip}\n")).unwrap_or_default();
+        let expected = format!("no such message is kept\n{tip}");
+        let told = done.stderr.replace('"', "'");
+        assert_eq!((done.code, told), (0, expected), "{words}");
+        let with_bob = home.run(&["history", "search", words, "--in", "bob"]);
+        assert_eq!(with_bob.stderr, "no such message is kept\n", "{words}");
+    }
+}
+
 #[test]
 fn whoever_keeps_no_history_is_told_how_to() {
     let home = filled();

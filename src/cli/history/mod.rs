@@ -25,7 +25,7 @@ use crate::cli::history::form::Form;
 use crate::cli::history::kept::{Found, Kept};
 use crate::cli::history::people::{People, Who};
 use crate::cli::history::spool::Spool;
-use crate::cli::{Context, Error, ExitCode, Prompt, input};
+use crate::cli::{Context, Error, ExitCode, Prompt, Suggestion, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Filter, Keep, Loss};
@@ -96,9 +96,32 @@ fn show(
     })?;
     drop((archive, kept));
     if !spool.finish()? {
-        context.out.note(&"no such message is kept".into());
+        tell_none(args, filter.words.as_deref(), &people, context);
     }
     Ok(tell_unreadable(unreadable, context))
+}
+
+/// Says that nothing was found, and what is perhaps meant if a person is named among `words`, all of which were looked
+/// for in messages.
+fn tell_none(args: &HistoryShowArgs, words: Option<&str>, people: &People, context: &Context) {
+    context.out.note(&"no such message is kept".into());
+    let words = words.filter(|_| args.filter.peer.is_none());
+    let words = words.unwrap_or_default().trim_end();
+    let (rest, last) = words
+        .rsplit_once(char::is_whitespace)
+        .unwrap_or(("", words));
+    let Some(name) = people.name(last) else {
+        return;
+    };
+    let found = match rest.trim() {
+        "" => vec!["show".into()],
+        rest => vec!["search".into(), safe_line(rest)],
+    };
+    let what = [vec!["history".into()], found].concat();
+    let command = what.into_iter().chain(["--in".into(), name.clone()]);
+    let command = context.out.command(&Suggestion::securechat(command));
+    let tip = Safe::from("what was said with ") + name + ": ";
+    context.out.note(&(tip + command));
 }
 
 fn times(filter: &HistoryFilter, kept: &Kept) -> Filter {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::chat::ContactId;
 use crate::cli::talk::unsaved;
 use crate::cli::{Context, Error, peers};
-use crate::store::{self, KeyOffer, KnownPeers, key_text};
+use crate::store::{self, KeyOffer, KnownPeers, Peer, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 
 /// The people, as far as known-peers can be read: a line that is damaged there hides no message.
@@ -27,6 +27,11 @@ impl People {
         let peer = contact.peer();
         let saved = self.known.find_key(&peer);
         saved.map_or_else(|| unsaved(&peer), |saved| saved.name().clone())
+    }
+
+    /// The saved name that this word is.
+    pub(super) fn name(&self, word: &str) -> Option<&Safe> {
+        self.known.find(word).ok().map(Peer::name)
     }
 
     /// Finds out who is meant by a name, a public key, or `key:` and its beginning, as

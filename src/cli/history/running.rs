@@ -11,7 +11,7 @@ use crate::cli::control::{Params, Running};
 use crate::cli::history::form::Form;
 use crate::cli::history::people::{People, Who};
 use crate::cli::history::when::When;
-use crate::cli::history::{Sink, form, question, tell_if_off, tell_unreadable};
+use crate::cli::history::{Sink, form, question, tell_if_off, tell_none, tell_unreadable};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::Clock;
 use crate::text::count_messages;
@@ -29,7 +29,7 @@ pub(super) fn show(
     let now = Clock::new().unix_time();
     let filter = Params::default()
         .with("peer", who.text().map(|text| text.to_string()))
-        .with("words", words)
+        .with("words", words.clone())
         .with("since_ms", ms(args.filter.since, now))
         .with("before_ms", ms(args.filter.before, now));
     let form = form(context.globals.json, now);
@@ -46,7 +46,7 @@ pub(super) fn show(
         None => every(&mut running, &filter, &mut print)?,
     };
     if is_none {
-        context.out.note(&"no such message is kept".into());
+        tell_none(args, words.as_deref(), &people, context);
     }
     Ok(tell_unreadable(unreadable, context))
 }
