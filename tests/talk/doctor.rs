@@ -342,3 +342,24 @@ fn the_control_socket_is_looked_at_in_every_state() {
     check(&look(1), "control socket", "FAIL", "in the way");
     assert_eq!(fs::read_to_string(&socket).unwrap(), "mine");
 }
+
+/// Whoever followed the advice took the socket away from a program that lives.
+#[cfg(unix)]
+#[test]
+fn a_program_that_is_stopped_is_told_from_a_socket_that_nobody_serves() {
+    let alice = Home::new();
+    let (listener, _) = alice.listen(&[]);
+    listener.signal(rustix::process::Signal::STOP);
+    let stopped = alice.attempt(&["doctor"]);
+    listener.signal(rustix::process::Signal::CONT);
+    assert_eq!(stopped.code, Some(1), "{}", stopped.transcript);
+    let (outcome, result) = line(&stopped, "control socket");
+    assert_eq!(outcome, "FAIL", "{result}");
+    assert!(result.ends_with("run/ctl.sock: the program that serves it does not answer"));
+    let goes_on = format!("kill -CONT {}", listener.pid());
+    let told = &stopped.rest;
+    assert!(
+        told.contains(&goes_on) && !told.contains("remove"),
+        "{told}"
+    );
+}

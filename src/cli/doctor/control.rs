@@ -1,5 +1,6 @@
 //! The control socket: whether others could use it, and who answers.
 
+use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -73,7 +74,7 @@ fn socket(patient: &Patient<'_>, path: &Path, own: &PeerId) -> Check {
     }
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> Check {
+fn failed(path: &Path, error: &io::Error) -> Check {
     let words = Safe::from(path) + ": " + safe_line(&error.to_string());
     Check::new(SOCKET, Outcome::Failed(ExitCode::Fixable), words)
         .public("it cannot be used".to_owned())
@@ -112,7 +113,7 @@ fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) 
             .advice(remedy(patient, "chmod", &["600"], path));
     }
     match Connection::open(place) {
-        Ok(Some(connection)) => answer(path, connection, own),
+        Ok(Some(connection)) => answer(patient, path, connection, own),
         Ok(None) => {
             let words = Safe::from(path) + ": nobody serves it: a program was killed";
             Check::new(SOCKET, Outcome::Warning, words)
@@ -123,12 +124,31 @@ fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) 
     }
 }
 
+/// Somebody serves it, and says nothing: the socket is that of a program that lives, and stays.
+fn silent(patient: &Patient<'_>, path: &Path) -> Check {
+    let words = Safe::from(path) + ": the program that serves it does not answer";
+    let advice = match network::ours(patient).flatten() {
+        Some(pid) => {
+            let go_on = Suggestion::of("kill", ["-CONT".into(), Safe::from(pid)]);
+            let end = Suggestion::of("kill", [Safe::from(pid)]);
+            let go_on =
+                Safe::from("if it was stopped, let it go on: ") + patient.out.command(&go_on);
+            go_on + "; else wait, or end it: " + patient.out.command(&end)
+        }
+        None => "if it was stopped, let it go on; else wait, or end it".into(),
+    };
+    Check::new(SOCKET, Outcome::Failed(ExitCode::Fixable), words)
+        .public("its program does not answer".to_owned())
+        .advice(advice)
+}
+
 /// Asks whoever serves it who that is.
-fn answer(path: &Path, mut connection: Connection, own: &PeerId) -> Check {
+fn answer(patient: &Patient<'_>, path: &Path, mut connection: Connection, own: &PeerId) -> Check {
     let asked = connection.ask_within("hello", &json!({}), PATIENCE);
     let hello = match asked {
         Ok(Ok(hello)) => hello,
-        Ok(Err(refusal)) => return failed(path, &std::io::Error::other(refusal.message)),
+        Ok(Err(refusal)) => return failed(path, &io::Error::other(refusal.message)),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => return silent(patient, path),
         Err(error) => return failed(path, &error),
     };
     let text = |name: &str| hello.get(name).and_then(Value::as_str).unwrap_or("?");
