@@ -8,8 +8,8 @@ use super::atomic::{
     Staged, create_new, create_parent, keep_old, read_checked, remove, replace, with_suffix,
 };
 use super::error::{Error, ErrorKind, Operation};
-use super::key_file::KeyFile;
-use super::key_text::key_text;
+use super::key_file::{KeyFile, PUBLIC_KEY_GIVEN};
+use super::key_text::{KeyOffer, key_text};
 use super::os;
 use super::passphrase::Passphrase;
 use super::permissions::{Access, check_parents};
@@ -31,14 +31,24 @@ pub fn public_path(path: &Path) -> PathBuf {
 /// `NoIdentity`, `UnsafePermissions`, `WrongOwner`, `UnsafeDirectory`, `Malformed`, `LinkToNothing`, `Io`.
 pub fn load_identity(path: &Path) -> Result<KeyFile, Error> {
     let content = read_checked(path, Access::Owner).map_err(|error| {
-        if error.is_missing() {
-            Error::new(path, Operation::Read, ErrorKind::NoIdentity)
+        let kind = if error.is_missing() {
+            ErrorKind::NoIdentity
+        } else if is_public_key(path, &error) {
+            let reason = PUBLIC_KEY_GIVEN;
+            ErrorKind::Malformed { reason }
         } else {
-            error
-        }
+            return error;
+        };
+        Error::new(path, Operation::Read, kind)
     })?;
     check_parents(path)?;
     KeyFile::parse(&content.bytes).map_err(|error| error.at(path))
+}
+
+/// Whether a file that others can read, as `error` says, may be read by them: nobody has to make a new key for that.
+fn is_public_key(path: &Path, error: &Error) -> bool {
+    let is_open = matches!(error.kind(), ErrorKind::UnsafePermissions { .. });
+    is_open && KeyOffer::read_file(path).is_ok()
 }
 
 /// Writes a new identity: the secret key (0600) and the public one (0644), both or neither.

@@ -139,7 +139,7 @@ fn what_is_no_key_file_is_said() {
         (format!("{line}\n{line}\n"), "more than one key"),
         (
             format!("{public} alice@laptop\n"),
-            "a public key, not a secret one",
+            "it is a public key file",
         ),
         (line[..40].to_owned(), "its secret key is damaged"),
         ("nonsense\n".to_owned(), "its protected key is damaged"),

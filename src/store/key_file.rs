@@ -29,6 +29,10 @@ const CREATED: &str = "# created: ";
 const COMMENT: &str = "   comment: ";
 const PUBLIC: &str = "# public key: ";
 
+/// What is wrong with a file of the other kind.
+pub(super) const PUBLIC_KEY_GIVEN: &str =
+    "it is a public key file; an identity is the file with the secret key";
+
 /// A secret key as a file holds it: perhaps protected by a passphrase, with remarks.
 pub struct KeyFile {
     /// The remarks before the key's line, as they were read.
@@ -262,7 +266,7 @@ fn parse_key(line: &str) -> Result<Key, ErrorKind> {
             Ok(sealed) => Ok(Key::Sealed(Box::new(sealed))),
             Err(_) if decode_key(line.split(' ').next().unwrap_or_default()).is_ok() => {
                 Err(ErrorKind::Malformed {
-                    reason: "it holds a public key, not a secret one",
+                    reason: PUBLIC_KEY_GIVEN,
                 })
             }
             Err(kind) => Err(kind),

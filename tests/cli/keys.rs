@@ -59,6 +59,27 @@ fn keygen_never_overwrites_without_force() {
     assert_eq!(home.read("identity.key"), before);
 }
 
+/// Its mode was complained of, and a new key suggested, which would have stood in its place.
+#[test]
+fn a_public_key_file_is_told_from_an_identity_whatever_its_mode() {
+    let home = Home::with_identity();
+    let before = home.read("identity.pub");
+    let file = home.path("identity.pub");
+    let told = failed(
+        1,
+        "error: cannot use HOME/identity.pub: it is a public key file; an identity is the file with the secret key  [SC22]\n\
+         \x20 The file was not changed.\n",
+    );
+    for mode in [0o644, 0o664, 0o600] {
+        #[cfg(unix)]
+        set_mode(&file, mode);
+        let file = file.to_str().unwrap();
+        assert_eq!(home.run(&["-i", file, "pubkey"]), told, "{mode:o}");
+        assert_eq!(home.run(&["pubkey", file]), told, "{mode:o}");
+    }
+    assert_eq!(home.read("identity.pub"), before);
+}
+
 #[test]
 fn force_keeps_the_old_key() {
     let home = Home::with_identity();
