@@ -191,6 +191,10 @@ fn store_trouble(path: &Path, trouble: StoreTrouble) -> Report {
             .cause("No session is opened without it: messages could get lost, or appear twice.")
             .attempt([ours(["history", "export", "-o", "FILE"])])
             .hint(begin_anew, aside),
+        StoreTrouble::Unreadable => report
+            .cause("It is no store of messages, or its beginning is damaged. If there is a copy of it, put")
+            .cause("that in its place: it must have the same name, and be yours alone.")
+            .hint(begin_anew, aside),
         StoreTrouble::OtherIdentity => report
             .cause("It was made with another identity, or it is damaged.")
             .hint(begin_anew, aside),
@@ -367,6 +371,7 @@ pub(super) mod tests {
         ];
         let of_store = [
             StoreTrouble::Damaged(Loss::default()),
+            StoreTrouble::Unreadable,
             StoreTrouble::ReadOnly,
             StoreTrouble::OtherIdentity,
             StoreTrouble::Newer,

@@ -96,7 +96,9 @@ fn try_open(bytes: &[u8], dice: &mut Dice) -> bool {
             match trouble {
                 StoreTrouble::Damaged(loss) => assert!(!loss.is_none()),
                 StoreTrouble::OtherIdentity | StoreTrouble::Newer => {}
-                StoreTrouble::ReadOnly | StoreTrouble::Stopped => panic!("{error}"),
+                StoreTrouble::Unreadable | StoreTrouble::ReadOnly | StoreTrouble::Stopped => {
+                    panic!("{error}")
+                }
             }
             false
         }

@@ -425,6 +425,25 @@ fn damage(home: &Path) {
     panic!("no byte is in a message");
 }
 
+/// The export suggested an export.
+#[test]
+fn a_store_of_which_nothing_can_be_read_leads_to_no_second_export() {
+    let home = filled();
+    let path = kept::path(&home.path(""));
+    let name = path.file_name().unwrap().to_str().unwrap();
+    fs::write(&path, [0x5a; 5_000]).unwrap();
+    let done = home.run(&["history", "export"]);
+    let told = format!(
+        "error: cannot use HOME/{name}: nothing of it can be read  [SC19]\n\
+         \x20 It is no store of messages, or its beginning is damaged. If there is a copy of it, put\n\
+         \x20 that in its place: it must have the same name, and be yours alone.\n\
+         \x20 To begin anew (what waits in it is not sent, and what it knows is forgotten): \
+         mv HOME/{name} HOME/{name}.damaged\n"
+    );
+    assert_eq!(done, failed(8, &told));
+    assert_eq!(fs::read(&path).unwrap(), [0x5a; 5_000]);
+}
+
 #[test]
 fn what_a_damaged_store_still_has_can_be_exported() {
     let home = filled();

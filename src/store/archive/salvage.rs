@@ -12,7 +12,7 @@ use super::restore::{for_each, for_each_log};
 use super::search::{Entry, Filter, MESSAGES, Place};
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
-use crate::store::error::{Error, Operation};
+use crate::store::error::{Error, ErrorKind, Operation};
 
 /// What can be read of a store, to be exported.
 #[derive(Debug, Default)]
@@ -70,7 +70,8 @@ impl Salvaged {
         show: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<Loss, Error> {
         let open = || file::open_checked(path, false);
-        let mut loss = visit_over(open()?, path, secret, filter, show)?;
+        let file = open().map_err(|error| unreadable(error, path))?;
+        let mut loss = visit_over(file, path, secret, filter, show)?;
         let overlay = Overlay::unlocked(open()?);
         let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
         // Every row that is there may open, and others be gone.
@@ -119,12 +120,17 @@ fn visit_over(
             loss.frame |= looked.is_none();
             Ok(loss)
         }
-        (None, Some(Err(error))) => Err(error),
-        (None, _) => {
-            let damaged = StoreTrouble::Damaged(Loss::FRAME);
-            Err(trouble(path, Operation::Read, damaged))
-        }
+        (None, Some(Err(error))) => Err(unreadable(error, path)),
+        (None, _) => Err(trouble(path, Operation::Read, StoreTrouble::Unreadable)),
     }
+}
+
+/// Where a look for what is left ends in damage nothing is.
+fn unreadable(error: Error, path: &Path) -> Error {
+    if let ErrorKind::Store(StoreTrouble::Damaged(_)) = error.kind() {
+        return trouble(path, Operation::Read, StoreTrouble::Unreadable);
+    }
+    error
 }
 
 /// What is left: where the messages are, oldest first, and what is lost.

@@ -12,6 +12,8 @@ use crate::store::error::{Error, ErrorKind, Operation};
 pub enum StoreTrouble {
     /// Parts of it cannot be read (SC19). It is not written to.
     Damaged(Loss),
+    /// It is none, or so damaged that nothing of it can be shown (SC19).
+    Unreadable,
     /// It, its directory or its file system is read-only (SC18).
     ReadOnly,
     /// Its key does not open: it belongs to another identity, or that key is damaged (SC19).
@@ -105,6 +107,7 @@ impl fmt::Display for StoreTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Damaged(loss) => loss.fmt(f),
+            Self::Unreadable => f.write_str("nothing of it can be read"),
             Self::ReadOnly => {
                 f.write_str("it is read-only, and the messages of a session go there")
             }

@@ -192,10 +192,7 @@ fn an_empty_or_foreign_file_is_damaged_and_stays_as_it_is() {
         assert_eq!(trouble_of(&error), StoreTrouble::Damaged(Loss::FRAME));
         assert_eq!(fs::read(place.path()).unwrap(), content);
         let salvaged = Salvaged::read(&place.path(), &secret(1), &Filter::default());
-        assert_eq!(
-            trouble_of(&salvaged.unwrap_err()),
-            StoreTrouble::Damaged(Loss::FRAME)
-        );
+        assert_eq!(trouble_of(&salvaged.unwrap_err()), StoreTrouble::Unreadable);
     }
 }
 
