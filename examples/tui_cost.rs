@@ -70,6 +70,7 @@ impl Face {
     fn new(width: u16, height: u16) -> Self {
         let settings = Settings {
             keys_are_logged: false,
+            program: "securechat".into(),
             ascii: false,
             mono: false,
             zone: Zone::system(),

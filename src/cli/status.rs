@@ -9,7 +9,7 @@ use crate::cli::history;
 use crate::cli::json::{self, Versioned};
 use crate::cli::talk::{PeerStatus, Status};
 use crate::cli::turn::PATIENCE;
-use crate::cli::{Context, Error, ExitCode, Suggestion, identity, peers};
+use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity, peers};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::store::{Day, HostPort, KnownPeers, Peer, key_text, load_identity};
@@ -33,18 +33,24 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Erro
         context.out.data(&json::line(&Versioned::new(&status)))?;
         return Ok(ExitCode::Done);
     }
-    for line in lines(&status) {
+    for line in lines(&status, &context.out) {
         context.out.data(&line)?;
     }
     Ok(ExitCode::Done)
 }
 
 /// Why there is nothing to be told, and what to do. Without control sockets a program may run unseen.
-const NOBODY: &str = if IS_SUPPORTED {
-    "no program runs: start securechat, securechat listen or securechat daemon"
-} else {
-    "this system has no control socket: ask the program that runs, with /status"
-};
+fn nobody(out: &Out) -> Safe {
+    if !IS_SUPPORTED {
+        return "this system has no control socket: ask the program that runs, with /status".into();
+    }
+    let command = |words: &[&'static str]| {
+        let words = words.iter().copied();
+        out.command(&Suggestion::securechat(words))
+    };
+    let alone = Safe::from("no program runs: start ") + command(&[]) + ", ";
+    alone + command(&["listen"]) + " or " + command(&["daemon"])
+}
 
 /// The same of each peer.
 const REASON: &str = if IS_SUPPORTED {
@@ -113,7 +119,7 @@ fn waiting(context: &Context) -> Result<Option<BTreeMap<PeerId, u64>>, Error> {
 }
 
 /// As `wg show` does it.
-fn lines(status: &Status) -> Vec<Safe> {
+fn lines(status: &Status, out: &Out) -> Vec<Safe> {
     let mut lines = vec![row(
         "identity",
         status.key.as_deref().unwrap_or("not known"),
@@ -124,7 +130,7 @@ fn lines(status: &Status) -> Vec<Safe> {
             lines.push(Safe::from("  listening on: ") + words);
         }
         (Some(_), None) | (None, _) => {
-            lines.push(Safe::from("  ") + NOBODY);
+            lines.push(Safe::from("  ") + nobody(out));
         }
     }
     if let Some(traffic) = &status.traffic {

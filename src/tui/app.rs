@@ -37,6 +37,8 @@ pub struct Settings {
     pub keys_are_logged: bool,
     /// What a screen without conversations tells, a line each.
     pub guide: Vec<Safe>,
+    /// How the program is called from a shell for the same files.
+    pub program: Safe,
 }
 
 /// The full-screen face.

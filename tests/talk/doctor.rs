@@ -196,12 +196,42 @@ fn while_a_program_runs_doctor_works_and_leaves_it_alone() {
     assert!(
         line(&ended, "the peer's answer")
             .1
-            .contains("securechat ping NAME")
+            .contains(&alice.suggested("ping bob"))
     );
     let warned = "--trace records nothing here: nobody is called";
     assert!(ended.transcript.contains(warned), "{}", ended.transcript);
     assert!(!record.exists());
     talk.check();
+}
+
+#[test]
+fn another_port_is_suggested_for_the_same_home() {
+    let alice = Home::new();
+    let taken = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let _held = UdpSocket::bind(taken).unwrap();
+    let port = "port to listen on";
+    let at = |listen: &str| {
+        let settings = format!("[net]\nlisten = \"{listen}\"\n");
+        fs::write(alice.path("config.toml"), settings).unwrap();
+        alice.attempt(&["doctor"])
+    };
+    let ended = at(&taken.to_string());
+    let (outcome, says) = line(&ended, port);
+    assert!(
+        outcome == "warn" && says.contains("is in use by another program"),
+        "{says}"
+    );
+    let next = format!("listen '[::]:{}'", taken.port() + 1);
+    let told = &ended.rest;
+    assert!(told.contains(&alice.suggested(&next)), "{told}");
+    // Of the range for documentation, so that it is not ours.
+    let ended = at("192.0.2.77:7419");
+    assert_eq!(line(&ended, port).0, "FAIL");
+    let elsewhere = alice.suggested("listen ADDRESS:PORT");
+    assert!(ended.rest.contains(&elsewhere), "{}", ended.rest);
 }
 
 #[test]

@@ -57,6 +57,11 @@ impl Home {
         command
     }
 
+    /// A command as it is suggested to whoever has this home.
+    pub(crate) fn suggested(&self, words: &str) -> String {
+        format!("securechat --home {} {words}", self.0.path().display())
+    }
+
     pub(crate) fn start(&self, args: &[&str]) -> Program {
         Program::start(self.command(args))
     }

@@ -137,7 +137,7 @@ fn words_that_differ_are_not_bob_and_what_waits_is_kept() {
     alice.sees("bob [NOT bob]");
     alice.sees("[NOT bob] Closed: somebody may sit between you.");
     alice.sees("Nothing that was said since ");
-    alice.sees("compare the safety number: securechat peers verify bob");
+    alice.sees("compare the safety number: securechat --home ");
     alice.presses("\u{1b}");
     alice.sees("THE WORDS DIFFER");
     alice.sees("1 message for bob not sent, and kept until then");
@@ -207,7 +207,10 @@ fn a_program_that_is_too_old_to_compare_words_is_said_to_be() {
     crate::terminal::sees_prompt(&mut lines, "bob");
     lines.say("/verify");
     lines.said("verify: the program of bob is too old for that");
-    lines.said("without words: compare the safety number: securechat peers verify bob");
+    let verify = alice.suggested("peers verify bob");
+    lines.said(&format!(
+        "without words: compare the safety number: {verify}"
+    ));
     crate::terminal::quit(lines);
     let mut person = Person::starts(&alice, &["connect", "bob", &address]);
     person.sees("secure: bob");

@@ -225,9 +225,9 @@ fn a_search_shows_the_newest_page_and_says_how_many_are_older() {
     let (mut program, _) = listen(&alice, &[]);
     program.say("/search NEEDLE");
     program.said("second hay ");
-    let words =
-        "the newest 1; older ones with that in them: 1 (securechat history search shows all)";
-    program.said(words);
+    let all = alice.suggested("history search NEEDLE");
+    let words = format!("the newest 1; older ones with that in them: 1 (all: {all})");
+    program.said(&words);
     quit(program);
 }
 

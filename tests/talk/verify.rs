@@ -90,7 +90,7 @@ fn words_that_differ_end_it_on_both_sides_and_nothing_goes_there_until_somebody_
     caller.said("Nothing is sent to bob");
     listener.said("alice says that the words differ");
     listener.said("THE WORDS DIFFER");
-    listener.said("securechat peers verify alice");
+    listener.said(&bob.suggested("peers verify alice"));
     // Whoever called has nobody to talk to any more.
     assert_eq!(caller.end().code, Some(4));
     for home in [&alice, &bob] {
@@ -104,7 +104,7 @@ fn words_that_differ_end_it_on_both_sides_and_nothing_goes_there_until_somebody_
     listener.say("a secret");
     listener.said("not sent");
     listener.say("/verify");
-    listener.said("securechat peers verify alice");
+    listener.said(&bob.suggested("peers verify alice"));
     quit(listener);
     alice.connect("bob", address, &[]).end().failed(4, "SC33");
     alice
@@ -158,7 +158,10 @@ fn other_words_change_nothing_and_say_what_to_do() {
     listener.said("alice left");
     listener.say("/verify");
     listener.said("verify: not now: alice left");
-    listener.said("without words: compare the safety number: securechat peers verify alice");
+    let verify = bob.suggested("peers verify alice");
+    listener.said(&format!(
+        "without words: compare the safety number: {verify}"
+    ));
     quit(listener);
 }
 
@@ -234,7 +237,7 @@ fn the_safety_number_is_compared_in_lines_and_what_waits_is_kept() {
     caller.say("/number");
     caller.said("Do NOT use this chat for it");
     let lines = [0; 3].map(|_| caller.said("").trim().to_owned());
-    caller.said("securechat peers verify bob --print");
+    caller.said(&alice.suggested("peers verify bob --print"));
     let there = bob.run(&["peers", "verify", "alice", "--print"]).rest;
     assert!(there.contains(&lines.join("\n")), "{there}");
     let number = lines.join(" ");

@@ -119,13 +119,9 @@ fn without_a_history_the_screen_is_written_and_says_what_it_lacks() {
     assert_eq!(numbers(&file), (older..MANY).collect::<Vec<_>>());
     assert!(text.ends_with(" bob: of this run\n"), "{text:?}");
     // What it names writes the rest.
-    let command = first
-        .split("securechat ")
-        .nth(1)
-        .unwrap()
-        .replace("FILE", "-");
-    let args: Vec<&str> = command.split(' ').collect();
-    let rest = alice.run(&args);
+    let all = alice.suggested("history export -o FILE");
+    assert!(first.contains(&all), "{first}");
+    let rest = alice.run(&["history", "export", "-o", "-"]);
     assert!(
         rest.transcript.contains("\tmessage 0."),
         "{}",

@@ -4,9 +4,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::cli::ExitCode;
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::{ExitCode, Suggestion};
 use crate::net::{
     Abilities, Batch, Bind, DEFAULT_PORT, Family, Room, Socket, local_address_towards,
 };
@@ -149,7 +149,8 @@ fn port(patient: &Patient<'_>) -> Check {
         Err(error) => {
             let words = Safe::from(number) + "/udp: " + safe_line(&error.to_string());
             let check = Check::new(what, Outcome::Failed(ExitCode::Network), words);
-            check.advice("securechat listen ADDRESS:PORT, or [net] listen in config.toml")
+            let listen = listen(patient, "ADDRESS:PORT".into());
+            check.advice(listen + ", or [net] listen in config.toml")
         }
     }
 }
@@ -167,10 +168,16 @@ fn taken(patient: &Patient<'_>, number: u16) -> Check {
     let words = Safe::from(number) + "/udp is in use by another program";
     Check::new(what, Outcome::Warning, words)
         .public("in use".to_owned())
-        .advice(safe_line(&format!(
-            "securechat listen [::]:{}",
-            number.wrapping_add(1).max(1024)
-        )))
+        .advice(listen(
+            patient,
+            Safe::from("[::]:") + number.wrapping_add(1).max(1024),
+        ))
+}
+
+/// The command that listens somewhere else.
+fn listen(patient: &Patient<'_>, at: Safe) -> Safe {
+    let command = Suggestion::securechat(["listen".into(), at]);
+    patient.out.command(&command)
 }
 
 /// Whether a program of ours has the identity open, and its number where it is known.

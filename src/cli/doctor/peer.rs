@@ -9,7 +9,7 @@ use crate::cli::control::Running;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::{Patient, network};
 use crate::cli::turn::PATIENCE;
-use crate::cli::{Context, Error, ExitCode, talk};
+use crate::cli::{Context, Error, ExitCode, Suggestion, talk};
 use crate::control::IS_SUPPORTED;
 use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
 use crate::proto::limits::MTU_PROBES;
@@ -212,7 +212,11 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
         Err(error) => return of_error(what, &error, patient),
     };
     if runs {
-        return skipped("a securechat of yours runs: securechat ping NAME asks it for the same");
+        let ping = Suggestion::securechat(["ping".into(), name]);
+        let check = skipped("a securechat of yours runs");
+        let ask = patient.out.command(&ping) + " asks it for the same";
+        let result = check.result.clone() + ": " + ask;
+        return Check { result, ..check };
     }
     // A command that has the identity for a moment is waited for.
     match talk::look(&name, &host.to_string(), &context) {

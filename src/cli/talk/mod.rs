@@ -57,7 +57,7 @@ use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
 use crate::cli::target::{self, Target};
-use crate::cli::{Context, Error, ExitCode, input, settled};
+use crate::cli::{Context, Error, ExitCode, Suggestion, input, settled};
 use crate::control::IS_SUPPORTED;
 use crate::json::LINE_MAX_LEN;
 use crate::net::{Bind, Clock, DEFAULT_PORT, Family, JobControl, Socket, on_job_control};
@@ -408,6 +408,7 @@ fn settings(context: &Context) -> Settings {
         guide: guide(&keys),
         keys,
         keys_are_logged: context.globals.trace_keys.is_some(),
+        program: (context.out).command(&Suggestion::securechat([""; 0])),
     }
 }
 

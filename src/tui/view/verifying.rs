@@ -129,7 +129,8 @@ impl App {
         let name = &of.name;
         if let View::Safety(number) = &panel.view {
             let asked = self.asked(panel, name, sheet.is_roomy);
-            return safety(sheet, name, number.as_ref(), asked.as_ref());
+            let program = &self.settings.program;
+            return safety(sheet, name, number.as_ref(), program, asked.as_ref());
         }
         match &of.comparison {
             None => waiting(sheet, "One moment.".into()),
@@ -351,7 +352,13 @@ fn verdict(sheet: &mut Sheet, of: Verdict, says: Safe, asked: Option<&(Verdict, 
 }
 
 /// Twelve groups of five, as on paper.
-fn safety(sheet: &mut Sheet, name: &Safe, number: Option<&Safe>, asked: Option<&(Verdict, Safe)>) {
+fn safety(
+    sheet: &mut Sheet,
+    name: &Safe,
+    number: Option<&Safe>,
+    program: &Safe,
+    asked: Option<&(Verdict, Safe)>,
+) {
     let Some(number) = number else {
         return sheet.say("One moment.");
     };
@@ -360,7 +367,7 @@ fn safety(sheet: &mut Sheet, name: &Safe, number: Option<&Safe>, asked: Option<&
         .chunks(GROUP)
         .map(|group| safe_line(&group.iter().collect::<String>()))
         .collect();
-    let print = Safe::from("On paper: securechat peers verify ") + name + " --print";
+    let print = Safe::from("On paper: ") + program + " peers verify " + name + " --print";
     if !sheet.is_roomy {
         sheet.compared(&groups);
         sheet.say("T type D differ");

@@ -6,7 +6,12 @@ use super::*;
 fn status_says_how_things_stand_with_and_without_a_program() {
     let (alice, bob) = Home::friends();
     let alone = alice.run(&["status"]);
-    assert!(alone.rest.contains("no program runs"), "{}", alone.rest);
+    let [start, daemon] = ["listen", "daemon"].map(|it| alice.suggested(it));
+    let starts = format!(
+        "no program runs: start {}, {start} or {daemon}\n",
+        alice.suggested("").trim()
+    );
+    assert!(alone.rest.contains(&starts), "{}", alone.rest);
     assert!(alone.rest.contains("peer: bob\n"), "{}", alone.rest);
     alice.run(&["send", "bob", "later", "--no-wait"]);
     assert!(

@@ -3,6 +3,24 @@
 use super::*;
 
 #[test]
+fn the_command_for_paper_is_for_the_home_that_was_given() {
+    let settings = Settings {
+        program: "securechat --home /srv/a".into(),
+        ..settings()
+    };
+    let mut screen = Screen::with(settings, 80, 24);
+    screen.meet(BOB, "bob");
+    open(&mut screen);
+    screen.key("s");
+    screen.tell(Told::SafetyNumber {
+        peer: BOB,
+        number: NUMBER.into(),
+    });
+    let print = "On paper: securechat --home /srv/a peers verify bob --print";
+    assert!(screen.text().contains(print), "{}", screen.text());
+}
+
+#[test]
 fn the_safety_number_needs_no_session() {
     let mut screen = comparing(80, 24);
     screen.key("s");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::history::transcript;
 use crate::cli::talk::conversation::Conversation;
-use crate::cli::{Error, qr};
+use crate::cli::{Error, Suggestion, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
@@ -101,13 +101,21 @@ impl Conversation {
         Ok(())
     }
 
+    /// The command that shows all that has words in it.
+    fn search_of_all(&self, words: &str, with: Option<PeerId>) -> Safe {
+        let search = ["history".into(), "search".into(), safe_line(words)];
+        let with = with.map(|peer| ["--in".into(), self.label(&peer)]);
+        let search = search.into_iter().chain(with.into_iter().flatten());
+        self.out.command(&Suggestion::securechat(search))
+    }
+
     /// Looks in what is kept, as `history search` does. That it cannot is told and ends nothing.
     pub(super) fn search(&mut self, words: String, with: Option<PeerId>, within: Option<Duration>) {
         let page = match self.found(words.clone(), with, within) {
             Ok(page) => page,
             Err(error) => return self.complain(&error),
         };
-        let sum = summary(&page);
+        let sum = summary(&page, &self.search_of_all(&words, with));
         let now = Stamp::local(self.clock.unix_time());
         let told = |it: &Entry| transcript(it, self.label(&it.contact.peer()), &now);
         if self.face.is_screen() {
@@ -181,8 +189,8 @@ impl Conversation {
     }
 }
 
-/// What is told about all that was found.
-fn summary(page: &Page) -> Vec<Safe> {
+/// What is told about all that was found, which the command `all` shows.
+fn summary(page: &Page, all: &Safe) -> Vec<Safe> {
     let mut lines = vec![match (page.entries.len(), page.more) {
         (0, _) => {
             "nothing of what is kept has that in it ([history] keep says what is kept)".into()
@@ -190,7 +198,7 @@ fn summary(page: &Page) -> Vec<Safe> {
         (len, 0) => Safe::from("found: ") + len,
         (len, older) => {
             let words = Safe::from("the newest ") + len + "; older ones with that in them: ";
-            words + older + " (securechat history search shows all)"
+            words + older + " (all: " + all + ")"
         }
     }];
     if page.unreadable > 0 {

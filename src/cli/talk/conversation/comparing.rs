@@ -1,9 +1,9 @@
 //! How a comparison stands, and how that is shown: to a screen as a value, in lines with the commands.
 
 use crate::chat::words::{Typed, compare, words};
-use crate::cli::Peer;
 use crate::cli::peers::verify::lines;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::{Out, Peer, Suggestion};
 use crate::id::PeerId;
 use crate::proto::{ShortCode, Unfinished};
 use crate::text::{Safe, safe_line};
@@ -116,6 +116,7 @@ impl Conversation {
             return screen.safety_number(peer, safe_line(number));
         }
         let label = self.label(&peer);
+        let print = self.out.command(&verify(&label, &["--print"]));
         self.warn_about(peer, call(&label) + " Both of you have:");
         for line in lines(number) {
             self.warn_about(peer, Safe::from("    ") + line);
@@ -123,7 +124,7 @@ impl Conversation {
         for line in [
             Safe::from("  type what you are read:  /number ") + &label + " DIGITS",
             Safe::from("  it differs:              /differ ") + &label,
-            Safe::from("  on paper:                securechat peers verify ") + label + " --print",
+            Safe::from("  on paper:                ") + print,
         ] {
             self.warn_about(peer, line);
         }
@@ -158,7 +159,7 @@ impl Conversation {
 
     /// What is to be done without words.
     pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
-        other_ways(&self.peer(peer))
+        other_ways(&self.peer(peer), &self.out)
     }
 }
 
@@ -169,7 +170,7 @@ fn call(label: &Safe) -> Safe {
 }
 
 /// As [`Conversation::other_ways`]. Only a saved peer has a line that says what came of it.
-pub(super) fn other_ways(peer: &Peer) -> Safe {
+pub(super) fn other_ways(peer: &Peer, out: &Out) -> Safe {
     let (first, name) = if peer.saved {
         ("", &peer.label)
     } else {
@@ -178,8 +179,15 @@ pub(super) fn other_ways(peer: &Peer) -> Safe {
             &Safe::from("NAME"),
         )
     };
-    let words = Safe::from(first) + "compare the safety number: securechat peers verify ";
-    words + name
+    let words = Safe::from(first) + "compare the safety number: ";
+    words + out.command(&verify(name, &[]))
+}
+
+/// The command that compares safety numbers.
+fn verify(name: &Safe, flags: &[&'static str]) -> Suggestion {
+    let words = ["peers".into(), "verify".into(), name.clone()];
+    let flags = flags.iter().map(|flag| Safe::from(*flag));
+    Suggestion::securechat(words.into_iter().chain(flags))
 }
 
 /// Verified by our person alone: nobody waits for the other one.

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::Error;
 use crate::cli::history::{Written, transcript};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::files::in_home;
 use crate::cli::talk::journal::Journal;
+use crate::cli::{Error, Suggestion};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Filter, Search, Way};
@@ -20,7 +20,7 @@ const PAGE: usize = 200;
 const PAGE_BYTES: usize = 256 << 10;
 
 /// What writes out all that is kept.
-const ALL: &str = "securechat history export -o FILE";
+const ALL: [&str; 4] = ["history", "export", "-o", "FILE"];
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -197,7 +197,8 @@ impl Conversation {
             let page = self.profile.journal.page(&mut search, 1, 0)?;
             let older = page.entries.len() + page.more;
             let words = Safe::from("not in it: ") + count_messages(older as u64);
-            lacks.push(words + " that were said before; they are kept: " + ALL);
+            let all = self.out.command(&Suggestion::securechat(ALL));
+            lacks.push(words + " that were said before; they are kept: " + all);
         }
         if held.made_room > 0 {
             let words = Safe::from("not in it: ") + count_messages(held.made_room);
@@ -261,6 +262,7 @@ mod tests {
 
     #[test]
     fn the_command_that_writes_out_the_rest_is_one() {
-        assert!(Cli::try_parse_from(ALL.split(' ')).is_ok());
+        let command = Suggestion::securechat(ALL);
+        assert!(Cli::try_parse_from(command.words()).is_ok());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cli::talk::conversation::comparing::other_ways;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
-use crate::cli::{Error, Peer};
+use crate::cli::{Error, Out, Peer};
 use crate::id::PeerId;
 use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
@@ -24,6 +24,8 @@ pub(super) struct Way<'a> {
     again: Option<Duration>,
     /// What the network says about the address where it is looked for.
     complaint: Option<IcmpKind>,
+    /// How commands are suggested.
+    out: &'a Out,
 }
 
 impl Conversation {
@@ -37,6 +39,7 @@ impl Conversation {
             complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
             link: self.state.links.get(&peer),
             again: self.calls_in(&peer),
+            out: &self.out,
         })
     }
 
@@ -168,7 +171,7 @@ impl Way<'_> {
     pub(super) fn next(&self) -> Safe {
         let Some(status) = self.status else {
             return if self.is_aside {
-                other_ways(&self.peer)
+                other_ways(&self.peer, self.out)
             } else {
                 "nothing is tried".into()
             };
@@ -204,7 +207,12 @@ pub(super) fn clock(time: Duration) -> Safe {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::cli::Globals;
+
+    static OUT: LazyLock<Out> = LazyLock::new(|| Out::new(&Globals::default()));
 
     const NOBODY: SessionStatus = SessionStatus {
         established: false,
@@ -242,6 +250,7 @@ mod tests {
             link: Some(link),
             again: None,
             complaint: None,
+            out: &OUT,
         }
     }
 
@@ -426,6 +435,7 @@ mod tests {
                 link,
                 again: None,
                 complaint: Some(complaint),
+                out: &OUT,
             };
             way.reason().to_string()
         };
