@@ -5,7 +5,10 @@ use std::fs;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use serde_json::json;
+
 use crate::home::{Home, Talk, check};
+use crate::programs::{ask, event};
 
 /// What known-peers says with `option` about the only peer in it.
 fn says(home: &Home, option: &str) -> Option<String> {
@@ -121,4 +124,15 @@ fn whoever_spoke_a_newer_version_is_not_called_in_an_older_one() {
     refused.failed(7, "SC16");
     let title = "bob has used protocol version 2 before; this program speaks 1";
     assert!(refused.told.contains(title), "{}", refused.told);
+    // What is shown of that while a program listens.
+    let mut listener = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    event(&mut listener, "listening");
+    ask(&mut listener, &json!({ "cmd": "status" }));
+    let status = &event(&mut listener, "answer")["result"]["peers"][0];
+    assert_eq!(status["state"], "not connected", "{status}");
+    let reason = "bob has used protocol version 2, this program speaks 1";
+    assert_eq!(
+        (&status["reason"], &status["next"]),
+        (&json!(reason), &json!("it has to call"))
+    );
 }
