@@ -44,9 +44,11 @@ impl IdentityLock {
 }
 
 impl Drop for IdentityLock {
-    /// Leaves no stale number behind; the lock ends with the file.
+    /// Leaves no stale number behind. To close the file alone would not end the lock while a command is being
+    /// started, which has a copy of whatever is open until it runs.
     fn drop(&mut self) {
         let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
     }
 }
 
@@ -90,6 +92,17 @@ mod tests {
         }
         drop(first);
         IdentityLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn a_command_that_is_being_started_keeps_no_lock() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.lock");
+        let lock = IdentityLock::acquire(&path).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        IdentityLock::acquire(&path).unwrap();
+        drop(copy);
     }
 
     #[test]
