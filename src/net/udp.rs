@@ -126,6 +126,12 @@ impl Socket {
         self.fill(batch)
     }
 
+    /// Whether there is something to receive before `wait` has passed.
+    #[cfg(test)]
+    pub(super) fn is_readable_for_testing_only(&self, wait: Duration) -> bool {
+        os::wait_readable(&self.io, wait).is_ok_and(|is_readable| is_readable)
+    }
+
     /// Takes what is there.
     fn fill(&self, batch: &mut Batch) -> io::Result<()> {
         let room = if batch.is_full() { BATCH_SIZE } else { FEW };

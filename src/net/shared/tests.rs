@@ -12,6 +12,9 @@ use crate::net::send;
 use crate::net::udp::{Batch, RECV_WAIT};
 use crate::proto::{Endpoint, EndpointConfig, PeerConfig, Shown};
 
+/// Against hanging only.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
     let socket = Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
     let clock = Clock::new();
@@ -45,15 +48,19 @@ fn loopback() -> Socket {
     Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap()
 }
 
+/// Waits until something has arrived at a socket.
+fn await_arrival(at: &Socket) {
+    let has_arrived = at.is_readable_for_testing_only(PATIENCE);
+    assert!(has_arrived, "nothing came");
+}
+
 fn received(socket: &Socket) -> Vec<Vec<u8>> {
-    let mut batch = Batch::new();
-    // Against hanging only.
-    for _ in 0..100 {
-        if socket.receive(&mut batch, RECV_WAIT).is_ok() {
-            return batch.datagrams().map(|(_, bytes)| bytes.to_vec()).collect();
-        }
+    let (mut batch, clock) = (Batch::new(), Clock::new());
+    let end = clock.now() + PATIENCE;
+    while socket.receive(&mut batch, RECV_WAIT).is_err() {
+        assert!(clock.now() < end, "nothing came");
     }
-    panic!("nothing came");
+    batch.datagrams().map(|(_, bytes)| bytes.to_vec()).collect()
 }
 
 /// Lets `shared` want to send a handshake to `to`.
@@ -149,7 +156,7 @@ fn who_panics_under_the_lock_gives_it_back_before_it_ends_everything() {
         core.is_broken = true;
         other.release(core, Who::Recv);
     });
-    heard.recv_timeout(Duration::from_secs(60)).unwrap();
+    heard.recv_timeout(PATIENCE).unwrap();
     assert!(thread.join().is_err());
     let thread = "recv";
     assert_eq!(shared.fatal(), Some(Fatal::Panicked { thread }));
@@ -166,6 +173,7 @@ fn the_owner_receives_where_the_seat_is_left_to_it_and_gives_it_back_when_nothin
     let garbage = [(shared.socket.local_addr(), vec![9; 40])];
     from.send(&garbage, &mut Vec::new(), Room::Wait, &mut |_| {})
         .unwrap();
+    await_arrival(&shared.socket);
     assert_eq!(shared.receive(&mut batch), Ok(true));
     assert_eq!(shared.counters.read().datagrams_in, 1);
     assert_eq!(shared.receive(&mut batch), Ok(false), "nothing has come");
@@ -193,6 +201,7 @@ fn an_empty_datagram_does_not_nail_the_owner_to_its_seat() {
     assert!(shared.lock().unwrap().seat.pass_on(true, now));
     let stranger = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     stranger.send_to(&[], shared.socket.local_addr()).unwrap();
+    await_arrival(&shared.socket);
     let _ = shared.receive(&mut batch);
     let late = shared.clock.now() + STAY * 1_000;
     let mut core = shared.lock().unwrap();
