@@ -37,7 +37,7 @@ pub(super) fn look(patient: &Patient<'_>) -> Check {
         return Check::plain(WHAT, Outcome::Good, words);
     }
     let (osc, through) = talk::by_terminal(&patient.config);
-    judge(osc, through, || ask(Command::new("tmux")))
+    judge(osc, through, || ask(Command::new("tmux"), PATIENCE))
 }
 
 fn judge(osc: Osc, through: Through, ask: impl FnOnce() -> Tmux) -> Check {
@@ -65,14 +65,15 @@ fn judge(osc: Osc, through: Through, ask: impl FnOnce() -> Tmux) -> Check {
 }
 
 /// Asks tmux. Before version 3.3 it has no such option, says nothing, and passes everything on.
-fn ask(mut tmux: Command) -> Tmux {
+fn ask(mut tmux: Command, patience: Duration) -> Tmux {
     let child = tmux
         .args(["show-options", "-Apqv", "allow-passthrough"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    match child.ok().and_then(answer).as_deref() {
+    let said = child.ok().and_then(|child| answer(child, patience));
+    match said.as_deref() {
         Some("on" | "all" | "") => Tmux::PassesOn,
         Some("off") => Tmux::Keeps,
         Some(_) | None => Tmux::Unknown,
@@ -80,7 +81,7 @@ fn ask(mut tmux: Command) -> Tmux {
 }
 
 /// What it prints, if it ends well and in time.
-fn answer(mut child: Child) -> Option<String> {
+fn answer(mut child: Child, patience: Duration) -> Option<String> {
     let output = child.stdout.take()?;
     let (sender, answers) = sync_channel(1);
     let read = move || {
@@ -90,7 +91,7 @@ fn answer(mut child: Child) -> Option<String> {
         let _ = sender.send(is_read.then_some(text));
     };
     let reads = thread::start("tmux", read);
-    let text = reads.ok().and_then(|_| answers.recv_timeout(PATIENCE).ok());
+    let text = reads.ok().and_then(|_| answers.recv_timeout(patience).ok());
     if text.is_none() {
         let _ = child.kill();
     }
@@ -102,6 +103,9 @@ fn answer(mut child: Child) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Against hanging only.
+    const LONG: Duration = Duration::from_secs(60);
 
     fn told(through: Through, tmux: Tmux) -> (Outcome, String, Option<String>) {
         let check = judge(Osc::Nine, through, || tmux);
@@ -142,7 +146,7 @@ mod tests {
             let text = format!("[ \"$0 $*\" = \"{expected}\" ] || exit 9; {body}");
             let mut command = Command::new("sh");
             command.args(["-c", &text]);
-            ask(command)
+            ask(command, LONG)
         };
         for (body, told) in [
             ("echo on", Tmux::PassesOn),
@@ -155,6 +159,6 @@ mod tests {
         ] {
             assert_eq!(script(body), told, "{body}");
         }
-        assert_eq!(ask(Command::new("/nowhere/tmux")), Tmux::Unknown);
+        assert_eq!(ask(Command::new("/nowhere/tmux"), LONG), Tmux::Unknown);
     }
 }
