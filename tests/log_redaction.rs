@@ -8,7 +8,7 @@ mod simulated;
 
 use std::fmt::Write;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -16,6 +16,10 @@ use securechat::proto::EndpointConfig;
 use securechat::sim::{NodeId, Pair};
 use simulated::secs;
 use tracing::Level;
+
+/// One log at a time: `tracing` remembers for the whole process which lines somebody wants, and where two begin to log at
+/// the same moment it may remember what only the first has said.
+static TURN: Mutex<()> = Mutex::new(());
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -40,6 +44,7 @@ fn named(name: &str) -> EndpointConfig {
 
 /// Talks for ten minutes, with a rekey, a roam and a goodbye; returns the log and the pair.
 fn logged(level: Level) -> (String, Pair) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
