@@ -38,7 +38,8 @@ fn a_disk_that_refuses_ends_a_listener_which_then_misses_nothing() {
     const LINES: usize = 20;
     let (alice, bob) = Home::friends();
     bob.run(&["send", "alice", "makes the store", "--no-wait"]);
-    let listen = with_little_room(&bob, &["listen", "127.0.0.1:0"]);
+    let place = free_port().to_string();
+    let listen = with_little_room(&bob, &["listen", &place]);
     let mut listener = Program::start(listen);
     let address = crate::home::listening(&mut listener);
     let mut caller = alice.connect("bob", address, &["--retry", "--linger", "60s"]);

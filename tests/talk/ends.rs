@@ -150,7 +150,7 @@ fn a_caller_that_retries_is_there_before_the_listener() {
 #[test]
 fn a_caller_that_retries_comes_back_when_the_listener_does() {
     let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
+    let (mut listener, address) = bob.listen_to_return(&[]);
     let mut caller = alice.connect("bob", address, &["--retry"]);
     check(&mut caller, &mut listener);
     listener.signal(rustix::process::Signal::TERM);

@@ -3,7 +3,8 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -97,6 +98,11 @@ impl Home {
         (program, address)
     }
 
+    /// Listens on a port that nobody takes while its program is gone for a moment.
+    pub(crate) fn listen_to_return(&self, args: &[&str]) -> (Program, SocketAddr) {
+        self.listen_at(&free_port().to_string(), args)
+    }
+
     /// Connects to a saved peer.
     pub(crate) fn connect(&self, name: &str, address: SocketAddr, args: &[&str]) -> Program {
         let address = address.to_string();
@@ -126,7 +132,7 @@ pub(crate) struct Talk {
 
 impl Talk {
     pub(crate) fn between(alice: &Home, bob: &Home) -> Self {
-        let (mut listener, address) = bob.listen(&[]);
+        let (mut listener, address) = bob.listen_to_return(&[]);
         let mut caller = alice.connect("bob", address, &[]);
         caller.told("secure: bob");
         listener.told("secure: alice");
@@ -151,10 +157,24 @@ pub(crate) fn check(one: &mut Program, other: &mut Program) {
     one.said("loud and clear");
 }
 
-/// A port that nobody uses.
+/// A port that nobody uses, nor comes to use as long as this process lives: the system gives higher ones to whoever
+/// wants any, and the same one is never told twice.
 pub(crate) fn free_port() -> SocketAddr {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.local_addr().unwrap()
+    /// What is far enough from the usual port, and below those of the system's choice.
+    const FIRST: u16 = 12_000;
+    const COUNT: u32 = 20_000;
+    /// Others may run the same tests on this machine.
+    const OF_EACH_PROCESS: u32 = 64;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = process::id().wrapping_mul(OF_EACH_PROCESS);
+    loop {
+        let number = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = FIRST + u16::try_from(number).unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// The program with nothing of the tester's own settings.

@@ -67,11 +67,11 @@ impl Cast {
         Self::start(&self.alice, "closed.log", level, &args)
             .end()
             .failed(3, "SC07");
-        let strict = ["listen", "127.0.0.1:0", "--nickname", NICKNAMES[1]];
+        let there = free_port().to_string();
+        let strict = ["listen", &there, "--nickname", NICKNAMES[1]];
         let mut bob = Self::start(&self.bob, "bob.log", level, &strict);
         let address = listening(&mut bob);
         self.places.push(address.port().to_string());
-        let there = address.to_string();
         let key = self.bob.key();
         let stranger = ["connect", "--peer-key", &key, &there, "--nickname"];
         let stranger = [&stranger[..], &NICKNAMES[2..]].concat();

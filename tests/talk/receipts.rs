@@ -11,7 +11,7 @@ use crate::waiting::{numbers, once};
 fn a_pipe_that_is_longer_than_the_outbox_is_read_as_its_lines_are_delivered() {
     const LINES: usize = 1_560;
     let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
+    let (mut listener, address) = bob.listen_to_return(&[]);
     let mut caller = alice.connect("bob", address, &["--linger", "20s"]);
     check(&mut caller, &mut listener);
     listener.kill();
@@ -101,7 +101,7 @@ fn what_a_full_disk_does_not_take_has_no_receipt() {
 fn a_listener_that_is_killed_in_the_middle_and_starts_again_misses_nothing() {
     const LINES: usize = 600;
     let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
+    let (mut listener, address) = bob.listen_to_return(&[]);
     let mut caller = alice.connect("bob", address, &["--linger", "20s"]);
     caller.told("secure: bob");
     let text: Vec<String> = (0..LINES).map(|n| format!("line {n}")).collect();

@@ -16,7 +16,7 @@ fn talking() -> (Person, Program, SocketAddr, Home, Home) {
 
 fn talking_with(options: &[&str]) -> (Person, Program, SocketAddr, Home, Home) {
     let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
+    let (mut listener, address) = bob.listen_to_return(&[]);
     let address_text = address.to_string();
     let connect = [&["connect", "bob", &address_text], options].concat();
     let mut person = Person::starts(&alice, &connect);
