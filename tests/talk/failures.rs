@@ -45,7 +45,14 @@ fn an_address_of_another_machine_cannot_be_listened_on() {
 fn a_host_that_does_not_exist_is_not_found() {
     let (alice, _bob) = Home::friends();
     // RFC 6761 §6.4: this name never exists. Without a network the resolver says something else.
-    let ended = alice.attempt(&["connect", "bob", "no-such-host.invalid:7419"]);
+    let call = [
+        "connect",
+        "bob",
+        "no-such-host.invalid:7419",
+        "--timeout",
+        "10s",
+    ];
+    let ended = alice.attempt(&call);
     ended.failed(3, "SC13");
     let title = "error: cannot find the host \"no-such-host.invalid\"  [SC13]\n";
     assert!(ended.transcript.contains(title), "{}", ended.transcript);

@@ -55,6 +55,7 @@ impl Home {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = program();
         command.arg("--home").arg(self.0.path()).args(args);
+        command.args(patience(args));
         command
     }
 
@@ -114,6 +115,20 @@ impl Home {
         let (key, address) = (other.key(), address.to_string());
         self.start(&[&["connect", "--peer-key", &key, &address], args].concat())
     }
+}
+
+/// What the program waits for in seconds, unless it is told for how long, a busy machine may take longer for.
+fn patience(args: &[&str]) -> Vec<&'static str> {
+    let has = |word: &str| args.contains(&word);
+    let ways = [
+        ("connect", "--timeout"),
+        ("connect", "--linger"),
+        ("listen", "--linger"),
+    ];
+    let ways = ways
+        .into_iter()
+        .filter(|(command, flag)| has(command) && !has(flag));
+    ways.flat_map(|(_, flag)| [flag, "60s"]).collect()
 }
 
 /// Where a program says that it listens.

@@ -11,7 +11,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 
 use crate::home::Home;
-use crate::program::Program;
+use crate::program::{Program, until};
 use crate::terminal::{open_pair, start_on};
 use crate::vt::Vt;
 
@@ -91,11 +91,14 @@ fn ten_conversations_are_open_at_once() {
     for (_, listener) in &mut others {
         listener.told("secure: me");
     }
-    while connected(&home) < CONVERSATIONS {
-        vt.feed(&screen.output(start, "ten conversations"));
-    }
+    until("ten conversations", || {
+        screen.is_read(Duration::ZERO);
+        (connected(&home) == CONVERSATIONS).then_some(())
+    });
     let pid = screen.pid();
-    let _ = screen.unread();
+    if !screen.unread().is_empty() {
+        vt.feed(&screen.output(Instant::now(), "what has come"));
+    }
     let (before, begun) = (processor_times(pid), Instant::now());
     screen.is_read(rest());
     let (used, passed) = (used(&before, &processor_times(pid)), begun.elapsed());

@@ -63,7 +63,7 @@ impl Cast {
         let nobody = free_port();
         self.places.push(nobody.port().to_string());
         let nowhere = nobody.to_string();
-        let args = ["connect", "bob", &nowhere, "--timeout", "1s"];
+        let args = ["connect", "bob", &nowhere, "--timeout", "3s"];
         Self::start(&self.alice, "closed.log", level, &args)
             .end()
             .failed(3, "SC07");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::common::skipped;
 
 /// Against hanging only: a busy machine may take long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a promised time may be exceeded by on a busy machine.
 const SLACK: Duration = Duration::from_millis(1_500);
@@ -377,7 +377,8 @@ impl Program {
     pub(crate) fn stops(&self) {
         use rustix::process::{Pid, WaitOptions, waitpid};
         let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
-        let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+        let options = WaitOptions::UNTRACED | WaitOptions::NOHANG;
+        let (_, status) = until("its stop", || waitpid(Some(pid), options).unwrap());
         assert!(status.stopped(), "{status:?}");
     }
 
@@ -471,6 +472,7 @@ pub(crate) fn until<R>(what: &str, mut attempt: impl FnMut() -> Option<R>) -> R 
             start.elapsed() < PATIENCE,
             "{what} did not come within {PATIENCE:?}"
         );
+        thread::yield_now();
     }
 }
 

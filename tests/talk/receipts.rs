@@ -12,7 +12,7 @@ fn a_pipe_that_is_longer_than_the_outbox_is_read_as_its_lines_are_delivered() {
     const LINES: usize = 1_560;
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen_to_return(&[]);
-    let mut caller = alice.connect("bob", address, &["--linger", "20s"]);
+    let mut caller = alice.connect("bob", address, &[]);
     check(&mut caller, &mut listener);
     listener.kill();
     let line = |n: usize| format!("line {n} {}", "x".repeat(990));
@@ -102,7 +102,7 @@ fn a_listener_that_is_killed_in_the_middle_and_starts_again_misses_nothing() {
     const LINES: usize = 600;
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen_to_return(&[]);
-    let mut caller = alice.connect("bob", address, &["--linger", "20s"]);
+    let mut caller = alice.connect("bob", address, &[]);
     caller.told("secure: bob");
     let text: Vec<String> = (0..LINES).map(|n| format!("line {n}")).collect();
     caller.say(&text[..LINES / 2].join("\n"));

@@ -11,12 +11,12 @@ use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
 use securechat::tui::Terminal;
 
 use crate::home::Home;
-use crate::program::{Ended, Program, hears_hangups};
+use crate::program::{Ended, PATIENCE, Program, hears_hangups, until};
 use crate::terminal::{open_pair, start_on};
 use crate::vt::Vt;
 
-/// How long a process has to end that nobody reads.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it takes at most to fill a terminal that nobody reads.
+const TO_FILL: Duration = Duration::from_secs(2);
 
 /// A person in front of a screen.
 pub(crate) struct Person {
@@ -240,7 +240,7 @@ fn a_signal_ends_a_screen_whose_terminal_takes_nothing() {
         if asked.is_none() {
             ours.write_all(b"\x0c").unwrap();
         }
-        if start.elapsed() > PATIENCE / 10 {
+        if start.elapsed() > TO_FILL {
             // The first asks; one more and the handler alone would end it.
             let _ = asked.get_or_insert_with(|| kill_process(pid, Signal::TERM));
         }
@@ -512,10 +512,10 @@ fn a_command_is_told_of_a_message_that_nobody_sees_and_no_more_than_it_may_know(
     listener.presses("\u{1b}[O");
     caller.says("the secret");
     listener.sees("alice    the secret");
-    let start = Instant::now();
-    while !seen.exists() {
-        listener.program.output(start, "the command to be run");
-    }
+    until("the command to be run", || {
+        listener.program.is_read(Duration::from_millis(20));
+        seen.exists().then_some(())
+    });
     let told = std::fs::read_to_string(&seen).unwrap();
     assert_eq!(told, "message from alice\n");
 }

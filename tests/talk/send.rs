@@ -7,7 +7,7 @@ use securechat::chat::{self, State, Update};
 use securechat::proto::Event;
 
 use crate::home::{Home, free_port};
-use crate::program::{Program, within};
+use crate::program::{PATIENCE, Program, within};
 use crate::rude::Rude;
 use crate::wire::Wire;
 
@@ -83,11 +83,11 @@ fn without_a_text_nothing_is_read_and_nothing_is_sent() {
 fn a_closed_port_is_named_when_the_time_is_over() {
     let (alice, _bob) = Home::friends();
     let address = free_port().to_string();
-    let sender = send(&alice, &address, &["hello", "--wait", "1s"]);
-    let ended = within(Duration::from_secs(1), || sender.end());
+    let sender = send(&alice, &address, &["hello", "--wait", "3s"]);
+    let ended = within(Duration::from_secs(3), || sender.end());
     ended.failed(6, "SC14");
     for words in [
-        "not delivered to bob within 1 s",
+        "not delivered to bob within 3 s",
         "It never left this machine.",
         &format!("Nothing is listening at {address}:"),
     ] {
@@ -119,7 +119,7 @@ fn what_was_sent_and_not_confirmed_may_have_arrived() {
     let command = bob.command(&["listen", "127.0.0.1:0"]);
     let (mut listener, _stuck) = Program::with_stuck_reader(command);
     let address = crate::home::listening(&mut listener);
-    let sender = send(&alice, &address.to_string(), &["hello", "--wait", "1s"]);
+    let sender = send(&alice, &address.to_string(), &["hello", "--wait", "5s"]);
     let ended = sender.end();
     ended.failed(6, "SC14");
     assert!(
@@ -157,7 +157,10 @@ fn a_message_goes_through_a_storm() {
     let (mut listener, address) = bob.listen(&[]);
     let wire = Wire::to(address);
     wire.storm(11);
-    let ended = send(&alice, &wire.address().to_string(), &["through the storm"]).end();
+    let way = wire.address().to_string();
+    let mut sender = send(&alice, &way, &["through the storm", "--wait", "90s"]);
+    sender.wait_up_to(PATIENCE * 2);
+    let ended = sender.end();
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
     listener.said("\talice\tthrough the storm");
 }
