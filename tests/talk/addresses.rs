@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket}
 
 use crate::common::skipped;
 use crate::home::{Home, check, free_port, listening};
+use crate::programs;
 
 /// Whether this machine has IPv6; says so if it has not.
 fn has_ipv6() -> bool {
@@ -100,6 +101,16 @@ fn a_family_can_be_chosen() {
     check(&mut caller, &mut listener);
     caller.leave();
     alice.connect("bob", local, &["-6"]).end().failed(3, "SC13");
+}
+
+/// Each looked whether the usual port was free, and took it a moment later, when another one had it.
+#[test]
+fn programs_that_start_at_once_have_a_port_each() {
+    let homes = [(); 6].map(|()| Home::new());
+    let mut programs = homes.each_ref().map(|home| home.start(&["--json"]));
+    let ports = programs.each_mut().map(|it| programs::listening(it).port());
+    let different: BTreeSet<u16> = ports.into_iter().collect();
+    assert_eq!(different.len(), ports.len(), "{ports:?}");
 }
 
 #[test]

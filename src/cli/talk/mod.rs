@@ -128,7 +128,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
 /// # Errors
 /// Whatever ends it; SC01 if there is no identity yet.
 pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
-    let bind = context.config.listen.map_or_else(free_port, Bind::At);
+    let bind = context.config.listen.map_or(usual(DEFAULT_PORT), Bind::At);
     let config = EndpointConfig {
         trust: trust(None, context)?,
         nickname: nickname(None, context),
@@ -137,7 +137,10 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
     };
     let profile = Profile::open(context, bind)?;
     let goal = Goal::Listen { once: None };
-    let network = Network::start(profile, bind, config, None)?;
+    let network = match context.config.listen {
+        Some(_) => Network::start(profile, bind, config, None)?,
+        None => Network::start_on(profile, usual_socket, config, None)?,
+    };
     let mut conversation = converse(network, goal, LINGER, context)?;
     conversation.call_everybody();
     announce(&mut conversation)?;
@@ -182,17 +185,22 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     conversation.run()
 }
 
-/// The usual port, or any if another program has it: a second identity on one machine can call, and be called
-/// at the port that is shown.
-fn free_port() -> Bind {
-    let at = |port| Bind::Everywhere {
+const fn usual(port: u16) -> Bind {
+    Bind::Everywhere {
         port,
         family: Family::Any,
-    };
-    match Socket::bind(at(DEFAULT_PORT)) {
-        Err(error) if error.kind() == ErrorKind::AddrInUse => at(0),
-        Ok(_) | Err(_) => at(DEFAULT_PORT),
     }
+}
+
+/// The usual port, or any if another program has it: a second identity on one machine can call, and be called
+/// at the port that is shown.
+fn usual_socket() -> Result<Socket, Error> {
+    let bind = |port| Socket::bind(usual(port)).map_err(|error| (port, error));
+    let bound = match bind(DEFAULT_PORT) {
+        Err((_, error)) if error.kind() == ErrorKind::AddrInUse => bind(0),
+        bound => bound,
+    };
+    bound.map_err(|(port, error)| cannot_bind(usual(port), &error))
 }
 
 /// Says where we listen, and what others have to type.

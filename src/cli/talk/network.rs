@@ -57,8 +57,22 @@ impl Network {
     /// # Errors
     /// SC12 or SC25; whatever else the system or the profile refuses.
     pub(super) fn start(
-        mut profile: Profile,
+        profile: Profile,
         bind: Bind,
+        config: EndpointConfig,
+        stranger: Option<&KeyOffer>,
+    ) -> Result<Self, Error> {
+        let socket = || Socket::bind(bind).map_err(|error| cannot_bind(bind, &error));
+        Self::start_on(profile, socket, config, stranger)
+    }
+
+    /// As [`Network::start`], on this socket.
+    ///
+    /// # Errors
+    /// What the socket fails with; as [`Network::start`].
+    pub(super) fn start_on(
+        mut profile: Profile,
+        socket: impl FnOnce() -> Result<Socket, Error>,
         config: EndpointConfig,
         stranger: Option<&KeyOffer>,
     ) -> Result<Self, Error> {
@@ -68,7 +82,7 @@ impl Network {
             meet(&mut profile, &mut messenger, offer)?;
         }
         let own = messenger.endpoint().id();
-        let socket = Socket::bind(bind).map_err(|error| cannot_bind(bind, &error))?;
+        let socket = socket()?;
         let (sender, inputs) = channel();
         let wake = sender.clone();
         let notify = Box::new(move || {
