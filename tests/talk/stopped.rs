@@ -1,5 +1,6 @@
 //! A screen whose process is stopped, by its own Ctrl+Z or by others.
 
+use std::fs;
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,6 +9,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
 use serde_json::Value;
 
 use crate::home::Home;
+use crate::program::until;
 use crate::screen::{Person, is_given_back, two};
 use crate::vt::Vt;
 
@@ -25,9 +27,23 @@ fn goes_on(person: &mut Person, drawn: &str) {
     person.vt = Vt::new(80, 24);
     person.program.signal(Signal::CONT);
     person.sees(drawn);
-    assert!(person.vt.modes.contains("?1049"), "{:?}", person.vt.modes);
-    let modes = person.modes().local_modes;
-    assert!(!modes.contains(LocalModes::ECHO) && !modes.contains(LocalModes::ICANON));
+    // Whoever hears late that it goes on takes the terminal over once more.
+    person.waits("the screen", |vt| vt.modes.contains("?1049"));
+    let cooked = LocalModes::ECHO | LocalModes::ICANON;
+    until("its modes", || {
+        (!person.modes().local_modes.intersects(cooked)).then_some(())
+    });
+    // Of a signal to stop that comes before it has looked at this one it might not hear.
+    let pid = person.program.pid();
+    until("its rest", || is_at_rest(pid, "job control").then_some(()));
+}
+
+/// Whether a thread of this name waits for something.
+fn is_at_rest(pid: u32, name: &str) -> bool {
+    let (name, state) = (format!("Name:\t{name}\n"), "\nState:\tS");
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let mut told = threads.filter_map(|it| fs::read_to_string(it.ok()?.path().join("status")).ok());
+    told.any(|status| status.starts_with(&name) && status.contains(state))
 }
 
 #[test]
@@ -42,10 +58,7 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     person.presses("\u{1a}");
     has_given_back(&mut person);
     goes_on(&mut person, "> half a thought");
-    assert!(
-        person.vt.modes.contains("?1000"),
-        "the mouse is on as before"
-    );
+    person.waits("the mouse, as before", |vt| vt.modes.contains("?1000"));
 }
 
 /// `kill -TSTP` stopped it with the screen on the terminal, and the shell in its modes.
