@@ -86,6 +86,9 @@ fn the_newest_message_stays_above_the_line_at_every_size_down_to_the_smallest() 
     // Of a key and a resize at one moment, crossterm keeps the key back until the next one.
     alice.program.is_read(MOMENT);
     alice.resizes(80, 24);
+    alice.sees("> half");
+    // That the window has the keyboard, which it had, is such a next one.
+    alice.presses("\u{1b}[I");
     alice.sees("> half!");
     alice.sees("message 30");
 }

@@ -36,14 +36,15 @@ fn what_was_said_in_an_earlier_run_is_there_again() {
     talk.says("/quit");
     assert_eq!(talk.ends().0.code, Some(0));
     let mut again = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
-    again.sees("secure: bob");
-    let text = again.vt.text();
     let wanted = [
         "✓✓ me       did the backup",
         "bob      yes, 41",
         "secure: bob",
     ];
-    assert!(are_in_order(&text, &wanted), "{text}");
+    again.waits("all of them in order", |vt| {
+        are_in_order(&vt.text(), &wanted)
+    });
+    let text = again.vt.text();
     assert!(
         !text.contains("(again)") && !text.contains("── new ──"),
         "{text}"
@@ -58,7 +59,7 @@ fn read_unread_and_waiting_messages_stand_in_the_order_in_which_they_were_said()
     let (mut listener, address) = bob.listen(&[]);
     let mut talk = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
     talk.sees("secure: bob");
-    talk.presses("\u{1b}[O");
+    talk.looks_away();
     listener.say("first, which nobody reads");
     talk.sees("bob      first");
     talk.says("second, which arrives");

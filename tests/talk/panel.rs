@@ -15,7 +15,10 @@ fn opens(person: &mut Person) {
 
 /// The four words that somebody sees.
 fn words(person: &mut Person) -> String {
-    person.sees("[M] they match");
+    // Of a picture the last rows may come a moment later.
+    person.waits("the whole panel", |vt| {
+        vt.text().contains("[M] they match") && left(vt).is_some()
+    });
     let text = person.vt.text();
     let after = text.split("Both of you see:").nth(1).unwrap();
     let words = after.lines().map(str::trim).find(|line| !line.is_empty());
@@ -34,6 +37,7 @@ fn left(vt: &Vt) -> Option<u32> {
 
 /// Waits until so many whole seconds have passed on the panel: its clock shows those that have begun.
 fn passes(person: &mut Person, seconds: u32) {
+    person.waits("the clock of the panel", |vt| left(vt).is_some());
     let before = left(&person.vt).unwrap();
     person.waits("the clock of the panel", |vt| {
         left(vt).is_some_and(|now| now + seconds < before)

@@ -135,8 +135,9 @@ fn the_cursor_of_the_terminal_stands_where_the_next_letter_goes() {
     alice.sees("bob      are you there?");
     stands(&mut alice, (2, LAST));
     alice.presses("\u{13}");
-    alice.sees("F1 help");
-    assert!(alice.vt.modes.contains("?25"), "it is hidden");
+    alice.waits("the cursor, which is not hidden", |vt| {
+        vt.text().contains("F1 help") && vt.modes.contains("?25")
+    });
 }
 
 /// Waits until the cursor is there, and shown.
@@ -151,8 +152,7 @@ fn a_receipt_goes_before_anybody_has_looked_and_looking_tells_nobody() {
     let (mut alice, mut bob, _a, _b) = two();
     alice.sees("secure: bob");
     bob.sees("secure: alice");
-    // Another window has the keyboard.
-    bob.presses("\u{1b}[O");
+    bob.looks_away();
     alice.says("psst");
     alice.sees("✓✓ me       psst");
     let title = |vt: &Vt| vt.commands.last().cloned();
