@@ -275,11 +275,13 @@ fn a_message_waits_for_pings_of_the_same_identity_and_pings_for_a_message() {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);
     let address = address.to_string();
-    let fast = ["--interval", "100ms", "-c", "5"];
-    let mut pings = alice.start(&[&["ping", "bob", &address], &fast[..]].concat());
+    let args = ["ping", "bob", &address, "--interval", "100ms", "-c"];
+    let mut pings = alice.start(&[&args[..], &["200"]].concat());
     pings.said("seq=1 time=");
-    let mut sender = send(&alice, &address, &["after the pings"]);
+    let mut sender = send(&alice, &address, &["after the pings", "--wait", "60s"]);
     sender.told("another securechat command has this identity open; waiting for it");
+    #[cfg(unix)]
+    pings.signal(rustix::process::Signal::INT);
     assert_eq!(pings.end().code, Some(0));
     assert_eq!(sender.end().code, Some(0));
     listener.said("\talice\tafter the pings");
@@ -287,7 +289,7 @@ fn a_message_waits_for_pings_of_the_same_identity_and_pings_for_a_message() {
     let hole = silent.local_addr().unwrap().to_string();
     let mut sender = send(&alice, &hole, &["into the void", "--wait", "1s"]);
     sender.told("connecting to bob");
-    let pings = alice.start(&[&["ping", "bob", &address], &fast[..]].concat());
+    let pings = alice.start(&[&args[..], &["5"]].concat());
     sender.end().failed(6, "SC14");
     assert_eq!(pings.end().code, Some(0));
 }
@@ -298,7 +300,8 @@ fn a_conversation_waits_for_a_message_on_its_way() {
     let (_listener, address) = bob.listen(&[]);
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let hole = silent.local_addr().unwrap().to_string();
-    let mut sender = send(&alice, &hole, &["into the void", "--wait", "1s"]);
+    // For less than others wait for it.
+    let mut sender = send(&alice, &hole, &["into the void", "--wait", "3s"]);
     sender.told("connecting to bob");
     let mut chat = alice.connect("bob", address, &[]);
     chat.told("waiting for it");

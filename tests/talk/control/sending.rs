@@ -146,12 +146,13 @@ fn what_another_program_sends_while_this_one_leaves_is_kept() {
     let mut client = Client::of(&alice);
     let say = |text: &str| json!({ "peer": "bob", "text": text });
     client.ask("send", &say("first"));
-    // It stays for a second, since something is not delivered.
-    client.ask("quit", &json!({}));
+    // It stays for a second, since something is not delivered; by then it has both.
+    client.request("quit", &json!({}));
     client.request(
         "send",
         &json!({ "peer": "bob", "text": "second", "wait_ms": 60_000 }),
     );
+    assert_eq!(client.read()["result"], json!({}), "it quits");
     assert_eq!(client.answer()["error"]["data"]["code"], "SC14");
     program.end();
     let shown = alice.run(&["status"]).rest;
