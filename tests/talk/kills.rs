@@ -55,6 +55,8 @@ struct Side {
     /// Whether this program has said that the session stands.
     is_secure: bool,
     typed: u64,
+    /// How much of that former programs were told.
+    typed_before: u64,
     /// What the program said that it had accepted.
     accepted: BTreeSet<u64>,
     delivered: BTreeSet<u64>,
@@ -74,6 +76,7 @@ impl Side {
             program: None,
             is_secure: false,
             typed: 0,
+            typed_before: 0,
             accepted: BTreeSet::new(),
             delivered: BTreeSet::new(),
             numbers: BTreeMap::new(),
@@ -88,6 +91,7 @@ impl Side {
         let args = ["connect", self.other, &address, "--bind", &own, "--retry"];
         self.numbers.clear();
         self.is_secure = false;
+        self.typed_before = self.typed;
         self.program = Some(Program::typed_at(self.home.command(&args)));
     }
 
@@ -163,6 +167,11 @@ impl Side {
             let text = self.numbers.remove(&number);
             self.delivered.extend(text.expect("it was not open"));
         }
+    }
+
+    /// Whether this program has accepted all that it was told.
+    fn is_heard(&self) -> bool {
+        (self.typed_before..self.typed).all(|number| self.accepted.contains(&number))
     }
 
     /// What was printed of the other's messages, each once, in the order of the first time.
@@ -248,6 +257,7 @@ impl Pair {
             let is_over = |at: usize| {
                 let (side, shown) = (&self.sides[at], self.sides[1 - at].first_shown());
                 side.is_secure
+                    && side.is_heard()
                     && side.numbers.is_empty()
                     && side.accepted.iter().all(|it| shown.contains(it))
             };
@@ -271,7 +281,8 @@ impl Pair {
                 .iter()
                 .filter(|it| !shown.contains(it))
                 .collect();
-            format!("{missing:?} did not arrive, {:?} are open; ", side.numbers)
+            let (open, typed) = (&side.numbers, side.typed_before..side.typed);
+            format!("{missing:?} did not arrive, {open:?} are open, {typed:?} were typed; ")
         };
         of(0) + &of(1)
     }
