@@ -45,7 +45,7 @@ fn a_new_address_and_a_way_in_one_direction_are_told_with_their_reasons() {
     let (alice, bob) = Home::friends();
     let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
     listener.sees("listening on 127.0.0.1:");
-    let mut wire = Wire::to(address_on(&listener));
+    let mut wire = Wire::to(address_on(&mut listener));
     let mut caller = alice.connect("bob", wire.address(), &["--json"]);
     event(&mut caller, "secure");
     listener.sees("secure: alice");

@@ -190,7 +190,7 @@ fn a_panel_that_is_open_when_somebody_connects_asks_for_the_words() {
     let (alice, bob) = Home::friends();
     let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     person.sees("listening on 127.0.0.1:");
-    let address = address_on(&person);
+    let address = address_on(&mut person);
     opens(&mut person);
     person.sees("No words can be compared: ");
     person.sees("[Alt+V] ask now");

@@ -143,15 +143,20 @@ pub(crate) fn two() -> (Person, Person, Home, Home) {
     let (alice, bob) = Home::friends();
     let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
     listener.sees("listening on 127.0.0.1:");
-    let address = address_on(&listener);
+    let address = address_on(&mut listener);
     let caller = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
     (caller, listener, alice, bob)
 }
 
-pub(crate) fn address_on(person: &Person) -> SocketAddr {
-    let text = person.vt.text();
-    let after = text.split("listening on ").nth(1).unwrap();
-    after.split('/').next().unwrap().parse().unwrap()
+/// Waits until the screen says where it listens, to the last digit.
+pub(crate) fn address_on(person: &mut Person) -> SocketAddr {
+    let place = |vt: &Vt| {
+        let text = vt.text();
+        let (address, _) = text.split_once("listening on ")?.1.split_once("/udp")?;
+        address.parse().ok()
+    };
+    person.waits("where it listens", |vt| place(vt).is_some());
+    place(&person.vt).unwrap()
 }
 
 #[test]
@@ -271,7 +276,7 @@ fn hostile_text_does_nothing_to_a_real_terminal() {
     let (alice, bob) = Home::friends();
     let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
     listener.sees("listening on 127.0.0.1:");
-    let mut caller = alice.connect("bob", address_on(&listener), &[]);
+    let mut caller = alice.connect("bob", address_on(&mut listener), &[]);
     caller.told("secure: bob");
     caller.say("\u{1b}[2J\u{1b}]52;c;ZXZpbA==\u{7}\u{9b}31mred \u{202e}fdp.exe");
     // The emulator fails on any control that is not one of ours.
@@ -338,15 +343,11 @@ fn alone_it_shows_everybody_and_calls_them() {
 fn two_identities_on_one_machine_find_each_other() {
     let (alice, bob) = Home::friends();
     let mut first = Person::starts(&bob, &[]);
-    first.sees("listening on");
+    let usual = address_on(&mut first);
     let mut second = Person::starts(&alice, &[]);
-    second.sees("listening on");
-    let port = |person: &Person| {
-        let text = person.vt.text();
-        let after = text.split("listening on [::]:").nth(1).unwrap().to_owned();
-        after.split('/').next().unwrap().parse::<u16>().unwrap()
-    };
-    assert_ne!(port(&first), port(&second));
+    let other = address_on(&mut second);
+    assert!(usual.ip().is_unspecified() && usual.ip() == other.ip());
+    assert_ne!(usual.port(), other.port());
 }
 
 #[test]
@@ -367,7 +368,7 @@ fn a_stranger_is_let_in_by_a_command_and_a_letter() {
     let (alice, bob) = (Home::new(), Home::new());
     let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
     listener.sees("listening on 127.0.0.1:");
-    let mut caller = alice.call(&bob, address_on(&listener), &[]);
+    let mut caller = alice.call(&bob, address_on(&mut listener), &[]);
     listener.sees("an unknown key calls from 127.0.0.1:");
     listener.says("/add alice");
     listener.sees("Save this key as \"alice\" and talk to it?");
@@ -511,7 +512,7 @@ fn a_command_is_told_of_a_message_that_nobody_sees_and_no_more_than_it_may_know(
     std::fs::write(bob.path("config.toml"), config).unwrap();
     let mut listener = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
     listener.sees("listening on 127.0.0.1:");
-    let address = address_on(&listener);
+    let address = address_on(&mut listener);
     let mut caller = Person::starts(&alice, &["connect", "bob", &address.to_string()]);
     caller.sees("secure: bob");
     listener.sees("secure: alice");

@@ -17,7 +17,7 @@ fn what_was_written_to_a_key_that_was_replaced_goes_to_neither() {
     let (alice, bob) = Home::friends();
     let mut screen = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     screen.sees("listening on 127.0.0.1:");
-    let address = address_on(&screen);
+    let address = address_on(&mut screen);
     let mut former = bob.connect("alice", address, &[]);
     screen.sees("secure: bob");
     screen.presses("for one pair of eyes");
@@ -46,7 +46,7 @@ fn what_enter_has_given_to_one_key_never_goes_to_the_next() {
     let (alice, bob) = Home::friends();
     let mut screen = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     screen.sees("listening on 127.0.0.1:");
-    let address = address_on(&screen);
+    let address = address_on(&mut screen);
     screen.presses("for one pair of eyes");
     screen.sees("> for one pair of eyes");
     let heir = Home::new();
@@ -186,7 +186,7 @@ fn what_was_read_in_an_earlier_run_rings_nothing_at_the_next() {
     std::fs::write(alice.path("config.toml"), settings).unwrap();
     let mut screen = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     screen.sees("listening on 127.0.0.1:");
-    let mut caller = bob.connect("alice", address_on(&screen), &[]);
+    let mut caller = bob.connect("alice", address_on(&mut screen), &[]);
     caller.say("read long ago");
     screen.sees("[2 bob +1]");
     screen.presses("\u{1b}2");
@@ -198,7 +198,7 @@ fn what_was_read_in_an_earlier_run_rings_nothing_at_the_next() {
     let mut screen = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     screen.sees("listening on 127.0.0.1:");
     screen.sees("[2 bob]");
-    let mut caller = bob.connect("alice", address_on(&screen), &[]);
+    let mut caller = bob.connect("alice", address_on(&mut screen), &[]);
     caller.say("and this is new");
     screen.sees("[2 bob +1]");
     screen.waits("the bell", |vt| vt.bells > 0);
