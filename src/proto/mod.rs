@@ -4,6 +4,7 @@
 //! [`Endpoint`] is the way in; its documentation says who calls what.
 
 mod accept;
+mod admission;
 mod assembly;
 mod attempt;
 mod bulk;

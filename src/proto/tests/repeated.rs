@@ -73,6 +73,18 @@ fn a_message_1_is_sent_so_often_and_then_another_one_is_made() {
     assert_eq!(next_call(&mut a).0, second);
 }
 
+#[test]
+fn a_half_of_the_answer_to_one_sending_and_the_other_half_of_that_to_the_next_are_joined() {
+    let (mut a, mut b) = acquainted();
+    let first = call(&mut a, &b);
+    let answer = answers(&mut b, a.address, &first, now(1));
+    assert!(answers(&mut a, b.address, &answer[..1], now(1)).is_empty());
+    let (again, at) = next_call(&mut a);
+    let answer = answers(&mut b, a.address, &again, at);
+    answers(&mut a, b.address, &answer[1..2], at);
+    assert!(is_established(&a, &b, at));
+}
+
 /// As somebody on the way can answer, who sees the call.
 #[test]
 fn where_false_answers_left_no_room_there_is_room_again_for_the_answer_to_the_next_sending() {
