@@ -333,6 +333,33 @@ fn a_program_that_ends_ends_the_pings_with_their_sum() {
     assert!(ended.told.contains(words), "{}", ended.told);
 }
 
+/// Pings that were waited for were answered as wrong usage, with a code that keeps systemd from starting again.
+#[cfg(unix)]
+#[test]
+fn a_daemon_that_ends_ends_the_pings_with_how_they_went() {
+    let (alice, bob) = Home::friends();
+    let mut daemon = alice.start(&["daemon", "127.0.0.1:0"]);
+    let address = listening(&mut daemon);
+    let other = bob.connect("alice", address, &[]);
+    daemon.told("secure: bob");
+    let start = || alice.start(&[&["ping", "bob"], &FAST[..]].concat());
+    let mut answered = start();
+    answered.said("seq=1 time=");
+    other.signal(Signal::STOP);
+    answered.said("no answer after 0.5 s");
+    let mut unanswered = start();
+    unanswered.said("seq=2 no answer after 0.5 s");
+    daemon.signal(Signal::TERM);
+    for (ping, code) in [(answered, 0), (unanswered, 3)] {
+        let ended = ping.end();
+        assert_eq!(ended.code, Some(code), "{}", ended.transcript);
+        assert!(ended.rest.contains("--- bob ---"), "{}", ended.transcript);
+        let words = "not connected to bob: the program is about to end; nothing is tried";
+        assert!(ended.told.contains(words), "{}", ended.told);
+    }
+    other.signal(Signal::CONT);
+}
+
 #[test]
 fn a_ping_that_makes_no_sense_is_wrong_usage() {
     let alice = Home::new();

@@ -299,11 +299,12 @@ fn requests_behind_quit_are_told_that_they_come_too_late() {
         json!({ "cmd": "quit", "id": 1 }),
         json!({ "cmd": "status", "id": 3 }),
     );
-    program.say_together(&[quit, send, status].map(|it| it.to_string()));
+    let ping = json!({ "cmd": "ping", "id": 4, "peer": "bob" });
+    program.say_together(&[quit, send, status, ping].map(|it| it.to_string()));
     assert_eq!(event(&mut program, "answer")["id"], json!(1));
-    for id in [2, 3] {
+    for (id, code) in [(2, "SC40"), (3, "SC40"), (4, "SC43")] {
         let error = event(&mut program, "error");
-        assert_eq!((&error["id"], &error["code"]), (&json!(id), &json!("SC40")));
+        assert_eq!((&error["id"], &error["code"]), (&json!(id), &json!(code)));
     }
     let ended = program.end();
     assert_eq!(
@@ -373,7 +374,7 @@ fn requests_that_wait_at_the_end_are_answered() {
         let found = events.iter().find(|it| it["id"] == id);
         found.map(|it| it["code"].clone())
     };
-    assert_eq!(code(json!("ping")), Some(json!("SC40")));
+    assert_eq!(code(json!("ping")), Some(json!("SC43")));
     assert_eq!(code(json!(ROOM)), Some(json!("SC14")));
 }
 

@@ -9,7 +9,7 @@ use crate::cli::Error;
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::commands::PONG;
-use crate::cli::talk::conversation::requests::{Asked, about_to_end};
+use crate::cli::talk::conversation::requests::{ABOUT_TO_END, Asked};
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::request::Ping;
 use crate::id::PeerId;
@@ -137,7 +137,24 @@ impl Conversation {
     /// Answers those who still wait for an answer when the conversation is over.
     pub(super) fn answer_pings_left(&mut self) {
         for waiting in self.take_pinging(|_| true) {
-            self.answer(&waiting.asked, Err(about_to_end()));
+            let error = self.not_connected_any_more(waiting.peer);
+            self.answer(&waiting.asked, Err(error));
+        }
+    }
+
+    /// Why nobody is pinged any more: whoever has pinged until now looks at how it went so far.
+    pub(super) fn too_late_to_ping(&self, ping: &Ping) -> Error {
+        match self.peer_to_talk_to(&ping.peer) {
+            Ok(peer) => self.not_connected_any_more(peer),
+            Err(error) => error,
+        }
+    }
+
+    fn not_connected_any_more(&self, peer: PeerId) -> Error {
+        Error::NotConnected {
+            peer: self.peer(&peer),
+            reason: ABOUT_TO_END.into(),
+            next: "nothing is tried".into(),
         }
     }
 

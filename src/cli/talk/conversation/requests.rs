@@ -26,6 +26,8 @@ use crate::time::UnixTime;
 const PAGE: usize = 10_000;
 /// And their bytes; one comes in any case.
 const PAGE_BYTES: usize = 8 << 20;
+/// Why nothing is done any more.
+pub(super) const ABOUT_TO_END: &str = "the program is about to end";
 
 /// Who asked, and what the answer has to carry.
 #[derive(Clone, Debug)]
@@ -124,7 +126,8 @@ impl Conversation {
         if self.state.leaving.is_some() && call != Call::Hello && !is_of_another {
             let is_unsent = matches!(call, Call::Send(_));
             self.state.has_failed |= is_unsent && asked.is_of_standard_input();
-            self.answer(&asked, Err(about_to_end()));
+            let error = self.too_late(&call);
+            self.answer(&asked, Err(error));
             return Ok(None);
         }
         match call {
@@ -177,6 +180,15 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// Why this is not done by a program that is about to end.
+    fn too_late(&self, call: &Call) -> Error {
+        if let Call::Ping(ping) = call {
+            return self.too_late_to_ping(ping);
+        }
+        let reason = ABOUT_TO_END.into();
+        Error::BadRequest { reason }
     }
 
     /// Tells a new subscriber who waits for a decision since before.
@@ -499,12 +511,6 @@ impl Conversation {
             (From::Client(_), None) => {}
         }
     }
-}
-
-/// Why nothing is done any more.
-pub(super) fn about_to_end() -> Error {
-    let reason = "the program is about to end".into();
-    Error::BadRequest { reason }
 }
 
 fn overlong(len: usize) -> Unclear {
