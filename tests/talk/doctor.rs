@@ -385,11 +385,36 @@ fn a_program_that_is_stopped_is_told_from_a_socket_that_nobody_serves() {
     assert_eq!(stopped.code, Some(1), "{}", stopped.transcript);
     let (outcome, result) = line(&stopped, "control socket");
     assert_eq!(outcome, "FAIL", "{result}");
-    assert!(result.ends_with("run/ctl.sock: the program that serves it does not answer"));
+    assert!(
+        result.contains("run/ctl.sock: no answer came in time"),
+        "{result}"
+    );
     let goes_on = format!("kill -CONT {}", listener.pid());
     let told = &stopped.rest;
     assert!(
         told.contains(&goes_on) && !told.contains("remove"),
         "{told}"
     );
+}
+
+/// It was taken for one that was stopped, and the advice was to end it.
+#[cfg(unix)]
+#[test]
+fn a_program_whose_places_for_clients_are_taken_is_not_to_be_killed_first() {
+    use std::os::unix::net::UnixStream;
+    const PLACES: usize = 32;
+    let alice = Home::new();
+    let (listener, _) = alice.listen(&[]);
+    let client = |_| UnixStream::connect(alice.path("run/ctl.sock")).unwrap();
+    let mut clients: Vec<UnixStream> = (0..PLACES).map(client).collect();
+    let full = alice.attempt(&["doctor"]);
+    assert_eq!(full.code, Some(1), "{}", full.transcript);
+    let (outcome, result) = line(&full, "control socket");
+    let why = "it is busy, or has as many clients as it serves at a time";
+    assert!(outcome == "FAIL" && result.ends_with(why), "{result}");
+    let close = full.rest.find("close a client");
+    let kill = full.rest.find(&format!("kill {}", listener.pid()));
+    assert!(close.is_some() && close < kill, "{}", full.rest);
+    clients.pop();
+    alice.run(&["doctor"]);
 }

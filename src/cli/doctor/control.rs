@@ -125,21 +125,26 @@ fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) 
 }
 
 /// Somebody serves it, and says nothing: the socket is that of a program that lives, and stays.
-fn silent(patient: &Patient<'_>, path: &Path) -> Check {
-    let words = Safe::from(path) + ": the program that serves it does not answer";
-    let advice = match network::ours(patient).flatten() {
+fn silent(patient: &Patient<'_>, path: &Path, error: &io::Error) -> Check {
+    let words = Safe::from(path) + ": " + safe_line(&error.to_string());
+    Check::new(SOCKET, Outcome::Failed(ExitCode::Fixable), words)
+        .public("its program does not answer".to_owned())
+        .advice(wake_up(patient))
+}
+
+/// What makes a program answer: what harms it least comes first.
+fn wake_up(patient: &Patient<'_>) -> Safe {
+    let (go_on, end) = match network::ours(patient).flatten() {
         Some(pid) => {
             let go_on = Suggestion::of("kill", ["-CONT".into(), Safe::from(pid)]);
             let end = Suggestion::of("kill", [Safe::from(pid)]);
-            let go_on =
-                Safe::from("if it was stopped, let it go on: ") + patient.out.command(&go_on);
-            go_on + "; else wait, or end it: " + patient.out.command(&end)
+            let [go_on, end] = [go_on, end].map(|it| Safe::from(": ") + patient.out.command(&it));
+            (go_on, end)
         }
-        None => "if it was stopped, let it go on; else wait, or end it".into(),
+        None => Default::default(),
     };
-    Check::new(SOCKET, Outcome::Failed(ExitCode::Fixable), words)
-        .public("its program does not answer".to_owned())
-        .advice(advice)
+    let words = Safe::from("wait, or close a client of it; if it was stopped, let it go on");
+    words + go_on + "; if nothing else helps, end it" + end
 }
 
 /// Asks whoever serves it who that is.
@@ -148,7 +153,9 @@ fn answer(patient: &Patient<'_>, path: &Path, mut connection: Connection, own: &
     let hello = match asked {
         Ok(Ok(hello)) => hello,
         Ok(Err(refusal)) => return failed(path, &io::Error::other(refusal.message)),
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => return silent(patient, path),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            return silent(patient, path, &error);
+        }
         Err(error) => return failed(path, &error),
     };
     let text = |name: &str| hello.get(name).and_then(Value::as_str).unwrap_or("?");
