@@ -1,15 +1,18 @@
 //! The files of an identity: the secret key, and its public half beside it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::atomic::{
-    Staged, create_new, create_parent, keep_old, read_checked, remove, replace, with_suffix,
+    Staged, create_new, create_parent, keep_old, read_bounded, read_checked, remove, replace,
+    with_suffix,
 };
 use super::error::{Error, ErrorKind, Operation};
 use super::key_file::{KeyFile, PUBLIC_KEY_GIVEN};
-use super::key_text::{KeyOffer, key_text};
+use super::key_text::{KeyOffer, is_secret, key_text};
 use super::os;
 use super::passphrase::Passphrase;
 use super::permissions::{Access, check_parents};
@@ -31,24 +34,42 @@ pub fn public_path(path: &Path) -> PathBuf {
 /// `NoIdentity`, `UnsafePermissions`, `WrongOwner`, `UnsafeDirectory`, `Malformed`, `LinkToNothing`, `Io`.
 pub fn load_identity(path: &Path) -> Result<KeyFile, Error> {
     let content = read_checked(path, Access::Owner).map_err(|error| {
-        let kind = if error.is_missing() {
-            ErrorKind::NoIdentity
-        } else if is_public_key(path, &error) {
-            let reason = PUBLIC_KEY_GIVEN;
-            ErrorKind::Malformed { reason }
-        } else {
-            return error;
-        };
-        Error::new(path, Operation::Read, kind)
+        if error.is_missing() {
+            return Error::new(path, Operation::Read, ErrorKind::NoIdentity);
+        }
+        // One that others can read may be read by them: nobody has to make a new key for that.
+        let is_open = matches!(error.kind(), ErrorKind::UnsafePermissions { .. });
+        let public = is_open.then(|| check_not_public(path).err()).flatten();
+        public.unwrap_or(error)
     })?;
     check_parents(path)?;
     KeyFile::parse(&content.bytes).map_err(|error| error.at(path))
 }
 
-/// Whether a file that others can read, as `error` says, may be read by them: nobody has to make a new key for that.
-fn is_public_key(path: &Path, error: &Error) -> bool {
-    let is_open = matches!(error.kind(), ErrorKind::UnsafePermissions { .. });
-    is_open && KeyOffer::read_file(path).is_ok()
+/// Tells a public key file from what else may be where an identity is, or is to be. What cannot be read is none.
+///
+/// # Errors
+/// `Malformed`.
+pub fn check_not_public(path: &Path) -> Result<(), Error> {
+    if !is_public_key(path) {
+        return Ok(());
+    }
+    let reason = PUBLIC_KEY_GIVEN;
+    let kind = ErrorKind::Malformed { reason };
+    Err(Error::new(path, Operation::Read, kind))
+}
+
+/// Whether it has a public key, and nothing of a secret one.
+fn is_public_key(path: &Path) -> bool {
+    // Opening a pipe would wait for a writer.
+    if !path.is_file() {
+        return false;
+    }
+    let Ok(bytes) = File::open(path).and_then(read_bounded) else {
+        return false;
+    };
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    !is_secret(&text) && KeyOffer::first_in(&text).is_ok()
 }
 
 /// Writes a new identity: the secret key (0600) and the public one (0644), both or neither.

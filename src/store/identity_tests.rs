@@ -342,6 +342,25 @@ mod permissions {
         load_identity(&path.with_file_name("identity.key.old")).unwrap();
     }
 
+    /// It was called a public key file, and nobody learned that others can read the key.
+    #[test]
+    fn a_secret_key_behind_a_public_one_is_refused_where_others_can_read_it() {
+        let (_home, path) = place();
+        create_parent(&path).unwrap();
+        let public = key_text(&secret(1).public());
+        for key in [plain(1), protected(1, "x")] {
+            let both = format!("{public} alice\n{}", key.render().as_str());
+            fs::write(&path, both).unwrap();
+            set_mode(&path, 0o644);
+            assert!(kind(load_identity(&path)).starts_with("UnsafePermissions"));
+            check_not_public(&path).unwrap();
+        }
+        fs::write(&path, format!("{public} alice\n")).unwrap();
+        set_mode(&path, 0o644);
+        assert!(kind(load_identity(&path)).starts_with("Malformed"));
+        assert!(kind(check_not_public(&path)).starts_with("Malformed"));
+    }
+
     #[test]
     fn no_key_is_made_where_others_could_replace_it() {
         let (_home, path) = place();

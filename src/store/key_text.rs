@@ -171,7 +171,7 @@ impl fmt::Display for KeyProblem {
 
 /// Whether the text is, or holds, a secret key, perhaps without its beginning.
 pub(super) fn is_secret(text: &str) -> bool {
-    let text = text.to_ascii_uppercase();
+    let text = Zeroizing::new(text.to_ascii_uppercase());
     ["SECRET-KEY", "ENCRYPTED-KEY", "KEY-1:"]
         .iter()
         .any(|mark| text.contains(mark))
