@@ -30,10 +30,8 @@ pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Erro
     let path = path.unwrap_or_else(|| context.paths.identity());
     let to_stdout = path == Path::new("-");
     // Before anybody thinks of a passphrase for nothing.
-    if !to_stdout && !args.force && path.exists() {
-        return Err(Error::Exists {
-            path: path.to_owned(),
-        });
+    if !to_stdout && !args.force {
+        check_free(path)?;
     }
     let passphrase = passphrase(args, path, context)?;
     let (key, public) = generate(args, passphrase.as_ref())?;
@@ -44,6 +42,18 @@ pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Erro
         tell(args, &key, &public, path, context)?;
     }
     Ok(ExitCode::Done)
+}
+
+/// # Errors
+/// SC22 for a public key file, which no identity is to stand in for; SC21.
+fn check_free(path: &Path) -> Result<(), Error> {
+    store::check_not_public(path)?;
+    if !path.exists() {
+        return Ok(());
+    }
+    Err(Error::Exists {
+        path: path.to_owned(),
+    })
 }
 
 fn passphrase(

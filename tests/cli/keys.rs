@@ -80,6 +80,27 @@ fn a_public_key_file_is_told_from_an_identity_whatever_its_mode() {
     assert_eq!(home.read("identity.pub"), before);
 }
 
+/// `keygen --force` was suggested for it, which would have put a secret key in its place.
+#[test]
+fn keygen_names_a_public_key_file_as_such() {
+    let home = Home::with_identity();
+    let before = home.read("identity.pub");
+    let file = home.path("identity.pub");
+    let file = file.to_str().unwrap();
+    let told = failed(
+        1,
+        "error: cannot use HOME/identity.pub: it is a public key file; an identity is the file with the secret key  [SC22]\n\
+         \x20 The file was not changed.\n",
+    );
+    for args in [
+        &["-i", file, "keygen", "--no-passphrase"][..],
+        &["keygen", "--no-passphrase", "-o", file],
+    ] {
+        assert_eq!(home.run(args), told, "{args:?}");
+    }
+    assert_eq!(home.read("identity.pub"), before);
+}
+
 #[test]
 fn force_keeps_the_old_key() {
     let home = Home::with_identity();

@@ -80,6 +80,20 @@ fn files_that_others_can_touch_fail_with_what_mends_them() {
     assert_eq!(home.attempt(&["doctor"]).code, Some(0));
 }
 
+/// Its mode was complained of, as if it were to be kept from others.
+#[cfg(unix)]
+#[test]
+fn a_public_key_file_is_told_from_an_identity_whatever_its_mode() {
+    let home = Home::new();
+    let file = home.path("identity.pub").display().to_string();
+    let ended = home.attempt(&["--identity", &file, "doctor"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.transcript);
+    let (outcome, says) = line(&ended, "identity");
+    assert_eq!(outcome, "FAIL", "{says}");
+    assert!(says.contains("it is a public key file"), "{says}");
+    assert!(!ended.rest.contains("chmod"), "{}", ended.rest);
+}
+
 #[test]
 fn a_store_that_is_none_fails_with_what_its_users_are_told() {
     let (alice, _bob) = Home::friends();

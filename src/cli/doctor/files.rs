@@ -54,8 +54,7 @@ fn trouble(patient: &Patient<'_>, what: &'static str, error: store::Error) -> Ch
 fn identity(patient: &Patient<'_>) -> (Check, Option<PeerId>) {
     let what = "identity";
     let path = patient.paths.identity();
-    let checked = check_place(path, true);
-    match checked.and_then(|_| load_identity(path)) {
+    match load_identity(path) {
         Ok(key) if key.is_protected() => {
             let words = Safe::from(path) + ", protected by a passphrase";
             let check = Check::new(what, Outcome::Good, words);
@@ -69,11 +68,18 @@ fn identity(patient: &Patient<'_>) -> (Check, Option<PeerId>) {
             (check, key.public())
         }
         Err(error) if matches!(error.kind(), ErrorKind::NoIdentity) => {
-            let check = Check::plain(what, Outcome::Warning, "there is none yet")
-                .advice(command(patient, &["keygen"]));
-            (check, None)
+            (no_identity(patient, what), None)
         }
         Err(error) => (trouble(patient, what, error), None),
+    }
+}
+
+/// There may come one, if the directories above are such that it may lie there.
+fn no_identity(patient: &Patient<'_>, what: &'static str) -> Check {
+    match check_place(patient.paths.identity(), true) {
+        Ok(_) => Check::plain(what, Outcome::Warning, "there is none yet")
+            .advice(command(patient, &["keygen"])),
+        Err(error) => trouble(patient, what, error),
     }
 }
 
