@@ -1,5 +1,8 @@
 //! Programs that talk through it: events and requests with `--json`.
 
+#[cfg(target_os = "linux")]
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::home::{Home, check};
@@ -313,6 +316,37 @@ fn requests_behind_quit_are_told_that_they_come_too_late() {
         "one was not sent: {}",
         ended.transcript
     );
+}
+
+/// The end of the input that came with `quit` left no time but `--linger`.
+#[cfg(target_os = "linux")]
+#[test]
+fn quit_has_its_second_also_at_the_end_of_the_input() {
+    use rustix::process::Signal;
+    const A_PART_OF_IT: Duration = Duration::from_millis(100);
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let args = [
+        "connect",
+        "bob",
+        &address.to_string(),
+        "--json",
+        "--linger",
+        "1ms",
+    ];
+    let mut caller = alice.start(&args);
+    event(&mut caller, "secure");
+    listener.told("secure: alice");
+    listener.signal(Signal::STOP);
+    let send = json!({ "cmd": "send", "peer": "bob", "text": "goodbye" });
+    let quit = json!({ "cmd": "quit" });
+    caller.say_together(&[send, quit].map(|it| it.to_string()));
+    caller.close();
+    caller.is_read(A_PART_OF_IT);
+    listener.signal(Signal::CONT);
+    listener.said("goodbye");
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
 }
 
 /// They ended with the program without a word, and its exit code was that of success.

@@ -41,9 +41,10 @@ impl Conversation {
     }
 
     /// Whether an input that has ended has also arrived, or does not in time. A listener that had
-    /// nothing to say goes on listening.
+    /// nothing to say goes on listening; whoever leaves has the time that leaving takes.
     pub(super) fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
-        let Some(ended) = self.state.ended else {
+        let ended = self.state.ended.filter(|_| self.state.leaving.is_none());
+        let Some(ended) = ended else {
             return Ok(None);
         };
         if self.goal.is_listening() && !self.state.sent.has_said() && !self.state.has_failed {
