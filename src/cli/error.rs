@@ -90,11 +90,6 @@ pub enum Error {
         /// To whom it was.
         peer: Peer,
     },
-    /// SC14: the program was over before it came to requests that it had read.
-    Undone {
-        /// How many.
-        requests: usize,
-    },
     /// SC16: the other side speaks another version of the protocol.
     OtherVersion {
         /// Who.
@@ -336,7 +331,6 @@ impl Error {
             Self::HostNotFound { host, reason } => wording::host_not_found(host, reason),
             Self::NotDelivered(loss) => wording::not_delivered(loss),
             Self::Unanswered { peer } => wording::unanswered(peer),
-            Self::Undone { requests } => wording::undone(*requests),
             Self::OtherVersion { peer, theirs, ours } => wording::version(peer, *theirs, *ours),
             Self::NewerVersion { peer, theirs, ours } => {
                 wording::newer_version(peer, *theirs, *ours)

@@ -109,8 +109,6 @@ fn samples() -> Vec<Report> {
             complaint: "unrecognized subcommand 'lisen'".into(),
             help: vec!["Usage: securechat peers list --json".into()],
         },
-        Error::Undone { requests: 1 },
-        Error::Undone { requests: 3 },
         Error::OutputFull,
         Error::OutputExists {
             path: "old.json".into(),

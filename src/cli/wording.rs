@@ -183,17 +183,6 @@ pub(super) fn unanswered(peer: &Peer) -> Report {
         .hint("What is kept, also of what was delivered:", Suggestion::securechat(show))
 }
 
-pub(super) fn undone(requests: usize) -> Report {
-    let words = if requests == 1 {
-        " request was read and not done: the program was over"
-    } else {
-        " requests were read and not done: the program was over"
-    };
-    let title = Safe::from(requests) + words;
-    Report::new("SC14", ExitCode::NotDelivered, title)
-        .cause("Each one that was done has its answer. Ask for the others once more.")
-}
-
 /// What becomes of messages that have no receipt.
 fn remainder(loss: &Loss) -> Safe {
     let kept = kept(loss.kept, &loss.to);

@@ -349,28 +349,28 @@ fn quit_has_its_second_also_at_the_end_of_the_input() {
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
 }
 
-/// They ended with the program without a word, and its exit code was that of success.
+/// They had answers of their own up to some number, and beyond it one together and another exit code.
 #[test]
-fn requests_that_were_read_and_not_looked_at_are_counted_at_the_end() {
+fn each_request_behind_quit_is_answered_however_many_there_are() {
     const MANY: usize = 300;
-    let (alice, _) = Home::friends();
-    let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
-    listening(&mut program);
-    let status = json!({ "cmd": "status" }).to_string();
     let quit = json!({ "cmd": "quit" }).to_string();
-    program.say_together(&[vec![quit], vec![status; MANY]].concat());
-    let ended = program.end();
-    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
-    let events: Vec<Value> = ended.rest.lines().map(parse).collect();
-    let late = events.iter().filter(|it| it["cmd"] == "status").count();
-    let last = events.last().unwrap();
-    let left = MANY - late;
-    assert!(left > 0, "{last}");
-    let says = format!("{left} requests were read and not done: the program was over");
-    assert_eq!(
-        (&last["message"], &last["code"]),
-        (&json!(says), &json!("SC14"))
-    );
+    let status = json!({ "cmd": "status" }).to_string();
+    let send = json!({ "cmd": "send", "peer": "bob", "text": "too late" }).to_string();
+    for (last, code) in [(&status, 0), (&send, 6), (&quit, 0)] {
+        let (alice, _) = Home::friends();
+        let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+        listening(&mut program);
+        let late = vec![status.clone(); MANY];
+        program.say_together(&[vec![quit.clone()], late, vec![last.clone()]].concat());
+        let ended = program.end();
+        assert_eq!(ended.code, Some(code), "{last}: {}", ended.transcript);
+        let events: Vec<Value> = ended.rest.lines().map(parse).collect();
+        let refused = events.iter().filter(|it| it["code"] == "SC40").count();
+        assert_eq!(refused, MANY + usize::from(last != &quit), "{last}");
+        let done = events.iter().filter(|it| it["type"] == "answer").count();
+        assert_eq!(done, 1 + usize::from(last == &quit), "{last}");
+        assert_eq!(events.last().unwrap()["exit"], json!(code));
+    }
 }
 
 #[cfg(target_os = "linux")]

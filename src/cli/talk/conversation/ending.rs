@@ -63,19 +63,12 @@ impl Conversation {
     pub(super) fn last_words(&mut self, end: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
         self.take_last_receipts();
         self.answer_left();
+        self.answer_unread();
         self.face.interrupt();
         self.give_up_exports();
-        let requests = self.undone();
         if self.state.sent.is_settled() && self.unsaid() == 0 {
-            return match end {
-                Ok(ExitCode::Done) if requests > 0 => Err(Error::Undone { requests }),
-                end => {
-                    self.tell_undone(requests);
-                    end.map(|code| self.conclude(code))
-                }
-            };
+            return end.map(|code| self.conclude(code));
         }
-        self.tell_undone(requests);
         match end {
             Err(Error::NotDelivered(_)) => end,
             Ok(ExitCode::Done) if self.is_piped() => Err(self.not_delivered(End::Left)),
@@ -111,18 +104,19 @@ impl Conversation {
         lines + self.state.unsaid + self.state.batch.len() + self.state.pending.len()
     }
 
-    /// How many requests were read and not looked at.
-    fn undone(&self) -> usize {
-        match self.typist {
-            Typist::Program => self.lines.untaken(),
-            Typist::Pipe | Typist::Nobody | Typist::Person { .. } => 0,
+    /// Answers the requests that were read and not looked at: nothing is done for them any more.
+    fn answer_unread(&mut self) {
+        if self.typist != Typist::Program {
+            return;
         }
-    }
-
-    /// An error that says something else is the last one: this goes before it.
-    fn tell_undone(&mut self, requests: usize) {
-        if requests > 0 {
-            self.complain(&Error::Undone { requests });
+        self.begin_to_leave();
+        // Those that come meanwhile are not looked at.
+        for _ in 0..self.lines.untaken() {
+            let line = self.lines.next_untaken();
+            let answered = line.map(|line| self.on_input(line));
+            if !matches!(answered, Some(Ok(None))) {
+                return;
+            }
         }
     }
 

@@ -123,7 +123,8 @@ impl Conversation {
     fn on_call(&mut self, asked: Asked, call: Call) -> Result<Option<ExitCode>, Error> {
         // A message of another program is kept, and answered for, like those that wait already.
         let is_of_another = !asked.is_of_standard_input() && matches!(call, Call::Send(_));
-        if self.state.leaving.is_some() && call != Call::Hello && !is_of_another {
+        let is_done_anyway = matches!(call, Call::Hello | Call::Quit) || is_of_another;
+        if self.state.leaving.is_some() && !is_done_anyway {
             let is_unsent = matches!(call, Call::Send(_));
             self.state.has_failed |= is_unsent && asked.is_of_standard_input();
             let error = self.too_late(&call);

@@ -82,7 +82,7 @@ impl Conversation {
         Ok(end.map_or(Turn::Took(taken), Turn::End))
     }
 
-    fn on_input(&mut self, line: Stdin) -> Result<Option<ExitCode>, Error> {
+    pub(super) fn on_input(&mut self, line: Stdin) -> Result<Option<ExitCode>, Error> {
         match line {
             Stdin::Line(line) => return self.on_typed(line),
             Stdin::Overlong(len) if self.typist == Typist::Program => self.on_overlong_command(len),
