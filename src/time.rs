@@ -82,6 +82,21 @@ pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     Ok(time)
 }
 
+/// As [`parse_duration`] reads it, in the largest unit that leaves nothing over; less than a millisecond is left out.
+#[must_use]
+pub fn duration_text(time: Duration) -> String {
+    const UNITS: [(u128, &str); 4] = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ];
+    let ms = time.as_millis();
+    let unit = UNITS.iter().find(|(unit, _)| ms.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or(&(1, "ms"));
+    format!("{}{name}", ms / unit)
+}
+
 fn saturating_micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -101,16 +116,18 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        let parsed = |text| parse_duration(text).map(|time| time.as_millis());
-        for (text, ms) in [
-            ("500ms", 500),
-            ("10s", 10_000),
-            ("2m", 120_000),
-            ("1h", 3_600_000),
-            ("7d", 604_800_000),
+        let ms = Duration::from_millis;
+        for (text, time) in [
+            ("500ms", ms(500)),
+            ("10s", ms(10_000)),
+            ("2m", ms(120_000)),
+            ("1h", ms(3_600_000)),
+            ("7d", ms(604_800_000)),
         ] {
-            assert_eq!(parsed(text), Ok(ms));
+            assert_eq!(parse_duration(text), Ok(time));
+            assert_eq!(duration_text(time), text);
         }
+        assert_eq!(duration_text(Duration::from_secs(90 * 60)), "90m");
         for wrong in [
             "",
             "10",
@@ -122,7 +139,7 @@ mod tests {
             "99999999999s",
             "1y",
         ] {
-            assert!(parsed(wrong).is_err(), "{wrong}");
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -308,8 +308,8 @@ fn a_name_among_the_words_that_are_looked_for_leads_to_the_flag_for_it() {
     let told = refused.stderr.replace('"', "'");
     assert!(told.ends_with(tips), "{told}");
     for (words, tip) in [
-        ("one bob", Some("search one --in bob")),
-        ("what was  it bob ", Some("search 'what was  it' --in bob")),
+        ("one bob", Some("search --in bob one")),
+        ("what was  it bob ", Some("search --in bob 'what was  it'")),
         ("bob", Some("show --in bob")),
         ("bob one", None),
         ("bobby", None),
@@ -322,6 +322,31 @@ fn a_name_among_the_words_that_are_looked_for_leads_to_the_flag_for_it() {
         assert_eq!((done.code, told), (0, expected), "{words}");
         let with_bob = home.run(&["history", "search", words, "--in", "bob"]);
         assert_eq!(with_bob.stderr, "no such message is kept\n", "{words}");
+    }
+}
+
+/// What was suggested was not understood where the words begin as a flag does, and did not say what the search left out.
+#[test]
+fn a_search_that_is_suggested_is_understood_and_as_narrow() {
+    let home = filled();
+    let lead = "what was said with bob: securechat --home HOME history ";
+    for (args, tip) in [
+        (&["--", "-v bob"][..], "search --in bob -- -v"),
+        (
+            &["--since", "7d", "--before", "36h", "--last", "2", "x bob"],
+            "search --in bob --since 7d --before 36h --last 2 x",
+        ),
+        (
+            &["bob", "--since", "2020-11-01"],
+            "show --in bob --since 2020-11-01",
+        ),
+    ] {
+        let done = home.run(&[&["history", "search"], args].concat());
+        let expected = format!("no such message is kept\n{lead}{tip}\n");
+        assert_eq!((done.code, done.stderr), (0, expected), "{args:?}");
+        let suggested: Vec<&str> = tip.split(' ').collect();
+        let done = home.run(&[&["history"], &suggested[..]].concat());
+        assert_eq!(done.code, 0, "{tip}: {}", done.stderr);
     }
 }
 

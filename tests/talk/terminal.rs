@@ -218,16 +218,24 @@ fn a_search_shows_the_newest_page_and_says_how_many_are_older() {
     let (alice, _bob) = Home::friends();
     for number in ["first", "second"] {
         let mut sender = alice.start(&["send", "bob", "-", "--no-wait"]);
-        sender.say(&format!("{number} {}needle", "hay ".repeat(40_000)));
+        sender.say(&format!("{number} {}-needle", "hay ".repeat(40_000)));
         sender.close();
         assert_eq!(sender.end().code, Some(0));
     }
     let (mut program, _) = listen(&alice, &[]);
-    program.say("/search NEEDLE");
-    program.said("second hay ");
-    let all = alice.suggested("history search NEEDLE");
-    let words = format!("the newest 1; older ones with that in them: 1 (all: {all})");
-    program.said(&words);
+    for (search, all) in [
+        ("NEEDLE", "NEEDLE"),
+        (
+            "in:bob since:14d -NEEDLE",
+            "--in bob --since 14d -- -NEEDLE",
+        ),
+    ] {
+        program.say(&format!("/search {search}"));
+        program.said("second hay ");
+        let all = alice.suggested(&format!("history search {all}"));
+        let words = format!("the newest 1; older ones with that in them: 1 (all: {all})");
+        program.said(&words);
+    }
     quit(program);
 }
 

@@ -2,6 +2,7 @@
 
 mod form;
 mod kept;
+mod narrowed;
 mod people;
 mod running;
 mod spool;
@@ -9,6 +10,7 @@ mod when;
 mod written;
 
 pub(in crate::cli) use self::form::{Record, transcript};
+pub(in crate::cli) use self::narrowed::{Limits, search_command};
 pub(in crate::cli) use self::people::begins_with;
 pub use self::when::When;
 pub(in crate::cli) use self::written::Written;
@@ -25,7 +27,7 @@ use crate::cli::history::form::Form;
 use crate::cli::history::kept::{Found, Kept};
 use crate::cli::history::people::{People, Who};
 use crate::cli::history::spool::Spool;
-use crate::cli::{Context, Error, ExitCode, Prompt, Suggestion, input};
+use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Filter, Keep, Loss};
@@ -113,13 +115,8 @@ fn tell_none(args: &HistoryShowArgs, words: Option<&str>, people: &People, conte
     let Some(name) = people.name(last) else {
         return;
     };
-    let found = match rest.trim() {
-        "" => vec!["show".into()],
-        rest => vec!["search".into(), safe_line(rest)],
-    };
-    let what = [vec!["history".into()], found].concat();
-    let command = what.into_iter().chain(["--in".into(), name.clone()]);
-    let command = context.out.command(&Suggestion::securechat(command));
+    let command = search_command(rest.trim(), Limits::with(name.clone(), args));
+    let command = context.out.command(&command);
     let tip = Safe::from("what was said with ") + name + ": ";
     context.out.note(&(tip + command));
 }

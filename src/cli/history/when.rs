@@ -1,11 +1,12 @@
 //! A time in the past, as somebody types it.
 
+use core::fmt;
 use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::time::{UnixTime, parse_duration};
+use crate::time::{UnixTime, duration_text, parse_duration};
 
 /// A time in the past.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +52,16 @@ impl When {
     }
 }
 
+impl fmt::Display for When {
+    /// As it is read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ago(ago) => f.write_str(&duration_text(*ago)),
+            Self::Day(day) => day.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +77,9 @@ mod tests {
         assert_eq!(at("1h"), UnixTime(now.0 - 3_600_000));
         assert_eq!(at("4294967295d"), UnixTime(0), "before everything");
         assert_eq!(at("2026-11-21"), UnixTime(1_795_219_200_000));
+        for text in ["7d", "36h", "2026-11-21"] {
+            assert_eq!(When::parse(text).unwrap().to_string(), text);
+        }
         for text in [
             "",
             "yesterday",

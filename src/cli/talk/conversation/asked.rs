@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cli::history::transcript;
+use crate::cli::history::{Limits, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
-use crate::cli::{Error, Suggestion, qr};
+use crate::cli::{Error, When, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
@@ -102,11 +102,13 @@ impl Conversation {
     }
 
     /// The command that shows all that has words in it.
-    fn search_of_all(&self, words: &str, with: Option<PeerId>) -> Safe {
-        let search = ["history".into(), "search".into(), safe_line(words)];
-        let with = with.map(|peer| ["--in".into(), self.label(&peer)]);
-        let search = search.into_iter().chain(with.into_iter().flatten());
-        self.out.command(&Suggestion::securechat(search))
+    fn search_of_all(&self, words: &str, with: Option<PeerId>, within: Option<Duration>) -> Safe {
+        let limits = Limits {
+            with: with.map(|peer| self.label(&peer)),
+            since: within.map(When::Ago),
+            ..Limits::default()
+        };
+        self.out.command(&search_command(words, limits))
     }
 
     /// Looks in what is kept, as `history search` does. That it cannot is told and ends nothing.
@@ -115,7 +117,7 @@ impl Conversation {
             Ok(page) => page,
             Err(error) => return self.complain(&error),
         };
-        let sum = summary(&page, &self.search_of_all(&words, with));
+        let sum = summary(&page, &self.search_of_all(&words, with, within));
         let now = Stamp::local(self.clock.unix_time());
         let told = |it: &Entry| transcript(it, self.label(&it.contact.peer()), &now);
         if self.face.is_screen() {
