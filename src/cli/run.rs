@@ -172,7 +172,7 @@ fn wants_json(args: &[OsString]) -> bool {
 
 /// What clap complains about, as an error.
 fn misuse(words: &Safe) -> Error {
-    let lines = words.as_str().lines().map(str::trim_end);
+    let lines = words.as_str().lines().map(str::trim);
     let mut lines = lines.filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
     Error::Usage {
@@ -187,22 +187,42 @@ fn meant(error: &clap::Error, args: &[OsString]) -> Vec<(&'static str, Suggestio
     let Some((command, at)) = surplus(error, args) else {
         return Vec::new();
     };
-    let (before, after) = args.split_at(at);
-    let named = [before, &["--in".into()], after].concat();
-    let named = ("a person is named by --in: ", understood(&named));
-    let joined = match (args.get(command), before, after) {
-        (Some(word), [before @ .., first], [second, after @ ..])
-            if word == "search" && before.len() == command + 1 =>
-        {
-            let words = [first.as_os_str(), second].join(OsStr::new(" "));
-            understood(&[before, &[words], after].concat())
-        }
-        _ => None,
-    };
-    let joined = ("what is looked for is one argument: ", joined);
-    let tips = [joined, named].into_iter();
+    let [joined, named] = looked_for(args, command, at).unwrap_or_else(|| {
+        let (before, after) = args.split_at(at);
+        [
+            None,
+            understood(&[before, &["--in".into()], after].concat()),
+        ]
+    });
+    let tips = [
+        ("what is looked for is one argument: ", joined),
+        ("a person is named by --in: ", named),
+    ];
+    let tips = tips.into_iter();
     tips.filter_map(|(tip, meant)| Some((tip, meant?)))
         .collect()
+}
+
+/// All words before the first flag of a search, one of which is too many, as one; and those before the last one, which is
+/// a name.
+fn looked_for(
+    args: &[OsString],
+    command: usize,
+    surplus: usize,
+) -> Option<[Option<Suggestion>; 2]> {
+    let (before, rest) = args.split_at(command + 1);
+    let is_word = |it: &&OsString| !it.as_encoded_bytes().starts_with(b"-");
+    let (words, after) = rest.split_at(rest.iter().take_while(is_word).count());
+    let (name, said) = words.split_last()?;
+    if args.get(command)? != "search" || surplus > command + words.len() {
+        return None;
+    }
+    let search = |words: &[OsString], flag: &[OsString]| {
+        let words = words.join(OsStr::new(" "));
+        understood(&[before, &[words], flag, after].concat())
+    };
+    let flag = ["--in".into(), name.clone()];
+    Some([search(words, &[]), search(said, &flag)])
 }
 
 /// Where a command of `history` stands, and a word behind it that it does not take.

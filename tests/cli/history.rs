@@ -301,12 +301,26 @@ fn a_name_behind_a_command_leads_to_the_flag_for_it() {
 #[test]
 fn a_name_among_the_words_that_are_looked_for_leads_to_the_flag_for_it() {
     let home = filled();
-    let refused = home.run(&["history", "search", "one", "bob"]);
-    let tips = "\n  tip: what is looked for is one argument: securechat --home HOME history search 'one bob'\n\
-                \n  tip: a person is named by --in: securechat --home HOME history search one --in bob\n";
-    assert_eq!(refused.code, 2);
-    let told = refused.stderr.replace('"', "'");
-    assert!(told.ends_with(tips), "{told}");
+    let search = "securechat --home HOME history search";
+    for (typed, joined, named) in [
+        ("one bob", "'one bob'", "one --in bob"),
+        ("where is bob", "'where is bob'", "'where is' --in bob"),
+        (
+            "who was it bob --last 3",
+            "'who was it bob' --last 3",
+            "'who was it' --in bob --last 3",
+        ),
+    ] {
+        let typed: Vec<&str> = typed.split(' ').collect();
+        let refused = home.run(&[&["history", "search"], &typed[..]].concat());
+        let tips = format!(
+            "\n  tip: what is looked for is one argument: {search} {joined}\n\
+             \n  tip: a person is named by --in: {search} {named}\n"
+        );
+        assert_eq!(refused.code, 2);
+        let told = refused.stderr.replace('"', "'");
+        assert!(told.ends_with(&tips), "{told}");
+    }
     for (words, tip) in [
         ("one bob", Some("search --in bob one")),
         ("what was  it bob ", Some("search --in bob 'what was  it'")),

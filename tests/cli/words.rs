@@ -75,6 +75,12 @@ fn wrong_usage_with_json_is_an_error_on_standard_output_too() {
         let message = told["message"].as_str().unwrap();
         assert!(message.starts_with(says), "{message}");
         assert!(told["help"].to_string().contains("try '--help'"), "{told}");
+        let mut help = told["help"].as_array().unwrap().iter();
+        let is_further_in = |line: &serde_json::Value| line.as_str().unwrap().starts_with("   ");
+        assert!(
+            !help.any(is_further_in),
+            "than those of other errors: {told}"
+        );
         let words = format!("error: {message}\n");
         assert!(done.stderr.starts_with(&words), "{}", done.stderr);
     }
