@@ -15,7 +15,7 @@ use crate::screen::Person;
 use crate::waiting::{keep, numbers, once, store};
 
 /// A command for which a file cannot grow by more than a little over the store as it is.
-fn with_little_room(home: &Home, args: &[&str]) -> Command {
+pub(crate) fn with_little_room(home: &Home, args: &[&str]) -> Command {
     let kib = fs::metadata(store(home)).unwrap().len() / 1024 + 1_000;
     let mut limited = Command::new("bash");
     // Without the signal a write past the limit is an error.

@@ -33,6 +33,28 @@ fn send_goes_through_what_runs_with_the_same_words_and_codes() {
     );
 }
 
+/// It learned only that the program had ended.
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_sends_what_cannot_be_written_down_is_told_so() {
+    let (alice, _bob) = Home::friends();
+    crate::waiting::keep(&alice, "makes the store");
+    let daemon = crate::disks::with_little_room(&alice, &["daemon", "127.0.0.1:0"]);
+    let mut daemon = Program::start(daemon);
+    listening(&mut daemon);
+    let mut client = Client::of(&alice);
+    client.request(
+        "send",
+        &json!({ "peer": "bob", "text": "x".repeat(1_500_000) }),
+    );
+    let error = client.answer()["error"]["data"].clone();
+    assert_eq!(
+        (&error["code"], &error["exit"]),
+        (&json!("SC18"), &json!(8))
+    );
+    daemon.end().failed(8, "SC18");
+}
+
 /// Whoever waits for a delivery is not left without a word: a script would send the message twice.
 #[test]
 fn a_message_that_is_waited_for_when_the_program_ends_is_told_to_be_kept() {
