@@ -273,6 +273,30 @@ fn after_a_false_message_2_the_true_one_is_still_read() {
     assert!(a.endpoint.status(b.id(), now(2)).unwrap().established);
 }
 
+#[test]
+fn whoever_holds_a_mapping_open_calls_again_some_time_after_nobody_answered() {
+    let secret = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
+    let config = EndpointConfig {
+        keepalive: Some(Duration::from_secs(1)),
+        ..EndpointConfig::default()
+    };
+    let (mut a, mut b) = acquainted();
+    let timestamps = Timestamp(1_000)..Timestamp(1_000_000);
+    a.endpoint = Endpoint::new(config, secret, [1; 32], timestamps, now(0));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    assert!(a.endpoint.status(b.id(), now(0)).unwrap().established);
+    let sent = calls_until(&mut a, now(0), now(1_000_000));
+    let is_call = |(_, sent): &&(Instant, Datagrams)| sent.iter().any(|(_, it)| it[0] == 1);
+    let calls: Vec<Instant> = sent.iter().filter(is_call).map(|(at, _)| *at).collect();
+    let pauses = calls.windows(2).map(|two| two[1].saturating_since(two[0]));
+    let [.., longest] = RETRY_DELAYS;
+    let pauses: Vec<Duration> = pauses.filter(|it| *it > longest + RETRY_JITTER).collect();
+    assert!(pauses.len() > 2, "{pauses:?}");
+    assert!(pauses.iter().all(|it| *it >= RETRY_SLOW), "{pauses:?}");
+}
+
 /// A side of which the secret can be looked at.
 pub(super) fn with_secret(seed: u8, trust: Trust) -> (Side, Arc<StaticSecret>) {
     let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));

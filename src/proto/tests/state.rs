@@ -214,3 +214,13 @@ fn an_owner_who_is_behind_keeps_new_sessions_out_and_no_rekey() {
     }
     assert_eq!(made, [0, 1]);
 }
+
+#[test]
+fn nothing_is_said_of_the_end_of_what_never_began() {
+    let (mut a, b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    a.drain(now(0));
+    a.endpoint.remove_peer(b.id(), now(1));
+    a.drain(now(1));
+    assert_eq!(a.events, []);
+}
