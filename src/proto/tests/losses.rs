@@ -2,7 +2,7 @@
 
 use super::bulk::with_bulk;
 use super::*;
-use crate::proto::limits::{MAX_EVENTS, STREAM_WINDOW};
+use crate::proto::limits::{MAX_EVENTS, SILENCE, STREAM_WINDOW};
 use crate::proto::{ApiMisuse, SessionStatus, Shown, StreamEvent};
 
 fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
@@ -233,6 +233,39 @@ fn two_peers_that_are_cut_off_fall_silent_when_their_keys_are_dead() {
     pass(&mut a, &mut b, 0, now(1_000), now(2_000_000));
     assert_eq!(a.endpoint.poll_timeout(), None);
     assert_eq!(b.endpoint.poll_timeout(), None);
+}
+
+#[test]
+fn where_handshakes_pass_and_packets_do_not_a_handshake_is_given_time_to_be_answered() {
+    let (mut a, mut b) = with_bulk();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    a.say(b.id(), b"lost", now(1_000));
+    let (mut at, end, mut calls) = (now(1_000), now(61_000), Vec::new());
+    while at < end {
+        loop {
+            let (from_a, from_b) = (a.drain(at), b.drain(at));
+            if from_a.is_empty() && from_b.is_empty() {
+                break;
+            }
+            calls.extend(from_a.iter().filter(|(_, it)| it[0] == 1).map(|_| at));
+            let passes = |(_, it): &(SocketAddr, Vec<u8>)| it[0] != 4;
+            for (_, packet) in from_a.into_iter().filter(passes) {
+                b.receive(a.address, packet, at);
+            }
+            for (_, packet) in from_b.into_iter().filter(passes) {
+                a.receive(b.address, packet, at);
+            }
+        }
+        let (next, _) = a.endpoint.poll_timeout().unwrap();
+        at = at.max(next.min(end));
+        a.endpoint.handle_timeout(at);
+        b.endpoint.handle_timeout(at);
+    }
+    calls.dedup();
+    let pauses = calls.windows(2).map(|two| two[1].saturating_since(two[0]));
+    let pauses: Vec<Duration> = pauses.collect();
+    assert!(pauses.len() > 4, "{pauses:?}");
+    assert!(pauses.iter().all(|it| *it >= SILENCE), "{pauses:?}");
 }
 
 #[test]
