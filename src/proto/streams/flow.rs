@@ -203,6 +203,17 @@ mod tests {
         assert_eq!((window.is_due(), window.grant()), (true, 180));
     }
 
+    #[test]
+    fn however_wide_a_window_is_its_credit_goes_out_in_steps_of_half_of_what_others_have() {
+        let mut window = Window::new(80);
+        window.widen(WINDOW_MAX);
+        window.grant();
+        window.release(STREAM_WINDOW / 2 - 1);
+        assert!(!window.is_due());
+        window.release(1);
+        assert!(window.is_due());
+    }
+
     const RTT: Duration = Duration::from_millis(100);
 
     /// What the windows come to if so much comes in each round trip.
