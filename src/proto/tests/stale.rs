@@ -43,6 +43,18 @@ fn all_false(a: &mut Side, call: &[Vec<u8>], from: SocketAddr) {
     assert!(a.drain(now(1)).is_empty());
 }
 
+/// What `b` answers to a call while `a` has yet to read a false answer, from the stale address.
+fn behind_a_false_answer(a: &mut Side, b: &mut Side) -> Vec<(SocketAddr, Vec<u8>)> {
+    let call = call(a, b);
+    for half in forged(&call, 1) {
+        a.receive(stale(), half, now(1));
+    }
+    for datagram in call {
+        b.receive(a.address, datagram, now(1));
+    }
+    b.drain(now(1))
+}
+
 fn is_answered(a: &mut Side, b: &mut Side, call: Datagrams) -> bool {
     for datagram in call {
         b.receive(a.address, datagram, now(2));
@@ -80,14 +92,7 @@ fn false_answers_from_both_addresses_leave_room_for_one_from_where_nobody_was_ca
 #[test]
 fn an_answer_is_from_where_it_came_although_a_false_one_is_read_before() {
     let (mut a, mut b) = acquainted();
-    let call = call(&mut a, &b);
-    for half in forged(&call, 1) {
-        a.receive(stale(), half, now(1));
-    }
-    for datagram in call {
-        b.receive(a.address, datagram, now(1));
-    }
-    for (_, half) in b.drain(now(1)) {
+    for (_, half) in behind_a_false_answer(&mut a, &mut b) {
         a.receive(b.address, half, now(1));
     }
     assert!(a.drain(now(1)).iter().all(|(to, _)| *to == b.address));
@@ -102,16 +107,10 @@ fn an_answer_is_from_where_it_came_although_a_false_one_is_read_before() {
 #[test]
 fn the_source_of_halves_that_are_sent_on_from_elsewhere_is_where_they_came_from_first() {
     let (mut a, mut b) = acquainted();
-    let call = call(&mut a, &b);
-    for half in forged(&call, 1) {
-        a.receive(stale(), half, now(1));
-    }
-    for datagram in call {
-        b.receive(a.address, datagram, now(1));
-    }
-    // While the false answer is read the true one comes, from where nobody was called, and again from elsewhere.
+    let answer = behind_a_false_answer(&mut a, &mut b);
+    // It comes from where nobody was called, and again from elsewhere.
     b.address.set_port(9);
-    for (_, half) in b.drain(now(1)) {
+    for (_, half) in answer {
         for from in [b.address, SocketAddr::from(([203, 0, 113, 3], 3))] {
             a.receive(from, half.clone(), now(1));
         }
