@@ -59,6 +59,14 @@ impl fmt::Display for Instant {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct UnixTime(pub u64);
 
+impl UnixTime {
+    /// How long after `earlier` this is; nothing if it is before.
+    #[must_use]
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
 /// Reads `500ms`, `10s`, `2m`, `1h`, `7d`: a whole number above zero with its unit.
 ///
 /// # Errors

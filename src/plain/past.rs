@@ -3,7 +3,8 @@
 use crate::chat::Received;
 use crate::plain::Stamp;
 use crate::plain::printer::{indent, unreadable};
-use crate::text::{Safe, safe_text, single_line};
+use crate::text::{Safe, safe_text, safe_whole_text, single_line};
+use crate::time::UnixTime;
 
 /// A message of the past, as far as it is printed.
 #[derive(Clone, Debug)]
@@ -23,16 +24,27 @@ pub struct Past<'a> {
 }
 
 impl Past<'_> {
-    /// For a person: `02:15 bob: yes`, `2026-11-20 02:15 me to bob (waiting): yes`.
+    /// For a person: `02:15 bob: yes`, `2026-11-20 02:15 me to bob (waiting): yes`. A long text is folded.
     #[must_use]
     pub fn transcript(&self, now: &Stamp) -> Safe {
+        self.told(now, safe_text)
+    }
+
+    /// As [`Past::transcript`], for a file: with its day, and whole.
+    #[must_use]
+    pub fn written(&self) -> Safe {
+        // As of a day on which nothing was said.
+        self.told(&Stamp::local(UnixTime(0)), safe_whole_text)
+    }
+
+    fn told(&self, now: &Stamp, safe: fn(&str) -> Safe) -> Safe {
         let lead = self.at.moment(now) + if self.is_ours { " me to " } else { " " } + &self.name;
         let lead = match &self.remark {
             Some(remark) => lead + " (" + remark + ")",
             None => lead,
         };
         let body = match self.body {
-            Received::Text(text) => safe_text(text),
+            Received::Text(text) => safe(text),
             Received::Unreadable { len } => unreadable(len),
         };
         indent(&(lead + ": " + body))
@@ -59,7 +71,6 @@ impl Past<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::UnixTime;
 
     fn past<'a>(body: Received<'a>, remark: Option<&'static str>) -> Past<'a> {
         Past {

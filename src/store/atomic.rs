@@ -37,12 +37,14 @@ pub fn create_private(path: &Path, content: &[u8]) -> Result<(), Error> {
 }
 
 /// A file that does not exist yet, for this user only, written piece by piece beside its place: it is there as a
-/// whole, or not at all. Where the file system has no hard links (FAT) a crash may leave an empty one. Dropping it
-/// undoes it.
+/// whole, or not at all. Dropping it undoes it, and so does a kill where the system has files without a name (Linux);
+/// elsewhere a hidden file beside it then stays. Where the file system has no hard links (FAT) a crash may leave an empty
+/// one.
 #[derive(Debug)]
 pub struct Fresh {
     destination: PathBuf,
-    written: Temporary,
+    /// The file beside its place; none if it has no name yet.
+    beside: Option<Temporary>,
     file: BufWriter<File>,
 }
 
@@ -52,12 +54,18 @@ impl Fresh {
     /// # Errors
     /// `DiskFull`, `Io`.
     pub fn begin(destination: &Path) -> Result<Self, Error> {
-        let opened = Temporary::open(destination, Access::Owner);
-        let (path, file) =
-            opened.map_err(|error| Error::io(destination, Operation::Create, error))?;
+        let (beside, file) = match os::open_nameless(parent(destination), Access::Owner.mode()) {
+            Some(file) => (None, file),
+            None => {
+                let opened = Temporary::open(destination, Access::Owner);
+                let (path, file) =
+                    opened.map_err(|error| Error::io(destination, Operation::Create, error))?;
+                (Some(Temporary { path }), file)
+            }
+        };
         Ok(Self {
             destination: destination.to_owned(),
-            written: Temporary { path },
+            beside,
             file: BufWriter::new(file),
         })
     }
@@ -81,19 +89,12 @@ impl Fresh {
             .flush()
             .and_then(|()| self.file.get_ref().sync_all());
         synced.map_err(|error| self.fail(error))?;
-        let placed = match fs::hard_link(&self.written.path, &self.destination) {
-            // No hard links here (FAT): an empty file holds the place until the whole one takes it.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => self.replace_empty(),
-            placed => placed,
+        let placed = match &self.beside {
+            Some(beside) => beside.link_to(&self.destination),
+            None => os::give_name(self.file.get_ref(), &self.destination),
         };
         let synced = placed.and_then(|()| sync_parent(&self.destination));
         synced.map_err(|error| self.fail(error))
-    }
-
-    fn replace_empty(&self) -> io::Result<()> {
-        drop(open_new(&self.destination, Access::Owner)?);
-        let moved = self.written.move_to(&self.destination);
-        moved.inspect_err(|_| remove(&self.destination))
     }
 
     fn fail(&self, error: io::Error) -> Error {
@@ -315,6 +316,24 @@ impl Temporary {
         parent(destination).join(hidden)
     }
 
+    /// Gives it its place, if that is free.
+    fn link_to(&self, destination: &Path) -> io::Result<()> {
+        match fs::hard_link(&self.path, destination) {
+            // No hard links here (FAT).
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                self.replace_empty(destination)
+            }
+            linked => linked,
+        }
+    }
+
+    /// An empty file holds the place until the whole one takes it.
+    fn replace_empty(&self, destination: &Path) -> io::Result<()> {
+        drop(open_new(destination, Access::Owner)?);
+        let moved = self.move_to(destination);
+        moved.inspect_err(|_| remove(destination))
+    }
+
     fn move_to(&self, destination: &Path) -> io::Result<()> {
         fs::rename(&self.path, destination)
     }
@@ -371,16 +390,46 @@ mod tests {
     }
 
     #[test]
-    fn without_hard_links_it_takes_the_place_of_an_empty_file() {
+    #[cfg(target_os = "linux")]
+    fn a_file_that_is_being_written_has_no_name_that_a_kill_could_leave_behind() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("k");
         let mut fresh = Fresh::begin(&path).unwrap();
+        fresh.add(&[b'x'; 100_000]).unwrap();
+        assert!(names(home.path()).is_empty());
+        fresh.finish().unwrap();
+        let content = read_checked(&path, Access::Owner).unwrap();
+        assert_eq!(content.bytes.len(), 100_000);
+    }
+
+    #[test]
+    fn where_there_are_no_files_without_a_name_one_lies_beside_its_place() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        let (beside, file) = Temporary::open(&path, Access::Owner).unwrap();
+        let beside = Some(Temporary { path: beside });
+        let (destination, file) = (path.clone(), BufWriter::new(file));
+        let mut fresh = Fresh {
+            destination,
+            beside,
+            file,
+        };
         fresh.add(b"whole").unwrap();
-        fresh.file.flush().unwrap();
-        fresh.replace_empty().unwrap();
+        fresh.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
-        let error = fresh.replace_empty().unwrap_err();
+        assert_eq!(names(home.path()), ["k"]);
+    }
+
+    #[test]
+    fn without_hard_links_it_takes_the_place_of_an_empty_file() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("k");
+        let whole = || Temporary::write(&path, b"whole", Access::Owner).unwrap();
+        whole().replace_empty(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let error = whole().replace_empty(&path).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(home.path()), ["k"]);
     }
 
     #[test]

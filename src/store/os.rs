@@ -3,9 +3,7 @@
 //! Windows has no mode bits; its files inherit the access list of the user's profile directory,
 //! which keeps other users out. The checks are skipped there.
 
-#[cfg(unix)]
-use std::fs::File;
-use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -53,6 +51,41 @@ pub(super) fn set_creation_mode(options: &mut OpenOptions, mode: u32) {
 
 #[cfg(not(unix))]
 pub(super) fn set_creation_mode(_: &mut OpenOptions, _: u32) {}
+
+/// Opens a file without a name for a directory, which is gone with whoever has it open; none where the system or the
+/// file system has no such thing, or it could get no name by [`give_name`].
+#[cfg(target_os = "linux")]
+pub(super) fn open_nameless(directory: &Path, mode: u32) -> Option<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = File::from(open(directory, flags, Mode::from_raw_mode(mode)).ok()?);
+    own_path(&file).exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn open_nameless(_: &Path, _: u32) -> Option<File> {
+    None
+}
+
+/// Gives it a name that no file has.
+#[cfg(target_os = "linux")]
+pub(super) fn give_name(nameless: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    let linked = linkat(CWD, own_path(nameless), CWD, path, AtFlags::SYMLINK_FOLLOW);
+    Ok(linked?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn give_name(_: &File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Where a process finds a file that it has open (open(2), `O_TMPFILE`).
+#[cfg(target_os = "linux")]
+fn own_path(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
 
 /// Makes a directory and its missing parents, for this user only.
 pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {

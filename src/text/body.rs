@@ -33,6 +33,12 @@ pub fn safe_text(text: &str) -> Safe {
     Safe::new(fold(render(text, Breaks::Keep)).0)
 }
 
+/// As [`safe_text`], but never folded: for a file, in which all of it is to be found again.
+#[must_use]
+pub fn safe_whole_text(text: &str) -> Safe {
+    Safe::new(render(text, Breaks::Keep))
+}
+
 /// As [`safe_text`], with the places of the bytes that stand for something else: `^[` or `<U+202E>` of
 /// ours looks like one that was typed, unless it is drawn in another way.
 ///

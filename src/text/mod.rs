@@ -6,15 +6,17 @@
 
 mod amount;
 mod body;
+mod case;
 mod name;
 mod nearest;
 mod safe;
 
 pub use amount::{count_messages, span};
 pub use body::{
-    MAX_LINES, MAX_MARKS, MAX_SHOWN_LEN, safe_line, safe_text, safe_text_marked, single_line,
-    typeable,
+    MAX_LINES, MAX_MARKS, MAX_SHOWN_LEN, safe_line, safe_text, safe_text_marked, safe_whole_text,
+    single_line, typeable,
 };
+pub use case::{caseless, caseless_letter};
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
 pub use nearest::nearest;
 pub use safe::Safe;

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::chat::{Name, State};
-use crate::text::{Safe, safe_line, safe_text_marked};
+use crate::text::{Safe, safe_line, safe_text_marked, safe_whole_text};
 use crate::time::UnixTime;
 use crate::tui::clock::{Day, Zone};
 use crate::tui::input::{Earlier, Said, Ticket};
@@ -26,6 +26,8 @@ pub(super) struct Entry {
     /// What both sides call it, once that is known.
     pub(super) name: Option<Name>,
     pub(super) text: Safe,
+    /// Words of ours that the text begins with.
+    lead: Safe,
     /// Bytes of the text that the author did not write: drawn in another way.
     pub(super) marks: Vec<Range<usize>>,
     /// What the author wrote, if it is not the same.
@@ -193,13 +195,14 @@ impl Entry {
         }
     }
 
-    const fn of(at: UnixTime, day: Day, kind: Kind, text: Safe) -> Self {
+    fn of(at: UnixTime, day: Day, kind: Kind, text: Safe) -> Self {
         Self {
             at,
             day,
             kind,
             name: None,
             text,
+            lead: Safe::default(),
             marks: Vec::new(),
             raw: None,
             laid: None,
@@ -217,6 +220,7 @@ impl Entry {
         let own = core::iter::once(0..len - 1);
         self.marks = own.chain(self.marks.iter().map(shift)).collect();
         self.text = lead.clone() + &self.text;
+        self.lead = lead.clone();
         self
     }
 
@@ -231,7 +235,9 @@ impl Entry {
             Kind::Note | Kind::Older | Kind::Deleted => return Vec::new(),
         };
         let lead = zone.full(self.at) + " " + author;
-        let mut lines = self.text.as_str().split('\n').map(safe_line);
+        // A screen folds a long text, a file has all of it.
+        let text = self.lead.clone() + safe_whole_text(self.raw());
+        let mut lines = text.as_str().split('\n').map(safe_line);
         let first = lead + lines.next().unwrap_or_default();
         let rest = lines.map(|line| Safe::from(INDENT) + line);
         core::iter::once(first).chain(rest).collect()
@@ -298,6 +304,8 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::LogId;
+    use crate::id::PeerId;
     use crate::text::MAX_SHOWN_LEN;
 
     #[test]
@@ -316,6 +324,35 @@ mod tests {
             assert!(entry.rows(shape).len() <= MAX_SHOWN_LEN, "{}", &text[..4]);
             assert_eq!(entry.raw(), text, "it is copied and quoted whole");
         }
+    }
+
+    #[test]
+    fn a_message_too_long_for_the_screen_is_in_a_file_whole() {
+        let text = "line\n".repeat(20_000);
+        let said = Said {
+            peer: PeerId::new([2; 32]),
+            name: Name {
+                log: LogId(1),
+                sequence: 0,
+            },
+            len: text.len(),
+            text: Some(text),
+            at: UnixTime(0),
+            written: UnixTime(0),
+            missing: 0,
+            again: true,
+        };
+        let entry = Entry::theirs(&said, &Zone::utc());
+        let lines = entry.lines(&"bob".into(), &Zone::utc());
+        let first = lines.first().map_or("", Safe::as_str);
+        assert!(first.ends_with(" bob: (again) line"), "{first}");
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|it| it.as_str().ends_with("line"))
+                .count(),
+            20_000
+        );
     }
 
     #[test]

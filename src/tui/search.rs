@@ -2,11 +2,12 @@
 
 use core::ops::Range;
 
+use crate::text::caseless_letter;
 use crate::tui::log::Log;
 
 /// Where a text contains another, whatever the case of either.
 pub(super) fn matches(text: &str, part: &str) -> Vec<Range<usize>> {
-    let wanted: Vec<char> = part.chars().flat_map(char::to_lowercase).collect();
+    let wanted: Vec<char> = part.chars().flat_map(caseless_letter).collect();
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(range) = next_match(text, from, &wanted) {
@@ -25,7 +26,7 @@ fn next_match(text: &str, from: usize, wanted: &[char]) -> Option<Range<usize>> 
     let first = wanted.first()?;
     let rest = text.get(from..)?;
     for (at, c) in rest.char_indices() {
-        if c != *first && c.to_lowercase().next() != Some(*first) {
+        if c != *first && caseless_letter(c).next() != Some(*first) {
             continue;
         }
         if let Some(len) = matched_len(rest.get(at..)?, wanted) {
@@ -42,7 +43,7 @@ fn matched_len(text: &str, wanted: &[char]) -> Option<usize> {
         if wanted.len() == 0 {
             return Some(at);
         }
-        for lower in c.to_lowercase() {
+        for lower in caseless_letter(c) {
             if wanted.next() != Some(&lower) {
                 return None;
             }

@@ -83,6 +83,11 @@ pub(in crate::cli) fn transcript(entry: &Entry, label: Safe, now: &Stamp) -> Saf
     past(entry, label).transcript(now)
 }
 
+/// As [`transcript`], for a file: whole, and with its day.
+pub(in crate::cli) fn written(entry: &Entry, label: Safe) -> Safe {
+    past(entry, label).written()
+}
+
 fn past(entry: &Entry, name: Safe) -> Past<'_> {
     let word = Safe::from(word(entry));
     let standing = match entry.standing {

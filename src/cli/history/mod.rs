@@ -9,7 +9,7 @@ mod spool;
 mod when;
 mod written;
 
-pub(in crate::cli) use self::form::{Record, transcript};
+pub(in crate::cli) use self::form::{Record, transcript, written};
 pub(in crate::cli) use self::narrowed::{Limits, search_command};
 pub(in crate::cli) use self::people::begins_with;
 pub use self::when::When;

@@ -10,6 +10,7 @@ use super::keep::Keep;
 use super::keys::{Keys, TAG_LEN, Table};
 use super::logs::Logs;
 use super::record::{LogRecord, Record, Standing};
+use super::times::Times;
 use super::trouble::{Fault, Loss, StoreTrouble};
 use crate::chat::{ContactId, Incoming, Name, Outgoing, SeenLog, State};
 use crate::time::UnixTime;
@@ -29,6 +30,7 @@ pub struct Change<'a> {
     /// Of each contact the place of the first message that was over since the store was opened.
     pub(super) fresh: &'a mut BTreeMap<ContactId, u64>,
     pub(super) logs: &'a mut Logs,
+    pub(super) times: &'a mut Times,
     pub(super) keep: Keep,
     pub(super) now: UnixTime,
 }
@@ -43,9 +45,10 @@ impl Change<'_> {
             contact,
             name: message.name,
             order: self.take_order(),
-            at: self.now,
+            at: self.times.next(self.now),
             sent_at: message.sent_at,
             standing: Standing::Waiting,
+            overdue: UnixTime(0),
             kind: message.kind,
             conversation: message.conversation.clone(),
             body: Zeroizing::new(message.body.to_vec()),
@@ -111,11 +114,12 @@ impl Change<'_> {
             contact,
             name,
             order: self.take_order(),
-            at: self.now,
+            at: self.times.next(self.now),
             sent_at: message.sent_at,
             standing: Standing::Received {
                 missing: message.missing,
             },
+            overdue: UnixTime(0),
             kind: message.kind,
             conversation: message.conversation.clone(),
             body: Zeroizing::new(message.body.clone()),
@@ -218,7 +222,7 @@ impl Change<'_> {
         record.ok_or_else(|| damaged(table))
     }
 
-    fn put_message(&mut self, table: Table, record: &Record) -> Result<(), Fault> {
+    pub(super) fn put_message(&mut self, table: Table, record: &Record) -> Result<(), Fault> {
         let row = self.keys.message(table, record.contact, record.name);
         self.put(table, &row, &record.encode())
     }

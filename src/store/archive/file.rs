@@ -141,11 +141,25 @@ pub(super) fn make(
 /// Reads the whole file and compares its checksums, after mending in memory what a crash left: damage is
 /// met here, where nothing has been written, and not in the midst of a conversation.
 pub(super) fn check(backend: impl StorageBackend, path: &Path) -> Result<(), Error> {
+    if is_newer(&backend) {
+        return Err(trouble(path, Operation::Read, StoreTrouble::Newer));
+    }
     let overlay = Overlay::new(backend);
     check_over(
         overlay.map_err(|error| Error::io(path, Operation::Read, error))?,
         path,
     )
+}
+
+/// Whether a later redb wrote it, which ours would take for damage: both slots of its header say so (redb,
+/// docs/design.md, "Transaction slot").
+fn is_newer(backend: &impl StorageBackend) -> bool {
+    const VERSIONS_AT: [u64; 2] = [64, 192];
+    const OURS: u8 = 3;
+    VERSIONS_AT.iter().all(|at| {
+        let mut version = [0];
+        backend.read(*at, &mut version).is_ok() && version > [OURS]
+    })
 }
 
 pub(super) fn check_over(overlay: Overlay<impl StorageBackend>, path: &Path) -> Result<(), Error> {

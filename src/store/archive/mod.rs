@@ -28,6 +28,7 @@ mod salvage;
 mod search;
 #[cfg(test)]
 mod tests;
+mod times;
 mod trouble;
 
 use core::fmt;
@@ -53,6 +54,7 @@ pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
 pub use salvage::{Found, Salvaged};
 pub use search::{Earlier, Entry, Filter, Way};
+use times::Times;
 pub use trouble::{Fault, Loss, StoreTrouble};
 
 /// The store of one identity, opened for this process alone.
@@ -67,6 +69,7 @@ pub struct Archive {
     next_order: u64,
     fresh: BTreeMap<ContactId, u64>,
     logs: Logs,
+    times: Times,
     rng: Box<dyn CryptoRng + Send>,
 }
 
@@ -136,6 +139,7 @@ impl Archive {
             next_order: 0,
             fresh: BTreeMap::new(),
             logs: Logs::default(),
+            times: Times::default(),
             rng,
         };
         let restored = archive.restore(now)?;
@@ -165,6 +169,7 @@ impl Archive {
             next_order: &mut self.next_order,
             fresh: &mut self.fresh,
             logs: &mut self.logs,
+            times: &mut self.times,
             keep: self.keep,
             now,
         });

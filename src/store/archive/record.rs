@@ -35,6 +35,8 @@ pub(super) struct Record<Body = Zeroizing<Vec<u8>>> {
     /// When its author says to have sent it.
     pub(super) sent_at: UnixTime,
     pub(super) standing: Standing,
+    /// Of one that waits: at which start it was first found to have waited too long; the beginning of time if never.
+    pub(super) overdue: UnixTime,
     pub(super) kind: Kind,
     pub(super) conversation: ConversationId,
     pub(super) body: Body,
@@ -56,7 +58,7 @@ impl Record {
         let len = FIXED_LEN + conversation.len() + self.body.len();
         let mut bytes = Zeroizing::new(Vec::with_capacity(len));
         bytes.extend_from_slice(self.contact.peer().as_bytes());
-        let (standing, detail) = encode_standing(self.standing);
+        let (standing, detail) = encode_standing(self.standing, self.overdue);
         for number in [
             self.name.log.0,
             self.name.sequence,
@@ -84,6 +86,7 @@ impl Record {
             at: view.at,
             sent_at: view.sent_at,
             standing: view.standing,
+            overdue: view.overdue,
             kind: view.kind,
             conversation: view.conversation,
             body: Zeroizing::new(view.body.to_vec()),
@@ -99,6 +102,8 @@ impl<'a> Record<&'a [u8]> {
         let [log, sequence, order, at, sent_at, detail] = take_numbers(&mut rest)?;
         let [standing, kind, conversation_len] = take(&mut rest)?;
         let (conversation, body) = rest.split_at_checked(usize::from(conversation_len))?;
+        let standing = decode_standing(standing, detail)?;
+        let waits = standing == Standing::Waiting;
         Some(Self {
             contact,
             name: Name {
@@ -108,7 +113,8 @@ impl<'a> Record<&'a [u8]> {
             order,
             at: UnixTime(at),
             sent_at: UnixTime(sent_at),
-            standing: decode_standing(standing, detail)?,
+            standing,
+            overdue: UnixTime(if waits { detail } else { 0 }),
             kind: Kind::from_code(kind)?,
             conversation: ConversationId::new(conversation)?,
             body,
@@ -116,10 +122,10 @@ impl<'a> Record<&'a [u8]> {
     }
 }
 
-const fn encode_standing(standing: Standing) -> (u8, u64) {
+const fn encode_standing(standing: Standing, overdue: UnixTime) -> (u8, u64) {
     match standing {
         Standing::Received { missing } => (0, missing),
-        Standing::Waiting => (1, 0),
+        Standing::Waiting => (1, overdue.0),
         Standing::Delivered => (2, 0),
         Standing::Failed(FailReason::Expired) => (3, 0),
         Standing::Failed(FailReason::Removed) => (4, 0),
@@ -214,6 +220,7 @@ mod tests {
             at: UnixTime(4),
             sent_at: UnixTime(5),
             standing,
+            overdue: UnixTime(if standing == Standing::Waiting { 6 } else { 0 }),
             kind: Kind::Text,
             conversation: ConversationId::new(b"room").unwrap(),
             body: Zeroizing::new(b"hello".to_vec()),
@@ -239,6 +246,7 @@ mod tests {
         for standing in others.into_iter().chain(failed) {
             let back = Record::decode(&record(standing).encode()).unwrap();
             assert_eq!(back.standing, standing);
+            assert_eq!(back.overdue, record(standing).overdue);
             assert_eq!(back.encode(), record(standing).encode());
             assert_eq!(back.body.as_slice(), b"hello");
         }

@@ -12,6 +12,7 @@ use super::keys::{Keys, Table};
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
 use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Name, Outgoing, Policy, SeenLog};
+use crate::proto::limits::MESSAGE_LIFE;
 use crate::store::error::Error;
 use crate::time::{Instant, UnixTime};
 
@@ -74,7 +75,7 @@ impl Restored {
 impl Archive {
     /// Reads everything but the history.
     pub(super) fn restore(&mut self, now: UnixTime) -> Result<Restored, Error> {
-        let read = self.read(|transaction| Everything::read(transaction, &self.keys))?;
+        let mut read = self.read(|transaction| Everything::read(transaction, &self.keys))?;
         if !read.loss.is_none() {
             let trouble = StoreTrouble::Damaged(read.loss);
             return self.read(|_| Err(trouble.into()));
@@ -90,22 +91,34 @@ impl Archive {
             self.change(now, |change| change.trim_logs(contact))?;
             forget_oldest(&mut logs, contact);
         }
-        let age = |at: UnixTime| Duration::from_millis(now.0.saturating_sub(at.0));
+        self.note_overdue(&mut read.outbox, now)?;
+        let waiting = read.outbox.into_iter().map(|it| {
+            let (contact, age) = (it.contact, it.waited(now));
+            (contact, Outgoing::from(it), age)
+        });
+        let logs = logs.into_iter().map(|it| {
+            let age = now.saturating_since(it.heard);
+            (it, age)
+        });
         Ok(Restored {
             unconfirmed: read.inbox.into_iter().map(Unconfirmed::from).collect(),
-            waiting: read
-                .outbox
-                .into_iter()
-                .map(|it| (it.contact, age(it.at), Outgoing::from(it)))
-                .map(|(contact, age, message)| (contact, message, age))
-                .collect(),
-            logs: logs
-                .into_iter()
-                .map(|it| {
-                    let age = age(it.heard);
-                    (it, age)
-                })
-                .collect(),
+            waiting: waiting.collect(),
+            logs: logs.collect(),
+        })
+    }
+
+    /// Writes down of which messages it is the first start to find that they have waited too long.
+    fn note_overdue(&mut self, outbox: &mut [Record], now: UnixTime) -> Result<(), Error> {
+        let changed = outbox
+            .iter_mut()
+            .filter_map(|it| it.judge(now).then_some(&*it));
+        let changed: Vec<&Record> = changed.collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.change(now, |change| {
+            let mut changed = changed.into_iter();
+            changed.try_for_each(|it| change.put_message(Table::Outbox, it))
         })
     }
 
@@ -121,6 +134,33 @@ impl Archive {
         }
         counts.retain(|_, count| *count > SeenLog::MOST);
         counts.into_keys().collect()
+    }
+}
+
+/// What a message has left, once a start has found that it has waited too long: if that start's clock was wrong,
+/// the next one finds it young again.
+const GRACE: Duration = Duration::from_secs(86_400);
+
+impl Record {
+    /// Finds out at a start whether it has waited too long. Whether what is noted of that has changed.
+    fn judge(&mut self, now: UnixTime) -> bool {
+        let is_overdue = now.saturating_since(self.at) >= MESSAGE_LIFE;
+        let is_noted = (UnixTime(1)..=now).contains(&self.overdue);
+        let overdue = match (is_overdue, is_noted) {
+            (true, true) => self.overdue,
+            (true, false) => now,
+            (false, _) => UnixTime(0),
+        };
+        core::mem::replace(&mut self.overdue, overdue) != overdue
+    }
+
+    /// How long it has waited, as far as one start alone is believed.
+    fn waited(&self, now: UnixTime) -> Duration {
+        let waited = now.saturating_since(self.at);
+        if self.overdue == UnixTime(0) {
+            return waited;
+        }
+        waited.min(MESSAGE_LIFE - GRACE + now.saturating_since(self.overdue))
     }
 }
 

@@ -13,6 +13,7 @@ use super::search::{Entry, Filter, MESSAGES, Place};
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, ErrorKind, Operation};
+use crate::text::caseless;
 
 /// What can be read of a store, to be exported.
 #[derive(Debug, Default)]
@@ -142,7 +143,7 @@ struct Left {
 impl Left {
     fn find(transaction: &ReadTransaction, keys: &Keys, filter: &Filter) -> Self {
         let (mut places, mut loss) = (Vec::new(), Loss::default());
-        let words = filter.words.as_ref().map(|words| words.to_lowercase());
+        let words = filter.words.as_deref().map(caseless);
         for table in MESSAGES {
             let mut lost = 0;
             // Each by itself: what was read before a panic is kept.
@@ -266,7 +267,7 @@ mod tests {
         let mut entries = salvaged.found.entries.into_iter();
         let mut next = || entries.next().map(|it| it.body);
         let bodies = [next(), next()].map(Option::unwrap_or_default);
-        assert_eq!(bodies, [b"went", b"came"], "{:?}", salvaged.loss);
+        assert_eq!(bodies, [b"came", b"went"], "{:?}", salvaged.loss);
         assert_eq!(salvaged.loss, Loss::FRAME);
     }
 }

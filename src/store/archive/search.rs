@@ -14,6 +14,7 @@ use super::restore::for_each_of;
 use super::trouble::Fault;
 use crate::chat::{ContactId, Kind, LogId, Name};
 use crate::store::error::Error;
+use crate::text::caseless;
 use crate::time::UnixTime;
 
 /// A message that is written down somewhere in the store. Its body is as it came: not yet safe to show.
@@ -248,7 +249,7 @@ impl Matches {
         span: &Span<'_>,
         most: usize,
     ) -> Result<Self, Fault> {
-        let words = filter.words.as_ref().map(|words| words.to_lowercase());
+        let words = filter.words.as_deref().map(caseless);
         let mut found = Self::default();
         for table in MESSAGES {
             for_each_of(transaction, keys, table, filter.contact, |row, text| {
@@ -343,11 +344,11 @@ impl Earlier {
 }
 
 impl Filter {
-    /// `words`: in lower case.
+    /// `words`: as [`caseless`] gives them.
     pub(super) fn admits(&self, record: &Record<&[u8]>, words: Option<&str>) -> bool {
         let has = |words: &str| {
             let text = String::from_utf8_lossy(record.body);
-            Zeroizing::new(text.to_lowercase()).contains(words)
+            Zeroizing::new(caseless(&text)).contains(words)
         };
         self.contact.is_none_or(|it| it == record.contact)
             && self.since.is_none_or(|since| record.at >= since)

@@ -133,7 +133,6 @@ pub(super) fn failure(path: &Path, operation: Operation, error: redb::Error) -> 
         redb::Error::DatabaseAlreadyOpen => {
             return Error::new(path, Operation::Lock, ErrorKind::InUse { pid: None });
         }
-        redb::Error::UpgradeRequired(_) => StoreTrouble::Newer,
         redb::Error::PreviousIo => StoreTrouble::Stopped,
         // Nothing else can come of what is asked of a database whose file is as it was written.
         _ => StoreTrouble::Damaged(Loss::FRAME),

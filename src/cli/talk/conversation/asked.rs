@@ -9,7 +9,7 @@ use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Entry, Filter, Page, Search, Standing, Way, Which, key_uri};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, caseless, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{self, Hit};
 
@@ -227,8 +227,8 @@ fn excerpt(told: &Safe, words: &str) -> Vec<Safe> {
     if lines.len() <= MOST_LINES {
         return lines;
     }
-    let words = words.to_lowercase();
-    let has = |line: &Safe| line.as_str().to_lowercase().contains(&words);
+    let words = caseless(words);
+    let has = |line: &Safe| caseless(line.as_str()).contains(&words);
     let at = lines.iter().position(has).unwrap_or(0);
     let from = at.saturating_sub(1).clamp(1, lines.len() - 1);
     let upto = (from + MOST_LINES - 2).min(lines.len());

@@ -3,16 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::history::{Written, transcript};
+use crate::cli::history::{Written, written};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::files::in_home;
 use crate::cli::talk::journal::Journal;
 use crate::cli::{Error, Suggestion};
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::store::{Filter, Search, Way};
 use crate::text::{Safe, count_messages};
-use crate::time::UnixTime;
 use crate::tui::Held;
 
 /// Messages that are written in a turn of the loop, and their bytes, or one.
@@ -60,11 +58,8 @@ impl Export {
     fn write_page(&mut self, journal: &Journal) -> Result<Progress, Error> {
         let most = self.left.map_or(PAGE, |left| left.min(PAGE));
         let page = journal.page(&mut self.search, most, PAGE_BYTES)?;
-        // As of a day on which nothing was said: each line has its date.
-        let never = Stamp::local(UnixTime(0));
         for entry in &page.entries {
-            self.file
-                .add(&transcript(entry, self.label.clone(), &never))?;
+            self.file.add(&written(entry, self.label.clone()))?;
             self.messages += 1;
         }
         let left = self
@@ -218,6 +213,7 @@ mod tests {
     use crate::crypto::StaticSecret;
     use crate::net::{Clock, os_rng};
     use crate::store::{Archive, Keep};
+    use crate::time::UnixTime;
 
     const BOB: PeerId = PeerId::new([2; 32]);
 
@@ -239,15 +235,39 @@ mod tests {
         }
     }
 
+    fn journal(home: &Path) -> Journal {
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let clock = Clock::new();
+        let path = home.join("a.history.redb");
+        let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
+        let (archive, _) = Archive::open(&path, &secret, Keep::Forever, rng, now).unwrap();
+        Journal::new(archive, clock)
+    }
+
+    #[test]
+    fn a_message_too_long_for_a_screen_is_in_the_file_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = journal(home.path());
+        let long = Incoming {
+            body: "line\n".repeat(20_000).into_bytes(),
+            ..incoming(0)
+        };
+        journal
+            .receive(core::iter::once((BOB.into(), &long)))
+            .unwrap();
+        let file = home.path().join("bob.txt");
+        let mut export = Export::begin(&file, BOB, "bob".into()).unwrap();
+        let progress = export.write_page(&journal).unwrap();
+        assert!(matches!(progress, Progress::Done { unreadable: 0 }));
+        export.file.finish().unwrap();
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(written.matches("line").count(), 20_000);
+    }
+
     #[test]
     fn what_is_said_while_it_is_written_does_not_draw_it_out() {
         let home = tempfile::tempdir().unwrap();
-        let secret = StaticSecret::from_bytes(&mut [1; 32]);
-        let clock = Clock::new();
-        let path = home.path().join("a.history.redb");
-        let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
-        let (archive, _) = Archive::open(&path, &secret, Keep::Forever, rng, now).unwrap();
-        let mut journal = Journal::new(archive, clock);
+        let mut journal = journal(home.path());
         let old = PAGE as u64 + 5;
         receive(&mut journal, 0..old);
         let file = home.path().join("bob.txt");

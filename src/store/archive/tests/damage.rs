@@ -114,6 +114,24 @@ fn a_log_in_the_row_of_another_is_damage_to_every_reader() {
     assert_eq!(salvaged.loss, loss);
 }
 
+/// Both slots of redb's header say which format its pages have.
+#[test]
+fn a_file_of_a_later_redb_is_not_taken_for_damage() {
+    let place = Place::new();
+    drop(place.open(Keep::Off));
+    let mut bytes = fs::read(place.path()).unwrap();
+    assert_eq!([bytes[64], bytes[192]], [3, 3]);
+    for (slots, expected) in [
+        (vec![64], StoreTrouble::Damaged(Loss::FRAME)),
+        (vec![64, 192], StoreTrouble::Newer),
+    ] {
+        slots.iter().for_each(|at| bytes[*at] = 4);
+        fs::write(place.path(), &bytes).unwrap();
+        let error = place.try_open(Keep::Off, NOW).unwrap_err();
+        assert_eq!(trouble_of(&error), expected);
+    }
+}
+
 #[test]
 fn a_message_in_the_last_place_of_all_is_no_overflow() {
     let place = Place::new();
@@ -125,6 +143,7 @@ fn a_message_in_the_last_place_of_all_is_no_overflow() {
         at: NOW,
         sent_at: NOW,
         standing: Standing::Waiting,
+        overdue: UnixTime(0),
         kind: Kind::Text,
         conversation: ConversationId::default(),
         body: zeroize::Zeroizing::new(b"last".to_vec()),

@@ -6,10 +6,10 @@ use crate::store::archive::keys::Table;
 
 type Row = (Vec<u8>, Vec<u8>);
 
-/// Forty messages that came one after the other; the newest comes first in the table.
+/// Forty messages of which the newest came first, by a clock that was set back again and again.
 fn forty(archive: &mut Archive) {
     for at in (0..40).rev() {
-        let (name, now) = (name(1, at), UnixTime(NOW.0 + at));
+        let (name, now) = (name(1, at), UnixTime(NOW.0 + at * 120_000));
         let message = incoming(name, &format!("{at:02}"));
         let write = |it: &mut Change<'_>| {
             it.receive(contact(7), &message)?;
@@ -17,6 +17,27 @@ fn forty(archive: &mut Archive) {
         };
         archive.change(now, write).unwrap();
     }
+}
+
+#[test]
+fn what_came_in_one_change_is_found_in_its_order_whatever_logs_it_is_of() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    let logs = [9, 3, 7, 1];
+    let came = logs.map(|log| incoming(name(log, 0), &format!("{log}")));
+    archive
+        .change(NOW, |it| {
+            for message in &came {
+                it.receive(contact(7), message)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let answer = outgoing(name(2, 0), "!");
+    archive
+        .change(NOW, |it| it.queue(contact(7), &answer))
+        .unwrap();
+    assert_eq!(pages(&archive, Way::On, 9, false), ["9371!"]);
 }
 
 /// All pages of so many, as they come; each anew from its cursor if `is_anew`.
@@ -167,7 +188,7 @@ fn what_came_meanwhile_is_said_to_be_there_by_whoever_goes_on() {
     forty(&mut archive);
     let mut search = Search::new(Filter::default(), Way::On, None);
     search.page(&archive, 20, 999).unwrap();
-    let late = UnixTime(NOW.0 + 40);
+    let late = UnixTime(NOW.0 + 40 * 120_000);
     let message = incoming(name(1, 40), "40");
     archive
         .change(late, |it| it.receive(contact(7), &message))
