@@ -18,6 +18,7 @@ const UNIT: &str = "ns of processor time each";
 pub fn cost(scale: Scale) {
     let (count, rounds) = (scale.of(10_000, 200), scale.of(30, 1));
     let mut one = Bench::new(1, 1);
+    let mut near = Bench::new(count / 100, 1);
     let mut few = Bench::new(count / 10, 1);
     let mut many = Bench::new(count, 10);
     let mut lone = Bench::new(count, count);
@@ -26,6 +27,10 @@ pub fn cost(scale: Scale) {
         rounds,
         vec![
             Case::new("1 session", || one.round(messages)),
+            // As many as the processor's own cache holds.
+            Case::new(format!("{} sessions, all of them talk", count / 100), || {
+                near.round(messages)
+            }),
             Case::new(format!("{} sessions, all of them talk", count / 10), || {
                 few.round(messages)
             }),
