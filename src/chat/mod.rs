@@ -28,6 +28,7 @@ mod tests;
 mod transport;
 pub mod words;
 
+pub(crate) use crate::proto::limits::MESSAGE_LIFE;
 pub use client::Client;
 pub use command::{Draft, SendError};
 pub use contact::ContactId;

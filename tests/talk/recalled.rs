@@ -224,10 +224,12 @@ fn what_is_deleted_in_lines_is_gone_from_the_disk() {
     assert_eq!(kept.lines().count(), 1, "{kept}");
 }
 
-/// A message of alice's to bob that has waited too long.
+/// A message of alice's to bob that has waited too long, as a start that is more than a day ago has found.
 fn too_old(alice: &Path, bob: &str) {
     let mut kept = Kept::in_home(alice);
     kept.add(bob, 15 * 24, Fate::Waiting, b"at last");
+    drop(kept);
+    drop(Kept::in_home(alice));
 }
 
 #[test]

@@ -156,10 +156,14 @@ pub(super) fn check(backend: impl StorageBackend, path: &Path) -> Result<(), Err
 fn is_newer(backend: &impl StorageBackend) -> bool {
     const VERSIONS_AT: [u64; 2] = [64, 192];
     const OURS: u8 = 3;
-    VERSIONS_AT.iter().all(|at| {
-        let mut version = [0];
-        backend.read(*at, &mut version).is_ok() && version > [OURS]
-    })
+    let is_at = |at: u64, matches: fn(&[u8; MAGIC.len()]) -> bool| {
+        let mut bytes = [0; MAGIC.len()];
+        backend.read(at, &mut bytes).is_ok() && matches(&bytes)
+    };
+    is_at(0, |bytes| *bytes == MAGIC)
+        && VERSIONS_AT
+            .iter()
+            .all(|at| is_at(*at, |slot| slot[0] > OURS))
 }
 
 pub(super) fn check_over(overlay: Overlay<impl StorageBackend>, path: &Path) -> Result<(), Error> {

@@ -11,8 +11,9 @@ use super::change::{definition, rows_of};
 use super::keys::{Keys, Table};
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
-use crate::chat::{Client, ContactId, Incoming, MemoryOutbox, Name, Outgoing, Policy, SeenLog};
-use crate::proto::limits::MESSAGE_LIFE;
+use crate::chat::{
+    Client, ContactId, Incoming, MESSAGE_LIFE, MemoryOutbox, Name, Outgoing, Policy, SeenLog,
+};
 use crate::store::error::Error;
 use crate::time::{Instant, UnixTime};
 

@@ -3,8 +3,7 @@
 use core::time::Duration;
 
 use super::*;
-use crate::chat::{Client, Event, Policy};
-use crate::proto::limits::MESSAGE_LIFE;
+use crate::chat::{Client, Event, MESSAGE_LIFE, Policy};
 use crate::time::Instant;
 
 const HOUR: u64 = 3_600_000;
