@@ -101,9 +101,10 @@ A public key is 44 characters of base64 and ends with \"=\". It may be given as
 A secret key begins with SECURECHAT-SECRET-KEY-1: or SECURECHAT-ENCRYPTED-KEY-1:
 and is refused wherever a public key belongs.
 
-Names of peers are yours alone; nobody else sees them. A name has 1 to 32
-lower-case letters of one script, digits, and . _ - and is refused if it looks
-like another one.
+Names of peers are yours alone; nobody is told them. With --trust ask a caller
+who guesses one, and suggests it as his own, is sent away at once and can tell
+so. A name has 1 to 32 lower-case letters of one script, digits, and . _ - and
+is refused if it looks like another one.
 
   securechat peers add bob KEY --address HOST:PORT
   securechat peers list
@@ -119,9 +120,10 @@ Who may talk to you while you listen is up to --trust:
   strict   only keys that are saved as peers (the rule without a terminal)
   new      save an unknown key and accept it
 
-Nothing that an unknown caller writes is shown before you accept. A key that you
-accept for the first time may be anybody's: compare it over another channel, a
-phone call or a meeting.
+Of what an unknown caller writes you see the name that it suggests, if that is
+a valid one; nothing else is shown before you accept. A key that you accept for
+the first time may be anybody's: compare it over another channel, a phone call
+or a meeting.
 
   /verify (usually Alt+V)           while you talk: four words, seen by both
   securechat peers verify bob       60 digits, without a connection (or /number)

@@ -7,8 +7,8 @@ use crate::crypto::secret::Secret;
 /// Everything else seals and opens, and never sees a key. Whoever wants to read a recording of his own conversation
 /// in another program needs the keys themselves, though. Only [`Initiator::finish_and_disclose`] and
 /// [`Responder::respond_and_disclose`] make this: somebody has to ask for it handshake by handshake, and `TransportKeys`
-/// stay as closed as they are. They open and forge the packets of one keypair, at most three minutes of a session; no other key
-/// follows from them.
+/// stay as closed as they are. They open the packets of one keypair, at most three minutes of a session, and forge such for as
+/// long as either side takes them; no other key follows from them.
 ///
 /// [`Initiator::finish_and_disclose`]: crate::crypto::Initiator::finish_and_disclose
 /// [`Responder::respond_and_disclose`]: crate::crypto::Responder::respond_and_disclose
