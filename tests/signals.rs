@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use securechat::net::{Signal, Signals};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::raise;
 
 /// Against hanging only.
@@ -77,8 +77,26 @@ fn a_third_signal_does_not_wait_for_what_is_put_back() {
     if std::env::var_os(CHILD).is_none() {
         return assert_eq!(in_a_child(test), Some(130));
     }
+    let _watching = hangs_in_putting_back();
+    raise(SIGINT).unwrap();
+    unreachable!("the handler itself ends the process");
+}
+
+#[test]
+fn a_hangup_ends_nothing_at_once() {
+    if std::env::var_os(CHILD).is_none() {
+        return assert_eq!(in_a_child("a_hangup_ends_nothing_at_once"), Some(130));
+    }
+    let _watching = hangs_in_putting_back();
+    raise(SIGHUP).unwrap();
+    raise(SIGINT).unwrap();
+    unreachable!("the handler itself ends the process");
+}
+
+/// After two signals, of which the second one waits for what is put back.
+fn hangs_in_putting_back() -> Signals {
     let (hangs, is_hanging) = mpsc::channel();
-    let (_watching, signals) = watch(move || {
+    let (watching, signals) = watch(move || {
         hangs.send(()).unwrap();
         wait_for_the_end();
     });
@@ -86,6 +104,5 @@ fn a_third_signal_does_not_wait_for_what_is_put_back() {
     assert_eq!(signals.recv_timeout(PATIENCE), Ok(Signal::Interrupt));
     raise(SIGTERM).unwrap();
     is_hanging.recv_timeout(PATIENCE).unwrap();
-    raise(SIGINT).unwrap();
-    unreachable!("the handler itself ends the process");
+    watching
 }

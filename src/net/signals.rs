@@ -1,6 +1,9 @@
 //! Signals that ask the program to end. The first is delivered as a value, so that the program can
 //! say goodbye; a second one, of whichever kind, ends it at once, after the owner has put back what must
 //! not stay as it is; a third one does not even wait for that.
+//!
+//! Hang-ups count as none of these: one that is the first is delivered, and any other changes nothing. A terminal that is
+//! closed brings two, the shell's and the kernel's, and the end of a login brings one right behind SIGTERM.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
@@ -57,8 +60,14 @@ fn wanted() -> impl Iterator<Item = Signal> {
         .filter(|&signal| signal != Signal::Hangup || !os::is_ignored(signal.number()))
 }
 
+/// Waits for the second signal that is no hang-up.
+fn wait_for_second(first: Signal, wait: impl FnMut() -> Option<Signal>) -> Option<Signal> {
+    let all = core::iter::once(first).chain(core::iter::from_fn(wait));
+    all.filter(|&signal| signal != Signal::Hangup).nth(1)
+}
+
 /// The thread that waits for signals. Dropping it ends the thread; a signal that comes later ends
-/// the program at once if one had come before, and does nothing otherwise. Whoever drops it has put
+/// the program at once if one had come before, and does nothing otherwise, as a hang-up always does. Whoever drops it has put
 /// everything back by then.
 #[derive(Debug)]
 pub struct Signals {
@@ -79,7 +88,7 @@ impl Signals {
         put_back: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let ends_at_once = Arc::new(AtomicBool::new(false));
-        for signal in wanted() {
+        for signal in wanted().filter(|&signal| signal != Signal::Hangup) {
             let (code, flag) = (i32::from(signal.exit_code()), Arc::clone(&ends_at_once));
             flag::register_conditional_shutdown(signal.number(), code, flag)?;
         }
@@ -87,7 +96,7 @@ impl Signals {
         let thread = thread::start("signals", move || {
             let Some(first) = wait() else { return };
             let goodbye = thread::start("goodbye", move || deliver(first));
-            let second = wait();
+            let second = wait_for_second(first, wait);
             // From here on the handler itself ends the program.
             ends_at_once.store(true, Ordering::SeqCst);
             if let Some(second) = second {
@@ -137,9 +146,16 @@ mod imp {
     pub(super) fn open() -> io::Result<(Waiter, impl FnMut() -> Option<Signal> + Send + 'static)> {
         let mut signals = Signals::new(wanted().map(Signal::number))?;
         let handle = signals.handle();
+        let mut raised = Vec::new();
         let wait = move || {
-            let number = signals.forever().next()?;
-            ALL.into_iter().find(|signal| signal.number() == number)
+            while raised.is_empty() && !signals.is_closed() {
+                raised.extend(signals.wait());
+            }
+            // Which of them came first is not known. A hang-up stands last: the other one has the program end.
+            let is_raised = |signal: &Signal| raised.contains(&signal.number());
+            let next = ALL.into_iter().find(is_raised)?;
+            raised.retain(|&number| number != next.number());
+            Some(next)
         };
         Ok((Waiter(handle), wait))
     }
@@ -191,5 +207,24 @@ mod imp {
             None
         };
         Ok((Waiter(stop), wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Signal::{Hangup, Interrupt, Terminate};
+    use super::*;
+
+    #[test]
+    fn a_hangup_is_neither_the_first_of_two_signals_nor_the_second() {
+        let second = |all: &[Signal]| {
+            let mut waiting = all.iter().copied();
+            wait_for_second(waiting.next().unwrap(), || waiting.next())
+        };
+        assert_eq!(second(&[Hangup, Hangup]), None);
+        assert_eq!(second(&[Terminate, Hangup]), None);
+        assert_eq!(second(&[Hangup, Terminate]), None);
+        assert_eq!(second(&[Interrupt, Hangup, Terminate]), Some(Terminate));
+        assert_eq!(second(&[Hangup, Interrupt, Interrupt]), Some(Interrupt));
     }
 }

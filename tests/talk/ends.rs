@@ -82,6 +82,30 @@ fn a_signal_ends_each_side_with_a_goodbye() {
     }
 }
 
+/// A terminal that is closed brings two hang-ups, the end of a login brings one behind SIGTERM.
+#[cfg(unix)]
+#[test]
+fn a_hangup_behind_another_signal_cuts_no_goodbye_short() {
+    use rustix::process::Signal;
+    if !hears_hangups() {
+        return;
+    }
+    for (first, code) in [(Signal::HUP, 129), (Signal::TERM, 143)] {
+        let (alice, bob) = Home::friends();
+        let mut talk = Talk::between(&alice, &bob);
+        talk.alice.signal(first);
+        talk.alice.signal(Signal::HUP);
+        talk.bob.told("alice left");
+        let ended = talk.alice.end();
+        // Two threads may be given the two, and then either may be first.
+        assert!(
+            ended.code == Some(code) || ended.code == Some(129),
+            "{}",
+            ended.transcript
+        );
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_a_call_that_nobody_answers() {
