@@ -34,6 +34,7 @@ mod unix {
     use std::time::Duration;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::retry_on_intr;
 
     use super::Inspected;
     #[cfg(target_os = "linux")]
@@ -226,6 +227,20 @@ mod unix {
         pub(in crate::control) fn shut_down(&self) {
             // It may have ended already.
             let _ = self.0.shutdown(Shutdown::Both);
+        }
+
+        /// Writes nothing more.
+        #[cfg(test)]
+        pub(in crate::control) fn close_its_half(&self) {
+            self.0.shutdown(Shutdown::Write).unwrap();
+        }
+
+        /// Waits until both directions have ended.
+        pub(in crate::control) fn wait_for_its_end(&self) {
+            // Some systems look for that only where it is asked for.
+            let mut ended = [PollFd::new(&self.0, PollFlags::HUP)];
+            // What fails here has ended, too.
+            let _ = retry_on_intr(|| poll(&mut ended, None));
         }
 
         /// Waits no longer than this for what is to be read; none: as long as it takes.
@@ -442,6 +457,10 @@ mod none {
         }
 
         pub(in crate::control) fn shut_down(&self) {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn wait_for_its_end(&self) {
             match self.0 {}
         }
 

@@ -17,6 +17,18 @@ const ROOM_BYTES: usize = 2 << 20;
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// With whoever may still have something for it.
+    _hold: Option<Arc<Hold>>,
+}
+
+/// The last one that goes ends the client.
+#[derive(Debug)]
+struct Hold(Client);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +71,15 @@ impl Client {
     pub(super) fn new() -> Self {
         Self {
             shared: Arc::default(),
+            _hold: None,
+        }
+    }
+
+    /// The same client: once this one and every copy of it is gone, it ends when what waits is written.
+    pub(super) fn held(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            _hold: Some(Arc::new(Hold(self.clone()))),
         }
     }
 
@@ -207,6 +228,12 @@ impl Client {
         let line = (!is_idle).then(|| self.next()).flatten()?;
         self.written(line.text.len(), line.kind);
         Some(line.text)
+    }
+
+    /// Whether nobody else may have something for it.
+    pub(super) fn is_the_last(&self) -> bool {
+        let hold = self._hold.as_ref();
+        hold.is_some_and(|hold| Arc::strong_count(hold) == 1)
     }
 
     /// Bytes of what waits to be written.

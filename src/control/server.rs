@@ -160,7 +160,10 @@ where
     all.count.fetch_add(1, Ordering::SeqCst);
     let (shared, told, reader) = (Arc::clone(all), tell.clone(), client.clone());
     let read = move || {
-        read_lines(&reader, input, &told);
+        let mut input = BufReader::new(input);
+        read_lines(reader.held(), &mut input, &told);
+        // It may have closed its half alone, and wait for answers or listen.
+        input.get_ref().wait_for_its_end();
         reader.finish();
         shared.lock().retain(|(open, _)| !open.is(&reader));
         shared.count.fetch_sub(1, Ordering::SeqCst);
@@ -189,10 +192,10 @@ fn write_lines(client: &Client, mut output: Stream, tell: &impl Fn(Happening)) {
     output.shut_down();
 }
 
-fn read_lines(client: &Client, input: Stream, tell: &impl Fn(Happening)) {
-    let mut input = BufReader::new(input);
+/// Reads until nothing more comes. What the owner has kept of the client by then may still be answered.
+fn read_lines(client: Client, input: &mut impl BufRead, tell: &impl Fn(Happening)) {
     while client.has_room() {
-        let Some(line) = next_line(&mut input) else {
+        let Some(line) = next_line(input) else {
             return;
         };
         let (taken, until_taken) = sync_channel(1);
@@ -334,6 +337,64 @@ mod tests {
         drop(server);
         assert_eq!(said(&mut client, "two"), None);
         assert!(!place.path().exists());
+    }
+
+    /// A client that has asked for something and closed its half, its connection, and the server.
+    #[cfg(unix)]
+    fn half_closed(home: &tempfile::TempDir) -> (Client, Stream, Server) {
+        let place = Place::new(home.path().join("ctl.sock")).unwrap();
+        let (asked, asking) = channel();
+        let tell = move |happening| {
+            if let Happening::Incoming(incoming) = happening {
+                asked.send(incoming.client.clone()).unwrap();
+            }
+        };
+        let server = Server::start(place.clone(), tell).unwrap();
+        let mut stream = place.connect().unwrap();
+        stream.write_all(b"later\n").unwrap();
+        stream.close_its_half();
+        let client: Client = asking.recv().unwrap();
+        while !client.is_the_last() {
+            std::thread::yield_now();
+        }
+        (client, stream, server)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_has_closed_a_half_is_answered_before_the_connection_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let (client, stream, _server) = half_closed(&home);
+        assert!(client.answer("here it is\n"));
+        drop(client);
+        assert_eq!(io::read_to_string(stream).unwrap(), "here it is\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_has_closed_a_half_has_its_place_until_it_closes_the_other() {
+        let home = tempfile::tempdir().unwrap();
+        let (client, stream, server) = half_closed(&home);
+        assert!(client.tell("an event\n"));
+        assert_eq!(server.all.count.load(Ordering::SeqCst), 1);
+        drop(stream);
+        while server.all.count.load(Ordering::SeqCst) > 0 || !client.is_closed() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_has_closed_a_half_is_let_go_when_the_server_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let (client, stream, server) = half_closed(&home);
+        let all = Arc::clone(&server.all);
+        assert!(client.answer("the last word\n"));
+        drop(server);
+        assert_eq!(io::read_to_string(stream).unwrap(), "the last word\n");
+        while all.count.load(Ordering::SeqCst) > 0 {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::fs;
 #[cfg(target_os = "linux")]
 use std::io::ErrorKind;
 use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;

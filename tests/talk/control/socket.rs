@@ -103,6 +103,27 @@ fn a_killed_daemon_is_followed_by_another_on_the_same_socket() {
     assert_eq!(client.ask("hello", &json!({}))["key"], json!(home.key()));
 }
 
+/// `nc -N -U` does so at the end of its input.
+#[test]
+fn who_closes_its_half_is_answered_and_told_of_what_it_subscribed_to() {
+    let (alice, _bob) = Home::friends();
+    let (_daemon, _) = daemon(&alice);
+    let half_closed = |method, params: &Value| {
+        let mut client = Client::of(&alice);
+        client.request(method, params);
+        client.lines.get_ref().shutdown(Shutdown::Write).unwrap();
+        client
+    };
+    let mut listening = half_closed("subscribe", &json!({}));
+    assert_eq!(listening.answer()["result"]["unheard"], json!(0));
+    let message = json!({ "peer": "bob", "text": "hi", "wait_ms": 500 });
+    let mut asking = half_closed("send", &message);
+    assert_eq!(asking.answer()["error"]["data"]["code"], "SC14");
+    let nothing_more = asking.lines.read_line(&mut String::new());
+    assert_eq!(nothing_more.unwrap(), 0);
+    assert_eq!(listening.event("message")["text"], "hi");
+}
+
 #[test]
 fn a_path_that_is_too_long_for_a_socket_says_so() {
     let home = Home::empty();
