@@ -473,9 +473,10 @@ local function opened(buffer, tree)
   return ""
 end
 
--- Whether a datagram has one of the four forms. Zeros stand where the forms have zeros.
+-- Whether a datagram has one of the four forms. Zeros stand where the forms have zeros. One that was cut has none.
 local function kind_of(buffer)
   local len = buffer:len()
+  if len < buffer:reported_len() then return nil end
   if len < DATA_SHORTEST then return nil end
   local kind, part = buffer(0, 1):uint(), buffer(1, 1):uint()
   if types[kind] == nil then return nil end

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::crypto::BatchWipe;
 use crate::net::shared::{Fatal, Shared};
-use crate::net::trace::Fate;
+use crate::net::trace::{Excerpt, Fate};
 use crate::net::udp::Room;
 use crate::proto::{Endpoint, Transmit};
 use crate::time::Instant;
@@ -63,7 +63,7 @@ impl Outgoing {
         if let Some(trace) = &shared.trace {
             let now = shared.clock.now();
             for (to, bytes) in self.sealed.iter().take(done) {
-                trace.note(now, *to, bytes.clone(), Fate::Sent);
+                trace.note(now, *to, Excerpt::of(bytes), Fate::Sent);
             }
         }
         let left = self.sealed.drain(..done);

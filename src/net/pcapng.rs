@@ -13,7 +13,10 @@ pub(super) struct Captured<'a> {
     pub(super) to: SocketAddr,
     /// Whether we sent it.
     pub(super) is_out: bool,
+    /// As much of it as is kept.
     pub(super) bytes: &'a [u8],
+    /// Bytes of all of it.
+    pub(super) len: usize,
     pub(super) comment: &'a str,
 }
 
@@ -41,15 +44,15 @@ pub(super) fn header() -> Vec<u8> {
 
 /// The block of one datagram.
 pub(super) fn block(captured: &Captured<'_>) -> Vec<u8> {
-    let packet = with_headers(captured.from, captured.to, captured.bytes);
-    let len = u32::try_from(packet.len())
-        .unwrap_or(u32::MAX)
-        .to_le_bytes();
+    let packet = with_headers(captured);
+    let cut = captured.len.saturating_sub(captured.bytes.len());
+    let [kept_len, whole_len] = [packet.len(), packet.len() + cut]
+        .map(|len| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
     let [a, b, c, d, e, f, g, h] = captured.at_us.to_le_bytes();
     let mut body = vec![0; 4];
     body.extend([e, f, g, h, a, b, c, d]);
-    body.extend(len);
-    body.extend(len);
+    body.extend(kept_len);
+    body.extend(whole_len);
     body.extend(&packet);
     pad(&mut body);
     option(&mut body, 1, captured.comment.as_bytes());
@@ -59,9 +62,16 @@ pub(super) fn block(captured: &Captured<'_>) -> Vec<u8> {
     enclose(6, &body)
 }
 
-/// The datagram with headers of IP and UDP, which we never see.
-fn with_headers(from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
-    let udp_len = u16::try_from(bytes.len() + 8).unwrap_or(u16::MAX);
+/// The datagram with headers of IP and UDP, which we never see. The checksum of one that was cut is that of what is left.
+fn with_headers(captured: &Captured<'_>) -> Vec<u8> {
+    let &Captured {
+        from,
+        to,
+        bytes,
+        len,
+        ..
+    } = captured;
+    let udp_len = u16::try_from(len + 8).unwrap_or(u16::MAX);
     let mut udp = Vec::with_capacity(bytes.len() + 8);
     udp.extend(from.port().to_be_bytes());
     udp.extend(to.port().to_be_bytes());
@@ -146,6 +156,33 @@ fn enclose(kind: u32, body: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn captured(from: SocketAddr, to: SocketAddr, bytes: &[u8], len: usize) -> Captured<'_> {
+        Captured {
+            at_us: 0,
+            from,
+            to,
+            is_out: false,
+            bytes,
+            len,
+            comment: "",
+        }
+    }
+
+    #[test]
+    fn a_datagram_that_was_cut_says_how_long_it_was() {
+        let [from, to] = ["192.0.2.1:7419", "198.51.100.7:9"].map(|it| it.parse().unwrap());
+        let block = block(&captured(from, to, b"head", 65_507));
+        let number = |at: usize| u32::from_le_bytes(block[at..at + 4].try_into().unwrap());
+        assert_eq!([number(20), number(24)], [20 + 8 + 4, 20 + 8 + 65_507]);
+        let headers = &block[28..];
+        let length = |at: usize| u16::from_be_bytes([headers[at], headers[at + 1]]);
+        assert_eq!(
+            [length(2), length(24)],
+            [65_535, 65_515],
+            "of IP and of UDP"
+        );
+    }
+
     #[test]
     fn headers_have_right_checksums() {
         for (from, to) in [
@@ -153,7 +190,7 @@ mod tests {
             ("[2001:db8::1]:7419", "[2001:db8::2]:9"),
         ] {
             let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
-            let packet = with_headers(from, to, b"odd");
+            let packet = with_headers(&captured(from, to, b"odd", 3));
             let header = if from.is_ipv4() { 20 } else { 40 };
             let addresses = if from.is_ipv4() { 12..20 } else { 8..40 };
             let udp = &packet[header..];

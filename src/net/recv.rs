@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::net::icmp::SocketError;
 use crate::net::shared::{Fatal, Locked, Shared};
-use crate::net::trace::{Fate, Trace};
+use crate::net::trace::{Excerpt, Fate, Trace};
 use crate::net::turn::Who;
 use crate::net::udp::{Batch, RECV_WAIT};
 use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
@@ -24,13 +24,13 @@ const MAX_SORTED: usize = 64;
 enum Sorted<'a> {
     Opened(Opened<'a>),
     /// With a copy, if a record is kept.
-    Handshake(SocketAddr, Screened<'a>, Option<Vec<u8>>),
+    Handshake(SocketAddr, Screened<'a>, Option<Excerpt>),
     Dropped(DropReason),
 }
 
 impl Sorted<'_> {
     /// Notes what is decided already, and keeps the copy of what the core has to rule on.
-    fn record(&mut self, trace: &Trace, at: Instant, from: SocketAddr, copy: Vec<u8>) {
+    fn record(&mut self, trace: &Trace, at: Instant, from: SocketAddr, copy: Excerpt) {
         let fate = match self {
             Self::Handshake(_, _, kept) => {
                 *kept = Some(copy);
@@ -100,7 +100,7 @@ pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
             let copy = shared
                 .trace
                 .as_ref()
-                .map(|trace| (trace, datagram.to_vec()));
+                .map(|trace| (trace, Excerpt::of(datagram)));
             let mut sorted = sort(shared, &mut keys, from, datagram, now);
             if let Some((trace, copy)) = copy {
                 sorted.record(trace, now, from, copy);

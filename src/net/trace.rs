@@ -13,10 +13,13 @@ use crate::net::key_log::{KeyLog, KeyLogConfig};
 use crate::net::pcapng::{self, Captured};
 use crate::proto::{Disclosure, DropReason, Finding, Ruling};
 use crate::time::Instant;
+use crate::wire::limits::MAX_DATAGRAM_LEN;
 use crate::wire::packet::{Packet, Part};
 
 /// Datagrams that wait for the disk: 6 MiB of full ones, a fifth of a second at 250 Mbit/s.
 const MAX_WAITING: usize = 4_096;
+
+const _: () = assert!(MAX_WAITING * MAX_DATAGRAM_LEN <= 6 << 20);
 
 /// Bytes of a file, after which nothing more is written: an hour at 140 kbit/s.
 pub const TRACE_MAX_LEN: u64 = 64 << 20;
@@ -62,11 +65,36 @@ pub struct TraceConfig {
     pub keys: Option<KeyLogConfig>,
 }
 
+/// A copy of a datagram, as far as it is recorded: whole if it can be ours. A stranger's may be 45 times as long.
+#[derive(Debug)]
+pub(super) struct Excerpt {
+    bytes: Vec<u8>,
+    /// Bytes of the whole datagram.
+    len: usize,
+}
+
+impl Excerpt {
+    pub(super) fn of(datagram: &[u8]) -> Self {
+        let len = datagram.len();
+        let kept = datagram.get(..MAX_DATAGRAM_LEN).unwrap_or(datagram);
+        Self {
+            bytes: kept.to_vec(),
+            len,
+        }
+    }
+
+    /// As what it reads; nothing that was cut is ours.
+    fn packet(&self) -> Option<Packet<'_>> {
+        let is_whole = self.bytes.len() == self.len;
+        Packet::parse(&self.bytes).ok().filter(|_| is_whole)
+    }
+}
+
 enum Item {
     Datagram {
         at: Instant,
         peer: SocketAddr,
-        bytes: Vec<u8>,
+        excerpt: Excerpt,
         fate: Fate,
     },
     /// What came of a handshake message, which is no datagram: it goes into the next one's comment.
@@ -112,11 +140,11 @@ impl Trace {
     }
 
     /// Notes a datagram to or from `peer`.
-    pub(super) fn note(&self, at: Instant, peer: SocketAddr, bytes: Vec<u8>, fate: Fate) {
+    pub(super) fn note(&self, at: Instant, peer: SocketAddr, excerpt: Excerpt, fate: Fate) {
         self.items.note(Item::Datagram {
             at,
             peer,
-            bytes,
+            excerpt,
             fate,
         });
     }
@@ -201,19 +229,20 @@ fn next_block(
             Item::Datagram {
                 at,
                 peer,
-                bytes,
+                excerpt,
                 fate,
             } => {
                 let local = (config.local)(peer);
                 let is_out = fate == Fate::Sent;
                 let (from, to) = if is_out { (local, peer) } else { (peer, local) };
-                let comment = comment(&bytes, fate, &core::mem::take(before));
+                let comment = comment(&excerpt, fate, &core::mem::take(before));
                 return Ok(Some(pcapng::block(&Captured {
                     at_us: config.epoch_us.saturating_add(at.as_micros()),
                     from,
                     to,
                     is_out,
-                    bytes: &bytes,
+                    bytes: &excerpt.bytes,
+                    len: excerpt.len,
                     comment: &comment,
                 })));
             }
@@ -242,14 +271,14 @@ impl Before {
 }
 
 /// What is known of a datagram beside its bytes: words of ours and numbers, a few hundred bytes at most.
-fn comment(bytes: &[u8], fate: Fate, before: &Before) -> String {
+fn comment(excerpt: &Excerpt, fate: Fate, before: &Before) -> String {
     let mut text = String::new();
-    let _ = match Packet::parse(bytes) {
-        Ok(Packet::Init(init)) => write!(text, "INIT part {}", number(init.part)),
-        Ok(Packet::Resp(resp)) => write!(text, "RESP part {}", number(resp.part)),
-        Ok(Packet::Cookie(_)) => write!(text, "COOKIE"),
-        Ok(Packet::Data(data)) => write!(text, "DATA counter {}", data.counter.0),
-        Err(_) => write!(text, "not ours"),
+    let _ = match excerpt.packet() {
+        Some(Packet::Init(init)) => write!(text, "INIT part {}", number(init.part)),
+        Some(Packet::Resp(resp)) => write!(text, "RESP part {}", number(resp.part)),
+        Some(Packet::Cookie(_)) => write!(text, "COOKIE"),
+        Some(Packet::Data(data)) => write!(text, "DATA counter {}", data.counter.0),
+        None => write!(text, "not ours"),
     };
     let _ = match fate {
         Fate::Sent => write!(text, ": sent"),
@@ -284,6 +313,9 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::id::{Counter, SessionIndex};
+    use crate::wire::limits::{DATA_HEADER_LEN, TAG_LEN};
+    use crate::wire::packet::Data;
 
     /// A file in memory that is full after so many bytes.
     #[derive(Clone)]
@@ -321,7 +353,8 @@ mod tests {
     fn note(trace: &Trace, number: u64) {
         let peer = SocketAddr::from(([192, 0, 2, 2], 5000));
         let at = Instant::from_micros(number);
-        trace.note(at, peer, vec![9; 96], Fate::Dropped(DropReason::Replayed));
+        let excerpt = Excerpt::of(&[9; 96]);
+        trace.note(at, peer, excerpt, Fate::Dropped(DropReason::Replayed));
     }
 
     fn traced(count: u64, limit: u64, room: usize) -> (Vec<u8>, Vec<String>) {
@@ -356,6 +389,22 @@ mod tests {
         assert_eq!(text.matches("not ours: dropped: replayed").count(), 3);
     }
 
+    /// Of the longest that UDP carries as much is kept as of the longest of ours, which is whole.
+    #[test]
+    fn no_datagram_of_a_stranger_costs_more_than_the_longest_of_ours() {
+        let ours = Data {
+            receiver: SessionIndex(7),
+            counter: Counter(1),
+        };
+        let longest = ours.lay_out(&[0; MAX_DATAGRAM_LEN - DATA_HEADER_LEN - TAG_LEN]);
+        let whole = Excerpt::of(&longest);
+        assert_eq!((whole.bytes.as_slice(), whole.len), (&longest[..], 1_472));
+        assert!(whole.packet().is_some());
+        let cut = Excerpt::of(&[longest, vec![0; 65_507 - 1_472]].concat());
+        assert_eq!((cut.bytes.capacity(), cut.len), (1_472, 65_507));
+        assert!(cut.packet().is_none(), "it only begins as ours");
+    }
+
     #[test]
     fn a_file_ends_at_its_bound_with_a_whole_block_and_that_is_told_once() {
         let (all, ends) = traced(100, 2_000, usize::MAX);
@@ -377,7 +426,7 @@ mod tests {
         let mut before = Before::default();
         (0..1_000).for_each(|_| before.add(finding));
         before.missing = u64::MAX;
-        let text = comment(&[4; 40], Fate::Ruled(Ruling::Kept), &before);
+        let text = comment(&Excerpt::of(&[4; 40]), Fate::Ruled(Ruling::Kept), &before);
         assert!(text.len() < 512, "{text}");
         assert_eq!(text.matches(&finding.to_string()).count(), MAX_FINDINGS);
         assert!(text.contains("996 more such findings"), "{text}");

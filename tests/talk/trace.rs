@@ -12,6 +12,9 @@ use crate::common::skipped;
 use crate::home::{Home, listening};
 use crate::program::{Program, until};
 
+/// Bytes of a datagram that is longer than any of ours.
+const LONG: usize = 8_000;
+
 const TEXT: &str = "the treasure lies under the old oak";
 
 /// A conversation of two that both record; the files. `more`: further arguments of alice's, who calls as long as she is
@@ -39,9 +42,10 @@ fn recorded_once(alice: &Home, bob: &Home, more: &[&str]) -> [String; 2] {
     let address = listening(&mut listener);
     let mut caller = alice.connect("bob", address, &[&["--trace", &of_alice], more].concat());
     caller.told("secure: bob");
-    // A stranger's datagram.
+    // A stranger's datagrams.
     let stranger = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     stranger.send_to(&[9; 50], address).unwrap();
+    stranger.send_to(&[9; LONG], address).unwrap();
     caller.say(TEXT);
     listener.said(TEXT);
     listener.say("I know");
@@ -199,6 +203,12 @@ fn tshark_reads_the_record_and_the_dissector_names_its_parts() {
         strange[0], "securechat",
         "the dissector takes its own forms only"
     );
+    let fields = ["udp.length", "frame.cap_len", "frame.comment"];
+    let rows_of_bob = tshark(&of_bob, &fields).unwrap();
+    let udp_len = (LONG + 8).to_string();
+    let long = rows_of_bob.iter().find(|row| row[0] == udp_len).unwrap();
+    assert_eq!(long[1], "1500", "as much as the longest of ours");
+    assert!(long[2].contains("not ours"), "{long:?}");
     let found = format!("; before it message 1 of {index} was read: peer#1, known");
     assert!(rows.iter().any(|row| row[1].ends_with(&found)), "{rows:?}");
     // The checksums of the headers that were made up.
