@@ -10,7 +10,7 @@ use crate::id::PeerId;
 use crate::text::{Safe, typeable};
 use crate::time::{Instant, UnixTime};
 use crate::tui::clock::Zone;
-use crate::tui::editor::Editor;
+use crate::tui::editor::{Editor, TooLong};
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
 use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket};
@@ -309,14 +309,15 @@ impl Conversation {
     }
 
     /// Puts the first line of a message before what is being written.
-    pub(super) fn quote(&mut self, entry: u64) {
+    pub(super) fn quote(&mut self, entry: u64) -> Result<(), TooLong> {
         let Some(found) = self.log.get(entry) else {
-            return;
+            return Ok(());
         };
         let quote = commands::quoted(found.raw());
+        self.editor.lead(&quote)?;
         self.quotes.push(entry, found.at, &quote);
-        self.editor.set(&(quote + self.editor.text()));
         (self.selected, self.anchor) = (None, None);
+        Ok(())
     }
 
     /// Takes away a message. Nothing that is being written quotes it any more, and it is not among what was typed.
@@ -412,7 +413,7 @@ mod tests {
         it.editor.set("my own draft");
         let line = it.history.older(it.editor.text()).map(str::to_owned);
         it.editor.set(&line.unwrap());
-        it.editor.insert(change);
+        it.editor.insert(change).unwrap();
         it.forget_typed(|_, _| true);
         it
     }

@@ -5,13 +5,24 @@
 use core::mem;
 use core::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
+use crate::chat::Policy;
 use crate::text::{Safe, safe_line, typeable};
 use crate::tui::wrap::{self, Break};
 
 /// Steps that can be undone.
 const MAX_UNDO: usize = 100;
+
+/// Bytes of the texts before those steps, or that before the newest alone: a step keeps all of it.
+const MAX_UNDO_LEN: usize = 32 << 20;
+
+/// Bytes for each cell of the rows that [`Editor::height`] looks at first: more than clusters of most scripts have.
+const CELL_LEN: usize = 16;
+
+/// Nothing was written: the text would have so many bytes, which are more than a message may have.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooLong(pub(super) usize);
 
 /// A text and a caret in it. All of the text can be shown as it is: see [`typeable`].
 #[derive(Debug, Default)]
@@ -45,27 +56,47 @@ impl Editor {
         self.text.is_empty()
     }
 
-    /// The text as it is drawn.
-    pub(super) fn shown(&self) -> Safe {
-        typeable(&self.text)
+    /// A row of the text as it is drawn.
+    pub(super) fn shown(&self, row: &Range<usize>) -> Safe {
+        typeable(self.text.get(row.clone()).unwrap_or(""))
     }
 
-    pub(super) fn insert_char(&mut self, c: char) {
+    pub(super) fn insert_char(&mut self, c: char) -> Result<(), TooLong> {
         let mut buffer = [0; 4];
         let typed = typeable(c.encode_utf8(&mut buffer));
         if typed.as_str().is_empty() {
-            return;
+            return Ok(());
         }
+        self.has_room_for(&typed)?;
         if !mem::replace(&mut self.is_typing, true) {
             self.remember();
         }
         self.put(typed.as_str());
+        Ok(())
     }
 
     /// Inserts what was pasted, without what cannot be shown.
-    pub(super) fn insert(&mut self, text: &str) {
+    pub(super) fn insert(&mut self, text: &str) -> Result<(), TooLong> {
+        let text = typeable(text);
+        self.has_room_for(&text)?;
         self.step();
-        self.put(typeable(text).as_str());
+        self.put(text.as_str());
+        Ok(())
+    }
+
+    /// Puts something before all of the text.
+    pub(super) fn lead(&mut self, text: &str) -> Result<(), TooLong> {
+        self.has_room_for(&typeable(text))?;
+        self.set(&(text.to_owned() + &self.text));
+        Ok(())
+    }
+
+    fn has_room_for(&self, more: &Safe) -> Result<(), TooLong> {
+        let len = self.text.len() + more.as_str().len();
+        if len > Policy::default().largest {
+            return Err(TooLong(len));
+        }
+        Ok(())
     }
 
     pub(super) fn set(&mut self, text: &str) {
@@ -138,10 +169,11 @@ impl Editor {
         }
     }
 
-    pub(super) fn yank(&mut self) {
+    pub(super) fn yank(&mut self) -> Result<(), TooLong> {
         let killed = mem::take(&mut self.killed);
-        self.insert(&killed);
+        let inserted = self.insert(&killed);
         self.killed = killed;
+        inserted
     }
 
     /// Swaps the clusters around the caret, at the end of the text the last two.
@@ -188,6 +220,17 @@ impl Editor {
             self.remove(start..self.caret);
             self.put(word.as_str());
         }
+    }
+
+    /// As many rows as [`Editor::rows`] has, but at most so many: of a long text only the beginning is looked at.
+    pub(super) fn height(&self, width: usize, most: usize) -> usize {
+        let len = self.text.len().min((most + 1) * width * CELL_LEN);
+        let begun = self.text.get(..self.text.floor_char_boundary(len));
+        // The last one may be there for a cluster that was cut.
+        if wrap::rows(begun.unwrap_or(""), width, Break::Cells).len() > most {
+            return most;
+        }
+        self.rows(width).0.len().min(most)
     }
 
     /// The rows that it takes on so many cells, and the caret's row and cell.
@@ -247,8 +290,12 @@ impl Editor {
 
     /// The end of the cluster that a place lies in: what was inserted or deleted may have joined two.
     fn at_boundary(&self, place: usize) -> usize {
-        let mut ends = self.text.grapheme_indices(true).map(|(at, _)| at);
-        ends.find(|at| *at >= place).unwrap_or(self.text.len())
+        let mut cursor = GraphemeCursor::new(place, self.text.len(), true);
+        if cursor.is_boundary(&self.text, 0) == Ok(true) {
+            return place;
+        }
+        let next = cursor.next_boundary(&self.text, 0);
+        next.ok().flatten().unwrap_or(self.text.len())
     }
 
     /// Begins a step that is undone by itself.
@@ -258,10 +305,15 @@ impl Editor {
     }
 
     fn remember(&mut self) {
-        if self.undo.len() == MAX_UNDO {
-            self.undo.remove(0);
-        }
         self.undo.push((self.text.clone(), self.caret));
+        let mut len = 0;
+        let newest = self.undo.iter().rev().take(MAX_UNDO);
+        let fits = newest.take_while(|(text, _)| {
+            len += text.len();
+            len <= MAX_UNDO_LEN
+        });
+        let kept = fits.count().max(1);
+        self.undo.drain(..self.undo.len() - kept);
     }
 
     fn target(&self, way: Move) -> usize {
@@ -306,8 +358,9 @@ fn next(text: &str, at: usize) -> usize {
 pub(super) struct Line(Editor);
 
 impl Line {
+    /// Nothing if that is too long.
     pub(super) fn insert(&mut self, text: &str) {
-        self.0.insert(&text.replace(['\r', '\n'], " "));
+        let _ = self.0.insert(&text.replace(['\r', '\n'], " "));
     }
 
     pub(super) fn delete_last(&mut self) {
@@ -335,7 +388,7 @@ mod tests {
 
     fn with(text: &str) -> Editor {
         let mut editor = Editor::default();
-        editor.insert(text);
+        editor.insert(text).unwrap();
         editor
     }
 
@@ -345,7 +398,7 @@ mod tests {
         editor.delete(Move::Left);
         assert_eq!(editor.text(), "a👩\u{200d}👩\u{200d}👧");
         editor.go(Move::Left);
-        editor.insert_char('b');
+        editor.insert_char('b').unwrap();
         assert_eq!(editor.text(), "ab👩\u{200d}👩\u{200d}👧");
         editor.delete(Move::Right);
         assert_eq!(editor.text(), "ab");
@@ -357,13 +410,13 @@ mod tests {
         editor.delete(Move::WordLeft);
         assert_eq!(editor.text(), "one two ");
         editor.go(Move::LineStart);
-        editor.yank();
+        editor.yank().unwrap();
         assert_eq!(editor.text(), "threeone two ");
         editor.delete(Move::LineEnd);
         assert_eq!(editor.text(), "three");
         editor.delete(Move::LineStart);
-        editor.yank();
-        editor.yank();
+        editor.yank().unwrap();
+        editor.yank().unwrap();
         assert_eq!(editor.text(), "threethree");
     }
 
@@ -379,7 +432,7 @@ mod tests {
     #[test]
     fn typing_is_undone_at_once_and_a_cleared_line_comes_back() {
         let mut editor = Editor::default();
-        "hello".chars().for_each(|c| editor.insert_char(c));
+        "hello".chars().for_each(|c| editor.insert_char(c).unwrap());
         editor.clear();
         assert!(editor.is_empty());
         editor.undo();
@@ -396,6 +449,38 @@ mod tests {
         assert_eq!(editor.take(), "secret");
         editor.undo();
         assert_eq!(editor.text(), "");
+    }
+
+    #[test]
+    fn the_steps_that_can_be_undone_have_a_bound_in_bytes_and_the_newest_stays() {
+        let mut editor = with(&"long\n".repeat(1 << 20));
+        for _ in 0..20 {
+            editor.delete(Move::Left);
+        }
+        let held: usize = editor.undo.iter().map(|(text, _)| text.len()).sum();
+        assert!(held <= MAX_UNDO_LEN && editor.undo.len() > 1, "{held}");
+        let len = editor.text().len();
+        editor.undo();
+        assert_eq!(editor.text().len(), len + 1);
+    }
+
+    #[test]
+    fn what_no_message_may_have_is_not_written_and_undoes_nothing() {
+        let largest = Policy::default().largest;
+        let mut editor = with(&"long\n".repeat(largest / 5));
+        editor.delete(Move::LineStart);
+        assert_eq!(editor.yank(), Ok(()));
+        let rest = largest - editor.text().len();
+        assert_eq!(editor.insert(&"x".repeat(rest)), Ok(()));
+        let steps = editor.undo.len();
+        let too_long = Err(TooLong(largest + 1));
+        assert_eq!(editor.insert_char('x'), too_long);
+        assert_eq!(editor.insert("\n"), too_long);
+        assert_eq!(editor.yank(), too_long);
+        assert_eq!(editor.lead("\n"), too_long);
+        assert_eq!(editor.insert("\u{200b}"), Ok(()), "it has no bytes");
+        assert_eq!(editor.text().len(), largest);
+        assert!(editor.undo.len() <= steps + 1);
     }
 
     #[test]
@@ -422,6 +507,7 @@ mod tests {
             "a row for the caret alone"
         );
         assert_eq!(with("ab\n").rows(4).1, (1, 0));
+        assert_eq!([1, 2, 3].map(|most| full.height(4, most)), [1, 2, 2]);
     }
 
     #[test]
@@ -439,11 +525,31 @@ mod tests {
     #[test]
     fn nothing_that_cannot_be_shown_gets_in() {
         let mut editor = with("a\u{1b}[2J\u{202e}b");
-        editor.insert_char('\u{9b}');
+        editor.insert_char('\u{9b}').unwrap();
         assert_eq!(editor.text(), "a[2Jb");
     }
 
     proptest! {
+        #[test]
+        fn a_place_inside_a_cluster_is_its_end(text in "[a é👧\u{200d}\u{301}\u{1f1e9}\u{1f1ea}कष\u{94d}\n]{0,12}") {
+            let editor = Editor { text, ..Editor::default() };
+            let text = &editor.text;
+            for place in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                let mut ends = text.grapheme_indices(true).map(|(at, _)| at);
+                let end = ends.find(|at| *at >= place).unwrap_or(text.len());
+                prop_assert_eq!(editor.at_boundary(place), end);
+            }
+        }
+
+        #[test]
+        fn the_height_is_that_of_the_rows(text in "[a é👧\u{200d}\u{301}日\n]{0,200}", width in 1_usize..4) {
+            let editor = Editor { text, ..Editor::default() };
+            let rows = editor.rows(width).0.len();
+            for most in 1..6 {
+                prop_assert_eq!(editor.height(width, most), rows.min(most));
+            }
+        }
+
         #[test]
         fn the_caret_never_leaves_the_clusters(
             steps in prop::collection::vec((0_u8..14, "[a é👧\u{200d}\u{301}日\n]{0,3}"), 0..40)
@@ -456,7 +562,7 @@ mod tests {
                 match usize::from(step) {
                     step @ 0..6 => editor.go(ways[step]),
                     step @ 6..12 => editor.delete(ways[step - 6]),
-                    12 => editor.insert(&text),
+                    12 => editor.insert(&text).unwrap(),
                     _ if text.is_empty() => editor.undo(),
                     _ => editor.transpose(),
                 }

@@ -7,6 +7,9 @@ use crate::time::UnixTime;
 /// Lines that are remembered.
 const MAX_LINES: usize = 500;
 
+/// Bytes of all of them, or those of the newest alone: as much as one message may have.
+const MAX_LEN: usize = 16 << 20;
+
 /// The lines, and where in them somebody stands who looks through them.
 #[derive(Debug, Default)]
 pub(super) struct History {
@@ -37,11 +40,21 @@ impl History {
             last.at = at;
             return;
         }
-        if self.lines.len() == MAX_LINES {
-            self.lines.remove(0);
-        }
         let line = line.to_owned();
         self.lines.push(Past { line, at });
+        self.make_room();
+    }
+
+    /// Forgets the oldest lines, as far as there are too many or they are too long.
+    fn make_room(&mut self) {
+        let mut len = 0;
+        let newest = self.lines.iter().rev().take(MAX_LINES);
+        let fits = newest.take_while(|past| {
+            len += past.line.len();
+            len <= MAX_LEN
+        });
+        let kept = fits.count().max(1);
+        self.lines.drain(..self.lines.len() - kept);
     }
 
     /// Takes lines away.
@@ -134,6 +147,21 @@ mod tests {
         assert_eq!(history.newer().as_deref(), Some("two"));
         assert_eq!(history.newer().as_deref(), Some("draft"));
         assert_eq!(history.newer(), None);
+    }
+
+    #[test]
+    fn lines_have_a_bound_in_bytes_and_the_newest_is_always_remembered() {
+        let mut history = History::default();
+        for line in ["a", "b", "c"] {
+            history.push(&line.repeat(MAX_LEN / 2), UnixTime(0));
+        }
+        let held = |history: &History| history.lines.iter().map(|past| past.line.len()).sum();
+        assert_eq!((history.lines.len(), held(&history)), (2, MAX_LEN));
+        history.push(&"d".repeat(MAX_LEN + 1), UnixTime(0));
+        assert_eq!(history.lines.len(), 1);
+        assert!(history.find("d", 0).is_some());
+        history.push("e", UnixTime(0));
+        assert_eq!(history.lines.len(), 1);
     }
 
     #[test]

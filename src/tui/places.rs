@@ -119,8 +119,8 @@ impl App {
 
     fn input_rows(&self, width: u16) -> u16 {
         let width = usize::from(width) - PROMPT.len();
-        let rows = self.current().editor.rows(width).0.len();
-        u16::try_from(rows.min(MAX_INPUT)).unwrap_or(1)
+        let rows = self.current().editor.height(width, MAX_INPUT);
+        u16::try_from(rows).unwrap_or(1)
     }
 
     /// The cells of a row of what is being written.

@@ -35,8 +35,11 @@ pub(super) fn rows(text: &str, width: usize, how: Break) -> Vec<Range<usize>> {
 
 /// Breaks one line, which begins `offset` bytes into its text.
 fn wrap_line(line: &str, offset: usize, width: usize, how: Break, rows: &mut Vec<Range<usize>>) {
-    if line.len() <= width && line.is_ascii() {
-        rows.push(offset..offset + line.len());
+    // Each byte is a cell.
+    if (how == Break::Cells || line.len() <= width) && line.is_ascii() {
+        let starts = (0..line.len().max(1)).step_by(width);
+        let row = |start: usize| offset + start..offset + line.len().min(start + width);
+        rows.extend(starts.map(row));
         return;
     }
     let (mut start, mut used) = (0, 0);

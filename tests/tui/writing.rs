@@ -489,3 +489,18 @@ fn what_is_cleared_away_still_counts_as_not_delivered() {
     screen.line("/quit");
     assert!(!screen.actions().contains(&Action::Quit), "it asks first");
 }
+
+#[test]
+fn a_paste_that_makes_it_longer_than_a_message_is_refused_with_words() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.type_in("kept");
+    screen.input(Input::Paste("long\n".repeat((16 << 20) / 5)));
+    let rule = screen.rule();
+    assert!(
+        rule.contains("with that the text has 16777219 bytes; a message has at most 16777216"),
+        "{rule}"
+    );
+    assert!(screen.text().contains("> kept"), "{}", screen.text());
+    screen.key("enter");
+    assert_eq!(texts(&screen), ["kept"]);
+}

@@ -65,7 +65,8 @@ impl App {
     fn type_char(&mut self, c: char) {
         let conversation = self.current_mut();
         conversation.selected = None;
-        conversation.editor.insert_char(c);
+        let written = conversation.editor.insert_char(c);
+        self.tell_too_long(written);
     }
 
     /// A letter that does something with the selected message; false if it is none.
@@ -74,7 +75,10 @@ impl App {
             return false;
         };
         match c.to_ascii_lowercase() {
-            'r' => self.current_mut().quote(selected),
+            'r' => {
+                let quoted = self.current_mut().quote(selected);
+                self.tell_too_long(quoted);
+            }
             'i' => self.tell_details(selected),
             'd' => {
                 let _ = self.delete_selected();
@@ -160,7 +164,8 @@ impl App {
     fn edit(&mut self, bind: Bind) {
         let editor = &mut self.current_mut().editor;
         if bind == Bind::NewLine {
-            editor.insert("\n");
+            let written = editor.insert("\n");
+            self.tell_too_long(written);
         } else if let Bind::Go(way) = bind {
             editor.go(way);
         } else if let Bind::Delete(way) = bind {
@@ -168,7 +173,8 @@ impl App {
         } else if bind == Bind::End {
             editor.go(Move::LineEnd);
         } else if bind == Bind::Yank {
-            editor.yank();
+            let yanked = editor.yank();
+            self.tell_too_long(yanked);
         } else if bind == Bind::Transpose {
             editor.transpose();
         } else {

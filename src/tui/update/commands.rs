@@ -316,7 +316,8 @@ impl App {
         };
         let conversation = self.current_mut();
         conversation.editor.take();
-        conversation.quote(entry);
+        let quoted = conversation.quote(entry);
+        self.tell_too_long(quoted);
         true
     }
 

@@ -180,7 +180,10 @@ impl App {
 
     fn paste_into_message(&mut self, text: &str) {
         let conversation = self.current_mut();
-        conversation.editor.insert(text);
+        let written = conversation.editor.insert(text);
+        if written.is_err() {
+            return self.tell_too_long(written);
+        }
         conversation.selected = None;
         let lines = conversation.editor.text().lines().count();
         let is_long = lines >= ASK_FROM_LINES && text.contains(['\n', '\r']);

@@ -5,7 +5,10 @@ use crate::commands::{self, Typed};
 use crate::text::{Safe, safe_line};
 use crate::tui::app::App;
 use crate::tui::conversation::Blocked;
+use crate::tui::editor::TooLong;
 use crate::tui::input::Action;
+
+const HAS_AT_MOST: &str = " bytes; a message has at most ";
 
 impl App {
     /// Sends what was written, or does it. Whom it goes to is settled here and nowhere later.
@@ -63,7 +66,7 @@ impl App {
         }
         let largest = Policy::default().largest;
         if text.len() > largest {
-            let words = Safe::from("that has ") + text.len() + " bytes; a message has at most ";
+            let words = Safe::from("that has ") + text.len() + HAS_AT_MOST;
             self.tell(words + largest + " (nothing was sent)");
             return false;
         }
@@ -75,6 +78,14 @@ impl App {
         let text = text.to_owned();
         self.act(Action::Send { peer, ticket, text });
         true
+    }
+
+    /// Says why something was not written, if it was not.
+    pub(super) fn tell_too_long(&mut self, written: Result<(), TooLong>) {
+        if let Err(TooLong(len)) = written {
+            let words = Safe::from("with that the text has ") + len + HAS_AT_MOST;
+            self.tell(words + Policy::default().largest + " (nothing was added)");
+        }
     }
 
     fn say_to(&mut self, name: &str, text: &str) -> bool {

@@ -40,12 +40,11 @@ impl App {
         let (rows, (caret_row, caret_cell)) = editor.rows(self.input_width());
         let height = usize::from(area.height);
         let first = (caret_row + 1).saturating_sub(height);
-        let text = editor.shown();
         for (row, range) in rows.iter().skip(first).take(height).enumerate() {
             let mut pen = canvas.row(area, row);
             let lead = if first + row == 0 { PROMPT } else { "" };
             pen.field(lead, PROMPT.len(), Style::new());
-            pen.plain(Piece::of(&text, range.clone()));
+            pen.plain(&editor.shown(range));
         }
         place(area, PROMPT.len() + caret_cell, caret_row - first)
     }
