@@ -43,6 +43,11 @@ impl Hold {
         *self.holder() = Holder::Us;
     }
 
+    /// Whether it is ours.
+    pub(super) fn is_ours(&self) -> bool {
+        *self.holder() == Holder::Us
+    }
+
     /// Asks to give it back. Where another thread does so already, this waits for it, at most `patience`: the
     /// process may end when it returns.
     pub(super) fn leave(&self, patience: Duration) -> Leave {
@@ -82,7 +87,9 @@ mod tests {
         let hold = Hold::new();
         assert_eq!(hold.leave(Duration::ZERO), Leave::Done);
         hold.take();
+        assert!(hold.is_ours());
         assert_eq!(hold.leave(Duration::ZERO), Leave::Now);
+        assert!(!hold.is_ours());
         assert_eq!(hold.leave(Duration::ZERO), Leave::Stuck);
         std::thread::scope(|scope| {
             let other = scope.spawn(|| hold.leave(Duration::from_secs(60)));

@@ -32,6 +32,7 @@ use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::Notice;
 use crate::tui::osc::{Osc, Through};
+use crate::tui::tty::is_in_foreground;
 
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
@@ -144,6 +145,9 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::draw`].
     pub fn redraw(&mut self) -> io::Result<()> {
+        if !HOLD.is_ours() {
+            return Ok(());
+        }
         self.backend.clear_region(ClearType::All)?;
         self.shown.reset();
         self.caret = None;
@@ -156,6 +160,9 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::draw`].
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        if !HOLD.is_ours() {
+            return Ok(());
+        }
         execute!(self.out(), Print(clipboard(text)))
     }
 
@@ -165,6 +172,9 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::draw`].
     pub fn notify(&mut self, notice: &Notice, by: Osc, through: Through) -> io::Result<()> {
+        if !HOLD.is_ours() {
+            return Ok(());
+        }
         if let Some(words) = &notice.words {
             queue!(self.out(), Print(through.wrap(by.sequence(words))))?;
         }
@@ -180,20 +190,28 @@ impl Terminal {
     /// As [`Terminal::draw`].
     pub fn set_mouse(&mut self, is_on: bool) -> io::Result<()> {
         self.has_mouse = is_on;
-        if is_on {
+        if !HOLD.is_ours() {
+            Ok(())
+        } else if is_on {
             execute!(self.out(), EnableMouseCapture)
         } else {
             execute!(self.out(), DisableMouseCapture)
         }
     }
 
-    /// Gives the terminal back, lets `pause` stop the process, and takes it over again.
+    /// Gives the terminal back until [`Terminal::come_back`]. Nothing is written to it meanwhile.
+    pub fn leave(&mut self) {
+        restore();
+    }
+
+    /// Takes the terminal over again, from whoever had it meanwhile.
     ///
     /// # Errors
     /// What the system says.
-    pub fn suspend(&mut self, pause: impl FnOnce()) -> io::Result<()> {
+    pub fn come_back(&mut self) -> io::Result<()> {
         restore();
-        pause();
+        // What was given back in the background still counts as raw, and would not be made so.
+        disable_raw_mode()?;
         take_over()?;
         if self.has_mouse {
             self.set_mouse(true)?;
@@ -242,11 +260,15 @@ impl Drop for Terminal {
 ///
 /// The modes are the system's and change at once. What is written may have to wait for a terminal that takes
 /// nothing, or for a writer who waits for it: after `TO_WRITE` that is left behind.
+///
+/// In the background the modes stay: the shell has set its own, and the system would stop us.
 pub fn restore() {
     if HOLD.leave(TO_WRITE) != Leave::Now {
         return;
     }
-    let _ = disable_raw_mode();
+    if is_in_foreground() {
+        let _ = disable_raw_mode();
+    }
     let (done, is_done) = channel();
     let write = move || {
         let _ = leave(&mut stdout());

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
@@ -10,8 +11,11 @@ use serde_json::Value;
 
 use crate::home::Home;
 use crate::program::until;
-use crate::screen::{Person, is_given_back, two};
+use crate::screen::{Person, is_given_back, resize, two};
 use crate::vt::Vt;
+
+/// As long as it takes to look at the terminal, twice a second, at least once.
+const LOOKS: Duration = Duration::from_millis(1_100);
 
 /// It has stopped, and whoever looks finds the terminal as it was.
 fn has_given_back(person: &mut Person) {
@@ -144,4 +148,95 @@ fn what_is_seen_after_ctrl_z_is_not_shown_again() {
         "{}",
         again.vt.text()
     );
+}
+
+/// A shell with job control at a terminal of its own, in which the program was started and stopped by Ctrl+Z.
+fn stopped_in_a_shell(home: &Home) -> (Person, Pid) {
+    let (mut person, pid) = started_in_a_shell(home);
+    person.presses("\u{1a}");
+    person.sees("Stopped");
+    person.sees("ready>");
+    (person, pid)
+}
+
+fn started_in_a_shell(home: &Home) -> (Person, Pid) {
+    let mut shell = Command::new("setsid");
+    shell.args(["--ctty", "--wait", "bash", "--norc", "--noprofile"]);
+    shell.args(["--noediting", "-i"]).env("PS1", "ready> ");
+    let mut person = Person::runs(shell);
+    person.sees("ready>");
+    let program = home.command(&["listen", "127.0.0.1:0"]);
+    let words = std::iter::once(program.get_program()).chain(program.get_args());
+    let words: Vec<_> = words.map(|it| it.to_str().unwrap()).collect();
+    person.presses(&format!("{}\n", words.join(" ")));
+    person.sees("listening on");
+    person.presses("half a thought");
+    person.sees("> half a thought");
+    person.vt = Vt::new(80, 24);
+    let status = home.run(&["status", "--json"]).rest;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let pid = i32::try_from(status["pid"].as_i64().unwrap()).unwrap();
+    (person, Pid::from_raw(pid).unwrap())
+}
+
+/// The program ends, and its shell knows how. What is typed sooner could stop it once more.
+fn ends_with(person: &mut Person, pid: Pid, how: &str) {
+    let process = format!("/proc/{}", pid.as_raw_pid());
+    until("its end", || (!fs::exists(&process).unwrap()).then_some(()));
+    person.presses("\n");
+    person.sees(how);
+    let modes = person.modes();
+    assert!(is_given_back(&person.vt, &modes), "{:?}", person.vt.modes);
+}
+
+/// A shell sends the signal, and lets a stopped program go on. In the background that program changed the modes of the
+/// terminal, was stopped for that, and said no goodbye.
+#[test]
+fn kill_at_a_shell_ends_a_program_that_ctrl_z_has_stopped() {
+    let home = Home::new();
+    let (mut person, pid) = stopped_in_a_shell(&home);
+    person.presses("kill %1\n");
+    ends_with(&mut person, pid, "Exit 143");
+}
+
+/// It has the screen on the terminal then.
+#[test]
+fn kill_at_a_shell_ends_a_program_that_others_have_stopped() {
+    let home = Home::new();
+    let (mut person, pid) = started_in_a_shell(&home);
+    kill_process(pid, Signal::STOP).unwrap();
+    person.sees("Stopped");
+    person.sees("ready>");
+    person.presses("kill %1\n");
+    ends_with(&mut person, pid, "Exit 143");
+}
+
+#[test]
+fn fg_at_a_shell_brings_the_screen_back() {
+    let home = Home::new();
+    let (mut person, _) = stopped_in_a_shell(&home);
+    person.presses("fg\n");
+    person.waits("the screen", |vt| vt.modes.contains("?1049"));
+    person.sees("> half a thought");
+    person.vt = Vt::new(80, 24);
+    person.presses("\u{15}/quit\r");
+    person.sees("ready>");
+    person.presses("echo \"ended: $?\"\n");
+    person.sees("ended: 0");
+}
+
+/// What `bg` does. It answers others, and writes nothing over what the shell shows, also if that has another size.
+#[test]
+fn in_the_background_it_goes_on_and_leaves_the_terminal_to_the_shell() {
+    let home = Home::new();
+    let (mut person, pid) = stopped_in_a_shell(&home);
+    person.presses("bg\n");
+    let status = || home.attempt(&["status", "--json"]).code == Some(0);
+    until("an answer", || status().then_some(()));
+    resize(&person.terminal, 60, 20);
+    person.program.is_read(LOOKS);
+    assert!(status());
+    assert!(!person.shows().contains("half a thought"));
+    kill_process(pid, Signal::TERM).unwrap();
+    ends_with(&mut person, pid, "Exit 143");
 }

@@ -362,7 +362,9 @@ impl Conversation {
             };
             has_more |= taken == MAX_LINES;
             has_more |= self.write_on();
-            self.look_around()?;
+            if let Some(end) = self.look_around()? {
+                return Ok(end);
+            }
             if let Some(end) = self.check_time()? {
                 return Ok(end);
             }
@@ -425,10 +427,10 @@ impl Conversation {
     }
 
     /// What is to be done twice a second.
-    fn look_around(&mut self) -> Result<(), Error> {
+    fn look_around(&mut self) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         if now.saturating_since(self.state.looked) < LOOK {
-            return Ok(());
+            return Ok(None);
         }
         self.state.looked = now;
         self.state.has_room = true;
@@ -439,13 +441,16 @@ impl Conversation {
         self.look_at_known_peers()?;
         self.profile.journal.catch_up()?;
         let Some(screen) = self.face.screen() else {
-            return Ok(());
+            return Ok(None);
         };
-        screen.check_size();
-        if screen.is_due() {
+        let (looked, is_due) = (screen.check_terminal(), screen.is_due());
+        if let Some(end) = self.printed(looked)? {
+            return Ok(Some(end));
+        }
+        if is_due {
             self.tell_screen()?;
         }
-        Ok(())
+        Ok(None)
     }
 
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {

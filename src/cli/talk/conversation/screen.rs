@@ -69,7 +69,7 @@ impl Conversation {
 
     /// Draws, lets the receipts of what the screen tells of go (by its text or by a count), and notes what somebody has looked at.
     pub(super) fn draw(&mut self) -> Result<Option<ExitCode>, Error> {
-        let Some(screen) = self.face.screen() else {
+        let Some(screen) = self.face.screen().filter(|it| !it.is_away()) else {
             return Ok(None);
         };
         self.state.drawn = self.clock.now();

@@ -17,7 +17,7 @@ use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Card, Comparison, Earlier, Files, Guest, Held, Hit, LinkStatus, Now, Osc,
-    Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
+    Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which, is_in_foreground,
 };
 
 /// A screen, and the terminal that it is on.
@@ -34,6 +34,8 @@ pub(in crate::cli::talk) struct Screen {
     wants_to_leave: bool,
     /// When a pause was over last, until the system has told of that.
     resumed: Option<Instant>,
+    /// Whether it goes on in the background, while a shell has the terminal.
+    is_away: bool,
     alerts: Alerts,
     /// When it was last told that time has passed.
     ticked: Instant,
@@ -84,6 +86,7 @@ impl Screen {
             seen: Vec::new(),
             wants_to_leave: false,
             resumed: None,
+            is_away: false,
             alerts,
             ticked: clock.now(),
             is_stale: true,
@@ -137,7 +140,9 @@ impl Screen {
     /// # Errors
     /// What writing to the terminal fails with.
     pub(in crate::cli::talk) fn stop(&mut self) -> io::Result<()> {
-        self.give_back_during(stop)?;
+        self.terminal.leave();
+        stop();
+        self.come_back()?;
         self.resumed = Some(self.clock.now());
         Ok(())
     }
@@ -153,12 +158,21 @@ impl Screen {
         if resumed.is_some_and(|at| now.saturating_since(at) < SECOND) {
             return Ok(());
         }
-        self.give_back_during(|| {})
+        self.come_back()
     }
 
-    /// Gives the terminal back during a pause, after which it may have another size.
-    fn give_back_during(&mut self, pause: impl FnOnce()) -> io::Result<()> {
-        self.terminal.suspend(pause)?;
+    /// Takes the terminal over again, which may have another size. In the background it stays the shell's, and nobody
+    /// sees what happens: whoever let the process go on may only want it to end.
+    fn come_back(&mut self) -> io::Result<()> {
+        if !is_in_foreground() {
+            self.terminal.leave();
+            self.is_away = true;
+            return self.take_now(tui::Input::Focus(false));
+        }
+        self.terminal.come_back()?;
+        if core::mem::take(&mut self.is_away) {
+            self.take_now(tui::Input::Focus(true))?;
+        }
         let (width, height) = Terminal::size()?;
         self.take_now(tui::Input::Resize { width, height })
     }
@@ -170,6 +184,11 @@ impl Screen {
     /// Hands over what the core tells. What the terminal says to that is told by the next drawing.
     fn tell(&mut self, told: Told) {
         let _ = self.take_now(tui::Input::Told(told));
+    }
+
+    /// Whether a shell has the terminal, and nothing can be drawn.
+    pub(in crate::cli::talk) const fn is_away(&self) -> bool {
+        self.is_away
     }
 
     /// Draws, if something has changed.
@@ -418,14 +437,26 @@ impl Screen {
         self.is_stale = was_stale;
     }
 
-    /// Looks how large the terminal is. Of a resize and a key that come at once, crossterm reads the key and
+    /// Looks how large the terminal is, or whether it is ours again: a shell that brings a job to the foreground
+    /// which runs already sends it no signal. Of a resize and a key that come at once, crossterm reads the key and
     /// forgets the resize: `try_read` returns with the first of the events that one poll brings.
-    pub(in crate::cli::talk) fn check_size(&mut self) {
+    ///
+    /// # Errors
+    /// What writing to the terminal fails with.
+    pub(in crate::cli::talk) fn check_terminal(&mut self) -> io::Result<()> {
+        if self.is_away {
+            return if is_in_foreground() {
+                self.come_back()
+            } else {
+                Ok(())
+            };
+        }
         if let Ok((width, height)) = Terminal::size()
             && (width, height) != self.app.size()
         {
             let _ = self.take_now(tui::Input::Resize { width, height });
         }
+        Ok(())
     }
 
     /// Whether a second has passed since the last tick: what only time changes is told and drawn that often.

@@ -1,0 +1,27 @@
+//! What the system says of the terminal.
+
+pub use imp::is_in_foreground;
+
+#[cfg(unix)]
+mod imp {
+    use std::io::stdin;
+
+    use rustix::process::getpgrp;
+    use rustix::termios::tcgetpgrp;
+
+    /// Whether the terminal is this job's, and not that of a shell which let the job go on behind itself: the system
+    /// stops whoever changes its modes from there. So too where there are no jobs.
+    #[must_use]
+    pub fn is_in_foreground() -> bool {
+        tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    /// Always: there are no jobs here.
+    #[must_use]
+    pub fn is_in_foreground() -> bool {
+        true
+    }
+}
