@@ -1,19 +1,27 @@
 //! What the system says of the terminal.
 
-pub use imp::is_in_foreground;
+pub use imp::{is_gone, is_in_foreground};
 
 #[cfg(unix)]
 mod imp {
     use std::io::stdin;
 
+    use rustix::io::Errno;
     use rustix::process::getpgrp;
-    use rustix::termios::tcgetpgrp;
+    use rustix::termios::{tcgetattr, tcgetpgrp};
 
     /// Whether the terminal is this job's, and not that of a shell which let the job go on behind itself: the system
     /// stops whoever changes its modes from there. So too where there are no jobs.
     #[must_use]
     pub fn is_in_foreground() -> bool {
         tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
+    }
+
+    /// Whether nobody is at the terminal any more: its window was closed. Whoever ignores hang-ups is not told, and
+    /// crossterm reads such a terminal for ever.
+    #[must_use]
+    pub fn is_gone() -> bool {
+        matches!(tcgetattr(stdin()), Err(Errno::IO | Errno::NOTTY))
     }
 }
 
@@ -23,5 +31,11 @@ mod imp {
     #[must_use]
     pub fn is_in_foreground() -> bool {
         true
+    }
+
+    /// Never: reading fails then.
+    #[must_use]
+    pub fn is_gone() -> bool {
+        false
     }
 }

@@ -271,6 +271,36 @@ fn a_signal_ends_a_screen_whose_terminal_takes_nothing() {
     );
 }
 
+/// Its window was closed, and hang-ups are ignored, or are not for it. What reads the keys spun, and told nobody.
+#[test]
+fn a_screen_whose_terminal_is_gone_ends_as_by_a_hang_up_that_nobody_told_of() {
+    let home = Home::new();
+    let (mut ours, theirs) = open_pair();
+    resize(&ours, 80, 24);
+    let mut command = home.command(&["listen", "127.0.0.1:0"]);
+    command.env("TERM", "xterm-256color");
+    command.env_remove("ACCESSIBLE");
+    let stream = || Stdio::from(theirs.try_clone().unwrap());
+    let streams = command.stdin(stream()).stdout(stream()).stderr(stream());
+    let mut child = streams.spawn().unwrap();
+    let (mut vt, mut bytes) = (Vt::new(80, 24), [0; 4096]);
+    // All of it is drawn, and nothing more will be soon.
+    while !(vt.text().contains("F1 help") && vt.caret.1 == 23) {
+        let len = ours.read(&mut bytes).unwrap();
+        vt.feed(&bytes[..len]);
+    }
+    drop(ours);
+    let start = Instant::now();
+    let mut ended = None;
+    while ended.is_none() && start.elapsed() < PATIENCE {
+        ended = child.try_wait().unwrap();
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(129));
+}
+
 #[test]
 fn hostile_text_does_nothing_to_a_real_terminal() {
     let (alice, bob) = Home::friends();

@@ -72,10 +72,11 @@ use crate::cli::talk::sent::Sent;
 use crate::cli::talk::stdin::Lines;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
-use crate::net::{Clock, Driver, Handle, IcmpKind};
+use crate::net::{Clock, Driver, Handle, IcmpKind, Signal};
 use crate::proto::SessionStatus;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
+use crate::tui;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
@@ -410,8 +411,10 @@ impl Conversation {
                 return Ok(Ok(input));
             }
         }
-        if self.draw()?.is_some() {
-            return Ok(Err(RecvTimeoutError::Disconnected));
+        match self.draw()? {
+            None => {}
+            Some(ExitCode::HungUp) => return Ok(Ok(Input::Signal(Signal::Hangup))),
+            Some(_) => return Ok(Err(RecvTimeoutError::Disconnected)),
         }
         if has_more {
             return Ok(self.inputs.recv_timeout(Duration::ZERO));
@@ -443,6 +446,9 @@ impl Conversation {
         let Some(screen) = self.face.screen() else {
             return Ok(None);
         };
+        if tui::is_gone() {
+            return Ok(Some(Signal::Hangup.into()));
+        }
         let (looked, is_due) = (screen.check_terminal(), screen.is_due());
         if let Some(end) = self.printed(looked)? {
             return Ok(Some(end));
@@ -542,6 +548,9 @@ impl Conversation {
         match result {
             Ok(()) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
+            Err(_) if matches!(self.face, Face::Screen(_)) && tui::is_gone() => {
+                Ok(Some(Signal::Hangup.into()))
+            }
             Err(error) => Err(Error::output(&error)),
         }
     }
