@@ -28,9 +28,10 @@ pub fn cost(scale: Scale) {
         vec![
             Case::new("1 session", || one.round(messages)),
             // As many as the processor's own cache holds.
-            Case::new(format!("{} sessions, all of them talk", count / 100), || {
-                near.round(messages)
-            }),
+            Case::new(
+                format!("{} sessions, all of them talk", count / 100),
+                || near.round(messages),
+            ),
             Case::new(format!("{} sessions, all of them talk", count / 10), || {
                 few.round(messages)
             }),
