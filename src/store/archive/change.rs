@@ -45,7 +45,7 @@ impl Change<'_> {
             contact,
             name: message.name,
             order: self.take_order(),
-            at: self.times.next(self.now),
+            at: self.times.next(message.name.log, self.now),
             sent_at: message.sent_at,
             standing: Standing::Waiting,
             overdue: UnixTime(0),
@@ -114,7 +114,7 @@ impl Change<'_> {
             contact,
             name,
             order: self.take_order(),
-            at: self.times.next(self.now),
+            at: self.times.next(name.log, self.now),
             sent_at: message.sent_at,
             standing: Standing::Received {
                 missing: message.missing,
