@@ -5,16 +5,13 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::proto::limits::{
-    AMPLIFICATION, CHALLENGE_PAUSE, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS,
+    AMPLIFICATION, CHALLENGE_PAUSE, GRANULARITY, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS,
 };
 use crate::time::Instant;
 use crate::wire::limits::PATH_TOKEN_LEN;
 
 /// What a challenge carries and its answer returns: random bytes that nobody can guess.
 pub(crate) type Token = [u8; PATH_TOKEN_LEN];
-
-/// The least PTO; RFC 9002's timer granularity.
-const GRANULARITY: Duration = Duration::from_millis(1);
 
 /// An address on its way to be proved.
 #[derive(Debug)]
