@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -230,18 +230,24 @@ fn a_second_signal_within_the_goodbye_gives_the_terminal_back() {
     }
 }
 
-/// A terminal at rest (Ctrl+S, a frozen window) takes no byte: what gives it back must not wait for that.
-#[test]
-fn a_signal_ends_a_screen_whose_terminal_takes_nothing() {
-    let home = Home::new();
-    let (mut ours, theirs) = open_pair();
-    resize(&ours, 200, 60);
+/// A screen on a terminal that is nobody's controlling one, for who does without a [`Person`].
+fn listens_on(home: &Home, width: u16, height: u16) -> (File, Child) {
+    let (ours, theirs) = open_pair();
+    resize(&ours, width, height);
     let mut command = home.command(&["listen", "127.0.0.1:0"]);
     command.env("TERM", "xterm-256color");
     command.env_remove("ACCESSIBLE");
     let stream = || Stdio::from(theirs.try_clone().unwrap());
     let streams = command.stdin(stream()).stdout(stream()).stderr(stream());
-    let mut child = streams.spawn().unwrap();
+    let child = streams.spawn().unwrap();
+    (ours, child)
+}
+
+/// A terminal at rest (Ctrl+S, a frozen window) takes no byte: what gives it back must not wait for that.
+#[test]
+fn a_signal_ends_a_screen_whose_terminal_takes_nothing() {
+    let home = Home::new();
+    let (mut ours, mut child) = listens_on(&home, 200, 60);
     let mut begun = [0; 1];
     ours.read_exact(&mut begun).unwrap();
     let start = Instant::now();
@@ -275,14 +281,7 @@ fn a_signal_ends_a_screen_whose_terminal_takes_nothing() {
 #[test]
 fn a_screen_whose_terminal_is_gone_ends_as_by_a_hang_up_that_nobody_told_of() {
     let home = Home::new();
-    let (mut ours, theirs) = open_pair();
-    resize(&ours, 80, 24);
-    let mut command = home.command(&["listen", "127.0.0.1:0"]);
-    command.env("TERM", "xterm-256color");
-    command.env_remove("ACCESSIBLE");
-    let stream = || Stdio::from(theirs.try_clone().unwrap());
-    let streams = command.stdin(stream()).stdout(stream()).stderr(stream());
-    let mut child = streams.spawn().unwrap();
+    let (mut ours, mut child) = listens_on(&home, 80, 24);
     let (mut vt, mut bytes) = (Vt::new(80, 24), [0; 4096]);
     // All of it is drawn, and nothing more will be soon.
     while !(vt.text().contains("F1 help") && vt.caret.1 == 23) {
