@@ -29,10 +29,24 @@ fn words(person: &mut Person) -> String {
 
 /// The seconds that are left to compare in.
 fn left(vt: &Vt) -> Option<u32> {
-    let text = vt.text();
-    let clock = text.split(" left").next()?.rsplit(' ').next()?;
-    let (minutes, seconds) = clock.split_once(':')?;
-    Some(minutes.parse::<u32>().ok()? * 60 + seconds.parse::<u32>().ok()?)
+    seconds_left(&vt.text())
+}
+
+/// The seconds of a clock before " left", which may also be one of the words.
+fn seconds_left(text: &str) -> Option<u32> {
+    let seconds = |(at, _)| {
+        let clock = text[..at].rsplit(' ').next()?;
+        let (minutes, seconds) = clock.split_once(':')?;
+        Some(minutes.parse::<u32>().ok()? * 60 + seconds.parse::<u32>().ok()?)
+    };
+    text.match_indices(" left").find_map(seconds)
+}
+
+#[test]
+fn the_word_left_is_no_clock() {
+    let panel = "      left left canyon left\n\nStep 1 of 2. Compare them.   4:42 left\n";
+    assert_eq!(seconds_left(panel), Some(282));
+    assert_eq!(seconds_left("left left canyon left\n"), None);
 }
 
 /// Waits until so many whole seconds have passed on the panel: its clock shows those that have begun.
