@@ -316,7 +316,7 @@ fn a_claimed_name_shows_both_keys() {
     assert_eq!(
         shown(&error),
         "error: an unknown key is calling itself \"bob\"  [SC09]\n\
-         \x20 Your saved bob has a different key. Not connected.\n\
+         \x20 Your saved bob has a different key. Not connected; it waits for an answer.\n\
          \x20   saved    AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAAAA AAA\n\
          \x20   offered  ///// ///// ///// ///// ///// ///// ///// ///// //8\n\
          \x20 try: ask bob by another way; the saved key: securechat peers show bob\n\

@@ -101,10 +101,9 @@ A public key is 44 characters of base64 and ends with \"=\". It may be given as
 A secret key begins with SECURECHAT-SECRET-KEY-1: or SECURECHAT-ENCRYPTED-KEY-1:
 and is refused wherever a public key belongs.
 
-Names of peers are yours alone; nobody is told them. With --trust ask a caller
-who guesses one, and suggests it as his own, is sent away at once and can tell
-so. A name has 1 to 32 lower-case letters of one script, digits, and . _ - and
-is refused if it looks like another one.
+Names of peers are yours alone; nobody is told them. A name has 1 to 32
+lower-case letters of one script, digits, and . _ - and is refused if it looks
+like another one.
 
   securechat peers add bob KEY --address HOST:PORT
   securechat peers list

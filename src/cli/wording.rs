@@ -77,7 +77,11 @@ pub(super) fn name_claimed(name: &Safe, saved: &PeerId, offered: &PeerId) -> Rep
         key_text(offered),
     ];
     Report::new("SC09", ExitCode::Trust, title)
-        .cause(Safe::from("Your saved ") + name + " has a different key. Not connected.")
+        .cause(
+            Safe::from("Your saved ")
+                + name
+                + " has a different key. Not connected; it waits for an answer.",
+        )
         .cause(Safe::from("  saved    ") + fingerprint(saved))
         .cause(Safe::from("  offered  ") + fingerprint(offered))
         .line(true, vec![Part::Words(ask), Part::Ours(show)])

@@ -306,6 +306,8 @@ pub struct Guest {
     pub address: SocketAddr,
     /// What it would like to be called.
     pub nickname: Option<Safe>,
+    /// What there is to be said against it.
+    pub warning: Option<Safe>,
 }
 
 /// How things stand with somebody.

@@ -237,6 +237,21 @@ fn an_unknown_caller_is_an_event_and_waits_for_an_answer() {
 }
 
 #[test]
+fn a_caller_that_claims_a_saved_name_is_an_event_that_says_so_and_waits_too() {
+    let (alice, bob, mallory) = (Home::new(), Home::new(), Home::new());
+    bob.knows("alice", &alice);
+    let mut listener = bob.start(&["listen", "127.0.0.1:0", "--json", "--trust", "ask"]);
+    let address = listening(&mut listener);
+    let mut stranger = mallory.call(&bob, address, &["--nickname", "alice"]);
+    assert_eq!(event(&mut listener, "error")["code"], "SC09");
+    let caller = event(&mut listener, "caller");
+    assert_eq!(caller["key"], json!(mallory.key()));
+    assert_eq!(caller["claims"], "alice");
+    assert_eq!(caller.get("nickname"), None);
+    stranger.told("has to accept you first; waiting");
+}
+
+#[test]
 fn without_trust_ask_a_stranger_is_turned_away() {
     let bob = Home::new();
     let mut listener = bob.start(&["listen", "127.0.0.1:0", "--json"]);

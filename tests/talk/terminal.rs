@@ -158,15 +158,19 @@ fn a_stranger_who_leaves_is_not_asked_about_any_more() {
 }
 
 #[test]
-fn a_stranger_with_the_name_of_a_friend_is_sent_away() {
+fn a_stranger_with_the_name_of_a_friend_waits_as_others_do_and_is_told_from_the_friend() {
     let (alice, bob, mallory) = (Home::new(), Home::new(), Home::new());
     bob.knows("alice", &alice);
     let (mut listener, address) = listen(&bob, &["--color", "never"]);
-    let caller = mallory.call(&bob, address, &["--nickname", "alice"]);
+    let mut caller = mallory.call(&bob, address, &["--nickname", "alice"]);
+    caller.told("has to accept you first; waiting");
     listener.said("error: an unknown key is calling itself \"alice\"  [SC09]");
+    listener.said("an unknown key calls from 127.0.0.1:");
+    listener.said("it calls itself as your saved alice does, and has another key");
+    answer(&mut listener, "yes alice");
+    listener.said("there is a peer called \"alice\" already  [SC23]");
+    answer(&mut listener, "no");
     assert_eq!(caller.end().code, Some(4));
-    let unread = listener.unread();
-    assert!(!unread.contains("is gone"), "{unread}");
     let mut caller = mallory.call(&bob, address, &["--nickname", "\u{1b}[2Jalice"]);
     listener.shown(QUESTION);
     caller.told("waiting");
@@ -176,6 +180,21 @@ fn a_stranger_with_the_name_of_a_friend_is_sent_away() {
         "{:?}",
         ended.transcript
     );
+}
+
+#[test]
+fn a_friend_with_a_new_key_waits_until_it_is_replaced_elsewhere_and_is_asked_about_no_longer() {
+    let (alice, bob, new) = (Home::new(), Home::new(), Home::new());
+    bob.knows("alice", &alice);
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut caller = new.call(&bob, address, &["--nickname", "alice"]);
+    listener.shown(QUESTION);
+    bob.run(&["peers", "replace", "alice", &new.key(), "--yes"]);
+    listener.said("secure: alice");
+    caller.told("secure: ");
+    sees_prompt(&mut listener, "alice");
+    listener.say("is that you?");
+    assert!(caller.said("").ends_with("\tis that you?"));
 }
 
 #[test]

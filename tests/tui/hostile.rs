@@ -96,6 +96,7 @@ proptest! {
             fingerprint: safe_line(&text),
             address: "127.0.0.1:1".parse().unwrap(),
             nickname: Some(safe_line(&other)),
+            warning: Some(safe_line(&other)),
         }));
         screen.input(Input::Paste(text.clone()));
         check(&mut screen);

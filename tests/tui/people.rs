@@ -14,6 +14,7 @@ fn guest(peer: PeerId, fingerprint: &'static str) -> Told {
         fingerprint: fingerprint.into(),
         address: "198.51.100.7:40000".parse().unwrap(),
         nickname: Some("eve".into()),
+        warning: None,
     })
 }
 
@@ -29,6 +30,23 @@ fn a_caller_is_shown_and_takes_no_key_away() {
         "typing goes on where it was"
     );
     screen.is_like("guest");
+}
+
+#[test]
+fn what_there_is_to_be_said_against_a_caller_is_shown_with_it() {
+    let mut screen = Screen::new(80, 16);
+    screen.tell(Told::Guest(Guest {
+        peer: MALLORY,
+        fingerprint: "mallo".into(),
+        address: "198.51.100.7:40000".parse().unwrap(),
+        nickname: None,
+        warning: Some("it calls itself as your saved bob does".into()),
+    }));
+    assert!(
+        screen
+            .text()
+            .contains("it calls itself as your saved bob does")
+    );
 }
 
 #[test]

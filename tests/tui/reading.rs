@@ -519,6 +519,7 @@ fn what_a_panel_or_a_tiny_screen_hides_is_not_seen() {
         fingerprint: "xTIBA".into(),
         address: "198.51.100.7:40000".parse().unwrap(),
         nickname: None,
+        warning: None,
     }));
     screen.line("/add carol");
     screen.say(BOB, "behind the question");

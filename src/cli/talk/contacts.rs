@@ -262,8 +262,8 @@ impl Contacts {
     }
 
     /// The saved peer whose name looks like `nickname`.
-    pub(super) fn claimed(&self, nickname: &str) -> Option<&Peer> {
-        self.known.find_look_alike(&safe_name(nickname).ok()?)
+    pub(super) fn claimed(&self, nickname: &Safe) -> Option<&Peer> {
+        self.known.find_look_alike(nickname)
     }
 
     /// Takes a peer in for this run.

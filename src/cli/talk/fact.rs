@@ -67,6 +67,9 @@ pub(super) enum Fact {
         address: SocketAddr,
         #[serde(skip_serializing_if = "Option::is_none")]
         nickname: Option<Safe>,
+        /// The saved name that it calls itself by, with another key.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        claims: Option<Safe>,
     },
     /// It waits no longer.
     CallerGone {
@@ -410,12 +413,18 @@ impl Fact {
         }
     }
 
-    pub(super) fn caller(key: PeerId, address: SocketAddr, nickname: Option<Safe>) -> Self {
+    pub(super) fn caller(
+        key: PeerId,
+        address: SocketAddr,
+        nickname: Option<Safe>,
+        claims: Option<Safe>,
+    ) -> Self {
         Self::Caller {
             key,
             fingerprint: fingerprint(&key),
             address,
             nickname,
+            claims,
         }
     }
 }

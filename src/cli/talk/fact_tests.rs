@@ -83,8 +83,8 @@ fn samples() -> Vec<Fact> {
             initiator: true,
         },
         Fact::Waiting { who: who() },
-        Fact::caller(PeerId::new([3; 32]), address(), Some("bob".into())),
-        Fact::caller(PeerId::new([3; 32]), address(), None),
+        Fact::caller(PeerId::new([3; 32]), address(), Some("bob".into()), None),
+        Fact::caller(PeerId::new([3; 32]), address(), None, Some("bob".into())),
         Fact::CallerGone {
             key: PeerId::new([3; 32]),
         },

@@ -244,6 +244,7 @@ impl App {
             let words = Safe::from("  it suggests to be called \"") + name + "\"";
             lines.push(words);
         }
+        lines.extend(guest.warning.clone());
         lines.push("/add NAME saves it and talks, /refuse sends it away".into());
         for line in lines {
             self.home.note(self.now.unix, &self.settings.zone, line);

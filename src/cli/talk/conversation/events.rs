@@ -40,7 +40,7 @@ impl Conversation {
                 peer,
                 address,
                 nickname,
-            } => self.on_guest(peer, address, nickname)?,
+            } => self.on_guest(peer, address, nickname.as_deref()),
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
             Event::Introduced {

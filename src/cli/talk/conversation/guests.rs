@@ -12,45 +12,45 @@ use crate::text::{Safe, safe_line, safe_name};
 use crate::tui;
 
 impl Conversation {
-    pub(super) fn on_guest(
-        &mut self,
-        peer: PeerId,
-        address: SocketAddr,
-        nickname: Option<String>,
-    ) -> Result<(), Error> {
+    /// Asks about an unknown key. One that claims a saved name waits like any other: being sent away at once would tell
+    /// it that there is such a name.
+    pub(super) fn on_guest(&mut self, peer: PeerId, address: SocketAddr, nickname: Option<&str>) {
+        let nickname = nickname.and_then(|name| safe_name(name).ok());
         let claimed = nickname
-            .as_deref()
+            .as_ref()
             .and_then(|name| self.profile.contacts.claimed(name));
-        if let Some(saved) = claimed {
-            let (name, saved) = (saved.name().clone(), saved.key());
-            if self.state.tells_of_claim(self.clock.now()) {
-                self.complain(&Error::NameClaimed {
-                    name,
-                    saved,
-                    offered: peer,
-                });
-            }
-            return self.refuse_guest(peer);
+        let claimed = claimed.map(|saved| (saved.name().clone(), saved.key()));
+        if let Some((name, saved)) = claimed.clone() {
+            self.warn_of_claim(name, saved, peer);
         }
-        if let Some(name) = nickname.as_deref().and_then(|name| safe_name(name).ok())
-            && !self.face.is_screen()
-        {
+        let guest = Guest {
+            peer,
+            address,
+            nickname: nickname.filter(|_| claimed.is_none()),
+            claims: claimed.map(|(name, _)| name),
+        };
+        self.publish(&guest.told());
+        self.state.guests.push_back(guest.clone());
+        if let Some(screen) = self.face.screen() {
+            return screen.guest(guest.on_screen());
+        }
+        if let Some(name) = &guest.nickname {
             self.warn(Safe::from("an unknown key suggests to be called \"") + name + "\"");
         }
-        let nickname = nickname.as_deref().and_then(|name| safe_name(name).ok());
-        self.publish(&Fact::caller(peer, address, nickname.clone()));
-        self.state.guests.push_back(Guest { peer, address });
-        if let Some(screen) = self.face.screen() {
-            screen.guest(tui::Guest {
-                peer,
-                fingerprint: fingerprint(&peer),
-                address,
-                nickname,
-            });
-        } else if self.is_person() && self.state.guests.len() == 1 {
+        if self.is_person() && self.state.guests.len() == 1 {
             self.ask();
         }
-        Ok(())
+    }
+
+    /// Says whose name an unknown key claims, at most once a minute with both keys.
+    fn warn_of_claim(&mut self, name: Safe, saved: PeerId, offered: PeerId) {
+        if self.state.tells_of_claim(self.clock.now()) {
+            self.complain(&Error::NameClaimed {
+                name,
+                saved,
+                offered,
+            });
+        }
     }
 
     pub(super) fn refuse_guest(&self, peer: PeerId) -> Result<(), Error> {
@@ -66,8 +66,12 @@ impl Conversation {
         };
         let words = Safe::from("an unknown key calls from ") + guest.address + ":";
         let key = Safe::from("  ") + fingerprint(&guest.peer);
+        let warning = guest.warning();
         self.warn(words);
         self.warn(key);
+        if let Some(warning) = warning {
+            self.warn(warning);
+        }
         self.state.asked = self.clock.now();
     }
 
@@ -76,24 +80,43 @@ impl Conversation {
         if !self.state.guests.iter().any(|guest| guest.peer == peer) {
             return;
         }
-        let asked = self
-            .state
-            .guests
-            .front()
-            .is_some_and(|guest| guest.peer == peer);
-        self.state.guests.retain(|guest| guest.peer != peer);
+        let was_asked = self.is_asked_about(peer);
+        self.drop_guest(peer);
         let gone = Fact::CallerGone { key: peer };
-        if let Some(screen) = self.face.screen() {
+        if self.face.is_screen() {
             // Its rule says who waits.
-            screen.guest_gone(peer);
             self.publish(&gone);
-            return;
+        } else {
+            self.tell(&gone);
         }
-        self.tell(&gone);
-        if asked && self.is_person() {
-            self.state.unasked = Some(self.clock.now());
-            self.ask();
+        if was_asked {
+            self.ask_about_next();
         }
+    }
+
+    /// Nobody is asked any longer about whom the list has by now.
+    pub(super) fn end_settled_questions(&mut self) {
+        let waiting = self.state.guests.iter().map(|guest| guest.peer);
+        let is_saved = |peer: &PeerId| self.profile.contacts.is_saved(peer);
+        for peer in waiting.filter(is_saved).collect::<Vec<_>>() {
+            let was_asked = self.is_asked_about(peer);
+            self.drop_guest(peer);
+            self.publish(&Fact::CallerGone { key: peer });
+            if was_asked {
+                self.ask_about_next();
+            }
+        }
+    }
+
+    fn is_asked_about(&self, peer: PeerId) -> bool {
+        let first = self.state.guests.front().map(|guest| guest.peer);
+        self.is_person() && !self.face.is_screen() && first == Some(peer)
+    }
+
+    /// What is typed by now was meant for the former question.
+    fn ask_about_next(&mut self) {
+        self.state.unasked = Some(self.clock.now());
+        self.ask();
     }
 
     pub(super) fn on_answer(&mut self, typed: &[u8]) -> Result<(), Error> {
@@ -157,6 +180,29 @@ impl Conversation {
         if self.save(name.as_str(), &peer, &[]) {
             let (who, address) = (self.who(&peer), Some(address));
             self.tell(&Fact::Saved { who, address });
+        }
+    }
+}
+
+impl Guest {
+    fn warning(&self) -> Option<Safe> {
+        let name = self.claims.as_ref()?;
+        Some(Safe::from("  it calls itself as your saved ") + name + " does, and has another key")
+    }
+
+    /// As programs are told of it.
+    pub(super) fn told(&self) -> Fact {
+        let (nickname, claims) = (self.nickname.clone(), self.claims.clone());
+        Fact::caller(self.peer, self.address, nickname, claims)
+    }
+
+    fn on_screen(&self) -> tui::Guest {
+        tui::Guest {
+            peer: self.peer,
+            fingerprint: fingerprint(&self.peer),
+            address: self.address,
+            nickname: self.nickname.clone(),
+            warning: self.warning(),
         }
     }
 }

@@ -320,10 +320,15 @@ impl Link {
     }
 }
 
-#[derive(Debug)]
+/// An unknown key that waits for an answer.
+#[derive(Clone, Debug)]
 struct Guest {
     peer: PeerId,
     address: SocketAddr,
+    /// What it would like to be called.
+    nickname: Option<Safe>,
+    /// Whose name that would be, with another key.
+    claims: Option<Safe>,
 }
 
 impl Conversation {

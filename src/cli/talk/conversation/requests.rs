@@ -199,9 +199,8 @@ impl Conversation {
         };
         let now = self.clock.unix_time();
         for guest in &self.state.guests {
-            let caller = Fact::caller(guest.peer, guest.address, None);
             // It may be gone.
-            let _ = client.tell(event(&Event::new(now, &caller)));
+            let _ = client.tell(event(&Event::new(now, &guest.told())));
         }
     }
 
