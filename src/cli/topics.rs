@@ -38,7 +38,7 @@ A message has 16 MiB at most. It arrives once, whole and in its place, or you
 are told why not. On a terminal each of yours has a number:
 
   02:15 me [1]: yes
-  02:15 [1] delivered          the other program keeps it, and has shown it
+  02:15 [1] delivered          the other program has shown it, or keeps it
   02:16 [2] queued: ...        it waits here: why, and what is tried next
   02:16 [3] sent; ...          it is there, and has not been shown yet
   02:17 [4] failed: ...        it is given up: why

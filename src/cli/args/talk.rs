@@ -108,9 +108,9 @@ pub struct ConnectArgs {
 /// `send`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The exit code is 0 only when the other side's program has shown the message; with \
-                  --no-wait when it is kept. What waits from before goes first, in its order. It goes through a securechat \
-                  that runs for this identity, and waits for another send or ping."
+    after_help = "The exit code is 0 only when the other side's program has shown the message, or keeps it to be \
+                  shown; with --no-wait when it is kept here. What waits from before goes first, in its order. It goes \
+                  through a securechat that runs for this identity, and waits for another send or ping."
 )]
 pub struct SendArgs {
     /// One of your peers
