@@ -20,7 +20,7 @@ const LEVELS: [(&[&str], bool); 5] = [
 ];
 
 /// So many characters of a key in a row must not occur: 36 bits of it.
-const PART: usize = 6;
+const PART: usize = 8;
 
 /// TRACE says who `peer#1` is by this many characters, the first ones.
 const BEGINNING: usize = 8;
@@ -123,6 +123,14 @@ impl Cast {
         .concat()
     }
 
+    /// Without the beginnings of keys, which have any letters.
+    fn without_beginnings(&self, logs: &str) -> String {
+        let homes = [&self.alice, &self.bob, &self.carol];
+        let keys = homes.map(Home::key);
+        let beginnings = keys.iter().map(|key| &key[..BEGINNING]);
+        beginnings.fold(logs.to_owned(), |logs, it| logs.replace(it, ""))
+    }
+
     /// What no log may hold, each with what it is.
     fn secrets(&self, is_trace: bool) -> Vec<(&'static str, String)> {
         let text = TEXTS.iter().map(|it| ("text", (*it).to_owned()));
@@ -175,9 +183,14 @@ fn told(level: &[&str], is_trace: bool) -> usize {
     let mut cast = Cast::new();
     cast.play(level);
     let logs = cast.logs();
+    let without_keys = cast.without_beginnings(&logs);
     for (what, secret) in cast.secrets(is_trace) {
+        let searched = match what {
+            "a word" | "name" => &without_keys,
+            _ => &logs,
+        };
         assert!(
-            !logs.contains(&secret),
+            !searched.contains(&secret),
             "{level:?}: {what} {secret:?} is in the log:\n{logs}"
         );
     }

@@ -114,6 +114,8 @@ fn tshark_with_keys(keys: &str, file: &str, fields: &[&str]) -> Option<Vec<Vec<S
 fn tshark_with(more: &[&str], file: &str, fields: &[&str]) -> Option<Vec<Vec<String>>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wireshark/securechat.lua");
     let mut command = Command::new("tshark");
+    // A port of the system's choice may be one at which it expects another protocol.
+    command.args(["-o", "udp.try_heuristic_first:TRUE"]);
     command.args(["-n", "-r", file, "-T", "fields", "-X"]);
     command
         .arg(format!("lua_script:{}", script.display()))
@@ -262,10 +264,10 @@ fn keys_that_were_asked_for_open_the_record_and_nothing_else_has_them() {
     for other in [&log, &of_alice, &of_bob] {
         let bytes = fs::read(other).unwrap();
         for key in logged.iter().map(|line| line[2]) {
-            let raw: Vec<u8> = (0..4)
+            let raw: Vec<u8> = (0..8)
                 .map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).unwrap())
                 .collect();
-            for part in [&key.as_bytes()[..8], &raw] {
+            for part in [&key.as_bytes()[..16], &raw] {
                 let found = bytes.windows(part.len()).any(|seen| seen == part);
                 assert!(!found, "a key is in {other}");
             }

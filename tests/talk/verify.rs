@@ -135,9 +135,9 @@ fn other_words_change_nothing_and_say_what_to_do() {
     caller.say("/match");
     caller.said("no words are compared with bob yet; to begin: /verify bob");
     let words = compare(&mut caller, &mut listener);
-    let mut reversed: Vec<&str> = words.split_whitespace().collect();
-    reversed.reverse();
-    caller.say(&format!("/match bob {}", reversed.join(" ")));
+    let mut others: Vec<&str> = words.split_whitespace().collect();
+    others[0] = if others[0] == "zoo" { "abandon" } else { "zoo" };
+    caller.say(&format!("/match bob {}", others.join(" ")));
     caller.said("if they stay others: /differ bob (nothing changed)");
     caller.say("/match zoo zoo zoo zooo");
     caller.said("word 4 is not on the list");
@@ -176,6 +176,12 @@ fn number(home: &Home, name: &str) -> String {
     lines.join(" ")
 }
 
+/// One with another first digit.
+fn another_number(number: &str) -> String {
+    let first = if number.starts_with('1') { "2" } else { "1" };
+    first.to_owned() + &number[1..]
+}
+
 #[test]
 fn a_safety_number_is_compared_without_a_network() {
     let (alice, bob) = Home::friends();
@@ -185,7 +191,7 @@ fn a_safety_number_is_compared_without_a_network() {
     let asked = alice.attempt(&["peers", "verify", "bob", "--no-input"]);
     asked.failed(2, "SC17");
     assert!(asked.told.contains("peers verify NAME --number DIGITS"));
-    let wrong = here.replace('1', "2");
+    let wrong = another_number(&here);
     let refused = alice.attempt(&["peers", "verify", "bob", "--number", &wrong]);
     refused.failed(4, "SC34");
     assert!(refused.told.contains("Nothing was changed"));
@@ -241,7 +247,7 @@ fn the_safety_number_is_compared_in_lines_and_what_waits_is_kept() {
     let there = bob.run(&["peers", "verify", "alice", "--print"]).rest;
     assert!(there.contains(&lines.join("\n")), "{there}");
     let number = lines.join(" ");
-    caller.say(&format!("/number {}", number.replace('1', "2")));
+    caller.say(&format!("/number {}", another_number(&number)));
     caller.said("that is another number than the one here");
     caller.say("/number bob 12345");
     caller.said("a safety number has 60 digits (nothing changed)");
