@@ -9,7 +9,7 @@ use crate::cli::Error;
 use crate::store::{HostPort, KeyOffer};
 use crate::text::{Safe, safe_line, safe_name};
 
-/// The most that is read from standard input for a key; a key file is a fraction of it.
+/// The most that is read from standard input for a key, of which a key file is a fraction.
 const MAX_INPUT_LEN: u64 = 64 << 10;
 
 /// The most that is read of an answer.
@@ -41,18 +41,22 @@ pub(super) fn confirm(question: &Safe) -> Result<bool, Error> {
     Ok(matches!(answer.trim(), "y" | "yes"))
 }
 
-/// Reads standard input to its end.
+/// Reads a key from standard input to its end.
 ///
 /// # Errors
-/// [`Error::System`].
+/// [`Error::System`], also for more than any key has.
 pub(super) fn standard_input() -> Result<Zeroizing<String>, Error> {
+    let fail = |reason: Safe| Error::System {
+        operation: "read a key from standard input",
+        reason,
+    };
     let mut text = Zeroizing::new(String::new());
-    let mut bounded = io::stdin().lock().take(MAX_INPUT_LEN);
+    let mut bounded = io::stdin().lock().take(MAX_INPUT_LEN + 1);
     let read = bounded.read_to_string(&mut text);
-    read.map_err(|error| Error::System {
-        operation: "read standard input",
-        reason: safe_line(&error.to_string()),
-    })?;
+    let len = read.map_err(|error| fail(safe_line(&error.to_string())))?;
+    if len as u64 > MAX_INPUT_LEN {
+        return Err(fail("it is longer than any key".into()));
+    }
     Ok(text)
 }
 

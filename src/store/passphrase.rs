@@ -1,7 +1,7 @@
 //! Passphrases and where they come from when nobody types them.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -56,7 +56,8 @@ impl Passphrase {
     }
 
     /// Runs a command line in the system's shell and takes the first line that it prints. It may
-    /// ask on the terminal: its input and its errors are ours.
+    /// ask on the terminal: its errors are ours, and so is its input, unless that is a file or a pipe, which others are
+    /// going to read.
     ///
     /// # Errors
     /// `CommandFailed`, `EmptyPassphrase`, `Malformed`, `Io` if there is no shell.
@@ -114,6 +115,9 @@ fn first_line(source: impl BufRead) -> Result<Passphrase, ErrorKind> {
 }
 
 fn run(mut command: Command) -> Result<Passphrase, ErrorKind> {
+    if !io::stdin().is_terminal() {
+        command.stdin(Stdio::null());
+    }
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
     let passphrase = first_line(&mut output);

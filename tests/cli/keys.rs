@@ -209,6 +209,12 @@ fn a_passphrase_protects_and_a_wrong_one_is_refused() {
 fn a_command_may_give_the_passphrase() {
     let home = Home::new();
     home.data(&["keygen", "--passphrase-command", "echo correct horse"]);
+    // It is not given what others are to read.
+    let reads = ["--passphrase-command", "cat; echo correct horse"];
+    home.data(&["peers", "add", "bob", BOB]);
+    let args = [&["send", "bob", "-", "--no-wait"], &reads[..]].concat();
+    let sent = home.run_with_input(&args, "the message");
+    assert_eq!(sent.code, 0, "{}", sent.stderr);
     let pass = home.write("pass", "correct horse");
     let new = home.write("new", "battery staple");
     let (pass, new) = (pass.to_str().unwrap(), new.to_str().unwrap());

@@ -1,6 +1,8 @@
 //! Keys and lists that are handed on, and a peer that has a new key.
 
 use super::{BOB, CAROL, Home, failed};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::fs;
 
 const DAVE: &str = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
@@ -66,6 +68,45 @@ fn a_list_goes_from_one_machine_to_another() {
     );
     let some = ours.data(&["peers", "export", "carol", "--no-addresses"]);
     assert!(some.ends_with(&format!("\ncarol {CAROL}\n")), "{some}");
+}
+
+/// As many bytes were read as a key may have, and what stood behind them was lost without a word.
+#[test]
+fn a_long_list_from_a_pipe_is_taken_whole() {
+    let home = Home::with_identity();
+    let key = |n: u32| {
+        let mut key = [9; 32];
+        key[..4].copy_from_slice(&n.to_be_bytes());
+        STANDARD.encode(key)
+    };
+    let peer = |n: u32| format!("peer{n} {} addr=host{n}.example:7419\n", key(n));
+    let list: String = (0..3_000).map(peer).collect();
+    let list = list + "@revoked " + &key(3_000) + "\n";
+    let done = home.run_with_input(&["peers", "import", "-"], &list);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let wanted = "1 more revoked: these keys are refused from now on\n";
+    assert!(done.stderr.ends_with(wanted), "{}", done.stderr);
+    let exported = home.data(&["peers", "export"]);
+    assert_eq!(exported.matches(".example:7419\n").count(), 3_000);
+    let (path, list) = (home.write("list", &list), home.read("known-peers"));
+    let again = home.run(&["peers", "import", path.to_str().unwrap()]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_eq!(home.read("known-peers"), list);
+}
+
+#[test]
+fn what_is_longer_than_a_key_is_refused_and_not_cut() {
+    let home = Home::with_bob();
+    let before = home.read("known-peers");
+    let key = format!("{CAROL}\n{}", "x".repeat(64 << 10));
+    let done = home.run_with_input(&["peers", "add", "carol", "-"], &key);
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("longer than any key"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(home.read("known-peers"), before);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! `peers export` and `peers import`: lists that people hand on.
 
+use std::io;
 use std::path::Path;
 
 use crate::cli::args::{PeersExportArgs, PeersImportArgs};
-use crate::cli::{Context, Error, Out, Suggestion, identity, input};
+use crate::cli::{Context, Error, Out, Suggestion, identity};
 use crate::store::{self, Imported, KnownPeers, LeftOut};
 use crate::text::{Safe, safe_line};
 
@@ -18,7 +19,7 @@ pub(super) fn export(args: &PeersExportArgs, context: &Context) -> Result<(), Er
 
 pub(super) fn import(args: &PeersImportArgs, context: &Context) -> Result<(), Error> {
     let mut other = if args.file == Path::new("-") {
-        KnownPeers::parse(input::standard_input()?.as_bytes())
+        store::read_list_from(io::stdin().lock())?
     } else {
         store::read_list(&args.file)?
     };

@@ -1,7 +1,7 @@
 //! The file of known-peers: read if it is safe, changed under a lock, replaced as a whole.
 
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -130,7 +130,17 @@ impl Held {
 /// `Io`.
 pub fn read_list(path: &Path) -> Result<KnownPeers, Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
-    let bytes = read_bounded(fs::File::open(path).map_err(fail)?).map_err(fail)?;
+    let file = fs::File::open(path).map_err(fail)?;
+    read_list_from(file).map_err(|error| error.at(path))
+}
+
+/// As [`read_list`], from a pipe.
+///
+/// # Errors
+/// `Io`, also if it is larger than a file may be.
+pub fn read_list_from(source: impl Read) -> Result<KnownPeers, Error> {
+    let read = read_bounded(source).map_err(ErrorKind::from);
+    let bytes = read.map_err(|kind| Error::without_path(Operation::Read, kind))?;
     Ok(KnownPeers::parse(&bytes))
 }
 

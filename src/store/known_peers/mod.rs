@@ -23,7 +23,7 @@ mod file;
 mod line;
 mod replace;
 
-use core::fmt;
+use core::{fmt, mem};
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -40,7 +40,7 @@ use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
 
 pub use self::exchange::{Imported, LeftOut};
-pub use self::file::{Stamp, read_list};
+pub use self::file::{Stamp, read_list, read_list_from};
 pub use self::line::DamageReason;
 
 /// The first line of a file that we make.
@@ -477,9 +477,17 @@ impl KnownPeers {
         {
             last.0.extend_from_slice(end.as_bytes());
         }
-        self.lines
-            .push(Line(Zeroizing::new(format!("{text}{end}").into_bytes())));
-        self.read_lines();
+        let line = Line(Zeroizing::new(format!("{text}{end}").into_bytes()));
+        // What the others say stays: a list of many is put together line by line.
+        let mut reading = Reading {
+            peers: mem::take(&mut self.peers),
+            revoked: mem::take(&mut self.revoked),
+            damage: mem::take(&mut self.damage),
+            index: mem::take(&mut self.index),
+        };
+        reading.read(self.lines.len(), &line);
+        self.lines.push(line);
+        self.set(reading);
     }
 
     fn change(&mut self, index: usize, edit: impl FnOnce(&str) -> String) {
@@ -494,22 +502,12 @@ impl KnownPeers {
     fn read_lines(&mut self) {
         let mut reading = Reading::default();
         for (index, line) in self.lines.iter().enumerate() {
-            let (mark, text, _) = line.parts();
-            let text = if index == 0 || mark.is_empty() {
-                text
-            } else {
-                &line.0
-            };
-            if let Err(reason) = reading.take(index, text) {
-                reading.damage.push(Damage {
-                    line: index + 1,
-                    reason,
-                });
-            }
+            reading.read(index, line);
         }
-        for peer in &mut reading.peers {
-            peer.revoked = reading.revoked.contains_key(&peer.key());
-        }
+        self.set(reading);
+    }
+
+    fn set(&mut self, reading: Reading) {
         self.peers = reading.peers;
         self.index = reading.index;
         self.revoked = reading.revoked;
@@ -527,10 +525,28 @@ struct Reading {
 }
 
 impl Reading {
+    fn read(&mut self, index: usize, line: &Line) {
+        let (mark, text, _) = line.parts();
+        let text = if index == 0 || mark.is_empty() {
+            text
+        } else {
+            &line.0
+        };
+        if let Err(reason) = self.take(index, text) {
+            let line = index + 1;
+            self.damage.push(Damage { line, reason });
+        }
+    }
+
     fn take(&mut self, line: usize, text: &[u8]) -> Result<(), DamageReason> {
         match line::parse(text)? {
             Content::Nothing => Ok(()),
             Content::Revoked { key, reason } => {
+                let place = self.index.keys.get(&key);
+                let peer = place.and_then(|place| self.peers.get_mut(*place));
+                if let Some(peer) = peer {
+                    peer.revoked = true;
+                }
                 self.revoked.entry(key).or_insert(reason);
                 Ok(())
             }
@@ -553,9 +569,10 @@ impl Reading {
         self.index.names.insert(says.name.clone(), place);
         self.index.keys.insert(says.key, place);
         self.index.shapes.insert(shape, place);
+        let revoked = self.revoked.contains_key(&says.key);
         self.peers.push(Peer {
             says,
-            revoked: false,
+            revoked,
             line,
         });
         Ok(())
