@@ -71,6 +71,9 @@ mod moves;
 #[cfg(target_os = "linux")]
 #[path = "talk/panel.rs"]
 mod panel;
+#[cfg(target_os = "linux")]
+#[path = "talk/passphrase.rs"]
+mod passphrase;
 #[path = "talk/people.rs"]
 mod people;
 #[path = "talk/ping.rs"]

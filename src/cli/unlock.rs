@@ -1,17 +1,30 @@
 //! Passphrases: from a flag's file or command, or asked for on the terminal.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
+#[cfg(unix)]
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::cli::{Context, Error, Out, Prompt, input};
 use crate::crypto::StaticSecret;
+#[cfg(unix)]
+use crate::net::put_back_before_the_end;
 use crate::store::{ErrorKind, KeyFile, Passphrase};
 use crate::text::{Safe, safe_line};
+#[cfg(unix)]
+use crate::tui;
 
 /// How often a passphrase is asked for.
 const ATTEMPTS: u32 = 3;
+
+/// How long a signal may take to end the program.
+const TO_END: Duration = Duration::from_secs(1);
 
 /// A secret key, and the passphrase that opened it, if it needed one.
 #[derive(Debug)]
@@ -125,9 +138,29 @@ pub(super) fn ask_new(context: &Context, prompt: Prompt) -> Result<Passphrase, E
 
 /// Asks on the terminal, without echo.
 fn ask(what: &Safe) -> Result<Zeroizing<String>, Error> {
-    let typed = rpassword::prompt_password(format!("{what}: "));
-    typed.map(Zeroizing::new).map_err(|error| Error::System {
+    let fail = |error: io::Error| Error::System {
         operation: "ask on the terminal",
         reason: safe_line(&error.to_string()),
+    };
+    #[cfg(unix)]
+    keep_terminal().map_err(fail)?;
+    let typed = rpassword::prompt_password(format!("{what}: "));
+    if matches!(&typed, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+        // The signal that it stands for is about to end the program.
+        thread::park_timeout(TO_END);
+    }
+    typed.map(Zeroizing::new).map_err(fail)
+}
+
+/// Whatever signal ends the program while somebody types leaves the terminal as it was: a script that goes on would be
+/// typed to blindly, and could not be interrupted.
+#[cfg(unix)]
+fn keep_terminal() -> io::Result<()> {
+    let terminal = File::open("/dev/tty")?;
+    let modes = tcgetattr(&terminal)?;
+    put_back_before_the_end(move || {
+        if tui::is_in_foreground() {
+            let _ = tcsetattr(&terminal, OptionalActions::Now, &modes);
+        }
     })
 }

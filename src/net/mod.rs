@@ -38,6 +38,8 @@ pub use log::LogLine;
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
 pub use route::local_address_towards;
 pub use shared::{Fatal, LockUse};
+#[cfg(unix)]
+pub use signals::put_back_before_the_end;
 pub use signals::{Signal, Signals};
 pub use trace::{Fate, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd};
 pub use udp::{Abilities, Batch, Room, Sent, Socket};

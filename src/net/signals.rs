@@ -12,9 +12,13 @@ use std::sync::Arc;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+#[cfg(unix)]
+use signal_hook::low_level::emulate_default_handler;
 
 use crate::net::{LogLine, os};
 use crate::sync::thread;
+#[cfg(unix)]
+use crate::sync::{Mutex, PoisonError};
 
 /// A request to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +53,38 @@ impl Signal {
             Self::Hangup => signal_hook::consts::SIGBREAK,
         }
     }
+}
+
+/// The watch of a program that has done nothing yet to which goodbye is to be said.
+#[cfg(unix)]
+static EARLY: Mutex<Option<Signals>> = Mutex::new(None);
+
+/// Lets a signal end the program as the system does, once `put_back` has put back what must not stay as it is; until
+/// [`Signals::watch`] takes over, or the next call of this.
+///
+/// # Errors
+///
+/// Those of [`Signals::watch`].
+#[cfg(unix)]
+pub fn put_back_before_the_end(put_back: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let (waiter, mut wait) = imp::open()?;
+    let thread = thread::start("signals", move || {
+        if let Some(signal) = wait() {
+            put_back();
+            // It does not return.
+            let _ = emulate_default_handler(signal.number());
+        }
+    })?;
+    let thread = Some(thread);
+    let mut early = EARLY.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(early.replace(Signals { waiter, thread }));
+    Ok(())
+}
+
+#[cfg(unix)]
+fn end_early_watch() {
+    let mut early = EARLY.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(early.take());
 }
 
 /// The signals that end the program.
@@ -93,6 +129,8 @@ impl Signals {
             flag::register_conditional_shutdown(signal.number(), code, flag)?;
         }
         let (waiter, mut wait) = imp::open()?;
+        #[cfg(unix)]
+        end_early_watch();
         let thread = thread::start("signals", move || {
             let Some(first) = wait() else { return };
             let goodbye = thread::start("goodbye", move || deliver(first));

@@ -46,6 +46,16 @@ impl Person {
         }
     }
 
+    /// At a shell with job control, on a terminal of its own.
+    pub(crate) fn at_a_shell() -> Self {
+        let mut shell = Command::new("setsid");
+        shell.args(["--ctty", "--wait", "bash", "--norc", "--noprofile"]);
+        shell.args(["--noediting", "-i"]).env("PS1", "ready> ");
+        let mut person = Self::runs(shell);
+        person.sees("ready>");
+        person
+    }
+
     /// Waits until the screen shows something.
     pub(crate) fn sees(&mut self, wanted: &str) {
         self.waits(wanted, |vt| vt.text().contains(wanted));

@@ -160,11 +160,7 @@ fn stopped_in_a_shell(home: &Home) -> (Person, Pid) {
 }
 
 fn started_in_a_shell(home: &Home) -> (Person, Pid) {
-    let mut shell = Command::new("setsid");
-    shell.args(["--ctty", "--wait", "bash", "--norc", "--noprofile"]);
-    shell.args(["--noediting", "-i"]).env("PS1", "ready> ");
-    let mut person = Person::runs(shell);
-    person.sees("ready>");
+    let mut person = Person::at_a_shell();
     let program = home.command(&["listen", "127.0.0.1:0"]);
     let words = std::iter::once(program.get_program()).chain(program.get_args());
     let words: Vec<_> = words.map(|it| it.to_str().unwrap()).collect();
