@@ -12,7 +12,7 @@ pub enum Keep {
     /// None.
     #[default]
     Off,
-    /// Those of this process, in its memory: nothing on the disk.
+    /// None on the disk: what a screen has of its own run is gone with it.
     Session,
     /// Those of the last 30 days.
     ThirtyDays,
