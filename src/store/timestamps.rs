@@ -103,6 +103,37 @@ mod tests {
         }
     }
 
+    /// Somebody reserves, makes a backup, reserves twice more a while later and restores the backup. What was
+    /// reserved since then, and what is reserved next.
+    fn after_a_restored_backup(next: UnixTime) -> ([Range<Timestamp>; 2], Range<Timestamp>) {
+        let (home, path) = place();
+        let backup = home.path().join("backup");
+        reserve_timestamps(&path, NOW).unwrap();
+        fs::copy(&path, &backup).unwrap();
+        let since = [LATER, LATER].map(|now| reserve_timestamps(&path, now).unwrap());
+        fs::copy(&backup, &path).unwrap();
+        (since, reserve_timestamps(&path, next).unwrap())
+    }
+
+    const LATER: UnixTime = UnixTime(NOW.0 + 60_000);
+
+    #[test]
+    fn after_a_restored_backup_a_right_clock_leads_past_all_that_was_reserved() {
+        let (since, next) = after_a_restored_backup(UnixTime(LATER.0 + 60_000));
+        assert!(since.iter().all(|block| block.end <= next.start));
+    }
+
+    /// Then only the file could know of what came after the backup: some of it comes again.
+    #[test]
+    fn after_a_restored_backup_a_clock_that_is_behind_as_well_leads_on_from_the_backup() {
+        let of_backup = Timestamp(NOW.0 * 1_000_000 + BLOCK);
+        for clock in [0, NOW.0 - 60_000, NOW.0] {
+            let (since, next) = after_a_restored_backup(UnixTime(clock));
+            assert_eq!(next.start, of_backup, "nothing from before the backup");
+            assert!(next.start < since[0].start);
+        }
+    }
+
     #[test]
     fn the_block_is_on_disk_before_it_is_returned() {
         let (_home, path) = place();
