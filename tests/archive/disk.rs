@@ -53,6 +53,8 @@ struct State {
     points: u64,
     fault: Option<(u64, Fault)>,
     has_failed: bool,
+    /// Whether half a write is there.
+    is_torn: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +89,18 @@ impl Disk {
 
     pub(crate) fn has_failed(&self) -> bool {
         self.state().has_failed
+    }
+
+    /// The fault, if there was one and it was felt: half a write is there, or something was not synced.
+    pub(crate) fn felt(&self) -> Option<Fault> {
+        let state = self.state();
+        let (_, fault) = state.fault.filter(|_| state.has_failed)?;
+        let is_felt = match fault {
+            Fault::Torn => state.is_torn,
+            Fault::PowerLoss => !state.pending.is_empty(),
+            Fault::Error | Fault::Gone | Fault::Full | Fault::Kill => true,
+        };
+        is_felt.then_some(fault)
     }
 
     /// What the next process finds if this one ends now.
@@ -127,6 +141,7 @@ impl State {
             Fault::Torn if point == at => {
                 if let Some(Pending::Write(offset, data)) = torn {
                     self.apply(Pending::Write(offset, data[..data.len() / 2].to_vec()));
+                    self.is_torn = true;
                 }
                 Err(io::Error::other("killed"))
             }

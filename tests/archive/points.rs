@@ -304,12 +304,13 @@ fn live(disk: &Disk, truth: &mut Truth, log: u64, dice: &mut Dice) -> Result<(),
     Ok(())
 }
 
-/// Some processes, of which the first ones end by the faults given; the last one ends well.
-fn run(seed: u64, faults: &[(u64, Fault)]) -> u64 {
+/// Some processes, of which the first ones end by the faults given; the last one ends well. How many write points
+/// one of them had, at most, and which faults were felt.
+fn run(seed: u64, faults: &[(u64, Fault)]) -> (u64, Vec<Fault>) {
     let mut dice = Dice::new(seed);
     let mut bytes = fresh(1, &mut dice);
     let mut truth = Truth::default();
-    let mut points = 0;
+    let (mut points, mut felt) = (0, Vec::new());
     let faults = faults.iter().copied().map(Some).chain([None, None]);
     for (log, fault) in (1..).zip(faults) {
         let disk = Disk::new(bytes, fault);
@@ -319,21 +320,22 @@ fn run(seed: u64, faults: &[(u64, Fault)]) -> u64 {
         }
         truth.end();
         points = points.max(disk.points());
+        felt.extend(disk.felt());
         bytes = if dice.one_in(8) {
             disk.after_power_loss(&mut dice)
         } else {
             disk.after(&mut dice)
         };
     }
-    points
+    (points, felt)
 }
 
 #[test]
 fn a_disk_that_fails_anywhere_loses_nothing_that_was_promised() {
     let wanted = setting("SECURECHAT_WRITE_POINTS", SUITE_POINTS);
-    let mut tried = 0;
+    let (mut tried, mut felt) = (0, Vec::new());
     for seed in 0.. {
-        let points = run(seed, &[]);
+        let (points, _) = run(seed, &[]);
         let mut dice = Dice::new(seed ^ (1 << 40));
         for point in 0..points {
             let fault = Fault::ALL[dice.index(Fault::ALL.len())];
@@ -344,14 +346,25 @@ fn a_disk_that_fails_anywhere_loses_nothing_that_was_promised() {
                 faults.push((dice.below(24), again));
             }
             let guard = Guard(seed, faults);
-            run(seed, &guard.1);
+            felt.extend(run(seed, &guard.1).1);
             tried += 1;
             if tried == wanted {
                 println!("{tried} write points, {} stories", seed + 1);
+                assert_of_every_kind(&felt, wanted);
                 return;
             }
         }
     }
+}
+
+/// Chance may leave a kind out of a run that is shorter than an ordinary one.
+#[track_caller]
+fn assert_of_every_kind(felt: &[Fault], wanted: u64) {
+    let count = |kind| felt.iter().filter(|it| **it == kind).count();
+    let counts = Fault::ALL.map(|kind| (kind, count(kind)));
+    println!("felt: {counts:?}");
+    let is_whole = counts.iter().all(|(_, count)| *count > 0);
+    assert!(is_whole || wanted < SUITE_POINTS, "{counts:?}");
 }
 
 /// Says which run it was if that panics.
