@@ -220,6 +220,7 @@ pub mod udp {
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
     pub struct Sent {
         pub datagrams: usize,
+        pub calls: usize,
         pub bytes: usize,
         pub lost: usize,
         pub left: usize,

@@ -9,6 +9,7 @@ pub(super) struct Counters {
     datagrams_in: AtomicU64,
     bytes_in: AtomicU64,
     batches_out: AtomicU64,
+    calls_out: AtomicU64,
     datagrams_out: AtomicU64,
     bytes_out: AtomicU64,
     lost: AtomicU64,
@@ -24,8 +25,10 @@ pub struct Traffic {
     pub datagrams_in: u64,
     /// Their bytes.
     pub bytes_in: u64,
-    /// Batches sent.
+    /// Batches sent, of one system call or more.
     pub batches_out: u64,
+    /// The system calls that took something.
+    pub calls_out: u64,
     /// Datagrams that the system took.
     pub datagrams_out: u64,
     /// Their bytes.
@@ -45,6 +48,7 @@ impl Counters {
 
     pub(super) fn on_sent(&self, sent: Sent) {
         add(&self.batches_out, 1);
+        add(&self.calls_out, sent.calls);
         add(&self.datagrams_out, sent.datagrams);
         add(&self.bytes_out, sent.bytes);
         add(&self.lost, sent.lost);
@@ -61,6 +65,7 @@ impl Counters {
             datagrams_in: read(&self.datagrams_in),
             bytes_in: read(&self.bytes_in),
             batches_out: read(&self.batches_out),
+            calls_out: read(&self.calls_out),
             datagrams_out: read(&self.datagrams_out),
             bytes_out: read(&self.bytes_out),
             lost: read(&self.lost),

@@ -353,6 +353,8 @@ pub enum Room {
 pub struct Sent {
     /// Datagrams that the system took.
     pub datagrams: usize,
+    /// The calls that it took them in.
+    pub calls: usize,
     /// Their bytes.
     pub bytes: usize,
     /// Datagrams that it did not take.
@@ -362,9 +364,11 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// The system took these in one call.
     fn add(&mut self, run: &[(SocketAddr, Vec<u8>)]) {
         let bytes: usize = run.iter().map(|(_, bytes)| bytes.len()).sum();
         self.datagrams = self.datagrams.saturating_add(run.len());
+        self.calls = self.calls.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 

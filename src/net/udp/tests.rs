@@ -21,10 +21,10 @@ fn loopback() -> Socket {
     Socket::bind(Bind::At("127.0.0.1:0".parse().expect("an address"))).expect("loopback exists")
 }
 
-fn no_ipv6() {
+fn skipped(why: &str) {
     // libtest would keep what is printed of a test that passes.
-    let line = b"\nSKIPPED: no IPv6 on this machine\n";
-    io::Write::write_all(&mut io::stderr(), line).expect("stderr takes a line");
+    let line = format!("\nSKIPPED: {why}\n");
+    io::Write::write_all(&mut io::stderr(), line.as_bytes()).expect("stderr takes a line");
 }
 
 fn on_loopback(socket: &Socket, ip: &str) -> SocketAddr {
@@ -119,18 +119,26 @@ fn a_batch_arrives_whole_and_in_order() {
     let payload = |n: u8| vec![n; if n == 50 { 20 } else { 1_200 }];
     let batch: Vec<_> = (0..60).map(|n| (b.local_addr(), payload(n))).collect();
     let (sent, errors) = send(&a, &batch);
-    assert_eq!(
-        sent,
-        Sent {
-            datagrams: 60,
-            bytes: 59 * 1_200 + 20,
-            lost: 0,
-            left: 0,
-        }
-    );
+    let fate = (sent.datagrams, sent.bytes, sent.lost, sent.left);
+    assert_eq!(fate, (60, 59 * 1_200 + 20, 0, 0));
     assert_eq!(errors, []);
     let expected: Vec<_> = (0..60).map(|n| (a.local_addr(), payload(n))).collect();
     assert_eq!(receive(&b, 60), expected);
+}
+
+#[test]
+fn equal_datagrams_to_one_address_leave_in_one_call_where_the_system_can() {
+    const COUNT: usize = 40;
+    let (a, b) = (loopback(), loopback());
+    let (sent, _) = send(&a, &vec![(b.local_addr(), vec![7; 1_200]); COUNT]);
+    assert_eq!((sent.datagrams, sent.lost), (COUNT, 0));
+    // Asked last: what cannot do it after all says so at the first train.
+    let segments = a.abilities().gso_segments;
+    assert_eq!(sent.calls, COUNT.div_ceil(segments));
+    if segments == 1 {
+        skipped("no segmentation offload on this machine");
+    }
+    assert_eq!(receive(&b, COUNT).len(), COUNT);
 }
 
 #[test]
@@ -162,7 +170,7 @@ fn a_socket_for_everything_speaks_ipv4_and_hides_mapped_addresses() {
 #[test]
 fn a_socket_for_everything_speaks_ipv6() {
     let Ok(v6) = Socket::bind(Bind::At("[::1]:0".parse().expect("an address"))) else {
-        return no_ipv6();
+        return skipped("no IPv6 on this machine");
     };
     let everywhere = Socket::bind(Bind::any()).expect("a port");
     both_ways(&everywhere, "::1", &v6);
@@ -194,6 +202,7 @@ fn what_is_too_big_is_reported_and_the_rest_still_leaves() {
         sent,
         Sent {
             datagrams: 2,
+            calls: 2,
             bytes: 20,
             lost: 1,
             left: 0,
