@@ -4,6 +4,8 @@
 
 mod simulated;
 
+use core::net::SocketAddr;
+
 use securechat::sim::{NodeId, Pair, Sighting, SimRng, Verdict, World, flip_bit};
 use simulated::{DATA, SOON, assert_well, clear, is, ms, secs, sent};
 
@@ -148,30 +150,75 @@ fn every_flipped_bit_of_a_data_datagram_is_noticed() {
     assert_well(&mut pair);
 }
 
+/// A packet of `a` that a thief carried to `b` first. Nothing else of `a` arrives, until the test lets it.
+struct Raced {
+    pair: Pair,
+    thief: SocketAddr,
+    /// The bytes that came from the thief.
+    came: usize,
+}
+
+impl Raced {
+    fn new(seed: u64) -> Self {
+        let mut pair = Pair::connected(seed);
+        let (a, b) = (pair.a, pair.b);
+        let (thief, host_a) = (pair.fresh_address(), pair.node(a).host());
+        let filter = move |seen: &Sighting| {
+            if seen.sender == Some(host_a) {
+                Verdict::Drop
+            } else {
+                Verdict::Pass
+            }
+        };
+        pair.network_mut().set_filter(Some(Box::new(filter)));
+        clear(&mut pair);
+        let line = vec![b'x'; 900];
+        pair.say(a, b, line.clone()).unwrap();
+        let data = sent(&pair, a, DATA)[0].clone();
+        let came = data.datagram.len();
+        pair.inject(thief, data.to, data.datagram);
+        assert!(
+            pair.has_seen(b, &line),
+            "it is a true packet, wherever it comes from"
+        );
+        Self { pair, thief, came }
+    }
+
+    /// The bytes that went to the thief.
+    fn went(&self) -> usize {
+        let sightings = self.pair.network().capture().iter();
+        let to_thief = sightings.filter(|seen| seen.to == self.thief);
+        to_thief.map(|seen| seen.datagram.len()).sum()
+    }
+}
+
+#[test]
+fn a_raced_packet_brings_three_times_its_bytes_at_most() {
+    let mut raced = Raced::new(5);
+    let (a, b) = (raced.pair.a, raced.pair.b);
+    raced.pair.say(b, a, vec![b'x'; 60_000]).unwrap();
+    // Until long after the path has returned by itself and the thief's address is forgotten.
+    raced.pair.advance(secs(120));
+    let (came, went) = (raced.came, raced.went());
+    assert!(went > came && went <= 3 * came, "{went} for {came}");
+}
+
 /// A packet that an attacker carries to another network first moves no path for long.
 #[test]
 fn a_raced_packet_does_not_take_the_path_away() {
-    let mut pair = Pair::connected(5);
-    let (a, b) = (pair.a, pair.b);
-    let thief = pair.fresh_address();
-    pair.network_mut().set_filter(Some(Box::new(|seen| {
-        if is(DATA, &seen.datagram) {
-            Verdict::Drop
-        } else {
-            Verdict::Pass
-        }
-    })));
-    clear(&mut pair);
-    let line = pair.talk(a, b).unwrap();
-    let data = sent(&pair, a, DATA)[0].clone();
-    pair.network_mut().set_filter(None);
-    pair.inject(thief, data.to, data.datagram);
-    assert!(
-        pair.has_seen(b, &line),
-        "it is a true packet, wherever it comes from"
-    );
-    assert!(simulated::talk_until_heard(&mut pair, a, b, secs(5)));
-    assert_well(&mut pair);
+    let mut raced = Raced::new(5);
+    let (a, b) = (raced.pair.a, raced.pair.b);
+    raced.pair.talk(a, b).unwrap();
+    let next = sent(&raced.pair, a, DATA).pop().unwrap();
+    let went = raced.went();
+    assert!(went > 0, "the path has moved");
+    raced.pair.inject(next.from, next.to, next.datagram);
+    raced.pair.network_mut().set_filter(None);
+    raced.pair.say(b, a, vec![b'x'; 60_000]).unwrap();
+    assert!(simulated::talk_until_heard(&mut raced.pair, a, b, secs(5)));
+    assert_well(&mut raced.pair);
+    raced.pair.advance(secs(120));
+    assert_eq!(raced.went(), went, "nothing more after a true packet");
 }
 
 /// Who stole nothing but the address of a peer cannot end or delay its session.
