@@ -220,7 +220,7 @@ fn one_byte_in_every_page_of_many_windows_is_bounded() {
 
 #[test]
 fn absurd_offsets_ids_and_ends_are_answered_by_close() {
-    let _turn = turn();
+    let turn = turn();
     let reset = |id, final_size| Frame::Reset {
         id: StreamId(id),
         code: LARGEST,
@@ -262,6 +262,7 @@ fn absurd_offsets_ids_and_ends_are_answered_by_close() {
         scene.send(&[frame]);
         assert_closed(&scene, what);
         scene.assert_unharmed();
+        turn.assert_bounded();
     }
 }
 
@@ -314,7 +315,7 @@ fn whoever_sends_beyond_its_credit_is_closed() {
 
 #[test]
 fn an_acknowledgement_of_what_was_never_sent_is_answered_by_close() {
-    let _turn = turn();
+    let turn = turn();
     for beyond in [1, 1_000, LARGEST >> 1] {
         let mut scene = Scene::connected();
         let largest = *scene.hostile.numbers.last().unwrap();
@@ -323,6 +324,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_answered_by_close() {
         scene.send(&[Frame::Ack(Ack { delay_us, ranges })]);
         assert_closed(&scene, "an ACK of what was never sent");
         scene.assert_unharmed();
+        turn.assert_bounded();
     }
 }
 

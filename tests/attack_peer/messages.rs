@@ -122,7 +122,7 @@ fn all_of(log: Name, is_receipt: bool) -> Vec<u8> {
 
 #[test]
 fn a_receipt_for_somebody_elses_message_says_nothing() {
-    let _turn = turn();
+    let turn = turn();
     let mut scene = Scene::connected();
     scene.innocent.takes = false;
     let innocent = scene.innocent.id();
@@ -150,11 +150,12 @@ fn a_receipt_for_somebody_elses_message_says_nothing() {
     scene.advance(Duration::from_millis(100));
     assert_eq!(scene.victim.fate(theirs), Some(State::Delivered));
     scene.assert_unharmed();
+    turn.assert_bounded();
 }
 
 #[test]
 fn a_receipt_for_a_message_that_was_never_offered_says_nothing() {
-    let _turn = turn();
+    let turn = turn();
     let mut scene = Scene::connected();
     // The first fills what may be under way, so that nothing of the last one leaves.
     let names: Vec<Name> = (0..40)
@@ -180,6 +181,7 @@ fn a_receipt_for_a_message_that_was_never_offered_says_nothing() {
     let failed = State::Failed(FailReason::Removed);
     assert_eq!(scene.victim.fate(last), Some(failed));
     scene.assert_unharmed();
+    turn.assert_bounded();
 }
 
 #[test]
@@ -220,7 +222,7 @@ fn a_flood_of_receipts_is_bounded() {
 
 #[test]
 fn control_characters_arrive_as_bytes_and_are_shown_as_none() {
-    let _turn = turn();
+    let turn = turn();
     let mut scene = Scene::connected();
     let hostile = scene.hostile.id();
     let texts = [
@@ -253,6 +255,7 @@ fn control_characters_arrive_as_bytes_and_are_shown_as_none() {
         }
     }
     scene.assert_unharmed();
+    turn.assert_bounded();
 }
 
 #[test]
