@@ -11,6 +11,12 @@ use crate::program::{PATIENCE, Program, within};
 use crate::rude::Rude;
 use crate::wire::Wire;
 
+/// Whoever has written it knows that it is read.
+const MORE_THAN_A_PIPE_HOLDS: &str = match core::str::from_utf8(&[b'x'; 1 << 17]) {
+    Ok(text) => text,
+    Err(_) => unreachable!(),
+};
+
 /// What alice sends to bob at this address.
 fn send(alice: &Home, address: &str, args: &[&str]) -> Program {
     alice.start(&[&["send", "bob", "--address", address], args].concat())
@@ -50,6 +56,49 @@ fn all_of_standard_input_is_one_message_and_its_last_break_is_none_of_it() {
     sender.leave();
     let line = listener.said("");
     assert!(line.ends_with("\talice\tone\\n/quit"), "{line}");
+}
+
+#[test]
+fn while_standard_input_is_open_others_have_the_identity() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    for flags in [&["--address", &address][..], &["--no-wait"]] {
+        let mut sender = alice.start(&[&["send", "bob", "-"], flags].concat());
+        sender.say(MORE_THAN_A_PIPE_HOLDS);
+        let other = send(&alice, &address, &["meanwhile"]).end();
+        assert_eq!(other.code, Some(0), "{}", other.transcript);
+        listener.said("\talice\tmeanwhile");
+        sender.leave();
+        // With what was kept.
+        send(&alice, &address, &["later"]).leave();
+        listener.said("\talice\txxx");
+    }
+}
+
+#[test]
+fn a_passphrase_on_standard_input_is_no_part_of_the_text() {
+    let (alice, bob) = Home::friends();
+    let key = alice.path("phrase");
+    std::fs::write(&key, "correct horse\n").unwrap();
+    let open = ["--passphrase-file", &key.display().to_string()];
+    alice.run(&[&["keygen", "--force"], &open[..]].concat());
+    bob.run(&["peers", "remove", "alice"]);
+    bob.knows("alice", &alice);
+    let (mut listener, address) = bob.listen(&[]);
+    let flags = ["-", "--passphrase-file", "-"];
+    let mut say = || {
+        let mut sender = send(&alice, &address.to_string(), &flags);
+        sender.say("correct horse");
+        sender.say("the text");
+        sender.leave();
+        let line = listener.said("");
+        assert!(line.ends_with("\talice\tthe text"), "{line}");
+    };
+    say();
+    let beside = alice.listen(&open);
+    say();
+    drop(beside);
 }
 
 #[test]

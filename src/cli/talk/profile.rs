@@ -81,7 +81,20 @@ impl Profile {
         if let Some(running) = Running::find(context, patience.max(BRIEF))? {
             return Ok(Found::Beside(running));
         }
-        let secret = unlock(context, bind)?;
+        let secret = Self::unlock(context, bind)?;
+        Self::wait(context, bind, secret, patience)
+    }
+
+    /// As [`Profile::find`], with the identity unlocked already.
+    ///
+    /// # Errors
+    /// As of [`Profile::find`].
+    pub(super) fn wait(
+        context: &Context,
+        bind: Bind,
+        secret: StaticSecret,
+        patience: Duration,
+    ) -> Result<Found, Error> {
         match Turn::wait(context, &secret.public(), patience)? {
             Turn::Ours(lock) => {
                 let profile = Self::of(context, bind, secret, lock)?;
@@ -97,13 +110,25 @@ impl Profile {
     /// # Errors
     /// SC01, SC02, SC11, SC15, SC17 to SC19, SC22 and SC28, as the case may be.
     pub(super) fn open(context: &Context, bind: Bind) -> Result<Self, Error> {
-        let secret = unlock(context, bind)?;
+        let secret = Self::unlock(context, bind)?;
         let id = secret.public();
         let lock = match Turn::wait(context, &id, BRIEF)? {
             Turn::Ours(lock) => lock,
             Turn::Beside(_) => IdentityLock::acquire(&context.paths.lock(&id))?,
         };
         Self::of(context, bind, secret, lock)
+    }
+
+    /// Unlocks the identity. `bind` decides whether test keys are allowed.
+    ///
+    /// # Errors
+    /// SC01, SC02, SC11, SC17 to SC19 and SC28, as the case may be.
+    pub(super) fn unlock(context: &Context, bind: Bind) -> Result<StaticSecret, Error> {
+        let secret = identity::unlock(context)?;
+        if is_test_only(&secret.public()) && !is_local(bind) {
+            return Err(Error::TestKey);
+        }
+        Ok(secret)
     }
 
     fn of(
@@ -164,14 +189,6 @@ impl Profile {
         let restored = core::mem::take(&mut self.left.restored);
         restored.into_client(Policy::default(), seed(), self.clock.now())
     }
-}
-
-fn unlock(context: &Context, bind: Bind) -> Result<StaticSecret, Error> {
-    let secret = identity::unlock(context)?;
-    if is_test_only(&secret.public()) && !is_local(bind) {
-        return Err(Error::TestKey);
-    }
-    Ok(secret)
 }
 
 impl Left {

@@ -1,7 +1,8 @@
 //! `send`: one message, and whether it was delivered. With `--no-wait` it is kept for later.
 
 use std::io::{Read, stdin};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
 use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity, peers};
+use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::{Bind, Clock};
 use crate::proto::{CloseReason, Event};
@@ -32,31 +34,40 @@ use crate::time::Instant;
 /// that were started at once for somebody who is away give up one after the other, and each keeps its message.
 const TO_KEEP: Duration = Duration::from_secs(5);
 
+/// Nothing leaves this machine now.
+const NOWHERE: Bind = Bind::At(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)));
+
 /// Sends one message and waits for its receipt.
 ///
 /// # Errors
 /// SC14 if none came in time; whatever keeps it from being tried.
 pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCode, Error> {
-    let given = given(args)?;
-    let running = Running::find(context, patience(args));
-    if let Some(running) = running.inspect_err(|error| tell_untaken(error, context))? {
-        return through(running, args, given, context);
+    let (text, secret) = match given(args)? {
+        Given::Argument(text) => (text.to_owned(), None),
+        Given::StandardInput => {
+            let secret = before_text(args, context)?;
+            (read_standard_input()?, secret)
+        }
+    };
+    if let Some(running) = find_running(args, context)? {
+        return through(running, args, text, context);
     }
     if args.no_wait {
-        return keep(args, given, context);
+        return keep(args, text, secret, context);
     }
     let aim = Aim::of(Target::of_send(args)?, context)?;
     let bind = aim.default_bind(args.family.into());
+    // Nor does the time count that a passphrase takes.
+    let secret = secret.map_or_else(|| Profile::unlock(context, bind), Ok)?;
     let clock = Clock::new();
     let begun = clock.now();
-    let profile = match find(args, context, bind)? {
+    let profile = match find(args, context, bind, secret)? {
         Found::Alone(profile) => *profile,
-        Found::Beside(running) => return through(running, args, given, context),
+        Found::Beside(running) => return through(running, args, text, context),
     };
     profile.check_not_own(&aim.offer.key)?;
     aim.check_test_keys(&profile)?;
     let host = aim.host()?;
-    let text = read(given)?;
     let network = Network::start_for(&aim.offer, profile, bind)?;
     let started = network.clock.now();
     // Waiting for another command counts.
@@ -92,9 +103,39 @@ const fn patience(args: &SendArgs) -> Duration {
     args.wait.saturating_add(TO_KEEP)
 }
 
+/// Says whatever can be said before standard input is read for nothing, and opens the identity, unless a program that
+/// runs has it. While somebody writes no time counts, and the identity is free for others.
+fn before_text(args: &SendArgs, context: &Context) -> Result<Option<StaticSecret>, Error> {
+    let known = KnownPeers::load(&context.paths.known_peers())?;
+    addressee(&known, args, context)?;
+    let target = Target::of_send(args)?;
+    let runs = find_running(args, context)?.is_some();
+    let bind = if runs || args.no_wait {
+        NOWHERE
+    } else {
+        Aim::of(target, context)?.default_bind(args.family.into())
+    };
+    // A passphrase that is the first line of standard input is no part of the text.
+    let is_first_line = context.globals.passphrase_file.as_deref() == Some(Path::new("-"));
+    if runs && !is_first_line {
+        return Ok(None);
+    }
+    Profile::unlock(context, bind).map(Some)
+}
+
+fn find_running(args: &SendArgs, context: &Context) -> Result<Option<Running>, Error> {
+    let running = Running::find(context, patience(args));
+    running.inspect_err(|error| tell_untaken(error, context))
+}
+
 /// Waits for another command that has the identity open.
-fn find(args: &SendArgs, context: &Context, bind: Bind) -> Result<Found, Error> {
-    let found = Profile::find(context, bind, patience(args));
+fn find(
+    args: &SendArgs,
+    context: &Context,
+    bind: Bind,
+    secret: StaticSecret,
+) -> Result<Found, Error> {
+    let found = Profile::wait(context, bind, secret, patience(args));
     found.inspect_err(|error| tell_untaken(error, context))
 }
 
@@ -117,19 +158,18 @@ fn tell_untaken(error: &Error, context: &Context) {
 fn through(
     mut running: Running,
     args: &SendArgs,
-    given: Given<'_>,
+    text: String,
     context: &Context,
 ) -> Result<ExitCode, Error> {
     warn_beside(context);
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let peer = addressee(&known, args, context)?;
-    // Before standard input is read for nothing.
     let target = Target::of_send(args)?;
     let wait = (!args.no_wait).then_some(args.wait);
     let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     let params = Params::default()
         .with("peer", Some(key_text(&peer.key()).as_str()))
-        .with("text", Some(read(given)?))
+        .with("text", Some(text))
         .with("address", target.address.map(|it| it.to_string()))
         .with("wait_ms", wait_ms);
     let done = running.ask_once("send", params, wait.unwrap_or_default());
@@ -172,7 +212,12 @@ fn tell_done(done: &Value, to: &Safe, context: &Context) -> Result<(), Error> {
 }
 
 /// `--no-wait`: writes a message down for whoever talks to the peer next. No network is needed.
-fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode, Error> {
+fn keep(
+    args: &SendArgs,
+    text: String,
+    secret: Option<StaticSecret>,
+    context: &Context,
+) -> Result<ExitCode, Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
     let peer = addressee(&known, args, context)?;
     let contact = ContactId::from(peer.key());
@@ -180,15 +225,14 @@ fn keep(args: &SendArgs, given: Given<'_>, context: &Context) -> Result<ExitCode
         label: peer.name().clone(),
         saved: true,
     };
-    // Nothing leaves this machine now.
-    let nowhere = Bind::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let mut profile = match find(args, context, nowhere)? {
+    let secret = secret.map_or_else(|| Profile::unlock(context, NOWHERE), Ok)?;
+    let mut profile = match find(args, context, NOWHERE, secret)? {
         Found::Alone(profile) => *profile,
-        Found::Beside(running) => return through(running, args, given, context),
+        Found::Beside(running) => return through(running, args, text, context),
     };
     profile.check_not_own(&contact.peer())?;
     warn_unsent(context);
-    let draft = Draft::text(read(given)?, profile.clock.unix_time());
+    let draft = Draft::text(text, profile.clock.unix_time());
     let prepared = profile.client().prepare(contact, draft);
     let message = prepared.map_err(|error| not_accepted(&peer, &error))?;
     let done = json!({ "message": message_id(message.name), "state": "queued" });
@@ -224,13 +268,6 @@ fn given(args: &SendArgs) -> Result<Given<'_>, Error> {
         None => Err(unsendable(
             "what is to be sent is missing: give a text, or - to read standard input",
         )),
-    }
-}
-
-fn read(given: Given<'_>) -> Result<String, Error> {
-    match given {
-        Given::Argument(text) => Ok(text.to_owned()),
-        Given::StandardInput => read_standard_input(),
     }
 }
 

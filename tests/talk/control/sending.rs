@@ -129,6 +129,21 @@ fn a_message_whose_answer_is_lost_is_told_to_be_perhaps_kept() {
 }
 
 #[test]
+fn a_program_that_ends_while_standard_input_is_read_takes_no_message_along() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let (program, _) = daemon(&alice);
+    let address = address.to_string();
+    let mut sender = alice.start(&["send", "bob", "-", "--address", &address]);
+    // More than a pipe holds: it is read.
+    sender.say(&"x".repeat(1 << 17));
+    program.signal(Signal::TERM);
+    program.end();
+    sender.leave();
+    listener.said("\talice\txxx");
+}
+
+#[test]
 fn send_goes_through_a_chat_too_and_is_in_its_transcript() {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);
