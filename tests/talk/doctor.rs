@@ -199,6 +199,27 @@ fn a_closed_port_silence_a_wrong_key_and_an_answer_are_told_apart() {
 }
 
 #[test]
+fn a_peer_that_is_not_saved_or_has_no_address_fails() {
+    let (alice, _bob) = Home::friends();
+    let there = free_port().to_string();
+    for args in [
+        &["doctor", "--peer", "bbo"][..],
+        &["doctor", &there, "--peer", "bbo"],
+    ] {
+        let ended = alice.attempt(args);
+        assert_eq!(ended.code, Some(4), "{}", ended.transcript);
+        let (outcome, words) = line(&ended, "the way to a peer");
+        assert!(outcome == "FAIL" && words.contains("bbo"), "{words}");
+        let meant = "Did you mean \"bob\"?";
+        assert!(ended.rest.contains(meant), "{}", ended.rest);
+    }
+    let ended = alice.attempt(&["doctor", "--peer", "bob"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.transcript);
+    let (outcome, words) = line(&ended, "the way to a peer");
+    assert!(outcome == "FAIL" && words.contains("bob"), "{words}");
+}
+
+#[test]
 fn while_a_program_runs_doctor_works_and_leaves_it_alone() {
     let (alice, bob) = Home::friends();
     let mut talk = Talk::between(&alice, &bob);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::cli::control::Running;
 use crate::cli::doctor::check::{Check, Outcome};
-use crate::cli::doctor::{Patient, network};
+use crate::cli::doctor::{Patient, network, parse_host};
 use crate::cli::turn::PATIENCE;
-use crate::cli::{Context, Error, ExitCode, Suggestion, talk};
+use crate::cli::{Context, Error, ExitCode, Suggestion, peers, talk};
 use crate::control::IS_SUPPORTED;
 use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
 use crate::proto::limits::MTU_PROBES;
@@ -23,9 +23,14 @@ const TO_RESOLVE: Duration = Duration::from_secs(5);
 const TO_COMPLAIN: Duration = Duration::from_millis(500);
 
 pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
-    let Some(host) = patient.host.clone().or_else(|| saved_host(patient)) else {
-        let words = "name HOST:PORT or --peer NAME to look at the way there";
-        return vec![Check::plain("the way to a peer", Outcome::Skipped, words)];
+    let what = "the way to a peer";
+    let host = match place(patient) {
+        Ok(Some(host)) => host,
+        Ok(None) => {
+            let words = "name HOST:PORT or --peer NAME to look at the way there";
+            return vec![Check::plain(what, Outcome::Skipped, words)];
+        }
+        Err(error) => return vec![of_error(what, &error, patient)],
     };
     let addresses = match resolve(host.clone()) {
         Ok(addresses) => addresses,
@@ -42,12 +47,25 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     checks
 }
 
-/// The address that is saved for `--peer`.
-fn saved_host(patient: &Patient<'_>) -> Option<Host> {
-    let name = patient.args.peer.as_deref()?;
-    let known = KnownPeers::load(&patient.paths.known_peers()).ok()?;
-    let address = known.find(name).ok()?.addresses().first()?.to_string();
-    Host::parse(&address, None).ok()
+/// Where to look: what the arguments say, or the address that is saved for `--peer`.
+///
+/// # Errors
+/// SC05 if that is nobody, SC27 if no address is known; what reading known-peers fails with.
+fn place(patient: &Patient<'_>) -> Result<Option<Host>, Error> {
+    let given = patient.host.clone();
+    let Some(name) = patient.args.peer.as_deref() else {
+        return Ok(given);
+    };
+    let known = KnownPeers::load(&patient.paths.known_peers())?;
+    let peer = peers::find(&known, name)?;
+    if given.is_some() {
+        return Ok(given);
+    }
+    let Some(saved) = peer.addresses().first() else {
+        let name = peer.name().clone();
+        return Err(Error::NoAddress { name });
+    };
+    parse_host(&saved.to_string()).map(Some)
 }
 
 fn resolve(host: Host) -> Result<Vec<SocketAddr>, Check> {
