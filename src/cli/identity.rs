@@ -195,7 +195,8 @@ fn show(file: Option<&Path>, context: &Context) -> Result<(), Error> {
 
 fn qr(args: &QrArgs, context: &Context) -> Result<(), Error> {
     let (key, path) = read(args.file.as_deref(), context)?;
-    let name = args.name.as_deref().map(input::name).transpose()?;
+    let name = |text| input::name(text, &["key", "qr", "--name", "NAME"]);
+    let name = args.name.as_deref().map(name).transpose()?;
     let addresses = input::addresses(&args.address)?;
     let public = public(&key, path, context)?;
     let uri = key_uri(&public, name.as_ref(), &addresses);

@@ -95,10 +95,10 @@ pub(super) fn addresses(texts: &[String]) -> Result<Vec<HostPort>, Error> {
 ///
 /// # Errors
 /// [`Error::BadArgument`] if it cannot be anybody's.
-pub(super) fn name(text: &str) -> Result<Safe, Error> {
+pub(super) fn name(text: &str, example: &'static [&'static str]) -> Result<Safe, Error> {
     safe_name(text).map_err(|error| Error::BadArgument {
         given: safe_line(text),
         reason: safe_line(&error.to_string()),
-        example: &["key", "qr", "--name", "NAME"],
+        example,
     })
 }

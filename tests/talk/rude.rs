@@ -68,6 +68,16 @@ impl Rude {
         Self::of(largest, EndpointConfig::default())
     }
 
+    /// One that calls itself what nobody is called.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn calling_itself(nickname: &str) -> Self {
+        let config = EndpointConfig {
+            nickname: Some(nickname.to_owned()),
+            ..EndpointConfig::default()
+        };
+        Self::of(Policy::default().largest, config)
+    }
+
     /// One from before words could be compared.
     #[cfg(target_os = "linux")]
     pub(crate) fn too_old() -> Self {

@@ -67,6 +67,17 @@ fn a_settled_name_is_suggested_to_strangers_unless_the_command_has_another() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_name_that_nobody_can_have_is_not_suggested() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let key = bob.key();
+    let connect = ["connect", "--peer-key", &key, "127.0.0.1:7419"];
+    for command in [&connect[..], &["listen", "127.0.0.1:0"]] {
+        let ended = alice.attempt(&[command, &["--nickname", "Alice"]].concat());
+        ended.failed(2, "SC29");
+    }
+}
+
+#[test]
 fn nobody_is_asked_where_that_is_settled_unless_the_command_says_so() {
     use crate::terminal;
     let (alice, bob) = (Home::new(), Home::new());

@@ -12,6 +12,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::home::{Home, program};
 use crate::program::{Ended, Program};
+use crate::rude::Rude;
 
 /// A pseudo-terminal: our end of it, and that of a program.
 pub(crate) fn open_pair() -> (File, OwnedFd) {
@@ -171,9 +172,9 @@ fn a_stranger_with_the_name_of_a_friend_waits_as_others_do_and_is_told_from_the_
     listener.said("there is a peer called \"alice\" already  [SC23]");
     answer(&mut listener, "no");
     assert_eq!(caller.end().code, Some(4));
-    let mut caller = mallory.call(&bob, address, &["--nickname", "\u{1b}[2Jalice"]);
+    let rude = Rude::calling_itself("\u{1b}[2Jalice");
+    rude.connect(&bob, address);
     listener.shown(QUESTION);
-    caller.told("waiting");
     let ended = quit(listener);
     assert!(
         !ended.transcript.contains('\u{1b}'),

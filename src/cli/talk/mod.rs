@@ -108,7 +108,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
     let config = EndpointConfig {
         trust: trust(reachable.trust, context)?,
         stealth: reachable.stealth,
-        nickname: nickname(reachable.nickname.as_deref(), context),
+        nickname: nickname(reachable.nickname.as_deref(), context)?,
         keepalive: context.config.keepalive,
         ..EndpointConfig::default()
     };
@@ -131,7 +131,7 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
     let bind = context.config.listen.map_or(usual(DEFAULT_PORT), Bind::At);
     let config = EndpointConfig {
         trust: trust(None, context)?,
-        nickname: nickname(None, context),
+        nickname: nickname(None, context)?,
         keepalive: context.config.keepalive,
         ..EndpointConfig::default()
     };
@@ -165,7 +165,7 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     let config = EndpointConfig {
         trust,
         stealth: listen.stealth,
-        nickname: nickname(listen.nickname.as_deref(), context),
+        nickname: nickname(listen.nickname.as_deref(), context)?,
         keepalive: context.config.keepalive,
         ..EndpointConfig::default()
     };
@@ -234,6 +234,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         None => aim.default_bind(args.family.into()),
     };
     let trust = trust(args.trust, context)?;
+    let nickname = nickname(args.nickname.as_deref(), context)?;
     let profile = Profile::open(context, bind)?;
     profile.check_not_own(&aim.offer.key)?;
     aim.check_test_keys(&profile)?;
@@ -241,7 +242,6 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         Some(name) => profile.contacts.to_save(name, &aim.offer.key)?,
         None => None,
     };
-    let nickname = nickname(args.nickname.as_deref(), context);
     let config = EndpointConfig {
         trust,
         nickname,
@@ -487,9 +487,14 @@ fn trust(wanted: Option<args::Trust>, context: &Context) -> Result<Trust, Error>
 }
 
 /// What we suggest others call us.
-fn nickname(wanted: Option<&str>, context: &Context) -> Option<String> {
-    let settled = context.config.nickname.as_ref().map(Safe::as_str);
-    wanted.or(settled).map(str::to_owned)
+///
+/// # Errors
+/// SC29 if that cannot be anybody's name: others would take no notice.
+fn nickname(wanted: Option<&str>, context: &Context) -> Result<Option<String>, Error> {
+    let name = |text| input::name(text, &["listen", "--nickname", "NAME"]);
+    let wanted = wanted.map(name).transpose()?;
+    let name = wanted.as_ref().or(context.config.nickname.as_ref());
+    Ok(name.map(Safe::to_string))
 }
 
 #[cfg(test)]
