@@ -24,10 +24,12 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Erro
         let known = KnownPeers::load(&context.paths.known_peers())?;
         // Somebody who is met but not saved is known to the program only.
         let is_met = status.peers.iter().any(|peer| peer.peer == *name);
-        if !is_met {
-            peers::find(&known, name)?;
-        }
-        status.peers.retain(|peer| peer.peer == *name);
+        let name = if is_met {
+            name.as_str()
+        } else {
+            peers::find(&known, name)?.name().as_str()
+        };
+        status.peers.retain(|peer| peer.peer == name);
     }
     if context.globals.json {
         context.out.data(&json::line(&Versioned::new(&status)))?;

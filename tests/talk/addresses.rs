@@ -30,6 +30,21 @@ fn two_talk_over_ipv6() {
 }
 
 #[test]
+fn a_name_that_is_typed_in_another_form_is_the_same() {
+    let (alice, bob) = (Home::new(), Home::new());
+    bob.knows("alice", &alice);
+    let (_listener, address) = bob.listen(&[]);
+    let (composed, decomposed) = ("jos\u{e9}", "jose\u{301}");
+    for typed in [decomposed, decomposed, composed] {
+        let mut caller = alice.call(&bob, address, &["--save-as", typed]);
+        caller.told("secure: ");
+        caller.leave();
+        let shown = alice.run(&["status", typed]).rest;
+        assert!(shown.contains(&format!("peer: {composed}\n")), "{shown}");
+    }
+}
+
+#[test]
 fn one_socket_listens_on_both_families() {
     if !has_ipv6() {
         return;

@@ -253,8 +253,8 @@ impl Contacts {
         name: &str,
         peer: &PeerId,
     ) -> Result<Option<String>, store::Error> {
-        let saved = self.known.find_key(peer);
-        if saved.is_some_and(|saved| saved.name().as_str() == name) {
+        let is_peer = |saved: &Peer| saved.key() == *peer;
+        if self.known.find(name).is_ok_and(is_peer) {
             return Ok(None);
         }
         self.known.check_new(name, peer)?;
