@@ -40,6 +40,7 @@ pub(super) use self::typed::Typed;
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
+use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ use crate::cli::talk::programs::Programs;
 use crate::cli::target::{self, Target};
 use crate::cli::{Context, Error, ExitCode, Suggestion, input, settled};
 use crate::control::IS_SUPPORTED;
+use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
 use crate::net::{Bind, Clock, DEFAULT_PORT, Family, JobControl, Socket, on_job_control};
 use crate::plain::{Form, Printer};
@@ -207,13 +209,7 @@ fn usual_socket() -> Result<Socket, Error> {
 fn announce(conversation: &mut Conversation) -> Result<(), Error> {
     let local = conversation.handle.local_addr();
     let own = conversation.own;
-    let key = key_text(&own);
-    let host = if local.ip().is_unspecified() {
-        Safe::from("<this-host>:") + local.port()
-    } else {
-        Safe::from(local)
-    };
-    let command = Safe::from("others can run:  securechat connect --peer-key ") + key + " " + host;
+    let command = others_can_run(&own, local);
     conversation.tell_screen()?;
     conversation.tell(&Fact::Listening {
         address: local,
@@ -221,6 +217,20 @@ fn announce(conversation: &mut Conversation) -> Result<(), Error> {
     });
     conversation.face.note(None, &command);
     Ok(())
+}
+
+/// What others type to reach `own` at an address of this machine; at one that stands for all they know better.
+fn others_can_run(own: &PeerId, local: SocketAddr) -> Safe {
+    let connect = ["connect".into(), "--peer-key".into(), key_text(own)];
+    let host = (!local.ip().is_unspecified()).then(|| Safe::from(local));
+    let is_known = host.is_some();
+    let command = Suggestion::securechat(connect.into_iter().chain(host)).shell(&[]);
+    let words = Safe::from("others can run:  ") + command;
+    if is_known {
+        words
+    } else {
+        words + " <this-host>:" + local.port()
+    }
 }
 
 /// `connect`: reaches one peer.
@@ -527,6 +537,27 @@ mod tests {
             bound.contains("\n/quit                  leave\n"),
             "{bound}"
         );
+    }
+
+    #[test]
+    fn what_others_can_run_is_quoted_for_their_shell() {
+        let own = PeerId::new([1; 32]);
+        let key = key_text(&own);
+        let six = if cfg!(windows) {
+            "[2001:db8::9]:7419"
+        } else {
+            "'[2001:db8::9]:7419'"
+        };
+        for (local, host) in [
+            ("[2001:db8::9]:7419", six),
+            ("192.0.2.9:7419", "192.0.2.9:7419"),
+            ("[::]:7419", "<this-host>:7419"),
+        ] {
+            assert_eq!(
+                others_can_run(&own, local.parse().unwrap()).to_string(),
+                format!("others can run:  securechat connect --peer-key {key} {host}")
+            );
+        }
     }
 
     #[test]
