@@ -19,6 +19,8 @@ use crate::text::{Safe, safe_line};
 pub enum Error {
     /// Something about a file, a key or a name: SC01 to SC05, SC15, SC18 and those of `trouble.rs`.
     Store(store::Error),
+    /// The same of the secret key file that stands for the user, for which another can be made.
+    Identity(store::Error),
     /// SC04: a secret key stands where a public key belongs. The key itself is not carried.
     SecretKey,
     /// SC05: nobody has this name.
@@ -151,8 +153,15 @@ pub enum Error {
         /// The name that it is saved under, if it came by that.
         saved: Option<Safe>,
     },
-    /// SC21: a file is in the way.
+    /// SC21: an identity is in the way of a new one.
     Exists {
+        /// The file.
+        path: PathBuf,
+        /// Where the new one was to be, if that was said.
+        output: Option<PathBuf>,
+    },
+    /// SC21: a file is in the way of the public key that belongs beside a secret one.
+    PublicExists {
         /// The file.
         path: PathBuf,
     },
@@ -279,14 +288,14 @@ pub enum BindProblem {
 }
 
 /// What somebody would have been asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Prompt {
     /// The passphrase of an existing key.
     Passphrase,
-    /// A passphrase for a key that is being made.
-    NewPassphrase,
-    /// Another passphrase for an existing key.
-    ChangedPassphrase,
+    /// A passphrase for a key that is being made, in this file if one was named.
+    NewPassphrase(Option<PathBuf>),
+    /// Another passphrase for an existing key, in this file if one was named.
+    ChangedPassphrase(Option<PathBuf>),
     /// The passphrase of a copy of the key.
     ExportPassphrase,
     /// Whether to accept an unknown key.
@@ -310,7 +319,8 @@ impl Error {
     #[must_use]
     pub fn report(&self) -> Report {
         match self {
-            Self::Store(error) => trouble::report(error),
+            Self::Store(error) => trouble::report(error, false),
+            Self::Identity(error) => trouble::report(error, true),
             Self::SecretKey => wording::secret_key(),
             Self::NoSuchPeer { name, similar } => trouble::no_such_peer(name, similar.as_ref()),
             Self::NoAnswer {
@@ -339,7 +349,7 @@ impl Error {
             Self::NumberDiffers { name } => wording::number_differs(name),
             Self::OwnKey { saved } => wording::own_key(saved.as_ref()),
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
-            Self::NeedsInput(prompt) => wording::needs_input(*prompt),
+            Self::NeedsInput(prompt) => wording::needs_input(prompt),
             Self::NoPassphrase { reason } => wording::no_passphrase(reason),
             Self::NoAddress { name } => wording::no_address(name),
             Self::TestKey => wording::test_key(),
@@ -348,7 +358,8 @@ impl Error {
                 reason,
                 example,
             } => wording::bad_argument(given, reason, example),
-            Self::Exists { path } => trouble::exists(path),
+            Self::Exists { path, output } => trouble::exists(path, output.as_deref()),
+            Self::PublicExists { path } => wording::public_exists(path),
             Self::OutputExists { path } => wording::output_exists(path),
             Self::OutputFull => wording::output_full(),
             Self::BadRequest { reason } => wording::bad_request(reason),

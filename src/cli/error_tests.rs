@@ -113,6 +113,17 @@ fn samples() -> Vec<Report> {
         Error::OutputExists {
             path: "old.json".into(),
         },
+        Error::Exists {
+            path: "identity.key".into(),
+            output: None,
+        },
+        Error::Exists {
+            path: "my key".into(),
+            output: Some("my key".into()),
+        },
+        Error::PublicExists {
+            path: "my.pub".into(),
+        },
         wrong(Some(3)),
         wrong(None),
         listen(BindProblem::InUse),
@@ -190,8 +201,10 @@ fn samples() -> Vec<Report> {
     ];
     let prompts = [
         Prompt::Passphrase,
-        Prompt::NewPassphrase,
-        Prompt::ChangedPassphrase,
+        Prompt::NewPassphrase(None),
+        Prompt::NewPassphrase(Some("my key".into())),
+        Prompt::ChangedPassphrase(None),
+        Prompt::ChangedPassphrase(Some("my key".into())),
         Prompt::ExportPassphrase,
         Prompt::Trust,
         Prompt::Deletion,

@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use crate::cli::args::{KeyCommand, KeyExportArgs, PasswdArgs, PubkeyArgs, QrArgs};
 use crate::cli::json::{self, Versioned};
-use crate::cli::{Context, Error, ExitCode, Prompt, input, qr, unlock};
+use crate::cli::{Context, Error, ExitCode, Prompt, input, keygen, qr, unlock};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::os_rng;
-use crate::store::{self, KeyFile, KeyOffer, fingerprint, key_text, key_uri};
+use crate::store::{
+    self, ErrorKind, KeyFile, KeyOffer, fingerprint, key_text, key_uri, public_path,
+};
 use crate::text::Safe;
 
 pub(super) fn run(command: &KeyCommand, context: &Context) -> Result<ExitCode, Error> {
@@ -59,8 +61,22 @@ pub(super) fn pubkey(args: &PubkeyArgs, context: &Context) -> Result<ExitCode, E
 /// What reading it says, [`Error::WrongPassphrase`], [`Error::NeedsInput`].
 pub(super) fn unlock(context: &Context) -> Result<StaticSecret, Error> {
     let path = context.paths.identity();
-    let key = store::load_identity(path)?;
+    let key = load(path, context)?;
     Ok(unlock::unlock(&key, path, context)?.secret)
+}
+
+/// Reads a secret key file.
+///
+/// # Errors
+/// What reading it says; as [`Error::Identity`] if it is the user's own.
+pub(super) fn load(path: &Path, context: &Context) -> Result<KeyFile, Error> {
+    store::load_identity(path).map_err(|error| {
+        if path == context.paths.identity() {
+            Error::Identity(error)
+        } else {
+            error.into()
+        }
+    })
 }
 
 /// Our public key, without asking for a passphrase if the file tells it.
@@ -78,8 +94,10 @@ pub(super) fn own_public(context: &Context) -> Result<PeerId, Error> {
 /// What reading it says.
 pub(super) fn public_key(context: &Context) -> Result<Option<PeerId>, Error> {
     let path = context.paths.identity();
-    let key = match store::load_identity(path) {
-        Err(error) if matches!(error.kind(), store::ErrorKind::NoIdentity) => return Ok(None),
+    let key = match load(path, context) {
+        Err(Error::Identity(error)) if matches!(error.kind(), ErrorKind::NoIdentity) => {
+            return Ok(None);
+        }
         key => key?,
     };
     if key.is_protected() {
@@ -109,7 +127,7 @@ pub(super) fn check_not_own(
 pub(super) fn told_public(context: &Context) -> Option<PeerId> {
     let by_identity = public_key(context).ok().flatten();
     by_identity.or_else(|| {
-        let beside = KeyOffer::read_file(&store::public_path(context.paths.identity()));
+        let beside = KeyOffer::read_file(&public_path(context.paths.identity()));
         beside.ok().map(|offer| offer.key)
     })
 }
@@ -120,7 +138,7 @@ fn read<'a>(file: Option<&'a Path>, context: &'a Context) -> Result<(KeyFile, &'
     let key = if path == Path::new("-") {
         KeyFile::parse(input::standard_input()?.as_bytes())?
     } else {
-        store::load_identity(path)?
+        load(path, context)?
     };
     Ok((key, path))
 }
@@ -210,12 +228,15 @@ fn qr(args: &QrArgs, context: &Context) -> Result<(), Error> {
 fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
     let path = args.file.as_deref();
     let path = path.unwrap_or_else(|| context.paths.identity());
-    let key = store::load_identity(path)?;
+    let key = load(path, context)?;
     let old = unlock::unlock(&key, path, context)?.passphrase;
     let new = match &args.new_passphrase_file {
         _ if args.no_passphrase => None,
         Some(file) => Some(unlock::from_file(file)?),
-        None => Some(unlock::ask_new(context, Prompt::ChangedPassphrase)?),
+        None => {
+            let prompt = Prompt::ChangedPassphrase(args.file.clone());
+            Some(unlock::ask_new(context, prompt)?)
+        }
     };
     store::change_passphrase(path, old.as_ref(), new.as_ref(), &mut os_rng())?;
     let words = if new.is_some() {
@@ -231,13 +252,21 @@ fn export(args: &KeyExportArgs, context: &Context) -> Result<(), Error> {
     let to = args.output.as_path();
     let to_stdout = to == Path::new("-");
     // Before anybody thinks of a passphrase for nothing.
-    if !to_stdout && to.exists() {
-        return Err(Error::OutputExists {
-            path: to.to_owned(),
-        });
+    let in_the_way = |there: &Path| {
+        let path = there.to_owned();
+        if there == to {
+            Error::OutputExists { path }
+        } else {
+            Error::PublicExists { path }
+        }
+    };
+    let public = public_path(to);
+    let mut files = [to, &public].into_iter();
+    if let Some(there) = files.find(|path| !to_stdout && path.exists()) {
+        return Err(in_the_way(there));
     }
     let path = context.paths.identity();
-    let key = store::load_identity(path)?;
+    let key = load(path, context)?;
     let out = &context.out;
     let old = unlock::unlock(&key, path, context)?.passphrase;
     let new = match &args.new_passphrase_file {
@@ -248,7 +277,7 @@ fn export(args: &KeyExportArgs, context: &Context) -> Result<(), Error> {
     if to_stdout {
         return out.document(copy.render().as_bytes());
     }
-    store::create_identity(to, &copy)?;
+    keygen::create(to, &copy, in_the_way)?;
     out.note(
         &(Safe::from("  a copy of the secret key is in ") + to + ", under its own passphrase"),
     );

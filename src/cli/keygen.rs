@@ -12,7 +12,7 @@ use crate::cli::{Context, Error, ExitCode, Prompt, Suggestion, unlock};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::{Clock, os_rng};
-use crate::store::{self, KeyFile, Passphrase, key_text};
+use crate::store::{self, ErrorKind, KeyFile, Passphrase, key_text};
 use crate::text::{Safe, safe_line};
 
 /// What `--json` tells of a new identity.
@@ -31,14 +31,14 @@ pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Erro
     let to_stdout = path == Path::new("-");
     // Before anybody thinks of a passphrase for nothing.
     if !to_stdout && !args.force {
-        check_free(path)?;
+        check_free(args, path)?;
     }
     let passphrase = passphrase(args, path, context)?;
     let (key, public) = generate(args, passphrase.as_ref())?;
     if to_stdout {
         print_secret(&key, &public, context)?;
     } else {
-        save(&key, path, args.force, context)?;
+        save(args, &key, path, context)?;
         tell(args, &key, &public, path, context)?;
     }
     Ok(ExitCode::Done)
@@ -46,14 +46,23 @@ pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Erro
 
 /// # Errors
 /// SC22 for a public key file, which no identity is to stand in for; SC21.
-fn check_free(path: &Path) -> Result<(), Error> {
+fn check_free(args: &KeygenArgs, path: &Path) -> Result<(), Error> {
     store::check_not_public(path)?;
-    if !path.exists() {
-        return Ok(());
+    for path in [path, &store::public_path(path)] {
+        if path.exists() {
+            return Err(in_the_way(args, path));
+        }
     }
-    Err(Error::Exists {
-        path: path.to_owned(),
-    })
+    Ok(())
+}
+
+/// What is said of a file that is there already. One beside the file that was named may be another key's.
+fn in_the_way(args: &KeygenArgs, path: &Path) -> Error {
+    let (path, output) = (path.to_owned(), args.output.clone());
+    match &output {
+        Some(named) if *named != path => Error::PublicExists { path },
+        Some(_) | None => Error::Exists { path, output },
+    }
 }
 
 fn passphrase(
@@ -67,7 +76,8 @@ fn passphrase(
     if let Some(passphrase) = unlock::given(path, context)? {
         return Ok(Some(passphrase));
     }
-    unlock::ask_new(context, Prompt::NewPassphrase).map(Some)
+    let prompt = Prompt::NewPassphrase(args.output.clone());
+    unlock::ask_new(context, prompt).map(Some)
 }
 
 fn generate(
@@ -93,16 +103,27 @@ fn print_secret(key: &KeyFile, public: &PeerId, context: &Context) -> Result<(),
     Ok(())
 }
 
-fn save(key: &KeyFile, path: &Path, force: bool, context: &Context) -> Result<(), Error> {
-    if !force {
-        store::create_identity(path, key)?;
-        return Ok(());
+fn save(args: &KeygenArgs, key: &KeyFile, path: &Path, context: &Context) -> Result<(), Error> {
+    if !args.force {
+        return create(path, key, |there| in_the_way(args, there));
     }
     if let Some(old) = store::replace_identity(path, key)? {
         let words = Safe::from("  the old secret key is kept as ") + old.as_path();
         context.out.note(&words);
     }
     Ok(())
+}
+
+/// Writes a key and its public half; `in_the_way` says what is wrong with a file that is there already.
+pub(super) fn create(
+    path: &Path,
+    key: &KeyFile,
+    in_the_way: impl Fn(&Path) -> Error,
+) -> Result<(), Error> {
+    store::create_identity(path, key).map_err(|error| match (error.kind(), error.path()) {
+        (ErrorKind::AlreadyExists, Some(there)) => in_the_way(there),
+        _ => error.into(),
+    })
 }
 
 fn tell(

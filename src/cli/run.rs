@@ -106,7 +106,7 @@ fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
         return guide(globals, out);
     }
     match talk::open(&context) {
-        Err(Error::Store(error)) if matches!(error.kind(), store::ErrorKind::NoIdentity) => {
+        Err(Error::Identity(error)) if matches!(error.kind(), store::ErrorKind::NoIdentity) => {
             meta::guide(out)
         }
         result => result,

@@ -12,7 +12,7 @@ use crate::cli::turn::PATIENCE;
 use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity, peers};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
-use crate::store::{Day, HostPort, KnownPeers, Peer, key_text, load_identity};
+use crate::store::{Day, HostPort, KnownPeers, Peer, key_text};
 use crate::text::{Safe, safe_line};
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Error> {
@@ -64,7 +64,7 @@ const REASON: &str = if IS_SUPPORTED {
 /// What can be said while no program runs.
 fn of_files(context: &Context) -> Result<Status, Error> {
     // Says what is wrong with it, or that there is none.
-    load_identity(context.paths.identity())?;
+    identity::load(context.paths.identity(), context)?;
     let own = identity::public_key(context)?;
     let waiting = waiting(context)?;
     let known = KnownPeers::load(&context.paths.known_peers())?;
@@ -103,7 +103,7 @@ fn of_files(context: &Context) -> Result<Status, Error> {
 
 /// How much waits for whom; none if nobody gives the passphrase that this needs, or another program has it open.
 fn waiting(context: &Context) -> Result<Option<BTreeMap<PeerId, u64>>, Error> {
-    let key = load_identity(context.paths.identity())?;
+    let key = identity::load(context.paths.identity(), context)?;
     let globals = &context.globals;
     let is_given = globals.passphrase_file.is_some() || globals.passphrase_command.is_some();
     if key.is_protected() && !is_given {

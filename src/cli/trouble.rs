@@ -5,31 +5,32 @@ use std::path::Path;
 use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
-use crate::cli::wording::{needs_input, no_passphrase, ours, secret_key, wrong_passphrase};
-use crate::store::{self, ConfigError, ErrorKind, KeyProblem, Operation, StoreTrouble};
+use crate::cli::wording::{
+    keygen, needs_input, no_passphrase, ours, output_exists, secret_key, wrong_passphrase,
+};
+use crate::store::{self, ConfigError, ErrorKind, KeyProblem, StoreTrouble};
 use crate::text::{Safe, safe_line};
 
-/// What to print for a failed operation of the store.
-pub(super) fn report(error: &store::Error) -> Report {
+/// What to print for a failed operation of the store, perhaps on the user's own identity.
+pub(super) fn report(error: &store::Error, is_identity: bool) -> Report {
     let said = safe_line(&error.to_string());
-    let is_key = error.operation() == Operation::Read
-        && error
-            .path()
-            .is_some_and(|path| !path.ends_with("known-peers") && !path.ends_with("config.toml"));
-    words(error.kind(), error.path(), is_key, said)
+    words(error.kind(), error.path(), is_identity, said)
 }
 
-/// What to print for a kind of failure, about a file (that may be a secret key), of which the store
+/// What to print for a kind of failure, about a file (that may be the identity), of which the store
 /// `said` this.
-fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Report {
+fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -> Report {
     let path = path.unwrap_or_else(|| Path::new("standard input"));
     match kind {
-        ErrorKind::NoIdentity => no_identity(path),
-        ErrorKind::UnsafePermissions { mode, wanted } => unsafe_file(path, *mode, *wanted, is_key),
+        ErrorKind::NoIdentity if is_identity => no_identity(path),
+        ErrorKind::NoIdentity => no_key_file(path),
+        ErrorKind::UnsafePermissions { mode, wanted } => {
+            unsafe_file(path, *mode, *wanted, is_identity)
+        }
         ErrorKind::UnsafeDirectory { mode } => unsafe_directory(path, *mode),
         ErrorKind::WrongOwner { .. } => wrong_owner(path),
         ErrorKind::WrongPassphrase => wrong_passphrase(path, None),
-        ErrorKind::PassphraseNeeded => needs_input(Prompt::Passphrase),
+        ErrorKind::PassphraseNeeded => needs_input(&Prompt::Passphrase),
         ErrorKind::EmptyPassphrase => no_passphrase(&"it is empty".into()),
         ErrorKind::CommandFailed { .. } => no_passphrase(&said),
         ErrorKind::InUse { pid } => in_use(*pid),
@@ -50,7 +51,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_key: bool, said: Safe) -> Rep
         ErrorKind::NotAPublicKey { sample, problem } => not_a_public_key(sample, *problem),
         ErrorKind::SecretKeyGiven => secret_key(),
         ErrorKind::NotAnAddress => not_an_address(),
-        ErrorKind::AlreadyExists => exists(path),
+        ErrorKind::AlreadyExists => output_exists(path),
         ErrorKind::LinkToNothing => link_to_nothing(path),
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
         ErrorKind::Malformed { reason } => malformed(path, reason),
@@ -70,7 +71,13 @@ fn no_identity(path: &Path) -> Report {
         .attempt([ours(["keygen"])])
 }
 
-fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_key: bool) -> Report {
+fn no_key_file(path: &Path) -> Report {
+    let title = Safe::from("there is no secret key file ") + path;
+    Report::new("SC01", ExitCode::Identity, title)
+        .cause("Spelling? Where no file is named, your own identity is meant.")
+}
+
+fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_identity: bool) -> Report {
     let report = refusing(path);
     let mode = safe_line(&format!(" (mode {mode:04o})."));
     let bits = safe_line(&format!("{wanted:o}"));
@@ -84,7 +91,7 @@ fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_key: bool) -> Report {
     let report = report
         .cause(Safe::from("Other users of this machine can read it") + mode)
         .attempt([chmod]);
-    if !is_key {
+    if !is_identity {
         return report;
     }
     report.hint(
@@ -203,13 +210,13 @@ fn store_trouble(path: &Path, trouble: StoreTrouble) -> Report {
     }
 }
 
-pub(super) fn exists(path: &Path) -> Report {
+pub(super) fn exists(path: &Path, output: Option<&Path>) -> Report {
     let title = Safe::from(path) + " exists already; it was not touched";
     Report::new("SC21", ExitCode::Fixable, title)
         .cause("Whoever knows you by the key in it would no longer reach you by a new one.")
         .hint(
             "To replace it (the old one is kept as .old):",
-            ours(["keygen", "--force"]),
+            keygen(output, &["--force"]),
         )
 }
 
@@ -383,9 +390,15 @@ pub(super) mod tests {
         ]);
         let path = Path::new("/home/a/my key");
         let report = |kind| words(&kind, Some(path), true, "cannot read it".into());
+        let named = words(
+            &ErrorKind::NoIdentity,
+            Some(path),
+            false,
+            "it is missing".into(),
+        );
         let store = |kind| words(&kind, Some(Path::new(STORE)), true, "cannot read it".into());
         let kinds = kinds.into_iter().map(report);
-        kinds.chain(of_store.map(store)).collect()
+        kinds.chain(of_store.map(store)).chain([named]).collect()
     }
 
     const STORE: &str = "/h/0707070707070707.history.redb";

@@ -373,23 +373,34 @@ pub(super) fn signing_key_changed(peer: &Peer) -> Report {
     )
 }
 
-pub(super) fn needs_input(prompt: Prompt) -> Report {
+pub(super) fn public_exists(path: &Path) -> Report {
+    let title = Safe::from(path) + " exists already; it was not touched";
+    Report::new("SC21", ExitCode::Fixable, title)
+        .cause("The public key would be written there, beside the secret one. Name another file.")
+}
+
+pub(super) fn needs_input(prompt: &Prompt) -> Report {
     let report = |what: &'static str| {
         Report::new("SC17", ExitCode::Usage, what)
             .cause("There is no terminal to ask on, or --no-input forbids it.")
     };
-    let file = "--passphrase-file";
     match prompt {
         Prompt::Passphrase => report("the passphrase of the secret key is needed")
             .cause("Give it with --passphrase-file FILE or --passphrase-command CMD."),
-        Prompt::NewPassphrase => report("a passphrase for the new key is needed").attempt([
-            ours(["keygen", file, "FILE"]),
-            ours(["keygen", "--no-passphrase"]),
-        ]),
-        Prompt::ChangedPassphrase => report("the new passphrase is needed").attempt([
-            ours(["key", "passwd", "--new-passphrase-file", "FILE"]),
-            ours(["key", "passwd", "--no-passphrase"]),
-        ]),
+        Prompt::NewPassphrase(output) => {
+            let keygen = |rest| keygen(output.as_deref(), rest);
+            report("a passphrase for the new key is needed").attempt([
+                keygen(&["--passphrase-file", "FILE"]),
+                keygen(&["--no-passphrase"]),
+            ])
+        }
+        Prompt::ChangedPassphrase(file) => {
+            let passwd = |rest| passwd(file.as_deref(), rest);
+            report("the new passphrase is needed").attempt([
+                passwd(&["--new-passphrase-file", "FILE"]),
+                passwd(&["--no-passphrase"]),
+            ])
+        }
         Prompt::Deletion => report("somebody has to confirm that messages are deleted")
             .attempt([ours(["history", "purge", "--in", "NAME", "--yes"])]),
         Prompt::ExportPassphrase => {
@@ -506,6 +517,26 @@ pub(super) fn system(operation: &'static str, reason: &Safe) -> Report {
 
 pub(super) fn ours(args: impl IntoIterator<Item = &'static str>) -> Suggestion {
     Suggestion::securechat(args)
+}
+
+/// `securechat keygen -o FILE REST`, without a file for the user's own identity.
+pub(super) fn keygen(output: Option<&Path>, rest: &[&'static str]) -> Suggestion {
+    let output = output.map(|path| ["-o".into(), Safe::from(path)]);
+    about_key(&["keygen"], output.into_iter().flatten(), rest)
+}
+
+/// `securechat key passwd FILE REST`, without a file for the user's own identity.
+fn passwd(file: Option<&Path>, rest: &[&'static str]) -> Suggestion {
+    about_key(&["key", "passwd"], file.map(Safe::from), rest)
+}
+
+fn about_key(
+    command: &[&'static str],
+    file: impl IntoIterator<Item = Safe>,
+    rest: &[&'static str],
+) -> Suggestion {
+    let [command, rest] = [command, rest].map(|words| words.iter().copied().map(Safe::from));
+    Suggestion::securechat(command.chain(file).chain(rest))
 }
 
 /// `ask bob to run "securechat listen"`.

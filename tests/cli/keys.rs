@@ -287,3 +287,144 @@ fn key_show_and_fingerprint_tell_the_same_key() {
     assert_eq!(joined, key.trim_end());
     assert_eq!(groups.split(' ').next().unwrap().len(), 5);
 }
+
+/// `keygen --force` was suggested, which makes a new identity.
+#[test]
+fn keygen_into_a_file_that_exists_suggests_that_file() {
+    let home = Home::with_identity();
+    let (before, file) = (home.read("identity.key"), home.path("other.key"));
+    let again = ["keygen", "-o", file.to_str().unwrap(), "--no-passphrase"];
+    home.data(&again);
+    let other = home.read("other.key");
+    assert_eq!(
+        home.run(&again),
+        failed(
+            1,
+            "error: HOME/other.key exists already; it was not touched  [SC21]\n\
+             \x20 Whoever knows you by the key in it would no longer reach you by a new one.\n\
+             \x20 To replace it (the old one is kept as .old): \
+             securechat --home HOME keygen -o HOME/other.key --force\n"
+        )
+    );
+    home.data(&[&again[..], &["--force"]].concat());
+    assert_eq!(home.read("identity.key"), before);
+    assert_eq!(home.read("other.key.old"), other);
+}
+
+/// Two files may differ in what the public key's name does not have.
+#[test]
+fn a_public_key_in_the_way_is_another_identitys() {
+    let home = Home::with_identity();
+    let (work, at_home) = (home.path("alice.work"), home.path("alice.home"));
+    home.data(&["keygen", "--no-passphrase", "-o", work.to_str().unwrap()]);
+    assert_eq!(
+        home.run(&["keygen", "-o", at_home.to_str().unwrap()]),
+        failed(
+            1,
+            "error: HOME/alice.pub exists already; it was not touched  [SC21]\n\
+             \x20 The public key would be written there, beside the secret one. Name another file.\n"
+        )
+    );
+    assert!(!at_home.exists());
+}
+
+/// It was found when two passphrases had been typed, and a new identity was suggested.
+#[test]
+fn a_copy_that_has_no_room_for_its_public_key_is_refused_before_any_passphrase() {
+    let home = Home::with_identity();
+    let before = home.read("identity.key");
+    let copy = home.path("identity.bak");
+    assert_eq!(
+        home.run(&["key", "export", copy.to_str().unwrap()]),
+        failed(
+            1,
+            "error: HOME/identity.pub exists already; it was not touched  [SC21]\n\
+             \x20 The public key would be written there, beside the secret one. Name another file.\n"
+        )
+    );
+    assert_eq!(home.read("identity.key"), before);
+    assert!(!copy.exists());
+}
+
+/// What has no target is not there for whoever only looks.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_way_of_a_copy_is_a_file_that_exists() {
+    let home = Home::with_identity();
+    let phrase = home.write("phrase", "correct horse\n");
+    let copy = home.path("copy.key");
+    std::os::unix::fs::symlink(home.path("nowhere"), &copy).unwrap();
+    let (copy, phrase) = (copy.to_str().unwrap(), phrase.to_str().unwrap());
+    assert_eq!(
+        home.run(&["key", "export", copy, "--new-passphrase-file", phrase]),
+        failed(
+            1,
+            "error: HOME/copy.key exists already; it was not touched  [SC21]\n\
+             \x20 Name a file that does not exist yet.\n"
+        )
+    );
+}
+
+/// A new identity was suggested for any file that others can read.
+#[cfg(unix)]
+#[test]
+fn a_new_identity_is_suggested_for_the_identity_alone() {
+    let home = Home::with_identity();
+    let psk = home.write("psk", &format!("{CAROL}\n"));
+    let other = home.path("other.key");
+    let (psk, other) = (psk.to_str().unwrap(), other.to_str().unwrap());
+    home.data(&["keygen", "--no-passphrase", "-o", other]);
+    set_mode(&home.path("psk"), 0o644);
+    set_mode(&home.path("other.key"), 0o644);
+    let cases: [(&str, &[&str]); 4] = [
+        ("psk", &["peers", "add", "bob", BOB, "--psk-file", psk]),
+        ("other.key", &["pubkey", other]),
+        ("other.key", &["key", "show", other]),
+        ("other.key", &["key", "passwd", other, "--no-passphrase"]),
+    ];
+    for (file, args) in cases {
+        let told = format!(
+            "error: refusing to use HOME/{file}  [SC02]\n\
+             \x20 Other users of this machine can read it (mode 0644).\n\
+             \x20 try: chmod 600 HOME/{file}\n"
+        );
+        assert_eq!(home.run(args), failed(5, &told), "{args:?}");
+    }
+    // The one that a flag names is the identity, and the flag is part of what is suggested.
+    let told = home.run(&["-i", other, "pubkey"]);
+    let hint = "securechat --home HOME --identity HOME/other.key keygen --force\n";
+    assert!(told.stderr.ends_with(hint), "{}", told.stderr);
+}
+
+#[test]
+fn a_key_file_that_is_missing_is_not_the_identity() {
+    let home = Home::with_identity();
+    let file = home.path("other.key");
+    let file = file.to_str().unwrap();
+    for args in [
+        &["pubkey", file][..],
+        &["key", "show", file],
+        &["key", "passwd", file],
+    ] {
+        let told = "error: there is no secret key file HOME/other.key  [SC01]\n\
+                    \x20 Spelling? Where no file is named, your own identity is meant.\n";
+        assert_eq!(home.run(args), failed(5, told), "{args:?}");
+    }
+}
+
+/// Without it, the protection of the identity would have been taken away.
+#[test]
+fn what_is_suggested_for_a_passphrase_names_the_file() {
+    let home = Home::with_identity();
+    let file = home.path("backup.key");
+    let file = file.to_str().unwrap();
+    let keygen = home.run(&["keygen", "-o", file, "--no-input"]);
+    let commands = "\x20 try: securechat --home HOME keygen -o HOME/backup.key --passphrase-file FILE     or: \
+                    securechat --home HOME keygen -o HOME/backup.key --no-passphrase\n";
+    assert!(keygen.stderr.ends_with(commands), "{}", keygen.stderr);
+    home.data(&["keygen", "--no-passphrase", "-o", file]);
+    let passwd = home.run(&["key", "passwd", file, "--no-input"]);
+    let commands = "\x20 try: securechat --home HOME key passwd HOME/backup.key --new-passphrase-file FILE     or: \
+                    securechat --home HOME key passwd HOME/backup.key --no-passphrase\n";
+    assert!(passwd.stderr.ends_with(commands), "{}", passwd.stderr);
+}

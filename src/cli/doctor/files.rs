@@ -70,7 +70,10 @@ fn identity(patient: &Patient<'_>) -> (Check, Option<PeerId>) {
         Err(error) if matches!(error.kind(), ErrorKind::NoIdentity) => {
             (no_identity(patient, what), None)
         }
-        Err(error) => (trouble(patient, what, error), None),
+        Err(error) => {
+            let report = Error::Identity(error).report();
+            (Check::of_report(what, &report, patient.out), None)
+        }
     }
 }
 
