@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::args::{Cli, Command, Globals};
 use crate::cli::report::Suggestion;
@@ -50,7 +50,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
     if args.iter().any(|arg| is_secret_key(arg)) {
         return fail(&Error::SecretKey, &Out::new(&globals(args)));
     }
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, args),
     };
@@ -68,7 +68,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
 
 /// The flags that every command takes, as far as the arguments are understood: one that a secret key stands in is left out.
 fn globals(args: &[OsString]) -> Globals {
-    let read = Cli::try_parse_from(args).map(|cli| cli.globals);
+    let read = Cli::read(args).map(|cli| cli.globals);
     let mut globals = read.or_else(|_| guessed(args)).unwrap_or_default();
     globals.json |= wants_json(args);
     let is_secret = |path: &mut PathBuf| is_secret_key(path.as_os_str());
@@ -246,7 +246,7 @@ fn surplus(error: &clap::Error, args: &[OsString]) -> Option<(usize, usize)> {
 
 /// A command line as a suggestion, if it is understood.
 fn understood(args: &[OsString]) -> Option<Suggestion> {
-    Cli::try_parse_from(args).ok()?;
+    Cli::read(args).ok()?;
     let words = args.iter().skip(1);
     let words = words.map(|word| safe_line(&word.to_string_lossy()));
     Some(Suggestion::securechat(words))

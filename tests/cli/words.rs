@@ -88,6 +88,38 @@ fn wrong_usage_with_json_is_an_error_on_standard_output_too() {
     assert_eq!((text.code, text.stdout.as_str()), (2, ""));
 }
 
+/// What stood before the command was not compared with what stands behind it: a key was made without protection.
+#[test]
+fn flags_that_contradict_each_other_are_refused_on_either_side_of_the_command() {
+    let home = Home::new();
+    let file = home.write("pw", "correct horse\n");
+    let file = ["--passphrase-file", file.to_str().unwrap()];
+    let command = ["--passphrase-command", "echo correct horse"];
+    let bare: &[&str] = &["--no-passphrase"];
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&file, bare),
+        (&command, bare),
+        (&file, &command),
+        (&command, &file),
+        (&["-q"], &["-v"]),
+        (&["-v"], &["-q"]),
+    ];
+    for (one, other) in cases {
+        let before = [one, &["keygen"], other].concat();
+        let behind = [&["keygen"], other, one].concat();
+        for args in [before, behind] {
+            let done = home.run(&args);
+            assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{args:?}");
+            let says = "cannot be used with";
+            assert!(done.stderr.contains(says), "{args:?}: {}", done.stderr);
+            assert!(!home.path("identity.key").exists(), "{args:?}");
+        }
+    }
+    let told = home.run(&["-q", "keygen", "-v", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(told.stdout.trim_end()).unwrap();
+    assert_eq!(told["code"], "SC44");
+}
+
 /// A record that is not there is missed when it is too late.
 #[test]
 fn commands_that_record_nothing_refuse_to_be_told_to() {

@@ -11,7 +11,7 @@ pub struct KeygenArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Leave the secret key unprotected: whoever reads the file can be you
-    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_command"])]
+    #[arg(long)]
     pub no_passphrase: bool,
     /// Replace an existing key; the old file is kept with ".old" added to its name
     #[arg(long)]

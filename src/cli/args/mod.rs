@@ -22,10 +22,12 @@ pub use self::peers::{
 };
 pub use self::talk::{ConnectArgs, DaemonArgs, Family, ListenArgs, Reachable, SendArgs, Trust};
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::error::{Error, ErrorKind};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::version;
 
@@ -53,6 +55,40 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+impl Cli {
+    /// Reads the arguments, the program's own name first.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn read(args: &[OsString]) -> Result<Self, Error> {
+        let cli = Self::try_parse_from(args)?;
+        let Some((one, other)) = cli.contradiction() else {
+            return Ok(cli);
+        };
+        let words = format!("the argument '{one}' cannot be used with '{other}'");
+        Err(Self::command().error(ErrorKind::ArgumentConflict, words))
+    }
+
+    /// Two flags of which only one can be meant. They may stand on either side of the command; clap looks for conflicts
+    /// on each side by itself.
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        const FILE: &str = "--passphrase-file <FILE>";
+        const COMMAND: &str = "--passphrase-command <CMD>";
+        let is_bare = matches!(&self.command, Some(Command::Keygen(args)) if args.no_passphrase);
+        let has_file = self.globals.passphrase_file.is_some();
+        let has_command = self.globals.passphrase_command.is_some();
+        let has_both = self.globals.quiet && self.globals.verbose > 0;
+        let pairs = [
+            (has_file && has_command, FILE, COMMAND),
+            (is_bare && has_file, "--no-passphrase", FILE),
+            (is_bare && has_command, "--no-passphrase", COMMAND),
+            (has_both, "--quiet", "--verbose"),
+        ];
+        let found = pairs.into_iter().find(|(is_there, ..)| *is_there);
+        found.map(|(_, one, other)| (one, other))
+    }
+}
+
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
@@ -77,12 +113,7 @@ pub struct Globals {
     )]
     pub identity: Option<PathBuf>,
     /// Read the passphrase from the first line of this file ("-": standard input)
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        conflicts_with = "passphrase_command"
-    )]
+    #[arg(long, global = true, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     /// Run this command and take the first line that it prints as the passphrase
     #[arg(long, global = true, value_name = "CMD")]
@@ -103,7 +134,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     pub color: Color,
     /// Print errors and data only
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Tell about the protocol's decisions (-vv: about every packet, with addresses)
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -204,8 +235,6 @@ pub enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
