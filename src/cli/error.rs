@@ -75,6 +75,8 @@ pub enum Error {
     CannotListen {
         /// The local address.
         address: SocketAddr,
+        /// Who wanted that one.
+        source: BindSource,
         /// Why not.
         reason: BindProblem,
     },
@@ -274,6 +276,19 @@ pub struct Peer {
     pub saved: bool,
 }
 
+/// Where the local address of a socket comes from.
+#[derive(Clone, Debug)]
+pub enum BindSource {
+    /// Nobody named one.
+    Nobody,
+    /// This command listens there, and can be told another.
+    Command(&'static str),
+    /// This command was told none, and the settings in this file have one.
+    Settings(&'static str, PathBuf),
+    /// `--bind` of `connect`.
+    Flag,
+}
+
 /// Why a socket could not be opened.
 #[derive(Clone, Debug)]
 pub enum BindProblem {
@@ -337,7 +352,11 @@ impl Error {
             } => wording::name_claimed(name, saved, offered),
             Self::Refused { peer, own } => wording::refused(peer, own),
             Self::WrongPassphrase { path, attempts } => wording::wrong_passphrase(path, *attempts),
-            Self::CannotListen { address, reason } => wording::cannot_listen(*address, reason),
+            Self::CannotListen {
+                address,
+                source,
+                reason,
+            } => wording::cannot_listen(*address, source, reason),
             Self::HostNotFound { host, reason } => wording::host_not_found(host, reason),
             Self::NotDelivered(loss) => wording::not_delivered(loss),
             Self::Unanswered { peer } => wording::unanswered(peer),
@@ -374,6 +393,15 @@ impl Error {
 }
 
 impl Error {
+    /// Adds to a socket that could not be opened who wanted its address.
+    #[must_use]
+    pub(super) fn bound_by(mut self, by: &BindSource) -> Self {
+        if let Self::CannotListen { source, .. } = &mut self {
+            *source = by.clone();
+        }
+        self
+    }
+
     /// Standard output cannot be written.
     pub(super) fn output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::StorageFull {

@@ -55,10 +55,12 @@ fn closed() -> Obstacle {
 
 /// One error of every kind, two where the words differ.
 fn samples() -> Vec<Report> {
-    let listen = |reason| Error::CannotListen {
+    let bind = |source, reason| Error::CannotListen {
         address: "[::]:7419".parse().unwrap(),
+        source,
         reason,
     };
+    let listen = |reason| bind(BindSource::Command("listen"), reason);
     let no_answer = |saved| Error::NoAnswer {
         peer: Peer { saved, ..bob() },
         address: address(),
@@ -128,6 +130,12 @@ fn samples() -> Vec<Report> {
         wrong(None),
         listen(BindProblem::InUse),
         listen(BindProblem::NotOurs),
+        bind(BindSource::Nobody, BindProblem::NotOurs),
+        bind(BindSource::Flag, BindProblem::NotOurs),
+        bind(
+            BindSource::Settings("daemon", "config.toml".into()),
+            BindProblem::NotOurs,
+        ),
         listen(BindProblem::Forbidden),
         listen(BindProblem::Other("no such device".into())),
         Error::HostNotFound {
@@ -358,6 +366,7 @@ fn a_refusal_says_what_the_other_side_needs() {
 fn a_port_in_use_leads_to_the_next_one() {
     let error = Error::CannotListen {
         address: "[::]:7419".parse().unwrap(),
+        source: BindSource::Command("listen"),
         reason: BindProblem::InUse,
     };
     let quote = if cfg!(windows) { "" } else { "'" };
@@ -368,6 +377,20 @@ fn a_port_in_use_leads_to_the_next_one() {
              \x20 Another program is listening there, perhaps another securechat.\n\
              \x20 try: securechat listen {quote}[::]:7420{quote}"
         )
+    );
+}
+
+#[test]
+fn an_address_that_a_flag_names_leads_to_no_other_command() {
+    let error = Error::CannotListen {
+        address: "192.0.2.1:0".parse().unwrap(),
+        source: BindSource::Flag,
+        reason: BindProblem::NotOurs,
+    };
+    assert_eq!(
+        shown(&error),
+        "error: cannot listen on 192.0.2.1:0: that is no address of this machine  [SC12]\n\
+         \x20 Without --bind the system chooses one that it has."
     );
 }
 

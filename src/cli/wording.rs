@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::ExitCode;
-use crate::cli::error::{BindProblem, End, Loss, Obstacle, Peer, Prompt};
+use crate::cli::error::{BindProblem, BindSource, End, Loss, Obstacle, Peer, Prompt};
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::id::PeerId;
 use crate::store::{fingerprint, key_text};
@@ -115,22 +115,45 @@ pub(super) fn wrong_passphrase(path: &Path, attempts: Option<u32>) -> Report {
         .cause("Caps Lock? Keyboard layout? The passphrase cannot be recovered.")
 }
 
-pub(super) fn cannot_listen(address: SocketAddr, reason: &BindProblem) -> Report {
+pub(super) fn cannot_listen(
+    address: SocketAddr,
+    source: &BindSource,
+    reason: &BindProblem,
+) -> Report {
     let title = Safe::from("cannot listen on ") + address + ": ";
     let report = |why: Safe| Report::new("SC12", ExitCode::Network, title + why);
     let next_port = SocketAddr::new(address.ip(), address.port().wrapping_add(1).max(1024));
-    let elsewhere = Suggestion::securechat(["listen".into(), Safe::from(next_port)]);
-    match reason {
-        BindProblem::InUse => report("the port is in use".into())
-            .cause("Another program is listening there, perhaps another securechat.")
-            .attempt([elsewhere]),
-        BindProblem::NotOurs => {
-            report("that is no address of this machine".into()).attempt([ours(["listen"])])
+    let (report, other) = match reason {
+        BindProblem::InUse => {
+            let report = report("the port is in use".into())
+                .cause("Another program is listening there, perhaps another securechat.");
+            (report, Safe::from(next_port))
         }
-        BindProblem::Forbidden => report("the system does not allow it".into())
-            .cause("Ports below 1024 are reserved for administrators on most systems.")
-            .attempt([elsewhere]),
-        BindProblem::Other(reason) => report(reason.clone()).attempt([elsewhere]),
+        // The port alone is one of all addresses that the machine has.
+        BindProblem::NotOurs => {
+            let report = report("that is no address of this machine".into());
+            (report, Safe::from(address.port()))
+        }
+        BindProblem::Forbidden => {
+            let report = report("the system does not allow it".into())
+                .cause("Ports below 1024 are reserved for administrators on most systems.");
+            (report, Safe::from(next_port))
+        }
+        BindProblem::Other(reason) => (report(reason.clone()), Safe::from(next_port)),
+    };
+    elsewhere(report, source, other)
+}
+
+/// What to do where an address cannot be had: another one for the command that wanted it.
+fn elsewhere(report: Report, source: &BindSource, other: Safe) -> Report {
+    let command = |word: &'static str| Suggestion::securechat([word.into(), other]);
+    match source {
+        BindSource::Nobody => report,
+        BindSource::Command(word) => report.attempt([command(word)]),
+        BindSource::Settings(word, path) => report
+            .cause(Safe::from("The address is that of [net] listen in ") + path.as_path() + ".")
+            .attempt([command(word)]),
+        BindSource::Flag => report.cause("Without --bind the system chooses one that it has."),
     }
 }
 

@@ -20,6 +20,42 @@ fn where_to_listen_can_be_settled_and_an_address_in_the_command_wins() {
     assert_eq!(listening(&mut program), other);
 }
 
+/// The same command was suggested once more, or `listen` for `daemon` and `connect`.
+#[test]
+fn a_settled_address_of_another_network_leads_to_a_command_that_works() {
+    let bob = Home::new();
+    settle(&bob, "[net]\nlisten = \"192.0.2.1:0\"\n");
+    let commands: &[&str] = if cfg!(unix) {
+        &["listen", "daemon"]
+    } else {
+        &["listen"]
+    };
+    for command in commands {
+        let ended = bob.attempt(&[command]);
+        ended.failed(3, "SC12");
+        let told = format!(
+            "error: cannot listen on 192.0.2.1:0: that is no address of this machine  [SC12]\n\
+             \x20 The address is that of [net] listen in {}.\n\
+             \x20 try: {}\n",
+            bob.path("config.toml").display(),
+            bob.suggested(&format!("{command} 0"))
+        );
+        assert_eq!(ended.told, told);
+        listening(&mut bob.start(&[command, "0"]));
+    }
+}
+
+#[test]
+fn an_address_to_call_from_that_is_not_ours_leads_to_no_other_command() {
+    let (alice, _bob) = Home::friends();
+    let address = free_port().to_string();
+    let ended = alice.attempt(&["connect", "bob", &address, "--bind", "192.0.2.1"]);
+    ended.failed(3, "SC12");
+    let told = "error: cannot listen on 192.0.2.1:0: that is no address of this machine  [SC12]\n\
+                \x20 Without --bind the system chooses one that it has.\n";
+    assert_eq!(ended.told, told);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_to_nothing_is_no_file_that_is_not_there() {

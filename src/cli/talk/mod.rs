@@ -46,7 +46,7 @@ use std::time::Duration;
 
 use crate::chat::Policy;
 use crate::cli::Prompt;
-use crate::cli::args::{self, ConnectArgs, DaemonArgs, Globals, ListenArgs};
+use crate::cli::args::{self, ConnectArgs, DaemonArgs, Globals, ListenArgs, Reachable};
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::{Conversation, State, Typist};
@@ -58,7 +58,7 @@ use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
 use crate::cli::target::{self, Target};
-use crate::cli::{Context, Error, ExitCode, Suggestion, input, settled};
+use crate::cli::{BindSource, Context, Error, ExitCode, Suggestion, input, settled};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
@@ -118,7 +118,9 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
     let goal = Goal::Listen {
         once: args.once.then_some(None),
     };
-    let network = Network::start(profile, bind, config, None)?;
+    let source = source("listen", reachable, context);
+    let network = Network::start(profile, bind, config, None);
+    let network = network.map_err(|error| error.bound_by(&source))?;
     let mut conversation = converse(network, goal, args.linger, context)?;
     announce(&mut conversation)?;
     conversation.run()
@@ -139,10 +141,17 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
     };
     let profile = Profile::open(context, bind)?;
     let goal = Goal::Listen { once: None };
-    let network = match context.config.listen {
-        Some(_) => Network::start(profile, bind, config, None)?,
-        None => Network::start_on(profile, usual_socket, config, None)?,
+    let (network, source) = match context.config.listen {
+        Some(_) => (
+            Network::start(profile, bind, config, None),
+            BindSource::Settings("listen", context.paths.config()),
+        ),
+        None => (
+            Network::start_on(profile, usual_socket, config, None),
+            BindSource::Command("listen"),
+        ),
     };
+    let network = network.map_err(|error| error.bound_by(&source))?;
     let mut conversation = converse(network, goal, LINGER, context)?;
     conversation.call_everybody();
     announce(&mut conversation)?;
@@ -173,7 +182,9 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     };
     let profile = Profile::open(context, bind)?;
     let goal = Goal::Listen { once: None };
-    let network = Network::start(profile, bind, config, None)?;
+    let source = source("daemon", listen, context);
+    let network = Network::start(profile, bind, config, None);
+    let network = network.map_err(|error| error.bound_by(&source))?;
     let ends = if context.globals.json {
         (Face::events(), Typist::Nobody, Lines::none())
     } else {
@@ -185,6 +196,14 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     conversation.call_everybody();
     announce(&mut conversation)?;
     conversation.run()
+}
+
+/// Who says where this command listens.
+fn source(command: &'static str, args: &Reachable, context: &Context) -> BindSource {
+    if args.address.is_none() && context.config.listen.is_some() {
+        return BindSource::Settings(command, context.paths.config());
+    }
+    BindSource::Command(command)
 }
 
 const fn usual(port: u16) -> Bind {
@@ -259,7 +278,12 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         ..EndpointConfig::default()
     };
     let host = aim.host()?;
-    let network = Network::start(profile, bind, config, Some(&aim.offer))?;
+    let source = match args.bind {
+        Some(_) => BindSource::Flag,
+        None => BindSource::Nobody,
+    };
+    let network = Network::start(profile, bind, config, Some(&aim.offer));
+    let network = network.map_err(|error| error.bound_by(&source))?;
     let reach = Reach::new(&aim, args.timeout, network.clock.now());
     let goal = Goal::Reach(Reach {
         retry: args.retry,

@@ -11,7 +11,7 @@ use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
 use crate::cli::talk::record::Records;
 use crate::cli::turn::{BRIEF, Turn};
-use crate::cli::{BindProblem, Context, Error, Out, identity};
+use crate::cli::{BindProblem, BindSource, Context, Error, Out, identity};
 use crate::crypto::StaticSecret;
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Family, os_rng, seed};
@@ -255,5 +255,9 @@ pub(in crate::cli) fn cannot_bind(bind: Bind, error: &io::Error) -> Error {
     } else {
         BindProblem::Other(safe_line(&error.to_string()))
     };
-    Error::CannotListen { address, reason }
+    Error::CannotListen {
+        address,
+        source: BindSource::Nobody,
+        reason,
+    }
 }
