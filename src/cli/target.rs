@@ -118,19 +118,21 @@ fn wrong(given: &str, reason: &'static str) -> Error {
 /// SC29.
 pub(super) fn listen_on(args: &Reachable, settled: Option<SocketAddr>) -> Result<Bind, Error> {
     let family = args.family.into();
-    match (&args.address, settled) {
-        (None, Some(address)) => settled_bind(address, family),
-        (address, _) => bind(address.as_deref(), DEFAULT_PORT, family),
+    match (&args.address, settled_bind(settled, family)) {
+        (Some(text), _) => bind(Some(text), DEFAULT_PORT, family),
+        (None, Bind::At(address)) => at(address, family, &address.to_string()),
+        (None, everywhere @ Bind::Everywhere { .. }) => Ok(everywhere),
     }
 }
 
-/// An address that stands for all of both families gives way to -4 and -6.
-fn settled_bind(address: SocketAddr, family: Family) -> Result<Bind, Error> {
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        let port = address.port();
-        return Ok(Bind::Everywhere { port, family });
-    }
-    at(address, family, &address.to_string())
+/// Where to bind if no argument says it. An address that stands for all of both families gives way to -4 and -6.
+pub(super) fn settled_bind(settled: Option<SocketAddr>, family: Family) -> Bind {
+    let port = match settled {
+        None => DEFAULT_PORT,
+        Some(SocketAddr::V6(all)) if all.ip().is_unspecified() => all.port(),
+        Some(address) => return Bind::At(address),
+    };
+    Bind::Everywhere { port, family }
 }
 
 /// Where `connect` binds.
@@ -249,6 +251,32 @@ mod tests {
         }
         assert!(bind(Some("127.0.0.1"), 7419, Family::V6).is_err());
         assert!(bind(Some("[::1]:7419"), 7419, Family::V4).is_err());
+    }
+
+    /// `securechat` alone and `doctor` wanted IPv6 for it, and found none where there is none.
+    #[test]
+    fn an_address_that_stands_for_all_is_everywhere_for_every_command() {
+        let all = Some("[::]:7420".parse().unwrap());
+        let everywhere = |port| Bind::Everywhere {
+            port,
+            family: Family::Any,
+        };
+        for command in ["listen", "daemon"] {
+            let args = match Cli::try_parse_from(["securechat", command])
+                .unwrap()
+                .command
+            {
+                Some(Command::Listen(args)) => args.reachable,
+                Some(Command::Daemon(args)) => args.listen,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(listen_on(&args, all).unwrap(), everywhere(7420));
+        }
+        // As those that take no address do.
+        assert_eq!(settled_bind(all, Family::Any), everywhere(7420));
+        assert_eq!(settled_bind(None, Family::Any), everywhere(7419));
+        let one = "0.0.0.0:7420".parse().unwrap();
+        assert_eq!(settled_bind(Some(one), Family::Any), Bind::At(one));
     }
 
     #[test]

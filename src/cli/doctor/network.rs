@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
-use crate::cli::{ExitCode, Suggestion};
+use crate::cli::{ExitCode, Suggestion, target};
 use crate::net::{
     Abilities, Batch, Bind, DEFAULT_PORT, Family, Room, Socket, local_address_towards,
 };
@@ -131,13 +131,7 @@ fn route(what: &'static str, far: IpAddr) -> Check {
 /// Whether `listen` would get its port.
 fn port(patient: &Patient<'_>) -> Check {
     let what = "port to listen on";
-    let bind = patient.config.listen.map_or(
-        Bind::Everywhere {
-            port: DEFAULT_PORT,
-            family: Family::Any,
-        },
-        Bind::At,
-    );
+    let bind = target::settled_bind(patient.config.listen, Family::Any);
     let number = patient
         .config
         .listen

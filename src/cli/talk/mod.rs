@@ -132,7 +132,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
 /// # Errors
 /// Whatever ends it; SC01 if there is no identity yet.
 pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
-    let bind = context.config.listen.map_or(usual(DEFAULT_PORT), Bind::At);
+    let bind = target::settled_bind(context.config.listen, Family::Any);
     let config = EndpointConfig {
         trust: trust(None, context)?,
         nickname: nickname(None, context)?,
