@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Stderr, Stdout, stderr, stdin, stdout};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -36,9 +37,13 @@ pub(super) fn run(args: &DemoArgs, quiet: bool, out: &Out) -> Result<ExitCode, E
     let (wake, woken) = channel();
     let clock = Clock::new();
     let demo = Demo::start(clock, &wake, woken)?;
+    let _leave = demo.watch(&wake)?;
     let words = Safe::from("demo: echo peer on ") + demo.echo.handle.local_addr();
     out.note(&(words + "/udp (in this process, real socket)"));
-    let took = demo.connect()?;
+    let took = match demo.connect()? {
+        ControlFlow::Continue(took) => took,
+        ControlFlow::Break(code) => return Ok(code),
+    };
     let words = Safe::from("demo: handshake done in ") + millis(took) + " ms, by ";
     out.note(&(words + PROTOCOL_NAME));
     if args.script || !stdin().is_terminal() || !stdout().is_terminal() {
@@ -155,8 +160,6 @@ impl Party {
 }
 
 struct Demo {
-    /// First, so that the threads of the others end after it.
-    _leave: Leave,
     me: Party,
     echo: Party,
     clock: Clock,
@@ -168,12 +171,7 @@ impl Demo {
         let (me, echo) = (Party::start(clock, wake)?, Party::start(clock, wake)?);
         me.add(&echo)?;
         echo.add(&me)?;
-        let stop = wake.clone();
-        let leave = Leave::watch(me.handle.clone(), move |signal| {
-            let _ = stop.send(Wake::Stop(signal.into()));
-        });
         Ok(Self {
-            _leave: leave.map_err(|error| no_threads(&error))?,
             me,
             echo,
             clock,
@@ -181,8 +179,17 @@ impl Demo {
         })
     }
 
-    /// Opens the session; returns how long that took.
-    fn connect(&self) -> Result<Duration, Error> {
+    /// Lets signals end it; to be dropped before it.
+    fn watch(&self, wake: &Sender<Wake>) -> Result<Leave, Error> {
+        let stop = wake.clone();
+        let leave = Leave::watch(self.me.handle.clone(), move |signal| {
+            let _ = stop.send(Wake::Stop(signal.into()));
+        });
+        leave.map_err(|error| no_threads(&error))
+    }
+
+    /// Opens the session; returns how long that took, or the code of a signal that came first.
+    fn connect(&self) -> Result<ControlFlow<ExitCode, Duration>, Error> {
         let started = self.clock.now();
         let echo = self.echo.id;
         let connect =
@@ -197,22 +204,23 @@ impl Demo {
         loop {
             while let Some(update) = self.me.handle.poll_event()? {
                 if matches!(update, Update::Session(Event::Established { .. })) {
-                    return Ok(self.clock.now().saturating_since(started));
+                    let took = self.clock.now().saturating_since(started);
+                    return Ok(ControlFlow::Continue(took));
                 }
             }
-            self.wait(started)?;
+            if let ControlFlow::Break(code) = self.wait(started)? {
+                return Ok(ControlFlow::Break(code));
+            }
         }
     }
 
-    /// Waits for something to happen.
-    fn wait(&self, since: Instant) -> Result<(), Error> {
+    /// Waits for something to happen: something to look at, or a signal.
+    fn wait(&self, since: Instant) -> Result<ControlFlow<ExitCode>, Error> {
         let passed = self.clock.now().saturating_since(since);
         match self.woken.recv_timeout(PATIENCE.saturating_sub(passed)) {
-            Ok(Wake::Look) => Ok(()),
-            Ok(Wake::Stop(_)) => Err(silence("a signal came")),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(silence(
-                "nothing came back over loopback; is UDP blocked there?",
-            )),
+            Ok(Wake::Look) => Ok(ControlFlow::Continue(())),
+            Ok(Wake::Stop(code)) => Ok(ControlFlow::Break(code)),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(silence()),
         }
     }
 
@@ -222,10 +230,13 @@ impl Demo {
     }
 
     /// Says three things, and prints their receipts and what comes back.
-    fn script(self, out: &Out) -> Result<ExitCode, Error> {
+    fn script(&self, out: &Out) -> Result<ExitCode, Error> {
         let (mut delivered, mut echoed) = (0, 0);
         for text in SCRIPT {
-            let told = self.once(text)?;
+            let told = match self.once(text)? {
+                ControlFlow::Continue(told) => told,
+                ControlFlow::Break(code) => return Ok(code),
+            };
             let words = safe_line(&format!("{text:<32}"));
             let line = self.clock_face() + " me    " + words + "delivered ";
             out.data(&(line + millis(told.receipt) + " ms"))?;
@@ -245,8 +256,8 @@ impl Demo {
         })
     }
 
-    /// Says one thing and waits for its receipt and its echo.
-    fn once(&self, text: &str) -> Result<Told, Error> {
+    /// Says one thing and waits for its receipt and its echo, or for a signal.
+    fn once(&self, text: &str) -> Result<ControlFlow<ExitCode, Told>, Error> {
         let started = self.clock.now();
         let name = self.say(text.to_owned())?;
         let (mut receipt, mut echo) = (None, None);
@@ -265,15 +276,19 @@ impl Demo {
                 }
             }
             match (receipt, echo.take()) {
-                (Some(receipt), Some(echo)) => return Ok(Told { receipt, echo }),
+                (Some(receipt), Some(echo)) => {
+                    return Ok(ControlFlow::Continue(Told { receipt, echo }));
+                }
                 (_, came) => echo = came,
             }
-            self.wait(started)?;
+            if let ControlFlow::Break(code) = self.wait(started)? {
+                return Ok(ControlFlow::Break(code));
+            }
         }
     }
 
     /// Lets a person type.
-    fn chat(self, wake: &Sender<Wake>, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
+    fn chat(&self, wake: &Sender<Wake>, quiet: bool, out: &Out) -> Result<ExitCode, Error> {
         let key = key_text(&self.echo.id);
         out.note(&(Safe::from("demo: talking to the throw-away key ") + key));
         out.note(&"Type a line and press Enter; the echo peer sends it back. /quit leaves.".into());
@@ -395,14 +410,43 @@ const fn number(number: u64) -> Own {
     Own { number, to: None }
 }
 
-fn silence(reason: &'static str) -> Error {
+fn silence() -> Error {
     Error::System {
         operation: "run the demo",
-        reason: reason.into(),
+        reason: "nothing came back over loopback; is UDP blocked there?".into(),
     }
 }
 
 /// Milliseconds with one decimal.
 fn millis(time: Duration) -> Safe {
     safe_line(&format!("{:.1}", time.as_secs_f64() * 1_000.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Globals;
+
+    /// It was said to be an error, with the code of one.
+    #[test]
+    fn a_signal_before_anything_came_back_ends_the_demonstration_with_its_code() {
+        let (wake, woken) = channel();
+        let clock = Clock::new();
+        let party = || Party::start(clock, &wake).unwrap();
+        let (me, echo) = (party(), party());
+        // The echo peer does not know who calls, so that nothing ever comes back.
+        me.add(&echo).unwrap();
+        let demo = Demo {
+            me,
+            echo,
+            clock,
+            woken,
+        };
+        wake.send(Wake::Stop(ExitCode::Interrupted)).unwrap();
+        let connected = demo.connect().unwrap();
+        assert_eq!(connected, ControlFlow::Break(ExitCode::Interrupted));
+        wake.send(Wake::Stop(ExitCode::Terminated)).unwrap();
+        let said = demo.script(&Out::new(&Globals::default())).unwrap();
+        assert_eq!(said, ExitCode::Terminated);
+    }
 }

@@ -162,8 +162,9 @@ What there may be in place of an answer:
                           -vv no addresses and nothing of a key
   --log-level LEVEL       how much that is: error, warn, info, debug (as -v),
                           trace (as -vv)
-  doctor --bundle FILE    a report for others: versions, outcomes, settings
-                          without their values; no keys, names, addresses
+  doctor --bundle FILE    a report for others: versions, outcomes, settings (of
+                          names, addresses and commands only whether they are
+                          set); no keys, names, addresses
   --trace FILE            every datagram, for Wireshark: addresses, sizes, times
                           and what was decided; nothing readable. Only of
                           commands that talk

@@ -228,6 +228,28 @@ fn a_shared_secret_is_taken_from_a_file_and_never_shown() {
     }
 }
 
+/// A flag was named that the command does not have.
+#[test]
+fn a_secret_that_is_gone_with_its_key_can_be_given_anew_as_it_is_said() {
+    let home = Home::new();
+    let file = home.write("psk", &format!("{CAROL}\n"));
+    #[cfg(unix)]
+    set_mode(&file, 0o600);
+    let file = file.to_str().unwrap();
+    home.data(&["peers", "add", "bob", BOB, "--psk-file", file]);
+    let replaced = home.run(&["peers", "replace", "bob", CAROL, "--yes"]);
+    let told = format!(
+        "\x20 the secret that you two shared is gone with it\n\
+         \x20 to share another, add the key anew, with its addresses:\n\
+         \x20   securechat --home HOME peers remove bob\n\
+         \x20   securechat --home HOME peers add bob {CAROL} --psk-file FILE\n"
+    );
+    assert!(replaced.stderr.ends_with(&told), "{}", replaced.stderr);
+    home.data(&["peers", "remove", "bob"]);
+    home.data(&["peers", "add", "bob", CAROL, "--psk-file", file]);
+    assert!(home.read("known-peers").contains(&format!("psk={CAROL}")));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_list_that_others_can_change_is_refused() {

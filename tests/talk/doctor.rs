@@ -301,7 +301,7 @@ fn the_report_for_others_has_no_key_no_name_no_address_and_no_message() {
         "--address",
         "203.0.113.77:7419",
     ]);
-    let config = "[chat]\nnickname = \"alice-in-wonderland\"\n[net]\nlisten = \"127.0.0.9:7466\"\n\
+    let config = "[chat]\nnickname = \"alice-in-wonderland\"\n[net]\nlisten = \"127.0.0.9:7466\"\ntrust = \"strict\"\n\
                   [keys]\npassphrase_command = [\"secret-tool\", \"lookup\", \"vault\"]\n";
     fs::write(alice.path("config.toml"), config).unwrap();
     let report = alice.path("report.txt").display().to_string();
@@ -315,9 +315,16 @@ fn the_report_for_others_has_no_key_no_name_no_address_and_no_message() {
         "UDP over IPv4",
         "people: 2",
         "nickname             set",
+        // What is no name, address or command has its value.
+        "listen               set",
+        "trust                Strict",
     ] {
         assert!(text.contains(expected), "no {expected:?} in:\n{text}");
     }
+    let help = alice.run(&["help", "diagnosis"]).rest;
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let says = "settings (of names, addresses and commands only whether they are set)";
+    assert!(words.contains(says), "{help}");
     let port = address.port().to_string();
     let home = alice.path("").display().to_string();
     let mut secrets = vec![

@@ -3,9 +3,9 @@
 use std::io;
 
 use crate::cli::args::PeersReplaceArgs;
-use crate::cli::{Context, Error, Prompt, identity, input};
+use crate::cli::{Context, Error, Out, Prompt, Suggestion, identity, input};
 use crate::id::PeerId;
-use crate::store::{KnownPeers, fingerprint};
+use crate::store::{KnownPeers, fingerprint, key_text};
 use crate::text::{Safe, safe_line};
 
 /// How many groups of the new key have to be typed.
@@ -36,9 +36,24 @@ pub(super) fn replace(args: &PeersReplaceArgs, context: &Context) -> Result<(), 
     out.note(&(name.clone() + " has a new key: " + fingerprint(&offer.key)));
     out.note(&"  the one before is revoked; the new one is not verified yet".into());
     if had_psk {
-        out.note(&"  the secret that you two shared is gone with it (--psk-file)".into());
+        tell_of_secret(&name, &offer.key, out);
     }
     Ok(())
+}
+
+/// A key that is known takes no other secret.
+fn tell_of_secret(name: &Safe, key: &PeerId, out: &Out) {
+    out.note(&"  the secret that you two shared is gone with it".into());
+    out.note(&"  to share another, add the key anew, with its addresses:".into());
+    let remove = ["peers".into(), "remove".into(), name.clone()];
+    let add = ["peers".into(), "add".into(), name.clone(), key_text(key)];
+    let secret = ["--psk-file".into(), "FILE".into()];
+    for command in [
+        Suggestion::securechat(remove),
+        Suggestion::securechat(add.into_iter().chain(secret)),
+    ] {
+        out.note(&(Safe::from("    ") + out.command(&command)));
+    }
 }
 
 /// Succeeds if the person types the beginning of the key, as the peer reads it out.
