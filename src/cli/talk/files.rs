@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 use std::sync::mpsc::Sender;
 
 use crate::cli::talk::network::Input;
@@ -17,7 +17,10 @@ const MAX_OFFERED: usize = 200;
 
 /// What a shell would make of `~/`, which no shell has read here.
 pub(super) fn in_home(file: &str) -> PathBuf {
-    let home = file.strip_prefix("~/").zip(std::env::home_dir());
+    let rest = file
+        .strip_prefix('~')
+        .and_then(|it| it.strip_prefix(is_separator));
+    let home = rest.zip(std::env::home_dir());
     home.map_or_else(|| file.into(), |(rest, home)| Path::new(&home).join(rest))
 }
 
@@ -69,7 +72,7 @@ impl Lookup {
 
 /// The directory of what is typed, as it was typed, and the beginning of the name.
 fn split(part: &str) -> (&str, &str) {
-    match part.rfind('/') {
+    match part.rfind(is_separator) {
         Some(slash) => part.split_at(slash + 1),
         None => ("", part),
     }
@@ -131,14 +134,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let at = |name: &str| format!("{}/{name}", home.path().display());
         fs::create_dir(at("talks of may")).unwrap();
-        for name in [
-            "talk.txt",
-            "tale.txt",
-            "other",
-            ".talk",
-            "talk\u{1b}[2J",
-            "talk ",
-        ] {
+        for name in ["talk.txt", "tale.txt", "other", ".talk"] {
+            fs::write(at(name), b"").unwrap();
+        }
+        // Windows takes neither.
+        #[cfg(unix)]
+        for name in ["talk\u{1b}[2J", "talk "] {
             fs::write(at(name), b"").unwrap();
         }
         assert_eq!(
@@ -150,6 +151,16 @@ mod tests {
         assert_eq!(names(&at("none")), [""; 0]);
         assert_eq!(names("~"), ["~/"]);
         assert!(found(&at("no/such")).is_err());
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_backslash_stands_behind_a_directory_as_well() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| format!(r"{}\{name}", home.path().display());
+        fs::write(at("talk.txt"), b"").unwrap();
+        assert_eq!(names(&at("ta")), [at("talk.txt")]);
+        assert_eq!(in_home(r"~\talk.txt"), in_home("~/talk.txt"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Tab.
 
+use std::path::is_separator;
+
 use crate::commands;
 use crate::text::{Safe, safe_line};
 use crate::tui::app::{App, Completion, Mode};
@@ -150,7 +152,7 @@ fn listed(names: &[Safe], has_more: bool) -> Safe {
     let last = |name: &Safe| {
         let path = name.as_str();
         let end = path.strip_suffix('/').unwrap_or(path);
-        let start = end.rfind('/').map_or(0, |at| at + 1);
+        let start = end.rfind(is_separator).map_or(0, |at| at + 1);
         safe_line(path.get(start..).unwrap_or(path))
     };
     let told = Safe::join(names.iter().take(MAX_TOLD).map(last), "  ");
