@@ -231,7 +231,7 @@ impl Client {
     }
 
     /// Whether nobody else may have something for it.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn is_the_last(&self) -> bool {
         let hold = self._hold.as_ref();
         hold.is_some_and(|hold| Arc::strong_count(hold) == 1)

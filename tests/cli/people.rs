@@ -310,9 +310,9 @@ fn an_empty_list_leads_to_the_list_of_the_same_home() {
 fn whose_words_differed_is_to_be_compared_in_this_home() {
     let home = Home::with_identity();
     let list = format!("bob {BOB} differed=2026-11-20\n");
-    let list = home.write("known-peers", &list);
+    home.write("known-peers", &list);
     #[cfg(unix)]
-    set_mode(&list, 0o600);
+    set_mode(&home.path("known-peers"), 0o600);
     let status: serde_json::Value =
         serde_json::from_str(&home.data(&["status", "--json"])).unwrap();
     let next = "compare the keys: securechat --home HOME peers verify bob";

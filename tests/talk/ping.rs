@@ -20,6 +20,7 @@ use crate::programs::parse;
 #[cfg(unix)]
 use crate::programs::{self, event};
 
+#[cfg(unix)]
 const FAST: [&str; 4] = ["--interval", "100ms", "--wait", "500ms"];
 
 /// Pings that are all answered, however late.

@@ -104,9 +104,6 @@ fn answer(mut child: Child, patience: Duration) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Against hanging only.
-    const LONG: Duration = Duration::from_secs(60);
-
     fn told(through: Through, tmux: Tmux) -> (Outcome, String, Option<String>) {
         let check = judge(Osc::Nine, through, || tmux);
         let advice = check.advice.map(|words| words.to_string());
@@ -141,6 +138,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn the_answer_of_tmux_is_understood() {
+        // Against hanging only.
+        const LONG: Duration = Duration::from_secs(60);
         let script = |body: &str| {
             let expected = "show-options -Apqv allow-passthrough";
             let text = format!("[ \"$0 $*\" = \"{expected}\" ] || exit 9; {body}");
