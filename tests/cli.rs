@@ -38,7 +38,8 @@ const CAROL: &str = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
 /// A directory for `--home`.
 struct Home(TempDir);
 
-/// What a run left behind. The home's path reads `HOME` in it, `HOME/` in front of a file.
+/// What a run left behind. The home's path reads `HOME` in it, `HOME/` in front of a file, and the program's name is
+/// the same everywhere.
 #[derive(PartialEq, Eq, Debug)]
 struct Done {
     code: i32,
@@ -78,7 +79,13 @@ impl Home {
         if args.contains(&"--json") {
             done.stdout.lines().for_each(is_described);
         }
-        let placed = |text: &str| text.replace(home, "HOME").replace("HOME\\", "HOME/");
+        // As JSON and others write it on Windows.
+        let escaped = home.replace('\\', r"\\");
+        let placed = |text: &str| {
+            let text = text.replace(&escaped, "HOME").replace(r"HOME\\", "HOME/");
+            let text = text.replace(home, "HOME").replace(r"HOME\", "HOME/");
+            text.replace("securechat.exe", "securechat")
+        };
         Done {
             stdout: placed(&done.stdout),
             stderr: placed(&done.stderr),

@@ -1,5 +1,7 @@
 //! The recorded screens of docs/pictures.
 
+use std::path::PathBuf;
+
 use crate::{files, root};
 
 /// Those that README shows, each down to where it is empty.
@@ -27,10 +29,8 @@ fn every_picture_that_the_script_takes_is_there_and_no_other() {
         .lines()
         .filter_map(|line| line.strip_prefix("picture "));
     let names = takes.map(|rest| rest.split_whitespace().nth(1).unwrap());
-    let taken: Vec<String> = names
-        .map(|name| format!("docs/pictures/{name}.txt"))
+    let taken: Vec<PathBuf> = names
+        .map(|name| format!("docs/pictures/{name}.txt").into())
         .collect();
-    let there = files("docs/pictures", "txt");
-    let there: Vec<&str> = there.iter().filter_map(|path| path.to_str()).collect();
-    assert_eq!(there, taken);
+    assert_eq!(files("docs/pictures", "txt"), taken);
 }
