@@ -30,13 +30,12 @@ impl Endpoint {
     pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
         let shared = &mut self.shared;
         let slot = (from, init.sender);
-        let (is_repeated, waiting) = (
-            shared.reassembly.is_proved(&slot, init, now),
-            shared.waiting_jobs(),
-        );
+        let is_repeated = shared.reassembly.is_proved(&slot, init, now);
+        let is_expected = !is_repeated && shared.reassembly.holds(&slot, now);
+        let waiting = shared.waiting_jobs();
         match shared
             .guard
-            .judge(from, init, is_repeated, waiting, &mut shared.rng, now)
+            .judge(from, init, is_expected, waiting, &mut shared.rng, now)
         {
             Verdict::Drop => shared.rule_out(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {

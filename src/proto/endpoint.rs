@@ -4,7 +4,9 @@ use core::net::SocketAddr;
 use core::ops::Range;
 use std::sync::Arc;
 
-use crate::crypto::StaticSecret;
+use subtle::ConstantTimeEq;
+
+use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, SessionIndex, Timestamp};
 use crate::proto::config::{EndpointConfig, PeerConfig};
 use crate::proto::directory::Directory;
@@ -93,6 +95,11 @@ impl Endpoint {
         self.shared.revoked.remove(&id);
         if id == self.shared.id {
             return;
+        }
+        let has_another = |peer: &Peer| !is_same(peer.psk.as_deref(), psk.as_ref());
+        if self.peers.get(&id).is_some_and(|peer| has_another(peer)) {
+            // Whatever was agreed on without the secret is not to be trusted for it.
+            self.forget(id);
         }
         let shared = &mut self.shared;
         let peer = self.peers.get_or_insert_with(&id, |place| {
@@ -407,5 +414,14 @@ impl Endpoint {
         peer: PeerId,
     ) -> Option<Arc<crate::proto::Keypair>> {
         self.peers.get(&peer)?.keys.current().cloned()
+    }
+}
+
+/// Whether these are the same secret, or none; in constant time.
+fn is_same(one: Option<&Psk>, other: Option<&Psk>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.expose().ct_eq(other.expose()).into(),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }

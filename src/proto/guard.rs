@@ -57,21 +57,21 @@ impl Guard {
         }
     }
 
-    /// Judges a part whose mac1 is right. `is_repeated`: it is of a message that has proved true, and if it is answered, then
-    /// by itself.
+    /// Judges a part whose mac1 is right. `is_expected`: another part of its message was admitted, and it is not of one that
+    /// has proved true, which if it is answered is so by itself.
     /// `waiting_jobs` is the length of the handshake queue.
     pub(super) fn judge(
         &mut self,
         from: SocketAddr,
         init: &Init<'_>,
-        is_repeated: bool,
+        is_expected: bool,
         waiting_jobs: usize,
         rng: &mut CoreRng,
         now: Instant,
     ) -> Verdict {
         self.rotate(rng, now);
         let proved = self.has_cookie(from, init);
-        if init.part == Part::Second && !is_repeated {
+        if init.part == Part::Second && is_expected {
             let admitted = proved || !self.is_loaded(waiting_jobs, now);
             return if admitted {
                 Verdict::Admit
@@ -189,12 +189,13 @@ mod tests {
 
         /// A part comes while so many jobs wait.
         fn part(&mut self, part: Part, from: SocketAddr, jobs: usize, now: Instant) -> Verdict {
-            self.judge(&halves(None), part, from, jobs, now)
+            let is_expected = part == Part::Second;
+            self.judge(&halves(None), part, from, jobs, is_expected, now)
         }
 
         /// A first part that brings a cookie, or none.
         fn first(&mut self, from: SocketAddr, cookie: Option<&[u8; 16]>, now: Instant) -> Verdict {
-            self.judge(&halves(cookie), Part::First, from, 0, now)
+            self.judge(&halves(cookie), Part::First, from, 0, false, now)
         }
 
         fn judge(
@@ -203,6 +204,7 @@ mod tests {
             part: Part,
             from: SocketAddr,
             jobs: usize,
+            is_expected: bool,
             now: Instant,
         ) -> Verdict {
             let [first, second] = halves;
@@ -211,7 +213,7 @@ mod tests {
                 panic!("it is an INIT")
             };
             self.guard
-                .judge(from, &init, false, jobs, &mut self.rng, now)
+                .judge(from, &init, is_expected, jobs, &mut self.rng, now)
         }
 
         /// Uses up what `from` may ask for, and gets a cookie.
@@ -273,6 +275,27 @@ mod tests {
     }
 
     #[test]
+    fn second_parts_before_their_first_are_under_the_rate_of_first_parts() {
+        let mut door = Door::new();
+        let mut second = || door.judge(&halves(None), Part::Second, host(1), 0, false, at(0));
+        for _ in 0..SOURCE_BURST {
+            assert_eq!(second(), Verdict::Admit);
+        }
+        assert_eq!(second(), Verdict::Drop, "no cookie answers it");
+        assert!(is_asked(&door.first(host(1), None, at(0))));
+        let cookie = door.cookie(host(2), at(0));
+        let proved = door.judge(
+            &halves(Some(&cookie)),
+            Part::Second,
+            host(2),
+            0,
+            false,
+            at(0),
+        );
+        assert_eq!(proved, Verdict::Admit);
+    }
+
+    #[test]
     fn a_cookie_holds_for_its_address_and_port_until_its_secret_is_the_last_but_one() {
         let mut door = Door::new();
         let cookie = door.cookie(host(1), at(0));
@@ -326,7 +349,14 @@ mod tests {
         let loaded = at(1_000 + hold - 1);
         let without = door.part(Part::Second, host(2), 0, loaded);
         assert_eq!(without, Verdict::Drop);
-        let with = door.judge(&halves(Some(&cookie)), Part::Second, host(1), 0, loaded);
+        let with = door.judge(
+            &halves(Some(&cookie)),
+            Part::Second,
+            host(1),
+            0,
+            true,
+            loaded,
+        );
         assert_eq!(with, Verdict::Admit);
         assert_eq!(door.first(host(1), Some(&cookie), loaded), Verdict::Admit);
         let over = door.part(Part::Second, host(2), 0, at(1_000 + hold));

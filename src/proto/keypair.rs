@@ -201,6 +201,12 @@ impl Keypair {
             && newer.saturating_since(older) < GLARE_WINDOW
     }
 
+    /// Whether the keys after this one are in use already: its confirmation was held back on its way, and the other side may
+    /// have erased it.
+    fn is_behind(&self, current: &Self) -> bool {
+        self.epoch < current.epoch && !self.crossed(current)
+    }
+
     /// Whether this serves another connection and was made from an INIT that came before the one
     /// that `new` was made from: its other end belongs to a process that is gone.
     fn is_outlived_by(&self, new: &Self) -> bool {
@@ -298,7 +304,9 @@ impl KeySlots {
                 erased.extend(self.previous.take());
                 (keypair, None)
             }
-            Some(old) if yields_to(&keypair, &old, local) => (old, Some(keypair)),
+            Some(old) if yields_to(&keypair, &old, local) || keypair.is_behind(&old) => {
+                (old, Some(keypair))
+            }
             Some(old) => (keypair, Some(old)),
         };
         erased.extend(core::mem::replace(&mut self.previous, previous));

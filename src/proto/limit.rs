@@ -93,7 +93,7 @@ pub(super) struct Source(u64, bool);
 
 impl From<IpAddr> for Source {
     fn from(address: IpAddr) -> Self {
-        match address {
+        match address.to_canonical() {
             IpAddr::V4(v4) => Self(u64::from(u32::from(v4)), false),
             IpAddr::V6(v6) => {
                 let [a, b, c, d, e, f, g, h, ..] = v6.octets();
@@ -192,6 +192,13 @@ mod tests {
 
     fn at(ms: u64) -> Instant {
         Instant::from_micros(ms * 1_000)
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_is_the_same_source() {
+        let source = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_ne!(source("::ffff:192.0.2.1"), source("192.0.2.2"));
     }
 
     #[test]

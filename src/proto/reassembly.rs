@@ -114,6 +114,11 @@ impl Reassembly {
         })
     }
 
+    /// Whether a message has a slot here.
+    pub(super) fn holds(&self, key: &SlotKey, now: Instant) -> bool {
+        self.slots.get(key).is_some_and(|slot| slot.is_alive(now))
+    }
+
     /// Whether a half belongs to a message 1 that has proved true, so that it is not to be read again.
     pub(super) fn is_proved(&self, key: &SlotKey, init: &Init<'_>, now: Instant) -> bool {
         let slot = self.slots.get(key).filter(|slot| slot.is_alive(now));

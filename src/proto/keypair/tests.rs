@@ -72,6 +72,18 @@ fn standing(slots: &KeySlots) -> (Option<u64>, Option<u64>) {
 }
 
 #[test]
+fn a_confirmation_that_was_held_back_for_two_rekeys_does_not_bring_old_keys_back() {
+    let mut slots = KeySlots::default();
+    let _ = slots.promote(made(0, SMALLER, HERE, false, at(0)), LOCAL);
+    let held_back = made(1, SMALLER, HERE, false, at(121));
+    assert!(slots.add_next(Arc::clone(&held_back)).is_none());
+    let _ = slots.promote(made(2, SMALLER, HERE, true, at(140)), LOCAL);
+    let _ = slots.promote(made(3, SMALLER, HERE, true, at(260)), LOCAL);
+    let _ = slots.promote(held_back, LOCAL);
+    assert_eq!(standing(&slots), (Some(3), Some(1)));
+}
+
+#[test]
 fn counters_rise_by_one_and_stop_for_ever_at_the_limit() {
     let keypair = keypair(1, at(0));
     let first: Vec<_> = (0..3).map(|_| keypair.next_counter()).collect();

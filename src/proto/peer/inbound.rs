@@ -56,7 +56,8 @@ impl Peer {
             }
             Err(Refused::Violation) => return self.on_violation(shared, now),
         }
-        if shared.notes_are_full(payload.frames.len()) {
+        let is_noted = |frame: &&Frame<'_>| matches!(frame, Frame::Receipt(_) | Frame::Reject(_));
+        if shared.notes_are_full(payload.frames.iter().filter(is_noted).count()) {
             shared.drop(DropReason::Overflow);
             return Fate::Stay;
         }

@@ -448,3 +448,24 @@ fn who_moves_between_two_sendings_is_answered_when_his_next_attempt_comes() {
     answers(&mut a, b.address, &answer, at);
     assert!(is_established(&a, &b, at));
 }
+
+/// They took no token, and the slots of a source are few: his own first half was pushed out before the second came.
+#[test]
+fn second_halves_in_somebodys_name_do_not_come_between_his_two() {
+    let (mut a, mut b) = acquainted();
+    let sent = call(&mut a, &b);
+    assert!(answers(&mut b, a.address, &sent[..1], now(0)).is_empty());
+    let mac1 = MacKey::for_init(&b.id());
+    for port in 1..200 {
+        let from = SocketAddr::new(a.address.ip(), port);
+        let [_, second] = encode_init(
+            VERSION,
+            SessionIndex(port.into()),
+            &[7; MESSAGE1_LEN],
+            |it| mac1.mac(&[it]),
+            |_| [0; 16],
+        );
+        b.receive(from, second, now(0));
+    }
+    assert_eq!(answers(&mut b, a.address, &sent[1..], now(0)).len(), 2);
+}

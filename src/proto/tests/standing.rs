@@ -104,3 +104,30 @@ fn an_index_that_an_attempt_took_while_message_2_was_made_leads_to_no_keypair() 
     assert_eq!(found.result, Err(DropReason::NotWelcome));
     assert_eq!(b.endpoint.stats().keypairs, 0);
 }
+
+/// Whoever waits has shown that he holds the key, and not that he holds the secret.
+#[test]
+fn a_guest_who_is_saved_with_a_shared_secret_has_to_show_it() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    assert_eq!(last_word(&a), Some(&Event::Waiting { peer: b.id() }));
+    b.knows(&a, Some(7));
+    settle(&mut a, &mut b, now(1));
+    let stands = |side: &Side, with: &Side| {
+        let status = side.endpoint.status(with.id(), now(1)).unwrap();
+        status.established
+    };
+    assert!(!stands(&b, &a) && !stands(&a, &b));
+    b.knows(&a, Some(7));
+    a.knows(&b, Some(7));
+    a.endpoint.connect(b.id(), &[], now(2)).unwrap();
+    settle(&mut a, &mut b, now(2));
+    assert!(b.endpoint.status(a.id(), now(2)).unwrap().established);
+    // What it has already, it may be told again.
+    b.knows(&a, Some(7));
+    assert!(b.endpoint.status(a.id(), now(2)).unwrap().established);
+    b.knows(&a, Some(8));
+    assert!(!b.endpoint.status(a.id(), now(2)).unwrap().established);
+}
