@@ -3,7 +3,8 @@
 //! A list that is handed on has names, keys, addresses and revocations. It never has a shared secret,
 //! nor what only its owner knows: whom he compared keys with, and when he last talked to them.
 
-use super::{Content, HEADER, KnownPeers, Peer, REVOKED_MARK, line};
+use super::line::Content;
+use super::{HEADER, KnownPeers, Peer, REVOKED_MARK, line};
 use crate::id::PeerId;
 use crate::store::error::Error;
 use crate::store::host_port::HostPort;

@@ -21,6 +21,7 @@
 mod exchange;
 mod file;
 mod line;
+mod reading;
 mod replace;
 
 use core::{fmt, mem};
@@ -30,7 +31,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use self::line::{Content, PeerLine, REVOKED_MARK};
+use self::line::{PeerLine, REVOKED_MARK};
+use self::reading::Reading;
 use super::day::Day;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
@@ -512,76 +514,6 @@ impl KnownPeers {
         self.index = reading.index;
         self.revoked = reading.revoked;
         self.damage = reading.damage;
-    }
-}
-
-/// What the lines say.
-#[derive(Default)]
-struct Reading {
-    peers: Vec<Peer>,
-    revoked: BTreeMap<PeerId, Option<Safe>>,
-    damage: Vec<Damage>,
-    index: Index,
-}
-
-impl Reading {
-    fn read(&mut self, index: usize, line: &Line) {
-        let (mark, text, _) = line.parts();
-        let text = if index == 0 || mark.is_empty() {
-            text
-        } else {
-            &line.0
-        };
-        if let Err(reason) = self.take(index, text) {
-            let line = index + 1;
-            self.damage.push(Damage { line, reason });
-        }
-    }
-
-    fn take(&mut self, line: usize, text: &[u8]) -> Result<(), DamageReason> {
-        match line::parse(text)? {
-            Content::Nothing => Ok(()),
-            Content::Revoked { key, reason } => {
-                let place = self.index.keys.get(&key);
-                let peer = place.and_then(|place| self.peers.get_mut(*place));
-                if let Some(peer) = peer {
-                    peer.revoked = true;
-                }
-                self.revoked.entry(key).or_insert(reason);
-                Ok(())
-            }
-            Content::Peer(says) => self.take_peer(line, says),
-        }
-    }
-
-    fn take_peer(&mut self, line: usize, says: Box<PeerLine>) -> Result<(), DamageReason> {
-        let shape = skeleton(&says.name);
-        if let Some(line) = self.number_of(&self.index.names, &says.name) {
-            return Err(DamageReason::SameName { line });
-        }
-        if let Some(line) = self.number_of(&self.index.keys, &says.key) {
-            return Err(DamageReason::SameKey { line });
-        }
-        if let Some(line) = self.number_of(&self.index.shapes, &shape) {
-            return Err(DamageReason::LookAlike { line });
-        }
-        let place = self.peers.len();
-        self.index.names.insert(says.name.clone(), place);
-        self.index.keys.insert(says.key, place);
-        self.index.shapes.insert(shape, place);
-        let revoked = self.revoked.contains_key(&says.key);
-        self.peers.push(Peer {
-            says,
-            revoked,
-            line,
-        });
-        Ok(())
-    }
-
-    /// The line number, counted from 1, at which something stood first.
-    fn number_of<K: Ord>(&self, places: &BTreeMap<K, usize>, wanted: &K) -> Option<usize> {
-        let peer = self.peers.get(*places.get(wanted)?)?;
-        Some(peer.line + 1)
     }
 }
 
