@@ -325,8 +325,12 @@ impl Connection {
         has_room
     }
 
-    /// Takes back the newest note, if it is a receipt that has not left yet.
+    /// Takes back the newest note, if it is a receipt that has not left yet. Where those that are repeated have taken more room
+    /// than there is, it could not be handed over again.
     pub(super) fn take_back_receipt(&mut self) -> Option<NoteBody> {
+        if self.notes.len() > MAX_WAITING_NOTES {
+            return None;
+        }
         match self.notes.pop_back()? {
             Note::Receipt(body) => Some(body),
             other @ (Note::Reject(_) | Note::Verify(_)) => {
