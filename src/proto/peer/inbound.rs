@@ -56,8 +56,7 @@ impl Peer {
             }
             Err(Refused::Violation) => return self.on_violation(shared, now),
         }
-        let is_noted = |frame: &&Frame<'_>| matches!(frame, Frame::Receipt(_) | Frame::Reject(_));
-        if shared.notes_are_full(payload.frames.iter().filter(is_noted).count()) {
+        if shared.notes_are_full(payload.frames.len()) {
             shared.drop(DropReason::Overflow);
             return Fate::Stay;
         }

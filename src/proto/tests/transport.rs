@@ -3,12 +3,9 @@
 
 use super::bulk::with_bulk;
 use super::losses::pass;
-use super::paths::hostile;
 use super::*;
 use crate::proto::StreamEvent;
-use crate::proto::limits::MAX_EVENTS;
 use crate::proto::timer::Timer;
-use crate::wire::frame::Frame;
 use crate::wire::limits::BASE_DATAGRAM_LEN;
 
 type Packets = Vec<(SocketAddr, Vec<u8>)>;
@@ -181,14 +178,4 @@ fn a_line_beside_a_file_outlives_the_loss_of_its_packet() {
     assert_eq!(b.lines(), [&b"alone"[..], b"beside"]);
     settle(&mut a, &mut b, now(2));
     assert_eq!(b.lines().len(), 2);
-}
-
-/// Each was counted as if it were a receipt, so that nothing ever acknowledged the packet.
-#[test]
-fn a_packet_of_more_frames_than_there_may_be_receipts_is_taken() {
-    let (a, mut b) = connected();
-    let packet = hostile(&a, &b, 1_000, vec![Frame::Ping; MAX_EVENTS + 1]);
-    b.receive(a.address, packet, now(1));
-    let dropped = b.endpoint.stats().dropped;
-    assert_eq!(dropped.get(&DropReason::Overflow), None, "{dropped:?}");
 }
