@@ -249,6 +249,13 @@ fn a_caller_that_claims_a_saved_name_is_an_event_that_says_so_and_waits_too() {
     assert_eq!(caller["claims"], "alice");
     assert_eq!(caller.get("nickname"), None);
     stranger.told("has to accept you first; waiting");
+    // Sent away, it would not be there to be let in.
+    ask(
+        &mut listener,
+        &json!({ "cmd": "accept", "key": caller["key"], "name": "mallory" }),
+    );
+    assert_eq!(event(&mut listener, "secure")["peer"], "mallory");
+    stranger.told("secure: ");
 }
 
 #[test]
