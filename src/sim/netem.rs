@@ -1,7 +1,7 @@
 //! One direction of a link: rate, delay and every way in which a real one mistreats datagrams.
 //!
 //! ```text
-//! send ─▶ MTU ─▶ loss ─▶ drop-tail queue at the rate ─▶ delay + jitter ─▶ damage ─▶ arrivals
+//! send ─▶ MTU ─▶ loss ─▶ drop-tail queue (or policer) at the rate ─▶ delay + jitter ─▶ damage ─▶ arrivals
 //!                                                        └ held back (reordering), twice (duplication)
 //! ```
 
@@ -21,6 +21,9 @@ pub struct LinkConfig {
     pub rate_bps: Option<u64>,
     /// What may wait for the rate before the tail is dropped, in bytes with headers.
     pub queue_bytes: usize,
+    /// What would have to wait leaves at once, and what would find the queue full is dropped as ever: a policer,
+    /// which has a bucket in the queue's place.
+    pub polices: bool,
     /// Time in flight of every datagram.
     pub delay: Duration,
     /// Added to the delay, uniformly from zero; does not reorder by itself.
@@ -59,6 +62,7 @@ impl Default for LinkConfig {
         Self {
             rate_bps: None,
             queue_bytes: usize::MAX,
+            polices: false,
             delay: Duration::ZERO,
             jitter: Duration::ZERO,
             loss_ppm: 0,
@@ -243,12 +247,15 @@ impl Link {
             return None;
         }
         let starts = self.queue.back().map_or(now, |(departs, _)| *departs);
-        let waits = starts.saturating_since(now);
-        self.stats.waited += waits;
-        self.stats.longest_wait = self.stats.longest_wait.max(waits);
         let departs = starts + self.serialise(len, rate_bps);
         self.queue.push_back((departs, len));
         self.queued_bytes += len;
+        if self.config.polices {
+            return Some(now);
+        }
+        let waits = starts.saturating_since(now);
+        self.stats.waited += waits;
+        self.stats.longest_wait = self.stats.longest_wait.max(waits);
         Some(departs)
     }
 

@@ -21,6 +21,11 @@ const TALLY_PACKETS: u64 = 200;
 const TALLY_FROM_PACKETS: u64 = 16;
 /// Packets without a queue after which those before them count half in what the path loses by itself.
 const OWN_LOSS_PACKETS: u64 = 1_000;
+/// What is lost beyond the path's own, in thousandths, where something drops what exceeds a rate.
+const POLICED: u64 = 300;
+/// Rounds until a rate above which all is dropped shows: one in which a probe still is answered, one in the middle of
+/// which the dropping began, and the next.
+const MOST_CUTS: u8 = 3;
 /// What is left of a bound when losses reduce it, in hundredths (§2.8, Beta).
 const BETA: u64 = 70;
 
@@ -43,6 +48,8 @@ pub(super) struct Bounds {
     pub(super) round_started: bool,
     /// Whether there is a queue, as of the last loss.
     queued: bool,
+    /// How often they were lowered to what was delivered since the last probe.
+    cuts: u8,
     /// Bytes delivered in all.
     pub(super) delivered: u64,
     tally: Tally,
@@ -56,8 +63,8 @@ struct Tally {
     /// Bytes delivered until it began, and lost since.
     delivered: u64,
     lost: u64,
-    /// Whether the last one came to more than the limit.
-    heavy: bool,
+    /// What the last one came to, in thousandths.
+    rate: u64,
     /// With less in flight a queue is not seen, and chance is not asked.
     few: u64,
 }
@@ -68,13 +75,13 @@ impl Tally {
         let sent = delivered.saturating_sub(self.delivered);
         let sent = sent.saturating_add(self.lost);
         if sent >= TALLY_PACKETS.saturating_mul(datagram) {
-            self.heavy = self.lost > percent(sent, LOSS_LIMIT_UNQUEUED_PERCENT);
+            self.rate = scaled(self.lost, 1_000, sent);
             (self.delivered, self.lost) = (delivered, 0);
         }
     }
 
     const fn may_be_chance(&self, in_flight: u64) -> bool {
-        in_flight >= self.few && !self.heavy
+        in_flight >= self.few && self.rate <= 10 * LOSS_LIMIT_UNQUEUED_PERCENT
     }
 }
 
@@ -85,6 +92,8 @@ struct OwnLoss {
     lost: u64,
     /// In thousandths; none before there are enough packets to tell.
     rate: u64,
+    /// The same when the last probe began.
+    before: Option<u64>,
 }
 
 impl OwnLoss {
@@ -92,7 +101,7 @@ impl OwnLoss {
         self.delivered = self.delivered.saturating_add(bytes);
         let sent = self.delivered.saturating_add(self.lost);
         if sent >= TALLY_PACKETS.saturating_mul(datagram) {
-            self.rate = scaled(self.lost, 1_000, sent).min(10 * LOSS_LIMIT_UNQUEUED_PERCENT);
+            self.rate = scaled(self.lost, 1_000, sent);
         }
         if sent >= OWN_LOSS_PACKETS.saturating_mul(datagram) {
             self.delivered /= 2;
@@ -138,6 +147,8 @@ impl Bounds {
     pub(super) const fn forget_short_term(&mut self) {
         self.bandwidth_lo = None;
         self.inflight_lo = None;
+        self.own.before = Some(self.own.rate);
+        self.cuts = 0;
     }
 
     /// §5.5.10.3, `BoundBWForModel`.
@@ -149,11 +160,26 @@ impl Bounds {
     /// `IsInflightTooHigh`): with a queue, more than the path loses by itself and the limit.
     pub(super) fn is_too_much(&self, lost: u64, in_flight: u64) -> bool {
         if self.queued {
-            let limit = 10 * LOSS_LIMIT_PERCENT + self.own.rate;
+            let own = self.own.rate.min(10 * LOSS_LIMIT_UNQUEUED_PERCENT);
+            let limit = 10 * LOSS_LIMIT_PERCENT + own;
             return lost > scaled(in_flight, limit, 1_000);
         }
         lost > percent(in_flight, LOSS_LIMIT_UNQUEUED_PERCENT)
             && !self.tally.may_be_chance(in_flight)
+    }
+
+    /// Whether far more is lost than the path lost by itself when the last probe began. Losses that set in like that are
+    /// no chance: something drops what exceeds a rate. If they are chance after all the next probe says so.
+    fn is_policed(&self) -> bool {
+        let before = self.own.before.filter(|_| self.cuts < MOST_CUTS);
+        before.is_some_and(|own| self.tally.rate > own.saturating_add(POLICED))
+    }
+
+    /// To what arrives of it: that is the rate above which it is dropped.
+    fn lower_to_delivered(&mut self, bandwidth: u64, inflight: u64) {
+        self.cuts += 1;
+        self.bandwidth_lo = Some(bandwidth.min(self.bandwidth_latest));
+        self.inflight_lo = Some(inflight.min(self.inflight_latest));
     }
 
     /// Once a round with losses (§5.5.10.3, `InitLowerBounds`, `LossLowerBounds`): from what they
@@ -168,14 +194,16 @@ impl Bbr {
     /// §5.5.10.3, `AdaptLowerBoundsFromCongestion`. Without a queue, sending ever less would not end
     /// the losses if they are the path's own: then the bounds fall once in a cycle.
     fn lower_bounds(&mut self) {
-        let (bandwidth, window) = (self.model.max_bandwidth(), self.window);
+        let most_bandwidth = self.model.max_bandwidth();
+        let bandwidth = self.bounds.bandwidth(most_bandwidth);
+        let inflight = self.bounds.inflight_lo.unwrap_or(self.window);
         if self.bounds.queued {
-            let bandwidth = self.bounds.bandwidth(bandwidth);
-            let inflight = self.bounds.inflight_lo.unwrap_or(window);
             self.bounds.lower(bandwidth, inflight);
+        } else if self.bounds.is_policed() {
+            self.bounds.lower_to_delivered(bandwidth, inflight);
         } else {
             let most = percent(self.model.bdp(), WINDOW_GAIN);
-            self.bounds.lower(bandwidth, most);
+            self.bounds.lower(most_bandwidth, most);
         }
     }
 
@@ -209,12 +237,17 @@ impl Bbr {
         }
     }
 
-    /// Whether a round trip shows a queue: longer than without by a part, and by two packets.
+    /// Whether a round trip shows a queue.
     pub(super) fn is_queued(&self, rtt: Duration) -> bool {
+        self.is_longer(rtt, QUEUED_PART)
+    }
+
+    /// Whether a round trip is longer than without a queue, by a part of that and by two packets.
+    pub(super) fn is_longer(&self, rtt: Duration, part: u32) -> bool {
         let Some(min_rtt) = self.model.min_rtt() else {
             return false;
         };
-        rtt > min_rtt + (min_rtt / QUEUED_PART).max(self.time_of(2 * self.datagram()))
+        rtt > min_rtt + (min_rtt / part).max(self.time_of(2 * self.datagram()))
     }
 
     /// §5.5.10.2, `HandleInflightTooHigh`.

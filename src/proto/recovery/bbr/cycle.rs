@@ -42,8 +42,8 @@ pub(super) struct Cycle {
     pub(super) too_high: bool,
     /// Whether the last probe ended early, for fear of that.
     careful: bool,
-    began: Instant,
-    wait: Duration,
+    pub(super) began: Instant,
+    pub(super) wait: Duration,
     /// Rounds since the last probe.
     rounds: u64,
     /// How the long-term bound on flight rises while it is the limit.
@@ -83,15 +83,27 @@ impl Cycle {
 impl Bbr {
     /// §5.3.3.9, `StartProbeBW_DOWN`.
     pub(super) fn start_down(&mut self, delivered: u64, now: Instant) {
-        self.bounds.forget_round();
-        self.cycle.acked_per_packet = u64::MAX;
         let mut rng = self.draw();
         self.cycle.rounds = rng.below(2) as u64;
         self.cycle.wait = PROBE_EVERY + rng.up_to(PROBE_JITTER);
         self.cycle.began = now;
+        self.end_probe(delivered);
+        self.phase = Phase::Down;
+    }
+
+    /// Goes on as before ProbeRtt, which measures as a probe does but finds no bandwidth: what is counted until the
+    /// next probe goes on. The draft counts anew (§5.3.4.4); where a queue stands, it would look for the round trip
+    /// sooner than for bandwidth each time.
+    pub(super) fn start_cruise(&mut self, delivered: u64) {
+        self.end_probe(delivered);
+        self.phase = Phase::Cruise;
+    }
+
+    fn end_probe(&mut self, delivered: u64) {
+        self.bounds.forget_round();
+        self.cycle.acked_per_packet = u64::MAX;
         self.cycle.stop();
         self.model.rounds.restart(delivered);
-        self.phase = Phase::Down;
     }
 
     fn start_refill(&mut self, sample: &Sample) {
@@ -185,7 +197,9 @@ impl Bbr {
         }
         if self.cycle.feedback == Feedback::Stopping && started {
             self.cycle.is_probe_sample = false;
-            self.cycle.feedback = Feedback::None;
+            if !sample.sent.app_limited {
+                self.cycle.feedback = Feedback::None;
+            }
             if self.phase.is_in_cycle() {
                 if !sample.sent.app_limited {
                     self.model.end_cycle();

@@ -102,7 +102,7 @@ pub(super) struct Model {
     pub(super) rounds: Rounds,
     pub(super) aggregation: Aggregation,
     /// The highest rate of this cycle and of the one before (§5.5.3).
-    max_bandwidth: [u64; 2],
+    pub(super) max_bandwidth: [u64; 2],
     /// The highest rate of all cycles.
     most_bandwidth: u64,
     min_rtt: Option<Duration>,

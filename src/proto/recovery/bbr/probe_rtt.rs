@@ -80,8 +80,7 @@ impl Bbr {
         self.window = self.window.max(self.saved_window);
         self.bounds.forget_short_term();
         if self.full_pipe.reached {
-            self.start_down(self.bounds.delivered, now);
-            self.phase = Phase::Cruise;
+            self.start_cruise(self.bounds.delivered);
         } else {
             self.phase = Phase::Startup;
         }

@@ -10,6 +10,8 @@ const FLAT_ROUNDS: u32 = 3;
 /// As many while even the fastest packet of a round meets a queue: then the bottleneck worked without a pause, and
 /// nothing but the path has kept the rate from growing.
 const QUEUED_FLAT_ROUNDS: u32 = 1;
+/// A queue of this part of the round trip is one for that: less may be a round trip that varies, whose rate varies too.
+pub(super) const STANDING_PART: u32 = 2;
 /// What counts as growth, in hundredths.
 const GROWTH: u64 = 125;
 /// Lost packets in a round that end Startup (§5.3.1.3).

@@ -245,6 +245,28 @@ fn a_round_trip_that_grows_is_looked_at_with_little_in_flight() {
     assert!(flow.bbr.model.min_rtt().unwrap() >= RTT * 3 / 2);
 }
 
+#[test]
+fn the_time_to_the_next_probe_goes_on_over_a_look_at_the_round_trip() {
+    let mut flow = Flow::under_way();
+    flow.rtt = RTT * 3 / 2;
+    flow.run_until(Phase::ProbeRtt);
+    let (began, wait) = (flow.bbr.cycle.began, flow.bbr.cycle.wait);
+    flow.run_until(Phase::Cruise);
+    assert_eq!((flow.bbr.cycle.began, flow.bbr.cycle.wait), (began, wait));
+}
+
+#[test]
+fn a_look_at_the_round_trip_ends_the_measuring_once_there_is_enough_to_send() {
+    let mut flow = Flow::under_way();
+    flow.rtt = RTT * 3 / 2;
+    flow.run_until(Phase::ProbeRtt);
+    let measured = flow.bbr.model.max_bandwidth;
+    flow.run_until(Phase::Cruise);
+    flow.run(400);
+    assert_eq!(flow.bbr.phase, Phase::Cruise);
+    assert_eq!(flow.bbr.model.max_bandwidth[1], measured[0]);
+}
+
 impl Flow {
     /// On a path that holds three packets.
     fn short() -> Self {

@@ -5,3 +5,4 @@ mod bulk;
 mod dumbbell;
 mod report;
 mod talk;
+mod unsteady;

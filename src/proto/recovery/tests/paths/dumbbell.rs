@@ -40,6 +40,8 @@ pub(super) struct Path {
     pub(super) loss: usize,
     /// Hundredths of the bandwidth-delay product that the queue holds.
     pub(super) queue: u64,
+    /// Whether packets that have room in the queue leave at once: a policer.
+    pub(super) polices: bool,
     /// Whether packets get lost behind the bottleneck instead of before it.
     pub(super) behind: bool,
     /// Acknowledgements come later by up to so much, in the order in which they left.
@@ -57,6 +59,7 @@ impl Path {
             rtt: Duration::from_millis(rtt_ms),
             loss,
             queue: 100,
+            polices: false,
             behind: false,
             jitter: Duration::ZERO,
             seed: 1,
@@ -208,7 +211,12 @@ impl<F: Flow> Dumbbell<F> {
         if unlucky {
             return;
         }
-        let arrival = self.busy_until + self.path.rtt / 2;
+        let leaves = if self.path.polices {
+            self.now
+        } else {
+            self.busy_until
+        };
+        let arrival = leaves + self.path.rtt / 2;
         let flying = Flying {
             flow,
             to: End::Far,
