@@ -14,6 +14,7 @@ mod quic;
 mod runs;
 mod tables;
 mod talk;
+mod unsteady;
 
 use options::Options;
 use runs::Results;

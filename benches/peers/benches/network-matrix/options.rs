@@ -11,7 +11,7 @@ use crate::talk::Kind;
 pub const HELP: &str = "\
 network-matrix [options] [contestant ...] [section ...]
   contestants: ours-bbr ours-newreno quinn-newreno quinn-cubic quinn-bbr
-  sections:    transfer first share
+  sections:    transfer first share unsteady
   --small            a few short runs, that everything still works
   --rate MBIT,...    2,20,100
   --rtt MS,...       10,50,300
@@ -35,13 +35,16 @@ pub enum Section {
     First,
     /// A file beside a NewReno flow's.
     Share,
+    /// Lines beside a file where the path changes.
+    Unsteady,
 }
 
 impl Section {
-    const ALL: [(Self, &'static str); 3] = [
+    const ALL: [(Self, &'static str); 4] = [
         (Self::Transfer, "transfer"),
         (Self::First, "first"),
         (Self::Share, "share"),
+        (Self::Unsteady, "unsteady"),
     ];
 }
 

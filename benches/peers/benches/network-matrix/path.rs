@@ -28,7 +28,7 @@ pub struct Path {
 
 impl Path {
     /// Bandwidth-delay product, in bytes.
-    const fn bdp(self) -> u64 {
+    pub const fn bdp(self) -> u64 {
         self.mbit * self.rtt_ms * 125
     }
 
@@ -47,7 +47,7 @@ impl Path {
 
     /// There, with a queue of a bandwidth-delay product, at least two full datagrams, beside the one that is
     /// just leaving; and back.
-    fn links(self) -> [LinkConfig; 2] {
+    pub fn links(self) -> [LinkConfig; 2] {
         let back = LinkConfig {
             loss_ppm: self.loss_ppm,
             ..LinkConfig::delay(self.rtt() / 2)
@@ -102,7 +102,11 @@ pub struct Dumbbell<F> {
 impl<F: Flow> Dumbbell<F> {
     /// `seed` decides which datagrams are lost.
     pub fn new(path: Path, seed: u64, flows: Vec<F>) -> Self {
-        let [there, back] = path.links();
+        Self::over(path.links(), seed, flows)
+    }
+
+    /// Over links there and back.
+    pub fn over([there, back]: [LinkConfig; 2], seed: u64, flows: Vec<F>) -> Self {
         Self {
             flows,
             now: Instant::ZERO,
@@ -113,6 +117,11 @@ impl<F: Flow> Dumbbell<F> {
             launched: 0,
             out: Vec::new(),
         }
+    }
+
+    /// The direction with the bottleneck is another from now on.
+    pub fn set_there(&mut self, there: LinkConfig) {
+        self.there.set_config(there);
     }
 
     /// Of the direction with the bottleneck.

@@ -8,15 +8,18 @@ use securechat::time::Instant;
 use crate::options::{Options, Section};
 use crate::path::{Dumbbell, Path};
 use crate::talk::{Kind, Load, Talk};
+use crate::unsteady::{Twist, Unsteady, unsteady};
 
 /// When the first line is said beside a file: slow start is over, or nearly.
-const FIRST_LINE: Duration = Duration::from_secs(3);
+pub const FIRST_LINE: Duration = Duration::from_secs(3);
 /// The second of two flows begins so much later.
 const LATER: Duration = Duration::from_secs(2);
 /// Whatever leaves before belongs to the first flight.
 const FLIGHT: Duration = Duration::from_millis(1);
 /// A first line that takes longer counts as that.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Million bits a second of which a fifth is enough for a conversation.
+const LEAST_TO_FALL: u64 = 5;
 
 /// A file and lines beside it, over all seeds.
 #[derive(Clone, Debug)]
@@ -54,6 +57,7 @@ pub struct Results {
     pub transfers: Vec<Transfer>,
     pub firsts: Vec<First>,
     pub shares: Vec<Share>,
+    pub unsteady: Vec<Unsteady>,
 }
 
 impl Results {
@@ -62,6 +66,7 @@ impl Results {
             transfers: transfers(options),
             firsts: firsts(options),
             shares: shares(options),
+            unsteady: unsteadies(options),
         }
     }
 }
@@ -219,6 +224,25 @@ fn share(kind: Kind, path: Path, seed: u64, later: bool, options: &Options) -> f
     net.run(Instant::ZERO + options.share_length, |_| false);
     let [ours, theirs] = [0, 1].map(|flow| net.flows[flow].moved() as f64);
     ours / (ours + theirs)
+}
+
+fn unsteadies(options: &Options) -> Vec<Unsteady> {
+    if !options.has(Section::Unsteady) {
+        return Vec::new();
+    }
+    let mut paths = options.paths(&[0]);
+    paths.retain(|path| path.mbit >= LEAST_TO_FALL);
+    let cells: Vec<((Kind, Path), Twist)> = Twist::ALL
+        .into_iter()
+        .flat_map(|twist| {
+            cells(&options.kinds, &paths)
+                .into_iter()
+                .map(move |cell| (cell, twist))
+        })
+        .collect();
+    side_by_side(options.jobs, &cells, |((kind, path), twist)| {
+        unsteady(*kind, *path, *twist, options)
+    })
 }
 
 pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {

@@ -6,6 +6,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::runs::{First, Results, Share, Transfer, mean, percentile};
 use crate::talk::Kind;
+use crate::unsteady::{Twist, Unsteady};
 
 pub fn print(results: &Results, options: &Options) {
     for kind in &options.kinds {
@@ -15,6 +16,7 @@ pub fn print(results: &Results, options: &Options) {
         firsts(kind, &results.firsts, options);
     }
     shares(&results.shares, options);
+    unsteady(&results.unsteady, options);
 }
 
 fn transfers(kind: Kind, all: &[Transfer], options: &Options) {
@@ -122,6 +124,40 @@ fn shares(all: &[Share], options: &Options) {
         let cells: Vec<String> = row.map(|it| share_cell(&it.shares)).collect();
         println!("| {} | {} |", path_name(path), cells.join(" | "));
     }
+}
+
+fn unsteady(all: &[Unsteady], options: &Options) {
+    if all.is_empty() {
+        return;
+    }
+    println!(
+        "\n**Unsteady paths: goodput % before and after; a line afterwards, p50, p99, longest in ms; longest queue in ms**\n"
+    );
+    let names = options.kinds.iter().map(|kind| kind.name().to_owned());
+    head_of("path", names);
+    for twist in Twist::ALL {
+        for path in options.paths(&[0]) {
+            let row = all.iter().filter(|it| (it.path, it.twist) == (path, twist));
+            let cells: Vec<String> = row.map(unsteady_cell).collect();
+            if !cells.is_empty() {
+                println!(
+                    "| {}, {} | {} |",
+                    path_name(path),
+                    twist.name(),
+                    cells.join(" | ")
+                );
+            }
+        }
+    }
+}
+
+fn unsteady_cell(it: &Unsteady) -> String {
+    let [before, after] = it.goodput;
+    let longest = it.longest_queue.as_millis();
+    format!(
+        "{before:.1}, {after:.1}; {}; {longest}",
+        first_cell(&it.lines)
+    )
 }
 
 fn share_cell(shares: &[f64]) -> String {
