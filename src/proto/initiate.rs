@@ -393,7 +393,7 @@ impl Peer {
     }
 
     fn on_refused(&mut self, reason: Refusal, shared: &mut Shared) {
-        self.end(None, shared);
+        self.end_by_peer(None, shared);
         shared.event(Event::Refused {
             peer: self.id,
             reason,

@@ -335,6 +335,14 @@ impl KeySlots {
         expired
     }
 
+    /// Takes out those of one connection, which is the one that stands. Unconfirmed ones of another stay.
+    #[must_use]
+    pub(super) fn take_connection(&mut self, pair: Option<ConnectionPair>) -> Vec<Arc<Keypair>> {
+        let next = self.take_next(|held| Some(held.connection) == pair);
+        let in_use = self.current.take().into_iter().chain(self.previous.take());
+        in_use.chain(next).collect()
+    }
+
     /// Takes out everything.
     #[must_use]
     pub(super) fn take_all(&mut self) -> Vec<Arc<Keypair>> {

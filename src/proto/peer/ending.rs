@@ -1,11 +1,16 @@
 //! The end of a session.
 
+use std::sync::Arc;
+
 use tracing::info;
 
 use crate::id::ConnectionId;
 use crate::proto::event::{CloseReason, Event};
+use crate::proto::keypair::Keypair;
+use crate::proto::limits::GUEST_LIFE;
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::shared::Shared;
+use crate::proto::timer::Timer;
 use crate::time::Instant;
 use crate::wire::frame::{CloseCode, Frame};
 
@@ -37,18 +42,41 @@ impl Peer {
         reason: Option<CloseReason>,
         shared: &mut Shared,
     ) -> Fate {
+        let erased = self.keys.take_all();
+        self.connection_id = ConnectionId(shared.rng.u64());
+        self.end_without(&erased, reason, shared)
+    }
+
+    /// As [`Peer::end`], because the other side says so: what that does not speak of stays. It may have been held back
+    /// while its sender called anew, and so our name stays too, by which that call was answered or is about to be. Theirs
+    /// is another one.
+    pub(in crate::proto) fn end_by_peer(
+        &mut self,
+        reason: Option<CloseReason>,
+        shared: &mut Shared,
+    ) -> Fate {
+        let erased = self.keys.take_connection(self.pair);
+        self.end_without(&erased, reason, shared)
+    }
+
+    fn end_without(
+        &mut self,
+        erased: &[Arc<Keypair>],
+        reason: Option<CloseReason>,
+        shared: &mut Shared,
+    ) -> Fate {
         let existed = self.pair.take().is_some();
         if existed {
             info!(peer = %self.label, ?reason, "session ends");
         }
-        for keypair in self.keys.take_all() {
-            shared.keys.remove(&keypair);
+        for keypair in erased {
+            shared.keys.remove(keypair);
         }
         self.lose_verification(shared);
         self.stop_handshake(shared);
         self.forget_attempts(shared);
         shared.timers.stop_all(&mut self.armed, self.place);
-        self.connection_id = ConnectionId(shared.rng.u64());
+        self.arm_erase(shared);
         self.connection = None;
         self.introduction = None;
         self.stir(shared);
@@ -57,12 +85,17 @@ impl Peer {
         self.keepalive_due = false;
         self.highest = None;
         self.forget_unproved();
+        let answered = self.keys.iter().next().is_some();
         match (&mut self.standing, reason) {
-            (Standing::Guest { told, .. }, _) => {
+            (Standing::Guest { told, arrival }, _) => {
+                let until = arrival.since + GUEST_LIFE;
                 if core::mem::take(told) {
                     shared.event(Event::GuestGone { peer: self.id });
                 }
-                return Fate::Forget;
+                if !answered {
+                    return Fate::Forget;
+                }
+                self.arm(Timer::Guest, Some(until), shared);
             }
             (Standing::Newcomer(_), _) => return Fate::Forget,
             (Standing::Known, Some(reason)) if existed => {

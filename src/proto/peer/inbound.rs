@@ -214,7 +214,7 @@ impl Peer {
             CloseCode::Violation => CloseReason::TheySayViolation,
             CloseCode::Unsupported => CloseReason::Unsupported,
         };
-        self.end(Some(reason), shared)
+        self.end_by_peer(Some(reason), shared)
     }
 
     fn on_malformed(&mut self, error: DecodeError, shared: &mut Shared, now: Instant) -> Fate {

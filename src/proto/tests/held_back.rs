@@ -199,3 +199,141 @@ fn a_key_that_the_other_side_made_later_is_still_opened() {
     b.drain(now(190_000));
     assert_eq!(b.lines(), [b"young to me"]);
 }
+
+/// `b`, who is to be heard by `a` again, says goodbye, which is held back.
+fn held_back_goodbye(a: &Side, b: &mut Side, at: Instant) -> Vec<Vec<u8>> {
+    b.endpoint.close(a.id(), at);
+    let sent = b.drain(at);
+    assert_eq!(sent.len(), 1);
+    sent.into_iter().map(|(_, datagram)| datagram).collect()
+}
+
+/// What `from` has to send arrives at `to`, who has yet to make something of it.
+fn arrive(from: &mut Side, to: &mut Side, at: Instant) {
+    for (_, datagram) in from.drain(at) {
+        to.receive(from.address, datagram, at);
+    }
+}
+
+/// How often a connection began.
+fn established(side: &Side) -> usize {
+    let is = |event: &&Event| matches!(event, Event::Established { .. });
+    side.events.iter().filter(is).count()
+}
+
+/// Nothing is lost, and no timer fires: the caller does not wait until its own packets are missed.
+#[test]
+fn a_goodbye_that_was_held_back_leaves_what_a_new_call_was_answered_by() {
+    for (is_restarted, is_answered) in [(false, true), (false, false), (true, true), (true, false)]
+    {
+        let (mut a, mut b) = connected();
+        let goodbye = held_back_goodbye(&a, &mut b, now(1_000));
+        if is_restarted {
+            restart(&mut b, 2_000_000, now(1_000));
+            b.knows(&a, None);
+        }
+        b.endpoint.connect(a.id(), &[], now(1_001)).unwrap();
+        arrive(&mut b, &mut a, now(1_001));
+        // It comes while message 2 is on its way, or before it is made.
+        let answer = if is_answered {
+            a.drain(now(1_001))
+        } else {
+            Vec::new()
+        };
+        for datagram in goodbye {
+            a.receive(b.address, datagram, now(1_002));
+        }
+        for (_, datagram) in answer {
+            b.receive(a.address, datagram, now(1_002));
+        }
+        settle(&mut a, &mut b, now(1_002));
+        let name = format!("restarted {is_restarted}, answered {is_answered}");
+        assert!(
+            a.endpoint.status(b.id(), now(1_002)).unwrap().established,
+            "{name}"
+        );
+        let closed = |event: &Event| matches!(event, Event::Closed { .. });
+        assert!(a.events.iter().any(closed), "{name}");
+        assert_heard(&mut a, &mut b, now(1_003));
+        // A rekey goes on with that connection.
+        let begun = (established(&a), established(&b));
+        for at in [121_000, 122_000].map(now) {
+            a.endpoint.handle_timeout(at);
+            b.endpoint.handle_timeout(at);
+            b.say(a.id(), b"rekey", at);
+            settle(&mut a, &mut b, at);
+        }
+        assert!(
+            b.endpoint.status(a.id(), now(122_000)).unwrap().key_age < Some(Duration::from_secs(2))
+        );
+        assert_eq!((established(&a), established(&b)), begun, "{name}");
+    }
+}
+
+#[test]
+fn a_goodbye_leaves_nothing_of_its_own_connection() {
+    let (mut a, mut b) = connected();
+    let at = now(172_000);
+    b.say(a.id(), b"rekey", at);
+    // The answer to the rekey waits when the goodbye comes.
+    arrive(&mut b, &mut a, at);
+    a.drain(at);
+    assert_eq!(a.endpoint.stats().keypairs, 2);
+    for datagram in held_back_goodbye(&a, &mut b, at) {
+        a.receive(b.address, datagram, at);
+    }
+    a.drain(at);
+    let stats = a.endpoint.stats();
+    assert_eq!((stats.keypairs, stats.timers), (0, 0));
+}
+
+#[test]
+fn a_goodbye_of_a_guest_that_was_held_back_leaves_what_a_new_call_was_answered_by() {
+    let (mut a, mut b) = (Side::new(1, Trust::Ask), Side::new(2, Trust::Strict));
+    b.knows(&a, None);
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    let goodbye = held_back_goodbye(&a, &mut b, now(1_000));
+    b.endpoint.connect(a.id(), &[], now(1_001)).unwrap();
+    arrive(&mut b, &mut a, now(1_001));
+    let answer = a.drain(now(1_001));
+    a.events.clear();
+    for datagram in goodbye {
+        a.receive(b.address, datagram, now(1_002));
+    }
+    for (_, datagram) in answer {
+        b.receive(a.address, datagram, now(1_002));
+    }
+    settle(&mut a, &mut b, now(1_002));
+    let (gone, asked) = (Event::GuestGone { peer: b.id() }, &a.events);
+    assert_eq!(asked.first(), Some(&gone));
+    assert!(
+        matches!(asked.last(), Some(Event::Guest { .. })),
+        "{asked:?}"
+    );
+    a.endpoint.handle_timeout(now(300_000));
+    assert_eq!(a.endpoint.stats().peers, 0, "nobody decides in time");
+}
+
+#[test]
+fn a_refusal_that_was_held_back_leaves_what_a_call_was_answered_by() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    arrive(&mut a, &mut b, now(0));
+    let refusal = b.drain(now(0));
+    b.knows(&a, None);
+    b.endpoint.connect(a.id(), &[], now(10)).unwrap();
+    arrive(&mut b, &mut a, now(10));
+    let answer = a.drain(now(10));
+    for (_, datagram) in refusal {
+        a.receive(b.address, datagram, now(20));
+    }
+    a.drain(now(20));
+    for (_, datagram) in answer {
+        b.receive(a.address, datagram, now(20));
+    }
+    settle(&mut a, &mut b, now(20));
+    assert!(a.endpoint.status(b.id(), now(20)).unwrap().established);
+    assert_heard(&mut a, &mut b, now(21));
+}
