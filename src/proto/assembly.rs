@@ -60,6 +60,14 @@ impl<const HALF: usize, const VARIANTS: usize> Assembly<HALF, VARIANTS> {
 
     /// A combination that has not been handed out yet. `WHOLE` is twice `HALF`.
     pub(super) fn take<const WHOLE: usize>(&mut self) -> Option<Whole<WHOLE>> {
+        self.take_numbered().map(|(_, _, whole)| whole)
+    }
+
+    /// The same, behind the numbers of its first and of its second half: each counted among its kind, in the order
+    /// in which they were kept.
+    pub(super) fn take_numbered<const WHOLE: usize>(
+        &mut self,
+    ) -> Option<(usize, usize, Whole<WHOLE>)> {
         const { assert!(WHOLE == 2 * HALF) };
         let all = (0..self.first.len()).flat_map(|a| (0..self.second.len()).map(move |b| (a, b)));
         let pair = all
@@ -71,7 +79,7 @@ impl<const HALF: usize, const VARIANTS: usize> Assembly<HALF, VARIANTS> {
         let (head, tail) = whole.split_at_mut(HALF);
         head.copy_from_slice(&**first);
         tail.copy_from_slice(&**second);
-        Some(whole)
+        Some((pair.0, pair.1, whole))
     }
 
     /// All combinations that have not been handed out yet.

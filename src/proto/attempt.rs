@@ -10,6 +10,7 @@ use crate::crypto::{CookieKey, Initiator, MacKey, mac2};
 use crate::id::{ConnectionId, PeerId, SessionIndex};
 use crate::proto::assembly::Whole;
 use crate::proto::attempt::called::Called;
+pub(super) use crate::proto::attempt::called::Origin;
 use crate::proto::job::Initiated;
 use crate::proto::limits::{ATTEMPT_LIFE, INIT_SENDINGS, MAX_ATTEMPTS, SLOT_LIFE};
 use crate::time::Instant;
@@ -113,13 +114,13 @@ impl Attempt {
 
     /// The next message 2 to try, where it came from, and the Noise state to try it on. The state comes back by
     /// [`Attempt::restore`].
-    pub(super) fn take_message2(&mut self) -> Option<(Initiator, SocketAddr, Whole<MESSAGE2_LEN>)> {
+    pub(super) fn take_message2(&mut self) -> Option<(Initiator, Origin, Whole<MESSAGE2_LEN>)> {
         let initiator = self.initiator.take()?;
-        let Some((from, message2)) = self.called.take() else {
+        let Some((origin, message2)) = self.called.take() else {
             self.initiator = Some(initiator);
             return None;
         };
-        Some((initiator, from, message2))
+        Some((initiator, origin, message2))
     }
 
     /// Takes the Noise state back after a message 2 that was not true.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use crate::id::SessionIndex;
-use crate::proto::attempt::Attempt;
+use crate::proto::attempt::{Attempt, Origin};
 use crate::proto::event::{Event, Refusal};
 use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
@@ -29,8 +29,10 @@ use crate::time::Instant;
 use crate::wire::limits::INIT_LEN;
 use crate::wire::packet::{Cookie, Resp};
 
+/// Bytes of both parts of an INIT.
+const PARTS_LEN: usize = 2 * INIT_LEN;
 /// Bytes of an INIT that is sent, and sent again with a cookie.
-const CALL_LEN: usize = 4 * INIT_LEN;
+const CALL_LEN: usize = 2 * PARTS_LEN;
 
 /// A series of attempts.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +79,7 @@ impl Peer {
     }
 
     fn begin_series(&mut self, now: Instant) -> bool {
-        if self.retry.is_some() || !self.is_known() || self.destinations().is_empty() {
+        if self.retry.is_some() || !self.is_known() || self.destinations(CALL_LEN).is_empty() {
             return false;
         }
         if !self.may_be_called() {
@@ -169,7 +171,7 @@ impl Peer {
     /// Sends the newest attempt of the series that began at `since` once more; false if it is time for
     /// another.
     fn repeat(&mut self, since: Instant, shared: &mut Shared, now: Instant) -> bool {
-        let to = self.destinations();
+        let to = self.destinations(CALL_LEN);
         let newest = self.attempts.newest();
         let Some(attempt) = newest.filter(|it| it.started >= since) else {
             return false;
@@ -183,11 +185,11 @@ impl Peer {
         true
     }
 
-    /// Every address that the peer may have: where it was last, where that was last proved, then where
-    /// it should be.
-    fn destinations(&self) -> Vec<SocketAddr> {
+    /// Every address that the peer may have: where it was last, if `len` bytes may go there, where that was last
+    /// proved, then where it should be.
+    fn destinations(&self, len: usize) -> Vec<SocketAddr> {
         let mut destinations: Vec<SocketAddr> = Vec::new();
-        let path = self.path.iter().flat_map(|path| path.everywhere(CALL_LEN));
+        let path = self.path.iter().flat_map(|path| path.everywhere(len));
         for address in path.chain(self.addresses.iter().copied()) {
             if !destinations.contains(&address) && destinations.len() < MAX_ADDRESSES {
                 destinations.push(address);
@@ -213,7 +215,7 @@ impl Peer {
             return;
         };
         let mut attempt = Attempt::new(made, now);
-        for (to, datagram) in attempt.send(&self.destinations(), now) {
+        for (to, datagram) in attempt.send(&self.destinations(CALL_LEN), now) {
             self.call(to, datagram, shared);
         }
         if let Some(oldest) = self.attempts.add(attempt) {
@@ -237,12 +239,15 @@ impl Peer {
         cookie: &Cookie<'_>,
         shared: &mut Shared,
     ) -> Ruling {
+        // What was left for it when the attempt was sent may be used up.
+        let has_room = self.destinations(PARTS_LEN).contains(&from);
         let id = self.id;
         let answer = self
             .attempts
             .find(index)
             .and_then(|attempt| attempt.on_cookie(&id, from, cookie));
         match answer {
+            Some(_) if !has_room => shared.rule_out(DropReason::RateLimited),
             Some([first, second]) => {
                 debug!(peer = %self.label, "proves our address by a cookie");
                 self.call(from, first, shared);
@@ -275,7 +280,7 @@ impl Peer {
     /// Has message 2 read, if there are halves that make a new one.
     fn try_message2(&mut self, index: SessionIndex, shared: &mut Shared) -> bool {
         let taken = self.attempts.find(index).and_then(Attempt::take_message2);
-        let Some((initiator, from, message2)) = taken else {
+        let Some((initiator, origin, message2)) = taken else {
             return false;
         };
         shared.own_job(Work::Finish(Finish {
@@ -283,7 +288,7 @@ impl Peer {
             index,
             initiator,
             message2,
-            from,
+            origin,
         }));
         true
     }
@@ -318,7 +323,7 @@ impl Peer {
             index,
             mut initiator,
             completed,
-            from,
+            origin,
             ..
         } = done;
         let attempt = self.attempts.find(index)?;
@@ -366,7 +371,7 @@ impl Peer {
                 if let Some(product) = initiator.take_product() {
                     shared.local.remember(product);
                 }
-                self.on_welcome(&keypair, payload.welcome, from, shared, now);
+                self.on_welcome(&keypair, payload.welcome, origin, shared, now);
             }
         }
         Some(Ok(payload.welcome))
@@ -376,12 +381,12 @@ impl Peer {
         &mut self,
         keypair: &Arc<Keypair>,
         welcome: Welcome,
-        from: SocketAddr,
+        origin: Origin,
         shared: &mut Shared,
         now: Instant,
     ) {
         shared.keys.insert(keypair);
-        self.on_answered(keypair, from, shared, now);
+        self.on_answered(keypair, origin, shared, now);
         let known = welcome == Welcome::Known;
         if self.is_new_connection(keypair) {
             self.set_accepted(known);

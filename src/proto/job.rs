@@ -2,7 +2,6 @@
 //! core's lock, and the outcome handed back. Every outcome is checked again against the core's state,
 //! which may have changed meanwhile.
 
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
@@ -12,6 +11,7 @@ use crate::crypto::{
     accept, initiate,
 };
 use crate::id::{ConnectionId, PeerId, SessionIndex};
+use crate::proto::attempt::Origin;
 use crate::proto::payload::{InitPayload, RespPayload, prologue};
 use crate::proto::reassembly::{Ephemeral, SlotKey};
 use crate::wire::limits::{MAC_LEN, MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
@@ -89,7 +89,7 @@ pub(super) struct Finish {
     pub(super) index: SessionIndex,
     pub(super) initiator: Initiator,
     pub(super) message2: Box<[u8; MESSAGE2_LEN]>,
-    pub(super) from: SocketAddr,
+    pub(super) origin: Origin,
 }
 
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub(super) struct Finished {
     pub(super) index: SessionIndex,
     pub(super) initiator: Initiator,
     pub(super) completed: Option<Completed>,
-    pub(super) from: SocketAddr,
+    pub(super) origin: Origin,
 }
 
 /// Reads message 1, which tells who sent it.
@@ -212,7 +212,7 @@ impl Finish {
             index,
             mut initiator,
             message2,
-            from,
+            origin,
         } = self;
         let mut keys = None;
         let completed = match &sink {
@@ -235,7 +235,7 @@ impl Finish {
             index,
             initiator,
             completed,
-            from,
+            origin,
         }
     }
 }

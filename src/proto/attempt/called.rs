@@ -6,42 +6,71 @@ use core::net::SocketAddr;
 
 use crate::proto::assembly::{Assembly, Whole};
 use crate::proto::limits::{MAX_ADDRESSES, MAX_RESP_VARIANTS};
-use crate::wire::limits::{MESSAGE2_LEN, RESP_HALF_LEN};
-use crate::wire::packet::Resp;
+use crate::wire::limits::{MESSAGE2_LEN, RESP_HALF_LEN, RESP_LEN};
+use crate::wire::packet::{Part, Resp};
+
+/// Where a message 2 came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proto) struct Origin {
+    /// Where the later of its halves came from.
+    pub(in crate::proto) address: SocketAddr,
+    /// How many bytes of it came from there.
+    pub(in crate::proto) received: usize,
+}
 
 /// The addresses that were called, the first [`MAX_ADDRESSES`], and what came from all others.
 #[derive(Debug, Default)]
 pub(super) struct Called {
     addresses: Vec<Address>,
-    elsewhere: Option<Answers>,
+    elsewhere: Answers,
 }
 
 #[derive(Debug)]
 struct Address {
+    address: SocketAddr,
     answers: Answers,
     /// Whether a cookie from here is answered once more.
     wants_cookie: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Answers {
-    /// Elsewhere: where the last half came from that was not there yet.
-    from: SocketAddr,
     halves: Assembly<RESP_HALF_LEN, MAX_RESP_VARIANTS>,
+    /// Where each half came from when it was new, in the order in which they came.
+    sources: Vec<(Part, SocketAddr)>,
 }
 
 impl Answers {
-    fn new(from: SocketAddr) -> Self {
-        Self {
-            from,
-            halves: Assembly::default(),
+    fn add(&mut self, from: SocketAddr, resp: &Resp<'_>) {
+        let is_new = !self.halves.holds(resp.part, resp.body);
+        if is_new && self.halves.add(resp.part, resp.body) {
+            self.sources.push((resp.part, from));
         }
+    }
+
+    fn take(&mut self) -> Option<(Origin, Whole<MESSAGE2_LEN>)> {
+        let (first, second, whole) = self.halves.take_numbered()?;
+        let sources = [
+            self.source(Part::First, first)?,
+            self.source(Part::Second, second)?,
+        ];
+        let (_, address) = sources.into_iter().max()?;
+        let from_there = sources.iter().filter(|(_, from)| *from == address).count();
+        let received = from_there * RESP_LEN;
+        Some((Origin { address, received }, whole))
+    }
+
+    /// Where a half came from, behind its place among all.
+    fn source(&self, part: Part, number: usize) -> Option<(usize, SocketAddr)> {
+        let all = self.sources.iter().enumerate();
+        let mut of_part = all.filter(|(_, (its, _))| *its == part);
+        of_part.nth(number).map(|(place, (_, from))| (place, *from))
     }
 
     /// Somebody has filled it with false halves: the answer to the next sending finds room again.
     fn empty_if_full(&mut self) {
         if self.halves.is_full() {
-            self.halves = Assembly::default();
+            *self = Self::default();
         }
     }
 }
@@ -52,29 +81,28 @@ impl Called {
         for address in to {
             if self.find(*address).is_none() && self.addresses.len() < MAX_ADDRESSES {
                 self.addresses.push(Address {
-                    answers: Answers::new(*address),
+                    address: *address,
+                    answers: Answers::default(),
                     wants_cookie: true,
                 });
             }
         }
         for address in &mut self.addresses {
-            address.wants_cookie = to.contains(&address.answers.from);
+            address.wants_cookie = to.contains(&address.address);
             address.answers.empty_if_full();
         }
-        if let Some(elsewhere) = &mut self.elsewhere {
-            elsewhere.empty_if_full();
-        }
+        self.elsewhere.empty_if_full();
     }
 
     fn find(&mut self, address: SocketAddr) -> Option<&mut Address> {
         let mut addresses = self.addresses.iter_mut();
-        addresses.find(|it| it.answers.from == address)
+        addresses.find(|it| it.address == address)
     }
 
     /// The address, if one was called and no other.
     pub(super) fn only(&self) -> Option<SocketAddr> {
         match self.addresses.as_slice() {
-            [only] => Some(only.answers.from),
+            [only] => Some(only.address),
             _ => None,
         }
     }
@@ -82,7 +110,7 @@ impl Called {
     /// Whether a cookie from here is to be answered: the last sending went here, and no other cookie was answered since.
     pub(super) fn wants_cookie(&self, from: SocketAddr) -> bool {
         let mut addresses = self.addresses.iter();
-        addresses.any(|it| it.answers.from == from && it.wants_cookie)
+        addresses.any(|it| it.address == from && it.wants_cookie)
     }
 
     /// A cookie from here is being answered.
@@ -94,21 +122,17 @@ impl Called {
 
     /// Keeps a half of message 2, if there is room where it came from.
     pub(super) fn add(&mut self, from: SocketAddr, resp: &Resp<'_>) {
-        if let Some(address) = self.find(from) {
-            address.answers.halves.add(resp.part, resp.body);
-            return;
-        }
-        let answers = self.elsewhere.get_or_insert_with(|| Answers::new(from));
-        if !answers.halves.holds(resp.part, resp.body) && answers.halves.add(resp.part, resp.body) {
-            answers.from = from;
+        match self.find(from) {
+            Some(address) => address.answers.add(from, resp),
+            None => self.elsewhere.add(from, resp),
         }
     }
 
     /// The next message 2 to try, and where it came from.
-    pub(super) fn take(&mut self) -> Option<(SocketAddr, Whole<MESSAGE2_LEN>)> {
+    pub(super) fn take(&mut self) -> Option<(Origin, Whole<MESSAGE2_LEN>)> {
         let called = self.addresses.iter_mut().map(|it| &mut it.answers);
-        let mut all = called.chain(&mut self.elsewhere);
-        all.find_map(|answers| Some((answers.from, answers.halves.take()?)))
+        let mut all = called.chain([&mut self.elsewhere]);
+        all.find_map(Answers::take)
     }
 }
 

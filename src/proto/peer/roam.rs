@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use tracing::{debug, info, trace};
 
+use crate::proto::attempt::Origin;
 use crate::proto::event::Event;
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::{Keypair, Slot};
@@ -22,7 +23,7 @@ use crate::proto::timer::Timer;
 use crate::proto::transmit::Transmit;
 use crate::time::Instant;
 use crate::wire::frame::Frame;
-use crate::wire::limits::{DATA_HEADER_LEN, RESP_LEN, TAG_LEN};
+use crate::wire::limits::{DATA_HEADER_LEN, TAG_LEN};
 
 /// Bytes of DATA around the plaintext.
 const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
@@ -35,15 +36,16 @@ impl Peer {
 
     // --- in -----------------------------------------------------------------------------------
 
-    /// A RESP from `from` completed our handshake.
+    /// A message 2 completed our handshake. Its halves may have come from two addresses: the path is where the later
+    /// one came from, which has paid for that one only.
     pub(in crate::proto) fn on_answered(
         &mut self,
         keypair: &Keypair,
-        from: SocketAddr,
+        origin: Origin,
         shared: &mut Shared,
         now: Instant,
     ) {
-        let (len, pto) = (2 * RESP_LEN, self.path_pto());
+        let (from, len, pto) = (origin.address, origin.received, self.path_pto());
         if keypair.proves.is_none() && self.is_new_connection(keypair) {
             self.path = Some(PathState::unproved(from, len, pto, now));
             return self.on_path_change(None, shared, now);

@@ -1,6 +1,8 @@
 //! Handshakes and the addresses that they prove.
 
 use super::*;
+use crate::crypto::CookieKey;
+use crate::wire::packet::{Cookie, Init, Packet};
 
 #[test]
 fn a_confirmation_raced_from_elsewhere_proves_only_where_resp_went() {
@@ -128,6 +130,115 @@ fn an_address_that_was_never_called_gets_three_times_its_answer_calls_and_all() 
         sent.iter()
             .any(|(to, datagram)| *to == b.address && datagram[0] == 1)
     );
+}
+
+/// `a` has called `b` at two addresses; the halves of the answer.
+fn answer_to_two(a: &mut Side, b: &mut Side) -> Vec<Vec<u8>> {
+    a.endpoint.connect(b.id(), &[elsewhere()], now(0)).unwrap();
+    let sent = a.drain(now(0));
+    deliver(sent, a.address, b, now(0));
+    let resp: Vec<Vec<u8>> = b.drain(now(0)).into_iter().map(|(_, it)| it).collect();
+    assert_eq!(resp.len(), 2);
+    resp
+}
+
+#[test]
+fn an_address_that_half_of_an_answer_came_from_gets_three_times_that_half() {
+    let [third, fourth] = [3, 4].map(|it| SocketAddr::from(([203, 0, 113, it], 3)));
+    for later in [0, 1] {
+        let (mut a, mut b) = acquainted();
+        let mut resp = answer_to_two(&mut a, &mut b);
+        let half = resp.remove(later);
+        a.receive(third, resp.remove(0), now(0));
+        a.receive(fourth, half, now(0));
+        say_much(&mut a, &b, 20, now(0));
+        let mut sent = Vec::new();
+        for tenth in 0..600 {
+            let at = now(tenth * 100);
+            a.endpoint.handle_timeout(at);
+            sent.extend(a.drain(at));
+        }
+        assert_eq!(bytes_to(third, &sent), 0);
+        let bytes = bytes_to(fourth, &sent);
+        assert!((1..=AMPLIFICATION * 608).contains(&bytes), "{bytes}");
+    }
+}
+
+#[test]
+fn an_answer_whose_halves_came_from_two_addresses_is_one() {
+    let (mut a, mut b) = acquainted();
+    for half in answer_to_two(&mut a, &mut b) {
+        b.address.set_port(b.address.port() + 1);
+        a.receive(b.address, half, now(0));
+    }
+    say_much(&mut a, &b, 100, now(0));
+    pass(&mut a, &mut b, now(0), now(5_000));
+    assert_eq!(b.lines().len(), 100);
+}
+
+/// A cookie that `a` cannot tell from a true one: whoever knows the peer's key and has seen its call can make it.
+fn cookie_for(call: &[u8], of: &Side) -> Vec<u8> {
+    let Ok(Packet::Init(Init { sender, mac1, .. })) = Packet::parse(call) else {
+        panic!("no INIT")
+    };
+    let nonce = &[7; 24];
+    let sealed = &CookieKey::for_responder(&of.id()).seal(nonce, &[7; 16], mac1);
+    let receiver = sender;
+    Cookie {
+        receiver,
+        nonce,
+        sealed,
+    }
+    .encode()
+}
+
+/// What was left for the cookie when the call went out is used up before it comes.
+#[test]
+fn a_cookie_from_an_unproved_address_gets_no_more_than_three_times_what_came_from_there() {
+    for (lines, is_answered) in [(0, true), (20, false)] {
+        let (mut a, mut b) = acquainted();
+        let third = SocketAddr::from(([203, 0, 113, 3], 3));
+        let resp = answer_to_two(&mut a, &mut b);
+        let mut received = 0;
+        let mut from_third = |a: &mut Side, datagram: Vec<u8>, at| {
+            received += datagram.len();
+            a.receive(third, datagram, at);
+        };
+        resp.into_iter()
+            .for_each(|half| from_third(&mut a, half, now(0)));
+        // B gets what it needs to speak, and no challenge, which goes first. It speaks from there.
+        let mut sent = a.drain(now(0));
+        let (_, last) = sent.last().cloned().unwrap();
+        b.receive(a.address, last, now(0));
+        say_much(&mut b, &a, 3, now(0));
+        for (_, datagram) in b.drain(now(0)) {
+            from_third(&mut a, datagram, now(0));
+        }
+        say(&mut a, &b, b"?", now(0));
+        let mut call = None;
+        for tenth in 0..80 {
+            let at = now(tenth * 100);
+            a.endpoint.handle_timeout(at);
+            let now_sent = a.drain(at);
+            call = now_sent
+                .iter()
+                .find(|(to, it)| *to == third && it[0] == 1)
+                .cloned();
+            sent.extend(now_sent);
+            if call.is_some() {
+                break;
+            }
+        }
+        let (_, call) = call.expect("it is called where it was heard");
+        say_much(&mut a, &b, lines, now(8_000));
+        sent.extend(a.drain(now(8_000)));
+        a.receive(third, cookie_for(&call, &b), now(8_000));
+        let again = a.drain(now(8_000));
+        assert_eq!(bytes_to(third, &again) == 1_400, is_answered);
+        sent.extend(again);
+        let bytes = bytes_to(third, &sent);
+        assert!(bytes <= AMPLIFICATION * received, "{bytes} of {received}");
+    }
 }
 
 /// A rekey that `a` starts at 121 s, up to the INIT that leaves.
