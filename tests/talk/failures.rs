@@ -58,6 +58,34 @@ fn a_host_that_does_not_exist_is_not_found() {
     assert!(ended.transcript.contains(title), "{}", ended.transcript);
 }
 
+/// A machine that wakes up has no name server yet.
+#[cfg(unix)]
+#[test]
+fn with_retry_a_host_that_is_not_found_is_looked_up_again() {
+    let (alice, _bob) = Home::friends();
+    let call = ["connect", "bob", "no-such-host.invalid:7419", "--retry"];
+    let mut caller = alice.start(&call);
+    let told = caller.told("cannot find the host no-such-host.invalid (");
+    assert!(told.contains("looked up again"), "{told}");
+    caller.signal(rustix::process::Signal::TERM);
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(143), "{}", ended.transcript);
+}
+
+#[test]
+fn a_message_waits_for_a_host_that_is_not_found_as_long_as_for_one_that_does_not_answer() {
+    let (alice, _bob) = Home::friends();
+    let host = ["--address", "no-such-host.invalid:7419", "--wait", "2s"];
+    let begun = std::time::Instant::now();
+    let ended = alice.attempt(&[&["send", "bob", "hello"], &host[..]].concat());
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    ended.failed(3, "SC13");
+    let told = &ended.transcript;
+    let words = "cannot find the host no-such-host.invalid (";
+    assert_eq!(told.matches(words).count(), 1, "{told}");
+    assert!(told.contains("1 message is kept"), "{told}");
+}
+
 #[test]
 fn a_second_program_on_one_identity_is_told_of_the_first_and_commands_work_on() {
     let (alice, bob) = Home::friends();

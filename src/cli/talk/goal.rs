@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cli::talk::aim::Aim;
+use crate::cli::talk::lookups::{LookUp, LookUps};
 use crate::cli::{Error, ExitCode, Obstacle, Peer};
 use crate::id::PeerId;
 use crate::net::{IcmpError, IcmpKind, ResolveError};
@@ -32,7 +33,7 @@ pub(super) enum Goal {
         once: Option<Option<PeerId>>,
     },
     /// Reach one peer.
-    Reach(Reach),
+    Reach(Box<Reach>),
 }
 
 /// The way to one peer.
@@ -51,6 +52,7 @@ pub(super) struct Reach {
     pub(super) save_as: Option<String>,
     /// What `--retry` has to remember.
     pub(super) again: Again,
+    pub(super) look_ups: LookUps,
 }
 
 /// Calling again after a session ended.
@@ -98,6 +100,17 @@ pub(super) enum Stage {
     Rests,
 }
 
+/// What follows from what a look-up came to.
+#[derive(Debug)]
+pub(super) enum Resolved {
+    /// Nothing.
+    Nothing,
+    /// Whom to connect to, and where.
+    Call(PeerId, Vec<SocketAddr>),
+    /// There is no address, which should be said; it is looked up again.
+    Later(Safe),
+}
+
 /// What follows from the end of a session.
 #[derive(Debug)]
 pub(super) enum Progress {
@@ -122,6 +135,7 @@ impl Goal {
             && reach.peer == *peer
         {
             reach.state = Stage::Waiting;
+            reach.look_ups.rest();
         }
     }
 
@@ -141,6 +155,7 @@ impl Goal {
             Self::Reach(reach) if reach.peer == *peer => {
                 reach.state = Stage::Stands;
                 reach.again.on_established(now);
+                reach.look_ups.rest();
                 reach
                     .save_as
                     .take()
@@ -175,27 +190,57 @@ impl Goal {
         }
     }
 
-    /// The host's addresses are known. Returns whom to connect to, and where.
+    /// For a long time nobody has answered: the peer may be elsewhere by now.
+    pub(super) fn on_unreachable(&mut self, peer: &PeerId, now: Instant) {
+        if let Self::Reach(reach) = self
+            && reach.peer == *peer
+            && reach.retry
+        {
+            reach.look_ups.want(now);
+        }
+    }
+
+    /// A session that was silent goes on: the peer is where it was.
+    pub(super) fn on_resumed(&mut self, peer: &PeerId) {
+        if let Self::Reach(reach) = self
+            && reach.peer == *peer
+        {
+            reach.look_ups.rest();
+        }
+    }
+
+    /// The look-up of the host that is due.
+    pub(super) fn look_up(&mut self, now: Instant) -> Option<LookUp> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        reach.look_ups.take(reach.retry, now)
+    }
+
+    /// The host was looked up.
     ///
     /// # Errors
-    /// [`Error::HostNotFound`].
+    /// [`Error::HostNotFound`], if it is not looked up again.
     pub(super) fn on_resolved(
         &mut self,
         found: Result<Vec<SocketAddr>, ResolveError>,
-    ) -> Result<Option<(PeerId, Vec<SocketAddr>)>, Error> {
-        let Self::Reach(reach) = self else {
-            return Ok(None);
-        };
-        match found {
-            Ok(addresses) => {
-                reach.addresses.clone_from(&addresses);
-                if reach.state == Stage::Rests {
-                    return Ok(None);
-                }
-                Ok(Some((reach.peer, addresses)))
-            }
-            Err(error) => Err(not_found(&reach.host, safe_line(&error.to_string()))),
+        now: Instant,
+    ) -> Result<Resolved, Error> {
+        match self {
+            Self::Reach(reach) => reach.on_resolved(found, now),
+            Self::Listen { .. } => Ok(Resolved::Nothing),
         }
+    }
+
+    /// That there is no address, if the last look-up found none, and none before it.
+    pub(super) fn not_found(&self) -> Option<Error> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        let failure = reach.look_ups.failure()?;
+        let reason = safe_line(&failure.to_string());
+        let is_unknown = reach.addresses.is_empty();
+        is_unknown.then(|| not_found(&reach.host, reason))
     }
 
     /// Notes that an address reported a closed port. It explains a failure and causes none. Returns
@@ -274,6 +319,7 @@ impl Goal {
             (reach.again.due, reach.retry) = (None, false);
             // Nothing is tried whose time could run out.
             reach.state = Stage::Rests;
+            reach.look_ups.rest();
         }
     }
 
@@ -288,9 +334,9 @@ impl Goal {
 
     /// The network is another one: what is to be tried later is tried now.
     pub(super) fn hurry(&mut self, now: Instant) {
-        if let Self::Reach(reach) = self
-            && let Some(due) = &mut reach.again.due
-        {
+        let Self::Reach(reach) = self else { return };
+        reach.look_ups.hurry(now);
+        if let Some(due) = &mut reach.again.due {
             *due = now.min(*due);
         }
     }
@@ -304,13 +350,15 @@ impl Goal {
         Some(due.saturating_since(now))
     }
 
-    /// How long until [`Goal::overdue`] or [`Goal::call_again`] has something to say.
+    /// How long until [`Goal::overdue`], [`Goal::call_again`] or [`Goal::look_up`] has something to say.
     pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
         let Self::Reach(reach) = self else {
             return None;
         };
-        let due = reach.again.due.map(|due| due.saturating_since(now));
-        self.remaining(now).into_iter().chain(due).min()
+        let due = [reach.again.due, reach.look_ups.due()];
+        let due = due.into_iter().flatten();
+        let due = due.map(|due| due.saturating_since(now));
+        due.chain(self.remaining(now)).min()
     }
 
     /// How long until [`Goal::overdue`] has something to say.
@@ -326,7 +374,7 @@ impl Goal {
 
 impl Reach {
     /// Begins now, and is given up after `timeout`.
-    pub(super) fn new(aim: &Aim, timeout: Duration, now: Instant) -> Self {
+    pub(super) fn new(aim: &Aim, look_ups: LookUps, timeout: Duration, now: Instant) -> Self {
         Self {
             peer: aim.offer.key,
             host: aim.host.clone(),
@@ -338,7 +386,41 @@ impl Reach {
             closed: Vec::new(),
             save_as: None,
             again: Again::default(),
+            look_ups,
         }
+    }
+
+    fn on_resolved(
+        &mut self,
+        found: Result<Vec<SocketAddr>, ResolveError>,
+        now: Instant,
+    ) -> Result<Resolved, Error> {
+        let before = self.look_ups.failure();
+        let is_wanted = self.retry && self.look_ups.due().is_some();
+        let is_repeated = self.look_ups.on_end(&found, is_wanted, now);
+        let addresses = match found {
+            Ok(addresses) => addresses,
+            Err(error) if is_repeated => {
+                let is_news = self.addresses.is_empty() && before != Some(error);
+                return Ok(if is_news {
+                    Resolved::Later(looked_up_again(&self.host, error))
+                } else {
+                    Resolved::Nothing
+                });
+            }
+            // What was asked before it was there.
+            Err(_) if self.state != Stage::Trying => return Ok(Resolved::Nothing),
+            Err(error) => return Err(not_found(&self.host, safe_line(&error.to_string()))),
+        };
+        if self.addresses == addresses {
+            return Ok(Resolved::Nothing);
+        }
+        self.addresses.clone_from(&addresses);
+        self.closed.retain(|address| addresses.contains(address));
+        Ok(match self.state {
+            Stage::Rests => Resolved::Nothing,
+            Stage::Trying | Stage::Waiting | Stage::Stands => Resolved::Call(self.peer, addresses),
+        })
     }
 
     fn on_closed(&mut self, reason: CloseReason, now: Instant) -> Progress {
@@ -356,6 +438,7 @@ impl Reach {
         }
         self.state = Stage::Trying;
         self.started = now;
+        self.look_ups.want(now);
         Progress::Again(self.again.on_closed(now))
     }
 }
@@ -365,104 +448,10 @@ fn not_found(host: &HostPort, reason: Safe) -> Error {
     Error::HostNotFound { host, reason }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reach(peer: PeerId, retry: bool) -> Goal {
-        Goal::Reach(Reach {
-            peer,
-            host: "chat.example.org:7419".parse().unwrap(),
-            addresses: Vec::new(),
-            timeout: Duration::from_secs(10),
-            retry,
-            started: Instant::ZERO,
-            state: Stage::Trying,
-            closed: Vec::new(),
-            save_as: None,
-            again: Again::default(),
-        })
-    }
-
-    #[test]
-    fn a_peer_that_ends_every_session_is_called_more_and_more_slowly() {
-        let peer = PeerId::new([1; 32]);
-        let mut goal = reach(peer, true);
-        let mut now = Instant::ZERO;
-        // How long the session stood, and how long the pause after it is, in seconds.
-        let course = [(1, 1), (1, 2), (29, 4), (1, 5), (1, 5), (30, 1), (1, 2)];
-        for (stood, pause) in course {
-            goal.on_established(&peer, now);
-            now = now + Duration::from_secs(stood);
-            let progress = goal.on_closed(&peer, CloseReason::Goodbye, now);
-            let pause = Duration::from_secs(pause);
-            assert!(
-                matches!(progress, Progress::Again(time) if time == pause),
-                "{progress:?} instead of {pause:?}"
-            );
-            assert_eq!(goal.patience(now), Some(pause));
-            assert!(goal.call_again(now).is_none(), "not yet");
-            now = now + pause;
-            assert!(goal.call_again(now).is_some());
-            assert!(goal.call_again(now).is_none(), "once");
-        }
-    }
-
-    #[test]
-    fn a_peer_that_calls_in_the_pause_is_not_called() {
-        let peer = PeerId::new([1; 32]);
-        let mut goal = reach(peer, true);
-        goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
-        goal.on_established(&peer, Instant::ZERO);
-        let late = Instant::ZERO + Duration::from_secs(9);
-        assert!(goal.call_again(late).is_none());
-    }
-
-    #[test]
-    fn in_another_network_a_peer_is_called_without_a_pause() {
-        let peer = PeerId::new([1; 32]);
-        let mut goal = reach(peer, true);
-        goal.hurry(Instant::ZERO);
-        assert!(goal.call_again(Instant::ZERO).is_none(), "there is none");
-        goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
-        goal.hurry(Instant::ZERO);
-        assert!(goal.call_again(Instant::ZERO).is_some());
-    }
-
-    #[test]
-    fn who_was_hung_up_on_is_neither_called_nor_waited_for() {
-        let peer = PeerId::new([1; 32]);
-        let late = Instant::ZERO + Duration::from_secs(60);
-        for retry in [false, true] {
-            let mut goal = reach(peer, retry);
-            goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
-            goal.rest(&peer);
-            assert_eq!(goal.overdue(late), None);
-            assert!(goal.call_again(late).is_none());
-            assert_eq!(goal.patience(late), None);
-        }
-    }
-
-    #[test]
-    fn a_listener_for_one_conversation_is_done_when_that_is_lost_and_no_other() {
-        let [first, other] = [1, 2].map(|byte| PeerId::new([byte; 32]));
-        let mut goal = Goal::Listen { once: Some(None) };
-        assert_eq!(goal.on_lost(&first), None, "there was none");
-        goal.on_established(&first, Instant::ZERO);
-        goal.on_established(&other, Instant::ZERO);
-        assert_eq!(goal.on_lost(&other), None);
-        assert_eq!(goal.on_lost(&first), Some(ExitCode::Done));
-    }
-
-    #[test]
-    fn a_name_server_that_does_not_answer_ends_the_wait_too() {
-        let peer = PeerId::new([1; 32]);
-        let goal = reach(peer, false);
-        let late = Instant::ZERO + Duration::from_secs(10);
-        assert_eq!(goal.overdue(Instant::ZERO), None);
-        assert_eq!(goal.overdue(late), Some(peer), "else the loop would spin");
-        let label = Safe::from("bob");
-        let error = goal.failure(Peer { label, saved: true }, 0, late);
-        assert!(matches!(error, Error::HostNotFound { .. }), "{error:?}");
-    }
+fn looked_up_again(host: &HostPort, error: ResolveError) -> Safe {
+    let words = Safe::from("cannot find the host ") + safe_line(host.host());
+    words + " (" + safe_line(&error.to_string()) + "); it is looked up again and again"
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod goal;
 mod hook;
 mod journal;
 mod leave;
+mod lookups;
 mod network;
 mod ping;
 mod profile;
@@ -54,6 +55,7 @@ use crate::cli::talk::face::{Alerts, Face, Screen, read_keys};
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::goal::{Goal, Reach};
 use crate::cli::talk::hook::Hook;
+use crate::cli::talk::lookups::LookUps;
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
@@ -284,17 +286,14 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
     };
     let network = Network::start(profile, bind, config, Some(&aim.offer));
     let network = network.map_err(|error| error.bound_by(&source))?;
-    let reach = Reach::new(&aim, args.timeout, network.clock.now());
-    let goal = Goal::Reach(Reach {
+    let now = network.clock.now();
+    let look_ups = LookUps::new(host, args.family.into(), now);
+    let reach = Reach::new(&aim, look_ups, args.timeout, now);
+    let goal = Goal::Reach(Box::new(Reach {
         retry: args.retry,
         save_as,
         ..reach
-    });
-    let inputs = network.sender.clone();
-    host.resolve(args.family.into(), move |found| {
-        // The conversation may be over.
-        let _ = inputs.send(Input::Resolved(found));
-    });
+    }));
     converse(network, goal, args.linger, context)?.run()
 }
 

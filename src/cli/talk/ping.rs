@@ -11,8 +11,9 @@ use crate::cli::args::{Family, PingArgs};
 use crate::cli::control::Running;
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::conversation::{closed, refused};
-use crate::cli::talk::goal::{Goal, Progress, Reach};
-use crate::cli::talk::network::{Input, Network};
+use crate::cli::talk::goal::{Goal, Progress, Reach, Resolved};
+use crate::cli::talk::lookups::LookUps;
+use crate::cli::talk::network::Network;
 use crate::cli::talk::ping::tally::Tally;
 use crate::cli::talk::profile::{Found, Profile};
 use crate::cli::talk::single::{LOOK, Woken};
@@ -75,15 +76,11 @@ fn begin(
         saved: contacts.is_saved(&aim.offer.key),
     };
     let now = network.clock.now();
-    let reach = Reach::new(aim, args.timeout, now);
-    let inputs = network.sender.clone();
-    host.resolve(args.family.into(), move |found| {
-        // Nobody may wait for it any more.
-        let _ = inputs.send(Input::Resolved(found));
-    });
+    let look_ups = LookUps::new(host, args.family.into(), now);
+    let reach = Reach::new(aim, look_ups, args.timeout, now);
     Ok(Pinging {
         id: aim.offer.key,
-        goal: Goal::Reach(reach),
+        goal: Goal::Reach(Box::new(reach)),
         out: context.out.clone(),
         tally: Tally::new(args.wait, context.globals.json, peer.label.clone()),
         peer,
@@ -195,7 +192,7 @@ impl Pinging {
                 }
                 Woken::Signal(signal) => return Ok(signal.into()),
                 Woken::Resolved(found) => {
-                    if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
+                    if let Resolved::Call(peer, addresses) = self.goal.on_resolved(found, now)? {
                         self.connect(peer, &addresses)?;
                     }
                 }
@@ -220,6 +217,9 @@ impl Pinging {
 
     /// Sends what is due, and tells what has no answer in time.
     fn on_time(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
+        if let Some(look_up) = self.goal.look_up(now) {
+            look_up.start(&self.network.sender);
+        }
         if let Some(peer) = self.goal.overdue(now) {
             let tries = self.tries(peer)?;
             return Err(self.goal.failure(self.peer.clone(), tries, now));

@@ -13,8 +13,9 @@ use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned, message_id, ms};
 use crate::cli::talk::aim::{Aim, check_not_aside};
 use crate::cli::talk::conversation::{closed, refused};
-use crate::cli::talk::goal::{Goal, Progress, Reach};
-use crate::cli::talk::network::{Input, Network};
+use crate::cli::talk::goal::{Goal, Progress, Reach, Resolved};
+use crate::cli::talk::lookups::LookUps;
+use crate::cli::talk::network::Network;
 use crate::cli::talk::profile::{Found, Profile};
 use crate::cli::talk::record::{warn_beside, warn_unsent};
 use crate::cli::talk::single::{LOOK, Woken};
@@ -24,7 +25,7 @@ use crate::cli::wording::kept;
 use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity, peers};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
-use crate::net::{Bind, Clock};
+use crate::net::{Bind, Clock, ResolveError};
 use crate::proto::{CloseReason, Event};
 use crate::store::{self, ErrorKind, KnownPeers, key_text};
 use crate::text::{Safe, count_messages, safe_line};
@@ -72,13 +73,14 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     let started = network.clock.now();
     // Waiting for another command counts.
     let waited = clock.now().saturating_since(begun);
-    let reach = Reach::new(&aim, args.wait, started);
+    let look_ups = LookUps::new(host, args.family.into(), started);
+    let reach = Reach::new(&aim, look_ups, args.wait, started);
     let label = network.profile.contacts.label(&aim.offer.key);
     let mut delivery = Delivery {
-        goal: Goal::Reach(Reach {
+        goal: Goal::Reach(Box::new(Reach {
             retry: true,
             ..reach
-        }),
+        })),
         out: context.out.clone(),
         peer: Peer { label, saved: true },
         contact: ContactId::from(aim.offer.key),
@@ -91,10 +93,6 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
         network,
     };
     delivery.accept(text)?;
-    let inputs = delivery.network.sender.clone();
-    host.resolve(args.family.into(), move |found| {
-        let _ = inputs.send(Input::Resolved(found));
-    });
     delivery.run(context)
 }
 
@@ -399,18 +397,28 @@ impl Delivery {
             if let Some((peer, addresses)) = self.goal.call_again(now) {
                 self.connect(peer, &addresses)?;
             }
+            if let Some(look_up) = self.goal.look_up(now) {
+                look_up.start(&self.network.sender);
+            }
             self.network.profile.journal.catch_up()?;
             let patience = self.goal.patience(now).unwrap_or(LOOK);
             match self.network.wait(left.min(patience), &self.out) {
                 Woken::Look => {}
                 Woken::Signal(signal) => return Ok(signal.into()),
-                Woken::Resolved(found) => {
-                    if let Some((peer, addresses)) = self.goal.on_resolved(found)? {
-                        self.connect(peer, &addresses)?;
-                    }
-                }
+                Woken::Resolved(found) => self.on_resolved(found)?,
                 Woken::Gone => return Ok(ExitCode::NotDelivered),
             }
+        }
+    }
+
+    fn on_resolved(&mut self, found: Result<Vec<SocketAddr>, ResolveError>) -> Result<(), Error> {
+        match self.goal.on_resolved(found, self.network.clock.now())? {
+            Resolved::Call(peer, addresses) => self.connect(peer, &addresses),
+            Resolved::Later(words) => {
+                self.out.warn(&words);
+                Ok(())
+            }
+            Resolved::Nothing => Ok(()),
         }
     }
 
@@ -499,6 +507,10 @@ impl Delivery {
                 }
                 self.out.note(&why);
             }
+            Event::Unreachable { peer, .. } => {
+                self.goal.on_unreachable(&peer, self.network.clock.now());
+            }
+            Event::Resumed { peer } => self.goal.on_resumed(&peer),
             event @ (Event::TimestampsLow | Event::Introduced { .. }) => {
                 self.network.on_upkeep(event, &self.out)?;
             }
@@ -512,11 +524,9 @@ impl Delivery {
             | Event::Pinned { .. }
             | Event::Stream { .. }
             | Event::Silent { .. }
-            | Event::Resumed { .. }
             | Event::Pong { .. }
             | Event::Verification { .. }
             | Event::PingAnswered { .. }
-            | Event::Unreachable { .. }
             | Event::Roamed { .. }
             | Event::OtherVersion { .. } => {}
         }
@@ -538,6 +548,9 @@ impl Delivery {
     }
 
     fn out_of_time(&self) -> Error {
+        if let Some(error) = self.goal.not_found().filter(|_| !self.course.has_stood) {
+            return error;
+        }
         let obstacle = if self.course.is_undecided {
             Some(Obstacle::Undecided)
         } else if self.course.has_stood {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, HUNG_UP};
+use crate::cli::talk::goal::Resolved;
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
 use crate::net::{Family, Host, IcmpError, ResolveError};
@@ -21,9 +22,13 @@ impl Conversation {
         &mut self,
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<(), Error> {
-        match self.goal.on_resolved(found)? {
-            Some((peer, addresses)) => self.reach(peer, &addresses),
-            None => Ok(()),
+        match self.goal.on_resolved(found, self.clock.now())? {
+            Resolved::Call(peer, addresses) => self.reach(peer, &addresses),
+            Resolved::Later(words) => {
+                self.warn(words);
+                Ok(())
+            }
+            Resolved::Nothing => Ok(()),
         }
     }
 

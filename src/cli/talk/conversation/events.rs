@@ -255,6 +255,7 @@ impl Conversation {
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
         self.link(peer).is_silent = false;
+        self.goal.on_resumed(&peer);
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         let words = self.label(&peer) + " is back";
@@ -278,7 +279,9 @@ impl Conversation {
         let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
         self.link(peer).why = Some(why.clone());
         self.tell_link(peer, Change::Unreachable { tries }, why);
-        self.calls.on_end(&peer, self.clock.now());
+        let now = self.clock.now();
+        self.calls.on_end(&peer, now);
+        self.goal.on_unreachable(&peer, now);
         self.goal.on_lost(&peer)
     }
 }

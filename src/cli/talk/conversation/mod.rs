@@ -480,6 +480,9 @@ impl Conversation {
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.reach(peer, &addresses)?;
         }
+        if let Some(look_up) = self.goal.look_up(now) {
+            look_up.start(&self.sender);
+        }
         self.make_calls();
         self.answer_late(now)?;
         self.ping_those_who_waited()?;

@@ -1,0 +1,192 @@
+//! When somebody is called again, and looked up again.
+
+use super::*;
+use crate::net::{Family, Host};
+
+fn reach(peer: PeerId, retry: bool) -> Goal {
+    Goal::Reach(Box::new(Reach {
+        peer,
+        host: "chat.example.org:7419".parse().unwrap(),
+        addresses: Vec::new(),
+        timeout: Duration::from_secs(10),
+        retry,
+        started: Instant::ZERO,
+        state: Stage::Trying,
+        closed: Vec::new(),
+        save_as: None,
+        again: Again::default(),
+        look_ups: LookUps::new(
+            Host::parse("chat.example.org:7419", None).unwrap(),
+            Family::Any,
+            Instant::ZERO,
+        ),
+    }))
+}
+
+#[test]
+fn a_peer_that_ends_every_session_is_called_more_and_more_slowly() {
+    let peer = PeerId::new([1; 32]);
+    let mut goal = reach(peer, true);
+    let mut now = Instant::ZERO;
+    // How long the session stood, and how long the pause after it is, in seconds.
+    let course = [(1, 1), (1, 2), (29, 4), (1, 5), (1, 5), (30, 1), (1, 2)];
+    for (stood, pause) in course {
+        goal.on_established(&peer, now);
+        now = now + Duration::from_secs(stood);
+        let progress = goal.on_closed(&peer, CloseReason::Goodbye, now);
+        let pause = Duration::from_secs(pause);
+        assert!(
+            matches!(progress, Progress::Again(time) if time == pause),
+            "{progress:?} instead of {pause:?}"
+        );
+        assert_eq!(goal.patience(now), Some(pause));
+        assert!(goal.call_again(now).is_none(), "not yet");
+        now = now + pause;
+        assert!(goal.call_again(now).is_some());
+        assert!(goal.call_again(now).is_none(), "once");
+    }
+}
+
+#[test]
+fn a_peer_that_calls_in_the_pause_is_not_called() {
+    let peer = PeerId::new([1; 32]);
+    let mut goal = reach(peer, true);
+    goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
+    goal.on_established(&peer, Instant::ZERO);
+    let late = Instant::ZERO + Duration::from_secs(9);
+    assert!(goal.call_again(late).is_none());
+}
+
+#[test]
+fn in_another_network_a_peer_is_called_without_a_pause() {
+    let peer = PeerId::new([1; 32]);
+    let mut goal = reach(peer, true);
+    goal.hurry(Instant::ZERO);
+    assert!(goal.call_again(Instant::ZERO).is_none(), "there is none");
+    goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
+    goal.hurry(Instant::ZERO);
+    assert!(goal.call_again(Instant::ZERO).is_some());
+}
+
+#[test]
+fn who_was_hung_up_on_is_neither_called_nor_waited_for() {
+    let peer = PeerId::new([1; 32]);
+    let late = Instant::ZERO + Duration::from_secs(60);
+    for retry in [false, true] {
+        let mut goal = reach(peer, retry);
+        goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
+        goal.rest(&peer);
+        assert_eq!(goal.overdue(late), None);
+        assert!(goal.call_again(late).is_none());
+        assert_eq!(goal.patience(late), None);
+    }
+}
+
+#[test]
+fn a_listener_for_one_conversation_is_done_when_that_is_lost_and_no_other() {
+    let [first, other] = [1, 2].map(|byte| PeerId::new([byte; 32]));
+    let mut goal = Goal::Listen { once: Some(None) };
+    assert_eq!(goal.on_lost(&first), None, "there was none");
+    goal.on_established(&first, Instant::ZERO);
+    goal.on_established(&other, Instant::ZERO);
+    assert_eq!(goal.on_lost(&other), None);
+    assert_eq!(goal.on_lost(&first), Some(ExitCode::Done));
+}
+
+#[test]
+fn a_name_server_that_does_not_answer_ends_the_wait_too() {
+    let peer = PeerId::new([1; 32]);
+    let goal = reach(peer, false);
+    let late = Instant::ZERO + Duration::from_secs(10);
+    assert_eq!(goal.overdue(Instant::ZERO), None);
+    assert_eq!(goal.overdue(late), Some(peer), "else the loop would spin");
+    let label = Safe::from("bob");
+    let error = goal.failure(Peer { label, saved: true }, 0, late);
+    assert!(matches!(error, Error::HostNotFound { .. }), "{error:?}");
+}
+
+fn found(last: u8) -> Result<Vec<SocketAddr>, ResolveError> {
+    Ok(vec![SocketAddr::from(([192, 0, 2, last], 7_419))])
+}
+
+/// Makes the look-up that is due within a minute, and lets it come to `found`. Returns when, and what follows.
+fn next_look_up(
+    goal: &mut Goal,
+    now: &mut Instant,
+    found: Result<Vec<SocketAddr>, ResolveError>,
+) -> Result<Resolved, Error> {
+    let wait = goal.patience(*now).expect("a look-up is due");
+    assert!(wait <= Duration::from_secs(60), "{wait:?}");
+    *now = *now + wait;
+    assert!(goal.look_up(*now).is_some());
+    goal.on_resolved(found, *now)
+}
+
+#[test]
+fn with_retry_a_name_that_is_not_found_is_looked_up_until_it_is() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
+    let mut fail = |goal: &mut Goal, error| next_look_up(goal, &mut now, Err(error));
+    let first = fail(&mut goal, ResolveError::Temporary);
+    let Ok(Resolved::Later(words)) = first else {
+        panic!("{first:?}")
+    };
+    assert!(words.as_str().contains("chat.example.org"), "{words:?}");
+    assert!(matches!(goal.not_found(), Some(Error::HostNotFound { .. })));
+    let again = fail(&mut goal, ResolveError::Temporary);
+    assert!(
+        matches!(again, Ok(Resolved::Nothing)),
+        "told once: {again:?}"
+    );
+    let other = fail(&mut goal, ResolveError::NotFound);
+    assert!(matches!(other, Ok(Resolved::Later(_))), "{other:?}");
+    let there = next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    assert!(matches!(there, Resolved::Call(whom, _) if whom == peer));
+    assert!(goal.not_found().is_none());
+}
+
+#[test]
+fn a_peer_that_does_not_answer_is_called_where_its_name_leads_by_now() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    let same = next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    assert!(matches!(same, Resolved::Nothing), "{same:?}");
+    let failed = next_look_up(&mut goal, &mut now, Err(ResolveError::Temporary)).unwrap();
+    assert!(
+        matches!(failed, Resolved::Nothing),
+        "it is called on: {failed:?}"
+    );
+    let moved = next_look_up(&mut goal, &mut now, found(2)).unwrap();
+    let Resolved::Call(_, addresses) = moved else {
+        panic!("{moved:?}")
+    };
+    assert_eq!(addresses, found(2).unwrap());
+    // While it is there nothing is looked up, and again when it is lost or has left.
+    goal.on_established(&peer, now);
+    assert_eq!(goal.patience(now), None);
+    goal.on_unreachable(&peer, now);
+    next_look_up(&mut goal, &mut now, found(2)).unwrap();
+    goal.on_resumed(&peer);
+    assert_eq!(goal.patience(now), None);
+    goal.on_closed(&peer, CloseReason::Goodbye, now);
+    now = now + Duration::from_secs(1);
+    assert!(goal.call_again(now).is_some());
+    let moved = next_look_up(&mut goal, &mut now, found(3)).unwrap();
+    assert!(matches!(moved, Resolved::Call(..)), "{moved:?}");
+}
+
+#[test]
+fn without_retry_a_name_is_looked_up_once() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, false), Instant::ZERO);
+    let failed = next_look_up(&mut goal, &mut now, Err(ResolveError::Temporary));
+    assert!(
+        matches!(failed, Err(Error::HostNotFound { .. })),
+        "{failed:?}"
+    );
+    let mut goal = reach(peer, false);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    goal.on_unreachable(&peer, now);
+    assert!(goal.look_up(now + Duration::from_secs(600)).is_none());
+}

@@ -1,0 +1,211 @@
+//! When the host of the one that a program is after is looked up: at the start, and again while that one is wanted and
+//! not there. The system's resolver does it on a thread of its own, and may never come back.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use crate::cli::talk::network::Input;
+use crate::net::{Family, Host, ResolveError};
+use crate::time::Instant;
+
+/// How long after a look-up that found nothing the next one comes, by how many in a row found nothing.
+const AFTER_FAILURE: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+];
+
+/// How long after one that found addresses at which nobody has answered yet: the host may have another one by now.
+const AFTER_SUCCESS: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(60)];
+
+/// When a look-up that has not come back is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A look-up that is to be made now.
+#[derive(Debug)]
+pub(super) struct LookUp {
+    host: Host,
+    family: Family,
+}
+
+impl LookUp {
+    /// Makes it, without waiting. What it finds comes as [`Input::Resolved`].
+    pub(super) fn start(self, inputs: &Sender<Input>) {
+        let inputs = inputs.clone();
+        self.host.resolve(self.family, move |found| {
+            // Nobody may wait for it any more.
+            let _ = inputs.send(Input::Resolved(found));
+        });
+    }
+}
+
+/// The look-ups of one host.
+#[derive(Debug)]
+pub(super) struct LookUps {
+    host: Host,
+    family: Family,
+    /// When to make the next.
+    due: Option<Instant>,
+    /// How many in a row came to the same.
+    row: usize,
+    /// Why the last one found nothing.
+    failure: Option<ResolveError>,
+}
+
+impl LookUps {
+    /// The first is made now.
+    pub(super) const fn new(host: Host, family: Family, now: Instant) -> Self {
+        Self {
+            host,
+            family,
+            due: Some(now),
+            row: 0,
+            failure: None,
+        }
+    }
+
+    /// Why the last one found nothing, if it did.
+    pub(super) const fn failure(&self) -> Option<ResolveError> {
+        self.failure
+    }
+
+    /// When the next is due.
+    pub(super) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The one that is due. `repeats`: others follow, should it not come back.
+    pub(super) fn take(&mut self, repeats: bool, now: Instant) -> Option<LookUp> {
+        self.due.take_if(|due| *due <= now)?;
+        self.due = (repeats && self.is_name()).then(|| now + PATIENCE);
+        Some(LookUp {
+            host: self.host.clone(),
+            family: self.family,
+        })
+    }
+
+    /// Notes what one came to; whether another can come to more. `repeats`: it is made, unless what it would find is not
+    /// wanted any more by then.
+    pub(super) fn on_end(
+        &mut self,
+        found: &Result<Vec<SocketAddr>, ResolveError>,
+        repeats: bool,
+        now: Instant,
+    ) -> bool {
+        let failure = found.as_ref().err().copied();
+        if failure.is_some() != self.failure.is_some() {
+            self.row = 0;
+        }
+        self.failure = failure;
+        let can_repeat = repeats && self.is_name();
+        if can_repeat {
+            self.plan(now);
+        }
+        can_repeat
+    }
+
+    /// Whoever was found is not there any more, or was not yet.
+    pub(super) fn want(&mut self, now: Instant) {
+        if self.is_name() && self.due.is_none() {
+            self.row = 0;
+            self.plan(now);
+        }
+    }
+
+    /// Nothing is to be found any more.
+    pub(super) const fn rest(&mut self) {
+        self.due = None;
+    }
+
+    /// The network is another one: what is to be made later is made now.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if let Some(due) = &mut self.due {
+            *due = now.min(*due);
+        }
+    }
+
+    fn plan(&mut self, now: Instant) {
+        let pauses: &[Duration] = match self.failure {
+            Some(_) => &AFTER_FAILURE,
+            None => &AFTER_SUCCESS,
+        };
+        let pause = pauses.get(self.row).or_else(|| pauses.last());
+        self.row = self.row.saturating_add(1);
+        self.due = pause.map(|pause| now + *pause);
+    }
+
+    const fn is_name(&self) -> bool {
+        matches!(self.host, Host::Name { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn of(host: &str) -> LookUps {
+        let host = Host::parse(host, None).unwrap();
+        LookUps::new(host, Family::Any, at(0))
+    }
+
+    /// Serves them up to `end`: each comes at once to `found`. Says when they were made.
+    fn made(look_ups: &mut LookUps, found: &Result<Vec<SocketAddr>, ResolveError>) -> Vec<u64> {
+        let mut made = Vec::new();
+        for second in 0..=200 {
+            if look_ups.take(true, at(second)).is_some() {
+                made.push(second);
+                assert!(look_ups.on_end(found, true, at(second)));
+            }
+        }
+        made
+    }
+
+    #[test]
+    fn a_name_is_looked_up_again_more_and_more_slowly() {
+        let found = Ok(vec!["192.0.2.7:9".parse().unwrap()]);
+        let failed = Err(ResolveError::Temporary);
+        let name = "chat.example.org:9";
+        assert_eq!(made(&mut of(name), &found), [0, 30, 90, 150]);
+        let times = [0, 1, 3, 8, 18, 48, 108, 168];
+        assert_eq!(made(&mut of(name), &failed), times);
+    }
+
+    #[test]
+    fn an_address_is_looked_up_once() {
+        let mut look_ups = of("192.0.2.7:9");
+        assert!(look_ups.take(true, at(0)).is_some());
+        assert!(!look_ups.on_end(&Err(ResolveError::NoAddress), true, at(0)));
+        look_ups.want(at(1));
+        assert_eq!(look_ups.due(), None);
+    }
+
+    #[test]
+    fn a_look_up_that_does_not_come_back_is_made_again() {
+        let mut look_ups = of("chat.example.org:9");
+        assert!(look_ups.take(true, at(0)).is_some());
+        assert!(look_ups.take(true, at(59)).is_none());
+        assert!(look_ups.take(true, at(60)).is_some());
+        assert!(look_ups.take(false, at(120)).is_some());
+        assert_eq!(look_ups.due(), None, "nobody wants another");
+    }
+
+    #[test]
+    fn in_another_network_a_name_is_looked_up_at_once() {
+        let mut look_ups = of("chat.example.org:9");
+        look_ups.take(true, at(0));
+        look_ups.on_end(&Err(ResolveError::Temporary), true, at(0));
+        look_ups.hurry(at(0));
+        assert!(look_ups.take(true, at(0)).is_some());
+        look_ups.rest();
+        look_ups.hurry(at(0));
+        assert!(look_ups.take(true, at(500)).is_none());
+    }
+}
