@@ -125,9 +125,7 @@ impl Profile {
     /// SC01, SC02, SC11, SC17 to SC19 and SC28, as the case may be.
     pub(super) fn unlock(context: &Context, bind: Bind) -> Result<StaticSecret, Error> {
         let secret = identity::unlock(context)?;
-        if is_test_only(&secret.public()) && !is_local(bind) {
-            return Err(Error::TestKey);
-        }
+        check_test_key(&secret, bind)?;
         Ok(secret)
     }
 
@@ -137,6 +135,8 @@ impl Profile {
         secret: StaticSecret,
         lock: IdentityLock,
     ) -> Result<Self, Error> {
+        // It may have been unlocked for another socket.
+        check_test_key(&secret, bind)?;
         let id = secret.public();
         let contacts = Contacts::load(context.paths.known_peers(), is_local(bind))?;
         let timestamps = Timestamps(context.paths.timestamps(&id));
@@ -225,6 +225,15 @@ impl Left {
     }
 }
 
+/// # Errors
+/// SC28 for a published test key at a socket that can be reached from other machines.
+fn check_test_key(secret: &StaticSecret, bind: Bind) -> Result<(), Error> {
+    if is_test_only(&secret.public()) && !is_local(bind) {
+        return Err(Error::TestKey);
+    }
+    Ok(())
+}
+
 /// Whether a socket that is bound like this can be reached from this machine only.
 fn is_local(bind: Bind) -> bool {
     match bind {
@@ -259,5 +268,40 @@ pub(in crate::cli) fn cannot_bind(bind: Bind, error: &io::Error) -> Error {
         address,
         source: BindSource::Nobody,
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::path::Path;
+
+    use super::*;
+    use crate::cli::args::Globals;
+    use crate::store::{Config, KeyFile, Paths};
+
+    /// As if it had been unlocked for a program that had the identity and was gone before it could be asked.
+    fn test_key() -> StaticSecret {
+        let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys/test");
+        let bytes = std::fs::read(keys.join("TEST-ONLY-alice.key")).unwrap();
+        KeyFile::parse(&bytes).unwrap().open(None).unwrap()
+    }
+
+    #[test]
+    fn a_test_key_that_is_unlocked_already_is_taken_on_loopback_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let globals = Globals::default();
+        let context = Context {
+            paths: Paths::resolve(Some(home.path()), None).unwrap(),
+            out: Out::new(&globals),
+            config: Config::default(),
+            globals,
+        };
+        let wait = |bind| Profile::wait(&context, bind, test_key(), Duration::ZERO);
+        let (port, family) = (0, Family::Any);
+        let refused = wait(Bind::Everywhere { port, family });
+        assert!(matches!(refused, Err(Error::TestKey)));
+        let local = Bind::At(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        assert!(matches!(wait(local), Ok(Found::Alone(_))));
     }
 }
