@@ -278,6 +278,7 @@ fn export(args: &KeyExportArgs, context: &Context) -> Result<(), Error> {
         return out.document(copy.render().as_bytes());
     }
     keygen::create(to, &copy, in_the_way)?;
+    keygen::warn_if_open(to, context);
     out.note(
         &(Safe::from("  a copy of the secret key is in ") + to + ", under its own passphrase"),
     );

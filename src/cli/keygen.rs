@@ -126,6 +126,32 @@ pub(super) fn create(
     })
 }
 
+/// Says if others can get at a secret key that was written just now: the file system gives its files modes of its own,
+/// as FAT does.
+pub(super) fn warn_if_open(path: &Path, context: &Context) {
+    if let Some(words) = open_to_others(path, store::mode_of(path)) {
+        context.out.warn(&words);
+    }
+}
+
+fn open_to_others(path: &Path, mode: Option<u32>) -> Option<Safe> {
+    let mode = mode.filter(|mode| mode & 0o077 != 0)?;
+    let words = Safe::from("the mode of ") + path + " is " + octal(mode);
+    let words = words
+        + " and not 0600: others may be able to get at it, and securechat reads no key from there";
+    Some(words + "; move it to a file system that keeps permissions")
+}
+
+fn octal(mode: u32) -> Safe {
+    safe_line(&format!("{mode:04o}"))
+}
+
+/// What is said of a secret key behind its path, as its mode is by now.
+fn standing(mode: Option<u32>, protection: &'static str) -> Safe {
+    let mode = mode.map(|mode| octal(mode) + ", ");
+    Safe::from("   (") + mode.unwrap_or_default() + protection + ")"
+}
+
 fn tell(
     args: &KeygenArgs,
     key: &KeyFile,
@@ -133,6 +159,7 @@ fn tell(
     path: &Path,
     context: &Context,
 ) -> Result<(), Error> {
+    warn_if_open(path, context);
     if context.globals.json {
         let made = Made {
             kind: "identity",
@@ -148,8 +175,8 @@ fn tell(
     } else {
         "not protected by a passphrase"
     };
-    let mode = if cfg!(unix) { "0600, " } else { "" };
-    out.note(&(Safe::from("  secret key  ") + path + "   (" + mode + protection + ")"));
+    let standing = standing(store::mode_of(path), protection);
+    out.note(&(Safe::from("  secret key  ") + path + standing));
     out.note(&(Safe::from("  public key  ") + key_text(public)));
     out.note(&"  Give the public key to the people you want to talk to.".into());
     out.note(&next(args, path, context));
@@ -170,4 +197,30 @@ fn next(args: &KeygenArgs, path: &Path, context: &Context) -> Safe {
     let connect = with(&["connect", "--peer-key", "KEY", "HOST:PORT"]);
     let [listen, connect] = [listen, connect].map(|command| context.out.command(&command));
     Safe::from("  next: ") + listen + "     or     " + connect
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_new_key_is_the_mode_that_it_has() {
+        let shown = |mode| standing(mode, "protected by a passphrase").to_string();
+        assert_eq!(shown(Some(0o600)), "   (0600, protected by a passphrase)");
+        assert_eq!(shown(Some(0o755)), "   (0755, protected by a passphrase)");
+        assert_eq!(shown(None), "   (protected by a passphrase)");
+    }
+
+    #[test]
+    fn a_new_key_that_others_can_get_at_is_warned_about() {
+        let path = Path::new("/media/stick/k.key");
+        for mode in [None, Some(0o600), Some(0o700), Some(0o400)] {
+            assert_eq!(open_to_others(path, mode), None, "{mode:?}");
+        }
+        for mode in [0o644, 0o755, 0o777, 0o640] {
+            let words = open_to_others(path, Some(mode)).unwrap().to_string();
+            let is = format!("the mode of /media/stick/k.key is {mode:04o} and not 0600");
+            assert!(words.starts_with(&is), "{words}");
+        }
+    }
 }

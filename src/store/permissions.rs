@@ -83,6 +83,14 @@ pub(super) fn check_parents(path: &Path) -> Result<(), Error> {
         .try_for_each(check_directory)
 }
 
+/// The mode that a file has, whatever it was made with: some file systems give all files one of their own. None where
+/// files have no modes, or the file cannot be looked at.
+#[must_use]
+pub fn mode_of(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(os::protection(&metadata)?.mode)
+}
+
 /// Makes a directory for this user alone, unless it is there; then checks that it is that, and that nobody else can
 /// replace it.
 ///
@@ -182,6 +190,15 @@ mod tests {
         for mode in [0o664, 0o646, 0o622] {
             set_mode(&path, mode);
             assert!(check(&path, Access::OthersRead).is_err());
+        }
+    }
+
+    #[test]
+    fn a_mode_is_the_one_that_the_file_has() {
+        for mode in [0o600, 0o755] {
+            let (home, path) = file(mode);
+            assert_eq!(mode_of(&path), Some(mode));
+            assert_eq!(mode_of(&home.path().join("none")), None);
         }
     }
 
