@@ -148,11 +148,25 @@ fn in_use(pid: Option<u32>) -> Report {
             "use that window, wait for that command to end, or make a second identity: ".into(),
         ),
         // Another profile, so not with the flags of this one.
-        Part::Theirs(ours(["--home", "~/other", "keygen"])),
+        Part::Theirs(Suggestion::securechat([
+            "--home".into(),
+            another_home(std::env::home_dir().as_deref(), cfg!(windows)),
+            "keygen".into(),
+        ])),
     ];
     Report::new("SC15", ExitCode::Storage, title)
         .cause("Two programs on one identity would lose messages.")
         .line(true, parts)
+}
+
+/// Where a second identity could be, below the user's `home`. No shell of Windows takes `~` for that directory wherever it
+/// stands, nor do both take `%USERPROFILE%`.
+fn another_home(home: Option<&Path>, is_windows: bool) -> Safe {
+    match home {
+        _ if !is_windows => "~/other".into(),
+        Some(home) => Safe::from(home) + "\\other",
+        None => "DIR".into(),
+    }
 }
 
 fn disk_full(path: &Path) -> Report {
@@ -446,8 +460,27 @@ pub(super) mod tests {
             shown(&ErrorKind::InUse { pid: Some(4121) }),
             "error: this profile is already open in another securechat (pid 4121)  [SC15]\n\
              \x20 Two programs on one identity would lose messages.\n\
-             \x20 try: use that window, wait for that command to end, or make a second identity: securechat --home ~/other keygen"
+             \x20 try: use that window, wait for that command to end, or make a second identity: securechat --home OTHER keygen"
+                .replace("OTHER", &another_home_here())
         );
+    }
+
+    /// As it is typed.
+    fn another_home_here() -> String {
+        let home = another_home(std::env::home_dir().as_deref(), cfg!(windows));
+        let typed = Suggestion::securechat([home]).shell(&[]).to_string();
+        typed["securechat ".len()..].to_owned()
+    }
+
+    #[test]
+    fn a_second_identity_is_suggested_where_the_shell_finds_it() {
+        let windows = Path::new(r"C:\Users\Bob");
+        let shown = |home, is_windows| another_home(home, is_windows).to_string();
+        assert_eq!(shown(Some(windows), true), r"C:\Users\Bob\other");
+        assert_eq!(shown(None, true), "DIR");
+        for home in [Some(Path::new("/home/bob")), None] {
+            assert_eq!(shown(home, false), "~/other");
+        }
     }
 
     #[test]
