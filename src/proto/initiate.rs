@@ -187,10 +187,15 @@ impl Peer {
 
     /// Every address that the peer may have: where it was last, if `len` bytes may go there, where that was last
     /// proved, then where it should be.
+    fn everywhere(&self, len: usize) -> impl Iterator<Item = SocketAddr> {
+        let path = self.path.iter().flat_map(move |path| path.everywhere(len));
+        path.chain(self.addresses.iter().copied())
+    }
+
+    /// As many of them as are called.
     fn destinations(&self, len: usize) -> Vec<SocketAddr> {
         let mut destinations: Vec<SocketAddr> = Vec::new();
-        let path = self.path.iter().flat_map(|path| path.everywhere(len));
-        for address in path.chain(self.addresses.iter().copied()) {
+        for address in self.everywhere(len) {
             if !destinations.contains(&address) && destinations.len() < MAX_ADDRESSES {
                 destinations.push(address);
             }
@@ -240,7 +245,7 @@ impl Peer {
         shared: &mut Shared,
     ) -> Ruling {
         // What was left for it when the attempt was sent may be used up.
-        let has_room = self.destinations(PARTS_LEN).contains(&from);
+        let has_room = self.everywhere(PARTS_LEN).any(|it| it == from);
         let id = self.id;
         let answer = self
             .attempts

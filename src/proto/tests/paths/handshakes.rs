@@ -241,6 +241,53 @@ fn a_cookie_from_an_unproved_address_gets_no_more_than_three_times_what_came_fro
     }
 }
 
+/// An address that has room for the answer to a cookie and none for a call is not called, and takes no place.
+#[test]
+fn a_cookie_is_answered_at_each_address_that_was_called() {
+    let (mut a, mut b) = acquainted();
+    let [third, others @ ..] =
+        [3, 4, 5, 6, 7, 8, 9, 10].map(|it| SocketAddr::from(([203, 0, 113, it], 3)));
+    a.endpoint.connect(b.id(), &others, now(0)).unwrap();
+    let sent = a.drain(now(0));
+    deliver(sent, a.address, &mut b, now(0));
+    let (mut left, mut calls) = (0, Sent::new());
+    let mut from_third = |a: &mut Side, b: &mut Side| {
+        for (_, datagram) in b.drain(now(0)) {
+            left += AMPLIFICATION * datagram.len();
+            a.receive(third, datagram, now(0));
+        }
+    };
+    from_third(&mut a, &mut b);
+    // B gets what it needs to speak, and no challenge, which goes first. It speaks from there.
+    let sent = a.drain(now(0));
+    let (_, last) = sent.last().cloned().unwrap();
+    b.receive(a.address, last, now(0));
+    say_much(&mut b, &a, 3, now(0));
+    from_third(&mut a, &mut b);
+    left -= bytes_to(third, &sent);
+    for tenth in 0..80 {
+        let at = now(tenth * 100);
+        a.endpoint.handle_timeout(at);
+        if tenth % 10 == 0 {
+            say(&mut a, &b, b"?", at);
+        }
+        let sent = a.drain(at);
+        left -= bytes_to(third, &sent);
+        calls.extend(sent.into_iter().filter(|(_, it)| it[0] == 1));
+        if !calls.is_empty() {
+            break;
+        }
+    }
+    assert!((1_400..2_800).contains(&left), "{left}");
+    let called = others.iter().chain([&b.address]);
+    for to in called.copied() {
+        let call = calls.iter().find(|(called, _)| *called == to);
+        let (_, call) = call.expect("it is called");
+        a.receive(to, cookie_for(call, &b), now(8_000));
+        assert_eq!(bytes_to(to, &a.drain(now(8_000))), 1_400, "{to}");
+    }
+}
+
 /// A rekey that `a` starts at 121 s, up to the INIT that leaves.
 fn rekeying(a: &mut Side, b: &mut Side) -> (Instant, Sent) {
     let at = now(121_000);
