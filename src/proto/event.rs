@@ -93,7 +93,7 @@ pub enum Event {
         /// From whom.
         peer: PeerId,
     },
-    /// The peer is heard again.
+    /// The peer is heard again, after [`Event::Silent`] or [`Event::Unreachable`], on the connection that stood.
     Resumed {
         /// Who.
         peer: PeerId,

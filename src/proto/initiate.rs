@@ -122,6 +122,8 @@ impl Peer {
                     tries: retry.tries,
                 };
                 shared.event(event);
+                // When it is heard again, that is news.
+                self.silent |= self.has_connection();
             }
             if !waits {
                 self.retry = None;

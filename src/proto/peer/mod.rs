@@ -86,7 +86,7 @@ pub(super) struct Peer {
     accepted: bool,
     keepalive_due: bool,
     heard: Option<Instant>,
-    silent: bool,
+    pub(super) silent: bool,
     /// The highest counter that arrived under the current keypair.
     pub(super) highest: Option<(Epoch, Counter)>,
     rekey_jitter: Duration,

@@ -293,6 +293,34 @@ fn who_is_asked_to_connect_in_a_silence_calls_nobody_once_it_has_ended() {
     assert_eq!(a.endpoint.poll_timeout(), None);
 }
 
+/// Idle for so long that there is no key, `a` is cut off, says something, and gives up before it falls silent.
+#[test]
+fn who_could_not_be_reached_and_is_heard_again_under_a_new_key_is_told_of() {
+    for is_called in [true, false] {
+        let (mut a, mut b) = connected();
+        pass(&mut a, &mut b, 2_000, now(1), now(200_000));
+        a.events.clear();
+        a.say(b.id(), b"anybody?", now(200_000));
+        pass(&mut a, &mut b, 0, now(200_000), now(300_000));
+        let [told] = a.events.as_slice() else {
+            panic!("{:?}", a.events)
+        };
+        assert!(matches!(told, Event::Unreachable { .. }), "{told:?}");
+        if is_called {
+            b.say(a.id(), b"here", now(300_000));
+        }
+        pass(&mut a, &mut b, 2_000, now(300_000), now(400_000));
+        assert_eq!(b.lines(), [b"anybody?"]);
+        let resumed = |event: &&Event| matches!(event, Event::Resumed { .. });
+        assert_eq!(a.events.iter().filter(resumed).count(), 1, "{:?}", a.events);
+        let begun = |event: &Event| matches!(event, Event::Established { .. });
+        assert!(!a.events.iter().any(begun), "it went on: {:?}", a.events);
+        let heard = a.events.len();
+        pass(&mut a, &mut b, 2_000, now(400_000), now(800_000));
+        assert_eq!(a.events.len(), heard, "{:?}", a.events);
+    }
+}
+
 /// A guest `a` that waits for `b`'s user, and both idle.
 fn waiting() -> (Side, Side) {
     let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
