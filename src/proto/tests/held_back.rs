@@ -271,6 +271,27 @@ fn a_goodbye_that_was_held_back_leaves_what_a_new_call_was_answered_by() {
 }
 
 #[test]
+fn what_a_held_back_goodbye_leaves_is_erased_in_time_if_nobody_confirms_it() {
+    let (mut a, mut b) = connected();
+    let goodbye = held_back_goodbye(&a, &mut b, now(1_000));
+    b.endpoint.connect(a.id(), &[], now(1_001)).unwrap();
+    arrive(&mut b, &mut a, now(1_001));
+    a.drain(now(1_001));
+    for datagram in goodbye {
+        a.receive(b.address, datagram, now(1_002));
+    }
+    a.drain(now(1_002));
+    assert_eq!(a.endpoint.stats().keypairs, 1);
+    while let Some((at, _)) = a.endpoint.poll_timeout() {
+        assert!(at < now(600_000), "{at:?}");
+        a.endpoint.handle_timeout(at);
+        a.drain(at);
+    }
+    let stats = a.endpoint.stats();
+    assert_eq!((stats.keypairs, stats.timers), (0, 0));
+}
+
+#[test]
 fn a_goodbye_leaves_nothing_of_its_own_connection() {
     let (mut a, mut b) = connected();
     let at = now(172_000);
