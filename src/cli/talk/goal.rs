@@ -1,5 +1,6 @@
 //! What a talking program is after: to listen, or to reach one peer.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::cli::talk::lookups::{LookUp, LookUps};
 use crate::cli::{Error, ExitCode, Obstacle, Peer};
 use crate::id::PeerId;
 use crate::net::{IcmpError, IcmpKind, ResolveError};
-use crate::proto::CloseReason;
+use crate::proto::{CloseReason, Event};
 use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
@@ -23,6 +24,9 @@ const PAUSES: [Duration; 4] = [
 
 /// A session that stood so long was no failure: the next pause is the first one again.
 const LASTING: Duration = Duration::from_secs(30);
+
+/// Addresses of a host that are remembered: more than a name has, unless each answer brings others.
+const MAX_KNOWN: usize = 256;
 
 /// The aim, and how far it has come.
 #[derive(Debug)]
@@ -42,11 +46,13 @@ pub(super) struct Reach {
     pub(super) peer: PeerId,
     pub(super) host: HostPort,
     pub(super) addresses: Vec<SocketAddr>,
+    /// Those that any look-up found.
+    pub(super) known: BTreeSet<SocketAddr>,
     pub(super) timeout: Duration,
     pub(super) retry: bool,
     pub(super) started: Instant,
     pub(super) state: Stage,
-    /// Those addresses that reported a closed port.
+    /// Those that reported a closed port.
     pub(super) closed: Vec<SocketAddr>,
     /// The name to save the key under once the connection stands.
     pub(super) save_as: Option<String>,
@@ -130,11 +136,25 @@ impl Goal {
         matches!(self, Self::Reach(reach) if reach.peer == *peer)
     }
 
-    pub(super) fn on_waiting(&mut self, peer: &PeerId) {
-        if let Self::Reach(reach) = self
+    /// What happens to a session says whether the peer is looked up.
+    pub(super) fn on_event(&mut self, event: &Event, now: Instant) {
+        let Self::Reach(reach) = self else { return };
+        if let Event::Waiting { peer } = event
             && reach.peer == *peer
         {
             reach.state = Stage::Waiting;
+            reach.look_ups.rest();
+        }
+        // It may be elsewhere by now.
+        if let Event::Unreachable { peer, .. } = event
+            && (reach.peer == *peer && reach.retry)
+        {
+            reach.look_ups.want(now);
+        }
+        // It is where it was.
+        if let Event::Resumed { peer } = event
+            && reach.peer == *peer
+        {
             reach.look_ups.rest();
         }
     }
@@ -187,25 +207,6 @@ impl Goal {
                 once: Some(Some(first)),
             } if first == peer => Some(ExitCode::Done),
             Self::Listen { .. } | Self::Reach(_) => None,
-        }
-    }
-
-    /// For a long time nobody has answered: the peer may be elsewhere by now.
-    pub(super) fn on_unreachable(&mut self, peer: &PeerId, now: Instant) {
-        if let Self::Reach(reach) = self
-            && reach.peer == *peer
-            && reach.retry
-        {
-            reach.look_ups.want(now);
-        }
-    }
-
-    /// A session that was silent goes on: the peer is where it was.
-    pub(super) fn on_resumed(&mut self, peer: &PeerId) {
-        if let Self::Reach(reach) = self
-            && reach.peer == *peer
-        {
-            reach.look_ups.rest();
         }
     }
 
@@ -277,7 +278,7 @@ impl Goal {
             let reason = safe_line(&ResolveError::Temporary.to_string());
             return not_found(&reach.host, reason);
         };
-        if reach.closed.len() == reach.addresses.len() {
+        if reach.is_closed() {
             return Error::PortClosed { peer, address };
         }
         let after = Duration::from_secs(now.saturating_since(reach.started).as_secs());
@@ -296,7 +297,7 @@ impl Goal {
         };
         let address = reach.addresses.first().copied()?;
         let peer = peer.clone();
-        Some(if reach.closed.len() == reach.addresses.len() {
+        Some(if reach.is_closed() {
             Obstacle::Closed { peer, address }
         } else {
             Obstacle::Silence { peer, address }
@@ -379,6 +380,7 @@ impl Reach {
             peer: aim.offer.key,
             host: aim.host.clone(),
             addresses: Vec::new(),
+            known: BTreeSet::new(),
             timeout,
             retry: false,
             started: now,
@@ -390,14 +392,20 @@ impl Reach {
         }
     }
 
+    /// Whether all addresses reported a closed port.
+    fn is_closed(&self) -> bool {
+        let mut addresses = self.addresses.iter();
+        addresses.all(|address| self.closed.contains(address))
+    }
+
     fn on_resolved(
         &mut self,
         found: Result<Vec<SocketAddr>, ResolveError>,
         now: Instant,
     ) -> Result<Resolved, Error> {
         let before = self.look_ups.failure();
-        let is_wanted = self.retry && self.look_ups.due().is_some();
-        let is_repeated = self.look_ups.on_end(&found, is_wanted, now);
+        let (is_tried, is_wanted) = (self.state == Stage::Trying, self.look_ups.are_wanted());
+        let is_repeated = (self.look_ups).on_end(&found, self.retry && is_wanted, now);
         let addresses = match found {
             Ok(addresses) => addresses,
             Err(error) if is_repeated => {
@@ -409,18 +417,27 @@ impl Reach {
                 });
             }
             // What was asked before it was there.
-            Err(_) if self.state != Stage::Trying => return Ok(Resolved::Nothing),
+            Err(_) if !is_tried => return Ok(Resolved::Nothing),
             Err(error) => return Err(not_found(&self.host, safe_line(&error.to_string()))),
         };
-        if self.addresses == addresses {
-            return Ok(Resolved::Nothing);
-        }
         self.addresses.clone_from(&addresses);
-        self.closed.retain(|address| addresses.contains(address));
-        Ok(match self.state {
-            Stage::Rests => Resolved::Nothing,
-            Stage::Trying | Stage::Waiting | Stage::Stands => Resolved::Call(self.peer, addresses),
+        let is_news = self.learn(&addresses);
+        Ok(if is_news && (is_tried || is_wanted) {
+            Resolved::Call(self.peer, addresses)
+        } else {
+            Resolved::Nothing
         })
+    }
+
+    /// Whether there is an address that no look-up has found before. Names lead to several in turn, and all that were
+    /// found are called.
+    fn learn(&mut self, addresses: &[SocketAddr]) -> bool {
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        let known = self.known.len();
+        self.known.extend(addresses);
+        self.known.len() > known
     }
 
     fn on_closed(&mut self, reason: CloseReason, now: Instant) -> Progress {
@@ -454,4 +471,4 @@ fn looked_up_again(host: &HostPort, error: ResolveError) -> Safe {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

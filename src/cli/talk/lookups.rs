@@ -50,6 +50,8 @@ pub(super) struct LookUps {
     family: Family,
     /// When to make the next.
     due: Option<Instant>,
+    /// When the one that is under way is given up.
+    given_up: Option<Instant>,
     /// How many in a row came to the same.
     row: usize,
     /// Why the last one found nothing.
@@ -63,6 +65,7 @@ impl LookUps {
             host,
             family,
             due: Some(now),
+            given_up: None,
             row: 0,
             failure: None,
         }
@@ -73,15 +76,22 @@ impl LookUps {
         self.failure
     }
 
-    /// When the next is due.
-    pub(super) const fn due(&self) -> Option<Instant> {
+    /// When the next is due: not while one is under way, be that in vain.
+    pub(super) fn due(&self) -> Option<Instant> {
         self.due
+            .map(|due| self.given_up.map_or(due, |end| due.max(end)))
+    }
+
+    /// Whether another is wanted.
+    pub(super) const fn are_wanted(&self) -> bool {
+        self.due.is_some()
     }
 
     /// The one that is due. `repeats`: others follow, should it not come back.
     pub(super) fn take(&mut self, repeats: bool, now: Instant) -> Option<LookUp> {
-        self.due.take_if(|due| *due <= now)?;
-        self.due = (repeats && self.is_name()).then(|| now + PATIENCE);
+        self.due().filter(|due| *due <= now)?;
+        self.due = (repeats && self.is_name()).then_some(now);
+        self.given_up = Some(now + PATIENCE);
         Some(LookUp {
             host: self.host.clone(),
             family: self.family,
@@ -96,6 +106,7 @@ impl LookUps {
         repeats: bool,
         now: Instant,
     ) -> bool {
+        self.given_up = None;
         let failure = found.as_ref().err().copied();
         if failure.is_some() != self.failure.is_some() {
             self.row = 0;
@@ -121,10 +132,12 @@ impl LookUps {
         self.due = None;
     }
 
-    /// The network is another one: what is to be made later is made now.
+    /// The network is another one: what is to be made later is made now. One that is under way goes on, and should it
+    /// find nothing, the next comes soon.
     pub(super) fn hurry(&mut self, now: Instant) {
         if let Some(due) = &mut self.due {
             *due = now.min(*due);
+            self.row = 0;
         }
     }
 
@@ -207,5 +220,29 @@ mod tests {
         look_ups.rest();
         look_ups.hurry(at(0));
         assert!(look_ups.take(true, at(500)).is_none());
+    }
+
+    #[test]
+    fn in_another_network_none_is_made_beside_one_that_is_under_way() {
+        let failed = Err(ResolveError::Temporary);
+        let mut look_ups = of("chat.example.org:9");
+        made(&mut look_ups, &failed);
+        assert!(look_ups.take(true, at(300)).is_some());
+        look_ups.hurry(at(310));
+        assert_eq!(look_ups.due(), Some(at(360)), "its patience is what it was");
+        assert!(look_ups.take(true, at(359)).is_none());
+        // It asked in the network that was.
+        look_ups.on_end(&failed, true, at(320));
+        assert_eq!(look_ups.due(), Some(at(321)));
+    }
+
+    #[test]
+    fn who_leaves_and_comes_while_one_is_under_way_has_no_other_made() {
+        let mut look_ups = of("chat.example.org:9");
+        assert!(look_ups.take(true, at(0)).is_some());
+        look_ups.rest();
+        look_ups.want(at(1));
+        assert!(look_ups.take(true, at(59)).is_none());
+        assert!(look_ups.take(true, at(60)).is_some());
     }
 }

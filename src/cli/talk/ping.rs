@@ -289,6 +289,7 @@ impl Pinging {
 
     fn on_session(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
         let ours = self.id;
+        self.goal.on_event(&event, self.network.clock.now());
         match event {
             Event::Established { peer, address, .. } if peer == ours => self.on_stands(address),
             Event::PingAnswered { peer, id, rtt } if peer == ours => {
@@ -299,7 +300,6 @@ impl Pinging {
             Event::Roamed { peer, to } if peer == ours => self.tally.at(to),
             Event::Waiting { peer } if peer == ours => {
                 self.is_undecided = true;
-                self.goal.on_waiting(&peer);
                 let words = self.peer.label.clone() + " has to accept you first; waiting";
                 self.note(&words);
             }

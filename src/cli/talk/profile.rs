@@ -272,12 +272,14 @@ pub(in crate::cli) fn cannot_bind(bind: Bind, error: &io::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::Ipv4Addr;
     use std::path::Path;
 
     use super::*;
     use crate::cli::args::Globals;
+    use crate::cli::talk::network::Network;
+    use crate::proto::EndpointConfig;
     use crate::store::{Config, KeyFile, Paths};
 
     /// As if it had been unlocked for a program that had the identity and was gone before it could be asked.
@@ -287,16 +289,33 @@ mod tests {
         KeyFile::parse(&bytes).unwrap().open(None).unwrap()
     }
 
-    #[test]
-    fn a_test_key_that_is_unlocked_already_is_taken_on_loopback_alone() {
-        let home = tempfile::tempdir().unwrap();
-        let globals = Globals::default();
-        let context = Context {
-            paths: Paths::resolve(Some(home.path()), None).unwrap(),
+    pub(in crate::cli::talk) fn context(home: &Path) -> Context {
+        let globals = Globals {
+            quiet: true,
+            ..Globals::default()
+        };
+        Context {
+            paths: Paths::resolve(Some(home), None).unwrap(),
             out: Out::new(&globals),
             config: Config::default(),
             globals,
+        }
+    }
+
+    /// A core that runs and knows nobody.
+    pub(in crate::cli::talk) fn network(context: &Context) -> Network {
+        let bind = Bind::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let Ok(Found::Alone(profile)) = Profile::wait(context, bind, test_key(), Duration::ZERO)
+        else {
+            panic!("somebody else has it")
         };
+        Network::start(*profile, bind, EndpointConfig::default(), None).unwrap()
+    }
+
+    #[test]
+    fn a_test_key_that_is_unlocked_already_is_taken_on_loopback_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let context = context(home.path());
         let wait = |bind| Profile::wait(&context, bind, test_key(), Duration::ZERO);
         let (port, family) = (0, Family::Any);
         let refused = wait(Bind::Everywhere { port, family });

@@ -480,6 +480,7 @@ impl Delivery {
 
     fn on_session(&mut self, event: Event) -> Result<(), Error> {
         let ours = self.contact.peer();
+        self.goal.on_event(&event, self.network.clock.now());
         match event {
             Event::Established { peer, address, .. } if peer == ours => {
                 self.course = Course {
@@ -492,7 +493,6 @@ impl Delivery {
             }
             Event::Waiting { peer } if peer == ours => {
                 self.course.is_undecided = true;
-                self.goal.on_waiting(&peer);
                 let words = self.peer.label.clone() + " has to accept you first; waiting";
                 self.out.note(&words);
             }
@@ -507,10 +507,6 @@ impl Delivery {
                 }
                 self.out.note(&why);
             }
-            Event::Unreachable { peer, .. } => {
-                self.goal.on_unreachable(&peer, self.network.clock.now());
-            }
-            Event::Resumed { peer } => self.goal.on_resumed(&peer),
             event @ (Event::TimestampsLow | Event::Introduced { .. }) => {
                 self.network.on_upkeep(event, &self.out)?;
             }
@@ -524,6 +520,8 @@ impl Delivery {
             | Event::Pinned { .. }
             | Event::Stream { .. }
             | Event::Silent { .. }
+            | Event::Resumed { .. }
+            | Event::Unreachable { .. }
             | Event::Pong { .. }
             | Event::Verification { .. }
             | Event::PingAnswered { .. }
@@ -572,3 +570,6 @@ impl Delivery {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,7 @@ impl Conversation {
     }
 
     fn on_session(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
+        self.goal.on_event(&event, self.clock.now());
         match event {
             Event::Established {
                 peer,
@@ -30,7 +31,6 @@ impl Conversation {
                 initiator,
             } => self.on_established(peer, address, initiator)?,
             Event::Waiting { peer } => {
-                self.goal.on_waiting(&peer);
                 self.on_kept_out(peer)?;
                 let who = self.who(&peer);
                 self.tell(&Fact::Waiting { who });
@@ -255,7 +255,6 @@ impl Conversation {
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
         self.link(peer).is_silent = false;
-        self.goal.on_resumed(&peer);
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         let words = self.label(&peer) + " is back";
@@ -279,9 +278,7 @@ impl Conversation {
         let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
         self.link(peer).why = Some(why.clone());
         self.tell_link(peer, Change::Unreachable { tries }, why);
-        let now = self.clock.now();
-        self.calls.on_end(&peer, now);
-        self.goal.on_unreachable(&peer, now);
+        self.calls.on_end(&peer, self.clock.now());
         self.goal.on_lost(&peer)
     }
 }
@@ -321,3 +318,6 @@ pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
         CloseReason::Removed => label + " is no longer among your peers; the session was ended",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,12 @@
 use super::*;
 use crate::net::{Family, Host};
 
-fn reach(peer: PeerId, retry: bool) -> Goal {
+pub(in crate::cli::talk) fn reach(peer: PeerId, retry: bool) -> Goal {
     Goal::Reach(Box::new(Reach {
         peer,
         host: "chat.example.org:7419".parse().unwrap(),
         addresses: Vec::new(),
+        known: BTreeSet::new(),
         timeout: Duration::from_secs(10),
         retry,
         started: Instant::ZERO,
@@ -106,7 +107,12 @@ fn a_name_server_that_does_not_answer_ends_the_wait_too() {
 }
 
 fn found(last: u8) -> Result<Vec<SocketAddr>, ResolveError> {
-    Ok(vec![SocketAddr::from(([192, 0, 2, last], 7_419))])
+    all_found(&[last])
+}
+
+fn all_found(last: &[u8]) -> Result<Vec<SocketAddr>, ResolveError> {
+    let address = |last| SocketAddr::from(([192, 0, 2, last], 7_419));
+    Ok(last.iter().copied().map(address).collect())
 }
 
 /// Makes the look-up that is due within a minute, and lets it come to `found`. Returns when, and what follows.
@@ -165,9 +171,9 @@ fn a_peer_that_does_not_answer_is_called_where_its_name_leads_by_now() {
     // While it is there nothing is looked up, and again when it is lost or has left.
     goal.on_established(&peer, now);
     assert_eq!(goal.patience(now), None);
-    goal.on_unreachable(&peer, now);
+    goal.on_event(&Event::Unreachable { peer, tries: 9 }, now);
     next_look_up(&mut goal, &mut now, found(2)).unwrap();
-    goal.on_resumed(&peer);
+    goal.on_event(&Event::Resumed { peer }, now);
     assert_eq!(goal.patience(now), None);
     goal.on_closed(&peer, CloseReason::Goodbye, now);
     now = now + Duration::from_secs(1);
@@ -187,6 +193,102 @@ fn without_retry_a_name_is_looked_up_once() {
     );
     let mut goal = reach(peer, false);
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    goal.on_unreachable(&peer, now);
+    goal.on_event(&Event::Unreachable { peer, tries: 9 }, now);
     assert!(goal.look_up(now + Duration::from_secs(600)).is_none());
+}
+
+#[test]
+fn a_name_that_leads_to_several_addresses_in_turn_has_not_moved() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, all_found(&[1, 2])).unwrap();
+    for old in [&[2, 1][..], &[2], &[1], &[1, 2]] {
+        let same = next_look_up(&mut goal, &mut now, all_found(old)).unwrap();
+        assert!(matches!(same, Resolved::Nothing), "{old:?}: {same:?}");
+    }
+    let moved = next_look_up(&mut goal, &mut now, all_found(&[1, 3])).unwrap();
+    assert!(matches!(moved, Resolved::Call(..)), "{moved:?}");
+    let back = next_look_up(&mut goal, &mut now, all_found(&[2, 1])).unwrap();
+    assert!(matches!(back, Resolved::Nothing), "{back:?}");
+}
+
+#[test]
+fn addresses_that_are_new_each_time_take_no_memory_without_bound() {
+    let (mut goal, now) = (reach(PeerId::new([1; 32]), true), Instant::ZERO);
+    for number in 0..1_000_u16 {
+        let [high, low] = number.to_be_bytes();
+        let address = SocketAddr::from(([198, 18, high, low], 7_419));
+        let moved = goal.on_resolved(Ok(vec![address]), now).unwrap();
+        assert!(matches!(moved, Resolved::Call(..)), "{moved:?}");
+    }
+    let Goal::Reach(reach) = goal else { panic!() };
+    assert!(reach.known.len() <= MAX_KNOWN);
+}
+
+#[test]
+fn what_a_look_up_finds_when_it_is_not_wanted_any_more_is_no_reason_to_call() {
+    let peer = PeerId::new([1; 32]);
+    let back: [fn(&mut Goal, PeerId); 4] = [
+        |goal, peer| goal.on_event(&Event::Resumed { peer }, Instant::ZERO),
+        |goal, peer| goal.on_event(&Event::Waiting { peer }, Instant::ZERO),
+        |goal, peer| _ = goal.on_established(&peer, Instant::ZERO),
+        |goal, peer| goal.rest(&peer),
+    ];
+    for (case, back) in back.into_iter().enumerate() {
+        let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
+        next_look_up(&mut goal, &mut now, found(1)).unwrap();
+        goal.on_established(&peer, now);
+        goal.on_event(&Event::Unreachable { peer, tries: 9 }, now);
+        now = now + goal.patience(now).expect("a look-up is due");
+        assert!(goal.look_up(now).is_some());
+        back(&mut goal, peer);
+        let late = goal.on_resolved(found(2), now).unwrap();
+        assert!(matches!(late, Resolved::Nothing), "{case}: {late:?}");
+        assert_eq!(goal.patience(now), None, "{case}: no other is made");
+    }
+}
+
+#[test]
+fn what_was_found_too_late_is_called_when_the_session_has_ended() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
+    goal.on_established(&peer, now);
+    let late = goal.on_resolved(found(1), now).unwrap();
+    assert!(matches!(late, Resolved::Nothing), "{late:?}");
+    goal.on_closed(&peer, CloseReason::Goodbye, now);
+    now = now + Duration::from_secs(1);
+    assert_eq!(goal.call_again(now), Some((peer, found(1).unwrap())));
+}
+
+#[test]
+fn in_another_network_a_name_is_looked_up_without_a_pause() {
+    let (mut goal, mut now) = (reach(PeerId::new([1; 32]), true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    assert!(goal.look_up(now).is_none());
+    goal.hurry(now);
+    assert!(goal.look_up(now).is_some());
+}
+
+#[test]
+fn who_has_moved_away_from_a_closed_port_is_not_said_to_have_one() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    let closed = IcmpError {
+        peer: Some(found(1).unwrap()[0]),
+        kind: IcmpKind::Refused,
+    };
+    assert!(goal.on_icmp(&closed).is_some());
+    let label = Safe::from("bob");
+    let who = Peer { label, saved: true };
+    let obstacle = goal.obstacle(&who);
+    assert!(matches!(obstacle, Some(Obstacle::Closed { .. })));
+    next_look_up(&mut goal, &mut now, found(2)).unwrap();
+    let obstacle = goal.obstacle(&who);
+    assert!(
+        matches!(obstacle, Some(Obstacle::Silence { .. })),
+        "{obstacle:?}"
+    );
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    assert!(goal.on_icmp(&closed).is_none(), "it is told once");
 }
