@@ -15,6 +15,8 @@ use crate::time::Instant;
 
 /// A round trip longer by more than this part of it shows a queue.
 const QUEUED_PART: u32 = 8;
+/// By so much, but no more than half of them, round trips vary without a queue.
+const VARYING: Duration = Duration::from_millis(25);
 /// Packets over which losses without a queue are counted, if so many are in flight: then a queue of an eighth of the
 /// round trip has the two packets that are seen.
 const TALLY_PACKETS: u64 = 200;
@@ -237,17 +239,23 @@ impl Bbr {
         }
     }
 
-    /// Whether a round trip shows a queue.
+    /// Whether a round trip shows a queue: longer than without by a part, and by two packets.
     pub(super) fn is_queued(&self, rtt: Duration) -> bool {
-        self.is_longer(rtt, QUEUED_PART)
+        self.is_longer(rtt, Duration::ZERO)
     }
 
-    /// Whether a round trip is longer than without a queue, by a part of that and by two packets.
-    pub(super) fn is_longer(&self, rtt: Duration, part: u32) -> bool {
+    /// Whether a round trip shows a queue, and is not one that varies as on a radio link.
+    pub(super) fn is_surely_queued(&self, rtt: Duration) -> bool {
+        let min_rtt = self.model.min_rtt().unwrap_or_default();
+        self.is_longer(rtt, VARYING.min(min_rtt / 2))
+    }
+
+    fn is_longer(&self, rtt: Duration, least: Duration) -> bool {
         let Some(min_rtt) = self.model.min_rtt() else {
             return false;
         };
-        rtt > min_rtt + (min_rtt / part).max(self.time_of(2 * self.datagram()))
+        let packets = self.time_of(2 * self.datagram());
+        rtt > min_rtt + (min_rtt / QUEUED_PART).max(packets).max(least)
     }
 
     /// §5.5.10.2, `HandleInflightTooHigh`.

@@ -32,7 +32,7 @@ use crate::proto::recovery::bbr::cycle::Cycle;
 use crate::proto::recovery::bbr::model::Model;
 use crate::proto::recovery::bbr::probe_rtt::ProbeRtt;
 use crate::proto::recovery::bbr::short::Others;
-use crate::proto::recovery::bbr::startup::{FullPipe, STANDING_PART};
+use crate::proto::recovery::bbr::startup::FullPipe;
 use crate::proto::recovery::controller::Controller;
 use crate::proto::recovery::newreno::initial_window;
 use crate::proto::recovery::rate::{Lost, Sample, Snapshot, scaled};
@@ -139,7 +139,7 @@ impl Bbr {
             .on_sample(sample, rate.unwrap_or(0), self.max_datagram as u64, queued);
         self.adapt_lower_bounds();
         let fastest = self.model.rounds.fastest();
-        let waited = fastest.is_some_and(|rtt| self.is_longer(rtt, STANDING_PART));
+        let waited = fastest.is_some_and(|rtt| self.is_surely_queued(rtt));
         self.full_pipe
             .on_sample(sample, rate, &self.model.rounds, waited);
         self.check_startup_done(sample);

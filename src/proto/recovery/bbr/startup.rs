@@ -7,11 +7,9 @@ use crate::time::Instant;
 
 /// Rounds without growth that make a full pipe (§5.3.1.2).
 const FLAT_ROUNDS: u32 = 3;
-/// As many while even the fastest packet of a round meets a queue: then the bottleneck worked without a pause, and
+/// As many while even the fastest packet of a round surely meets a queue: then the bottleneck worked without a pause, and
 /// nothing but the path has kept the rate from growing.
 const QUEUED_FLAT_ROUNDS: u32 = 1;
-/// A queue of this part of the round trip is one for that: less may be a round trip that varies, whose rate varies too.
-pub(super) const STANDING_PART: u32 = 2;
 /// What counts as growth, in hundredths.
 const GROWTH: u64 = 125;
 /// Lost packets in a round that end Startup (§5.3.1.3).
@@ -39,7 +37,7 @@ impl FullPipe {
         self.now = false;
     }
 
-    /// `waited`: all packets of the last round met a queue.
+    /// `waited`: all packets of the last round surely met a queue.
     pub(super) fn on_sample(
         &mut self,
         sample: &Sample,
