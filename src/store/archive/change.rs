@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::keep::Keep;
 use super::keys::{Keys, TAG_LEN, Table};
 use super::logs::Logs;
+use super::memory::Memory;
 use super::record::{LogRecord, Record, Standing};
 use super::times::Times;
 use super::trouble::{Fault, Loss, StoreTrouble};
@@ -31,6 +32,7 @@ pub struct Change<'a> {
     pub(super) fresh: &'a mut BTreeMap<ContactId, u64>,
     pub(super) logs: &'a mut Logs,
     pub(super) times: &'a mut Times,
+    pub(super) memory: Option<&'a mut Memory>,
     pub(super) keep: Keep,
     pub(super) now: UnixTime,
 }
@@ -184,6 +186,11 @@ impl Change<'_> {
 
     /// Appends to the history, if there is to be one.
     fn remember(&mut self, record: Record) -> Result<(), Fault> {
+        if let Some(memory) = &mut self.memory {
+            let contact = self.keys.contact(Table::Memory, record.contact);
+            memory.stage(contact, record, self.rng);
+            return Ok(());
+        }
         if !self.keep.is_on_disk() {
             return Ok(());
         }

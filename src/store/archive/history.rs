@@ -1,5 +1,9 @@
 //! Doing away with messages.
 
+use core::ops::Bound;
+
+use zeroize::Zeroizing;
+
 use super::Archive;
 use super::change::{definition, rows_of};
 use super::file;
@@ -24,8 +28,34 @@ impl Archive {
     ) -> Result<u64, Error> {
         let count = self.remove_history(contact, before);
         let count = count.map_err(|fault| fault.at(&self.path, Operation::Write))?;
+        // After the disk, which may refuse, and before its file shrinks: messages that are gone are gone in both.
+        let count = count + self.purge_memory(contact, before);
         self.shrink()?;
         Ok(count)
+    }
+
+    fn purge_memory(&mut self, contact: Option<ContactId>, before: Option<UnixTime>) -> u64 {
+        let Some(memory) = &mut self.memory else {
+            return 0;
+        };
+        let (low, high) = rows_of(&self.keys, Table::Memory, contact);
+        let bounds = (Bound::Included(&*low), Bound::Included(&*high));
+        if before.is_none() {
+            memory.forget_made_room(contact.map(|it| self.keys.contact(Table::Memory, it)));
+        }
+        memory.remove_all(bounds, |memory, row, sealed| {
+            !outlasts(before, || memory.open(row, sealed).ok())
+        })
+    }
+
+    /// How many messages with a contact were over in this run and are not kept any more, since the memory for them is
+    /// full: see [`Keep::Session`](super::Keep::Session).
+    #[must_use]
+    pub fn made_room(&self, contact: ContactId) -> u64 {
+        let memory = self.memory.as_ref();
+        memory.map_or(0, |it| {
+            it.made_room(self.keys.contact(Table::Memory, contact))
+        })
     }
 
     fn shrink(&mut self) -> Result<(), Error> {
@@ -43,34 +73,23 @@ impl Archive {
         contact: Option<ContactId>,
         before: Option<UnixTime>,
     ) -> Result<u64, Error> {
-        let (low, high) = rows_of(&self.keys, Table::History, contact);
-        self.read(|transaction| {
-            let table = transaction.open_table(definition(Table::History))?;
+        self.read(|view| {
             let mut count = 0;
-            for row in table.range(low.as_slice()..=high.as_slice())? {
-                let (row, sealed) = row?;
-                count += u64::from(!self.outlasts(before, row.value(), sealed.value()));
+            for table in [Table::History, Table::Memory] {
+                for row in view.rows_of(table, contact)? {
+                    let row = row?;
+                    count += u64::from(!outlasts(before, || row.open(view)));
+                }
             }
             Ok(count)
         })
-    }
-
-    /// Whether a message of the history stays if those before a moment go, or all.
-    fn outlasts(&self, before: Option<UnixTime>, row: &[u8], sealed: &[u8]) -> bool {
-        let Some(before) = before else {
-            return false;
-        };
-        // What cannot be read has no age: it goes when everything does.
-        let opened = self.keys.open(Table::History, row, sealed);
-        let record = opened.as_deref().ok().and_then(|it| Record::view(it));
-        record.is_none_or(|it| it.at >= before)
     }
 
     /// Does away with what the settings do not keep any longer, once a day: every message has to be opened
     /// for that, and a script opens the store with each `send`. It goes by the clock of the look before, if
     /// that was earlier: one start with a clock that is months ahead deletes nothing.
     pub(super) fn expire(&mut self, now: UnixTime) -> Result<(), Error> {
-        let done_at = self.read(file::expired_at)?;
+        let done_at = self.read(|view| file::expired_at(view.disk))?;
         let is_recent = |at: UnixTime| (at.0..at.0.saturating_add(DAY_MS)).contains(&now.0);
         if done_at.is_some_and(is_recent) {
             return Ok(());
@@ -97,7 +116,8 @@ impl Archive {
         {
             let mut table = transaction.open_table(definition(Table::History))?;
             table.retain_in(low.as_slice()..=high.as_slice(), |row, sealed| {
-                let keep = self.outlasts(before, row, sealed);
+                let open = || self.keys.open(Table::History, row, sealed).ok();
+                let keep = outlasts(before, open);
                 count += u64::from(!keep);
                 keep
             })?;
@@ -109,6 +129,17 @@ impl Archive {
         }
         Ok(count)
     }
+}
+
+/// Whether a message that is over stays if those before a moment go, or all.
+fn outlasts(before: Option<UnixTime>, open: impl FnOnce() -> Option<Zeroizing<Vec<u8>>>) -> bool {
+    let Some(before) = before else {
+        return false;
+    };
+    // What cannot be read has no age: it goes when everything does.
+    let opened = open();
+    let record = opened.as_deref().and_then(|it| Record::view(it));
+    record.is_none_or(|it| it.at >= before)
 }
 
 const DAY_MS: u64 = 86_400_000;

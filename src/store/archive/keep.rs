@@ -12,7 +12,7 @@ pub enum Keep {
     /// None.
     #[default]
     Off,
-    /// None on the disk: what a screen has of its own run is gone with it.
+    /// Those of a run, in its memory: they are gone with it.
     Session,
     /// Those of the last 30 days.
     ThirtyDays,
@@ -40,6 +40,12 @@ impl Keep {
     #[must_use]
     pub const fn is_on_disk(self) -> bool {
         matches!(self, Self::ThirtyDays | Self::Forever)
+    }
+
+    /// Whether a program that runs has a history of what is over, be it on the disk or in memory.
+    #[must_use]
+    pub const fn has_history(self) -> bool {
+        !matches!(self, Self::Off)
     }
 
     /// Before when messages go, if any go by themselves.

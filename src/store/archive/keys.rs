@@ -22,9 +22,12 @@ pub(super) enum Table {
     Inbox,
     /// Messages that are over.
     History,
+    /// Messages that are over, in no file: those of a run whose settings keep them as long as it lasts.
+    Memory,
 }
 
 impl Table {
+    /// Those of the file.
     pub(super) const ALL: [Self; 4] = [Self::Outbox, Self::Seen, Self::Inbox, Self::History];
 
     pub(super) const fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Table {
             Self::Seen => "seen",
             Self::Inbox => "inbox",
             Self::History => "history",
+            Self::Memory => "memory",
         }
     }
 }

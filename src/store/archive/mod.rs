@@ -18,6 +18,7 @@ mod history;
 mod keep;
 mod keys;
 mod logs;
+mod memory;
 mod one;
 mod orders;
 mod overlay;
@@ -30,13 +31,14 @@ mod search;
 mod tests;
 mod times;
 mod trouble;
+mod view;
 
 use core::fmt;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
-use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend};
+use redb::{Database, ReadableDatabase, StorageBackend};
 
 use super::error::{Error, Operation};
 use crate::chat::ContactId;
@@ -47,6 +49,7 @@ pub use file::check_beginning;
 pub use keep::Keep;
 use keys::Keys;
 use logs::Logs;
+use memory::Memory;
 pub use one::{Around, Deletion, Which};
 pub use overlay::survives_panic;
 pub use pages::{Cursor, NotACursor, Page, Search};
@@ -56,6 +59,7 @@ pub use salvage::{Found, Salvaged};
 pub use search::{Earlier, Entry, Filter, Way};
 use times::Times;
 pub use trouble::{Fault, Loss, StoreTrouble};
+use view::View;
 
 /// The store of one identity, opened for this process alone.
 ///
@@ -66,6 +70,8 @@ pub struct Archive {
     keys: Keys,
     path: PathBuf,
     keep: Keep,
+    /// Where what is over is kept as long as this is open, and no longer.
+    memory: Option<Memory>,
     next_order: u64,
     fresh: BTreeMap<ContactId, u64>,
     logs: Logs,
@@ -127,15 +133,17 @@ impl Archive {
         path: &Path,
         secret: &StaticSecret,
         keep: Keep,
-        rng: Box<dyn CryptoRng + Send>,
+        mut rng: Box<dyn CryptoRng + Send>,
         now: UnixTime,
     ) -> Result<(Self, Restored), Error> {
         let keys = file::keys(&database, path, secret)?;
+        let memory = (keep == Keep::Session).then(|| Memory::new(&mut *rng));
         let mut archive = Self {
             database,
             keys,
             path: path.to_owned(),
             keep,
+            memory,
             next_order: 0,
             fresh: BTreeMap::new(),
             logs: Logs::default(),
@@ -170,21 +178,30 @@ impl Archive {
             fresh: &mut self.fresh,
             logs: &mut self.logs,
             times: &mut self.times,
+            memory: self.memory.as_mut(),
             keep: self.keep,
             now,
         });
-        match result {
+        let result = match result {
             Ok(result) => {
                 let committed = transaction.commit();
-                committed.map_err(|error| fail(error.into()))?;
-                Ok(result)
+                committed.map_or_else(|error| Err(error.into()), |()| Ok(result))
             }
             Err(fault) => {
                 // What is wrong is known; that undoing it failed as well adds nothing.
                 let _ = transaction.abort();
-                Err(fail(fault))
+                Err(fault)
+            }
+        };
+        // In memory after the disk: what is not over there yet would be found in both, and a crash in between takes
+        // the memory in any case.
+        if let Some(memory) = &mut self.memory {
+            match &result {
+                Ok(_) => memory.take_staged(),
+                Err(_) => memory.drop_staged(),
             }
         }
+        result.map_err(fail)
     }
 
     /// What is kept of messages that are over.
@@ -199,10 +216,15 @@ impl Archive {
         &self.path
     }
 
-    fn read<R>(&self, read: impl FnOnce(&ReadTransaction) -> Result<R, Fault>) -> Result<R, Error> {
+    fn read<R>(&self, read: impl FnOnce(&View<'_>) -> Result<R, Fault>) -> Result<R, Error> {
         let fail = |fault: Fault| fault.at(&self.path, Operation::Read);
         let transaction = self.database.begin_read();
         let transaction = transaction.map_err(|error| fail(error.into()))?;
-        read(&transaction).map_err(fail)
+        let view = View {
+            disk: &transaction,
+            keys: &self.keys,
+            memory: self.memory.as_ref(),
+        };
+        read(&view).map_err(fail)
     }
 }

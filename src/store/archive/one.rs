@@ -1,13 +1,12 @@
 //! One message of the history: doing away with it, and what was said around it.
 
-use redb::ReadTransaction;
-
 use super::Archive;
-use super::change::{definition, span};
-use super::keys::{Keys, Table};
+use super::change::definition;
+use super::keys::Table;
 use super::record::Record;
 use super::search::Entry;
 use super::trouble::Fault;
+use super::view::{Row, View};
 use crate::chat::{ContactId, Name};
 use crate::store::error::{Error, Operation};
 
@@ -56,19 +55,24 @@ impl Archive {
     /// # Errors
     /// `DiskFull`, `Io`, `Store`.
     pub fn delete(&mut self, which: Which) -> Result<Deletion, Error> {
-        let found = self.read(|transaction| {
-            if let Some(stays) = stays(transaction, &self.keys, which)? {
+        let found = self.read(|view| {
+            if let Some(stays) = stays(view, which)? {
                 return Ok(Err(stays));
             }
-            let row = find(transaction, &self.keys, which)?;
-            Ok(row.ok_or(Deletion::NotKept))
+            let place = find(view, which)?;
+            Ok(place.ok_or(Deletion::NotKept))
         })?;
-        let row = match found {
-            Ok(row) => row,
+        let (table, row) = match found {
+            Ok(place) => place,
             Err(stays) => return Ok(stays),
         };
-        let removed = self.remove_row(&row);
-        removed.map_err(|fault| fault.at(&self.path, Operation::Write))?;
+        if let Some(memory) = self.memory.as_mut().filter(|_| table == Table::Memory) {
+            // The file is rewritten all the same: the message lay there until it was over.
+            memory.remove(&row);
+        } else {
+            let removed = self.remove_row(&row);
+            removed.map_err(|fault| fault.at(&self.path, Operation::Write))?;
+        }
         Ok(match self.database.compact() {
             Ok(_) => Deletion::Done,
             Err(_) => Deletion::Lingers,
@@ -90,84 +94,70 @@ impl Archive {
     /// # Errors
     /// `Io`, `Store`.
     pub fn around(&self, which: Which, most: usize, bytes: usize) -> Result<Option<Around>, Error> {
-        self.read(|transaction| {
-            let Some(row) = find(transaction, &self.keys, which)? else {
+        self.read(|view| {
+            let Some((table, name)) = find(view, which)? else {
                 return Ok(None);
             };
-            let (low, high) = span(&self.keys.contact(Table::History, which.contact));
-            let table = transaction.open_table(definition(Table::History))?;
-            let before = table.range(low.as_slice()..row.as_slice())?.rev();
-            let mut entries = self.open_some(before, most, bytes)?;
+            let is_other = |row: &Result<Row<'_>, Fault>| {
+                let row = row.as_ref();
+                row.is_ok_and(|it| (it.table, it.name()) != (table, &*name))
+            };
+            let before = view.over(which.contact)?.rev().skip_while(is_other);
+            let mut entries = open_some(view, before.skip(1), most, bytes)?;
             entries.reverse();
             let at = entries.len();
+            let mut after = view.over(which.contact)?.skip_while(is_other);
             // It comes in any case, however long it is.
-            let itself = table.range(row.as_slice()..=row.as_slice())?;
-            entries.extend(self.open_some(itself, 1, usize::MAX)?);
-            let after = table.range(row.as_slice()..=high.as_slice())?.skip(1);
-            entries.extend(self.open_some(after, most, bytes)?);
+            entries.extend(open_some(view, after.by_ref(), 1, usize::MAX)?);
+            entries.extend(open_some(view, after, most, bytes)?);
             Ok(Some(Around { entries, at }))
         })
     }
-
-    fn open_some<'a>(
-        &self,
-        rows: impl Iterator<Item = Result<Row<'a>, redb::StorageError>>,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Vec<Entry>, Fault> {
-        let mut entries = Vec::new();
-        let mut left = bytes;
-        for row in rows.take(most) {
-            let (row, sealed) = row?;
-            let opened = self.keys.open(Table::History, row.value(), sealed.value());
-            let Some(record) = opened.as_deref().ok().and_then(|it| Record::view(it)) else {
-                continue;
-            };
-            let Some(rest) = left.checked_sub(record.body.len()) else {
-                break;
-            };
-            left = rest;
-            entries.push(Entry::new(&record, Table::History));
-        }
-        Ok(entries)
-    }
 }
 
-type Row<'a> = (
-    redb::AccessGuard<'a, &'static [u8]>,
-    redb::AccessGuard<'a, &'static [u8]>,
-);
+fn open_some<'a>(
+    view: &View<'_>,
+    rows: impl Iterator<Item = Result<Row<'a>, Fault>>,
+    most: usize,
+    bytes: usize,
+) -> Result<Vec<Entry>, Fault> {
+    let mut entries = Vec::new();
+    let mut left = bytes;
+    for row in rows.take(most) {
+        let row = row?;
+        let opened = row.open(view);
+        let Some(record) = opened.as_deref().and_then(|it| Record::view(it)) else {
+            continue;
+        };
+        let Some(rest) = left.checked_sub(record.body.len()) else {
+            break;
+        };
+        left = rest;
+        entries.push(Entry::new(&record, row.table));
+    }
+    Ok(entries)
+}
 
 /// Why a message has to stay, if it has.
-fn stays(
-    transaction: &ReadTransaction,
-    keys: &Keys,
-    which: Which,
-) -> Result<Option<Deletion>, Fault> {
+fn stays(view: &View<'_>, which: Which) -> Result<Option<Deletion>, Fault> {
     let (table, stays) = if which.is_ours {
         (Table::Outbox, Deletion::Waiting)
     } else {
         (Table::Inbox, Deletion::Unconfirmed)
     };
-    let row = keys.message(table, which.contact, which.name);
-    let rows = transaction.open_table(definition(table))?;
+    let row = view.keys.message(table, which.contact, which.name);
+    let rows = view.disk.open_table(definition(table))?;
     Ok(rows.get(row.as_slice())?.map(|_| stays))
 }
 
-/// The row of a message in the history.
-fn find(
-    transaction: &ReadTransaction,
-    keys: &Keys,
-    which: Which,
-) -> Result<Option<Vec<u8>>, Fault> {
-    let (low, high) = span(&keys.contact(Table::History, which.contact));
-    let table = transaction.open_table(definition(Table::History))?;
-    for row in table.range(low.as_slice()..=high.as_slice())?.rev() {
-        let (row, sealed) = row?;
-        let opened = keys.open(Table::History, row.value(), sealed.value());
-        let record = opened.as_deref().ok().and_then(|it| Record::view(it));
+/// Where a message is that is over.
+fn find(view: &View<'_>, which: Which) -> Result<Option<(Table, Vec<u8>)>, Fault> {
+    for row in view.over(which.contact)?.rev() {
+        let row = row?;
+        let opened = row.open(view);
+        let record = opened.as_deref().and_then(|it| Record::view(it));
         if record.is_some_and(|it| which.is(&it)) {
-            return Ok(Some(row.value().to_vec()));
+            return Ok(Some((row.table, row.name().to_vec())));
         }
     }
     Ok(None)

@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use redb::ReadTransaction;
 use thiserror::Error;
 
 use super::Archive;
 use super::change::damaged;
-use super::keys::{Keys, Table};
+use super::keys::Table;
 use super::search::{Entry, Filter, Matches, Place, Position, Span, Way};
 use super::trouble::Fault;
+use super::view::View;
 use crate::chat::LogId;
 use crate::id::PeerId;
 use crate::store::error;
@@ -137,20 +137,19 @@ impl Search {
         most: usize,
         bytes: usize,
     ) -> Result<Page, error::Error> {
-        let page = archive.read(|transaction| {
-            let keys = &archive.keys;
+        let page = archive.read(|view| {
             if self.ahead.is_empty() {
-                return self.look_and_take(transaction, keys, most, bytes);
+                return self.look_and_take(view, most, bytes);
             }
-            match self.take(transaction, keys, most, bytes)? {
+            match self.take(view, most, bytes)? {
                 // What came since it looked lies behind the last that it remembers.
                 Some(page) if self.way == Way::On && page.more == 0 => {
-                    self.look(transaction, keys)?;
+                    self.look(view)?;
                     Ok(self.with_rest(page))
                 }
                 Some(page) => Ok(page),
                 // Something was deleted meanwhile, or is over by now and lies elsewhere.
-                None => self.look_and_take(transaction, keys, most, bytes),
+                None => self.look_and_take(view, most, bytes),
             }
         });
         if page.is_err() {
@@ -160,24 +159,18 @@ impl Search {
         page
     }
 
-    fn look_and_take(
-        &mut self,
-        transaction: &ReadTransaction,
-        keys: &Keys,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Page, Fault> {
-        self.look(transaction, keys)?;
-        let page = self.take(transaction, keys, most, bytes)?;
+    fn look_and_take(&mut self, view: &View<'_>, most: usize, bytes: usize) -> Result<Page, Fault> {
+        self.look(view)?;
+        let page = self.take(view, most, bytes)?;
         page.ok_or_else(|| damaged(Table::History))
     }
 
-    fn look(&mut self, transaction: &ReadTransaction, keys: &Keys) -> Result<(), Fault> {
+    fn look(&mut self, view: &View<'_>) -> Result<(), Fault> {
         let span = Span {
             way: self.way,
             from: self.cursor.as_ref().map(|it| &it.0),
         };
-        let found = Matches::find(transaction, keys, &self.filter, &span, AHEAD)?;
+        let found = Matches::find(view, &self.filter, &span, AHEAD)?;
         self.beyond = found.count - found.places.len();
         self.unreadable = found.unreadable;
         self.ahead = found.places.into();
@@ -185,13 +178,7 @@ impl Search {
     }
 
     /// The next page of what is remembered; none if some of it is gone.
-    fn take(
-        &mut self,
-        transaction: &ReadTransaction,
-        keys: &Keys,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Option<Page>, Fault> {
+    fn take(&mut self, view: &View<'_>, most: usize, bytes: usize) -> Result<Option<Page>, Fault> {
         let (mut entries, mut sum, mut cursor) = (Vec::new(), 0_usize, self.cursor);
         while entries.len() < most {
             let Some(place) = self.pop() else { break };
@@ -200,7 +187,7 @@ impl Search {
                 self.put_back(place);
                 break;
             }
-            let Some(entry) = place.open(transaction, keys)? else {
+            let Some(entry) = place.open(view)? else {
                 return Ok(None);
             };
             cursor = Some(Cursor(place.position));

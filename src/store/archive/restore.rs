@@ -3,14 +3,13 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use redb::ReadTransaction;
 use zeroize::Zeroizing;
 
 use super::Archive;
-use super::change::{definition, rows_of};
-use super::keys::{Keys, Table};
+use super::keys::Table;
 use super::record::{LogRecord, Record, Standing};
 use super::trouble::{Fault, Loss, StoreTrouble};
+use super::view::View;
 use crate::chat::{
     Client, ContactId, Incoming, MESSAGE_LIFE, MemoryOutbox, Name, Outgoing, Policy, SeenLog,
 };
@@ -76,7 +75,7 @@ impl Restored {
 impl Archive {
     /// Reads everything but the history.
     pub(super) fn restore(&mut self, now: UnixTime) -> Result<Restored, Error> {
-        let mut read = self.read(|transaction| Everything::read(transaction, &self.keys))?;
+        let mut read = self.read(Everything::read)?;
         if !read.loss.is_none() {
             let trouble = StoreTrouble::Damaged(read.loss);
             return self.read(|_| Err(trouble.into()));
@@ -185,12 +184,12 @@ pub(super) struct Everything {
 }
 
 impl Everything {
-    pub(super) fn read(transaction: &ReadTransaction, keys: &Keys) -> Result<Self, Fault> {
+    pub(super) fn read(view: &View<'_>) -> Result<Self, Fault> {
         let mut loss = Loss::default();
-        let outbox = messages(transaction, keys, Table::Outbox, &mut loss.outbox)?;
-        let inbox = messages(transaction, keys, Table::Inbox, &mut loss.inbox)?;
+        let outbox = messages(view, Table::Outbox, &mut loss.outbox)?;
+        let inbox = messages(view, Table::Inbox, &mut loss.inbox)?;
         let mut logs = Vec::new();
-        for_each_log(transaction, keys, |_, log| match log {
+        for_each_log(view, |_, log| match log {
             Some(log) => logs.push(log),
             None => loss.seen += 1,
         })?;
@@ -203,14 +202,9 @@ impl Everything {
     }
 }
 
-fn messages(
-    transaction: &ReadTransaction,
-    keys: &Keys,
-    table: Table,
-    lost: &mut u64,
-) -> Result<Vec<Record>, Fault> {
+fn messages(view: &View<'_>, table: Table, lost: &mut u64) -> Result<Vec<Record>, Fault> {
     let mut messages = Vec::new();
-    for_each(transaction, keys, table, |_, text| {
+    for_each(view, table, |_, text| {
         let record = text.and_then(|text| Record::decode(&text));
         match record {
             Some(record) => messages.push(record),
@@ -223,42 +217,37 @@ fn messages(
 
 /// Shows each row of a log with what it says, if that belongs there.
 pub(super) fn for_each_log(
-    transaction: &ReadTransaction,
-    keys: &Keys,
+    view: &View<'_>,
     mut show: impl FnMut(&[u8], Option<LogRecord>),
 ) -> Result<(), Fault> {
-    for_each(transaction, keys, Table::Seen, |row, text| {
+    for_each(view, Table::Seen, |row, text| {
         let log = text.and_then(|text| LogRecord::decode(&text));
-        show(row, log.filter(|it| row == keys.log(it.contact, it.log)));
+        show(
+            row,
+            log.filter(|it| row == view.keys.log(it.contact, it.log)),
+        );
     })
 }
 
 /// Shows each row of a table with its opened value, if it opens.
 pub(super) fn for_each(
-    transaction: &ReadTransaction,
-    keys: &Keys,
+    view: &View<'_>,
     table: Table,
     show: impl FnMut(&[u8], Option<Zeroizing<Vec<u8>>>),
 ) -> Result<(), Fault> {
-    for_each_of(transaction, keys, table, None, show)
+    for_each_of(view, table, None, show)
 }
 
 /// As [`for_each`], of the rows about one contact, or all.
 pub(super) fn for_each_of(
-    transaction: &ReadTransaction,
-    keys: &Keys,
+    view: &View<'_>,
     table: Table,
     contact: Option<ContactId>,
     mut show: impl FnMut(&[u8], Option<Zeroizing<Vec<u8>>>),
 ) -> Result<(), Fault> {
-    let (low, high) = rows_of(keys, table, contact);
-    let rows = transaction.open_table(definition(table))?;
-    for row in rows.range(low.as_slice()..=high.as_slice())? {
-        let (row, sealed) = row?;
-        show(
-            row.value(),
-            keys.open(table, row.value(), sealed.value()).ok(),
-        );
+    for row in view.rows_of(table, contact)? {
+        let row = row?;
+        show(row.name(), row.open(view));
     }
     Ok(())
 }

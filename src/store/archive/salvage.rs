@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use redb::{ReadTransaction, ReadableDatabase, StorageBackend};
+use redb::{ReadableDatabase, StorageBackend};
 
 use super::file;
-use super::keys::Keys;
 use super::overlay::{Overlay, look, look_and_keep, not_looking};
 use super::record::Record;
 use super::restore::{for_each, for_each_log};
 use super::search::{Entry, Filter, MESSAGES, Place};
 use super::trouble::{Fault, Loss, StoreTrouble, trouble};
+use super::view::View;
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::text::caseless;
@@ -111,8 +111,13 @@ fn visit_over(
         let database = file::build(overlay, path)?;
         let keys = file::keys(&database, path, secret)?;
         let transaction = database.begin_read().map_err(|error| fail(error.into()))?;
-        let mut left = Left::find(&transaction, &keys, filter);
-        left.show(&transaction, &keys, show);
+        let view = View {
+            disk: &transaction,
+            keys: &keys,
+            memory: None,
+        };
+        let mut left = Left::find(&view, filter);
+        left.show(&view, show);
         *read = Some(left.loss);
         Ok(())
     });
@@ -141,14 +146,14 @@ struct Left {
 }
 
 impl Left {
-    fn find(transaction: &ReadTransaction, keys: &Keys, filter: &Filter) -> Self {
+    fn find(view: &View<'_>, filter: &Filter) -> Self {
         let (mut places, mut loss) = (Vec::new(), Loss::default());
         let words = filter.words.as_deref().map(caseless);
         for table in MESSAGES {
             let mut lost = 0;
             // Each by itself: what was read before a panic is kept.
             let added = look(|| {
-                for_each(transaction, keys, table, |row, text| {
+                for_each(view, table, |row, text| {
                     match text.as_deref().and_then(|text| Record::view(text)) {
                         Some(record) if filter.admits(&record, words.as_deref()) => {
                             places.push(Place::of(&record, table, row));
@@ -162,7 +167,7 @@ impl Left {
             *loss.count(table) += lost;
         }
         let counted = look(|| {
-            for_each_log(transaction, keys, |_, log| {
+            for_each_log(view, |_, log| {
                 loss.seen += u64::from(log.is_none());
             })
         });
@@ -172,9 +177,9 @@ impl Left {
     }
 
     /// What was opened before and cannot be opened now is lost as well.
-    fn show(&mut self, transaction: &ReadTransaction, keys: &Keys, show: Show<'_>) {
+    fn show(&mut self, view: &View<'_>, show: Show<'_>) {
         for place in &self.places {
-            let opened = look(|| place.open(transaction, keys));
+            let opened = look(|| place.open(view));
             let Some(Ok(Some(entry))) = opened else {
                 self.loss.frame = true;
                 *self.loss.count(place.table) += 1;

@@ -1,17 +1,18 @@
 //! Looking messages up. What passes is found first, one message at a time, and then opened once more: bodies
 //! are large and many. `pages` goes through them page by page.
 
+use core::ops::Bound;
 use std::collections::BTreeSet;
 
-use redb::{ReadTransaction, ReadableTable};
 use zeroize::Zeroizing;
 
 use super::Archive;
-use super::change::{damaged, definition, span};
-use super::keys::{Keys, TAG_LEN, Table};
+use super::change::{damaged, span};
+use super::keys::{TAG_LEN, Table};
 use super::record::{Record, Standing};
 use super::restore::for_each_of;
 use super::trouble::Fault;
+use super::view::View;
 use crate::chat::{ContactId, Kind, LogId, Name};
 use crate::store::error::Error;
 use crate::text::caseless;
@@ -85,12 +86,12 @@ impl Archive {
         most: Option<usize>,
         mut show: impl FnMut(Entry) -> bool,
     ) -> Result<u64, Error> {
-        self.read(|transaction| {
+        self.read(|view| {
             let most = most.unwrap_or(usize::MAX);
             let span = Span::default();
-            let found = Matches::find(transaction, &self.keys, filter, &span, most)?;
+            let found = Matches::find(view, filter, &span, most)?;
             for place in &found.places {
-                let entry = place.open(transaction, &self.keys)?;
+                let entry = place.open(view)?;
                 if !show(entry.ok_or_else(|| damaged(place.table))?) {
                     break;
                 }
@@ -109,14 +110,18 @@ impl Archive {
         let prefix = self.keys.contact(Table::History, contact);
         let (low, high) = span(&prefix);
         let fresh = self.fresh.get(&contact);
-        let end = fresh.map_or(high, |it| [prefix.as_slice(), &it.to_be_bytes()].concat());
-        self.read(|transaction| {
-            let table = transaction.open_table(definition(Table::History))?;
+        let fresh = fresh.map(|it| [prefix.as_slice(), &it.to_be_bytes()].concat());
+        let end = fresh
+            .as_deref()
+            .map_or(Bound::Included(&*high), Bound::Excluded);
+        self.read(|view| {
             let mut earlier = Earlier::default();
-            for row in table.range(low.as_slice()..end.as_slice())?.rev() {
-                let (row, sealed) = row?;
-                let opened = self.keys.open(Table::History, row.value(), sealed.value());
-                let Some(record) = opened.as_deref().ok().and_then(|it| Record::view(it)) else {
+            for row in view
+                .rows(Table::History, (Bound::Included(&low), end))?
+                .rev()
+            {
+                let opened = row?.open(view);
+                let Some(record) = opened.as_deref().and_then(|it| Record::view(it)) else {
                     continue;
                 };
                 if !earlier.has_room(&record, most, bytes) {
@@ -136,10 +141,10 @@ impl Archive {
     /// # Errors
     /// `Io`, `Store`.
     pub fn contacts(&self) -> Result<BTreeSet<ContactId>, Error> {
-        self.read(|transaction| {
+        self.read(|view| {
             let mut contacts = BTreeSet::new();
             for table in MESSAGES {
-                add_contacts(transaction, &self.keys, table, &mut contacts)?;
+                add_contacts(view, table, &mut contacts)?;
             }
             Ok(contacts)
         })
@@ -147,25 +152,24 @@ impl Archive {
 }
 
 /// The tables that hold messages, in the order in which those of one time are shown.
-pub(super) const MESSAGES: [Table; 3] = [Table::History, Table::Inbox, Table::Outbox];
+pub(super) const MESSAGES: [Table; 4] =
+    [Table::History, Table::Memory, Table::Inbox, Table::Outbox];
 
 fn add_contacts(
-    transaction: &ReadTransaction,
-    keys: &Keys,
+    view: &View<'_>,
     table: Table,
     contacts: &mut BTreeSet<ContactId>,
 ) -> Result<(), Fault> {
-    let rows = transaction.open_table(definition(table))?;
     let mut known: Option<[u8; TAG_LEN]> = None;
-    for row in rows.iter()? {
-        let (row, sealed) = row?;
+    for row in view.rows_of(table, None)? {
+        let row = row?;
         // All rows about a contact begin alike.
-        let whose = row.value().first_chunk().copied();
+        let whose = row.name().first_chunk().copied();
         if known.is_some() && known == whose {
             continue;
         }
-        let opened = keys.open(table, row.value(), sealed.value());
-        if let Some(record) = opened.as_deref().ok().and_then(|it| Record::view(it)) {
+        let opened = row.open(view);
+        if let Some(record) = opened.as_deref().and_then(|it| Record::view(it)) {
             contacts.insert(record.contact);
             known = whose;
         }
@@ -243,8 +247,7 @@ pub(super) struct Place {
 impl Matches {
     /// Finds the first `most` that pass and lie ahead, and counts all of them.
     pub(super) fn find(
-        transaction: &ReadTransaction,
-        keys: &Keys,
+        view: &View<'_>,
         filter: &Filter,
         span: &Span<'_>,
         most: usize,
@@ -252,7 +255,7 @@ impl Matches {
         let words = filter.words.as_deref().map(caseless);
         let mut found = Self::default();
         for table in MESSAGES {
-            for_each_of(transaction, keys, table, filter.contact, |row, text| {
+            for_each_of(view, table, filter.contact, |row, text| {
                 let Some(record) = text.as_deref().and_then(|text| Record::view(text)) else {
                     found.unreadable += 1;
                     return;
@@ -315,18 +318,12 @@ impl Place {
     }
 
     /// Opens again what has been opened before; none if it is there no longer. Its row may be another's by now.
-    pub(super) fn open(
-        &self,
-        transaction: &ReadTransaction,
-        keys: &Keys,
-    ) -> Result<Option<Entry>, Fault> {
+    pub(super) fn open(&self, view: &View<'_>) -> Result<Option<Entry>, Fault> {
         let table = self.table;
-        let rows = transaction.open_table(definition(table))?;
-        let Some(sealed) = rows.get(self.row.as_slice())? else {
+        let Some(opened) = view.get(table, &self.row)? else {
             return Ok(None);
         };
         // What has opened and does not any more has changed on the disk.
-        let opened = keys.open(table, &self.row, sealed.value());
         let text = opened.map_err(|_| damaged(table))?;
         let record = Record::view(&text).ok_or_else(|| damaged(table))?;
         let is_it = Position::of(&record) == self.position;

@@ -4,6 +4,7 @@ mod backup;
 mod damage;
 mod earlier;
 mod history;
+mod memory;
 mod overdue;
 mod pages;
 
@@ -45,7 +46,7 @@ fn secret(byte: u8) -> StaticSecret {
     StaticSecret::from_bytes(&mut [byte; 32])
 }
 
-fn rng() -> Box<dyn CryptoRng + Send> {
+pub(super) fn rng() -> Box<dyn CryptoRng + Send> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).unwrap();
     Box::new(ChaCha20Rng::from_seed(seed))
@@ -271,7 +272,7 @@ fn logs_beyond_the_bound_go_while_the_program_runs_and_the_oldest_first() {
     }
     let rows = |archive: &Archive| {
         let mut rows = Vec::new();
-        let read = archive.read(|it| for_each_log(it, &archive.keys, |_, log| rows.extend(log)));
+        let read = archive.read(|it| for_each_log(it, |_, log| rows.extend(log)));
         read.unwrap();
         rows
     };

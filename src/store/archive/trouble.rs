@@ -53,7 +53,7 @@ impl Loss {
             Table::Outbox => &mut self.outbox,
             Table::Seen => &mut self.seen,
             Table::Inbox => &mut self.inbox,
-            Table::History => &mut self.history,
+            Table::History | Table::Memory => &mut self.history,
         }
     }
 

@@ -18,6 +18,9 @@ fn history_holds_what_is_over_if_there_is_to_be_one() {
                 it.settle(contact(8), name(3, 0), expired)
             })
             .unwrap();
+        let found = everything(&archive, &Filter::default());
+        let in_this_run = if keep == Keep::Off { 0 } else { 3 };
+        assert_eq!(found.entries.len(), in_this_run, "{keep:?}");
         drop(archive);
         let (archive, _) = place.open(keep);
         let found = everything(&archive, &Filter::default());
