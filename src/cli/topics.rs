@@ -254,8 +254,9 @@ everything in it is optional, and a flag wins over it. All there is to settle:
   nickname = \"alice\"      what we suggest others call us    (--nickname)
 
   [history]
-  keep = \"30d\"            which messages stay on the disk once they are over:
-                          \"off\" (the rule), \"session\", \"30d\", \"forever\"
+  keep = \"30d\"            which messages stay once they are over: \"off\" (the
+                          rule), \"session\" (in memory, till the program ends),
+                          or on the disk: \"30d\", \"forever\"
   [keys]
   passphrase_command = [\"secret-tool\", \"lookup\", \"app\", \"securechat\"]
                           prints the passphrase of your identity; a program and

@@ -97,12 +97,17 @@ impl Journal {
         self.done.push(Done::Forgotten(contact));
     }
 
-    /// Whether what is over is written down.
+    /// Whether what is over is kept, be it only as long as this runs.
     pub(super) const fn keeps_history(&self) -> bool {
-        self.archive.keep().is_on_disk()
+        self.archive.keep().has_history()
     }
 
-    /// The next page of a search, as far as messages are written down: [`Search::page`].
+    /// How many messages with somebody are kept no longer, since others came: [`Archive::made_room`].
+    pub(super) fn made_room(&self, contact: ContactId) -> u64 {
+        self.archive.made_room(contact)
+    }
+
+    /// The next page of a search, as far as messages are kept: [`Search::page`].
     ///
     /// # Errors
     /// What the store says.
@@ -115,7 +120,7 @@ impl Journal {
         search.page(&self.archive, most, bytes)
     }
 
-    /// With whom messages are written down.
+    /// With whom messages are kept.
     ///
     /// # Errors
     /// What the store says.
@@ -160,7 +165,7 @@ impl Journal {
         self.archive.count_purged(contact, before)
     }
 
-    /// Does away with one message, as far as it is written down: [`Archive::delete`].
+    /// Does away with one message, as far as it is kept: [`Archive::delete`].
     ///
     /// # Errors
     /// What the store says.

@@ -20,6 +20,10 @@ const PAGE_BYTES: usize = 256 << 10;
 /// What writes out all that is kept.
 const ALL: [&str; 4] = ["history", "export", "-o", "FILE"];
 
+/// What became of messages of a run whose memory is full.
+const NO_ROOM: &str =
+    " that had to make room: a history that is kept for the session takes 64 MiB at most";
+
 /// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Export {
@@ -41,18 +45,31 @@ enum Progress {
 }
 
 impl Export {
-    fn begin(path: &Path, peer: PeerId, label: Safe) -> Result<Self, Error> {
+    /// Begins a file. `gone`: messages of the conversation that had to make room, which the file and what is returned
+    /// say.
+    fn begin(
+        path: &Path,
+        peer: PeerId,
+        label: Safe,
+        gone: u64,
+    ) -> Result<(Self, Option<Safe>), Error> {
         let filter = Filter {
             contact: Some(peer.into()),
             ..Filter::default()
         };
-        Ok(Self {
-            file: Written::begin(path)?,
+        let mut file = Written::begin(path)?;
+        let lacks = (gone > 0).then(|| Safe::from("not in it: ") + count_messages(gone) + NO_ROOM);
+        if let Some(words) = &lacks {
+            file.add(&in_dashes(words))?;
+        }
+        let export = Self {
+            file,
             search: Search::new(filter, Way::On, None),
             label,
             messages: 0,
             left: None,
-        })
+        };
+        Ok((export, lacks))
     }
 
     fn write_page(&mut self, journal: &Journal) -> Result<Progress, Error> {
@@ -95,7 +112,11 @@ impl Conversation {
     }
 
     fn begin_export(&mut self, peer: PeerId, path: &Path) -> Result<(), Error> {
-        let export = Export::begin(path, peer, self.label(&peer))?;
+        let gone = self.profile.journal.made_room(peer.into());
+        let (export, lacks) = Export::begin(path, peer, self.label(&peer), gone)?;
+        if let Some(words) = lacks {
+            self.warn(words);
+        }
         self.state.exports.push_back(export);
         Ok(())
     }
@@ -165,7 +186,7 @@ impl Conversation {
         }
         let lacks = self.lacks(peer, held)?;
         for words in &lacks {
-            file.add(&(Safe::from("-- ") + words + " --"))?;
+            file.add(&in_dashes(words))?;
         }
         held.lines.iter().try_for_each(|line| file.add(line))?;
         for words in lacks {
@@ -201,6 +222,11 @@ impl Conversation {
         }
         Ok(lacks)
     }
+}
+
+/// A line that no message is.
+fn in_dashes(words: &Safe) -> Safe {
+    Safe::from("-- ") + words + " --"
 }
 
 #[cfg(test)]
@@ -256,7 +282,7 @@ mod tests {
             .receive(core::iter::once((BOB.into(), &long)))
             .unwrap();
         let file = home.path().join("bob.txt");
-        let mut export = Export::begin(&file, BOB, "bob".into()).unwrap();
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), 0).unwrap();
         let progress = export.write_page(&journal).unwrap();
         assert!(matches!(progress, Progress::Done { unreadable: 0 }));
         export.file.finish().unwrap();
@@ -271,13 +297,32 @@ mod tests {
         let old = PAGE as u64 + 5;
         receive(&mut journal, 0..old);
         let file = home.path().join("bob.txt");
-        let mut export = Export::begin(&file, BOB, "bob".into()).unwrap();
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), 0).unwrap();
         for turn in 0..2 {
             let progress = export.write_page(&journal).unwrap();
             assert_eq!(matches!(progress, Progress::Done { .. }), turn == 1);
             receive(&mut journal, old + turn..old + turn + 1);
         }
         assert_eq!(export.messages, old);
+    }
+
+    #[test]
+    fn a_file_that_lacks_what_had_to_make_room_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = journal(home.path());
+        receive(&mut journal, 0..1);
+        let file = home.path().join("bob.txt");
+        let (mut export, lacks) = Export::begin(&file, BOB, "bob".into(), 5).unwrap();
+        export.write_page(&journal).unwrap();
+        export.file.finish().unwrap();
+        let written = std::fs::read_to_string(&file).unwrap();
+        let said = format!("not in it: 5 messages{NO_ROOM}");
+        assert_eq!(
+            written.lines().next(),
+            Some(format!("-- {said} --").as_str())
+        );
+        assert_eq!(written.lines().count(), 2);
+        assert_eq!(lacks.map(|it| it.to_string()), Some(said));
     }
 
     #[test]
