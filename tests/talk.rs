@@ -45,7 +45,7 @@ mod ends;
 mod export;
 #[path = "talk/failures.rs"]
 mod failures;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[path = "common/kept.rs"]
 mod filled;
 #[path = "talk/home.rs"]
@@ -104,6 +104,9 @@ mod screen;
 mod secrecy;
 #[path = "talk/send.rs"]
 mod send;
+#[cfg(target_os = "linux")]
+#[path = "talk/session.rs"]
+mod session;
 #[path = "talk/settings.rs"]
 mod settings;
 #[cfg(target_os = "linux")]

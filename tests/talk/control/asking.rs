@@ -1,6 +1,9 @@
 //! `status`, `history` and `peers` beside a program that runs.
 
+use securechat::store::{Filter, Salvaged};
+
 use super::*;
+use crate::filled;
 
 #[test]
 fn status_says_how_things_stand_with_and_without_a_program() {
@@ -136,6 +139,83 @@ fn one_message_is_deleted_by_its_name_and_what_is_under_way_stays() {
     client.request("history.delete", &delete(&json!("1-x"), "in"));
     let refused = client.answer()["error"].to_string();
     assert!(refused.contains("is no name of a message"), "{refused}");
+}
+
+/// What is kept for the session is looked up, deleted and purged as what is kept for longer, and gone with the program.
+#[test]
+fn a_daemon_has_the_history_of_its_session_and_nobody_after_it() {
+    let (alice, bob) = Home::friends();
+    fs::write(alice.path("config.toml"), "[history]\nkeep = \"session\"\n").unwrap();
+    let (daemon, mut person) = connected(&alice, &bob);
+    let mut bot = Client::of(&alice);
+    bot.ask("subscribe", &json!({}));
+    let mut ids = Vec::new();
+    for number in 0..4 {
+        person.say(&format!("line {number}"));
+        ids.push(bot.event("message")["id"].clone());
+    }
+    alice.run(&["send", "bob", "an answer"]);
+    let found = |bot: &mut Client| {
+        let page = bot.ask("history.find", &json!({}));
+        let messages = page["messages"].as_array().unwrap().clone();
+        messages
+            .iter()
+            .map(|it| {
+                format!(
+                    "{} {}",
+                    it["state"].as_str().unwrap(),
+                    it["text"].as_str().unwrap()
+                )
+            })
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let all =
+        "received line 0, received line 1, received line 2, received line 3, delivered an answer";
+    until("all were heard by the bot", || {
+        (found(&mut bot) == all).then_some(())
+    });
+    let delete = json!({ "peer": "bob", "message": ids[1], "dir": "in" });
+    assert_eq!(bot.ask("history.delete", &delete)["messages"], 1);
+    assert_eq!(bot.ask("history.delete", &delete)["messages"], 0);
+    assert_eq!(alice.run(&["history", "show"]).rest.lines().count(), 4);
+    let written = alice.run(&["history", "export", "--json"]);
+    assert_eq!(written.rest.lines().count(), 4);
+    assert_eq!(rows_of_the_file(&alice), 0);
+    let purged = alice.run(&["history", "purge", "--in", "bob", "--yes"]);
+    assert!(
+        purged.told.contains("4 messages deleted"),
+        "{}",
+        purged.told
+    );
+    assert_eq!(found(&mut bot), "");
+    person.say("the last line");
+    let last = "received the last line";
+    until("the last line was heard", || {
+        (found(&mut bot) == last).then_some(())
+    });
+    daemon.signal(Signal::TERM);
+    daemon.end();
+    let after = alice.run(&["history", "show"]);
+    assert_eq!(after.rest, "");
+    assert!(
+        after.told.contains("the history of a run ends with it"),
+        "{}",
+        after.told
+    );
+    let (_again, _) = self::daemon(&alice);
+    assert_eq!(found(&mut Client::of(&alice)), "");
+}
+
+/// How many messages of the history a copy of the store has, whatever the settings say.
+fn rows_of_the_file(alice: &Home) -> usize {
+    let file = filled::path(&alice.path(""));
+    let copy = alice.path("copy.redb");
+    fs::copy(&file, &copy).unwrap();
+    let secret = filled::secret(&alice.path(""));
+    let read = Salvaged::read(&copy, &secret, &Filter::default()).unwrap();
+    fs::remove_file(&copy).unwrap();
+    read.found.entries.len()
 }
 
 #[test]
