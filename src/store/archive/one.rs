@@ -89,24 +89,22 @@ impl Archive {
     }
 
     /// A message that is over, with at most `most` before it and as many after it, of at most `bytes` of bodies on
-    /// either side; none if it is not in the history. What cannot be read is left out.
+    /// either side; none if it is not in the history. What does not open is left out. Messages of the contact are
+    /// read from the newest to the oldest of these.
     ///
     /// # Errors
     /// `Io`, `Store`.
     pub fn around(&self, which: Which, most: usize, bytes: usize) -> Result<Option<Around>, Error> {
         self.read(|view| {
-            let Some((table, name)) = find(view, which)? else {
+            let Some((table, row)) = find(view, which)? else {
                 return Ok(None);
             };
-            let is_other = |row: &Result<Row<'_>, Fault>| {
-                let row = row.as_ref();
-                row.is_ok_and(|it| (it.table, it.name()) != (table, &*name))
-            };
-            let before = view.over(which.contact)?.rev().skip_while(is_other);
-            let mut entries = open_some(view, before.skip(1), most, bytes)?;
+            let place = (table, &*row);
+            let before = view.over_before(which.contact, place)?;
+            let mut entries = open_some(view, before, most, bytes)?;
             entries.reverse();
             let at = entries.len();
-            let mut after = view.over(which.contact)?.skip_while(is_other);
+            let mut after = view.over_from(which.contact, place)?;
             // It comes in any case, however long it is.
             entries.extend(open_some(view, after.by_ref(), 1, usize::MAX)?);
             entries.extend(open_some(view, after, most, bytes)?);
@@ -152,7 +150,7 @@ fn stays(view: &View<'_>, which: Which) -> Result<Option<Deletion>, Fault> {
 
 /// Where a message is that is over.
 fn find(view: &View<'_>, which: Which) -> Result<Option<(Table, Vec<u8>)>, Fault> {
-    for row in view.over(which.contact)?.rev() {
+    for row in view.over(which.contact)? {
         let row = row?;
         let opened = row.open(view);
         let record = opened.as_deref().and_then(|it| Record::view(it));

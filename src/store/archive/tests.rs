@@ -1,5 +1,6 @@
 //! What must hold of a store on a disk that works.
 
+mod around;
 mod backup;
 mod damage;
 mod earlier;

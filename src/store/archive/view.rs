@@ -49,14 +49,43 @@ impl<'a> View<'a> {
         Ok(Rows { table, source })
     }
 
-    /// What is over with a contact, in the order in which it came to be: nothing more is added on the disk where
-    /// there is a memory.
+    /// What is over with a contact, newest first: nothing more is added on the disk where there is a memory.
     pub(super) fn over(
         &self,
         contact: ContactId,
-    ) -> Result<impl DoubleEndedIterator<Item = Result<Row<'a>, Fault>> + use<'a>, Fault> {
-        let on_disk = self.rows_of(Table::History, Some(contact))?;
-        Ok(on_disk.chain(self.rows_of(Table::Memory, Some(contact))?))
+    ) -> Result<impl Iterator<Item = Result<Row<'a>, Fault>> + use<'a>, Fault> {
+        let (_, high) = rows_of(self.keys, Table::Memory, Some(contact));
+        self.over_before(contact, (Table::Memory, &high))
+    }
+
+    /// What was over with a contact before a row, newest first.
+    pub(super) fn over_before(
+        &self,
+        contact: ContactId,
+        (table, row): (Table, &[u8]),
+    ) -> Result<impl Iterator<Item = Result<Row<'a>, Fault>> + use<'a>, Fault> {
+        let (low, _) = rows_of(self.keys, table, Some(contact));
+        let rows = self.rows(table, (Bound::Included(&low), Bound::Excluded(row)))?;
+        let on_disk = match table {
+            Table::Memory => Some(self.rows_of(Table::History, Some(contact))?),
+            Table::Outbox | Table::Seen | Table::Inbox | Table::History => None,
+        };
+        Ok(rows.rev().chain(on_disk.into_iter().flatten().rev()))
+    }
+
+    /// A row of what is over with a contact, and what was over after it, oldest first.
+    pub(super) fn over_from(
+        &self,
+        contact: ContactId,
+        (table, row): (Table, &[u8]),
+    ) -> Result<impl Iterator<Item = Result<Row<'a>, Fault>> + use<'a>, Fault> {
+        let (_, high) = rows_of(self.keys, table, Some(contact));
+        let rows = self.rows(table, (Bound::Included(row), Bound::Included(&high)))?;
+        let in_memory = match table {
+            Table::History => Some(self.rows_of(Table::Memory, Some(contact))?),
+            Table::Outbox | Table::Seen | Table::Inbox | Table::Memory => None,
+        };
+        Ok(rows.chain(in_memory.into_iter().flatten()))
     }
 
     /// What a row says, if it is there and can be opened.
