@@ -111,7 +111,8 @@ impl Memory {
         true
     }
 
-    /// Does away with the rows between two of which `goes` says so, and says how many that were.
+    /// Does away with the rows between two of which `goes` says so, and says how many that were. What made room was
+    /// older: a contact whose last message goes lacks nothing.
     pub(super) fn remove_all(
         &mut self,
         bounds: Bounds<'_>,
@@ -122,6 +123,10 @@ impl Memory {
         let gone: Vec<Vec<u8>> = gone.map(|(row, _)| row.clone()).collect();
         for row in &gone {
             self.remove(row);
+            let held = self.held(row);
+            if held.bytes == 0 {
+                held.made_room = 0;
+            }
         }
         gone.len() as u64
     }
@@ -241,6 +246,30 @@ mod tests {
         assert_eq!(memory.made_room(BOB), 0);
         assert_eq!(memory.remove_all(EVERYTHING, |_, _, _| true), 3);
         assert_eq!(memory.bytes, 0);
+    }
+
+    /// It was older than what went.
+    #[test]
+    fn whoever_has_nothing_left_after_a_purge_lacks_nothing() {
+        let mut memory = Memory::new(&mut *rng());
+        memory.most_bytes = 4_000;
+        for _ in 0..5 {
+            says(&mut memory, BOB, 1_000);
+        }
+        says(&mut memory, ALICE, 1_000);
+        let made_room = |memory: &Memory| [ALICE, BOB].map(|it| memory.made_room(it));
+        assert_eq!(made_room(&memory), [0, 3]);
+        let is_before = |number| move |_: &Memory, row: &[u8], _: &[u8]| row.last() < Some(&number);
+        memory.remove_all(EVERYTHING, is_before(4));
+        assert_eq!(
+            (made_room(&memory), numbers(&memory, BOB)),
+            ([0, 3], vec![4])
+        );
+        memory.remove_all(EVERYTHING, is_before(5));
+        assert_eq!(
+            (made_room(&memory), numbers(&memory, ALICE)),
+            ([0, 0], vec![5])
+        );
     }
 
     /// What is left of it in memory or on a swap device is none of the store's.
