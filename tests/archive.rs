@@ -20,6 +20,8 @@ mod damage;
 mod disk;
 #[path = "archive/points.rs"]
 mod points;
+#[path = "archive/session.rs"]
+mod session;
 
 use std::path::Path;
 
@@ -79,8 +81,18 @@ fn open(
     dice: &mut Dice,
     now: UnixTime,
 ) -> Result<(Archive, Restored), Error> {
+    open_keeping(Keep::Forever, disk, owner, dice, now)
+}
+
+fn open_keeping(
+    keep: Keep,
+    disk: &Disk,
+    owner: u8,
+    dice: &mut Dice,
+    now: UnixTime,
+) -> Result<(Archive, Restored), Error> {
     let (path, rng) = (Path::new("history.redb"), dice.generator());
-    Archive::over(disk.clone(), path, &secret(owner), Keep::Forever, rng, now)
+    Archive::over(disk.clone(), path, &secret(owner), keep, rng, now)
 }
 
 /// The bytes of a store that was made and closed.
