@@ -58,6 +58,14 @@ impl Archive {
         })
     }
 
+    /// Sets how much is held in memory, so that a test need not fill it.
+    #[cfg(test)]
+    pub(crate) fn hold_at_most_for_testing_only(&mut self, bytes: usize) {
+        if let Some(memory) = &mut self.memory {
+            memory.most_bytes = bytes;
+        }
+    }
+
     fn shrink(&mut self) -> Result<(), Error> {
         let compacted = self.database.compact().map_err(Fault::from);
         compacted.map_err(|fault| fault.at(&self.path, Operation::Write))?;

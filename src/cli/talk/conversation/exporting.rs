@@ -20,16 +20,20 @@ const PAGE_BYTES: usize = 256 << 10;
 /// What writes out all that is kept.
 const ALL: [&str; 4] = ["history", "export", "-o", "FILE"];
 
-/// What became of messages of a run whose memory is full.
+/// What became of messages of a run whose memory is full, before they were to be written or meanwhile.
 const NO_ROOM: &str =
     " that had to make room: a history that is kept for the session takes 64 MiB at most";
+const NO_ROOM_MEANWHILE: &str = " that had to make room while this was written";
 
 /// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Export {
     file: Written,
     search: Search,
+    peer: PeerId,
     label: Safe,
+    /// How many messages of the conversation had to make room, as far as it was said.
+    made_room: u64,
     messages: u64,
     /// How many more there were when it began: a lively conversation has no end that could be waited for.
     left: Option<usize>,
@@ -38,38 +42,54 @@ pub(super) struct Export {
 /// How far an [`Export`] is.
 enum Progress {
     Goes,
-    /// All is written; so many messages could not be read.
+    /// All is written; so many messages could not be read, and others may be missing.
     Done {
         unreadable: u64,
+        lacks: Option<Safe>,
     },
 }
 
 impl Export {
-    /// Begins a file. `gone`: messages of the conversation that had to make room, which the file and what is returned
-    /// say.
+    /// Begins a file. If messages of the conversation had to make room, the file and what is returned say so.
     fn begin(
         path: &Path,
         peer: PeerId,
         label: Safe,
-        gone: u64,
+        journal: &Journal,
     ) -> Result<(Self, Option<Safe>), Error> {
         let filter = Filter {
             contact: Some(peer.into()),
             ..Filter::default()
         };
-        let mut file = Written::begin(path)?;
-        let lacks = (gone > 0).then(|| Safe::from("not in it: ") + count_messages(gone) + NO_ROOM);
-        if let Some(words) = &lacks {
-            file.add(&in_dashes(words))?;
-        }
-        let export = Self {
-            file,
+        let mut export = Self {
+            file: Written::begin(path)?,
             search: Search::new(filter, Way::On, None),
+            peer,
             label,
+            made_room: 0,
             messages: 0,
             left: None,
         };
+        let lacks = export.say_made_room(journal, "not in it: ", NO_ROOM)?;
         Ok((export, lacks))
+    }
+
+    /// Writes how many messages had to make room since that was last written, if any had, and returns it.
+    fn say_made_room(
+        &mut self,
+        journal: &Journal,
+        before: &'static str,
+        behind: &'static str,
+    ) -> Result<Option<Safe>, Error> {
+        let made_room = journal.made_room(self.peer.into());
+        let more = made_room.saturating_sub(self.made_room);
+        self.made_room = made_room;
+        if more == 0 {
+            return Ok(None);
+        }
+        let words = Safe::from(before) + count_messages(more) + behind;
+        self.file.add(&in_dashes(&words))?;
+        Ok(Some(words))
     }
 
     fn write_page(&mut self, journal: &Journal) -> Result<Progress, Error> {
@@ -86,7 +106,11 @@ impl Export {
         let unreadable = page.unreadable;
         Ok(match page.cursor {
             Some(_) if left > 0 => Progress::Goes,
-            Some(_) | None => Progress::Done { unreadable },
+            Some(_) | None => Progress::Done {
+                unreadable,
+                // Whether they were written before they went is not known.
+                lacks: self.say_made_room(journal, "perhaps not in it: ", NO_ROOM_MEANWHILE)?,
+            },
         })
     }
 }
@@ -112,8 +136,8 @@ impl Conversation {
     }
 
     fn begin_export(&mut self, peer: PeerId, path: &Path) -> Result<(), Error> {
-        let gone = self.profile.journal.made_room(peer.into());
-        let (export, lacks) = Export::begin(path, peer, self.label(&peer), gone)?;
+        let label = self.label(&peer);
+        let (export, lacks) = Export::begin(path, peer, label, &self.profile.journal)?;
         if let Some(words) = lacks {
             self.warn(words);
         }
@@ -128,7 +152,12 @@ impl Conversation {
         };
         match export.write_page(&self.profile.journal) {
             Ok(Progress::Goes) => self.state.exports.push_front(export),
-            Ok(Progress::Done { unreadable }) => self.end_export(export, unreadable),
+            Ok(Progress::Done { unreadable, lacks }) => {
+                if let Some(words) = lacks {
+                    self.warn(words);
+                }
+                self.end_export(export, unreadable);
+            }
             Err(error) => self.complain(&error),
         }
         !self.state.exports.is_empty()
@@ -262,11 +291,23 @@ mod tests {
     }
 
     fn journal(home: &Path) -> Journal {
+        keeping(home, Keep::Forever, |_| ())
+    }
+
+    /// One that has room for about ten short messages in memory.
+    fn of_the_session(home: &Path) -> Journal {
+        keeping(home, Keep::Session, |it| {
+            it.hold_at_most_for_testing_only(3_000);
+        })
+    }
+
+    fn keeping(home: &Path, keep: Keep, set: impl FnOnce(&mut Archive)) -> Journal {
         let secret = StaticSecret::from_bytes(&mut [1; 32]);
         let clock = Clock::new();
         let path = home.join("a.history.redb");
         let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
-        let (archive, _) = Archive::open(&path, &secret, Keep::Forever, rng, now).unwrap();
+        let (mut archive, _) = Archive::open(&path, &secret, keep, rng, now).unwrap();
+        set(&mut archive);
         Journal::new(archive, clock)
     }
 
@@ -282,9 +323,9 @@ mod tests {
             .receive(core::iter::once((BOB.into(), &long)))
             .unwrap();
         let file = home.path().join("bob.txt");
-        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), 0).unwrap();
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
         let progress = export.write_page(&journal).unwrap();
-        assert!(matches!(progress, Progress::Done { unreadable: 0 }));
+        assert!(matches!(progress, Progress::Done { unreadable: 0, .. }));
         export.file.finish().unwrap();
         let written = std::fs::read_to_string(&file).unwrap();
         assert_eq!(written.matches("line").count(), 20_000);
@@ -297,7 +338,7 @@ mod tests {
         let old = PAGE as u64 + 5;
         receive(&mut journal, 0..old);
         let file = home.path().join("bob.txt");
-        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), 0).unwrap();
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
         for turn in 0..2 {
             let progress = export.write_page(&journal).unwrap();
             assert_eq!(matches!(progress, Progress::Done { .. }), turn == 1);
@@ -306,22 +347,53 @@ mod tests {
         assert_eq!(export.messages, old);
     }
 
+    /// Messages that come and are shown, one after the other.
+    fn come(journal: &mut Journal, sequences: core::ops::Range<u64>) {
+        for sequence in sequences {
+            receive(journal, sequence..sequence + 1);
+            journal.shown(BOB.into(), incoming(sequence).name);
+            journal.catch_up().unwrap();
+        }
+    }
+
     #[test]
     fn a_file_that_lacks_what_had_to_make_room_says_so() {
         let home = tempfile::tempdir().unwrap();
-        let mut journal = journal(home.path());
-        receive(&mut journal, 0..1);
+        let mut journal = of_the_session(home.path());
+        come(&mut journal, 0..20);
+        let gone = journal.made_room(BOB.into());
+        assert!((1..20).contains(&gone), "{gone}");
         let file = home.path().join("bob.txt");
-        let (mut export, lacks) = Export::begin(&file, BOB, "bob".into(), 5).unwrap();
-        export.write_page(&journal).unwrap();
+        let (mut export, lacks) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
+        let progress = export.write_page(&journal).unwrap();
+        assert!(matches!(progress, Progress::Done { lacks: None, .. }));
         export.file.finish().unwrap();
         let written = std::fs::read_to_string(&file).unwrap();
-        let said = format!("not in it: 5 messages{NO_ROOM}");
-        assert_eq!(
-            written.lines().next(),
-            Some(format!("-- {said} --").as_str())
-        );
-        assert_eq!(written.lines().count(), 2);
+        let said = format!("not in it: {gone} messages{NO_ROOM}");
+        let lines: Vec<&str> = written.lines().collect();
+        assert_eq!(lines[0], format!("-- {said} --"));
+        assert_eq!(lines.len() as u64, 1 + 20 - gone);
+        assert_eq!(lacks.map(|it| it.to_string()), Some(said));
+    }
+
+    #[test]
+    fn a_file_that_lacks_what_made_room_while_it_was_written_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = of_the_session(home.path());
+        come(&mut journal, 0..20);
+        let gone = journal.made_room(BOB.into());
+        let file = home.path().join("bob.txt");
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
+        come(&mut journal, 20..22);
+        assert_eq!(journal.made_room(BOB.into()), gone + 2);
+        let Progress::Done { lacks, .. } = export.write_page(&journal).unwrap() else {
+            panic!("it is one page");
+        };
+        export.file.finish().unwrap();
+        let written = std::fs::read_to_string(&file).unwrap();
+        let said = format!("perhaps not in it: 2 messages{NO_ROOM_MEANWHILE}");
+        let last = written.lines().last().unwrap();
+        assert_eq!(last, format!("-- {said} --"));
         assert_eq!(lacks.map(|it| it.to_string()), Some(said));
     }
 
