@@ -170,6 +170,10 @@ impl Archive {
         let fail = |fault: Fault| fault.at(path, Operation::Write);
         let transaction = self.database.begin_write();
         let transaction = transaction.map_err(|error| fail(error.into()))?;
+        if let Some(memory) = &mut self.memory {
+            // Of a change that did not come to its end: it panicked.
+            memory.drop_staged();
+        }
         let result = write(&mut Change {
             transaction: &transaction,
             keys: &self.keys,

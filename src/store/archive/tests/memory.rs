@@ -1,5 +1,7 @@
 //! What is over in a run whose settings keep it that long: in memory, and nowhere else.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::*;
 use crate::store::archive::change::definition;
 use crate::store::archive::keys::Table;
@@ -128,6 +130,24 @@ fn a_change_that_fails_leaves_nothing_in_memory_either() {
     assert_eq!(all(&archive), ["twice?", "another"]);
 }
 
+#[test]
+fn nor_does_a_change_that_panics() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Session);
+    let message = incoming(name(1, 0), "twice?");
+    let received = archive.change(NOW, |it| it.receive(contact(7), &message));
+    assert!(received.unwrap());
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        archive.change::<()>(NOW, |it| {
+            it.shown(contact(7), message.name)?;
+            panic!("in the midst of it")
+        })
+    }));
+    assert!(panicked.is_err());
+    comes(&mut archive, 7, 1, "another");
+    assert_eq!(all(&archive), ["twice?", "another"]);
+}
+
 /// What an earlier setting left is found with it, in its order, and goes with it.
 #[test]
 fn what_lies_on_the_disk_from_before_stands_in_front_of_it() {
@@ -239,7 +259,7 @@ fn pages_are_all_there_is_while_messages_move_into_memory() {
 fn the_oldest_make_room_and_somebody_who_looks_through_goes_on() {
     let place = Place::new();
     let (mut archive, _) = place.open(Keep::Session);
-    archive.memory.as_mut().unwrap().most_bytes = 64 << 10;
+    archive.hold_at_most_for_testing_only(64 << 10);
     let long = |number: u64| format!("{number:02}{}", "x".repeat(8_100));
     comes(&mut archive, 8, 0, "somebody else's");
     for number in 0..7 {
