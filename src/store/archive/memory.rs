@@ -1,5 +1,6 @@
 //! What is over, where the settings keep it for as long as the program runs. It is sealed under a key that is drawn
-//! for the run and nowhere else: what of it comes to lie in swapped pages nobody can open later.
+//! for the run and nowhere else: what of it comes to lie in swapped pages nobody opens later who does not find that
+//! key as well.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
@@ -12,9 +13,10 @@ use super::record::Record;
 use super::view::Bounds;
 use crate::crypto::{OpenError, StoreKey};
 
-/// Bytes that are held at most: almost four of the longest messages, as many bytes as may wait for one contact, or some 240,000
+/// Bytes that are held at most: three of the longest messages, as many bytes as may wait for one contact, or some 240,000
 /// short ones, through which a search goes in about a second. At the bound the contact that most is held of
-/// loses its oldest: nobody who sends much takes what others have said.
+/// loses its oldest: nobody loses anything while more is held of somebody else. So with n contacts nobody is cut below
+/// about an n-th of it.
 const MOST_BYTES: usize = 64 << 20;
 
 /// What the map and the allocator take for a row, about, beside its bytes.
