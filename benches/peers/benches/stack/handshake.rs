@@ -72,6 +72,17 @@ pub(crate) fn handshakes(scale: Scale) {
     print("Handshake, both sides", "µs", &all, &["boringtun 0.7"]);
 }
 
+/// Handshakes of one contestant.
+pub(crate) fn walk(contestant: &str) {
+    let (mut boring, mut classic) = (Boring::new(), Classic::new());
+    for _ in 0..100 {
+        match contestant {
+            "boringtun" => boring.handshake(),
+            _ => classic.handshake(),
+        }
+    }
+}
+
 fn scaled(
     mut series: securechat_peers::measure::Series,
     factor: f64,
@@ -177,6 +188,7 @@ impl Classic {
         builder.expect("nothing is set twice")
     }
 
+    #[inline(never)]
     fn handshake(&mut self) {
         let (a_public, b_public) = (self.a.public(), self.b.public());
         let a = Self::builder(&self.params, &self.a, &b_public, &mut self.rng)
