@@ -93,7 +93,7 @@ struct OwnLoss {
     delivered: u64,
     lost: u64,
     /// In thousandths; none before there are enough packets to tell.
-    rate: u64,
+    rate: Option<u64>,
     /// The same when the last probe began.
     before: Option<u64>,
 }
@@ -103,7 +103,7 @@ impl OwnLoss {
         self.delivered = self.delivered.saturating_add(bytes);
         let sent = self.delivered.saturating_add(self.lost);
         if sent >= TALLY_PACKETS.saturating_mul(datagram) {
-            self.rate = scaled(self.lost, 1_000, sent);
+            self.rate = Some(scaled(self.lost, 1_000, sent));
         }
         if sent >= OWN_LOSS_PACKETS.saturating_mul(datagram) {
             self.delivered /= 2;
@@ -149,7 +149,7 @@ impl Bounds {
     pub(super) const fn forget_short_term(&mut self) {
         self.bandwidth_lo = None;
         self.inflight_lo = None;
-        self.own.before = Some(self.own.rate);
+        self.own.before = self.own.rate;
         self.cuts = 0;
     }
 
@@ -162,7 +162,8 @@ impl Bounds {
     /// `IsInflightTooHigh`): with a queue, more than the path loses by itself and the limit.
     pub(super) fn is_too_much(&self, lost: u64, in_flight: u64) -> bool {
         if self.queued {
-            let own = self.own.rate.min(10 * LOSS_LIMIT_UNQUEUED_PERCENT);
+            let own = self.own.rate.unwrap_or(0);
+            let own = own.min(10 * LOSS_LIMIT_UNQUEUED_PERCENT);
             let limit = 10 * LOSS_LIMIT_PERCENT + own;
             return lost > scaled(in_flight, limit, 1_000);
         }
@@ -174,7 +175,8 @@ impl Bounds {
     /// no chance: something drops what exceeds a rate. If they are chance after all the next probe says so.
     fn is_policed(&self) -> bool {
         let before = self.own.before.filter(|_| self.cuts < MOST_CUTS);
-        before.is_some_and(|own| self.tally.rate > own.saturating_add(POLICED))
+        self.bandwidth_latest > 0
+            && before.is_some_and(|own| self.tally.rate > own.saturating_add(POLICED))
     }
 
     /// To what arrives of it: that is the rate above which it is dropped.
@@ -182,6 +184,14 @@ impl Bounds {
         self.cuts += 1;
         self.bandwidth_lo = Some(bandwidth.min(self.bandwidth_latest));
         self.inflight_lo = Some(inflight.min(self.inflight_latest));
+    }
+
+    /// From the most there is, unless they are lower already.
+    fn lower_once(&mut self, bandwidth: u64, inflight: u64) {
+        let before = (self.bandwidth_lo, self.inflight_lo);
+        self.lower(bandwidth, inflight);
+        self.bandwidth_lo = self.bandwidth_lo.into_iter().chain(before.0).min();
+        self.inflight_lo = self.inflight_lo.into_iter().chain(before.1).min();
     }
 
     /// Once a round with losses (§5.5.10.3, `InitLowerBounds`, `LossLowerBounds`): from what they
@@ -195,25 +205,25 @@ impl Bounds {
 impl Bbr {
     /// §5.5.10.3, `AdaptLowerBoundsFromCongestion`. Without a queue, sending ever less would not end
     /// the losses if they are the path's own: then the bounds fall once in a cycle.
-    fn lower_bounds(&mut self) {
+    fn lower_bounds(&mut self, sample: &Sample) {
         let most_bandwidth = self.model.max_bandwidth();
         let bandwidth = self.bounds.bandwidth(most_bandwidth);
         let inflight = self.bounds.inflight_lo.unwrap_or(self.window);
         if self.bounds.queued {
             self.bounds.lower(bandwidth, inflight);
-        } else if self.bounds.is_policed() {
+        } else if !sample.sent.app_limited && self.bounds.is_policed() {
             self.bounds.lower_to_delivered(bandwidth, inflight);
         } else {
             let most = percent(self.model.bdp(), WINDOW_GAIN);
-            self.bounds.lower(most_bandwidth, most);
+            self.bounds.lower_once(most_bandwidth, most);
         }
     }
 
     /// At the end of each round, unless its losses answer a probe.
-    pub(super) fn adapt_lower_bounds(&mut self) {
+    pub(super) fn adapt_lower_bounds(&mut self, sample: &Sample) {
         let lossy = self.bounds.round_started && self.bounds.losses_last_round > 0;
         if lossy && !self.phase.is_probing() {
-            self.lower_bounds();
+            self.lower_bounds(sample);
         }
     }
 

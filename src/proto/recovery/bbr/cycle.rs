@@ -83,12 +83,17 @@ impl Cycle {
 impl Bbr {
     /// §5.3.3.9, `StartProbeBW_DOWN`.
     pub(super) fn start_down(&mut self, delivered: u64, now: Instant) {
+        self.count_anew(now);
+        self.end_probe(delivered);
+        self.phase = Phase::Down;
+    }
+
+    /// Counts the time to the next probe from now on.
+    pub(super) fn count_anew(&mut self, now: Instant) {
         let mut rng = self.draw();
         self.cycle.rounds = rng.below(2) as u64;
         self.cycle.wait = PROBE_EVERY + rng.up_to(PROBE_JITTER);
         self.cycle.began = now;
-        self.end_probe(delivered);
-        self.phase = Phase::Down;
     }
 
     /// Goes on as before ProbeRtt, which measures as a probe does but finds no bandwidth: what is counted until the

@@ -137,7 +137,7 @@ impl Bbr {
         let queued = self.is_queued(sample.rtt);
         self.bounds
             .on_sample(sample, rate.unwrap_or(0), self.max_datagram as u64, queued);
-        self.adapt_lower_bounds();
+        self.adapt_lower_bounds(sample);
         let fastest = self.model.rounds.fastest();
         let waited = fastest.is_some_and(|rtt| self.is_surely_queued(rtt));
         self.full_pipe

@@ -46,6 +46,10 @@ impl Bbr {
         self.model.update_min_rtt(recent, at, now);
         if self.phase != Phase::ProbeRtt && self.probe_rtt.expired && !self.idle_restart {
             self.save_window();
+            if !matches!(self.phase, Phase::Down | Phase::Cruise) {
+                // The probe that this interrupts was one.
+                self.count_anew(now);
+            }
             self.phase = Phase::ProbeRtt;
             self.probe_rtt.done_at = None;
             self.cycle.stop();

@@ -198,6 +198,47 @@ fn so_many_losses_that_no_queue_is_needed_count_once_a_cycle() {
     assert!(least >= percent(most, 70), "{least} {most}");
 }
 
+impl Flow {
+    /// Between probes, with its own losses known to be none.
+    fn that_knows_its_losses() -> Self {
+        let mut flow = Self::under_way();
+        flow.run_until(Phase::Refill);
+        flow.run_until(Phase::Cruise);
+        flow
+    }
+
+    /// Two thirds of a round are lost, and no round trip shows a queue.
+    fn be_policed(&mut self) {
+        self.lose(self.flying.len() * 2 / 3, RTT);
+        self.run(110);
+    }
+}
+
+#[test]
+fn what_a_policer_has_shown_is_not_forgotten_over_the_losses_that_follow() {
+    let mut flow = Flow::that_knows_its_losses();
+    let mut least = BANDWIDTH;
+    for _ in 0..12 {
+        flow.be_policed();
+        let now = flow.bbr.bounds.bandwidth(BANDWIDTH);
+        assert!(now <= least, "{now} {least}");
+        least = now;
+    }
+    assert!(least < BANDWIDTH / 2, "{least}");
+}
+
+#[test]
+fn no_policer_is_found_by_who_has_too_little_to_send() {
+    let mut flow = Flow::that_knows_its_losses();
+    for _ in 0..12 {
+        flow.sampler.on_app_limited(flow.in_flight() + 200 * SIZE);
+        flow.be_policed();
+    }
+    let most = flow.bbr.model.max_bandwidth();
+    let left = flow.bbr.bounds.bandwidth(most);
+    assert!(left >= percent(most, 70), "{left}");
+}
+
 #[test]
 fn losses_without_a_queue_count_only_if_they_go_on_for_too_many_to_be_chance() {
     let mut flow = Flow::under_way();
@@ -256,11 +297,32 @@ fn the_time_to_the_next_probe_goes_on_over_a_look_at_the_round_trip() {
 }
 
 #[test]
+fn the_time_to_the_next_probe_begins_anew_if_a_look_at_the_round_trip_interrupts_one() {
+    let grown = || {
+        let mut flow = Flow::under_way();
+        flow.rtt = RTT * 3 / 2;
+        flow
+    };
+    let mut flow = grown();
+    flow.run_until(Phase::ProbeRtt);
+    let begins = flow.now;
+    let mut flow = grown();
+    while flow.now + Duration::from_millis(1) < begins {
+        flow.run(1);
+    }
+    flow.bbr.phase = Phase::Refill;
+    flow.run(1);
+    assert_eq!(flow.bbr.phase, Phase::ProbeRtt);
+    assert_eq!(flow.bbr.cycle.began, begins);
+}
+
+#[test]
 fn a_look_at_the_round_trip_ends_the_measuring_once_there_is_enough_to_send() {
     let mut flow = Flow::under_way();
     flow.rtt = RTT * 3 / 2;
     flow.run_until(Phase::ProbeRtt);
     let measured = flow.bbr.model.max_bandwidth;
+    assert_ne!(measured[0], measured[1]);
     flow.run_until(Phase::Cruise);
     flow.run(400);
     assert_eq!(flow.bbr.phase, Phase::Cruise);

@@ -34,6 +34,7 @@ fn what_queues_because_a_rate_has_fallen_is_gone_within_twenty_seconds() {
         let mut link = flows(path, 1, 0);
         link.run(at(20_000));
         link.path.rate /= 5;
+        link.path.queue *= 5;
         let first = from_here(&mut link, at(40_000));
         let rest = from_here(&mut link, at(60_000));
         assert!(
