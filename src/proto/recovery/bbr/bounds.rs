@@ -186,14 +186,6 @@ impl Bounds {
         self.inflight_lo = Some(inflight.min(self.inflight_latest));
     }
 
-    /// From the most there is, unless they are lower already.
-    fn lower_once(&mut self, bandwidth: u64, inflight: u64) {
-        let before = (self.bandwidth_lo, self.inflight_lo);
-        self.lower(bandwidth, inflight);
-        self.bandwidth_lo = self.bandwidth_lo.into_iter().chain(before.0).min();
-        self.inflight_lo = self.inflight_lo.into_iter().chain(before.1).min();
-    }
-
     /// Once a round with losses (§5.5.10.3, `InitLowerBounds`, `LossLowerBounds`): from what they
     /// are now, or once from the most there is.
     fn lower(&mut self, bandwidth: u64, inflight: u64) {
@@ -213,9 +205,9 @@ impl Bbr {
             self.bounds.lower(bandwidth, inflight);
         } else if !sample.sent.app_limited && self.bounds.is_policed() {
             self.bounds.lower_to_delivered(bandwidth, inflight);
-        } else {
+        } else if self.bounds.cuts == 0 {
             let most = percent(self.model.bdp(), WINDOW_GAIN);
-            self.bounds.lower_once(most_bandwidth, most);
+            self.bounds.lower(most_bandwidth, most);
         }
     }
 
