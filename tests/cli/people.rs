@@ -209,14 +209,20 @@ fn a_key_may_come_from_a_file_or_a_pipe() {
     );
 }
 
-#[test]
-fn a_shared_secret_is_taken_from_a_file_and_never_shown() {
+/// A home where a secret is shared with bob, and the file that it was taken from.
+fn with_a_shared_secret() -> (Home, String) {
     let home = Home::new();
     let file = home.write("psk", &format!("{CAROL}\n"));
     #[cfg(unix)]
     set_mode(&file, 0o600);
-    let file = file.to_str().unwrap();
-    home.data(&["peers", "add", "bob", BOB, "--psk-file", file]);
+    let file = file.to_str().unwrap().to_owned();
+    home.data(&["peers", "add", "bob", BOB, "--psk-file", &file]);
+    (home, file)
+}
+
+#[test]
+fn a_shared_secret_is_taken_from_a_file_and_never_shown() {
+    let (home, _) = with_a_shared_secret();
     assert!(home.read("known-peers").contains(&format!("psk={CAROL}")));
     for args in [
         vec!["peers", "list"],
@@ -231,12 +237,7 @@ fn a_shared_secret_is_taken_from_a_file_and_never_shown() {
 /// A flag was named that the command does not have.
 #[test]
 fn a_secret_that_is_gone_with_its_key_can_be_given_anew_as_it_is_said() {
-    let home = Home::new();
-    let file = home.write("psk", &format!("{CAROL}\n"));
-    #[cfg(unix)]
-    set_mode(&file, 0o600);
-    let file = file.to_str().unwrap();
-    home.data(&["peers", "add", "bob", BOB, "--psk-file", file]);
+    let (home, file) = with_a_shared_secret();
     let replaced = home.run(&["peers", "replace", "bob", CAROL, "--yes"]);
     let told = format!(
         "\x20 the secret that you two shared is gone with it\n\
@@ -246,7 +247,7 @@ fn a_secret_that_is_gone_with_its_key_can_be_given_anew_as_it_is_said() {
     );
     assert!(replaced.stderr.ends_with(&told), "{}", replaced.stderr);
     home.data(&["peers", "remove", "bob"]);
-    home.data(&["peers", "add", "bob", CAROL, "--psk-file", file]);
+    home.data(&["peers", "add", "bob", CAROL, "--psk-file", &file]);
     assert!(home.read("known-peers").contains(&format!("psk={CAROL}")));
 }
 
