@@ -98,9 +98,12 @@ impl Transfer {
         from.knows(&to);
         to.knows(&from);
         from.say(&to);
-        let heard = |update: &Update| matches!(update, Update::Chat(Event::Message { .. }));
-        while !to.next().is_some_and(|update| heard(&update)) {
-            thread::park_timeout(core::time::Duration::from_millis(1));
+        loop {
+            match to.next() {
+                Some(Update::Chat(Event::Message { .. })) => break,
+                Some(_) => {}
+                None => thread::park(),
+            }
         }
         let peer = to.id;
         let stream = from.with(|messenger| messenger.endpoint_mut().open_stream(peer));
@@ -144,28 +147,27 @@ impl Transfer {
         }
     }
 
-    fn is_readable(&self) -> bool {
-        let readable = |update: Update| {
-            let Update::Session(proto::Event::Stream { event, .. }) = update else {
-                return false;
-            };
-            matches!(event, StreamEvent::Readable(_))
-        };
-        self.to.next().is_some_and(readable)
-    }
-
     /// Until so many more bytes have come.
     fn run(&mut self, bytes: usize) {
         let mut come = 0;
         while come < bytes {
             self.write();
-            if self.is_readable() {
-                come += self.read();
-            } else if self.from.next().is_none() {
-                thread::park();
+            match self.to.next() {
+                Some(update) if is_readable(&update) => come += self.read(),
+                Some(_) => {}
+                // Only what comes while both have nothing left wakes.
+                None if self.from.next().is_none() => thread::park(),
+                None => {}
             }
         }
     }
+}
+
+const fn is_readable(update: &Update) -> bool {
+    let Update::Session(proto::Event::Stream { event, .. }) = update else {
+        return false;
+    };
+    matches!(event, StreamEvent::Readable(_))
 }
 
 #[test]
