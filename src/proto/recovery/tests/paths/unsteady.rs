@@ -115,8 +115,8 @@ fn random_losses_that_set_in_and_stay_hold_a_flow_back_until_its_next_probe() {
     );
 }
 
-/// Where a round without growth in which all waited an eighth of the round trip ended the start, 7 of 40 had a quarter of
-/// the link or less.
+/// Where a round without growth in which all waited an eighth of the round trip ended the start, 7 of 40 had 12 to 55 % of
+/// the link.
 #[test]
 fn a_start_whose_round_trips_vary_finds_the_rate() {
     for seed in 1..=12 {
