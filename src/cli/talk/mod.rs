@@ -25,6 +25,7 @@ mod sent;
 mod single;
 mod status;
 mod stdin;
+mod terminal;
 mod typed;
 
 pub(super) use self::contacts::unsaved;
@@ -37,9 +38,9 @@ pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status};
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
+pub(super) use self::terminal::{is_unicode, moves_cursor, wants_screen};
 pub(super) use self::typed::Typed;
 
-use std::ffi::OsStr;
 use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
 use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
@@ -47,7 +48,7 @@ use std::time::Duration;
 
 use crate::chat::Policy;
 use crate::cli::Prompt;
-use crate::cli::args::{self, ConnectArgs, DaemonArgs, Globals, ListenArgs, Reachable};
+use crate::cli::args::{self, ConnectArgs, DaemonArgs, ListenArgs, Reachable};
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::{Conversation, State, Typist};
@@ -410,27 +411,6 @@ fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
     Ok((Face::Lines(printer), typist(), lines))
 }
 
-/// Whether there is a terminal for a whole screen, and nobody who wants lines: by `--plain`, by
-/// `ACCESSIBLE`, by a terminal that cannot move its cursor, or by a log that goes to the terminal.
-pub(super) fn wants_screen(globals: &Globals) -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let has_log = globals.verbose > 0 || globals.log_level.is_some();
-    let logs_here = has_log && globals.log.is_none();
-    let wants_lines = globals.json || globals.plain || globals.no_input || set("ACCESSIBLE");
-    let has_terminal = stdin().is_terminal() && stdout().is_terminal();
-    has_terminal && moves_cursor() && !wants_lines && !logs_here
-}
-
-/// Whether the terminal can move its cursor, as `TERM` says.
-pub(super) fn moves_cursor() -> bool {
-    can_move(std::env::var_os("TERM").as_deref(), cfg!(windows))
-}
-
-/// The consoles of Windows can, and set no `TERM`.
-fn can_move(term: Option<&OsStr>, is_windows: bool) -> bool {
-    term.map_or(is_windows, |term| term != "dumb" && !term.is_empty())
-}
-
 /// How the screen looks on this terminal.
 fn settings(context: &Context) -> Settings {
     // They were understood when the settings were read.
@@ -474,15 +454,6 @@ pub(super) fn by_terminal(config: &Config) -> (Osc, Through) {
         store::Osc::Osc99 => Osc::NinetyNine,
     };
     (osc, Through::of(&term, is_set("TMUX"), is_set("STY")))
-}
-
-/// Whether the terminal takes UTF-8, as the locale says. Where there is none it does.
-pub(super) fn is_unicode() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
-        let value = std::env::var(name).ok()?;
-        (!value.is_empty()).then(|| value.to_ascii_lowercase())
-    });
-    locale.is_none_or(|locale| locale.contains("utf-8") || locale.contains("utf8"))
 }
 
 /// Who types. With `--no-input` nobody is asked, but whoever types still has commands.
@@ -580,20 +551,6 @@ mod tests {
                 others_can_run(&own, local.parse().unwrap()).to_string(),
                 format!("others can run:  securechat connect --peer-key {key} {host}")
             );
-        }
-    }
-
-    #[test]
-    fn a_console_of_windows_needs_no_term() {
-        for (term, unix, windows) in [
-            (None, false, true),
-            (Some("xterm"), true, true),
-            (Some("dumb"), false, false),
-            (Some(""), false, false),
-        ] {
-            let term = term.map(OsStr::new);
-            assert_eq!(can_move(term, false), unix, "{term:?}");
-            assert_eq!(can_move(term, true), windows, "{term:?}");
         }
     }
 }
