@@ -207,6 +207,13 @@ pub enum Error {
         /// What would be right, a line each.
         help: Vec<Safe>,
     },
+    /// SC45: the settings want the full screen and nothing else, and there is no terminal for it.
+    NoScreen {
+        /// The file of the settings.
+        settings: PathBuf,
+        /// Why not.
+        reason: Safe,
+    },
     /// What the program that runs already says of a request: its own code and words.
     Elsewhere(Box<Report>),
     /// SC24: the operating system refused something.
@@ -386,6 +393,7 @@ impl Error {
             Self::NotHere { command } => wording::not_here(command),
             Self::NotConnected { peer, reason, next } => wording::not_connected(peer, reason, next),
             Self::Usage { complaint, help } => wording::usage(complaint, help),
+            Self::NoScreen { settings, reason } => wording::no_screen(settings, reason),
             Self::Elsewhere(report) => Report::clone(report),
             Self::System { operation, reason } => wording::system(operation, reason),
         }

@@ -111,6 +111,10 @@ fn samples() -> Vec<Report> {
             complaint: "unrecognized subcommand 'lisen'".into(),
             help: vec!["Usage: securechat peers list --json".into()],
         },
+        Error::NoScreen {
+            settings: "config.toml".into(),
+            reason: "standard input is no terminal".into(),
+        },
         Error::OutputFull,
         Error::OutputExists {
             path: "old.json".into(),

@@ -4,11 +4,11 @@ use crate::cli::ExitCode;
 use crate::text::{Safe, safe_line};
 
 /// Every code that a report can have. None is ever used for something else.
-pub(super) const CODES: [&str; 37] = [
+pub(super) const CODES: [&str; 38] = [
     "SC01", "SC02", "SC03", "SC04", "SC05", "SC06", "SC07", "SC09", "SC10", "SC11", "SC12", "SC13",
     "SC14", "SC15", "SC16", "SC17", "SC18", "SC19", "SC21", "SC22", "SC23", "SC24", "SC25", "SC26",
     "SC27", "SC28", "SC29", "SC30", "SC31", "SC32", "SC33", "SC34", "SC40", "SC41", "SC42", "SC43",
-    "SC44",
+    "SC44", "SC45",
 ];
 
 /// An error, taken apart for printing.

@@ -13,7 +13,7 @@ use crate::cli::{
     status, talk,
 };
 use crate::net::LogLine;
-use crate::store::{self, Config, Mode, Paths};
+use crate::store::{self, Config, Paths};
 use crate::text::{Safe, safe_line, safe_text};
 
 /// What a command that uses files works with.
@@ -98,11 +98,15 @@ fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
     if globals.json {
         return talk::open(&Context::new(globals, out)?);
     }
-    if !talk::wants_screen(globals) {
+    if talk::wants_lines(globals) {
         return guide(globals, out);
     }
-    let context = Context::new(globals, out)?;
-    if context.config.mode == Mode::Plain {
+    let context = match Context::new(globals, out) {
+        // The guide needs no file.
+        Err(_) if !talk::has_screen() => return guide(globals, out),
+        context => context?,
+    };
+    if !talk::wants_screen(&context)? {
         return guide(globals, out);
     }
     match talk::open(&context) {

@@ -277,8 +277,9 @@ everything in it is optional, and a flag wins over it. All there is to settle:
                           \"osc777\", \"osc99\"
   [ui]
   ascii = true            nothing but ASCII around the text (--ascii)
-  mode = \"plain\"          \"auto\" (the rule: the full screen on a terminal),
-                          or \"plain\": lines               (--plain)
+  mode = \"plain\"          \"auto\" (the rule: the full screen on a terminal, else
+                          lines), \"tui\" (the full screen, or an error),
+                          \"plain\": lines                  (--plain)
   mouse = true            begin with the mouse on
   theme = \"mono\"          no colours; \"terminal\" (the rule): its own
 

@@ -528,6 +528,14 @@ pub(super) fn not_connected(peer: &Peer, reason: &Safe, next: &Safe) -> Report {
         .line(true, ask_to_listen(&peer.label))
 }
 
+pub(super) fn no_screen(settings: &Path, reason: &Safe) -> Report {
+    let title = Safe::from("there is no full screen here: ") + reason;
+    Report::new("SC45", ExitCode::Fixable, title)
+        .cause(Safe::from("[ui] mode in ") + settings + " is \"tui\": that, or nothing.")
+        .cause("With --plain, or with mode = \"auto\", lines will do.")
+        .attempt([ours(["help", "config"])])
+}
+
 pub(super) fn usage(complaint: &Safe, help: &[Safe]) -> Report {
     let report = Report::new("SC44", ExitCode::Usage, complaint.clone());
     help.iter().cloned().fold(report, Report::cause)

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::home::{Home, free_port, listening};
+use crate::home::{Home, check, free_port, listening};
 
 fn settle(home: &Home, text: &str) {
     fs::write(home.path("config.toml"), text).unwrap();
@@ -124,4 +124,77 @@ fn nobody_is_asked_where_that_is_settled_unless_the_command_says_so() {
     let (mut listener, address) = terminal::listen(&bob, &["--trust", "ask"]);
     let _caller = alice.call(&bob, address, &[]);
     listener.said("an unknown key calls from 127.0.0.1:");
+}
+
+/// The full screen, or nothing.
+const SCREEN: &str = "[ui]\nmode = \"tui\"\n";
+
+#[test]
+fn where_the_full_screen_is_settled_nothing_begins_without_a_terminal() {
+    let (alice, bob) = Home::friends();
+    alice.run(&["send", "bob", "from before", "--no-wait"]);
+    settle(&alice, SCREEN);
+    let (mut listener, address) = bob.listen(&[]);
+    let there = address.to_string();
+    let connect = ["connect", "bob", &there];
+    for args in [&connect[..], &["listen", "127.0.0.1:0"], &[]] {
+        let ended = alice.attempt(args);
+        ended.failed(1, "SC45");
+        let told = format!(
+            "error: there is no full screen here: standard input is no terminal  [SC45]\n\
+             \x20 [ui] mode in {} is \"tui\": that, or nothing.\n\
+             \x20 With --plain, or with mode = \"auto\", lines will do.\n\
+             \x20 try: {}\n",
+            alice.path("config.toml").display(),
+            alice.suggested("help config"),
+        );
+        assert_eq!((ended.told, ended.rest), (told, String::new()), "{args:?}");
+    }
+    // What shows no conversation goes on, and so does whoever wants lines or events.
+    alice.run(&["peers", "list"]);
+    alice.run(&["ping", "bob", &there, "--count", "1"]);
+    listening(&mut alice.start(&["listen", "127.0.0.1:0", "--plain"]));
+    let mut events = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    crate::programs::listening(&mut events);
+    events.kill();
+    let mut caller = alice.start(&[&connect[..], &["--plain"]].concat());
+    listener.said("from before");
+    check(&mut caller, &mut listener);
+    caller.leave();
+    alice.run(&["send", "bob", "afterwards", "--address", &there]);
+    listener.said("afterwards");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_the_full_screen_is_settled_a_terminal_shows_it_unless_the_command_wants_lines() {
+    use crate::screen::Person;
+    use crate::terminal::{open_pair, start_on};
+    let alice = Home::new();
+    settle(&alice, SCREEN);
+    let listen = ["listen", "127.0.0.1:0"];
+    let mut person = Person::starts(&alice, &listen);
+    person.sees("/myid");
+    person.says("/quit");
+    let (ended, ..) = person.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    let on_terminal = |term: &str, args: &[&str]| {
+        let (ours, theirs) = open_pair();
+        let mut command = alice.command(args);
+        command.env("TERM", term).env_remove("ACCESSIBLE");
+        start_on(command, ours, &theirs)
+    };
+    let ended = on_terminal("dumb", &listen).end();
+    assert_eq!(ended.code, Some(1), "{}", ended.transcript);
+    let why = "there is no full screen here: the terminal cannot move its cursor, as TERM says";
+    assert!(ended.transcript.contains(why), "{}", ended.transcript);
+    let mut lines = on_terminal("xterm", &[&listen[..], &["--plain"]].concat());
+    lines.said("listening on ");
+    lines.say("/quit");
+    let ended = lines.end();
+    assert!(
+        !ended.transcript.contains("\u{1b}[?1049h"),
+        "{}",
+        ended.transcript
+    );
 }

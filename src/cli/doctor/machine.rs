@@ -8,7 +8,7 @@ use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::notifications;
 use crate::cli::talk;
 use crate::net::check_entropy;
-use crate::store::written_at;
+use crate::store::{Mode, written_at};
 use crate::text::safe_line;
 use crate::time::UnixTime;
 use crate::tui::Terminal;
@@ -28,7 +28,7 @@ const PASTES: &str = if cfg!(windows) {
 
 pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     vec![
-        terminal(),
+        terminal(patient),
         text(patient),
         notifications::look(patient),
         clock(patient),
@@ -36,22 +36,20 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     ]
 }
 
-fn terminal() -> Check {
+fn terminal(patient: &Patient<'_>) -> Check {
     let what = "terminal";
+    let then = match patient.config.mode {
+        Mode::Auto | Mode::Plain => "conversations are plain lines",
+        Mode::Tui => "with [ui] mode = \"tui\" no conversation opens",
+    };
     if !stdin().is_terminal() || !stdout().is_terminal() {
-        return Check::plain(
-            what,
-            Outcome::Skipped,
-            "this is none: conversations are plain lines here",
-        );
+        let words = format!("this is none: {then} here");
+        return Check::plain(what, Outcome::Skipped, &words);
     }
     if !talk::moves_cursor() {
-        return Check::plain(
-            what,
-            Outcome::Warning,
-            "it cannot move its cursor (TERM): conversations are plain lines",
-        )
-        .advice("set TERM as your terminal wants it, such as TERM=xterm-256color");
+        let words = format!("it cannot move its cursor (TERM): {then}");
+        return Check::plain(what, Outcome::Warning, &words)
+            .advice("set TERM as your terminal wants it, such as TERM=xterm-256color");
     }
     let Ok((width, height)) = Terminal::size() else {
         return Check::plain(what, Outcome::Warning, "its size is not known")

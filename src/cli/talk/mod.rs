@@ -38,7 +38,7 @@ pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status};
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
-pub(super) use self::terminal::{is_unicode, moves_cursor, wants_screen};
+pub(super) use self::terminal::{has_screen, is_unicode, moves_cursor, wants_lines, wants_screen};
 pub(super) use self::typed::Typed;
 
 use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
@@ -60,6 +60,7 @@ use crate::cli::talk::lookups::LookUps;
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
+use crate::cli::talk::terminal::no_screen;
 use crate::cli::target::{self, Target};
 use crate::cli::{BindSource, Context, Error, ExitCode, Suggestion, input, settled};
 use crate::control::IS_SUPPORTED;
@@ -108,6 +109,7 @@ fn guide(keys: &Keymap) -> Vec<Safe> {
 /// # Errors
 /// Whatever ends it.
 pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, Error> {
+    let on_screen = wants_screen(context)?;
     let reachable = &args.reachable;
     let bind = target::listen_on(reachable, context.config.listen)?;
     let config = EndpointConfig {
@@ -124,7 +126,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
     let source = source("listen", reachable, context);
     let network = Network::start(profile, bind, config, None);
     let network = network.map_err(|error| error.bound_by(&source))?;
-    let mut conversation = converse(network, goal, args.linger, context)?;
+    let mut conversation = converse(network, goal, args.linger, on_screen, context)?;
     announce(&mut conversation)?;
     conversation.run()
 }
@@ -135,6 +137,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
 /// # Errors
 /// Whatever ends it; SC01 if there is no identity yet.
 pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
+    let on_screen = wants_screen(context)?;
     let bind = target::settled_bind(context.config.listen, Family::Any);
     let config = EndpointConfig {
         trust: trust(None, context)?,
@@ -155,7 +158,7 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
         ),
     };
     let network = network.map_err(|error| error.bound_by(&source))?;
-    let mut conversation = converse(network, goal, LINGER, context)?;
+    let mut conversation = converse(network, goal, LINGER, on_screen, context)?;
     conversation.call_everybody();
     announce(&mut conversation)?;
     conversation.run()
@@ -260,6 +263,7 @@ fn others_can_run(own: &PeerId, local: SocketAddr) -> Safe {
 /// # Errors
 /// Whatever ends it; SC06 or SC07 if nobody answers.
 pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode, Error> {
+    let on_screen = wants_screen(context)?;
     let aim = Aim::of(Target::of(args)?, context)?;
     let bind = match args.bind {
         Some(_) => target::send_from(args)?,
@@ -295,7 +299,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
         save_as,
         ..reach
     }));
-    converse(network, goal, args.linger, context)?.run()
+    converse(network, goal, args.linger, on_screen, context)?.run()
 }
 
 /// A conversation over a network that runs.
@@ -303,11 +307,12 @@ fn converse(
     network: Network,
     goal: Goal,
     linger: Duration,
+    on_screen: bool,
     context: &Context,
 ) -> Result<Conversation, Error> {
     let sender = network.sender.clone();
-    let screen = if wants_screen(&context.globals) && context.config.mode == Mode::Auto {
-        on_screen(&sender, network.clock, context)?
+    let screen = if on_screen {
+        open_screen(&sender, network.clock, context)?
     } else {
         None
     };
@@ -357,7 +362,10 @@ fn conversation(
 type Ends = (Face, Typist, Lines);
 
 /// A conversation on the whole terminal; none, after saying why, if that cannot be had.
-fn on_screen(
+///
+/// # Errors
+/// SC45 if the settings want nothing else.
+fn open_screen(
     inputs: &Sender<Input>,
     clock: Clock,
     context: &Context,
@@ -366,7 +374,11 @@ fn on_screen(
     let screen = match Screen::open(settings(context), alerts, clock) {
         Ok(screen) => screen,
         Err(error) => {
-            let words = Safe::from("no full screen here: ") + safe_line(&error.to_string());
+            let reason = safe_line(&error.to_string());
+            if context.config.mode == Mode::Tui {
+                return Err(no_screen(reason, context));
+            }
+            let words = Safe::from("no full screen here: ") + reason;
             context.out.note(&words);
             return Ok(None);
         }

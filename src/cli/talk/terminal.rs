@@ -4,16 +4,54 @@ use std::ffi::OsStr;
 use std::io::{IsTerminal, stdin, stdout};
 
 use crate::cli::args::Globals;
+use crate::cli::{Context, Error};
+use crate::store::Mode;
+use crate::text::Safe;
 
-/// Whether there is a terminal for a whole screen, and nobody who wants lines: by `--plain`, by
-/// `ACCESSIBLE`, by a terminal that cannot move its cursor, or by a log that goes to the terminal.
-pub(in crate::cli) fn wants_screen(globals: &Globals) -> bool {
+/// Whether a conversation is shown on the whole terminal.
+///
+/// # Errors
+/// SC45 if the settings want that and nothing else, and there is no terminal for it.
+pub(in crate::cli) fn wants_screen(context: &Context) -> Result<bool, Error> {
+    if wants_lines(&context.globals) {
+        return Ok(false);
+    }
+    match (context.config.mode, obstacle()) {
+        (Mode::Auto | Mode::Tui, None) => Ok(true),
+        (Mode::Auto, Some(_)) | (Mode::Plain, _) => Ok(false),
+        (Mode::Tui, Some(reason)) => Err(no_screen(reason.into(), context)),
+    }
+}
+
+/// Whether somebody wants lines for this run: by a flag, by `ACCESSIBLE`, or by a log that goes to the terminal.
+pub(in crate::cli) fn wants_lines(globals: &Globals) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let has_log = globals.verbose > 0 || globals.log_level.is_some();
     let logs_here = has_log && globals.log.is_none();
-    let wants_lines = globals.json || globals.plain || globals.no_input || set("ACCESSIBLE");
-    let has_terminal = stdin().is_terminal() && stdout().is_terminal();
-    has_terminal && moves_cursor() && !wants_lines && !logs_here
+    globals.json || globals.plain || globals.no_input || set("ACCESSIBLE") || logs_here
+}
+
+/// Whether there is a terminal for a whole screen.
+pub(in crate::cli) fn has_screen() -> bool {
+    obstacle().is_none()
+}
+
+/// What is in the way of a whole screen.
+fn obstacle() -> Option<&'static str> {
+    if !stdin().is_terminal() {
+        Some("standard input is no terminal")
+    } else if !stdout().is_terminal() {
+        Some("standard output is no terminal")
+    } else {
+        (!moves_cursor()).then_some("the terminal cannot move its cursor, as TERM says")
+    }
+}
+
+pub(super) fn no_screen(reason: Safe, context: &Context) -> Error {
+    Error::NoScreen {
+        settings: context.paths.config(),
+        reason,
+    }
 }
 
 /// Whether the terminal can move its cursor, as `TERM` says.

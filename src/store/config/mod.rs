@@ -103,6 +103,8 @@ pub enum Mode {
     /// On the whole terminal, if there is one.
     #[default]
     Auto,
+    /// On the whole terminal, or not at all.
+    Tui,
     /// In lines.
     Plain,
 }
@@ -385,7 +387,7 @@ const SETTINGS: &[Setting] = &[
     Setting {
         section: "ui",
         key: "mode",
-        form: "\"auto\" or \"plain\"",
+        form: "\"auto\", \"tui\" or \"plain\"",
         set: |config, value| {
             config.mode = mode(value.as_str()?)?;
             Some(())
@@ -443,6 +445,7 @@ fn keepalive(text: &str) -> Option<Option<Duration>> {
 fn mode(text: &str) -> Option<Mode> {
     match text {
         "auto" => Some(Mode::Auto),
+        "tui" => Some(Mode::Tui),
         "plain" => Some(Mode::Plain),
         _ => None,
     }

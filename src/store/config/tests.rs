@@ -93,6 +93,7 @@ fn every_value_that_is_allowed_is_taken() {
     }
     assert_eq!(config("net.trust = \"ask\"").callers, Callers::Ask);
     assert_eq!(config("ui.mode = \"auto\"").mode, Mode::Auto);
+    assert_eq!(config("ui.mode = \"tui\"").mode, Mode::Tui);
     for (text, notify) in [("off", Notify::Off), ("full", Notify::Full)] {
         assert_eq!(
             config(&format!("[notify]\ndesktop = '{text}'")).notify,
@@ -150,6 +151,10 @@ fn a_value_that_is_not_allowed_is_told_what_is() {
         (
             "[notify]\ncommand = \"notify-send securechat\"",
             "line 2: command must be a list: a program and its arguments, such as [\"notify-send\", \"securechat\"]",
+        ),
+        (
+            "[ui]\nmode = \"screen\"",
+            "line 2: mode must be \"auto\", \"tui\" or \"plain\"",
         ),
         (
             "[chat]\nnickname = \"Alice!\"",
