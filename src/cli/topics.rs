@@ -265,6 +265,8 @@ everything in it is optional, and a flag wins over it. All there is to settle:
   keepalive = \"25s\"       send something so often, to hold a NAT or a firewall
                           open: \"off\" (the rule), or 5s to 1h
   listen = \"[::]:7419\"    where to listen                   (listen ADDR)
+  save_addresses = true   whether the address of connect NAME HOST:PORT is kept
+                          with NAME, once NAME has answered there
   trust = \"strict\"        callers with an unknown key: \"ask\" (the rule; strict
                           without a terminal) or \"strict\"  (--trust)
   [notify]

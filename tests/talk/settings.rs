@@ -126,6 +126,122 @@ fn nobody_is_asked_where_that_is_settled_unless_the_command_says_so() {
     listener.said("an unknown key calls from 127.0.0.1:");
 }
 
+const SAVE: &str = "[net]\nsave_addresses = true\n";
+
+/// The addresses that are saved, in the order of the file.
+fn saved(home: &Home) -> Vec<String> {
+    let known = home.known_peers();
+    let words = known.split_whitespace();
+    let addresses = words.filter_map(|word| word.strip_prefix("addr="));
+    addresses.map(str::to_owned).collect()
+}
+
+/// Adds what only its owner understands to known-peers.
+fn annotate(home: &Home) {
+    let known = home
+        .known_peers()
+        .replace("\nbob ", "\n# met at the fair\nbob ");
+    let known = known.trim_end().to_owned() + " colour=green # tall\n";
+    fs::write(home.path("known-peers"), known).unwrap();
+}
+
+#[test]
+fn where_somebody_has_answered_is_saved_once_if_that_is_settled() {
+    let (alice, bob) = Home::friends();
+    settle(&alice, SAVE);
+    annotate(&alice);
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.told(&format!("saved as an address of bob: {address}"));
+    check(&mut caller, &mut listener);
+    caller.leave();
+    assert_eq!(saved(&alice), [address.to_string()]);
+    let known = alice.known_peers();
+    for kept in ["\n# met at the fair\nbob ", " colour=green", " # tall\n"] {
+        assert!(known.contains(kept), "{known}");
+    }
+    // From now on the name is enough, and what is given again is there already.
+    for args in [
+        &["connect", "bob"][..],
+        &["connect", "bob", &address.to_string()],
+    ] {
+        let mut caller = alice.start(args);
+        caller.told("secure: bob");
+        check(&mut caller, &mut listener);
+        let ended = caller.leave();
+        assert!(
+            !ended.transcript.contains("saved as"),
+            "{}",
+            ended.transcript
+        );
+    }
+    assert_eq!(saved(&alice), [address.to_string()]);
+}
+
+#[test]
+fn no_address_is_saved_unless_that_is_settled() {
+    for text in ["", "[net]\nsave_addresses = false\n"] {
+        let (alice, bob) = Home::friends();
+        settle(&alice, text);
+        let (mut listener, address) = bob.listen(&[]);
+        let mut caller = alice.connect("bob", address, &[]);
+        check(&mut caller, &mut listener);
+        caller.leave();
+        assert!(saved(&alice).is_empty());
+    }
+}
+
+#[test]
+fn neither_where_somebody_calls_from_is_saved_nor_where_nobody_has_answered() {
+    let (alice, bob) = Home::friends();
+    settle(&bob, SAVE);
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    check(&mut caller, &mut listener);
+    caller.leave();
+    assert!(saved(&bob).is_empty());
+    settle(&alice, SAVE);
+    let nobody = free_port();
+    let ended = alice.connect("bob", nobody, &["--timeout", "1s"]).end();
+    assert_eq!(ended.code, Some(3), "{}", ended.transcript);
+    assert!(saved(&alice).is_empty());
+    // He is where he was, and not where the command says.
+    let there = address.to_string();
+    alice.run(&["peers", "remove", "bob"]);
+    alice.run(&["peers", "add", "bob", &bob.key(), "--address", &there]);
+    let mut caller = alice.connect("bob", nobody, &[]);
+    caller.told(&format!("secure: bob at {there}"));
+    check(&mut caller, &mut listener);
+    caller.leave();
+    assert_eq!(saved(&alice), [there]);
+}
+
+#[test]
+fn an_address_that_cannot_be_saved_is_told_and_ends_nothing() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    check(&mut caller, &mut listener);
+    caller.leave();
+    // What bob has shown of himself is written down by now, and there is nothing else to write.
+    assert!(alice.known_peers().contains(" sign="));
+    settle(&alice, SAVE);
+    let lock = alice.path(".known-peers.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.told("known-peers.lock");
+    check(&mut caller, &mut listener);
+    let ended = caller.leave();
+    assert_eq!(
+        ended.transcript.matches("error: ").count(),
+        1,
+        "{}",
+        ended.transcript
+    );
+    assert!(saved(&alice).is_empty());
+}
+
 /// The full screen, or nothing.
 const SCREEN: &str = "[ui]\nmode = \"tui\"\n";
 

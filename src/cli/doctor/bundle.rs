@@ -57,6 +57,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("keepalive", format!("{:?}", config.keepalive)),
         ("listen", whether(config.listen.is_some())),
         ("trust", format!("{:?}", config.callers)),
+        ("save_addresses", format!("{:?}", config.save_addresses)),
         ("mode", format!("{:?}", config.mode)),
         ("desktop", format!("{:?}", config.notify)),
         ("bell", format!("{:?}", config.bell)),

@@ -294,6 +294,26 @@ impl Contacts {
 }
 
 impl Contacts {
+    /// Saves where a peer was reached; false if it is saved already, or the peer has no line to note it on.
+    ///
+    /// # Errors
+    /// If the file cannot be used; nothing is saved then.
+    pub(super) fn save_address(
+        &self,
+        peer: &PeerId,
+        address: &HostPort,
+    ) -> Result<bool, store::Error> {
+        let lacks_it = |saved: &Peer| !saved.addresses().contains(address);
+        if !self.known.find_key(peer).is_some_and(lacks_it) {
+            return Ok(false);
+        }
+        match KnownPeers::update(&self.path, |known| known.add_address(peer, address)) {
+            // Somebody has taken the line out meanwhile.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => Ok(false),
+            result => result,
+        }
+    }
+
     /// Notes in known-peers what a peer showed of itself, unless it is there already. Who has no name
     /// there has no line either.
     ///

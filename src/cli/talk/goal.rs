@@ -56,6 +56,8 @@ pub(super) struct Reach {
     pub(super) closed: Vec<SocketAddr>,
     /// The name to save the key under once the connection stands.
     pub(super) save_as: Option<String>,
+    /// Whether the host is to be saved with the peer once that has answered there.
+    pub(super) save_host: bool,
     /// What `--retry` has to remember.
     pub(super) again: Again,
     pub(super) look_ups: LookUps,
@@ -183,6 +185,22 @@ impl Goal {
             }
             Self::Reach(_) => None,
         }
+    }
+
+    /// Where the peer was to be reached, once, if that is to be saved with it and it has answered there: from where
+    /// somebody calls is nobody's to keep.
+    pub(super) fn proven_host(
+        &mut self,
+        peer: &PeerId,
+        address: SocketAddr,
+        initiator: bool,
+    ) -> Option<HostPort> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
+        let has_answered = initiator && reach.peer == *peer && reach.known.contains(&address);
+        let is_wanted = has_answered && core::mem::take(&mut reach.save_host);
+        is_wanted.then(|| reach.host.clone())
     }
 
     pub(super) fn on_closed(
@@ -387,6 +405,7 @@ impl Reach {
             state: Stage::Trying,
             closed: Vec::new(),
             save_as: None,
+            save_host: false,
             again: Again::default(),
             look_ups,
         }

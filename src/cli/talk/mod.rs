@@ -264,7 +264,9 @@ fn others_can_run(own: &PeerId, local: SocketAddr) -> Safe {
 /// Whatever ends it; SC06 or SC07 if nobody answers.
 pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode, Error> {
     let on_screen = wants_screen(context)?;
-    let aim = Aim::of(Target::of(args)?, context)?;
+    let target = Target::of(args)?;
+    let save_host = context.config.save_addresses && target.address.is_some();
+    let aim = Aim::of(target, context)?;
     let bind = match args.bind {
         Some(_) => target::send_from(args)?,
         None => aim.default_bind(args.family.into()),
@@ -297,6 +299,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
     let goal = Goal::Reach(Box::new(Reach {
         retry: args.retry,
         save_as,
+        save_host,
         ..reach
     }));
     converse(network, goal, args.linger, on_screen, context)?.run()

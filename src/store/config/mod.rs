@@ -44,6 +44,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// What becomes of callers with an unknown key.
     pub callers: Callers,
+    /// Whether an address given by hand is kept with its peer, once that has answered there.
+    pub save_addresses: bool,
     /// How a conversation is shown.
     pub mode: Mode,
     /// What a notification on the full screen may say.
@@ -84,6 +86,7 @@ impl Default for Config {
             keepalive: None,
             listen: None,
             callers: Callers::default(),
+            save_addresses: false,
             mode: Mode::default(),
             notify: Notify::default(),
             bell: true,
@@ -327,6 +330,15 @@ const SETTINGS: &[Setting] = &[
         form: "an address and a port, such as \"[::]:7419\" or \"127.0.0.1:7420\"",
         set: |config, value| {
             config.listen = Some(value.as_str()?.parse().ok()?);
+            Some(())
+        },
+    },
+    Setting {
+        section: "net",
+        key: "save_addresses",
+        form: "true or false",
+        set: |config, value| {
+            config.save_addresses = value.as_bool()?;
             Some(())
         },
     },

@@ -42,6 +42,7 @@ fn the_example_settles_everything() {
             keepalive: Some(Duration::from_secs(25)),
             listen: Some("[::]:7419".parse().unwrap()),
             callers: Callers::Strict,
+            save_addresses: true,
             mode: Mode::Plain,
             notify: Notify::Sender,
             bell: true,
@@ -94,6 +95,7 @@ fn every_value_that_is_allowed_is_taken() {
     assert_eq!(config("net.trust = \"ask\"").callers, Callers::Ask);
     assert_eq!(config("ui.mode = \"auto\"").mode, Mode::Auto);
     assert_eq!(config("ui.mode = \"tui\"").mode, Mode::Tui);
+    assert!(!config("net.save_addresses = false").save_addresses);
     for (text, notify) in [("off", Notify::Off), ("full", Notify::Full)] {
         assert_eq!(
             config(&format!("[notify]\ndesktop = '{text}'")).notify,
@@ -153,6 +155,10 @@ fn a_value_that_is_not_allowed_is_told_what_is() {
             "line 2: command must be a list: a program and its arguments, such as [\"notify-send\", \"securechat\"]",
         ),
         (
+            "[net]\nsave_addresses = \"yes\"",
+            "line 2: save_addresses must be true or false",
+        ),
+        (
             "[ui]\nmode = \"screen\"",
             "line 2: mode must be \"auto\", \"tui\" or \"plain\"",
         ),
@@ -205,7 +211,7 @@ fn a_key_that_does_not_exist_leads_to_one_that_does() {
         (
             "[net]\nx = 1",
             "there is no x in [net]",
-            "[net] takes: keepalive, listen, trust.",
+            "[net] takes: keepalive, listen, save_addresses, trust.",
         ),
         (
             "[net]\nkeep = 1",

@@ -363,6 +363,21 @@ impl KnownPeers {
         self.set_option(name, "addr", &values)
     }
 
+    /// Adds an address behind those of a peer; false if it is among them.
+    ///
+    /// # Errors
+    /// `NotFound` if the key has no name, `DamagedLine`.
+    pub fn add_address(&mut self, key: &PeerId, address: &HostPort) -> Result<bool, Error> {
+        let peer = self.find_key(key).ok_or_else(nobody)?;
+        if peer.addresses().contains(address) {
+            return Ok(false);
+        }
+        let name = peer.name().to_string();
+        let addresses = [peer.addresses(), core::slice::from_ref(address)].concat();
+        self.set_addresses(&name, &addresses)?;
+        Ok(true)
+    }
+
     /// Notes the day of the last session.
     ///
     /// # Errors
@@ -402,10 +417,7 @@ impl KnownPeers {
         signing_key: VerifyingKey,
         version: u16,
     ) -> Result<(), Error> {
-        let Some(peer) = self.find_key(key) else {
-            let kind = ErrorKind::NotFound { suggestion: None };
-            return Err(refuse(Operation::Find, kind));
-        };
+        let peer = self.find_key(key).ok_or_else(nobody)?;
         let name = peer.name().to_string();
         let (has_key, known) = (peer.signing_key().is_some(), peer.version());
         if !has_key {
@@ -531,6 +543,10 @@ impl Line {
         let (mark, text) = line.split_at(mark_len);
         (mark, text, end)
     }
+}
+
+fn nobody() -> Error {
+    refuse(Operation::Find, ErrorKind::NotFound { suggestion: None })
 }
 
 fn refuse(operation: Operation, kind: ErrorKind) -> Error {

@@ -135,6 +135,33 @@ fn addresses_take_the_places_of_the_old_ones() {
 }
 
 #[test]
+fn an_address_is_added_behind_the_others_and_once() {
+    let bob = PeerId::new([2; 32]);
+    let text = format!(
+        "# mine\nbob {} addr=a.example:1 x=y # met\n",
+        key_text(&bob)
+    );
+    let mut peers = KnownPeers::parse(text.as_bytes());
+    assert!(!peers.add_address(&bob, &address("a.example:1")).unwrap());
+    assert_eq!(peers.render().as_slice(), text.as_bytes());
+    for added in [true, false] {
+        let done = peers.add_address(&bob, &address("[::1]:3"));
+        assert_eq!(done.unwrap(), added);
+    }
+    let addresses = [address("a.example:1"), address("[::1]:3")];
+    assert_eq!(peers.find("bob").unwrap().addresses(), addresses);
+    let rendered = peers.render();
+    let text = str::from_utf8(&rendered).unwrap();
+    assert!(text.starts_with("# mine\nbob "), "{text}");
+    assert!(text.contains(" x=y") && text.ends_with("# met\n"), "{text}");
+    let nobody = peers.add_address(&PeerId::new([3; 32]), &address("[::1]:3"));
+    assert!(matches!(
+        nobody.unwrap_err().kind(),
+        ErrorKind::NotFound { .. }
+    ));
+}
+
+#[test]
 fn a_new_peer_stands_at_the_end() {
     let mut peers = KnownPeers::default();
     peers

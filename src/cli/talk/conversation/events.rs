@@ -106,6 +106,9 @@ impl Conversation {
             let who = self.who(&peer);
             self.tell(&Fact::Saved { who, address: None });
         }
+        if let Some(host) = self.goal.proven_host(&peer, address, initiator) {
+            self.save_address(&peer, &host);
+        }
         self.tell_resumed(peer);
         Ok(())
     }
@@ -121,6 +124,18 @@ impl Conversation {
         let noted = self.profile.contacts.introduce(peer, signing_key, version);
         if let Err(error) = noted {
             self.complain(&error.into());
+        }
+    }
+
+    /// Saves where a peer was reached, unless that is saved.
+    fn save_address(&mut self, peer: &PeerId, host: &HostPort) {
+        match self.profile.contacts.save_address(peer, host) {
+            Ok(true) => {
+                let words = Safe::from("saved as an address of ") + self.label(peer);
+                self.note(words + ": " + host);
+            }
+            Ok(false) => {}
+            Err(error) => self.complain(&error.into()),
         }
     }
 

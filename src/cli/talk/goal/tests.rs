@@ -15,6 +15,7 @@ pub(in crate::cli::talk) fn reach(peer: PeerId, retry: bool) -> Goal {
         state: Stage::Trying,
         closed: Vec::new(),
         save_as: None,
+        save_host: false,
         again: Again::default(),
         look_ups: LookUps::new(
             Host::parse("chat.example.org:7419", None).unwrap(),
@@ -291,4 +292,28 @@ fn who_has_moved_away_from_a_closed_port_is_not_said_to_have_one() {
     );
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
     assert!(goal.on_icmp(&closed).is_none(), "it is told once");
+}
+
+#[test]
+fn a_host_is_saved_once_and_only_if_the_peer_has_answered_there() {
+    let peer = PeerId::new([1; 32]);
+    let there = SocketAddr::from(([203, 0, 113, 9], 7_419));
+    let elsewhere = SocketAddr::from(([192, 0, 2, 7], 7_419));
+    let wants = |save_host| {
+        let mut goal = reach(peer, true);
+        if let Goal::Reach(reach) = &mut goal {
+            reach.save_host = save_host;
+        }
+        goal.on_resolved(Ok(vec![there]), Instant::ZERO).unwrap();
+        goal
+    };
+    assert_eq!(wants(false).proven_host(&peer, there, true), None);
+    let mut goal = wants(true);
+    assert_eq!(goal.proven_host(&peer, elsewhere, true), None);
+    let other = PeerId::new([2; 32]);
+    assert_eq!(goal.proven_host(&other, there, true), None);
+    assert_eq!(goal.proven_host(&peer, there, false), None, "it has called");
+    let host = "chat.example.org:7419".parse().unwrap();
+    assert_eq!(goal.proven_host(&peer, there, true), Some(host));
+    assert_eq!(goal.proven_host(&peer, there, true), None);
 }
