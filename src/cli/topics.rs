@@ -252,6 +252,9 @@ everything in it is optional, and a flag wins over it. All there is to settle:
                           the names, and \"none\" takes a meaning away
   [chat]
   nickname = \"alice\"      what we suggest others call us    (--nickname)
+  read_receipts = false   always: nobody is told that you looked at a message
+  receipts = true         always: the sender is told that it is kept and shown
+  typing = false          always: nobody is told that you type
 
   [history]
   keep = \"30d\"            which messages stay once they are over: \"off\" (the
@@ -271,8 +274,8 @@ everything in it is optional, and a flag wins over it. All there is to settle:
                           without a terminal) or \"strict\"  (--trust)
   [notify]
   bell = true             whether a message that nobody sees rings the bell
-  command = [\"blink\"]     a program that is run for it, without a shell; what
-                          desktop allows comes on its standard input
+  command = [\"blink\"]     a program that is run for it, without a shell ([] is
+                          none); what desktop allows comes on its standard input
   desktop = \"sender\"      what the terminal and the command may be told:
                           \"off\" (the rule), \"sender\", \"full\"
   terminal = \"osc777\"     by which sequence: \"auto\" (the rule), \"osc9\",

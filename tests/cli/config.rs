@@ -33,6 +33,29 @@ fn a_mistake_is_named_with_its_line_and_what_was_meant() {
 }
 
 #[test]
+fn what_this_version_always_does_can_be_said_and_not_be_changed() {
+    let home = settled("[chat]\nreceipts = true\nread_receipts = false\ntyping = false\n");
+    home.data(&["peers", "list"]);
+    for (line, told) in [
+        (
+            "receipts = false",
+            "receipts must be true, or left out: they cannot be switched off",
+        ),
+        (
+            "read_receipts = true",
+            "read_receipts must be false, or left out: this version sends none",
+        ),
+        (
+            "typing = true",
+            "typing must be false, or left out: this version tells nobody that you type",
+        ),
+    ] {
+        home.write("config.toml", &format!("[chat]\n{line}\n"));
+        refused(&home.run(&["peers", "list"]), &format!("line 2: {told}"));
+    }
+}
+
+#[test]
 fn what_needs_no_file_works_beside_a_mistake() {
     let home = settled("nonsense");
     for args in [

@@ -298,6 +298,24 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        section: "chat",
+        key: "read_receipts",
+        form: "false, or left out: this version sends none",
+        set: |_, value| only(false, value),
+    },
+    Setting {
+        section: "chat",
+        key: "receipts",
+        form: "true, or left out: they cannot be switched off",
+        set: |_, value| only(true, value),
+    },
+    Setting {
+        section: "chat",
+        key: "typing",
+        form: "false, or left out: this version tells nobody that you type",
+        set: |_, value| only(false, value),
+    },
+    Setting {
         section: "history",
         key: "keep",
         form: "\"off\", \"session\", \"30d\" or \"forever\"",
@@ -363,9 +381,10 @@ const SETTINGS: &[Setting] = &[
     Setting {
         section: "notify",
         key: "command",
-        form: "a list: a program and its arguments, such as [\"notify-send\", \"securechat\"]",
+        form: "a list: a program and its arguments, such as [\"notify-send\", \"securechat\"], or [] for none",
         set: |config, value| {
-            config.notify_command = Some(command(value)?);
+            let is_none = value.as_array()?.is_empty();
+            config.notify_command = if is_none { None } else { Some(command(value)?) };
             Some(())
         },
     },
@@ -443,6 +462,11 @@ fn command(value: &DeValue<'_>) -> Option<Program> {
     let name = words.next()??;
     let args = words.collect::<Option<_>>()?;
     (!name.is_empty()).then_some(Program { name, args })
+}
+
+/// What says how this version is, and cannot change it.
+fn only(always: bool, value: &DeValue<'_>) -> Option<()> {
+    (value.as_bool()? == always).then_some(())
 }
 
 fn keepalive(text: &str) -> Option<Option<Duration>> {

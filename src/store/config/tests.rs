@@ -63,6 +63,65 @@ fn the_example_settles_everything() {
     }
 }
 
+/// As the design of the program has it: what everything may be, with the usual values.
+const DESIGNED: &str = r#"
+[chat]   receipts = true   read_receipts = false   typing = false
+[ui]     mode = "auto"  # auto|tui|plain      theme = "terminal"   mouse = false   ascii = false
+[notify] bell = true   desktop = "off"  # off|sender|full     command = []
+[history] keep = "off"  # off|session|30d|forever
+[net]    listen = "[::]:7419"   keepalive = "25s"
+[keys]   passphrase_command = ["secret-tool", "lookup", "app", "securechat"]
+"#;
+
+/// The lines of it as TOML wants them: a section and each of its keys on a line of its own.
+fn designed() -> String {
+    let lines = DESIGNED.lines().filter_map(|line| line.split_once(' '));
+    let lines = lines.flat_map(|(section, keys)| {
+        let keys = keys.split("   ").map(str::trim);
+        core::iter::once(section).chain(keys.filter(|key| !key.is_empty()))
+    });
+    lines.fold(String::new(), |text, line| text + line + "\n")
+}
+
+#[test]
+fn the_example_of_the_design_is_taken_word_for_word() {
+    let text = designed();
+    assert_eq!((text.matches('[').count(), text.lines().count()), (9, 20));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words(&text), words(DESIGNED));
+    let args = ["lookup", "app", "securechat"];
+    assert_eq!(
+        config(&text),
+        Config {
+            passphrase_command: Some(Program {
+                name: "secret-tool".to_owned(),
+                args: args.map(str::to_owned).to_vec(),
+            }),
+            keepalive: Some(Duration::from_secs(25)),
+            listen: Some("[::]:7419".parse().unwrap()),
+            ..Config::default()
+        }
+    );
+}
+
+#[test]
+fn each_key_of_the_design_with_a_slip_in_it_leads_to_the_right_one() {
+    let text = designed();
+    let keys = text.lines().filter_map(|line| line.split_once(" = "));
+    let keys: Vec<&str> = keys.map(|(key, _)| key).collect();
+    assert_eq!(keys.len(), 14);
+    for (key, at) in keys.iter().zip(text.match_indices(" = ").map(|(at, _)| at)) {
+        let mut slipped = text.clone();
+        slipped.insert(at, 'x');
+        let (words, advice) = said(&slipped);
+        assert!(
+            words.contains(&format!(": there is no {key}x in [")),
+            "{words}"
+        );
+        assert_eq!(advice, format!("Did you mean {key}?"));
+    }
+}
+
 fn binding(text: &str, key: &str, action: &str) -> Binding {
     let is_it = |line: &str| line.trim_matches('"').starts_with(key) && line.contains('=');
     Binding {
@@ -96,6 +155,7 @@ fn every_value_that_is_allowed_is_taken() {
     assert_eq!(config("ui.mode = \"auto\"").mode, Mode::Auto);
     assert_eq!(config("ui.mode = \"tui\"").mode, Mode::Tui);
     assert!(!config("net.save_addresses = false").save_addresses);
+    assert_eq!(config("notify.command = []").notify_command, None);
     for (text, notify) in [("off", Notify::Off), ("full", Notify::Full)] {
         assert_eq!(
             config(&format!("[notify]\ndesktop = '{text}'")).notify,
@@ -152,7 +212,23 @@ fn a_value_that_is_not_allowed_is_told_what_is() {
         ),
         (
             "[notify]\ncommand = \"notify-send securechat\"",
-            "line 2: command must be a list: a program and its arguments, such as [\"notify-send\", \"securechat\"]",
+            "line 2: command must be a list: a program and its arguments, such as [\"notify-send\", \"securechat\"], or [] for none",
+        ),
+        (
+            "[chat]\nreceipts = false",
+            "line 2: receipts must be true, or left out: they cannot be switched off",
+        ),
+        (
+            "[chat]\n\nread_receipts = true",
+            "line 3: read_receipts must be false, or left out: this version sends none",
+        ),
+        (
+            "[chat]\ntyping = true",
+            "line 2: typing must be false, or left out: this version tells nobody that you type",
+        ),
+        (
+            "[chat]\nreceipts = \"true\"",
+            "line 2: receipts must be true, or left out: they cannot be switched off",
         ),
         (
             "[net]\nsave_addresses = \"yes\"",
