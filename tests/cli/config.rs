@@ -60,6 +60,8 @@ fn what_needs_no_file_works_beside_a_mistake() {
     let home = settled("nonsense");
     for args in [
         &["help", "config"][..],
+        // The guide, where there is no terminal.
+        &[],
         &["demo", "--script"],
         &["completions", "bash"],
     ] {

@@ -315,6 +315,7 @@ fn the_report_for_others_has_no_key_no_name_no_address_and_no_message() {
         // What is no name, address or command has its value.
         "listen               set",
         "trust                Strict",
+        "save_addresses       false",
     ] {
         assert!(text.contains(expected), "no {expected:?} in:\n{text}");
     }

@@ -267,6 +267,9 @@ fn where_the_full_screen_is_settled_nothing_begins_without_a_terminal() {
         assert_eq!((ended.told, ended.rest), (told, String::new()), "{args:?}");
     }
     // What shows no conversation goes on, and so does whoever wants lines or events.
+    let doctor = alice.attempt(&["doctor"]).rest;
+    let says = "this is none: with [ui] mode = \"tui\" no conversation opens here";
+    assert!(doctor.contains(says), "{doctor}");
     alice.run(&["peers", "list"]);
     alice.run(&["ping", "bob", &there, "--count", "1"]);
     listening(&mut alice.start(&["listen", "127.0.0.1:0", "--plain"]));
