@@ -73,17 +73,56 @@ fn a_request_goes_on_where_the_cursor_of_the_one_before_says() {
 #[test]
 fn an_export_that_is_interrupted_leaves_no_file_that_looks_whole() {
     let (alice, _bob) = Home::friends();
-    fs::create_dir(alice.path("run")).unwrap();
-    fs::set_permissions(alice.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
-    let served = UnixListener::bind(alice.path("run/ctl.sock")).unwrap();
-    let key = alice.key();
-    let message = json!({
+    let page = json!({ "messages": [message(&alice)], "newer": 1, "cursor": "x", "unreadable": 0 });
+    let killed = program_that_tells(&alice, page);
+    let place = alice.path("out");
+    fs::create_dir(&place).unwrap();
+    let file = place.join("history").display().to_string();
+    let ended = alice.attempt(&["history", "export", "-o", &file]);
+    ended.failed(1, "SC41");
+    killed.join().unwrap();
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_program_has_no_room_for_is_said_by_the_command_beside_it() {
+    let (alice, _bob) = Home::friends();
+    let page = |made_room: u64| json!({ "messages": [message(&alice)], "older": 0, "newer": 0, "unreadable": 0, "made_room": made_room });
+    for (made_room, words) in [
+        (0, None),
+        (1, Some("not among them: 1 message that had to make room")),
+        (
+            31,
+            Some("not among them: 31 messages that had to make room"),
+        ),
+    ] {
+        let told = program_that_tells(&alice, page(made_room));
+        let ended = alice.attempt(&["history", "show", "--in", "bob", "--last", "5"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        told.join().unwrap();
+        fs::remove_dir_all(alice.path("run")).unwrap();
+        assert!(ended.transcript.contains("\thi"), "{ended:?}");
+        match words {
+            Some(words) => assert!(ended.told.contains(words), "{ended:?}"),
+            None => assert!(!ended.told.contains("room"), "{ended:?}"),
+        }
+    }
+}
+
+fn message(home: &Home) -> Value {
+    json!({
         "type": "message", "t": "2026-11-21T02:09:31.120Z", "sent": "2026-11-21T02:09:31.120Z",
-        "id": "0000000000000abc-5", "peer": "bob", "key": key, "dir": "out", "state": "waiting", "text": "hi",
-    });
-    let hello = json!({ "key": key, "pid": 1 });
-    let page = json!({ "messages": [message], "newer": 1, "cursor": "x", "unreadable": 0 });
-    let killed = std::thread::Builder::new().spawn(move || {
+        "id": "0000000000000abc-5", "peer": "bob", "key": home.key(), "dir": "out", "state": "waiting", "text": "hi",
+    })
+}
+
+/// Stands for a program with the identity of a home, which answers one request and is killed at the next.
+fn program_that_tells(home: &Home, page: Value) -> std::thread::JoinHandle<()> {
+    fs::create_dir(home.path("run")).unwrap();
+    fs::set_permissions(home.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let served = UnixListener::bind(home.path("run/ctl.sock")).unwrap();
+    let hello = json!({ "key": home.key(), "pid": 1 });
+    let serve = move || {
         let mut lines = BufReader::new(served.accept().unwrap().0);
         let mut line = String::new();
         for result in [hello, page] {
@@ -94,12 +133,6 @@ fn an_export_that_is_interrupted_leaves_no_file_that_looks_whole() {
             writeln!(lines.get_mut(), "{answer}").unwrap();
         }
         lines.read_line(&mut line).unwrap();
-    });
-    let place = alice.path("out");
-    fs::create_dir(&place).unwrap();
-    let file = place.join("history").display().to_string();
-    let ended = alice.attempt(&["history", "export", "-o", &file]);
-    ended.failed(1, "SC41");
-    killed.unwrap().join().unwrap();
-    assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+    };
+    std::thread::Builder::new().spawn(serve).unwrap()
 }

@@ -34,6 +34,10 @@ use crate::store::{Filter, Keep, Loss};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
+/// What became of messages of a run whose memory is full.
+pub(in crate::cli) const NO_ROOM: &str =
+    " that had to make room: a history that is kept for the session takes 64 MiB at most";
+
 pub(super) fn run(command: &HistoryCommand, context: &Context) -> Result<ExitCode, Error> {
     match command {
         HistoryCommand::Show(args) => show(args, None, context),

@@ -11,10 +11,10 @@ use crate::cli::control::{Params, Running};
 use crate::cli::history::form::Form;
 use crate::cli::history::people::{People, Who};
 use crate::cli::history::when::When;
-use crate::cli::history::{Sink, form, question, tell_if_off, tell_none, tell_unreadable};
+use crate::cli::history::{NO_ROOM, Sink, form, question, tell_if_off, tell_none, tell_unreadable};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::Clock;
-use crate::text::count_messages;
+use crate::text::{Safe, count_messages};
 use crate::time::UnixTime;
 
 pub(super) fn show(
@@ -41,14 +41,14 @@ pub(super) fn show(
         is_none = false;
         context.out.data(&line).map(|()| true)
     };
-    let unreadable = match args.last {
+    let lacks = match args.last {
         Some(most) => newest(&mut running, &filter, most, &mut print)?,
         None => every(&mut running, &filter, &mut print)?,
     };
     if is_none {
         tell_none(args, words.as_deref(), &people, context);
     }
-    Ok(tell_unreadable(unreadable, context))
+    Ok(lacks.tell(context))
 }
 
 pub(super) fn export(
@@ -64,9 +64,9 @@ pub(super) fn export(
     };
     let mut sink = Sink::begin(output, context)?;
     let mut put = |record: &Value| Ok(form.line_of(record).is_none_or(|line| sink.put(&line)));
-    let unreadable = every(&mut running, &Params::default(), &mut put)?;
+    let lacks = every(&mut running, &Params::default(), &mut put)?;
     sink.finish()?;
-    Ok(tell_unreadable(unreadable, context))
+    Ok(lacks.tell(context))
 }
 
 pub(super) fn purge(
@@ -125,15 +125,48 @@ struct Page {
     records: Vec<Value>,
     /// Where it goes on.
     cursor: Option<String>,
+    lacks: Lacks,
+}
+
+/// How many messages are not among those that were looked up.
+#[derive(Clone, Copy, Default)]
+struct Lacks {
     unreadable: u64,
+    /// Kept no longer, since others came.
+    made_room: u64,
+}
+
+impl Lacks {
+    /// From the fields of an answer; a program of an earlier version says less.
+    fn of(page: &Value) -> Self {
+        let count = |field| page.get(field).and_then(Value::as_u64).unwrap_or(0);
+        Self {
+            unreadable: count("unreadable"),
+            made_room: count("made_room"),
+        }
+    }
+
+    fn or_more(self, other: Self) -> Self {
+        Self {
+            unreadable: self.unreadable.max(other.unreadable),
+            made_room: self.made_room.max(other.made_room),
+        }
+    }
+
+    fn tell(self, context: &Context) -> ExitCode {
+        if self.made_room > 0 {
+            let words = Safe::from("not among them: ") + count_messages(self.made_room);
+            context.out.note(&(words + NO_ROOM));
+        }
+        tell_unreadable(self.unreadable, context)
+    }
 }
 
 fn page(running: &mut Running, filter: Params, cursor: Option<String>) -> Result<Page, Error> {
     let params = filter.with("cursor", cursor);
     let mut page: Value = running.ask("history.find", params, Duration::ZERO)?;
     let cursor = page.get("cursor").and_then(Value::as_str);
-    let unreadable = page.get("unreadable").and_then(Value::as_u64);
-    let (cursor, unreadable) = (cursor.map(str::to_owned), unreadable.unwrap_or(0));
+    let (cursor, lacks) = (cursor.map(str::to_owned), Lacks::of(&page));
     let records = match page.get_mut("messages").map(Value::take) {
         Some(Value::Array(records)) => records,
         Some(_) | None => Vec::new(),
@@ -141,25 +174,25 @@ fn page(running: &mut Running, filter: Params, cursor: Option<String>) -> Result
     Ok(Page {
         records,
         cursor,
-        unreadable,
+        lacks,
     })
 }
 
-/// Hands over all, oldest first and a page at a time. Says how many cannot be read.
-fn every(running: &mut Running, filter: &Params, take: Take<'_>) -> Result<u64, Error> {
+/// Hands over all, oldest first and a page at a time. Says how many are not among them.
+fn every(running: &mut Running, filter: &Params, take: Take<'_>) -> Result<Lacks, Error> {
     let filter = filter.clone().with("oldest_first", Some(true));
-    let (mut cursor, mut unreadable) = (None, 0);
+    let (mut cursor, mut lacks) = (None, Lacks::default());
     loop {
         let page = page(running, filter.clone(), cursor)?;
-        unreadable = unreadable.max(page.unreadable);
+        lacks = lacks.or_more(page.lacks);
         for record in &page.records {
             if !take(record)? {
-                return Ok(unreadable);
+                return Ok(lacks);
             }
         }
         cursor = page.cursor;
         if cursor.is_none() {
-            return Ok(unreadable);
+            return Ok(lacks);
         }
     }
 }
@@ -170,13 +203,13 @@ fn newest(
     filter: &Params,
     most: usize,
     take: Take<'_>,
-) -> Result<u64, Error> {
+) -> Result<Lacks, Error> {
     let (mut pages, mut cursor) = (Vec::new(), None);
-    let (mut left, mut unreadable) = (most, 0);
+    let (mut left, mut lacks) = (most, Lacks::default());
     while left > 0 {
         let found = page(running, filter.clone().with("most", Some(left)), cursor)?;
         left = left.saturating_sub(found.records.len());
-        unreadable = unreadable.max(found.unreadable);
+        lacks = lacks.or_more(found.lacks);
         pages.push(found.records);
         cursor = found.cursor;
         if cursor.is_none() {
@@ -188,7 +221,7 @@ fn newest(
             break;
         }
     }
-    Ok(unreadable)
+    Ok(lacks)
 }
 
 fn ms(when: Option<When>, now: UnixTime) -> Option<u64> {

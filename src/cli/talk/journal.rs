@@ -104,7 +104,7 @@ impl Journal {
 
     /// How many messages with somebody are kept no longer, since others came: [`Archive::made_room`].
     pub(super) fn made_room(&self, contact: ContactId) -> u64 {
-        self.archive.made_room(contact)
+        self.archive.made_room(Some(contact))
     }
 
     /// The next page of a search, as far as messages are kept: [`Search::page`].

@@ -48,13 +48,13 @@ impl Archive {
         })
     }
 
-    /// How many messages with a contact were over in this run and are not kept any more, since the memory for them is
-    /// full: see [`Keep::Session`](super::Keep::Session).
+    /// How many messages with a contact, or with all, were over in this run and are not kept any more, since the memory
+    /// for them is full: see [`Keep::Session`](super::Keep::Session).
     #[must_use]
-    pub fn made_room(&self, contact: ContactId) -> u64 {
+    pub fn made_room(&self, contact: Option<ContactId>) -> u64 {
         let memory = self.memory.as_ref();
         memory.map_or(0, |it| {
-            it.made_room(self.keys.contact(Table::Memory, contact))
+            it.made_room(contact.map(|it| self.keys.contact(Table::Memory, it)))
         })
     }
 

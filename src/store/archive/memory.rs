@@ -133,9 +133,12 @@ impl Memory {
         gone.len() as u64
     }
 
-    /// How many messages of a contact are held no longer, since others came.
-    pub(super) fn made_room(&self, contact: Tag) -> u64 {
-        self.contacts.get(&contact).map_or(0, |held| held.made_room)
+    /// How many messages of a contact are held no longer, since others came. `contact`: its tag; none: all.
+    pub(super) fn made_room(&self, contact: Option<Tag>) -> u64 {
+        match contact {
+            Some(tag) => self.contacts.get(&tag).map_or(0, |held| held.made_room),
+            None => self.contacts.values().map(|held| held.made_room).sum(),
+        }
     }
 
     /// What was deleted as a whole lacks nothing. `contact`: its tag; none: all.
@@ -223,7 +226,7 @@ mod tests {
             "bob takes nobody else's place"
         );
         assert_eq!(numbers(&memory, BOB), [6, 7, 8]);
-        assert_eq!([ALICE, BOB].map(|it| memory.made_room(it)), [0, 5]);
+        assert_eq!([ALICE, BOB].map(|it| memory.made_room(Some(it))), [0, 5]);
         let held: usize = memory.rows.iter().map(|(row, it)| cost(row, it)).sum();
         assert_eq!((held, held <= 4_200), (memory.bytes, true));
         says(&mut memory, BOB, 4_100);
@@ -245,7 +248,7 @@ mod tests {
         );
         says(&mut memory, BOB, 1_000);
         assert_eq!(numbers(&memory, BOB), [0, 2, 3]);
-        assert_eq!(memory.made_room(BOB), 0);
+        assert_eq!(memory.made_room(Some(BOB)), 0);
         assert_eq!(memory.remove_all(EVERYTHING, |_, _, _| true), 3);
         assert_eq!(memory.bytes, 0);
     }
@@ -259,7 +262,7 @@ mod tests {
             says(&mut memory, BOB, 1_000);
         }
         says(&mut memory, ALICE, 1_000);
-        let made_room = |memory: &Memory| [ALICE, BOB].map(|it| memory.made_room(it));
+        let made_room = |memory: &Memory| [ALICE, BOB].map(|it| memory.made_room(Some(it)));
         assert_eq!(made_room(&memory), [0, 3]);
         let is_before = |number| move |_: &Memory, row: &[u8], _: &[u8]| row.last() < Some(&number);
         memory.remove_all(EVERYTHING, is_before(4));

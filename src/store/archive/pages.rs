@@ -85,6 +85,8 @@ pub struct Page {
     pub cursor: Option<Cursor>,
     /// How many messages cannot be read, of the filter's contact or of all.
     pub unreadable: u64,
+    /// How many of theirs are kept no longer, since others came: [`Archive::made_room`].
+    pub made_room: u64,
 }
 
 /// Somebody who looks through messages: those that are over, and also what waits in the outbox and the inbox.
@@ -156,7 +158,10 @@ impl Search {
             // It has come no further than before: what was taken out is still to come.
             self.ahead.clear();
         }
-        page
+        page.map(|page| Page {
+            made_room: archive.made_room(self.filter.contact),
+            ..page
+        })
     }
 
     fn look_and_take(&mut self, view: &View<'_>, most: usize, bytes: usize) -> Result<Page, Fault> {

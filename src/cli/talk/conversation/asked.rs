@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::cli::history::{Limits, search_command, transcript};
+use crate::cli::history::{Limits, NO_ROOM, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Error, When, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Entry, Filter, Page, Search, Standing, Way, Which, key_uri};
-use crate::text::{Safe, caseless, safe_line};
+use crate::text::{Safe, caseless, count_messages, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{self, Hit};
 
@@ -205,6 +205,9 @@ fn summary(page: &Page, all: &Safe) -> Vec<Safe> {
     }];
     if page.unreadable > 0 {
         lines.push(Safe::from("not readable, and not searched: ") + page.unreadable);
+    }
+    if page.made_room > 0 {
+        lines.push(Safe::from("not searched: ") + count_messages(page.made_room) + NO_ROOM);
     }
     lines
 }

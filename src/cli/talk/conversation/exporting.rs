@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::history::{Written, written};
+use crate::cli::history::{NO_ROOM, Written, written};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::files::in_home;
 use crate::cli::talk::journal::Journal;
@@ -20,9 +20,7 @@ const PAGE_BYTES: usize = 256 << 10;
 /// What writes out all that is kept.
 const ALL: [&str; 4] = ["history", "export", "-o", "FILE"];
 
-/// What became of messages of a run whose memory is full, before they were to be written or meanwhile.
-const NO_ROOM: &str =
-    " that had to make room: a history that is kept for the session takes 64 MiB at most";
+/// What became of messages of a run whose memory was full before all were written.
 const NO_ROOM_MEANWHILE: &str = " that had to make room while this was written";
 
 /// A file that is being written.

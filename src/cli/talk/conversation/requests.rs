@@ -381,6 +381,7 @@ impl Conversation {
             "messages": records.collect::<Vec<_>>(),
             rest: page.more,
             "unreadable": page.unreadable,
+            "made_room": page.made_room,
         });
         if let (Some(cursor), Some(fields)) = (page.cursor, answer.as_object_mut()) {
             fields.insert("cursor".to_owned(), json!(cursor.to_string()));

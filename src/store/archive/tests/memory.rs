@@ -265,7 +265,7 @@ fn the_oldest_make_room_and_somebody_who_looks_through_goes_on() {
     for number in 0..7 {
         comes(&mut archive, 7, number, &long(number));
     }
-    assert_eq!(archive.made_room(contact(7)), 0);
+    assert_eq!(archive.made_room(Some(contact(7))), 0);
     let of = |whose| Filter {
         contact: Some(contact(whose)),
         ..Filter::default()
@@ -280,16 +280,24 @@ fn the_oldest_make_room_and_somebody_who_looks_through_goes_on() {
     for number in 7..10 {
         comes(&mut archive, 7, number, &long(number));
     }
-    assert_eq!([7, 8].map(|it| archive.made_room(contact(it))), [3, 0]);
+    assert_eq!(
+        [7, 8].map(|it| archive.made_room(Some(contact(it)))),
+        [3, 0]
+    );
     let page = search.page(&archive, 99, usize::MAX).unwrap();
     let left = ["03", "04", "05", "06", "07", "08", "09"];
     assert_eq!(
-        (first(&page), page.more),
-        (left.map(str::to_owned).to_vec(), 0)
+        (first(&page), page.more, page.made_room),
+        (left.map(str::to_owned).to_vec(), 0, 3)
     );
+    let made_room = |filter| {
+        let mut search = Search::new(filter, Way::Back, None);
+        search.page(&archive, 1, 0).unwrap().made_room
+    };
+    assert_eq!([of(8), Filter::default()].map(made_room), [0, 3]);
     assert_eq!(texts(&archive, of(8)), ["somebody else's"]);
     archive.purge(Some(contact(7)), None).unwrap();
-    assert_eq!(archive.made_room(contact(7)), 0);
+    assert_eq!(archive.made_room(Some(contact(7))), 0);
 }
 
 #[test]
