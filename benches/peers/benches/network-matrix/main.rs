@@ -32,6 +32,9 @@ fn main() {
     }
     let begun = std::time::Instant::now();
     println!("\n{options}");
+    if let Some(note) = &options.note {
+        println!("{note}");
+    }
     let results = Results::of(&options);
     tables::print(&results, &options);
     if let Err(why) = plots::draw(&results, &options) {

@@ -25,7 +25,8 @@ network-matrix [options] [contestant ...] [section ...]
   --share-beside CONTESTANT  the other flow (quinn-newreno)
   --share-seeds N    runs of each shared path in either order (2)
   --jobs N           threads (the machine's)
-  --plots DIR        where the plots go";
+  --plots DIR        where the plots go
+  --note TEXT        what their titles say of it, such as date and commit";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
@@ -68,6 +69,8 @@ pub struct Options {
     pub share_seeds: u64,
     pub jobs: usize,
     pub plots: PathBuf,
+    /// What titles say of where and when it was measured.
+    pub note: Option<String>,
 }
 
 impl Options {
@@ -100,6 +103,7 @@ impl Options {
                 "--share-seeds" => options.share_seeds = number(&value()?)?,
                 "--jobs" => options.jobs = number(&value()?)?,
                 "--plots" => options.plots = value()?.into(),
+                "--note" => options.note = Some(value()?),
                 name if !name.starts_with('-') => names.push(arg),
                 _ => return None,
             }
@@ -126,6 +130,7 @@ impl Options {
             share_seeds: 2,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             plots: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+            note: None,
         }
     }
 

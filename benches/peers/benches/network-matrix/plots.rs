@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use crate::options::Options;
 use crate::path::Path;
 use crate::runs::{First, Results, Share, Transfer, mean, percentile};
-use crate::tables::{first_name, path_name, percent};
+use crate::tables::{path_name, percent};
 use crate::talk::Kind;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -121,6 +121,14 @@ fn file(options: &Options, name: &str) -> PathBuf {
     options.plots.join(format!("{name}.svg"))
 }
 
+/// A title, and what is said of where and when it was measured.
+fn titled(title: &str, options: &Options) -> String {
+    match &options.note {
+        Some(note) => format!("{title} ({note})"),
+        None => title.to_owned(),
+    }
+}
+
 /// Panels of one size below a title.
 fn panels<'a>(
     path: &'a PathBuf,
@@ -130,7 +138,7 @@ fn panels<'a>(
     let size = (PANEL.0 * columns as u32, PANEL.1 * rows as u32 + HEAD);
     let area = SVGBackend::new(path, size).into_drawing_area();
     area.fill(&WHITE)?;
-    let area = area.titled(title, (FONT, 18))?;
+    let area = area.titled(title, (FONT, 16))?;
     Ok(area.split_evenly((rows, columns)))
 }
 
@@ -144,7 +152,8 @@ fn matrix(
     figure: impl Fn(&Transfer) -> f64,
 ) -> Outcome {
     let path = file(options, name);
-    let areas = panels(&path, title, (options.rates.len(), options.rtts.len()))?;
+    let grid = (options.rates.len(), options.rtts.len());
+    let areas = panels(&path, &titled(title, options), grid)?;
     let labels: Vec<String> = options.losses.iter().map(|loss| percent(*loss)).collect();
     for (at, (area, (mbit, rtt_ms))) in areas.iter().zip(options.rows()).enumerate() {
         let here = |it: &&Transfer| (it.path.mbit, it.path.rtt_ms) == (mbit, rtt_ms);
@@ -175,11 +184,8 @@ fn firsts(options: &Options, all: &[First]) -> Outcome {
     let Some(mbit) = options.rates.get(options.rates.len() / 2).copied() else {
         return Ok(());
     };
-    let areas = panels(
-        &path,
-        &format!("Time to the first line: p99 in ms, {mbit} Mbit/s"),
-        (1, options.rtts.len()),
-    )?;
+    let title = format!("Time to the first line: p99 in ms, {mbit} Mbit/s");
+    let areas = panels(&path, &titled(&title, options), (1, options.rtts.len()))?;
     let mut labels: Vec<String> = options.losses.iter().map(|loss| percent(*loss)).collect();
     labels.push("first flight".to_owned());
     for (at, (area, rtt_ms)) in areas.iter().zip(&options.rtts).enumerate() {
@@ -190,7 +196,7 @@ fn firsts(options: &Options, all: &[First]) -> Outcome {
             let points: Vec<f64> = here
                 .map(|it| percentile(&it.times, 99).as_secs_f64() * 1e3)
                 .collect();
-            (first_name(*kind).to_owned(), colour(*kind), points)
+            (kind.name().to_owned(), colour(*kind), points)
         };
         let curves = options
             .kinds
@@ -225,7 +231,7 @@ fn shares(options: &Options, all: &[Share]) -> Outcome {
     area.fill(&WHITE)?;
     panel(
         &area,
-        "Share of the link beside quinn's NewReno",
+        &titled("Share of the link beside quinn's NewReno", options),
         Axis::linear(1.0),
         &labels,
         &curves,

@@ -137,13 +137,7 @@ fn firsts(options: &Options) -> Vec<First> {
     if !options.has(Section::First) {
         return Vec::new();
     }
-    // The controller hardly matters before there is something to send.
-    let kinds = [Kind::OursBbr, Kind::QuinnNewReno];
-    let kinds: Vec<Kind> = kinds
-        .into_iter()
-        .filter(|kind| options.kinds.contains(kind))
-        .collect();
-    let cells = cells(&kinds, &options.paths(&options.losses));
+    let cells = cells(&options.kinds, &options.paths(&options.losses));
     let lossless = cells.iter().filter(|(_, path)| path.loss_ppm == 0);
     let lost = lossless.map(|cell| (*cell, true));
     let cells: Vec<((Kind, Path), bool)> = cells

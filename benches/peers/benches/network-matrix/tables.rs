@@ -12,8 +12,8 @@ pub fn print(results: &Results, options: &Options) {
     for kind in &options.kinds {
         transfers(*kind, &results.transfers, options);
     }
-    for kind in [Kind::OursBbr, Kind::QuinnNewReno] {
-        firsts(kind, &results.firsts, options);
+    for kind in &options.kinds {
+        firsts(*kind, &results.firsts, options);
     }
     shares(&results.shares, options);
     unsteady(&results.unsteady, options);
@@ -80,7 +80,7 @@ fn firsts(kind: Kind, all: &[First], options: &Options) {
     let Some(one) = of_kind.first() else { return };
     println!(
         "\n**{}: first line, p50, p99, longest in ms; {} connections each**\n",
-        first_name(kind),
+        kind.name(),
         one.times.len()
     );
     let losses = options.losses.iter().map(|loss| percent(*loss));
@@ -97,14 +97,6 @@ fn firsts(kind: Kind, all: &[First], options: &Options) {
 fn first_cell(times: &[Duration]) -> String {
     let of = |hundredths| percentile(times, hundredths).as_millis().to_string();
     [50, 99, 100].map(of).join(", ")
-}
-
-/// The controller does not matter there.
-pub const fn first_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::OursBbr | Kind::OursNewReno => "ours",
-        Kind::QuinnNewReno | Kind::QuinnCubic | Kind::QuinnBbr => "quinn",
-    }
 }
 
 fn shares(all: &[Share], options: &Options) {
