@@ -376,6 +376,25 @@ impl Pair {
         assert_eq!(ended, None, "an honest wire");
     }
 
+    /// Nobody says anything for so long.
+    pub fn rest(&mut self, length: Duration) {
+        let end = self.at() + length;
+        let timeout = |pair: &mut Self| pair.a.timeout().into_iter().chain(pair.b.timeout()).min();
+        while timeout(self).is_some_and(|next| next <= end) {
+            self.step();
+        }
+        self.now += end.saturating_duration_since(self.at()).as_micros() as u64;
+    }
+
+    /// Says something that leaves and does not arrive.
+    pub fn say_unheard(&mut self, text: &[u8]) {
+        let now = self.at();
+        let mut datagrams = Vec::new();
+        self.a.say(text);
+        self.a.datagrams(now, &mut datagrams);
+        assert!(!datagrams.is_empty(), "it is on its way");
+    }
+
     pub fn messages(&mut self, text: &[u8], count: usize, window: usize) {
         let (mut sent, end) = (self.a.receipts, self.a.receipts + count);
         while self.a.receipts < end {

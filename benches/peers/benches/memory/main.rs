@@ -10,7 +10,9 @@ mod crowd;
 mod peers;
 
 use std::alloc::System;
+use std::time::Duration;
 
+use quinn_proto::TransportConfig;
 use securechat_peers::measure::{Scale, number, wanted};
 use securechat_peers::ours::{Side, at};
 use securechat_peers::quic;
@@ -92,16 +94,31 @@ fn memory(scale: Scale) {
     );
     drop(crowd);
 
-    let count = count / 10;
-    let configs = quic::Configs::new();
+    quinn_memory(count / 10);
+}
+
+/// The same of quinn-proto, half of a pair each: every connection has an endpoint of its own there.
+fn quinn_memory(count: usize) {
+    let mut transport = TransportConfig::default();
+    transport.max_idle_timeout(None);
+    let configs = quic::Configs::with(transport);
     let mut pairs = Vec::new();
     let before = live();
-    for _ in 0..count {
-        pairs.push(quic::Pair::connected(&configs));
+    let tell = |what: &str| {
+        let each = live().saturating_sub(before) as f64 / count as f64 / 2.0;
+        println!(
+            "| quinn-proto, half of a pair ({count} pairs), {what} | {} |",
+            number(each)
+        );
+    };
+    pairs.extend((0..count).map(|_| quic::Pair::connected(&configs)));
+    tell("established, 100 messages said");
+    for pair in &mut pairs {
+        pair.rest(Duration::from_secs(600));
     }
-    let both = live() - before;
-    println!(
-        "| quinn-proto, half of a connected pair ({count} pairs) | {} |",
-        number(both as f64 / count as f64 / 2.0)
-    );
+    tell("10 minutes later");
+    for pair in &mut pairs {
+        pair.say_unheard(TEXT.as_bytes());
+    }
+    tell("a message under way");
 }
