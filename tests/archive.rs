@@ -20,6 +20,8 @@ mod damage;
 mod disk;
 #[path = "archive/points.rs"]
 mod points;
+#[path = "archive/reserved.rs"]
+mod reserved;
 #[path = "archive/session.rs"]
 mod session;
 

@@ -93,6 +93,8 @@ mod receipts;
 #[cfg(target_os = "linux")]
 #[path = "talk/refused.rs"]
 mod refused;
+#[path = "talk/reserved.rs"]
+mod reserved;
 #[path = "talk/rude.rs"]
 mod rude;
 #[path = "common/schema.rs"]

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use securechat::id::PeerId;
+use securechat::id::{PeerId, Timestamp};
 use securechat::store::{Passphrase, key_text, read_psk, reserve_timestamps};
 use securechat::time::UnixTime;
 use tempfile::TempDir;
@@ -55,7 +55,7 @@ fn psk(content: &[u8]) {
 fn timestamps(content: &[u8]) {
     let home = home(content);
     let path = home.path().join(FILE);
-    let Ok(block) = reserve_timestamps(&path, UnixTime(5)) else {
+    let Ok(block) = reserve_timestamps(&path, Timestamp(0), UnixTime(5)) else {
         let left = fs::read(&path).expect("it is there");
         assert_eq!(left, content, "a damaged file stays");
         return;
@@ -64,7 +64,7 @@ fn timestamps(content: &[u8]) {
     let written = fs::read_to_string(&path).expect("it is text");
     let end = block.end.0.to_string();
     assert!(written.trim_end().ends_with(&end), "{written}");
-    let again = reserve_timestamps(&path, UnixTime(0));
+    let again = reserve_timestamps(&path, Timestamp(0), UnixTime(0));
     assert!(again.is_ok_and(|next| next.start == block.end) || block.end.0 > u64::MAX - (1 << 30));
 }
 

@@ -55,6 +55,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::LinkToNothing => link_to_nothing(path),
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
         ErrorKind::Malformed { reason } => malformed(path, reason),
+        ErrorKind::NoTimestamps => no_timestamps(path),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
         ErrorKind::NoHome => no_home(),
         ErrorKind::ReadOnly(error) | ErrorKind::Io(error) if is_messages(path) => {
@@ -203,25 +204,43 @@ fn store_trouble(path: &Path, trouble: StoreTrouble) -> Report {
     let said = safe_line(&trouble.to_string());
     let title = Safe::from("cannot use ") + path + ": " + &said;
     let report = Report::new("SC19", ExitCode::Storage, title);
-    let aside = path.with_extension("redb.damaged");
-    let aside = Suggestion::of("mv", [Safe::from(path), Safe::from(aside.as_path())]);
-    let begin_anew =
-        "To begin anew (what waits in it is not sent, and what it knows is forgotten):";
     match trouble {
-        StoreTrouble::Damaged(_) => report
+        StoreTrouble::Damaged(_) => begin_anew(path, report
             .cause("No session is opened without it: messages could get lost, or appear twice.")
-            .attempt([ours(["history", "export", "-o", "FILE"])])
-            .hint(begin_anew, aside),
-        StoreTrouble::Unreadable => report
+            .attempt([ours(["history", "export", "-o", "FILE"])])),
+        StoreTrouble::Unreadable => begin_anew(path, report
             .cause("It is no store of messages, or its beginning is damaged. If there is a copy of it, put")
-            .cause("that in its place: it must have the same name, and be yours alone.")
-            .hint(begin_anew, aside),
-        StoreTrouble::OtherIdentity => report
-            .cause("It was made with another identity, or it is damaged.")
-            .hint(begin_anew, aside),
+            .cause("that in its place: it must have the same name, and be yours alone.")),
+        StoreTrouble::OtherIdentity => begin_anew(path, report
+            .cause("It was made with another identity, or it is damaged.")),
         StoreTrouble::Newer => report.cause("Use that version, or a newer one."),
         StoreTrouble::ReadOnly | StoreTrouble::Stopped => unwritable(path, said),
     }
+}
+
+/// How to go on without the messages that are there.
+fn begin_anew(path: &Path, report: Report) -> Report {
+    let aside = path.with_extension("redb.damaged");
+    report.hint(
+        "To begin anew (what waits in it is not sent, and what it knows is forgotten):",
+        Suggestion::of("mv", [Safe::from(path), Safe::from(aside.as_path())]),
+    )
+}
+
+/// The file that they are reserved in says so, or that of the messages, where they are noted as well.
+fn no_timestamps(path: &Path) -> Report {
+    let report = malformed(path, "no timestamps are left")
+        .cause("Handshakes have used them all, or the clock stands centuries ahead: then set it.");
+    if is_messages(path) {
+        return begin_anew(
+            path,
+            report.attempt([ours(["history", "export", "-o", "FILE"])]),
+        );
+    }
+    report.hint(
+        "With a clock that is right they go on without the file:",
+        Suggestion::of("rm", [Safe::from(path)]),
+    )
 }
 
 pub(super) fn exists(path: &Path, output: Option<&Path>) -> Report {
@@ -386,6 +405,7 @@ pub(super) mod tests {
             ErrorKind::Malformed {
                 reason: "there is no key in it",
             },
+            ErrorKind::NoTimestamps,
             ErrorKind::Store(StoreTrouble::Damaged(Loss::default())),
             ErrorKind::NoHome,
             ErrorKind::Io(io::Error::from(io::ErrorKind::PermissionDenied)),
@@ -399,6 +419,7 @@ pub(super) mod tests {
             StoreTrouble::Stopped,
         ];
         let of_store = of_store.map(ErrorKind::Store).into_iter().chain([
+            ErrorKind::NoTimestamps,
             ErrorKind::DiskFull,
             ErrorKind::Io(io::Error::from(io::ErrorKind::FileTooLarge)),
         ]);

@@ -71,7 +71,7 @@ pub fn written_at(path: &Path) -> Option<UnixTime> {
     u64::try_from(since.as_millis()).ok().map(UnixTime)
 }
 
-/// The time that the handshake timestamps of an identity have come to; none if none was ever used.
+/// The time that the handshake timestamps of an identity have come to, by their file alone; none if there is no file.
 ///
 /// # Errors
 /// Those of [`reserve_timestamps`](super::reserve_timestamps) for the file.
@@ -92,6 +92,7 @@ pub fn free_space(path: &Path) -> Option<u64> {
 #[cfg(unix)]
 mod tests {
     use super::*;
+    use crate::id::Timestamp;
     use crate::store::error::ErrorKind;
     use crate::store::os::testing::set_mode;
 
@@ -123,7 +124,7 @@ mod tests {
         let path = home.path().join("ts");
         assert_eq!(timestamps_used_until(&path).unwrap(), None);
         let now = UnixTime(1_795_000_000_000);
-        crate::store::reserve_timestamps(&path, now).unwrap();
+        crate::store::reserve_timestamps(&path, Timestamp(0), now).unwrap();
         let used = timestamps_used_until(&path).unwrap().unwrap();
         assert!(used > now && used.0 < now.0 + 2_000);
     }

@@ -138,6 +138,8 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// All handshake timestamps are used, as the file says or the clock.
+    NoTimestamps,
     /// Something is wrong with the store of messages (SC19 if it is damaged).
     Store(StoreTrouble),
     /// There is no home directory to derive default paths from.
@@ -307,6 +309,7 @@ impl fmt::Display for ErrorKind {
             Self::LinkToNothing => write!(f, "it is a link that points to nothing"),
             Self::ChangedMeanwhile => write!(f, "it was changed at the same moment"),
             Self::Malformed { reason } => write!(f, "{reason}"),
+            Self::NoTimestamps => write!(f, "no timestamps are left"),
             Self::Store(trouble) => write!(f, "{trouble}"),
             Self::NoHome => write!(f, "there is no home directory"),
             Self::ReadOnly(error) | Self::Io(error) => write!(f, "{error}"),

@@ -2,7 +2,8 @@
 //!
 //! A peer accepts a handshake only if its timestamp is greater than all that it saw before. A block
 //! of them is noted as used before the first one is: after a crash the rest of the block is lost,
-//! none is used twice.
+//! none is used twice. They are noted in a file of their own, which counts when the store of messages
+//! is damaged or gone, and in the store after that: see `archive/reserved.rs`.
 
 use core::ops::Range;
 use std::path::Path;
@@ -19,25 +20,40 @@ const BLOCK: u64 = 1 << 30;
 
 const HEADER: &str = "securechat timestamps v1, the first unused one: ";
 
-/// Reserves timestamps that this identity has never used, starting at the present time or after
-/// the last reserved one, whichever is later. They are on the disk as used before this returns.
+/// Reserves timestamps that this identity has never used, starting at the present time, after the
+/// last reserved one or at `least`, whichever is latest. They are on the disk as used before this returns.
+/// [`Archive::reserve_timestamps`](super::Archive::reserve_timestamps) knows of a `least`.
 ///
-/// The caller holds the identity's lock. A missing file means that none was ever used; a damaged
-/// one is an error, since guessing could use one twice: with a clock that is right it is safe to
-/// delete the file.
+/// The caller holds the identity's lock. A missing file means that it knows of none that was used; a
+/// damaged one is an error, since guessing could use one twice: with a clock that is right it is safe
+/// to delete the file.
 ///
 /// # Errors
-/// `Malformed` if the file cannot be understood or no timestamps are left, `UnsafePermissions` or
+/// `Malformed` if the file cannot be understood, `NoTimestamps`, `UnsafePermissions` or
 /// `UnsafeDirectory` if others could turn it back, `DiskFull`, `Io`.
-pub fn reserve_timestamps(path: &Path, now: UnixTime) -> Result<Range<Timestamp>, Error> {
+pub fn reserve_timestamps(
+    path: &Path,
+    least: Timestamp,
+    now: UnixTime,
+) -> Result<Range<Timestamp>, Error> {
     create_parent(path)?;
     check_parents(path)?;
-    let start = first_unused(path)?.max(now.0.saturating_mul(1_000_000));
-    let Some(end) = start.checked_add(BLOCK) else {
-        return Err(malformed(path, "no timestamps are left"));
-    };
-    replace(path, format!("{HEADER}{end}\n").as_bytes(), Access::Owner)?;
-    Ok(Timestamp(start)..Timestamp(end))
+    let by_clock = now.0.saturating_mul(1_000_000);
+    let start = first_unused(path)?.max(least.0).max(by_clock);
+    let block = block(path, Timestamp(start))?;
+    let content = format!("{HEADER}{}\n", block.end.0);
+    replace(path, content.as_bytes(), Access::Owner)?;
+    Ok(block)
+}
+
+/// The block that starts there, as the file at `path` wants it.
+///
+/// # Errors
+/// `NoTimestamps`.
+pub(super) fn block(path: &Path, start: Timestamp) -> Result<Range<Timestamp>, Error> {
+    let end = start.0.checked_add(BLOCK).map(Timestamp);
+    let end = end.ok_or_else(|| Error::new(path, Operation::Read, ErrorKind::NoTimestamps))?;
+    Ok(start..end)
 }
 
 pub(super) fn first_unused(path: &Path) -> Result<u64, Error> {
@@ -46,7 +62,10 @@ pub(super) fn first_unused(path: &Path) -> Result<u64, Error> {
         Err(error) if error.is_missing() => return Ok(0),
         Err(error) => return Err(error),
     };
-    parse(&content.bytes).ok_or_else(|| malformed(path, "the timestamps file is damaged"))
+    parse(&content.bytes).ok_or_else(|| {
+        let reason = "the timestamps file is damaged";
+        Error::new(path, Operation::Read, ErrorKind::Malformed { reason })
+    })
 }
 
 /// Exactly what [`reserve_timestamps`] writes, nothing shorter: half a number is a smaller number.
@@ -57,10 +76,6 @@ fn parse(content: &[u8]) -> Option<u64> {
     (number.to_string() == digits).then_some(number)
 }
 
-fn malformed(path: &Path, reason: &'static str) -> Error {
-    Error::new(path, Operation::Read, ErrorKind::Malformed { reason })
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -68,6 +83,11 @@ mod tests {
     use super::*;
 
     const NOW: UnixTime = UnixTime(1_795_000_000_000);
+
+    /// Without a store beside it.
+    fn reserve(path: &Path, now: UnixTime) -> Result<Range<Timestamp>, Error> {
+        reserve_timestamps(path, Timestamp(0), now)
+    }
 
     fn place() -> (tempfile::TempDir, std::path::PathBuf) {
         let home = tempfile::tempdir().unwrap();
@@ -78,7 +98,7 @@ mod tests {
     #[test]
     fn the_first_block_starts_now() {
         let (_home, path) = place();
-        let block = reserve_timestamps(&path, NOW).unwrap();
+        let block = reserve(&path, NOW).unwrap();
         assert_eq!(block.start, Timestamp(NOW.0 * 1_000_000));
         assert_eq!(block.end.0 - block.start.0, BLOCK);
     }
@@ -96,7 +116,7 @@ mod tests {
             NOW.0,
             u64::MAX / 2_000_000,
         ] {
-            let block = reserve_timestamps(&path, UnixTime(now)).unwrap();
+            let block = reserve(&path, UnixTime(now)).unwrap();
             assert!(block.start.0 >= last && block.start < block.end);
             assert!(block.start.0 >= now * 1_000_000);
             last = block.end.0;
@@ -108,11 +128,11 @@ mod tests {
     fn after_a_restored_backup(next: UnixTime) -> ([Range<Timestamp>; 2], Range<Timestamp>) {
         let (home, path) = place();
         let backup = home.path().join("backup");
-        reserve_timestamps(&path, NOW).unwrap();
+        reserve(&path, NOW).unwrap();
         fs::copy(&path, &backup).unwrap();
-        let since = [LATER, LATER].map(|now| reserve_timestamps(&path, now).unwrap());
+        let since = [LATER, LATER].map(|now| reserve(&path, now).unwrap());
         fs::copy(&backup, &path).unwrap();
-        (since, reserve_timestamps(&path, next).unwrap())
+        (since, reserve(&path, next).unwrap())
     }
 
     const LATER: UnixTime = UnixTime(NOW.0 + 60_000);
@@ -123,7 +143,7 @@ mod tests {
         assert!(since.iter().all(|block| block.end <= next.start));
     }
 
-    /// Then only the file could know of what came after the backup: some of it comes again.
+    /// Then the file knows nothing of what came after the backup, and without a store some of it comes again.
     #[test]
     fn after_a_restored_backup_a_clock_that_is_behind_as_well_leads_on_from_the_backup() {
         let of_backup = Timestamp(NOW.0 * 1_000_000 + BLOCK);
@@ -137,18 +157,18 @@ mod tests {
     #[test]
     fn the_block_is_on_disk_before_it_is_returned() {
         let (_home, path) = place();
-        let block = reserve_timestamps(&path, NOW).unwrap();
+        let block = reserve(&path, NOW).unwrap();
         assert_eq!(parse(&fs::read(&path).unwrap()), Some(block.end.0));
     }
 
     #[test]
     fn a_damaged_file_is_an_error_and_stays() {
         let (_home, path) = place();
-        reserve_timestamps(&path, NOW).unwrap();
+        reserve(&path, NOW).unwrap();
         let whole = fs::read(&path).unwrap();
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            let error = reserve_timestamps(&path, NOW).unwrap_err();
+            let error = reserve(&path, NOW).unwrap_err();
             assert!(
                 matches!(error.kind(), ErrorKind::Malformed { .. }),
                 "{error}"
@@ -160,7 +180,7 @@ mod tests {
     #[test]
     fn the_end_of_time_is_an_error_and_no_overflow() {
         let (_home, path) = place();
-        let error = reserve_timestamps(&path, UnixTime(u64::MAX)).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+        let error = reserve(&path, UnixTime(u64::MAX)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::NoTimestamps));
     }
 }

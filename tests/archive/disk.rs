@@ -51,6 +51,8 @@ struct State {
     pending: Vec<Pending>,
     /// How many writes, changes of length and syncs there were.
     points: u64,
+    /// How many of them were syncs.
+    syncs: u64,
     fault: Option<(u64, Fault)>,
     has_failed: bool,
     /// Whether half a write is there.
@@ -85,6 +87,10 @@ impl Disk {
 
     pub(crate) fn points(&self) -> u64 {
         self.state().points
+    }
+
+    pub(crate) fn syncs(&self) -> u64 {
+        self.state().syncs
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -214,6 +220,7 @@ impl StorageBackend for Disk {
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.state();
         state.pass(None)?;
+        state.syncs += 1;
         let state = &mut *state;
         for change in state.pending.drain(..) {
             put(&mut state.synced, &change);

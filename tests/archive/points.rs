@@ -9,6 +9,7 @@ use securechat::store::{
     Way, Which,
 };
 use securechat::time::UnixTime;
+use tempfile::TempDir;
 
 use crate::disk::{Disk, Fault};
 use crate::{Dice, contact, fresh, open, setting};
@@ -45,6 +46,8 @@ struct Truth {
     to_show: Vec<Key>,
     /// Whether history was purged, so that it lacks what was over then.
     purged: BTreeSet<Key>,
+    /// A directory for the timestamps file, once there is one.
+    state: Option<TempDir>,
 }
 
 impl Truth {
@@ -201,6 +204,14 @@ impl Truth {
         archive.purge(None, None).map(|_| ())
     }
 
+    /// What every program does before it talks. What is noted of it waits for the next change.
+    fn reserve(&mut self, archive: &mut Archive) -> Result<(), Error> {
+        let now = self.time();
+        let state = self.state.get_or_insert_with(|| TempDir::new().unwrap());
+        let reserved = archive.reserve_timestamps(&state.path().join("timestamps"), now);
+        reserved.map(|_| ())
+    }
+
     /// A message that is over is done away with.
     fn delete(&mut self, archive: &mut Archive) -> Result<(), Error> {
         let theirs = self.confirmed.difference(&self.purged).next();
@@ -295,6 +306,9 @@ fn live(disk: &Disk, truth: &mut Truth, log: u64, dice: &mut Dice) -> Result<(),
         .iter()
         .map(|it| (it.contact, it.message.name))
         .collect();
+    if dice.one_in(4) {
+        truth.reserve(&mut archive)?;
+    }
     if dice.one_in(2) {
         truth.confirm(&mut archive, &again)?;
     }

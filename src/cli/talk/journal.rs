@@ -4,9 +4,12 @@
 //! only be done once more after a crash, goes there with the next change, or when there is nothing else
 //! to do: each change waits for the disk.
 
+use core::ops::Range;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
+use crate::id::Timestamp;
 use crate::net::Clock;
 use crate::store::{Archive, Around, Change, Deletion, Earlier, Error, Fault, Page, Search, Which};
 use crate::time::UnixTime;
@@ -95,6 +98,15 @@ impl Journal {
             self.settled(contact, name, removed);
         }
         self.done.push(Done::Forgotten(contact));
+    }
+
+    /// Reserves handshake timestamps: [`Archive::reserve_timestamps`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn reserve_timestamps(&mut self, path: &Path) -> Result<Range<Timestamp>, Error> {
+        self.archive
+            .reserve_timestamps(path, self.clock.unix_time())
     }
 
     /// Whether what is over is kept, be it only as long as this runs.
@@ -229,8 +241,6 @@ impl Done {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::chat::{ConversationId, Kind, LogId};
     use crate::crypto::StaticSecret;

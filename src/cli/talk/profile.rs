@@ -1,7 +1,9 @@
 //! Opens what a talking program needs: the identity, alone; the people; the store.
 
+use core::ops::Range;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +18,7 @@ use crate::crypto::StaticSecret;
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Family, os_rng, seed};
 use crate::proto::{Endpoint, EndpointConfig};
-use crate::store::{
-    self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only, reserve_timestamps,
-};
+use crate::store::{self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only};
 use crate::text::{count_messages, safe_line};
 
 /// An identity that this process alone has open.
@@ -26,11 +26,12 @@ use crate::text::{count_messages, safe_line};
 pub(super) struct Profile {
     pub(super) secret: Arc<StaticSecret>,
     pub(super) contacts: Contacts,
-    pub(super) timestamps: Timestamps,
     pub(super) journal: Journal,
     pub(super) left: Left,
     pub(super) clock: Clock,
     pub(super) records: Records,
+    /// The file that handshake timestamps are reserved in.
+    timestamps: PathBuf,
     /// Held as long as the process talks.
     _lock: IdentityLock,
 }
@@ -44,23 +45,6 @@ pub(super) struct Left {
     pub(super) waiting: Vec<(ContactId, Outgoing)>,
     /// The client's part, until it is made.
     restored: Restored,
-}
-
-/// Where this identity's handshake timestamps are reserved.
-#[derive(Debug)]
-pub(super) struct Timestamps(std::path::PathBuf);
-
-impl Timestamps {
-    /// Reserves a block on disk; none of it is used before that.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub(super) fn reserve(
-        &self,
-        clock: &Clock,
-    ) -> Result<core::ops::Range<Timestamp>, store::Error> {
-        reserve_timestamps(&self.0, clock.unix_time())
-    }
 }
 
 /// How the identity was found.
@@ -139,7 +123,6 @@ impl Profile {
         check_test_key(&secret, bind)?;
         let id = secret.public();
         let contacts = Contacts::load(context.paths.known_peers(), is_local(bind))?;
-        let timestamps = Timestamps(context.paths.timestamps(&id));
         let clock = Clock::new();
         let path = context.paths.history(&id);
         let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
@@ -149,11 +132,11 @@ impl Profile {
         Ok(Self {
             secret: Arc::new(secret),
             contacts,
-            timestamps,
             journal,
             left,
             clock,
             records: Records::of(context),
+            timestamps: context.paths.timestamps(&id),
             _lock: lock,
         })
     }
@@ -177,11 +160,19 @@ impl Profile {
     /// If no timestamps can be reserved.
     pub(super) fn messenger(&mut self, config: EndpointConfig) -> Result<Messenger, Error> {
         let clock = self.clock;
-        let timestamps = self.timestamps.reserve(&clock)?;
+        let timestamps = self.reserve_timestamps()?;
         let secret = Arc::clone(&self.secret);
         let mut endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
         self.contacts.install(&mut endpoint);
         Ok(Messenger::new(endpoint, self.client(), clock.now()))
+    }
+
+    /// Reserves handshake timestamps on disk; none of them is used before that.
+    ///
+    /// # Errors
+    /// If their file or the store cannot be written, or none are left.
+    pub(super) fn reserve_timestamps(&mut self) -> Result<Range<Timestamp>, store::Error> {
+        self.journal.reserve_timestamps(&self.timestamps)
     }
 
     /// The messages alone, without a network. To be made once.

@@ -102,9 +102,9 @@ impl Network {
     ///
     /// # Errors
     /// If no timestamps can be reserved.
-    pub(super) fn on_upkeep(&self, event: Event, out: &Out) -> Result<(), Error> {
+    pub(super) fn on_upkeep(&mut self, event: Event, out: &Out) -> Result<(), Error> {
         if let Event::TimestampsLow = event {
-            let range = self.profile.timestamps.reserve(&self.clock)?;
+            let range = self.profile.reserve_timestamps()?;
             let handle = self.driver.handle();
             handle.with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
         } else if let Event::Introduced {

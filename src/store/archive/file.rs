@@ -244,7 +244,7 @@ fn read_keys(database: &impl ReadableDatabase, secret: &StaticSecret) -> Result<
     keys.map_err(|_| StoreTrouble::OtherIdentity.into())
 }
 
-const fn damaged_frame() -> StoreTrouble {
+pub(super) const fn damaged_frame() -> StoreTrouble {
     StoreTrouble::Damaged(Loss::FRAME)
 }
 

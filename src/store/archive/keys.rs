@@ -6,8 +6,11 @@ use zeroize::Zeroizing;
 use crate::chat::{ContactId, LogId, Name};
 use crate::crypto::{OpenError, StaticSecret, StoreKey};
 
+/// The table about the file itself.
+const META: &[u8] = b"meta";
+
 /// Where the wrapped key stands, which it is bound to.
-const WRAPPED: &[&[u8]] = &[b"meta", &[0], b"key"];
+const WRAPPED: &[&[u8]] = &[META, &[0], b"key"];
 
 pub(super) const TAG_LEN: usize = 16;
 
@@ -113,5 +116,19 @@ impl Keys {
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let place = [table.name().as_bytes(), &[0], row];
         self.values.open(&place, sealed)
+    }
+
+    /// As [`Keys::seal`], for a row about the file itself.
+    pub(super) fn seal_meta(&self, row: &str, text: &[u8], rng: &mut dyn CryptoRng) -> Vec<u8> {
+        self.values.seal(&[META, &[0], row.as_bytes()], text, rng)
+    }
+
+    /// Opens what [`Keys::seal_meta`] sealed.
+    pub(super) fn open_meta(
+        &self,
+        row: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        self.values.open(&[META, &[0], row.as_bytes()], sealed)
     }
 }

@@ -24,6 +24,7 @@ mod orders;
 mod overlay;
 mod pages;
 mod record;
+mod reserved;
 mod restore;
 mod salvage;
 mod search;
@@ -43,6 +44,7 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 use super::error::{Error, Operation};
 use crate::chat::ContactId;
 use crate::crypto::StaticSecret;
+use crate::id::Timestamp;
 use crate::time::UnixTime;
 pub use change::Change;
 pub use file::check_beginning;
@@ -76,6 +78,8 @@ pub struct Archive {
     fresh: BTreeMap<ContactId, u64>,
     logs: Logs,
     times: Times,
+    /// The first handshake timestamp that is not known to be used.
+    unused: Timestamp,
     rng: Box<dyn CryptoRng + Send>,
 }
 
@@ -148,6 +152,7 @@ impl Archive {
             fresh: BTreeMap::new(),
             logs: Logs::default(),
             times: Times::default(),
+            unused: Timestamp(0),
             rng,
         };
         let restored = archive.restore(now)?;

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::Archive;
 use super::keys::Table;
 use super::record::{LogRecord, Record, Standing};
+use super::reserved;
 use super::trouble::{Fault, Loss, StoreTrouble};
 use super::view::View;
 use crate::chat::{
@@ -80,6 +81,7 @@ impl Archive {
             let trouble = StoreTrouble::Damaged(read.loss);
             return self.read(|_| Err(trouble.into()));
         }
+        self.unused = self.read(reserved::unused)?;
         let messages = read.outbox.iter().chain(&read.inbox);
         self.next_order = messages
             .map(|it| it.order.saturating_add(1))

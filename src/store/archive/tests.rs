@@ -8,6 +8,7 @@ mod history;
 mod memory;
 mod overdue;
 mod pages;
+mod reserved;
 
 use std::fs;
 

@@ -184,4 +184,6 @@ macro_rules! from_database {
     };
 }
 
-from_database!(StorageError TableError TransactionError CommitError CompactionError DatabaseError);
+from_database!(
+    StorageError TableError TransactionError CommitError CompactionError DatabaseError SetDurabilityError
+);

@@ -62,7 +62,7 @@ impl Conversation {
                 self.tell_link(peer, Change::Roamed { address: to }, words);
             }
             Event::TimestampsLow => {
-                let range = self.profile.timestamps.reserve(&self.clock)?;
+                let range = self.profile.reserve_timestamps()?;
                 self.handle
                     .with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
             }

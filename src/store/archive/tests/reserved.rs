@@ -1,0 +1,219 @@
+//! Handshake timestamps that are noted as used in two places, one of which is lost or older than the other.
+
+use core::ops::Range;
+
+use super::*;
+use crate::store::archive::keys::Keys;
+use crate::store::reserve_timestamps;
+
+const ROW: &str = "timestamps";
+
+impl Place {
+    fn timestamps(&self) -> PathBuf {
+        self.0.path().join("state/timestamps")
+    }
+
+    /// One run of a program whose clock shows this.
+    fn reserve_at(&self, now: UnixTime) -> Range<Timestamp> {
+        let (mut archive, _) = self.try_open(Keep::Off, now).unwrap();
+        archive.reserve_timestamps(&self.timestamps(), now).unwrap()
+    }
+}
+
+/// What a clock may show that is behind what was reserved at [`NOW`].
+const BEHIND: [UnixTime; 3] = [UnixTime(0), UnixTime(NOW.0 - 60_000), NOW];
+
+#[test]
+fn the_first_block_starts_now() {
+    assert_eq!(Place::new().reserve_at(NOW).start.0, NOW.0 * 1_000_000);
+}
+
+#[test]
+fn a_file_that_was_deleted_uses_none_twice_though_the_clock_is_behind() {
+    for clock in BEHIND {
+        let place = Place::new();
+        let used = place.reserve_at(NOW);
+        fs::remove_file(place.timestamps()).unwrap();
+        assert_eq!(place.reserve_at(clock).start, used.end);
+    }
+}
+
+#[test]
+fn a_file_that_an_older_one_took_the_place_of_uses_none_twice_though_the_clock_is_behind() {
+    for clock in BEHIND {
+        let place = Place::new();
+        let backup = place.0.path().join("backup");
+        place.reserve_at(NOW);
+        fs::copy(place.timestamps(), &backup).unwrap();
+        let used = [NOW, NOW].map(|now| place.reserve_at(now));
+        fs::copy(&backup, place.timestamps()).unwrap();
+        assert_eq!(place.reserve_at(clock).start, used[1].end);
+    }
+}
+
+#[test]
+fn without_a_store_the_file_counts() {
+    let place = Place::new();
+    let used = place.reserve_at(NOW);
+    fs::remove_file(place.path()).unwrap();
+    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+}
+
+#[test]
+fn a_store_that_an_older_one_took_the_place_of_changes_nothing() {
+    let place = Place::new();
+    let backup = place.0.path().join("backup");
+    place.reserve_at(NOW);
+    fs::copy(place.path(), &backup).unwrap();
+    let used = place.reserve_at(NOW);
+    fs::copy(&backup, place.path()).unwrap();
+    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+}
+
+#[test]
+fn a_crash_after_the_file_and_before_the_store_uses_none_twice() {
+    let place = Place::new();
+    let noted = place.reserve_at(NOW);
+    let file = place.timestamps();
+    let lost = reserve_timestamps(&file, Timestamp(0), NOW).unwrap();
+    assert_eq!(lost.start, noted.end);
+    assert_eq!(place.reserve_at(UnixTime(0)).start, lost.end);
+}
+
+#[test]
+fn a_clock_that_is_right_leads_past_both() {
+    let place = Place::new();
+    place.reserve_at(NOW);
+    let later = UnixTime(NOW.0 + 60_000);
+    assert_eq!(place.reserve_at(later).start.0, later.0 * 1_000_000);
+}
+
+#[test]
+fn blocks_of_one_run_follow_each_other_whatever_becomes_of_the_file() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Off);
+    let mut reserve = || archive.reserve_timestamps(&place.timestamps(), NOW);
+    let first = reserve().unwrap();
+    fs::remove_file(place.timestamps()).unwrap();
+    assert_eq!(reserve().unwrap().start, first.end);
+}
+
+#[test]
+fn a_file_that_is_refused_notes_nothing() {
+    let place = Place::new();
+    let used = place.reserve_at(NOW);
+    let (mut archive, _) = place.open(Keep::Off);
+    let mut reserve = || archive.reserve_timestamps(&place.timestamps(), NOW);
+    fs::write(place.timestamps(), "half").unwrap();
+    reserve().unwrap_err();
+    fs::remove_file(place.timestamps()).unwrap();
+    assert_eq!(reserve().unwrap().start, used.end);
+}
+
+fn write_meta(place: &Place, value: impl FnOnce(&Keys) -> Option<Vec<u8>>) {
+    let (archive, _) = place.open(Keep::Off);
+    let value = value(&archive.keys);
+    let transaction = archive.database.begin_write().unwrap();
+    {
+        let mut meta = transaction.open_table(file::META).unwrap();
+        match value {
+            Some(value) => meta.insert(ROW, value.as_slice()).unwrap(),
+            None => meta.remove(ROW).unwrap(),
+        };
+    }
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_store_that_never_noted_any_leaves_it_to_the_file() {
+    let place = Place::new();
+    let used = place.reserve_at(NOW);
+    write_meta(&place, |_| None);
+    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+}
+
+#[test]
+fn what_is_noted_does_not_say_when_and_opens_in_its_row_alone() {
+    let place = Place::new();
+    let used = place.reserve_at(NOW);
+    let (archive, _) = place.open(Keep::Off);
+    let transaction = archive.database.begin_read().unwrap();
+    let meta = transaction.open_table(file::META).unwrap();
+    let sealed = meta.get(ROW).unwrap().unwrap().value().to_vec();
+    let time = used.end.0.to_le_bytes();
+    assert!(!sealed.windows(time.len()).any(|it| it == time));
+    let open = |row| archive.keys.open_meta(row, &sealed);
+    assert_eq!(open(ROW).unwrap().as_slice(), time);
+    assert!(open("key").is_err());
+}
+
+#[test]
+fn a_note_that_does_not_open_or_says_nothing_is_damage_and_the_messages_can_be_read() {
+    let values: [fn(&Keys) -> Vec<u8>; 3] = [
+        |_| 7_u64.to_le_bytes().to_vec(),
+        |keys| keys.seal_meta("other", &7_u64.to_le_bytes(), &mut *rng()),
+        |keys| keys.seal_meta(ROW, &[7], &mut *rng()),
+    ];
+    for value in values {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Off);
+        let message = outgoing(name(1, 0), "x");
+        let queued = archive.change(NOW, |it| it.queue(contact(7), &message));
+        queued.unwrap();
+        drop(archive);
+        write_meta(&place, |keys| Some(value(keys)));
+        let error = place.try_open(Keep::Off, NOW).unwrap_err();
+        assert_eq!(trouble_of(&error), StoreTrouble::Damaged(Loss::FRAME));
+        let salvaged = Salvaged::read(&place.path(), &secret(1), &Filter::default()).unwrap();
+        assert_eq!(salvaged.found.entries.len(), 1);
+    }
+}
+
+#[test]
+fn a_note_after_which_none_are_left_is_an_error_about_the_store_and_the_file_stays() {
+    let place = Place::new();
+    place.reserve_at(NOW);
+    let before = fs::read(place.timestamps()).unwrap();
+    write_meta(&place, |keys| {
+        let end = u64::MAX - 5;
+        Some(keys.seal_meta(ROW, &end.to_le_bytes(), &mut *rng()))
+    });
+    let (mut archive, _) = place.open(Keep::Off);
+    let error = archive.reserve_timestamps(&place.timestamps(), NOW);
+    let error = error.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NoTimestamps), "{error}");
+    assert_eq!(error.path(), Some(&*place.path()));
+    assert_eq!(fs::read(place.timestamps()).unwrap(), before);
+    drop(archive);
+    // What is advised then.
+    fs::rename(place.path(), place.0.path().join("aside")).unwrap();
+    place.reserve_at(NOW);
+}
+
+#[test]
+fn a_file_after_which_none_are_left_is_an_error_about_the_file() {
+    let place = Place::new();
+    let used = place.reserve_at(NOW);
+    let file = place.timestamps();
+    reserve_timestamps(&file, Timestamp(u64::MAX - (1 << 30)), NOW).unwrap();
+    let (mut archive, _) = place.open(Keep::Off);
+    let error = archive.reserve_timestamps(&file, NOW).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NoTimestamps), "{error}");
+    assert_eq!(error.path(), Some(&*file));
+    drop(archive);
+    // What is advised then.
+    fs::remove_file(&file).unwrap();
+    assert_eq!(place.reserve_at(NOW).start, used.end);
+}
+
+#[test]
+fn what_is_noted_stays_when_the_file_shrinks() {
+    let place = Place::new();
+    let mut archive = with_history(&place);
+    let file = place.timestamps();
+    let used = archive.reserve_timestamps(&file, NOW).unwrap();
+    assert_eq!(archive.purge(None, None).unwrap(), 4);
+    drop(archive);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+}
