@@ -543,6 +543,27 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn when_no_timestamps_are_left_the_file_that_says_so_can_go() {
+        let said = |path: &str| {
+            format!(
+                "error: cannot use {path}: no timestamps are left  [SC22]\n\
+                 \x20 The file was not changed.\n\
+                 \x20 Handshakes have used them all, or the clock stands centuries ahead: then set it.\n"
+            )
+        };
+        let path = "/h/0707.timestamps";
+        let file = "  With a clock that is right they go on without the file: rm ";
+        let shown = shown_of(&ErrorKind::NoTimestamps, path);
+        assert_eq!(shown, said(path) + file + path);
+        let messages = format!(
+            "  try: securechat history export -o FILE\n\
+             \x20 To begin anew (what waits in it is not sent, and what it knows is forgotten): mv {STORE} {STORE}.damaged"
+        );
+        let shown = shown_of(&ErrorKind::NoTimestamps, STORE);
+        assert_eq!(shown, said(STORE) + &messages);
+    }
+
+    #[test]
     fn a_damaged_store_says_what_is_lost_and_how_to_go_on() {
         let loss = Loss {
             outbox: 2,

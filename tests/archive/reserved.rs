@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use securechat::chat::{ConversationId, Kind, LogId, Name, Outgoing};
 use securechat::id::Timestamp;
-use securechat::store::{Archive, Error, reserve_timestamps};
+use securechat::store::{Archive, Error, ErrorKind, StoreTrouble, reserve_timestamps};
 use securechat::time::UnixTime;
 use tempfile::TempDir;
 
@@ -107,7 +107,7 @@ fn a_note_costs_no_access_to_the_disk_and_the_change_that_takes_it_there_no_furt
 }
 
 #[test]
-fn after_an_error_of_the_disk_nothing_is_reserved_until_the_store_is_opened_anew() {
+fn after_an_error_of_the_disk_no_timestamps_are_given_out_until_the_store_is_opened_anew() {
     let mut dice = Dice::new(14);
     let (disk, state) = (Disk::new(fresh(1, &mut dice), None), State::new());
     let (mut archive, _) = open(&disk, 1, &mut dice, NOW).unwrap();
@@ -115,7 +115,9 @@ fn after_an_error_of_the_disk_nothing_is_reserved_until_the_store_is_opened_anew
     let used = reserve(&mut archive).unwrap();
     disk.fail_after(0, Fault::Error);
     queue(&mut archive, 0).unwrap_err();
-    reserve(&mut archive).unwrap_err();
+    let error = reserve(&mut archive).unwrap_err();
+    let is_stopped = matches!(error.kind(), ErrorKind::Store(StoreTrouble::Stopped));
+    assert!(is_stopped, "{error}");
     drop(archive);
     let (mut archive, _) = open(&disk, 1, &mut dice, NOW).unwrap();
     assert!(reserve(&mut archive).unwrap().start >= used.end);

@@ -90,6 +90,24 @@ fn a_public_key_file_is_told_from_an_identity_whatever_its_mode() {
     assert!(!ended.rest.contains("chmod"), "{}", ended.rest);
 }
 
+/// The state directory was deleted, perhaps.
+#[test]
+fn timestamps_that_are_not_there_are_not_taken_for_none_where_there_are_messages() {
+    let (alice, _bob) = Home::friends();
+    let says = || {
+        line(&alice.run(&["doctor"]), "timestamps")
+            .1
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(says(), "none was used yet");
+    alice.run(&["send", "bob", "makes the store", "--no-wait"]);
+    assert_eq!(
+        says(),
+        "not there; which were used is noted with the messages"
+    );
+}
+
 #[test]
 fn a_store_that_is_none_fails_with_what_its_users_are_told() {
     let (alice, _bob) = Home::friends();

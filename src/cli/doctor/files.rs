@@ -37,7 +37,7 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
         ];
         checks.push(place("messages", &messages, look_at_messages(&messages)));
         checks.push(place("lock", &lock, check_place(&lock, true)));
-        checks.push(used_timestamps(patient, timestamps));
+        checks.push(used_timestamps(patient, timestamps, &messages));
         written = vec![messages, lock];
     }
     checks.push(directories(patient, &written));
@@ -157,10 +157,15 @@ fn directories(patient: &Patient<'_>, written: &[PathBuf]) -> Check {
     }
 }
 
-/// Timestamps far ahead of the clock tell that the clock was once wrong, or is now.
-fn used_timestamps(patient: &Patient<'_>, path: PathBuf) -> Check {
+/// Timestamps far ahead of the clock tell that the clock was once wrong, or is now. What is noted with the messages
+/// is not looked at, as they are not.
+fn used_timestamps(patient: &Patient<'_>, path: PathBuf, messages: &Path) -> Check {
     let what = "timestamps";
     match timestamps_used_until(&path) {
+        Ok(None) if messages.exists() => {
+            let words = "not there; which were used is noted with the messages";
+            Check::plain(what, Outcome::Good, words)
+        }
         Ok(None) => Check::plain(what, Outcome::Good, "none was used yet"),
         Ok(Some(until)) => {
             let ahead = until.0.saturating_sub(patient.clock.unix_time().0) / 1_000;
