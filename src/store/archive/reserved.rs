@@ -21,8 +21,9 @@ impl Archive {
     /// Reserves handshake timestamps in their file at `path`, as [`reserve_timestamps`] does, but none that the store
     /// knows to be used; and notes here, too, that they are.
     ///
-    /// The file comes first: when it is on the disk they are reserved. The note waits for no disk. It gets there with
-    /// the next change, or when the store is closed; a crash before that takes it, and the file counts.
+    /// The file comes first: when it is on the disk they are reserved. The note does not wait for that, unless the store
+    /// has to grow for it. It gets there with the next change, or when the store is closed; a crash before that takes it,
+    /// and the file counts.
     ///
     /// # Errors
     /// Those of [`reserve_timestamps`], of which `NoTimestamps` can be about the store; `DiskFull`, `Io`, `Store`: then
