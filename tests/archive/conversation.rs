@@ -9,7 +9,7 @@ use rand_core::{Rng, SeedableRng};
 use securechat::chat::{Draft, Event, Messenger, Name, Policy, State, Update};
 use securechat::id::{PeerId, Timestamp};
 use securechat::proto::{Endpoint, EndpointConfig, Incoming, PeerConfig, Shown, Trust};
-use securechat::store::{Archive, Error};
+use securechat::store::{Archive, Error, ErrorKind, StoreTrouble};
 use securechat::time::{Instant, UnixTime};
 
 use crate::disk::{Disk, Fault};
@@ -44,6 +44,8 @@ struct Person {
     delivered: BTreeSet<Name>,
     /// In how many steps the process is killed.
     fuse: Option<u64>,
+    /// The faults of its disk that it has felt.
+    felt: Vec<Fault>,
 }
 
 struct Process {
@@ -73,6 +75,7 @@ impl Person {
             bodies: BTreeMap::new(),
             delivered: BTreeSet::new(),
             fuse: None,
+            felt: Vec::new(),
         }
     }
 
@@ -249,7 +252,12 @@ impl Person {
     }
 
     /// The process is gone; so may be what it had not written down.
-    fn bury(&mut self, dice: &mut Dice) {
+    fn bury(&mut self, now: Instant, dice: &mut Dice) {
+        let felt = self.disk.felt();
+        self.felt.extend(felt);
+        if matches!(felt, Some(Fault::Error | Fault::Full)) {
+            self.give_up(now);
+        }
         self.process = None;
         self.fuse = None;
         let bytes = if dice.one_in(4) {
@@ -257,7 +265,22 @@ impl Person {
         } else {
             self.disk.after(dice)
         };
-        self.disk = Disk::new(bytes, None);
+        // The next process may find no room either.
+        let is_still_full = felt == Some(Fault::Full) && dice.one_in(2);
+        self.disk = Disk::new(bytes, is_still_full.then_some((0, Fault::Full)));
+    }
+
+    /// The process ends by itself, over an error of its disk. Although that would take more, nothing more is
+    /// written to it: not what is asked for, and nothing at the end.
+    fn give_up(&mut self, now: Instant) {
+        if let Some(mut process) = self.process.take() {
+            let archive = &mut process.archive;
+            let refused = archive.change(wall(now), |_| Ok(()));
+            let refused = refused.expect_err("a store goes on after an error");
+            let is_stopped = matches!(refused.kind(), ErrorKind::Store(StoreTrouble::Stopped));
+            assert!(is_stopped, "{refused}");
+        }
+        assert_eq!(self.disk.points_since_fault(), 0, "written after an error");
     }
 }
 
@@ -294,7 +317,7 @@ impl Pair {
         let mut lived = act(&mut self.people[at], self.now);
         while lived.is_err() {
             self.kills += 1;
-            self.people[at].bury(&mut self.dice);
+            self.people[at].bury(self.now, &mut self.dice);
             lived = self.people[at].start(self.now, &mut self.dice);
         }
     }
@@ -336,14 +359,13 @@ impl Pair {
         }
     }
 
-    /// A killing that will happen to somebody: in between two steps, or at the disk.
+    /// What will end somebody's process: a killing in between two steps, or what happens to the disk.
     fn arm(&mut self) {
         let victim = &mut self.people[usize::try_from(self.kills % 2).unwrap()];
         if self.dice.one_in(2) {
             victim.fuse = Some(self.dice.below(60));
         } else {
-            let faults = [Fault::Kill, Fault::Torn, Fault::PowerLoss, Fault::Gone];
-            let fault = faults[self.dice.index(faults.len())];
+            let fault = Fault::ALL[self.dice.index(Fault::ALL.len())];
             victim.disk.fail_after(self.dice.below(60), fault);
         }
     }
@@ -422,6 +444,7 @@ impl Drop for Guard {
 fn people_whose_processes_are_killed_miss_nothing_and_read_nothing_twice_unmarked() {
     let wanted = setting("SECURECHAT_KILLS", SUITE_KILLS);
     let (mut kills, mut said, mut marked) = (0, 0, 0);
+    let mut felt: Vec<Fault> = Vec::new();
     for seed in 0.. {
         let _guard = Guard(seed);
         let mut pair = Pair::new(seed);
@@ -431,6 +454,7 @@ fn people_whose_processes_are_killed_miss_nothing_and_read_nothing_twice_unmarke
         for person in &pair.people {
             said += person.said.len();
             marked += person.screen.iter().filter(|it| it.2).count();
+            felt.extend(&person.felt);
         }
         if kills >= wanted {
             break;
@@ -440,5 +464,10 @@ fn people_whose_processes_are_killed_miss_nothing_and_read_nothing_twice_unmarke
         marked > 0 || kills < SUITE_KILLS,
         "nothing was killed in between"
     );
-    println!("{kills} kills, {said} messages, {marked} shown with a mark");
+    let counts = Fault::ALL.map(|it| (it, felt.iter().filter(|fault| **fault == it).count()));
+    assert!(
+        counts.iter().all(|(_, count)| *count > 0) || kills < SUITE_KILLS,
+        "{counts:?}"
+    );
+    println!("{kills} kills, by the disk {counts:?}, {said} messages, {marked} shown with a mark");
 }

@@ -93,6 +93,13 @@ impl Disk {
         self.state().syncs
     }
 
+    /// How many write points there were after the one that failed.
+    pub(crate) fn points_since_fault(&self) -> u64 {
+        let state = self.state();
+        let at = state.fault.map_or(state.points, |(at, _)| at + 1);
+        state.points.saturating_sub(at)
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         self.state().has_failed
     }
