@@ -141,6 +141,53 @@ fn equal_datagrams_to_one_address_leave_in_one_call_where_the_system_can() {
     assert_eq!(receive(&b, COUNT).len(), COUNT);
 }
 
+/// Takes what is there as a driver does: how many datagrams came, and how many that the system had not merged with others.
+fn count(socket: &Socket, count: usize) -> (usize, usize) {
+    let mut batch = Batch::new();
+    let (mut datagrams, mut trains) = (0, 0);
+    wait_for(|| {
+        if socket.receive(&mut batch, RECV_WAIT).is_ok() {
+            trains += batch.count;
+            datagrams += batch.datagrams().count();
+        }
+        (datagrams >= count).then_some(())
+    });
+    (datagrams, trains)
+}
+
+/// Whether a train that leaves in one call comes to a bare socket in one piece: a loopback interface may take it apart.
+fn loopback_keeps_trains_together(from: &Socket, train: &[u8], size: usize) -> bool {
+    let bare = UdpSocket::bind("127.0.0.1:0").expect("loopback exists");
+    let state = UdpSocketState::new((&bare).into()).expect("a socket that can be set");
+    let to = bare.local_addr().expect("it is bound");
+    from.try_send(to, train, size).expect("a live socket");
+    let (mut buffer, mut metas) = (vec![0; MAX_RECEIVE], [RecvMeta::default()]);
+    let mut slices = [IoSliceMut::new(&mut buffer)];
+    wait_for(|| state.recv((&bare).into(), &mut slices, &mut metas).ok());
+    metas.iter().all(|meta| meta.len == train.len())
+}
+
+#[test]
+fn a_train_is_received_in_one_piece_where_the_system_can() {
+    const COUNT: usize = 40;
+    const SIZE: usize = 1_200;
+    let (a, b) = (loopback(), loopback());
+    let (sent, _) = send(&a, &vec![(b.local_addr(), vec![7; SIZE]); COUNT]);
+    assert_eq!((sent.datagrams, sent.lost), (COUNT, 0));
+    let (datagrams, trains) = count(&b, COUNT);
+    assert_eq!(datagrams, COUNT);
+    let segments = a.abilities().gso_segments;
+    if segments == 1 {
+        return skipped("no segmentation offload on this machine");
+    }
+    let merges = b.abilities().gro_segments > 1;
+    if !merges || !loopback_keeps_trains_together(&a, &[7; 2 * SIZE], SIZE) {
+        return skipped("no receive offload on this machine");
+    }
+    let expected = COUNT.div_ceil(segments);
+    assert_eq!((sent.calls, trains), (expected, expected));
+}
+
 #[test]
 fn nothing_to_receive_is_said_after_the_wait() {
     let error = loopback()
