@@ -1,6 +1,7 @@
 //! What the store costs on this machine: one change after another, each on the disk before the next.
 //!
-//! `cargo run --release --example store_cost [DIRECTORY]`
+//! `cargo run --release --locked --example store_cost -- [--small] [DIRECTORY]`. With `--small` it takes a second and says
+//! nothing of the cost: that it runs at all.
 
 #![allow(clippy::print_stdout, reason = "its output")]
 
@@ -15,10 +16,24 @@ use securechat::net::os_rng;
 use securechat::store::{Archive, Filter, Keep, Search, Way, Which};
 use securechat::time::UnixTime;
 
-/// Changes that are timed one by one.
-const CHANGES: u64 = 500;
-/// Messages of the history that is searched.
-const HISTORY: u64 = 100_000;
+/// How much is measured.
+struct Extent {
+    /// Changes that are timed one by one.
+    changes: u64,
+    /// Messages of the history that is searched.
+    history: u64,
+}
+
+impl Extent {
+    const WHOLE: Self = Self {
+        changes: 500,
+        history: 100_000,
+    };
+    const SMALL: Self = Self {
+        changes: 20,
+        history: 500,
+    };
+}
 
 fn message(sequence: u64) -> (ContactId, Incoming) {
     let incoming = Incoming {
@@ -43,7 +58,14 @@ fn timed<R>(act: impl FnOnce() -> R) -> (R, Duration) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args_os().nth(1).map(PathBuf::from);
+    let mut args = std::env::args_os().skip(1).peekable();
+    let is_small = args.next_if(|it| it == "--small").is_some();
+    let Extent { changes, history } = if is_small {
+        Extent::SMALL
+    } else {
+        Extent::WHOLE
+    };
+    let directory = args.next().map(PathBuf::from);
     let directory = directory.unwrap_or_else(std::env::temp_dir);
     let path = directory.join(format!("store-cost-{}.redb", std::process::id()));
     let secret = StaticSecret::from_bytes(&mut [1; 32]);
@@ -53,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (mut archive, _) = open()?;
     let mut each = Vec::new();
-    for sequence in 0..CHANGES {
+    for sequence in 0..changes {
         let (from, it) = message(sequence);
         let change = || archive.change(UnixTime(0), |change| change.receive(from, &it));
         let (received, took) = timed(change);
@@ -73,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let fill = || {
         archive.change(UnixTime(0), |change| {
-            for sequence in CHANGES..HISTORY {
+            for sequence in changes..history {
                 let (from, it) = message(sequence);
                 change.receive(from, &it)?;
                 change.shown(from, it.name)?;
@@ -83,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (filled, took) = timed(fill);
     filled?;
-    println!("{HISTORY} messages in one change: {took:?}");
+    println!("{history} messages in one change: {took:?}");
     let filter = Filter {
         words: Some("nothing has this".to_owned()),
         ..Filter::default()
@@ -91,7 +113,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut search = Search::new(filter, Way::Back, None);
     let (found, took) = timed(|| search.page(&archive, 200, 256 << 10));
     println!("search in them: {took:?}, {} found", found?.entries.len());
-    for (which, sequence) in [("newest", HISTORY - 1), ("oldest", CHANGES)] {
+    for (which, sequence) in [("newest", history - 1), ("oldest", changes)] {
         let (contact, message) = message(sequence);
         let message = Which {
             contact,

@@ -1,7 +1,8 @@
 //! Measures what a frame of the full-screen face costs: processor time for the state's change, the drawing and
 //! the bytes for the terminal, after 10,000 messages.
 //!
-//! `cargo run --release --locked --example tui_cost`
+//! `cargo run --release --locked --example tui_cost`. With `-- --small` it takes a second and says nothing of the cost:
+//! that it runs at all.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,16 +22,39 @@ use securechat::tui::{
     App, Card, Discretion, Input, Keymap, Now, Said, Settings, Standing, Told, Zone,
 };
 
-const MESSAGES: u64 = 10_000;
-const FRAMES: usize = 200;
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Extent {
+    messages: u64,
+    frames: usize,
+}
+
+impl Extent {
+    const WHOLE: Self = Self {
+        messages: 10_000,
+        frames: 200,
+    };
+    const SMALL: Self = Self {
+        messages: 200,
+        frames: 3,
+    };
+}
+
 const PEER: PeerId = PeerId::new([2; 32]);
 
 fn main() {
-    let mut face = Face::new(120, 40);
-    let filled = face.fill();
+    let is_small = std::env::args_os().nth(1).is_some_and(|it| it == "--small");
+    let extent = if is_small {
+        Extent::SMALL
+    } else {
+        Extent::WHOLE
+    };
+    let mut face = Face::new(120, 40, extent.frames);
+    let filled = face.fill(extent.messages);
     println!(
-        "{MESSAGES} messages taken in: {} µs each",
-        filled.as_micros() / u128::from(MESSAGES)
+        "{} messages taken in: {} µs each",
+        extent.messages,
+        filled.as_micros() / u128::from(extent.messages)
     );
     let page = |code| Input::Key(KeyEvent::new(code, KeyModifiers::NONE));
     face.measure("a letter typed", |face| face.take(page(KeyCode::Char('x'))));
@@ -64,10 +88,12 @@ struct Face {
     app_width: u16,
     terminal: Terminal<TestBackend>,
     count: u64,
+    /// How many are drawn of each kind.
+    frames: usize,
 }
 
 impl Face {
-    fn new(width: u16, height: u16) -> Self {
+    fn new(width: u16, height: u16, frames: usize) -> Self {
         let settings = Settings {
             keys_are_logged: false,
             program: "securechat".into(),
@@ -85,6 +111,7 @@ impl Face {
             app_width: width,
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
             count: 0,
+            frames,
         };
         let card = Card {
             peer: PEER,
@@ -125,17 +152,17 @@ impl Face {
         })));
     }
 
-    fn fill(&mut self) -> Duration {
+    fn fill(&mut self, messages: u64) -> Duration {
         let before = cpu_time();
-        (0..MESSAGES).for_each(|_| self.message());
+        (0..messages).for_each(|_| self.message());
         cpu_time() - before
     }
 
     /// The time of the change and its frame: the middle one and the longest.
     fn measure(&mut self, what: &str, change: impl Fn(&mut Self)) {
-        let mut times: Vec<Duration> = (0..FRAMES).map(|_| self.frame(&change)).collect();
+        let mut times: Vec<Duration> = (0..self.frames).map(|_| self.frame(&change)).collect();
         times.sort_unstable();
-        let median = times.get(FRAMES / 2).unwrap();
+        let median = times.get(self.frames / 2).unwrap();
         let longest = times.last().unwrap();
         println!(
             "{what:24} {:6} µs, at most {:6} µs",

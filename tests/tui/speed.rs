@@ -1,4 +1,5 @@
-//! What a frame costs does not grow with what was said before. The figures are in benches/tui.
+//! What a frame costs does not grow with what was said before. The figures are those of `examples/tui_cost.rs`, in
+//! docs/benchmarks.md.
 
 use securechat::tui::Input;
 
