@@ -27,7 +27,7 @@ const COUNTED: usize = 16 << 20;
 const MOST_OF_A_PACKET: usize = 1_472;
 /// One allocation in so many packets: when the socket's buffer was full, acknowledgements of more gaps than have room in
 /// place, and what is put together behind the gaps. Without gaps there are a few in all.
-const RARELY: usize = 4;
+const RARELY: usize = 10;
 
 struct Node {
     driver: Driver,
@@ -171,7 +171,7 @@ const fn is_readable(update: &Update) -> bool {
 }
 
 #[test]
-fn a_packet_through_sockets_and_threads_allocates_nothing() {
+fn a_packet_through_sockets_and_threads_seldom_allocates() {
     let mut transfer = Transfer::new();
     transfer.run(WARM_UP);
     let region = Region::new(ALLOCATOR);
