@@ -86,6 +86,9 @@ mod programs;
 #[path = "talk/purge.rs"]
 mod purge;
 #[cfg(target_os = "linux")]
+#[path = "talk/read_only.rs"]
+mod read_only;
+#[cfg(target_os = "linux")]
 #[path = "talk/recalled.rs"]
 mod recalled;
 #[path = "talk/receipts.rs"]

@@ -26,7 +26,7 @@ pub(crate) fn with_little_room(home: &Home, args: &[&str]) -> Command {
     limited
 }
 
-fn is_unwritable(ended: &Ended) {
+pub(crate) fn is_unwritable(ended: &Ended) {
     ended.failed(8, "SC18");
     for words in ["cannot write ", "None is lost now"] {
         assert!(ended.told.contains(words), "{words}: {}", ended.told);
@@ -152,6 +152,15 @@ pub(crate) struct Namespace {
 impl Namespace {
     /// Runs `script` in a namespace of its own; none, after saying so, where that is not allowed.
     fn with(script: &str) -> Option<Self> {
+        let namespace = Self::of(script);
+        if namespace.is_none() {
+            skipped("no mount namespaces on this machine");
+        }
+        namespace
+    }
+
+    /// As [`Namespace::with`], without a word.
+    pub(crate) fn of(script: &str) -> Option<Self> {
         let ways: [&[&str]; 2] = [&["--mount"], &["--mount", "--user", "--map-root-user"]];
         let enter: [&[&str]; 2] = [
             &["--mount"],
@@ -173,7 +182,6 @@ impl Namespace {
                 return Some(namespace);
             }
         }
-        skipped("no mount namespaces on this machine");
         None
     }
 
@@ -187,7 +195,7 @@ impl Namespace {
     }
 
     /// The command, in there.
-    fn command(&self, command: &Command) -> Command {
+    pub(crate) fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         let pid = self.holder.id().to_string();
         inside.arg("--target").arg(pid).args(self.flags);
