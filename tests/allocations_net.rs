@@ -27,7 +27,7 @@ const COUNTED: usize = 16 << 20;
 const MOST_OF_A_PACKET: usize = 1_472;
 /// One allocation in so many packets: when the socket's buffer was full, acknowledgements of more gaps than have room in
 /// place, and what is put together behind the gaps. Without gaps there are a few in all.
-const RARELY: usize = 10;
+const RARELY: usize = 6;
 
 struct Node {
     driver: Driver,
