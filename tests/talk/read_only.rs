@@ -32,7 +32,7 @@ impl Volume {
         std::fs::create_dir(&place).unwrap();
         let (home, disk, dir) = (home.path(""), image.display(), place.display());
         let script = format!(
-            "truncate -s 32M {disk} && mke2fs -q -F -t ext4 {disk} && mount -o loop {disk} {dir} \
+            "truncate -s 32M {disk} && mke2fs -q -F -t ext4 -e remount-ro {disk} && mount -o loop {disk} {dir} \
              && chmod 700 {dir} && cp -p {0}/identity.* {0}/known-peers {dir} && sync",
             home.display()
         );
