@@ -194,8 +194,8 @@ pub mod udp {
             &self,
             _: Option<IcmpKind>,
             _: &mut dyn FnMut(IcmpError),
-        ) -> io::Result<()> {
-            Ok(())
+        ) -> io::Result<usize> {
+            Ok(0)
         }
 
         pub fn send(

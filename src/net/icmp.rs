@@ -9,6 +9,9 @@ use std::net::SocketAddr;
 
 use crate::net::os;
 
+#[cfg(all(test, target_os = "linux"))]
+pub(super) mod forged;
+
 /// What was said about a datagram that we had sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IcmpError {
@@ -59,6 +62,12 @@ impl SocketError {
         }
         if number == os::NO_FAMILY {
             return Self::Icmp(IcmpKind::NetUnreachable);
+        }
+        if number == os::HOST_DOWN {
+            return Self::Icmp(IcmpKind::HostUnreachable);
+        }
+        if os::ICMP_OTHER.contains(&number) {
+            return Self::Icmp(IcmpKind::Other);
         }
         if quinn_udp::is_msg_size_err(error) {
             return Self::Icmp(IcmpKind::TooBig);

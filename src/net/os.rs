@@ -135,6 +135,28 @@ mod imp {
     /// The number of the error that says that this socket knows no address of that family.
     pub(crate) const NO_FAMILY: i32 = Errno::AFNOSUPPORT.raw_os_error();
 
+    /// The number of the error that says that a host is down: Linux for ICMP's unknown host, others for one that does
+    /// not answer on its own network.
+    pub(crate) const HOST_DOWN: i32 = Errno::HOSTDOWN.raw_os_error();
+
+    /// The numbers of the other errors that an ICMP error can become, and that mean nothing else for a datagram: host
+    /// isolated, parameter problem or a code that nobody knows, no such protocol, source route failed.
+    ///
+    /// Source: Linux `net/ipv4/icmp.c` `icmp_err_convert`, `net/ipv4/udp.c` `__udp4_lib_err`, `net/ipv6/icmp.c`
+    /// `icmpv6_err_convert`. Between them they give these four, [`HOST_DOWN`], and `ENETUNREACH`, `EHOSTUNREACH`,
+    /// `ECONNREFUSED`, `EACCES` and `EMSGSIZE`.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) const ICMP_OTHER: &[i32] = &[
+        Errno::NONET.raw_os_error(),
+        Errno::PROTO.raw_os_error(),
+        Errno::NOPROTOOPT.raw_os_error(),
+        Errno::OPNOTSUPP.raw_os_error(),
+    ];
+
+    /// A socket that is connected to nobody hears of no ICMP error here.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) const ICMP_OTHER: &[i32] = &[];
+
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -165,8 +187,18 @@ mod imp {
                 of(Errno::HOSTUNREACH),
                 SocketError::Icmp(IcmpKind::HostUnreachable)
             );
+            assert_eq!(
+                of(Errno::HOSTDOWN),
+                SocketError::Icmp(IcmpKind::HostUnreachable)
+            );
             assert_eq!(of(Errno::MSGSIZE), SocketError::Icmp(IcmpKind::TooBig));
             assert_eq!(of(Errno::PERM), SocketError::Icmp(IcmpKind::Prohibited));
+            assert_eq!(of(Errno::ACCESS), SocketError::Icmp(IcmpKind::Prohibited));
+            for &number in ICMP_OTHER {
+                let error = io::Error::from_raw_os_error(number);
+                let said = SocketError::classify(&error);
+                assert_eq!(said, SocketError::Icmp(IcmpKind::Other), "{error}");
+            }
             assert_eq!(of(Errno::INTR), SocketError::Idle);
             assert_eq!(of(Errno::AGAIN), SocketError::Idle);
             assert_eq!(of(Errno::NOBUFS), SocketError::Passing);
@@ -240,4 +272,10 @@ mod imp {
 
     /// `WSAEAFNOSUPPORT`.
     pub(crate) const NO_FAMILY: i32 = 10_047;
+
+    /// `WSAEHOSTDOWN`.
+    pub(crate) const HOST_DOWN: i32 = 10_064;
+
+    /// Winsock says no more of ICMP errors than what is read by number everywhere.
+    pub(crate) const ICMP_OTHER: &[i32] = &[];
 }

@@ -14,8 +14,8 @@ use crate::sync::thread;
 use crate::time::Instant;
 use crate::wire::packet::Packet;
 
-/// The pause after an error that nobody knows, so that one that stays does not take a whole core.
-const ODD_PAUSE: Duration = Duration::from_millis(10);
+/// The pause after a second error in a row that nobody knows, so that one that stays does not take a whole core.
+pub(super) const ODD_PAUSE: Duration = Duration::from_millis(10);
 
 /// Datagrams that are handed over in one go: a whole train.
 const MAX_SORTED: usize = 64;
@@ -46,13 +46,15 @@ impl Sorted<'_> {
 /// Receives until the driver stops.
 pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
     let mut batch = Batch::new();
-    let mut watched_until = None;
+    let (mut watched_until, mut odd_before) = (None, false);
     while !shared.is_stopping() {
         // 1. Wait for datagrams, but no longer than we have promised.
         let wait = watched_until.map_or(RECV_WAIT, |until: Instant| {
             until.saturating_since(shared.clock.now()).min(RECV_WAIT)
         });
-        watched_until = match shared.socket.receive(&mut batch, wait) {
+        let received = shared.socket.receive(&mut batch, wait);
+        let was_odd = core::mem::take(&mut odd_before);
+        watched_until = match received {
             Ok(()) => match take(shared, &mut batch)? {
                 Next::Look(until) => until,
                 Next::StandBy => shared.stand_by()?,
@@ -62,8 +64,9 @@ pub(super) fn run(shared: &Shared) -> Result<(), Fatal> {
                 shared.release(shared.lock()?, Who::Recv)
             }
             Err(error) => {
-                if on_error(shared, &error)? {
-                    pause(shared);
+                odd_before = on_error(shared, &error)?;
+                if odd_before {
+                    on_odd_error(shared, was_odd);
                 }
                 watched_until
             }
@@ -168,7 +171,8 @@ fn sort<'a>(
     }
 }
 
-/// No error but that of a dead socket ends the loop. Returns whether to pause.
+/// No error but that of a dead socket ends the loop. Returns whether it is odd: neither known, nor one of those that the
+/// network had to report and that the socket has a queue of. Anybody can cause the latter.
 pub(super) fn on_error(shared: &Shared, error: &io::Error) -> Result<bool, Fatal> {
     let (said, is_odd) = match SocketError::classify(error) {
         SocketError::Dead => return Err(Fatal::SocketDead),
@@ -182,10 +186,13 @@ pub(super) fn on_error(shared: &Shared, error: &io::Error) -> Result<bool, Fatal
     let complaints = shared
         .socket
         .complaints(said, &mut |error| shared.on_icmp_error(error));
-    Ok(is_odd || complaints.is_err())
+    Ok(complaints.map_or(true, |taken| is_odd && taken == 0))
 }
 
-fn pause(shared: &Shared) {
+/// Counts it, and pauses unless it is the first in a row: what is there to receive does not wait.
+pub(super) fn on_odd_error(shared: &Shared, was_odd: bool) {
     shared.counters.on_error();
-    thread::park_timeout(ODD_PAUSE);
+    if was_odd {
+        thread::park_timeout(ODD_PAUSE);
+    }
 }

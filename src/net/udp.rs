@@ -148,7 +148,8 @@ impl Socket {
     }
 
     /// Reads what the system complained about, after a receive or a send failed with `first` or
-    /// in between, and tells `report`.
+    /// in between, and tells `report`. Returns how many entries it took: not nothing means that the failure was about
+    /// an earlier datagram.
     ///
     /// An entry without a port or a kind is passed over: it repeats what a send has returned.
     ///
@@ -159,16 +160,16 @@ impl Socket {
         &self,
         mut first: Option<IcmpKind>,
         report: &mut dyn FnMut(IcmpError),
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
         if let Some(kind) = first
             && !os::COMPLAINTS_ARE_QUEUED
         {
             report(IcmpError { peer: None, kind });
         }
-        for _ in 0..MAX_COMPLAINTS {
+        for taken in 0..MAX_COMPLAINTS {
             let kind = first.take().or_else(|| self.pending());
             let Some(peer) = os::next_complaint(&self.io)? else {
-                break;
+                return Ok(taken);
             };
             if let (Some(peer), Some(kind)) = (peer.filter(|peer| peer.port() != 0), kind) {
                 report(IcmpError {
@@ -177,7 +178,9 @@ impl Socket {
                 });
             }
         }
-        Ok(())
+        // There may be more. It must not fail the next receive: somebody may send them faster than they are read.
+        self.pending();
+        Ok(MAX_COMPLAINTS)
     }
 
     /// The error that the next call would fail with, cleared. The kernel sets it when a complaint
@@ -286,15 +289,9 @@ impl Socket {
             Err(SocketError::Icmp(kind))
                 if os::COMPLAINTS_ARE_QUEUED && kind != IcmpKind::TooBig =>
             {
-                let mut earlier = false;
-                let _ = self.complaints(Some(kind), &mut |error| {
-                    earlier = true;
-                    report(error);
-                });
-                if earlier {
-                    self.try_send(to, contents, size)
-                } else {
-                    Err(SocketError::Icmp(kind))
+                match self.complaints(Some(kind), report) {
+                    Ok(1..) => self.try_send(to, contents, size),
+                    Ok(0) | Err(_) => Err(SocketError::Icmp(kind)),
                 }
             }
             result => result,

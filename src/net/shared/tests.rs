@@ -8,6 +8,8 @@ use crate::crypto::StaticSecret;
 use crate::id::Timestamp;
 use crate::net::address::Bind;
 use crate::net::icmp::IcmpKind;
+#[cfg(target_os = "linux")]
+use crate::net::icmp::forged::{self, Forger};
 use crate::net::send;
 use crate::net::udp::{Batch, RECV_WAIT};
 use crate::proto::{Endpoint, EndpointConfig, PeerConfig, Shown};
@@ -220,4 +222,72 @@ fn an_empty_datagram_does_not_nail_the_owner_to_its_seat() {
         "recv stands by for ever: {:?}",
         core.seat
     );
+}
+
+/// Waits until `is_so`, but not for ever.
+fn wait_until(is_so: impl Fn() -> bool) {
+    let clock = Clock::new();
+    let end = clock.now() + PATIENCE;
+    while !is_so() {
+        assert!(clock.now() < end, "it does not come");
+        thread::yield_now();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_error_that_a_stranger_forges_delays_a_datagram() {
+    let Some(forger) = Forger::new(false) else {
+        let line = b"\nSKIPPED: no right to forge ICMP errors\n";
+        return std::io::Write::write_all(&mut std::io::stderr(), line).unwrap();
+    };
+    let (shared, from) = (shared(Box::new(|| {})), loopback());
+    let here = shared.socket.local_addr();
+    thread::scope(|scope| {
+        let receives = scope.spawn(|| recv::run(&shared));
+        for (count, error) in (1..).zip(forged::V4) {
+            forger.send(error, here);
+            let garbage = [(here, vec![9; 40])];
+            from.send(&garbage, &mut Vec::new(), Room::Wait, &mut |_| {})
+                .unwrap();
+            wait_until(|| shared.counters.read().datagrams_in == count);
+        }
+        shared.stop();
+        assert_eq!(receives.join().unwrap(), Ok(()));
+    });
+    assert_eq!(shared.counters.read().errors, 0, "it has paused");
+}
+
+/// Whatever error it is, known or not.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_with_a_complaint_behind_it_is_not_odd() {
+    let shared = shared(Box::new(|| {}));
+    // Talks to itself alone, so that its port is as good as closed.
+    let alone = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    alone.connect(alone.local_addr().unwrap()).unwrap();
+    let refused = [(alone.local_addr().unwrap(), vec![9; 40])];
+    let sent = shared
+        .socket
+        .send(&refused, &mut Vec::new(), Room::Wait, &mut |_| {});
+    assert_eq!(sent.unwrap().datagrams, 1);
+    await_arrival(&shared.socket);
+    let unknown = std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+    assert_eq!(recv::on_error(&shared, &unknown), Ok(false));
+    assert_eq!(recv::on_error(&shared, &unknown), Ok(true));
+}
+
+#[test]
+fn only_the_second_odd_error_in_a_row_is_paused_for() {
+    let shared = shared(Box::new(|| {}));
+    let since = shared.clock.now();
+    for _ in 0..100 {
+        recv::on_odd_error(&shared, false);
+    }
+    let first = shared.clock.now().saturating_since(since);
+    recv::on_odd_error(&shared, true);
+    let second = shared.clock.now().saturating_since(since);
+    assert_eq!(shared.counters.read().errors, 101);
+    assert!(first < recv::ODD_PAUSE * 100 / 2, "{first:?}");
+    assert!(second - first >= recv::ODD_PAUSE, "{second:?}");
 }

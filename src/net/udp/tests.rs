@@ -1,6 +1,8 @@
 use super::*;
 use crate::net::clock::Clock;
 use crate::net::icmp::IcmpKind;
+#[cfg(target_os = "linux")]
+use crate::net::icmp::forged::{self, Forger};
 
 /// Against hanging only.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -329,4 +331,59 @@ fn a_complaint_ends_the_wait_of_a_receive() {
         let said = waits.join().expect("it comes");
         assert_eq!(said, SocketError::Icmp(IcmpKind::Refused));
     });
+}
+
+/// What a socket at `bind` says after each of these errors, or `None` if this user may not send them.
+#[cfg(target_os = "linux")]
+fn said_after(errors: &[(u8, u8)], ip: &str) -> Option<Vec<((u8, u8), SocketError)>> {
+    let address = SocketAddr::new(ip.parse().expect("an address"), 0);
+    let forger = Forger::new(address.is_ipv6())?;
+    let socket = Socket::bind(Bind::At(address)).ok()?;
+    let said = |&error| {
+        forger.send(error, socket.local_addr());
+        let received = socket.receive(&mut Batch::new(), PATIENCE);
+        let failed = received.expect_err("nobody has sent a datagram");
+        let taken = socket.complaints(None, &mut |_| {});
+        assert_eq!(taken.expect("a live socket"), 1, "{error:?}");
+        (error, SocketError::classify(&failed))
+    };
+    Some(errors.iter().map(said).collect())
+}
+
+/// Anybody may write them, so none may pass for trouble of this machine's own.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_error_that_a_network_can_report_is_known_for_what_it_is() {
+    for (ip, errors) in [("127.0.0.1", &forged::V4[..]), ("::1", &forged::V6[..])] {
+        let Some(all) = said_after(errors, ip) else {
+            skipped("no right to forge ICMP errors, or no such family on this machine");
+            continue;
+        };
+        for (error, said) in all {
+            assert!(matches!(said, SocketError::Icmp(_)), "{error:?}: {said:?}");
+        }
+    }
+}
+
+/// More than one call reads: it leaves no error behind that would fail the next receive.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flood_of_complaints_does_not_come_before_a_datagram() {
+    let Some(forger) = Forger::new(false) else {
+        return skipped("no right to forge ICMP errors");
+    };
+    let (a, b) = (loopback(), loopback());
+    (0..3 * MAX_COMPLAINTS).for_each(|_| forger.send((3, 7), a.local_addr()));
+    send(&b, &[(a.local_addr(), vec![1])]);
+    let mut batch = Batch::new();
+    let received = a.receive(&mut batch, PATIENCE);
+    let error = received.expect_err("what is complained of comes first");
+    assert_eq!(
+        SocketError::classify(&error),
+        SocketError::Icmp(IcmpKind::HostUnreachable)
+    );
+    let taken = a.complaints(None, &mut |_| {});
+    assert_eq!(taken.expect("a live socket"), MAX_COMPLAINTS);
+    a.receive(&mut batch, PATIENCE).expect("it is there");
+    assert_eq!(batch.datagrams().count(), 1);
 }
