@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
-use tracing::debug;
+use tracing::trace;
 
 use crate::chat::Messenger;
 use crate::net::clock::Clock;
@@ -424,7 +424,8 @@ impl Shared {
 
     /// Tells the owner what the system said.
     pub(super) fn on_icmp_error(&self, error: IcmpError) {
-        debug!(kind = ?error.kind, "the network reports an error");
+        // Of TRACE, as all that comes once for each datagram: anybody can cause it.
+        trace!(kind = ?error.kind, "the network reports an error");
         let mut errors = self.icmp.lock().unwrap_or_else(PoisonError::into_inner);
         if errors.len() == MAX_ICMP_ERRORS {
             errors.pop_front();

@@ -14,7 +14,6 @@ const FIELDS: &[&str] = &[
     "?welcome",
     "epoch = keypair.epoch.0",
     "initiator = keypair.initiator",
-    "kind = ?error.kind",
     "peer = %record.label",
     "peer = %self.label",
     "tries = retry.tries",
