@@ -125,6 +125,7 @@ pub mod icmp {
     pub enum SocketError {
         Idle,
         Icmp(IcmpKind),
+        NotTaken,
         Passing,
         Dead,
     }

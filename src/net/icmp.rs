@@ -45,6 +45,8 @@ pub enum SocketError {
     Idle,
     /// One datagram did not arrive, not necessarily the one of this call.
     Icmp(IcmpKind),
+    /// The system does not take this call as it is: a train where it knows none, perhaps, or a route that leads nowhere.
+    NotTaken,
     /// Something that passes, such as a lack of memory, or that we do not know.
     Passing,
     /// The socket is beyond use. The only one that ends a loop.
@@ -69,6 +71,9 @@ impl SocketError {
         if os::ICMP_OTHER.contains(&number) {
             return Self::Icmp(IcmpKind::Other);
         }
+        if os::NOT_TAKEN.contains(&number) {
+            return Self::NotTaken;
+        }
         if quinn_udp::is_msg_size_err(error) {
             return Self::Icmp(IcmpKind::TooBig);
         }
@@ -80,6 +85,7 @@ impl SocketError {
             10_004 | 10_035 | 10_060 => Self::Idle,
             10_009 | 10_038 => Self::Dead,
             10_013 => Self::Icmp(IcmpKind::Prohibited),
+            10_022 => Self::NotTaken,
             10_040 => Self::Icmp(IcmpKind::TooBig),
             10_047 | 10_049..=10_051 => Self::Icmp(IcmpKind::NetUnreachable),
             10_052 => Self::Icmp(IcmpKind::Other),
@@ -125,6 +131,7 @@ mod tests {
         assert_eq!(of_number(10_004), SocketError::Idle);
         assert_eq!(of_number(10_035), SocketError::Idle);
         assert_eq!(of_number(10_060), SocketError::Idle);
+        assert_eq!(of_number(10_022), SocketError::NotTaken);
         assert_eq!(of_number(10_040), SocketError::Icmp(IcmpKind::TooBig));
         assert_eq!(
             of_number(10_051),

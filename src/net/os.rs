@@ -157,6 +157,9 @@ mod imp {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) const ICMP_OTHER: &[i32] = &[];
 
+    /// The numbers of the errors by which Linux refuses a train, among other things: `EINVAL` and `EIO`.
+    pub(crate) const NOT_TAKEN: &[i32] = &[Errno::INVAL.raw_os_error(), Errno::IO.raw_os_error()];
+
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -201,6 +204,8 @@ mod imp {
             }
             assert_eq!(of(Errno::INTR), SocketError::Idle);
             assert_eq!(of(Errno::AGAIN), SocketError::Idle);
+            assert_eq!(of(Errno::INVAL), SocketError::NotTaken);
+            assert_eq!(of(Errno::IO), SocketError::NotTaken);
             assert_eq!(of(Errno::NOBUFS), SocketError::Passing);
             assert_eq!(of(Errno::NOMEM), SocketError::Passing);
             assert_eq!(of(Errno::BADF), SocketError::Dead);
@@ -278,4 +283,7 @@ mod imp {
 
     /// Winsock says no more of ICMP errors than what is read by number everywhere.
     pub(crate) const ICMP_OTHER: &[i32] = &[];
+
+    /// `WSAEINVAL` is read by number everywhere.
+    pub(crate) const NOT_TAKEN: &[i32] = &[];
 }

@@ -158,6 +158,10 @@ fn sort<'a>(
     datagram: &'a mut [u8],
     now: Instant,
 ) -> Sorted<'a> {
+    // Nothing can be sent there, and who cannot be answered is not listened to.
+    if from.port() == 0 {
+        return Sorted::Dropped(DropReason::Malformed);
+    }
     if matches!(Packet::parse(datagram), Ok(Packet::Data(_))) {
         return match keys.open(from, datagram, now) {
             Ok(opened) => Sorted::Opened(opened),
@@ -176,7 +180,7 @@ fn sort<'a>(
 pub(super) fn on_error(shared: &Shared, error: &io::Error) -> Result<bool, Fatal> {
     let (said, is_odd) = match SocketError::classify(error) {
         SocketError::Dead => return Err(Fatal::SocketDead),
-        SocketError::Passing => (None, true),
+        SocketError::NotTaken | SocketError::Passing => (None, true),
         SocketError::Icmp(kind) => (Some(kind), false),
         SocketError::Idle => {
             shared.wake_late_sender();

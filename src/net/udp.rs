@@ -2,6 +2,7 @@
 //! say what they mean.
 
 use core::slice::ChunksMut;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -45,6 +46,9 @@ pub struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
+    /// Datagrams of a train. quinn-udp's own number becomes 1 for good by any `EINVAL`, be it of one datagram that
+    /// somebody's address provoked; this one only when it was the train that the system did not take.
+    segments: AtomicUsize,
 }
 
 impl Socket {
@@ -89,7 +93,13 @@ impl Socket {
         let _ = state.set_send_buffer_size((&io).into(), SEND_BUFFER);
         os::prepare(&io, &state)?;
         let local = io.local_addr()?;
-        Ok(Self { io, state, local })
+        let segments = AtomicUsize::new(state.max_gso_segments());
+        Ok(Self {
+            io,
+            state,
+            local,
+            segments,
+        })
     }
 
     /// The address that the socket is bound to.
@@ -103,7 +113,7 @@ impl Socket {
     pub fn abilities(&self) -> Abilities {
         let size = |result: io::Result<usize>| result.unwrap_or(0);
         Abilities {
-            gso_segments: self.state.max_gso_segments(),
+            gso_segments: self.segments.load(Ordering::Relaxed),
             gro_segments: self.state.gro_segments(),
             send_buffer: size(self.state.send_buffer_size((&self.io).into())),
             receive_buffer: size(self.state.recv_buffer_size((&self.io).into())),
@@ -188,14 +198,17 @@ impl Socket {
     fn pending(&self) -> Option<IcmpKind> {
         match SocketError::classify(&self.io.take_error().ok()??) {
             SocketError::Icmp(kind) => Some(kind),
-            SocketError::Idle | SocketError::Passing | SocketError::Dead => None,
+            SocketError::Idle
+            | SocketError::NotTaken
+            | SocketError::Passing
+            | SocketError::Dead => None,
         }
     }
 
     /// Sends datagrams in their order, runs of equal size to one address as one train.
     ///
-    /// A datagram that cannot be sent is lost, as on the way: `report` hears why. `room` says what
-    /// becomes of the rest of the batch if the socket's buffer has no room.
+    /// A datagram that cannot be sent is lost, as on the way: `report` hears why. One to port 0 is lost without a try.
+    /// `room` says what becomes of the rest of the batch if the socket's buffer has no room.
     ///
     /// # Errors
     ///
@@ -210,7 +223,13 @@ impl Socket {
         let mut sent = Sent::default();
         let mut rest = batch;
         while let Some((to, first)) = rest.first() {
-            let (run, after) = rest.split_at(run_length(rest, self.state.max_gso_segments()));
+            let segments = self.segments.load(Ordering::Relaxed);
+            let (run, after) = rest.split_at(run_length(rest, segments));
+            if to.port() == 0 {
+                sent.lost = sent.lost.saturating_add(run.len());
+                rest = after;
+                continue;
+            }
             train.clear();
             let contents = if run.len() == 1 {
                 first
@@ -227,10 +246,16 @@ impl Socket {
                     return Ok(sent);
                 }
                 // Perhaps it was the train that the driver or the path did not like.
-                Err(SocketError::Icmp(_) | SocketError::Passing) => {
+                Err(
+                    error @ (SocketError::Icmp(_) | SocketError::NotTaken | SocketError::Passing),
+                ) => {
+                    let lost = sent.lost;
                     if !self.send_singly(run, &mut sent, room, report)? {
                         sent.give_up(after.len(), room);
                         return Ok(sent);
+                    }
+                    if error == SocketError::NotTaken && run.len() > 1 && sent.lost == lost {
+                        self.segments.store(1, Ordering::Relaxed);
                     }
                 }
             }
@@ -259,7 +284,9 @@ impl Socket {
                     });
                     sent.lost = sent.lost.saturating_add(1);
                 }
-                Err(SocketError::Passing) => sent.lost = sent.lost.saturating_add(1),
+                Err(SocketError::NotTaken | SocketError::Passing) => {
+                    sent.lost = sent.lost.saturating_add(1);
+                }
                 Err(SocketError::Idle) => {
                     sent.give_up(run.len().saturating_sub(position), room);
                     return Ok(false);
@@ -419,6 +446,18 @@ impl Batch {
             count: 0,
             room: FEW,
         }
+    }
+
+    /// As if a datagram had come from `from`.
+    #[cfg(test)]
+    pub(super) fn of_one_for_testing_only(from: SocketAddr, datagram: &[u8]) -> Self {
+        let mut batch = Self::new();
+        batch.storage[..datagram.len()].copy_from_slice(datagram);
+        batch.metas[0].addr = from;
+        batch.metas[0].len = datagram.len();
+        batch.metas[0].stride = datagram.len();
+        batch.count = 1;
+        batch
     }
 
     fn is_full(&self) -> bool {

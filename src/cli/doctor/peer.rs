@@ -180,6 +180,7 @@ fn probe(address: SocketAddr) -> io::Result<Probe> {
         Err(error) => match crate::net::SocketError::classify(&error) {
             crate::net::SocketError::Icmp(kind) => Some(kind),
             crate::net::SocketError::Idle
+            | crate::net::SocketError::NotTaken
             | crate::net::SocketError::Passing
             | crate::net::SocketError::Dead => None,
         },

@@ -18,14 +18,22 @@ use crate::proto::{Endpoint, EndpointConfig, PeerConfig, Shown};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
+    shared_of(1, notify, None)
+}
+
+fn shared_of(
+    identity: u8,
+    notify: Box<dyn Fn() + Send + Sync>,
+    trace: Option<Arc<Trace>>,
+) -> Shared {
     let socket = Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
     let clock = Clock::new();
-    let identity = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
+    let identity = Arc::new(StaticSecret::from_bytes(&mut [identity; 32]));
     let timestamps = Timestamp(0)..Timestamp(10);
     let config = EndpointConfig::default();
     let endpoint = Endpoint::new(config, identity, [1; 32], timestamps, clock.now());
     let messenger = Messenger::in_memory(endpoint, [2; 32], clock.now());
-    Shared::new(socket, messenger, clock, notify, None)
+    Shared::new(socket, messenger, clock, notify, trace)
 }
 
 #[test]
@@ -290,4 +298,26 @@ fn only_the_second_odd_error_in_a_row_is_paused_for() {
     assert_eq!(shared.counters.read().errors, 101);
     assert!(first < recv::ODD_PAUSE * 100 / 2, "{first:?}");
     assert!(second - first >= recv::ODD_PAUSE, "{second:?}");
+}
+
+/// Whether a call that arrives from that port is worth a handshake.
+fn is_listened_to(port: u16) -> bool {
+    let (caller, other) = (shared(Box::new(|| {})), loopback());
+    caller.release(call(&caller, &other), Who::Handshake);
+    let called = shared_of(2, Box::new(|| {}), None);
+    let mut parts = received(&other);
+    while parts.len() < 2 {
+        parts.extend(received(&other));
+    }
+    for part in parts {
+        let mut batch = Batch::of_one_for_testing_only((Ipv4Addr::LOCALHOST, port).into(), &part);
+        assert!(recv::take(&called, &mut batch).is_ok());
+    }
+    called.lock().unwrap().messenger.endpoint().has_jobs()
+}
+
+#[test]
+fn nobody_is_listened_to_who_cannot_be_answered() {
+    assert!(is_listened_to(1));
+    assert!(!is_listened_to(0));
 }

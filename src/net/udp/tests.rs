@@ -387,3 +387,55 @@ fn a_flood_of_complaints_does_not_come_before_a_datagram() {
     a.receive(&mut batch, PATIENCE).expect("it is there");
     assert_eq!(batch.datagrams().count(), 1);
 }
+
+/// A train in as few calls as before.
+#[cfg(target_os = "linux")]
+fn assert_trains(a: &Socket) {
+    let b = loopback();
+    let (sent, _) = send(a, &vec![(b.local_addr(), vec![7; 1_200]); 40]);
+    assert_eq!((sent.datagrams, sent.calls), (40, 1));
+}
+
+/// Linux refuses one to port 0 as it refuses a train where there are none.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_refused_singly_ends_no_train() {
+    let a = loopback();
+    if a.abilities().gso_segments < 40 {
+        return skipped("no segmentation offload on this machine");
+    }
+    let nowhere = SocketAddr::new(a.local_addr().ip(), 0);
+    let refused = a.try_send(nowhere, &[1], 1);
+    assert_eq!(refused, Err(SocketError::NotTaken));
+    assert_trains(&a);
+    // An address that no datagram leaves for from this one, where there is a route at all.
+    let away = "0.0.0.1:9".parse().expect("an address");
+    let (sent, _) = send(&a, &vec![(away, vec![7; 100]); 3]);
+    assert_eq!((sent.datagrams, sent.lost), (0, 3));
+    assert_trains(&a);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_refused_as_a_train_and_taken_singly_is_sent_singly_from_then_on() {
+    const COUNT: usize = 200;
+    let (a, b) = (loopback(), loopback());
+    // More than any system takes in one.
+    a.segments.store(COUNT, Ordering::Relaxed);
+    let (sent, _) = send(&a, &vec![(b.local_addr(), vec![7]); COUNT]);
+    assert_eq!((sent.datagrams, sent.calls, sent.lost), (COUNT, COUNT, 0));
+    assert_eq!(a.abilities().gso_segments, 1);
+}
+
+#[test]
+fn nothing_is_sent_to_port_0() {
+    let (a, b) = (loopback(), loopback());
+    let nowhere = SocketAddr::new(b.local_addr().ip(), 0);
+    let one = (nowhere, vec![1]);
+    let (sent, errors) = send(&a, &[one.clone(), one, (b.local_addr(), vec![2])]);
+    assert_eq!((sent.datagrams, sent.calls, sent.lost), (1, 1, 2));
+    assert_eq!(errors, []);
+    // quinn-udp would have lowered its number at the first try.
+    let untried = a.state.max_gso_segments();
+    assert_eq!(untried, a.abilities().gso_segments);
+}
