@@ -2,6 +2,8 @@
 //! XChaCha20-Poly1305 for what is stored.
 
 use core::fmt;
+use core::hint::black_box;
+use core::ops::Deref;
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, XChaCha20Poly1305};
@@ -105,14 +107,40 @@ impl OpenKey {
         counter: Counter,
         buffer: &'a mut [u8],
         _wipe: &BatchWipe,
-    ) -> Result<&'a mut [u8], OpenError> {
-        self.open(counter, buffer)
+    ) -> Result<Plaintext<'a>, OpenError> {
+        self.open(counter, buffer).map(Plaintext)
     }
 
     fn open<'a>(&self, counter: Counter, buffer: &'a mut [u8]) -> Result<&'a mut [u8], OpenError> {
         let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
         self.0.open(nonce(counter), &[], text, tag)?;
         Ok(text)
+    }
+}
+
+/// What was sealed, where the datagram lay. Dropping it writes zeros over it: the buffers of a socket are not wiped by
+/// anything else, and the end of a train lies there until a longer one comes.
+pub struct Plaintext<'a>(&'a mut [u8]);
+
+impl Deref for Plaintext<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Drop for Plaintext<'_> {
+    fn drop(&mut self) {
+        // In one go, which `zeroize` does byte by byte. It escapes into `black_box`, so the zeros are really written.
+        self.0.fill(0);
+        black_box(&mut *self.0);
+    }
+}
+
+impl fmt::Debug for Plaintext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Plaintext(<redacted>)")
     }
 }
 
@@ -268,6 +296,22 @@ mod tests {
     #[test]
     fn a_refusal_says_no_more_than_that() {
         assert_eq!(OpenError.to_string(), "sealed bytes do not authenticate");
+    }
+
+    #[test]
+    fn what_was_opened_is_gone_when_nobody_needs_it() {
+        let mut buffer = b"hello".to_vec();
+        buffer.resize(5 + TAG_LEN, 0);
+        let key = DataKey::new(&[0x42; 32]);
+        let (text, tag) = buffer.split_at_mut(5);
+        tag.copy_from_slice(&key.seal(nonce(Counter(7)), &[], text));
+        let opens = OpenKey(key);
+        let opened = opens.open_in_batch(Counter(7), &mut buffer, &BatchWipe::new());
+        let opened = opened.unwrap();
+        assert_eq!(*opened, *b"hello");
+        assert_eq!(format!("{opened:?}"), "Plaintext(<redacted>)");
+        drop(opened);
+        assert_eq!(buffer[..5], [0; 5]);
     }
 
     #[cfg(feature = "ring")]

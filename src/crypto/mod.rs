@@ -25,7 +25,9 @@ mod stack;
 mod store_key;
 mod verification;
 
-pub use aead::{OpenError, OpenKey, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest};
+pub use aead::{
+    OpenError, OpenKey, Plaintext, SealKey, TAG_LEN, TransportKeys, open_at_rest, seal_at_rest,
+};
 pub use cookie::{CookieKey, CookieSecret, MacKey, mac2, verify_mac2};
 pub use disclosed::DisclosedKeys;
 pub use keys::{Psk, StaticSecret};

@@ -114,7 +114,7 @@ pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
         shared.counters.on_received(count, bytes);
         // 3. With the lock, once for all of them: hand over.
         let mut core = shared.lock()?;
-        for datagram in sorted.iter_mut().map_while(Option::take) {
+        for datagram in sorted.iter_mut().map_while(Option::as_mut) {
             hand_over(shared, &mut core, datagram);
         }
         // 4. If this was all, the owner may have the seat.
@@ -134,19 +134,20 @@ pub(super) fn take(shared: &Shared, batch: &mut Batch) -> Result<Next, Fatal> {
     }
 }
 
-fn hand_over(shared: &Shared, core: &mut Locked<'_>, datagram: Sorted<'_>) {
+/// What was opened is wiped later, without the lock, when it is dropped.
+fn hand_over(shared: &Shared, core: &mut Locked<'_>, datagram: &mut Sorted<'_>) {
     let now = core.now;
     let endpoint = core.messenger.endpoint_mut();
     match datagram {
-        Sorted::Opened(opened) => endpoint.handle_opened(&opened, now),
+        Sorted::Opened(opened) => endpoint.handle_opened(opened, now),
         Sorted::Handshake(from, packet, copy) => {
-            let ruling = endpoint.handle_handshake(from, packet, now);
+            let ruling = endpoint.handle_handshake(*from, *packet, now);
             // Before its answer can leave. It goes into a queue, and waits for no disk.
-            if let (Some(trace), Some(copy)) = (&shared.trace, copy) {
-                trace.note(now, from, copy, Fate::Ruled(ruling));
+            if let (Some(trace), Some(copy)) = (&shared.trace, copy.take()) {
+                trace.note(now, *from, copy, Fate::Ruled(ruling));
             }
         }
-        Sorted::Dropped(reason) => endpoint.handle_dropped(reason),
+        Sorted::Dropped(reason) => endpoint.handle_dropped(*reason),
     }
     core.messenger.settle(now);
 }

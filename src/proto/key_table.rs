@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::crypto::BatchWipe;
+use crate::crypto::{BatchWipe, Plaintext};
 use crate::id::{Counter, SessionIndex};
 use crate::proto::keypair::Keypair;
 use crate::proto::stats::DropReason;
@@ -28,7 +28,7 @@ pub struct Opened<'a> {
     pub(super) keypair: Arc<Keypair>,
     pub(super) counter: Counter,
     pub(super) from: SocketAddr,
-    pub(super) plaintext: &'a [u8],
+    pub(super) plaintext: Plaintext<'a>,
 }
 
 /// Opens datagrams that arrived together: most are under one key, which is looked up once, and the stack

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::crypto::{BatchWipe, OpenError, OpenKey, SealKey, TransportKeys};
+use crate::crypto::{BatchWipe, OpenError, OpenKey, Plaintext, SealKey, TransportKeys};
 use crate::id::{ConnectionId, Counter, Epoch, PeerId, SessionIndex};
 use crate::proto::directory::Place;
 use crate::proto::limits::{
@@ -157,7 +157,7 @@ impl Keypair {
         counter: Counter,
         sealed: &'a mut [u8],
         wipe: &BatchWipe,
-    ) -> Result<&'a mut [u8], OpenError> {
+    ) -> Result<Plaintext<'a>, OpenError> {
         let opened = self.open.open_in_batch(counter, sealed, wipe);
         if opened.is_err() {
             self.forgeries.fetch_add(1, Ordering::Relaxed);

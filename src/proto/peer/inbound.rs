@@ -36,7 +36,7 @@ impl Peer {
         self.transfer.received += datagram_len(opened) as u64;
         self.on_heard(shared, now);
         self.follow(opened, shared, now);
-        let payload = match Payload::parse(opened.plaintext) {
+        let payload = match Payload::parse(&opened.plaintext) {
             Ok(payload) => payload,
             Err(error) => return self.on_malformed(error, shared, now),
         };
