@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::sync::thread;
 
+/// How long an end waits for a disk or a terminal that takes nothing.
+pub(super) const TO_FINISH: Duration = Duration::from_secs(1);
+
 /// Something that was noted.
 pub(super) struct Noted<T> {
     pub(super) item: T,
@@ -60,30 +63,29 @@ impl<T: Send + 'static> Background<T> {
             self.missing.fetch_add(missing + 1, Ordering::Relaxed);
         }
     }
+}
 
-    /// As [`Background::finish`], but waits no longer than `time`, and leaves the thread to itself then.
-    pub(super) fn finish_within(&self, time: Duration) {
+impl<T> Background<T> {
+    /// Takes nothing more, and lets the thread take what waits, and end.
+    pub(super) fn close(&self) {
         drop(lock(&self.queue).take());
+    }
+
+    /// The same, and waits for the thread; no longer than `time`, after which it is left to itself. Nobody
+    /// waits for it again then.
+    pub(super) fn finish_within(&self, time: Duration) {
+        self.close();
+        if lock(&self.thread).is_none() {
+            return;
+        }
         let _ = lock(&self.ended).recv_timeout(time);
         drop(lock(&self.thread).take());
     }
 }
 
-impl<T> Background<T> {
-    /// Lets the thread take what waits, and end.
-    pub(super) fn finish(&self) {
-        drop(lock(&self.queue).take());
-        let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
-            // A panic has been noted by the thread itself.
-            let _ = thread.join();
-        }
-    }
-}
-
 impl<T> Drop for Background<T> {
     fn drop(&mut self) {
-        self.finish();
+        self.finish_within(TO_FINISH);
     }
 }
 
@@ -94,6 +96,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Against hanging only.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     #[test]
     fn what_finds_no_room_is_counted_by_what_does() {
@@ -116,7 +121,7 @@ mod tests {
         go.send(()).unwrap();
         made_room.recv().unwrap();
         background.note(5);
-        background.finish();
+        background.finish_within(PATIENCE);
         let seen: Vec<(u8, u64)> = told.iter().collect();
         assert_eq!(seen, [(0, 0), (1, 0), (5, 3)]);
     }
@@ -125,7 +130,7 @@ mod tests {
     fn nothing_is_noted_any_more_once_it_has_ended() {
         let background = Background::start("test", 1, |waiting, _| drop(waiting.recv())).unwrap();
         background.note(1);
-        background.finish();
+        background.finish_within(PATIENCE);
         background.note(2);
         assert_eq!(background.missing.load(Ordering::Relaxed), 0);
     }

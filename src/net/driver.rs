@@ -97,7 +97,8 @@ impl Driver {
         &self.handle
     }
 
-    /// Stops the threads and waits for them, at most a second. With `goodbye`, every peer is told
+    /// Stops the threads and waits for them, at most a second, and for a record one more for each of its files at
+    /// most, if a disk takes nothing. With `goodbye`, every peer is told
     /// first. Its events can still be polled afterwards.
     pub fn stop(mut self, goodbye: bool) {
         self.end(goodbye);

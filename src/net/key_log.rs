@@ -7,6 +7,7 @@
 //! DATA_OUT <receiver, 8 hex digits> <key, 64 hex digits>     what we send
 //! ```
 
+use core::time::Duration;
 use std::io::{self, Write};
 use std::sync::mpsc::Receiver;
 
@@ -56,8 +57,14 @@ impl KeyLog {
         self.0.note(keys);
     }
 
-    pub(super) fn finish(&self) {
-        self.0.finish();
+    /// Takes nothing more, and lets what waits be written.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+
+    /// The same, and waits until it is written, no longer than `time`.
+    pub(super) fn finish_within(&self, time: Duration) {
+        self.0.finish_within(time);
     }
 }
 
@@ -155,7 +162,7 @@ mod tests {
         })
         .unwrap();
         (0..count).for_each(|number| log.note(keys(number)));
-        log.finish();
+        log.finish_within(Duration::from_secs(60));
         let text = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
         let ends = ends.lock().unwrap().clone();
         (text, ends)

@@ -2,18 +2,14 @@
 //! disk or a terminal that takes its time must not hold up everybody.
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use core::time::Duration;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::mpsc::Receiver;
 
-use crate::net::background::{Background, Noted};
+use crate::net::background::{Background, Noted, TO_FINISH};
 
 /// Lines that wait to be written: a second of TRACE at full speed, about 1 MB.
 const MAX_WAITING: usize = 8_192;
-
-/// How long an end of the process waits for a disk or a terminal that takes nothing.
-const TO_FINISH: Duration = Duration::from_secs(1);
 
 static LOG: OnceLock<Background<Vec<u8>>> = OnceLock::new();
 
@@ -137,9 +133,13 @@ fn unless_broken(error: io::Error) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
     use std::sync::mpsc::{self, Sender};
 
     use super::*;
+
+    /// Against hanging only.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// A disk that says that it has a line to take, takes it when it is let to, and shows it.
     struct Disk {
@@ -191,7 +191,7 @@ mod tests {
             log.note(format!("{number}\n").into_bytes());
         }
         (0..9).for_each(|_| outside.open.send(()).unwrap());
-        log.finish();
+        log.finish_within(PATIENCE);
         let lines: Vec<String> = outside.lines.try_iter().collect();
         let lacks = "(3 lines found no room here and are missing)\n";
         assert_eq!(lines, ["0\n", "1\n", "2\n", lacks]);
@@ -222,7 +222,7 @@ mod tests {
         let answers = answers.into_iter();
         let log = begin(Box::new(Scripted { answers, seen }), 9).unwrap();
         (0..4).for_each(|number| log.note(format!("{number}\n").into_bytes()));
-        log.finish();
+        log.finish_within(PATIENCE);
         String::from_utf8(lines.try_iter().flatten().collect()).unwrap()
     }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
 
-use crate::net::background::{Background, Noted};
+use crate::net::background::{Background, Noted, TO_FINISH};
 use crate::net::key_log::{KeyLog, KeyLogConfig};
 use crate::net::pcapng::{self, Captured};
 use crate::proto::{Disclosure, DropReason, Finding, Ruling};
@@ -166,11 +166,15 @@ impl Trace {
         }
     }
 
-    /// Writes what waits, and ends.
+    /// Writes what waits, and ends; a second later at most, and one for the keys, if a disk takes nothing. A second time
+    /// it does nothing.
     pub(super) fn finish(&self) {
-        self.items.finish();
         if let Some(keys) = &self.keys {
-            keys.finish();
+            keys.close();
+        }
+        self.items.finish_within(TO_FINISH);
+        if let Some(keys) = &self.keys {
+            keys.finish_within(TO_FINISH);
         }
     }
 }
@@ -310,12 +314,18 @@ const fn number(part: Part) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
     use std::sync::Mutex;
+    use std::sync::mpsc::channel;
 
     use super::*;
     use crate::id::{Counter, SessionIndex};
+    use crate::sync::thread::start;
     use crate::wire::limits::{DATA_HEADER_LEN, TAG_LEN};
     use crate::wire::packet::Data;
+
+    /// Against hanging only.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// A file in memory that is full after so many bytes.
     #[derive(Clone)]
@@ -451,9 +461,50 @@ mod tests {
         let trace = Trace::start(with_keys).unwrap();
         assert!(trace.wants_keys());
         (0..100).for_each(|number| note(&trace, number));
-        trace.items.finish();
+        trace.items.finish_within(PATIENCE);
         assert!(!trace.wants_keys(), "the record is full");
         let without = Trace::start(config(&file, TRACE_MAX_LEN, &ends)).unwrap();
         assert!(!without.wants_keys(), "nobody asked for them");
+    }
+
+    /// A disk that takes nothing as long as the other end of this lives.
+    struct Stuck(Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_end_does_not_wait_for_a_disk_that_takes_nothing() {
+        let ((_hangs, gate), (_keys_hang, keys_gate)) = (channel(), channel());
+        let nothing_ends = || Box::new(|end| panic!("{end:?}"));
+        let trace = Trace::start(TraceConfig {
+            file: Box::new(Stuck(gate)),
+            on_end: nothing_ends(),
+            keys: Some(KeyLogConfig {
+                file: Box::new(Stuck(keys_gate)),
+                limit: u64::MAX,
+                on_end: nothing_ends(),
+            }),
+            ..config(&Memory(Arc::default(), 0), TRACE_MAX_LEN, &Ends::default())
+        })
+        .unwrap();
+        let (tell, told) = channel();
+        let ends = move || {
+            trace.finish();
+            // As a driver does that is stopped, and dropped.
+            drop(trace);
+            tell.send(()).unwrap();
+        };
+        let ending = start("test", ends).unwrap();
+        told.recv_timeout(PATIENCE).expect("it hangs");
+        ending.join().unwrap();
     }
 }
