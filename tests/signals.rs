@@ -106,3 +106,28 @@ fn hangs_in_putting_back() -> Signals {
     is_hanging.recv_timeout(PATIENCE).unwrap();
     watching
 }
+
+/// A process that may start no thread when the signal comes says goodbye all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_thread_that_delivers_is_there_before_the_signal() {
+    let test = "the_thread_that_delivers_is_there_before_the_signal";
+    if std::env::var_os(CHILD).is_none() {
+        return assert_eq!(in_a_child(test), Some(0));
+    }
+    let (_watching, _signals) = watch(|| unreachable!("there is no signal"));
+    let is_there = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .any(|name| name.trim() == "goodbye")
+    };
+    // A thread names itself when it first runs.
+    let (_never, tick) = mpsc::channel::<()>();
+    let is_there = (0..600).any(|_| {
+        let found = is_there();
+        let _ = found || tick.recv_timeout(PATIENCE / 600).is_ok();
+        found
+    });
+    assert!(is_there);
+}

@@ -4,6 +4,7 @@
 use core::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
@@ -83,8 +84,8 @@ impl Host {
     }
 
     /// Finds the host's addresses of `family`, the best of each family in turn, and hands them to
-    /// `done`: for a literal at once, for a name later on another thread. If the system gives no
-    /// thread, `done` is dropped without a call.
+    /// `done`: for a literal at once, for a name later on another thread, or at once with
+    /// [`ResolveError::Temporary`] if the system gives no thread.
     pub fn resolve(
         self,
         family: Family,
@@ -93,11 +94,35 @@ impl Host {
         match self {
             Self::Literal(address) => done(choose(&[address], family)),
             Self::Name { name, port } => {
-                let lookup = move || done(lookup(&name, port, family));
-                // Whoever waits at the other end of a channel sees it closed if this fails.
-                let _ = thread::start("resolve", lookup);
+                let lookup = move || lookup(&name, port, family);
+                answer_later(done, lookup, |body| {
+                    thread::start("resolve", body).map(drop)
+                });
             }
         }
+    }
+}
+
+/// Hands what `lookup` finds to `done` on a thread that `start` makes, or says at once that it found nothing for now.
+fn answer_later<T: 'static>(
+    done: impl FnOnce(Result<T, ResolveError>) + Send + 'static,
+    lookup: impl FnOnce() -> Result<T, ResolveError> + Send + 'static,
+    start: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>,
+) {
+    // A thread that is not started drops what it was to do.
+    let done = Arc::new(Mutex::new(Some(done)));
+    let take = |done: &Mutex<Option<_>>| done.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let later = Arc::clone(&done);
+    let body = move || {
+        let found = lookup();
+        if let Some(done) = take(&later) {
+            done(found);
+        }
+    };
+    if start(Box::new(body)).is_err()
+        && let Some(done) = take(&done)
+    {
+        done(Err(ResolveError::Temporary));
     }
 }
 
@@ -355,5 +380,14 @@ mod tests {
                 .iter()
                 .all(|address| address.ip().is_loopback() && address.port() == 9)
         );
+    }
+
+    #[test]
+    fn whoever_waits_for_a_name_is_answered_though_there_is_no_thread() {
+        let (done, wait) = mpsc::channel();
+        let tell = move |found: Result<(), _>| done.send(found).expect("somebody waits");
+        let none = |_| Err(io::ErrorKind::WouldBlock.into());
+        answer_later(tell, || unreachable!("nobody looks"), none);
+        assert_eq!(wait.try_recv(), Ok(Err(ResolveError::Temporary)));
     }
 }

@@ -8,7 +8,7 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
 use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -131,9 +131,16 @@ impl Signals {
         let (waiter, mut wait) = imp::open()?;
         #[cfg(unix)]
         end_early_watch();
+        // There at once: a process that may have no thread more can still say goodbye.
+        let (tell, told) = mpsc::channel();
+        let goodbye = thread::start("goodbye", move || {
+            if let Ok(first) = told.recv() {
+                deliver(first);
+            }
+        })?;
         let thread = thread::start("signals", move || {
             let Some(first) = wait() else { return };
-            let goodbye = thread::start("goodbye", move || deliver(first));
+            let _ = tell.send(first);
             let second = wait_for_second(first, wait);
             // From here on the handler itself ends the program.
             ends_at_once.store(true, Ordering::SeqCst);
@@ -142,9 +149,7 @@ impl Signals {
                 LogLine::finish();
                 process::exit(i32::from(second.exit_code()));
             }
-            if let Ok(goodbye) = goodbye {
-                let _ = goodbye.join();
-            }
+            let _ = goodbye.join();
         })?;
         Ok(Self {
             waiter,
