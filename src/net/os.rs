@@ -10,9 +10,20 @@ use quinn_udp::UdpSocketState;
 
 pub(super) use imp::*;
 
+/// What a wait for room in the send buffer has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Writable {
+    /// There is room.
+    Yes,
+    /// There is a complaint to read, and no room yet.
+    Complaint,
+    /// Neither, in time.
+    No,
+}
+
 #[cfg(unix)]
 mod imp {
-    use super::{Duration, SocketAddr, UdpSocket, UdpSocketState, io};
+    use super::{Duration, SocketAddr, UdpSocket, UdpSocketState, Writable, io};
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
@@ -65,18 +76,31 @@ mod imp {
     /// Waits until there is something to read, an error included, or `timeout` has passed.
     /// True if there is.
     pub(crate) fn wait_readable(socket: &UdpSocket, timeout: Duration) -> io::Result<bool> {
-        wait(socket, PollFlags::IN, timeout)
+        Ok(!wait(socket, PollFlags::IN, timeout)?.is_empty())
     }
 
-    /// Waits until the send buffer has room or `timeout` has passed. True if it has.
-    pub(crate) fn wait_writable(socket: &UdpSocket, timeout: Duration) -> io::Result<bool> {
-        wait(socket, PollFlags::OUT, timeout)
+    /// Waits until the send buffer has room, there is a complaint, or `timeout` has passed.
+    pub(crate) fn wait_writable(socket: &UdpSocket, timeout: Duration) -> io::Result<Writable> {
+        wait(socket, PollFlags::OUT, timeout).map(writable)
     }
 
-    fn wait(socket: &UdpSocket, flags: PollFlags, timeout: Duration) -> io::Result<bool> {
+    /// An error is reported by every wait, whatever it was for.
+    fn writable(found: PollFlags) -> Writable {
+        if found.contains(PollFlags::OUT) {
+            Writable::Yes
+        } else if found.contains(PollFlags::ERR) {
+            Writable::Complaint
+        } else {
+            Writable::No
+        }
+    }
+
+    fn wait(socket: &UdpSocket, flags: PollFlags, timeout: Duration) -> io::Result<PollFlags> {
         let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
-        let ready = poll(&mut [PollFd::new(socket, flags)], Some(&timeout))?;
-        Ok(ready > 0)
+        let mut polled = [PollFd::new(socket, flags)];
+        poll(&mut polled, Some(&timeout))?;
+        let [polled] = polled;
+        Ok(polled.revents())
     }
 
     /// Takes one entry off the socket's queue of ICMP errors: the address that we had sent to.
@@ -166,6 +190,14 @@ mod imp {
         use crate::net::icmp::{IcmpKind, SocketError};
 
         #[test]
+        fn an_error_is_no_room() {
+            assert_eq!(writable(PollFlags::ERR), Writable::Complaint);
+            assert_eq!(writable(PollFlags::ERR | PollFlags::OUT), Writable::Yes);
+            assert_eq!(writable(PollFlags::OUT), Writable::Yes);
+            assert_eq!(writable(PollFlags::empty()), Writable::No);
+        }
+
+        #[test]
         fn an_ignored_hangup_is_read_from_the_mask() {
             let status = "Name:\tx\nSigIgn:\t0000000000081001\nSigCgt:\t2\n";
             let ignored = (1..=64).filter(|signal| ignores(status, *signal));
@@ -216,7 +248,7 @@ mod imp {
 
 #[cfg(windows)]
 mod imp {
-    use super::{Duration, SocketAddr, UdpSocket, UdpSocketState, io};
+    use super::{Duration, SocketAddr, UdpSocket, UdpSocketState, Writable, io};
 
     use std::time::Instant;
 
@@ -255,8 +287,8 @@ mod imp {
     }
 
     /// The send itself has waited.
-    pub(crate) fn wait_writable(_socket: &UdpSocket, _timeout: Duration) -> io::Result<bool> {
-        Ok(false)
+    pub(crate) fn wait_writable(_socket: &UdpSocket, _timeout: Duration) -> io::Result<Writable> {
+        Ok(Writable::No)
     }
 
     /// There is no queue: `WSAECONNRESET` from a receive is all that is said.

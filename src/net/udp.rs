@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Type};
 
 use crate::net::address::{Bind, Family, canonical, everywhere_v4, everywhere_v6};
 use crate::net::icmp::{IcmpError, IcmpKind, SocketError};
-use crate::net::os;
+use crate::net::os::{self, Writable};
 
 /// How long a receive waits, and so how soon its thread sees that it is to stop. It also bounds how
 /// late a timer fires after the machine slept.
@@ -306,23 +306,27 @@ impl Socket {
         room: Room,
         report: &mut dyn FnMut(IcmpError),
     ) -> Result<(), SocketError> {
-        match self.try_send(to, contents, size) {
-            Err(SocketError::Idle) if room == Room::Wait => {
-                match os::wait_writable(&self.io, SEND_WAIT) {
-                    Ok(true) => self.try_send(to, contents, size),
-                    Ok(false) | Err(_) => Err(SocketError::Idle),
-                }
-            }
-            Err(SocketError::Icmp(kind))
-                if os::COMPLAINTS_ARE_QUEUED && kind != IcmpKind::TooBig =>
-            {
-                match self.complaints(Some(kind), report) {
-                    Ok(1..) => self.try_send(to, contents, size),
-                    Ok(0) | Err(_) => Err(SocketError::Icmp(kind)),
-                }
-            }
-            result => result,
+        let mut result = self.try_send(to, contents, size);
+        if let Err(SocketError::Icmp(kind)) = result
+            && os::COMPLAINTS_ARE_QUEUED
+            && kind != IcmpKind::TooBig
+            && matches!(self.complaints(Some(kind), report), Ok(1..))
+        {
+            result = self.try_send(to, contents, size);
         }
+        if result == Err(SocketError::Idle) && room == Room::Wait && self.await_room(report) {
+            result = self.try_send(to, contents, size);
+        }
+        result
+    }
+
+    /// Waits for room in the socket's buffer. False if there is none in time.
+    fn await_room(&self, report: &mut dyn FnMut(IcmpError)) -> bool {
+        let clock = os::Monotonic::new();
+        let since = clock.elapsed();
+        let left = || SEND_WAIT.saturating_sub(clock.elapsed().saturating_sub(since));
+        let wait = |time| os::wait_writable(&self.io, time);
+        wait_all_the_time(left, wait, || self.complaints(None, report).map(|_| ()))
     }
 
     fn try_send(&self, to: SocketAddr, contents: &[u8], size: usize) -> Result<(), SocketError> {
@@ -402,6 +406,27 @@ impl Sent {
             Room::Leave => &mut self.left,
         };
         *count = count.saturating_add(datagrams);
+    }
+}
+
+/// Waits until there is room, or no time is `left`. Neither a complaint nor a signal ends it before.
+fn wait_all_the_time(
+    left: impl Fn() -> Duration,
+    wait: impl Fn(Duration) -> io::Result<Writable>,
+    mut read_complaints: impl FnMut() -> io::Result<()>,
+) -> bool {
+    loop {
+        let time = left();
+        let go_on = match wait(time) {
+            Ok(Writable::Yes) => return true,
+            Ok(Writable::No) => return false,
+            Ok(Writable::Complaint) => read_complaints(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        };
+        if go_on.is_err() || time.is_zero() {
+            return false;
+        }
     }
 }
 

@@ -439,3 +439,34 @@ fn nothing_is_sent_to_port_0() {
     let untried = a.state.max_gso_segments();
     assert_eq!(untried, a.abilities().gso_segments);
 }
+
+/// What a wait for room comes to that finds these in turn, a quarter of its time each, and how many complaints it read.
+fn waited(found: &[io::Result<Writable>]) -> (bool, usize) {
+    let (turn, mut read) = (core::cell::Cell::new(0), 0);
+    let left = || SEND_WAIT.saturating_sub(SEND_WAIT / 4 * u32::try_from(turn.get()).unwrap_or(4));
+    let wait = |_| {
+        let now = turn.replace(turn.get() + 1);
+        match &found[now] {
+            Ok(writable) => Ok(*writable),
+            Err(error) => Err(error.kind().into()),
+        }
+    };
+    let has_room = wait_all_the_time(left, wait, || {
+        read += 1;
+        Ok(())
+    });
+    (has_room, read)
+}
+
+#[test]
+fn neither_a_complaint_nor_a_signal_ends_the_wait_for_room() {
+    use Writable::{Complaint, No, Yes};
+    let signal = || Err(ErrorKind::Interrupted.into());
+    assert_eq!(waited(&[Ok(Yes)]), (true, 0));
+    assert_eq!(waited(&[Ok(No)]), (false, 0));
+    let both = [Ok(Complaint), signal(), Ok(Complaint), Ok(Yes)];
+    assert_eq!(waited(&both), (true, 2));
+    let ever = [const { Ok(Complaint) }; 5];
+    assert_eq!(waited(&ever), (false, 5), "but for its time only");
+    assert_eq!(waited(&[Err(ErrorKind::OutOfMemory.into())]), (false, 0));
+}
