@@ -218,12 +218,12 @@ pub mod udp {
         }
     }
 
-    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    #[derive(Clone, PartialEq, Eq, Debug, Default)]
     pub struct Sent {
         pub datagrams: usize,
         pub calls: usize,
         pub bytes: usize,
-        pub lost: usize,
+        pub lost: Vec<usize>,
         pub left: usize,
     }
 

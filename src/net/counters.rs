@@ -46,12 +46,12 @@ impl Counters {
         add(&self.bytes_in, bytes);
     }
 
-    pub(super) fn on_sent(&self, sent: Sent) {
+    pub(super) fn on_sent(&self, sent: &Sent) {
         add(&self.batches_out, 1);
         add(&self.calls_out, sent.calls);
         add(&self.datagrams_out, sent.datagrams);
         add(&self.bytes_out, sent.bytes);
-        add(&self.lost, sent.lost);
+        add(&self.lost, sent.lost.len());
     }
 
     pub(super) fn on_error(&self) {

@@ -58,12 +58,14 @@ impl Outgoing {
             .socket
             .send(&self.sealed, &mut self.train, room, report)
             .map_err(|_| Fatal::SocketDead)?;
-        shared.counters.on_sent(sent);
+        shared.counters.on_sent(&sent);
         let done = self.sealed.len().saturating_sub(sent.left);
         if let Some(trace) = &shared.trace {
             let now = shared.clock.now();
-            for (to, bytes) in self.sealed.iter().take(done) {
-                trace.note(now, *to, Excerpt::of(bytes), Fate::Sent);
+            for (place, (to, bytes)) in self.sealed.iter().take(done).enumerate() {
+                let is_lost = sent.lost.binary_search(&place).is_ok();
+                let fate = if is_lost { Fate::NotSent } else { Fate::Sent };
+                trace.note(now, *to, Excerpt::of(bytes), fate);
             }
         }
         let left = self.sealed.drain(..done);

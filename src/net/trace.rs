@@ -32,6 +32,8 @@ const MAX_FINDINGS: usize = 4;
 pub enum Fate {
     /// The system took it.
     Sent,
+    /// The system did not take it.
+    NotSent,
     /// It opened under a key, and its counter is new.
     Opened,
     /// A handshake datagram that the core ruled on.
@@ -237,7 +239,7 @@ fn next_block(
                 fate,
             } => {
                 let local = (config.local)(peer);
-                let is_out = fate == Fate::Sent;
+                let is_out = matches!(fate, Fate::Sent | Fate::NotSent);
                 let (from, to) = if is_out { (local, peer) } else { (peer, local) };
                 let comment = comment(&excerpt, fate, &core::mem::take(before));
                 return Ok(Some(pcapng::block(&Captured {
@@ -286,6 +288,7 @@ fn comment(excerpt: &Excerpt, fate: Fate, before: &Before) -> String {
     };
     let _ = match fate {
         Fate::Sent => write!(text, ": sent"),
+        Fate::NotSent => write!(text, ": not sent: the system did not take it"),
         Fate::Opened => write!(text, ": accepted"),
         Fate::Ruled(Ruling::Dropped(reason)) | Fate::Dropped(reason) => {
             write!(text, ": dropped: {reason}")

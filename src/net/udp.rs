@@ -226,7 +226,7 @@ impl Socket {
             let segments = self.segments.load(Ordering::Relaxed);
             let (run, after) = rest.split_at(run_length(rest, segments));
             if to.port() == 0 {
-                sent.lost = sent.lost.saturating_add(run.len());
+                sent.lose(run.len());
                 rest = after;
                 continue;
             }
@@ -249,12 +249,12 @@ impl Socket {
                 Err(
                     error @ (SocketError::Icmp(_) | SocketError::NotTaken | SocketError::Passing),
                 ) => {
-                    let lost = sent.lost;
+                    let lost = sent.lost.len();
                     if !self.send_singly(run, &mut sent, room, report)? {
                         sent.give_up(after.len(), room);
                         return Ok(sent);
                     }
-                    if error == SocketError::NotTaken && run.len() > 1 && sent.lost == lost {
+                    if error == SocketError::NotTaken && run.len() > 1 && sent.lost.len() == lost {
                         self.segments.store(1, Ordering::Relaxed);
                     }
                 }
@@ -282,11 +282,9 @@ impl Socket {
                         peer: Some(*to),
                         kind,
                     });
-                    sent.lost = sent.lost.saturating_add(1);
+                    sent.lose(1);
                 }
-                Err(SocketError::NotTaken | SocketError::Passing) => {
-                    sent.lost = sent.lost.saturating_add(1);
-                }
+                Err(SocketError::NotTaken | SocketError::Passing) => sent.lose(1),
                 Err(SocketError::Idle) => {
                     sent.give_up(run.len().saturating_sub(position), room);
                     return Ok(false);
@@ -377,7 +375,7 @@ pub enum Room {
 }
 
 /// What became of a batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Sent {
     /// Datagrams that the system took.
     pub datagrams: usize,
@@ -385,8 +383,8 @@ pub struct Sent {
     pub calls: usize,
     /// Their bytes.
     pub bytes: usize,
-    /// Datagrams that it did not take.
-    pub lost: usize,
+    /// Those that it did not take, by their places in the batch, rising.
+    pub lost: Vec<usize>,
     /// Datagrams at the end of the batch that are left, after [`Room::Leave`].
     pub left: usize,
 }
@@ -400,12 +398,17 @@ impl Sent {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
+    /// The system did not take the next ones.
+    fn lose(&mut self, datagrams: usize) {
+        let next = self.datagrams.saturating_add(self.lost.len());
+        self.lost.extend(next..next.saturating_add(datagrams));
+    }
+
     fn give_up(&mut self, datagrams: usize, room: Room) {
-        let count = match room {
-            Room::Wait => &mut self.lost,
-            Room::Leave => &mut self.left,
-        };
-        *count = count.saturating_add(datagrams);
+        match room {
+            Room::Wait => self.lose(datagrams),
+            Room::Leave => self.left = self.left.saturating_add(datagrams),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::net::icmp::IcmpKind;
 #[cfg(target_os = "linux")]
 use crate::net::icmp::forged::{self, Forger};
 use crate::net::send;
+use crate::net::trace::TraceConfig;
 use crate::net::udp::{Batch, RECV_WAIT};
 use crate::proto::{Endpoint, EndpointConfig, PeerConfig, Shown};
 
@@ -320,4 +321,46 @@ fn is_listened_to(port: u16) -> bool {
 fn nobody_is_listened_to_who_cannot_be_answered() {
     assert!(is_listened_to(1));
     assert!(!is_listened_to(0));
+}
+
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_record_tells_what_was_sent_from_what_the_system_did_not_take() {
+    let file = Memory::default();
+    let config = TraceConfig {
+        file: Box::new(file.clone()),
+        limit: u64::MAX,
+        epoch_us: 0,
+        local: Box::new(|_| (Ipv4Addr::LOCALHOST, 1).into()),
+        on_end: Box::new(|end| panic!("{end:?}")),
+        keys: None,
+    };
+    let trace = Trace::start(config).unwrap();
+    let (shared, other) = (shared_of(1, Box::new(|| {}), Some(trace)), loopback());
+    let mut outgoing = Outgoing::new();
+    for length in [1, 66_000, 2] {
+        outgoing.found_no_room_for_testing_only(other.local_addr(), vec![9; length]);
+    }
+    assert_eq!(outgoing.send(&shared, Room::Wait), Ok(true));
+    drop(shared);
+    let text = String::from_utf8_lossy(&file.0.lock().unwrap()).into_owned();
+    let fates: Vec<&str> = text
+        .split("not ours: ")
+        .skip(1)
+        .map(|it| &it[..5])
+        .collect();
+    assert_eq!(fates, ["sent\0", "not s", "sent\0"]);
 }
