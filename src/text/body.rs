@@ -1,5 +1,6 @@
 //! What a character from outside may do on a screen, and the three forms of a body.
 
+use core::fmt::{self, Write as _};
 use core::iter::Peekable;
 use core::ops::Range;
 use core::str::Chars;
@@ -225,11 +226,16 @@ fn show(c: char, fate: &Fate, breaks: Breaks, out: &mut String) {
         Fate::Break => show_break(c, breaks, out),
         Fate::Tab => out.push_str("    "),
         Fate::Caret => push_caret(c, breaks, out),
-        Fate::Hex => out.push_str(&format!("<{:02X}>", u32::from(c))),
-        Fate::Point => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
+        Fate::Hex => write(out, format_args!("<{:02X}>", u32::from(c))),
+        Fate::Point => write(out, format_args!("<U+{:04X}>", u32::from(c))),
         Fate::Drop => {}
         Fate::Replace => out.push(char::REPLACEMENT_CHARACTER),
     }
+}
+
+/// Without memory of its own for each character: a text may have nothing else.
+fn write(out: &mut String, what: fmt::Arguments<'_>) {
+    out.write_fmt(what).expect("a string takes everything");
 }
 
 fn show_break(c: char, breaks: Breaks, out: &mut String) {
