@@ -64,6 +64,9 @@ pub(super) struct Seen {
     meetings: u64,
     /// How many had been met when the connection began.
     meetings_before: u64,
+    /// Until then there is surely no room for another log: whoever sends many of them does not make us look
+    /// through all of ours each time.
+    full_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -91,8 +94,8 @@ pub(super) enum Verdict {
 impl Seen {
     pub(super) fn judge(&self, name: Name, now: Instant) -> Verdict {
         let Some(log) = self.log(name.log) else {
-            let has_room = self.remembered(now) < MAX_LOGS || self.given_up().is_some();
-            return if has_room {
+            let has_room = || self.remembered(now) < MAX_LOGS || self.given_up().is_some();
+            return if !self.is_surely_full(now) && has_room() {
                 Verdict::New { missing: 0 }
             } else {
                 Verdict::TooManyLogs
@@ -114,6 +117,7 @@ impl Seen {
     /// Another connection begins: its sender starts with all that waits, oldest first.
     pub(super) const fn start_anew(&mut self) {
         self.meetings_before = self.meetings;
+        self.full_until = None;
     }
 
     /// Notes that a message under this id came, a duplicate too.
@@ -140,12 +144,26 @@ impl Seen {
     }
 
     fn make_room(&mut self, now: Instant) {
-        self.logs.retain(|(_, log)| log.is_remembered(now));
-        if self.logs.len() >= MAX_LOGS
-            && let Some(at) = self.given_up()
-        {
-            self.logs.remove(at);
+        if self.is_surely_full(now) {
+            return;
         }
+        self.logs.retain(|(_, log)| log.is_remembered(now));
+        if self.logs.len() >= MAX_LOGS {
+            match self.given_up() {
+                Some(at) => drop(self.logs.remove(at)),
+                None => self.full_until = self.first_forgotten(),
+            }
+        }
+    }
+
+    fn is_surely_full(&self, now: Instant) -> bool {
+        self.full_until.is_some_and(|until| now <= until)
+    }
+
+    /// The end of the log that was met longest ago, if it is not met again.
+    fn first_forgotten(&self) -> Option<Instant> {
+        let heard = self.logs.iter().map(|(_, log)| log.heard).min();
+        heard.map(|at| at + LOG_LIFE)
     }
 
     /// Where the log stands that was met longest ago, unless that was on this connection. Nothing of it
@@ -174,6 +192,7 @@ impl Seen {
     /// At most [`MAX_LOGS`] are.
     pub(super) fn restore(&mut self, log: LogId, seen: SeenLog, heard: Instant) {
         self.meetings += 1;
+        self.full_until = self.full_until.map(|until| until.min(heard + LOG_LIFE));
         let known = Log {
             seen,
             heard,
@@ -289,6 +308,23 @@ mod tests {
         assert_eq!(seen.judge(name(1, 0), now), Verdict::TooManyLogs);
         seen.start_anew();
         assert_eq!(seen.judge(name(1, 0), now), NEW);
+    }
+
+    #[test]
+    fn a_log_that_was_refused_has_room_on_the_next_connection() {
+        let (mut seen, now) = (Seen::default(), Instant::ZERO);
+        for log in 0..MAX_LOGS as u64 {
+            take(&mut seen, name(log, 0), now);
+        }
+        for sequence in 0..2 {
+            let refused = name(9_999, sequence);
+            assert_eq!(seen.judge(refused, now), Verdict::TooManyLogs);
+            seen.on_met(refused, now);
+        }
+        seen.start_anew();
+        assert_eq!(seen.judge(name(9_999, 2), now), NEW);
+        take(&mut seen, name(9_999, 2), now);
+        assert_eq!(seen.judge(name(9_999, 2), now), Verdict::Taken);
     }
 
     #[test]
