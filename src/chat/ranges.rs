@@ -38,6 +38,11 @@ impl Ranges {
         }
     }
 
+    /// Makes room for so many more, so that they come without memory of their own.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.0.reserve(more);
+    }
+
     /// The range that holds `number`.
     pub(super) fn range_of(&self, number: u64) -> Option<(u64, u64)> {
         let at = self.0.partition_point(|&(_, end)| end < number);

@@ -14,6 +14,9 @@ use crate::proto::NoteBody;
 use crate::wire::limits::RECEIPT_MAX_LEN;
 use crate::wire::{DecodeError, Reader, VARINT_MAX, Varint, varint_len};
 
+/// Most bytes of a body with one range: the log, and two varints.
+const FIRST_MAX_LEN: usize = 24;
+
 /// What the receiving application has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Receipt {
@@ -29,7 +32,7 @@ impl Receipt {
         ranges: &Ranges,
         mut send: impl FnMut(NoteBody) -> bool,
     ) -> bool {
-        let (mut body, mut end) = (NoteBody::default(), 0);
+        let (mut body, mut end) = (room_for(ranges), 0);
         for &(low, high) in ranges.as_slice() {
             let more = high - low;
             let gap = low.saturating_sub(end + 2);
@@ -61,6 +64,10 @@ impl Receipt {
         let log = LogId(reader.u64()?);
         let mut low = reader.varint()?;
         let mut ranges = Ranges::default();
+        if body.len() > FIRST_MAX_LEN {
+            // Each takes two bytes at least.
+            ranges.reserve(body.len() / 2);
+        }
         loop {
             let high = reach(low, reader.varint()?)?;
             ranges.insert(low, high);
@@ -69,6 +76,14 @@ impl Receipt {
             }
             low = reach(reach(high, 2)?, reader.varint()?)?;
         }
+    }
+}
+
+/// For as many small numbers: a body that grows bit by bit would be copied each time.
+fn room_for(ranges: &Ranges) -> NoteBody {
+    match ranges.len() {
+        0 | 1 => NoteBody::default(),
+        more => NoteBody::with_capacity((8 + 3 * more).min(RECEIPT_MAX_LEN)),
     }
 }
 
