@@ -16,6 +16,9 @@ fn a_message_without_end_is_cut_where_it_said_it_would_end() {
         if sent % (1 << 16) == 0 {
             scene.acknowledge();
         }
+        if sent == len / 2 {
+            scene.chat();
+        }
     }
     // The message is whole; the stream was stopped, and whoever goes on has no more credit.
     assert_closed(&scene, "a stream that nobody reads");

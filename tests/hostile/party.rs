@@ -1,6 +1,7 @@
 //! Somebody honest: a messenger with an owner who does what the program does.
 
 use core::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use securechat::chat::{self, ContactId, Messenger, Name, State, Update};
@@ -10,6 +11,7 @@ use securechat::proto::{
     CloseReason, Endpoint, EndpointConfig, Event, Incoming, PeerConfig, Shown, Transmit,
 };
 use securechat::sim::SimRng;
+use securechat::text::safe_text;
 use securechat::time::Instant;
 
 /// Datagrams that an honest party may send without time passing. More is a loop.
@@ -32,6 +34,12 @@ pub struct Party {
     pub takes: bool,
     /// Whether its owner looks at all.
     pub polls: bool,
+    /// Whether its owner reads them on a screen.
+    pub reads: bool,
+    /// When it was last shown a message of whom.
+    pub heard_at: BTreeMap<PeerId, Instant>,
+    /// Which message of its own somebody took last, and when it learnt that.
+    pub delivered_at: BTreeMap<PeerId, (Name, Instant)>,
     /// Shown and not taken.
     pub untaken: Vec<(ContactId, Name)>,
 }
@@ -50,6 +58,9 @@ impl Party {
             turned_away: Vec::new(),
             takes: true,
             polls: true,
+            reads: false,
+            heard_at: BTreeMap::new(),
+            delivered_at: BTreeMap::new(),
             untaken: Vec::new(),
         }
     }
@@ -78,6 +89,19 @@ impl Party {
         self.ending(with).is_some()
     }
 
+    /// How often a session with a peer began, fell silent, moved or ended.
+    pub fn turns(&self, with: PeerId) -> usize {
+        let is_of = |event: &&Event| {
+            matches!(event,
+                Event::Established { peer, .. }
+                | Event::Silent { peer }
+                | Event::Resumed { peer }
+                | Event::Roamed { peer, .. }
+                | Event::Closed { peer, .. } if *peer == with)
+        };
+        self.events.iter().filter(is_of).count()
+    }
+
     /// Why the last session with a peer that ended did.
     pub fn ending(&self, with: PeerId) -> Option<CloseReason> {
         self.events.iter().rev().find_map(|event| match event {
@@ -103,10 +127,10 @@ impl Party {
         result
     }
 
-    /// Forgets what it was shown and told of sessions, but keeps the room for it.
-    pub fn forget(&mut self) {
-        self.shown.clear();
-        self.events.clear();
+    /// Forgets what somebody said and what came of it, but keeps the room for it.
+    pub fn forget(&mut self, whom: PeerId) {
+        self.shown.retain(|(from, _)| *from != whom);
+        self.turned_away.retain(|it| *it != whom);
     }
 
     pub fn deadline(&self) -> Option<Instant> {
@@ -184,6 +208,10 @@ impl Party {
     fn on_chat(&mut self, event: chat::Event, now: Instant) {
         match event {
             chat::Event::Message { contact, message } => {
+                self.heard_at.insert(contact.peer(), now);
+                if self.reads {
+                    read(&message.body);
+                }
                 let mut kept = message.body;
                 kept.truncate(KEPT);
                 self.shown.push((contact.peer(), kept));
@@ -197,11 +225,22 @@ impl Party {
                 contact,
                 name,
                 state,
-            } => self.states.push((contact, name, state)),
+            } => {
+                self.states.push((contact, name, state));
+                if state == State::Delivered {
+                    self.delivered_at.insert(contact.peer(), (name, now));
+                }
+            }
             chat::Event::TurnedAway { contact, .. } => self.turned_away.push(contact.peer()),
             chat::Event::Misbehaved { .. } => {}
         }
     }
+}
+
+/// What a screen makes of a message.
+fn read(body: &[u8]) {
+    let text = String::from_utf8_lossy(body);
+    core::hint::black_box(safe_text(&text));
 }
 
 fn peer_config(id: PeerId, at: SocketAddr) -> PeerConfig {
