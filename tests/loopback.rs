@@ -7,6 +7,9 @@
     reason = "tests; the time that a stop takes is what is measured"
 )]
 
+#[cfg(target_os = "linux")]
+#[path = "loopback/called.rs"]
+mod called;
 mod common;
 
 use std::net::{SocketAddr, UdpSocket};

@@ -278,7 +278,7 @@ impl Run {
 
     fn drain(&mut self) {
         let mut count = 0;
-        while let Some(Transmit { to, datagram }) = self.endpoint.poll_transmit(self.now) {
+        while let Some(Transmit { to, datagram, .. }) = self.endpoint.poll_transmit(self.now) {
             count += 1;
             assert!(
                 count <= 2 * limits::MAX_ANSWERS,

@@ -76,7 +76,7 @@ impl Run {
             self.check_answers(before);
         }
         if self.has_innocent {
-            self.scene.assert_unharmed();
+            self.scene.assert_served();
         }
     }
 
@@ -234,7 +234,7 @@ impl Run {
     fn honest(&mut self, input: &mut Input<'_>) {
         if self.has_innocent && input.byte() < 64 && self.is_shown_more() {
             self.scene.victim.polls = true;
-            self.scene.chat();
+            self.scene.chat_soon();
         }
     }
 

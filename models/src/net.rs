@@ -149,6 +149,7 @@ pub mod udp {
 
     use crate::net::clock;
     use crate::net::icmp::{IcmpError, IcmpKind};
+    use crate::proto::Route;
 
     pub const RECV_WAIT: Duration = Duration::from_millis(250);
 
@@ -201,14 +202,14 @@ pub mod udp {
 
         pub fn send(
             &self,
-            batch: &[(SocketAddr, Vec<u8>)],
+            batch: &[(Route, Vec<u8>)],
             _: &mut Vec<u8>,
             _: Room,
             _: &mut dyn FnMut(IcmpError),
         ) -> io::Result<Sent> {
             let mut inboxes = self.network.0.lock().expect("nobody panics with it");
             for (to, datagram) in batch {
-                let inbox = inboxes.entry(*to).or_default();
+                let inbox = inboxes.entry(to.peer).or_default();
                 inbox.push_back((self.address, datagram.clone()));
             }
             Ok(Sent {
@@ -225,6 +226,7 @@ pub mod udp {
         pub bytes: usize,
         pub lost: Vec<usize>,
         pub left: usize,
+        pub gone: Option<Route>,
     }
 
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -241,10 +243,10 @@ pub mod udp {
             Self::default()
         }
 
-        pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+        pub fn datagrams(&mut self) -> impl Iterator<Item = (Route, &mut [u8])> {
             self.0
                 .iter_mut()
-                .map(|(from, bytes)| (*from, bytes.as_mut_slice()))
+                .map(|(from, bytes)| (Route::from(*from), bytes.as_mut_slice()))
         }
     }
 }

@@ -130,6 +130,23 @@ mod imp {
         Ok(None)
     }
 
+    /// Whether an error may mean that nothing leaves from the address that a datagram was to leave from. Linux says
+    /// `ENETUNREACH` of an IPv4 address that is no longer ours and `EINVAL` of an IPv6 address, others
+    /// `EADDRNOTAVAIL`; where the address is ours and the way from there is cut, it may be `EHOSTUNREACH`.
+    pub(crate) fn may_be_of_source(error: &io::Error) -> bool {
+        let errors = [
+            Errno::INVAL,
+            Errno::ADDRNOTAVAIL,
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+        ];
+        Errno::from_io_error(error).is_some_and(|errno| errors.contains(&errno))
+    }
+
+    /// Whether a socket of both families is told an IPv4 address to send from as `::ffff:a.b.c.d`, as it
+    /// names one that a datagram came to.
+    pub(crate) const SOURCE_IS_MAPPED: bool = true;
+
     /// Whether our parent told the system to ignore a signal for us, as `nohup` does with hang-ups. Known on Linux
     /// only.
     pub(crate) fn is_ignored(signal: i32) -> bool {
@@ -295,6 +312,17 @@ mod imp {
     pub(crate) fn next_complaint(_socket: &UdpSocket) -> io::Result<Option<Option<SocketAddr>>> {
         Ok(None)
     }
+
+    /// `WSAEINVAL`, and from `WSAEADDRNOTAVAIL` to `WSAENETUNREACH`, and `WSAEHOSTUNREACH`.
+    pub(crate) fn may_be_of_source(error: &io::Error) -> bool {
+        matches!(
+            error.raw_os_error(),
+            Some(10_022 | 10_049..=10_051 | 10_065)
+        )
+    }
+
+    /// IPv4 has its own control message here, from sockets of both families.
+    pub(crate) const SOURCE_IS_MAPPED: bool = false;
 
     /// There is nothing like it.
     pub(crate) fn is_ignored(_signal: i32) -> bool {

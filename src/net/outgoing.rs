@@ -1,12 +1,10 @@
 //! What is on its way from the core to the socket, and the buffers for it. One thread at a time has it.
 
-use std::net::SocketAddr;
-
 use crate::crypto::BatchWipe;
 use crate::net::shared::{Fatal, Shared};
 use crate::net::trace::{Excerpt, Fate};
 use crate::net::udp::Room;
-use crate::proto::{Endpoint, Transmit};
+use crate::proto::{Endpoint, Route, Transmit};
 use crate::time::Instant;
 
 /// The most datagrams of one batch: the longest train that the kernel takes.
@@ -16,11 +14,13 @@ pub(super) const MAX_BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Outgoing {
     unsealed: Vec<Transmit>,
-    sealed: Vec<(SocketAddr, Vec<u8>)>,
+    sealed: Vec<(Route, Vec<u8>)>,
     /// Where datagrams are put together for one system call.
     train: Vec<u8>,
     /// The memory of datagrams that have left, for the core to use again.
     spent: Vec<Vec<u8>>,
+    /// A way that nothing leaves by any more, for the core to forget.
+    gone: Option<Route>,
 }
 
 impl Outgoing {
@@ -30,6 +30,7 @@ impl Outgoing {
             sealed: Vec::with_capacity(MAX_BATCH),
             train: Vec::new(),
             spent: Vec::with_capacity(MAX_BATCH),
+            gone: None,
         }
     }
 
@@ -38,6 +39,9 @@ impl Outgoing {
         self.spent
             .drain(..)
             .for_each(|buffer| endpoint.recycle(buffer));
+        if let Some(route) = self.gone.take() {
+            endpoint.forget_local(route);
+        }
         while self.unsealed.len() < MAX_BATCH
             && let Some(transmit) = endpoint.poll_transmit(now)
         {
@@ -59,13 +63,14 @@ impl Outgoing {
             .send(&self.sealed, &mut self.train, room, report)
             .map_err(|_| Fatal::SocketDead)?;
         shared.counters.on_sent(&sent);
+        self.gone = sent.gone.or(self.gone);
         let done = self.sealed.len().saturating_sub(sent.left);
         if let Some(trace) = &shared.trace {
             let now = shared.clock.now();
             for (place, (to, bytes)) in self.sealed.iter().take(done).enumerate() {
                 let is_lost = sent.lost.binary_search(&place).is_ok();
                 let fate = if is_lost { Fate::NotSent } else { Fate::Sent };
-                trace.note(now, *to, Excerpt::of(bytes), fate);
+                trace.note(now, to.peer, Excerpt::of(bytes), fate);
             }
         }
         let left = self.sealed.drain(..done);
@@ -75,15 +80,18 @@ impl Outgoing {
 
     fn seal(&mut self, now: Instant) {
         let wipe = BatchWipe::new();
-        let bytes =
-            |Transmit { to, datagram }| Some((to, datagram.into_bytes_in_batch(now, &wipe)?));
+        let bytes = |Transmit { to, from, datagram }| {
+            let (peer, local) = (to, from);
+            let bytes = datagram.into_bytes_in_batch(now, &wipe)?;
+            Some((Route { peer, local }, bytes))
+        };
         self.sealed
             .extend(self.unsealed.drain(..).filter_map(bytes));
     }
 
     /// As if the socket had had no room for a datagram.
     #[cfg(test)]
-    pub(super) fn found_no_room_for_testing_only(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+    pub(super) fn found_no_room_for_testing_only(&mut self, to: Route, datagram: Vec<u8>) {
         self.sealed.push((to, datagram));
     }
 }

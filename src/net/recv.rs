@@ -2,14 +2,13 @@
 
 use core::time::Duration;
 use std::io;
-use std::net::SocketAddr;
 
 use crate::net::icmp::SocketError;
 use crate::net::shared::{Fatal, Locked, Shared};
 use crate::net::trace::{Excerpt, Fate, Trace};
 use crate::net::turn::Who;
 use crate::net::udp::{Batch, RECV_WAIT};
-use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Screened};
+use crate::proto::{DropReason, Incoming, OpenBatch, Opened, Route, Screened};
 use crate::sync::thread;
 use crate::time::Instant;
 use crate::wire::packet::Packet;
@@ -24,13 +23,13 @@ const MAX_SORTED: usize = 64;
 enum Sorted<'a> {
     Opened(Opened<'a>),
     /// With a copy, if a record is kept.
-    Handshake(SocketAddr, Screened<'a>, Option<Excerpt>),
+    Handshake(Route, Screened<'a>, Option<Excerpt>),
     Dropped(DropReason),
 }
 
 impl Sorted<'_> {
     /// Notes what is decided already, and keeps the copy of what the core has to rule on.
-    fn record(&mut self, trace: &Trace, at: Instant, from: SocketAddr, copy: Excerpt) {
+    fn record(&mut self, trace: &Trace, at: Instant, from: Route, copy: Excerpt) {
         let fate = match self {
             Self::Handshake(_, _, kept) => {
                 *kept = Some(copy);
@@ -39,7 +38,7 @@ impl Sorted<'_> {
             Self::Opened(_) => Fate::Opened,
             Self::Dropped(reason) => Fate::Dropped(*reason),
         };
-        trace.note(at, from, copy, fate);
+        trace.note(at, from.peer, copy, fate);
     }
 }
 
@@ -144,7 +143,7 @@ fn hand_over(shared: &Shared, core: &mut Locked<'_>, datagram: &mut Sorted<'_>) 
             let ruling = endpoint.handle_handshake(*from, *packet, now);
             // Before its answer can leave. It goes into a queue, and waits for no disk.
             if let (Some(trace), Some(copy)) = (&shared.trace, copy.take()) {
-                trace.note(now, *from, copy, Fate::Ruled(ruling));
+                trace.note(now, from.peer, copy, Fate::Ruled(ruling));
             }
         }
         Sorted::Dropped(reason) => endpoint.handle_dropped(*reason),
@@ -155,12 +154,12 @@ fn hand_over(shared: &Shared, core: &mut Locked<'_>, datagram: &mut Sorted<'_>) 
 fn sort<'a>(
     shared: &Shared,
     keys: &mut OpenBatch<'_>,
-    from: SocketAddr,
+    from: Route,
     datagram: &'a mut [u8],
     now: Instant,
 ) -> Sorted<'a> {
     // Nothing can be sent there, and who cannot be answered is not listened to.
-    if from.port() == 0 {
+    if from.peer.port() == 0 {
         return Sorted::Dropped(DropReason::Malformed);
     }
     if matches!(Packet::parse(datagram), Ok(Packet::Data(_))) {

@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Type};
 use crate::net::address::{Bind, Family, canonical, everywhere_v4, everywhere_v6};
 use crate::net::icmp::{IcmpError, IcmpKind, SocketError};
 use crate::net::os::{self, Writable};
+use crate::proto::Route;
 
 /// How long a receive waits, and so how soon its thread sees that it is to stop. It also bounds how
 /// late a timer fires after the machine slept.
@@ -46,8 +47,8 @@ pub struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
-    /// Datagrams of a train. quinn-udp's own number becomes 1 for good by any `EINVAL`, be it of one datagram that
-    /// somebody's address provoked; this one only when it was the train that the system did not take.
+    /// Datagrams of a train. quinn-udp's own number becomes 1 for good by any `EINVAL`, be it of one datagram that somebody's address, or its
+    /// source, provoked; this one only when it was the train that the system did not take.
     segments: AtomicUsize,
 }
 
@@ -154,6 +155,10 @@ impl Socket {
         batch.count = self
             .state
             .recv((&self.io).into(), slices, &mut batch.metas)?;
+        if !self.local.ip().is_unspecified() {
+            // It can leave from nowhere else.
+            batch.metas.iter_mut().for_each(|meta| meta.dst_ip = None);
+        }
         Ok(())
     }
 
@@ -205,7 +210,7 @@ impl Socket {
         }
     }
 
-    /// Sends datagrams in their order, runs of equal size to one address as one train.
+    /// Sends datagrams in their order, runs of equal size by one way as one train.
     ///
     /// A datagram that cannot be sent is lost, as on the way: `report` hears why. One to port 0 is lost without a try.
     /// `room` says what becomes of the rest of the batch if the socket's buffer has no room.
@@ -215,7 +220,7 @@ impl Socket {
     /// Only when the socket is beyond use.
     pub fn send(
         &self,
-        batch: &[(SocketAddr, Vec<u8>)],
+        batch: &[(Route, Vec<u8>)],
         train: &mut Vec<u8>,
         room: Room,
         report: &mut dyn FnMut(IcmpError),
@@ -225,7 +230,7 @@ impl Socket {
         while let Some((to, first)) = rest.first() {
             let segments = self.segments.load(Ordering::Relaxed);
             let (run, after) = rest.split_at(run_length(rest, segments));
-            if to.port() == 0 {
+            if to.peer.port() == 0 {
                 sent.lose(run.len());
                 rest = after;
                 continue;
@@ -238,7 +243,7 @@ impl Socket {
                     .for_each(|(_, bytes)| train.extend_from_slice(bytes));
                 &*train
             };
-            match self.send_run(*to, contents, first.len(), room, report) {
+            match self.send_from(*to, contents, first.len(), room, &mut sent, report) {
                 Ok(()) => sent.add(run),
                 Err(SocketError::Dead) => return Err(ErrorKind::NotConnected.into()),
                 Err(SocketError::Idle) => {
@@ -268,18 +273,18 @@ impl Socket {
     /// them is given up: waiting for each would hold up the thread for seconds.
     fn send_singly(
         &self,
-        run: &[(SocketAddr, Vec<u8>)],
+        run: &[(Route, Vec<u8>)],
         sent: &mut Sent,
         room: Room,
         report: &mut dyn FnMut(IcmpError),
     ) -> io::Result<bool> {
         for (position, one @ (to, bytes)) in run.iter().enumerate() {
-            match self.send_run(*to, bytes, bytes.len(), room, report) {
+            match self.send_from(*to, bytes, bytes.len(), room, sent, report) {
                 Ok(()) => sent.add(core::slice::from_ref(one)),
                 Err(SocketError::Dead) => return Err(ErrorKind::NotConnected.into()),
                 Err(SocketError::Icmp(kind)) => {
                     report(IcmpError {
-                        peer: Some(*to),
+                        peer: Some(to.peer),
                         kind,
                     });
                     sent.lose(1);
@@ -294,26 +299,56 @@ impl Socket {
         Ok(true)
     }
 
+    /// Sends one train from the address that it is to leave from; if nothing leaves from there any more, from
+    /// whichever the system takes, and `sent` says so.
+    fn send_from(
+        &self,
+        to: Route,
+        contents: &[u8],
+        size: usize,
+        room: Room,
+        sent: &mut Sent,
+        report: &mut dyn FnMut(IcmpError),
+    ) -> Result<(), SocketError> {
+        let source = self.source(to).filter(|_| sent.gone != Some(to));
+        let mut train = Train {
+            to: self.reachable(to.peer),
+            source,
+            contents,
+            size,
+        };
+        let mut result = self.send_run(&train, room, report);
+        if source.is_some() && result.as_ref().is_err_and(os::may_be_of_source) {
+            train.source = None;
+            let again = self.send_run(&train, room, report);
+            if again.is_ok() {
+                sent.gone = Some(to);
+            }
+            result = again;
+        }
+        result.map_err(|error| SocketError::classify(&error))
+    }
+
     /// Sends one train. Linux fails a send with what it has to say about an *earlier* one, and then
     /// has not sent this one: what is queued is read first and the send tried once more.
     fn send_run(
         &self,
-        to: SocketAddr,
-        contents: &[u8],
-        size: usize,
+        train: &Train<'_>,
         room: Room,
         report: &mut dyn FnMut(IcmpError),
-    ) -> Result<(), SocketError> {
-        let mut result = self.try_send(to, contents, size);
-        if let Err(SocketError::Icmp(kind)) = result
+    ) -> io::Result<()> {
+        let of = |result: &io::Result<()>| result.as_ref().err().map(SocketError::classify);
+        let mut result = self.try_send(train);
+        if let Some(SocketError::Icmp(kind)) = of(&result)
             && os::COMPLAINTS_ARE_QUEUED
             && kind != IcmpKind::TooBig
             && matches!(self.complaints(Some(kind), report), Ok(1..))
         {
-            result = self.try_send(to, contents, size);
+            result = self.try_send(train);
         }
-        if result == Err(SocketError::Idle) && room == Room::Wait && self.await_room(report) {
-            result = self.try_send(to, contents, size);
+        let is_full = of(&result) == Some(SocketError::Idle);
+        if is_full && room == Room::Wait && self.await_room(report) {
+            result = self.try_send(train);
         }
         result
     }
@@ -327,16 +362,29 @@ impl Socket {
         wait_all_the_time(left, wait, || self.complaints(None, report).map(|_| ()))
     }
 
-    fn try_send(&self, to: SocketAddr, contents: &[u8], size: usize) -> Result<(), SocketError> {
+    fn try_send(&self, train: &Train<'_>) -> io::Result<()> {
         let transmit = Transmit {
-            destination: self.reachable(to),
+            destination: train.to,
             ecn: None,
-            contents,
-            segment_size: (contents.len() > size).then_some(size),
-            src_ip: None,
+            contents: train.contents,
+            segment_size: train.segment_size(),
+            src_ip: train.source,
         };
-        let result = self.state.try_send((&self.io).into(), &transmit);
-        result.map_err(|error| SocketError::classify(&error))
+        self.state.try_send((&self.io).into(), &transmit)
+    }
+
+    /// The address that a datagram leaves from, as this socket has to be told it; none if the system is to choose, or
+    /// there is no choice.
+    fn source(&self, route: Route) -> Option<IpAddr> {
+        let is_of_family = |local: &IpAddr| local.is_ipv4() == route.peer.is_ipv4();
+        let local = route.local.filter(is_of_family)?;
+        let is_for_all = self.local.ip().is_unspecified();
+        is_for_all.then_some(match local {
+            IpAddr::V4(v4) if self.local.is_ipv6() && os::SOURCE_IS_MAPPED => {
+                IpAddr::V6(v4.to_ipv6_mapped())
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => local,
+        })
     }
 
     /// An address as this socket has to be told it: an IPv6 socket knows IPv4 as `::ffff:a.b.c.d`.
@@ -347,6 +395,21 @@ impl Socket {
             }
             SocketAddr::V4(_) | SocketAddr::V6(_) => to,
         }
+    }
+}
+
+/// What is handed to the system in one call.
+struct Train<'a> {
+    to: SocketAddr,
+    source: Option<IpAddr>,
+    contents: &'a [u8],
+    /// Of all datagrams but the last.
+    size: usize,
+}
+
+impl Train<'_> {
+    fn segment_size(&self) -> Option<usize> {
+        (self.contents.len() > self.size).then_some(self.size)
     }
 }
 
@@ -387,11 +450,14 @@ pub struct Sent {
     pub lost: Vec<usize>,
     /// Datagrams at the end of the batch that are left, after [`Room::Leave`].
     pub left: usize,
+    /// A way that datagrams did not leave by, because nothing leaves from its address of ours any more. They have left
+    /// from another one.
+    pub gone: Option<Route>,
 }
 
 impl Sent {
     /// The system took these in one call.
-    fn add(&mut self, run: &[(SocketAddr, Vec<u8>)]) {
+    fn add(&mut self, run: &[(Route, Vec<u8>)]) {
         let bytes: usize = run.iter().map(|(_, bytes)| bytes.len()).sum();
         self.datagrams = self.datagrams.saturating_add(run.len());
         self.calls = self.calls.saturating_add(1);
@@ -433,9 +499,9 @@ fn wait_all_the_time(
     }
 }
 
-/// How many of the first datagrams may leave as one train: one address, one size, of which only the
+/// How many of the first datagrams may leave as one train: one way, one size, of which only the
 /// last may be smaller.
-fn run_length(batch: &[(SocketAddr, Vec<u8>)], max_segments: usize) -> usize {
+fn run_length(batch: &[(Route, Vec<u8>)], max_segments: usize) -> usize {
     let Some((to, first)) = batch.first() else {
         return 0;
     };
@@ -492,14 +558,18 @@ impl Batch {
         self.count == self.room
     }
 
-    /// The datagrams of the last receive with their senders, trains taken apart.
-    pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+    /// The datagrams of the last receive, with where they came from and, on a socket for all addresses, to which of them;
+    /// trains taken apart.
+    pub fn datagrams(&mut self) -> impl Iterator<Item = (Route, &mut [u8])> {
         let buffers = self.storage.chunks_mut(MAX_RECEIVE);
         buffers
             .zip(&self.metas)
             .take(self.count)
             .flat_map(|(buffer, meta)| {
-                let from = canonical(meta.addr);
+                let from = Route {
+                    peer: canonical(meta.addr),
+                    local: meta.dst_ip.and_then(own),
+                };
                 split(buffer, meta.len, meta.stride).map(move |datagram| (from, datagram))
             })
     }
@@ -509,6 +579,16 @@ impl Default for Batch {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The one form of an address of ours that a datagram came to; none if it is of a group, from which nothing leaves.
+fn own(address: IpAddr) -> Option<IpAddr> {
+    let address = address.to_canonical();
+    let is_of_many = match address {
+        IpAddr::V4(v4) => v4.is_broadcast() || v4.is_multicast(),
+        IpAddr::V6(v6) => v6.is_multicast(),
+    };
+    (!is_of_many && !address.is_unspecified()).then_some(address)
 }
 
 /// Takes a train apart. `length`: what the system says it wrote; `stride`: the size of all but the

@@ -7,7 +7,7 @@
 //! 3. `on_responded` checks again, since the world may have changed, and sends message 2. Nothing is
 //!    sent under its keypair before the other side has used it.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use tracing::debug;
 
@@ -20,6 +20,7 @@ use crate::proto::keypair::{Keypair, KeypairInfo};
 use crate::proto::limits::TIMESTAMP_LIFE;
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::reassembly::{Answer, Ephemeral, SlotKey};
+use crate::proto::route::Route;
 use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::stats::DropReason;
 use crate::time::Instant;
@@ -27,15 +28,15 @@ use crate::wire::limits::MESSAGE1_LEN;
 use crate::wire::packet::Init;
 
 impl Endpoint {
-    pub(super) fn on_init(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
+    pub(super) fn on_init(&mut self, from: Route, init: &Init<'_>, now: Instant) -> Ruling {
         let shared = &mut self.shared;
-        let slot = (from, init.sender);
+        let slot = (from.peer, init.sender);
         let is_repeated = shared.reassembly.is_proved(&slot, init, now);
         let is_expected = !is_repeated && shared.reassembly.holds(&slot, now);
         let waiting = shared.waiting_jobs();
         match shared
             .guard
-            .judge(from, init, is_expected, waiting, &mut shared.rng, now)
+            .judge(from.peer, init, is_expected, waiting, &mut shared.rng, now)
         {
             Verdict::Drop => shared.rule_out(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
@@ -43,13 +44,13 @@ impl Endpoint {
                 shared.answer_stranger(from, cookie);
                 Ruling::CookieAsked
             }
-            Verdict::Admit if is_repeated => self.answer_again(&slot, now),
+            Verdict::Admit if is_repeated => self.answer_again(&slot, from, now),
             Verdict::Admit => self.reassemble(from, init, now),
         }
     }
 
     /// A half of a message came again: so does the answer, as long as its keypair waits.
-    fn answer_again(&mut self, slot: &SlotKey, now: Instant) -> Ruling {
+    fn answer_again(&mut self, slot: &SlotKey, from: Route, now: Instant) -> Ruling {
         let shared = &mut self.shared;
         let Some((peer, index)) = shared.reassembly.announced(slot) else {
             return Ruling::Kept;
@@ -61,19 +62,20 @@ impl Endpoint {
             return shared.rule_out(DropReason::RateLimited);
         };
         for datagram in datagrams {
-            shared.answer_stranger(slot.0, datagram);
+            shared.answer_stranger(from, datagram);
         }
         Ruling::AnsweredAgain
     }
 
-    fn reassemble(&mut self, from: SocketAddr, init: &Init<'_>, now: Instant) -> Ruling {
+    fn reassemble(&mut self, from: Route, init: &Init<'_>, now: Instant) -> Ruling {
         let shared = &mut self.shared;
         let mut ruling = Ruling::Kept;
-        for message1 in shared.reassembly.add(from, init, &mut shared.rng, now) {
-            let (local, slot) = (shared.local.clone(), (from, init.sender));
+        for message1 in shared.reassembly.add(from.peer, init, &mut shared.rng, now) {
+            let (local, slot) = (shared.local.clone(), (from.peer, init.sender));
             let work = Accept {
                 local,
                 slot,
+                called: from.local,
                 message1,
             };
             ruling = if shared.stranger_job(work) {
@@ -107,17 +109,19 @@ impl Endpoint {
     ) -> Result<(Option<PeerLabel>, Welcome), DropReason> {
         let Accepted {
             slot,
+            called,
             message1,
             responder,
         } = done;
         let responder = responder.ok_or(DropReason::Forged)?;
-        self.welcome_sender(slot, message1, responder, now)
+        self.welcome_sender(slot, called, message1, responder, now)
             .inspect_err(|_| self.shared.reassembly.give_up(&slot))
     }
 
     fn welcome_sender(
         &mut self,
         slot: SlotKey,
+        called: Option<IpAddr>,
         message1: Box<[u8; MESSAGE1_LEN]>,
         mut responder: Responder,
         now: Instant,
@@ -149,7 +153,14 @@ impl Endpoint {
             // Nothing is kept of whoever is refused: he is read anew.
             self.shared.reassembly.give_up(&slot);
         }
-        self.respond(responder, welcome, slot, ephemeral, payload.connection);
+        let remote_connection = payload.connection;
+        self.respond(
+            responder,
+            welcome,
+            (slot, called),
+            ephemeral,
+            remote_connection,
+        );
         Ok((label, welcome))
     }
 
@@ -193,7 +204,7 @@ impl Endpoint {
         &mut self,
         responder: Responder,
         welcome: Welcome,
-        slot: SlotKey,
+        (slot, called): (SlotKey, Option<IpAddr>),
         ephemeral: Ephemeral,
         remote_connection: ConnectionId,
     ) {
@@ -214,6 +225,7 @@ impl Endpoint {
             responder,
             psk,
             slot,
+            called,
             ephemeral,
             payload,
             remote_connection,
@@ -253,6 +265,7 @@ impl Endpoint {
         let Responded {
             peer: id,
             slot,
+            called,
             payload,
             remote_connection,
             keys,
@@ -292,8 +305,12 @@ impl Endpoint {
             let answer = Answer::new(id, payload.index, datagrams.clone());
             shared.reassembly.answered(&slot, ephemeral, answer, now);
         }
+        let to = Route {
+            peer: slot.0,
+            local: called,
+        };
         for datagram in datagrams {
-            shared.answer_stranger(slot.0, datagram);
+            shared.answer_stranger(to, datagram);
         }
         Ok(())
     }

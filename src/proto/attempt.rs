@@ -13,6 +13,7 @@ use crate::proto::attempt::called::Called;
 pub(super) use crate::proto::attempt::called::Origin;
 use crate::proto::job::Initiated;
 use crate::proto::limits::{ATTEMPT_LIFE, INIT_SENDINGS, MAX_ATTEMPTS, SLOT_LIFE};
+use crate::proto::route::Route;
 use crate::time::Instant;
 use crate::wire::limits::{MAC_LEN, MESSAGE2_LEN};
 use crate::wire::packet::{Cookie, Init, Packet, Resp};
@@ -77,6 +78,12 @@ impl Attempt {
         to.into_iter().flat_map(one)
     }
 
+    /// Whether the sending at hand leaves from where the path does, and not from wherever the system chooses. They
+    /// take turns: the address that the peer waits for may no longer be the one to leave from.
+    pub(super) const fn follows_path(&self) -> bool {
+        self.sendings % 2 == 1
+    }
+
     /// Answers a true COOKIE from an address that was asked: the same two parts with mac2, once a
     /// sending and address.
     pub(super) fn on_cookie(
@@ -104,7 +111,7 @@ impl Attempt {
     }
 
     /// Takes a half of message 2 whose mac1 is right; false if it is not.
-    pub(super) fn on_resp(&mut self, from: SocketAddr, resp: &Resp<'_>) -> bool {
+    pub(super) fn on_resp(&mut self, from: Route, resp: &Resp<'_>) -> bool {
         let genuine = self.resp_mac1.verify(&[resp.mac1_input], resp.mac1);
         if genuine {
             self.called.add(from, resp);

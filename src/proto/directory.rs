@@ -166,6 +166,12 @@ impl<T: Keyed> Directory<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.record.as_ref())
     }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots
+            .iter_mut()
+            .filter_map(|slot| slot.record.as_mut())
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::proto::job::{Done, Job, Outcome};
 use crate::proto::key_table::{KeyTable, Opened};
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::rng::CoreRng;
+use crate::proto::route::Route;
 use crate::proto::ruling::{Finding, Ruling};
 use crate::proto::screen::{Kind, Screen, Screened};
 use crate::proto::shared::Shared;
@@ -222,10 +223,11 @@ impl Endpoint {
     /// Takes a handshake datagram that passed the screen, and says what it did with it.
     pub fn handle_handshake(
         &mut self,
-        from: SocketAddr,
+        from: impl Into<Route>,
         packet: Screened<'_>,
         now: Instant,
     ) -> Ruling {
+        let from = from.into();
         match packet.0 {
             Kind::Init(init) => self.on_init(from, &init, now),
             Kind::OtherVersion(version) => {
@@ -237,7 +239,7 @@ impl Endpoint {
                 None => self.shared.rule_out(DropReason::UnknownIndex),
             },
             Kind::Cookie(cookie) => match self.attempt_owner(cookie.receiver) {
-                Some((peer, shared)) => peer.on_cookie(cookie.receiver, from, &cookie, shared),
+                Some((peer, shared)) => peer.on_cookie(from.peer, &cookie, shared),
                 None => self.shared.rule_out(DropReason::UnknownIndex),
             },
         }
@@ -261,6 +263,16 @@ impl Endpoint {
         };
         if peer.on_opened(opened, &mut self.shared, now) == Fate::Forget {
             self.forget(opened.keypair.peer);
+        }
+    }
+
+    /// Nothing leaves from our address `route.local` to `route.peer` any more, or the system would by itself choose
+    /// another one than before: paths that have kept it in mind forget it.
+    pub fn forget_local(&mut self, route: Route) {
+        for peer in self.peers.iter_mut() {
+            if let Some(path) = &mut peer.path {
+                path.forget_local(route);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use crate::proto::limits::{
 };
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::Peer;
+use crate::proto::route::Route;
 use crate::proto::ruling::{Finding, Message, Ruling};
 use crate::proto::shared::Shared;
 use crate::proto::stats::DropReason;
@@ -181,8 +182,10 @@ impl Peer {
         if !attempt.may_repeat(now) {
             return false;
         }
-        for (to, datagram) in attempt.send(&to, now) {
-            self.call(to, datagram, shared);
+        let sent = attempt.send(&to, now);
+        let follows_path = attempt.follows_path();
+        for (to, datagram) in sent {
+            self.call(to, follows_path, datagram, shared);
         }
         true
     }
@@ -223,7 +226,7 @@ impl Peer {
         };
         let mut attempt = Attempt::new(made, now);
         for (to, datagram) in attempt.send(&self.destinations(CALL_LEN), now) {
-            self.call(to, datagram, shared);
+            self.call(to, attempt.follows_path(), datagram, shared);
         }
         if let Some(oldest) = self.attempts.add(attempt) {
             shared.attempts.remove(&oldest.index);
@@ -232,16 +235,19 @@ impl Peer {
     }
 
     /// Sends one of our handshake datagrams; an unproved address has to have paid for it.
-    fn call(&mut self, to: SocketAddr, datagram: Vec<u8>, shared: &mut Shared) {
+    fn call(&mut self, to: SocketAddr, follows_path: bool, datagram: Vec<u8>, shared: &mut Shared) {
+        let mut route = Route::from(to);
         if let Some(path) = &mut self.path {
             path.on_sent(to, datagram.len());
+            if follows_path {
+                route = path.route_to(to);
+            }
         }
-        shared.transmit(to, datagram);
+        shared.transmit(route, datagram);
     }
 
     pub(super) fn on_cookie(
         &mut self,
-        index: SessionIndex,
         from: SocketAddr,
         cookie: &Cookie<'_>,
         shared: &mut Shared,
@@ -249,28 +255,24 @@ impl Peer {
         // What was left for it when the attempt was sent may be used up.
         let has_room = self.everywhere(PARTS_LEN).any(|it| it == from);
         let id = self.id;
-        let answer = self
-            .attempts
-            .find(index)
-            .and_then(|attempt| attempt.on_cookie(&id, from, cookie));
+        let attempt = self.attempts.find(cookie.receiver);
+        let answer =
+            attempt.and_then(|it| Some((it.on_cookie(&id, from, cookie)?, it.follows_path())));
         match answer {
             Some(_) if !has_room => shared.rule_out(DropReason::RateLimited),
-            Some([first, second]) => {
+            // It holds for the address that it went to.
+            Some((datagrams, follows_path)) => {
                 debug!(peer = %self.label, "proves our address by a cookie");
-                self.call(from, first, shared);
-                self.call(from, second, shared);
+                for datagram in datagrams {
+                    self.call(from, follows_path, datagram, shared);
+                }
                 Ruling::CookieTaken
             }
             None => shared.rule_out(DropReason::Forged),
         }
     }
 
-    pub(super) fn on_resp(
-        &mut self,
-        from: SocketAddr,
-        resp: &Resp<'_>,
-        shared: &mut Shared,
-    ) -> Ruling {
+    pub(super) fn on_resp(&mut self, from: Route, resp: &Resp<'_>, shared: &mut Shared) -> Ruling {
         let Some(attempt) = self.attempts.find(resp.receiver) else {
             return shared.rule_out(DropReason::UnknownIndex);
         };

@@ -2,6 +2,7 @@
 //! core's lock, and the outcome handed back. Every outcome is checked again against the core's state,
 //! which may have changed meanwhile.
 
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
@@ -106,12 +107,16 @@ pub(super) struct Finished {
 pub(super) struct Accept {
     pub(super) local: Arc<StaticSecret>,
     pub(super) slot: SlotKey,
+    /// Which of our addresses message 1 came to.
+    pub(super) called: Option<IpAddr>,
     pub(super) message1: Box<[u8; MESSAGE1_LEN]>,
 }
 
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) slot: SlotKey,
+    /// Which of our addresses message 1 came to.
+    pub(super) called: Option<IpAddr>,
     pub(super) message1: Box<[u8; MESSAGE1_LEN]>,
     pub(super) responder: Option<Responder>,
 }
@@ -122,6 +127,8 @@ pub(super) struct Respond {
     pub(super) responder: Responder,
     pub(super) psk: Option<Arc<Psk>>,
     pub(super) slot: SlotKey,
+    /// Which of our addresses message 1 came to.
+    pub(super) called: Option<IpAddr>,
     pub(super) ephemeral: Ephemeral,
     pub(super) payload: RespPayload,
     pub(super) remote_connection: ConnectionId,
@@ -131,6 +138,8 @@ pub(super) struct Respond {
 pub(super) struct Responded {
     pub(super) peer: PeerId,
     pub(super) slot: SlotKey,
+    /// Which of our addresses message 1 came to.
+    pub(super) called: Option<IpAddr>,
     pub(super) payload: RespPayload,
     pub(super) remote_connection: ConnectionId,
     pub(super) keys: TransportKeys,
@@ -245,11 +254,13 @@ impl Accept {
         let Self {
             local,
             slot,
+            called,
             message1,
         } = self;
         let responder = accept(&local, &prologue(slot.1), &message1, rng).ok();
         Accepted {
             slot,
+            called,
             message1,
             responder,
         }
@@ -262,6 +273,7 @@ impl Respond {
             responder,
             psk,
             slot,
+            called,
             ephemeral,
             payload,
             remote_connection,
@@ -288,6 +300,7 @@ impl Respond {
         Some(Responded {
             peer,
             slot,
+            called,
             payload,
             remote_connection,
             keys,

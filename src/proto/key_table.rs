@@ -1,11 +1,11 @@
 //! Finds keys by session index, for whichever thread has a datagram to open.
 
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::crypto::{BatchWipe, Plaintext};
 use crate::id::{Counter, SessionIndex};
 use crate::proto::keypair::Keypair;
+use crate::proto::route::Route;
 use crate::proto::stats::DropReason;
 use crate::proto::table::Table;
 use crate::sync::{PoisonError, RwLock};
@@ -27,7 +27,7 @@ pub struct KeyTable {
 pub struct Opened<'a> {
     pub(super) keypair: Arc<Keypair>,
     pub(super) counter: Counter,
-    pub(super) from: SocketAddr,
+    pub(super) from: Route,
     pub(super) plaintext: Plaintext<'a>,
 }
 
@@ -50,7 +50,7 @@ impl OpenBatch<'_> {
     /// The reason for which it is to be dropped in silence.
     pub fn open<'a>(
         &mut self,
-        from: SocketAddr,
+        from: impl Into<Route>,
         datagram: &'a mut [u8],
         now: Instant,
     ) -> Result<Opened<'a>, DropReason> {
@@ -76,7 +76,7 @@ impl OpenBatch<'_> {
         Ok(Opened {
             keypair,
             counter: data.counter,
-            from,
+            from: from.into(),
             plaintext,
         })
     }
@@ -98,7 +98,7 @@ impl KeyTable {
     /// The reason for which it is to be dropped in silence.
     pub fn open<'a>(
         &self,
-        from: SocketAddr,
+        from: impl Into<Route>,
         datagram: &'a mut [u8],
         now: Instant,
     ) -> Result<Opened<'a>, DropReason> {

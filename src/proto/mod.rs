@@ -29,6 +29,7 @@ mod reassembly;
 mod recovery;
 mod replay;
 mod rng;
+mod route;
 mod ruling;
 mod screen;
 mod shared;
@@ -54,6 +55,7 @@ pub use event::{
 pub use job::{Disclosure, Job, Outcome};
 pub use key_table::{KeyTable, OpenBatch, Opened};
 pub use keypair::Keypair;
+pub use route::Route;
 pub use ruling::{Finding, Ruling};
 pub use screen::{Incoming, Screen, Screened};
 pub use stats::{DropReason, Stats};

@@ -31,6 +31,7 @@ use crate::proto::limits::{AMPLIFICATION, MAX_CHALLENGES, MAX_PATH_RESPONSES};
 use crate::proto::path::kept::Kept;
 use crate::proto::path::proving::{Asked, Old, Proving, Whom};
 use crate::proto::path::size::{MIN_DATAGRAM_LEN, bucket_within};
+use crate::proto::route::Route;
 use crate::time::Instant;
 use crate::wire::limits::BASE_DATAGRAM_LEN;
 
@@ -45,6 +46,8 @@ pub(crate) use crate::proto::path::proving::Token;
 #[derive(Debug)]
 pub(crate) struct PathState {
     address: SocketAddr,
+    /// Which of our addresses its newest packet came to, and so what goes there leaves from.
+    local: Option<IpAddr>,
     /// The host that congestion state, round trip and MTU belong to.
     measured: IpAddr,
     /// Rare, and large.
@@ -56,7 +59,7 @@ pub(crate) struct PathState {
     old_asked: Option<Instant>,
     /// Where the packet at hand came from, and its bytes, until a challenge in it is taken: many in
     /// one packet get one answer, or a small packet could cause many large ones.
-    arrived: Option<(SocketAddr, usize)>,
+    arrived: Option<(Route, usize)>,
     responses: VecDeque<Response>,
     /// The address that the owner knows.
     told: SocketAddr,
@@ -64,7 +67,7 @@ pub(crate) struct PathState {
 
 #[derive(Clone, Copy, Debug)]
 struct Response {
-    to: SocketAddr,
+    to: Route,
     token: Token,
     /// Bytes of the datagram that the challenge came in.
     received: usize,
@@ -76,6 +79,8 @@ struct Response {
 pub(crate) struct PathProbe {
     /// Where to; not always the path.
     pub(crate) to: SocketAddr,
+    /// Which of our addresses it leaves from.
+    pub(crate) from: Option<IpAddr>,
     /// What the frame carries.
     pub(crate) token: Token,
     /// The bytes that the datagram is padded to exactly: one of the usual sizes, the base at most.
@@ -102,9 +107,14 @@ pub(crate) enum Change {
 
 impl PathState {
     /// The address that a handshake just proved.
-    pub(crate) fn proved(address: SocketAddr) -> Self {
+    pub(crate) fn proved(at: impl Into<Route>) -> Self {
+        let Route {
+            peer: address,
+            local,
+        } = at.into();
         Self {
             address,
+            local,
             measured: host(address),
             proving: None,
             kept: None,
@@ -117,10 +127,10 @@ impl PathState {
 
     /// The address that the first `len` bytes came from, where the handshake proved none. There is
     /// no way back from it.
-    pub(crate) fn unproved(address: SocketAddr, len: usize, pto: Duration, now: Instant) -> Self {
+    pub(crate) fn unproved(at: impl Into<Route>, len: usize, pto: Duration, now: Instant) -> Self {
         Self {
             proving: Some(Box::new(Proving::new(len, pto, now))),
-            ..Self::proved(address)
+            ..Self::proved(at)
         }
     }
 
@@ -129,6 +139,21 @@ impl PathState {
     /// Where packets to the peer go.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The way to an address, from where it was heard last if it is one of the path's.
+    pub(crate) fn route_to(&self, to: SocketAddr) -> Route {
+        let old = self.proving.as_ref().and_then(|proving| proving.old);
+        let kept = self.kept.as_ref().map(|kept| (kept.address, kept.local));
+        let old = old.map(|old| (old.address, old.local));
+        let mut all = [Some((self.address, self.local)), old, kept]
+            .into_iter()
+            .flatten();
+        let local = all.find(|(address, _)| *address == to);
+        Route {
+            peer: to,
+            local: local.and_then(|(_, local)| local),
+        }
     }
 
     /// Whether nothing about the address remains to be proved; MTU probes wait for that.
@@ -210,25 +235,29 @@ impl PathState {
     /// having the highest counter under the current keypair.
     pub(crate) fn on_packet(
         &mut self,
-        from: SocketAddr,
+        from: impl Into<Route>,
         len: usize,
         newest: bool,
         pto: Duration,
         now: Instant,
     ) -> Option<Change> {
+        let from = from.into();
         self.arrived = Some((from, len));
-        if from == self.address {
+        if from.peer == self.address {
             if let Some(proving) = &mut self.proving {
                 proving.on_received(len, pto, now);
             }
             // The peer is here.
             self.kept.take_if(|_| newest);
+            if newest {
+                self.local = from.local;
+            }
             return None;
         }
         if !newest {
             return None;
         }
-        if self.old_address() == Some(from) {
+        if self.old_address() == Some(from.peer) {
             return Some(self.go_back(from));
         }
         self.move_to(from, len, pto, now);
@@ -239,18 +268,34 @@ impl PathState {
     /// there. Its datagrams are small, so that the base size remains to be tried after a move.
     pub(crate) fn on_handshake(
         &mut self,
-        from: SocketAddr,
+        from: Route,
         len: usize,
         pto: Duration,
         now: Instant,
     ) -> Option<Change> {
-        if self.old_address() == Some(from) {
+        if self.old_address() == Some(from.peer) {
             return Some(self.go_back(from));
         }
-        if from != self.address {
+        if from.peer != self.address {
             self.move_to(from, len, pto, now);
         }
         self.half_prove(now)
+    }
+
+    /// Nothing leaves for `route.peer` from `route.local` any more.
+    pub(crate) fn forget_local(&mut self, route: Route) {
+        let old = self.proving.as_mut().and_then(|it| it.old.as_mut());
+        let kept = self
+            .kept
+            .as_mut()
+            .map(|kept| (kept.address, &mut kept.local));
+        let old = old.map(|old| (old.address, &mut old.local));
+        let all = [Some((self.address, &mut self.local)), old, kept];
+        for (address, local) in all.into_iter().flatten() {
+            if address == route.peer && *local == route.local {
+                *local = None;
+            }
+        }
     }
 
     /// A datagram of `len` bytes left.
@@ -284,7 +329,8 @@ impl PathState {
     /// (RFC 9000 §8.2.3). One that was not asked for, or too late, tells nothing.
     pub(crate) fn on_response(&mut self, token: Token, now: Instant) -> Option<Change> {
         if let Some(kept) = self.kept.take_if(|kept| kept.has_asked(token)) {
-            (self.address, self.proving) = (kept.address, Some(kept.proving));
+            (self.address, self.local) = (kept.address, kept.local);
+            self.proving = Some(kept.proving);
         }
         let proving = self.proving.as_mut()?;
         match proving.take_asked(token)? {
@@ -313,7 +359,8 @@ impl PathState {
         let at = self.responses.iter().position(|it| size_of(it) > 0)?;
         let response = self.responses.remove(at)?;
         Some(PathProbe {
-            to: response.to,
+            to: response.to.peer,
+            from: response.to.local,
             token: response.token,
             size: bucket_within(self.room_for(response)),
         })
@@ -340,7 +387,13 @@ impl PathState {
             proving.asked.pop_front();
         }
         proving.asked.push_back(Asked { token, whom });
-        Some(PathProbe { to, token, size })
+        let from = self.route_to(to).local;
+        Some(PathProbe {
+            to,
+            from,
+            token,
+            size,
+        })
     }
 
     /// When [`PathState::on_timeout`] is due.
@@ -377,8 +430,8 @@ impl PathState {
         let proving = self.proving.as_mut()?;
         let is_proved = proving.budget.is_none();
         match proving.old {
-            Some(old) if !is_proved && !old.answered => Some(self.give_up(old.address, now)),
-            Some(old) if !is_proved || old.answered => Some(self.go_back(old.address)),
+            Some(old) if !is_proved && !old.answered => Some(self.give_up(old.route(), now)),
+            Some(old) if !is_proved || old.answered => Some(self.go_back(old.route())),
             // It answers, if not at full size, and nobody does better.
             Some(_) | None if is_proved => {
                 self.proving = None;
@@ -407,23 +460,24 @@ impl PathState {
     }
 
     /// Settles on the last proved address.
-    fn go_back(&mut self, address: SocketAddr) -> Change {
+    fn go_back(&mut self, to: Route) -> Change {
         self.leave();
-        self.address = address;
+        (self.address, self.local) = (to.peer, to.local);
         self.proving = None;
         let restart = self.measure();
         Change::Returned { restart }
     }
 
     /// Settles on the last proved address, although it does not answer either.
-    fn give_up(&mut self, last_proved: SocketAddr, now: Instant) -> Change {
+    fn give_up(&mut self, last_proved: Route, now: Instant) -> Change {
         self.leave();
         let kept = self.proving.take();
-        self.kept = kept.map(|proving| Box::new(Kept::new(self.address, proving, now)));
+        let here = self.route_to(self.address);
+        self.kept = kept.map(|proving| Box::new(Kept::new(here, proving, now)));
         self.go_back(last_proved)
     }
 
-    fn move_to(&mut self, address: SocketAddr, len: usize, pto: Duration, now: Instant) {
+    fn move_to(&mut self, to: Route, len: usize, pto: Duration, now: Instant) {
         self.leave();
         let mut next = Proving::new(len, pto, now);
         match self.proving.take() {
@@ -432,6 +486,7 @@ impl PathState {
             Some(_) | None => {
                 let mut old = Old {
                     address: self.address,
+                    local: self.local,
                     due: false,
                     answered: false,
                 };
@@ -439,10 +494,10 @@ impl PathState {
                 next.old = Some(old);
             }
         }
-        if let Some(kept) = self.kept.take().filter(|kept| kept.address == address) {
+        if let Some(kept) = self.kept.take().filter(|kept| kept.address == to.peer) {
             next.resume(*kept.proving);
         }
-        self.address = address;
+        (self.address, self.local) = (to.peer, to.local);
         self.proving = Some(Box::new(next));
     }
 
@@ -450,7 +505,7 @@ impl PathState {
     fn leave(&mut self) {
         if self.allowance().is_some() {
             let left = self.address;
-            self.responses.retain(|response| response.to != left);
+            self.responses.retain(|response| response.to.peer != left);
         }
     }
 
@@ -462,13 +517,13 @@ impl PathState {
 
     /// Bytes that an answer may have.
     fn room_for(&self, response: Response) -> usize {
-        if response.to == self.address {
+        if response.to.peer == self.address {
             let Some(left) = self.allowance() else {
                 return BASE_DATAGRAM_LEN;
             };
             // No larger than the question, so that enough is left for a question of our own.
             left.min(response.received.max(MIN_DATAGRAM_LEN))
-        } else if self.old_address() == Some(response.to) {
+        } else if self.old_address() == Some(response.to.peer) {
             BASE_DATAGRAM_LEN
         } else {
             response.received.saturating_mul(AMPLIFICATION)

@@ -21,6 +21,7 @@ use crate::proto::limit::Source;
 use crate::proto::limits::{MAX_ANSWERS, MAX_EVENTS, MAX_JOBS};
 use crate::proto::reassembly::Reassembly;
 use crate::proto::rng::CoreRng;
+use crate::proto::route::Route;
 use crate::proto::ruling::Ruling;
 use crate::proto::stats::DropReason;
 use crate::proto::timer::Timers;
@@ -111,16 +112,18 @@ impl Shared {
     }
 
     /// Queues a datagram that needs no key.
-    pub(super) fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+    pub(super) fn transmit(&mut self, to: impl Into<Route>, datagram: Vec<u8>) {
+        let Route { peer, local } = to.into();
         self.ready.push_back(Transmit {
-            to,
+            to: peer,
+            from: local,
             datagram: Datagram::Ready(datagram),
         });
     }
 
     /// Queues an answer to somebody who has proved nothing. When [`MAX_ANSWERS`] datagrams wait, the
     /// sender falls behind, and there is none.
-    pub(super) fn answer_stranger(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+    pub(super) fn answer_stranger(&mut self, to: impl Into<Route>, datagram: Vec<u8>) {
         if self.ready.len() >= MAX_ANSWERS {
             self.drop(DropReason::QueueFull);
         } else {
@@ -374,6 +377,7 @@ mod tests {
         let work = Accept {
             local,
             slot,
+            called: None,
             message1,
         };
         shared.stranger_job(work);

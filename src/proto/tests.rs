@@ -11,11 +11,12 @@ use crate::proto::limits::{GRANULARITY, MAX_ACK_DELAY};
 use crate::proto::rng::CoreRng;
 use crate::proto::{
     CloseReason, Disclosure, DropReason, Endpoint, EndpointConfig, Event, Finding, Incoming,
-    Notice, PeerConfig, Refusal, Ruling, Shown, Timer, Trust,
+    Notice, PeerConfig, Refusal, Route, Ruling, Shown, Timer, Trust,
 };
 use crate::time::Instant;
 
 mod bulk;
+mod called;
 mod calls;
 mod held_back;
 mod introduced;
@@ -101,7 +102,8 @@ impl Side {
         });
     }
 
-    fn receive(&mut self, from: SocketAddr, mut datagram: Vec<u8>, now: Instant) {
+    fn receive(&mut self, from: impl Into<Route>, mut datagram: Vec<u8>, now: Instant) {
+        let from = from.into();
         let (screen, table) = (self.endpoint.screen(), self.endpoint.key_table());
         match screen.check(&datagram) {
             Ok(Incoming::Handshake(packet)) => {
@@ -169,6 +171,12 @@ impl Side {
 
     /// Runs jobs and collects what goes out.
     fn drain(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+        let out = self.drain_ways(now).into_iter();
+        out.map(|(to, datagram)| (to.peer, datagram)).collect()
+    }
+
+    /// The same, with where it leaves from.
+    fn drain_ways(&mut self, now: Instant) -> Vec<(Route, Vec<u8>)> {
         let mut out = Vec::new();
         loop {
             self.read();
@@ -184,8 +192,9 @@ impl Side {
             }
             let before = out.len();
             while let Some(transmit) = self.endpoint.poll_transmit(now) {
+                let (peer, local) = (transmit.to, transmit.from);
                 let bytes = transmit.datagram.into_bytes(now).unwrap();
-                out.push((transmit.to, bytes));
+                out.push((Route { peer, local }, bytes));
             }
             if out.len() == before {
                 break;

@@ -1,6 +1,6 @@
 //! Outgoing datagrams. What has to be sealed is sealed by the sending thread, outside the core's lock.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::crypto::BatchWipe;
@@ -16,6 +16,8 @@ use crate::wire::packet::Data;
 pub struct Transmit {
     /// Where it goes.
     pub to: SocketAddr,
+    /// Which of our addresses it leaves from. None: whichever the system takes.
+    pub from: Option<IpAddr>,
     /// What goes there.
     pub datagram: Datagram,
 }

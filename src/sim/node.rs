@@ -408,7 +408,7 @@ impl Node {
         };
         let before = sent.len();
         let endpoint = messenger.endpoint_mut();
-        while let Some(Transmit { to, datagram }) = endpoint.poll_transmit(local) {
+        while let Some(Transmit { to, datagram, .. }) = endpoint.poll_transmit(local) {
             sent.extend(datagram.into_bytes(local).map(|bytes| (to, bytes)));
         }
         let events: Vec<Update> = core::iter::from_fn(|| messenger.poll_event(local)).collect();

@@ -160,7 +160,7 @@ impl Party {
         loop {
             let before = sent.len();
             while let Some(transmit) = self.messenger.endpoint_mut().poll_transmit(now) {
-                let Transmit { to, datagram } = transmit;
+                let Transmit { to, datagram, .. } = transmit;
                 sent.extend(datagram.into_bytes(now).map(|bytes| (to, bytes)));
                 assert!(sent.len() < MAX_BURST, "a party sends without end");
             }

@@ -71,13 +71,13 @@ fn echo(ip: IpAddr) -> io::Result<(bool, Abilities)> {
     );
     // Of a type that the protocol does not have.
     let sent = vec![0; BASE_DATAGRAM_LEN];
-    let batch = [(other.local_addr(), sent.clone())];
+    let batch = [(other.local_addr().into(), sent.clone())];
     one.send(&batch, &mut Vec::new(), Room::Wait, &mut |_| {})?;
     let mut received = Batch::new();
     for _ in 0..LOOKS {
         if other.receive(&mut received, LOOK).is_ok() {
             let mut datagrams = received.datagrams();
-            if datagrams.any(|(from, bytes)| from == one.local_addr() && *bytes == *sent) {
+            if datagrams.any(|(from, bytes)| from.peer == one.local_addr() && *bytes == *sent) {
                 return Ok((true, one.abilities()));
             }
         }

@@ -164,7 +164,7 @@ fn probe(address: SocketAddr) -> io::Result<Probe> {
     let socket = Socket::bind(Bind::Everywhere { port: 0, family })?;
     let (mut largest, mut complaints) = (0, Vec::new());
     for size in [BASE_DATAGRAM_LEN].into_iter().chain(MTU_PROBES) {
-        let batch = [(address, vec![0; size])];
+        let batch = [(address.into(), vec![0; size])];
         let sent = socket.send(&batch, &mut Vec::new(), Room::Wait, &mut |error| {
             complaints.push(error);
         })?;

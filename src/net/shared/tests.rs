@@ -1,33 +1,42 @@
 use core::sync::atomic::AtomicUsize;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::thread;
 
 use super::*;
 use crate::crypto::StaticSecret;
-use crate::id::Timestamp;
-use crate::net::address::Bind;
+use crate::id::{PeerId, Timestamp};
+use crate::net::address::{Bind, Family};
 use crate::net::icmp::IcmpKind;
 #[cfg(target_os = "linux")]
 use crate::net::icmp::forged::{self, Forger};
 use crate::net::send;
 use crate::net::trace::TraceConfig;
 use crate::net::udp::{Batch, RECV_WAIT};
-use crate::proto::{Endpoint, EndpointConfig, PeerConfig, Shown};
+use crate::proto::{Endpoint, EndpointConfig, Incoming, PeerConfig, Route, Shown};
 
 /// Against hanging only.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn shared(notify: Box<dyn Fn() + Send + Sync>) -> Shared {
-    shared_of(1, notify, None)
+    shared_at(at_loopback(), notify)
+}
+
+fn at_loopback() -> Bind {
+    Bind::At((Ipv4Addr::LOCALHOST, 0).into())
+}
+
+fn shared_at(bind: Bind, notify: Box<dyn Fn() + Send + Sync>) -> Shared {
+    shared_of(1, bind, notify, None)
 }
 
 fn shared_of(
     identity: u8,
+    bind: Bind,
     notify: Box<dyn Fn() + Send + Sync>,
     trace: Option<Arc<Trace>>,
 ) -> Shared {
-    let socket = Socket::bind(Bind::At((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
+    let socket = Socket::bind(bind).unwrap();
     let clock = Clock::new();
     let identity = Arc::new(StaticSecret::from_bytes(&mut [identity; 32]));
     let timestamps = Timestamp(0)..Timestamp(10);
@@ -122,7 +131,7 @@ fn what_found_no_room_is_sent_by_the_send_thread_and_before_what_came_later() {
     let (shared, other) = (shared(Box::new(|| {})), loopback());
     let mut core = shared.lock().unwrap();
     let mut baton = core.turn.take_for_sender().unwrap();
-    baton.found_no_room_for_testing_only(other.local_addr(), b"first".to_vec());
+    baton.found_no_room_for_testing_only(other.local_addr().into(), b"first".to_vec());
     core.turn.put_back(baton, true);
     drop(core);
     shared.release(call(&shared, &other), Who::Owner);
@@ -191,7 +200,7 @@ fn the_owner_receives_where_the_seat_is_left_to_it_and_gives_it_back_when_nothin
         return;
     };
     let from = loopback();
-    let garbage = [(shared.socket.local_addr(), vec![9; 40])];
+    let garbage = [(shared.socket.local_addr().into(), vec![9; 40])];
     from.send(&garbage, &mut Vec::new(), Room::Wait, &mut |_| {})
         .unwrap();
     await_arrival(&shared.socket);
@@ -256,7 +265,7 @@ fn no_error_that_a_stranger_forges_delays_a_datagram() {
         let receives = scope.spawn(|| recv::run(&shared));
         for (count, error) in (1..).zip(forged::V4) {
             forger.send(error, here);
-            let garbage = [(here, vec![9; 40])];
+            let garbage = [(here.into(), vec![9; 40])];
             from.send(&garbage, &mut Vec::new(), Room::Wait, &mut |_| {})
                 .unwrap();
             wait_until(|| shared.counters.read().datagrams_in == count);
@@ -275,7 +284,7 @@ fn an_error_with_a_complaint_behind_it_is_not_odd() {
     // Talks to itself alone, so that its port is as good as closed.
     let alone = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     alone.connect(alone.local_addr().unwrap()).unwrap();
-    let refused = [(alone.local_addr().unwrap(), vec![9; 40])];
+    let refused = [(alone.local_addr().unwrap().into(), vec![9; 40])];
     let sent = shared
         .socket
         .send(&refused, &mut Vec::new(), Room::Wait, &mut |_| {});
@@ -305,7 +314,7 @@ fn only_the_second_odd_error_in_a_row_is_paused_for() {
 fn is_listened_to(port: u16) -> bool {
     let (caller, other) = (shared(Box::new(|| {})), loopback());
     caller.release(call(&caller, &other), Who::Handshake);
-    let called = shared_of(2, Box::new(|| {}), None);
+    let called = shared_of(2, at_loopback(), Box::new(|| {}), None);
     let mut parts = received(&other);
     while parts.len() < 2 {
         parts.extend(received(&other));
@@ -349,10 +358,13 @@ fn the_record_tells_what_was_sent_from_what_the_system_did_not_take() {
         keys: None,
     };
     let trace = Trace::start(config).unwrap();
-    let (shared, other) = (shared_of(1, Box::new(|| {}), Some(trace)), loopback());
+    let (shared, other) = (
+        shared_of(1, at_loopback(), Box::new(|| {}), Some(trace)),
+        loopback(),
+    );
     let mut outgoing = Outgoing::new();
     for length in [1, 66_000, 2] {
-        outgoing.found_no_room_for_testing_only(other.local_addr(), vec![9; length]);
+        outgoing.found_no_room_for_testing_only(other.local_addr().into(), vec![9; length]);
     }
     assert_eq!(outgoing.send(&shared, Room::Wait), Ok(true));
     drop(shared);
@@ -363,4 +375,124 @@ fn the_record_tells_what_was_sent_from_what_the_system_did_not_take() {
         .map(|it| &it[..5])
         .collect();
     assert_eq!(fates, ["sent\0", "not s", "sent\0"]);
+}
+
+/// A peer on a socket of its own, driven by hand.
+struct Other {
+    endpoint: Endpoint,
+    socket: Socket,
+}
+
+impl Other {
+    /// What it has to say.
+    fn says(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let mut said = Vec::new();
+        loop {
+            while let Some(job) = self.endpoint.take_job() {
+                let outcome = job.run(&mut crate::net::entropy::os_rng());
+                self.endpoint.handle_outcome(outcome, now);
+            }
+            let Some(transmit) = self.endpoint.poll_transmit(now) else {
+                return said;
+            };
+            said.extend(transmit.datagram.into_bytes(now));
+        }
+    }
+
+    fn hears(&mut self, from: SocketAddr, now: Instant) {
+        for mut datagram in received(&self.socket) {
+            match self.endpoint.screen().check(&datagram) {
+                Ok(Incoming::Handshake(packet)) => {
+                    self.endpoint.handle_handshake(from, packet, now);
+                }
+                Ok(Incoming::Data) => {
+                    let opened = self.endpoint.key_table().open(from, &mut datagram, now);
+                    self.endpoint.handle_opened(&opened.unwrap(), now);
+                }
+                Err(reason) => panic!("{reason}"),
+            }
+        }
+    }
+}
+
+/// Takes a datagram as if it had come to `local`.
+fn take_at(shared: &Shared, from: &Other, local: IpAddr, mut datagram: Vec<u8>) {
+    let from = Route {
+        peer: from.socket.local_addr(),
+        local: Some(local),
+    };
+    let mut core = shared.lock().unwrap();
+    let now = core.now;
+    let endpoint = core.messenger.endpoint_mut();
+    match shared.screen.check(&datagram) {
+        Ok(Incoming::Handshake(packet)) => {
+            endpoint.handle_handshake(from, packet, now);
+            while let Some(job) = endpoint.take_job() {
+                let outcome = job.run(&mut crate::net::entropy::os_rng());
+                endpoint.handle_outcome(outcome, now);
+            }
+        }
+        Ok(Incoming::Data) => {
+            let opened = shared.keys.open(from, &mut datagram, now);
+            endpoint.handle_opened(&opened.unwrap(), now);
+        }
+        Err(reason) => panic!("{reason}"),
+    }
+    core.messenger.settle(now);
+    // Otherwise the owner would send it with what it says to them.
+    while core.messenger.poll_event(now).is_some() {}
+    shared.release(core, Who::Owner);
+}
+
+/// From where the next packet to the peer would leave, if one were due.
+fn next_source(shared: &Shared, peer: PeerId) -> Option<IpAddr> {
+    let mut core = shared.lock().unwrap();
+    let now = core.now;
+    let mut baton = core.turn.take_for_sender().unwrap();
+    let endpoint = core.messenger.endpoint_mut();
+    baton.fill(endpoint, now);
+    endpoint.ping(peer, now).unwrap();
+    let source = endpoint.poll_transmit(now).unwrap().from;
+    core.turn.put_back(baton, false);
+    source
+}
+
+#[test]
+fn an_address_that_is_gone_is_forgotten_by_the_core_and_the_line_arrives() {
+    let everywhere = Bind::Everywhere {
+        port: 0,
+        family: Family::V4,
+    };
+    let shared = shared_at(everywhere, Box::new(|| {}));
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, shared.socket.local_addr().port()));
+    let gone = IpAddr::from([192, 0, 2, 77]);
+    let now = shared.clock.now();
+    let identity = Arc::new(StaticSecret::from_bytes(&mut [2; 32]));
+    let (id, config) = (identity.public(), EndpointConfig::default());
+    let timestamps = Timestamp(0)..Timestamp(10);
+    let mut other = Other {
+        endpoint: Endpoint::new(config, identity, [3; 32], timestamps, now),
+        socket: loopback(),
+    };
+    let knows = |endpoint: &mut Endpoint, id, addresses| {
+        endpoint.add_peer(PeerConfig {
+            id,
+            psk: None,
+            addresses,
+            shown: Shown::default(),
+        });
+    };
+    let ours = StaticSecret::from_bytes(&mut [1; 32]).public();
+    knows(&mut other.endpoint, ours, vec![here]);
+    knows(shared.lock().unwrap().messenger.endpoint_mut(), id, vec![]);
+    other.endpoint.connect(ours, &[], now).unwrap();
+    // Everything arrives, though nothing can leave from the address that was called.
+    for _ in 0..2 {
+        for datagram in other.says(now) {
+            take_at(&shared, &other, gone, datagram);
+        }
+        other.hears(here, now);
+    }
+    assert!(other.endpoint.status(ours, now).unwrap().established);
+    assert_eq!(next_source(&shared, id), None, "it has been forgotten");
 }

@@ -1,3 +1,6 @@
+#[cfg(target_os = "linux")]
+mod sources;
+
 use super::*;
 use crate::net::clock::Clock;
 use crate::net::icmp::IcmpKind;
@@ -34,8 +37,12 @@ fn on_loopback(socket: &Socket, ip: &str) -> SocketAddr {
 }
 
 fn send(socket: &Socket, batch: &[(SocketAddr, Vec<u8>)]) -> (Sent, Vec<IcmpError>) {
+    let batch: Vec<_> = batch
+        .iter()
+        .map(|(to, bytes)| (Route::from(*to), bytes.clone()))
+        .collect();
     let mut errors = Vec::new();
-    let sent = socket.send(batch, &mut Vec::new(), Room::Wait, &mut |error| {
+    let sent = socket.send(&batch, &mut Vec::new(), Room::Wait, &mut |error| {
         errors.push(error);
     });
     (sent.expect("a live socket"), errors)
@@ -48,7 +55,7 @@ fn receive(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     wait_for(|| {
         if socket.receive(&mut batch, RECV_WAIT).is_ok() {
             let datagrams = batch.datagrams();
-            all.extend(datagrams.map(|(from, bytes)| (from, bytes.to_vec())));
+            all.extend(datagrams.map(|(from, bytes)| (from.peer, bytes.to_vec())));
         }
         (all.len() >= count).then_some(())
     });
@@ -87,11 +94,11 @@ fn hostile_lengths_and_strides_stay_within_the_buffer() {
     }
 }
 
-fn batch(sizes: &[(u16, usize)]) -> Vec<(SocketAddr, Vec<u8>)> {
+fn batch(sizes: &[(u16, usize)]) -> Vec<(Route, Vec<u8>)> {
     let address = |port| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port);
     sizes
         .iter()
-        .map(|&(port, size)| (address(port), vec![1; size]))
+        .map(|&(port, size)| (address(port).into(), vec![1; size]))
         .collect()
 }
 
@@ -162,7 +169,13 @@ fn loopback_keeps_trains_together(from: &Socket, train: &[u8], size: usize) -> b
     let bare = UdpSocket::bind("127.0.0.1:0").expect("loopback exists");
     let state = UdpSocketState::new((&bare).into()).expect("a socket that can be set");
     let to = bare.local_addr().expect("it is bound");
-    from.try_send(to, train, size).expect("a live socket");
+    let train_of = Train {
+        to,
+        source: None,
+        contents: train,
+        size,
+    };
+    from.try_send(&train_of).expect("a live socket");
     let (mut buffer, mut metas) = (vec![0; MAX_RECEIVE], [RecvMeta::default()]);
     let mut slices = [IoSliceMut::new(&mut buffer)];
     wait_for(|| state.recv((&bare).into(), &mut slices, &mut metas).ok());
@@ -255,6 +268,7 @@ fn what_is_too_big_is_reported_and_the_rest_still_leaves() {
             bytes: 20,
             lost: vec![1],
             left: 0,
+            gone: None,
         }
     );
     let expected = IcmpError {
@@ -404,8 +418,13 @@ fn what_is_refused_singly_ends_no_train() {
     if a.abilities().gso_segments < 40 {
         return skipped("no segmentation offload on this machine");
     }
-    let nowhere = SocketAddr::new(a.local_addr().ip(), 0);
-    let refused = a.try_send(nowhere, &[1], 1);
+    let refused = a.try_send(&Train {
+        to: SocketAddr::new(a.local_addr().ip(), 0),
+        source: None,
+        contents: &[1],
+        size: 1,
+    });
+    let refused = refused.map_err(|error| SocketError::classify(&error));
     assert_eq!(refused, Err(SocketError::NotTaken));
     assert_trains(&a);
     // An address that no datagram leaves for from this one, where there is a route at all.

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 
 use crate::proto::assembly::{Assembly, Whole};
 use crate::proto::limits::{MAX_ADDRESSES, MAX_RESP_VARIANTS};
+use crate::proto::route::Route;
 use crate::wire::limits::{MESSAGE2_LEN, RESP_HALF_LEN, RESP_LEN};
 use crate::wire::packet::{Part, Resp};
 
@@ -13,7 +14,7 @@ use crate::wire::packet::{Part, Resp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::proto) struct Origin {
     /// Where the later of its halves came from.
-    pub(in crate::proto) address: SocketAddr,
+    pub(in crate::proto) from: Route,
     /// How many bytes of it came from there.
     pub(in crate::proto) received: usize,
 }
@@ -37,11 +38,11 @@ struct Address {
 struct Answers {
     halves: Assembly<RESP_HALF_LEN, MAX_RESP_VARIANTS>,
     /// Where each half came from when it was new, in the order in which they came.
-    sources: Vec<(Part, SocketAddr)>,
+    sources: Vec<(Part, Route)>,
 }
 
 impl Answers {
-    fn add(&mut self, from: SocketAddr, resp: &Resp<'_>) {
+    fn add(&mut self, from: Route, resp: &Resp<'_>) {
         let is_new = !self.halves.holds(resp.part, resp.body);
         if is_new && self.halves.add(resp.part, resp.body) {
             self.sources.push((resp.part, from));
@@ -54,14 +55,14 @@ impl Answers {
             self.source(Part::First, first)?,
             self.source(Part::Second, second)?,
         ];
-        let (_, address) = sources.into_iter().max()?;
-        let from_there = sources.iter().filter(|(_, from)| *from == address).count();
-        let received = from_there * RESP_LEN;
-        Some((Origin { address, received }, whole))
+        let (_, from) = sources.into_iter().max_by_key(|(place, _)| *place)?;
+        let is_there = |(_, its): &&(usize, Route)| its.peer == from.peer;
+        let received = sources.iter().filter(is_there).count() * RESP_LEN;
+        Some((Origin { from, received }, whole))
     }
 
     /// Where a half came from, behind its place among all.
-    fn source(&self, part: Part, number: usize) -> Option<(usize, SocketAddr)> {
+    fn source(&self, part: Part, number: usize) -> Option<(usize, Route)> {
         let all = self.sources.iter().enumerate();
         let mut of_part = all.filter(|(_, (its, _))| *its == part);
         of_part.nth(number).map(|(place, (_, from))| (place, *from))
@@ -121,8 +122,8 @@ impl Called {
     }
 
     /// Keeps a half of message 2, if there is room where it came from.
-    pub(super) fn add(&mut self, from: SocketAddr, resp: &Resp<'_>) {
-        match self.find(from) {
+    pub(super) fn add(&mut self, from: Route, resp: &Resp<'_>) {
+        match self.find(from.peer) {
             Some(address) => address.answers.add(from, resp),
             None => self.elsewhere.add(from, resp),
         }

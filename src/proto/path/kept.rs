@@ -1,10 +1,11 @@
 //! An address that was given up without a proof, while the one before it does not answer either.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use crate::proto::limits::UNPROVED_LIFE;
 use crate::proto::path::proving::{Proving, Token, Whom};
 use crate::proto::path::size::MIN_DATAGRAM_LEN;
+use crate::proto::route::Route;
 use crate::time::Instant;
 
 /// Authentic packets came from there, and its peer may have no reason to send another. What they paid
@@ -14,18 +15,24 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) address: SocketAddr,
+    /// Which of our addresses it was heard at.
+    pub(super) local: Option<IpAddr>,
     pub(super) proving: Box<Proving>,
 }
 
 impl Kept {
-    pub(super) fn new(address: SocketAddr, mut proving: Box<Proving>, now: Instant) -> Self {
+    pub(super) fn new(at: Route, mut proving: Box<Proving>, now: Instant) -> Self {
         proving.asked.retain(|asked| asked.whom != Whom::Old);
         if let Some(series) = &mut proving.series {
             series.deadline = now + UNPROVED_LIFE;
         }
         // A challenge may have fallen due with the return.
         proving.repeat(now);
-        Self { address, proving }
+        Self {
+            address: at.peer,
+            local: at.local,
+            proving,
+        }
     }
 
     pub(super) fn is_over(&self, now: Instant) -> bool {

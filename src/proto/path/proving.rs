@@ -1,12 +1,13 @@
 //! An address on its way to be proved: what may go there, and when it is asked.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::proto::limits::{
     AMPLIFICATION, CHALLENGE_PAUSE, GRANULARITY, MAX_UNPROVED_MOVES, PATH_PTO, PATH_PTOS,
 };
+use crate::proto::route::Route;
 use crate::time::Instant;
 use crate::wire::limits::PATH_TOKEN_LEN;
 
@@ -36,11 +37,20 @@ pub(super) struct Proving {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Old {
     pub(super) address: SocketAddr,
+    /// Which of our addresses it was heard at.
+    pub(super) local: Option<IpAddr>,
     pub(super) due: bool,
     pub(super) answered: bool,
 }
 
 impl Old {
+    pub(super) const fn route(self) -> Route {
+        Route {
+            peer: self.address,
+            local: self.local,
+        }
+    }
+
     /// Makes a challenge due, unless there was one within a PTO.
     pub(super) fn ask(&mut self, last: &mut Option<Instant>, pto: Duration, now: Instant) {
         if !self.answered && last.is_none_or(|at| now >= at + pto) {

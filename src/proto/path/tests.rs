@@ -55,7 +55,7 @@ fn challenges(path: &mut PathState, first: u8) -> Vec<PathProbe> {
 
 /// A challenge in a packet of `len` bytes, which the path has taken note of.
 fn challenge(path: &mut PathState, from: SocketAddr, token: Token, len: usize) {
-    path.arrived = Some((from, len));
+    path.arrived = Some((from.into(), len));
     path.on_challenge(token);
 }
 
@@ -377,6 +377,7 @@ fn the_answer_returns_to_where_the_challenge_came_from() {
     challenge(&mut path, old(), [8; PATH_TOKEN_LEN], SMALL);
     let expected = [(host_no(7), 7), (old(), 8)].map(|(to, byte)| PathProbe {
         to,
+        from: None,
         token: [byte; PATH_TOKEN_LEN],
         size: FULL,
     });

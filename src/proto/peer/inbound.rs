@@ -25,7 +25,7 @@ impl Peer {
         shared: &mut Shared,
         now: Instant,
     ) -> Fate {
-        trace!(peer = %self.label, counter = opened.counter.0, from = %opened.from, "packet in");
+        trace!(peer = %self.label, counter = opened.counter.0, from = %opened.from.peer, "packet in");
         let Some(slot) = self.keys.slot_of(&opened.keypair) else {
             shared.drop(DropReason::StaleKeypair);
             return Fate::Stay;

@@ -1,6 +1,5 @@
 //! Packets on their way out.
 
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 use tracing::trace;
@@ -9,6 +8,7 @@ use crate::proto::connection::Poll;
 use crate::proto::keypair::Keypair;
 use crate::proto::limits::{ASK_AFTER, SHRINK_AFTER, SILENCE};
 use crate::proto::peer::Peer;
+use crate::proto::route::Route;
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
 use crate::proto::transmit::{Datagram, Transmit, Unsealed};
@@ -78,7 +78,7 @@ impl Peer {
     /// Lays out one packet to `to` under the current keypair: its plaintext, with room around it.
     pub(in crate::proto) fn lay_out(
         &mut self,
-        to: SocketAddr,
+        to: Route,
         datagram: Vec<u8>,
         now: Instant,
     ) -> Option<Transmit> {
@@ -87,13 +87,17 @@ impl Peer {
             return None;
         }
         let counter = keypair.next_counter()?;
-        trace!(peer = %self.label, counter = counter.0, %to, "packet out");
+        trace!(peer = %self.label, counter = counter.0, to = %to.peer, "packet out");
         let datagram = Datagram::Unsealed(Unsealed::new(keypair, counter, datagram));
         self.transfer.sent += datagram.len() as u64;
         if let Some(path) = &mut self.path {
-            path.on_sent(to, datagram.len());
+            path.on_sent(to.peer, datagram.len());
         }
-        Some(Transmit { to, datagram })
+        Some(Transmit {
+            to: to.peer,
+            from: to.local,
+            datagram,
+        })
     }
 
     pub(in crate::proto) fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {

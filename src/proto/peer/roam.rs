@@ -18,6 +18,7 @@ use crate::proto::keypair::{Keypair, Slot};
 use crate::proto::limits::PATH_PTO;
 use crate::proto::path::{Change, PathState, Token};
 use crate::proto::peer::Peer;
+use crate::proto::route::Route;
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
 use crate::proto::transmit::Transmit;
@@ -45,7 +46,7 @@ impl Peer {
         shared: &mut Shared,
         now: Instant,
     ) {
-        let (from, len, pto) = (origin.address, origin.received, self.path_pto());
+        let (from, len, pto) = (origin.from, origin.received, self.path_pto());
         if keypair.proves.is_none() && self.is_new_connection(keypair) {
             self.path = Some(PathState::unproved(from, len, pto, now));
             return self.on_path_change(None, shared, now);
@@ -65,14 +66,14 @@ impl Peer {
     fn on_reached(
         &mut self,
         keypair: &Keypair,
-        from: SocketAddr,
+        from: Route,
         len: usize,
         shared: &mut Shared,
         now: Instant,
     ) {
         let (pto, is_new) = (self.path_pto(), self.is_new_connection(keypair));
         let change = match (&mut self.path, keypair.proves) {
-            (Some(path), Some(reached)) if !is_new && reached == from => {
+            (Some(path), Some(reached)) if !is_new && reached == from.peer => {
                 path.on_handshake(from, len, pto, now)
             }
             (Some(_), _) if !is_new => None,
@@ -92,7 +93,7 @@ impl Peer {
 
     fn on_arrived(
         &mut self,
-        from: SocketAddr,
+        from: Route,
         len: usize,
         newest: bool,
         shared: &mut Shared,
@@ -172,9 +173,10 @@ impl Peer {
     /// The session ends: what nobody proved is not remembered.
     pub(super) fn forget_unproved(&mut self) {
         let path = self.path.take();
-        self.path = path
-            .and_then(|path| path.last_proved())
-            .map(PathState::proved);
+        self.path = path.and_then(|path| {
+            let proved = path.last_proved()?;
+            Some(PathState::proved(path.route_to(proved)))
+        });
     }
 
     // --- out ----------------------------------------------------------------------------------
@@ -194,7 +196,11 @@ impl Peer {
         let is_path = probe.to == path.address();
         let (rng, scratch) = (&mut shared.rng, &mut shared.scratch);
         let datagram = connection.path_packet(&frame, probe.size, is_path, rng, scratch, now);
-        let transmit = self.lay_out(probe.to, datagram, now)?;
+        let to = Route {
+            peer: probe.to,
+            local: probe.from,
+        };
+        let transmit = self.lay_out(to, datagram, now)?;
         // What goes elsewhere keeps no way to the path open.
         if is_path {
             self.on_sent(false, shared, now);
@@ -203,17 +209,18 @@ impl Peer {
     }
 
     /// The path, if anything may go there; the connection keeps to what may.
-    pub(super) fn usable_path(&mut self) -> Option<SocketAddr> {
+    pub(super) fn usable_path(&mut self) -> Option<Route> {
         let (path, connection) = (self.path.as_ref()?, self.connection.as_mut()?);
         let limit = path.limit(connection.mtu());
         connection.set_limit(limit);
-        (limit != Some(0)).then(|| path.address())
+        (limit != Some(0)).then(|| path.route_to(path.address()))
     }
 
     /// Where a datagram of `len` bytes goes that is said once.
-    pub(super) fn farewell(&self, len: usize) -> Vec<SocketAddr> {
+    pub(super) fn farewell(&self, len: usize) -> Vec<Route> {
         let path = self.path.iter();
-        path.flat_map(|path| path.farewell(len)).collect()
+        let ways = path.flat_map(|path| path.farewell(len).map(|to| path.route_to(to)));
+        ways.collect()
     }
 
     /// What an answer may take before a challenge is repeated.

@@ -363,6 +363,7 @@ fn waiting_call(side: &Side, from: SocketAddr) -> Accept {
     Accept {
         local: Arc::clone(&side.endpoint.shared.local),
         slot: (from, SessionIndex(0)),
+        called: None,
         message1: Box::new([0; MESSAGE1_LEN]),
     }
 }

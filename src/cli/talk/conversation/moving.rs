@@ -10,6 +10,7 @@ use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
 use crate::net::local_address_towards;
+use crate::proto;
 use crate::time::Instant;
 
 /// So many peers are looked at each time, in turn: a question to the system takes some microseconds.
@@ -42,10 +43,11 @@ impl Routes {
         order
     }
 
-    /// Notes from where packets to a peer leave. Whether that is news: another way to the same host.
-    fn note(&mut self, peer: PeerId, to: IpAddr, from: IpAddr) -> bool {
-        let before = self.of.insert(peer, Route { to, from });
-        before.is_some_and(|before| before.to == to && before.from != from)
+    /// Notes from where packets to a peer leave. If that is news, another way to the same host: from where they
+    /// left before.
+    fn note(&mut self, peer: PeerId, to: IpAddr, from: IpAddr) -> Option<IpAddr> {
+        let before = self.of.insert(peer, Route { to, from })?;
+        (before.to == to && before.from != from).then_some(before.from)
     }
 }
 
@@ -80,14 +82,27 @@ impl Conversation {
             let address = self.status(*peer)?.and_then(|status| status.address);
             // While there is no way at all, silence tells so; what counts is the next one.
             let from = address.and_then(|to| local_address_towards(to).ok());
-            let (Some(to), Some(from)) = (address.as_ref().map(SocketAddr::ip), from) else {
+            let (Some(to), Some(from)) = (address, from) else {
                 continue;
             };
-            if self.state.routes.note(*peer, to, from) {
+            if let Some(before) = self.state.routes.note(*peer, to.ip(), from) {
+                self.leave(to, before)?;
                 moved.push(*peer);
             }
         }
         Ok(moved)
+    }
+
+    /// What leaves for `to` from `before`, because that was called, need not any more: it was the system's choice, and
+    /// is so no longer.
+    fn leave(&self, to: SocketAddr, before: IpAddr) -> Result<(), Error> {
+        let route = proto::Route {
+            peer: to,
+            local: Some(before),
+        };
+        self.handle
+            .with(|messenger, _| messenger.endpoint_mut().forget_local(route))?;
+        Ok(())
     }
 
     fn on_new_address(&mut self, peer: PeerId) -> Result<(), Error> {
@@ -143,12 +158,14 @@ mod tests {
     fn another_way_to_the_same_host_is_news_and_a_way_to_another_host_is_none() {
         let [host, other, home, train] = [1, 2, 3, 4].map(|n| IpAddr::from([192, 0, 2, n]));
         let mut routes = Routes::default();
-        assert!(!routes.note(peer(1), host, home), "the first");
-        assert!(!routes.note(peer(1), host, home));
-        assert!(routes.note(peer(1), host, train));
-        assert!(!routes.note(peer(1), host, train), "it is told once");
-        assert!(!routes.note(peer(1), other, home), "the peer moved");
-        assert!(!routes.note(peer(2), host, home), "another peer");
+        assert_eq!(routes.note(peer(1), host, home), None, "the first");
+        assert_eq!(routes.note(peer(1), host, home), None);
+        assert_eq!(routes.note(peer(1), host, train), Some(home));
+        let again = routes.note(peer(1), host, train);
+        assert_eq!(again, None, "it is told once");
+        let elsewhere = routes.note(peer(1), other, home);
+        assert_eq!(elsewhere, None, "the peer moved");
+        assert_eq!(routes.note(peer(2), host, home), None, "another peer");
     }
 
     #[test]
