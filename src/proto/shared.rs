@@ -1,6 +1,5 @@
 //! What all peers of an endpoint share: queues, tables, the generator.
 
-use core::net::SocketAddr;
 use core::ops::Range;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -356,6 +355,8 @@ const fn half(range: &Range<u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use core::net::SocketAddr;
+
     use super::*;
 
     fn empty() -> Shared {

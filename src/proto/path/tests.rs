@@ -492,3 +492,15 @@ fn flapping_between_two_addresses_asks_the_old_one_once_a_pto() {
     }
     assert!(to_old <= 10_000 / 100, "{to_old} challenges");
 }
+
+#[test]
+fn an_answer_leaves_from_where_its_challenge_came_to() {
+    let mut path = PathState::proved(old());
+    for (host, newest) in [(1, true), (2, false)] {
+        let local = Some(IpAddr::from([192, 0, 2, host]));
+        let peer = old();
+        path.on_packet(Route { peer, local }, FULL, newest, PTO, at(0));
+        path.on_challenge([host; 8]);
+        assert_eq!(path.poll_response().unwrap().from, local);
+    }
+}
