@@ -1,6 +1,9 @@
 #[cfg(target_os = "linux")]
 mod sources;
 
+use quinn_udp::RecvMeta;
+
+use super::batch::split;
 use super::*;
 use crate::net::clock::Clock;
 use crate::net::icmp::IcmpKind;

@@ -1,6 +1,7 @@
 //! From which address a datagram leaves, and what becomes of it if nothing leaves from there any more.
 
 use super::*;
+use crate::net::udp::batch::own;
 
 fn everywhere() -> [Socket; 2] {
     let v4 = Bind::Everywhere {
