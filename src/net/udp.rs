@@ -320,7 +320,8 @@ impl Socket {
             size,
         };
         let mut result = self.send_run(&train, room, report);
-        if source.is_some() && result.as_ref().is_err_and(os::may_be_of_source) {
+        let is_of_source = |error: &io::Error| self.is_of_source(error, report);
+        if source.is_some() && result.as_ref().is_err_and(is_of_source) {
             train.source = None;
             let again = self.send_run(&train, room, report);
             if again.is_ok() {
@@ -329,6 +330,18 @@ impl Socket {
             result = again;
         }
         result.map_err(|error| SocketError::classify(&error))
+    }
+
+    /// Whether a send failed because nothing leaves from its source any more. What can be a complaint about an earlier
+    /// datagram is one if there is any to read: anybody can forge those faster than they are read.
+    fn is_of_source(&self, error: &io::Error, report: &mut dyn FnMut(IcmpError)) -> bool {
+        let is_complaint = match SocketError::classify(error) {
+            SocketError::Icmp(kind) if os::COMPLAINTS_ARE_QUEUED => {
+                matches!(self.complaints(Some(kind), report), Ok(1..))
+            }
+            _ => false,
+        };
+        os::may_be_of_source(error) && !is_complaint
     }
 
     /// Sends one train. Linux fails a send with what it has to say about an *earlier* one, and then

@@ -78,12 +78,6 @@ impl Attempt {
         to.into_iter().flat_map(one)
     }
 
-    /// Whether the sending at hand leaves from where the path does, and not from wherever the system chooses. They
-    /// take turns: the address that the peer waits for may no longer be the one to leave from.
-    pub(super) const fn follows_path(&self) -> bool {
-        self.sendings % 2 == 1
-    }
-
     /// Answers a true COOKIE from an address that was asked: the same two parts with mac2, once a
     /// sending and address.
     pub(super) fn on_cookie(

@@ -239,7 +239,7 @@ impl Endpoint {
                 None => self.shared.rule_out(DropReason::UnknownIndex),
             },
             Kind::Cookie(cookie) => match self.attempt_owner(cookie.receiver) {
-                Some((peer, shared)) => peer.on_cookie(from.peer, &cookie, shared),
+                Some((peer, shared)) => peer.on_cookie(from, &cookie, shared),
                 None => self.shared.rule_out(DropReason::UnknownIndex),
             },
         }

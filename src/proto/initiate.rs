@@ -182,12 +182,16 @@ impl Peer {
         if !attempt.may_repeat(now) {
             return false;
         }
-        let sent = attempt.send(&to, now);
-        let follows_path = attempt.follows_path();
-        for (to, datagram) in sent {
-            self.call(to, follows_path, datagram, shared);
+        for (to, datagram) in attempt.send(&to, now) {
+            self.call(to, datagram, shared);
         }
         true
+    }
+
+    /// Whether the try at hand leaves from where the path does, and not from wherever the system chooses. They take
+    /// turns, however rare they are: the address that the peer waits for may no longer be the one to leave from.
+    fn follows_path(&self) -> bool {
+        self.retry.is_none_or(|retry| retry.tries % 2 == 1)
     }
 
     /// Every address that the peer may have: where it was last, if `len` bytes may go there, where that was last
@@ -226,7 +230,7 @@ impl Peer {
         };
         let mut attempt = Attempt::new(made, now);
         for (to, datagram) in attempt.send(&self.destinations(CALL_LEN), now) {
-            self.call(to, attempt.follows_path(), datagram, shared);
+            self.call(to, datagram, shared);
         }
         if let Some(oldest) = self.attempts.add(attempt) {
             shared.attempts.remove(&oldest.index);
@@ -235,36 +239,36 @@ impl Peer {
     }
 
     /// Sends one of our handshake datagrams; an unproved address has to have paid for it.
-    fn call(&mut self, to: SocketAddr, follows_path: bool, datagram: Vec<u8>, shared: &mut Shared) {
-        let mut route = Route::from(to);
+    fn call(&mut self, to: SocketAddr, datagram: Vec<u8>, shared: &mut Shared) {
+        let path = self.path.as_ref().filter(|_| self.follows_path());
+        let route = path.map_or(Route::from(to), |path| path.route_to(to));
+        self.call_by(route, datagram, shared);
+    }
+
+    fn call_by(&mut self, route: Route, datagram: Vec<u8>, shared: &mut Shared) {
         if let Some(path) = &mut self.path {
-            path.on_sent(to, datagram.len());
-            if follows_path {
-                route = path.route_to(to);
-            }
+            path.on_sent(route.peer, datagram.len());
         }
         shared.transmit(route, datagram);
     }
 
     pub(super) fn on_cookie(
         &mut self,
-        from: SocketAddr,
+        from: Route,
         cookie: &Cookie<'_>,
         shared: &mut Shared,
     ) -> Ruling {
         // What was left for it when the attempt was sent may be used up.
-        let has_room = self.everywhere(PARTS_LEN).any(|it| it == from);
+        let has_room = self.everywhere(PARTS_LEN).any(|it| it == from.peer);
         let id = self.id;
         let attempt = self.attempts.find(cookie.receiver);
-        let answer =
-            attempt.and_then(|it| Some((it.on_cookie(&id, from, cookie)?, it.follows_path())));
-        match answer {
+        match attempt.and_then(|it| it.on_cookie(&id, from.peer, cookie)) {
             Some(_) if !has_room => shared.rule_out(DropReason::RateLimited),
             // It holds for the address that it went to.
-            Some((datagrams, follows_path)) => {
+            Some(datagrams) => {
                 debug!(peer = %self.label, "proves our address by a cookie");
                 for datagram in datagrams {
-                    self.call(from, follows_path, datagram, shared);
+                    self.call_by(from, datagram, shared);
                 }
                 Ruling::CookieTaken
             }

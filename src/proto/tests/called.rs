@@ -225,6 +225,24 @@ fn who_is_called_anew_is_called_from_where_it_called_and_in_turn_from_wherever_t
     let (a, mut b) = called();
     let sources = calls_again(&mut b, &a, now(1_000));
     assert_eq!(sources[..4], [SECOND, None, SECOND, None]);
+    // When each try has a message 1 of its own, too.
+    let later = calls_until(&mut b, now(600_000));
+    assert!(later.len() > 6);
+    for (at, source) in later.iter().enumerate().skip(1) {
+        assert_ne!(*source, later[at - 1], "{at}");
+    }
+}
+
+/// The sources of the calls that `b` makes until then.
+fn calls_until(b: &mut Side, end: Instant) -> Vec<Option<IpAddr>> {
+    let mut sources = Vec::new();
+    while let Some((at, _)) = b.endpoint.poll_timeout().filter(|(at, _)| *at < end) {
+        b.endpoint.handle_timeout(at);
+        let sent = b.drain_ways(at).into_iter();
+        let calls: Ways = sent.filter(|(_, it)| it[0] == INIT).collect();
+        sources.extend(kinds(&calls).into_iter().map(|(_, local)| local));
+    }
+    sources
 }
 
 #[test]

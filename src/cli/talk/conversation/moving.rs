@@ -4,7 +4,7 @@
 //! The system is asked from where a packet would leave. The socket itself has no address and needs nothing.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
@@ -67,7 +67,9 @@ impl Conversation {
         let others = everybody.iter().filter(|peer| !looked_at.contains(peer));
         let others: Vec<PeerId> = others.copied().collect();
         moved.extend(self.of_whom_we_moved(&others)?);
-        for peer in moved {
+        for (peer, before) in moved {
+            // Right before what is to leave from the new one: the next packet to the old one is followed again.
+            self.leave(before)?;
             self.on_new_address(peer)?;
         }
         self.calls.hurry(now);
@@ -75,8 +77,8 @@ impl Conversation {
         Ok(())
     }
 
-    /// Those of `peers` to whom packets leave from another address than before.
-    fn of_whom_we_moved(&mut self, peers: &[PeerId]) -> Result<Vec<PeerId>, Error> {
+    /// Those of `peers` to whom packets leave from another address than before, and how they left.
+    fn of_whom_we_moved(&mut self, peers: &[PeerId]) -> Result<Vec<(PeerId, proto::Route)>, Error> {
         let mut moved = Vec::new();
         for peer in peers {
             let address = self.status(*peer)?.and_then(|status| status.address);
@@ -86,22 +88,18 @@ impl Conversation {
                 continue;
             };
             if let Some(before) = self.state.routes.note(*peer, to.ip(), from) {
-                self.leave(to, before)?;
-                moved.push(*peer);
+                let local = Some(before);
+                moved.push((*peer, proto::Route { peer: to, local }));
             }
         }
         Ok(moved)
     }
 
-    /// What leaves for `to` from `before`, because that was called, need not any more: it was the system's choice, and
+    /// What leaves as `before`, because that was called, need not any more: it was the system's choice, and
     /// is so no longer.
-    fn leave(&self, to: SocketAddr, before: IpAddr) -> Result<(), Error> {
-        let route = proto::Route {
-            peer: to,
-            local: Some(before),
-        };
+    fn leave(&self, before: proto::Route) -> Result<(), Error> {
         self.handle
-            .with(|messenger, _| messenger.endpoint_mut().forget_local(route))?;
+            .with(|messenger, _| messenger.endpoint_mut().forget_local(before))?;
         Ok(())
     }
 

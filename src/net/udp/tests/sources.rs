@@ -171,3 +171,19 @@ fn an_address_is_not_given_up_for_what_fails_from_every_other_too() {
         assert_eq!((sent.datagrams, sent.lost, sent.gone), (0, vec![0], None));
     }
 }
+
+#[test]
+fn what_somebody_forges_between_two_tries_is_not_of_the_source() {
+    let Some(forger) = Forger::new(false) else {
+        return skipped("no right to forge ICMP errors");
+    };
+    let here = loopback();
+    let unreachable = io::Error::from(rustix::io::Errno::HOSTUNREACH);
+    forger.send((3, 1), here.local_addr());
+    wait_for(|| here.is_readable_for_testing_only(RECV_WAIT).then_some(()));
+    let mut told = 0;
+    assert!(!here.is_of_source(&unreachable, &mut |_| told += 1));
+    assert_eq!(told, 1);
+    assert!(here.is_of_source(&unreachable, &mut |_| told += 1));
+    assert_eq!(told, 1, "there is none to read");
+}
