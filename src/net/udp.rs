@@ -335,13 +335,13 @@ impl Socket {
     /// Whether a send failed because nothing leaves from its source any more. What can be a complaint about an earlier
     /// datagram is one if there is any to read: anybody can forge those faster than they are read.
     fn is_of_source(&self, error: &io::Error, report: &mut dyn FnMut(IcmpError)) -> bool {
-        let is_complaint = match SocketError::classify(error) {
-            SocketError::Icmp(kind) if os::COMPLAINTS_ARE_QUEUED => {
-                matches!(self.complaints(Some(kind), report), Ok(1..))
-            }
-            _ => false,
-        };
-        os::may_be_of_source(error) && !is_complaint
+        if let SocketError::Icmp(kind) = SocketError::classify(error)
+            && os::COMPLAINTS_ARE_QUEUED
+            && matches!(self.complaints(Some(kind), report), Ok(1..))
+        {
+            return false;
+        }
+        os::may_be_of_source(error)
     }
 
     /// Sends one train. Linux fails a send with what it has to say about an *earlier* one, and then

@@ -241,7 +241,7 @@ impl Peer {
     /// Sends one of our handshake datagrams; an unproved address has to have paid for it.
     fn call(&mut self, to: SocketAddr, datagram: Vec<u8>, shared: &mut Shared) {
         let path = self.path.as_ref().filter(|_| self.follows_path());
-        let route = path.map_or(Route::from(to), |path| path.route_to(to));
+        let route = path.map_or_else(|| to.into(), |path| path.route_to(to));
         self.call_by(route, datagram, shared);
     }
 
