@@ -119,12 +119,12 @@ macro_rules! of_build {
                     let (screen, table) = (end.screen(), end.key_table());
                     match screen.check(bytes) {
                         Ok(Incoming::Handshake(packet)) => {
-                            end.handle_handshake(ADDRESSES[from].into(), packet, now);
+                            end.handle_handshake(SocketAddr::from(ADDRESSES[from]), packet, now);
                         }
                         Ok(Incoming::Data) => {
                             end.handle_opened(
                                 &table
-                                    .open(ADDRESSES[from].into(), bytes, now)
+                                    .open(SocketAddr::from(ADDRESSES[from]), bytes, now)
                                     .expect("honest"),
                                 now,
                             );
@@ -215,7 +215,7 @@ macro_rules! of_build {
                                 std::hint::black_box(&mut self.laid_out);
                                 let bytes = transmit.datagram.into_bytes_in_batch(now, &wipe);
                                 *sealed = bytes.expect("the key is young");
-                                let from = ADDRESSES[0].into();
+                                let from = SocketAddr::from(ADDRESSES[0]);
                                 opened.push(keys.open(from, sealed, now).expect("honest"));
                             }
                             drop((keys, wipe));
