@@ -18,14 +18,14 @@ mod messages;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hostile::{Scene, Terms};
+use hostile::{Scene, Terms, piece};
 use securechat::chat::{Draft, FailReason, Name, State};
 use securechat::id::StreamId;
 use securechat::proto::{CloseReason, DropReason, Event, limits};
 use securechat::text::{safe_line, safe_name, safe_text, single_line};
 use securechat::time::UnixTime;
 use securechat::wire::Writer;
-use securechat::wire::frame::{Ack, CloseCode, Frame, StreamFrame};
+use securechat::wire::frame::{Ack, CloseCode, Frame};
 
 const LARGEST: u64 = (1 << 62) - 1;
 /// What the process may grow by while a peer does its worst: every window full, a longest message, the
@@ -74,15 +74,6 @@ fn assert_closed(scene: &Scene, what: &str) {
     assert_eq!(ending, Some(CloseReason::Violation), "{what}");
     let told = scene.hostile.received.closed;
     assert_eq!(told, Some(CloseCode::Violation), "{what}");
-}
-
-fn piece(id: u64, offset: u64, data: &[u8]) -> Frame<'_> {
-    Frame::Stream(StreamFrame {
-        id: StreamId(id),
-        offset,
-        fin: false,
-        data,
-    })
 }
 
 /// A message as it stands on the chat stream, with its body here or on a stream of its own.

@@ -152,7 +152,13 @@ fn has_ipv6() -> bool {
 /// Two nodes of which `a` calls `b` at `ip`.
 fn connected(a: Bind, b: Bind, ip: &str) -> (Node, Node) {
     let (a, b) = (Node::new(a), Node::new(b));
-    a.knows(b.id, &[SocketAddr::new(ip.parse().unwrap(), b.port())]);
+    calls(&a, &b, SocketAddr::new(ip.parse().unwrap(), b.port()));
+    (a, b)
+}
+
+/// `a` calls `b` at an address, and both have a session then.
+fn calls(a: &Node, b: &Node, at: SocketAddr) {
+    a.knows(b.id, &[at]);
     b.knows(a.id, &[]);
     a.handle()
         .with(|messenger, now| messenger.endpoint_mut().connect(b.id, &[], now))
@@ -160,7 +166,6 @@ fn connected(a: Bind, b: Bind, ip: &str) -> (Node, Node) {
         .unwrap();
     a.wait_for_session();
     b.wait_for_session();
-    (a, b)
 }
 
 fn talk(a: &Node, b: &Node) {

@@ -3,10 +3,10 @@
 use securechat::id::{StreamId, VerifyingKey};
 use securechat::proto::limits;
 use securechat::wire::Writer;
-use securechat::wire::frame::{Ack, Frame, Hello, StreamFrame};
+use securechat::wire::frame::{Ack, Frame, Hello};
 
 use super::MAX_BYTES;
-use super::hostile::Scene;
+use super::hostile::{Scene, piece};
 
 /// Datagrams after which the piece of a stream that is sent comes again: 17 streams of a byte in each page
 /// reach as far as their credit.
@@ -266,15 +266,6 @@ fn honest(scene: &mut Scene, n: u64) -> Vec<u8> {
 /// The victim's owner looks at what comes.
 const fn read(scene: &mut Scene) {
     scene.victim.reads = true;
-}
-
-fn piece(id: u64, offset: u64, data: &[u8]) -> Frame<'_> {
-    Frame::Stream(StreamFrame {
-        id: StreamId(id),
-        offset,
-        fin: false,
-        data,
-    })
 }
 
 /// Where the body of a message is.

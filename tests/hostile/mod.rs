@@ -19,10 +19,11 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use securechat::chat::{Draft, Messenger, Name, SendError};
+use securechat::id::StreamId;
 use securechat::proto::{EndpointConfig, Stats, Trust, limits};
 use securechat::sim::SimRng;
 use securechat::time::{Instant, UnixTime};
-use securechat::wire::frame::Frame;
+use securechat::wire::frame::{Frame, StreamFrame};
 
 pub use party::Party;
 pub use peer::Hostile;
@@ -334,6 +335,16 @@ impl Scene {
 /// What the chat holds for an owner who looks at nothing: of each of two contacts 64 messages and as many
 /// that were turned away, the states of ours, and one violation a connection.
 const MAX_CHAT_EVENTS: usize = 1_024;
+
+/// A part of a stream that is not its end.
+pub fn piece(id: u64, offset: u64, data: &[u8]) -> Frame<'_> {
+    Frame::Stream(StreamFrame {
+        id: StreamId(id),
+        offset,
+        fin: false,
+        data,
+    })
+}
 
 /// The address of the `host`th party.
 pub fn at(host: u8) -> SocketAddr {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use securechat::net::{Bind, Family};
 
-use crate::{Node, at, talk};
+use crate::{Node, at, calls, talk};
 
 /// How soon the threads see that they are to end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -80,14 +80,7 @@ fn is_reached(b: Bind, ip: &str, here: &str) {
     let called = SocketAddr::new(ip.parse().unwrap(), b.port());
     let firewall = Firewall::before(called, here);
     let a = Node::new(at(here));
-    a.knows(b.id, &[firewall.address]);
-    b.knows(a.id, &[]);
-    a.handle()
-        .with(|messenger, now| messenger.endpoint_mut().connect(b.id, &[], now))
-        .unwrap()
-        .unwrap();
-    a.wait_for_session();
-    b.wait_for_session();
+    calls(&a, &b, firewall.address);
     talk(&a, &b);
     let lines = |n| format!("{n}").repeat(900);
     for n in 0..40 {
