@@ -17,6 +17,9 @@ use crate::vt::Vt;
 /// As long as it takes to look at the terminal, twice a second, at least once.
 const LOOKS: Duration = Duration::from_millis(1_100);
 
+/// More than the 4,095 bytes that Linux keeps for a program until it reads them.
+const KEYS: usize = 8_192;
+
 /// It has stopped, and whoever looks finds the terminal as it was.
 fn has_given_back(person: &mut Person) {
     person.program.stops();
@@ -148,6 +151,23 @@ fn what_is_seen_after_ctrl_z_is_not_shown_again() {
         "{}",
         again.vt.text()
     );
+}
+
+/// More than is read at once, and than a terminal holds for a program that does not read. What was left of them
+/// lay there until another key came (crossterm#1057).
+#[test]
+fn all_keys_that_came_while_it_was_stopped_are_read() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on");
+    person.program.signal(Signal::STOP);
+    person.program.stops();
+    person.presses(&"x".repeat(KEYS));
+    person.presses("\u{15}the last word");
+    person.program.signal(Signal::CONT);
+    person.sees("> the last word");
+    person.presses("\u{15}/quit\r");
+    assert_eq!(person.ends().0.code, Some(0));
 }
 
 /// A shell with job control at a terminal of its own, in which the program was started and stopped by Ctrl+Z.
