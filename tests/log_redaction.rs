@@ -8,18 +8,27 @@ mod simulated;
 
 use std::fmt::Write;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use securechat::proto::EndpointConfig;
-use securechat::sim::{NodeId, Pair};
-use simulated::secs;
+use securechat::proto::limits::SOURCE_BURST;
+use securechat::proto::{EndpointConfig, Trust};
+use securechat::sim::{NodeId, Pair, Sighting};
+use simulated::stranger::{Stranger, source};
+use simulated::{INIT, secs, sent};
 use tracing::Level;
 
-/// One log at a time: `tracing` remembers for the whole process which lines somebody wants, and where two begin to log at
-/// the same moment it may remember what only the first has said.
+/// How often a stranger calls.
+const CALLS: usize = 100;
+
+/// One test at a time: `tracing` remembers for the whole process which lines somebody wants, and where two first come to one
+/// at the same moment it may remember what only the first has said.
 static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -42,9 +51,8 @@ fn named(name: &str) -> EndpointConfig {
     }
 }
 
-/// Talks for ten minutes, with a rekey, a roam and a goodbye; returns the log and the pair.
-fn logged(level: Level) -> (String, Pair) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+/// What is logged while this happens.
+fn log_of<R>(level: Level, happens: impl FnOnce() -> R) -> (String, R) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -52,7 +60,14 @@ fn logged(level: Level) -> (String, Pair) {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let pair = tracing::subscriber::with_default(subscriber, || {
+    let result = tracing::subscriber::with_default(subscriber, happens);
+    let bytes = log.0.lock().unwrap().clone();
+    (String::from_utf8(bytes).unwrap(), result)
+}
+
+/// Talks for ten minutes, with a rekey, a roam and a goodbye; returns the log and the pair.
+fn logged(level: Level) -> (String, Pair) {
+    log_of(level, || {
         let mut pair = Pair::strangers(1, named("Alice Liddell"), named("Robert Tables"));
         let (a, b) = (pair.a, pair.b);
         pair.introduce(a, b);
@@ -63,9 +78,7 @@ fn logged(level: Level) -> (String, Pair) {
             pair.advance(secs(10));
         }
         pair
-    });
-    let bytes = log.0.lock().unwrap().clone();
-    (String::from_utf8(bytes).unwrap(), pair)
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -98,6 +111,7 @@ fn begins(pair: &Pair, node: NodeId) -> String {
 
 #[test]
 fn a_log_at_debug_tells_decisions_but_neither_addresses_nor_words_nor_keys() {
+    let _turn = turn();
     let (log, pair) = logged(Level::DEBUG);
     for expected in ["calls", "is called", "keypair confirmed", "new connection"] {
         assert!(log.contains(expected), "no \"{expected}\" in:\n{log}");
@@ -120,6 +134,7 @@ fn a_log_at_debug_tells_decisions_but_neither_addresses_nor_words_nor_keys() {
 
 #[test]
 fn a_log_at_trace_has_every_packet_and_still_no_word_name_or_key() {
+    let _turn = turn();
     let (log, pair) = logged(Level::TRACE);
     assert!(
         log.lines()
@@ -132,4 +147,48 @@ fn a_log_at_trace_has_every_packet_and_still_no_word_name_or_key() {
         assert!(log.contains(&line), "no {line:?} in the log");
     }
     assert_no_words_names_or_keys(&log, &pair);
+}
+
+/// A strict node, and a stranger's true call of it, which it refused.
+fn refused_call() -> (Pair, Vec<Sighting>) {
+    let strict = EndpointConfig {
+        trust: Trust::Strict,
+        ..EndpointConfig::default()
+    };
+    let mut pair = Pair::strangers(1, EndpointConfig::default(), strict);
+    let (a, b) = (pair.a, pair.b);
+    pair.add_peer(a, b);
+    pair.connect(a, b).unwrap();
+    pair.advance(secs(10));
+    let call = sent(&pair, a, INIT);
+    pair.stop(a);
+    (pair, call)
+}
+
+/// They cause lines as often as they like, which would fill a disk.
+#[test]
+fn strangers_leave_no_line_above_trace_however_often_they_call() {
+    let _turn = turn();
+    let log = |level| {
+        let (mut pair, call) = refused_call();
+        let target = pair.b;
+        let mut stranger = Stranger::new(&mut pair, target, 1);
+        log_of(level, || {
+            for _ in 0..CALLS {
+                for part in &call {
+                    pair.inject(part.from, part.to, part.datagram.clone());
+                }
+                for _ in 0..=SOURCE_BURST {
+                    stranger.flood(&mut pair, source(0));
+                }
+                pair.advance(secs(1));
+            }
+        })
+        .0
+    };
+    let traced = log(Level::TRACE);
+    for line in ["asks for a cookie", "is called by a stranger"] {
+        assert!(traced.contains(line), "no {line:?} in:\n{traced}");
+    }
+    assert_eq!(log(Level::DEBUG), "");
 }

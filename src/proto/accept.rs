@@ -9,7 +9,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use tracing::debug;
+use tracing::{debug, trace};
 
 use crate::crypto::Responder;
 use crate::id::{ConnectionId, PeerId, PeerLabel};
@@ -40,7 +40,8 @@ impl Endpoint {
         {
             Verdict::Drop => shared.rule_out(DropReason::RateLimited),
             Verdict::AskCookie(cookie) => {
-                debug!("asks for a cookie");
+                // Of TRACE, as all that anybody can cause again and again: it would fill a disk.
+                trace!("asks for a cookie");
                 shared.answer_stranger(from, cookie);
                 Ruling::CookieAsked
             }
@@ -132,8 +133,8 @@ impl Endpoint {
         let record = self.peers.get(&peer);
         let label = record.map(|record| record.label);
         match record {
-            Some(record) => debug!(peer = %record.label, ?welcome, "is called"),
-            None => debug!(?welcome, "is called by a stranger"),
+            Some(record) if welcome == Welcome::Known => debug!(peer = %record.label, "is called"),
+            _ => trace!(?label, ?welcome, "is called by a stranger"),
         }
         // Guests come and go; a newcomer is one of few, and it is forgotten with him.
         if welcome == Welcome::Known

@@ -11,7 +11,6 @@ use crate::{files, read, report};
 const FIELDS: &[&str] = &[
     "?change",
     "?reason",
-    "?welcome",
     "epoch = keypair.epoch.0",
     "initiator = keypair.initiator",
     "peer = %record.label",
