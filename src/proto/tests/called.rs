@@ -244,6 +244,24 @@ fn an_own_call_leaves_from_nowhere_in_particular_until_it_is_answered() {
 }
 
 #[test]
+fn what_a_cookie_asks_for_leaves_from_the_address_that_the_cookie_came_to() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    b.knows(&a, None);
+    b.endpoint.connect(a.id(), &[], now(0)).unwrap();
+    let call = b.drain(now(0));
+    let mut answers = Vec::new();
+    for _ in 0..=SOURCE_BURST {
+        for (_, datagram) in &call {
+            a.receive(b.address, datagram.clone(), now(0));
+        }
+        answers.extend(a.drain(now(0)));
+    }
+    let (_, cookie) = answers.into_iter().find(|(_, it)| it[0] == COOKIE).unwrap();
+    b.receive(way(a.address, THIRD), cookie, now(100));
+    assert_eq!(kinds(&b.drain_ways(now(100))), [(INIT, THIRD)]);
+}
+
+#[test]
 fn a_session_that_has_ended_is_called_anew_from_where_it_was() {
     let (mut a, mut b) = called();
     a.endpoint.close(b.id(), now(1));
