@@ -186,3 +186,30 @@ fn whoever_gets_another_address_says_so_and_is_heard_from_there_at_once() {
         json!(format!("bob answers at {address}"))
     );
 }
+
+/// Its answers left from where it was called, which is gone.
+#[test]
+fn whoever_loses_the_address_that_was_called_is_heard_from_another_at_once() {
+    let Some(mut network) = Network::new() else {
+        return;
+    };
+    let (alice, bob) = Home::friends();
+    let mut listener = network.start(&bob, &["listen", "0.0.0.0:0", "--json"]);
+    let address = format!("192.0.2.9:{}", listening(&mut listener).port());
+    let mut caller = network.start(&alice, &["connect", "bob", &address, "--json"]);
+    event(&mut caller, "secure");
+    event(&mut listener, "secure");
+    let gone = "ip addr del 192.0.2.9/32 dev lo && ip route del local 192.0.2.9 dev lo table local";
+    assert!(network.does(gone));
+    let line = json!({ "cmd": "send", "peer": "alice", "text": "I have moved" });
+    listener.say(&line.to_string());
+    assert_eq!(event(&mut caller, "message")["text"], "I have moved");
+    loop {
+        let link = event(&mut caller, "link");
+        if link["state"] == "roamed" {
+            let from = link["address"].as_str().unwrap();
+            assert!(from.starts_with("192.0.2.1:"), "{from}");
+            return;
+        }
+    }
+}
