@@ -24,6 +24,8 @@ pub(super) struct Contacts {
     stamp: Option<Stamp>,
     /// The file as it was at the last look.
     seen: Stamp,
+    /// The file that could not be read, once that was told.
+    refused: Option<Stamp>,
     /// Peers of this run only, by a key on the command line or a "yes" that could not be saved.
     passing: BTreeMap<PeerId, Safe>,
     /// Whether published test keys may be talked to: on loopback only.
@@ -43,6 +45,7 @@ impl Contacts {
             known,
             stamp: Some(stamp),
             seen: stamp,
+            refused: None,
             passing: BTreeMap::new(),
             test_keys,
         })
@@ -68,8 +71,9 @@ impl Contacts {
         differed.map(Peer::key).collect()
     }
 
-    /// Reads the file again if it changed and returns what is different. A file that cannot be read
-    /// changes nothing.
+    /// Reads the file again if it changed and returns what is different. A file that cannot be read, or is gone,
+    /// changes nothing: what waits for somebody who is taken out is lost for good, and who means that leaves a list
+    /// without him. It is read again at each look, since what is wrong may be mended beside it.
     ///
     /// A change counts once two looks in a row have found it the same: some editors take the file
     /// away or empty it before they write it anew, and nobody is to be put out for that.
@@ -82,27 +86,49 @@ impl Contacts {
         if !is_settled || self.stamp == Some(stamp) {
             return Ok(None);
         }
-        let fresh = KnownPeers::load(&self.path);
+        let fresh = self.load_again();
         if Stamp::of(&self.path) != stamp {
             return Ok(None);
         }
-        self.stamp = Some(stamp);
-        let fresh = fresh?;
+        match fresh {
+            Ok(fresh) => {
+                (self.stamp, self.refused) = (Some(stamp), None);
+                Ok(Some(self.take(fresh)))
+            }
+            Err(_) if self.refused.replace(stamp) == Some(stamp) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the file, which is there if anybody is known.
+    fn load_again(&self) -> Result<KnownPeers, store::Error> {
+        let knows_nobody = self.known.peers().is_empty() && self.known.revoked().next().is_none();
+        if knows_nobody {
+            KnownPeers::load(&self.path)
+        } else {
+            KnownPeers::load_existing(&self.path)
+        }
+    }
+
+    /// Goes by this list from now on.
+    fn take(&mut self, fresh: KnownPeers) -> Changes {
         let whose = |contacts: &Self| -> BTreeSet<PeerId> {
             let usable = contacts.usable().map(Peer::key);
             usable.chain(contacts.differed()).collect()
         };
         let before = whose(self);
-        self.known = fresh;
+        let former = mem::replace(&mut self.known, fresh);
+        let revoked: BTreeSet<&PeerId> = former.revoked().map(|(key, _)| key).collect();
         let known = &self.known;
         self.passing.retain(|key, _| known.find_key(key).is_none());
         let after = whose(self);
-        Ok(Some(Changes {
-            revoked: self.known.revoked().map(|(key, _)| *key).collect(),
+        let now_revoked = self.known.revoked().map(|(key, _)| *key);
+        Changes {
+            revoked: now_revoked.filter(|key| !revoked.contains(key)).collect(),
             removed: before.difference(&after).copied().collect(),
             aside: self.differed(),
             present: self.usable().map(config_of).collect(),
-        }))
+        }
     }
 
     /// As [`Contacts::refresh`], by somebody who knows that the file is whole.
@@ -111,6 +137,7 @@ impl Contacts {
     /// As [`Contacts::refresh`].
     pub(super) fn reload(&mut self) -> Result<Option<Changes>, store::Error> {
         self.seen = Stamp::of(&self.path);
+        self.refused = None;
         self.refresh()
     }
 
@@ -123,14 +150,15 @@ impl Contacts {
         self.reload()
     }
 
-    /// Changes the file.
+    /// Changes the file. Where it is gone, no list that lacks everybody else takes its place.
     ///
     /// # Errors
     /// If it cannot be used, or what `edit` says; nothing is changed then.
-    pub(super) fn update(
+    pub(super) fn update<T>(
         &self,
-        edit: impl FnOnce(&mut KnownPeers) -> Result<(), store::Error>,
-    ) -> Result<(), store::Error> {
+        edit: impl FnOnce(&mut KnownPeers) -> Result<T, store::Error>,
+    ) -> Result<T, store::Error> {
+        self.load_again()?;
         KnownPeers::update(&self.path, edit)
     }
 
@@ -189,7 +217,7 @@ impl Contacts {
         day: Day,
     ) -> Result<bool, store::Error> {
         let mut is_noted = false;
-        KnownPeers::update(&self.path, |known| {
+        self.update(|known| {
             let name = known.find_key(peer).map(|peer| peer.name().to_string());
             let Some(name) = name else {
                 return Ok(());
@@ -223,7 +251,7 @@ impl Contacts {
         if undecided(&KnownPeers::load(&self.path)?).is_none() {
             return Ok(());
         }
-        KnownPeers::update(&self.path, |known| match undecided(known) {
+        self.update(|known| match undecided(known) {
             Some(name) => known.set_differed(&name, day),
             None => Ok(()),
         })
@@ -283,7 +311,7 @@ impl Contacts {
         addresses: &[HostPort],
         differed: Option<Day>,
     ) -> Result<(), store::Error> {
-        KnownPeers::update(&self.path, |known| {
+        self.update(|known| {
             known.add(name, peer, addresses)?;
             differed.map_or(Ok(()), |day| known.set_differed(name, day))
         })?;
@@ -307,7 +335,7 @@ impl Contacts {
         if !self.known.find_key(peer).is_some_and(lacks_it) {
             return Ok(false);
         }
-        match KnownPeers::update(&self.path, |known| known.add_address(peer, address)) {
+        match self.update(|known| known.add_address(peer, address)) {
             // Somebody has taken the line out meanwhile.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => Ok(false),
             result => result,
@@ -334,7 +362,7 @@ impl Contacts {
             return Ok(());
         }
         let note = |known: &mut KnownPeers| known.introduce(peer, signing_key, version);
-        match KnownPeers::update(&self.path, note) {
+        match self.update(note) {
             // Somebody has taken the line out meanwhile.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => Ok(()),
             result => result,
@@ -519,8 +547,39 @@ mod tests {
         assert!(changes.is_none_or(|changes| changes.removed.is_empty()));
         fs::remove_file(&path).unwrap();
         assert!(contacts.refresh().unwrap().is_none());
+        contacts.refresh().expect_err("it stays away");
+        assert!(contacts.refresh().unwrap().is_none(), "that is told once");
+        contacts.reload().expect_err("and to who asks");
+        let carol = PeerId::new([3; 32]);
+        contacts.save("carol", &carol, &[], None).unwrap_err();
+        assert!(!fs::exists(&path).unwrap(), "no list without bob is made");
+        fs::write(&path, &content).unwrap();
+        let changes = contacts.reload().unwrap();
+        assert!(changes.is_none_or(|changes| changes.removed.is_empty()));
+        fs::write(&path, "").unwrap();
+        let changes = contacts.reload().unwrap().unwrap();
+        assert_eq!(changes.removed, [bob], "a list without bob");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_list_that_was_refused_counts_once_its_mode_is_mended() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("known-peers");
+        let bob = PeerId::new([2; 32]);
+        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+        let mut contacts = Contacts::load(path.clone(), false).unwrap();
+        KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
+        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o666);
+        assert!(contacts.refresh().unwrap().is_none());
+        contacts.refresh().unwrap_err();
+        mode(0o600);
         let changes = contacts.refresh().unwrap().unwrap();
-        assert_eq!(changes.removed, [bob], "it stays away");
+        assert_eq!(changes.revoked, [bob]);
+        contacts.stamp = None;
+        assert_eq!(contacts.refresh().unwrap().unwrap().revoked, [], "not anew");
     }
 
     #[test]

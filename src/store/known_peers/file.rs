@@ -55,6 +55,19 @@ impl KnownPeers {
         Ok(peers)
     }
 
+    /// As [`KnownPeers::load`], of a file that is there.
+    ///
+    /// # Errors
+    /// As [`KnownPeers::load`]; `Io` if there is none.
+    pub fn load_existing(path: &Path) -> Result<Self, Error> {
+        let Some((peers, _)) = read(path)? else {
+            let missing = io::ErrorKind::NotFound.into();
+            return Err(Error::io(path, Operation::Read, missing));
+        };
+        peers.check_intact().map_err(|error| error.at(path))?;
+        Ok(peers)
+    }
+
     /// As [`KnownPeers::load`], but leaves out damaged lines: to be listed, never to decide whom
     /// to trust, since a damaged line may be a revocation.
     ///
