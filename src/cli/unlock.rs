@@ -2,7 +2,11 @@
 
 #[cfg(unix)]
 use std::fs::File;
-use std::io;
+#[cfg(unix)]
+use std::io::BufReader;
+use std::io::{self, BufRead};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -106,9 +110,25 @@ pub(super) fn given(path: &Path, context: &Context) -> Result<Option<Passphrase>
 /// The first line of a file, or of standard input for `-`.
 pub(super) fn from_file(path: &Path) -> Result<Passphrase, Error> {
     if path == Path::new("-") {
-        return Ok(Passphrase::from_reader(io::stdin().lock())?);
+        return Ok(Passphrase::from_reader(unbuffered_stdin()?)?);
     }
     Ok(Passphrase::from_file(path)?)
+}
+
+/// Standard input a byte at a time: what the library's own buffer has held stays there, and is never wiped.
+#[cfg(unix)]
+fn unbuffered_stdin() -> Result<impl BufRead, Error> {
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    let stdin = stdin.map_err(|error| Error::System {
+        operation: "read standard input",
+        reason: safe_line(&error.to_string()),
+    })?;
+    Ok(BufReader::with_capacity(1, File::from(stdin)))
+}
+
+#[cfg(not(unix))]
+fn unbuffered_stdin() -> Result<impl BufRead, Error> {
+    Ok(io::stdin().lock())
 }
 
 /// Asks for a new passphrase, twice.

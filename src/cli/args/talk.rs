@@ -115,7 +115,7 @@ pub struct ConnectArgs {
 pub struct SendArgs {
     /// One of your peers
     pub name: String,
-    /// What to say ("-": all of standard input, as one message)
+    /// What to say, which other users of this machine may see ("-": all of standard input, as one message)
     pub text: Option<String>,
     /// Where to reach the peer, if that is not saved
     #[arg(long, value_name = "HOST:PORT")]
