@@ -40,19 +40,38 @@ const CALL_LEN: usize = 2 * PARTS_LEN;
 pub(super) struct Retry {
     since: Instant,
     pub(super) tries: u32,
+    /// The attempts of the series, the present one included, and which sending of that is at hand.
+    attempts: u32,
+    sending: u32,
     /// Whether the owner knows that nobody answers.
     told: bool,
 }
 
 impl Retry {
-    /// The wait after try number `tries`.
-    fn delay(self, now: Instant) -> Duration {
+    /// The wait after the try at hand. What went to one address `alone` goes to all soon, also where tries are rare.
+    fn delay(self, alone: bool, now: Instant) -> Duration {
         if now.saturating_since(self.since) >= RETRY_FOR {
-            return RETRY_SLOW;
+            let [first, ..] = RETRY_DELAYS;
+            return if alone { first } else { RETRY_SLOW };
         }
         let step = usize::try_from(self.tries.saturating_sub(1)).unwrap_or(usize::MAX);
         let [.., last] = RETRY_DELAYS;
         RETRY_DELAYS.get(step).copied().unwrap_or(last)
+    }
+
+    /// Whether the sending at hand leaves from where the path does, and not from wherever the system chooses. They take
+    /// turns, for the peer may wait for an address that is no longer one to leave from; and so do the first of each
+    /// attempt, for the peer answers the one that it reads, and no other.
+    const fn follows_path(self) -> bool {
+        (self.attempts + self.sending).is_multiple_of(2)
+    }
+
+    /// Which address the sending at hand goes to alone, counted from the last: the first sending of each attempt but
+    /// the first goes to one, in turn. The peer answers the one that it reads first, and that may come by a way which
+    /// brings nothing back.
+    fn alone(self) -> Option<usize> {
+        let is_alone = self.sending == 1 && self.attempts > 1;
+        is_alone.then(|| self.attempts as usize - 2)
     }
 }
 
@@ -89,6 +108,8 @@ impl Peer {
         self.retry = Some(Retry {
             since: now,
             tries: 0,
+            attempts: 0,
+            sending: 0,
             told: false,
         });
         true
@@ -147,15 +168,27 @@ impl Peer {
         let Some(retry) = &mut self.retry else { return };
         retry.tries += 1;
         debug!(peer = %self.label, tries = retry.tries, "calls");
-        let (since, delay) = (retry.since, retry.delay(now));
+        let since = retry.since;
+        if self.building.is_none() && !self.repeat(since, shared, now) {
+            self.begin_attempt(shared);
+        }
+        let alone = self.alone(&self.destinations(CALL_LEN)).is_some();
+        let delay = self
+            .retry
+            .map_or(RETRY_SLOW, |retry| retry.delay(alone, now));
         let wait = delay + jitter(delay, shared);
         self.arm(Timer::Retry, Some(now + wait), shared);
-        if self.building.is_some() || self.repeat(since, shared, now) {
-            return;
-        }
+    }
+
+    /// Has another message 1 made.
+    fn begin_attempt(&mut self, shared: &mut Shared) {
         let Some(timestamp) = shared.take_timestamp() else {
             return;
         };
+        if let Some(retry) = &mut self.retry {
+            retry.attempts += 1;
+            retry.sending = 1;
+        }
         let index = shared.fresh_index();
         shared.attempts.insert(index, self.id);
         self.building = Some(index);
@@ -182,16 +215,13 @@ impl Peer {
         if !attempt.may_repeat(now) {
             return false;
         }
+        if let Some(retry) = &mut self.retry {
+            retry.sending += 1;
+        }
         for (to, datagram) in attempt.send(&to, now) {
             self.call(to, datagram, shared);
         }
         true
-    }
-
-    /// Whether the try at hand leaves from where the path does, and not from wherever the system chooses. They take
-    /// turns, however rare they are: the address that the peer waits for may no longer be the one to leave from.
-    fn follows_path(&self) -> bool {
-        self.retry.is_none_or(|retry| retry.tries % 2 == 1)
     }
 
     /// Every address that the peer may have: where it was last, if `len` bytes may go there, where that was last
@@ -199,6 +229,15 @@ impl Peer {
     fn everywhere(&self, len: usize) -> impl Iterator<Item = SocketAddr> {
         let path = self.path.iter().flat_map(move |path| path.everywhere(len));
         path.chain(self.addresses.iter().copied())
+    }
+
+    /// Where the sending at hand goes, unless that is to all of several.
+    fn alone(&self, all: &[SocketAddr]) -> Option<SocketAddr> {
+        let turn = self
+            .retry
+            .and_then(Retry::alone)
+            .filter(|_| all.len() > 1)?;
+        all.iter().rev().nth(turn % all.len()).copied()
     }
 
     /// As many of them as are called.
@@ -229,7 +268,9 @@ impl Peer {
             return;
         };
         let mut attempt = Attempt::new(made, now);
-        for (to, datagram) in attempt.send(&self.destinations(CALL_LEN), now) {
+        let all = self.destinations(CALL_LEN);
+        let alone = self.alone(&all).map(|it| vec![it]);
+        for (to, datagram) in attempt.send(&alone.unwrap_or(all), now) {
             self.call(to, datagram, shared);
         }
         if let Some(oldest) = self.attempts.add(attempt) {
@@ -240,7 +281,10 @@ impl Peer {
 
     /// Sends one of our handshake datagrams; an unproved address has to have paid for it.
     fn call(&mut self, to: SocketAddr, datagram: Vec<u8>, shared: &mut Shared) {
-        let path = self.path.as_ref().filter(|_| self.follows_path());
+        let path = self
+            .path
+            .as_ref()
+            .filter(|_| self.retry.is_none_or(Retry::follows_path));
         let route = path.map_or_else(|| to.into(), |path| path.route_to(to));
         self.call_by(route, datagram, shared);
     }

@@ -26,7 +26,7 @@ pub const MAX_NEXT_KEYPAIRS: usize = 3;
 /// Packets that the replay window reaches back.
 pub const REPLAY_WINDOW: u64 = 8_128;
 /// Two keypairs with opposite initiators that are this close in age come from crossed INITs.
-pub const GLARE_WINDOW: Duration = Duration::from_secs(10);
+pub const GLARE_WINDOW: Duration = Duration::from_secs(20);
 
 // Handshake (docs/protocol.md#handshake, #keys-over-time).
 

@@ -22,6 +22,7 @@ mod held_back;
 mod introduced;
 mod losses;
 mod newcomers;
+mod one_way;
 mod paths;
 mod records;
 mod repeated;

@@ -75,6 +75,17 @@ impl Peer {
         }
     }
 
+    /// Something has waited, with nothing on its way. Where nothing more may go to an address that is not proved, and it
+    /// is not asked either, a call brings room: the answer pays for it.
+    pub(super) fn ask(&mut self, shared: &mut Shared, now: Instant) {
+        if self.usable_path().is_none() {
+            self.start_handshake(shared, now);
+        } else if let Some(connection) = &mut self.connection {
+            connection.ping();
+        }
+        self.set_dirty(shared);
+    }
+
     /// Lays out one packet to `to` under the current keypair: its plaintext, with room around it.
     pub(in crate::proto) fn lay_out(
         &mut self,

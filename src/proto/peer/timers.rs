@@ -39,12 +39,7 @@ impl Peer {
             Timer::Pace | Timer::Ack => {
                 self.set_dirty(shared);
             }
-            Timer::Ask => {
-                if let Some(connection) = &mut self.connection {
-                    connection.ping();
-                }
-                self.set_dirty(shared);
-            }
+            Timer::Ask => self.ask(shared, now),
             Timer::Keepalive => {
                 self.keepalive_due = true;
                 self.set_dirty(shared);

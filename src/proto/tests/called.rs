@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::*;
-use crate::proto::limits::{RETRY_DELAYS, SOURCE_BURST};
+use crate::proto::limits::{INIT_SENDINGS, RETRY_DELAYS, SOURCE_BURST};
 
 type Ways = Vec<(Route, Vec<u8>)>;
 
@@ -213,8 +213,12 @@ fn who_is_called_anew_is_called_from_where_it_called_and_in_turn_from_wherever_t
     // Those of some minutes later have a message 1 of their own each.
     let sources = calls_until(&mut b, now(600_000));
     assert!(sources.len() > RETRY_DELAYS.len() + 6);
-    let turns = [SECOND, None].into_iter().cycle();
-    assert_eq!(sources, turns.take(sources.len()).collect::<Vec<_>>());
+    let (first, rest) = sources.split_at(INIT_SENDINGS as usize);
+    assert_eq!(first, [SECOND, None, SECOND, None]);
+    let (second, _) = rest.split_at(INIT_SENDINGS as usize);
+    assert_eq!(second, [None, SECOND, None, SECOND]);
+    let rare: Vec<_> = sources.iter().rev().take(6).collect();
+    assert!(rare.windows(2).all(|pair| pair[0] != pair[1]), "{rare:?}");
 }
 
 /// The sources of the calls that `b` makes until then.

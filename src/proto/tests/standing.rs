@@ -2,7 +2,7 @@
 
 use super::losses::pass;
 use super::*;
-use crate::proto::limits::{REKEY_INITIATOR_RECEIVE, RETRY_DELAYS, RETRY_JITTER_PART};
+use crate::proto::limits::REKEY_INITIATOR_RECEIVE;
 
 /// The other side of a session begins anew with the same key and no memory, and trusts like this.
 fn without_memory(trust: Trust) -> Side {
@@ -91,11 +91,8 @@ fn an_index_that_an_attempt_took_while_message_2_was_made_leads_to_no_keypair() 
         job.run(side.rng.as_crypto())
     };
     let read = work(&mut b);
-    // An attempt draws the jitter of its first wait, then its index.
     let again = || CoreRng::new([9; 32]);
-    let [first, ..] = RETRY_DELAYS;
     b.endpoint.shared.rng = again();
-    b.endpoint.shared.rng.up_to(first / RETRY_JITTER_PART);
     b.endpoint.handle_outcome(read, now(0));
     let made = work(&mut b);
     b.endpoint.shared.rng = again();
