@@ -373,7 +373,7 @@ fn retries_come_after_their_delays_for_90_seconds_and_every_fifth_or_slow_one_is
         .map(|i| i.at.saturating_since(start).as_millis())
         .collect();
     let gaps: Vec<u128> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let expected = [750, 1_000, 1_000, 1_000, 2_000, 4_000]
+    let expected = [740, 1_000, 1_000, 1_000, 2_000, 4_000]
         .into_iter()
         .chain(core::iter::repeat(5_000));
     for ((gap, least), at) in gaps.iter().zip(expected).zip(&at) {

@@ -271,7 +271,7 @@ fn a_counter_near_its_soft_end_brings_a_rekey() {
     for side in [0, 1] {
         let mut pair = Pair::connected(31);
         let (from, to) = [(pair.a, pair.b), (pair.b, pair.a)][side];
-        pair.advance(secs(11));
+        pair.advance(limits::GLARE_WINDOW);
         set_counter(&pair, from, to, limits::REKEY_AFTER_PACKETS);
         clear(&mut pair);
         let line = pair.talk(from, to).unwrap();
@@ -294,7 +294,7 @@ fn a_counter_at_its_end_seals_no_more_and_loses_no_line() {
     for side in [0, 1] {
         let mut pair = Pair::connected(32);
         let (from, to) = [(pair.a, pair.b), (pair.b, pair.a)][side];
-        pair.advance(secs(11));
+        pair.advance(limits::GLARE_WINDOW);
         set_counter(&pair, from, to, limits::REJECT_AFTER_PACKETS - 1);
         clear(&mut pair);
         let lines: Vec<_> = (0..3).map(|_| pair.talk(from, to).unwrap()).collect();

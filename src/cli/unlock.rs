@@ -5,12 +5,12 @@ use std::fs::File;
 #[cfg(unix)]
 use std::io::BufReader;
 use std::io::{self, BufRead};
-#[cfg(unix)]
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+#[cfg(unix)]
+use rustix::fd::AsFd;
 #[cfg(unix)]
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;

@@ -564,14 +564,14 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_list_that_was_refused_counts_once_its_mode_is_mended() {
-        use std::os::unix::fs::PermissionsExt;
+        use rustix::fs::{Mode, chmod};
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("known-peers");
         let bob = PeerId::new([2; 32]);
         KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
         let mut contacts = Contacts::load(path.clone(), false).unwrap();
         KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
-        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let mode = |mode| chmod(&path, Mode::from_raw_mode(mode)).unwrap();
         mode(0o666);
         assert!(contacts.refresh().unwrap().is_none());
         contacts.refresh().unwrap_err();
