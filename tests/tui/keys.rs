@@ -99,6 +99,35 @@ fn nothing_is_pasted_into_what_the_screen_is_too_small_to_show() {
 }
 
 #[test]
+fn nothing_is_sent_to_somebody_whom_the_screen_is_too_small_to_show() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.say(BOB, "a message");
+    screen.key("alt-up");
+    screen.resize(19, 10);
+    screen.actions();
+    screen.type_in("half");
+    for key in [
+        "enter", "alt-2", "tab", "alt-up", "alt-v", "f1", "alt-b", "ctrl-s", "alt-c",
+    ] {
+        screen.key(key);
+        assert_eq!(screen.actions(), [], "{key}");
+    }
+    screen.key("backspace");
+    screen.type_in("ve");
+    screen.resize(80, 10);
+    screen.actions();
+    assert!(screen.text().ends_with("> halve"), "{}", screen.text());
+    screen.key("enter");
+    let to: Vec<_> = screen.sent().into_iter().map(|(to, ..)| to).collect();
+    assert_eq!(to, [BOB]);
+    screen.resize(19, 10);
+    screen.actions();
+    screen.key("ctrl-c");
+    screen.key("ctrl-c");
+    assert_eq!(screen.actions(), [Action::Quit], "who wants to leave can");
+}
+
+#[test]
 fn the_terminal_is_given_back_redrawn_and_its_mouse_is_off() {
     let mut screen = Screen::with_bob(80, 10);
     screen.key("ctrl-z");

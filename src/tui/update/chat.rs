@@ -6,6 +6,7 @@ use crate::tui::app::{App, Mode, Search};
 use crate::tui::editor::{Line, Move};
 use crate::tui::input::Action;
 use crate::tui::keys::{Bind, Stroke};
+use crate::tui::places::Places;
 use crate::tui::update::commands;
 
 /// Rows that a step scrolls.
@@ -31,6 +32,7 @@ impl App {
             // No terminal does it by itself while we have it.
             (_, Stroke::Bind(Bind::Suspend)) => self.act(Action::Suspend),
             (Mode::Chat, Stroke::Bind(Bind::Interrupt)) => self.interrupt(interrupted),
+            (Mode::Chat, stroke) if Places::of(self).is_none() => self.on_unseen_stroke(&stroke),
             (Mode::Chat, stroke) => self.on_chat_stroke(&stroke),
             (_, stroke) => self.on_mode_stroke(&stroke),
         }
@@ -59,6 +61,24 @@ impl App {
             Stroke::Char(c) => self.type_char(*c),
             Stroke::Bind(bind) => self.on_bind(*bind),
             Stroke::Other => {}
+        }
+    }
+
+    /// On a screen too small to show to whom: what is written can be gone on with, and nothing else happens.
+    fn on_unseen_stroke(&mut self, stroke: &Stroke) {
+        match stroke {
+            Stroke::Char(c) => self.type_char(*c),
+            Stroke::Bind(
+                bind @ (Bind::NewLine
+                | Bind::Go(_)
+                | Bind::Delete(_)
+                | Bind::Yank
+                | Bind::Transpose
+                | Bind::Undo
+                | Bind::Redraw
+                | Bind::EndOfInput),
+            ) => self.on_bind(*bind),
+            Stroke::Bind(_) | Stroke::Other => {}
         }
     }
 
