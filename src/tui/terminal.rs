@@ -269,15 +269,31 @@ pub fn restore() {
     if is_in_foreground() {
         let _ = disable_raw_mode();
     }
-    let (done, is_done) = channel();
-    let write = move || {
+    let start = |write: Box<dyn FnOnce() + Send>| thread::start("leave", write).map(drop);
+    beside(start, || {
         let _ = leave(&mut stdout());
+    });
+    HOLD.left();
+}
+
+/// Has it written on a thread, and waits for that no longer than it may take. Where no thread can be had it is written
+/// here, however long that takes: else the terminal stays as it is.
+fn beside(
+    start: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>,
+    write: impl Fn() + Clone + Send + 'static,
+) {
+    let (done, is_done) = channel();
+    let there = write.clone();
+    let body = move || {
+        there();
         let _ = done.send(());
     };
-    if thread::start("leave", write).is_ok() {
-        let _ = is_done.recv_timeout(TO_WRITE);
+    match start(Box::new(body)) {
+        Ok(()) => {
+            let _ = is_done.recv_timeout(TO_WRITE);
+        }
+        Err(_) => write(),
     }
-    HOLD.left();
 }
 
 fn take_over() -> io::Result<()> {
@@ -342,6 +358,16 @@ mod tests {
         }
         assert!(on.contains("\x1b[>1u") && off.contains("\x1b[<1u"));
         assert!(off.ends_with("\x1b[?25h"), "the cursor shows");
+    }
+
+    #[test]
+    fn where_no_thread_can_be_had_the_end_is_written_all_the_same() {
+        let (written, times) = channel();
+        let write = move || written.send(()).unwrap();
+        beside(|_| Err(io::ErrorKind::WouldBlock.into()), write.clone());
+        assert_eq!(times.try_iter().count(), 1);
+        beside(|body| thread::start("leave", body).map(drop), write);
+        assert_eq!(times.try_iter().count(), 1);
     }
 
     #[test]
