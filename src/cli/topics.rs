@@ -186,7 +186,8 @@ EXIT CODES
     7  the peer speaks an incompatible version
     8  local storage: disk full, read-only, damaged, or in use elsewhere
    70  a bug in securechat
-  129  the terminal was closed (SIGHUP), after a goodbye
+  129  the terminal was closed, or can be read no more (SIGHUP), after a
+       goodbye
   130  stopped by Ctrl+C (SIGINT), after a goodbye
   143  stopped by SIGTERM, after a goodbye
 

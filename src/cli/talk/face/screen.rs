@@ -438,8 +438,7 @@ impl Screen {
     }
 
     /// Looks how large the terminal is, or whether it is ours again: a shell that brings a job to the foreground
-    /// which runs already sends it no signal. Of a resize and a key that come at once, crossterm reads the key and
-    /// forgets the resize: `try_read` returns with the first of the events that one poll brings.
+    /// which runs already sends it no signal, and some that is between tells of no other size.
     ///
     /// # Errors
     /// What writing to the terminal fails with.
