@@ -17,6 +17,7 @@ use ratatui_core::terminal::Terminal;
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use securechat::chat::{LogId, Name};
 use securechat::id::PeerId;
+use securechat::text::Charset;
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
     App, Card, Discretion, Input, Keymap, Now, Said, Settings, Standing, Told, Zone,
@@ -98,6 +99,7 @@ impl Face {
             keys_are_logged: false,
             program: "securechat".into(),
             ascii: false,
+            charset: Charset::Utf8,
             mono: false,
             zone: Zone::system(),
             notify: Discretion::Bell,

@@ -15,6 +15,9 @@ mod addresses;
 #[cfg(target_os = "linux")]
 #[path = "talk/beside.rs"]
 mod beside;
+#[cfg(target_os = "linux")]
+#[path = "talk/charset.rs"]
+mod charset;
 mod common;
 #[cfg(target_os = "linux")]
 #[path = "talk/compared.rs"]

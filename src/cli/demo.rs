@@ -1,7 +1,7 @@
 //! `demo`: a chat with an echo peer in the same process, over real sockets and without any file.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Stderr, Stdout, stderr, stdin, stdout};
+use std::io::{IsTerminal, Stderr, Stdout, stdin, stdout};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::chat::{
 };
 use crate::cli::args::DemoArgs;
 use crate::cli::talk::{Leave, Stdin, Typed, cannot_bind, no_threads, read_lines};
-use crate::cli::{Error, ExitCode, Out};
+use crate::cli::{Error, ExitCode, Out, streams};
 use crate::commands::Command;
 use crate::crypto::{PROTOCOL_NAME, StaticSecret};
 use crate::id::{PeerId, Timestamp};
@@ -21,7 +21,7 @@ use crate::net::{Bind, Clock, Driver, Handle, Socket, os_rng, seed};
 use crate::plain::{Form, Mark, Own, Printer, Stamp};
 use crate::proto::{Endpoint, EndpointConfig, Event, PeerConfig, Shown};
 use crate::store::key_text;
-use crate::text::{Safe, safe_line};
+use crate::text::{Outlet, Safe, safe_line};
 use crate::time::Instant;
 
 /// What the script says.
@@ -298,7 +298,12 @@ impl Demo {
         });
         let mut lines = lines.map_err(|error| no_threads(&error))?;
         let mut screen = Screen {
-            printer: Printer::new(Form::Transcript, stdout(), stderr(), quiet),
+            printer: Printer::new(
+                Form::Transcript,
+                streams::stdout(),
+                streams::stderr(),
+                quiet,
+            ),
             numbers: BTreeMap::new(),
             count: 0,
         };
@@ -369,7 +374,7 @@ struct Told {
 
 /// What a person sees.
 struct Screen {
-    printer: Printer<Stdout, Stderr>,
+    printer: Printer<Outlet<Stdout>, Outlet<Stderr>>,
     /// The numbers of messages without a receipt.
     numbers: BTreeMap<Name, u64>,
     count: u64,

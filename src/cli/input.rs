@@ -5,7 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::cli::Error;
+use crate::cli::{Error, streams};
 use crate::store::{HostPort, KeyOffer};
 use crate::text::{Safe, safe_line, safe_name};
 
@@ -26,7 +26,8 @@ pub(super) fn can_ask(no_input: bool) -> bool {
 /// # Errors
 /// [`Error::System`].
 pub(super) fn confirm(question: &Safe) -> Result<bool, Error> {
-    let asked = write!(io::stderr(), "{question} (yes, no) ").and_then(|()| io::stderr().flush());
+    let mut terminal = streams::stderr();
+    let asked = write!(terminal, "{question} (yes, no) ").and_then(|()| terminal.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| {
         io::stdin()

@@ -1,15 +1,15 @@
 //! Sets up the log: to standard error for `-v`, or to a file that only its owner can read. A thread writes it
 //! ([`LogLine`]).
 
-use std::io::{Write, stderr};
+use std::io::Write;
 
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::fmt::format::{DefaultFields, Format};
 
-use crate::cli::Error;
 use crate::cli::args::{Globals, LogLevel};
+use crate::cli::{Error, streams};
 use crate::net::LogLine;
 use crate::store;
 use crate::text::safe_line;
@@ -19,7 +19,7 @@ pub(super) fn start(globals: &Globals) -> Result<(), Error> {
     let level = level(globals);
     let target: Box<dyn Write + Send> = match &globals.log {
         Some(path) => Box::new(store::open_log(path)?),
-        None if globals.verbose > 0 || globals.log_level.is_some() => Box::new(stderr()),
+        None if globals.verbose > 0 || globals.log_level.is_some() => Box::new(streams::stderr()),
         None => return Ok(()),
     };
     LogLine::start(target).map_err(|error| Error::System {

@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod settled;
 mod status;
+mod streams;
 mod talk;
 mod target;
 mod topics;

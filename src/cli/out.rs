@@ -1,13 +1,14 @@
 //! Where words go: data to standard output, everything else to standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 
 use crate::cli::Error;
 use crate::cli::args::{Color, Globals};
 use crate::cli::json::{self, Event, Failure, Trouble};
 use crate::cli::report::{Report, Suggestion};
+use crate::cli::streams;
 use crate::net::{Clock, LogLine};
-use crate::text::Safe;
+use crate::text::{Outlet, Safe};
 
 /// The printer of one command.
 #[derive(Clone, Debug)]
@@ -38,7 +39,15 @@ impl Out {
     /// [`Error::System`] if standard output cannot be written; a reader that has left is no error
     /// but the end of the program.
     pub fn data(&self, line: &Safe) -> Result<(), Error> {
-        written(writeln!(io::stdout().lock(), "{line}"))
+        written(self.stdout().write_all(format!("{line}\n").as_bytes()))
+    }
+
+    fn stdout(&self) -> Outlet<Stdout> {
+        if self.json {
+            streams::json()
+        } else {
+            streams::stdout()
+        }
     }
 
     /// Prints text of our own making, such as a manual page, on standard output.
@@ -46,7 +55,7 @@ impl Out {
     /// # Errors
     /// As [`Out::data`].
     pub fn document(&self, text: &[u8]) -> Result<(), Error> {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = streams::stdout();
         written(stdout.write_all(text).and_then(|()| stdout.flush()))
     }
 
@@ -103,7 +112,7 @@ impl Out {
             let trouble = Trouble::of(report, &self.profile);
             let at = Clock::new().unix_time();
             let line = json::line(&Event::new(at, Failure { trouble }));
-            let _ = writeln!(io::stdout().lock(), "{line}");
+            let _ = writeln!(streams::json(), "{line}");
         }
     }
 
@@ -130,7 +139,7 @@ impl Out {
 /// Prints text on standard error, in one piece: it may share a terminal or a file with what others print.
 fn tell(text: &str) {
     // Nobody is left to tell when standard error is gone.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = streams::stderr().write_all(text.as_bytes());
 }
 
 fn written(result: io::Result<()>) -> Result<(), Error> {

@@ -1,10 +1,10 @@
-//! QR codes for a terminal: two modules in each character, by half blocks.
+//! QR codes for a terminal: two modules in each character, by half blocks. Where there are none, each is two characters.
 
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
-use crate::cli::Error;
-use crate::text::{Safe, safe_line};
+use crate::cli::{Error, streams};
+use crate::text::{Charset, Safe, safe_line};
 
 /// Draws a text, with the quiet zone around it. Light modules are drawn with the terminal's text
 /// colour, as a dark background needs it; `dark_on_light` draws the dark ones.
@@ -18,6 +18,9 @@ pub(super) fn lines(text: &Safe, dark_on_light: bool) -> Result<Vec<Safe>, Error
         reason: "it is too long for a QR code: leave addresses out".into(),
         example: &["key", "qr"],
     })?;
+    if streams::of_stdout() == Charset::Ascii {
+        return Ok(in_ascii(&code, dark_on_light));
+    }
     let (dark, light) = if dark_on_light {
         (Dense1x2::Dark, Dense1x2::Light)
     } else {
@@ -29,4 +32,16 @@ pub(super) fn lines(text: &Safe, dark_on_light: bool) -> Result<Vec<Safe>, Error
         .light_color(light)
         .build();
     Ok(drawn.lines().map(safe_line).collect())
+}
+
+fn in_ascii(code: &QrCode, dark_on_light: bool) -> Vec<Safe> {
+    let (dark, light) = if dark_on_light {
+        ("##", "  ")
+    } else {
+        ("  ", "##")
+    };
+    let mut render = code.render::<&str>();
+    let drawn = render.dark_color(dark).light_color(light);
+    let drawn = drawn.module_dimensions(1, 1).build();
+    drawn.lines().map(safe_line).collect()
 }

@@ -309,8 +309,9 @@ that can be done on the full screen can be done in lines, but for what is about
 the screen itself: of each such command lines say why.
 
 The full screen has a caret where you type, for input methods and magnifiers.
-Nothing in it is told by colour alone; with --ascii, and in a locale without
-UTF-8, its own signs are ASCII.
+Nothing in it is told by colour alone; with --ascii its own signs are
+ASCII. In a locale without UTF-8 all that is written to a terminal is: other
+letters show as <U+00E9>.
 
   --no-input     never asks; fails and names the flag that was missing
   --color never  no colours (also NO_COLOR=1); no meaning is in a colour alone

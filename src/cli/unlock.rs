@@ -15,7 +15,7 @@ use rustix::fd::AsFd;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use crate::cli::{Context, Error, Out, Prompt, input};
+use crate::cli::{Context, Error, Out, Prompt, input, streams};
 use crate::crypto::StaticSecret;
 #[cfg(unix)]
 use crate::net::put_back_before_the_end;
@@ -164,6 +164,7 @@ fn ask(what: &Safe) -> Result<Zeroizing<String>, Error> {
     };
     #[cfg(unix)]
     keep_terminal().map_err(fail)?;
+    let what = streams::of_terminal().shown(what.as_str());
     let typed = rpassword::prompt_password(format!("{what}: "));
     if matches!(&typed, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
         // The signal that it stands for is about to end the program.

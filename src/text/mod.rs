@@ -9,6 +9,7 @@ mod body;
 mod case;
 mod name;
 mod nearest;
+mod outlet;
 mod safe;
 
 pub use amount::{count_messages, span};
@@ -19,4 +20,5 @@ pub use body::{
 pub use case::{caseless, caseless_letter};
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
 pub use nearest::nearest;
+pub use outlet::{Charset, Outlet};
 pub use safe::Safe;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::id::PeerId;
-use crate::text::Safe;
+use crate::text::{Charset, Safe};
 use crate::time::Instant;
 use crate::tui::bell::Bell;
 use crate::tui::clock::Zone;
@@ -21,6 +21,8 @@ use crate::tui::verifying::Verifying;
 pub struct Settings {
     /// None of our own glyphs is beyond ASCII.
     pub ascii: bool,
+    /// What the terminal takes; with nothing but ASCII, our own glyphs are that too.
+    pub charset: Charset,
     /// No colours.
     pub mono: bool,
     /// In which times are shown.
@@ -189,9 +191,10 @@ impl Mode {
 impl App {
     /// A face without conversations on a screen of `width` columns and `height` rows.
     #[must_use]
-    pub fn new(settings: Settings, width: u16, height: u16, now: Now) -> Self {
+    pub fn new(mut settings: Settings, width: u16, height: u16, now: Now) -> Self {
+        settings.ascii |= settings.charset == Charset::Ascii;
         Self {
-            theme: Theme::new(settings.ascii, settings.mono),
+            theme: Theme::new(settings.ascii, settings.charset, settings.mono),
             has_mouse: settings.mouse,
             settings,
             conversations: Vec::new(),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::text::{Safe, safe_line};
+use crate::text::{Charset, Safe, safe_line};
 use crate::time::Instant;
 use crate::tui::wrap;
 
@@ -56,7 +56,7 @@ impl Bell {
 pub(super) fn beginning(text: &str, more: &'static str) -> Safe {
     let start: String = text.chars().take(CHARS).collect();
     let line = safe_line(&start);
-    let fitting = wrap::fitting(line.as_str(), CELLS);
+    let fitting = wrap::fitting(line.as_str(), CELLS, Charset::Utf8);
     if start.len() == text.len() && fitting.len() == line.as_str().len() {
         return line;
     }

@@ -8,7 +8,7 @@ use core::ops::Range;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use crate::chat::Policy;
-use crate::text::{Safe, safe_line, typeable};
+use crate::text::{Charset, Safe, safe_line, typeable};
 use crate::tui::wrap::{self, Break};
 
 /// Steps that can be undone.
@@ -223,25 +223,29 @@ impl Editor {
     }
 
     /// As many rows as [`Editor::rows`] has, but at most so many: of a long text only the beginning is looked at.
-    pub(super) fn height(&self, width: usize, most: usize) -> usize {
+    pub(super) fn height(&self, width: usize, charset: Charset, most: usize) -> usize {
         let len = self.text.len().min((most + 1) * width * CELL_LEN);
         let begun = self.text.get(..self.text.floor_char_boundary(len));
         // The last one may be there for a cluster that was cut.
-        if wrap::rows(begun.unwrap_or(""), width, Break::Cells).len() > most {
+        if wrap::rows(begun.unwrap_or(""), width, Break::Cells, charset).len() > most {
             return most;
         }
-        self.rows(width).0.len().min(most)
+        self.rows(width, charset).0.len().min(most)
     }
 
     /// The rows that it takes on so many cells, and the caret's row and cell.
     ///
     /// A caret at the end of a full row stands on the next one, which may be there for it alone.
-    pub(super) fn rows(&self, width: usize) -> (Vec<Range<usize>>, (usize, usize)) {
+    pub(super) fn rows(
+        &self,
+        width: usize,
+        charset: Charset,
+    ) -> (Vec<Range<usize>>, (usize, usize)) {
         let width = width.max(1);
-        let mut rows = wrap::rows(&self.text, width, Break::Cells);
+        let mut rows = wrap::rows(&self.text, width, Break::Cells, charset);
         let row = rows.partition_point(|row| row.start <= self.caret).max(1) - 1;
         let start = rows.get(row).map_or(0, |row| row.start);
-        let cells = wrap::cells(self.text.get(start..self.caret).unwrap_or(""));
+        let cells = wrap::cells(self.text.get(start..self.caret).unwrap_or(""), charset);
         if cells < width {
             return (rows, (row, cells));
         }
@@ -256,8 +260,8 @@ impl Editor {
     }
 
     /// Moves the caret a row up or down; false if it is on the first or the last.
-    pub(super) fn go_row(&mut self, is_up: bool, width: usize) -> bool {
-        let (rows, (row, cell)) = self.rows(width);
+    pub(super) fn go_row(&mut self, is_up: bool, width: usize, charset: Charset) -> bool {
+        let (rows, (row, cell)) = self.rows(width, charset);
         let wanted = if is_up {
             row.checked_sub(1)
         } else {
@@ -268,7 +272,8 @@ impl Editor {
         };
         let line = self.text.get(range.clone()).unwrap_or("");
         self.is_typing = false;
-        self.caret = range.start + wrap::fitting(line, cell).len();
+        let place = range.start + wrap::fitting(line, cell, charset).len();
+        self.caret = self.at_boundary(place);
         true
     }
 
@@ -496,30 +501,33 @@ mod tests {
     #[test]
     fn the_caret_is_where_the_cells_say() {
         let mut editor = with("日本語abc");
-        assert_eq!(editor.rows(6).1, (1, 3));
+        assert_eq!(editor.rows(6, Charset::Utf8).1, (1, 3));
         editor.go(Move::LineStart);
-        assert_eq!(editor.rows(6).1, (0, 0));
+        assert_eq!(editor.rows(6, Charset::Utf8).1, (0, 0));
         let full = with("abcd");
-        let (rows, caret) = full.rows(4);
+        let (rows, caret) = full.rows(4, Charset::Utf8);
         assert_eq!(
             (rows.len(), caret),
             (2, (1, 0)),
             "a row for the caret alone"
         );
-        assert_eq!(with("ab\n").rows(4).1, (1, 0));
-        assert_eq!([1, 2, 3].map(|most| full.height(4, most)), [1, 2, 2]);
+        assert_eq!(with("ab\n").rows(4, Charset::Utf8).1, (1, 0));
+        assert_eq!(
+            [1, 2, 3].map(|most| full.height(4, Charset::Utf8, most)),
+            [1, 2, 2]
+        );
     }
 
     #[test]
     fn rows_are_walked_and_end() {
         let mut editor = with("abcdef\ngh");
-        assert!(editor.go_row(true, 4));
-        assert_eq!(editor.rows(4).1, (1, 2));
-        assert!(editor.go_row(true, 4));
-        assert_eq!(editor.rows(4).1, (0, 2));
-        assert!(!editor.go_row(true, 4));
-        assert!(editor.go_row(false, 4) && editor.go_row(false, 4));
-        assert!(!editor.go_row(false, 4));
+        assert!(editor.go_row(true, 4, Charset::Utf8));
+        assert_eq!(editor.rows(4, Charset::Utf8).1, (1, 2));
+        assert!(editor.go_row(true, 4, Charset::Utf8));
+        assert_eq!(editor.rows(4, Charset::Utf8).1, (0, 2));
+        assert!(!editor.go_row(true, 4, Charset::Utf8));
+        assert!(editor.go_row(false, 4, Charset::Utf8) && editor.go_row(false, 4, Charset::Utf8));
+        assert!(!editor.go_row(false, 4, Charset::Utf8));
     }
 
     #[test]
@@ -544,9 +552,9 @@ mod tests {
         #[test]
         fn the_height_is_that_of_the_rows(text in "[a é👧\u{200d}\u{301}日\n]{0,200}", width in 1_usize..4) {
             let editor = Editor { text, ..Editor::default() };
-            let rows = editor.rows(width).0.len();
+            let rows = editor.rows(width, Charset::Utf8).0.len();
             for most in 1..6 {
-                prop_assert_eq!(editor.height(width, most), rows.min(most));
+                prop_assert_eq!(editor.height(width, Charset::Utf8, most), rows.min(most));
             }
         }
 
@@ -568,7 +576,7 @@ mod tests {
                 }
                 let ends = editor.text.grapheme_indices(true).map(|(at, _)| at);
                 prop_assert!(ends.chain([editor.text.len()]).any(|at| at == editor.caret));
-                let (rows, (row, cell)) = editor.rows(5);
+                let (rows, (row, cell)) = editor.rows(5, Charset::Utf8);
                 prop_assert!(row < rows.len() && cell < 5);
             }
         }

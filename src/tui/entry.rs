@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::chat::{Name, State};
-use crate::text::{Safe, safe_line, safe_text_marked, safe_whole_text};
+use crate::text::{Charset, Safe, safe_line, safe_text_marked, safe_whole_text};
 use crate::time::UnixTime;
 use crate::tui::clock::{Day, Zone};
 use crate::tui::input::{Earlier, Said, Ticket};
@@ -67,6 +67,7 @@ pub(super) enum Receipt {
 pub(super) struct Shape {
     /// Cells for the text.
     pub(super) width: usize,
+    pub(super) charset: Charset,
     pub(super) how: Break,
     /// Whether days and what is new have lines of their own.
     pub(super) has_rules: bool,
@@ -282,7 +283,8 @@ impl Entry {
     pub(super) fn rows(&mut self, shape: Shape) -> &[Range<usize>] {
         if !matches!(&self.laid, Some((of, _)) if *of == shape) {
             let text = self.text.as_str();
-            self.laid = Some((shape, wrap::rows(text, shape.width, shape.how)));
+            let rows = wrap::rows(text, shape.width, shape.how, shape.charset);
+            self.laid = Some((shape, rows));
         }
         self.laid.as_ref().map_or(&[], |(_, rows)| rows)
     }
@@ -312,6 +314,7 @@ mod tests {
     fn no_message_is_laid_out_beyond_what_is_shown_of_one() {
         let shape = Shape {
             width: 2,
+            charset: Charset::Utf8,
             how: Break::Words,
             has_rules: false,
         };

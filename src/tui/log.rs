@@ -437,6 +437,7 @@ impl Anchor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Charset;
     use crate::text::Safe;
     use crate::time::UnixTime;
     use crate::tui::clock::Zone;
@@ -444,6 +445,7 @@ mod tests {
 
     const SHAPE: Shape = Shape {
         width: 10,
+        charset: Charset::Utf8,
         how: Break::Words,
         has_rules: true,
     };

@@ -1,12 +1,14 @@
 //! The only way onto the screen.
 
 use core::ops::Range;
+use std::borrow::Cow;
 
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-use crate::text::{Safe, safe_line, safe_text};
+use crate::text::{Charset, Safe, safe_line, safe_text};
+use crate::tui::theme::Theme;
 use crate::tui::wrap;
 
 /// A piece of text that may be drawn: a part of a [`Safe`] one, or our own.
@@ -23,8 +25,8 @@ impl<'a> Piece<'a> {
         safe_text(self.0)
     }
 
-    pub(super) fn cells(self) -> usize {
-        wrap::cells(self.0)
+    pub(super) fn cells(self, charset: Charset) -> usize {
+        wrap::cells(self.0, charset)
     }
 }
 
@@ -44,6 +46,8 @@ impl From<&'static str> for Piece<'_> {
 #[derive(Debug)]
 pub(super) struct Canvas<'b> {
     buffer: &'b mut Buffer,
+    /// What the terminal takes.
+    charset: Charset,
 }
 
 /// A row of an area that is written from left to right.
@@ -56,8 +60,8 @@ pub(super) struct Pen<'c, 'b> {
 }
 
 impl<'b> Canvas<'b> {
-    pub(super) const fn new(buffer: &'b mut Buffer) -> Self {
-        Self { buffer }
+    pub(super) const fn new(buffer: &'b mut Buffer, charset: Charset) -> Self {
+        Self { buffer, charset }
     }
 
     /// A pen at the beginning of the `row`th row of `area`; one that writes nothing below it.
@@ -86,10 +90,16 @@ impl<'b> Canvas<'b> {
 
     /// Takes out whatever got here past [`Safe`]. Nothing should; a terminal does not forgive it.
     pub(super) fn scrub(&mut self) {
+        let charset = self.charset;
         for cell in &mut self.buffer.content {
             let symbol = cell.symbol();
             let is_plain = matches!(symbol.as_bytes(), [b' '..=b'~']);
-            if !is_plain && safe_line(symbol).as_str() != symbol {
+            if is_plain {
+                continue;
+            }
+            if symbol.chars().any(|c| charset.spells(c)) {
+                cell.set_symbol("?");
+            } else if safe_line(symbol).as_str() != symbol {
                 cell.set_symbol("\u{fffd}");
             }
         }
@@ -102,16 +112,26 @@ impl Pen<'_, '_> {
         self.end.saturating_sub(self.x) as usize
     }
 
-    /// Writes what fits.
+    /// Writes what fits. What is spelled out is drawn in another way, so that nobody can type it.
     pub(super) fn put<'a>(&mut self, piece: impl Into<Piece<'a>>, style: Style) -> &mut Self {
         let Piece(text) = piece.into();
+        let charset = self.canvas.charset;
+        for run in runs(text, charset) {
+            match charset.shown(run) {
+                Cow::Borrowed(run) => self.write(run, style),
+                Cow::Owned(run) => self.write(&run, style.patch(Theme::chosen())),
+            }
+        }
+        self
+    }
+
+    fn write(&mut self, text: &str, style: Style) {
         // As a number of cells alone it would let a line separator through, which has none.
         let (x, _) = self
             .canvas
             .buffer
             .set_stringn(self.x, self.y, text, self.left(), style);
         self.x = x.min(self.end);
-        self
     }
 
     /// As [`Pen::put`] in the terminal's own style.
@@ -128,7 +148,10 @@ impl Pen<'_, '_> {
     ) -> &mut Self {
         let start = self.x;
         let Piece(text) = piece.into();
-        self.put(Piece(wrap::fitting(text, cells)), style);
+        self.put(
+            Piece(wrap::fitting(text, cells, self.canvas.charset)),
+            style,
+        );
         let cells = u16::try_from(cells).unwrap_or(u16::MAX);
         self.x = start.saturating_add(cells).min(self.end);
         self
@@ -148,4 +171,16 @@ impl Pen<'_, '_> {
         }
         self
     }
+}
+
+/// The text in parts, each of which is spelled out or is not.
+fn runs(text: &str, charset: Charset) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let is_spelled = charset.spells(rest.chars().next()?);
+        let end = rest.find(|c| charset.spells(c) != is_spelled);
+        let (run, after) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = after;
+        Some(run)
+    })
 }

@@ -119,7 +119,10 @@ impl App {
 
     fn input_rows(&self, width: u16) -> u16 {
         let width = usize::from(width) - PROMPT.len();
-        let rows = self.current().editor.height(width, MAX_INPUT);
+        let rows = self
+            .current()
+            .editor
+            .height(width, self.theme.charset, MAX_INPUT);
         u16::try_from(rows).unwrap_or(1)
     }
 
@@ -142,12 +145,14 @@ impl App {
         if self.is_bare {
             return Shape {
                 width,
+                charset: self.theme.charset,
                 how: Break::Cells,
                 has_rules: false,
             };
         }
         Shape {
             width: width.saturating_sub(self.gutter(log)),
+            charset: self.theme.charset,
             how: Break::Words,
             has_rules: true,
         }

@@ -27,7 +27,7 @@ use ratatui_crossterm::crossterm::{execute, queue};
 
 use crate::commands::clipboard;
 use crate::sync::thread;
-use crate::text::Safe;
+use crate::text::{Charset, Outlet, Safe};
 use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::Notice;
@@ -51,7 +51,7 @@ static HOOK: Once = Once::new();
 /// the keys takes away from it.
 #[derive(Debug)]
 pub struct Terminal {
-    backend: CrosstermBackend<BufWriter<Stdout>>,
+    backend: CrosstermBackend<BufWriter<Outlet<Stdout>>>,
     /// What stands on the terminal.
     shown: Buffer,
     /// What is drawn next.
@@ -69,7 +69,7 @@ impl Terminal {
     ///
     /// # Errors
     /// What the system says.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(charset: Charset) -> io::Result<Self> {
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
@@ -79,7 +79,7 @@ impl Terminal {
         });
         take_over()?;
         Ok(Self {
-            backend: CrosstermBackend::new(BufWriter::new(stdout())),
+            backend: CrosstermBackend::new(BufWriter::new(Outlet::new(stdout(), charset))),
             shown: Buffer::default(),
             next: Buffer::default(),
             caret: None,
@@ -244,7 +244,7 @@ impl Terminal {
         Write::flush(self.out())
     }
 
-    const fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Stdout>> {
+    const fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Outlet<Stdout>>> {
         &mut self.backend
     }
 }

@@ -3,6 +3,7 @@
 use ratatui_core::style::{Color, Modifier, Style};
 
 use crate::id::PeerId;
+use crate::text::Charset;
 
 /// Our own glyphs. None is an emoji or takes two cells anywhere; those that some terminals make two cells
 /// wide are replaced in ASCII.
@@ -41,6 +42,8 @@ const ASCII: Glyphs = Glyphs {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Theme {
     pub(super) glyphs: Glyphs,
+    /// What the terminal takes.
+    pub(super) charset: Charset,
     has_colour: bool,
 }
 
@@ -55,9 +58,10 @@ const HUES: [Color; 6] = [
 ];
 
 impl Theme {
-    pub(super) const fn new(ascii: bool, mono: bool) -> Self {
+    pub(super) const fn new(ascii: bool, charset: Charset, mono: bool) -> Self {
         Self {
             glyphs: if ascii { ASCII } else { UNICODE },
+            charset,
             has_colour: !mono,
         }
     }

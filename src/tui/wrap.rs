@@ -5,6 +5,8 @@ use core::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use crate::text::Charset;
+
 /// How a line that is too long is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Break {
@@ -14,27 +16,48 @@ pub(super) enum Break {
     Cells,
 }
 
-/// The cells that a cluster takes.
-pub(super) fn cells(text: &str) -> usize {
-    text.width()
+/// The cells that a text takes.
+pub(super) fn cells(text: &str, charset: Charset) -> usize {
+    charset.shown(text).width()
+}
+
+/// What is never cut in two, and where it begins: a cluster, or a character that is spelled out by itself.
+fn pieces(text: &str, charset: Charset) -> impl Iterator<Item = (usize, &str)> {
+    let clusters = text.grapheme_indices(true);
+    clusters.flat_map(move |(at, cluster)| {
+        let is_spelled = cluster.chars().any(|c| charset.spells(c));
+        let len = if is_spelled { 1 } else { usize::MAX };
+        let mut rest = cluster.char_indices().step_by(len).peekable();
+        core::iter::from_fn(move || {
+            let (start, _) = rest.next()?;
+            let end = rest.peek().map_or(cluster.len(), |(next, _)| *next);
+            Some((at + start, cluster.get(start..end).unwrap_or("")))
+        })
+    })
 }
 
 /// The rows of a text, as ranges of its bytes, in order and without line breaks; of an empty text one
 /// empty row. A cluster that is wider than a row has a row of its own.
 ///
 /// With [`Break::Words`] the blank that a line is broken at belongs to no row.
-pub(super) fn rows(text: &str, width: usize, how: Break) -> Vec<Range<usize>> {
+pub(super) fn rows(text: &str, width: usize, how: Break, charset: Charset) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
     let mut start = 0;
     for line in text.split('\n') {
-        wrap_line(line, start, width.max(1), how, &mut rows);
+        wrap_line((line, charset), start, width.max(1), how, &mut rows);
         start += line.len() + 1;
     }
     rows
 }
 
 /// Breaks one line, which begins `offset` bytes into its text.
-fn wrap_line(line: &str, offset: usize, width: usize, how: Break, rows: &mut Vec<Range<usize>>) {
+fn wrap_line(
+    (line, charset): (&str, Charset),
+    offset: usize,
+    width: usize,
+    how: Break,
+    rows: &mut Vec<Range<usize>>,
+) {
     // Each byte is a cell.
     if (how == Break::Cells || line.len() <= width) && line.is_ascii() {
         let starts = (0..line.len().max(1)).step_by(width);
@@ -45,8 +68,8 @@ fn wrap_line(line: &str, offset: usize, width: usize, how: Break, rows: &mut Vec
     let (mut start, mut used) = (0, 0);
     // The end of the last blank in this row, and the cells up to there.
     let mut blank: Option<(usize, usize)> = None;
-    for (at, cluster) in line.grapheme_indices(true) {
-        let cells = cells(cluster);
+    for (at, cluster) in pieces(line, charset) {
+        let cells = cells(cluster, charset);
         let is_blank = cluster == " " && how == Break::Words;
         while used + cells > width && at > start {
             let (cut, upto) = match blank.take() {
@@ -81,10 +104,10 @@ fn row_end(line: &str, start: usize, cut: usize, how: Break) -> usize {
 }
 
 /// The longest beginning of a text that fits into so many cells.
-pub(super) fn fitting(text: &str, width: usize) -> &str {
+pub(super) fn fitting(text: &str, width: usize, charset: Charset) -> &str {
     let mut used = 0;
-    for (at, cluster) in text.grapheme_indices(true) {
-        used += cells(cluster);
+    for (at, cluster) in pieces(text, charset) {
+        used += cells(cluster, charset);
         if used > width {
             return text.get(..at).unwrap_or("");
         }
@@ -99,7 +122,7 @@ mod tests {
     use super::*;
 
     fn broken(text: &str, width: usize, how: Break) -> Vec<&str> {
-        let rows = rows(text, width, how);
+        let rows = rows(text, width, how, Charset::Utf8);
         rows.into_iter().map(|row| &text[row]).collect()
     }
 
@@ -132,7 +155,22 @@ mod tests {
             broken(&text, 4, Break::Words),
             [family.repeat(2), family.into()]
         );
-        assert_eq!(fitting("日本語", 5), "日本");
+        assert_eq!(fitting("日本語", 5, Charset::Utf8), "日本");
+    }
+
+    #[test]
+    fn what_is_spelled_out_takes_the_cells_of_that_and_is_broken_between_characters() {
+        let ascii = |text, width| {
+            let rows = rows(text, width, Break::Words, Charset::Ascii);
+            rows.into_iter().map(|row| &text[row]).collect::<Vec<_>>()
+        };
+        assert_eq!(cells("a\u{41b}\u{1f467}", Charset::Ascii), 1 + 8 + 9);
+        assert_eq!(ascii("a\u{41b} b\u{41b}", 12), ["a\u{41b}", "b\u{41b}"]);
+        assert_eq!(ascii("\u{41b}\u{41b}2J", 10), ["\u{41b}", "\u{41b}2J"]);
+        let family = "\u{1f469}\u{200d}\u{1f467}";
+        assert_eq!(ascii(family, 17), ["\u{1f469}\u{200d}", "\u{1f467}"]);
+        assert_eq!(fitting("a\u{41b}b", 9, Charset::Ascii), "a\u{41b}");
+        assert_eq!(fitting("a\u{41b}b", 8, Charset::Ascii), "a");
     }
 
     proptest! {
@@ -144,7 +182,7 @@ mod tests {
             for how in [Break::Words, Break::Cells] {
                 let rows = broken(&text, width, how);
                 // A cluster that is wider than a row has one of its own.
-                let fits = |row: &&str| cells(row) <= width || row.graphemes(true).count() == 1;
+                let fits = |row: &&str| cells(row, Charset::Utf8) <= width || row.graphemes(true).count() == 1;
                 prop_assert!(rows.iter().all(fits), "{rows:?}");
                 prop_assert_eq!(strip(&rows.concat()), strip(&text));
             }

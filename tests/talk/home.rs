@@ -195,7 +195,9 @@ pub(crate) fn free_port() -> SocketAddr {
 /// The program with nothing of the tester's own settings.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_securechat"));
-    for name in ["SECURECHAT_HOME", "SECURECHAT_IDENTITY", "CLICOLOR_FORCE"] {
+    let own = ["SECURECHAT_HOME", "SECURECHAT_IDENTITY", "CLICOLOR_FORCE"];
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"];
+    for name in own.into_iter().chain(locale) {
         command.env_remove(name);
     }
     command

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
+use securechat::text::Charset;
 use securechat::tui::Terminal;
 
 use crate::home::Home;
@@ -32,11 +33,15 @@ impl Person {
         Self::runs(home.command(args))
     }
 
-    pub(crate) fn runs(mut command: Command) -> Self {
+    pub(crate) fn runs(command: Command) -> Self {
+        Self::in_locale("C.UTF-8", command)
+    }
+
+    pub(crate) fn in_locale(locale: &str, mut command: Command) -> Self {
         let (ours, theirs) = open_pair();
         let terminal = ours.try_clone().unwrap();
         resize(&terminal, 80, 24);
-        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        command.env("TERM", "xterm-256color").env("LANG", locale);
         for name in ["ACCESSIBLE", "LC_ALL", "LC_CTYPE", "NO_COLOR"] {
             command.env_remove(name);
         }
@@ -522,7 +527,7 @@ fn a_panic_gives_the_terminal_back_before_it_prints() {
 #[test]
 fn a_process_that_panics() {
     if std::env::var_os(PANICS).is_some() {
-        let _terminal = Terminal::open().unwrap();
+        let _terminal = Terminal::open(Charset::Utf8).unwrap();
         panic!("this is a bug");
     }
 }

@@ -8,10 +8,10 @@ use ratatui_core::style::Style;
 use ratatui_core::text::{Line, Span};
 use ratatui_core::widgets::Widget;
 use ratatui_crossterm::CrosstermBackend;
-use securechat::text::{safe_line, safe_text};
-use securechat::tui::{Guest, Input, Standing, Told};
+use securechat::text::{Charset, safe_line, safe_text};
+use securechat::tui::{Guest, Input, Settings, Standing, Told};
 
-use crate::screen::{BOB, CAROL, Screen};
+use crate::screen::{BOB, CAROL, Screen, settings};
 
 /// Pieces that have fooled terminals, and what holds them together.
 fn hostile() -> impl Strategy<Value = String> {
@@ -108,6 +108,31 @@ proptest! {
             screen.key(names[key]);
             screen.input(Input::Paste(other.clone()));
             check(&mut screen);
+        }
+    }
+
+    /// Nor a byte that a terminal without UTF-8 could take for a control, and nothing that is spelled out is cut.
+    #[test]
+    fn a_terminal_without_utf_8_gets_none(
+        text in hostile(), name in hostile(), width in 40_u16..120, keys in prop::collection::vec(0_usize..8, 0..6)
+    ) {
+        let ascii = Settings { charset: Charset::Ascii, ..settings() };
+        let mut screen = Screen::with(ascii, width, 40);
+        screen.meet(BOB, &name);
+        screen.say(BOB, &text);
+        screen.input(Input::Paste(text.clone()));
+        for key in keys {
+            let names = ["alt-up", "alt-l", "ctrl-s", "alt-k", "alt-v", "alt-b", "esc", "enter"];
+            screen.key(names[key]);
+            prop_assert!(screen.text().is_ascii(), "{}", screen.text());
+        }
+        let mut screen = Screen::with(Settings { charset: Charset::Ascii, ..settings() }, width, 40);
+        screen.meet(BOB, "bob");
+        screen.say(BOB, &text);
+        let shown: String = screen.rows().concat().split_whitespace().collect();
+        let letters = safe_text(&text).to_string();
+        for c in letters.chars().filter(|c| !c.is_ascii()) {
+            prop_assert!(shown.contains(&format!("<U+{:04X}>", u32::from(c))), "{c:?} in {shown}");
         }
     }
 

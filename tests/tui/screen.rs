@@ -12,7 +12,7 @@ use ratatui_core::terminal::Terminal;
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use securechat::chat::{LogId, Name, State};
 use securechat::id::PeerId;
-use securechat::text::{Safe, safe_line};
+use securechat::text::{Charset, Safe, safe_line};
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
     Action, App, Ask, Card, Discretion, Input, Keymap, LinkStatus, Now, Said, Settings, Standing,
@@ -43,6 +43,7 @@ pub(crate) struct Screen {
 pub(crate) fn settings() -> Settings {
     Settings {
         ascii: false,
+        charset: Charset::Utf8,
         mono: false,
         zone: Zone::utc(),
         notify: Discretion::Bell,

@@ -2,14 +2,13 @@
 
 use std::io::{IsTerminal, stdin, stdout};
 
-use crate::cli::ExitCode;
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::notifications;
-use crate::cli::talk;
+use crate::cli::{ExitCode, streams, talk};
 use crate::net::check_entropy;
 use crate::store::{Mode, written_at};
-use crate::text::safe_line;
+use crate::text::{Charset, safe_line};
 use crate::time::UnixTime;
 use crate::tui::Terminal;
 
@@ -70,13 +69,13 @@ fn text(patient: &Patient<'_>) -> Check {
     } else {
         "no colours"
     };
-    if patient.globals.ascii || talk::is_unicode() {
+    if streams::of_terminal() == Charset::Utf8 {
         return Check::plain(what, Outcome::Good, &format!("UTF-8, {color}"));
     }
     Check::plain(
         what,
         Outcome::Warning,
-        &format!("the locale is not UTF-8, {color}: our own signs are ASCII"),
+        &format!("the locale is not UTF-8, {color}: what is not ASCII shows as <U+00E9>"),
     )
     .advice("set LANG to a locale with UTF-8, such as C.UTF-8")
 }

@@ -38,7 +38,7 @@ pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status};
 pub(super) use self::stdin::{Lines, Stdin, read_lines};
-pub(super) use self::terminal::{has_screen, is_unicode, moves_cursor, wants_lines, wants_screen};
+pub(super) use self::terminal::{has_screen, moves_cursor, wants_lines, wants_screen};
 pub(super) use self::typed::Typed;
 
 use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
@@ -62,7 +62,7 @@ use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
 use crate::cli::talk::terminal::no_screen;
 use crate::cli::target::{self, Target};
-use crate::cli::{BindSource, Context, Error, ExitCode, Suggestion, input, settled};
+use crate::cli::{BindSource, Context, Error, ExitCode, Suggestion, input, settled, streams};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
@@ -194,7 +194,12 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     let ends = if context.globals.json {
         (Face::events(), Typist::Nobody, Lines::none())
     } else {
-        let printer = Printer::new(Form::Records, stdout(), stderr(), context.globals.quiet);
+        let printer = Printer::new(
+            Form::Records,
+            streams::stdout(),
+            streams::stderr(),
+            context.globals.quiet,
+        );
         (Face::Service(printer), Typist::Nobody, Lines::none())
     };
     let mut conversation = conversation(network, ends, goal, LINGER, context);
@@ -422,7 +427,12 @@ fn wake(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {
 fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
     let largest = Policy::default().largest;
     let lines = read_lines(largest, wake(inputs)).map_err(|error| no_threads(&error))?;
-    let printer = Printer::new(form(), stdout(), stderr(), context.globals.quiet);
+    let printer = Printer::new(
+        form(),
+        streams::stdout(),
+        streams::stderr(),
+        context.globals.quiet,
+    );
     Ok((Face::Lines(printer), typist(), lines))
 }
 
@@ -431,7 +441,8 @@ fn settings(context: &Context) -> Settings {
     // They were understood when the settings were read.
     let keys = settled::keymap(&context.config).unwrap_or_default();
     Settings {
-        ascii: context.globals.ascii || context.config.ascii || !is_unicode(),
+        ascii: context.globals.ascii || context.config.ascii,
+        charset: streams::of_terminal(),
         mono: !context.out.is_colored() || !context.config.has_colours,
         zone: Zone::system(),
         notify: match context.config.notify {

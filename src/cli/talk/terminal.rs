@@ -64,15 +64,6 @@ fn can_move(term: Option<&OsStr>, is_windows: bool) -> bool {
     term.map_or(is_windows, |term| term != "dumb" && !term.is_empty())
 }
 
-/// Whether the terminal takes UTF-8, as the locale says. Where there is none it does.
-pub(in crate::cli) fn is_unicode() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
-        let value = std::env::var(name).ok()?;
-        (!value.is_empty()).then(|| value.to_ascii_lowercase())
-    });
-    locale.is_none_or(|locale| locale.contains("utf-8") || locale.contains("utf8"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

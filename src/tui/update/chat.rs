@@ -204,9 +204,9 @@ impl App {
 
     /// On the first and the last row, what was typed before.
     fn go_row(&mut self, is_up: bool) {
-        let width = self.input_width();
+        let (width, charset) = (self.input_width(), self.theme.charset);
         let conversation = self.current_mut();
-        if conversation.editor.go_row(is_up, width) {
+        if conversation.editor.go_row(is_up, width, charset) {
             return;
         }
         let history = &mut conversation.history;

@@ -17,7 +17,7 @@ impl App {
         let cells = code
             .lines
             .first()
-            .map_or(0, |line| wrap::cells(line.as_str()));
+            .map_or(0, |line| wrap::cells(line.as_str(), self.theme.charset));
         let needed = code.lines.len() + 1;
         let fits = cells <= usize::from(all.width) && needed <= usize::from(all.height);
         if !fits || self.settings.ascii {
@@ -41,7 +41,7 @@ impl App {
         code: &Code,
         (cells, rows): (usize, usize),
     ) {
-        let mut sheet = Sheet::new(false, self.escape_key());
+        let mut sheet = Sheet::new(false, self.escape_key(), self.theme.charset);
         sheet.put(sheet.back(), Theme::strong());
         if self.settings.ascii {
             sheet.say("A QR code is drawn with characters that --ascii leaves out.");

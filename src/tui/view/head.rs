@@ -25,7 +25,7 @@ impl App {
         }
         let (label, is_alarm) = self.label(here);
         // Whoever has a long name does not push the word of trust off the screen by it.
-        let after = Piece::from(&label).cells() + 1;
+        let after = Piece::from(&label).cells(self.theme.charset) + 1;
         let room = pen.left().saturating_sub(after).max(LEAST_NAME);
         pen.put(&self.cut(&here.name, room), Theme::strong());
         let style = if is_alarm {
@@ -39,7 +39,7 @@ impl App {
         }
         if let Some((link, told)) = &here.link {
             let quality = link::quality(link, *told, self.now.instant);
-            let cells = Piece::from(&quality).cells() + 1;
+            let cells = Piece::from(&quality).cells(self.theme.charset) + 1;
             if pen.left() > cells {
                 pen.before_end(cells).plain(&quality);
             }

@@ -29,15 +29,16 @@ impl App {
         } else {
             return self.draw_message(canvas, area);
         };
+        let charset = self.theme.charset;
         let mut pen = canvas.row(area, 0);
         pen.plain(words).plain(&line).plain(&rest);
-        let cells = Piece::from(words).cells() + Piece::from(&line).cells();
+        let cells = Piece::from(words).cells(charset) + Piece::from(&line).cells(charset);
         place(area, cells, 0)
     }
 
     fn draw_message(&self, canvas: &mut Canvas<'_>, area: Rect) -> Position {
         let editor = &self.current().editor;
-        let (rows, (caret_row, caret_cell)) = editor.rows(self.input_width());
+        let (rows, (caret_row, caret_cell)) = editor.rows(self.input_width(), self.theme.charset);
         let height = usize::from(area.height);
         let first = (caret_row + 1).saturating_sub(height);
         for (row, range) in rows.iter().skip(first).take(height).enumerate() {

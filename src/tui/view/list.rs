@@ -31,7 +31,7 @@ impl App {
                 0 => Safe::default(),
                 unread => Safe::from(" +") + unread,
             };
-            let cells = Piece::from(&count).cells();
+            let cells = Piece::from(&count).cells(self.theme.charset);
             let width = usize::from(area.width).saturating_sub(2 + cells + 1);
             let mut pen = canvas.row(area, row);
             pen.put(mark, style)

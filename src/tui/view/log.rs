@@ -69,7 +69,7 @@ impl App {
             None => words,
         };
         let words = Safe::from(" ") + words + " ";
-        let cells = Piece::from(&words).cells();
+        let cells = Piece::from(&words).cells(self.theme.charset);
         let mut pen = canvas.row(area, usize::from(area.height.saturating_sub(1)));
         pen.before_end(cells).put(&words, Theme::chosen());
     }
@@ -129,7 +129,7 @@ impl Paper<'_> {
     /// A rule with words in its middle.
     fn rule(&self, canvas: &mut Canvas<'_>, area: Rect, row: usize, words: &Safe) {
         let words = Safe::from(" ") + words + " ";
-        let cells = Piece::from(&words).cells();
+        let cells = Piece::from(&words).cells(self.theme.charset);
         let mut pen = canvas.row(area, row);
         let before = pen.left().saturating_sub(cells) / 2;
         let until = pen.left() - before.min(pen.left());

@@ -29,7 +29,7 @@ impl App {
     /// Draws the face into an empty buffer, and returns where the cursor is: at the caret of what is
     /// being written, where input methods and magnifiers look for it.
     pub fn draw(&mut self, buffer: &mut Buffer) -> Option<Position> {
-        let mut canvas = Canvas::new(buffer);
+        let mut canvas = Canvas::new(buffer, self.theme.charset);
         let caret = match Places::of(self) {
             Some(places) => self.draw_all(&mut canvas, places),
             None => {

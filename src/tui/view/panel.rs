@@ -77,7 +77,7 @@ impl App {
     pub(in crate::tui) fn rows_of(&self, lines: &[Safe]) -> Vec<Safe> {
         let width = usize::from(self.size.0).saturating_sub(2);
         let broken = |line: &Safe| {
-            let rows = wrap::rows(line.as_str(), width, Break::Words);
+            let rows = wrap::rows(line.as_str(), width, Break::Words, self.theme.charset);
             let row = |range| safe_line(line.as_str().get(range).unwrap_or(""));
             rows.into_iter().map(row).collect::<Vec<_>>()
         };

@@ -30,11 +30,13 @@ impl App {
     /// The beginning of the words that fits, with a sign that they go on.
     pub(super) fn cut(&self, words: &Safe, cells: usize) -> Safe {
         use crate::tui::wrap;
-        if wrap::cells(words.as_str()) <= cells {
+        let charset = self.theme.charset;
+        if wrap::cells(words.as_str(), charset) <= cells {
             return words.clone();
         }
         let more = self.theme.glyphs.more;
-        let fitting = wrap::fitting(words.as_str(), cells.saturating_sub(wrap::cells(more)));
+        let room = cells.saturating_sub(wrap::cells(more, charset));
+        let fitting = wrap::fitting(words.as_str(), room, charset);
         crate::text::safe_line(fitting) + more
     }
 

@@ -4,7 +4,7 @@
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Style;
 
-use crate::text::Safe;
+use crate::text::{Charset, Safe};
 use crate::tui::paint::{Canvas, Piece};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{self, Break};
@@ -34,16 +34,19 @@ pub(super) struct Sheet {
     pub(super) is_roomy: bool,
     /// The key that goes back.
     pub(super) escape: Safe,
+    /// What the terminal takes.
+    charset: Charset,
     rows: Vec<Row>,
     /// Which of the rows is being typed.
     typed: Option<usize>,
 }
 
 impl Sheet {
-    pub(super) const fn new(is_roomy: bool, escape: Safe) -> Self {
+    pub(super) const fn new(is_roomy: bool, escape: Safe, charset: Charset) -> Self {
         Self {
             is_roomy,
             escape,
+            charset,
             rows: Vec::new(),
             typed: None,
         }
@@ -131,7 +134,7 @@ impl Sheet {
         };
         let compared = broken.iter().enumerate();
         let mut compared = compared.filter(|(_, (row, _))| row.is_compared);
-        compared.all(|(at, (row, piece))| has_room(at, row.indent + piece.cells()))
+        compared.all(|(at, (row, piece))| has_room(at, row.indent + piece.cells(self.charset)))
     }
 
     /// The rows as they stand on so many columns, and which of them ends what is typed.
@@ -139,7 +142,7 @@ impl Sheet {
         let (mut broken, mut typed) = (Vec::new(), None);
         for (number, row) in self.rows.iter().enumerate() {
             let cells = usize::from(width).saturating_sub(row.indent + 1).max(1);
-            for range in wrap::rows(row.words.as_str(), cells, Break::Words) {
+            for range in wrap::rows(row.words.as_str(), cells, Break::Words, self.charset) {
                 broken.push((row, Piece::of(&row.words, range)));
             }
             if self.typed == Some(number) {
@@ -173,7 +176,7 @@ impl Sheet {
         }
         let at = typed?.checked_sub(above)?;
         let (row, piece) = broken.get(typed?)?;
-        let x = u16::try_from(row.indent + piece.cells()).ok()?;
+        let x = u16::try_from(row.indent + piece.cells(self.charset)).ok()?;
         let y = u16::try_from(at).ok().filter(|y| *y < area.height)?;
         Some(Position {
             x: x.min(area.width.saturating_sub(1)),

@@ -37,7 +37,7 @@ impl App {
             pen.plain(" ").put(&tab.words, style);
         }
         let help = self.key(Bind::Help, "/help") + " help ";
-        let cells = Piece::from(&help).cells();
+        let cells = Piece::from(&help).cells(self.theme.charset);
         if pen.left() > cells && !self.settings.keys_are_logged {
             pen.before_end(cells).plain(&help);
         }
@@ -47,7 +47,7 @@ impl App {
     pub(super) fn warn_of_logged_keys(&self, canvas: &mut Canvas<'_>, row: Rect) {
         if self.settings.keys_are_logged {
             let mut pen = canvas.row(row, 0);
-            let cells = Piece::from(KEYS_LOGGED).cells();
+            let cells = Piece::from(KEYS_LOGGED).cells(self.theme.charset);
             pen.before_end(cells).put(KEYS_LOGGED, self.theme.alarm());
         }
     }
@@ -57,7 +57,8 @@ impl App {
         if !self.settings.keys_are_logged {
             return row;
         }
-        let cells = u16::try_from(Piece::from(KEYS_LOGGED).cells()).unwrap_or(u16::MAX);
+        let cells =
+            u16::try_from(Piece::from(KEYS_LOGGED).cells(self.theme.charset)).unwrap_or(u16::MAX);
         Rect {
             width: row.width.saturating_sub(cells),
             ..row
@@ -74,7 +75,7 @@ impl App {
             .iter()
             .position(|(at, _)| Some(*at) == self.active)
             .unwrap_or(0);
-        let cells = |words: &Safe| Piece::from(words).cells() + 1;
+        let cells = |words: &Safe| Piece::from(words).cells(self.theme.charset) + 1;
         let mut first = 0;
         let upto = |first: usize| -> usize {
             let shown = all.iter().take(here + 1).skip(first);
@@ -113,6 +114,7 @@ pub(in crate::tui) fn tab_at(app: &App, x: u16, y: u16) -> Option<usize> {
     }
     let tabs = app.tabs(usize::from(area.width));
     let x = usize::from(x);
-    let hit = |tab: &Tab| (tab.x..tab.x + Piece::from(&tab.words).cells()).contains(&x);
+    let hit =
+        |tab: &Tab| (tab.x..tab.x + Piece::from(&tab.words).cells(app.theme.charset)).contains(&x);
     tabs.into_iter().find(hit).map(|tab| tab.at)
 }

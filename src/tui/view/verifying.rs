@@ -101,7 +101,7 @@ impl App {
     }
 
     fn sheet(&self, panel: &Verifying, of: &Conversation, is_roomy: bool) -> Sheet {
-        let mut sheet = Sheet::new(is_roomy, self.escape_key());
+        let mut sheet = Sheet::new(is_roomy, self.escape_key(), self.theme.charset);
         let told = panel.told.clone();
         if let Some(line) = &panel.typed {
             let complete = self.settings.keys.label(Bind::Complete { back: false });

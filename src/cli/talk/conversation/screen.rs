@@ -4,7 +4,7 @@ use crate::cli::talk::conversation::standing::Way;
 use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
 use crate::cli::talk::face::Order;
-use crate::cli::{Error, ExitCode};
+use crate::cli::{Error, ExitCode, streams};
 use crate::id::PeerId;
 use crate::net::JobControl;
 use crate::plain::{Form, Printer};
@@ -280,8 +280,8 @@ impl Conversation {
         let quiet = self.is_quiet;
         let lines = Printer::new(
             Form::Transcript,
-            std::io::stdout(),
-            std::io::stderr(),
+            streams::stdout(),
+            streams::stderr(),
             quiet,
         );
         self.face.close(lines);

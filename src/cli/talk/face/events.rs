@@ -4,17 +4,18 @@ use std::io::{self, Stdout, Write};
 
 use crate::cli::json::Event;
 use crate::cli::talk::fact::Fact;
+use crate::text::Outlet;
 use crate::time::UnixTime;
 
 /// Standard output as a stream of events.
 pub(in crate::cli::talk) struct Events {
-    out: Stdout,
+    out: Outlet<Stdout>,
     /// What writing has failed with, until it is looked at.
     failure: Option<io::Error>,
 }
 
 impl Events {
-    pub(super) const fn new(out: Stdout) -> Self {
+    pub(super) const fn new(out: Outlet<Stdout>) -> Self {
         Self { out, failure: None }
     }
 

@@ -18,32 +18,35 @@ pub(super) use self::screen::{Alerts, Screen, read_keys};
 use crate::chat::{Incoming, Name, Outgoing, Received, State};
 use crate::cli::talk::fact::{Fact, Said, Who};
 use crate::cli::talk::moves_cursor;
-use crate::cli::{Error, Out};
+use crate::cli::{Error, Out, streams};
 use crate::commands::clipboard;
 use crate::id::PeerId;
 use crate::plain::{Mark, Own, Printer, Stamp};
-use crate::text::{Safe, safe_line};
+use crate::text::{Outlet, Safe, safe_line};
 use crate::time::UnixTime;
 
 /// A message that was written so long ago shows when.
 const LATE: Duration = Duration::from_secs(120);
 
+/// The printer of lines.
+type Lines = Printer<Outlet<Stdout>, Outlet<Stderr>>;
+
 /// One of them.
 pub(super) enum Face {
     /// Lines that are only ever appended.
-    Lines(Printer<Stdout, Stderr>),
+    Lines(Lines),
     /// The whole terminal.
     Screen(Box<Screen>),
     /// Standard output, for a program.
     Events(Box<Events>),
     /// Nobody: words about how things stand, and nothing of what is said.
-    Service(Printer<Stdout, Stderr>),
+    Service(Lines),
 }
 
 impl Face {
     /// Events on standard output.
     pub(super) fn events() -> Self {
-        Self::Events(Box::new(Events::new(stdout())))
+        Self::Events(Box::new(Events::new(streams::json())))
     }
 
     pub(super) const fn is_screen(&self) -> bool {
@@ -65,7 +68,7 @@ impl Face {
         }
     }
 
-    const fn printer(&mut self) -> Option<&mut Printer<Stdout, Stderr>> {
+    const fn printer(&mut self) -> Option<&mut Lines> {
         match self {
             Self::Lines(printer) | Self::Service(printer) => Some(printer),
             Self::Screen(_) | Self::Events(_) => None,
@@ -91,7 +94,7 @@ impl Face {
     }
 
     /// Gives a screen's terminal back. What is told from now on is told in lines.
-    pub(super) fn close(&mut self, lines: Printer<Stdout, Stderr>) {
+    pub(super) fn close(&mut self, lines: Lines) {
         if self.is_screen() {
             *self = Self::Lines(lines);
         }

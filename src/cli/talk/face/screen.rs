@@ -72,7 +72,7 @@ impl Screen {
         alerts: Alerts,
         clock: Clock,
     ) -> io::Result<Self> {
-        let mut terminal = Terminal::open()?;
+        let mut terminal = Terminal::open(settings.charset)?;
         if settings.mouse {
             terminal.set_mouse(true)?;
         }

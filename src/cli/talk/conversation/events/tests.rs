@@ -1,9 +1,9 @@
 //! What a conversation makes of what the core tells.
 
-use std::io::{stderr, stdout};
 use std::time::Duration;
 
 use super::*;
+use crate::cli::streams::{stderr, stdout};
 use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
 use crate::cli::talk::profile::tests::{context, network};

@@ -1,0 +1,147 @@
+//! What becomes of letters at a terminal that takes no UTF-8.
+//!
+//! It takes each byte as a character. U+041B is D0 9B in UTF-8, and 9B begins a command where the terminal knows 8-bit
+//! controls: a peer's letters would drive it.
+
+use core::fmt::Write as _;
+use std::borrow::Cow;
+use std::io;
+
+/// What a terminal takes, as the locale says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Charset {
+    /// Every character.
+    #[default]
+    Utf8,
+    /// ASCII alone: whatever else there is shows as `<U+041B>`.
+    Ascii,
+}
+
+impl Charset {
+    /// Whether this character shows as its code point.
+    #[must_use]
+    pub const fn spells(self, c: char) -> bool {
+        matches!(self, Self::Ascii) && !c.is_ascii()
+    }
+
+    /// The text as such a terminal shows it.
+    #[must_use]
+    pub fn shown(self, text: &str) -> Cow<'_, str> {
+        if self == Self::Utf8 || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(spelled(text.as_bytes(), code_point))
+    }
+}
+
+/// Writes one character in ASCII.
+type Spell = fn(char, &mut String);
+
+/// A stream that lets through what the terminal at its end takes, and spells out the rest.
+#[derive(Debug)]
+pub struct Outlet<W> {
+    to: W,
+    /// How; not at all if it takes everything.
+    spell: Option<Spell>,
+}
+
+impl<W> Outlet<W> {
+    /// For words: `<U+041B>`.
+    pub fn new(to: W, charset: Charset) -> Self {
+        let spell: Spell = code_point;
+        let spell = (charset == Charset::Ascii).then_some(spell);
+        Self { to, spell }
+    }
+
+    /// For JSON, of which the meaning stays: `\u041b`.
+    pub fn json(to: W, charset: Charset) -> Self {
+        let spell: Spell = escape;
+        let spell = (charset == Charset::Ascii).then_some(spell);
+        Self { to, spell }
+    }
+}
+
+impl<W: io::Write> io::Write for Outlet<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(spell) = self.spell.filter(|_| !bytes.is_ascii()) else {
+            return self.to.write(bytes);
+        };
+        self.to.write_all(spelled(bytes, spell).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// What is no UTF-8, half a character too, becomes U+FFFD first.
+fn spelled(bytes: &[u8], spell: Spell) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for c in String::from_utf8_lossy(bytes).chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            spell(c, &mut out);
+        }
+    }
+    out
+}
+
+fn code_point(c: char, out: &mut String) {
+    write!(out, "<U+{:04X}>", u32::from(c)).expect("a string takes everything");
+}
+
+fn escape(c: char, out: &mut String) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        write!(out, "\\u{unit:04x}").expect("a string takes everything");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const HOSTILE: &str = "\u{41b}2J \u{41d}]52;c;x\u{41c} caf\u{e9} \u{1f467}";
+
+    fn through(open: fn(&mut Vec<u8>) -> Outlet<&mut Vec<u8>>, text: &str) -> String {
+        let mut bytes = Vec::new();
+        write!(open(&mut bytes), "{text}").unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn letters_are_spelled_out_for_a_terminal_that_takes_no_utf_8() {
+        let shown = "<U+041B>2J <U+041D>]52;c;x<U+041C> caf<U+00E9> <U+1F467>";
+        assert_eq!(
+            through(|to| Outlet::new(to, Charset::Ascii), HOSTILE),
+            shown
+        );
+        assert_eq!(Charset::Ascii.shown(HOSTILE), shown);
+        assert_eq!(
+            through(|to| Outlet::new(to, Charset::Utf8), HOSTILE),
+            HOSTILE
+        );
+        assert_eq!(Charset::Utf8.shown(HOSTILE), HOSTILE);
+    }
+
+    #[test]
+    fn json_means_the_same() {
+        let line = serde_json::to_string(HOSTILE).unwrap();
+        let written = through(|to| Outlet::json(to, Charset::Ascii), &line);
+        assert!(written.is_ascii(), "{written}");
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), HOSTILE);
+    }
+
+    #[test]
+    fn half_a_character_is_no_byte_of_one() {
+        let mut bytes = Vec::new();
+        let mut outlet = Outlet::new(&mut bytes, Charset::Ascii);
+        for byte in "\u{41b}2J".bytes() {
+            outlet.write_all(&[byte]).unwrap();
+        }
+        assert_eq!(bytes, b"<U+FFFD><U+FFFD>2J");
+    }
+}

@@ -1,0 +1,103 @@
+//! A terminal that takes no UTF-8 takes each byte as a character, and some of the bytes of letters as commands.
+
+use crate::home::Home;
+use crate::program::Program;
+use crate::screen::{Person, address_on};
+use crate::terminal::{quit, start};
+
+/// 9B begins a command, 9D one that ends with 9C, 90 another.
+const HOSTILE: &str = "\u{41b}2J\u{41d}]52;c;ZXZpbA==\u{41c} \u{410}q";
+const SHOWN: &str = "<U+041B>2J<U+041D>]52;c;ZXZpbA==<U+041C> <U+0410>q";
+
+/// alice, who calls bob, and bob, who knows her by another name.
+fn friends() -> (Home, Home) {
+    let (alice, bob) = (Home::new(), Home::new());
+    alice.knows("bob", &bob);
+    bob.knows("\u{430}\u{43b}", &alice);
+    (alice, bob)
+}
+
+/// Somebody who listens at a terminal in this locale.
+fn listens(home: &Home, args: &[&str]) -> Program {
+    let mut command = home.command(&[args, &["listen", "127.0.0.1:0"]].concat());
+    command.env("LC_ALL", "C");
+    start(command)
+}
+
+#[test]
+fn letters_cannot_drive_a_terminal_without_utf_8() {
+    let (alice, bob) = friends();
+    let mut listener = listens(&bob, &[]);
+    let line = listener.said("listening on ");
+    let address = line.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say(HOSTILE);
+    let line = listener.said("]52;c;");
+    assert!(
+        line.ends_with(&format!("<U+0430><U+043B>: {SHOWN}\r")),
+        "{line:?}"
+    );
+    listener.shown("<U+0430><U+043B>> ");
+    let ended = quit(listener);
+    assert!(ended.transcript.is_ascii(), "{}", ended.transcript);
+}
+
+#[test]
+fn letters_cannot_drive_a_full_screen_without_utf_8() {
+    let (alice, bob) = friends();
+    let settings = "[notify]\ndesktop = \"full\"\n";
+    std::fs::write(bob.path("config.toml"), settings).unwrap();
+    let mut listener = Person::in_locale("C", bob.command(&["listen", "127.0.0.1:0"]));
+    listener.sees("listening on 127.0.0.1:");
+    let mut caller = alice.connect("bob", address_on(&mut listener), &[]);
+    caller.told("secure: bob");
+    listener.sees("<U+0430><U+043B> [not verified]");
+    listener.looks_away();
+    caller.say(HOSTILE);
+    listener.sees(SHOWN);
+    listener.waits("a notification", |vt| {
+        let told = format!("9;message from <U+0430><U+043B>: {SHOWN}");
+        vt.commands.contains(&told)
+    });
+    // What is typed goes out as it is, and the caret stands behind what is shown of it.
+    listener.presses("\u{41b}");
+    listener.waits("the caret behind it", |vt| {
+        vt.text().ends_with("> <U+041B>") && vt.caret == (10, 23)
+    });
+    listener.presses("\r");
+    assert!(caller.said("bob").ends_with("\t\u{41b}"));
+    listener.presses("\u{4}");
+    let (ended, ..) = listener.ends();
+    assert!(ended.transcript.is_ascii(), "{}", ended.transcript);
+}
+
+#[test]
+fn json_on_a_terminal_without_utf_8_means_the_same() {
+    let (alice, bob) = friends();
+    let mut listener = listens(&bob, &["--json"]);
+    let line = listener.said("\"listening\"");
+    let start: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = start["address"].as_str().unwrap().parse().unwrap();
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say(HOSTILE);
+    let line = listener.said("\"message\"");
+    let said: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(said["text"], HOSTILE);
+    assert!(line.is_ascii(), "{line}");
+}
+
+#[test]
+fn a_pipe_takes_utf_8_in_every_locale() {
+    let (alice, bob) = friends();
+    let mut command = bob.command(&["listen", "127.0.0.1:0"]);
+    command.env("LC_ALL", "C");
+    let mut listener = Program::start(command);
+    let address = crate::home::listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say(HOSTILE);
+    assert!(
+        listener
+            .said("]52;c;")
+            .ends_with(&format!("\t\u{430}\u{43b}\t{HOSTILE}"))
+    );
+}
