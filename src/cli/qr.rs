@@ -45,3 +45,22 @@ fn in_ascii(code: &QrCode, dark_on_light: bool) -> Vec<Safe> {
     let drawn = drawn.module_dimensions(1, 1).build();
     drawn.lines().map(safe_line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_blocks_a_module_is_two_characters() {
+        let code = QrCode::new("securechat").unwrap();
+        let lines = in_ascii(&code, false);
+        // Four light modules around it.
+        assert_eq!(lines.len(), code.width() + 8);
+        for line in &lines {
+            assert_eq!(line.as_str().len(), 2 * lines.len());
+            assert_eq!(line.as_str().replace("##", "").trim(), "");
+        }
+        assert_eq!(lines[0].as_str(), "##".repeat(lines.len()));
+        assert!(lines[4].as_str().starts_with("########  "), "{}", lines[4]);
+    }
+}
