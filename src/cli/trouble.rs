@@ -54,6 +54,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::AlreadyExists => output_exists(path),
         ErrorKind::LinkToNothing => link_to_nothing(path),
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
+        ErrorKind::NotSynced { former, .. } => not_synced(said, former.as_deref()),
         ErrorKind::Malformed { reason } => malformed(path, reason),
         ErrorKind::NoTimestamps => no_timestamps(path),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
@@ -320,6 +321,13 @@ fn changed_meanwhile(path: &Path) -> Report {
     Report::new("SC24", ExitCode::Fixable, title).cause("Nothing was written. Do the same again.")
 }
 
+fn not_synced(said: Safe, former: Option<&Path>) -> Report {
+    let report = Report::new("SC18", ExitCode::Storage, said)
+        .cause("Until it has, a power cut can bring back what was there before.");
+    let kept = former.map(|former| Safe::from("The former one is kept as ") + former + ".");
+    kept.into_iter().fold(report, Report::cause)
+}
+
 fn link_to_nothing(path: &Path) -> Report {
     let remove = Suggestion::of("rm", [Safe::from(path)]);
     let parts = vec![
@@ -402,6 +410,10 @@ pub(super) mod tests {
             ErrorKind::AlreadyExists,
             ErrorKind::LinkToNothing,
             ErrorKind::ChangedMeanwhile,
+            ErrorKind::NotSynced {
+                former: Some("/h/identity.key.old".into()),
+                error: io::Error::from(io::ErrorKind::PermissionDenied),
+            },
             ErrorKind::Malformed {
                 reason: "there is no key in it",
             },

@@ -17,14 +17,15 @@ pub(super) const MAX_FILE_LEN: u64 = 16 << 20;
 /// Creates a file that must not exist yet.
 pub(super) fn create_new(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Create, error);
-    let written = Temporary::write(path, content, access).map_err(fail)?;
-    match fs::hard_link(&written.path, path) {
+    let written = Written::whole(path, content, access).map_err(fail)?;
+    match written.link_to(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(fail(error)),
         // No hard links here (FAT). A crash may leave a half file, an error does not.
         Err(_) => create_in_place(path, content, access).map_err(fail)?,
     }
-    sync_parent(path).map_err(fail)
+    let synced = written.sync(path).inspect_err(|_| remove(path));
+    synced.map_err(fail)
 }
 
 /// Creates a file that must not exist yet, for this user only: as a whole, or not at all. Where the file system has no
@@ -54,15 +55,9 @@ impl Fresh {
     /// # Errors
     /// `DiskFull`, `Io`.
     pub fn begin(destination: &Path) -> Result<Self, Error> {
-        let (beside, file) = match os::open_nameless(parent(destination), Access::Owner.mode()) {
-            Some(file) => (None, file),
-            None => {
-                let opened = Temporary::open(destination, Access::Owner);
-                let (path, file) =
-                    opened.map_err(|error| Error::io(destination, Operation::Create, error))?;
-                (Some(Temporary { path }), file)
-            }
-        };
+        let opened = Written::open(destination, Access::Owner);
+        let Written { beside, file } =
+            opened.map_err(|error| Error::io(destination, Operation::Create, error))?;
         Ok(Self {
             destination: destination.to_owned(),
             beside,
@@ -91,7 +86,8 @@ impl Fresh {
         synced.map_err(|error| self.fail(error))?;
         let placed = match &self.beside {
             Some(beside) => beside.link_to(&self.destination),
-            None => os::give_name(self.file.get_ref(), &self.destination),
+            None => os::give_name(self.file.get_ref(), &self.destination)
+                .and_then(|()| self.file.get_ref().sync_all()),
         };
         let synced = placed.and_then(|()| sync_parent(&self.destination));
         synced.map_err(|error| self.fail(error))
@@ -107,13 +103,27 @@ pub(super) fn replace(path: &Path, content: &[u8], access: Access) -> Result<(),
     Staged::write(path, content, access)?.commit()
 }
 
+/// The same of what is no secret: it has a name from the beginning, which a kill can leave behind, and needs one sync
+/// less.
+pub(super) fn replace_plain(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
+    let fail = |error: io::Error| Error::writing(path, Operation::Write, error);
+    let named = Written::open_named(path, access).map_err(fail)?;
+    let written = named.filled(content).map_err(fail)?;
+    let destination = path;
+    Staged {
+        destination,
+        written,
+    }
+    .commit()
+}
+
 /// The new content of a file, complete on the disk, but not yet in its place. Dropping it undoes it.
 ///
 /// Staging all files of a change before the first is committed leaves a full disk no chance to
 /// come between them.
 pub(super) struct Staged<'a> {
     destination: &'a Path,
-    written: Temporary,
+    written: Written,
 }
 
 impl<'a> Staged<'a> {
@@ -122,7 +132,7 @@ impl<'a> Staged<'a> {
         content: &[u8],
         access: Access,
     ) -> Result<Self, Error> {
-        let written = Temporary::write(destination, content, access)
+        let written = Written::whole(destination, content, access)
             .map_err(|error| Error::writing(destination, Operation::Write, error))?;
         Ok(Self {
             destination,
@@ -130,14 +140,24 @@ impl<'a> Staged<'a> {
         })
     }
 
-    /// Puts it in its place.
+    /// Puts it in its place, where a power cut cannot undo it any more.
     pub(super) fn commit(self) -> Result<(), Error> {
-        let moved = self.written.move_to(self.destination);
-        moved
-            .and_then(|()| sync_parent(self.destination))
-            .map_err(|error| Error::writing(self.destination, Operation::Write, error))
+        let destination = self.destination;
+        let placed = self.place(&|from, to| fs::rename(from, to))?;
+        let synced = placed.sync(destination);
+        synced.map_err(|error| Error::writing(destination, Operation::Write, error))
+    }
+
+    /// Puts it in its place by a rename. Until [`Written::sync`] has been called a power cut may bring back what was there.
+    pub(super) fn place(self, rename: Rename<'_>) -> Result<Written, Error> {
+        let destination = self.destination;
+        let moved = self.written.move_to(destination, rename);
+        moved.map_err(|error| Error::writing(destination, Operation::Write, error))
     }
 }
+
+/// What gives a file another name, and takes that from the file that has it: the system, but for tests.
+pub(super) type Rename<'a> = &'a dyn Fn(&Path, &Path) -> io::Result<()>;
 
 /// Reads a whole file after checking, on the opened file, that others can do no more with it than
 /// `access` says.
@@ -244,7 +264,7 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
@@ -256,8 +276,8 @@ pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
 }
 
 fn create_in_place(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
-    let file = open_new(path, access)?;
-    fill(file, content).inspect_err(|_| remove(path))
+    let mut file = open_new(path, access)?;
+    fill(&mut file, content).inspect_err(|_| remove(path))
 }
 
 fn open_new(path: &Path, access: Access) -> io::Result<File> {
@@ -267,7 +287,7 @@ fn open_new(path: &Path, access: Access) -> io::Result<File> {
     options.open(path)
 }
 
-fn fill(mut file: File, content: &[u8]) -> io::Result<()> {
+fn fill(file: &mut File, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     file.sync_all()
 }
@@ -277,6 +297,67 @@ pub(super) fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
+/// A file that is not in its place yet. Dropping it undoes it, and so does a kill where the system has files without a
+/// name (Linux).
+pub(super) struct Written {
+    /// The file beside its place; none if it has no name yet.
+    beside: Option<Temporary>,
+    file: File,
+}
+
+impl Written {
+    fn open(destination: &Path, access: Access) -> io::Result<Self> {
+        if let Some(file) = os::open_nameless(parent(destination), access.mode()) {
+            return Ok(Self { beside: None, file });
+        }
+        Self::open_named(destination, access)
+    }
+
+    fn open_named(destination: &Path, access: Access) -> io::Result<Self> {
+        let (path, file) = Temporary::open(destination, access)?;
+        let beside = Some(Temporary { path });
+        Ok(Self { beside, file })
+    }
+
+    fn whole(destination: &Path, content: &[u8], access: Access) -> io::Result<Self> {
+        Self::open(destination, access)?.filled(content)
+    }
+
+    fn filled(mut self, content: &[u8]) -> io::Result<Self> {
+        fill(&mut self.file, content)?;
+        Ok(self)
+    }
+
+    /// Gives it its place, if that is free.
+    fn link_to(&self, destination: &Path) -> io::Result<()> {
+        match &self.beside {
+            Some(beside) => fs::hard_link(&beside.path, destination),
+            None => os::give_name(&self.file, destination),
+        }
+    }
+
+    /// Gives it its place. What has no name gets one beside it for that moment, since only a name can be moved.
+    fn move_to(self, destination: &Path, rename: Rename<'_>) -> io::Result<Self> {
+        match &self.beside {
+            Some(beside) => rename(&beside.path, destination)?,
+            None => rename(
+                &Temporary::naming(&self.file, destination)?.path,
+                destination,
+            )?,
+        }
+        Ok(self)
+    }
+
+    /// Makes its place survive a power cut. What had no name when it was written is synced once more: btrfs notes nothing
+    /// of such a file until then, and would bring it back empty.
+    pub(super) fn sync(&self, destination: &Path) -> io::Result<()> {
+        if self.beside.is_none() {
+            self.file.sync_all()?;
+        }
+        sync_parent(destination)
+    }
+}
+
 /// A file beside the place it is meant for. Dropping it removes it.
 #[derive(Debug)]
 struct Temporary {
@@ -284,21 +365,28 @@ struct Temporary {
 }
 
 impl Temporary {
-    fn write(destination: &Path, content: &[u8], access: Access) -> io::Result<Self> {
-        let (path, file) = Self::open(destination, access)?;
-        let temporary = Self { path };
-        fill(file, content)?;
-        Ok(temporary)
+    /// Names a file that has no name.
+    fn naming(nameless: &File, destination: &Path) -> io::Result<Self> {
+        let name = |path: &Path| os::give_name(nameless, path);
+        let (path, ()) = Self::free_beside(destination, name)?;
+        Ok(Self { path })
+    }
+
+    fn open(destination: &Path, access: Access) -> io::Result<(PathBuf, File)> {
+        Self::free_beside(destination, |path| open_new(path, access))
     }
 
     /// Passes over what a process that crashed with our number has left behind: in a container every
     /// process may have the same.
-    fn open(destination: &Path, access: Access) -> io::Result<(PathBuf, File)> {
+    fn free_beside<T>(
+        destination: &Path,
+        take: impl Fn(&Path) -> io::Result<T>,
+    ) -> io::Result<(PathBuf, T)> {
         for _ in 0..MAX_LEFT_BEHIND {
             let path = Self::path_for(destination);
-            match open_new(&path, access) {
+            match take(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                result => return result.map(|file| (path, file)),
+                result => return result.map(|taken| (path, taken)),
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
@@ -330,12 +418,8 @@ impl Temporary {
     /// An empty file holds the place until the whole one takes it.
     fn replace_empty(&self, destination: &Path) -> io::Result<()> {
         drop(open_new(destination, Access::Owner)?);
-        let moved = self.move_to(destination);
+        let moved = fs::rename(&self.path, destination);
         moved.inspect_err(|_| remove(destination))
-    }
-
-    fn move_to(&self, destination: &Path) -> io::Result<()> {
-        fs::rename(&self.path, destination)
     }
 }
 
@@ -347,183 +431,5 @@ impl Drop for Temporary {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(directory: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_new_file_is_complete_and_private() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        create_new(&path, b"secret", Access::Owner).unwrap();
-        let content = read_checked(&path, Access::Owner).unwrap();
-        assert_eq!(*content.bytes, b"secret");
-        assert_eq!(names(home.path()), ["k"]);
-    }
-
-    #[test]
-    fn a_file_that_is_written_in_pieces_is_there_once_it_is_whole() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        let mut fresh = Fresh::begin(&path).unwrap();
-        fresh.add(b"first").unwrap();
-        assert!(!path.exists());
-        drop(fresh);
-        assert!(names(home.path()).is_empty(), "what is given up is gone");
-        let [mut one, mut other] = [(); 2].map(|()| Fresh::begin(&path).unwrap());
-        one.add(&[b'x'; 100_000]).unwrap();
-        other.add(b"second").unwrap();
-        one.finish().unwrap();
-        let error = other.finish().unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::AlreadyExists));
-        let content = read_checked(&path, Access::Owner).unwrap();
-        assert_eq!(content.bytes.len(), 100_000);
-        assert_eq!(names(home.path()), ["k"]);
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_file_that_is_being_written_has_no_name_that_a_kill_could_leave_behind() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        let mut fresh = Fresh::begin(&path).unwrap();
-        fresh.add(&[b'x'; 100_000]).unwrap();
-        assert!(names(home.path()).is_empty());
-        fresh.finish().unwrap();
-        let content = read_checked(&path, Access::Owner).unwrap();
-        assert_eq!(content.bytes.len(), 100_000);
-    }
-
-    #[test]
-    fn where_there_are_no_files_without_a_name_one_lies_beside_its_place() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        let (beside, file) = Temporary::open(&path, Access::Owner).unwrap();
-        let beside = Some(Temporary { path: beside });
-        let (destination, file) = (path.clone(), BufWriter::new(file));
-        let mut fresh = Fresh {
-            destination,
-            beside,
-            file,
-        };
-        fresh.add(b"whole").unwrap();
-        fresh.finish().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"whole");
-        assert_eq!(names(home.path()), ["k"]);
-    }
-
-    #[test]
-    fn without_hard_links_it_takes_the_place_of_an_empty_file() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        let whole = || Temporary::write(&path, b"whole", Access::Owner).unwrap();
-        whole().replace_empty(&path).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"whole");
-        let error = whole().replace_empty(&path).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(names(home.path()), ["k"]);
-    }
-
-    #[test]
-    fn an_existing_file_is_never_overwritten() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        create_new(&path, b"first", Access::Owner).unwrap();
-        let error = create_new(&path, b"second", Access::Owner).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::AlreadyExists));
-        assert!(create_in_place(&path, b"third", Access::Owner).is_err());
-        assert_eq!(fs::read(&path).unwrap(), b"first");
-        assert_eq!(names(home.path()), ["k"]);
-    }
-
-    #[test]
-    fn replacing_leaves_the_new_content_only() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        replace(&path, b"first", Access::Owner).unwrap();
-        replace(&path, b"second", Access::Owner).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"second");
-        assert_eq!(names(home.path()), ["k"]);
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        fs::create_dir(&path).unwrap();
-        // A directory cannot be replaced by a file: the last step fails.
-        assert!(replace(&path, b"x", Access::Owner).is_err());
-        assert_eq!(names(home.path()), ["k"]);
-        assert!(create_new(&home.path().join("none/k"), b"x", Access::Owner).is_err());
-        assert_eq!(names(home.path()), ["k"]);
-    }
-
-    #[test]
-    fn what_a_crash_left_behind_does_not_stop_a_later_process_of_the_same_number() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        let first = Temporary::path_for(&path);
-        let (head, number) = first.to_str().unwrap().rsplit_once('-').unwrap();
-        let number: u32 = number.strip_suffix(".tmp").unwrap().parse().unwrap();
-        for left in number..number + 200 {
-            fs::write(format!("{head}-{left}.tmp"), b"half").unwrap();
-        }
-        replace(&path, b"whole", Access::Owner).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"whole");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_log_that_others_can_read_is_refused_and_left_as_it_was() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("log");
-        open_log(&path).unwrap().write_all(b"one\n").unwrap();
-        assert_eq!(os::testing::mode(&path), 0o600);
-        open_log(&path).unwrap().write_all(b"two\n").unwrap();
-        for mode in [0o640, 0o604, 0o620] {
-            os::testing::set_mode(&path, mode);
-            let error = open_log(&path).unwrap_err();
-            assert_eq!(error.operation(), Operation::Write);
-            assert!(
-                matches!(error.kind(), ErrorKind::UnsafePermissions { mode: found, .. } if *found == mode)
-            );
-        }
-        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
-        open_log(Path::new("/dev/null")).unwrap();
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_full_disk_is_told_apart() {
-        // Every write to /dev/full says that the disk is full.
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let error = fill(full, b"x").unwrap_err();
-        assert!(matches!(ErrorKind::from(error), ErrorKind::DiskFull));
-    }
-
-    #[test]
-    fn every_old_generation_is_kept() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("k");
-        for content in ["1", "2", "3"] {
-            replace(&path, content.as_bytes(), Access::Owner).unwrap();
-            keep_old(&path, Access::Owner).unwrap();
-        }
-        assert_eq!(names(home.path()), ["k", "k.old", "k.old2", "k.old3"]);
-        assert_eq!(fs::read(home.path().join("k.old")).unwrap(), b"1");
-    }
-
-    #[test]
-    fn an_endless_file_is_refused() {
-        let error = read_bounded(io::repeat(0)).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
-    }
-}
+#[path = "atomic_tests.rs"]
+mod tests;

@@ -133,6 +133,13 @@ pub enum ErrorKind {
     LinkToNothing,
     /// Somebody else wrote the file at the same moment; nothing was changed.
     ChangedMeanwhile,
+    /// The new content is in its place, and the disk has not confirmed that: a power cut may bring back what was there.
+    NotSynced {
+        /// Where the former content is kept.
+        former: Option<PathBuf>,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The content is not of the expected form.
     Malformed {
         /// What is wrong with it.
@@ -246,7 +253,10 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        if let ErrorKind::Io(error) | ErrorKind::ReadOnly(error) = &self.0.kind {
+        if let ErrorKind::Io(error)
+        | ErrorKind::ReadOnly(error)
+        | ErrorKind::NotSynced { error, .. } = &self.0.kind
+        {
             Some(error)
         } else {
             None
@@ -308,6 +318,12 @@ impl fmt::Display for ErrorKind {
             Self::AlreadyExists => write!(f, "it exists and is not overwritten"),
             Self::LinkToNothing => write!(f, "it is a link that points to nothing"),
             Self::ChangedMeanwhile => write!(f, "it was changed at the same moment"),
+            Self::NotSynced { error, .. } => {
+                write!(
+                    f,
+                    "it is in its place, but the disk has not confirmed that: {error}"
+                )
+            }
             Self::Malformed { reason } => write!(f, "{reason}"),
             Self::NoTimestamps => write!(f, "no timestamps are left"),
             Self::Store(trouble) => write!(f, "{trouble}"),

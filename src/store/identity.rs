@@ -1,14 +1,15 @@
 //! The files of an identity: the secret key, and its public half beside it.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::atomic::{
-    Staged, create_new, create_parent, keep_old, read_bounded, read_checked, remove, replace,
-    with_suffix,
+    Staged, Written, create_new, create_parent, keep_old, parent, read_bounded, read_checked,
+    remove, replace, with_suffix,
 };
 use super::error::{Error, ErrorKind, Operation};
 use super::key_file::{KeyFile, PUBLIC_KEY_GIVEN};
@@ -16,6 +17,7 @@ use super::key_text::{KeyOffer, is_secret, key_text};
 use super::os;
 use super::passphrase::Passphrase;
 use super::permissions::{Access, check_parents};
+use super::stale::remove_stale;
 
 /// The public key file that belongs to a secret key file: `identity.key` has `identity.pub`.
 #[must_use]
@@ -78,6 +80,7 @@ fn is_public_key(path: &Path) -> bool {
 /// `AlreadyExists` with the path that does; `UnsafeDirectory`, `DiskFull`, `Io`.
 pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
     prepare(path)?;
+    let _lock = hold(path);
     create_new(path, key.render().as_bytes(), Access::Owner)?;
     let public = public_path(path);
     create_new(&public, public_line(key).as_bytes(), Access::OthersRead)
@@ -85,26 +88,64 @@ pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
 }
 
 /// Writes an identity in the place of another one, whose files are kept as `.old` (or `.old2` and
-/// so on: no key is ever lost). Where there is none, it is created.
+/// so on: no key is ever lost). Where there is none, it is created. Two processes that do this wait for each other, where
+/// directories can be locked.
 ///
 /// Returns where the former secret key is now.
 ///
 /// # Errors
-/// `UnsafeDirectory`, `DiskFull`, `Io`; the former identity is then as it was.
+/// `UnsafeDirectory`, `DiskFull`, `Io`; the former identity is then as it was. `NotSynced`: the new one is in its place,
+/// unless the power fails now.
 pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     prepare(path)?;
+    let _lock = hold(path);
+    replace_on(&Disk::SYSTEM, path, key)
+}
+
+/// What puts a file into its place: the system, but for tests.
+struct Disk {
+    rename: fn(&Path, &Path) -> io::Result<()>,
+    sync: fn(&Written, &Path) -> io::Result<()>,
+}
+
+impl Disk {
+    const SYSTEM: Self = Self {
+        rename: |from, to| fs::rename(from, to),
+        sync: Written::sync,
+    };
+}
+
+fn replace_on(disk: &Disk, path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     let public = public_path(path);
     let new_secret = Staged::write(path, key.render().as_bytes(), Access::Owner)?;
     let new_public = Staged::write(&public, public_line(key).as_bytes(), Access::OthersRead)?;
     let old_secret = keep_if_there(path, Access::Owner)?;
     let old_public = keep_if_there(&public, Access::OthersRead)
-        .inspect_err(|_| forget(old_secret.as_deref()))?;
-    new_secret.commit().inspect_err(|_| {
-        forget(old_secret.as_deref());
-        forget(old_public.as_deref());
+        .inspect_err(|_| forget(old_secret.as_deref(), path))?;
+    let secret = new_secret.place(&disk.rename).inspect_err(|_| {
+        forget(old_secret.as_deref(), path);
+        forget(old_public.as_deref(), &public);
     })?;
-    new_public.commit()?;
+    // From here on the copy is all that is left of the former key.
+    let placed = new_public.place(&disk.rename).inspect_err(|_| {
+        put_back(old_secret.as_deref(), path);
+        forget(old_public.as_deref(), &public);
+    })?;
+    let synced = (disk.sync)(&secret, path).and_then(|()| (disk.sync)(&placed, &public));
+    synced.map_err(|error| {
+        let former = old_secret.clone();
+        let kind = ErrorKind::NotSynced { former, error };
+        Error::new(path, Operation::Write, kind)
+    })?;
     Ok(old_secret)
+}
+
+/// Waits until nobody else changes the identity there, and takes away what a kill has left of somebody who did. None where
+/// directories cannot be locked.
+fn hold(path: &Path) -> Option<File> {
+    let lock = os::lock_dir(parent(path))?;
+    remove_stale(path, "old");
+    Some(lock)
 }
 
 /// Protects the secret key by another passphrase, or by none; the key and its remarks stay.
@@ -119,13 +160,15 @@ pub fn change_passphrase(
     new: Option<&Passphrase>,
     rng: &mut dyn CryptoRng,
 ) -> Result<(), Error> {
+    load_identity(path)?;
+    // Through a link, so that the key is replaced and not the link to it.
+    let real = os::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))?;
+    let _lock = hold(&real);
     let key = load_identity(path)?;
     let changed = key
         .with_passphrase(old, new, rng)
         .map_err(|error| error.at(path))?;
-    // Through a link, so that the key is replaced and not the link to it.
-    let path = os::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))?;
-    replace(&path, changed.render().as_bytes(), Access::Owner)
+    replace(&real, changed.render().as_bytes(), Access::Owner)
 }
 
 fn prepare(path: &Path) -> Result<(), Error> {
@@ -153,10 +196,27 @@ fn keep_if_there(path: &Path, access: Access) -> Result<Option<PathBuf>, Error> 
     }
 }
 
-/// Takes away a copy that turned out not to be needed.
-fn forget(copy: Option<&Path>) {
-    if let Some(copy) = copy {
+/// Takes away a copy that turned out not to be needed: what it was made of is there.
+fn forget(copy: Option<&Path>, of: &Path) {
+    if let Some(copy) = copy
+        && is_same(copy, of)
+    {
         remove(copy);
+    }
+}
+
+fn is_same(copy: &Path, of: &Path) -> bool {
+    let read = |path: &Path| File::open(path).and_then(read_bounded).ok();
+    read(copy).is_some_and(|copied| read(of).is_some_and(|it| it == copied))
+}
+
+/// Gives the former file its place again. If even that fails the copy stays.
+fn put_back(copy: Option<&Path>, path: &Path) {
+    match copy {
+        Some(copy) => {
+            let _ = fs::rename(copy, path);
+        }
+        None => remove(path),
     }
 }
 

@@ -20,6 +20,7 @@ mod permissions;
 mod protection;
 mod psk;
 mod record;
+mod stale;
 mod test_only;
 mod timestamps;
 

@@ -124,6 +124,20 @@ pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Waits until nobody else holds this directory, then holds it as long as the file is open; none where the system or the
+/// file system has no such thing (Windows, some network file systems).
+#[cfg(unix)]
+pub(super) fn lock_dir(path: &Path) -> Option<File> {
+    let directory = File::open(path).ok()?;
+    directory.lock().ok()?;
+    Some(directory)
+}
+
+#[cfg(not(unix))]
+pub(super) fn lock_dir(_: &Path) -> Option<File> {
+    None
+}
+
 /// The bytes that this user may still write on the file system of a path; none where it is not known.
 #[cfg(unix)]
 pub(super) fn free_space(path: &Path) -> Option<u64> {

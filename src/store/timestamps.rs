@@ -8,7 +8,7 @@
 use core::ops::Range;
 use std::path::Path;
 
-use super::atomic::{create_parent, read_checked, replace};
+use super::atomic::{create_parent, read_checked, replace_plain};
 use super::error::{Error, ErrorKind, Operation};
 use super::permissions::{Access, check_parents};
 use crate::id::Timestamp;
@@ -42,7 +42,7 @@ pub fn reserve_timestamps(
     let start = first_unused(path)?.max(least.0).max(by_clock);
     let block = block(path, Timestamp(start))?;
     let content = format!("{HEADER}{}\n", block.end.0);
-    replace(path, content.as_bytes(), Access::Owner)?;
+    replace_plain(path, content.as_bytes(), Access::Owner)?;
     Ok(block)
 }
 

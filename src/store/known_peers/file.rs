@@ -9,10 +9,11 @@ use zeroize::Zeroizing;
 
 use super::{KnownPeers, Peer};
 use crate::store::atomic::{
-    Staged, create_parent, read_bounded, read_checked, replace, with_suffix,
+    MAX_FILE_LEN, Staged, create_parent, read_bounded, read_checked, replace, with_suffix,
 };
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::permissions::{Access, check_file, check_parents};
+use crate::store::stale::remove_stale;
 use crate::store::{lock, os};
 
 /// What a file looks like from outside; differs after every save, and after an edit in place
@@ -118,6 +119,7 @@ impl Held {
         check_parents(path)?;
         let path = follow(path);
         let lock = hold(&path)?;
+        remove_stale(&path, "bak");
         let (peers, before) = match read(&path)? {
             Some((peers, before)) => (peers, Some(before)),
             None => (KnownPeers::default(), None),
@@ -189,7 +191,13 @@ fn read(path: &Path) -> Result<Option<(KnownPeers, Bytes)>, Error> {
     Ok(Some((peers, content.bytes)))
 }
 
-fn save(path: &Path, content: &Bytes, before: Option<Bytes>) -> Result<(), Error> {
+pub(super) fn save(path: &Path, content: &Bytes, before: Option<Bytes>) -> Result<(), Error> {
+    // Its owner could use none of it afterwards.
+    if content.len() as u64 > MAX_FILE_LEN {
+        let reason = "it would have more than 16 MiB, and could not be read again";
+        let kind = ErrorKind::Malformed { reason };
+        return Err(Error::new(path, Operation::Write, kind));
+    }
     let now = read(path)?.map(|(_, bytes)| bytes);
     if now != before {
         return Err(Error::new(

@@ -395,6 +395,33 @@ fn a_change_that_fails_changes_nothing() {
 }
 
 #[test]
+fn a_list_that_could_not_be_read_again_is_not_written() {
+    let (_home, path) = place();
+    KnownPeers::update(&path, |peers| peers.add("bob", &key(BOB), &[])).unwrap();
+    let before = Zeroizing::new(fs::read(&path).unwrap());
+    let longest = usize::try_from(crate::store::atomic::MAX_FILE_LEN).unwrap();
+    let content = |len| Zeroizing::new(vec![b'#'; len]);
+    let error = file::save(&path, &content(longest + 1), Some(before.clone())).unwrap_err();
+    assert!(error.to_string().contains("more than 16 MiB"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), *before);
+    assert!(!path.with_file_name("known-peers.bak").exists());
+    file::save(&path, &content(longest), Some(before)).unwrap();
+    KnownPeers::load(&path).unwrap();
+}
+
+/// They hold what a list holds, which may be a psk.
+#[test]
+fn what_a_kill_left_beside_the_list_goes_with_the_next_change() {
+    let (_home, path) = place();
+    KnownPeers::update(&path, |peers| peers.add("bob", &key(BOB), &[])).unwrap();
+    let left = [".known-peers.7-0.tmp", ".known-peers.bak.7-1.tmp"];
+    let left = left.map(|name| path.with_file_name(name));
+    left.iter().for_each(|it| fs::write(it, "half").unwrap());
+    KnownPeers::update(&path, |_| Ok(())).unwrap();
+    assert!(!left.iter().any(|it| it.exists()));
+}
+
+#[test]
 fn a_damaged_file_is_named_and_left_alone() {
     let (_home, path) = place();
     crate::store::atomic::create_parent(&path).unwrap();

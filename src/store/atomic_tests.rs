@@ -1,0 +1,196 @@
+use super::*;
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_file_is_complete_and_private() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    create_new(&path, b"secret", Access::Owner).unwrap();
+    let content = read_checked(&path, Access::Owner).unwrap();
+    assert_eq!(*content.bytes, b"secret");
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+fn a_file_that_is_written_in_pieces_is_there_once_it_is_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    let mut fresh = Fresh::begin(&path).unwrap();
+    fresh.add(b"first").unwrap();
+    assert!(!path.exists());
+    drop(fresh);
+    assert!(names(home.path()).is_empty(), "what is given up is gone");
+    let [mut one, mut other] = [(); 2].map(|()| Fresh::begin(&path).unwrap());
+    one.add(&[b'x'; 100_000]).unwrap();
+    other.add(b"second").unwrap();
+    one.finish().unwrap();
+    let error = other.finish().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::AlreadyExists));
+    let content = read_checked(&path, Access::Owner).unwrap();
+    assert_eq!(content.bytes.len(), 100_000);
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_is_being_written_has_no_name_that_a_kill_could_leave_behind() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    let mut fresh = Fresh::begin(&path).unwrap();
+    fresh.add(&[b'x'; 100_000]).unwrap();
+    assert!(names(home.path()).is_empty());
+    fresh.finish().unwrap();
+    let content = read_checked(&path, Access::Owner).unwrap();
+    assert_eq!(content.bytes.len(), 100_000);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_to_replace_a_file_has_no_name_until_it_does() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    let staged = Staged::write(&path, b"whole", Access::Owner).unwrap();
+    assert!(names(home.path()).is_empty());
+    staged.commit().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"whole");
+    replace_plain(&path, b"plain", Access::Owner).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"plain");
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+fn where_there_are_no_files_without_a_name_one_lies_beside_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    let (beside, file) = Temporary::open(&path, Access::Owner).unwrap();
+    let beside = Some(Temporary { path: beside });
+    let (destination, file) = (path.clone(), BufWriter::new(file));
+    let mut fresh = Fresh {
+        destination,
+        beside,
+        file,
+    };
+    fresh.add(b"whole").unwrap();
+    fresh.finish().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"whole");
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+fn without_hard_links_it_takes_the_place_of_an_empty_file() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    let whole = || {
+        let (path, mut file) = Temporary::open(&path, Access::Owner).unwrap();
+        fill(&mut file, b"whole").unwrap();
+        Temporary { path }
+    };
+    whole().replace_empty(&path).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"whole");
+    let error = whole().replace_empty(&path).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+fn an_existing_file_is_never_overwritten() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    create_new(&path, b"first", Access::Owner).unwrap();
+    let error = create_new(&path, b"second", Access::Owner).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::AlreadyExists));
+    assert!(create_in_place(&path, b"third", Access::Owner).is_err());
+    assert_eq!(fs::read(&path).unwrap(), b"first");
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+fn replacing_leaves_the_new_content_only() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    replace(&path, b"first", Access::Owner).unwrap();
+    replace(&path, b"second", Access::Owner).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"second");
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    fs::create_dir(&path).unwrap();
+    // A directory cannot be replaced by a file: the last step fails.
+    assert!(replace(&path, b"x", Access::Owner).is_err());
+    assert_eq!(names(home.path()), ["k"]);
+    assert!(create_new(&home.path().join("none/k"), b"x", Access::Owner).is_err());
+    assert_eq!(names(home.path()), ["k"]);
+}
+
+#[test]
+fn what_a_crash_left_behind_does_not_stop_a_later_process_of_the_same_number() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    let first = Temporary::path_for(&path);
+    let (head, number) = first.to_str().unwrap().rsplit_once('-').unwrap();
+    let number: u32 = number.strip_suffix(".tmp").unwrap().parse().unwrap();
+    for left in number..number + 200 {
+        fs::write(format!("{head}-{left}.tmp"), b"half").unwrap();
+    }
+    replace(&path, b"whole", Access::Owner).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"whole");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_that_others_can_read_is_refused_and_left_as_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("log");
+    open_log(&path).unwrap().write_all(b"one\n").unwrap();
+    assert_eq!(os::testing::mode(&path), 0o600);
+    open_log(&path).unwrap().write_all(b"two\n").unwrap();
+    for mode in [0o640, 0o604, 0o620] {
+        os::testing::set_mode(&path, mode);
+        let error = open_log(&path).unwrap_err();
+        assert_eq!(error.operation(), Operation::Write);
+        assert!(
+            matches!(error.kind(), ErrorKind::UnsafePermissions { mode: found, .. } if *found == mode)
+        );
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
+    open_log(Path::new("/dev/null")).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_apart() {
+    // Every write to /dev/full says that the disk is full.
+    let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let error = fill(&mut full, b"x").unwrap_err();
+    assert!(matches!(ErrorKind::from(error), ErrorKind::DiskFull));
+}
+
+#[test]
+fn every_old_generation_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    for content in ["1", "2", "3"] {
+        replace(&path, content.as_bytes(), Access::Owner).unwrap();
+        keep_old(&path, Access::Owner).unwrap();
+    }
+    assert_eq!(names(home.path()), ["k", "k.old", "k.old2", "k.old3"]);
+    assert_eq!(fs::read(home.path().join("k.old")).unwrap(), b"1");
+}
+
+#[test]
+fn an_endless_file_is_refused() {
+    let error = read_bounded(io::repeat(0)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+}
