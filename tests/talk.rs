@@ -134,6 +134,9 @@ mod transcript;
 #[path = "talk/typing.rs"]
 mod typing;
 #[cfg(target_os = "linux")]
+#[path = "talk/unread.rs"]
+mod unread;
+#[cfg(target_os = "linux")]
 #[path = "talk/verify.rs"]
 mod verify;
 #[cfg(target_os = "linux")]

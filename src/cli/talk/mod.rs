@@ -27,6 +27,7 @@ mod status;
 mod stdin;
 mod terminal;
 mod typed;
+mod unseen;
 
 pub(super) use self::contacts::unsaved;
 pub(super) use self::leave::Leave;

@@ -15,6 +15,11 @@ const UNHEARD_MAX: usize = 1_000;
 /// And their bytes, as they are told.
 const UNHEARD_MAX_BYTES: usize = 16 << 20;
 
+/// Whether so much has a receipt and was not heard, or seen, that no more is to have one.
+pub(super) const fn is_too_much(messages: usize, bytes: usize) -> bool {
+    messages >= UNHEARD_MAX || bytes >= UNHEARD_MAX_BYTES
+}
+
 /// The socket, and who listens.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
@@ -83,7 +88,7 @@ impl Programs {
 
     /// Whether so much is unheard that no more is to be receipted.
     pub(super) fn is_full(&self) -> bool {
-        self.unheard.len() >= UNHEARD_MAX || self.unheard_bytes >= UNHEARD_MAX_BYTES
+        is_too_much(self.unheard.len(), self.unheard_bytes)
     }
 
     /// Lets a message wait for its receipt.

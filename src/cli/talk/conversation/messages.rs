@@ -53,7 +53,7 @@ impl Conversation {
             .or_default()
             .received += 1;
         if self.face.is_screen() {
-            self.state.undrawn.push((contact, message.name));
+            self.state.unseen.came(contact, message);
             return Ok(None);
         }
         if self.face.is_service() && self.programs.is_full() {
@@ -82,6 +82,9 @@ impl Conversation {
         };
         let end = self.printed(result)?;
         self.remember_theirs(peer, message, came.unwrap_or(now));
+        if self.face.is_screen() && is_again {
+            self.state.unseen.came_before(contact, message);
+        }
         if self.face.is_service() {
             let said = Said::incoming(self.who(&peer), message, is_again);
             self.programs.hold(said, (contact, message.name), now);

@@ -70,6 +70,7 @@ use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
 use crate::cli::talk::sent::Sent;
 use crate::cli::talk::stdin::Lines;
+use crate::cli::talk::unseen::Unseen;
 use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpKind, Signal};
@@ -80,7 +81,6 @@ use crate::tui;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
-
 /// How often it is looked at whether the last words have arrived.
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
 /// How long a change of the prompt must have stood before a line can be meant for it.
@@ -147,8 +147,8 @@ pub(in crate::cli::talk) struct State {
     news: VecDeque<News>,
     /// Messages that were shown and not taken yet.
     shown: Vec<(ContactId, Name)>,
-    /// Messages that a screen has and has not drawn yet.
-    undrawn: Vec<(ContactId, Name)>,
+    /// What a screen has and nobody has looked at.
+    unseen: Unseen,
     /// What is said next.
     batch: Batch,
     /// Messages that nobody took: a screen had them when it was closed, or the end came while they were looked at.
@@ -200,6 +200,8 @@ pub(in crate::cli::talk) struct State {
     /// Programs that wait for the answer to a ping of theirs, and the number of the last one.
     pinging: Vec<Pinging>,
     last_ping: u64,
+    /// Who was gone at the last change of known-peers.
+    gone: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
     /// What programs look through page by page.
@@ -243,9 +245,7 @@ impl State {
             ..Self::default()
         }
     }
-}
 
-impl State {
     /// Whether a question has gone so lately that a line may be meant for it.
     fn has_lost_question(&self, now: Instant) -> bool {
         let since = self.unasked.map(|since| now.saturating_since(since));

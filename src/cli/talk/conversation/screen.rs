@@ -67,7 +67,8 @@ impl Conversation {
         self.printed(taken)
     }
 
-    /// Draws, lets the receipts of what the screen tells of go (by its text or by a count), and notes what somebody has looked at.
+    /// Draws, notes what somebody has looked at, and lets the receipts of what the screen tells of go (by its text or by a
+    /// count), unless too much of somebody's was not looked at.
     pub(super) fn draw(&mut self) -> Result<Option<ExitCode>, Error> {
         let Some(screen) = self.face.screen().filter(|it| !it.is_away()) else {
             return Ok(None);
@@ -77,9 +78,9 @@ impl Conversation {
         if let Some(end) = self.printed(result)? {
             return Ok(Some(end));
         }
-        let drawn = core::mem::take(&mut self.state.undrawn);
-        self.take_all(&drawn)?;
         self.note_seen();
+        let drawn = self.state.unseen.drawn();
+        self.take_all(&drawn)?;
         Ok(None)
     }
 
@@ -88,6 +89,7 @@ impl Conversation {
         let seen = self.face.screen().map(|screen| screen.take_seen());
         for (peer, name) in seen.unwrap_or_default() {
             self.profile.journal.shown(peer.into(), name);
+            self.state.unseen.looked_at(peer.into(), name);
         }
     }
 
