@@ -99,6 +99,24 @@ fn what_is_noted_is_no_less_than_before_the_last_change_and_no_more_than_the_fil
     assert!(behind > 0 && in_step > 0, "{behind} {in_step}");
 }
 
+/// Nobody was told: the program ended as if all was well, and the row was an older one.
+#[test]
+fn a_note_that_does_not_get_to_the_disk_when_the_store_is_closed_is_an_error() {
+    let mut dice = Dice::new(14);
+    let bytes = fresh(1, &mut dice);
+    for fault in [None, Some(Fault::Gone), Some(Fault::Full)] {
+        let (disk, state) = (Disk::new(bytes.clone(), None), Place::new());
+        let (mut archive, _) = open(&disk, 1, &mut dice, NOW).unwrap();
+        let reserved = archive.reserve_timestamps(&state.file(), NOW).unwrap();
+        if let Some(fault) = fault {
+            disk.fail_after(0, fault);
+        }
+        assert_eq!(archive.close().is_ok(), fault.is_none(), "{fault:?}");
+        let first = state.first_without_file(disk.after(&mut dice), &mut dice);
+        assert_eq!(first == reserved.end, fault.is_none(), "{fault:?}");
+    }
+}
+
 /// How often a run waits for the disk, from opening the store to closing it. It sends as many messages as are given.
 fn syncs(disk: &Disk, reserves: bool, sends: u64, dice: &mut Dice) -> u64 {
     let (disk, state) = (Disk::new(disk.bytes(), None), Place::new());

@@ -5,6 +5,7 @@
 //! to do: each change waits for the disk.
 
 use core::ops::Range;
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::id::Timestamp;
 use crate::net::Clock;
 use crate::store::{Archive, Around, Change, Deletion, Earlier, Error, Fault, Page, Search, Which};
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// The store, and what it is still to be told.
 #[derive(Debug)]
@@ -20,7 +21,12 @@ pub(super) struct Journal {
     archive: Archive,
     clock: Clock,
     done: Vec<Done>,
+    /// When it was last looked for what is kept no longer.
+    expired: Instant,
 }
+
+/// How often that is: the store itself knows whether a day has passed.
+const EXPIRE: Duration = Duration::from_secs(3_600);
 
 /// Something that has happened.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +40,11 @@ enum Done {
 }
 
 impl Journal {
-    pub(super) const fn new(archive: Archive, clock: Clock) -> Self {
+    /// Of a store that has just been opened.
+    pub(super) fn new(archive: Archive, clock: Clock) -> Self {
         Self {
             archive,
+            expired: clock.now(),
             clock,
             done: Vec::new(),
         }
@@ -215,6 +223,32 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes down what has happened, and does away with what the settings do not keep any longer.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn look_around(&mut self) -> Result<(), Error> {
+        self.catch_up()?;
+        self.expire(self.clock.now(), self.clock.unix_time())
+    }
+
+    fn expire(&mut self, now: Instant, unix: UnixTime) -> Result<(), Error> {
+        if now.saturating_since(self.expired) < EXPIRE {
+            return Ok(());
+        }
+        self.expired = now;
+        self.archive.expire(unix)
+    }
+
+    /// Writes down what has happened, and closes the store: [`Archive::close`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn close(mut self) -> Result<(), Error> {
+        self.catch_up()?;
+        self.archive.close()
+    }
+
     fn change<R>(
         &mut self,
         write: impl FnOnce(&mut Change<'_>) -> Result<R, Fault>,
@@ -247,13 +281,16 @@ mod tests {
     use crate::id::PeerId;
     use crate::net::os_rng;
     use crate::store::{Keep, Restored};
-    use crate::time::UnixTime;
 
     fn open(path: &Path) -> (Journal, Restored) {
+        open_with(path, Keep::Off)
+    }
+
+    fn open_with(path: &Path, keep: Keep) -> (Journal, Restored) {
         let secret = StaticSecret::from_bytes(&mut [1; 32]);
         let clock = Clock::new();
         let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
-        let (archive, restored) = Archive::open(path, &secret, Keep::Off, rng, now).unwrap();
+        let (archive, restored) = Archive::open(path, &secret, keep, rng, now).unwrap();
         (Journal::new(archive, clock), restored)
     }
 
@@ -301,6 +338,35 @@ mod tests {
         journal.catch_up().unwrap();
         drop(journal);
         assert_eq!(unconfirmed(open(&path).1), []);
+    }
+
+    /// With the rule that one clock months ahead takes nothing, as at a start.
+    #[test]
+    fn a_program_that_runs_on_keeps_no_message_for_longer_than_the_settings_say() {
+        const DAY: u64 = 86_400;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.history.redb");
+        let bob = ContactId::from(PeerId::new([2; 32]));
+        let (mut journal, _) = open_with(&path, Keep::ThirtyDays);
+        let message = incoming(0);
+        journal.receive([(bob, &message)].into_iter()).unwrap();
+        journal.shown(bob, name(0));
+        journal.look_around().unwrap();
+        let (start, unix) = (journal.clock.now(), journal.clock.unix_time());
+        let mut kept_after = |seconds, days| {
+            let now = start + Duration::from_secs(seconds);
+            let at = UnixTime(unix.0 + days * DAY * 1_000);
+            journal.expire(now, at).unwrap();
+            journal.count_purged(None, None).unwrap()
+        };
+        assert_eq!(kept_after(DAY, 31), 1, "it may be a clock that is wrong");
+        assert_eq!(
+            kept_after(DAY + 3_599, 62),
+            1,
+            "it is not looked again so soon"
+        );
+        assert_eq!(kept_after(DAY + 3_600, 31), 1, "that day's look was made");
+        assert_eq!(kept_after(2 * DAY, 62), 0);
     }
 
     #[test]

@@ -125,8 +125,8 @@ impl Network {
     ///
     /// # Errors
     /// If what was to be written down could not be.
-    pub(super) fn end(mut self) -> Result<(), Error> {
-        let written = self.profile.journal.catch_up();
+    pub(super) fn end(self) -> Result<(), Error> {
+        let written = self.profile.journal.close();
         drop(self.leave);
         self.driver.stop(true);
         Ok(written?)

@@ -95,8 +95,11 @@ impl Archive {
 
     /// Does away with what the settings do not keep any longer, once a day: every message has to be opened
     /// for that, and a script opens the store with each `send`. It goes by the clock of the look before, if
-    /// that was earlier: one start with a clock that is months ahead deletes nothing.
-    pub(super) fn expire(&mut self, now: UnixTime) -> Result<(), Error> {
+    /// that was earlier: one look with a clock that is months ahead deletes nothing. Whoever opens a store has looked.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`, `Store`.
+    pub fn expire(&mut self, now: UnixTime) -> Result<(), Error> {
         let done_at = self.read(|view| file::expired_at(view.disk))?;
         let is_recent = |at: UnixTime| (at.0..at.0.saturating_add(DAY_MS)).contains(&now.0);
         if done_at.is_some_and(is_recent) {

@@ -213,6 +213,17 @@ impl Archive {
         result.map_err(fail)
     }
 
+    /// Closes it, which takes to the disk what has not waited for it: [`Archive::reserve_timestamps`]. Dropping it does the
+    /// same, and nobody learns whether it failed.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`, `Store`.
+    pub fn close(self) -> Result<(), Error> {
+        let Self { database, path, .. } = self;
+        let closed = database.close().map_err(Fault::from);
+        closed.map_err(|fault| fault.at(&path, Operation::Write))
+    }
+
     /// What is kept of messages that are over.
     #[must_use]
     pub const fn keep(&self) -> Keep {

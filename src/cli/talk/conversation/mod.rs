@@ -341,7 +341,7 @@ impl Conversation {
         self.close_screen();
         let end = self.last_words(end);
         self.tell_end(&end);
-        let written = self.profile.journal.catch_up();
+        let written = self.profile.journal.close();
         drop(self.leave);
         self.driver.stop(true);
         let code = end?;
@@ -447,7 +447,7 @@ impl Conversation {
         self.look_at_network(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
-        self.profile.journal.catch_up()?;
+        self.profile.journal.look_around()?;
         let Some(screen) = self.face.screen() else {
             return Ok(None);
         };
