@@ -200,8 +200,6 @@ pub(in crate::cli::talk) struct State {
     /// Programs that wait for the answer to a ping of theirs, and the number of the last one.
     pinging: Vec<Pinging>,
     last_ping: u64,
-    /// Who was gone at the last change of known-peers.
-    gone: BTreeSet<PeerId>,
     /// Programs that wait for a delivery.
     waits: Vec<Wait>,
     /// What programs look through page by page.

@@ -1,7 +1,5 @@
 //! Watches known-peers.
 
-use std::collections::BTreeSet;
-
 use crate::cli::Error;
 use crate::cli::talk::contacts::Changes;
 use crate::cli::talk::conversation::Conversation;
@@ -81,7 +79,7 @@ impl Conversation {
                 let gone = changes.gone();
                 self.forget_target(&gone);
                 self.calls.forget(&gone);
-                for peer in newly(gone, &mut self.state.gone) {
+                for peer in gone {
                     self.state.unseen.forget(peer.into());
                     let waiting = self.state.sent.waiting(peer);
                     self.profile.journal.forget(peer.into(), waiting);
@@ -100,27 +98,5 @@ impl Conversation {
             }
         }
         Ok(())
-    }
-}
-
-/// Of those who are gone, those who were not at the change before: a key that is revoked is so in every list.
-fn newly(gone: Vec<PeerId>, before: &mut BTreeSet<PeerId>) -> Vec<PeerId> {
-    let known = core::mem::replace(before, gone.iter().copied().collect());
-    gone.into_iter().filter(|it| !known.contains(it)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_known_of_a_revoked_key_goes_once_and_that_of_a_peer_each_time_it_is_removed() {
-        let [revoked, removed] = [1, 2].map(|of| PeerId::new([of; 32]));
-        let mut before = BTreeSet::new();
-        assert_eq!(newly(vec![revoked], &mut before), [revoked]);
-        let both = || vec![revoked, removed];
-        assert_eq!(newly(both(), &mut before), [removed]);
-        assert_eq!(newly(vec![revoked], &mut before), []);
-        assert_eq!(newly(both(), &mut before), [removed]);
     }
 }
