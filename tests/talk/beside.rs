@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::home::{Home, listening};
-use crate::program::Program;
+use crate::program::{Program, until};
 use crate::screen::Person;
 
 /// Messages that wait for one person at most.
@@ -55,6 +55,15 @@ fn what_a_program_says_meanwhile_is_not_taken_for_a_message_that_waits_for_room(
     person.says("mine");
     person.sees("…  me       mine");
     alice.run(&["send", "carol", "a program's", "--no-wait"]);
+    // Nor does what is said to her wait behind it.
+    person.presses("\u{1b}2");
+    person.sees("…  me       a program's");
+    person.says("a person's");
+    until("both", || {
+        let told = alice.run(&["status", "carol", "--json"]).rest;
+        told.contains("\"waiting\":2").then_some(())
+    });
+    person.presses("\u{1b}1");
     let read = std::thread::spawn(move || std::io::copy(&mut printed, &mut std::io::sink()));
     person.sees("✓✓ me       mine");
     drop(listener);

@@ -229,6 +229,25 @@ fn an_ended_pipe_does_not_wait_for_ever_for_whoever_is_gone() {
     );
 }
 
+/// The line that waited for room kept it from its end.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_ended_pipe_does_not_wait_for_ever_for_room_either() {
+    let (alice, bob) = Home::friends();
+    let command = bob.command(&["listen", "127.0.0.1:0"]);
+    let (mut listener, _stuck) = Program::with_stuck_reader(command);
+    let address = listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &["--linger", "1s"]);
+    caller.told("secure: bob");
+    let lines: Vec<String> = (0..2_000).map(|line| line.to_string()).collect();
+    caller.say_together(&lines);
+    caller.close();
+    let ended = caller.end();
+    ended.failed(6, "SC14");
+    let told = "1000 messages are kept and will be sent next time bob is reachable; 1000 more were not taken";
+    assert!(ended.told.contains(told), "{}", ended.told);
+}
+
 #[test]
 fn a_killed_caller_that_starts_again_goes_on_at_once() {
     let (alice, bob) = Home::friends();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use crate::beside::fill;
 use crate::home::{Home, check};
 #[cfg(target_os = "linux")]
 use crate::program::until;
@@ -457,6 +459,51 @@ fn requests_that_wait_at_the_end_are_answered() {
     };
     assert_eq!(code(json!("ping")), Some(json!("SC43")));
     assert_eq!(code(json!(ROOM)), Some(json!("SC14")));
+}
+
+/// It was not read, so that one who gives no receipts was in the way of everybody.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_asked_for_does_not_wait_for_a_message_that_waits_for_room() {
+    let (alice, bob) = Home::friends();
+    let carol = Home::new();
+    (alice.knows("carol", &carol), carol.knows("alice", &alice));
+    fill(&alice);
+    let args = ["listen", "127.0.0.1:0", "--json", "--linger", "1s"];
+    let mut program = alice.start(&args);
+    let address = listening(&mut program).to_string();
+    // Nothing is receipted before it is printed, so that there will be no room.
+    let (_bob, _stuck) = Program::with_stuck_reader(bob.command(&["connect", "alice", &address]));
+    assert_eq!(event(&mut program, "secure")["peer"], json!("bob"));
+    let mut other = carol.start(&["connect", "alice", &address]);
+    event(&mut program, "secure");
+    let send = |id, peer| json!({ "cmd": "send", "id": id, "peer": peer, "text": "hello" });
+    let mut soon = send("soon", "bob");
+    soon["wait_ms"] = json!(500);
+    let requests = [soon, send("later", "bob"), send("carol's", "carol")];
+    requests.iter().for_each(|it| ask(&mut program, it));
+    assert!(other.said("").ends_with("\talice\thello"));
+    ask(&mut program, &json!({ "cmd": "hello", "id": "hello" }));
+    while event(&mut program, "answer")["id"] != json!("hello") {}
+    let refused = event(&mut program, "error");
+    assert_eq!(
+        (&refused["id"], &refused["code"]),
+        (&json!("soon"), &json!("SC14"))
+    );
+    assert!(
+        refused["message"]
+            .as_str()
+            .unwrap()
+            .ends_with("within 500 ms"),
+        "{refused}"
+    );
+    program.close();
+    let refused = event(&mut program, "error");
+    assert_eq!(
+        (&refused["id"], &refused["code"]),
+        (&json!("later"), &json!("SC14"))
+    );
+    assert_eq!(program.end().code, Some(6));
 }
 
 /// These were answered by success, and nothing happened.

@@ -31,6 +31,8 @@ pub(super) struct Sent {
     /// How many of the numbers are of this run.
     said: u64,
     open: BTreeMap<(ContactId, Name), Open>,
+    /// When one of them last moved on.
+    moved: Option<Instant>,
     /// To whom there have been any.
     contacts: BTreeSet<PeerId>,
 }
@@ -147,6 +149,7 @@ impl Sent {
         now: Instant,
     ) -> Option<Settled> {
         let key = (contact, name);
+        self.moved = Some(now);
         let outcome = match state {
             State::Queued => return None,
             State::Sent => {
@@ -182,6 +185,11 @@ impl Sent {
         }
         late.sort_by_key(|late| late.number);
         late
+    }
+
+    /// When a message last moved on.
+    pub(super) const fn moved(&self) -> Option<Instant> {
+        self.moved
     }
 
     /// Whether everything has come to its end that was said in this run.

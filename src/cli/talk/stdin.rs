@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::sync::thread;
+use crate::time::Instant;
 
 /// What came from standard input.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,17 +22,33 @@ pub(in crate::cli) enum Stdin {
     End,
 }
 
+impl Stdin {
+    /// Bytes that it takes to hold it.
+    const fn held(&self) -> usize {
+        let text = match self {
+            Self::Line(line) => line.len(),
+            Self::Overlong(_) | Self::End => 0,
+        };
+        size_of::<Self>() + text
+    }
+}
+
 /// Room for the break behind the longest line.
 const BREAK_LEN: usize = 2;
 
 /// Bytes read at once. Lines that came together are handed over together.
 const READ_LEN: usize = 64 * 1024;
 
+/// As many bytes are looked through for the end while nothing is taken.
+const AHEAD: usize = 1 << 20;
+
 /// The lines that have come.
 #[derive(Debug)]
 pub(in crate::cli) struct Lines {
     handed_over: Receiver<Vec<Stdin>>,
     at_hand: VecDeque<Stdin>,
+    /// When the end was seen behind them.
+    ended: Option<Instant>,
     untaken: Arc<AtomicUsize>,
 }
 
@@ -52,6 +69,7 @@ impl Lines {
         let lines = Self {
             handed_over,
             at_hand: VecDeque::new(),
+            ended: None,
             untaken,
         };
         (sender, lines)
@@ -77,6 +95,18 @@ impl Lines {
             self.at_hand = self.handed_over.recv().ok()?.into();
         }
         self.next()
+    }
+
+    /// Since when it is known that no more than a few lines come, though nobody takes them. Of an input that is longer
+    /// nobody knows.
+    pub(super) fn ended(&mut self, now: Instant) -> Option<Instant> {
+        while self.at_hand.iter().map(Stdin::held).sum::<usize>() < AHEAD
+            && let Ok(lines) = self.handed_over.try_recv()
+        {
+            self.at_hand.extend(lines);
+        }
+        let is_near = self.at_hand.back() == Some(&Stdin::End);
+        is_near.then(|| *self.ended.get_or_insert(now))
     }
 
     /// How many lines were read and not taken, wherever they are.
@@ -226,6 +256,27 @@ mod tests {
                 assert_eq!(lines.untaken(), left);
             }
         });
+    }
+
+    #[test]
+    fn the_end_is_seen_behind_lines_that_are_not_taken_if_it_is_near() {
+        let at = |ms| Instant::ZERO + core::time::Duration::from_millis(ms);
+        let (sender, mut lines) = Lines::handed_over();
+        let line = |len| Stdin::Line(vec![0; len]);
+        assert!(sender.send(vec![line(1), line(2)]));
+        assert_eq!(lines.ended(at(1)), None);
+        assert!(sender.send(vec![line(3), Stdin::End]));
+        assert_eq!(lines.ended(at(2)), Some(at(2)));
+        assert_eq!((lines.ended(at(9)), lines.untaken()), (Some(at(2)), 3));
+        let taken: Vec<Stdin> = core::iter::from_fn(|| lines.next()).collect();
+        assert_eq!(taken, [line(1), line(2), line(3), Stdin::End]);
+        let (sender, mut lines) = Lines::handed_over();
+        assert!(sender.send(vec![line(AHEAD)]));
+        assert_eq!(lines.ended(at(3)), None);
+        assert!(sender.send(vec![Stdin::End]));
+        assert_eq!(lines.ended(at(4)), None, "that is held by the reader");
+        assert_eq!(lines.next(), Some(line(AHEAD)));
+        assert_eq!(lines.ended(at(5)), Some(at(5)));
     }
 
     #[test]

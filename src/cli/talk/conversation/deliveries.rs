@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::chat::{ContactId, Name, SendError, State};
+use crate::chat::{ContactId, Name, OutboxError, SendError, State};
 use crate::cli::json::{message_id, ms};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::requests::Asked;
@@ -36,7 +36,24 @@ pub(super) struct Wait {
 #[derive(Debug)]
 pub(super) struct Ordered {
     pub(super) asked: Asked,
+    /// When.
+    pub(super) since: Instant,
     pub(super) wait: Option<Duration>,
+}
+
+impl Ordered {
+    /// Asked for at this time by the program on standard input.
+    #[cfg(test)]
+    pub(super) fn of_standard_input(since: Instant, wait: Option<Duration>) -> Self {
+        let asked = Asked::of_standard_input();
+        Self { asked, since, wait }
+    }
+
+    /// How long it is waited for yet.
+    pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
+        let waited = now.saturating_since(self.since);
+        self.wait.map(|wait| wait.saturating_sub(waited))
+    }
 }
 
 impl Conversation {
@@ -49,8 +66,12 @@ impl Conversation {
                 return Ok(None);
             }
         };
-        let wait = send.wait();
-        let end = self.prepare(peer, send.text, Author::Program(Ordered { asked, wait }))?;
+        let ordered = Ordered {
+            asked,
+            since: self.clock.now(),
+            wait: send.wait(),
+        };
+        let end = self.prepare(peer, send.text, Author::Program(ordered))?;
         match end {
             None => self.say_batch_of_client(),
             Some(end) => Ok(Some(end)),
@@ -101,13 +122,13 @@ impl Conversation {
 
     /// A message that was asked for is accepted.
     pub(super) fn on_ordered(&mut self, ordered: Ordered, contact: ContactId, name: Name) {
-        let Ordered { asked, wait } = ordered;
+        let Ordered { asked, since, wait } = ordered;
         match wait {
             Some(wait) => self.state.waits.push(Wait {
                 asked,
                 contact,
                 name,
-                since: self.clock.now(),
+                since,
                 wait,
             }),
             None => {
@@ -135,26 +156,53 @@ impl Conversation {
 
     /// Tells a program whose message was asked for that the conversation is over before it is taken.
     pub(super) fn answer_untaken(&mut self, peer: PeerId, author: Author) {
-        let Author::Program(Ordered { asked, .. }) = author else {
-            return;
-        };
-        let error = Error::NotDelivered(Box::new(Loss {
+        if let Author::Program(Ordered { asked, .. }) = author {
+            let error = self.not_taken(peer, End::Left);
+            self.answer(&asked, Err(error));
+        }
+    }
+
+    /// A message was not taken, and is not kept.
+    fn not_taken(&self, peer: PeerId, end: End) -> Error {
+        Error::NotDelivered(Box::new(Loss {
             to: vec![self.label(&peer)],
             messages: 1,
             perhaps: 0,
             kept: 0,
-            end: End::Left,
+            end,
             obstacle: None,
-        }));
-        self.answer(&asked, Err(error));
+        }))
+    }
+
+    /// Tells programs which of their messages there was no room for in time.
+    fn refuse_late(&mut self, now: Instant) {
+        for unsaid in self.state.pending.take_late(now) {
+            let Author::Program(ordered) = unsaid.author else {
+                continue;
+            };
+            match ordered
+                .wait
+                .filter(|_| ordered.patience(now) == Some(Duration::ZERO))
+            {
+                Some(wait) => {
+                    self.state.has_failed = true;
+                    let error = self.not_taken(unsaid.peer, End::After(wait));
+                    self.answer(&ordered.asked, Err(error));
+                }
+                None => {
+                    let error = SendError::Outbox(OutboxError::TooMany);
+                    self.on_not_accepted(&ordered, unsaid.peer, &error);
+                }
+            }
+        }
     }
 
     /// Counts what was not taken when the conversation is over, and tells the programs that asked for it.
     fn answer_all_untaken(&mut self) {
         let (peer, authors) = core::mem::take(&mut self.state.batch).into_authors();
         let batch = authors.into_iter().filter_map(|it| Some((peer?, it)));
-        let pending = core::mem::take(&mut self.state.pending).into_iter();
-        let pending = pending.map(|(peer, _, author)| (peer, author));
+        let pending = self.state.pending.take().into_iter();
+        let pending = pending.map(|it| (it.peer, it.author));
         for (peer, author) in batch.chain(pending) {
             self.state.unsaid += 1;
             self.answer_untaken(peer, author);
@@ -182,8 +230,9 @@ impl Conversation {
         }
     }
 
-    /// Answers those who have waited for as long as they wanted to.
+    /// Answers those who have waited for as long as they wanted to, for room or for a receipt.
     pub(super) fn answer_late(&mut self, now: Instant) -> Result<(), Error> {
+        self.refuse_late(now);
         for wait in self.take_waits(|wait| now.saturating_since(wait.since) >= wait.wait) {
             let obstacle = self.obstacle_of(wait.contact.peer())?;
             let error = self.loss(&wait, End::After(wait.wait), obstacle);
@@ -221,9 +270,8 @@ impl Conversation {
     /// How long until somebody has waited long enough.
     pub(super) fn waits_patience(&self, now: Instant) -> Option<Duration> {
         let waits = self.state.waits.iter();
-        waits
-            .map(|wait| (wait.since + wait.wait).saturating_since(now))
-            .min()
+        let waits = waits.map(|wait| (wait.since + wait.wait).saturating_since(now));
+        waits.chain(self.state.pending.patience(now)).min()
     }
 
     fn take_waits(&mut self, is_meant: impl Fn(&Wait) -> bool) -> Vec<Wait> {

@@ -17,6 +17,8 @@ use crate::time::Instant;
 const LEAVE: Duration = Duration::from_secs(1);
 /// How long somebody who leaves waits for what is exported.
 const LEAVE_EXPORTS: Duration = Duration::from_secs(10);
+/// How long a pipe that may go on waits for room at least: a peer that is gone for a moment is called again meanwhile.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// Whether somebody who leaves has waited for long enough.
 fn is_enough(waited: Duration, is_settled: bool, is_written: bool) -> bool {
@@ -42,10 +44,12 @@ impl Conversation {
 
     /// Whether an input that has ended has also arrived, or does not in time. A listener that had
     /// nothing to say goes on listening; whoever leaves has the time that leaving takes.
-    pub(super) fn check_end(&self, now: Instant) -> Result<Option<ExitCode>, Error> {
-        let ended = self.state.ended.filter(|_| self.state.leaving.is_none());
-        let Some(ended) = ended else {
+    pub(super) fn check_end(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
+        if self.state.leaving.is_some() {
             return Ok(None);
+        }
+        let Some(ended) = self.state.ended else {
+            return self.check_room(now).map(|()| None);
         };
         if self.goal.is_listening() && !self.state.sent.has_said() && !self.state.has_failed {
             return Ok(None);
@@ -57,6 +61,26 @@ impl Conversation {
             return Ok(None);
         }
         Err(self.not_delivered(End::After(self.linger)))
+    }
+
+    /// Ends a pipe of which a line waits for room in vain. Behind that one nothing is taken, its end neither.
+    fn check_room(&mut self, now: Instant) -> Result<(), Error> {
+        let waits = self.state.pending.since();
+        let Some(since) = waits.filter(|_| self.typist == Typist::Pipe) else {
+            return Ok(());
+        };
+        let ended = self.lines.ended(now);
+        let patience = match ended {
+            Some(_) => self.linger,
+            None => self.linger.max(STALLED),
+        };
+        let moved = self.state.sent.moved();
+        let last = [Some(since), ended, moved].into_iter().flatten().max();
+        let waited = now.saturating_since(last.unwrap_or(since));
+        if waited < patience {
+            return Ok(());
+        }
+        Err(self.not_delivered(End::After(patience)))
     }
 
     /// Tells at the end what has not arrived. A pipe ends with an error then.

@@ -143,6 +143,9 @@ impl Conversation {
         };
         self.state.has_room = true;
         let (number, peer) = (settled.number, contact.peer());
+        if self.state.pending.is_slow(&peer) && self.state.sent.waiting(peer).next().is_none() {
+            self.state.pending.forgive(&peer);
+        }
         match settled.outcome {
             Outcome::Delivered => self.progress(number, peer, &"delivered".into()),
             Outcome::Failed(reason) => {

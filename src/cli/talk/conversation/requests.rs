@@ -44,6 +44,16 @@ enum From {
 }
 
 impl Asked {
+    #[cfg(test)]
+    pub(super) fn of_standard_input() -> Self {
+        let (from, cmd) = (From::StandardInput, Safe::default());
+        Self {
+            from,
+            id: None,
+            cmd,
+        }
+    }
+
     pub(super) const fn is_of_standard_input(&self) -> bool {
         matches!(self.from, From::StandardInput)
     }

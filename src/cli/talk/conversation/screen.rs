@@ -97,7 +97,10 @@ impl Conversation {
     pub(super) fn take_orders(&mut self) -> Result<Turn, Error> {
         let mut taken = 0;
         while taken < MAX_LINES {
-            let may_say = self.is_ready_for_a_line()?;
+            self.use_room()?;
+            let pending = &self.state.pending;
+            let is_over = self.state.leaving.is_some();
+            let may_say = |peer: &PeerId| !is_over && !pending.waits_for(peer);
             let next = self.face.screen().and_then(|it| it.next_order(may_say));
             let Some(order) = next else {
                 break;

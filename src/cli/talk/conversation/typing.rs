@@ -2,6 +2,7 @@
 
 use crate::chat::{ContactId, Draft, Messenger, Name, OutboxError, Outgoing, Policy, SendError};
 use crate::cli::talk::conversation::deliveries::Ordered;
+use crate::cli::talk::conversation::pending::Unsaid;
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
 use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::sent::Passage;
@@ -101,12 +102,10 @@ impl Conversation {
     }
 
     /// Offers messages that wait to the outbox again. A pipe is read only once there is somebody to
-    /// say its lines to; a person at a terminal may type at any time, and what is asked for does not wait for a
-    /// message that does.
-    pub(super) fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
-        if core::mem::take(&mut self.state.has_room) {
-            self.offer_again()?;
-        }
+    /// say its lines to, and nothing of it waits; a person at a terminal may type at any time, and what is asked for does
+    /// not wait for a message that does.
+    fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
+        self.use_room()?;
         // A program is told of each request that it comes too late.
         let is_over = self.state.leaving.is_some() && self.typist != Typist::Program;
         if is_over || self.state.ended.is_some() {
@@ -114,18 +113,24 @@ impl Conversation {
         }
         let pending = &self.state.pending;
         match self.typist {
-            Typist::Person { .. } if !self.face.is_screen() => Ok(!pending.is_full()),
-            _ if !pending.is_empty() => Ok(false),
-            Typist::Pipe => self.has_hearer(),
-            Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(true),
+            Typist::Pipe => Ok(pending.is_empty() && self.has_hearer()?),
+            Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(!pending.is_full()),
         }
+    }
+
+    /// Offers messages that wait to the outbox again, if there may be room.
+    pub(super) fn use_room(&mut self) -> Result<(), Error> {
+        if core::mem::take(&mut self.state.has_room) {
+            self.offer_again()?;
+        }
+        Ok(())
     }
 
     /// What waits again is what still has no room; after an error, also what was not offered.
     fn offer_again(&mut self) -> Result<(), Error> {
-        let mut waiting = core::mem::take(&mut self.state.pending).into_iter();
-        while let Some((peer, text, author)) = waiting.next() {
-            if let Err(error) = self.prepare(peer, text, author) {
+        let mut waiting = self.state.pending.take().into_iter();
+        while let Some(unsaid) = waiting.next() {
+            if let Err(error) = self.offer(unsaid) {
                 waiting.for_each(|it| self.state.pending.push(it));
                 return Err(error);
             }
@@ -255,19 +260,30 @@ impl Conversation {
         text: String,
         author: Author,
     ) -> Result<Option<ExitCode>, Error> {
-        if self.state.pending.waits_for(&peer) && author.waits_its_turn() {
-            self.state.pending.push((peer, text, author));
+        let since = self.clock.now();
+        self.offer(Unsaid {
+            peer,
+            text,
+            author,
+            since,
+        })
+    }
+
+    fn offer(&mut self, unsaid: Unsaid) -> Result<Option<ExitCode>, Error> {
+        if self.state.pending.waits_for(&unsaid.peer) && unsaid.author.waits_its_turn() {
+            self.state.pending.push(unsaid);
             return Ok(None);
         }
+        let peer = unsaid.peer;
         if self.state.batch.peer != Some(peer) {
             let said = self.say_batch_before_another();
             if !matches!(said, Ok(None)) {
-                self.answer_untaken(peer, author);
+                self.answer_untaken(peer, unsaid.author);
                 return said;
             }
         }
         self.state.batch.peer = Some(peer);
-        let draft = Draft::text(text.clone(), self.clock.unix_time());
+        let draft = Draft::text(unsaid.text.clone(), self.clock.unix_time());
         let earlier = &self.state.batch.messages;
         let prepared = self
             .handle
@@ -275,16 +291,16 @@ impl Conversation {
         match prepared {
             Ok(message) => {
                 self.state.batch.messages.push(message);
-                self.state.batch.authors.push(author);
+                self.state.batch.authors.push(unsaid.author);
             }
             Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
-                if self.may_wait(peer, &author)? =>
+                if self.may_wait(peer, &unsaid.author)? =>
             {
-                self.state.pending.push((peer, text, author));
+                self.state.pending.push(unsaid);
             }
             Err(error) => {
                 let end = self.say_batch();
-                self.refuse_for(peer, &author, &error);
+                self.refuse_for(peer, &unsaid.author, &error);
                 return end;
             }
         }
@@ -308,6 +324,7 @@ impl Conversation {
         }
         match author {
             Author::Line if self.typist == Typist::Pipe => Ok(true),
+            Author::Program(_) if self.state.pending.is_slow(&peer) => Ok(false),
             Author::Line | Author::Screen(_) | Author::Program(_) => self.is_connected(peer),
         }
     }

@@ -27,10 +27,13 @@ impl Orders {
         self.0.push_back(order);
     }
 
-    /// The next one. While no message may be said, what is asked for passes those that wait: nobody stays with
-    /// somebody in the middle because a message waits for room.
-    pub(super) fn next(&mut self, may_say: bool) -> Option<Order> {
-        let is_next = |order: &Order| may_say || matches!(order, Order::Ask(_));
+    /// The next one. What is asked for, and said to others, passes messages to those to whom none may be said: nobody
+    /// stays with somebody in the middle because a message waits for room.
+    pub(super) fn next(&mut self, may_say: impl Fn(&PeerId) -> bool) -> Option<Order> {
+        let is_next = |order: &Order| match order {
+            Order::Send { peer, .. } => may_say(peer),
+            Order::Ask(_) => true,
+        };
         let next = self.0.iter().position(is_next)?;
         self.0.remove(next)
     }
@@ -49,24 +52,31 @@ mod tests {
     #[test]
     fn what_is_asked_for_does_not_wait_behind_a_message_that_waits_for_room() {
         const BOB: PeerId = PeerId::new([2; 32]);
+        const CAROL: PeerId = PeerId::new([3; 32]);
         let mut orders = Orders::default();
-        for number in 0..2 {
+        for (number, peer) in [(0, BOB), (1, BOB), (2, CAROL), (3, CAROL)] {
             orders.push(Order::Send {
-                peer: BOB,
+                peer,
                 ticket: Ticket(number),
                 text: String::new(),
             });
+        }
+        for _ in 0..2 {
             orders.push(Order::Ask(Ask::Disconnect(BOB)));
         }
         let is_ask = |order: Option<Order>| matches!(order, Some(Order::Ask(Ask::Disconnect(BOB))));
-        assert!(is_ask(orders.next(false)) && is_ask(orders.next(false)));
-        assert!(orders.next(false).is_none());
-        assert_eq!(orders.messages(), 2);
+        let nobody = |_: &PeerId| false;
+        assert!(is_ask(orders.next(nobody)) && is_ask(orders.next(nobody)));
+        assert!(orders.next(nobody).is_none());
+        assert_eq!(orders.messages(), 4);
         let ticket = |order: Option<Order>| match order {
             Some(Order::Send { ticket, .. }) => Some(ticket),
             Some(Order::Ask(_)) | None => None,
         };
-        let sent = [orders.next(true), orders.next(true)].map(ticket);
+        let to_carol = |peer: &PeerId| *peer == CAROL;
+        let sent = [(); 3].map(|()| ticket(orders.next(to_carol)));
+        assert_eq!(sent, [Some(Ticket(2)), Some(Ticket(3)), None]);
+        let sent = [(); 2].map(|()| ticket(orders.next(|_| true)));
         assert_eq!(sent, [Some(Ticket(0)), Some(Ticket(1))]);
     }
 }

@@ -204,7 +204,10 @@ impl Screen {
     }
 
     /// What is to be done next: [`Orders::next`].
-    pub(in crate::cli::talk) fn next_order(&mut self, may_say: bool) -> Option<Order> {
+    pub(in crate::cli::talk) fn next_order(
+        &mut self,
+        may_say: impl Fn(&PeerId) -> bool,
+    ) -> Option<Order> {
         self.orders.next(may_say)
     }
 
