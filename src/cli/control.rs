@@ -95,6 +95,16 @@ impl Running {
         Ok((key == Some(key_text(&own).as_str())).then_some(running))
     }
 
+    /// One that is there.
+    #[cfg(test)]
+    pub(super) fn over(connection: Connection) -> Self {
+        Self {
+            connection,
+            path: "ctl.sock".into(),
+            pid: None,
+        }
+    }
+
     /// Asks for something. `wait`: how long it was asked to wait before it answers.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::control::rpc;
 const ANSWER_MAX_LEN: u64 = 256 << 20;
 
 /// How long an answer may take beside what was asked to be waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection to a running program.
 #[derive(Debug)]
@@ -181,6 +181,12 @@ fn in_words(error: io::Error) -> io::Error {
     ) {
         return error;
     }
+    no_answer()
+}
+
+/// No answer came in time.
+#[must_use]
+pub fn no_answer() -> io::Error {
     let words = "no answer came in time: it is busy, or has as many clients as it serves at a time";
     io::Error::new(io::ErrorKind::TimedOut, words)
 }

@@ -11,7 +11,7 @@ mod queue;
 mod rpc;
 mod server;
 
-pub use client::{Answer, Answers, Connection, Refusal, Requests};
+pub use client::{Answer, Answers, Connection, PATIENCE, Refusal, Requests, no_answer};
 pub use os::{IS_SUPPORTED, Inspected, Place};
 pub use queue::Client;
 pub use rpc::{Code, Request, error, event, request, result};

@@ -19,7 +19,7 @@ use crate::cli::talk::record::warn_beside;
 use crate::cli::talk::{Status, no_threads};
 use crate::cli::target::{Target, Who};
 use crate::cli::{Context, Error, ExitCode, Out, identity, peers};
-use crate::control::{Answer, Answers};
+use crate::control::{Answer, Answers, PATIENCE, no_answer};
 use crate::id::PeerId;
 use crate::net::{Clock, Family, Host, Signal, Signals};
 use crate::store::{self, HostPort, KnownPeers, key_text};
@@ -71,8 +71,10 @@ struct Pinging {
     /// What to call the program that sends them.
     program: Safe,
     wait: Duration,
-    /// The request for the first ping. It counts once it has left.
-    first: Option<u64>,
+    /// The request for the first ping, and when its answer is overdue. It counts once it has left.
+    first: Option<(u64, Instant)>,
+    /// How long an answer may take beside what that program is asked to wait.
+    patience: Duration,
     /// The number of a request, less that of its ping.
     offset: u64,
     count: u64,
@@ -118,6 +120,7 @@ pub(super) fn through(
         program,
         wait: args.wait,
         first: None,
+        patience: PATIENCE,
         offset: 0,
         count: args.count.unwrap_or(u64::MAX),
         interval: args.interval.max(SHORTEST_INTERVAL),
@@ -158,6 +161,9 @@ impl Pinging {
         self.begin(status, timeout)?;
         loop {
             let now = self.clock.now();
+            if self.first.is_some_and(|(_, due)| due <= now) {
+                return Err(self.asking.fail(&no_answer()));
+            }
             for line in self.tally.overdue(now) {
                 self.out.data(&line)?;
             }
@@ -187,7 +193,12 @@ impl Pinging {
     /// Waits for something to do; without a limit while there is nothing to be told by itself.
     fn next_input(&self, now: Instant) -> Result<Input, RecvTimeoutError> {
         let next = self.next.filter(|_| self.tally.sent() < self.count);
-        match next.into_iter().chain(self.tally.awaits()).min() {
+        let first = self.first.map(|(_, due)| due);
+        match [first, next, self.tally.awaits()]
+            .into_iter()
+            .flatten()
+            .min()
+        {
             Some(time) => self.inputs.recv_timeout(time.saturating_since(now)),
             None => {
                 let heard = self.inputs.recv();
@@ -220,7 +231,10 @@ impl Pinging {
                 self.wanted.host.as_ref().map(HostPort::to_string),
             )
             .with("family", family);
-        self.first = Some(self.asking.ask("ping", params)?);
+        let first = self.asking.ask("ping", params)?;
+        let wait = timeout.saturating_add(self.wait);
+        let due = self.clock.now() + wait.saturating_add(self.patience);
+        self.first = Some((first, due));
         Ok(())
     }
 
@@ -255,7 +269,7 @@ impl Pinging {
             self.check_place(address)?;
         }
         let now = self.clock.now();
-        let is_first = self.first.take_if(|first| *first == id).is_some();
+        let is_first = self.first.take_if(|(first, _)| *first == id).is_some();
         let number = if is_first {
             self.next = Some(now + self.interval);
             self.tally.send(now)
@@ -354,4 +368,46 @@ fn whom(who: Who, context: &Context) -> Result<(PeerId, Safe), Error> {
     identity::check_not_own(&key, saved.as_ref(), context)?;
     let label = saved.unwrap_or_else(|| crate::cli::talk::unsaved(&key));
     Ok((key, label))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::cli::args::Globals;
+    use crate::control::{Connection, Place, Server};
+
+    #[test]
+    fn a_program_that_never_answers_the_first_ping_is_not_waited_for_for_ever() {
+        let home = tempfile::tempdir().unwrap();
+        let place = Place::new(home.path().join("ctl.sock")).unwrap();
+        let _server = Server::start(place.clone(), |_| {}).unwrap();
+        let connection = Connection::open(&place).unwrap().unwrap();
+        let (asking, answers) = Running::over(connection).split().unwrap();
+        let (sender, inputs) = channel();
+        hear(answers, sender).unwrap();
+        let pinging = Pinging {
+            asking,
+            inputs,
+            out: Out::new(&Globals::default()),
+            clock: Clock::new(),
+            tally: Tally::new(Duration::ZERO, false, "bob".into()),
+            wanted: Wanted {
+                family: Family::Any,
+                host: None,
+                addresses: Vec::new(),
+            },
+            key: PeerId::new([2; 32]),
+            label: "bob".into(),
+            program: "the other".into(),
+            wait: Duration::ZERO,
+            first: None,
+            patience: Duration::ZERO,
+            offset: 0,
+            count: 1,
+            interval: SHORTEST_INTERVAL,
+            next: None,
+        };
+        let end = pinging.run(&Status::default(), Duration::ZERO);
+        assert!(matches!(end, Err(Error::Control { .. })), "{end:?}");
+    }
 }
