@@ -229,6 +229,54 @@ fn an_ended_pipe_does_not_wait_for_ever_for_whoever_is_gone() {
     );
 }
 
+/// That was taken for its end, and the code was that of success.
+#[cfg(unix)]
+#[test]
+fn an_input_that_cannot_be_read_is_an_error() {
+    let (alice, bob) = Home::friends();
+    let (_listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let connect = ["connect", "bob", &address];
+    let fails = |args: &[&str]| {
+        let mut command = alice.command(args);
+        command.stdin(std::fs::File::open(alice.path("")).unwrap());
+        let ended = command.output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{told}");
+        let words = "error: cannot read standard input: Is a directory (os error 21)  [SC24]\n";
+        assert!(told.contains(words), "{told}");
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    fails(&connect);
+    fails(&["listen", "127.0.0.1:0"]);
+    let events = fails(&["connect", "bob", &address, "--json"]);
+    assert!(
+        events.lines().last().unwrap().contains("\"SC24\""),
+        "{events}"
+    );
+}
+
+/// Whoever has it open too can make it so.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_input_that_has_nothing_at_the_moment_is_waited_for() {
+    use std::io::Write;
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let (input, mut pipe) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&input, true).unwrap();
+    let mut command = alice.command(&["connect", "bob", &address.to_string()]);
+    command.stdin(input);
+    let caller = std::thread::spawn(move || command.output().unwrap());
+    listener.told("secure: alice");
+    for text in ["one", "two"] {
+        writeln!(pipe, "{text}").unwrap();
+        listener.said(&format!("\talice\t{text}"));
+    }
+    drop(pipe);
+    assert_eq!(caller.join().unwrap().status.code(), Some(0));
+}
+
 /// The line that waited for room kept it from its end.
 #[cfg(target_os = "linux")]
 #[test]

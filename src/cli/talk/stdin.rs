@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 
 use crate::sync::thread;
+use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
 /// What came from standard input.
@@ -18,7 +19,7 @@ pub(in crate::cli) enum Stdin {
     /// A line so long that the rest of it was thrown away; its whole length is given, without its
     /// break.
     Overlong(usize),
-    /// There is no more.
+    /// There is no more, or it cannot be read: [`Lines::failure`].
     End,
 }
 
@@ -50,6 +51,7 @@ pub(in crate::cli) struct Lines {
     /// When the end was seen behind them.
     ended: Option<Instant>,
     untaken: Arc<AtomicUsize>,
+    failure: Arc<OnceLock<Safe>>,
 }
 
 impl Lines {
@@ -62,15 +64,18 @@ impl Lines {
     fn handed_over() -> (Sender, Self) {
         let (lots, handed_over) = sync_channel(1);
         let untaken = Arc::<AtomicUsize>::default();
+        let failure = Arc::<OnceLock<Safe>>::default();
         let sender = Sender {
             lots,
             untaken: Arc::clone(&untaken),
+            failure: Arc::clone(&failure),
         };
         let lines = Self {
             handed_over,
             at_hand: VecDeque::new(),
             ended: None,
             untaken,
+            failure,
         };
         (sender, lines)
     }
@@ -109,6 +114,16 @@ impl Lines {
         is_near.then(|| *self.ended.get_or_insert(now))
     }
 
+    /// Why nothing more can be read, if that is the end.
+    pub(super) fn failure(&self) -> Option<&Safe> {
+        self.failure.get()
+    }
+
+    /// Whether nothing is left but that end.
+    pub(super) fn have_failed(&self) -> bool {
+        self.failure().is_some() && self.untaken() == 0
+    }
+
     /// How many lines were read and not taken, wherever they are.
     pub(super) fn untaken(&self) -> usize {
         self.untaken.load(Ordering::Relaxed)
@@ -120,13 +135,19 @@ struct Sender {
     lots: SyncSender<Vec<Stdin>>,
     /// Counts what the reader holds until there is room for it, too.
     untaken: Arc<AtomicUsize>,
+    /// Why the input could not be read to its end.
+    failure: Arc<OnceLock<Safe>>,
 }
 
 impl Sender {
     /// Waits for room; whether there is still somebody who takes them.
-    fn send(&self, lines: Vec<Stdin>) -> bool {
+    fn send(&self, lines: Vec<Stdin>, failure: Option<Safe>) -> bool {
         let count = lines.iter().filter(|line| **line != Stdin::End).count();
         self.untaken.fetch_add(count, Ordering::Relaxed);
+        if let Some(failure) = failure {
+            // Whoever sees it has counted the lines before it.
+            self.failure.get_or_init(|| failure);
+        }
         self.lots.send(lines).is_ok()
     }
 }
@@ -142,18 +163,55 @@ pub(in crate::cli) fn read_lines(
 ) -> io::Result<Lines> {
     let (sender, lines) = Lines::handed_over();
     let read = move || {
-        let mut input = BufReader::with_capacity(READ_LEN, io::stdin().lock());
+        let patient = Patient {
+            input: io::stdin().lock(),
+            wait: wait_for_input,
+        };
+        let mut input = BufReader::with_capacity(READ_LEN, patient);
         forward(&mut input, largest, &sender, &wake);
     };
     thread::start("input", read)?;
     Ok(lines)
 }
 
+/// An input that may have nothing at the moment: whoever else has it open can make it so for us, too.
+struct Patient<R, W> {
+    input: R,
+    /// Waits until there is something.
+    wait: W,
+}
+
+impl<R: Read, W: FnMut() -> io::Result<()>> Read for Patient<R, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (self.wait)()?,
+                read => return read,
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn wait_for_input() -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let input = io::stdin();
+    let wait = || poll(&mut [PollFd::new(&input, PollFlags::IN)], None);
+    rustix::io::retry_on_intr(wait)?;
+    Ok(())
+}
+
+/// Elsewhere nobody can.
+#[cfg(not(unix))]
+fn wait_for_input() -> io::Result<()> {
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
 fn forward<R: Read>(input: &mut BufReader<R>, largest: usize, sender: &Sender, wake: &impl Fn()) {
     loop {
-        let lines = next_lines(input, largest);
+        let (lines, failure) = next_lines(input, largest);
         let is_end = lines.contains(&Stdin::End);
-        if !sender.send(lines) {
+        if !sender.send(lines, failure) {
             return;
         }
         wake();
@@ -163,27 +221,35 @@ fn forward<R: Read>(input: &mut BufReader<R>, largest: usize, sender: &Sender, w
     }
 }
 
-/// Waits for a line, and takes those that came with it.
-fn next_lines<R: Read>(input: &mut BufReader<R>, largest: usize) -> Vec<Stdin> {
-    let mut lines = vec![next_line(input, largest)];
-    while input.buffer().contains(&b'\n') {
-        lines.push(next_line(input, largest));
+/// Waits for a line, and takes those that came with it. An input that cannot be read has ended, and says why.
+fn next_lines<R: Read>(input: &mut BufReader<R>, largest: usize) -> (Vec<Stdin>, Option<Safe>) {
+    let mut lines = Vec::new();
+    loop {
+        match next_line(input, largest) {
+            Ok(line) => lines.push(line),
+            Err(error) => {
+                lines.push(Stdin::End);
+                return (lines, Some(safe_line(&error.to_string())));
+            }
+        }
+        if !input.buffer().contains(&b'\n') {
+            return (lines, None);
+        }
     }
-    lines
 }
 
-/// Reads to the next line break; an unreadable input has ended.
-fn next_line(input: &mut impl BufRead, largest: usize) -> Stdin {
+/// Reads to the next line break. Of a line in which reading fails nothing is kept.
+fn next_line(input: &mut impl BufRead, largest: usize) -> io::Result<Stdin> {
     let mut line = Vec::new();
     let mut kept = input.by_ref().take((largest + BREAK_LEN) as u64);
-    match kept.read_until(b'\n', &mut line) {
-        Ok(0) | Err(_) => Stdin::End,
-        Ok(len) if line.last() == Some(&b'\n') || len < largest + BREAK_LEN => {
+    Ok(match kept.read_until(b'\n', &mut line)? {
+        0 => Stdin::End,
+        len if line.last() == Some(&b'\n') || len < largest + BREAK_LEN => {
             trim_break(&mut line);
             of_len(line, largest)
         }
-        Ok(len) => Stdin::Overlong(len + skip_line(input)),
-    }
+        len => Stdin::Overlong(len + skip_line(input)?),
+    })
 }
 
 fn of_len(line: Vec<u8>, largest: usize) -> Stdin {
@@ -205,18 +271,21 @@ pub(in crate::cli) fn trim_break(line: &mut Vec<u8>) {
 }
 
 /// Throws the rest of a line away; returns its length without the break.
-fn skip_line(input: &mut impl BufRead) -> usize {
+fn skip_line(input: &mut impl BufRead) -> io::Result<usize> {
     let mut skipped = 0;
-    while let Ok(buffer) = input.fill_buf() {
+    loop {
+        let buffer = match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            filled => filled?,
+        };
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let len = end.unwrap_or(buffer.len());
         input.consume(len + usize::from(end.is_some()));
         skipped += len;
         if end.is_some() || len == 0 {
-            break;
+            return Ok(skipped);
         }
     }
-    skipped
 }
 
 #[cfg(test)]
@@ -224,6 +293,7 @@ mod tests {
     use super::*;
 
     const LARGEST: usize = 1_000;
+    const LONG: &str = "longer";
 
     #[test]
     fn lines_that_came_together_are_handed_over_together_and_a_long_one_is_not_collected() {
@@ -231,7 +301,8 @@ mod tests {
         let text = format!("one\ntwo\n{long}\nthree\nhalf");
         let mut input = BufReader::with_capacity(16, io::Cursor::new(text.into_bytes()));
         let line = |text: &str| Stdin::Line(text.as_bytes().to_vec());
-        let handed_over: Vec<_> = (0..5).map(|_| next_lines(&mut input, LARGEST)).collect();
+        let mut next = |_| next_lines(&mut input, LARGEST).0;
+        let handed_over: Vec<_> = (0..5).map(&mut next).collect();
         assert_eq!(handed_over[0], [line("one"), line("two")]);
         assert!(matches!(handed_over[1][..], [Stdin::Overlong(_), ..]));
         let rest: Vec<&Stdin> = handed_over[1..].iter().flatten().skip(1).collect();
@@ -243,11 +314,11 @@ mod tests {
     fn lines_that_wait_for_room_to_be_handed_over_count_as_read() {
         let (sender, mut lines) = Lines::handed_over();
         let line = || Stdin::Line(b"a line".to_vec());
-        assert!(sender.send(vec![line(), line()]));
+        assert!(sender.send(vec![line(), line()], None));
         assert_eq!((lines.next(), lines.untaken()), (Some(line()), 1));
-        assert!(sender.send(vec![line()]));
+        assert!(sender.send(vec![line()], None));
         std::thread::scope(|scope| {
-            scope.spawn(|| assert!(sender.send(vec![line(), Stdin::End])));
+            scope.spawn(|| assert!(sender.send(vec![line(), Stdin::End], None)));
             while lines.untaken() < 3 {
                 std::thread::yield_now();
             }
@@ -258,22 +329,64 @@ mod tests {
         });
     }
 
+    /// Reads what is said, one after the other.
+    struct Said(VecDeque<io::Result<&'static str>>);
+
+    impl Read for Said {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let text = self.0.pop_front().unwrap_or(Ok(""))?;
+            buffer[..text.len()].copy_from_slice(text.as_bytes());
+            Ok(text.len())
+        }
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_says_so_and_one_that_has_nothing_yet_is_waited_for() {
+        let not_yet = || Err(io::ErrorKind::WouldBlock.into());
+        let broken = || Err(io::Error::other("the disk is gone"));
+        let said = [
+            not_yet(),
+            Ok("one\ntw"),
+            not_yet(),
+            Ok("o\nthr"),
+            broken(),
+            Ok("ee\n"),
+        ];
+        let mut waited = 0;
+        let wait = || {
+            waited += 1;
+            Ok(())
+        };
+        let input = Said(said.into());
+        let mut input = BufReader::new(Patient { input, wait });
+        let mut next = || next_lines(&mut input, LARGEST);
+        let line = |text: &str| Stdin::Line(text.as_bytes().to_vec());
+        assert_eq!(next(), (vec![line("one")], None));
+        assert_eq!(next(), (vec![line("two")], None));
+        let gone = Some("the disk is gone".into());
+        assert_eq!(next(), (vec![Stdin::End], gone));
+        assert_eq!(waited, 2);
+        let long = Said([Ok(LONG), broken()].into());
+        let (lines, failure) = next_lines(&mut BufReader::new(long), 1);
+        assert_eq!((&lines[..], failure.is_some()), (&[Stdin::End][..], true));
+    }
+
     #[test]
     fn the_end_is_seen_behind_lines_that_are_not_taken_if_it_is_near() {
         let at = |ms| Instant::ZERO + core::time::Duration::from_millis(ms);
         let (sender, mut lines) = Lines::handed_over();
         let line = |len| Stdin::Line(vec![0; len]);
-        assert!(sender.send(vec![line(1), line(2)]));
+        assert!(sender.send(vec![line(1), line(2)], None));
         assert_eq!(lines.ended(at(1)), None);
-        assert!(sender.send(vec![line(3), Stdin::End]));
+        assert!(sender.send(vec![line(3), Stdin::End], None));
         assert_eq!(lines.ended(at(2)), Some(at(2)));
         assert_eq!((lines.ended(at(9)), lines.untaken()), (Some(at(2)), 3));
         let taken: Vec<Stdin> = core::iter::from_fn(|| lines.next()).collect();
         assert_eq!(taken, [line(1), line(2), line(3), Stdin::End]);
         let (sender, mut lines) = Lines::handed_over();
-        assert!(sender.send(vec![line(AHEAD)]));
+        assert!(sender.send(vec![line(AHEAD)], None));
         assert_eq!(lines.ended(at(3)), None);
-        assert!(sender.send(vec![Stdin::End]));
+        assert!(sender.send(vec![Stdin::End], None));
         assert_eq!(lines.ended(at(4)), None, "that is held by the reader");
         assert_eq!(lines.next(), Some(line(AHEAD)));
         assert_eq!(lines.ended(at(5)), Some(at(5)));
@@ -282,7 +395,8 @@ mod tests {
     #[test]
     fn lines_come_one_by_one_and_the_last_needs_no_break() {
         let mut input = io::Cursor::new(b"one\n\r\ntwo\r\nthree\r".to_vec());
-        let lines: Vec<Stdin> = (0..5).map(|_| next_line(&mut input, LARGEST)).collect();
+        let mut next = |_| next_line(&mut input, LARGEST).unwrap();
+        let lines: Vec<Stdin> = (0..5).map(&mut next).collect();
         let line = |text: &[u8]| Stdin::Line(text.to_vec());
         let expected = [line(b"one"), line(b""), line(b"two"), line(b"three\r")];
         assert_eq!(lines[..4], expected);
@@ -296,12 +410,12 @@ mod tests {
                 let input = "x".repeat(len) + end + "next\n";
                 let mut input = io::Cursor::new(input.into_bytes());
                 // A CR of which it is not seen whether a LF follows counts.
-                let Stdin::Overlong(told) = next_line(&mut input, LARGEST) else {
+                let Ok(Stdin::Overlong(told)) = next_line(&mut input, LARGEST) else {
                     panic!("{len}");
                 };
                 assert!((len..=len + 1).contains(&told), "{len}: {told}");
                 let next = Stdin::Line(b"next".to_vec());
-                assert_eq!(next_line(&mut input, LARGEST), next);
+                assert_eq!(next_line(&mut input, LARGEST).unwrap(), next);
             }
         }
     }
@@ -311,9 +425,9 @@ mod tests {
         for end in ["\n", "\r\n", ""] {
             let line = "x".repeat(LARGEST);
             let mut input = io::Cursor::new((line.clone() + end).into_bytes());
-            let read = next_line(&mut input, LARGEST);
-            assert_eq!(read, Stdin::Line(line.into_bytes()));
-            assert_eq!(next_line(&mut input, LARGEST), Stdin::End);
+            let mut next = || next_line(&mut input, LARGEST).unwrap();
+            assert_eq!(next(), Stdin::Line(line.into_bytes()));
+            assert_eq!(next(), Stdin::End);
         }
     }
 }

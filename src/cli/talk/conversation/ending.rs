@@ -51,7 +51,8 @@ impl Conversation {
         let Some(ended) = self.state.ended else {
             return self.check_room(now).map(|()| None);
         };
-        if self.goal.is_listening() && !self.state.sent.has_said() && !self.state.has_failed {
+        let is_nothing = !self.state.sent.has_said() && !self.state.has_failed;
+        if self.goal.is_listening() && is_nothing && self.lines.failure().is_none() {
             return Ok(None);
         }
         if self.state.sent.is_settled() && self.state.pending.is_empty() {
@@ -91,7 +92,10 @@ impl Conversation {
         self.face.interrupt();
         self.give_up_exports();
         if self.state.sent.is_settled() && self.unsaid() == 0 {
-            return end.map(|code| self.conclude(code));
+            return end.and_then(|code| self.conclude(code));
+        }
+        if let Some(error) = self.unread() {
+            self.complain(&error);
         }
         match end {
             Err(Error::NotDelivered(_)) => end,
@@ -144,13 +148,25 @@ impl Conversation {
         }
     }
 
-    /// How a program that was done ends if a line that was piped in was refused, or failed.
-    fn conclude(&self, code: ExitCode) -> ExitCode {
-        if self.state.has_failed && self.is_piped() && code == ExitCode::Done {
-            ExitCode::NotDelivered
-        } else {
-            code
+    /// How a program that was done ends if not all could be read that was piped in, or a line was refused, or failed.
+    fn conclude(&self, code: ExitCode) -> Result<ExitCode, Error> {
+        if !self.is_piped() || code != ExitCode::Done {
+            return Ok(code);
         }
+        match self.unread() {
+            Some(error) => Err(error),
+            None if self.state.has_failed => Ok(ExitCode::NotDelivered),
+            None => Ok(code),
+        }
+    }
+
+    /// Why not all could be read that was piped in.
+    fn unread(&self) -> Option<Error> {
+        let reason = self.lines.failure().filter(|_| self.is_piped())?.clone();
+        Some(Error::System {
+            operation: "read standard input",
+            reason,
+        })
     }
 
     fn not_delivered(&self, end: End) -> Error {

@@ -113,6 +113,7 @@ impl Conversation {
         }
         let pending = &self.state.pending;
         match self.typist {
+            Typist::Pipe if self.lines.have_failed() => Ok(true),
             Typist::Pipe => Ok(pending.is_empty() && self.has_hearer()?),
             Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(!pending.is_full()),
         }
