@@ -467,7 +467,8 @@ fn requests_that_wait_at_the_end_are_answered() {
 fn what_is_asked_for_does_not_wait_for_a_message_that_waits_for_room() {
     let (alice, bob) = Home::friends();
     let carol = Home::new();
-    (alice.knows("carol", &carol), carol.knows("alice", &alice));
+    alice.knows("carol", &carol);
+    carol.knows("alice", &alice);
     fill(&alice);
     let args = ["listen", "127.0.0.1:0", "--json", "--linger", "1s"];
     let mut program = alice.start(&args);
@@ -503,6 +504,8 @@ fn what_is_asked_for_does_not_wait_for_a_message_that_waits_for_room() {
         (&refused["id"], &refused["code"]),
         (&json!("later"), &json!("SC14"))
     );
+    let last = event(&mut program, "error");
+    assert_eq!(last["message"], json!("not delivered to bob within 1 s"));
     assert_eq!(program.end().code, Some(6));
 }
 

@@ -113,12 +113,12 @@ impl Conversation {
     fn take_last_receipts(&mut self) {
         for news in core::mem::take(&mut self.state.news) {
             if let News::Of(update) = news {
-                self.note_delivered(&update);
+                self.note_settled(&update);
             }
         }
         while let Ok(Some(update)) = self.handle.poll_event() {
             // What is not shown any more is not taken: it comes again next time.
-            self.note_delivered(&update);
+            self.note_settled(&update);
         }
     }
 
@@ -173,7 +173,8 @@ impl Conversation {
         let kept = self.state.sent.undelivered_of_this_run();
         // What was not taken was meant for whom the last lines went to.
         let target = self.state.target.peer().filter(|_| self.unsaid() > 0);
-        let to: BTreeSet<PeerId> = kept.keys().copied().chain(target).collect();
+        let waiting = self.state.pending.peers().chain(target);
+        let to: BTreeSet<PeerId> = kept.keys().copied().chain(waiting).collect();
         let sum = |of: fn(&Undelivered) -> usize| kept.values().map(of).sum::<usize>();
         let messages = sum(|it| it.messages);
         Error::NotDelivered(Box::new(Loss {
@@ -209,7 +210,64 @@ impl Conversation {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{stderr, stdout};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
+    use crate::cli::talk::conversation::deliveries::Ordered;
+    use crate::cli::talk::conversation::typing::Author;
+    use crate::cli::talk::face::Face;
+    use crate::cli::talk::goal::tests::reach;
+    use crate::cli::talk::profile::tests::{context, network};
+    use crate::cli::talk::stdin::Lines;
+    use crate::plain::{Form, Printer};
+    use crate::store::key_text;
+
+    const BOB: PeerId = PeerId::new([2; 32]);
+
+    /// What a pipe begins with, to bob, who is known and not there.
+    fn conversation(home: &std::path::Path) -> Conversation {
+        let context = context(home);
+        let bob = format!("bob {}\n", key_text(&BOB));
+        std::fs::write(context.paths.known_peers(), bob).unwrap();
+        let network = network(&context);
+        let printer = Printer::new(Form::Records, stdout(), stderr(), true);
+        let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
+        let goal = reach(BOB, true);
+        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context)
+    }
+
+    #[test]
+    fn what_was_written_down_before_the_network_failed_counts_as_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = conversation(home.path());
+        talk.prepare(BOB, "a line".into(), Author::Line).unwrap();
+        let ordered = Ordered::of_standard_input(Instant::ZERO, Some(Duration::ZERO));
+        let asked = Author::Program(ordered);
+        talk.prepare(BOB, "a request".into(), asked).unwrap();
+        let handle = talk.handle.clone();
+        let fail = || handle.with(|_, _| panic!("for this test"));
+        assert!(catch_unwind(AssertUnwindSafe(fail)).is_err());
+        let end = talk.say_batch();
+        assert!(matches!(end, Err(Error::System { .. })), "{end:?}");
+        let undelivered = talk.state.sent.undelivered_of_this_run();
+        let (messages, perhaps) = (2, 0);
+        let kept = Undelivered { messages, perhaps };
+        assert_eq!(undelivered.get(&BOB), Some(&kept));
+        assert_eq!((talk.unsaid(), talk.state.waits.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_is_gone_with_somebody_who_was_removed_is_not_said_to_be_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = conversation(home.path());
+        talk.prepare(BOB, "a line".into(), Author::Line).unwrap();
+        talk.say_batch().unwrap();
+        assert!(!talk.state.sent.is_settled());
+        talk.change_peers(|known| known.remove("bob")).unwrap();
+        let end = talk.last_words(Ok(ExitCode::Done));
+        assert!(matches!(end, Ok(ExitCode::NotDelivered)), "{end:?}");
+    }
 
     #[test]
     fn nothing_that_is_waited_for_keeps_somebody_who_leaves_for_ever() {

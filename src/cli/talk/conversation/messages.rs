@@ -131,7 +131,7 @@ impl Conversation {
         self.publish_receipt(contact, name, word, reason);
     }
 
-    fn tell_state(
+    pub(super) fn tell_state(
         &mut self,
         contact: ContactId,
         name: Name,

@@ -1,6 +1,6 @@
 //! From the core to the user: what comes is written down first.
 
-use crate::chat::{ContactId, Event, Name, State, Update};
+use crate::chat::{ContactId, Event, FailReason, Name, State, Update};
 use crate::cli::talk::conversation::{Conversation, MAX_EVENTS};
 use crate::cli::{Error, ExitCode};
 
@@ -22,9 +22,7 @@ impl Conversation {
         let mut is_new = match self.write_down(&updates) {
             Ok(is_new) => is_new.into_iter(),
             Err(error) => {
-                updates
-                    .iter()
-                    .for_each(|update| self.note_delivered(update));
+                updates.iter().for_each(|update| self.note_settled(update));
                 return Err(error);
             }
         };
@@ -87,19 +85,29 @@ impl Conversation {
     }
 
     /// Notes that a message of ours was delivered, without telling. One that has failed is told by the
-    /// next run, which sends it again.
-    pub(super) fn note_delivered(&mut self, update: &Update) {
-        if let Update::Chat(Event::State {
+    /// next run, which sends it again; not so if it was to somebody who has been removed, and of whom nothing is kept.
+    pub(super) fn note_settled(&mut self, update: &Update) {
+        let Update::Chat(Event::State {
             contact,
             name,
-            state: State::Delivered,
-        }) = update
-        {
-            let (now, state) = (self.clock.now(), State::Delivered);
-            self.state.sent.on_state(*contact, *name, state, now);
-            self.profile.journal.settled(*contact, *name, state);
-            self.answer_waits(*contact, *name, state);
+            state,
+        }) = *update
+        else {
+            return;
+        };
+        match state {
+            State::Delivered => {
+                let now = self.clock.now();
+                self.state.sent.on_state(contact, name, state, now);
+            }
+            State::Failed(FailReason::Removed) => {
+                // Where nothing can be printed any more nobody can be told.
+                let _ = self.tell_state(contact, name, state);
+            }
+            State::Queued | State::Sent | State::Failed(_) => return,
         }
+        self.profile.journal.settled(contact, name, state);
+        self.answer_waits(contact, name, state);
     }
 }
 

@@ -95,6 +95,11 @@ impl Pending {
         self.messages.is_empty()
     }
 
+    /// For whom something waits.
+    pub(super) fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.messages.iter().map(|it| it.peer)
+    }
+
     /// Whether something waits for this peer, so that what is written now comes behind it.
     pub(super) fn waits_for(&self, peer: &PeerId) -> bool {
         self.messages.iter().any(|it| it.peer == *peer)

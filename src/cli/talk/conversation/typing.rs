@@ -354,11 +354,30 @@ impl Conversation {
             let accept = |it: &Outgoing| messenger.accept(contact, it.clone(), now);
             messages.iter().map(accept).collect::<Vec<_>>()
         };
-        let accepted = self.handle.with(accept)?;
+        let accepted = match self.handle.with(accept) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                self.keep_batch(peer, &messages, batch.authors);
+                return Err(error.into());
+            }
+        };
         let withdrawn = self.withdraw(contact, messages.iter().zip(&accepted));
         let end = self.tell_batch(peer, messages.iter().zip(accepted).zip(batch.authors));
         withdrawn?;
         end
+    }
+
+    /// Tells who said what is written down, and will be sent by the next run: the network of this one has failed.
+    fn keep_batch(&mut self, peer: PeerId, messages: &[Outgoing], authors: Vec<Author>) {
+        let now = self.clock.now();
+        for (message, author) in messages.iter().zip(authors) {
+            (self.state.sent).add(peer, message.name, Passage::Closed, now);
+            if self.has_hearers() {
+                let said = Said::outgoing(self.who(&peer), message);
+                self.publish(&Fact::Message(said));
+            }
+            self.tell_author(peer, message, author);
+        }
     }
 
     /// Takes back what was not accepted, whatever can be told of it: it would be sent next time.
@@ -427,6 +446,12 @@ impl Conversation {
         let number = self.state.sent.add(peer, message.name, passage, now);
         self.remember_ours(peer, number, message);
         self.publish_said(peer, message, passage)?;
+        self.tell_author(peer, message, author);
+        Ok(number)
+    }
+
+    /// Tells whoever says a message that it is taken.
+    fn tell_author(&mut self, peer: PeerId, message: &Outgoing, author: Author) {
         match author {
             Author::Line => {}
             Author::Screen(ticket) => {
@@ -442,7 +467,6 @@ impl Conversation {
                 self.on_ordered(ordered, peer.into(), message.name);
             }
         }
-        Ok(number)
     }
 
     /// Shows a person a message of ours, and why it waits if it does.
