@@ -96,7 +96,7 @@ impl Running {
     }
 
     /// One that is there.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn over(connection: Connection) -> Self {
         Self {
             connection,

@@ -214,7 +214,9 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
+    use crate::chat::{Event, State};
     use crate::cli::talk::conversation::deliveries::Ordered;
+    use crate::cli::talk::conversation::pending::Unsaid;
     use crate::cli::talk::conversation::typing::Author;
     use crate::cli::talk::face::Face;
     use crate::cli::talk::goal::tests::reach;
@@ -255,6 +257,39 @@ mod tests {
         let kept = Undelivered { messages, perhaps };
         assert_eq!(undelivered.get(&BOB), Some(&kept));
         assert_eq!((talk.unsaid(), talk.state.waits.len()), (0, 1));
+    }
+
+    #[test]
+    fn who_took_nothing_for_a_minute_is_not_waited_for_until_it_has_taken_everything() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = conversation(home.path());
+        for text in ["one", "two"] {
+            talk.prepare(BOB, text.into(), Author::Line).unwrap();
+        }
+        talk.say_batch().unwrap();
+        let since = talk.clock.now();
+        let ordered = Ordered::of_standard_input(since, None);
+        talk.state.pending.push(Unsaid {
+            peer: BOB,
+            text: "three".into(),
+            author: Author::Program(ordered),
+            since,
+        });
+        talk.answer_late(since + Duration::from_secs(60)).unwrap();
+        assert!(talk.state.pending.is_empty() && talk.state.has_failed);
+        let contact = BOB.into();
+        let names: Vec<_> = talk.state.sent.waiting(BOB).collect();
+        let is_slow = names.into_iter().map(|name| {
+            let state = State::Delivered;
+            let delivered = Event::State {
+                contact,
+                name,
+                state,
+            };
+            talk.on_chat(delivered).unwrap();
+            talk.state.pending.is_slow(&BOB)
+        });
+        assert_eq!(is_slow.collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]
