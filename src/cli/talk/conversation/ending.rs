@@ -17,8 +17,6 @@ use crate::time::Instant;
 const LEAVE: Duration = Duration::from_secs(1);
 /// How long somebody who leaves waits for what is exported.
 const LEAVE_EXPORTS: Duration = Duration::from_secs(10);
-/// How long a pipe that may go on waits for room at least: a peer that is gone for a moment is called again meanwhile.
-const STALLED: Duration = Duration::from_secs(60);
 
 /// Whether somebody who leaves has waited for long enough.
 fn is_enough(waited: Duration, is_settled: bool, is_written: bool) -> bool {
@@ -64,24 +62,22 @@ impl Conversation {
         Err(self.not_delivered(End::After(self.linger)))
     }
 
-    /// Ends a pipe of which a line waits for room in vain. Behind that one nothing is taken, its end neither.
+    /// Ends a pipe of which a line waits for room in vain. Behind that one nothing is taken, its end neither. One that may
+    /// go on waits for as long as it takes.
     fn check_room(&mut self, now: Instant) -> Result<(), Error> {
         let waits = self.state.pending.since();
         let Some(since) = waits.filter(|_| self.typist == Typist::Pipe) else {
             return Ok(());
         };
-        let ended = self.lines.ended(now);
-        let patience = match ended {
-            Some(_) => self.linger,
-            None => self.linger.max(STALLED),
+        let Some(ended) = self.lines.ended(now) else {
+            return Ok(());
         };
         let moved = self.state.sent.moved();
-        let last = [Some(since), ended, moved].into_iter().flatten().max();
-        let waited = now.saturating_since(last.unwrap_or(since));
-        if waited < patience {
+        let last = moved.map_or(since.max(ended), |moved| moved.max(since).max(ended));
+        if now.saturating_since(last) < self.linger {
             return Ok(());
         }
-        Err(self.not_delivered(End::After(patience)))
+        Err(self.not_delivered(End::After(self.linger)))
     }
 
     /// Tells at the end what has not arrived. A pipe ends with an error then.
