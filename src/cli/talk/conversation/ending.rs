@@ -73,7 +73,7 @@ impl Conversation {
             return Ok(());
         };
         let moved = self.state.sent.moved();
-        let last = moved.map_or(since.max(ended), |moved| moved.max(since).max(ended));
+        let last = since.max(ended).max(moved.unwrap_or(since));
         if now.saturating_since(last) < self.linger {
             return Ok(());
         }
@@ -206,11 +206,11 @@ impl Conversation {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{stderr, stdout};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
     use crate::chat::{Event, State};
+    use crate::cli::streams;
     use crate::cli::talk::conversation::deliveries::Ordered;
     use crate::cli::talk::conversation::pending::Unsaid;
     use crate::cli::talk::conversation::typing::Author;
@@ -229,7 +229,7 @@ mod tests {
         let bob = format!("bob {}\n", key_text(&BOB));
         std::fs::write(context.paths.known_peers(), bob).unwrap();
         let network = network(&context);
-        let printer = Printer::new(Form::Records, stdout(), stderr(), true);
+        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
         let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
         let goal = reach(BOB, true);
         crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context)
