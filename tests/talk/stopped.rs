@@ -4,7 +4,10 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::ptsname;
 use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
 
 use serde_json::Value;
@@ -17,8 +20,7 @@ use crate::vt::Vt;
 /// As long as it takes to look at the terminal, twice a second, at least once.
 const LOOKS: Duration = Duration::from_millis(1_100);
 
-/// More than crossterm reads at once, and less than the 4,095 bytes that Linux keeps for a program until it reads them: what
-/// is beyond those would come in the modes that the terminal has for the moment in which it is taken over again.
+/// More than crossterm reads at once, and less than the 4,095 bytes that Linux keeps for a program until it reads them.
 const KEYS: usize = 3_000;
 
 /// It has stopped, and whoever looks finds the terminal as it was.
@@ -162,8 +164,14 @@ fn all_keys_that_came_while_it_was_stopped_are_read() {
     person.sees("listening on");
     person.program.signal(Signal::STOP);
     person.program.stops();
-    person.presses(&"x".repeat(KEYS));
-    person.presses("\u{15}the last word");
+    let keys = "x".repeat(KEYS) + "\u{15}the last word";
+    person.presses(&keys);
+    // What comes in the moment in which the terminal is taken over again is echoed, as at a shell.
+    let theirs = ptsname(&person.terminal, Vec::new()).unwrap();
+    let theirs = open(theirs, OFlags::RDONLY | OFlags::NOCTTY, Mode::empty()).unwrap();
+    let have_come = || (ioctl_fionread(&theirs).unwrap() == keys.len() as u64).then_some(());
+    until("all keys", have_come);
+    drop(theirs);
     person.program.signal(Signal::CONT);
     person.sees("> the last word");
     person.presses("\u{15}/quit\r");
