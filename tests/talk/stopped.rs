@@ -20,8 +20,9 @@ use crate::vt::Vt;
 /// As long as it takes to look at the terminal, twice a second, at least once.
 const LOOKS: Duration = Duration::from_millis(1_100);
 
-/// More than crossterm reads at once, and less than the 4,095 bytes that Linux keeps for a program until it reads them.
-const KEYS: usize = 3_000;
+/// Nearly the 4,095 bytes that Linux keeps for a program until it reads them, and more than crossterm read when the
+/// terminal was taken over again, by which it was woken three times.
+const KEYS: usize = 4_050;
 
 /// It has stopped, and whoever looks finds the terminal as it was.
 fn has_given_back(person: &mut Person) {
