@@ -48,7 +48,7 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// The wait after the try at hand. What went to one address `alone` goes to all soon, also where tries are rare.
+    /// The wait after the try at hand. Where tries are rare, what went to one address `alone` goes to all soon.
     fn delay(self, alone: bool, now: Instant) -> Duration {
         if now.saturating_since(self.since) >= RETRY_FOR {
             let [first, ..] = RETRY_DELAYS;

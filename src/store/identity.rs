@@ -141,7 +141,7 @@ fn replace_on(disk: &Disk, path: &Path, key: &KeyFile) -> Result<Option<PathBuf>
 }
 
 /// Waits until nobody else changes the identity there, and takes away what a kill has left of somebody who did. None where
-/// directories cannot be locked.
+/// directories cannot be locked, or somebody does not let this one go.
 fn hold(path: &Path) -> Option<File> {
     let lock = os::lock_dir(parent(path))?;
     remove_stale(path, "old");

@@ -3,10 +3,14 @@
 //! Windows has no mode bits; its files inherit the access list of the user's profile directory,
 //! which keeps other users out. The checks are skipped there.
 
+#[cfg(unix)]
+use std::fs::TryLockError;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+#[cfg(unix)]
+use std::time::Duration;
 
 /// Who owns a file and what others may do with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,13 +129,27 @@ pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
 }
 
 /// Waits until nobody else holds this directory, then holds it as long as the file is open; none where the system or the
-/// file system has no such thing (Windows, some network file systems).
+/// file system has no such thing (Windows, some network file systems), or after a moment that is longer than any of ours
+/// takes: whoever can read it can hold it.
 #[cfg(unix)]
 pub(super) fn lock_dir(path: &Path) -> Option<File> {
     let directory = File::open(path).ok()?;
-    directory.lock().ok()?;
-    Some(directory)
+    for _ in 0..LOCK_TRIES {
+        match directory.try_lock() {
+            Ok(()) => return Some(directory),
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
 }
+
+/// Five seconds in all.
+#[cfg(unix)]
+const LOCK_TRIES: u32 = 500;
+#[cfg(unix)]
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 #[cfg(not(unix))]
 pub(super) fn lock_dir(_: &Path) -> Option<File> {

@@ -66,7 +66,7 @@ fn letters_cannot_drive_a_full_screen_without_utf_8() {
     });
     listener.presses("\r");
     assert!(caller.said("bob").ends_with("\t\u{41b}"));
-    listener.presses("\u{4}");
+    listener.presses("/quit\r");
     let (ended, ..) = listener.ends();
     assert!(ended.transcript.is_ascii(), "{}", ended.transcript);
 }

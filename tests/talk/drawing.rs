@@ -84,7 +84,7 @@ fn the_newest_message_stays_above_the_line_at_every_size_down_to_the_smallest() 
     alice.sees("message 30");
 }
 
-/// What stands between a window and a program does not always pass the signal on.
+/// What stands between a window and a program does not always pass SIGWINCH on.
 #[test]
 fn a_resize_that_no_signal_tells_of_is_seen() {
     let (mut alice, mut bob, _a, _b) = two();

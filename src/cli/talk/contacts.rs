@@ -83,7 +83,11 @@ impl Contacts {
     pub(super) fn refresh(&mut self) -> Result<Option<Changes>, store::Error> {
         let stamp = Stamp::of(&self.path);
         let is_settled = mem::replace(&mut self.seen, stamp) == stamp;
-        if !is_settled || self.stamp == Some(stamp) {
+        if !is_settled {
+            return Ok(None);
+        }
+        if self.stamp == Some(stamp) {
+            self.refused = None;
             return Ok(None);
         }
         let fresh = self.load_again();
@@ -446,150 +450,4 @@ fn config_of(peer: &Peer) -> PeerConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("known-peers");
-        let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
-        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-        let mut contacts = Contacts::load(path.clone(), false).unwrap();
-        KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
-        contacts.save("carol", &carol, &[], None).unwrap();
-        assert_eq!(contacts.label(&carol).as_str(), "carol");
-        assert_eq!(contacts.find("carol"), Some(carol));
-        assert!(contacts.refresh().unwrap().is_none());
-        let changes = contacts.refresh().unwrap().unwrap();
-        assert_eq!((changes.revoked, changes.removed), (vec![bob], vec![bob]));
-        assert_eq!(contacts.label(&carol).as_str(), "carol");
-    }
-
-    #[test]
-    fn a_mapped_address_is_the_one_that_datagrams_come_from() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("known-peers");
-        let mapped = ["[::ffff:192.0.2.7]:7419".parse().unwrap()];
-        let add = |known: &mut KnownPeers| known.add("bob", &PeerId::new([2; 32]), &mapped);
-        KnownPeers::update(&path, add).unwrap();
-        let known = KnownPeers::load(&path).unwrap();
-        let config = config_of(known.find("bob").unwrap());
-        assert_eq!(
-            config.addresses,
-            [SocketAddr::from(([192, 0, 2, 7], 7_419))]
-        );
-    }
-
-    #[test]
-    fn a_decision_counts_also_where_nothing_can_be_written() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("known-peers");
-        let bob = PeerId::new([2; 32]);
-        let day: Day = "2026-11-28".parse().unwrap();
-        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-        let contacts = Contacts::load(path.clone(), false).unwrap();
-        let verified = |day| KnownPeers::update(&path, |known| known.set_verified("bob", day));
-        verified(Some(day)).unwrap();
-        let lock = home.path().join(".known-peers.lock");
-        fs::remove_file(&lock).unwrap();
-        fs::create_dir(&lock).unwrap();
-        assert!(contacts.note_late(&bob, None, day).is_ok());
-        assert!(contacts.note_late(&bob, Some(day), day).is_err());
-        fs::remove_dir(&lock).unwrap();
-        contacts.note_late(&bob, Some(day), day).unwrap();
-        let known = KnownPeers::load(&path).unwrap();
-        assert_eq!(known.find("bob").unwrap().differed(), Some(day));
-    }
-
-    #[test]
-    fn the_label_of_an_unsaved_key_is_nobodys_name() {
-        let home = tempfile::tempdir().unwrap();
-        let mut contacts = Contacts::load(home.path().join("known-peers"), false).unwrap();
-        // In base64 the key begins with "johnsmith".
-        let mut key = [0; 32];
-        key[..6].copy_from_slice(&[0x8e, 0x88, 0x67, 0xb2, 0x68, 0xad]);
-        let peer = PeerId::new(key);
-        assert_eq!(short_key_text(&peer).as_str(), "johnsmit");
-        assert_eq!(contacts.label(&peer).as_str(), "key:johnsmit");
-        contacts.meet(&KeyOffer {
-            key: peer,
-            name: None,
-            addresses: Vec::new(),
-        });
-        let label = contacts.label(&peer);
-        assert!(safe_name(label.as_str()).is_err());
-        assert_eq!(contacts.find(label.as_str()), Some(peer));
-    }
-
-    #[test]
-    fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("known-peers");
-        let bob = PeerId::new([2; 32]);
-        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-        let content = fs::read(&path).unwrap();
-        let mut contacts = Contacts::load(path.clone(), false).unwrap();
-        let aside = home.path().join("known-peers~");
-        fs::rename(&path, &aside).unwrap();
-        assert!(contacts.refresh().unwrap().is_none(), "it is missing");
-        fs::rename(&aside, &path).unwrap();
-        assert!(contacts.refresh().unwrap().is_none(), "it is back");
-        fs::write(&path, "").unwrap();
-        assert!(contacts.refresh().unwrap().is_none(), "it is empty");
-        fs::write(&path, &content[..content.len() - 9]).unwrap();
-        assert!(contacts.refresh().unwrap().is_none(), "it is half written");
-        fs::write(&path, &content).unwrap();
-        assert!(contacts.refresh().unwrap().is_none(), "it is whole");
-        let changes = contacts.refresh().unwrap();
-        assert!(changes.is_none_or(|changes| changes.removed.is_empty()));
-        fs::remove_file(&path).unwrap();
-        assert!(contacts.refresh().unwrap().is_none());
-        contacts.refresh().expect_err("it stays away");
-        assert!(contacts.refresh().unwrap().is_none(), "that is told once");
-        contacts.reload().expect_err("and to who asks");
-        let carol = PeerId::new([3; 32]);
-        contacts.save("carol", &carol, &[], None).unwrap_err();
-        assert!(!fs::exists(&path).unwrap(), "no list without bob is made");
-        fs::write(&path, &content).unwrap();
-        let changes = contacts.reload().unwrap();
-        assert!(changes.is_none_or(|changes| changes.removed.is_empty()));
-        fs::write(&path, "").unwrap();
-        let changes = contacts.reload().unwrap().unwrap();
-        assert_eq!(changes.removed, [bob], "a list without bob");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_list_that_was_refused_counts_once_its_mode_is_mended() {
-        use rustix::fs::{Mode, chmod};
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("known-peers");
-        let bob = PeerId::new([2; 32]);
-        KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-        let mut contacts = Contacts::load(path.clone(), false).unwrap();
-        KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
-        let mode = |mode| chmod(&path, Mode::from_raw_mode(mode)).unwrap();
-        mode(0o666);
-        assert!(contacts.refresh().unwrap().is_none());
-        contacts.refresh().unwrap_err();
-        mode(0o600);
-        let changes = contacts.refresh().unwrap().unwrap();
-        assert_eq!(changes.revoked, [bob]);
-        contacts.stamp = None;
-        assert_eq!(contacts.refresh().unwrap().unwrap().revoked, [], "not anew");
-    }
-
-    #[test]
-    fn who_cannot_be_saved_under_a_name_does_not_go_by_it() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("known-peers");
-        let (first, second) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
-        let mut contacts = Contacts::load(path, false).unwrap();
-        contacts.save("guest-010203", &first, &[], None).unwrap();
-        assert!(contacts.save("guest-010203", &second, &[], None).is_err());
-        assert_eq!(contacts.label(&second).as_str(), "key:AwMDAwMD");
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::id::Timestamp;
 use crate::net::Clock;
 use crate::store::{Archive, Around, Change, Deletion, Earlier, Error, Fault, Page, Search, Which};
+use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 
 /// The store, and what it is still to be told.
@@ -240,13 +241,19 @@ impl Journal {
         self.archive.expire(unix)
     }
 
-    /// Writes down what has happened, and closes the store: [`Archive::close`].
+    /// Writes down what has happened, and closes the store: [`Archive::close`]. If that fails nothing is lost but a note of
+    /// timestamps, which lie in their file, too: it is told by `warn`, and changes nothing of what was done.
     ///
     /// # Errors
-    /// What the store says.
-    pub(super) fn close(mut self) -> Result<(), Error> {
+    /// What the store says to what is written down.
+    pub(super) fn close(mut self, warn: impl FnOnce(Safe)) -> Result<(), Error> {
         self.catch_up()?;
-        self.archive.close()
+        if let Err(error) = self.archive.close() {
+            let words =
+                "the store could not be closed in order, and may lack which handshakes were made: ";
+            warn(Safe::from(words) + safe_line(&error.to_string()));
+        }
+        Ok(())
     }
 
     fn change<R>(

@@ -162,7 +162,7 @@ impl Pinging {
             Vec::new()
         };
         let told = sum.iter().try_for_each(|line| self.say(line));
-        let ended = self.network.end();
+        let ended = self.network.end(&self.out);
         let code = end?;
         told?;
         ended?;

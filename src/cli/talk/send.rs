@@ -372,7 +372,7 @@ impl Delivery {
             self.out
                 .note(&kept(1, core::slice::from_ref(&self.peer.label)));
         }
-        let ended = self.network.end();
+        let ended = self.network.end(&self.out);
         let code = end?;
         ended?;
         Ok(code)

@@ -12,6 +12,9 @@ use crate::time::Instant;
 /// How long a receipt may take before it is told that there is none.
 const SOON: Duration = Duration::from_secs(2);
 
+/// More bytes than leave while nothing of a message does: questions whether somebody is there, and acknowledgements.
+const MOVES: u64 = 16 << 10;
+
 /// What a message meets that is accepted for sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Passage {
@@ -31,8 +34,9 @@ pub(super) struct Sent {
     /// How many of the numbers are of this run.
     said: u64,
     open: BTreeMap<(ContactId, Name), Open>,
-    /// When one of them last moved on.
+    /// When one of them last moved on, or a part of one left, and what had left by then.
     moved: Option<Instant>,
+    left: u64,
     /// To whom there have been any.
     contacts: BTreeSet<PeerId>,
 }
@@ -187,8 +191,11 @@ impl Sent {
         late
     }
 
-    /// When a message last moved on.
-    pub(super) const fn moved(&self) -> Option<Instant> {
+    /// When a message last moved on, or a part of one, by the bytes that have left for those it may be for.
+    pub(super) const fn moved(&mut self, left: u64, now: Instant) -> Option<Instant> {
+        if left.abs_diff(self.left) > MOVES {
+            (self.left, self.moved) = (left, Some(now));
+        }
         self.moved
     }
 
@@ -269,6 +276,16 @@ mod tests {
 
     fn at(ms: u64) -> Instant {
         Instant::ZERO + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_part_of_a_message_moves_on_and_a_question_does_not() {
+        let mut sent = Sent::default();
+        assert_eq!(sent.moved(200, at(1)), None);
+        assert_eq!(sent.moved(MOVES + 1, at(2)), Some(at(2)));
+        assert_eq!(sent.moved(MOVES + 201, at(3)), Some(at(2)));
+        assert_eq!(sent.moved(3 * MOVES, at(4)), Some(at(4)));
+        assert_eq!(sent.moved(0, at(5)), Some(at(5)), "a new session");
     }
 
     #[test]

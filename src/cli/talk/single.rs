@@ -125,8 +125,8 @@ impl Network {
     ///
     /// # Errors
     /// If what was to be written down could not be.
-    pub(super) fn end(self) -> Result<(), Error> {
-        let written = self.profile.journal.close();
+    pub(super) fn end(self, out: &Out) -> Result<(), Error> {
+        let written = self.profile.journal.close(|words| out.warn(&words));
         drop(self.leave);
         self.driver.stop(true);
         Ok(written?)

@@ -64,7 +64,8 @@ impl App {
         }
     }
 
-    /// On a screen too small to show to whom: what is written can be gone on with, and nothing else happens.
+    /// On a screen too small to show to whom: what is written can be gone on with, and the program left. Nothing is sent,
+    /// and no other conversation chosen.
     fn on_unseen_stroke(&mut self, stroke: &Stroke) {
         match stroke {
             Stroke::Char(c) => self.type_char(*c),

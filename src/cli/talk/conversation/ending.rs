@@ -72,7 +72,12 @@ impl Conversation {
         let Some(ended) = self.lines.ended(now) else {
             return Ok(());
         };
-        let moved = self.state.sent.moved();
+        let peers: Vec<PeerId> = self.state.pending.peers().collect();
+        let mut sent = 0;
+        for peer in peers {
+            sent += self.status(peer)?.map_or(0, |status| status.transfer.sent);
+        }
+        let moved = self.state.sent.moved(sent, now);
         let last = since.max(ended).max(moved.unwrap_or(since));
         if now.saturating_since(last) < self.linger {
             return Ok(());

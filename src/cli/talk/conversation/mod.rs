@@ -339,7 +339,7 @@ impl Conversation {
         self.close_screen();
         let end = self.last_words(end);
         self.tell_end(&end);
-        let written = self.profile.journal.close();
+        let written = self.profile.journal.close(|words| self.out.warn(&words));
         drop(self.leave);
         self.driver.stop(true);
         let code = end?;

@@ -113,7 +113,7 @@ impl Conversation {
         }
         let pending = &self.state.pending;
         match self.typist {
-            Typist::Pipe if self.lines.have_failed() => Ok(true),
+            Typist::Pipe if self.lines.have_failed() => Ok(pending.is_empty()),
             Typist::Pipe => Ok(pending.is_empty() && self.has_hearer()?),
             Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(!pending.is_full()),
         }
@@ -288,14 +288,22 @@ impl Conversation {
         let earlier = &self.state.batch.messages;
         let prepared = self
             .handle
-            .with(|messenger, _| messenger.prepare_after(peer.into(), draft, earlier))?;
+            .with(|messenger, _| messenger.prepare_after(peer.into(), draft, earlier));
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // That is the end, at which whoever asked for it is answered.
+                self.state.pending.push(unsaid);
+                return Err(error.into());
+            }
+        };
         match prepared {
             Ok(message) => {
                 self.state.batch.messages.push(message);
                 self.state.batch.authors.push(unsaid.author);
             }
             Err(SendError::Outbox(OutboxError::TooMany | OutboxError::TooMuch))
-                if self.may_wait(peer, &unsaid.author)? =>
+                if self.may_wait(peer, &unsaid.author).unwrap_or(true) =>
             {
                 self.state.pending.push(unsaid);
             }

@@ -441,7 +441,7 @@ impl Screen {
     }
 
     /// Looks how large the terminal is, or whether it is ours again: a shell that brings a job to the foreground
-    /// which runs already sends it no signal, and some that is between tells of no other size.
+    /// which runs already sends it no signal, and what stands between need not tell of another size.
     ///
     /// # Errors
     /// What writing to the terminal fails with.
