@@ -194,7 +194,7 @@ impl Contacts {
 
     /// As [`Contacts::verified`], by what the file says now if it can be read.
     pub(super) fn verified_by_now(&self, peer: &PeerId) -> Option<Day> {
-        let read = KnownPeers::load(&self.path);
+        let read = self.load_again();
         let known = read.as_ref().unwrap_or(&self.known);
         known.find_key(peer).and_then(Peer::verified)
     }
@@ -252,7 +252,7 @@ impl Contacts {
             let is_open = saved.verified().is_none() || saved.verified() == verified;
             (is_open && saved.differed().is_none()).then(|| saved.name().to_string())
         };
-        if undecided(&KnownPeers::load(&self.path)?).is_none() {
+        if undecided(&self.load_again()?).is_none() {
             return Ok(());
         }
         self.update(|known| match undecided(known) {

@@ -109,6 +109,9 @@ fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
     contacts.refresh().expect_err("and each time anew");
     let carol = PeerId::new([3; 32]);
     contacts.save("carol", &carol, &[], None).unwrap_err();
+    let day: Day = "2026-11-30".parse().unwrap();
+    let noted = contacts.note_late(&bob, None, day);
+    noted.expect_err("that words differed is noted once it is back");
     assert!(!fs::exists(&path).unwrap(), "no list without bob is made");
     fs::write(&path, &content).unwrap();
     let changes = contacts.reload().unwrap();
