@@ -76,6 +76,6 @@ fn the_corpora_stay_small() {
     let corpora = targets::ALL.map(|(name, _)| files(&fuzz().join("corpus").join(name)));
     let all: Vec<PathBuf> = corpora.into_iter().flatten().collect();
     let bytes: u64 = all.iter().map(|path| path.metadata().unwrap().len()).sum();
-    assert!(all.len() <= 1_000, "{} files", all.len());
+    assert!(all.len() <= 500, "{} files", all.len());
     assert!(bytes <= 1 << 20, "{bytes} bytes");
 }
