@@ -66,6 +66,8 @@ fn letters_cannot_drive_a_full_screen_without_utf_8() {
     });
     listener.presses("\r");
     assert!(caller.said("bob").ends_with("\t\u{41b}"));
+    // Delivered: otherwise it would be asked whether to leave.
+    listener.sees("d  me       <U+041B>");
     listener.presses("/quit\r");
     let (ended, ..) = listener.ends();
     assert!(ended.transcript.is_ascii(), "{}", ended.transcript);
