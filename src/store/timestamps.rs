@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 
 /// Timestamps reserved at a time. A handshake attempt uses one, so a block lasts for ever; as a
 /// duration it is 1.07 s, so that starting again and again does not run away from the clock.
-const BLOCK: u64 = 1 << 30;
+pub(super) const BLOCK: u64 = 1 << 30;
 
 const HEADER: &str = "securechat timestamps v1, the first unused one: ";
 

@@ -4,6 +4,7 @@
 use core::ops::Range;
 use std::path::Path;
 
+use rand_core::Rng;
 use redb::Durability;
 
 use super::Archive;
@@ -12,10 +13,13 @@ use super::trouble::Fault;
 use super::view::View;
 use crate::id::Timestamp;
 use crate::store::error::{Error, Operation};
-use crate::store::timestamps::{block, reserve_timestamps};
+use crate::store::timestamps::{BLOCK, block, reserve_timestamps};
 use crate::time::UnixTime;
 
 const ROW: &str = "timestamps";
+
+/// A run begins at a random place among so many of its block: half of it.
+const BEGINNINGS: u64 = BLOCK / 2;
 
 impl Archive {
     /// Reserves handshake timestamps in their file at `path`, as [`reserve_timestamps`] does, but none that the store
@@ -24,6 +28,9 @@ impl Archive {
     /// The file comes first: when it is on the disk they are reserved. The note does not wait for that, unless the store
     /// has to grow for it. It gets there with the next change, or when the store is closed; a crash before that takes it,
     /// and the file counts.
+    ///
+    /// What it hands out begins at a random place of the block's first half. Where a backup of both places was restored
+    /// and the clock is behind as well, the same block is reserved again, and what is used of it is not the same.
     ///
     /// # Errors
     /// Those of [`reserve_timestamps`], of which `NoTimestamps` can be about the store; `DiskFull`, `Io`, `Store`: then
@@ -39,7 +46,8 @@ impl Archive {
         self.unused = reserved.end;
         let noted = self.note_unused();
         noted.map_err(|fault| fault.at(&self.path, Operation::Write))?;
-        Ok(reserved)
+        let skipped = self.rng.next_u64() % BEGINNINGS;
+        Ok(Timestamp(reserved.start.0 + skipped)..reserved.end)
     }
 
     fn note_unused(&mut self) -> Result<(), Fault> {

@@ -5,6 +5,7 @@ use core::ops::Range;
 use super::*;
 use crate::store::archive::keys::Keys;
 use crate::store::reserve_timestamps;
+use crate::store::timestamps::BLOCK;
 
 const ROW: &str = "timestamps";
 
@@ -20,12 +21,19 @@ impl Place {
     }
 }
 
+/// Whether the block of `next` begins at `end`: what is used of it begins in its first half.
+#[track_caller]
+fn assert_begins_at(end: Timestamp, next: &Range<Timestamp>) {
+    assert_eq!(next.end.0, end.0 + BLOCK);
+    assert!((end.0..end.0 + BLOCK / 2).contains(&next.start.0));
+}
+
 /// What a clock may show that is behind what was reserved at [`NOW`].
 const BEHIND: [UnixTime; 3] = [UnixTime(0), UnixTime(NOW.0 - 60_000), NOW];
 
 #[test]
 fn the_first_block_starts_now() {
-    assert_eq!(Place::new().reserve_at(NOW).start.0, NOW.0 * 1_000_000);
+    assert_begins_at(Timestamp(NOW.0 * 1_000_000), &Place::new().reserve_at(NOW));
 }
 
 #[test]
@@ -34,7 +42,7 @@ fn a_file_that_was_deleted_uses_none_twice_though_the_clock_is_behind() {
         let place = Place::new();
         let used = place.reserve_at(NOW);
         fs::remove_file(place.timestamps()).unwrap();
-        assert_eq!(place.reserve_at(clock).start, used.end);
+        assert_begins_at(used.end, &place.reserve_at(clock));
     }
 }
 
@@ -47,7 +55,29 @@ fn a_file_that_an_older_one_took_the_place_of_uses_none_twice_though_the_clock_i
         fs::copy(place.timestamps(), &backup).unwrap();
         let used = [NOW, NOW].map(|now| place.reserve_at(now));
         fs::copy(&backup, place.timestamps()).unwrap();
-        assert_eq!(place.reserve_at(clock).start, used[1].end);
+        assert_begins_at(used[1].end, &place.reserve_at(clock));
+    }
+}
+
+/// Nothing on the machine knows then what came after the backup, and the same block is reserved again.
+#[test]
+fn a_backup_of_both_uses_none_twice_though_the_clock_is_behind() {
+    for clock in BEHIND {
+        let place = Place::new();
+        place.reserve_at(NOW);
+        let backups = ["state", "store"].map(|name| place.0.path().join(name));
+        let both = [place.timestamps(), place.path()];
+        for (from, to) in both.iter().zip(&backups) {
+            fs::copy(from, to.with_extension("backup")).unwrap();
+        }
+        let used = place.reserve_at(NOW);
+        for (to, from) in both.iter().zip(&backups) {
+            fs::copy(from.with_extension("backup"), to).unwrap();
+        }
+        let again = place.reserve_at(clock);
+        assert_eq!(again.end, used.end, "nothing could know");
+        // That the attempts of two runs meet, a hundred of each, has a chance of three in ten million.
+        assert!(used.start.0.abs_diff(again.start.0) > 100);
     }
 }
 
@@ -56,7 +86,7 @@ fn without_a_store_the_file_counts() {
     let place = Place::new();
     let used = place.reserve_at(NOW);
     fs::remove_file(place.path()).unwrap();
-    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+    assert_begins_at(used.end, &place.reserve_at(UnixTime(0)));
 }
 
 #[test]
@@ -67,7 +97,7 @@ fn a_store_that_an_older_one_took_the_place_of_changes_nothing() {
     fs::copy(place.path(), &backup).unwrap();
     let used = place.reserve_at(NOW);
     fs::copy(&backup, place.path()).unwrap();
-    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+    assert_begins_at(used.end, &place.reserve_at(UnixTime(0)));
 }
 
 #[test]
@@ -76,8 +106,8 @@ fn a_crash_after_the_file_and_before_the_store_uses_none_twice() {
     let noted = place.reserve_at(NOW);
     let file = place.timestamps();
     let lost = reserve_timestamps(&file, Timestamp(0), NOW).unwrap();
-    assert_eq!(lost.start, noted.end);
-    assert_eq!(place.reserve_at(UnixTime(0)).start, lost.end);
+    assert_begins_at(noted.end, &lost);
+    assert_begins_at(lost.end, &place.reserve_at(UnixTime(0)));
 }
 
 #[test]
@@ -85,7 +115,7 @@ fn a_clock_that_is_right_leads_past_both() {
     let place = Place::new();
     place.reserve_at(NOW);
     let later = UnixTime(NOW.0 + 60_000);
-    assert_eq!(place.reserve_at(later).start.0, later.0 * 1_000_000);
+    assert_begins_at(Timestamp(later.0 * 1_000_000), &place.reserve_at(later));
 }
 
 #[test]
@@ -95,7 +125,7 @@ fn blocks_of_one_run_follow_each_other_whatever_becomes_of_the_file() {
     let mut reserve = || archive.reserve_timestamps(&place.timestamps(), NOW);
     let first = reserve().unwrap();
     fs::remove_file(place.timestamps()).unwrap();
-    assert_eq!(reserve().unwrap().start, first.end);
+    assert_begins_at(first.end, &reserve().unwrap());
 }
 
 #[test]
@@ -108,7 +138,7 @@ fn a_file_that_is_refused_notes_nothing() {
     error.unwrap_err();
     drop(archive);
     fs::remove_file(place.timestamps()).unwrap();
-    assert_eq!(place.reserve_at(NOW).start, used.end);
+    assert_begins_at(used.end, &place.reserve_at(NOW));
 }
 
 fn write_meta(place: &Place, value: impl FnOnce(&Keys) -> Option<Vec<u8>>) {
@@ -130,7 +160,7 @@ fn a_store_that_never_noted_any_leaves_it_to_the_file() {
     let place = Place::new();
     let used = place.reserve_at(NOW);
     write_meta(&place, |_| None);
-    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+    assert_begins_at(used.end, &place.reserve_at(UnixTime(0)));
 }
 
 #[test]
@@ -204,7 +234,7 @@ fn a_file_after_which_none_are_left_is_an_error_about_the_file() {
     drop(archive);
     // What is advised then.
     fs::remove_file(&file).unwrap();
-    assert_eq!(place.reserve_at(NOW).start, used.end);
+    assert_begins_at(used.end, &place.reserve_at(NOW));
 }
 
 #[test]
@@ -216,5 +246,5 @@ fn what_is_noted_stays_when_the_file_shrinks() {
     assert_eq!(archive.purge(None, None).unwrap(), 4);
     drop(archive);
     fs::remove_file(&file).unwrap();
-    assert_eq!(place.reserve_at(UnixTime(0)).start, used.end);
+    assert_begins_at(used.end, &place.reserve_at(UnixTime(0)));
 }
