@@ -276,6 +276,10 @@ impl Endpoint {
         if shared.revoked.contains(&id) {
             return Err(DropReason::NotWelcome);
         }
+        let to = Route {
+            peer: slot.0,
+            local: called,
+        };
         if payload.welcome.begins_session() {
             let is_free = shared.keys.find(payload.index).is_none()
                 && !shared.attempts.contains_key(&payload.index);
@@ -294,7 +298,7 @@ impl Endpoint {
                 connection: (payload.connection, remote_connection),
                 initiator: false,
                 handshake,
-                proves: Some(slot.0),
+                proves: Some(to),
                 started: now,
             };
             let keypair = Keypair::new(info, keys, now);
@@ -306,10 +310,6 @@ impl Endpoint {
             let answer = Answer::new(id, payload.index, datagrams.clone());
             shared.reassembly.answered(&slot, ephemeral, answer, now);
         }
-        let to = Route {
-            peer: slot.0,
-            local: called,
-        };
         for datagram in datagrams {
             shared.answer_stranger(to, datagram);
         }

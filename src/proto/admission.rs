@@ -84,8 +84,8 @@ impl Endpoint {
             .into_iter()
             .flat_map(|it| it.keys.iter());
         for keypair in keypairs {
-            if let Some(address) = keypair.proves {
-                let slot = (address, keypair.remote_index);
+            if let Some(reached) = keypair.proves {
+                let slot = (reached.peer, keypair.remote_index);
                 let reassembly = &mut self.shared.reassembly;
                 reassembly.confirmed(&slot, keypair.local_index);
             }

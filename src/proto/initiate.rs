@@ -420,7 +420,7 @@ impl Peer {
                     connection: pair,
                     initiator: true,
                     handshake: completed.hash,
-                    proves,
+                    proves: proves.map(Route::from),
                     started,
                 };
                 let keypair = Keypair::new(info, completed.keys, now);

@@ -1,7 +1,6 @@
 //! One generation of keys, and the slots that a peer's generations occupy.
 //! Source: docs/protocol.md#keys-over-time.
 
-use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use crate::proto::limits::{
     REKEY_AFTER_FORGERIES, REKEY_AFTER_PACKETS,
 };
 use crate::proto::replay::ReplayWindow;
+use crate::proto::route::Route;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::time::Instant;
@@ -37,7 +37,7 @@ pub struct Keypair {
     pub(super) handshake: [u8; 32],
     /// Where the other side was shown to receive, once the keypair is confirmed: the one address that
     /// its half of the handshake went to.
-    pub(super) proves: Option<SocketAddr>,
+    pub(super) proves: Option<Route>,
     /// When our INIT left, or theirs arrived: the other side's half is no older than that.
     started: Instant,
     pub(super) created: Instant,
@@ -62,7 +62,7 @@ pub(super) struct KeypairInfo {
     pub(super) connection: ConnectionPair,
     pub(super) initiator: bool,
     pub(super) handshake: [u8; 32],
-    pub(super) proves: Option<SocketAddr>,
+    pub(super) proves: Option<Route>,
     pub(super) started: Instant,
 }
 

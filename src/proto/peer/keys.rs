@@ -27,9 +27,9 @@ impl Peer {
             shared.keys.remove(&erased);
         }
         if !keypair.initiator
-            && let Some(address) = keypair.proves
+            && let Some(reached) = keypair.proves
         {
-            let slot = (address, keypair.remote_index);
+            let slot = (reached.peer, keypair.remote_index);
             shared.reassembly.confirmed(&slot, keypair.local_index);
         }
         self.arm_erase(shared);

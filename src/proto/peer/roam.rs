@@ -73,7 +73,7 @@ impl Peer {
     ) {
         let (pto, is_new) = (self.path_pto(), self.is_new_connection(keypair));
         let change = match (&mut self.path, keypair.proves) {
-            (Some(path), Some(reached)) if !is_new && reached == from.peer => {
+            (Some(path), Some(reached)) if !is_new && reached.peer == from.peer => {
                 path.on_handshake(from, len, pto, now)
             }
             (Some(_), _) if !is_new => None,

@@ -204,6 +204,24 @@ fn each_address_of_a_peer_is_challenged_from_where_it_was_heard() {
     assert_eq!(speaks_from(&mut b, &mut a, now(5_000)), SECOND);
 }
 
+/// The peer confirms from elsewhere: what its handshake proved is challenged from where that came to.
+#[test]
+fn the_address_that_a_handshake_proved_is_challenged_from_where_it_called() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    bring(&mut a, &mut b, SECOND, now(0));
+    for (_, datagram) in b.drain_ways(now(0)) {
+        a.receive(b.address, datagram, now(0));
+    }
+    let called_from = a.address;
+    a.address.set_port(9);
+    bring(&mut a, &mut b, THIRD, now(0));
+    let sent = b.drain_ways(now(0));
+    assert!(sent.iter().any(|(to, _)| *to == way(called_from, SECOND)));
+    let ways = [way(called_from, SECOND), way(a.address, THIRD)];
+    assert!(sent.iter().all(|(to, _)| ways.contains(to)), "{sent:?}");
+}
+
 #[test]
 fn who_is_called_anew_is_called_from_where_it_called_and_in_turn_from_wherever_the_system_chooses()
 {

@@ -123,7 +123,7 @@ fn a_repetition_to_one_address_proves_it_as_a_first_call_does() {
     let answer = answers(&mut b, a.address, &again, at);
     answers(&mut a, b.address, &answer, at);
     let keypair = a.endpoint.current_keypair_for_testing_only(b.id()).unwrap();
-    assert_eq!(keypair.proves, Some(b.address));
+    assert_eq!(keypair.proves, Some(b.address.into()));
 }
 
 #[test]
