@@ -16,7 +16,7 @@ sim:
 storm:
     cargo storm
 
-# every property test with 50,000 cases
+# every property test of the library with 50,000 cases
 prop:
     cargo prop
 
