@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::cli::report::{CODES, Line, Part, Report};
 use crate::cli::{Context, Error, ExitCode, identity};
 use crate::control::{Answer, Answers, Connection, IS_SUPPORTED, Place, Refusal, Requests};
-use crate::store::key_text;
+use crate::store::{check_private_dir, key_text};
 use crate::text::{Safe, safe_line};
 
 /// A program that runs for this identity.
@@ -51,12 +51,24 @@ pub(super) fn place(path: &Path) -> Result<Place, Error> {
     })
 }
 
+/// Checks that nobody else can have put there what is at `path`, if anything is: where the system does not tell whose
+/// process is at the other end, the directory alone does.
+fn check_directory(path: &Path, place: &Place) -> Result<(), Error> {
+    match path.parent() {
+        Some(directory) if !matches!(place.inspect(), Ok(None)) => {
+            check_private_dir(directory)?;
+        }
+        Some(_) | None => {}
+    }
+    Ok(())
+}
+
 impl Running {
     /// Finds it; none if no program runs, or it is of another identity. `patience`: how long one that is busy, or has
     /// as many clients as it serves, has to answer; more than nothing.
     ///
     /// # Errors
-    /// SC41; what reading the identity says, but for what needs its passphrase.
+    /// SC41; SC02 if others could have put it there; what reading the identity says, but for what needs its passphrase.
     pub(super) fn find(context: &Context, patience: Duration) -> Result<Option<Self>, Error> {
         if !IS_SUPPORTED {
             return Ok(None);
@@ -69,6 +81,7 @@ impl Running {
         let Ok(place) = place(&path) else {
             return Ok(None);
         };
+        check_directory(&path, &place)?;
         let path = Safe::from(path.as_path());
         let opened = Connection::open(&place);
         let opened = opened.map_err(|error| fail(&path, &error.to_string()))?;

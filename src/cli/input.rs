@@ -5,6 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::cli::unlock::unbuffered_stdin;
 use crate::cli::{Error, streams};
 use crate::store::{HostPort, KeyOffer};
 use crate::text::{Safe, safe_line, safe_name};
@@ -51,8 +52,10 @@ pub(super) fn standard_input() -> Result<Zeroizing<String>, Error> {
         operation: "read a key from standard input",
         reason,
     };
-    let mut text = Zeroizing::new(String::new());
-    let mut bounded = io::stdin().lock().take(MAX_INPUT_LEN + 1);
+    // It may be a secret key: no buffer of the library's holds it, and none that is outgrown.
+    let room = usize::try_from(MAX_INPUT_LEN + 1).unwrap_or_default();
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    let mut bounded = unbuffered_stdin()?.take(MAX_INPUT_LEN + 1);
     let read = bounded.read_to_string(&mut text);
     let len = read.map_err(|error| fail(safe_line(&error.to_string())))?;
     if len as u64 > MAX_INPUT_LEN {

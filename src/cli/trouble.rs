@@ -32,7 +32,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::WrongPassphrase => wrong_passphrase(path, None),
         ErrorKind::PassphraseNeeded => needs_input(&Prompt::Passphrase),
         ErrorKind::EmptyPassphrase => no_passphrase(&"it is empty".into()),
-        ErrorKind::CommandFailed { .. } => no_passphrase(&said),
+        ErrorKind::BadPassphrase { .. } | ErrorKind::CommandFailed { .. } => no_passphrase(&said),
         ErrorKind::InUse { pid } => in_use(*pid),
         ErrorKind::DiskFull if is_messages(path) => {
             unwritable(path, "there is no room on the disk")
@@ -379,6 +379,9 @@ pub(super) mod tests {
             ErrorKind::WrongPassphrase,
             ErrorKind::PassphraseNeeded,
             ErrorKind::EmptyPassphrase,
+            ErrorKind::BadPassphrase {
+                reason: "it is no text",
+            },
             ErrorKind::CommandFailed { status: Some(1) },
             ErrorKind::InUse { pid: Some(4121) },
             ErrorKind::InUse { pid: None },

@@ -117,7 +117,7 @@ pub(super) fn from_file(path: &Path) -> Result<Passphrase, Error> {
 
 /// Standard input a byte at a time: what the library's own buffer has held stays there, and is never wiped.
 #[cfg(unix)]
-fn unbuffered_stdin() -> Result<impl BufRead, Error> {
+pub(super) fn unbuffered_stdin() -> Result<impl BufRead, Error> {
     let stdin = io::stdin().as_fd().try_clone_to_owned();
     let stdin = stdin.map_err(|error| Error::System {
         operation: "read standard input",
@@ -127,7 +127,7 @@ fn unbuffered_stdin() -> Result<impl BufRead, Error> {
 }
 
 #[cfg(not(unix))]
-fn unbuffered_stdin() -> Result<impl BufRead, Error> {
+pub(super) fn unbuffered_stdin() -> Result<impl BufRead, Error> {
     Ok(io::stdin().lock())
 }
 

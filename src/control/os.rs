@@ -111,7 +111,8 @@ mod unix {
             }
         }
 
-        /// Connects to whoever serves it, which must be a process of this user.
+        /// Connects to whoever serves it, which must be a process of this user. Only Linux tells whose it is: elsewhere the
+        /// caller has checked the directory.
         pub(in crate::control) fn connect(&self) -> io::Result<Stream> {
             let stream = Stream(UnixStream::connect(&self.0)?);
             stream.check_user()?;

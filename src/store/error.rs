@@ -66,6 +66,11 @@ pub enum ErrorKind {
     PassphraseNeeded,
     /// A passphrase has no characters.
     EmptyPassphrase,
+    /// What came from where a passphrase should is none.
+    BadPassphrase {
+        /// What it is instead.
+        reason: &'static str,
+    },
     /// The command that should print the passphrase failed; its exit code, if it had one.
     CommandFailed {
         /// The exit code; none if a signal ended it.
@@ -297,6 +302,7 @@ impl fmt::Display for ErrorKind {
             Self::WrongPassphrase => write!(f, "wrong passphrase, or the file was altered"),
             Self::PassphraseNeeded => write!(f, "it is protected by a passphrase"),
             Self::EmptyPassphrase => write!(f, "the passphrase is empty"),
+            Self::BadPassphrase { reason } => f.write_str(reason),
             Self::CommandFailed { status: Some(code) } => write!(f, "it ended with code {code}"),
             Self::CommandFailed { status: None } => write!(f, "it was ended by a signal"),
             Self::InUse { pid: Some(pid) } => write!(f, "another process uses it (pid {pid})"),

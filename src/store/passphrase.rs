@@ -41,7 +41,7 @@ impl Passphrase {
     /// business: a passphrase alone opens nothing.
     ///
     /// # Errors
-    /// `EmptyPassphrase`, `Malformed` if the line is too long or no text, `Io`.
+    /// `EmptyPassphrase`, `BadPassphrase` if the line is too long or no text, `Io`.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(|error| Error::io(path, Operation::Read, error))?;
         Self::from_reader(BufReader::new(file)).map_err(|error| error.at(path))
@@ -60,7 +60,7 @@ impl Passphrase {
     /// going to read.
     ///
     /// # Errors
-    /// `CommandFailed`, `EmptyPassphrase`, `Malformed`, `Io` if there is no shell.
+    /// `CommandFailed`, `EmptyPassphrase`, `BadPassphrase`, `Io` if there is no shell.
     pub fn from_command(command_line: &str) -> Result<Self, Error> {
         run(os::shell(command_line)).map_err(|kind| Error::without_path(Operation::Run, kind))
     }
@@ -104,12 +104,12 @@ fn first_line(source: impl BufRead) -> Result<Passphrase, ErrorKind> {
     let text = line.strip_suffix(b"\n").unwrap_or(&line);
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     if text.len() > MAX_LEN {
-        return Err(ErrorKind::Malformed {
-            reason: "the passphrase is longer than 4096 bytes",
+        return Err(ErrorKind::BadPassphrase {
+            reason: "it is longer than 4096 bytes",
         });
     }
-    let not_text = |_| ErrorKind::Malformed {
-        reason: "the passphrase is not UTF-8 text",
+    let not_text = |_| ErrorKind::BadPassphrase {
+        reason: "it is no UTF-8 text",
     };
     Passphrase::from_text(str::from_utf8(text).map_err(not_text)?)
 }
@@ -177,9 +177,10 @@ mod tests {
         let longest = "x".repeat(MAX_LEN);
         assert!(Passphrase::from_reader(format!("{longest}\r\n").as_bytes()).is_ok());
         assert!(
-            kind(Passphrase::from_reader(format!("{longest}x").as_bytes())).contains("Malformed")
+            kind(Passphrase::from_reader(format!("{longest}x").as_bytes()))
+                .contains("BadPassphrase")
         );
-        assert!(kind(Passphrase::from_reader(b"\xff\n".as_slice())).contains("Malformed"));
+        assert!(kind(Passphrase::from_reader(b"\xff\n".as_slice())).contains("BadPassphrase"));
     }
 
     #[test]

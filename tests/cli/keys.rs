@@ -243,6 +243,27 @@ fn a_command_may_give_the_passphrase() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_passphrase_is_told_by_who_printed_it() {
+    let home = Home::new();
+    for (command, reason) in [
+        ("printf '\\377'", "it is no UTF-8 text"),
+        ("head -c 5000 /dev/zero", "it is longer than 4096 bytes"),
+    ] {
+        let said = format!("error: no passphrase: cannot run: {reason}  [SC26]\n");
+        assert_eq!(
+            home.run(&["keygen", "--passphrase-command", command]),
+            failed(5, &said)
+        );
+    }
+    let file = home.write("long", &"x".repeat(5_000));
+    let ended = home.run(&["keygen", "--passphrase-file", file.to_str().unwrap()]);
+    let said =
+        "error: no passphrase: cannot read HOME/long: it is longer than 4096 bytes  [SC26]\n";
+    assert_eq!(ended, failed(5, said));
+}
+
 #[test]
 fn no_identity_is_no_riddle() {
     let home = Home::new();

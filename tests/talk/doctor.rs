@@ -233,6 +233,24 @@ fn a_peer_that_is_not_saved_or_has_no_address_fails() {
     assert!(outcome == "FAIL" && words.contains("bob"), "{words}");
 }
 
+/// `passphrase_command` is for the profile's own identity: with another key it opens nothing, and nobody is asked.
+#[test]
+fn a_protected_key_that_nothing_opens_calls_nobody() {
+    let (alice, _bob) = Home::friends();
+    let key = alice.path("other.key").display().to_string();
+    let phrase = alice.path("phrase");
+    fs::write(&phrase, "correct horse").unwrap();
+    let phrase = phrase.display().to_string();
+    alice.run(&["keygen", "-o", &key, "--passphrase-file", &phrase]);
+    let settings = "[keys]\npassphrase_command = [\"echo\", \"correct horse\"]\n";
+    fs::write(alice.path("config.toml"), settings).unwrap();
+    let there = free_port().to_string();
+    let ended = alice.attempt(&["doctor", &there, "--peer", "bob", "-i", &key]);
+    let (outcome, words) = line(&ended, "the peer's answer");
+    let why = "the identity has a passphrase: give --passphrase-file";
+    assert!(outcome == "skipped" && words.contains(why), "{words}");
+}
+
 #[test]
 fn while_a_program_runs_doctor_works_and_leaves_it_alone() {
     let (alice, bob) = Home::friends();

@@ -259,7 +259,8 @@ fn of_error(what: &'static str, error: &Error, patient: &Patient<'_>) -> Check {
 fn can_unlock(patient: &Patient<'_>) -> bool {
     let globals = patient.globals;
     let given = globals.passphrase_file.is_some() || globals.passphrase_command.is_some();
-    given || patient.config.passphrase_command.is_some()
+    // That of the settings is for no key that the arguments name.
+    given || (globals.identity.is_none() && patient.config.passphrase_command.is_some())
 }
 
 /// Who is expected there: `--peer`, or whoever has that address in known-peers.

@@ -93,6 +93,22 @@ fn a_directory_that_others_can_enter_is_refused() {
 }
 
 #[test]
+fn what_is_served_in_a_directory_that_others_can_enter_is_not_talked_to() {
+    let home = Home::new();
+    fs::create_dir(home.path("run")).unwrap();
+    let listener = UnixListener::bind(home.path("run/ctl.sock")).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    fs::set_permissions(home.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
+    for command in [&["status"][..], &["send", "bob", "a secret"]] {
+        home.attempt(command).failed(5, "SC02");
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+    // Where nothing is served nobody is asked.
+    fs::remove_file(home.path("run/ctl.sock")).unwrap();
+    home.run(&["status"]);
+}
+
+#[test]
 fn a_killed_daemon_is_followed_by_another_on_the_same_socket() {
     let home = Home::new();
     let (program, _) = daemon(&home);
