@@ -76,6 +76,8 @@ pub struct App {
     pub(super) pressed_before: Option<Instant>,
     pub(super) bell: Bell,
     pub(super) completion: Option<Completion>,
+    /// Whether the person has yet to be asked about what was pasted: the screen was too small to ask.
+    pub(super) has_unasked_paste: bool,
     pub(super) now: Now,
     last_ticket: u64,
     pub(super) actions: Vec<Action>,
@@ -215,6 +217,7 @@ impl App {
             pressed_before: None,
             bell: Bell::default(),
             completion: None,
+            has_unasked_paste: false,
             now,
             last_ticket: 0,
             actions: Vec::new(),

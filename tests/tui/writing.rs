@@ -201,6 +201,33 @@ fn a_paste_is_one_message_and_many_lines_are_asked_about() {
     assert!(sent[1].starts_with("line 1\nline 2\n") && sent[1].ends_with("line 37!"));
 }
 
+/// The question waited where nobody saw it, and what was typed on was lost.
+#[test]
+fn a_paste_on_a_screen_too_small_to_ask_is_asked_about_once_it_is_larger() {
+    let mut screen = Screen::with_bob(19, 10);
+    screen.input(Input::Paste("line\n".repeat(9)));
+    screen.type_in("typed on");
+    screen.key("enter");
+    screen.resize(80, 12);
+    assert_eq!(
+        screen.rule(),
+        "10 lines: Enter send as one message, Esc edit"
+    );
+    assert_eq!(texts(&screen), [""; 0]);
+    screen.key("enter");
+    assert_eq!(texts(&screen), [format!("{}typed on", "line\n".repeat(9))]);
+    screen.resize(19, 10);
+    screen.input(Input::Paste("line\n".repeat(9)));
+    screen.key("ctrl-c");
+    screen.resize(80, 12);
+    screen.line("short");
+    assert_eq!(
+        texts(&screen).last().unwrap(),
+        "short",
+        "nothing is left to ask about"
+    );
+}
+
 #[test]
 fn controls_in_a_paste_do_not_get_into_the_line() {
     let mut screen = Screen::with_bob(80, 12);

@@ -52,6 +52,7 @@ impl App {
             Input::Tick => {}
             Input::Told(told) => self.on_told(told),
         }
+        self.ask_of_paste();
         self.leave_home();
         self.recall();
         self.see_compared();
@@ -185,10 +186,19 @@ impl App {
             return self.tell_too_long(written);
         }
         conversation.selected = None;
-        let lines = conversation.editor.text().lines().count();
-        let is_long = lines >= ASK_FROM_LINES && text.contains(['\n', '\r']);
         self.completion = None;
-        if is_long {
+        self.has_unasked_paste |= text.contains(['\n', '\r']);
+    }
+
+    /// Asks about what was pasted, if it makes the message long, once the screen shows that it does.
+    /// Until then it can be gone on with, and nothing is sent.
+    fn ask_of_paste(&mut self) {
+        let is_shown = matches!(self.mode, Mode::Chat) && Places::of(self).is_some();
+        if !is_shown || !mem::take(&mut self.has_unasked_paste) {
+            return;
+        }
+        let lines = self.current().editor.text().lines().count();
+        if lines >= ASK_FROM_LINES {
             self.mode = Mode::Pasted(lines);
         }
     }
