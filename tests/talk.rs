@@ -89,6 +89,9 @@ mod programs;
 #[path = "talk/purge.rs"]
 mod purge;
 #[cfg(target_os = "linux")]
+#[path = "talk/questions.rs"]
+mod questions;
+#[cfg(target_os = "linux")]
 #[path = "talk/read_only.rs"]
 mod read_only;
 #[cfg(target_os = "linux")]

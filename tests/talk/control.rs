@@ -26,7 +26,7 @@ use crate::program::{PATIENCE, Program, until, within};
 use crate::schema;
 
 /// A client of the socket.
-struct Client {
+pub(crate) struct Client {
     lines: BufReader<UnixStream>,
     last_id: u64,
     /// Events that came before an answer.
@@ -34,7 +34,7 @@ struct Client {
 }
 
 impl Client {
-    fn of(home: &Home) -> Self {
+    pub(crate) fn of(home: &Home) -> Self {
         let stream = UnixStream::connect(home.path("run/ctl.sock")).unwrap();
         // Against hanging only.
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -79,7 +79,7 @@ impl Client {
     }
 
     /// The result of a request that must succeed.
-    fn ask(&mut self, method: &str, params: &Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: &Value) -> Value {
         self.request(method, params);
         let answer = self.answer();
         assert!(answer.get("error").is_none(), "{answer}");

@@ -51,7 +51,7 @@ pub(crate) fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
 }
 
 /// An answer that comes sooner cannot be meant for the question.
-const READING: Duration = Duration::from_millis(1_100);
+pub(crate) const READING: Duration = Duration::from_millis(1_100);
 
 /// What changes the prompt must stand for a moment before a line can be meant for it.
 const GLANCE: Duration = Duration::from_millis(400);
@@ -62,10 +62,10 @@ pub(crate) fn sees_prompt(program: &mut Program, name: &str) {
     program.is_read(GLANCE);
 }
 
-const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
+pub(crate) const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
 
 /// Answers the question when it has been asked.
-fn answer(program: &mut Program, text: &str) {
+pub(crate) fn answer(program: &mut Program, text: &str) {
     program.shown(QUESTION);
     program.is_read(READING);
     program.say(text);

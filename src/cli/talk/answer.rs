@@ -1,13 +1,7 @@
 //! What the user says to "who is this, and may he come in?".
 
-use std::time::Duration;
-
 use crate::id::PeerId;
 use crate::store::{KeyOffer, fingerprint};
-
-/// How long a question has stood before an answer can be meant for it. What comes sooner was typed
-/// for somebody else: to the peer spoken to, or about a guest that has left.
-const READING_TIME: Duration = Duration::from_secs(1);
 
 /// An answer to the question about an unknown key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +15,11 @@ pub(super) enum Answer {
     AnotherKey,
     /// Neither; ask again.
     Unclear,
-    /// It came before anybody can have read the question; ask again.
-    TooSoon,
 }
 
 impl Answer {
-    /// Reads an answer about `peer` to a question that has stood for `shown`. Enter alone means no;
-    /// its key or fingerprint means yes.
-    pub(super) fn parse(typed: &str, peer: &PeerId, shown: Duration) -> Self {
-        if shown < READING_TIME {
-            return Self::TooSoon;
-        }
+    /// Reads an answer about `peer`. Enter alone means no; its key or fingerprint means yes.
+    pub(super) fn parse(typed: &str, peer: &PeerId) -> Self {
         let typed = typed.trim();
         let (word, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
         let rest = rest.trim();
@@ -67,7 +55,7 @@ mod tests {
     #[test]
     fn yes_no_and_the_key_itself_are_answers_and_nothing_else_is() {
         let peer = PeerId::new([7; 32]);
-        let parse = |typed: &str| Answer::parse(typed, &peer, READING_TIME);
+        let parse = |typed: &str| Answer::parse(typed, &peer);
         assert_eq!(parse("yes"), Answer::Yes { name: None });
         assert_eq!(
             parse("yes bob"),
@@ -87,15 +75,6 @@ mod tests {
         assert_eq!(parse(other.as_str()), Answer::AnotherKey);
         for unclear in ["yess", "maybe", "hello bob", "no way", "yesterday"] {
             assert_eq!(parse(unclear), Answer::Unclear, "{unclear:?}");
-        }
-    }
-
-    #[test]
-    fn what_was_typed_before_the_question_could_be_read_is_no_answer() {
-        let peer = PeerId::new([7; 32]);
-        let soon = READING_TIME - Duration::from_millis(1);
-        for typed in ["yes", "yes bob", "", "no", key_text(&peer).as_str()] {
-            assert_eq!(Answer::parse(typed, &peer, soon), Answer::TooSoon);
         }
     }
 }

@@ -48,29 +48,6 @@ impl Conversation {
         Ok(())
     }
 
-    /// Takes in the caller who has waited longest.
-    pub(super) fn add_guest(&mut self, name: &str) -> Result<(), Error> {
-        let Some(peer) = self.state.guests.front().map(|guest| guest.peer) else {
-            self.warn("nobody waits to be added; to add a key: /add NAME KEY".into());
-            return Ok(());
-        };
-        if self.welcome(peer, Some(name))? {
-            self.drop_guest(peer);
-        }
-        Ok(())
-    }
-
-    /// Sends the caller away who has waited longest.
-    pub(super) fn refuse_first(&mut self) -> Result<(), Error> {
-        let Some(peer) = self.state.guests.front().map(|guest| guest.peer) else {
-            self.warn("nobody waits to be added".into());
-            return Ok(());
-        };
-        self.refuse_guest(peer)?;
-        self.drop_guest(peer);
-        Ok(())
-    }
-
     /// Draws our own key as `key qr` does, without an address.
     pub(super) fn show_own_qr(&mut self) {
         let uri = key_uri(&self.own, None, &[]);

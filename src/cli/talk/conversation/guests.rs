@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 
 use crate::cli::Error;
 use crate::cli::talk::answer::Answer;
-use crate::cli::talk::conversation::{Conversation, Guest};
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::callers::{AskedAbout, Guest, SettledBy};
 use crate::cli::talk::fact::Fact;
+use crate::cli::talk::unsaved;
 use crate::id::PeerId;
 use crate::store::fingerprint;
 use crate::text::{Safe, safe_line, safe_name};
@@ -30,14 +32,14 @@ impl Conversation {
             claims: claimed.map(|(name, _)| name),
         };
         self.publish(&guest.told());
-        self.state.guests.push_back(guest.clone());
+        self.state.callers.add(guest.clone());
         if let Some(screen) = self.face.screen() {
             return screen.guest(guest.on_screen());
         }
         if let Some(name) = &guest.nickname {
             self.warn(Safe::from("an unknown key suggests to be called \"") + name + "\"");
         }
-        if self.is_person() && self.state.guests.len() == 1 {
+        if self.is_person() && self.state.callers.is_unasked() {
             self.ask();
         }
     }
@@ -59,9 +61,9 @@ impl Conversation {
             .with(|messenger, now| messenger.endpoint_mut().refuse_guest(peer, now))?)
     }
 
-    /// Shows the first guest; the prompt asks about it.
+    /// Shows who has waited longest; the prompt asks about it.
     fn ask(&mut self) {
-        let Some(guest) = self.state.guests.front() else {
+        let Some(guest) = self.state.callers.ask(self.clock.now()) else {
             return;
         };
         let words = Safe::from("an unknown key calls from ") + guest.address + ":";
@@ -72,16 +74,25 @@ impl Conversation {
         if let Some(warning) = warning {
             self.warn(warning);
         }
-        self.state.asked = self.clock.now();
+    }
+
+    /// Somebody waits no longer, however that came. A person in lines who was being asked about it is
+    /// asked about the next.
+    pub(super) fn settle_guest(&mut self, peer: PeerId, by: SettledBy) {
+        let was_asked = self.state.callers.settle(peer, by, self.clock.now());
+        if let Some(screen) = self.face.screen() {
+            screen.guest_gone(peer);
+        }
+        if was_asked {
+            self.ask();
+        }
     }
 
     /// A guest left undecided. One that we sent away was told of already.
     pub(super) fn on_guest_gone(&mut self, peer: PeerId) {
-        if !self.state.guests.iter().any(|guest| guest.peer == peer) {
+        if !self.state.callers.waits(&peer) {
             return;
         }
-        let was_asked = self.is_asked_about(peer);
-        self.drop_guest(peer);
         let gone = Fact::CallerGone { key: peer };
         if self.face.is_screen() {
             // Its rule says who waits.
@@ -89,63 +100,81 @@ impl Conversation {
         } else {
             self.tell(&gone);
         }
-        if was_asked {
-            self.ask_about_next();
-        }
+        self.settle_guest(peer, SettledBy::Others);
     }
 
     /// Nobody is asked any longer about whom the list has by now.
     pub(super) fn end_settled_questions(&mut self) {
-        let waiting = self.state.guests.iter().map(|guest| guest.peer);
+        let waiting = self.state.callers.iter().map(|guest| guest.peer);
         let is_saved = |peer: &PeerId| self.profile.contacts.is_saved(peer);
         for peer in waiting.filter(is_saved).collect::<Vec<_>>() {
-            let was_asked = self.is_asked_about(peer);
-            self.drop_guest(peer);
             self.publish(&Fact::CallerGone { key: peer });
-            if was_asked {
-                self.ask_about_next();
-            }
+            self.settle_guest(peer, SettledBy::Others);
         }
     }
 
-    fn is_asked_about(&self, peer: PeerId) -> bool {
-        let first = self.state.guests.front().map(|guest| guest.peer);
-        self.is_person() && !self.face.is_screen() && first == Some(peer)
+    /// Tells a person that a program has sent a caller away: nothing else shows where the question is.
+    pub(super) fn tell_rejected(&mut self, peer: PeerId) {
+        if self.is_person() {
+            let words = Safe::from("another program has sent the unknown key ");
+            self.warn(words + unsaved(&peer) + " away");
+        }
     }
 
-    /// What is typed by now was meant for the former question.
-    fn ask_about_next(&mut self) {
-        self.state.unasked = Some(self.clock.now());
-        self.ask();
+    /// Does what was typed in lines about the caller that the person has been asked about. `does` says
+    /// whether it is decided; where it is not, the question is put again.
+    fn decide(
+        &mut self,
+        does: impl FnOnce(&mut Self, PeerId) -> Result<bool, Error>,
+    ) -> Result<AskedAbout, Error> {
+        let about = self.state.callers.asked_about(self.clock.now());
+        match about {
+            AskedAbout::Nobody => {}
+            AskedAbout::Unread => {
+                self.warn("that was typed before the question; it was not sent".into());
+                self.ask();
+            }
+            AskedAbout::Peer(peer) => {
+                if does(self, peer)? {
+                    self.settle_guest(peer, SettledBy::Answer);
+                } else {
+                    self.ask();
+                }
+            }
+        }
+        Ok(about)
     }
 
     pub(super) fn on_answer(&mut self, typed: &[u8]) -> Result<(), Error> {
-        let Some(guest) = self.state.guests.front() else {
-            return Ok(());
-        };
-        let peer = guest.peer;
-        let shown = self.clock.now().saturating_since(self.state.asked);
-        let decided = match Answer::parse(&String::from_utf8_lossy(typed), &peer, shown) {
-            Answer::Unclear => false,
-            Answer::TooSoon => {
-                self.warn("that was typed before the question; it was not sent".into());
-                false
-            }
-            Answer::No => {
-                self.refuse_guest(peer)?;
-                true
-            }
+        let typed = String::from_utf8_lossy(typed);
+        self.decide(|it, peer| match Answer::parse(&typed, &peer) {
+            Answer::Unclear => Ok(false),
+            Answer::No => it.refuse_guest(peer).map(|()| true),
             Answer::AnotherKey => {
-                self.refuse_guest(peer)?;
-                self.warn("that is another key than the one that calls; it was sent away".into());
-                true
+                it.refuse_guest(peer)?;
+                it.warn("that is another key than the one that calls; it was sent away".into());
+                Ok(true)
             }
-            Answer::Yes { name } => self.welcome(peer, name.as_deref())?,
-        };
-        if decided {
-            self.state.guests.retain(|guest| guest.peer != peer);
+            Answer::Yes { name } => it.welcome(peer, name.as_deref()),
+        })?;
+        Ok(())
+    }
+
+    /// `/add NAME`, which answers as `yes NAME` does.
+    pub(super) fn add_guest(&mut self, name: &str) -> Result<(), Error> {
+        let about = self.decide(|it, peer| it.welcome(peer, Some(name)))?;
+        if about == AskedAbout::Nobody {
+            self.warn("nobody waits to be added; to add a key: /add NAME KEY".into());
         }
-        self.ask();
+        Ok(())
+    }
+
+    /// `/refuse`, which answers as `no` does.
+    pub(super) fn refuse_first(&mut self) -> Result<(), Error> {
+        let about = self.decide(|it, peer| it.refuse_guest(peer).map(|()| true))?;
+        if about == AskedAbout::Nobody {
+            self.warn("nobody waits to be added".into());
+        }
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 
 mod asked;
 mod beginning;
+mod callers;
 mod calling;
 mod commands;
 mod comparing;
@@ -49,6 +50,7 @@ use std::time::Duration;
 use crate::chat::{ContactId, Name};
 use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
+use crate::cli::talk::conversation::callers::Callers;
 use crate::cli::talk::conversation::comparing::Comparing;
 use crate::cli::talk::conversation::deliveries::Wait;
 use crate::cli::talk::conversation::exporting::Export;
@@ -156,14 +158,10 @@ pub(in crate::cli::talk) struct State {
     /// Messages that the outbox had no room for, and whether there may be some now.
     pending: Pending,
     has_room: bool,
-    /// Unknown keys that wait for an answer; the first one has been asked about.
-    guests: VecDeque<Guest>,
-    /// When that question was put.
-    asked: Instant,
+    /// Unknown keys that wait for an answer.
+    callers: Callers,
     /// When it was last told that an unknown key claims a name of somebody's.
     claimed: Option<Instant>,
-    /// When the last question went away unanswered.
-    unasked: Option<Instant>,
     /// When standard input ended.
     ended: Option<Instant>,
     /// Whether a line was not accepted, or a message failed.
@@ -244,12 +242,6 @@ impl State {
         }
     }
 
-    /// Whether a question has gone so lately that a line may be meant for it.
-    fn has_lost_question(&self, now: Instant) -> bool {
-        let since = self.unasked.map(|since| now.saturating_since(since));
-        self.guests.is_empty() && since.is_some_and(|since| since < GLANCE)
-    }
-
     /// Whether a claim of somebody's name is told of: whoever can call can call often.
     fn tells_of_claim(&mut self, now: Instant) -> bool {
         let is_soon = self
@@ -316,17 +308,6 @@ impl Link {
     fn fall(&mut self) {
         (self.since, self.is_silent) = (None, false);
     }
-}
-
-/// An unknown key that waits for an answer.
-#[derive(Clone, Debug)]
-struct Guest {
-    peer: PeerId,
-    address: SocketAddr,
-    /// What it would like to be called.
-    nickname: Option<Safe>,
-    /// Whose name that would be, with another key.
-    claims: Option<Safe>,
 }
 
 impl Conversation {
@@ -575,16 +556,6 @@ mod tests {
         assert!(by_itself.is_unseen(since + GLANCE - Duration::from_millis(1)));
         assert!(!by_itself.is_unseen(since + GLANCE));
         assert!(!Target::Peer(bob, None).is_unseen(since), "it was chosen");
-    }
-
-    #[test]
-    fn an_answer_to_a_question_that_has_just_gone_is_no_message() {
-        let since = Instant::ZERO + Duration::from_secs(5);
-        let mut state = State::default();
-        assert!(!state.has_lost_question(since));
-        state.unasked = Some(since);
-        assert!(state.has_lost_question(since + GLANCE - Duration::from_millis(1)));
-        assert!(!state.has_lost_question(since + GLANCE));
     }
 
     #[test]

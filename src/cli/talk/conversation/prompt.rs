@@ -52,7 +52,7 @@ impl Conversation {
             return;
         }
         let words = match self.state.target.peer() {
-            _ if !self.state.guests.is_empty() => Safe::from(QUESTION),
+            _ if !self.state.callers.is_empty() => Safe::from(QUESTION),
             Some(peer) if self.is_answering(peer) => self.label(&peer) + " (answer)> ",
             Some(peer) => self.label(&peer) + "> ",
             None => Safe::from("> "),

@@ -8,6 +8,7 @@ use crate::cli::history::{Record, begins_with};
 use crate::cli::json::{Event, parse_message_id};
 use crate::cli::peers::List;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::callers::SettledBy;
 use crate::cli::talk::conversation::recalled::why_it_stays;
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::request::{
@@ -208,7 +209,7 @@ impl Conversation {
             return;
         };
         let now = self.clock.unix_time();
-        for guest in &self.state.guests {
+        for guest in self.state.callers.iter() {
             // It may be gone.
             let _ = client.tell(event(&Event::new(now, &guest.told())));
         }
@@ -222,7 +223,8 @@ impl Conversation {
             Call::Reject(reject) => {
                 let peer = self.guest(&reject.key)?;
                 self.refuse_guest(peer)?;
-                self.drop_guest(peer);
+                self.tell_rejected(peer);
+                self.settle_guest(peer, SettledBy::Others);
                 Ok(json!({}))
             }
             Call::Connect(somebody) => {
@@ -281,14 +283,14 @@ impl Conversation {
         );
         self.save_contact(name.as_str(), &peer, &[])?;
         self.let_in(peer)?;
-        self.drop_guest(peer);
+        self.settle_guest(peer, SettledBy::Others);
         Ok(json!({ "peer": self.label(&peer) }))
     }
 
     /// The unknown key that waits for a decision.
     fn guest(&self, key: &str) -> Result<PeerId, Error> {
         let key = KeyOffer::parse(key)?.key;
-        let waits = self.state.guests.iter().any(|guest| guest.peer == key);
+        let waits = self.state.callers.waits(&key);
         waits.then_some(key).ok_or_else(|| Error::BadRequest {
             reason: "no caller with this key waits for an answer".into(),
         })

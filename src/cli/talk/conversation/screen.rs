@@ -1,5 +1,6 @@
 //! What only a screen asks for and is told.
 
+use crate::cli::talk::conversation::callers::SettledBy;
 use crate::cli::talk::conversation::standing::Way;
 use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
@@ -156,25 +157,18 @@ impl Conversation {
             Ask::Files(part) => self.look_up(part),
             Ask::Export { peer, file } => self.export(peer, &file)?,
             Ask::Welcome { peer, name } => {
-                let waits = self.state.guests.iter().any(|guest| guest.peer == peer);
+                let waits = self.state.callers.waits(&peer);
                 if waits && self.welcome(peer, Some(&name))? {
-                    self.drop_guest(peer);
+                    self.settle_guest(peer, SettledBy::Answer);
                 }
             }
             Ask::Refuse(peer) => {
                 self.refuse_guest(peer)?;
-                self.drop_guest(peer);
+                self.settle_guest(peer, SettledBy::Answer);
             }
             Ask::Add { name, key } => self.add(&name, &key),
         }
         Ok(())
-    }
-
-    pub(super) fn drop_guest(&mut self, peer: PeerId) {
-        self.state.guests.retain(|guest| guest.peer != peer);
-        if let Some(screen) = self.face.screen() {
-            screen.guest_gone(peer);
-        }
     }
 
     fn offer_of_other(&self, key: &str) -> Result<KeyOffer, Error> {

@@ -162,7 +162,7 @@ impl Conversation {
         // What was said before a command or an answer comes before it.
         let said = match typed {
             Typed::SayTo { text: [_, ..], .. } => self.say_batch_before_another()?,
-            Typed::Say(_) if self.state.guests.is_empty() => None,
+            Typed::Say(_) if self.state.callers.is_empty() => None,
             Typed::Say(_)
             | Typed::SayTo { .. }
             | Typed::Command(_)
@@ -174,11 +174,11 @@ impl Conversation {
         }
         // While a question is open a line answers it, unless it is one of our commands. A key may
         // begin with `/` too.
-        if !self.state.guests.is_empty() && !typed.is_command() {
+        if !self.state.callers.is_empty() && !typed.is_command() {
             self.on_answer(&line)?;
             return Ok(None);
         }
-        if !typed.is_command() && self.state.has_lost_question(self.clock.now()) {
+        if !typed.is_command() && self.state.callers.have_lost_question(self.clock.now()) {
             self.warn("that was typed before the question was gone (nothing was sent)".into());
             return Ok(None);
         }
