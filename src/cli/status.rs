@@ -9,7 +9,7 @@ use crate::cli::history;
 use crate::cli::json::{self, Versioned};
 use crate::cli::talk::{PeerStatus, Status};
 use crate::cli::turn::PATIENCE;
-use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity, peers};
+use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::store::{Day, HostPort, KnownPeers, Peer, key_text};
@@ -27,7 +27,7 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Erro
         let name = if is_met {
             name.as_str()
         } else {
-            peers::find(&known, name)?.name().as_str()
+            known.find(name)?.name().as_str()
         };
         status.peers.retain(|peer| peer.peer == name);
     }

@@ -47,7 +47,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::LookAlike { existing } => look_alike(existing),
         ErrorKind::BadName(reason) => bad_name(&safe_line(&reason.to_string())),
         ErrorKind::Revoked { reason } => revoked(reason.as_ref()),
-        ErrorKind::NotFound { suggestion } => no_such_peer(&"?".into(), suggestion.as_ref()),
+        ErrorKind::NotFound { wanted, suggestion } => no_such_peer(wanted, suggestion.as_ref()),
         ErrorKind::NotAPublicKey { sample, problem } => not_a_public_key(sample, *problem),
         ErrorKind::SecretKeyGiven => secret_key(),
         ErrorKind::NotAnAddress => not_an_address(),
@@ -402,6 +402,7 @@ pub(super) mod tests {
             },
             ErrorKind::Revoked { reason: None },
             ErrorKind::NotFound {
+                wanted: "bbo".into(),
                 suggestion: Some(bob()),
             },
             ErrorKind::NotAPublicKey {

@@ -118,6 +118,8 @@ pub enum ErrorKind {
     },
     /// Nobody has this name (SC05).
     NotFound {
+        /// The name, or the key that has none.
+        wanted: Safe,
         /// The nearest name there is.
         suggestion: Option<Safe>,
     },
@@ -315,7 +317,7 @@ impl fmt::Display for ErrorKind {
             Self::LookAlike { existing } => write!(f, "the name looks like {existing}"),
             Self::BadName(error) => write!(f, "{error}"),
             Self::Revoked { .. } => write!(f, "this key was revoked"),
-            Self::NotFound { .. } => write!(f, "nobody has this name"),
+            Self::NotFound { wanted, .. } => write!(f, "nobody has the name {wanted}"),
             Self::NotAPublicKey { sample, problem } => {
                 write!(f, "\"{sample}\" is no public key: {problem}")
             }

@@ -9,7 +9,7 @@ use crate::cli::control::Running;
 use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::{Patient, network, parse_host};
 use crate::cli::turn::PATIENCE;
-use crate::cli::{Context, Error, ExitCode, Suggestion, peers, talk};
+use crate::cli::{Context, Error, ExitCode, Suggestion, talk};
 use crate::control::IS_SUPPORTED;
 use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
 use crate::proto::limits::MTU_PROBES;
@@ -57,7 +57,7 @@ fn place(patient: &Patient<'_>) -> Result<Option<Host>, Error> {
         return Ok(given);
     };
     let known = KnownPeers::load(&patient.paths.known_peers())?;
-    let peer = peers::find(&known, name)?;
+    let peer = known.find(name)?;
     if given.is_some() {
         return Ok(given);
     }

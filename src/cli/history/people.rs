@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::chat::ContactId;
 use crate::cli::talk::unsaved;
-use crate::cli::{Context, Error, peers};
+use crate::cli::{Context, Error};
 use crate::store::{self, KeyOffer, KnownPeers, Peer, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 
@@ -51,12 +51,12 @@ impl People {
             let key = KeyOffer::parse_argument(typed)?.key;
             return Ok(Who::Contact(key.into()));
         }
-        match peers::find(&self.known, typed) {
+        match self.known.find(typed) {
             Ok(peer) => Ok(Who::Contact(peer.key().into())),
             Err(error) => {
                 // Perhaps the line is damaged.
                 KnownPeers::load(&self.path)?;
-                Err(error)
+                Err(error.into())
             }
         }
     }

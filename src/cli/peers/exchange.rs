@@ -11,7 +11,7 @@ use crate::text::{Safe, safe_line};
 pub(super) fn export(args: &PeersExportArgs, context: &Context) -> Result<(), Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
     for name in &args.names {
-        super::find(&known, name)?;
+        known.find(name)?;
     }
     let list = known.export(&args.names, !args.no_addresses)?;
     context.out.document(list.as_bytes())

@@ -14,9 +14,7 @@ use crate::cli::json::{self, Versioned};
 use crate::cli::turn::{BRIEF, PATIENCE};
 use crate::cli::{Context, Error, ExitCode, Suggestion, identity, input};
 use crate::id::PeerId;
-use crate::store::{
-    self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text,
-};
+use crate::store::{self, Day, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
@@ -210,7 +208,7 @@ fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
 
 fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
-    let peer = find(&known, &args.name)?;
+    let peer = known.find(&args.name)?;
     if context.globals.json {
         let saved = Versioned::new(Saved::of(peer));
         return context.out.data(&json::line(&saved));
@@ -254,9 +252,7 @@ fn revocation(known: &KnownPeers, key: &PeerId) -> Option<Safe> {
 }
 
 fn rename(args: &PeersRenameArgs, context: &Context) -> Result<(), Error> {
-    change(context, &args.name, |known| {
-        known.rename(&args.name, &args.new_name)
-    })?;
+    change(context, |known| known.rename(&args.name, &args.new_name))?;
     let names = [&args.name, &args.new_name].map(|name| safe_line(name));
     let [old, new] = names;
     context
@@ -274,7 +270,7 @@ fn revoke(args: &PeersRevokeArgs, context: &Context) -> Result<(), Error> {
         Err(_) if args.who.chars().count() > crate::text::MAX_NAME_LEN => {
             KeyOffer::parse_argument(&args.who)?.key
         }
-        Err(error) => return Err(named(error, &args.who)),
+        Err(error) => return Err(error.into()),
     };
     KnownPeers::update(&path, |known| known.revoke(&key, args.reason.as_deref()))?;
     let done = Safe::from("revoked ") + key_text(&key);
@@ -285,36 +281,16 @@ fn revoke(args: &PeersRevokeArgs, context: &Context) -> Result<(), Error> {
 }
 
 fn remove(args: &PeerArgs, context: &Context) -> Result<(), Error> {
-    change(context, &args.name, |known| known.remove(&args.name))?;
+    change(context, |known| known.remove(&args.name))?;
     context
         .out
         .note(&(Safe::from("removed ") + safe_line(&args.name)));
     Ok(())
 }
 
-/// Changes known-peers; an error about somebody who is not there names `name`.
 fn change(
     context: &Context,
-    name: &str,
     edit: impl FnOnce(&mut KnownPeers) -> Result<(), store::Error>,
 ) -> Result<(), Error> {
-    KnownPeers::update(&context.paths.known_peers(), edit).map_err(|error| named(error, name))
-}
-
-/// Finds a peer by name.
-///
-/// # Errors
-/// [`Error::NoSuchPeer`].
-pub(super) fn find<'a>(known: &'a KnownPeers, name: &str) -> Result<&'a Peer, Error> {
-    known.find(name).map_err(|error| named(error, name))
-}
-
-fn named(error: store::Error, name: &str) -> Error {
-    if let ErrorKind::NotFound { suggestion } = error.kind() {
-        return Error::NoSuchPeer {
-            name: safe_line(name),
-            similar: suggestion.clone(),
-        };
-    }
-    error.into()
+    Ok(KnownPeers::update(&context.paths.known_peers(), edit)?)
 }

@@ -16,8 +16,8 @@ pub(super) fn replace(args: &PeersReplaceArgs, context: &Context) -> Result<(), 
     let offer = input::key_offer(&args.key)?;
     identity::check_not_own(&offer.key, None, context)?;
     let mut known = KnownPeers::load(&path)?;
-    let saved = super::find(&known, &args.name)?.key();
-    let had_psk = super::find(&known, &args.name)?.has_psk();
+    let saved = known.find(&args.name)?.key();
+    let had_psk = known.find(&args.name)?.has_psk();
     // What cannot be done is said before anybody is asked.
     known.replace(&args.name, &offer.key)?;
     let name = safe_line(&args.name);
@@ -30,7 +30,7 @@ pub(super) fn replace(args: &PeersReplaceArgs, context: &Context) -> Result<(), 
         out.warn(&(Safe::from("  saved  ") + fingerprint(&saved)));
         confirm(&name, &offer.key, context)?;
     }
-    super::change(context, &args.name, |known| {
+    super::change(context, |known| {
         known.replace(&args.name, &offer.key).map(|_| ())
     })?;
     out.note(&(name.clone() + " has a new key: " + fingerprint(&offer.key)));

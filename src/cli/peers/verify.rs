@@ -24,7 +24,7 @@ pub(super) fn verify(
     context: &Context,
 ) -> Result<Option<(PeerId, UnixTime)>, Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
-    let key = super::find(&known, &args.name)?.key();
+    let key = known.find(&args.name)?.key();
     known.check_not_revoked(&key)?;
     let own = identity::own_public(context)?;
     if args.print {
@@ -53,7 +53,7 @@ pub(super) fn verify(
     }
     let now = Clock::new().unix_time();
     let mut is_noted = false;
-    super::change(context, &args.name, |known| {
+    super::change(context, |known| {
         is_noted = note(known, &args.name, &key, now.into())?;
         Ok(())
     })?;

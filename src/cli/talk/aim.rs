@@ -6,7 +6,7 @@ use crate::chat::Messenger;
 use crate::cli::talk::contacts::unsaved;
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{Target, Who};
-use crate::cli::{Context, Error, Peer, identity, peers};
+use crate::cli::{Context, Error, Peer, identity};
 use crate::id::PeerId;
 use crate::net::{Bind, Family, Host, ResolveError};
 use crate::proto::{PeerConfig, Shown};
@@ -29,7 +29,7 @@ impl Aim {
             Who::Key(offer) => (offer, None, None),
             Who::Name(name) => {
                 let known = KnownPeers::load(&context.paths.known_peers())?;
-                let peer = peers::find(&known, &name)?;
+                let peer = known.find(&name)?;
                 check_not_aside(&known, &peer.key())?;
                 let saved = peer.addresses().first().cloned();
                 let name = Some(peer.name().clone());

@@ -22,7 +22,7 @@ use crate::cli::talk::single::{LOOK, Woken};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
-use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity, peers};
+use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::{Bind, Clock, ResolveError};
@@ -187,7 +187,7 @@ fn addressee<'a>(
     args: &SendArgs,
     context: &Context,
 ) -> Result<&'a store::Peer, Error> {
-    let peer = peers::find(known, &args.name)?;
+    let peer = known.find(&args.name)?;
     known.check_not_revoked(&peer.key())?;
     check_not_aside(known, &peer.key())?;
     identity::check_not_own(&peer.key(), Some(peer.name()), context)?;

@@ -247,7 +247,7 @@ impl KnownPeers {
         let found = found.and_then(|index| self.peers.get(*index));
         found.ok_or_else(|| {
             let suggestion = nearest(name, self.peers.iter().map(Peer::name));
-            refuse(Operation::Find, ErrorKind::NotFound { suggestion })
+            not_found(safe_line(name), suggestion)
         })
     }
 
@@ -368,7 +368,9 @@ impl KnownPeers {
     /// # Errors
     /// `NotFound` if the key has no name, `DamagedLine`.
     pub fn add_address(&mut self, key: &PeerId, address: &HostPort) -> Result<bool, Error> {
-        let peer = self.find_key(key).ok_or_else(nobody)?;
+        let peer = self
+            .find_key(key)
+            .ok_or_else(|| not_found(key_text(key), None))?;
         if peer.addresses().contains(address) {
             return Ok(false);
         }
@@ -417,7 +419,9 @@ impl KnownPeers {
         signing_key: VerifyingKey,
         version: u16,
     ) -> Result<(), Error> {
-        let peer = self.find_key(key).ok_or_else(nobody)?;
+        let peer = self
+            .find_key(key)
+            .ok_or_else(|| not_found(key_text(key), None))?;
         let name = peer.name().to_string();
         let (has_key, known) = (peer.signing_key().is_some(), peer.version());
         if !has_key {
@@ -545,8 +549,8 @@ impl Line {
     }
 }
 
-fn nobody() -> Error {
-    refuse(Operation::Find, ErrorKind::NotFound { suggestion: None })
+fn not_found(wanted: Safe, suggestion: Option<Safe>) -> Error {
+    refuse(Operation::Find, ErrorKind::NotFound { wanted, suggestion })
 }
 
 fn refuse(operation: Operation, kind: ErrorKind) -> Error {

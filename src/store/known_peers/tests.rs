@@ -154,11 +154,12 @@ fn an_address_is_added_behind_the_others_and_once() {
     let text = str::from_utf8(&rendered).unwrap();
     assert!(text.starts_with("# mine\nbob "), "{text}");
     assert!(text.contains(" x=y") && text.ends_with("# met\n"), "{text}");
-    let nobody = peers.add_address(&PeerId::new([3; 32]), &address("[::1]:3"));
-    assert!(matches!(
-        nobody.unwrap_err().kind(),
-        ErrorKind::NotFound { .. }
-    ));
+    let key = PeerId::new([3; 32]);
+    let nobody = peers.add_address(&key, &address("[::1]:3")).unwrap_err();
+    let ErrorKind::NotFound { wanted, .. } = nobody.kind() else {
+        panic!("{nobody:?}");
+    };
+    assert_eq!(*wanted, key_text(&key));
 }
 
 #[test]

@@ -218,6 +218,27 @@ fn rows_of_the_file(alice: &Home) -> usize {
     read.found.entries.len()
 }
 
+/// It was said that there is nobody called "?".
+#[test]
+fn who_has_no_name_is_not_renamed_or_removed_and_the_answer_says_who_was_meant() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (_program, _) = daemon(&alice);
+    let mut client = Client::of(&alice);
+    let key = bob.key();
+    let wanted = format!("no peer called \"{key}\"");
+    for (method, params) in [
+        ("peers.remove", json!({ "peer": key })),
+        ("peers.rename", json!({ "peer": key, "name": "robert" })),
+    ] {
+        client.request(method, &params);
+        let error = client.answer()["error"].clone();
+        assert_eq!(
+            (&error["data"]["code"], &error["message"]),
+            (&json!("SC05"), &json!(wanted))
+        );
+    }
+}
+
 #[test]
 fn peers_that_are_added_beside_it_can_call_at_once() {
     let (alice, bob) = (Home::new(), Home::new());

@@ -311,7 +311,7 @@ impl Conversation {
 }
 
 fn similar_name(error: &store::Error) -> Option<Safe> {
-    if let store::ErrorKind::NotFound { suggestion } = error.kind() {
+    if let store::ErrorKind::NotFound { suggestion, .. } = error.kind() {
         suggestion.clone()
     } else {
         None

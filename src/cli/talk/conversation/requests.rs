@@ -15,6 +15,7 @@ use crate::cli::talk::request::{
     Accept, Call, Direction, HistoryDelete, HistoryFind, HistoryPurge, PeersAdd, PeersRename,
     PeersRevoke, Reload, Unclear, read_line,
 };
+use crate::cli::talk::unsaved;
 use crate::cli::{Error, ExitCode};
 use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
 use crate::id::PeerId;
@@ -304,7 +305,7 @@ impl Conversation {
         if typed.chars().count() > MAX_NAME_LEN {
             return Ok(KeyOffer::parse(typed)?.key);
         }
-        crate::cli::peers::find(self.profile.contacts.known(), typed).map(crate::store::Peer::key)
+        Ok(self.profile.contacts.known().find(typed)?.key())
     }
 
     /// As [`Conversation::peer_called`], if there may be a session with it.
@@ -334,9 +335,20 @@ impl Conversation {
         Ok(peer)
     }
 
+    /// The name of a peer that has one.
+    ///
+    /// # Errors
+    /// As for [`Conversation::peer_called`]; SC05.
     fn saved_name(&self, typed: &str) -> Result<Safe, Error> {
         let peer = self.peer_called(typed)?;
-        Ok(self.label(&peer))
+        let label = self.label(&peer);
+        if label == unsaved(&peer) {
+            return Err(Error::NoSuchPeer {
+                name: safe_line(typed),
+                similar: None,
+            });
+        }
+        Ok(label)
     }
 
     fn reload(&mut self, reload: &Reload) -> Result<(), Error> {

@@ -18,7 +18,7 @@ use crate::cli::talk::ping::tally::Tally;
 use crate::cli::talk::record::warn_beside;
 use crate::cli::talk::{Status, no_threads};
 use crate::cli::target::{Target, Who};
-use crate::cli::{Context, Error, ExitCode, Out, identity, peers};
+use crate::cli::{Context, Error, ExitCode, Out, identity};
 use crate::control::{Answer, Answers, PATIENCE, no_answer};
 use crate::id::PeerId;
 use crate::net::{Clock, Family, Host, Signal, Signals};
@@ -360,7 +360,7 @@ fn whom(who: Who, context: &Context) -> Result<(PeerId, Safe), Error> {
     let name = |peer: &store::Peer| peer.name().clone();
     let (key, saved) = match who {
         Who::Name(typed) => {
-            let peer = peers::find(&known, &typed)?;
+            let peer = known.find(&typed)?;
             (peer.key(), Some(name(peer)))
         }
         Who::Key(offer) => (offer.key, known.find_key(&offer.key).map(name)),
