@@ -38,6 +38,32 @@ fn peers_come_and_go_and_remarks_stay() {
     );
 }
 
+/// One of at most 32 characters was taken for a name.
+#[test]
+fn a_file_with_a_key_in_it_is_one_however_short_its_path_is() {
+    let home = Home::with_identity();
+    home.write("carol.pub", &format!("{CAROL}\n"));
+    let here = |args: &[&str]| {
+        let mut command = program();
+        command.args(["--home", "."]).args(args);
+        command.current_dir(home.path(""));
+        finish(command, "")
+    };
+    let shown = here(&["history", "show", "--in", "@carol.pub"]);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let revoked = here(&["peers", "revoke", "@carol.pub"]);
+    assert_eq!(revoked.code, 0, "{}", revoked.stderr);
+    let line = format!("@revoked {CAROL}\n");
+    assert!(home.read("known-peers").contains(&line));
+    let missing = here(&["peers", "revoke", "@dave.pub"]);
+    assert!(missing.stderr.contains("dave.pub"), "{}", missing.stderr);
+    assert!(
+        !missing.stderr.contains("no peer called"),
+        "{}",
+        missing.stderr
+    );
+}
+
 #[test]
 fn a_revoked_key_is_listed_as_such_and_cannot_come_back() {
     let home = Home::with_bob();

@@ -22,7 +22,7 @@ pub enum HistoryCommand {
 /// Which messages.
 #[derive(Args, Debug)]
 pub struct HistoryFilter {
-    /// Only those with this peer: a name, a public key, or key:... as history prints it
+    /// Only those with this peer: a name, a public key (or "@FILE"), or key:... as history prints it
     #[arg(long = "in", value_name = "NAME")]
     pub peer: Option<String>,
     /// Only those from then on: 7d, 12h (ago), or a day such as 2026-11-01

@@ -107,7 +107,7 @@ pub struct PeersImportArgs {
 /// `peers revoke`.
 #[derive(Args, Debug)]
 pub struct PeersRevokeArgs {
-    /// A name, or a public key
+    /// A name, or a public key: 44 characters, a securechat: address, or "@FILE"
     #[arg(value_name = "NAME|KEY")]
     pub who: String,
     /// Why, as a note to yourself

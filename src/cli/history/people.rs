@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use crate::chat::ContactId;
 use crate::cli::talk::unsaved;
-use crate::cli::{Context, Error};
+use crate::cli::{Context, Error, peers};
 use crate::store::{self, KeyOffer, KnownPeers, Peer, key_text};
-use crate::text::{MAX_NAME_LEN, Safe, safe_line};
+use crate::text::{Safe, safe_line};
 
 /// The people, as far as known-peers can be read: a line that is damaged there hides no message.
 pub(super) struct People {
@@ -47,7 +47,7 @@ impl People {
         if let Some(beginning) = typed.strip_prefix("key:") {
             return Ok(Who::Beginning(beginning.to_owned()));
         }
-        if typed.chars().count() > MAX_NAME_LEN {
+        if peers::is_key_argument(typed) {
             let key = KeyOffer::parse_argument(typed)?.key;
             return Ok(Who::Contact(key.into()));
         }

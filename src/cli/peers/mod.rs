@@ -15,7 +15,7 @@ use crate::cli::turn::{BRIEF, PATIENCE};
 use crate::cli::{Context, Error, ExitCode, Suggestion, identity, input};
 use crate::id::PeerId;
 use crate::store::{self, Day, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text};
-use crate::text::{Safe, safe_line};
+use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 use crate::time::UnixTime;
 
 pub(super) fn run(command: &PeersCommand, context: &Context) -> Result<ExitCode, Error> {
@@ -266,10 +266,7 @@ fn revoke(args: &PeersRevokeArgs, context: &Context) -> Result<(), Error> {
     let known = KnownPeers::load(&path)?;
     let key = match known.find(&args.who) {
         Ok(peer) => peer.key(),
-        // A name has at most 32 characters, a key 43: what is longer can only be a key.
-        Err(_) if args.who.chars().count() > crate::text::MAX_NAME_LEN => {
-            KeyOffer::parse_argument(&args.who)?.key
-        }
+        Err(_) if is_key_argument(&args.who) => KeyOffer::parse_argument(&args.who)?.key,
         Err(error) => return Err(error.into()),
     };
     KnownPeers::update(&path, |known| known.revoke(&key, args.reason.as_deref()))?;
@@ -293,4 +290,10 @@ fn change(
     edit: impl FnOnce(&mut KnownPeers) -> Result<(), store::Error>,
 ) -> Result<(), Error> {
     Ok(KnownPeers::update(&context.paths.known_peers(), edit)?)
+}
+
+/// Whether this is no name, but a public key as an argument gives it: a key has 43 characters and more, a
+/// name at most 32, and `@` begins a file with a key in it and no name.
+pub(super) fn is_key_argument(typed: &str) -> bool {
+    typed.trim_start().starts_with('@') || typed.chars().count() > MAX_NAME_LEN
 }
