@@ -71,6 +71,7 @@ impl Past<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::MAX_SHOWN_LEN;
 
     fn past<'a>(body: Received<'a>, remark: Option<&'static str>) -> Past<'a> {
         Past {
@@ -123,5 +124,21 @@ mod tests {
             lines.as_str().lines().nth(1),
             Some("      02:15 carol: forged")
         );
+    }
+
+    #[test]
+    fn a_file_has_all_of_a_line_and_a_terminal_what_fits() {
+        let now = Stamp::local(UnixTime(0));
+        let long = "x".repeat(2 * MAX_SHOWN_LEN);
+        let text = format!("a\u{1b}[2J\n{long}\n02:15 carol: forged");
+        let past = past(Received::Text(&text), None);
+        let written = past.written();
+        let lines: Vec<&str> = written.as_str().lines().collect();
+        assert!(lines[0].ends_with("bob: a^[[2J"), "{}", lines[0]);
+        assert_eq!(
+            lines[1..],
+            [&format!("      {long}"), "      02:15 carol: forged"]
+        );
+        assert!(past.transcript(&now).as_str().len() <= MAX_SHOWN_LEN);
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::chat::Received;
 use crate::plain::Stamp;
-use crate::text::{Safe, safe_text, single_line};
+use crate::text::{Safe, safe_text, safe_whole_text, single_line};
 
 /// For whom standard output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,15 +206,17 @@ pub(super) fn unreadable(len: usize) -> Safe {
     Safe::from("[unreadable message, ") + len + " bytes]"
 }
 
-/// Sets further lines of a body off, so that none of them can pose as a line of ours.
+/// Sets further lines of a body off, so that none of them can pose as a line of ours. It folds nothing: a file has all of a
+/// line, and what goes to a terminal is folded before.
 pub(super) fn indent(text: &Safe) -> Safe {
-    let lines = text.as_str().split('\n').map(safe_text);
+    let lines = text.as_str().split('\n').map(safe_whole_text);
     Safe::join(lines, "\n      ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::MAX_SHOWN_LEN;
     use crate::time::UnixTime;
 
     /// What goes to standard output and what to standard error.
@@ -260,6 +262,15 @@ mod tests {
         let transcript = said(Form::Transcript, b"hello\n02:15 carol: forged");
         let lines: Vec<&str> = transcript.lines().collect();
         assert_eq!(lines[1], "      02:15 carol: forged");
+    }
+
+    #[test]
+    fn a_long_message_is_folded_once_whatever_stands_before_it() {
+        let exact = "x".repeat(MAX_SHOWN_LEN);
+        let transcript = said(Form::Transcript, exact.as_bytes());
+        assert!(transcript.ends_with(&format!(" bob: {exact}\n")));
+        let longer = said(Form::Transcript, format!("{exact}x").as_bytes());
+        assert!(longer.len() < MAX_SHOWN_LEN && longer.ends_with("      [65 more bytes]\n"));
     }
 
     #[test]

@@ -313,20 +313,24 @@ mod tests {
     fn a_message_too_long_for_a_screen_is_in_the_file_whole() {
         let home = tempfile::tempdir().unwrap();
         let mut journal = journal(home.path());
-        let long = Incoming {
-            body: "line\n".repeat(20_000).into_bytes(),
-            ..incoming(0)
-        };
-        journal
-            .receive(core::iter::once((BOB.into(), &long)))
-            .unwrap();
+        let bodies = ["line\n".repeat(20_000), "word ".repeat(20_000)];
+        for (sequence, body) in (0..).zip(bodies) {
+            let long = Incoming {
+                body: body.into_bytes(),
+                ..incoming(sequence)
+            };
+            let long = core::iter::once((BOB.into(), &long));
+            journal.receive(long).unwrap();
+        }
         let file = home.path().join("bob.txt");
         let (mut export, _) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
         let progress = export.write_page(&journal).unwrap();
         assert!(matches!(progress, Progress::Done { unreadable: 0, .. }));
         export.file.finish().unwrap();
         let written = std::fs::read_to_string(&file).unwrap();
-        assert_eq!(written.matches("line").count(), 20_000);
+        for word in ["line", "word"] {
+            assert_eq!(written.matches(word).count(), 20_000, "{word}");
+        }
     }
 
     #[test]
