@@ -1,8 +1,10 @@
 //! Text from outside: nothing that could act on a screen comes out of it.
 
 use securechat::text::{
-    MAX_LINES, MAX_MARKS, safe_line, safe_name, safe_text, single_line, skeleton,
+    MAX_CLUSTER, MAX_LINES, MAX_MARKS, safe_line, safe_name, safe_text, single_line, skeleton,
+    typeable,
 };
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Any text, in all its forms.
 pub fn text(data: &[u8]) {
@@ -20,6 +22,9 @@ pub fn text(data: &[u8]) {
     assert_eq!(safe_line(line.as_str()), line);
     let single = single_line(&text);
     assert_shows_safely(single.as_str(), false);
+    for shown in [&body, &line, &single, &typeable(&text)] {
+        assert_clusters_end(shown.as_str());
+    }
     let unescaped = unescape(single.as_str());
     if unescaped.lines().count() <= MAX_LINES {
         assert_eq!(unescaped, body.as_str(), "an escaped text is the same text");
@@ -40,6 +45,14 @@ pub(crate) fn assert_shows_safely(text: &str, breaks: bool) {
         let is_mark = matches!(c, '\u{300}'..='\u{34e}' | '\u{20d0}'..='\u{20dc}');
         marks = if is_mark { marks + 1 } else { 0 };
         assert!(marks <= MAX_MARKS, "a tower of marks in {text:?}");
+    }
+}
+
+/// Asserts that nothing is laid out as one letter that is none: counted by the crate that the screen counts with.
+fn assert_clusters_end(text: &str) {
+    for cluster in text.graphemes(true) {
+        let len = cluster.chars().count();
+        assert!(len <= MAX_CLUSTER, "{len} characters in {cluster:?}");
     }
 }
 

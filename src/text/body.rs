@@ -6,7 +6,9 @@ use core::ops::Range;
 use core::str::Chars;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_width::UnicodeWidthChar;
 
+use super::cluster::Cluster;
 use super::safe::Safe;
 
 /// Lines of one text that are shown; of a longer one the first 199 and how many follow.
@@ -21,10 +23,6 @@ const NOTE_MAX_LEN: usize = 64;
 /// Combining marks that one base character keeps; a script needs no more, a stack of them paints
 /// over the neighbouring lines.
 pub const MAX_MARKS: usize = 4;
-
-/// Joiners that a cluster keeps, never two in a row: the longest emoji and the conjuncts of any script have
-/// fewer, and a cluster without an end is one cell of any size.
-const MAX_JOINERS: usize = 16;
 
 /// Makes a body safe to show; its line breaks stay, folded after [`MAX_LINES`] or [`MAX_SHOWN_LEN`].
 ///
@@ -72,18 +70,20 @@ fn join(marks: &mut Vec<Range<usize>>, mark: Range<usize>) {
 #[must_use]
 pub fn typeable(text: &str) -> Safe {
     let mut out = String::with_capacity(text.len());
+    let mut cluster = Cluster::default();
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         if begins_crlf(c, &mut rest) {
             continue;
         }
-        match fate(c) {
-            Fate::Break => out.push('\n'),
+        let fate = match fate(c) {
             // A terminal sends the line breaks of what is pasted as CR.
-            Fate::Caret if c == '\r' => out.push('\n'),
-            Fate::Tab => out.push_str("    "),
-            Fate::Keep | Fate::Mark | Fate::Joiner => out.push(c),
-            Fate::Caret | Fate::Hex | Fate::Point | Fate::Drop | Fate::Replace => {}
+            Fate::Caret if c == '\r' => Fate::Break,
+            Fate::Caret | Fate::Hex | Fate::Point | Fate::Drop | Fate::Replace => continue,
+            kept @ (Fate::Keep | Fate::Mark | Fate::Joiner | Fate::Break | Fate::Tab) => kept,
+        };
+        if !cluster.is_exceeded_by(c, &fate) {
+            show(c, &fate, Breaks::Keep, &mut out);
         }
     }
     Safe::new(out)
@@ -113,11 +113,11 @@ enum Breaks {
 }
 
 /// What becomes of one character.
-enum Fate {
+pub(super) enum Fate {
     Keep,
     /// Kept, but only [`MAX_MARKS`] in a row.
     Mark,
-    /// Kept, and the next character belongs to the same cluster: at most [`MAX_JOINERS`] of it, one in a row.
+    /// Kept, and the next character may belong to the same cluster: one in a row.
     Joiner,
     Break,
     Tab,
@@ -162,30 +162,34 @@ fn fate(c: char) -> Fate {
         | '\u{3164}'
         | '\u{ffa0}'
         | '\u{e0100}'..='\u{e01ef}' => Fate::Drop,
-        _ => fate_by_category(c.general_category()),
+        _ => fate_by_category(c),
     }
 }
 
-fn fate_by_category(category: GeneralCategory) -> Fate {
+fn fate_by_category(c: char) -> Fate {
     use GeneralCategory as Is;
+    let category = c.general_category();
     if matches!(category, Is::Format) {
         Fate::Drop
     } else if matches!(category, Is::PrivateUse | Is::Unassigned | Is::Surrogate) {
         Fate::Replace
-    } else if is_mark(category) {
+    } else if is_mark(c) {
         Fate::Mark
     } else {
         Fate::Keep
     }
 }
 
-/// Whether characters of this category combine with the one before.
-pub(super) const fn is_mark(category: GeneralCategory) -> bool {
+/// Whether it combines with the character before, or has no cell of its own, as the vowels and ends of syllables among the
+/// Hangul jamo, which are letters by category.
+pub(super) fn is_mark(c: char) -> bool {
     use GeneralCategory as Is;
-    matches!(
+    let category = c.general_category();
+    let combines = matches!(
         category,
         Is::NonspacingMark | Is::SpacingMark | Is::EnclosingMark
-    )
+    );
+    combines || (!matches!(category, Is::Format) && c.width() == Some(0))
 }
 
 fn render(text: &str, breaks: Breaks) -> String {
@@ -195,7 +199,7 @@ fn render(text: &str, breaks: Breaks) -> String {
 /// Tells `mark` where in the output something stands for a character that is not shown itself.
 fn render_marked(text: &str, breaks: Breaks, mark: &mut impl FnMut(Range<usize>)) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut marks = MarkCount::default();
+    let mut cluster = Cluster::default();
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         let fate = if begins_crlf(c, &mut rest) {
@@ -203,7 +207,7 @@ fn render_marked(text: &str, breaks: Breaks, mark: &mut impl FnMut(Range<usize>)
         } else {
             fate(c)
         };
-        if marks.exceeded_by(&fate) {
+        if cluster.is_exceeded_by(c, &fate) {
             continue;
         }
         let start = out.len();
@@ -260,49 +264,6 @@ fn push_kept(c: char, breaks: Breaks, out: &mut String) {
         out.push_str(r"\\");
     } else {
         out.push(c);
-    }
-}
-
-/// Counts the marks and joiners of the cluster that is being written.
-///
-/// A base character begins a new cluster, unless a joiner stands before it. Counting per base
-/// keeps Indic conjuncts whole, which are one grapheme of many consonants. Only what was written
-/// counts, so that a second pass over the output counts the same.
-#[derive(Default)]
-struct MarkCount {
-    marks: usize,
-    joiners: usize,
-    joined: bool,
-}
-
-impl MarkCount {
-    /// Takes the next character into account; true if it is one too many.
-    fn exceeded_by(&mut self, fate: &Fate) -> bool {
-        match fate {
-            Fate::Drop => {}
-            Fate::Joiner if self.joined || self.joiners == MAX_JOINERS => return true,
-            Fate::Joiner => {
-                self.joiners += 1;
-                self.joined = true;
-            }
-            Fate::Mark if self.marks == MAX_MARKS => return true,
-            Fate::Mark => {
-                self.marks += 1;
-                self.joined = false;
-            }
-            Fate::Keep
-            | Fate::Break
-            | Fate::Tab
-            | Fate::Caret
-            | Fate::Hex
-            | Fate::Point
-            | Fate::Replace => {
-                if !core::mem::take(&mut self.joined) {
-                    (self.marks, self.joiners) = (0, 0);
-                }
-            }
-        }
-        false
     }
 }
 

@@ -7,6 +7,7 @@
 mod amount;
 mod body;
 mod case;
+mod cluster;
 mod name;
 mod nearest;
 mod outlet;
@@ -18,6 +19,7 @@ pub use body::{
     single_line, typeable,
 };
 pub use case::{caseless, caseless_letter};
+pub use cluster::MAX_CLUSTER;
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
 pub use nearest::nearest;
 pub use outlet::{Charset, Outlet};

@@ -76,7 +76,7 @@ fn check_shape(name: &str) -> Result<(), NameError> {
     if name.chars().nth(MAX_NAME_LEN).is_some() {
         return Err(NameError::TooLong);
     }
-    if matches!(first, '-' | '.' | '#' | '@' | '/') || is_mark(first.general_category()) {
+    if matches!(first, '-' | '.' | '#' | '@' | '/') || is_mark(first) {
         return Err(NameError::BadStart);
     }
     Ok(())
@@ -89,7 +89,7 @@ fn check_character(c: char) -> Result<(), NameError> {
     if c.is_uppercase() || c.general_category() == GeneralCategory::TitlecaseLetter {
         return Err(NameError::UpperCase);
     }
-    if (c.is_alphabetic() || is_mark(c.general_category())) && c.identifier_allowed() {
+    if (c.is_alphabetic() || is_mark(c)) && c.identifier_allowed() {
         return Ok(());
     }
     Err(NameError::BadCharacter(c))
@@ -98,11 +98,7 @@ fn check_character(c: char) -> Result<(), NameError> {
 fn check_marks(name: &str) -> Result<(), NameError> {
     let mut marks = 0;
     for c in name.chars() {
-        marks = if is_mark(c.general_category()) {
-            marks + 1
-        } else {
-            0
-        };
+        marks = if is_mark(c) { marks + 1 } else { 0 };
         if marks > MAX_MARKS {
             return Err(NameError::TooManyMarks);
         }
