@@ -1,6 +1,7 @@
 //! Names that cannot be mistaken for other names.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::{GeneralSecurityProfile, MixedScript};
 
@@ -9,6 +10,11 @@ use super::safe::Safe;
 
 /// Characters in a name, after normalisation.
 pub const MAX_NAME_LEN: usize = 32;
+
+const DOT_ABOVE: char = '\u{307}';
+
+/// The combining class of marks that stand above a letter.
+const CLASS_ABOVE: u8 = 230;
 
 /// Why a text is no name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -63,12 +69,41 @@ pub fn safe_name(text: &str) -> Result<Safe, NameError> {
 /// The skeleton is compared, never shown. It is in lower case because the confusables table maps
 /// some lower-case shapes to upper-case letters (`0` to `O`).
 ///
-/// Source: UTS #39 §4.
+/// Source: UTS #39 §4, and §5.4 for the marks that show as nothing.
 #[must_use]
 pub fn skeleton(name: &Safe) -> String {
-    unicode_security::skeleton(name.as_str())
-        .collect::<String>()
-        .to_lowercase()
+    let shape: String = unicode_security::skeleton(name.as_str()).collect();
+    without_unseen_marks(&shape.to_lowercase())
+}
+
+/// Leaves out the dot above a letter that has one, and a mark that lies upon itself.
+///
+/// They are no error in a name, because `İ` in lower case is an `i` with that dot and Lithuanian writes it under an accent:
+/// nobody is refused, but nobody is told from the name without them either.
+fn without_unseen_marks(shape: &str) -> String {
+    let mut seen = String::with_capacity(shape.len());
+    let mut last = None;
+    // Whether the letter shows its own dot: a mark above takes its place, one below does not.
+    let mut is_dotted = false;
+    for c in shape.chars() {
+        if (is_dotted && c == DOT_ABOVE) || (is_nonspacing(c) && last == Some(c)) {
+            continue;
+        }
+        is_dotted = match canonical_combining_class(c) {
+            // What Unicode calls soft-dotted and allows in identifiers has one of these two as its shape.
+            0 => matches!(c, 'i' | 'j'),
+            CLASS_ABOVE => false,
+            _ => is_dotted,
+        };
+        last = Some(c);
+        seen.push(c);
+    }
+    seen
+}
+
+fn is_nonspacing(c: char) -> bool {
+    use GeneralCategory as Is;
+    matches!(c.general_category(), Is::NonspacingMark | Is::EnclosingMark)
 }
 
 fn check_shape(name: &str) -> Result<(), NameError> {
@@ -224,6 +259,71 @@ mod tests {
         assert!(same("b0b", "bob"));
         assert!(same("car1", "carl"));
         assert!(!same("bob", "rob"));
+    }
+
+    #[test]
+    fn a_dot_upon_a_dot_and_a_mark_upon_itself_are_not_seen() {
+        for (name, like) in [
+            ("mi\u{307}ke", "mike"),
+            ("ali\u{307}ce", "alice"),
+            ("j\u{307}ose", "jose"),
+            ("ı\u{307}an", "ian"),
+            ("\u{12f}\u{307}a", "\u{12f}a"),
+            ("\u{1ecb}\u{307}n", "\u{1ecb}n"),
+            ("\u{268}\u{307}n", "\u{268}n"),
+            ("i\u{307}\u{307}an", "ian"),
+            ("i\u{307}\u{301}an", "\u{ed}an"),
+            ("jose\u{301}\u{301}", "jos\u{e9}"),
+            ("e\u{323}\u{301}\u{301}va", "e\u{323}\u{301}va"),
+        ] {
+            let [name, like] = [name, like].map(|it| safe_name(it).unwrap());
+            assert_ne!(name, like);
+            assert_eq!(skeleton(&name), skeleton(&like), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_letter_with_a_soft_dot_hides_a_second_one() {
+        // Soft_Dotted in PropList.txt, without the letters of mathematics, which are others in normal form.
+        let soft = "ij\u{12f}\u{249}\u{268}\u{29d}\u{2b2}\u{3f3}\u{456}\u{458}\u{1d62}\u{1d96}\u{1da4}\u{1da8}\
+                    \u{1e2d}\u{1ecb}\u{2071}\u{2148}\u{2149}\u{2c7c}\u{1df1a}\u{1e04c}\u{1e04d}\u{1e068}";
+        let mut names = 0;
+        for letter in soft.chars() {
+            // Cyrillic letters carry no such dot in a name: its script is another.
+            let [Ok(plain), Ok(dotted)] =
+                ["", "\u{307}"].map(|dot| safe_name(&format!("{letter}{dot}")))
+            else {
+                continue;
+            };
+            assert_eq!(skeleton(&dotted), skeleton(&plain), "{letter:?}");
+            names += 1;
+        }
+        assert!(names > 8, "{names}");
+    }
+
+    #[test]
+    fn a_dot_that_is_seen_tells_names_apart() {
+        for (name, other) in [
+            ("\u{17c}uk", "zuk"),
+            ("i\u{301}\u{307}a", "\u{ed}a"),
+            ("e\u{301}\u{300}va", "\u{e9}va"),
+        ] {
+            let [name, other] = [name, other].map(|it| skeleton(&safe_name(it).unwrap()));
+            assert_ne!(name, other);
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_real_language_stays_one_in_lower_case() {
+        for name in [
+            "\u{130}pek",
+            "\u{130}brahim",
+            "Žemait\u{117}",
+            "Ki\u{307}\u{301}rkis",
+        ] {
+            let name = name.to_lowercase();
+            assert!(safe_name(&name).is_ok(), "{name}");
+        }
     }
 
     proptest! {

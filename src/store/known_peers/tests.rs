@@ -215,6 +215,12 @@ fn a_name_that_looks_like_another_is_refused() {
     }
     assert!(kind_of(peers.add("b0b", &fresh, &[])).contains("LookAlike { existing: \"bob\""));
     assert!(kind_of(peers.rename("carol", "b0b")).contains("LookAlike"));
+    peers.rename("carol", "aline").unwrap();
+    for name in ["ali\u{307}ne", "aline\u{307}"] {
+        let is_alike = peers.find_look_alike(&safe_name(name).unwrap()).is_some();
+        assert_eq!(is_alike, name == "ali\u{307}ne", "{name}");
+    }
+    assert!(kind_of(peers.add("ali\u{307}ne", &fresh, &[])).contains("LookAlike"));
     // Its own former name does not count.
     peers.rename("bob", "b0b").unwrap();
 }
