@@ -72,6 +72,23 @@ fn with_retry_a_host_that_is_not_found_is_looked_up_again() {
     assert_eq!(ended.code, Some(143), "{}", ended.transcript);
 }
 
+#[cfg(unix)]
+#[test]
+fn with_retry_programs_are_told_of_a_host_that_is_not_found_and_status_says_what_is_tried() {
+    let (alice, _bob) = Home::friends();
+    let host = "no-such-host.invalid:7419";
+    let mut caller = alice.start(&["connect", "bob", host, "--retry", "--json"]);
+    let event = caller.said("\"error\"");
+    assert!(event.contains("\"code\":\"SC13\""), "{event}");
+    let status = alice.run(&["status", "--json"]).rest;
+    let why = "the address of bob was not found (";
+    assert!(
+        status.contains(why) && !status.contains("has to call"),
+        "{status}"
+    );
+    caller.kill();
+}
+
 #[test]
 fn a_message_waits_for_a_host_that_is_not_found_as_long_as_for_one_that_does_not_answer() {
     let (alice, _bob) = Home::friends();

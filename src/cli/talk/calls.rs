@@ -1,9 +1,11 @@
 //! Whom a program calls by itself, and when: everybody whose address is known, again and again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::id::PeerId;
+use crate::net::Family;
 use crate::store::HostPort;
 use crate::time::Instant;
 
@@ -15,6 +17,21 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(60),
 ];
 
+/// Names that are looked up at one time because a program asks for it: each takes a thread, and may take its time.
+const MAX_INQUIRIES: usize = 64;
+
+/// A look-up of an address that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Inquiry(u64);
+
+/// What one is about.
+#[derive(Debug, PartialEq, Eq)]
+struct Sought {
+    peer: PeerId,
+    host: HostPort,
+    family: Family,
+}
+
 /// Those who are called.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
@@ -23,6 +40,9 @@ pub(super) struct Calls {
     of: BTreeMap<PeerId, Call>,
     /// Those whom we hung up on, until they are called on purpose.
     resting: BTreeSet<PeerId>,
+    /// The look-ups that are under way and of which is wanted what they find.
+    inquiries: BTreeMap<Inquiry, Sought>,
+    last_inquiry: u64,
 }
 
 #[derive(Debug)]
@@ -49,9 +69,9 @@ impl Calls {
         self.of.contains_key(peer) || self.resting.contains(peer)
     }
 
-    /// Does not call somebody any more until it is added again.
+    /// Does not call somebody any more until it is added again, nor where a look-up finds it that is under way.
     pub(super) fn rest(&mut self, peer: PeerId) {
-        self.of.remove(&peer);
+        self.forget(&[peer]);
         self.resting.insert(peer);
     }
 
@@ -71,10 +91,39 @@ impl Calls {
         self.of.insert(peer, call);
     }
 
-    /// Calls nobody of these any more.
+    /// Calls nobody of these any more, nor where a look-up finds them that is under way.
     pub(super) fn forget(&mut self, gone: &[PeerId]) {
         self.of.retain(|peer, _| !gone.contains(peer));
         self.resting.retain(|peer| !gone.contains(peer));
+        self.inquiries.retain(|_, it| !gone.contains(&it.peer));
+    }
+
+    /// Somebody's address is looked up from now on.
+    pub(super) fn inquire(&mut self, peer: PeerId, host: HostPort, family: Family) -> Inquiry {
+        self.last_inquiry += 1;
+        let inquiry = Inquiry(self.last_inquiry);
+        let sought = Sought { peer, host, family };
+        self.inquiries.insert(inquiry, sought);
+        inquiry
+    }
+
+    /// Whether a look-up that a program asks for is to be made: not while the same one is under way, nor beside too many.
+    pub(super) fn may_inquire(&self, peer: PeerId, host: &HostPort, family: Family) -> bool {
+        let is_same = |it: &Sought| (it.peer, &it.host, it.family) == (peer, host, family);
+        // An address takes no thread and no time.
+        let has_room =
+            self.inquiries.len() < MAX_INQUIRIES || host.host().parse::<IpAddr>().is_ok();
+        has_room && !self.inquiries.values().any(is_same)
+    }
+
+    /// Whether somebody's address is being looked up.
+    pub(super) fn inquires_about(&self, peer: &PeerId) -> bool {
+        self.inquiries.values().any(|it| it.peer == *peer)
+    }
+
+    /// A look-up has come to its end. Returns whose address it was about, if what it found is wanted yet.
+    pub(super) fn take(&mut self, inquiry: Inquiry) -> Option<PeerId> {
+        self.inquiries.remove(&inquiry).map(|it| it.peer)
     }
 
     /// Whom to call now, and where; each once.
@@ -206,5 +255,43 @@ mod tests {
         let mut calls = calls();
         calls.forget(&[BOB]);
         assert!(calls.due(at(9)).is_empty());
+    }
+
+    #[test]
+    fn what_is_found_counts_once_and_only_while_its_peer_is_to_be_called() {
+        let carol = PeerId::new([3; 32]);
+        let host: HostPort = "chat.example.org:7419".parse().unwrap();
+        for let_go in [
+            |it: &mut Calls| it.rest(BOB),
+            |it: &mut Calls| it.forget(&[BOB]),
+        ] {
+            let mut calls = Calls::default();
+            let [bob, other] = [BOB, carol].map(|it| calls.inquire(it, host.clone(), Family::Any));
+            assert!(calls.inquires_about(&BOB));
+            let_go(&mut calls);
+            assert!(!calls.inquires_about(&BOB));
+            assert_eq!(calls.take(bob), None);
+            let again = calls.inquire(BOB, host.clone(), Family::Any);
+            assert_eq!((calls.take(bob), calls.take(again)), (None, Some(BOB)));
+            assert_eq!((calls.take(other), calls.take(other)), (Some(carol), None));
+        }
+    }
+
+    #[test]
+    fn of_what_programs_ask_for_the_same_is_looked_up_once_and_names_not_without_end() {
+        let host = |number: usize| -> HostPort { format!("host{number}:7419").parse().unwrap() };
+        let mut calls = Calls::default();
+        calls.inquire(BOB, host(0), Family::Any);
+        assert!(!calls.may_inquire(BOB, &host(0), Family::Any));
+        assert!(calls.may_inquire(BOB, &host(0), Family::V6));
+        assert!(calls.may_inquire(BOB, &host(1), Family::Any));
+        for number in 1..MAX_INQUIRIES {
+            assert!(calls.may_inquire(BOB, &host(number), Family::Any));
+            calls.inquire(BOB, host(number), Family::Any);
+        }
+        assert!(!calls.may_inquire(BOB, &host(MAX_INQUIRIES), Family::Any));
+        for address in ["192.0.2.7:7419", "[2001:db8::7]:7419"] {
+            assert!(calls.may_inquire(BOB, &address.parse().unwrap(), Family::Any));
+        }
     }
 }

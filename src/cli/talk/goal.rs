@@ -360,13 +360,25 @@ impl Goal {
         }
     }
 
-    /// How long until this peer is called again, if that is planned.
+    /// How long until this peer is called again, or looked up again while no address of it is known, if that is planned.
     pub(super) fn calls_in(&self, peer: &PeerId, now: Instant) -> Option<Duration> {
         let Self::Reach(reach) = self else {
             return None;
         };
-        let due = reach.again.due.filter(|_| reach.peer == *peer)?;
+        let is_lost = reach.addresses.is_empty() && !reach.look_ups.is_under_way();
+        let look_up = reach.look_ups.due().filter(|_| is_lost);
+        let due = reach.again.due.or(look_up);
+        let due = due.filter(|_| reach.peer == *peer)?;
         Some(due.saturating_since(now))
+    }
+
+    /// Whether the address of this peer is being looked up, and it is wanted.
+    pub(super) fn inquires_about(&self, peer: &PeerId) -> bool {
+        let Self::Reach(reach) = self else {
+            return false;
+        };
+        let is_wanted = reach.peer == *peer && reach.state == Stage::Trying;
+        is_wanted && reach.look_ups.is_under_way()
     }
 
     /// How long until [`Goal::overdue`], [`Goal::call_again`] or [`Goal::look_up`] has something to say.

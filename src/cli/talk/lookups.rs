@@ -82,6 +82,11 @@ impl LookUps {
             .map(|due| self.given_up.map_or(due, |end| due.max(end)))
     }
 
+    /// Whether one is under way.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.given_up.is_some()
+    }
+
     /// Whether another is wanted.
     pub(super) const fn are_wanted(&self) -> bool {
         self.due.is_some()

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::cli::Error;
 use crate::cli::talk::aim::meet;
+use crate::cli::talk::calls::Inquiry;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::{Profile, cannot_bind};
 use crate::control::Happening;
@@ -26,7 +27,7 @@ pub(super) enum Input {
     /// The addresses of the host that the program is after were looked up.
     Resolved(Result<Vec<SocketAddr>, ResolveError>),
     /// Those of a peer that the program calls by itself.
-    Found(PeerId, Result<Vec<SocketAddr>, ResolveError>),
+    Found(Inquiry, Result<Vec<SocketAddr>, ResolveError>),
     /// Something that the user should know.
     Told(Safe),
     /// Something happened at the terminal that a screen is on.

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 
 use crate::cli::Error;
+use crate::cli::talk::calls::Inquiry;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, HUNG_UP};
-use crate::cli::talk::goal::Resolved;
+use crate::cli::talk::goal::{Goal, Resolved};
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
 use crate::net::{Family, Host, IcmpError, ResolveError};
 use crate::proto::ApiMisuse;
+use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
 use crate::wire::limits::VERSION;
 
@@ -23,13 +25,35 @@ impl Conversation {
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<(), Error> {
         match self.goal.on_resolved(found, self.clock.now())? {
-            Resolved::Call(peer, addresses) => self.reach(peer, &addresses),
+            Resolved::Call(peer, addresses) => {
+                self.link(peer).not_found = None;
+                self.reach(peer, &addresses)
+            }
             Resolved::Later(words) => {
+                self.tell_not_found();
                 self.warn(words);
                 Ok(())
             }
             Resolved::Nothing => Ok(()),
         }
+    }
+
+    /// The one that the program is to reach has no address yet: tells programs, and remembers why.
+    fn tell_not_found(&mut self) {
+        let Some(error) = self.goal.not_found() else {
+            return;
+        };
+        self.publish(&Fact::Error(self.out.trouble(&error)));
+        if let (Goal::Reach(reach), Error::HostNotFound { reason, .. }) = (&self.goal, error) {
+            let peer = reach.peer;
+            self.note_not_found(peer, reason);
+        }
+    }
+
+    /// Remembers why somebody is not called.
+    fn note_not_found(&mut self, peer: PeerId, reason: Safe) {
+        let words = Safe::from("the address of ") + self.label(&peer) + " was not found (";
+        self.link(peer).not_found = Some(words + reason + ")");
     }
 
     /// Calls the one that the program is to reach.
@@ -163,6 +187,7 @@ impl Conversation {
         let link = self.link(peer);
         link.fall();
         (link.has_left, link.why) = (true, Some("you hung up".into()));
+        link.not_found = None;
         self.state.pings.remove(&peer);
         self.lose_pings(peer)?;
         if had_session {
@@ -185,39 +210,56 @@ impl Conversation {
     /// Calls those whose time has come.
     pub(super) fn make_calls(&mut self) {
         for (peer, host) in self.calls.due(self.clock.now()) {
-            let inputs = self.sender.clone();
-            let done = move |found| {
-                // The conversation may be over.
-                let _ = inputs.send(Input::Found(peer, found));
-            };
-            match Host::parse(&host.to_string(), None) {
-                Ok(host) => host.resolve(Family::Any, done),
-                Err(error) => done(Err(error)),
+            self.inquire(peer, host, Family::Any);
+        }
+    }
+
+    /// Looks up an address of somebody who is to be called then, without waiting.
+    pub(super) fn inquire(&mut self, peer: PeerId, host: HostPort, family: Family) {
+        let (parsed, inputs) = (Host::parse(&host.to_string(), None), self.sender.clone());
+        let inquiry = self.calls.inquire(peer, host, family);
+        let done = move |found| {
+            // The conversation may be over.
+            let _ = inputs.send(Input::Found(inquiry, found));
+        };
+        match parsed {
+            Ok(host) => host.resolve(family, done),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// The addresses of somebody who is to be called were looked up; or was to be, until it was hung up on or gone.
+    pub(super) fn on_found(
+        &mut self,
+        inquiry: Inquiry,
+        found: Result<Vec<SocketAddr>, ResolveError>,
+    ) -> Result<(), Error> {
+        let Some(peer) = self.calls.take(inquiry) else {
+            return Ok(());
+        };
+        match found {
+            Ok(addresses) => self.call_found(peer, &addresses),
+            Err(error) => {
+                self.note_not_found(peer, safe_line(&error.to_string()));
+                self.calls.on_end(&peer, self.clock.now());
+                Ok(())
             }
         }
     }
 
-    /// The addresses of somebody who is to be called were looked up.
-    pub(super) fn on_found(
-        &mut self,
-        peer: PeerId,
-        found: Result<Vec<SocketAddr>, ResolveError>,
-    ) -> Result<(), Error> {
-        self.state.looked_up.remove(&peer);
-        match found {
-            Ok(addresses) => match self.connect(peer, &addresses) {
-                Err(error) if is_of_peer(&error) => {
-                    self.complain(&error);
-                    Ok(())
+    /// Calls somebody where a look-up has found it.
+    fn call_found(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+        self.link(peer).not_found = None;
+        match self.connect(peer, addresses) {
+            Err(error) if is_of_peer(&error) => {
+                if matches!(error, Error::NoSuchPeer { .. }) {
+                    // It is called once known-peers has made it one.
+                    self.calls.forget(&[peer]);
                 }
-                result => result,
-            },
-            Err(error) => {
-                let why = Safe::from("the address of ") + self.label(&peer) + " was not found (";
-                self.link(peer).why = Some(why + safe_line(&error.to_string()) + ")");
-                self.calls.on_end(&peer, self.clock.now());
+                self.complain(&error);
                 Ok(())
             }
+            result => result,
         }
     }
 
@@ -240,3 +282,6 @@ const fn is_of_peer(error: &Error) -> bool {
         Error::NewerVersion { .. } | Error::NoSuchPeer { .. } | Error::OwnKey { .. }
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,11 @@ use crate::cli::json::{message_id, ms};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::requests::Asked;
 use crate::cli::talk::conversation::typing::Author;
-use crate::cli::talk::network::Input;
 use crate::cli::talk::request::Send;
 use crate::cli::talk::send::not_accepted;
 use crate::cli::{End, Error, ExitCode, Loss, Obstacle};
 use crate::id::PeerId;
-use crate::net::{Family, Host};
+use crate::net::Family;
 use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
@@ -103,20 +102,14 @@ impl Conversation {
         Ok(peer)
     }
 
-    /// Calls somebody now, where it is said or saved to be, and not again. While its address is being looked up
-    /// that is enough.
+    /// Calls somebody now, where it is said or saved to be, and not again. While just that is being looked up it is
+    /// enough.
     pub(super) fn call_once(&mut self, peer: PeerId, host: Option<HostPort>, family: Family) {
         let known = self.profile.contacts.known().find_key(&peer);
         let saved = known.and_then(|peer| peer.addresses().first().cloned());
         let Some(host) = host.or(saved) else { return };
-        let inputs = self.sender.clone();
-        if let Ok(host) = Host::parse(&host.to_string(), None)
-            && self.state.looked_up.insert(peer)
-        {
-            host.resolve(family, move |found| {
-                // The conversation may be over.
-                let _ = inputs.send(Input::Found(peer, found));
-            });
+        if self.calls.may_inquire(peer, &host, family) {
+            self.inquire(peer, host, family);
         }
     }
 

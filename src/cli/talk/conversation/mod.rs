@@ -204,8 +204,6 @@ pub(in crate::cli::talk) struct State {
     searches: Searches,
     /// What is being written into files, one after the other.
     exports: VecDeque<Export>,
-    /// Whose addresses are being looked up for somebody who asked.
-    looked_up: BTreeSet<PeerId>,
     /// How much was said with whom.
     counts: BTreeMap<PeerId, Counts>,
 }
@@ -299,6 +297,8 @@ struct Link {
     has_another_key: bool,
     /// Why the last one ended, or none came about.
     why: Option<Safe>,
+    /// That the last look-up of its address found none, and why.
+    not_found: Option<Safe>,
     /// What was told about how good it is.
     told: quality::Told,
 }
@@ -361,7 +361,7 @@ impl Conversation {
                 Ok(Input::Told(words)) => self.warn(words),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,
-                Ok(Input::Found(peer, found)) => self.on_found(peer, found)?,
+                Ok(Input::Found(inquiry, found)) => self.on_found(inquiry, found)?,
                 Ok(Input::Job(what)) => {
                     if let Some(end) = self.on_job_control(what)? {
                         return Ok(end);

@@ -22,6 +22,8 @@ pub(super) struct Way<'a> {
     pub(super) is_aside: bool,
     /// When it is called again, if that is up to us.
     again: Option<Duration>,
+    /// Whether its address is being looked up.
+    is_sought: bool,
     /// What the network says about the address where it is looked for.
     complaint: Option<IcmpKind>,
     /// How commands are suggested.
@@ -39,6 +41,7 @@ impl Conversation {
             complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
             link: self.state.links.get(&peer),
             again: self.calls_in(&peer),
+            is_sought: self.goal.inquires_about(&peer) || self.calls.inquires_about(&peer),
             out: &self.out,
         })
     }
@@ -112,7 +115,8 @@ impl Way<'_> {
     /// Why a message has to wait.
     pub(super) fn reason(&self) -> Safe {
         let label = &self.peer.label;
-        let why = self.link.and_then(|link| link.why.clone());
+        let why = |link: &Link| link.not_found.as_ref().or(link.why.as_ref()).cloned();
+        let why = self.link.and_then(why);
         match self.status {
             None if self.is_aside => "the words differed".into(),
             None => label.clone() + " is no peer of yours",
@@ -190,6 +194,7 @@ impl Way<'_> {
             Some(wait) => Safe::from("trying again in ") + wait.as_secs().max(1) + " s",
             None if status.established => "sending again".into(),
             None if status.tries > 0 => "calling".into(),
+            None if self.is_sought => "its address is being looked up".into(),
             None if status.address.is_none() => "no address is known, so it has to call".into(),
             None if self.link.is_some_and(|link| link.wants_nothing) => {
                 "your next message asks it to take you in again".into()
@@ -249,6 +254,7 @@ mod tests {
             status: Some(status),
             link: Some(link),
             again: None,
+            is_sought: false,
             complaint: None,
             out: &OUT,
         }
@@ -434,6 +440,7 @@ mod tests {
                 status: Some(calls),
                 link,
                 again: None,
+                is_sought: false,
                 complaint: Some(complaint),
                 out: &OUT,
             };

@@ -1,0 +1,148 @@
+//! Whom a conversation calls, and what it says of that.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::cli::streams;
+use crate::cli::talk::conversation::Typist;
+use crate::cli::talk::face::Face;
+use crate::cli::talk::goal::tests::reach;
+use crate::cli::talk::profile::tests::{context, network};
+use crate::cli::talk::stdin::Lines;
+use crate::control::Client;
+use crate::plain::{Form, Printer};
+use crate::store::key_text;
+
+const BOB: PeerId = PeerId::new([2; 32]);
+const SOMEWHERE: &str = "127.0.0.1:9";
+const LISTEN: Goal = Goal::Listen { once: None };
+
+/// A conversation of somebody who knows these people, and a program that listens to it.
+fn conversation(home: &Path, known: &str, goal: Goal) -> (Conversation, Client) {
+    let context = context(home);
+    std::fs::write(context.paths.known_peers(), known).unwrap();
+    let network = network(&context);
+    let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
+    let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
+    let mut talk = crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context);
+    let program = Client::unserved();
+    talk.programs.subscribe(program.clone());
+    (talk, program)
+}
+
+/// The line of bob, who has no address.
+fn bob() -> String {
+    format!("bob {}\n", key_text(&BOB))
+}
+
+fn host(text: &str) -> HostPort {
+    text.parse().unwrap()
+}
+
+/// What a program was told since it was asked last.
+fn told(program: &Client) -> String {
+    let lines = core::iter::from_fn(|| program.write_next());
+    lines.map(|line| line.to_string()).collect()
+}
+
+/// Makes the calls that are due. Only addresses are looked up, which is done at once.
+fn call(talk: &mut Conversation) {
+    talk.make_calls();
+    while let Ok(input) = talk.inputs.try_recv() {
+        if let Input::Found(inquiry, found) = input {
+            talk.on_found(inquiry, found).unwrap();
+        }
+    }
+}
+
+/// Where bob is called.
+fn called_at(talk: &Conversation) -> Option<SocketAddr> {
+    talk.address_of(BOB).unwrap()
+}
+
+#[test]
+fn whoever_was_called_and_is_no_peer_yet_is_called_once_it_is_one() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), "", LISTEN);
+    talk.call_everybody();
+    talk.calls.add(BOB, host(SOMEWHERE), talk.clock.now());
+    call(&mut talk);
+    assert!(told(&program).contains("SC05"));
+    let add = |known: &mut crate::store::KnownPeers| known.add("bob", &BOB, &[host(SOMEWHERE)]);
+    talk.change_peers(add).unwrap();
+    call(&mut talk);
+    let told = told(&program);
+    assert!(
+        !told.contains("SC05") && told.contains("connecting"),
+        "{told}"
+    );
+}
+
+#[test]
+fn who_is_hung_up_on_or_removed_is_not_called_where_a_look_up_finds_it_then() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
+    let found = || Ok(vec![SOMEWHERE.parse().unwrap()]);
+    let name = || host("chat.example.org:7419");
+    let inquiry = talk.calls.inquire(BOB, name(), Family::Any);
+    talk.hang_up(BOB).unwrap();
+    talk.on_found(inquiry, found()).unwrap();
+    assert_eq!(called_at(&talk), None);
+    let [wanted, late] = [0; 2].map(|_| talk.calls.inquire(BOB, name(), Family::Any));
+    talk.on_found(wanted, found()).unwrap();
+    assert!(called_at(&talk).is_some(), "somebody asked for it since");
+    talk.change_peers(|known| known.remove("bob")).unwrap();
+    told(&program);
+    talk.on_found(late, found()).unwrap();
+    assert_eq!(told(&program), "");
+}
+
+#[test]
+fn programs_are_told_that_there_is_no_address_and_that_it_is_looked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), &bob(), reach(BOB, true));
+    assert!(talk.goal.look_up(talk.clock.now()).is_some());
+    let obstacle = |talk: &Conversation| talk.obstacle(BOB).unwrap().to_string();
+    let words = "bob is not connected; its address is being looked up";
+    assert_eq!(obstacle(&talk), words);
+    talk.on_resolved(Err(ResolveError::NotFound)).unwrap();
+    let events = told(&program);
+    assert!(events.contains("\"code\":\"SC13\""), "{events}");
+    let words = "the address of bob was not found (the name does not exist); trying again in 1 s";
+    assert_eq!(obstacle(&talk), words);
+    talk.on_resolved(Ok(vec![SOMEWHERE.parse().unwrap()]))
+        .unwrap();
+    let now = obstacle(&talk);
+    assert!(!now.contains("not found"), "{now}");
+}
+
+#[test]
+fn why_the_address_of_somebody_who_is_called_by_itself_is_missing_holds_until_it_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
+    let name = || host("chat.example.org:7419");
+    let inquiry = talk.calls.inquire(BOB, name(), Family::Any);
+    let obstacle = |talk: &Conversation| talk.obstacle(BOB).unwrap().to_string();
+    assert!(obstacle(&talk).ends_with("; its address is being looked up"));
+    talk.on_found(inquiry, Err(ResolveError::Temporary))
+        .unwrap();
+    assert!(obstacle(&talk).starts_with("the address of bob was not found (the name server"));
+    let inquiry = talk.calls.inquire(BOB, name(), Family::Any);
+    talk.on_found(inquiry, Ok(vec![SOMEWHERE.parse().unwrap()]))
+        .unwrap();
+    let now = obstacle(&talk);
+    assert!(!now.contains("not found"), "{now}");
+}
+
+#[test]
+fn an_address_that_a_program_names_is_called_while_another_is_looked_up() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
+    let slow = host("chat.example.org:7419");
+    talk.calls.inquire(BOB, slow.clone(), Family::Any);
+    talk.call_once(BOB, Some(slow), Family::Any);
+    talk.call_once(BOB, Some(host(SOMEWHERE)), Family::Any);
+    call(&mut talk);
+    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
+}
