@@ -166,7 +166,7 @@ impl Conversation {
                 self.refuse_guest(peer)?;
                 self.settle_guest(peer, SettledBy::Answer);
             }
-            Ask::Add { name, key } => self.add(&name, &key),
+            Ask::Add { name, key } => self.add(&name, &key)?,
         }
         Ok(())
     }
@@ -177,18 +177,26 @@ impl Conversation {
         Ok(offer)
     }
 
-    /// Saves a key under a name. Watching known-peers finds it there.
-    pub(super) fn add(&mut self, name: &str, key: &str) {
+    /// Saves a key under a name, and calls it if it comes with an address.
+    pub(super) fn add(&mut self, name: &str, key: &str) -> Result<(), Error> {
         let offer = match self.offer_of_other(key) {
             Ok(offer) => offer,
-            Err(error) => return self.complain(&error),
-        };
-        if self.save(name, &offer.key, &offer.addresses) {
-            self.warn(Safe::from("saved as ") + safe_line(name));
-            if let Some(host) = offer.addresses.first() {
-                self.calls.add(offer.key, host.clone(), self.clock.now());
+            Err(error) => {
+                self.complain(&error);
+                return Ok(());
             }
+        };
+        if !self.save(name, &offer.key, &offer.addresses) {
+            return Ok(());
         }
+        self.warn(Safe::from("saved as ") + safe_line(name));
+        // The core has to know whom it is to call.
+        let reloaded = self.profile.contacts.reload();
+        self.take_over(reloaded)?;
+        if let Some(host) = offer.addresses.first() {
+            self.calls.add(offer.key, host.clone(), self.clock.now());
+        }
+        Ok(())
     }
 
     pub(super) fn tell_own_id(&mut self) {

@@ -62,6 +62,21 @@ fn called_at(talk: &Conversation) -> Option<SocketAddr> {
 }
 
 #[test]
+fn somebody_who_is_added_with_an_address_is_called_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), "", LISTEN);
+    let key = format!("securechat:1:{}?a={SOMEWHERE}", key_text(&BOB));
+    talk.add("bob", &key).unwrap();
+    call(&mut talk);
+    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
+    let told = told(&program);
+    assert!(
+        !told.contains("SC05") && told.contains("connecting"),
+        "{told}"
+    );
+}
+
+#[test]
 fn whoever_was_called_and_is_no_peer_yet_is_called_once_it_is_one() {
     let home = tempfile::tempdir().unwrap();
     let (mut talk, program) = conversation(home.path(), "", LISTEN);
