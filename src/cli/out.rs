@@ -84,7 +84,12 @@ impl Out {
 
     /// An error as programs read it.
     pub(super) fn trouble(&self, error: &Error) -> Trouble {
-        Trouble::of(&error.report(), &self.profile)
+        self.trouble_of(&error.report())
+    }
+
+    /// The same of one that is taken apart already.
+    pub(super) fn trouble_of(&self, report: &Report) -> Trouble {
+        Trouble::of(report, &self.profile)
     }
 
     /// An error as lines, for whoever shows them in another place.

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::cli::Error;
 use crate::cli::talk::aim::meet;
 use crate::cli::talk::calls::Inquiry;
 use crate::cli::talk::leave::Leave;
 use crate::cli::talk::profile::{Profile, cannot_bind};
+use crate::cli::{Error, Report};
 use crate::control::Happening;
 use crate::id::PeerId;
 use crate::net::{Bind, Clock, Driver, JobControl, ResolveError, Signal, Socket};
@@ -30,6 +30,8 @@ pub(super) enum Input {
     Found(Inquiry, Result<Vec<SocketAddr>, ResolveError>),
     /// Something that the user should know.
     Told(Safe),
+    /// Something that went wrong beside the conversation: its title for people, all of it for programs.
+    Trouble(Box<Report>),
     /// Something happened at the terminal that a screen is on.
     Screen(tui::Input, Instant),
     /// What a part of a file name could become.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::mpsc::Sender;
 
 use crate::cli::args::{Command, Globals};
 use crate::cli::talk::network::{Input, no_threads};
-use crate::cli::{Context, Error, Out};
+use crate::cli::{Context, Error, ExitCode, Out, Report};
 use crate::net::{
     Clock, KEY_LOG_MAX_LEN, KeyLogConfig, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd,
     local_address_towards,
@@ -188,14 +188,26 @@ fn tell_end(
 ) -> Box<dyn Fn(TraceEnd) + Send> {
     let (path, inputs) = (path.to_owned(), inputs.clone());
     Box::new(move |end| {
-        let words = Safe::from(path.as_path()) + ": " + what + " ends here: ";
-        let why = match end {
-            TraceEnd::Full => Safe::from(limit >> 20) + " MiB are full",
-            TraceEnd::Failed(error) => safe_line(&error.to_string()),
-        };
+        let title = Safe::from(path.as_path()) + ": " + what + " ends here: ";
         // Nobody is left to be told when the loop has ended.
-        let _ = inputs.send(Input::Told(words + why));
+        let _ = inputs.send(Input::Trouble(Box::new(ended(title, &end, limit))));
     })
+}
+
+/// Why it ends: SC18 if there is no room, else SC24.
+fn ended(title: Safe, end: &TraceEnd, limit: u64) -> Report {
+    let (why, has_room) = match end {
+        TraceEnd::Full => (Safe::from(limit >> 20) + " MiB are full", false),
+        TraceEnd::Failed(error) => {
+            let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+            (safe_line(&error.to_string()), !full.contains(&error.kind()))
+        }
+    };
+    if has_room {
+        Report::new("SC24", ExitCode::Fixable, title + why)
+    } else {
+        Report::new("SC18", ExitCode::Storage, title + why)
+    }
 }
 
 /// Says from which address we talk to another one. The system is asked once for each.
@@ -215,4 +227,39 @@ fn local_address(bound: SocketAddr) -> Box<dyn Fn(SocketAddr) -> SocketAddr + Se
             .or_insert_with(|| local_address_towards(peer).unwrap_or_else(|_| bound.ip()));
         SocketAddr::new(*ip, bound.port())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_record_that_ends_is_an_error_of_its_own_for_programs_and_words_for_people() {
+        let (inputs, told) = channel();
+        let tell = tell_end(Path::new("x.pcapng"), "the record", 64 << 20, &inputs);
+        let failed = |kind: io::ErrorKind| TraceEnd::Failed(kind.into());
+        for (end, code, why) in [
+            (TraceEnd::Full, "SC18", "64 MiB are full"),
+            (
+                failed(io::ErrorKind::StorageFull),
+                "SC18",
+                "no storage space",
+            ),
+            (
+                failed(io::ErrorKind::PermissionDenied),
+                "SC24",
+                "permission denied",
+            ),
+        ] {
+            tell(end);
+            let Ok(Input::Trouble(report)) = told.try_recv() else {
+                panic!("{code}: a program is told nothing");
+            };
+            assert_eq!(report.code, code);
+            let words = format!("x.pcapng: the record ends here: {why}");
+            assert_eq!(report.title.as_str(), words);
+        }
+    }
 }

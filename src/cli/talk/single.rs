@@ -59,6 +59,10 @@ impl Network {
                 out.warn(&words);
                 Woken::Look
             }
+            Ok(Input::Trouble(report)) => {
+                out.warn(&report.title);
+                Woken::Look
+            }
             Ok(Input::Signal(signal)) => Woken::Signal(signal),
             Ok(Input::Resolved(found)) => Woken::Resolved(found),
             Err(RecvTimeoutError::Disconnected) => Woken::Gone,

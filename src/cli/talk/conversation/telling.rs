@@ -4,7 +4,7 @@ use crate::chat::{ContactId, Name};
 use crate::cli::json::message_id;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Change, Fact, Tone, Who};
-use crate::cli::{Error, ExitCode};
+use crate::cli::{Error, ExitCode, Report};
 use crate::id::PeerId;
 use crate::text::Safe;
 
@@ -66,6 +66,12 @@ impl Conversation {
         let trouble = self.out.trouble(error);
         self.publish(&Fact::Error(trouble));
         self.face.complain(error, &self.out);
+    }
+
+    /// Tells what went wrong beside the conversation: people in a line.
+    pub(super) fn tell_trouble(&mut self, report: &Report) {
+        self.publish(&Fact::Error(self.out.trouble_of(report)));
+        self.warn(report.title.clone());
     }
 
     /// Tells programs how this one ends. The error that ends a command is the last line of its own output.

@@ -210,6 +210,7 @@ impl Face {
         match self {
             Self::Lines(printer) | Self::Service(printer) => printer.warn(words),
             Self::Screen(screen) => screen.note(about, words),
+            // What concerns a program is an event beside it.
             Self::Events(_) => {}
         }
     }

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::cli::streams;
 use crate::cli::talk::conversation::Typist;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
 use crate::cli::talk::profile::tests::{context, network};
 use crate::cli::talk::stdin::Lines;
+use crate::cli::{ExitCode, Report, streams};
 use crate::control::Client;
 use crate::plain::{Form, Printer};
 use crate::store::key_text;
@@ -148,6 +148,16 @@ fn why_the_address_of_somebody_who_is_called_by_itself_is_missing_holds_until_it
         .unwrap();
     let now = obstacle(&talk);
     assert!(!now.contains("not found"), "{now}");
+}
+
+#[test]
+fn programs_are_told_what_goes_wrong_beside_the_conversation() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), "", LISTEN);
+    let report = Report::new("SC18", ExitCode::Storage, "the record ends here");
+    talk.tell_trouble(&report);
+    let events = told(&program);
+    assert!(events.contains("\"code\":\"SC18\""), "{events}");
 }
 
 #[test]
