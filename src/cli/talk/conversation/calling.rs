@@ -173,7 +173,7 @@ impl Conversation {
     /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.
     pub(super) fn hang_up(&mut self, peer: PeerId) -> Result<(), Error> {
         let way = self.way(peer)?;
-        let had_session = way.stands();
+        let had_session = way.is_up();
         if way.status.is_none() {
             let why = way.reason();
             self.warn_about(peer, why + "; there is no session");

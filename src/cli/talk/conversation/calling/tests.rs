@@ -161,6 +161,19 @@ fn programs_are_told_what_goes_wrong_beside_the_conversation() {
 }
 
 #[test]
+fn whoever_is_silent_and_hung_up_on_has_its_session_closed_for_programs_once() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
+    talk.link(BOB).is_silent = true;
+    for is_told in [true, false] {
+        talk.hang_up(BOB).unwrap();
+        let events = told(&program);
+        let is_closed = events.contains("\"closed\"") && events.contains("\"hung_up\"");
+        assert_eq!(is_closed, is_told, "{events}");
+    }
+}
+
+#[test]
 fn an_address_that_a_program_names_is_called_while_another_is_looked_up() {
     let home = tempfile::tempdir().unwrap();
     let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
