@@ -1,0 +1,359 @@
+//! How things stand, in words.
+
+use std::sync::LazyLock;
+
+use super::*;
+use crate::cli::Globals;
+
+static OUT: LazyLock<Out> = LazyLock::new(|| Out::new(&Globals::default()));
+
+const NOBODY: SessionStatus = SessionStatus {
+    established: false,
+    address: None,
+    moving: false,
+    tries: 0,
+    next_try: None,
+    key_age: None,
+    heard: None,
+    waiting: false,
+    guest: false,
+    newer_version: None,
+    rtt: None,
+    loss: None,
+    unacked: None,
+    handshake: None,
+    transfer: crate::proto::Transfer {
+        received: 0,
+        sent: 0,
+    },
+    awaits_ack: false,
+    keypairs: 0,
+    attempts: 0,
+    initiator: None,
+};
+
+fn way(status: SessionStatus, link: &Link) -> Way<'_> {
+    Way {
+        peer: Peer {
+            label: "bob".into(),
+            saved: true,
+        },
+        is_aside: false,
+        status: Some(status),
+        link: Some(link),
+        again: None,
+        is_sought: false,
+        complaint: None,
+        out: &OUT,
+    }
+}
+
+fn told(status: SessionStatus, link: &Link, again: Option<Duration>) -> [String; 2] {
+    let way = Way {
+        again,
+        ..way(status, link)
+    };
+    [
+        way.word().to_owned(),
+        (way.reason() + "; " + way.next()).to_string(),
+    ]
+}
+
+#[test]
+fn every_state_has_a_reason_and_says_what_is_next() {
+    let link = Link::default();
+    let left = || Link {
+        why: Some("bob left".into()),
+        ..Link::default()
+    };
+    let declined = Link {
+        why: Some("bob does not want another".into()),
+        wants_nothing: true,
+        ..Link::default()
+    };
+    let silent = Link {
+        is_silent: true,
+        ..Link::default()
+    };
+    let moved = Link {
+        is_silent: true,
+        has_new_address: true,
+        ..Link::default()
+    };
+    let address = Some("127.0.0.1:7419".parse().unwrap());
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let nobody = NOBODY;
+    let stands = SessionStatus {
+        established: true,
+        heard: seconds(8),
+        address,
+        ..NOBODY
+    };
+    let calls = SessionStatus {
+        tries: 2,
+        next_try: seconds(4),
+        address,
+        ..NOBODY
+    };
+    let waits = SessionStatus {
+        waiting: true,
+        ..NOBODY
+    };
+    let guest = SessionStatus {
+        guest: true,
+        ..NOBODY
+    };
+    let idle = SessionStatus { address, ..NOBODY };
+    let newer = SessionStatus {
+        newer_version: Some(2),
+        ..idle
+    };
+    // A session does not count as established while nothing is heard.
+    let lost = SessionStatus {
+        established: false,
+        key_age: seconds(60),
+        tries: 1,
+        next_try: seconds(1),
+        ..stands
+    };
+    for (status, link, again, word, sentence) in [
+        (
+            nobody,
+            &link,
+            None,
+            "not connected",
+            "bob is not connected; no address is known, so it has to call",
+        ),
+        (
+            idle,
+            &left(),
+            None,
+            "not connected",
+            "bob left; your next message calls it",
+        ),
+        (
+            idle,
+            &declined,
+            None,
+            "not connected",
+            "bob does not want another; your next message asks it to take you in again",
+        ),
+        (
+            newer,
+            &left(),
+            None,
+            "not connected",
+            "bob has used protocol version 2, this program speaks 1; it has to call",
+        ),
+        (
+            idle,
+            &left(),
+            seconds(3),
+            "not connected",
+            "bob left; trying again in 3 s",
+        ),
+        (
+            calls,
+            &link,
+            None,
+            "connecting",
+            "no answer from bob yet (2 calls); trying again in 4 s",
+        ),
+        (
+            calls,
+            &left(),
+            None,
+            "connecting",
+            "bob left; trying again in 4 s",
+        ),
+        (
+            guest,
+            &link,
+            None,
+            "waits for your answer",
+            "bob waits for your answer; nothing is said before that",
+        ),
+        (
+            waits,
+            &link,
+            None,
+            "has to accept you",
+            "bob has to accept you first; waiting",
+        ),
+        (
+            stands,
+            &link,
+            None,
+            "connected",
+            "bob has not acknowledged it yet; sending again",
+        ),
+        (
+            lost,
+            &silent,
+            None,
+            "silent",
+            "nothing heard from bob for 8 s; trying again in 1 s",
+        ),
+        (
+            lost,
+            &moved,
+            None,
+            "silent",
+            "nothing heard from bob for 8 s, and this machine has a new address; trying again in 1 s",
+        ),
+    ] {
+        assert_eq!(told(status, link, again), [word, sentence]);
+    }
+}
+
+#[test]
+fn what_the_network_says_is_part_of_the_reason() {
+    let calls = SessionStatus {
+        tries: 2,
+        next_try: Some(Duration::from_secs(4)),
+        address: Some("192.0.2.7:7419".parse().unwrap()),
+        ..NOBODY
+    };
+    let left = Link {
+        why: Some("bob left".into()),
+        ..Link::default()
+    };
+    let reason = |link, complaint| {
+        let way = Way {
+            peer: Peer {
+                label: "bob".into(),
+                saved: true,
+            },
+            is_aside: false,
+            status: Some(calls),
+            link,
+            again: None,
+            is_sought: false,
+            complaint: Some(complaint),
+            out: &OUT,
+        };
+        way.reason().to_string()
+    };
+    for (link, complaint, words) in [
+        (
+            None,
+            IcmpKind::Refused,
+            "192.0.2.7:7419 reports a closed port",
+        ),
+        (
+            None,
+            IcmpKind::NetUnreachable,
+            "192.0.2.7:7419 cannot be reached",
+        ),
+        (
+            None,
+            IcmpKind::Prohibited,
+            "192.0.2.7:7419 is behind a firewall that lets nothing through",
+        ),
+        (None, IcmpKind::TooBig, "no answer from bob yet (2 calls)"),
+        (
+            Some(&left),
+            IcmpKind::Refused,
+            "bob left, and 192.0.2.7:7419 reports a closed port",
+        ),
+    ] {
+        assert_eq!(reason(link, complaint), words);
+    }
+}
+
+/// Every state there can be: a reason that says more than that there is no connection, or what has to
+/// happen for one.
+#[test]
+fn no_state_is_without_its_reason() {
+    let both = [false, true];
+    let address = "192.0.2.7:7419".parse().unwrap();
+    for bits in 0..128_u32 {
+        let is = |bit: u32| bits >> bit & 1 == 1;
+        let status = SessionStatus {
+            established: is(0),
+            waiting: is(1),
+            guest: is(2),
+            tries: bits >> 3 & 1,
+            next_try: is(3).then_some(Duration::from_secs(2)),
+            address: is(4).then_some(address),
+            heard: is(5).then_some(Duration::from_secs(9)),
+            ..NOBODY
+        };
+        for is_silent in both {
+            let link = Link {
+                is_silent,
+                why: is(6).then(|| "bob left".into()),
+                ..Link::default()
+            };
+            let [word, sentence] = told(status, &link, None);
+            let explains = ["no address is known", "your next message calls it"];
+            let is_bare = sentence.starts_with("bob is not connected");
+            let is_explained = explains.iter().any(|it| sentence.ends_with(it));
+            assert!(
+                !word.is_empty() && (!is_bare || is_explained || sentence.contains(explains[0])),
+                "{sentence}"
+            );
+            assert!(
+                !sentence.ends_with("; ") && !sentence.starts_with("; "),
+                "{sentence}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_into_a_silence_may_have_left() {
+    let key_age = Some(Duration::from_secs(9));
+    let keyed = SessionStatus { key_age, ..NOBODY };
+    let stands = SessionStatus {
+        established: true,
+        ..keyed
+    };
+    let waiting = SessionStatus {
+        waiting: true,
+        ..keyed
+    };
+    let silent = Link {
+        is_silent: true,
+        ..Link::default()
+    };
+    for (status, link, passage) in [
+        (stands, &Link::default(), Passage::Open),
+        (stands, &silent, Passage::Unsure),
+        (keyed, &silent, Passage::Unsure),
+        (keyed, &Link::default(), Passage::Unsure),
+        (waiting, &Link::default(), Passage::Closed),
+        (NOBODY, &silent, Passage::Closed),
+    ] {
+        assert_eq!(way(status, link).passage(), passage, "{status:?}");
+    }
+}
+
+#[test]
+fn whoever_has_to_accept_us_first_is_not_there_however_long_nothing_is_heard() {
+    let stands = SessionStatus {
+        established: true,
+        ..NOBODY
+    };
+    let waiting = SessionStatus {
+        waiting: true,
+        ..NOBODY
+    };
+    let silent = Link {
+        is_silent: true,
+        ..Link::default()
+    };
+    for (status, link, is_up) in [
+        (stands, &Link::default(), true),
+        (NOBODY, &silent, true),
+        (NOBODY, &Link::default(), false),
+        (waiting, &silent, false),
+    ] {
+        assert_eq!(way(status, link).is_up(), is_up, "{status:?}");
+    }
+}
+
+#[test]
+fn a_clock_shows_minutes_and_seconds() {
+    assert_eq!(clock(Duration::from_secs(65)).as_str(), "1:05");
+}
