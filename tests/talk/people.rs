@@ -117,6 +117,25 @@ fn a_removed_peer_is_put_out_within_two_seconds_and_told_so() {
     again.end().failed(4, "SC10");
 }
 
+/// Whoever was removed was shown as revoked for the rest of the run.
+#[test]
+fn only_whose_key_is_revoked_is_shown_as_revoked() {
+    for (done, states) in [("remove", vec![]), ("revoke", vec!["revoked"])] {
+        let (alice, bob) = Home::friends();
+        let mut talk = Talk::between(&alice, &bob);
+        bob.run(&["peers", done, "alice"]);
+        talk.bob.told("the session was ended");
+        let status: serde_json::Value =
+            serde_json::from_str(&bob.run(&["status", "--json"]).rest).unwrap();
+        let peers = status["peers"].as_array().unwrap();
+        let told: Vec<_> = peers
+            .iter()
+            .map(|peer| peer["state"].as_str().unwrap())
+            .collect();
+        assert_eq!(told, states, "{done}: {status}");
+    }
+}
+
 #[test]
 fn a_peer_that_is_revoked_by_who_called_ends_the_call() {
     let (alice, bob) = Home::friends();

@@ -136,7 +136,7 @@ impl Conversation {
     }
 
     pub(super) fn list_peers(&mut self) -> Result<(), Error> {
-        let everybody = self.everybody();
+        let everybody = self.everybody()?;
         if everybody.is_empty() {
             self.warn("you have no peers yet; to add one: /add NAME KEY".into());
         }
@@ -153,17 +153,17 @@ impl Conversation {
         Ok(())
     }
 
-    /// Those who are saved, and those whom this run has met.
-    pub(super) fn everybody(&self) -> Vec<PeerId> {
+    /// Those who are saved, and those whom this run has met, unless they are nothing to us any more.
+    pub(super) fn everybody(&self) -> Result<Vec<PeerId>, Error> {
         let known = self.profile.contacts.known().peers();
         let mut peers: Vec<PeerId> = known.iter().map(store::Peer::key).collect();
         let met = self.state.links.keys().copied();
         for peer in met.chain(self.state.target.peer()) {
-            if !peers.contains(&peer) {
+            if !peers.contains(&peer) && self.is_of_concern(peer)? {
                 peers.push(peer);
             }
         }
-        peers
+        Ok(peers)
     }
 
     pub(super) fn tell_about(&mut self, peer: PeerId) -> Result<(), Error> {
@@ -216,7 +216,7 @@ impl Conversation {
             let words = Safe::from("the keys of this run are written to ") + path;
             self.warn(words);
         }
-        let peers = self.everybody();
+        let peers = self.everybody()?;
         if peers.is_empty() {
             self.warn("nobody is known yet".into());
         }

@@ -57,7 +57,7 @@ impl Conversation {
         if !self.handle.local_addr().ip().is_unspecified() {
             return Ok(());
         }
-        let everybody = self.everybody();
+        let everybody = self.everybody()?;
         let looked_at = self.state.routes.turn(&everybody);
         let mut moved = self.of_whom_we_moved(&looked_at)?;
         if moved.is_empty() {

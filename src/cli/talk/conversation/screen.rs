@@ -212,7 +212,7 @@ impl Conversation {
         if !self.face.is_screen() {
             return Ok(());
         }
-        let everybody = self.everybody();
+        let everybody = self.everybody()?;
         let mut known = Vec::new();
         for peer in &everybody {
             let card = Card {
@@ -220,7 +220,7 @@ impl Conversation {
                 name: self.label(peer),
                 verified: self.profile.contacts.verified(peer).is_some(),
             };
-            let is_revoked = self.is_revoked(peer);
+            let is_revoked = self.profile.contacts.known().is_revoked(peer);
             let way = self.way(*peer)?;
             if way.status.is_none() && !is_revoked && !self.is_aside(peer) {
                 continue;
@@ -254,11 +254,6 @@ impl Conversation {
             }
             Err(error) => self.complain(&error.into()),
         }
-    }
-
-    fn is_revoked(&self, peer: &PeerId) -> bool {
-        let mut revoked = self.profile.contacts.known().revoked();
-        revoked.any(|(key, _)| key == peer)
     }
 
     fn standing(&self, way: &Way<'_>, is_revoked: bool) -> Standing {

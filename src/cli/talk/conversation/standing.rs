@@ -20,6 +20,7 @@ pub(super) struct Way<'a> {
     pub(super) link: Option<&'a Link>,
     /// Whether the words that were compared differed.
     pub(super) is_aside: bool,
+    is_revoked: bool,
     /// When it is called again, if that is up to us.
     again: Option<Duration>,
     /// Whether its address is being looked up.
@@ -37,6 +38,7 @@ impl Conversation {
         Ok(Way {
             peer: self.peer(&peer),
             is_aside: self.is_aside(&peer),
+            is_revoked: self.profile.contacts.known().is_revoked(&peer),
             status,
             complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
             link: self.state.links.get(&peer),
@@ -44,6 +46,13 @@ impl Conversation {
             is_sought: self.goal.inquires_about(&peer) || self.calls.inquires_about(&peer),
             out: &self.out,
         })
+    }
+
+    /// Whether there is anything to be told of somebody whom this run has met: not if that is no peer any more, and
+    /// nothing else.
+    pub(super) fn is_of_concern(&self, peer: PeerId) -> Result<bool, Error> {
+        let is_revoked = self.profile.contacts.known().is_revoked(&peer);
+        Ok(is_revoked || self.is_aside(&peer) || self.status(peer)?.is_some())
     }
 
     /// How long until a peer is called, if that is up to us.
@@ -101,8 +110,9 @@ impl Way<'_> {
     /// One word, or two.
     pub(super) fn word(&self) -> &'static str {
         match self.status {
+            None if self.is_revoked => "revoked",
             None if self.is_aside => "the words differed",
-            None => "revoked",
+            None => "not connected",
             Some(status) if status.guest => "waits for your answer",
             Some(status) if status.waiting => "has to accept you",
             Some(_) if self.is_silent() => "silent",

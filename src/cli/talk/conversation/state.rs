@@ -12,7 +12,7 @@ use crate::text::Safe;
 
 impl Conversation {
     pub(super) fn status_of_all(&self) -> Result<Status, Error> {
-        let everybody = self.everybody();
+        let everybody = self.everybody()?;
         let peers = everybody.into_iter().map(|peer| self.peer_status(peer));
         let traffic = self.handle.traffic();
         let key_log = self.profile.records.keys.as_deref();
