@@ -150,6 +150,26 @@ fn two_idle_peers_who_never_spoke_are_silent_too() {
     assert_eq!(pair.network().sent(), before);
 }
 
+/// Whoever has a use for its lines is there, though nothing is established.
+#[test]
+fn a_session_that_rests_has_no_key_and_goes_on_with_the_next_line() {
+    let mut pair = Pair::connected(5);
+    let (a, b) = (pair.a, pair.b);
+    assert!(pair.chat(SOON));
+    pair.advance(secs(200));
+    let status = pair.status(a, b).unwrap();
+    assert!(!status.established && status.key_age.is_none());
+    assert!(status.rtt.is_some() && status.tries == 0);
+    let line = pair.talk(a, b).unwrap();
+    pair.advance(secs(1));
+    assert!(pair.has_seen(b, &line));
+    assert_eq!(pair.established(a, b), 1, "it was the same session");
+    let id = pair.id(b);
+    pair.close(a, id);
+    pair.advance(secs(1));
+    assert_eq!(pair.status(a, b).unwrap().rtt, None);
+}
+
 #[test]
 fn keys_are_erased_on_time() {
     let mut pair = Pair::connected(15);

@@ -51,6 +51,9 @@ mod failures;
 #[cfg(unix)]
 #[path = "common/kept.rs"]
 mod filled;
+#[cfg(unix)]
+#[path = "talk/hearers.rs"]
+mod hearers;
 #[path = "talk/home.rs"]
 mod home;
 #[cfg(target_os = "linux")]

@@ -99,7 +99,7 @@ impl Conversation {
         self.state.sent.on_link(peer, now);
         self.calls.on_established(&peer);
         self.ping_those_who_waited()?;
-        self.on_arrival(peer)?;
+        self.on_arrival(peer);
         if let Some((name, at)) = self.goal.on_established(&peer, now)
             && self.save(&name, &peer, at.as_slice())
         {
@@ -269,7 +269,8 @@ impl Conversation {
     }
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
-        self.link(peer).is_silent = false;
+        let link = self.link(peer);
+        (link.is_silent, link.is_unreachable) = (false, false);
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         let words = self.label(&peer) + " is back";
@@ -291,7 +292,8 @@ impl Conversation {
     fn on_unreachable(&mut self, peer: PeerId, tries: u32) -> Option<ExitCode> {
         let label = self.label(&peer);
         let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
-        self.link(peer).why = Some(why.clone());
+        let link = self.link(peer);
+        (link.why, link.is_unreachable) = (Some(why.clone()), true);
         self.tell_link(peer, Change::Unreachable { tries }, why);
         self.calls.on_end(&peer, self.clock.now());
         self.goal.on_lost(&peer)

@@ -287,6 +287,8 @@ struct Link {
     since: Option<UnixTime>,
     /// Nothing is heard.
     is_silent: bool,
+    /// Nothing was heard for so long that it counts as over, unless it is heard again.
+    is_unreachable: bool,
     /// This machine has another address, and nothing that left since has been acknowledged.
     has_new_address: bool,
     /// It said goodbye.
@@ -306,7 +308,12 @@ struct Link {
 impl Link {
     /// The session does not stand any more, so that there is nothing to hear from.
     fn fall(&mut self) {
-        (self.since, self.is_silent) = (None, false);
+        (self.since, self.is_silent, self.is_unreachable) = (None, false, false);
+    }
+
+    /// Whether the session is not over, be it silent or at rest.
+    const fn lasts(&self) -> bool {
+        self.since.is_some() && !self.is_unreachable
     }
 }
 

@@ -5,7 +5,7 @@
 //! not sent: it was meant for somebody else.
 
 use crate::cli::Error;
-use crate::cli::talk::conversation::{Conversation, Target, Typist};
+use crate::cli::talk::conversation::{Conversation, Link, Target, Typist};
 use crate::id::PeerId;
 use crate::text::Safe;
 
@@ -13,13 +13,10 @@ const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you exp
 
 impl Conversation {
     /// A session stands: perhaps bare lines go there now.
-    pub(super) fn on_arrival(&mut self, peer: PeerId) -> Result<(), Error> {
+    pub(super) fn on_arrival(&mut self, peer: PeerId) {
         let is_free = match self.state.target {
             Target::First => true,
             // A pipe has nobody who could choose, and nobody to be mistaken.
-            Target::Peer(former, _) if self.typist == Typist::Pipe && former != peer => {
-                self.goal.is_listening() && !self.way(former)?.stands()
-            }
             Target::Gone => self.typist == Typist::Pipe,
             Target::Peer(..) => false,
         };
@@ -32,6 +29,29 @@ impl Conversation {
         {
             let label = self.label(&peer);
             self.note(Safe::from("@") + label + " TEXT says something there");
+        }
+    }
+
+    /// The pipe of a listener turns to whoever is there once the session with whom it was turned to is over. One in which
+    /// nothing is heard is not: what the pipe says is meant for that peer, whoever else comes meanwhile.
+    pub(super) fn find_hearer(&mut self) -> Result<(), Error> {
+        let former = match self.state.target {
+            Target::First => return Ok(()),
+            Target::Peer(peer, _) => self.state.links.get(&peer),
+            Target::Gone => None,
+        };
+        if !self.goal.is_listening() || former.is_some_and(Link::lasts) {
+            return Ok(());
+        }
+        let links = self.state.links.iter();
+        let lasting = links.filter(|(_, link)| link.lasts());
+        let mut there: Vec<_> = lasting.map(|(peer, link)| (link.since, *peer)).collect();
+        there.sort_unstable();
+        for (_, peer) in there {
+            if self.way(peer)?.is_open() {
+                self.state.target = Target::Peer(peer, None);
+                break;
+            }
         }
         Ok(())
     }

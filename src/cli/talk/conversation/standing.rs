@@ -88,6 +88,21 @@ impl Way<'_> {
         self.stands() || self.is_silent() && !waits
     }
 
+    /// Whether whoever says something now is heard, as far as is known. A session in which nothing was said for so long that
+    /// its keys are gone gets new ones with the next word.
+    pub(super) fn is_open(&self) -> bool {
+        let is_heard = self
+            .link
+            .is_some_and(|link| link.lasts() && !link.is_silent);
+        let rests = |status: SessionStatus| {
+            let is_let_in = !status.waiting && !status.guest;
+            // Without a connection no way is measured.
+            let has_connection = status.rtt.is_some();
+            has_connection && status.key_age.is_none() && status.tries == 0 && is_let_in
+        };
+        self.stands() || is_heard && self.status.is_some_and(rests)
+    }
+
     /// What a message meets that is sent now. While nothing is heard it leaves all the same.
     pub(super) fn passage(&self) -> Passage {
         let Some(status) = self.status else {

@@ -114,7 +114,11 @@ impl Conversation {
         let pending = &self.state.pending;
         match self.typist {
             Typist::Pipe if self.lines.have_failed() => Ok(pending.is_empty()),
-            Typist::Pipe => Ok(pending.is_empty() && self.has_hearer()?),
+            Typist::Pipe => {
+                let has_room = pending.is_empty();
+                self.find_hearer()?;
+                Ok(has_room && self.has_hearer()?)
+            }
             Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(!pending.is_full()),
         }
     }
@@ -140,14 +144,14 @@ impl Conversation {
     }
 
     /// Whether there is somebody to say a pipe's lines to: for a caller from the first session on, for
-    /// a listener while one stands, since somebody else may come next.
+    /// a listener while one stands and is heard, since somebody else may come next.
     fn has_hearer(&self) -> Result<bool, Error> {
         let Some(peer) = self.state.target.peer() else {
             return Ok(false);
         };
         let way = self.way(peer)?;
         let has_stood = way.link.is_some_and(|link| link.has_stood);
-        Ok(way.stands() || (has_stood && !self.goal.is_listening()))
+        Ok(way.is_open() || (has_stood && !self.goal.is_listening()))
     }
 
     fn on_typed(&mut self, line: Vec<u8>) -> Result<Option<ExitCode>, Error> {

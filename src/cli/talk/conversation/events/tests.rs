@@ -4,23 +4,27 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::streams::{stderr, stdout};
+use crate::cli::talk::conversation::Target;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
 use crate::cli::talk::profile::tests::{context, network};
 use crate::cli::talk::stdin::Lines;
 use crate::plain::{Form, Printer};
 
+/// A conversation whose lines come through a pipe.
+fn of_a_pipe(home: &std::path::Path, goal: crate::cli::talk::goal::Goal) -> Conversation {
+    let context = context(home);
+    let printer = Printer::new(Form::Records, stdout(), stderr(), true);
+    let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
+    crate::cli::talk::conversation(network(&context), ends, goal, Duration::ZERO, &context)
+}
+
 #[test]
 fn a_peer_that_is_not_reached_any_more_is_looked_up_until_it_is_heard() {
     let home = tempfile::tempdir().unwrap();
-    let context = context(home.path());
-    let (network, peer) = (network(&context), PeerId::new([1; 32]));
-    let now = network.clock.now();
-    let printer = Printer::new(Form::Records, stdout(), stderr(), true);
-    let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-    let goal = reach(peer, true);
-    let mut conversation =
-        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context);
+    let peer = PeerId::new([1; 32]);
+    let mut conversation = of_a_pipe(home.path(), reach(peer, true));
+    let now = conversation.clock.now();
     let mut is_looked_up_after = |event| {
         conversation.on_session(event).unwrap();
         conversation.goal.patience(now).is_some()
@@ -29,4 +33,44 @@ fn a_peer_that_is_not_reached_any_more_is_looked_up_until_it_is_heard() {
     let unreachable = Event::Unreachable { peer, tries: 22 };
     assert!(is_looked_up_after(unreachable));
     assert!(!is_looked_up_after(Event::Resumed { peer }));
+}
+
+/// Whoever came while nothing was heard from the first one was said all lines from then on.
+#[test]
+fn a_listening_pipe_keeps_to_its_hearer_as_long_as_the_session_lasts() {
+    let home = tempfile::tempdir().unwrap();
+    let goal = crate::cli::talk::goal::Goal::Listen { once: None };
+    let mut conversation = of_a_pipe(home.path(), goal);
+    let [bob, carol] = [1, 2].map(|number| PeerId::new([number; 32]));
+    let comes = |peer| Event::Established {
+        peer,
+        address: "192.0.2.1:7419".parse().unwrap(),
+        initiator: false,
+    };
+    let mut hears = |event| {
+        conversation.on_session(event).unwrap();
+        conversation.find_hearer().unwrap();
+        let Target::Peer(peer, _) = conversation.state.target else {
+            panic!("nobody");
+        };
+        let link = conversation.state.links.get(&peer).unwrap();
+        (peer, link.lasts())
+    };
+    for (event, lasts) in [
+        (comes(bob), true),
+        (Event::Silent { peer: bob }, true),
+        (comes(carol), true),
+        (Event::Resumed { peer: bob }, true),
+        (
+            Event::Unreachable {
+                peer: bob,
+                tries: 9,
+            },
+            false,
+        ),
+        (Event::Resumed { peer: bob }, true),
+    ] {
+        let told = format!("{event:?}");
+        assert_eq!(hears(event), (bob, lasts), "{told}");
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::cli::Globals;
+use crate::time::UnixTime;
 
 static OUT: LazyLock<Out> = LazyLock::new(|| Out::new(&Globals::default()));
 
@@ -352,6 +353,42 @@ fn whoever_has_to_accept_us_first_is_not_there_however_long_nothing_is_heard() {
         (waiting, &silent, false),
     ] {
         assert_eq!(way(status, link).is_up(), is_up, "{status:?}");
+    }
+}
+
+#[test]
+fn a_session_whose_keys_are_gone_because_nothing_was_said_is_open() {
+    let stands = SessionStatus {
+        established: true,
+        ..NOBODY
+    };
+    let rests = SessionStatus {
+        rtt: Some(Duration::from_millis(9)),
+        ..NOBODY
+    };
+    let calls = SessionStatus { tries: 1, ..rests };
+    let waiting = SessionStatus {
+        waiting: true,
+        ..rests
+    };
+    let link = |is_silent, is_unreachable| Link {
+        since: Some(UnixTime::default()),
+        is_silent,
+        is_unreachable,
+        ..Link::default()
+    };
+    let lasting = link(false, false);
+    for (status, link, is_open) in [
+        (stands, &lasting, true),
+        (rests, &lasting, true),
+        (NOBODY, &lasting, false),
+        (rests, &Link::default(), false),
+        (rests, &link(true, false), false),
+        (rests, &link(false, true), false),
+        (calls, &lasting, false),
+        (waiting, &lasting, false),
+    ] {
+        assert_eq!(way(status, link).is_open(), is_open, "{status:?} {link:?}");
     }
 }
 

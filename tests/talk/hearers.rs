@@ -1,0 +1,39 @@
+//! Whom the lines of a listening pipe go to.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::home::Home;
+
+/// Whoever came during a stall of the first one got all lines from then on.
+#[test]
+fn a_pipe_keeps_to_its_hearer_through_a_stall_and_turns_to_another_once_that_has_left() {
+    let (alice, bob) = Home::friends();
+    let carol = Home::new();
+    alice.knows("carol", &carol);
+    carol.knows("alice", &alice);
+    let (mut listener, address) = alice.listen(&[]);
+    let mut first = bob.connect("alice", address, &[]);
+    listener.told("secure: bob");
+    listener.say("one");
+    assert!(first.said("").ends_with("\tone"));
+    first.signal(Signal::STOP);
+    listener.say("two");
+    listener.told("nothing heard from bob");
+    let mut second = carol.connect("alice", address, &[]);
+    second.told("secure: ");
+    listener.told("secure: carol");
+    listener.say("three");
+    // Long enough for it to have gone to somebody else.
+    listener.is_read(Duration::from_millis(1_500));
+    first.signal(Signal::CONT);
+    assert!(first.said("").ends_with("\ttwo"));
+    assert!(first.said("").ends_with("\tthree"));
+    listener.say("four");
+    assert!(first.said("").ends_with("\tfour"));
+    first.leave();
+    listener.told("bob left");
+    listener.say("five");
+    assert!(second.said("").ends_with("\tfive"));
+}
