@@ -115,7 +115,8 @@ TRUST
 Nothing is sent to a machine that does not prove to hold the key you expect.
 Who may talk to you while you listen is up to --trust:
 
-  ask      show an unknown key and ask (the rule on a terminal)
+  ask      show an unknown key and ask (the rule on a terminal); while there
+           is somebody to talk to, /add NAME and /refuse decide, no other line
   strict   only keys that are saved as peers (the rule without a terminal)
   new      save an unknown key and accept it
 

@@ -57,8 +57,10 @@ pub(crate) enum Command<'a> {
     Later(Option<&'a str>),
     MyId,
     MyQr,
-    /// A name; without a key for the one that calls.
-    Add(&'a str, Option<&'a str>),
+    /// A name, and the key that is to have it.
+    Add(&'a str, &'a str),
+    /// Let in whoever calls, under this name or one of our making.
+    Welcome(Option<&'a str>),
     Refuse,
     Save(&'a str),
     /// Whom, unless whoever one talks to, and what to call it.
@@ -169,9 +171,9 @@ impl<'a> Command<'a> {
                 Some((name, new)) => Self::Rename(Some(name), single(new)?),
             },
             ("msg", _) => two.map(|(name, text)| Self::Message(name, text.trim_start()))?,
-            ("add", Some(name)) => match two {
-                Some((name, key)) => Self::Add(name, Some(key.trim())),
-                None => Self::Add(name, None),
+            ("add", _) => match two {
+                Some((name, key)) => Self::Add(name, key.trim()),
+                None => Self::Welcome(one),
             },
             ("delete", _) => Self::Delete(number(one)?),
             ("copy", _) => Self::Copy(number(one)?),

@@ -106,7 +106,7 @@ pub(crate) const COMMANDS: &[Usage] = &[
     plain("myqr", "", "our own key as a QR code"),
     plain(
         "add",
-        "NAME [KEY]",
+        "[NAME] [KEY]",
         "save a key; without KEY that of the caller who waits",
     ),
     plain("refuse", "", "send the caller who waits away"),

@@ -113,7 +113,7 @@ pub(super) enum Mode {
     /// What was pasted has so many lines: they send or edit it.
     Pasted(usize),
     /// They confirm that a caller is saved under a name.
-    Welcome { guest: Guest, name: String },
+    Welcome { guest: Guest, name: Option<String> },
     /// They compare words with somebody.
     Verify(Verifying),
     /// They look at a QR code.

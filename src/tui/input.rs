@@ -544,8 +544,8 @@ pub enum Ask {
     Welcome {
         /// The key.
         peer: PeerId,
-        /// The name, unchecked.
-        name: String,
+        /// The name, unchecked; one of the program's making if there is none.
+        name: Option<String>,
     },
     /// Send an unknown key away.
     Refuse(PeerId),

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::control::Client;
 use crate::home::Home;
 use crate::program::Program;
-use crate::terminal::{QUESTION, READING, answer, listen, quit};
+use crate::terminal::{DECIDING, QUESTION, READING, answer, decide, listen, quit, sees_prompt};
 
 const TOO_SOON: &str = "that was typed before the question; it was not sent";
 
@@ -45,12 +45,17 @@ impl Two {
         assert_eq!(format!("{}=", shown.trim_end()), key);
     }
 
-    fn lets_the_second_in_as(mut self, name: &str) {
+    /// Whether there is somebody to talk to by now settles what is typed for that.
+    fn lets_the_second_in_as(mut self, name: &str, is_talking: bool) {
         let [_, (home, mut second)] = self.callers;
         // There is none as long as nobody is saved.
         let saved = fs::read_to_string(self.bob.path("known-peers")).unwrap_or_default();
         assert!(!saved.contains(&home.key()), "{saved}");
-        answer(&mut self.listener, &format!("yes {name}"));
+        if is_talking {
+            decide(&mut self.listener, &format!("/add {name}"));
+        } else {
+            answer(&mut self.listener, &format!("yes {name}"));
+        }
         second.told("secure: ");
         let line = format!("{name} {}", home.key());
         assert!(self.bob.known_peers().contains(&line));
@@ -73,7 +78,7 @@ fn a_command_lets_in_whoever_was_shown_and_then_shows_the_next() {
     two.listener.said(TOO_SOON);
     two.shows_the_second();
     two.callers[0].1.told("secure: ");
-    two.lets_the_second_in_as("carol");
+    two.lets_the_second_in_as("carol", true);
 }
 
 /// The second one was sent away without having been shown.
@@ -86,7 +91,7 @@ fn a_command_sends_away_whoever_was_shown_and_then_shows_the_next() {
     two.listener.said(TOO_SOON);
     two.shows_the_second();
     two.callers[0].1.told("does not want another");
-    two.lets_the_second_in_as("carol");
+    two.lets_the_second_in_as("carol", false);
 }
 
 #[test]
@@ -98,7 +103,7 @@ fn whoever_cannot_get_a_name_by_a_command_is_shown_again() {
     answer(&mut two.listener, "/refuse");
     two.callers[0].1.told("does not want another");
     two.shows_the_second();
-    two.lets_the_second_in_as("carol");
+    two.lets_the_second_in_as("carol", false);
 }
 
 /// A program may let the caller in, or send it away, whom the person is being asked about.
@@ -120,6 +125,82 @@ fn whoever_comes_after_a_caller_that_a_program_has_settled_is_shown() {
             two.callers[0].1.told("secure: ");
         }
         two.shows_the_second();
-        two.lets_the_second_in_as("carol");
+        two.lets_the_second_in_as("carol", method == "accept");
     }
+}
+
+/// Somebody who calls while bob talks to alice, and has been shown for long enough.
+fn called_while_talking() -> (Home, Program, Program, (Home, Program)) {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut friend = alice.connect("bob", address, &[]);
+    friend.told("secure: ");
+    sees_prompt(&mut listener, "alice");
+    let stranger = Home::new();
+    let mut caller = stranger.call(&bob, address, &[]);
+    caller.told("has to accept you first; waiting");
+    listener.said("an unknown key calls from 127.0.0.1:");
+    listener.said(DECIDING);
+    sees_prompt(&mut listener, "alice");
+    listener.is_read(READING);
+    (bob, listener, friend, (stranger, caller))
+}
+
+/// "yes please" let the caller in under the name "please", and nobody heard of anything else that was typed.
+#[test]
+fn what_is_typed_to_a_peer_decides_about_no_caller_and_reaches_the_peer() {
+    let (bob, mut listener, mut friend, (stranger, mut caller)) = called_while_talking();
+    let key = stranger.key();
+    for line in ["yes please", "yes", "no", "see you at 5", &key] {
+        listener.say(line);
+        let heard = friend.said("");
+        assert!(heard.ends_with(&format!("\tbob\t{line}")), "{heard}");
+    }
+    listener.say("@alice and with a name");
+    assert!(friend.said("").ends_with("\tbob\tand with a name"));
+    // Enter alone has sent callers away.
+    listener.say("");
+    assert!(!bob.known_peers().contains(&key), "{}", bob.known_peers());
+    listener.say("/add");
+    listener.said("saved as guest-");
+    caller.told("secure: ");
+    assert!(bob.known_peers().contains(&key));
+    assert_eq!(quit(listener).code, Some(0));
+}
+
+#[test]
+fn a_caller_is_sent_away_by_a_command_while_somebody_is_talked_to() {
+    let (bob, mut listener, mut friend, (stranger, mut caller)) = called_while_talking();
+    listener.say("/refuse");
+    caller.told("does not want another");
+    listener.say("that was nobody");
+    assert!(friend.said("").ends_with("\tthat was nobody"));
+    assert!(!bob.known_peers().contains(&stranger.key()));
+    assert_eq!(quit(listener).code, Some(0));
+}
+
+/// The question was put while nobody was there, and the first line to the friend who then came answered it.
+#[test]
+fn a_question_is_withdrawn_once_there_is_somebody_to_talk_to() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = listen(&bob, &[]);
+    let stranger = Home::new();
+    let mut caller = stranger.call(&bob, address, &[]);
+    listener.shown(QUESTION);
+    listener.is_read(READING);
+    let mut friend = alice.connect("bob", address, &[]);
+    friend.told("secure: ");
+    listener.said("secure: alice");
+    listener.said("an unknown key calls from 127.0.0.1:");
+    listener.said(DECIDING);
+    sees_prompt(&mut listener, "alice");
+    listener.is_read(READING);
+    listener.say("yes please");
+    assert!(friend.said("").ends_with("\tyes please"));
+    assert!(!bob.known_peers().contains(&stranger.key()));
+    listener.say("/add carol");
+    caller.told("secure: ");
+    let line = format!("carol {}", stranger.key());
+    assert!(bob.known_peers().contains(&line));
+    assert_eq!(quit(listener).code, Some(0));
 }

@@ -64,6 +64,16 @@ pub(crate) fn sees_prompt(program: &mut Program, name: &str) {
 
 pub(crate) const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
 
+/// What decides about a caller while there is somebody to talk to.
+pub(crate) const DECIDING: &str = "/add NAME takes it in, /refuse sends it away";
+
+/// Decides about a caller when it has been shown, while there is somebody to talk to.
+pub(crate) fn decide(program: &mut Program, command: &str) {
+    program.said(DECIDING);
+    program.is_read(READING);
+    program.say(command);
+}
+
 /// Answers the question when it has been asked.
 pub(crate) fn answer(program: &mut Program, text: &str) {
     program.shown(QUESTION);
@@ -82,7 +92,10 @@ fn an_unknown_key_is_shown_and_asked_about() {
     let shown = listener.said("");
     let shown = shown.replace(' ', "");
     assert_eq!(format!("{}=", shown.trim_end()), alice.key());
-    answer(&mut listener, "what do you want?");
+    for line in ["what do you want?", "@alice what do you want?"] {
+        answer(&mut listener, line);
+        listener.said("that is no answer; it was not sent");
+    }
     answer(&mut listener, "yes alice");
     listener.said("saved as alice");
     caller.told("secure: ");
@@ -135,7 +148,7 @@ fn two_strangers_are_asked_about_one_after_the_other() {
     listener.is_read(READING);
     listener.say("yes alice");
     first.told("secure: ");
-    answer(&mut listener, "yes carol");
+    decide(&mut listener, "/add carol");
     second.told("secure: ");
     second.say("this is carol");
     assert!(listener.said("this is carol").contains(" carol: "));

@@ -60,7 +60,23 @@ fn a_caller_is_saved_only_by_a_letter_that_nobody_presses_by_habit() {
     screen.key("y");
     let welcome = Ask::Welcome {
         peer: EVE,
-        name: "eve".to_owned(),
+        name: Some("eve".to_owned()),
+    };
+    assert_eq!(screen.actions(), [Action::Ask(welcome)]);
+}
+
+#[test]
+fn a_caller_is_saved_without_a_name_of_ours_too() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.tell(guest(EVE, "xTIBA 5rboU"));
+    screen.line("/add");
+    let text = screen.text();
+    let question = "Save this key, without a name of yours, and talk to it?";
+    assert!(text.contains(question), "{text}");
+    screen.key("y");
+    let welcome = Ask::Welcome {
+        peer: EVE,
+        name: None,
     };
     assert_eq!(screen.actions(), [Action::Ask(welcome)]);
 }
@@ -171,7 +187,7 @@ fn a_caller_whose_name_is_taken_can_be_given_another() {
     for name in ["bob", "eve"] {
         screen.line(&format!("/add {name}"));
         screen.key("y");
-        let name = name.to_owned();
+        let name = Some(name.to_owned());
         let welcome = Ask::Welcome { peer: EVE, name };
         assert_eq!(screen.actions(), [Action::Ask(welcome)]);
     }

@@ -45,11 +45,11 @@ impl App {
                 });
             }
             Command::Receipts => self.tell(commands::RECEIPTS),
-            Command::Add(name, Some(key)) => self.act(Action::Ask(Ask::Add {
+            Command::Add(name, key) => self.act(Action::Ask(Ask::Add {
                 name: name.to_owned(),
                 key: key.to_owned(),
             })),
-            Command::Add(name, None) => return self.welcome(name),
+            Command::Welcome(name) => return self.welcome(name),
             Command::Refuse => return self.refuse(),
             Command::Go(name) => {
                 let found = self.resolve(name);
@@ -135,14 +135,14 @@ impl App {
 
     /// Asks whether the caller is to be saved. Which caller is settled here: another one may follow while
     /// the answer is typed.
-    fn welcome(&mut self, name: &str) -> bool {
+    fn welcome(&mut self, name: Option<&str>) -> bool {
         let Some(guest) = self.guests.front().cloned() else {
             self.tell("nobody waits to be added; to add a key: /add NAME KEY");
             return false;
         };
         self.mode = Mode::Welcome {
             guest,
-            name: name.to_owned(),
+            name: name.map(str::to_owned),
         };
         true
     }

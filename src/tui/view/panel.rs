@@ -59,7 +59,7 @@ impl App {
         } else if let Mode::Switcher { chosen, .. } = &self.mode {
             Some(self.switcher(*chosen))
         } else if let Mode::Welcome { guest, name } = &self.mode {
-            Some(question(guest, name, &self.escape_key()))
+            Some(question(guest, name.as_deref(), &self.escape_key()))
         } else {
             None
         }
@@ -144,11 +144,14 @@ impl App {
 }
 
 /// Whether a caller is saved: what is typed by habit is no answer.
-fn question(guest: &Guest, name: &str, escape: &Safe) -> Panel {
-    let name = safe_line(name);
+fn question(guest: &Guest, name: Option<&str>, escape: &Safe) -> Panel {
+    let name = match name {
+        Some(name) => Safe::from(" as \"") + safe_line(name) + "\"",
+        None => ", without a name of yours,".into(),
+    };
     let lines = vec![
         Safe::default(),
-        Safe::from("Save this key as \"") + &name + "\" and talk to it?",
+        Safe::from("Save this key") + name + " and talk to it?",
         Safe::default(),
         Safe::from("  ") + &guest.fingerprint,
         Safe::from("  calls from ") + guest.address,

@@ -3,6 +3,9 @@
 //! A question about a caller is put before it can be answered: what is typed counts about a caller that
 //! has been shown for long enough to be read, and about no other. Whoever is taken out here was settled,
 //! by whatever it was, and the next one is asked about then.
+//!
+//! While there is nobody to talk to, that is a question, and the next line answers it. Else the caller is only shown, and
+//! commands decide: a line may be meant for somebody.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -32,10 +35,19 @@ pub(super) struct Guest {
 #[derive(Debug, Default)]
 pub(super) struct Callers {
     waiting: VecDeque<Guest>,
-    /// Whom the person has been asked about, and when.
-    asked: Option<(PeerId, Instant)>,
+    /// Whom the person has been asked about.
+    asked: Option<Asked>,
     /// When a question last went away that the person had not answered.
     unasked: Option<Instant>,
+}
+
+/// Whom a person has been shown.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    peer: PeerId,
+    since: Instant,
+    /// Whether a line answers it, and not only a command.
+    is_question: bool,
 }
 
 /// Whom an answer that is typed now is about.
@@ -58,8 +70,9 @@ pub(super) enum SettledBy {
 }
 
 impl Callers {
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Whether a line that is typed now answers a question.
+    pub(super) fn is_question(&self) -> bool {
+        self.asked.is_some_and(|asked| asked.is_question)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Guest> {
@@ -78,24 +91,38 @@ impl Callers {
     /// Whether the person has yet to be asked about whoever has waited longest.
     pub(super) fn is_unasked(&self) -> bool {
         let first = self.waiting.front().map(|guest| guest.peer);
-        first.is_some() && first != self.asked.map(|(peer, _)| peer)
+        first.is_some() && first != self.asked.map(|asked| asked.peer)
     }
 
-    /// Who has waited longest, of whom the person is shown now what there is to be known.
-    pub(super) fn ask(&mut self, now: Instant) -> Option<&Guest> {
+    /// Who has waited longest, of whom the person is shown now what there is to be known, be it with a question or not.
+    pub(super) fn ask(&mut self, is_question: bool, now: Instant) -> Option<&Guest> {
         let first = self.waiting.front()?;
-        self.asked = Some((first.peer, now));
+        self.asked = Some(Asked {
+            peer: first.peer,
+            since: now,
+            is_question,
+        });
         Some(first)
+    }
+
+    /// A line may be meant for somebody from now on. Whether there was a question: the caller is to be shown again.
+    pub(super) fn withdraw_question(&mut self, now: Instant) -> bool {
+        let was_question = self.is_question();
+        if was_question {
+            (self.asked, self.unasked) = (None, Some(now));
+        }
+        was_question
     }
 
     /// Whom an answer that is typed now is about.
     pub(super) fn asked_about(&self, now: Instant) -> AskedAbout {
         match (self.waiting.front(), self.asked) {
             (None, _) => AskedAbout::Nobody,
-            (Some(first), Some((peer, since)))
-                if first.peer == peer && now.saturating_since(since) >= READING_TIME =>
+            (Some(first), Some(asked))
+                if first.peer == asked.peer
+                    && now.saturating_since(asked.since) >= READING_TIME =>
             {
-                AskedAbout::Peer(peer)
+                AskedAbout::Peer(asked.peer)
             }
             (Some(_), _) => AskedAbout::Unread,
         }
@@ -104,20 +131,19 @@ impl Callers {
     /// Somebody waits no longer. Whether the person was being asked about it.
     pub(super) fn settle(&mut self, peer: PeerId, by: SettledBy, now: Instant) -> bool {
         self.waiting.retain(|guest| guest.peer != peer);
-        let was_asked = self.asked.is_some_and(|(asked, _)| asked == peer);
-        if was_asked {
-            self.asked = None;
-            if by == SettledBy::Others {
-                self.unasked = Some(now);
-            }
+        let Some(asked) = self.asked.take_if(|asked| asked.peer == peer) else {
+            return false;
+        };
+        if asked.is_question && by == SettledBy::Others {
+            self.unasked = Some(now);
         }
-        was_asked
+        true
     }
 
-    /// Whether a question has gone so lately that a line may be meant for it.
+    /// Whether a question has gone so lately, without another in its place, that a line may be meant for it.
     pub(super) fn have_lost_question(&self, now: Instant) -> bool {
         let since = self.unasked.map(|since| now.saturating_since(since));
-        self.is_empty() && since.is_some_and(|since| since < GLANCE)
+        !self.is_question() && since.is_some_and(|since| since < GLANCE)
     }
 }
 
@@ -145,7 +171,7 @@ mod tests {
     }
 
     fn asked(callers: &mut Callers, now: Instant) -> Option<PeerId> {
-        callers.ask(now).map(|guest| guest.peer)
+        callers.ask(true, now).map(|guest| guest.peer)
     }
 
     #[test]
@@ -198,6 +224,7 @@ mod tests {
             asked(&mut callers, START);
             assert!(!callers.have_lost_question(since));
             callers.settle(peer(1), by, since);
+            asked(&mut callers, since);
             let ends = since + GLANCE;
             assert!(!callers.have_lost_question(ends));
             callers.have_lost_question(ends - Duration::from_millis(1))
@@ -205,5 +232,35 @@ mod tests {
         assert!(lost(SettledBy::Others, &[]));
         assert!(!lost(SettledBy::Others, &[2]), "the next question stands");
         assert!(!lost(SettledBy::Answer, &[]), "it was answered");
+    }
+
+    #[test]
+    fn a_question_is_none_any_more_once_a_line_may_be_meant_for_somebody() {
+        let mut callers = waiting(&[1]);
+        assert!(!callers.withdraw_question(START), "nobody was asked");
+        asked(&mut callers, START);
+        assert!(callers.is_question());
+        let since = START + Duration::from_secs(5);
+        assert!(callers.withdraw_question(since));
+        assert!(callers.is_unasked(), "it is to be shown again");
+        callers.ask(false, since);
+        assert!(!callers.is_question());
+        // What was typed for the question is neither an answer nor a message.
+        let ends = since + GLANCE;
+        assert!(callers.have_lost_question(ends - Duration::from_millis(1)));
+        assert!(!callers.have_lost_question(ends));
+        let read = since + READING_TIME;
+        let soon = callers.asked_about(read - Duration::from_millis(1));
+        assert_eq!(soon, AskedAbout::Unread);
+        assert_eq!(callers.asked_about(read), AskedAbout::Peer(peer(1)));
+        assert!(!callers.withdraw_question(read), "it was none");
+    }
+
+    #[test]
+    fn whoever_was_shown_without_a_question_takes_no_line_away_by_going() {
+        let mut callers = waiting(&[1]);
+        callers.ask(false, START);
+        assert!(callers.settle(peer(1), SettledBy::Others, START));
+        assert!(!callers.have_lost_question(START));
     }
 }

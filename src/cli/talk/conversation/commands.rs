@@ -58,8 +58,8 @@ impl Conversation {
             Command::Match(rest) => self.on_match(Some(rest).filter(|rest| !rest.is_empty()))?,
             Command::Save(name) => return self.about(None, |it, peer| it.save_as(peer, name)),
             Command::Rename(of, new) => return self.about(of, |it, peer| it.rename(peer, new)),
-            Command::Add(name, Some(key)) => self.add(name, key)?,
-            Command::Add(name, None) => self.add_guest(name)?,
+            Command::Add(name, key) => self.add(name, key)?,
+            Command::Welcome(name) => self.add_guest(name)?,
             Command::Refuse => self.refuse_first()?,
             Command::Go(name) => {
                 self.go(name);

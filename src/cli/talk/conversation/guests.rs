@@ -1,17 +1,20 @@
-//! Unknown keys that call: the question about them, and its answer.
+//! Unknown keys that call: the question about them, and its answer, or the commands that decide.
 
 use std::net::SocketAddr;
 
 use crate::cli::Error;
 use crate::cli::talk::answer::Answer;
-use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::callers::{AskedAbout, Guest, SettledBy};
+use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::unsaved;
 use crate::id::PeerId;
 use crate::store::fingerprint;
 use crate::text::{Safe, safe_line, safe_name};
 use crate::tui;
+
+/// What decides about a caller while a line may be meant for somebody.
+const DECIDING: &str = "/add NAME takes it in, /refuse sends it away";
 
 impl Conversation {
     /// Asks about an unknown key. One that claims a saved name waits like any other: being sent away at once would tell
@@ -61,9 +64,10 @@ impl Conversation {
             .with(|messenger, now| messenger.endpoint_mut().refuse_guest(peer, now))?)
     }
 
-    /// Shows who has waited longest; the prompt asks about it.
-    fn ask(&mut self) {
-        let Some(guest) = self.state.callers.ask(self.clock.now()) else {
+    /// Shows who has waited longest. The prompt asks about it as long as there has been nobody to talk to.
+    pub(super) fn ask(&mut self) {
+        let (is_question, now) = (self.state.target == Target::First, self.clock.now());
+        let Some(guest) = self.state.callers.ask(is_question, now) else {
             return;
         };
         let words = Safe::from("an unknown key calls from ") + guest.address + ":";
@@ -73,6 +77,9 @@ impl Conversation {
         self.warn(key);
         if let Some(warning) = warning {
             self.warn(warning);
+        }
+        if !is_question {
+            self.warn(DECIDING.into());
         }
     }
 
@@ -131,7 +138,12 @@ impl Conversation {
         match about {
             AskedAbout::Nobody => {}
             AskedAbout::Unread => {
-                self.warn("that was typed before the question; it was not sent".into());
+                let words = if self.state.callers.is_question() {
+                    "that was typed before the question; it was not sent"
+                } else {
+                    "that was typed before this caller was shown; nothing was done"
+                };
+                self.warn(words.into());
                 self.ask();
             }
             AskedAbout::Peer(peer) => {
@@ -148,7 +160,10 @@ impl Conversation {
     pub(super) fn on_answer(&mut self, typed: &[u8]) -> Result<(), Error> {
         let typed = String::from_utf8_lossy(typed);
         self.decide(|it, peer| match Answer::parse(&typed, &peer) {
-            Answer::Unclear => Ok(false),
+            Answer::Unclear => {
+                it.warn("that is no answer; it was not sent".into());
+                Ok(false)
+            }
             Answer::No => it.refuse_guest(peer).map(|()| true),
             Answer::AnotherKey => {
                 it.refuse_guest(peer)?;
@@ -160,9 +175,9 @@ impl Conversation {
         Ok(())
     }
 
-    /// `/add NAME`, which answers as `yes NAME` does.
-    pub(super) fn add_guest(&mut self, name: &str) -> Result<(), Error> {
-        let about = self.decide(|it, peer| it.welcome(peer, Some(name)))?;
+    /// `/add` and `/add NAME`, which answer as `yes` and `yes NAME` do.
+    pub(super) fn add_guest(&mut self, name: Option<&str>) -> Result<(), Error> {
+        let about = self.decide(|it, peer| it.welcome(peer, name))?;
         if about == AskedAbout::Nobody {
             self.warn("nobody waits to be added; to add a key: /add NAME KEY".into());
         }

@@ -3,6 +3,9 @@
 //! The prompt shows it. It changes by itself only from nobody to the first who comes; after that only
 //! the person changes it, by `@NAME`. What was typed before anybody can have seen such a change is
 //! not sent: it was meant for somebody else.
+//!
+//! An unknown caller is asked about in the prompt only while there is nobody to talk to. Afterwards a line is a message,
+//! whatever it says, and commands decide about callers.
 
 use crate::cli::Error;
 use crate::cli::talk::conversation::{Conversation, Link, Target, Typist};
@@ -22,13 +25,22 @@ impl Conversation {
         };
         if is_free {
             let since = self.is_person().then(|| self.clock.now());
-            self.state.target = Target::Peer(peer, since);
+            self.turn_to(Target::Peer(peer, since));
         } else if self.is_person()
             && !self.face.is_screen()
             && self.state.target.peer() != Some(peer)
         {
             let label = self.label(&peer);
             self.note(Safe::from("@") + label + " TEXT says something there");
+        }
+    }
+
+    /// What is said next goes there. A question that was put while there was nobody to talk to is none any more: what is
+    /// typed may be meant for the peer.
+    pub(super) fn turn_to(&mut self, target: Target) {
+        self.state.target = target;
+        if self.state.callers.withdraw_question(self.clock.now()) {
+            self.ask();
         }
     }
 
@@ -49,7 +61,7 @@ impl Conversation {
         there.sort_unstable();
         for (_, peer) in there {
             if self.way(peer)?.is_open() {
-                self.state.target = Target::Peer(peer, None);
+                self.turn_to(Target::Peer(peer, None));
                 break;
             }
         }
@@ -72,7 +84,7 @@ impl Conversation {
             return;
         }
         let words = match self.state.target.peer() {
-            _ if !self.state.callers.is_empty() => Safe::from(QUESTION),
+            _ if self.state.callers.is_question() => Safe::from(QUESTION),
             Some(peer) if self.is_answering(peer) => self.label(&peer) + " (answer)> ",
             Some(peer) => self.label(&peer) + "> ",
             None => Safe::from("> "),

@@ -158,7 +158,7 @@ impl Conversation {
             Ask::Export { peer, file } => self.export(peer, &file)?,
             Ask::Welcome { peer, name } => {
                 let waits = self.state.callers.waits(&peer);
-                if waits && self.welcome(peer, Some(&name))? {
+                if waits && self.welcome(peer, name.as_deref())? {
                     self.settle_guest(peer, SettledBy::Answer);
                 }
             }

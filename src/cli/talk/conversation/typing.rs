@@ -166,7 +166,7 @@ impl Conversation {
         // What was said before a command or an answer comes before it.
         let said = match typed {
             Typed::SayTo { text: [_, ..], .. } => self.say_batch_before_another()?,
-            Typed::Say(_) if self.state.callers.is_empty() => None,
+            Typed::Say(_) if !self.state.callers.is_question() => None,
             Typed::Say(_)
             | Typed::SayTo { .. }
             | Typed::Command(_)
@@ -178,7 +178,7 @@ impl Conversation {
         }
         // While a question is open a line answers it, unless it is one of our commands. A key may
         // begin with `/` too.
-        if !self.state.callers.is_empty() && !typed.is_command() {
+        if self.state.callers.is_question() && !typed.is_command() {
             self.on_answer(&line)?;
             return Ok(None);
         }
@@ -206,7 +206,7 @@ impl Conversation {
     pub(super) fn go(&mut self, name: &str) -> Option<PeerId> {
         let found = self.named(Some(name));
         if let Some(peer) = found {
-            self.state.target = Target::Peer(peer, None);
+            self.turn_to(Target::Peer(peer, None));
         }
         found
     }
