@@ -150,8 +150,10 @@ DIAGNOSIS
   securechat doctor --peer NAME      and whether NAME answers, with your key
   securechat ping NAME               round trips and losses, until Ctrl+C
 
-doctor changes nothing. Each thing has one line: ok, warn (it works, but you
-should know), FAIL, or skipped; below it stands what to do.
+doctor changes nothing, unless it calls one of your peers (with --peer, or at an
+address that is saved for one): that is a connection as ping makes it, and what
+waits for that peer is sent. Each thing has one line: ok, warn (it works, but
+you should know), FAIL, or skipped; below it stands what to do.
 
 What there may be in place of an answer:
   the port is closed (SC07)   the machine is up, nobody listens there

@@ -141,6 +141,22 @@ fn a_store_that_is_none_fails_with_what_its_users_are_told() {
     alice.run(&["doctor"]);
 }
 
+/// It was said to change nothing.
+#[test]
+fn a_peer_that_is_called_gets_what_waits_for_it_and_the_help_says_so() {
+    let (alice, bob) = Home::friends();
+    crate::waiting::keep(&alice, "for later");
+    let (mut listener, address) = bob.listen(&[]);
+    alice.run(&["doctor", &address.to_string(), "--peer", "bob"]);
+    listener.said("\talice\tfor later");
+    for help in [["doctor", "--help"], ["help", "diagnosis"]] {
+        let told = alice.run(&help).rest;
+        let words: Vec<&str> = told.split_whitespace().collect();
+        let told = words.join(" ");
+        assert!(told.contains("what waits for that peer is sent"), "{told}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn directories_that_cannot_be_written_fail() {

@@ -52,7 +52,9 @@ pub struct PingArgs {
 /// `doctor`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "It changes nothing. One line a thing: ok, warn (it works, and something should be known), FAIL, or \
+    after_help = "It changes nothing, unless it calls one of your peers: with --peer, or at an address that is saved for \
+                  one. That is a connection as ping makes it, which opens the file of messages, and what waits for that \
+                  peer is sent. One line a thing: ok, warn (it works, and something should be known), FAIL, or \
                   skipped. The exit code is 0 if nothing failed, else that of the first thing that did: securechat \
                   help exit-codes."
 )]

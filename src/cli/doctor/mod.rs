@@ -1,5 +1,5 @@
-//! `doctor`: looks at everything that has to be right for a conversation, and says what is not. It changes
-//! nothing and works for whoever has nothing set up yet.
+//! `doctor`: looks at everything that has to be right for a conversation, and says what is not. It works for whoever has
+//! nothing set up yet, and changes nothing but by the call of a peer, which is a connection like any other.
 
 mod bundle;
 mod check;

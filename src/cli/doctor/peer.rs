@@ -195,7 +195,8 @@ fn probe(address: SocketAddr) -> io::Result<Probe> {
     })
 }
 
-/// Whether somebody answers who holds the key that is expected there.
+/// Whether somebody answers who holds the key that is expected there. That takes a whole connection: the store is opened,
+/// timestamps are used, and what waits for the peer goes out.
 fn answer(patient: &Patient<'_>, host: &Host) -> Check {
     let what = "the peer's answer";
     let skipped = |words: &str| {
