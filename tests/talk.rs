@@ -74,6 +74,8 @@ mod logs;
 #[cfg(target_os = "linux")]
 #[path = "talk/moves.rs"]
 mod moves;
+#[path = "talk/order.rs"]
+mod order;
 #[cfg(target_os = "linux")]
 #[path = "talk/panel.rs"]
 mod panel;

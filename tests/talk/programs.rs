@@ -315,31 +315,6 @@ fn alone_it_listens_and_calls_everybody_as_events() {
     assert_eq!(parse(nobody.rest.trim_end())["code"], "SC01");
 }
 
-/// They were written down already, and went out next time.
-#[test]
-fn messages_that_are_refused_once_they_are_written_down_never_go_out() {
-    let (alice, bob) = Home::friends();
-    let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
-    listening(&mut program);
-    let send = |id: usize| json!({ "cmd": "send", "id": id, "peer": "bob", "text": "to nobody" });
-    let remove = json!({ "cmd": "peers.remove", "id": 3, "peer": "bob" });
-    program.say_together(&[send(1), send(2), remove].map(|it| it.to_string()));
-    assert_eq!(event(&mut program, "answer")["id"], json!(3));
-    for id in [1, 2] {
-        let error = event(&mut program, "error");
-        assert_eq!((&error["id"], &error["code"]), (&json!(id), &json!("SC14")));
-    }
-    ask(&mut program, &json!({ "cmd": "quit" }));
-    assert_eq!(program.end().code, Some(6));
-    alice.knows("bob", &bob);
-    let (mut listener, address) = bob.listen(&[]);
-    let mut caller = alice.connect("bob", address, &[]);
-    caller.say("to somebody");
-    let first = listener.said("");
-    assert!(first.ends_with("\talice\tto somebody"), "{first}");
-    caller.leave();
-}
-
 /// They were not looked at, and the exit code was that of success.
 #[test]
 fn requests_behind_quit_are_told_that_they_come_too_late() {

@@ -306,6 +306,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_once_it_is_written_down_is_not_sent_next_time() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = conversation(home.path());
+        for text in ["one", "two"] {
+            talk.prepare(BOB, text.into(), Author::Line).unwrap();
+        }
+        talk.change_peers(|known| known.remove("bob")).unwrap();
+        talk.say_batch().unwrap();
+        assert!(talk.state.has_failed);
+        drop(talk);
+        let again = network(&context(home.path()));
+        assert!(again.profile.left.waiting.is_empty());
+    }
+
+    #[test]
     fn nothing_that_is_waited_for_keeps_somebody_who_leaves_for_ever() {
         let just_before = |it: Duration| it - Duration::from_millis(1);
         assert!(is_enough(Duration::ZERO, true, true));

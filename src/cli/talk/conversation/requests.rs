@@ -143,6 +143,10 @@ impl Conversation {
             self.answer(&asked, Err(error));
             return Ok(None);
         }
+        let said = self.say_batch_before(&asked, &call);
+        if !matches!(said, Ok(None)) {
+            return said;
+        }
         match call {
             Call::Send(send) => return self.on_send(asked, send),
             Call::Ping(ping) => {
@@ -193,6 +197,19 @@ impl Conversation {
             }
         }
         Ok(None)
+    }
+
+    /// Says what was asked for before another request, which is not done if that is the end.
+    fn say_batch_before(&mut self, asked: &Asked, call: &Call) -> Result<Option<ExitCode>, Error> {
+        if matches!(call, Call::Send(_) | Call::Quit) {
+            return Ok(None);
+        }
+        let end = self.say_batch();
+        if !matches!(end, Ok(None)) {
+            let error = self.too_late(call);
+            self.answer(asked, Err(error));
+        }
+        end
     }
 
     /// Why this is not done by a program that is about to end.
