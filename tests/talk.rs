@@ -107,6 +107,9 @@ mod receipts;
 #[cfg(target_os = "linux")]
 #[path = "talk/refused.rs"]
 mod refused;
+#[cfg(unix)]
+#[path = "talk/renamed.rs"]
+mod renamed;
 #[path = "talk/reserved.rs"]
 mod reserved;
 #[path = "talk/rude.rs"]

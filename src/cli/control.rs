@@ -235,8 +235,10 @@ fn report(refusal: &Refusal) -> Report {
         let parts = vec![Part::Words(safe_line(words))];
         Line { is_try, parts }
     });
+    let kept = refusal.data.get("kept").and_then(Value::as_u64);
     Report {
         lines: lines.collect(),
+        kept: kept.and_then(|kept| kept.try_into().ok()),
         ..Report::new(code, exit, safe_line(title))
     }
 }

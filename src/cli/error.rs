@@ -145,6 +145,22 @@ pub enum Error {
         /// Who.
         peer: Peer,
     },
+    /// SC46: a saved name does not mean whom it meant when the command began, so that nothing was done.
+    NameMoved {
+        /// The name.
+        name: Safe,
+        /// Whether it means somebody else now, and not nobody.
+        is_taken: bool,
+        /// What the key that it meant is called now, if it has a name.
+        now: Option<Safe>,
+    },
+    /// As another error, of a message that is kept and sent next time.
+    Kept {
+        /// Why it is not sent now.
+        error: Box<Self>,
+        /// To whom it is.
+        to: Safe,
+    },
     /// SC34: somebody reads out another safety number than the one of the two keys here.
     NumberDiffers {
         /// The saved name.
@@ -372,6 +388,12 @@ impl Error {
                 wording::newer_version(peer, *theirs, *ours)
             }
             Self::WordsDiffered { peer } => wording::words_differed(peer),
+            Self::NameMoved {
+                name,
+                is_taken,
+                now,
+            } => wording::name_moved(name, *is_taken, now.as_ref()),
+            Self::Kept { error, to } => error.report_with_kept(to),
             Self::NumberDiffers { name } => wording::number_differs(name),
             Self::OwnKey { saved } => wording::own_key(saved.as_ref()),
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
@@ -401,6 +423,22 @@ impl Error {
 }
 
 impl Error {
+    /// Adds that a message to `to` is kept, and sent next time.
+    #[must_use]
+    pub(super) fn with_kept(self, to: Safe) -> Self {
+        let error = Box::new(self);
+        Self::Kept { error, to }
+    }
+
+    fn report_with_kept(&self, to: &Safe) -> Report {
+        let report = self.report().keeping(1);
+        // Those words say it already, and when.
+        if matches!(self, Self::WordsDiffered { .. }) {
+            return report;
+        }
+        report.cause(wording::kept(1, std::slice::from_ref(to)) + ".")
+    }
+
     /// Adds to a socket that could not be opened who wanted its address.
     #[must_use]
     pub(super) fn bound_by(mut self, by: &BindSource) -> Self {

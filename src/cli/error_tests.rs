@@ -53,6 +53,14 @@ fn closed() -> Obstacle {
     }
 }
 
+fn moved(is_taken: bool, now: Option<Safe>) -> Error {
+    Error::NameMoved {
+        name: "bob".into(),
+        is_taken,
+        now,
+    }
+}
+
 /// One error of every kind, two where the words differ.
 fn samples() -> Vec<Report> {
     let bind = |source, reason| Error::CannotListen {
@@ -164,6 +172,11 @@ fn samples() -> Vec<Report> {
             },
         },
         Error::NumberDiffers { name: "bob".into() },
+        moved(true, Some("robert".into())),
+        moved(true, None),
+        moved(false, Some("robert".into())),
+        moved(false, None),
+        Error::SigningKeyChanged { peer: bob() }.with_kept("bob".into()),
         Error::OwnKey { saved: None },
         Error::OwnKey {
             saved: Some("bob".into()),
@@ -364,6 +377,36 @@ fn a_refusal_says_what_the_other_side_needs() {
          \x20 Your key is added there with (any name will do):\n\
          \x20   securechat peers add you AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     );
+}
+
+#[test]
+fn a_message_that_is_kept_is_told_with_what_is_in_its_way() {
+    let report = |error: Error| error.with_kept("bob".into()).report();
+    let refused = report(Error::Refused {
+        peer: bob(),
+        own: OWN,
+    });
+    assert_eq!((refused.code, refused.kept), ("SC10", Some(1)));
+    let last = refused.render(&[]).pop().unwrap();
+    let kept = "  1 message is kept and will be sent next time bob is reachable.";
+    assert_eq!(last.as_str(), kept);
+    // When it is reachable is not the question.
+    let differed = report(Error::WordsDiffered { peer: bob() });
+    assert_eq!((differed.code, differed.kept), ("SC33", Some(1)));
+    let lines = differed.render(&[]);
+    assert!(lines.iter().all(|line| line.as_str() != kept), "{lines:?}");
+}
+
+#[test]
+fn a_name_that_has_moved_says_where_both_are_now() {
+    assert_eq!(
+        shown(&moved(true, Some("robert".into()))),
+        "error: \"bob\" does not mean whom it meant when this command began  [SC46]\n\
+         \x20 Somebody has changed known-peers meanwhile. Nothing was sent, and nothing is kept.\n\
+         \x20 Whom it meant is called robert now: securechat peers show robert\n\
+         \x20 Before you use that name, look whose key bob is now: securechat peers show bob"
+    );
+    assert_eq!(moved(false, None).exit_code(), ExitCode::Trust);
 }
 
 #[test]

@@ -63,6 +63,9 @@ pub(super) struct Trouble {
     /// The cause, and what to do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     help: Vec<Safe>,
+    /// How many of the messages that it is about are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<usize>,
     /// The request that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Value>,
@@ -78,6 +81,7 @@ impl Trouble {
             exit: report.exit as u8,
             message: report.title.clone(),
             help: report.render(profile).split_off(1),
+            kept: report.kept,
             id: None,
             cmd: None,
         }

@@ -4,11 +4,11 @@ use crate::cli::ExitCode;
 use crate::text::{Safe, safe_line};
 
 /// Every code that a report can have. None is ever used for something else.
-pub(super) const CODES: [&str; 38] = [
+pub(super) const CODES: [&str; 39] = [
     "SC01", "SC02", "SC03", "SC04", "SC05", "SC06", "SC07", "SC09", "SC10", "SC11", "SC12", "SC13",
     "SC14", "SC15", "SC16", "SC17", "SC18", "SC19", "SC21", "SC22", "SC23", "SC24", "SC25", "SC26",
     "SC27", "SC28", "SC29", "SC30", "SC31", "SC32", "SC33", "SC34", "SC40", "SC41", "SC42", "SC43",
-    "SC44", "SC45",
+    "SC44", "SC45", "SC46",
 ];
 
 /// An error, taken apart for printing.
@@ -22,6 +22,8 @@ pub struct Report {
     pub title: Safe,
     /// The cause, and what to do.
     pub lines: Vec<Line>,
+    /// How many of the messages that it is about are kept, and sent next time; none if it is about none.
+    pub kept: Option<usize>,
 }
 
 /// One line below the first.
@@ -91,7 +93,15 @@ impl Report {
             exit,
             title: title.into(),
             lines: Vec::new(),
+            kept: None,
         }
+    }
+
+    /// Says to programs how many messages are kept.
+    #[must_use]
+    pub fn keeping(self, messages: usize) -> Self {
+        let kept = Some(messages);
+        Self { kept, ..self }
     }
 
     /// Adds a line about the cause.

@@ -1,5 +1,9 @@
 //! The words of the errors that are not about files. What each one means stands in `error.rs`.
 
+mod names;
+
+pub(super) use self::names::name_moved;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -172,7 +176,7 @@ pub(super) fn not_delivered(loss: &Loss) -> Report {
         End::Left => title + ": the conversation was over",
         End::Failed(reason) => title + ": " + reason,
     };
-    let report = Report::new("SC14", ExitCode::NotDelivered, title);
+    let report = Report::new("SC14", ExitCode::NotDelivered, title).keeping(loss.kept);
     let report = match &loss.end {
         End::After(_) | End::Left => report.cause(arrival(loss)),
         End::Failed(_) => report,

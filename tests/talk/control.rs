@@ -21,7 +21,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::common::skipped;
-use crate::home::{Home, check, listening, program};
+use crate::home::{Home, Talk, check, listening, program};
 use crate::program::{PATIENCE, Program, until, within};
 use crate::schema;
 

@@ -11,12 +11,14 @@ use crate::id::PeerId;
 use crate::net::{Bind, Family, Host, ResolveError};
 use crate::proto::{PeerConfig, Shown};
 use crate::store::{HostPort, KeyOffer, KnownPeers, is_test_only};
-use crate::text::safe_line;
+use crate::text::{Safe, safe_line};
 
 /// Whom to reach, and where.
 pub(super) struct Aim {
     pub(super) offer: KeyOffer,
     pub(super) host: HostPort,
+    /// The saved name that the key was looked up by, if it was.
+    name: Option<Safe>,
 }
 
 impl Aim {
@@ -47,9 +49,9 @@ impl Aim {
         identity::check_not_own(&offer.key, name.as_ref(), context)?;
         let host = target.address.or(saved);
         let host = host.ok_or_else(|| Error::NoAddress {
-            name: name.unwrap_or_else(|| unsaved(&offer.key)),
+            name: name.clone().unwrap_or_else(|| unsaved(&offer.key)),
         })?;
-        Ok(Self { offer, host })
+        Ok(Self { offer, host, name })
     }
 
     /// The host, to be looked up.
@@ -75,11 +77,30 @@ impl Aim {
         }
     }
 
-    /// Published test keys work on loopback only, whichever side has one.
+    /// Once the profile is open, which nobody else has then: whether this peer may be called, and is still the one that is
+    /// meant.
     ///
     /// # Errors
-    /// SC28.
-    pub(super) fn check_test_keys(&self, profile: &Profile) -> Result<(), Error> {
+    /// SC28, SC30, SC46.
+    pub(super) fn check(&self, profile: &Profile) -> Result<(), Error> {
+        profile.check_not_own(&self.offer.key)?;
+        self.check_test_keys(profile)?;
+        self.check_name(profile.contacts.known())
+    }
+
+    /// Makes sure that the name, if it was one, still means this peer.
+    ///
+    /// # Errors
+    /// SC46.
+    pub(super) fn check_name(&self, known: &KnownPeers) -> Result<(), Error> {
+        match &self.name {
+            Some(name) => check_still_means(known, name.as_str(), &self.offer.key),
+            None => Ok(()),
+        }
+    }
+
+    /// Published test keys work on loopback only, whichever side has one.
+    fn check_test_keys(&self, profile: &Profile) -> Result<(), Error> {
         let is_test = is_test_only(&self.offer.key) || is_test_only(&profile.secret.public());
         let is_local = self
             .literal()
@@ -90,6 +111,23 @@ impl Aim {
             Ok(())
         }
     }
+}
+
+/// Makes sure that a name means the key that it meant when it was looked up: while a passphrase or a text was typed, or the
+/// identity was waited for, somebody may have changed known-peers.
+///
+/// # Errors
+/// SC46.
+pub(super) fn check_still_means(known: &KnownPeers, name: &str, key: &PeerId) -> Result<(), Error> {
+    let named = known.find(name).ok();
+    if named.is_some_and(|peer| peer.key() == *key) {
+        return Ok(());
+    }
+    Err(Error::NameMoved {
+        name: safe_line(name),
+        is_taken: named.is_some(),
+        now: known.find_key(key).map(|peer| peer.name().clone()),
+    })
 }
 
 /// Takes in somebody who is known by the arguments only.

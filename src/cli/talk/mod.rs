@@ -280,8 +280,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
     let trust = trust(args.trust, context)?;
     let nickname = nickname(args.nickname.as_deref(), context)?;
     let profile = Profile::open(context, bind)?;
-    profile.check_not_own(&aim.offer.key)?;
-    aim.check_test_keys(&profile)?;
+    aim.check(&profile)?;
     let save_as = match &args.save_as {
         Some(name) => profile.contacts.to_save(name, &aim.offer.key)?,
         None => None,

@@ -23,7 +23,7 @@ use crate::cli::{Context, Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Bind, Signal};
 use crate::proto::Event;
-use crate::store;
+use crate::store::{self, KnownPeers};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 
@@ -46,7 +46,10 @@ pub(in crate::cli) fn ping(args: &PingArgs, context: &Context) -> Result<ExitCod
             let (code, _) = begin(args, &aim, bind, *profile, context)?.run()?;
             Ok(code)
         }
-        Found::Beside(running) => through::through(running, args, target, context),
+        Found::Beside(running) => {
+            aim.check_name(&KnownPeers::load(&context.paths.known_peers())?)?;
+            through::through(running, args, target, context)
+        }
     }
 }
 
@@ -66,8 +69,7 @@ fn begin(
     profile: Profile,
     context: &Context,
 ) -> Result<Pinging, Error> {
-    profile.check_not_own(&aim.offer.key)?;
-    aim.check_test_keys(&profile)?;
+    aim.check(&profile)?;
     let host = aim.host()?;
     let network = Network::start_for(&aim.offer, profile, bind)?;
     let contacts = &network.profile.contacts;

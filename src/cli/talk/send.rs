@@ -11,7 +11,7 @@ use crate::chat::{self, ContactId, Draft, Name, Policy, SendError, State, Update
 use crate::cli::args::SendArgs;
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned, message_id, ms};
-use crate::cli::talk::aim::{Aim, check_not_aside};
+use crate::cli::talk::aim::{Aim, check_not_aside, check_still_means};
 use crate::cli::talk::conversation::{closed, refused};
 use crate::cli::talk::goal::{Goal, Progress, Reach, Resolved};
 use crate::cli::talk::lookups::LookUps;
@@ -43,18 +43,20 @@ const NOWHERE: Bind = Bind::At(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALH
 /// # Errors
 /// SC14 if none came in time; whatever keeps it from being tried.
 pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCode, Error> {
-    let (text, secret) = match given(args)? {
-        Given::Argument(text) => (text.to_owned(), None),
+    let (text, secret, meant) = match given(args)? {
+        Given::Argument(text) => (text.to_owned(), None, None),
         Given::StandardInput => {
+            let meant = meant(args, context)?;
             let secret = before_text(args, context)?;
-            (read_standard_input()?, secret)
+            (read_standard_input()?, secret, Some(meant))
         }
     };
     if let Some(running) = find_running(args, context)? {
-        return through(running, args, text, context);
+        return through(running, args, meant.as_ref(), text, context);
     }
+    let meant = meant.map_or_else(|| self::meant(args, context), Ok)?;
     if args.no_wait {
-        return keep(args, text, secret, context);
+        return keep(args, &meant, text, secret, context);
     }
     let aim = Aim::of(Target::of_send(args)?, context)?;
     let bind = aim.default_bind(args.family.into());
@@ -64,10 +66,10 @@ pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCod
     let begun = clock.now();
     let profile = match find(args, context, bind, secret)? {
         Found::Alone(profile) => *profile,
-        Found::Beside(running) => return through(running, args, text, context),
+        Found::Beside(running) => return through(running, args, Some(&meant), text, context),
     };
-    profile.check_not_own(&aim.offer.key)?;
-    aim.check_test_keys(&profile)?;
+    aim.check(&profile)?;
+    check_still_means(profile.contacts.known(), &args.name, &meant)?;
     let host = aim.host()?;
     let network = Network::start_for(&aim.offer, profile, bind)?;
     let started = network.clock.now();
@@ -101,11 +103,9 @@ const fn patience(args: &SendArgs) -> Duration {
     args.wait.saturating_add(TO_KEEP)
 }
 
-/// Says whatever can be said before standard input is read for nothing, and opens the identity, unless a program that
+/// Says whatever else can be said before standard input is read for nothing, and opens the identity, unless a program that
 /// runs has it. While somebody writes no time counts, and the identity is free for others.
 fn before_text(args: &SendArgs, context: &Context) -> Result<Option<StaticSecret>, Error> {
-    let known = KnownPeers::load(&context.paths.known_peers())?;
-    addressee(&known, args, context)?;
     let target = Target::of_send(args)?;
     let runs = find_running(args, context)?.is_some();
     let bind = if runs || args.no_wait {
@@ -152,15 +152,19 @@ fn tell_untaken(error: &Error, context: &Context) {
     context.out.warn(&(words + then));
 }
 
-/// Lets the program that runs already send it.
+/// Lets the program that runs already send it. `meant`: whom the name has meant, if it was looked up before.
 fn through(
     mut running: Running,
     args: &SendArgs,
+    meant: Option<&PeerId>,
     text: String,
     context: &Context,
 ) -> Result<ExitCode, Error> {
     warn_beside(context);
     let known = KnownPeers::load(&context.paths.known_peers())?;
+    if let Some(meant) = meant {
+        check_still_means(&known, &args.name, meant)?;
+    }
     let peer = addressee(&known, args, context)?;
     let target = Target::of_send(args)?;
     let wait = (!args.no_wait).then_some(args.wait);
@@ -179,6 +183,12 @@ fn through(
     };
     tell_done(&done, peer.name(), context)?;
     Ok(ExitCode::Done)
+}
+
+/// The key of whom a message is for.
+fn meant(args: &SendArgs, context: &Context) -> Result<PeerId, Error> {
+    let known = KnownPeers::load(&context.paths.known_peers())?;
+    addressee(&known, args, context).map(store::Peer::key)
 }
 
 /// The saved peer that a message is for, if it may have one.
@@ -212,24 +222,25 @@ fn tell_done(done: &Value, to: &Safe, context: &Context) -> Result<(), Error> {
 /// `--no-wait`: writes a message down for whoever talks to the peer next. No network is needed.
 fn keep(
     args: &SendArgs,
+    meant: &PeerId,
     text: String,
     secret: Option<StaticSecret>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
-    let known = KnownPeers::load(&context.paths.known_peers())?;
-    let peer = addressee(&known, args, context)?;
-    let contact = ContactId::from(peer.key());
-    let peer = Peer {
-        label: peer.name().clone(),
-        saved: true,
-    };
     let secret = secret.map_or_else(|| Profile::unlock(context, NOWHERE), Ok)?;
     let mut profile = match find(args, context, NOWHERE, secret)? {
         Found::Alone(profile) => *profile,
-        Found::Beside(running) => return through(running, args, text, context),
+        Found::Beside(running) => return through(running, args, Some(meant), text, context),
     };
-    profile.check_not_own(&contact.peer())?;
+    profile.check_not_own(meant)?;
+    let known = profile.contacts.known();
+    check_still_means(known, &args.name, meant)?;
+    let peer = Peer {
+        label: addressee(known, args, context)?.name().clone(),
+        saved: true,
+    };
     warn_unsent(context);
+    let contact = ContactId::from(*meant);
     let draft = Draft::text(text, profile.clock.unix_time());
     let prepared = profile.client().prepare(contact, draft);
     let message = prepared.map_err(|error| not_accepted(&peer, &error))?;
@@ -367,15 +378,25 @@ impl Delivery {
         if let Some(delivered) = &self.delivered {
             tell_done(delivered, &self.peer.label, context)?;
         }
-        let is_told = matches!(end, Err(Error::NotDelivered(_)));
-        if self.name.is_some() && !is_told {
-            self.out
-                .note(&kept(1, core::slice::from_ref(&self.peer.label)));
-        }
+        let end = self.tell_kept(end);
         let ended = self.network.end(&self.out);
         let code = end?;
         ended?;
         Ok(code)
+    }
+
+    /// Says that the message is kept, if it is and the error does not say it.
+    fn tell_kept(&self, end: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
+        let to = &self.peer.label;
+        match end {
+            Err(Error::NotDelivered(_)) => end,
+            Err(error) if self.name.is_some() => Err(error.with_kept(to.clone())),
+            Ok(_) if self.name.is_some() => {
+                self.out.note(&kept(1, core::slice::from_ref(to)));
+                end
+            }
+            Ok(_) | Err(_) => end,
+        }
     }
 
     fn turn_until_done(&mut self) -> Result<ExitCode, Error> {

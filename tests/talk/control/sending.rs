@@ -33,6 +33,44 @@ fn send_goes_through_what_runs_with_the_same_words_and_codes() {
     );
 }
 
+/// It was told of the refusal alone, and sent a second time what went out later.
+#[test]
+fn a_message_that_nobody_takes_is_told_to_be_kept_as_without_a_daemon() {
+    let (alice, bob) = Home::friends();
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    talk.alice.leave();
+    let good = alice.known_peers();
+    crate::introduced::forge(&alice);
+    let address = talk.address.to_string();
+    tells_of_it(&alice, &address, "SC31");
+    fs::write(alice.path("known-peers"), good).unwrap();
+    talk.bob.kill();
+    bob.run(&["peers", "remove", "alice"]);
+    let (_strict, address) = bob.listen(&["--trust", "strict"]);
+    tells_of_it(&alice, &address.to_string(), "SC10");
+}
+
+/// What alice sends to bob at this address is kept, with a daemon and without.
+fn tells_of_it(alice: &Home, address: &str, code: &str) {
+    let send = ["send", "bob", "hello", "--address", address];
+    let json = [&send[..], &["--json"]].concat();
+    let says = || {
+        let ended = alice.attempt(&send);
+        ended.failed(4, code);
+        let kept = "\n  1 message is kept and will be sent next time bob is reachable.\n";
+        assert!(ended.told.contains(kept), "{}", ended.told);
+        let ended = alice.attempt(&json);
+        let error: Value = serde_json::from_str(ended.rest.lines().last().unwrap()).unwrap();
+        assert_eq!((&error["code"], &error["kept"]), (&json!(code), &json!(1)));
+    };
+    says();
+    let (program, _) = daemon(alice);
+    says();
+    program.signal(Signal::TERM);
+    program.end();
+}
+
 /// It learned only that the program had ended.
 #[cfg(target_os = "linux")]
 #[test]

@@ -234,10 +234,16 @@ impl Conversation {
         Ok(())
     }
 
-    /// Answers those who wait for a peer that wants nothing of us.
+    /// Answers those who wait for a peer that wants nothing of us; what was taken is kept all the same.
     pub(super) fn answer_refused(&mut self, peer: PeerId, error: impl Fn(&Self) -> Error) {
         for wait in self.take_waits(|wait| wait.contact.peer() == peer) {
-            let error = error(self);
+            let is_kept = (self.state.sent)
+                .may_have_left(wait.contact, wait.name)
+                .is_some();
+            let mut error = error(self);
+            if is_kept {
+                error = error.with_kept(self.label(&peer));
+            }
             self.answer(&wait.asked, Err(error));
         }
     }
