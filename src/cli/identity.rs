@@ -82,7 +82,7 @@ pub(super) fn load(path: &Path, context: &Context) -> Result<KeyFile, Error> {
 /// Our public key, without asking for a passphrase if the file tells it.
 ///
 /// # Errors
-/// As [`unlock`].
+/// As [`unlock()`].
 pub(super) fn own_public(context: &Context) -> Result<PeerId, Error> {
     let (key, path) = read(None, context)?;
     public(&key, path, context)

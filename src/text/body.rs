@@ -69,8 +69,18 @@ fn join(marks: &mut Vec<Range<usize>>, mark: Range<usize>) {
 /// another form. A tab is four spaces; a line break stays.
 #[must_use]
 pub fn typeable(text: &str) -> Safe {
-    let mut out = String::with_capacity(text.len());
+    typed(text, |_, _| false)
+}
+
+/// What somebody types or pastes, as it is drawn: without what would pile up on one letter.
+#[must_use]
+pub fn drawable(text: &str) -> Safe {
     let mut cluster = Cluster::default();
+    typed(text, |c, fate| cluster.is_exceeded_by(c, fate))
+}
+
+fn typed(text: &str, mut is_too_much: impl FnMut(char, &Fate) -> bool) -> Safe {
+    let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         if begins_crlf(c, &mut rest) {
@@ -82,7 +92,7 @@ pub fn typeable(text: &str) -> Safe {
             Fate::Caret | Fate::Hex | Fate::Point | Fate::Drop | Fate::Replace => continue,
             kept @ (Fate::Keep | Fate::Mark | Fate::Joiner | Fate::Break | Fate::Tab) => kept,
         };
-        if !cluster.is_exceeded_by(c, &fate) {
+        if !is_too_much(c, &fate) {
             show(c, &fate, Breaks::Keep, &mut out);
         }
     }

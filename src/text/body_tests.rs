@@ -320,6 +320,10 @@ fn a_pasted_text_keeps_its_lines_and_loses_its_controls() {
         "x[2Jy    z"
     );
     assert_eq!(typed("👩\u{200d}👧 é"), "👩\u{200d}👧 é");
+    // It is what is sent: only what is drawn of it has a bound.
+    let cantillated = "\u{5d1}\u{5bc}\u{5b8}\u{591}\u{5bd}\u{5c1}";
+    assert_eq!(typed(cantillated), cantillated);
+    assert!(drawable(cantillated).as_str().len() < cantillated.len());
 }
 
 proptest! {

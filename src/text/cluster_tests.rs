@@ -3,7 +3,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
 use super::*;
-use crate::text::{safe_line, safe_text, safe_whole_text, single_line, typeable};
+use crate::text::{drawable, safe_line, safe_text, safe_whole_text, single_line};
 
 fn longest(text: &str) -> usize {
     let lengths = text.graphemes(true).map(|cluster| cluster.chars().count());
@@ -61,7 +61,7 @@ fn what_people_write_stays_whole() {
         "സൂൎയ്യൻ",
     ] {
         assert_eq!(safe_text(text).as_str(), text);
-        assert_eq!(typeable(text).as_str(), text);
+        assert_eq!(drawable(text).as_str(), text);
     }
 }
 
@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn no_cluster_grows_beyond_its_bound(text in grown()) {
         let whole = safe_whole_text(&text);
-        let forms = [safe_text(&text), safe_line(&text), single_line(&text), typeable(&text)];
+        let forms = [safe_text(&text), safe_line(&text), single_line(&text), drawable(&text)];
         for safe in forms.iter().chain([&whole]) {
             prop_assert!(longest(safe.as_str()) <= MAX_CLUSTER, "{safe:?}");
             prop_assert!(tallest(safe.as_str()) <= MAX_MARKS, "{safe:?}");
@@ -139,7 +139,7 @@ proptest! {
         let [folded, line, single, typed] = forms;
         prop_assert_eq!(&safe_text(folded.as_str()), &folded);
         prop_assert_eq!(&safe_line(line.as_str()), &line);
-        prop_assert_eq!(&typeable(typed.as_str()), &typed);
+        prop_assert_eq!(&drawable(typed.as_str()), &typed);
         let escaped = whole.as_str().replace('\\', r"\\").replace('\n', r"\n");
         prop_assert_eq!(single.as_str(), escaped);
     }

@@ -15,8 +15,8 @@ mod safe;
 
 pub use amount::{count_messages, span};
 pub use body::{
-    MAX_LINES, MAX_MARKS, MAX_SHOWN_LEN, safe_line, safe_text, safe_text_marked, safe_whole_text,
-    single_line, typeable,
+    MAX_LINES, MAX_MARKS, MAX_SHOWN_LEN, drawable, safe_line, safe_text, safe_text_marked,
+    safe_whole_text, single_line, typeable,
 };
 pub use case::{caseless, caseless_letter};
 pub use cluster::MAX_CLUSTER;

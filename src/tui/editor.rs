@@ -8,7 +8,7 @@ use core::ops::Range;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use crate::chat::Policy;
-use crate::text::{Charset, Safe, safe_line, typeable};
+use crate::text::{Charset, Safe, drawable, safe_line, typeable};
 use crate::tui::wrap::{self, Break};
 
 /// Steps that can be undone.
@@ -24,7 +24,7 @@ const CELL_LEN: usize = 16;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLong(pub(super) usize);
 
-/// A text and a caret in it. All of the text can be shown as it is: see [`typeable`].
+/// A text and a caret in it. All of the text can be shown, but for what piles up on one letter: see [`typeable`], [`drawable`].
 #[derive(Debug, Default)]
 pub(super) struct Editor {
     text: String,
@@ -58,7 +58,7 @@ impl Editor {
 
     /// A row of the text as it is drawn.
     pub(super) fn shown(&self, row: &Range<usize>) -> Safe {
-        typeable(self.text.get(row.clone()).unwrap_or(""))
+        drawable(self.text.get(row.clone()).unwrap_or(""))
     }
 
     pub(super) fn insert_char(&mut self, c: char) -> Result<(), TooLong> {

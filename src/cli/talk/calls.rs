@@ -25,11 +25,15 @@ const MAX_INQUIRIES: usize = 64;
 pub(super) struct Inquiry(u64);
 
 /// What one is about.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Sought {
     peer: PeerId,
     host: HostPort,
     family: Family,
+    /// Whether a program asked for it.
+    is_asked: bool,
+    /// Whether what it finds is wanted yet. Its thread runs on in any case.
+    is_wanted: bool,
 }
 
 /// Those who are called.
@@ -40,7 +44,7 @@ pub(super) struct Calls {
     of: BTreeMap<PeerId, Call>,
     /// Those whom we hung up on, until they are called on purpose.
     resting: BTreeSet<PeerId>,
-    /// The look-ups that are under way and of which is wanted what they find.
+    /// The look-ups that are under way.
     inquiries: BTreeMap<Inquiry, Sought>,
     last_inquiry: u64,
 }
@@ -95,35 +99,53 @@ impl Calls {
     pub(super) fn forget(&mut self, gone: &[PeerId]) {
         self.of.retain(|peer, _| !gone.contains(peer));
         self.resting.retain(|peer| !gone.contains(peer));
-        self.inquiries.retain(|_, it| !gone.contains(&it.peer));
+        for it in self.inquiries.values_mut() {
+            it.is_wanted &= !gone.contains(&it.peer);
+        }
     }
 
-    /// Somebody's address is looked up from now on.
-    pub(super) fn inquire(&mut self, peer: PeerId, host: HostPort, family: Family) -> Inquiry {
+    /// Somebody's address is looked up from now on; `is_asked`: for a program.
+    pub(super) fn inquire(
+        &mut self,
+        peer: PeerId,
+        host: HostPort,
+        family: Family,
+        is_asked: bool,
+    ) -> Inquiry {
         self.last_inquiry += 1;
         let inquiry = Inquiry(self.last_inquiry);
-        let sought = Sought { peer, host, family };
+        let sought = Sought {
+            peer,
+            host,
+            family,
+            is_asked,
+            is_wanted: true,
+        };
         self.inquiries.insert(inquiry, sought);
         inquiry
     }
 
-    /// Whether a look-up that a program asks for is to be made: not while the same one is under way, nor beside too many.
+    /// Whether a look-up that a program asks for is to be made: not while the same one is under way, nor beside too many
+    /// others that programs asked for.
     pub(super) fn may_inquire(&self, peer: PeerId, host: &HostPort, family: Family) -> bool {
-        let is_same = |it: &Sought| (it.peer, &it.host, it.family) == (peer, host, family);
+        let is_same =
+            |it: &Sought| it.is_wanted && (it.peer, &it.host, it.family) == (peer, host, family);
+        let asked = self.inquiries.values().filter(|it| it.is_asked).count();
         // An address takes no thread and no time.
-        let has_room =
-            self.inquiries.len() < MAX_INQUIRIES || host.host().parse::<IpAddr>().is_ok();
+        let has_room = asked < MAX_INQUIRIES || host.host().parse::<IpAddr>().is_ok();
         has_room && !self.inquiries.values().any(is_same)
     }
 
     /// Whether somebody's address is being looked up.
     pub(super) fn inquires_about(&self, peer: &PeerId) -> bool {
-        self.inquiries.values().any(|it| it.peer == *peer)
+        let mut wanted = self.inquiries.values().filter(|it| it.is_wanted);
+        wanted.any(|it| it.peer == *peer)
     }
 
     /// A look-up has come to its end. Returns whose address it was about, if what it found is wanted yet.
     pub(super) fn take(&mut self, inquiry: Inquiry) -> Option<PeerId> {
-        self.inquiries.remove(&inquiry).map(|it| it.peer)
+        let sought = self.inquiries.remove(&inquiry)?;
+        sought.is_wanted.then_some(sought.peer)
     }
 
     /// Whom to call now, and where; each once.
@@ -266,12 +288,13 @@ mod tests {
             |it: &mut Calls| it.forget(&[BOB]),
         ] {
             let mut calls = Calls::default();
-            let [bob, other] = [BOB, carol].map(|it| calls.inquire(it, host.clone(), Family::Any));
+            let [bob, other] =
+                [BOB, carol].map(|it| calls.inquire(it, host.clone(), Family::Any, true));
             assert!(calls.inquires_about(&BOB));
             let_go(&mut calls);
             assert!(!calls.inquires_about(&BOB));
             assert_eq!(calls.take(bob), None);
-            let again = calls.inquire(BOB, host.clone(), Family::Any);
+            let again = calls.inquire(BOB, host.clone(), Family::Any, true);
             assert_eq!((calls.take(bob), calls.take(again)), (None, Some(BOB)));
             assert_eq!((calls.take(other), calls.take(other)), (Some(carol), None));
         }
@@ -281,15 +304,22 @@ mod tests {
     fn of_what_programs_ask_for_the_same_is_looked_up_once_and_names_not_without_end() {
         let host = |number: usize| -> HostPort { format!("host{number}:7419").parse().unwrap() };
         let mut calls = Calls::default();
-        calls.inquire(BOB, host(0), Family::Any);
+        calls.inquire(BOB, host(0), Family::Any, true);
         assert!(!calls.may_inquire(BOB, &host(0), Family::Any));
+        // Those of calls by themselves take no program's place.
+        for number in MAX_INQUIRIES..2 * MAX_INQUIRIES {
+            calls.inquire(BOB, host(2 * number), Family::Any, false);
+        }
         assert!(calls.may_inquire(BOB, &host(0), Family::V6));
         assert!(calls.may_inquire(BOB, &host(1), Family::Any));
         for number in 1..MAX_INQUIRIES {
             assert!(calls.may_inquire(BOB, &host(number), Family::Any));
-            calls.inquire(BOB, host(number), Family::Any);
+            calls.inquire(BOB, host(number), Family::Any, true);
         }
         assert!(!calls.may_inquire(BOB, &host(MAX_INQUIRIES), Family::Any));
+        calls.rest(BOB);
+        let is_free = calls.may_inquire(BOB, &host(MAX_INQUIRIES), Family::Any);
+        assert!(!is_free, "the threads are there yet");
         for address in ["192.0.2.7:7419", "[2001:db8::7]:7419"] {
             assert!(calls.may_inquire(BOB, &address.parse().unwrap(), Family::Any));
         }

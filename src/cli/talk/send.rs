@@ -44,7 +44,8 @@ const NOWHERE: Bind = Bind::At(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALH
 /// SC14 if none came in time; whatever keeps it from being tried.
 pub(in crate::cli) fn send(args: &SendArgs, context: &Context) -> Result<ExitCode, Error> {
     let (text, secret, meant) = match given(args)? {
-        Given::Argument(text) => (text.to_owned(), None, None),
+        // Whom a program knows and we do not, it says.
+        Given::Argument(text) => (text.to_owned(), None, meant(args, context).ok()),
         Given::StandardInput => {
             let meant = meant(args, context)?;
             let secret = before_text(args, context)?;

@@ -106,10 +106,11 @@ impl Callers {
     }
 
     /// A line may be meant for somebody from now on. Whether there was a question: the caller is to be shown again.
-    pub(super) fn withdraw_question(&mut self, now: Instant) -> bool {
+    /// `lost`: when the person lost it; none if it is by the person's own choice.
+    pub(super) fn withdraw_question(&mut self, lost: Option<Instant>) -> bool {
         let was_question = self.is_question();
         if was_question {
-            (self.asked, self.unasked) = (None, Some(now));
+            (self.asked, self.unasked) = (None, lost);
         }
         was_question
     }
@@ -237,11 +238,11 @@ mod tests {
     #[test]
     fn a_question_is_none_any_more_once_a_line_may_be_meant_for_somebody() {
         let mut callers = waiting(&[1]);
-        assert!(!callers.withdraw_question(START), "nobody was asked");
+        assert!(!callers.withdraw_question(Some(START)), "nobody was asked");
         asked(&mut callers, START);
         assert!(callers.is_question());
         let since = START + Duration::from_secs(5);
-        assert!(callers.withdraw_question(since));
+        assert!(callers.withdraw_question(Some(since)));
         assert!(callers.is_unasked(), "it is to be shown again");
         callers.ask(false, since);
         assert!(!callers.is_question());
@@ -253,7 +254,10 @@ mod tests {
         let soon = callers.asked_about(read - Duration::from_millis(1));
         assert_eq!(soon, AskedAbout::Unread);
         assert_eq!(callers.asked_about(read), AskedAbout::Peer(peer(1)));
-        assert!(!callers.withdraw_question(read), "it was none");
+        assert!(!callers.withdraw_question(Some(read)), "it was none");
+        asked(&mut callers, read);
+        assert!(callers.withdraw_question(None));
+        assert!(!callers.have_lost_question(read), "it was chosen");
     }
 
     #[test]

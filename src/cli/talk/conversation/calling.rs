@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::cli::Error;
 use crate::cli::talk::calls::Inquiry;
-use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::fact::{Fact, HUNG_UP};
 use crate::cli::talk::goal::{Goal, Resolved};
 use crate::cli::talk::network::Input;
@@ -173,7 +173,8 @@ impl Conversation {
     /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.
     pub(super) fn hang_up(&mut self, peer: PeerId) -> Result<(), Error> {
         let way = self.way(peer)?;
-        let had_session = way.is_up();
+        // One at rest has no keys, and is none the less not over.
+        let had_session = way.is_up() || way.link.is_some_and(Link::lasts);
         if way.status.is_none() {
             let why = way.reason();
             self.warn_about(peer, why + "; there is no session");
@@ -210,14 +211,14 @@ impl Conversation {
     /// Calls those whose time has come.
     pub(super) fn make_calls(&mut self) {
         for (peer, host) in self.calls.due(self.clock.now()) {
-            self.inquire(peer, host, Family::Any);
+            self.inquire(peer, host, Family::Any, false);
         }
     }
 
-    /// Looks up an address of somebody who is to be called then, without waiting.
-    pub(super) fn inquire(&mut self, peer: PeerId, host: HostPort, family: Family) {
+    /// Looks up an address of somebody who is to be called then, without waiting; `is_asked`: for a program.
+    pub(super) fn inquire(&mut self, peer: PeerId, host: HostPort, family: Family, is_asked: bool) {
         let (parsed, inputs) = (Host::parse(&host.to_string(), None), self.sender.clone());
-        let inquiry = self.calls.inquire(peer, host, family);
+        let inquiry = self.calls.inquire(peer, host, family, is_asked);
         let done = move |found| {
             // The conversation may be over.
             let _ = inputs.send(Input::Found(inquiry, found));
@@ -240,7 +241,11 @@ impl Conversation {
         match found {
             Ok(addresses) => self.call_found(peer, &addresses),
             Err(error) => {
-                self.note_not_found(peer, safe_line(&error.to_string()));
+                // Where it is being called already the way that is known says more.
+                let status = self.way(peer)?.status;
+                if status.is_none_or(|status| status.tries == 0) {
+                    self.note_not_found(peer, safe_line(&error.to_string()));
+                }
                 self.calls.on_end(&peer, self.clock.now());
                 Ok(())
             }

@@ -109,7 +109,7 @@ impl Conversation {
         let saved = known.and_then(|peer| peer.addresses().first().cloned());
         let Some(host) = host.or(saved) else { return };
         if self.calls.may_inquire(peer, &host, family) {
-            self.inquire(peer, host, family);
+            self.inquire(peer, host, family, true);
         }
     }
 

@@ -294,6 +294,7 @@ impl Conversation {
         let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
         let link = self.link(peer);
         (link.why, link.is_unreachable) = (Some(why.clone()), true);
+        link.not_found = None;
         self.tell_link(peer, Change::Unreachable { tries }, why);
         self.calls.on_end(&peer, self.clock.now());
         self.goal.on_lost(&peer)

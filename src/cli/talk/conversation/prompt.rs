@@ -11,6 +11,7 @@ use crate::cli::Error;
 use crate::cli::talk::conversation::{Conversation, Link, Target, Typist};
 use crate::id::PeerId;
 use crate::text::Safe;
+use crate::time::Instant;
 
 const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
 
@@ -25,7 +26,7 @@ impl Conversation {
         };
         if is_free {
             let since = self.is_person().then(|| self.clock.now());
-            self.turn_to(Target::Peer(peer, since));
+            self.turn_to(Target::Peer(peer, since), Some(self.clock.now()));
         } else if self.is_person()
             && !self.face.is_screen()
             && self.state.target.peer() != Some(peer)
@@ -36,10 +37,10 @@ impl Conversation {
     }
 
     /// What is said next goes there. A question that was put while there was nobody to talk to is none any more: what is
-    /// typed may be meant for the peer.
-    pub(super) fn turn_to(&mut self, target: Target) {
+    /// typed may be meant for the peer. `by_itself`: when it turned there by itself.
+    pub(super) fn turn_to(&mut self, target: Target, by_itself: Option<Instant>) {
         self.state.target = target;
-        if self.state.callers.withdraw_question(self.clock.now()) {
+        if self.state.callers.withdraw_question(by_itself) {
             self.ask();
         }
     }
@@ -61,7 +62,7 @@ impl Conversation {
         there.sort_unstable();
         for (_, peer) in there {
             if self.way(peer)?.is_open() {
-                self.turn_to(Target::Peer(peer, None));
+                self.turn_to(Target::Peer(peer, None), None);
                 break;
             }
         }

@@ -206,7 +206,7 @@ impl Conversation {
     pub(super) fn go(&mut self, name: &str) -> Option<PeerId> {
         let found = self.named(Some(name));
         if let Some(peer) = found {
-            self.turn_to(Target::Peer(peer, None));
+            self.turn_to(Target::Peer(peer, None), None);
         }
         found
     }

@@ -76,7 +76,7 @@ fn a_backup_of_both_uses_none_twice_though_the_clock_is_behind() {
         }
         let again = place.reserve_at(clock);
         assert_eq!(again.end, used.end, "nothing could know");
-        // That the attempts of two runs meet, a hundred of each, has a chance of three in ten million.
+        // That the attempts of two runs meet, a hundred of each, has a chance of four in ten million, each time.
         assert!(used.start.0.abs_diff(again.start.0) > 100);
     }
 }

@@ -13,6 +13,7 @@ use crate::cli::{ExitCode, Report, streams};
 use crate::control::Client;
 use crate::plain::{Form, Printer};
 use crate::store::key_text;
+use crate::time::UnixTime;
 
 const BOB: PeerId = PeerId::new([2; 32]);
 const SOMEWHERE: &str = "127.0.0.1:9";
@@ -100,11 +101,11 @@ fn who_is_hung_up_on_or_removed_is_not_called_where_a_look_up_finds_it_then() {
     let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
     let found = || Ok(vec![SOMEWHERE.parse().unwrap()]);
     let name = || host("chat.example.org:7419");
-    let inquiry = talk.calls.inquire(BOB, name(), Family::Any);
+    let inquiry = talk.calls.inquire(BOB, name(), Family::Any, false);
     talk.hang_up(BOB).unwrap();
     talk.on_found(inquiry, found()).unwrap();
     assert_eq!(called_at(&talk), None);
-    let [wanted, late] = [0; 2].map(|_| talk.calls.inquire(BOB, name(), Family::Any));
+    let [wanted, late] = [0; 2].map(|_| talk.calls.inquire(BOB, name(), Family::Any, false));
     talk.on_found(wanted, found()).unwrap();
     assert!(called_at(&talk).is_some(), "somebody asked for it since");
     talk.change_peers(|known| known.remove("bob")).unwrap();
@@ -137,13 +138,13 @@ fn why_the_address_of_somebody_who_is_called_by_itself_is_missing_holds_until_it
     let home = tempfile::tempdir().unwrap();
     let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
     let name = || host("chat.example.org:7419");
-    let inquiry = talk.calls.inquire(BOB, name(), Family::Any);
+    let inquiry = talk.calls.inquire(BOB, name(), Family::Any, false);
     let obstacle = |talk: &Conversation| talk.obstacle(BOB).unwrap().to_string();
     assert!(obstacle(&talk).ends_with("; its address is being looked up"));
     talk.on_found(inquiry, Err(ResolveError::Temporary))
         .unwrap();
     assert!(obstacle(&talk).starts_with("the address of bob was not found (the name server"));
-    let inquiry = talk.calls.inquire(BOB, name(), Family::Any);
+    let inquiry = talk.calls.inquire(BOB, name(), Family::Any, false);
     talk.on_found(inquiry, Ok(vec![SOMEWHERE.parse().unwrap()]))
         .unwrap();
     let now = obstacle(&talk);
@@ -161,15 +162,19 @@ fn programs_are_told_what_goes_wrong_beside_the_conversation() {
 }
 
 #[test]
-fn whoever_is_silent_and_hung_up_on_has_its_session_closed_for_programs_once() {
-    let home = tempfile::tempdir().unwrap();
-    let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
-    talk.link(BOB).is_silent = true;
-    for is_told in [true, false] {
-        talk.hang_up(BOB).unwrap();
-        let events = told(&program);
-        let is_closed = events.contains("\"closed\"") && events.contains("\"hung_up\"");
-        assert_eq!(is_closed, is_told, "{events}");
+fn whoever_is_silent_or_at_rest_and_hung_up_on_has_its_session_closed_for_programs_once() {
+    let silent: fn(&mut Link) = |link| link.is_silent = true;
+    let at_rest: fn(&mut Link) = |link| link.since = Some(UnixTime::default());
+    for make in [silent, at_rest] {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
+        make(talk.link(BOB));
+        for is_told in [true, false] {
+            talk.hang_up(BOB).unwrap();
+            let events = told(&program);
+            let is_closed = events.contains("\"closed\"") && events.contains("\"hung_up\"");
+            assert_eq!(is_closed, is_told, "{events}");
+        }
     }
 }
 
@@ -178,7 +183,7 @@ fn an_address_that_a_program_names_is_called_while_another_is_looked_up() {
     let home = tempfile::tempdir().unwrap();
     let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
     let slow = host("chat.example.org:7419");
-    talk.calls.inquire(BOB, slow.clone(), Family::Any);
+    talk.calls.inquire(BOB, slow.clone(), Family::Any, true);
     talk.call_once(BOB, Some(slow), Family::Any);
     talk.call_once(BOB, Some(host(SOMEWHERE)), Family::Any);
     call(&mut talk);
