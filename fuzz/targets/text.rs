@@ -1,8 +1,8 @@
 //! Text from outside: nothing that could act on a screen comes out of it.
 
 use securechat::text::{
-    MAX_CLUSTER, MAX_LINES, MAX_MARKS, safe_line, safe_name, safe_text, single_line, skeleton,
-    typeable,
+    MAX_CLUSTER, MAX_LINES, MAX_MARKS, drawable, safe_line, safe_name, safe_text, single_line,
+    skeleton,
 };
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -22,7 +22,7 @@ pub fn text(data: &[u8]) {
     assert_eq!(safe_line(line.as_str()), line);
     let single = single_line(&text);
     assert_shows_safely(single.as_str(), false);
-    for shown in [&body, &line, &single, &typeable(&text)] {
+    for shown in [&body, &line, &single, &drawable(&text)] {
         assert_clusters_end(shown.as_str());
     }
     let unescaped = unescape(single.as_str());
