@@ -26,14 +26,16 @@ impl Place {
         self.0.path().join("timestamps")
     }
 
-    /// The first one that is reserved by a program that finds no file, and a store with these bytes.
+    /// The first one of the block that is reserved by a program that finds no file, and a store with these bytes.
     fn first_without_file(&self, bytes: Vec<u8>, dice: &mut Dice) -> Timestamp {
         let disk = Disk::new(bytes, None);
         let (mut archive, _) = open(&disk, 1, dice, NOW).unwrap();
         let other = self.0.path().join("other");
         let reserved = archive.reserve_timestamps(&other, UnixTime(0)).unwrap();
+        // What it is given begins at a random place of its block, which is as long as the one that the file has next.
+        let next = reserve_timestamps(&other, Timestamp(0), UnixTime(0)).unwrap();
         fs::remove_file(other).unwrap();
-        reserved.start
+        Timestamp(reserved.end.0 - (next.end.0 - next.start.0))
     }
 }
 
