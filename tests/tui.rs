@@ -11,6 +11,8 @@
 
 #[path = "tui/bound.rs"]
 mod bound;
+#[path = "tui/found.rs"]
+mod found;
 #[path = "tui/hostile.rs"]
 mod hostile;
 #[path = "tui/keys.rs"]

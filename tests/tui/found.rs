@@ -1,0 +1,150 @@
+//! What is searched: in the conversation on the screen, in what is kept, and among the conversations.
+
+use securechat::chat::Name;
+use securechat::id::PeerId;
+use securechat::text::safe_line;
+use securechat::time::UnixTime;
+use securechat::tui::{Action, Ask, Hit, Told, Which};
+
+use crate::screen::{BOB, CAROL, Screen};
+
+#[test]
+fn a_search_steps_through_its_finds_and_comes_back() {
+    let mut screen = Screen::with_bob(80, 10);
+    for number in 0..60 {
+        let text = if number % 20 == 5 { "needle" } else { "hay" };
+        screen.say(BOB, &format!("{number} {text}"));
+    }
+    screen.key("ctrl-s");
+    screen.type_in("NEED");
+    assert!(screen.text().contains("45 needle") && screen.text().contains("(1 of 3)"));
+    screen.key("ctrl-s");
+    assert!(screen.text().contains("25 needle"));
+    screen.key("ctrl-r");
+    assert!(screen.text().contains("(1 of 3)"));
+    screen.type_in("x");
+    assert!(screen.text().contains("(nothing found)"));
+    screen.key("esc");
+    assert!(screen.text().contains("59 hay"));
+    screen.key("ctrl-s");
+    screen.type_in("needle");
+    screen.key("enter");
+    assert!(screen.text().contains("45 needle"), "Enter stays there");
+}
+
+fn hit(peer: PeerId, name: Name, line: &'static str) -> Hit {
+    let is_ours = false;
+    Hit {
+        which: Which {
+            peer,
+            name,
+            is_ours,
+        },
+        at: UnixTime(0),
+        lines: vec![line.into()],
+    }
+}
+
+#[test]
+fn enter_on_what_was_found_goes_to_it_in_its_conversation() {
+    let mut screen = Screen::with_three(80, 12);
+    let mut names = Vec::new();
+    for number in 0..60 {
+        let said = screen.message(CAROL, &format!("text {number}"));
+        names.push(said.name);
+        screen.tell(Told::Said(said));
+    }
+    screen.line("/search text");
+    screen.actions();
+    let hits = vec![
+        hit(CAROL, names[58], "09:12 carol: text 58"),
+        hit(CAROL, names[20], "09:11 carol: text 20"),
+    ];
+    let sum = vec!["found: 2".into()];
+    screen.tell(Told::Found { hits, sum });
+    assert!(screen.text().contains("found - Enter goes there"));
+    screen.key("down");
+    screen.key("down");
+    screen.key("enter");
+    let text = screen.text();
+    assert!(text.contains("carol    text 20\n"), "{text}");
+    assert!(!text.contains("text 58"), "{text}");
+    // It is selected.
+    screen.key("alt-y");
+    assert_eq!(screen.actions(), [Action::Copy("text 20".into())]);
+}
+
+#[test]
+fn what_is_not_loaded_is_shown_among_its_neighbours_and_the_list_comes_back() {
+    let mut screen = Screen::with_bob(80, 12);
+    let name = screen.message(BOB, "").name;
+    screen.line("/search old");
+    screen.actions();
+    let hits = vec![hit(BOB, name, "2026-01-01 09:12 bob: old")];
+    let which = hits[0].which;
+    let sum = vec!["found: 1".into()];
+    screen.tell(Told::Found { hits, sum });
+    screen.key("enter");
+    assert_eq!(screen.actions(), [Action::Ask(Ask::Around(which))]);
+    let line = |number: usize| vec![safe_line(&format!("2026-01-01 09:12 bob: line {number}"))];
+    let messages = (0..40).map(line).collect();
+    screen.tell(Told::Around { messages, at: 20 });
+    let text = screen.text();
+    assert!(text.contains("> 2026-01-01 09:12 bob: line 20"), "{text}");
+    assert!(
+        !text.contains("line 0\n") && !text.contains("line 39"),
+        "{text}"
+    );
+    screen.key("esc");
+    assert!(screen.text().contains("found - Enter goes there"));
+    screen.key("esc");
+    assert!(!screen.text().contains("found"));
+    // Whoever is back in the conversation is not drawn away from it.
+    let messages = vec![line(1)];
+    screen.tell(Told::Around { messages, at: 0 });
+    assert!(!screen.text().contains("around it"));
+}
+
+#[test]
+fn what_is_kept_is_looked_through_by_the_core_and_comes_as_a_list() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.line("/search from:carol since:7d the  needle");
+    let search = Action::Ask(Ask::Search {
+        words: "the  needle".into(),
+        with: Some(CAROL),
+        within: Some(core::time::Duration::from_secs(7 * 86_400)),
+    });
+    assert_eq!(screen.actions(), [search]);
+    let name = screen.message(CAROL, "").name;
+    screen.tell(Told::Found {
+        hits: vec![hit(CAROL, name, "09:12 carol: the  needle")],
+        sum: vec!["found: 1".into()],
+    });
+    assert!(screen.text().contains("carol: the  needle"));
+    screen.key("esc");
+    assert!(!screen.text().contains("the  needle"));
+    screen.line("/search from:nobody needle");
+    assert_eq!(screen.actions(), [], "nobody is asked about");
+}
+
+/// What covers a conversation covers words of ours there.
+#[test]
+fn a_hit_that_is_gone_says_so_over_the_list() {
+    let mut screen = Screen::with_three(80, 10);
+    let name = screen.message(CAROL, "").name;
+    screen.tell(Told::Found {
+        hits: vec![hit(CAROL, name, "09:12 carol: the needle")],
+        sum: vec!["found: 1".into()],
+    });
+    screen.key("enter");
+    let which = Which {
+        peer: CAROL,
+        name,
+        is_ours: false,
+    };
+    assert_eq!(screen.actions(), [Action::Ask(Ask::Around(which))]);
+    let why = "that message is not in the history any more";
+    screen.tell(Told::NotAround(why.into()));
+    assert_eq!(screen.rule(), why);
+    assert!(screen.text().contains("carol: the needle"), "still there");
+}
