@@ -7,7 +7,7 @@ use crate::tui::log::Log;
 
 /// Where a text contains another, whatever the case of either.
 pub(super) fn matches(text: &str, part: &str) -> Vec<Range<usize>> {
-    let wanted: Vec<char> = part.chars().flat_map(caseless_letter).collect();
+    let wanted = caseless_letters(part);
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(range) = next_match(text, from, &wanted) {
@@ -15,6 +15,11 @@ pub(super) fn matches(text: &str, part: &str) -> Vec<Range<usize>> {
         found.push(range);
     }
     found
+}
+
+/// What is looked for, as [`next_match`] wants it.
+fn caseless_letters(part: &str) -> Vec<char> {
+    part.chars().flat_map(caseless_letter).collect()
 }
 
 /// Whether a text contains another, whatever the case of either.
@@ -54,7 +59,7 @@ fn matched_len(text: &str, wanted: &[char]) -> Option<usize> {
 
 /// The messages that contain a text, newest first. Nothing contains nothing.
 pub(super) fn hits(log: &Log, part: &str) -> Vec<u64> {
-    let wanted: Vec<char> = part.chars().flat_map(char::to_lowercase).collect();
+    let wanted = caseless_letters(part);
     let entries = log.newest_first();
     let found = entries.filter(|(_, it)| it.is_message() && contains(it.text.as_str(), &wanted));
     found.map(|(entry, _)| entry).collect()
@@ -63,9 +68,9 @@ pub(super) fn hits(log: &Log, part: &str) -> Vec<u64> {
 /// How well a name fits what was typed: none if its letters are not there in this order. Less is better:
 /// the letters between, and what stands before.
 pub(super) fn fit(name: &str, typed: &str) -> Option<usize> {
-    let mut letters = name.chars().enumerate();
+    let mut letters = name.chars().flat_map(caseless_letter).enumerate();
     let (mut first, mut last) = (None, 0);
-    for wanted in typed.chars().flat_map(char::to_lowercase) {
+    for wanted in typed.chars().flat_map(caseless_letter) {
         let (at, _) = letters.find(|(_, letter)| *letter == wanted)?;
         first.get_or_insert(at);
         last = at;
@@ -94,5 +99,6 @@ mod tests {
         assert!(fit("carol", "car") < fit("cassandra", "car"));
         assert!(fit("bob", "bo") < fit("jacob-b", "bo").or(Some(99)));
         assert_eq!(fit("bob", ""), Some(0));
+        assert_eq!(fit("Bob", "bOB"), fit("bob", "bob"), "in whatever case");
     }
 }

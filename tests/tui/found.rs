@@ -32,6 +32,20 @@ fn a_search_steps_through_its_finds_and_comes_back() {
     assert!(screen.text().contains("45 needle"), "Enter stays there");
 }
 
+/// A sigma at the end of a word is another letter than one in it, and is searched in every form.
+#[test]
+fn a_search_finds_every_word_that_it_shows_as_found() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.say(BOB, "κόσμος");
+    for typed in ["κόσμος", "ΜΟΣ"] {
+        screen.key("ctrl-s");
+        screen.type_in(typed);
+        let text = screen.text();
+        assert!(text.contains("(1 of 1)"), "{text}");
+        screen.key("esc");
+    }
+}
+
 fn hit(peer: PeerId, name: Name, line: &'static str) -> Hit {
     let is_ours = false;
     Hit {
