@@ -1,5 +1,6 @@
 //! What is searched: in the conversation on the screen, in what is kept, and among the conversations.
 
+use ratatui_core::style::Modifier;
 use securechat::chat::Name;
 use securechat::id::PeerId;
 use securechat::text::safe_line;
@@ -43,6 +44,34 @@ fn a_search_finds_every_word_that_it_shows_as_found() {
         let text = screen.text();
         assert!(text.contains("(1 of 1)"), "{text}");
         screen.key("esc");
+    }
+}
+
+#[test]
+fn the_switcher_shows_what_is_chosen_however_many_there_are() {
+    let mut screen = Screen::new(80, 12);
+    for number in 0..30 {
+        screen.meet(PeerId::new([10 + number; 32]), &format!("peer{number}"));
+    }
+    screen.key("alt-k");
+    for number in 0..30 {
+        let rows = screen.rows();
+        let buffer = screen.draw();
+        let is_chosen = |row: &usize| {
+            let cell = &buffer[(1, u16::try_from(*row).unwrap())];
+            cell.modifier.contains(Modifier::REVERSED)
+        };
+        // The tabs are reversed as well.
+        let chosen: Vec<&str> = (2..9)
+            .filter(is_chosen)
+            .map(|row| rows[row].trim())
+            .collect();
+        assert_eq!(chosen.len(), 1, "{number}: {}", rows.join("\n"));
+        assert!(
+            chosen[0].starts_with(&format!("peer{number} ")),
+            "{number}: {chosen:?}"
+        );
+        screen.key("down");
     }
 }
 

@@ -57,7 +57,7 @@ impl App {
         } else if let Mode::Found(found) = &self.mode {
             Some(self.found_panel(found, height))
         } else if let Mode::Switcher { chosen, .. } = &self.mode {
-            Some(self.switcher(*chosen))
+            Some(self.switcher(*chosen, height))
         } else if let Mode::Welcome { guest, name } = &self.mode {
             Some(question(guest, name.as_deref(), &self.escape_key()))
         } else {
@@ -95,15 +95,13 @@ impl App {
             }
         }
         lines.extend(self.rows_of(&found.sum));
-        let rows = height.saturating_sub(1);
-        let most = lines.len().saturating_sub(rows);
         Panel {
             title: Safe::from("found - ")
                 + self.send_key()
                 + " goes there, "
                 + self.escape_key()
                 + " closes",
-            above: chosen.start.saturating_sub(rows / 2).min(most),
+            above: above(&lines, chosen.start, height),
             lines,
             chosen,
         }
@@ -120,7 +118,8 @@ impl App {
         }
     }
 
-    fn switcher(&self, chosen: usize) -> Panel {
+    /// The conversations to choose from, with the chosen one in the middle.
+    fn switcher(&self, chosen: usize, height: usize) -> Panel {
         let found = self.switchable();
         let line = |at: usize| {
             let it = self.conversations.get(at)?;
@@ -130,17 +129,25 @@ impl App {
                 unread => words + " +" + unread,
             })
         };
+        let lines: Vec<Safe> = found.into_iter().filter_map(line).collect();
         Panel {
             title: Safe::from("go to - ")
                 + self.send_key()
                 + " goes, "
                 + self.escape_key()
                 + " stays",
-            lines: found.into_iter().filter_map(line).collect(),
+            above: above(&lines, chosen, height),
+            lines,
             chosen: chosen..chosen + 1,
-            above: 0,
         }
     }
+}
+
+/// How many lines are above a panel of so many rows that has the chosen one in its middle.
+fn above(lines: &[Safe], chosen: usize, height: usize) -> usize {
+    let rows = height.saturating_sub(1);
+    let most = lines.len().saturating_sub(rows);
+    chosen.saturating_sub(rows / 2).min(most)
 }
 
 /// Whether a caller is saved: what is typed by habit is no answer.
