@@ -109,6 +109,17 @@ pub(super) fn one_name(name: String) -> String {
     same.map_or(name, |(_, one)| (*one).to_owned())
 }
 
+/// The key that most terminals send for this one, if that is another.
+pub(super) fn twin(name: &str) -> Option<String> {
+    if let Some((_, twin)) = TWINS.iter().find(|(of, _)| *of == name) {
+        return Some((*twin).to_owned());
+    }
+    let ([ctrl, alt, shift], key) = held(name);
+    let is_other = (ctrl || shift) && UNCHANGED.contains(&key);
+    let alt = if alt { "alt-" } else { "" };
+    is_other.then(|| alt.to_owned() + key)
+}
+
 /// Whether a key reaches us from every terminal, as itself.
 pub(super) fn is_everywhere(name: &str) -> bool {
     let (held, key) = held(name);

@@ -5,7 +5,7 @@
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::tui::editor::Move;
-use crate::tui::key_name::one_name;
+use crate::tui::key_name::{one_name, twin};
 use crate::tui::keymap::Keymap;
 
 /// What a key does in a conversation.
@@ -148,7 +148,9 @@ impl Stroke {
         let Some(name) = name(event) else {
             return Self::Other;
         };
-        if let Some(bind) = keys.bind(&name) {
+        // Keys that are one to most terminals are told apart by some, since we ask them to.
+        let bind = || keys.bind(&name).or_else(|| keys.bind(&twin(&name)?));
+        if let Some(bind) = bind() {
             return Self::Bind(bind);
         }
         if let KeyCode::Char(c) = event.code

@@ -351,6 +351,50 @@ fn ctrl_z_leads_to_the_shell_from_everywhere() {
     }
 }
 
+/// A terminal with an extended keyboard tells of keys apart that are one to all others.
+#[test]
+fn keys_that_are_one_to_most_terminals_do_the_same_where_they_are_told_apart() {
+    use KeyCode::{Backspace, Char, Enter, Esc};
+    let (none, ctrl, shift) = (
+        KeyModifiers::NONE,
+        KeyModifiers::CONTROL,
+        KeyModifiers::SHIFT,
+    );
+    let mut screen = Screen::with_bob(80, 24);
+    for modifiers in [none, ctrl, shift] {
+        screen.type_in("xy");
+        screen.press(Backspace, modifiers);
+        assert!(screen.text().ends_with("> x"), "{modifiers:?}");
+        screen.key("ctrl-u");
+    }
+    for (code, modifiers) in [
+        (Esc, none),
+        (Esc, shift),
+        (Char('['), ctrl),
+        (Char('3'), ctrl),
+    ] {
+        screen.key("f1");
+        assert!(screen.text().contains("/whois"));
+        screen.press(code, modifiers);
+        assert!(!screen.text().contains("/whois"), "{code:?} {modifiers:?}");
+    }
+    for (number, (code, modifiers)) in [(Enter, ctrl), (Char('m'), ctrl)].into_iter().enumerate() {
+        screen.type_in("sent");
+        screen.press(code, modifiers);
+        assert_eq!(screen.sent().len(), number + 1, "{code:?} {modifiers:?}");
+    }
+    screen.type_in("/who");
+    screen.press(Char('i'), ctrl);
+    assert!(screen.text().ends_with("> /whois"), "{}", screen.text());
+    screen.key("ctrl-u");
+    // What has a meaning of its own keeps it.
+    screen.type_in("one");
+    screen.press(Enter, shift);
+    screen.type_in("two");
+    assert_eq!(screen.sent().len(), 2);
+    assert!(screen.text().ends_with("> one\n  two"), "{}", screen.text());
+}
+
 #[test]
 fn commands_of_the_core_are_asked_of_the_core() {
     let mut screen = Screen::with_three(80, 10);
