@@ -48,6 +48,9 @@ pub(super) struct Conversation {
     pub(super) is_open: bool,
     /// The entry that is selected.
     pub(super) selected: Option<u64>,
+    /// Whether the person has selected it. Letters mean something for it then; one that the screen has gone to is only
+    /// marked.
+    pub(super) is_held: bool,
     /// Whether what was said before this run was asked for.
     pub(super) is_recalled: bool,
 }
@@ -91,6 +94,7 @@ impl Conversation {
             is_muted: false,
             is_open: true,
             selected: None,
+            is_held: false,
             is_recalled: false,
         }
     }
@@ -261,10 +265,20 @@ impl Conversation {
         true
     }
 
-    /// Selects the message before or after the selected one, from the newest on; none after that.
+    /// Shows a message, and marks it.
+    pub(super) fn go_to(&mut self, entry: u64, window: Window) {
+        (self.selected, self.is_held) = (Some(entry), false);
+        self.show(entry, window);
+    }
+
+    /// Selects the message before or after the selected one, from the newest on; none after that. One that is only
+    /// marked is selected first.
     pub(super) fn select(&mut self, is_up: bool, window: Window) {
         let before = self.selected;
-        self.selected = self.beside(before, is_up);
+        if before.is_none() || self.is_held {
+            self.selected = self.beside(before, is_up);
+        }
+        self.is_held = true;
         if let Some(entry) = self.selected {
             self.show(entry, window);
         } else if before.is_some() {

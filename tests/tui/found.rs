@@ -117,6 +117,43 @@ fn enter_on_what_was_found_goes_to_it_in_its_conversation() {
     assert_eq!(screen.actions(), [Action::Copy("text 20".into())]);
 }
 
+/// Whoever has gone to a message writes on: only who selected it himself means its commands.
+#[test]
+fn what_is_typed_after_a_search_is_written_and_no_command() {
+    let mut screen = Screen::with_bob(80, 12);
+    let said = screen.message(BOB, "the invoice");
+    let name = said.name;
+    screen.tell(Told::Said(said));
+    let go_there = |screen: &mut Screen| {
+        screen.line("/search invoice");
+        screen.actions();
+        let hits = vec![hit(BOB, name, "09:12 bob: the invoice")];
+        let sum = vec!["found: 1".into()];
+        screen.tell(Told::Found { hits, sum });
+        screen.key("enter");
+    };
+    for words in ["did you pay it?", "really?", "if so"] {
+        go_there(&mut screen);
+        screen.type_in(words);
+        assert_eq!(screen.actions(), [], "{words}");
+        assert!(
+            screen.text().ends_with(&format!("> {words}")),
+            "{}",
+            screen.text()
+        );
+        screen.key("ctrl-u");
+    }
+    // One key takes hold of it, and of no other.
+    for key in ["alt-up", "alt-down"] {
+        screen.say(BOB, "later");
+        go_there(&mut screen);
+        screen.key(key);
+        screen.key("i");
+        assert!(screen.rule().contains("11 bytes"), "{}", screen.rule());
+        screen.key("esc");
+    }
+}
+
 #[test]
 fn what_is_not_loaded_is_shown_among_its_neighbours_and_the_list_comes_back() {
     let mut screen = Screen::with_bob(80, 12);

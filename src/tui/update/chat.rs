@@ -92,7 +92,8 @@ impl App {
 
     /// A letter that does something with the selected message; false if it is none.
     fn on_selected(&mut self, c: char) -> bool {
-        let Some(selected) = self.current().selected else {
+        let here = self.current();
+        let Some(selected) = here.selected.filter(|_| here.is_held) else {
             return false;
         };
         match c.to_ascii_lowercase() {

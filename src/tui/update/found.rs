@@ -86,7 +86,7 @@ impl App {
         }
     }
 
-    /// Shows a message in its conversation, selected; if it does not stand there, what was said around it.
+    /// Shows a message in its conversation, marked; if it does not stand there, what was said around it.
     fn go_to(&mut self, which: Which) {
         let at = self.find(&which.peer);
         let place = at.and_then(|at| {
@@ -98,9 +98,7 @@ impl App {
         };
         self.go(at);
         let window = self.window();
-        let conversation = self.current_mut();
-        conversation.selected = Some(entry);
-        conversation.show(entry, window);
+        self.current_mut().go_to(entry, window);
     }
 
     /// Shows what was said around a message, over what was found.
