@@ -73,6 +73,28 @@ fn who_leaves_is_asked_about_what_was_written_and_not_sent() {
 }
 
 #[test]
+fn a_question_names_its_keys_on_every_screen() {
+    for width in [20, 24, 30, 40, 50, 80] {
+        let mut screen = Screen::with_bob(width, 10);
+        screen.send("wait for it");
+        screen.input(Input::Paste("line\n".repeat(12)));
+        let text = screen.text();
+        assert!(text.contains("Enter send"), "{width}:\n{text}");
+        assert!(text.contains("Esc"), "{width}:\n{text}");
+        screen.key("esc");
+        screen.line("/quit");
+        screen.key("ctrl-c");
+        screen.line("/quit");
+        let text = screen.text();
+        assert!(
+            text.contains("y yes") || text.contains("y leave"),
+            "{width}:\n{text}"
+        );
+        assert!(text.contains("Esc no"), "{width}:\n{text}");
+    }
+}
+
+#[test]
 fn nobody_leaves_by_an_answer_to_what_the_screen_is_too_small_to_ask() {
     let mut screen = Screen::with_three(80, 10);
     screen.type_in("half a thought");

@@ -10,12 +10,17 @@ use crate::tui::link;
 use crate::tui::paint::Canvas;
 use crate::tui::theme::Theme;
 use crate::tui::update;
+use crate::tui::wrap;
+
+/// Cells before the words.
+const LEAD: usize = 4;
 
 impl App {
     pub(super) fn draw_rule(&self, canvas: &mut Canvas<'_>, area: Rect) {
         let rule = self.theme.glyphs.rule;
         let mut pen = canvas.row(area, 0);
-        let Some((words, style)) = self.words() else {
+        let cells = pen.left().saturating_sub(LEAD);
+        let Some((words, style)) = self.words(cells) else {
             pen.fill(rule, 0);
             return;
         };
@@ -29,7 +34,6 @@ impl App {
 
     /// The beginning of the words that fits, with a sign that they go on.
     pub(super) fn cut(&self, words: &Safe, cells: usize) -> Safe {
-        use crate::tui::wrap;
         let charset = self.theme.charset;
         if wrap::cells(words.as_str(), charset) <= cells {
             return words.clone();
@@ -42,9 +46,9 @@ impl App {
 
     /// What there is to say, the most urgent first: a question, an answer to the last key, what is being
     /// typed, why nothing gets through, who waits.
-    fn words(&self) -> Option<(Safe, Style)> {
+    fn words(&self, cells: usize) -> Option<(Safe, Style)> {
         let plain = Style::new();
-        if let Some(question) = self.question() {
+        if let Some(question) = self.question(cells) {
             return Some((question, Theme::strong()));
         }
         if let Some(notice) = &self.notice {
@@ -64,17 +68,24 @@ impl App {
         self.obstacle().map(|words| (words, plain))
     }
 
-    /// What is asked here; what covers the conversation asks in a panel of its own.
-    fn question(&self) -> Option<Safe> {
+    /// What is asked here, with the keys that answer first where not all of it has room; what covers the conversation
+    /// asks in a panel of its own.
+    fn question(&self, cells: usize) -> Option<Safe> {
         let (send, escape) = (self.send_key(), self.escape_key());
-        if let Mode::Pasted(lines) = &self.mode {
-            let words = Safe::from(*lines) + " lines: " + send + " send as one message, ";
-            Some(words + escape + " edit")
+        let (question, short) = if let Mode::Pasted(lines) = &self.mode {
+            let lines = Safe::from(*lines) + " lines";
+            let keys = send.clone() + " send, " + &escape + " edit: " + &lines;
+            let words = lines + ": " + send + " send as one message, " + escape + " edit";
+            (words, keys)
         } else if let Mode::Leave { waiting, drafts } = &self.mode {
-            Some(left_behind(*waiting, *drafts, &escape))
+            let left = left_behind(*waiting, *drafts);
+            let keys = Safe::from("y leave, ") + &escape + " no: " + &left;
+            (left + ". Leave? y yes, " + escape + " no", keys)
         } else {
-            None
-        }
+            return None;
+        };
+        let has_room = wrap::cells(question.as_str(), self.theme.charset) <= cells;
+        Some(if has_room { question } else { short })
     }
 
     /// Why nothing gets through to whoever is on the screen, and what is tried.
@@ -105,8 +116,8 @@ impl App {
     }
 }
 
-/// What is not delivered, what is written and not sent, and whether that is to stay so.
-fn left_behind(waiting: usize, drafts: usize, escape: &Safe) -> Safe {
+/// What is not delivered, and what is written and not sent.
+fn left_behind(waiting: usize, drafts: usize) -> Safe {
     let waiting = match waiting {
         0 => None,
         1 => Some("1 message is not delivered".into()),
@@ -117,6 +128,5 @@ fn left_behind(waiting: usize, drafts: usize, escape: &Safe) -> Safe {
         1 => Some("1 draft is not sent".into()),
         several => Some(Safe::from(several) + " drafts are not sent"),
     };
-    let words = Safe::join(waiting.into_iter().chain(drafts), ", ");
-    words + ". Leave? y yes, " + escape + " no"
+    Safe::join(waiting.into_iter().chain(drafts), ", ")
 }
