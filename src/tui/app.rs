@@ -113,13 +113,27 @@ pub(super) enum Mode {
     /// What was pasted has so many lines: they send or edit it.
     Pasted(usize),
     /// They confirm that a caller is saved under a name.
-    Welcome { guest: Guest, name: Option<String> },
+    Welcome(Deciding),
     /// They compare words with somebody.
     Verify(Verifying),
     /// They look at a QR code.
     Code(Code),
     /// They confirm that something is left behind: so many messages, so many that are being written.
     Leave { waiting: usize, drafts: usize },
+}
+
+/// A caller who is saved if the person says so.
+#[derive(Debug)]
+pub(super) struct Deciding {
+    pub(super) guest: Guest,
+    /// As whom.
+    pub(super) name: Option<String>,
+    /// Since when all of the key stands on the terminal without a break; none until it was drawn.
+    pub(super) since: Option<Instant>,
+    /// Whether the last key was an answer that nobody can have meant.
+    pub(super) is_too_soon: bool,
+    /// Rows above the screen.
+    pub(super) above: usize,
 }
 
 /// A QR code that fills the screen.
@@ -180,13 +194,13 @@ impl Mode {
     const fn covers(&self) -> bool {
         matches!(
             self,
-            Self::Panel { .. } | Self::Found(_) | Self::Switcher { .. } | Self::Welcome { .. }
+            Self::Panel { .. } | Self::Found(_) | Self::Switcher { .. }
         ) || self.covers_tabs()
     }
 
     /// Whether the tabs cannot be seen for it either.
     pub(super) const fn covers_tabs(&self) -> bool {
-        matches!(self, Self::Verify(_) | Self::Code(_))
+        matches!(self, Self::Verify(_) | Self::Code(_) | Self::Welcome(_))
     }
 }
 

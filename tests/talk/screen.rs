@@ -14,7 +14,7 @@ use securechat::tui::Terminal;
 
 use crate::home::Home;
 use crate::program::{Ended, PATIENCE, Program, hears_hangups, until};
-use crate::terminal::{open_pair, start_on};
+use crate::terminal::{READING, open_pair, start_on};
 use crate::vt::Vt;
 
 /// How long it takes at most to fill a terminal that nobody reads.
@@ -420,7 +420,9 @@ fn a_stranger_is_let_in_by_a_command_and_a_letter() {
     listener.sees("an unknown key calls from 127.0.0.1:");
     listener.says("/add alice");
     listener.sees("Save this key as \"alice\" and talk to it?");
-    listener.presses("\r");
+    listener.presses("\ry");
+    listener.sees("that came too soon");
+    listener.program.is_read(READING);
     listener.presses("y");
     caller.told("secure: ");
     caller.say("thank you");

@@ -1,8 +1,9 @@
 //! Keys that leave, suspend, complete and choose.
 
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use securechat::id::PeerId;
 use securechat::text::safe_line;
-use securechat::tui::{Action, Ask, Files, Input, Told};
+use securechat::tui::{Action, Ask, Files, Guest, Input, Told};
 
 use crate::screen::{BOB, CAROL, DAVE, Screen};
 
@@ -322,8 +323,18 @@ type Opening = fn(&mut Screen);
 /// What is typed would go to somebody else.
 #[test]
 fn a_click_where_tabs_would_be_goes_nowhere() {
-    let open: [Opening; 2] = [
+    let open: [Opening; 3] = [
         |screen| screen.key("alt-v"),
+        |screen| {
+            screen.tell(Told::Guest(Guest {
+                peer: PeerId::new([7; 32]),
+                fingerprint: "xTIBA 5rboU".into(),
+                address: "198.51.100.7:40000".parse().unwrap(),
+                nickname: None,
+                warning: None,
+            }));
+            screen.line("/add eve");
+        },
         |screen| {
             screen.line("/myqr");
             screen.tell(Told::Code {

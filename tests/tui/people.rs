@@ -1,9 +1,14 @@
 //! Callers whom nobody knows, and names.
 
-use securechat::id::PeerId;
-use securechat::tui::{Action, Ask, Guest, Told};
+use std::time::Duration;
 
-use crate::screen::{BOB, Screen};
+use securechat::id::PeerId;
+use securechat::text::Safe;
+use securechat::tui::{Action, Ask, Guest, Settings, Told};
+
+use crate::screen::{BOB, Screen, settings};
+
+const KEY: &str = "xTIBA 5rboU vnH4h todjb 6e697 QjLER t1NAB 4mZqp 8Dg=";
 
 const EVE: PeerId = PeerId::new([7; 32]);
 const MALLORY: PeerId = PeerId::new([8; 32]);
@@ -55,8 +60,10 @@ fn a_caller_is_saved_only_by_a_letter_that_nobody_presses_by_habit() {
     screen.tell(guest(EVE, "xTIBA 5rboU"));
     screen.line("/add eve");
     screen.is_like("guest-question");
+    screen.seconds(1);
     screen.key("enter");
     assert_eq!(screen.actions(), []);
+    screen.seconds(1);
     screen.key("y");
     let welcome = Ask::Welcome {
         peer: EVE,
@@ -73,12 +80,132 @@ fn a_caller_is_saved_without_a_name_of_ours_too() {
     let text = screen.text();
     let question = "Save this key, without a name of yours, and talk to it?";
     assert!(text.contains(question), "{text}");
+    screen.seconds(1);
     screen.key("y");
     let welcome = Ask::Welcome {
         peer: EVE,
         name: None,
     };
     assert_eq!(screen.actions(), [Action::Ask(welcome)]);
+}
+
+/// Whoever types on has read no key, and who was quicker than the program has seen none.
+#[test]
+fn a_caller_is_let_in_only_when_its_key_has_stood_on_the_screen_for_a_second() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.tell(guest(EVE, KEY));
+    screen.line("/add eve");
+    screen.key("y");
+    assert_eq!(screen.actions(), []);
+    assert!(screen.text().contains("too soon"), "{}", screen.text());
+    screen.pass(Duration::from_millis(999));
+    screen.key("y");
+    assert_eq!(screen.actions(), []);
+    // Among other keys it is none that was meant.
+    screen.seconds(5);
+    screen.type_in("hey");
+    assert_eq!(screen.actions(), []);
+    assert!(screen.text().contains(KEY), "it is asked still");
+    screen.key("esc");
+    // It waited for a busy program.
+    screen.lag(Duration::from_secs(3));
+    screen.line("/add eve");
+    screen.seconds(3);
+    screen.lag(Duration::ZERO);
+    screen.seconds(1);
+    screen.lag(Duration::from_secs(1));
+    screen.key("y");
+    assert_eq!(screen.actions(), []);
+    screen.lag(Duration::ZERO);
+    screen.seconds(1);
+    screen.key("y");
+    let name = Some("eve".to_owned());
+    let welcome = Ask::Welcome { peer: EVE, name };
+    assert_eq!(screen.actions(), [Action::Ask(welcome)]);
+}
+
+/// All of its letters: callers try keys until they have one whose beginning is another's.
+#[test]
+fn the_key_of_a_caller_and_what_answers_stand_whole_on_every_screen() {
+    let guide = ["line"; 8].map(Safe::from).to_vec();
+    for (width, height) in
+        (6..30).flat_map(|height| [20, 24, 40, 53, 60, 80, 120].map(|width| (width, height)))
+    {
+        for (is_home, keys_are_logged) in [(true, false), (false, false), (false, true)] {
+            let settings = Settings {
+                guide: guide.clone(),
+                keys_are_logged,
+                ..settings()
+            };
+            let mut screen = Screen::with(settings, width, height);
+            if !is_home {
+                screen.meet(BOB, "bob");
+            }
+            screen.tell(guest(EVE, KEY));
+            screen.line("/add eve");
+            let text = screen.text();
+            let rows: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(rows.contains(KEY), "{width}x{height}:\n{text}");
+            assert!(text.contains("[y]"), "{width}x{height}:\n{text}");
+            assert!(text.contains("[Esc]"), "{width}x{height}:\n{text}");
+            screen.seconds(1);
+            screen.key("y");
+            assert_eq!(screen.actions().len(), 1, "{width}x{height}");
+        }
+    }
+}
+
+#[test]
+fn a_caller_is_not_let_in_while_its_key_is_above_a_small_screen() {
+    let mut screen = Screen::with_bob(20, 6);
+    screen.tell(guest(EVE, KEY));
+    screen.line("/add eve");
+    screen.is_like("guest-question-smallest");
+    screen.seconds(2);
+    (0..3).for_each(|_| screen.key("down"));
+    assert!(!screen.text().contains("xTIBA"), "{}", screen.text());
+    screen.seconds(2);
+    screen.key("y");
+    assert_eq!(screen.actions(), []);
+    assert!(screen.text().contains("xTIBA"), "it is shown again");
+    assert!(screen.text().contains("too soon"), "{}", screen.text());
+    screen.seconds(1);
+    // What stands elsewhere is read anew, and so is what a shell has written over.
+    screen.resize(80, 24);
+    screen.actions();
+    screen.key("y");
+    assert_eq!(screen.actions(), []);
+    screen.seconds(1);
+    screen.key("y");
+    assert_eq!(screen.actions().len(), 1);
+}
+
+#[test]
+fn what_a_caller_suggests_and_what_is_to_be_said_against_it_stand_beside_its_key() {
+    for (width, height) in [(80, 24), (40, 12)] {
+        let mut screen = Screen::with_bob(width, height);
+        screen.tell(Told::Guest(Guest {
+            peer: MALLORY,
+            fingerprint: KEY.into(),
+            address: "198.51.100.7:40000".parse().unwrap(),
+            nickname: Some("mallory".into()),
+            warning: Some("it calls itself as your saved bob does".into()),
+        }));
+        screen.line("/add x");
+        let text = screen
+            .text()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(
+            text.contains("it calls itself as your saved bob does"),
+            "{text}"
+        );
+        assert!(
+            text.contains("it suggests to be called \"mallory\""),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -88,6 +215,7 @@ fn the_answer_is_for_the_caller_that_was_shown_whoever_calls_next() {
     screen.line("/add eve");
     screen.tell(Told::GuestGone(EVE));
     screen.tell(guest(MALLORY, "mallo"));
+    screen.seconds(1);
     screen.key("y");
     assert_eq!(screen.actions(), [], "that one is gone");
     assert_eq!(screen.rule(), "it is gone meanwhile");
@@ -186,6 +314,7 @@ fn a_caller_whose_name_is_taken_can_be_given_another() {
     screen.tell(guest(EVE, "xTIBA"));
     for name in ["bob", "eve"] {
         screen.line(&format!("/add {name}"));
+        screen.seconds(1);
         screen.key("y");
         let name = Some(name.to_owned());
         let welcome = Ask::Welcome { peer: EVE, name };

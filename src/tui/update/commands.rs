@@ -3,7 +3,7 @@
 use crate::chat::words;
 use crate::commands::{self, COMMANDS, Command, Level, Wanted};
 use crate::text::Safe;
-use crate::tui::app::{App, Mode};
+use crate::tui::app::App;
 use crate::tui::entry::{Entry, Kind};
 use crate::tui::input::{Action, Ask, Discretion, Which};
 use crate::tui::keys::Bind;
@@ -131,20 +131,6 @@ impl App {
             None => {}
         }
         peer.is_some()
-    }
-
-    /// Asks whether the caller is to be saved. Which caller is settled here: another one may follow while
-    /// the answer is typed.
-    fn welcome(&mut self, name: Option<&str>) -> bool {
-        let Some(guest) = self.guests.front().cloned() else {
-            self.tell("nobody waits to be added; to add a key: /add NAME KEY");
-            return false;
-        };
-        self.mode = Mode::Welcome {
-            guest,
-            name: name.map(str::to_owned),
-        };
-        true
     }
 
     fn refuse(&mut self) -> bool {

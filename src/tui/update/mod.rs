@@ -3,6 +3,7 @@
 mod chat;
 mod commands;
 mod completion;
+mod deciding;
 mod found;
 mod modes;
 mod submit;
@@ -56,6 +57,7 @@ impl App {
         self.leave_home();
         self.recall();
         self.see_compared();
+        self.see_key();
         self.settle();
         self.ring();
         mem::take(&mut self.actions)
@@ -63,6 +65,7 @@ impl App {
 
     /// The terminal has taken a drawing of what there is, at this moment. Nobody answers what was not drawn.
     pub fn drawn(&mut self, at: Instant) {
+        self.key_is_drawn(at);
         if let Mode::Verify(panel) = &mut self.mode {
             panel.drawn(at);
             let (peer, code) = (panel.peer, panel.compared().and_then(Compared::code));
@@ -145,6 +148,7 @@ impl App {
     /// lines of their own accord.
     fn on_resize(&mut self, width: u16, height: u16) {
         self.size = (width, height);
+        self.unsee_key();
         self.act(Action::Redraw);
     }
 
@@ -173,7 +177,7 @@ impl App {
             Mode::Panel { .. }
             | Mode::Found(_)
             | Mode::Pasted(_)
-            | Mode::Welcome { .. }
+            | Mode::Welcome(_)
             | Mode::Code(_)
             | Mode::Leave { .. } => {}
         }
@@ -215,6 +219,11 @@ impl App {
             let most = self.most_above(panel);
             let above = panel.above.saturating_add_signed(rows.saturating_neg());
             return self.scroll_panel_to(above.min(most));
+        }
+        if let Mode::Welcome(deciding) = &self.mode {
+            let most = self.most_above_key(deciding);
+            let above = deciding.above.saturating_add_signed(rows.saturating_neg());
+            return self.scroll_key_to(above.min(most));
         }
         self.current_mut().scroll(rows, window);
     }

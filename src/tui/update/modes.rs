@@ -2,7 +2,7 @@
 
 use crate::tui::app::{App, Mode};
 use crate::tui::editor::{Line, Move};
-use crate::tui::input::{Action, Ask};
+use crate::tui::input::Action;
 use crate::tui::keys::{Bind, Stroke};
 use crate::tui::places::Places;
 use crate::tui::search;
@@ -27,7 +27,7 @@ impl App {
             Mode::Panel { .. } => self.on_panel(stroke),
             Mode::Found(_) => self.on_found_stroke(stroke),
             Mode::Pasted(_) => self.on_pasted(stroke),
-            Mode::Welcome { .. } => self.on_welcome(stroke),
+            Mode::Welcome(_) => self.on_welcome(stroke),
             Mode::Verify(_) => self.on_verify(stroke),
             Mode::Code(_) => self.on_code(stroke),
             Mode::Leave { .. } => self.on_leave(stroke),
@@ -190,27 +190,6 @@ impl App {
             Stroke::Bind(Bind::Send) => {
                 self.mode = Mode::Chat;
                 self.submit();
-            }
-            Stroke::Bind(Bind::Escape | Bind::Interrupt) => self.mode = Mode::Chat,
-            Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other => {}
-        }
-    }
-
-    /// There is no default, and Enter does nothing.
-    fn on_welcome(&mut self, stroke: &Stroke) {
-        let Mode::Welcome { guest, name } = &self.mode else {
-            return;
-        };
-        let (peer, name) = (guest.peer, name.clone());
-        match stroke {
-            Stroke::Char('y' | 'Y') => {
-                self.mode = Mode::Chat;
-                if self.guests.iter().any(|guest| guest.peer == peer) {
-                    // It goes when the core says so: the name may be refused.
-                    self.act(Action::Ask(Ask::Welcome { peer, name }));
-                } else {
-                    self.tell("it is gone meanwhile");
-                }
             }
             Stroke::Bind(Bind::Escape | Bind::Interrupt) => self.mode = Mode::Chat,
             Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other => {}

@@ -18,6 +18,7 @@ use core::time::Duration;
 use crate::chat::words::ShortCode;
 use crate::id::PeerId;
 use crate::text::Safe;
+use crate::time::Instant;
 use crate::tui::app::{App, Code, Mode};
 use crate::tui::editor::Line;
 use crate::tui::input::{Action, Ask, Comparison, Standing};
@@ -27,7 +28,7 @@ use crate::tui::update::GLANCE;
 use crate::tui::update::modes::write;
 use crate::tui::verifying::{Asked, Compared, Shown, Verdict, Verifying, View};
 
-/// Nobody has compared four words after less than this.
+/// Nobody has compared four words, or read a key, after less than this.
 const READING: Duration = Duration::from_secs(1);
 
 /// What is told, and the same in a row of the smallest screen, which has to go on showing what is compared.
@@ -261,17 +262,21 @@ impl App {
         let Mode::Verify(panel) = &self.mode else {
             return Some(TOO_SOON);
         };
-        let at = self.now.happened;
-        let since = panel.shown.and_then(|shown| shown.since);
-        let is_read = |since| at.saturating_since(since) >= READING;
-        let is_alone = |before| at.saturating_since(before) >= GLANCE;
-        if !since.is_some_and(is_read) || !self.pressed_before.is_none_or(is_alone) {
+        if !self.is_meant(panel.shown.and_then(|shown| shown.since)) {
             Some(TOO_SOON)
         } else if panel.is_stray {
             Some(AMONG_OTHERS)
         } else {
             None
         }
+    }
+
+    /// Whether the last key can be an answer to what was drawn then: that was read, and no other key came just before.
+    pub(super) fn is_meant(&self, since: Option<Instant>) -> bool {
+        let at = self.now.happened;
+        let is_read = |since| at.saturating_since(since) >= READING;
+        let is_alone = |before| at.saturating_since(before) >= GLANCE;
+        since.is_some_and(is_read) && self.pressed_before.is_none_or(is_alone)
     }
 
     /// What was on the screen goes along.

@@ -1,6 +1,7 @@
 //! Draws the state. Nothing here changes it, except that texts remember where they break.
 
 mod code;
+mod deciding;
 mod head;
 mod input;
 mod list;
@@ -70,6 +71,11 @@ impl App {
         if let Mode::Verify(panel) = &self.mode {
             self.warn_of_logged_keys(canvas, self.last_row());
             return self.draw_verifying(canvas, panel);
+        }
+        if let Mode::Welcome(deciding) = &self.mode {
+            self.warn_of_logged_keys(canvas, self.last_row());
+            self.draw_deciding(canvas, deciding);
+            return None;
         }
         if let Mode::Code(code) = &self.mode {
             self.warn_of_logged_keys(canvas, self.last_row());

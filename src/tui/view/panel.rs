@@ -7,7 +7,6 @@ use core::ops::Range;
 
 use crate::text::{Safe, safe_line};
 use crate::tui::app::{App, Found, Mode};
-use crate::tui::input::Guest;
 use crate::tui::keys::Bind;
 use crate::tui::paint::Canvas;
 use crate::tui::theme::Theme;
@@ -58,8 +57,6 @@ impl App {
             Some(self.found_panel(found, height))
         } else if let Mode::Switcher { chosen, .. } = &self.mode {
             Some(self.switcher(*chosen, height))
-        } else if let Mode::Welcome { guest, name } = &self.mode {
-            Some(question(guest, name.as_deref(), &self.escape_key()))
         } else {
             None
         }
@@ -148,29 +145,4 @@ fn above(lines: &[Safe], chosen: usize, height: usize) -> usize {
     let rows = height.saturating_sub(1);
     let most = lines.len().saturating_sub(rows);
     chosen.saturating_sub(rows / 2).min(most)
-}
-
-/// Whether a caller is saved: what is typed by habit is no answer.
-fn question(guest: &Guest, name: Option<&str>, escape: &Safe) -> Panel {
-    let name = match name {
-        Some(name) => Safe::from(" as \"") + safe_line(name) + "\"",
-        None => ", without a name of yours,".into(),
-    };
-    let lines = vec![
-        Safe::default(),
-        Safe::from("Save this key") + name + " and talk to it?",
-        Safe::default(),
-        Safe::from("  ") + &guest.fingerprint,
-        Safe::from("  calls from ") + guest.address,
-        Safe::default(),
-        "Compare the key with its owner by another way, or it may be anybody.".into(),
-        Safe::default(),
-        Safe::from("[y] yes, save it   [") + escape + "] not now; /refuse sends it away",
-    ];
-    Panel {
-        title: "an unknown key".into(),
-        lines,
-        chosen: 0..0,
-        above: 0,
-    }
 }

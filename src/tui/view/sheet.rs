@@ -10,7 +10,7 @@ use crate::tui::theme::Theme;
 use crate::tui::wrap::{self, Break};
 
 /// Columns and rows from which on there is room for whole sentences.
-const ROOMY: (u16, u16) = (60, 17);
+pub(super) const ROOMY: (u16, u16) = (60, 17);
 /// Blanks before the lines where there is room, and before what is to be compared.
 const INDENT: usize = 3;
 const COMPARED_INDENT: usize = 12;
