@@ -103,7 +103,7 @@ pub(super) fn public_key(context: &Context) -> Result<Option<PeerId>, Error> {
     if key.is_protected() {
         return Ok(key.public());
     }
-    Ok(Some(unlock::unlock(&key, path, context)?.secret.public()))
+    Ok(Some(unlock::open_bare(&key, path)?.public()))
 }
 
 /// Makes sure that a key, perhaps of somebody who is `saved` under a name, is not our own.
@@ -145,7 +145,10 @@ fn read<'a>(file: Option<&'a Path>, context: &'a Context) -> Result<(KeyFile, &'
 
 /// The public half: proved where no passphrase is needed, else as the file says it.
 fn public(key: &KeyFile, path: &Path, context: &Context) -> Result<PeerId, Error> {
-    match key.public().filter(|_| key.is_protected()) {
+    if !key.is_protected() {
+        return Ok(unlock::open_bare(key, path)?.public());
+    }
+    match key.public() {
         Some(public) => Ok(public),
         None => {
             let unlocked = unlock::unlock(key, path, context)?;

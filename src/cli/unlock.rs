@@ -40,7 +40,8 @@ pub(super) struct Unlocked {
 /// Opens the secret key that was read from `path`.
 pub(super) fn unlock(key: &KeyFile, path: &Path, context: &Context) -> Result<Unlocked, Error> {
     if !key.is_protected() {
-        let secret = key.open(None).map_err(|error| error.at(path))?;
+        let secret = open_bare(key, path)?;
+        drop_given(context)?;
         return Ok(Unlocked {
             secret,
             passphrase: None,
@@ -57,6 +58,26 @@ pub(super) fn unlock(key: &KeyFile, path: &Path, context: &Context) -> Result<Un
         return Err(Error::NeedsInput(Prompt::Passphrase));
     }
     ask_and_open(key, path, &context.out)
+}
+
+/// Opens a secret key that has no passphrase.
+pub(super) fn open_bare(key: &KeyFile, path: &Path) -> Result<StaticSecret, Error> {
+    Ok(key.open(None).map_err(|error| error.at(path))?)
+}
+
+/// Takes the passphrase from standard input also where it opens nothing: whoever pipes one need not know whether
+/// the key has one, and the line must be neither text for others nor the next passphrase.
+fn drop_given(context: &Context) -> Result<(), Error> {
+    if !is_first_line(context) {
+        return Ok(());
+    }
+    let skipped = unbuffered_stdin()?.skip_until(b'\n');
+    skipped.map(drop).map_err(cannot_read)
+}
+
+/// Whether the first line of standard input is a passphrase.
+pub(super) fn is_first_line(context: &Context) -> bool {
+    context.globals.passphrase_file.as_deref() == Some(Path::new("-"))
 }
 
 fn ask_and_open(key: &KeyFile, path: &Path, out: &Out) -> Result<Unlocked, Error> {
@@ -119,16 +140,22 @@ pub(super) fn from_file(path: &Path) -> Result<Passphrase, Error> {
 #[cfg(unix)]
 pub(super) fn unbuffered_stdin() -> Result<impl BufRead, Error> {
     let stdin = io::stdin().as_fd().try_clone_to_owned();
-    let stdin = stdin.map_err(|error| Error::System {
-        operation: "read standard input",
-        reason: safe_line(&error.to_string()),
-    })?;
-    Ok(BufReader::with_capacity(1, File::from(stdin)))
+    Ok(BufReader::with_capacity(
+        1,
+        File::from(stdin.map_err(cannot_read)?),
+    ))
 }
 
 #[cfg(not(unix))]
 pub(super) fn unbuffered_stdin() -> Result<impl BufRead, Error> {
     Ok(io::stdin().lock())
+}
+
+fn cannot_read(error: io::Error) -> Error {
+    Error::System {
+        operation: "read standard input",
+        reason: safe_line(&error.to_string()),
+    }
 }
 
 /// Asks for a new passphrase, twice.

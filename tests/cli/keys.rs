@@ -206,6 +206,37 @@ fn a_passphrase_protects_and_a_wrong_one_is_refused() {
 }
 
 #[test]
+fn two_passphrases_on_standard_input_are_the_old_one_and_the_new_one() {
+    let home = Home::with_identity();
+    let new = home.write("new", "battery staple\n");
+    let new = new.to_str().unwrap();
+    let lines = "correct horse\nbattery staple\n";
+    let streams = ["--passphrase-file", "-", "--new-passphrase-file", "-"];
+    // The identity has none, which whoever pipes one need not know.
+    let copy = home.path("copy.key");
+    let copy = copy.to_str().unwrap();
+    for command in [&["key", "export", copy][..], &["key", "passwd"]] {
+        let done = home.run_with_input(&[command, &streams].concat(), lines);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+    }
+    for key in [copy, home.path("identity.key").to_str().unwrap()] {
+        home.data(&[
+            "key",
+            "passwd",
+            key,
+            "--passphrase-file",
+            new,
+            "--no-passphrase",
+        ]);
+    }
+    // What says no more than a public key takes no line from a list.
+    let list = format!("bob {BOB}\n");
+    let import = ["peers", "import", "-", "--passphrase-file", "-"];
+    assert_eq!(home.run_with_input(&import, &list).code, 0);
+    assert!(home.read("known-peers").contains(BOB));
+}
+
+#[test]
 fn a_command_may_give_the_passphrase() {
     let home = Home::new();
     home.data(&["keygen", "--passphrase-command", "echo correct horse"]);

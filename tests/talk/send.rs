@@ -76,6 +76,24 @@ fn while_standard_input_is_open_others_have_the_identity() {
     }
 }
 
+/// Alice sends a text behind a passphrase, alone and beside her own program, and bob reads but the text.
+fn sends_the_text_without_the_passphrase(alice: &Home, bob: &Home, open: &[&str]) {
+    let (mut listener, address) = bob.listen(&[]);
+    let flags = ["-", "--passphrase-file", "-"];
+    let mut say = || {
+        let mut sender = send(alice, &address.to_string(), &flags);
+        sender.say("correct horse");
+        sender.say("the text");
+        sender.leave();
+        let line = listener.said("");
+        assert!(line.ends_with("\talice\tthe text"), "{line}");
+    };
+    say();
+    let beside = alice.listen(open);
+    say();
+    drop(beside);
+}
+
 #[test]
 fn a_passphrase_on_standard_input_is_no_part_of_the_text() {
     let (alice, bob) = Home::friends();
@@ -85,20 +103,24 @@ fn a_passphrase_on_standard_input_is_no_part_of_the_text() {
     alice.run(&[&["keygen", "--force"], &open[..]].concat());
     bob.run(&["peers", "remove", "alice"]);
     bob.knows("alice", &alice);
+    sends_the_text_without_the_passphrase(&alice, &bob, &open);
+}
+
+#[test]
+fn a_passphrase_on_standard_input_that_the_identity_does_not_need_is_no_part_of_the_text_either() {
+    let (alice, bob) = Home::friends();
+    sends_the_text_without_the_passphrase(&alice, &bob, &[]);
     let (mut listener, address) = bob.listen(&[]);
-    let flags = ["-", "--passphrase-file", "-"];
-    let mut say = || {
-        let mut sender = send(&alice, &address.to_string(), &flags);
-        sender.say("correct horse");
-        sender.say("the text");
-        sender.leave();
-        let line = listener.said("");
-        assert!(line.ends_with("\talice\tthe text"), "{line}");
-    };
-    say();
-    let beside = alice.listen(&open);
-    say();
-    drop(beside);
+    let mut caller = alice.connect("bob", address, &["--passphrase-file", "-"]);
+    caller.say("correct horse");
+    caller.say("the first line");
+    let line = listener.said("");
+    assert!(line.ends_with("\talice\tthe first line"), "{line}");
+    caller.leave();
+    // Nobody has to pipe what is not needed.
+    let flags = ["an argument", "--passphrase-file", "-"];
+    send(&alice, &address.to_string(), &flags).leave();
+    listener.said("\talice\tan argument");
 }
 
 #[test]

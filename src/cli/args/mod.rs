@@ -112,7 +112,8 @@ pub struct Globals {
         hide_env_values = true
     )]
     pub identity: Option<PathBuf>,
-    /// Read the passphrase from the first line of this file ("-": standard input)
+    /// Read the passphrase from the first line of this file ("-": standard input, where that line is
+    /// taken even if the key needs no passphrase)
     #[arg(long, global = true, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     /// Run this command and take the first line that it prints as the passphrase

@@ -2,7 +2,6 @@
 
 use std::io::{Read, stdin};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -22,7 +21,7 @@ use crate::cli::talk::single::{LOOK, Woken};
 use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
-use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity};
+use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity, unlock};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::{Bind, Clock, ResolveError};
@@ -115,8 +114,7 @@ fn before_text(args: &SendArgs, context: &Context) -> Result<Option<StaticSecret
         Aim::of(target, context)?.default_bind(args.family.into())
     };
     // A passphrase that is the first line of standard input is no part of the text.
-    let is_first_line = context.globals.passphrase_file.as_deref() == Some(Path::new("-"));
-    if runs && !is_first_line {
+    if runs && !unlock::is_first_line(context) {
         return Ok(None);
     }
     Profile::unlock(context, bind).map(Some)
