@@ -8,7 +8,7 @@ use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{
     keygen, needs_input, no_passphrase, ours, output_exists, secret_key, wrong_passphrase,
 };
-use crate::store::{self, ConfigError, ErrorKind, KeyProblem, StoreTrouble};
+use crate::store::{self, ConfigError, Damage, ErrorKind, KeyProblem, StoreTrouble};
 use crate::text::{Safe, safe_line};
 
 /// What to print for a failed operation of the store, perhaps on the user's own identity.
@@ -38,9 +38,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
             unwritable(path, "there is no room on the disk")
         }
         ErrorKind::DiskFull => disk_full(path),
-        ErrorKind::DamagedLine { line, reason } => {
-            damaged_line(path, *line, &safe_line(&reason.to_string()))
-        }
+        ErrorKind::DamagedLine(damage) => damaged_line(path, damage),
         ErrorKind::Config(error) => bad_config(path, error),
         ErrorKind::DuplicateName { name } => name_taken(name),
         ErrorKind::DuplicateKey { name } => key_known(name),
@@ -254,10 +252,12 @@ pub(super) fn exists(path: &Path, output: Option<&Path>) -> Report {
         )
 }
 
-fn damaged_line(path: &Path, line: usize, reason: &Safe) -> Report {
-    let title = Safe::from(path) + ", line " + line + ": " + reason;
+fn damaged_line(path: &Path, damage: &Damage) -> Report {
+    let reason = safe_line(&damage.reason.to_string());
+    let title = Safe::from(path) + ", line " + damage.line + ": " + reason;
     Report::new("SC22", ExitCode::Fixable, title)
-        .cause("The file was not changed. Mend that line, or put a # in front of it.")
+        .cause("The file was not changed.")
+        .cause(damage.advice())
 }
 
 fn bad_config(path: &Path, error: &ConfigError) -> Report {
@@ -387,10 +387,11 @@ pub(super) mod tests {
             ErrorKind::InUse { pid: None },
             ErrorKind::DiskFull,
             ErrorKind::ReadOnly(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)),
-            ErrorKind::DamagedLine {
+            ErrorKind::DamagedLine(Damage {
                 line: 3,
                 reason: DamageReason::BadPsk,
-            },
+                has_mark: false,
+            }),
             ErrorKind::Config(parse_config("[history]\nkep = 1").unwrap_err()),
             ErrorKind::Config(parse_config("[net]\nlisten = 1").unwrap_err()),
             ErrorKind::DuplicateName { name: bob() },

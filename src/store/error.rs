@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::archive::StoreTrouble;
 use super::config::ConfigError;
 use super::key_text::KeyProblem;
-use super::known_peers::DamageReason;
+use super::known_peers::Damage;
 use crate::text::{NameError, Safe};
 
 /// A failed operation on a file, or on what it holds. No secret is ever part of it.
@@ -86,12 +86,7 @@ pub enum ErrorKind {
     /// The file system is read-only, or a file of ours or its directory is not for us to write (SC18).
     ReadOnly(io::Error),
     /// A line of known-peers cannot be understood; nothing is rewritten until it is mended.
-    DamagedLine {
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: DamageReason,
-    },
+    DamagedLine(Damage),
     /// The settings are not understood (SC32).
     Config(ConfigError),
     /// The name is taken.
@@ -310,7 +305,7 @@ impl fmt::Display for ErrorKind {
             Self::InUse { pid: Some(pid) } => write!(f, "another process uses it (pid {pid})"),
             Self::InUse { pid: None } => write!(f, "another process uses it"),
             Self::DiskFull => write!(f, "there is no room left on the disk"),
-            Self::DamagedLine { line, reason } => write!(f, "line {line}: {reason}"),
+            Self::DamagedLine(Damage { line, reason, .. }) => write!(f, "line {line}: {reason}"),
             Self::Config(error) => write!(f, "{error}"),
             Self::DuplicateName { name } => write!(f, "the name {name} is taken"),
             Self::DuplicateKey { name } => write!(f, "this key is known as {name}"),

@@ -206,6 +206,17 @@ fn a_damaged_line_is_named_and_no_other_is_lost() {
 }
 
 #[test]
+fn a_damaged_revocation_is_not_to_be_made_a_remark() {
+    let home = Home::with_bob();
+    let revoked = format!("@revoked {BOB} reason=laptop stolen\n");
+    home.write("known-peers", &(home.read("known-peers") + &revoked));
+    let listed = home.run(&["peers", "list"]);
+    let advice = "\x20 The file was not changed.\n\
+                  \x20 It may revoke a key: mend it. With a # in front of it that key would be trusted.\n";
+    assert!(listed.stderr.ends_with(advice), "{}", listed.stderr);
+}
+
+#[test]
 fn names_and_keys_are_unique() {
     let home = Home::with_bob();
     let cases = [

@@ -117,6 +117,12 @@ pub(super) struct PeerLine {
     pub(super) version: Option<u16>,
 }
 
+/// Whether a line that cannot be understood begins as one that says something of a key, perhaps behind what does not
+/// show.
+pub(super) fn has_mark(line: &[u8]) -> bool {
+    line.iter().find(|byte| byte.is_ascii_graphic()) == Some(&b'@')
+}
+
 /// Reads one line, given without its line end.
 pub(super) fn parse(line: &[u8]) -> Result<Content, DamageReason> {
     let line = str::from_utf8(line).map_err(|_| DamageReason::NotText)?;

@@ -89,6 +89,20 @@ pub struct Damage {
     pub line: usize,
     /// What is wrong with it.
     pub reason: DamageReason,
+    /// Whether it begins with a mark: it may revoke a key.
+    pub has_mark: bool,
+}
+
+impl Damage {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        if self.has_mark {
+            "It may revoke a key: mend it. With a # in front of it that key would be trusted."
+        } else {
+            "Mend that line, or put a # in front of it."
+        }
+    }
 }
 
 impl Peer {
@@ -451,13 +465,10 @@ impl KnownPeers {
     /// # Errors
     /// `DamagedLine` naming the first that is not.
     pub fn check_intact(&self) -> Result<(), Error> {
-        let Some(Damage { line, reason }) = self.damage.first().copied() else {
+        let Some(damage) = self.damage.first().copied() else {
             return Ok(());
         };
-        Err(refuse(
-            Operation::Read,
-            ErrorKind::DamagedLine { line, reason },
-        ))
+        Err(refuse(Operation::Read, ErrorKind::DamagedLine(damage)))
     }
 
     fn set_option(&mut self, name: &str, option: &str, values: &[String]) -> Result<(), Error> {

@@ -25,8 +25,12 @@ impl Reading {
             &line.0
         };
         if let Err(reason) = self.take(index, text) {
-            let line = index + 1;
-            self.damage.push(Damage { line, reason });
+            let has_mark = line::has_mark(text);
+            self.damage.push(Damage {
+                line: index + 1,
+                reason,
+                has_mark,
+            });
         }
     }
 

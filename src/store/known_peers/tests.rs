@@ -319,7 +319,7 @@ fn every_kind_of_damage_is_named_with_its_line() {
         assert_eq!(peers.peers().len(), 2);
         assert!(!format!("{peers:?} {reason}").contains("AAAA"));
         let fresh = PeerId::new([9; 32]);
-        assert!(kind_of(peers.add("erin", &fresh, &[])).contains("DamagedLine { line: 3"));
+        assert!(kind_of(peers.add("erin", &fresh, &[])).contains("DamagedLine(Damage { line: 3"));
         assert!(peers.rename("dave", "d").is_err() && peers.remove("dave").is_err());
         assert!(peers.revoke(&key(CAROL), None).is_err());
         assert!(peers.set_verified("dave", None).is_err());
@@ -329,6 +329,26 @@ fn every_kind_of_damage_is_named_with_its_line() {
         KnownPeers::parse(b"bob \xff\n").damage()[0].reason,
         Is::NotText
     );
+}
+
+#[test]
+fn a_damaged_line_that_may_revoke_a_key_is_not_to_be_made_a_remark() {
+    let advice = |line: &str| {
+        let peers = KnownPeers::parse(format!("bob {BOB}\n{line}\n").as_bytes());
+        peers.damage()[0].advice()
+    };
+    for line in [
+        &format!("@revoked {BOB} reason=laptop stolen"),
+        &format!("@revoked {BOB} reason=\"laptop stolen"),
+        &format!("\u{feff} @revoked {BOB}"),
+        &format!("@revoke {BOB}"),
+        "\t@revoked",
+    ] {
+        assert!(advice(line).starts_with("It may revoke a key: "), "{line}");
+    }
+    for line in ["carol", &format!("carol {CAROL} note=a@b x")] {
+        assert!(advice(line).ends_with("put a # in front of it."), "{line}");
+    }
 }
 
 #[test]
@@ -438,7 +458,7 @@ fn a_damaged_file_is_named_and_left_alone() {
     assert_eq!(error.path(), Some(path.as_path()));
     assert!(matches!(
         error.kind(),
-        ErrorKind::DamagedLine { line: 2, .. }
+        ErrorKind::DamagedLine(Damage { line: 2, .. })
     ));
     assert!(KnownPeers::update(&path, |peers| peers.remove("bob")).is_err());
     assert_eq!(fs::read_to_string(&path).unwrap(), content);
