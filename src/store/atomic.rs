@@ -172,15 +172,25 @@ pub(super) fn read_checked(path: &Path, access: Access) -> Result<Content, Error
     Ok(Content { bytes, metadata })
 }
 
-/// What the system says about a file. A link to nothing is an error of its own: who made it does not take its file
-/// for one that was never there.
+/// What the system says about a file. A link to nothing, be it the file's own or that of a directory above it, is an
+/// error of its own: who made it does not take the file for one that was never there.
 pub(super) fn look(path: &Path) -> Result<fs::Metadata, Error> {
     fs::metadata(path).map_err(|error| {
-        if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() {
-            return Error::new(path, Operation::Read, ErrorKind::LinkToNothing);
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        match is_missing.then(|| link_to_nothing(path)).flatten() {
+            Some(link) => Error::new(link, Operation::Read, ErrorKind::LinkToNothing),
+            None => Error::io(path, Operation::Read, error),
         }
-        Error::io(path, Operation::Read, error)
     })
+}
+
+/// The link to nothing that keeps a path from leading anywhere, if one does.
+fn link_to_nothing(path: &Path) -> Option<&Path> {
+    let mut above = path.ancestors();
+    let last = above.find(|it| fs::symlink_metadata(it).is_ok())?;
+    let led = fs::metadata(last);
+    let is_nothing = led.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    is_nothing.then_some(last)
 }
 
 /// What was read, and what the file was like just before.
@@ -253,7 +263,10 @@ pub fn open_log(path: &Path) -> Result<File, Error> {
 /// Makes the directory that `path` lies in, and its missing parents, for this user only.
 pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
     let parent = parent(path);
-    os::create_private_dir(parent).map_err(|error| Error::io(parent, Operation::Create, error))
+    os::create_private_dir(parent).map_err(|error| match link_to_nothing(parent) {
+        Some(link) => Error::new(link, Operation::Create, ErrorKind::LinkToNothing),
+        None => Error::io(parent, Operation::Create, error),
+    })
 }
 
 /// `path` with `suffix` after its whole file name: `identity.key` and `.old` give

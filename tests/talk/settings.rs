@@ -3,6 +3,8 @@
 use std::fs;
 
 use crate::home::{Home, check, free_port, listening};
+#[cfg(target_os = "linux")]
+use crate::{home::program, program::Program};
 
 fn settle(home: &Home, text: &str) {
     fs::write(home.path("config.toml"), text).unwrap();
@@ -82,6 +84,46 @@ fn a_link_to_nothing_is_no_file_that_is_not_there() {
         assert!(ended.told.contains(&advice), "{}", ended.told);
         fs::remove_file(&link).unwrap();
         assert_eq!(alice.attempt(&["peers", "list"]).code, Some(0));
+    }
+}
+
+/// As stow links whole directories, which may lie on a disk that is not mounted.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_is_a_link_to_nothing_is_no_directory_that_is_not_there() {
+    use std::os::unix::fs::symlink;
+    let bob = Home::new().key();
+    let commands: [(&str, &[&str]); 5] = [
+        ("config", &["listen", "127.0.0.1:0"]),
+        ("config", &["peers", "list"]),
+        ("config", &["peers", "add", "bob", &bob]),
+        ("data", &["pubkey"]),
+        ("data", &["keygen", "--no-passphrase"]),
+    ];
+    for (kind, args) in commands {
+        let home = tempfile::tempdir().unwrap();
+        let run = |args: &[&str]| {
+            let mut command = program();
+            for kind in ["config", "data", "state"] {
+                let variable = format!("XDG_{}_HOME", kind.to_uppercase());
+                command.env(variable, home.path().join(kind));
+            }
+            command.args(args);
+            Program::start(command).end()
+        };
+        let link = home.path().join(kind).join("securechat");
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        if kind == "config" {
+            assert_eq!(run(&["keygen", "--no-passphrase"]).code, Some(0));
+        }
+        symlink(home.path().join("not/mounted"), &link).unwrap();
+        let ended = run(args);
+        ended.failed(1, "SC24");
+        let says = format!("{} is a link that points to nothing", link.display());
+        assert!(ended.told.contains(&says), "{}", ended.told);
+        let doctor = run(&["doctor"]);
+        assert!(doctor.rest.contains(&says), "{}", doctor.transcript);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 }
 
