@@ -184,6 +184,21 @@ pub(super) fn look(path: &Path) -> Result<fs::Metadata, Error> {
     })
 }
 
+/// Where the content of a file is, or is to be: whoever replaces what is there replaces it and not a link to it.
+///
+/// # Errors
+/// `LinkToNothing`, `Io`.
+pub(super) fn behind_links(path: &Path) -> Result<PathBuf, Error> {
+    if let Some(link) = link_to_nothing(path) {
+        return Err(Error::new(link, Operation::Write, ErrorKind::LinkToNothing));
+    }
+    let is_link = fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
+    if !is_link {
+        return Ok(path.to_owned());
+    }
+    os::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))
+}
+
 /// The link to nothing that keeps a path from leading anywhere, if one does.
 fn link_to_nothing(path: &Path) -> Option<&Path> {
     let mut above = path.ancestors();

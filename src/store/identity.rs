@@ -8,8 +8,8 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::atomic::{
-    Staged, Written, create_new, create_parent, keep_old, parent, read_bounded, read_checked,
-    remove, replace, with_suffix,
+    Staged, Written, behind_links, create_new, create_parent, keep_old, parent, read_bounded,
+    read_checked, remove, replace, with_suffix,
 };
 use super::error::{Error, ErrorKind, Operation};
 use super::key_file::{KeyFile, PUBLIC_KEY_GIVEN};
@@ -77,7 +77,7 @@ fn is_public_key(path: &Path) -> bool {
 /// Writes a new identity: the secret key (0600) and the public one (0644), both or neither.
 ///
 /// # Errors
-/// `AlreadyExists` with the path that does; `UnsafeDirectory`, `DiskFull`, `Io`.
+/// `AlreadyExists` with the path that does; `UnsafeDirectory`, `LinkToNothing`, `DiskFull`, `Io`.
 pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
     prepare(path)?;
     let _lock = hold(path);
@@ -89,16 +89,17 @@ pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
 
 /// Writes an identity in the place of another one, whose files are kept as `.old` (or `.old2` and
 /// so on: no key is ever lost). Where there is none, it is created. Two processes that do this wait for each other, where
-/// directories can be locked.
+/// directories can be locked. A link stays one: a secret that its owner keeps on another disk comes to no other.
 ///
 /// Returns where the former secret key is now.
 ///
 /// # Errors
-/// `UnsafeDirectory`, `DiskFull`, `Io`; the former identity is then as it was. `NotSynced`: the new one is in its place,
-/// unless the power fails now.
+/// `UnsafeDirectory`, `LinkToNothing`, `DiskFull`, `Io`; the former identity is then as it was. `NotSynced`: the new one is
+/// in its place, unless the power fails now.
 pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     prepare(path)?;
-    let _lock = hold(path);
+    // It may be a link that leads elsewhere.
+    check_parents(&public_path(path))?;
     replace_on(&Disk::SYSTEM, path, key)
 }
 
@@ -116,7 +117,8 @@ impl Disk {
 }
 
 fn replace_on(disk: &Disk, path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
-    let public = public_path(path);
+    let (path, public) = (&behind_links(path)?, behind_links(&public_path(path))?);
+    let _lock = hold(path);
     let new_secret = Staged::write(path, key.render().as_bytes(), Access::Owner)?;
     let new_public = Staged::write(&public, public_line(key).as_bytes(), Access::OthersRead)?;
     let old_secret = keep_if_there(path, Access::Owner)?;

@@ -492,4 +492,49 @@ mod permissions {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         load_identity(&link).unwrap().open(None).unwrap();
     }
+
+    #[test]
+    fn a_new_identity_and_the_one_before_lie_where_a_link_leads() {
+        let (home, path) = place();
+        create_identity(&path, &plain(1)).unwrap();
+        let [link, bare] = ["link.key", "bare.key"].map(|name| home.path().join(name));
+        for (link, to) in [(&link, &path), (&public_path(&link), &public_path(&path))] {
+            symlink(to, link).unwrap();
+        }
+        let old = replace_identity(&link, &plain(2)).unwrap().unwrap();
+        let real = fs::canonicalize(path.parent().unwrap()).unwrap();
+        assert_eq!(old, real.join("identity.key.old"));
+        assert_eq!(key_at(&old), secret(1).public());
+        for link in [&link, &public_path(&link)] {
+            assert!(fs::symlink_metadata(link).unwrap().is_symlink());
+        }
+        assert_eq!(key_at(&path), secret(2).public());
+        let public = KeyOffer::read_file(&public_path(&path)).unwrap();
+        assert_eq!(public.key, secret(2).public());
+        // The public half may be no link.
+        symlink(&path, &bare).unwrap();
+        replace_identity(&bare, &plain(3)).unwrap();
+        assert_eq!(key_at(&path), secret(3).public());
+        assert_eq!(
+            names(&link),
+            ["bare.key", "bare.pub", "data", "link.key", "link.pub"]
+        );
+    }
+
+    #[test]
+    fn no_identity_takes_the_place_of_a_link_to_nothing() {
+        let (home, path) = place();
+        create_parent(&path).unwrap();
+        let place = home.path().join("link.key");
+        for name in ["link.key", "link.pub"] {
+            let link = home.path().join(name);
+            symlink(&path, &link).unwrap();
+            assert_eq!(kind(create_identity(&place, &plain(1))), "AlreadyExists");
+            let error = replace_identity(&place, &plain(1)).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::LinkToNothing));
+            assert_eq!(error.path(), Some(link.as_path()));
+            fs::remove_file(&link).unwrap();
+            assert_eq!(names(&place), ["data"]);
+        }
+    }
 }
