@@ -30,6 +30,8 @@ pub fn list(data: &[u8]) {
         let remarks = (peer.has_psk(), peer.seen(), peer.verified());
         assert_eq!(remarks, (false, None, None), "{:?}", peer.name());
         assert!(!ours.is_revoked(&peer.key()) && !theirs.is_revoked(&peer.key()));
+        let there = theirs.find_key(&peer.key()).expect("it came from there");
+        assert_eq!(peer.differed(), there.differed(), "a doubt comes along");
     }
     again_changes_nothing(&mut merged, &theirs);
     if let Ok(handed_on) = merged.export(&[], true) {
@@ -57,7 +59,8 @@ fn handed_on_is_all_that_may_leave(merged: &KnownPeers, handed_on: &[u8]) {
     let list = read(handed_on);
     assert!(list.damage().is_empty(), "what we hand on can be read");
     assert_eq!(list.revoked().count(), merged.revoked().count());
-    let mine = merged.peers().iter().filter(|peer| !peer.is_revoked());
+    let mine = merged.peers().iter();
+    let mine = mine.filter(|peer| !peer.is_revoked() && peer.differed().is_none());
     assert_eq!(list.peers().len(), mine.clone().count());
     for (peer, mine) in list.peers().iter().zip(mine) {
         assert_eq!((peer.key(), peer.name()), (mine.key(), mine.name()));

@@ -70,6 +70,40 @@ fn a_list_goes_from_one_machine_to_another() {
     assert!(some.ends_with(&format!("\ncarol {CAROL}\n")), "{some}");
 }
 
+#[test]
+fn whose_words_differed_is_handed_to_nobody_and_is_aside_in_a_new_home() {
+    let (home, new) = (Home::with_bob(), Home::with_identity());
+    let psk = STANDARD.encode([3; 32]);
+    let list = format!("bob {BOB} differed=2026-11-21\ncarol {CAROL} psk={psk}\n");
+    let path = home.write("known-peers", &list);
+    // It has a secret.
+    #[cfg(unix)]
+    super::set_mode(&path, 0o600);
+    let exported = home.run(&["peers", "export"]);
+    assert!(!exported.stdout.contains(BOB) && exported.stdout.contains(CAROL));
+    let left_out = "bob: left out, since words that you compared with this key differed\n";
+    assert_eq!(exported.stderr, left_out);
+    let named = home.run(&["peers", "export", "bob"]);
+    assert_eq!((named.code, named.stdout.as_str()), (4, ""));
+    assert!(named.stderr.contains("[SC33]"), "{}", named.stderr);
+    // Whoever moves to a new machine may do so in this way.
+    let done = new.run(&["peers", "import", path.to_str().unwrap()]);
+    assert_eq!(
+        done.stderr,
+        "added bob, carol\n\
+         carol: the secrets that you two share are not taken over; without them there is no session\n\
+         bob: words that were compared with this key differed; nothing is sent there before: \
+         securechat --home HOME peers verify bob\n"
+    );
+    let listed = new.data(&["peers", "list"]);
+    assert!(
+        listed.contains("[NOT VERIFIED: the words differed on 2026-11-21]"),
+        "{listed}"
+    );
+    let sent = new.run(&["send", "bob", "text", "--no-wait"]);
+    assert!(sent.stderr.contains("[SC33]"), "{}", sent.stderr);
+}
+
 /// As many bytes were read as a key may have, and what stood behind them was lost without a word.
 #[test]
 fn a_long_list_from_a_pipe_is_taken_whole() {

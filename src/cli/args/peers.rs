@@ -88,7 +88,7 @@ pub struct PeersVerifyArgs {
 /// `peers export`.
 #[derive(Args, Debug)]
 pub struct PeersExportArgs {
-    /// Only these; everybody, and the revoked keys, if left out
+    /// Only these; everybody but those whose words differed, and the revoked keys, if left out
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// Leave out where they can be reached

@@ -4,17 +4,37 @@ use std::io;
 use std::path::Path;
 
 use crate::cli::args::{PeersExportArgs, PeersImportArgs};
-use crate::cli::{Context, Error, Out, Suggestion, identity};
-use crate::store::{self, Imported, KnownPeers, LeftOut};
+use crate::cli::{self, Context, Error, Out, Suggestion, identity};
+use crate::store::{self, Imported, KnownPeers, LeftOut, Peer};
 use crate::text::{Safe, safe_line};
 
 pub(super) fn export(args: &PeersExportArgs, context: &Context) -> Result<(), Error> {
     let known = KnownPeers::load(&context.paths.known_peers())?;
     for name in &args.names {
-        known.find(name)?;
+        let peer = known.find(name)?;
+        known.check_not_revoked(&peer.key())?;
+        check_not_aside(peer)?;
+    }
+    if args.names.is_empty() {
+        let peers = known.peers().iter();
+        for peer in peers.filter(|peer| peer.differed().is_some() && !peer.is_revoked()) {
+            let why = ": left out, since words that you compared with this key differed";
+            context.out.note(&(peer.name().clone() + why));
+        }
     }
     let list = known.export(&args.names, !args.no_addresses)?;
     context.out.document(list.as_bytes())
+}
+
+/// A key that perhaps belongs to whoever sat in between is handed to nobody under the name of a friend.
+fn check_not_aside(peer: &Peer) -> Result<(), Error> {
+    let label = peer.name().clone();
+    match peer.differed() {
+        Some(_) => Err(Error::WordsDiffered {
+            peer: cli::Peer { label, saved: true },
+        }),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn import(args: &PeersImportArgs, context: &Context) -> Result<(), Error> {
@@ -53,6 +73,8 @@ fn told(imported: &Imported, out: &Out) -> Vec<Safe> {
         refused,
         revoked,
         disputed,
+        differed,
+        secretive,
     } = imported;
     let mut words = vec![Safe::from("added ") + listed(added)];
     if *known > 0 {
@@ -67,6 +89,17 @@ fn told(imported: &Imported, out: &Out) -> Vec<Safe> {
         words.push(safe_line(&format!(
             "{revoked} more revoked: these keys are refused from now on"
         )));
+    }
+    if !secretive.is_empty() {
+        let stays =
+            ": the secrets that you two share are not taken over; without them there is no session";
+        words.push(listed(secretive) + stays);
+    }
+    for name in differed {
+        let verify = Suggestion::securechat(["peers".into(), "verify".into(), name.clone()]);
+        let says = name.clone()
+            + ": words that were compared with this key differed; nothing is sent there before: ";
+        words.push(says + out.command(&verify));
     }
     for name in disputed {
         let revoke = Suggestion::securechat(["peers".into(), "revoke".into(), name.clone()]);

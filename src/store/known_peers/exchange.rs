@@ -1,7 +1,8 @@
 //! Lists that people hand on: what of a list leaves the machine, and what of another's is taken over.
 //!
 //! A list that is handed on has names, keys, addresses and revocations. It never has a shared secret,
-//! nor what only its owner knows: whom he compared keys with, and when he last talked to them.
+//! nor what only its owner knows: whom he compared keys with, and when he last talked to them. A key of somebody who
+//! saw other words is in no such list, and stays under that doubt where another list has it.
 
 use super::line::Content;
 use super::{HEADER, KnownPeers, Peer, REVOKED_MARK, line};
@@ -24,6 +25,10 @@ pub struct Imported {
     pub revoked: usize,
     /// Peers of ours whose keys the other list revokes; they stay as they are.
     pub disputed: Vec<Safe>,
+    /// Those of `added` who saw other words: they are not talked to until somebody decides.
+    pub differed: Vec<Safe>,
+    /// Those of `added` who share a secret in the other list, which stays there.
+    pub secretive: Vec<Safe>,
 }
 
 /// What a list said of a key.
@@ -36,7 +41,8 @@ pub struct LeftOut {
 }
 
 impl KnownPeers {
-    /// The list as it may be handed on: these peers, or all and the revocations if there are none.
+    /// The list as it may be handed on: these peers, or all and the revocations if there are none. Whose words
+    /// [`differed`](Peer::differed) is left out.
     ///
     /// # Errors
     /// `NotFound`, `DamagedLine`.
@@ -44,14 +50,17 @@ impl KnownPeers {
         self.check_intact()?;
         let mut lines = vec![HEADER.to_owned()];
         if names.is_empty() {
-            let peers = self.peers().iter().filter(|peer| !peer.is_revoked());
+            let peers = self.peers().iter();
+            let peers = peers.filter(|peer| !peer.is_revoked() && peer.differed().is_none());
             lines.extend(peers.map(|peer| peer.handed_on(with_addresses)));
             lines.extend(self.revoked().map(|(key, why)| revocation(key, why)));
         }
         for name in names {
             let peer = self.find(name)?;
             self.check_not_revoked(&peer.key())?;
-            lines.push(peer.handed_on(with_addresses));
+            if peer.differed().is_none() {
+                lines.push(peer.handed_on(with_addresses));
+            }
         }
         lines.push(String::new());
         Ok(lines.join("\n"))
@@ -114,8 +123,15 @@ impl KnownPeers {
         } else if self.find_key(&key).is_some() {
             imported.known += 1;
         } else {
-            self.add(peer.name().as_str(), &key, peer.addresses())?;
-            imported.added.push(peer.name().clone());
+            let name = peer.name();
+            self.add_with(name.as_str(), &key, peer.addresses(), peer.differed())?;
+            imported.added.push(name.clone());
+            if peer.differed().is_some() {
+                imported.differed.push(name.clone());
+            }
+            if peer.has_psk() {
+                imported.secretive.push(name.clone());
+            }
         }
         Ok(())
     }
@@ -166,6 +182,31 @@ mod tests {
             format!("{HEADER}\nbob {BOB}\n")
         );
         assert!(peers.export(&["dave".to_owned()], true).is_err());
+    }
+
+    #[test]
+    fn whose_words_differed_is_not_handed_on() {
+        let peers = list(&format!("bob {BOB} differed=2026-11-21\ncarol {CAROL}\n"));
+        let carol = format!("{HEADER}\ncarol {CAROL}\n");
+        assert_eq!(peers.export(&[], true).unwrap(), carol);
+        let both = ["bob".to_owned(), "carol".to_owned()];
+        assert_eq!(peers.export(&both, true).unwrap(), carol);
+    }
+
+    #[test]
+    fn whose_words_differed_stays_aside_in_another_list_and_secrets_stay_behind() {
+        let psk = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";
+        let former = list(&format!(
+            "bob {BOB} addr=a.example:1 differed=2026-11-21\ncarol {CAROL} psk={psk}\n"
+        ));
+        let mut peers = KnownPeers::default();
+        let imported = peers.import(&former).unwrap();
+        assert_eq!(imported.added, ["bob".into(), "carol".into()]);
+        assert_eq!(imported.differed, ["bob".into()]);
+        assert_eq!(imported.secretive, ["carol".into()]);
+        let bob = former.find("bob").unwrap();
+        assert_eq!(peers.find("bob").unwrap().differed(), bob.differed());
+        assert!(bob.differed().is_some() && !peers.find("carol").unwrap().has_psk());
     }
 
     #[test]

@@ -313,10 +313,23 @@ impl KnownPeers {
     /// # Errors
     /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `DamagedLine`.
     pub fn add(&mut self, name: &str, key: &PeerId, addresses: &[HostPort]) -> Result<(), Error> {
+        self.add_with(name, key, addresses, None)
+    }
+
+    /// As [`KnownPeers::add`], perhaps under the doubt of another list.
+    fn add_with(
+        &mut self,
+        name: &str,
+        key: &PeerId,
+        addresses: &[HostPort],
+        differed: Option<Day>,
+    ) -> Result<(), Error> {
         let name = self.check_new(name, key)?;
         let line = format!("{name} {}", key_text(key));
         let addresses: Vec<_> = addresses.iter().map(HostPort::to_string).collect();
-        self.append(&line::with_option(&line, "addr", &addresses));
+        let differed: Vec<_> = differed.iter().map(Day::to_string).collect();
+        let line = line::with_option(&line, "addr", &addresses);
+        self.append(&line::with_option(&line, "differed", &differed));
         Ok(())
     }
 
