@@ -50,6 +50,7 @@ fn a_list_goes_from_one_machine_to_another() {
     ]);
     ours.data(&["peers", "revoke", DAVE, "--reason", "laptop stolen"]);
     let list = ours.data(&["peers", "export"]);
+    assert!(list.contains(DAVE) && !list.contains("laptop"), "{list}");
     let path = theirs.write("list", &list);
     let path = path.to_str().unwrap();
     let done = theirs.run(&["peers", "import", path]);

@@ -1,8 +1,9 @@
 //! Lists that people hand on: what of a list leaves the machine, and what of another's is taken over.
 //!
 //! A list that is handed on has names, keys, addresses and revocations. It never has a shared secret,
-//! nor what only its owner knows: whom he compared keys with, and when he last talked to them. A key of somebody who
-//! saw other words is in no such list, and stays under that doubt where another list has it.
+//! nor what only its owner knows: whom he compared keys with, when he last talked to them, and why he
+//! revoked a key. A key of somebody who saw other words is in no such list, and stays under that doubt
+//! where another list has it.
 
 use super::line::Content;
 use super::{HEADER, KnownPeers, Peer, REVOKED_MARK, line};
@@ -53,7 +54,7 @@ impl KnownPeers {
             let peers = self.peers().iter();
             let peers = peers.filter(|peer| !peer.is_revoked() && peer.differed().is_none());
             lines.extend(peers.map(|peer| peer.handed_on(with_addresses)));
-            lines.extend(self.revoked().map(|(key, why)| revocation(key, why)));
+            lines.extend(self.revoked().map(|(key, _)| revocation(key)));
         }
         for name in names {
             let peer = self.find(name)?;
@@ -150,10 +151,9 @@ impl Peer {
     }
 }
 
-fn revocation(key: &PeerId, reason: Option<&Safe>) -> String {
-    let line = format!("{REVOKED_MARK} {}", key_text(key));
-    let reason: Vec<_> = reason.into_iter().map(Safe::to_string).collect();
-    line::with_option(&line, "reason", &reason)
+/// Why is a note to oneself.
+fn revocation(key: &PeerId) -> String {
+    format!("{REVOKED_MARK} {}", key_text(key))
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
             "bob {BOB} addr=a.example:1 psk={psk} seen=2026-11-21 verified=2026-11-22 version=1 x=y # friend\n"
         ));
         peers.revoke(&key(DAVE), Some("laptop stolen")).unwrap();
-        let revoked = format!("@revoked {DAVE} reason=\"laptop stolen\"\n");
+        let revoked = format!("@revoked {DAVE}\n");
         assert_eq!(
             peers.export(&[], true).unwrap(),
             format!("{HEADER}\nbob {BOB} addr=a.example:1\n{revoked}")
