@@ -235,6 +235,20 @@ fn a_safety_number_is_printed_to_take_along_and_changes_nothing() {
     assert_eq!(alice.known_peers(), before);
 }
 
+#[test]
+fn a_key_that_is_revoked_is_verified_by_no_safety_number() {
+    let (alice, _bob) = Home::friends();
+    let number = number(&alice, "bob");
+    let (mut person, _) = listen(&alice, &[]);
+    alice.run(&["peers", "revoke", "bob"]);
+    for command in [format!("/number bob {number}"), "/number bob".to_owned()] {
+        person.say(&command);
+        person.said("verify: this key is revoked (nothing changed)");
+    }
+    assert!(!alice.known_peers().contains(" verified="));
+    quit(person);
+}
+
 /// In lines everything can be done that the panel can.
 #[test]
 fn the_safety_number_is_compared_in_lines_and_what_waits_is_kept() {

@@ -77,6 +77,7 @@ fn note(
     if known.find(name)?.key() != *key {
         return Ok(false);
     }
+    known.check_not_revoked(key)?;
     known.set_verified(name, Some(today))?;
     Ok(true)
 }

@@ -213,7 +213,7 @@ impl Contacts {
     /// finds it there.
     ///
     /// # Errors
-    /// If the file cannot be used; nothing is noted then.
+    /// If the file cannot be used, or the key is revoked and was the right one; nothing is noted then.
     pub(super) fn note_comparison(
         &self,
         peer: &PeerId,
@@ -228,6 +228,7 @@ impl Contacts {
             };
             is_noted = true;
             if same {
+                known.check_not_revoked(peer)?;
                 known.set_verified(&name, Some(day))
             } else {
                 known.set_differed(&name, day)

@@ -56,6 +56,26 @@ fn a_decision_counts_also_where_nothing_can_be_written() {
 }
 
 #[test]
+fn a_key_that_was_revoked_a_moment_ago_is_not_noted_as_the_right_one() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    let bob = PeerId::new([2; 32]);
+    let day: Day = "2026-11-28".parse().unwrap();
+    KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+    let contacts = Contacts::load(path.clone(), false).unwrap();
+    KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
+    assert!(contacts.note_comparison(&bob, true, day).is_err());
+    let noted = || {
+        let known = KnownPeers::load(&path).unwrap();
+        let bob = known.find("bob").unwrap();
+        (bob.verified(), bob.differed())
+    };
+    assert_eq!(noted(), (None, None));
+    assert!(contacts.note_comparison(&bob, false, day).unwrap());
+    assert_eq!(noted(), (None, Some(day)));
+}
+
+#[test]
 fn the_label_of_an_unsaved_key_is_nobodys_name() {
     let home = tempfile::tempdir().unwrap();
     let mut contacts = Contacts::load(home.path().join("known-peers"), false).unwrap();

@@ -338,6 +338,10 @@ impl Conversation {
 
     /// Shows the safety number, or compares it with the one that was read out.
     pub(super) fn compare_safety_number(&mut self, peer: PeerId, typed: &str) -> Result<(), Error> {
+        if self.profile.contacts.known().is_revoked(&peer) {
+            self.not_proved(peer, "this key is revoked (nothing changed)".into());
+            return Ok(());
+        }
         let number = safety_number(&self.own, &peer);
         if typed.is_empty() {
             self.show_safety_number(peer, &number);
