@@ -402,7 +402,7 @@ fn a_name_that_has_moved_says_where_both_are_now() {
     assert_eq!(
         shown(&moved(true, Some("robert".into()))),
         "error: \"bob\" does not mean whom it meant when this command began  [SC46]\n\
-         \x20 Somebody has changed known-peers meanwhile. Nothing was sent, and nothing is kept.\n\
+         \x20 Somebody has changed known-peers meanwhile. Nothing was sent, kept or changed.\n\
          \x20 Whom it meant is called robert now: securechat peers show robert\n\
          \x20 Before you use that name, look whose key bob is now: securechat peers show bob"
     );

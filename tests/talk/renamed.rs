@@ -66,7 +66,7 @@ fn what_was_meant_for_a_name_goes_to_nobody_once_that_has_another_key() {
             alice.knows("bob", carol);
         });
         ended.failed(4, "SC46");
-        let words = "Nothing was sent, and nothing is kept.";
+        let words = "Nothing was sent, kept or changed.";
         assert!(ended.told.contains(words), "{}", ended.told);
         three.is_suggested(&ended, "peers show bob");
         let shown = alice.run(&["peers", "show", "bob"]).rest;

@@ -411,3 +411,21 @@ fn a_new_key_is_typed_as_its_owner_reads_it_out() {
     assert_eq!(program.end().code, Some(0));
     assert!(home.known_peers().contains(&format!("bob {new}\n")));
 }
+
+/// Whoever had the name by then was revoked, and lost it to a key that is not theirs.
+#[test]
+fn a_new_key_is_given_to_nobody_else_who_gets_the_name_meanwhile() {
+    let (home, bob, carol) = (Home::new(), Home::new(), Home::new());
+    home.knows("bob", &bob);
+    let new = Home::new().key();
+    let mut program = start(home.command(&["peers", "replace", "bob", &new]));
+    program.shown("as they are read out to you:");
+    home.run(&["peers", "rename", "bob", "robert"]);
+    home.knows("bob", &carol);
+    let before = home.known_peers();
+    program.say(&new[..10]);
+    let ended = program.end();
+    assert_eq!(ended.code, Some(4), "{}", ended.transcript);
+    assert!(ended.transcript.contains("[SC46]"), "{}", ended.transcript);
+    assert_eq!(home.known_peers(), before);
+}

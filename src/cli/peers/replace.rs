@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::cli::args::PeersReplaceArgs;
+use crate::cli::talk::check_still_means;
 use crate::cli::{Context, Error, Out, Prompt, Suggestion, identity, input};
 use crate::id::PeerId;
 use crate::store::{KnownPeers, fingerprint, key_text};
@@ -30,9 +31,16 @@ pub(super) fn replace(args: &PeersReplaceArgs, context: &Context) -> Result<(), 
         out.warn(&(Safe::from("  saved  ") + fingerprint(&saved)));
         confirm(&name, &offer.key, context)?;
     }
+    // While somebody was called, the name may have been given to another key.
+    let mut meant = Ok(());
     super::change(context, |known| {
-        known.replace(&args.name, &offer.key).map(|_| ())
+        meant = check_still_means(known, &args.name, &saved);
+        match meant {
+            Ok(()) => known.replace(&args.name, &offer.key).map(|_| ()),
+            Err(_) => Ok(()),
+        }
     })?;
+    meant?;
     out.note(&(name.clone() + " has a new key: " + fingerprint(&offer.key)));
     out.note(&"  the one before is revoked; the new one is not verified yet".into());
     if had_psk {

@@ -118,7 +118,11 @@ impl Aim {
 ///
 /// # Errors
 /// SC46.
-pub(super) fn check_still_means(known: &KnownPeers, name: &str, key: &PeerId) -> Result<(), Error> {
+pub(in crate::cli) fn check_still_means(
+    known: &KnownPeers,
+    name: &str,
+    key: &PeerId,
+) -> Result<(), Error> {
     let named = known.find(name).ok();
     if named.is_some_and(|peer| peer.key() == *key) {
         return Ok(());

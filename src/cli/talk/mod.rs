@@ -29,6 +29,7 @@ mod terminal;
 mod typed;
 mod unseen;
 
+pub(super) use self::aim::check_still_means;
 pub(super) use self::contacts::unsaved;
 pub(super) use self::leave::Leave;
 pub(super) use self::network::no_threads;

@@ -8,9 +8,8 @@ use crate::text::Safe;
 /// `now`: what the key is called that the name meant, if it has a name. `is_taken`: the name means another key.
 pub(in crate::cli) fn name_moved(name: &Safe, is_taken: bool, now: Option<&Safe>) -> Report {
     let title = Safe::from("\"") + name + "\" does not mean whom it meant when this command began";
-    let report = Report::new("SC46", ExitCode::Trust, title).cause(
-        "Somebody has changed known-peers meanwhile. Nothing was sent, and nothing is kept.",
-    );
+    let report = Report::new("SC46", ExitCode::Trust, title)
+        .cause("Somebody has changed known-peers meanwhile. Nothing was sent, kept or changed.");
     let report = match now {
         Some(now) => {
             let words = Safe::from("Whom it meant is called ") + now + " now:";
