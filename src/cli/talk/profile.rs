@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
+use crate::chat::{Client, ContactId, Messenger, Outgoing, Policy};
 use crate::cli::control::Running;
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
@@ -191,23 +191,21 @@ impl Left {
         journal: &mut Journal,
         out: &Out,
     ) -> Result<Self, Error> {
-        let waiting = restored.waiting_messages();
-        let mut waiting: Vec<(ContactId, Outgoing)> = waiting
-            .map(|(contact, message)| (contact, message.clone()))
-            .collect();
-        for (key, _) in contacts.known().revoked() {
-            let revoked = ContactId::from(*key);
-            let of_revoked = waiting.extract_if(.., |(contact, _)| *contact == revoked);
-            let names: Vec<Name> = of_revoked.map(|(_, message)| message.name).collect();
+        // Not one revoked key after the other: of these a list that was taken over may have very many.
+        let known = contacts.known();
+        let revoked = restored.forget(|contact| known.is_revoked(&contact.peer()));
+        for (contact, names) in revoked {
             if !names.is_empty() {
-                let words = count_messages(names.len()) + " for " + contacts.label(key);
+                let label = contacts.label(&contact.peer());
+                let words = count_messages(names.len()) + " for " + label;
                 out.warn(&(words + " will not be sent: the key is revoked"));
             }
-            if restored.forget(revoked) {
-                journal.forget(revoked, names.into_iter());
-            }
+            journal.forget(contact, names.into_iter());
         }
         journal.catch_up()?;
+        let waiting = restored.waiting_messages();
+        let waiting = waiting.map(|(contact, message)| (contact, message.clone()));
+        let waiting = waiting.collect();
         Ok(Self {
             unconfirmed: core::mem::take(&mut restored.unconfirmed),
             waiting,

@@ -50,12 +50,21 @@ impl Restored {
         waiting.map(|(contact, message, _)| (*contact, message))
     }
 
-    /// Drops what is known of a contact that is none any more. `false`: nothing was.
-    pub fn forget(&mut self, contact: ContactId) -> bool {
-        let before = self.waiting.len() + self.logs.len();
-        self.waiting.retain(|(it, _, _)| *it != contact);
-        self.logs.retain(|(it, _)| it.contact != contact);
-        self.waiting.len() + self.logs.len() < before
+    /// Drops what is known of contacts that are none any more, and returns those of whom something was, with what of
+    /// ours waited for each. Each message and each log is asked for once, however many contacts are gone.
+    pub fn forget(
+        &mut self,
+        mut is_gone: impl FnMut(ContactId) -> bool,
+    ) -> BTreeMap<ContactId, Vec<Name>> {
+        let mut forgotten: BTreeMap<ContactId, Vec<Name>> = BTreeMap::new();
+        let waiting = self.waiting.extract_if(.., |(it, _, _)| is_gone(*it));
+        for (contact, message, _) in waiting {
+            forgotten.entry(contact).or_default().push(message.name);
+        }
+        for (log, _) in self.logs.extract_if(.., |(it, _)| is_gone(it.contact)) {
+            forgotten.entry(log.contact).or_default();
+        }
+        forgotten
     }
 
     /// A client that goes on with it. `seed`: fresh at every process start; log ids come from it.

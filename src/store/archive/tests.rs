@@ -187,6 +187,34 @@ fn what_waits_comes_back_in_its_order_under_its_name_until_it_is_settled() {
     assert_eq!(restored.waiting().count(), 1);
 }
 
+/// There may be very many of whom nothing is known, and each start asks.
+#[test]
+fn whoever_is_gone_is_forgotten_by_one_look_at_each_message_and_each_log() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Off);
+    let change = archive.change(NOW, |it| {
+        for (peer, at) in [(7, 0), (8, 0), (7, 1)] {
+            it.queue(contact(peer), &outgoing(name(9, at), "m"))?;
+        }
+        it.receive(contact(8), &incoming(name(1, 0), "a"))?;
+        it.receive(contact(9), &incoming(name(2, 0), "b"))
+    });
+    change.unwrap();
+    drop(archive);
+    let (_, mut restored) = place.open(Keep::Off);
+    let mut asked = 0;
+    let forgotten = restored.forget(|it| {
+        asked += 1;
+        it != contact(8)
+    });
+    let of_ours = [name(9, 0), name(9, 1)].to_vec();
+    let expected = [(contact(7), of_ours), (contact(9), Vec::new())];
+    assert_eq!(forgotten.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(asked, 3 + 2);
+    let waiting = [(contact(8), name(9, 0))];
+    assert_eq!(restored.waiting().collect::<Vec<_>>(), waiting);
+}
+
 #[test]
 fn a_received_message_comes_back_until_it_was_shown_and_is_known_for_ever() {
     let place = Place::new();
