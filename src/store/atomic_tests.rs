@@ -100,6 +100,20 @@ fn without_hard_links_it_takes_the_place_of_an_empty_file() {
     assert_eq!(names(home.path()), ["k"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_is_not_made_where_a_link_leads_to_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let link = home.path().join("link");
+    os::testing::symlink(home.path().join("gone"), &link).unwrap();
+    for path in ["link/k", "link/below/k"] {
+        let error = create_parent(&home.path().join(path)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::LinkToNothing), "{error}");
+        assert_eq!(error.path(), Some(link.as_path()));
+    }
+    create_parent(&home.path().join("below/k")).unwrap();
+}
+
 #[test]
 fn an_existing_file_is_never_overwritten() {
     let home = tempfile::tempdir().unwrap();

@@ -40,6 +40,18 @@ pub fn check_place(path: &Path, is_secret: bool) -> Result<bool, Error> {
     }
 }
 
+/// Whether there is such a file, whoever may use it.
+///
+/// # Errors
+/// `LinkToNothing`, `Io`.
+pub fn is_there(path: &Path) -> Result<bool, Error> {
+    match look(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_missing() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Checks that this user can make or replace a file, in its directory or in the nearest one above that exists.
 ///
 /// # Errors

@@ -31,7 +31,8 @@ pub use archive::{
 };
 pub use atomic::{Fresh, create_private, open_log};
 pub use audit::{
-    check_place, check_private_dir, check_writable, free_space, timestamps_used_until, written_at,
+    check_place, check_private_dir, check_writable, free_space, is_there, timestamps_used_until,
+    written_at,
 };
 pub use config::{
     Binding, Callers, Config, ConfigError, ConfigProblem, Mode, Notify, Osc, config_keys,

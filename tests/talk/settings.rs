@@ -92,8 +92,11 @@ fn a_link_to_nothing_is_no_file_that_is_not_there() {
 #[test]
 fn a_directory_that_is_a_link_to_nothing_is_no_directory_that_is_not_there() {
     use std::os::unix::fs::symlink;
-    let bob = Home::new().key();
-    let commands: [(&str, &[&str]); 5] = [
+    let elsewhere = Home::new();
+    let (bob, key) = (elsewhere.key(), elsewhere.path("identity.key"));
+    let history = ["history", "show", "-i", key.to_str().unwrap()];
+    let commands: [(&str, &[&str]); 6] = [
+        ("data", &history),
         ("config", &["listen", "127.0.0.1:0"]),
         ("config", &["peers", "list"]),
         ("config", &["peers", "add", "bob", &bob]),

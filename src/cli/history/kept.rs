@@ -1,7 +1,5 @@
 //! What an identity keeps, opened for this process alone.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
@@ -12,7 +10,9 @@ use crate::cli::turn::{BRIEF, PATIENCE, Turn};
 use crate::cli::{Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::net::{Clock, os_rng};
-use crate::store::{Archive, Entry, Filter, IdentityLock, Keep, Loss, Restored, Salvaged};
+use crate::store::{
+    Archive, Entry, Filter, IdentityLock, Keep, Loss, Restored, Salvaged, is_there,
+};
 use crate::time::UnixTime;
 
 /// The messages of an identity that no other process uses meanwhile.
@@ -88,9 +88,9 @@ impl Kept {
     /// The store, and what waits there; none if nothing was ever kept, since looking makes none.
     ///
     /// # Errors
-    /// SC18 or SC19.
+    /// SC18, SC19 or SC24.
     pub(super) fn archive(&self) -> Result<Option<(Archive, Restored)>, Error> {
-        if self.is_missing() {
+        if !is_there(&self.path)? {
             return Ok(None);
         }
         let rng = Box::new(os_rng());
@@ -102,9 +102,9 @@ impl Kept {
     /// nothing.
     ///
     /// # Errors
-    /// SC19 if not even the key can be read.
+    /// SC19 if not even the key can be read; SC24.
     pub(super) fn salvage(&self, show: &mut dyn FnMut(Entry) -> bool) -> Result<Loss, Error> {
-        if self.is_missing() {
+        if !is_there(&self.path)? {
             return Ok(Loss::default());
         }
         let everything = Filter::default();
@@ -114,11 +114,6 @@ impl Kept {
             &everything,
             show,
         )?)
-    }
-
-    fn is_missing(&self) -> bool {
-        let found = fs::symlink_metadata(&self.path);
-        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Which moment somebody means.
