@@ -190,6 +190,8 @@ pub enum Error {
     },
     /// SC18: there is no room for what goes to standard output.
     OutputFull,
+    /// Nobody reads standard output any more: no error, but the end of a command that has done nothing wrong.
+    ReaderGone,
     /// SC40: a request of a program makes no sense, or cannot be done now.
     BadRequest {
         /// Why.
@@ -410,6 +412,8 @@ impl Error {
             Self::PublicExists { path } => wording::public_exists(path),
             Self::OutputExists { path } => wording::output_exists(path),
             Self::OutputFull => wording::output_full(),
+            // There is nobody to be told.
+            Self::ReaderGone => Report::new("SC24", ExitCode::Done, "nobody reads standard output"),
             Self::BadRequest { reason } => wording::bad_request(reason),
             Self::Control { path, reason } => wording::control(path, reason),
             Self::NotHere { command } => wording::not_here(command),

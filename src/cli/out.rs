@@ -7,7 +7,7 @@ use crate::cli::args::{Color, Globals};
 use crate::cli::json::{self, Event, Failure, Trouble};
 use crate::cli::report::{Report, Suggestion};
 use crate::cli::streams;
-use crate::net::{Clock, LogLine};
+use crate::net::Clock;
 use crate::text::{Outlet, Safe};
 
 /// The printer of one command.
@@ -36,8 +36,7 @@ impl Out {
     /// Prints a line of data on standard output.
     ///
     /// # Errors
-    /// [`Error::System`] if standard output cannot be written; a reader that has left is no error
-    /// but the end of the program.
+    /// [`Error::System`] if standard output cannot be written; [`Error::ReaderGone`] if its reader has left.
     pub fn data(&self, line: &Safe) -> Result<(), Error> {
         written(self.stdout().write_all(format!("{line}\n").as_bytes()))
     }
@@ -149,10 +148,8 @@ fn tell(text: &str) {
 
 fn written(result: io::Result<()>) -> Result<(), Error> {
     match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            LogLine::finish();
-            std::process::exit(0)
-        }
+        // Whoever prints may have something to end first, such as a session.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Error::ReaderGone),
         Err(error) => Err(Error::output(&error)),
         Ok(()) => Ok(()),
     }

@@ -145,7 +145,9 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
 }
 
 fn fail(error: &Error, out: &Out) -> ExitCode {
-    out.failure(error);
+    if !matches!(error, Error::ReaderGone) {
+        out.failure(error);
+    }
     error.exit_code()
 }
 

@@ -14,8 +14,9 @@ use crate::home::{Home, free_port};
 #[cfg(unix)]
 use crate::home::{Talk, listening};
 use crate::program::Ended;
+use crate::program::Program;
 #[cfg(unix)]
-use crate::program::{Program, within};
+use crate::program::within;
 use crate::programs::parse;
 #[cfg(unix)]
 use crate::programs::{self, event};
@@ -65,6 +66,17 @@ fn every_ping_of_a_good_way_is_answered_and_summed_up() {
         (&"ping_summary".into(), &1.into())
     );
     assert_eq!(sum["avg_ms"], one["rtt_ms"]);
+}
+
+#[test]
+fn pings_that_nobody_reads_end_with_a_goodbye() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let ping = alice.command(&["ping", "bob", &address.to_string()]);
+    let ended = Program::without_reader(ping).end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert!(!ended.told.contains("error"), "{}", ended.told);
+    listener.told("alice left");
 }
 
 #[test]

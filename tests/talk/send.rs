@@ -35,6 +35,28 @@ fn a_message_that_was_shown_is_delivered() {
 }
 
 #[test]
+fn what_was_delivered_waits_no_longer_though_nobody_can_be_told() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let hi = alice.command(&["send", "bob", "hi", "--json", "--address", &address]);
+    let ended = Program::without_reader(hi).end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    listener.told("alice left");
+    #[cfg(target_os = "linux")]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let again = alice.command(&["send", "bob", "again", "--json", "--address", &address]);
+        Program::writing_to(again, full.unwrap())
+            .end()
+            .failed(8, "SC18");
+        listener.told("alice left");
+    }
+    let ended = alice.run(&["status", "--json"]);
+    assert!(ended.rest.contains("\"waiting\":0"), "{}", ended.rest);
+}
+
+#[test]
 fn a_saved_address_is_enough() {
     let (alice, bob) = (Home::new(), Home::new());
     bob.knows("alice", &alice);

@@ -165,9 +165,13 @@ impl Pinging {
         };
         let told = sum.iter().try_for_each(|line| self.say(line));
         let ended = self.network.end(&self.out);
-        let code = end?;
-        told?;
+        let code = match end {
+            // That is no error, and hides none.
+            Err(Error::ReaderGone) => return ended.and(Err(Error::ReaderGone)),
+            end => end?,
+        };
         ended?;
+        told?;
         Ok((code, self.tally))
     }
 

@@ -343,9 +343,13 @@ struct Delivery {
 
 impl Delivery {
     /// Writes the message down, and lets it go after those that wait from before.
+        // What was delivered waits no longer, whether or not that can be told.
     fn accept(&mut self, text: String) -> Result<(), Error> {
         let (contact, handle) = (self.contact, self.network.driver.handle().clone());
         let draft = Draft::text(text, self.network.clock.unix_time());
+        if let Some(delivered) = &self.delivered {
+            tell_done(delivered, &self.peer.label, context)?;
+        }
         let prepared = handle.with(|messenger, _| messenger.prepare(contact, draft))?;
         let message = prepared.map_err(|error| not_accepted(&self.peer, &error))?;
         let name = message.name;
@@ -374,9 +378,6 @@ impl Delivery {
 
     fn run(mut self, context: &Context) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
-        if let Some(delivered) = &self.delivered {
-            tell_done(delivered, &self.peer.label, context)?;
-        }
         let end = self.tell_kept(end);
         let ended = self.network.end(&self.out);
         let code = end?;
