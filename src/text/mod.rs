@@ -22,5 +22,5 @@ pub use case::{caseless, caseless_letter};
 pub use cluster::MAX_CLUSTER;
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
 pub use nearest::nearest;
-pub use outlet::{Charset, Outlet};
+pub use outlet::{Charset, Outlet, Sink};
 pub use safe::Safe;

@@ -5,7 +5,7 @@
 
 use core::fmt::Write as _;
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Stderr, Stdout};
 
 /// What a terminal takes, as the locale says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,44 @@ impl Charset {
 /// Writes one character in ASCII.
 type Spell = fn(char, &mut String);
 
-/// A stream that lets through what the terminal at its end takes, and spells out the rest.
+/// What a stream of words ends in.
+pub trait Sink: io::Write {
+    /// Waits until it takes more. Whoever else has it open can make it so that writing does not wait.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn wait_for_room(&self) -> io::Result<()>;
+}
+
+impl Sink for Stdout {
+    fn wait_for_room(&self) -> io::Result<()> {
+        wait_for_room(self)
+    }
+}
+
+impl Sink for Stderr {
+    fn wait_for_room(&self) -> io::Result<()> {
+        wait_for_room(self)
+    }
+}
+
+/// A reader that has gone ends the wait, too: writing says so then.
+#[cfg(unix)]
+fn wait_for_room(stream: &impl rustix::fd::AsFd) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let wait = || poll(&mut [PollFd::new(stream, PollFlags::OUT)], None);
+    rustix::io::retry_on_intr(wait)?;
+    Ok(())
+}
+
+/// Elsewhere nobody can.
+#[cfg(not(unix))]
+fn wait_for_room<S>(_: &S) -> io::Result<()> {
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+/// A stream that lets through what the terminal at its end takes, and spells out the rest. Where there is no room at the
+/// moment it waits.
 #[derive(Debug)]
 pub struct Outlet<W> {
     to: W,
@@ -61,17 +98,32 @@ impl<W> Outlet<W> {
     }
 }
 
-impl<W: io::Write> io::Write for Outlet<W> {
+impl<W: Sink> Outlet<W> {
+    /// Tries until it does not fail for want of room; what is written then counts, and nothing before.
+    fn when_there_is_room<R>(&mut self, write: impl Fn(&mut W) -> io::Result<R>) -> io::Result<R> {
+        loop {
+            match write(&mut self.to) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.to.wait_for_room()?;
+                }
+                written => return written,
+            }
+        }
+    }
+}
+
+impl<W: Sink> io::Write for Outlet<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(spell) = self.spell.filter(|_| !bytes.is_ascii()) else {
-            return self.to.write(bytes);
+            return self.when_there_is_room(|to| to.write(bytes));
         };
-        self.to.write_all(spelled(bytes, spell).as_bytes())?;
+        // It is all ASCII.
+        self.write_all(spelled(bytes, spell).as_bytes())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
+        self.when_there_is_room(io::Write::flush)
     }
 }
 
@@ -100,16 +152,57 @@ fn escape(c: char, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::io::Write as _;
 
     use super::*;
 
     const HOSTILE: &str = "\u{41b}2J \u{41d}]52;c;x\u{41c} caf\u{e9} \u{1f467}";
 
-    fn through(open: fn(&mut Vec<u8>) -> Outlet<&mut Vec<u8>>, text: &str) -> String {
-        let mut bytes = Vec::new();
-        write!(open(&mut bytes), "{text}").unwrap();
-        String::from_utf8(bytes).unwrap()
+    /// A stream that has room for some bytes at a time, and then for none until it is waited for.
+    #[derive(Default)]
+    struct Tight {
+        written: Vec<u8>,
+        unwritten: Vec<u8>,
+        is_full: Cell<bool>,
+    }
+
+    impl Tight {
+        fn take_room(&self) -> io::Result<()> {
+            if self.is_full.replace(true) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        }
+    }
+
+    impl io::Write for Tight {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.take_room()?;
+            let len = bytes.len().min(3);
+            self.unwritten.extend(&bytes[..len]);
+            Ok(len)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.take_room()?;
+            self.written.append(&mut self.unwritten);
+            Ok(())
+        }
+    }
+
+    impl Sink for Tight {
+        fn wait_for_room(&self) -> io::Result<()> {
+            self.is_full.set(false);
+            Ok(())
+        }
+    }
+
+    fn through(open: fn(Tight) -> Outlet<Tight>, text: &str) -> String {
+        let mut outlet = open(Tight::default());
+        write!(outlet, "{text}").unwrap();
+        outlet.flush().unwrap();
+        String::from_utf8(outlet.to.written).unwrap()
     }
 
     #[test]
@@ -136,12 +229,18 @@ mod tests {
     }
 
     #[test]
+    fn where_there_is_no_room_at_the_moment_it_waits_and_nothing_is_lost_or_repeated() {
+        let text = "a line that is longer than there is room for\n";
+        assert_eq!(through(|to| Outlet::new(to, Charset::Utf8), text), text);
+    }
+
+    #[test]
     fn half_a_character_is_no_byte_of_one() {
-        let mut bytes = Vec::new();
-        let mut outlet = Outlet::new(&mut bytes, Charset::Ascii);
+        let mut outlet = Outlet::new(Tight::default(), Charset::Ascii);
         for byte in "\u{41b}2J".bytes() {
             outlet.write_all(&[byte]).unwrap();
         }
-        assert_eq!(bytes, b"<U+FFFD><U+FFFD>2J");
+        outlet.flush().unwrap();
+        assert_eq!(outlet.to.written, b"<U+FFFD><U+FFFD>2J");
     }
 }

@@ -97,6 +97,34 @@ fn what_a_full_disk_does_not_take_has_no_receipt() {
     caller.end().failed(6, "SC14");
 }
 
+/// Whoever else has the same pipe or terminal open can make it so that writing does not wait.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_has_no_room_at_the_moment_is_waited_for() {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use std::io::{BufRead, BufReader};
+    let (alice, bob) = Home::friends();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    let command = bob.command(&["listen", "127.0.0.1:0"]);
+    let mut listener = Program::writing_to(command, writer);
+    let address = crate::home::listening(&mut listener).to_string();
+    let mut sender = alice.start(&["send", "bob", "-", "--address", &address]);
+    // Much more than a pipe holds, for a reader that is slower than its writer.
+    let text = "x".repeat(1 << 20);
+    sender.say(&text);
+    sender.close();
+    let mut line = String::new();
+    let mut reader = BufReader::with_capacity(512, reader);
+    reader.read_line(&mut line).unwrap();
+    let len = line.len();
+    let is_whole = line.ends_with(&format!("\talice\t{text}\n"));
+    assert!(is_whole, "{len} bytes were written");
+    let ended = sender.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
 #[test]
 fn a_listener_that_is_killed_in_the_middle_and_starts_again_misses_nothing() {
     const LINES: usize = 600;
