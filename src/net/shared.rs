@@ -347,6 +347,10 @@ impl Shared {
             None => condvar.wait(core).ok(),
         };
         let core = woken.ok_or_else(|| self.fail(Fatal::Poisoned))?;
+        // Whoever has failed may have had the baton, for which nobody is to wait.
+        if let Some(fatal) = self.fatal() {
+            return Err(fatal);
+        }
         Ok(self.locked(core))
     }
 

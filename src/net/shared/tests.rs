@@ -182,6 +182,25 @@ fn who_panics_under_the_lock_gives_it_back_before_it_ends_everything() {
     assert_eq!(shared.fatal(), Some(Fatal::Panicked { thread }));
 }
 
+#[test]
+fn the_sender_ends_when_whoever_has_the_baton_fails() {
+    let (ended, end) = mpsc::channel();
+    let shared = Arc::new(shared(Box::new(|| {})));
+    let baton = shared.lock().unwrap().turn.take_for_sender();
+    assert!(baton.is_some());
+    let other = Arc::clone(&shared);
+    let run = move || ended.send(send::run(&other)).unwrap();
+    let _runs = crate::sync::thread::start("send", run).unwrap();
+    let sleeps = || {
+        let mut core = shared.lock().unwrap();
+        core.turn.must_wake(false, Some(Instant::ZERO))
+    };
+    wait_until(sleeps);
+    drop(baton);
+    shared.end_all(Fatal::SocketDead);
+    assert_eq!(end.recv_timeout(PATIENCE), Ok(Err(Fatal::SocketDead)));
+}
+
 /// When the seat was left to the owner, as `recv` does when it has brought something; none where a wait may be long,
 /// and `recv` keeps it.
 fn left_to_the_owner(shared: &Shared, batch: &mut Batch) -> Option<Instant> {
