@@ -56,6 +56,27 @@ fn what_was_delivered_waits_no_longer_though_nobody_can_be_told() {
     assert!(ended.rest.contains("\"waiting\":0"), "{}", ended.rest);
 }
 
+/// Whoever says -6 may not want to show its IPv4 address.
+#[cfg(unix)]
+#[test]
+fn a_family_that_somebody_else_would_not_keep_to_is_refused() {
+    let (alice, bob) = Home::friends();
+    let (_program, _) = alice.listen(&[]);
+    let (_listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    // Nor is anything read for nothing.
+    for text in ["hi", "-"] {
+        let sender = send(&alice, &address, &[text, "-6", "--wait", "1s"]);
+        let ended = sender.end();
+        ended.failed(2, "SC29");
+        assert!(ended.told.contains("leave -6 out"), "{}", ended.told);
+    }
+    let waiting = alice.run(&["status", "--json"]).rest;
+    assert!(waiting.contains("\"waiting\":0"), "{waiting}");
+    let kept = alice.attempt(&["send", "bob", "hi", "--no-wait", "-4"]);
+    assert_eq!(kept.code, Some(2), "{}", kept.transcript);
+}
+
 #[test]
 fn a_saved_address_is_enough() {
     let (alice, bob) = (Home::new(), Home::new());

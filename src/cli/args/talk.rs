@@ -110,7 +110,8 @@ pub struct ConnectArgs {
 #[command(
     after_help = "The exit code is 0 only when the other side's program has shown the message, or keeps it to be \
                   shown; with --no-wait when it is kept here. What waits from before goes first, in its order. It goes \
-                  through a securechat that runs for this identity, and waits for another send or ping."
+                  through a securechat that runs for this identity, over whatever connection that has, so that -4 and -6 \
+                  are refused then; and waits for another send or ping."
 )]
 pub struct SendArgs {
     /// One of your peers
@@ -124,7 +125,7 @@ pub struct SendArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     pub wait: Duration,
     /// Do not send it now: keep it, and send it next time the peer is reachable
-    #[arg(long, conflicts_with_all = ["wait", "address"])]
+    #[arg(long, conflicts_with_all = ["wait", "address", "v4", "v6"])]
     pub no_wait: bool,
     /// The address family.
     #[command(flatten)]

@@ -1,13 +1,14 @@
 //! `send`: one message, and whether it was delivered. With `--no-wait` it is kept for later.
 
-use std::io::{Read, stdin};
+mod text;
+
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::chat::{self, ContactId, Draft, Name, Policy, SendError, State, Update};
-use crate::cli::args::SendArgs;
+use crate::chat::{self, ContactId, Draft, Name, SendError, State, Update};
+use crate::cli::args::{self, SendArgs};
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned, message_id, ms};
 use crate::cli::talk::aim::{Aim, check_not_aside, check_still_means};
@@ -17,8 +18,8 @@ use crate::cli::talk::lookups::LookUps;
 use crate::cli::talk::network::Network;
 use crate::cli::talk::profile::{Found, Profile};
 use crate::cli::talk::record::{warn_beside, warn_unsent};
+use crate::cli::talk::send::text::{Given, given, read_standard_input};
 use crate::cli::talk::single::{LOOK, Woken};
-use crate::cli::talk::stdin::trim_break;
 use crate::cli::target::Target;
 use crate::cli::wording::kept;
 use crate::cli::{Context, End, Error, ExitCode, Loss, Obstacle, Out, Peer, identity, unlock};
@@ -107,7 +108,11 @@ const fn patience(args: &SendArgs) -> Duration {
 /// runs has it. While somebody writes no time counts, and the identity is free for others.
 fn before_text(args: &SendArgs, context: &Context) -> Result<Option<StaticSecret>, Error> {
     let target = Target::of_send(args)?;
-    let runs = find_running(args, context)?.is_some();
+    let running = find_running(args, context)?;
+    if let Some(running) = &running {
+        check_family(args, running)?;
+    }
+    let runs = running.is_some();
     let bind = if runs || args.no_wait {
         NOWHERE
     } else {
@@ -159,6 +164,7 @@ fn through(
     text: String,
     context: &Context,
 ) -> Result<ExitCode, Error> {
+    check_family(args, &running)?;
     warn_beside(context);
     let known = KnownPeers::load(&context.paths.known_peers())?;
     if let Some(meant) = meant {
@@ -182,6 +188,22 @@ fn through(
     };
     tell_done(&done, peer.name(), context)?;
     Ok(ExitCode::Done)
+}
+
+/// A program that runs sends it over whatever connection it has or gets, also by the other family.
+fn check_family(args: &SendArgs, running: &Running) -> Result<(), Error> {
+    let given = match args.family {
+        args::Family { v4: true, .. } => Safe::from("-4"),
+        args::Family { v6: true, .. } => "-6".into(),
+        args::Family { .. } => return Ok(()),
+    };
+    let words =
+        running.name() + " would send it, over whatever connection it has; nothing was sent";
+    Err(Error::BadArgument {
+        reason: words + ": leave " + &given + " out, or end that program",
+        given,
+        example: &[],
+    })
 }
 
 /// The key of whom a message is for.
@@ -260,60 +282,6 @@ pub(super) fn not_accepted(peer: &Peer, error: &SendError) -> Error {
     }))
 }
 
-/// Where a text comes from.
-enum Given<'a> {
-    Argument(&'a str),
-    StandardInput,
-}
-
-/// Standard input is read only if the arguments say so: a script that forgot the text must not hang,
-/// and must not send what was meant for another command.
-fn given(args: &SendArgs) -> Result<Given<'_>, Error> {
-    match args.text.as_deref() {
-        Some("-") => Ok(Given::StandardInput),
-        Some("") => Err(unsendable("there is nothing to send")),
-        Some(text) => Ok(Given::Argument(text)),
-        None => Err(unsendable(
-            "what is to be sent is missing: give a text, or - to read standard input",
-        )),
-    }
-}
-
-/// All of standard input, without the line break at its end.
-fn read_standard_input() -> Result<String, Error> {
-    let largest = Policy::default().largest;
-    let mut bytes = Vec::new();
-    // One byte more, and room for the break, shows that it is too long.
-    let most = u64::try_from(largest).unwrap_or(u64::MAX).saturating_add(3);
-    let read = stdin().lock().take(most).read_to_end(&mut bytes);
-    read.map_err(|error| Error::System {
-        operation: "read standard input",
-        reason: safe_line(&error.to_string()),
-    })?;
-    trim_break(&mut bytes);
-    if bytes.len() > largest {
-        return Err(unsendable(
-            "standard input is longer than 16 MiB, the most that is sent",
-        ));
-    }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| unsendable("standard input is not text in UTF-8 (nothing was sent)"))?;
-    if text.is_empty() {
-        return Err(unsendable(
-            "there is nothing to send: standard input is empty",
-        ));
-    }
-    Ok(text)
-}
-
-fn unsendable(reason: &'static str) -> Error {
-    Error::BadArgument {
-        given: "send".into(),
-        reason: reason.into(),
-        example: &["send", "NAME", "TEXT"],
-    }
-}
-
 /// What has happened so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Course {
@@ -343,13 +311,9 @@ struct Delivery {
 
 impl Delivery {
     /// Writes the message down, and lets it go after those that wait from before.
-        // What was delivered waits no longer, whether or not that can be told.
     fn accept(&mut self, text: String) -> Result<(), Error> {
         let (contact, handle) = (self.contact, self.network.driver.handle().clone());
         let draft = Draft::text(text, self.network.clock.unix_time());
-        if let Some(delivered) = &self.delivered {
-            tell_done(delivered, &self.peer.label, context)?;
-        }
         let prepared = handle.with(|messenger, _| messenger.prepare(contact, draft))?;
         let message = prepared.map_err(|error| not_accepted(&self.peer, &error))?;
         let name = message.name;
@@ -379,9 +343,13 @@ impl Delivery {
     fn run(mut self, context: &Context) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
         let end = self.tell_kept(end);
+        // What was delivered waits no longer, whether or not that can be told.
         let ended = self.network.end(&self.out);
         let code = end?;
         ended?;
+        if let Some(delivered) = &self.delivered {
+            tell_done(delivered, &self.peer.label, context)?;
+        }
         Ok(code)
     }
 

@@ -1,0 +1,63 @@
+//! What is to be sent: an argument, or all of standard input.
+
+use std::io::{Read, stdin};
+
+use crate::chat::Policy;
+use crate::cli::Error;
+use crate::cli::args::SendArgs;
+use crate::cli::talk::stdin::trim_break;
+use crate::text::safe_line;
+
+/// Where a text comes from.
+pub(super) enum Given<'a> {
+    Argument(&'a str),
+    StandardInput,
+}
+
+/// Standard input is read only if the arguments say so: a script that forgot the text must not hang,
+/// and must not send what was meant for another command.
+pub(super) fn given(args: &SendArgs) -> Result<Given<'_>, Error> {
+    match args.text.as_deref() {
+        Some("-") => Ok(Given::StandardInput),
+        Some("") => Err(unsendable("there is nothing to send")),
+        Some(text) => Ok(Given::Argument(text)),
+        None => Err(unsendable(
+            "what is to be sent is missing: give a text, or - to read standard input",
+        )),
+    }
+}
+
+/// All of standard input, without the line break at its end.
+pub(super) fn read_standard_input() -> Result<String, Error> {
+    let largest = Policy::default().largest;
+    let mut bytes = Vec::new();
+    // One byte more, and room for the break, shows that it is too long.
+    let most = u64::try_from(largest).unwrap_or(u64::MAX).saturating_add(3);
+    let read = stdin().lock().take(most).read_to_end(&mut bytes);
+    read.map_err(|error| Error::System {
+        operation: "read standard input",
+        reason: safe_line(&error.to_string()),
+    })?;
+    trim_break(&mut bytes);
+    if bytes.len() > largest {
+        return Err(unsendable(
+            "standard input is longer than 16 MiB, the most that is sent",
+        ));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| unsendable("standard input is not text in UTF-8 (nothing was sent)"))?;
+    if text.is_empty() {
+        return Err(unsendable(
+            "there is nothing to send: standard input is empty",
+        ));
+    }
+    Ok(text)
+}
+
+fn unsendable(reason: &'static str) -> Error {
+    Error::BadArgument {
+        given: "send".into(),
+        reason: reason.into(),
+        example: &["send", "NAME", "TEXT"],
+    }
+}
