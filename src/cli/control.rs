@@ -83,7 +83,7 @@ impl Running {
         };
         check_directory(&path, &place)?;
         let path = Safe::from(path.as_path());
-        let opened = Connection::open(&place);
+        let opened = Connection::open(&place, patience);
         let opened = opened.map_err(|error| fail(&path, &error.to_string()))?;
         let Some(connection) = opened else {
             return Ok(None);

@@ -50,12 +50,12 @@ pub struct Refusal {
 }
 
 impl Connection {
-    /// Connects; none if nobody serves the place.
+    /// Connects; none if nobody serves the place. `patience`: for whoever serves it and takes nobody, which is not nothing.
     ///
     /// # Errors
     /// What the system says.
-    pub fn open(place: &Place) -> io::Result<Option<Self>> {
-        let stream = match place.connect() {
+    pub fn open(place: &Place, patience: Duration) -> io::Result<Option<Self>> {
+        let stream = match place.connect(patience).map_err(in_words) {
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
                     || error.kind() == io::ErrorKind::ConnectionRefused =>
@@ -104,6 +104,7 @@ impl Connection {
     fn send(&mut self, method: &str, params: &Value, patience: Duration) -> io::Result<()> {
         self.last_id += 1;
         self.stream.get_ref().set_patience(Some(patience))?;
+        self.stream.get_ref().set_write_patience(patience)?;
         write(self.stream.get_mut(), self.last_id, method, params)
     }
 
@@ -126,6 +127,7 @@ impl Connection {
     /// What the system says.
     pub fn split(self) -> io::Result<(Requests, Answers)> {
         self.stream.get_ref().set_patience(None)?;
+        self.stream.get_ref().set_write_patience(PATIENCE)?;
         let requests = Requests {
             stream: self.stream.get_ref().try_clone()?,
             last_id: self.last_id,
@@ -170,7 +172,8 @@ impl Answers {
 }
 
 fn write(stream: &mut Stream, id: u64, method: &str, params: &Value) -> io::Result<()> {
-    stream.write_all(rpc::request(id, method, params).as_bytes())
+    let request = rpc::request(id, method, params);
+    stream.write_all(request.as_bytes()).map_err(in_words)
 }
 
 /// That patience is over has no words of the system's own.

@@ -112,11 +112,31 @@ mod unix {
         }
 
         /// Connects to whoever serves it, which must be a process of this user. Only Linux tells whose it is: elsewhere the
-        /// caller has checked the directory.
-        pub(in crate::control) fn connect(&self) -> io::Result<Stream> {
-            let stream = Stream(UnixStream::connect(&self.0)?);
+        /// caller has checked the directory. `WouldBlock` if nobody was taken there for so long, and no more can wait.
+        pub(in crate::control) fn connect(&self, patience: Duration) -> io::Result<Stream> {
+            let stream = Stream(self.connected(patience)?);
             stream.check_user()?;
             Ok(stream)
+        }
+
+        /// Where more wait already than can, Linux has whoever comes wait for as long as writing may take.
+        #[cfg(target_os = "linux")]
+        fn connected(&self, patience: Duration) -> io::Result<UnixStream> {
+            use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+            use rustix::net::{connect, socket_with};
+            let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+            let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+            let stream = UnixStream::from(socket);
+            stream.set_write_timeout(Some(patience))?;
+            let address = SocketAddrUnix::new(&self.0)?;
+            retry_on_intr(|| connect(&stream, &address))?;
+            Ok(stream)
+        }
+
+        /// Others refuse whoever comes then.
+        #[cfg(not(target_os = "linux"))]
+        fn connected(&self, _: Duration) -> io::Result<UnixStream> {
+            UnixStream::connect(&self.0)
         }
 
         /// Takes the place. A file that nobody serves any more is replaced; the caller holds the identity's
@@ -287,6 +307,8 @@ mod unix {
     #[cfg(test)]
     mod tests {
         use super::*;
+        #[cfg(target_os = "linux")]
+        use crate::control::Connection;
 
         #[cfg(target_os = "linux")]
         #[test]
@@ -349,11 +371,36 @@ mod unix {
             }
             assert!(place.path().exists());
             let (listener, _waker) = place.clone().listen().unwrap();
-            assert!(place.connect().is_ok());
+            assert!(place.connect(Duration::from_secs(60)).is_ok());
             let error = place.clone().listen().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
             assert!(place.path().exists(), "the first one's");
             drop(listener);
+        }
+
+        /// Such as one that was stopped.
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn a_program_that_takes_nobody_is_not_waited_for_for_ever() {
+            let home = tempfile::tempdir().unwrap();
+            let place = Place::new(home.path().join("ctl.sock")).unwrap();
+            let listener = UnixListener::bind(place.path()).unwrap();
+            rustix::net::listen(&listener, 1).unwrap();
+            let brief = Duration::from_millis(10);
+            let mut waiting = Vec::new();
+            let ask = |mut connection: Connection| {
+                let longest = serde_json::Value::from("x".repeat(16 << 20));
+                connection.ask_within("send", &longest, brief).unwrap_err()
+            };
+            let error = loop {
+                match Connection::open(&place, brief) {
+                    Ok(connection) => waiting.push(connection.unwrap()),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+            let error = ask(waiting.pop().unwrap());
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
         }
 
         #[test]
@@ -425,7 +472,7 @@ mod none {
             match self.0 {}
         }
 
-        pub(in crate::control) fn connect(&self) -> io::Result<Stream> {
+        pub(in crate::control) fn connect(&self, _: Duration) -> io::Result<Stream> {
             match self.0 {}
         }
 

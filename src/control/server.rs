@@ -283,11 +283,13 @@ mod tests {
     fn as_many_clients_as_are_allowed_are_served_and_one_more_waits_until_one_has_left() {
         let home = tempfile::tempdir().unwrap();
         let (_server, place) = parrot(&home);
-        let mut clients: Vec<Stream> = (0..MAX_CLIENTS).map(|_| place.connect().unwrap()).collect();
+        let mut clients: Vec<Stream> = (0..MAX_CLIENTS)
+            .map(|_| place.connect(PATIENCE).unwrap())
+            .collect();
         for client in &mut clients {
             assert_eq!(said(client, "hi").as_deref(), Some("hi"));
         }
-        let mut waits = place.connect().unwrap();
+        let mut waits = place.connect(PATIENCE).unwrap();
         waits
             .set_patience(Some(Duration::from_millis(100)))
             .unwrap();
@@ -306,12 +308,12 @@ mod tests {
         let (_server, place) = parrot_with(&home, Duration::from_millis(1));
         let line = format!("{}\n", "x".repeat(8 << 20));
         let ask = |_| {
-            let mut deaf = place.connect().unwrap();
+            let mut deaf = place.connect(PATIENCE).unwrap();
             deaf.write_all(line.as_bytes()).unwrap();
             deaf
         };
         let _deaf: Vec<Stream> = (0..MAX_CLIENTS).map(ask).collect();
-        let served = || said(&mut place.connect().ok()?, "is there room?");
+        let served = || said(&mut place.connect(PATIENCE).ok()?, "is there room?");
         while served().is_none() {}
     }
 
@@ -323,7 +325,7 @@ mod tests {
         std::fs::remove_file(place.path()).unwrap();
         let (_other, _) = parrot(&home);
         drop(server);
-        let mut client = place.connect().unwrap();
+        let mut client = place.connect(PATIENCE).unwrap();
         assert_eq!(said(&mut client, "hi").as_deref(), Some("hi"));
     }
 
@@ -332,7 +334,7 @@ mod tests {
     fn what_was_asked_before_the_end_is_answered_and_the_connection_then_ends() {
         let home = tempfile::tempdir().unwrap();
         let (server, place) = parrot(&home);
-        let mut client = place.connect().unwrap();
+        let mut client = place.connect(PATIENCE).unwrap();
         assert_eq!(said(&mut client, "one").as_deref(), Some("one"));
         drop(server);
         assert_eq!(said(&mut client, "two"), None);
@@ -350,7 +352,7 @@ mod tests {
             }
         };
         let server = Server::start(place.clone(), tell).unwrap();
-        let mut stream = place.connect().unwrap();
+        let mut stream = place.connect(PATIENCE).unwrap();
         stream.write_all(b"later\n").unwrap();
         stream.close_its_half();
         let client: Client = asking.recv().unwrap();

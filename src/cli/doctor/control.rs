@@ -112,7 +112,7 @@ fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) 
             .public("its mode is wrong".to_owned())
             .advice(remedy(patient, "chmod", &["600"], path));
     }
-    match Connection::open(place) {
+    match Connection::open(place, PATIENCE) {
         Ok(Some(connection)) => answer(patient, path, connection, own),
         Ok(None) => {
             let words = Safe::from(path) + ": nobody serves it: a program was killed";
@@ -120,6 +120,7 @@ fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) 
                 .public("nobody serves it".to_owned())
                 .advice("nothing: the next program that talks replaces it")
         }
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => silent(patient, path, &error),
         Err(error) => failed(path, &error),
     }
 }

@@ -381,7 +381,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let place = Place::new(home.path().join("ctl.sock")).unwrap();
         let _server = Server::start(place.clone(), |_| {}).unwrap();
-        let connection = Connection::open(&place).unwrap().unwrap();
+        let connection = Connection::open(&place, PATIENCE).unwrap().unwrap();
         let (asking, answers) = Running::over(connection).split().unwrap();
         let (sender, inputs) = channel();
         hear(answers, sender).unwrap();
