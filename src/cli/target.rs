@@ -125,14 +125,20 @@ pub(super) fn listen_on(args: &Reachable, settled: Option<SocketAddr>) -> Result
     }
 }
 
-/// Where to bind if no argument says it. An address that stands for all of both families gives way to -4 and -6.
+/// Where to bind if no argument says it.
 pub(super) fn settled_bind(settled: Option<SocketAddr>, family: Family) -> Bind {
-    let port = match settled {
-        None => DEFAULT_PORT,
-        Some(SocketAddr::V6(all)) if all.ip().is_unspecified() => all.port(),
-        Some(address) => return Bind::At(address),
-    };
-    Bind::Everywhere { port, family }
+    let port = DEFAULT_PORT;
+    settled.map_or(Bind::Everywhere { port, family }, |it| place(it, family))
+}
+
+/// An address that stands for all of both families gives way to -4 and -6, and to a machine that has only one of them.
+fn place(address: SocketAddr, family: Family) -> Bind {
+    let port = address.port();
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        Bind::Everywhere { port, family }
+    } else {
+        Bind::At(address)
+    }
 }
 
 /// Where `connect` binds.
@@ -161,10 +167,11 @@ fn bind(text: Option<&str>, port: u16, family: Family) -> Result<Bind, Error> {
 }
 
 fn at(address: SocketAddr, family: Family, text: &str) -> Result<Bind, Error> {
-    if !family.allows(address.ip()) {
+    let place = place(address, family);
+    if matches!(place, Bind::At(_)) && !family.allows(address.ip()) {
         return Err(no_address(text, "that is the other address family"));
     }
-    Ok(Bind::At(address))
+    Ok(place)
 }
 
 fn no_address(text: &str, reason: &'static str) -> Error {
@@ -240,7 +247,9 @@ mod tests {
             (Some("127.0.0.1"), at("127.0.0.1:7419")),
             (Some("[::1]"), at("[::1]:7419")),
             (Some("::1"), at("[::1]:7419")),
-            (Some("[::]:7420"), at("[::]:7420")),
+            (Some("[::]:7420"), everywhere(7420)),
+            (Some("::"), everywhere(7419)),
+            (Some("0.0.0.0:7420"), at("0.0.0.0:7420")),
             (Some("127.0.0.1:0"), at("127.0.0.1:0")),
         ];
         for (text, expected) in cases {
@@ -248,6 +257,10 @@ mod tests {
         }
         for text in ["localhost:7419", "70000", "", "127.0.0.1:x"] {
             assert!(bind(Some(text), 7419, any).is_err(), "{text}");
+        }
+        for family in [Family::V4, Family::V6] {
+            let all = bind(Some("[::]:7420"), 7419, family);
+            assert_eq!(all.unwrap(), Bind::Everywhere { port: 7420, family });
         }
         assert!(bind(Some("127.0.0.1"), 7419, Family::V6).is_err());
         assert!(bind(Some("[::1]:7419"), 7419, Family::V4).is_err());
