@@ -36,9 +36,12 @@ pub enum ResolveError {
     /// The name servers did not answer, perhaps because there is no network.
     #[error("the name server does not answer")]
     Temporary,
-    /// The host exists, but has no address of the family that was asked for.
-    #[error("the host has no address of that family")]
+    /// The host exists, but has no address, or none of the family that was asked for.
+    #[error("the host has no address of that family, or none at all")]
     NoAddress,
+    /// The system failed for a reason of its own, such as too many open files.
+    #[error("the name could not be looked up")]
+    Failed,
 }
 
 /// A host and a port as somebody wrote them.
@@ -186,16 +189,29 @@ fn lookup(name: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Reso
 /// Why the resolver failed. The standard library keeps the resolver's code to itself: on Windows
 /// the number is there (`WSATRY_AGAIN`), elsewhere the C library's words are.
 fn explain(error: &io::Error) -> ResolveError {
+    const HOST_NOT_FOUND: i32 = 11_001;
     const TRY_AGAIN: i32 = 11_002;
+    const NO_DATA: i32 = 11_004;
     let text = error.to_string().to_ascii_lowercase();
-    if error.raw_os_error() == Some(TRY_AGAIN)
-        || text.contains("temporary failure")
-        || text.contains("try again")
-    {
-        return ResolveError::Temporary;
+    let says = |words: &[&str]| words.iter().any(|it| text.contains(it));
+    match error.raw_os_error() {
+        Some(HOST_NOT_FOUND) => ResolveError::NotFound,
+        Some(TRY_AGAIN) => ResolveError::Temporary,
+        Some(NO_DATA) => ResolveError::NoAddress,
+        Some(_) => ResolveError::Failed,
+        None if says(&["temporary failure", "try again"]) => ResolveError::Temporary,
+        None if says(&["not known", "does not resolve"]) => ResolveError::NotFound,
+        None if says(NONE_OF_ITS_OWN) => ResolveError::NoAddress,
+        None => ResolveError::Failed,
     }
-    ResolveError::NotFound
 }
+
+/// What C libraries say of a name that exists.
+const NONE_OF_ITS_OWN: &[&str] = &[
+    "no address associated",
+    "no usable address",
+    "family for hostname",
+];
 
 /// The addresses of `family`, without repetition, one of each family in turn. The first is the one
 /// that the system puts first: it knows which family works here (RFC 6724, RFC 8305 §4).
@@ -357,6 +373,36 @@ mod tests {
             explain(&io::Error::from_raw_os_error(11_002)),
             ResolveError::Temporary
         );
+    }
+
+    /// It was said that they do not exist, of which the system had said nothing.
+    #[test]
+    fn a_name_that_exists_and_a_system_that_fails_are_told_from_a_name_that_does_not() {
+        let prefix = "failed to lookup address information: ";
+        let of = |words: &str| explain(&io::Error::other(format!("{prefix}{words}")));
+        for words in [
+            "Name or service not known",
+            "nodename nor servname provided, or not known",
+            "Name does not resolve",
+        ] {
+            assert_eq!(of(words), ResolveError::NotFound, "{words}");
+        }
+        for words in [
+            "No address associated with hostname",
+            "Name has no usable address",
+            "Address family for hostname not supported",
+        ] {
+            assert_eq!(of(words), ResolveError::NoAddress, "{words}");
+        }
+        for words in [
+            "Memory allocation failure",
+            "Non-recoverable failure in name resolution",
+        ] {
+            assert_eq!(of(words), ResolveError::Failed, "{words}");
+        }
+        let number = |number| explain(&io::Error::from_raw_os_error(number));
+        assert_eq!(number(24), ResolveError::Failed, "too many open files");
+        assert_eq!(number(11_004), ResolveError::NoAddress);
     }
 
     #[test]
