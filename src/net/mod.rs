@@ -36,7 +36,7 @@ pub use job::{JobControl, on_job_control, stop, suspend};
 pub use key_log::{KEY_LOG_MAX_LEN, KeyLogConfig};
 pub use log::LogLine;
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
-pub use route::local_address_towards;
+pub use route::{Lookout, local_address_towards};
 pub use shared::{Fatal, LockUse};
 #[cfg(unix)]
 pub use signals::put_back_before_the_end;

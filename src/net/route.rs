@@ -11,13 +11,37 @@ use crate::net::address::{everywhere_v4, everywhere_v6};
 ///
 /// The system's: `NetworkUnreachable` without a route, `Unsupported` or others without the family.
 pub fn local_address_towards(to: SocketAddr) -> io::Result<IpAddr> {
-    let everywhere = match to {
-        SocketAddr::V4(_) => everywhere_v4(0),
-        SocketAddr::V6(_) => everywhere_v6(0),
-    };
-    let socket = UdpSocket::bind(everywhere)?;
-    socket.connect(to)?;
-    Ok(socket.local_addr()?.ip())
+    Lookout::default().local_address_towards(to)
+}
+
+/// Somebody who asks that again and again, each time from the same port as long as that is free. Between ways that are equally
+/// good Linux may choose by the ports (`fib_multipath_hash_policy`): what is asked from another port may be answered otherwise
+/// though nothing has changed.
+#[derive(Debug, Default)]
+pub struct Lookout {
+    /// None yet if it is 0.
+    port: u16,
+}
+
+impl Lookout {
+    /// As the function of that name.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn local_address_towards(&mut self, to: SocketAddr) -> io::Result<IpAddr> {
+        let socket = bind(to, self.port).or_else(|_| bind(to, 0))?;
+        self.port = socket.local_addr()?.port();
+        socket.connect(to)?;
+        Ok(socket.local_addr()?.ip())
+    }
+}
+
+fn bind(to: SocketAddr, port: u16) -> io::Result<UdpSocket> {
+    UdpSocket::bind(match to {
+        SocketAddr::V4(_) => everywhere_v4(port),
+        SocketAddr::V6(_) => everywhere_v6(port),
+    })
 }
 
 #[cfg(test)]
@@ -28,5 +52,19 @@ mod tests {
     fn the_way_to_this_machine_is_this_machine() {
         let here = SocketAddr::from(([127, 0, 0, 1], 7));
         assert!(local_address_towards(here).unwrap().is_loopback());
+    }
+
+    #[test]
+    fn the_same_is_asked_from_the_same_port_unless_somebody_else_has_it() {
+        let here = SocketAddr::from(([127, 0, 0, 1], 7));
+        let mut lookout = Lookout::default();
+        let mut ask = || {
+            assert!(lookout.local_address_towards(here).unwrap().is_loopback());
+            lookout.port
+        };
+        let port = ask();
+        assert_eq!([ask(), ask()], [port; 2]);
+        let _taken = bind(here, port).unwrap();
+        assert_ne!(ask(), port);
     }
 }

@@ -3,25 +3,34 @@
 //!
 //! The system is asked from where a packet would leave. The socket itself has no address and needs nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
-use crate::net::local_address_towards;
+use crate::net::Lookout;
 use crate::proto;
 use crate::time::Instant;
 
-/// So many peers are looked at each time, in turn: a question to the system takes some microseconds.
+/// So many peers of a kind are looked at each time, in turn: a question to the system takes some microseconds.
 const LOOKS: usize = 4;
 
 /// From where packets leave.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     of: BTreeMap<PeerId, Route>,
-    /// Who was looked at last.
-    last: Option<PeerId>,
+    /// Who was looked at last, of those with whom there is a session and of others.
+    last: [Option<PeerId>; 2],
+    lookout: Lookout,
+}
+
+/// Whose address is known. Others cannot be looked at, and take no turn.
+#[derive(Debug, Default)]
+struct Reachable {
+    /// Those who would send to an address that is no longer ours: they do not wait for the others.
+    connected: Vec<PeerId>,
+    others: Vec<PeerId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +40,14 @@ struct Route {
 }
 
 impl Routes {
-    /// Who is looked at now, of `everybody`.
-    fn turn(&mut self, everybody: &[PeerId]) -> Vec<PeerId> {
-        self.of.retain(|peer, _| everybody.contains(peer));
-        let mut order = everybody.to_vec();
-        order.sort_unstable();
-        let first = order.partition_point(|peer| Some(*peer) <= self.last);
-        order.rotate_left(first);
-        order.truncate(LOOKS);
-        self.last = order.last().copied().or(self.last);
-        order
+    /// Who is looked at now.
+    fn turn(&mut self, of: &Reachable) -> Vec<PeerId> {
+        let all: BTreeSet<PeerId> = of.connected.iter().chain(&of.others).copied().collect();
+        self.of.retain(|peer, _| all.contains(peer));
+        let [of_connected, of_others] = &mut self.last;
+        let mut turn = next(&of.connected, of_connected);
+        turn.extend(next(&of.others, of_others));
+        turn
     }
 
     /// Notes from where packets to a peer leave. If that is news, another way to the same host: from where they
@@ -51,21 +58,32 @@ impl Routes {
     }
 }
 
+/// The next of these, after the `last`.
+fn next(peers: &[PeerId], last: &mut Option<PeerId>) -> Vec<PeerId> {
+    let mut order = peers.to_vec();
+    order.sort_unstable();
+    let first = order.partition_point(|peer| Some(*peer) <= *last);
+    order.rotate_left(first);
+    order.truncate(LOOKS);
+    *last = order.last().copied().or(*last);
+    order
+}
+
 impl Conversation {
     pub(super) fn look_at_network(&mut self, now: Instant) -> Result<(), Error> {
         self.settle()?;
         if !self.handle.local_addr().ip().is_unspecified() {
             return Ok(());
         }
-        let everybody = self.everybody()?;
-        let looked_at = self.state.routes.turn(&everybody);
+        let reachable = self.reachable()?;
+        let looked_at = self.state.routes.turn(&reachable);
         let mut moved = self.of_whom_we_moved(&looked_at)?;
         if moved.is_empty() {
             return Ok(());
         }
         // The ways to the others have probably changed with it.
-        let others = everybody.iter().filter(|peer| !looked_at.contains(peer));
-        let others: Vec<PeerId> = others.copied().collect();
+        let others = reachable.connected.into_iter().chain(reachable.others);
+        let others: Vec<PeerId> = others.filter(|peer| !looked_at.contains(peer)).collect();
         moved.extend(self.of_whom_we_moved(&others)?);
         for (peer, before) in moved {
             // Right before what is to leave from the new one: the next packet to the old one is followed again.
@@ -77,13 +95,32 @@ impl Conversation {
         Ok(())
     }
 
+    fn reachable(&self) -> Result<Reachable, Error> {
+        let everybody = self.everybody()?;
+        Ok(self.handle.with(|messenger, now| {
+            let mut reachable = Reachable::default();
+            for peer in everybody {
+                match messenger.endpoint().status(peer, now) {
+                    Some(it) if it.address.is_none() => {}
+                    Some(it) if it.established || it.key_age.is_some() => {
+                        reachable.connected.push(peer);
+                    }
+                    Some(_) => reachable.others.push(peer),
+                    None => {}
+                }
+            }
+            reachable
+        })?)
+    }
+
     /// Those of `peers` to whom packets leave from another address than before, and how they left.
     fn of_whom_we_moved(&mut self, peers: &[PeerId]) -> Result<Vec<(PeerId, proto::Route)>, Error> {
         let mut moved = Vec::new();
         for peer in peers {
             let address = self.status(*peer)?.and_then(|status| status.address);
             // While there is no way at all, silence tells so; what counts is the next one.
-            let from = address.and_then(|to| local_address_towards(to).ok());
+            let lookout = &mut self.state.routes.lookout;
+            let from = address.and_then(|to| lookout.local_address_towards(to).ok());
             let (Some(to), Some(from)) = (address, from) else {
                 continue;
             };
@@ -141,15 +178,33 @@ mod tests {
     #[test]
     fn everybody_is_looked_at_in_turn() {
         let mut routes = Routes::default();
-        let everybody: Vec<PeerId> = [5, 1, 4, 2, 6, 3].map(peer).to_vec();
+        let of = |numbers: &[u8]| Reachable {
+            others: numbers.iter().copied().map(peer).collect(),
+            ..Reachable::default()
+        };
+        let everybody = of(&[5, 1, 4, 2, 6, 3]);
         let mut turn = || routes.turn(&everybody);
         assert_eq!(turn(), [1, 2, 3, 4].map(peer));
         assert_eq!(turn(), [5, 6, 1, 2].map(peer));
         assert_eq!(turn(), [3, 4, 5, 6].map(peer));
         assert_eq!(turn(), [1, 2, 3, 4].map(peer));
-        assert_eq!(routes.turn(&[peer(2)]), [peer(2)]);
-        assert_eq!(routes.turn(&[]), []);
-        assert_eq!(routes.turn(&[peer(1)]), [peer(1)]);
+        assert_eq!(routes.turn(&of(&[2])), [peer(2)]);
+        assert_eq!(routes.turn(&of(&[])), []);
+        assert_eq!(routes.turn(&of(&[1])), [peer(1)]);
+    }
+
+    #[test]
+    fn whoever_is_connected_waits_for_none_of_those_who_are_not() {
+        let mut routes = Routes::default();
+        let reachable = Reachable {
+            connected: vec![peer(200)],
+            others: (1..100).map(peer).collect(),
+        };
+        for first in [1, 5, 9] {
+            let turn = routes.turn(&reachable);
+            assert_eq!(turn.first(), Some(&peer(200)));
+            assert_eq!(turn[1..], [0, 1, 2, 3].map(|more| peer(first + more)));
+        }
     }
 
     #[test]
@@ -171,7 +226,10 @@ mod tests {
         let mut routes = Routes::default();
         let host = IpAddr::from([192, 0, 2, 1]);
         routes.note(peer(1), host, host);
-        routes.turn(&[peer(2)]);
+        routes.turn(&Reachable {
+            connected: vec![peer(2)],
+            others: vec![peer(3)],
+        });
         assert!(routes.of.is_empty());
     }
 }
