@@ -1,6 +1,7 @@
 //! Calling others, and hanging up.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::cli::Error;
 use crate::cli::talk::calls::Inquiry;
@@ -9,14 +10,18 @@ use crate::cli::talk::fact::{Fact, HUNG_UP};
 use crate::cli::talk::goal::{Goal, Resolved};
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
-use crate::net::{Family, Host, IcmpError, ResolveError};
+use crate::net::{Family, Host, IcmpError, IcmpKind, ResolveError};
 use crate::proto::ApiMisuse;
 use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
+use crate::time::Instant;
 use crate::wire::limits::VERSION;
 
 /// Addresses of which is remembered what the network said: more than people have peers on a screen.
 const MAX_COMPLAINTS: usize = 256;
+
+/// How long that counts: the longest pause between two tries is a minute, and what still holds is said again at the next.
+const COMPLAINT_LIFE: Duration = Duration::from_secs(90);
 
 impl Conversation {
     /// The addresses of the one that the program is to reach were looked up.
@@ -269,14 +274,20 @@ impl Conversation {
     }
 
     /// Remembers what the network says, to explain why nobody answers.
-    pub(super) fn note_complaint(&mut self, error: &IcmpError) {
+    pub(super) fn note_complaint(&mut self, error: &IcmpError, now: Instant) {
         let complaints = &mut self.state.complaints;
         if complaints.len() >= MAX_COMPLAINTS {
             complaints.clear();
         }
         if let Some(address) = error.peer {
-            complaints.insert(address, error.kind);
+            complaints.insert(address, (error.kind, now));
         }
+    }
+
+    /// What the network said lately about an address.
+    pub(super) fn complaint_about(&self, address: &SocketAddr, now: Instant) -> Option<IcmpKind> {
+        let (kind, at) = *self.state.complaints.get(address)?;
+        (now.saturating_since(at) < COMPLAINT_LIFE).then_some(kind)
     }
 }
 

@@ -193,8 +193,8 @@ pub(in crate::cli::talk) struct State {
     suggested: BTreeSet<PeerId>,
     /// Since when an answer to `/ping` is waited for.
     pings: BTreeMap<PeerId, Instant>,
-    /// What the network last said about an address that somebody is looked for at.
-    complaints: BTreeMap<SocketAddr, IcmpKind>,
+    /// What the network last said about an address that somebody is looked for at, and when.
+    complaints: BTreeMap<SocketAddr, (IcmpKind, Instant)>,
     /// Programs that wait for the answer to a ping of theirs, and the number of the last one.
     pinging: Vec<Pinging>,
     last_ping: u64,
@@ -454,7 +454,7 @@ impl Conversation {
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         for error in self.handle.take_icmp_errors() {
-            self.note_complaint(&error);
+            self.note_complaint(&error, now);
             if let Some((peer, address)) = self.goal.on_icmp(&error) {
                 let words = Safe::from(address) + " reports a closed port; trying on";
                 self.tell_link(peer, Change::PortClosed { address }, words);

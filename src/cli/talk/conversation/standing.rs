@@ -40,7 +40,7 @@ impl Conversation {
             is_aside: self.is_aside(&peer),
             is_revoked: self.profile.contacts.known().is_revoked(&peer),
             status,
-            complaint: address.and_then(|at| self.state.complaints.get(&at).copied()),
+            complaint: address.and_then(|at| self.complaint_about(&at, self.clock.now())),
             link: self.state.links.get(&peer),
             again: self.calls_in(&peer),
             is_sought: self.goal.inquires_about(&peer) || self.calls.inquires_about(&peer),
@@ -190,7 +190,9 @@ impl Way<'_> {
         let words = match kind {
             IcmpKind::Refused => " reports a closed port",
             IcmpKind::HostUnreachable | IcmpKind::NetUnreachable => " cannot be reached",
-            IcmpKind::Prohibited => " is behind a firewall that lets nothing through",
+            IcmpKind::Prohibited => {
+                " cannot be reached: a firewall there, or here, lets nothing through"
+            }
             IcmpKind::TooBig | IcmpKind::Other => return None,
         };
         Some(Safe::from(address) + words)

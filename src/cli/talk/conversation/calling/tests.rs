@@ -189,3 +189,26 @@ fn an_address_that_a_program_names_is_called_while_another_is_looked_up() {
     call(&mut talk);
     assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
 }
+
+/// The network may be back since, and nobody there.
+#[test]
+fn what_the_network_said_holds_as_long_as_the_next_try_would_bring_it_again() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
+    let address: SocketAddr = SOMEWHERE.parse().unwrap();
+    talk.seek_session(BOB, &[address]).unwrap();
+    let said = IcmpError {
+        peer: Some(address),
+        kind: IcmpKind::NetUnreachable,
+    };
+    let reason = |talk: &Conversation| talk.way(BOB).unwrap().reason().to_string();
+    let now = talk.clock.now();
+    talk.note_complaint(&said, now);
+    assert_eq!(reason(&talk), "127.0.0.1:9 cannot be reached");
+    let after = |seconds| talk.complaint_about(&address, now + Duration::from_secs(seconds));
+    assert_eq!(after(60), Some(IcmpKind::NetUnreachable));
+    assert_eq!(after(120), None);
+    talk.note_complaint(&said, Instant::ZERO);
+    let reason = reason(&talk);
+    assert!(!reason.contains("cannot be reached"), "{reason}");
+}

@@ -251,7 +251,7 @@ fn what_the_network_says_is_part_of_the_reason() {
         (
             None,
             IcmpKind::Prohibited,
-            "192.0.2.7:7419 is behind a firewall that lets nothing through",
+            "192.0.2.7:7419 cannot be reached: a firewall there, or here, lets nothing through",
         ),
         (None, IcmpKind::TooBig, "no answer from bob yet (2 calls)"),
         (
