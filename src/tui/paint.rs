@@ -1,15 +1,20 @@
 //! The only way onto the screen.
 
+use core::num::NonZeroU16;
 use core::ops::Range;
 use std::borrow::Cow;
 
-use ratatui_core::buffer::Buffer;
+use ratatui_core::buffer::{Buffer, CellDiffOption, CellWidth};
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::text::{Charset, Safe, safe_line, safe_text};
 use crate::tui::theme::Theme;
 use crate::tui::wrap;
+
+/// Has a character drawn as an emoji, which is two cells wide, or one.
+const EMOJI_STYLE: char = '\u{fe0f}';
 
 /// A piece of text that may be drawn: a part of a [`Safe`] one, or our own.
 #[derive(Clone, Copy, Debug)]
@@ -126,12 +131,34 @@ impl Pen<'_, '_> {
     }
 
     fn write(&mut self, text: &str, style: Style) {
-        // As a number of cells alone it would let a line separator through, which has none.
-        let (x, _) = self
-            .canvas
-            .buffer
-            .set_stringn(self.x, self.y, text, self.left(), style);
-        self.x = x.min(self.end);
+        for cluster in text.graphemes(true) {
+            let cells = wrap::cluster_cells(cluster);
+            // Nothing without a cell is drawn: a line separator has none.
+            if cells == 0 || cluster.contains(char::is_control) {
+                continue;
+            }
+            if cells > self.left() {
+                break;
+            }
+            self.write_cluster(cluster, cells, style);
+        }
+    }
+
+    /// The library measures some clusters in another way, and would draw over them, or leave out what stands behind them;
+    /// and it writes the second cell of some by itself.
+    fn write_cluster(&mut self, cluster: &str, cells: usize, style: Style) {
+        let cells = u16::try_from(cells).unwrap_or(u16::MAX);
+        let is_simple = cells == cluster.cell_width() && !cluster.contains(EMOJI_STYLE);
+        let forced = NonZeroU16::new(cells).filter(|_| !is_simple);
+        let end = self.x.saturating_add(cells);
+        let buffer = &mut self.canvas.buffer;
+        let first = &mut buffer[(self.x, self.y)];
+        first.set_symbol(cluster).set_style(style);
+        first.set_diff_option(forced.map_or(CellDiffOption::None, CellDiffOption::ForcedWidth));
+        for x in self.x + 1..end {
+            buffer[(x, self.y)].reset();
+        }
+        self.x = end;
     }
 
     /// As [`Pen::put`] in the terminal's own style.

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::text::Charset;
 
@@ -16,9 +16,29 @@ pub(super) enum Break {
     Cells,
 }
 
-/// The cells that a text takes.
+/// The cells that a text takes: those of its clusters, each of which is drawn by itself.
 pub(super) fn cells(text: &str, charset: Charset) -> usize {
-    charset.shown(text).width()
+    let shown = charset.shown(text);
+    if shown.is_ascii() {
+        return shown.len();
+    }
+    shown.graphemes(true).map(cluster_cells).sum()
+}
+
+/// The cells of a cluster: those of the whole, or of its characters where that is more, since most terminals know no
+/// clusters and draw each character. Of an emoji that is made of several only the first has a place.
+pub(super) fn cluster_cells(cluster: &str) -> usize {
+    let whole = cluster.width();
+    if cluster.len() == 1 || cluster.contains(joins_emoji) {
+        return whole;
+    }
+    let each = cluster.chars().filter_map(UnicodeWidthChar::width);
+    whole.max(each.sum())
+}
+
+/// The joiner, and the tones of skin.
+const fn joins_emoji(c: char) -> bool {
+    matches!(c, '\u{200d}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
 /// What is never cut in two, and where it begins: a cluster, or a character that is spelled out by itself.

@@ -67,6 +67,17 @@ fn scrolled_up_the_screen_stays_and_counts_what_is_new_below() {
 }
 
 /// toxic#432: a resize lost the place.
+/// Terminals give a cell to a sound mark of half the width, which is a mark to Unicode.
+#[test]
+fn no_letter_with_a_sound_mark_is_left_out_of_a_row() {
+    let mut screen = Screen::with_bob(80, 24);
+    let letter = "\u{ff76}\u{ff9e}";
+    screen.say(BOB, &letter.repeat(124));
+    assert_eq!(screen.text().matches(letter).count(), 124);
+    screen.type_in(&letter.repeat(60));
+    assert_eq!(screen.text().matches(letter).count(), 124 + 60);
+}
+
 #[test]
 fn a_resize_keeps_the_lowest_message_where_it_is() {
     let mut screen = Screen::with_bob(80, 12);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ratatui_core::backend::TestBackend;
-use ratatui_core::buffer::{Buffer, Cell};
+use ratatui_core::buffer::{Buffer, Cell, CellWidth};
 use ratatui_core::layout::Position;
 use ratatui_core::style::Modifier;
 use ratatui_core::terminal::Terminal;
@@ -398,7 +398,7 @@ fn row_text(row: &[Cell]) -> String {
             continue;
         }
         text.push_str(cell.symbol());
-        covered = unicode_width::UnicodeWidthStr::width(cell.symbol()).saturating_sub(1);
+        covered = cell.cell_width().saturating_sub(1);
     }
     text.trim_end().to_owned()
 }

@@ -302,6 +302,26 @@ fn a_long_line_takes_rows_up_to_six() {
     assert_eq!(caret.y, 19);
 }
 
+/// As wide as they are drawn, which is not what they measure as one text.
+#[test]
+fn the_cursor_stands_behind_letters_that_are_drawn_one_by_one() {
+    let [arabic, katakana, khmer] = [
+        "\u{644}\u{627}",
+        "\u{ff76}\u{ff9e}",
+        "\u{179b}\u{17d2}\u{1784}",
+    ];
+    for (text, cells) in [
+        (arabic, 2),
+        (katakana, 2),
+        (khmer, 2),
+        ("\u{231a}\u{fe0e}", 2),
+    ] {
+        let mut screen = Screen::with_bob(40, 12);
+        screen.type_in(text);
+        assert_eq!(screen.caret().x, 2 + cells, "{text}");
+    }
+}
+
 #[test]
 fn a_message_is_underlined_until_it_is_acknowledged() {
     let mut screen = Screen::with_bob(80, 10);
