@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::sync::mpsc::channel;
 
 use ratatui_core::backend::{Backend, ClearType};
-use ratatui_core::buffer::Buffer;
+use ratatui_core::buffer::{Buffer, Cell, CellWidth};
 use ratatui_core::layout::{Position, Rect};
 use ratatui_crossterm::CrosstermBackend;
 use ratatui_crossterm::crossterm::cursor::{Hide, MoveTo, Show};
@@ -21,7 +21,8 @@ use ratatui_crossterm::crossterm::event::{
 };
 use ratatui_crossterm::crossterm::style::Print;
 use ratatui_crossterm::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode, size,
+    DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
+    disable_raw_mode, enable_raw_mode, size,
 };
 use ratatui_crossterm::crossterm::{execute, queue};
 
@@ -127,7 +128,7 @@ impl Terminal {
         if changes.is_empty() && caret == self.caret {
             return Ok(());
         }
-        self.backend.draw(changes.into_iter())?;
+        write_cells(&mut self.backend, &changes)?;
         match caret {
             Some(place) => {
                 self.backend.set_cursor_position(place)?;
@@ -235,13 +236,13 @@ impl Terminal {
             return Ok(());
         }
         self.redraw()?;
-        queue!(self.out(), Hide, MoveTo(0, 0))?;
+        queue!(self.out(), Hide, MoveTo(0, 0), EnableLineWrap)?;
         for (number, line) in lines.iter().enumerate() {
             let before = if number == 0 { "" } else { "\r\n" };
             queue!(self.out(), Print(before), Print(line))?;
         }
         self.bare = Some(lines);
-        Write::flush(self.out())
+        execute!(self.out(), DisableLineWrap)
     }
 
     const fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Outlet<Stdout>>> {
@@ -302,12 +303,39 @@ fn take_over() -> io::Result<()> {
     enter(&mut stdout()).inspect_err(|_| restore())
 }
 
+/// Writes what has changed. Terminals do not agree on the width of a cluster: one that gives it more cells than we do would
+/// have the rest of the row elsewhere, one that gives it fewer would leave something else in them.
+fn write_cells(
+    backend: &mut CrosstermBackend<impl Write>,
+    changes: &[(u16, u16, &Cell)],
+) -> io::Result<()> {
+    for part in changes.split_inclusive(|(_, _, cell)| is_cluster(cell)) {
+        if let Some((x, y, cell)) = part.last().filter(|(_, _, cell)| is_cluster(cell)) {
+            let mut blank = Cell::clone(cell);
+            blank.set_symbol(" ");
+            let cells = *x..x.saturating_add(cell.cell_width());
+            backend.draw(cells.map(|x| (x, *y, &blank)))?;
+        }
+        // The cursor is set at the beginning of each part.
+        backend.draw(part.iter().copied())?;
+    }
+    Ok(())
+}
+
+/// Whether more than one character stands in a cell.
+fn is_cluster(cell: &Cell) -> bool {
+    cell.symbol().chars().nth(1).is_some()
+}
+
+/// Nothing leaves its row: what stands at the end of one would be taken for another, of somebody else or our own.
+///
 /// The kitty protocol, where a terminal knows it, tells Shift+Enter from Enter; others ignore the request.
 fn enter(out: &mut impl Write) -> io::Result<()> {
     queue!(
         out,
         Print(PUSH_TITLE),
         EnterAlternateScreen,
+        DisableLineWrap,
         EnableFocusChange
     )?;
     if !cfg!(windows) {
@@ -330,6 +358,7 @@ fn leave(out: &mut impl Write) -> io::Result<()> {
         out,
         DisableMouseCapture,
         DisableFocusChange,
+        EnableLineWrap,
         LeaveAlternateScreen
     )?;
     queue!(out, Print(POP_TITLE), Show)?;
@@ -339,6 +368,8 @@ fn leave(out: &mut impl Write) -> io::Result<()> {
 #[cfg(all(test, not(windows)))]
 mod tests {
     use super::*;
+    use crate::text::safe_line;
+    use crate::tui::paint::Canvas;
 
     #[test]
     fn what_is_switched_on_is_switched_off() {
@@ -356,8 +387,53 @@ mod tests {
         for mode in ["?1000", "?1003", "?1006"] {
             assert!(off.contains(&format!("\x1b[{mode}l")), "{mode} in {off:?}");
         }
+        assert!(on.contains("\x1b[?7l") && off.contains("\x1b[?7h"));
         assert!(on.contains("\x1b[>1u") && off.contains("\x1b[<1u"));
         assert!(off.ends_with("\x1b[?25h"), "the cursor shows");
+    }
+
+    /// Where a terminal that gives so many cells to a character has each letter of ASCII.
+    fn places(bytes: &str, cells: fn(char) -> usize) -> Vec<(usize, char)> {
+        let (mut x, mut places) = (0, Vec::new());
+        let mut rest = bytes.chars();
+        while let Some(c) = rest.next() {
+            if c == '\x1b' {
+                let sequence: String = rest
+                    .by_ref()
+                    .take_while(|c| *c != 'H' && *c != 'm')
+                    .collect();
+                x = sequence
+                    .split_once(';')
+                    .map_or(x, |(_, to)| to.parse().unwrap_or(x));
+            } else {
+                places.extend(c.is_ascii_alphabetic().then_some((x, c)));
+                x += cells(c);
+            }
+        }
+        places
+    }
+
+    #[test]
+    fn what_stands_behind_a_cluster_is_where_it_belongs_however_wide_that_is() {
+        let area = Rect::new(0, 0, 40, 1);
+        let mut next = Buffer::empty(area);
+        let text = safe_line(
+            "a\u{1780}\u{17d2}\u{1780}b\u{1f469}\u{200d}\u{1f467}c\u{1780}\u{17d2}\u{200d}\u{1780}d",
+        );
+        Canvas::new(&mut next, Charset::Utf8)
+            .row(area, 0)
+            .plain(&text);
+        let drawn = ["a", "b", "c", "d"].map(|letter| {
+            let at = next.content.iter().position(|cell| cell.symbol() == letter);
+            (at.unwrap() + 1, letter.chars().next().unwrap())
+        });
+        let mut bytes = Vec::new();
+        let changes = Buffer::empty(area).diff(&next);
+        write_cells(&mut CrosstermBackend::new(&mut bytes), &changes).unwrap();
+        let bytes = String::from_utf8(bytes).unwrap();
+        for cells in [|_| 0, |_| 1, |_| 2] {
+            assert_eq!(places(&bytes, cells), drawn);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 
 use crate::home::{Home, free_port};
 use crate::screen::{Person, two};
+use crate::vt::Measure;
 
 /// toxic#334, codex#11211, ratatui#2431: what is drawn over wide characters leaves half of them behind.
 #[test]
@@ -38,6 +39,35 @@ fn wide_characters_leave_nothing_behind_and_ctrl_l_mends_what_others_wrote() {
     alice.presses("\u{c}");
     alice.sees_no("written by another program");
     assert_eq!(settled(&mut alice), before);
+}
+
+/// It takes more cells than one that knows clusters, ran over the edge, and the end of the row stood in the next one, which may
+/// be anybody's.
+#[test]
+fn a_terminal_that_measures_characters_shows_nothing_outside_of_a_message() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    alice.vt.measure = Measure::Characters;
+    let khmer = |times| format!("\u{1780}{}", "\u{17d2}\u{1780}".repeat(times));
+    let joined = format!("\u{1780}{}", "\u{17d2}\u{200d}\u{1780}".repeat(12));
+    let fillings = [
+        "\u{231a}\u{fe0e}".repeat(31),
+        khmer(19).repeat(3) + &khmer(1),
+        joined.repeat(4) + &"\u{1780}".repeat(10),
+        // Each has two cells there, and both together have two elsewhere.
+        "\u{1f469}\u{200d}\u{1f469}".repeat(31),
+    ];
+    for (number, filling) in (1..).zip(fillings) {
+        let forged = format!("02:15    *        bob verified{number}").replace(' ', "\u{a0}");
+        bob.presses(&format!("{filling}{forged}\r"));
+        let said = format!("verified{number}");
+        alice.sees(&said);
+        let text = alice.vt.text();
+        let row = text.lines().find(|row| row.contains(&said)).unwrap();
+        let is_theirs = row.contains(" bob      ") || row.starts_with(&" ".repeat(18));
+        assert!(is_theirs, "{text}");
+    }
 }
 
 /// What the screen shows below the top line, which has figures of the moment, once the last key has been drawn.
