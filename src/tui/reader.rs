@@ -14,6 +14,7 @@ use ratatui_crossterm::crossterm::event::{
 
 use crate::tui::input::Input;
 use crate::tui::keys::has_command;
+use crate::tui::tty::usable;
 
 /// Rows that a notch of the wheel scrolls.
 const WHEEL: i16 = 3;
@@ -156,7 +157,10 @@ fn of(event: Event) -> Option<Input> {
     match event {
         Event::Key(key) => Some(Input::Key(key)),
         Event::Paste(text) => Some(Input::Paste(text)),
-        Event::Resize(width, height) => Some(Input::Resize { width, height }),
+        Event::Resize(width, height) => {
+            let (width, height) = usable(width, height);
+            Some(Input::Resize { width, height })
+        }
         Event::FocusGained => Some(Input::Focus(true)),
         Event::FocusLost => Some(Input::Focus(false)),
         Event::Mouse(mouse) => of_mouse(mouse),

@@ -33,7 +33,7 @@ use crate::tui::app::App;
 use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::Notice;
 use crate::tui::osc::{Osc, Through};
-use crate::tui::tty::is_in_foreground;
+use crate::tui::tty::{is_in_foreground, usable};
 
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
@@ -95,7 +95,7 @@ impl Terminal {
     /// # Errors
     /// What the system says.
     pub fn size() -> io::Result<(u16, u16)> {
-        size()
+        size().map(|(width, height)| usable(width, height))
     }
 
     /// Draws what has changed since the last time.

@@ -2,6 +2,18 @@
 
 pub use imp::{is_gone, is_in_foreground};
 
+/// What a terminal is taken for that tells of no columns or rows: a serial line has none, nor has one that ssh was asked for
+/// by a program.
+const USUAL: (u16, u16) = (80, 24);
+
+/// Columns and rows by what the terminal tells of them.
+pub(super) const fn usable(width: u16, height: u16) -> (u16, u16) {
+    if width == 0 || height == 0 {
+        return USUAL;
+    }
+    (width, height)
+}
+
 #[cfg(unix)]
 mod imp {
     use std::io::stdin;

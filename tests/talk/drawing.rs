@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use crate::home::{Home, free_port};
-use crate::screen::{Person, two};
+use crate::screen::{Person, resize, two};
 use crate::vt::Measure;
 
 /// toxic#334, codex#11211, ratatui#2431: what is drawn over wide characters leaves half of them behind.
@@ -112,6 +112,23 @@ fn the_newest_message_stays_above_the_line_at_every_size_down_to_the_smallest() 
     alice.resizes(80, 24);
     alice.sees("> half!");
     alice.sees("message 30");
+}
+
+/// A serial line has none, and nothing at all was shown there.
+#[test]
+fn a_terminal_that_tells_of_no_size_is_taken_for_the_usual_one() {
+    let home = Home::new();
+    let mut person = Person::at_a_shell();
+    resize(&person.terminal, 0, 0);
+    let program = home.command(&["listen", "127.0.0.1:0"]);
+    let words = std::iter::once(program.get_program()).chain(program.get_args());
+    let words: Vec<_> = words.map(|it| it.to_str().unwrap()).collect();
+    person.presses(&format!("{}\n", words.join(" ")));
+    person.sees("listening on");
+    person.presses("half a thought");
+    person.waits("the line on the last row", |vt| {
+        vt.text().lines().nth(23) == Some("> half a thought")
+    });
 }
 
 /// What stands between a window and a program does not always pass SIGWINCH on.
