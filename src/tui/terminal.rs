@@ -151,6 +151,7 @@ impl Terminal {
         }
         self.backend.clear_region(ClearType::All)?;
         self.shown.reset();
+        self.bare = None;
         self.caret = None;
         Ok(())
     }

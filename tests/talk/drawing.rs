@@ -2,9 +2,11 @@
 
 use std::net::UdpSocket;
 
+use rustix::process::Signal;
+
 use crate::home::{Home, free_port};
 use crate::screen::{Person, resize, two};
-use crate::vt::Measure;
+use crate::vt::{Measure, Vt};
 
 /// toxic#334, codex#11211, ratatui#2431: what is drawn over wide characters leaves half of them behind.
 #[test]
@@ -129,6 +131,28 @@ fn a_terminal_that_tells_of_no_size_is_taken_for_the_usual_one() {
     person.waits("the line on the last row", |vt| {
         vt.text().lines().nth(23) == Some("> half a thought")
     });
+}
+
+/// It was thought to stand there still, and nothing was written until another key came.
+#[test]
+fn bare_text_stands_on_a_screen_of_another_size_and_after_ctrl_z() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    bob.says("a link");
+    alice.sees("bob      a link");
+    let is_bare = |vt: &Vt| vt.text().lines().any(|row| row == "a link");
+    alice.presses("\u{1b}l");
+    alice.waits("bare text", is_bare);
+    alice.resizes(100, 24);
+    alice.waits("bare text on another size", is_bare);
+    alice.presses("\u{1a}");
+    alice.program.stops();
+    alice.vt = Vt::new(100, 24);
+    alice.program.signal(Signal::CONT);
+    alice.waits("bare text when it goes on", is_bare);
+    alice.presses("\u{1b}");
+    alice.sees("bob      a link");
 }
 
 /// What stands between a window and a program does not always pass SIGWINCH on.
