@@ -49,4 +49,4 @@ pub use osc::{Osc, Through};
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use reader::Reader;
 pub use terminal::{Terminal, restore};
-pub use tty::{is_gone, is_in_foreground};
+pub use tty::{is_gone, is_in_foreground, stir};

@@ -204,7 +204,7 @@ fn started_in_a_shell(home: &Home) -> (Person, Pid) {
     (person, Pid::from_raw(pid).unwrap())
 }
 
-/// The program ends, and its shell knows how. What is typed sooner could stop it once more.
+/// The program ends, and its shell knows how.
 fn ends_with(person: &mut Person, pid: Pid, how: &str) {
     let process = format!("/proc/{}", pid.as_raw_pid());
     until("its end", || (!fs::exists(&process).unwrap()).then_some(()));
@@ -265,3 +265,8 @@ fn in_the_background_it_goes_on_and_leaves_the_terminal_to_the_shell() {
     kill_process(pid, Signal::TERM).unwrap();
     ends_with(&mut person, pid, "Exit 143");
 }
+    // Whoever reads at a terminal from behind its shell is stopped.
+    person.presses("echo \"it is: $((6 * 7))\"\n");
+    person.sees("it is: 42");
+    person.program.is_read(LOOKS);
+    assert!(status());

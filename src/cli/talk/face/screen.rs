@@ -18,6 +18,7 @@ use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Card, Comparison, Earlier, Files, Guest, Held, Hit, LinkStatus, Now, Osc,
     Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which, is_in_foreground,
+    stir,
 };
 
 /// A screen, and the terminal that it is on.
@@ -59,6 +60,9 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Known {
     name: Safe,
     verified: bool,
+/// How often is looked whether the terminal is ours again.
+const AWAY: Duration = Duration::from_millis(250);
+
     standing: Option<Standing>,
 }
 
@@ -196,6 +200,7 @@ impl Screen {
     /// # Errors
     /// What writing to the terminal fails with.
     pub(in crate::cli::talk) fn draw(&mut self) -> io::Result<()> {
+            stir();
         if core::mem::take(&mut self.is_stale) {
             self.terminal.draw(&mut self.app)?;
             self.app.drawn(self.clock.now());
@@ -532,3 +537,7 @@ pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io
     thread::start("input", forward)?;
     Ok(())
 }
+            // What is typed at a shell is the shell's: the system stops whoever reads it behind that.
+            while !is_in_foreground() {
+                thread::park_timeout(AWAY);
+            }
