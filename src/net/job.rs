@@ -7,6 +7,8 @@ use std::io;
 pub enum JobControl {
     /// It is to stop: the owner puts back what must not stay as it is, then calls [`stop`].
     Stop,
+    /// It was to stop and does not: nobody could let it go on.
+    Stay,
     /// It goes on after it was stopped, by whomever.
     Continue,
 }
@@ -32,6 +34,9 @@ mod imp {
 
     static STOP: Wanted = Wanted(AtomicBool::new(false));
 
+    /// Whether somebody is told what becomes of a stop.
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+
     /// Whether a stop that was told of is still wanted. Its owner may be busy, and somebody let the process go on
     /// meanwhile, who would not do so again.
     struct Wanted(AtomicBool);
@@ -48,8 +53,11 @@ mod imp {
 
     /// Asks this process, and those that were started with it, to stop until the shell lets them go on: what
     /// Ctrl+Z does where a terminal does not do it. Nothing where there is no such thing.
-    pub fn suspend() {
-        let _ = kill_current_process_group(Signal::TSTP);
+    ///
+    /// Returns whether [`on_job_control`] will tell what becomes of that.
+    #[must_use]
+    pub fn suspend() -> bool {
+        kill_current_process_group(Signal::TSTP).is_ok() && IS_TOLD.load(Ordering::SeqCst)
     }
 
     /// Stops this process at once, until somebody lets it go on; not if somebody has since it was to stop. Nothing
@@ -62,8 +70,8 @@ mod imp {
     }
 
     /// Calls `tell` each time this process is to stop or goes on, on a thread that ends with it. It does not stop by
-    /// itself any more. Nothing is told of a stop that was over before it was seen, that nobody could end, or that
-    /// the parent had the system ignore. Never where processes are not stopped.
+    /// itself any more. Of a stop that was over before it was seen only its end is told, and nothing of one that the
+    /// parent had the system ignore. Never where processes are not stopped.
     ///
     /// # Errors
     ///
@@ -71,10 +79,12 @@ mod imp {
     pub fn on_job_control(tell: impl Fn(JobControl) + Send + 'static) -> io::Result<()> {
         let stops = Some(SIGTSTP).filter(|signal| !os::is_ignored(*signal));
         let mut signals = Signals::new(stops.into_iter().chain([SIGCONT]))?;
+        let is_told = stops.is_some();
         let wait = move || {
             while !signals.is_closed() {
                 let what = match signals.wait().max_by_key(|signal| *signal == SIGCONT) {
                     Some(SIGTSTP) if ancestors::could_continue_us() => JobControl::Stop,
+                    Some(SIGTSTP) => JobControl::Stay,
                     Some(SIGCONT) => JobControl::Continue,
                     Some(_) | None => continue,
                 };
@@ -83,6 +93,7 @@ mod imp {
             }
         };
         thread::start("job control", wait)?;
+        IS_TOLD.store(is_told, Ordering::SeqCst);
         Ok(())
     }
 
@@ -107,8 +118,11 @@ mod imp {
 mod imp {
     use super::{JobControl, io};
 
-    /// Nothing: there is no such thing here.
-    pub fn suspend() {}
+    /// Nothing: there is no such thing here, and nothing is told of it.
+    #[must_use]
+    pub fn suspend() -> bool {
+        false
+    }
 
     /// Nothing: there is no such thing here.
     pub fn stop() {}

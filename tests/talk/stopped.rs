@@ -72,6 +72,42 @@ fn ctrl_z_gives_the_terminal_back_until_the_program_goes_on() {
     person.waits("the mouse, as before", |vt| vt.modes.contains("?1000"));
 }
 
+/// It waited in the same line as the stop, before it, and was sent to whoever is on the screen.
+#[test]
+fn what_is_typed_behind_ctrl_z_is_the_shells_and_goes_to_nobody() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    alice.presses("\u{1a}ls\r\u{1b}[200~a paste\r\u{1b}[201~\r");
+    has_given_back(&mut alice);
+    goes_on(&mut alice, "secure: bob");
+    alice.says("here again");
+    bob.sees("alice    here again");
+    for person in [&alice, &bob] {
+        let text = person.vt.text();
+        assert!(
+            !text.contains("ls\n") && !text.contains("a paste"),
+            "{text}"
+        );
+    }
+}
+
+/// A parent may have had the system ignore the signal. Nobody tells of that.
+#[test]
+fn where_ctrl_z_is_ignored_what_is_typed_behind_it_is_written() {
+    let home = Home::new();
+    let program = home.command(&["listen", "127.0.0.1:0"]);
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' TSTP; exec \"$@\"", "sh"]);
+    deaf.arg(program.get_program()).args(program.get_args());
+    let mut person = Person::runs(deaf);
+    person.sees("listening on");
+    person.presses("\u{1a}half a thought");
+    person.sees("> half a thought");
+    person.presses("\u{15}/quit\r");
+    assert_eq!(person.ends().0.code, Some(0));
+}
+
 /// `kill -TSTP` stopped it with the screen on the terminal, and the shell in its modes.
 #[test]
 fn whoever_stops_it_as_a_shell_does_finds_the_terminal_given_back() {
@@ -262,11 +298,11 @@ fn in_the_background_it_goes_on_and_leaves_the_terminal_to_the_shell() {
     person.program.is_read(LOOKS);
     assert!(status());
     assert!(!person.shows().contains("half a thought"));
-    kill_process(pid, Signal::TERM).unwrap();
-    ends_with(&mut person, pid, "Exit 143");
-}
     // Whoever reads at a terminal from behind its shell is stopped.
     person.presses("echo \"it is: $((6 * 7))\"\n");
     person.sees("it is: 42");
     person.program.is_read(LOOKS);
     assert!(status());
+    kill_process(pid, Signal::TERM).unwrap();
+    ends_with(&mut person, pid, "Exit 143");
+}

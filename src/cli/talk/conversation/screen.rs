@@ -63,6 +63,7 @@ impl Conversation {
         };
         let taken = match what {
             JobControl::Stop => screen.stop(),
+            JobControl::Stay => screen.stay(),
             JobControl::Continue => screen.go_on(),
         };
         self.printed(taken)

@@ -33,6 +33,10 @@ pub(in crate::cli::talk) struct Screen {
     /// Messages that were looked at.
     seen: Vec<(PeerId, Name)>,
     wants_to_leave: bool,
+    /// What was typed behind Ctrl+Z and when, until the system tells whether that stops us.
+    behind: Option<Vec<(tui::Input, Instant)>>,
+    /// When the last pause that was asked for here was over. What was typed sooner was for the shell.
+    went_on: Option<Instant>,
     /// When a pause was over last, until the system has told of that.
     resumed: Option<Instant>,
     /// Whether it goes on in the background, while a shell has the terminal.
@@ -56,13 +60,13 @@ pub(in crate::cli::talk) struct Alerts {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// How often is looked whether the terminal is ours again.
+const AWAY: Duration = Duration::from_millis(250);
+
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
     name: Safe,
     verified: bool,
-/// How often is looked whether the terminal is ours again.
-const AWAY: Duration = Duration::from_millis(250);
-
     standing: Option<Standing>,
 }
 
@@ -89,6 +93,8 @@ impl Screen {
             told: BTreeMap::new(),
             seen: Vec::new(),
             wants_to_leave: false,
+            behind: None,
+            went_on: None,
             resumed: None,
             is_away: false,
             alerts,
@@ -106,9 +112,13 @@ impl Screen {
         input: tui::Input,
         happened: Instant,
     ) -> io::Result<()> {
-        // What is typed after the goodbye would be neither sent nor missed.
         let is_typed = matches!(input, tui::Input::Key(_) | tui::Input::Paste(_));
-        if self.wants_to_leave && is_typed {
+        // What is typed after the goodbye would be neither sent nor missed.
+        if is_typed && (self.wants_to_leave || self.is_for_the_shell(happened)) {
+            return Ok(());
+        }
+        if let Some(behind) = self.behind.as_mut().filter(|_| is_typed) {
+            behind.push((input, happened));
             return Ok(());
         }
         self.is_stale = true;
@@ -132,7 +142,7 @@ impl Screen {
                 Action::Mouse(is_on) => self.terminal.set_mouse(is_on)?,
                 Action::Redraw => self.terminal.redraw()?,
                 // The system tells of it, as it does if others want us to stop.
-                Action::Suspend => suspend(),
+                Action::Suspend => self.behind = suspend().then(Vec::new),
                 Action::Quit => self.wants_to_leave = true,
             }
         }
@@ -146,8 +156,26 @@ impl Screen {
     pub(in crate::cli::talk) fn stop(&mut self) -> io::Result<()> {
         self.terminal.leave();
         stop();
+        if self.behind.take().is_some() {
+            self.went_on = Some(self.clock.now());
+        }
         self.come_back()?;
         self.resumed = Some(self.clock.now());
+        Ok(())
+    }
+
+    fn is_for_the_shell(&self, happened: Instant) -> bool {
+        self.went_on.is_some_and(|at| happened < at)
+    }
+
+    /// Nothing stops the process: what was typed meanwhile is ours.
+    ///
+    /// # Errors
+    /// As [`Screen::take`].
+    pub(in crate::cli::talk) fn stay(&mut self) -> io::Result<()> {
+        for (input, happened) in self.behind.take().into_iter().flatten() {
+            self.take(input, happened)?;
+        }
         Ok(())
     }
 
@@ -156,6 +184,7 @@ impl Screen {
     /// # Errors
     /// What writing to the terminal fails with.
     pub(in crate::cli::talk) fn go_on(&mut self) -> io::Result<()> {
+        self.stay()?;
         let now = self.clock.now();
         let resumed = self.resumed.take();
         // That was our own pause, after which it is ours again.
@@ -171,6 +200,7 @@ impl Screen {
         if !is_in_foreground() {
             self.terminal.leave();
             self.is_away = true;
+            stir();
             return self.take_now(tui::Input::Focus(false));
         }
         self.terminal.come_back()?;
@@ -200,7 +230,6 @@ impl Screen {
     /// # Errors
     /// What writing to the terminal fails with.
     pub(in crate::cli::talk) fn draw(&mut self) -> io::Result<()> {
-            stir();
         if core::mem::take(&mut self.is_stale) {
             self.terminal.draw(&mut self.app)?;
             self.app.drawn(self.clock.now());
@@ -523,6 +552,10 @@ pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io
     let forward = move || {
         let mut reader = Reader::default();
         loop {
+            // What is typed at a shell is the shell's: the system stops whoever reads it behind that.
+            while !is_in_foreground() {
+                thread::park_timeout(AWAY);
+            }
             let input = match reader.read() {
                 Ok(Some(input)) => Input::Screen(input, clock.now()),
                 Ok(None) => continue,
@@ -537,7 +570,3 @@ pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io
     thread::start("input", forward)?;
     Ok(())
 }
-            // What is typed at a shell is the shell's: the system stops whoever reads it behind that.
-            while !is_in_foreground() {
-                thread::park_timeout(AWAY);
-            }
