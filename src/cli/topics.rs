@@ -317,7 +317,8 @@ the screen itself: of each such command lines say why.
 The full screen has a caret where you type, for input methods and magnifiers.
 Nothing in it is told by colour alone; with --ascii its own signs are
 ASCII. In a locale without UTF-8 all that is written to a terminal is: other
-letters show as <U+00E9>.
+letters show as <U+00E9>. What is typed has to be UTF-8 all the same: the full
+screen reads nothing else, and loses such a letter with the key behind it.
 
   --no-input     never asks; fails and names the flag that was missing
   --color never  no colours (also NO_COLOR=1); no meaning is in a colour alone
