@@ -242,6 +242,8 @@ pub const VERIFY_PAUSE: Duration = Duration::from_secs(60);
 
 // Messages (docs/protocol.md#messages).
 
+/// RECEIPT, REJECT and VERIFY frames of one connection that wait for a packet or are in one on its way.
+pub const MAX_NOTES: usize = 1_024;
 /// Longest body that travels on the chat stream itself; a longer one has a stream of its own.
 pub const INLINE_BODY_MAX_LEN: usize = 64 * 1024;
 /// Longest body that is accepted unless the policy says otherwise.

@@ -1,9 +1,11 @@
 //! The ways to be a nuisance: what a peer sends whose nth datagram is made here.
 
+use core::time::Duration;
+
 use securechat::id::{StreamId, VerifyingKey};
 use securechat::proto::limits;
 use securechat::wire::Writer;
-use securechat::wire::frame::{Ack, Frame, Hello};
+use securechat::wire::frame::{Ack, Frame, Hello, Verify, VerifyStep};
 
 use super::MAX_BYTES;
 use super::hostile::{Scene, piece};
@@ -11,6 +13,9 @@ use super::hostile::{Scene, piece};
 /// Datagrams after which the piece of a stream that is sent comes again: 17 streams of a byte in each page
 /// reach as far as their credit.
 const PAGES: u64 = 1_900;
+
+/// Datagrams of verdicts that go without an acknowledgement.
+const UNACKNOWLEDGED: u64 = 1_024;
 
 /// Characters that would act on a terminal, and a letter with more marks than are shown.
 pub(crate) const CONTROLS: [&str; 6] = [
@@ -44,6 +49,8 @@ pub(crate) struct Flood {
     pub(crate) nth: fn(&mut Scene, u64) -> Vec<u8>,
     /// What one datagram may make the victim allocate, in bytes.
     pub(crate) most_bytes: u64,
+    /// Whether the hostile peer acknowledges, now and then, all that came.
+    pub(crate) acknowledges: bool,
 }
 
 const fn flood(name: &'static str, nth: fn(&mut Scene, u64) -> Vec<u8>) -> Flood {
@@ -53,6 +60,7 @@ const fn flood(name: &'static str, nth: fn(&mut Scene, u64) -> Vec<u8>) -> Flood
         prepare: |_| {},
         nth,
         most_bytes: MAX_BYTES,
+        acknowledges: true,
     }
 }
 
@@ -65,6 +73,12 @@ impl Flood {
 
     const fn may_allocate(mut self, bytes: u64) -> Self {
         self.most_bytes = bytes;
+        self
+    }
+
+    /// It says itself what has come.
+    const fn unacknowledged(mut self) -> Self {
+        self.acknowledges = false;
         self
     }
 
@@ -238,6 +252,25 @@ pub(crate) const FLOODS: &[Flood] = &[
             .payload(&[Frame::Reject(&body), Frame::Reject(&body)])
     })
     .after(write_much),
+    // Answers to questions that nobody asks, each of which is answered in turn. That is not acknowledged for long,
+    // and then the last packet alone, so that all others are lost.
+    flood("verdicts", |it, n| {
+        it.hostile.received.verifies.clear();
+        if (n + 1).is_multiple_of(UNACKNOWLEDGED) {
+            let last = it.hostile.numbers.last().copied().unwrap_or(0);
+            let ranges = [(last, last)].as_slice().into();
+            let delay_us = 0;
+            return it.hostile.payload(&[Frame::Ack(Ack { delay_us, ranges })]);
+        }
+        let each = |nth| Verify {
+            attempt: 27 * n + nth,
+            step: VerifyStep::Answer { nonce: [0; 32] },
+        };
+        let frames: Vec<_> = (0..27).map(each).map(Frame::Verify).collect();
+        it.hostile.payload(&frames)
+    })
+    .after(widen)
+    .unacknowledged(),
     // Numbers that were never sent.
     flood("acknowledgements-of-nothing", |it, n| {
         let largest = it.hostile.numbers.last().copied().unwrap_or(0);
@@ -300,6 +333,15 @@ fn write_much(scene: &mut Scene) {
     for _ in 0..100 {
         let sent = scene.write_to_hostile("x".repeat(60_000));
         sent.expect("there is room for a hundred");
+    }
+}
+
+/// The victim has sent much over a way that was long and lost nothing: it keeps much in flight now.
+fn widen(scene: &mut Scene) {
+    write_much(scene);
+    while scene.hostile.received.bytes < 6_000_000 {
+        scene.advance(Duration::from_millis(100));
+        scene.acknowledge();
     }
 }
 

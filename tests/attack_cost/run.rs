@@ -30,7 +30,9 @@ impl Flood {
             self.send(&mut scene, n, gauge);
             if (n + 1).is_multiple_of(AT_ONCE) {
                 scene.tick();
-                acknowledge(&mut scene);
+                if self.acknowledges {
+                    acknowledge(&mut scene);
+                }
             }
         }
         scene.exchange();

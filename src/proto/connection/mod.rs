@@ -23,7 +23,7 @@ pub(super) use crate::proto::connection::note::Note;
 pub use crate::proto::connection::note::NoteBody;
 pub(super) use crate::proto::connection::packets::{Poll, Scratch};
 use crate::proto::connection::pings::Pings;
-use crate::proto::limits::{MAX_ACK_DELAY, SKIP_WITHIN};
+use crate::proto::limits::{MAX_ACK_DELAY, MAX_NOTES, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;
 use crate::proto::recovery::{Recovery, controller};
 use crate::proto::rng::CoreRng;
@@ -87,6 +87,8 @@ pub(super) struct Connection {
     probes: u8,
     /// Receipts and rejects that wait for a packet.
     notes: VecDeque<Note>,
+    /// How many are in packets that are neither acknowledged nor lost.
+    notes_out: usize,
     /// Whether one found no room.
     note_refused: bool,
     /// What goes out once more with the next packet.
@@ -132,6 +134,7 @@ impl Connection {
             pings: None,
             probes: 0,
             notes: VecDeque::new(),
+            notes_out: 0,
             note_refused: false,
             echo: Echo::default(),
         }
@@ -195,6 +198,7 @@ impl Connection {
             None => self.mtu.on_acked(carried.size, now),
         };
         self.resize(resized);
+        self.notes_out -= carried.notes.len();
         if carried.hello {
             self.hello = HelloState::Acknowledged;
         }
@@ -220,6 +224,7 @@ impl Connection {
         for record in carried.streams {
             self.streams.on_lost(record);
         }
+        self.notes_out -= carried.notes.len();
         self.repeat_notes(carried.notes);
         if let Some(asked) = carried.asked {
             self.measure(asked);
@@ -314,9 +319,9 @@ impl Connection {
         self.limit = limit;
     }
 
-    /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait.
+    /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait or are on their way.
     pub(super) fn take_note(&mut self, note: Note) -> bool {
-        let has_room = self.notes.len() < MAX_WAITING_NOTES;
+        let has_room = self.has_room_for_note();
         if has_room {
             self.notes.push_back(note);
         } else {
@@ -325,15 +330,19 @@ impl Connection {
         has_room
     }
 
+    /// Whether one more note may wait. What is lost is put back whatever waits, and looked for among that: a peer that
+    /// acknowledges nothing could make it dear.
+    fn has_room_for_note(&self) -> bool {
+        self.notes.len() < MAX_WAITING_NOTES && self.notes.len() + self.notes_out < MAX_NOTES
+    }
+
     /// Takes back the newest note, if it is a receipt that has not left yet. Where those that are repeated have taken more room
     /// than there is, it could not be handed over again.
     pub(super) fn take_back_receipt(&mut self) -> Option<NoteBody> {
-        if self.notes.len() > MAX_WAITING_NOTES {
-            return None;
-        }
-        match self.notes.pop_back()? {
-            Note::Receipt(body) => Some(body),
-            other @ (Note::Reject(_) | Note::Verify(_)) => {
+        let newest = self.notes.pop_back()?;
+        match newest {
+            Note::Receipt(body) if self.has_room_for_note() => Some(body),
+            other @ (Note::Receipt(_) | Note::Reject(_) | Note::Verify(_)) => {
                 self.notes.push_back(other);
                 None
             }
@@ -342,8 +351,7 @@ impl Connection {
 
     /// Whether there is room for a receipt or reject again after one found none; true once.
     pub(super) fn takes_notes_again(&mut self) -> bool {
-        let has_room = self.notes.len() < MAX_WAITING_NOTES;
-        has_room && core::mem::take(&mut self.note_refused)
+        self.has_room_for_note() && core::mem::take(&mut self.note_refused)
     }
 
     // --- timers -------------------------------------------------------------------------------

@@ -125,6 +125,7 @@ impl Connection {
         let size = datagram.len();
         self.was_full = size == self.mtu.size();
         (carried.size, carried.told) = (size, told.flatten());
+        self.notes_out += carried.notes.len();
         let given_up = self.recovery.on_sent(number, size, eliciting, carried, now);
         if let Some(given_up) = given_up {
             self.on_lost(given_up, now);

@@ -1,5 +1,7 @@
 //! Two connections joined by a wire that loses, doubles and reorders.
 
+mod notes;
+
 use core::time::Duration;
 
 use super::*;
@@ -548,24 +550,4 @@ fn a_line_beside_a_file_is_in_two_packets_and_no_more() {
     };
     assert!(packets.len() > 5);
     assert_eq!(packets.iter().filter(says).count(), 2);
-}
-
-/// Handed over once more it found no room, and nobody ever sent it.
-#[test]
-fn a_receipt_that_is_repeated_into_a_full_queue_is_not_taken_back() {
-    let mut rng = CoreRng::new([1; 32]);
-    let mut connection = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
-    let receipt = |n: usize| Note::Receipt([u8::try_from(n).unwrap()].as_slice().into());
-    for n in 0..MAX_WAITING_NOTES {
-        assert!(connection.take_note(receipt(n)));
-    }
-    connection.repeat_notes([receipt(MAX_WAITING_NOTES)]);
-    assert_eq!(connection.take_back_receipt(), None);
-    assert_eq!(connection.notes.len(), MAX_WAITING_NOTES + 1);
-    connection.notes.pop_front();
-    let body = connection.take_back_receipt().unwrap();
-    assert!(
-        connection.take_note(Note::Receipt(body)),
-        "it has its place"
-    );
 }

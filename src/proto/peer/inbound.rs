@@ -129,6 +129,9 @@ impl Peer {
                     let peer = self.id;
                     shared.event(Event::PingAnswered { peer, id, rtt });
                 }
+                if connection.takes_notes_again() {
+                    self.stir(shared);
+                }
                 self.arm_silence(shared, now);
             }
             Frame::Hello(hello) => return self.on_hello(hello, shared, now),

@@ -1,8 +1,10 @@
 //! Losses, silences and dead keys through whole endpoints.
 
+use std::collections::BTreeSet;
+
 use super::bulk::with_bulk;
 use super::*;
-use crate::proto::limits::{MAX_EVENTS, SILENCE, STREAM_WINDOW};
+use crate::proto::limits::{MAX_EVENTS, MAX_NOTES, SILENCE, STREAM_WINDOW};
 use crate::proto::{ApiMisuse, SessionStatus, Shown, StreamEvent};
 
 fn status(side: &Side, of: &Side, at: Instant) -> SessionStatus {
@@ -432,4 +434,37 @@ fn a_receipt_that_found_no_room_is_asked_for_again_when_there_is_some() {
     assert!(send_receipt(&mut a, b.id(), &[0; 200]));
     assert!(a.endpoint.poll_transmit(now(1)).is_some());
     assert!(!a.endpoint.has_notices(), "once");
+}
+
+/// Nothing else may happen that would have it asked for.
+#[test]
+fn a_receipt_that_found_no_room_beside_those_on_their_way_is_asked_for_when_they_have_arrived() {
+    let (mut a, mut b) = with_bulk();
+    let (mut taken, mut out) = (0u16, Vec::new());
+    let to = b.id();
+    for ms in 1..100 {
+        while send_receipt(&mut a, to, &taken.to_le_bytes()) {
+            taken += 1;
+        }
+        a.endpoint.handle_timeout(now(ms));
+        out.extend(a.drain(now(ms)));
+    }
+    assert_eq!(usize::from(taken), MAX_NOTES);
+    assert!(!a.endpoint.has_notices());
+    let mut said = BTreeSet::new();
+    for (_, packet) in out {
+        b.receive(a.address, packet, now(100));
+        while let Some(notice) = b.endpoint.poll_notice() {
+            if let Notice::Receipt { body, .. } = notice {
+                said.insert(body.to_vec());
+            }
+        }
+    }
+    assert_eq!(said.len(), MAX_NOTES, "none is lost on the way");
+    while let Some(transmit) = b.endpoint.poll_transmit(now(100)) {
+        let ack = transmit.datagram.into_bytes(now(100)).unwrap();
+        a.receive(b.address, ack, now(100));
+    }
+    assert_eq!(a.endpoint.poll_notice(), Some(Notice::Streams(to)));
+    assert!(send_receipt(&mut a, to, b"taken"));
 }
