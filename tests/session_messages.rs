@@ -217,6 +217,33 @@ fn a_message_of_many_packets_arrives_whole() {
 }
 
 #[test]
+fn a_message_that_is_interrupted_for_longer_than_keys_live_begins_anew_and_arrives_once() {
+    let (mut a, mut b) = acquainted();
+    a.send(&b, "hello", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    let text = "x".repeat(1 << 20);
+    let name = a.send(&b, &text, now(1_000));
+    for _ in 0..20 {
+        for datagram in a.drain(now(1_000)) {
+            b.receive(a.address, datagram, now(1_000));
+        }
+        for datagram in b.drain(now(1_000)) {
+            a.receive(b.address, datagram, now(1_000));
+        }
+    }
+    assert_eq!(a.states(name), []);
+    let generation = |of: &Side, with: &Side| of.messenger.endpoint().generation(with.id());
+    let before = generation(&b, &a);
+    pass(&mut a, &mut b, false, 1_000, 600_000);
+    assert!(before.is_some());
+    assert_eq!(generation(&b, &a), None, "what has come of it is let go");
+    pass(&mut a, &mut b, true, 600_000, 700_000);
+    assert!(generation(&b, &a) > before);
+    assert_eq!(b.texts(), ["hello".to_owned(), text]);
+    assert_eq!(a.states(name).last(), Some(&State::Delivered));
+}
+
+#[test]
 fn transfers_that_nobody_reads_hold_up_no_long_message() {
     let (mut a, mut b) = acquainted();
     a.send(&b, "hello", now(0));

@@ -346,7 +346,8 @@ impl Client {
     }
 
     /// Bytes of unfinished and untaken messages of a contact that are held in memory.
-    pub(crate) fn held_bytes(&self, contact: ContactId) -> usize {
+    #[must_use]
+    pub fn held_bytes(&self, contact: ContactId) -> usize {
         let conversation = self.conversations.get(contact.key());
         conversation.map_or(0, |it| it.receiver.held_bytes())
     }

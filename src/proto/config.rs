@@ -41,7 +41,8 @@ pub struct EndpointConfig {
     /// What we suggest others call us; empty for nothing. At most
     /// [`NICKNAME_MAX_LEN`] bytes are sent.
     pub nickname: Option<String>,
-    /// Whether the owner is told of bulk streams.
+    /// Whether the owner is told of bulk streams. Not of their end with a connection: then
+    /// [`Endpoint::generation`](crate::proto::Endpoint::generation) is another one, or none.
     pub bulk: bool,
     /// How often something is sent so that a NAT keeps its mapping; never if `None`.
     pub keepalive: Option<Duration>,

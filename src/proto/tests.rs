@@ -30,6 +30,7 @@ mod stale;
 mod standing;
 mod state;
 mod transport;
+mod unfinished;
 mod usurped;
 mod verified;
 mod welcome;

@@ -32,6 +32,35 @@ fn a_message_without_end_is_cut_where_it_said_it_would_end() {
 }
 
 #[test]
+fn what_a_peer_that_is_gone_has_not_finished_is_not_held_for_ever() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    let len = limits::MESSAGE_MAX_LEN as u64;
+    say(&mut scene, &record(0, b"", Some((2, len))));
+    let bytes = [b'x'; 1_024];
+    for at in (0..len - 1_024).step_by(1_024) {
+        scene.send(&[piece(2, at, &bytes)]);
+        if at % (1 << 16) == 0 {
+            scene.acknowledge();
+        }
+    }
+    scene.acknowledge();
+    let hostile = scene.hostile.id();
+    let held = |scene: &Scene| scene.victim.messenger.client().held_bytes(hostile.into());
+    assert!(held(&scene) as u64 >= len - 1_024);
+    scene.advance(limits::ERASE_AFTER + Duration::from_secs(1));
+    assert_eq!(held(&scene), 0);
+    let endpoint = scene.victim.messenger.endpoint();
+    assert_eq!(endpoint.generation(hostile), None);
+    // The last piece completes nothing.
+    scene.connect_hostile(true);
+    scene.send(&[piece(2, len - 1_024, &bytes)]);
+    assert_eq!(scene.victim.heard(hostile), 0);
+    scene.assert_served();
+    turn.assert_bounded();
+}
+
+#[test]
 fn a_message_that_is_too_long_is_refused_before_it_is_read() {
     let turn = turn();
     let mut scene = Scene::connected();

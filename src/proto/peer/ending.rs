@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use crate::id::ConnectionId;
+use crate::proto::connection::Connection;
 use crate::proto::event::{CloseReason, Event};
 use crate::proto::keypair::Keypair;
 use crate::proto::limits::GUEST_LIFE;
@@ -57,6 +58,26 @@ impl Peer {
     ) -> Fate {
         let erased = self.keys.take_connection(self.pair);
         self.end_without(&erased, reason, shared)
+    }
+
+    /// Gives up a connection whose last keys are erased while it holds what the peer has begun: the peer may never come
+    /// back, and memory is not free. Of messages nothing is lost: on the next connection all are sent again that were not
+    /// receipted. Whoever is called goes on being called.
+    pub(super) fn give_up_unfinished(&mut self, shared: &mut Shared) {
+        let is_unfinished = |connection: &Connection| connection.streams().is_unfinished();
+        let has_keys = self.keys.iter().next().is_some();
+        if has_keys || !self.connection.as_deref().is_some_and(is_unfinished) {
+            return;
+        }
+        let (wanted, pending, retry) = (self.wanted, self.pending, self.retry);
+        let next_try = self.armed.at(Timer::Retry);
+        self.end(None, shared);
+        (self.wanted, self.pending) = (wanted, pending);
+        // Where only the connection allowed a call in our version there is none any more.
+        if self.may_be_called() {
+            self.retry = retry;
+            self.arm(Timer::Retry, next_try, shared);
+        }
     }
 
     fn end_without(

@@ -65,6 +65,7 @@ impl Peer {
                         connection.shrink();
                     }
                 }
+                self.give_up_unfinished(shared);
                 // Whatever waits needs a new key now.
                 self.set_dirty(shared);
             }

@@ -236,6 +236,11 @@ impl Incoming {
         }
     }
 
+    /// Whether something has come that is not read, or is part of what has not come to its end.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.chat.is_unread() || self.bulk.values().any(Recv::has_begun)
+    }
+
     /// Whether memory is kept that an idle connection does not need.
     pub(super) fn is_roomy(&self) -> bool {
         self.chat.is_roomy() || self.bulk.values().any(Recv::is_roomy)

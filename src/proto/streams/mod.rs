@@ -204,6 +204,12 @@ impl Streams {
             .or_else(|| self.outgoing.poll_reset())
     }
 
+    /// Whether the peer has begun something that its reader has not taken to the end: bytes are held for that, here or by
+    /// whoever reads a stream.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.incoming.is_unfinished()
+    }
+
     /// Whether memory is kept that an idle connection does not need.
     pub(crate) fn is_roomy(&self) -> bool {
         self.incoming.is_roomy() || self.outgoing.is_roomy()

@@ -195,6 +195,16 @@ impl Recv {
         released
     }
 
+    /// Whether something has come that nobody has read.
+    pub(super) const fn is_unread(&self) -> bool {
+        matches!(self.state, State::Open) && self.read < self.extent.highest
+    }
+
+    /// Whether something has come, and somebody still wants it or what follows.
+    pub(super) const fn has_begun(&self) -> bool {
+        matches!(self.state, State::Open) && self.extent.highest > 0
+    }
+
     /// Whether the reader has all of it.
     fn is_finished(&self) -> bool {
         matches!(self.state, State::Open) && self.extent.final_size == Some(self.read)
