@@ -1,5 +1,7 @@
 //! Messages and receipts that are none, never end, or are somebody else's, and what is shown of them.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 #[test]
@@ -118,6 +120,54 @@ fn messages_that_nobody_takes_or_looks_at_wait_on_their_senders_side() {
         );
         scene.assert_unharmed();
     }
+    turn.assert_bounded();
+}
+
+/// Messages of as many logs, each in a packet with 44 others: a receipt for each.
+fn say_of_logs(scene: &mut Scene, logs: core::ops::Range<u64>) {
+    let mut bytes = Vec::new();
+    for log in logs {
+        let mut one = record(0, b"", None);
+        one[3..11].copy_from_slice(&log.to_le_bytes());
+        bytes.extend(one);
+    }
+    for data in bytes.chunks(45 * record(0, b"", None).len()) {
+        let frame = scene.hostile.chat_piece(data);
+        scene.send(&[frame]);
+    }
+}
+
+#[test]
+fn receipts_beyond_the_bound_wait_for_acknowledgements_and_all_of_them_come() {
+    let turn = turn();
+    let mut scene = Scene::connected();
+    // So that the window holds none of them back.
+    for _ in 0..10 {
+        scene.write_to_hostile("x".repeat(60_000)).unwrap();
+    }
+    while scene.hostile.received.bytes < 600_000 {
+        scene.advance(Duration::from_millis(100));
+        scene.acknowledge();
+    }
+    // All of them twice: a message that was taken is receipted again.
+    say_of_logs(&mut scene, 0..990);
+    say_of_logs(&mut scene, 0..990);
+    assert_eq!(scene.hostile.received.receipts.len(), limits::MAX_NOTES);
+    for _ in 0..3 {
+        scene.acknowledge();
+        scene.advance(Duration::from_millis(100));
+    }
+    let mut came = BTreeMap::new();
+    for receipt in &scene.hostile.received.receipts {
+        let log = u64::from_le_bytes(receipt[..8].try_into().unwrap());
+        *came.entry(log).or_insert(0) += 1;
+    }
+    assert!(came.keys().copied().eq(0..990), "{} logs", came.len());
+    let once = came.values().filter(|times| **times < 2).count();
+    assert_eq!(once, 0, "were receipted once");
+    say_of_logs(&mut scene, 990..991);
+    assert_eq!(scene.victim.heard(scene.hostile.id()), 991);
+    scene.assert_unharmed();
     turn.assert_bounded();
 }
 

@@ -164,6 +164,8 @@ impl Party {
                 sent.extend(datagram.into_bytes(now).map(|bytes| (to, bytes)));
                 assert!(sent.len() < MAX_BURST, "a party sends without end");
             }
+            // What has left has made room, as in the program.
+            self.messenger.settle(now);
             let busy = self.look(now) | self.work(now, rng);
             if !busy && sent.len() == before {
                 return sent;
