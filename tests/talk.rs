@@ -71,6 +71,9 @@ mod kills;
 mod lines;
 #[path = "talk/logs.rs"]
 mod logs;
+#[cfg(unix)]
+#[path = "talk/moved.rs"]
+mod moved;
 #[cfg(target_os = "linux")]
 #[path = "talk/moves.rs"]
 mod moves;

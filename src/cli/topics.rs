@@ -236,7 +236,8 @@ identity.key is a link, both lie where it leads.
 
 Messages are sealed: without your secret key the file says how many there are
 and how long, not what or with whom. Deleted ones are not wiped from the drive.
-If the file is damaged nothing starts (SC19), and it stays as it is.
+If the file is damaged nothing starts (SC19), and it stays as it is. End what
+runs before you move or replace it: what has it open then ends anyway (SC18).
 
 A line of known-peers is
   NAME KEY [option=value ...]

@@ -1,14 +1,17 @@
 //! The words of the errors about files, keys and names: those that the store reports.
 
+mod messages;
+
 use std::path::Path;
 
+use self::messages::{begin_anew, is_messages, store_trouble, unwritable};
 use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{
     keygen, needs_input, no_passphrase, ours, output_exists, secret_key, wrong_passphrase,
 };
-use crate::store::{self, ConfigError, Damage, ErrorKind, KeyProblem, StoreTrouble};
+use crate::store::{self, ConfigError, Damage, ErrorKind, KeyProblem};
 use crate::text::{Safe, safe_line};
 
 /// What to print for a failed operation of the store, perhaps on the user's own identity.
@@ -182,50 +185,6 @@ fn read_only(path: &Path, why: &Safe) -> Report {
     )
 }
 
-/// Whether a file is the one that messages are kept in.
-fn is_messages(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "redb")
-}
-
-/// Messages cannot be written down, at the start or in the midst of a conversation.
-fn unwritable(path: &Path, why: impl Into<Safe>) -> Report {
-    let title = Safe::from("cannot write ") + path + ": " + why;
-    Report::new("SC18", ExitCode::Storage, title)
-        .cause(
-            "No conversation goes on without it: messages could get lost. None is lost now: what",
-        )
-        .cause("was accepted is kept, and what came and is not written down stays with its sender.")
-        .cause("Mend that, and start again.")
-}
-
-fn store_trouble(path: &Path, trouble: StoreTrouble) -> Report {
-    let said = safe_line(&trouble.to_string());
-    let title = Safe::from("cannot use ") + path + ": " + &said;
-    let report = Report::new("SC19", ExitCode::Storage, title);
-    match trouble {
-        StoreTrouble::Damaged(_) => begin_anew(path, report
-            .cause("No session is opened without it: messages could get lost, or appear twice.")
-            .attempt([ours(["history", "export", "-o", "FILE"])])),
-        StoreTrouble::Unreadable => begin_anew(path, report
-            .cause("It is no store of messages, or its beginning is damaged. If there is a copy of it, put")
-            .cause("that in its place: it must have the same name, and be yours alone.")),
-        StoreTrouble::OtherIdentity => begin_anew(path, report
-            .cause("It was made with another identity, or it is damaged.")),
-        StoreTrouble::Newer => report.cause("Use that version, or a newer one."),
-        StoreTrouble::ReadOnly | StoreTrouble::Stopped => unwritable(path, said),
-    }
-}
-
-/// How to go on without the messages that are there.
-fn begin_anew(path: &Path, report: Report) -> Report {
-    let aside = path.with_extension("redb.damaged");
-    report.hint(
-        "To begin anew (what waits in it is not sent, and what it knows is forgotten):",
-        Suggestion::of("mv", [Safe::from(path), Safe::from(aside.as_path())]),
-    )
-}
-
 /// The file that they are reserved in says so, or that of the messages, where they are noted as well.
 fn no_timestamps(path: &Path) -> Report {
     let report = malformed(path, "no timestamps are left")
@@ -356,7 +315,7 @@ fn about(command: &'static str, name: &Safe) -> Suggestion {
 pub(super) mod tests {
     use std::io;
 
-    use crate::store::{DamageReason, Loss, parse_config};
+    use crate::store::{DamageReason, Loss, StoreTrouble, parse_config};
     use crate::text::NameError;
 
     use super::*;
@@ -434,6 +393,8 @@ pub(super) mod tests {
             StoreTrouble::OtherIdentity,
             StoreTrouble::Newer,
             StoreTrouble::Stopped,
+            StoreTrouble::Missing,
+            StoreTrouble::Replaced,
         ];
         let of_store = of_store.map(ErrorKind::Store).into_iter().chain([
             ErrorKind::NoTimestamps,

@@ -199,6 +199,34 @@ pub(super) fn file_number(metadata: &Metadata) -> u64 {
     metadata.creation_time()
 }
 
+/// Which file it is, among all that the system has: its device and its number there.
+pub(super) type FileId = (u64, u64);
+
+/// Tells files apart as long as they are open; none where the system has no such thing.
+#[cfg(unix)]
+pub(super) fn file_id(metadata: &Metadata) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn file_id(_: &Metadata) -> Option<FileId> {
+    None
+}
+
+/// Lets nobody move, delete or replace a file for as long as it is open, where the system offers that (Windows).
+#[cfg(windows)]
+pub(super) fn hold_name(options: &mut OpenOptions) {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_SHARE_READ: u32 = 1;
+    const FILE_SHARE_WRITE: u32 = 2;
+    // Without FILE_SHARE_DELETE.
+    options.share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE);
+}
+
+#[cfg(not(windows))]
+pub(super) fn hold_name(_: &mut OpenOptions) {}
+
 /// Where a path leads, all links followed, in a form that people know.
 #[cfg(not(windows))]
 pub(super) fn canonicalize(path: &Path) -> io::Result<PathBuf> {

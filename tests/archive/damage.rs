@@ -159,9 +159,11 @@ fn try_open(bytes: &[u8], dice: &mut Dice) -> Opened {
                     Opened::Damaged(loss)
                 }
                 StoreTrouble::OtherIdentity | StoreTrouble::Newer => Opened::Foreign,
-                StoreTrouble::Unreadable | StoreTrouble::ReadOnly | StoreTrouble::Stopped => {
-                    panic!("{error}")
-                }
+                StoreTrouble::Unreadable
+                | StoreTrouble::ReadOnly
+                | StoreTrouble::Stopped
+                | StoreTrouble::Missing
+                | StoreTrouble::Replaced => panic!("{error}"),
             }
         }
     }

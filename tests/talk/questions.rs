@@ -130,7 +130,7 @@ fn whoever_comes_after_a_caller_that_a_program_has_settled_is_shown() {
 }
 
 /// Somebody who calls while bob talks to alice, and has been shown for long enough.
-fn called_while_talking() -> (Home, Program, Program, (Home, Program)) {
+fn called_while_talking() -> (Home, Program, [(Home, Program); 2]) {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = listen(&bob, &[]);
     let mut friend = alice.connect("bob", address, &[]);
@@ -143,13 +143,15 @@ fn called_while_talking() -> (Home, Program, Program, (Home, Program)) {
     listener.said(DECIDING);
     sees_prompt(&mut listener, "alice");
     listener.is_read(READING);
-    (bob, listener, friend, (stranger, caller))
+    // Nobody's home goes while its program runs.
+    (bob, listener, [(alice, friend), (stranger, caller)])
 }
 
 /// "yes please" let the caller in under the name "please", and nobody heard of anything else that was typed.
 #[test]
 fn what_is_typed_to_a_peer_decides_about_no_caller_and_reaches_the_peer() {
-    let (bob, mut listener, mut friend, (stranger, mut caller)) = called_while_talking();
+    let (bob, mut listener, talking) = called_while_talking();
+    let [(_alice, mut friend), (stranger, mut caller)] = talking;
     let key = stranger.key();
     for line in ["yes please", "yes", "no", "see you at 5", &key] {
         listener.say(line);
@@ -170,7 +172,8 @@ fn what_is_typed_to_a_peer_decides_about_no_caller_and_reaches_the_peer() {
 
 #[test]
 fn a_caller_is_sent_away_by_a_command_while_somebody_is_talked_to() {
-    let (bob, mut listener, mut friend, (stranger, mut caller)) = called_while_talking();
+    let (bob, mut listener, talking) = called_while_talking();
+    let [(_alice, mut friend), (stranger, mut caller)] = talking;
     listener.say("/refuse");
     caller.told("does not want another");
     listener.say("that was nobody");

@@ -213,15 +213,24 @@ impl Journal {
         !self.done.is_empty()
     }
 
-    /// Writes down what has happened.
+    /// Makes sure that what is written down is where the next run looks for it: before a receipt goes, and before
+    /// anything is said to be kept.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn check_place(&self) -> Result<(), Error> {
+        self.archive.check_place()
+    }
+
+    /// Writes down what has happened; if that is nothing, makes sure that it could.
     ///
     /// # Errors
     /// What the store says.
     pub(super) fn catch_up(&mut self) -> Result<(), Error> {
         if self.is_behind() {
-            self.change(|_| Ok(()))?;
+            return self.change(|_| Ok(()));
         }
-        Ok(())
+        self.check_place()
     }
 
     /// Writes down what has happened, and does away with what the settings do not keep any longer.

@@ -356,6 +356,9 @@ impl Delivery {
     /// Says that the message is kept, if it is and the error does not say it.
     fn tell_kept(&self, end: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
         let to = &self.peer.label;
+        if self.name.is_some() {
+            self.network.profile.journal.check_place()?;
+        }
         match end {
             Err(Error::NotDelivered(_)) => end,
             Err(error) if self.name.is_some() => Err(error.with_kept(to.clone())),

@@ -14,6 +14,7 @@ use redb::{
 use super::change::definition;
 use super::keys::{Keys, Table};
 use super::overlay::{Overlay, look};
+use super::place::Place;
 use super::trouble::{Fault, Loss, StoreTrouble, is_damage, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
@@ -38,7 +39,7 @@ pub(super) fn open(
     path: &Path,
     secret: &StaticSecret,
     rng: &mut dyn CryptoRng,
-) -> Result<Database, Error> {
+) -> Result<(Database, Place), Error> {
     find_or_create(path, secret, rng).map_err(|error| {
         if is_read_only(error.kind()) {
             return trouble(path, Operation::Write, StoreTrouble::ReadOnly);
@@ -58,7 +59,7 @@ fn find_or_create(
     path: &Path,
     secret: &StaticSecret,
     rng: &mut dyn CryptoRng,
-) -> Result<Database, Error> {
+) -> Result<(Database, Place), Error> {
     create_parent(path)?;
     check_parents(path)?;
     match fs::symlink_metadata(path) {
@@ -66,23 +67,27 @@ fn find_or_create(
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, secret, rng)?,
         Err(error) => return Err(Error::io(path, Operation::Read, error)),
     }
-    check(open_checked(path, true)?, path)?;
-    build(open_checked(path, true)?, path)
+    check(open_checked(path, true)?.0, path)?;
+    let (file, place) = open_checked(path, true)?;
+    Ok((build(file, path)?, place))
 }
 
-/// Opens the file as it is, after checking on it that nobody else can read it.
-pub(super) fn open_checked(path: &Path, write: bool) -> Result<FileBackend, Error> {
+/// Opens the file as it is, after checking on it that nobody else can read it. Says which file it is, too.
+pub(super) fn open_checked(path: &Path, write: bool) -> Result<(FileBackend, Place), Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
     // Before opening, too: opening a pipe would wait for a writer.
     check_file(path, &fs::metadata(path).map_err(fail)?, Access::Owner)?;
-    let file = OpenOptions::new().read(true).write(write).open(path);
+    let mut options = OpenOptions::new();
+    options.read(true).write(write);
+    os::hold_name(&mut options);
+    let file = options.open(path);
     let file = file.map_err(|error| Error::io(path, Operation::Write, error))?;
     let metadata = file.metadata().map_err(fail)?;
     check_file(path, &metadata, Access::Owner)?;
     if metadata.len() == 0 {
         return Err(trouble(path, Operation::Read, damaged_frame()));
     }
-    as_backend(file, path)
+    Ok((as_backend(file, path)?, Place::of(&metadata)))
 }
 
 /// What every file of redb begins with.

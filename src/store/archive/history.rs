@@ -123,7 +123,7 @@ impl Archive {
     ) -> Result<u64, Fault> {
         let (low, high) = rows_of(&self.keys, Table::History, contact);
         let mut count = 0;
-        let transaction = self.database.begin_write()?;
+        let transaction = self.begin_write()?;
         {
             let mut table = transaction.open_table(definition(Table::History))?;
             table.retain_in(low.as_slice()..=high.as_slice(), |row, sealed| {

@@ -23,6 +23,7 @@ mod one;
 mod orders;
 mod overlay;
 mod pages;
+mod place;
 mod record;
 mod reserved;
 mod restore;
@@ -39,7 +40,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
-use redb::{Database, ReadableDatabase, StorageBackend};
+use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use super::error::{Error, Operation};
 use crate::chat::ContactId;
@@ -55,6 +56,7 @@ use memory::Memory;
 pub use one::{Around, Deletion, Which};
 pub use overlay::survives_panic;
 pub use pages::{Cursor, NotACursor, Page, Search};
+use place::Place;
 pub use record::Standing;
 pub use restore::{Restored, Unconfirmed};
 pub use salvage::{Found, Salvaged};
@@ -71,6 +73,7 @@ pub struct Archive {
     database: Database,
     keys: Keys,
     path: PathBuf,
+    place: Place,
     keep: Keep,
     /// Where what is over is kept as long as this is open, and no longer.
     memory: Option<Memory>,
@@ -106,8 +109,8 @@ impl Archive {
         mut rng: Box<dyn CryptoRng + Send>,
         now: UnixTime,
     ) -> Result<(Self, Restored), Error> {
-        let database = file::open(path, secret, &mut *rng)?;
-        Self::start(database, path, secret, keep, rng, now)
+        let opened = file::open(path, secret, &mut *rng)?;
+        Self::start(opened, path, secret, keep, rng, now)
     }
 
     /// Opens a store that lies in something else than a file, or makes it there. `path`: what errors
@@ -129,11 +132,12 @@ impl Archive {
         }
         file::check(backend.clone(), path)?;
         let database = file::build(backend, path)?;
-        Self::start(database, path, secret, keep, rng, now)
+        let opened = (database, Place::NOWHERE);
+        Self::start(opened, path, secret, keep, rng, now)
     }
 
     fn start(
-        database: Database,
+        (database, place): (Database, Place),
         path: &Path,
         secret: &StaticSecret,
         keep: Keep,
@@ -146,6 +150,7 @@ impl Archive {
             database,
             keys,
             path: path.to_owned(),
+            place,
             keep,
             memory,
             next_order: 0,
@@ -160,12 +165,12 @@ impl Archive {
         Ok((archive, restored))
     }
 
-    /// Writes any number of steps. When this returns without an error they are on the disk, all of them;
-    /// if a step fails, none is.
+    /// Writes any number of steps. When this returns without an error they are on the disk, all of them, in the file
+    /// that has the store's name; if a step fails, none is.
     ///
     /// # Errors
-    /// `DiskFull`, `Io`, `Store`: the change is undone. If the disk failed while it was being finished, it
-    /// may be there when the store is opened anew.
+    /// `DiskFull`, `Io`, `Store`: the change is undone. If the disk failed while it was being finished, or the file was
+    /// moved just then, it may be there when the store is opened anew.
     pub fn change<R>(
         &mut self,
         now: UnixTime,
@@ -173,8 +178,7 @@ impl Archive {
     ) -> Result<R, Error> {
         let path = &self.path;
         let fail = |fault: Fault| fault.at(path, Operation::Write);
-        let transaction = self.database.begin_write();
-        let transaction = transaction.map_err(|error| fail(error.into()))?;
+        let transaction = self.begin_write().map_err(fail)?;
         if let Some(memory) = &mut self.memory {
             // Of a change that did not come to its end: it panicked.
             memory.drop_staged();
@@ -193,8 +197,9 @@ impl Archive {
         });
         let result = match result {
             Ok(result) => {
-                let committed = transaction.commit();
-                committed.map_or_else(|error| Err(error.into()), |()| Ok(result))
+                let committed = transaction.commit().map_err(Fault::from);
+                let found = committed.and_then(|()| self.place.check(path));
+                found.map(|()| result)
             }
             Err(fault) => {
                 // What is wrong is known; that undoing it failed as well adds nothing.
@@ -222,6 +227,21 @@ impl Archive {
         let Self { database, path, .. } = self;
         let closed = database.close().map_err(Fault::from);
         closed.map_err(|fault| fault.at(&path, Operation::Write))
+    }
+
+    /// Makes sure that what was opened is still the file of its name: no other start finds what is written elsewhere.
+    /// Every change does that before it writes and once it is on the disk.
+    ///
+    /// # Errors
+    /// `Store` ([`StoreTrouble::Missing`], [`StoreTrouble::Replaced`]), `Io`.
+    pub fn check_place(&self) -> Result<(), Error> {
+        let found = self.place.check(&self.path);
+        found.map_err(|fault| fault.at(&self.path, Operation::Write))
+    }
+
+    fn begin_write(&self) -> Result<WriteTransaction, Fault> {
+        self.place.check(&self.path)?;
+        Ok(self.database.begin_write()?)
     }
 
     /// What is kept of messages that are over.

@@ -80,7 +80,7 @@ impl Archive {
     }
 
     fn remove_row(&self, row: &[u8]) -> Result<(), Fault> {
-        let transaction = self.database.begin_write()?;
+        let transaction = self.begin_write()?;
         transaction
             .open_table(definition(Table::History))?
             .remove(row)?;

@@ -53,7 +53,7 @@ impl Archive {
     fn note_unused(&mut self) -> Result<(), Fault> {
         let text = self.unused.0.to_le_bytes();
         let sealed = self.keys.seal_meta(ROW, &text, &mut *self.rng);
-        let mut transaction = self.database.begin_write()?;
+        let mut transaction = self.begin_write()?;
         transaction.set_durability(Durability::None)?;
         transaction
             .open_table(META)?

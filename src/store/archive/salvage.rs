@@ -70,7 +70,7 @@ impl Salvaged {
         filter: &Filter,
         show: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<Loss, Error> {
-        let open = || file::open_checked(path, false);
+        let open = || file::open_checked(path, false).map(|(file, _)| file);
         let file = open().map_err(|error| unreadable(error, path))?;
         let mut loss = visit_over(file, path, secret, filter, show)?;
         let overlay = Overlay::unlocked(open()?);
@@ -228,7 +228,7 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x20;
             fs::write(&path, &bytes).unwrap();
-            let rows = file::open_checked(&path, false).unwrap();
+            let (rows, _) = file::open_checked(&path, false).unwrap();
             let rows = Salvaged::over(rows, &path, &secret, &everything);
             let is_quiet = rows.is_ok_and(|it| it.loss.is_none() && it.found.entries.len() == 1);
             (is_quiet && open().is_err()).then_some(())

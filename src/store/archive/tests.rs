@@ -6,6 +6,8 @@ mod damage;
 mod earlier;
 mod history;
 mod memory;
+#[cfg(unix)]
+mod moved;
 mod overdue;
 mod pages;
 mod reserved;

@@ -22,6 +22,10 @@ pub enum StoreTrouble {
     Newer,
     /// Something could not be written before; nothing is since, until it is opened anew.
     Stopped,
+    /// It was moved or deleted while it was open (SC18). Nothing is written to what is open.
+    Missing,
+    /// Another file has its name since it was opened (SC18). Nothing is written to either.
+    Replaced,
 }
 
 /// What of a damaged store cannot be read.
@@ -114,6 +118,10 @@ impl fmt::Display for StoreTrouble {
             Self::OtherIdentity => f.write_str("its key does not open"),
             Self::Newer => f.write_str("a later version of this program wrote it"),
             Self::Stopped => f.write_str("it could not be written before"),
+            Self::Missing => f.write_str("it was moved or deleted while this program had it open"),
+            Self::Replaced => {
+                f.write_str("another file took its place while this program had it open")
+            }
         }
     }
 }

@@ -256,13 +256,20 @@ impl Conversation {
         }
     }
 
-    /// Answers everybody who still waits when the conversation is over. Messages that were taken are kept.
+    /// Answers everybody who still waits when the conversation is over. Messages that were taken are kept, unless the
+    /// store was moved away.
     pub(super) fn answer_left(&mut self) {
         self.answer_all_untaken();
         self.answer_pings_left();
+        let moved = self.profile.journal.check_place().err().map(Error::from);
         for wait in self.take_waits(|_| true) {
-            let error = self.loss(&wait, End::Left, None);
-            self.answer(&wait.asked, Err(error));
+            match &moved {
+                Some(error) => self.answer_failed(&wait.asked, error),
+                None => {
+                    let error = self.loss(&wait, End::Left, None);
+                    self.answer(&wait.asked, Err(error));
+                }
+            }
         }
     }
 

@@ -92,6 +92,7 @@ impl Conversation {
         self.answer_unread();
         self.face.interrupt();
         self.give_up_exports();
+        let end = self.instead_if_moved(end);
         if self.state.sent.is_settled() && self.unsaid() == 0 {
             return end.and_then(|code| self.conclude(code));
         }
@@ -107,6 +108,14 @@ impl Conversation {
                 }
                 end
             }
+        }
+    }
+
+    /// The end of a program whose store is no longer the file of its name: what it kept is not said to be.
+    fn instead_if_moved(&self, end: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
+        match (end, self.profile.journal.check_place()) {
+            (Ok(_) | Err(Error::NotDelivered(_)), Err(error)) => Err(error.into()),
+            (end, _) => end,
         }
     }
 
@@ -191,8 +200,14 @@ impl Conversation {
     /// What has not arrived when the program ends, a line for each peer.
     fn undelivered_words(&self) -> Vec<Safe> {
         let undelivered = self.state.sent.undelivered();
+        let is_kept = self.profile.journal.check_place().is_ok();
         let kept = undelivered.iter().map(|(peer, it)| {
-            let words = kept(it.messages, &[self.label(peer)]);
+            let label = self.label(peer);
+            let words = if is_kept {
+                kept(it.messages, &[label])
+            } else {
+                Safe::from("not delivered: ") + count_messages(it.messages) + " for " + label
+            };
             match it.perhaps {
                 0 => words,
                 perhaps if perhaps == it.messages => words + " (arrival not known)",

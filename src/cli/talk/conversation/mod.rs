@@ -1,6 +1,7 @@
 //! The loop of a program that talks: what the core tells, lines of the user, signals, the clock.
 //!
 //! The loop waits in one place. Its order:
+//! 0. make sure that the store is still the file of its name,
 //! 1. write down the messages that the core brings, and tell what it tells,
 //! 2. take what the user typed, as long as the outbox takes it; write down what is to be said, and say
 //!    it; write a page of what is exported,
@@ -340,6 +341,7 @@ impl Conversation {
             return Ok(end);
         }
         loop {
+            self.profile.journal.check_place()?;
             let news = self.take_news()?;
             let mut has_more = news == MAX_EVENTS;
             if let Some(end) = self.tell_news()? {

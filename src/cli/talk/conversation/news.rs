@@ -72,11 +72,12 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Lets the receipts of messages go: they share packets.
+    /// Lets the receipts of messages go: they share packets. Not if another run would not find the messages.
     pub(super) fn take_all(&self, messages: &[(ContactId, Name)]) -> Result<(), Error> {
         if messages.is_empty() {
             return Ok(());
         }
+        self.profile.journal.check_place()?;
         Ok(self.handle.with(|messenger, now| {
             for &(contact, name) in messages {
                 messenger.take(contact, name, now);

@@ -84,7 +84,8 @@ fn with_a_lost_page(keep: Keep) -> Archive {
     let builder = builder.set_cache_size(0);
     let database = builder.create_with_backend(lossy.clone()).unwrap();
     let path = place.path();
-    let (archive, _) = Archive::start(database, &path, &secret(1), keep, rng(), NOW).unwrap();
+    let opened = (database, crate::store::archive::Place::NOWHERE);
+    let (archive, _) = Archive::start(opened, &path, &secret(1), keep, rng(), NOW).unwrap();
     let reads = || lossy.0.1.lock().unwrap();
     reads().done.clear();
     // What is not there is looked for from the newest to the oldest.
