@@ -157,6 +157,36 @@ fn a_peer_that_is_called_gets_what_waits_for_it_and_the_help_says_so() {
     }
 }
 
+/// It went out, and no history had it: what is kept stands in the settings.
+#[test]
+fn nobody_is_called_while_the_settings_are_not_understood() {
+    let (alice, bob) = Home::friends();
+    crate::waiting::keep(&alice, "for later");
+    let keep = "[history]\nkeep = \"forever\"\n";
+    fs::write(
+        alice.path("config.toml"),
+        format!("{keep}[ui]\nmodee = 1\n"),
+    )
+    .unwrap();
+    let (mut listener, address) = bob.listen(&[]);
+    let report = alice.path("report").display().to_string();
+    let there = address.to_string();
+    let doctor = ["doctor", &there, "--peer", "bob", "--bundle", &report];
+    let ended = alice.attempt(&doctor);
+    let (outcome, says) = line(&ended, "the peer's answer");
+    assert_eq!(outcome, "skipped", "{}", ended.transcript);
+    assert!(says.contains("config.toml is not understood"), "{says}");
+    let report = fs::read_to_string(&report).unwrap();
+    let settings = "\nsettings\n  config.toml is not understood\n";
+    assert!(report.ends_with(settings), "{report}");
+    fs::write(alice.path("config.toml"), keep).unwrap();
+    alice.run(&doctor[..4]);
+    listener.said("\talice\tfor later");
+    // Delivered, or waiting for its receipt yet.
+    let kept = alice.run(&["history", "show"]).rest;
+    assert!(kept.contains("\tfor later"), "{kept}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn directories_that_cannot_be_written_fail() {

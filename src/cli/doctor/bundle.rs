@@ -38,6 +38,10 @@ fn text(patient: &Patient<'_>, checks: &[Check]) -> String {
         let _ = writeln!(text, "{word:<8} {:<17} {public}", check.what);
     }
     text.push_str("\nsettings\n");
+    if !patient.is_settled {
+        text.push_str("  config.toml is not understood\n");
+        return text;
+    }
     for (name, value) in settings(&patient.config) {
         let _ = writeln!(text, "  {name:<20} {value}");
     }

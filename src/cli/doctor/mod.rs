@@ -33,8 +33,10 @@ struct Patient<'a> {
     globals: &'a Globals,
     args: &'a DoctorArgs,
     paths: Paths,
-    /// The settings, as far as they could be read.
+    /// The settings; the usual ones if they are not understood.
     config: Config,
+    /// Whether they are understood.
+    is_settled: bool,
     clock: Clock,
     out: &'a Out,
     /// Where to look for somebody.
@@ -48,12 +50,14 @@ struct Patient<'a> {
 pub(super) fn run(args: &DoctorArgs, globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
     let host = args.target.as_deref().map(parse_host).transpose()?;
     let paths = Paths::resolve(globals.home.as_deref(), globals.identity.as_deref())?;
-    let config = settled::load(&paths.config()).unwrap_or_default();
+    let config = settled::load(&paths.config());
+    let is_settled = config.is_ok();
     let patient = Patient {
         globals,
         args,
         paths,
-        config,
+        config: config.unwrap_or_default(),
+        is_settled,
         clock: Clock::new(),
         out,
         host,

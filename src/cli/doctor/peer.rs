@@ -208,6 +208,9 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
             "without the key of who is there nobody answers, by design; with --peer NAME a real connection is tried",
         );
     };
+    if !patient.is_settled {
+        return skipped("config.toml is not understood: it says what is kept of what would be sent");
+    }
     let is_protected =
         load_identity(patient.paths.identity()).map(|key: KeyFile| key.is_protected());
     match is_protected {
