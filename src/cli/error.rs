@@ -290,6 +290,8 @@ pub enum Obstacle {
     },
     /// The other side's user has yet to accept us.
     Undecided,
+    /// The words that were compared with these differed, and nobody here has decided.
+    Differed(Vec<Safe>),
 }
 
 /// Somebody, as far as the user knows them.

@@ -53,6 +53,10 @@ fn closed() -> Obstacle {
     }
 }
 
+fn differed() -> Obstacle {
+    Obstacle::Differed(vec!["bob".into()])
+}
+
 fn moved(is_taken: bool, now: Option<Safe>) -> Error {
     Error::NameMoved {
         name: "bob".into(),
@@ -114,6 +118,7 @@ fn samples() -> Vec<Report> {
         loss(1, 0, waited(), Some(silent(false))),
         loss(1, 0, waited(), Some(closed())),
         loss(1, 0, waited(), Some(Obstacle::Undecided)),
+        loss(1, 0, End::Left, Some(differed())),
         Error::Unanswered { peer: bob() },
         Error::Usage {
             complaint: "unrecognized subcommand 'lisen'".into(),
@@ -533,6 +538,17 @@ fn what_is_kept_is_told_from_what_had_no_room() {
         "error: not delivered to bob, carol: the conversation was over  [SC14]\n\
          \x20 None of the 3 messages left this machine.\n\
          \x20 2 messages are kept and will be sent next time bob, carol are reachable; 1 more was not taken."
+    );
+}
+
+#[test]
+fn what_is_kept_for_whose_words_differed_is_not_said_to_be_sent_next_time() {
+    assert_eq!(
+        shown(&loss(2, 1, End::Left, Some(differed()))),
+        "error: not delivered to bob: the conversation was over  [SC14]\n\
+         \x20 2 messages have no receipt; 1 of them may have arrived.\n\
+         \x20 2 messages for bob are kept until you decide.\n\
+         \x20 Nothing is sent to bob until you decide: the words that you compared differed."
     );
 }
 

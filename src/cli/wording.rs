@@ -1,7 +1,9 @@
 //! The words of the errors that are not about files. What each one means stands in `error.rs`.
 
+mod deliveries;
 mod names;
 
+pub(super) use self::deliveries::{kept, kept_aside, not_delivered, unanswered};
 pub(super) use self::names::name_moved;
 
 use std::net::SocketAddr;
@@ -9,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::ExitCode;
-use crate::cli::error::{BindProblem, BindSource, End, Loss, Obstacle, Peer, Prompt};
+use crate::cli::error::{BindProblem, BindSource, Peer, Prompt};
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::id::PeerId;
 use crate::store::{fingerprint, key_text};
@@ -166,104 +168,6 @@ pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
     Report::new("SC13", ExitCode::Network, title)
         .cause("The name leads to no address. Spelling? Network connected?")
         .cause(Safe::from("The system says: ") + reason)
-}
-
-pub(super) fn not_delivered(loss: &Loss) -> Report {
-    let to = Safe::join(loss.to.iter().cloned(), ", ");
-    let title = Safe::from("not delivered to ") + to;
-    let title = match &loss.end {
-        End::After(time) => title + " within " + seconds(*time),
-        End::Left => title + ": the conversation was over",
-        End::Failed(reason) => title + ": " + reason,
-    };
-    let report = Report::new("SC14", ExitCode::NotDelivered, title).keeping(loss.kept);
-    let report = match &loss.end {
-        End::After(_) | End::Left => report.cause(arrival(loss)),
-        End::Failed(_) => report,
-    };
-    let report = report.cause(remainder(loss));
-    match &loss.obstacle {
-        None => report,
-        Some(Obstacle::Undecided) => {
-            report.cause("The other side's user was asked about your key, and has not decided.")
-        }
-        Some(Obstacle::Closed { peer, address }) => closed(
-            report.cause(Safe::from("Nothing is listening at ") + *address + ":"),
-            peer,
-        ),
-        Some(Obstacle::Silence { peer, address }) => silence(
-            report.cause(Safe::from("No answer came from ") + *address + ":"),
-            peer,
-        ),
-    }
-}
-
-pub(super) fn unanswered(peer: &Peer) -> Report {
-    let title = Safe::from("not known to be delivered to ") + &peer.label;
-    let title = title + ": the securechat that was to send it did not answer";
-    let status = Suggestion::securechat(["status".into(), peer.label.clone()]);
-    let show = [
-        "history".into(),
-        "show".into(),
-        "--in".into(),
-        peer.label.clone(),
-    ];
-    Report::new("SC14", ExitCode::NotDelivered, title)
-        .cause("The message may be kept, and is then sent next time: look before you send it a second time.")
-        .hint("What still waits:", status)
-        .hint("What is kept, also of what was delivered:", Suggestion::securechat(show))
-}
-
-/// What becomes of messages that have no receipt.
-fn remainder(loss: &Loss) -> Safe {
-    let kept = kept(loss.kept, &loss.to);
-    match (loss.messages, loss.kept) {
-        (1, 0) => "The message is given up; it will not be sent again.".into(),
-        (_, 0) => "The messages are given up; they will not be sent again.".into(),
-        (messages, all) if messages == all => kept + ".",
-        (messages, some) => {
-            let others = messages - some;
-            let verb = if others == 1 {
-                " more was"
-            } else {
-                " more were"
-            };
-            kept + "; " + others + verb + " not taken."
-        }
-    }
-}
-
-/// `1 message is kept and will be sent next time bob is reachable`.
-pub(super) fn kept(messages: usize, to: &[Safe]) -> Safe {
-    let words = if messages == 1 {
-        " message is kept and will be sent next time "
-    } else {
-        " messages are kept and will be sent next time "
-    };
-    let words = Safe::from(messages) + words;
-    match to {
-        [one] => words + one + " is reachable",
-        several => words + Safe::join(several.iter().cloned(), ", ") + " are reachable",
-    }
-}
-
-/// What is true about messages that have no receipt.
-fn arrival(loss: &Loss) -> Safe {
-    let Loss {
-        messages, perhaps, ..
-    } = *loss;
-    match (messages, perhaps) {
-        (1, 0) => "It never left this machine.".into(),
-        (1, _) => "It was sent, but no receipt came back: it may have arrived.".into(),
-        (_, 0) => Safe::from("None of the ") + messages + " messages left this machine.",
-        (_, _) if messages == perhaps => {
-            Safe::from(messages) + " messages have no receipt; they may have arrived."
-        }
-        (_, _) => {
-            let words = Safe::from(messages) + " messages have no receipt; ";
-            words + perhaps + " of them may have arrived."
-        }
-    }
 }
 
 pub(super) fn output_full() -> Report {

@@ -229,7 +229,12 @@ fn what_waits_for_somebody_whose_words_differed_is_kept_until_somebody_decides()
     listener.said("THE WORDS DIFFER");
     listener.said("1 message for bob not sent, and kept until then");
     listener.say("/quit");
-    listener.end();
+    let left = listener.end().rest;
+    assert!(
+        left.contains("1 message for bob is kept until you decide"),
+        "{left}"
+    );
+    assert!(!left.contains("will be sent"), "{left}");
     // In another run too.
     let status = alice.run(&["status"]).rest;
     assert!(status.contains("  state: the words differed ("), "{status}");

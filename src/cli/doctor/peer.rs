@@ -209,7 +209,9 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
         );
     };
     if !patient.is_settled {
-        return skipped("config.toml is not understood: it says what is kept of what would be sent");
+        return skipped(
+            "config.toml is not understood: it says what is kept of what would be sent",
+        );
     }
     let is_protected =
         load_identity(patient.paths.identity()).map(|key: KeyFile| key.is_protected());

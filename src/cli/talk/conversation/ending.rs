@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::{Conversation, Typist};
 use crate::cli::talk::sent::Undelivered;
-use crate::cli::wording::kept;
-use crate::cli::{End, Error, ExitCode, Loss};
+use crate::cli::wording::{kept, kept_aside};
+use crate::cli::{End, Error, ExitCode, Loss, Obstacle};
 use crate::id::PeerId;
 use crate::text::{Safe, count_messages};
 use crate::time::Instant;
@@ -187,13 +187,15 @@ impl Conversation {
         let to: BTreeSet<PeerId> = kept.keys().copied().chain(waiting).collect();
         let sum = |of: fn(&Undelivered) -> usize| kept.values().map(of).sum::<usize>();
         let messages = sum(|it| it.messages);
+        let aside = kept.keys().filter(|peer| self.is_aside(peer));
+        let aside: Vec<Safe> = aside.map(|peer| self.label(peer)).collect();
         Error::NotDelivered(Box::new(Loss {
             to: to.iter().map(|peer| self.label(peer)).collect(),
             messages: messages + self.unsaid(),
             perhaps: sum(|it| it.perhaps),
             kept: messages,
             end,
-            obstacle: None,
+            obstacle: (!aside.is_empty()).then_some(Obstacle::Differed(aside)),
         }))
     }
 
@@ -203,7 +205,9 @@ impl Conversation {
         let is_kept = self.profile.journal.check_place().is_ok();
         let kept = undelivered.iter().map(|(peer, it)| {
             let label = self.label(peer);
-            let words = if is_kept {
+            let words = if is_kept && self.is_aside(peer) {
+                kept_aside(it.messages, &[label])
+            } else if is_kept {
                 kept(it.messages, &[label])
             } else {
                 Safe::from("not delivered: ") + count_messages(it.messages) + " for " + label
