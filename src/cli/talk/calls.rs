@@ -95,6 +95,37 @@ impl Calls {
         self.of.insert(peer, call);
     }
 
+    /// Who is called, and where.
+    pub(super) fn hosts(&self) -> Vec<(PeerId, HostPort)> {
+        let each = self.of.iter();
+        each.map(|(peer, call)| (*peer, call.host.clone()))
+            .collect()
+    }
+
+    /// Calls somebody there from now on, and no more where it was called; nowhere, if there is no such place. At once, unless
+    /// a session is up.
+    pub(super) fn follow(
+        &mut self,
+        peer: PeerId,
+        host: Option<HostPort>,
+        is_up: bool,
+        now: Instant,
+    ) {
+        let Some(before) = self.of.remove(&peer) else {
+            return;
+        };
+        for it in self.inquiries.values_mut().filter(|it| !it.is_asked) {
+            it.is_wanted &= (it.peer, &it.host) != (peer, &before.host);
+        }
+        let due = if is_up { before.due } else { Some(now) };
+        let call = |host| Call {
+            host,
+            due,
+            failures: 0,
+        };
+        self.of.extend(host.map(|host| (peer, call(host))));
+    }
+
     /// Calls nobody of these any more, nor where a look-up finds them that is under way.
     pub(super) fn forget(&mut self, gone: &[PeerId]) {
         self.of.retain(|peer, _| !gone.contains(peer));
@@ -269,6 +300,31 @@ mod tests {
         let mut calls = Calls::default();
         calls.rest(BOB);
         calls.wake(&BOB);
+        assert!(!calls.has(&BOB), "else an address of it would not count");
+    }
+
+    #[test]
+    fn who_is_called_at_another_place_is_not_called_where_it_was() {
+        let host = |name: &str| -> HostPort { format!("{name}.example:7419").parse().unwrap() };
+        let mut calls = Calls::default();
+        calls.add(BOB, host("old"), at(0));
+        calls.due(at(0));
+        let under_way = [false, true].map(|is_asked| {
+            let old = host("old");
+            calls.inquire(BOB, old, Family::Any, is_asked)
+        });
+        calls.follow(BOB, Some(host("new")), false, at(1));
+        let found = under_way.map(|inquiry| calls.take(inquiry));
+        assert_eq!(found, [None, Some(BOB)], "a program wants what it named");
+        assert_eq!(calls.due(at(1)), [(BOB, host("new"))]);
+        calls.on_established(&BOB);
+        calls.follow(BOB, Some(host("third")), true, at(2));
+        assert!(calls.due(at(1_000)).is_empty(), "the session goes on");
+        calls.on_end(&BOB, at(1_000));
+        assert_eq!(calls.due(at(1_005)), [(BOB, host("third"))]);
+        calls.follow(BOB, None, false, at(1_006));
+        calls.on_end(&BOB, at(1_006));
+        assert!(calls.due(at(2_000)).is_empty());
         assert!(!calls.has(&BOB), "else an address of it would not count");
     }
 

@@ -131,6 +131,27 @@ impl Conversation {
         }
     }
 
+    /// Calls those whose saved address is another one there, and no more where they were called.
+    pub(super) fn follow_addresses(&mut self) -> Result<(), Error> {
+        for (peer, host) in self.calls.hosts() {
+            let saved = self.saved_host(&peer);
+            if saved.as_ref() == Some(&host) {
+                continue;
+            }
+            let is_up = self.way(peer)?.is_up();
+            self.calls.follow(peer, saved, is_up, self.clock.now());
+            self.link(peer).not_found = None;
+        }
+        Ok(())
+    }
+
+    /// Where somebody is called: where known-peers says, else where this program is to reach it.
+    fn saved_host(&self, peer: &PeerId) -> Option<HostPort> {
+        let saved = self.profile.contacts.known().find_key(peer);
+        let saved = saved.and_then(|peer| peer.addresses().first().cloned());
+        saved.or_else(|| self.goal.host_of(peer))
+    }
+
     /// As [`Conversation::call`]; says why not.
     pub(super) fn call_now(&mut self, peer: PeerId) {
         match self.call(peer) {
@@ -151,9 +172,7 @@ impl Conversation {
         let known = self.profile.contacts.known();
         known.check_not_revoked(&peer)?;
         self.check_not_aside(peer)?;
-        let saved = known.find_key(&peer);
-        let saved = saved.and_then(|peer| peer.addresses().first().cloned());
-        let Some(host) = saved.or_else(|| self.goal.host_of(&peer)) else {
+        let Some(host) = self.saved_host(&peer) else {
             self.calls.wake(&peer);
             return self.call_back(peer);
         };

@@ -87,6 +87,7 @@ impl Conversation {
                 self.handle
                     .with(|messenger, now| changes.apply(messenger, now))?;
                 self.end_settled_questions();
+                self.follow_addresses()?;
                 if self.calls.are_for_everybody() {
                     self.call_everybody();
                 }

@@ -212,3 +212,30 @@ fn what_the_network_said_holds_as_long_as_the_next_try_would_bring_it_again() {
     let reason = reason(&talk);
     assert!(!reason.contains("cannot be reached"), "{reason}");
 }
+
+#[test]
+fn who_has_another_address_in_known_peers_is_called_there_and_who_has_none_is_not() {
+    let home = tempfile::tempdir().unwrap();
+    let (old, new) = (host("old.example:7419"), host("new.example:7419"));
+    let known = format!("bob {} addr={old}\n", key_text(&BOB));
+    let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
+    talk.call_everybody();
+    let due = |talk: &mut Conversation| talk.calls.due(talk.clock.now());
+    assert_eq!(due(&mut talk), [(BOB, old.clone())]);
+    let inquiry = talk.calls.inquire(BOB, old, Family::Any, false);
+    let line = |words: &str| format!("bob {}{words}\n", key_text(&BOB));
+    let change = |talk: &mut Conversation, words: &str| {
+        let path = home.path().join("known-peers");
+        std::fs::write(path, line(words)).unwrap();
+        let read = talk.profile.contacts.read_again();
+        talk.take_over(read).unwrap();
+    };
+    change(&mut talk, &format!(" addr={new}"));
+    assert_eq!(due(&mut talk), [(BOB, new)]);
+    let found = Ok(vec![SOMEWHERE.parse().unwrap()]);
+    talk.on_found(inquiry, found).unwrap();
+    assert_eq!(called_at(&talk), None, "it was sought at the former one");
+    change(&mut talk, "");
+    talk.calls.on_end(&BOB, talk.clock.now());
+    assert_eq!(talk.calls.hosts(), []);
+}
