@@ -302,6 +302,39 @@ fn who_pins_everybody_pins_a_bounded_number() {
 }
 
 #[test]
+fn another_shared_secret_ends_the_session_says_so_and_leads_to_a_new_one() {
+    let mut pair = Pair::new(12);
+    let (a, b) = (pair.a, pair.b);
+    pair.connect(a, b).unwrap();
+    pair.advance(SOON);
+    let ids = [
+        (a, pair.id(b), pair.address(b)),
+        (b, pair.id(a), pair.address(a)),
+    ];
+    for (node, peer, address) in ids {
+        let known = Known {
+            addresses: vec![address],
+            psk: Some([7; 32]),
+        };
+        pair.add_known(node, peer, known);
+        let changed = |e: &Event| {
+            let reason = CloseReason::SecretChanged;
+            matches!(e, Event::Closed { reason: why, .. } if *why == reason)
+        };
+        assert_eq!(
+            count(&pair, node, changed),
+            1,
+            "{:?}",
+            pair.node(node).events()
+        );
+    }
+    let before = pair.established(a, b);
+    pair.connect(a, b).unwrap();
+    pair.advance(secs(5));
+    assert_eq!(pair.established(a, b), before + 1);
+}
+
+#[test]
 fn a_shared_secret_must_be_the_same_on_both_sides() {
     for (ours, theirs, meet) in [(7, 7, true), (7, 8, false)] {
         let mut pair = Pair::strangers(11, EndpointConfig::default(), EndpointConfig::default());

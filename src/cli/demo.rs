@@ -107,7 +107,8 @@ impl Party {
             shown: Shown::default(),
         };
         let add = |messenger: &mut Messenger, _| messenger.endpoint_mut().add_peer(config);
-        Ok(self.handle.with(add)?)
+        self.handle.with(add)?;
+        Ok(())
     }
 
     fn send(&self, to: ContactId, draft: Draft) -> Result<Name, Error> {

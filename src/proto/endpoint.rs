@@ -85,8 +85,9 @@ impl Endpoint {
     // --- commands -----------------------------------------------------------------------------
 
     /// Adds a known peer, or takes over its new psk, its addresses and what is remembered of it. A guest
-    /// becomes known; a revoked key is no longer revoked.
-    pub fn add_peer(&mut self, config: PeerConfig) {
+    /// becomes known; a revoked key is no longer revoked. Says whether it begins anew: it was not known, or its psk is
+    /// another one, with which its session and all attempts are over.
+    pub fn add_peer(&mut self, config: PeerConfig) -> bool {
         let PeerConfig {
             id,
             psk,
@@ -95,13 +96,14 @@ impl Endpoint {
         } = config;
         self.shared.revoked.remove(&id);
         if id == self.shared.id {
-            return;
+            return false;
         }
         let has_another = |peer: &Peer| !is_same(peer.psk.as_deref(), psk.as_ref());
         if self.peers.get(&id).is_some_and(|peer| has_another(peer)) {
             // Whatever was agreed on without the secret is not to be trusted for it.
-            self.forget(id);
+            self.forget_because(id, CloseReason::SecretChanged);
         }
+        let is_new = !self.is_known(id);
         let shared = &mut self.shared;
         let peer = self.peers.get_or_insert_with(&id, |place| {
             Box::new(Peer::new(id, place, Standing::Known, shared))
@@ -110,6 +112,7 @@ impl Endpoint {
         peer.shown = shown;
         peer.learn_addresses(&addresses);
         peer.accept(Standing::Known, shared);
+        is_new
     }
 
     /// Forgets a peer; a live session ends, and the peer is told.
@@ -128,8 +131,12 @@ impl Endpoint {
 
     /// Ends a peer's session and forgets its record.
     pub(super) fn forget(&mut self, id: PeerId) {
+        self.forget_because(id, CloseReason::Removed);
+    }
+
+    fn forget_because(&mut self, id: PeerId, reason: CloseReason) {
         if let Some(mut peer) = self.peers.remove(&id) {
-            peer.end(Some(CloseReason::Removed), &mut self.shared);
+            peer.end(Some(reason), &mut self.shared);
             self.shared.local.forget(&id);
             self.shared.unread.remove(&id);
         }

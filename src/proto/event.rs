@@ -187,6 +187,8 @@ pub enum CloseReason {
     WordsDiffer,
     /// We removed or revoked the peer.
     Removed,
+    /// The secret that we share with the peer is another one now: what was agreed on without it counts no more.
+    SecretChanged,
     /// The peer showed another signing key than the one that is remembered of it. It comes with the
     /// peer's own key, so that an honest peer cannot change it.
     SigningKeyChanged,

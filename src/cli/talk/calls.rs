@@ -207,6 +207,13 @@ impl Calls {
         }
     }
 
+    /// A call of somebody that is under way, or a session, is over.
+    pub(super) fn call_at_once(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(call) = self.of.get_mut(peer) {
+            (call.due, call.failures) = (Some(now), 0);
+        }
+    }
+
     /// The network is another one: whoever is to be called later is called now.
     pub(super) fn hurry(&mut self, now: Instant) {
         for call in self.of.values_mut().filter(|call| call.due.is_some()) {
@@ -282,6 +289,17 @@ mod tests {
         assert!(calls.due(at(1_000)).is_empty(), "a call is under way");
         calls.on_end(&BOB, at(2));
         assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn whose_call_is_over_without_an_end_is_called_at_once() {
+        let mut calls = calls();
+        calls.due(at(0));
+        calls.call_at_once(&BOB, at(1));
+        assert_eq!(calls.due(at(1)).len(), 1);
+        calls.rest(BOB);
+        calls.call_at_once(&BOB, at(1));
+        assert!(calls.due(at(1)).is_empty());
     }
 
     #[test]

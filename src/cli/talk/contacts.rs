@@ -409,8 +409,9 @@ impl Changes {
     }
 
     /// Ends the sessions of those who are gone, whose messages fail, and takes in the others. What waits for
-    /// somebody about whom has been decided goes out.
-    pub(super) fn apply(self, messenger: &mut Messenger, now: Instant) {
+    /// somebody about whom has been decided goes out. Returns those who begin anew with another shared secret: nothing is
+    /// left of what was tried with them.
+    pub(super) fn apply(self, messenger: &mut Messenger, now: Instant) -> Vec<PeerId> {
         for key in self.revoked {
             messenger.revoke_peer(key);
         }
@@ -420,14 +421,19 @@ impl Changes {
         for key in self.aside {
             messenger.endpoint_mut().set_aside(key, now);
         }
+        let mut anew = Vec::new();
         for peer in self.present {
             let id = peer.id;
-            let is_new = !messenger.endpoint().is_known(id);
-            messenger.endpoint_mut().add_peer(peer);
+            let was_known = messenger.endpoint().is_known(id);
+            let is_new = messenger.endpoint_mut().add_peer(peer);
+            if is_new && was_known {
+                anew.push(id);
+            }
             if is_new && messenger.client().unsettled(id.into()) > 0 {
                 messenger.endpoint_mut().seek(id, now);
             }
         }
+        anew
     }
 }
 

@@ -457,6 +457,7 @@ pub(super) const fn reason(reason: CloseReason) -> &'static str {
         CloseReason::Removed => "removed",
         CloseReason::SigningKeyChanged => "signing_key_changed",
         CloseReason::WordsDiffer => "words_differ",
+        CloseReason::SecretChanged => "secret_changed",
     }
 }
 

@@ -342,6 +342,17 @@ impl Goal {
         }
     }
 
+    /// What was tried to reach this peer is over, and is to be tried anew, as far as it is known where.
+    pub(super) fn call_at_once(&mut self, peer: &PeerId, now: Instant) {
+        if let Self::Reach(reach) = self
+            && reach.peer == *peer
+            && reach.state != Stage::Rests
+            && !reach.addresses.is_empty()
+        {
+            reach.again.due = Some(now);
+        }
+    }
+
     /// Whom to call again, and where, if it is time to.
     pub(super) fn call_again(&mut self, now: Instant) -> Option<(PeerId, Vec<SocketAddr>)> {
         let Self::Reach(reach) = self else {
@@ -473,6 +484,8 @@ impl Reach {
 
     fn on_closed(&mut self, reason: CloseReason, now: Instant) -> Progress {
         let code = match reason {
+            // We have ended it, to begin anew.
+            CloseReason::SecretChanged => return self.begin_anew(now),
             CloseReason::Goodbye => ExitCode::Done,
             CloseReason::Declined
             | CloseReason::Removed
@@ -484,6 +497,10 @@ impl Reach {
         if !self.retry || code == ExitCode::Trust || code == ExitCode::Version {
             return Progress::Stop(code);
         }
+        self.begin_anew(now)
+    }
+
+    fn begin_anew(&mut self, now: Instant) -> Progress {
         self.state = Stage::Trying;
         self.started = now;
         self.look_ups.want(now);

@@ -291,14 +291,20 @@ pub(super) mod tests {
         }
     }
 
-    /// A core that runs and knows nobody.
-    pub(in crate::cli::talk) fn network(context: &Context) -> Network {
-        let bind = Bind::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let Ok(Found::Alone(profile)) = Profile::wait(context, bind, test_key(), Duration::ZERO)
+    const LOCAL: Bind = Bind::At(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+
+    /// Somebody who has a core, and no network yet.
+    pub(in crate::cli::talk) fn profile(context: &Context) -> Profile {
+        let Ok(Found::Alone(profile)) = Profile::wait(context, LOCAL, test_key(), Duration::ZERO)
         else {
             panic!("somebody else has it")
         };
-        Network::start(*profile, bind, EndpointConfig::default(), None).unwrap()
+        *profile
+    }
+
+    /// A core that runs and knows nobody.
+    pub(in crate::cli::talk) fn network(context: &Context) -> Network {
+        Network::start(profile(context), LOCAL, EndpointConfig::default(), None).unwrap()
     }
 
     #[test]

@@ -1,6 +1,11 @@
 use std::fs;
 
 use super::*;
+use crate::chat::Draft;
+use crate::cli::talk::profile::tests::{context, profile};
+use crate::crypto::Psk;
+use crate::proto::EndpointConfig;
+use crate::time::UnixTime;
 
 #[test]
 fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
@@ -171,4 +176,31 @@ fn who_cannot_be_saved_under_a_name_does_not_go_by_it() {
     contacts.save("guest-010203", &first, &[], None).unwrap();
     assert!(contacts.save("guest-010203", &second, &[], None).is_err());
     assert_eq!(contacts.label(&second).as_str(), "key:AwMDAwMD");
+}
+
+#[test]
+fn with_another_shared_secret_a_session_is_sought_for_what_waits() {
+    let home = tempfile::tempdir().unwrap();
+    let context = context(home.path());
+    let (path, bob) = (context.paths.known_peers(), PeerId::new([2; 32]));
+    let there = ["127.0.0.1:9".parse().unwrap()];
+    KnownPeers::update(&path, |known| known.add("bob", &bob, &there)).unwrap();
+    let mut profile = profile(&context);
+    let now = profile.clock.now();
+    let mut messenger = profile.messenger(EndpointConfig::default()).unwrap();
+    let draft = Draft::text("it waits".to_owned(), UnixTime(1));
+    let message = messenger.prepare(bob.into(), draft).unwrap();
+    messenger.accept(bob.into(), message, now).unwrap();
+    let calls = |messenger: &mut Messenger| {
+        let next = || messenger.endpoint_mut().take_job();
+        core::iter::from_fn(next).count()
+    };
+    assert_eq!(calls(&mut messenger), 1);
+    for (byte, begin_anew) in [(7, vec![bob]), (7, vec![]), (8, vec![bob])] {
+        let psk = Psk::from_bytes(&mut [byte; 32]);
+        KnownPeers::update(&path, |known| known.set_psk("bob", Some(&psk))).unwrap();
+        let changes = profile.contacts.read_again().unwrap().unwrap();
+        assert_eq!(changes.apply(&mut messenger, now), begin_anew);
+        assert_eq!(calls(&mut messenger), begin_anew.len(), "secret {byte}");
+    }
 }

@@ -231,6 +231,7 @@ impl Conversation {
             | CloseReason::Violation
             | CloseReason::Unsupported
             | CloseReason::WordsDiffer
+            | CloseReason::SecretChanged
             | CloseReason::Removed => {}
         }
         match self.goal.on_closed(&peer, reason, self.clock.now()) {
@@ -334,6 +335,11 @@ pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
             Safe::from("the words differed: the session with ") + label + " was ended"
         }
         CloseReason::Removed => label + " is no longer among your peers; the session was ended",
+        CloseReason::SecretChanged => {
+            Safe::from("the secret that you share with ")
+                + label
+                + " has changed; the session was ended"
+        }
     }
 }
 

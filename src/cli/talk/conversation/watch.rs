@@ -84,8 +84,14 @@ impl Conversation {
                     let waiting = self.state.sent.waiting(peer);
                     self.profile.journal.forget(peer.into(), waiting);
                 }
-                self.handle
+                let anew = self
+                    .handle
                     .with(|messenger, now| changes.apply(messenger, now))?;
+                for peer in anew {
+                    let now = self.clock.now();
+                    self.calls.call_at_once(&peer, now);
+                    self.goal.call_at_once(&peer, now);
+                }
                 self.end_settled_questions();
                 self.follow_addresses()?;
                 if self.calls.are_for_everybody() {

@@ -60,6 +60,26 @@ fn a_peer_that_calls_in_the_pause_is_not_called() {
 }
 
 #[test]
+fn with_another_shared_secret_a_peer_is_called_anew_with_and_without_retry() {
+    let peer = PeerId::new([1; 32]);
+    for retry in [false, true] {
+        let mut goal = reach(peer, retry);
+        goal.on_established(&peer, Instant::ZERO);
+        let progress = goal.on_closed(&peer, CloseReason::SecretChanged, Instant::ZERO);
+        assert!(matches!(progress, Progress::Again(_)), "{progress:?}");
+        let soon = Instant::ZERO + Duration::from_secs(5);
+        assert!(goal.call_again(soon).is_some());
+    }
+    // Before anybody has answered, too, once there is an address.
+    let (mut goal, mut now) = (reach(peer, false), Instant::ZERO);
+    goal.call_at_once(&peer, now);
+    assert_eq!(goal.call_again(now), None);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    goal.call_at_once(&peer, now);
+    assert_eq!(goal.call_again(now), Some((peer, found(1).unwrap())));
+}
+
+#[test]
 fn in_another_network_a_peer_is_called_without_a_pause() {
     let peer = PeerId::new([1; 32]);
     let mut goal = reach(peer, true);
