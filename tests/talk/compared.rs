@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::home::Home;
+use crate::home::{Home, free_port};
 use crate::program::{Ended, Program, until};
 use crate::programs::{event, listening};
 use crate::screen::Person;
@@ -251,6 +251,23 @@ fn what_waits_for_somebody_whose_words_differed_is_kept_until_somebody_decides()
     caller.said("for the real bob");
     quit(caller);
     quit(listener);
+}
+
+#[test]
+fn who_is_revoked_after_words_differed_is_named_as_revoked() {
+    let (alice, _bob) = Home::friends();
+    let known = alice.known_peers();
+    let line = known.trim_end().to_owned() + " differed=2026-11-21\n";
+    fs::write(alice.path("known-peers"), line).unwrap();
+    let there = free_port().to_string();
+    let attempts = ["connect", "ping"].map(|command| [command, "bob", &there]);
+    for args in attempts {
+        alice.attempt(&args).failed(4, "SC33");
+    }
+    alice.run(&["peers", "revoke", "bob"]);
+    for args in attempts {
+        alice.attempt(&args).failed(4, "SC25");
+    }
 }
 
 fn ask(program: &mut Program, request: &Value) {

@@ -25,13 +25,14 @@ impl Aim {
     /// Looks a name up in known-peers; a key needs no looking up.
     ///
     /// # Errors
-    /// SC05, SC27 or SC30, or what reading known-peers fails with.
+    /// SC05, SC25, SC27, SC30 or SC33, or what reading known-peers fails with.
     pub(super) fn of(target: Target, context: &Context) -> Result<Self, Error> {
         let (offer, name, saved) = match target.who {
             Who::Key(offer) => (offer, None, None),
             Who::Name(name) => {
                 let known = KnownPeers::load(&context.paths.known_peers())?;
                 let peer = known.find(&name)?;
+                known.check_not_revoked(&peer.key())?;
                 check_not_aside(&known, &peer.key())?;
                 let saved = peer.addresses().first().cloned();
                 let name = Some(peer.name().clone());

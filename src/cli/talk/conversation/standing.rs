@@ -18,7 +18,7 @@ pub(super) struct Way<'a> {
     peer: Peer,
     pub(super) status: Option<SessionStatus>,
     pub(super) link: Option<&'a Link>,
-    /// Whether the words that were compared differed.
+    /// Whether the words that were compared differed, and nobody has decided: not if it was revoked.
     pub(super) is_aside: bool,
     is_revoked: bool,
     /// When it is called again, if that is up to us.
@@ -35,10 +35,11 @@ impl Conversation {
     pub(super) fn way(&self, peer: PeerId) -> Result<Way<'_>, Error> {
         let status = self.status(peer)?;
         let address = status.and_then(|status| status.address);
+        let is_revoked = self.profile.contacts.known().is_revoked(&peer);
         Ok(Way {
             peer: self.peer(&peer),
-            is_aside: self.is_aside(&peer),
-            is_revoked: self.profile.contacts.known().is_revoked(&peer),
+            is_aside: self.is_aside(&peer) && !is_revoked,
+            is_revoked,
             status,
             complaint: address.and_then(|at| self.complaint_about(&at, self.clock.now())),
             link: self.state.links.get(&peer),

@@ -239,3 +239,15 @@ fn who_has_another_address_in_known_peers_is_called_there_and_who_has_none_is_no
     talk.calls.on_end(&BOB, talk.clock.now());
     assert_eq!(talk.calls.hosts(), []);
 }
+
+/// A comparison would be refused, and nothing goes out after one.
+#[test]
+fn of_who_was_revoked_after_words_differed_it_is_not_said_that_somebody_has_to_decide() {
+    let home = tempfile::tempdir().unwrap();
+    let key = key_text(&BOB);
+    let known = format!("bob {key} differed=2026-11-21\n@revoked {key}\n");
+    let (talk, _program) = conversation(home.path(), &known, LISTEN);
+    let words = "bob is no peer of yours; nothing is tried";
+    assert_eq!(talk.obstacle(BOB).unwrap().as_str(), words);
+    assert_eq!(talk.way(BOB).unwrap().word(), "revoked");
+}
