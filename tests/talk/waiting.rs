@@ -178,6 +178,48 @@ fn what_waits_for_a_revoked_key_is_given_up_and_said_once() {
 }
 
 #[test]
+fn what_is_given_up_at_a_start_is_a_failed_receipt_for_programs() {
+    let (alice, _bob) = Home::friends();
+    let kept = alice
+        .run(&["send", "bob", "secret", "--no-wait", "--json"])
+        .rest;
+    let kept = crate::programs::parse(kept.trim_end());
+    alice.run(&["peers", "revoke", "bob"]);
+    let mut program = alice.start(&["listen", "127.0.0.1:0", "--json"]);
+    let receipt = crate::programs::event(&mut program, "receipt");
+    assert_eq!(receipt["id"], kept["message"], "{receipt}");
+    assert_eq!(receipt["state"], "failed", "{receipt}");
+    assert_eq!(receipt["reason"], "the contact was removed", "{receipt}");
+}
+
+/// It was said before the screen opened, and so behind it.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_given_up_at_a_start_stands_on_the_screen() {
+    let (alice, _bob) = Home::friends();
+    keep(&alice, "secret");
+    alice.run(&["peers", "revoke", "bob"]);
+    let mut person = crate::screen::Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    // It is open, and what was printed before is gone from it.
+    person.sees("others can run:");
+    person.sees("1 message for bob will not be sent: the key is revoked");
+}
+
+/// It was written down as over before that.
+#[test]
+fn what_a_start_that_fails_would_give_up_is_said_by_the_next_one() {
+    let (alice, _bob) = Home::friends();
+    keep(&alice, "secret");
+    alice.run(&["peers", "revoke", "bob"]);
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let place = taken.local_addr().unwrap().to_string();
+    alice.attempt(&["listen", &place]).failed(3, "SC12");
+    let told = alice.listen(&[]).0.kill().transcript;
+    let warning = "warning: 1 message for bob will not be sent: the key is revoked\n";
+    assert!(told.contains(warning), "{told}");
+}
+
+#[test]
 fn what_waits_for_a_peer_that_is_removed_meanwhile_is_given_up() {
     let (alice, bob) = Home::friends();
     keep(&alice, "not any more");

@@ -206,6 +206,7 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     };
     let mut conversation = conversation(network, ends, goal, LINGER, context);
     conversation.serve_programs(&context.paths)?;
+    conversation.tell_given_up()?;
     conversation.call_everybody();
     announce(&mut conversation)?;
     conversation.run()
@@ -335,6 +336,7 @@ fn converse(
     if let Err(error) = conversation.serve_programs(&context.paths) {
         conversation.complain(&error);
     }
+    conversation.tell_given_up()?;
     Ok(conversation)
 }
 

@@ -7,19 +7,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{Client, ContactId, Messenger, Outgoing, Policy};
+use crate::chat::{Client, ContactId, Messenger, Name, Outgoing, Policy};
 use crate::cli::control::Running;
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
 use crate::cli::talk::record::Records;
 use crate::cli::turn::{BRIEF, Turn};
-use crate::cli::{BindProblem, BindSource, Context, Error, Out, identity};
+use crate::cli::{BindProblem, BindSource, Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Family, os_rng, seed};
 use crate::proto::{Endpoint, EndpointConfig};
 use crate::store::{self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only};
-use crate::text::{count_messages, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 
 /// An identity that this process alone has open.
 #[derive(Debug)]
@@ -43,8 +43,19 @@ pub(super) struct Left {
     pub(super) unconfirmed: Vec<Unconfirmed>,
     /// Messages of ours that wait, each contact's in their order.
     pub(super) waiting: Vec<(ContactId, Outgoing)>,
+    /// Messages of ours that are given up, since their receiver was revoked meanwhile; none if only what is known of its
+    /// logs goes.
+    given_up: Vec<(ContactId, Vec<Name>)>,
     /// The client's part, until it is made.
     restored: Restored,
+}
+
+/// Messages of ours to somebody that will not be sent.
+pub(super) struct GivenUp {
+    pub(super) contact: ContactId,
+    pub(super) names: Vec<Name>,
+    /// What is told of them.
+    pub(super) words: Safe,
 }
 
 /// How the identity was found.
@@ -69,7 +80,7 @@ impl Profile {
         Self::wait(context, bind, secret, patience)
     }
 
-    /// As [`Profile::find`], with the identity unlocked already.
+    /// As [`Profile::find`], with the identity unlocked already. Says what is given up.
     ///
     /// # Errors
     /// As of [`Profile::find`].
@@ -81,7 +92,10 @@ impl Profile {
     ) -> Result<Found, Error> {
         match Turn::wait(context, &secret.public(), patience)? {
             Turn::Ours(lock) => {
-                let profile = Self::of(context, bind, secret, lock)?;
+                let mut profile = Self::of(context, bind, secret, lock)?;
+                for it in profile.give_up() {
+                    context.out.warn(&it.words);
+                }
                 Ok(Found::Alone(Box::new(profile)))
             }
             Turn::Beside(running) => Ok(Found::Beside(running)),
@@ -127,12 +141,11 @@ impl Profile {
         let path = context.paths.history(&id);
         let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
         let (archive, restored) = Archive::open(&path, &secret, context.config.keep, rng, now)?;
-        let mut journal = Journal::new(archive, clock);
-        let left = Left::of(restored, &contacts, &mut journal, &context.out)?;
+        let left = Left::of(restored, &contacts);
         Ok(Self {
             secret: Arc::new(secret),
             contacts,
-            journal,
+            journal: Journal::new(archive, clock),
             left,
             clock,
             records: Records::of(context),
@@ -175,6 +188,27 @@ impl Profile {
         self.journal.reserve_timestamps(&self.timestamps)
     }
 
+    /// What is given up, once: each of these is to be told, in these words, before it is written down that it is over. A start
+    /// that does not come to that leaves it to the next one.
+    pub(super) fn give_up(&mut self) -> Vec<GivenUp> {
+        let mut told = Vec::new();
+        for (contact, names) in core::mem::take(&mut self.left.given_up) {
+            self.journal.forget(contact, names.iter().copied());
+            if names.is_empty() {
+                continue;
+            }
+            let words =
+                count_messages(names.len()) + " for " + self.contacts.label(&contact.peer());
+            let words = words + " will not be sent: the key is revoked";
+            told.push(GivenUp {
+                contact,
+                names,
+                words,
+            });
+        }
+        told
+    }
+
     /// The messages alone, without a network. To be made once.
     pub(super) fn client(&mut self) -> Client {
         let restored = core::mem::take(&mut self.left.restored);
@@ -183,34 +217,20 @@ impl Profile {
 }
 
 impl Left {
-    /// Takes over what was restored, but for what waits for somebody who was revoked since: that is
-    /// given up, and said.
-    fn of(
-        mut restored: Restored,
-        contacts: &Contacts,
-        journal: &mut Journal,
-        out: &Out,
-    ) -> Result<Self, Error> {
+    /// Takes over what was restored, but for what waits for somebody who was revoked since: that is given up.
+    fn of(mut restored: Restored, contacts: &Contacts) -> Self {
         // Not one revoked key after the other: of these a list that was taken over may have very many.
         let known = contacts.known();
-        let revoked = restored.forget(|contact| known.is_revoked(&contact.peer()));
-        for (contact, names) in revoked {
-            if !names.is_empty() {
-                let label = contacts.label(&contact.peer());
-                let words = count_messages(names.len()) + " for " + label;
-                out.warn(&(words + " will not be sent: the key is revoked"));
-            }
-            journal.forget(contact, names.into_iter());
-        }
-        journal.catch_up()?;
+        let given_up = restored.forget(|contact| known.is_revoked(&contact.peer()));
         let waiting = restored.waiting_messages();
         let waiting = waiting.map(|(contact, message)| (contact, message.clone()));
         let waiting = waiting.collect();
-        Ok(Self {
+        Self {
             unconfirmed: core::mem::take(&mut restored.unconfirmed),
             waiting,
+            given_up: given_up.into_iter().collect(),
             restored,
-        })
+        }
     }
 }
 
@@ -266,6 +286,7 @@ pub(super) mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::cli::Out;
     use crate::cli::args::Globals;
     use crate::cli::talk::network::Network;
     use crate::proto::EndpointConfig;

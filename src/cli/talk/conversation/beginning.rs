@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::Outgoing;
+use crate::chat::{FailReason, Outgoing};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, Waits};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::text::count_messages;
+use crate::text::{count_messages, safe_line};
 
 impl Conversation {
     /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
@@ -24,6 +24,24 @@ impl Conversation {
         self.profile.journal.catch_up()?;
         self.tell_left()?;
         Ok(None)
+    }
+
+    /// Says what is given up, since its receiver was revoked after it was written, and writes that down.
+    pub(in crate::cli::talk) fn tell_given_up(&mut self) -> Result<(), Error> {
+        // With the conversations that it may be about.
+        self.tell_screen()?;
+        for it in self.profile.give_up() {
+            for name in it.names {
+                let reason = safe_line(&FailReason::Removed.to_string());
+                self.publish_receipt(it.contact, name, "failed", Some(reason));
+            }
+            if self.face.is_screen() {
+                self.warn_about(it.contact.peer(), it.words);
+            } else {
+                self.out.warn(&it.words);
+            }
+        }
+        Ok(self.profile.journal.catch_up()?)
     }
 
     /// Each message that waits gets a number, so that its receipt can be told.
