@@ -5,8 +5,8 @@
 mod simulated;
 
 use securechat::proto::{CloseReason, EndpointConfig, Event, Refusal, Trust, limits};
-use securechat::sim::{Known, NodeId, Pair, World};
-use simulated::{RESP, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
+use securechat::sim::{Known, NatConfig, NodeId, Pair, World};
+use simulated::{DATA, RESP, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
 
 fn policy(trust: Trust, stealth: bool) -> EndpointConfig {
     EndpointConfig {
@@ -16,8 +16,8 @@ fn policy(trust: Trust, stealth: bool) -> EndpointConfig {
     }
 }
 
-/// `a` knows `b`, `b` follows a policy and does not know `a`; `a` connects.
-fn stranger_calls(seed: u64, trust: Trust, stealth: bool) -> Pair {
+/// `a` knows `b`, `b` follows a policy and does not know `a`.
+fn strangers(seed: u64, trust: Trust, stealth: bool) -> Pair {
     let named = EndpointConfig {
         nickname: Some("al".to_owned()),
         ..EndpointConfig::default()
@@ -25,6 +25,13 @@ fn stranger_calls(seed: u64, trust: Trust, stealth: bool) -> Pair {
     let mut pair = Pair::strangers(seed, named, policy(trust, stealth));
     let (a, b) = (pair.a, pair.b);
     pair.add_peer(a, b);
+    pair
+}
+
+/// As [`strangers`], and `a` connects.
+fn stranger_calls(seed: u64, trust: Trust, stealth: bool) -> Pair {
+    let mut pair = strangers(seed, trust, stealth);
+    let (a, b) = (pair.a, pair.b);
     pair.connect(a, b).unwrap();
     pair.advance(SOON);
     pair
@@ -109,6 +116,176 @@ fn a_guest_is_forgotten_after_five_minutes() {
         (endpoint.stats().guests, endpoint.key_table().len()),
         (0, 0)
     );
+}
+
+/// `b`'s user takes `a` in, who is heard of as soon as that can be.
+#[track_caller]
+fn accept(pair: &mut Pair) {
+    let (a, b) = (pair.a, pair.b);
+    let (guest, address) = (pair.id(a), pair.address(a));
+    pair.accept_guest(b, guest, address).unwrap();
+    let done = |w: &World| (w.established(a, b), w.established(b, a)) == (1, 1);
+    assert!(
+        pair.advance_until(SOON, done),
+        "{:?}",
+        pair.node(b).events()
+    );
+    assert_well(pair);
+}
+
+/// Whether `a` is asked about a second time before so long.
+fn is_asked_about_again(pair: &mut Pair, limit: core::time::Duration) -> bool {
+    let b = pair.b;
+    pair.advance_until(limit, |w| questions(w, b) == 2)
+}
+
+fn gone(world: &World, host: NodeId) -> usize {
+    count(world, host, |e| matches!(e, Event::GuestGone { .. }))
+}
+
+fn refused(world: &World, node: NodeId) -> usize {
+    count(world, node, |e| matches!(e, Event::Refused { .. }))
+}
+
+#[test]
+fn whoever_waits_behind_a_box_that_forgets_soon_is_accepted_after_an_hour() {
+    let mut pair = strangers(20, Trust::Ask, false);
+    let (a, b) = (pair.a, pair.b);
+    let (host, outside) = (pair.node(a).host(), [203, 0, 113, 1].into());
+    let idle = limits::UNPROVED_LIFE;
+    let nat = pair.network_mut().add_nat(NatConfig { outside, idle });
+    pair.network_mut().put_behind(host, Some(nat));
+    pair.connect(a, b).unwrap();
+    pair.advance(SOON);
+    clear(&mut pair);
+    pair.advance(secs(3_600));
+    assert!(pair.status(a, b).unwrap().waiting);
+    assert_eq!((questions(&pair, b), gone(&pair, b)), (1, 0));
+    let times: Vec<_> = sent(&pair, a, DATA).iter().map(|it| it.at).collect();
+    let pauses = times.windows(2).map(|it| it[1].saturating_since(it[0]));
+    let longest = pauses.max().unwrap();
+    assert!(longest < limits::ASK_WHILE_WAITING + SOON, "{longest:?}");
+    // A question and an acknowledgement that it brings, and keys in time.
+    let most = 3_600 / limits::ASK_WHILE_WAITING.as_secs();
+    assert!(
+        times.len() as u64 <= most + most / 4,
+        "{} packets",
+        times.len()
+    );
+    accept(&mut pair);
+    pair.advance(secs(10));
+    let before = pair.network().sent();
+    pair.advance(secs(86_400));
+    assert_eq!(pair.network().sent(), before, "they have nothing to say");
+}
+
+#[test]
+fn a_callee_that_began_anew_is_noticed_and_its_user_asked_again() {
+    let mut pair = stranger_calls(21, Trust::Ask, false);
+    let b = pair.b;
+    pair.restart(b);
+    let within = limits::ASK_WHILE_WAITING + limits::SILENCE + SOON;
+    assert!(is_asked_about_again(&mut pair, within));
+    accept(&mut pair);
+}
+
+#[test]
+fn a_caller_who_was_away_for_longer_than_he_is_remembered_is_asked_about_again() {
+    let mut pair = stranger_calls(22, Trust::Ask, false);
+    let (a, b) = (pair.a, pair.b);
+    let hosts = (pair.node(a).host(), pair.node(b).host());
+    pair.network_mut().partition(hosts.0, hosts.1);
+    pair.advance(limits::GUEST_LIFE + secs(1));
+    assert_eq!((questions(&pair, b), gone(&pair, b)), (1, 1));
+    // Until long after the last key was erased.
+    pair.advance(secs(3_600));
+    pair.network_mut().heal_all();
+    let within = limits::RETRY_SLOW + limits::RETRY_JITTER + SOON;
+    assert!(is_asked_about_again(&mut pair, within));
+    accept(&mut pair);
+}
+
+#[test]
+fn a_refusal_that_is_lost_is_heard_a_little_later_and_nobody_is_asked_again() {
+    let mut pair = stranger_calls(23, Trust::Ask, false);
+    let (a, b) = (pair.a, pair.b);
+    let (guest, hosts) = (pair.id(a), (pair.node(b).host(), pair.node(a).host()));
+    pair.network_mut().block(hosts.0, hosts.1);
+    pair.refuse_guest(b, guest);
+    pair.advance(SOON);
+    pair.network_mut().heal_all();
+    let within = limits::ASK_WHILE_WAITING + limits::SILENCE + SOON;
+    assert!(pair.advance_until(within, |w| refused(w, a) == 1));
+    clear(&mut pair);
+    pair.advance(secs(3_600));
+    assert_eq!((questions(&pair, b), gone(&pair, b)), (1, 1));
+    assert_eq!(pair.network().capture().len(), 0, "he does not insist");
+}
+
+#[test]
+fn whoever_was_sent_away_is_asked_about_when_he_begins_anew_or_later() {
+    let mut pair = stranger_calls(24, Trust::Ask, false);
+    let (a, b) = (pair.a, pair.b);
+    let guest = pair.id(a);
+    pair.refuse_guest(b, guest);
+    pair.advance(SOON);
+    pair.connect(a, b).unwrap();
+    pair.advance(SOON);
+    assert_eq!((questions(&pair, b), refused(&pair, a)), (1, 1));
+    pair.advance(limits::GUEST_LIFE);
+    pair.connect(a, b).unwrap();
+    pair.advance(SOON);
+    assert_eq!((questions(&pair, b), refused(&pair, a)), (2, 1));
+    pair.refuse_guest(b, guest);
+    pair.advance(SOON);
+    pair.restart(a);
+    pair.connect(a, b).unwrap();
+    pair.advance(SOON);
+    assert_eq!((questions(&pair, b), refused(&pair, a)), (3, 1));
+}
+
+/// Where the caller of a number calls from.
+type SourceOf = fn(u16) -> [u8; 4];
+
+/// So many as there is room for wait; returns all of them.
+fn crowd(world: &mut World, host: NodeId, count: usize, source: SourceOf) -> Vec<NodeId> {
+    let mut crowd = Vec::new();
+    for nth in 0..u16::try_from(count).unwrap() {
+        crowd.push(call_from(world, host, nth, source(nth)));
+        // No faster are so many asked about.
+        world.advance(secs(40));
+    }
+    crowd
+}
+
+/// Each calls again when it has to make room, and so would the next, and the one after that.
+#[test]
+fn who_waits_for_ever_keeps_nobody_out_and_whoever_makes_room_pushes_nobody_out() {
+    let of_one = |_| [10, 0, 200, 1];
+    let of_all = |nth| [10, 0, 200, u8::try_from(nth).unwrap()];
+    let ways: [(usize, SourceOf); 2] = [
+        (limits::MAX_GUESTS_PER_SOURCE, of_one),
+        (limits::MAX_GUESTS, of_all),
+    ];
+    for (most, source) in ways {
+        let mut world = World::new(25);
+        let host = world.add_node("host", policy(Trust::Ask, false));
+        let crowd = crowd(&mut world, host, most, source);
+        world.advance(secs(3_600));
+        assert_eq!((questions(&world, host), gone(&world, host)), (most, 0));
+        let late = call_from(&mut world, host, 100, source(0));
+        world.advance(SOON);
+        assert_eq!(questions(&world, host), most + 1);
+        world.advance(secs(3_600));
+        assert_eq!((questions(&world, host), gone(&world, host)), (most + 1, 1));
+        let key = world.id(late);
+        world.refuse_guest(host, key);
+        world.advance(limits::RETRY_SLOW + limits::RETRY_JITTER + SOON);
+        assert_eq!(questions(&world, host), most + 2, "there is room again");
+        let first = world.id(crowd[0]);
+        let is_first = |e: &Event| matches!(e, Event::Guest { peer, .. } if *peer == first);
+        assert_eq!(count(&world, host, is_first), 2);
+    }
 }
 
 #[test]

@@ -436,7 +436,8 @@ impl Run {
         self.check_rest();
     }
 
-    /// What cannot be delivered fails in time, and then nothing is left to do but to keep a box awake.
+    /// What cannot be delivered fails in time, and then nothing is left to do but to keep a box awake, and to ask for those
+    /// who wait to be accepted. That goes on until they hang up.
     fn check_rest(&mut self) {
         let waits = |(a, b): &(NodeId, NodeId)| self.world.unsettled(*a, *b) > 0;
         if self.pairs().iter().any(waits) {
@@ -446,6 +447,12 @@ impl Run {
         if let Some((_, inside)) = self.nat {
             self.world.command(inside, Endpoint::close_all);
             self.world.advance(AT_REST_WITHIN);
+        }
+        for (a, b) in self.pairs() {
+            if self.world.status(a, b).is_some_and(|it| it.waiting) {
+                self.world.close(a, self.world.id(b));
+                self.world.advance(AT_REST_WITHIN);
+            }
         }
         let timers = |node: &NodeId| self.world.node(*node).endpoint()?.poll_timeout();
         let timers: Vec<_> = self.nodes.iter().filter_map(timers).collect();

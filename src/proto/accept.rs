@@ -181,7 +181,7 @@ impl Endpoint {
         if self.shared.is_owner_behind() && !goes_on {
             return Err(DropReason::Overflow);
         }
-        if !self.peers.contains(&id) && !self.admit_unknown(id, from, now)? {
+        if !self.peers.contains(&id) && !self.admit_unknown((id, payload.connection), from, now)? {
             return Ok(Welcome::Refused);
         }
         let peer = self.peers.get_mut(&id).ok_or(DropReason::NotWelcome)?;

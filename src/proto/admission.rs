@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use crate::id::PeerId;
 use crate::proto::config::Trust;
 use crate::proto::endpoint::Endpoint;
+use crate::proto::former::{Caller, Parting};
 use crate::proto::limit::Source;
 use crate::proto::limits::{
     GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_NEWCOMERS_PER_SOURCE, MAX_PINNED,
@@ -27,7 +28,7 @@ impl Endpoint {
     /// Makes a record of an unknown key, if the policy wants one.
     pub(super) fn admit_unknown(
         &mut self,
-        id: PeerId,
+        caller: Caller,
         from: SocketAddr,
         now: Instant,
     ) -> Result<bool, DropReason> {
@@ -41,25 +42,40 @@ impl Endpoint {
             Trust::New if self.shared.pinned >= MAX_PINNED => return Ok(false),
             Trust::New => {
                 let most = MAX_PINNED - self.shared.pinned;
-                self.make_room(from, MAX_NEWCOMERS_PER_SOURCE, most);
+                let victim = self.victim(from, MAX_NEWCOMERS_PER_SOURCE, most);
+                self.make_room(victim, now);
                 Standing::Newcomer(arrival)
             }
             Trust::Ask => {
-                self.make_room(from, MAX_GUESTS_PER_SOURCE, MAX_GUESTS);
+                let victim = self.victim(from, MAX_GUESTS_PER_SOURCE, MAX_GUESTS);
+                match self.shared.former.parting(caller, now) {
+                    Some(Parting::Declined) => return Ok(false),
+                    // Else they would push each other out for ever, each with a question.
+                    Some(Parting::Displaced) if victim.is_some_and(|(told, ..)| told) => {
+                        return Err(DropReason::NotWelcome);
+                    }
+                    Some(Parting::Displaced) | None => {}
+                }
+                self.make_room(victim, now);
                 let told = false;
                 Standing::Guest { arrival, told }
             }
         };
-        let mut peer = Peer::new(id, self.peers.next_place(), standing, &mut self.shared);
+        let mut peer = Peer::new(
+            caller.0,
+            self.peers.next_place(),
+            standing,
+            &mut self.shared,
+        );
         peer.arm(Timer::Guest, Some(now + GUEST_LIFE), &mut self.shared);
         self.peers.insert(Box::new(peer));
         Ok(true)
     }
 
-    /// Makes room for one more who came by himself and waits. At a bound the oldest goes, the source's own (`of_source`) or
-    /// anybody's (`most`): before one that the user was asked about, one that was not. A message 1 costs nothing but a
+    /// Who makes room for one more who came by himself and waits. At a bound the oldest goes, the source's own (`of_source`)
+    /// or anybody's (`most`): before one that the user was asked about, one that was not. A message 1 costs nothing but a
     /// datagram under a source that may be false.
-    fn make_room(&mut self, from: SocketAddr, of_source: usize, most: usize) {
+    fn victim(&self, from: SocketAddr, of_source: usize, most: usize) -> Option<Applicant> {
         let mut all: Vec<Applicant> = self.peers.iter().filter_map(|it| applicant(it)).collect();
         all.sort_unstable_by_key(|(told, since, id, _)| (*told, *since, *id));
         let source = Source::from(from.ip());
@@ -71,19 +87,21 @@ impl Endpoint {
         } else {
             None
         };
-        if let Some((_, _, id, _)) = victim {
-            self.displace(*id);
-        }
+        victim.copied()
     }
 
     /// Forgets somebody who has to make room. The message 1 that he came with is read anew if it comes again.
-    fn displace(&mut self, id: PeerId) {
-        let keypairs = self
-            .peers
-            .get(&id)
-            .into_iter()
-            .flat_map(|it| it.keys.iter());
-        for keypair in keypairs {
+    fn make_room(&mut self, victim: Option<Applicant>, now: Instant) {
+        let Some((told, _, id, _)) = victim else {
+            return;
+        };
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        if let Some(caller) = peer.caller().filter(|_| told) {
+            self.shared.former.add(caller, Parting::Displaced, now);
+        }
+        for keypair in peer.keys.iter() {
             if let Some(reached) = keypair.proves {
                 let slot = (reached.peer, keypair.remote_index);
                 let reassembly = &mut self.shared.reassembly;

@@ -11,6 +11,7 @@ use crate::id::{PeerId, SessionIndex, Timestamp};
 use crate::proto::config::{EndpointConfig, PeerConfig};
 use crate::proto::directory::Directory;
 use crate::proto::event::{ApiMisuse, CloseReason, Event, SessionStatus};
+use crate::proto::former::Parting;
 use crate::proto::job::{Done, Job, Outcome};
 use crate::proto::key_table::{KeyTable, Opened};
 use crate::proto::peer::{Fate, Peer, Standing};
@@ -154,11 +155,14 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Sends a guest away.
+    /// Sends a guest away. Should that not reach it, it calls again by itself and is refused.
     pub fn refuse_guest(&mut self, peer: PeerId, now: Instant) {
-        if self.peers.get(&peer).is_some_and(|peer| peer.is_guest()) {
-            self.remove_peer(peer, now);
+        let guest = self.peers.get(&peer).filter(|peer| peer.is_guest());
+        let Some(guest) = guest else { return };
+        if let Some(caller) = guest.caller() {
+            self.shared.former.add(caller, Parting::Declined, now);
         }
+        self.remove_peer(peer, now);
     }
 
     /// Starts a session with a known peer, at `addresses` and those already known. Does nothing more

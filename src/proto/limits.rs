@@ -132,8 +132,12 @@ pub const GUEST_BURST: u32 = 4;
 pub const ALL_GUESTS_RATE: u32 = 6;
 /// Unknown peers at once from all sources that the owner is asked about.
 pub const ALL_GUESTS_BURST: u32 = 8;
-/// How long an unknown peer waits for a decision.
+/// How long an unknown peer waits for a decision after it was last heard, or called if the owner was not asked.
 pub const GUEST_LIFE: Duration = Duration::from_secs(300);
+/// How often whoever waits to be accepted asks whether the other side is there and knows of it.
+pub const ASK_WHILE_WAITING: Duration = Duration::from_secs(25);
+/// Guests who are gone and are remembered, in case they do not know it.
+pub const MAX_FORMER_GUESTS: usize = 64;
 /// Keys that one process pins by itself under `--trust new`, with those that have yet to confirm.
 pub const MAX_PINNED: usize = 64;
 /// Keys from one source that have yet to confirm under `--trust new`.

@@ -14,6 +14,7 @@ mod connection;
 mod directory;
 mod endpoint;
 mod event;
+mod former;
 mod guard;
 mod initiate;
 mod job;

@@ -13,6 +13,7 @@ use crate::proto::config::EndpointConfig;
 use crate::proto::connection::Scratch;
 use crate::proto::directory::Place;
 use crate::proto::event::{Event, Notice};
+use crate::proto::former::FormerGuests;
 use crate::proto::guard::Guard;
 use crate::proto::job::{Accept, Job, Work};
 use crate::proto::key_table::KeyTable;
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) guard: Guard,
     pub(super) reassembly: Reassembly,
     pub(super) revoked: BTreeSet<PeerId>,
+    pub(super) former: FormerGuests,
     /// Whose attempt an index of ours is.
     pub(super) attempts: BTreeMap<SessionIndex, PeerId>,
     pub(super) timers: Timers,
@@ -89,6 +91,7 @@ impl Shared {
             rng,
             reassembly: Reassembly::default(),
             revoked: BTreeSet::new(),
+            former: FormerGuests::default(),
             attempts: BTreeMap::new(),
             timers: Timers::default(),
             pinned: 0,

@@ -20,7 +20,7 @@ pub enum Timer {
     Pace,
     /// When to acknowledge what has arrived, if nothing else is to be said.
     Ack,
-    /// When to ask a peer that owes us something whether it is still there.
+    /// When to ask a peer that owes us something, or a decision about us, whether it is still there.
     Ask,
     /// When to send something so that a NAT keeps its mapping.
     Keepalive,

@@ -96,7 +96,9 @@ impl Endpoint {
     pub fn rest(&mut self, peer: PeerId) {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.pending = false;
-            peer.arm(Timer::Ask, None, &mut self.shared);
+            if !peer.is_waiting() {
+                peer.arm(Timer::Ask, None, &mut self.shared);
+            }
         }
     }
 

@@ -8,7 +8,6 @@ use crate::id::ConnectionId;
 use crate::proto::connection::Connection;
 use crate::proto::event::{CloseReason, Event};
 use crate::proto::keypair::Keypair;
-use crate::proto::limits::GUEST_LIFE;
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
@@ -107,16 +106,16 @@ impl Peer {
         self.highest = None;
         self.forget_unproved();
         let answered = self.keys.iter().next().is_some();
+        let until = self.undecided_until();
         match (&mut self.standing, reason) {
-            (Standing::Guest { told, arrival }, _) => {
-                let until = arrival.since + GUEST_LIFE;
+            (Standing::Guest { told, .. }, _) => {
                 if core::mem::take(told) {
                     shared.event(Event::GuestGone { peer: self.id });
                 }
                 if !answered {
                     return Fate::Forget;
                 }
-                self.arm(Timer::Guest, Some(until), shared);
+                self.arm(Timer::Guest, until, shared);
             }
             (Standing::Newcomer(_), _) => return Fate::Forget,
             (Standing::Known, Some(reason)) if existed => {

@@ -32,9 +32,10 @@ use crate::proto::config::Shown;
 use crate::proto::connection::Connection;
 use crate::proto::directory::{Keyed, Place};
 use crate::proto::event::{CloseReason, SessionStatus, Transfer};
+use crate::proto::former::Caller;
 use crate::proto::initiate::Retry;
 use crate::proto::keypair::{ConnectionPair, KeySlots};
-use crate::proto::limits::{MAX_ADDRESSES, RETRY_JITTER};
+use crate::proto::limits::{GUEST_LIFE, MAX_ADDRESSES, RETRY_JITTER};
 use crate::proto::path::PathState;
 use crate::proto::peer::introduction::Introduction;
 pub(super) use crate::proto::peer::standing::{Arrival, Standing};
@@ -166,6 +167,24 @@ impl Peer {
         matches!(self.standing, Standing::Guest { .. })
     }
 
+    /// Whether the other side answers our calls and its user has yet to accept us.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.pair.is_some() && !self.accepted
+    }
+
+    /// Who it is that called, and on which connection of its own.
+    pub(super) fn caller(&self) -> Option<Caller> {
+        self.pair.map(|(_, theirs)| (self.id, theirs))
+    }
+
+    /// Until when whoever came by himself may go undecided. Once the user was asked about him that is as long as he is
+    /// heard, so that the question stands while he is there and is put once.
+    fn undecided_until(&self) -> Option<Instant> {
+        let (told, arrival) = self.standing.arrival()?;
+        let heard = self.heard.filter(|_| told);
+        Some(heard.unwrap_or(arrival.since).max(arrival.since) + GUEST_LIFE)
+    }
+
     /// Whether it is neither a guest nor a newcomer.
     pub(super) const fn is_known(&self) -> bool {
         matches!(self.standing, Standing::Known)
@@ -246,7 +265,7 @@ impl Peer {
                 .map(|at| at.saturating_since(now)),
             key_age: current.map(|keypair| now.saturating_since(keypair.created)),
             heard: self.heard.map(|heard| now.saturating_since(heard)),
-            waiting: self.pair.is_some() && !self.accepted,
+            waiting: self.is_waiting(),
             guest: self.is_guest(),
             newer_version: (!self.may_be_called()).then_some(self.shown.version),
             rtt: self.connection.as_ref().and_then(|c| c.rtt()),
@@ -264,6 +283,6 @@ impl Peer {
     /// Whether something waits that only a session can bring forward.
     pub(super) fn waits(&self) -> bool {
         let is_busy = self.connection.as_ref().is_some_and(|c| c.is_busy());
-        self.wanted || self.pending || is_busy
+        self.wanted || self.pending || self.is_waiting() || is_busy
     }
 }

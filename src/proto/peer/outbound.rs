@@ -1,12 +1,13 @@
 //! Packets on their way out.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use tracing::trace;
 
 use crate::proto::connection::Poll;
 use crate::proto::keypair::Keypair;
-use crate::proto::limits::{ASK_AFTER, SHRINK_AFTER, SILENCE};
+use crate::proto::limits::{ASK_AFTER, ASK_WHILE_WAITING, SHRINK_AFTER, SILENCE};
 use crate::proto::peer::Peer;
 use crate::proto::route::Route;
 use crate::proto::shared::Shared;
@@ -65,14 +66,24 @@ impl Peer {
         self.arm(Timer::Recovery, recovery, shared);
         let ack = self.connection.as_ref().and_then(|c| c.ack_timeout());
         self.arm(Timer::Ack, ack, shared);
-        let owes = self.pending && self.generation().is_some() && recovery.is_none();
+        let owed = self.owed_after().filter(|_| recovery.is_none());
         // A keepalive in between, which nobody acknowledges, does not put it off.
-        let ask = owes.then(|| self.armed.at(Timer::Ask).unwrap_or(now + ASK_AFTER));
+        let ask = owed.map(|after| self.armed.at(Timer::Ask).unwrap_or(now + after));
         self.arm(Timer::Ask, ask, shared);
         let is_roomy = self.connection.as_ref().is_some_and(|c| c.is_roomy());
         if is_roomy && self.armed.at(Timer::Shrink).is_none() {
             self.arm(Timer::Shrink, Some(now + SHRINK_AFTER), shared);
         }
+    }
+
+    /// After what time a peer is asked whether it is still there, if it owes us something: what waits for it, or its user's
+    /// decision about us. Of that it may be the first to speak, and has forgotten us if it began anew meanwhile.
+    fn owed_after(&self) -> Option<Duration> {
+        if self.is_waiting() {
+            return Some(ASK_WHILE_WAITING);
+        }
+        let owes = self.pending && self.generation().is_some();
+        owes.then_some(ASK_AFTER)
     }
 
     /// Something has waited, with nothing on its way. Where nothing more may go to an address that is not proved, and it

@@ -71,8 +71,12 @@ impl Peer {
             }
             Timer::Verification => self.on_verification_expired(shared),
             Timer::Guest => {
-                self.end(None, shared);
-                return Fate::Forget;
+                let until = self.undecided_until().filter(|until| *until > now);
+                if until.is_none() {
+                    self.end(None, shared);
+                    return Fate::Forget;
+                }
+                self.arm(Timer::Guest, until, shared);
             }
         }
         Fate::Stay

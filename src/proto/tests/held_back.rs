@@ -332,7 +332,9 @@ fn a_goodbye_of_a_guest_that_was_held_back_leaves_what_a_new_call_was_answered_b
         matches!(asked.last(), Some(Event::Guest { .. })),
         "{asked:?}"
     );
-    a.endpoint.handle_timeout(now(300_000));
+    a.endpoint.handle_timeout(now(301_001));
+    assert_eq!(a.endpoint.stats().peers, 1, "it was heard since it called");
+    a.endpoint.handle_timeout(now(301_002));
     assert_eq!(a.endpoint.stats().peers, 0, "nobody decides in time");
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::limits::{
-    GUEST_BURST, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, SLOT_LIFE, TIMESTAMP_LIFE,
+    ASK_WHILE_WAITING, GUEST_BURST, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, SLOT_LIFE, TIMESTAMP_LIFE,
 };
 
 /// The datagrams with which a stranger of that number calls.
@@ -171,4 +171,55 @@ fn a_guest_is_asked_about_and_counted_by_the_address_that_it_has_proved() {
         "{asked:?}"
     );
     assert_eq!(calls_from(30, 8, 9).len(), 1, "others have all of theirs");
+}
+
+/// `a` waits to be accepted by `b` from now(0) on.
+fn waiting() -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    settle(&mut a, &mut b, now(0));
+    (a, b)
+}
+
+#[test]
+fn whoever_waits_asks_though_nothing_waits_with_him() {
+    let (mut a, mut b) = waiting();
+    let ask = Some((now(0) + ASK_WHILE_WAITING, Timer::Ask));
+    assert_eq!(a.endpoint.poll_timeout(), ask);
+    a.endpoint.rest(b.id());
+    assert_eq!(settle(&mut a, &mut b, now(0)), 0);
+    assert_eq!(a.endpoint.poll_timeout(), ask);
+}
+
+/// He had come long ago, and his goodbye was held back while he called again.
+#[test]
+fn a_guest_who_was_heard_lately_may_leave_and_call_again_however_long_ago_he_came() {
+    let (mut a, mut b) = waiting();
+    let hour = 3_600_000;
+    for at in (0..=hour).step_by(5_000) {
+        for side in [&mut a, &mut b] {
+            side.endpoint.handle_timeout(now(at));
+        }
+        settle(&mut a, &mut b, now(at));
+    }
+    assert!(is_there(&b, a.id()));
+    a.endpoint.close(b.id(), now(hour));
+    let goodbye = a.drain(now(hour));
+    a.endpoint.connect(b.id(), &[], now(hour)).unwrap();
+    for (_, init) in a.drain(now(hour)) {
+        b.receive(a.address, init, now(hour));
+    }
+    let answer = b.drain(now(hour));
+    for (_, datagram) in goodbye {
+        b.receive(a.address, datagram, now(hour));
+    }
+    b.endpoint.handle_timeout(now(hour + 1));
+    for (_, datagram) in answer {
+        a.receive(b.address, datagram, now(hour + 1));
+    }
+    settle(&mut a, &mut b, now(hour + 1));
+    let told: Vec<&Event> = b.events.iter().rev().take(2).collect();
+    let is_right = matches!(told[..], [Event::Guest { .. }, Event::GuestGone { .. }]);
+    assert!(is_right, "{told:?}");
 }

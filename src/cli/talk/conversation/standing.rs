@@ -119,6 +119,12 @@ impl Way<'_> {
         }
     }
 
+    /// Whether all that is missing is that its user accepts us: it is there, as far as is known.
+    fn is_undecided(&self, status: &SessionStatus) -> bool {
+        let is_lost = |link: &Link| link.is_silent || link.is_unreachable;
+        status.waiting && !self.link.is_some_and(is_lost)
+    }
+
     pub(super) fn is_silent(&self) -> bool {
         self.link.is_some_and(|link| link.is_silent)
     }
@@ -146,7 +152,9 @@ impl Way<'_> {
         match self.status {
             None if self.is_aside => "the words differed".into(),
             None => label.clone() + " is no peer of yours",
-            Some(status) if status.waiting => label.clone() + " has to accept you first",
+            Some(status) if self.is_undecided(&status) => {
+                label.clone() + " has to accept you first"
+            }
             Some(status) if self.is_silent() => {
                 let heard = status.heard.map_or_else(Safe::default, |heard| {
                     Safe::from(" for ") + heard.as_secs() + " s"
@@ -208,7 +216,7 @@ impl Way<'_> {
                 "nothing is tried".into()
             };
         };
-        if status.waiting {
+        if self.is_undecided(&status) {
             return "waiting".into();
         }
         if status.guest {

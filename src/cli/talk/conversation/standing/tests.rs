@@ -118,6 +118,10 @@ fn every_state_has_a_reason_and_says_what_is_next() {
         next_try: seconds(1),
         ..stands
     };
+    let forgotten = SessionStatus {
+        waiting: true,
+        ..lost
+    };
     for (status, link, again, word, sentence) in [
         (
             nobody,
@@ -181,6 +185,13 @@ fn every_state_has_a_reason_and_says_what_is_next() {
             None,
             "has to accept you",
             "bob has to accept you first; waiting",
+        ),
+        (
+            forgotten,
+            &silent,
+            None,
+            "has to accept you",
+            "nothing heard from bob for 8 s; trying again in 1 s",
         ),
         (
             stands,
