@@ -26,6 +26,11 @@ pub(super) const WINDOW_GAIN: u64 = 200;
 const CYCLE_WINDOW_GAIN: u64 = 140;
 const UP_WINDOW_GAIN: u64 = 225;
 const PROBE_RTT_WINDOW_GAIN: u64 = 50;
+/// The most of that where round trips are long by themselves: what comes in bunches is in the usual one already.
+const USUAL_GAIN: u64 = 110;
+const USUAL_UP_GAIN: u64 = 135;
+/// A usual round trip longer than the shortest by no more than this part of it is not long by itself.
+const LONG_PART: u32 = 4;
 
 impl Bbr {
     /// Hundredths of the bandwidth (§5.6.1).
@@ -59,12 +64,28 @@ impl Bbr {
         Duration::from_micros(scaled(bytes, US_PER_SECOND, rate))
     }
 
-    /// Hundredths of the bandwidth-delay product (§5.6.4.2, `BDPMultiple`).
+    /// What a round trip usually takes without a queue of ours, where that is much longer than the shortest: by more than
+    /// fits into the window as it is, and than packets that leave together make each other wait.
+    pub(super) fn long_rtt(&self) -> Option<Duration> {
+        let min_rtt = self.model.min_rtt()?;
+        let together = self.time_of(MIN_PIPE_PACKETS * self.datagram());
+        let usual = self.model.usual.rtt();
+        (usual > min_rtt + (min_rtt / LONG_PART).max(together)).then_some(usual)
+    }
+
+    /// Hundredths of the bandwidth-delay product (§5.6.4.2, `BDPMultiple`); not less than usual round trips ask for.
     pub(super) fn bdp(&self, gain: u64) -> u64 {
         let Some(min_rtt) = self.model.min_rtt() else {
             return initial_window(self.max_datagram) as u64;
         };
-        percent(volume(self.bandwidth(), min_rtt), gain)
+        let usual = self.long_rtt().unwrap_or_default();
+        let most = if self.phase == Phase::Up {
+            USUAL_UP_GAIN
+        } else {
+            USUAL_GAIN
+        };
+        let usual = percent(volume(self.bandwidth(), usual), gain.min(most));
+        percent(volume(self.bandwidth(), min_rtt), gain).max(usual)
     }
 
     /// §5.6.4.2, `Inflight`.
@@ -90,7 +111,9 @@ impl Bbr {
 
     /// §5.6.4.5.
     pub(super) fn probe_rtt_window(&self) -> u64 {
-        self.bdp(PROBE_RTT_WINDOW_GAIN).max(self.min_window())
+        let min_rtt = self.model.min_rtt().unwrap_or_default();
+        let bdp = volume(self.bandwidth(), min_rtt);
+        percent(bdp, PROBE_RTT_WINDOW_GAIN).max(self.min_window())
     }
 
     /// §5.6.4.4.

@@ -14,6 +14,8 @@ use crate::time::Instant;
 const PROBE_JITTER: Duration = Duration::from_secs(1);
 /// What is left to others of what has been too much, in hundredths (§2.8 has 15).
 const HEADROOM: u64 = 20;
+/// What a round of a probe has to bring so that the probe goes on, in hundredths.
+const PROBE_GROWTH: u64 = 110;
 /// Rounds in which the bound on flight rises faster and faster.
 const MAX_GROWTH_ROUNDS: u32 = 30;
 
@@ -46,6 +48,8 @@ pub(super) struct Cycle {
     pub(super) wait: Duration,
     /// Rounds since the last probe.
     rounds: u64,
+    /// What was found when the last round of the probe began; 0 before its first.
+    bandwidth: u64,
     /// How the long-term bound on flight rises while it is the limit.
     acked: u64,
     acked_per_packet: u64,
@@ -62,6 +66,7 @@ impl Cycle {
             began: now,
             wait: Duration::ZERO,
             rounds: 0,
+            bandwidth: 0,
             acked: 0,
             acked_per_packet: u64::MAX,
             growth_rounds: 0,
@@ -126,6 +131,7 @@ impl Bbr {
         self.cycle.feedback = Feedback::Starting;
         self.model.rounds.restart(sample.total_delivered);
         self.full_pipe.reset(rate);
+        self.cycle.bandwidth = 0;
         self.phase = Phase::Up;
         self.cycle.raise_slope(self.window, self.datagram());
     }
@@ -190,8 +196,23 @@ impl Bbr {
             self.full_pipe.reset(rate.unwrap_or(0));
             return false;
         }
-        let filled = self.cycle.feedback == Feedback::Probing;
-        self.full_pipe.now || (filled && sample.in_flight >= self.inflight(UP_GAIN))
+        let filled =
+            self.cycle.feedback == Feedback::Probing && sample.in_flight >= self.inflight(UP_GAIN);
+        self.full_pipe.now || (filled && !self.goes_on())
+    }
+
+    /// Whether a probe of a path whose round trips are long by themselves has found more and is to go on. Much in flight
+    /// is no queue there; a round tells that brought no more, or took longer than usual.
+    fn goes_on(&mut self) -> bool {
+        if self.long_rtt().is_none() {
+            return false;
+        }
+        if !self.model.rounds.started {
+            return true;
+        }
+        let bandwidth = self.model.max_bandwidth();
+        let before = core::mem::replace(&mut self.cycle.bandwidth, bandwidth);
+        bandwidth >= percent(before, PROBE_GROWTH) && !self.model.usual.took_longer()
     }
 
     /// §5.3.3.9, `AdaptLongTermModel`. True if the phase changed.

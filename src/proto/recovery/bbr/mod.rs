@@ -20,6 +20,7 @@ mod model;
 mod probe_rtt;
 mod short;
 mod startup;
+mod usual;
 
 #[cfg(test)]
 mod tests;

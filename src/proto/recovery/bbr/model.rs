@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::proto::limits::MIN_RTT_LIFE;
+use crate::proto::recovery::bbr::usual::Usual;
 use crate::proto::recovery::rate::{Sample, US_PER_SECOND, micros, scaled};
 use crate::time::Instant;
 
@@ -107,6 +108,7 @@ pub(super) struct Model {
     most_bandwidth: u64,
     min_rtt: Option<Duration>,
     min_rtt_at: Instant,
+    pub(super) usual: Usual,
 }
 
 impl Model {
@@ -123,6 +125,7 @@ impl Model {
             most_bandwidth: 0,
             min_rtt: None,
             min_rtt_at: now,
+            usual: Usual::default(),
         }
     }
 
@@ -134,6 +137,11 @@ impl Model {
     /// What fits into the path without a queue.
     pub(super) fn bdp(&self) -> u64 {
         volume(self.max_bandwidth(), self.min_rtt.unwrap_or_default())
+    }
+
+    /// ProbeRtt is over.
+    pub(super) fn end_probe_rtt(&mut self) {
+        self.usual.end_probe(self.max_bandwidth());
     }
 
     /// The most that it ever delivered to this flow.
@@ -171,6 +179,8 @@ impl Model {
     pub(super) fn on_sample(&mut self, sample: &Sample, rate: Option<u64>, now: Instant) {
         self.rounds.on_sample(sample);
         let bandwidth = self.max_bandwidth();
+        self.usual
+            .on_sample(sample.rtt, self.rounds.started, bandwidth);
         self.aggregation
             .on_sample(sample.newly_acked, bandwidth, self.rounds.count, now);
         if let Some(rate) = rate

@@ -62,7 +62,10 @@ impl Bbr {
 
     fn advance_probe_rtt(&mut self, sample: &Sample, now: Instant) {
         if self.probe_rtt.done_at.is_some() {
-            self.probe_rtt.round_done |= self.model.rounds.started;
+            if self.model.rounds.started && !self.probe_rtt.round_done {
+                self.probe_rtt.round_done = true;
+                self.model.usual.begin_probe();
+            }
             if self.probe_rtt.round_done {
                 self.check_probe_rtt_done(now);
             }
@@ -81,6 +84,7 @@ impl Bbr {
         if let Some((_, at)) = &mut self.probe_rtt.recent {
             *at = now;
         }
+        self.model.end_probe_rtt();
         self.window = self.window.max(self.saved_window);
         self.bounds.forget_short_term();
         if self.full_pipe.reached {

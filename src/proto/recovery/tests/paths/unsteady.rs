@@ -131,3 +131,30 @@ fn a_start_whose_round_trips_vary_finds_the_rate() {
         assert!(link.used(0) >= 75.0, "seed {seed}: {}", link.used(0));
     }
 }
+
+/// With what the shortest round trip asks for in flight, they had 12 to 50 % of the link.
+#[test]
+fn a_path_whose_round_trips_are_long_by_themselves_is_filled() {
+    for (mbit, seed) in [(20, 1), (20, 2), (100, 1), (100, 2), (100, 3), (100, 4)] {
+        let jitter = ms(30);
+        let path = Path {
+            jitter,
+            seed,
+            ..Path::new(mbit, 10, 0)
+        };
+        let mut link = flows(path, 1, 0);
+        link.run(at(5_000));
+        let rest = from_here(&mut link, at(20_000));
+        let possible = path.rate / 8 * 15;
+        assert!(
+            rest.delivered_bytes * 100 >= possible * 75,
+            "{mbit} Mbit/s, seed {seed}: {} of {possible}",
+            rest.delivered_bytes
+        );
+        assert!(
+            rest.mean_queue() <= path.rtt,
+            "{mbit} Mbit/s, seed {seed}: {:?}",
+            rest.mean_queue()
+        );
+    }
+}
