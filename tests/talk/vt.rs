@@ -109,14 +109,15 @@ impl Vt {
         Some(c.len_utf8())
     }
 
-    /// On the last row all move up.
+    /// On the last row, or behind it where a long line broke there, all move up.
     fn feed_line(&mut self) {
-        if self.caret.1 + 1 < self.rows.len() {
+        let last = self.rows.len() - 1;
+        if self.caret.1 < last {
             self.caret.1 += 1;
         } else {
             self.rows.rotate_left(1);
-            let blank = vec![BLANK.to_owned(); self.width];
-            self.rows.splice(self.caret.1.., [blank]);
+            self.rows[last] = vec![BLANK.to_owned(); self.width];
+            self.caret.1 = last;
         }
     }
 
