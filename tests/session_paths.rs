@@ -199,6 +199,29 @@ fn keepalives_go_on_after_the_network_was_away() {
     assert_well(&mut pair);
 }
 
+/// The connection is given up then, with what was unfinished in it.
+#[test]
+fn keepalives_go_on_after_the_network_was_away_in_the_midst_of_a_message() {
+    let mut pair = behind_a_nat(33);
+    let (a, b) = (pair.a, pair.b);
+    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+    let text = vec![b'x'; 8 << 20];
+    pair.say(b, a, text.clone()).unwrap();
+    pair.advance(ms(150));
+    pair.network_mut().partition(host_a, host_b);
+    let generation = |pair: &Pair| {
+        let endpoint = pair.node(a).endpoint().unwrap();
+        endpoint.generation(pair.node(b).id())
+    };
+    assert!(generation(&pair).is_some());
+    pair.advance(secs(1_200));
+    assert!(!pair.has_seen(a, &text));
+    assert_eq!(generation(&pair), None);
+    pair.network_mut().heal_all();
+    assert!(pair.advance_until(secs(150), |w| w.has_seen(a, &text)));
+    assert_well(&mut pair);
+}
+
 /// Each that was answered began the next at once.
 #[test]
 fn a_path_that_carries_handshakes_and_no_packets_sees_one_at_a_time() {

@@ -61,7 +61,7 @@ impl Peer {
 
     /// Gives up a connection whose last keys are erased while it holds what the peer has begun: the peer may never come
     /// back, and memory is not free. Of messages nothing is lost: on the next connection all are sent again that were not
-    /// receipted. Whoever is called goes on being called.
+    /// receipted. Whoever is called goes on being called, and a mapping is held open as before.
     pub(super) fn give_up_unfinished(&mut self, shared: &mut Shared) {
         let is_unfinished = |connection: &Connection| connection.streams().is_unfinished();
         let has_keys = self.keys.iter().next().is_some();
@@ -69,13 +69,15 @@ impl Peer {
             return;
         }
         let (wanted, pending, retry) = (self.wanted, self.pending, self.retry);
-        let next_try = self.armed.at(Timer::Retry);
+        let [next_try, keepalive] = [Timer::Retry, Timer::Keepalive].map(|it| self.armed.at(it));
         self.end(None, shared);
         (self.wanted, self.pending) = (wanted, pending);
         // Where only the connection allowed a call in our version there is none any more.
         if self.may_be_called() {
             self.retry = retry;
+            self.held_open = true;
             self.arm(Timer::Retry, next_try, shared);
+            self.arm(Timer::Keepalive, keepalive, shared);
         }
     }
 
@@ -102,7 +104,7 @@ impl Peer {
         self.stir(shared);
         (self.accepted, self.silent) = (false, false);
         (self.wanted, self.pending) = (false, false);
-        self.keepalive_due = false;
+        (self.keepalive_due, self.held_open) = (false, false);
         self.highest = None;
         self.forget_unproved();
         let answered = self.keys.iter().next().is_some();

@@ -115,6 +115,11 @@ impl Peer {
         self.pair.is_some()
     }
 
+    /// Whether a mapping is to be held open towards it: there is a connection, or was until what was unfinished had it given up.
+    pub(in crate::proto) const fn is_held_open(&self) -> bool {
+        self.has_connection() || self.held_open
+    }
+
     /// Whether `theirs` is the other side's name for the connection that stands.
     pub(in crate::proto) fn is_in_connection(&self, theirs: ConnectionId) -> bool {
         self.pair.is_some_and(|(_, remote)| remote == theirs)

@@ -86,6 +86,8 @@ pub(super) struct Peer {
     /// Whether the other side treats us as somebody it knows.
     accepted: bool,
     keepalive_due: bool,
+    /// Whether a mapping is held open towards it though its connection was given up.
+    held_open: bool,
     heard: Option<Instant>,
     pub(super) silent: bool,
     /// The highest counter that arrived under the current keypair.
@@ -153,6 +155,7 @@ impl Peer {
             generation: 0,
             accepted: false,
             keepalive_due: false,
+            held_open: false,
             heard: None,
             silent: false,
             highest: None,
