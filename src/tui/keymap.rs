@@ -148,7 +148,11 @@ const GROUPS: &[(&[Bind], &str)] = &[
 
 /// Which key does what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keymap(Vec<(String, Bind)>);
+pub struct Keymap {
+    keys: Vec<(String, Bind)>,
+    /// Keys whose meaning was taken away.
+    without: Vec<String>,
+}
 
 /// What is wrong with a line of the settings that gives a key a meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,11 +168,11 @@ pub struct BadKey {
 impl Default for Keymap {
     fn default() -> Self {
         let table = TABLE.iter();
-        Self(
-            table
-                .map(|(key, bind)| ((*key).to_owned(), *bind))
-                .collect(),
-        )
+        let keys = table.map(|(key, bind)| ((*key).to_owned(), *bind));
+        Self {
+            keys: keys.collect(),
+            without: Vec::new(),
+        }
     }
 }
 
@@ -188,11 +192,13 @@ impl Keymap {
             if let Some((_, other)) = settled.iter().find(|(of, _)| *of == name) {
                 return Err(bad(twice(&name, other, action)));
             }
-            keys.0.retain(|(of, _)| *of != name);
+            keys.keys.retain(|(of, _)| *of != name);
             if let Some(bind) = bind {
                 // The first key that does something is the one that is shown.
-                keys.0.insert(given, (name.clone(), bind));
+                keys.keys.insert(given, (name.clone(), bind));
                 given += 1;
+            } else {
+                keys.without.push(name.clone());
             }
             settled.push((name, action));
         }
@@ -215,16 +221,21 @@ impl Keymap {
 
     /// The names of all keys that mean something.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.keys.iter().map(|(name, _)| name.as_str())
     }
 
     pub(super) fn bind(&self, key: &str) -> Option<Bind> {
-        let mut keys = self.0.iter();
+        let mut keys = self.keys.iter();
         keys.find(|(name, _)| name == key).map(|(_, bind)| *bind)
     }
 
+    /// Whether the meaning of this key was taken away, so that it has not even that of a key like it.
+    pub(super) fn is_without(&self, key: &str) -> bool {
+        self.without.iter().any(|name| name == key)
+    }
+
     fn keys_for(&self, wanted: Bind) -> impl Iterator<Item = &str> {
-        let keys = self.0.iter().filter(move |(_, bind)| *bind == wanted);
+        let keys = self.keys.iter().filter(move |(_, bind)| *bind == wanted);
         keys.map(|(name, _)| name.as_str())
     }
 

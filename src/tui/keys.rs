@@ -149,8 +149,8 @@ impl Stroke {
             return Self::Other;
         };
         // Keys that are one to most terminals are told apart by some, since we ask them to.
-        let bind = || keys.bind(&name).or_else(|| keys.bind(&twin(&name)?));
-        if let Some(bind) = bind() {
+        let twin = || twin(&name).filter(|_| !keys.is_without(&name));
+        if let Some(bind) = keys.bind(&name).or_else(|| keys.bind(&twin()?)) {
             return Self::Bind(bind);
         }
         if let KeyCode::Char(c) = event.code

@@ -145,7 +145,8 @@ impl Pen<'_, '_> {
     }
 
     /// The library measures some clusters in another way, and would draw over them, or leave out what stands behind them;
-    /// and it writes the second cell of some by itself.
+    /// and it writes the second cell of some by itself. A terminal that draws such a cluster in parts has one in each of its
+    /// cells: none is taken for blank, so that all are written when something else is there.
     fn write_cluster(&mut self, cluster: &str, cells: usize, style: Style) {
         let cells = u16::try_from(cells).unwrap_or(u16::MAX);
         let is_simple = cells == cluster.cell_width() && !cluster.contains(EMOJI_STYLE);
@@ -157,6 +158,9 @@ impl Pen<'_, '_> {
         first.set_diff_option(forced.map_or(CellDiffOption::None, CellDiffOption::ForcedWidth));
         for x in self.x + 1..end {
             buffer[(x, self.y)].reset();
+            if !is_simple {
+                buffer[(x, self.y)].set_symbol("");
+            }
         }
         self.x = end;
     }

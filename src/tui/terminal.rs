@@ -438,6 +438,21 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_wide_cluster_stays_when_its_row_is_blank() {
+        let area = Rect::new(0, 0, 40, 1);
+        let mut shown = Buffer::empty(area);
+        let cluster = safe_line("\u{1780}\u{17d2}\u{1780}\u{17d2}\u{1780}");
+        Canvas::new(&mut shown, Charset::Utf8)
+            .row(area, 0)
+            .plain(&cluster);
+        let blank = Buffer::empty(area);
+        let changes = shown.diff(&blank);
+        let cells: Vec<u16> = changes.iter().map(|(x, _, _)| *x).collect();
+        assert_eq!(cells, [0, 1, 2]);
+        assert!(changes.iter().all(|(_, _, cell)| cell.symbol() == " "));
+    }
+
+    #[test]
     fn where_no_thread_can_be_had_the_end_is_written_all_the_same() {
         let (written, times) = channel();
         let write = move || written.send(()).unwrap();

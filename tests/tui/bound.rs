@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ratatui_crossterm::crossterm::event::{KeyCode, KeyModifiers};
 use securechat::chat::words::ShortCode;
 use securechat::crypto::Comparison as Nonces;
 use securechat::text::Safe;
@@ -177,4 +178,17 @@ fn panels_and_questions_name_the_keys_that_answer_them() {
     screen.type_in("/quit");
     screen.key("f2");
     names(&mut screen, &["Leave? y yes, F3 no"]);
+}
+
+/// On a terminal that tells it from Enter.
+#[test]
+fn a_key_whose_meaning_was_taken_away_has_not_that_of_a_key_like_it() {
+    let keys = Keymap::with([("shift-enter", "none")]).unwrap();
+    let mut screen = Screen::with(Settings { keys, ..settings() }, 80, 24);
+    screen.meet(BOB, "bob");
+    screen.type_in("half of it");
+    screen.press(KeyCode::Enter, KeyModifiers::SHIFT);
+    assert!(screen.sent().is_empty());
+    screen.press(KeyCode::Enter, KeyModifiers::CONTROL);
+    assert_eq!(screen.sent().len(), 1);
 }
