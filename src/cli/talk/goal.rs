@@ -212,7 +212,9 @@ impl Goal {
         match self {
             Self::Listen {
                 once: Some(Some(first)),
-            } if first == peer => Progress::Stop(ExitCode::Done),
+            } if first == peer && reason != CloseReason::SecretChanged => {
+                Progress::Stop(ExitCode::Done)
+            }
             Self::Reach(reach) if reach.peer == *peer => reach.on_closed(reason, now),
             Self::Listen { .. } | Self::Reach(_) => Progress::GoOn,
         }

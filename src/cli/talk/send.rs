@@ -343,13 +343,15 @@ impl Delivery {
     fn run(mut self, context: &Context) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
         let end = self.tell_kept(end);
-        // What was delivered waits no longer, whether or not that can be told.
+        // What was delivered waits no longer, whether or not that can be told; and it is told, whatever the store says of it.
         let ended = self.network.end(&self.out);
+        let told = match &self.delivered {
+            Some(delivered) => tell_done(delivered, &self.peer.label, context),
+            None => Ok(()),
+        };
         let code = end?;
         ended?;
-        if let Some(delivered) = &self.delivered {
-            tell_done(delivered, &self.peer.label, context)?;
-        }
+        told?;
         Ok(code)
     }
 

@@ -116,6 +116,18 @@ fn a_listener_for_one_conversation_is_done_when_that_is_lost_and_no_other() {
 }
 
 #[test]
+fn a_listener_for_one_conversation_is_not_done_when_another_secret_begins_it_anew() {
+    let first = PeerId::new([1; 32]);
+    let mut goal = Goal::Listen { once: Some(None) };
+    goal.on_established(&first, Instant::ZERO);
+    let mut on_closed = |reason| goal.on_closed(&first, reason, Instant::ZERO);
+    let progress = on_closed(CloseReason::SecretChanged);
+    assert!(matches!(progress, Progress::GoOn), "{progress:?}");
+    let progress = on_closed(CloseReason::Goodbye);
+    assert!(matches!(progress, Progress::Stop(ExitCode::Done)));
+}
+
+#[test]
 fn a_name_server_that_does_not_answer_ends_the_wait_too() {
     let peer = PeerId::new([1; 32]);
     let goal = reach(peer, false);
