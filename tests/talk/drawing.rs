@@ -122,10 +122,7 @@ fn a_terminal_that_tells_of_no_size_is_taken_for_the_usual_one() {
     let home = Home::new();
     let mut person = Person::at_a_shell();
     resize(&person.terminal, 0, 0);
-    let program = home.command(&["listen", "127.0.0.1:0"]);
-    let words = std::iter::once(program.get_program()).chain(program.get_args());
-    let words: Vec<_> = words.map(|it| it.to_str().unwrap()).collect();
-    person.presses(&format!("{}\n", words.join(" ")));
+    person.types_command(&home.command(&["listen", "127.0.0.1:0"]));
     person.sees("listening on");
     person.presses("half a thought");
     person.waits("the line on the last row", |vt| {

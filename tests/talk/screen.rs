@@ -62,6 +62,13 @@ impl Person {
         person
     }
 
+    /// Types a command for the shell.
+    pub(crate) fn types_command(&mut self, command: &Command) {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<_> = words.map(|it| it.to_str().unwrap()).collect();
+        self.presses(&format!("{}\n", words.join(" ")));
+    }
+
     /// Waits until the screen shows something.
     pub(crate) fn sees(&mut self, wanted: &str) {
         self.waits(wanted, |vt| vt.text().contains(wanted));

@@ -226,10 +226,7 @@ fn stopped_in_a_shell(home: &Home) -> (Person, Pid) {
 
 fn started_in_a_shell(home: &Home) -> (Person, Pid) {
     let mut person = Person::at_a_shell();
-    let program = home.command(&["listen", "127.0.0.1:0"]);
-    let words = std::iter::once(program.get_program()).chain(program.get_args());
-    let words: Vec<_> = words.map(|it| it.to_str().unwrap()).collect();
-    person.presses(&format!("{}\n", words.join(" ")));
+    person.types_command(&home.command(&["listen", "127.0.0.1:0"]));
     person.sees("listening on");
     person.presses("half a thought");
     person.sees("> half a thought");

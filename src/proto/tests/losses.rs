@@ -323,8 +323,8 @@ fn who_could_not_be_reached_and_is_heard_again_under_a_new_key_is_told_of() {
     }
 }
 
-/// A guest `a` that waits for `b`'s user, and both idle.
-fn waiting() -> (Side, Side) {
+/// A guest `a` that waits for `b`'s user from now(0) on, and both idle.
+pub(super) fn waiting() -> (Side, Side) {
     let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
     a.knows(&b, None);
     a.endpoint.connect(b.id(), &[], now(0)).unwrap();

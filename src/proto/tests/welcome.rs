@@ -1,5 +1,6 @@
 //! Who is received, and what is remembered of those who call.
 
+use super::losses::waiting;
 use super::*;
 use crate::proto::limits::{
     ASK_WHILE_WAITING, GUEST_BURST, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, SLOT_LIFE, TIMESTAMP_LIFE,
@@ -171,15 +172,6 @@ fn a_guest_is_asked_about_and_counted_by_the_address_that_it_has_proved() {
         "{asked:?}"
     );
     assert_eq!(calls_from(30, 8, 9).len(), 1, "others have all of theirs");
-}
-
-/// `a` waits to be accepted by `b` from now(0) on.
-fn waiting() -> (Side, Side) {
-    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Ask));
-    a.knows(&b, None);
-    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
-    settle(&mut a, &mut b, now(0));
-    (a, b)
 }
 
 #[test]
