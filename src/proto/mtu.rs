@@ -6,8 +6,8 @@
 //!           ┌───────┐                        ┌─────────────────▶ the top: nothing more to try
 //!  base ──▶ searching ──────────────────────┤
 //!              ▲      MTU_PROBE_LOSSES       └─▶ resting ─┐
-//!              └──────────── after MTU_RAISE_AFTER ───────┘ ◀── black hole: back to base
-//! ```
+//!              └──────────── after MTU_RAISE_AFTER ───────┘ ◀── black hole: back to base, or
+//! ```                                                          from the base to the floor
 //!
 //! Without a timer of its own: the owner asks when it has something full-size to send, so that idle
 //! peers and small talk never probe.
@@ -15,7 +15,7 @@
 use crate::id::PacketNumber;
 use crate::proto::limits::{BLACK_HOLE_ROUNDS, MTU_PROBE_LOSSES, MTU_PROBES, MTU_RAISE_AFTER};
 use crate::time::Instant;
-use crate::wire::limits::BASE_DATAGRAM_LEN;
+use crate::wire::limits::{BASE_DATAGRAM_LEN, FLOOR_DATAGRAM_LEN};
 
 /// What is known about one path. A new path gets a new one.
 ///
@@ -118,9 +118,9 @@ impl Mtu {
         }
     }
 
-    /// A packet that is no probe arrived.
+    /// A packet that is no probe arrived; returns the new size if that shows a black hole.
     pub(crate) fn on_acked(&mut self, size: usize, now: Instant) -> Option<usize> {
-        if size > BASE_DATAGRAM_LEN {
+        if size > self.step_below() {
             self.hole = Hole::default();
             return None;
         }
@@ -130,7 +130,11 @@ impl Mtu {
 
     /// A packet that is no probe was lost; returns the new size if that shows a black hole.
     pub(crate) fn on_lost(&mut self, size: usize, now: Instant) -> Option<usize> {
-        if size <= BASE_DATAGRAM_LEN {
+        if size > self.size {
+            // It was in flight when the size fell.
+            return None;
+        }
+        if size <= self.step_below() {
             // Small ones are lost too: not the size, but the network.
             self.hole = Hole::default();
             return None;
@@ -142,14 +146,21 @@ impl Mtu {
         self.fall_into_hole(now)
     }
 
-    /// Returns to the base if the signs suffice.
+    /// What is hoped to pass where this size does not. Nothing is below the floor.
+    const fn step_below(&self) -> usize {
+        if self.size > BASE_DATAGRAM_LEN {
+            BASE_DATAGRAM_LEN
+        } else {
+            FLOOR_DATAGRAM_LEN
+        }
+    }
+
+    /// Goes a step down if the signs suffice.
     fn fall_into_hole(&mut self, now: Instant) -> Option<usize> {
-        let is_hole = self.hole.rounds >= BLACK_HOLE_ROUNDS && self.hole.small_passed;
-        // What was in flight when the size fell is still being lost; that is no news.
-        if !is_hole || self.size == BASE_DATAGRAM_LEN {
+        if self.hole.rounds < BLACK_HOLE_ROUNDS || !self.hole.small_passed {
             return None;
         }
-        self.size = BASE_DATAGRAM_LEN;
+        self.size = self.step_below();
         self.hole = Hole::default();
         self.rest(now);
         Some(self.size)
@@ -163,7 +174,8 @@ impl Mtu {
 
     /// The size to try next.
     fn next_size(&self) -> Option<usize> {
-        MTU_PROBES.into_iter().find(|size| *size > self.size)
+        let mut sizes = [BASE_DATAGRAM_LEN].into_iter().chain(MTU_PROBES);
+        sizes.find(|size| *size > self.size)
     }
 
     /// The size of the probe under way, if `number` is that probe.
@@ -211,6 +223,17 @@ mod tests {
         let mut mtu = Mtu::new();
         climb(&mut mtu, TOP, at(0));
         assert_eq!(mtu.size(), TOP);
+        mtu
+    }
+
+    fn at_floor() -> Mtu {
+        let mut mtu = Mtu::new();
+        for ms in 1..=3 {
+            assert_eq!(mtu.size(), BASE_DATAGRAM_LEN);
+            mtu.on_lost(BASE_DATAGRAM_LEN, at(ms));
+            mtu.on_acked(SMALL, at(ms));
+        }
+        assert_eq!(mtu.size(), FLOOR_DATAGRAM_LEN);
         mtu
     }
 
@@ -344,13 +367,39 @@ mod tests {
     }
 
     #[test]
-    fn at_the_base_nothing_is_a_black_hole() {
-        let mut mtu = Mtu::new();
-        for ms in 0..100 {
-            assert_eq!(mtu.on_lost(BASE_DATAGRAM_LEN, at(ms)), None);
+    fn below_the_base_is_the_floor_and_the_way_back_leads_over_the_base() {
+        let mut mtu = at_floor();
+        assert_eq!(mtu.probe_due(at(599_999)), None);
+        assert_eq!(climb(&mut mtu, 1_100, at(700_000)), [BASE_DATAGRAM_LEN; 3]);
+        assert_eq!(mtu.size(), FLOOR_DATAGRAM_LEN);
+        assert_eq!(mtu.probe_due(at(1_299_999)), None);
+        climb(&mut mtu, TOP, at(1_300_000));
+        assert_eq!(mtu.size(), TOP);
+    }
+
+    #[test]
+    fn from_the_top_to_the_floor_are_two_black_holes() {
+        let mut mtu = at_top();
+        let sizes: Vec<usize> = (1..=20)
+            .flat_map(|ms| {
+                let size = mtu.size();
+                // A lost packet of the top may be told of late.
+                let lost = [mtu.on_lost(size, at(ms)), mtu.on_lost(TOP, at(ms))];
+                [lost[0], lost[1], mtu.on_acked(SMALL, at(ms))]
+            })
+            .flatten()
+            .collect();
+        assert_eq!(sizes, [BASE_DATAGRAM_LEN, FLOOR_DATAGRAM_LEN]);
+    }
+
+    #[test]
+    fn at_the_floor_nothing_is_a_black_hole() {
+        let mut mtu = at_floor();
+        for ms in 10..100 {
+            assert_eq!(mtu.on_lost(FLOOR_DATAGRAM_LEN, at(ms)), None);
             assert_eq!(mtu.on_acked(SMALL, at(ms)), None);
         }
-        assert_eq!(mtu.probe_due(at(100)), Some(1_352));
+        assert_eq!(mtu.size(), FLOOR_DATAGRAM_LEN);
     }
 
     #[test]
@@ -374,7 +423,7 @@ mod tests {
             for step in 0..2_000 {
                 now = now + rng.up_to(Duration::from_secs(2));
                 let number = PacketNumber(step);
-                let limit = BASE_DATAGRAM_LEN + rng.below(300);
+                let limit = FLOOR_DATAGRAM_LEN + rng.below(500);
                 if let Some(size) = mtu.probe_due(now) {
                     assert!(size > mtu.size() && size <= TOP, "seed {seed}");
                     mtu.on_probe_sent(number);
@@ -393,7 +442,8 @@ mod tests {
                     mtu.on_lost(size, now)
                 };
                 assert_eq!(change.is_some(), before != mtu.size(), "seed {seed}");
-                assert!(change.is_none_or(|size| size == BASE_DATAGRAM_LEN));
+                let fallen = [BASE_DATAGRAM_LEN, FLOOR_DATAGRAM_LEN];
+                assert!(change.is_none_or(|size| size < before && fallen.contains(&size)));
                 assert!(mtu.size() <= proved, "seed {seed}");
             }
         }

@@ -20,6 +20,8 @@ pub const DATA_HEADER_LEN: usize = 16;
 pub const TAG_LEN: usize = 16;
 /// Largest UDP payload on a direct path before path MTU discovery has proved more.
 pub const BASE_DATAGRAM_LEN: usize = 1_232;
+/// UDP payload on a path that turned out not to carry [`BASE_DATAGRAM_LEN`].
+pub const FLOOR_DATAGRAM_LEN: usize = 1_056;
 /// Largest UDP payload on any path.
 pub const MAX_DATAGRAM_LEN: usize = 1_472;
 /// Largest plaintext of one DATA packet on such a path.

@@ -15,7 +15,7 @@ use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
 use crate::proto::limits::MTU_PROBES;
 use crate::store::{HostPort, KeyFile, KnownPeers, Peer, load_identity};
 use crate::text::{Safe, safe_line};
-use crate::wire::limits::BASE_DATAGRAM_LEN;
+use crate::wire::limits::{BASE_DATAGRAM_LEN, FLOOR_DATAGRAM_LEN};
 
 /// How long a name server may take.
 const TO_RESOLVE: Duration = Duration::from_secs(5);
@@ -132,8 +132,14 @@ fn way(address: SocketAddr) -> Vec<Check> {
 fn size(largest: usize, complained: bool) -> Check {
     let what = "largest datagram";
     if largest < BASE_DATAGRAM_LEN {
-        let words = format!("the way there takes less than {BASE_DATAGRAM_LEN} bytes");
-        let check = Check::plain(what, Outcome::Failed(ExitCode::Network), &words);
+        // Smaller packets are sent then, down to the floor.
+        let (least, outcome) = if largest < FLOOR_DATAGRAM_LEN {
+            (FLOOR_DATAGRAM_LEN, Outcome::Failed(ExitCode::Network))
+        } else {
+            (BASE_DATAGRAM_LEN, Outcome::Warning)
+        };
+        let words = format!("the way there takes less than {least} bytes");
+        let check = Check::plain(what, outcome, &words);
         return check.advice("every path of IPv6 takes 1280 with headers: look at the MTU of the interface or the tunnel");
     }
     if complained {
@@ -163,7 +169,10 @@ fn probe(address: SocketAddr) -> io::Result<Probe> {
     };
     let socket = Socket::bind(Bind::Everywhere { port: 0, family })?;
     let (mut largest, mut complaints) = (0, Vec::new());
-    for size in [BASE_DATAGRAM_LEN].into_iter().chain(MTU_PROBES) {
+    for size in [FLOOR_DATAGRAM_LEN, BASE_DATAGRAM_LEN]
+        .into_iter()
+        .chain(MTU_PROBES)
+    {
         let batch = [(address.into(), vec![0; size])];
         let sent = socket.send(&batch, &mut Vec::new(), Room::Wait, &mut |error| {
             complaints.push(error);

@@ -12,7 +12,7 @@ use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::{Frame, Hello, PayloadWriter};
 use crate::wire::limits::{
-    BASE_DATAGRAM_LEN, BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, NICKNAME_MAX_LEN, TAG_LEN,
+    BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, FLOOR_DATAGRAM_LEN, NICKNAME_MAX_LEN, TAG_LEN,
 };
 
 /// What a datagram has around the plaintext.
@@ -82,8 +82,8 @@ impl Connection {
                 let size = self.mtu.size().min(limit);
                 (self.recovery.may_send(size, now), size)
             }
-            // Were it larger, nothing would tell a lost path from one that has become narrow.
-            _ => (Permit::Now, BASE_DATAGRAM_LEN.min(limit)),
+            // Were it larger, nothing would tell a lost path from a narrow one.
+            _ => (Permit::Now, FLOOR_DATAGRAM_LEN.min(limit)),
         };
         if permit == Permit::Now
             && self.probes == 0
