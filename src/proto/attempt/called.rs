@@ -140,6 +140,8 @@ impl Called {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::SessionIndex;
+    use crate::wire::limits::MAC_LEN;
 
     fn address(number: u8) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, number], 7_419))
@@ -155,6 +157,33 @@ mod tests {
         called.send(&[address(1)]);
         assert_eq!(wants(&called), [true, false, false]);
         assert_eq!(called.only(), None, "it was called, too");
+    }
+
+    /// A false half came first, or last: whose address is believed depends on which two were joined.
+    #[test]
+    fn a_message_comes_from_where_the_later_of_its_own_halves_came_from() {
+        let mut called = Called::default();
+        let mut add = |number, part, byte| {
+            let resp = Resp {
+                part,
+                receiver: SessionIndex(1),
+                body: &[byte; RESP_HALF_LEN],
+                mac1: &[0; MAC_LEN],
+                mac1_input: &[],
+            };
+            called.add(address(number).into(), &resp);
+        };
+        add(1, Part::First, 1);
+        add(3, Part::Second, 3);
+        add(2, Part::First, 2);
+        add(2, Part::First, 1);
+        let mut origins = Vec::new();
+        while let Some((origin, whole)) = called.take() {
+            origins.push((whole[0], origin.from.peer, origin.received));
+        }
+        origins.sort_unstable();
+        let expected = [(1, address(3), RESP_LEN), (2, address(2), RESP_LEN)];
+        assert_eq!(origins, expected);
     }
 
     #[test]
