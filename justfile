@@ -26,7 +26,7 @@ fuzz target minutes="10":
 
 # runs what the fuzzers have kept, or the file in SECURECHAT_FUZZ_INPUT, through a target or all of them
 replay target="":
-    cargo replay {{target}}
+    cargo replay {{ if target == "" { "" } else { "-- --exact " + target } }}
 
 # 5,000 failing write points, 2,000 kills and 5,000 damaged files
 crash:

@@ -2,7 +2,7 @@
 //! under the fuzzer, CONTRIBUTING.md says how.
 //!
 //! To replay one file, a crash for instance:
-//! `SECURECHAT_FUZZ_INPUT=fuzz/artifacts/peer/crash-… cargo replay peer`.
+//! `SECURECHAT_FUZZ_INPUT=fuzz/artifacts/peer/crash-… cargo replay -- --exact peer`.
 
 #![allow(
     clippy::unwrap_used,

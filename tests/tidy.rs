@@ -28,6 +28,8 @@ mod top;
 #[path = "tidy/wording.rs"]
 mod wording;
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 /// The directory of `Cargo.toml`.

@@ -400,11 +400,13 @@ impl World {
     #[must_use]
     pub fn advance_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
         let end = self.now() + limit;
+        let mut still = Still::since(self.now());
         while !done(self) {
             if !self.step(end) {
                 self.network.advance_to(end);
                 return done(self);
             }
+            still.look(self);
         }
         true
     }
@@ -432,15 +434,9 @@ impl World {
     }
 
     fn step_until(&mut self, end: Instant) {
-        let (mut steps, mut at) = (0, self.now());
+        let mut still = Still::since(self.now());
         while self.step(end) {
-            steps = if self.now() == at { steps + 1 } else { 0 };
-            at = self.now();
-            assert!(
-                steps < MAX_STEPS_WITHOUT_TIME,
-                "the clock stands still: {}",
-                self.spinning()
-            );
+            still.look(self);
         }
     }
 
@@ -538,6 +534,29 @@ impl Drop for World {
             let violations = self.judge.violations();
             assert!(violations.is_empty(), "seed {}: {violations:#?}", self.seed);
         }
+    }
+}
+
+/// Steps in which no time passed.
+struct Still {
+    steps: u32,
+    at: Instant,
+}
+
+impl Still {
+    const fn since(at: Instant) -> Self {
+        Self { steps: 0, at }
+    }
+
+    fn look(&mut self, world: &World) {
+        let now = world.now();
+        self.steps = if now == self.at { self.steps + 1 } else { 0 };
+        self.at = now;
+        assert!(
+            self.steps < MAX_STEPS_WITHOUT_TIME,
+            "the clock stands still: {}",
+            world.spinning()
+        );
     }
 }
 

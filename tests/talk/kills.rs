@@ -17,6 +17,8 @@ use crate::program::{PATIENCE, Program, Stream};
 
 /// Kills of an ordinary test run.
 const SUITE_KILLS: u64 = 10;
+/// So many that some of them come between a message and its confirmation.
+const ENOUGH_KILLS: u64 = 100;
 /// Kills of one conversation.
 const KILLS: u64 = 25;
 /// Of ten letters each, in a long text: a line of a terminal has at most 4,095.
@@ -375,6 +377,10 @@ fn whoever_is_killed_misses_nothing_and_reads_nothing_twice_unmarked() {
             break;
         }
     }
+    assert!(
+        marked > 0 || kills < ENOUGH_KILLS,
+        "nobody was killed between a message and its confirmation"
+    );
     println!(
         "{kills} kills, {typed} lines typed, {accepted} accepted, {delivered} seen delivered, {marked} shown (again)"
     );

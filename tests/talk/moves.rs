@@ -94,7 +94,10 @@ impl Network {
         let mut command = Command::new("unshare");
         let pipes = command.args(["-Urn", "sh"]).stdin(Stdio::piped());
         let pipes = pipes.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut shell = pipes.spawn().ok()?;
+        let Ok(mut shell) = pipes.spawn() else {
+            skipped("no network namespace for a user");
+            return None;
+        };
         let (input, output) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
         let mut network = Self {
             shell,
