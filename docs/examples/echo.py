@@ -26,6 +26,9 @@ for line in lines:
     event = said.get("params", {})
     # Only texts of others; fields and events that are new to us are passed over.
     if event.get("type") == "message" and event["dir"] == "in" and "text" in event:
+        # Another of these bots would be answered, and answer, without end.
+        if event["text"].startswith("you said: "):
+            continue
         count += 1
         ask(count, "send", peer=event["key"], text="you said: " + event["text"])
     if said.get("id") == 0 and "result" in said:

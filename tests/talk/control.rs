@@ -335,6 +335,8 @@ fn the_bot_of_the_documentation_answers() {
     bot.said("listening");
     person.say("is it \u{1f980} you?");
     person.said("\talice\tyou said: is it \u{1f980} you?");
+    // What another bot would say is not answered: they would never end.
+    person.say("you said: is it you?");
     person.say("again");
     person.said("\talice\tyou said: again");
 }
