@@ -300,6 +300,13 @@ function Reader:counted()
   return self:take(len), len
 end
 
+-- The same of a frame that is never empty.
+function Reader:body()
+  local range = self:counted()
+  if range == nil then error(SHORT) end
+  return range
+end
+
 -- A message that stands whole at the beginning of these bytes of the chat, and how long it is; nil if none does.
 local function message(range, tree)
   if range == nil then return nil end
@@ -340,8 +347,7 @@ local function ack(reader, tree)
 end
 
 local function hello(reader, tree)
-  local range = reader:counted()
-  local inner = Reader.new(range:tvb())
+  local inner = Reader.new(reader:body():tvb())
   inner:take(4)
   inner:varint()
   inner:add(tree, f.capabilities)
@@ -365,21 +371,21 @@ local function stream(reader, tree)
 end
 
 local function receipt(reader, tree)
-  local inner = Reader.new(reader:counted():tvb())
+  local inner = Reader.new(reader:body():tvb())
   tree:add_le(f.log, inner:take(8))
   inner:add(tree, f.low)
   inner:add(tree, f.more)
 end
 
 local function reject(reader, tree)
-  local inner = Reader.new(reader:counted():tvb())
+  local inner = Reader.new(reader:body():tvb())
   tree:add_le(f.log, inner:take(8))
   inner:add(tree, f.sequence)
   inner:add(tree, f.reason)
 end
 
 local function verify(reader, tree)
-  local range = reader:counted()
+  local range = reader:body()
   tree:add(f.step, range(0, 1))
   tree:add(f.body, range)
 end
