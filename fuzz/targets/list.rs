@@ -71,11 +71,14 @@ fn handed_on_is_all_that_may_leave(merged: &KnownPeers, handed_on: &[u8]) {
 
 fn said(peer: &Peer) -> (String, Vec<HostPort>, bool) {
     let text = format!(
-        "{} {:?} {:?} {:?} {}",
+        "{} {:?} {:?} {:?} {:?} {:?} {:?} {}",
         peer.name(),
         peer.key(),
         peer.seen(),
         peer.verified(),
+        peer.differed(),
+        peer.signing_key(),
+        peer.version(),
         peer.is_revoked()
     );
     (text, peer.addresses().to_vec(), peer.has_psk())

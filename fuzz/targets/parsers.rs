@@ -81,6 +81,7 @@ fn change(known: &mut KnownPeers, command: u8, input: &mut Input<'_>) {
         4 => known.set_addresses(&name, &[]),
         5 => known.set_seen(&name, day),
         6 => known.set_verified(&name, Some(day)),
+        7 if command >= 0x80 => known.set_differed(&name, day),
         _ => known.set_psk(&name, None),
     };
     if done.is_err() {
@@ -93,10 +94,11 @@ fn said(known: &KnownPeers) -> Vec<String> {
     let peers = peers.map(|peer| {
         let (name, addresses) = (peer.name(), peer.addresses());
         let psk = peer.has_psk();
-        let days = (peer.seen(), peer.verified());
+        let days = (peer.seen(), peer.verified(), peer.differed());
+        let shown = (peer.signing_key(), peer.version());
         let revoked = peer.is_revoked();
         format!(
-            "{name} {:?} {addresses:?} {days:?} {revoked} {psk}",
+            "{name} {:?} {addresses:?} {days:?} {shown:?} {revoked} {psk}",
             peer.key()
         )
     });

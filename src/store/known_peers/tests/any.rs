@@ -49,7 +49,7 @@ fn nonsense() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
 }
 
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     " ",
     " ",
     " ",
@@ -70,6 +70,7 @@ const WORDS: [&str; 20] = [
     " psk=",
     "\u{feff}",
     "seen=2026-11-21",
+    " differed=2026-11-21",
 ];
 
 proptest! {
