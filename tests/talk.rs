@@ -52,6 +52,9 @@ mod failures;
 #[path = "common/kept.rs"]
 mod filled;
 #[cfg(unix)]
+#[path = "talk/gone.rs"]
+mod gone;
+#[cfg(unix)]
 #[path = "talk/hearers.rs"]
 mod hearers;
 #[path = "talk/home.rs"]

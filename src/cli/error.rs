@@ -145,10 +145,12 @@ pub enum Error {
         /// Who.
         peer: Peer,
     },
-    /// SC46: a saved name does not mean whom it meant when the command began, so that nothing was done.
+    /// SC46: a saved name does not mean whom it meant when the command began.
     NameMoved {
         /// The name.
         name: Safe,
+        /// Whether something was done before that was seen.
+        has_begun: bool,
         /// Whether it means somebody else now, and not nobody.
         is_taken: bool,
         /// What the key that it meant is called now, if it has a name.
@@ -160,6 +162,13 @@ pub enum Error {
         error: Box<Self>,
         /// To whom it is.
         to: Safe,
+    },
+    /// As another error, of a message that is neither sent any more nor kept.
+    GivenUp {
+        /// Why.
+        error: Box<Self>,
+        /// It may have arrived all the same.
+        perhaps: bool,
     },
     /// SC34: somebody reads out another safety number than the one of the two keys here.
     NumberDiffers {
@@ -394,10 +403,12 @@ impl Error {
             Self::WordsDiffered { peer } => wording::words_differed(peer),
             Self::NameMoved {
                 name,
+                has_begun,
                 is_taken,
                 now,
-            } => wording::name_moved(name, *is_taken, now.as_ref()),
+            } => wording::name_moved(name, *has_begun, *is_taken, now.as_ref()),
             Self::Kept { error, to } => error.report_with_kept(to),
+            Self::GivenUp { error, perhaps } => wording::given_up(error.report(), *perhaps),
             Self::NumberDiffers { name } => wording::number_differs(name),
             Self::OwnKey { saved } => wording::own_key(saved.as_ref()),
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),

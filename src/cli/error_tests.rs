@@ -60,6 +60,7 @@ fn differed() -> Obstacle {
 fn moved(is_taken: bool, now: Option<Safe>) -> Error {
     Error::NameMoved {
         name: "bob".into(),
+        has_begun: false,
         is_taken,
         now,
     }
@@ -181,6 +182,10 @@ fn samples() -> Vec<Report> {
         moved(true, None),
         moved(false, Some("robert".into())),
         moved(false, None),
+        Error::GivenUp {
+            error: Box::new(moved(false, None)),
+            perhaps: true,
+        },
         Error::SigningKeyChanged { peer: bob() }.with_kept("bob".into()),
         Error::OwnKey { saved: None },
         Error::OwnKey {

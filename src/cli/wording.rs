@@ -3,7 +3,7 @@
 mod deliveries;
 mod names;
 
-pub(super) use self::deliveries::{kept, kept_aside, not_delivered, unanswered};
+pub(super) use self::deliveries::{given_up, kept, kept_aside, not_delivered, unanswered};
 pub(super) use self::names::name_moved;
 
 use std::net::SocketAddr;

@@ -51,7 +51,8 @@ const fn changes(command: &PeersCommand) -> bool {
     }
 }
 
-/// Lets a running program go by the list at once. Without that it finds the change by itself, within two seconds.
+/// Lets a running program go by the list at once. Without that it finds the change by itself, within two seconds; so do
+/// `send` and `ping`, which nobody can ask.
 ///
 /// `decided`: who was verified, and when. A program in which the words differed, and which could not write that down, can
 /// see no decision in a file that says what it said before, so that it is waited for if it is busy.

@@ -124,15 +124,27 @@ pub(in crate::cli) fn check_still_means(
     name: &str,
     key: &PeerId,
 ) -> Result<(), Error> {
-    let named = known.find(name).ok();
-    if named.is_some_and(|peer| peer.key() == *key) {
+    if known.find(name).is_ok_and(|peer| peer.key() == *key) {
         return Ok(());
     }
-    Err(Error::NameMoved {
-        name: safe_line(name),
-        is_taken: named.is_some(),
+    Err(name_moved(known, safe_line(name), key, false))
+}
+
+fn name_moved(known: &KnownPeers, name: Safe, key: &PeerId, has_begun: bool) -> Error {
+    Error::NameMoved {
+        is_taken: known.find(name.as_str()).is_ok(),
         now: known.find_key(key).map(|peer| peer.name().clone()),
-    })
+        name,
+        has_begun,
+    }
+}
+
+/// Why nobody talks to a peer any more whom a command was after under this name.
+pub(super) fn why_gone(known: &KnownPeers, name: &Safe, key: &PeerId) -> Error {
+    let revoked = known.check_not_revoked(key).map_err(Error::from);
+    let decided = revoked.and_then(|()| check_not_aside(known, key));
+    let moved = || name_moved(known, name.clone(), key, true);
+    decided.err().unwrap_or_else(moved)
 }
 
 /// Takes in somebody who is known by the arguments only.

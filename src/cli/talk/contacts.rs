@@ -15,6 +15,9 @@ use crate::store::{
 use crate::text::{Safe, safe_name};
 use crate::time::Instant;
 
+/// What is said of a list that has changed and cannot be read.
+pub(super) const UNUSABLE: &str = "known-peers changed, but cannot be used; the former list counts";
+
 /// The people that this run knows.
 #[derive(Debug)]
 pub(super) struct Contacts {

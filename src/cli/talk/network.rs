@@ -52,6 +52,8 @@ pub(super) struct Network {
     /// For whoever else has something to tell.
     pub(super) sender: Sender<Input>,
     pub(super) leave: Leave,
+    /// When `send` and `ping` last looked at known-peers.
+    pub(super) looked: Instant,
 }
 
 impl Network {
@@ -103,6 +105,7 @@ impl Network {
         Ok(Self {
             profile,
             driver,
+            looked: clock.now(),
             clock,
             own,
             inputs,

@@ -186,6 +186,7 @@ impl Pinging {
             for error in handle.take_icmp_errors() {
                 self.goal.on_icmp(&error);
             }
+            self.look_at_known_peers()?;
             self.network.profile.journal.catch_up()?;
             let now = self.network.clock.now();
             if let Some(end) = self.on_time(now)? {
@@ -207,6 +208,21 @@ impl Pinging {
         }
     }
 
+    /// Ends if known-peers says now that nobody talks to the peer any more.
+    fn look_at_known_peers(&mut self) -> Result<(), Error> {
+        let whom = (self.id, &self.peer);
+        let looked = (self.network).look_at_known_peers(&mut self.goal, whom, None, &self.out)?;
+        let Some(error) = looked else {
+            return Ok(());
+        };
+        let handle = self.network.driver.handle().clone();
+        while let Some(update) = handle.poll_event()? {
+            // Whatever else ends it follows from that.
+            let _ = self.on_update(update);
+        }
+        Err(error)
+    }
+
     /// Prints a line of data.
     fn say(&self, line: &Safe) -> Result<(), Error> {
         if self.is_silent {
@@ -223,6 +239,10 @@ impl Pinging {
 
     /// Sends what is due, and tells what has no answer in time.
     fn on_time(&mut self, now: Instant) -> Result<Option<ExitCode>, Error> {
+        // Another shared secret ends the session, and is called with.
+        if let Some((peer, addresses)) = self.goal.call_again(now) {
+            self.connect(peer, &addresses)?;
+        }
         if let Some(look_up) = self.goal.look_up(now) {
             look_up.start(&self.network.sender);
         }

@@ -383,6 +383,9 @@ impl Delivery {
             for error in handle.take_icmp_errors() {
                 self.goal.on_icmp(&error);
             }
+            if let Some(end) = self.look_at_known_peers()? {
+                return Ok(end);
+            }
             let now = self.network.clock.now();
             let left = (self.started + self.left).saturating_since(now);
             if left.is_zero() {
@@ -403,6 +406,27 @@ impl Delivery {
                 Woken::Gone => return Ok(ExitCode::NotDelivered),
             }
         }
+    }
+
+    /// Ends if known-peers says now that nothing more goes to the peer, unless the message was delivered before.
+    fn look_at_known_peers(&mut self) -> Result<Option<ExitCode>, Error> {
+        let (whom, out) = ((self.contact.peer(), &self.peer), &self.out);
+        let looked = (self.network).look_at_known_peers(&mut self.goal, whom, self.name, out)?;
+        let Some(error) = looked else {
+            return Ok(None);
+        };
+        let handle = self.network.driver.handle().clone();
+        while let Some(update) = handle.poll_event()? {
+            // Whatever else ends it follows from that.
+            if let Ok(Some(end)) = self.on_update(update) {
+                return Ok(Some(end));
+            }
+        }
+        let (error, perhaps) = (Box::new(error), self.course.has_stood);
+        Err(match self.name {
+            Some(_) => *error,
+            None => Error::GivenUp { error, perhaps },
+        })
     }
 
     fn on_resolved(&mut self, found: Result<Vec<SocketAddr>, ResolveError>) -> Result<(), Error> {
@@ -466,7 +490,11 @@ impl Delivery {
     /// A message from before that fails is told; what it was is in nobody's hands but its author's.
     fn tell_other(&self, contact: ContactId, state: State) {
         if let State::Failed(reason) = state {
-            let to = self.network.profile.contacts.label(&contact.peer());
+            let to = if contact == self.contact {
+                self.peer.label.clone()
+            } else {
+                self.network.profile.contacts.label(&contact.peer())
+            };
             let words = Safe::from("a message from before to ") + to + " failed: ";
             self.out.warn(&(words + safe_line(&reason.to_string())));
         }

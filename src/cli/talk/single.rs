@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use crate::chat::{ContactId, Name};
+use crate::cli::talk::aim::why_gone;
+use crate::cli::talk::contacts::{Changes, UNUSABLE};
+use crate::cli::talk::goal::Goal;
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
 use crate::cli::{Error, Out, Peer};
@@ -100,6 +104,60 @@ impl Network {
             }),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Looks at known-peers, twice a second. Says why nothing more goes to the peer, if that is so now. `message`: that of
+    /// ours to it that this program is about.
+    ///
+    /// # Errors
+    /// If the core has failed.
+    pub(super) fn look_at_known_peers(
+        &mut self,
+        goal: &mut Goal,
+        (id, peer): (PeerId, &Peer),
+        message: Option<Name>,
+        out: &Out,
+    ) -> Result<Option<Error>, Error> {
+        let now = self.clock.now();
+        if now.saturating_since(self.looked) < LOOK {
+            return Ok(None);
+        }
+        self.looked = now;
+        match self.profile.contacts.refresh() {
+            Ok(None) => Ok(None),
+            Ok(Some(changes)) => self.take_over(changes, goal, (id, peer), message),
+            Err(error) => {
+                out.warn(&UNUSABLE.into());
+                out.error(&Error::from(error).report());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Goes by a list that has changed: those who are gone lose their sessions and what waits for them.
+    fn take_over(
+        &mut self,
+        changes: Changes,
+        goal: &mut Goal,
+        (id, peer): (PeerId, &Peer),
+        message: Option<Name>,
+    ) -> Result<Option<Error>, Error> {
+        let (gone, aside) = (changes.gone(), changes.aside());
+        for peer in &gone {
+            let contact = ContactId::from(*peer);
+            let left = self.profile.left.waiting.iter();
+            let left = left.filter(|(to, _)| *to == contact);
+            let left = left.map(|(_, message)| message.name);
+            let ours = message.filter(|_| *peer == id);
+            self.profile.journal.forget(contact, left.chain(ours));
+        }
+        let handle = self.driver.handle();
+        for peer in handle.with(|messenger, now| changes.apply(messenger, now))? {
+            goal.call_at_once(&peer, self.clock.now());
+        }
+        let is_over = gone.contains(&id) || aside.contains(&id);
+        let known = self.profile.contacts.known();
+        Ok(is_over.then(|| why_gone(known, &peer.label, &id)))
     }
 
     /// Does what every program does about an event that is not about how things go with the peer.

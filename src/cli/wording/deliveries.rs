@@ -6,6 +6,9 @@ use crate::cli::report::{Report, Suggestion};
 use crate::cli::wording::{closed, seconds, silence};
 use crate::text::{Safe, count_messages};
 
+const GIVEN_UP: &str = "The message is given up; it will not be sent again.";
+const UNRECEIPTED: &str = "It was sent, but no receipt came back: it may have arrived.";
+
 pub(in crate::cli) fn not_delivered(loss: &Loss) -> Report {
     let to = Safe::join(loss.to.iter().cloned(), ", ");
     let title = Safe::from("not delivered to ") + to;
@@ -58,6 +61,17 @@ pub(in crate::cli) fn unanswered(peer: &Peer) -> Report {
         .hint("What is kept, also of what was delivered:", Suggestion::securechat(show))
 }
 
+/// Adds to an error that the message it is about is given up. `perhaps`: it may have arrived.
+pub(in crate::cli) fn given_up(report: Report, perhaps: bool) -> Report {
+    let report = report.keeping(0);
+    let report = if perhaps {
+        report.cause(UNRECEIPTED)
+    } else {
+        report
+    };
+    report.cause(GIVEN_UP)
+}
+
 /// What becomes of messages that have no receipt.
 fn remainder(loss: &Loss) -> Safe {
     let kept = match &loss.obstacle {
@@ -65,7 +79,7 @@ fn remainder(loss: &Loss) -> Safe {
         Some(_) | None => kept(loss.kept, &loss.to),
     };
     match (loss.messages, loss.kept) {
-        (1, 0) => "The message is given up; it will not be sent again.".into(),
+        (1, 0) => GIVEN_UP.into(),
         (_, 0) => "The messages are given up; they will not be sent again.".into(),
         (messages, all) if messages == all => kept + ".",
         (messages, some) => {
@@ -108,7 +122,7 @@ fn arrival(loss: &Loss) -> Safe {
     } = *loss;
     match (messages, perhaps) {
         (1, 0) => "It never left this machine.".into(),
-        (1, _) => "It was sent, but no receipt came back: it may have arrived.".into(),
+        (1, _) => UNRECEIPTED.into(),
         (_, 0) => Safe::from("None of the ") + messages + " messages left this machine.",
         (_, _) if messages == perhaps => {
             Safe::from(messages) + " messages have no receipt; they may have arrived."

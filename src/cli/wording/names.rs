@@ -5,11 +5,22 @@ use crate::cli::report::Report;
 use crate::cli::wording::{ours, peers};
 use crate::text::Safe;
 
-/// `now`: what the key is called that the name meant, if it has a name. `is_taken`: the name means another key.
-pub(in crate::cli) fn name_moved(name: &Safe, is_taken: bool, now: Option<&Safe>) -> Report {
+/// `has_begun`: something was done before that was seen. `is_taken`: the name means another key. `now`: what the key is
+/// called that the name meant, if it has a name.
+pub(in crate::cli) fn name_moved(
+    name: &Safe,
+    has_begun: bool,
+    is_taken: bool,
+    now: Option<&Safe>,
+) -> Report {
     let title = Safe::from("\"") + name + "\" does not mean whom it meant when this command began";
-    let report = Report::new("SC46", ExitCode::Trust, title)
-        .cause("Somebody has changed known-peers meanwhile. Nothing was sent, kept or changed.");
+    let changed = Safe::from("Somebody has changed known-peers meanwhile.");
+    let changed = if has_begun {
+        changed
+    } else {
+        changed + " Nothing was sent, kept or changed."
+    };
+    let report = Report::new("SC46", ExitCode::Trust, title).cause(changed);
     let report = match now {
         Some(now) => {
             let words = Safe::from("Whom it meant is called ") + now + " now:";

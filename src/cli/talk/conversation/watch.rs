@@ -1,7 +1,7 @@
 //! Watches known-peers.
 
 use crate::cli::Error;
-use crate::cli::talk::contacts::Changes;
+use crate::cli::talk::contacts::{Changes, UNUSABLE};
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
 use crate::store::{self, Day};
@@ -99,8 +99,7 @@ impl Conversation {
                 }
             }
             Err(error) => {
-                let words = "known-peers changed, but cannot be used; the former list counts";
-                self.warn(words.into());
+                self.warn(UNUSABLE.into());
                 self.complain(&error.into());
             }
         }
