@@ -1,5 +1,6 @@
 //! Where the files are: XDG directories, or everything flat under one.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -36,8 +37,9 @@ impl Paths {
             None => Self::of_user()?,
         };
         if let Some(identity) = identity {
-            paths.identity = absolute(identity)?;
-            paths.is_other = true;
+            let identity = absolute(identity)?;
+            paths.is_other = !is_same(&identity, &paths.identity);
+            paths.identity = identity;
         }
         Ok(paths)
     }
@@ -130,6 +132,12 @@ fn file_stem(identity: &PeerId) -> String {
     format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
+/// Whether both lead to one file, or would if it were there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let found = |path| fs::canonicalize(path).ok();
+    one == other || found(one).is_some_and(|one| found(other) == Some(one))
+}
+
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| Error::io(path, Operation::Find, error))
 }
@@ -173,6 +181,33 @@ mod tests {
             paths.known_peers(),
             Paths::resolve(Some(home), None).unwrap().known_peers()
         );
+    }
+
+    #[test]
+    fn the_own_identity_is_the_own_one_however_it_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        let id = PeerId::new([7; 32]);
+        let socket = |identity: &Path| {
+            let paths = Paths::resolve(Some(home), Some(identity)).unwrap();
+            assert_eq!(paths.identity(), identity);
+            paths.control(&id)
+        };
+        let own = home.join("run/ctl.sock");
+        let key = home.join("identity.key");
+        assert_eq!(socket(&key), own, "also before there is one");
+        fs::write(&key, "").unwrap();
+        fs::create_dir(home.join("run")).unwrap();
+        assert_eq!(socket(&home.join("run/../identity.key")), own);
+        let copy = home.join("copy.key");
+        fs::copy(&key, &copy).unwrap();
+        assert_ne!(socket(&copy), own);
+        #[cfg(unix)]
+        {
+            let link = home.join("link.key");
+            os::testing::symlink(&key, &link).unwrap();
+            assert_eq!(socket(&link), own);
+        }
     }
 
     #[test]

@@ -318,6 +318,21 @@ fn a_ping_is_answered_with_its_time() {
     );
 }
 
+/// Each took the other for somebody else's, and waited in vain for the identity.
+#[test]
+fn who_names_the_own_identity_is_found_by_who_does_not_and_the_other_way_round() {
+    let alice = Home::new();
+    let key = alice.path("identity.key").display().to_string();
+    let (named, unnamed): ([&str; 2], [&str; 0]) = (["-i", &key], []);
+    for (runs, asks) in [(&named[..], &unnamed[..]), (&unnamed[..], &named[..])] {
+        let mut daemon = alice.start(&[&["daemon", "127.0.0.1:0"], runs].concat());
+        let address = listening(&mut daemon).to_string();
+        let status = alice.run(&[&["status"], asks].concat()).rest;
+        assert!(status.contains(&address), "{asks:?}: {status}");
+        daemon.kill();
+    }
+}
+
 /// docs/examples/echo.py is run where there is a python3: it is on every system that these tests are usually run on.
 #[test]
 fn the_bot_of_the_documentation_answers() {
