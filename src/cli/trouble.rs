@@ -32,6 +32,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         }
         ErrorKind::UnsafeDirectory { mode } => unsafe_directory(path, *mode),
         ErrorKind::WrongOwner { .. } => wrong_owner(path),
+        ErrorKind::StrangeRoot { .. } => strange_root(path),
         ErrorKind::WrongPassphrase => wrong_passphrase(path, None),
         ErrorKind::PassphraseNeeded => needs_input(&Prompt::Passphrase),
         ErrorKind::EmptyPassphrase => no_passphrase(&"it is empty".into()),
@@ -116,6 +117,14 @@ fn wrong_owner(path: &Path) -> Report {
     refusing(path)
         .cause("It belongs to another user of this machine.")
         .line(true, parts)
+}
+
+/// No other place is of any use.
+fn strange_root(path: &Path) -> Report {
+    refusing(path)
+        .cause("It belongs neither to you nor to root, and so does /, which is above every place.")
+        .cause("That is so in a sandbox, or a container without root, which does not know the machine's")
+        .cause("users: there nobody can tell who may exchange your files. Run securechat outside of it.")
 }
 
 fn refusing(path: &Path) -> Report {
@@ -335,6 +344,7 @@ pub(super) mod tests {
             },
             ErrorKind::UnsafeDirectory { mode: 0o777 },
             ErrorKind::WrongOwner { owner: 1 },
+            ErrorKind::StrangeRoot { owner: 65_534 },
             ErrorKind::WrongPassphrase,
             ErrorKind::PassphraseNeeded,
             ErrorKind::EmptyPassphrase,

@@ -55,6 +55,12 @@ pub enum ErrorKind {
         /// The owner's number.
         owner: u32,
     },
+    /// As [`ErrorKind::WrongOwner`], and the root directory, which is above every place, has such an owner too (SC02): in a
+    /// user namespace that does not know the machine's root it is so, and that owner may be anybody.
+    StrangeRoot {
+        /// The number of the file's owner.
+        owner: u32,
+    },
     /// Other users can replace files in this directory (SC02); the path is the directory's.
     UnsafeDirectory {
         /// The permission bits as found.
@@ -289,7 +295,9 @@ impl fmt::Display for ErrorKind {
                     "its mode is {mode:04o} and must be {wanted:04o} or stricter"
                 )
             }
-            Self::WrongOwner { owner } => write!(f, "it belongs to another user ({owner})"),
+            Self::WrongOwner { owner } | Self::StrangeRoot { owner } => {
+                write!(f, "it belongs to another user ({owner})")
+            }
             Self::UnsafeDirectory { mode } => {
                 write!(
                     f,

@@ -1,5 +1,5 @@
 //! Who else can read or replace our files. OpenSSH's rule: if somebody can, the file is refused,
-//! not warned about.
+//! not warned about. It goes further than that of OpenSSH: every directory above counts, up to the root.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -135,11 +135,22 @@ fn check_directory(directory: &Path) -> Result<(), Error> {
 }
 
 fn check_owner(path: &Path, found: os::Protection) -> Result<(), Error> {
-    if found.owner == 0 || found.owner == os::current_user() {
+    if is_trusted(found) {
         return Ok(());
     }
-    let kind = ErrorKind::WrongOwner { owner: found.owner };
+    let owner = found.owner;
+    let root = fs::metadata("/").ok();
+    let root = root.and_then(|root| os::protection(&root));
+    let kind = if root.is_none_or(is_trusted) {
+        ErrorKind::WrongOwner { owner }
+    } else {
+        ErrorKind::StrangeRoot { owner }
+    };
     Err(Error::new(path, Operation::Read, kind))
+}
+
+fn is_trusted(found: os::Protection) -> bool {
+    found.owner == 0 || found.owner == os::current_user()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::env::current_exe;
 use std::process::{Command, Stdio};
 
 use crate::common::skipped;
-use crate::home::{Home, listening};
+use crate::disks::KNOWS_ROOT;
+use crate::home::{Home, listening, program};
 use crate::program::Program;
 
 /// What runs a command in there; none, after saying so, where that is not allowed.
@@ -16,7 +17,9 @@ fn container() -> Option<Command> {
         unshare
     };
     let is_allowed = |way: &&[&str]| {
-        let status = contained(way).arg("true").stderr(Stdio::null()).status();
+        let mut probe = contained(way);
+        let status = probe.args(["sh", "-c", KNOWS_ROOT]);
+        let status = status.stderr(Stdio::null()).status();
         status.is_ok_and(|status| status.success())
     };
     let ways: [&[&str]; 2] = [&[], &["--user", "--map-current-user"]];
@@ -32,6 +35,56 @@ fn contained(mut container: Command, command: &Command) -> Command {
         .arg(command.get_program())
         .args(command.get_args());
     container
+}
+
+/// Somebody who is not root, where the machine's root is not known; none, after saying so, where that cannot be had.
+fn sandbox() -> Option<Command> {
+    let namespace = ["unshare", "--user", "--map-current-user"];
+    let as_another = ["setpriv", "--reuid", "1000", "--clear-groups"];
+    let ways = [namespace.to_vec(), [&as_another[..], &namespace].concat()];
+    let sandboxed = |way: &Vec<&str>| {
+        let [first, rest @ ..] = &way[..] else {
+            unreachable!()
+        };
+        let mut command = Command::new(first);
+        command.args(rest);
+        command
+    };
+    let program = program();
+    let runs = |way: &&Vec<&str>| {
+        let mut probe = sandboxed(way);
+        let knows_root = format!("! {{ {KNOWS_ROOT}; }} && \"$0\" --version");
+        let status = probe
+            .args(["sh", "-c", &knows_root])
+            .arg(program.get_program());
+        let status = status.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let way = ways.iter().find(runs);
+    if way.is_none() {
+        skipped("no user namespace for a user");
+    }
+    way.map(sandboxed)
+}
+
+/// It was advised to use another place, which is below the same root.
+#[test]
+fn where_root_is_not_known_no_other_place_is_advised() {
+    let Some(sandbox) = sandbox() else {
+        return;
+    };
+    let mut keygen = program();
+    keygen.args(["--home", "/", "keygen", "--no-passphrase"]);
+    let mut keygen = Program::start(contained(sandbox, &keygen));
+    keygen.close();
+    let ended = keygen.end();
+    ended.failed(5, "SC02");
+    assert!(
+        ended.told.contains("Run securechat outside of it."),
+        "{}",
+        ended.told
+    );
+    assert!(!ended.told.contains("--home"), "{}", ended.told);
 }
 
 /// getsid() is zero there: that ended the program.

@@ -143,6 +143,11 @@ fn what_could_not_be_written_down_is_told_behind_a_screen_that_was_closed() {
     }
 }
 
+/// Succeeds where the programs can use a directory: what is above every one belongs to root, or to who runs them. It may not
+/// where a user namespace does not know the machine's root.
+pub(crate) const KNOWS_ROOT: &str =
+    r#"owner=$(stat -c %u /) && { test "$owner" = 0 || test "$owner" = "$(id -u)"; }"#;
+
 /// A process that sees other file systems than we do, and lets others see them too.
 pub(crate) struct Namespace {
     holder: Child,
@@ -167,7 +172,7 @@ impl Namespace {
             &["--mount", "--user", "--preserve-credentials"],
         ];
         for (way, flags) in ways.into_iter().zip(enter) {
-            let script = format!("{script} && echo ready && read -r _");
+            let script = format!("{KNOWS_ROOT} && {script} && echo ready && read -r _");
             let mut command = Command::new("unshare");
             command.args(way).args(["sh", "-c", &script]);
             let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());

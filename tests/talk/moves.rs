@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::common::skipped;
+use crate::disks::KNOWS_ROOT;
 use crate::home::Home;
 use crate::program::Program;
 use crate::programs::{event, listening};
@@ -106,7 +107,8 @@ impl Network {
         };
         let addresses =
             "ip link set lo up && for n in 1 2 9; do ip addr add 192.0.2.$n/32 dev lo; done";
-        let is_there = network.does(addresses) && network.leaves_from("192.0.2.1");
+        let is_there =
+            network.does(KNOWS_ROOT) && network.does(addresses) && network.leaves_from("192.0.2.1");
         if !is_there {
             skipped("no network namespace for a user");
         }
