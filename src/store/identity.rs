@@ -155,21 +155,26 @@ fn hold(path: &Path) -> Option<File> {
 /// No copy under the former passphrase is kept: it may be changed because somebody saw it.
 ///
 /// # Errors
-/// Those of [`load_identity`] and of [`KeyFile::open`] with `old`; `DiskFull`, `Io`.
+/// Those of [`load_identity`] and of [`KeyFile::open`] with `old`; `ChangedMeanwhile` if the file is another one by then;
+/// `DiskFull`, `Io`.
 pub fn change_passphrase(
     path: &Path,
     old: Option<&Passphrase>,
     new: Option<&Passphrase>,
     rng: &mut dyn CryptoRng,
 ) -> Result<(), Error> {
-    load_identity(path)?;
+    let key = load_identity(path)?;
     // Through a link, so that the key is replaced and not the link to it.
     let real = os::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))?;
-    let _lock = hold(&real);
-    let key = load_identity(path)?;
+    // Before the lock: this can take longer than others wait for that.
     let changed = key
         .with_passphrase(old, new, rng)
         .map_err(|error| error.at(path))?;
+    let _lock = hold(&real);
+    if load_identity(&real)?.render() != key.render() {
+        let kind = ErrorKind::ChangedMeanwhile;
+        return Err(Error::new(path, Operation::Write, kind));
+    }
     replace(&real, changed.render().as_bytes(), Access::Owner)
 }
 

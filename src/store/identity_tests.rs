@@ -378,6 +378,60 @@ fn a_passphrase_is_changed_set_and_taken_away() {
     assert_eq!(names(&path), ["identity.key", "identity.pub"]);
 }
 
+/// Makes another identity in the place of the one at `path` as soon as it is asked for random bytes, which is while a
+/// passphrase is set.
+struct Meanwhile<'a> {
+    path: &'a Path,
+    rng: ChaCha20Rng,
+    is_done: bool,
+}
+
+impl Meanwhile<'_> {
+    fn happens(&mut self) {
+        if !std::mem::replace(&mut self.is_done, true) {
+            replace_identity(self.path, &plain(2)).unwrap();
+        }
+    }
+}
+
+impl rand_core::TryRng for Meanwhile<'_> {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        self.happens();
+        self.rng.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.happens();
+        self.rng.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.happens();
+        self.rng.try_fill_bytes(bytes)
+    }
+}
+
+impl rand_core::TryCryptoRng for Meanwhile<'_> {}
+
+/// Whoever made the new key waited for the directory for five seconds, and then no longer.
+#[test]
+fn a_new_passphrase_never_replaces_an_identity_that_came_meanwhile() {
+    let (_home, path) = place();
+    create_identity(&path, &plain(1)).unwrap();
+    let mut rng = Meanwhile {
+        path: &path,
+        rng: rng(5),
+        is_done: false,
+    };
+    let changed = change_passphrase(&path, None, Some(&passphrase("a")), &mut rng);
+    assert_eq!(key_at(&path), secret(2).public(), "no key is lost");
+    assert_eq!(kind(changed), "ChangedMeanwhile");
+    let old = path.with_file_name("identity.key.old");
+    assert_eq!(key_at(&old), secret(1).public());
+}
+
 #[test]
 fn the_public_file_has_a_name_of_its_own() {
     for (secret, public) in [
