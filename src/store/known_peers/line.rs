@@ -12,6 +12,7 @@ use crate::id::{PeerId, VerifyingKey};
 use crate::store::day::Day;
 use crate::store::host_port::HostPort;
 use crate::store::key_text::{decode_key, decode_secret, is_secret, key_text};
+use crate::store::psk::psk_of;
 use crate::text::{NameError, Safe, safe_line, safe_name};
 
 /// The mark of a key that is never to be trusted again.
@@ -42,6 +43,8 @@ pub enum DamageReason {
     BadDay,
     /// `psk=` is not 32 bytes in base64.
     BadPsk,
+    /// `psk=` is 32 zero bytes, which is as good as none.
+    NoPsk,
     /// `sign=` is not 32 bytes in base64.
     BadSigningKey,
     /// `version=` is not the number of a version.
@@ -82,6 +85,7 @@ impl fmt::Display for DamageReason {
                 "seen=, verified= and differed= need a day such as 2026-11-21"
             ),
             Self::BadPsk => write!(f, "psk= is not a key of 32 bytes"),
+            Self::NoPsk => write!(f, "psk= is nothing but zeros, which is no secret"),
             Self::BadSigningKey => write!(f, "sign= is not a key of 32 bytes"),
             Self::BadVersion => write!(f, "version= is not the number of a version"),
             Self::Repeated => write!(f, "an option stands twice"),
@@ -210,7 +214,7 @@ fn take_option(option: &str, value: &str, peer: &mut PeerLine) -> Result<(), Dam
 #[inline(never)]
 fn parse_psk(value: &str) -> Result<Psk, DamageReason> {
     let mut bytes = decode_secret(value).map_err(|_| DamageReason::BadPsk)?;
-    Ok(Psk::from_bytes(&mut bytes))
+    psk_of(&mut bytes).ok_or(DamageReason::NoPsk)
 }
 
 fn parse_signing_key(value: &str) -> Result<VerifyingKey, DamageReason> {

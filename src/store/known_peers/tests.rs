@@ -301,6 +301,7 @@ fn every_kind_of_damage_is_named_with_its_line() {
         (format!("bob {BOB} seen=yesterday"), Is::BadDay),
         (format!("bob {BOB} verified="), Is::BadDay),
         (format!("bob {BOB} psk=short"), Is::BadPsk),
+        (format!("bob {BOB} psk={}=", "A".repeat(43)), Is::NoPsk),
         (format!("bob {BOB} sign=short"), Is::BadSigningKey),
         (format!("bob {BOB} version=new"), Is::BadVersion),
         (format!("bob {BOB} version=65536"), Is::BadVersion),
