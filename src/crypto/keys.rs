@@ -113,6 +113,15 @@ impl fmt::Debug for StaticSecret {
     }
 }
 
+/// Whether a public key is one of the few with which every secret has the same product, nothing (RFC 7748 §6.1): nobody
+/// holds the secret half of it, and no handshake goes on with it.
+#[must_use]
+pub fn is_low_order(key: &PeerId) -> bool {
+    let any = x25519_dalek::StaticSecret::from([1; 32]);
+    let product = any.diffie_hellman(&PublicKey::from(*key.as_bytes()));
+    !product.was_contributory()
+}
+
 #[inline(never)]
 fn public_of(secret: &[u8; 32]) -> PeerId {
     let secret = x25519_dalek::StaticSecret::from(*secret);
@@ -158,6 +167,19 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
+    use crate::crypto::resolver::tests::LOW_ORDER;
+
+    #[test]
+    fn a_key_of_low_order_is_told_from_one_that_somebody_has() {
+        for point in LOW_ORDER {
+            assert!(is_low_order(&PeerId::new(point)), "{point:02x?}");
+            let mut with_the_bit_that_is_ignored = point;
+            with_the_bit_that_is_ignored[31] |= 0x80;
+            assert!(is_low_order(&PeerId::new(with_the_bit_that_is_ignored)));
+        }
+        let secret = StaticSecret::generate(&mut ChaCha20Rng::from_seed([1; 32]));
+        assert!(!is_low_order(&secret.public()));
+    }
 
     #[test]
     fn the_public_half_is_that_of_rfc_7748() {

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::atomic::read_bounded;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
+use crate::crypto::is_low_order;
 use crate::id::{PUBLIC_KEY_LEN, PeerId};
 use crate::text::{Safe, safe_line, safe_name};
 
@@ -147,6 +148,8 @@ pub enum KeyProblem {
     },
     /// Its length is right, but its end is not: it was altered or cut and padded.
     Damaged,
+    /// It has the form of a key, and no secret half belongs to it: a placeholder of zeros, for instance.
+    Nobodys,
     /// A `securechat:` URI of a version that we do not know.
     UnknownVersion,
     /// A `securechat:` URI whose name is not allowed as one.
@@ -162,6 +165,7 @@ impl fmt::Display for KeyProblem {
             Self::BadCharacters => write!(f, "it has characters that no key has"),
             Self::WrongLength { bytes } => write!(f, "{bytes} bytes, {PUBLIC_KEY_LEN} needed"),
             Self::Damaged => write!(f, "its end is damaged"),
+            Self::Nobodys => write!(f, "nobody can have this key"),
             Self::UnknownVersion => write!(f, "this version of the link is not known"),
             Self::BadName => write!(f, "the name in the link is not allowed"),
             Self::BadAddress => write!(f, "an address in the link is not host:port"),
@@ -186,10 +190,24 @@ fn parse_offer(text: &str) -> Result<KeyOffer, ErrorKind> {
         Some(rest) => parse_uri(rest),
         None => decode_key(text).map(KeyOffer::of_key),
     };
-    offer.map_err(|problem| ErrorKind::NotAPublicKey {
+    let offer = offer.map_err(|problem| ErrorKind::NotAPublicKey {
         sample: sample(text),
         problem,
-    })
+    })?;
+    check_somebodys(&offer.key)?;
+    Ok(offer)
+}
+
+/// Makes sure that somebody can have this key.
+///
+/// # Errors
+/// `NotAPublicKey`.
+pub(super) fn check_somebodys(key: &PeerId) -> Result<(), ErrorKind> {
+    if !is_low_order(key) {
+        return Ok(());
+    }
+    let (sample, problem) = (sample(key_text(key).as_str()), KeyProblem::Nobodys);
+    Err(ErrorKind::NotAPublicKey { sample, problem })
 }
 
 impl KeyOffer {
@@ -440,6 +458,19 @@ mod tests {
     fn one_key_has_one_text() {
         assert_eq!(problem(&KEY.replace("Dg=", "Dh=")), KeyProblem::Damaged);
         assert_eq!(problem(&format!("{KEY}=")), KeyProblem::Damaged);
+    }
+
+    /// They were saved, and calls to them, which never left, told as calls that nobody answered.
+    #[test]
+    fn a_key_that_nobody_can_have_is_none() {
+        let mut one = [0; 32];
+        one[0] = 1;
+        for point in [[0; 32], one] {
+            let key = PeerId::new(point);
+            for text in [key_text(&key), key_uri(&key, None, &[])] {
+                assert_eq!(problem(text.as_str()), KeyProblem::Nobodys, "{text}");
+            }
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl KnownPeers {
     ///
     /// # Errors
     /// `DamagedLine` of the other list; `DuplicateName` or `LookAlike` if a name is taken by another
-    /// key. Nothing was taken over then, if the caller drops `self`.
+    /// key; `NotAPublicKey` for one that nobody can have. Nothing was taken over then, if the caller drops `self`.
     pub fn import(&mut self, other: &Self) -> Result<Imported, Error> {
         other.check_intact()?;
         let mut imported = Imported::default();
@@ -256,6 +256,17 @@ mod tests {
             let kind = taken.unwrap_err();
             assert!(format!("{:?}", kind.kind()).contains("bob"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_key_that_nobody_can_have_is_not_taken_over() {
+        let nobody = key_text(&PeerId::new([0; 32]));
+        let result = sample().import(&list(&format!("erin {nobody}\n")));
+        let kind = format!("{:?}", result.unwrap_err().kind());
+        assert!(
+            kind.contains("NotAPublicKey") && kind.contains("Nobodys"),
+            "{kind}"
+        );
     }
 
     #[test]

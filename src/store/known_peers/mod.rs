@@ -36,7 +36,7 @@ use self::reading::Reading;
 use super::day::Day;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
-use super::key_text::key_text;
+use super::key_text::{check_somebodys, key_text};
 use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
@@ -300,6 +300,7 @@ impl KnownPeers {
     /// As [`KnownPeers::add`].
     pub fn check_new(&self, name: &str, key: &PeerId) -> Result<Safe, Error> {
         self.check_intact()?;
+        check_somebodys(key).map_err(|kind| refuse(Operation::Write, kind))?;
         self.check_not_revoked(key)?;
         if let Some(known) = self.find_key(key) {
             let name = known.name().clone();
@@ -311,7 +312,7 @@ impl KnownPeers {
     /// Adds a peer at the end.
     ///
     /// # Errors
-    /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `DamagedLine`.
+    /// `BadName`, `DuplicateName`, `LookAlike`, `DuplicateKey`, `Revoked`, `NotAPublicKey`, `DamagedLine`.
     pub fn add(&mut self, name: &str, key: &PeerId, addresses: &[HostPort]) -> Result<(), Error> {
         self.add_with(name, key, addresses, None)
     }

@@ -495,7 +495,7 @@ fn two_writers_wait_for_each_other() {
                 for number in 0..5_u8 {
                     let (name, key) = (
                         format!("p{writer}-{number}"),
-                        PeerId::new([16 * writer + number; 32]),
+                        PeerId::new([16 * writer + number + 1; 32]),
                     );
                     KnownPeers::update(path, |peers| peers.add(&name, &key, &[])).unwrap();
                 }
