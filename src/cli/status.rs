@@ -71,7 +71,7 @@ fn of_files(context: &Context) -> Result<Status, Error> {
     let of_peer = |peer: &Peer| PeerStatus {
         peer: peer.name().to_string(),
         key: key_text(&peer.key()).to_string(),
-        verified: peer.verified().map(|day: Day| day.to_string()),
+        verified: peer.still_verified().map(|day: Day| day.to_string()),
         state: match (peer.is_revoked(), peer.differed()) {
             (true, _) => "revoked",
             (false, Some(_)) => "the words differed",

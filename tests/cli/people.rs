@@ -88,6 +88,40 @@ fn a_revoked_key_is_listed_as_such_and_cannot_come_back() {
     );
 }
 
+/// The mark that people are told to trust stood behind a key that a thief may have.
+#[test]
+fn a_key_that_was_compared_and_then_revoked_is_nowhere_shown_as_verified() {
+    let home = Home::with_identity();
+    home.write("known-peers", &format!("bob {BOB} verified=2026-11-22\n"));
+    #[cfg(unix)]
+    set_mode(&home.path("known-peers"), 0o600);
+    let shown = || {
+        let commands: [&[&str]; 5] = [
+            &["peers", "list"],
+            &["peers", "show", "bob"],
+            &["status", "bob"],
+            &["peers", "show", "bob", "--json"],
+            &["status", "bob", "--json"],
+        ];
+        commands.map(|command| home.data(command))
+    };
+    let [list, show, status, saved, standing] = shown();
+    assert!(list.contains("  [verified]"), "{list}");
+    assert!(show.contains("2026-11-22 [verified]"), "{show}");
+    assert!(status.contains("verified: yes, on 2026-11-22"), "{status}");
+    for json in [saved, standing] {
+        assert!(json.contains("\"verified\":\"2026-11-22\""), "{json}");
+    }
+    assert_eq!(home.run(&["peers", "revoke", "bob"]).code, 0);
+    let [list, show, status, saved, standing] = shown();
+    assert!(list.contains("  revoked\n"), "{list}");
+    assert!(show.contains("verified       no"), "{show}");
+    assert!(status.contains("verified: no\n"), "{status}");
+    for json in [saved, standing] {
+        assert!(json.contains("\"verified\":null"), "{json}");
+    }
+}
+
 #[test]
 fn the_list_as_json_keeps_every_character_and_does_nothing() {
     let home = Home::with_bob();

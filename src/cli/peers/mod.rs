@@ -115,7 +115,7 @@ fn remarks(peer: &Peer) -> Safe {
     }
     if let Some(day) = peer.differed() {
         remarks.push(Safe::from("[NOT VERIFIED: the words differed on ") + day + "]");
-    } else if peer.verified().is_some() {
+    } else if peer.still_verified().is_some() {
         remarks.push("[verified]".into());
     } else if !peer.is_revoked() {
         remarks.push("[not verified]".into());
@@ -179,7 +179,7 @@ impl Saved {
             key: key_text(&peer.key()),
             addresses: peer.addresses().iter().map(HostPort::to_string).collect(),
             seen: day(peer.seen()),
-            verified: day(peer.verified()),
+            verified: day(peer.still_verified()),
             differed: day(peer.differed()),
             psk: peer.has_psk(),
             revoked: peer.is_revoked(),
@@ -235,7 +235,7 @@ fn show(args: &PeerArgs, context: &Context) -> Result<(), Error> {
 }
 
 fn trust(peer: &Peer) -> Safe {
-    match (peer.differed(), peer.verified()) {
+    match (peer.differed(), peer.still_verified()) {
         (Some(day), _) => Safe::from("NO: the words that you compared differed on ") + day,
         (None, Some(day)) => Safe::from(day) + " [verified]",
         (None, None) => "no [not verified]".into(),

@@ -190,12 +190,12 @@ impl Contacts {
         self.known.find_key(peer).is_some()
     }
 
-    /// When the peer's key was compared with its owner, if it was.
+    /// When the peer's key was compared with its owner, if it was, and is not revoked.
     pub(super) fn verified(&self, peer: &PeerId) -> Option<Day> {
-        self.known.find_key(peer).and_then(Peer::verified)
+        self.known.find_key(peer).and_then(Peer::still_verified)
     }
 
-    /// As [`Contacts::verified`], by what the file says now if it can be read.
+    /// When the peer's key was compared with its owner, by what the file says now if it can be read.
     pub(super) fn verified_by_now(&self, peer: &PeerId) -> Option<Day> {
         let read = self.load_again();
         let known = read.as_ref().unwrap_or(&self.known);
@@ -209,7 +209,8 @@ impl Contacts {
 
     /// Whether known-peers says how a comparison with the peer ended.
     pub(super) fn has_decision(&self, peer: &PeerId) -> bool {
-        self.verified(peer).is_some() || self.differed_on(peer).is_some()
+        let is_decided = |saved: &Peer| saved.verified().is_some() || saved.differed().is_some();
+        self.known.find_key(peer).is_some_and(is_decided)
     }
 
     /// Notes what came of a comparison; false if the peer has no line to note it on. A look at the file

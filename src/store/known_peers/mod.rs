@@ -136,6 +136,12 @@ impl Peer {
         self.says.verified
     }
 
+    /// As [`Peer::verified`], but none once the key is revoked: whoever has it now may be anybody.
+    #[must_use]
+    pub fn still_verified(&self) -> Option<Day> {
+        self.verified().filter(|_| !self.is_revoked())
+    }
+
     /// The day on which words that were compared were different ones; nothing may be sent to such a peer
     /// until somebody has decided what that means.
     #[must_use]

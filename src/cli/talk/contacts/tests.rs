@@ -80,6 +80,26 @@ fn a_key_that_was_revoked_a_moment_ago_is_not_noted_as_the_right_one() {
     assert_eq!(noted(), (None, Some(day)));
 }
 
+/// That it was compared is still a decision, which nothing that was found to differ before takes back.
+#[test]
+fn a_revoked_key_is_not_verified_whatever_was_compared() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    let bob = PeerId::new([2; 32]);
+    let day: Day = "2026-11-28".parse().unwrap();
+    let compared = |known: &mut KnownPeers| {
+        known.add("bob", &bob, &[])?;
+        known.set_verified("bob", Some(day))
+    };
+    KnownPeers::update(&path, compared).unwrap();
+    let contacts = Contacts::load(path.clone(), false).unwrap();
+    assert_eq!(contacts.verified(&bob), Some(day));
+    KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
+    let contacts = Contacts::load(path, false).unwrap();
+    assert_eq!(contacts.verified(&bob), None);
+    assert!(contacts.has_decision(&bob));
+}
+
 #[test]
 fn the_label_of_an_unsaved_key_is_nobodys_name() {
     let home = tempfile::tempdir().unwrap();
