@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -110,8 +110,34 @@ fn save(args: &KeygenArgs, key: &KeyFile, path: &Path, context: &Context) -> Res
     if let Some(old) = store::replace_identity(path, key)? {
         let words = Safe::from("  the old secret key is kept as ") + old.as_path();
         context.out.note(&words);
+        tell_left_behind(&old, context);
     }
     Ok(())
+}
+
+/// Says where the messages of a former key are, which is kept as `old`: no start opens them any more.
+fn tell_left_behind(old: &Path, context: &Context) {
+    let Some(messages) = messages_of(old, context) else {
+        return;
+    };
+    let words = Safe::from("  its messages, also those that wait, stay in ") + messages.as_path();
+    let words = words + ", which needs that key: ";
+    let home = context.globals.home.as_deref();
+    let home = home.map(|home| ["--home".into(), Safe::from(home)]);
+    let identity = ["--identity".into(), Safe::from(old)];
+    let show = ["history".into(), "show".into()];
+    let args = home.into_iter().chain([identity, show]).flatten();
+    context
+        .out
+        .note(&(words + Suggestion::securechat(args).shell(&[])));
+}
+
+/// The file of the messages of a key, if there is one.
+fn messages_of(secret: &Path, context: &Context) -> Option<PathBuf> {
+    let key = store::load_identity(secret).ok()?;
+    let by_itself = || Some(key.open(None).ok()?.public());
+    let messages = context.paths.history(&key.public().or_else(by_itself)?);
+    messages.exists().then_some(messages)
 }
 
 /// Writes a key and its public half; `in_the_way` says what is wrong with a file that is there already.

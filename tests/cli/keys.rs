@@ -1,6 +1,7 @@
 //! `keygen` and `key`.
 
 use super::*;
+use crate::kept::{self, Fate, Kept};
 
 #[test]
 fn keygen_makes_an_identity_and_says_what_is_next() {
@@ -109,6 +110,32 @@ fn force_keeps_the_old_key() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_eq!(home.read("identity.key.old"), before);
     assert_ne!(home.read("identity.key"), before);
+}
+
+/// What waits was never sent, and named nowhere, though it had been said to be kept.
+#[test]
+fn force_says_where_the_messages_of_the_old_key_are() {
+    let home = Home::with_identity();
+    let other = home.path("other.key");
+    let other = other.to_str().unwrap();
+    home.data(&["keygen", "--no-passphrase", "-o", other]);
+    let force = ["keygen", "--no-passphrase", "--force"];
+    let none = home.run(&[&["-i", other], &force[..]].concat());
+    assert!(!none.stderr.contains("its messages"), "{}", none.stderr);
+    Kept::in_home(&home.path("")).add(BOB, 1, Fate::Waiting, b"kept for bob");
+    let store = kept::path(&home.path(""));
+    let store = store.file_name().unwrap().to_str().unwrap();
+    let done = home.run(&force);
+    let told = format!(
+        "\x20 the old secret key is kept as HOME/identity.key.old\n\
+         \x20 its messages, also those that wait, stay in HOME/{store}, which needs that key: \
+         securechat --home HOME --identity HOME/identity.key.old history show\n"
+    );
+    assert!(done.stderr.starts_with(&told), "{}", done.stderr);
+    assert!(!home.data(&["history", "show"]).contains("kept for bob"));
+    let old = home.path("identity.key.old");
+    let shown = home.data(&["--identity", old.to_str().unwrap(), "history", "show"]);
+    assert!(shown.contains("waiting\tkept for bob"), "{shown}");
 }
 
 #[test]
