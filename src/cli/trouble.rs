@@ -4,7 +4,7 @@ mod messages;
 
 use std::path::Path;
 
-use self::messages::{begin_anew, is_messages, store_trouble, unwritable};
+use self::messages::{begin_anew, is_messages, is_timestamps, store_trouble, unwritable};
 use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
@@ -57,7 +57,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::LinkToNothing => link_to_nothing(path),
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
         ErrorKind::NotSynced { former, .. } => not_synced(said, former.as_deref()),
-        ErrorKind::Malformed { reason } => malformed(path, reason),
+        ErrorKind::Malformed { reason } => damaged(path, reason),
         ErrorKind::NoTimestamps => no_timestamps(path),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
         ErrorKind::NoHome => no_home(),
@@ -204,10 +204,17 @@ fn no_timestamps(path: &Path) -> Report {
             report.attempt([ours(["history", "export", "-o", "FILE"])]),
         );
     }
-    report.hint(
-        "With a clock that is right they go on without the file:",
-        Suggestion::of("rm", [Safe::from(path)]),
-    )
+    without_timestamps(path, report)
+}
+
+/// How to go on without the file that handshake timestamps are reserved in: those that were used are noted with the
+/// messages, too, and lie behind a clock that is right.
+fn without_timestamps(path: &Path, report: Report) -> Report {
+    let parts = vec![
+        Part::Words("with a clock that is right they go on without the file: ".into()),
+        Part::Ours(Suggestion::of("rm", [Safe::from(path)])),
+    ];
+    report.line(true, parts)
 }
 
 pub(super) fn exists(path: &Path, output: Option<&Path>) -> Report {
@@ -242,6 +249,16 @@ fn bad_config(path: &Path, error: &ConfigError) -> Report {
 fn malformed(path: &Path, reason: &'static str) -> Report {
     let title = Safe::from("cannot use ") + path + ": " + reason;
     Report::new("SC22", ExitCode::Fixable, title).cause("The file was not changed.")
+}
+
+/// As [`malformed()`], of whichever file, with what there is to be done about it.
+fn damaged(path: &Path, reason: &'static str) -> Report {
+    let report = malformed(path, reason);
+    if !is_timestamps(path) {
+        return report;
+    }
+    let why = "It says which handshake times are used; your keys and messages are in other files.";
+    without_timestamps(path, report.cause(why))
 }
 
 fn bad_name(reason: &Safe) -> Report {
@@ -540,7 +557,7 @@ pub(super) mod tests {
             )
         };
         let path = "/h/0707.timestamps";
-        let file = "  With a clock that is right they go on without the file: rm ";
+        let file = "  try: with a clock that is right they go on without the file: rm ";
         let shown = shown_of(&ErrorKind::NoTimestamps, path);
         assert_eq!(shown, said(path) + file + path);
         let messages = format!(
@@ -549,6 +566,22 @@ pub(super) mod tests {
         );
         let shown = shown_of(&ErrorKind::NoTimestamps, STORE);
         assert_eq!(shown, said(STORE) + &messages);
+    }
+
+    #[test]
+    fn a_damaged_file_of_timestamps_can_go_too() {
+        let reason = "the timestamps file is damaged";
+        let (kind, path) = (ErrorKind::Malformed { reason }, "/h/0707.timestamps");
+        assert_eq!(
+            shown_of(&kind, path),
+            format!(
+                "error: cannot use {path}: the timestamps file is damaged  [SC22]\n\
+                 \x20 The file was not changed.\n\
+                 \x20 It says which handshake times are used; your keys and messages are in other files.\n\
+                 \x20 try: with a clock that is right they go on without the file: rm {path}"
+            )
+        );
+        assert!(!shown(&kind).contains("rm "), "no other file");
     }
 
     #[test]

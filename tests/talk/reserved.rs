@@ -44,3 +44,23 @@ fn a_program_whose_timestamps_file_is_lost_or_an_older_one_goes_on_after_those_i
     fs::write(file(&home), older).unwrap();
     assert!(run(&home) > second, "an older one");
 }
+
+/// A newcomer is told which file may go: the one beside it has the messages.
+#[test]
+fn a_damaged_file_of_timestamps_is_named_with_what_mends_it() {
+    let (home, _bob) = Home::friends();
+    run(&home);
+    let file = file(&home);
+    fs::write(&file, "x").unwrap();
+    let rm = format!("they go on without the file: rm {}", file.display());
+    let nobody = free_port().to_string();
+    let ended = home.attempt(&["ping", "bob", &nobody, "--timeout", "1s"]);
+    ended.failed(1, "SC22");
+    assert!(ended.transcript.contains(&rm), "{}", ended.transcript);
+    let doctor = home.attempt(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{}", doctor.transcript);
+    let advice = format!("to do: with a clock that is right {rm}");
+    assert!(doctor.rest.contains(&advice), "{}", doctor.rest);
+    fs::remove_file(&file).unwrap();
+    run(&home);
+}

@@ -14,6 +14,12 @@ pub(super) fn is_messages(path: &Path) -> bool {
         .is_some_and(|extension| extension == "redb")
 }
 
+/// Whether a file is the one that handshake timestamps are reserved in.
+pub(super) fn is_timestamps(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "timestamps")
+}
+
 /// Messages cannot be written down, at the start or in the midst of a conversation.
 pub(super) fn unwritable(path: &Path, why: impl Into<Safe>) -> Report {
     let title = Safe::from("cannot write ") + path + ": " + why;
