@@ -90,6 +90,33 @@ fn a_public_key_file_is_told_from_an_identity_whatever_its_mode() {
     assert!(!ended.rest.contains("chmod"), "{}", ended.rest);
 }
 
+/// It is what people are given, and stays behind where an identity was restored or copied alone.
+#[test]
+fn a_public_key_file_of_another_key_is_warned_about() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let file = alice.path("identity.pub");
+    let says = || {
+        let ended = alice.run(&["doctor"]);
+        let (outcome, says) = line(&ended, "public key file");
+        let advice = alice.suggested("pubkey");
+        let is_advised = ended.rest.contains(&format!("what this prints: {advice}"));
+        (outcome.to_owned(), says.to_owned(), is_advised)
+    };
+    let (outcome, _, is_advised) = says();
+    assert_eq!((outcome.as_str(), is_advised), ("ok", false));
+    for (content, wrong) in [
+        (bob.key(), "it has another key than yours"),
+        ("nothing".to_owned(), "there is no public key in it"),
+    ] {
+        fs::write(&file, content).unwrap();
+        let (outcome, says, is_advised) = says();
+        assert_eq!((outcome.as_str(), is_advised), ("warn", true), "{says}");
+        assert!(says.contains(wrong), "{says}");
+    }
+    fs::write(&file, alice.run(&["pubkey"]).rest).unwrap();
+    assert_eq!(says().0, "ok");
+}
+
 /// The state directory was deleted, perhaps.
 #[test]
 fn timestamps_that_are_not_there_are_not_taken_for_none_where_there_are_messages() {

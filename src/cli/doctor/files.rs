@@ -7,8 +7,8 @@ use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::{Error, ExitCode, settled};
 use crate::id::PeerId;
 use crate::store::{
-    self, ErrorKind, KnownPeers, check_beginning, check_place, check_writable, free_space,
-    load_identity, public_path, timestamps_used_until,
+    self, ErrorKind, KeyOffer, KnownPeers, check_beginning, check_place, check_writable,
+    free_space, load_identity, public_path, timestamps_used_until,
 };
 use crate::text::Safe;
 
@@ -21,12 +21,8 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     let (identity, key) = identity(patient);
     let mut checks = vec![identity, people(patient), settings(patient)];
     let public = public_path(patient.paths.identity());
+    checks.push(public_half(patient, &public, key.as_ref()));
     let place = |what, path: &Path, looked| place(patient, what, path, looked);
-    checks.push(place(
-        "public key file",
-        &public,
-        check_place(&public, false),
-    ));
     let mut written = vec![patient.paths.identity().to_owned()];
     if let Some(key) = key {
         let paths = &patient.paths;
@@ -75,6 +71,24 @@ fn identity(patient: &Patient<'_>) -> (Check, Option<PeerId>) {
             (Check::of_report(what, &report, patient.out), None)
         }
     }
+}
+
+/// The file that is handed out; it has to have our own key in it, as far as that is known.
+fn public_half(patient: &Patient<'_>, path: &Path, own: Option<&PeerId>) -> Check {
+    let what = "public key file";
+    let looked = check_place(path, false);
+    let (Ok(true), Some(own)) = (&looked, own) else {
+        return place(patient, what, path, looked);
+    };
+    let wrong = match KeyOffer::read_file(path) {
+        Ok(offer) if offer.key == *own => return place(patient, what, path, looked),
+        Ok(_) => "it has another key than yours: whoever gets it reaches nobody",
+        Err(_) => "there is no public key in it",
+    };
+    let advice = Safe::from("put there what this prints: ") + command(patient, &["pubkey"]);
+    Check::new(what, Outcome::Warning, Safe::from(path) + ": " + wrong)
+        .advice(advice)
+        .public(wrong.to_owned())
 }
 
 /// There may come one, if the directories above are such that it may lie there.
