@@ -18,7 +18,7 @@ pub enum ExitCode {
     Trust = 4,
     /// The identity: none, a wrong passphrase, unsafe permissions.
     Identity = 5,
-    /// Not delivered in time; what was accepted is kept.
+    /// Not delivered in time: it is kept, unless the error says that it is given up, or was never accepted.
     NotDelivered = 6,
     /// The peer speaks another version of the protocol.
     Version = 7,

@@ -184,8 +184,10 @@ EXIT CODES
     3  network: name not found, no answer, port closed
     4  trust: a key that is unknown, changed or revoked, or the peer refused
     5  identity: none, wrong passphrase, unsafe permissions
-    6  not delivered in time; the message is kept, and sent next time. Or a
-       line of a pipe was refused (`not sent: `, and why); it is not kept
+    6  not delivered in time; the message is kept, and sent next time, unless
+       the error says that it is given up (with --json: `kept` is 0), such as
+       when too many wait. Or a line of a pipe was refused (`not sent: `, and
+       why); it is not kept
     7  the peer speaks an incompatible version
     8  local storage: disk full, read-only, damaged, or in use elsewhere
    70  a bug in securechat

@@ -1,6 +1,7 @@
 //! What it says of itself: the guide, help, versions, suggestions.
 
 use super::*;
+use crate::kept::Kept;
 
 const TOPICS: [&str; 10] = [
     "messages",
@@ -213,6 +214,24 @@ fn every_topic_and_command_has_its_help() {
     let done = run(&["help", "nonsense"]);
     assert_eq!((done.code, done.stdout.as_str()), (2, ""));
     assert!(done.stderr.contains("[SC29]"));
+}
+
+/// The help said that it is, so that a script that went by the number lost the message.
+#[test]
+fn what_there_is_no_room_for_has_the_code_6_and_is_not_kept_as_the_help_says() {
+    let home = Home::with_identity();
+    home.data(&["peers", "add", "bob", BOB]);
+    Kept::in_home(&home.path("")).fill(BOB);
+    let done = home.run(&["send", "bob", "one more", "--no-wait", "--json"]);
+    assert_eq!(done.code, 6, "{}", done.stderr);
+    let error: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(error["kept"], 0);
+    assert!(done.stderr.contains("The message is given up"));
+    let help = home.data(&["help", "exit-codes"]);
+    let help: Vec<&str> = help.split_whitespace().collect();
+    let says =
+        "sent next time, unless the error says that it is given up (with --json: `kept` is 0)";
+    assert!(help.join(" ").contains(says));
 }
 
 #[test]

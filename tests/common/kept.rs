@@ -88,6 +88,29 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// Lets as many messages wait as may.
+    pub(crate) fn fill(&mut self, key: &str) {
+        let contact = ContactId::from(KeyOffer::parse(key).unwrap().key);
+        let waiting = (0..1_000).map(|sequence| Outgoing {
+            name: Name {
+                log: LogId(0xabc),
+                sequence,
+            },
+            kind: Kind::Text,
+            conversation: ConversationId::default(),
+            sent_at: NOW,
+            body: b"waits"[..].into(),
+        });
+        let changed = self.archive.change(NOW, |change| {
+            waiting
+                .into_iter()
+                .try_for_each(|message| change.queue(contact, &message))
+        });
+        changed.unwrap();
+    }
+}
+
 pub(crate) fn secret(home: &Path) -> StaticSecret {
     let key = store::load_identity(&home.join("identity.key")).unwrap();
     key.open(None).unwrap()
