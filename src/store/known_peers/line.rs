@@ -389,3 +389,25 @@ fn appended(line: &str, word: &str) -> String {
         .map_or(0, |word| word.end);
     replaced(line, end..end, &format!(" {word}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_example_explains_every_option() {
+        let example = include_str!("../../../keys/known-peers.example");
+        let source = include_str!("line.rs")
+            .split_once("fn take_option(")
+            .unwrap()
+            .1;
+        let source = source.split_once("A later version's").unwrap().0;
+        let options: Vec<&str> = source
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix('"')?.split_once("\" =>"))
+            .map(|(option, _)| option)
+            .collect();
+        assert_eq!(options.first(), Some(&"addr"));
+        for option in options {
+            assert!(example.contains(&format!("\n#   {option}=")), "{option}");
+        }
+    }
+}
