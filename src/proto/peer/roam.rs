@@ -152,12 +152,26 @@ impl Peer {
             // The one place to look for it again, should its path be led astray.
             self.learn_addresses(&[proved]);
         }
+        if let Some(Change::Proved { restart: true } | Change::Returned { restart: true }) = change
+            && let Some(connection) = &mut self.connection
+        {
+            connection.on_path_change(now);
+        }
+        self.tell_path(change, news, shared);
+    }
+
+    /// Whoever came by himself can move as often as he likes: that is told of nobody before he is known, and the news of
+    /// where he is then is where he was let in.
+    fn tell_path(&self, change: Option<Change>, news: Option<SocketAddr>, shared: &mut Shared) {
+        if !self.is_known() {
+            if change.is_some() {
+                trace!(peer = %self.label, ?change, "path");
+            }
+            return;
+        }
         match change {
-            Some(Change::Proved { restart } | Change::Returned { restart }) => {
+            Some(Change::Proved { .. } | Change::Returned { .. }) => {
                 debug!(peer = %self.label, ?change, "path");
-                if let Some(connection) = self.connection.as_mut().filter(|_| restart) {
-                    connection.on_path_change(now);
-                }
             }
             Some(Change::Moved) => debug!(peer = %self.label, "seems to have moved"),
             None => {}

@@ -184,6 +184,27 @@ fn whoever_waits_asks_though_nothing_waits_with_him() {
     assert_eq!(a.endpoint.poll_timeout(), ask);
 }
 
+/// Whoever waits can move as often as he likes.
+#[test]
+fn where_a_guest_has_moved_to_is_told_when_it_is_let_in_and_not_before() {
+    let (mut a, mut b) = waiting();
+    let mut at = now(0);
+    for port in [1, 2] {
+        at = at + ASK_WHILE_WAITING;
+        a.address.set_port(port);
+        a.endpoint.handle_timeout(at);
+        settle(&mut a, &mut b, at);
+        let status = b.endpoint.status(a.id(), at).unwrap();
+        assert_eq!((status.address, status.moving), (Some(a.address), false));
+    }
+    b.endpoint.accept_guest(a.id()).unwrap();
+    settle(&mut a, &mut b, at);
+    let moved = |event: &Event| matches!(event, Event::Roamed { .. });
+    assert!(!b.events.iter().any(moved), "{:?}", b.events);
+    let is_right = |event: &Event| matches!(event, Event::Established { address, .. } if *address == a.address);
+    assert!(b.events.iter().any(is_right), "{:?}", b.events);
+}
+
 /// He had come long ago, and his goodbye was held back while he called again.
 #[test]
 fn a_guest_who_was_heard_lately_may_leave_and_call_again_however_long_ago_he_came() {
