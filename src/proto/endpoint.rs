@@ -272,8 +272,10 @@ impl Endpoint {
         let Some(peer) = self.peers.at_mut(opened.keypair.place) else {
             return self.shared.drop(DropReason::StaleKeypair);
         };
-        if peer.on_opened(opened, &mut self.shared, now) == Fate::Forget {
-            self.forget(opened.keypair.peer);
+        match peer.on_opened(opened, &mut self.shared, now) {
+            Fate::Stay => {}
+            Fate::Forget => self.forget(opened.keypair.peer),
+            Fate::Asks(nickname) => self.ask_about(opened.keypair.peer, nickname, now),
         }
     }
 

@@ -120,9 +120,9 @@ pub const BULK_SHARE: u64 = 10;
 
 // Peers (docs/protocol.md#who-may-talk).
 
-/// Unknown peers that wait for a decision.
+/// Unknown peers that wait for a decision; as many again have yet to say HELLO.
 pub const MAX_GUESTS: usize = 8;
-/// Unknown peers from one source that wait for a decision.
+/// The same from one source.
 pub const MAX_GUESTS_PER_SOURCE: usize = 2;
 /// Unknown peers a minute from one source that the owner is asked about.
 pub const GUEST_RATE: u32 = 2;

@@ -55,7 +55,7 @@ pub struct Stats {
     pub dropped: BTreeMap<DropReason, u64>,
     /// Peers with a record: known, pinned and waiting ones.
     pub peers: usize,
-    /// Unknown peers that wait for a decision.
+    /// Unknown peers that wait for a decision, or have yet to say HELLO.
     pub guests: usize,
     /// Keypairs in the key table.
     pub keypairs: usize,

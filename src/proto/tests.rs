@@ -24,6 +24,7 @@ mod losses;
 mod newcomers;
 mod one_way;
 mod paths;
+mod places;
 mod records;
 mod repeated;
 mod stale;

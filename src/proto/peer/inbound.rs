@@ -7,7 +7,6 @@ use crate::proto::event::{CloseReason, Event, Notice};
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::Slot;
 use crate::proto::limits::SILENCE;
-use crate::proto::path::PathState;
 use crate::proto::peer::roam::datagram_len;
 use crate::proto::peer::{Fate, Peer, Standing};
 use crate::proto::shared::Shared;
@@ -64,9 +63,12 @@ impl Peer {
             return Fate::Stay;
         }
         self.set_dirty(shared);
+        let mut fate = Fate::Stay;
         for frame in &payload.frames {
-            if self.on_frame(frame, shared, now) == Fate::Forget {
-                return Fate::Forget;
+            match self.on_frame(frame, shared, now) {
+                Fate::Forget => return Fate::Forget,
+                asks @ Fate::Asks(_) => fate = asks,
+                Fate::Stay => {}
             }
             if self.pair.is_none() {
                 return Fate::Stay;
@@ -74,7 +76,7 @@ impl Peer {
         }
         self.rekey_if_due(false, shared, now);
         self.tell_stream_events(shared);
-        Fate::Stay
+        fate
     }
 
     /// The other side proved that it holds a keypair that we answered with.
@@ -179,35 +181,16 @@ impl Peer {
             self.say_close(CloseCode::Violation, shared, now);
             return self.end(Some(CloseReason::SigningKeyChanged), shared);
         }
-        if let Standing::Guest {
-            arrival,
-            told: false,
-        } = self.standing
-        {
-            let proved = self.path.as_ref().and_then(PathState::last_proved);
-            let address = proved.unwrap_or(arrival.source);
-            if !shared.guard.may_ask(address, &mut shared.rng, now) {
-                // It calls again by itself, for it is not acknowledged.
-                shared.drop(DropReason::RateLimited);
-                return self.end(None, shared);
-            }
-            let told = true;
-            self.standing = Standing::Guest { arrival, told };
+        if let Standing::Guest { told: false, .. } = self.standing {
             let nickname = String::from_utf8(hello.nickname.to_vec()).ok();
-            let nickname = nickname.filter(|name| !name.is_empty());
-            shared.event(Event::Guest {
-                peer: self.id,
-                address,
-                nickname,
-            });
-        } else {
-            self.on_accepted(shared);
+            return Fate::Asks(nickname.filter(|name| !name.is_empty()));
         }
         if is_first && !self.is_guest() {
             self.introduce(shared);
             self.ask_what_waited(shared, now);
         }
         Fate::Stay
+        self.on_accepted(shared);
     }
 
     fn on_close(&mut self, code: CloseCode, shared: &mut Shared) -> Fate {

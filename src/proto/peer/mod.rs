@@ -119,10 +119,12 @@ fn beginning(id: &PeerId) -> String {
 }
 
 /// What becomes of a peer's record after an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Stay,
     Forget,
+    /// A guest has said HELLO, and what it wants to be called: the user is to be asked about it, if there is room.
+    Asks(Option<String>),
 }
 
 impl Peer {
@@ -178,6 +180,11 @@ impl Peer {
     /// Who it is that called, and on which connection of its own.
     pub(super) fn caller(&self) -> Option<Caller> {
         self.pair.map(|(_, theirs)| (self.id, theirs))
+    }
+
+    /// Where it was last proved to be.
+    pub(super) fn proved(&self) -> Option<SocketAddr> {
+        self.path.as_ref().and_then(PathState::last_proved)
     }
 
     /// Until when whoever came by himself may go undecided. Once the user was asked about him that is as long as he is

@@ -20,12 +20,12 @@ pub(in crate::proto) enum Standing {
     },
 }
 
-/// The first message 1 of whoever came by himself.
+/// When and whence somebody came by himself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::proto) struct Arrival {
-    /// When it was read.
+    /// When the user was asked about him; before that, when his first message 1 was read.
     pub(in crate::proto) since: Instant,
-    /// Where it seems to have come from.
+    /// Where he had proved to be then; before that, where that message 1 seems to have come from.
     pub(in crate::proto) source: SocketAddr,
 }
 
