@@ -6,18 +6,26 @@
 
 mod simulated;
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::fmt::Write;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use securechat::proto::limits::SOURCE_BURST;
-use securechat::proto::{EndpointConfig, Trust};
-use securechat::sim::{NodeId, Pair, Sighting};
+use securechat::crypto::StaticSecret;
+use securechat::id::Timestamp;
+use securechat::proto::limits::{
+    ALL_GUESTS_BURST, ASK_WHILE_WAITING, ATTEMPT_LIFE, ERASE_AFTER, REJECT_AFTER,
+    REKEY_INITIATOR_SEND, SOURCE_BURST,
+};
+use securechat::proto::{Endpoint, EndpointConfig, Event, Incoming, PeerConfig, Shown, Trust};
+use securechat::sim::{NodeId, Pair, Sighting, SimRng};
+use securechat::time::Instant;
 use simulated::stranger::{Stranger, source};
 use simulated::{INIT, secs, sent};
-use tracing::Level;
+use tracing::{Dispatch, Level};
 
 /// How often a stranger calls.
 const CALLS: usize = 100;
@@ -51,18 +59,26 @@ fn named(name: &str) -> EndpointConfig {
     }
 }
 
+impl Log {
+    fn at(&self, level: Level) -> Dispatch {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(move || writer.clone());
+        Dispatch::new(subscriber.finish())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
 /// What is logged while this happens.
 fn log_of<R>(level: Level, happens: impl FnOnce() -> R) -> (String, R) {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let result = tracing::subscriber::with_default(subscriber, happens);
-    let bytes = log.0.lock().unwrap().clone();
-    (String::from_utf8(bytes).unwrap(), result)
+    let result = tracing::dispatcher::with_default(&log.at(level), happens);
+    (log.text(), result)
 }
 
 /// Talks for ten minutes, with a rekey, a roam and a goodbye; returns the log and the pair.
@@ -191,4 +207,151 @@ fn strangers_leave_no_line_above_trace_however_often_they_call() {
         assert!(traced.contains(line), "no {line:?} in:\n{traced}");
     }
     assert_eq!(log(Level::DEBUG), "");
+}
+
+/// An endpoint without a world around it, so that only what is logged here is what this one does.
+struct Side {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    rng: SimRng,
+    log: Dispatch,
+    events: Vec<Event>,
+}
+
+impl Side {
+    /// Later programs with the same key have later timestamps.
+    fn new(key: u8, program: u64, log: Dispatch) -> Self {
+        let mut rng = SimRng::new(u64::from(key) + 1_000 * program);
+        let secret = StaticSecret::from_bytes(&mut [key; 32]);
+        let timestamps = Timestamp(1_000 * program)..Timestamp(1_000 * program + 1_000);
+        let config = EndpointConfig {
+            trust: Trust::Ask,
+            ..EndpointConfig::default()
+        };
+        let at = Instant::from_micros(1);
+        Self {
+            endpoint: Endpoint::new(config, Arc::new(secret), rng.seed(), timestamps, at),
+            address: ([192, 0, 2, key], 7_419).into(),
+            rng,
+            log,
+            events: Vec::new(),
+        }
+    }
+
+    fn handle(&mut self, from: SocketAddr, mut datagram: Vec<u8>, now: Instant) {
+        let (screen, table) = (self.endpoint.screen(), self.endpoint.key_table());
+        match screen.check(&datagram) {
+            Ok(Incoming::Handshake(packet)) => {
+                self.endpoint.handle_handshake(from, packet, now);
+            }
+            Ok(Incoming::Data) => match table.open(from, &mut datagram, now) {
+                Ok(opened) => self.endpoint.handle_opened(&opened, now),
+                Err(reason) => self.endpoint.handle_dropped(reason),
+            },
+            Err(reason) => self.endpoint.handle_dropped(reason),
+        }
+    }
+
+    /// Takes what came, lets time pass, and says what leaves.
+    fn step(&mut self, came: Vec<(SocketAddr, Vec<u8>)>, now: Instant) -> Vec<Vec<u8>> {
+        let log = self.log.clone();
+        tracing::dispatcher::with_default(&log, || {
+            for (from, datagram) in came {
+                self.handle(from, datagram, now);
+            }
+            self.endpoint.handle_timeout(now);
+            while let Some(job) = self.endpoint.take_job() {
+                let outcome = job.run(self.rng.crypto());
+                self.endpoint.handle_outcome(outcome, now);
+            }
+            let mut out = Vec::new();
+            while let Some(transmit) = self.endpoint.poll_transmit(now) {
+                out.push(transmit.datagram.into_bytes(now).unwrap());
+            }
+            self.events
+                .extend(core::iter::from_fn(|| self.endpoint.poll_event()));
+            out
+        })
+    }
+}
+
+/// Whoever calls from somewhere, and the one who is called, until both are at rest.
+fn carry(from: &mut Side, to: &mut Side, now: Instant) {
+    let mut answers = Vec::new();
+    loop {
+        let came = answers.into_iter().map(|it| (to.address, it)).collect();
+        let sent = from.step(came, now);
+        let came: Vec<_> = sent.into_iter().map(|it| (from.address, it)).collect();
+        let is_over = came.is_empty();
+        answers = to.step(came, now);
+        if is_over && answers.is_empty() {
+            return;
+        }
+    }
+}
+
+fn call(key: u8, program: u64, to: &mut Side, now: Instant) -> Side {
+    // Of those who have no log `tracing` would remember that nobody wants their lines.
+    let aside = Log::default().at(Level::TRACE);
+    let mut stranger = Side::new(key, program, aside);
+    stranger.endpoint.add_peer(PeerConfig {
+        id: to.endpoint.id(),
+        psk: None,
+        addresses: vec![to.address],
+        shown: Shown::default(),
+    });
+    stranger
+        .endpoint
+        .connect(to.endpoint.id(), &[], now)
+        .unwrap();
+    carry(&mut stranger, to, now);
+    stranger
+}
+
+/// Strangers finish handshakes, under many keys and as often as they like under one; one whom the user was asked about
+/// moves, and gets new keys.
+#[test]
+fn those_whom_nobody_has_let_in_leave_no_line_above_trace_whatever_they_do() {
+    let _turn = turn();
+    let logged = |level| {
+        let log = Log::default();
+        let mut host = Side::new(200, 1, log.at(level));
+        let mut now = Instant::from_micros(1_000_000);
+        for key in 1..=u8::try_from(ALL_GUESTS_BURST).unwrap() + 4 {
+            call(key, 1, &mut host, now);
+            call(key, 2, &mut host, now);
+        }
+        now = now + Duration::from_secs(60);
+        let mut guest = call(1, 3, &mut host, now);
+        let end = now + REKEY_INITIATOR_SEND + ERASE_AFTER + Duration::from_secs(60);
+        while now < end {
+            now = now + Duration::from_secs(20);
+            guest.address.set_port(guest.address.port() + 1);
+            carry(&mut guest, &mut host, now);
+        }
+        // One whose clock is slow uses his keys for as long as they are taken.
+        let mut slow = call(100, 1, &mut host, now);
+        let pings = slow.step(Vec::new(), now + ASK_WHILE_WAITING);
+        let came = pings.into_iter().map(|it| (slow.address, it));
+        host.step(
+            came.collect(),
+            now + REJECT_AFTER + ATTEMPT_LIFE - Duration::from_secs(1),
+        );
+        host.step(Vec::new(), now + ERASE_AFTER + Duration::from_secs(1));
+        let asked = |it: &&Event| matches!(it, Event::Guest { .. });
+        assert!(host.events.iter().filter(asked).count() > 1);
+        log.text()
+    };
+    let traced = logged(Level::TRACE);
+    for line in [
+        "is called by a stranger",
+        "new connection",
+        "session ends",
+        "keypair confirmed",
+        "keypair erased",
+        "change=Some(Proved",
+    ] {
+        assert!(traced.contains(line), "no {line:?} in:\n{traced}");
+    }
+    assert_eq!(logged(Level::DEBUG), "");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{info, trace};
 
 use crate::id::ConnectionId;
 use crate::proto::connection::Connection;
@@ -88,7 +88,9 @@ impl Peer {
         shared: &mut Shared,
     ) -> Fate {
         let existed = self.pair.take().is_some();
-        if existed {
+        if existed && !self.is_known() {
+            trace!(peer = %self.label, "session ends");
+        } else if existed {
             info!(peer = %self.label, ?reason, "session ends");
         }
         for keypair in erased {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracing::{debug, info};
+use tracing::{debug, info, trace};
 
 use crate::id::ConnectionId;
 use crate::proto::connection::Connection;
@@ -36,7 +36,12 @@ impl Peer {
         self.stop_handshake(shared);
         self.wanted = false;
         self.handshaken = Some(now);
-        debug!(peer = %self.label, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
+        if self.is_known() {
+            debug!(peer = %self.label, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
+        } else {
+            // As often as a stranger likes.
+            trace!(peer = %self.label, "keypair confirmed");
+        }
         if self.is_new_connection(keypair) {
             self.start_connection(keypair, shared, now);
         }
@@ -54,7 +59,6 @@ impl Peer {
     }
 
     fn start_connection(&mut self, keypair: &Keypair, shared: &mut Shared, now: Instant) {
-        info!(peer = %self.label, "new connection");
         self.lose_verification(shared);
         self.pair = Some(keypair.connection);
         self.generation = shared.next_generation();
@@ -72,6 +76,11 @@ impl Peer {
         }
         self.announce(shared);
     }
+        if self.is_known() {
+            info!(peer = %self.label, "new connection");
+        } else {
+            trace!(peer = %self.label, "new connection");
+        }
 
     /// Tells the owner that a new connection stands, as far as it does.
     pub(super) fn announce(&mut self, shared: &mut Shared) {

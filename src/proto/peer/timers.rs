@@ -1,6 +1,6 @@
 //! What happens when a deadline passes.
 
-use tracing::{debug, info};
+use tracing::{debug, info, trace};
 
 use crate::proto::event::Event;
 use crate::proto::peer::{Fate, Peer};
@@ -52,7 +52,11 @@ impl Peer {
             Timer::Attempts => self.expire_attempts(shared, now),
             Timer::Erase => {
                 for keypair in self.keys.take_expired(now) {
-                    debug!(peer = %self.label, epoch = keypair.epoch.0, "keypair erased");
+                    if self.is_known() {
+                        debug!(peer = %self.label, epoch = keypair.epoch.0, "keypair erased");
+                    } else {
+                        trace!(peer = %self.label, "keypair erased");
+                    }
                     shared.keys.remove(&keypair);
                 }
                 self.arm_erase(shared);
