@@ -69,6 +69,7 @@ impl Peer {
             return;
         }
         let (wanted, pending, retry) = (self.wanted, self.pending, self.retry);
+        let keepalive_due = self.keepalive_due;
         let [next_try, keepalive] = [Timer::Retry, Timer::Keepalive].map(|it| self.armed.at(it));
         self.end(None, shared);
         (self.wanted, self.pending) = (wanted, pending);
@@ -76,6 +77,8 @@ impl Peer {
         if self.may_be_called() {
             self.retry = retry;
             self.held_open = true;
+            // What was asleep for long finds both deadlines passed.
+            self.keepalive_due = keepalive_due;
             self.arm(Timer::Retry, next_try, shared);
             self.arm(Timer::Keepalive, keepalive, shared);
         }

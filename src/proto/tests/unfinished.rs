@@ -96,6 +96,26 @@ fn whoever_is_called_goes_on_being_called_when_what_it_left_is_let_go() {
     assert_eq!(told.count(), 1, "{:?}", a.events);
 }
 
+/// The machine was suspended: both deadlines have passed when it wakes.
+#[test]
+fn a_mapping_is_held_open_by_whoever_wakes_when_the_last_keys_are_over() {
+    let (mut a, mut b) = left();
+    let interval = Duration::from_secs(25);
+    a.endpoint.shared.config.keepalive = Some(interval);
+    b.say(a.id(), b"hello", now(1_000));
+    pass(&mut a, &mut b, 2_000, now(1_000), now(2_000));
+    assert_eq!(
+        a.endpoint.poll_timeout().map(|it| it.1),
+        Some(Timer::Keepalive)
+    );
+    let wakes = now(3_600_000);
+    a.endpoint.handle_timeout(wakes);
+    assert_eq!(generations(&a, &b)[0], None);
+    a.drain(wakes);
+    let status = a.endpoint.status(b.id(), wakes).unwrap();
+    assert_eq!(status.tries, 1, "it is called");
+}
+
 #[test]
 fn whoever_spoke_a_newer_version_is_called_no_more_when_what_it_left_is_let_go() {
     let (mut a, mut b) = left();
