@@ -297,7 +297,7 @@ pub enum Obstacle {
         /// The address.
         address: SocketAddr,
     },
-    /// The other side's user has yet to accept us.
+    /// The other side answers, and nobody there has accepted us yet.
     Undecided,
     /// The words that were compared with these differed, and nobody here has decided.
     Differed(Vec<Safe>),

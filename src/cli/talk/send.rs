@@ -529,6 +529,10 @@ impl Delivery {
                 }
                 self.out.note(&why);
             }
+            // Once it is heard again that is told again, if it is still so.
+            Event::Silent { peer } | Event::Unreachable { peer, .. } if peer == ours => {
+                self.course.is_undecided = false;
+            }
             event @ (Event::TimestampsLow | Event::Introduced { .. }) => {
                 self.network.on_upkeep(event, &self.out)?;
             }

@@ -26,7 +26,7 @@ pub(in crate::cli) fn not_delivered(loss: &Loss) -> Report {
     match &loss.obstacle {
         None => report,
         Some(Obstacle::Undecided) => {
-            report.cause("The other side's user was asked about your key, and has not decided.")
+            report.cause("The other side answers, and nobody there has accepted your key yet.")
         }
         Some(Obstacle::Differed(peers)) => {
             let names = Safe::join(peers.iter().cloned(), ", ");

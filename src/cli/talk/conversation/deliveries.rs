@@ -227,7 +227,7 @@ impl Conversation {
     pub(super) fn answer_late(&mut self, now: Instant) -> Result<(), Error> {
         self.refuse_late(now);
         for wait in self.take_waits(|wait| now.saturating_since(wait.since) >= wait.wait) {
-            let obstacle = self.obstacle_of(wait.contact.peer())?;
+            let obstacle = self.way(wait.contact.peer())?.hindrance();
             let error = self.loss(&wait, End::After(wait.wait), obstacle);
             self.answer(&wait.asked, Err(error));
         }
@@ -285,21 +285,6 @@ impl Conversation {
             .waits
             .extract_if(.., |wait| is_meant(wait))
             .collect()
-    }
-
-    /// What is in the way of a peer, as far as one can tell.
-    fn obstacle_of(&self, peer: PeerId) -> Result<Option<Obstacle>, Error> {
-        let status = self.status(peer)?;
-        Ok(match status {
-            Some(status) if status.waiting => Some(Obstacle::Undecided),
-            Some(status) if !status.established => {
-                status.address.map(|address| Obstacle::Silence {
-                    peer: self.peer(&peer),
-                    address,
-                })
-            }
-            Some(_) | None => None,
-        })
     }
 
     fn loss(&self, wait: &Wait, end: End, obstacle: Option<Obstacle>) -> Error {

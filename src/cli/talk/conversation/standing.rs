@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cli::talk::conversation::comparing::other_ways;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
-use crate::cli::{Error, Out, Peer};
+use crate::cli::{Error, Obstacle, Out, Peer};
 use crate::id::PeerId;
 use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
@@ -123,6 +123,17 @@ impl Way<'_> {
     fn is_undecided(&self, status: &SessionStatus) -> bool {
         let is_lost = |link: &Link| link.is_silent || link.is_unreachable;
         status.waiting && !self.link.is_some_and(is_lost)
+    }
+
+    /// What is in the way of a message, as far as one can tell.
+    pub(super) fn hindrance(&self) -> Option<Obstacle> {
+        let status = self.status?;
+        if self.is_undecided(&status) {
+            return Some(Obstacle::Undecided);
+        }
+        let address = status.address.filter(|_| !status.established)?;
+        let peer = self.peer.clone();
+        Some(Obstacle::Silence { peer, address })
     }
 
     pub(super) fn is_silent(&self) -> bool {

@@ -407,3 +407,31 @@ fn a_session_whose_keys_are_gone_because_nothing_was_said_is_open() {
 fn a_clock_shows_minutes_and_seconds() {
     assert_eq!(clock(Duration::from_secs(65)).as_str(), "1:05");
 }
+
+/// Its machine may be off by now, or it never took our HELLO.
+#[test]
+fn nobody_is_said_to_be_undecided_who_is_not_heard() {
+    let waiting = SessionStatus {
+        waiting: true,
+        address: Some("192.0.2.7:7419".parse().unwrap()),
+        ..NOBODY
+    };
+    let link = |is_silent, is_unreachable| Link {
+        is_silent,
+        is_unreachable,
+        ..Link::default()
+    };
+    for (link, is_undecided) in [
+        (link(false, false), true),
+        (link(true, false), false),
+        (link(false, true), false),
+    ] {
+        let hindrance = way(waiting, &link).hindrance();
+        let is_right = match hindrance {
+            Some(Obstacle::Undecided) => is_undecided,
+            Some(Obstacle::Silence { .. }) => !is_undecided,
+            _ => false,
+        };
+        assert!(is_right, "{hindrance:?} of {link:?}");
+    }
+}
