@@ -6,7 +6,7 @@ mod simulated;
 
 use securechat::proto::{CloseReason, EndpointConfig, Event, Refusal, Trust, limits};
 use securechat::sim::{Known, NatConfig, NodeId, Pair, World};
-use simulated::{DATA, RESP, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
+use simulated::{DATA, INIT, RESP, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
 
 fn policy(trust: Trust, stealth: bool) -> EndpointConfig {
     EndpointConfig {
@@ -370,6 +370,36 @@ fn a_source_of_ever_new_keys_asks_a_person_twice_a_minute() {
     let key = world.id(late);
     let is_late = |event: &Event| matches!(event, Event::Guest { peer, .. } if *peer == key);
     assert!(world.advance_until(secs(90), |w| count(w, host, is_late) == 1));
+}
+
+/// No question is left for him meanwhile, so that nobody takes his HELLO.
+#[test]
+fn whoever_is_asked_about_later_is_told_once_that_nothing_is_heard() {
+    let mut world = World::new(27);
+    let host = world.add_node("host", policy(Trust::Ask, false));
+    let source = [10, 0, 200, 1];
+    for nth in 0..u16::try_from(limits::GUEST_BURST).unwrap() {
+        call_from(&mut world, host, nth, source);
+        world.advance(ms(500));
+    }
+    let asked = questions(&world, host);
+    assert_eq!(asked, limits::GUEST_BURST as usize);
+    let late = call_from(&mut world, host, 100, source);
+    let told = |world: &World| {
+        [
+            count(world, late, |it| matches!(it, Event::Waiting { .. })),
+            count(world, late, |it| matches!(it, Event::Silent { .. })),
+            count(world, late, |it| matches!(it, Event::Resumed { .. })),
+        ]
+    };
+    world.advance(secs(25));
+    assert_eq!(questions(&world, host), asked);
+    assert_eq!(told(&world), [1, 1, 0]);
+    let calls = sent(&world, late, INIT).len();
+    assert!(calls >= 6, "{calls} halves");
+    assert!(world.advance_until(secs(30), |w| questions(w, host) == asked + 1));
+    world.advance(SOON);
+    assert_eq!(told(&world), [2, 1, 0]);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub enum Event {
         /// Whether we started the handshake.
         initiator: bool,
     },
-    /// Keys stand, but the peer's user has yet to accept us.
+    /// Keys stand, but the peer's user has yet to accept us. After [`Event::Silent`] or [`Event::Unreachable`]: and the peer
+    /// is heard, on whichever connection.
     Waiting {
         /// Who decides.
         peer: PeerId,
@@ -93,7 +94,8 @@ pub enum Event {
         /// From whom.
         peer: PeerId,
     },
-    /// The peer is heard again, after [`Event::Silent`] or [`Event::Unreachable`], on the connection that stood.
+    /// The peer is heard again, after [`Event::Silent`] or [`Event::Unreachable`], on the connection that stood, and its user
+    /// has accepted us.
     Resumed {
         /// Who.
         peer: PeerId,

@@ -102,7 +102,12 @@ impl Peer {
             }
             self.stop_handshake(shared);
             self.wanted = false;
-            shared.event(Event::Resumed { peer: self.id });
+            let peer = self.id;
+            shared.event(if self.is_waiting() {
+                Event::Waiting { peer }
+            } else {
+                Event::Resumed { peer }
+            });
         }
     }
 
@@ -185,12 +190,12 @@ impl Peer {
             let nickname = String::from_utf8(hello.nickname.to_vec()).ok();
             return Fate::Asks(nickname.filter(|name| !name.is_empty()));
         }
+        self.on_accepted(shared);
         if is_first && !self.is_guest() {
             self.introduce(shared);
             self.ask_what_waited(shared, now);
         }
         Fate::Stay
-        self.on_accepted(shared);
     }
 
     fn on_close(&mut self, code: CloseCode, shared: &mut Shared) -> Fate {

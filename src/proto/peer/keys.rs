@@ -70,17 +70,18 @@ impl Peer {
         );
         self.connection = Some(Box::new(connection));
         self.introduction = None;
-        self.silent = false;
+        // That its user has to accept us is no sign that our HELLO is taken.
+        self.silent &= self.is_waiting();
         for timer in [Timer::Silence, Timer::Recovery, Timer::Pace, Timer::Ack] {
             self.arm(timer, None, shared);
         }
         self.announce(shared);
-    }
         if self.is_known() {
             info!(peer = %self.label, "new connection");
         } else {
             trace!(peer = %self.label, "new connection");
         }
+    }
 
     /// Tells the owner that a new connection stands, as far as it does.
     pub(super) fn announce(&mut self, shared: &mut Shared) {
@@ -97,15 +98,18 @@ impl Peer {
         if self.is_guest() {
             return;
         }
-        let initiator = self.keys.current().is_some_and(|keypair| keypair.initiator);
-        shared.event(if self.accepted {
-            Event::Established {
-                peer,
-                address,
-                initiator,
+        if self.is_waiting() {
+            // Else it is said once it is heard.
+            if !self.silent {
+                shared.event(Event::Waiting { peer });
             }
-        } else {
-            Event::Waiting { peer }
+            return;
+        }
+        let initiator = self.keys.current().is_some_and(|keypair| keypair.initiator);
+        shared.event(Event::Established {
+            peer,
+            address,
+            initiator,
         });
     }
 
