@@ -12,6 +12,8 @@
 
 mod common;
 mod hostile;
+#[path = "attack_peer/late.rs"]
+mod late;
 #[path = "attack_peer/messages.rs"]
 mod messages;
 

@@ -35,6 +35,8 @@ pub struct Client {
     awake: VecDeque<ContactId>,
     deadlines: Deadlines,
     events: VecDeque<Event>,
+    /// Whose connections are to be closed.
+    broken: Vec<ContactId>,
 }
 
 impl core::fmt::Debug for Client {
@@ -61,6 +63,7 @@ impl Client {
             awake: VecDeque::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
+            broken: Vec::new(),
         };
         for it in waiting {
             let expires = now + policy.life.saturating_sub(it.age);
@@ -241,7 +244,15 @@ impl Client {
                 now,
             );
             self.deadlines.note(conversation);
+            if conversation.receiver.take_breach() {
+                self.broken.push(contact);
+            }
         }
+    }
+
+    /// A contact that broke the rules on its connection since this was asked.
+    pub(super) fn take_broken(&mut self) -> Option<ContactId> {
+        self.broken.pop()
     }
 
     /// A contact whose last waiting message is settled since this was asked.
@@ -329,6 +340,9 @@ impl Client {
         };
         act(conversation, &mut ledger);
         self.deadlines.note(conversation);
+        if conversation.receiver.take_breach() {
+            self.broken.push(contact);
+        }
         self.wake(contact);
     }
 

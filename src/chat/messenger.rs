@@ -195,6 +195,7 @@ impl Messenger {
         while self.client.is_awake() || self.endpoint.has_notices() {
             self.take_notices();
             self.client.drive(&mut self.endpoint, now);
+            self.close_broken(now);
         }
         self.note_order();
         while let Some(contact) = self.client.take_settled() {
@@ -216,6 +217,15 @@ impl Messenger {
                     self.client.handle_transport(peer.into());
                 }
             }
+        }
+    }
+
+    /// Ends the connections on which the peer broke the rules, behind what it said before. Not when the owner looks: by
+    /// then there may be another one, on which it did not.
+    fn close_broken(&mut self, now: Instant) {
+        while let Some(contact) = self.client.take_broken() {
+            self.note_order();
+            self.endpoint.close_for_violation(contact.peer(), now);
         }
     }
 
@@ -259,11 +269,10 @@ impl Messenger {
             match self.next_half() {
                 Half::Client => {
                     let event = self.client.poll_event()?;
-                    let Event::Misbehaved { contact, .. } = &event else {
+                    // The end of its session tells.
+                    if !matches!(event, Event::Misbehaved { .. }) {
                         return Some(Update::Chat(event));
-                    };
-                    self.endpoint.close_for_violation(contact.peer(), now);
-                    self.settle(now);
+                    }
                 }
                 Half::Endpoint => {
                     let event = self.endpoint.poll_event()?;

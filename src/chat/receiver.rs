@@ -50,6 +50,8 @@ pub(super) struct Receiver {
     unwanted: BTreeSet<StreamId>,
     /// Whether the peer broke the rules on this connection.
     is_broken: bool,
+    /// Whether that is news.
+    has_breach: bool,
     /// Whether more may have come than was read.
     may_read: bool,
     seen: Seen,
@@ -351,10 +353,15 @@ impl Receiver {
         events: &mut VecDeque<Event>,
     ) {
         if !self.is_broken {
-            self.is_broken = true;
+            (self.is_broken, self.has_breach) = (true, true);
             self.awaited = None;
             events.push_back(Event::Misbehaved { contact, how });
         }
+    }
+
+    /// Whether the peer broke the rules since this was asked.
+    pub(super) const fn take_breach(&mut self) -> bool {
+        core::mem::replace(&mut self.has_breach, false)
     }
 
     pub(super) fn held_bytes(&self) -> usize {

@@ -456,6 +456,7 @@ impl Peer {
 
     fn on_refused(&mut self, reason: Refusal, shared: &mut Shared) {
         self.end_by_peer(None, shared);
+        self.keeps_out = true;
         shared.event(Event::Refused {
             peer: self.id,
             reason,

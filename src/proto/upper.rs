@@ -42,7 +42,7 @@ impl Endpoint {
         let Some(peer) = self.peers.get_mut(&peer).filter(|peer| peer.is_known()) else {
             return;
         };
-        peer.pending = true;
+        (peer.pending, peer.keeps_out) = (true, false);
         peer.set_dirty(&mut self.shared);
         let has_address = !peer.addresses.is_empty() || peer.path.is_some();
         if has_address && !peer.is_established(now) {
@@ -51,9 +51,11 @@ impl Endpoint {
     }
 
     /// As [`Endpoint::seek`], for a peer that has just left: it is called a moment later, so that one
-    /// who comes and leaves again and again does not make us call in a circle.
+    /// who comes and leaves again and again does not make us call in a circle. Does nothing for one that has ended the
+    /// session in another way since, or has refused us: events may be taken long after what they tell of.
     pub fn seek_later(&mut self, peer: PeerId, now: Instant) {
-        let Some(peer) = self.peers.get_mut(&peer).filter(|peer| peer.is_known()) else {
+        let peer = self.peers.get_mut(&peer);
+        let Some(peer) = peer.filter(|peer| peer.is_known() && !peer.keeps_out) else {
             return;
         };
         peer.pending = true;

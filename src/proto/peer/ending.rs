@@ -126,6 +126,7 @@ impl Peer {
             }
             (Standing::Newcomer(_), _) => return Fate::Forget,
             (Standing::Known, Some(reason)) if existed => {
+                self.keeps_out = reason != CloseReason::Goodbye;
                 shared.event(Event::Closed {
                     peer: self.id,
                     reason,

@@ -72,6 +72,7 @@ impl Peer {
         self.introduction = None;
         // That its user has to accept us is no sign that our HELLO is taken.
         self.silent &= self.is_waiting();
+        self.keeps_out = false;
         for timer in [Timer::Silence, Timer::Recovery, Timer::Pace, Timer::Ack] {
             self.arm(timer, None, shared);
         }

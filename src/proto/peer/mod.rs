@@ -71,6 +71,8 @@ pub(super) struct Peer {
     pub(super) wanted: bool,
     /// Whether the owner has something that only a session can bring forward.
     pub(super) pending: bool,
+    /// Whether the last connection ended with no goodbye, or we were refused: then nobody calls it without being asked.
+    pub(super) keeps_out: bool,
     /// The greatest handshake timestamp accepted, and when.
     pub(super) timestamp: Option<(Timestamp, Instant)>,
     pub(super) armed: Armed,
@@ -148,6 +150,7 @@ impl Peer {
             retry: None,
             wanted: false,
             pending: false,
+            keeps_out: false,
             timestamp: None,
             armed: Armed::default(),
             is_dirty: false,
