@@ -284,13 +284,17 @@ impl Verification {
         Reaction::reply(Verify { attempt, step }).and(Progress::Asked)
     }
 
-    /// Whoever answers what is no longer asked is told so.
+    /// Whoever answers what is no longer asked is told so. To the comparison that was the last, a copy that is late says
+    /// nothing: its answer has been heard, and what ended it has been said.
     fn on_answer(
         &mut self,
         attempt: u64,
         between: Between<'_>,
         theirs: &[u8; NONCE_LEN],
     ) -> Reaction {
+        if self.has_ended(attempt) {
+            return Reaction::default();
+        }
         let Some(running) = self.running(attempt) else {
             return Reaction::reply(say(attempt, Verdict::Withdrawn));
         };
@@ -332,8 +336,7 @@ impl Verification {
     /// A verdict may come before the nonce that the words need. That they differ counts at once, and also
     /// when the comparison is over; that they are the same counts once they are there.
     fn on_verdict(&mut self, attempt: u64, verdict: Verdict) -> Reaction {
-        let has_ended = self.ended.is_some_and(|(ended, _)| ended == attempt);
-        if verdict == Verdict::Different && has_ended {
+        if verdict == Verdict::Different && self.has_ended(attempt) {
             self.lose();
             return Reaction::default().and(Progress::Differs);
         }
@@ -358,6 +361,11 @@ impl Verification {
             Verdict::Withdrawn => self.close(Unfinished::Withdrawn),
             Verdict::Later => self.close(Unfinished::TooSoon),
         }
+    }
+
+    /// Whether it is the last one that had words, and over.
+    fn has_ended(&self, attempt: u64) -> bool {
+        self.ended.is_some_and(|(ended, _)| ended == attempt)
     }
 
     fn running(&mut self, attempt: u64) -> Option<&mut Running> {

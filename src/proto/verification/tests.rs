@@ -320,6 +320,21 @@ fn who_has_agreed_can_still_say_that_the_words_differed() {
 }
 
 #[test]
+fn a_copy_of_an_answer_that_is_late_takes_no_agreement_back() {
+    let (mut a, mut b) = sides();
+    let ask = a.ask(at(0));
+    let answer = b.hear(&ask, at(0)).unwrap();
+    let reveal = a.hear(&answer, at(0)).unwrap();
+    b.hear(&reveal, at(0));
+    let theirs = b.judge(true).unwrap();
+    a.hear(&theirs, at(1));
+    let ours = a.judge(true).unwrap();
+    assert_eq!(a.hear(&answer, at(2)), None);
+    b.hear(&ours, at(2));
+    assert_eq!(b.told.last(), Some(&Progress::Agreed(b.code())));
+}
+
+#[test]
 fn after_an_agreement_there_are_new_words() {
     let (mut a, mut b) = agreed();
     let (old, later) = (a.code(), at(60));
