@@ -149,8 +149,8 @@ impl Incoming {
     }
 
     /// Widens the windows of a peer that has use for it. What counts is what readers took, and what came on streams
-    /// that they read but has to wait for something that is missing. All streams together have a window more than
-    /// one, which a transfer [leaves](super::Streams::open_transfer) to others.
+    /// that they read but has to wait for something that is missing; a stream that nobody reads stays as it is. All
+    /// streams together have a window more than one, which a transfer [leaves](super::Streams::open_transfer) to others.
     pub(super) fn tune(&mut self, rtt: Duration, now: Instant) {
         let waiting: u64 = self.bulk.values().map(Recv::beyond_gap).sum();
         let come = self.taken.saturating_add(waiting);
@@ -159,7 +159,8 @@ impl Incoming {
         };
         self.data_window
             .widen((size + STREAM_WINDOW).min(WINDOW_MAX));
-        self.bulk.values_mut().for_each(|recv| recv.widen(size));
+        let read = self.bulk.values_mut().filter(|recv| recv.is_read());
+        read.for_each(|recv| recv.widen(size));
     }
 
     /// The chat cannot be stopped.

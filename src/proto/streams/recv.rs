@@ -73,9 +73,14 @@ impl Recv {
         self.window.widen(size);
     }
 
+    /// Whether a reader has taken something of it.
+    pub(super) const fn is_read(&self) -> bool {
+        self.read > 0
+    }
+
     /// Bytes that the reader would have if nothing were missing before them. A stream that nobody reads has none.
     pub(super) const fn beyond_gap(&self) -> u64 {
-        if self.read == 0 { 0 } else { self.beyond }
+        if self.is_read() { self.beyond } else { 0 }
     }
 
     pub(super) const fn extent(&self) -> Extent {
