@@ -192,6 +192,7 @@ mod tests {
         assert_eq!(usual.rtt(), ms(56));
     }
 
+    /// The last two probes are too short to tell, and are taken for one of a queue.
     #[test]
     fn a_queue_that_runs_off_while_little_is_in_flight_is_not_usual() {
         for means in [&[80, 75, 59][..], &[80], &[]] {
