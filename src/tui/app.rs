@@ -9,6 +9,7 @@ use crate::tui::bell::Bell;
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
+use crate::tui::glance::Glance;
 use crate::tui::input::{Action, Discretion, Guest, Held, Hit, Now, Ticket};
 use crate::tui::keymap::Keymap;
 use crate::tui::keys::Bind;
@@ -155,6 +156,10 @@ pub(super) struct Found {
     /// What is said about all of them.
     pub(super) sum: Vec<Safe>,
     pub(super) chosen: usize,
+    /// It comes when the search is over, whatever is typed by then.
+    pub(super) glance: Glance,
+    /// Whether the key that was pressed last means nothing here: somebody may be typing.
+    pub(super) is_stray: bool,
 }
 
 /// A search in a conversation.

@@ -16,6 +16,7 @@ mod clock;
 mod conversation;
 mod editor;
 mod entry;
+mod glance;
 mod history;
 mod hold;
 mod input;

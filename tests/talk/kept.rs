@@ -21,6 +21,7 @@ fn a_message_of_long_ago_is_found_and_shown_among_its_neighbours() {
     person.sees("message 299.");
     person.says("/search message 20.");
     person.sees("found: 1");
+    person.glances();
     person.presses("\r");
     person.sees("around it");
     person.sees(" bob: message 20.");
@@ -31,6 +32,7 @@ fn a_message_of_long_ago_is_found_and_shown_among_its_neighbours() {
     person.sees_no("found: 1");
     person.says("/search message 150.");
     person.sees("found: 1");
+    person.glances();
     person.presses("\r");
     person.sees("bob      message 150.");
     person.sees_no("message 299.");

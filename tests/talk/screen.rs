@@ -20,6 +20,9 @@ use crate::vt::Vt;
 /// How long it takes at most to fill a terminal that nobody reads.
 const TO_FILL: Duration = Duration::from_secs(2);
 
+/// As long as it takes to see what came by itself, 0.3 s, and to be sure.
+const GLANCE: Duration = Duration::from_millis(400);
+
 /// A person in front of a screen.
 pub(crate) struct Person {
     pub(crate) program: Program,
@@ -99,6 +102,11 @@ impl Person {
 
     pub(crate) fn presses(&mut self, keys: &str) {
         self.program.press(keys);
+    }
+
+    /// Looks at what came by itself: what is pressed sooner is not meant for that.
+    pub(crate) fn glances(&mut self) {
+        self.program.is_read(GLANCE);
     }
 
     pub(crate) fn says(&mut self, line: &str) {

@@ -84,6 +84,7 @@ fn on_the_full_screen_it_is_found_once_and_what_an_earlier_setting_left_stands_b
     assert_eq!(texts, ["of before", "the blue needle", "the answer"]);
     talk.says("/search needle");
     talk.sees("found: 1");
+    talk.glances();
     talk.presses("\r");
     talk.sees("alice    the blue needle");
     let text = talk.vt.text();

@@ -1,13 +1,18 @@
 //! What is searched: in the conversation on the screen, in what is kept, and among the conversations.
 
+use std::time::Duration;
+
 use ratatui_core::style::Modifier;
 use securechat::chat::Name;
 use securechat::id::PeerId;
 use securechat::text::safe_line;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Ask, Hit, Told, Which};
+use securechat::tui::{Action, Ask, Hit, Input, Told, Which};
 
 use crate::screen::{BOB, CAROL, Screen};
+
+/// As long as it takes to see what came.
+const GLANCE: Duration = Duration::from_millis(300);
 
 #[test]
 fn a_search_steps_through_its_finds_and_comes_back() {
@@ -88,6 +93,13 @@ fn hit(peer: PeerId, name: Name, line: &'static str) -> Hit {
     }
 }
 
+/// What was found is there, and somebody has looked at it.
+fn finds(screen: &mut Screen, hits: Vec<Hit>, sum: &'static str) {
+    let sum = vec![sum.into()];
+    screen.tell(Told::Found { hits, sum });
+    screen.pass(GLANCE);
+}
+
 #[test]
 fn enter_on_what_was_found_goes_to_it_in_its_conversation() {
     let mut screen = Screen::with_three(80, 12);
@@ -103,8 +115,7 @@ fn enter_on_what_was_found_goes_to_it_in_its_conversation() {
         hit(CAROL, names[58], "09:12 carol: text 58"),
         hit(CAROL, names[20], "09:11 carol: text 20"),
     ];
-    let sum = vec!["found: 2".into()];
-    screen.tell(Told::Found { hits, sum });
+    finds(&mut screen, hits, "found: 2");
     assert!(screen.text().contains("found - Enter goes there"));
     screen.key("down");
     screen.key("down");
@@ -128,8 +139,7 @@ fn what_is_typed_after_a_search_is_written_and_no_command() {
         screen.line("/search invoice");
         screen.actions();
         let hits = vec![hit(BOB, name, "09:12 bob: the invoice")];
-        let sum = vec!["found: 1".into()];
-        screen.tell(Told::Found { hits, sum });
+        finds(screen, hits, "found: 1");
         screen.key("enter");
     };
     for words in ["did you pay it?", "really?", "if so"] {
@@ -162,8 +172,7 @@ fn what_is_not_loaded_is_shown_among_its_neighbours_and_the_list_comes_back() {
     screen.actions();
     let hits = vec![hit(BOB, name, "2026-01-01 09:12 bob: old")];
     let which = hits[0].which;
-    let sum = vec!["found: 1".into()];
-    screen.tell(Told::Found { hits, sum });
+    finds(&mut screen, hits, "found: 1");
     screen.key("enter");
     assert_eq!(screen.actions(), [Action::Ask(Ask::Around(which))]);
     let line = |number: usize| vec![safe_line(&format!("2026-01-01 09:12 bob: line {number}"))];
@@ -196,10 +205,8 @@ fn what_is_kept_is_looked_through_by_the_core_and_comes_as_a_list() {
     });
     assert_eq!(screen.actions(), [search]);
     let name = screen.message(CAROL, "").name;
-    screen.tell(Told::Found {
-        hits: vec![hit(CAROL, name, "09:12 carol: the  needle")],
-        sum: vec!["found: 1".into()],
-    });
+    let hits = vec![hit(CAROL, name, "09:12 carol: the  needle")];
+    finds(&mut screen, hits, "found: 1");
     assert!(screen.text().contains("carol: the  needle"));
     screen.key("esc");
     assert!(!screen.text().contains("the  needle"));
@@ -212,10 +219,8 @@ fn what_is_kept_is_looked_through_by_the_core_and_comes_as_a_list() {
 fn a_hit_that_is_gone_says_so_over_the_list() {
     let mut screen = Screen::with_three(80, 10);
     let name = screen.message(CAROL, "").name;
-    screen.tell(Told::Found {
-        hits: vec![hit(CAROL, name, "09:12 carol: the needle")],
-        sum: vec!["found: 1".into()],
-    });
+    let hits = vec![hit(CAROL, name, "09:12 carol: the needle")];
+    finds(&mut screen, hits, "found: 1");
     screen.key("enter");
     let which = Which {
         peer: CAROL,
@@ -227,4 +232,72 @@ fn a_hit_that_is_gone_says_so_over_the_list() {
     screen.tell(Told::NotAround(why.into()));
     assert_eq!(screen.rule(), why);
     assert!(screen.text().contains("carol: the needle"), "still there");
+}
+
+/// A message of carol's is found while somebody writes to bob.
+fn searching() -> (Screen, Vec<Hit>) {
+    let mut screen = Screen::with_three(80, 12);
+    let said = screen.message(CAROL, "the invoice");
+    let name = said.name;
+    screen.tell(Told::Said(said));
+    screen.line("/search invoice");
+    screen.actions();
+    (screen, vec![hit(CAROL, name, "09:12 carol: the invoice")])
+}
+
+fn is_with(screen: &mut Screen, name: &str) -> bool {
+    screen.rows()[0].starts_with(&format!(" {name} "))
+}
+
+/// The search takes seconds. Enter went to the newest find, and the next line to whoever wrote that.
+#[test]
+fn what_is_typed_while_a_search_runs_goes_to_whom_it_was_typed_for() {
+    let (mut screen, hits) = searching();
+    screen.lag(Duration::from_secs(2));
+    let sum = vec!["found: 1".into()];
+    screen.tell(Told::Found { hits, sum });
+    screen.line("thanks");
+    screen.input(Input::Paste("see you".to_owned()));
+    screen.line(" at 8");
+    let sent: Vec<_> = screen.sent().into_iter().map(|(to, _, text)| (to, text)).collect();
+    let both = ["thanks", "see you at 8"].map(|text| (BOB, text.to_owned()));
+    assert_eq!(sent, both);
+    // Nobody has seen it by now, and it stays.
+    screen.lag(Duration::ZERO);
+    assert!(is_with(&mut screen, "bob") && screen.text().contains("found - Enter"));
+    screen.type_in("or");
+    screen.pass(GLANCE / 2);
+    screen.type_in(" 9?");
+    screen.key("enter");
+    assert_eq!(screen.sent().last().unwrap().2, "or 9?");
+    screen.pass(GLANCE);
+    screen.key("enter");
+    assert!(is_with(&mut screen, "carol"), "{}", screen.text());
+}
+
+#[test]
+fn whoever_types_into_a_list_of_finds_does_not_go_to_one_by_its_enter() {
+    let (mut screen, hits) = searching();
+    finds(&mut screen, hits, "found: 1");
+    screen.type_in("thanks");
+    screen.seconds(1);
+    screen.key("enter");
+    assert!(is_with(&mut screen, "bob"), "{}", screen.text());
+    assert_eq!(screen.rule(), "that came among other keys; Enter once more goes there");
+    screen.key("enter");
+    assert!(is_with(&mut screen, "carol"), "{}", screen.text());
+    assert_eq!(screen.sent(), []);
+}
+
+/// The list came over a question, or over what was turned to.
+#[test]
+fn what_is_turned_to_before_a_list_of_finds_is_seen_stays() {
+    let (mut screen, hits) = searching();
+    let sum = vec!["found: 1".into()];
+    screen.tell(Told::Found { hits, sum });
+    screen.key("alt-k");
+    let text = screen.text();
+    assert!(text.contains("go to - Enter goes") && !text.contains("found - "), "{text}");
+    screen.key("esc");
+    assert!(screen.text().contains("09:12 carol: the invoice"), "it is told");
 }

@@ -156,6 +156,7 @@ fn a_list_of_what_was_found_loses_it() {
     ];
     let sum = vec!["found: 4".into()];
     screen.tell(Told::Found { hits, sum });
+    screen.seconds(1);
     screen.key("down");
     screen.key("enter");
     let messages = vec![vec!["bob: beside it".into()]];

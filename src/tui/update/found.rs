@@ -1,9 +1,15 @@
 //! What was found of what is kept, and the way to it.
+//!
+//! The list comes when the search is over, which may take seconds. What was pressed before somebody had seen it is
+//! written, or done, as if it came later: otherwise Enter behind a text would lead to another person, who gets the next one.
+
+use ratatui_crossterm::crossterm::event::KeyEventKind;
 
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::tui::app::{App, Found, Mode};
-use crate::tui::input::{Action, Ask, Hit, Which};
+use crate::tui::glance::Glance;
+use crate::tui::input::{Action, Ask, Hit, Input, Which};
 use crate::tui::keys::{Bind, Stroke};
 
 /// Messages that a page up or down passes.
@@ -12,14 +18,53 @@ const PAGE: usize = 5;
 impl App {
     /// Shows what was found. Whoever has turned to something else meanwhile is not drawn away from it.
     pub(super) fn on_found(&mut self, hits: Vec<Hit>, sum: Vec<Safe>) {
+        self.show_found(Found {
+            hits,
+            sum,
+            chosen: 0,
+            glance: Glance::default(),
+            is_stray: false,
+        });
+    }
+
+    fn show_found(&mut self, found: Found) {
         if matches!(self.mode, Mode::Chat) {
-            let chosen = 0;
-            self.mode = Mode::Found(Found { hits, sum, chosen });
+            self.mode = Mode::Found(found);
             return;
         }
-        let lines = hits.into_iter().flat_map(|hit| hit.lines);
-        for line in lines.chain(sum).collect::<Vec<_>>() {
+        let lines = found.hits.into_iter().flat_map(|hit| hit.lines);
+        for line in lines.chain(found.sum).collect::<Vec<_>>() {
             self.note(None, line);
+        }
+    }
+
+    /// Takes the list away for what was typed before somebody can have seen it.
+    pub(super) fn step_aside(&mut self, input: &Input) -> Option<Found> {
+        let is_typed = match input {
+            Input::Key(key) => key.kind != KeyEventKind::Release,
+            Input::Paste(_) => true,
+            Input::Wheel(_)
+            | Input::Click(..)
+            | Input::Resize { .. }
+            | Input::Focus(_)
+            | Input::Tick
+            | Input::Told(_) => false,
+        };
+        let at = self.now.happened;
+        if !is_typed || !matches!(&self.mode, Mode::Found(found) if !found.glance.is_over(at)) {
+            return None;
+        }
+        let Mode::Found(mut found) = core::mem::take(&mut self.mode) else {
+            return None;
+        };
+        found.glance.begin_again(at);
+        Some(found)
+    }
+
+    /// The list that has stepped aside comes back.
+    pub(super) fn bring_back(&mut self, list: Option<Found>) {
+        if let Some(found) = list {
+            self.show_found(found);
         }
     }
 
@@ -62,6 +107,7 @@ impl App {
         let Mode::Found(found) = &mut self.mode else {
             return;
         };
+        let was_stray = core::mem::take(&mut found.is_stray);
         let last = found.hits.len().saturating_sub(1);
         match stroke {
             Stroke::Bind(Bind::Down | Bind::SelectDown | Bind::LinesDown) => {
@@ -74,6 +120,12 @@ impl App {
             Stroke::Bind(Bind::PageUp) => found.chosen = found.chosen.saturating_sub(PAGE),
             Stroke::Bind(Bind::Oldest) => found.chosen = last,
             Stroke::Bind(Bind::Newest) => found.chosen = 0,
+            Stroke::Bind(Bind::Send) if was_stray => {
+                let key = self.send_key();
+                self.tell(
+                    Safe::from("that came among other keys; ") + key + " once more goes there",
+                );
+            }
             Stroke::Bind(Bind::Send) => match found.hits.get(found.chosen) {
                 Some(hit) => {
                     let which = hit.which;
@@ -82,7 +134,7 @@ impl App {
                 None => self.mode = Mode::Chat,
             },
             Stroke::Bind(Bind::Escape | Bind::Interrupt) => self.mode = Mode::Chat,
-            Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other => {}
+            Stroke::Bind(_) | Stroke::Char(_) | Stroke::Other => found.is_stray = true,
         }
     }
 

@@ -13,13 +13,13 @@ mod verifying;
 pub(super) use submit::blocked;
 
 use core::mem;
-use core::time::Duration;
 
 use ratatui_crossterm::crossterm::event::KeyEventKind;
 
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Mode};
+use crate::tui::glance::GLANCE;
 use crate::tui::input::{Action, Ask, Discretion, Input, Notice, Now};
 use crate::tui::keys::Stroke;
 use crate::tui::places::Places;
@@ -28,8 +28,6 @@ use crate::tui::view;
 
 /// Lines from which on a paste is asked about (irssi asks from the sixth on).
 const ASK_FROM_LINES: usize = 6;
-/// Who has pressed a key for less than this has not seen yet what changed meanwhile.
-pub(super) const GLANCE: Duration = Duration::from_millis(300);
 
 impl App {
     /// Takes what happens, and returns what is to be done, in this order.
@@ -37,6 +35,7 @@ impl App {
     pub fn update(&mut self, input: Input, now: Now) -> Vec<Action> {
         self.now = now;
         self.done += u64::from(is_done_by_somebody(&input));
+        let list = self.step_aside(&input);
         match input {
             Input::Key(key) if key.kind == KeyEventKind::Release => {}
             Input::Key(key) => {
@@ -54,6 +53,7 @@ impl App {
             Input::Told(told) => self.on_told(told),
         }
         self.ask_of_paste();
+        self.bring_back(list);
         self.leave_home();
         self.recall();
         self.see_compared();
@@ -66,6 +66,10 @@ impl App {
     /// The terminal has taken a drawing of what there is, at this moment. Nobody answers what was not drawn.
     pub fn drawn(&mut self, at: Instant) {
         self.key_is_drawn(at);
+        let is_shown = Places::of(self).is_some() && !self.is_bare;
+        if let Mode::Found(found) = &mut self.mode {
+            found.glance.drawn(at, is_shown);
+        }
         if let Mode::Verify(panel) = &mut self.mode {
             panel.drawn(at);
             let (peer, code) = (panel.peer, panel.compared().and_then(Compared::code));

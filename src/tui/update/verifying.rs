@@ -21,10 +21,10 @@ use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Code, Mode};
 use crate::tui::editor::Line;
+use crate::tui::glance::GLANCE;
 use crate::tui::input::{Action, Ask, Comparison, Standing};
 use crate::tui::keys::{Bind, Stroke};
 use crate::tui::places::Places;
-use crate::tui::update::GLANCE;
 use crate::tui::update::modes::write;
 use crate::tui::verifying::{Asked, Compared, Shown, Verdict, Verifying, View};
 
