@@ -111,8 +111,8 @@ pub(super) enum Mode {
     },
     /// They choose a message that was found.
     Found(Found),
-    /// What was pasted has so many lines: they send or edit it.
-    Pasted(usize),
+    /// What was pasted has so many lines: they send or edit it, when somebody has seen that.
+    Pasted { lines: usize, glance: Glance },
     /// They confirm that a caller is saved under a name.
     Welcome(Deciding),
     /// They compare words with somebody.

@@ -91,6 +91,7 @@ fn a_paste_of_many_lines_is_asked_about_and_is_one_message() {
     let lines: String = lines.chain(["/quit\r".to_owned()]).collect();
     alice.presses(&format!("\u{1b}[200~{lines}the end\u{1b}[201~"));
     alice.sees("9 lines: Enter send as one message, Esc edit");
+    alice.glances();
     alice.presses("\r");
     bob.sees("the end");
     let text = bob.vt.text();

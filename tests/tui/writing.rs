@@ -1,5 +1,7 @@
 //! From what is typed to what is sent, and to nobody else.
 
+use std::time::Duration;
+
 use securechat::chat::{FailReason, State};
 use securechat::tui::{Action, Ask, Input, Standing, Told, Which};
 
@@ -201,6 +203,29 @@ fn a_paste_is_one_message_and_many_lines_are_asked_about() {
     assert!(sent[1].starts_with("line 1\nline 2\n") && sent[1].ends_with("line 37!"));
 }
 
+/// It was sent to whoever is on the screen, and nobody had seen the question.
+#[test]
+fn an_enter_that_came_before_the_question_about_a_paste_was_seen_sends_nothing() {
+    let mut screen = Screen::with_bob(80, 12);
+    screen.lag(Duration::from_secs(1));
+    screen.input(Input::Paste("line\n".repeat(9)));
+    screen.key("enter");
+    screen.lag(Duration::ZERO);
+    screen.key("enter");
+    screen.pass(Duration::from_millis(299));
+    screen.key("enter");
+    assert_eq!(texts(&screen), [""; 0]);
+    assert!(screen.rule().starts_with("9 lines: "), "{}", screen.rule());
+    // Nor one that ends what is typed on.
+    screen.seconds(1);
+    screen.type_in("more");
+    screen.key("enter");
+    assert_eq!(texts(&screen), [""; 0]);
+    screen.seconds(1);
+    screen.key("enter");
+    assert_eq!(texts(&screen).len(), 1);
+}
+
 /// The question waited where nobody saw it, and what was typed on was lost.
 #[test]
 fn a_paste_on_a_screen_too_small_to_ask_is_asked_about_once_it_is_larger() {
@@ -214,6 +239,7 @@ fn a_paste_on_a_screen_too_small_to_ask_is_asked_about_once_it_is_larger() {
         "10 lines: Enter send as one message, Esc edit"
     );
     assert_eq!(texts(&screen), [""; 0]);
+    screen.seconds(1);
     screen.key("enter");
     assert_eq!(texts(&screen), [format!("{}typed on", "line\n".repeat(9))]);
     screen.resize(19, 10);

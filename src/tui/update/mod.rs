@@ -18,8 +18,8 @@ use ratatui_crossterm::crossterm::event::KeyEventKind;
 
 use crate::text::Safe;
 use crate::time::Instant;
-use crate::tui::app::{App, Mode};
-use crate::tui::glance::GLANCE;
+use crate::tui::app::{App, Found, Mode};
+use crate::tui::glance::{GLANCE, Glance};
 use crate::tui::input::{Action, Ask, Discretion, Input, Notice, Now};
 use crate::tui::keys::Stroke;
 use crate::tui::places::Places;
@@ -67,8 +67,19 @@ impl App {
     pub fn drawn(&mut self, at: Instant) {
         self.key_is_drawn(at);
         let is_shown = Places::of(self).is_some() && !self.is_bare;
-        if let Mode::Found(found) = &mut self.mode {
-            found.glance.drawn(at, is_shown);
+        match &mut self.mode {
+            Mode::Found(Found { glance, .. }) | Mode::Pasted { glance, .. } => {
+                glance.drawn(at, is_shown);
+            }
+            Mode::Chat
+            | Mode::Search(_)
+            | Mode::Past { .. }
+            | Mode::Switcher { .. }
+            | Mode::Panel { .. }
+            | Mode::Welcome(_)
+            | Mode::Verify(_)
+            | Mode::Code(_)
+            | Mode::Leave { .. } => {}
         }
         if let Mode::Verify(panel) = &mut self.mode {
             panel.drawn(at);
@@ -180,7 +191,7 @@ impl App {
             Mode::Chat => self.paste_into_message(text),
             Mode::Panel { .. }
             | Mode::Found(_)
-            | Mode::Pasted(_)
+            | Mode::Pasted { .. }
             | Mode::Welcome(_)
             | Mode::Code(_)
             | Mode::Leave { .. } => {}
@@ -207,7 +218,8 @@ impl App {
         }
         let lines = self.current().editor.text().lines().count();
         if lines >= ASK_FROM_LINES {
-            self.mode = Mode::Pasted(lines);
+            let glance = Glance::default();
+            self.mode = Mode::Pasted { lines, glance };
         }
     }
 

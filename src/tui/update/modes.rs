@@ -2,6 +2,7 @@
 
 use crate::tui::app::{App, Mode};
 use crate::tui::editor::{Line, Move};
+use crate::tui::glance::Glance;
 use crate::tui::input::Action;
 use crate::tui::keys::{Bind, Stroke};
 use crate::tui::places::Places;
@@ -26,7 +27,7 @@ impl App {
             Mode::Switcher { .. } => self.on_switcher(stroke),
             Mode::Panel { .. } => self.on_panel(stroke),
             Mode::Found(_) => self.on_found_stroke(stroke),
-            Mode::Pasted(_) => self.on_pasted(stroke),
+            Mode::Pasted { glance, .. } => self.on_pasted(*glance, stroke),
             Mode::Welcome(_) => self.on_welcome(stroke),
             Mode::Verify(_) => self.on_verify(stroke),
             Mode::Code(_) => self.on_code(stroke),
@@ -184,10 +185,11 @@ impl App {
         }
     }
 
-    /// Nothing but an answer counts: whoever typed on has not seen the question.
-    fn on_pasted(&mut self, stroke: &Stroke) {
+    /// Nothing but an answer counts: whoever typed on, or pressed Enter before it was drawn, has not seen the question.
+    fn on_pasted(&mut self, glance: Glance, stroke: &Stroke) {
+        let is_meant = glance.is_over(self.now.happened) && self.is_alone();
         match stroke {
-            Stroke::Bind(Bind::Send) => {
+            Stroke::Bind(Bind::Send) if is_meant => {
                 self.mode = Mode::Chat;
                 self.submit();
             }

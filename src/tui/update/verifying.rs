@@ -275,8 +275,14 @@ impl App {
     pub(super) fn is_meant(&self, since: Option<Instant>) -> bool {
         let at = self.now.happened;
         let is_read = |since| at.saturating_since(since) >= READING;
-        let is_alone = |before| at.saturating_since(before) >= GLANCE;
-        since.is_some_and(is_read) && self.pressed_before.is_none_or(is_alone)
+        since.is_some_and(is_read) && self.is_alone()
+    }
+
+    /// Whether no other key came just before the last one.
+    pub(super) fn is_alone(&self) -> bool {
+        let at = self.now.happened;
+        let is_over = |before| at.saturating_since(before) >= GLANCE;
+        self.pressed_before.is_none_or(is_over)
     }
 
     /// What was on the screen goes along.

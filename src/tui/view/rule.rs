@@ -72,7 +72,7 @@ impl App {
     /// asks in a panel of its own.
     fn question(&self, cells: usize) -> Option<Safe> {
         let (send, escape) = (self.send_key(), self.escape_key());
-        let (question, short) = if let Mode::Pasted(lines) = &self.mode {
+        let (question, short) = if let Mode::Pasted { lines, .. } = &self.mode {
             let lines = Safe::from(*lines) + " lines";
             let keys = send.clone() + " send, " + &escape + " edit: " + &lines;
             let words = lines + ": " + send + " send as one message, " + escape + " edit";
