@@ -54,6 +54,10 @@ pub struct App {
     pub(super) active: Option<usize>,
     /// Where commands are typed, and words of ours stand, while there is nobody to talk to.
     pub(super) home: Conversation,
+    /// Whether home has stood on the terminal.
+    pub(super) is_home_drawn: bool,
+    /// Somebody has taken the place of home without a key, and none was pressed since by whoever can have seen that.
+    pub(super) came: Option<Glance>,
     /// Unknown keys that call, the first of them first.
     pub(super) guests: VecDeque<Guest>,
     pub(super) mode: Mode,
@@ -221,6 +225,8 @@ impl App {
             conversations: Vec::new(),
             active: None,
             home: Conversation::home(),
+            is_home_drawn: false,
+            came: None,
             guests: VecDeque::new(),
             mode: Mode::Chat,
             size: (width, height),
@@ -275,6 +281,13 @@ impl App {
     pub(super) fn current(&self) -> &Conversation {
         let active = self.active.and_then(|at| self.conversations.get(at));
         active.unwrap_or(&self.home)
+    }
+
+    /// Who is on the screen, if anybody is.
+    #[must_use]
+    pub fn shown(&self) -> Option<PeerId> {
+        let active = self.conversations.get(self.active?)?;
+        Some(active.peer)
     }
 
     pub(super) fn current_mut(&mut self) -> &mut Conversation {

@@ -308,6 +308,36 @@ fn what_is_typed_at_home_goes_to_nobody_who_appears_meanwhile() {
     assert!(screen.rows()[0].contains("bob [not verified]"));
 }
 
+/// The program had no time for the keys, and somebody came before them.
+#[test]
+fn what_was_typed_while_home_was_on_the_screen_goes_to_nobody_who_took_its_place() {
+    let mut screen = Screen::new(80, 12);
+    screen.seconds(5);
+    screen.lag(Duration::from_secs(1));
+    screen.meet(BOB, "bob");
+    screen.line("to myself");
+    let came = "bob came while that was typed (nothing was sent); if it is meant: Enter again";
+    assert_eq!(screen.rule(), came);
+    screen.lag(Duration::ZERO);
+    // A hand that goes on typing has not looked.
+    for _ in 0..3 {
+        screen.pass(Duration::from_millis(299));
+        screen.type_in("!");
+    }
+    screen.key("enter");
+    assert_eq!(screen.sent(), []);
+    screen.pass(Duration::from_millis(300));
+    screen.key("enter");
+    assert_eq!(screen.sent()[0].2, "to myself!!!");
+    // Whom somebody turns to did not come by itself.
+    let mut screen = Screen::new(80, 12);
+    screen.seconds(5);
+    screen.meet(BOB, "bob");
+    screen.key("alt-1");
+    screen.line("hello");
+    assert_eq!(screen.sent().len(), 1);
+}
+
 #[test]
 fn a_caller_whose_name_is_taken_can_be_given_another() {
     let mut screen = Screen::with_bob(80, 16);

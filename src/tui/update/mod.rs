@@ -41,6 +41,7 @@ impl App {
             Input::Key(key) => {
                 self.taken = Some(now.instant);
                 self.pressed_before = self.pressed.replace(now.happened);
+                self.look_who_came();
                 let stroke = Stroke::of(&key, &self.settings.keys);
                 self.on_stroke(stroke);
             }
@@ -67,6 +68,10 @@ impl App {
     pub fn drawn(&mut self, at: Instant) {
         self.key_is_drawn(at);
         let is_shown = Places::of(self).is_some() && !self.is_bare;
+        self.is_home_drawn |= self.active.is_none();
+        if let Some(glance) = &mut self.came {
+            glance.drawn(at, is_shown);
+        }
         match &mut self.mode {
             Mode::Found(Found { glance, .. }) | Mode::Pasted { glance, .. } => {
                 glance.drawn(at, is_shown);
@@ -100,6 +105,16 @@ impl App {
         let is_free = self.home.editor.is_empty() && matches!(self.mode, Mode::Chat);
         if self.active.is_none() && !self.conversations.is_empty() && is_free && !is_writing {
             self.active = Some(0);
+            self.came = self.is_home_drawn.then(Glance::default);
+        }
+    }
+
+    /// Keys that were pressed while home still stood on the terminal may have waited for a busy program.
+    fn look_who_came(&mut self) {
+        let at = self.now.happened;
+        match &mut self.came {
+            Some(glance) if !glance.is_over(at) => glance.begin_again(at),
+            Some(_) | None => self.came = None,
         }
     }
 
@@ -253,7 +268,7 @@ impl App {
             self.current_mut().leave();
             self.current_mut().selected = None;
         }
-        self.active = Some(to);
+        (self.active, self.came) = (Some(to), None);
         (self.completion, self.mode) = (None, Mode::Chat);
         self.current_mut().is_open = true;
     }

@@ -18,6 +18,11 @@ impl App {
         if text.trim().is_empty() {
             return;
         }
+        if self.came.is_some() {
+            let (name, key) = (self.current().name.clone(), self.send_key());
+            let words = name + " came meanwhile (nothing was sent); if it is meant: " + key;
+            return self.tell(words + " again");
+        }
         let is_done = match Typed::parse(&text) {
             Typed::Say(said) => match here {
                 Some(at) => self.say(at, said),

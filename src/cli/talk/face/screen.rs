@@ -467,11 +467,12 @@ impl Screen {
         }
     }
 
-    /// Tells how good the way to somebody is. It always differs a little, and shows with the next tick.
+    /// Tells how good the way to somebody is. It always differs a little, and shows with the next tick. Who takes the place
+    /// of home by then shows at once.
     pub(in crate::cli::talk) fn link(&mut self, peer: PeerId, link: LinkStatus) {
-        let was_stale = self.is_stale;
+        let (was_stale, before) = (self.is_stale, self.app.shown());
         self.tell(Told::Link { peer, link });
-        self.is_stale = was_stale;
+        self.is_stale = was_stale || self.app.shown() != before;
     }
 
     /// Looks how large the terminal is, or whether it is ours again: a shell that brings a job to the foreground
