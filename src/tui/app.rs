@@ -1,5 +1,6 @@
 //! What the face knows.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::id::PeerId;
@@ -69,7 +70,7 @@ pub struct App {
     /// Whether the screen was at the end before it was bare.
     pub(super) was_at_end: bool,
     /// What was just said to the person, until the next key.
-    pub(super) notice: Option<Safe>,
+    pub(super) notice: Option<Saying>,
     /// When Ctrl+C was pressed on an empty line.
     pub(super) interrupted: Option<Instant>,
     /// Counts what the person does: keys, pastes, the mouse, another size or window.
@@ -139,6 +140,15 @@ pub(super) struct Deciding {
     pub(super) is_too_soon: bool,
     /// Rows above the screen.
     pub(super) above: usize,
+}
+
+/// What was just said to the person.
+#[derive(Debug)]
+pub(super) struct Saying {
+    pub(super) words: Safe,
+    pub(super) at: Instant,
+    /// When it is not true any more, if that comes by itself.
+    pub(super) until: Option<Instant>,
 }
 
 /// A QR code that fills the screen.
@@ -349,9 +359,21 @@ impl App {
         self.key(Bind::Escape, "Esc")
     }
 
-    /// Tells the person something until the next key.
+    /// Tells the person something until the next key, or for as long as nothing else has to be told.
     pub(super) fn tell(&mut self, words: impl Into<Safe>) {
-        self.notice = Some(words.into());
+        self.notice = Some(Saying {
+            words: words.into(),
+            at: self.now.instant,
+            until: None,
+        });
+    }
+
+    /// Tells the person something that is true for so long, or until the next key.
+    pub(super) fn tell_for(&mut self, time: Duration, words: Safe) {
+        self.tell(words);
+        if let Some(saying) = &mut self.notice {
+            saying.until = Some(saying.at + time);
+        }
     }
 
     /// Adds words of ours to a conversation, or to the one on the screen.

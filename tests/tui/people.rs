@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use securechat::id::PeerId;
 use securechat::text::Safe;
-use securechat::tui::{Action, Ask, Guest, Settings, Told};
+use securechat::tui::{Action, Ask, Guest, Settings, Standing, Told};
 
 use crate::screen::{BOB, Screen, settings};
 
@@ -316,7 +316,7 @@ fn what_was_typed_while_home_was_on_the_screen_goes_to_nobody_who_took_its_place
     screen.lag(Duration::from_secs(1));
     screen.meet(BOB, "bob");
     screen.line("to myself");
-    let came = "bob came while that was typed (nothing was sent); if it is meant: Enter again";
+    let came = "bob came meanwhile (nothing was sent); if it is meant: Enter again";
     assert_eq!(screen.rule(), came);
     screen.lag(Duration::ZERO);
     // A hand that goes on typing has not looked.
@@ -353,6 +353,62 @@ fn a_caller_whose_name_is_taken_can_be_given_another() {
     screen.tell(Told::GuestGone(EVE));
     screen.line("/refuse");
     assert!(screen.rule().contains("nobody waits to be added"));
+}
+
+/// It stood there until the next key, and whoever had called waited in vain.
+#[test]
+fn an_answer_to_a_key_does_not_hide_for_ever_who_calls_and_what_is_in_the_way() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.say(BOB, "copy me");
+    let copied = |screen: &mut Screen| {
+        screen.key("alt-up");
+        screen.key("alt-y");
+        assert_eq!(screen.rule(), "copied");
+    };
+    copied(&mut screen);
+    screen.tell(Told::Standing {
+        peer: BOB,
+        standing: Standing::Offline {
+            why: "bob does not answer".into(),
+        },
+    });
+    assert_eq!(screen.rule(), "copied");
+    screen.seconds(9);
+    assert_eq!(screen.rule(), "copied", "it takes a while to read");
+    screen.seconds(1);
+    assert_eq!(screen.rule(), "bob does not answer");
+    copied(&mut screen);
+    screen.tell(guest(EVE, "xTIBA 5rboU"));
+    screen.seconds(10);
+    assert!(
+        screen.rule().starts_with("an unknown key calls"),
+        "{}",
+        screen.rule()
+    );
+    // Where there is nothing else it stays.
+    screen.tell(Told::GuestGone(EVE));
+    let standing = Standing::Up;
+    screen.tell(Told::Standing {
+        peer: BOB,
+        standing,
+    });
+    copied(&mut screen);
+    screen.seconds(3_600);
+    assert_eq!(screen.rule(), "copied");
+}
+
+#[test]
+fn what_leaves_the_program_is_said_only_as_long_as_it_does() {
+    let mut screen = Screen::with_bob(80, 16);
+    screen.key("ctrl-c");
+    screen.pass(Duration::from_millis(1_999));
+    assert_eq!(screen.rule(), "Ctrl+C again to quit");
+    screen.pass(Duration::from_millis(1));
+    assert_eq!(screen.rule(), "");
+    screen.key("ctrl-c");
+    assert_eq!(screen.actions(), []);
+    screen.key("ctrl-c");
+    assert_eq!(screen.actions(), [Action::Quit]);
 }
 
 /// Whoever can call can call often: a conversation is not what that is written into.

@@ -1,5 +1,7 @@
 //! Keys, while they write.
 
+use core::time::Duration;
+
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Mode, Search};
@@ -11,8 +13,8 @@ use crate::tui::update::commands;
 
 /// Rows that a step scrolls.
 const STEP: isize = 3;
-/// How long the first Ctrl+C counts, in seconds.
-const TWICE: u64 = 2;
+/// How long the first Ctrl+C counts.
+const TWICE: Duration = Duration::from_secs(2);
 
 impl App {
     pub(super) fn on_stroke(&mut self, stroke: Stroke) {
@@ -315,13 +317,13 @@ impl App {
             });
             return;
         }
-        let is_second = before.is_some_and(|before| now.saturating_since(before).as_secs() < TWICE);
+        let is_second = before.is_some_and(|before| now.saturating_since(before) < TWICE);
         if is_second {
             self.act(Action::Quit);
         } else {
             self.interrupted = Some(now);
             let key = self.key(Bind::Interrupt, "");
-            self.tell(key + " again to quit");
+            self.tell_for(TWICE, key + " again to quit");
         }
     }
 

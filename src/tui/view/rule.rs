@@ -1,5 +1,7 @@
 //! The rule below what was said, which becomes a line of words when there is something to say.
 
+use core::time::Duration;
+
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
@@ -14,6 +16,8 @@ use crate::tui::wrap;
 
 /// Cells before the words.
 const LEAD: usize = 4;
+/// As long as it takes to read an answer: then it gives way to news.
+const FRESH: Duration = Duration::from_secs(10);
 
 impl App {
     pub(super) fn draw_rule(&self, canvas: &mut Canvas<'_>, area: Rect) {
@@ -44,19 +48,34 @@ impl App {
         crate::text::safe_line(fitting) + more
     }
 
-    /// What there is to say, the most urgent first: a question, an answer to the last key, what is being
-    /// typed, why nothing gets through, who waits.
+    /// What there is to say, the most urgent first: a question, an answer to the last key, what is being typed, who waits,
+    /// why nothing gets through. An answer that has stood for a while gives way to whoever waits, and to trouble: both
+    /// come while nobody presses a key.
     fn words(&self, cells: usize) -> Option<(Safe, Style)> {
         let plain = Style::new();
         if let Some(question) = self.question(cells) {
             return Some((question, Theme::strong()));
         }
-        if let Some(notice) = &self.notice {
-            return Some((notice.clone(), plain));
+        let news = self.news();
+        if let Some(words) = self.answer(news.is_some()) {
+            return Some((words, plain));
         }
         if let Some(suggestion) = self.suggestion() {
             return Some((suggestion, plain));
         }
+        news
+    }
+
+    /// What was said to the last key, as long as that is true; not for ever where there is something else to say.
+    fn answer(&self, has_news: bool) -> Option<Safe> {
+        let (saying, now) = (self.notice.as_ref()?, self.now.instant);
+        let is_true = saying.until.is_none_or(|until| now < until);
+        let is_fresh = now.saturating_since(saying.at) < FRESH;
+        (is_true && (is_fresh || !has_news)).then(|| saying.words.clone())
+    }
+
+    /// Who waits, or why nothing gets through.
+    fn news(&self) -> Option<(Safe, Style)> {
         if let Some(guest) = self.guests.front() {
             let words = match self.guests.len() {
                 1 => Safe::from("an unknown key calls from "),
@@ -65,7 +84,7 @@ impl App {
             let words = words + guest.address;
             return Some((words + ": /add NAME or /refuse", Theme::strong()));
         }
-        self.obstacle().map(|words| (words, plain))
+        self.obstacle().map(|words| (words, Style::new()))
     }
 
     /// What is asked here, with the keys that answer first where not all of it has room; what covers the conversation
