@@ -252,6 +252,32 @@ fn a_draft_goes_on_quoting_what_stays_and_nothing_that_is_deleted_alone() {
     );
 }
 
+/// The outbox was full. What had been typed came back by Up, and was said to be with the other side.
+#[test]
+fn what_was_never_sent_and_is_deleted_cannot_be_brought_back() {
+    for delete in ["d", "/delete 1"] {
+        let mut screen = Screen::with_three(80, 24);
+        screen.line("my secret");
+        let ticket = screen.sent().last().unwrap().1;
+        let why = "the outbox is full".into();
+        screen.tell(Told::NotAccepted { ticket, why });
+        if delete == "d" {
+            screen.key("alt-up");
+            screen.key("r");
+            screen.type_in("mine");
+            screen.key("alt-up");
+            screen.key("d");
+        } else {
+            screen.line(delete);
+        }
+        assert_eq!(screen.rule(), "deleted; it was never sent");
+        for key in ["up", "up", "up", "ctrl-r"] {
+            screen.key(key);
+            assert!(!screen.text().contains("secret"), "{}", screen.text());
+        }
+    }
+}
+
 #[test]
 fn what_was_typed_to_say_it_cannot_be_brought_back() {
     let mut screen = Screen::with_three(80, 24);

@@ -241,8 +241,8 @@ impl App {
                 self.tell(UNDER_WAY);
             } else {
                 // It was never accepted, and is nowhere else.
-                conversation.log.delete(entry);
-                self.tell(DELETED);
+                conversation.delete(entry);
+                self.tell(NEVER_SENT);
             }
             return !is_open;
         };
@@ -350,6 +350,9 @@ impl App {
 
 /// What is told after a message was deleted.
 const DELETED: &str = "deleted here; the other side keeps its own";
+
+/// The same after one that was not taken.
+const NEVER_SENT: &str = "deleted; it was never sent";
 
 /// What is told of a message that cannot be deleted yet.
 const UNDER_WAY: &str = "it is not delivered yet, and is sent all the same: delete it when it is";
