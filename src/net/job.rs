@@ -71,13 +71,14 @@ mod imp {
 
     /// Calls `tell` each time this process is to stop or goes on, on a thread that ends with it. It does not stop by
     /// itself any more. Of a stop that was over before it was seen only its end is told, and nothing of one that the
-    /// parent had the system ignore. Never where processes are not stopped.
+    /// parent had the system ignore or hold back. Never where processes are not stopped.
     ///
     /// # Errors
     ///
     /// The system's, if a handler cannot be installed or a thread not be started.
     pub fn on_job_control(tell: impl Fn(JobControl) + Send + 'static) -> io::Result<()> {
-        let stops = Some(SIGTSTP).filter(|signal| !os::is_ignored(*signal));
+        let comes = |signal: &i32| !os::is_ignored(*signal) && !os::is_blocked(*signal);
+        let stops = Some(SIGTSTP).filter(comes);
         let mut signals = Signals::new(stops.into_iter().chain([SIGCONT]))?;
         let is_told = stops.is_some();
         let wait = move || {

@@ -150,14 +150,23 @@ mod imp {
     /// Whether our parent told the system to ignore a signal for us, as `nohup` does with hang-ups. Known on Linux
     /// only.
     pub(crate) fn is_ignored(signal: i32) -> bool {
-        // The name of the program need not be text.
-        std::fs::read("/proc/self/status")
-            .is_ok_and(|status| ignores(&String::from_utf8_lossy(&status), signal))
+        is_in("SigIgn:", signal)
     }
 
-    /// Whether a signal is in `SigIgn:`. Signal 1 is the lowest bit of the hexadecimal mask.
-    fn ignores(status: &str, signal: i32) -> bool {
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    /// Whether our parent has left us a signal blocked: it is kept, and nobody hears of it. Known on Linux only.
+    pub(crate) fn is_blocked(signal: i32) -> bool {
+        is_in("SigBlk:", signal)
+    }
+
+    fn is_in(mask: &str, signal: i32) -> bool {
+        // The name of the program need not be text.
+        std::fs::read("/proc/self/status")
+            .is_ok_and(|status| has(&String::from_utf8_lossy(&status), mask, signal))
+    }
+
+    /// Whether a signal is in the mask of this name. Signal 1 is the lowest bit of the hexadecimal mask.
+    fn has(status: &str, mask: &str, signal: i32) -> bool {
+        let mask = status.lines().find_map(|line| line.strip_prefix(mask));
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
         mask.is_some_and(|mask| {
             mask.checked_shr(signal.cast_unsigned() - 1)
@@ -215,11 +224,12 @@ mod imp {
         }
 
         #[test]
-        fn an_ignored_hangup_is_read_from_the_mask() {
-            let status = "Name:\tx\nSigIgn:\t0000000000081001\nSigCgt:\t2\n";
-            let ignored = (1..=64).filter(|signal| ignores(status, *signal));
-            assert_eq!(ignored.collect::<Vec<_>>(), [1, 13, 20]);
-            assert!(!ignores("Name:\tx\n", 1));
+        fn signals_that_are_ignored_or_blocked_are_read_from_their_masks() {
+            let status = "Name:\tx\nSigBlk:\t2\nSigIgn:\t0000000000081001\nSigCgt:\t2\n";
+            let of = |mask| (1..=64).filter(move |signal| has(status, mask, *signal));
+            assert_eq!(of("SigIgn:").collect::<Vec<_>>(), [1, 13, 20]);
+            assert_eq!(of("SigBlk:").collect::<Vec<_>>(), [2]);
+            assert!(!has("Name:\tx\n", "SigIgn:", 1));
         }
 
         #[test]

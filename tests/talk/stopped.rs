@@ -95,10 +95,23 @@ fn what_is_typed_behind_ctrl_z_is_the_shells_and_goes_to_nobody() {
 /// A parent may have had the system ignore the signal. Nobody tells of that.
 #[test]
 fn where_ctrl_z_is_ignored_what_is_typed_behind_it_is_written() {
-    let home = Home::new();
-    let program = home.command(&["listen", "127.0.0.1:0"]);
     let mut deaf = Command::new("sh");
     deaf.args(["-c", "trap '' TSTP; exec \"$@\"", "sh"]);
+    is_not_stopped(deaf);
+}
+
+/// What is blocked stays so in a program that is started. The keyboard was dead from Ctrl+Z on.
+#[test]
+fn where_ctrl_z_is_held_back_what_is_typed_behind_it_is_written() {
+    let mut deaf = Command::new("env");
+    deaf.arg("--block-signal=TSTP");
+    is_not_stopped(deaf);
+}
+
+/// Ctrl+Z does nothing in a program that this command starts.
+fn is_not_stopped(mut deaf: Command) {
+    let home = Home::new();
+    let program = home.command(&["listen", "127.0.0.1:0"]);
     deaf.arg(program.get_program()).args(program.get_args());
     let mut person = Person::runs(deaf);
     person.sees("listening on");
