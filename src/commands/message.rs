@@ -7,8 +7,11 @@ use crate::text::Safe;
 
 /// What is copied of a message: what its author wrote, without controls.
 pub(crate) fn copied(text: &str) -> String {
-    let is_kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    text.chars().filter(is_kept).collect()
+    text.chars().filter(|c| is_copied(*c)).collect()
+}
+
+fn is_copied(c: char) -> bool {
+    !c.is_control() || matches!(c, '\n' | '\t')
 }
 
 /// What a terminal takes for "put this into the clipboard" (OSC 52), even through ssh. It is encoded: no text
@@ -17,11 +20,16 @@ pub(crate) fn clipboard(text: &str) -> String {
     format!("\x1b]52;c;{}\x07", STANDARD.encode(text))
 }
 
-/// What stands before an answer to a message: its first line.
+/// Characters of a line that are quoted: a peer may write one of 16 MiB, and what is being written is laid out whole.
+const MOST_QUOTED: usize = 200;
+
+/// What stands before an answer to a message: its first line, or the beginning of that.
 pub(crate) fn quoted(text: &str) -> String {
-    let text = copied(text);
     let first = text.lines().next().unwrap_or("");
-    format!("> {first}\n")
+    let mut shown = first.chars().filter(|c| is_copied(*c));
+    let line: String = shown.by_ref().take(MOST_QUOTED).collect();
+    let more = if shown.next().is_some() { "..." } else { "" };
+    format!("> {line}{more}\n")
 }
 
 /// What is told about a message: when it was written or came, how long it is, how it stands.
@@ -51,5 +59,16 @@ mod tests {
     fn the_first_line_is_quoted_without_controls() {
         assert_eq!(quoted("did\u{1b}[2J it?\nor not"), "> did[2J it?\n");
         assert_eq!(quoted(""), "> \n");
+        assert_eq!(quoted("did\r\nnot"), "> did\n");
+    }
+
+    #[test]
+    fn of_a_long_line_the_beginning_is_quoted() {
+        let line = |len| "\u{44f}".repeat(len);
+        assert_eq!(quoted(&line(200)), format!("> {}\n", line(200)));
+        assert_eq!(quoted(&line(201)), format!("> {}...\n", line(200)));
+        assert_eq!(quoted(&line(8 << 20)).len(), "> ...\n".len() + 400);
+        let controls = line(200) + &"\u{1b}".repeat(9);
+        assert_eq!(quoted(&controls), format!("> {}\n", line(200)));
     }
 }
