@@ -12,7 +12,7 @@ pub const MIN_WIDTH: u16 = 20;
 /// Rows, likewise.
 pub const MIN_HEIGHT: u16 = 6;
 /// Columns from which on the list of conversations can be shown.
-const LIST_FROM: u16 = 100;
+pub(super) const LIST_FROM: u16 = 100;
 const LIST_WIDTH: u16 = 22;
 /// Columns below which the gutter loses time and name.
 pub(super) const NARROW: u16 = 60;

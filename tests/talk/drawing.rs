@@ -32,8 +32,8 @@ fn wide_characters_leave_nothing_behind_and_ctrl_l_mends_what_others_wrote() {
     alice.presses("\u{7f}\u{7f}x");
     alice.sees("> 日x");
     alice.presses("\u{1b}[5~");
-    alice.sees("more below - End");
-    alice.presses("\u{1b}[F");
+    alice.sees("more below - Alt+End");
+    alice.presses("\u{1b}[1;3F");
     let before = settled(&mut alice);
     alice
         .vt

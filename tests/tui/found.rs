@@ -201,7 +201,7 @@ fn what_is_kept_is_looked_through_by_the_core_and_comes_as_a_list() {
     let search = Action::Ask(Ask::Search {
         words: "the  needle".into(),
         with: Some(CAROL),
-        within: Some(core::time::Duration::from_secs(7 * 86_400)),
+        within: Some(Duration::from_secs(7 * 86_400)),
     });
     assert_eq!(screen.actions(), [search]);
     let name = screen.message(CAROL, "").name;
@@ -259,7 +259,11 @@ fn what_is_typed_while_a_search_runs_goes_to_whom_it_was_typed_for() {
     screen.line("thanks");
     screen.input(Input::Paste("see you".to_owned()));
     screen.line(" at 8");
-    let sent: Vec<_> = screen.sent().into_iter().map(|(to, _, text)| (to, text)).collect();
+    let sent: Vec<_> = screen
+        .sent()
+        .into_iter()
+        .map(|(to, _, text)| (to, text))
+        .collect();
     let both = ["thanks", "see you at 8"].map(|text| (BOB, text.to_owned()));
     assert_eq!(sent, both);
     // Nobody has seen it by now, and it stays.
@@ -283,7 +287,10 @@ fn whoever_types_into_a_list_of_finds_does_not_go_to_one_by_its_enter() {
     screen.seconds(1);
     screen.key("enter");
     assert!(is_with(&mut screen, "bob"), "{}", screen.text());
-    assert_eq!(screen.rule(), "that came among other keys; Enter once more goes there");
+    assert_eq!(
+        screen.rule(),
+        "that came among other keys; Enter once more goes there"
+    );
     screen.key("enter");
     assert!(is_with(&mut screen, "carol"), "{}", screen.text());
     assert_eq!(screen.sent(), []);
@@ -297,7 +304,38 @@ fn what_is_turned_to_before_a_list_of_finds_is_seen_stays() {
     screen.tell(Told::Found { hits, sum });
     screen.key("alt-k");
     let text = screen.text();
-    assert!(text.contains("go to - Enter goes") && !text.contains("found - "), "{text}");
+    assert!(
+        text.contains("go to - Enter goes") && !text.contains("found - "),
+        "{text}"
+    );
     screen.key("esc");
-    assert!(screen.text().contains("09:12 carol: the invoice"), "it is told");
+    assert!(
+        screen.text().contains("09:12 carol: the invoice"),
+        "it is told"
+    );
+}
+
+/// Nobody was chosen, or the second best.
+#[test]
+fn a_paste_begins_a_choice_anew_as_a_letter_does() {
+    let mut screen = Screen::with_three(80, 10);
+    screen.key("alt-k");
+    screen.key("down");
+    screen.key("down");
+    screen.input(Input::Paste("a".to_owned()));
+    screen.key("enter");
+    assert!(screen.rows()[0].contains("dave") || screen.rows()[0].contains("carol"));
+    let best = screen.rows()[0].clone();
+    screen.key("alt-1");
+    screen.key("alt-k");
+    screen.type_in("a");
+    screen.key("enter");
+    assert_eq!(screen.rows()[0], best);
+    screen.line("one");
+    screen.line("two");
+    screen.key("ctrl-r");
+    screen.type_in("o");
+    screen.key("ctrl-r");
+    screen.input(Input::Paste("ne".to_owned()));
+    assert!(screen.text().ends_with("-> one"), "{}", screen.text());
 }

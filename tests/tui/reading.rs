@@ -59,6 +59,10 @@ fn scrolled_up_the_screen_stays_and_counts_what_is_new_below() {
     assert_eq!(screen.rows()[1], before);
     assert!(screen.text().contains("↓ 2 new below - End"));
     assert_eq!(screen.app.unread(), 2);
+    // In what is being written End goes elsewhere.
+    screen.type_in("x");
+    assert!(screen.text().contains("↓ 2 new below - Alt+End"));
+    screen.key("backspace");
     screen.key("alt-u");
     assert!(screen.text().contains("one more"));
     screen.key("end");
@@ -453,4 +457,36 @@ fn many_messages_at_once_ring_once_and_are_counted() {
     assert_eq!(screen.actions(), [Action::Notify(rest)]);
     screen.seconds(5);
     assert_eq!(screen.actions(), []);
+}
+
+#[test]
+fn a_list_that_has_no_room_says_so() {
+    let mut screen = Screen::with_three(99, 10);
+    screen.key("alt-b");
+    assert_eq!(
+        screen.rule(),
+        "the list comes where the screen has 100 columns"
+    );
+    screen.key("alt-b");
+    assert_eq!(screen.rule(), "no list");
+    screen.key("alt-b");
+    screen.resize(100, 10);
+    screen.key("alt-b");
+    screen.key("alt-b");
+    assert_eq!(screen.rule(), "");
+    assert!(screen.rows()[1].starts_with("* bob"), "{}", screen.text());
+}
+
+/// Nothing stood there.
+#[test]
+fn bare_text_on_a_screen_that_is_too_small_gives_way_to_words_that_say_so() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.say(BOB, "a link");
+    screen.key("alt-l");
+    assert!(screen.app.bare().is_some());
+    screen.resize(19, 5);
+    assert!(screen.app.bare().is_none());
+    assert!(screen.text().contains("needs 20x6"), "{}", screen.text());
+    screen.resize(80, 10);
+    assert!(screen.app.bare().is_some(), "it comes back");
 }

@@ -8,7 +8,7 @@ use crate::tui::app::{App, Mode, Search};
 use crate::tui::editor::{Line, Move};
 use crate::tui::input::Action;
 use crate::tui::keys::{Bind, Stroke};
-use crate::tui::places::Places;
+use crate::tui::places::{LIST_FROM, Places};
 use crate::tui::update::commands;
 
 /// Rows that a step scrolls.
@@ -162,7 +162,7 @@ impl App {
                 let _ = self.open_verifying(None);
             }
             Bind::Bare => self.enter_bare(),
-            Bind::List => self.has_list = !self.has_list,
+            Bind::List => self.turn_list(),
             Bind::Mouse => {
                 self.has_mouse = !self.has_mouse;
                 let is_on = self.has_mouse;
@@ -181,8 +181,20 @@ impl App {
         }
     }
 
-    fn has_empty_input(&self) -> bool {
+    pub(in crate::tui) fn has_empty_input(&self) -> bool {
         self.current().editor.is_empty()
+    }
+
+    /// The list beside the conversation, or none.
+    fn turn_list(&mut self) {
+        self.has_list = !self.has_list;
+        if self.size.0 < LIST_FROM {
+            self.tell(if self.has_list {
+                Safe::from("the list comes where the screen has ") + LIST_FROM + " columns"
+            } else {
+                "no list".into()
+            });
+        }
     }
 
     fn edit(&mut self, bind: Bind) {

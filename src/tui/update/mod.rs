@@ -201,7 +201,15 @@ impl App {
                 search.line.insert(text);
                 self.find_hits();
             }
-            Mode::Past { line, .. } | Mode::Switcher { line, .. } => line.insert(text),
+            // As if it was typed.
+            Mode::Past { line, skip: first }
+            | Mode::Switcher {
+                line,
+                chosen: first,
+            } => {
+                line.insert(text);
+                *first = 0;
+            }
             Mode::Verify(panel) => panel.paste(text),
             Mode::Chat => self.paste_into_message(text),
             Mode::Panel { .. }

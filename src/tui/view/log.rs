@@ -64,7 +64,9 @@ impl App {
             unread => down + " " + unread + " new below",
         };
         let keys = &self.settings.keys;
-        let words = match keys.label(Bind::End).or_else(|| keys.label(Bind::Newest)) {
+        // In a line that is being written, End goes to its end.
+        let end = keys.label(Bind::End).filter(|_| self.has_empty_input());
+        let words = match end.or_else(|| keys.label(Bind::Newest)) {
             Some(key) => words + " - " + key,
             None => words,
         };

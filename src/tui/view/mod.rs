@@ -43,9 +43,9 @@ impl App {
     }
 
     /// The lines that are shown without a frame, if that is what is wanted: those that a screen holds, each
-    /// whole, so that what is copied from a terminal has no breaks of ours.
+    /// whole, so that what is copied from a terminal has no breaks of ours. A screen that is too small for it says so.
     pub fn bare(&mut self) -> Option<Vec<Safe>> {
-        if !self.is_bare {
+        if !self.is_bare || Places::of(self).is_none() {
             return None;
         }
         let window = self.window();
