@@ -4,17 +4,14 @@ use core::num::NonZeroU16;
 use core::ops::Range;
 use std::borrow::Cow;
 
-use ratatui_core::buffer::{Buffer, CellDiffOption, CellWidth};
-use ratatui_core::layout::Rect;
+use ratatui_core::buffer::{Buffer, Cell, CellDiffOption, CellWidth};
+use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::text::{Charset, Safe, safe_line, safe_text};
 use crate::tui::theme::Theme;
 use crate::tui::wrap;
-
-/// Has a character drawn as an emoji, which is two cells wide, or one.
-const EMOJI_STYLE: char = '\u{fe0f}';
 
 /// A piece of text that may be drawn: a part of a [`Safe`] one, or our own.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +76,25 @@ impl<'b> Canvas<'b> {
             x: area.x,
             y: area.y.saturating_add(row),
             end: if is_inside { area.right() } else { area.x },
+        }
+    }
+
+    /// Takes away a cluster that begins before a cell and reaches into it: what is written there would count as
+    /// covered by it.
+    fn cut(&mut self, x: u16, y: u16) {
+        let area = self.buffer.area;
+        if !area.contains(Position { x, y }) {
+            return;
+        }
+        let end = |at: u16, cell: &Cell| at.saturating_add(cell.cell_width());
+        let reaches = |at: &u16| end(*at, &self.buffer[(*at, y)]) > x;
+        let Some(start) = (area.x..x).rev().find(reaches) else {
+            return;
+        };
+        let end = end(start, &self.buffer[(start, y)]).min(area.right());
+        for at in start..end {
+            let cell = &mut self.buffer[(at, y)];
+            cell.set_symbol(" ").set_diff_option(CellDiffOption::None);
         }
     }
 
@@ -149,7 +165,7 @@ impl Pen<'_, '_> {
     /// cells: none is taken for blank, so that all are written when something else is there.
     fn write_cluster(&mut self, cluster: &str, cells: usize, style: Style) {
         let cells = u16::try_from(cells).unwrap_or(u16::MAX);
-        let is_simple = cells == cluster.cell_width() && !cluster.contains(EMOJI_STYLE);
+        let is_simple = cells == cluster.cell_width() && wrap::is_one(cluster);
         let forced = NonZeroU16::new(cells).filter(|_| !is_simple);
         let end = self.x.saturating_add(cells);
         let buffer = &mut self.canvas.buffer;
@@ -192,6 +208,7 @@ impl Pen<'_, '_> {
     pub(super) fn before_end(&mut self, cells: usize) -> &mut Self {
         let cells = u16::try_from(cells).unwrap_or(u16::MAX);
         self.x = self.x.max(self.end.saturating_sub(cells));
+        self.canvas.cut(self.x, self.y);
         self
     }
 
@@ -214,4 +231,34 @@ fn runs(text: &str, charset: Charset) -> impl Iterator<Item = &str> {
         rest = after;
         Some(run)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is drawn over a part of it counted as covered, and was not written.
+    #[test]
+    fn a_cluster_that_is_written_over_goes_as_a_whole() {
+        let area = Rect::new(0, 0, 12, 1);
+        let khmer = format!("\u{1780}{}", "\u{17d2}\u{1780}".repeat(4));
+        for text in [
+            format!("ab{khmer}cd"),
+            "abc\u{65e5}\u{65e5}\u{65e5}".to_owned(),
+        ] {
+            let mut buffer = Buffer::empty(area);
+            let mut canvas = Canvas::new(&mut buffer, Charset::Utf8);
+            let text = safe_line(&text);
+            canvas.row(area, 0).plain(&text);
+            let mut pen = canvas.row(area, 0);
+            pen.before_end(8).plain("12345678");
+            let shown: String = buffer.content.iter().map(Cell::symbol).collect();
+            assert!(
+                shown.starts_with("ab") && shown.ends_with(" 12345678"),
+                "{shown:?}"
+            );
+            let changes = Buffer::empty(area).diff(&buffer);
+            assert!(changes.iter().any(|(_, _, cell)| cell.symbol() == "1"));
+        }
+    }
 }

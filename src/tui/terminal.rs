@@ -34,6 +34,7 @@ use crate::tui::hold::{Hold, Leave};
 use crate::tui::input::Notice;
 use crate::tui::osc::{Osc, Through};
 use crate::tui::tty::{is_in_foreground, usable};
+use crate::tui::wrap;
 
 /// Keeps the window's title, and brings it back (xterm's XTWINOPS).
 const PUSH_TITLE: &str = "\x1b[22;2t";
@@ -124,7 +125,7 @@ impl Terminal {
 
     /// Writes what differs from what stands there; nothing at all if nothing does.
     fn show(&mut self, caret: Option<Position>) -> io::Result<()> {
-        let changes = self.shown.diff(&self.next);
+        let changes = with_overrun(self.shown.diff(&self.next), &self.next);
         if changes.is_empty() && caret == self.caret {
             return Ok(());
         }
@@ -323,6 +324,38 @@ fn write_cells(
     Ok(())
 }
 
+/// What has changed, and the cells that it is written over by where a terminal gives each character of an emoji its own:
+/// they are written again behind it, so that nothing of it stands there when it goes.
+fn with_overrun<'a>(
+    changes: Vec<(u16, u16, &'a Cell)>,
+    next: &'a Buffer,
+) -> Vec<(u16, u16, &'a Cell)> {
+    let mut all = Vec::with_capacity(changes.len());
+    let mut changes = changes.into_iter().peekable();
+    while let Some((x, y, cell)) = changes.next() {
+        all.push((x, y, cell));
+        let mut end = reach(x, cell);
+        let mut at = x.saturating_add(cell.cell_width().max(1));
+        while at < end.min(next.area.right()) {
+            let cell = &next[(at, y)];
+            while changes
+                .next_if(|change| (change.1, change.0) <= (y, at))
+                .is_some()
+            {}
+            all.push((at, y, cell));
+            end = end.max(reach(at, cell));
+            at = at.saturating_add(cell.cell_width().max(1));
+        }
+    }
+    all
+}
+
+/// Where a cluster that stands here ends at the latest.
+fn reach(x: u16, cell: &Cell) -> u16 {
+    let cells = u16::try_from(wrap::reach(cell.symbol())).unwrap_or(u16::MAX);
+    x.saturating_add(cells)
+}
+
 /// Whether more than one character stands in a cell.
 fn is_cluster(cell: &Cell) -> bool {
     cell.symbol().chars().nth(1).is_some()
@@ -434,6 +467,43 @@ mod tests {
         let bytes = String::from_utf8(bytes).unwrap();
         for cells in [|_| 0, |_| 1, |_| 2] {
             assert_eq!(places(&bytes, cells), drawn);
+        }
+    }
+
+    #[test]
+    fn what_an_emoji_runs_over_is_written_again_behind_it() {
+        let area = Rect::new(0, 0, 12, 1);
+        let drawn = |text: &str| {
+            let mut buffer = Buffer::empty(area);
+            let text = safe_line(text);
+            Canvas::new(&mut buffer, Charset::Utf8)
+                .row(area, 0)
+                .plain(&text);
+            buffer
+        };
+        let thumb = "\u{1f44d}\u{1f3fd}";
+        let family = "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        let heart = "\u{2764}\u{fe0f}\u{200d}\u{1f525}";
+        let cases = [
+            // Two characters of two cells each, before letters that stay.
+            ("..letters", format!("{thumb}letters"), vec![0, 2, 3]),
+            ("", thumb.to_owned(), vec![0, 2, 3]),
+            ("", family.to_owned(), vec![0, 2, 3, 4, 5]),
+            ("", heart.to_owned(), vec![0, 2, 3]),
+            // What is run over is itself one, or is cut by the end.
+            ("", format!("{thumb}{thumb}"), vec![0, 2, 4, 5]),
+            ("", format!("0123456789{family}"), (0..=10).collect()),
+            ("..\u{65e5}x", format!("{thumb}\u{65e5}x"), vec![0, 2]),
+            // These have a cell for each character.
+            ("..letters", "\u{65e5}letters".to_owned(), vec![0]),
+        ];
+        for (before, after, cells) in cases {
+            let (shown, next) = (drawn(before), drawn(&after));
+            let written = with_overrun(shown.diff(&next), &next);
+            let places: Vec<u16> = written.iter().map(|(x, ..)| *x).collect();
+            assert_eq!(places, cells, "{after}");
+            let is_next = |(x, y, cell): &(u16, u16, &Cell)| **cell == next[(*x, *y)];
+            assert!(written.iter().all(is_next), "{after}");
         }
     }
 

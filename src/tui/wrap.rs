@@ -7,6 +7,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::text::Charset;
 
+/// Has a character drawn as an emoji, which is two cells wide, or one.
+const EMOJI_STYLE: char = '\u{fe0f}';
+
 /// How a line that is too long is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Break {
@@ -34,6 +37,31 @@ pub(super) fn cluster_cells(cluster: &str) -> usize {
     }
     let each = cluster.chars().filter_map(UnicodeWidthChar::width);
     whole.max(each.sum())
+}
+
+/// The cells that a cluster may take where each of its characters has its own, if that is more: those behind it are
+/// written over by it.
+pub(super) fn reach(cluster: &str) -> usize {
+    let of = |c: char| {
+        // It makes the one before it as wide as an emoji.
+        if c == EMOJI_STYLE {
+            1
+        } else {
+            c.width().unwrap_or(0)
+        }
+    };
+    if cluster.contains(joins_emoji) {
+        cluster.chars().map(of).sum()
+    } else {
+        0
+    }
+}
+
+/// Whether one of its characters has all of its cells: no terminal draws it in parts.
+pub(super) fn is_one(cluster: &str) -> bool {
+    let has_cells = |c: &char| c.width().is_some_and(|cells| cells > 0);
+    let parts = cluster.chars().filter(has_cells).count();
+    parts <= 1 && !cluster.contains(EMOJI_STYLE)
 }
 
 /// The joiner, and the tones of skin.

@@ -72,6 +72,26 @@ fn a_terminal_that_measures_characters_shows_nothing_outside_of_a_message() {
     }
 }
 
+/// Of an emoji in several parts, each of which has its own cells there, one stayed beside other messages, in each row that it
+/// had been in.
+#[test]
+fn where_characters_are_measured_nothing_of_an_emoji_stays_when_it_scrolls_away() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    alice.vt.measure = Measure::Characters;
+    bob.says("\u{1f44d}\u{1f3fd}");
+    let joined = "\u{2714}\u{200d}".repeat(19) + "\u{2714}";
+    bob.says(&joined);
+    alice.sees("\u{1f44d}");
+    for number in 0..30 {
+        bob.says(&format!("a {number}"));
+    }
+    alice.sees("bob      a 29");
+    let text = alice.vt.text();
+    assert!(!text.contains(['\u{1f3fd}', '\u{2714}']), "{text}");
+}
+
 /// What the screen shows below the top line, which has figures of the moment, once the last key has been drawn.
 fn settled(person: &mut Person) -> String {
     person.presses("!");
