@@ -190,10 +190,21 @@ impl Calls {
         found
     }
 
-    /// A session stands.
+    /// A session stands, or is heard again.
     pub(super) fn on_established(&mut self, peer: &PeerId) {
+        self.let_be(peer);
         if let Some(call) = self.of.get_mut(peer) {
-            (call.due, call.failures) = (None, 0);
+            call.failures = 0;
+        }
+    }
+
+    /// Does not call somebody by itself, nor where a look-up for that finds it, until a call of it ends again.
+    pub(super) fn let_be(&mut self, peer: &PeerId) {
+        if let Some(call) = self.of.get_mut(peer) {
+            call.due = None;
+        }
+        for it in self.inquiries.values_mut().filter(|it| !it.is_asked) {
+            it.is_wanted &= it.peer != *peer;
         }
     }
 

@@ -274,6 +274,7 @@ impl Conversation {
         (link.is_silent, link.is_unreachable) = (false, false);
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
+        self.calls.on_established(&peer);
         let words = self.label(&peer) + " is back";
         let rtt = self.status(peer)?.and_then(|status| status.rtt);
         let words = match rtt {

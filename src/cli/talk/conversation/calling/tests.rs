@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::chat::Update;
 use crate::cli::talk::conversation::Typist;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
@@ -12,6 +13,7 @@ use crate::cli::talk::stdin::Lines;
 use crate::cli::{ExitCode, Report, streams};
 use crate::control::Client;
 use crate::plain::{Form, Printer};
+use crate::proto::Event;
 use crate::store::key_text;
 use crate::time::UnixTime;
 
@@ -39,6 +41,19 @@ fn bob() -> String {
 
 fn host(text: &str) -> HostPort {
     text.parse().unwrap()
+}
+
+/// The core tells this; returns how the conversation ends by it, if it does.
+fn happens(talk: &mut Conversation, event: Event) -> Option<ExitCode> {
+    talk.on_update(Update::Session(event)).unwrap()
+}
+
+fn comes(peer: PeerId) -> Event {
+    Event::Established {
+        peer,
+        address: "192.0.2.1:7419".parse().unwrap(),
+        initiator: false,
+    }
 }
 
 /// What a program was told since it was asked last.
@@ -250,4 +265,29 @@ fn of_who_was_revoked_after_words_differed_it_is_not_said_that_somebody_has_to_d
     let words = "bob is no peer of yours; nothing is tried";
     assert_eq!(talk.obstacle(BOB).unwrap().as_str(), words);
     assert_eq!(talk.way(BOB).unwrap().word(), "revoked");
+}
+
+/// It was told that somebody is called who is connected.
+#[test]
+fn who_is_heard_again_after_a_long_silence_is_not_called() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
+    talk.calls.add(BOB, host(SOMEWHERE), talk.clock.now());
+    happens(&mut talk, comes(BOB));
+    happens(
+        &mut talk,
+        Event::Unreachable {
+            peer: BOB,
+            tries: 9,
+        },
+    );
+    let patience = |talk: &Conversation| talk.calls.patience(talk.clock.now());
+    assert!(patience(&talk).is_some());
+    let inquiry = talk.calls.inquire(BOB, host(SOMEWHERE), Family::Any, false);
+    happens(&mut talk, Event::Resumed { peer: BOB });
+    assert_eq!(patience(&talk), None);
+    talk.on_found(inquiry, Ok(vec![SOMEWHERE.parse().unwrap()]))
+        .unwrap();
+    let told = told(&program);
+    assert!(!told.contains("\"connecting\""), "{told}");
 }
