@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::home::Home;
+use crate::home::{Home, free_port};
 
 /// Whoever came during a stall of the first one got all lines from then on.
 #[test]
@@ -36,4 +36,20 @@ fn a_pipe_keeps_to_its_hearer_through_a_stall_and_turns_to_another_once_that_has
     listener.told("bob left");
     listener.say("five");
     assert!(second.said("").ends_with("\tfive"));
+}
+
+/// It waited for ever, and whoever called next got the lines.
+#[test]
+fn a_pipe_to_somebody_who_is_removed_before_he_has_answered_ends() {
+    let (alice, bob) = Home::friends();
+    let mut caller = alice.connect("bob", free_port(), &["--retry"]);
+    caller.told("connecting to bob");
+    caller.say("for bob only");
+    alice.run(&["peers", "remove", "bob"]);
+    caller.end().failed(4, "SC05");
+    alice.knows("bob", &bob);
+    let (mut listener, address) = bob.listen(&[]);
+    let mut again = alice.connect("bob", address, &[]);
+    again.say("nothing was kept");
+    assert!(listener.said("").ends_with("\tnothing was kept"));
 }

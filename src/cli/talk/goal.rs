@@ -138,6 +138,14 @@ impl Goal {
         matches!(self, Self::Reach(reach) if reach.peer == *peer)
     }
 
+    /// Who is to be reached; also one who is not wanted any more, if it is `always` that one or nobody.
+    pub(super) fn sought(&self, always: bool) -> Option<PeerId> {
+        match self {
+            Self::Reach(reach) if always || reach.state != Stage::Rests => Some(reach.peer),
+            Self::Listen { .. } | Self::Reach(_) => None,
+        }
+    }
+
     /// What happens to a session says whether the peer is looked up.
     pub(super) fn on_event(&mut self, event: &Event, now: Instant) {
         let Self::Reach(reach) = self else { return };

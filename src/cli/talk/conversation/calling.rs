@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::Error;
 use crate::cli::talk::calls::Inquiry;
-use crate::cli::talk::conversation::{Conversation, Link};
+use crate::cli::talk::conversation::{Conversation, Link, Typist};
 use crate::cli::talk::fact::{Fact, HUNG_UP};
 use crate::cli::talk::goal::{Goal, Resolved};
 use crate::cli::talk::network::Input;
@@ -97,16 +97,39 @@ impl Conversation {
             });
         }
         if let Err(ApiMisuse::UnknownPeer) = started {
-            self.check_not_own(&peer)?;
-            return Err(Error::NoSuchPeer {
-                name: self.label(&peer),
-                similar: None,
-            });
+            return Err(self.no_peer(peer));
         }
         if let Err(error) = started {
             self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
         }
         Ok(())
+    }
+
+    /// Why nobody of this key can be called.
+    fn no_peer(&self, peer: PeerId) -> Error {
+        let unknown = || Error::NoSuchPeer {
+            name: self.label(&peer),
+            similar: None,
+        };
+        self.check_not_own(&peer).err().unwrap_or_else(unknown)
+    }
+
+    /// Makes sure that whoever is to be reached is a peer yet. To be asked when all is told: the end of a session says more.
+    ///
+    /// # Errors
+    /// Revoked; SC33, SC05, SC30. Not of one whom a screen has talked with.
+    pub(super) fn check_aim(&self) -> Result<(), Error> {
+        // A pipe has nothing to say to others.
+        let sought = self.goal.sought(self.typist == Typist::Pipe);
+        let Some(peer) = sought.filter(|peer| !self.stays_after(*peer)) else {
+            return Ok(());
+        };
+        if self.status(peer)?.is_some() {
+            return Ok(());
+        }
+        self.profile.contacts.known().check_not_revoked(&peer)?;
+        self.check_not_aside(peer)?;
+        Err(self.no_peer(peer))
     }
 
     /// Makes sure that a key is not our own.

@@ -349,6 +349,8 @@ impl Conversation {
             }
             if news > 0 {
                 self.tell_screen()?;
+            } else {
+                self.check_aim()?;
             }
             let taken = match self.take_lines()? {
                 Turn::End(end) => return Ok(end),

@@ -20,8 +20,8 @@ impl Conversation {
     pub(super) fn on_arrival(&mut self, peer: PeerId) {
         let is_free = match self.state.target {
             Target::First => true,
-            // A pipe has nobody who could choose, and nobody to be mistaken.
-            Target::Gone => self.typist == Typist::Pipe,
+            // The pipe of a listener is for whoever is there; what was for one whom we called is for nobody else.
+            Target::Gone => self.typist == Typist::Pipe && self.goal.is_listening(),
             Target::Peer(..) => false,
         };
         if is_free {

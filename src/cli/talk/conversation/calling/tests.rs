@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::chat::Update;
-use crate::cli::talk::conversation::Typist;
+use crate::cli::talk::conversation::{Target, Typist};
 use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
 use crate::cli::talk::profile::tests::{context, network};
@@ -14,10 +14,11 @@ use crate::cli::{ExitCode, Report, streams};
 use crate::control::Client;
 use crate::plain::{Form, Printer};
 use crate::proto::Event;
-use crate::store::key_text;
+use crate::store::{KnownPeers, key_text};
 use crate::time::UnixTime;
 
 const BOB: PeerId = PeerId::new([2; 32]);
+const CAROL: PeerId = PeerId::new([3; 32]);
 const SOMEWHERE: &str = "127.0.0.1:9";
 const LISTEN: Goal = Goal::Listen { once: None };
 
@@ -100,7 +101,7 @@ fn whoever_was_called_and_is_no_peer_yet_is_called_once_it_is_one() {
     talk.calls.add(BOB, host(SOMEWHERE), talk.clock.now());
     call(&mut talk);
     assert!(told(&program).contains("SC05"));
-    let add = |known: &mut crate::store::KnownPeers| known.add("bob", &BOB, &[host(SOMEWHERE)]);
+    let add = |known: &mut KnownPeers| known.add("bob", &BOB, &[host(SOMEWHERE)]);
     talk.change_peers(add).unwrap();
     call(&mut talk);
     let told = told(&program);
@@ -265,6 +266,43 @@ fn of_who_was_revoked_after_words_differed_it_is_not_said_that_somebody_has_to_d
     let words = "bob is no peer of yours; nothing is tried";
     assert_eq!(talk.obstacle(BOB).unwrap().as_str(), words);
     assert_eq!(talk.way(BOB).unwrap().word(), "revoked");
+}
+
+/// The pipe went to whoever called next, and until then the program waited for nothing.
+#[test]
+fn what_is_piped_to_somebody_who_is_a_peer_no_more_goes_to_nobody_and_ends_connect() {
+    type Edit = fn(&mut KnownPeers) -> Result<(), crate::store::Error>;
+    let ways: [(Edit, &str); 2] = [
+        (|known| known.remove("bob"), "SC05"),
+        (|known| known.revoke(&BOB, None), "SC25"),
+    ];
+    for (edit, code) in ways {
+        let home = tempfile::tempdir().unwrap();
+        let known = format!("{}carol {}\n", bob(), key_text(&CAROL));
+        let (mut talk, _program) = conversation(home.path(), &known, reach(BOB, true));
+        talk.check_aim().unwrap();
+        talk.change_peers(edit).unwrap();
+        happens(&mut talk, comes(CAROL));
+        assert_eq!(talk.state.target, Target::Gone);
+        let end = talk.check_aim().unwrap_err();
+        assert_eq!(end.report().code, code);
+        // Others can be talked to by whoever has hung up on the one, but not by a pipe.
+        talk.goal.rest(&BOB);
+        talk.check_aim().unwrap_err();
+        talk.typist = Typist::Program;
+        talk.check_aim().unwrap();
+    }
+}
+
+#[test]
+fn whose_words_differed_ends_connect_also_where_no_session_ended_by_that() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, _program) = conversation(home.path(), &bob(), reach(BOB, true));
+    let day = "2026-11-30".parse().unwrap();
+    talk.change_peers(|known| known.set_differed("bob", day))
+        .unwrap();
+    let end = talk.check_aim().unwrap_err();
+    assert_eq!(end.report().code, "SC33");
 }
 
 /// It was told that somebody is called who is connected.
