@@ -31,6 +31,8 @@ pub(super) struct Contacts {
     refused: Option<Stamp>,
     /// Peers of this run only, by a key on the command line or a "yes" that could not be saved.
     passing: BTreeMap<PeerId, Safe>,
+    /// Those who were saved since `known` was read.
+    saved: BTreeSet<PeerId>,
     /// Whether published test keys may be talked to: on loopback only.
     test_keys: bool,
 }
@@ -50,6 +52,7 @@ impl Contacts {
             seen: stamp,
             refused: None,
             passing: BTreeMap::new(),
+            saved: BTreeSet::new(),
             test_keys,
         })
     }
@@ -123,11 +126,15 @@ impl Contacts {
             let usable = contacts.usable().map(Peer::key);
             usable.chain(contacts.differed()).collect()
         };
-        let before = whose(self);
+        let mut before = whose(self);
+        let saved = mem::take(&mut self.saved);
         let former = mem::replace(&mut self.known, fresh);
         let revoked: BTreeSet<&PeerId> = former.revoked().map(|(key, _)| key).collect();
         let known = &self.known;
-        self.passing.retain(|key, _| known.find_key(key).is_none());
+        // Who was saved and is not in the list was taken out since.
+        let passes = |key: &PeerId| known.find_key(key).is_none() && !saved.contains(key);
+        self.passing.retain(|key, _| passes(key));
+        before.extend(saved.iter().filter(|key| known.find_key(key).is_none()));
         let after = whose(self);
         let now_revoked = self.known.revoked().map(|(key, _)| *key);
         Changes {
@@ -326,6 +333,7 @@ impl Contacts {
         })?;
         let label = safe_name(name).unwrap_or_else(|_| unsaved(peer));
         self.passing.insert(*peer, label);
+        self.saved.insert(*peer);
         Ok(())
     }
 }

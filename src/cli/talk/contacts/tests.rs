@@ -24,6 +24,25 @@ fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
     assert_eq!(contacts.label(&carol).as_str(), "carol");
 }
 
+/// He talked on until the program ended.
+#[test]
+fn who_is_saved_and_taken_out_before_the_list_was_read_again_is_taken_out() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
+    let mut contacts = Contacts::load(path.clone(), false).unwrap();
+    contacts.save("bob", &bob, &[], None).unwrap();
+    contacts.save("carol", &carol, &[], None).unwrap();
+    KnownPeers::update(&path, |known| known.remove("carol")).unwrap();
+    let changes = contacts.reload().unwrap().unwrap();
+    assert_eq!(changes.gone(), [carol]);
+    let labels = [&bob, &carol].map(|key| contacts.label(key).to_string());
+    assert_eq!(labels, ["bob", "key:AwMDAwMD"], "the name is free");
+    KnownPeers::update(&path, |known| known.remove("bob")).unwrap();
+    let changes = contacts.reload().unwrap().unwrap();
+    assert_eq!(changes.gone(), [bob], "and each once");
+}
+
 #[test]
 fn a_mapped_address_is_the_one_that_datagrams_come_from() {
     let home = tempfile::tempdir().unwrap();
