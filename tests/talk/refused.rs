@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 
 use rustix::process::Signal;
 
-use crate::home::{Home, free_port};
+use crate::home::{Home, Talk, free_port};
+use crate::introduced::forge;
 use crate::program::{Program, until};
-use crate::screen::Person;
+use crate::screen::{Person, address_on};
 
 /// alice has connected to bob on a screen; he listens in lines.
 fn talking() -> (Person, Program, SocketAddr, Home, Home) {
@@ -85,6 +86,34 @@ fn who_has_talked_and_then_speaks_a_newer_version_ends_no_screen() {
     person.says("until you call");
     let mut caller = bob.connect("alice", own, &[]);
     caller.said("until you call");
+}
+
+/// It stood in whatever conversation was open.
+#[test]
+fn that_somebody_shows_another_signing_key_stands_in_his_conversation() {
+    let (alice, bob) = Home::friends();
+    Talk::between(&alice, &bob).check();
+    forge(&alice);
+    let carol = Home::new();
+    alice.knows("carol", &carol);
+    carol.knows("alice", &alice);
+    let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    let address = address_on(&mut person);
+    let mut friend = carol.connect("alice", address, &[]);
+    friend.say("hello");
+    person.presses("\u{1b}2");
+    person.sees("carol    hello");
+    let put_out = bob.connect("alice", address, &[]).end();
+    assert_eq!(put_out.code, Some(3), "{}", put_out.transcript);
+    until("it to be told", || {
+        let told = alice.run(&["status", "bob", "--json"]).rest;
+        told.contains("bob was put out").then_some(())
+    });
+    person.presses("\u{1b}1");
+    person.waits("it with bob", |vt| {
+        let text = vt.text();
+        text.contains("[KEY CHANGED]") && text.contains("error: bob shows another signing key")
+    });
 }
 
 #[test]

@@ -198,8 +198,7 @@ impl Conversation {
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {
         if reason == CloseReason::SigningKeyChanged {
-            let peer = self.peer(&peer);
-            self.complain(&Error::SigningKeyChanged { peer });
+            self.tell_of_key_change(peer);
         }
         let why = closed(self.label(&peer), reason);
         let fact = Fact::Closed {
@@ -214,9 +213,15 @@ impl Conversation {
         link.has_left = reason == CloseReason::Goodbye;
         link.wants_nothing = reason == CloseReason::Declined;
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
-        self.calls.on_end(&peer, self.clock.now());
-        if reason == CloseReason::WordsDiffer {
-            self.calls.forget(&[peer]);
+        match reason {
+            CloseReason::WordsDiffer => self.calls.forget(&[peer]),
+            CloseReason::Declined | CloseReason::SigningKeyChanged => self.calls.let_be(&peer),
+            CloseReason::Goodbye
+            | CloseReason::TheySayViolation
+            | CloseReason::Violation
+            | CloseReason::Unsupported
+            | CloseReason::SecretChanged
+            | CloseReason::Removed => self.calls.on_end(&peer, self.clock.now()),
         }
         self.state.pings.remove(&peer);
         self.lose_pings(peer)?;
@@ -247,6 +252,15 @@ impl Conversation {
             Progress::Stop(code) => return Ok(Some(code)),
         }
         Ok(None)
+    }
+
+    fn tell_of_key_change(&mut self, peer: PeerId) {
+        if self.state.tells_of_key_change(peer, self.clock.now()) {
+            let error = Error::SigningKeyChanged {
+                peer: self.peer(&peer),
+            };
+            self.complain_about(peer, &error);
+        }
     }
 
     /// Says how much waits for a peer, if anything does.

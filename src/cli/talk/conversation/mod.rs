@@ -90,6 +90,8 @@ const LEAVE_LOOK: Duration = Duration::from_millis(20);
 const GLANCE: Duration = Duration::from_millis(300);
 /// From one warning of an unknown key that claims somebody's name to the next.
 const CLAIM_PAUSE: Duration = Duration::from_secs(60);
+/// From one warning of a peer that shows another signing key to the next about the same one.
+const KEY_CHANGE_PAUSE: Duration = Duration::from_secs(60);
 /// A screen is drawn at least so often while there is always something to do.
 const FRAME: Duration = Duration::from_millis(50);
 /// As many events are told before a typed line has its turn.
@@ -163,6 +165,8 @@ pub(in crate::cli::talk) struct State {
     callers: Callers,
     /// When it was last told that an unknown key claims a name of somebody's.
     claimed: Option<Instant>,
+    /// When it was last told of a peer that it shows another signing key.
+    key_changes: BTreeMap<PeerId, Instant>,
     /// When standard input ended.
     ended: Option<Instant>,
     /// Whether a line was not accepted, or a message failed.
@@ -248,6 +252,16 @@ impl State {
             .is_some_and(|told| now.saturating_since(told) < CLAIM_PAUSE);
         if !is_soon {
             self.claimed = Some(now);
+        }
+        !is_soon
+    }
+
+    /// Whether it is told that a peer shows another signing key: it can do so as often as it calls.
+    fn tells_of_key_change(&mut self, peer: PeerId, now: Instant) -> bool {
+        let told = self.key_changes.get(&peer);
+        let is_soon = told.is_some_and(|told| now.saturating_since(*told) < KEY_CHANGE_PAUSE);
+        if !is_soon {
+            self.key_changes.insert(peer, now);
         }
         !is_soon
     }

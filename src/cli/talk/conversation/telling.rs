@@ -63,9 +63,18 @@ impl Conversation {
 
     /// Prints an error that does not end the program.
     pub(in crate::cli::talk) fn complain(&mut self, error: &Error) {
+        self.complain_of(None, error);
+    }
+
+    /// As [`Conversation::complain`], where what is said with this peer is shown.
+    pub(super) fn complain_about(&mut self, peer: PeerId, error: &Error) {
+        self.complain_of(Some(peer), error);
+    }
+
+    fn complain_of(&mut self, about: Option<PeerId>, error: &Error) {
         let trouble = self.out.trouble(error);
         self.publish(&Fact::Error(trouble));
-        self.face.complain(error, &self.out);
+        self.face.complain(about, error, &self.out);
     }
 
     /// Tells what went wrong beside the conversation: people in a line.

@@ -216,7 +216,7 @@ impl Face {
     }
 
     /// Tells an error that does not end the program.
-    pub(super) fn complain(&mut self, error: &Error, out: &Out) {
+    pub(super) fn complain(&mut self, about: Option<PeerId>, error: &Error, out: &Out) {
         match self {
             Self::Lines(printer) | Self::Service(printer) => {
                 printer.interrupt();
@@ -224,7 +224,7 @@ impl Face {
             }
             Self::Screen(screen) => {
                 for line in out.lines_of(&error.report()) {
-                    screen.note(None, &line);
+                    screen.note(about, &line);
                 }
             }
             Self::Events(_) => {}

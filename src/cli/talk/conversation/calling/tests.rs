@@ -13,7 +13,7 @@ use crate::cli::talk::stdin::Lines;
 use crate::cli::{ExitCode, Report, streams};
 use crate::control::Client;
 use crate::plain::{Form, Printer};
-use crate::proto::Event;
+use crate::proto::{CloseReason, Event};
 use crate::store::{KnownPeers, key_text};
 use crate::time::UnixTime;
 
@@ -303,6 +303,53 @@ fn whose_words_differed_ends_connect_also_where_no_session_ended_by_that() {
         .unwrap();
     let end = talk.check_aim().unwrap_err();
     assert_eq!(end.report().code, "SC33");
+}
+
+/// Whoever had just put us out was called, and asked about us, five seconds later; and a peer that shows another signing
+/// key each time was called every five seconds.
+#[test]
+fn who_declines_or_shows_another_signing_key_is_not_called_again_by_itself() {
+    for (reason, is_called) in [
+        (CloseReason::Declined, false),
+        (CloseReason::SigningKeyChanged, false),
+        (CloseReason::Goodbye, true),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
+        talk.calls.add(BOB, host(SOMEWHERE), talk.clock.now());
+        let inquiry = talk.calls.inquire(BOB, host(SOMEWHERE), Family::Any, false);
+        happens(&mut talk, comes(BOB));
+        happens(&mut talk, Event::Closed { peer: BOB, reason });
+        let patience = talk.calls.patience(talk.clock.now());
+        assert_eq!(patience.is_some(), is_called, "{reason:?}");
+        assert_eq!(talk.calls.take(inquiry), None);
+        // A person can.
+        talk.calls.add(BOB, host(SOMEWHERE), talk.clock.now());
+        assert_eq!(talk.calls.due(talk.clock.now()).len(), 1);
+    }
+}
+
+/// Each time it pushed a block of lines into whatever conversation was open.
+#[test]
+fn that_a_peer_shows_another_signing_key_is_told_once_a_minute() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
+    let reason = CloseReason::SigningKeyChanged;
+    let mut errors = 0;
+    for _ in 0..10 {
+        happens(&mut talk, comes(BOB));
+        happens(&mut talk, Event::Closed { peer: BOB, reason });
+        let told = told(&program);
+        assert!(told.contains("\"signing_key_changed\""), "{told}");
+        errors += usize::from(told.contains("\"SC31\""));
+    }
+    assert_eq!(errors, 1);
+    let now = talk.clock.now();
+    let soon = now + Duration::from_secs(59);
+    assert!(!talk.state.tells_of_key_change(BOB, soon));
+    assert!(talk.state.tells_of_key_change(CAROL, soon));
+    let later = now + Duration::from_secs(60);
+    assert!(talk.state.tells_of_key_change(BOB, later));
 }
 
 /// It was told that somebody is called who is connected.
