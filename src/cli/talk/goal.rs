@@ -72,6 +72,8 @@ pub(super) struct Again {
     failures: usize,
     /// Since when the session stands.
     stands: Option<Instant>,
+    /// Whether the person has hung up, and not called again since.
+    is_hung_up: bool,
 }
 
 impl Again {
@@ -157,7 +159,7 @@ impl Goal {
         }
         // It may be elsewhere by now.
         if let Event::Unreachable { peer, .. } = event
-            && (reach.peer == *peer && reach.retry)
+            && (reach.peer == *peer && reach.retries())
         {
             reach.look_ups.want(now);
         }
@@ -243,7 +245,8 @@ impl Goal {
         let Self::Reach(reach) = self else {
             return None;
         };
-        reach.look_ups.take(reach.retry, now)
+        let repeats = reach.retries();
+        reach.look_ups.take(repeats, now)
     }
 
     /// The host was looked up.
@@ -345,10 +348,19 @@ impl Goal {
         if let Self::Reach(reach) = self
             && reach.peer == *peer
         {
-            (reach.again.due, reach.retry) = (None, false);
+            (reach.again.due, reach.again.is_hung_up) = (None, true);
             // Nothing is tried whose time could run out.
             reach.state = Stage::Rests;
             reach.look_ups.rest();
+        }
+    }
+
+    /// The person wants this peer to be called after all.
+    pub(super) fn wake(&mut self, peer: &PeerId) {
+        if let Self::Reach(reach) = self
+            && reach.peer == *peer
+        {
+            reach.again.is_hung_up = false;
         }
     }
 
@@ -416,7 +428,7 @@ impl Goal {
     /// How long until [`Goal::overdue`] has something to say.
     fn remaining(&self, now: Instant) -> Option<Duration> {
         match self {
-            Self::Reach(reach) if reach.state == Stage::Trying && !reach.retry => {
+            Self::Reach(reach) if reach.state == Stage::Trying && !reach.retries() => {
                 Some((reach.started + reach.timeout).saturating_since(now))
             }
             Self::Listen { .. } | Self::Reach(_) => None,
@@ -444,6 +456,11 @@ impl Reach {
         }
     }
 
+    /// Whether it is tried again and again.
+    const fn retries(&self) -> bool {
+        self.retry && !self.again.is_hung_up
+    }
+
     /// Whether all addresses reported a closed port.
     fn is_closed(&self) -> bool {
         let mut addresses = self.addresses.iter();
@@ -457,7 +474,8 @@ impl Reach {
     ) -> Result<Resolved, Error> {
         let before = self.look_ups.failure();
         let (is_tried, is_wanted) = (self.state == Stage::Trying, self.look_ups.are_wanted());
-        let is_repeated = (self.look_ups).on_end(&found, self.retry && is_wanted, now);
+        let repeats = self.retries() && is_wanted;
+        let is_repeated = self.look_ups.on_end(&found, repeats, now);
         let addresses = match found {
             Ok(addresses) => addresses,
             Err(error) if is_repeated => {
@@ -504,7 +522,7 @@ impl Reach {
             CloseReason::Unsupported => ExitCode::Version,
             CloseReason::TheySayViolation | CloseReason::Violation => ExitCode::Network,
         };
-        if !self.retry || code == ExitCode::Trust || code == ExitCode::Version {
+        if !self.retries() || code == ExitCode::Trust || code == ExitCode::Version {
             return Progress::Stop(code);
         }
         self.begin_anew(now)

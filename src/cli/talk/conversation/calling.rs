@@ -195,6 +195,7 @@ impl Conversation {
         let known = self.profile.contacts.known();
         known.check_not_revoked(&peer)?;
         self.check_not_aside(peer)?;
+        self.goal.wake(&peer);
         let Some(host) = self.saved_host(&peer) else {
             self.calls.wake(&peer);
             return self.call_back(peer);

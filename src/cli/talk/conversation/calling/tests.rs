@@ -352,6 +352,31 @@ fn that_a_peer_shows_another_signing_key_is_told_once_a_minute() {
     assert!(talk.state.tells_of_key_change(BOB, later));
 }
 
+/// The program ended with the first goodbye after that.
+#[test]
+fn who_is_hung_up_on_and_then_connected_to_is_called_again_as_retry_says() {
+    for (connects, retry, goes_on) in [
+        (true, true, true),
+        (true, false, false),
+        (false, true, false),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, program) = conversation(home.path(), &bob(), reach(BOB, retry));
+        happens(&mut talk, comes(BOB));
+        talk.hang_up(BOB).unwrap();
+        if connects {
+            talk.call(BOB).unwrap();
+        }
+        happens(&mut talk, comes(BOB));
+        told(&program);
+        let reason = CloseReason::Goodbye;
+        let end = happens(&mut talk, Event::Closed { peer: BOB, reason });
+        let told = told(&program);
+        assert_eq!(end.is_none(), goes_on, "{end:?}");
+        assert_eq!(told.contains("\"calling\""), goes_on, "{told}");
+    }
+}
+
 /// It was told that somebody is called who is connected.
 #[test]
 fn who_is_heard_again_after_a_long_silence_is_not_called() {
