@@ -72,13 +72,15 @@ pub(super) struct Again {
     failures: usize,
     /// Since when the session stands.
     stands: Option<Instant>,
+    /// Whether one has ever stood.
+    has_stood: bool,
     /// Whether the person has hung up, and not called again since.
     is_hung_up: bool,
 }
 
 impl Again {
     fn on_established(&mut self, now: Instant) {
-        self.due = None;
+        (self.due, self.has_stood) = (None, true);
         // A session that is made again without having ended goes on.
         self.stands.get_or_insert(now);
     }
@@ -428,7 +430,7 @@ impl Goal {
     /// How long until [`Goal::overdue`] has something to say.
     fn remaining(&self, now: Instant) -> Option<Duration> {
         match self {
-            Self::Reach(reach) if reach.state == Stage::Trying && !reach.retries() => {
+            Self::Reach(reach) if reach.state == Stage::Trying && reach.gives_up() => {
                 Some((reach.started + reach.timeout).saturating_since(now))
             }
             Self::Listen { .. } | Self::Reach(_) => None,
@@ -461,6 +463,11 @@ impl Reach {
         self.retry && !self.again.is_hung_up
     }
 
+    /// Whether it is given up when its time is over. There was time for somebody who has been there, and there are others.
+    const fn gives_up(&self) -> bool {
+        !self.retries() && !self.again.has_stood
+    }
+
     /// Whether all addresses reported a closed port.
     fn is_closed(&self) -> bool {
         let mut addresses = self.addresses.iter();
@@ -486,8 +493,8 @@ impl Reach {
                     Resolved::Nothing
                 });
             }
-            // What was asked before it was there.
-            Err(_) if !is_tried => return Ok(Resolved::Nothing),
+            // What was asked before it was there, or to have it back.
+            Err(_) if !is_tried || self.again.has_stood => return Ok(Resolved::Nothing),
             Err(error) => return Err(not_found(&self.host, safe_line(&error.to_string()))),
         };
         self.addresses.clone_from(&addresses);

@@ -79,6 +79,23 @@ fn with_another_shared_secret_a_peer_is_called_anew_with_and_without_retry() {
     assert_eq!(goal.call_again(now), Some((peer, found(1).unwrap())));
 }
 
+/// A screen with other conversations was ended, as the other side has the former secret for a while.
+#[test]
+fn who_was_there_and_has_another_shared_secret_is_sought_without_a_limit_of_time() {
+    let (peer, mut now) = (PeerId::new([1; 32]), Instant::ZERO);
+    let mut goal = reach(peer, false);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    assert!(goal.remaining(now).is_some(), "nobody has answered yet");
+    goal.on_established(&peer, now);
+    goal.on_closed(&peer, CloseReason::SecretChanged, now);
+    let late = now + Duration::from_secs(1_000);
+    assert_eq!((goal.overdue(late), goal.remaining(late)), (None, None));
+    now = now + Duration::from_secs(1);
+    assert!(goal.call_again(now).is_some());
+    let failed = next_look_up(&mut goal, &mut now, Err(ResolveError::NotFound));
+    assert!(matches!(failed, Ok(Resolved::Nothing)), "{failed:?}");
+}
+
 #[test]
 fn in_another_network_a_peer_is_called_without_a_pause() {
     let peer = PeerId::new([1; 32]);
