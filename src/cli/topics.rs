@@ -117,7 +117,8 @@ Who may talk to you while you listen is up to --trust:
 
   ask      show an unknown key and ask (the rule on a terminal); while there
            is somebody to talk to, /add NAME and /refuse decide, no other line
-  strict   only keys that are saved as peers (the rule without a terminal)
+  strict   only keys that are saved as peers (the rule without a terminal, and
+           of a daemon)
   new      save an unknown key and accept it
 
 Of what an unknown caller writes you see the name that it suggests, if that is
@@ -283,7 +284,8 @@ everything in it is optional, and a flag wins over it. All there is to settle:
   save_addresses = true   whether the address of connect NAME HOST:PORT is kept
                           with NAME, once NAME has answered there
   trust = \"strict\"        callers with an unknown key: \"ask\" (the rule; strict
-                          without a terminal) or \"strict\"  (--trust)
+                          without a terminal and for daemon) or \"strict\"
+                          (--trust)
   [notify]
   bell = true             whether a message that nobody sees rings the bell
   command = [\"blink\"]     a program that is run for it, without a shell ([] is

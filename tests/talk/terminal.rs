@@ -123,6 +123,16 @@ fn no_sends_the_stranger_away_and_saves_nothing() {
     assert!(!bob.path("known-peers").exists());
 }
 
+/// A stranger waited for an answer that nobody was asked for.
+#[test]
+fn a_daemon_that_is_started_on_a_terminal_turns_strangers_away() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let mut daemon = start(bob.command(&["daemon", "127.0.0.1:0"]));
+    let line = daemon.said("listening on ");
+    let address = line.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+    alice.call(&bob, address, &[]).end().failed(4, "SC10");
+}
+
 #[test]
 fn the_expected_key_is_an_answer_and_another_one_is_a_warning() {
     let (alice, bob, carol) = (Home::new(), Home::new(), Home::new());

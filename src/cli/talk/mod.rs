@@ -179,6 +179,8 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     let trust = match listen.trust {
         // Whoever listens to the socket answers.
         Some(args::Trust::Ask) => Trust::Ask,
+        // Nobody is asked at its terminal.
+        None => Trust::Strict,
         wanted => trust(wanted, context)?,
     };
     let config = EndpointConfig {
