@@ -249,6 +249,11 @@ impl Conversation {
             });
         }
         let words = Safe::from("hung up: ") + label;
+        if self.goal.on_lost(&peer).is_some() {
+            self.warn_about(peer, words + "; that was the conversation to listen for");
+            self.begin_to_leave();
+            return Ok(());
+        }
         self.warn_about(
             peer,
             words + " can still call, and so does your next message; to call: /connect",

@@ -377,6 +377,23 @@ fn who_is_hung_up_on_and_then_connected_to_is_called_again_as_retry_says() {
     }
 }
 
+#[test]
+fn who_hangs_up_on_the_first_conversation_ends_a_listener_for_one() {
+    for (goal, ends) in [(Goal::Listen { once: Some(None) }, true), (LISTEN, false)] {
+        let home = tempfile::tempdir().unwrap();
+        let known = format!("{}carol {}\n", bob(), key_text(&CAROL));
+        let (mut talk, program) = conversation(home.path(), &known, goal);
+        happens(&mut talk, comes(BOB));
+        happens(&mut talk, comes(CAROL));
+        talk.hang_up(CAROL).unwrap();
+        assert_eq!(talk.state.leaving, None, "it is not the first");
+        talk.hang_up(BOB).unwrap();
+        assert!(told(&program).contains("\"hung_up\""));
+        let end = talk.check_leave(talk.clock.now());
+        assert_eq!(end, ends.then_some(ExitCode::Done));
+    }
+}
+
 /// It was told that somebody is called who is connected.
 #[test]
 fn who_is_heard_again_after_a_long_silence_is_not_called() {
