@@ -114,9 +114,11 @@ impl Connection {
     /// Those of [`Connection::ask`].
     pub fn answer(&mut self) -> io::Result<Answer> {
         loop {
-            let (id, answer) = read(&mut self.stream)?;
-            if id == Some(self.last_id) {
-                return Ok(answer);
+            match read(&mut self.stream)? {
+                (Some(id), Some(answer)) if id == self.last_id => return Ok(answer),
+                // The line was too long to be read, or no request: nothing else was asked that this could be about.
+                (None, Some(Err(refusal))) => return Ok(Err(refusal)),
+                (Some(_) | None, _) => {}
             }
         }
     }
@@ -164,7 +166,7 @@ impl Answers {
     /// What the system says; `UnexpectedEof` if the program has ended.
     pub fn next_answer(&mut self) -> io::Result<(u64, Answer)> {
         loop {
-            if let (Some(id), answer) = read(&mut self.stream)? {
+            if let (Some(id), Some(answer)) = read(&mut self.stream)? {
                 return Ok((id, answer));
             }
         }
@@ -194,8 +196,8 @@ pub fn no_answer() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, words)
 }
 
-/// The next line as an answer, and which request it is to; none if it is of another kind.
-fn read(stream: &mut BufReader<Stream>) -> io::Result<(Option<u64>, Answer)> {
+/// The next line: which request it is to, if it says so, and the answer; none if it is an event.
+fn read(stream: &mut BufReader<Stream>) -> io::Result<(Option<u64>, Option<Answer>)> {
     let mut line = Vec::new();
     let mut bounded = stream.by_ref().take(ANSWER_MAX_LEN);
     bounded.read_until(b'\n', &mut line).map_err(in_words)?;
@@ -206,7 +208,10 @@ fn read(stream: &mut BufReader<Stream>) -> io::Result<(Option<u64>, Answer)> {
     let mut answer: Value = serde_json::from_slice(&line)?;
     let id = answer.get("id").and_then(Value::as_u64);
     if let Some(result) = answer.get_mut("result") {
-        return Ok((id, Ok(result.take())));
+        return Ok((id, Some(Ok(result.take()))));
+    }
+    if answer.get("method").is_some() {
+        return Ok((id, None));
     }
     let mut error = answer.get_mut("error").map(Value::take).unwrap_or_default();
     let text = error.get("message").and_then(Value::as_str);
@@ -218,5 +223,31 @@ fn read(stream: &mut BufReader<Stream>) -> io::Result<(Option<u64>, Answer)> {
         message: text.unwrap_or_default().to_owned(),
         data: error.get_mut("data").map(Value::take).unwrap_or_default(),
     };
-    Ok((id, Err(refusal)))
+    Ok((id, Some(Err(refusal))))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::control::{Code, Happening, Incoming, Server, error, event};
+
+    /// It was waited for until patience was over.
+    #[test]
+    fn that_a_request_could_not_be_read_is_its_answer() {
+        let home = tempfile::tempdir().unwrap();
+        let place = Place::new(home.path().join("ctl.sock")).unwrap();
+        let refuse = |happening| {
+            if let Happening::Incoming(Incoming { client, .. }) = happening {
+                let _ = client.tell(event(&json!({})));
+                let _ = client.answer(error(&Value::Null, Code::Request, "too long", &json!({})));
+            }
+        };
+        let _server = Server::start(place.clone(), refuse).unwrap();
+        let patience = Duration::from_secs(2);
+        let mut connection = Connection::open(&place, patience).unwrap().unwrap();
+        let answer = connection.ask_within("send", &json!({}), patience);
+        assert_eq!(answer.unwrap().unwrap_err().message, "too long");
+    }
 }
