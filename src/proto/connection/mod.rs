@@ -319,8 +319,13 @@ impl Connection {
         self.limit = limit;
     }
 
-    /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait or are on their way.
+    /// Takes a receipt or reject to be sent until it is acknowledged; false while too many wait or are on their way. What
+    /// ends the session goes before all others, whatever waits.
     pub(super) fn take_note(&mut self, note: Note) -> bool {
+        if note.is_last_word() {
+            self.notes.push_front(note);
+            return true;
+        }
         let has_room = self.has_room_for_note();
         if has_room {
             self.notes.push_back(note);

@@ -3,7 +3,7 @@
 
 use tinyvec::TinyVec;
 
-use crate::wire::frame::{Frame, Verify};
+use crate::wire::frame::{Frame, Verdict, Verify, VerifyStep};
 use crate::wire::varint_len;
 
 /// The body of a RECEIPT or REJECT, in the words of the layer above. One of a single range fits without
@@ -34,6 +34,17 @@ impl Note {
             Self::Reject(body) => Frame::Reject(body),
             Self::Verify(verify) => Frame::Verify(*verify),
         }
+    }
+
+    /// Whether the session ends with it: words differ, and there is one packet left to say so in.
+    pub(super) const fn is_last_word(&self) -> bool {
+        matches!(
+            self,
+            Self::Verify(Verify {
+                step: VerifyStep::Verdict(Verdict::Different),
+                ..
+            })
+        )
     }
 
     /// Bytes of the frame.

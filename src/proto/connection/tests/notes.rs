@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::wire::frame::{CloseCode, Verdict, Verify, VerifyStep};
 
 fn receipt(n: usize) -> Note {
     let n = u16::try_from(n).unwrap();
@@ -114,4 +115,25 @@ fn a_receipt_that_waits_beside_too_many_on_their_way_is_not_taken_back() {
     a.repeat_notes([receipt(0), receipt(1)]);
     assert_eq!(a.take_back_receipt(), None);
     assert_eq!(a.notes.len(), 2);
+}
+
+/// It was refused where many receipts waited, and had no place in the last packet behind long ones.
+#[test]
+fn that_words_differ_is_said_in_the_last_packet_whatever_waits() {
+    let (mut connection, _) = two();
+    let long = Note::Receipt([0; 500].as_slice().into());
+    for _ in 0..MAX_WAITING_NOTES {
+        assert!(connection.take_note(long.clone()));
+    }
+    let verdict = Verify {
+        attempt: 7,
+        step: VerifyStep::Verdict(Verdict::Different),
+    };
+    assert!(connection.take_note(Note::Verify(verdict)));
+    let close = Frame::Close(CloseCode::Declined);
+    let mut rng = CoreRng::new([1; 32]);
+    let (mut scratch, now) = (Scratch::default(), Instant::ZERO);
+    let last = connection.last_packet(&close, &mut rng, &mut scratch, now);
+    let payload = Payload::parse(&last[DATA_HEADER_LEN..last.len() - TAG_LEN]).unwrap();
+    assert!(payload.frames.contains(&Frame::Verify(verdict)));
 }
