@@ -129,6 +129,10 @@ or a meeting.
   /verify (usually Alt+V)           while you talk: four words, seen by both
   securechat peers verify bob       60 digits, without a connection (or /number)
 
+Words that differ bar the other, and end the session on both sides if nobody is
+between you. Whoever is does not pass that on: both of you have to say it
+(/differ, or D).
+
 Words that differ while the 60 digits are the same were misheard, or somebody
 has stolen the secret keys of both. Compare words once more; if they differ
 again, both make new keys.

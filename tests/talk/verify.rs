@@ -87,6 +87,7 @@ fn words_that_differ_end_it_on_both_sides_and_nothing_goes_there_until_somebody_
     compare(&mut caller, &mut listener);
     caller.say("/differ");
     caller.said("THE WORDS DIFFER: somebody may sit between you and bob.");
+    caller.said("Both of you have to say so (/differ)");
     caller.said("Nothing is sent to bob");
     listener.said("alice says that the words differ");
     listener.said("THE WORDS DIFFER");

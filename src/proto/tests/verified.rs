@@ -126,6 +126,23 @@ fn words_that_differ_end_the_session_and_bar_the_peer_on_both_sides() {
     assert!(!a.endpoint.is_known(of_b) && !b.endpoint.is_known(of_a));
 }
 
+/// Whoever sits between two sessions keeps it to himself.
+#[test]
+fn that_words_differ_ends_one_side_only_where_it_is_not_passed_on() {
+    let (mut a, mut b) = connected();
+    a.endpoint.verify(b.id(), now(100)).unwrap();
+    settle(&mut a, &mut b, now(100));
+    let (code_a, code_b) = (code(&a), code(&b));
+    assert!(a.endpoint.judge(b.id(), &code_a, false, now(200)));
+    assert_eq!(a.drain(now(200)).len(), 1, "it is said once");
+    settle(&mut a, &mut b, now(200));
+    assert!(!a.endpoint.is_known(b.id()));
+    assert!(established(&b, a.id(), now(200)));
+    // Until its own person says so.
+    assert!(b.endpoint.judge(a.id(), &code_b, false, now(300)));
+    assert!(!b.endpoint.is_known(a.id()));
+}
+
 #[test]
 fn who_notices_after_both_have_agreed_that_the_words_differ_ends_it_on_both_sides() {
     let (mut a, mut b) = connected();

@@ -440,6 +440,46 @@ fn a_peer_gets_one_guess_in_a_while() {
     assert_eq!(b.verification.judge(&code, true), None, "of other words");
 }
 
+/// Whoever sits between two sessions asks both sides in turn: with each answer he has one more pair of codes that might
+/// be the same.
+#[test]
+fn whoever_sits_between_two_sessions_has_two_guesses_in_a_pause() {
+    let mut victims = [Side::new(A, B), Side::new(B, A)];
+    let mut asked = [0, 0];
+    let minutes = 10;
+    for second in 0..minutes * 60 {
+        for (nth, victim) in victims.iter_mut().enumerate() {
+            // The one half a minute after the other, and otherwise as often as he likes.
+            if nth == 1 && second < 30 {
+                continue;
+            }
+            let step = VerifyStep::Ask {
+                handshake: SESSION,
+                commitment: [9; 32],
+            };
+            let ask = Verify {
+                attempt: second,
+                step,
+            };
+            let answer = victim.hear(&ask, at(second)).unwrap();
+            if matches!(answer.step, VerifyStep::Answer { .. }) {
+                asked[nth] += 1;
+            }
+        }
+    }
+    assert_eq!(asked, [minutes, minutes]);
+    let told = |side: &Side| {
+        side.told
+            .iter()
+            .filter(|it| **it == Progress::Asked)
+            .count()
+    };
+    let told: usize = victims.iter().map(told).sum();
+    // The first answer makes no pair yet.
+    let pairs = told - 1;
+    assert_eq!(pairs as u64, 2 * minutes - 1, "a person is told of each");
+}
+
 #[test]
 fn nobody_judges_twice_or_without_words() {
     let (mut a, mut b) = sides();

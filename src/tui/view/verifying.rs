@@ -279,6 +279,8 @@ impl App {
         );
         sheet.put(trusted, Theme::strong());
         sheet.gap();
+        sheet.say("Both have to say so (D, /differ): whoever is between passes nothing on.");
+        sheet.gap();
         let until =
             Safe::from("Nothing is sent to ") + name + ", and nothing is taken, until you decide:";
         sheet.say(until);

@@ -544,6 +544,8 @@ impl Conversation {
         for line in [
             what,
             trusted,
+            "  Both of you have to say so (/differ): whoever is in the middle does not pass it on."
+                .into(),
             Safe::from("  Nothing is sent to ") + label + " and nothing is taken until you decide:",
             Safe::from("  ") + self.other_ways(&peer),
         ] {
