@@ -41,6 +41,17 @@ pub enum Error {
         /// How many handshakes were sent.
         tries: u32,
     },
+    /// SC06: answers came of whoever has the key, and do not open: perhaps another shared secret.
+    OtherPsk {
+        /// Who was called.
+        peer: Peer,
+        /// The address that was tried first.
+        address: SocketAddr,
+        /// How long it was tried.
+        after: Duration,
+        /// How many handshakes were sent.
+        tries: u32,
+    },
     /// SC07: the machine reports that the port is closed.
     PortClosed {
         /// Who was expected there.
@@ -290,6 +301,13 @@ pub enum Obstacle {
         /// The address that was tried.
         address: SocketAddr,
     },
+    /// What came back does not open: perhaps another shared secret.
+    OtherPsk {
+        /// Who was called.
+        peer: Peer,
+        /// The address that was tried.
+        address: SocketAddr,
+    },
     /// The machine reported that the port is closed.
     Closed {
         /// Who was expected there.
@@ -380,6 +398,12 @@ impl Error {
                 after,
                 tries,
             } => wording::no_answer(peer, *address, *after, *tries),
+            Self::OtherPsk {
+                peer,
+                address,
+                after,
+                tries,
+            } => wording::other_psk(peer, *address, *after, *tries),
             Self::PortClosed { peer, address } => wording::port_closed(peer, *address),
             Self::NameClaimed {
                 name,

@@ -46,6 +46,13 @@ fn silent(saved: bool) -> Obstacle {
     }
 }
 
+fn other_psk(saved: bool) -> Obstacle {
+    Obstacle::OtherPsk {
+        peer: Peer { saved, ..bob() },
+        address: address(),
+    }
+}
+
 fn closed() -> Obstacle {
     Obstacle::Closed {
         peer: bob(),
@@ -80,6 +87,12 @@ fn samples() -> Vec<Report> {
         after: Duration::from_secs(10),
         tries: 5,
     };
+    let answered = |saved| Error::OtherPsk {
+        peer: Peer { saved, ..bob() },
+        address: address(),
+        after: Duration::from_secs(10),
+        tries: 5,
+    };
     let wrong = |attempts| Error::WrongPassphrase {
         path: "identity.key".into(),
         attempts,
@@ -94,6 +107,8 @@ fn samples() -> Vec<Report> {
         missing(None),
         no_answer(true),
         no_answer(false),
+        answered(true),
+        answered(false),
         Error::PortClosed {
             peer: bob(),
             address: address(),
@@ -117,6 +132,7 @@ fn samples() -> Vec<Report> {
         ),
         loss(1, 0, waited(), Some(silent(true))),
         loss(1, 0, waited(), Some(silent(false))),
+        loss(1, 0, waited(), Some(other_psk(true))),
         loss(1, 0, waited(), Some(closed())),
         loss(1, 0, waited(), Some(Obstacle::Undecided)),
         loss(1, 0, End::Left, Some(differed())),
@@ -321,40 +337,6 @@ fn one_code_has_one_exit_code() {
 }
 
 #[test]
-fn silence_is_explained() {
-    let error = Error::NoAnswer {
-        peer: bob(),
-        address: address(),
-        after: Duration::from_secs(10),
-        tries: 5,
-    };
-    assert_eq!(
-        shown(&error),
-        "error: no answer from bob at 203.0.113.9:7419 after 10 s (5 tries)  [SC06]\n\
-         \x20 Nothing came back at all: wrong address or port, nobody is listening there, a\n\
-         \x20 firewall or NAT drops UDP on the way, or whoever is there does not hold bob's\n\
-         \x20 key (such a machine stays silent on purpose).\n\
-         \x20 try: ask bob to run \"securechat listen\"\n\
-         \x20 To compare the key that you have: securechat peers show bob"
-    );
-    assert_eq!(error.exit_code(), ExitCode::Network);
-}
-
-#[test]
-fn a_closed_port_is_told_from_silence() {
-    let error = Error::PortClosed {
-        peer: bob(),
-        address: address(),
-    };
-    assert_eq!(
-        shown(&error),
-        "error: nothing is listening at 203.0.113.9:7419  [SC07]\n\
-         \x20 The machine is up, but it reported that this UDP port is closed.\n\
-         \x20 try: ask bob to run \"securechat listen\", and check the port number"
-    );
-}
-
-#[test]
 fn a_claimed_name_shows_both_keys() {
     let error = Error::NameClaimed {
         name: "bob".into(),
@@ -383,7 +365,7 @@ fn a_refusal_says_what_the_other_side_needs() {
     assert_eq!(
         shown(&error),
         "error: bob refused the connection  [SC10]\n\
-         \x20 The other side does not know your key, or has revoked it.\n\
+         \x20 The other side does not know your key, or its user has said no.\n\
          \x20 Your key is added there with (any name will do):\n\
          \x20   securechat peers add you AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     );
@@ -519,7 +501,7 @@ fn what_was_in_the_way_of_a_message_is_told_with_it() {
          \x20 try: ask bob to run \"securechat listen\", and check the port number"
     );
     let silence = shown(&loss(1, 0, waited(), Some(silent(true))));
-    assert!(silence.contains("\n  No answer came from 203.0.113.9:7419:\n  Nothing came back"));
+    assert!(silence.contains("\n  No answer came from 203.0.113.9:7419:\n  Perhaps the address"));
     let refused = End::Failed("longer than the other side accepts".into());
     assert_eq!(
         shown(&loss(1, 0, refused, None)),

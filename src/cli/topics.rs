@@ -162,9 +162,15 @@ you should know), FAIL, or skipped; below it stands what to do.
 
 What there may be in place of an answer:
   the port is closed (SC07)   the machine is up, nobody listens there
-  silence (SC06)              nobody there, a firewall, or somebody who does not
-                              hold the key that you expect: he stays silent
-  refused (SC10)              NAME is there, and does not know your key
+  silence (SC06)              nobody there, a firewall, or somebody who stays
+                              silent: without the key that you expect, or since
+                              yours is revoked there, or unknown (--stealth), or
+                              words that you compared differed
+  no answer that opens (SC06) perhaps one of you has another shared secret (psk)
+                              saved, or none. Compare it by another way, and do
+                              not do without: answers can be altered on the way
+  refused (SC10)              NAME is there, and does not know your key, or its
+                              user has said no
 
   --log FILE -v           what the protocol decides; no text, no names, above
                           -vv no addresses and nothing of a key

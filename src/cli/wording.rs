@@ -31,23 +31,60 @@ pub(super) fn secret_key() -> Report {
 }
 
 pub(super) fn no_answer(peer: &Peer, address: SocketAddr, after: Duration, tries: u32) -> Report {
-    let tries = Safe::from(tries) + if tries == 1 { " try)" } else { " tries)" };
-    let title = Safe::from("no answer from ") + &peer.label + " at " + address + " after ";
-    let title = title + seconds(after) + " (" + tries;
+    let title = Safe::from("no answer from ") + &peer.label + " at " + address;
+    let title = title + tried(after, tries);
     silence(Report::new("SC06", ExitCode::Network, title), peer)
+}
+
+pub(super) fn other_psk(peer: &Peer, address: SocketAddr, after: Duration, tries: u32) -> Report {
+    let title = Safe::from("no answer that opens from ") + &peer.label + " at " + address;
+    let title = title + tried(after, tries);
+    unopened(Report::new("SC06", ExitCode::Network, title), peer)
+}
+
+/// ` after 10 s (5 tries)`
+fn tried(after: Duration, tries: u32) -> Safe {
+    let tries = Safe::from(tries) + if tries == 1 { " try)" } else { " tries)" };
+    Safe::from(" after ") + seconds(after) + " (" + tries
+}
+
+/// What an answer that does not open may mean. Whoever alters answers can have people read this: it must not lead them
+/// to do without a secret.
+fn unopened(report: Report, peer: &Peer) -> Report {
+    let label = &peer.label;
+    let compare =
+        Safe::from("compare with ") + label + " by another way, and save the same on both";
+    let report = report
+        .cause(
+            Safe::from("Whoever has ")
+                + label
+                + "'s key answers, perhaps with another shared secret (psk):",
+        )
+        .cause(
+            Safe::from("it differs between you, only one of you has one, or ")
+                + label
+                + " does not know your",
+        )
+        .cause("key. Or somebody on the way alters the answers, and hopes that you do without.")
+        .line(true, vec![Part::Words(compare + " sides")]);
+    if !peer.saved {
+        return report;
+    }
+    report.hint("Whether you have one:", peers("show", label, &[]))
 }
 
 /// What silence may mean.
 fn silence(report: Report, peer: &Peer) -> Report {
     let label = &peer.label;
     let report = report
-        .cause("Nothing came back at all: wrong address or port, nobody is listening there, a")
+        .cause("Perhaps the address or port is wrong, nobody is listening there, or a")
+        .cause("firewall or NAT drops UDP on the way. Or whoever is there is silent on purpose:")
         .cause(
-            Safe::from("firewall or NAT drops UDP on the way, or whoever is there does not hold ")
+            Safe::from("it does not hold ")
                 + label
-                + "'s",
+                + "'s key, or has revoked yours, or knows only its",
         )
-        .cause("key (such a machine stays silent on purpose).")
+        .cause("peers (--stealth), or the words that you compared differed.")
         .line(true, ask_to_listen(label));
     if !peer.saved {
         return report;
@@ -106,7 +143,7 @@ pub(super) fn refused(peer: &Peer, own: &PeerId) -> Report {
     ];
     let title = peer.label.clone() + " refused the connection";
     Report::new("SC10", ExitCode::Trust, title)
-        .cause("The other side does not know your key, or has revoked it.")
+        .cause("The other side does not know your key, or its user has said no.")
         .cause("Your key is added there with (any name will do):")
         .line(false, command)
 }
@@ -496,3 +533,6 @@ fn seconds(time: Duration) -> Safe {
         Safe::from(ms) + " ms"
     }
 }
+
+#[cfg(test)]
+mod tests;

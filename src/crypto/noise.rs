@@ -27,7 +27,7 @@ use crate::crypto::aead::TransportKeys;
 use crate::crypto::disclosed::DisclosedKeys;
 use crate::crypto::keys::{Psk, StaticSecret};
 use crate::crypto::product::{Found, Own, StaticProduct, Whom, multiply};
-use crate::crypto::resolver::Resolver;
+use crate::crypto::resolver::{Opened, Resolver};
 use crate::crypto::stack::scrub_stack;
 use crate::id::PeerId;
 
@@ -54,8 +54,11 @@ const NO_PSK: [u8; 32] = [0; 32];
 /// Why a handshake message was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HandshakeError {
-    /// It does not authenticate: altered, for somebody else, of another version, or with another psk.
+    /// It does not authenticate: altered, for somebody else, or of another version.
     Forged,
+    /// Message 2 is of somebody who has the static key that was called and has answered this call, but its end does
+    /// not open: another psk, or it was altered on its way.
+    OtherPsk,
     /// A public key in it gives an all-zero Diffie-Hellman result.
     LowOrderKey,
     /// Its ML-KEM key is out of range.
@@ -68,6 +71,7 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Forged => "handshake message does not authenticate",
+            Self::OtherPsk => "handshake message of another psk",
             Self::LowOrderKey => "public key has low order",
             Self::KemKey => "ML-KEM key is out of range",
             Self::Completed => "handshake is completed already",
@@ -93,6 +97,7 @@ fn refusal(error: snow::Error) -> HandshakeError {
 pub struct Initiator {
     state: Box<HandshakeState>,
     product: Option<StaticProduct>,
+    opened: Opened,
 }
 
 /// An accepted message 1 that waits for its answer.
@@ -161,10 +166,10 @@ impl Initiator {
     /// A refused message changes nothing: the true one still succeeds afterwards.
     ///
     /// # Errors
-    /// [`HandshakeError::Forged`] or [`HandshakeError::LowOrderKey`];
+    /// [`HandshakeError::Forged`], [`HandshakeError::OtherPsk`] or [`HandshakeError::LowOrderKey`];
     /// [`HandshakeError::Completed`] after a success.
     pub fn finish(&mut self, message2: &[u8; MESSAGE2_LEN]) -> Result<Completed, HandshakeError> {
-        let completed = read_second(&mut self.state, message2, None);
+        let completed = read_second(self, message2, None);
         scrub_stack();
         completed
     }
@@ -178,7 +183,7 @@ impl Initiator {
         message2: &[u8; MESSAGE2_LEN],
         keys: &mut Option<DisclosedKeys>,
     ) -> Result<Completed, HandshakeError> {
-        let completed = read_second(&mut self.state, message2, Some(keys));
+        let completed = read_second(self, message2, Some(keys));
         scrub_stack();
         completed
     }
@@ -263,7 +268,9 @@ fn start(
     rng: &mut dyn CryptoRng,
 ) -> Result<(Initiator, Box<[u8; MESSAGE1_LEN]>), HandshakeError> {
     let own = local.own(Whom::Remote(*remote));
-    let state = builder(local, prologue, Resolver::new(rng, own.clone()))
+    let resolver = Resolver::new(rng, own.clone());
+    let opened = resolver.opened();
+    let state = builder(local, prologue, resolver)
         .and_then(|builder| builder.remote_public_key(remote.as_bytes()))
         .and_then(|builder| builder.psk(PSK_POSITION, psk_bytes(psk)))
         .and_then(Builder::build_initiator);
@@ -274,7 +281,12 @@ fn start(
         .map_err(refusal)?;
     assert_eq!(written, MESSAGE1_LEN, "message 1 has one length");
     let product = made(&own);
-    Ok((Initiator { state, product }, message))
+    let initiator = Initiator {
+        state,
+        product,
+        opened,
+    };
+    Ok((initiator, message))
 }
 
 #[inline(never)]
@@ -329,14 +341,21 @@ fn write_second(
 
 #[inline(never)]
 fn read_second(
-    state: &mut HandshakeState,
+    initiator: &mut Initiator,
     message2: &[u8; MESSAGE2_LEN],
     disclosed: Option<&mut Option<DisclosedKeys>>,
 ) -> Result<Completed, HandshakeError> {
+    let Initiator { state, opened, .. } = initiator;
     let mut payload = [0; PAYLOAD2_LEN];
-    state
-        .read_message(message2, &mut payload)
-        .map_err(refusal)?;
+    let read = state.read_message(message2, &mut payload);
+    let has_opened = opened.take();
+    read.map_err(|error| {
+        let refused = refusal(error);
+        if refused == HandshakeError::Forged && has_opened {
+            return HandshakeError::OtherPsk;
+        }
+        refused
+    })?;
     let (ours, theirs) = split(state);
     if let Some(disclosed) = disclosed {
         *disclosed = Some(DisclosedKeys::new(&ours, &theirs));

@@ -5,6 +5,7 @@
 //! made for one handshake, with all of its randomness drawn beforehand.
 
 use core::cell::Cell;
+use std::sync::Arc;
 
 use blake2::digest::block_api::{Buffer, UpdateCore, VariableOutputCore};
 use blake2::{Blake2s256, Blake2sVarCore, Digest};
@@ -24,6 +25,7 @@ use crate::crypto::aead::{TAG_LEN, nonce, open_once, seal_once};
 use crate::crypto::product::{Own, multiply};
 use crate::crypto::secret::Secret;
 use crate::id::Counter;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Length of an ML-KEM-768 encapsulation key in bytes (FIPS 203 §8).
 const KEM_PUBLIC_LEN: usize = 1184;
@@ -44,6 +46,23 @@ pub(super) struct Resolver {
     ephemeral: Cell<Option<Secret<EPHEMERAL_LEN>>>,
     kem_seed: Cell<Option<Secret<KEM_SEED_LEN>>>,
     own: Option<Own>,
+    opened: Opened,
+}
+
+/// Whether a KEM ciphertext has opened. It is sealed under keys that only whoever has the responder's static secret
+/// can make, and that hold no psk yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Opened(Arc<AtomicBool>);
+
+impl Opened {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one has since this was asked last.
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl Resolver {
@@ -56,7 +75,7 @@ impl Resolver {
     }
 
     /// Uses randomness that was drawn elsewhere. Without `own`, snow may be given any static key.
-    pub(super) const fn from_drawn(
+    pub(super) fn from_drawn(
         ephemeral: Secret<EPHEMERAL_LEN>,
         kem_seed: Secret<KEM_SEED_LEN>,
         own: Option<Own>,
@@ -65,7 +84,13 @@ impl Resolver {
             ephemeral: Cell::new(Some(ephemeral)),
             kem_seed: Cell::new(Some(kem_seed)),
             own,
+            opened: Opened::default(),
         }
+    }
+
+    /// What the handshake will say of its ciphertext.
+    pub(super) fn opened(&self) -> Opened {
+        self.opened.clone()
     }
 }
 
@@ -98,7 +123,10 @@ impl CryptoResolver for Resolver {
     /// snow's only name for a KEM is `Kyber1024`; what is hashed is our honest protocol name.
     fn resolve_kem(&self, choice: &KemChoice) -> Option<Box<dyn Kem>> {
         match choice {
-            KemChoice::Kyber1024 => Some(Box::new(MlKem768::new(self.kem_seed.take()?))),
+            KemChoice::Kyber1024 => Some(Box::new(MlKem768::new(
+                self.kem_seed.take()?,
+                self.opened(),
+            ))),
         }
     }
 }
@@ -373,6 +401,7 @@ struct MlKem768 {
     seed: Secret<KEM_SEED_LEN>,
     secret: Option<KemSecret>,
     public: [u8; KEM_PUBLIC_LEN],
+    opened: Opened,
 }
 
 /// The decapsulation key, which its own type does not wipe.
@@ -385,11 +414,12 @@ impl Drop for KemSecret {
 }
 
 impl MlKem768 {
-    const fn new(seed: Secret<KEM_SEED_LEN>) -> Self {
+    const fn new(seed: Secret<KEM_SEED_LEN>, opened: Opened) -> Self {
         Self {
             seed,
             secret: None,
             public: [0; KEM_PUBLIC_LEN],
+            opened,
         }
     }
 }
@@ -444,8 +474,9 @@ impl Kem for MlKem768 {
     }
 
     /// Never says that a ciphertext is wrong: it then yields a secret that only the AEAD will
-    /// refuse (implicit rejection, FIPS 203 §6.3).
+    /// refuse (implicit rejection, FIPS 203 §6.3). snow asks for it once the ciphertext has opened.
     fn decapsulate(&self, ciphertext: &[u8], shared_secret_out: &mut [u8]) -> Result<usize, Error> {
+        self.opened.note();
         let secret = self.secret.as_ref().ok_or(Error::Kem)?;
         let ciphertext = MlKem768Ciphertext::try_from(ciphertext).map_err(|_| Error::Kem)?;
         let mut shared = decapsulate(&secret.0, &ciphertext);

@@ -134,6 +134,12 @@ pub enum Event {
     },
     /// Fewer than half of the handshake timestamps are left.
     TimestampsLow,
+    /// Whoever has the peer's key has answered a call of ours, and the answer does not open: with another psk than
+    /// ours, or one of us has none; or somebody on the way altered it. Told once for each series of attempts.
+    OtherPsk {
+        /// Who was called.
+        peer: PeerId,
+    },
     /// Somebody who knows our key speaks another version. Not authenticated: a hint.
     OtherVersion {
         /// The version.
@@ -293,6 +299,8 @@ pub struct SessionStatus {
     pub guest: bool,
     /// The version that the peer has shown, if it is not called because that is newer than ours.
     pub newer_version: Option<u16>,
+    /// Whether an answer came in the series of attempts at hand that does not open, as [`Event::OtherPsk`] says.
+    pub other_psk: bool,
     /// The smoothed round-trip time, once there is a sample.
     pub rtt: Option<Duration>,
     /// What was lost on the path lately; none before anything was acknowledged or lost.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use tracing::debug;
 
+use crate::crypto::HandshakeError;
 use crate::id::SessionIndex;
 use crate::proto::attempt::{Attempt, Origin};
 use crate::proto::event::{Event, Refusal};
@@ -45,6 +46,8 @@ pub(super) struct Retry {
     sending: u32,
     /// Whether the owner knows that nobody answers.
     told: bool,
+    /// Whether the owner knows of an answer under another psk.
+    pub(super) told_of_psk: bool,
 }
 
 impl Retry {
@@ -111,6 +114,7 @@ impl Peer {
             attempts: 0,
             sending: 0,
             told: false,
+            told_of_psk: false,
         });
         true
     }
@@ -384,10 +388,16 @@ impl Peer {
             ..
         } = done;
         let attempt = self.attempts.find(index)?;
-        let Some(completed) = completed else {
-            attempt.restore(initiator);
-            self.try_message2(index, shared);
-            return Some(Err(DropReason::Forged));
+        let completed = match completed {
+            Ok(completed) => completed,
+            Err(error) => {
+                attempt.restore(initiator);
+                self.try_message2(index, shared);
+                if error == HandshakeError::OtherPsk {
+                    self.tell_of_psk(shared);
+                }
+                return Some(Err(DropReason::Forged));
+            }
         };
         let (connection, started) = (attempt.connection, attempt.started);
         let proves = attempt.only_destination();
@@ -432,6 +442,15 @@ impl Peer {
             }
         }
         Some(Ok(payload.welcome))
+    }
+
+    /// Says that the peer may have another psk, or none. It only explains: whoever alters answers can cause it, too.
+    fn tell_of_psk(&mut self, shared: &mut Shared) {
+        let Some(retry) = &mut self.retry else { return };
+        if !core::mem::replace(&mut retry.told_of_psk, true) {
+            debug!(peer = %self.label, "was answered with another psk, or what came was altered");
+            shared.event(Event::OtherPsk { peer: self.id });
+        }
     }
 
     fn on_welcome(

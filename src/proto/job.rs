@@ -8,8 +8,8 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 
 use crate::crypto::{
-    Completed, DisclosedKeys, Initiator, MacKey, Psk, Responder, StaticSecret, TransportKeys,
-    accept, initiate,
+    Completed, DisclosedKeys, HandshakeError, Initiator, MacKey, Psk, Responder, StaticSecret,
+    TransportKeys, accept, initiate,
 };
 use crate::id::{ConnectionId, PeerId, SessionIndex};
 use crate::proto::attempt::Origin;
@@ -98,7 +98,7 @@ pub(super) struct Finished {
     pub(super) peer: PeerId,
     pub(super) index: SessionIndex,
     pub(super) initiator: Initiator,
-    pub(super) completed: Option<Completed>,
+    pub(super) completed: Result<Completed, HandshakeError>,
     pub(super) origin: Origin,
 }
 
@@ -228,9 +228,8 @@ impl Finish {
             None => initiator.finish(&message2),
             Some(_) => initiator.finish_and_disclose(&message2, &mut keys),
         };
-        let completed = completed.ok();
         let answer = completed.as_ref().map(|it| RespPayload::parse(&it.payload));
-        if let (Some(sink), Some(keys), Some(Ok(answer))) = (sink, keys, answer)
+        if let (Some(sink), Some(keys), Ok(Ok(answer))) = (sink, keys, answer)
             && answer.welcome.begins_session()
         {
             sink(Disclosure {

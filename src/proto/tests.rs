@@ -301,6 +301,35 @@ fn a_psk_must_match() {
     }
 }
 
+/// Silence would send people to look for a firewall.
+#[test]
+fn an_answer_with_another_psk_is_told_once_for_each_series_of_attempts() {
+    for (ours, theirs) in [(Some(7), Some(8)), (Some(7), None), (None, Some(8))] {
+        let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+        a.knows(&b, ours);
+        b.knows(&a, theirs);
+        let told = [Event::OtherPsk { peer: b.id() }];
+        a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+        settle(&mut a, &mut b, now(0));
+        assert_eq!(a.events, told);
+        // The answer to a new message 1 is another.
+        for at in [7_000, 14_000] {
+            a.endpoint.handle_timeout(now(at));
+            settle(&mut a, &mut b, now(at));
+        }
+        assert_eq!(a.endpoint.stats().dropped[&DropReason::Forged], 3);
+        assert_eq!(a.events, told);
+        assert!(b.events.is_empty());
+        // The next series is another question.
+        a.endpoint.handle_timeout(now(91_000));
+        a.events.clear();
+        a.endpoint.connect(b.id(), &[], now(91_000)).unwrap();
+        settle(&mut a, &mut b, now(91_000));
+        let is_told = |it: &&Event| matches!(it, Event::OtherPsk { .. });
+        assert_eq!(a.events.iter().filter(is_told).count(), 1);
+    }
+}
+
 #[test]
 fn a_strict_responder_refuses_an_unknown_key_and_keeps_nothing() {
     let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::home::{Home, Talk, check, free_port, listening};
-use crate::program::{Program, until, within};
+use crate::program::{Ended, Program, until, within};
 use crate::wire::Wire;
 
 /// How soon a change of known-peers counts.
@@ -17,6 +17,8 @@ fn a_strict_listener_refuses_a_stranger_who_is_told_what_to_do() {
     let (mut listener, address) = bob.listen(&["--trust", "strict"]);
     let refused = alice.call(&bob, address, &[]).end();
     refused.failed(4, "SC10");
+    // Whoever is revoked gets no answer.
+    assert!(!refused.told.contains("revoked"), "{}", refused.told);
     let advice = format!("\n    securechat peers add you {}\n", alice.key());
     assert!(refused.told.contains(&advice), "{}", refused.told);
     // The advice works.
@@ -64,7 +66,9 @@ fn a_stealthy_listener_sends_a_stranger_nothing_at_all() {
     let (mut listener, address) = bob.listen(&["--stealth"]);
     let wire = Wire::to(address);
     let caller = alice.call(&bob, wire.address(), &["--timeout", "2s"]);
-    caller.end().failed(3, "SC06");
+    let ended = caller.end();
+    ended.failed(3, "SC06");
+    assert!(ended.told.contains("(--stealth)"), "{}", ended.told);
     assert!(wire.inits() >= 2);
     assert!(wire.seen().iter().all(|datagram| datagram.is_out));
     let mut friend = carol.call(&bob, address, &[]);
@@ -98,7 +102,9 @@ fn a_revoked_key_is_put_out_within_two_seconds_and_not_let_in_again() {
     again.end().failed(8, "SC15");
     talk.alice.kill();
     let again = alice.connect("bob", talk.address, &["--timeout", "1s"]);
-    again.end().failed(3, "SC06");
+    let again = again.end();
+    again.failed(3, "SC06");
+    assert!(again.told.contains("has revoked yours"), "{}", again.told);
 }
 
 #[test]
@@ -236,7 +242,10 @@ fn another_shared_secret_is_no_answer_and_no_session() {
     knows_with_psk(&bob, "alice", &alice, other);
     let (listener, address) = bob.listen(&[]);
     let caller = alice.connect("bob", address, &["--timeout", "2s"]);
-    caller.end().failed(3, "SC06");
+    names_the_secret(&caller.end(), "SC06", 3);
+    let address = address.to_string();
+    let sent = ["send", "bob", "hi", "--address", &address, "--wait", "2s"];
+    names_the_secret(&alice.attempt(&sent), "SC14", 6);
     let seen = listener.kill().transcript;
     assert!(!seen.contains("secure: "), "{seen}");
     assert!(!seen.contains(one) && !seen.contains(other), "{seen}");
@@ -250,9 +259,20 @@ fn a_shared_secret_on_one_side_only_is_no_session_either() {
     bob.knows("alice", &alice);
     let (listener, address) = bob.listen(&[]);
     let caller = alice.connect("bob", address, &["--timeout", "2s"]);
-    caller.end().failed(3, "SC06");
+    names_the_secret(&caller.end(), "SC06", 3);
     let seen = listener.kill().transcript;
     assert!(!seen.contains("secure: "), "{seen}");
+}
+
+/// Nobody is sent to look for a firewall.
+fn names_the_secret(ended: &Ended, code: &str, exit: i32) {
+    ended.failed(exit, code);
+    let told = &ended.told;
+    assert!(
+        told.contains("perhaps with another shared secret (psk)"),
+        "{told}"
+    );
+    assert!(!told.contains("firewall"), "{told}");
 }
 
 fn knows_with_psk(home: &Home, name: &str, other: &Home, psk: &str) {

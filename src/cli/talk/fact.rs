@@ -204,6 +204,8 @@ pub(super) enum Change {
         #[serde(skip_serializing_if = "Option::is_none")]
         moved: Option<Whose>,
     },
+    /// What it answers does not open: perhaps another shared secret.
+    OtherPsk,
     /// The machine reports a closed port.
     PortClosed { address: SocketAddr },
 }

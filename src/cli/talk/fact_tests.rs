@@ -134,6 +134,7 @@ fn samples() -> Vec<Fact> {
         settled(Some(address())),
         link(Change::Calling { again_ms: 5_000 }, None),
         link(Change::Unreachable { tries: 9 }, None),
+        link(Change::OtherPsk, None),
         link(Change::PortClosed { address: address() }, None),
         outbox(Waits::FromBefore),
         outbox(Waits::Kept),

@@ -54,6 +54,8 @@ pub(super) struct Reach {
     pub(super) state: Stage,
     /// Those that reported a closed port.
     pub(super) closed: Vec<SocketAddr>,
+    /// An answer came that does not open.
+    pub(super) has_other_psk: bool,
     /// The name to save the key under once the connection stands.
     pub(super) save_as: Option<String>,
     /// Whether the host is to be saved with the peer once that has answered there.
@@ -164,6 +166,11 @@ impl Goal {
             && (reach.peer == *peer && reach.retries())
         {
             reach.look_ups.want(now);
+        }
+        if let Event::OtherPsk { peer } = event
+            && reach.peer == *peer
+        {
+            reach.has_other_psk = true;
         }
         // It is where it was.
         if let Event::Resumed { peer } = event
@@ -311,10 +318,19 @@ impl Goal {
             let reason = safe_line(&ResolveError::Temporary.to_string());
             return not_found(&reach.host, reason);
         };
+        let after = Duration::from_secs(now.saturating_since(reach.started).as_secs());
+        // Of the two only an answer needs the peer's key.
+        if reach.has_other_psk {
+            return Error::OtherPsk {
+                peer,
+                address,
+                after,
+                tries,
+            };
+        }
         if reach.is_closed() {
             return Error::PortClosed { peer, address };
         }
-        let after = Duration::from_secs(now.saturating_since(reach.started).as_secs());
         Error::NoAnswer {
             peer,
             address,
@@ -330,7 +346,9 @@ impl Goal {
         };
         let address = reach.addresses.first().copied()?;
         let peer = peer.clone();
-        Some(if reach.is_closed() {
+        Some(if reach.has_other_psk {
+            Obstacle::OtherPsk { peer, address }
+        } else if reach.is_closed() {
             Obstacle::Closed { peer, address }
         } else {
             Obstacle::Silence { peer, address }
@@ -451,6 +469,7 @@ impl Reach {
             started: now,
             state: Stage::Trying,
             closed: Vec::new(),
+            has_other_psk: false,
             save_as: None,
             save_host: false,
             again: Again::default(),
@@ -538,6 +557,7 @@ impl Reach {
     fn begin_anew(&mut self, now: Instant) -> Progress {
         self.state = Stage::Trying;
         self.started = now;
+        self.has_other_psk = false;
         self.look_ups.want(now);
         Progress::Again(self.again.on_closed(now))
     }

@@ -367,6 +367,7 @@ impl Pinging {
             | Event::Resumed { .. }
             | Event::Pong { .. }
             | Event::Unreachable { .. }
+            | Event::OtherPsk { .. }
             | Event::OtherVersion { .. } => {}
         }
         Ok(None)

@@ -552,6 +552,7 @@ impl Delivery {
             | Event::Verification { .. }
             | Event::PingAnswered { .. }
             | Event::Roamed { .. }
+            | Event::OtherPsk { .. }
             | Event::OtherVersion { .. } => {}
         }
         Ok(())

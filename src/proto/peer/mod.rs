@@ -281,6 +281,7 @@ impl Peer {
             waiting: self.is_waiting(),
             guest: self.is_guest(),
             newer_version: (!self.may_be_called()).then_some(self.shown.version),
+            other_psk: self.retry.is_some_and(|retry| retry.told_of_psk),
             rtt: self.connection.as_ref().and_then(|c| c.rtt()),
             loss: self.connection.as_ref().and_then(|c| c.loss()),
             unacked: self.connection.as_ref().and_then(|c| c.unacked(now)),

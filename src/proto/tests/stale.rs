@@ -71,6 +71,18 @@ fn false_answers_from_another_address_of_the_peer_leave_room_for_the_true_one() 
     assert!(is_answered(&mut a, &mut b, call));
 }
 
+/// He has not the peer's key, and cannot have people look for a secret that differs.
+#[test]
+fn false_answers_do_not_pass_for_those_of_a_peer_with_another_psk() {
+    let (mut a, b) = acquainted();
+    let call = call(&mut a, &b);
+    for from in [stale(), b.address] {
+        all_false(&mut a, &call, from);
+    }
+    assert!(a.endpoint.stats().dropped[&DropReason::Forged] > 0);
+    assert!(a.events.is_empty(), "{:?}", a.events);
+}
+
 #[test]
 fn false_answers_from_where_nobody_was_called_leave_room_for_the_true_one() {
     let (mut a, mut b) = acquainted();

@@ -66,6 +66,10 @@ impl Conversation {
                 self.handle
                     .with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
             }
+            Event::OtherPsk { peer } => {
+                let words = other_psk(self.label(&peer));
+                self.tell_link(peer, Change::OtherPsk, words);
+            }
             Event::OtherVersion { version } => {
                 self.tell(&Fact::other_version(version));
             }
@@ -335,6 +339,11 @@ fn refusal(label: Safe, reason: Refusal) -> Safe {
         Refusal::UnknownKey => label + " refused",
         Refusal::Version => label + " no longer speaks version " + VERSION + " of the protocol",
     }
+}
+
+/// What an answer may mean that does not open.
+pub(super) fn other_psk(label: Safe) -> Safe {
+    label + "'s answers do not open: perhaps one of you has another shared secret (psk), or none"
 }
 
 /// How a session with `label` ended.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::talk::conversation::comparing::other_ways;
+use crate::cli::talk::conversation::events::other_psk;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
 use crate::cli::{Error, Obstacle, Out, Peer};
@@ -133,7 +134,11 @@ impl Way<'_> {
         }
         let address = status.address.filter(|_| !status.established)?;
         let peer = self.peer.clone();
-        Some(Obstacle::Silence { peer, address })
+        Some(if status.other_psk {
+            Obstacle::OtherPsk { peer, address }
+        } else {
+            Obstacle::Silence { peer, address }
+        })
     }
 
     pub(super) fn is_silent(&self) -> bool {
@@ -188,6 +193,9 @@ impl Way<'_> {
                 let words = label.clone() + " has used protocol version " + version;
                 words + ", this program speaks " + VERSION
             }
+            Some(SessionStatus {
+                other_psk: true, ..
+            }) => other_psk(label.clone()),
             Some(status) => match (why, self.said(&status)) {
                 (Some(why), Some(said)) => why + ", and " + said,
                 (Some(words), None) | (None, Some(words)) => words,

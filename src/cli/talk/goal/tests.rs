@@ -14,6 +14,7 @@ pub(in crate::cli::talk) fn reach(peer: PeerId, retry: bool) -> Goal {
         started: Instant::ZERO,
         state: Stage::Trying,
         closed: Vec::new(),
+        has_other_psk: false,
         save_as: None,
         save_host: false,
         again: Again::default(),
@@ -317,6 +318,31 @@ fn in_another_network_a_name_is_looked_up_without_a_pause() {
     assert!(goal.look_up(now).is_none());
     goal.hurry(now);
     assert!(goal.look_up(now).is_some());
+}
+
+#[test]
+fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    let closed = IcmpError {
+        peer: Some(found(1).unwrap()[0]),
+        kind: IcmpKind::Refused,
+    };
+    assert!(goal.on_icmp(&closed).is_some());
+    let label = Safe::from("bob");
+    let who = Peer { label, saved: true };
+    let of_another = Event::OtherPsk {
+        peer: PeerId::new([2; 32]),
+    };
+    goal.on_event(&of_another, now);
+    let error = goal.failure(who.clone(), 1, now);
+    assert!(matches!(error, Error::PortClosed { .. }), "{error:?}");
+    goal.on_event(&Event::OtherPsk { peer }, now);
+    let error = goal.failure(who.clone(), 1, now);
+    assert!(matches!(error, Error::OtherPsk { .. }), "{error:?}");
+    let obstacle = goal.obstacle(&who);
+    assert!(matches!(obstacle, Some(Obstacle::OtherPsk { .. })));
 }
 
 #[test]

@@ -19,6 +19,7 @@ const NOBODY: SessionStatus = SessionStatus {
     waiting: false,
     guest: false,
     newer_version: None,
+    other_psk: false,
     rtt: None,
     loss: None,
     unacked: None,
@@ -171,6 +172,17 @@ fn every_state_has_a_reason_and_says_what_is_next() {
             None,
             "connecting",
             "bob left; trying again in 4 s",
+        ),
+        (
+            SessionStatus {
+                other_psk: true,
+                ..calls
+            },
+            &left(),
+            None,
+            "connecting",
+            "bob's answers do not open: perhaps one of you has another shared secret (psk), or none; \
+             trying again in 4 s",
         ),
         (
             guest,
