@@ -196,12 +196,14 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Says goodbye to a peer and ends its session. The record stays.
+    /// Says goodbye to a peer and ends its session. The record stays. What is still to be told of that session does not
+    /// make the layer above [`seek_later`](Self::seek_later) another.
     pub fn close(&mut self, peer: PeerId, now: Instant) {
         let Some(record) = self.peers.get_mut(&peer) else {
             return;
         };
         record.say_close(CloseCode::Goodbye, &mut self.shared, now);
+        record.keeps_out = true;
         if record.end(None, &mut self.shared) == Fate::Forget {
             self.forget(peer);
         }

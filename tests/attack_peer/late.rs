@@ -1,6 +1,6 @@
 //! Events are taken long after what they tell of: the owner writes to a disk, or its terminal stands still.
 
-use securechat::chat::{self, Update};
+use securechat::chat::{self, Messenger, Update};
 
 use super::*;
 
@@ -42,6 +42,17 @@ fn whoever_declined_is_not_called_again_when_its_session_is_heard_of_later() {
         scene.write_to_hostile("again".to_owned()).unwrap();
         assert!(scene.outward > before, "{code:?}");
     }
+}
+
+#[test]
+fn whoever_was_hung_up_on_is_not_called_again_when_its_session_is_heard_of_later() {
+    let _turn = turn();
+    let mut scene = unnoticed();
+    let hostile = scene.hostile.id();
+    scene.victim.with(scene.now, |it: &mut Messenger, now| {
+        it.endpoint_mut().close(hostile, now);
+    });
+    assert!(!calls_then(&mut scene));
 }
 
 #[test]

@@ -87,7 +87,9 @@ impl Peer {
     /// Tells the owner that a new connection stands, as far as it does.
     pub(super) fn announce(&mut self, shared: &mut Shared) {
         self.stir(shared);
-        let (peer, Some(address)) = (self.id, self.address()) else {
+        // Where it only seems to be is told once it is proved.
+        let address = self.proved().or_else(|| self.address());
+        let (peer, Some(address)) = (self.id, address) else {
             return;
         };
         if let Standing::Newcomer(_) = self.standing {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::wire::frame::{CloseCode, Verdict, Verify, VerifyStep};
+use crate::wire::limits::FLOOR_DATAGRAM_LEN;
 
 fn receipt(n: usize) -> Note {
     let n = u16::try_from(n).unwrap();
@@ -136,4 +137,5 @@ fn that_words_differ_is_said_in_the_last_packet_whatever_waits() {
     let last = connection.last_packet(&close, &mut rng, &mut scratch, now);
     let payload = Payload::parse(&last[DATA_HEADER_LEN..last.len() - TAG_LEN]).unwrap();
     assert!(payload.frames.contains(&Frame::Verify(verdict)));
+    assert!(last.len() <= FLOOR_DATAGRAM_LEN, "a narrow path carries it");
 }
