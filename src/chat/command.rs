@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::chat::message::{ConversationId, Kind};
 use crate::chat::outbox::OutboxError;
+use crate::chat::secret::holds_secret;
 use crate::time::UnixTime;
 
 /// A message to be sent.
@@ -32,6 +33,11 @@ impl Draft {
             body: text.into_bytes(),
         }
     }
+
+    /// Whether it says what nobody means to say.
+    pub(crate) fn holds_secret(&self) -> bool {
+        self.kind == Kind::Text && core::str::from_utf8(&self.body).is_ok_and(holds_secret)
+    }
 }
 
 impl fmt::Debug for Draft {
@@ -52,6 +58,9 @@ pub enum SendError {
         /// The policy's limit.
         largest: usize,
     },
+    /// It has a secret key in it, whoever says it: a person, a pipe or a program.
+    #[error("that holds a SECRET key; it is not for anybody else")]
+    SecretKey,
     /// Another message was accepted for this contact since this one got its name.
     #[error("another message was sent meanwhile")]
     NameTaken,

@@ -20,6 +20,7 @@ mod ranges;
 mod receipt;
 mod received;
 mod receiver;
+mod secret;
 mod sender;
 #[cfg(test)]
 mod sim_link;
@@ -42,4 +43,5 @@ pub use policy::Policy;
 pub use receipt::RejectReason;
 pub use received::Received;
 pub(crate) use receiver::{MAX_UNTAKEN, MAX_UNTAKEN_BYTES};
+pub(crate) use secret::{SecretLines, holds_secret};
 pub use transport::{CHAT_STREAM, Transport, Transports};

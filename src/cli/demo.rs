@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use crate::chat::{
-    self, ContactId, Draft, Incoming, Messenger, Name, Policy, Received, State, Update,
+    self, ContactId, Draft, Incoming, Messenger, Name, Policy, Received, SendError, State, Update,
 };
 use crate::cli::args::DemoArgs;
 use crate::cli::talk::{Leave, Stdin, Typed, cannot_bind, no_threads, read_lines};
@@ -344,6 +344,10 @@ impl Demo {
             Typed::Command(Command::Quit) => return Ok(true),
             Typed::Say([]) => {}
             Typed::Say(text) | Typed::SayTo { text, .. } => match core::str::from_utf8(text) {
+                Ok(text) if chat::holds_secret(text) => {
+                    let why = safe_line(&SendError::SecretKey.to_string());
+                    screen.printer.warn(&(Safe::from("not sent: ") + why));
+                }
                 Ok(text) => {
                     let name = self.say(text.to_owned())?;
                     let at = Stamp::local(self.clock.unix_time());

@@ -1,11 +1,9 @@
 //! What a typed line means, in lines and on the full screen alike.
 
 mod message;
-mod secret;
 mod table;
 
 pub(crate) use self::message::{clipboard, copied, details, quoted};
-pub(crate) use self::secret::holds_secret;
 pub(crate) use self::table::{COMMANDS, Usage, beginning_with, find, lines};
 
 use core::time::Duration;

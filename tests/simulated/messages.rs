@@ -239,6 +239,7 @@ fn burst(world: &mut World, from: NodeId, to: NodeId, len: usize, most: usize) {
                 return;
             }
             Some(Err(SendError::NameTaken)) => panic!("nothing comes in between"),
+            Some(Err(SendError::SecretKey)) => panic!("no key is that body"),
         }
     }
 }

@@ -151,6 +151,28 @@ fn a_pipe_with_a_line_that_cannot_be_sent_ends_as_not_delivered() {
 }
 
 #[test]
+fn a_secret_key_in_a_pipe_is_not_sent_and_later_lines_go() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    for line in [
+        "SECURECHAT-SECRET-KEY-1:AAAA",
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU=",
+        "-----END OPENSSH PRIVATE KEY-----",
+    ] {
+        caller.say(line);
+        caller.told("not sent: that holds a SECRET key; it is not for anybody else");
+    }
+    caller.say("the rest arrives");
+    caller.close();
+    let line = listener.said("");
+    assert!(line.ends_with("\tthe rest arrives"), "{line}");
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
+}
+
+#[test]
 fn a_pipe_whose_last_line_nobody_acknowledges_ends_as_not_delivered() {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);

@@ -492,6 +492,29 @@ fn what_is_asked_for_does_not_wait_for_a_message_that_waits_for_room() {
 
 /// These were answered by success, and nothing happened.
 #[test]
+fn a_secret_key_that_a_program_would_send_is_refused() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.start(&["connect", "bob", &address.to_string(), "--json"]);
+    event(&mut caller, "secure");
+    let text = "mine:\n-----BEGIN PRIVATE KEY-----\nAAAA";
+    let request = json!({ "cmd": "send", "id": 1, "peer": "bob", "text": text });
+    ask(&mut caller, &request);
+    let error = event(&mut caller, "error");
+    assert_eq!((&error["code"], &error["id"]), (&json!("SC14"), &json!(1)));
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("that holds a SECRET key"), "{error}");
+    ask(
+        &mut caller,
+        &json!({ "cmd": "send", "peer": "bob", "text": "the rest" }),
+    );
+    let line = listener.said("");
+    assert!(line.ends_with("\talice\tthe rest"), "{line}");
+    caller.close();
+    assert_eq!(caller.end().code, Some(6));
+}
+
+#[test]
 fn what_cannot_be_done_with_a_peer_is_an_error() {
     let (alice, _) = Home::friends();
     let (carol, dave, nobody) = (Home::new(), Home::new(), Home::new());

@@ -101,6 +101,36 @@ fn all_of_standard_input_is_one_message_and_its_last_break_is_none_of_it() {
     assert!(line.ends_with("\talice\tone\\n/quit"), "{line}");
 }
 
+/// The secret key lies beside the public one.
+#[test]
+fn a_secret_key_is_not_sent_whoever_would_send_it() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let key = std::fs::read_to_string(alice.path("identity.key")).unwrap();
+    let refused = |args: &[&str]| {
+        let mut sender = alice.start(&[&["send", "bob"], args].concat());
+        if args[0] == "-" {
+            sender.say(key.trim_end());
+        }
+        sender.close();
+        let ended = sender.end();
+        ended.failed(2, "SC29");
+        let words = "that holds a SECRET key; it is not for anybody else (nothing was sent)";
+        assert!(ended.told.contains(words), "{}", ended.told);
+    };
+    refused(&["-", "--address", &address]);
+    refused(&["-", "--no-wait"]);
+    refused(&["mine:\n-----BEGIN PRIVATE KEY-----\nAAAA", "--no-wait"]);
+    let (program, _) = alice.listen(&[]);
+    refused(&["-"]);
+    drop(program.kill());
+    let ended = send(&alice, &address, &["hi"]).end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    let line = listener.said("");
+    assert!(line.ends_with("\talice\thi"), "{line}");
+}
+
 #[test]
 fn while_standard_input_is_open_others_have_the_identity() {
     let (alice, bob) = Home::friends();

@@ -390,6 +390,8 @@ fn the_demonstration_answers_whoever_types() {
     }
     demo.say("/sned");
     demo.said("nothing was sent");
+    demo.say("SECURECHAT-SECRET-KEY-1:AAAA");
+    demo.said("not sent: that holds a SECRET key");
     assert_eq!(quit(demo).code, Some(0));
     assert_eq!(std::fs::read_dir(nothing.path("")).unwrap().count(), 0);
 }

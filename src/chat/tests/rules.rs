@@ -193,6 +193,14 @@ fn what_is_too_large_for_the_policy_is_not_accepted() {
 }
 
 #[test]
+fn a_secret_key_is_not_accepted() {
+    let mut world = pair();
+    let refused = world.send(0, b"here: SECURECHAT-SECRET-KEY-1:AAAA".to_vec());
+    assert_eq!(refused, Err(SendError::SecretKey));
+    assert!(world.send(0, b"SECURECHAT-PUBLIC-KEY".to_vec()).is_ok());
+}
+
+#[test]
 fn a_full_outbox_refuses_and_nothing_is_dropped() {
     let mut world = pair();
     world.link.disconnect();

@@ -1,6 +1,6 @@
 //! Enter.
 
-use crate::chat::Policy;
+use crate::chat::{self, Policy, SendError};
 use crate::commands::{self, Typed};
 use crate::text::{Safe, safe_line};
 use crate::tui::app::App;
@@ -65,8 +65,9 @@ impl App {
             self.tell(blocked(why, &name) + " (nothing was sent)");
             return false;
         }
-        if commands::holds_secret(text) {
-            self.tell("that holds a SECRET key; it is not for anybody else (nothing was sent)");
+        if chat::holds_secret(text) {
+            let why = safe_line(&SendError::SecretKey.to_string());
+            self.tell(why + " (nothing was sent)");
             return false;
         }
         let largest = Policy::default().largest;

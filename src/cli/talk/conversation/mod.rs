@@ -48,7 +48,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use crate::chat::{ContactId, Name};
+use crate::chat::{ContactId, Name, SecretLines};
 use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::callers::Callers;
@@ -156,6 +156,8 @@ pub(in crate::cli::talk) struct State {
     unseen: Unseen,
     /// What is said next.
     batch: Batch,
+    /// Looks for secret keys in what was typed or piped.
+    secrets: SecretLines,
     /// Messages that nobody took: a screen had them when it was closed, or the end came while they were looked at.
     unsaid: usize,
     /// Messages that the outbox had no room for, and whether there may be some now.

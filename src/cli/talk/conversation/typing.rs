@@ -239,8 +239,8 @@ impl Conversation {
             return Ok(None);
         };
         match String::from_utf8(text) {
-            Ok(text) if self.is_person() && commands::holds_secret(&text) => {
-                self.refuse("that holds a SECRET key; it is not for anybody else");
+            Ok(text) if self.state.secrets.hold_secret(&text) => {
+                self.refuse(&SendError::SecretKey.to_string());
                 Ok(None)
             }
             Ok(text) => {

@@ -2,11 +2,11 @@
 
 use std::io::{Read, stdin};
 
-use crate::chat::Policy;
+use crate::chat::{self, Policy, SendError};
 use crate::cli::Error;
 use crate::cli::args::SendArgs;
 use crate::cli::talk::stdin::trim_break;
-use crate::text::safe_line;
+use crate::text::{Safe, safe_line};
 
 /// Where a text comes from.
 pub(super) enum Given<'a> {
@@ -20,7 +20,10 @@ pub(super) fn given(args: &SendArgs) -> Result<Given<'_>, Error> {
     match args.text.as_deref() {
         Some("-") => Ok(Given::StandardInput),
         Some("") => Err(unsendable("there is nothing to send")),
-        Some(text) => Ok(Given::Argument(text)),
+        Some(text) => {
+            check_secret(text)?;
+            Ok(Given::Argument(text))
+        }
         None => Err(unsendable(
             "what is to be sent is missing: give a text, or - to read standard input",
         )),
@@ -51,10 +54,20 @@ pub(super) fn read_standard_input() -> Result<String, Error> {
             "there is nothing to send: standard input is empty",
         ));
     }
+    check_secret(&text)?;
     Ok(text)
 }
 
-fn unsendable(reason: &'static str) -> Error {
+/// Says it before anything is started, or asked of a program that runs; neither would send it.
+fn check_secret(text: &str) -> Result<(), Error> {
+    if chat::holds_secret(text) {
+        let why = safe_line(&SendError::SecretKey.to_string());
+        return Err(unsendable(why + " (nothing was sent)"));
+    }
+    Ok(())
+}
+
+fn unsendable(reason: impl Into<Safe>) -> Error {
     Error::BadArgument {
         given: "send".into(),
         reason: reason.into(),
