@@ -20,7 +20,7 @@ use securechat::id::PeerId;
 use securechat::text::Charset;
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
-    App, Card, Discretion, Input, Keymap, Now, Said, Settings, Standing, Told, Zone,
+    App, Card, Discretion, Input, Keymap, Now, Said, Settings, Standing, Through, Told, Zone,
 };
 
 /// How much is measured.
@@ -104,6 +104,7 @@ impl Face {
             zone: Zone::system(),
             notify: Discretion::Bell,
             bell: true,
+            through: Through::Nothing,
             keys: Keymap::default(),
             mouse: false,
             guide: Vec::new(),

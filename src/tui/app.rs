@@ -15,6 +15,7 @@ use crate::tui::input::{Action, Discretion, Guest, Held, Hit, Now, Ticket};
 use crate::tui::keymap::Keymap;
 use crate::tui::keys::Bind;
 use crate::tui::log::Anchor;
+use crate::tui::osc::Through;
 use crate::tui::theme::Theme;
 use crate::tui::verifying::Verifying;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub notify: Discretion,
     /// Whether one rings the bell.
     pub bell: bool,
+    /// What is between us and the terminal, and with it its clipboard.
+    pub through: Through,
     /// Which key does what.
     pub keys: Keymap,
     /// Whether the mouse is on at first.

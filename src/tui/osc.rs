@@ -1,5 +1,6 @@
 //! Notifications of the terminal itself.
 
+use crate::commands::clipboard;
 use crate::text::Safe;
 
 /// The sequence that a terminal takes for one.
@@ -65,6 +66,25 @@ impl Through {
         }
     }
 
+    /// What is written to put a text into the clipboard. screen takes no such sequence and has to pass it on; tmux
+    /// takes it itself, and hands it on with its option `set-clipboard`.
+    #[must_use]
+    pub fn clipboard(self, text: &str) -> String {
+        match self {
+            Self::Nothing | Self::Tmux => clipboard(text),
+            Self::Screen => self.wrap(clipboard(text)),
+        }
+    }
+
+    /// What is told then. tmux says nothing if it keeps it to itself, as it does unless it was set up.
+    #[must_use]
+    pub const fn copied(self) -> &'static str {
+        match self {
+            Self::Nothing | Self::Screen => "copied",
+            Self::Tmux => "given to tmux, which passes it on with set-clipboard on",
+        }
+    }
+
     /// The sequence, wrapped so that it is passed on.
     pub(super) fn wrap(self, sequence: String) -> String {
         match self {
@@ -119,6 +139,17 @@ mod tests {
             whole += inner.strip_suffix("\u{1b}\\").unwrap();
         }
         assert_eq!(whole, long);
+    }
+
+    #[test]
+    fn what_is_copied_passes_through_screen_and_goes_to_tmux_itself() {
+        let plain = "\u{1b}]52;c;aGVsbG8=\u{7}";
+        assert_eq!(Through::Nothing.clipboard("hello"), plain);
+        assert_eq!(Through::Tmux.clipboard("hello"), plain);
+        assert_eq!(
+            Through::Screen.clipboard("hello"),
+            format!("\u{1b}P{plain}\u{1b}\\")
+        );
     }
 
     /// Measured with screen 4.9: U+041B comes out as 1B, and whoever writes it at the terminal's clipboard.

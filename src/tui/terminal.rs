@@ -26,7 +26,6 @@ use ratatui_crossterm::crossterm::terminal::{
 };
 use ratatui_crossterm::crossterm::{execute, queue};
 
-use crate::commands::clipboard;
 use crate::sync::thread;
 use crate::text::{Charset, Outlet, Safe};
 use crate::tui::app::App;
@@ -162,11 +161,11 @@ impl Terminal {
     ///
     /// # Errors
     /// As [`Terminal::draw`].
-    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+    pub fn copy(&mut self, text: &str, through: Through) -> io::Result<()> {
         if !HOLD.is_ours() {
             return Ok(());
         }
-        execute!(self.out(), Print(clipboard(text)))
+        execute!(self.out(), Print(through.clipboard(text)))
     }
 
     /// Calls whoever is near the terminal, `by` a notification of its own if there are words for one. The bell

@@ -197,7 +197,8 @@ pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_securechat"));
     let own = ["SECURECHAT_HOME", "SECURECHAT_IDENTITY", "CLICOLOR_FORCE"];
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"];
-    for name in own.into_iter().chain(locale) {
+    let between = ["TMUX", "STY"];
+    for name in own.into_iter().chain(locale).chain(between) {
         command.env_remove(name);
     }
     command

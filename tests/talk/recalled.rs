@@ -152,6 +152,35 @@ fn answers_again_what_is_not_sent(listener: &mut Program, caller: &mut Program) 
     assert!(caller.said("").ends_with("\tbob\tno more"));
 }
 
+/// It said "copied"; screen took nothing, and tmux passes nothing on unless it was set up.
+#[test]
+fn a_copy_goes_through_screen_and_is_only_given_to_tmux() {
+    let (alice, bob) = Home::friends();
+    let plain = clipboard("hello");
+    let wrapped = format!("\u{1b}P{plain}\u{1b}\\");
+    let to_tmux = "given to tmux, which passes it on with set-clipboard on: hello";
+    for (between, words, sequence) in [
+        ("STY", "copied: hello", &wrapped),
+        ("TMUX", to_tmux, &plain),
+    ] {
+        let mut command = bob.command(&["listen", "127.0.0.1:0"]);
+        command.env("TERM", "screen").env(between, "1");
+        let mut listener = start(command);
+        let line = listener.said("listening on ");
+        let address = line.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+        let mut caller = alice.connect("bob", address, &[]);
+        listener.said("secure: alice");
+        caller.say("hello");
+        listener.said("hello");
+        listener.say("/copy");
+        let copied = listener.said(words);
+        let is_wrapped = copied.contains(&wrapped);
+        assert!(copied.contains(sequence), "{copied:?}");
+        assert_eq!(is_wrapped, between == "STY", "{copied:?}");
+        assert_eq!(quit(listener).code, Some(0));
+    }
+}
+
 #[test]
 fn a_clipboard_that_cannot_be_reached_is_said_to_be_so() {
     let (alice, bob) = Home::friends();

@@ -16,7 +16,7 @@ use securechat::text::{Charset, Safe, safe_line};
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
     Action, App, Ask, Card, Discretion, Input, Keymap, LinkStatus, Now, Said, Settings, Standing,
-    Ticket, Told, Zone,
+    Through, Ticket, Told, Zone,
 };
 
 pub(crate) const BOB: PeerId = PeerId::new([2; 32]);
@@ -48,6 +48,7 @@ pub(crate) fn settings() -> Settings {
         zone: Zone::utc(),
         notify: Discretion::Bell,
         bell: true,
+        through: Through::Nothing,
         mouse: false,
         keys: Keymap::default(),
         keys_are_logged: false,

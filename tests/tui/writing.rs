@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use securechat::chat::{FailReason, State};
-use securechat::tui::{Action, Ask, Input, Standing, Told, Which};
+use securechat::tui::{Action, Ask, Input, Settings, Standing, Through, Told, Which};
 
-use crate::screen::{BOB, CAROL, Screen};
+use crate::screen::{BOB, CAROL, Screen, settings};
 
 fn texts(screen: &Screen) -> Vec<String> {
     screen.sent().into_iter().map(|(_, _, text)| text).collect()
@@ -485,6 +485,26 @@ fn what_is_deleted_counts_as_seen() {
     screen.line("/delete 2");
     assert_eq!(screen.seen(), [(BOB, 1)]);
     assert!(delete_asked(&mut screen).is_some());
+}
+
+/// It said "copied", and as tmux is installed nothing was.
+#[test]
+fn what_tmux_may_keep_to_itself_is_not_said_to_be_copied() {
+    let settings = Settings {
+        through: Through::Tmux,
+        ..settings()
+    };
+    let mut screen = Screen::with(settings, 80, 12);
+    screen.meet(BOB, "bob");
+    screen.say(BOB, "copy me");
+    let given = "given to tmux, which passes it on with set-clipboard on";
+    screen.key("alt-up");
+    screen.key("alt-y");
+    assert_eq!(screen.rule(), given);
+    screen.key("esc");
+    assert_ne!(screen.rule(), given);
+    screen.line("/copy");
+    assert_eq!(screen.rule(), given);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stdin, stdout};
 
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
-use crate::cli::doctor::notifications;
+use crate::cli::doctor::{clipboard, notifications};
 use crate::cli::{ExitCode, streams, talk};
 use crate::net::check_entropy;
 use crate::store::{Mode, written_at};
@@ -30,6 +30,7 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
         terminal(patient),
         text(patient),
         notifications::look(patient),
+        clipboard::look(),
         clock(patient),
         entropy(),
     ]

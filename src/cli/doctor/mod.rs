@@ -3,6 +3,7 @@
 
 mod bundle;
 mod check;
+mod clipboard;
 mod control;
 mod files;
 mod machine;

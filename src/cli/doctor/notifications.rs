@@ -15,7 +15,7 @@ use crate::tui::{Osc, Through};
 const WHAT: &str = "notifications";
 
 /// How long tmux has to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of its answer that are read; it is one word.
 const ANSWER_LEN: u64 = 64;
 
@@ -65,19 +65,25 @@ fn judge(osc: Osc, through: Through, ask: impl FnOnce() -> Tmux) -> Check {
 }
 
 /// Asks tmux. Before version 3.3 it has no such option, says nothing, and passes everything on.
-fn ask(mut tmux: Command, patience: Duration) -> Tmux {
-    let child = tmux
-        .args(["show-options", "-Apqv", "allow-passthrough"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let said = child.ok().and_then(|child| answer(child, patience));
+fn ask(tmux: Command, patience: Duration) -> Tmux {
+    let said = option(tmux, ["-Apqv", "allow-passthrough"], patience);
     match said.as_deref() {
         Some("on" | "all" | "") => Tmux::PassesOn,
         Some("off") => Tmux::Keeps,
         Some(_) | None => Tmux::Unknown,
     }
+}
+
+/// What tmux has for an option, which it is asked for by these words.
+pub(super) fn option(mut tmux: Command, of: [&str; 2], patience: Duration) -> Option<String> {
+    let child = tmux
+        .arg("show-options")
+        .args(of)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    answer(child.ok()?, patience)
 }
 
 /// What it prints, if it ends well and in time.

@@ -456,6 +456,7 @@ fn settings(context: &Context) -> Settings {
             Notify::Full => Discretion::Full,
         },
         bell: context.config.bell,
+        through: through(),
         mouse: context.config.mouse,
         guide: guide(&keys),
         keys,
@@ -477,14 +478,20 @@ fn alerts(inputs: &Sender<Input>, clock: Clock, context: &Context) -> Result<Ale
 /// By which sequence the terminal is told, and what has to pass that on.
 pub(super) fn by_terminal(config: &Config) -> (Osc, Through) {
     let term = std::env::var("TERM").unwrap_or_default();
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let osc = match config.osc {
         store::Osc::Auto => Osc::of(&term),
         store::Osc::Osc9 => Osc::Nine,
         store::Osc::Osc777 => Osc::SevenSevenSeven,
         store::Osc::Osc99 => Osc::NinetyNine,
     };
-    (osc, Through::of(&term, is_set("TMUX"), is_set("STY")))
+    (osc, through())
+}
+
+/// What is between us and the terminal.
+pub(super) fn through() -> Through {
+    let term = std::env::var("TERM").unwrap_or_default();
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    Through::of(&term, is_set("TMUX"), is_set("STY"))
 }
 
 /// Who types. With `--no-input` nobody is asked, but whoever types still has commands.

@@ -275,7 +275,7 @@ impl App {
         match selected.map(copied) {
             Some(text) => {
                 self.act(Action::Copy(text));
-                self.tell("copied");
+                self.tell(self.settings.through.copied());
             }
             None => self.tell_to_select(),
         }
@@ -314,7 +314,7 @@ impl App {
             return false;
         };
         self.act(Action::Copy(text));
-        self.tell("copied");
+        self.tell(self.settings.through.copied());
         true
     }
 

@@ -77,7 +77,7 @@ impl Conversation {
             return;
         };
         match self.face.copy(&commands::copied(&message.text)) {
-            Ok(()) => self.warn(Safe::from("copied: ") + beginning(&message.text)),
+            Ok(done) => self.warn(Safe::from(done) + ": " + beginning(&message.text)),
             Err(why) => self.warn(Safe::from("not copied: ") + why),
         }
     }

@@ -17,9 +17,8 @@ pub(super) use self::screen::{Alerts, Screen, read_keys};
 
 use crate::chat::{Incoming, Name, Outgoing, Received, State};
 use crate::cli::talk::fact::{Fact, Said, Who};
-use crate::cli::talk::moves_cursor;
+use crate::cli::talk::{moves_cursor, through};
 use crate::cli::{Error, Out, streams};
-use crate::commands::clipboard;
 use crate::id::PeerId;
 use crate::plain::{Mark, Own, Printer, Stamp};
 use crate::text::{Outlet, Safe, safe_line};
@@ -231,24 +230,26 @@ impl Face {
         }
     }
 
-    /// Puts a text into the clipboard of whoever looks at the terminal, in lines.
+    /// Puts a text into the clipboard of whoever looks at the terminal, in lines; says what became of it.
     ///
     /// # Errors
     /// Why that cannot be done, and what can.
-    pub(super) fn copy(&self, text: &str) -> Result<(), Safe> {
+    pub(super) fn copy(&self, text: &str) -> Result<&'static str, Safe> {
         if !stderr().is_terminal() && !stdout().is_terminal() {
             return Err(NO_TERMINAL.into());
         }
         if !moves_cursor() {
             return Err(DUMB.into());
         }
-        let sequence = clipboard(text);
+        let through = through();
+        let sequence = through.clipboard(text);
         let written = if stderr().is_terminal() {
             write(stderr(), &sequence)
         } else {
             write(stdout(), &sequence)
         };
-        written.map_err(|error| safe_line(&error.to_string()))
+        written.map_err(|error| safe_line(&error.to_string()))?;
+        Ok(through.copied())
     }
 
     /// Begins the line that is typed next. A screen has its own.

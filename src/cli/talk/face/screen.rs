@@ -131,7 +131,7 @@ impl Screen {
                 Action::Seen(peer, names) => {
                     self.seen.extend(names.into_iter().map(|name| (peer, name)));
                 }
-                Action::Copy(text) => self.terminal.copy(&text)?,
+                Action::Copy(text) => self.terminal.copy(&text, self.alerts.through)?,
                 Action::Notify(notice) => {
                     let (osc, through) = (self.alerts.osc, self.alerts.through);
                     self.terminal.notify(&notice, osc, through)?;
