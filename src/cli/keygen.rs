@@ -97,6 +97,9 @@ fn print_secret(key: &KeyFile, public: &PeerId, context: &Context) -> Result<(),
         let words = "your secret key is now on the screen, and perhaps in its scrollback";
         context.out.warn(&words.into());
     }
+    if let Some(words) = printed_open(store::mode_of_output()) {
+        context.out.warn(&words);
+    }
     context.out.document(key.render().as_bytes())?;
     let public = Safe::from("public key  ") + key_text(public);
     context.out.note(&public);
@@ -161,11 +164,23 @@ pub(super) fn warn_if_open(path: &Path, context: &Context) {
 }
 
 fn open_to_others(path: &Path, mode: Option<u32>) -> Option<Safe> {
-    let mode = mode.filter(|mode| mode & 0o077 != 0)?;
-    let words = Safe::from("the mode of ") + path + " is " + octal(mode);
-    let words = words
-        + " and not 0600: others may be able to get at it, and securechat reads no key from there";
+    let words = open(path.into(), mode)?;
     Some(words + "; move it to a file system that keeps permissions")
+}
+
+/// The same of a file that the shell has made.
+fn printed_open(mode: Option<u32>) -> Option<Safe> {
+    let words = open("the file that your secret key goes into".into(), mode)?;
+    Some(words + "; give it that mode (chmod 600), or use -o FILE, which does")
+}
+
+fn open(file: Safe, mode: Option<u32>) -> Option<Safe> {
+    let mode = mode.filter(|mode| mode & 0o077 != 0)?;
+    let words = Safe::from("the mode of ") + file + " is " + octal(mode);
+    Some(
+        words
+            + " and not 0600: others may be able to get at it, and securechat reads no key from there",
+    )
 }
 
 fn octal(mode: u32) -> Safe {

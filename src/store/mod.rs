@@ -54,7 +54,7 @@ pub use lock::IdentityLock;
 pub(crate) use os::{end_group, lead_group};
 pub use passphrase::{Passphrase, Program};
 pub use paths::Paths;
-pub use permissions::{mode_of, private_dir};
+pub use permissions::{mode_of, mode_of_output, private_dir};
 pub use psk::read_psk;
 pub use record::create_records;
 pub use test_only::is_test_only;

@@ -35,6 +35,19 @@ pub(super) fn protection(_: &Metadata) -> Option<Protection> {
     None
 }
 
+/// What standard output is.
+#[cfg(unix)]
+pub(super) fn standard_output() -> Option<Metadata> {
+    use std::os::fd::AsFd;
+    let output = io::stdout().as_fd().try_clone_to_owned().ok()?;
+    File::from(output).metadata().ok()
+}
+
+#[cfg(not(unix))]
+pub(super) fn standard_output() -> Option<Metadata> {
+    None
+}
+
 /// The user whose rights this process has.
 #[cfg(unix)]
 pub(super) fn current_user() -> u32 {

@@ -91,6 +91,13 @@ pub fn mode_of(path: &Path) -> Option<u32> {
     Some(os::protection(&metadata)?.mode)
 }
 
+/// The mode of the file that standard output goes into. None if it goes elsewhere.
+#[must_use]
+pub fn mode_of_output() -> Option<u32> {
+    let metadata = os::standard_output().filter(Metadata::is_file)?;
+    Some(os::protection(&metadata)?.mode)
+}
+
 /// Makes a directory for this user alone, unless it is there; then checks that it is that, and that nobody else can
 /// replace it.
 ///

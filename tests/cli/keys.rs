@@ -162,6 +162,27 @@ fn a_key_can_go_through_a_pipe_and_never_touch_the_disk() {
     assert_eq!(fs::read_dir(home.0.path()).unwrap().count(), 0);
 }
 
+/// A shell makes it as others may read, and nothing was said.
+#[cfg(unix)]
+#[test]
+fn a_key_that_goes_into_a_file_of_others_is_warned_about() {
+    let home = Home::new();
+    let file = home.write("printed.key", "");
+    let place = home.0.path().to_str().unwrap();
+    for (mode, is_warned) in [(0o644, true), (0o600, false)] {
+        set_mode(&file, mode);
+        let into = fs::File::options().append(true).open(&file).unwrap();
+        let mut keygen = program();
+        keygen.args(["--home", place, "keygen", "--no-passphrase", "-o", "-"]);
+        let done = keygen.stdout(into).output().unwrap();
+        assert!(done.status.success());
+        let told = String::from_utf8(done.stderr).unwrap();
+        let words = "the file that your secret key goes into is 0644 and not 0600";
+        assert_eq!(told.contains(words), is_warned, "{told}");
+        assert_eq!(told.contains("warning"), is_warned, "{told}");
+    }
+}
+
 #[test]
 fn an_output_file_gets_its_public_half_beside_it() {
     let home = Home::new();
