@@ -39,6 +39,7 @@ fn a_first_user_is_told_what_is_there_and_nothing_is_made() {
     assert_eq!(line(&ended, "disk space").0, disk_space);
     assert_eq!(line(&ended, "the way to a peer").0, "skipped");
     assert_eq!(line(&ended, "clipboard").0, "skipped");
+    assert_eq!(ended.rest.contains("access by others"), cfg!(not(unix)));
     assert_eq!(fs::read_dir(home.path("")).unwrap().count(), 0);
 }
 

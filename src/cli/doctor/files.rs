@@ -37,6 +37,7 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
         written = vec![messages, lock];
     }
     checks.push(directories(patient, &written));
+    checks.extend(access(cfg!(unix)));
     checks.push(space(patient));
     checks
 }
@@ -171,6 +172,14 @@ fn directories(patient: &Patient<'_>, written: &[PathBuf]) -> Check {
     }
 }
 
+/// What is said where files have no modes: each check above says "ok" of a file that others may read.
+fn access(has_modes: bool) -> Option<Check> {
+    let words =
+        "not looked at on this system: files get the access list of the directory that they are in";
+    let check = || Check::plain("access by others", Outcome::Skipped, words);
+    (!has_modes).then(check)
+}
+
 /// Timestamps far ahead of the clock tell that the clock was once wrong, or is now. What is noted with the messages
 /// is not looked at, as they are not.
 fn used_timestamps(patient: &Patient<'_>, path: PathBuf, messages: &Path) -> Check {
@@ -213,4 +222,17 @@ fn space(patient: &Patient<'_>) -> Check {
         return check;
     }
     check.advice("make room: no message is accepted that cannot be written down")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_looks_who_else_can_read_files_that_is_said() {
+        let check = access(false).unwrap();
+        assert_eq!(check.outcome, Outcome::Skipped);
+        assert!(check.result.as_str().starts_with("not looked at"));
+        assert!(access(true).is_none());
+    }
 }
