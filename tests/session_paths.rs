@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "session_paths/narrow.rs"]
+mod narrow;
 mod simulated;
 
 use core::cell::RefCell;
@@ -133,58 +135,6 @@ fn a_link_of_every_fault_still_carries_a_chat() {
     pair.advance(secs(10));
     assert!(talk_until_heard(&mut pair, a, b, secs(20)));
     assert!(talk_until_heard(&mut pair, b, a, secs(20)));
-}
-
-#[test]
-fn a_narrow_path_carries_every_message() {
-    for mtu in [1_232, 1_231, 1_100, 1_056] {
-        let mut pair = Pair::new(28);
-        pair.set_links(&narrow(mtu));
-        pair.connect_both_ways();
-        let (a, b) = (pair.a, pair.b);
-        for len in [1, 63, 64, 1_000, 5_000, 65_536, 65_537, 300_000] {
-            let line: Vec<u8> = vec![b'x'; len];
-            pair.say(a, b, line.clone()).unwrap();
-            assert!(
-                pair.advance_until(SOON, |w| w.has_seen(b, &line)),
-                "{len} bytes over {mtu}"
-            );
-        }
-    }
-}
-
-/// The first thing said there is too long for it, and nothing short is in flight beside it.
-#[test]
-fn a_long_first_message_finds_out_that_the_path_is_narrow() {
-    let mut pair = Pair::new(29);
-    pair.set_links(&narrow(1_100));
-    pair.connect_both_ways();
-    let (a, b) = (pair.a, pair.b);
-    let line: Vec<u8> = vec![b'x'; 100_000];
-    pair.say(a, b, line.clone()).unwrap();
-    assert!(pair.advance_until(SOON, |w| w.has_seen(b, &line)));
-}
-
-/// A tunnel that comes up in the middle of a conversation.
-#[test]
-fn a_path_that_becomes_narrower_than_the_base_goes_on() {
-    let mut pair = Pair::new(30);
-    pair.set_links(&narrow(1_472));
-    pair.connect_both_ways();
-    let (a, b) = (pair.a, pair.b);
-    for (mtu, byte) in [(1_472, b'x'), (1_100, b'y'), (1_472, b'z')] {
-        pair.set_links(&narrow(mtu));
-        let line: Vec<u8> = vec![byte; 300_000];
-        pair.say(a, b, line.clone()).unwrap();
-        assert!(pair.advance_until(SOON, |w| w.has_seen(b, &line)), "{mtu}");
-    }
-}
-
-fn narrow(mtu: usize) -> LinkConfig {
-    LinkConfig {
-        mtu: Some(mtu),
-        ..LinkConfig::delay(ms(20))
-    }
 }
 
 /// `a` is behind a box that forgets after 30 s, and sends a keepalive each 25 s.

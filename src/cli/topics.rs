@@ -246,7 +246,8 @@ they get the access list of the directory they are in.
 SECURECHAT_IDENTITY) names another secret key. The flag wins over the
 environment. keygen --force keeps the key before as identity.key.old; where
 identity.key is a link, both lie where it leads. Messages stay with their key:
--i identity.key.old sends what waits under the former one, and reads the rest.
+-i and the path that keygen said send what waits under the former one, and read
+the rest.
 
 Messages are sealed: without your secret key the file says how many there are
 and how long, not what or with whom. Deleted ones are not wiped from the drive.

@@ -281,19 +281,25 @@ fn what_is_typed_while_a_search_runs_goes_to_whom_it_was_typed_for() {
 
 #[test]
 fn whoever_types_into_a_list_of_finds_does_not_go_to_one_by_its_enter() {
-    let (mut screen, hits) = searching();
-    finds(&mut screen, hits, "found: 1");
-    screen.type_in("thanks");
-    screen.seconds(1);
-    screen.key("enter");
-    assert!(is_with(&mut screen, "bob"), "{}", screen.text());
-    assert_eq!(
-        screen.rule(),
-        "that came among other keys; Enter once more goes there"
-    );
-    screen.key("enter");
-    assert!(is_with(&mut screen, "carol"), "{}", screen.text());
-    assert_eq!(screen.sent(), []);
+    for is_pasted in [false, true] {
+        let (mut screen, hits) = searching();
+        finds(&mut screen, hits, "found: 1");
+        if is_pasted {
+            screen.input(Input::Paste("thanks".to_owned()));
+        } else {
+            screen.type_in("thanks");
+        }
+        screen.seconds(1);
+        screen.key("enter");
+        assert!(is_with(&mut screen, "bob"), "{}", screen.text());
+        assert_eq!(
+            screen.rule(),
+            "that came among other keys; Enter once more goes there"
+        );
+        screen.key("enter");
+        assert!(is_with(&mut screen, "carol"), "{}", screen.text());
+        assert_eq!(screen.sent(), []);
+    }
 }
 
 /// The list came over a question, or over what was turned to.

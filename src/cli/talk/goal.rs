@@ -391,6 +391,7 @@ impl Goal {
             && reach.state != Stage::Rests
             && !reach.addresses.is_empty()
         {
+            reach.has_other_psk = false;
             reach.again.due = Some(now);
         }
     }

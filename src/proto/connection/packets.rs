@@ -11,9 +11,7 @@ use crate::proto::transmit::Buffers;
 use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::{Frame, Hello, PayloadWriter};
-use crate::wire::limits::{
-    BASE_PLAINTEXT_LEN, DATA_HEADER_LEN, FLOOR_DATAGRAM_LEN, NICKNAME_MAX_LEN, TAG_LEN,
-};
+use crate::wire::limits::{DATA_HEADER_LEN, FLOOR_DATAGRAM_LEN, NICKNAME_MAX_LEN, TAG_LEN};
 
 /// What a datagram has around the plaintext.
 pub(super) const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;

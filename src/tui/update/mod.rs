@@ -212,8 +212,9 @@ impl App {
             }
             Mode::Verify(panel) => panel.paste(text),
             Mode::Chat => self.paste_into_message(text),
+            // It was meant for something else, and so may be the Enter behind it.
+            Mode::Found(found) => found.is_stray = true,
             Mode::Panel { .. }
-            | Mode::Found(_)
             | Mode::Pasted { .. }
             | Mode::Welcome(_)
             | Mode::Code(_)

@@ -343,6 +343,10 @@ fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
     assert!(matches!(error, Error::OtherPsk { .. }), "{error:?}");
     let obstacle = goal.obstacle(&who);
     assert!(matches!(obstacle, Some(Obstacle::OtherPsk { .. })));
+    // The secret was mended here.
+    goal.call_at_once(&peer, now);
+    let obstacle = goal.obstacle(&who);
+    assert!(!matches!(obstacle, Some(Obstacle::OtherPsk { .. })));
 }
 
 #[test]
