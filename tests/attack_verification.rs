@@ -109,7 +109,7 @@ fn a_question_over_another_session_is_not_answered() {
 }
 
 /// Whoever sees that the words will not agree may keep its nonce to itself, and ask again: that is one
-/// guess a minute all the same, and no words are shown.
+/// nonce a minute from each side all the same, and no words are shown.
 #[test]
 fn who_keeps_its_nonce_to_itself_learns_one_nonce_a_minute() {
     let mut scene = Scene::connected();
