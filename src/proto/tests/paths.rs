@@ -235,6 +235,21 @@ fn somebody_is_moving_from_the_first_packet_until_the_proof_or_the_return() {
     assert!(!is_moving(&b, &a), "it is where it was");
 }
 
+/// Whoever sends a copy on has nothing to do with the peer once the session is over.
+#[test]
+fn the_end_of_a_session_forgets_an_address_that_nobody_proved() {
+    let ((mut a, mut b), at) = (measured(), now(1_000));
+    say(&mut a, &b, b"copied on", at);
+    for (_, datagram) in a.drain(at) {
+        b.receive(elsewhere(), datagram, at);
+    }
+    b.drain(at);
+    assert_eq!(address(&b, &a), Some(elsewhere()));
+    b.endpoint.close(a.id(), at);
+    b.drain(at);
+    assert_eq!(address(&b, &a), Some(a.address));
+}
+
 #[test]
 fn both_ends_are_silent_and_without_timers_once_an_address_is_proved() {
     let (mut a, mut b) = connected();
