@@ -163,11 +163,16 @@ impl Answers {
     /// Waits for the next answer, of whichever request: its number, and what it says.
     ///
     /// # Errors
-    /// What the system says; `UnexpectedEof` if the program has ended.
+    /// What the system says; `UnexpectedEof` if the program has ended; `InvalidInput` if it could not read a request, and so
+    /// does not know which.
     pub fn next_answer(&mut self) -> io::Result<(u64, Answer)> {
         loop {
-            if let (Some(id), Some(answer)) = read(&mut self.stream)? {
-                return Ok((id, answer));
+            match read(&mut self.stream)? {
+                (Some(id), Some(answer)) => return Ok((id, answer)),
+                (None, Some(Err(refusal))) => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, refusal.message));
+                }
+                (Some(_) | None, _) => {}
             }
         }
     }
@@ -245,9 +250,18 @@ mod tests {
             }
         };
         let _server = Server::start(place.clone(), refuse).unwrap();
-        let patience = Duration::from_secs(2);
+        // Against hanging only.
+        let patience = Duration::from_secs(60);
         let mut connection = Connection::open(&place, patience).unwrap().unwrap();
         let answer = connection.ask_within("send", &json!({}), patience);
         assert_eq!(answer.unwrap().unwrap_err().message, "too long");
+        let (mut requests, mut answers) = connection.split().unwrap();
+        answers
+            .stream
+            .get_ref()
+            .set_patience(Some(patience))
+            .unwrap();
+        requests.ask("send", &json!({})).unwrap();
+        assert_eq!(answers.next_answer().unwrap_err().to_string(), "too long");
     }
 }
