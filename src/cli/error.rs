@@ -509,7 +509,7 @@ impl From<store::Error> for Error {
 
 #[cfg(test)]
 #[path = "error_tests.rs"]
-mod tests;
+pub(super) mod tests;
 
 impl From<net::Fatal> for Error {
     fn from(fatal: net::Fatal) -> Self {

@@ -8,14 +8,14 @@ use crate::cli::args::Cli;
 
 const OWN: PeerId = PeerId::new([7; 32]);
 
-fn bob() -> Peer {
+pub(in crate::cli) fn bob() -> Peer {
     Peer {
         label: "bob".into(),
         saved: true,
     }
 }
 
-fn address() -> SocketAddr {
+pub(in crate::cli) fn address() -> SocketAddr {
     "203.0.113.9:7419".parse().unwrap()
 }
 

@@ -490,7 +490,6 @@ fn what_is_asked_for_does_not_wait_for_a_message_that_waits_for_room() {
     assert_eq!(program.end().code, Some(6));
 }
 
-/// These were answered by success, and nothing happened.
 #[test]
 fn a_secret_key_that_a_program_would_send_is_refused() {
     let (alice, bob) = Home::friends();
@@ -514,6 +513,7 @@ fn a_secret_key_that_a_program_would_send_is_refused() {
     assert_eq!(caller.end().code, Some(6));
 }
 
+/// These were answered by success, and nothing happened.
 #[test]
 fn what_cannot_be_done_with_a_peer_is_an_error() {
     let (alice, _) = Home::friends();

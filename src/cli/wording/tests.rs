@@ -1,16 +1,6 @@
 use super::*;
 use crate::cli::Error;
-
-fn bob() -> Peer {
-    Peer {
-        label: "bob".into(),
-        saved: true,
-    }
-}
-
-fn address() -> SocketAddr {
-    "203.0.113.9:7419".parse().unwrap()
-}
+use crate::cli::error::tests::{address, bob};
 
 fn shown(error: &Error) -> String {
     let lines = error.report().render(&[]);

@@ -320,18 +320,25 @@ fn in_another_network_a_name_is_looked_up_without_a_pause() {
     assert!(goal.look_up(now).is_some());
 }
 
-#[test]
-fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
-    let peer = PeerId::new([1; 32]);
-    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
-    next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    let closed = IcmpError {
+fn closed() -> IcmpError {
+    IcmpError {
         peer: Some(found(1).unwrap()[0]),
         kind: IcmpKind::Refused,
-    };
-    assert!(goal.on_icmp(&closed).is_some());
-    let label = Safe::from("bob");
-    let who = Peer { label, saved: true };
+    }
+}
+
+/// Bob is looked for where the network says that nobody listens.
+fn refused() -> (Goal, Instant, Peer) {
+    let (bob, label) = (PeerId::new([1; 32]), Safe::from("bob"));
+    let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    assert!(goal.on_icmp(&closed()).is_some());
+    (goal, now, Peer { label, saved: true })
+}
+
+#[test]
+fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
+    let (peer, (mut goal, now, who)) = (PeerId::new([1; 32]), refused());
     let of_another = Event::OtherPsk {
         peer: PeerId::new([2; 32]),
     };
@@ -351,16 +358,7 @@ fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
 
 #[test]
 fn who_has_moved_away_from_a_closed_port_is_not_said_to_have_one() {
-    let peer = PeerId::new([1; 32]);
-    let (mut goal, mut now) = (reach(peer, true), Instant::ZERO);
-    next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    let closed = IcmpError {
-        peer: Some(found(1).unwrap()[0]),
-        kind: IcmpKind::Refused,
-    };
-    assert!(goal.on_icmp(&closed).is_some());
-    let label = Safe::from("bob");
-    let who = Peer { label, saved: true };
+    let (mut goal, mut now, who) = refused();
     let obstacle = goal.obstacle(&who);
     assert!(matches!(obstacle, Some(Obstacle::Closed { .. })));
     next_look_up(&mut goal, &mut now, found(2)).unwrap();
@@ -370,7 +368,7 @@ fn who_has_moved_away_from_a_closed_port_is_not_said_to_have_one() {
         "{obstacle:?}"
     );
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    assert!(goal.on_icmp(&closed).is_none(), "it is told once");
+    assert!(goal.on_icmp(&closed()).is_none(), "it is told once");
 }
 
 #[test]
