@@ -84,6 +84,16 @@ pub struct KeyOffer {
 }
 
 impl KeyOffer {
+    /// A key alone.
+    #[must_use]
+    pub const fn of(key: PeerId) -> Self {
+        Self {
+            key,
+            name: None,
+            addresses: Vec::new(),
+        }
+    }
+
     /// Reads a key given as 44 characters of base64 (also unpadded, also URL-safe) or as a
     /// `securechat:` URI. Space around it is ignored.
     ///

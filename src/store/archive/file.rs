@@ -125,7 +125,7 @@ fn create(path: &Path, secret: &StaticSecret, rng: &mut dyn CryptoRng) -> Result
     os::set_creation_mode(&mut options, Access::Owner.mode());
     let file = options.open(&unfinished).map_err(fail)?;
     let made = as_backend(file, path)
-        .and_then(|backend| make(backend, path, secret, rng))
+        .and_then(|backend| make(backend, path, secret, rng).map(drop))
         .and_then(|()| fs::rename(&unfinished, path).map_err(fail))
         .and_then(|()| sync_parent(path).map_err(fail));
     made.inspect_err(|_| remove(&unfinished))
@@ -137,10 +137,12 @@ pub(super) fn make(
     path: &Path,
     secret: &StaticSecret,
     rng: &mut dyn CryptoRng,
-) -> Result<(), Error> {
+) -> Result<Database, Error> {
     let database = build(backend, path)?;
-    let made = initialize(&database, secret, rng);
-    made.map_err(|fault| fault.at(path, Operation::Create))
+    match initialize(&database, secret, rng) {
+        Ok(()) => Ok(database),
+        Err(fault) => Err(fault.at(path, Operation::Create)),
+    }
 }
 
 /// Reads the whole file and compares its checksums, after mending in memory what a crash left: damage is

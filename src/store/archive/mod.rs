@@ -40,6 +40,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
+use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use super::error::{Error, Operation};
@@ -128,12 +129,27 @@ impl Archive {
     ) -> Result<(Self, Restored), Error> {
         let len = backend.len();
         if len.map_err(|error| Error::io(path, Operation::Read, error))? == 0 {
-            file::make(backend.clone(), path, secret, &mut *rng)?;
+            drop(file::make(backend.clone(), path, secret, &mut *rng)?);
         }
         file::check(backend.clone(), path)?;
         let database = file::build(backend, path)?;
         let opened = (database, Place::NOWHERE);
         Self::start(opened, path, secret, keep, rng, now)
+    }
+
+    /// A store in memory, gone when it is closed: nothing is read, and nothing is written.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn in_memory(
+        secret: &StaticSecret,
+        keep: Keep,
+        mut rng: Box<dyn CryptoRng + Send>,
+        now: UnixTime,
+    ) -> Result<(Self, Restored), Error> {
+        let path = Path::new("memory");
+        let database = file::make(InMemoryBackend::new(), path, secret, &mut *rng)?;
+        Self::start((database, Place::NOWHERE), path, secret, keep, rng, now)
     }
 
     fn start(

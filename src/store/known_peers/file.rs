@@ -35,6 +35,15 @@ impl Stamp {
         fs::metadata(path).map_or(Self(None), |metadata| Self::from_metadata(&metadata))
     }
 
+    /// That of a list which is in no file and was changed so often.
+    pub(super) const fn of_change(number: u64) -> Self {
+        Self(Some(Seen {
+            modified: None,
+            len: 0,
+            number,
+        }))
+    }
+
     fn from_metadata(metadata: &Metadata) -> Self {
         Self(Some(Seen {
             modified: metadata.modified().ok(),

@@ -21,6 +21,7 @@
 mod exchange;
 mod file;
 mod line;
+mod list;
 mod reading;
 mod replace;
 
@@ -44,6 +45,7 @@ use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
 pub use self::exchange::{Imported, LeftOut};
 pub use self::file::{Stamp, read_list, read_list_from};
 pub use self::line::DamageReason;
+pub use self::list::{PeerList, Unsaved};
 
 /// The first line of a file that we make.
 const HEADER: &str = "# securechat known peers v1 - one per line:  NAME KEY [option=value ...]";

@@ -1,0 +1,140 @@
+//! Where a list of people lies: in a file, or in the memory of a program that keeps nothing.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::file::Stamp;
+use super::{Error, KnownPeers};
+
+/// A list of people that a program goes by for as long as it runs.
+#[derive(Debug)]
+pub enum PeerList {
+    /// The file of this name, which others may change meanwhile.
+    File(PathBuf),
+    /// In memory: nobody else sees it, and it is gone with the program.
+    Memory(Unsaved),
+}
+
+/// A list that is in no file.
+pub struct Unsaved {
+    /// As a file would have it.
+    content: Zeroizing<Vec<u8>>,
+    /// How often it was changed.
+    changes: u64,
+}
+
+impl core::fmt::Debug for Unsaved {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // It may hold shared secrets.
+        f.debug_struct("Unsaved").finish_non_exhaustive()
+    }
+}
+
+impl PeerList {
+    /// A list in memory that begins with these people.
+    #[must_use]
+    pub fn in_memory(peers: &KnownPeers) -> Self {
+        Self::Memory(Unsaved {
+            content: peers.render(),
+            changes: 0,
+        })
+    }
+
+    /// What it looks like from outside: [`Stamp::of`].
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        match self {
+            Self::File(path) => Stamp::of(path),
+            Self::Memory(unsaved) => Stamp::of_change(unsaved.changes),
+        }
+    }
+
+    /// Reads it; no file means nobody: [`KnownPeers::load`].
+    ///
+    /// # Errors
+    /// Those of a file: [`KnownPeers::load`].
+    pub fn load(&self) -> Result<KnownPeers, Error> {
+        match self {
+            Self::File(path) => KnownPeers::load(path),
+            Self::Memory(unsaved) => Ok(unsaved.read()),
+        }
+    }
+
+    /// As [`PeerList::load`], of a list that is there: [`KnownPeers::load_existing`].
+    ///
+    /// # Errors
+    /// Those of a file: [`KnownPeers::load_existing`].
+    pub fn load_existing(&self) -> Result<KnownPeers, Error> {
+        match self {
+            Self::File(path) => KnownPeers::load_existing(path),
+            Self::Memory(unsaved) => Ok(unsaved.read()),
+        }
+    }
+
+    /// Changes what it says: [`KnownPeers::update`].
+    ///
+    /// # Errors
+    /// Those of `change`, after which it is as before; those of a file: [`KnownPeers::update`].
+    pub fn update<T>(
+        &mut self,
+        change: impl FnOnce(&mut KnownPeers) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self {
+            Self::File(path) => KnownPeers::update(path, change),
+            Self::Memory(unsaved) => unsaved.update(change),
+        }
+    }
+}
+
+impl Unsaved {
+    fn read(&self) -> KnownPeers {
+        KnownPeers::parse(&self.content)
+    }
+
+    fn update<T>(
+        &mut self,
+        change: impl FnOnce(&mut KnownPeers) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut peers = self.read();
+        let result = change(&mut peers)?;
+        self.content = peers.render();
+        self.changes += 1;
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::PeerId;
+    use crate::store::{Day, ErrorKind};
+    use crate::time::UnixTime;
+
+    #[test]
+    fn a_list_in_memory_changes_as_a_file_does() {
+        let (bob, carol) = (PeerId::new([9; 32]), PeerId::new([5; 32]));
+        let mut peers = KnownPeers::default();
+        peers.add("bob", &bob, &[]).unwrap();
+        let mut list = PeerList::in_memory(&peers);
+        let before = list.stamp();
+        let day = Day::from(UnixTime(0));
+        list.update(|peers| peers.set_verified("bob", Some(day)))
+            .unwrap();
+        assert_ne!(list.stamp(), before);
+        let read = list.load().unwrap();
+        assert_eq!(read.find("bob").unwrap().verified(), Some(day));
+        let now = list.stamp();
+        let refused = list.update(|peers| {
+            peers.remove("bob")?;
+            peers.add("a:b", &carol, &[])
+        });
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused.kind(), ErrorKind::BadName(_)),
+            "{refused:?}"
+        );
+        assert_eq!(list.stamp(), now, "nothing is half done");
+        assert!(list.load_existing().unwrap().find("bob").is_ok());
+    }
+}
