@@ -146,12 +146,12 @@ pub enum Told {
         /// 60 digits.
         number: Safe,
     },
-    /// What was typed to be compared proves nothing.
-    NotProved {
-        /// With whom it was compared.
+    /// A word about a comparison, for the panel in which it is made: why what was typed proves nothing, and what to do.
+    Remark {
+        /// With whom it is made.
         peer: PeerId,
-        /// Why not, and what to do.
-        why: Safe,
+        /// What is said.
+        words: Safe,
     },
     /// A QR code to be read off the screen, which was asked for.
     Code {

@@ -1,13 +1,15 @@
-//! The demonstration, without a terminal.
+//! The demonstration: by itself, in lines, and on the full screen. None of them leaves a file.
 
 use std::fs;
+use std::process::Command;
 
 use crate::home::{Home, program};
 use crate::program::{Ended, Program};
+use crate::screen::Person;
+use crate::terminal::{quit, start};
 
-/// Runs it where nothing is configured, and looks that nothing is there afterwards.
-fn demo(args: &[&str], input: &str) -> Ended {
-    let nothing = Home::empty();
+/// The program where nothing is configured.
+fn command(nothing: &Home, args: &[&str]) -> Command {
     let dir = nothing.path("");
     let mut command = program();
     for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
@@ -22,13 +24,22 @@ fn demo(args: &[&str], input: &str) -> Ended {
         command.env(name, &dir);
     }
     command.current_dir(&dir).args(args);
-    let mut program = Program::start(command);
+    command
+}
+
+fn assert_empty(nothing: &Home) {
+    assert_eq!(fs::read_dir(nothing.path("")).unwrap().count(), 0);
+}
+
+fn demo(args: &[&str], input: &str) -> Ended {
+    let nothing = Home::empty();
+    let mut program = Program::start(command(&nothing, args));
     if !input.is_empty() {
         program.say(input);
     }
     program.close();
     let ended = program.end();
-    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+    assert_empty(&nothing);
     ended
 }
 
@@ -37,11 +48,15 @@ fn the_script_says_three_lines_and_writes_nothing() {
     let ended = demo(&["demo", "--script"], "");
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
     let told: Vec<&str> = ended.told.lines().collect();
-    assert_eq!(told.len(), 2, "{}", ended.told);
+    assert_eq!(told.len(), 3, "{}", ended.told);
     assert!(told[0].starts_with("demo: echo peer on 127.0.0.1:"));
     assert!(told[0].ends_with("/udp (in this process, real socket)"));
     assert!(told[1].starts_with("demo: handshake done in "));
     assert!(told[1].ends_with(" ms, by Noise_IKhfs+psk2_25519+MLKEM768_ChaChaPoly_BLAKE2s"));
+    let words = told[2]
+        .strip_prefix("demo: both sides see the words: ")
+        .unwrap();
+    assert_eq!(words.split(' ').count(), 4, "{words}");
     let said: Vec<&str> = ended.rest.lines().collect();
     assert_eq!(said.len(), 7, "{}", ended.rest);
     for pair in said[..6].chunks(2) {
@@ -71,4 +86,73 @@ fn a_quiet_demonstration_prints_the_conversation_only() {
     let ended = demo(&["demo", "-q"], "");
     assert_eq!((ended.code, ended.told.as_str()), (Some(0), ""));
     assert_eq!(ended.rest.lines().count(), 7);
+}
+
+#[test]
+fn on_a_dumb_terminal_the_demonstration_is_the_program_in_lines() {
+    let nothing = Home::empty();
+    let mut demo = start(command(&nothing, &["demo", "--plain"]));
+    demo.said("the echo peer sends it back");
+    demo.said("secure: echo at 127.0.0.1:");
+    demo.say("is this thing on?");
+    demo.said(" me [1]: is this thing on?");
+    let (mut receipt, mut echo) = (false, false);
+    while !(receipt && echo) {
+        let line = demo.said("");
+        receipt |= line.ends_with(" [1] delivered\r");
+        echo |= line.ends_with(" echo: is this thing on?\r");
+    }
+    demo.say("/sned");
+    demo.said("nothing was sent");
+    demo.say("SECURECHAT-SECRET-KEY-1:AAAA");
+    demo.said("not sent: that holds a SECRET key");
+    demo.say("/verify");
+    let read_out = demo.said("echo reads out:  ");
+    let words = read_out.split_once("echo reads out:  ").unwrap().1;
+    demo.say(&format!("/match echo {}", words.trim()));
+    demo.said("echo is [verified] from now on");
+    assert_eq!(quit(demo).code, Some(0));
+    assert_empty(&nothing);
+}
+
+#[test]
+fn on_a_terminal_the_demonstration_is_the_full_screen() {
+    let nothing = Home::empty();
+    let mut person = Person::runs(command(&nothing, &["demo"]));
+    person.sees("Type a line and press Enter: the echo peer sends it back.");
+    person.sees("secure: echo at 127.0.0.1:");
+    person.says("hello");
+    person.sees("✓✓ me       hello");
+    person.sees("   echo     hello");
+    person.says("/verify");
+    person.sees("echo reads out:  ");
+    person.presses("\u{1b}");
+    person.sees("F1 help");
+    person.says("/search hello");
+    person.sees("found: 2");
+    person.presses("\u{1b}");
+    person.sees("F1 help");
+    person.says("/quit");
+    let (ended, ..) = person.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    assert_empty(&nothing);
+}
+
+/// The command that was named for that knows nothing of a peer that is in no file.
+#[test]
+fn words_that_differ_end_the_demonstration_and_name_no_command() {
+    let nothing = Home::empty();
+    let mut demo = start(command(&nothing, &["demo", "--plain"]));
+    demo.said("secure: echo at 127.0.0.1:");
+    demo.say("/verify");
+    demo.said("echo reads out:  ");
+    demo.say("/differ echo");
+    demo.said("nothing brings it back here, where nothing is kept: leave, and begin anew");
+    let ended = quit(demo);
+    assert!(
+        !ended.transcript.contains("peers verify"),
+        "{}",
+        ended.transcript
+    );
+    assert_empty(&nothing);
 }

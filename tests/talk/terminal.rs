@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::home::{Home, program};
+use crate::home::Home;
 use crate::program::{Ended, Program};
 use crate::rude::Rude;
 
@@ -370,30 +370,6 @@ fn what_a_peer_says_cannot_drive_the_terminal() {
     caller.say("one\u{2028}12:00 carol: two");
     listener.said(" alice: one");
     assert_eq!(listener.said("carol"), "      12:00 carol: two\r");
-}
-
-#[test]
-fn the_demonstration_answers_whoever_types() {
-    let nothing = Home::empty();
-    let mut command = program();
-    command.args(["demo"]).env("HOME", nothing.path(""));
-    command.current_dir(nothing.path(""));
-    let mut demo = start(command);
-    demo.said("/quit leaves.");
-    demo.say("is this thing on?");
-    demo.said(" me [1]: is this thing on?");
-    let (mut receipt, mut echo) = (false, false);
-    while !(receipt && echo) {
-        let line = demo.said("");
-        receipt |= line.ends_with(" [1] delivered\r");
-        echo |= line.ends_with(" echo: is this thing on?\r");
-    }
-    demo.say("/sned");
-    demo.said("nothing was sent");
-    demo.say("SECURECHAT-SECRET-KEY-1:AAAA");
-    demo.said("not sent: that holds a SECRET key");
-    assert_eq!(quit(demo).code, Some(0));
-    assert_eq!(std::fs::read_dir(nothing.path("")).unwrap().count(), 0);
 }
 
 pub(crate) fn quit(mut program: Program) -> Ended {

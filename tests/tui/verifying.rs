@@ -276,9 +276,9 @@ fn what_was_typed_wrong_stays_to_be_mended() {
     screen.key("enter");
     assert_eq!(screen.actions(), [same(7, "zoo zoo zoo zoo")]);
     let why = "those are other words than the ones here. Have them read once more; if they stay others: /differ bob (nothing changed)";
-    screen.tell(Told::NotProved {
+    screen.tell(Told::Remark {
         peer: BOB,
-        why: why.into(),
+        words: why.into(),
     });
     screen.is_like("verify-wrong");
     screen.resize(20, 6);

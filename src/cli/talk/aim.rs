@@ -36,15 +36,7 @@ impl Aim {
                 check_not_aside(&known, &peer.key())?;
                 let saved = peer.addresses().first().cloned();
                 let name = Some(peer.name().clone());
-                (
-                    KeyOffer {
-                        key: peer.key(),
-                        name: None,
-                        addresses: Vec::new(),
-                    },
-                    name,
-                    saved,
-                )
+                (KeyOffer::of(peer.key()), name, saved)
             }
         };
         identity::check_not_own(&offer.key, name.as_ref(), context)?;
@@ -53,6 +45,15 @@ impl Aim {
             name: name.clone().unwrap_or_else(|| unsaved(&offer.key)),
         })?;
         Ok(Self { offer, host, name })
+    }
+
+    /// Somebody who is saved under this name, at this host.
+    pub(super) const fn at(name: Safe, key: PeerId, host: HostPort) -> Self {
+        Self {
+            offer: KeyOffer::of(key),
+            host,
+            name: Some(name),
+        }
     }
 
     /// The host, to be looked up.

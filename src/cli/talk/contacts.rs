@@ -3,14 +3,14 @@
 use core::mem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 
 use crate::chat::Messenger;
 use crate::cli::Error;
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{Endpoint, PeerConfig, Shown};
 use crate::store::{
-    self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, Stamp, is_test_only, short_key_text,
+    self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, PeerList, Stamp, is_test_only,
+    short_key_text,
 };
 use crate::text::{Safe, safe_name};
 use crate::time::Instant;
@@ -21,9 +21,9 @@ pub(super) const UNUSABLE: &str = "known-peers changed, but cannot be used; the 
 /// The people that this run knows.
 #[derive(Debug)]
 pub(super) struct Contacts {
-    path: PathBuf,
+    list: PeerList,
     known: KnownPeers,
-    /// The file that `known` was read from; none if it is to be read again in any case.
+    /// The list that `known` was read from; none if it is to be read again in any case.
     stamp: Option<Stamp>,
     /// The file as it was at the last look.
     seen: Stamp,
@@ -42,11 +42,11 @@ impl Contacts {
     ///
     /// # Errors
     /// What reading it fails with; a damaged line is an error.
-    pub(super) fn load(path: PathBuf, test_keys: bool) -> Result<Self, Error> {
-        let stamp = Stamp::of(&path);
-        let known = KnownPeers::load(&path)?;
+    pub(super) fn load(list: PeerList, test_keys: bool) -> Result<Self, Error> {
+        let stamp = list.stamp();
+        let known = list.load()?;
         Ok(Self {
-            path,
+            list,
             known,
             stamp: Some(stamp),
             seen: stamp,
@@ -87,7 +87,7 @@ impl Contacts {
     /// # Errors
     /// What reading it fails with, once for each change of the file.
     pub(super) fn refresh(&mut self) -> Result<Option<Changes>, store::Error> {
-        let stamp = Stamp::of(&self.path);
+        let stamp = self.list.stamp();
         let is_settled = mem::replace(&mut self.seen, stamp) == stamp;
         if !is_settled {
             return Ok(None);
@@ -97,7 +97,7 @@ impl Contacts {
             return Ok(None);
         }
         let fresh = self.load_again();
-        if Stamp::of(&self.path) != stamp {
+        if self.list.stamp() != stamp {
             return Ok(None);
         }
         match fresh {
@@ -114,9 +114,9 @@ impl Contacts {
     fn load_again(&self) -> Result<KnownPeers, store::Error> {
         let knows_nobody = self.known.peers().is_empty() && self.known.revoked().next().is_none();
         if knows_nobody {
-            KnownPeers::load(&self.path)
+            self.list.load()
         } else {
-            KnownPeers::load_existing(&self.path)
+            self.list.load_existing()
         }
     }
 
@@ -150,7 +150,7 @@ impl Contacts {
     /// # Errors
     /// As [`Contacts::refresh`].
     pub(super) fn reload(&mut self) -> Result<Option<Changes>, store::Error> {
-        self.seen = Stamp::of(&self.path);
+        self.seen = self.list.stamp();
         self.refused = None;
         self.refresh()
     }
@@ -169,11 +169,11 @@ impl Contacts {
     /// # Errors
     /// If it cannot be used, or what `edit` says; nothing is changed then.
     pub(super) fn update<T>(
-        &self,
+        &mut self,
         edit: impl FnOnce(&mut KnownPeers) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
         self.load_again()?;
-        KnownPeers::update(&self.path, edit)
+        self.list.update(edit)
     }
 
     fn usable(&self) -> impl Iterator<Item = &Peer> {
@@ -226,7 +226,7 @@ impl Contacts {
     /// # Errors
     /// If the file cannot be used, or the key is revoked and was the right one; nothing is noted then.
     pub(super) fn note_comparison(
-        &self,
+        &mut self,
         peer: &PeerId,
         same: bool,
         day: Day,
@@ -254,7 +254,7 @@ impl Contacts {
     /// # Errors
     /// If the file cannot be used; nothing is noted then.
     pub(super) fn note_late(
-        &self,
+        &mut self,
         peer: &PeerId,
         verified: Option<Day>,
         day: Day,
@@ -344,7 +344,7 @@ impl Contacts {
     /// # Errors
     /// If the file cannot be used; nothing is saved then.
     pub(super) fn save_address(
-        &self,
+        &mut self,
         peer: &PeerId,
         address: &HostPort,
     ) -> Result<bool, store::Error> {
@@ -365,7 +365,7 @@ impl Contacts {
     /// # Errors
     /// If the file cannot be used; nothing is noted then.
     pub(super) fn introduce(
-        &self,
+        &mut self,
         peer: &PeerId,
         signing_key: VerifyingKey,
         version: u16,

@@ -6,11 +6,14 @@ mod backlog;
 mod calls;
 mod contacts;
 mod conversation;
+mod ends;
 mod face;
 mod fact;
 mod files;
 mod goal;
+mod guide;
 mod hook;
+mod in_memory;
 mod journal;
 mod leave;
 mod lookups;
@@ -31,80 +34,50 @@ mod unseen;
 
 pub(super) use self::aim::check_still_means;
 pub(super) use self::contacts::unsaved;
+pub(super) use self::in_memory::{Neighbour, ReadOut, in_memory};
 pub(super) use self::leave::Leave;
 pub(super) use self::network::no_threads;
 pub(super) use self::ping::{look, ping};
-pub(super) use self::profile::cannot_bind;
+pub(super) use self::profile::{cannot_bind, timestamps_of_run};
 pub(super) use self::record::{check as check_records, check_unrecorded, warn_uncalled};
 pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status};
-pub(super) use self::stdin::{Lines, Stdin, read_lines};
-pub(super) use self::terminal::{has_screen, moves_cursor, wants_lines, wants_screen};
-pub(super) use self::typed::Typed;
+pub(super) use self::terminal::{
+    by_terminal, has_screen, moves_cursor, through, wants_lines, wants_screen,
+};
 
-use std::io::{ErrorKind, IsTerminal, stderr, stdin, stdout};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use crate::chat::Policy;
 use crate::cli::Prompt;
 use crate::cli::args::{self, ConnectArgs, DaemonArgs, ListenArgs, Reachable};
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::{Conversation, State, Typist};
-use crate::cli::talk::face::{Alerts, Face, Screen, read_keys};
+use crate::cli::talk::ends::{Ends, Look, as_events, in_lines, open_screen};
+use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::goal::{Goal, Reach};
-use crate::cli::talk::hook::Hook;
 use crate::cli::talk::lookups::LookUps;
-use crate::cli::talk::network::{Input, Network};
+use crate::cli::talk::network::Network;
 use crate::cli::talk::profile::Profile;
 use crate::cli::talk::programs::Programs;
+use crate::cli::talk::stdin::Lines;
 use crate::cli::talk::terminal::no_screen;
 use crate::cli::target::{self, Target};
-use crate::cli::{BindSource, Context, Error, ExitCode, Suggestion, input, settled, streams};
+use crate::cli::{BindSource, Context, Error, ExitCode, Out, Suggestion, input, streams};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
-use crate::json::LINE_MAX_LEN;
-use crate::net::{Bind, Clock, DEFAULT_PORT, Family, JobControl, Socket, on_job_control};
+use crate::net::{Bind, DEFAULT_PORT, Family, Socket};
 use crate::plain::{Form, Printer};
 use crate::proto::{EndpointConfig, Trust};
-use crate::store::{self, Callers, Config, Mode, Notify, key_text};
-use crate::text::{Safe, safe_line};
-use crate::tui::{Discretion, Keymap, Osc, Settings, Through, Zone};
+use crate::store::{Callers, Mode, key_text};
+use crate::text::Safe;
 
 /// As the flag of the same name says where it is not given.
 const LINGER: Duration = Duration::from_secs(10);
-
-/// Cells of the first column of the guide, and two blanks.
-const GUIDE_COLUMN: usize = 23;
-
-/// What a screen shows while nobody is known.
-fn guide(keys: &Keymap) -> Vec<Safe> {
-    let row = |command: &'static str, action, does: &'static str| {
-        let key = keys.key_of(action).map(|key| Safe::from(", ") + key);
-        let left = Safe::from(command) + key.unwrap_or_default();
-        let len = left.as_str().chars().count();
-        let blanks = GUIDE_COLUMN.saturating_sub(len).max(2);
-        left + Safe::concat((0..blanks).map(|_| Safe::from(" "))) + does
-    };
-    vec![
-        "Nobody is known yet.".into(),
-        Safe::default(),
-        row("/myid", "", "your own key, to give to others"),
-        row(
-            "/add NAME KEY",
-            "",
-            "save somebody's key under a name of your choice",
-        ),
-        row("/help", "help", "all commands; /keys the keys"),
-        row("/quit", "end-of-input", "leave"),
-        Safe::default(),
-        "Somebody who has your key can call this machine now; you will be asked.".into(),
-    ]
-}
 
 /// `listen`: waits for others.
 ///
@@ -206,7 +179,7 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
         );
         (Face::Service(printer), Typist::Nobody, Lines::none())
     };
-    let mut conversation = conversation(network, ends, goal, LINGER, context);
+    let mut conversation = conversation(network, ends, goal, LINGER, context.into());
     conversation.serve_programs(&context.paths)?;
     conversation.tell_given_up()?;
     conversation.call_everybody();
@@ -322,18 +295,8 @@ fn converse(
     on_screen: bool,
     context: &Context,
 ) -> Result<Conversation, Error> {
-    let sender = network.sender.clone();
-    let screen = if on_screen {
-        open_screen(&sender, network.clock, context)?
-    } else {
-        None
-    };
-    let ends = match screen {
-        Some(screen) => screen,
-        None if context.globals.json => as_events(&sender)?,
-        None => in_lines(&sender, context)?,
-    };
-    let mut conversation = conversation(network, ends, goal, linger, context);
+    let ends = open_ends(&network, on_screen, context)?;
+    let mut conversation = conversation(network, ends, goal, linger, context.into());
     // People can talk all the same.
     if let Err(error) = conversation.serve_programs(&context.paths) {
         conversation.complain(&error);
@@ -342,12 +305,37 @@ fn converse(
     Ok(conversation)
 }
 
+/// On the whole terminal if that can be had and is wanted, in events, or in lines.
+///
+/// # Errors
+/// SC45 if the settings want the whole terminal and nothing else.
+fn open_ends(network: &Network, on_screen: bool, context: &Context) -> Result<Ends, Error> {
+    let sender = &network.sender;
+    if on_screen {
+        match open_screen(sender, network.clock, context.into())? {
+            Ok(screen) => return Ok(screen),
+            Err(reason) if context.config.mode == Mode::Tui => {
+                return Err(no_screen(reason, context));
+            }
+            Err(reason) => tell_no_screen(&reason, &context.out),
+        }
+    }
+    if context.globals.json {
+        return as_events(sender);
+    }
+    in_lines(sender, context.globals.quiet)
+}
+
+fn tell_no_screen(reason: &Safe, out: &Out) {
+    out.note(&(Safe::from("no full screen here: ") + reason));
+}
+
 fn conversation(
     network: Network,
     (face, typist, lines): Ends,
     goal: Goal,
     linger: Duration,
-    context: &Context,
+    look: Look<'_>,
 ) -> Conversation {
     Conversation {
         handle: network.driver.handle().clone(),
@@ -355,8 +343,8 @@ fn conversation(
         profile: network.profile,
         clock: network.clock,
         face,
-        is_quiet: context.globals.quiet,
-        out: context.out.clone(),
+        is_quiet: look.globals.quiet,
+        out: look.out.clone(),
         inputs: network.inputs,
         sender: network.sender,
         lines,
@@ -368,148 +356,6 @@ fn conversation(
         own: network.own,
         leave: network.leave,
         programs: Programs::default(),
-    }
-}
-
-/// What a conversation is shown by, who types, and the lines that come.
-type Ends = (Face, Typist, Lines);
-
-/// A conversation on the whole terminal; none, after saying why, if that cannot be had.
-///
-/// # Errors
-/// SC45 if the settings want nothing else.
-fn open_screen(
-    inputs: &Sender<Input>,
-    clock: Clock,
-    context: &Context,
-) -> Result<Option<Ends>, Error> {
-    let alerts = alerts(inputs, clock, context)?;
-    let screen = match Screen::open(settings(context), alerts, clock) {
-        Ok(screen) => screen,
-        Err(error) => {
-            let reason = safe_line(&error.to_string());
-            if context.config.mode == Mode::Tui {
-                return Err(no_screen(reason, context));
-            }
-            let words = Safe::from("no full screen here: ") + reason;
-            context.out.note(&words);
-            return Ok(None);
-        }
-    };
-    read_keys(inputs.clone(), clock).map_err(|error| no_threads(&error))?;
-    on_job_control(job_control(inputs)).map_err(|error| no_threads(&error))?;
-    let typist = Typist::Person { sees_prompt: false };
-    Ok(Some((
-        Face::Screen(Box::new(screen)),
-        typist,
-        Lines::none(),
-    )))
-}
-
-/// A conversation of programs: events on standard output, requests from standard input.
-fn as_events(inputs: &Sender<Input>) -> Result<Ends, Error> {
-    let lines = read_lines(LINE_MAX_LEN, wake(inputs)).map_err(|error| no_threads(&error))?;
-    Ok((Face::events(), Typist::Program, lines))
-}
-
-fn job_control(inputs: &Sender<Input>) -> impl Fn(JobControl) + Send + 'static + use<> {
-    let inputs = inputs.clone();
-    move |what| {
-        // The conversation may be over.
-        let _ = inputs.send(Input::Job(what));
-    }
-}
-
-fn wake(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {
-    let inputs = inputs.clone();
-    move || {
-        // The conversation may be over.
-        let _ = inputs.send(Input::Wake);
-    }
-}
-
-/// A conversation in lines.
-fn in_lines(inputs: &Sender<Input>, context: &Context) -> Result<Ends, Error> {
-    let largest = Policy::default().largest;
-    let lines = read_lines(largest, wake(inputs)).map_err(|error| no_threads(&error))?;
-    let printer = Printer::new(
-        form(),
-        streams::stdout(),
-        streams::stderr(),
-        context.globals.quiet,
-    );
-    Ok((Face::Lines(printer), typist(), lines))
-}
-
-/// How the screen looks on this terminal.
-fn settings(context: &Context) -> Settings {
-    // They were understood when the settings were read.
-    let keys = settled::keymap(&context.config).unwrap_or_default();
-    Settings {
-        ascii: context.globals.ascii || context.config.ascii,
-        charset: streams::of_terminal(),
-        mono: !context.out.is_colored() || !context.config.has_colours,
-        zone: Zone::system(),
-        notify: match context.config.notify {
-            Notify::Off => Discretion::Bell,
-            Notify::Sender => Discretion::Sender,
-            Notify::Full => Discretion::Full,
-        },
-        bell: context.config.bell,
-        through: through(),
-        mouse: context.config.mouse,
-        guide: guide(&keys),
-        keys,
-        keys_are_logged: context.globals.trace_keys.is_some(),
-        program: (context.out).command(&Suggestion::securechat([""; 0])),
-    }
-}
-
-/// Who is told of a notification: the terminal by what it takes, and a command if the settings have one.
-fn alerts(inputs: &Sender<Input>, clock: Clock, context: &Context) -> Result<Alerts, Error> {
-    let (osc, through) = by_terminal(&context.config);
-    let command = context.config.notify_command.clone();
-    let start = |program| Hook::start(program, clock, inputs.clone());
-    let hook = command.map(start).transpose();
-    let hook = hook.map_err(|error| no_threads(&error))?;
-    Ok(Alerts { osc, through, hook })
-}
-
-/// By which sequence the terminal is told, and what has to pass that on.
-pub(super) fn by_terminal(config: &Config) -> (Osc, Through) {
-    let term = std::env::var("TERM").unwrap_or_default();
-    let osc = match config.osc {
-        store::Osc::Auto => Osc::of(&term),
-        store::Osc::Osc9 => Osc::Nine,
-        store::Osc::Osc777 => Osc::SevenSevenSeven,
-        store::Osc::Osc99 => Osc::NinetyNine,
-    };
-    (osc, through())
-}
-
-/// What is between us and the terminal.
-pub(super) fn through() -> Through {
-    let term = std::env::var("TERM").unwrap_or_default();
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    Through::of(&term, is_set("TMUX"), is_set("STY"))
-}
-
-/// Who types. With `--no-input` nobody is asked, but whoever types still has commands.
-fn typist() -> Typist {
-    if stdin().is_terminal() {
-        let sees_prompt = stderr().is_terminal();
-        Typist::Person { sees_prompt }
-    } else {
-        Typist::Pipe
-    }
-}
-
-/// People read a transcript, programs records.
-fn form() -> Form {
-    if stdout().is_terminal() {
-        Form::Transcript
-    } else {
-        Form::Records
     }
 }
 
@@ -542,34 +388,6 @@ fn nickname(wanted: Option<&str>, context: &Context) -> Result<Option<String>, E
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_guide_names_the_keys_that_do_it() {
-        let guide = |keys: &Keymap| Safe::join(guide(keys), "\n").to_string();
-        let usual = guide(&Keymap::default());
-        assert!(
-            usual.contains("\n/myid                  your own key,"),
-            "{usual}"
-        );
-        assert!(
-            usual.contains("\n/help, F1              all commands;"),
-            "{usual}"
-        );
-        assert!(
-            usual.contains("\n/quit, Ctrl+D          leave\n"),
-            "{usual}"
-        );
-        let bound = [("f5", "help"), ("f1", "none"), ("ctrl-d", "none")];
-        let bound = guide(&Keymap::with(bound).unwrap());
-        assert!(
-            bound.contains("\n/help, F5              all commands;"),
-            "{bound}"
-        );
-        assert!(
-            bound.contains("\n/quit                  leave\n"),
-            "{bound}"
-        );
-    }
 
     #[test]
     fn what_others_can_run_is_quoted_for_their_shell() {

@@ -30,6 +30,8 @@ pub(super) enum Input {
     Found(Inquiry, Result<Vec<SocketAddr>, ResolveError>),
     /// Something that the user should know.
     Told(Safe),
+    /// What a peer in this process reads out to the user, who compares.
+    ReadOut(PeerId, Safe),
     /// Something that went wrong beside the conversation: its title for people, all of it for programs.
     Trouble(Box<Report>),
     /// Something happened at the terminal that a screen is on.

@@ -13,12 +13,14 @@ use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::journal::Journal;
 use crate::cli::talk::record::Records;
 use crate::cli::turn::{BRIEF, Turn};
-use crate::cli::{BindProblem, BindSource, Context, Error, identity};
+use crate::cli::{BindProblem, BindSource, Context, Error, Out, identity};
 use crate::crypto::StaticSecret;
 use crate::id::{PeerId, Timestamp};
 use crate::net::{Bind, Clock, Family, os_rng, seed};
 use crate::proto::{Endpoint, EndpointConfig};
-use crate::store::{self, Archive, IdentityLock, Restored, Unconfirmed, is_test_only};
+use crate::store::{
+    self, Archive, IdentityLock, Keep, KnownPeers, PeerList, Restored, Unconfirmed, is_test_only,
+};
 use crate::text::{Safe, count_messages, safe_line};
 
 /// An identity that this process alone has open.
@@ -30,10 +32,10 @@ pub(super) struct Profile {
     pub(super) left: Left,
     pub(super) clock: Clock,
     pub(super) records: Records,
-    /// The file that handshake timestamps are reserved in.
-    timestamps: PathBuf,
+    /// The file that handshake timestamps are reserved in; none if the identity is of this run only.
+    timestamps: Option<PathBuf>,
     /// Held as long as the process talks.
-    _lock: IdentityLock,
+    _lock: Option<IdentityLock>,
 }
 
 /// What an earlier process left behind.
@@ -136,7 +138,8 @@ impl Profile {
         // It may have been unlocked for another socket.
         check_test_key(&secret, bind)?;
         let id = secret.public();
-        let contacts = Contacts::load(context.paths.known_peers(), is_local(bind))?;
+        let list = PeerList::File(context.paths.known_peers());
+        let contacts = Contacts::load(list, is_local(bind))?;
         let clock = Clock::new();
         let path = context.paths.history(&id);
         let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
@@ -149,9 +152,40 @@ impl Profile {
             left,
             clock,
             records: Records::of(context),
-            timestamps: context.paths.timestamps(&id),
-            _lock: lock,
+            timestamps: Some(context.paths.timestamps(&id)),
+            _lock: Some(lock),
         })
+    }
+
+    /// An identity of this run only, which knows these people: no file is read, and none is written.
+    ///
+    /// # Errors
+    /// None that anybody could do something about.
+    pub(super) fn in_memory(
+        secret: StaticSecret,
+        known: &KnownPeers,
+        out: &Out,
+    ) -> Result<Self, Error> {
+        let contacts = Contacts::load(PeerList::in_memory(known), false)?;
+        let clock = Clock::new();
+        let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
+        let (archive, restored) = Archive::in_memory(&secret, Keep::Session, rng, now)?;
+        let left = Left::of(restored, &contacts);
+        Ok(Self {
+            secret: Arc::new(secret),
+            contacts,
+            journal: Journal::new(archive, clock),
+            left,
+            clock,
+            records: Records::none(out),
+            timestamps: None,
+            _lock: None,
+        })
+    }
+
+    /// Whether nothing of it is kept.
+    pub(super) const fn is_of_this_run(&self) -> bool {
+        self.timestamps.is_none()
     }
 
     /// Makes sure that a key is not our own, which the files need not tell before the identity is open.
@@ -185,7 +219,10 @@ impl Profile {
     /// # Errors
     /// If their file or the store cannot be written, or none are left.
     pub(super) fn reserve_timestamps(&mut self) -> Result<Range<Timestamp>, store::Error> {
-        self.journal.reserve_timestamps(&self.timestamps)
+        match &self.timestamps {
+            Some(path) => self.journal.reserve_timestamps(path),
+            None => Ok(timestamps_of_run(self.clock)),
+        }
     }
 
     /// What is given up, once: each of these is to be told, in these words, before it is written down that it is over. A start
@@ -232,6 +269,12 @@ impl Left {
             restored,
         }
     }
+}
+
+/// The handshake timestamps of an identity that no other run has, or had.
+pub(in crate::cli) fn timestamps_of_run(clock: Clock) -> Range<Timestamp> {
+    let start = clock.unix_time().0.saturating_mul(1_000_000);
+    Timestamp(start)..Timestamp(u64::MAX)
 }
 
 /// # Errors

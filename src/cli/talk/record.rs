@@ -125,6 +125,15 @@ impl Records {
         }
     }
 
+    /// Nothing is to be recorded.
+    pub(super) fn none(out: &Out) -> Self {
+        Self {
+            trace: None,
+            keys: None,
+            out: out.clone(),
+        }
+    }
+
     /// Begins to record every datagram, if that is wanted.
     ///
     /// # Errors

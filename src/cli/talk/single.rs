@@ -53,6 +53,7 @@ impl Network {
             Ok(
                 Input::Wake
                 | Input::Found(..)
+                | Input::ReadOut(..)
                 | Input::Screen(..)
                 | Input::Files(..)
                 | Input::Job(_)

@@ -5,8 +5,9 @@ use std::io::{IsTerminal, stdin, stdout};
 
 use crate::cli::args::Globals;
 use crate::cli::{Context, Error};
-use crate::store::Mode;
+use crate::store::{self, Config, Mode};
 use crate::text::Safe;
+use crate::tui::{Osc, Through};
 
 /// Whether a conversation is shown on the whole terminal.
 ///
@@ -62,6 +63,25 @@ pub(in crate::cli) fn moves_cursor() -> bool {
 /// The consoles of Windows can, and set no `TERM`.
 fn can_move(term: Option<&OsStr>, is_windows: bool) -> bool {
     term.map_or(is_windows, |term| term != "dumb" && !term.is_empty())
+}
+
+/// By which sequence the terminal is told, and what has to pass that on.
+pub(in crate::cli) fn by_terminal(config: &Config) -> (Osc, Through) {
+    let term = std::env::var("TERM").unwrap_or_default();
+    let osc = match config.osc {
+        store::Osc::Auto => Osc::of(&term),
+        store::Osc::Osc9 => Osc::Nine,
+        store::Osc::Osc777 => Osc::SevenSevenSeven,
+        store::Osc::Osc99 => Osc::NinetyNine,
+    };
+    (osc, through())
+}
+
+/// What is between us and the terminal.
+pub(in crate::cli) fn through() -> Through {
+    let term = std::env::var("TERM").unwrap_or_default();
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    Through::of(&term, is_set("TMUX"), is_set("STY"))
 }
 
 #[cfg(test)]

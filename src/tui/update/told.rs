@@ -84,7 +84,7 @@ impl App {
             Told::GuestGone(peer) => self.guests.retain(|guest| guest.peer != peer),
             Told::Comparison { peer, comparison } => self.on_comparison(peer, comparison),
             Told::SafetyNumber { peer, number } => self.on_safety_number(peer, number),
-            Told::NotProved { peer, why } => self.on_not_proved(peer, why),
+            Told::Remark { peer, words } => self.on_remark(peer, words),
             Told::Code { lines, text } => self.show_code(lines, text),
             Told::Deleted(which) => {
                 self.on_deleted(which);

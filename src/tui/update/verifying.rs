@@ -460,11 +460,11 @@ impl App {
         }
     }
 
-    /// Says what is wrong with what was typed, where it was typed.
-    pub(super) fn on_not_proved(&mut self, peer: PeerId, why: Safe) {
+    /// Says something about a comparison, where that is made: what is wrong with what was typed, above all.
+    pub(super) fn on_remark(&mut self, peer: PeerId, words: Safe) {
         match self.mode.panel_mut() {
-            Some(panel) if panel.peer == peer => panel.told = Some(why),
-            Some(_) | None => self.note(Some(peer), why),
+            Some(panel) if panel.peer == peer => panel.told = Some(words),
+            Some(_) | None => self.note(Some(peer), words),
         }
     }
 

@@ -64,7 +64,7 @@ fn answer_about_the_number(screen: &mut Screen) {
             Told::SafetyNumber { peer, number }
         } else {
             let why = "that is another number than the one here".into();
-            Told::NotProved { peer, why }
+            Told::Remark { peer, words: why }
         });
     }
 }

@@ -35,9 +35,9 @@ fn what_is_pushed_off_a_small_screen_is_not_compared() {
             screen.key(key);
             assert!(whole(&mut screen), "{}", screen.text());
             let why = "that is told in so many words that on such a screen nothing else has room beside it, and a few words more";
-            screen.tell(Told::NotProved {
+            screen.tell(Told::Remark {
                 peer: BOB,
-                why: why.into(),
+                words: why.into(),
             });
             assert!(!whole(&mut screen));
             screen.line("yes");

@@ -13,7 +13,7 @@ fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
     let path = home.path().join("known-peers");
     let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(path.clone(), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     contacts.save("carol", &carol, &[], None).unwrap();
     assert_eq!(contacts.label(&carol).as_str(), "carol");
@@ -30,7 +30,7 @@ fn who_is_saved_and_taken_out_before_the_list_was_read_again_is_taken_out() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("known-peers");
     let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
-    let mut contacts = Contacts::load(path.clone(), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
     contacts.save("bob", &bob, &[], None).unwrap();
     contacts.save("carol", &carol, &[], None).unwrap();
     KnownPeers::update(&path, |known| known.remove("carol")).unwrap();
@@ -65,7 +65,7 @@ fn a_decision_counts_also_where_nothing_can_be_written() {
     let bob = PeerId::new([2; 32]);
     let day: Day = "2026-11-28".parse().unwrap();
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let contacts = Contacts::load(path.clone(), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
     let verified = |day| KnownPeers::update(&path, |known| known.set_verified("bob", day));
     verified(Some(day)).unwrap();
     let lock = home.path().join(".known-peers.lock");
@@ -86,7 +86,7 @@ fn a_key_that_was_revoked_a_moment_ago_is_not_noted_as_the_right_one() {
     let bob = PeerId::new([2; 32]);
     let day: Day = "2026-11-28".parse().unwrap();
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let contacts = Contacts::load(path.clone(), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     assert!(contacts.note_comparison(&bob, true, day).is_err());
     let noted = || {
@@ -111,10 +111,10 @@ fn a_revoked_key_is_not_verified_whatever_was_compared() {
         known.set_verified("bob", Some(day))
     };
     KnownPeers::update(&path, compared).unwrap();
-    let contacts = Contacts::load(path.clone(), false).unwrap();
+    let contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
     assert_eq!(contacts.verified(&bob), Some(day));
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
-    let contacts = Contacts::load(path, false).unwrap();
+    let contacts = Contacts::load(PeerList::File(path), false).unwrap();
     assert_eq!(contacts.verified(&bob), None);
     assert!(contacts.has_decision(&bob));
 }
@@ -122,7 +122,8 @@ fn a_revoked_key_is_not_verified_whatever_was_compared() {
 #[test]
 fn the_label_of_an_unsaved_key_is_nobodys_name() {
     let home = tempfile::tempdir().unwrap();
-    let mut contacts = Contacts::load(home.path().join("known-peers"), false).unwrap();
+    let mut contacts =
+        Contacts::load(PeerList::File(home.path().join("known-peers")), false).unwrap();
     // In base64 the key begins with "johnsmith".
     let mut key = [0; 32];
     key[..6].copy_from_slice(&[0x8e, 0x88, 0x67, 0xb2, 0x68, 0xad]);
@@ -146,7 +147,7 @@ fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
     let bob = PeerId::new([2; 32]);
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
     let content = fs::read(&path).unwrap();
-    let mut contacts = Contacts::load(path.clone(), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
     let aside = home.path().join("known-peers~");
     fs::rename(&path, &aside).unwrap();
     assert!(contacts.refresh().unwrap().is_none(), "it is missing");
@@ -193,7 +194,7 @@ fn a_list_that_was_refused_counts_once_its_mode_is_mended() {
     let path = home.path().join("known-peers");
     let bob = PeerId::new([2; 32]);
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(path.clone(), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     let mode = |mode| chmod(&path, Mode::from_raw_mode(mode)).unwrap();
     mode(0o666);
@@ -211,7 +212,7 @@ fn who_cannot_be_saved_under_a_name_does_not_go_by_it() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("known-peers");
     let (first, second) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
-    let mut contacts = Contacts::load(path, false).unwrap();
+    let mut contacts = Contacts::load(PeerList::File(path), false).unwrap();
     contacts.save("guest-010203", &first, &[], None).unwrap();
     assert!(contacts.save("guest-010203", &second, &[], None).is_err());
     assert_eq!(contacts.label(&second).as_str(), "key:AwMDAwMD");

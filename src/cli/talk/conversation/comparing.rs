@@ -88,8 +88,16 @@ impl Conversation {
     /// Says why what was compared proves nothing.
     pub(super) fn not_proved(&mut self, peer: PeerId, why: Safe) {
         match self.face.screen() {
-            Some(screen) => screen.not_proved(peer, why),
+            Some(screen) => screen.remark(peer, why),
             None => self.warn_about(peer, Safe::from("verify: ") + why),
+        }
+    }
+
+    /// Says what a peer in this process reads out, as a person does on the telephone.
+    pub(super) fn read_out(&mut self, peer: PeerId, words: Safe) {
+        match self.face.screen() {
+            Some(screen) => screen.remark(peer, words),
+            None => self.warn_about(peer, words),
         }
     }
 
@@ -159,6 +167,10 @@ impl Conversation {
 
     /// What is to be done without words.
     pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
+        if self.profile.is_of_this_run() {
+            return "nothing brings it back here, where nothing is kept: leave, and begin anew"
+                .into();
+        }
         other_ways(&self.peer(peer), &self.out)
     }
 }

@@ -202,7 +202,8 @@ impl Conversation {
     /// What has not arrived when the program ends, a line for each peer.
     fn undelivered_words(&self) -> Vec<Safe> {
         let undelivered = self.state.sent.undelivered();
-        let is_kept = self.profile.journal.check_place().is_ok();
+        let has_place = self.profile.journal.check_place().is_ok();
+        let is_kept = has_place && !self.profile.is_of_this_run();
         let kept = undelivered.iter().map(|(peer, it)| {
             let label = self.label(peer);
             let words = if is_kept && self.is_aside(peer) {
@@ -256,7 +257,7 @@ mod tests {
         let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
         let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
         let goal = reach(BOB, true);
-        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context)
+        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into())
     }
 
     #[test]

@@ -386,6 +386,7 @@ impl Conversation {
             match self.wait(has_more)? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.warn(words),
+                Ok(Input::ReadOut(peer, words)) => self.read_out(peer, words),
                 Ok(Input::Trouble(report)) => self.tell_trouble(&report),
                 Ok(Input::Signal(signal)) => return Ok(signal.into()),
                 Ok(Input::Resolved(found)) => self.on_resolved(found)?,

@@ -584,9 +584,9 @@ impl Conversation {
     }
 
     /// Notes what came of a comparison; false: there is no line to note it on.
-    fn note_comparison(&self, peer: PeerId, same: bool) -> Result<bool, store::Error> {
+    fn note_comparison(&mut self, peer: PeerId, same: bool) -> Result<bool, store::Error> {
         let day = Day::from(self.clock.unix_time());
-        let contacts = &self.profile.contacts;
+        let contacts = &mut self.profile.contacts;
         contacts.note_comparison(&peer, same, day)
     }
 }

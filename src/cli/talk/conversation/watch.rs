@@ -26,7 +26,7 @@ impl Conversation {
     /// Tries again to note whose words differed. It is said once that it failed.
     fn write_what_is_unwritten(&mut self) {
         let day = Day::from(self.clock.unix_time());
-        let contacts = &self.profile.contacts;
+        let contacts = &mut self.profile.contacts;
         let is_unwritten =
             |peer: &PeerId, it: &mut Unnoted| contacts.note_late(peer, it.verified, day).is_err();
         self.state.unwritten.retain(is_unwritten);

@@ -359,9 +359,9 @@ impl Screen {
         self.tell(Told::SafetyNumber { peer, number });
     }
 
-    /// Tells why what was compared proves nothing.
-    pub(in crate::cli::talk) fn not_proved(&mut self, peer: PeerId, why: Safe) {
-        self.tell(Told::NotProved { peer, why });
+    /// Says something about a comparison, where that is made.
+    pub(in crate::cli::talk) fn remark(&mut self, peer: PeerId, words: Safe) {
+        self.tell(Told::Remark { peer, words });
     }
 
     /// Shows a QR code.

@@ -29,7 +29,8 @@ fn conversation(home: &Path, known: &str, goal: Goal) -> (Conversation, Client) 
     let network = network(&context);
     let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
     let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-    let mut talk = crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context);
+    let mut talk =
+        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
     let program = Client::unserved();
     talk.programs.subscribe(program.clone());
     (talk, program)

@@ -16,7 +16,13 @@ fn of_a_pipe(home: &std::path::Path, goal: crate::cli::talk::goal::Goal) -> Conv
     let context = context(home);
     let printer = Printer::new(Form::Records, stdout(), stderr(), true);
     let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-    crate::cli::talk::conversation(network(&context), ends, goal, Duration::ZERO, &context)
+    crate::cli::talk::conversation(
+        network(&context),
+        ends,
+        goal,
+        Duration::ZERO,
+        (&context).into(),
+    )
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! The ends of a conversation: what it is shown by, who types, and the lines that come.
+
+use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::sync::mpsc::Sender;
+
+use crate::chat::Policy;
+use crate::cli::args::Globals;
+use crate::cli::talk::conversation::Typist;
+use crate::cli::talk::face::{Alerts, Face, Screen, read_keys};
+use crate::cli::talk::guide::guide;
+use crate::cli::talk::hook::Hook;
+use crate::cli::talk::network::{Input, no_threads};
+use crate::cli::talk::stdin::{Lines, read_lines};
+use crate::cli::talk::terminal::{by_terminal, through};
+use crate::cli::{Context, Error, Out, Suggestion, settled, streams};
+use crate::json::LINE_MAX_LEN;
+use crate::net::{Clock, JobControl, on_job_control};
+use crate::plain::{Form, Printer};
+use crate::store::{Config, Notify};
+use crate::text::{Safe, safe_line};
+use crate::tui::{Discretion, Settings, Zone};
+
+/// What a conversation is shown by, who types, and the lines that come.
+pub(super) type Ends = (Face, Typist, Lines);
+
+/// How a conversation is to look, as the flags and the settings say.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) globals: &'a Globals,
+    pub(super) config: &'a Config,
+    pub(super) out: &'a Out,
+}
+
+impl<'a> From<&'a Context> for Look<'a> {
+    fn from(context: &'a Context) -> Self {
+        Self {
+            globals: &context.globals,
+            config: &context.config,
+            out: &context.out,
+        }
+    }
+}
+
+/// A conversation on the whole terminal; the reason, if that cannot be had.
+///
+/// # Errors
+/// If no threads can be had.
+pub(super) fn open_screen(
+    inputs: &Sender<Input>,
+    clock: Clock,
+    look: Look<'_>,
+) -> Result<Result<Ends, Safe>, Error> {
+    let alerts = alerts(inputs, clock, look.config)?;
+    let screen = match Screen::open(settings(look), alerts, clock) {
+        Ok(screen) => screen,
+        Err(error) => return Ok(Err(safe_line(&error.to_string()))),
+    };
+    read_keys(inputs.clone(), clock).map_err(|error| no_threads(&error))?;
+    on_job_control(job_control(inputs)).map_err(|error| no_threads(&error))?;
+    let typist = Typist::Person { sees_prompt: false };
+    Ok(Ok((Face::Screen(Box::new(screen)), typist, Lines::none())))
+}
+
+/// A conversation of programs: events on standard output, requests from standard input.
+pub(super) fn as_events(inputs: &Sender<Input>) -> Result<Ends, Error> {
+    let lines = read_lines(LINE_MAX_LEN, wake(inputs)).map_err(|error| no_threads(&error))?;
+    Ok((Face::events(), Typist::Program, lines))
+}
+
+fn job_control(inputs: &Sender<Input>) -> impl Fn(JobControl) + Send + 'static + use<> {
+    let inputs = inputs.clone();
+    move |what| {
+        // The conversation may be over.
+        let _ = inputs.send(Input::Job(what));
+    }
+}
+
+fn wake(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {
+    let inputs = inputs.clone();
+    move || {
+        // The conversation may be over.
+        let _ = inputs.send(Input::Wake);
+    }
+}
+
+/// A conversation in lines.
+pub(super) fn in_lines(inputs: &Sender<Input>, quiet: bool) -> Result<Ends, Error> {
+    let largest = Policy::default().largest;
+    let lines = read_lines(largest, wake(inputs)).map_err(|error| no_threads(&error))?;
+    let printer = Printer::new(form(), streams::stdout(), streams::stderr(), quiet);
+    Ok((Face::Lines(printer), typist(), lines))
+}
+
+/// How the screen looks on this terminal.
+fn settings(look: Look<'_>) -> Settings {
+    let Look {
+        globals,
+        config,
+        out,
+    } = look;
+    // They were understood when the settings were read.
+    let keys = settled::keymap(config).unwrap_or_default();
+    Settings {
+        ascii: globals.ascii || config.ascii,
+        charset: streams::of_terminal(),
+        mono: !out.is_colored() || !config.has_colours,
+        zone: Zone::system(),
+        notify: match config.notify {
+            Notify::Off => Discretion::Bell,
+            Notify::Sender => Discretion::Sender,
+            Notify::Full => Discretion::Full,
+        },
+        bell: config.bell,
+        through: through(),
+        mouse: config.mouse,
+        guide: guide(&keys),
+        keys,
+        keys_are_logged: globals.trace_keys.is_some(),
+        program: out.command(&Suggestion::securechat([""; 0])),
+    }
+}
+
+/// Who is told of a notification: the terminal by what it takes, and a command if the settings have one.
+fn alerts(inputs: &Sender<Input>, clock: Clock, config: &Config) -> Result<Alerts, Error> {
+    let (osc, through) = by_terminal(config);
+    let command = config.notify_command.clone();
+    let start = |program| Hook::start(program, clock, inputs.clone());
+    let hook = command.map(start).transpose();
+    let hook = hook.map_err(|error| no_threads(&error))?;
+    Ok(Alerts { osc, through, hook })
+}
+
+/// Who types. With `--no-input` nobody is asked, but whoever types still has commands.
+fn typist() -> Typist {
+    if stdin().is_terminal() {
+        let sees_prompt = stderr().is_terminal();
+        Typist::Person { sees_prompt }
+    } else {
+        Typist::Pipe
+    }
+}
+
+/// People read a transcript, programs records.
+fn form() -> Form {
+    if stdout().is_terminal() {
+        Form::Transcript
+    } else {
+        Form::Records
+    }
+}
