@@ -261,6 +261,8 @@ Lines that begin with # are yours. They and options of later versions are kept
 when a command changes the file; the version before is kept as known-peers.bak.
 Nothing goes on while a line is not understood (SC22). If that line begins with
 @, mend it: with a # in front of it the key that it revokes would be trusted.
+A list without a byte in it is none, and none is begun anew beside the version
+before (SC22): bring that back, or delete it.
 Whatever runs takes up a change within two seconds. A send or a ping ends if it
 was to somebody who is revoked or removed; what waited is given up.
 ";

@@ -43,6 +43,9 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         }
         ErrorKind::DiskFull => disk_full(path),
         ErrorKind::DamagedLine(damage) => damaged_line(path, damage),
+        ErrorKind::Emptied { former } => emptied(path, former.as_deref()),
+        ErrorKind::Gone { former } => gone(path, former),
+        ErrorKind::Held => held(path),
         ErrorKind::Config(error) => bad_config(path, error),
         ErrorKind::DuplicateName { name } => name_taken(name),
         ErrorKind::DuplicateKey { name } => key_known(name),
@@ -233,6 +236,45 @@ fn damaged_line(path: &Path, damage: &Damage) -> Report {
     Report::new("SC22", ExitCode::Fixable, title)
         .cause("The file was not changed.")
         .cause(damage.advice())
+}
+
+/// What is the same of a list that is empty and of one that is gone.
+fn lost(title: Safe) -> Report {
+    Report::new("SC22", ExitCode::Fixable, title).cause(
+        "Nothing was changed: whom you know, and which keys are revoked, is not there to be read.",
+    )
+}
+
+fn emptied(path: &Path, former: Option<&Path>) -> Report {
+    let report = lost(Safe::from(path) + " is empty");
+    let report = match former {
+        Some(former) => bring_back(report, path, former),
+        None => report,
+    };
+    or_begin_anew(report, path)
+}
+
+fn gone(path: &Path, former: &Path) -> Report {
+    let title = Safe::from(path) + " is gone, and " + former + " is still there";
+    or_begin_anew(bring_back(lost(title), path, former), former)
+}
+
+fn bring_back(report: Report, path: &Path, former: &Path) -> Report {
+    let copy = Suggestion::of("cp", [former, path].map(Safe::from));
+    let words = "bring back the list as it was one change before: ";
+    report.line(true, vec![Part::Words(words.into()), Part::Ours(copy)])
+}
+
+fn or_begin_anew(report: Report, in_the_way: &Path) -> Report {
+    let remove = Suggestion::of("rm", [Safe::from(in_the_way)]);
+    let words = "if nobody is to be known any more: ";
+    report.line(true, vec![Part::Words(words.into()), Part::Ours(remove)])
+}
+
+fn held(path: &Path) -> Report {
+    let title = Safe::from("another program is changing ") + path + ", and does not finish";
+    Report::new("SC24", ExitCode::Fixable, title)
+        .cause("Nothing was changed. It may be a command that was stopped (Ctrl+Z): let it go on, or end it.")
 }
 
 fn bad_config(path: &Path, error: &ConfigError) -> Report {

@@ -93,6 +93,18 @@ pub enum ErrorKind {
     ReadOnly(io::Error),
     /// A line of known-peers cannot be understood; nothing is rewritten until it is mended.
     DamagedLine(Damage),
+    /// The list of people is there without a byte: no program of ours leaves it so (SC22).
+    Emptied {
+        /// The list as it was one change before, if that is there.
+        former: Option<PathBuf>,
+    },
+    /// The list of people is gone, and the one of before it is not: a new one would lack everybody (SC22).
+    Gone {
+        /// The list as it was one change before.
+        former: PathBuf,
+    },
+    /// Another process has begun to change the list of people and does not come to an end (SC24).
+    Held,
     /// The settings are not understood (SC32).
     Config(ConfigError),
     /// The name is taken.
@@ -314,6 +326,9 @@ impl fmt::Display for ErrorKind {
             Self::InUse { pid: None } => write!(f, "another process uses it"),
             Self::DiskFull => write!(f, "there is no room left on the disk"),
             Self::DamagedLine(Damage { line, reason, .. }) => write!(f, "line {line}: {reason}"),
+            Self::Emptied { .. } => write!(f, "it is empty"),
+            Self::Gone { .. } => write!(f, "it is gone"),
+            Self::Held => write!(f, "another process is changing it, and does not finish"),
             Self::Config(error) => write!(f, "{error}"),
             Self::DuplicateName { name } => write!(f, "the name {name} is taken"),
             Self::DuplicateKey { name } => write!(f, "this key is known as {name}"),

@@ -1,11 +1,9 @@
 //! Keys and lists that are handed on, and a peer that has a new key.
 
-use super::{BOB, CAROL, Home, failed};
+use super::{BOB, CAROL, DAVE, Home, failed};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;
-
-const DAVE: &str = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
 
 #[test]
 fn a_new_key_needs_somebody_who_compares_it() {

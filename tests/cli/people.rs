@@ -430,3 +430,64 @@ fn a_secret_key_that_was_given_away_is_replaced_where_it_is() {
         "{line}"
     );
 }
+
+/// What is said of a list that is not there to be read. `first`: how it begins.
+fn lost_list(first: &str, in_the_way: &str) -> Done {
+    failed(
+        1,
+        &format!(
+            "error: {first}  [SC22]\n\
+             \x20 Nothing was changed: whom you know, and which keys are revoked, is not there to be read.\n\
+             \x20 try: bring back the list as it was one change before: cp HOME/known-peers.bak HOME/known-peers\n\
+             \x20 try: if nobody is to be known any more: rm HOME/{in_the_way}\n"
+        ),
+    )
+}
+
+/// The next change would have taken the place of the last good copy: of whom one knew, and which keys were revoked.
+#[test]
+fn a_list_that_was_emptied_or_is_gone_is_not_begun_anew_over_the_one_of_before() {
+    let home = Home::with_bob();
+    home.data(&["peers", "add", "carol", CAROL]);
+    let before = home.read("known-peers.bak");
+    let add = ["peers", "add", "dave", DAVE];
+    home.write("known-peers", "");
+    let emptied = lost_list("HOME/known-peers is empty", "known-peers");
+    assert_eq!(home.run(&add), emptied);
+    assert_eq!(home.run(&["peers", "list"]), emptied);
+    assert_eq!(home.run(&["peers", "export"]), emptied);
+    fs::remove_file(home.path("known-peers")).unwrap();
+    let gone = "HOME/known-peers is gone, and HOME/known-peers.bak is still there";
+    assert_eq!(home.run(&add), lost_list(gone, "known-peers.bak"));
+    assert_eq!(home.read("known-peers.bak"), before);
+    // What is suggested.
+    fs::copy(home.path("known-peers.bak"), home.path("known-peers")).unwrap();
+    home.data(&add);
+    assert!(home.read("known-peers").contains("\ndave "));
+    for name in ["known-peers", "known-peers.bak"] {
+        fs::remove_file(home.path(name)).unwrap();
+    }
+    home.data(&add);
+}
+
+/// A command that was stopped in the midst of it had every other wait for ever, and a running chat say nothing.
+#[cfg(unix)]
+#[test]
+fn a_command_does_not_wait_for_ever_for_one_that_was_stopped() {
+    let home = Home::with_bob();
+    let held = fs::File::open(home.path(".known-peers.lock")).unwrap();
+    held.lock().unwrap();
+    let cause = "It may be a command that was stopped (Ctrl+Z): let it go on, or end it.";
+    assert_eq!(
+        home.run(&["peers", "rename", "bob", "robert"]),
+        failed(
+            1,
+            &format!(
+                "error: another program is changing HOME/known-peers, and does not finish  [SC24]\n\
+                 \x20 Nothing was changed. {cause}\n"
+            )
+        )
+    );
+    drop(held);
+    home.data(&["peers", "rename", "bob", "robert"]);
+}

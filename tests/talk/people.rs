@@ -224,6 +224,49 @@ fn a_list_that_is_damaged_meanwhile_warns_and_the_former_one_counts() {
     within(SOON, || talk.bob.told("the session was ended"));
 }
 
+/// By an editor on a full disk, or a shell that was to write something into it: everybody was put out, and what waited for
+/// them was given up.
+#[test]
+fn a_list_that_was_emptied_puts_nobody_out_and_loses_nothing() {
+    let (alice, bob) = Home::friends();
+    let carol = Home::new();
+    alice.knows("carol", &carol);
+    alice.run(&["send", "carol", "are you there?", "--no-wait"]);
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    let good = alice.known_peers();
+    fs::write(alice.path("known-peers"), "").unwrap();
+    let told = "known-peers changed, but cannot be used; the former list counts";
+    talk.alice.told(told);
+    let error = talk.alice.told("error: ");
+    assert!(error.ends_with("known-peers is empty  [SC22]"), "{error}");
+    talk.check();
+    fs::write(alice.path("known-peers"), good).unwrap();
+    talk.check();
+    let ended = talk.alice.kill();
+    assert!(
+        !ended.transcript.contains("the contact was removed"),
+        "{}",
+        ended.transcript
+    );
+    let (mut waits, _) = alice.listen(&[]);
+    waits.told("1 message from before waits for carol");
+}
+
+/// Whoever changes it may have been stopped; what is shown and said does not wait for him.
+#[cfg(unix)]
+#[test]
+fn a_list_that_somebody_holds_stops_no_talk() {
+    let (alice, bob) = Home::friends();
+    let held = fs::File::create(alice.path(".known-peers.lock")).unwrap();
+    held.lock().unwrap();
+    // What bob shows of himself is to be noted there.
+    let mut talk = Talk::between(&alice, &bob);
+    talk.check();
+    drop(held);
+    talk.check();
+}
+
 #[test]
 fn a_secret_that_two_share_lets_them_talk() {
     let (alice, bob) = (Home::new(), Home::new());

@@ -59,6 +59,14 @@ pub(in crate::cli) fn samples() -> Vec<Report> {
         ErrorKind::NotAnAddress,
         ErrorKind::AlreadyExists,
         ErrorKind::LinkToNothing,
+        ErrorKind::Emptied { former: None },
+        ErrorKind::Emptied {
+            former: Some("/h/known-peers.bak".into()),
+        },
+        ErrorKind::Gone {
+            former: "/h/known-peers.bak".into(),
+        },
+        ErrorKind::Held,
         ErrorKind::ChangedMeanwhile,
         ErrorKind::NotSynced {
             former: Some("/h/identity.key.old".into()),

@@ -1,13 +1,14 @@
 //! The file of known-peers: read if it is safe, changed under a lock, replaced as a whole.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, Metadata, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::{KnownPeers, Peer};
+use super::{BYTE_ORDER_MARK, KnownPeers, Peer};
 use crate::store::atomic::{
     MAX_FILE_LEN, Staged, create_parent, read_bounded, read_checked, replace, with_suffix,
 };
@@ -54,10 +55,11 @@ impl Stamp {
 }
 
 impl KnownPeers {
-    /// Reads the file, every line of it; no file means nobody.
+    /// Reads the file, every line of it; no file means nobody. One without a byte is none that we wrote: an editor on a full
+    /// disk left it, or a shell that was to write something into it.
     ///
     /// # Errors
-    /// `DamagedLine`; `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have
+    /// `DamagedLine`; `Emptied`; `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have
     /// added a key, or could read a psk; `LinkToNothing`, `Io`.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let peers = Self::load_despite_damage(path)?;
@@ -99,13 +101,25 @@ impl KnownPeers {
     /// editor knows no lock: what it saved in between is noticed just before the file is replaced.
     ///
     /// # Errors
-    /// Those of [`KnownPeers::load`] and of `change`, after which the file is as before;
+    /// Those of [`KnownPeers::load`] and of `change`, after which the file is as before; `Gone`, `Held`,
     /// `ChangedMeanwhile`, `DiskFull`, `Io`.
     pub fn update<T>(
         path: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut held = Held::open(path)?;
+        Self::update_within(COMMAND_PATIENCE, path, change)
+    }
+
+    /// As [`KnownPeers::update`], waiting for others for no longer than this.
+    ///
+    /// # Errors
+    /// Those of [`KnownPeers::update`].
+    pub(super) fn update_within<T>(
+        patience: Duration,
+        path: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut held = Held::open(path, patience)?;
         let result = change(&mut held.peers).map_err(|error| error.at(&held.path))?;
         held.save()?;
         Ok(result)
@@ -123,15 +137,21 @@ struct Held {
 
 impl Held {
     /// Waits for others who change the file, and reads it.
-    fn open(path: &Path) -> Result<Self, Error> {
+    fn open(path: &Path, patience: Duration) -> Result<Self, Error> {
         create_parent(path)?;
         check_parents(path)?;
         let path = follow(path);
-        let lock = hold(&path)?;
+        let lock = hold(&path, patience)?;
         remove_stale(&path, "bak");
         let (peers, before) = match read(&path)? {
             Some((peers, before)) => (peers, Some(before)),
-            None => (KnownPeers::default(), None),
+            None => match former(&path) {
+                Some(former) => {
+                    let gone = ErrorKind::Gone { former };
+                    return Err(Error::new(&path, Operation::Read, gone));
+                }
+                None => (KnownPeers::default(), None),
+            },
         };
         peers.check_intact().map_err(|error| error.at(&path))?;
         Ok(Self {
@@ -173,14 +193,43 @@ fn follow(path: &Path) -> PathBuf {
     os::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// How long a command waits for others who change the list: longer than any of ours takes, but not for one that was
+/// stopped in the midst of it.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(5);
+/// From one look whether they have finished to the next.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Waits until no other process changes the list.
-fn hold(path: &Path) -> Result<fs::File, Error> {
+fn hold(path: &Path, patience: Duration) -> Result<fs::File, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lock_path = path.with_file_name(format!(".{name}.lock"));
     let fail = |error: io::Error| Error::writing(&lock_path, Operation::Lock, error);
     let file = lock::open(&lock_path).map_err(fail)?;
-    file.lock().map_err(fail)?;
-    Ok(file)
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(error)) => return Err(fail(error)),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
+                return Err(Error::new(path, Operation::Lock, ErrorKind::Held));
+            }
+            Err(TryLockError::WouldBlock) => thread::park_timeout(PAUSE),
+        }
+    }
+}
+
+/// The list as it was one change before, if anything is in it.
+fn former(path: &Path) -> Option<PathBuf> {
+    let former = with_suffix(path, ".bak");
+    let is_there = fs::metadata(&former).is_ok_and(|metadata| metadata.len() > 0);
+    is_there.then_some(former)
+}
+
+/// Whether there is nothing in a list: what we write begins with a remark.
+fn is_empty(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    bytes.trim_ascii().is_empty()
 }
 
 type Bytes = Zeroizing<Vec<u8>>;
@@ -192,6 +241,14 @@ fn read(path: &Path) -> Result<Option<(KnownPeers, Bytes)>, Error> {
         Err(error) => return Err(error),
     };
     check_parents(path)?;
+    if is_empty(&content.bytes) {
+        let former = former(&follow(path));
+        return Err(Error::new(
+            path,
+            Operation::Read,
+            ErrorKind::Emptied { former },
+        ));
+    }
     let mut peers = KnownPeers::parse(&content.bytes);
     if peers.peers().iter().any(Peer::has_psk) {
         check_file(path, &content.metadata, Access::Owner)?;

@@ -1,11 +1,15 @@
 //! Where a list of people lies: in a file, or in the memory of a program that keeps nothing.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::file::Stamp;
 use super::{Error, KnownPeers};
+
+/// How long a program that talks waits for others who change the file: nothing is shown meanwhile.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A list of people that a program goes by for as long as it runs.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl PeerList {
         change: impl FnOnce(&mut KnownPeers) -> Result<T, Error>,
     ) -> Result<T, Error> {
         match self {
-            Self::File(path) => KnownPeers::update(path, change),
+            Self::File(path) => KnownPeers::update_within(PATIENCE, path, change),
             Self::Memory(unsaved) => unsaved.update(change),
         }
     }

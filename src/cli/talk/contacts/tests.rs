@@ -182,6 +182,8 @@ fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
     let changes = contacts.reload().unwrap();
     assert!(changes.is_none_or(|changes| changes.removed.is_empty()));
     fs::write(&path, "").unwrap();
+    contacts.reload().expect_err("that is no list");
+    fs::write(&path, "# nobody\n").unwrap();
     let changes = contacts.reload().unwrap().unwrap();
     assert_eq!(changes.removed, [bob], "a list without bob");
 }
