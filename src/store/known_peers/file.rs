@@ -4,7 +4,7 @@ use std::fs::{self, Metadata, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
@@ -205,18 +205,15 @@ fn hold(path: &Path, patience: Duration) -> Result<fs::File, Error> {
     let lock_path = path.with_file_name(format!(".{name}.lock"));
     let fail = |error: io::Error| Error::writing(&lock_path, Operation::Lock, error);
     let file = lock::open(&lock_path).map_err(fail)?;
-    let start = Instant::now();
-    loop {
+    for _ in 0..=patience.as_millis() / PAUSE.as_millis() {
         match file.try_lock() {
             Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::park_timeout(PAUSE),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(fail(error)),
-            Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
-                return Err(Error::new(path, Operation::Lock, ErrorKind::Held));
-            }
-            Err(TryLockError::WouldBlock) => thread::park_timeout(PAUSE),
         }
     }
+    Err(Error::new(path, Operation::Lock, ErrorKind::Held))
 }
 
 /// The list as it was one change before, if anything is in it.
