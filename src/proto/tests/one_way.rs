@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::*;
-use crate::proto::limits::{ASK_AFTER, RETRY_FOR, RETRY_SLOW};
+use crate::proto::limits::{ASK_AFTER, CHALLENGE_PAUSE, RETRY_FOR, RETRY_SLOW};
 use crate::wire::limits::BASE_DATAGRAM_LEN;
 
 /// The timers of both until then; `carries` takes what each sends to the other, or loses it.
@@ -39,6 +39,9 @@ fn until(
         b.endpoint.handle_timeout(at);
     }
 }
+
+/// Bytes of the smallest packet that anybody sends.
+const SMALLEST: usize = 96;
 
 const fn at(host: u8, port: u16) -> SocketAddr {
     SocketAddr::new(ip(host), port)
@@ -119,7 +122,14 @@ fn who_is_not_reached_where_it_was_called_is_found_by_where_the_system_sends_fro
     assert_eq!(b.lines(), [b"I do"]);
 }
 
-/// Whoever called two addresses has to prove the one that answers, which what is lost here keeps it from.
+/// Whether `a` may send `b` anything.
+fn has_room(a: &Side, b: &Side) -> bool {
+    let path = a.endpoint.peers.get(&b.id()).unwrap().path.as_ref();
+    path.is_none_or(|path| path.limit(BASE_DATAGRAM_LEN) != Some(0))
+}
+
+/// Whoever called two addresses has to prove the one that answers. What is lost here keeps it from that: all that is
+/// of the base size and, once the two have greeted each other, what comes back and is as small as an answer may be.
 #[test]
 fn a_session_whose_address_has_spent_its_room_calls_when_something_is_to_be_said() {
     let (mut a, mut b) = acquainted();
@@ -127,31 +137,31 @@ fn a_session_whose_address_has_spent_its_room_calls_when_something_is_to_be_said
     a.endpoint
         .connect(b.id(), &[peer, at(66, 6)], now(0))
         .unwrap();
-    let small = |is_of_a: bool, to: Route, len: usize| {
+    let all = |is_of_a: bool, to: Route| {
         let is_there = to.peer == if is_of_a { peer } else { caller };
-        let from = if is_of_a { caller } else { peer };
-        (is_there && len < BASE_DATAGRAM_LEN).then(|| from.into())
+        is_there.then(|| Route::from(if is_of_a { caller } else { peer }))
     };
-    let all = |is_of_a, to| small(is_of_a, to, 0);
-    // Whenever something comes from there it is asked again, until nothing more may go there.
-    let has_room = |a: &Side, b: &Side| {
-        let path = a.endpoint.peers.get(&b.id()).unwrap().path.as_ref();
-        path.is_none_or(|path| path.limit(BASE_DATAGRAM_LEN) != Some(0))
+    let without_proof = |is_of_a: bool, (to, it): (Route, Vec<u8>), at: Instant| {
+        let least = if is_of_a || at < now(0) + CHALLENGE_PAUSE {
+            0
+        } else {
+            SMALLEST + 1
+        };
+        all(is_of_a, to).filter(|_| (least..BASE_DATAGRAM_LEN).contains(&it.len()))
     };
     let mut at = now(0);
+    let mut lines = 0;
     loop {
-        until(
-            [&mut a, &mut b],
-            at,
-            at + 2 * ASK_AFTER,
-            |is_of_a, (to, it), _| small(is_of_a, to, it.len()),
-        );
+        until([&mut a, &mut b], at, at + 2 * ASK_AFTER, without_proof);
         at = at + 2 * ASK_AFTER;
         assert!(is_established(&a, &b, at), "{at:?}");
+        // Whenever something comes from there it is asked again, until nothing more may go there.
         if !has_room(&a, &b) {
             break;
         }
-        b.say(a.id(), b"anybody there?", at);
+        assert!(lines < 20, "it has been proved");
+        b.say(a.id(), &[b'?'; 100], at);
+        lines += 1;
     }
     a.say(b.id(), b"at last", at);
     let end = at + 3 * ASK_AFTER;
