@@ -58,7 +58,7 @@ pub(crate) struct PathState {
     /// moves.
     old_asked: Option<Instant>,
     /// Where the packet at hand came from, and its bytes, until a challenge in it is taken: many in
-    /// one packet get one answer, or a small packet could cause many large ones.
+    /// one packet get one answer, or a small packet could cause many.
     arrived: Option<(Route, usize)>,
     responses: VecDeque<Response>,
     /// The address that the owner knows.
@@ -515,16 +515,15 @@ impl PathState {
         core::mem::replace(&mut self.measured, host) != host
     }
 
-    /// Bytes that an answer may have.
+    /// Bytes that an answer may have. To the path and to the old address those of its challenge, so that it passes where
+    /// that did, and shows as much of the size as was asked.
     fn room_for(&self, response: Response) -> usize {
+        let asked = response.received.max(MIN_DATAGRAM_LEN);
         if response.to.peer == self.address {
-            let Some(left) = self.allowance() else {
-                return BASE_DATAGRAM_LEN;
-            };
             // No larger than the question, so that enough is left for a question of our own.
-            left.min(response.received.max(MIN_DATAGRAM_LEN))
+            self.allowance().map_or(asked, |left| left.min(asked))
         } else if self.old_address() == Some(response.to.peer) {
-            BASE_DATAGRAM_LEN
+            asked
         } else {
             response.received.saturating_mul(AMPLIFICATION)
         }

@@ -47,6 +47,35 @@ fn a_path_that_becomes_narrower_than_the_base_goes_on() {
     }
 }
 
+/// No challenge at the base size passes there, and no answer to one.
+#[test]
+fn whoever_moves_onto_a_narrow_path_says_one_line_and_falls_silent_is_found_there() {
+    for mtu in [1_231, 1_100, 1_056] {
+        for len in [1, 63, 400, 1_000, 5_000, 300_000] {
+            let (mut pair, case) = (Pair::connected(31), format!("{len} bytes over {mtu}"));
+            let (a, b) = (pair.a, pair.b);
+            pair.roam(a);
+            pair.set_links(&narrow(mtu));
+            clear(&mut pair);
+            let line: Vec<u8> = vec![b'x'; len];
+            pair.say(a, b, line.clone()).unwrap();
+            assert!(
+                pair.advance_until(secs(3), |w| w.has_seen(b, &line)),
+                "{case}"
+            );
+            pair.advance(secs(60));
+            assert_eq!(told(&pair, b), [pair.address(a)], "{case}");
+            let answer = pair.talk(b, a).unwrap();
+            assert!(
+                pair.advance_until(SOON, |w| w.has_seen(a, &answer)),
+                "{case}"
+            );
+            let calls = [a, b].map(|node| sent(&pair, node, INIT).len());
+            assert_eq!(calls, [0, 0], "{case}: no handshake proved the address");
+        }
+    }
+}
+
 fn narrow(mtu: usize) -> LinkConfig {
     LinkConfig {
         mtu: Some(mtu),

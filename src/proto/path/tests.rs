@@ -375,11 +375,11 @@ fn the_answer_returns_to_where_the_challenge_came_from() {
     let mut path = PathState::proved(old());
     challenge(&mut path, host_no(7), [7; PATH_TOKEN_LEN], FULL);
     challenge(&mut path, old(), [8; PATH_TOKEN_LEN], SMALL);
-    let expected = [(host_no(7), 7), (old(), 8)].map(|(to, byte)| PathProbe {
+    let expected = [(host_no(7), 7, FULL), (old(), 8, SMALL)].map(|(to, byte, size)| PathProbe {
         to,
         from: None,
         token: [byte; PATH_TOKEN_LEN],
-        size: FULL,
+        size,
     });
     assert_eq!(
         [path.poll_response(), path.poll_response()],
@@ -394,6 +394,29 @@ fn an_answer_to_an_unknown_address_is_at_most_three_times_the_challenge() {
     let mut path = PathState::proved(old());
     challenge(&mut path, host_no(7), [7; PATH_TOKEN_LEN], SMALL);
     assert_eq!(path.poll_response().unwrap().size, 3 * SMALL);
+}
+
+/// Whoever asks with a full one learns whether full ones pass both ways; one that had to be small is answered where they do
+/// not pass, too.
+#[test]
+fn an_answer_to_the_path_and_to_the_old_address_is_as_large_as_its_challenge() {
+    let settled = PathState::proved(old());
+    let mut half = moved(old(), new(), SMALL);
+    let small = challenges(&mut half, 1);
+    half.on_response(small[0].token, at(50));
+    let sizes = [42, 96, 287, 288, 1_055, 1_056, FULL, MTU];
+    for (mut path, from) in [
+        (settled, old()),
+        (moved(old(), new(), 3 * FULL), new()),
+        (moved(old(), new(), SMALL), old()),
+        (half, new()),
+    ] {
+        let answers = sizes.map(|len| {
+            challenge(&mut path, from, [7; PATH_TOKEN_LEN], len);
+            path.poll_response().unwrap().size
+        });
+        assert_eq!(answers, [96, 96, 160, 288, 544, 1_056, FULL, FULL]);
+    }
 }
 
 #[test]
