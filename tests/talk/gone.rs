@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use securechat::chat::{self, Update};
+use serde_json::json;
 
 use crate::home::{Home, free_port};
 use crate::program::{Program, until, within};
-use crate::programs::parse;
+use crate::programs::{ask, event, parse};
 use crate::rude::Rude;
 use crate::waiting::keep;
 
@@ -162,6 +163,46 @@ fn a_name_that_is_another_one_by_now_still_gets_what_is_being_sent_to_its_key() 
     let (mut listener, _) = bob.listen_at(&address, &[]);
     listener.said("\talice\thello");
     assert_eq!(sends.end().code, Some(0));
+}
+
+/// Before anybody had answered, it was said of the beginning of the key; of a session, nothing was.
+#[test]
+fn connect_says_of_who_is_taken_out_what_send_says() {
+    let moved = "error: \"bob\" does not mean whom it meant when this command began  [SC46]\n";
+    for (change, code) in [("revoke", "SC25"), ("remove", "SC46")] {
+        for is_there in [true, false] {
+            let (alice, bob) = Home::friends();
+            let (_listener, address) = bob.listen(&[]);
+            let address = if is_there { address } else { free_port() };
+            let mut caller = alice.connect("bob", address, &["--retry"]);
+            let told = if is_there {
+                "secure: bob"
+            } else {
+                "connecting to bob"
+            };
+            caller.told(told);
+            alice.run(&["peers", change, "bob"]);
+            let ended = within(SOON, || caller.end());
+            ended.failed(4, code);
+            assert_eq!(ended.told.contains(moved), code == "SC46", "{}", ended.told);
+        }
+    }
+}
+
+/// It waited for ever.
+#[test]
+fn who_is_taken_out_after_a_disconnect_and_a_connect_ends_the_program() {
+    let (alice, bob) = Home::friends();
+    let (listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &["--json"]);
+    event(&mut caller, "secure");
+    ask(&mut caller, &json!({ "cmd": "disconnect", "peer": "bob" }));
+    event(&mut caller, "answer");
+    listener.kill();
+    ask(&mut caller, &json!({ "cmd": "connect", "peer": "bob" }));
+    event(&mut caller, "answer");
+    alice.run(&["peers", "remove", "bob"]);
+    within(SOON, || caller.end()).failed(4, "SC46");
 }
 
 #[test]

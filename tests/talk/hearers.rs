@@ -46,7 +46,7 @@ fn a_pipe_to_somebody_who_is_removed_before_he_has_answered_ends() {
     caller.told("connecting to bob");
     caller.say("for bob only");
     alice.run(&["peers", "remove", "bob"]);
-    caller.end().failed(4, "SC05");
+    caller.end().failed(4, "SC46");
     alice.knows("bob", &bob);
     let (mut listener, address) = bob.listen(&[]);
     let mut again = alice.connect("bob", address, &[]);

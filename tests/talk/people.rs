@@ -148,8 +148,7 @@ fn a_peer_that_is_revoked_by_who_called_ends_the_call() {
     let mut talk = Talk::between(&alice, &bob);
     alice.run(&["peers", "revoke", "bob"]);
     within(SOON, || talk.alice.told("the session was ended"));
-    let ended = talk.alice.end();
-    assert_eq!(ended.code, Some(4), "{}", ended.transcript);
+    talk.alice.end().failed(4, "SC25");
 }
 
 #[test]

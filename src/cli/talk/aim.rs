@@ -18,7 +18,7 @@ pub(super) struct Aim {
     pub(super) offer: KeyOffer,
     pub(super) host: HostPort,
     /// The saved name that the key was looked up by, if it was.
-    name: Option<Safe>,
+    pub(super) name: Option<Safe>,
 }
 
 impl Aim {

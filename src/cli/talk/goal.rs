@@ -44,6 +44,8 @@ pub(super) enum Goal {
 #[derive(Debug)]
 pub(super) struct Reach {
     pub(super) peer: PeerId,
+    /// The saved name that the command was given, if it was.
+    pub(super) name: Option<Safe>,
     pub(super) host: HostPort,
     pub(super) addresses: Vec<SocketAddr>,
     /// Those that any look-up found.
@@ -147,7 +149,7 @@ impl Goal {
     /// Who is to be reached; also one who is not wanted any more, if it is `always` that one or nobody.
     pub(super) fn sought(&self, always: bool) -> Option<PeerId> {
         match self {
-            Self::Reach(reach) if always || reach.state != Stage::Rests => Some(reach.peer),
+            Self::Reach(reach) if always || reach.is_wanted() => Some(reach.peer),
             Self::Listen { .. } | Self::Reach(_) => None,
         }
     }
@@ -355,6 +357,14 @@ impl Goal {
         })
     }
 
+    /// The saved name by which this peer was to be reached, if it is the one and was called by a name.
+    pub(super) fn name_of(&self, peer: &PeerId) -> Option<&Safe> {
+        match self {
+            Self::Reach(reach) if reach.peer == *peer => reach.name.as_ref(),
+            Self::Listen { .. } | Self::Reach(_) => None,
+        }
+    }
+
     /// Where this peer was to be reached, if it is the one.
     pub(super) fn host_of(&self, peer: &PeerId) -> Option<HostPort> {
         match self {
@@ -462,6 +472,7 @@ impl Reach {
     pub(super) fn new(aim: &Aim, look_ups: LookUps, timeout: Duration, now: Instant) -> Self {
         Self {
             peer: aim.offer.key,
+            name: aim.name.clone(),
             host: aim.host.clone(),
             addresses: Vec::new(),
             known: BTreeSet::new(),
@@ -481,6 +492,11 @@ impl Reach {
     /// Whether it is tried again and again.
     const fn retries(&self) -> bool {
         self.retry && !self.again.is_hung_up
+    }
+
+    /// Whether somebody waits for it: whoever has hung up does not, until calling again.
+    fn is_wanted(&self) -> bool {
+        self.state != Stage::Rests || !self.again.is_hung_up
     }
 
     /// Whether it is given up when its time is over. There was time for somebody who has been there, and there are others.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cli::Error;
+use crate::cli::talk::aim::why_gone;
 use crate::cli::talk::calls::Inquiry;
 use crate::cli::talk::conversation::{Conversation, Link, Typist};
 use crate::cli::talk::fact::{Fact, HUNG_UP};
@@ -65,9 +66,10 @@ impl Conversation {
     ///
     /// # Errors
     /// If there has been no talk that a screen stays for: SC16 if it speaks a newer version of the protocol, it may call
-    /// then, but is not called; SC05 or SC30 if it is no peer, so that no time would bring an answer.
+    /// then, but is not called; as [`Conversation::check_aim`] if it is no peer, so that no time would bring an answer.
     pub(super) fn reach(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         match self.connect(peer, addresses) {
+            Err(Error::NoSuchPeer { .. }) if !self.stays_after(peer) => Err(self.why_gone(peer)),
             Err(error) if is_of_peer(&error) && self.stays_after(peer) => {
                 self.complain(&error);
                 Ok(())
@@ -114,10 +116,22 @@ impl Conversation {
         self.check_not_own(&peer).err().unwrap_or_else(unknown)
     }
 
+    /// Why whoever is to be reached is a peer no longer.
+    pub(super) fn why_gone(&self, peer: PeerId) -> Error {
+        let known = self.profile.contacts.known();
+        let decided = known.check_not_revoked(&peer).map_err(Error::from);
+        let decided = decided.and_then(|()| self.check_not_aside(peer));
+        let gone = || match self.goal.name_of(&peer) {
+            Some(name) => why_gone(known, name, &peer),
+            None => self.no_peer(peer),
+        };
+        decided.err().unwrap_or_else(gone)
+    }
+
     /// Makes sure that whoever is to be reached is a peer yet. To be asked when all is told: the end of a session says more.
     ///
     /// # Errors
-    /// Revoked; SC33, SC05, SC30. Not of one whom a screen has talked with.
+    /// SC25, SC33, SC46; SC05 or SC30 of a key that was called by no name. Not of one whom a screen has talked with.
     pub(super) fn check_aim(&self) -> Result<(), Error> {
         // A pipe has nothing to say to others.
         let sought = self.goal.sought(self.typist == Typist::Pipe);
@@ -127,9 +141,7 @@ impl Conversation {
         if self.status(peer)?.is_some() {
             return Ok(());
         }
-        self.profile.contacts.known().check_not_revoked(&peer)?;
-        self.check_not_aside(peer)?;
-        Err(self.no_peer(peer))
+        Err(self.why_gone(peer))
     }
 
     /// Makes sure that a key is not our own.
@@ -195,7 +207,10 @@ impl Conversation {
         let known = self.profile.contacts.known();
         known.check_not_revoked(&peer)?;
         self.check_not_aside(peer)?;
-        self.goal.wake(&peer);
+        // The program ends with whom it waits for.
+        if self.status(peer)?.is_some() {
+            self.goal.wake(&peer);
+        }
         let Some(host) = self.saved_host(&peer) else {
             self.calls.wake(&peer);
             return self.call_back(peer);

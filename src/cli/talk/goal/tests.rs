@@ -6,6 +6,7 @@ use crate::net::{Family, Host};
 pub(in crate::cli::talk) fn reach(peer: PeerId, retry: bool) -> Goal {
     Goal::Reach(Box::new(Reach {
         peer,
+        name: Some("bob".into()),
         host: "chat.example.org:7419".parse().unwrap(),
         addresses: Vec::new(),
         known: BTreeSet::new(),

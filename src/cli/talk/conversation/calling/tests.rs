@@ -274,7 +274,7 @@ fn of_who_was_revoked_after_words_differed_it_is_not_said_that_somebody_has_to_d
 fn what_is_piped_to_somebody_who_is_a_peer_no_more_goes_to_nobody_and_ends_connect() {
     type Edit = fn(&mut KnownPeers) -> Result<(), crate::store::Error>;
     let ways: [(Edit, &str); 2] = [
-        (|known| known.remove("bob"), "SC05"),
+        (|known| known.remove("bob"), "SC46"),
         (|known| known.revoke(&BOB, None), "SC25"),
     ];
     for (edit, code) in ways {
@@ -292,7 +292,26 @@ fn what_is_piped_to_somebody_who_is_a_peer_no_more_goes_to_nobody_and_ends_conne
         talk.check_aim().unwrap_err();
         talk.typist = Typist::Program;
         talk.check_aim().unwrap();
+        // Whoever calls him again waits for him.
+        talk.goal.wake(&BOB);
+        assert_eq!(talk.check_aim().unwrap_err().report().code, code);
     }
+}
+
+/// It was said of the beginning of the key alone.
+#[test]
+fn who_was_called_by_a_name_is_said_to_be_gone_by_that_name_also_where_the_call_is_due() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, _program) = conversation(home.path(), &bob(), reach(BOB, true));
+    talk.change_peers(|known| known.remove("bob")).unwrap();
+    let address = SOMEWHERE.parse().unwrap();
+    let report = talk.reach(BOB, &[address]).unwrap_err().report();
+    assert_eq!(report.code, "SC46");
+    assert!(report.title.as_str().starts_with("\"bob\" "));
+    if let Goal::Reach(reach) = &mut talk.goal {
+        reach.name = None;
+    }
+    assert_eq!(talk.check_aim().unwrap_err().report().code, "SC05");
 }
 
 #[test]
