@@ -62,6 +62,60 @@ fn who_has_talked_and_then_refuses_us_ends_no_screen() {
     person.sees("your next message asks it to take you in again");
 }
 
+/// alice waits for bob on a screen, on which carol talks.
+fn waits_beside_a_conversation(
+    address: &str,
+    options: &[&str],
+) -> (Person, Program, [Home; 2], Home) {
+    let ((alice, bob), carol) = (Home::friends(), Home::new());
+    alice.knows("carol", &carol);
+    carol.knows("alice", &alice);
+    let own = free_port();
+    let bind = ["connect", "bob", address, "--bind", &own.to_string()];
+    let mut person = Person::starts(&alice, &[&bind, options].concat());
+    person.sees("reports a closed port; trying on");
+    let mut caller = carol.connect("alice", own, &[]);
+    caller.say("hello");
+    person.presses("\u{1b}2");
+    person.sees("carol    hello");
+    (person, caller, [alice, carol], bob)
+}
+
+/// The conversation with carol was gone with the screen.
+#[test]
+fn who_is_removed_before_he_has_answered_ends_no_screen_on_which_others_talk() {
+    let nobody = free_port().to_string();
+    let (mut person, mut caller, [alice, _carol], _bob) =
+        waits_beside_a_conversation(&nobody, &["--retry"]);
+    alice.run(&["peers", "remove", "bob"]);
+    person.sees("error: \"bob\" does not mean whom it meant when this command");
+    person.says("are you still there?");
+    assert!(caller.said("").ends_with("\talice\tare you still there?"));
+    person.says("/quit");
+    assert_eq!(person.ends().0.code, Some(0));
+}
+
+#[test]
+fn who_refuses_us_at_once_ends_no_screen_on_which_others_talk() {
+    let address = free_port();
+    let there = address.to_string();
+    let (mut person, mut caller, _homes, bob) = waits_beside_a_conversation(&there, &["--retry"]);
+    let _strict = forgets(&bob, address);
+    person.sees("bob refused the connection");
+    person.says("are you still there?");
+    assert!(caller.said("").ends_with("\talice\tare you still there?"));
+}
+
+#[test]
+fn who_does_not_answer_in_time_ends_no_screen_on_which_others_talk() {
+    let nobody = free_port().to_string();
+    let (mut person, mut caller, _homes, _bob) =
+        waits_beside_a_conversation(&nobody, &["--timeout", "15s"]);
+    person.sees("error: ");
+    person.says("are you still there?");
+    assert!(caller.said("").ends_with("\talice\tare you still there?"));
+}
+
 /// bob has a newer program by now, which he has shown; `--retry` would call him in an older version.
 #[test]
 fn who_has_talked_and_then_speaks_a_newer_version_ends_no_screen() {

@@ -30,17 +30,19 @@ impl Conversation {
         &mut self,
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<(), Error> {
-        match self.goal.on_resolved(found, self.clock.now())? {
-            Resolved::Call(peer, addresses) => {
+        match (self.goal.on_resolved(found, self.clock.now()), &self.goal) {
+            (Ok(Resolved::Call(peer, addresses)), _) => {
                 self.link(peer).not_found = None;
                 self.reach(peer, &addresses)
             }
-            Resolved::Later(words) => {
+            (Ok(Resolved::Later(words)), _) => {
                 self.tell_not_found();
                 self.warn(words);
                 Ok(())
             }
-            Resolved::Nothing => Ok(()),
+            (Err(error), Goal::Reach(reach)) => self.give_up(reach.peer, error),
+            (Err(error), Goal::Listen { .. }) => Err(error),
+            (Ok(Resolved::Nothing), _) => Ok(()),
         }
     }
 
@@ -69,11 +71,12 @@ impl Conversation {
     /// then, but is not called; as [`Conversation::check_aim`] if it is no peer, so that no time would bring an answer.
     pub(super) fn reach(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
         match self.connect(peer, addresses) {
-            Err(Error::NoSuchPeer { .. }) if !self.stays_after(peer) => Err(self.why_gone(peer)),
             Err(error) if is_of_peer(&error) && self.stays_after(peer) => {
                 self.complain(&error);
                 Ok(())
             }
+            Err(Error::NoSuchPeer { .. }) => self.give_up(peer, self.why_gone(peer)),
+            Err(error) if is_of_peer(&error) => self.give_up(peer, error),
             result => result,
         }
     }
@@ -131,8 +134,8 @@ impl Conversation {
     /// Makes sure that whoever is to be reached is a peer yet. To be asked when all is told: the end of a session says more.
     ///
     /// # Errors
-    /// SC25, SC33, SC46; SC05 or SC30 of a key that was called by no name. Not of one whom a screen has talked with.
-    pub(super) fn check_aim(&self) -> Result<(), Error> {
+    /// SC25, SC33, SC46; SC05 or SC30 of a key that was called by no name. Not on a screen on which people have talked.
+    pub(super) fn check_aim(&mut self) -> Result<(), Error> {
         // A pipe has nothing to say to others.
         let sought = self.goal.sought(self.typist == Typist::Pipe);
         let Some(peer) = sought.filter(|peer| !self.stays_after(*peer)) else {
@@ -141,7 +144,7 @@ impl Conversation {
         if self.status(peer)?.is_some() {
             return Ok(());
         }
-        Err(self.why_gone(peer))
+        self.give_up(peer, self.why_gone(peer))
     }
 
     /// Makes sure that a key is not our own.

@@ -188,16 +188,32 @@ impl Conversation {
         self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
         let error = refused(self.peer(&peer), own, reason);
         if self.goal.is_to_reach(&peer) && !self.stays_after(peer) {
-            return Err(error);
+            self.give_up(peer, error)?;
+        } else {
+            self.complain(&error);
         }
-        self.complain(&error);
         Ok(self.goal.on_lost(&peer))
     }
 
-    /// A screen that has talked stays, to be read and for the others, when there can be no session any more.
+    /// A screen that has talked with somebody stays, to be read and for the others, when there can be no session any more.
     pub(super) fn stays_after(&self, peer: PeerId) -> bool {
         let link = self.state.links.get(&peer);
         self.face.is_screen() && link.is_some_and(|link| link.has_stood)
+    }
+
+    /// Whom this program was to reach cannot be reached. That is its end, unless others have talked on its screen: their
+    /// conversation goes on, and can be read.
+    ///
+    /// # Errors
+    /// `error`, if that is the end.
+    pub(super) fn give_up(&mut self, peer: PeerId, error: Error) -> Result<(), Error> {
+        let mut others = self.state.links.keys();
+        if !others.any(|other| self.stays_after(*other)) {
+            return Err(error);
+        }
+        self.complain(&error);
+        self.goal.rest(&peer);
+        Ok(())
     }
 
     fn on_closed(&mut self, peer: PeerId, reason: CloseReason) -> Result<Option<ExitCode>, Error> {

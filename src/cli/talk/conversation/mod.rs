@@ -483,7 +483,7 @@ impl Conversation {
         }
         if let Some(peer) = self.goal.overdue(now) {
             let tries = self.status(peer)?.map_or(0, |status| status.tries);
-            return Err(self.goal.failure(self.peer(&peer), tries, now));
+            self.give_up(peer, self.goal.failure(self.peer(&peer), tries, now))?;
         }
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.reach(peer, &addresses)?;
