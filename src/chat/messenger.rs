@@ -303,6 +303,12 @@ impl Messenger {
         !self.order.is_empty() || self.endpoint.waiting_events() > 0
     }
 
+    /// How many events wait for [`Messenger::poll_event`] at most.
+    #[must_use]
+    pub fn waiting_events(&self) -> usize {
+        self.client.waiting_events() + self.endpoint.waiting_events()
+    }
+
     /// When [`Messenger::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -186,7 +186,9 @@ impl Pinging {
             for error in handle.take_icmp_errors() {
                 self.goal.on_icmp(&error);
             }
-            self.look_at_known_peers()?;
+            if let Some(end) = self.look_at_known_peers()? {
+                return Ok(end);
+            }
             self.network.profile.journal.catch_up()?;
             let now = self.network.clock.now();
             if let Some(end) = self.on_time(now)? {
@@ -209,18 +211,17 @@ impl Pinging {
     }
 
     /// Ends if known-peers says now that nobody talks to the peer any more.
-    fn look_at_known_peers(&mut self) -> Result<(), Error> {
+    fn look_at_known_peers(&mut self) -> Result<Option<ExitCode>, Error> {
         let whom = (self.id, &self.peer);
         let looked = (self.network).look_at_known_peers(&mut self.goal, whom, None, &self.out)?;
-        let Some(error) = looked else {
-            return Ok(());
-        };
-        let handle = self.network.driver.handle().clone();
-        while let Some(update) = handle.poll_event()? {
+        for update in looked.news {
+            let end = self.on_update(update);
             // Whatever else ends it follows from that.
-            let _ = self.on_update(update);
+            if looked.over.is_none() && !matches!(end, Ok(None)) {
+                return end;
+            }
         }
-        Err(error)
+        looked.over.map_or(Ok(None), Err)
     }
 
     /// Prints a line of data.

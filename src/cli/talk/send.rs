@@ -332,16 +332,17 @@ impl Delivery {
     fn look_at_known_peers(&mut self) -> Result<Option<ExitCode>, Error> {
         let (whom, out) = ((self.contact.peer(), &self.peer), &self.out);
         let looked = (self.network).look_at_known_peers(&mut self.goal, whom, self.name, out)?;
-        let Some(error) = looked else {
-            return Ok(None);
-        };
-        let handle = self.network.driver.handle().clone();
-        while let Some(update) = handle.poll_event()? {
-            // Whatever else ends it follows from that.
-            if let Ok(Some(end)) = self.on_update(update) {
-                return Ok(Some(end));
+        for update in looked.news {
+            match self.on_update(update) {
+                Ok(None) => {}
+                // Whatever else ends it follows from that.
+                Err(_) if looked.over.is_some() => {}
+                end => return end,
             }
         }
+        let Some(error) = looked.over else {
+            return Ok(None);
+        };
         let (error, perhaps) = (Box::new(error), self.course.has_stood);
         Err(match self.name {
             Some(_) => *error,

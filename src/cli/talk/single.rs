@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use crate::chat::{ContactId, Name};
+use crate::chat::{self, ContactId, Name, Update};
 use crate::cli::talk::aim::why_gone;
 use crate::cli::talk::contacts::{Changes, UNUSABLE};
 use crate::cli::talk::goal::Goal;
@@ -30,6 +30,15 @@ pub(super) enum Woken {
     Resolved(Result<Vec<SocketAddr>, ResolveError>),
     /// Nothing will ever come.
     Gone,
+}
+
+/// What a look at known-peers has brought.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// What the core had to tell by then. What became of messages of ours is noted.
+    pub(super) news: Vec<Update>,
+    /// Why nothing more goes to the peer, if that is so now.
+    pub(super) over: Option<Error>,
 }
 
 impl Network {
@@ -107,8 +116,7 @@ impl Network {
         }
     }
 
-    /// Looks at known-peers, twice a second. Says why nothing more goes to the peer, if that is so now. `message`: that of
-    /// ours to it that this program is about.
+    /// Looks at known-peers, twice a second. `message`: that of ours to the peer that this program is about.
     ///
     /// # Errors
     /// If the core has failed.
@@ -118,32 +126,38 @@ impl Network {
         (id, peer): (PeerId, &Peer),
         message: Option<Name>,
         out: &Out,
-    ) -> Result<Option<Error>, Error> {
+    ) -> Result<Looked, Error> {
         let now = self.clock.now();
         if now.saturating_since(self.looked) < LOOK {
-            return Ok(None);
+            return Ok(Looked::default());
         }
         self.looked = now;
         match self.profile.contacts.refresh() {
-            Ok(None) => Ok(None),
+            Ok(None) => Ok(Looked::default()),
             Ok(Some(changes)) => self.take_over(changes, goal, (id, peer), message),
             Err(error) => {
                 out.warn(&UNUSABLE.into());
                 out.error(&Error::from(error).report());
-                Ok(None)
+                Ok(Looked::default())
             }
         }
     }
 
-    /// Goes by a list that has changed: those who are gone lose their sessions and what waits for them.
+    /// Goes by a list that has changed: those who are gone lose their sessions and what waits for them. What was delivered
+    /// up to that moment has not failed.
     fn take_over(
         &mut self,
         changes: Changes,
         goal: &mut Goal,
         (id, peer): (PeerId, &Peer),
         message: Option<Name>,
-    ) -> Result<Option<Error>, Error> {
+    ) -> Result<Looked, Error> {
         let (gone, aside) = (changes.gone(), changes.aside());
+        let handle = self.driver.handle();
+        for peer in handle.with(|messenger, now| changes.apply(messenger, now))? {
+            goal.call_at_once(&peer, self.clock.now());
+        }
+        let news = self.settle_news()?;
         for peer in &gone {
             let contact = ContactId::from(*peer);
             let left = self.profile.left.waiting.iter();
@@ -152,13 +166,27 @@ impl Network {
             let ours = message.filter(|_| *peer == id);
             self.profile.journal.forget(contact, left.chain(ours));
         }
-        let handle = self.driver.handle();
-        for peer in handle.with(|messenger, now| changes.apply(messenger, now))? {
-            goal.call_at_once(&peer, self.clock.now());
-        }
         let is_over = gone.contains(&id) || aside.contains(&id);
         let known = self.profile.contacts.known();
-        Ok(is_over.then(|| why_gone(known, &peer.label, &id)))
+        let over = is_over.then(|| why_gone(known, &peer.label, &id));
+        Ok(Looked { news, over })
+    }
+
+    /// Takes what the core has, and notes what became of messages of ours.
+    fn settle_news(&mut self) -> Result<Vec<Update>, Error> {
+        let mut news = Vec::new();
+        while let Some(update) = self.driver.handle().poll_event()? {
+            if let Update::Chat(chat::Event::State {
+                contact,
+                name,
+                state,
+            }) = update
+            {
+                self.profile.journal.settled(contact, name, state);
+            }
+            news.push(update);
+        }
+        Ok(news)
     }
 
     /// Does what every program does about an event that is not about how things go with the peer.
@@ -193,5 +221,91 @@ impl Network {
         drop(self.leave);
         self.driver.stop(true);
         Ok(written?)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::chat::Messenger;
+    use crate::crypto::StaticSecret;
+    use crate::id::Timestamp;
+    use crate::net::{Clock, Driver, Handle, Socket, os_rng, seed};
+    use crate::proto::{Endpoint, PeerConfig, Shown};
+    use crate::store::{Filter, Search, Standing, Way, key_text};
+
+    /// Against hanging only.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Bob, on this machine, who gives a receipt for the first message that he gets and for no other.
+    pub(in crate::cli::talk) struct Bob {
+        pub(in crate::cli::talk) id: PeerId,
+        driver: Driver,
+        woken: Receiver<()>,
+    }
+
+    impl Bob {
+        /// Whoever has the key `caller` may call him.
+        pub(in crate::cli::talk) fn known_to(caller: PeerId) -> Self {
+            let clock = Clock::new();
+            let secret = Arc::new(StaticSecret::generate(&mut os_rng()));
+            let (config, timestamps) = (EndpointConfig::default(), Timestamp(1)..Timestamp(99));
+            let mut endpoint = Endpoint::new(config, secret, seed(), timestamps, clock.now());
+            endpoint.add_peer(PeerConfig {
+                id: caller,
+                psk: None,
+                addresses: Vec::new(),
+                shown: Shown::default(),
+            });
+            let id = endpoint.id();
+            let messenger = Messenger::in_memory(endpoint, seed(), clock.now());
+            let socket = Socket::bind(Bind::At("127.0.0.1:0".parse().unwrap())).unwrap();
+            let (wake, woken) = channel();
+            let notify = Box::new(move || {
+                let _ = wake.send(());
+            });
+            let driver = Driver::start(socket, messenger, clock, notify).unwrap();
+            Self { id, driver, woken }
+        }
+
+        /// His line in known-peers.
+        pub(in crate::cli::talk) fn line(&self) -> String {
+            let address = self.driver.handle().local_addr();
+            format!("bob {} addr={address}\n", key_text(&self.id))
+        }
+
+        /// Waits until the core of whoever calls has his receipt, and as yet has told nobody of it.
+        pub(in crate::cli::talk) fn confirms(&self, caller: PeerId, core: &Handle, clock: Clock) {
+            let handle = self.driver.handle();
+            let name = loop {
+                if let Some(update) = handle.poll_event().unwrap() {
+                    if let Update::Chat(chat::Event::Message { message, .. }) = update {
+                        break message.name;
+                    }
+                    continue;
+                }
+                self.woken.recv_timeout(PATIENCE).unwrap();
+            };
+            let take = |messenger: &mut Messenger, now| messenger.take(caller.into(), name, now);
+            handle.with(take).unwrap();
+            let start = clock.now();
+            let state =
+                |messenger: &mut Messenger, _| messenger.client().state(self.id.into(), name);
+            while core.with(state).unwrap().is_some() {
+                assert!(clock.now().saturating_since(start) < PATIENCE, "no receipt");
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// How each message stands that is kept, or waits.
+    pub(in crate::cli::talk) fn standings(profile: &mut Profile) -> Vec<Standing> {
+        profile.journal.catch_up().unwrap();
+        let mut search = Search::new(Filter::default(), Way::On, None);
+        let page = profile.journal.page(&mut search, 99, usize::MAX).unwrap();
+        page.entries.iter().map(|entry| entry.standing).collect()
     }
 }

@@ -358,8 +358,8 @@ impl Conversation {
         }
         loop {
             self.profile.journal.check_place()?;
-            let news = self.take_news()?;
-            let mut has_more = news == MAX_EVENTS;
+            let news = self.take_news(MAX_EVENTS)?;
+            let mut has_more = news >= MAX_EVENTS;
             if let Some(end) = self.tell_news()? {
                 return Ok(end);
             }
@@ -383,7 +383,7 @@ impl Conversation {
             if let Some(end) = self.check_reader()? {
                 return Ok(end);
             }
-            match self.wait(has_more)? {
+            match self.wait(has_more || !self.state.news.is_empty())? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.warn(words),
                 Ok(Input::ReadOut(peer, words)) => self.read_out(peer, words),

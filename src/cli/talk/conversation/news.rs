@@ -1,8 +1,9 @@
 //! From the core to the user: what comes is written down first.
 
 use crate::chat::{ContactId, Event, FailReason, Name, State, Update};
-use crate::cli::talk::conversation::{Conversation, MAX_EVENTS};
+use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Error, ExitCode};
+use crate::id::PeerId;
 
 /// Something that is to be told.
 #[derive(Debug)]
@@ -14,11 +15,10 @@ pub(super) enum News {
 }
 
 impl Conversation {
-    /// Takes what the core has, and writes its messages down, all at once. Returns how much it was.
-    pub(super) fn take_news(&mut self) -> Result<usize, Error> {
+    /// Takes what the core has, at most so much, and writes its messages down, all at once. Returns how much is to be told.
+    pub(super) fn take_news(&mut self, most: usize) -> Result<usize, Error> {
         let mut updates = Vec::new();
-        self.handle.poll_events(MAX_EVENTS, &mut updates)?;
-        let count = updates.len();
+        self.handle.poll_events(most, &mut updates)?;
         let mut is_new = match self.write_down(&updates) {
             Ok(is_new) => is_new.into_iter(),
             Err(error) => {
@@ -31,7 +31,32 @@ impl Conversation {
             Some(_) | None => News::Of(update),
         });
         self.state.news.extend(news);
-        Ok(count)
+        Ok(self.state.news.len())
+    }
+
+    /// Somebody is no contact any more, and the core had `events` to tell by then. What they say of messages to him is
+    /// written down first: what was delivered up to that moment has not failed.
+    pub(super) fn part_with(&mut self, gone: &[PeerId], events: usize) -> Result<(), Error> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.take_news(events)?;
+        let journal = &mut self.profile.journal;
+        for news in &self.state.news {
+            if let News::Of(Update::Chat(Event::State {
+                contact,
+                name,
+                state,
+            })) = news
+                && gone.contains(&contact.peer())
+            {
+                journal.settled(*contact, *name, *state);
+            }
+        }
+        for peer in gone {
+            journal.forget((*peer).into(), self.state.sent.waiting(*peer));
+        }
+        Ok(())
     }
 
     fn write_down(&mut self, updates: &[Update]) -> Result<Vec<bool>, Error> {
