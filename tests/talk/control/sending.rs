@@ -71,6 +71,34 @@ fn tells_of_it(alice: &Home, address: &str, code: &str) {
     program.end();
 }
 
+/// It was SC14 through a program, which did not say what had happened.
+#[test]
+fn who_is_taken_out_while_a_program_sends_is_told_of_as_without_one() {
+    for (change, code) in [("revoke", "SC25"), ("remove", "SC46")] {
+        let (alice, _bob) = Home::friends();
+        let (_program, _) = daemon(&alice);
+        let mut client = Client::of(&alice);
+        client.ask("subscribe", &json!({}));
+        let sender = alice.start(&["send", "bob", "hello", "--wait", "1h"]);
+        client.event("message");
+        client.request(
+            "send",
+            &json!({ "peer": "bob", "text": "and I", "wait_ms": 3_600_000 }),
+        );
+        client.event("message");
+        alice.run(&["peers", change, "bob"]);
+        let error = client.answer()["error"]["data"].clone();
+        let told = (&error["code"], &error["exit"], &error["kept"]);
+        assert_eq!(told, (&json!(code), &json!(4), &json!(0)));
+        let ended = sender.end();
+        ended.failed(4, code);
+        let given_up = "\n  The message is given up; it will not be sent again.\n";
+        assert!(ended.told.contains(given_up), "{}", ended.told);
+        let moved = "error: \"bob\" does not mean whom it meant";
+        assert_eq!(ended.told.contains(moved), code == "SC46", "{}", ended.told);
+    }
+}
+
 /// It learned only that the program had ended.
 #[cfg(target_os = "linux")]
 #[test]

@@ -75,7 +75,7 @@ impl Conversation {
                 self.complain(&error);
                 Ok(())
             }
-            Err(Error::NoSuchPeer { .. }) => self.give_up(peer, self.why_gone(peer)),
+            Err(Error::NoSuchPeer { .. }) => self.give_up(peer, self.lost_aim(peer)),
             Err(error) if is_of_peer(&error) => self.give_up(peer, error),
             result => result,
         }
@@ -119,12 +119,13 @@ impl Conversation {
         self.check_not_own(&peer).err().unwrap_or_else(unknown)
     }
 
-    /// Why whoever is to be reached is a peer no longer.
-    pub(super) fn why_gone(&self, peer: PeerId) -> Error {
+    /// Why somebody is a peer no longer. `name`: what he was called when a command or a program asked for him, if he was
+    /// asked for by a name.
+    pub(super) fn why_gone(&self, peer: PeerId, name: Option<&Safe>) -> Error {
         let known = self.profile.contacts.known();
         let decided = known.check_not_revoked(&peer).map_err(Error::from);
         let decided = decided.and_then(|()| self.check_not_aside(peer));
-        let gone = || match self.goal.name_of(&peer) {
+        let gone = || match name {
             Some(name) => why_gone(known, name, &peer),
             None => self.no_peer(peer),
         };
@@ -144,7 +145,12 @@ impl Conversation {
         if self.status(peer)?.is_some() {
             return Ok(());
         }
-        self.give_up(peer, self.why_gone(peer))
+        self.give_up(peer, self.lost_aim(peer))
+    }
+
+    /// Why whoever is to be reached is a peer no longer.
+    pub(super) fn lost_aim(&self, peer: PeerId) -> Error {
+        self.why_gone(peer, self.goal.name_of(&peer))
     }
 
     /// Makes sure that a key is not our own.

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::chat::{ContactId, Name, OutboxError, SendError, State};
+use crate::chat::{ContactId, FailReason, Name, OutboxError, SendError, State};
 use crate::cli::json::{message_id, ms};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::requests::Asked;
 use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::request::Send;
 use crate::cli::talk::send::not_accepted;
-use crate::cli::{End, Error, ExitCode, Loss, Obstacle};
+use crate::cli::{End, Error, ExitCode, Loss, Obstacle, Peer};
 use crate::id::PeerId;
 use crate::net::Family;
 use crate::store::HostPort;
@@ -26,6 +26,8 @@ const MAX_WAITS: usize = 1_024;
 pub(super) struct Wait {
     asked: Asked,
     contact: ContactId,
+    /// What the contact was called then.
+    to: Peer,
     name: Name,
     since: Instant,
     wait: Duration,
@@ -117,13 +119,17 @@ impl Conversation {
     pub(super) fn on_ordered(&mut self, ordered: Ordered, contact: ContactId, name: Name) {
         let Ordered { asked, since, wait } = ordered;
         match wait {
-            Some(wait) => self.state.waits.push(Wait {
-                asked,
-                contact,
-                name,
-                since,
-                wait,
-            }),
+            Some(wait) => {
+                let to = self.peer(&contact.peer());
+                self.state.waits.push(Wait {
+                    asked,
+                    contact,
+                    to,
+                    name,
+                    since,
+                    wait,
+                });
+            }
             None => {
                 let done = json!({ "message": message_id(name), "state": "queued" });
                 self.answer(&asked, Ok(done));
@@ -202,13 +208,24 @@ impl Conversation {
         }
     }
 
-    /// Answers those who wait for this message, if it has come to its end.
-    pub(super) fn answer_waits(&mut self, contact: ContactId, name: Name, state: State) {
+    /// Answers those who wait for this message, if it has come to its end. `perhaps`: it may have arrived.
+    pub(super) fn answer_waits(
+        &mut self,
+        contact: ContactId,
+        name: Name,
+        state: State,
+        perhaps: bool,
+    ) {
         if !state.is_final() {
             return;
         }
         for wait in self.take_waits(|wait| wait.contact == contact && wait.name == name) {
             let done = match state {
+                State::Failed(FailReason::Removed) => {
+                    let called = Some(&wait.to).filter(|to| to.saved).map(|to| &to.label);
+                    let error = Box::new(self.why_gone(contact.peer(), called));
+                    Err(Error::GivenUp { error, perhaps })
+                }
                 State::Failed(reason) => {
                     let reason = safe_line(&reason.to_string());
                     Err(self.loss(&wait, End::Failed(reason), None))
@@ -278,6 +295,11 @@ impl Conversation {
         let waits = self.state.waits.iter();
         let waits = waits.map(|wait| (wait.since + wait.wait).saturating_since(now));
         waits.chain(self.state.pending.patience(now)).min()
+    }
+
+    /// Whether a message that has no receipt may have arrived.
+    pub(super) fn may_have_arrived(&self, contact: ContactId, name: Name) -> bool {
+        self.state.sent.may_have_left(contact, name) == Some(true)
     }
 
     fn take_waits(&mut self, is_meant: impl Fn(&Wait) -> bool) -> Vec<Wait> {

@@ -270,7 +270,7 @@ impl Conversation {
             // A screen stays to be read, and for the others.
             Progress::Stop(_) if self.face.is_screen() && !self.goal.is_listening() => {}
             Progress::Stop(_) if reason == CloseReason::Removed && self.goal.is_to_reach(&peer) => {
-                return Err(self.why_gone(peer));
+                return Err(self.lost_aim(peer));
             }
             Progress::Stop(code) => return Ok(Some(code)),
         }

@@ -115,8 +115,9 @@ impl Conversation {
         }
         self.face.moved(contact.peer(), name, state);
         self.state.backlog.moved(contact.peer(), name, state);
+        let perhaps = self.may_have_arrived(contact, name);
         let end = self.tell_state(contact, name, state)?;
-        self.answer_waits(contact, name, state);
+        self.answer_waits(contact, name, state, perhaps);
         self.profile.journal.settled(contact, name, state);
         Ok(end)
     }

@@ -121,6 +121,7 @@ impl Conversation {
         else {
             return;
         };
+        let perhaps = self.may_have_arrived(contact, name);
         match state {
             State::Delivered => {
                 let now = self.clock.now();
@@ -133,7 +134,7 @@ impl Conversation {
             State::Queued | State::Sent | State::Failed(_) => return,
         }
         self.profile.journal.settled(contact, name, state);
-        self.answer_waits(contact, name, state);
+        self.answer_waits(contact, name, state, perhaps);
     }
 }
 
