@@ -17,6 +17,18 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(60),
 ];
 
+/// As [`PAUSES`], after a session that ended because one of the two programs broke the protocol, or is too old: as long as
+/// both are the same the next one ends likewise. A message to the peer, or `/connect`, calls it at once all the same.
+const PAUSES_OF_MISFITS: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+    Duration::from_secs(3_600),
+];
+
+/// A session that stood so long says that the two programs can talk.
+const LASTING: Duration = Duration::from_secs(30);
+
 /// Names that are looked up at one time because a program asks for it: each takes a thread, and may take its time.
 const MAX_INQUIRIES: usize = 64;
 
@@ -56,6 +68,28 @@ struct Call {
     due: Option<Instant>,
     /// How many calls in a row came to nothing.
     failures: usize,
+    /// Since when a session stands.
+    stands: Option<Instant>,
+    /// How many sessions in a row ended soon, since the two programs do not fit together.
+    misfits: usize,
+}
+
+impl Call {
+    const fn new(host: HostPort, due: Option<Instant>) -> Self {
+        Self {
+            host,
+            due,
+            failures: 0,
+            stands: None,
+            misfits: 0,
+        }
+    }
+}
+
+/// The pause for the `count`th time, from 0 on: the last one from then on.
+fn pause<const N: usize>(pauses: &[Duration; N], count: usize) -> Duration {
+    let last = N.saturating_sub(1);
+    pauses.get(count.min(last)).copied().unwrap_or_default()
 }
 
 impl Calls {
@@ -86,13 +120,8 @@ impl Calls {
 
     /// Calls somebody now, and again whenever that ends.
     pub(super) fn add(&mut self, peer: PeerId, host: HostPort, now: Instant) {
-        let call = Call {
-            host,
-            due: Some(now),
-            failures: 0,
-        };
         self.wake(&peer);
-        self.of.insert(peer, call);
+        self.of.insert(peer, Call::new(host, Some(now)));
     }
 
     /// Who is called, and where.
@@ -118,12 +147,8 @@ impl Calls {
             it.is_wanted &= (it.peer, &it.host) != (peer, &before.host);
         }
         let due = if is_up { before.due } else { Some(now) };
-        let call = |host| Call {
-            host,
-            due,
-            failures: 0,
-        };
-        self.of.extend(host.map(|host| (peer, call(host))));
+        self.of
+            .extend(host.map(|host| (peer, Call::new(host, due))));
     }
 
     /// Calls nobody of these any more, nor where a look-up finds them that is under way.
@@ -191,10 +216,11 @@ impl Calls {
     }
 
     /// A session stands, or is heard again.
-    pub(super) fn on_established(&mut self, peer: &PeerId) {
+    pub(super) fn on_established(&mut self, peer: &PeerId, now: Instant) {
         self.let_be(peer);
         if let Some(call) = self.of.get_mut(peer) {
             call.failures = 0;
+            call.stands.get_or_insert(now);
         }
     }
 
@@ -211,17 +237,36 @@ impl Calls {
     /// A session ended, or a call came to nothing.
     pub(super) fn on_end(&mut self, peer: &PeerId, now: Instant) {
         if let Some(call) = self.of.get_mut(peer) {
-            let [.., longest] = PAUSES;
-            let pause = PAUSES.get(call.failures).copied().unwrap_or(longest);
+            call.due = Some(now + pause(&PAUSES, call.failures));
             call.failures = call.failures.saturating_add(1);
-            call.due = Some(now + pause);
+            call.stands = None;
+        }
+    }
+
+    /// Somebody has left. The program that comes back may be another one.
+    pub(super) fn on_left(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(call) = self.of.get_mut(peer) {
+            call.misfits = 0;
+        }
+        self.on_end(peer, now);
+    }
+
+    /// A session ended because the two programs do not fit together.
+    pub(super) fn on_misfit(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(call) = self.of.get_mut(peer) {
+            let stood = call.stands.take();
+            if stood.is_some_and(|since| now.saturating_since(since) >= LASTING) {
+                call.misfits = 0;
+            }
+            call.due = Some(now + pause(&PAUSES_OF_MISFITS, call.misfits));
+            call.misfits = call.misfits.saturating_add(1);
         }
     }
 
     /// A call of somebody that is under way, or a session, is over.
     pub(super) fn call_at_once(&mut self, peer: &PeerId, now: Instant) {
         if let Some(call) = self.of.get_mut(peer) {
-            (call.due, call.failures) = (Some(now), 0);
+            (call.due, call.failures, call.misfits) = (Some(now), 0, 0);
         }
     }
 
@@ -282,10 +327,32 @@ mod tests {
                 Some(Duration::from_secs(pause))
             );
         }
-        calls.on_established(&BOB);
+        calls.on_established(&BOB, at(0));
         assert_eq!(calls.patience(at(0)), None, "it stands");
         calls.on_end(&BOB, at(0));
         assert_eq!(calls.calls_in(&BOB, at(0)), Some(Duration::from_secs(5)));
+    }
+
+    /// It was called every 5 s for ever, and each time its session began and ended on the screen.
+    #[test]
+    fn whose_program_does_not_fit_ours_is_called_more_and_more_rarely_until_it_is_another() {
+        let mut calls = calls();
+        let mut ends_after = |stood, end: fn(&mut Calls, &PeerId, Instant)| {
+            calls.on_established(&BOB, at(0));
+            end(&mut calls, &BOB, at(stood));
+            calls.calls_in(&BOB, at(stood)).unwrap().as_secs()
+        };
+        for pause in [5, 60, 600, 3_600, 3_600] {
+            assert_eq!(ends_after(1, Calls::on_misfit), pause);
+        }
+        assert_eq!(ends_after(30, Calls::on_misfit), 5, "they could talk");
+        assert_eq!(ends_after(1, Calls::on_misfit), 60);
+        assert_eq!(ends_after(1, Calls::on_end), 5, "its secret is another");
+        assert_eq!(ends_after(1, Calls::on_misfit), 600);
+        assert_eq!(ends_after(1, Calls::on_left), 5);
+        assert_eq!(ends_after(1, Calls::on_misfit), 5);
+        calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(2));
+        assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::ZERO));
     }
 
     #[test]
@@ -346,7 +413,7 @@ mod tests {
         let found = under_way.map(|inquiry| calls.take(inquiry));
         assert_eq!(found, [None, Some(BOB)], "a program wants what it named");
         assert_eq!(calls.due(at(1)), [(BOB, host("new"))]);
-        calls.on_established(&BOB);
+        calls.on_established(&BOB, at(1));
         calls.follow(BOB, Some(host("third")), true, at(2));
         assert!(calls.due(at(1_000)).is_empty(), "the session goes on");
         calls.on_end(&BOB, at(1_000));

@@ -101,7 +101,7 @@ impl Conversation {
         };
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
-        self.calls.on_established(&peer);
+        self.calls.on_established(&peer, now);
         self.ping_those_who_waited()?;
         self.on_arrival(peer);
         if let Some((name, at)) = self.goal.on_established(&peer, now)
@@ -236,12 +236,13 @@ impl Conversation {
         match reason {
             CloseReason::WordsDiffer => self.calls.forget(&[peer]),
             CloseReason::Declined | CloseReason::SigningKeyChanged => self.calls.let_be(&peer),
-            CloseReason::Goodbye
-            | CloseReason::TheySayViolation
-            | CloseReason::Violation
-            | CloseReason::Unsupported
-            | CloseReason::SecretChanged
-            | CloseReason::Removed => self.calls.on_end(&peer, self.clock.now()),
+            CloseReason::Goodbye => self.calls.on_left(&peer, self.clock.now()),
+            CloseReason::TheySayViolation | CloseReason::Violation | CloseReason::Unsupported => {
+                self.calls.on_misfit(&peer, self.clock.now());
+            }
+            CloseReason::SecretChanged | CloseReason::Removed => {
+                self.calls.on_end(&peer, self.clock.now());
+            }
         }
         self.state.pings.remove(&peer);
         self.lose_pings(peer)?;
@@ -311,7 +312,7 @@ impl Conversation {
         (link.is_silent, link.is_unreachable) = (false, false);
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
-        self.calls.on_established(&peer);
+        self.calls.on_established(&peer, now);
         let words = self.label(&peer) + " is back";
         let rtt = self.status(peer)?.and_then(|status| status.rtt);
         let words = match rtt {

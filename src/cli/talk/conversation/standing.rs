@@ -246,6 +246,9 @@ impl Way<'_> {
         }
         let next = [self.again, status.next_try].into_iter().flatten().min();
         match next {
+            Some(wait) if wait.as_secs() >= 120 => {
+                Safe::from("trying again in ") + wait.as_secs().div_ceil(60) + " min"
+            }
             Some(wait) => Safe::from("trying again in ") + wait.as_secs().max(1) + " s",
             None if status.established => "sending again".into(),
             None if status.tries > 0 => "calling".into(),

@@ -349,6 +349,32 @@ fn who_declines_or_shows_another_signing_key_is_not_called_again_by_itself() {
     }
 }
 
+/// It was called five seconds later, again and again.
+#[test]
+fn who_breaks_the_protocol_each_time_or_is_newer_is_called_more_and_more_rarely() {
+    for reason in [
+        CloseReason::Violation,
+        CloseReason::TheySayViolation,
+        CloseReason::Unsupported,
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
+        talk.calls.add(BOB, host(SOMEWHERE), talk.clock.now());
+        let mut pause_after = |reason| {
+            happens(&mut talk, comes(BOB));
+            happens(&mut talk, Event::Closed { peer: BOB, reason });
+            let pause = talk.calls.calls_in(&BOB, talk.clock.now()).unwrap();
+            let next = talk.way(BOB).unwrap().next().to_string();
+            // A part of a second may have passed.
+            (pause.as_millis().div_ceil(1_000), next)
+        };
+        let [first, second, third] = [(); 3].map(|()| pause_after(reason));
+        assert_eq!([first.0, second.0], [5, 60], "{reason:?}");
+        assert_eq!(third, (600, "trying again in 10 min".to_owned()));
+        assert_eq!(pause_after(CloseReason::Goodbye).0, 5);
+    }
+}
+
 /// Each time it pushed a block of lines into whatever conversation was open.
 #[test]
 fn that_a_peer_shows_another_signing_key_is_told_once_a_minute() {
