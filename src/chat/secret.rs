@@ -16,27 +16,79 @@ fn begins_key(line: &str) -> bool {
     line.contains("-----BEGIN ") && line.contains("PRIVATE KEY-----")
 }
 
+/// Characters of base64 in a row that no line of a key in PEM is shorter than, but its last one: its writers break it at 64
+/// or more, and what has broken it again since hardly at fewer than these. Words that are as long are rare.
+const FULL: usize = 16;
+
 /// What comes line by line, each of them a message: of a key in PEM the first one alone shows what it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SecretLines {
-    is_in_key: bool,
+    within: Option<Within>,
+}
+
+/// Where in a key in PEM the next line would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    /// Behind its first line, or behind one that says something about it.
+    Head,
+    /// Behind a full line, so that a short one may be its last.
+    Body,
+    /// Behind a short one. Full ones may follow all the same: something may have broken the lines anew.
+    Tail,
 }
 
 impl SecretLines {
-    /// Whether the next line has a secret key in it, or goes on with one.
+    /// Whether the next line may go on with a key.
+    pub(crate) const fn is_in_key(&self) -> bool {
+        self.within.is_some()
+    }
+
+    /// Whether the next line has a secret key in it, or may go on with one: until its last line, or one that cannot be of
+    /// any. A word alone can be of one where only its last line is as short.
     pub(crate) fn hold_secret(&mut self, line: &str) -> bool {
-        let is_more = self.is_in_key && is_of_key(line);
-        let is_end = line.contains("-----END ");
-        self.is_in_key = !is_end && (is_more || line.lines().any(begins_key));
+        let next = self.within.and_then(|within| within.after(line));
+        let (is_end, rest) = match line.rsplit_once("-----END ") {
+            Some((_, rest)) => (self.within.is_some(), rest),
+            None => (false, line),
+        };
+        let is_more = is_end || next.is_some_and(|(_, is_more)| is_more);
+        self.within = if rest.lines().any(begins_key) {
+            Some(Within::Head)
+        } else {
+            next.map(|(within, _)| within).filter(|_| !is_end)
+        };
         is_more || holds_secret(line)
     }
 }
 
-/// Whether a line can stand between the first one of a key in PEM and what comes after it.
-fn is_of_key(line: &str) -> bool {
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
-    let marks = ["-----END ", "Proc-Type: ", "DEK-Info: "];
-    line.trim().chars().all(is_base64) || marks.iter().any(|mark| line.starts_with(mark))
+impl Within {
+    /// Where the line behind this one would be, and whether this one may be of the key; none if it cannot be.
+    fn after(self, line: &str) -> Option<(Self, bool)> {
+        // As it is quoted in a mail.
+        let text = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
+        if text.is_empty() {
+            return Some((self, true));
+        }
+        let goes_on = line.starts_with([' ', '\t']);
+        if self == Self::Head && (goes_on || is_header(text)) {
+            return Some((Self::Head, true));
+        }
+        let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        if !text.chars().all(is_base64) {
+            return None;
+        }
+        let is_full = text.len() >= FULL;
+        let is_last = self == Self::Body || text.ends_with('=');
+        let next = if is_full { Self::Body } else { Self::Tail };
+        Some((next, is_full || is_last))
+    }
+}
+
+/// Whether a line can say something about a key: `DEK-Info: AES-128-CBC,00`.
+fn is_header(line: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_named = |(name, _): (&str, &str)| !name.is_empty() && name.chars().all(is_of_name);
+    line.split_once(": ").is_some_and(is_named)
 }
 
 #[cfg(test)]
@@ -70,5 +122,71 @@ mod tests {
         assert!(lines.hold_secret("-----BEGIN PRIVATE KEY-----"));
         assert!(!lines.hold_secret("is how one begins"));
         assert!(!lines.hold_secret("hello"));
+    }
+
+    /// They were refused, one after the other.
+    #[test]
+    fn words_behind_the_first_line_of_a_key_go_and_behind_a_full_line_all_but_one() {
+        let full = "MIIEpAIBAAKCAQEA+/".repeat(3);
+        let mut lines = SecretLines::default();
+        assert!(lines.hold_secret("-----BEGIN PRIVATE KEY-----"));
+        for word in ["yes", "congratulations", "Tuesday"] {
+            assert!(!lines.hold_secret(word), "{word}");
+        }
+        assert!(lines.hold_secret(&full), "the key goes on all the same");
+        assert!(lines.hold_secret("yes"), "the end of a key can be as short");
+        assert!(!lines.hold_secret("yes"));
+        assert!(lines.hold_secret(&full));
+        assert!(!lines.hold_secret("that was a key"));
+        assert!(!lines.hold_secret(&full), "it is no key of which we know");
+    }
+
+    #[test]
+    fn no_line_of_a_key_gets_through_however_it_is_broken_quoted_or_spaced() {
+        let body = "MIIEpAIBAAKCAQEA+/".repeat(40) + "MQ==";
+        for (width, before, after) in [
+            (64, "", ""),
+            (70, "", "\r"),
+            (76, "> ", ""),
+            (64, "    ", " "),
+            (16, "", ""),
+            (64, "", "\n"),
+            (64, "", "\r\n"),
+        ] {
+            let lines = body.as_bytes().chunks(width);
+            let lines = lines.map(|line| String::from_utf8_lossy(line).into_owned());
+            let lines: Vec<String> = lines.map(|line| format!("{before}{line}{after}")).collect();
+            let head = format!("{before}Comment: mine{after}");
+            let key = [vec![head], lines].concat().join("\n");
+            let mut filter = SecretLines::default();
+            let begin = format!("{before}-----BEGIN RSA PRIVATE KEY-----");
+            assert!(filter.hold_secret(&begin));
+            for line in key.split('\n') {
+                assert!(filter.hold_secret(line), "{width}: {line:?}");
+            }
+            assert!(filter.hold_secret(&format!("{before}-----END RSA PRIVATE KEY-----")));
+            assert!(!filter.hold_secret("hello"));
+            assert!(!filter.hold_secret("MIIEpAIBAAKCAQEA"), "it is over");
+        }
+        // Each full line broken in two.
+        let mut filter = SecretLines::default();
+        assert!(filter.hold_secret("-----BEGIN RSA PRIVATE KEY-----"));
+        for line in body.as_bytes().chunks(64) {
+            let (line, rest) = line.split_at(line.len().min(60));
+            for part in [line, rest].into_iter().filter(|part| !part.is_empty()) {
+                let part = String::from_utf8_lossy(part);
+                assert!(filter.hold_secret(&part), "{part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_begins_where_something_else_ends_is_known_to_its_end() {
+        let mut lines = SecretLines::default();
+        assert!(!lines.hold_secret("-----END CERTIFICATE-----"), "no secret");
+        assert!(lines.hold_secret("-----END CERTIFICATE----------BEGIN PRIVATE KEY-----"));
+        assert!(lines.hold_secret("MIIEpAIBAAKCAQEA"));
+        assert!(lines.hold_secret("MQ==-----END PRIVATE KEY-----"));
+        assert!(!lines.hold_secret("MIIEpAIBAAKCAQEA"));
     }
 }

@@ -172,6 +172,36 @@ fn a_secret_key_in_a_pipe_is_not_sent_and_later_lines_go() {
     assert_eq!(ended.code, Some(6), "{}", ended.transcript);
 }
 
+/// They were refused, one after the other, and nothing said why.
+#[test]
+fn words_behind_the_first_line_of_a_secret_key_go_and_it_is_said_what_does_not() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    let key = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUA";
+    let not_sent = "not sent: that holds a SECRET key; it is not for anybody else (what may be more of it is refused, too, \
+        until its END line or a line of several words)";
+    for line in [
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "yes",
+        key,
+        "no, it was a key",
+        "hello",
+    ] {
+        caller.say(line);
+    }
+    let sent = [(); 3].map(|()| listener.said(""));
+    let sent = sent
+        .each_ref()
+        .map(|line| line.split('\t').next_back().unwrap());
+    assert_eq!(sent, ["yes", "no, it was a key", "hello"]);
+    caller.close();
+    let ended = caller.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.transcript);
+    let refused = ended.told.lines().filter(|line| *line == not_sent);
+    assert_eq!(refused.count(), 2, "{}", ended.told);
+}
+
 #[test]
 fn a_pipe_whose_last_line_nobody_acknowledges_ends_as_not_delivered() {
     let (alice, bob) = Home::friends();

@@ -14,6 +14,10 @@ use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
 use crate::tui::Ticket;
 
+/// What is said beside a line of a key that may go on, so that whoever goes on with something else knows how.
+const HOW_A_KEY_ENDS: &str =
+    " (what may be more of it is refused, too, until its END line or a line of several words)";
+
 /// Messages to one peer that are written down together, and then said.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -240,7 +244,12 @@ impl Conversation {
         };
         match String::from_utf8(text) {
             Ok(text) if self.state.secrets.hold_secret(&text) => {
-                self.refuse(&SendError::SecretKey.to_string());
+                let then = if self.state.secrets.is_in_key() {
+                    HOW_A_KEY_ENDS
+                } else {
+                    ""
+                };
+                self.refuse(&(SendError::SecretKey.to_string() + then));
                 Ok(None)
             }
             Ok(text) => {
