@@ -391,6 +391,8 @@ pub enum Comparison {
     Differ {
         /// Since when the session stood that they were compared in; none if that was another run.
         since: Option<UnixTime>,
+        /// Whether the other person has.
+        theirs: bool,
         /// What is to be done.
         what_next: Safe,
     },

@@ -155,6 +155,7 @@ fn words_that_differ_are_not_bob_and_what_waits_is_kept() {
     alice.sees("bob [NOT bob]");
     alice.sees("[NOT bob] Closed: somebody may sit between you.");
     alice.sees("Nothing that was said since ");
+    alice.sees("Both have to say so (D, /differ)");
     alice.sees("compare the safety number: securechat --home ");
     alice.presses("\u{1b}");
     alice.sees("THE WORDS DIFFER");
@@ -162,6 +163,7 @@ fn words_that_differ_are_not_bob_and_what_waits_is_kept() {
     assert!(a.known_peers().contains(" differed="));
     bob.program.signal(Signal::CONT);
     bob.sees("alice [NOT alice]");
+    bob.sees("alice has said that the words differ.");
     assert!(b.known_peers().contains(" differed="));
     // What is left resolves it, in the same panel.
     opens(&mut alice);

@@ -106,7 +106,8 @@ fn words_that_differ_end_it_on_both_sides_and_nothing_goes_there_until_somebody_
     listener.said("not sent");
     listener.say("/verify");
     listener.said(&bob.suggested("peers verify alice"));
-    quit(listener);
+    let told = quit(listener).transcript;
+    assert!(!told.contains("have to say so"), "alice has: {told}");
     alice.connect("bob", address, &[]).end().failed(4, "SC33");
     alice
         .attempt(&["send", "bob", "a secret"])

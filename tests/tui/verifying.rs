@@ -82,6 +82,11 @@ fn judge(screen: &mut Screen, key: &str) {
 }
 
 fn differ(screen: &mut Screen) {
+    differ_by(screen, false);
+}
+
+/// `theirs`: the other person says so.
+fn differ_by(screen: &mut Screen, theirs: bool) {
     let since = Some(screen.now().unix);
     screen.tell(Told::Standing {
         peer: BOB,
@@ -93,6 +98,7 @@ fn differ(screen: &mut Screen) {
         screen,
         Comparison::Differ {
             since,
+            theirs,
             what_next: "compare the safety number: securechat peers verify bob".into(),
         },
     );
@@ -303,6 +309,14 @@ fn words_that_differ_say_since_when_nothing_is_to_be_trusted() {
     assert!(screen.rows()[0].contains("[NOT bob]"));
     screen.resize(20, 6);
     assert!(screen.rows()[0].contains("[NOT bob]"));
+}
+
+/// He was asked to say so, too.
+#[test]
+fn who_is_told_that_the_words_differ_is_not_asked_to_say_so() {
+    let mut screen = comparing(80, 24);
+    differ_by(&mut screen, true);
+    screen.is_like("verify-not-bob-he-says");
 }
 
 #[test]

@@ -161,9 +161,11 @@ impl App {
                 waiting(sheet, Safe::from("It is over: ") + why + ".");
                 sheet.say(self.key_to_begin(sheet) + " begin again, with new words");
             }
-            Some(Comparison::Differ { since, what_next }) => {
-                self.differ(sheet, name, *since, what_next);
-            }
+            Some(Comparison::Differ {
+                since,
+                theirs,
+                what_next,
+            }) => self.differ(sheet, name, (*since, *theirs), what_next),
         }
     }
 
@@ -266,7 +268,13 @@ impl App {
         other_ways(sheet);
     }
 
-    fn differ(&self, sheet: &mut Sheet, name: &Safe, since: Option<UnixTime>, what_next: &Safe) {
+    fn differ(
+        &self,
+        sheet: &mut Sheet,
+        name: &Safe,
+        (since, theirs): (Option<UnixTime>, bool),
+        what_next: &Safe,
+    ) {
         let alarm = self.theme.alarm();
         let words = Safe::from("[NOT ") + name + "] Closed: somebody may sit between you.";
         sheet.put(words, alarm);
@@ -279,7 +287,11 @@ impl App {
         );
         sheet.put(trusted, Theme::strong());
         sheet.gap();
-        sheet.say("Both have to say so (D, /differ): whoever is between passes nothing on.");
+        if theirs {
+            sheet.say(name.clone() + " has said that the words differ.");
+        } else {
+            sheet.say("Both have to say so (D, /differ): whoever is between passes nothing on.");
+        }
         sheet.gap();
         let until =
             Safe::from("Nothing is sent to ") + name + ", and nothing is taken, until you decide:";

@@ -7,7 +7,7 @@ use crate::cli::{Out, Peer, Suggestion};
 use crate::id::PeerId;
 use crate::proto::{ShortCode, Unfinished};
 use crate::text::{Safe, safe_line};
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 use crate::tui;
 
 /// A comparison that runs.
@@ -23,10 +23,21 @@ pub(super) struct Comparing {
     pub(super) theirs: bool,
 }
 
+/// How it was found in this run that words differed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Differed {
+    /// Since when the session stood in which that was; none if there was none.
+    pub(super) since: Option<UnixTime>,
+    /// Whether the other person has said so.
+    pub(super) theirs: bool,
+}
+
 /// By what somebody was found to be somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
     Words,
+    /// The other person says so of the words.
+    Theirs,
     /// The safety number, or the key itself.
     Keys,
 }
@@ -159,8 +170,10 @@ impl Conversation {
 
     /// That what was compared differs, as a screen has it.
     pub(super) fn differs(&self, peer: &PeerId) -> tui::Comparison {
+        let Differed { since, theirs } = self.state.differed.get(peer).copied().unwrap_or_default();
         tui::Comparison::Differ {
-            since: self.state.differed.get(peer).copied(),
+            since,
+            theirs,
             what_next: self.other_ways(peer),
         }
     }

@@ -52,7 +52,7 @@ use crate::chat::{ContactId, Name, SecretLines};
 use crate::cli::talk::backlog::Backlog;
 use crate::cli::talk::calls::Calls;
 use crate::cli::talk::conversation::callers::Callers;
-use crate::cli::talk::conversation::comparing::Comparing;
+use crate::cli::talk::conversation::comparing::{Comparing, Differed};
 use crate::cli::talk::conversation::deliveries::Wait;
 use crate::cli::talk::conversation::exporting::Export;
 use crate::cli::talk::conversation::moving::Routes;
@@ -194,8 +194,8 @@ pub(in crate::cli::talk) struct State {
     aside: BTreeSet<PeerId>,
     /// Of whom this could not be written down.
     unwritten: BTreeMap<PeerId, Unnoted>,
-    /// Since when the session stood in which that was found.
-    differed: BTreeMap<PeerId, UnixTime>,
+    /// How that was found.
+    differed: BTreeMap<PeerId, Differed>,
     /// To whom it was suggested to compare words.
     suggested: BTreeSet<PeerId>,
     /// Since when an answer to `/ping` is waited for.

@@ -427,7 +427,7 @@ impl Conversation {
             Progress::Differs => {
                 let words = Safe::from("verify: ") + label + " says that the words differ";
                 self.warn_about(peer, words);
-                self.set_aside(peer, Evidence::Words, None)?;
+                self.set_aside(peer, Evidence::Theirs, None)?;
             }
             Progress::Over(why) => self.on_unfinished(peer, why),
         }
@@ -508,13 +508,15 @@ impl Conversation {
         evidence: Evidence,
         code: Option<ShortCode>,
     ) -> Result<(), Error> {
+        let was_aside = self.is_aside(&peer);
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
         let link = self.state.links.get(&peer);
         let since = link.and_then(|link| link.since);
-        if let Some(since) = since {
-            self.state.differed.insert(peer, since);
-        }
+        let differed = self.state.differed.entry(peer).or_default();
+        differed.since = since.or(differed.since);
+        differed.theirs = evidence == Evidence::Theirs || (was_aside && differed.theirs);
+        let theirs = differed.theirs;
         self.publish_step(peer, Step::Differ, None);
         if let Err(error) = self.note_comparison(peer, false) {
             let verified = self.profile.contacts.verified_by_now(&peer);
@@ -529,7 +531,7 @@ impl Conversation {
         self.show_comparison(peer, differs);
         let label = self.label(&peer);
         let what = match evidence {
-            Evidence::Words => "THE WORDS DIFFER",
+            Evidence::Words | Evidence::Theirs => "THE WORDS DIFFER",
             Evidence::Keys => "THE KEYS DIFFER",
         };
         let what = Safe::from(what) + ": somebody may sit between you and " + &label + ".";
@@ -541,14 +543,16 @@ impl Conversation {
                 Safe::from(words) + clock + " should be trusted."
             },
         );
-        for line in [
-            what,
-            trusted,
+        // Whoever has been told it by the other has nobody to tell.
+        let both = (!theirs).then_some(
             "  Both of you have to say so (/differ): whoever is in the middle does not pass it on."
                 .into(),
+        );
+        let until = [
             Safe::from("  Nothing is sent to ") + label + " and nothing is taken until you decide:",
             Safe::from("  ") + self.other_ways(&peer),
-        ] {
+        ];
+        for line in [what, trusted].into_iter().chain(both).chain(until) {
             self.warn_about(peer, line);
         }
         self.say_what_waits(peer);
