@@ -136,7 +136,7 @@ mod tests {
         let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
         let (network, goal) = (network(&context), Goal::Listen { once: None });
         let mut talk =
-            crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context);
+            crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
         for text in ["taken", "not taken"] {
             talk.prepare(bob.id, text.into(), Author::Line).unwrap();
         }
