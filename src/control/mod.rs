@@ -15,4 +15,4 @@ pub use client::{Answer, Answers, Connection, PATIENCE, Refusal, Requests, no_an
 pub use os::{IS_SUPPORTED, Inspected, Place};
 pub use queue::Client;
 pub use rpc::{Code, Request, error, event, request, result};
-pub use server::{Happening, Incoming, Server};
+pub use server::{Happening, Incoming, Server, Whose};

@@ -3,12 +3,12 @@
 #[cfg(unix)]
 pub use self::unix::Place;
 #[cfg(unix)]
-pub(super) use self::unix::{Listener, Stream, Waker};
+pub(super) use self::unix::{FileId, Listener, Stream, Waker};
 
 #[cfg(not(unix))]
 pub use self::none::Place;
 #[cfg(not(unix))]
-pub(super) use self::none::{Listener, Stream, Waker};
+pub(super) use self::none::{FileId, Listener, Stream, Waker};
 
 /// What is in the place of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,10 @@ mod unix {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Place(PathBuf);
 
+    /// Which file it is: device and inode. Nothing else gets these while its socket is open.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(in crate::control) struct FileId(u64, u64);
+
     /// One end of a connection.
     #[derive(Debug)]
     pub(in crate::control) struct Stream(UnixStream);
@@ -58,8 +62,7 @@ mod unix {
     pub(in crate::control) struct Listener {
         socket: UnixListener,
         place: Place,
-        /// Device and inode of its file.
-        file: (u64, u64),
+        file: FileId,
         /// Has something to read once the waker is gone.
         woken: UnixStream,
     }
@@ -149,6 +152,16 @@ mod unix {
                 }
                 bound => bound?,
             };
+            self.listen_on(socket)
+        }
+
+        /// As [`Place::listen`], where the file is gone: one that is there is left alone.
+        pub(in crate::control) fn listen_anew(self) -> io::Result<(Listener, Waker)> {
+            let socket = UnixListener::bind(&self.0)?;
+            self.listen_on(socket)
+        }
+
+        fn listen_on(self, socket: UnixListener) -> io::Result<(Listener, Waker)> {
             fs::set_permissions(&self.0, Permissions::from_mode(0o600))?;
             // One that does not wait: whoever came may have left before it is taken.
             socket.set_nonblocking(true)?;
@@ -162,10 +175,10 @@ mod unix {
             Ok((listener, Waker(waker)))
         }
 
-        /// Device and inode of the file that is there.
-        fn file(&self) -> io::Result<(u64, u64)> {
+        /// The file that is there. `NotFound` if there is none.
+        pub(in crate::control) fn file(&self) -> io::Result<FileId> {
             let metadata = fs::symlink_metadata(&self.0)?;
-            Ok((metadata.dev(), metadata.ino()))
+            Ok(FileId(metadata.dev(), metadata.ino()))
         }
 
         fn remove_stale(&self) -> io::Result<()> {
@@ -187,6 +200,11 @@ mod unix {
     }
 
     impl Listener {
+        /// Its file, while nobody removes it.
+        pub(in crate::control) const fn file(&self) -> FileId {
+            self.file
+        }
+
         /// Takes a connection. `WouldBlock` if there is none.
         pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
             let (stream, _) = self.socket.accept()?;
@@ -432,6 +450,10 @@ mod none {
     pub struct Place(Infallible);
 
     /// None.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(in crate::control) struct FileId(Infallible);
+
+    /// None.
     #[derive(Debug)]
     pub(in crate::control) struct Stream(Infallible);
 
@@ -479,9 +501,21 @@ mod none {
         pub(in crate::control) fn listen(self) -> io::Result<(Listener, Waker)> {
             match self.0 {}
         }
+
+        pub(in crate::control) fn listen_anew(self) -> io::Result<(Listener, Waker)> {
+            match self.0 {}
+        }
+
+        pub(in crate::control) fn file(&self) -> io::Result<FileId> {
+            match self.0 {}
+        }
     }
 
     impl Listener {
+        pub(in crate::control) fn file(&self) -> FileId {
+            match self.0 {}
+        }
+
         pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
             match self.0 {}
         }

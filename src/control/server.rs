@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::control::os::{Listener, Place, Stream, Waker};
+use crate::control::os::{FileId, Listener, Place, Stream, Waker};
 use crate::control::queue::{Client, Kind};
 use crate::json::LINE_MAX_LEN;
 use crate::sync::thread;
@@ -46,10 +46,33 @@ pub struct Incoming {
 /// A socket that is served. Dropping it ends every connection, after what is still to be written.
 #[derive(Debug)]
 pub struct Server {
+    place: Place,
+    patience: Duration,
     all: Arc<All>,
-    accepting: Option<(Waker, thread::JoinHandle<()>)>,
+    accepting: Option<Accepting>,
+    /// What each writer has a copy of.
+    alive: Sender<()>,
     /// Ends when every writer has.
     writers: Receiver<()>,
+}
+
+/// The thread that accepts, and the file through which others come to it.
+#[derive(Debug)]
+struct Accepting {
+    file: FileId,
+    waker: Waker,
+    thread: thread::JoinHandle<()>,
+}
+
+/// Whose file is in the place of a socket that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of the socket.
+    Ours,
+    /// None is there any more: whoever comes finds nobody.
+    Nobodys,
+    /// Another one.
+    Anothers,
 }
 
 #[derive(Debug, Default)]
@@ -75,27 +98,89 @@ impl Server {
         patience: Duration,
         tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
     ) -> io::Result<Self> {
-        let (listener, waker) = place.listen()?;
+        let bound = place.clone().listen()?;
         let (alive, writers) = channel();
-        let all = Arc::new(All::default());
-        let shared = Arc::clone(&all);
-        let accept = move || accept(&listener, patience, &shared, &tell, &alive);
-        let accepting = thread::start("control", accept)?;
-        Ok(Self {
-            all,
-            accepting: Some((waker, accepting)),
+        let mut server = Self {
+            place,
+            patience,
+            all: Arc::default(),
+            accepting: None,
+            alive,
             writers,
-        })
+        };
+        server.accept_from(bound, tell)?;
+        Ok(server)
+    }
+
+    /// Where the socket is.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Looks whose file is in its place.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn look(&self) -> io::Result<Whose> {
+        let ours = self.accepting.as_ref().map(|it| it.file);
+        match self.place.file() {
+            Ok(file) if Some(file) == ours => Ok(Whose::Ours),
+            Ok(_) => Ok(Whose::Anothers),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Whose::Nobodys),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes its place anew after its file was removed. Whoever is connected stays so.
+    ///
+    /// # Errors
+    /// What the system says; then nothing changes.
+    pub fn listen_anew(
+        &mut self,
+        tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
+    ) -> io::Result<()> {
+        let bound = self.place.clone().listen_anew()?;
+        self.accept_from(bound, tell)
+    }
+
+    /// Accepts whoever comes to this listener, and no more to the one before.
+    fn accept_from(
+        &mut self,
+        (listener, waker): (Listener, Waker),
+        tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
+    ) -> io::Result<()> {
+        let (file, patience) = (listener.file(), self.patience);
+        let (shared, alive) = (Arc::clone(&self.all), self.alive.clone());
+        let accept = move || accept(&listener, patience, &shared, &tell, &alive);
+        let thread = thread::start("control", accept)?;
+        let accepting = Accepting {
+            file,
+            waker,
+            thread,
+        };
+        if let Some(before) = self.accepting.replace(accepting) {
+            before.end();
+        }
+        Ok(())
+    }
+}
+
+impl Accepting {
+    fn end(self) {
+        self.waker.wake();
+        // A panic there has ended the program already.
+        let _ = self.thread.join();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some((waker, accepting)) = self.accepting.take() {
-            waker.wake();
-            // A panic there has ended the program already.
-            let _ = accepting.join();
+        if let Some(accepting) = self.accepting.take() {
+            accepting.end();
         }
+        // The last one that is no writer's.
+        self.alive = channel().0;
         let open = core::mem::take(&mut *self.all.lock());
         for (client, _) in &open {
             client.finish();
@@ -258,17 +343,19 @@ mod tests {
     #[cfg(unix)]
     fn parrot_with(home: &tempfile::TempDir, patience: Duration) -> (Server, Place) {
         let place = Place::new(home.path().join("ctl.sock")).unwrap();
-        let tell = |happening| {
-            if let Happening::Incoming(Incoming { client, line, .. }) = happening {
-                let text = line.map_or_else(
-                    |len| len.to_string(),
-                    |line| String::from_utf8(line).unwrap(),
-                );
-                let _ = client.answer(text + "\n");
-            }
-        };
-        let server = Server::start_with(place.clone(), patience, tell);
+        let server = Server::start_with(place.clone(), patience, answer);
         (server.unwrap(), place)
+    }
+
+    #[cfg(unix)]
+    fn answer(happening: Happening) {
+        if let Happening::Incoming(Incoming { client, line, .. }) = happening {
+            let text = line.map_or_else(
+                |len| len.to_string(),
+                |line| String::from_utf8(line).unwrap(),
+            );
+            let _ = client.answer(text + "\n");
+        }
     }
 
     #[cfg(unix)]
@@ -327,6 +414,38 @@ mod tests {
         drop(server);
         let mut client = place.connect(PATIENCE).unwrap();
         assert_eq!(said(&mut client, "hi").as_deref(), Some("hi"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_is_connected_stays_so_while_the_place_of_a_removed_file_is_taken_anew() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut server, place) = parrot(&home);
+        let mut early = place.connect(PATIENCE).unwrap();
+        assert_eq!(said(&mut early, "hi").as_deref(), Some("hi"));
+        assert_eq!(server.look().unwrap(), Whose::Ours);
+        std::fs::remove_file(place.path()).unwrap();
+        assert_eq!(server.look().unwrap(), Whose::Nobodys);
+        server.listen_anew(answer).unwrap();
+        assert_eq!(server.look().unwrap(), Whose::Ours);
+        let mut late = place.connect(PATIENCE).unwrap();
+        for client in [&mut early, &mut late] {
+            assert_eq!(said(client, "still").as_deref(), Some("still"));
+        }
+        drop(server);
+        assert!(!place.path().exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_there_is_not_taken_anew() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut server, place) = parrot(&home);
+        std::fs::remove_file(place.path()).unwrap();
+        let (_other, _) = parrot(&home);
+        assert_eq!(server.look().unwrap(), Whose::Anothers);
+        assert!(server.listen_anew(answer).is_err());
+        assert_eq!(server.look().unwrap(), Whose::Anothers);
     }
 
     #[cfg(unix)]

@@ -100,7 +100,7 @@ fn absent(patient: &Patient<'_>) -> Check {
     }
     let words = "there is none, and a command has the identity open: others wait for it";
     Check::plain(SOCKET, Outcome::Warning, words)
-        .advice("if that is no send or ping, start that program anew")
+        .advice("if that is no send or ping and it stays so, start that program anew")
 }
 
 fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) -> Check {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::chat::{ContactId, Name};
 use crate::cli::json::Event;
 use crate::cli::talk::fact::{Fact, Said};
 use crate::control::{Client, Server, event};
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// Messages that nobody has heard and that are receipted all the same, since they are on the disk. What comes
 /// beyond that waits with its sender.
@@ -20,10 +21,18 @@ pub(super) const fn is_too_much(messages: usize, bytes: usize) -> bool {
     messages >= UNHEARD_MAX || bytes >= UNHEARD_MAX_BYTES
 }
 
+/// How often it is looked whether the socket's file is still there: whoever removes what is of one login (logind does
+/// at the last logout) removes it, too.
+const LOOK: Duration = Duration::from_secs(10);
+
 /// The socket, and who listens.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
     server: Option<Server>,
+    /// When its file was looked at.
+    looked: Instant,
+    /// Whether it was told that nobody can reach the socket.
+    is_told: bool,
     subscribers: Vec<Client>,
     /// Messages that nobody has heard yet, in their order.
     unheard: BTreeMap<u64, Unheard>,
@@ -43,6 +52,22 @@ struct Unheard {
 impl Programs {
     pub(super) fn serve(&mut self, server: Server) {
         self.server = Some(server);
+    }
+
+    /// The socket, if it is time to look at its file.
+    pub(super) fn socket_to_look_at(&mut self, now: Instant) -> Option<&mut Server> {
+        if now.saturating_since(self.looked) < LOOK {
+            return None;
+        }
+        self.looked = now;
+        self.server.as_mut()
+    }
+
+    /// Others can, or cannot, reach the socket. Whether this is to be told: what is wrong is, once until it is mended.
+    pub(super) const fn tells_of(&mut self, can_be_reached: bool) -> bool {
+        let is_told = self.is_told;
+        self.is_told = !can_be_reached;
+        self.is_told && !is_told
     }
 
     pub(super) const fn are_listening(&self) -> bool {

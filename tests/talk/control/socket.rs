@@ -119,6 +119,25 @@ fn a_killed_daemon_is_followed_by_another_on_the_same_socket() {
     assert_eq!(client.ask("hello", &json!({}))["key"], json!(home.key()));
 }
 
+/// logind removes it when its user logs out everywhere, and the program may go on.
+#[test]
+fn a_daemon_whose_runtime_directory_is_removed_makes_it_anew() {
+    let home = Home::new();
+    let (mut program, _) = daemon(&home);
+    let mut early = Client::of(&home);
+    early.ask("subscribe", &json!({}));
+    fs::remove_dir_all(home.path("run")).unwrap();
+    program.told("the control socket was gone, and is there again");
+    let mode = |path: &str| fs::metadata(home.path(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("run"), mode("run/ctl.sock")), (0o700, 0o600));
+    let status = home.run(&["status"]).rest;
+    assert!(status.contains("listening on: 127.0.0.1:"), "{status}");
+    early.ask("quit", &json!({}));
+    assert_eq!(early.event("end")["exit"], json!(0));
+    program.end();
+    assert!(!home.path("run/ctl.sock").exists());
+}
+
 /// `nc -N -U` does so at the end of its input.
 #[test]
 fn who_closes_its_half_is_answered_and_told_of_what_it_subscribed_to() {
