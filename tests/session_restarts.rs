@@ -148,6 +148,48 @@ fn a_machine_that_was_suspended_is_heard_at_once_when_it_wakes() {
     }
 }
 
+/// Its network goes first, so that it calls in vain, and comes last.
+#[test]
+fn a_machine_that_was_suspended_while_it_called_is_heard_soon_after_its_network_is_back() {
+    for before in [8, 120] {
+        let mut pair = Pair::connected(13);
+        let (a, b) = (pair.a, pair.b);
+        let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+        pair.network_mut().partition(host_a, host_b);
+        let line = pair.talk(a, b).unwrap();
+        pair.advance(secs(before));
+        let told = pair.node(a).events().len();
+        pair.sleep(a, secs(3_600));
+        pair.advance(secs(3_603));
+        let events = &pair.node(a).events()[told..];
+        let is_told = |(_, event): &(_, Event)| matches!(event, Event::Unreachable { .. });
+        assert!(!events.iter().any(is_told), "{events:?}");
+        pair.network_mut().heal_all();
+        let is_heard = pair.advance_until(secs(10), |w| w.has_seen(b, &line));
+        assert!(is_heard, "asleep after {before} s");
+        assert_well(&mut pair);
+    }
+}
+
+/// Nothing waits that would keep the series going.
+#[test]
+fn who_called_for_a_receipt_alone_and_was_suspended_calls_again_when_it_wakes() {
+    let mut pair = Pair::connected(14);
+    let (a, b) = (pair.a, pair.b);
+    let line = pair.talk(b, a).unwrap();
+    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
+    assert!(pair.advance_until(SOON, |w| w.has_seen(a, &line)));
+    pair.network_mut().partition(host_a, host_b);
+    pair.advance(secs(8));
+    pair.sleep(a, secs(3_600));
+    pair.advance(secs(3_603));
+    pair.network_mut().heal_all();
+    let is_back = |w: &World| w.status(a, b).is_some_and(|it| it.established);
+    assert!(!is_back(&pair), "its keys are too old");
+    assert!(pair.advance_until(secs(10), is_back));
+    assert_well(&mut pair);
+}
+
 #[test]
 fn who_speaks_to_a_suspended_machine_reaches_it_when_it_wakes() {
     let mut pair = Pair::connected(12);

@@ -40,10 +40,14 @@ const CALL_LEN: usize = 2 * PARTS_LEN;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retry {
     since: Instant,
+    /// When the next try is due.
+    due: Instant,
     pub(super) tries: u32,
     /// The attempts of the series, the present one included, and which sending of that is at hand.
     attempts: u32,
     sending: u32,
+    /// Whether it began anew because its timer was late.
+    was_late: bool,
     /// Whether the owner knows that nobody answers.
     told: bool,
     /// Whether the owner knows of an answer under another psk.
@@ -51,6 +55,34 @@ pub(super) struct Retry {
 }
 
 impl Retry {
+    const fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            due: now,
+            tries: 0,
+            attempts: 0,
+            sending: 0,
+            was_late: false,
+            told: false,
+            told_of_psk: false,
+        }
+    }
+
+    /// Begins anew if the timer is so late that the machine was asleep: its network may be there again only in a
+    /// moment. Until the owner knows that nobody answers it does so once, so that it comes to its end however often
+    /// timers are late.
+    fn wake(&mut self, now: Instant) {
+        let is_late = now.saturating_since(self.due) > RETRY_SLOW;
+        if is_late && (self.told || !self.was_late) {
+            *self = Self {
+                was_late: true,
+                told: self.told,
+                told_of_psk: self.told_of_psk,
+                ..Self::new(now)
+            };
+        }
+    }
+
     /// The wait after the try at hand. Where tries are rare, what went to one address `alone` goes to all soon.
     fn delay(self, alone: bool, now: Instant) -> Duration {
         if now.saturating_since(self.since) >= RETRY_FOR {
@@ -97,7 +129,7 @@ impl Peer {
         if self.begin_series(now) {
             let [first, ..] = RETRY_DELAYS;
             let wait = first + jitter(first, shared);
-            self.arm(Timer::Retry, Some(now + wait), shared);
+            self.arm_retry(now + wait, shared);
         }
     }
 
@@ -108,15 +140,15 @@ impl Peer {
         if !self.may_be_called() {
             return false;
         }
-        self.retry = Some(Retry {
-            since: now,
-            tries: 0,
-            attempts: 0,
-            sending: 0,
-            told: false,
-            told_of_psk: false,
-        });
+        self.retry = Some(Retry::new(now));
         true
+    }
+
+    fn arm_retry(&mut self, due: Instant, shared: &mut Shared) {
+        if let Some(retry) = &mut self.retry {
+            retry.due = due;
+        }
+        self.arm(Timer::Retry, Some(due), shared);
     }
 
     /// As [`Peer::start_handshake`], because the owner asks for it: a series that has slowed down
@@ -141,6 +173,7 @@ impl Peer {
     pub(super) fn on_retry(&mut self, shared: &mut Shared, now: Instant) {
         let waits = self.waits();
         let Some(retry) = &mut self.retry else { return };
+        retry.wake(now);
         if now.saturating_since(retry.since) >= RETRY_FOR {
             if !core::mem::replace(&mut retry.told, true) {
                 let event = Event::Unreachable {
@@ -181,7 +214,7 @@ impl Peer {
             .retry
             .map_or(RETRY_SLOW, |retry| retry.delay(alone, now));
         let wait = delay + jitter(delay, shared);
-        self.arm(Timer::Retry, Some(now + wait), shared);
+        self.arm_retry(now + wait, shared);
     }
 
     /// Has another message 1 made.

@@ -29,6 +29,22 @@ fn calls_until(side: &mut Side, start: Instant, end: Instant) -> Vec<(Instant, D
     }
 }
 
+/// As [`calls_until`], where each timer fires so much late.
+fn late_calls_until(side: &mut Side, late: Duration, end: Instant) -> Vec<Instant> {
+    let (mut calls, mut at) = (Vec::new(), now(0));
+    while at <= end {
+        if !side.drain(at).is_empty() {
+            calls.push(at);
+        }
+        let Some((next, _)) = side.endpoint.poll_timeout() else {
+            break;
+        };
+        at = at.max(next + late);
+        side.endpoint.handle_timeout(at);
+    }
+    calls
+}
+
 /// Whether `pause` is `delay` with some jitter.
 #[track_caller]
 fn assert_near(pause: Duration, delay: Duration) {
@@ -92,6 +108,46 @@ fn while_something_waits_calls_go_on_slowly_and_at_once_when_asked() {
     let soon = last + Duration::from_secs(3);
     a.endpoint.connect(b.id(), &[], soon).unwrap();
     assert_eq!(a.drain(soon).len(), 2);
+}
+
+#[test]
+fn a_series_that_slept_begins_anew_and_is_told_of_once() {
+    for (asleep_at, told_before) in [(8_000, 0), (200_000, 1)] {
+        let (mut a, b) = acquainted();
+        a.say(b.id(), b"hello", now(0));
+        calls_until(&mut a, now(0), now(asleep_at));
+        assert_eq!(unreachable_events(&a), told_before);
+        let awake = now(asleep_at + 3_600_000);
+        a.endpoint.handle_timeout(awake);
+        let calls = calls_until(&mut a, awake, awake + RETRY_FOR + RETRY_SLOW);
+        let delays = RETRY_DELAYS.into_iter();
+        assert_eq!(calls[0].0, awake);
+        for (pair, delay) in calls.windows(2).zip(delays) {
+            assert_near(pair[1].0.saturating_since(pair[0].0), delay);
+        }
+        assert_eq!(unreachable_events(&a), 1);
+    }
+}
+
+/// It is told after the second pause at the latest, and no pause is shorter than where tries are rare.
+#[test]
+fn timers_that_are_always_late_keep_no_series_fast_and_none_going_that_nobody_wants() {
+    let second = Duration::from_secs(1);
+    for late in [RETRY_SLOW - 2 * second, RETRY_SLOW + second] {
+        let (mut a, b) = acquainted();
+        a.endpoint.seek(b.id(), now(0));
+        a.drain(now(0));
+        a.endpoint.rest(b.id());
+        let calls = late_calls_until(&mut a, late, now(86_400_000));
+        assert!(calls.len() < 5, "{late:?}: {calls:?}");
+        assert_eq!(unreachable_events(&a), 1, "{late:?}");
+        let (mut a, b) = acquainted();
+        a.say(b.id(), b"hello", now(0));
+        let calls = late_calls_until(&mut a, late, now(86_400_000));
+        let is_rare = |pair: &[Instant]| pair[1].saturating_since(pair[0]) >= late;
+        assert!(calls.windows(2).all(is_rare), "{late:?}");
+        assert_eq!(unreachable_events(&a), 1, "{late:?}");
+    }
 }
 
 #[test]
