@@ -10,17 +10,23 @@ use crate::tui::clock::Day;
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::input::Ticket;
 
-/// Entries that are kept; the oldest go first.
+/// Entries that are kept. Of those beyond it the oldest words of ours go first, and then the oldest of all: what people
+/// said is nowhere else, perhaps.
 const MAX_ENTRIES: usize = 20_000;
+/// Words of ours that are as good as messages then, the newest: an answer of several lines is whole among messages.
+const NEWEST_NOTES: usize = 1_000;
 /// Bytes of text that are kept.
 const MAX_BYTES: usize = 32 << 20;
 
 /// The entries.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    entries: VecDeque<Entry>,
-    /// The number of the first of them.
-    first: u64,
+    /// With their numbers, which rise, and stay what they are when others make room.
+    entries: VecDeque<(u64, Entry)>,
+    /// The number that the next entry gets.
+    end: u64,
+    /// How many of them make room before messages do.
+    notes: usize,
     /// Those before this one had to make room.
     dropped: u64,
     /// How many messages are among those, since it was emptied last.
@@ -59,62 +65,88 @@ pub(super) struct Anchor {
     skipped: usize,
 }
 
+/// Whether it makes room before messages do: words of ours, and what was deleted.
+const fn is_note(entry: &Entry) -> bool {
+    matches!(entry.kind, Kind::Note | Kind::Deleted)
+}
+
 impl Log {
     pub(super) fn push(&mut self, entry: Entry) -> u64 {
-        self.bytes += entry.size();
-        self.entries.push_back(entry);
-        self.make_room();
-        self.end() - 1
+        let number = self.end;
+        self.add(self.entries.len(), number, entry);
+        number
     }
 
     /// Puts what was said before this run behind what stands here of that and is not newer. Returns its number;
     /// those that had this one or a later one have the next from now on.
     pub(super) fn insert(&mut self, entry: Entry) -> u64 {
-        let old = usize::try_from(self.live.saturating_sub(self.first)).unwrap_or(0);
+        let old = self.position(self.live);
         let mut before = self.entries.iter().take(old);
         let index = before
-            .rposition(|it| it.at <= entry.at)
+            .rposition(|(_, it)| it.at <= entry.at)
             .map_or(0, |at| at + 1);
-        let number = self.first + index as u64;
-        self.bytes += entry.size();
-        self.entries.insert(index, entry);
+        let number = self.entries.get(index).map_or(self.end, |(at, _)| *at);
+        let later = self.entries.range_mut(index..).map(|(number, _)| number);
         let named = self.names.values_mut().chain(self.tickets.values_mut());
-        for entry in named.chain(&mut self.marker) {
+        for entry in later.chain(named).chain(&mut self.marker) {
             *entry = shifted(*entry, number);
         }
-        self.live = self.live.max(self.first) + 1;
-        self.make_room();
+        self.live = self.live.max(number) + 1;
+        self.add(index, number, entry);
         number
     }
 
+    fn add(&mut self, index: usize, number: u64, entry: Entry) {
+        self.bytes += entry.size();
+        self.notes += usize::from(is_note(&entry));
+        self.entries.insert(index, (number, entry));
+        self.end += 1;
+        self.make_room();
+    }
+
     fn make_room(&mut self) {
+        let mut note = 0;
         while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
             if self.entries.len() == 1 {
                 break;
             }
-            self.drop_first();
+            if self.notes > NEWEST_NOTES {
+                let mut others = self.entries.range(note..);
+                note += others.position(|(_, it)| is_note(it)).unwrap_or(0);
+                self.remove(note);
+            } else {
+                self.drop_first();
+            }
         }
     }
 
     fn drop_first(&mut self) {
-        if let Some(gone) = self.entries.pop_front() {
-            self.bytes -= gone.size();
-            self.made_room += u64::from(gone.is_message());
-            self.first += 1;
-            self.dropped = self.first;
+        if let Some(number) = self.remove(0) {
+            self.dropped = number + 1;
         }
     }
 
-    /// Whether an entry had to make room. What was cleared away had not.
+    /// Takes an entry out. Returns its number.
+    fn remove(&mut self, index: usize) -> Option<u64> {
+        let (number, gone) = self.entries.remove(index)?;
+        self.bytes -= gone.size();
+        self.notes -= usize::from(is_note(&gone));
+        self.made_room += u64::from(gone.is_message());
+        if self.marker == Some(number) {
+            self.marker = self.entries.get(index).map(|(next, _)| *next);
+        }
+        Some(number)
+    }
+
+    /// Whether a message had to make room. What was cleared away had not.
     pub(super) const fn has_dropped(&self, entry: u64) -> bool {
         entry < self.dropped
     }
 
     /// Empties it. What of ours has come to no end yet is still waited for.
     pub(super) fn clear(&mut self) {
-        self.first = self.end();
         self.entries.clear();
-        (self.bytes, self.made_room, self.marker) = (0, 0, None);
+        (self.bytes, self.notes, self.made_room, self.marker) = (0, 0, 0, None);
     }
 
     /// How many messages had to make room. What was cleared away is not missed.
@@ -122,36 +154,55 @@ impl Log {
         self.made_room
     }
 
-    /// The number that the next entry gets.
-    pub(super) fn end(&self) -> u64 {
-        self.first + self.entries.len() as u64
-    }
-
     pub(super) fn get(&self, entry: u64) -> Option<&Entry> {
-        self.entries.get(self.index(entry)?)
+        let (_, found) = self.entries.get(self.index(entry)?)?;
+        Some(found)
     }
 
     fn get_mut(&mut self, entry: u64) -> Option<&mut Entry> {
         let index = self.index(entry)?;
-        self.entries.get_mut(index)
+        let (_, found) = self.entries.get_mut(index)?;
+        Some(found)
     }
 
     fn index(&self, entry: u64) -> Option<usize> {
-        usize::try_from(entry.checked_sub(self.first)?).ok()
+        let found = self.entries.binary_search_by_key(&entry, |(it, _)| *it);
+        found.ok()
+    }
+
+    /// How many stand before an entry of this number, which may be gone.
+    fn position(&self, entry: u64) -> usize {
+        self.entries.partition_point(|(it, _)| *it < entry)
+    }
+
+    /// The number of the entry before this one.
+    fn before(&self, entry: u64) -> Option<u64> {
+        let index = self.position(entry).checked_sub(1)?;
+        self.entries.get(index).map(|(before, _)| *before)
+    }
+
+    /// The number of the entry after this one.
+    fn after(&self, entry: u64) -> Option<u64> {
+        let index = self.position(entry.saturating_add(1));
+        self.entries.get(index).map(|(after, _)| *after)
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.entries.front().map(|(first, _)| *first)
     }
 
     /// The entries with their numbers, newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &Entry)> {
-        let first = self.first;
-        let numbered = self.entries.iter().enumerate().rev();
-        numbered.map(move |(index, entry)| (first + index as u64, entry))
+        let numbered = self.entries.iter().rev();
+        numbered.map(|(number, entry)| (*number, entry))
     }
 
     pub(super) fn delete(&mut self, entry: u64) {
         if let Some(entry) = self.get_mut(entry) {
-            let size = entry.size();
+            let (size, was_note) = (entry.size(), is_note(entry));
             entry.delete();
             self.bytes -= size;
+            self.notes += usize::from(!was_note);
         }
     }
 
@@ -262,9 +313,9 @@ impl Log {
 
     /// The day of what stands before an entry and is not deleted.
     fn day_before(&self, entry: u64) -> Option<Day> {
-        let index = self.index(entry)?.min(self.entries.len());
-        let mut before = self.entries.range(..index).rev();
-        before.find(|it| it.kind != Kind::Deleted).map(|it| it.day)
+        let mut before = self.entries.range(..self.index(entry)?).rev();
+        let found = before.find(|(_, it)| it.kind != Kind::Deleted);
+        found.map(|(_, it)| it.day)
     }
 
     /// The lines that a screen of so many rows shows, from top to bottom.
@@ -278,8 +329,8 @@ impl Log {
         let Some(Anchor { entry, skipped }) = self.placed(anchor) else {
             return lines;
         };
-        let mut skipped = skipped;
-        for entry in (self.first..=entry).rev() {
+        let (mut next, mut skipped) = (Some(entry), skipped);
+        while let Some(entry) = next {
             let of_entry = self.lines(entry, shape);
             let shown = of_entry.len().saturating_sub(skipped);
             skipped = 0;
@@ -289,28 +340,34 @@ impl Log {
             if lines.len() >= height {
                 break;
             }
+            next = self.before(entry);
         }
         lines.truncate(height);
         lines.reverse();
         lines
     }
 
-    /// The anchor as it is now: at the end if there is none, at the oldest entry if its own is gone.
+    /// The anchor as it is now: at the end if there is none. If its own entry is gone, below the one before, or at the
+    /// oldest.
     fn placed(&self, anchor: Option<Anchor>) -> Option<Anchor> {
-        let last = self
-            .end()
-            .checked_sub(1)
-            .filter(|last| *last >= self.first)?;
-        Some(match anchor {
-            Some(Anchor { entry, skipped }) if entry <= last => Anchor {
-                entry: entry.max(self.first),
-                skipped,
-            },
-            Some(_) | None => Anchor {
-                entry: last,
-                skipped: 0,
-            },
-        })
+        let (last, _) = self.entries.back()?;
+        let end = Anchor {
+            entry: *last,
+            skipped: 0,
+        };
+        let Some(anchor) = anchor.filter(|it| it.entry <= *last) else {
+            return Some(end);
+        };
+        if self.index(anchor.entry).is_some() {
+            return Some(anchor);
+        }
+        let before = self.before(anchor.entry);
+        let below = before.map(|entry| Anchor { entry, skipped: 0 });
+        let first = self.first()?;
+        Some(below.unwrap_or(Anchor {
+            entry: first,
+            ..anchor
+        }))
     }
 
     /// The anchor so many rows further up, but not past the oldest line; none at the end.
@@ -330,15 +387,12 @@ impl Log {
                 at.skipped += left;
                 break;
             }
-            if at.entry == self.first {
+            let Some(entry) = self.before(at.entry) else {
                 at.skipped = lines.saturating_sub(1);
                 break;
-            }
-            left = left.saturating_sub(if lines > 0 { above + 1 } else { 0 });
-            at = Anchor {
-                entry: at.entry - 1,
-                skipped: 0,
             };
+            left = left.saturating_sub(if lines > 0 { above + 1 } else { 0 });
+            at = Anchor { entry, skipped: 0 };
         }
         let shown = self.visible(Some(at), height, shape).len();
         self.down(Some(at), height.saturating_sub(shown), shape)
@@ -362,15 +416,12 @@ impl Log {
         let mut left = rows;
         while left > at.skipped {
             left -= at.skipped;
-            if at.entry + 1 == self.end() {
-                return None;
-            }
-            let entry = at.entry + 1;
+            let entry = self.after(at.entry)?;
             let skipped = self.lines(entry, shape).len();
             at = Anchor { entry, skipped };
         }
         at.skipped -= left;
-        let is_end = at.skipped == 0 && at.entry + 1 == self.end();
+        let is_end = at.skipped == 0 && self.after(at.entry).is_none();
         (!is_end).then_some(at)
     }
 
@@ -391,12 +442,9 @@ impl Log {
 
     /// The anchor of a screen that begins with the oldest entry.
     pub(super) fn oldest(&mut self, height: usize, shape: Shape) -> Option<Anchor> {
-        self.placed(None)?;
-        let lines = self.lines(self.first, shape).len();
-        let at = Anchor {
-            entry: self.first,
-            skipped: lines,
-        };
+        let entry = self.first()?;
+        let skipped = self.lines(entry, shape).len();
+        let at = Anchor { entry, skipped };
         self.descend(at, height, shape)
     }
 
