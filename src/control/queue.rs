@@ -122,8 +122,7 @@ impl Client {
     ) -> bool {
         let mut queue = self.lock();
         if is_too_much(&queue, text.len()) {
-            queue.is_closed = true;
-            queue.lines.clear();
+            queue.close();
         }
         if !queue.is_closed {
             queue.push(Line { text, kind });
@@ -146,7 +145,7 @@ impl Client {
 
     /// Ends it: what waits is not written.
     pub(super) fn close(&self) {
-        self.lock().is_closed = true;
+        self.lock().close();
         self.shared.changed.notify_all();
     }
 
@@ -195,6 +194,12 @@ impl Client {
 }
 
 impl Queue {
+    /// Lets go of what waits: whoever else has the client may have it for long.
+    fn close(&mut self) {
+        self.is_closed = true;
+        self.lines.clear();
+    }
+
     fn push(&mut self, line: Line) {
         let len = line.text.len();
         self.bytes += len;
@@ -220,6 +225,11 @@ impl Client {
     /// Without a connection, for tests of others.
     pub(crate) fn unserved() -> Self {
         Self::new()
+    }
+
+    /// As if the other end had gone.
+    pub(crate) fn leave(&self) {
+        self.close();
     }
 
     /// Writes the next line, if one waits.
@@ -249,6 +259,15 @@ mod tests {
 
     /// A message that somebody else has.
     const HEARD: usize = 0;
+
+    #[test]
+    fn nothing_is_kept_for_who_is_gone() {
+        let client = Client::new();
+        assert!(client.tell("an event") && client.hand_over("a message", 1, HEARD));
+        client.close();
+        assert_eq!(client.waiting_bytes(), 0);
+        assert!(!client.tell("another") && client.waiting_bytes() == 0);
+    }
 
     #[test]
     fn lines_come_out_in_their_order() {

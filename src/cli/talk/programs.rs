@@ -70,6 +70,11 @@ impl Programs {
         self.is_told && !is_told
     }
 
+    /// Forgets those who have left: nothing need be made for them.
+    pub(super) fn forget_gone(&mut self) {
+        self.subscribers.retain(|client| !client.is_closed());
+    }
+
     pub(super) const fn are_listening(&self) -> bool {
         !self.subscribers.is_empty()
     }
@@ -138,6 +143,7 @@ impl Programs {
 
     /// Somebody wants to be told from now on, and of what nobody has heard. Returns how much that is.
     pub(super) fn subscribe(&mut self, client: Client) -> usize {
+        self.forget_gone();
         if self.subscribers.iter().any(|known| known.is(&client)) {
             return 0;
         }
@@ -187,6 +193,17 @@ mod tests {
             assert!(slow.waiting_bytes() < 35 * MIB, "after {token} messages");
         }
         assert!(slow.is_closed() && !fast.is_closed());
+    }
+
+    #[test]
+    fn who_left_is_forgotten_though_nothing_happens() {
+        let mut programs = Programs::default();
+        for _ in 0..1_000 {
+            subscribed(&mut programs).leave();
+            assert!(programs.subscribers.len() < 2);
+        }
+        programs.forget_gone();
+        assert!(!programs.are_listening());
     }
 
     #[test]

@@ -455,7 +455,7 @@ impl Conversation {
         self.look_at_network(now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
-        self.look_at_socket(now);
+        self.look_at_programs(now);
         self.profile.journal.look_around()?;
         let Some(screen) = self.face.screen() else {
             return Ok(None);

@@ -36,8 +36,10 @@ impl Conversation {
         }
     }
 
-    /// Serves the socket anew if its file is gone, and tells of one that nobody can reach.
-    pub(super) fn look_at_socket(&mut self, now: Instant) {
+    /// Forgets programs that have left; serves the socket anew if its file is gone, and tells of one that nobody can
+    /// reach.
+    pub(super) fn look_at_programs(&mut self, now: Instant) {
+        self.programs.forget_gone();
         let tell = self.teller();
         let Some(server) = self.programs.socket_to_look_at(now) else {
             return;
@@ -120,7 +122,7 @@ mod tests {
     fn looked(talk: &mut Conversation, program: &Client, second: u64) -> Vec<String> {
         for step in 0..120 {
             let time = Duration::from_secs(second) + Duration::from_millis(500 * step);
-            talk.look_at_socket(talk.clock.now() + time);
+            talk.look_at_programs(talk.clock.now() + time);
         }
         let told = core::iter::from_fn(|| program.write_next());
         told.map(|line| line.to_string()).collect()
@@ -146,6 +148,17 @@ mod tests {
             let told = looked(&mut talk, &program, 60 * (minute + 1));
             assert!(told.is_empty() && is_served(), "{told:?}");
         }
+    }
+
+    #[test]
+    fn a_program_that_has_left_listens_no_more_though_nothing_happens() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, program) = serving(home.path());
+        talk.look_at_programs(talk.clock.now());
+        assert!(talk.has_hearers());
+        program.leave();
+        talk.look_at_programs(talk.clock.now());
+        assert!(!talk.has_hearers());
     }
 
     #[test]
