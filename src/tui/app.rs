@@ -278,6 +278,12 @@ impl App {
         of.map_or_else(Held::default, |of| of.held(&self.settings.zone))
     }
 
+    /// Whether it shows times as they are in this time zone.
+    #[must_use]
+    pub fn goes_by(&self, zone: &Zone) -> bool {
+        self.settings.zone == *zone
+    }
+
     /// Columns and rows that it is drawn on.
     #[must_use]
     pub const fn size(&self) -> (u16, u16) {

@@ -1,14 +1,14 @@
 //! Wall-clock time as the screen shows it.
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, offset};
 use jiff::{Timestamp, Zoned};
 
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
 /// The time zone that times are shown in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
 /// A day of the calendar, of which only equality and the words matter.
@@ -16,7 +16,7 @@ pub struct Zone(TimeZone);
 pub(super) struct Day(Date);
 
 impl Zone {
-    /// This machine's.
+    /// This machine's, as it was within the last five minutes.
     #[must_use]
     pub fn system() -> Self {
         Self(TimeZone::system())
@@ -26,6 +26,12 @@ impl Zone {
     #[must_use]
     pub const fn utc() -> Self {
         Self(TimeZone::UTC)
+    }
+
+    /// One so many hours ahead of it, for tests as well.
+    #[must_use]
+    pub const fn ahead(hours: i8) -> Self {
+        Self(TimeZone::fixed(offset(hours)))
     }
 
     /// Hours and minutes: `02:09`.

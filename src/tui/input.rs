@@ -10,6 +10,7 @@ use crate::chat::{Name, State};
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
+use crate::tui::clock::Zone;
 
 /// The two clocks at one moment, and what led to it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +59,8 @@ pub enum Told {
     Show(PeerId),
     /// Somebody is known no longer. The conversation stays to be read.
     Forgotten(PeerId),
+    /// This machine's time zone is another from now on.
+    Zone(Zone),
     /// Somebody said something.
     Said(Said),
     /// A message of ours was taken into the outbox, under this name.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::chat::Name;
-use crate::tui::clock::Day;
+use crate::tui::clock::{Day, Zone};
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::input::Ticket;
 
@@ -195,6 +195,13 @@ impl Log {
     pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &Entry)> {
         let numbered = self.entries.iter().rev();
         numbered.map(|(number, entry)| (*number, entry))
+    }
+
+    /// Goes by the days of this time zone.
+    pub(super) fn move_to(&mut self, zone: &Zone) {
+        for (_, entry) in &mut self.entries {
+            entry.day = zone.day(entry.at);
+        }
     }
 
     pub(super) fn delete(&mut self, entry: u64) {

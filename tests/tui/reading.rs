@@ -3,7 +3,7 @@
 use securechat::chat::{Name, State};
 use securechat::id::PeerId;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Earlier, Input, Notice, Said, Settings, Told};
+use securechat::tui::{Action, Earlier, Input, Notice, Said, Settings, Told, Zone};
 
 use crate::screen::{BOB, CAROL, Screen, settings};
 
@@ -475,6 +475,23 @@ fn a_list_that_has_no_room_says_so() {
     screen.key("alt-b");
     assert_eq!(screen.rule(), "");
     assert!(screen.rows()[1].starts_with("* bob"), "{}", screen.text());
+}
+
+/// A laptop has travelled.
+#[test]
+fn all_times_are_those_of_the_time_zone_in_which_they_are_read() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.say(BOB, "before midnight there");
+    screen.seconds(3_600);
+    screen.say(BOB, "after it");
+    let rows = screen.rows();
+    assert!(rows[2].starts_with("02:09 ") && rows[3].starts_with("03:09 "));
+    screen.tell(Told::Zone(Zone::ahead(-3)));
+    let rows = screen.rows();
+    assert!(rows[1].contains(" Fri 20 Nov "), "{rows:?}");
+    assert!(rows[2].starts_with("23:09 "), "{rows:?}");
+    assert!(rows[3].contains(" Sat 21 Nov "), "{rows:?}");
+    assert!(rows[4].starts_with("00:09 "), "{rows:?}");
 }
 
 /// Nothing stood there.

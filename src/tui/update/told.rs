@@ -8,6 +8,7 @@ use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 use crate::tui::app::App;
 use crate::tui::bell;
+use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::{Entry, Receipt};
 use crate::tui::input::{Card, Discretion, Earlier, Guest, Said, Standing, Ticket, Told};
@@ -27,6 +28,7 @@ impl App {
                     conversation.link = None;
                 }
             }
+            Told::Zone(zone) => self.move_to(zone),
             Told::Said(said) => self.on_said(&said),
             Told::Accepted { ticket, name } => {
                 let mut all = self.conversations.iter_mut();
@@ -101,6 +103,14 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Shows all times as they are in this time zone.
+    fn move_to(&mut self, zone: Zone) {
+        for conversation in self.conversations.iter_mut().chain([&mut self.home]) {
+            conversation.log.move_to(&zone);
+        }
+        self.settings.zone = zone;
     }
 
     fn on_standing(&mut self, peer: PeerId, standing: Standing) {

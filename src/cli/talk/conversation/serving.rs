@@ -111,7 +111,7 @@ mod tests {
         let ends = (Face::Service(printer), Typist::Nobody, Lines::none());
         let goal = Goal::Listen { once: None };
         let mut talk =
-            crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, &context);
+            crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
         talk.serve_programs(&context.paths).unwrap();
         let program = Client::unserved();
         talk.programs.subscribe(program.clone());

@@ -501,10 +501,19 @@ impl Screen {
         self.clock.now().saturating_since(self.ticked) >= SECOND
     }
 
+    /// A laptop travels, and is not started anew for that.
+    fn look_at_zone(&mut self) {
+        let zone = tui::Zone::system();
+        if !self.app.goes_by(&zone) {
+            let _ = self.take_now(tui::Input::Told(Told::Zone(zone)));
+        }
+    }
+
     /// Time has passed.
     pub(in crate::cli::talk) fn tick(&mut self) {
         if self.is_due() {
             self.ticked = self.clock.now();
+            self.look_at_zone();
             let _ = self.take_now(tui::Input::Tick);
         }
     }
