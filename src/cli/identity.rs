@@ -70,13 +70,16 @@ pub(super) fn unlock(context: &Context) -> Result<StaticSecret, Error> {
 /// # Errors
 /// What reading it says; as [`Error::Identity`] if it is the user's own.
 pub(super) fn load(path: &Path, context: &Context) -> Result<KeyFile, Error> {
-    store::load_identity(path).map_err(|error| {
-        if path == context.paths.identity() {
-            Error::Identity(error)
-        } else {
-            error.into()
-        }
-    })
+    store::load_identity(path).map_err(|error| about(path, error, context))
+}
+
+/// What went wrong with a secret key file.
+fn about(path: &Path, error: store::Error, context: &Context) -> Error {
+    if path == context.paths.identity() {
+        Error::Identity(error)
+    } else {
+        error.into()
+    }
 }
 
 /// Our public key, without asking for a passphrase if the file tells it.
@@ -241,7 +244,8 @@ fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
             Some(unlock::ask_new(context, prompt)?)
         }
     };
-    store::change_passphrase(path, old.as_ref(), new.as_ref(), &mut os_rng())?;
+    store::change_passphrase(path, old.as_ref(), new.as_ref(), &mut os_rng())
+        .map_err(|error| about(path, error, context))?;
     let words = if new.is_some() {
         " is protected by the new passphrase"
     } else {

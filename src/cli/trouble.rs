@@ -60,6 +60,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::LinkToNothing => link_to_nothing(path),
         ErrorKind::ChangedMeanwhile => changed_meanwhile(path),
         ErrorKind::NotSynced { former, .. } => not_synced(said, former.as_deref()),
+        ErrorKind::PassphraseNotSynced(_) => passphrase_not_synced(path, is_identity, said),
         ErrorKind::Malformed { reason } => damaged(path, reason),
         ErrorKind::NoTimestamps => no_timestamps(path),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
@@ -349,10 +350,20 @@ fn changed_meanwhile(path: &Path) -> Report {
 }
 
 fn not_synced(said: Safe, former: Option<&Path>) -> Report {
-    let report = Report::new("SC18", ExitCode::Storage, said)
-        .cause("Until it has, a power cut can bring back what was there before.");
-    let kept = former.map(|former| Safe::from("The former one is kept as ") + former + ".");
+    let report = Report::new("SC18", ExitCode::Storage, said).cause(
+        "It counts from now on. Until the disk has confirmed it, a power cut can bring back the one before.",
+    );
+    let kept = former.map(|former| Safe::from("That one is kept as ") + former + ".");
     kept.into_iter().fold(report, Report::cause)
+}
+
+fn passphrase_not_synced(path: &Path, is_identity: bool, said: Safe) -> Report {
+    let file = (!is_identity).then(|| Safe::from(path));
+    let again = ["key".into(), "passwd".into()].into_iter().chain(file);
+    Report::new("SC18", ExitCode::Storage, said)
+        .cause("The new passphrase counts from now on. Until the disk has confirmed it, a power cut can bring back")
+        .cause("the former one: keep both until such a change has succeeded.")
+        .attempt([Suggestion::securechat(again)])
 }
 
 fn link_to_nothing(path: &Path) -> Report {

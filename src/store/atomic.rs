@@ -98,13 +98,8 @@ impl Fresh {
     }
 }
 
-/// Creates a file or replaces its whole content.
-pub(super) fn replace(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
-    Staged::write(path, content, access)?.commit()
-}
-
-/// The same of what is no secret: it has a name from the beginning, which a kill can leave behind, and needs one sync
-/// less.
+/// Creates a file of what is no secret, or replaces its whole content: it has a name from the beginning, which a kill can
+/// leave behind, and needs one sync less than [`Staged`].
 pub(super) fn replace_plain(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
     let fail = |error: io::Error| Error::writing(path, Operation::Write, error);
     let named = Written::open_named(path, access).map_err(fail)?;
@@ -114,7 +109,7 @@ pub(super) fn replace_plain(path: &Path, content: &[u8], access: Access) -> Resu
         destination,
         written,
     }
-    .commit()
+    .commit(&Disk::SYSTEM, None)
 }
 
 /// The new content of a file, complete on the disk, but not yet in its place. Dropping it undoes it.
@@ -140,24 +135,40 @@ impl<'a> Staged<'a> {
         })
     }
 
-    /// Puts it in its place, where a power cut cannot undo it any more.
-    pub(super) fn commit(self) -> Result<(), Error> {
+    /// Puts it in its place, where a power cut cannot undo it any more. `former`: where what was there is kept.
+    ///
+    /// # Errors
+    /// `NotSynced` if it is in its place all the same; `DiskFull`, `ReadOnly`, `Io` if it is not.
+    pub(super) fn commit(self, disk: &Disk, former: Option<PathBuf>) -> Result<(), Error> {
         let destination = self.destination;
-        let placed = self.place(&|from, to| fs::rename(from, to))?;
-        let synced = placed.sync(destination);
-        synced.map_err(|error| Error::writing(destination, Operation::Write, error))
+        let placed = self.place(disk)?;
+        (disk.sync)(&placed, destination).map_err(|error| {
+            let kind = ErrorKind::NotSynced { former, error };
+            Error::new(destination, Operation::Write, kind)
+        })
     }
 
-    /// Puts it in its place by a rename. Until [`Written::sync`] has been called a power cut may bring back what was there.
-    pub(super) fn place(self, rename: Rename<'_>) -> Result<Written, Error> {
+    /// Puts it in its place by a rename. Until it is synced a power cut may bring back what was there.
+    pub(super) fn place(self, disk: &Disk) -> Result<Written, Error> {
         let destination = self.destination;
-        let moved = self.written.move_to(destination, rename);
+        let moved = self.written.move_to(destination, disk);
         moved.map_err(|error| Error::writing(destination, Operation::Write, error))
     }
 }
 
-/// What gives a file another name, and takes that from the file that has it: the system, but for tests.
-pub(super) type Rename<'a> = &'a dyn Fn(&Path, &Path) -> io::Result<()>;
+/// What puts a file into its place: the system, but for tests.
+pub(super) struct Disk {
+    /// Gives a file another name, and takes that from the file that has it.
+    pub(super) rename: fn(&Path, &Path) -> io::Result<()>,
+    pub(super) sync: fn(&Written, &Path) -> io::Result<()>,
+}
+
+impl Disk {
+    pub(super) const SYSTEM: Self = Self {
+        rename: |from, to| fs::rename(from, to),
+        sync: Written::sync,
+    };
+}
 
 /// Reads a whole file after checking, on the opened file, that others can do no more with it than
 /// `access` says.
@@ -365,20 +376,20 @@ impl Written {
     }
 
     /// Gives it its place. What has no name gets one beside it for that moment, since only a name can be moved.
-    fn move_to(self, destination: &Path, rename: Rename<'_>) -> io::Result<Self> {
+    fn move_to(self, destination: &Path, disk: &Disk) -> io::Result<Self> {
         match &self.beside {
-            Some(beside) => rename(&beside.path, destination)?,
-            None => rename(
-                &Temporary::naming(&self.file, destination)?.path,
-                destination,
-            )?,
+            Some(beside) => (disk.rename)(&beside.path, destination)?,
+            None => {
+                let named = Temporary::naming(&self.file, destination)?;
+                (disk.rename)(&named.path, destination)?;
+            }
         }
         Ok(self)
     }
 
     /// Makes its place survive a power cut. What had no name when it was written is synced once more: btrfs notes nothing
     /// of such a file until then, and would bring it back empty.
-    pub(super) fn sync(&self, destination: &Path) -> io::Result<()> {
+    fn sync(&self, destination: &Path) -> io::Result<()> {
         if self.beside.is_none() {
             self.file.sync_all()?;
         }

@@ -1,5 +1,9 @@
 use super::*;
 
+fn replace(path: &Path, content: &[u8], access: Access) -> Result<(), Error> {
+    Staged::write(path, content, access)?.commit(&Disk::SYSTEM, None)
+}
+
 fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(directory)
         .unwrap()
@@ -59,7 +63,7 @@ fn what_is_to_replace_a_file_has_no_name_until_it_does() {
     let path = home.path().join("k");
     let staged = Staged::write(&path, b"whole", Access::Owner).unwrap();
     assert!(names(home.path()).is_empty());
-    staged.commit().unwrap();
+    staged.commit(&Disk::SYSTEM, None).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"whole");
     replace_plain(&path, b"plain", Access::Owner).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"plain");

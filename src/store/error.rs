@@ -160,6 +160,9 @@ pub enum ErrorKind {
         /// What the system said.
         error: io::Error,
     },
+    /// As [`ErrorKind::NotSynced`], of a secret key that has another passphrase now, or none: nothing is kept under the
+    /// former one.
+    PassphraseNotSynced(io::Error),
     /// The content is not of the expected form.
     Malformed {
         /// What is wrong with it.
@@ -275,7 +278,8 @@ impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         if let ErrorKind::Io(error)
         | ErrorKind::ReadOnly(error)
-        | ErrorKind::NotSynced { error, .. } = &self.0.kind
+        | ErrorKind::NotSynced { error, .. }
+        | ErrorKind::PassphraseNotSynced(error) = &self.0.kind
         {
             Some(error)
         } else {
@@ -344,7 +348,7 @@ impl fmt::Display for ErrorKind {
             Self::AlreadyExists => write!(f, "it exists and is not overwritten"),
             Self::LinkToNothing => write!(f, "it is a link that points to nothing"),
             Self::ChangedMeanwhile => write!(f, "it was changed at the same moment"),
-            Self::NotSynced { error, .. } => {
+            Self::NotSynced { error, .. } | Self::PassphraseNotSynced(error) => {
                 write!(
                     f,
                     "it is in its place, but the disk has not confirmed that: {error}"

@@ -1,15 +1,14 @@
 //! The files of an identity: the secret key, and its public half beside it.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::atomic::{
-    Staged, Written, behind_links, create_new, create_parent, keep_old, parent, read_bounded,
-    read_checked, remove, replace, with_suffix,
+    Disk, Staged, behind_links, create_new, create_parent, keep_old, parent, read_bounded,
+    read_checked, remove, with_suffix,
 };
 use super::error::{Error, ErrorKind, Operation};
 use super::key_file::{KeyFile, PUBLIC_KEY_GIVEN};
@@ -103,19 +102,6 @@ pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, E
     replace_on(&Disk::SYSTEM, path, key)
 }
 
-/// What puts a file into its place: the system, but for tests.
-struct Disk {
-    rename: fn(&Path, &Path) -> io::Result<()>,
-    sync: fn(&Written, &Path) -> io::Result<()>,
-}
-
-impl Disk {
-    const SYSTEM: Self = Self {
-        rename: |from, to| fs::rename(from, to),
-        sync: Written::sync,
-    };
-}
-
 fn replace_on(disk: &Disk, path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     let (path, public) = (&behind_links(path)?, behind_links(&public_path(path))?);
     let _lock = hold(path);
@@ -124,12 +110,12 @@ fn replace_on(disk: &Disk, path: &Path, key: &KeyFile) -> Result<Option<PathBuf>
     let old_secret = keep_if_there(path, Access::Owner)?;
     let old_public = keep_if_there(&public, Access::OthersRead)
         .inspect_err(|_| forget(old_secret.as_deref(), path))?;
-    let secret = new_secret.place(&disk.rename).inspect_err(|_| {
+    let secret = new_secret.place(disk).inspect_err(|_| {
         forget(old_secret.as_deref(), path);
         forget(old_public.as_deref(), &public);
     })?;
     // From here on the copy is all that is left of the former key.
-    let placed = new_public.place(&disk.rename).inspect_err(|_| {
+    let placed = new_public.place(disk).inspect_err(|_| {
         put_back(old_secret.as_deref(), path);
         forget(old_public.as_deref(), &public);
     })?;
@@ -156,8 +142,18 @@ fn hold(path: &Path) -> Option<File> {
 ///
 /// # Errors
 /// Those of [`load_identity`] and of [`KeyFile::open`] with `old`; `ChangedMeanwhile` if the file is another one by then;
-/// `DiskFull`, `Io`.
+/// `DiskFull`, `Io`; the file is then as it was. `PassphraseNotSynced`: it is not, unless the power fails now.
 pub fn change_passphrase(
+    path: &Path,
+    old: Option<&Passphrase>,
+    new: Option<&Passphrase>,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), Error> {
+    change_passphrase_on(&Disk::SYSTEM, path, old, new, rng)
+}
+
+fn change_passphrase_on(
+    disk: &Disk,
     path: &Path,
     old: Option<&Passphrase>,
     new: Option<&Passphrase>,
@@ -175,7 +171,12 @@ pub fn change_passphrase(
         let kind = ErrorKind::ChangedMeanwhile;
         return Err(Error::new(path, Operation::Write, kind));
     }
-    replace(&real, changed.render().as_bytes(), Access::Owner)
+    let staged = Staged::write(&real, changed.render().as_bytes(), Access::Owner)?;
+    let placed = staged.place(disk)?;
+    (disk.sync)(&placed, &real).map_err(|error| {
+        let kind = ErrorKind::PassphraseNotSynced(error);
+        Error::new(path, Operation::Write, kind)
+    })
 }
 
 fn prepare(path: &Path) -> Result<(), Error> {

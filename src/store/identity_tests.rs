@@ -243,76 +243,11 @@ fn a_replacement_that_fails_leaves_no_copies() {
     );
 }
 
+#[path = "identity_tests/disk.rs"]
+mod disk;
+
 fn key_at(path: &Path) -> crate::id::PeerId {
     load_identity(path).unwrap().public().unwrap()
-}
-
-fn failed() -> io::Error {
-    io::Error::other("the disk is gone")
-}
-
-/// A directory that cannot be synced is no reason to take the copy away: it is all that is left of the former key.
-#[test]
-fn a_replacement_that_is_not_synced_keeps_the_old_key() {
-    let (_home, path) = place();
-    create_identity(&path, &plain(1)).unwrap();
-    let disk = Disk {
-        sync: |_, _| Err(failed()),
-        ..Disk::SYSTEM
-    };
-    let error = replace_on(&disk, &path, &plain(2)).unwrap_err();
-    let ErrorKind::NotSynced { former, .. } = error.kind() else {
-        panic!("{error}")
-    };
-    let old = path.with_file_name("identity.key.old");
-    assert_eq!(former.as_deref(), Some(old.as_path()));
-    assert_eq!(key_at(&old), secret(1).public());
-    assert_eq!(key_at(&path), secret(2).public());
-    assert!(path.with_file_name("identity.pub.old").exists());
-}
-
-#[test]
-fn a_replacement_whose_public_half_fails_is_taken_back() {
-    let disk = Disk {
-        rename: |from, to| match to.extension().and_then(|it| it.to_str()) {
-            Some("pub") => Err(failed()),
-            _ => fs::rename(from, to),
-        },
-        ..Disk::SYSTEM
-    };
-    let (_home, path) = place();
-    create_identity(&path, &plain(1)).unwrap();
-    assert!(replace_on(&disk, &path, &plain(2)).is_err());
-    assert_eq!(names(&path), ["identity.key", "identity.pub"]);
-    assert_eq!(key_at(&path), secret(1).public());
-    let public = KeyOffer::read_file(&public_path(&path)).unwrap();
-    assert_eq!(public.key, secret(1).public());
-    // Nor is anything left where there was nothing.
-    let (_home, path) = place();
-    create_parent(&path).unwrap();
-    assert!(replace_on(&disk, &path, &plain(2)).is_err());
-    assert!(names(&path).is_empty());
-}
-
-#[test]
-fn a_replacement_that_cannot_be_placed_leaves_no_copies_unless_it_was_placed_after_all() {
-    let (_home, path) = place();
-    create_identity(&path, &plain(1)).unwrap();
-    let disk = Disk {
-        rename: |_, _| Err(failed()),
-        ..Disk::SYSTEM
-    };
-    assert!(replace_on(&disk, &path, &plain(2)).is_err());
-    assert_eq!(names(&path), ["identity.key", "identity.pub"]);
-    assert_eq!(key_at(&path), secret(1).public());
-    // As over a network, where the answer can be lost.
-    let disk = Disk {
-        rename: |from, to| fs::rename(from, to).and_then(|()| Err(failed())),
-        ..Disk::SYSTEM
-    };
-    assert!(replace_on(&disk, &path, &plain(2)).is_err());
-    let old = path.with_file_name("identity.key.old");
-    assert_eq!(key_at(&old), secret(1).public());
 }
 
 #[cfg(unix)]

@@ -72,6 +72,7 @@ pub(in crate::cli) fn samples() -> Vec<Report> {
             former: Some("/h/identity.key.old".into()),
             error: io::Error::from(io::ErrorKind::PermissionDenied),
         },
+        ErrorKind::PassphraseNotSynced(io::Error::from(io::ErrorKind::PermissionDenied)),
         ErrorKind::Malformed {
             reason: "there is no key in it",
         },
@@ -115,7 +116,15 @@ fn shown(kind: &ErrorKind) -> String {
 }
 
 fn shown_of(kind: &ErrorKind, path: &str) -> String {
-    let report = words(kind, Some(Path::new(path)), true, "it failed".into());
+    rendered(&words(
+        kind,
+        Some(Path::new(path)),
+        true,
+        "it failed".into(),
+    ))
+}
+
+fn rendered(report: &Report) -> String {
     let lines = report.render(&[]);
     let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
     lines.join("\n")
@@ -186,6 +195,37 @@ fn a_full_disk_is_no_riddle() {
         "error: cannot write /h/identity.key: there is no room on the disk  [SC18]\n\
          \x20 Nothing was changed. Make room and do the same again."
     );
+}
+
+/// It was said that nothing was changed, and whoever believed it threw the passphrase away that counted.
+#[test]
+fn what_the_disk_has_not_confirmed_counts_and_is_said_to() {
+    let error = || io::Error::other("the disk is gone");
+    let key = ErrorKind::PassphraseNotSynced(error());
+    let words = "  The new passphrase counts from now on. Until the disk has confirmed it, a power cut can bring back\n\
+                 \x20 the former one: keep both until such a change has succeeded.\n";
+    let title = "error: it failed  [SC18]\n";
+    let passwd = "  try: securechat key passwd";
+    assert_eq!(shown(&key), format!("{title}{words}{passwd}"));
+    let of_another = words_of_another(&key);
+    assert_eq!(of_another, format!("{title}{words}{passwd} /h/k"));
+    let former = Some("/h/known-peers.bak".into());
+    let list = ErrorKind::NotSynced {
+        former,
+        error: error(),
+    };
+    assert_eq!(
+        shown_of(&list, "/h/known-peers"),
+        format!(
+            "{title}\x20 It counts from now on. Until the disk has confirmed it, a power cut can bring back the one before.\n\
+             \x20 That one is kept as /h/known-peers.bak."
+        )
+    );
+}
+
+fn words_of_another(kind: &ErrorKind) -> String {
+    let report = words(kind, Some(Path::new("/h/k")), false, "it failed".into());
+    rendered(&report)
 }
 
 #[test]

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{BYTE_ORDER_MARK, KnownPeers, Peer};
 use crate::store::atomic::{
-    MAX_FILE_LEN, Staged, create_parent, read_bounded, read_checked, replace, with_suffix,
+    Disk, MAX_FILE_LEN, Staged, create_parent, read_bounded, read_checked, with_suffix,
 };
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::permissions::{Access, check_file, check_parents};
@@ -102,26 +102,27 @@ impl KnownPeers {
     ///
     /// # Errors
     /// Those of [`KnownPeers::load`] and of `change`, after which the file is as before; `Gone`, `Held`,
-    /// `ChangedMeanwhile`, `DiskFull`, `Io`.
+    /// `ChangedMeanwhile`, `DiskFull`, `Io`. `NotSynced`: the change counts, unless the power fails now.
     pub fn update<T>(
         path: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        Self::update_within(COMMAND_PATIENCE, path, change)
+        Self::update_on(&Disk::SYSTEM, COMMAND_PATIENCE, path, change)
     }
 
-    /// As [`KnownPeers::update`], waiting for others for no longer than this.
+    /// As [`KnownPeers::update`], on this disk, waiting for others for no longer than this.
     ///
     /// # Errors
     /// Those of [`KnownPeers::update`].
-    pub(super) fn update_within<T>(
+    pub(super) fn update_on<T>(
+        disk: &Disk,
         patience: Duration,
         path: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut held = Held::open(path, patience)?;
         let result = change(&mut held.peers).map_err(|error| error.at(&held.path))?;
-        held.save()?;
+        held.save(disk)?;
         Ok(result)
     }
 }
@@ -162,8 +163,8 @@ impl Held {
         })
     }
 
-    fn save(self) -> Result<(), Error> {
-        save(&self.path, &self.peers.render(), self.before)
+    fn save(self, disk: &Disk) -> Result<(), Error> {
+        save(disk, &self.path, &self.peers.render(), self.before)
     }
 }
 
@@ -254,7 +255,12 @@ fn read(path: &Path) -> Result<Option<(KnownPeers, Bytes)>, Error> {
     Ok(Some((peers, content.bytes)))
 }
 
-pub(super) fn save(path: &Path, content: &Bytes, before: Option<Bytes>) -> Result<(), Error> {
+pub(super) fn save(
+    disk: &Disk,
+    path: &Path,
+    content: &Bytes,
+    before: Option<Bytes>,
+) -> Result<(), Error> {
     // Its owner could use none of it afterwards.
     if content.len() as u64 > MAX_FILE_LEN {
         let reason = "it would have more than 16 MiB, and could not be read again";
@@ -270,7 +276,7 @@ pub(super) fn save(path: &Path, content: &Bytes, before: Option<Bytes>) -> Resul
         ));
     }
     let Some(before) = before else {
-        return replace(path, content, Access::Owner);
+        return Staged::write(path, content, Access::Owner)?.commit(disk, None);
     };
     if before == *content {
         return Ok(());
@@ -278,6 +284,9 @@ pub(super) fn save(path: &Path, content: &Bytes, before: Option<Bytes>) -> Resul
     let backup_path = with_suffix(path, ".bak");
     let backup = Staged::write(&backup_path, &before, Access::Owner)?;
     let list = Staged::write(path, content, Access::Owner)?;
-    backup.commit()?;
-    list.commit()
+    // Before the list, which is as it was if this fails.
+    let placed = backup.place(disk)?;
+    let fail = |error: io::Error| Error::writing(path, Operation::Write, error);
+    (disk.sync)(&placed, &backup_path).map_err(fail)?;
+    list.commit(disk, Some(backup_path))
 }

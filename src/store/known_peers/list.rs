@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::file::Stamp;
 use super::{Error, KnownPeers};
+use crate::store::atomic::Disk;
 
 /// How long a program that talks waits for others who change the file: nothing is shown meanwhile.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -85,7 +86,7 @@ impl PeerList {
         change: impl FnOnce(&mut KnownPeers) -> Result<T, Error>,
     ) -> Result<T, Error> {
         match self {
-            Self::File(path) => KnownPeers::update_within(PATIENCE, path, change),
+            Self::File(path) => KnownPeers::update_on(&Disk::SYSTEM, PATIENCE, path, change),
             Self::Memory(unsaved) => unsaved.update(change),
         }
     }

@@ -1,9 +1,11 @@
 mod any;
+mod disk;
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::store::atomic::Disk;
 use crate::store::key_text::KeyOffer;
 use crate::text::NameError;
 use crate::time::UnixTime;
@@ -429,11 +431,17 @@ fn a_list_that_could_not_be_read_again_is_not_written() {
     let before = Zeroizing::new(fs::read(&path).unwrap());
     let longest = usize::try_from(crate::store::atomic::MAX_FILE_LEN).unwrap();
     let content = |len| Zeroizing::new(vec![b'#'; len]);
-    let error = file::save(&path, &content(longest + 1), Some(before.clone())).unwrap_err();
+    let error = file::save(
+        &Disk::SYSTEM,
+        &path,
+        &content(longest + 1),
+        Some(before.clone()),
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("more than 16 MiB"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), *before);
     assert!(!path.with_file_name("known-peers.bak").exists());
-    file::save(&path, &content(longest), Some(before)).unwrap();
+    file::save(&Disk::SYSTEM, &path, &content(longest), Some(before)).unwrap();
     KnownPeers::load(&path).unwrap();
 }
 
