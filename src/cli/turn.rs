@@ -1,5 +1,6 @@
 //! Waits until this command may have the identity: one process has it at a time.
 
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::cli::{Context, Error};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::net::Clock;
-use crate::store::{ErrorKind, IdentityLock};
+use crate::store::{self, ErrorKind, IdentityLock};
 
 /// How often it is looked whether the identity is free.
 const LOOK: Duration = Duration::from_millis(50);
@@ -27,6 +28,9 @@ const _: () = assert!(PATIENCE.as_millis() > 1_024 / 35 * 400);
 /// How long the identity is waited for at most where no program can be asked: it may be one that talks for hours.
 const BLIND: Duration = Duration::from_secs(5);
 
+/// A way to take the identity's lock.
+pub(super) type Acquire = fn(&Path) -> Result<IdentityLock, store::Error>;
+
 /// Whose turn it is.
 pub(super) enum Turn {
     /// Nobody else has the identity.
@@ -41,6 +45,16 @@ impl Turn {
     /// # Errors
     /// SC15 after this much time; SC41.
     pub(super) fn wait(context: &Context, id: &PeerId, patience: Duration) -> Result<Self, Error> {
+        Self::wait_for(IdentityLock::acquire, context, id, patience)
+    }
+
+    /// As [`Turn::wait`], for a lock that is taken in this way.
+    pub(super) fn wait_for(
+        acquire: Acquire,
+        context: &Context,
+        id: &PeerId,
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let path = context.paths.lock(id);
         let patience = if IS_SUPPORTED {
             patience
@@ -53,7 +67,7 @@ impl Turn {
         let (_never, pause) = channel::<()>();
         let mut is_told = false;
         loop {
-            let error = match IdentityLock::acquire(&path) {
+            let error = match acquire(&path) {
                 Ok(lock) => return Ok(Self::Ours(lock)),
                 Err(error) => error,
             };

@@ -227,6 +227,23 @@ impl Error {
         matches!(self.kind(), ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Whether nobody at all can write there.
+    pub(super) fn is_read_only_file_system(&self) -> bool {
+        let ErrorKind::ReadOnly(error) = self.kind() else {
+            return false;
+        };
+        error.kind() == io::ErrorKind::ReadOnlyFilesystem
+    }
+
+    /// Whether it is not for what is there, but for what cannot be written.
+    #[must_use]
+    pub fn is_unwritable(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::DiskFull | ErrorKind::ReadOnly(_) | ErrorKind::Store(StoreTrouble::ReadOnly)
+        )
+    }
+
     /// The file or directory concerned, if any.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

@@ -16,7 +16,9 @@ use super::permissions::{Access, check_parents};
 /// the second process can name the first.
 #[derive(Debug)]
 pub struct IdentityLock {
-    file: File,
+    /// None where no file can be made, and so none can be locked by others.
+    file: Option<File>,
+    may_write: bool,
 }
 
 impl IdentityLock {
@@ -26,20 +28,59 @@ impl IdentityLock {
     /// `UnsafeDirectory`; `InUse` with the other process's number if it is taken (on Windows without the number: a
     /// locked file cannot be read there).
     pub fn acquire(path: &Path) -> Result<Self, Error> {
-        let fail = |error: io::Error| Error::writing(path, Operation::Lock, error);
         create_parent(path)?;
         check_parents(path)?;
-        let mut file = open(path).map_err(fail)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let kind = ErrorKind::InUse { pid: holder(file) };
-                return Err(Error::new(path, Operation::Lock, kind));
-            }
-            Err(TryLockError::Error(error)) => return Err(fail(error)),
+        let file = open(path).map_err(|error| Error::writing(path, Operation::Lock, error))?;
+        let locked = file.try_lock();
+        let mut file = held(path, file, locked)?;
+        // A courtesy. It holds without: what lies on a full disk can be read, and deleted to make room.
+        let _ = write_pid(&mut file);
+        let may_write = true;
+        let file = Some(file);
+        Ok(Self { file, may_write })
+    }
+
+    /// As [`IdentityLock::acquire`], for whoever may not write if [`IdentityLock::may_write`] says so: on a read-only file
+    /// system the lock is shared with others who only read, and where it has no file there nobody holds it.
+    ///
+    /// # Errors
+    /// Those of [`IdentityLock::acquire`].
+    pub fn acquire_to_read(path: &Path) -> Result<Self, Error> {
+        match Self::acquire(path) {
+            Err(error) if error.is_read_only_file_system() => Self::share(path),
+            acquired => acquired,
         }
-        write_pid(&mut file).map_err(fail)?;
-        Ok(Self { file })
+    }
+
+    fn share(path: &Path) -> Result<Self, Error> {
+        let may_write = false;
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => {
+                let file = opened.map_err(|error| Error::io(path, Operation::Lock, error))?;
+                let locked = file.try_lock_shared();
+                Some(held(path, file, locked)?)
+            }
+        };
+        Ok(Self { file, may_write })
+    }
+
+    /// Whether nobody else reads or writes what is the identity's meanwhile.
+    #[must_use]
+    pub const fn may_write(&self) -> bool {
+        self.may_write
+    }
+}
+
+/// A file that is locked, or who has it.
+fn held(path: &Path, file: File, locked: Result<(), TryLockError>) -> Result<File, Error> {
+    match locked {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let kind = ErrorKind::InUse { pid: holder(file) };
+            Err(Error::new(path, Operation::Lock, kind))
+        }
+        Err(TryLockError::Error(error)) => Err(Error::writing(path, Operation::Lock, error)),
     }
 }
 
@@ -47,8 +88,10 @@ impl Drop for IdentityLock {
     /// Leaves no stale number behind. To close the file alone would not end the lock while a command is being
     /// started, which has a copy of whatever is open until it runs.
     fn drop(&mut self) {
-        let _ = self.file.set_len(0);
-        let _ = self.file.unlock();
+        if let Some(file) = &self.file {
+            let _ = file.set_len(0);
+            let _ = file.unlock();
+        }
     }
 }
 
@@ -99,10 +142,40 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.lock");
         let lock = IdentityLock::acquire(&path).unwrap();
-        let copy = lock.file.try_clone().unwrap();
+        let copy = lock.file.as_ref().unwrap().try_clone().unwrap();
         drop(lock);
         IdentityLock::acquire(&path).unwrap();
         drop(copy);
+    }
+
+    /// What is kept could be neither read nor deleted to make room.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_number_that_cannot_be_written_is_no_reason_not_to_hold_it() {
+        // Every write there fails.
+        let lock = IdentityLock::acquire(Path::new("/dev/full")).unwrap();
+        assert!(lock.may_write());
+    }
+
+    #[test]
+    fn whoever_only_reads_is_kept_off_by_who_writes_and_by_nobody_who_reads() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.lock");
+        let none = IdentityLock::share(&path).unwrap();
+        assert!(!none.may_write() && !path.exists());
+        let writes = IdentityLock::acquire_to_read(&path).unwrap();
+        assert!(writes.may_write());
+        let in_use = |taken: Result<IdentityLock, Error>| {
+            let error = taken.unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::InUse { .. }), "{error}");
+        };
+        in_use(IdentityLock::share(&path));
+        in_use(IdentityLock::acquire_to_read(&path));
+        drop(writes);
+        let readers = [(); 2].map(|()| IdentityLock::share(&path).unwrap());
+        in_use(IdentityLock::acquire(&path));
+        drop(readers);
+        IdentityLock::acquire(&path).unwrap();
     }
 
     #[test]

@@ -321,11 +321,10 @@ fn a_home_that_is_read_only_is_told_as_such_by_whatever_would_write_there() {
         return;
     };
     let key = Home::new().key();
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 5] = [
         &["listen", "127.0.0.1:0"],
         &["send", "bob", "hello", "--no-wait"],
         &["peers", "add", "carol", &key],
-        &["history", "show"],
         &["keygen", "--force", "--no-passphrase"],
         &[
             "history",
@@ -342,6 +341,81 @@ fn a_home_that_is_read_only_is_told_as_such_by_whatever_would_write_there() {
     }
     let shown = namespace.run(&alice.command(&["peers", "list"]));
     assert_eq!(shown.code, Some(0), "{}", shown.transcript);
+}
+
+/// Only the process number, six bytes in the lock file, could not be written.
+#[test]
+fn what_is_kept_on_a_read_only_disk_can_be_looked_at_and_written_out_elsewhere() {
+    let (alice, _bob) = Home::friends();
+    alice.run(&["send", "bob", "kept for later", "--no-wait"]);
+    let elsewhere = Home::empty();
+    // With the lock file, and where there never was one.
+    for number in 0..2 {
+        let Some(namespace) = Namespace::read_only(&alice) else {
+            return;
+        };
+        let run = |args: &[&str]| {
+            let ended = namespace.run(&alice.command(args));
+            assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.transcript);
+            ended.transcript
+        };
+        let all = elsewhere
+            .path(&format!("all{number}"))
+            .display()
+            .to_string();
+        for args in [&["history", "show"][..], &["history", "search", "later"]] {
+            assert!(run(args).contains("\twaiting\tkept for later"), "{args:?}");
+        }
+        assert!(run(&["status"]).contains("waiting: 1 to be sent"));
+        run(&["history", "export", "-o", &all]);
+        let written = fs::read_to_string(&all).unwrap();
+        assert!(written.contains("\twaiting\tkept for later\n"), "{written}");
+        let purge = namespace.run(&alice.command(&["history", "purge", "--all", "--yes"]));
+        purge.failed(8, "SC18");
+        drop(namespace);
+        for entry in fs::read_dir(alice.path("")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "lock") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+}
+
+/// What would have made room needed room.
+#[test]
+fn what_is_kept_on_a_full_disk_can_be_looked_at_and_deleted() {
+    let (alice, bob) = Home::friends();
+    fs::write(alice.path("config.toml"), "[history]\nkeep = \"forever\"\n").unwrap();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    alice.run(&["send", "bob", "long ago", "--address", &address]);
+    listener.said("\tlong ago");
+    listener.kill();
+    let place = alice.path("tmpfs");
+    fs::create_dir(&place).unwrap();
+    let (home, small) = (alice.path(""), place.to_str().unwrap());
+    let script = format!(
+        "mount -t tmpfs -o size=3m,mode=700 none {small} && cp -p {0}/[0-9a-f]* {0}/identity.* {0}/known-peers {0}/config.toml {small} \
+         && {{ cat /dev/zero > {small}/fill 2>&-; true; }}",
+        home.display()
+    );
+    let Some(namespace) = Namespace::with(&script) else {
+        return;
+    };
+    let run = |args: &[&str]| {
+        let mut command = program();
+        command.arg("--home").arg(&place).args(args);
+        let ended = namespace.run(&command);
+        assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.transcript);
+        ended.transcript
+    };
+    assert!(run(&["history", "show"]).contains("\tlong ago"));
+    let all = home.join("all").display().to_string();
+    run(&["history", "export", "-o", &all]);
+    assert!(fs::read_to_string(&all).unwrap().contains("\tlong ago\n"));
+    let purged = run(&["history", "purge", "--all", "--yes"]);
+    assert!(purged.contains("1 message deleted"), "{purged}");
 }
 
 #[test]

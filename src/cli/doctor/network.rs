@@ -182,7 +182,7 @@ pub(super) fn ours(patient: &Patient<'_>) -> Option<Option<u32>> {
     if !lock.exists() {
         return None;
     }
-    let error: store::Error = IdentityLock::acquire(&lock).err()?;
+    let error: store::Error = IdentityLock::acquire_to_read(&lock).err()?;
     if let ErrorKind::InUse { pid } = error.kind() {
         return Some(*pid);
     }

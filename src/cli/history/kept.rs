@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::control::Running;
 use crate::cli::history::When;
-use crate::cli::turn::{BRIEF, PATIENCE, Turn};
+use crate::cli::turn::{Acquire, BRIEF, PATIENCE, Turn};
 use crate::cli::{Context, Error, identity};
 use crate::crypto::StaticSecret;
 use crate::net::{Clock, os_rng};
@@ -21,7 +21,7 @@ pub(super) struct Kept {
     pub(super) now: UnixTime,
     secret: StaticSecret,
     keep: Keep,
-    _lock: IdentityLock,
+    lock: IdentityLock,
 }
 
 /// How what is kept was found.
@@ -33,24 +33,28 @@ pub(super) enum Found {
 }
 
 impl Kept {
-    /// Unlocks the identity and takes its lock, or finds the program that has it. Another command that has it for
-    /// a moment is waited for.
+    /// Unlocks the identity and takes its lock in this way, or finds the program that has it. Another command that has it
+    /// for a moment is waited for.
     ///
     /// # Errors
     /// SC01, SC02, SC11, SC15, SC17 or SC41.
-    pub(super) fn find(context: &Context) -> Result<Found, Error> {
+    pub(super) fn find(acquire: Acquire, context: &Context) -> Result<Found, Error> {
         if let Some(running) = Running::find(context, PATIENCE)? {
             return Ok(Found::Beside(running));
         }
-        Self::by(identity::unlock(context)?, context)
+        Self::by(acquire, identity::unlock(context)?, context)
     }
 
     /// Takes the lock of an identity that is unlocked, or finds the program that has it.
     ///
     /// # Errors
     /// SC15 or SC41.
-    pub(super) fn by(secret: StaticSecret, context: &Context) -> Result<Found, Error> {
-        match Turn::wait(context, &secret.public(), BRIEF)? {
+    pub(super) fn by(
+        acquire: Acquire,
+        secret: StaticSecret,
+        context: &Context,
+    ) -> Result<Found, Error> {
+        match Turn::wait_for(acquire, context, &secret.public(), BRIEF)? {
             Turn::Ours(lock) => {
                 let kept = Self::of(context, secret, lock);
                 Ok(Found::Alone(Box::new(kept)))
@@ -59,13 +63,13 @@ impl Kept {
         }
     }
 
-    /// Unlocks the identity and takes its lock, without waiting for anybody.
+    /// Unlocks the identity and takes its lock to read, without waiting for anybody.
     ///
     /// # Errors
     /// SC01, SC02, SC11, SC15 or SC17.
-    pub(super) fn open(context: &Context) -> Result<Self, Error> {
+    pub(super) fn open_to_read(context: &Context) -> Result<Self, Error> {
         let secret = identity::unlock(context)?;
-        let lock = IdentityLock::acquire(&context.paths.lock(&secret.public()))?;
+        let lock = IdentityLock::acquire_to_read(&context.paths.lock(&secret.public()))?;
         Ok(Self::of(context, secret, lock))
     }
 
@@ -76,7 +80,7 @@ impl Kept {
             now: Clock::new().unix_time(),
             secret,
             keep: context.config.keep,
-            _lock: lock,
+            lock,
         }
     }
 
@@ -96,6 +100,25 @@ impl Kept {
         let rng = Box::new(os_rng());
         let opened = Archive::open(&self.path, &self.secret, self.keep, rng, self.now)?;
         Ok(Some(opened))
+    }
+
+    /// As [`Kept::archive`], to look at it: it is not written where that cannot be done, or is not for us to do.
+    ///
+    /// # Errors
+    /// SC19 or SC24.
+    pub(super) fn archive_to_read(&self) -> Result<Option<(Archive, Restored)>, Error> {
+        if self.lock.may_write() {
+            match self.archive() {
+                Err(Error::Store(error)) if error.is_unwritable() => {}
+                opened => return opened,
+            }
+        }
+        if !is_there(&self.path)? {
+            return Ok(None);
+        }
+        let rng = Box::new(os_rng());
+        let looked = Archive::look(&self.path, &self.secret, self.keep, rng, self.now)?;
+        Ok(Some(looked))
     }
 
     /// Shows everything that can be read, oldest first, until `show` says false, and says what cannot be. Changes

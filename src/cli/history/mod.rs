@@ -30,7 +30,7 @@ use crate::cli::history::spool::Spool;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Filter, Keep, Loss};
+use crate::store::{Filter, IdentityLock, Keep, Loss};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
@@ -52,9 +52,9 @@ pub(super) fn run(command: &HistoryCommand, context: &Context) -> Result<ExitCod
 /// # Errors
 /// SC15 if one has; what opening the store says.
 pub(super) fn waiting(context: &Context) -> Result<BTreeMap<PeerId, u64>, Error> {
-    let kept = Kept::open(context)?;
+    let kept = Kept::open_to_read(context)?;
     let mut waiting = BTreeMap::new();
-    if let Some((_, restored)) = kept.archive()? {
+    if let Some((_, restored)) = kept.archive_to_read()? {
         for (contact, _) in restored.waiting() {
             *waiting.entry(contact.peer()).or_insert(0) += 1;
         }
@@ -81,12 +81,12 @@ fn show(
 ) -> Result<ExitCode, Error> {
     let people = People::load(context)?;
     let who = people.who(args.filter.peer.as_deref())?;
-    let kept = match Kept::find(context)? {
+    let kept = match Kept::find(IdentityLock::acquire_to_read, context)? {
         Found::Alone(kept) => kept,
         Found::Beside(running) => return running::show(running, args, words, context),
     };
     tell_if_off(context);
-    let Some((archive, _)) = kept.archive()? else {
+    let Some((archive, _)) = kept.archive_to_read()? else {
         context.out.note(&"no message is kept".into());
         return Ok(ExitCode::Done);
     };
@@ -174,7 +174,7 @@ fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error
     // Before anybody types a passphrase for nothing.
     output.map_or(Ok(()), written::check_free)?;
     let people = People::load(context)?;
-    let kept = match Kept::find(context)? {
+    let kept = match Kept::find(IdentityLock::acquire_to_read, context)? {
         Found::Alone(kept) => kept,
         Found::Beside(running) => return running::export(running, output, context),
     };
@@ -252,7 +252,7 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     }
     let people = People::load(context)?;
     let who = people.who(args.peer.as_deref())?;
-    let mut kept = match Kept::find(context)? {
+    let mut kept = match Kept::find(IdentityLock::acquire, context)? {
         Found::Alone(kept) => kept,
         Found::Beside(running) => return running::purge(running, &who, args, context),
     };
@@ -267,7 +267,7 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
             context.out.note(&"nothing was deleted".into());
             return Ok(ExitCode::Done);
         }
-        kept = match Kept::by(secret, context)? {
+        kept = match Kept::by(IdentityLock::acquire, secret, context)? {
             Found::Alone(kept) => kept,
             Found::Beside(running) => {
                 return running::purge_unasked(running, &who, before, context);

@@ -72,6 +72,18 @@ fn find_or_create(
     Ok((build(file, path)?, place))
 }
 
+/// As [`open`], of a file that is there and is only looked at: what would be written stays in memory.
+pub(super) fn open_to_look(path: &Path) -> Result<(Database, Place), Error> {
+    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
+    check_parents(path)?;
+    let (file, _) = open_checked(path, false)?;
+    check_newer(&file, path)?;
+    check_over(Overlay::unlocked(file).map_err(fail)?, path)?;
+    let (file, place) = open_checked(path, false)?;
+    let overlay = Overlay::unlocked(file).map_err(fail)?;
+    Ok((build(overlay, path)?, place))
+}
+
 /// Opens the file as it is, after checking on it that nobody else can read it. Says which file it is, too.
 pub(super) fn open_checked(path: &Path, write: bool) -> Result<(FileBackend, Place), Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
@@ -148,14 +160,19 @@ pub(super) fn make(
 /// Reads the whole file and compares its checksums, after mending in memory what a crash left: damage is
 /// met here, where nothing has been written, and not in the midst of a conversation.
 pub(super) fn check(backend: impl StorageBackend, path: &Path) -> Result<(), Error> {
-    if is_newer(&backend) {
-        return Err(trouble(path, Operation::Read, StoreTrouble::Newer));
-    }
+    check_newer(&backend, path)?;
     let overlay = Overlay::new(backend);
     check_over(
         overlay.map_err(|error| Error::io(path, Operation::Read, error))?,
         path,
     )
+}
+
+fn check_newer(backend: &impl StorageBackend, path: &Path) -> Result<(), Error> {
+    if is_newer(backend) {
+        return Err(trouble(path, Operation::Read, StoreTrouble::Newer));
+    }
+    Ok(())
 }
 
 /// Whether a later redb wrote it, which ours would take for damage: both slots of its header say so (redb,

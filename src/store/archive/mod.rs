@@ -114,6 +114,21 @@ impl Archive {
         Self::start(opened, path, secret, keep, rng, now)
     }
 
+    /// As [`Archive::open`], of a store that is there, to look at it: it is not written, and what a start would change is
+    /// changed in memory alone. So it can be where nothing can be written.
+    ///
+    /// # Errors
+    /// Those of [`Archive::open`], but for what writing meets with.
+    pub fn look(
+        path: &Path,
+        secret: &StaticSecret,
+        keep: Keep,
+        rng: Box<dyn CryptoRng + Send>,
+        now: UnixTime,
+    ) -> Result<(Self, Restored), Error> {
+        Self::start(file::open_to_look(path)?, path, secret, keep, rng, now)
+    }
+
     /// Opens a store that lies in something else than a file, or makes it there. `path`: what errors
     /// call it. A copy of `backend` stands for the same bytes.
     ///
