@@ -25,9 +25,9 @@ mod test_only;
 mod timestamps;
 
 pub use archive::{
-    Archive, Around, Change, Cursor, Deletion, Earlier, Entry, Fault, Filter, Found, Keep, Loss,
-    NotACursor, Page, Restored, Salvaged, Search, Standing, StoreTrouble, Unconfirmed, Way, Which,
-    check_beginning, survives_panic,
+    Archive, Around, Change, Counted, Cursor, Deletion, Earlier, Entry, Fault, Filter, Found, Keep,
+    Loss, NotACursor, NotCounted, Page, Restored, Salvaged, Search, Standing, StoreTrouble,
+    Unconfirmed, Way, Which, check_beginning, survives_panic,
 };
 pub use atomic::{Fresh, create_private, open_log};
 pub use audit::{

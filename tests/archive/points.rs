@@ -501,7 +501,7 @@ fn a_purge_that_could_not_rewrite_the_file_does_so_when_it_is_repeated() {
         let (mut archive, _) = open(&disk, 1, &mut dice, UnixTime(2)).unwrap();
         disk.fail_after(points, Fault::Full);
         let is_done = archive.purge(None, None).is_ok();
-        let left = archive.count_purged(None, None);
+        let left = archive.count_left(None, None, None);
         drop(archive);
         if is_done {
             break;

@@ -1,5 +1,6 @@
 //! What somebody at a terminal sees of the history, and is asked before it is deleted.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -64,6 +65,51 @@ fn who_is_meant_is_settled_before_the_question() {
     asked.say("yes");
     asked.said("1 message deleted");
     assert_eq!(asked.end().code, Some(0));
+}
+
+/// What came and was read while the question stood went with the rest, though nobody had agreed to that.
+#[test]
+fn what_comes_while_somebody_thinks_stays() {
+    for runs_before in [true, false] {
+        let (alice, bob) = Home::friends();
+        let keep = "[history]\nkeep = \"forever\"\n";
+        fs::write(alice.path("config.toml"), keep).unwrap();
+        Kept::in_home(&alice.path("")).add(&bob.key(), 1, Fate::Read, b"asked about");
+        let before = runs_before.then(|| alice.listen(&[]));
+        let mut asked = terminal::start(alice.command(&["history", "purge", "--in", "bob"]));
+        asked.shown("delete 1 message with bob? (yes, no) ");
+        let (mut runs, address) = before.unwrap_or_else(|| {
+            drop(until("the identity", || lock(&alice)));
+            alice.listen(&[])
+        });
+        let address = address.to_string();
+        bob.run(&["send", "alice", "meanwhile", "--address", &address]);
+        runs.said("\tmeanwhile");
+        asked.say("yes");
+        asked.said("1 message deleted");
+        assert_eq!(asked.end().code, Some(0));
+        let shown = alice.run(&["history", "show"]).transcript;
+        assert!(shown.contains("\tmeanwhile"), "{shown}");
+        assert!(!shown.contains("asked about"), "{shown}");
+    }
+}
+
+#[test]
+fn without_a_program_too_what_comes_while_somebody_thinks_stays() {
+    let (alice, bob) = filled();
+    let mut asked = terminal::start(alice.command(&["history", "purge", "--all"]));
+    asked.shown("delete 1 message? (yes, no) ");
+    drop(until("the identity", || lock(&alice)));
+    // With the name of one that was received, so that it is one of ours.
+    Kept::in_home(&alice.path("")).add(&bob.key(), 1, Fate::Delivered, b"meanwhile");
+    asked.say("yes");
+    asked.said("1 message deleted");
+    assert_eq!(asked.end().code, Some(0));
+    let shown = alice.run(&["history", "show"]).transcript;
+    assert!(
+        shown.contains("\tmeanwhile") && !shown.contains("forged"),
+        "{shown}"
+    );
 }
 
 /// The lock of alice's identity, if nobody has it.

@@ -30,7 +30,7 @@ use crate::cli::history::spool::Spool;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Filter, IdentityLock, Keep, Loss};
+use crate::store::{Counted, Filter, IdentityLock, Keep, Loss};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;
 
@@ -257,8 +257,9 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
         Found::Beside(running) => return running::purge(running, &who, args, context),
     };
     let before = args.before.map(|it| kept.moment(it));
+    let mut told = None;
     if !args.yes {
-        let Some(question) = ask_of(&kept, &who, before, &people)? else {
+        let Some((counted, question)) = ask_of(&kept, &who, before, &people)? else {
             context.out.note(&"there is nothing to delete".into());
             return Ok(ExitCode::Done);
         };
@@ -270,34 +271,38 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
         kept = match Kept::by(IdentityLock::acquire, secret, context)? {
             Found::Alone(kept) => kept,
             Found::Beside(running) => {
-                return running::purge_unasked(running, &who, before, context);
+                let counted = Some(counted.to_string());
+                return running::purge_unasked(running, &who, before, counted, context);
             }
         };
+        told = Some(counted);
     }
     let Some((mut archive, _)) = kept.archive()? else {
         context.out.note(&"no message is kept".into());
         return Ok(ExitCode::Done);
     };
     let contact = who.contact(|| archive.contacts())?;
-    let gone = archive.purge(contact, before)?;
+    let gone = archive.purge_counted(contact, before, told.as_ref())?;
     context.out.note(&(count_messages(gone) + " deleted"));
     Ok(ExitCode::Done)
 }
 
-/// What is asked before so much is deleted; none if there is nothing.
+/// What there is to delete, and what is asked before; none if there is nothing.
 fn ask_of(
     kept: &Kept,
     who: &Who,
     before: Option<UnixTime>,
     people: &People,
-) -> Result<Option<Safe>, Error> {
+) -> Result<Option<(Counted, Safe)>, Error> {
     let Some((archive, _)) = kept.archive()? else {
         return Ok(None);
     };
     let contact = who.contact(|| archive.contacts())?;
-    let found = archive.count_purged(contact, before)?;
+    let counted = archive.count_purged(contact, before, kept.now)?;
+    let found = counted.messages();
     let with = contact.map(|it| people.label(it));
-    Ok((found > 0).then(|| question(found, with.as_ref(), before, kept.now)))
+    let question = || question(found, with.as_ref(), before, kept.now);
+    Ok((found > 0).then(|| (counted, question())))
 }
 
 /// `delete 12 messages with bob from before 2026-10-01 02:15?`

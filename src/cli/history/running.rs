@@ -77,9 +77,15 @@ pub(super) fn purge(
 ) -> Result<ExitCode, Error> {
     let now = Clock::new().unix_time();
     let before = ms(args.before, now).map(UnixTime);
+    let mut counted = None;
     if !args.yes {
         let only_count = purged(who, before).with("count_only", Some(true));
-        let found = messages(&mut running, only_count)?;
+        let done = ask(&mut running, only_count)?;
+        let found = messages(&done);
+        counted = done
+            .get("counted")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         if found == 0 {
             context.out.note(&"there is nothing to delete".into());
             return Ok(ExitCode::Done);
@@ -90,18 +96,22 @@ pub(super) fn purge(
             return Ok(ExitCode::Done);
         }
     }
-    purge_unasked(running, who, before, context)
+    purge_unasked(running, who, before, counted, context)
 }
 
-/// The same without a question, with somebody and from before a moment that do not change while somebody thinks.
+/// The same without a question. What is meant does not change while somebody thinks: whose, from before when, and what was
+/// counted, if anything was.
 pub(super) fn purge_unasked(
     mut running: Running,
     who: &Who,
     before: Option<UnixTime>,
+    counted: Option<String>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
-    let gone = messages(&mut running, purged(who, before))?;
-    context.out.note(&(count_messages(gone) + " deleted"));
+    let done = ask(&mut running, purged(who, before).with("counted", counted))?;
+    context
+        .out
+        .note(&(count_messages(messages(&done)) + " deleted"));
     Ok(ExitCode::Done)
 }
 
@@ -112,9 +122,12 @@ fn purged(who: &Who, before: Option<UnixTime>) -> Params {
         .with("before_ms", before.map(|it| it.0))
 }
 
-fn messages(running: &mut Running, params: Params) -> Result<u64, Error> {
-    let done: Value = running.ask("history.purge", params, Duration::ZERO)?;
-    Ok(done.get("messages").and_then(Value::as_u64).unwrap_or(0))
+fn ask(running: &mut Running, params: Params) -> Result<Value, Error> {
+    running.ask("history.purge", params, Duration::ZERO)
+}
+
+fn messages(done: &Value) -> u64 {
+    done.get("messages").and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// Takes a record, and says whether there may be more.

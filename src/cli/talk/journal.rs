@@ -12,7 +12,9 @@ use std::path::Path;
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::id::Timestamp;
 use crate::net::Clock;
-use crate::store::{Archive, Around, Change, Deletion, Earlier, Error, Fault, Page, Search, Which};
+use crate::store::{
+    Archive, Around, Change, Counted, Deletion, Earlier, Error, Fault, Page, Search, Which,
+};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 
@@ -162,7 +164,7 @@ impl Journal {
         self.archive.earlier(contact, most, bytes)
     }
 
-    /// Does away with history. Returns how many messages went.
+    /// Does away with history, of what was counted if anything was. Returns how many messages went.
     ///
     /// # Errors
     /// What the store says.
@@ -170,11 +172,12 @@ impl Journal {
         &mut self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
+        counted: Option<&Counted>,
     ) -> Result<u64, Error> {
-        self.archive.purge(contact, before)
+        self.archive.purge_counted(contact, before, counted)
     }
 
-    /// How many messages [`Journal::purge`] would take.
+    /// What [`Journal::purge`] would take.
     ///
     /// # Errors
     /// What the store says.
@@ -182,8 +185,22 @@ impl Journal {
         &self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
+    ) -> Result<Counted, Error> {
+        let now = self.clock.unix_time();
+        self.archive.count_purged(contact, before, now)
+    }
+
+    /// How many messages of those [`Journal::purge`] would take still.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn count_left(
+        &self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+        counted: Option<&Counted>,
     ) -> Result<u64, Error> {
-        self.archive.count_purged(contact, before)
+        self.archive.count_left(contact, before, counted)
     }
 
     /// Does away with one message, as far as it is kept: [`Archive::delete`].
@@ -373,7 +390,7 @@ mod tests {
             let now = start + Duration::from_secs(seconds);
             let at = UnixTime(unix.0 + days * DAY * 1_000);
             journal.expire(now, at).unwrap();
-            journal.count_purged(None, None).unwrap()
+            journal.count_purged(None, None).unwrap().messages()
         };
         assert_eq!(kept_after(DAY, 31), 1, "it may be a clock that is wrong");
         assert_eq!(

@@ -163,6 +163,8 @@ pub(super) struct HistoryPurge {
     /// Only say how many it would be.
     #[serde(default)]
     pub(super) count_only: bool,
+    /// Only what was there when they were counted, as that answer says.
+    pub(super) counted: Option<String>,
 }
 
 /// `history.delete`.

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Archive;
 use super::change::{definition, rows_of};
+use super::counted::Counted;
 use super::file;
 use super::keys::Table;
 use super::record::Record;
@@ -26,15 +27,33 @@ impl Archive {
         contact: Option<ContactId>,
         before: Option<UnixTime>,
     ) -> Result<u64, Error> {
-        let count = self.remove_history(contact, before);
+        self.purge_counted(contact, before, None)
+    }
+
+    /// As [`Archive::purge`], but takes nothing that was not there when somebody counted.
+    ///
+    /// # Errors
+    /// Those of [`Archive::purge`].
+    pub fn purge_counted(
+        &mut self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+        counted: Option<&Counted>,
+    ) -> Result<u64, Error> {
+        let count = self.remove_history(contact, before, counted);
         let count = count.map_err(|fault| fault.at(&self.path, Operation::Write))?;
         // After the disk, which may refuse, and before its file shrinks: messages that are gone are gone in both.
-        let count = count + self.purge_memory(contact, before);
+        let count = count + self.purge_memory(contact, before, counted);
         self.shrink()?;
         Ok(count)
     }
 
-    fn purge_memory(&mut self, contact: Option<ContactId>, before: Option<UnixTime>) -> u64 {
+    fn purge_memory(
+        &mut self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+        counted: Option<&Counted>,
+    ) -> u64 {
         let Some(memory) = &mut self.memory else {
             return 0;
         };
@@ -44,7 +63,7 @@ impl Archive {
             memory.forget_made_room(contact.map(|it| self.keys.contact(Table::Memory, it)));
         }
         memory.remove_all(bounds, |memory, row, sealed| {
-            !outlasts(before, || memory.open(row, sealed).ok())
+            Counted::has(counted, row) && !outlasts(before, || memory.open(row, sealed).ok())
         })
     }
 
@@ -72,7 +91,7 @@ impl Archive {
         Ok(())
     }
 
-    /// How many messages [`Archive::purge`] would take.
+    /// What [`Archive::purge`] would take `now`.
     ///
     /// # Errors
     /// `Io`, `Store`.
@@ -80,16 +99,46 @@ impl Archive {
         &self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<Counted, Error> {
+        let mut counted = Counted::nothing(now);
+        self.each_purged(contact, before, |row| counted.add(row))?;
+        Ok(counted)
+    }
+
+    /// How many messages [`Archive::purge_counted`] would take.
+    ///
+    /// # Errors
+    /// `Io`, `Store`.
+    pub fn count_left(
+        &self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+        counted: Option<&Counted>,
     ) -> Result<u64, Error> {
+        let mut left = 0;
+        self.each_purged(contact, before, |row| {
+            left += u64::from(Counted::has(counted, row));
+        })?;
+        Ok(left)
+    }
+
+    fn each_purged(
+        &self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
         self.read(|view| {
-            let mut count = 0;
             for table in [Table::History, Table::Memory] {
                 for row in view.rows_of(table, contact)? {
                     let row = row?;
-                    count += u64::from(!outlasts(before, || row.open(view)));
+                    if !outlasts(before, || row.open(view)) {
+                        take(row.name());
+                    }
                 }
             }
-            Ok(count)
+            Ok(())
         })
     }
 
@@ -109,7 +158,7 @@ impl Archive {
         let Some(oldest) = self.keep.oldest(trusted) else {
             return Ok(());
         };
-        let count = self.remove_history(None, Some(oldest));
+        let count = self.remove_history(None, Some(oldest), None);
         if count.map_err(|fault| fault.at(&self.path, Operation::Write))? > 0 {
             self.shrink()?;
         }
@@ -120,6 +169,7 @@ impl Archive {
         &self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
+        counted: Option<&Counted>,
     ) -> Result<u64, Fault> {
         let (low, high) = rows_of(&self.keys, Table::History, contact);
         let mut count = 0;
@@ -128,7 +178,7 @@ impl Archive {
             let mut table = transaction.open_table(definition(Table::History))?;
             table.retain_in(low.as_slice()..=high.as_slice(), |row, sealed| {
                 let open = || self.keys.open(Table::History, row, sealed).ok();
-                let keep = outlasts(before, open);
+                let keep = !Counted::has(counted, row) || outlasts(before, open);
                 count += u64::from(!keep);
                 keep
             })?;

@@ -13,6 +13,7 @@
 //! 4. `Event::State` with a final state: [`Change::settle`].
 
 mod change;
+mod counted;
 mod file;
 mod history;
 mod keep;
@@ -49,6 +50,7 @@ use crate::crypto::StaticSecret;
 use crate::id::Timestamp;
 use crate::time::UnixTime;
 pub use change::Change;
+pub use counted::{Counted, NotCounted};
 pub use file::check_beginning;
 pub use keep::Keep;
 use keys::Keys;

@@ -7,7 +7,7 @@ use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Deletion, ErrorKind, StoreTrouble, Which};
+use crate::store::{Counted, Deletion, ErrorKind, StoreTrouble, Which};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 use crate::tui;
@@ -152,13 +152,17 @@ impl Conversation {
         &mut self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
+        counted: Option<&Counted>,
     ) -> Result<u64, Error> {
-        let gone = self.profile.journal.purge(contact, before);
+        let gone = self.profile.journal.purge(contact, before, counted);
         let is_stopped = |kind: &_| matches!(kind, ErrorKind::Store(StoreTrouble::Stopped));
         let had_stopped = gone.as_ref().is_err_and(|error| is_stopped(error.kind()));
-        let left = || self.profile.journal.count_purged(contact, before);
+        let left = || self.profile.journal.count_left(contact, before, counted);
         let is_gone = is_gone(&gone, had_stopped, left);
         if is_gone {
+            // What came while somebody thought about it stays in front as well.
+            let asked_at = counted.map(Counted::at);
+            let before = before.into_iter().chain(asked_at).min();
             self.state.backlog.forget_purged(contact, before);
             let kept = self.state.quote.as_ref().map(|quote| quote.of);
             let is_kept = kept.is_some_and(|of| self.state.backlog.has(of));

@@ -20,7 +20,9 @@ use crate::cli::{Error, ExitCode};
 use crate::control::{Client, Code, Happening, Incoming, Request, error, event, result};
 use crate::id::PeerId;
 use crate::json::LINE_MAX_LEN;
-use crate::store::{Cursor, Deletion, Filter, HostPort, KeyOffer, Search, Way, Which, key_text};
+use crate::store::{
+    Counted, Cursor, Deletion, Filter, HostPort, KeyOffer, Search, Way, Which, key_text,
+};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 use crate::time::UnixTime;
 
@@ -459,10 +461,15 @@ impl Conversation {
         let contact = self.contact_called(purge.peer.as_deref())?;
         let before = purge.before_ms.map(UnixTime);
         if purge.count_only {
-            let messages = self.profile.journal.count_purged(contact, before)?;
-            return Ok(json!({ "messages": messages }));
+            let counted = self.profile.journal.count_purged(contact, before)?;
+            let text = counted.to_string();
+            return Ok(json!({ "messages": counted.messages(), "counted": text }));
         }
-        let gone = self.purge_kept(contact, before)?;
+        let counted = purge.counted.as_deref().map(str::parse::<Counted>);
+        let counted = counted.transpose().map_err(|error| Error::BadRequest {
+            reason: safe_line(&error.to_string()),
+        })?;
+        let gone = self.purge_kept(contact, before, counted.as_ref())?;
         Ok(json!({ "messages": gone }))
     }
 

@@ -141,10 +141,37 @@ fn as_many_are_counted_as_a_purge_takes() {
             .change(NOW, |it| it.queue(contact(7), &waits))
             .unwrap();
         let before = before.map(|ms| UnixTime(NOW.0 + ms));
-        let counted = archive.count_purged(whose, before).unwrap();
+        let counted = archive.count_purged(whose, before, NOW).unwrap().messages();
         assert!(counted > 0);
         assert_eq!(archive.purge(whose, before).unwrap(), counted);
     }
+}
+
+/// What was delivered meanwhile, and written before, went with it.
+#[test]
+fn no_more_goes_than_was_counted_whatever_came_to_an_end_meanwhile() {
+    let place = Place::new();
+    let mut archive = with_history(&place);
+    let over = |archive: &mut Archive, sequence| {
+        let done = archive.change(NOW, |it| {
+            it.settle(contact(7), name(9, sequence), State::Delivered)
+        });
+        done.unwrap();
+    };
+    for (sequence, text) in ["first", "second"].into_iter().enumerate() {
+        let message = outgoing(name(9, sequence as u64), text);
+        let queued = archive.change(NOW, |it| it.queue(contact(7), &message));
+        queued.unwrap();
+    }
+    over(&mut archive, 0);
+    let counted = archive.count_purged(None, None, NOW).unwrap();
+    over(&mut archive, 1);
+    let left = |archive: &Archive| archive.count_left(None, None, Some(&counted)).unwrap();
+    assert_eq!(left(&archive), counted.messages());
+    let gone = archive.purge_counted(None, None, Some(&counted)).unwrap();
+    assert_eq!(gone, counted.messages());
+    assert_eq!(texts(&archive, Filter::default()), ["second"]);
+    assert_eq!(left(&archive), 0);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn what_is_over_is_found_in_its_run_and_by_nobody_later() {
         contacts.into_iter().collect::<Vec<_>>(),
         [7, 8].map(contact)
     );
-    assert_eq!(archive.count_purged(None, None).unwrap(), 2);
+    assert_eq!(archive.count_left(None, None, None).unwrap(), 2);
     let earlier = archive.earlier(contact(7), 9, 999).unwrap();
     assert_eq!(earlier, Earlier::default(), "it was said in this run");
     assert_eq!(rows_on_disk(&archive), 0);
@@ -85,6 +85,19 @@ fn what_is_over_is_found_in_its_run_and_by_nobody_later() {
     }
     let salvaged = Salvaged::read(&place.path(), &secret(1), &Filter::default()).unwrap();
     assert!(salvaged.found.entries.is_empty() && salvaged.loss.is_none());
+}
+
+#[test]
+fn what_came_after_it_was_counted_stays_in_memory_too() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Session);
+    comes(&mut archive, 7, 0, "counted");
+    let counted = archive.count_purged(Some(contact(7)), None, NOW).unwrap();
+    comes(&mut archive, 7, 1, "later");
+    comes(&mut archive, 8, 2, "another's");
+    let gone = archive.purge_counted(None, None, Some(&counted)).unwrap();
+    assert_eq!((gone, counted.messages()), (1, 1));
+    assert_eq!(all(&archive), ["later", "another's"]);
 }
 
 /// What was perhaps not shown in an earlier run comes again, and is of this run once it was.
@@ -177,7 +190,7 @@ fn what_lies_on_the_disk_from_before_stands_in_front_of_it() {
     let earlier = archive.earlier(contact(8), 9, 999).unwrap();
     assert_eq!(earlier.entries.len(), 2, "those of before this run");
     let (of, before) = (Some(contact(8)), Some(UnixTime(NOW.0 + 1_000_006)));
-    assert_eq!(archive.count_purged(of, before).unwrap(), 3);
+    assert_eq!(archive.count_left(of, before, None).unwrap(), 3);
     assert_eq!(archive.purge(of, before).unwrap(), 3);
     assert_eq!(texts(&archive, of_8()), ["six"]);
     assert_eq!(archive.purge(None, None).unwrap(), 3);
