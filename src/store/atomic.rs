@@ -266,26 +266,6 @@ const MAX_OLD: u32 = 99;
 /// Half-written files of one destination that are passed over.
 const MAX_LEFT_BEHIND: u32 = 1_000;
 
-/// Opens a log for appending; others may not read what it says. A device or a pipe is no log file, and
-/// whoever names one knows who reads it.
-///
-/// # Errors
-/// `UnsafePermissions` or `WrongOwner` if the file exists and others can; `Io`, `DiskFull`.
-pub fn open_log(path: &Path) -> Result<File, Error> {
-    create_parent(path)?;
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    os::set_creation_mode(&mut options, Access::Owner.mode());
-    let fail = |error: io::Error| Error::io(path, Operation::Write, error);
-    let file = options.open(path).map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
-    if metadata.is_file() {
-        check_file(path, &metadata, Access::Owner)
-            .map_err(|error| error.during(Operation::Write))?;
-    }
-    Ok(file)
-}
-
 /// Makes the directory that `path` lies in, and its missing parents, for this user only.
 pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
     let parent = parent(path);

@@ -166,26 +166,6 @@ fn what_a_crash_left_behind_does_not_stop_a_later_process_of_the_same_number() {
     assert_eq!(fs::read(&path).unwrap(), b"whole");
 }
 
-#[cfg(unix)]
-#[test]
-fn a_log_that_others_can_read_is_refused_and_left_as_it_was() {
-    let home = tempfile::tempdir().unwrap();
-    let path = home.path().join("log");
-    open_log(&path).unwrap().write_all(b"one\n").unwrap();
-    assert_eq!(os::testing::mode(&path), 0o600);
-    open_log(&path).unwrap().write_all(b"two\n").unwrap();
-    for mode in [0o640, 0o604, 0o620] {
-        os::testing::set_mode(&path, mode);
-        let error = open_log(&path).unwrap_err();
-        assert_eq!(error.operation(), Operation::Write);
-        assert!(
-            matches!(error.kind(), ErrorKind::UnsafePermissions { mode: found, .. } if *found == mode)
-        );
-    }
-    assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
-    open_log(Path::new("/dev/null")).unwrap();
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_apart() {

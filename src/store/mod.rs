@@ -13,6 +13,7 @@ mod key_file;
 mod key_text;
 mod known_peers;
 mod lock;
+mod log;
 mod os;
 mod passphrase;
 mod paths;
@@ -29,7 +30,7 @@ pub use archive::{
     Loss, NotACursor, NotCounted, Page, Restored, Salvaged, Search, Standing, StoreTrouble,
     Unconfirmed, Way, Which, check_beginning, survives_panic,
 };
-pub use atomic::{Fresh, create_private, open_log};
+pub use atomic::{Fresh, create_private};
 pub use audit::{
     check_place, check_private_dir, check_writable, free_space, is_there, timestamps_used_until,
     written_at,
@@ -52,6 +53,7 @@ pub use known_peers::{
     read_list_from,
 };
 pub use lock::IdentityLock;
+pub use log::open_log;
 pub(crate) use os::{end_group, lead_group};
 pub use passphrase::{Passphrase, Program};
 pub use paths::Paths;

@@ -69,6 +69,16 @@ pub(super) fn set_creation_mode(options: &mut OpenOptions, mode: u32) {
 #[cfg(not(unix))]
 pub(super) fn set_creation_mode(_: &mut OpenOptions, _: u32) {}
 
+/// Makes opening fail where the path's last part is a link.
+#[cfg(unix)]
+pub(super) fn follow_no_link(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+pub(super) fn follow_no_link(_: &mut OpenOptions) {}
+
 /// Opens a file without a name for a directory, which is gone with whoever has it open; none where the system or the
 /// file system has no such thing, or it could get no name by [`give_name`].
 #[cfg(target_os = "linux")]

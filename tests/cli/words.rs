@@ -311,3 +311,29 @@ fn a_log_is_for_its_owner_only() {
          \x20 try: chmod 600 HOME/log\n"
     );
 }
+
+/// Lines of the log stood behind the key, in a file that was a key no more.
+#[cfg(unix)]
+#[test]
+fn a_log_is_written_behind_nothing_but_a_log_and_through_no_link() {
+    let home = Home::with_identity();
+    let (key, link) = (home.path("identity.key"), home.path("link"));
+    let before = fs::read(&key).unwrap();
+    std::os::unix::fs::symlink(&key, &link).unwrap();
+    for (log, reason) in [
+        ("identity.key", "it has something else in it than a log"),
+        (
+            "link",
+            "it is a link; name the file that the log is to be in",
+        ),
+    ] {
+        let path = home.path(log);
+        let refused = home.run(&["-vv", "--log", path.to_str().unwrap(), "pubkey"]);
+        let words = format!(
+            "error: cannot use HOME/{log}: {reason}  [SC22]\n\
+             \x20 The file was not changed.\n"
+        );
+        assert_eq!((refused.code, refused.stderr), (1, words));
+    }
+    assert_eq!(fs::read(&key).unwrap(), before);
+}
