@@ -111,8 +111,12 @@ fn save(args: &KeygenArgs, key: &KeyFile, path: &Path, context: &Context) -> Res
         return create(path, key, |there| in_the_way(args, there));
     }
     if let Some(old) = store::replace_identity(path, key)? {
-        let words = Safe::from("  the old secret key is kept as ") + old.as_path();
-        context.out.note(&words);
+        let what = if store::is_secret_key(&old) {
+            "  the old secret key is kept as "
+        } else {
+            "  what was there before is kept as "
+        };
+        context.out.note(&(Safe::from(what) + old.as_path()));
         tell_left_behind(&old, context);
     }
     Ok(())

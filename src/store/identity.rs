@@ -15,7 +15,7 @@ use super::key_file::{KeyFile, PUBLIC_KEY_GIVEN};
 use super::key_text::{KeyOffer, is_secret, key_text};
 use super::os;
 use super::passphrase::Passphrase;
-use super::permissions::{Access, check_parents};
+use super::permissions::{Access, check_parents, check_replaceable};
 use super::stale::remove_stale;
 
 /// The public key file that belongs to a secret key file: `identity.key` has `identity.pub`.
@@ -60,6 +60,15 @@ pub fn check_not_public(path: &Path) -> Result<(), Error> {
     Err(Error::new(path, Operation::Read, kind))
 }
 
+/// Whether a file is a secret key, whoever can read it.
+#[must_use]
+pub fn is_secret_key(path: &Path) -> bool {
+    let content = path
+        .is_file()
+        .then(|| File::open(path).and_then(read_bounded));
+    content.is_some_and(|it| it.is_ok_and(|bytes| KeyFile::parse(&bytes).is_ok()))
+}
+
 /// Whether it has a public key, and nothing of a secret one.
 fn is_public_key(path: &Path) -> bool {
     // Opening a pipe would wait for a writer.
@@ -90,11 +99,11 @@ pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
 /// so on: no key is ever lost). Where there is none, it is created. Two processes that do this wait for each other, where
 /// directories can be locked. A link stays one: a secret that its owner keeps on another disk comes to no other.
 ///
-/// Returns where the former secret key is now.
+/// Returns where the former secret key is now, or what else was there: [`is_secret_key`] tells.
 ///
 /// # Errors
-/// `UnsafeDirectory`, `LinkToNothing`, `DiskFull`, `Io`; the former identity is then as it was. `NotSynced`: the new one is
-/// in its place, unless the power fails now.
+/// `UnsafeDirectory`, `LinkToNothing`, `Malformed` if what is there is no file, `DiskFull`, `Io`; the former identity is then
+/// as it was. `NotSynced`: the new one is in its place, unless the power fails now.
 pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     prepare(path)?;
     // It may be a link that leads elsewhere.
@@ -104,6 +113,8 @@ pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, E
 
 fn replace_on(disk: &Disk, path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     let (path, public) = (&behind_links(path)?, behind_links(&public_path(path))?);
+    check_replaceable(path)?;
+    check_replaceable(&public)?;
     let _lock = hold(path);
     let new_secret = Staged::write(path, key.render().as_bytes(), Access::Owner)?;
     let new_public = Staged::write(&public, public_line(key).as_bytes(), Access::OthersRead)?;

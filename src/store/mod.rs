@@ -43,8 +43,8 @@ pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};
 pub use host_port::HostPort;
 pub use identity::{
-    change_passphrase, check_not_public, create_identity, load_identity, public_path,
-    replace_identity,
+    change_passphrase, check_not_public, create_identity, is_secret_key, load_identity,
+    public_path, replace_identity,
 };
 pub use key_file::KeyFile;
 pub use key_text::{KeyOffer, KeyProblem, fingerprint, key_text, key_uri, short_key_text};

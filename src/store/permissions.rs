@@ -42,12 +42,7 @@ const STICKY: u32 = 0o1000;
 /// Checks that a file is a file, belongs to us or to root, and is open to others as `access` says
 /// at most.
 pub(super) fn check_file(path: &Path, metadata: &Metadata, access: Access) -> Result<(), Error> {
-    if !metadata.is_file() {
-        let kind = ErrorKind::Malformed {
-            reason: "it is not a regular file",
-        };
-        return Err(Error::new(path, Operation::Read, kind));
-    }
+    check_regular(path, metadata)?;
     let Some(found) = os::protection(metadata) else {
         return Ok(());
     };
@@ -60,6 +55,26 @@ pub(super) fn check_file(path: &Path, metadata: &Metadata, access: Access) -> Re
         return Err(Error::new(path, Operation::Read, kind));
     }
     Ok(())
+}
+
+/// Checks that it is a file that is to be replaced, if anything is there: a device would be gone, and a pipe would never be
+/// read to its end.
+pub(super) fn check_replaceable(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => check_regular(path, &metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(path, Operation::Write, error)),
+    }
+}
+
+fn check_regular(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let kind = ErrorKind::Malformed {
+        reason: "it is not a regular file",
+    };
+    Err(Error::new(path, Operation::Read, kind))
 }
 
 /// Checks that nobody else can replace the file, or put one there: every directory above it, as

@@ -138,6 +138,48 @@ fn force_says_where_the_messages_of_the_old_key_are() {
     assert!(shown.contains("waiting\tkept for bob"), "{shown}");
 }
 
+/// As root a device was replaced by a secret key, and a pipe was read for ever.
+#[cfg(unix)]
+#[test]
+fn force_replaces_nothing_but_files() {
+    let home = Home::new();
+    fs::create_dir(home.path("dir")).unwrap();
+    let made = Command::new("mkfifo").arg(home.path("pipe")).status();
+    assert!(made.unwrap().success());
+    std::os::unix::fs::symlink(home.path("pipe"), home.path("link")).unwrap();
+    let count = || fs::read_dir(home.path("")).unwrap().count();
+    let before = count();
+    for (output, named) in [("dir", "dir"), ("pipe", "pipe"), ("link", "pipe")] {
+        let path = home.path(output);
+        let done = home.run(&[
+            "keygen",
+            "--no-passphrase",
+            "--force",
+            "-o",
+            path.to_str().unwrap(),
+        ]);
+        let words = format!(
+            "error: cannot use HOME/{named}: it is not a regular file  [SC22]\n\
+             \x20 The file was not changed.\n"
+        );
+        assert_eq!((done.code, done.stderr), (1, words), "{output}");
+    }
+    assert_eq!(count(), before, "nothing was staged");
+}
+
+/// It was called a secret key.
+#[test]
+fn what_was_no_key_and_is_replaced_is_not_called_one() {
+    let home = Home::new();
+    let path = home.write("thesis.txt", "Of the art of writing\n");
+    let path = path.to_str().unwrap();
+    let done = home.run(&["keygen", "--no-passphrase", "--force", "-o", path]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let told = "\x20 what was there before is kept as HOME/thesis.txt.old\n";
+    assert!(done.stderr.starts_with(told), "{}", done.stderr);
+    assert_eq!(home.read("thesis.txt.old"), "Of the art of writing\n");
+}
+
 #[test]
 fn keygen_speaks_json_without_a_secret() {
     let home = Home::new();
