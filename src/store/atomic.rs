@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::{Access, check_file};
+use super::permissions::{Access, check_file, check_nearest_parents, check_parents};
 
 /// The longest file that is read: a hundred thousand peers are shorter.
 pub(super) const MAX_FILE_LEN: u64 = 16 << 20;
@@ -266,13 +266,19 @@ const MAX_OLD: u32 = 99;
 /// Half-written files of one destination that are passed over.
 const MAX_LEFT_BEHIND: u32 = 1_000;
 
-/// Makes the directory that `path` lies in, and its missing parents, for this user only.
+/// Makes the directory that `path` lies in, and its missing parents, for this user only, and checks that nobody else can
+/// exchange what is there.
+///
+/// Whatever is above them is checked before they are made: where root works in the home of somebody else, that one could
+/// use none of them.
 pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
+    check_nearest_parents(path)?;
     let parent = parent(path);
     os::create_private_dir(parent).map_err(|error| match link_to_nothing(parent) {
         Some(link) => Error::new(link, Operation::Create, ErrorKind::LinkToNothing),
         None => Error::io(parent, Operation::Create, error),
-    })
+    })?;
+    check_parents(path)
 }
 
 /// `path` with `suffix` after its whole file name: `identity.key` and `.old` give

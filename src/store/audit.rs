@@ -8,7 +8,7 @@ use std::path::Path;
 use super::atomic::look;
 use super::error::{Error, Operation};
 use super::os;
-use super::permissions::{Access, check_file, check_parents, check_private};
+use super::permissions::{Access, check_file, check_nearest_parents, check_parents, check_private};
 use super::timestamps::first_unused;
 use crate::time::UnixTime;
 
@@ -30,10 +30,7 @@ pub fn check_place(path: &Path, is_secret: bool) -> Result<bool, Error> {
             Ok(true)
         }
         Err(error) if error.is_missing() => {
-            let above = path.ancestors().skip(1).find(|above| above.is_dir());
-            above.map_or(Ok(()), |above| {
-                check_parents(&above.join("a file to be made"))
-            })?;
+            check_nearest_parents(path)?;
             Ok(false)
         }
         Err(error) => Err(error),

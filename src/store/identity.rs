@@ -87,7 +87,7 @@ fn is_public_key(path: &Path) -> bool {
 /// # Errors
 /// `AlreadyExists` with the path that does; `UnsafeDirectory`, `LinkToNothing`, `DiskFull`, `Io`.
 pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
-    prepare(path)?;
+    create_parent(path)?;
     let _lock = hold(path);
     create_new(path, key.render().as_bytes(), Access::Owner)?;
     let public = public_path(path);
@@ -105,7 +105,7 @@ pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
 /// `UnsafeDirectory`, `LinkToNothing`, `Malformed` if what is there is no file, `DiskFull`, `Io`; the former identity is then
 /// as it was. `NotSynced`: the new one is in its place, unless the power fails now.
 pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
-    prepare(path)?;
+    create_parent(path)?;
     // It may be a link that leads elsewhere.
     check_parents(&public_path(path))?;
     replace_on(&Disk::SYSTEM, path, key)
@@ -188,11 +188,6 @@ fn change_passphrase_on(
         let kind = ErrorKind::PassphraseNotSynced(error);
         Error::new(path, Operation::Write, kind)
     })
-}
-
-fn prepare(path: &Path) -> Result<(), Error> {
-    create_parent(path)?;
-    check_parents(path)
 }
 
 /// The key and the comment, as people send it around.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::atomic::create_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::{Access, check_parents};
+use super::permissions::Access;
 
 /// Holds an identity for this process until it is dropped or the process ends, however it ends.
 ///
@@ -29,7 +29,6 @@ impl IdentityLock {
     /// locked file cannot be read there).
     pub fn acquire(path: &Path) -> Result<Self, Error> {
         create_parent(path)?;
-        check_parents(path)?;
         let file = open(path).map_err(|error| Error::writing(path, Operation::Lock, error))?;
         let locked = file.try_lock();
         let mut file = held(path, file, locked)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::atomic::create_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::{Access, check_file, check_parents};
+use super::permissions::{Access, check_file};
 
 /// Opens a log for appending; others may not read what it says. A device or a pipe is no log file, and
 /// whoever names one knows who reads it.
@@ -22,10 +22,9 @@ pub fn open_log(path: &Path) -> Result<File, Error> {
     if fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
         return open_stream(path);
     }
-    create_parent(path)?;
     let during = |error: Error| error.during(Operation::Write);
-    check_no_link(path).map_err(during)?;
-    check_parents(path).map_err(during)?;
+    check_no_link(path)?;
+    create_parent(path).map_err(during)?;
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     os::set_creation_mode(&mut options, Access::Owner.mode());

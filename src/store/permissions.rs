@@ -98,6 +98,16 @@ pub(super) fn check_parents(path: &Path) -> Result<(), Error> {
         .try_for_each(check_directory)
 }
 
+/// As [`check_parents`], of a file whose directory may not be there yet: the nearest above it that is.
+pub(super) fn check_nearest_parents(path: &Path) -> Result<(), Error> {
+    let named =
+        std::path::absolute(path).map_err(|error| Error::io(path, Operation::Read, error))?;
+    let above = named.ancestors().skip(1).find(|above| above.is_dir());
+    above.map_or(Ok(()), |above| {
+        check_parents(&above.join("a file to be made"))
+    })
+}
+
 /// The mode that a file has, whatever it was made with: some file systems give all files one of their own. None where
 /// files have no modes, or the file cannot be looked at.
 #[must_use]
@@ -120,6 +130,8 @@ pub fn mode_of_output() -> Option<u32> {
 /// `UnsafeDirectory`, `WrongOwner`, `Io`.
 pub fn private_dir(directory: &Path) -> Result<(), Error> {
     let fail = |error: io::Error| Error::io(directory, Operation::Create, error);
+    // Before, so that nothing is made where it is refused: see `create_parent`.
+    check_nearest_parents(directory)?;
     os::create_private_dir(directory).map_err(fail)?;
     check_private(directory)
 }
@@ -267,6 +279,44 @@ mod tests {
             set_mode(&directory, mode);
             assert!(private_dir(&directory).is_err(), "{mode:o}");
         }
+    }
+
+    /// Root made directories in somebody else's home, which that one could not use, and refused then.
+    #[test]
+    fn nothing_is_made_where_it_would_be_refused() {
+        use crate::crypto::StaticSecret;
+        use crate::id::Timestamp;
+        use crate::store::{self, Archive, IdentityLock, Keep, KeyFile, KnownPeers};
+        use crate::time::UnixTime;
+
+        use rand_core::SeedableRng;
+
+        let rng = || chacha20::ChaCha20Rng::from_seed([9; 32]);
+        let now = UnixTime(1_795_000_000_000);
+        let home = tempfile::tempdir().unwrap();
+        set_mode(home.path(), 0o777);
+        let path = home.path().join("not/there/yet");
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let key = KeyFile::new(&secret, now, "", None, &mut rng()).unwrap();
+        let opened = Archive::open(&path, &secret, Keep::Forever, Box::new(rng()), now);
+        let errors = [
+            store::create_identity(&path, &key).unwrap_err(),
+            store::replace_identity(&path, &key).unwrap_err(),
+            KnownPeers::update(&path, |_| Ok(())).unwrap_err(),
+            IdentityLock::acquire(&path).unwrap_err(),
+            store::reserve_timestamps(&path, Timestamp(0), now).unwrap_err(),
+            store::open_log(&path).unwrap_err(),
+            private_dir(&path).unwrap_err(),
+            opened.unwrap_err(),
+        ];
+        for error in errors {
+            assert!(
+                matches!(error.kind(), ErrorKind::UnsafeDirectory { .. }),
+                "{error}"
+            );
+            assert_eq!(error.path(), Some(home.path()));
+        }
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     }
 
     #[test]

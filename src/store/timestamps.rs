@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::atomic::{create_parent, read_checked, replace_plain};
 use super::error::{Error, ErrorKind, Operation};
-use super::permissions::{Access, check_parents};
+use super::permissions::Access;
 use crate::id::Timestamp;
 use crate::time::UnixTime;
 
@@ -37,7 +37,6 @@ pub fn reserve_timestamps(
     now: UnixTime,
 ) -> Result<Range<Timestamp>, Error> {
     create_parent(path)?;
-    check_parents(path)?;
     let by_clock = now.0.saturating_mul(1_000_000);
     let start = first_unused(path)?.max(least.0).max(by_clock);
     let block = block(path, Timestamp(start))?;

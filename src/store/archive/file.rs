@@ -61,7 +61,6 @@ fn find_or_create(
     rng: &mut dyn CryptoRng,
 ) -> Result<(Database, Place), Error> {
     create_parent(path)?;
-    check_parents(path)?;
     match fs::symlink_metadata(path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, secret, rng)?,

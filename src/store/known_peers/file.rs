@@ -140,7 +140,6 @@ impl Held {
     /// Waits for others who change the file, and reads it.
     fn open(path: &Path, patience: Duration) -> Result<Self, Error> {
         create_parent(path)?;
-        check_parents(path)?;
         let path = follow(path);
         let lock = hold(&path, patience)?;
         remove_stale(&path, "bak");
