@@ -141,16 +141,18 @@ fn others_may_have_the_identity_while_somebody_reads() {
         kept.add(&bob.key(), 1, Fate::Read, body.as_bytes());
     }
     drop(kept);
-    let mut show = alice.command(&["history", "show"]);
-    let mut reader = show
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().ends_with(&body));
-    drop(until("the identity", || lock(&alice)));
-    assert!(reader.try_wait().unwrap().is_none(), "it is not read yet");
-    assert_eq!(lines.count(), 19);
-    assert!(reader.wait().unwrap().success());
+    for command in ["show", "export"] {
+        let mut prints = alice.command(&["history", command]);
+        let mut reader = prints
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().ends_with(&body));
+        drop(until("the identity", || lock(&alice)));
+        assert!(reader.try_wait().unwrap().is_none(), "it is not read yet");
+        assert_eq!(lines.count(), 19);
+        assert!(reader.wait().unwrap().success());
+    }
 }

@@ -185,49 +185,68 @@ fn export(args: &HistoryExportArgs, context: &Context) -> Result<ExitCode, Error
         Form::Records
     };
     let mut sink = Sink::begin(output, context)?;
-    let loss = kept.salvage(&mut |entry| sink.put(&form.line(&entry, &people)))?;
+    let loss = kept.salvage(&mut |entry| sink.put(form.line(&entry, &people)))?;
+    let path = kept.path.clone();
+    drop(kept);
     sink.finish()?;
-    Ok(tell_loss(&loss, &kept.path, context))
+    Ok(tell_loss(&loss, &path, context))
 }
 
 /// Where lines are written out to, one after the other.
 struct Sink<'a> {
     context: &'a Context,
-    file: Option<Written>,
+    to: To<'a>,
     written: u64,
     failure: Option<Error>,
 }
 
+enum To<'a> {
+    /// In its place only once it is whole.
+    File(Written),
+    /// Standard output, for whoever reads it without haste.
+    Reader(Spool<'a>),
+}
+
 impl<'a> Sink<'a> {
-    /// Standard output, or a file that is in its place only once it is whole.
+    /// A file, or standard output if there is none.
     fn begin(output: Option<&Path>, context: &'a Context) -> Result<Self, Error> {
+        let file = output.map(Written::begin).transpose()?;
+        let reader = || To::Reader(Spool::new(&context.out));
         Ok(Self {
             context,
-            file: output.map(Written::begin).transpose()?,
+            to: file.map_or_else(reader, To::File),
             written: 0,
             failure: None,
         })
     }
 
     /// Whether it takes more after this.
-    fn put(&mut self, line: &Safe) -> bool {
-        let put = match &mut self.file {
-            Some(file) => file.add(line),
-            None => self.context.out.data(line),
+    fn put(&mut self, line: Safe) -> bool {
+        let is_taken = match &mut self.to {
+            To::File(file) => {
+                self.failure = file.add(&line).err();
+                self.failure.is_none()
+            }
+            To::Reader(spool) => spool.put(line),
         };
-        self.failure = put.err();
-        self.written += u64::from(self.failure.is_none());
-        self.failure.is_none()
+        self.written += u64::from(is_taken);
+        is_taken
     }
 
+    /// To be called when others may have the identity: a reader may take an hour.
     fn finish(self) -> Result<(), Error> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
         let mut written = count_messages(self.written) + " written";
-        if let Some(file) = self.file {
-            written = written + " to " + file.path();
-            file.finish()?;
+        match self.to {
+            To::File(file) => {
+                written = written + " to " + file.path();
+                file.finish()?;
+            }
+            To::Reader(spool) => {
+                spool.finish()?;
+            }
         }
         self.context.out.note(&written);
         Ok(())

@@ -63,7 +63,7 @@ pub(super) fn export(
         Form::Records
     };
     let mut sink = Sink::begin(output, context)?;
-    let mut put = |record: &Value| Ok(form.line_of(record).is_none_or(|line| sink.put(&line)));
+    let mut put = |record: &Value| Ok(form.line_of(record).is_none_or(|line| sink.put(line)));
     let lacks = every(&mut running, &Params::default(), &mut put)?;
     sink.finish()?;
     Ok(lacks.tell(context))
