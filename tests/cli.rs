@@ -16,6 +16,8 @@ mod kept;
 mod keys;
 #[path = "cli/keys_and_people.rs"]
 mod keys_and_people;
+#[path = "cli/passphrases.rs"]
+mod passphrases;
 #[path = "cli/people.rs"]
 mod people;
 #[path = "common/schema.rs"]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::args::{KeyCommand, KeyExportArgs, PasswdArgs, PubkeyArgs, QrArgs};
 use crate::cli::json::{self, Versioned};
-use crate::cli::{Context, Error, ExitCode, Prompt, input, keygen, qr, unlock};
+use crate::cli::{Context, Error, ExitCode, Prompt, input, keygen, qr, unlock, wording};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::os_rng;
@@ -244,15 +244,40 @@ fn passwd(args: &PasswdArgs, context: &Context) -> Result<(), Error> {
             Some(unlock::ask_new(context, prompt)?)
         }
     };
-    store::change_passphrase(path, old.as_ref(), new.as_ref(), &mut os_rng())
-        .map_err(|error| about(path, error, context))?;
+    let changed = store::change_passphrase(path, old.as_ref(), new.as_ref(), &mut os_rng());
+    let other_names = changed.map_err(|error| about(path, error, context))?;
     let words = if new.is_some() {
         " is protected by the new passphrase"
     } else {
         " is no longer protected by a passphrase"
     };
     context.out.note(&(Safe::from(path) + words));
+    if new.is_some() {
+        tell_copies(old.is_some(), other_names, args.file.as_deref(), context);
+    }
     Ok(())
+}
+
+/// Says what a new passphrase does not protect.
+fn tell_copies(had_one: bool, other_names: u64, file: Option<&Path>, context: &Context) {
+    let copies = Safe::from("  copies that were made before (backups, links) ");
+    let words = if had_one {
+        let anew = context.out.command(&wording::keygen(file, &["--force"]));
+        copies + "open with the former one; if somebody knows that, make a new key: " + anew
+    } else {
+        copies + "are not protected"
+    };
+    context.out.note(&words);
+    if other_names > 0 {
+        let is_one = other_names == 1;
+        let what = if is_one {
+            " other name"
+        } else {
+            " other names"
+        };
+        let words = Safe::from("such copies are there: the file had ") + other_names + what;
+        context.out.warn(&(words + " (hard links)"));
+    }
 }
 
 fn export(args: &KeyExportArgs, context: &Context) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use crate::cli::ExitCode;
 use crate::cli::error::Prompt;
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{
-    keygen, needs_input, no_passphrase, ours, output_exists, secret_key, wrong_passphrase,
+    keygen, needs_input, no_passphrase, ours, output_exists, passwd, secret_key, wrong_passphrase,
 };
 use crate::store::{self, ConfigError, Damage, ErrorKind, KeyProblem};
 use crate::text::{Safe, safe_line};
@@ -358,12 +358,11 @@ fn not_synced(said: Safe, former: Option<&Path>) -> Report {
 }
 
 fn passphrase_not_synced(path: &Path, is_identity: bool, said: Safe) -> Report {
-    let file = (!is_identity).then(|| Safe::from(path));
-    let again = ["key".into(), "passwd".into()].into_iter().chain(file);
+    let file = (!is_identity).then_some(path);
     Report::new("SC18", ExitCode::Storage, said)
         .cause("The new passphrase counts from now on. Until the disk has confirmed it, a power cut can bring back")
         .cause("the former one: keep both until such a change has succeeded.")
-        .attempt([Suggestion::securechat(again)])
+        .attempt([passwd(file, &[])])
 }
 
 fn link_to_nothing(path: &Path) -> Report {

@@ -502,7 +502,7 @@ pub(super) fn keygen(output: Option<&Path>, rest: &[&'static str]) -> Suggestion
 }
 
 /// `securechat key passwd FILE REST`, without a file for the user's own identity.
-fn passwd(file: Option<&Path>, rest: &[&'static str]) -> Suggestion {
+pub(super) fn passwd(file: Option<&Path>, rest: &[&'static str]) -> Suggestion {
     about_key(&["key", "passwd"], file.map(Safe::from), rest)
 }
 

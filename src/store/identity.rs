@@ -149,7 +149,10 @@ fn hold(path: &Path) -> Option<File> {
 
 /// Protects the secret key by another passphrase, or by none; the key and its remarks stay.
 ///
-/// No copy under the former passphrase is kept: it may be changed because somebody saw it.
+/// No copy under the former passphrase is kept: it may be changed because somebody saw it. What others have copied before
+/// opens with it all the same, and so does the file by its other names, if it has any.
+///
+/// Returns how many other names that are.
 ///
 /// # Errors
 /// Those of [`load_identity`] and of [`KeyFile::open`] with `old`; `ChangedMeanwhile` if the file is another one by then;
@@ -159,7 +162,7 @@ pub fn change_passphrase(
     old: Option<&Passphrase>,
     new: Option<&Passphrase>,
     rng: &mut dyn CryptoRng,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     change_passphrase_on(&Disk::SYSTEM, path, old, new, rng)
 }
 
@@ -169,7 +172,7 @@ fn change_passphrase_on(
     old: Option<&Passphrase>,
     new: Option<&Passphrase>,
     rng: &mut dyn CryptoRng,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let key = load_identity(path)?;
     // Through a link, so that the key is replaced and not the link to it.
     let real = os::canonicalize(path).map_err(|error| Error::io(path, Operation::Write, error))?;
@@ -182,12 +185,15 @@ fn change_passphrase_on(
         let kind = ErrorKind::ChangedMeanwhile;
         return Err(Error::new(path, Operation::Write, kind));
     }
+    let metadata = fs::metadata(&real).map_err(|error| Error::io(path, Operation::Read, error))?;
+    let other_names = os::count_names(&metadata).saturating_sub(1);
     let staged = Staged::write(&real, changed.render().as_bytes(), Access::Owner)?;
     let placed = staged.place(disk)?;
     (disk.sync)(&placed, &real).map_err(|error| {
         let kind = ErrorKind::PassphraseNotSynced(error);
         Error::new(path, Operation::Write, kind)
-    })
+    })?;
+    Ok(other_names)
 }
 
 /// The key and the comment, as people send it around.

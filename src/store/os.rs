@@ -35,6 +35,18 @@ pub(super) fn protection(_: &Metadata) -> Option<Protection> {
     None
 }
 
+/// How many names a file has; one where the system does not tell.
+#[cfg(unix)]
+pub(super) fn count_names(metadata: &Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.nlink()
+}
+
+#[cfg(not(unix))]
+pub(super) fn count_names(_: &Metadata) -> u64 {
+    1
+}
+
 /// What standard output is.
 #[cfg(unix)]
 pub(super) fn standard_output() -> Option<Metadata> {
