@@ -235,7 +235,7 @@ impl Error {
         error.kind() == io::ErrorKind::ReadOnlyFilesystem
     }
 
-    /// Whether it is not for what is there, but for what cannot be written.
+    /// Whether something could not be written, so that what is there may still be read.
     #[must_use]
     pub fn is_unwritable(&self) -> bool {
         matches!(
