@@ -7,10 +7,10 @@ use std::path::Path;
 use super::atomic::create_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::{Access, check_file};
+use super::permissions::{Access, check_file, check_stream};
 
 /// Opens a log for appending; others may not read what it says. A device or a pipe is no log file, and
-/// whoever names one knows who reads it.
+/// whoever names one knows who reads it, unless somebody else could have put it there.
 ///
 /// Whatever else is ours has the owner and the mode of a log as well, so that a link that somebody else has laid, or a slip
 /// of the pen, could lead into a secret key: links are not followed, and what does not begin as a log does is no log.
@@ -19,7 +19,11 @@ use super::permissions::{Access, check_file};
 /// `UnsafePermissions` or `WrongOwner` if the file exists and others can read it; `UnsafeDirectory` if they can replace it;
 /// `Malformed` if it is none; `Io`, `DiskFull`.
 pub fn open_log(path: &Path) -> Result<File, Error> {
-    if fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
+    if let Ok(metadata) = fs::metadata(path)
+        && !metadata.is_file()
+        && !metadata.is_dir()
+    {
+        check_stream(path, &metadata).map_err(|error| error.during(Operation::Write))?;
         return open_stream(path);
     }
     let during = |error: Error| error.during(Operation::Write);
@@ -38,7 +42,8 @@ pub fn open_log(path: &Path) -> Result<File, Error> {
 }
 
 fn open_stream(path: &Path) -> Result<File, Error> {
-    let opened = OpenOptions::new().append(true).open(path);
+    // As if it were to be made: then Linux itself refuses a pipe that somebody else has put there.
+    let opened = OpenOptions::new().append(true).create(true).open(path);
     opened.map_err(|error| Error::io(path, Operation::Write, error))
 }
 

@@ -5,6 +5,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
 
+use super::atomic::parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
 
@@ -106,6 +107,27 @@ pub(super) fn check_nearest_parents(path: &Path) -> Result<(), Error> {
     above.map_or(Ok(()), |above| {
         check_parents(&above.join("a file to be made"))
     })
+}
+
+/// Checks that a pipe or a device is not one that somebody else has put where all can put something.
+pub(super) fn check_stream(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    let above =
+        fs::metadata(parent(path)).map_err(|error| Error::io(path, Operation::Read, error))?;
+    match (os::protection(metadata), os::protection(&above)) {
+        (Some(stream), Some(above)) => check_stream_in(path, stream, above),
+        (_, None) | (None, _) => Ok(()),
+    }
+}
+
+fn check_stream_in(
+    path: &Path,
+    stream: os::Protection,
+    above: os::Protection,
+) -> Result<(), Error> {
+    if above.mode & WRITABLE_BY_OTHERS == 0 {
+        return Ok(());
+    }
+    check_owner(path, stream)
 }
 
 /// The mode that a file has, whatever it was made with: some file systems give all files one of their own. None where
@@ -317,6 +339,20 @@ mod tests {
             assert_eq!(error.path(), Some(home.path()));
         }
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_pipe_of_somebody_else_is_refused_where_all_can_put_one() {
+        let (path, ours) = (Path::new("/tmp/log"), os::current_user());
+        let is_taken = |owner, mode| {
+            let stream = os::Protection { mode: 0o666, owner };
+            let above = os::Protection { mode, owner: 0 };
+            check_stream_in(path, stream, above).is_ok()
+        };
+        let other = ours + 1;
+        assert!(is_taken(ours, 0o1777) && is_taken(0, 0o1777));
+        assert!(!is_taken(other, 0o1777) && !is_taken(other, 0o775));
+        assert!(is_taken(other, 0o755), "such as a terminal");
     }
 
     #[test]
