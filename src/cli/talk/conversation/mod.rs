@@ -21,6 +21,7 @@ mod ending;
 mod events;
 mod exporting;
 mod guests;
+mod link;
 mod messages;
 mod moving;
 mod news;
@@ -55,6 +56,7 @@ use crate::cli::talk::conversation::callers::Callers;
 use crate::cli::talk::conversation::comparing::{Comparing, Differed};
 use crate::cli::talk::conversation::deliveries::Wait;
 use crate::cli::talk::conversation::exporting::Export;
+use crate::cli::talk::conversation::link::Link;
 use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pending::Pending;
@@ -293,45 +295,6 @@ enum Turn {
     Took(usize),
     /// It ends the program.
     End(ExitCode),
-}
-
-/// What this run knows about the session with a peer.
-#[derive(Debug, Default)]
-struct Link {
-    /// Whether there has ever been one.
-    has_stood: bool,
-    /// Since when it stands; none if it does not.
-    since: Option<UnixTime>,
-    /// Nothing is heard.
-    is_silent: bool,
-    /// Nothing was heard for so long that it counts as over, unless it is heard again.
-    is_unreachable: bool,
-    /// This machine has another address, and nothing that left since has been acknowledged.
-    has_new_address: bool,
-    /// It said goodbye.
-    has_left: bool,
-    /// It has said that it wants nothing of us.
-    wants_nothing: bool,
-    /// It showed another signing key than before.
-    has_another_key: bool,
-    /// Why the last one ended, or none came about.
-    why: Option<Safe>,
-    /// That the last look-up of its address found none, and why.
-    not_found: Option<Safe>,
-    /// What was told about how good it is.
-    told: quality::Told,
-}
-
-impl Link {
-    /// The session does not stand any more, so that there is nothing to hear from.
-    fn fall(&mut self) {
-        (self.since, self.is_silent, self.is_unreachable) = (None, false, false);
-    }
-
-    /// Whether the session is not over, be it silent or at rest.
-    const fn lasts(&self) -> bool {
-        self.since.is_some() && !self.is_unreachable
-    }
 }
 
 impl Conversation {

@@ -1,0 +1,44 @@
+//! What this run knows about the session with a peer.
+
+use crate::cli::talk::conversation::quality::Told;
+use crate::text::Safe;
+use crate::time::UnixTime;
+
+/// As far as it is not the core's.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Whether there has ever been one.
+    pub(super) has_stood: bool,
+    /// Since when it stands; none if it does not.
+    pub(super) since: Option<UnixTime>,
+    /// Nothing is heard.
+    pub(super) is_silent: bool,
+    /// Nothing was heard for so long that it counts as over, unless it is heard again.
+    pub(super) is_unreachable: bool,
+    /// This machine has another address, and nothing that left since has been acknowledged.
+    pub(super) has_new_address: bool,
+    /// It said goodbye.
+    pub(super) has_left: bool,
+    /// It has said that it wants nothing of us.
+    pub(super) wants_nothing: bool,
+    /// It showed another signing key than before.
+    pub(super) has_another_key: bool,
+    /// Why the last one ended, or none came about.
+    pub(super) why: Option<Safe>,
+    /// That the last look-up of its address found none, and why.
+    pub(super) not_found: Option<Safe>,
+    /// What was told about how good it is.
+    pub(super) told: Told,
+}
+
+impl Link {
+    /// The session does not stand any more, so that there is nothing to hear from.
+    pub(super) fn fall(&mut self) {
+        (self.since, self.is_silent, self.is_unreachable) = (None, false, false);
+    }
+
+    /// Whether the session is not over, be it silent or at rest.
+    pub(super) const fn lasts(&self) -> bool {
+        self.since.is_some() && !self.is_unreachable
+    }
+}
