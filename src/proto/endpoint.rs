@@ -177,23 +177,52 @@ impl Endpoint {
         addresses: &[SocketAddr],
         now: Instant,
     ) -> Result<(), ApiMisuse> {
+        let (peer, shared, _) = self.callable(peer, addresses)?;
+        if !peer.is_established(now) {
+            peer.wanted = true;
+            peer.start_handshake_anew(shared, now);
+        }
+        Ok(())
+    }
+
+    /// As [`Endpoint::connect`], for an owner that calls again and again although nobody asks for it: attempts that
+    /// have become rare stay rare unless one of `addresses` is new. Says whether they do.
+    ///
+    /// # Errors
+    /// As [`Endpoint::connect`].
+    pub fn connect_again(
+        &mut self,
+        peer: PeerId,
+        addresses: &[SocketAddr],
+        now: Instant,
+    ) -> Result<bool, ApiMisuse> {
+        let (callable, _, is_news) = self.callable(peer, addresses)?;
+        if callable.calls_rarely() && !is_news {
+            return Ok(true);
+        }
+        self.connect(peer, &[], now)?;
+        Ok(false)
+    }
+
+    /// A peer that may be called, with these addresses, and whether one of them is new.
+    fn callable(
+        &mut self,
+        peer: PeerId,
+        addresses: &[SocketAddr],
+    ) -> Result<(&mut Peer, &mut Shared, bool), ApiMisuse> {
         if self.shared.revoked.contains(&peer) {
             return Err(ApiMisuse::Revoked);
         }
         let peer = self.peers.get_mut(&peer).filter(|peer| peer.is_known());
         let peer = peer.ok_or(ApiMisuse::UnknownPeer)?;
-        peer.learn_addresses(addresses);
+        let is_news = peer.learn_addresses(addresses);
         if peer.addresses.is_empty() && peer.path.is_none() {
             return Err(ApiMisuse::NoAddress);
         }
         if !peer.may_be_called() {
             return Err(ApiMisuse::NewerVersion(peer.shown.version));
         }
-        if !peer.is_established(now) {
-            peer.wanted = true;
-            peer.start_handshake_anew(&mut self.shared, now);
-        }
-        Ok(())
+        Ok((peer, &mut self.shared, is_news))
     }
 
     /// Says goodbye to a peer and ends its session. The record stays. What is still to be told of that session does not

@@ -154,13 +154,16 @@ impl Peer {
     /// As [`Peer::start_handshake`], because the owner asks for it: a series that has slowed down
     /// begins anew, and one that has yet to begin does so at once.
     pub(super) fn start_handshake_anew(&mut self, shared: &mut Shared, now: Instant) {
-        if self
-            .retry
-            .is_some_and(|retry| retry.told || retry.tries == 0)
-        {
+        let has_yet_to_begin = self.retry.is_some_and(|retry| retry.tries == 0);
+        if self.calls_rarely() || has_yet_to_begin {
             self.stop_handshake(shared);
         }
         self.start_handshake(shared, now);
+    }
+
+    /// Whether a series has slowed down, because nobody answered for long.
+    pub(super) fn calls_rarely(&self) -> bool {
+        self.retry.is_some_and(|retry| retry.told)
     }
 
     /// Ends the series; attempts that are out may still be answered.

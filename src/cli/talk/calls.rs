@@ -29,6 +29,9 @@ const PAUSES_OF_MISFITS: [Duration; 4] = [
 /// A session that stood so long says that the two programs can talk.
 const LASTING: Duration = Duration::from_secs(30);
 
+/// Whoever comes so late to a call was asleep with the machine: much may have changed, as in another network.
+const LATE: Duration = Duration::from_secs(60);
+
 /// Names that are looked up at one time because a program asks for it: each takes a thread, and may take its time.
 const MAX_INQUIRIES: usize = 64;
 
@@ -44,6 +47,8 @@ struct Sought {
     family: Family,
     /// Whether a program asked for it.
     is_asked: bool,
+    /// Whether it is called there as if for the first time, also after it was called in vain for long.
+    begins_anew: bool,
     /// Whether what it finds is wanted yet. Its thread runs on in any case.
     is_wanted: bool,
 }
@@ -170,11 +175,13 @@ impl Calls {
     ) -> Inquiry {
         self.last_inquiry += 1;
         let inquiry = Inquiry(self.last_inquiry);
+        let is_again = self.of.get(&peer).is_some_and(|call| call.failures > 0);
         let sought = Sought {
             peer,
             host,
             family,
             is_asked,
+            begins_anew: is_asked || !is_again,
             is_wanted: true,
         };
         self.inquiries.insert(inquiry, sought);
@@ -198,6 +205,13 @@ impl Calls {
         wanted.any(|it| it.peer == *peer)
     }
 
+    /// Whether whoever this look-up finds is called as if for the first time: for a program, because a person asked, or in
+    /// another network. Other calls are those of the program alone, after some in vain.
+    pub(super) fn begins_anew(&self, inquiry: Inquiry) -> bool {
+        let sought = self.inquiries.get(&inquiry);
+        sought.is_some_and(|it| it.begins_anew)
+    }
+
     /// A look-up has come to its end. Returns whose address it was about, if what it found is wanted yet.
     pub(super) fn take(&mut self, inquiry: Inquiry) -> Option<PeerId> {
         let sought = self.inquiries.remove(&inquiry)?;
@@ -208,7 +222,10 @@ impl Calls {
     pub(super) fn due(&mut self, now: Instant) -> Vec<(PeerId, HostPort)> {
         let mut found = Vec::new();
         for (peer, call) in &mut self.of {
-            if call.due.take_if(|due| *due <= now).is_some() {
+            if let Some(due) = call.due.take_if(|due| *due <= now) {
+                if now.saturating_since(due) > LATE {
+                    call.failures = 0;
+                }
                 found.push((*peer, call.host.clone()));
             }
         }
@@ -274,6 +291,9 @@ impl Calls {
     pub(super) fn hurry(&mut self, now: Instant) {
         for call in self.of.values_mut().filter(|call| call.due.is_some()) {
             (call.due, call.failures) = (Some(now), 0);
+        }
+        for it in self.inquiries.values_mut() {
+            it.begins_anew = true;
         }
     }
 
@@ -367,6 +387,39 @@ mod tests {
         assert!(calls.due(at(1_000)).is_empty(), "a call is under way");
         calls.on_end(&BOB, at(2));
         assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::from_secs(5)));
+    }
+
+    /// Each call of the program's own began the fast series of handshakes anew.
+    #[test]
+    fn calls_after_one_in_vain_begin_nothing_anew_until_somebody_asks_or_the_network_is_another() {
+        let host: HostPort = "192.0.2.1:7419".parse().unwrap();
+        let begins_anew = |calls: &mut Calls, is_asked| {
+            let inquiry = calls.inquire(BOB, host.clone(), Family::Any, is_asked);
+            let begins_anew = calls.begins_anew(inquiry);
+            assert_eq!(calls.take(inquiry), Some(BOB));
+            begins_anew
+        };
+        let mut calls = calls();
+        calls.due(at(0));
+        assert!(begins_anew(&mut calls, false));
+        for second in [0, 90, 150] {
+            calls.on_end(&BOB, at(second));
+            assert!(!begins_anew(&mut calls, false));
+            assert!(begins_anew(&mut calls, true), "a program asks");
+        }
+        calls.hurry(at(151));
+        assert!(begins_anew(&mut calls, false));
+        calls.on_end(&BOB, at(200));
+        calls.due(at(260));
+        let under_way = calls.inquire(BOB, host.clone(), Family::Any, false);
+        calls.hurry(at(261));
+        assert!(calls.begins_anew(under_way));
+        calls.on_end(&BOB, at(300));
+        calls.add(BOB, host.clone(), at(301));
+        assert!(begins_anew(&mut calls, false), "a person asks");
+        calls.on_end(&BOB, at(400));
+        assert_eq!(calls.due(at(3_600)).len(), 1);
+        assert!(begins_anew(&mut calls, false), "the machine slept");
     }
 
     #[test]

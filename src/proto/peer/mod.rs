@@ -203,8 +203,11 @@ impl Peer {
         matches!(self.standing, Standing::Known)
     }
 
-    /// Puts `addresses` in front of those known; the first [`MAX_ADDRESSES`] are kept.
-    pub(super) fn learn_addresses(&mut self, addresses: &[SocketAddr]) {
+    /// Puts `addresses` in front of those known; the first [`MAX_ADDRESSES`] are kept. Whether one of them was none of those
+    /// that are called.
+    pub(super) fn learn_addresses(&mut self, addresses: &[SocketAddr]) -> bool {
+        let is_called = |it: &SocketAddr| self.addresses.contains(it);
+        let is_news = !addresses.iter().take(MAX_ADDRESSES).all(is_called);
         let known = core::mem::take(&mut self.addresses);
         for address in addresses.iter().copied().chain(known) {
             if !self.addresses.contains(&address) && self.addresses.len() < MAX_ADDRESSES {
@@ -212,6 +215,7 @@ impl Peer {
             }
         }
         self.addresses.shrink_to_fit();
+        is_news
     }
 
     /// There may be something to send.

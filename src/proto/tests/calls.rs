@@ -110,6 +110,38 @@ fn while_something_waits_calls_go_on_slowly_and_at_once_when_asked() {
     assert_eq!(a.drain(soon).len(), 2);
 }
 
+/// A program that called by itself once a minute began the fast calls anew each time, for months.
+#[test]
+fn an_owner_that_calls_again_and_again_by_itself_makes_no_more_calls_than_the_core_alone() {
+    let (mut a, b) = acquainted();
+    let known = [b.address];
+    let elsewhere = SocketAddr::from(([198, 51, 100, 66], 66));
+    let again = |a: &mut Side, addresses: &[SocketAddr], at| {
+        a.endpoint.connect_again(b.id(), addresses, at).unwrap()
+    };
+    assert!(!again(&mut a, &known, now(0)));
+    let minutes = 24 * 60;
+    let mut sent = Vec::new();
+    for minute in 0..minutes {
+        let [start, end] = [minute, minute + 1].map(|it| now(it * 60_000));
+        sent.extend(calls_until(&mut a, start, end));
+        let is_rare = again(&mut a, &known, end);
+        assert_eq!(is_rare, minute > 0, "minute {minute}");
+    }
+    assert_eq!(unreachable_events(&a), 1);
+    let most = usize::try_from(minutes + RETRY_FOR.as_secs()).unwrap();
+    assert!(sent.len() < most, "{} calls, and not {most}", sent.len());
+    // Where it may be as well is another question, and so is what somebody asks for.
+    let (late, later) = (now(minutes * 60_000 + 1), now(minutes * 60_000 + 200_000));
+    assert!(!again(&mut a, &[elsewhere], late));
+    assert_eq!(a.drain(late).len(), 2 * 2);
+    calls_until(&mut a, late, later);
+    assert_eq!(unreachable_events(&a), 2);
+    assert!(again(&mut a, &[elsewhere, b.address], later));
+    a.endpoint.connect(b.id(), &[], later).unwrap();
+    assert_eq!(a.drain(later).len(), 2 * 2);
+}
+
 #[test]
 fn a_series_that_slept_begins_anew_and_is_told_of_once() {
     for (asleep_at, told_before) in [(8_000, 0), (200_000, 1)] {

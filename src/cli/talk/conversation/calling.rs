@@ -70,6 +70,7 @@ impl Conversation {
     /// If there has been no talk that a screen stays for: SC16 if it speaks a newer version of the protocol, it may call
     /// then, but is not called; as [`Conversation::check_aim`] if it is no peer, so that no time would bring an answer.
     pub(super) fn reach(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+        self.link(peer).is_known_away = false;
         match self.connect(peer, addresses) {
             Err(error) if is_of_peer(&error) && self.stays_after(peer) => {
                 self.complain(&error);
@@ -82,11 +83,33 @@ impl Conversation {
     }
 
     fn connect(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
-        if let Some(address) = addresses.first().copied() {
-            let who = self.who(&peer);
-            self.tell(&Fact::Connecting { who, address });
-        }
+        self.tell_call(peer, addresses.first());
         self.seek_session(peer, addresses)
+    }
+
+    /// As [`Conversation::connect`], though nobody asks for it: somebody who has not answered for long is called no more often
+    /// for that, and later once more.
+    fn connect_again(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+        let started = self
+            .handle
+            .with(|messenger, now| messenger.endpoint_mut().connect_again(peer, addresses, now))?;
+        if let Ok(true) = started {
+            self.calls.on_end(&peer, self.clock.now());
+            return Ok(());
+        }
+        self.check_started(peer, started)?;
+        self.tell_call(peer, addresses.first());
+        Ok(())
+    }
+
+    /// Tells where somebody is called; people not if they know already that it does not answer.
+    fn tell_call(&mut self, peer: PeerId, address: Option<&SocketAddr>) {
+        let Some(address) = address.copied() else {
+            return;
+        };
+        let is_news = !self.link(peer).is_known_away;
+        let who = self.who(&peer);
+        self.tell_if_news(is_news, &Fact::Connecting { who, address });
     }
 
     /// Seeks a session at these addresses and those that the core knows.
@@ -94,20 +117,28 @@ impl Conversation {
         let started = self
             .handle
             .with(|messenger, now| messenger.endpoint_mut().connect(peer, addresses, now))?;
-        if let Err(ApiMisuse::NewerVersion(theirs)) = started {
-            return Err(Error::NewerVersion {
+        self.check_started(peer, started)
+    }
+
+    /// What follows if nobody can be called: what is not the peer's is only said.
+    fn check_started<T>(
+        &mut self,
+        peer: PeerId,
+        started: Result<T, ApiMisuse>,
+    ) -> Result<(), Error> {
+        match started {
+            Ok(_) => Ok(()),
+            Err(ApiMisuse::NewerVersion(theirs)) => Err(Error::NewerVersion {
                 peer: self.peer(&peer),
                 theirs,
                 ours: VERSION,
-            });
+            }),
+            Err(ApiMisuse::UnknownPeer) => Err(self.no_peer(peer)),
+            Err(error) => {
+                self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
+                Ok(())
+            }
         }
-        if let Err(ApiMisuse::UnknownPeer) = started {
-            return Err(self.no_peer(peer));
-        }
-        if let Err(error) = started {
-            self.warn(Safe::from("cannot connect: ") + safe_line(&error.to_string()));
-        }
-        Ok(())
     }
 
     /// Why nobody of this key can be called.
@@ -216,6 +247,7 @@ impl Conversation {
         let known = self.profile.contacts.known();
         known.check_not_revoked(&peer)?;
         self.check_not_aside(peer)?;
+        self.link(peer).is_known_away = false;
         // The program ends with whom it waits for.
         if self.status(peer)?.is_some() {
             self.goal.wake(&peer);
@@ -237,8 +269,7 @@ impl Conversation {
             let name = self.label(&peer);
             return Err(Error::NoAddress { name });
         };
-        let who = self.who(&peer);
-        self.tell(&Fact::Connecting { who, address });
+        self.tell_call(peer, Some(&address));
         self.seek_session(peer, &[])
     }
 
@@ -312,11 +343,12 @@ impl Conversation {
         inquiry: Inquiry,
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<(), Error> {
+        let begins_anew = self.calls.begins_anew(inquiry);
         let Some(peer) = self.calls.take(inquiry) else {
             return Ok(());
         };
         match found {
-            Ok(addresses) => self.call_found(peer, &addresses),
+            Ok(addresses) => self.call_found(peer, &addresses, begins_anew),
             Err(error) => {
                 // Where it is being called already the way that is known says more.
                 let status = self.way(peer)?.status;
@@ -330,9 +362,19 @@ impl Conversation {
     }
 
     /// Calls somebody where a look-up has found it.
-    fn call_found(&mut self, peer: PeerId, addresses: &[SocketAddr]) -> Result<(), Error> {
+    fn call_found(
+        &mut self,
+        peer: PeerId,
+        addresses: &[SocketAddr],
+        begins_anew: bool,
+    ) -> Result<(), Error> {
         self.link(peer).not_found = None;
-        match self.connect(peer, addresses) {
+        let called = if begins_anew {
+            self.connect(peer, addresses)
+        } else {
+            self.connect_again(peer, addresses)
+        };
+        match called {
             Err(error) if is_of_peer(&error) => {
                 if matches!(error, Error::NoSuchPeer { .. }) {
                     // It is called once known-peers has made it one.

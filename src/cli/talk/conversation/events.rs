@@ -309,7 +309,7 @@ impl Conversation {
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
         let link = self.link(peer);
-        (link.is_silent, link.is_unreachable) = (false, false);
+        (link.is_silent, link.is_unreachable, link.is_known_away) = (false, false, false);
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         self.calls.on_established(&peer, now);
@@ -335,7 +335,14 @@ impl Conversation {
         let link = self.link(peer);
         (link.why, link.is_unreachable) = (Some(why.clone()), true);
         link.not_found = None;
-        self.tell_link(peer, Change::Unreachable { tries }, why);
+        let is_news = !core::mem::replace(&mut link.is_known_away, true);
+        let fact = Fact::Link {
+            who: self.who(&peer),
+            change: Change::Unreachable { tries },
+            rtt_ms: None,
+            message: why,
+        };
+        self.tell_if_news(is_news, &fact);
         self.calls.on_end(&peer, self.clock.now());
         self.goal.on_lost(&peer)
     }

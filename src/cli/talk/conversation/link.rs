@@ -15,6 +15,8 @@ pub(super) struct Link {
     pub(super) is_silent: bool,
     /// Nothing was heard for so long that it counts as over, unless it is heard again.
     pub(super) is_unreachable: bool,
+    /// People have been told that nobody answers, and have not asked since: nothing more is told of calls in vain.
+    pub(super) is_known_away: bool,
     /// This machine has another address, and nothing that left since has been acknowledged.
     pub(super) has_new_address: bool,
     /// It said goodbye.
@@ -34,7 +36,8 @@ pub(super) struct Link {
 impl Link {
     /// The session does not stand any more, so that there is nothing to hear from.
     pub(super) fn fall(&mut self) {
-        (self.since, self.is_silent, self.is_unreachable) = (None, false, false);
+        (self.since, self.is_silent) = (None, false);
+        (self.is_unreachable, self.is_known_away) = (false, false);
     }
 
     /// Whether the session is not over, be it silent or at rest.

@@ -215,6 +215,8 @@ pub(in crate::cli::talk) struct State {
     exports: VecDeque<Export>,
     /// How much was said with whom.
     counts: BTreeMap<PeerId, Counts>,
+    #[cfg(test)]
+    told_to_people_for_testing_only: Vec<Safe>,
 }
 
 /// Messages in this run.
@@ -509,18 +511,6 @@ impl Conversation {
 
     fn label(&self, peer: &PeerId) -> Safe {
         self.profile.contacts.label(peer)
-    }
-
-    fn note(&mut self, words: Safe) {
-        self.face.note(None, &words);
-    }
-
-    fn warn(&mut self, words: Safe) {
-        self.face.warn(None, &words);
-    }
-
-    fn warn_about(&mut self, peer: PeerId, words: Safe) {
-        self.face.warn(Some(peer), &words);
     }
 
     /// What follows from an attempt to print data. A reader that has left is no error, but the end.

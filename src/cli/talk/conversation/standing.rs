@@ -244,8 +244,8 @@ impl Way<'_> {
         if status.newer_version.is_some() {
             return "it has to call".into();
         }
-        let next = [self.again, status.next_try].into_iter().flatten().min();
-        match next {
+        // While attempts go on another look-up makes none the sooner.
+        match status.next_try.or(self.again) {
             Some(wait) if wait.as_secs() >= 120 => {
                 Safe::from("trying again in ") + wait.as_secs().div_ceil(60) + " min"
             }

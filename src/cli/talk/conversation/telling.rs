@@ -12,10 +12,41 @@ impl Conversation {
     /// Tells everybody.
     pub(in crate::cli::talk) fn tell(&mut self, fact: &Fact) {
         self.publish(fact);
-        match fact.words() {
-            Some((Tone::Note, words)) => self.face.note(fact.about(), &words),
-            Some((Tone::Warning, words)) => self.face.warn(fact.about(), &words),
-            None => {}
+        if let Some((tone, words)) = fact.words() {
+            self.tell_people(tone, fact.about(), &words);
+        }
+    }
+
+    fn tell_people(&mut self, tone: Tone, about: Option<PeerId>, words: &Safe) {
+        match tone {
+            Tone::Note => self.face.note(about, words),
+            Tone::Warning => self.face.warn(about, words),
+        }
+        #[cfg(test)]
+        self.state
+            .told_to_people_for_testing_only
+            .push(words.clone());
+    }
+
+    pub(super) fn note(&mut self, words: Safe) {
+        self.tell_people(Tone::Note, None, &words);
+    }
+
+    pub(super) fn warn(&mut self, words: Safe) {
+        self.tell_people(Tone::Warning, None, &words);
+    }
+
+    /// As [`Conversation::warn`], where what is said with this peer is shown.
+    pub(super) fn warn_about(&mut self, peer: PeerId, words: Safe) {
+        self.tell_people(Tone::Warning, Some(peer), &words);
+    }
+
+    /// Tells everybody what may be no news to people: then programs alone.
+    pub(super) fn tell_if_news(&mut self, is_news: bool, fact: &Fact) {
+        if is_news {
+            self.tell(fact);
+        } else {
+            self.publish(fact);
         }
     }
 

@@ -464,3 +464,83 @@ fn who_is_heard_again_after_a_long_silence_is_not_called() {
     let told = told(&program);
     assert!(!told.contains("\"connecting\""), "{told}");
 }
+
+/// Each round of calls put two lines into a conversation, until nothing else was left of it.
+#[test]
+fn calls_in_vain_are_told_to_people_once_until_somebody_asks_or_it_is_back() {
+    let home = tempfile::tempdir().unwrap();
+    let known = format!("bob {} addr={SOMEWHERE}\n", key_text(&BOB));
+    let (mut talk, program) = conversation(home.path(), &known, LISTEN);
+    let lines = |talk: &mut Conversation| {
+        let told = core::mem::take(&mut talk.state.told_to_people_for_testing_only);
+        told.iter().map(Safe::to_string).collect::<Vec<_>>()
+    };
+    let in_vain = |talk: &mut Conversation| {
+        for _ in 0..3 {
+            happens(
+                talk,
+                Event::Unreachable {
+                    peer: BOB,
+                    tries: 9,
+                },
+            );
+            let inquiry = talk.calls.inquire(BOB, host(SOMEWHERE), Family::Any, false);
+            talk.on_found(inquiry, Ok(vec![SOMEWHERE.parse().unwrap()]))
+                .unwrap();
+        }
+    };
+    let (calls, nobody) = (
+        "connecting to bob at 127.0.0.1:9",
+        "link: no answer from bob to 9 handshakes",
+    );
+    talk.call_everybody();
+    call(&mut talk);
+    in_vain(&mut talk);
+    assert_eq!(lines(&mut talk), [calls, nobody]);
+    let told = told(&program);
+    assert_eq!(told.matches("\"unreachable\"").count(), 3, "{told}");
+    talk.call(BOB).unwrap();
+    call(&mut talk);
+    in_vain(&mut talk);
+    assert_eq!(lines(&mut talk), [calls, nobody]);
+    happens(&mut talk, Event::Resumed { peer: BOB });
+    in_vain(&mut talk);
+    assert_eq!(lines(&mut talk), ["link: bob is back", nobody]);
+}
+
+/// The series of handshakes began anew each time, and with it the fast tries.
+#[test]
+fn who_has_not_answered_for_long_is_looked_up_again_and_called_no_more_often_for_that() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
+    talk.calls.add(BOB, host(SOMEWHERE), talk.clock.now());
+    call(&mut talk);
+    let nobody_answers = |messenger: &mut crate::chat::Messenger, now: Instant| {
+        let endpoint = messenger.endpoint_mut();
+        while let Some((at, _)) = endpoint.poll_timeout()
+            && at < now + Duration::from_secs(120)
+        {
+            endpoint.handle_timeout(at);
+        }
+    };
+    talk.handle.with(nobody_answers).unwrap();
+    happens(
+        &mut talk,
+        Event::Unreachable {
+            peer: BOB,
+            tries: 9,
+        },
+    );
+    told(&program);
+    let find = |talk: &mut Conversation, address: &str| {
+        let inquiry = talk.calls.inquire(BOB, host(SOMEWHERE), Family::Any, false);
+        talk.on_found(inquiry, Ok(vec![address.parse().unwrap()]))
+            .unwrap();
+    };
+    find(&mut talk, SOMEWHERE);
+    assert_eq!(told(&program), "");
+    let pause = talk.calls.calls_in(&BOB, talk.clock.now()).unwrap();
+    assert!(pause > Duration::from_secs(5), "{pause:?}");
+    find(&mut talk, "127.0.0.2:9");
+    assert!(told(&program).contains("\"connecting\""));
+}

@@ -447,3 +447,14 @@ fn nobody_is_said_to_be_undecided_who_is_not_heard() {
         assert!(is_right, "{hindrance:?} of {link:?}");
     }
 }
+
+#[test]
+fn while_attempts_go_on_the_next_is_told_and_not_the_next_look_up() {
+    let calls = SessionStatus {
+        tries: 23,
+        next_try: Some(Duration::from_secs(50)),
+        ..NOBODY
+    };
+    let [_, sentence] = told(calls, &Link::default(), Some(Duration::from_secs(10)));
+    assert!(sentence.ends_with("; trying again in 50 s"), "{sentence}");
+}
