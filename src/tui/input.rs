@@ -392,8 +392,8 @@ pub enum Comparison {
     },
     /// Somebody has said that they differ.
     Differ {
-        /// Since when the session stood that they were compared in; none if that was another run.
-        since: Option<UnixTime>,
+        /// The day on which the key had been verified; none if it never was, or if they were compared in another run.
+        verified: Option<Safe>,
         /// Whether the other person has.
         theirs: bool,
         /// What is to be done.

@@ -154,7 +154,7 @@ fn words_that_differ_are_not_bob_and_what_waits_is_kept() {
     );
     alice.sees("bob [NOT bob]");
     alice.sees("[NOT bob] Closed: somebody may sit between you.");
-    alice.sees("Nothing that was said since ");
+    alice.sees("Nothing ever said with bob is to be trusted.");
     alice.sees("Both have to say so (D, /differ)");
     alice.sees("compare the safety number: securechat --home ");
     alice.presses("\u{1b}");

@@ -82,12 +82,11 @@ fn judge(screen: &mut Screen, key: &str) {
 }
 
 fn differ(screen: &mut Screen) {
-    differ_by(screen, false);
+    differ_by(screen, false, None);
 }
 
-/// `theirs`: the other person says so.
-fn differ_by(screen: &mut Screen, theirs: bool) {
-    let since = Some(screen.now().unix);
+/// `theirs`: the other person says so. `verified`: on this day.
+fn differ_by(screen: &mut Screen, theirs: bool, verified: Option<&str>) {
     screen.tell(Told::Standing {
         peer: BOB,
         standing: Standing::WordsDiffer {
@@ -97,7 +96,7 @@ fn differ_by(screen: &mut Screen, theirs: bool) {
     told(
         screen,
         Comparison::Differ {
-            since,
+            verified: verified.map(safe_line),
             theirs,
             what_next: "compare the safety number: securechat peers verify bob".into(),
         },
@@ -302,6 +301,9 @@ fn words_that_differ_say_since_when_nothing_is_to_be_trusted() {
     let mut screen = comparing(80, 24);
     differ(&mut screen);
     screen.is_like("verify-not-bob");
+    differ_by(&mut screen, false, Some("2026-11-20"));
+    let words = "Nothing said since you verified bob on 2026-11-20 is to be trusted.";
+    assert!(screen.text().contains(words));
     screen.seconds(2);
     screen.type_in("mt");
     assert_eq!(screen.actions(), [], "there is nothing to confirm");
@@ -315,7 +317,7 @@ fn words_that_differ_say_since_when_nothing_is_to_be_trusted() {
 #[test]
 fn who_is_told_that_the_words_differ_is_not_asked_to_say_so() {
     let mut screen = comparing(80, 24);
-    differ_by(&mut screen, true);
+    differ_by(&mut screen, true, None);
     screen.is_like("verify-not-bob-he-says");
 }
 

@@ -19,7 +19,7 @@ use ratatui_core::layout::{Position, Rect};
 
 use crate::chat::words::{ShortCode, words};
 use crate::text::{Safe, safe_line};
-use crate::time::{Instant, UnixTime};
+use crate::time::Instant;
 use crate::tui::app::App;
 use crate::tui::conversation::Conversation;
 use crate::tui::input::Comparison;
@@ -162,10 +162,10 @@ impl App {
                 sheet.say(self.key_to_begin(sheet) + " begin again, with new words");
             }
             Some(Comparison::Differ {
-                since,
+                verified,
                 theirs,
                 what_next,
-            }) => self.differ(sheet, name, (*since, *theirs), what_next),
+            }) => self.differ(sheet, name, (verified.as_ref(), *theirs), what_next),
         }
     }
 
@@ -272,19 +272,17 @@ impl App {
         &self,
         sheet: &mut Sheet,
         name: &Safe,
-        (since, theirs): (Option<UnixTime>, bool),
+        (verified, theirs): (Option<&Safe>, bool),
         what_next: &Safe,
     ) {
         let alarm = self.theme.alarm();
         let words = Safe::from("[NOT ") + name + "] Closed: somebody may sit between you.";
         sheet.put(words, alarm);
-        let trusted = since.map_or_else(
-            || "Nothing that was said before is to be trusted.".into(),
-            |since| {
-                let clock = self.settings.zone.clock(since);
-                Safe::from("Nothing that was said since ") + clock + " is to be trusted."
-            },
+        let doubted = verified.map_or_else(
+            || Safe::from("ever said with ") + name,
+            |day| Safe::from("said since you verified ") + name + " on " + day,
         );
+        let trusted = Safe::from("Nothing ") + doubted + " is to be trusted.";
         sheet.put(trusted, Theme::strong());
         sheet.gap();
         if theirs {

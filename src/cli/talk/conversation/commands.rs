@@ -175,9 +175,13 @@ impl Conversation {
         let way = self.way(peer)?;
         let address = way.status.and_then(|status| status.address);
         let address = address.map_or_else(|| "not known".into(), Safe::from);
-        let since = way.link.and_then(|link| link.since);
+        let link = way.link.filter(|link| link.lasts());
+        let since = link.and_then(|link| link.since);
         let state = match since {
-            Some(since) => Safe::from("connected since ") + Stamp::local(since).clock(),
+            Some(since) => {
+                let now = Stamp::local(self.clock.unix_time());
+                Safe::from("connected since ") + Stamp::local(since).moment(&now)
+            }
             None => way.reason() + "; " + way.next(),
         };
         let rtt = way.status.and_then(|status| status.rtt);

@@ -6,8 +6,9 @@ use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Out, Peer, Suggestion};
 use crate::id::PeerId;
 use crate::proto::{ShortCode, Unfinished};
+use crate::store::Day;
 use crate::text::{Safe, safe_line};
-use crate::time::{Instant, UnixTime};
+use crate::time::Instant;
 use crate::tui;
 
 /// A comparison that runs.
@@ -26,8 +27,8 @@ pub(super) struct Comparing {
 /// How it was found in this run that words differed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Differed {
-    /// Since when the session stood in which that was; none if there was none.
-    pub(super) since: Option<UnixTime>,
+    /// On which day the key had been verified, if it had been.
+    pub(super) verified: Option<Day>,
     /// Whether the other person has said so.
     pub(super) theirs: bool,
 }
@@ -168,12 +169,26 @@ impl Conversation {
         }
     }
 
+    /// What is in doubt when words differ. When whoever is in the middle came nobody can tell; only of a key that was found
+    /// to be the right one before is it known up to when it was.
+    pub(super) fn untrusted(&self, peer: &PeerId) -> Safe {
+        let label = self.label(peer);
+        let differed = self.state.differed.get(peer);
+        match differed.and_then(|it| it.verified) {
+            Some(day) => {
+                let words = Safe::from("Nothing that was said since you verified ") + label;
+                words + " on " + Safe::from(day)
+            }
+            None => Safe::from("Nothing that was ever said with ") + label,
+        }
+    }
+
     /// That what was compared differs, as a screen has it.
     pub(super) fn differs(&self, peer: &PeerId) -> tui::Comparison {
-        let Differed { since, theirs } = self.state.differed.get(peer).copied().unwrap_or_default();
+        let differed = self.state.differed.get(peer).copied().unwrap_or_default();
         tui::Comparison::Differ {
-            since,
-            theirs,
+            verified: differed.verified.map(Safe::from),
+            theirs: differed.theirs,
             what_next: self.other_ways(peer),
         }
     }

@@ -81,7 +81,7 @@ use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpKind, Signal};
 use crate::proto::SessionStatus;
 use crate::text::Safe;
-use crate::time::{Instant, UnixTime};
+use crate::time::Instant;
 use crate::tui;
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.

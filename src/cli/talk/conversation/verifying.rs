@@ -21,7 +21,6 @@ use crate::cli::talk::fact::{Fact, Step};
 use crate::commands::SAFETY_NUMBER_DIGITS;
 use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
 use crate::store::{self, Day};
@@ -512,9 +511,11 @@ impl Conversation {
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
         let link = self.state.links.get(&peer);
-        let since = link.and_then(|link| link.since);
+        let stood = link.is_some_and(|link| link.since.is_some());
+        let verified = self.profile.contacts.verified(&peer);
         let differed = self.state.differed.entry(peer).or_default();
-        differed.since = since.or(differed.since);
+        // The other side may say the same once more.
+        differed.verified = verified.or(differed.verified);
         differed.theirs = evidence == Evidence::Theirs || (was_aside && differed.theirs);
         let theirs = differed.theirs;
         self.publish_step(peer, Step::Differ, None);
@@ -535,14 +536,8 @@ impl Conversation {
             Evidence::Keys => "THE KEYS DIFFER",
         };
         let what = Safe::from(what) + ": somebody may sit between you and " + &label + ".";
-        let trusted = since.map_or_else(
-            || "  Nothing that was said should be trusted.".into(),
-            |since| {
-                let clock = Stamp::local(since).clock();
-                let words = "  The session is closed. Nothing that was said since ";
-                Safe::from(words) + clock + " should be trusted."
-            },
-        );
+        let closed = if stood { "The session is closed. " } else { "" };
+        let trusted = Safe::from("  ") + closed + self.untrusted(&peer) + " should be trusted.";
         // Whoever has been told it by the other has nobody to tell.
         let both = (!theirs).then_some(
             "  Both of you have to say so (/differ): whoever is in the middle does not pass it on."
@@ -594,3 +589,6 @@ impl Conversation {
         contacts.note_comparison(&peer, same, day)
     }
 }
+
+#[cfg(test)]
+mod tests;
