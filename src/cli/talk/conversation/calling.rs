@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::Error;
 use crate::cli::talk::aim::why_gone;
 use crate::cli::talk::calls::Inquiry;
-use crate::cli::talk::conversation::{Conversation, Link, Typist};
+use crate::cli::talk::conversation::{Conversation, Typist};
 use crate::cli::talk::fact::{Fact, HUNG_UP};
 use crate::cli::talk::goal::{Goal, Resolved};
 use crate::cli::talk::network::Input;
@@ -276,8 +276,8 @@ impl Conversation {
     /// Ends the session with somebody, or the attempts to have one, and calls nobody there by itself any more.
     pub(super) fn hang_up(&mut self, peer: PeerId) -> Result<(), Error> {
         let way = self.way(peer)?;
-        // One at rest has no keys, and is none the less not over.
-        let had_session = way.is_up() || way.link.is_some_and(Link::lasts);
+        // One at rest has no keys, and one that is not heard for long has not been closed.
+        let had_session = way.is_up() || way.link.is_some_and(|link| link.since.is_some());
         if way.status.is_none() {
             let why = way.reason();
             self.warn_about(peer, why + "; there is no session");

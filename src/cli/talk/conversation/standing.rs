@@ -141,8 +141,10 @@ impl Way<'_> {
         })
     }
 
+    /// Whether nothing is heard; not if that has lasted for so long that the session counts as over.
     pub(super) fn is_silent(&self) -> bool {
-        self.link.is_some_and(|link| link.is_silent)
+        let is_silent = |link: &Link| link.is_silent && !link.is_unreachable;
+        self.link.is_some_and(is_silent)
     }
 
     /// One word, or two.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::chat::Update;
-use crate::cli::talk::conversation::{Target, Typist};
+use crate::cli::talk::conversation::{Link, Target, Typist};
 use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
 use crate::cli::talk::profile::tests::{context, network};
@@ -182,7 +182,11 @@ fn programs_are_told_what_goes_wrong_beside_the_conversation() {
 fn whoever_is_silent_or_at_rest_and_hung_up_on_has_its_session_closed_for_programs_once() {
     let silent: fn(&mut Link) = |link| link.is_silent = true;
     let at_rest: fn(&mut Link) = |link| link.since = Some(UnixTime::default());
-    for make in [silent, at_rest] {
+    let gone: fn(&mut Link) = |link| {
+        link.since = Some(UnixTime::default());
+        (link.is_silent, link.is_unreachable) = (true, true);
+    };
+    for make in [silent, at_rest, gone] {
         let home = tempfile::tempdir().unwrap();
         let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
         make(talk.link(BOB));

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::cli::Globals;
+use crate::cli::talk::conversation::screen::link_status;
 use crate::time::UnixTime;
 
 static OUT: LazyLock<Out> = LazyLock::new(|| Out::new(&Globals::default()));
@@ -376,6 +377,47 @@ fn whoever_has_to_accept_us_first_is_not_there_however_long_nothing_is_heard() {
         (waiting, &silent, false),
     ] {
         assert_eq!(way(status, link).is_up(), is_up, "{status:?}");
+    }
+}
+
+/// It was shown as connected for weeks, and programs had figures of the way there every three seconds.
+#[test]
+fn a_silence_that_has_lasted_too_long_is_the_end_of_the_session() {
+    let link = |is_unreachable| Link {
+        since: Some(UnixTime::default()),
+        is_silent: true,
+        is_unreachable,
+        why: Some("no answer from bob to 22 handshakes".into()),
+        ..Link::default()
+    };
+    let calls = SessionStatus {
+        tries: 23,
+        next_try: Some(Duration::from_secs(50)),
+        heard: Some(Duration::from_secs(1_814_400)),
+        ..NOBODY
+    };
+    let gone = SessionStatus {
+        heard: calls.heard,
+        address: Some("192.0.2.7:7419".parse().unwrap()),
+        ..NOBODY
+    };
+    for (status, word, sentence) in [
+        (
+            calls,
+            "connecting",
+            "no answer from bob to 22 handshakes; trying again in 50 s",
+        ),
+        (
+            gone,
+            "not connected",
+            "no answer from bob to 22 handshakes; your next message calls it",
+        ),
+    ] {
+        assert!(link_status(&way(status, &link(false))).is_some());
+        let link = link(true);
+        let lost = way(status, &link);
+        assert!(!lost.is_up() && link_status(&lost).is_none());
+        assert_eq!(told(status, &link, None), [word, sentence]);
     }
 }
 
