@@ -1,0 +1,219 @@
+//! Whom a program calls, when, and where a look-up leads.
+
+use super::*;
+
+const BOB: PeerId = PeerId::new([2; 32]);
+
+fn at(seconds: u64) -> Instant {
+    Instant::ZERO + Duration::from_secs(seconds)
+}
+
+fn calls() -> Calls {
+    let mut calls = Calls::default();
+    calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(0));
+    calls
+}
+
+#[test]
+fn somebody_is_called_once_until_that_ends() {
+    let mut calls = calls();
+    assert_eq!(calls.due(at(0)).len(), 1);
+    assert!(calls.due(at(1_000)).is_empty());
+    calls.on_end(&BOB, at(10));
+    assert_eq!(calls.patience(at(10)), Some(Duration::from_secs(5)));
+    assert!(calls.due(at(14)).is_empty());
+    assert_eq!(calls.due(at(15)).len(), 1);
+}
+
+#[test]
+fn calls_that_come_to_nothing_become_rare_until_one_does_not() {
+    let mut calls = calls();
+    for pause in [5, 10, 30, 60, 60] {
+        calls.on_end(&BOB, at(0));
+        assert_eq!(
+            calls.calls_in(&BOB, at(0)),
+            Some(Duration::from_secs(pause))
+        );
+    }
+    calls.on_established(&BOB, at(0));
+    assert_eq!(calls.patience(at(0)), None, "it stands");
+    calls.on_end(&BOB, at(0));
+    assert_eq!(calls.calls_in(&BOB, at(0)), Some(Duration::from_secs(5)));
+}
+
+/// It was called every 5 s for ever, and each time its session began and ended on the screen.
+#[test]
+fn whose_program_does_not_fit_ours_is_called_more_and_more_rarely_until_it_is_another() {
+    let mut calls = calls();
+    let mut ends_after = |stood, end: fn(&mut Calls, &PeerId, Instant)| {
+        calls.on_established(&BOB, at(0));
+        end(&mut calls, &BOB, at(stood));
+        calls.calls_in(&BOB, at(stood)).unwrap().as_secs()
+    };
+    for pause in [5, 60, 600, 3_600, 3_600] {
+        assert_eq!(ends_after(1, Calls::on_misfit), pause);
+    }
+    assert_eq!(ends_after(30, Calls::on_misfit), 5, "they could talk");
+    assert_eq!(ends_after(1, Calls::on_misfit), 60);
+    assert_eq!(ends_after(1, Calls::on_end), 5, "its secret is another");
+    assert_eq!(ends_after(1, Calls::on_misfit), 600);
+    assert_eq!(ends_after(1, Calls::on_left), 5);
+    assert_eq!(ends_after(1, Calls::on_misfit), 5);
+    calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(2));
+    assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::ZERO));
+}
+
+#[test]
+fn in_another_network_whoever_waits_for_a_call_has_it_at_once() {
+    let mut calls = calls();
+    for _ in 0..3 {
+        calls.on_end(&BOB, at(0));
+    }
+    calls.hurry(at(1));
+    assert_eq!(calls.due(at(1)).len(), 1);
+    calls.hurry(at(2));
+    assert!(calls.due(at(1_000)).is_empty(), "a call is under way");
+    calls.on_end(&BOB, at(2));
+    assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::from_secs(5)));
+}
+
+/// Each call of the program's own began the fast series of handshakes anew.
+#[test]
+fn calls_after_one_in_vain_begin_nothing_anew_until_somebody_asks_or_the_network_is_another() {
+    let host: HostPort = "192.0.2.1:7419".parse().unwrap();
+    let begins_anew = |calls: &mut Calls, is_asked| {
+        let inquiry = calls.inquire(BOB, host.clone(), Family::Any, is_asked);
+        let begins_anew = calls.begins_anew(inquiry);
+        assert_eq!(calls.take(inquiry), Some(BOB));
+        begins_anew
+    };
+    let mut calls = calls();
+    calls.due(at(0));
+    assert!(begins_anew(&mut calls, false));
+    for second in [0, 90, 150] {
+        calls.on_end(&BOB, at(second));
+        assert!(!begins_anew(&mut calls, false));
+        assert!(begins_anew(&mut calls, true), "a program asks");
+    }
+    calls.hurry(at(151));
+    assert!(begins_anew(&mut calls, false));
+    calls.on_end(&BOB, at(200));
+    calls.due(at(260));
+    let under_way = calls.inquire(BOB, host.clone(), Family::Any, false);
+    calls.hurry(at(261));
+    assert!(calls.begins_anew(under_way));
+    calls.on_end(&BOB, at(300));
+    calls.add(BOB, host.clone(), at(301));
+    assert!(begins_anew(&mut calls, false), "a person asks");
+    calls.on_end(&BOB, at(400));
+    assert_eq!(calls.due(at(3_600)).len(), 1);
+    assert!(begins_anew(&mut calls, false), "the machine slept");
+}
+
+#[test]
+fn whose_call_is_over_without_an_end_is_called_at_once() {
+    let mut calls = calls();
+    calls.due(at(0));
+    calls.call_at_once(&BOB, at(1));
+    assert_eq!(calls.due(at(1)).len(), 1);
+    calls.rest(BOB);
+    calls.call_at_once(&BOB, at(1));
+    assert!(calls.due(at(1)).is_empty());
+}
+
+#[test]
+fn who_was_hung_up_on_is_not_called_until_somebody_wants_to() {
+    let mut calls = calls();
+    calls.rest(BOB);
+    assert!(calls.has(&BOB), "else everybody who is called includes it");
+    calls.on_end(&BOB, at(10));
+    assert!(calls.due(at(1_000)).is_empty());
+    calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(2_000));
+    assert_eq!(calls.due(at(2_000)).len(), 1);
+}
+
+#[test]
+fn who_was_hung_up_on_and_called_back_is_among_everybody_again() {
+    let mut calls = Calls::default();
+    calls.rest(BOB);
+    calls.wake(&BOB);
+    assert!(!calls.has(&BOB), "else an address of it would not count");
+}
+
+#[test]
+fn who_is_called_at_another_place_is_not_called_where_it_was() {
+    let host = |name: &str| -> HostPort { format!("{name}.example:7419").parse().unwrap() };
+    let mut calls = Calls::default();
+    calls.add(BOB, host("old"), at(0));
+    calls.due(at(0));
+    let under_way = [false, true].map(|is_asked| {
+        let old = host("old");
+        calls.inquire(BOB, old, Family::Any, is_asked)
+    });
+    calls.follow(BOB, Some(host("new")), false, at(1));
+    let found = under_way.map(|inquiry| calls.take(inquiry));
+    assert_eq!(found, [None, Some(BOB)], "a program wants what it named");
+    assert_eq!(calls.due(at(1)), [(BOB, host("new"))]);
+    calls.on_established(&BOB, at(1));
+    calls.follow(BOB, Some(host("third")), true, at(2));
+    assert!(calls.due(at(1_000)).is_empty(), "the session goes on");
+    calls.on_end(&BOB, at(1_000));
+    assert_eq!(calls.due(at(1_005)), [(BOB, host("third"))]);
+    calls.follow(BOB, None, false, at(1_006));
+    calls.on_end(&BOB, at(1_006));
+    assert!(calls.due(at(2_000)).is_empty());
+    assert!(!calls.has(&BOB), "else an address of it would not count");
+}
+
+#[test]
+fn who_is_gone_is_not_called() {
+    let mut calls = calls();
+    calls.forget(&[BOB]);
+    assert!(calls.due(at(9)).is_empty());
+}
+
+#[test]
+fn what_is_found_counts_once_and_only_while_its_peer_is_to_be_called() {
+    let carol = PeerId::new([3; 32]);
+    let host: HostPort = "chat.example.org:7419".parse().unwrap();
+    for let_go in [
+        |it: &mut Calls| it.rest(BOB),
+        |it: &mut Calls| it.forget(&[BOB]),
+    ] {
+        let mut calls = Calls::default();
+        let [bob, other] =
+            [BOB, carol].map(|it| calls.inquire(it, host.clone(), Family::Any, true));
+        assert!(calls.inquires_about(&BOB));
+        let_go(&mut calls);
+        assert!(!calls.inquires_about(&BOB));
+        assert_eq!(calls.take(bob), None);
+        let again = calls.inquire(BOB, host.clone(), Family::Any, true);
+        assert_eq!((calls.take(bob), calls.take(again)), (None, Some(BOB)));
+        assert_eq!((calls.take(other), calls.take(other)), (Some(carol), None));
+    }
+}
+
+#[test]
+fn of_what_programs_ask_for_the_same_is_looked_up_once_and_names_not_without_end() {
+    let host = |number: usize| -> HostPort { format!("host{number}:7419").parse().unwrap() };
+    let mut calls = Calls::default();
+    calls.inquire(BOB, host(0), Family::Any, true);
+    assert!(!calls.may_inquire(BOB, &host(0), Family::Any));
+    // Those of calls by themselves take no program's place.
+    for number in MAX_INQUIRIES..2 * MAX_INQUIRIES {
+        calls.inquire(BOB, host(2 * number), Family::Any, false);
+    }
+    assert!(calls.may_inquire(BOB, &host(0), Family::V6));
+    assert!(calls.may_inquire(BOB, &host(1), Family::Any));
+    for number in 1..MAX_INQUIRIES {
+        assert!(calls.may_inquire(BOB, &host(number), Family::Any));
+        calls.inquire(BOB, host(number), Family::Any, true);
+    }
+    assert!(!calls.may_inquire(BOB, &host(MAX_INQUIRIES), Family::Any));
+    calls.rest(BOB);
+    let is_free = calls.may_inquire(BOB, &host(MAX_INQUIRIES), Family::Any);
+    assert!(!is_free, "the threads are there yet");
+    for address in ["192.0.2.7:7419", "[2001:db8::7]:7419"] {
+        assert!(calls.may_inquire(BOB, &address.parse().unwrap(), Family::Any));
+    }
+}
