@@ -34,6 +34,13 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// Names that are looked up at one time because a program asks for it: each takes a thread, and may take its time.
 const MAX_INQUIRIES: usize = 64;
+/// When a look-up that has not come back is given up, to make another.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Look-ups of a host that were given up and have not come back, each a thread that cannot be ended: beyond so many no other
+/// is made,
+const MAX_STUCK: usize = 3;
+/// and of all hosts beyond so many none for a program.
+const MAX_ALL_STUCK: usize = 4 * MAX_INQUIRIES;
 
 /// A look-up of an address that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +58,10 @@ struct Sought {
     begins_anew: bool,
     /// Whether what it finds is wanted yet. Its thread runs on in any case.
     is_wanted: bool,
+    /// Since when it is waited for, as far as anybody has looked.
+    since: Option<Instant>,
+    /// Whether it has not come back in time.
+    is_given_up: bool,
 }
 
 /// Those who are called.
@@ -183,6 +194,8 @@ impl Calls {
             is_asked,
             begins_anew: is_asked || !is_again,
             is_wanted: true,
+            since: None,
+            is_given_up: false,
         };
         self.inquiries.insert(inquiry, sought);
         inquiry
@@ -193,16 +206,38 @@ impl Calls {
     pub(super) fn may_inquire(&self, peer: PeerId, host: &HostPort, family: Family) -> bool {
         let is_same =
             |it: &Sought| it.is_wanted && (it.peer, &it.host, it.family) == (peer, host, family);
-        let asked = self.inquiries.values().filter(|it| it.is_asked).count();
+        let (stuck, under_way): (Vec<_>, Vec<_>) =
+            self.inquiries.values().partition(|it| it.is_given_up);
+        let asked = under_way.iter().filter(|it| it.is_asked).count();
+        let has_thread = asked < MAX_INQUIRIES && stuck.len() < MAX_ALL_STUCK;
         // An address takes no thread and no time.
-        let has_room = asked < MAX_INQUIRIES || host.host().parse::<IpAddr>().is_ok();
-        has_room && !self.inquiries.values().any(is_same)
+        let has_room = has_thread && !self.is_stuck(host) || host.host().parse::<IpAddr>().is_ok();
+        has_room && !under_way.into_iter().any(is_same)
+    }
+
+    /// Whether the look-ups of this host do not come back, so that no other is to be made.
+    pub(super) fn is_stuck(&self, host: &HostPort) -> bool {
+        let stuck = self.inquiries.values().filter(|it| it.is_given_up);
+        stuck.filter(|it| it.host == *host).count() >= MAX_STUCK
+    }
+
+    /// Gives up what has not come back in time; what it finds after all counts as before. Returns whose calls wait for that.
+    pub(super) fn give_up(&mut self, now: Instant) -> Vec<PeerId> {
+        let mut waiting = Vec::new();
+        for it in self.inquiries.values_mut().filter(|it| !it.is_given_up) {
+            let since = *it.since.get_or_insert(now);
+            it.is_given_up = now.saturating_since(since) >= PATIENCE;
+            if it.is_given_up && it.is_wanted && !it.is_asked {
+                waiting.push(it.peer);
+            }
+        }
+        waiting
     }
 
     /// Whether somebody's address is being looked up.
     pub(super) fn inquires_about(&self, peer: &PeerId) -> bool {
-        let mut wanted = self.inquiries.values().filter(|it| it.is_wanted);
-        wanted.any(|it| it.peer == *peer)
+        let mut inquiries = self.inquiries.values();
+        inquiries.any(|it| it.is_wanted && !it.is_given_up && it.peer == *peer)
     }
 
     /// Whether whoever this look-up finds is called as if for the first time: for a program, because a person asked, or in

@@ -217,3 +217,50 @@ fn of_what_programs_ask_for_the_same_is_looked_up_once_and_names_not_without_end
         assert!(calls.may_inquire(BOB, &address.parse().unwrap(), Family::Any));
     }
 }
+/// Whoever it was about was never called again, and programs that had asked for many such could ask for none.
+#[test]
+fn a_look_up_that_never_comes_back_is_given_up_and_made_again_some_times() {
+    let host: HostPort = "chat.example.org:7419".parse().unwrap();
+    let other: HostPort = "other.example.org:7419".parse().unwrap();
+    let mut calls = Calls::default();
+    calls.add(BOB, host.clone(), at(0));
+    let mut of_calls = Vec::new();
+    for second in [0, 100, 200] {
+        assert_eq!(calls.due(at(second)), [(BOB, host.clone())]);
+        assert!(!calls.is_stuck(&host));
+        of_calls.push(calls.inquire(BOB, host.clone(), Family::Any, false));
+        assert_eq!(calls.give_up(at(second)), []);
+        assert_eq!(calls.give_up(at(second + 59)), []);
+        assert!(calls.inquires_about(&BOB));
+        assert_eq!(calls.give_up(at(second + 60)), [BOB]);
+        assert!(!calls.inquires_about(&BOB));
+        calls.on_end(&BOB, at(second + 60));
+    }
+    assert!(calls.is_stuck(&host) && !calls.is_stuck(&other));
+    assert!(!calls.may_inquire(BOB, &host, Family::Any));
+    assert!(calls.may_inquire(BOB, &other, Family::Any));
+    let [first, ..] = of_calls[..] else {
+        panic!("there are three");
+    };
+    assert_eq!(calls.take(first), Some(BOB), "late is not too late");
+    assert!(!calls.is_stuck(&host));
+    assert!(calls.may_inquire(BOB, &host, Family::Any));
+}
+
+#[test]
+fn of_look_ups_for_programs_that_never_come_back_more_are_made_up_to_a_bound() {
+    let host = |number: usize| -> HostPort { format!("host{number}:7419").parse().unwrap() };
+    let mut calls = Calls::default();
+    let mut made = 0;
+    for minute in 0..100 {
+        while calls.may_inquire(BOB, &host(made), Family::Any) {
+            calls.inquire(BOB, host(made), Family::Any, true);
+            made += 1;
+        }
+        assert_eq!(made, (MAX_INQUIRIES * (minute + 1)).min(MAX_ALL_STUCK));
+        for seconds in [0, 60] {
+            let now = at(60 * u64::try_from(minute).unwrap() + seconds);
+            assert_eq!(calls.give_up(now), [], "no call waits for it");
+        }
+    }
+}

@@ -316,11 +316,19 @@ impl Conversation {
         Ok(())
     }
 
-    /// Calls those whose time has come.
-    pub(super) fn make_calls(&mut self) {
-        for (peer, host) in self.calls.due(self.clock.now()) {
-            self.inquire(peer, host, Family::Any, false);
+    /// Calls those whose time has come, and gives up what has not come back for long.
+    pub(super) fn make_calls(&mut self, now: Instant) -> Result<(), Error> {
+        for peer in self.calls.give_up(now) {
+            self.on_not_found(peer, ResolveError::Temporary, now)?;
         }
+        for (peer, host) in self.calls.due(now) {
+            if self.calls.is_stuck(&host) {
+                self.calls.on_end(&peer, now);
+            } else {
+                self.inquire(peer, host, Family::Any, false);
+            }
+        }
+        Ok(())
     }
 
     /// Looks up an address of somebody who is to be called then, without waiting; `is_asked`: for a program.
@@ -349,16 +357,24 @@ impl Conversation {
         };
         match found {
             Ok(addresses) => self.call_found(peer, &addresses, begins_anew),
-            Err(error) => {
-                // Where it is being called already the way that is known says more.
-                let status = self.way(peer)?.status;
-                if status.is_none_or(|status| status.tries == 0) {
-                    self.note_not_found(peer, safe_line(&error.to_string()));
-                }
-                self.calls.on_end(&peer, self.clock.now());
-                Ok(())
-            }
+            Err(error) => self.on_not_found(peer, error, self.clock.now()),
         }
+    }
+
+    /// A look-up has found nobody.
+    fn on_not_found(
+        &mut self,
+        peer: PeerId,
+        error: ResolveError,
+        now: Instant,
+    ) -> Result<(), Error> {
+        // Where it is being called already the way that is known says more.
+        let status = self.way(peer)?.status;
+        if status.is_none_or(|status| status.tries == 0) {
+            self.note_not_found(peer, safe_line(&error.to_string()));
+        }
+        self.calls.on_end(&peer, now);
+        Ok(())
     }
 
     /// Calls somebody where a look-up has found it.

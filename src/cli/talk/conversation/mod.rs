@@ -457,7 +457,7 @@ impl Conversation {
         if let Some(look_up) = self.goal.look_up(now) {
             look_up.start(&self.sender);
         }
-        self.make_calls();
+        self.make_calls(now)?;
         self.answer_late(now)?;
         self.ping_those_who_waited()?;
         self.answer_late_pings(now)?;

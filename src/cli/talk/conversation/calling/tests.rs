@@ -66,7 +66,7 @@ fn told(program: &Client) -> String {
 
 /// Makes the calls that are due. Only addresses are looked up, which is done at once.
 fn call(talk: &mut Conversation) {
-    talk.make_calls();
+    talk.make_calls(talk.clock.now()).unwrap();
     while let Ok(input) = talk.inputs.try_recv() {
         if let Input::Found(inquiry, found) = input {
             talk.on_found(inquiry, found).unwrap();
@@ -547,4 +547,24 @@ fn who_has_not_answered_for_long_is_looked_up_again_and_called_no_more_often_for
     assert!(pause > Duration::from_secs(5), "{pause:?}");
     find(&mut talk, "127.0.0.2:9");
     assert!(told(&program).contains("\"connecting\""));
+}
+
+#[test]
+fn whose_look_up_never_comes_back_is_called_again_and_it_is_said_why_not_yet() {
+    let home = tempfile::tempdir().unwrap();
+    let known = format!("bob {} addr=chat.example.org:7419\n", key_text(&BOB));
+    let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
+    let (name, now) = (host("chat.example.org:7419"), talk.clock.now());
+    talk.calls.add(BOB, name.clone(), now);
+    talk.calls.due(now);
+    let inquiry = talk.calls.inquire(BOB, name, Family::Any, false);
+    talk.make_calls(now).unwrap();
+    let obstacle = |talk: &Conversation| talk.obstacle(BOB).unwrap().to_string();
+    assert!(obstacle(&talk).ends_with("; its address is being looked up"));
+    talk.make_calls(now + Duration::from_secs(60)).unwrap();
+    let words = "the address of bob was not found (the name server does not answer); trying again";
+    assert!(obstacle(&talk).starts_with(words), "{}", obstacle(&talk));
+    talk.on_found(inquiry, Ok(vec![SOMEWHERE.parse().unwrap()]))
+        .unwrap();
+    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
 }
