@@ -11,6 +11,8 @@
 
 #[path = "tui/bound.rs"]
 mod bound;
+#[path = "tui/deleting.rs"]
+mod deleting;
 #[path = "tui/found.rs"]
 mod found;
 #[path = "tui/hostile.rs"]

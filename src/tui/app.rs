@@ -127,6 +127,8 @@ pub(super) enum Mode {
     Verify(Verifying),
     /// They look at a QR code.
     Code(Code),
+    /// They confirm that the selected message is deleted, which they have asked for by this letter.
+    Deleting { letter: char, glance: Glance },
     /// They confirm that something is left behind: so many messages, so many that are being written.
     Leave { waiting: usize, drafts: usize },
 }

@@ -103,7 +103,7 @@ const GROUPS: &[(&[Bind], &str)] = &[
     (&[Bind::FirstUnread], "first message that was not seen"),
     (
         &[Bind::SelectUp, Bind::SelectDown],
-        "select a message; then R quote, I details, D delete here",
+        "select a message; R quote, I details, D delete here (asks)",
     ),
     (&[Bind::Copy], "copy the selected message"),
     (

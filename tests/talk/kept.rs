@@ -59,6 +59,9 @@ fn what_is_deleted_on_the_screen_is_gone_from_the_disk() {
     // The newest is selected, and deleted.
     talk.presses("\u{1b}[1;3A");
     talk.presses("d");
+    talk.sees("delete here for good? y yes, Esc no");
+    talk.glances();
+    talk.presses("y");
     talk.sees("deleted here; the other side keeps its own");
     talk.sees_no("a secret of bob's");
     talk.says("/quit");

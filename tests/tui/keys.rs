@@ -92,6 +92,13 @@ fn a_question_names_its_keys_on_every_screen() {
             "{width}:\n{text}"
         );
         assert!(text.contains("Esc no"), "{width}:\n{text}");
+        screen.key("esc");
+        screen.say(BOB, "precious");
+        screen.key("alt-up");
+        screen.key("d");
+        let text = screen.text();
+        assert!(text.contains("y yes") || text.contains("y delete"));
+        assert!(text.contains("Esc no"), "{width}:\n{text}");
     }
 }
 

@@ -267,6 +267,8 @@ fn what_was_never_sent_and_is_deleted_cannot_be_brought_back() {
             screen.type_in("mine");
             screen.key("alt-up");
             screen.key("d");
+            screen.seconds(1);
+            screen.key("y");
         } else {
             screen.line(delete);
         }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use securechat::chat::{FailReason, State};
-use securechat::tui::{Action, Ask, Input, Settings, Standing, Through, Told, Which};
+use securechat::tui::{Action, Input, Settings, Standing, Through, Told};
 
+use crate::deleting::delete_asked;
 use crate::screen::{BOB, CAROL, Screen, settings};
 
 fn texts(screen: &Screen) -> Vec<String> {
@@ -405,88 +406,6 @@ fn a_refused_message_says_why_where_it_stands() {
     assert!(screen.text().contains("failed: the outbox is full"));
 }
 
-/// Which message is to be deleted.
-fn delete_asked(screen: &mut Screen) -> Option<Which> {
-    screen.actions().into_iter().find_map(|action| {
-        let Action::Ask(Ask::Delete(which)) = action else {
-            return None;
-        };
-        Some(which)
-    })
-}
-
-/// What becomes of it must stand somewhere.
-#[test]
-fn what_is_under_way_is_not_deleted_and_what_was_never_accepted_is_gone_at_once() {
-    let mut screen = Screen::with_bob(80, 10);
-    let name = screen.send("on its way");
-    for state in [State::Queued, State::Sent] {
-        screen.state(BOB, name, state);
-        screen.line("/delete 1");
-        assert!(screen.rule().starts_with("it is not delivered yet"));
-        screen.key("ctrl-c");
-    }
-    screen.state(BOB, name, State::Delivered);
-    screen.line("/delete 1");
-    let asked = Which {
-        peer: BOB,
-        name,
-        is_ours: true,
-    };
-    assert_eq!(delete_asked(&mut screen), Some(asked));
-    screen.tell(Told::NotDeleted("not deleted: why".into()));
-    assert_eq!(screen.rule(), "not deleted: why");
-    assert!(screen.text().contains("on its way"));
-    screen.line("refused");
-    let ticket = screen.sent().last().unwrap().1;
-    let why = "the outbox is full".into();
-    screen.tell(Told::NotAccepted { ticket, why });
-    screen.line("/delete 1");
-    assert!(!screen.text().contains("refused"));
-    assert_eq!(delete_asked(&mut screen), None, "it is nowhere else");
-}
-
-/// Each side draws the names of its messages by itself.
-#[test]
-fn a_message_of_the_same_name_of_the_other_side_stays() {
-    let mut screen = Screen::with_bob(80, 10);
-    let name = screen.send("ours");
-    screen.state(BOB, name, State::Delivered);
-    let mut said = screen.message(BOB, "theirs");
-    said.name = name;
-    screen.tell(Told::Said(said));
-    let which = |is_ours| Which {
-        peer: BOB,
-        name,
-        is_ours,
-    };
-    screen.tell(Told::Deleted(which(true)));
-    let text = screen.text();
-    assert!(
-        text.contains("theirs") && !text.contains("me       ours"),
-        "{text}"
-    );
-    screen.tell(Told::Deleted(which(true)));
-    assert!(screen.text().contains("theirs"));
-}
-
-/// Whoever deletes a message that was not seen has seen it, and no other.
-#[test]
-fn what_is_deleted_counts_as_seen() {
-    let mut screen = Screen::with_bob(80, 8);
-    for number in 0..9 {
-        screen.say(BOB, &format!("text {number}"));
-    }
-    screen.seen();
-    screen.key("pageup");
-    screen.say(BOB, "unseen one");
-    screen.say(BOB, "unseen two");
-    assert_eq!(screen.seen(), []);
-    screen.line("/delete 2");
-    assert_eq!(screen.seen(), [(BOB, 1)]);
-    assert!(delete_asked(&mut screen).is_some());
-}
-
 /// It said "copied", and as tmux is installed nothing was.
 #[test]
 fn what_tmux_may_keep_to_itself_is_not_said_to_be_copied() {
@@ -521,6 +440,8 @@ fn a_selected_message_is_copied_quoted_explained_and_deleted() {
     assert_eq!(screen.rule(), "2026-11-21 02:09:00  20 bytes  received");
     screen.key("alt-down");
     screen.key("d");
+    screen.seconds(1);
+    screen.key("y");
     let deletion = delete_asked(&mut screen).unwrap();
     assert!(!deletion.is_ours && deletion.peer == BOB);
     assert!(screen.text().contains("newest"), "it is not gone yet");

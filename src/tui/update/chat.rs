@@ -85,7 +85,7 @@ impl App {
         }
     }
 
-    fn type_char(&mut self, c: char) {
+    pub(super) fn type_char(&mut self, c: char) {
         let conversation = self.current_mut();
         conversation.selected = None;
         let written = conversation.editor.insert_char(c);
@@ -104,9 +104,7 @@ impl App {
                 self.tell_too_long(quoted);
             }
             'i' => self.tell_details(selected),
-            'd' => {
-                let _ = self.delete_selected();
-            }
+            'd' => self.ask_to_delete(selected, c),
             _ => return false,
         }
         true

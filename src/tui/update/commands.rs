@@ -3,8 +3,9 @@
 use crate::chat::words;
 use crate::commands::{self, COMMANDS, Command, Level, Wanted};
 use crate::text::Safe;
-use crate::tui::app::App;
+use crate::tui::app::{App, Mode};
 use crate::tui::entry::{Entry, Kind};
+use crate::tui::glance::Glance;
 use crate::tui::input::{Action, Ask, Discretion, Which};
 use crate::tui::keys::Bind;
 
@@ -227,24 +228,21 @@ impl App {
     /// Has a message done away with. Whoever does that has seen it. What is under way stays: it is sent all the
     /// same, and what becomes of it must stand somewhere.
     fn delete(&mut self, entry: u64) -> bool {
+        if self.is_under_way(entry) {
+            self.tell(UNDER_WAY);
+            return false;
+        }
         let conversation = self.current_mut();
         let peer = conversation.peer;
         let Some(found) = conversation.log.get(entry) else {
             return false;
         };
-        let (is_ours, is_open) = match &found.kind {
-            Kind::Ours(receipt, _) => (true, receipt.rank() < 2),
-            Kind::Theirs | Kind::Note | Kind::Older | Kind::Gap | Kind::Deleted => (false, false),
-        };
-        let Some(name) = found.name.filter(|_| !is_open) else {
-            if is_open {
-                self.tell(UNDER_WAY);
-            } else {
-                // It was never accepted, and is nowhere else.
-                conversation.delete(entry);
-                self.tell(NEVER_SENT);
-            }
-            return !is_open;
+        let is_ours = matches!(found.kind, Kind::Ours(..));
+        let Some(name) = found.name else {
+            // It was never accepted, and is nowhere else.
+            conversation.delete(entry);
+            self.tell(NEVER_SENT);
+            return true;
         };
         if !is_ours && conversation.see_one(name) {
             self.act(Action::Seen(peer, vec![name]));
@@ -256,6 +254,21 @@ impl App {
         };
         self.act(Action::Ask(Ask::Delete(which)));
         true
+    }
+
+    /// Whether a message of ours has yet to arrive.
+    fn is_under_way(&self, entry: u64) -> bool {
+        let found = self.current().log.get(entry);
+        found.is_some_and(|it| matches!(&it.kind, Kind::Ours(receipt, _) if receipt.rank() < 2))
+    }
+
+    /// Asks whether the selected message is to go. One letter asks: somebody may only be looking at it, and begin to write.
+    pub(super) fn ask_to_delete(&mut self, selected: u64, letter: char) {
+        if self.is_under_way(selected) {
+            return self.tell(UNDER_WAY);
+        }
+        let glance = Glance::default();
+        self.mode = Mode::Deleting { letter, glance };
     }
 
     /// A message is gone from where it was kept, and goes from the screen.

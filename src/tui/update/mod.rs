@@ -4,6 +4,7 @@ mod chat;
 mod commands;
 mod completion;
 mod deciding;
+mod deleting;
 mod found;
 mod modes;
 mod submit;
@@ -73,7 +74,9 @@ impl App {
             glance.drawn(at, is_shown);
         }
         match &mut self.mode {
-            Mode::Found(Found { glance, .. }) | Mode::Pasted { glance, .. } => {
+            Mode::Found(Found { glance, .. })
+            | Mode::Pasted { glance, .. }
+            | Mode::Deleting { glance, .. } => {
                 glance.drawn(at, is_shown);
             }
             Mode::Chat
@@ -193,6 +196,7 @@ impl App {
         if self.is_bare {
             self.leave_bare();
         }
+        self.go_on_writing();
         if !matches!(self.mode, Mode::Chat) && Places::of(self).is_none() {
             return;
         }
@@ -218,6 +222,7 @@ impl App {
             | Mode::Pasted { .. }
             | Mode::Welcome(_)
             | Mode::Code(_)
+            | Mode::Deleting { .. }
             | Mode::Leave { .. } => {}
         }
     }

@@ -14,6 +14,9 @@ impl App {
             self.act(Action::Redraw);
             return;
         }
+        if matches!(self.mode, Mode::Deleting { .. }) {
+            return self.on_deleting(stroke);
+        }
         // Nobody answers a question that the screen is too small to show.
         if Places::of(self).is_none()
             && !matches!(stroke, Stroke::Bind(Bind::Escape | Bind::Interrupt))
@@ -21,7 +24,7 @@ impl App {
             return;
         }
         match &self.mode {
-            Mode::Chat => {}
+            Mode::Chat | Mode::Deleting { .. } => {}
             Mode::Search(_) => self.on_search(stroke),
             Mode::Past { .. } => self.on_past(stroke),
             Mode::Switcher { .. } => self.on_switcher(stroke),

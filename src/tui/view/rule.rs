@@ -16,6 +16,8 @@ use crate::tui::wrap;
 
 /// Cells before the words.
 const LEAD: usize = 4;
+/// There is no way back from it, and the other side keeps its own.
+const DELETE: &str = "delete here for good?";
 /// As long as it takes to read an answer: then it gives way to news.
 const FRESH: Duration = Duration::from_secs(10);
 
@@ -96,6 +98,9 @@ impl App {
             let keys = send.clone() + " send, " + &escape + " edit: " + &lines;
             let words = lines + ": " + send + " send as one message, " + escape + " edit";
             (words, keys)
+        } else if matches!(self.mode, Mode::Deleting { .. }) {
+            let keys = Safe::from("y delete, ") + &escape + " no";
+            (Safe::from(DELETE) + " y yes, " + escape + " no", keys)
         } else if let Mode::Leave { waiting, drafts } = &self.mode {
             let left = left_behind(*waiting, *drafts);
             let keys = Safe::from("y leave, ") + &escape + " no: " + &left;
