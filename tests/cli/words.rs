@@ -337,3 +337,17 @@ fn a_log_is_written_behind_nothing_but_a_log_and_through_no_link() {
     }
     assert_eq!(fs::read(&key).unwrap(), before);
 }
+
+/// It shares the flag with `listen`, and has nobody to ask.
+#[test]
+fn the_help_of_daemon_says_whom_it_accepts_without_a_flag() {
+    let default = |command| {
+        let help = run(&[command, "--help"]).stdout;
+        let (_, trust) = help.split_once("--trust <WHOM>").unwrap();
+        trust.lines().nth(1).unwrap().trim().to_owned()
+    };
+    let daemon = "Whom to accept [default: strict, on a terminal too]";
+    assert_eq!(default("daemon"), daemon);
+    let listen = "Whom to accept [default: ask on a terminal, else strict]";
+    assert_eq!(default("listen"), listen);
+}

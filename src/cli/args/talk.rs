@@ -25,6 +25,7 @@ pub struct ListenArgs {
 /// `daemon`.
 #[derive(Args, Debug)]
 #[command(
+    mut_arg("trust", |arg| arg.help("Whom to accept [default: strict, on a terminal too]")),
     after_help = "It listens and calls as securechat alone does, without a terminal, and so turns strangers away unless \
                   --trust says otherwise. Other programs of yours talk to it through its control socket: send, status, \
                   history and peers, and your own by JSON-RPC. With --json it also prints every event."
