@@ -307,6 +307,8 @@ pub struct Guest {
     pub fingerprint: Safe,
     /// From where.
     pub address: SocketAddr,
+    /// What it is called if the person gives it no name.
+    pub ours: Safe,
     /// What it would like to be called.
     pub nickname: Option<Safe>,
     /// What there is to be said against it.

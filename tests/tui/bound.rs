@@ -165,6 +165,7 @@ fn panels_and_questions_name_the_keys_that_answer_them() {
         peer: CAROL,
         fingerprint: "xTIBA".into(),
         address: ([192, 0, 2, 1], 7).into(),
+        ours: "guest-070707".into(),
         nickname: None,
         warning: None,
     }));

@@ -95,6 +95,7 @@ proptest! {
             peer: CAROL,
             fingerprint: safe_line(&text),
             address: "127.0.0.1:1".parse().unwrap(),
+            ours: "guest-070707".into(),
             nickname: Some(safe_line(&other)),
             warning: Some(safe_line(&other)),
         }));

@@ -337,6 +337,7 @@ fn a_click_where_tabs_would_be_goes_nowhere() {
                 peer: PeerId::new([7; 32]),
                 fingerprint: "xTIBA 5rboU".into(),
                 address: "198.51.100.7:40000".parse().unwrap(),
+                ours: "guest-070707".into(),
                 nickname: None,
                 warning: None,
             }));

@@ -18,6 +18,7 @@ fn guest(peer: PeerId, fingerprint: &'static str) -> Told {
         peer,
         fingerprint: fingerprint.into(),
         address: "198.51.100.7:40000".parse().unwrap(),
+        ours: "guest-070707".into(),
         nickname: Some("eve".into()),
         warning: None,
     })
@@ -44,6 +45,7 @@ fn what_there_is_to_be_said_against_a_caller_is_shown_with_it() {
         peer: MALLORY,
         fingerprint: "mallo".into(),
         address: "198.51.100.7:40000".parse().unwrap(),
+        ours: "guest-070707".into(),
         nickname: None,
         warning: Some("it calls itself as your saved bob does".into()),
     }));
@@ -78,8 +80,12 @@ fn a_caller_is_saved_without_a_name_of_ours_too() {
     screen.tell(guest(EVE, "xTIBA 5rboU"));
     screen.line("/add");
     let text = screen.text();
-    let question = "Save this key, without a name of yours, and talk to it?";
-    assert!(text.contains(question), "{text}");
+    for told in [
+        "Save this key as \"guest-070707\" (you gave no name) and talk to it?",
+        "it suggests to be called \"eve\"; to take that: Esc, then /add eve",
+    ] {
+        assert!(text.contains(told), "{text}");
+    }
     screen.seconds(1);
     screen.key("y");
     let welcome = Ask::Welcome {
@@ -188,6 +194,7 @@ fn what_a_caller_suggests_and_what_is_to_be_said_against_it_stand_beside_its_key
             peer: MALLORY,
             fingerprint: KEY.into(),
             address: "198.51.100.7:40000".parse().unwrap(),
+            ours: "guest-070707".into(),
             nickname: Some("mallory".into()),
             warning: Some("it calls itself as your saved bob does".into()),
         }));

@@ -413,6 +413,7 @@ fn what_a_panel_or_a_tiny_screen_hides_is_not_seen() {
         peer: CAROL,
         fingerprint: "xTIBA".into(),
         address: "198.51.100.7:40000".parse().unwrap(),
+        ours: "guest-070707".into(),
         nickname: None,
         warning: None,
     }));

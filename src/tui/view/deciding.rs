@@ -90,11 +90,11 @@ const REFUSE: &str = "/refuse sends it away";
 const TOO_SOON: &str = "that came too soon to be meant; press it once more";
 
 fn question(deciding: &Deciding) -> Safe {
-    let name = match &deciding.name {
-        Some(name) => Safe::from(" as \"") + safe_line(name) + "\"",
-        None => ", without a name of yours,".into(),
+    let (name, whose) = match &deciding.name {
+        Some(name) => (safe_line(name), ""),
+        None => (deciding.guest.ours.clone(), " (you gave no name)"),
     };
-    Safe::from("Save this key") + name + " and talk to it?"
+    Safe::from("Save this key as \"") + name + "\"" + whose + " and talk to it?"
 }
 
 fn key(sheet: &mut Sheet, deciding: &Deciding) {
@@ -108,7 +108,11 @@ fn about(sheet: &mut Sheet, deciding: &Deciding) {
         sheet.put(warning.clone(), Theme::strong());
     }
     if let Some(name) = &guest.nickname {
-        sheet.say(Safe::from("it suggests to be called \"") + name + "\"");
+        let words = Safe::from("it suggests to be called \"") + name + "\"";
+        sheet.say(match &deciding.name {
+            Some(_) => words,
+            None => words + "; to take that: " + &sheet.escape + ", then /add " + name,
+        });
     }
     sheet.put(Safe::from("calls from ") + guest.address, Style::new());
 }

@@ -245,6 +245,7 @@ impl Guest {
             peer: self.peer,
             fingerprint: fingerprint(&self.peer),
             address: self.address,
+            ours: guest_name(&self.peer),
             nickname: self.nickname.clone(),
             warning: self.warning(),
         }
