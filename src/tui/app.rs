@@ -62,6 +62,8 @@ pub struct App {
     pub(super) is_home_drawn: bool,
     /// Somebody has taken the place of home without a key, and none was pressed since by whoever can have seen that.
     pub(super) came: Option<Glance>,
+    /// Whom the person at home has let in last, and what they had done by then ([`App::done`]).
+    pub(super) welcomed: Option<(PeerId, u64)>,
     /// Unknown keys that call, the first of them first.
     pub(super) guests: VecDeque<Guest>,
     pub(super) mode: Mode,
@@ -242,6 +244,7 @@ impl App {
             home: Conversation::home(),
             is_home_drawn: false,
             came: None,
+            welcomed: None,
             guests: VecDeque::new(),
             mode: Mode::Chat,
             size: (width, height),

@@ -103,7 +103,7 @@ impl Places {
 impl App {
     /// The place of the guide and what is left for the log: at least half.
     fn with_guide(&self, log: Rect) -> (Option<Rect>, Rect) {
-        if self.active.is_some() {
+        if !self.conversations.is_empty() {
             return (None, log);
         }
         let rows = u16::try_from(self.settings.guide.len() + 1).unwrap_or(u16::MAX);

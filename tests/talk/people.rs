@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::home::{Home, Talk, check, free_port, listening};
 use crate::program::{Ended, Program, until, within};
+use crate::screen::{Person, address_on};
+use crate::terminal::READING;
 use crate::wire::Wire;
 
 /// How soon a change of known-peers counts.
@@ -376,4 +378,34 @@ fn test_only(name: &str) -> Home {
         fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
     }
     home
+}
+
+/// Who was just let in was named in the conversation with another one, whom the key that stood there would have compared
+/// words with.
+#[test]
+fn what_is_told_of_a_newcomer_stands_in_his_conversation() {
+    let (alice, bob) = Home::friends();
+    let mut person = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
+    person.sees("listening on 127.0.0.1:");
+    let address = address_on(&mut person);
+    let _bob = bob.connect("alice", address, &[]);
+    person.sees("secure: bob");
+    let carol = Home::new();
+    let mut caller = carol.call(&alice, address, &[]);
+    person.sees("an unknown key calls from 127.0.0.1:");
+    person.says("/add carol");
+    person.sees("Save this key as \"carol\" and talk to it?");
+    person.program.is_read(READING);
+    person.presses("y");
+    caller.told("secure: ");
+    person.sees("[1 bob] [2 carol]");
+    person.presses("\u{1b}2");
+    person.sees("carol [not verified]");
+    person.sees("secure: carol at 127.0.0.1:");
+    person.sees("Compare four words with carol to be sure who it is: Alt+V");
+    person.presses("\u{1b}1");
+    person.sees("bob [not verified]");
+    let text = person.vt.text();
+    assert!(!text.contains("secure: carol"), "{text}");
+    assert!(!text.contains("words with carol"), "{text}");
 }

@@ -434,3 +434,49 @@ fn strangers_write_nothing_into_a_conversation() {
         screen.rule()
     );
 }
+
+/// The guide stood above the tab of whom it said that nobody was known.
+#[test]
+fn nobody_is_said_to_be_unknown_who_has_come() {
+    let mut screen = Screen::new(80, 16);
+    assert!(screen.text().contains("Nobody is here yet."));
+    screen.type_in("/stat");
+    screen.meet(BOB, "bob");
+    let text = screen.text();
+    assert!(text.contains("[1 bob]"), "{text}");
+    assert!(!text.contains("Nobody is here yet."), "{text}");
+}
+
+/// He came a second later, or another one before him.
+#[test]
+fn who_is_let_in_at_home_takes_its_place_at_once() {
+    for others in [0, 1] {
+        let mut screen = Screen::new(80, 16);
+        screen.tell(guest(EVE, KEY));
+        screen.line("/add eve");
+        for _ in 0..others {
+            screen.meet(BOB, "bob");
+        }
+        screen.seconds(1);
+        screen.key("y");
+        screen.tell(Told::GuestGone(EVE));
+        screen.meet(EVE, "eve");
+        let head = screen.rows()[0].clone();
+        assert!(head.starts_with(" eve [not verified]"), "{head}");
+    }
+}
+
+/// What is typed behind the answer is meant for nobody yet.
+#[test]
+fn who_is_let_in_does_not_come_under_the_hands_of_somebody_who_writes() {
+    let mut screen = Screen::new(80, 16);
+    screen.tell(guest(EVE, KEY));
+    screen.line("/add eve");
+    screen.seconds(1);
+    screen.key("y");
+    screen.key("left");
+    screen.meet(EVE, "eve");
+    assert!(screen.rows()[0].starts_with(" securechat"));
+    screen.seconds(1);
+    assert!(screen.rows()[0].starts_with(" eve "));
+}

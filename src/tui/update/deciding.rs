@@ -57,6 +57,7 @@ impl App {
         }
         self.mode = Mode::Chat;
         if self.guests.iter().any(|guest| guest.peer == peer) {
+            self.welcomed = Some((peer, self.done));
             // It goes when the core says so: the name may be refused.
             self.act(Action::Ask(Ask::Welcome { peer, name }));
         } else {

@@ -98,16 +98,20 @@ impl App {
         }
     }
 
-    /// Goes from home to the first who is there, but not under the hands of somebody who writes: what was
-    /// meant for nobody would go to whoever appears.
+    /// Goes from home to whom the person has just let in, else to the first who is there, but not under the hands of
+    /// somebody who writes: what was meant for nobody would go to whoever appears.
     fn leave_home(&mut self) {
         let now = self.now.instant;
-        let is_writing = self
-            .taken
-            .is_some_and(|at| now.saturating_since(at) < GLANCE);
+        let welcomed = self
+            .welcomed
+            .and_then(|(peer, done)| Some((self.find(&peer)?, done)));
+        // The last key let in whoever comes: it was no text.
+        let is_awaited = welcomed.is_some_and(|(_, done)| done == self.done);
+        let is_writing =
+            !is_awaited && (self.taken).is_some_and(|at| now.saturating_since(at) < GLANCE);
         let is_free = self.home.editor.is_empty() && matches!(self.mode, Mode::Chat);
         if self.active.is_none() && !self.conversations.is_empty() && is_free && !is_writing {
-            self.active = Some(0);
+            self.active = Some(welcomed.map_or(0, |(at, _)| at));
             self.came = self.is_home_drawn.then(Glance::default);
         }
     }

@@ -83,6 +83,7 @@ impl Conversation {
         address: SocketAddr,
         initiator: bool,
     ) -> Result<(), Error> {
+        self.introduce(&peer)?;
         let fact = Fact::Secure {
             who: self.who(&peer),
             address,

@@ -244,6 +244,17 @@ impl Conversation {
         Ok(())
     }
 
+    /// Has the screen open a conversation with somebody who has just come, so that what is told of him stands there, and
+    /// not in the one that happens to be shown.
+    pub(super) fn introduce(&mut self, peer: &PeerId) -> Result<(), Error> {
+        if self.face.screen().is_none_or(|screen| screen.knows(peer)) {
+            return Ok(());
+        }
+        // Whom this run has met is shown.
+        self.link(*peer);
+        self.tell_screen()
+    }
+
     /// Shows what was last said with somebody in earlier runs, as far as it is kept.
     fn show_earlier(&mut self, peer: PeerId) {
         let found = (self.profile.journal).earlier(peer.into(), EARLIER_MESSAGES, EARLIER_BYTES);

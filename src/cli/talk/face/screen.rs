@@ -290,7 +290,7 @@ impl Screen {
 
     /// Nothing is said with anybody that is not shown.
     fn meet(&mut self, peer: PeerId, label: &Safe) {
-        if !self.told.contains_key(&peer) {
+        if !self.knows(&peer) {
             let (name, verified) = (label.clone(), false);
             self.know(Card {
                 peer,
@@ -431,6 +431,11 @@ impl Screen {
             self.told.insert(card.peer, known);
             self.tell(Told::Peer(card));
         }
+    }
+
+    /// Whether it has a conversation with somebody.
+    pub(in crate::cli::talk) fn knows(&self, peer: &PeerId) -> bool {
+        self.told.contains_key(peer)
     }
 
     /// Begins with this conversation.
