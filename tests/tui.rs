@@ -29,6 +29,8 @@ mod pictures;
 mod purged;
 #[path = "tui/reading.rs"]
 mod reading;
+#[path = "tui/rule.rs"]
+mod rule;
 #[path = "tui/screen.rs"]
 mod screen;
 #[path = "tui/speed.rs"]

@@ -56,7 +56,10 @@ impl Places {
             return Some(Self::bare(Rect::new(0, warned, width, height - warned)));
         }
         let input = app.input_rows(width).min(height - OTHERS);
-        let log = height - input - (OTHERS - 1);
+        let others = height - input - (OTHERS - 2);
+        // The conversation keeps at least half of what there is for both.
+        let rule = app.rule_rows(width, (others / 2).max(1));
+        let log = others - rule;
         let row = |y, height| Rect::new(0, y, width, height);
         let middle = row(1, log);
         let (list, log_place) = if app.has_list && width >= LIST_FROM {
@@ -79,9 +82,9 @@ impl Places {
             list,
             guide,
             log: log_place,
-            rule: row(log + 1, 1),
-            tabs: row(log + 2, 1),
-            input: row(log + 3, input),
+            rule: row(log + 1, rule),
+            tabs: row(log + 1 + rule, 1),
+            input: row(log + 2 + rule, input),
         })
     }
 

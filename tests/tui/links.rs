@@ -72,7 +72,7 @@ fn figures_of_a_session_that_is_gone_are_gone() {
 
 #[test]
 fn words_that_are_too_long_are_cut_with_a_sign() {
-    let mut screen = Screen::with_bob(40, 10);
+    let mut screen = Screen::with_bob(40, 6);
     screen.tell(Told::Standing {
         peer: BOB,
         standing: Standing::Offline {

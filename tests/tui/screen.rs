@@ -339,14 +339,18 @@ impl Screen {
         self.rows().join("\n")
     }
 
-    /// The line between what was said and the tabs.
+    /// What stands between what was said and the tabs, however many rows it takes.
     pub(crate) fn rule(&mut self) -> String {
         let rows = self.rows();
         let tabs = rows
             .iter()
             .rposition(|row| row.contains("F1 help"))
             .unwrap();
-        rows[tabs - 1].trim_matches(['─', ' ', '-']).to_owned()
+        let is_rule = |row: &String| row.starts_with("───") || row.starts_with("---");
+        let from = rows[..tabs].iter().rposition(is_rule).unwrap();
+        let said = rows[from..tabs].iter();
+        let said: Vec<_> = said.map(|row| row.trim_matches(['─', ' ', '-'])).collect();
+        said.join(" ").trim().to_owned()
     }
 
     /// Compares the screen with the picture of this name.

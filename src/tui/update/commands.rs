@@ -45,7 +45,7 @@ impl App {
                     new: new.clone(),
                 });
             }
-            Command::Receipts => self.tell(commands::RECEIPTS),
+            Command::Receipts => self.note(None, commands::RECEIPTS.into()),
             Command::Add(name, key) => self.act(Action::Ask(Ask::Add {
                 name: name.to_owned(),
                 key: key.to_owned(),

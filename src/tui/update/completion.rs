@@ -115,22 +115,25 @@ impl App {
     }
 
     /// What the line that is being written could become: the commands that it begins.
-    pub(in crate::tui) fn suggestion(&self) -> Option<Safe> {
+    pub(in crate::tui) fn suggestion(&self) -> Option<(Safe, bool)> {
         let text = self.current().editor.text();
         let rest = text
             .strip_prefix('/')
             .filter(|rest| !rest.starts_with('/'))?;
         let word = rest.split([' ', '\n']).next().unwrap_or("");
         if let Some(usage) = commands::find(word) {
-            return Some(usage.line());
+            return Some((usage.line(), true));
         }
         let names: Vec<Safe> = commands::beginning_with(word)
             .map(|usage| Safe::from("/") + usage.word)
             .collect();
         if names.is_empty() {
-            return Some(Safe::from("no command begins with /") + safe_line(word));
+            return Some((
+                Safe::from("no command begins with /") + safe_line(word),
+                false,
+            ));
         }
-        Some(Safe::join(names, "  "))
+        Some((Safe::join(names, "  "), false))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rule below what was said, which becomes a line of words when there is something to say.
+//! The rule below what was said, which becomes a line of words when there is something to say, or as many as it takes.
 
 use core::time::Duration;
 
@@ -9,41 +9,96 @@ use crate::text::Safe;
 use crate::tui::app::{App, Mode};
 use crate::tui::input::Standing;
 use crate::tui::link;
-use crate::tui::paint::Canvas;
+use crate::tui::paint::{Canvas, Piece};
 use crate::tui::theme::Theme;
 use crate::tui::update;
-use crate::tui::wrap;
+use crate::tui::wrap::{self, Break};
 
 /// Cells before the words.
 const LEAD: usize = 4;
 /// There is no way back from it, and the other side keeps its own.
 const DELETE: &str = "delete here for good?";
+/// How to answer somebody who calls.
+const DECIDE: &str = ": /add NAME or /refuse";
 /// As long as it takes to read an answer: then it gives way to news.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// Rows that it takes at most for words that do not fit on one.
+const MAX_ROWS: usize = 4;
+
+/// What stands on the rule.
+struct Words {
+    words: Safe,
+    style: Style,
+    /// Whether it takes more rows for them. What comes and goes with each letter that is typed does not.
+    may_grow: bool,
+}
+
+impl Words {
+    const fn new(words: Safe, style: Style) -> Self {
+        Self {
+            words,
+            style,
+            may_grow: true,
+        }
+    }
+}
 
 impl App {
     pub(super) fn draw_rule(&self, canvas: &mut Canvas<'_>, area: Rect) {
         let rule = self.theme.glyphs.rule;
-        let mut pen = canvas.row(area, 0);
-        let cells = pen.left().saturating_sub(LEAD);
-        let Some((words, style)) = self.words(cells) else {
-            pen.fill(rule, 0);
+        let Some(words) = self.words(words_cells(area.width)) else {
+            canvas.row(area, 0).fill(rule, 0);
             return;
         };
-        pen.plain(rule).plain(rule).plain(rule).plain(" ");
-        let words = self.cut(&words, pen.left());
-        pen.put(&words, style);
-        if pen.left() > 0 {
-            pen.plain(" ").fill(rule, 0);
+        let rows = self.broken(&words, area.width, area.height.into());
+        for (at, row) in rows.iter().enumerate() {
+            let mut pen = canvas.row(area, at);
+            if at == 0 {
+                pen.plain(rule).plain(rule).plain(rule).plain(" ");
+            } else {
+                pen.field("", LEAD, Style::new());
+            }
+            pen.put(row, words.style);
+            if pen.left() > 0 {
+                pen.plain(" ").fill(rule, 0);
+            }
         }
+    }
+
+    /// Rows of the rule, of which there may be so many: all of what is said there is to be read.
+    pub(in crate::tui) fn rule_rows(&self, width: u16, most: u16) -> u16 {
+        let rows = self.words(words_cells(width)).map_or(1, |words| {
+            self.broken(&words, width, usize::from(most).min(MAX_ROWS))
+                .len()
+        });
+        u16::try_from(rows).unwrap_or(1)
+    }
+
+    /// The words on at most so many rows, and at least one. What has no room is cut.
+    fn broken(&self, words: &Words, width: u16, most: usize) -> Vec<Safe> {
+        let (cells, charset) = (words_cells(width), self.theme.charset);
+        let text = words.words.as_str();
+        let most = if words.may_grow { most.max(1) } else { 1 };
+        let rows = wrap::rows(text, cells, Break::Words, charset);
+        let shown = rows.iter().take(most).enumerate();
+        shown
+            .map(|(at, row)| {
+                if at + 1 < most || rows.len() <= most {
+                    return Piece::of(&words.words, row.clone()).to_safe();
+                }
+                let rest = Piece::of(&words.words, row.start..text.len());
+                self.cut(&rest.to_safe(), cells)
+            })
+            .collect()
     }
 
     /// The beginning of the words that fits, with a sign that they go on.
     pub(super) fn cut(&self, words: &Safe, cells: usize) -> Safe {
-        let charset = self.theme.charset;
-        if wrap::cells(words.as_str(), charset) <= cells {
+        if self.has_room(words, cells) {
             return words.clone();
         }
+        let charset = self.theme.charset;
         let more = self.theme.glyphs.more;
         let room = cells.saturating_sub(wrap::cells(more, charset));
         let fitting = wrap::fitting(words.as_str(), room, charset);
@@ -53,19 +108,22 @@ impl App {
     /// What there is to say, the most urgent first: a question, an answer to the last key, what is being typed, who waits,
     /// why nothing gets through. An answer that has stood for a while gives way to whoever waits, and to trouble: both
     /// come while nobody presses a key.
-    fn words(&self, cells: usize) -> Option<(Safe, Style)> {
+    fn words(&self, cells: usize) -> Option<Words> {
         let plain = Style::new();
         if let Some(question) = self.question(cells) {
-            return Some((question, Theme::strong()));
+            return Some(Words::new(question, Theme::strong()));
         }
-        let news = self.news();
+        let news = self.news(cells);
         if let Some(words) = self.answer(news.is_some()) {
-            return Some((words, plain));
+            return Some(Words::new(words, plain));
         }
-        if let Some(suggestion) = self.suggestion() {
-            return Some((suggestion, plain));
+        if let Some((words, is_whole)) = self.suggestion() {
+            return Some(Words {
+                may_grow: is_whole,
+                ..Words::new(words, plain)
+            });
         }
-        news
+        news.map(|(words, style)| Words::new(words, style))
     }
 
     /// What was said to the last key, as long as that is true; not for ever where there is something else to say.
@@ -76,15 +134,24 @@ impl App {
         (is_true && (is_fresh || !has_news)).then(|| saying.words.clone())
     }
 
-    /// Who waits, or why nothing gets through.
-    fn news(&self) -> Option<(Safe, Style)> {
+    /// Who waits, or why nothing gets through. From where somebody calls is left out where not all of it has room: whoever
+    /// can call takes no row from a conversation by that.
+    fn news(&self, cells: usize) -> Option<(Safe, Style)> {
         if let Some(guest) = self.guests.front() {
-            let words = match self.guests.len() {
-                1 => Safe::from("an unknown key calls from "),
-                several => Safe::from(several) + " unknown keys call, the first from ",
+            let (who, first) = match self.guests.len() {
+                1 => (Safe::from("an unknown key calls"), " from "),
+                several => (
+                    Safe::from(several) + " unknown keys call",
+                    ", the first from ",
+                ),
             };
-            let words = words + guest.address;
-            return Some((words + ": /add NAME or /refuse", Theme::strong()));
+            let words = who.clone() + first + guest.address + DECIDE;
+            let words = if self.has_room(&words, cells) {
+                words
+            } else {
+                who + DECIDE
+            };
+            return Some((words, Theme::strong()));
         }
         self.obstacle().map(|words| (words, Style::new()))
     }
@@ -108,8 +175,12 @@ impl App {
         } else {
             return None;
         };
-        let has_room = wrap::cells(question.as_str(), self.theme.charset) <= cells;
+        let has_room = self.has_room(&question, cells);
         Some(if has_room { question } else { short })
+    }
+
+    fn has_room(&self, words: &Safe, cells: usize) -> bool {
+        wrap::cells(words.as_str(), self.theme.charset) <= cells
     }
 
     /// Why nothing gets through to whoever is on the screen, and what is tried.
@@ -138,6 +209,11 @@ impl App {
         };
         (!why.as_str().is_empty()).then(|| why.clone())
     }
+}
+
+/// The cells for words on a row of so many columns.
+fn words_cells(width: u16) -> usize {
+    usize::from(width).saturating_sub(LEAD)
 }
 
 /// What is not delivered, and what is written and not sent.

@@ -1,0 +1,97 @@
+//! The rule: all that is said there is to be read.
+
+use securechat::text::safe_line;
+use securechat::tui::{Standing, Told};
+
+use crate::screen::{BOB, Screen};
+
+fn ended(why: &'static str) -> Told {
+    Told::Standing {
+        peer: BOB,
+        standing: Standing::Ended { why: why.into() },
+    }
+}
+
+const DECLINED: &str = "alice ended the conversation and does not want another; your next message asks it to take you in \
+                        again";
+
+/// The end was cut, and with it what to do.
+#[test]
+fn why_nothing_gets_through_takes_the_rows_that_it_needs() {
+    for (width, height) in [(80, 24), (80, 10), (40, 12)] {
+        let mut screen = Screen::with_bob(width, height);
+        screen.say(BOB, "the last word");
+        screen.tell(ended(DECLINED));
+        assert_eq!(screen.rule(), DECLINED, "{width}x{height}");
+        let rows = screen.rows();
+        assert!(rows.iter().any(|row| row.contains("the last word")));
+        assert!(rows[rows.len() - 2].contains("[1 bob]"), "{rows:#?}");
+        assert_eq!(rows.last().unwrap(), ">");
+        screen.tell(ended("bob left"));
+        assert_eq!(screen.rule(), "bob left");
+        assert!(
+            screen.rows()[usize::from(height) - 4].is_empty(),
+            "one row is enough"
+        );
+    }
+}
+
+#[test]
+fn an_answer_takes_the_rows_that_it_needs_until_the_next_key() {
+    let mut screen = Screen::with_bob(40, 12);
+    screen.line("/hlep");
+    assert_eq!(
+        screen.rule(),
+        "unknown command /hlep - did you mean /help? (nothing was sent)"
+    );
+    screen.key("ctrl-c");
+    assert_eq!(screen.rule(), "emptied; Ctrl+_ brings it back");
+}
+
+/// It would come and go with each letter.
+#[test]
+fn the_commands_that_could_be_meant_take_one_row() {
+    let mut screen = Screen::with_bob(40, 12);
+    screen.type_in("/");
+    assert!(screen.rule().ends_with('…'), "{}", screen.text());
+    assert!(screen.rule().starts_with("/"), "{}", screen.text());
+    screen.type_in("search");
+    assert_eq!(
+        screen.rule(),
+        "/search WORDS  find in what is kept; also from:NAME since:7d"
+    );
+}
+
+#[test]
+fn the_conversation_keeps_half_of_the_room_and_one_row_in_any_case() {
+    let long = safe_line("word ".repeat(200).trim_end());
+    for (width, height, log) in [(20, 6, 2), (20, 8, 3), (40, 12, 5), (80, 24, 17)] {
+        let mut screen = Screen::with_bob(width, height);
+        for number in 0..30 {
+            screen.say(BOB, &format!("text {number}"));
+        }
+        screen.tell(Told::NotDeleted(long.clone()));
+        let rows = screen.rows();
+        let said = rows.iter().filter(|row| row.contains("text")).count();
+        assert_eq!(said, log, "{rows:#?}");
+        assert!(
+            rows[rows.len() - 3]
+                .trim_end_matches([' ', '─'])
+                .ends_with('…')
+        );
+    }
+}
+
+/// 186 letters, of which 75 were shown.
+#[test]
+fn what_receipts_tell_stands_in_the_conversation() {
+    let mut screen = Screen::with_bob(80, 24);
+    screen.line("/receipts");
+    screen.key("left");
+    let text = screen
+        .text()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(text.contains("told to nobody"), "{text}");
+}
