@@ -97,6 +97,7 @@ impl Face {
     fn new(width: u16, height: u16, frames: usize) -> Self {
         let settings = Settings {
             keys_are_logged: false,
+            keeps: true,
             program: "securechat".into(),
             ascii: false,
             charset: Charset::Utf8,

@@ -42,6 +42,8 @@ pub struct Settings {
     pub mouse: bool,
     /// Whether the keys of this run are written to a file, which the screen says as long as it runs.
     pub keys_are_logged: bool,
+    /// Whether what waits at the end is kept for the next time.
+    pub keeps: bool,
     /// What a screen without conversations tells, a line each.
     pub guide: Vec<Safe>,
     /// How the program is called from a shell for the same files.

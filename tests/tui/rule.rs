@@ -1,9 +1,11 @@
 //! The rule: all that is said there is to be read.
 
-use securechat::text::safe_line;
-use securechat::tui::{Standing, Told};
+use std::time::Duration;
 
-use crate::screen::{BOB, Screen};
+use securechat::text::safe_line;
+use securechat::tui::{LinkStatus, Standing, Told};
+
+use crate::screen::{BOB, Screen, settings};
 
 fn ended(why: &'static str) -> Told {
     Told::Standing {
@@ -94,4 +96,64 @@ fn what_receipts_tell_stands_in_the_conversation() {
         .collect::<Vec<_>>()
         .join(" ");
     assert!(text.contains("told to nobody"), "{text}");
+}
+
+/// One letter more in a name, and nothing of the way was left.
+#[test]
+fn where_the_first_line_is_short_the_address_goes_before_the_figures() {
+    let link = LinkStatus {
+        address: Some("127.0.0.1:39498".parse().unwrap()),
+        rtt: Some(Duration::from_millis(42)),
+        loss: Some(0),
+        heard: Some(Duration::from_millis(400)),
+        is_due: false,
+        unacked: None,
+        key_age: None,
+        moved: None,
+    };
+    for (name, shows_address) in [("bob", true), ("guest-0dc7b5", false)] {
+        let mut screen = Screen::with(settings(), 80, 10);
+        screen.meet(BOB, name);
+        let standing = Standing::Up;
+        screen.tell(Told::Standing {
+            peer: BOB,
+            standing,
+        });
+        screen.link(BOB, link);
+        let head = screen.rows()[0].clone();
+        assert!(
+            head.starts_with(&format!(" {name} [not verified] ")),
+            "{head}"
+        );
+        assert!(
+            head.ends_with("  rtt 42 ms  loss 0%  heard 0.4 s"),
+            "{head}"
+        );
+        assert_eq!(head.contains("direct"), shows_address, "{head}");
+    }
+}
+
+/// It read like a loss.
+#[test]
+fn who_leaves_hears_that_what_waits_is_kept() {
+    for keeps in [true, false] {
+        let settings = securechat::tui::Settings {
+            keeps,
+            ..settings()
+        };
+        let mut screen = Screen::with(settings, 80, 10);
+        screen.meet(BOB, "bob");
+        screen.send("one");
+        screen.send("two");
+        screen.key("ctrl-d");
+        let fate = if keeps {
+            "kept and will be sent next time"
+        } else {
+            "not delivered"
+        };
+        assert_eq!(
+            screen.rule(),
+            format!("2 messages are {fate}. Leave? y yes, Esc no")
+        );
+    }
 }

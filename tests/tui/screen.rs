@@ -52,6 +52,7 @@ pub(crate) fn settings() -> Settings {
         mouse: false,
         keys: Keymap::default(),
         keys_are_logged: false,
+        keeps: true,
         program: "securechat".into(),
         guide: ["Nobody is here yet.", "/add NAME KEY adds somebody."]
             .map(Safe::from)

@@ -29,6 +29,8 @@ pub(super) struct Look<'a> {
     pub(super) globals: &'a Globals,
     pub(super) config: &'a Config,
     pub(super) out: &'a Out,
+    /// Whether there are files that keep what waits.
+    pub(super) keeps: bool,
 }
 
 impl<'a> From<&'a Context> for Look<'a> {
@@ -37,6 +39,7 @@ impl<'a> From<&'a Context> for Look<'a> {
             globals: &context.globals,
             config: &context.config,
             out: &context.out,
+            keeps: true,
         }
     }
 }
@@ -97,6 +100,7 @@ fn settings(look: Look<'_>) -> Settings {
         globals,
         config,
         out,
+        keeps,
     } = look;
     // They were understood when the settings were read.
     let keys = settled::keymap(config).unwrap_or_default();
@@ -115,6 +119,7 @@ fn settings(look: Look<'_>) -> Settings {
         mouse: config.mouse,
         guide: guide(&keys),
         keys,
+        keeps,
         keys_are_logged: globals.trace_keys.is_some(),
         program: out.command(&Suggestion::securechat([""; 0])),
     }

@@ -64,6 +64,7 @@ pub(in crate::cli) fn in_memory<R>(
         globals,
         config: &config,
         out,
+        keeps: false,
     };
     let ends = ends(&network, look)?;
     let mut conversation = conversation(network, ends, goal, LINGER, look);

@@ -5,7 +5,7 @@ use ratatui_core::layout::Rect;
 use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::conversation::Conversation;
-use crate::tui::input::Standing;
+use crate::tui::input::{LinkStatus, Standing};
 use crate::tui::link;
 use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::NARROW;
@@ -38,9 +38,17 @@ impl App {
             return;
         }
         if let Some((link, told)) = &here.link {
-            let quality = link::quality(link, *told, self.now.instant);
-            let cells = Piece::from(&quality).cells(self.theme.charset) + 1;
-            if pen.left() > cells {
+            // How good the way is changes; where it leads can be asked for.
+            let without_address = LinkStatus {
+                address: None,
+                ..*link
+            };
+            let fitting = [link, &without_address].into_iter().find_map(|link| {
+                let quality = link::quality(link, *told, self.now.instant);
+                let cells = Piece::from(&quality).cells(self.theme.charset) + 1;
+                (pen.left() > cells).then_some((quality, cells))
+            });
+            if let Some((quality, cells)) = fitting {
                 pen.before_end(cells).plain(&quality);
             }
         }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-use crate::text::Safe;
+use crate::text::{Safe, count_messages};
 use crate::tui::app::{App, Mode};
 use crate::tui::input::Standing;
 use crate::tui::link;
@@ -169,7 +169,7 @@ impl App {
             let keys = Safe::from("y delete, ") + &escape + " no";
             (Safe::from(DELETE) + " y yes, " + escape + " no", keys)
         } else if let Mode::Leave { waiting, drafts } = &self.mode {
-            let left = left_behind(*waiting, *drafts);
+            let left = left_behind(*waiting, *drafts, self.settings.keeps);
             let keys = Safe::from("y leave, ") + &escape + " no: " + &left;
             (left + ". Leave? y yes, " + escape + " no", keys)
         } else {
@@ -216,13 +216,15 @@ fn words_cells(width: u16) -> usize {
     usize::from(width).saturating_sub(LEAD)
 }
 
-/// What is not delivered, and what is written and not sent.
-fn left_behind(waiting: usize, drafts: usize) -> Safe {
-    let waiting = match waiting {
-        0 => None,
-        1 => Some("1 message is not delivered".into()),
-        several => Some(Safe::from(several) + " messages are not delivered"),
+/// What is not delivered, and whether that is kept, and what is written and not sent.
+fn left_behind(waiting: usize, drafts: usize, keeps: bool) -> Safe {
+    let verb = if waiting == 1 { " is " } else { " are " };
+    let fate = if keeps {
+        "kept and will be sent next time"
+    } else {
+        "not delivered"
     };
+    let waiting = (waiting > 0).then(|| count_messages(waiting) + verb + fate);
     let drafts = match drafts {
         0 => None,
         1 => Some("1 draft is not sent".into()),
