@@ -121,6 +121,7 @@ impl Face {
             peer: PEER,
             name: "bob".into(),
             verified: false,
+            saved: true,
         };
         face.take(Input::Told(Told::Peer(card)));
         let standing = Standing::Up;

@@ -151,6 +151,8 @@ mod transcript;
 #[path = "talk/typing.rs"]
 mod typing;
 #[cfg(target_os = "linux")]
+#[path = "talk/unnamed.rs"]
+mod unnamed;
 #[path = "talk/unread.rs"]
 mod unread;
 #[cfg(target_os = "linux")]

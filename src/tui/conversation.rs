@@ -16,6 +16,7 @@ use crate::tui::history::History;
 use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket};
 use crate::tui::log::{Anchor, Line, Log, shifted};
 use crate::tui::quotes::{Quote, Quotes};
+use crate::tui::verifying::Noted;
 
 /// A conversation.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Conversation {
     pub(super) peer: PeerId,
     pub(super) name: Safe,
     pub(super) verified: bool,
+    /// Whether its name is saved.
+    pub(super) is_saved: bool,
     /// Whether it is somebody whom we know.
     pub(super) is_known: bool,
     pub(super) standing: Standing,
@@ -77,6 +80,7 @@ impl Conversation {
             peer: card.peer,
             name: card.name.clone(),
             verified: card.verified,
+            is_saved: card.saved,
             is_known: true,
             standing: Standing::Offline {
                 why: Safe::default(),
@@ -105,10 +109,21 @@ impl Conversation {
             peer: PeerId::new([0; 32]),
             name: "securechat".into(),
             verified: false,
+            saved: false,
         };
         Self {
             is_known: false,
             ..Self::new(&card)
+        }
+    }
+
+    /// A name takes over what was confirmed before there was one.
+    pub(super) const fn note_saved(&mut self) {
+        if let Some(Comparison::Same { noted, .. }) = &mut self.comparison
+            && matches!(noted, Noted::Session)
+            && self.verified
+        {
+            *noted = Noted::Saved;
         }
     }
 

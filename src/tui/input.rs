@@ -11,6 +11,7 @@ use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::clock::Zone;
+use crate::tui::verifying::Noted;
 
 /// The two clocks at one moment, and what led to it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -257,6 +258,8 @@ pub struct Card {
     pub name: Safe,
     /// Whether the key was compared with its owner.
     pub verified: bool,
+    /// Whether what we call it is a saved name.
+    pub saved: bool,
 }
 
 /// A message of somebody's.
@@ -380,8 +383,8 @@ pub enum Comparison {
     },
     /// Our person has confirmed.
     Same {
-        /// Whether that is noted for later: somebody without a saved name has no place for it.
-        is_noted: bool,
+        /// Where that is noted.
+        noted: Noted,
         /// Whether the other person has confirmed.
         theirs: bool,
         /// How long that is waited for; none if nobody waits any more.

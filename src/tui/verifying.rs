@@ -14,6 +14,21 @@ const MAX_OFFERED: usize = 8;
 /// says it.
 pub(super) const YES: &str = "yes";
 
+/// Where it is noted that somebody is who he should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// With the saved name, for good.
+    Saved,
+    /// Nowhere yet, for want of a saved name: one that is given while this connection stands takes it over.
+    Session,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// What there is to be said about a comparison with somebody who has no saved name.
+pub(crate) const UNSAVED: &str =
+    "no saved name: /save NAME keeps this, else it counts for this session only";
+
 /// An open panel.
 #[derive(Debug)]
 pub(super) struct Verifying {

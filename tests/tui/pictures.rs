@@ -32,6 +32,7 @@ fn talk(screen: &mut Screen) {
         peer: BOB,
         name: "bob".into(),
         verified: true,
+        saved: true,
     }));
     screen.link(BOB, direct());
     screen.say(BOB, "did the backup finish?");
@@ -170,6 +171,7 @@ fn every_standing_has_a_word_and_a_reason() {
         peer: BOB,
         name: "bob".into(),
         verified: true,
+        saved: true,
     }));
     screen.is_like("standing-verified");
     let since = screen.now().instant;

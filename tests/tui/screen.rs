@@ -111,6 +111,7 @@ impl Screen {
             peer,
             name,
             verified,
+            saved: true,
         }));
     }
 

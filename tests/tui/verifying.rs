@@ -1,5 +1,7 @@
 //! The panel in which two people make sure of each other: every state, every key, and keys that must do nothing.
 
+#[path = "verifying/names.rs"]
+mod names;
 #[path = "verifying/number.rs"]
 mod number;
 #[path = "verifying/room.rs"]
@@ -16,7 +18,7 @@ use securechat::chat::words::{ShortCode, words};
 use securechat::crypto::Comparison as Nonces;
 use securechat::text::{Safe, safe_line};
 use securechat::time::Instant;
-use securechat::tui::{Action, Ask, Card, Comparison, Input, Settings, Standing, Told};
+use securechat::tui::{Action, Ask, Card, Comparison, Input, Noted, Settings, Standing, Told};
 
 use crate::screen::{BOB, CAROL, Screen, settings};
 
@@ -105,7 +107,7 @@ fn differ_by(screen: &mut Screen, theirs: bool, verified: Option<&str>) {
 
 fn told_same(screen: &mut Screen, until: Option<Instant>) {
     let same = Comparison::Same {
-        is_noted: true,
+        noted: Noted::Saved,
         theirs: true,
         until,
     };
@@ -214,10 +216,11 @@ fn whoever_has_confirmed_is_told_of_and_waited_for() {
         peer: BOB,
         name: "bob".into(),
         verified: true,
+        saved: true,
     }));
     let until = Some(screen.now().instant + LIFE);
     let ours = |theirs, until| Comparison::Same {
-        is_noted: true,
+        noted: Noted::Saved,
         theirs,
         until,
     };

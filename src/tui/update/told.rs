@@ -139,6 +139,8 @@ impl App {
         if let Some(conversation) = self.with(&card.peer) {
             conversation.name = card.name.clone();
             (conversation.verified, conversation.is_known) = (card.verified, true);
+            conversation.is_saved = card.saved;
+            conversation.note_saved();
             return;
         }
         self.conversations.push(Conversation::new(card));

@@ -26,7 +26,7 @@ use crate::tui::input::Comparison;
 use crate::tui::keys::Bind;
 use crate::tui::paint::Canvas;
 use crate::tui::theme::Theme;
-use crate::tui::verifying::{Compared, Verdict, Verifying, View};
+use crate::tui::verifying::{Compared, Noted, UNSAVED, Verdict, Verifying, View};
 use crate::tui::view::sheet::{Sheet, inner, is_roomy};
 
 /// Digits of a group of a safety number, and groups of a line where there is room.
@@ -130,7 +130,8 @@ impl App {
         if let View::Safety(number) = &panel.view {
             let asked = self.asked(panel, name, sheet.is_roomy);
             let program = &self.settings.program;
-            return safety(sheet, name, number.as_ref(), program, asked.as_ref());
+            let of = (name, of.is_saved);
+            return safety(sheet, of, number.as_ref(), program, asked.as_ref());
         }
         match &of.comparison {
             None => waiting(sheet, "One moment.".into()),
@@ -140,13 +141,13 @@ impl App {
                 until,
                 theirs,
             }) => {
-                self.compare(sheet, panel, name, (code, *until, *theirs));
+                self.compare(sheet, panel, of, (code, *until, *theirs));
             }
             Some(Comparison::Same {
-                is_noted,
+                noted,
                 theirs,
                 until,
-            }) => self.same(sheet, name, *is_noted, *theirs, *until),
+            }) => self.same(sheet, name, *noted, *theirs, *until),
             Some(Comparison::NotNow { why }) => {
                 waiting(sheet, Safe::from("No words can be compared: ") + why + ".");
                 let again = self.key_to_begin(sheet) + " ask now";
@@ -190,9 +191,10 @@ impl App {
         &self,
         sheet: &mut Sheet,
         panel: &Verifying,
-        name: &Safe,
+        of: &Conversation,
         (code, until, theirs): (&ShortCode, Instant, bool),
     ) {
+        let name = &of.name;
         let (parts, other) = if panel.view == View::Numbers {
             (numbers(code).to_vec(), "[N] words")
         } else {
@@ -208,11 +210,17 @@ impl App {
         sheet.compared(&parts);
         sheet.gap();
         if sheet.is_roomy {
-            keys(sheet, name, other, self.asked(panel, name, true).as_ref());
+            let asked = self.asked(panel, name, true);
+            keys(sheet, (name, of.is_saved), other, asked.as_ref());
             sheet.gap();
             sheet.say(Safe::from("Step 2 of 2. ") + state + "   " + self.left(until));
         } else {
-            keys_in_short(sheet, name, other, (state, self.clock_left(until)));
+            keys_in_short(
+                sheet,
+                (name, of.is_saved),
+                other,
+                (state, self.clock_left(until)),
+            );
         }
     }
 
@@ -244,20 +252,18 @@ impl App {
         &self,
         sheet: &mut Sheet,
         name: &Safe,
-        is_noted: bool,
+        noted: Noted,
         theirs: bool,
         until: Option<Instant>,
     ) {
-        if is_noted {
-            sheet.put(
-                name.clone() + " is [verified] from now on.",
-                Theme::strong(),
-            );
-        } else {
-            let words =
-                name.clone() + " has no saved name, so this counts for nothing later: /save NAME";
-            sheet.put(words, Theme::strong());
-        }
+        let words = match noted {
+            Noted::Saved => name.clone() + " is [verified] from now on.",
+            Noted::Session => name.clone() + " has " + UNSAVED + ".",
+            Noted::Nowhere => {
+                name.clone() + " has no saved name, so this counts for nothing later: /save NAME"
+            }
+        };
+        sheet.put(words, Theme::strong());
         sheet.gap();
         sheet.say(match (theirs, until) {
             (true, _) => name.clone() + " has confirmed too.",
@@ -325,8 +331,17 @@ fn call(name: &Safe) -> Safe {
 }
 
 /// What can be said about words or numbers.
-fn keys(sheet: &mut Sheet, name: &Safe, other: &'static str, asked: Option<&(Verdict, Safe)>) {
-    let same = Safe::from("[M] they match: ") + name + " is verified from then on";
+fn keys(
+    sheet: &mut Sheet,
+    (name, is_saved): (&Safe, bool),
+    other: &'static str,
+    asked: Option<&(Verdict, Safe)>,
+) {
+    let same = if is_saved {
+        Safe::from("[M] they match: ") + name + " is verified from then on"
+    } else {
+        Safe::from("[M] they match; ") + UNSAVED
+    };
     verdict(sheet, Verdict::Same, same, asked);
     let differ = "[D] they differ: somebody is in the middle; end it, and say what to do";
     verdict(sheet, Verdict::Differ, differ.into(), asked);
@@ -338,7 +353,7 @@ fn keys(sheet: &mut Sheet, name: &Safe, other: &'static str, asked: Option<&(Ver
 /// The same on a small screen, the most important first.
 fn keys_in_short(
     sheet: &mut Sheet,
-    name: &Safe,
+    (name, is_saved): (&Safe, bool),
     other: &'static str,
     (state, clock): (Safe, Safe),
 ) {
@@ -346,10 +361,18 @@ fn keys_in_short(
     sheet.say("M match  D differ");
     sheet.say(Safe::from("T N S Q ") + &sheet.escape);
     sheet.say(state);
+    warn_of_no_name(sheet, is_saved);
     sheet.say(call(name));
     let typed = Safe::from("T: type what is read; ") + other;
     let rest = Safe::from("; S: safety number; Q: QR; ") + &sheet.escape + ": later";
     sheet.say(typed + rest);
+}
+
+/// Before anybody is called: without a name it would be for nothing.
+fn warn_of_no_name(sheet: &mut Sheet, is_saved: bool) {
+    if !is_saved {
+        sheet.say(UNSAVED);
+    }
 }
 
 /// What a key says, or what it asks once it was pressed.
@@ -366,7 +389,7 @@ fn verdict(sheet: &mut Sheet, of: Verdict, says: Safe, asked: Option<&(Verdict, 
 /// Twelve groups of five, as on paper.
 fn safety(
     sheet: &mut Sheet,
-    name: &Safe,
+    (name, is_saved): (&Safe, bool),
     number: Option<&Safe>,
     program: &Safe,
     asked: Option<&(Verdict, Safe)>,
@@ -383,6 +406,7 @@ fn safety(
     if !sheet.is_roomy {
         sheet.compared(&groups);
         sheet.say("T type D differ");
+        warn_of_no_name(sheet, is_saved);
         sheet.say("Call or meet. Do NOT use this chat for it.");
         return sheet.say(print);
     }
@@ -396,6 +420,7 @@ fn safety(
     sheet.gap();
     let typed = Safe::from("[T] type what ") + name + " reads, and be sure";
     sheet.say(typed + "   [Q] QR   " + sheet.back());
+    warn_of_no_name(sheet, is_saved);
     let differs = "[D] it differs: somebody is in the middle; end it, and say what to do";
     verdict(sheet, Verdict::Differ, differs.into(), asked);
     sheet.say(print);

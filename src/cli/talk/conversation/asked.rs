@@ -30,6 +30,7 @@ impl Conversation {
             self.warn(words + "; another name: /rename NEW");
         } else if self.save(name, &peer, &[]) {
             self.warn(Safe::from("saved as ") + safe_line(name));
+            self.note_confirmed(peer)?;
         }
         Ok(())
     }

@@ -288,6 +288,7 @@ impl Conversation {
         self.handle
             .with(|messenger, now| messenger.endpoint_mut().close(peer, now))?;
         let label = self.label(&peer);
+        self.forget_confirmed(peer);
         let link = self.link(peer);
         link.fall();
         (link.has_left, link.why) = (true, Some("you hung up".into()));

@@ -9,7 +9,7 @@ use crate::proto::{ShortCode, Unfinished};
 use crate::store::Day;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
-use crate::tui;
+use crate::tui::{self, Noted};
 
 /// A comparison that runs.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(super) struct Comparing {
     pub(super) code: Option<ShortCode>,
     /// When it has taken too long.
     pub(super) until: Instant,
-    /// Whether our person has said that they are the same, and whether there was a line to note it on.
-    pub(super) ours: Option<bool>,
+    /// Whether our person has said that they are the same, and where that is noted.
+    pub(super) ours: Option<Noted>,
     /// Whether the other person has.
     pub(super) theirs: bool,
 }
@@ -62,8 +62,8 @@ impl Comparing {
             theirs,
         } = self;
         match (ours, code) {
-            (Some(is_noted), _) => tui::Comparison::Same {
-                is_noted,
+            (Some(noted), _) => tui::Comparison::Same {
+                noted,
                 theirs,
                 until: (!theirs).then_some(until),
             },
@@ -167,6 +167,9 @@ impl Conversation {
         ] {
             self.warn_in_lines(peer, line);
         }
+        if !self.profile.contacts.is_saved(&peer) {
+            self.warn_in_lines(peer, Safe::from("  ") + tui::UNSAVED);
+        }
     }
 
     /// What is in doubt when words differ. When whoever is in the middle came nobody can tell; only of a key that was found
@@ -231,9 +234,9 @@ fn verify(name: &Safe, flags: &[&'static str]) -> Suggestion {
 }
 
 /// Verified by our person alone: nobody waits for the other one.
-pub(super) const fn alone(is_noted: bool) -> tui::Comparison {
+pub(super) const fn alone(noted: Noted) -> tui::Comparison {
     tui::Comparison::Same {
-        is_noted,
+        noted,
         theirs: false,
         until: None,
     }
@@ -340,9 +343,9 @@ mod tests {
         let until = Instant::ZERO + VERIFY_LIFE;
         let mut running = Comparing::until(until);
         assert_eq!(running.stands(), tui::Comparison::Begun { until });
-        running.ours = Some(true);
+        running.ours = Some(Noted::Saved);
         let same = |theirs, until| tui::Comparison::Same {
-            is_noted: true,
+            noted: Noted::Saved,
             theirs,
             until,
         };

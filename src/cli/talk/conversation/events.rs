@@ -94,6 +94,7 @@ impl Conversation {
         self.state.complaints.remove(&address);
         self.tell(&fact);
         self.suggest_verification(peer);
+        self.forget_confirmed(peer);
         let since = Some(self.clock.unix_time());
         *self.link(peer) = Link {
             has_stood: true,
@@ -170,6 +171,7 @@ impl Conversation {
 
     /// Somebody has answered a call, and is not, or not yet, one to talk to.
     fn on_kept_out(&mut self, peer: PeerId) -> Result<(), Error> {
+        self.forget_confirmed(peer);
         self.link(peer).fall();
         // The port that it answers from is open by now.
         if let Some(address) = self.address_of(peer)? {
@@ -228,6 +230,7 @@ impl Conversation {
             message: why.clone(),
         };
         self.tell(&fact);
+        self.forget_confirmed(peer);
         let link = self.link(peer);
         link.fall();
         link.why = Some(why.clone());

@@ -29,6 +29,8 @@ pub(super) struct Link {
     pub(super) why: Option<Safe>,
     /// That the last look-up of its address found none, and why.
     pub(super) not_found: Option<Safe>,
+    /// Our person has confirmed on it who that is, and there was no saved name to note that with.
+    pub(super) is_confirmed: bool,
     /// What was told about how good it is.
     pub(super) told: Told,
 }

@@ -16,6 +16,7 @@ mod callers;
 mod calling;
 mod commands;
 mod comparing;
+mod confirmed;
 mod deliveries;
 mod ending;
 mod events;

@@ -220,6 +220,7 @@ impl Conversation {
                 peer: *peer,
                 name: self.label(peer),
                 verified: self.profile.contacts.verified(peer).is_some(),
+                saved: self.profile.contacts.is_saved(peer),
             };
             let is_revoked = self.profile.contacts.known().is_revoked(peer);
             let way = self.way(*peer)?;

@@ -16,6 +16,7 @@ use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::comparing::{
     Comparing, Evidence, alone, complaint, too_old, unfinished,
 };
+use crate::cli::talk::conversation::confirmed::Judge;
 use crate::cli::talk::conversation::watch::Unnoted;
 use crate::cli::talk::fact::{Fact, Step};
 use crate::commands::SAFETY_NUMBER_DIGITS;
@@ -23,9 +24,9 @@ use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
 use crate::id::PeerId;
 use crate::proto::limits::VERIFY_LIFE;
 use crate::proto::{ApiMisuse, Progress, ShortCode, Unfinished};
-use crate::store::{self, Day};
+use crate::store;
 use crate::text::{Safe, count_messages};
-use crate::tui;
+use crate::tui::{self, Noted};
 
 // `commands` reads what was typed, and knows no keys.
 const _: () = assert!(SAFETY_NUMBER_DIGITS == SAFETY_NUMBER_LEN);
@@ -35,8 +36,7 @@ const NO_LONGER: &str = "those words are compared no longer";
 /// What came of it that our person has said that the words are the same.
 #[derive(Debug)]
 enum Judged {
-    /// Whether there was a line to note it on.
-    Noted(bool),
+    Noted(Noted),
     Already,
     /// The words are compared no longer: the other side has withdrawn or asked anew meanwhile.
     Gone,
@@ -74,7 +74,7 @@ impl Conversation {
     }
 
     /// Tells programs how far a comparison has come.
-    fn publish_step(&mut self, peer: PeerId, step: Step, code: Option<&ShortCode>) {
+    pub(super) fn publish_step(&mut self, peer: PeerId, step: Step, code: Option<&ShortCode>) {
         let fact = Fact::Verify {
             who: self.who(&peer),
             step,
@@ -113,8 +113,8 @@ impl Conversation {
         if let Some(complaint) = complaint(typed, &code) {
             return unclear(complaint + " (nothing changed)");
         }
-        match self.on_same(peer, &code)? {
-            Judged::Noted(is_noted) => Ok(is_noted),
+        match self.on_same(peer, &code, Judge::Program)? {
+            Judged::Noted(noted) => Ok(noted == Noted::Saved),
             Judged::Already => Ok(self.profile.contacts.verified(&peer).is_some()),
             Judged::Gone => unclear(Safe::from(NO_LONGER) + " (nothing changed)"),
             Judged::Unwritten(error) => Err(error.into()),
@@ -236,7 +236,7 @@ impl Conversation {
             return Ok(());
         };
         let Some(mut complaint) = complaint(typed, &code) else {
-            match self.on_same(peer, &code)? {
+            match self.on_same(peer, &code, Judge::Person)? {
                 Judged::Noted(_) => {}
                 Judged::Already => self.not_proved(peer, "you have said so already".into()),
                 Judged::Gone => {
@@ -255,7 +255,7 @@ impl Conversation {
     }
 
     /// What cannot be written down is not said either: it can be said again.
-    fn on_same(&mut self, peer: PeerId, code: &ShortCode) -> Result<Judged, Error> {
+    fn on_same(&mut self, peer: PeerId, code: &ShortCode, judge: Judge) -> Result<Judged, Error> {
         if self.running(peer)? != Some(*code) {
             return Ok(Judged::Gone);
         }
@@ -263,47 +263,18 @@ impl Conversation {
         if running.is_some_and(|it| it.ours.is_some()) {
             return Ok(Judged::Already);
         }
-        let is_noted = match self.note_same(peer)? {
-            Ok(is_noted) => is_noted,
+        let noted = match self.note_same(peer, judge)? {
+            Ok(noted) => noted,
             Err(error) => return Ok(Judged::Unwritten(error)),
         };
         // Words that have gone meanwhile were the same all the same.
         self.handle
             .with(|messenger, now| messenger.endpoint_mut().judge(peer, code, true, now))?;
         if let Some(running) = self.state.comparing.get_mut(&peer) {
-            running.ours = Some(is_noted);
+            running.ours = Some(noted);
         }
         self.show_or_close(peer);
-        Ok(Judged::Noted(is_noted))
-    }
-
-    /// Notes that a peer is who it should be, and says so. `Ok(false)`: there is no line to note it on.
-    fn note_same(&mut self, peer: PeerId) -> Result<Result<bool, store::Error>, Error> {
-        let is_noted = match self.note_comparison(peer, true) {
-            Ok(is_noted) => is_noted,
-            Err(error) => return Ok(Err(error)),
-        };
-        self.publish_step(peer, Step::Match, None);
-        let label = self.label(&peer);
-        let words = if is_noted {
-            label + " is [verified] from now on"
-        } else {
-            let way_in = if self.is_aside(&peer) {
-                "; to let it in again: /save NAME, then the same once more"
-            } else {
-                ""
-            };
-            label + " has no saved name, so this counts for nothing later" + way_in
-        };
-        self.state.differed.remove(&peer);
-        if is_noted {
-            self.state.unwritten.remove(&peer);
-            self.state.aside.remove(&peer);
-        }
-        self.warn_about(peer, Safe::from("verify: ") + words);
-        let refreshed = self.profile.contacts.reload();
-        self.take_over(refreshed)?;
-        Ok(Ok(is_noted))
+        Ok(Judged::Noted(noted))
     }
 
     /// Shows how a comparison stands; one that both have finished is over, and the next one has new words.
@@ -348,8 +319,8 @@ impl Conversation {
         }
         let why = match SafetyNumber::compare(typed, &number) {
             SafetyNumber::Same => {
-                match self.note_same(peer)? {
-                    Ok(is_noted) => self.show_comparison(peer, alone(is_noted)),
+                match self.note_same(peer, Judge::Person)? {
+                    Ok(noted) => self.show_comparison(peer, alone(noted)),
                     Err(error) => self.complain(&error.into()),
                 }
                 return Ok(());
@@ -458,8 +429,8 @@ impl Conversation {
         self.publish_step(peer, Step::from(why), None);
         let label = self.label(&peer);
         let ours = running.and_then(|it| it.ours);
-        if let Some(is_noted) = ours {
-            self.show_comparison(peer, alone(is_noted));
+        if let Some(noted) = ours {
+            self.show_comparison(peer, alone(noted));
             let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
             return self.warn_about(peer, words);
         }
@@ -510,6 +481,7 @@ impl Conversation {
         let was_aside = self.is_aside(&peer);
         self.state.comparing.remove(&peer);
         self.state.aside.insert(peer);
+        self.link(peer).is_confirmed = false;
         let link = self.state.links.get(&peer);
         let stood = link.is_some_and(|link| link.since.is_some());
         let verified = self.profile.contacts.verified(&peer);
@@ -580,13 +552,6 @@ impl Conversation {
         };
         self.answer_refused(peer, differed);
         self.refuse_pings(peer, differed);
-    }
-
-    /// Notes what came of a comparison; false: there is no line to note it on.
-    fn note_comparison(&mut self, peer: PeerId, same: bool) -> Result<bool, store::Error> {
-        let day = Day::from(self.clock.unix_time());
-        let contacts = &mut self.profile.contacts;
-        contacts.note_comparison(&peer, same, day)
     }
 }
 

@@ -67,6 +67,7 @@ const AWAY: Duration = Duration::from_millis(250);
 struct Known {
     name: Safe,
     verified: bool,
+    saved: bool,
     standing: Option<Standing>,
 }
 
@@ -291,11 +292,12 @@ impl Screen {
     /// Nothing is said with anybody that is not shown.
     fn meet(&mut self, peer: PeerId, label: &Safe) {
         if !self.knows(&peer) {
-            let (name, verified) = (label.clone(), false);
+            // Whatever else there is to know is told next.
             self.know(Card {
                 peer,
-                name,
-                verified,
+                name: label.clone(),
+                verified: false,
+                saved: true,
             });
         }
     }
@@ -420,12 +422,14 @@ impl Screen {
     /// Tells who somebody is, if that is news.
     pub(in crate::cli::talk) fn know(&mut self, card: Card) {
         let known = self.told.get(&card.peer);
-        let is_news =
-            known.is_none_or(|known| known.name != card.name || known.verified != card.verified);
+        let is_news = known.is_none_or(|known| {
+            (&known.name, known.verified, known.saved) != (&card.name, card.verified, card.saved)
+        });
         if is_news {
             let known = Known {
                 name: card.name.clone(),
                 verified: card.verified,
+                saved: card.saved,
                 standing: None,
             };
             self.told.insert(card.peer, known);
