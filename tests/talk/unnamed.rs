@@ -71,6 +71,9 @@ fn a_name_takes_nothing_over_from_another_connection() {
     caller.say("/whois");
     caller.said("[not verified]");
     assert!(!bob.known_peers().contains(" verified="));
+    let told = quit(caller).transcript;
+    assert!(told.contains("has not confirmed"), "{told}");
+    assert!(!told.contains("your word counts"), "{told}");
     quit(listener);
 }
 

@@ -106,6 +106,15 @@ impl Conversation {
         self.take_over(refreshed)
     }
 
+    /// What was remembered for a connection that is over is noted nowhere.
+    pub(super) fn noted_by_now(&self, peer: &PeerId, noted: Noted) -> Noted {
+        let is_confirmed = self.state.links.get(peer).is_some_and(|it| it.is_confirmed);
+        match noted {
+            Noted::Session if !is_confirmed => Noted::Nowhere,
+            Noted::Saved | Noted::Session | Noted::Nowhere => noted,
+        }
+    }
+
     /// The connection on which somebody without a name was confirmed is over, and with it what was confirmed.
     pub(super) fn forget_confirmed(&mut self, peer: PeerId) {
         let link = self.state.links.get_mut(&peer);

@@ -430,8 +430,11 @@ impl Conversation {
         let label = self.label(&peer);
         let ours = running.and_then(|it| it.ours);
         if let Some(noted) = ours {
+            let noted = self.noted_by_now(&peer, noted);
             self.show_comparison(peer, alone(noted));
-            let words = Safe::from("verify: ") + label + " has not confirmed; your word counts";
+            let words = Safe::from("verify: ") + label + " has not confirmed";
+            let counts = noted == Noted::Saved;
+            let words = words + if counts { "; your word counts" } else { "" };
             return self.warn_about(peer, words);
         }
         let is_impossible = why == Unfinished::Impossible;
