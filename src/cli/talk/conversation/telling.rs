@@ -62,18 +62,6 @@ impl Conversation {
         self.face.is_events() || self.programs.are_listening()
     }
 
-    pub(super) fn note(&mut self, words: Safe) {
-        self.face.note(None, &words);
-    }
-
-    pub(super) fn warn(&mut self, words: Safe) {
-        self.face.warn(None, &words);
-    }
-
-    pub(super) fn warn_about(&mut self, peer: PeerId, words: Safe) {
-        self.face.warn(Some(peer), &words);
-    }
-
     /// Tells that the way to a peer has changed.
     pub(super) fn tell_link(&mut self, peer: PeerId, change: Change, message: Safe) {
         self.tell(&Fact::Link {
