@@ -163,7 +163,12 @@ impl Held {
     }
 
     fn save(self, disk: &Disk) -> Result<(), Error> {
-        save(disk, &self.path, &self.peers.render(), self.before)
+        let mut content = self.peers.render();
+        if is_empty(&content) {
+            // The last line of a list that somebody made by hand: one without a byte is none.
+            content = KnownPeers::default().render();
+        }
+        save(disk, &self.path, &content, self.before)
     }
 }
 

@@ -410,6 +410,17 @@ fn an_update_is_kept_with_the_former_file_beside_it() {
     );
 }
 
+/// It would be none, and nothing be added to it.
+#[test]
+fn a_list_that_was_made_by_hand_is_one_also_without_its_last_line() {
+    let (_home, path) = place();
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    fs::write(&path, format!("bob {BOB}\n")).unwrap();
+    KnownPeers::update(&path, |peers| peers.remove("bob")).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{HEADER}\n"));
+    KnownPeers::update(&path, |peers| peers.add("carol", &key(CAROL), &[])).unwrap();
+}
+
 #[test]
 fn a_change_that_fails_changes_nothing() {
     let (_home, path) = place();

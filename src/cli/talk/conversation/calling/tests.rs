@@ -25,7 +25,7 @@ const LISTEN: Goal = Goal::Listen { once: None };
 /// A conversation of somebody who knows these people, and a program that listens to it.
 fn conversation(home: &Path, known: &str, goal: Goal) -> (Conversation, Client) {
     let context = context(home);
-    std::fs::write(context.paths.known_peers(), known).unwrap();
+    std::fs::write(context.paths.known_peers(), format!("# known\n{known}")).unwrap();
     let network = network(&context);
     let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
     let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
