@@ -51,6 +51,9 @@ mod failures;
 #[cfg(unix)]
 #[path = "common/kept.rs"]
 mod filled;
+#[cfg(target_os = "linux")]
+#[path = "talk/first.rs"]
+mod first;
 #[cfg(unix)]
 #[path = "talk/gone.rs"]
 mod gone;

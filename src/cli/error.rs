@@ -132,8 +132,12 @@ pub enum Error {
     },
     /// SC27: nothing is known about where a peer is.
     NoAddress {
-        /// The peer.
-        name: Safe,
+        /// Who.
+        peer: Peer,
+        /// Its key.
+        key: PeerId,
+        /// Whether a program has the identity open, so that no other can call.
+        runs: bool,
     },
     /// SC28: a published test key was about to be used on a real network.
     TestKey,
@@ -438,7 +442,7 @@ impl Error {
             Self::SigningKeyChanged { peer } => wording::signing_key_changed(peer),
             Self::NeedsInput(prompt) => wording::needs_input(prompt),
             Self::NoPassphrase { reason } => wording::no_passphrase(reason),
-            Self::NoAddress { name } => wording::no_address(name),
+            Self::NoAddress { peer, key, runs } => wording::no_address(peer, key, *runs),
             Self::TestKey => wording::test_key(),
             Self::BadArgument {
                 given,

@@ -64,6 +64,14 @@ fn differed() -> Obstacle {
     Obstacle::Differed(vec!["bob".into()])
 }
 
+fn no_address(saved: bool, runs: bool) -> Error {
+    Error::NoAddress {
+        peer: Peer { saved, ..bob() },
+        key: PeerId::new([2; 32]),
+        runs,
+    }
+}
+
 fn moved(is_taken: bool, now: Option<Safe>) -> Error {
     Error::NameMoved {
         name: "bob".into(),
@@ -217,7 +225,9 @@ fn samples() -> Vec<Report> {
         Error::NoPassphrase {
             reason: "it is empty".into(),
         },
-        Error::NoAddress { name: "bob".into() },
+        no_address(true, false),
+        no_address(true, true),
+        no_address(false, true),
         Error::TestKey,
         Error::BadArgument {
             given: "x".into(),

@@ -105,7 +105,7 @@ Names of peers are yours alone; nobody is told them. A name has 1 to 32
 lower-case letters of one script, digits, and . _ - and is refused if it looks
 like another one.
 
-  securechat peers add bob KEY --address HOST:PORT
+  securechat peers add bob KEY --address HOST:PORT   also another address
   securechat peers list
 ";
 

@@ -403,20 +403,32 @@ pub(super) fn no_passphrase(reason: &Safe) -> Report {
     )
 }
 
-pub(super) fn no_address(name: &Safe) -> Report {
-    let title = Safe::from("no address is saved for ") + name;
-    let connect = ["connect".into(), name.clone(), "HOST:PORT".into()];
-    let send = |flags: &[&'static str]| {
-        let words = ["send".into(), name.clone(), "TEXT".into()];
-        let flags = flags.iter().map(|flag| Safe::from(*flag));
-        Suggestion::securechat(words.into_iter().chain(flags))
+pub(super) fn no_address(peer: &Peer, key: &PeerId, runs: bool) -> Report {
+    let label = &peer.label;
+    let title = Safe::from("no address is saved for ") + label;
+    let report = Report::new("SC27", ExitCode::Usage, title);
+    let (flag, host) = (Safe::from("--address"), Safe::from("HOST:PORT"));
+    let add = |name: &Safe| peers("add", name, &[key_text(key), flag.clone(), host.clone()]);
+    if !peer.saved {
+        return report.attempt([add(&"NAME".into())]);
+    }
+    let send = |rest: &[Safe]| {
+        let words = ["send".into(), label.clone(), "TEXT".into()];
+        Suggestion::securechat(words.into_iter().chain(rest.iter().cloned()))
     };
-    Report::new("SC27", ExitCode::Usage, title)
-        .attempt([
-            Suggestion::securechat(connect),
-            send(&["--address", "HOST:PORT"]),
-        ])
-        .hint("To keep a message until it calls:", send(&["--no-wait"]))
+    let once = send(&[flag.clone(), host.clone()]);
+    let report = if runs {
+        report.attempt([add(label), once])
+    } else {
+        let connect = ["connect".into(), label.clone(), host.clone()];
+        report
+            .attempt([Suggestion::securechat(connect), once])
+            .hint("To save one:", add(label))
+    };
+    report.hint(
+        "To keep a message until it calls:",
+        send(&["--no-wait".into()]),
+    )
 }
 
 pub(super) fn test_key() -> Report {

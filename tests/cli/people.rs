@@ -491,3 +491,39 @@ fn a_command_does_not_wait_for_ever_for_one_that_was_stopped() {
     drop(held);
     home.data(&["peers", "rename", "bob", "robert"]);
 }
+
+/// There was no way to add one but to take the peer out, which loses what is known of it.
+#[test]
+fn who_is_saved_already_gets_another_address() {
+    let home = Home::with_bob();
+    let (name, place) = ("chat.example.org:7419", "[2001:db8::9]:7419");
+    let add = |who: &str, key: &str, rest: &[&str]| {
+        home.run(&[&["peers", "add", who, key], rest].concat())
+    };
+    let told = |place: &str| format!("saved as an address of bob: {place}\n");
+    assert_eq!(add("bob", BOB, &["--address", name]).stderr, told(name));
+    let both = add("bob", BOB, &["--address", name, "--address", place]);
+    assert_eq!((both.code, both.stderr), (0, told(place)));
+    let listed = format!("bob  {BOB}  [not verified]  {name}  {place}\n");
+    assert_eq!(home.data(&["peers", "list"]), listed);
+    let again = add("bob", BOB, &["--address", name]);
+    assert_eq!(
+        (again.code, again.stderr.as_str()),
+        (0, "bob has that address already\n")
+    );
+    let other = ["--address", "other.example.org:7419"];
+    let psk = home.write("psk", &format!("{CAROL}\n"));
+    #[cfg(unix)]
+    set_mode(&psk, 0o600);
+    let psk = ["--psk-file", psk.to_str().unwrap()];
+    for (who, key, rest, code) in [
+        ("robert", BOB, &other[..], "SC30"),
+        ("bob", CAROL, &other, "SC23"),
+        ("bob", BOB, &[], "SC30"),
+        ("bob", BOB, &[other, psk].concat(), "SC30"),
+    ] {
+        let refused = add(who, key, rest);
+        assert!(refused.stderr.contains(code), "{who}: {}", refused.stderr);
+    }
+    assert_eq!(home.data(&["peers", "list"]), listed);
+}

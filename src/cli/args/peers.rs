@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 pub enum PeersCommand {
     /// Print everybody you know
     List,
-    /// Add somebody's public key under a name of your choice
+    /// Add somebody's public key under a name of your choice, or another address of somebody
     Add(PeersAddArgs),
     /// Print all that is saved about one of them
     Show(PeerArgs),

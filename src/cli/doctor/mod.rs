@@ -7,6 +7,7 @@ mod clipboard;
 mod control;
 mod files;
 mod machine;
+mod met;
 mod network;
 mod notifications;
 mod peer;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use crate::cli::args::{DoctorArgs, Globals};
 use crate::cli::doctor::check::{Check, Outcome, Record};
 use crate::cli::json::{self, Versioned};
-use crate::cli::{Error, ExitCode, Out, settled};
+use crate::cli::{Context, Error, ExitCode, Out, settled};
 use crate::net::{Clock, Host};
 use crate::store::{Config, Paths};
 use crate::text::{Safe, safe_line};
@@ -42,6 +43,18 @@ struct Patient<'a> {
     out: &'a Out,
     /// Where to look for somebody.
     host: Option<Host>,
+}
+
+impl Patient<'_> {
+    /// As other commands have it.
+    fn context(&self) -> Context {
+        Context {
+            globals: self.globals.clone(),
+            paths: self.paths.clone(),
+            config: self.config.clone(),
+            out: self.out.clone(),
+        }
+    }
 }
 
 /// Looks at everything, and prints a line for each thing.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::cli::control::Running;
 use crate::cli::doctor::check::{Check, Outcome};
-use crate::cli::doctor::{Patient, network, parse_host};
+use crate::cli::doctor::{Patient, met, network, parse_host};
 use crate::cli::turn::PATIENCE;
-use crate::cli::{Context, Error, ExitCode, Suggestion, talk};
+use crate::cli::{self, Error, ExitCode, Suggestion, talk};
 use crate::control::IS_SUPPORTED;
 use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
 use crate::proto::limits::MTU_PROBES;
@@ -29,6 +29,9 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
         Ok(None) => {
             let words = "name HOST:PORT or --peer NAME to look at the way there";
             return vec![Check::plain(what, Outcome::Skipped, words)];
+        }
+        Err(Error::NoAddress { peer, key, .. }) => {
+            return vec![met::look(what, peer, key, patient)];
         }
         Err(error) => return vec![of_error(what, &error, patient)],
     };
@@ -62,8 +65,14 @@ fn place(patient: &Patient<'_>) -> Result<Option<Host>, Error> {
         return Ok(given);
     }
     let Some(saved) = peer.addresses().first() else {
-        let name = peer.name().clone();
-        return Err(Error::NoAddress { name });
+        return Err(Error::NoAddress {
+            peer: cli::Peer {
+                label: peer.name().clone(),
+                saved: true,
+            },
+            key: peer.key(),
+            runs: false,
+        });
     };
     parse_host(&saved.to_string()).map(Some)
 }
@@ -233,12 +242,7 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
         }
         Ok(_) => {}
     }
-    let context = Context {
-        globals: patient.globals.clone(),
-        paths: patient.paths.clone(),
-        config: patient.config.clone(),
-        out: patient.out.clone(),
-    };
+    let context = patient.context();
     let runs = match Running::find(&context, PATIENCE) {
         // Where nobody can be asked, whoever has the identity is taken for one that talks.
         Ok(None) => !IS_SUPPORTED && network::ours(patient).is_some(),
@@ -267,7 +271,7 @@ fn answer(patient: &Patient<'_>, host: &Host) -> Check {
     }
 }
 
-fn of_error(what: &'static str, error: &Error, patient: &Patient<'_>) -> Check {
+pub(super) fn of_error(what: &'static str, error: &Error, patient: &Patient<'_>) -> Check {
     Check::of_report(what, &error.report(), patient.out)
 }
 

@@ -14,7 +14,7 @@ use crate::cli::json::{self, Versioned};
 use crate::cli::turn::{BRIEF, PATIENCE};
 use crate::cli::{Context, Error, ExitCode, Suggestion, identity, input};
 use crate::id::PeerId;
-use crate::store::{self, Day, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text};
+use crate::store::{self, Added, Day, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 use crate::time::UnixTime;
 
@@ -195,15 +195,23 @@ fn add(args: &PeersAddArgs, context: &Context) -> Result<(), Error> {
         addresses.clone_from(&offer.addresses);
     }
     let psk = args.psk_file.as_deref().map(store::read_psk).transpose()?;
-    KnownPeers::update(&context.paths.known_peers(), |known| {
-        known.add(&args.name, &offer.key, &addresses)?;
-        match &psk {
-            Some(psk) => known.set_psk(&args.name, Some(psk)),
-            None => Ok(()),
+    let path = context.paths.known_peers();
+    let added = KnownPeers::update(&path, |known| match &psk {
+        Some(psk) => {
+            known.add(&args.name, &offer.key, &addresses)?;
+            known.set_psk(&args.name, Some(psk)).map(|()| Added::Peer)
         }
+        None => known.add_or_extend(&args.name, &offer.key, &addresses),
     })?;
-    let added = Safe::from("added ") + safe_line(&args.name);
-    context.out.note(&(added + "  " + key_text(&offer.key)));
+    let name = safe_line(&args.name);
+    context.out.note(&match added {
+        Added::Peer => Safe::from("added ") + name + "  " + key_text(&offer.key),
+        Added::Addresses(new) if new.is_empty() => name + " has that address already",
+        Added::Addresses(new) => {
+            let new = Safe::join(new.iter().map(Safe::from), ", ");
+            Safe::from("saved as an address of ") + name + ": " + new
+        }
+    });
     Ok(())
 }
 

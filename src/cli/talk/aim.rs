@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::chat::Messenger;
+use crate::cli::control::Running;
 use crate::cli::talk::contacts::unsaved;
 use crate::cli::talk::profile::Profile;
 use crate::cli::target::{Target, Who};
+use crate::cli::turn::BRIEF;
 use crate::cli::{Context, Error, Peer, identity};
 use crate::id::PeerId;
 use crate::net::{Bind, Family, Host, ResolveError};
@@ -42,7 +44,12 @@ impl Aim {
         identity::check_not_own(&offer.key, name.as_ref(), context)?;
         let host = target.address.or(saved);
         let host = host.ok_or_else(|| Error::NoAddress {
-            name: name.clone().unwrap_or_else(|| unsaved(&offer.key)),
+            peer: Peer {
+                saved: name.is_some(),
+                label: name.clone().unwrap_or_else(|| unsaved(&offer.key)),
+            },
+            key: offer.key,
+            runs: !matches!(Running::find(context, BRIEF), Ok(None)),
         })?;
         Ok(Self { offer, host, name })
     }

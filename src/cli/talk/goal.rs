@@ -314,7 +314,11 @@ impl Goal {
     /// Why the peer has not answered in time, as far as can be told.
     pub(super) fn failure(&self, peer: Peer, tries: u32, now: Instant) -> Error {
         let Self::Reach(reach) = self else {
-            return Error::NoAddress { name: peer.label };
+            // Nobody is called.
+            return Error::NoSuchPeer {
+                name: peer.label,
+                similar: None,
+            };
         };
         let Some(address) = reach.addresses.first().copied() else {
             let reason = safe_line(&ResolveError::Temporary.to_string());

@@ -18,6 +18,7 @@
 //! - A line that cannot be understood is damage: it is named, no other line is lost, and nothing
 //!   is rewritten until somebody mends it.
 
+mod addresses;
 mod exchange;
 mod file;
 mod line;
@@ -42,6 +43,7 @@ use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
 
+pub use self::addresses::Added;
 pub use self::exchange::{Imported, LeftOut};
 pub use self::file::{Stamp, read_list, read_list_from};
 pub use self::line::DamageReason;
@@ -388,32 +390,6 @@ impl KnownPeers {
             .collect();
         self.append(&line::with_option(&line, "reason", &reason));
         Ok(())
-    }
-
-    /// Replaces a peer's addresses.
-    ///
-    /// # Errors
-    /// `NotFound`, `DamagedLine`.
-    pub fn set_addresses(&mut self, name: &str, addresses: &[HostPort]) -> Result<(), Error> {
-        let values: Vec<_> = addresses.iter().map(HostPort::to_string).collect();
-        self.set_option(name, "addr", &values)
-    }
-
-    /// Adds an address behind those of a peer; false if it is among them.
-    ///
-    /// # Errors
-    /// `NotFound` if the key has no name, `DamagedLine`.
-    pub fn add_address(&mut self, key: &PeerId, address: &HostPort) -> Result<bool, Error> {
-        let peer = self
-            .find_key(key)
-            .ok_or_else(|| not_found(key_text(key), None))?;
-        if peer.addresses().contains(address) {
-            return Ok(false);
-        }
-        let name = peer.name().to_string();
-        let addresses = [peer.addresses(), core::slice::from_ref(address)].concat();
-        self.set_addresses(&name, &addresses)?;
-        Ok(true)
     }
 
     /// Notes the day of the last session.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::history::{Limits, NO_ROOM, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::unsaved;
 use crate::cli::{Error, When, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
@@ -23,16 +24,26 @@ const MOST_AROUND: usize = 50;
 const MOST_AROUND_BYTES: usize = 128 << 10;
 
 impl Conversation {
-    /// Saves somebody who has no name yet.
+    /// Saves somebody who has no name yet, with the host that this program was to reach it at.
     pub(super) fn save_as(&mut self, peer: PeerId, name: &str) -> Result<(), Error> {
+        let host = self.goal.host_of(&peer);
         if self.profile.contacts.is_saved(&peer) {
             let words = Safe::from("saved already, as ") + self.label(&peer);
             self.warn(words + "; another name: /rename NEW");
-        } else if self.save(name, &peer, &[]) {
+        } else if self.save(name, &peer, host.as_slice()) {
             self.warn(Safe::from("saved as ") + safe_line(name));
             self.note_confirmed(peer)?;
         }
         Ok(())
+    }
+
+    /// Says, as a first session begins, what a key without a name needs to be known next time.
+    pub(super) fn suggest_saving(&mut self, peer: PeerId) {
+        let is_first = !(self.state.links.get(&peer)).is_some_and(|link| link.has_stood);
+        if is_first && self.is_person() && self.label(&peer) == unsaved(&peer) {
+            let words = "/save NAME keeps this key, and where it was called, for next time";
+            self.face.note(Some(peer), &words.into());
+        }
     }
 
     /// Calls somebody who is saved by another name.

@@ -231,8 +231,8 @@ impl Conversation {
     pub(super) fn call_now(&mut self, peer: PeerId) {
         match self.call(peer) {
             Ok(()) => {}
-            Err(Error::NoAddress { name }) => {
-                let words = Safe::from("no address of ") + name;
+            Err(Error::NoAddress { peer: who, .. }) => {
+                let words = Safe::from("no address of ") + who.label;
                 self.warn_about(peer, words + " is known; it has to call");
             }
             Err(error) => self.complain(&error),
@@ -266,8 +266,11 @@ impl Conversation {
     /// SC27 if that is not known; SC05, SC16, SC30.
     pub(super) fn call_back(&mut self, peer: PeerId) -> Result<(), Error> {
         let Some(address) = self.address_of(peer)? else {
-            let name = self.label(&peer);
-            return Err(Error::NoAddress { name });
+            return Err(Error::NoAddress {
+                peer: self.peer(&peer),
+                key: peer,
+                runs: true,
+            });
         };
         self.tell_call(peer, Some(&address));
         self.seek_session(peer, &[])

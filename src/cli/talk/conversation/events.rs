@@ -83,6 +83,10 @@ impl Conversation {
         address: SocketAddr,
         initiator: bool,
     ) -> Result<(), Error> {
+        let now = self.clock.now();
+        // What is told of it is told of a name that can be typed.
+        let wanted = self.goal.on_established(&peer, now);
+        let is_saved = wanted.is_some_and(|(name, at)| self.save(&name, &peer, at.as_slice()));
         self.introduce(&peer)?;
         let fact = Fact::Secure {
             who: self.who(&peer),
@@ -93,6 +97,11 @@ impl Conversation {
         };
         self.state.complaints.remove(&address);
         self.tell(&fact);
+        if is_saved {
+            let who = self.who(&peer);
+            self.tell(&Fact::Saved { who, address: None });
+        }
+        self.suggest_saving(peer);
         self.suggest_verification(peer);
         self.forget_confirmed(peer);
         let since = Some(self.clock.unix_time());
@@ -101,17 +110,10 @@ impl Conversation {
             since,
             ..Link::default()
         };
-        let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         self.calls.on_established(&peer, now);
         self.ping_those_who_waited()?;
         self.on_arrival(peer);
-        if let Some((name, at)) = self.goal.on_established(&peer, now)
-            && self.save(&name, &peer, at.as_slice())
-        {
-            let who = self.who(&peer);
-            self.tell(&Fact::Saved { who, address: None });
-        }
         if let Some(host) = self.goal.proven_host(&peer, address, initiator) {
             self.save_address(&peer, &host);
         }

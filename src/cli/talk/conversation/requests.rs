@@ -388,7 +388,10 @@ impl Conversation {
         if addresses.is_empty() {
             addresses.clone_from(&offer.addresses);
         }
-        self.change_peers(|known| known.add(&add.name, &offer.key, &addresses))
+        self.change_peers(|known| {
+            let added = known.add_or_extend(&add.name, &offer.key, &addresses);
+            added.map(drop)
+        })
     }
 
     fn peers_rename(&mut self, rename: &PeersRename) -> Result<Value, Error> {

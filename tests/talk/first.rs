@@ -1,0 +1,141 @@
+//! The first conversations with somebody: what is suggested does what it says.
+
+use crate::home::Home;
+use crate::program::Program;
+use crate::screen::Person;
+use crate::terminal;
+
+/// bob, whom alice does not know, listens; where, and under which key.
+fn stranger() -> (Home, Program, String, String) {
+    let bob = Home::new();
+    let (listener, address) = bob.listen(&["--trust", "new"]);
+    let key = bob.key();
+    (bob, listener, address.to_string(), key)
+}
+
+/// It was kept without where it had been reached, so that nobody could be called by the name.
+#[test]
+fn who_is_saved_in_a_conversation_is_called_by_name_afterwards() {
+    let (_bob, _listener, address, key) = stranger();
+    let connect = ["connect", "--peer-key", &key, &address];
+    let screen = || {
+        let alice = Home::new();
+        let mut person = Person::starts(&alice, &connect);
+        person.sees("secure: key:");
+        person.sees("/save NAME keeps this key");
+        person.says("/save bob");
+        person.sees("saved as bob");
+        drop(person);
+        alice
+    };
+    let lines = || {
+        let alice = Home::new();
+        let mut person = terminal::start(alice.command(&connect));
+        person.said("secure: key:");
+        person.said("/save NAME keeps this key");
+        person.say("/save bob");
+        person.said("saved as bob");
+        person.say("/quit");
+        person.end();
+        alice
+    };
+    for alice in [screen(), lines()] {
+        let known = alice.known_peers();
+        assert!(known.contains(&format!(" addr={address}")), "{known}");
+        let mut again = alice.start(&["connect", "bob"]);
+        again.told("secure: bob");
+        again.leave();
+    }
+}
+
+/// A program that reads lines or events has no use for it, and who is saved needs none.
+#[test]
+fn only_a_person_is_told_once_that_a_key_without_a_name_is_not_kept() {
+    let (_bob, mut listener, address, key) = stranger();
+    let hint = "/save NAME";
+    let alice = Home::new();
+    let connect = ["connect", "--peer-key", &key, &address];
+    let mut pipe = alice.start(&connect);
+    pipe.told("secure: ");
+    pipe.say("hello");
+    listener.said("hello");
+    let piped = pipe.leave();
+    assert!(!piped.transcript.contains(hint), "{}", piped.transcript);
+    let save_as = [&connect[..], &["--save-as", "bob"]].concat();
+    let mut person = terminal::start(alice.command(&save_as));
+    person.said("secure: bob");
+    // What is told of it can be typed.
+    person.said("saved as bob");
+    person.said("Compare four words with bob to be sure who it is: /verify bob");
+    person.say("/verify bob");
+    person.said("verify: ");
+    person.say("/quit");
+    let ended = person.end();
+    assert!(!ended.transcript.contains(hint), "{}", ended.transcript);
+    assert!(
+        !ended.transcript.contains("no peer called"),
+        "{}",
+        ended.transcript
+    );
+}
+
+/// The suggested command works, also while a program has the identity.
+#[test]
+fn where_no_address_is_saved_the_suggested_command_saves_one() {
+    let (alice, bob) = Home::friends();
+    let (_listener, address) = bob.listen(&[]);
+    let suggested = format!("peers add bob {} --address HOST:PORT", bob.key());
+    let connect = alice.suggested("connect bob HOST:PORT");
+    let alone = alice.attempt(&["connect", "bob"]);
+    alone.failed(2, "SC27");
+    assert!(
+        alone.told.contains(&alice.suggested(&suggested)),
+        "{}",
+        alone.told
+    );
+    assert!(alone.told.contains(&connect), "{}", alone.told);
+    let (_program, _) = alice.listen(&[]);
+    let beside = alice.attempt(&["connect", "bob"]);
+    beside.failed(2, "SC27");
+    assert!(
+        beside.told.contains(&alice.suggested(&suggested)),
+        "{}",
+        beside.told
+    );
+    assert!(!beside.told.contains(&connect), "{}", beside.told);
+    let command = suggested.replace("HOST:PORT", &address.to_string());
+    alice.run(&command.split(' ').collect::<Vec<_>>());
+    let pinged = alice.run(&["ping", "bob", "--count", "1"]);
+    assert!(pinged.rest.contains("1 answered"), "{}", pinged.transcript);
+}
+
+/// It failed about somebody who was there, and what it told to do failed, too.
+#[test]
+fn doctor_asks_the_program_that_runs_where_no_address_is_saved() {
+    let (alice, bob) = Home::friends();
+    let (mut program, address) = alice.listen(&[]);
+    let way = |outcome: &str| {
+        let ended = alice.attempt(&["doctor", "--peer", "bob"]);
+        let head = format!("{outcome:<8} the way to a peer ");
+        let found = ended
+            .rest
+            .lines()
+            .skip_while(|line| !line.starts_with(&head));
+        let told: Vec<&str> = found.take(2).collect();
+        assert_eq!(told.len(), 2, "{}", ended.transcript);
+        (ended.code, told.join("\n"))
+    };
+    let (code, told) = way("FAIL");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(
+        told.contains("to do: ") && told.contains("peers add bob "),
+        "{told}"
+    );
+    assert!(!told.contains(" connect "), "{told}");
+    let _caller = bob.connect("alice", address, &[]);
+    program.told("secure: bob");
+    let (code, told) = way("ok");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains(": connected"), "{told}");
+    assert!(told.contains(&alice.suggested("ping bob")), "{told}");
+}
