@@ -373,12 +373,12 @@ pub enum Prompt {
     ExportPassphrase,
     /// Whether to accept an unknown key.
     Trust,
-    /// Whether to delete messages.
-    Deletion,
-    /// Whether a peer really has another key.
-    NewKey,
-    /// What a peer reads out of its safety number.
-    SafetyNumber,
+    /// Whether to delete messages, and those of which command: its arguments.
+    Deletion(Vec<Safe>),
+    /// Whether the peer of this name really has this other key.
+    NewKey(Safe, PeerId),
+    /// What the peer of this name reads out of its safety number.
+    SafetyNumber(Safe),
 }
 
 impl Error {

@@ -268,9 +268,15 @@ fn samples() -> Vec<Report> {
         Prompt::ChangedPassphrase(Some("my key".into())),
         Prompt::ExportPassphrase,
         Prompt::Trust,
-        Prompt::Deletion,
-        Prompt::NewKey,
-        Prompt::SafetyNumber,
+        Prompt::Deletion(vec![
+            "--in".into(),
+            "bob".into(),
+            "--before".into(),
+            "30d".into(),
+        ]),
+        Prompt::Deletion(vec!["--all".into()]),
+        Prompt::NewKey("bob".into(), OWN),
+        Prompt::SafetyNumber("bob".into()),
     ];
     errors.extend(prompts.map(Error::NeedsInput));
     let reports = errors.iter().map(Error::report);

@@ -369,8 +369,15 @@ pub(super) fn needs_input(prompt: &Prompt) -> Report {
                 passwd(&["--no-passphrase"]),
             ])
         }
-        Prompt::Deletion => report("somebody has to confirm that messages are deleted")
-            .attempt([ours(["history", "purge", "--in", "NAME", "--yes"])]),
+        Prompt::Deletion(given) => {
+            let given = given.iter().cloned().chain(["--yes".into()]);
+            let words = ["history", "purge"]
+                .into_iter()
+                .map(Safe::from)
+                .chain(given);
+            report("somebody has to confirm that messages are deleted")
+                .attempt([Suggestion::securechat(words)])
+        }
         Prompt::ExportPassphrase => {
             report("a passphrase for the copy is needed").attempt([ours([
                 "key",
@@ -386,12 +393,12 @@ pub(super) fn needs_input(prompt: &Prompt) -> Report {
                 ours(["listen", "--trust", "new"]),
             ])
         }
-        Prompt::NewKey => report("somebody has to compare the new key with its owner")
+        Prompt::NewKey(name, key) => report("somebody has to compare the new key with its owner")
             .cause("Once that is done:")
-            .attempt([ours(["peers", "replace", "NAME", "KEY", "--yes"])]),
-        Prompt::SafetyNumber => report("somebody has to type what the other reads out")
+            .attempt([peers("replace", name, &[key_text(key), "--yes".into()])]),
+        Prompt::SafetyNumber(name) => report("somebody has to type what the other reads out")
             .cause("Once you have the 60 digits from the other side:")
-            .attempt([ours(["peers", "verify", "NAME", "--number", "DIGITS"])]),
+            .attempt([peers("verify", name, &["--number".into(), "DIGITS".into()])]),
     }
 }
 

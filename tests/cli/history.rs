@@ -231,15 +231,22 @@ fn a_purge_goes_by_age() {
 #[test]
 fn a_purge_has_to_be_meant() {
     let home = filled();
-    assert_eq!(
-        home.run(&["history", "purge", "--all"]),
-        failed(
-            2,
+    for (given, suggested) in [
+        (&["--all"][..], "--all"),
+        (&["--before", "30d"], "--before 30d"),
+        (
+            &["--before", "2026-11-20", "--in", "bob"],
+            "--in bob --before 2026-11-20",
+        ),
+    ] {
+        let expected = format!(
             "error: somebody has to confirm that messages are deleted  [SC17]\n\
              \x20 There is no terminal to ask on, or --no-input forbids it.\n\
-             \x20 try: securechat --home HOME history purge --in NAME --yes\n"
-        )
-    );
+             \x20 try: securechat --home HOME history purge {suggested} --yes\n"
+        );
+        let purged = home.run(&[&["history", "purge"], given].concat());
+        assert_eq!(purged, failed(2, &expected), "that and no more is deleted");
+    }
     assert_eq!(home.run(&["history", "purge", "--yes"]).code, 2);
     assert_eq!(
         home.run(&["history", "purge", "--yes", "--all", "--in", "bob"])

@@ -16,7 +16,7 @@ fn a_new_key_needs_somebody_who_compares_it() {
             "error: somebody has to compare the new key with its owner  [SC17]\n\
              \x20 There is no terminal to ask on, or --no-input forbids it.\n\
              \x20 Once that is done:\n\
-             \x20 try: securechat --home HOME peers replace NAME KEY --yes\n"
+             \x20 try: securechat --home HOME peers replace bob TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0= --yes\n"
         )
     );
     assert_eq!(home.read("known-peers"), before);

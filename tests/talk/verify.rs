@@ -192,7 +192,7 @@ fn a_safety_number_is_compared_without_a_network() {
     assert_eq!(here.chars().filter(char::is_ascii_digit).count(), 60);
     let asked = alice.attempt(&["peers", "verify", "bob", "--no-input"]);
     asked.failed(2, "SC17");
-    assert!(asked.told.contains("peers verify NAME --number DIGITS"));
+    assert!(asked.told.contains("peers verify bob --number DIGITS"));
     let wrong = another_number(&here);
     let refused = alice.attempt(&["peers", "verify", "bob", "--number", &wrong]);
     refused.failed(4, "SC34");

@@ -264,10 +264,23 @@ fn tell_loss(loss: &Loss, path: &Path, context: &Context) -> ExitCode {
     ExitCode::Storage
 }
 
+/// What the arguments of `history purge` say of which messages, to be said again.
+fn given(args: &HistoryPurgeArgs) -> Vec<Safe> {
+    let with = |flag: &'static str, value: Safe| [flag.into(), value];
+    let peer = args.peer.as_deref();
+    let peer = peer.map(|peer| with("--in", safe_line(peer)));
+    let before = args
+        .before
+        .map(|it| with("--before", safe_line(&it.to_string())));
+    let all = args.all.then(|| Safe::from("--all"));
+    let narrowed = peer.into_iter().chain(before).flatten();
+    all.into_iter().chain(narrowed).collect()
+}
+
 /// Deletes what is over, once somebody has said so. Others may have the identity while nobody has.
 fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> {
     if !args.yes && !input::can_ask(context.globals.no_input) {
-        return Err(Error::NeedsInput(Prompt::Deletion));
+        return Err(Error::NeedsInput(Prompt::Deletion(given(args))));
     }
     let people = People::load(context)?;
     let who = people.who(args.peer.as_deref())?;

@@ -25,7 +25,7 @@ pub(super) fn replace(args: &PeersReplaceArgs, context: &Context) -> Result<(), 
     let out = &context.out;
     if !args.yes {
         if !input::can_ask(context.globals.no_input) {
-            return Err(Error::NeedsInput(Prompt::NewKey));
+            return Err(Error::NeedsInput(Prompt::NewKey(name, offer.key)));
         }
         out.warn(&(name.clone() + " would get another key"));
         out.warn(&(Safe::from("  saved  ") + fingerprint(&saved)));

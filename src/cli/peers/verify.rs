@@ -35,7 +35,10 @@ pub(super) fn verify(
     let typed = match &args.number {
         Some(typed) => typed.clone(),
         None if input::can_ask(context.globals.no_input) => ask(&args.name, &number, context)?,
-        None => return Err(Error::NeedsInput(Prompt::SafetyNumber)),
+        None => {
+            let name = safe_line(&args.name);
+            return Err(Error::NeedsInput(Prompt::SafetyNumber(name)));
+        }
     };
     match SafetyNumber::compare(&typed, &number) {
         SafetyNumber::Same => {}
