@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::cli::args::{ConnectArgs, Reachable, SendArgs};
 use crate::cli::{Error, input};
 use crate::net::{Bind, DEFAULT_PORT, Family};
-use crate::store::{HostPort, KeyOffer};
-use crate::text::{Safe, safe_line};
+use crate::store::{ErrorKind, HostPort, KeyOffer};
+use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 
 /// Whom to reach, and where.
 #[derive(Clone, Debug)]
@@ -39,7 +39,8 @@ impl Target {
         )
     }
 
-    /// Reads it from a name and an address, or from a key and an address.
+    /// Reads it from a name and an address, or from a key and an address. No name is as long as a key, which may therefore
+    /// stand in the place of one.
     ///
     /// # Errors
     /// As [`Target::of`].
@@ -50,6 +51,9 @@ impl Target {
     ) -> Result<Self, Error> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match (offer(key, key_file)?, words.as_slice()) {
+            (None, [first, address @ ..]) if is_key(first) => {
+                Self::of_key(input::key_offer(first)?, address.first().copied())
+            }
             (Some(offer), [] | [_]) => Self::of_key(offer, words.first().copied()),
             (Some(_), [name, ..]) => Err(wrong(
                 name,
@@ -94,6 +98,16 @@ impl Target {
             address,
         }
     }
+}
+
+/// Whether a word in the place of a name is meant for a key, public or secret: it is one, or is longer than names are.
+fn is_key(word: &str) -> bool {
+    let is_one = match KeyOffer::parse(word) {
+        Ok(_) => true,
+        Err(error) => matches!(error.kind(), ErrorKind::SecretKeyGiven),
+    };
+    // A long word with a colon in it is perhaps an address.
+    is_one || (word.chars().count() > MAX_NAME_LEN && !word.contains(':'))
 }
 
 fn offer(key: Option<&str>, key_file: Option<&Path>) -> Result<Option<KeyOffer>, Error> {
@@ -220,6 +234,30 @@ mod tests {
         let brought = target(&["--peer-key", uri.as_str()]).unwrap();
         assert_eq!(brought.address.unwrap().to_string(), "203.0.113.9:7");
         assert!(target(&["--peer-key", KEY]).is_err());
+    }
+
+    #[test]
+    fn a_key_may_stand_where_a_name_does() {
+        let at = "203.0.113.9:7419";
+        let offer = KeyOffer::parse(KEY).unwrap();
+        let uri = crate::store::key_uri(&offer.key, None, &[at.parse().unwrap()]);
+        for words in [&[KEY, at][..], &[uri.as_str()], &[uri.as_str(), at]] {
+            let target = target(words).unwrap();
+            assert!(matches!(target.who, Who::Key(it) if it.key == offer.key));
+            assert_eq!(target.address.unwrap().to_string(), at);
+        }
+        let report = |words: &[&str]| target(words).unwrap_err().report();
+        assert_eq!(report(&[&KEY[..40], at]).code, "SC03");
+        assert_eq!(report(&["SECURECHAT-SECRET-KEY-1:x", at]).code, "SC04");
+        assert_eq!(report(&[KEY]).code, "SC29");
+        // That is longer than a name, too.
+        let host = "machine-of-alice.chat.example.org:7419";
+        assert!(
+            report(&[host])
+                .title
+                .as_str()
+                .contains("whose key is expected there?")
+        );
     }
 
     #[test]

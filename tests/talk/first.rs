@@ -79,6 +79,19 @@ fn only_a_person_is_told_once_that_a_key_without_a_name_is_not_kept() {
     );
 }
 
+#[test]
+fn a_key_in_the_place_of_a_name_is_called() {
+    let (_bob, mut listener, address, key) = stranger();
+    let alice = Home::new();
+    let mut caller = alice.start(&["connect", &key, &address]);
+    caller.told("secure: key:");
+    caller.say("hello");
+    listener.said("hello");
+    caller.leave();
+    let pinged = alice.run(&["ping", &key, &address, "--count", "1"]);
+    assert!(pinged.rest.contains("1 answered"), "{}", pinged.transcript);
+}
+
 /// The suggested command works, also while a program has the identity.
 #[test]
 fn where_no_address_is_saved_the_suggested_command_saves_one() {

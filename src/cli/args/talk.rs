@@ -67,7 +67,7 @@ pub struct Reachable {
                             securechat connect [OPTIONS] --peer-key-file FILE HOST:PORT"
 )]
 pub struct ConnectArgs {
-    /// One of your peers, then (if none is saved) the address; only the address beside a key
+    /// One of your peers, or a public key, then (if none is saved) the address; only the address beside --peer-key
     #[arg(
         value_name = "NAME|HOST:PORT",
         required_unless_present_any = ["peer_key", "peer_key_file"],
