@@ -1,7 +1,10 @@
 //! The first conversations with somebody: what is suggested does what it says.
 
+use serde_json::json;
+
 use crate::home::Home;
 use crate::program::Program;
+use crate::programs::{ask, event, listening};
 use crate::screen::Person;
 use crate::terminal;
 
@@ -151,4 +154,28 @@ fn doctor_asks_the_program_that_runs_where_no_address_is_saved() {
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains(": connected"), "{told}");
     assert!(told.contains(&alice.suggested("ping bob")), "{told}");
+}
+
+/// It promised that the next message would ask once more, and ended when that was refused.
+#[test]
+fn a_screen_stays_when_somebody_has_said_no_and_says_what_asks_once_more() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let mut listener = bob.start(&["listen", "127.0.0.1:0", "--json", "--trust", "ask"]);
+    let address = listening(&mut listener).to_string();
+    let key = bob.key();
+    let connect = ["connect", "--peer-key", &key, &address];
+    let mut person = Person::starts(&alice, &connect);
+    let caller = event(&mut listener, "caller");
+    let reject = json!({ "cmd": "reject", "key": caller["key"] });
+    ask(&mut listener, &reject);
+    person.sees("does not want another");
+    person.says("/whois");
+    person.sees("to have it asked once more");
+    person.says("are you sure?");
+    person.sees("refused the connection");
+    person.says("/status");
+    person.sees("1 undelivered");
+    drop(person);
+    let _again = Person::starts(&alice, &connect);
+    assert_eq!(event(&mut listener, "caller")["key"], json!(alice.key()));
 }

@@ -185,6 +185,7 @@ impl Conversation {
     fn on_refused(&mut self, peer: PeerId, reason: Refusal) -> Result<Option<ExitCode>, Error> {
         let why = refusal(self.label(&peer), reason);
         self.on_kept_out(peer)?;
+        let stays = self.stays_after(peer);
         let link = self.link(peer);
         (link.why, link.wants_nothing) = (Some(why), reason == Refusal::UnknownKey);
         self.state.pings.remove(&peer);
@@ -192,7 +193,7 @@ impl Conversation {
         self.answer_refused(peer, |it| refused(it.peer(&peer), own, reason));
         self.refuse_pings(peer, |it| refused(it.peer(&peer), own, reason));
         let error = refused(self.peer(&peer), own, reason);
-        if self.goal.is_to_reach(&peer) && !self.stays_after(peer) {
+        if self.goal.is_to_reach(&peer) && !stays {
             self.give_up(peer, error)?;
         } else {
             self.complain(&error);
@@ -200,10 +201,11 @@ impl Conversation {
         Ok(self.goal.on_lost(&peer))
     }
 
-    /// A screen that has talked with somebody stays, to be read and for the others, when there can be no session any more.
+    /// A screen that has talked stays, to be read and for the others, when there can be no session any more; so does one that
+    /// has stayed when the other side said no.
     pub(super) fn stays_after(&self, peer: PeerId) -> bool {
         let link = self.state.links.get(&peer);
-        self.face.is_screen() && link.is_some_and(|link| link.has_stood)
+        self.face.is_screen() && link.is_some_and(|link| link.has_stood || link.has_said_no)
     }
 
     /// Whom this program was to reach cannot be reached. That is its end, unless others have talked on its screen: their
@@ -234,6 +236,8 @@ impl Conversation {
         self.tell(&fact);
         self.forget_confirmed(peer);
         let link = self.link(peer);
+        // Whoever had let us in, and puts us out, is asked about us when we come again.
+        link.has_said_no = reason == CloseReason::Declined && link.since.is_none();
         link.fall();
         link.why = Some(why.clone());
         link.has_left = reason == CloseReason::Goodbye;

@@ -23,6 +23,8 @@ pub(super) struct Link {
     pub(super) has_left: bool,
     /// It has said that it wants nothing of us.
     pub(super) wants_nothing: bool,
+    /// It did so when it was asked about us, and is not asked again about this run.
+    pub(super) has_said_no: bool,
     /// It showed another signing key than before.
     pub(super) has_another_key: bool,
     /// Why the last one ended, or none came about.

@@ -256,6 +256,9 @@ impl Way<'_> {
             None if status.tries > 0 => "calling".into(),
             None if self.is_sought => "its address is being looked up".into(),
             None if status.address.is_none() => "no address is known, so it has to call".into(),
+            None if self.link.is_some_and(|link| link.has_said_no) => {
+                "to have it asked once more, start this program anew".into()
+            }
             None if self.link.is_some_and(|link| link.wants_nothing) => {
                 "your next message asks it to take you in again".into()
             }
