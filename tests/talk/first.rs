@@ -179,3 +179,40 @@ fn a_screen_stays_when_somebody_has_said_no_and_says_what_asks_once_more() {
     let _again = Person::starts(&alice, &connect);
     assert_eq!(event(&mut listener, "caller")["key"], json!(alice.key()));
 }
+
+/// It was said to be called, and nothing followed.
+#[test]
+fn who_is_connected_is_not_called() {
+    let (alice, bob) = (Home::new(), Home::new());
+    alice.knows("bob", &bob);
+    let mut listener = bob.start(&["listen", "127.0.0.1:0", "--json"]);
+    let address = listening(&mut listener).to_string();
+    bob.run(&[
+        "peers",
+        "add",
+        "alice",
+        &alice.key(),
+        "--address",
+        "127.0.0.1:9",
+    ]);
+    let mut person = Person::starts(&alice, &["connect", "bob", &address]);
+    person.sees("secure: bob");
+    person.says("/connect");
+    person.sees("bob is connected already");
+    person.says("/connect bob");
+    event(&mut listener, "secure");
+    ask(
+        &mut listener,
+        &json!({ "cmd": "connect", "id": 1, "peer": "alice" }),
+    );
+    loop {
+        let told = crate::programs::parse(&listener.said(""));
+        assert_ne!(told["type"], "connecting", "{told}");
+        if told["type"] == "answer" {
+            assert_eq!(told["result"], json!({ "connected": true }));
+            break;
+        }
+    }
+    person.says("still here");
+    assert_eq!(event(&mut listener, "message")["text"], "still here");
+}

@@ -24,6 +24,14 @@ const MAX_COMPLAINTS: usize = 256;
 /// How long that counts: the longest pause between two tries is a minute, and what still holds is said again at the next.
 const COMPLAINT_LIFE: Duration = Duration::from_secs(90);
 
+/// What a call came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Called {
+    Now,
+    /// It is connected.
+    Before,
+}
+
 impl Conversation {
     /// The addresses of the one that the program is to reach were looked up.
     pub(super) fn on_resolved(
@@ -230,7 +238,11 @@ impl Conversation {
     /// As [`Conversation::call`]; says why not.
     pub(super) fn call_now(&mut self, peer: PeerId) {
         match self.call(peer) {
-            Ok(()) => {}
+            Ok(Called::Now) => {}
+            Ok(Called::Before) => {
+                let words = self.label(&peer) + " is connected already";
+                self.warn_about(peer, words);
+            }
             Err(Error::NoAddress { peer: who, .. }) => {
                 let words = Safe::from("no address of ") + who.label;
                 self.warn_about(peer, words + " is known; it has to call");
@@ -239,11 +251,12 @@ impl Conversation {
         }
     }
 
-    /// Calls somebody whose address is known: from now on, or once if that is only where it was met.
+    /// Calls somebody whose address is known: from now on, or once if that is only where it was met. Who is connected is
+    /// called when that ends.
     ///
     /// # Errors
     /// If it is revoked; SC33, SC27; as [`Conversation::call_back`].
-    pub(super) fn call(&mut self, peer: PeerId) -> Result<(), Error> {
+    pub(super) fn call(&mut self, peer: PeerId) -> Result<Called, Error> {
         let known = self.profile.contacts.known();
         known.check_not_revoked(&peer)?;
         self.check_not_aside(peer)?;
@@ -252,12 +265,19 @@ impl Conversation {
         if self.status(peer)?.is_some() {
             self.goal.wake(&peer);
         }
-        let Some(host) = self.saved_host(&peer) else {
-            self.calls.wake(&peer);
-            return self.call_back(peer);
-        };
-        self.calls.add(peer, host, self.clock.now());
-        Ok(())
+        let is_connected = self.is_connected(peer)?;
+        match self.saved_host(&peer) {
+            Some(host) => self.calls.add(peer, host, self.clock.now()),
+            None => self.calls.wake(&peer),
+        }
+        if is_connected {
+            self.calls.let_be(&peer);
+            return Ok(Called::Before);
+        }
+        if self.saved_host(&peer).is_none() {
+            self.call_back(peer)?;
+        }
+        Ok(Called::Now)
     }
 
     /// Calls somebody where it was met.

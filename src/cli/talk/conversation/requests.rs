@@ -9,6 +9,7 @@ use crate::cli::json::{Event, parse_message_id};
 use crate::cli::peers::List;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::callers::SettledBy;
+use crate::cli::talk::conversation::calling::Called;
 use crate::cli::talk::conversation::recalled::why_it_stays;
 use crate::cli::talk::fact::Fact;
 use crate::cli::talk::request::{
@@ -249,7 +250,10 @@ impl Conversation {
             }
             Call::Connect(somebody) => {
                 let peer = self.peer_to_talk_to(&somebody.peer)?;
-                self.call(peer).map(|()| json!({}))
+                Ok(match self.call(peer)? {
+                    Called::Now => json!({}),
+                    Called::Before => json!({ "connected": true }),
+                })
             }
             Call::Disconnect(somebody) => {
                 let peer = self.peer_to_talk_to(&somebody.peer)?;
