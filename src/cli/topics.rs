@@ -46,7 +46,8 @@ are told why not. On a terminal each of yours has a number:
 With several peers the receiver is named: [5] to carol: delivered
 
 The prompt shows to whom a line goes, and changes by itself only from nobody to
-the first who comes. Typed text is not repeated behind a new prompt.
+the first who comes. Typed text is not repeated behind a new prompt. Arrow keys
+do nothing in lines: a line with one in it is not sent, and shown without it.
 
   @NAME TEXT   to NAME, and later lines too   //TEXT, @@TEXT   say /TEXT, @TEXT
   /peers       who is there                   /status          how things stand

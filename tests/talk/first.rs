@@ -216,3 +216,21 @@ fn who_is_connected_is_not_called() {
     person.says("still here");
     assert_eq!(event(&mut listener, "message")["text"], "still here");
 }
+
+/// `^[[D` was sent for an arrow.
+#[test]
+fn keys_in_a_line_are_not_sent_and_what_was_typed_beside_them_is_shown() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let connect = alice.command(&["connect", "bob", &address.to_string()]);
+    let mut person = terminal::start(connect);
+    person.said("secure: bob");
+    terminal::sees_prompt(&mut person, "bob");
+    person.say("dinner at seven\u{1b}[D\u{1b}[D?");
+    person.said("keys such as arrows do nothing in lines (nothing was sent)");
+    person.said("without them it is: dinner at seven?");
+    person.say("\u{1b}/quit");
+    person.said("without them it is: /quit");
+    person.say("dinner at eight?");
+    assert!(listener.said("").ends_with("\tdinner at eight?"));
+}

@@ -7,7 +7,7 @@ use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typi
 use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::Stdin;
-use crate::cli::talk::typed::Typed;
+use crate::cli::talk::typed::{Typed, without_keys};
 use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
@@ -166,6 +166,10 @@ impl Conversation {
             return self.say(self.state.target.peer(), line);
         }
         self.face.entered();
+        if let Some(text) = without_keys(&line) {
+            self.refuse_keys(&text);
+            return Ok(None);
+        }
         let typed = Typed::parse(&line);
         // What was said before a command or an answer comes before it.
         let said = match typed {
@@ -552,6 +556,15 @@ impl Conversation {
     }
 
     /// Tells that a line is not sent. A script learns it from the exit code.
+    /// The terminal has put keys into a line, which nobody means to say.
+    fn refuse_keys(&mut self, text: &str) {
+        let words = "keys such as arrows do nothing in lines (nothing was sent); to correct a line, erase it";
+        self.warn(words.into());
+        if !text.trim().is_empty() {
+            self.warn(Safe::from("  without them it is: ") + safe_line(text));
+        }
+    }
+
     fn refuse(&mut self, why: &str) {
         self.state.has_failed = true;
         self.face.refused(&safe_line(why));
