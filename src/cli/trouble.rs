@@ -23,6 +23,7 @@ pub(super) fn report(error: &store::Error, is_identity: bool) -> Report {
 /// What to print for a kind of failure, about a file (that may be the identity), of which the store
 /// `said` this.
 fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -> Report {
+    let program = path;
     let path = path.unwrap_or_else(|| Path::new("standard input"));
     match kind {
         ErrorKind::NoIdentity if is_identity => no_identity(path),
@@ -36,7 +37,8 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::WrongPassphrase => wrong_passphrase(path, None),
         ErrorKind::PassphraseNeeded => needs_input(&Prompt::Passphrase),
         ErrorKind::EmptyPassphrase => no_passphrase(&"it is empty".into()),
-        ErrorKind::BadPassphrase { .. } | ErrorKind::CommandFailed { .. } => no_passphrase(&said),
+        ErrorKind::BadPassphrase { .. } => no_passphrase(&said),
+        ErrorKind::CommandFailed { status } => command_failed(program, *status),
         ErrorKind::InUse { pid } => in_use(*pid),
         ErrorKind::DiskFull if is_messages(path) => {
             unwritable(path, "there is no room on the disk")
@@ -71,6 +73,16 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::ReadOnly(error) => read_only(path, &safe_line(&error.to_string())),
         ErrorKind::Io(_) => Report::new("SC24", ExitCode::Fixable, said),
     }
+}
+
+/// A command that was to say a passphrase did run. `program`: without it a command line, in a shell.
+fn command_failed(program: Option<&Path>, status: Option<i32>) -> Report {
+    let command = program.map_or_else(|| "the command".into(), Safe::from);
+    let ended = match status {
+        Some(code) => command + " ended with code " + code,
+        None => command + " was ended by a signal",
+    };
+    no_passphrase(&(ended + " and gave none"))
 }
 
 fn no_identity(path: &Path) -> Report {

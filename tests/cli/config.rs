@@ -143,7 +143,7 @@ fn a_command_for_the_passphrase_is_for_the_own_identity_and_gives_way_to_flags()
 fn a_command_that_fails_is_named() {
     let home = settled("[keys]\npassphrase_command = [\"false\"]\n");
     let done = home.run(&["keygen"]);
-    let error = "error: no passphrase: cannot run false: it ended with code 1  [SC26]\n";
+    let error = "error: no passphrase: false ended with code 1 and gave none  [SC26]\n";
     assert_eq!(done, failed(5, error));
     home.write(
         "config.toml",

@@ -378,6 +378,16 @@ fn what_is_no_passphrase_is_told_by_who_printed_it() {
             failed(5, &said)
         );
     }
+    for (command, ended) in [
+        ("exit 3", " ended with code 3"),
+        ("kill $$", " was ended by a signal"),
+    ] {
+        let said = format!("error: no passphrase: the command{ended} and gave none  [SC26]\n");
+        assert_eq!(
+            home.run(&["keygen", "--passphrase-command", command]),
+            failed(5, &said)
+        );
+    }
     let file = home.write("long", &"x".repeat(5_000));
     let ended = home.run(&["keygen", "--passphrase-file", file.to_str().unwrap()]);
     let said =

@@ -66,6 +66,12 @@ fn files_that_others_can_touch_fail_with_what_mends_them() {
             .contains("there is no kep in [history]")
     );
     fs::remove_file(home.path("config.toml")).unwrap();
+    fs::write(home.path("known-peers"), "bob\n").unwrap();
+    let ended = home.attempt(&["doctor"]);
+    assert_eq!(line(&ended, "known-peers").0, "FAIL");
+    let mended = "to do: Mend that line, or put a # in front of it.";
+    assert!(ended.rest.contains(mended), "{}", ended.rest);
+    fs::remove_file(home.path("known-peers")).unwrap();
     chmod("", 0o777);
     let ended = home.attempt(&["doctor"]);
     assert_eq!(

@@ -43,8 +43,17 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
 }
 
 fn trouble(patient: &Patient<'_>, what: &'static str, error: store::Error) -> Check {
+    let advice = if let ErrorKind::DamagedLine(damage) = error.kind() {
+        Some(damage.advice())
+    } else {
+        None
+    };
     let report = Error::Store(error).report();
-    Check::of_report(what, &report, patient.out)
+    let check = Check::of_report(what, &report, patient.out);
+    match advice {
+        Some(advice) => check.advice(advice),
+        None => check,
+    }
 }
 
 /// The secret key file; and the public key, where the file says it.

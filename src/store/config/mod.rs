@@ -235,11 +235,7 @@ fn take_bindings(config: &mut Config, text: &str, value: &Value<'_>, problems: &
     };
     for (key, value) in keys {
         let Some(action) = value.get_ref().as_str() else {
-            let problem = ConfigProblem::WrongValue {
-                key: BIND,
-                form: "the name of an action, such as \"go\"",
-            };
-            problems.push((value.span().start, problem));
+            problems.push((value.span().start, ConfigProblem::no_action()));
             continue;
         };
         config.bindings.push(Binding {

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::Utf8Error;
 
-use super::{BIND, config_keys};
+use super::{BIND, SETTINGS, Setting, config_keys};
 use crate::text::{Safe, nearest, safe_line};
 
 /// Characters of a name or a remark from the file that are repeated.
@@ -89,6 +89,9 @@ impl ConfigError {
 
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
         let at = error.span().map_or(text.len(), |span| span.start);
+        if let Some(problem) = without_quotes(text, at) {
+            return Self::new(text, at, problem);
+        }
         let said = shown(error.message());
         Self::new(text, at, ConfigProblem::Syntax { said })
     }
@@ -100,6 +103,31 @@ impl ConfigError {
             problem: ConfigProblem::NotText,
         }
     }
+}
+
+/// What is wrong with a value that is no TOML at `at`, if it stands behind a key: most often a text without its quotes,
+/// which a parser takes for anything but a text.
+fn without_quotes(text: &str, at: usize) -> Option<ConfigProblem> {
+    let begin = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let (before, line) = (text.get(..begin)?, text.get(begin..)?.lines().next()?);
+    let (name, value) = line.split_once('=')?;
+    let is_quoted = value.trim_start().starts_with(['"', '\'', '[', '{']);
+    if is_quoted || at <= begin + name.len() {
+        return None;
+    }
+    let section = before.lines().rev().find_map(|line| {
+        let name = line.trim().strip_prefix('[')?;
+        Some(name.split(']').next()?.trim())
+    })?;
+    if section == BIND {
+        return Some(ConfigProblem::no_action());
+    }
+    let section = sections().find(|it| *it == section)?;
+    let mut settings = SETTINGS.iter().filter(|it| it.section == section);
+    Some(match settings.find(|it| it.key == name.trim()) {
+        Some(&Setting { key, form, .. }) => ConfigProblem::WrongValue { key, form },
+        None => ConfigProblem::unknown_key(section, name.trim()),
+    })
 }
 
 /// The line of this byte of `text`, counted from 1.
@@ -129,6 +157,13 @@ impl ConfigProblem {
         Self::UnknownSection {
             name: shown(name),
             similar: nearest(name, names.iter()),
+        }
+    }
+
+    pub(super) const fn no_action() -> Self {
+        Self::WrongValue {
+            key: BIND,
+            form: "the name of an action, such as \"go\"",
         }
     }
 

@@ -373,6 +373,46 @@ fn what_is_no_toml_is_told_with_its_line() {
 }
 
 #[test]
+fn a_text_without_quotes_is_told_what_its_key_takes() {
+    let keep = "line 2: keep must be \"off\", \"session\", \"30d\" or \"forever\"";
+    for value in ["forever", "30d", "off", "", "  true-ish # mine"] {
+        assert_eq!(said(&format!("[history]\nkeep = {value}\n")).0, keep);
+    }
+    let (listen, _) = said("[history]\n\n[net]\nlisten = 127.0.0.1:7420");
+    assert!(
+        listen.starts_with("line 4: listen must be an address and a port"),
+        "{listen}"
+    );
+    let (mode, _) = said("[ui]\r\nmode = tui\r\n");
+    assert!(mode.starts_with("line 2: mode must be \"auto\""), "{mode}");
+    let (bind, _) = said("[bind]\nf2 = go\n");
+    assert_eq!(
+        bind,
+        "line 2: bind must be the name of an action, such as \"go\""
+    );
+    let (problem, advice) = said("[history]\nkep = forever\n");
+    assert_eq!(problem, "line 2: there is no kep in [history]");
+    assert_eq!(advice, "Did you mean keep?");
+}
+
+#[test]
+fn what_is_wrong_beside_a_value_is_what_the_parser_says() {
+    for text in [
+        "[history]\nkeep = \"off\nx = 1",
+        "[history]\nkeep = \"off\" and more",
+        "[history]\nkeep = \"off\"\nkeep = 1",
+        "[elsewhere]\nkeep = forever",
+        "keep = forever",
+    ] {
+        let error = parse_config(text).unwrap_err();
+        assert!(
+            matches!(error.problem, ConfigProblem::Syntax { .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn what_is_repeated_from_the_file_is_short_and_safe() {
     let (problem, _) = said(r#"history."\u001b[2J\u202e" = 1"#);
     assert_eq!(problem, "line 1: there is no ^[[2J<U+202E> in [history]");
