@@ -171,10 +171,9 @@ fn in_use(pid: Option<u32>) -> Report {
         Some(pid) => title + " (pid " + pid + ")",
         None => title,
     };
+    let beside = [ours(["send", "NAME", "TEXT"]), ours(["status"])];
     let parts = vec![
-        Part::Words(
-            "use that window, wait for that command to end, or make a second identity: ".into(),
-        ),
+        Part::Words("To have a second identity: ".into()),
         // Another profile, so not with the flags of this one.
         Part::Theirs(Suggestion::securechat([
             "--home".into(),
@@ -183,8 +182,10 @@ fn in_use(pid: Option<u32>) -> Report {
         ])),
     ];
     Report::new("SC15", ExitCode::Storage, title)
-        .cause("Two programs on one identity would lose messages.")
-        .line(true, parts)
+        .cause("Two programs on one identity would lose messages. Use its window, or wait for it to end.")
+        .cause("Where it has no window, as a daemon, other commands ask it:")
+        .attempt(beside)
+        .line(false, parts)
 }
 
 /// Where a second identity could be, below the user's `home`. No shell of Windows takes `~` for that directory wherever it

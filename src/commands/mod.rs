@@ -266,6 +266,15 @@ fn single(text: &str) -> Option<&str> {
     (!text.contains(char::is_whitespace)).then_some(text)
 }
 
+/// What is told of a command that cannot be done as it stands.
+pub(crate) fn misused(usage: &Usage) -> Safe {
+    let form = match usage.word {
+        "search" | "lastlog" => Safe::from("/") + usage.word + " [from:NAME] [since:7d] WORDS",
+        _ => usage.form(),
+    };
+    Safe::from("usage: ") + form
+}
+
 /// What is told of a command that does not exist.
 pub(crate) fn unknown(word: &str, similar: Option<Safe>) -> Safe {
     let words = Safe::from("unknown command /") + safe_line(word) + " - ";
@@ -386,6 +395,19 @@ mod tests {
                 "{misused}"
             );
         }
+    }
+
+    #[test]
+    fn a_search_that_is_misused_names_what_narrows_it() {
+        for line in ["/search since:2026-11-01 x", "/lastlog"] {
+            let Typed::Misused(usage) = Typed::parse(line) else {
+                panic!("{line} is something");
+            };
+            let told = misused(usage).to_string();
+            assert!(told.ends_with(" [from:NAME] [since:7d] WORDS"), "{told}");
+        }
+        let rename = misused(find("rename").unwrap());
+        assert_eq!(rename.as_str(), "usage: /rename [NAME] NEW");
     }
 
     #[test]

@@ -161,8 +161,10 @@ fn a_second_process_is_told_about_the_first() {
     assert_eq!(
         shown(&ErrorKind::InUse { pid: Some(4121) }),
         "error: this profile is already open in another securechat (pid 4121)  [SC15]\n\
-         \x20 Two programs on one identity would lose messages.\n\
-         \x20 try: use that window, wait for that command to end, or make a second identity: securechat --home OTHER keygen"
+         \x20 Two programs on one identity would lose messages. Use its window, or wait for it to end.\n\
+         \x20 Where it has no window, as a daemon, other commands ask it:\n\
+         \x20 try: securechat send NAME TEXT     or: securechat status\n\
+         \x20 To have a second identity: securechat --home OTHER keygen"
             .replace("OTHER", &another_home_here())
     );
 }

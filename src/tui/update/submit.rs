@@ -34,7 +34,7 @@ impl App {
             Typed::SayTo { name, text } => self.say_to(name, text),
             Typed::Command(command) => self.run(command),
             Typed::Misused(usage) => {
-                self.tell(Safe::from("usage: ") + usage.form());
+                self.tell(commands::misused(usage));
                 false
             }
             Typed::Unknown { word, similar } => {

@@ -107,7 +107,7 @@ impl Conversation {
     }
 
     pub(super) fn misused(&mut self, usage: &Usage) {
-        self.warn(Safe::from("usage: ") + usage.form() + " (nothing was sent)");
+        self.warn(commands::misused(usage) + " (nothing was sent)");
     }
 
     /// Does it about the peer of that name, or the prompt's.
