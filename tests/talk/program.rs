@@ -39,6 +39,8 @@ pub(crate) struct Program {
     open: usize,
     /// Everything, for the message of a test that fails.
     transcript: String,
+    /// Which stream the end of that is of.
+    last: Option<Stream>,
     /// How long to wait for what is asked for.
     patience: Duration,
 }
@@ -160,6 +162,7 @@ impl Program {
             unread: [Vec::new(), Vec::new()],
             open,
             transcript: String::new(),
+            last: None,
             patience: PATIENCE,
         }
     }
@@ -338,6 +341,11 @@ impl Program {
             self.open -= 1;
         }
         self.unread[stream as usize].extend_from_slice(bytes);
+        // A line of one stream does not go on in the other.
+        let last = self.last.replace(stream);
+        if last.is_some_and(|last| last != stream) && !self.transcript.ends_with('\n') {
+            self.transcript.push('\n');
+        }
         self.transcript.push_str(&String::from_utf8_lossy(bytes));
     }
 

@@ -22,6 +22,7 @@ mod ending;
 mod events;
 mod exporting;
 mod guests;
+mod kept;
 mod link;
 mod messages;
 mod moving;
