@@ -192,9 +192,9 @@ impl Contacts {
         saved.or_else(passing).unwrap_or_else(|| unsaved(peer))
     }
 
-    /// Whether the peer has a saved name.
+    /// Whether the peer has a saved name, also if the file has not been read since.
     pub(super) fn is_saved(&self, peer: &PeerId) -> bool {
-        self.known.find_key(peer).is_some()
+        self.known.find_key(peer).is_some() || self.saved.contains(peer)
     }
 
     /// When the peer's key was compared with its owner, if it was, and is not revoked.
