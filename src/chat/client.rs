@@ -110,9 +110,7 @@ impl Client {
         if len > largest {
             return Err(SendError::TooLarge { len, largest });
         }
-        if draft.holds_secret() {
-            return Err(SendError::SecretKey);
-        }
+        draft.check()?;
         let bytes = earlier.iter().map(|it| it.body.len()).sum::<usize>();
         let (count, bytes) = (earlier.len() + 1, bytes + len);
         self.outbox.has_room(contact, count, bytes)?;

@@ -34,9 +34,15 @@ impl Draft {
         }
     }
 
-    /// Whether it says what nobody means to say.
-    pub(crate) fn holds_secret(&self) -> bool {
-        self.kind == Kind::Text && core::str::from_utf8(&self.body).is_ok_and(holds_secret)
+    /// Whether its body is what its kind says, and nothing that nobody means to say.
+    pub(crate) fn check(&self) -> Result<(), SendError> {
+        match self.kind {
+            Kind::Text => {
+                let text = core::str::from_utf8(&self.body).map_err(|_| SendError::NotText)?;
+                let is_harmless = !holds_secret(text);
+                is_harmless.then_some(()).ok_or(SendError::SecretKey)
+            }
+        }
     }
 }
 
@@ -58,6 +64,9 @@ pub enum SendError {
         /// The policy's limit.
         largest: usize,
     },
+    /// It is to be text, and is no UTF-8.
+    #[error("the message is to be text, and is no UTF-8")]
+    NotText,
     /// It has a secret key in it, whoever says it: a person, a pipe or a program.
     #[error("that holds a SECRET key; it is not for anybody else")]
     SecretKey,

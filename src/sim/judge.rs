@@ -182,7 +182,8 @@ impl Judge {
             Err(SendError::Outbox(OutboxError::TooMuch)) => is_heavy,
             Err(SendError::UnknownContact) => !node.trusts(way.1),
             Err(
-                SendError::SecretKey
+                SendError::NotText
+                | SendError::SecretKey
                 | SendError::NameTaken
                 | SendError::Outbox(OutboxError::Unavailable),
             ) => false,

@@ -239,7 +239,9 @@ fn burst(world: &mut World, from: NodeId, to: NodeId, len: usize, most: usize) {
                 return;
             }
             Some(Err(SendError::NameTaken)) => panic!("nothing comes in between"),
-            Some(Err(SendError::SecretKey)) => panic!("no key is that body"),
+            Some(Err(SendError::NotText | SendError::SecretKey)) => {
+                panic!("no key, and no other bytes, are that body")
+            }
         }
     }
 }

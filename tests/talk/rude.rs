@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 
 use securechat::chat::{
-    Client, ContactId, ConversationId, Draft, Kind, MemoryOutbox, Messenger, Name, Outbox,
-    OutboxError, Outgoing, Policy, State, Update, Waiting,
+    Client, ContactId, Draft, MemoryOutbox, Messenger, Name, Outbox, OutboxError, Outgoing, Policy,
+    State, Update, Waiting,
 };
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
@@ -175,15 +175,15 @@ impl Rude {
         self.driver.handle().with(unsettled).unwrap()
     }
 
+    /// Whatever bytes they are: what the library checks it has seen by then.
     pub(crate) fn say(&self, peer: PeerId, line: &[u8]) {
         let handle = self.driver.handle();
-        let draft = Draft {
-            kind: Kind::Text,
-            conversation: ConversationId::default(),
-            sent_at: UnixTime(0),
-            body: line.to_vec(),
-        };
-        let sent = handle.with(|messenger, now| messenger.send(peer.into(), draft, now));
+        let draft = Draft::text(String::new(), UnixTime(0));
+        let sent = handle.with(|messenger, now| {
+            let mut message = messenger.prepare(peer.into(), draft)?;
+            message.body = line.into();
+            messenger.accept(peer.into(), message, now)
+        });
         sent.unwrap().unwrap();
     }
 }

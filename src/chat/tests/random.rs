@@ -14,8 +14,8 @@ fn random_body(dice: &mut Dice, count: u64) -> Vec<u8> {
         2 => 0,
         _ => dice.index(200),
     };
-    let mut body = vec![dice.byte(); len];
-    let tag = count.to_le_bytes();
+    let mut body = vec![dice.byte() % 128; len];
+    let tag = format!("{count:08}").into_bytes();
     body.iter_mut().zip(tag).for_each(|(to, from)| *to = from);
     body
 }

@@ -201,6 +201,14 @@ fn a_secret_key_is_not_accepted() {
 }
 
 #[test]
+fn a_text_that_is_none_is_not_accepted() {
+    let mut world = pair();
+    let refused = world.send(0, b"caf\xe9".to_vec());
+    assert_eq!(refused, Err(SendError::NotText));
+    assert!(world.send(0, "café".into()).is_ok());
+}
+
+#[test]
 fn a_full_outbox_refuses_and_nothing_is_dropped() {
     let mut world = pair();
     world.link.disconnect();
