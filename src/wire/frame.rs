@@ -4,7 +4,7 @@ mod verify;
 
 use tinyvec::TinyVec;
 
-use crate::id::{PacketNumber, StreamId, VerifyingKey};
+use crate::id::{PUBLIC_KEY_LEN, PacketNumber, StreamId, VerifyingKey};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
 use crate::wire::limits::{
     ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN, PATH_TOKEN_LEN, RECEIPT_MAX_LEN,
@@ -260,8 +260,22 @@ impl<'a> Hello<'a> {
         Ok(hello)
     }
 
+    const fn body_len(&self) -> usize {
+        let nickname = varint_len(self.nickname.len() as u64) + self.nickname.len();
+        4 + varint_len(self.largest_message)
+            + varint_len(self.capabilities)
+            + PUBLIC_KEY_LEN
+            + nickname
+    }
+
+    /// Bytes of the frame.
+    #[must_use]
+    pub const fn frame_len(&self) -> usize {
+        1 + varint_len(self.body_len() as u64) + self.body_len()
+    }
+
     fn encode(&self, writer: &mut Writer) {
-        let mut body = Writer::default();
+        let mut body = Writer::with_capacity(self.body_len());
         body.u16(self.oldest_version)
             .u16(self.newest_version)
             .varint(self.largest_message)

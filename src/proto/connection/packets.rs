@@ -1,6 +1,6 @@
 //! Packets that leave: what goes into them, and what is remembered of it.
 
-use crate::id::{PUBLIC_KEY_LEN, PacketNumber};
+use crate::id::PacketNumber;
 use crate::proto::connection::echo::Echo;
 use crate::proto::connection::{Carried, Connection, HelloState, Note};
 use crate::proto::limits::SKIP_WITHIN;
@@ -11,13 +11,10 @@ use crate::proto::transmit::Buffers;
 use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::{Frame, Hello, PayloadWriter};
-use crate::wire::limits::{DATA_HEADER_LEN, FLOOR_DATAGRAM_LEN, NICKNAME_MAX_LEN, TAG_LEN};
+use crate::wire::limits::{DATA_HEADER_LEN, FLOOR_DATAGRAM_LEN, TAG_LEN};
 
 /// What a datagram has around the plaintext.
 pub(super) const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
-/// Most bytes of our HELLO: type, length, two versions, two varints, signing key, length of the nickname,
-/// nickname.
-const HELLO_ROOM: usize = 3 + 4 + 16 + PUBLIC_KEY_LEN + 2 + NICKNAME_MAX_LEN;
 /// Bytes kept free for the frame that ends a session.
 const LAST_FRAME_MAX_LEN: usize = 16;
 
@@ -244,7 +241,7 @@ impl Connection {
         let echo = core::mem::take(&mut self.echo);
         self.repeat(&echo.streams, &echo.notes);
         let mut any = false;
-        if self.hello == HelloState::Due && writer.room() >= HELLO_ROOM {
+        if self.hello == HelloState::Due && writer.room() >= hello.frame_len() {
             writer.push(&Frame::Hello(*hello));
             self.hello = HelloState::Sent;
             (carried.hello, any) = (true, true);

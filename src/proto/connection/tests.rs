@@ -447,6 +447,21 @@ fn a_small_limit_holds_whatever_is_due() {
     assert!(frames[1].contains("Hello"), "{frames:?}");
 }
 
+/// It waited for the room of the longest one, and other frames went before it.
+#[test]
+fn hello_goes_first_where_a_datagram_has_room_for_it_and_for_little_else() {
+    let mut rng = CoreRng::new([4; 32]);
+    let mut connection = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
+    connection.set_limit(Some(96));
+    connection.streams_mut().write(CHAT, b"hello");
+    let (scratch, now) = (&mut Scratch::default(), Instant::ZERO);
+    let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, scratch, now) else {
+        panic!("something is due");
+    };
+    let payload = Payload::parse(plain(&packet)).unwrap();
+    assert_eq!(payload.frames.first(), Some(&Frame::Hello(OURS)));
+}
+
 /// Sends all that may leave at `now`; returns how many packets, and when more may.
 fn send_all(from: &mut Connection, now: Instant) -> (Vec<Packet>, Option<Instant>) {
     let (mut packets, mut rng) = (Vec::new(), CoreRng::new([3; 32]));

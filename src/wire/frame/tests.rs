@@ -213,6 +213,19 @@ fn a_hello_has_the_layout_of_the_specification() {
 }
 
 #[test]
+fn a_hello_knows_its_length() {
+    for len in [0, 3, 60, NICKNAME_MAX_LEN] {
+        let hello = Hello {
+            nickname: &[b'n'; NICKNAME_MAX_LEN][..len],
+            ..HELLO_OF_BOB
+        };
+        let mut writer = Writer::default();
+        hello.encode(&mut writer);
+        assert_eq!(hello.frame_len(), writer.len(), "{len}");
+    }
+}
+
+#[test]
 fn a_later_hello_may_carry_more() {
     let mut bytes = hello_of_bob();
     bytes.extend_from_slice(&[99, 99]);
