@@ -326,7 +326,11 @@ impl Connection {
             self.notes.push_front(note);
             return true;
         }
-        let has_room = self.has_room_for_note();
+        let has_room = if note.has_nobody_to_keep_it() {
+            self.notes.len() + self.notes_out < MAX_NOTES
+        } else {
+            self.has_room_for_note()
+        };
         if has_room {
             self.notes.push_back(note);
         } else {

@@ -47,6 +47,14 @@ impl Note {
         )
     }
 
+    /// Whether it is gone unless it is taken: what a receipt says the layer above still knows.
+    pub(super) const fn has_nobody_to_keep_it(&self) -> bool {
+        match self {
+            Self::Receipt(_) | Self::Reject(_) => false,
+            Self::Verify(_) => true,
+        }
+    }
+
     /// Bytes of the frame.
     pub(super) fn frame_len(&self) -> usize {
         match self {

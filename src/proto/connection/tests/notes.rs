@@ -118,6 +118,26 @@ fn a_receipt_that_waits_beside_too_many_on_their_way_is_not_taken_back() {
     assert_eq!(a.notes.len(), 2);
 }
 
+/// Nobody keeps it for later, and the comparison hung.
+#[test]
+fn a_step_of_a_comparison_is_taken_where_many_receipts_wait_and_not_beyond_the_bound() {
+    let step = |attempt| {
+        let nonce = [9; 32];
+        Note::Verify(Verify {
+            attempt,
+            step: VerifyStep::Answer { nonce },
+        })
+    };
+    let (mut connection, _) = two();
+    let mut waiting = 0;
+    while connection.take_note(receipt(waiting)) {
+        waiting += 1;
+    }
+    assert_eq!(waiting, MAX_WAITING_NOTES);
+    let more = (0..).take_while(|n| connection.take_note(step(*n))).count();
+    assert_eq!(waiting + more, MAX_NOTES);
+}
+
 /// It was refused where many receipts waited, and had no place in the last packet behind long ones.
 #[test]
 fn that_words_differ_is_said_in_the_last_packet_whatever_waits() {
