@@ -445,6 +445,43 @@ fn a_peer_that_leaves_again_and_again_is_not_called_in_a_circle() {
     assert_eq!(a.updates.iter().filter(is_session).count(), 3);
 }
 
+/// How many sessions there are in ten minutes with a peer that ends each after a moment.
+fn sessions_that_end_at_once(a: &mut Side, b: &mut Side, from: u64) -> usize {
+    let begins = |side: &Side| {
+        let updates = side.updates.iter();
+        let is_one = |it: &&Update| matches!(it, Update::Session(proto::Event::Established { .. }));
+        updates.filter(is_one).count()
+    };
+    let before = begins(a);
+    for at in (from..from + 600_000).step_by(100) {
+        pass(a, b, true, at, at + 100);
+        b.messenger.endpoint_mut().close(a.id(), now(at + 100));
+    }
+    begins(a) - before
+}
+
+/// It was called after less than a second each time, for as long as the message waited.
+#[test]
+fn a_peer_that_leaves_before_it_takes_anything_is_called_more_and_more_rarely() {
+    let (mut a, mut b) = acquainted();
+    b.takes = false;
+    let name = a.send(&b, "hello", now(0));
+    let sessions = sessions_that_end_at_once(&mut a, &mut b, 0);
+    assert!((8..=18).contains(&sessions), "{sessions}");
+    b.restart(5_000);
+    b.knows(&a);
+    b.takes = true;
+    pass(&mut a, &mut b, true, 600_000, 700_000);
+    assert_eq!(a.states(name).last(), Some(&State::Delivered));
+    b.takes = false;
+    a.send(&b, "again", now(700_000));
+    let sessions = sessions_that_end_at_once(&mut a, &mut b, 700_000);
+    assert!(
+        (8..=18).contains(&sessions),
+        "{sessions} from the beginning"
+    );
+}
+
 #[test]
 fn what_is_written_while_nothing_is_heard_may_arrive_all_the_same() {
     let (mut a, mut b) = acquainted();

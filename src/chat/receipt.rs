@@ -11,7 +11,7 @@ use core::fmt;
 use crate::chat::message::{LogId, Name};
 use crate::chat::ranges::Ranges;
 use crate::proto::NoteBody;
-use crate::wire::limits::RECEIPT_MAX_LEN;
+use crate::wire::limits::{PASSING_REJECT_REASON, RECEIPT_MAX_LEN};
 use crate::wire::{DecodeError, Reader, VARINT_MAX, Varint, varint_len};
 
 /// Most bytes of a body with one range: the log, and two varints.
@@ -127,6 +127,12 @@ impl RejectReason {
         }
     }
 
+    /// Whether the message may be taken on another connection.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::Other(code) if code >= PASSING_REJECT_REASON)
+    }
+
     /// The reason of a number.
     #[must_use]
     pub const fn from_code(code: u64) -> Self {
@@ -172,13 +178,12 @@ impl Reject {
     /// Reads a body.
     ///
     /// # Errors
-    /// [`DecodeError`]; an unknown reason is no error.
+    /// [`DecodeError`]. An unknown reason is no error, nor what a later version says behind it.
     pub(super) fn parse(body: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
         let log = LogId(reader.u64()?);
         let sequence = reader.varint()?;
         let reason = RejectReason::from_code(reader.varint()?);
-        reader.finish()?;
         Ok(Self {
             name: Name { log, sequence },
             reason,
@@ -249,6 +254,20 @@ mod tests {
             };
             assert_eq!(Reject::parse(&reject.encode()), Ok(reject));
         }
+    }
+
+    #[test]
+    fn what_a_later_version_says_behind_a_reason_is_ignored() {
+        let reject = Reject {
+            name: Name {
+                log: LOG,
+                sequence: 7,
+            },
+            reason: RejectReason::Refused,
+        };
+        let mut body = reject.encode().to_vec();
+        body.extend_from_slice(b"try again on Monday");
+        assert_eq!(Reject::parse(&body), Ok(reject));
     }
 
     #[test]

@@ -380,8 +380,12 @@ impl Sender {
         }
     }
 
-    /// The other side does not take this one.
+    /// The other side does not take this one. What it may take later is sent again on the next connection, as all is that
+    /// was not receipted.
     pub(super) fn on_reject(&mut self, reject: Reject, ledger: &mut Ledger<'_>) {
+        if reject.reason.passes() {
+            return;
+        }
         if let Some(at) = self.position(reject.name) {
             let state = State::Failed(FailReason::Rejected(reject.reason));
             self.settle_offered(at, state, ledger);

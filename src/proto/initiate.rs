@@ -124,23 +124,26 @@ impl Peer {
         }
     }
 
-    /// As [`Peer::start_handshake`], but the first attempt waits as long as usually the second.
+    /// As [`Peer::start_handshake`], but the first attempt waits: as long as usually the second, and longer each time that
+    /// the peer has left again.
     pub(super) fn start_handshake_later(&mut self, shared: &mut Shared, now: Instant) {
-        if self.begin_series(now) {
-            let [first, ..] = RETRY_DELAYS;
-            let wait = first + jitter(first, shared);
+        let before = usize::from(self.partings.saturating_sub(1));
+        let pause = RETRY_DELAYS.get(before).copied().unwrap_or(RETRY_SLOW);
+        if self.begin_series(now + pause) {
+            let wait = pause + jitter(pause, shared);
             self.arm_retry(now + wait, shared);
         }
     }
 
-    fn begin_series(&mut self, now: Instant) -> bool {
+    /// `since`: when its first attempt is due.
+    fn begin_series(&mut self, since: Instant) -> bool {
         if self.retry.is_some() || !self.is_known() || self.destinations(CALL_LEN).is_empty() {
             return false;
         }
         if !self.may_be_called() {
             return false;
         }
-        self.retry = Some(Retry::new(now));
+        self.retry = Some(Retry::new(since));
         true
     }
 

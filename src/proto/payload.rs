@@ -66,7 +66,7 @@ pub(super) enum Welcome {
     Guest,
     /// Not at all: it does not know the key.
     Refused,
-    /// Not at all: it no longer speaks this version.
+    /// Not at all: it no longer speaks this version, or answers as only a later one can read.
     Version,
 }
 
@@ -108,8 +108,8 @@ impl RespPayload {
             0 => Welcome::Known,
             FLAG_GUEST => Welcome::Guest,
             FLAG_REFUSED => Welcome::Refused,
-            FLAG_VERSION => Welcome::Version,
-            _ => return Err(DecodeError::Unknown),
+            // Whatever else it means, it is no session in our version.
+            _ => Welcome::Version,
         };
         let index = SessionIndex(reader.u32()?);
         Ok(Self {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_flags_and_impossible_times_are_refused() {
+    fn a_message_1_with_flags_or_an_impossible_time_is_refused() {
         let good = InitPayload {
             timestamp: Timestamp(5),
             connection: ConnectionId(7),
@@ -165,8 +165,16 @@ mod tests {
             bytes[position] = value;
             assert!(InitPayload::parse(&bytes).is_err(), "byte {position}");
         }
-        let mut bytes = [0; 16];
-        bytes[8] = FLAG_GUEST.to_le_bytes()[0] | FLAG_REFUSED.to_le_bytes()[0];
-        assert!(RespPayload::parse(&bytes).is_err());
+    }
+
+    /// An initiator that dropped them called on, and never knew why.
+    #[test]
+    fn flags_of_a_later_responder_say_that_it_speaks_another_version() {
+        for flags in [FLAG_GUEST | FLAG_REFUSED, 8, u32::MAX] {
+            let mut bytes = [0; 16];
+            bytes[8..12].copy_from_slice(&flags.to_le_bytes());
+            let welcome = RespPayload::parse(&bytes).map(|it| it.welcome);
+            assert_eq!(welcome, Ok(Welcome::Version), "{flags}");
+        }
     }
 }

@@ -50,8 +50,8 @@ impl Endpoint {
         }
     }
 
-    /// As [`Endpoint::seek`], for a peer that has just left: it is called a moment later, so that one
-    /// who comes and leaves again and again does not make us call in a circle. Does nothing for one that has ended the
+    /// As [`Endpoint::seek`], for a peer that has just left: it is called a moment later, and more and more rarely as long as
+    /// it leaves again and receipts nothing, so that it does not make us call in a circle. Does nothing for one that has ended the
     /// session in another way since, or has refused us: events may be taken long after what they tell of.
     pub fn seek_later(&mut self, peer: PeerId, now: Instant) {
         let peer = self.peers.get_mut(&peer);
@@ -97,7 +97,7 @@ impl Endpoint {
     /// Says that nothing waits for a peer any more.
     pub fn rest(&mut self, peer: PeerId) {
         if let Some(peer) = self.peers.get_mut(&peer) {
-            peer.pending = false;
+            (peer.pending, peer.partings) = (false, 0);
             if !peer.is_waiting() {
                 peer.arm(Timer::Ask, None, &mut self.shared);
             }

@@ -7,8 +7,8 @@ use tinyvec::TinyVec;
 use crate::id::{PUBLIC_KEY_LEN, PacketNumber, StreamId, VerifyingKey};
 use crate::wire::codec::{DecodeError, Reader, VARINT_MAX, Writer, varint_len};
 use crate::wire::limits::{
-    ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, NICKNAME_MAX_LEN, PATH_TOKEN_LEN, RECEIPT_MAX_LEN,
-    VERIFY_MAX_LEN,
+    ACK_MAX_RANGES, CLOSE_REASON_MAX_LEN, FINAL_CLOSE_CODE, NICKNAME_MAX_LEN, PATH_TOKEN_LEN,
+    RECEIPT_MAX_LEN, VERIFY_MAX_LEN,
 };
 
 pub use verify::{Verdict, Verify, VerifyStep};
@@ -300,7 +300,7 @@ pub enum CloseCode {
     Unsupported,
     /// The user declined, removed or replaced the peer.
     Declined,
-    /// A code of a later version.
+    /// A code of a later version, see [`CloseCode::is_final`].
     Other(u64),
 }
 
@@ -322,6 +322,16 @@ impl CloseCode {
             2 => Self::Unsupported,
             3 => Self::Declined,
             other => Self::Other(other),
+        }
+    }
+
+    /// Whether whoever receives it does not call again by itself. Later versions choose by the number.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Goodbye => false,
+            Self::Violation | Self::Unsupported | Self::Declined => true,
+            Self::Other(code) => code >= FINAL_CLOSE_CODE,
         }
     }
 }

@@ -43,6 +43,10 @@ pub const VERIFY_MAX_LEN: usize = 128;
 
 /// Longest body of a RECEIPT or REJECT frame.
 pub const RECEIPT_MAX_LEN: usize = 512;
+/// The codes of CLOSE from here on, all of later versions, are final: nobody calls by itself afterwards.
+pub const FINAL_CLOSE_CODE: u64 = 64;
+/// The reasons of REJECT from here on, all of later versions, may pass: the message is sent again on the next connection.
+pub const PASSING_REJECT_REASON: u64 = 64;
 
 /// Bytes of half of message 1, the body of an INIT part.
 pub(crate) const INIT_HALF_LEN: usize = MESSAGE1_LEN / 2;

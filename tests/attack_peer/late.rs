@@ -1,11 +1,15 @@
 //! Events are taken long after what they tell of: the owner writes to a disk, or its terminal stands still.
 
 use securechat::chat::{self, Messenger, Update};
+use securechat::proto::Refusal;
+use securechat::wire::limits::FINAL_CLOSE_CODE;
 
 use super::*;
 
 /// How message 2 says that its sender wants no session.
 const REFUSED: u32 = 2;
+/// What a later version may say there.
+const LATER: u32 = 8;
 
 /// The victim has a message for the hostile peer, which has called. Nobody has looked yet.
 fn unnoticed() -> Scene {
@@ -63,6 +67,8 @@ fn what_came_first_is_not_what_decides_whether_a_peer_is_called() {
         (&[goodbye][..], true),
         (&[goodbye, declined], false),
         (&[declined, goodbye], true),
+        (&[CloseCode::Other(FINAL_CLOSE_CODE - 1)], true),
+        (&[CloseCode::Other(FINAL_CLOSE_CODE)], false),
     ] {
         let mut scene = Scene::new(Terms::Known);
         scene.victim.polls = false;
@@ -78,14 +84,17 @@ fn what_came_first_is_not_what_decides_whether_a_peer_is_called() {
 #[test]
 fn whoever_refused_is_not_called_again_when_its_session_is_heard_of_later() {
     let _turn = turn();
-    let mut scene = unnoticed();
-    scene.hostile.answers = Some(REFUSED);
-    scene.advance(limits::SILENCE + Duration::from_secs(30));
-    scene.hostile.answers = None;
-    assert!(!scene.is_connected());
-    assert!(!calls_then(&mut scene));
-    let refused = |event: &Event| matches!(event, Event::Refused { .. });
-    assert!(scene.victim.events.iter().any(refused));
+    for (flags, why) in [(REFUSED, Refusal::UnknownKey), (LATER, Refusal::Version)] {
+        let mut scene = unnoticed();
+        scene.hostile.answers = Some(flags);
+        scene.advance(limits::SILENCE + Duration::from_secs(30));
+        scene.hostile.answers = None;
+        assert!(!scene.is_connected());
+        assert!(!calls_then(&mut scene));
+        let refused =
+            |event: &Event| matches!(event, Event::Refused { reason, .. } if *reason == why);
+        assert!(scene.victim.events.iter().any(refused));
+    }
 }
 
 #[test]

@@ -6,10 +6,12 @@ use super::*;
 use crate::chat::event::Misbehaviour;
 use crate::chat::message::{Body, LogId, Record};
 use crate::chat::outbox::OutboxError;
+use crate::chat::receipt::Reject;
 use crate::chat::receiver::{MAX_ANSWERS, MAX_UNTAKEN};
 use crate::chat::transport::CHAT_STREAM;
 use crate::id::StreamId;
 use crate::proto::limits::{INLINE_BODY_MAX_LEN, MESSAGE_LIFE};
+use crate::wire::limits::PASSING_REJECT_REASON;
 
 pub(super) fn pair() -> World {
     World::new(1, [LARGEST, LARGEST])
@@ -206,6 +208,30 @@ fn a_text_that_is_none_is_not_accepted() {
     let refused = world.send(0, b"caf\xe9".to_vec());
     assert_eq!(refused, Err(SendError::NotText));
     assert!(world.send(0, "café".into()).is_ok());
+}
+
+/// A later version that says "not now" lost the message for good.
+#[test]
+fn what_is_rejected_for_a_reason_that_may_pass_goes_again_on_the_next_connection() {
+    let mut world = pair();
+    let [fails, waits] = [PASSING_REJECT_REASON - 1, PASSING_REJECT_REASON].map(|code| {
+        let name = world.say(0, "not now");
+        world.turn(0);
+        let reason = RejectReason::from_code(code);
+        let body = Reject { name, reason }.encode();
+        world.clients[0].handle_reject(contact(0), &body);
+        world.turn(0);
+        name
+    });
+    let failed = |code| State::Failed(FailReason::Rejected(RejectReason::from_code(code)));
+    assert_eq!(world.state(0, fails), failed(PASSING_REJECT_REASON - 1));
+    assert_eq!(world.state(0, waits), State::Queued);
+    world.link.disconnect();
+    world.wake();
+    (0..2).for_each(|own| world.turn(own));
+    world.link.connect();
+    world.settle();
+    assert_eq!(world.state(0, waits), State::Delivered);
 }
 
 #[test]

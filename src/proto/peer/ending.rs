@@ -108,7 +108,8 @@ impl Peer {
         self.introduction = None;
         self.stir(shared);
         (self.accepted, self.silent) = (false, false);
-        (self.wanted, self.pending) = (false, false);
+        let had_to_wait = core::mem::take(&mut self.pending);
+        self.wanted = false;
         (self.keepalive_due, self.held_open) = (false, false);
         self.highest = None;
         self.forget_unproved();
@@ -127,6 +128,9 @@ impl Peer {
             (Standing::Newcomer(_), _) => return Fate::Forget,
             (Standing::Known, Some(reason)) if existed => {
                 self.keeps_out = reason != CloseReason::Goodbye;
+                if had_to_wait && !self.keeps_out {
+                    self.partings = self.partings.saturating_add(1);
+                }
                 shared.event(Event::Closed {
                     peer: self.id,
                     reason,

@@ -157,6 +157,7 @@ impl Peer {
                 }
                 let peer = self.id;
                 if let Frame::Receipt(body) = frame {
+                    self.partings = 0;
                     let body = NoteBody::from(*body);
                     shared.notice(Notice::Receipt { peer, body });
                 } else if let Frame::Reject(body) = frame {
@@ -200,10 +201,11 @@ impl Peer {
 
     fn on_close(&mut self, code: CloseCode, shared: &mut Shared) -> Fate {
         let reason = match code {
-            CloseCode::Goodbye | CloseCode::Other(_) => CloseReason::Goodbye,
-            CloseCode::Declined => CloseReason::Declined,
             CloseCode::Violation => CloseReason::TheySayViolation,
             CloseCode::Unsupported => CloseReason::Unsupported,
+            CloseCode::Declined => CloseReason::Declined,
+            CloseCode::Other(_) if code.is_final() => CloseReason::Declined,
+            CloseCode::Goodbye | CloseCode::Other(_) => CloseReason::Goodbye,
         };
         self.end_by_peer(Some(reason), shared)
     }

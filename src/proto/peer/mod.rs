@@ -73,6 +73,8 @@ pub(super) struct Peer {
     pub(super) pending: bool,
     /// Whether the last connection ended with no goodbye, or we were refused: then nobody calls it without being asked.
     pub(super) keeps_out: bool,
+    /// How often in a row it left with something waiting for it, since it last receipted anything.
+    pub(super) partings: u8,
     /// The greatest handshake timestamp accepted, and when.
     pub(super) timestamp: Option<(Timestamp, Instant)>,
     pub(super) armed: Armed,
@@ -151,6 +153,7 @@ impl Peer {
             wanted: false,
             pending: false,
             keeps_out: false,
+            partings: 0,
             timestamp: None,
             armed: Armed::default(),
             is_dirty: false,

@@ -226,6 +226,22 @@ fn a_hello_knows_its_length() {
 }
 
 #[test]
+fn later_versions_say_by_the_number_of_a_code_whether_it_is_final() {
+    for (code, is_final) in [
+        (0, false),
+        (1, true),
+        (2, true),
+        (3, true),
+        (4, false),
+        (FINAL_CLOSE_CODE - 1, false),
+        (FINAL_CLOSE_CODE, true),
+        (VARINT_MAX, true),
+    ] {
+        assert_eq!(CloseCode::from_code(code).is_final(), is_final, "{code}");
+    }
+}
+
+#[test]
 fn a_later_hello_may_carry_more() {
     let mut bytes = hello_of_bob();
     bytes.extend_from_slice(&[99, 99]);
