@@ -3,6 +3,7 @@
 mod outbox;
 mod random;
 mod rules;
+mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
