@@ -55,10 +55,10 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    const fn new(now: Instant) -> Self {
+    const fn new(since: Instant) -> Self {
         Self {
-            since: now,
-            due: now,
+            since,
+            due: since,
             tries: 0,
             attempts: 0,
             sending: 0,
