@@ -261,16 +261,15 @@ fn lost(title: Safe) -> Report {
 
 fn emptied(path: &Path, former: Option<&Path>) -> Report {
     let report = lost(Safe::from(path) + " is empty");
-    let report = match former {
-        Some(former) => bring_back(report, path, former),
-        None => report,
-    };
-    or_begin_anew(report, path)
+    match former {
+        Some(former) => or_begin_anew(bring_back(report, path, former), &[path, former]),
+        None => or_begin_anew(report, &[path]),
+    }
 }
 
 fn gone(path: &Path, former: &Path) -> Report {
     let title = Safe::from(path) + " is gone, and " + former + " is still there";
-    or_begin_anew(bring_back(lost(title), path, former), former)
+    or_begin_anew(bring_back(lost(title), path, former), &[former])
 }
 
 fn bring_back(report: Report, path: &Path, former: &Path) -> Report {
@@ -279,8 +278,8 @@ fn bring_back(report: Report, path: &Path, former: &Path) -> Report {
     report.line(true, vec![Part::Words(words.into()), Part::Ours(copy)])
 }
 
-fn or_begin_anew(report: Report, in_the_way: &Path) -> Report {
-    let remove = Suggestion::of("rm", [Safe::from(in_the_way)]);
+fn or_begin_anew(report: Report, in_the_way: &[&Path]) -> Report {
+    let remove = Suggestion::of("rm", in_the_way.iter().copied().map(Safe::from));
     let words = "if nobody is to be known any more: ";
     report.line(true, vec![Part::Words(words.into()), Part::Ours(remove)])
 }

@@ -162,6 +162,16 @@ mod unix {
         }
 
         fn listen_on(self, socket: UnixListener) -> io::Result<(Listener, Waker)> {
+            let path = self.0.clone();
+            let listening = self.serve(socket);
+            if listening.is_err() {
+                // It would be taken for another's from then on.
+                let _ = fs::remove_file(path);
+            }
+            listening
+        }
+
+        fn serve(self, socket: UnixListener) -> io::Result<(Listener, Waker)> {
             fs::set_permissions(&self.0, Permissions::from_mode(0o600))?;
             // One that does not wait: whoever came may have left before it is taken.
             socket.set_nonblocking(true)?;

@@ -164,9 +164,11 @@ impl Peer {
         self.start_handshake(shared, now);
     }
 
-    /// Whether a series has slowed down, because nobody answered for long.
+    /// Whether a series has slowed down, because nobody answered for long or the peer has left again and again.
     pub(super) fn calls_rarely(&self) -> bool {
-        self.retry.is_some_and(|retry| retry.told)
+        let is_put_off = |retry: Retry| retry.tries == 0 && self.partings > 1;
+        self.retry
+            .is_some_and(|retry| retry.told || is_put_off(retry))
     }
 
     /// Ends the series; attempts that are out may still be answered.

@@ -44,7 +44,12 @@ pub fn open_log(path: &Path) -> Result<File, Error> {
 fn open_stream(path: &Path) -> Result<File, Error> {
     // As if it were to be made: then Linux itself refuses a pipe that somebody else has put there.
     let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.map_err(|error| Error::io(path, Operation::Write, error))
+    let fail = |error: io::Error| Error::io(path, Operation::Write, error);
+    let stream = opened.map_err(fail)?;
+    if stream.metadata().map_err(fail)?.is_file() {
+        return Err(no_log(path, "it became a file while it was opened"));
+    }
+    Ok(stream)
 }
 
 fn check_no_link(path: &Path) -> Result<(), Error> {

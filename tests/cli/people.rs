@@ -439,7 +439,7 @@ fn lost_list(first: &str, in_the_way: &str) -> Done {
             "error: {first}  [SC22]\n\
              \x20 Nothing was changed: whom you know, and which keys are revoked, is not there to be read.\n\
              \x20 try: bring back the list as it was one change before: cp HOME/known-peers.bak HOME/known-peers\n\
-             \x20 try: if nobody is to be known any more: rm HOME/{in_the_way}\n"
+             \x20 try: if nobody is to be known any more: rm {in_the_way}\n"
         ),
     )
 }
@@ -452,13 +452,19 @@ fn a_list_that_was_emptied_or_is_gone_is_not_begun_anew_over_the_one_of_before()
     let before = home.read("known-peers.bak");
     let add = ["peers", "add", "dave", DAVE];
     home.write("known-peers", "");
-    let emptied = lost_list("HOME/known-peers is empty", "known-peers");
+    let emptied = lost_list(
+        "HOME/known-peers is empty",
+        "HOME/known-peers HOME/known-peers.bak",
+    );
     assert_eq!(home.run(&add), emptied);
     assert_eq!(home.run(&["peers", "list"]), emptied);
     assert_eq!(home.run(&["peers", "export"]), emptied);
     fs::remove_file(home.path("known-peers")).unwrap();
     let gone = "HOME/known-peers is gone, and HOME/known-peers.bak is still there";
-    assert_eq!(home.run(&add), lost_list(gone, "known-peers.bak"));
+    let gone = lost_list(gone, "HOME/known-peers.bak");
+    assert_eq!(home.run(&add), gone);
+    // Whoever is revoked would be a stranger again.
+    assert_eq!(home.run(&["peers", "list"]), gone);
     assert_eq!(home.read("known-peers.bak"), before);
     // What is suggested.
     fs::copy(home.path("known-peers.bak"), home.path("known-peers")).unwrap();

@@ -231,6 +231,13 @@ fn keys_in_a_line_are_not_sent_and_what_was_typed_beside_them_is_shown() {
     person.said("without them it is: dinner at seven?");
     person.say("\u{1b}/quit");
     person.said("without them it is: /quit");
+    // The first line of a secret key is one with keys in it, too: the lines behind it are refused.
+    person.say("\u{1b}[A-----BEGIN OPENSSH PRIVATE KEY-----");
+    person.said("not sent: that holds a SECRET key");
+    person.say(&"b3BlbnNzaC1rZXktdjEA".repeat(3));
+    person.said("not sent: that holds a SECRET key");
+    person.say("-----END OPENSSH PRIVATE KEY-----");
+    person.said("not sent: that holds a SECRET key");
     person.say("dinner at eight?");
     assert!(listener.said("").ends_with("\tdinner at eight?"));
 }

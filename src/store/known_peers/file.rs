@@ -56,10 +56,10 @@ impl Stamp {
 
 impl KnownPeers {
     /// Reads the file, every line of it; no file means nobody. One without a byte is none that we wrote: an editor on a full
-    /// disk left it, or a shell that was to write something into it.
+    /// disk left it, or a shell that was to write something into it. Nor is it nobody where the list of before is still there.
     ///
     /// # Errors
-    /// `DamagedLine`; `Emptied`; `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have
+    /// `DamagedLine`; `Emptied`, `Gone`; `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could have
     /// added a key, or could read a psk; `LinkToNothing`, `Io`.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let peers = Self::load_despite_damage(path)?;
@@ -86,7 +86,10 @@ impl KnownPeers {
     /// # Errors
     /// Those of [`KnownPeers::load`] but `DamagedLine`.
     pub fn load_despite_damage(path: &Path) -> Result<Self, Error> {
-        Ok(read(path)?.map_or_else(Self::default, |(peers, _)| peers))
+        match read(path)? {
+            Some((peers, _)) => Ok(peers),
+            None => begin_anew(&follow(path)),
+        }
     }
 
     /// The file's stamp when it was read: once [`Stamp::of`] differs, read again.
@@ -145,13 +148,7 @@ impl Held {
         remove_stale(&path, "bak");
         let (peers, before) = match read(&path)? {
             Some((peers, before)) => (peers, Some(before)),
-            None => match former(&path) {
-                Some(former) => {
-                    let gone = ErrorKind::Gone { former };
-                    return Err(Error::new(&path, Operation::Read, gone));
-                }
-                None => (KnownPeers::default(), None),
-            },
+            None => (begin_anew(&path)?, None),
         };
         peers.check_intact().map_err(|error| error.at(&path))?;
         Ok(Self {
@@ -219,6 +216,21 @@ fn hold(path: &Path, patience: Duration) -> Result<fs::File, Error> {
         }
     }
     Err(Error::new(path, Operation::Lock, ErrorKind::Held))
+}
+
+/// A list with nobody, unless there was one before: who is revoked would be a stranger again.
+///
+/// # Errors
+/// `Gone`.
+fn begin_anew(path: &Path) -> Result<KnownPeers, Error> {
+    match former(path) {
+        Some(former) => Err(Error::new(
+            path,
+            Operation::Read,
+            ErrorKind::Gone { former },
+        )),
+        None => Ok(KnownPeers::default()),
+    }
 }
 
 /// The list as it was one change before, if anything is in it.

@@ -11,6 +11,10 @@ use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 use crate::tui::{self, Noted};
 
+/// What is to be done where the words differed and nothing is kept.
+pub(super) const NO_WAY_BACK: &str =
+    "nothing brings it back here, where nothing is kept: leave, and begin anew";
+
 /// A comparison that runs.
 #[derive(Debug)]
 pub(super) struct Comparing {
@@ -144,9 +148,11 @@ impl Conversation {
         for line in [
             Safe::from("  type what you are read:  /number ") + &label + " DIGITS",
             Safe::from("  it differs:              /differ ") + &label,
-            Safe::from("  on paper:                ") + print,
         ] {
             self.warn_about(peer, line);
+        }
+        if !self.profile.is_of_this_run() {
+            self.warn_about(peer, Safe::from("  on paper:                ") + print);
         }
     }
 
@@ -199,8 +205,7 @@ impl Conversation {
     /// What is to be done without words.
     pub(super) fn other_ways(&self, peer: &PeerId) -> Safe {
         if self.profile.is_of_this_run() {
-            return "nothing brings it back here, where nothing is kept: leave, and begin anew"
-                .into();
+            return NO_WAY_BACK.into();
         }
         other_ways(&self.peer(peer), &self.out)
     }

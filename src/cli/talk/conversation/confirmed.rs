@@ -77,11 +77,22 @@ impl Conversation {
         }
     }
 
+    /// As [`Conversation::note_confirmed`], of everybody who has got a name by whatever way.
+    pub(super) fn note_all_confirmed(&mut self) -> Result<(), Error> {
+        let links = self.state.links.iter();
+        let confirmed = links.filter(|(_, link)| link.is_confirmed);
+        let named = confirmed.filter(|(peer, _)| self.profile.contacts.is_saved(peer));
+        let named: Vec<PeerId> = named.map(|(peer, _)| *peer).collect();
+        named
+            .into_iter()
+            .try_for_each(|peer| self.note_confirmed(peer))
+    }
+
     /// Notes with a name that the peer has just got what our person has confirmed on the connection that stands.
     pub(super) fn note_confirmed(&mut self, peer: PeerId) -> Result<(), Error> {
         let link = self.state.links.get_mut(&peer);
         let is_confirmed =
-            link.is_some_and(|link| mem::take(&mut link.is_confirmed) && link.lasts());
+            link.is_some_and(|link| link.lasts() && mem::take(&mut link.is_confirmed));
         if !is_confirmed || self.is_aside(&peer) {
             return Ok(());
         }

@@ -32,6 +32,7 @@ impl Conversation {
             } => self.on_established(peer, address, initiator)?,
             Event::Waiting { peer } => {
                 self.on_kept_out(peer)?;
+                self.link(peer).has_said_no = false;
                 let who = self.who(&peer);
                 self.tell(&Fact::Waiting { who });
             }

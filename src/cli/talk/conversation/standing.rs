@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::talk::conversation::comparing::other_ways;
+use crate::cli::talk::conversation::comparing::{NO_WAY_BACK, other_ways};
 use crate::cli::talk::conversation::events::other_psk;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
@@ -29,6 +29,8 @@ pub(super) struct Way<'a> {
     /// What the network says about the address where it is looked for.
     complaint: Option<IcmpKind>,
     /// How commands are suggested.
+    /// Whether anything outlasts this program.
+    keeps: bool,
     out: &'a Out,
 }
 
@@ -46,6 +48,7 @@ impl Conversation {
             link: self.state.links.get(&peer),
             again: self.calls_in(&peer),
             is_sought: self.goal.inquires_about(&peer) || self.calls.inquires_about(&peer),
+            keeps: !self.profile.is_of_this_run(),
             out: &self.out,
         })
     }
@@ -80,8 +83,11 @@ impl Conversation {
 }
 
 impl Way<'_> {
+    /// Whether there is a session; not one of which nothing was heard for so long that it counts as over, though its keys
+    /// live.
     pub(super) fn stands(&self) -> bool {
-        self.status.is_some_and(|status| status.established)
+        let is_over = self.link.is_some_and(|link| link.is_unreachable);
+        self.status.is_some_and(|status| status.established) && !is_over
     }
 
     /// Whether there is a session, also while nothing is heard.
@@ -111,7 +117,7 @@ impl Way<'_> {
             return Passage::Closed;
         };
         let has_key = status.key_age.is_some() && !status.waiting && !status.guest;
-        if status.established && !self.is_silent() {
+        if self.stands() && !self.is_silent() {
             Passage::Open
         } else if status.established || has_key {
             Passage::Unsure
@@ -132,7 +138,7 @@ impl Way<'_> {
         if self.is_undecided(&status) {
             return Some(Obstacle::Undecided);
         }
-        let address = status.address.filter(|_| !status.established)?;
+        let address = status.address.filter(|_| !self.stands())?;
         let peer = self.peer.clone();
         Some(if status.other_psk {
             Obstacle::OtherPsk { peer, address }
@@ -156,7 +162,7 @@ impl Way<'_> {
             Some(status) if status.guest => "waits for your answer",
             Some(status) if status.waiting => "has to accept you",
             Some(_) if self.is_silent() => "silent",
-            Some(status) if status.established => "connected",
+            Some(_) if self.stands() => "connected",
             Some(status) if status.tries > 0 => "connecting",
             Some(_) => "not connected",
         }
@@ -186,7 +192,7 @@ impl Way<'_> {
                         ""
                     }
             }
-            Some(status) if status.established => label.clone() + " has not acknowledged it yet",
+            Some(_) if self.stands() => label.clone() + " has not acknowledged it yet",
             Some(status) if status.guest => label.clone() + " waits for your answer",
             Some(SessionStatus {
                 newer_version: Some(version),
@@ -231,8 +237,10 @@ impl Way<'_> {
     /// What is tried next.
     pub(super) fn next(&self) -> Safe {
         let Some(status) = self.status else {
-            return if self.is_aside {
+            return if self.is_aside && self.keeps {
                 other_ways(&self.peer, self.out)
+            } else if self.is_aside {
+                NO_WAY_BACK.into()
             } else {
                 "nothing is tried".into()
             };
@@ -252,7 +260,7 @@ impl Way<'_> {
                 Safe::from("trying again in ") + wait.as_secs().div_ceil(60) + " min"
             }
             Some(wait) => Safe::from("trying again in ") + wait.as_secs().max(1) + " s",
-            None if status.established => "sending again".into(),
+            None if self.stands() => "sending again".into(),
             None if status.tries > 0 => "calling".into(),
             None if self.is_sought => "its address is being looked up".into(),
             None if status.address.is_none() => "no address is known, so it has to call".into(),

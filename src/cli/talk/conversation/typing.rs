@@ -248,12 +248,7 @@ impl Conversation {
         };
         match String::from_utf8(text) {
             Ok(text) if self.state.secrets.hold_secret(&text) => {
-                let then = if self.state.secrets.is_in_key() {
-                    HOW_A_KEY_ENDS
-                } else {
-                    ""
-                };
-                self.refuse(&(SendError::SecretKey.to_string() + then));
+                self.refuse_secret();
                 Ok(None)
             }
             Ok(text) => {
@@ -555,9 +550,21 @@ impl Conversation {
         }
     }
 
-    /// Tells that a line is not sent. A script learns it from the exit code.
-    /// The terminal has put keys into a line, which nobody means to say.
+    fn refuse_secret(&mut self) {
+        let then = if self.state.secrets.is_in_key() {
+            HOW_A_KEY_ENDS
+        } else {
+            ""
+        };
+        self.refuse(&(SendError::SecretKey.to_string() + then));
+    }
+
+    /// The terminal has put keys into a line, which nobody means to say. What they stand in may be a secret key all the
+    /// same, or the first line of one.
     fn refuse_keys(&mut self, text: &str) {
+        if self.state.secrets.hold_secret(text) {
+            return self.refuse_secret();
+        }
         let words = "keys such as arrows do nothing in lines (nothing was sent); to correct a line, erase it";
         self.warn(words.into());
         if !text.trim().is_empty() {
@@ -565,6 +572,7 @@ impl Conversation {
         }
     }
 
+    /// Tells that a line is not sent. A script learns it from the exit code.
     fn refuse(&mut self, why: &str) {
         self.state.has_failed = true;
         self.face.refused(&safe_line(why));

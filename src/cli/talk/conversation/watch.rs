@@ -27,8 +27,12 @@ impl Conversation {
     fn write_what_is_unwritten(&mut self) {
         let day = Day::from(self.clock.unix_time());
         let contacts = &mut self.profile.contacts;
-        let is_unwritten =
-            |peer: &PeerId, it: &mut Unnoted| contacts.note_late(peer, it.verified, day).is_err();
+        let mut has_failed = false;
+        // Where one fails the others do, and each may wait for whoever changes the list.
+        let is_unwritten = |peer: &PeerId, it: &mut Unnoted| {
+            has_failed = has_failed || contacts.note_late(peer, it.verified, day).is_err();
+            has_failed
+        };
         self.state.unwritten.retain(is_unwritten);
     }
 
@@ -97,6 +101,7 @@ impl Conversation {
                 if self.calls.are_for_everybody() {
                     self.call_everybody();
                 }
+                self.note_all_confirmed()?;
             }
             Err(error) => {
                 self.warn(UNUSABLE.into());

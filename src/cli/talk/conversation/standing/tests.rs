@@ -48,6 +48,7 @@ fn way(status: SessionStatus, link: &Link) -> Way<'_> {
         again: None,
         is_sought: false,
         complaint: None,
+        keeps: true,
         out: &OUT,
     }
 }
@@ -257,6 +258,7 @@ fn what_the_network_says_is_part_of_the_reason() {
             again: None,
             is_sought: false,
             complaint: Some(complaint),
+            keeps: true,
             out: &OUT,
         };
         way.reason().to_string()
@@ -344,8 +346,13 @@ fn what_is_sent_into_a_silence_may_have_left() {
         is_silent: true,
         ..Link::default()
     };
+    let over = Link {
+        is_unreachable: true,
+        ..Link::default()
+    };
     for (status, link, passage) in [
         (stands, &Link::default(), Passage::Open),
+        (stands, &over, Passage::Unsure),
         (stands, &silent, Passage::Unsure),
         (keyed, &silent, Passage::Unsure),
         (keyed, &Link::default(), Passage::Unsure),
@@ -354,6 +361,22 @@ fn what_is_sent_into_a_silence_may_have_left() {
     ] {
         assert_eq!(way(status, link).passage(), passage, "{status:?}");
     }
+}
+
+#[test]
+fn where_nothing_is_kept_no_command_brings_back_whose_words_differed() {
+    let link = Link::default();
+    let next = |keeps| {
+        let way = Way {
+            status: None,
+            is_aside: true,
+            keeps,
+            ..way(NOBODY, &link)
+        };
+        way.next().to_string()
+    };
+    assert!(next(true).contains("peers verify bob"));
+    assert_eq!(next(false), NO_WAY_BACK);
 }
 
 #[test]
@@ -370,8 +393,13 @@ fn whoever_has_to_accept_us_first_is_not_there_however_long_nothing_is_heard() {
         is_silent: true,
         ..Link::default()
     };
+    let over = Link {
+        is_unreachable: true,
+        ..Link::default()
+    };
     for (status, link, is_up) in [
         (stands, &Link::default(), true),
+        (stands, &over, false),
         (NOBODY, &silent, true),
         (NOBODY, &Link::default(), false),
         (waiting, &silent, false),
