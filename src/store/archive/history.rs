@@ -11,6 +11,7 @@ use super::file;
 use super::keys::Table;
 use super::record::Record;
 use super::trouble::Fault;
+use super::view::Row;
 use crate::chat::ContactId;
 use crate::store::error::{Error, Operation};
 use crate::time::UnixTime;
@@ -40,6 +41,8 @@ impl Archive {
         before: Option<UnixTime>,
         counted: Option<&Counted>,
     ) -> Result<u64, Error> {
+        let still = counted.map(|it| self.still_there(it)).transpose()?;
+        let counted = still.as_ref();
         let count = self.remove_history(contact, before, counted);
         let count = count.map_err(|fault| fault.at(&self.path, Operation::Write))?;
         // After the disk, which may refuse, and before its file shrinks: messages that are gone are gone in both.
@@ -102,7 +105,7 @@ impl Archive {
         now: UnixTime,
     ) -> Result<Counted, Error> {
         let mut counted = Counted::nothing(now);
-        self.each_purged(contact, before, |row| counted.add(row))?;
+        self.each_purged(contact, before, |row| counted.add(row.name(), row.sealed()))?;
         Ok(counted)
     }
 
@@ -116,25 +119,41 @@ impl Archive {
         before: Option<UnixTime>,
         counted: Option<&Counted>,
     ) -> Result<u64, Error> {
+        let still = counted.map(|it| self.still_there(it)).transpose()?;
         let mut left = 0;
         self.each_purged(contact, before, |row| {
-            left += u64::from(Counted::has(counted, row));
+            left += u64::from(Counted::has(still.as_ref(), row.name()));
         })?;
         Ok(left)
+    }
+
+    /// What was counted, without the contacts of whom the last of it went meanwhile: its number may be another's by now.
+    fn still_there(&self, counted: &Counted) -> Result<Counted, Error> {
+        self.read(|view| {
+            counted.still_there(|row, mark| {
+                for table in [Table::History, Table::Memory] {
+                    let bounds = (Bound::Included(row), Bound::Included(row));
+                    if let Some(found) = view.rows(table, bounds)?.next() {
+                        return Ok(found?.sealed().starts_with(mark));
+                    }
+                }
+                Ok(false)
+            })
+        })
     }
 
     fn each_purged(
         &self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
-        mut take: impl FnMut(&[u8]),
+        mut take: impl FnMut(&Row<'_>),
     ) -> Result<(), Error> {
         self.read(|view| {
             for table in [Table::History, Table::Memory] {
                 for row in view.rows_of(table, contact)? {
                     let row = row?;
                     if !outlasts(before, || row.open(view)) {
-                        take(row.name());
+                        take(&row);
                     }
                 }
             }

@@ -175,7 +175,7 @@ impl Row<'_> {
         }
     }
 
-    fn sealed(&self) -> &[u8] {
+    pub(super) fn sealed(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Disk(_, sealed) => sealed.value(),
             Bytes::Memory(_, sealed) => sealed,

@@ -174,6 +174,37 @@ fn no_more_goes_than_was_counted_whatever_came_to_an_end_meanwhile() {
     assert_eq!(left(&archive), 0);
 }
 
+/// Its number was that of the newest that was counted, and it went in the place of that.
+#[test]
+fn what_came_into_the_place_of_a_deleted_message_does_not_go_with_those_that_were_counted() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    let says = |archive: &mut Archive, sequence| {
+        let message = outgoing(name(9, sequence), &format!("number {sequence}"));
+        let said = archive.change(NOW, |it| {
+            it.queue(contact(7), &message)?;
+            it.settle(contact(7), message.name, State::Delivered)
+        });
+        said.unwrap();
+    };
+    (0..3).for_each(|sequence| says(&mut archive, sequence));
+    let counted = archive.count_purged(None, None, NOW).unwrap();
+    let newest = Which {
+        contact: contact(7),
+        name: name(9, 2),
+        is_ours: true,
+    };
+    assert_eq!(archive.delete(newest).unwrap(), Deletion::Done);
+    says(&mut archive, 3);
+    assert_eq!(archive.count_left(None, None, Some(&counted)).unwrap(), 0);
+    assert_eq!(
+        archive.purge_counted(None, None, Some(&counted)).unwrap(),
+        0
+    );
+    let again = archive.count_purged(None, None, NOW).unwrap();
+    assert_eq!(archive.purge_counted(None, None, Some(&again)).unwrap(), 3);
+}
+
 #[test]
 fn purging_takes_a_contact_or_an_age_or_all() {
     let place = Place::new();
