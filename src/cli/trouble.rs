@@ -372,8 +372,8 @@ fn not_synced(said: Safe, former: Option<&Path>) -> Report {
 fn passphrase_not_synced(path: &Path, is_identity: bool, said: Safe) -> Report {
     let file = (!is_identity).then_some(path);
     Report::new("SC18", ExitCode::Storage, said)
-        .cause("The new passphrase counts from now on. Until the disk has confirmed it, a power cut can bring back")
-        .cause("the former one: keep both until such a change has succeeded.")
+        .cause("The new passphrase counts from now on, or that there is none. Until the disk has confirmed that,")
+        .cause("a power cut can bring back the former one: keep both until such a change has succeeded.")
         .attempt([passwd(file, &[])])
 }
 

@@ -48,7 +48,7 @@ fn ctrl_d_leaves_and_asks_only_if_something_is_not_delivered() {
     screen.key("ctrl-d");
     assert_eq!(
         screen.rule(),
-        "1 message is kept and will be sent next time. Leave? y yes, Esc no"
+        "1 message is kept for next time. Leave? y yes, Esc no"
     );
     screen.key("enter");
     assert_eq!(screen.actions(), [], "Enter is no answer");

@@ -147,7 +147,7 @@ fn who_leaves_hears_that_what_waits_is_kept() {
         screen.send("two");
         screen.key("ctrl-d");
         let fate = if keeps {
-            "kept and will be sent next time"
+            "kept for next time"
         } else {
             "not delivered"
         };

@@ -204,8 +204,8 @@ fn a_full_disk_is_no_riddle() {
 fn what_the_disk_has_not_confirmed_counts_and_is_said_to() {
     let error = || io::Error::other("the disk is gone");
     let key = ErrorKind::PassphraseNotSynced(error());
-    let words = "  The new passphrase counts from now on. Until the disk has confirmed it, a power cut can bring back\n\
-                 \x20 the former one: keep both until such a change has succeeded.\n";
+    let words = "  The new passphrase counts from now on, or that there is none. Until the disk has confirmed that,\n\
+                 \x20 a power cut can bring back the former one: keep both until such a change has succeeded.\n";
     let title = "error: it failed  [SC18]\n";
     let passwd = "  try: securechat key passwd";
     assert_eq!(shown(&key), format!("{title}{words}{passwd}"));

@@ -220,7 +220,7 @@ fn words_cells(width: u16) -> usize {
 fn left_behind(waiting: usize, drafts: usize, keeps: bool) -> Safe {
     let verb = if waiting == 1 { " is " } else { " are " };
     let fate = if keeps {
-        "kept and will be sent next time"
+        "kept for next time"
     } else {
         "not delivered"
     };
