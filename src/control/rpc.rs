@@ -59,6 +59,11 @@ impl Request {
             return wrong("a \"method\" is missing", known);
         };
         let params = fields.remove("params").unwrap_or(Value::Null);
+        if let Some(slip) = fields.keys().next() {
+            // A misspelt "params" would be a request for all there is.
+            let why = format!("there is no field {}", json::line(slip));
+            return wrong(&why, known);
+        }
         Ok(Self { id, method, params })
     }
 }
@@ -107,6 +112,15 @@ mod tests {
         assert_eq!(call.params, json!({ "peer": "bob" }));
         let note = read(r#"{"jsonrpc":"2.0","method":"quit"}"#);
         assert_eq!((note.id, note.params), (None, Value::Null));
+    }
+
+    /// `history.purge` took all there was where `params`, with the peer in it, was misspelt.
+    #[test]
+    fn a_field_that_does_not_exist_is_an_error() {
+        let slip = r#"{"jsonrpc":"2.0","id":1,"method":"history.purge","parms":{"peer":"bob"}}"#;
+        let (code, why, id) = Request::parse(slip.as_bytes()).unwrap_err();
+        assert_eq!((code, id), (Code::Request, json!(1)));
+        assert_eq!(why, "there is no field \"parms\"");
     }
 
     /// A client finds its request by the id.

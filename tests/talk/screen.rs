@@ -458,7 +458,7 @@ fn what_waits_is_shown_and_what_nobody_has_seen_comes_again() {
     person.says("for later");
     person.sees("…  me       for later");
     person.presses("\u{4}");
-    person.sees("1 message is kept and will be sent next time. Leave?");
+    person.sees("1 message is kept for next time. Leave?");
     person.presses("y");
     let (ended, vt, modes) = person.ends();
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
