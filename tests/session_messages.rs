@@ -445,7 +445,8 @@ fn a_peer_that_leaves_again_and_again_is_not_called_in_a_circle() {
     assert_eq!(a.updates.iter().filter(is_session).count(), 3);
 }
 
-/// How many sessions there are in ten minutes with a peer that ends each after a moment.
+/// How many sessions there are in ten minutes with a peer that ends each after a moment. Every five seconds the owner
+/// calls by itself.
 fn sessions_that_end_at_once(a: &mut Side, b: &mut Side, from: u64) -> usize {
     let begins = |side: &Side| {
         let updates = side.updates.iter();
@@ -456,6 +457,10 @@ fn sessions_that_end_at_once(a: &mut Side, b: &mut Side, from: u64) -> usize {
     for at in (from..from + 600_000).step_by(100) {
         pass(a, b, true, at, at + 100);
         b.messenger.endpoint_mut().close(a.id(), now(at + 100));
+        if at % 5_000 == 0 {
+            let endpoint = a.messenger.endpoint_mut();
+            endpoint.connect_again(b.id(), &[], now(at + 100)).unwrap();
+        }
     }
     begins(a) - before
 }

@@ -98,7 +98,7 @@ fn a_day_is_the_users_own() {
     };
     assert_eq!(shown("UTC0"), 2);
     // Five hours behind it the day began at 05:00 UTC.
-    assert_eq!(shown("XXX5"), 0);
+    assert_eq!(shown("EST5"), 0);
 }
 
 #[test]

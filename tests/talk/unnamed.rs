@@ -57,6 +57,18 @@ fn a_name_takes_over_what_was_confirmed_on_the_same_connection() {
     quit(listener);
 }
 
+/// Only `/save` did, and at the end it was said that there was no name.
+#[test]
+fn a_name_that_another_command_gives_takes_it_over_as_well() {
+    let ([alice, bob], mut listener, call) = two();
+    let mut caller = called(&bob, &call);
+    confirms(&mut caller, &mut listener);
+    bob.run(&["peers", "add", "alice", &alice.key()]);
+    caller.said(VERIFIED);
+    assert!(bob.known_peers().contains(" verified="));
+    quit(listener);
+}
+
 #[test]
 fn a_name_takes_nothing_over_from_another_connection() {
     let ([_alice, bob], mut listener, call) = two();

@@ -8,7 +8,8 @@ use securechat::tui::{Card, Input, LinkStatus, Settings, Standing, Told};
 
 use crate::screen::{BOB, CAROL, Screen, settings};
 
-const LINK: LinkStatus = LinkStatus {
+/// A way that is good, to nowhere.
+pub(crate) const LINK: LinkStatus = LinkStatus {
     address: None,
     rtt: Some(Duration::from_millis(42)),
     loss: Some(0),

@@ -1,10 +1,9 @@
 //! The rule: all that is said there is to be read.
 
-use std::time::Duration;
-
 use securechat::text::safe_line;
 use securechat::tui::{LinkStatus, Standing, Told};
 
+use crate::pictures::LINK;
 use crate::screen::{BOB, Screen, settings};
 
 fn ended(why: &'static str) -> Told {
@@ -103,13 +102,7 @@ fn what_receipts_tell_stands_in_the_conversation() {
 fn where_the_first_line_is_short_the_address_goes_before_the_figures() {
     let link = LinkStatus {
         address: Some("127.0.0.1:39498".parse().unwrap()),
-        rtt: Some(Duration::from_millis(42)),
-        loss: Some(0),
-        heard: Some(Duration::from_millis(400)),
-        is_due: false,
-        unacked: None,
-        key_age: None,
-        moved: None,
+        ..LINK
     };
     for (name, shows_address) in [("bob", true), ("guest-0dc7b5", false)] {
         let mut screen = Screen::with(settings(), 80, 10);

@@ -315,8 +315,23 @@ fn purge(args: &HistoryPurgeArgs, context: &Context) -> Result<ExitCode, Error> 
     };
     let contact = who.contact(|| archive.contacts())?;
     let gone = archive.purge_counted(contact, before, told.as_ref())?;
-    context.out.note(&(count_messages(gone) + " deleted"));
+    let told = told.map(|it| it.messages());
+    context.out.note(&deleted(gone, told));
     Ok(ExitCode::Done)
+}
+
+/// How many went, of so many that were told of, if anything was.
+fn deleted(gone: u64, told: Option<u64>) -> Safe {
+    let words = count_messages(gone) + " deleted";
+    match told {
+        Some(told) if gone < told => {
+            words
+                + " of "
+                + told
+                + ": the history has changed since it was asked; to delete the rest, ask once more"
+        }
+        Some(_) | None => words,
+    }
 }
 
 /// What there is to delete, and what is asked before; none if there is nothing.
@@ -354,6 +369,19 @@ fn question(found: u64, with: Option<&Safe>, before: Option<UnixTime>, now: Unix
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_did_not_go_of_what_was_told_of_is_said() {
+        let words = |gone, told| deleted(gone, told).to_string();
+        assert_eq!(words(1, None), "1 message deleted");
+        assert_eq!(words(3, Some(3)), "3 messages deleted");
+        let rest =
+            ": the history has changed since it was asked; to delete the rest, ask once more";
+        assert_eq!(
+            words(0, Some(42)),
+            format!("0 messages deleted of 42{rest}")
+        );
+    }
 
     #[test]
     fn the_question_names_what_goes() {

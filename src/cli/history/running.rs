@@ -11,9 +11,12 @@ use crate::cli::control::{Params, Running};
 use crate::cli::history::form::Form;
 use crate::cli::history::people::{People, Who};
 use crate::cli::history::when::When;
-use crate::cli::history::{NO_ROOM, Sink, form, question, tell_if_off, tell_none, tell_unreadable};
+use crate::cli::history::{
+    NO_ROOM, Sink, deleted, form, question, tell_if_off, tell_none, tell_unreadable,
+};
 use crate::cli::{Context, Error, ExitCode, input};
 use crate::net::Clock;
+use crate::store::Counted;
 use crate::text::{Safe, count_messages};
 use crate::time::UnixTime;
 
@@ -108,10 +111,10 @@ pub(super) fn purge_unasked(
     counted: Option<String>,
     context: &Context,
 ) -> Result<ExitCode, Error> {
+    let told = counted.as_deref().and_then(|it| it.parse().ok());
+    let told = told.map(|it: Counted| it.messages());
     let done = ask(&mut running, purged(who, before).with("counted", counted))?;
-    context
-        .out
-        .note(&(count_messages(messages(&done)) + " deleted"));
+    context.out.note(&deleted(messages(&done), told));
     Ok(ExitCode::Done)
 }
 

@@ -143,17 +143,12 @@ impl Profile {
         let clock = Clock::new();
         let path = context.paths.history(&id);
         let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
-        let (archive, restored) = Archive::open(&path, &secret, context.config.keep, rng, now)?;
-        let left = Left::of(restored, &contacts);
+        let opened = Archive::open(&path, &secret, context.config.keep, rng, now)?;
         Ok(Self {
-            secret: Arc::new(secret),
-            contacts,
-            journal: Journal::new(archive, clock),
-            left,
-            clock,
             records: Records::of(context),
             timestamps: Some(context.paths.timestamps(&id)),
             _lock: Some(lock),
+            ..Self::of_this_run(secret, contacts, opened, clock, &context.out)
         })
     }
 
@@ -169,9 +164,20 @@ impl Profile {
         let contacts = Contacts::load(PeerList::in_memory(known), false)?;
         let clock = Clock::new();
         let (now, rng) = (clock.unix_time(), Box::new(os_rng()));
-        let (archive, restored) = Archive::in_memory(&secret, Keep::Session, rng, now)?;
+        let opened = Archive::in_memory(&secret, Keep::Session, rng, now)?;
+        Ok(Self::of_this_run(secret, contacts, opened, clock, out))
+    }
+
+    /// With no file but those that the people and the store may be in.
+    fn of_this_run(
+        secret: StaticSecret,
+        contacts: Contacts,
+        (archive, restored): (Archive, Restored),
+        clock: Clock,
+        out: &Out,
+    ) -> Self {
         let left = Left::of(restored, &contacts);
-        Ok(Self {
+        Self {
             secret: Arc::new(secret),
             contacts,
             journal: Journal::new(archive, clock),
@@ -180,7 +186,7 @@ impl Profile {
             records: Records::none(out),
             timestamps: None,
             _lock: None,
-        })
+        }
     }
 
     /// Whether nothing of it is kept.

@@ -71,21 +71,27 @@ fn tells_of_it(alice: &Home, address: &str, code: &str) {
     program.end();
 }
 
+/// A daemon, and two who wait until bob has what they send through it: a client, and a command.
+fn two_wait(alice: &Home) -> (Program, Client, Program) {
+    let (program, _) = daemon(alice);
+    let mut client = Client::of(alice);
+    client.ask("subscribe", &json!({}));
+    let sender = alice.start(&["send", "bob", "hello", "--wait", "1h"]);
+    client.event("message");
+    client.request(
+        "send",
+        &json!({ "peer": "bob", "text": "and I", "wait_ms": 3_600_000 }),
+    );
+    client.event("message");
+    (program, client, sender)
+}
+
 /// It was SC14 through a program, which did not say what had happened.
 #[test]
 fn who_is_taken_out_while_a_program_sends_is_told_of_as_without_one() {
     for (change, code) in [("revoke", "SC25"), ("remove", "SC46")] {
         let (alice, _bob) = Home::friends();
-        let (_program, _) = daemon(&alice);
-        let mut client = Client::of(&alice);
-        client.ask("subscribe", &json!({}));
-        let sender = alice.start(&["send", "bob", "hello", "--wait", "1h"]);
-        client.event("message");
-        client.request(
-            "send",
-            &json!({ "peer": "bob", "text": "and I", "wait_ms": 3_600_000 }),
-        );
-        client.event("message");
+        let (_program, mut client, sender) = two_wait(&alice);
         alice.run(&["peers", change, "bob"]);
         let error = client.answer()["error"]["data"].clone();
         let told = (&error["code"], &error["exit"], &error["kept"]);
@@ -125,16 +131,7 @@ fn whoever_sends_what_cannot_be_written_down_is_told_so() {
 #[test]
 fn a_message_that_is_waited_for_when_the_program_ends_is_told_to_be_kept() {
     let (alice, _bob) = Home::friends();
-    let (program, _) = daemon(&alice);
-    let mut client = Client::of(&alice);
-    client.ask("subscribe", &json!({}));
-    let sender = alice.start(&["send", "bob", "hello", "--wait", "1h"]);
-    client.event("message");
-    client.request(
-        "send",
-        &json!({ "peer": "bob", "text": "and I", "wait_ms": 3_600_000 }),
-    );
-    client.event("message");
+    let (program, mut client, sender) = two_wait(&alice);
     program.signal(Signal::INT);
     let error = client.answer()["error"]["data"].clone();
     assert_eq!(

@@ -28,9 +28,9 @@ pub(super) struct Way<'a> {
     is_sought: bool,
     /// What the network says about the address where it is looked for.
     complaint: Option<IcmpKind>,
-    /// How commands are suggested.
     /// Whether anything outlasts this program.
     keeps: bool,
+    /// How commands are suggested.
     out: &'a Out,
 }
 
