@@ -58,6 +58,27 @@ fn ctrl_d_leaves_and_asks_only_if_something_is_not_delivered() {
     assert_eq!(screen.actions(), [Action::Quit]);
 }
 
+/// The question stood there with no message left that it could be about.
+#[test]
+fn who_is_asked_leaves_as_soon_as_everything_is_delivered() {
+    let mut screen = Screen::with_bob(80, 10);
+    let [first, second] = ["one", "two"].map(|line| screen.send(line));
+    screen.actions();
+    screen.line("/quit");
+    assert_eq!(
+        screen.rule(),
+        "2 messages are kept for next time. Leave? y yes, Esc no"
+    );
+    screen.state(BOB, first, securechat::chat::State::Delivered);
+    assert_eq!(
+        screen.rule(),
+        "1 message is kept for next time. Leave? y yes, Esc no"
+    );
+    assert_eq!(screen.actions(), []);
+    screen.state(BOB, second, securechat::chat::State::Delivered);
+    assert_eq!(screen.actions(), [Action::Quit]);
+}
+
 #[test]
 fn who_leaves_is_asked_about_what_was_written_and_not_sent() {
     let mut screen = Screen::with_three(80, 10);

@@ -356,6 +356,14 @@ impl App {
             self.mode = Mode::Leave { waiting, drafts };
         }
     }
+
+    /// What leaving was asked about may be delivered before somebody answers: then nothing is left to ask.
+    pub(super) fn see_left_behind(&mut self) {
+        if matches!(self.mode, Mode::Leave { .. }) {
+            self.mode = Mode::Chat;
+            self.leave();
+        }
+    }
 }
 
 /// Whether the text stays alone on the screen: that is scrolled, or left for the shell.

@@ -60,6 +60,7 @@ impl App {
         self.recall();
         self.see_compared();
         self.see_key();
+        self.see_left_behind();
         self.settle();
         self.ring();
         mem::take(&mut self.actions)
