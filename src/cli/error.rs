@@ -216,6 +216,8 @@ pub enum Error {
     OutputFull,
     /// Nobody reads standard output any more: no error, but the end of a command that has done nothing wrong.
     ReaderGone,
+    /// SC24: the same of a conversation, which would have gone on.
+    NobodyReads,
     /// SC40: a request of a program makes no sense, or cannot be done now.
     BadRequest {
         /// Why.
@@ -455,6 +457,7 @@ impl Error {
             Self::OutputFull => wording::output_full(),
             // There is nobody to be told.
             Self::ReaderGone => Report::new("SC24", ExitCode::Done, "nobody reads standard output"),
+            Self::NobodyReads => wording::nobody_reads(),
             Self::BadRequest { reason } => wording::bad_request(reason),
             Self::Control { path, reason } => wording::control(path, reason),
             Self::NotHere { command } => wording::not_here(command),

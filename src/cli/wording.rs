@@ -207,11 +207,20 @@ pub(super) fn host_not_found(host: &Safe, reason: &Safe) -> Report {
         .cause(Safe::from("The system says: ") + reason)
 }
 
+/// What becomes of messages where nothing can be written out.
+const SHOWN_NEXT: &str =
+    "A message that came and was not written out is shown at the next start, marked (again).";
+
 pub(super) fn output_full() -> Report {
     let title = "cannot write to standard output: there is no room on the disk";
     Report::new("SC18", ExitCode::Storage, title)
-        .cause("Make room. A message that came and was not written out is shown at the next start, marked (again).")
+        .cause(Safe::from("Make room. ") + SHOWN_NEXT)
         .cause("What else was to be done may be done: look before you repeat it.")
+}
+
+pub(super) fn nobody_reads() -> Report {
+    let title = "nobody reads standard output any more";
+    Report::new("SC24", ExitCode::Fixable, title).cause(SHOWN_NEXT)
 }
 
 pub(super) fn output_exists(path: &Path) -> Report {

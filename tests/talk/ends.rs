@@ -328,6 +328,22 @@ fn a_reader_that_leaves_ends_the_program() {
     let mut caller = alice.connect("bob", address, &[]);
     caller.say("into a closed pipe");
     caller.told("bob left");
-    let ended = listener.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    listener.end().failed(1, "SC24");
+}
+
+#[test]
+fn what_came_for_a_reader_that_had_left_is_shown_at_the_next_start() {
+    let (alice, bob) = Home::friends();
+    let mut listener = Program::without_reader(bob.command(&["listen", "127.0.0.1:0"]));
+    let address = listening(&mut listener);
+    let mut caller = alice.connect("bob", address, &["--retry"]);
+    caller.say("into a closed pipe");
+    listener.end().failed(1, "SC24");
+    let mut again = bob.start(&["listen", &address.to_string()]);
+    let line = again.said("into a closed pipe");
+    assert!(
+        line.ends_with("\talice\tinto a closed pipe\tagain"),
+        "{line}"
+    );
+    check(&mut caller, &mut again);
 }

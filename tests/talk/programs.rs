@@ -289,13 +289,21 @@ fn an_error_that_ends_a_command_is_its_last_line() {
 }
 
 #[test]
-fn a_reader_that_has_left_is_the_end() {
+fn a_reader_that_has_left_is_the_end_and_an_error() {
     let (alice, bob) = Home::friends();
     let (mut listener, address) = bob.listen(&[]);
     let address = address.to_string();
-    let caller = Program::without_reader(alice.command(&["connect", "bob", &address, "--json"]));
-    let ended = caller.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    for args in [
+        &["connect", "bob", &address, "--json"][..],
+        &["listen", "127.0.0.1:0", "--json"],
+        #[cfg(unix)]
+        &["daemon", "127.0.0.1:0", "--json"],
+    ] {
+        let ended = Program::without_reader(alice.command(args)).end();
+        ended.failed(1, "SC24");
+        let words = "error: nobody reads standard output any more  [SC24]\n";
+        assert!(ended.told.contains(words), "{}", ended.told);
+    }
     let mut again = alice.start(&["connect", "bob", &address]);
     again.told("secure: bob");
     check(&mut again, &mut listener);

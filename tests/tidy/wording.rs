@@ -10,8 +10,8 @@ use crate::{files, read, report};
 const AGAIN: [&str; 17] = [
     "; calling again",
     "; to begin again with new words: ",
+    "A message that came and was not written out is shown at the next start, marked (again).",
     "Leave (/quit) and start again; the next deletion rewrites the file",
-    "Make room. A message that came and was not written out is shown at the next start, marked (again).",
     "Mend that, and start again.",
     "Nothing was changed. Make its directory one that you can write to and do the same again.",
     "Nothing was changed. Make room and do the same again.",

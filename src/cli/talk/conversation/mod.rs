@@ -515,11 +515,12 @@ impl Conversation {
         self.profile.contacts.label(peer)
     }
 
-    /// What follows from an attempt to print data. A reader that has left is no error, but the end.
+    /// What follows from an attempt to print data. A reader that has left is an error: nobody
+    /// has asked for that end.
     fn printed(&self, result: io::Result<()>) -> Result<Option<ExitCode>, Error> {
         match result {
             Ok(()) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::Done)),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Error::NobodyReads),
             Err(_) if matches!(self.face, Face::Screen(_)) && tui::is_gone() => {
                 Ok(Some(Signal::Hangup.into()))
             }

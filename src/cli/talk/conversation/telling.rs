@@ -136,7 +136,10 @@ impl Conversation {
         }
     }
 
-    /// Whether the reader of our events has left: then it is the end, and no error.
+    /// Whether our events are read.
+    ///
+    /// # Errors
+    /// What writing one has failed with: SC24 if their reader has left.
     pub(super) fn check_reader(&mut self) -> Result<Option<ExitCode>, Error> {
         let written = self.face.take_failure();
         self.printed(written)
