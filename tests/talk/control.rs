@@ -261,6 +261,26 @@ fn what_nobody_has_heard_is_told_to_who_comes_first_also_after_a_restart() {
     );
 }
 
+/// Whoever reads the record of a daemon took the messages of the bots at its socket.
+#[test]
+fn a_record_on_standard_output_takes_no_message_from_who_listens() {
+    let (alice, bob) = Home::friends();
+    let mut daemon = alice.start(&["daemon", "127.0.0.1:0", "--json"]);
+    let address = crate::programs::listening(&mut daemon);
+    let mut person = bob.connect("alice", address, &[]);
+    person.told("secure: alice");
+    person.say("for the bot");
+    let recorded = crate::programs::event(&mut daemon, "message");
+    assert_eq!(recorded["text"], "for the bot");
+    let mut bot = Client::of(&alice);
+    assert_eq!(bot.ask("subscribe", &json!({}))["unheard"], json!(1));
+    let message = bot.event("message");
+    assert_eq!(
+        (&message["id"], message.get("again")),
+        (&recorded["id"], None)
+    );
+}
+
 #[test]
 fn who_subscribes_late_is_told_who_waits_and_may_let_them_in() {
     let (alice, bob) = (Home::new(), Home::new());

@@ -169,7 +169,7 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
     let network = Network::start(profile, bind, config, None);
     let network = network.map_err(|error| error.bound_by(&source))?;
     let ends = if context.globals.json {
-        (Face::events(), Typist::Nobody, Lines::none())
+        (Face::record(), Typist::Nobody, Lines::none())
     } else {
         let printer = Printer::new(
             Form::Records,

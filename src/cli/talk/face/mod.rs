@@ -40,6 +40,8 @@ pub(super) enum Face {
     Events(Box<Events>),
     /// Nobody: words about how things stand, and nothing of what is said.
     Service(Lines),
+    /// Nobody, and a record of events on standard output: who may read it answers nobody.
+    Record(Box<Events>),
 }
 
 impl Face {
@@ -48,35 +50,41 @@ impl Face {
         Self::Events(Box::new(Events::new(streams::json())))
     }
 
+    /// A record of them.
+    pub(super) fn record() -> Self {
+        Self::Record(Box::new(Events::new(streams::json())))
+    }
+
     pub(super) const fn is_screen(&self) -> bool {
         matches!(self, Self::Screen(_))
     }
 
     pub(super) const fn is_events(&self) -> bool {
-        matches!(self, Self::Events(_))
+        matches!(self, Self::Events(_) | Self::Record(_))
     }
 
+    /// Whether what is said is for those who listen to the socket.
     pub(super) const fn is_service(&self) -> bool {
-        matches!(self, Self::Service(_))
+        matches!(self, Self::Service(_) | Self::Record(_))
     }
 
     pub(super) fn screen(&mut self) -> Option<&mut Screen> {
         match self {
             Self::Screen(screen) => Some(screen),
-            Self::Lines(_) | Self::Events(_) | Self::Service(_) => None,
+            Self::Lines(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => None,
         }
     }
 
     const fn printer(&mut self) -> Option<&mut Lines> {
         match self {
             Self::Lines(printer) | Self::Service(printer) => Some(printer),
-            Self::Screen(_) | Self::Events(_) => None,
+            Self::Screen(_) | Self::Events(_) | Self::Record(_) => None,
         }
     }
 
     /// Tells a program what has happened.
     pub(super) fn event(&mut self, fact: &Fact, at: UnixTime) {
-        if let Self::Events(events) = self {
+        if let Self::Events(events) | Self::Record(events) = self {
             events.tell(fact, at);
         }
     }
@@ -87,7 +95,9 @@ impl Face {
     /// That.
     pub(super) fn take_failure(&mut self) -> io::Result<()> {
         match self {
-            Self::Events(events) => events.take_failure().map_or(Ok(()), Err),
+            Self::Events(events) | Self::Record(events) => {
+                events.take_failure().map_or(Ok(()), Err)
+            }
             Self::Lines(_) | Self::Screen(_) | Self::Service(_) => Ok(()),
         }
     }
@@ -112,16 +122,17 @@ impl Face {
         came: Option<UnixTime>,
     ) -> io::Result<bool> {
         let is_again = came.is_some();
+        let is_seen = !self.is_service();
         let printer = match self {
             Self::Screen(screen) => {
                 screen.said((peer, label), message, came.unwrap_or(at), is_again);
                 return Ok(false);
             }
-            Self::Events(events) => {
+            Self::Events(events) | Self::Record(events) => {
                 let (label, key) = (label.clone(), peer);
                 let said = Said::incoming(Who { label, key }, message, is_again);
                 events.write(&Fact::Message(said), at)?;
-                return Ok(true);
+                return Ok(is_seen);
             }
             // Those who listen are told by the loop.
             Self::Service(_) => return Ok(false),
@@ -150,7 +161,7 @@ impl Face {
                 let at = Stamp::local(message.sent_at);
                 printer.own(&at, own, &String::from_utf8_lossy(&message.body))
             }
-            Self::Screen(_) | Self::Events(_) | Self::Service(_) => Ok(()),
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => Ok(()),
         }
     }
 
@@ -159,7 +170,7 @@ impl Face {
         match self {
             Self::Lines(printer) => printer.warn(&(Safe::from("not sent: ") + why)),
             // Whoever asked for it has an answer.
-            Self::Screen(_) | Self::Events(_) | Self::Service(_) => {}
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => {}
         }
     }
 
@@ -179,7 +190,7 @@ impl Face {
     pub(super) fn progress(&mut self, at: UnixTime, own: &Own, state: &Safe) -> io::Result<()> {
         match self {
             Self::Lines(printer) => printer.progress(&Stamp::local(at), own, state),
-            Self::Screen(_) | Self::Events(_) | Self::Service(_) => Ok(()),
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => Ok(()),
         }
     }
 
@@ -190,7 +201,7 @@ impl Face {
     pub(super) fn outcome(&mut self, at: UnixTime, own: &Own, state: &Safe) -> io::Result<()> {
         match self {
             Self::Lines(printer) => printer.outcome(&Stamp::local(at), own, state),
-            Self::Screen(_) | Self::Events(_) | Self::Service(_) => Ok(()),
+            Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => Ok(()),
         }
     }
 
@@ -200,7 +211,7 @@ impl Face {
             Self::Lines(printer) | Self::Service(printer) => printer.note(words),
             Self::Screen(screen) => screen.note(about, words),
             // A program has the fact.
-            Self::Events(_) => {}
+            Self::Events(_) | Self::Record(_) => {}
         }
     }
 
@@ -210,7 +221,7 @@ impl Face {
             Self::Lines(printer) | Self::Service(printer) => printer.warn(words),
             Self::Screen(screen) => screen.note(about, words),
             // What concerns a program is an event beside it.
-            Self::Events(_) => {}
+            Self::Events(_) | Self::Record(_) => {}
         }
     }
 
@@ -226,7 +237,7 @@ impl Face {
                     screen.note(about, &line);
                 }
             }
-            Self::Events(_) => {}
+            Self::Events(_) | Self::Record(_) => {}
         }
     }
 
