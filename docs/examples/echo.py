@@ -17,19 +17,22 @@ def ask(number, method, **params):
     program.sendall(json.dumps(request).encode() + b"\n")
 
 
-ask(0, "subscribe")
+# With "confirm" a message comes again to the next bot if this one crashes before it is done with it.
+ask(0, "subscribe", confirm=True)
 count = 0
 for line in lines:
     said = json.loads(line)
     if "error" in said:
         print("not done:", said["error"]["message"], file=sys.stderr)
     event = said.get("params", {})
-    # Only texts of others; fields and events that are new to us are passed over.
-    if event.get("type") == "message" and event["dir"] == "in" and "text" in event:
-        # Another of these bots would be answered, and answer, without end.
-        if event["text"].startswith("you said: "):
-            continue
+    # Fields and events that are new to us are passed over.
+    if event.get("type") == "message" and event["dir"] == "in":
+        # Only texts. Another of these bots would be answered, and answer, without end.
+        if not event.get("text", "you said: ").startswith("you said: "):
+            count += 1
+            ask(count, "send", peer=event["key"], text="you said: " + event["text"])
+        # Requests are done in their order: what is sent is written down by then.
         count += 1
-        ask(count, "send", peer=event["key"], text="you said: " + event["text"])
+        ask(count, "confirm", peer=event["key"], message=event["id"])
     if said.get("id") == 0 and "result" in said:
         print("listening", flush=True)

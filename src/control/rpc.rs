@@ -94,6 +94,14 @@ pub fn event(event: &impl Serialize) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{event}}}\n")
 }
 
+/// The line of an event with one more field, which is true.
+#[must_use]
+pub fn event_with(line: &str, field: &str) -> String {
+    const END: &str = "}}\n";
+    let fields = line.strip_suffix(END).unwrap_or(line);
+    format!("{fields},\"{field}\":true{END}")
+}
+
 fn line(value: &Value) -> String {
     let mut line = json::line(value);
     line.push('\n');
@@ -148,6 +156,14 @@ mod tests {
         assert_eq!(code(b"1").0, Code::Request);
         let (code, _, id) = code(b"{\"id\":7,\"method\":\"send\"}");
         assert_eq!((code, id), (Code::Request, json!(7)));
+    }
+
+    #[test]
+    fn a_field_that_is_added_to_an_event_is_one_of_it() {
+        let told = json!({ "text": "a}}\n" });
+        let again = event(&json!({ "text": "a}}\n", "again": true }));
+        let added: Value = serde_json::from_str(&event_with(&event(&told), "again")).unwrap();
+        assert_eq!(added, serde_json::from_str::<Value>(&again).unwrap());
     }
 
     #[test]

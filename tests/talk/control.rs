@@ -2,6 +2,8 @@
 
 #[path = "control/asking.rs"]
 mod asking;
+#[path = "control/confirming.rs"]
+mod confirming;
 #[path = "control/sending.rs"]
 mod sending;
 #[path = "control/socket.rs"]
@@ -374,4 +376,8 @@ fn the_bot_of_the_documentation_answers() {
     person.say("you said: is it you?");
     person.say("again");
     person.said("\talice\tyou said: again");
+    until("it has confirmed all three", || {
+        let unheard = Client::of(&alice).ask("subscribe", &json!({ "confirm": true }));
+        (unheard["unheard"] == json!(0)).then_some(())
+    });
 }

@@ -311,6 +311,11 @@ impl Said {
         }
     }
 
+    /// Whether it says that it was perhaps told before.
+    pub(super) const fn is_again(&self) -> bool {
+        self.again
+    }
+
     pub(super) fn outgoing(who: Who, message: &Outgoing) -> Self {
         Self {
             id: message_id(message.name),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::chat::{ContactId, Name};
 use crate::cli::json::Event;
 use crate::cli::talk::fact::{Fact, Said};
-use crate::control::{Client, Server, event};
+use crate::control::{Client, Server, event, event_with};
 use crate::time::{Instant, UnixTime};
 
 /// Messages that nobody has heard and that are receipted all the same, since they are on the disk. What comes
@@ -33,7 +33,7 @@ pub(super) struct Programs {
     looked: Instant,
     /// Whether it was told that nobody can reach the socket.
     is_told: bool,
-    subscribers: Vec<Client>,
+    subscribers: Vec<Subscriber>,
     /// Messages that nobody has heard yet, in their order.
     unheard: BTreeMap<u64, Unheard>,
     unheard_bytes: usize,
@@ -42,11 +42,45 @@ pub(super) struct Programs {
     untaken: VecDeque<(ContactId, Name)>,
 }
 
+/// Somebody who listens.
+#[derive(Debug)]
+struct Subscriber {
+    client: Client,
+    /// Whether it says itself what it has heard.
+    confirms: bool,
+}
+
 #[derive(Debug)]
 struct Unheard {
     contact: ContactId,
     name: Name,
     line: Arc<str>,
+    told: Told,
+    /// Whether it counts as heard once somebody says so, and not once its line is written.
+    needs_confirmation: bool,
+}
+
+/// Whether somebody was told a message that nobody has heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Never,
+    /// And its line does not say so yet.
+    Once,
+    /// And its line says so.
+    Again,
+}
+
+impl Unheard {
+    /// Marks the line of a message that somebody was told. Returns by how much it is longer.
+    fn mark(&mut self) -> usize {
+        if self.told != Told::Once {
+            return 0;
+        }
+        self.told = Told::Again;
+        let before = self.line.len();
+        self.line = event_with(&self.line, "again").into();
+        self.line.len() - before
+    }
 }
 
 impl Programs {
@@ -72,7 +106,7 @@ impl Programs {
 
     /// Forgets those who have left: nothing need be made for them.
     pub(super) fn forget_gone(&mut self) {
-        self.subscribers.retain(|client| !client.is_closed());
+        self.subscribers.retain(|it| !it.client.is_closed());
     }
 
     pub(super) const fn are_listening(&self) -> bool {
@@ -84,24 +118,36 @@ impl Programs {
         if self.are_listening() {
             let line = line(fact, at);
             self.subscribers
-                .retain(|client| client.tell(Arc::clone(&line)));
+                .retain(|it| it.client.tell(Arc::clone(&line)));
         }
     }
 
     /// Tells a message to everybody who listens, and keeps it until somebody has heard it.
     pub(super) fn hold(&mut self, said: Said, from: (ContactId, Name), at: UnixTime) {
-        self.hold_line(line(&Fact::Message(said), at), from);
+        let told = if said.is_again() {
+            Told::Again
+        } else {
+            Told::Never
+        };
+        self.hold_line(line(&Fact::Message(said), at), from, told);
     }
 
-    fn hold_line(&mut self, line: Arc<str>, (contact, name): (ContactId, Name)) {
+    fn hold_line(&mut self, line: Arc<str>, (contact, name): (ContactId, Name), told: Told) {
         self.unheard_bytes += line.len();
         self.hand_over(&line);
         let unheard = Unheard {
             contact,
             name,
             line,
+            told,
+            needs_confirmation: self.is_confirmed_by_anybody(),
         };
         self.unheard.insert(self.last_token, unheard);
+    }
+
+    /// Whether somebody who listens says what it has heard.
+    fn is_confirmed_by_anybody(&self) -> bool {
+        self.subscribers.iter().any(|it| it.confirms)
     }
 
     /// Tells a message that a face has shown to everybody who listens.
@@ -113,7 +159,7 @@ impl Programs {
         self.last_token += 1;
         let (token, unheard) = (self.last_token, self.unheard_bytes);
         self.subscribers
-            .retain(|client| client.hand_over(Arc::clone(line), token, unheard));
+            .retain(|it| it.client.hand_over(Arc::clone(line), token, unheard));
     }
 
     /// Whether so much is unheard that no more is to be receipted.
@@ -134,25 +180,61 @@ impl Programs {
         self.untaken.pop_front()
     }
 
-    /// A message is on its way to somebody. Returns which, the first time.
-    pub(super) fn heard(&mut self, token: u64) -> Option<(ContactId, Name)> {
+    /// A message is on its way to somebody. Returns which, if that counts as heard, the first time.
+    pub(super) fn written(&mut self, token: u64) -> Option<(ContactId, Name)> {
+        let unheard = self.unheard.get_mut(&token)?;
+        if !unheard.needs_confirmation {
+            return self.heard(token);
+        }
+        if unheard.told == Told::Never {
+            unheard.told = Told::Once;
+        }
+        None
+    }
+
+    /// Somebody says that it has heard a message. Returns which, the first time.
+    pub(super) fn confirmed(
+        &mut self,
+        contact: ContactId,
+        name: Name,
+    ) -> Option<(ContactId, Name)> {
+        let mut all = self.unheard.iter();
+        let (token, _) = all.find(|(_, it)| it.contact == contact && it.name == name)?;
+        self.heard(*token)
+    }
+
+    fn heard(&mut self, token: u64) -> Option<(ContactId, Name)> {
         let heard = self.unheard.remove(&token)?;
         self.unheard_bytes -= heard.line.len();
         Some((heard.contact, heard.name))
     }
 
-    /// Somebody wants to be told from now on, and of what nobody has heard. Returns how much that is.
-    pub(super) fn subscribe(&mut self, client: Client) -> usize {
+    /// Somebody wants to be told from now on, and of what nobody has heard. `confirms`: whether it says itself what it has
+    /// heard. Returns how much nobody has.
+    pub(super) fn subscribe(&mut self, client: Client, confirms: bool) -> usize {
         self.forget_gone();
-        if self.subscribers.iter().any(|known| known.is(&client)) {
+        let known = self.subscribers.iter_mut().find(|it| it.client.is(&client));
+        if let Some(known) = known {
+            known.confirms = confirms;
             return 0;
         }
-        let lines = self.unheard.iter();
-        let told = lines.take_while(|(token, unheard)| {
-            client.hand_over(Arc::clone(&unheard.line), **token, self.unheard_bytes)
-        });
-        let told = told.count();
-        self.subscribers.push(client);
+        let told = client.clone();
+        self.subscribers.push(Subscriber { client, confirms });
+        self.tell_unheard(&told)
+    }
+
+    /// Tells somebody what nobody has heard. Returns how much that is.
+    fn tell_unheard(&mut self, client: &Client) -> usize {
+        let needs_confirmation = self.is_confirmed_by_anybody();
+        let mut told = 0;
+        for (token, unheard) in &mut self.unheard {
+            self.unheard_bytes += unheard.mark();
+            unheard.needs_confirmation = needs_confirmation;
+            if !client.hand_over(Arc::clone(&unheard.line), *token, self.unheard_bytes) {
+                break;
+            }
+            told += 1;
+        }
         told
     }
 }
@@ -171,14 +253,12 @@ mod tests {
 
     /// Holds a message whose line has so many bytes.
     fn hold(programs: &mut Programs, sequence: u64, len: usize) {
-        let log = LogId(1);
-        let from = (PeerId::new([2; 32]).into(), Name { log, sequence });
-        programs.hold_line("x".repeat(len).into(), from);
+        programs.hold_line("x".repeat(len).into(), named(sequence), Told::Never);
     }
 
     fn subscribed(programs: &mut Programs) -> Client {
         let client = Client::unserved();
-        programs.subscribe(client.clone());
+        programs.subscribe(client.clone(), false);
         client
     }
 
@@ -189,10 +269,72 @@ mod tests {
         for token in 1..=100 {
             hold(&mut programs, token, MIB);
             assert!(fast.write_next().is_some());
-            assert!(programs.heard(token).is_some());
+            assert!(programs.written(token).is_some());
             assert!(slow.waiting_bytes() < 35 * MIB, "after {token} messages");
         }
         assert!(slow.is_closed() && !fast.is_closed());
+    }
+
+    /// The message of this number in its log.
+    fn named(sequence: u64) -> (ContactId, Name) {
+        let log = LogId(1);
+        (PeerId::new([2; 32]).into(), Name { log, sequence })
+    }
+
+    #[test]
+    fn what_a_client_confirms_by_itself_is_unheard_until_then_and_bounded() {
+        let mut programs = Programs::default();
+        let (bot, other) = (Client::unserved(), subscribed(&mut programs));
+        programs.subscribe(bot.clone(), true);
+        let most = 1_000;
+        for token in 1..=most {
+            assert!(!programs.is_full());
+            hold(&mut programs, token, 1);
+            for client in [&bot, &other] {
+                assert!(client.write_next().is_some());
+                assert_eq!(programs.written(token), None);
+            }
+        }
+        assert!(programs.is_full());
+        let (contact, name) = named(most);
+        assert_eq!(programs.confirmed(contact, name), Some((contact, name)));
+        assert_eq!(programs.confirmed(contact, name), None, "once");
+        assert!(!programs.is_full());
+        // It left before it had confirmed the others.
+        bot.leave();
+        assert_eq!(programs.written(1), None);
+        let next = Client::unserved();
+        assert_eq!(programs.subscribe(next, false), UNHEARD_MAX - 1);
+        assert_eq!(programs.written(1), Some(named(1)));
+    }
+
+    /// As if it had been told by an event.
+    fn hold_event(programs: &mut Programs, sequence: u64) {
+        let line = event(&serde_json::json!({ "text": "hi" }));
+        programs.hold_line(line.into(), named(sequence), Told::Never);
+    }
+
+    #[test]
+    fn what_somebody_was_told_and_did_not_confirm_is_marked_for_the_next_one_once() {
+        let mut programs = Programs::default();
+        let bot = Client::unserved();
+        programs.subscribe(bot.clone(), true);
+        hold_event(&mut programs, 1);
+        hold_event(&mut programs, 2);
+        assert!(bot.write_next().is_some() && programs.written(1).is_none());
+        bot.leave();
+        for _ in 0..2 {
+            let next = Client::unserved();
+            assert_eq!(programs.subscribe(next.clone(), true), 2);
+            let told = [next.write_next(), next.write_next()].map(Option::unwrap);
+            let marks = told.map(|line| line.matches("\"again\":true").count());
+            assert_eq!(marks, [1, 0], "nobody was told the second one");
+        }
+        for sequence in [1, 2] {
+            let (contact, name) = named(sequence);
+            assert!(programs.confirmed(contact, name).is_some());
+        }
+        assert_eq!(programs.unheard_bytes, 0);
     }
 
     #[test]
@@ -213,7 +355,7 @@ mod tests {
         for token in 1..=30 {
             hold(&mut programs, token, MIB);
             assert!(fast.write_next().is_some());
-            assert!(programs.heard(token).is_some());
+            assert!(programs.written(token).is_some());
         }
         let told = core::iter::from_fn(|| slow.write_next());
         assert_eq!(told.count(), 30);
@@ -248,6 +390,6 @@ mod tests {
             programs.hand_over(&line);
         }
         assert!(!client.is_closed());
-        assert_eq!(programs.heard(1), None, "nothing waits for it");
+        assert_eq!(programs.written(1), None, "nothing waits for it");
     }
 }

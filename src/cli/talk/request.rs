@@ -33,7 +33,8 @@ pub(super) enum Call {
     HistoryFind(HistoryFind),
     HistoryPurge(HistoryPurge),
     HistoryDelete(HistoryDelete),
-    Subscribe,
+    Subscribe(Subscribe),
+    Confirm(Confirm),
     Quit,
 }
 
@@ -178,6 +179,24 @@ pub(super) struct HistoryDelete {
     pub(super) dir: Direction,
 }
 
+/// `subscribe`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Subscribe {
+    /// Whether messages count as heard once the client says so, and not once they are written to it.
+    #[serde(default)]
+    pub(super) confirm: bool,
+}
+
+/// `confirm`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Confirm {
+    pub(super) peer: String,
+    /// The name of the message.
+    pub(super) message: String,
+}
+
 /// Whether a message came, or is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -223,7 +242,6 @@ impl Call {
             "hello" => nothing(Self::Hello),
             "status" => nothing(Self::Status),
             "peers.list" => nothing(Self::PeersList),
-            "subscribe" => nothing(Self::Subscribe),
             "quit" => nothing(Self::Quit),
             "send" => read(params).map(Self::Send),
             "accept" => read(params).map(Self::Accept),
@@ -239,6 +257,8 @@ impl Call {
             "peers.revoke" => read(params).map(Self::PeersRevoke),
             "peers.remove" => read(params).map(Self::PeersRemove),
             "reload" => read(params).map(Self::Reload),
+            "subscribe" => read(params).map(Self::Subscribe),
+            "confirm" => read(params).map(Self::Confirm),
             "history.find" => read(params).map(Self::HistoryFind),
             "history.delete" => read(params).map(Self::HistoryDelete),
             "history.purge" => read(params).map(Self::HistoryPurge),
@@ -262,6 +282,7 @@ fn none(params: &Value) -> Result<(), Unclear> {
 fn read<T: DeserializeOwned>(params: Value) -> Result<T, Unclear> {
     let params = match params {
         Value::Null => Value::Object(Map::new()),
+        Value::Array(items) if items.is_empty() => Value::Object(Map::new()),
         named @ Value::Object(_) => named,
         Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             return Err(Unclear::BadParams("parameters have names".into()));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::chat::ContactId;
+use crate::chat::{ContactId, Name};
 use crate::cli::Error;
 use crate::cli::history::{Record, begins_with};
 use crate::cli::json::parse_message_id;
@@ -82,11 +82,7 @@ impl Conversation {
     }
 
     pub(super) fn history_delete(&mut self, delete: &HistoryDelete) -> Result<Value, Error> {
-        let Some(name) = parse_message_id(&delete.message) else {
-            let given = safe_line(&delete.message);
-            let reason = Safe::from("\"") + given + "\" is no name of a message";
-            return Err(Error::BadRequest { reason });
-        };
+        let name = message_called(&delete.message)?;
         let Some(contact) = self.contact_called(Some(&delete.peer))? else {
             return Ok(json!({ "messages": 0 }));
         };
@@ -99,7 +95,7 @@ impl Conversation {
         deleted(self.delete_kept(which)?)
     }
 
-    fn contact_called(&self, typed: Option<&str>) -> Result<Option<ContactId>, Error> {
+    pub(super) fn contact_called(&self, typed: Option<&str>) -> Result<Option<ContactId>, Error> {
         let Some(typed) = typed else {
             return Ok(None);
         };
@@ -112,6 +108,16 @@ impl Conversation {
         }
         self.peer_called(typed).map(ContactId::from).map(Some)
     }
+}
+
+/// The message that a request names.
+///
+/// # Errors
+/// SC40.
+pub(super) fn message_called(typed: &str) -> Result<Name, Error> {
+    parse_message_id(typed).ok_or_else(|| Error::BadRequest {
+        reason: Safe::from("\"") + safe_line(typed) + "\" is no name of a message",
+    })
 }
 
 /// What a message that was to be deleted is answered by.

@@ -22,6 +22,7 @@ mod ending;
 mod events;
 mod exporting;
 mod guests;
+mod hearing;
 mod kept;
 mod link;
 mod messages;

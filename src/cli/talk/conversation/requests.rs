@@ -52,6 +52,14 @@ impl Asked {
     pub(super) const fn is_of_standard_input(&self) -> bool {
         matches!(self.from, From::StandardInput)
     }
+
+    /// The client of the socket that asked.
+    const fn client(&self) -> Option<&Client> {
+        match &self.from {
+            From::Client(client) => Some(client),
+            From::StandardInput => None,
+        }
+    }
 }
 
 impl Conversation {
@@ -81,11 +89,8 @@ impl Conversation {
         match happening {
             Happening::Incoming(incoming) => self.on_incoming(&incoming),
             Happening::Written(token) => {
-                if let Some((contact, name)) = self.programs.heard(token) {
-                    self.profile.journal.shown(contact, name);
-                }
-                let taken: Vec<_> = core::iter::from_fn(|| self.programs.next_untaken()).collect();
-                self.take_all(&taken)?;
+                let heard = self.programs.written(token);
+                self.note_heard(heard)?;
                 Ok(None)
             }
         }
@@ -128,7 +133,8 @@ impl Conversation {
     fn on_call(&mut self, asked: Asked, call: Call) -> Result<Option<ExitCode>, Error> {
         // A message of another program is kept, and answered for, like those that wait already.
         let is_of_another = !asked.is_of_standard_input() && matches!(call, Call::Send(_));
-        let is_done_anyway = matches!(call, Call::Hello | Call::Quit) || is_of_another;
+        let is_done_anyway =
+            matches!(call, Call::Hello | Call::Quit | Call::Confirm(_)) || is_of_another;
         if self.state.leaving.is_some() && !is_done_anyway {
             let is_unsent = matches!(call, Call::Send(_));
             self.state.has_failed |= is_unsent && asked.is_of_standard_input();
@@ -153,14 +159,13 @@ impl Conversation {
                 self.begin_to_leave();
                 return end;
             }
-            Call::Subscribe => {
-                let unheard = match &asked.from {
-                    From::Client(client) => self.programs.subscribe(client.clone()),
-                    // It is told of everything anyway.
-                    From::StandardInput => 0,
-                };
-                self.answer(&asked, Ok(json!({ "unheard": unheard })));
-                self.tell_callers(&asked);
+            Call::Subscribe(subscribe) => {
+                let done = self.subscribe(asked.client(), subscribe);
+                let is_done = done.is_ok();
+                self.answer(&asked, done);
+                if is_done {
+                    self.tell_callers(&asked);
+                }
             }
             Call::Hello
             | Call::Accept(_)
@@ -177,6 +182,7 @@ impl Conversation {
             | Call::PeersRevoke(_)
             | Call::PeersRemove(_)
             | Call::Reload(_)
+            | Call::Confirm(_)
             | Call::HistoryFind(_)
             | Call::HistoryPurge(_)
             | Call::HistoryDelete(_) => {
@@ -216,7 +222,7 @@ impl Conversation {
 
     /// Tells a new subscriber who waits for a decision since before.
     fn tell_callers(&self, asked: &Asked) {
-        let From::Client(client) = &asked.from else {
+        let Some(client) = asked.client() else {
             return;
         };
         let now = self.clock.unix_time();
@@ -272,11 +278,12 @@ impl Conversation {
                 self.change_peers(|known| known.remove(name.as_str()))
             }
             Call::Reload(reload) => self.reload(&reload).map(|()| json!({})),
+            Call::Confirm(confirm) => self.confirm(&confirm),
             Call::HistoryFind(find) => self.history_find(&find),
             Call::HistoryPurge(purge) => self.history_purge(&purge),
             Call::HistoryDelete(delete) => self.history_delete(&delete),
             // Those have answered already.
-            Call::Send(_) | Call::Ping(_) | Call::Subscribe | Call::Quit => Ok(json!({})),
+            Call::Send(_) | Call::Ping(_) | Call::Subscribe(_) | Call::Quit => Ok(json!({})),
         }
     }
 

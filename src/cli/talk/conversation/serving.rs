@@ -114,7 +114,7 @@ mod tests {
             crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
         talk.serve_programs(&context.paths).unwrap();
         let program = Client::unserved();
-        talk.programs.subscribe(program.clone());
+        talk.programs.subscribe(program.clone(), false);
         (talk, program)
     }
 

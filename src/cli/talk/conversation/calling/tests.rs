@@ -32,7 +32,7 @@ fn conversation(home: &Path, known: &str, goal: Goal) -> (Conversation, Client) 
     let mut talk =
         crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
     let program = Client::unserved();
-    talk.programs.subscribe(program.clone());
+    talk.programs.subscribe(program.clone(), false);
     (talk, program)
 }
 
