@@ -159,6 +159,19 @@ fn who_closes_its_half_is_answered_and_told_of_what_it_subscribed_to() {
     assert_eq!(listening.event("message")["text"], "hi");
 }
 
+/// It was dropped without a word, where standard input takes it.
+#[test]
+fn a_last_request_without_a_break_is_done() {
+    let home = Home::new();
+    let (_daemon, _) = daemon(&home);
+    let mut client = Client::of(&home);
+    let request = r#"{"jsonrpc":"2.0","id":0,"method":"hello"}"#;
+    let lines = client.lines.get_mut();
+    lines.write_all(request.as_bytes()).unwrap();
+    lines.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.answer()["result"]["v"], json!(1));
+}
+
 #[test]
 fn a_path_that_is_too_long_for_a_socket_says_so() {
     let home = Home::empty();
