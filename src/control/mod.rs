@@ -6,6 +6,7 @@
 //! connection and nothing else does.
 
 mod client;
+mod lines;
 mod os;
 mod queue;
 mod rpc;

@@ -1,14 +1,14 @@
 //! The serving side: a thread that accepts, and two for each client.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::control::lines::next_line;
 use crate::control::os::{FileId, Listener, Place, Stream, Waker};
 use crate::control::queue::{Client, Kind};
-use crate::json::LINE_MAX_LEN;
 use crate::sync::thread;
 
 /// Clients at one time. One more waits in the system's queue until another one has left.
@@ -19,6 +19,10 @@ const TO_END: Duration = Duration::from_millis(500);
 
 /// A client that takes nothing for so long, while there is something for it, is closed.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes that are written at once: so few that a socket takes all of them or none. Of more it takes a part when
+/// [`PATIENCE`] is over, and has as much time again for the rest.
+const PIECE: usize = 2 << 10;
 
 /// How long to wait before somebody is let in again after that has failed: a process without a free descriptor
 /// leaves the next client waiting.
@@ -38,7 +42,7 @@ pub enum Happening {
 pub struct Incoming {
     /// Where the answer goes.
     pub client: Client,
-    /// The line without its break; its length alone if it was longer than [`LINE_MAX_LEN`].
+    /// The line without its break; its length alone if it was longer than [`LINE_MAX_LEN`](crate::json::LINE_MAX_LEN).
     pub line: Result<Vec<u8>, usize>,
     _taken: SyncSender<()>,
 }
@@ -264,7 +268,7 @@ where
 
 fn write_lines(client: &Client, mut output: Stream, tell: &impl Fn(Happening)) {
     while let Some(line) = client.next() {
-        if output.write_all(line.text.as_bytes()).is_err() {
+        if write_patiently(&mut output, line.text.as_bytes()).is_err() {
             break;
         }
         client.written(line.text.len(), line.kind);
@@ -275,6 +279,12 @@ fn write_lines(client: &Client, mut output: Stream, tell: &impl Fn(Happening)) {
     client.close();
     // The reader ends too.
     output.shut_down();
+}
+
+/// Writes all of it, unless the other end takes nothing for as long as the patience of the output.
+fn write_patiently(output: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    let mut pieces = text.chunks(PIECE);
+    pieces.try_for_each(|piece| output.write_all(piece))
 }
 
 /// Reads until nothing more comes. What the owner has kept of the client by then may still be answered.
@@ -291,45 +301,6 @@ fn read_lines(client: Client, input: &mut impl BufRead, tell: &impl Fn(Happening
         }));
         // It ends by being dropped.
         let _ = until_taken.recv();
-    }
-}
-
-/// The next line, the last one also without its break; none at the end, and none if it cannot be read.
-pub(super) fn next_line(input: &mut impl BufRead) -> Option<Result<Vec<u8>, usize>> {
-    let mut line = Vec::new();
-    let most = u64::try_from(LINE_MAX_LEN)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    input
-        .by_ref()
-        .take(most)
-        .read_until(b'\n', &mut line)
-        .ok()?;
-    if line.pop_if(|byte| *byte == b'\n').is_some() {
-        return Some(Ok(line));
-    }
-    if line.len() <= LINE_MAX_LEN {
-        return (!line.is_empty()).then_some(Ok(line));
-    }
-    let rest = skip_line(input)?;
-    Some(Err(line.len() + rest))
-}
-
-/// Throws the rest of a line away; none if it cannot be read to its end.
-fn skip_line(input: &mut impl BufRead) -> Option<usize> {
-    let mut skipped = 0;
-    loop {
-        let buffer = input.fill_buf().ok()?;
-        if buffer.is_empty() {
-            return Some(skipped);
-        }
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let len = end.map_or(buffer.len(), |end| end + 1);
-        input.consume(len);
-        if end.is_some() {
-            return Some(skipped + len - 1);
-        }
-        skipped += len;
     }
 }
 
@@ -405,6 +376,42 @@ mod tests {
         let _deaf: Vec<Stream> = (0..MAX_CLIENTS).map(ask).collect();
         let served = || said(&mut place.connect(PATIENCE).ok()?, "is there room?");
         while served().is_none() {}
+    }
+
+    /// Counts how often something could not be written at once, which is after patience was over.
+    #[cfg(target_os = "linux")]
+    struct Waits(Stream, usize);
+
+    #[cfg(target_os = "linux")]
+    impl Write for Waits {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let written = self.0.write(bytes);
+            self.1 += usize::from(!matches!(written, Ok(len) if len == bytes.len()));
+            written
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// It was closed after twice the time that docs/json.md says.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn patience_with_who_takes_nothing_is_over_once_and_is_what_is_documented() {
+        let home = tempfile::tempdir().unwrap();
+        let place = Place::new(home.path().join("ctl.sock")).unwrap();
+        let (listener, _waker) = place.clone().listen().unwrap();
+        let _deaf = place.connect(PATIENCE).unwrap();
+        let stream = listener.accept().unwrap();
+        stream.set_write_patience(Duration::from_millis(1)).unwrap();
+        let mut output = Waits(stream, 0);
+        write_patiently(&mut output, &vec![b'x'; 8 << 20]).unwrap_err();
+        assert_eq!(output.1, 1);
+        let documented = include_str!("../../docs/json.md");
+        let seconds = PATIENCE.as_secs();
+        let words = format!("A client that takes nothing for {seconds} s while something");
+        assert!(documented.contains(&words));
     }
 
     #[cfg(unix)]
@@ -519,37 +526,5 @@ mod tests {
         while all.count.load(Ordering::SeqCst) > 0 {
             std::thread::yield_now();
         }
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_counted_and_the_next_one_is_whole() {
-        let mut text = vec![b'x'; LINE_MAX_LEN + 5];
-        text.extend_from_slice(b"\nnext\n");
-        let mut input = BufReader::new(io::Cursor::new(text));
-        assert_eq!(next_line(&mut input), Some(Err(LINE_MAX_LEN + 5)));
-        assert_eq!(next_line(&mut input), Some(Ok(b"next".to_vec())));
-        assert_eq!(next_line(&mut input), None);
-    }
-
-    #[test]
-    fn the_end_of_the_input_is_the_end_of_its_last_line() {
-        for (text, last) in [
-            (b"next".to_vec(), Ok(b"next".to_vec())),
-            (vec![b'x'; LINE_MAX_LEN], Ok(vec![b'x'; LINE_MAX_LEN])),
-            (vec![b'x'; LINE_MAX_LEN + 5], Err(LINE_MAX_LEN + 5)),
-        ] {
-            let mut input = BufReader::new(io::Cursor::new(text));
-            assert_eq!(next_line(&mut input), Some(last));
-            assert_eq!(next_line(&mut input), None);
-        }
-    }
-
-    #[test]
-    fn the_longest_line_is_kept() {
-        let mut text = vec![b'x'; LINE_MAX_LEN];
-        text.push(b'\n');
-        let mut input = BufReader::new(io::Cursor::new(text));
-        let line = next_line(&mut input).and_then(Result::ok);
-        assert_eq!(line.map(|line| line.len()), Some(LINE_MAX_LEN));
     }
 }
