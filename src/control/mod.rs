@@ -15,5 +15,5 @@ mod server;
 pub use client::{Answer, Answers, Connection, PATIENCE, Refusal, Requests, no_answer};
 pub use os::{IS_SUPPORTED, Inspected, Place};
 pub use queue::Client;
-pub use rpc::{Code, Request, error, event, event_with, request, result};
+pub use rpc::{BAD_ID, Code, Request, error, event, event_with, is_id, request, result};
 pub use server::{Happening, Incoming, Server, Whose};

@@ -21,6 +21,23 @@ pub enum Code {
     Failed = -32_000,
 }
 
+/// The longest string that is an id, in bytes: as much is kept for each request that waits.
+const ID_MAX_LEN: usize = 256;
+
+/// What is said of any other.
+pub const BAD_ID: &str = "an id is a string of at most 256 bytes, or an integer of 64 bits";
+
+/// Whether this comes back with an answer as it was.
+#[must_use]
+pub fn is_id(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.len() <= ID_MAX_LEN,
+        // What is longer, or has a fraction, is read as the nearest number that there is.
+        Value::Number(number) => number.is_i64() || number.is_u64(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
 /// A request as it came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
@@ -48,10 +65,10 @@ impl Request {
             Err(error) => return Err((Code::Parse, error.to_string(), Value::Null)),
         };
         let id = fields.remove("id");
-        let known = id.clone().unwrap_or(Value::Null);
-        if known.is_array() || known.is_object() || known.is_boolean() {
-            return wrong("an id is a string or a number", Value::Null);
+        if id.as_ref().is_some_and(|id| !is_id(id)) {
+            return wrong(BAD_ID, Value::Null);
         }
+        let known = id.clone().unwrap_or(Value::Null);
         if fields.remove("jsonrpc") != Some(Value::from("2.0")) {
             return wrong("\"jsonrpc\":\"2.0\" is missing", known);
         }
@@ -133,18 +150,37 @@ mod tests {
 
     /// A client finds its request by the id.
     #[test]
-    fn a_number_as_an_id_comes_back_as_the_same_number() {
-        for id in [
-            "7.0758525882214556e19",
-            "0.1",
-            "-1.7976931348623157e308",
-            "18446744073709551615",
-        ] {
+    fn an_id_comes_back_as_it_was_and_what_could_not_is_refused() {
+        let parse = |id: &str| {
             let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"hello\"}}");
-            let asked = Request::parse(text.as_bytes()).unwrap().id.unwrap();
+            Request::parse(text.as_bytes())
+        };
+        let longest = format!("\"{}\"", "x".repeat(ID_MAX_LEN));
+        for id in [
+            "18446744073709551615",
+            "-9223372036854775808",
+            "0",
+            "\"\"",
+            &longest,
+        ] {
+            let asked = parse(id).unwrap().id.unwrap();
             let answer = result(&asked, &Value::Null);
-            let answered: Value = serde_json::from_str(&answer).unwrap();
-            assert_eq!(answered["id"].as_f64(), id.parse().ok(), "{answer}");
+            assert!(answer.contains(&format!("\"id\":{id},")), "{answer}");
+        }
+        let longer = format!("\"{}\"", "x".repeat(ID_MAX_LEN + 1));
+        for id in [
+            "18446744073709551616",
+            "-9223372036854775809",
+            "0.1",
+            "1e3",
+            "null",
+            "true",
+            "[7]",
+            "{}",
+            &longer,
+        ] {
+            let refused = (Code::Request, BAD_ID.to_owned(), Value::Null);
+            assert_eq!(parse(id), Err(refused), "{id}");
         }
     }
 

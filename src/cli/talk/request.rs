@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::cli::Error;
+use crate::control::{BAD_ID, is_id};
 use crate::text::{Safe, safe_line};
 
 /// A request, understood.
@@ -300,7 +301,10 @@ pub(super) fn read_line(line: &[u8]) -> (Option<Value>, Safe, Result<Call, Uncle
         Ok(_) => return fail(Unclear::NotARequest("a request is a JSON object".into())),
         Err(error) => return fail(Unclear::NotJson(safe_line(&error.to_string()))),
     };
-    let id = fields.remove("id").filter(|id| !id.is_null());
+    let id = fields.remove("id");
+    if id.as_ref().is_some_and(|id| !is_id(id)) {
+        return fail(Unclear::NotARequest(BAD_ID.into()));
+    }
     let Some(Value::String(cmd)) = fields.remove("cmd") else {
         let unclear = Unclear::NotARequest("a request has a \"cmd\"".into());
         return (id, Safe::default(), Err(unclear));
@@ -346,9 +350,8 @@ mod tests {
             wait_ms: None,
             address: None,
         };
-        let (id, cmd, call) =
-            read_line(br#"{"cmd":"send","peer":"bob","text":"hi\u001b","id":[7]}"#);
-        assert_eq!((id, cmd.as_str()), (Some(json!([7])), "send"));
+        let (id, cmd, call) = read_line(br#"{"cmd":"send","peer":"bob","text":"hi\u001b","id":7}"#);
+        assert_eq!((id, cmd.as_str()), (Some(json!(7)), "send"));
         assert_eq!(call, Ok(Call::Send(send)));
         let (id, _, call) = read_line(br#" {"cmd":"quit"} "#);
         assert_eq!((id, call), (None, Ok(Call::Quit)));
@@ -361,6 +364,13 @@ mod tests {
         assert!(matches!(unclear(b"\xff"), Unclear::NotJson(_)));
         assert!(matches!(unclear(b"[]"), Unclear::NotARequest(_)));
         assert!(matches!(unclear(b"{\"cmd\":1}"), Unclear::NotARequest(_)));
+        for id in ["null", "[7]", "0.5", "18446744073709551616"] {
+            let line = format!("{{\"cmd\":\"quit\",\"id\":{id}}}");
+            assert_eq!(
+                unclear(line.as_bytes()),
+                Unclear::NotARequest(BAD_ID.into())
+            );
+        }
         assert!(matches!(
             unclear(b"{\"cmd\":\"sned\"}"),
             Unclear::NoSuchMethod(_)
