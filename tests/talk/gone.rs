@@ -223,7 +223,11 @@ fn pings_of_somebody_who_is_taken_out_end_with_the_session() {
         alice.run(&["peers", change, "bob"]);
         let ended = within(SOON, || pings.end());
         ended.failed(4, code);
-        let words = "bob is no longer among your peers; the session was ended\n";
+        let words = if change == "revoke" {
+            "the key of bob is revoked; the session was ended\n"
+        } else {
+            "bob is no longer among your peers; the session was ended\n"
+        };
         assert!(ended.told.contains(words), "{change}: {}", ended.told);
         assert!(ended.rest.contains("--- bob ---\n"), "{}", ended.rest);
     }

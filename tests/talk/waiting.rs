@@ -189,7 +189,7 @@ fn what_is_given_up_at_a_start_is_a_failed_receipt_for_programs() {
     let receipt = crate::programs::event(&mut program, "receipt");
     assert_eq!(receipt["id"], kept["message"], "{receipt}");
     assert_eq!(receipt["state"], "failed", "{receipt}");
-    assert_eq!(receipt["reason"], "the contact was removed", "{receipt}");
+    assert_eq!(receipt["reason"], "the key is revoked", "{receipt}");
 }
 
 /// It was said before the screen opened, and so behind it.

@@ -453,14 +453,15 @@ impl Waits {
 /// The name of the reason of a session that the person here has ended.
 pub(super) const HUNG_UP: &str = "hung_up";
 
-/// The name of a reason.
-pub(super) const fn reason(reason: CloseReason) -> &'static str {
+/// The name of a reason. `is_revoked`: whether the key of the peer is.
+pub(super) const fn reason(reason: CloseReason, is_revoked: bool) -> &'static str {
     match reason {
         CloseReason::Goodbye => "goodbye",
         CloseReason::Declined => "declined",
         CloseReason::TheySayViolation => "they_say_violation",
         CloseReason::Violation => "violation",
         CloseReason::Unsupported => "unsupported",
+        CloseReason::Removed if is_revoked => "revoked",
         CloseReason::Removed => "removed",
         CloseReason::SigningKeyChanged => "signing_key_changed",
         CloseReason::WordsDiffer => "words_differ",

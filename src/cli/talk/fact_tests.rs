@@ -170,6 +170,11 @@ fn samples() -> Vec<Fact> {
             result: json!({}),
         },
         Fact::End { exit: 6 },
+        Fact::Closed {
+            who: who(),
+            reason: reason(CloseReason::Removed, true),
+            message: "as it is".into(),
+        },
     ];
     let reasons = [
         CloseReason::Goodbye,
@@ -204,7 +209,7 @@ fn samples() -> Vec<Fact> {
     }));
     facts.extend(reasons.map(|it| Fact::Closed {
         who: who(),
-        reason: reason(it),
+        reason: reason(it, false),
         message: "as it is".into(),
     }));
     facts

@@ -334,7 +334,8 @@ impl Pinging {
                 return Err(refused(self.peer.clone(), self.network.own, reason));
             }
             Event::Closed { peer, reason } if peer == ours => {
-                self.note(&closed(self.peer.label.clone(), reason));
+                let is_revoked = self.network.profile.contacts.known().is_revoked(&peer);
+                self.note(&closed(self.peer.label.clone(), reason, is_revoked));
                 let now = self.network.clock.now();
                 if let Progress::Stop(code) = self.goal.on_closed(&peer, reason, now) {
                     let is_goodbye = code == ExitCode::Done;

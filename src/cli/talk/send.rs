@@ -443,7 +443,8 @@ impl Delivery {
                 return Err(refused(self.peer.clone(), self.network.own, reason));
             }
             Event::Closed { peer, reason } if peer == ours => {
-                let why = closed(self.peer.label.clone(), reason);
+                let is_revoked = self.network.profile.contacts.known().is_revoked(&peer);
+                let why = closed(self.peer.label.clone(), reason, is_revoked);
                 let now = self.network.clock.now();
                 if let Progress::Stop(_) = self.goal.on_closed(&peer, reason, now) {
                     return Err(self.stopped(reason, why));

@@ -257,3 +257,16 @@ fn peers_that_are_added_beside_it_can_call_at_once() {
     client.ask("peers.remove", &json!({ "peer": "robert" }));
     caller.told("does not want another");
 }
+
+/// It was told as if the peer had been removed.
+#[test]
+fn why_a_session_is_over_with_somebody_who_is_a_peer_no_more_is_told() {
+    for (method, reason) in [("peers.revoke", "revoked"), ("peers.remove", "removed")] {
+        let (alice, bob) = Home::friends();
+        let (_daemon, _person) = connected(&alice, &bob);
+        let mut bot = Client::of(&alice);
+        bot.ask("subscribe", &json!({}));
+        bot.ask(method, &json!({ "peer": "bob" }));
+        assert_eq!(bot.event("closed")["reason"], reason);
+    }
+}

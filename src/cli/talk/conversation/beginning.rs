@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::{FailReason, Outgoing};
+use crate::chat::Outgoing;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::messages::KEY_REVOKED;
 use crate::cli::talk::fact::{Fact, Waits};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
-use crate::text::{count_messages, safe_line};
+use crate::text::count_messages;
 
 impl Conversation {
     /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
@@ -32,8 +33,7 @@ impl Conversation {
         self.tell_screen()?;
         for it in self.profile.give_up() {
             for name in it.names {
-                let reason = safe_line(&FailReason::Removed.to_string());
-                self.publish_receipt(it.contact, name, "failed", Some(reason));
+                self.publish_receipt(it.contact, name, "failed", Some(KEY_REVOKED.into()));
             }
             if self.face.is_screen() {
                 self.warn_about(it.contact.peer(), it.words);

@@ -228,10 +228,11 @@ impl Conversation {
         if reason == CloseReason::SigningKeyChanged {
             self.tell_of_key_change(peer);
         }
-        let why = closed(self.label(&peer), reason);
+        let is_revoked = self.profile.contacts.known().is_revoked(&peer);
+        let why = closed(self.label(&peer), reason, is_revoked);
         let fact = Fact::Closed {
             who: self.who(&peer),
-            reason: fact::reason(reason),
+            reason: fact::reason(reason, is_revoked),
             message: why.clone(),
         };
         self.tell(&fact);
@@ -384,8 +385,8 @@ pub(super) fn other_psk(label: Safe) -> Safe {
     label + "'s answers do not open: perhaps one of you has another shared secret (psk), or none"
 }
 
-/// How a session with `label` ended.
-pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
+/// How a session with `label` ended. `is_revoked`: whether that is why it is no peer any more.
+pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason, is_revoked: bool) -> Safe {
     match reason {
         CloseReason::Goodbye => label + " left",
         CloseReason::Declined => label + " ended the conversation and does not want another",
@@ -395,6 +396,9 @@ pub(in crate::cli::talk) fn closed(label: Safe, reason: CloseReason) -> Safe {
         CloseReason::SigningKeyChanged => label + " was put out",
         CloseReason::WordsDiffer => {
             Safe::from("the words differed: the session with ") + label + " was ended"
+        }
+        CloseReason::Removed if is_revoked => {
+            Safe::from("the key of ") + label + " is revoked; the session was ended"
         }
         CloseReason::Removed => label + " is no longer among your peers; the session was ended",
         CloseReason::SecretChanged => {

@@ -1,6 +1,6 @@
 //! What the core tells about messages.
 
-use crate::chat::{ContactId, Event, Incoming, Name, RejectReason, State};
+use crate::chat::{ContactId, Event, FailReason, Incoming, Name, RejectReason, State};
 use crate::cli::json::message_id;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::{Fact, Said};
@@ -127,9 +127,18 @@ impl Conversation {
             State::Queued => ("queued", None),
             State::Sent => ("sent", None),
             State::Delivered => ("delivered", None),
-            State::Failed(reason) => ("failed", Some(safe_line(&reason.to_string()))),
+            State::Failed(reason) => ("failed", Some(self.why_failed(contact, reason))),
         };
         self.publish_receipt(contact, name, word, reason);
+    }
+
+    /// Why a message of ours was given up, in words.
+    fn why_failed(&self, contact: ContactId, reason: FailReason) -> Safe {
+        let is_revoked = || self.profile.contacts.known().is_revoked(&contact.peer());
+        if reason == FailReason::Removed && is_revoked() {
+            return KEY_REVOKED.into();
+        }
+        safe_line(&reason.to_string())
     }
 
     pub(super) fn tell_state(
@@ -151,7 +160,7 @@ impl Conversation {
             Outcome::Delivered => self.progress(number, peer, &"delivered".into()),
             Outcome::Failed(reason) => {
                 self.state.has_failed |= !settled.is_earlier;
-                let reason = Safe::from("failed: ") + safe_line(&reason.to_string());
+                let reason = Safe::from("failed: ") + self.why_failed(contact, reason);
                 if self.is_person() {
                     let reason = reason + self.remedy(peer, number)?;
                     let own = self.own_message(number, peer);
@@ -214,6 +223,9 @@ impl Conversation {
         })
     }
 }
+
+/// Why a message of ours is given up whose receiver was revoked.
+pub(super) const KEY_REVOKED: &str = "the key is revoked";
 
 /// Why a message of theirs was not even read.
 const fn reason_words(reason: RejectReason) -> &'static str {
