@@ -354,15 +354,15 @@ JSON
 
 With --json data is JSON, one object a line, safe to print and exact.
 
-  securechat peers list --json      also peers show, history, key show, pubkey,
-                                    status, send
+  securechat peers list --json      also peers show, history, keygen, pubkey,
+                                    key show, status, send, ping, doctor
   securechat listen --json          events on standard output, requests from
   securechat connect bob --json     standard input:
     {\"cmd\":\"send\",\"id\":1,\"peer\":\"bob\",\"text\":\"hi\"}
     {\"cmd\":\"quit\"}
 
 A running program answers others of yours through its control socket; send,
-status, history and peers use it by themselves.
+ping, status, history and peers use it by themselves.
 
   securechat daemon                 runs without a terminal
   securechat status                 who is connected, and why somebody is not
@@ -409,6 +409,17 @@ mod tests {
         assert_eq!(codes.first(), Some(&"0"));
         for code in codes {
             assert!(EXIT_CODES.contains(&format!("\n{code:>5}  ")), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_json_is_named() {
+        let documented = include_str!("../../docs/json.md");
+        let (_, list) = documented.split_once("print it as JSON: ").unwrap();
+        let (list, _) = list.split_once("; ").unwrap();
+        for command in list.split(',').map(|it| it.trim().trim_matches('`')) {
+            let command = command.split([' ', '|']).next().unwrap();
+            assert!(JSON.contains(command), "{command}");
         }
     }
 

@@ -48,6 +48,9 @@ fn a_list_goes_from_one_machine_to_another() {
     ]);
     ours.data(&["peers", "revoke", DAVE, "--reason", "laptop stolen"]);
     let list = ours.data(&["peers", "export"]);
+    let refused = ours.run(&["peers", "export", "--json"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stdout.contains("\"SC29\""), "{}", refused.stdout);
     assert!(list.contains(DAVE) && !list.contains("laptop"), "{list}");
     let path = theirs.write("list", &list);
     let path = path.to_str().unwrap();

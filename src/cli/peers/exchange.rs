@@ -9,6 +9,14 @@ use crate::store::{self, Imported, KnownPeers, LeftOut, Peer};
 use crate::text::{Safe, safe_line};
 
 pub(super) fn export(args: &PeersExportArgs, context: &Context) -> Result<(), Error> {
+    if context.globals.json {
+        return Err(Error::BadArgument {
+            given: "--json".into(),
+            reason: "what \"peers export\" writes has one form, which \"peers import\" reads"
+                .into(),
+            example: &["peers", "list", "--json"],
+        });
+    }
     let known = KnownPeers::load(&context.paths.known_peers())?;
     for name in &args.names {
         let peer = known.find(name)?;

@@ -1,6 +1,7 @@
 //! What programs may ask of a running one: on standard input with `--json`, and through the control socket.
 //! Source: docs/json.md#requests.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -147,8 +148,8 @@ pub(super) struct HistoryFind {
     pub(super) words: Option<String>,
     pub(super) since_ms: Option<u64>,
     pub(super) before_ms: Option<u64>,
-    /// At most so many.
-    pub(super) most: Option<usize>,
+    /// At most so many, and one.
+    pub(super) most: Option<NonZeroUsize>,
     /// From the oldest on, not from the newest back.
     #[serde(default)]
     pub(super) oldest_first: bool,
@@ -379,6 +380,9 @@ mod tests {
             unclear(b"{\"cmd\":\"send\"}"),
             Unclear::BadParams(_)
         ));
+        // One came all the same.
+        let none = br#"{"cmd":"history.find","most":0}"#;
+        assert!(matches!(unclear(none), Unclear::BadParams(_)));
         let (id, cmd, call) = read_line(b"{\"cmd\":\"quit\",\"now\":true,\"id\":\"x\"}");
         assert_eq!((id, cmd.as_str()), (Some(json!("x")), "quit"));
         assert!(

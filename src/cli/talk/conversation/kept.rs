@@ -23,7 +23,7 @@ impl Conversation {
     pub(super) fn history_find(&mut self, find: &HistoryFind) -> Result<Value, Error> {
         self.profile.journal.catch_up()?;
         let mut search = self.take_search(find)?;
-        let most = find.most.unwrap_or(PAGE).clamp(1, PAGE);
+        let most = find.most.map_or(PAGE, |most| most.get().min(PAGE));
         let page = (self.profile.journal).page(&mut search, most, PAGE_BYTES)?;
         let entries = page.entries.iter();
         let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
