@@ -141,6 +141,8 @@ fn only_whose_key_is_revoked_is_shown_as_revoked() {
             .map(|peer| peer["state"].as_str().unwrap())
             .collect();
         assert_eq!(told, states, "{done}: {status}");
+        let why = "the key of alice is revoked";
+        assert!(peers.iter().all(|it| it["reason"] == why), "{status}");
     }
 }
 

@@ -175,6 +175,7 @@ impl Way<'_> {
         let why = self.link.and_then(why);
         match self.status {
             None if self.is_aside => "the words differed".into(),
+            None if self.is_revoked => Safe::from("the key of ") + label + " is revoked",
             None => label.clone() + " is no peer of yours",
             Some(status) if self.is_undecided(&status) => {
                 label.clone() + " has to accept you first"

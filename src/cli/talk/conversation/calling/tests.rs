@@ -268,7 +268,7 @@ fn of_who_was_revoked_after_words_differed_it_is_not_said_that_somebody_has_to_d
     let key = key_text(&BOB);
     let known = format!("bob {key} differed=2026-11-21\n@revoked {key}\n");
     let (talk, _program) = conversation(home.path(), &known, LISTEN);
-    let words = "bob is no peer of yours; nothing is tried";
+    let words = "the key of bob is revoked; nothing is tried";
     assert_eq!(talk.obstacle(BOB).unwrap().as_str(), words);
     assert_eq!(talk.way(BOB).unwrap().word(), "revoked");
 }
